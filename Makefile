@@ -1,0 +1,88 @@
+# Two commands need nothing before them but Python 3.11, make and network: `make review` and `make test`.
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help review test test-fast check lint bench calibrate lab lock clean
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+USABLE := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c '$(USABLE)' 2>/dev/null && echo "$$p" && break; done)
+
+# Without bytecode every notebook starts two to four times slower.
+unexport PYTHONDONTWRITEBYTECODE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+help: ## Show this list
+	@echo "rolloutlib: from evaluation runs to a Go/No-Go decision. Start with 'make review'."
+	@echo "The first command creates .venv (one or two minutes, once); nothing else is installed."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "Another Python: make review PYTHON=/path/to/python3.12. Your own runs: $(BIN)/rollout review --help"
+
+review: $(STAMP) ## Review the shipped example: prints the recommendation and where the report is
+	@$(BIN)/rollout review 2 --runs data/examples/bfcl --control gpt-4o-2024-05-13-FC \
+		--treatment gpt-4o-2024-08-06-FC --out reports/example-bfcl || \
+		case $$? in 10 | 20 | 30) ;; *) exit 1 ;; esac # HOLD, NO_GO and INVALID are results, not failures
+
+test: $(STAMP) ## Run every test: package, doctests, command line, browser, notebooks
+	$(BIN)/pytest rolloutlib tests notebooks --nbval-lax --nbval-current-env
+
+test-fast: $(STAMP) ## Run the tests that need no notebook, browser or patience (under a minute)
+	$(BIN)/pytest -m "not slow and not browser and not notebooks"
+
+check: lint test ## Run everything that a change must pass: lint, then test
+
+lint: $(STAMP) ## Check style, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-logo
+
+bench: $(STAMP) ## Time reading, scanning and a whole review, and show where the time goes
+	$(BIN)/python -m benchmarks
+
+calibrate: $(STAMP) ## Simulate how often each bound holds what it promises
+	$(BIN)/python benchmarks/calibration.py
+
+lab: $(STAMP) ## Open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+lock: ## Resolve requirements.lock again (newest versions: make lock UPGRADE=--upgrade)
+	@$(require-python)
+	uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && \
+	$(PYTHON) -m venv "$$uv" && "$$uv/bin/pip" install --quiet uv && \
+	"$$uv/bin/uv" pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--generate-hashes --no-header --quiet $(UPGRADE) --output-file requirements.lock
+
+clean: ## Remove .venv and caches (your reports stay)
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find rolloutlib tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(require-python)
+	@echo "Installing into .venv (one or two minutes, once):"
+	@$(PYTHON) -m venv .venv
+	@set -o pipefail; $(BIN)/pip install --require-hashes --no-compile --progress-bar off -r requirements.lock 2>&1 | \
+		tee .venv/install.log | $(progress) || { tail -n 20 .venv/install.log >&2; exit 1; }
+	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true # all cores; a few files are templates
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+define require-python
+$(or $(PYTHON),false) -c '$(USABLE)' 2>/dev/null || { \
+	found=$$($(or $(PYTHON),python3) --version 2>/dev/null || echo none); \
+	echo "rolloutlib needs Python 3.11 or newer with its venv module; found: $$found." \
+		"Install it (Debian: apt-get install python3 python3-venv) or name another: make PYTHON=/path/to/python3.11" >&2; \
+	exit 1; }
+endef
+
+# pip says a line or three for each of 180 packages: show that it moves, not each step.
+define progress
+{ while IFS= read -r line; do case "$$line" in \
+	Collecting* | Processing*) n=$$((n + 1)); [ $$((n % 40)) -ne 0 ] || echo "  $$n packages fetched" ;; \
+	Installing*) echo "  unpacking and compiling $$n packages" ;; \
+	esac; done; }
+endef

@@ -1,0 +1,49 @@
+"""One family of errors: every message says what was got, what was expected, where, and what to do next."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["NoEvidenceError", "PlanError", "RolloutError", "RunsError", "UsageError", "did_you_mean"]
+
+
+class RolloutError(Exception):
+    """Something a person has to know, in one sentence without a traceback.
+
+    Attributes:
+        exit_code: what the command line ends with: 1 failure, 2 usage, 30 data that are no evidence.
+    """
+
+    exit_code = 1
+
+
+class UsageError(RolloutError):
+    """The call is wrong: an unknown parameter, a path that does not exist, a stage that the plan lacks."""
+
+    exit_code = 2
+
+
+class PlanError(UsageError):
+    """A file under params/ is wrong: the message names the file, the key and what is allowed there."""
+
+
+class RunsError(RolloutError):
+    """A source of runs cannot be read as a whole (single bad rows are quarantined instead)."""
+
+    exit_code = 30
+
+
+class NoEvidenceError(RolloutError):
+    """What was read holds nothing to judge: no rows, no arm, or only refused runs. Never a GO."""
+
+    exit_code = 30
+
+
+def did_you_mean(got: str, allowed: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the closest allowed word, or an empty string."""
+    close = get_close_matches(got, list(allowed), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,155 @@
+"""The files of a folder of runs, and the pieces of them that stand for one run each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rolloutlib.envelopes import Unit
+from rolloutlib.errors import RunsError, UsageError
+from rolloutlib.located import MalformedError, parse
+from rolloutlib.quarantine import Quarantined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["META_NAME", "Listing", "RunFile", "list_files", "read_bytes", "read_meta", "units_of", "wrapped"]
+
+META_NAME = "dataset_meta.json"
+_KINDS = (".json", ".jsonl", ".parquet", ".csv")
+_ARCHIVES = (".gz", ".zip", ".bz2", ".xz", ".zst", ".tar", ".7z")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """One file to read: its name inside the folder, and where it is."""
+
+    name: str
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a folder holds: files to read in the order of their names, refused ones, and files that are no data."""
+
+    files: tuple[RunFile, ...]
+    refused: tuple[Quarantined, ...]
+    ignored: tuple[str, ...]
+
+
+def list_files(path: Path) -> Listing:
+    """List a file or a folder with its subfolders; links and archives are refused unread.
+
+    Raises:
+        UsageError: there is no such path.
+        RunsError: nothing in it can hold runs.
+    """
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; expected a file or a folder of runs.")
+    kinds = ", ".join(_KINDS)
+    if path.is_file():
+        if path.suffix.lower() not in _KINDS:
+            raise RunsError(f"{path} is of kind {path.suffix or 'none'!r}; expected one of {kinds}.")
+        return Listing((RunFile(path.name, str(path), path.suffix.lower()),), (), ())
+    files: list[RunFile] = []
+    refused: list[Quarantined] = []
+    ignored: list[str] = []
+    for name, where, link in sorted(_walk(str(path), "")):
+        kind = os.path.splitext(name)[1].lower()  # noqa: PTH122  a Path each would double the cost of listing
+        if link or kind in _ARCHIVES:
+            due = "expected a plain file, not a link" if link else "expected an unpacked file"
+            refused.append(Quarantined(name, 0, "file", "", due, ""))
+        elif kind in _KINDS and os.path.basename(name) != META_NAME:  # noqa: PTH119  as above
+            files.append(RunFile(name, where, kind))
+        else:
+            ignored.append(name)
+    if not files and not refused:
+        raise RunsError(f"{path} holds no runs; expected files of kind {kinds}.")
+    return Listing(tuple(files), tuple(refused), tuple(ignored))
+
+
+def _walk(folder: str, prefix: str) -> Iterator[tuple[str, str, bool]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name == "quarantine":
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path, f"{prefix}{entry.name}/")
+            else:
+                yield prefix + entry.name, entry.path, entry.is_symlink()
+
+
+def read_bytes(file: RunFile) -> tuple[bytes, str]:
+    """Return the content without its byte-order mark, and the sha256 of the file as it is.
+
+    Raises:
+        RunsError: the file cannot be read.
+    """
+    try:
+        with open(file.path, "rb", buffering=0) as stream:  # noqa: PTH123  see list_files
+            data = stream.read()
+    except OSError as error:
+        raise RunsError(f"{file.path} cannot be read: {error.strerror}.") from None
+    digest = hashlib.sha256(data).hexdigest()
+    return (data[3:] if data.startswith(_BOM) else data), digest
+
+
+def units_of(file: RunFile, data: bytes) -> list[Unit]:
+    """Split a file of envelopes into runs: one of JSON, a line of JSON Lines, a row of Parquet."""
+    if file.kind == ".jsonl":
+        lines = enumerate(data.splitlines(), start=1)
+        return [Unit(file.name, number, line) for number, line in lines if line.strip()]
+    if file.kind == ".parquet":
+        rows = pq.read_table(pa.BufferReader(data)).to_pylist()
+        return [Unit(file.name, number, _as_json(row)) for number, row in enumerate(rows, start=1)]
+    return [Unit(file.name, 1, data)] if data.strip() else []
+
+
+def _as_json(row: dict[str, Any]) -> bytes:
+    """A Parquet row as the JSON it was written from: absent keys are nulls there, and NaN stays visible."""
+    return json.dumps(_without_nulls(row), ensure_ascii=False, default=str).encode()
+
+
+def _without_nulls(value: Any) -> Any:  # noqa: ANN401  any JSON value
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}  # pyright: ignore[reportUnknownVariableType]  JSON
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]  JSON
+    return value
+
+
+def wrapped(unit: Unit, run_id: str, meta: bytes) -> Unit:
+    """Put a bare run_result and its dataset_meta.json into one envelope, on the same lines as before."""
+    head = json.dumps({"runId": run_id})[:-1].encode()
+    return unit._replace(data=head + b',"datasetMeta":' + meta + b',"result":' + unit.data + b"}")
+
+
+def read_meta(path: str) -> bytes | None:
+    """Return a dataset_meta.json as JSON on one line, or None when there is none.
+
+    Raises:
+        RunsError: it is not one JSON object.
+    """
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123  see list_files
+            text = stream.read().decode("utf-8-sig")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise RunsError(f"{path} is not UTF-8; expected a JSON object.") from None
+    try:
+        meta = parse(text)
+    except MalformedError as error:
+        raise RunsError(f"{path} is no JSON: {error.expectation}.") from None
+    if not isinstance(meta, dict) or getattr(meta, "faults", ()):
+        raise RunsError(f"{path} is not one JSON object with each key once.")
+    return json.dumps(meta).encode()

@@ -1,0 +1,236 @@
+"""A patient JSON reader for text that the strict decoder refused: it knows where each key stands and what is odd.
+
+Slow on purpose (it looks at every value in Python) and called only for what is already known to be bad or suspect.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["Fault", "MalformedError", "Object", "all_faults", "keys_match", "line_of", "parse", "read_object"]
+__all__ += ["text_keys", "tree_keys"]
+
+_MAX_DEPTH = 64
+_MAX_DIGITS = 40
+_ANY = msgspec.json.Decoder()
+_BLANK = re.compile(r"[ \t\r\n]*")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class MalformedError(ValueError):
+    """Text that is no JSON at all: nothing in it can be trusted, so the whole unit goes."""
+
+    def __init__(self, position: int, value: str, expectation: str, field: str = "JSON") -> None:
+        super().__init__(expectation)
+        self.position, self.value, self.expectation, self.field = position, value, expectation, field
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that JSON readers let pass silently: a key written twice, NaN, 1e400, a lone surrogate."""
+
+    position: int
+    field: str
+    value: Any
+    expectation: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Odd:
+    text: str
+    expectation: str
+
+
+class Object(dict[str, Any]):
+    """A JSON object that knows where it and its keys stand in the text, and its own faults."""
+
+    def __init__(self, start: int) -> None:
+        super().__init__()
+        self.start = start
+        self.end = start
+        self.at: dict[str, int] = {}
+        self.faults: list[Fault] = []
+
+    def put(self, key: str, position: int, value: object) -> None:
+        """Add one member, noting what is odd about it."""
+        twin = next((k for k in self if k.casefold() == key.casefold()), None)
+        if twin is not None:
+            same = "each key once" if twin == key else f"one spelling, beside {twin!r}"
+            self.faults.append(Fault(position, key, value, f"expected {same}"))
+        odd = _odd_in(value)
+        if odd:
+            self.faults.append(Fault(position, key, odd.text, f"expected {odd.expectation}"))
+        self[key] = value
+        self.at[key] = position
+
+
+def line_of(text: str, position: int) -> int:
+    """Return the 1-based line of a position; CRLF, LF and CR alone each end a line."""
+    before = text[:position]
+    return 1 + before.count("\n") + before.count("\r") - before.count("\r\n")
+
+
+def parse(text: str) -> Any:
+    """Read one JSON value that fills the text; nesting deeper than 64 is refused before anything is read.
+
+    Raises:
+        MalformedError: the text is not one JSON value.
+    """
+    _check_depth(text)
+    try:
+        value, end = _value(text, _skip(text, 0))
+    except json.JSONDecodeError as error:
+        raise MalformedError(error.pos, _around(text, error.pos), f"expected JSON ({error.msg.lower()})") from None
+    if end != len(text):
+        raise MalformedError(end, _around(text, end), "expected the end of the JSON value")
+    return value
+
+
+def read_object(line: bytes) -> dict[str, Any]:
+    """Read one JSON object in which nothing is odd.
+
+    Raises:
+        MalformedError: it is none, or a key is there twice, or a number is out of range.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    try:
+        quick = _ANY.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        quick = None
+    if isinstance(quick, dict) and text_keys(line) == tree_keys(quick) == tree_keys(quick, fold=True):
+        return quick  # pyright: ignore[reportUnknownVariableType] -- JSON
+    tree = parse(line.decode())
+    if not isinstance(tree, Object):
+        raise MalformedError(0, _around(line.decode(), 0), "expected an object")
+    for fault in all_faults(tree):
+        raise MalformedError(fault.position, str(fault.value), fault.expectation, fault.field)
+    return tree
+
+
+def all_faults(tree: Any) -> Iterator[Fault]:
+    """Yield what is odd anywhere in a parsed value."""
+    if isinstance(tree, Object):
+        yield from tree.faults
+    inner: Iterable[Any] = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    for value in inner:
+        yield from all_faults(value)
+
+
+def keys_match(data: bytes) -> bool:
+    """Return False when a key may be there twice, or in two spellings that differ by case only."""
+    try:
+        tree = _ANY.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return text_keys(data) == tree_keys(tree) == tree_keys(tree, fold=True)
+
+
+def text_keys(data: bytes) -> int:
+    """Count keys in JSON text; text that holds an escaped quote before a colon counts too many, never too few."""
+    return data.translate(None, b" \t\r\n").count(b'":')
+
+
+def tree_keys(tree: Any, *, fold: bool = False) -> int:
+    """Count the keys of a decoded value; with `fold`, spellings that differ by case only count once."""
+    if isinstance(tree, dict):
+        names = {key.casefold() for key in tree} if fold else tree
+        return len(names) + sum(tree_keys(value, fold=fold) for value in tree.values())
+    if isinstance(tree, list):
+        return sum(tree_keys(value, fold=fold) for value in tree)
+    return 0
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if depth > _MAX_DEPTH:
+            raise MalformedError(token.start(), "", f"expected nesting of at most {_MAX_DEPTH} levels")
+
+
+def _around(text: str, position: int) -> str:
+    return text[position : position + 40]
+
+
+def _skip(text: str, position: int) -> int:
+    match = _BLANK.match(text, position)
+    return match.end() if match else position
+
+
+def _value(text: str, start: int) -> tuple[Any, int]:
+    opening = text[start : start + 1]
+    if opening == "{":
+        value, end = _object(text, start)
+    elif opening == "[":
+        value, end = _array(text, start)
+    else:
+        value, end = _SCALARS.raw_decode(text, start)
+        if isinstance(value, str) and _LONE_SURROGATE.search(value):
+            value = _Odd(value, "text without a lone surrogate")
+    return value, _skip(text, end)
+
+
+def _object(text: str, start: int) -> tuple[Object, int]:
+    found = Object(start)
+    position = _skip(text, start + 1)
+    while text[position : position + 1] != "}":
+        if found.at:
+            position = _expect(text, position, ",")
+        if text[position : position + 1] != '"':
+            raise json.JSONDecodeError("expecting a key in double quotes", text, position)
+        key, after = _SCALARS.raw_decode(text, position)
+        value, end = _value(text, _expect(text, _skip(text, after), ":"))
+        found.put(key, position, value)
+        position = end
+    found.end = position + 1
+    return found, position + 1
+
+
+def _array(text: str, start: int) -> tuple[list[Any], int]:
+    found: list[Any] = []
+    position = _skip(text, start + 1)
+    while text[position : position + 1] != "]":
+        if found:
+            position = _expect(text, position, ",")
+        value, position = _value(text, position)
+        found.append(value)
+    return found, position + 1
+
+
+def _expect(text: str, position: int, mark: str) -> int:
+    if text[position : position + 1] != mark:
+        raise json.JSONDecodeError(f"expecting {mark!r}", text, position)
+    return _skip(text, position + 1)
+
+
+def _odd_in(value: object) -> _Odd | None:
+    """The first odd scalar of a value; objects inside it report their own."""
+    if isinstance(value, list):
+        return next(filter(None, map(_odd_in, value)), None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  JSON
+    return value if isinstance(value, _Odd) else None
+
+
+def _float(text: str) -> float | _Odd:
+    number = float(text)
+    return number if math.isfinite(number) else _Odd(text, "a number that fits a 64-bit float")
+
+
+def _integer(text: str) -> int | _Odd:
+    return int(text) if len(text) <= _MAX_DIGITS else _Odd(text, f"an integer of at most {_MAX_DIGITS} digits")
+
+
+def _constant(text: str) -> _Odd:
+    return _Odd(text, "a finite number")
+
+
+_SCALARS = json.JSONDecoder(parse_float=_float, parse_int=_integer, parse_constant=_constant)  # pyright: ignore[reportArgumentType]  marks odd numbers

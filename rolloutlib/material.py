@@ -1,0 +1,361 @@
+"""What a review judges from: both arms out of the runs, one scan of their samples, and whether they can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rolloutlib import stats
+from rolloutlib.averages import RunRow, run_rows
+from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
+from rolloutlib.estimates import Arms, Design, Unit, read_design
+from rolloutlib.messages import Sentence, say
+from rolloutlib.moments import (
+    Histogram,
+    MomentTable,
+    histogram,
+    merge_histograms,
+    metric_expressions,
+    scan,
+    top_tags,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rolloutlib.params import ReviewParams
+    from rolloutlib.plan import Gate, Plan, Profile, StageId
+    from rolloutlib.runs import Runs
+    from rolloutlib.samples import Samples
+
+__all__ = ["ArmSummary", "Material", "gather"]
+
+TOP_ISSUES = 3
+STEP = 0.1  # of the histograms behind quantiles and curves: a tenth of a millisecond, a tenth of a point
+FIELDS = {
+    "passed": "status", "score": "score", "latency_ms": "latencyMs", "slow": "latencyMs", "vetoed": "status: vetoed",
+    "error": "status: error | timeout", "edited": "suggestedTags + confirmedTags",
+}  # fmt: skip
+IMBALANCE = 2
+STRATA = ("category", "difficulty", "profile")
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSummary:
+    """How many there are in an arm; None where the source does not tell."""
+
+    arm: str
+    runs: int
+    samples: int
+    users: int | None
+    prompts: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Both arms after the one scan.
+
+    Attributes:
+        unit: what a cluster is in `table`.
+        tags: issue tags in the moments; the first `ranked` are the control arm's top ones.
+        latency, score: histograms by (arm, run).
+        rows: the runs of both arms, in order of their start.
+        invalid: why the arms cannot be compared at all; None when they can.
+        unusable: why no gate may pass although there are estimates; None when they may.
+    """
+
+    plan: Plan
+    stage: StageId
+    profile: Profile
+    profile_name: str
+    control: str
+    treatment: str
+    unit: Unit
+    tags: tuple[str, ...]
+    ranked: int
+    table: MomentTable
+    latency: Mapping[tuple[str, str], Histogram]
+    score: Mapping[tuple[str, str], Histogram]
+    rows: tuple[RunRow, ...]
+    summaries: tuple[ArmSummary, ...]
+    design: Sentence
+    invalid: Sentence | None
+    unusable: Sentence | None
+    warnings: tuple[Sentence, ...]
+    set_aside: tuple[Sentence, ...]
+
+    def arms(self, table: MomentTable, metric: str) -> Arms:
+        """Line up both arms of a metric per unit."""
+        control, treatment = (
+            table.where(arm=arm).by("cluster", metric) for arm in (self.control, self.treatment)
+        )
+        return Arms(control, treatment, self.unit)
+
+    def merged(self, metric: str, arm: str) -> Histogram:
+        """Return one arm's histogram of `latency_ms` or `score`."""
+        source = self.latency if metric == "latency_ms" else self.score
+        return merge_histograms([part for (where, _), part in source.items() if where == arm])
+
+    def missing(self, gate: Gate, metric: str | None) -> Sentence:
+        """Say which field a gate without an estimate lacks."""
+        if metric is None:
+            return say("There are no data: no sample of the control arm carries an issue.")
+        field = "issues" if metric.startswith("issue:") else FIELDS[metric]
+        empty = [arm for arm in self._needed_arms(gate) if not self.table.where(arm=arm).all(metric).n[0]]
+        if len(empty) == 1:
+            return say(
+                "There are no data: no sample of arm {arm} carries the field {field}.",
+                arm=empty[0],
+                field=field,
+            )
+        return say("There are no data: no sample carries the field {field}.", field=field)
+
+    def incomplete(self, gate: Gate, metric: str) -> Sentence | None:
+        """Say that too many samples lack a latency: what is missing may be what is slow."""
+        if metric not in {"latency_ms", "slow"}:
+            return None
+        for arm in self._needed_arms(gate):
+            table = self.table.where(arm=arm)
+            lacking = 1 - table.all(metric).n[0] / table.rows.sum()
+            if lacking > self.plan.evidence.max_quarantined:
+                return say(
+                    "{share:.1%} of the samples of arm {arm} have no latency; what is missing may be what is slow.",
+                    share=lacking,
+                    arm=arm,
+                )
+        return None
+
+    def _needed_arms(self, gate: Gate) -> tuple[str, ...]:
+        return (self.treatment,) if gate.contrast == "treatment" else (self.control, self.treatment)
+
+
+def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples) -> Material:
+    """Pick both arms, choose the unit, scan once, and look whether the arms can be compared.
+
+    Raises:
+        UsageError: an arm or profile that does not exist.
+        NoEvidenceError: an arm has no evidence left.
+    """
+    import narwhals as nw
+
+    pair = (params.control, params.treatment)
+    _require(pair, runs)
+    profiles = {arm: _profiles(runs, arm, params.profile) for arm in pair}
+    name = min(set().union(*profiles.values()), key=lambda known: (plan.profile(known).max_latency_ms, known))
+    profile = plan.profile(name)
+    frame = samples.frame().filter(nw.col("arm").is_in(pair))
+    counts = {arm: _count(samples, arm) for arm in pair}
+    unit, gap = _unit(counts)
+    ranked, others = (top_tags(frame, arm=arm, most=TOP_ISSUES) for arm in pair)
+    tags = tuple(dict.fromkeys((*ranked, *others)))
+    slow_above = next(
+        (g.plan_limit(profile) for g in plan.gates.values() if g.statistic == "quantile"),
+        profile.max_latency_ms,
+    )
+    metrics = metric_expressions(
+        timeout_cap_ms=plan.evidence.timeout_cap_ms, slow_above_ms=slow_above, tags=tags
+    )
+    column = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
+    table = scan(
+        frame, metrics, by={"arm": "arm", "run_id": "run_id", "cluster": column, **{s: s for s in STRATA}}
+    )
+    rows = run_rows(runs.runs, table, pair, plan.evidence.runs_averaged)
+    summaries = tuple(_summary(arm, rows, counts[arm]) for arm in pair)
+    passed = [table.where(arm=arm).by("cluster", "passed") for arm in pair]
+    design = read_design(Arms(passed[0], passed[1], unit), "difference")[1]
+    ratio = _sample_ratio(design, summaries, plan)
+    return Material(
+        plan=plan, stage=params.stage, profile=profile, profile_name=name, control=pair[0], treatment=pair[1], unit=unit,
+        tags=tags, ranked=len(ranked), table=table,
+        latency=histogram(frame, metrics["latency_ms"], step=STEP), score=histogram(frame, metrics["score"], step=STEP),
+        rows=rows, summaries=summaries, design=_in_words(design),
+        invalid=_swapped(pair) or _mixed(profiles) or ratio, unusable=_quarantined(runs, plan) or gap,
+        warnings=_warnings(design, profiles, runs), set_aside=_set_aside(runs, params),
+    )  # fmt: skip
+
+
+def _require(pair: tuple[str, str], runs: Runs) -> None:
+    """Both arms are there and are two."""
+    if pair[0] == pair[1]:
+        raise UsageError(f"control and treatment are both {pair[0]!r}; name two different arms")
+    arms = sorted({run.arm for run in runs.runs})
+    if not arms:
+        why = f"; the first reason: {runs.quarantined[0].message}" if runs.quarantined else ""
+        raise NoEvidenceError(
+            f"no run is left as evidence ({runs.read:,} rows read, {runs.rows_quarantined:,} refused){why}"
+        )
+    for name, arm in zip(("control", "treatment"), pair, strict=True):
+        if arm not in arms and arm not in {"control", "treatment"}:
+            raise UsageError(
+                f"{name} is {arm!r}; the runs have the arms {', '.join(arms)}.{did_you_mean(arm, arms)}"
+            )
+        if arm not in arms:
+            why = (
+                f"; {runs.quarantined[0].message}"
+                if runs.quarantined
+                else f"; name one of the arms {', '.join(arms)} with --{name}"
+            )
+            raise NoEvidenceError(f"the {name} arm has no run that is evidence{why}")
+
+
+def _profiles(runs: Runs, arm: str, given: str | None) -> set[str]:
+    return {run.profile or given or "default" for run in runs.runs if run.arm == arm}
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """Samples of an arm, how many carry a user or prompt id, and how many different ones."""
+
+    samples: int
+    with_user: int
+    users: int
+    with_prompt: int
+    prompts: int
+
+
+def _count(samples: Samples, arm: str) -> _Count:
+    import narwhals as nw
+
+    ids = (
+        (nw.col(c).count().alias(f"with_{c}"), nw.col(c).n_unique().alias(c))
+        for c in ("user_id", "prompt_id")
+    )
+    counted = (
+        samples.frame()
+        .filter(nw.col("arm") == arm)
+        .select(nw.len().alias("n"), *(e for pair in ids for e in pair))
+    )
+    found = {
+        name: int(value or 0) for name, value in counted.collect("pyarrow").to_arrow().to_pylist()[0].items()
+    }
+    # n_unique counts null as a value of its own.
+    users, prompts = (found[c] - (found[f"with_{c}"] < found["n"]) for c in ("user_id", "prompt_id"))
+    return _Count(found["n"], found["with_user_id"], users, found["with_prompt_id"], prompts)
+
+
+def _unit(counts: Mapping[str, _Count]) -> tuple[Unit, Sentence | None]:
+    """Choose what a cluster is: users when samples name them, else prompts, else the sample itself.
+
+    Samples of one user are not independent, so a user id that only some samples carry leaves the dependence unknown.
+    """
+    for unit, known in (("user", "with_user"), ("prompt", "with_prompt")):
+        shares = [getattr(count, known) / max(count.samples, 1) for count in counts.values()]
+        if max(shares) == 0:
+            continue
+        gap = say(
+            "Only {share:.0%} of the samples name their {unit}, so their dependence is unknown.",
+            share=min(shares),
+            unit=say(unit),
+        )
+        return unit, gap if min(shares) < 1 else None  # type: ignore[return-value]  # the loop's literals are Units
+    return "sample", None
+
+
+def _summary(arm: str, rows: tuple[RunRow, ...], count: _Count) -> ArmSummary:
+    runs = sum(row.arm == arm for row in rows)
+    return ArmSummary(arm, runs, count.samples, count.users or None, count.prompts or None)
+
+
+def _in_words(design: Design) -> Sentence:
+    """Say how the arms compare."""
+    unit = say(design.unit)
+    return {
+        "independent": say("Two independent groups of samples."),
+        "paired": say("{pairs:,} pairs: the same {unit} in both arms.", pairs=design.pairs, unit=unit),
+        "nested": say(
+            "Clusters: each {unit} is in one arm ({control:,} and {treatment:,}).",
+            unit=unit, control=design.clusters_control, treatment=design.clusters_treatment,
+        ),
+        "crossed": say("Paired clusters: {pairs:,} {unit}s are in both arms, each with several samples.", pairs=design.pairs, unit=unit),
+    }[design.kind]  # fmt: skip
+
+
+# --- can the arms be compared? -------------------------------------------------------------------------------------------
+
+
+def _swapped(pair: tuple[str, str]) -> Sentence | None:
+    if pair != ("treatment", "control"):
+        return None
+    return say(
+        "The arms are named the other way round: the runs' control was given as treatment; swap --control and --treatment."
+    )
+
+
+def _mixed(profiles: Mapping[str, set[str]]) -> Sentence | None:
+    control, treatment = (", ".join(sorted(names)) for names in profiles.values())
+    if control == treatment:
+        return None
+    return say(
+        "The arms ran under different guardian profiles ({control} and {treatment}), so they cannot be compared.",
+        control=control,
+        treatment=treatment,
+    )
+
+
+def _sample_ratio(design: Design, summaries: tuple[ArmSummary, ...], plan: Plan) -> Sentence | None:
+    """Test the planned 1 : 1 allocation over users, where users were allocated to arms."""
+    if design.unit != "user" or design.kind in {"paired", "crossed"}:
+        return None
+    counts = [design.clusters_control, design.clusters_treatment]
+    p = stats.sample_ratio_test(counts, [0.5, 0.5]).p_value
+    if p >= plan.evidence.sample_ratio_p:
+        return None
+    return say(
+        "Sample-ratio mismatch: {control:,} and {treatment:,} users where as many were planned (p = {p:.1g}); who is missing is not random.",
+        control=counts[0], treatment=counts[1], p=p,
+    )  # fmt: skip
+
+
+def _quarantined(runs: Runs, plan: Plan) -> Sentence | None:
+    share = runs.rows_quarantined / runs.read if runs.read else 0.0
+    if share <= plan.evidence.max_quarantined:
+        return None
+    return say(
+        "{share:.1%} of the rows are quarantined; above {most:.0%} no gate may pass.",
+        share=share,
+        most=plan.evidence.max_quarantined,
+    )
+
+
+def _warnings(design: Design, profiles: Mapping[str, set[str]], runs: Runs) -> tuple[Sentence, ...]:
+    found = [say("{text}", text=text) for text in runs.warnings]
+    sizes = sorted((design.clusters_control, design.clusters_treatment))
+    if design.kind == "nested" and sizes[1] > IMBALANCE * sizes[0]:
+        found.append(
+            say(
+                "The arms' cluster counts differ by more than 2 : 1; the bounds are then slightly too narrow (7.7 % instead of 5 % in simulations)."
+            )
+        )
+    if design.dropped:
+        found.append(
+            say(
+                "{dropped} samples have no partner in the other arm and are left out of the paired comparison.",
+                dropped=design.dropped,
+            )
+        )
+    if len(set().union(*profiles.values())) > 1:
+        found.append(
+            say("Several guardian profiles are mixed in both arms; the strictest latency target is used.")
+        )
+    return tuple(found)
+
+
+def _set_aside(runs: Runs, params: ReviewParams) -> tuple[Sentence, ...]:
+    found: list[Sentence] = []
+    if runs.other_stage:
+        found.append(
+            say(
+                "{count} runs belong to other stages than {stage}.",
+                count=runs.other_stage,
+                stage=params.stage,
+            )
+        )
+    if runs.after_as_of:
+        found.append(
+            say(
+                "{count} runs started after {moment}.",
+                count=runs.after_as_of,
+                moment=f"{params.as_of:%Y-%m-%d %H:%M %z}",
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,97 @@
+"""Rows that cannot be evidence: kept verbatim with the reason, so that read = kept + quarantined."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["InputFile", "Quarantined", "shown", "verbatim", "write_quarantine"]
+
+_CUT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One bad row (or a run, or a file that cannot be opened up) with what was expected of it.
+
+    Attributes:
+        file: path inside the folder that was read.
+        line: 1-based line on which the value, or else the row, stands; the row's number in Parquet.
+        field: the source's own name of the field, or ``run`` / ``line`` / ``file`` for what is larger than a field.
+        value: what was found, cut and escaped for a message; empty when there is nothing to show.
+        expectation: what is due there.
+        text: the source's bytes as text, verbatim; bytes that are not UTF-8 as lone surrogates.
+        rows: how many rows this stands for: a refused run takes all its samples along.
+    """
+
+    file: str
+    line: int
+    field: str
+    value: str
+    expectation: str
+    text: str
+    rows: int = 1
+
+    @property
+    def message(self) -> str:
+        """The sentence for people: file, line, field, value, expectation."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        found = f" is {self.value}" if self.value else ""
+        return f"{place}: {shown(self.field)[1:-1]}{found}; {self.expectation}."
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """What one file gave: ``read == kept + quarantined`` rows; ``set_aside`` rows belong to other reviews.
+
+    A run without samples counts no row; a line or file that cannot be opened up counts as one.
+    """
+
+    name: str
+    sha256: str
+    dialect: str
+    read: int
+    kept: int
+    quarantined: int
+    set_aside: int = 0
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: cut to 80 characters, control and direction characters as ``\\u….``."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    cut = text if len(text) <= _CUT else text[:_CUT] + "…"
+    safe = "".join(c if c.isprintable() or c == " " else _escaped(c) for c in cut)
+    return f"'{safe}'" if isinstance(value, str) else safe
+
+
+def verbatim(data: bytes) -> str:
+    """Return bytes as text without loss: what is not UTF-8 becomes lone surrogates."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004  the basic plane
+
+
+def write_quarantine(rows: Iterable[Quarantined], inputs: Iterable[InputFile], folder: Path) -> tuple[Path, ...]:
+    """Write ``folder/quarantine/<sha256 of the source>.jsonl``, one line a row, and return the paths.
+
+    Writing the same rows twice gives the same bytes; files of an earlier, different read are left alone.
+    """
+    digests = {one.name: one.sha256 for one in inputs}
+    lines: dict[str, list[str]] = {}
+    for row in rows:
+        lines.setdefault(digests[row.file], []).append(json.dumps({**asdict(row), "message": row.message}))
+    target = folder / "quarantine"
+    if lines:
+        target.mkdir(parents=True, exist_ok=True)
+    paths = tuple(target / f"{digest}.jsonl" for digest in sorted(lines))
+    for path in paths:
+        path.write_text("\n".join(lines[path.stem]) + "\n", encoding="utf-8", newline="\n")
+    return paths

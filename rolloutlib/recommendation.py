@@ -1,0 +1,152 @@
+"""Gates and checks → recommendation, with the reasons in plain sentences and what would change it.
+
+The rule (docs/statistics.md): INVALID if any gate is invalid; NO_GO if any gate's evidence fails or any check fails; GO if
+every plan verdict passes, every gate's evidence passes and every check holds; otherwise HOLD.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rolloutlib.gates import GateResult, Verdict
+from rolloutlib.messages import Sentence, say
+from rolloutlib.units import show, unit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rolloutlib.checks import CheckResult
+
+__all__ = ["Recommendation", "changes", "reasons", "recommend"]
+
+
+class Recommendation(StrEnum):
+    """What the numbers recommend; people decide."""
+
+    GO = "GO"
+    HOLD = "HOLD"
+    NO_GO = "NO_GO"
+    INVALID = "INVALID"
+
+
+def recommend(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> Recommendation:
+    """Apply the rule; no gates at all is invalid, because an empty list must not say GO."""
+    evidence = [gate.evidence.verdict for gate in gates]
+    if not gates or Verdict.INVALID in evidence:
+        return Recommendation.INVALID
+    if Verdict.FAIL in evidence or any(check.holds is False for check in checks):
+        return Recommendation.NO_GO
+    proven = all(
+        gate.evidence.verdict is Verdict.PASS and gate.plan.verdict is Verdict.PASS for gate in gates
+    )
+    return Recommendation.GO if proven and all(check.holds for check in checks) else Recommendation.HOLD
+
+
+def reasons(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple[Sentence, ...]:
+    """Say why, the weightiest first: what is proven broken, what the plan's rule refuses, what is not proven, what is open."""
+    failed = [gate for gate in gates if gate.evidence.verdict is Verdict.FAIL]
+    unproven = [gate for gate in gates if gate.evidence.verdict is Verdict.INCONCLUSIVE]
+    refused = [gate for gate in gates if gate.plan.verdict is Verdict.FAIL and gate not in failed]
+    found = [_broken(gate) for gate in failed]
+    found += [_check(check) for check in checks if check.holds is False]
+    found += [_refused(gate) for gate in refused]
+    found += [_unproven(gate) for gate in unproven]
+    found += _few_runs(gates)
+    found += [_check(check) for check in checks if check.holds is None]
+    return tuple(found) or (
+        say("Every gate passes by the plan's rule and by the evidence, and every check holds."),
+    )
+
+
+def _numbers(gate: GateResult) -> dict[str, object]:
+    unit, signed = unit_of(gate.gate.unit, gate.gate.statistic), gate.gate.contrast == "difference"
+    estimate = gate.evidence.estimate
+    values = (None,) * 3 if estimate is None else (estimate.point, estimate.lower, estimate.upper)
+    point, lower, upper = (show(value, unit, signed=signed) for value in values)
+    worst, best = (lower, upper) if gate.gate.harm == "lower" else (upper, lower)
+    limit = show(gate.proof_limit, unit, signed=signed)
+    return {"gate": title(gate), "point": point, "worst": worst, "best": best, "limit": limit}
+
+
+def title(gate: GateResult) -> Sentence:
+    """Return the gate's name, with what the data decided it to be about (the issue tag)."""
+    return (
+        say("{gate} ({subject})", gate=say(gate.gate.title), subject=gate.subject)
+        if gate.subject
+        else say(gate.gate.title)
+    )
+
+
+def _broken(gate: GateResult) -> Sentence:
+    return say("{gate}: {point}, at best {best}; the limit {limit} is proven broken.", **_numbers(gate))
+
+
+def _refused(gate: GateResult) -> Sentence:
+    unit, signed = gate.gate.unit, gate.gate.contrast == "difference"
+    value, limit = (show(number, unit, signed=signed) for number in (gate.plan.value, gate.limit))
+    return say(
+        "{gate}: the plan's rule fails, {value} against a limit of {limit}.",
+        gate=title(gate),
+        value=value,
+        limit=limit,
+    )
+
+
+def _unproven(gate: GateResult) -> Sentence:
+    if gate.evidence.estimate is None or gate.evidence.estimate.cap is not None:
+        return say("{gate}: {why}", gate=title(gate), why=gate.evidence.why)
+    return say(
+        "{gate}: {point}, but it could be as bad as {worst}; the limit {limit} is not proven.",
+        **_numbers(gate),
+    )
+
+
+def _few_runs(gates: Iterable[GateResult]) -> list[Sentence]:
+    few = [
+        gate.plan for gate in gates if gate.plan.value is not None and gate.plan.runs < gate.plan.runs_wanted
+    ]
+    if not few:
+        return []
+    return [
+        say(
+            "The plan averages the last {wanted} runs; there are {runs}.",
+            wanted=few[0].runs_wanted,
+            runs=min(plan.runs for plan in few),
+        )
+    ]
+
+
+def _check(check: CheckResult) -> Sentence:
+    if check.holds is None:
+        return say("Check open: {check}. {why}", check=say(check.title), why=check.why)
+    return say("Check failed: {check}. {why}", check=say(check.title), why=check.why)
+
+
+def changes(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple[Sentence, ...]:
+    """Say what would change the recommendation: gate by gate, then the checks."""
+    found = [_change(gate) for gate in gates if gate.evidence.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE}]
+    found += [
+        say("Bring evidence for: {check}.", check=say(check.title)) for check in checks if check.holds is None
+    ]
+    found += [
+        say("Repair what the check found: {check}.", check=say(check.title))
+        for check in checks
+        if check.holds is False
+    ]
+    return tuple(found)
+
+
+def _change(gate: GateResult) -> Sentence:
+    name, needed = title(gate), gate.evidence.needed
+    if gate.evidence.verdict is Verdict.FAIL:
+        return say("{gate}: a better candidate; more data will not help.", gate=name)
+    if needed is not None:
+        return say(
+            "{gate}: about {further} more {unit} ({total} in all).",
+            gate=name,
+            further=f"{needed.further:,}",
+            unit=say(needed.unit),
+            total=f"{needed.total:,}",
+        )
+    return say("{gate}: {why}", gate=name, why=gate.evidence.why)

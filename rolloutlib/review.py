@@ -1,0 +1,301 @@
+"""A stage review: samples in, one scan, every gate judged twice, a recommendation with its reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rolloutlib.averages import last_runs, plan_value
+from rolloutlib.checks import CheckResult, run_checks
+from rolloutlib.errors import UsageError
+from rolloutlib.estimates import estimate_gate, metric_of
+from rolloutlib.gates import EvidenceVerdict, GateResult, Verdict, judge_evidence, judge_plan
+from rolloutlib.material import Material, gather
+from rolloutlib.messages import Sentence, say
+from rolloutlib.plan import STAGES, load_plan
+from rolloutlib.planning import needed
+from rolloutlib.recommendation import Recommendation, changes, reasons, recommend
+from rolloutlib.runs import read_runs
+from rolloutlib.samples import Samples
+from rolloutlib.segments import IssueRate, Segment, issue_rates, segments
+from rolloutlib.units import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from rolloutlib.averages import RunRow
+    from rolloutlib.material import ArmSummary
+    from rolloutlib.moments import Histogram
+    from rolloutlib.params import ReviewParams
+    from rolloutlib.plan import FlagValue, Gate, Plan, Stage, StageId
+    from rolloutlib.quarantine import InputFile, Quarantined
+
+__all__ = ["Distribution", "QuarantineGroup", "Recommendation", "Review", "review_stage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One arm's empirical distribution function of a metric.
+
+    Attributes:
+        metric: `latency_ms` or `score`, both in steps of 0.1.
+        values: (K,) ascending, in the metric's unit.
+        share: (K,) share of samples at or below each value, ending at 1.
+    """
+
+    metric: str
+    arm: str
+    n: int
+    mean: float
+    median: float
+    p95: float
+    values: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineGroup:
+    """Rows that are no evidence, by what was expected of them, with one example that names file, line, field and value."""
+
+    expectation: str
+    rows: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Everything that a stage review found; tables, charts and review.json are views of it.
+
+    Attributes:
+        stage: the stage's number, `stage_plan` its entry in the plan.
+        profile: the guardian profile whose thresholds were used.
+        as_of: the moment up to which runs count; None when every run counts.
+        design: in words, how the arms compare and by which unit.
+        reasons: plain sentences, the weightiest first.
+        warnings: what a reader should know although it changes no verdict.
+        changes: what would change the recommendation.
+        set_aside: runs that were read but belong to another stage or moment.
+    """
+
+    plan: Plan
+    stage: int
+    stage_plan: Stage
+    control: str
+    treatment: str
+    profile: str
+    as_of: datetime | None
+    source_title: str | None
+    recommendation: Recommendation
+    reasons: tuple[Sentence, ...]
+    warnings: tuple[Sentence, ...]
+    changes: tuple[Sentence, ...]
+    design: Sentence
+    gates: tuple[GateResult, ...]
+    segments: tuple[Segment, ...]
+    issues: tuple[IssueRate, ...]
+    checks: tuple[CheckResult, ...]
+    distributions: tuple[Distribution, ...]
+    arms: tuple[ArmSummary, ...]
+    runs: tuple[RunRow, ...]
+    inputs: tuple[InputFile, ...]
+    quarantine: tuple[QuarantineGroup, ...]
+    set_aside: tuple[Sentence, ...]
+
+
+def review_stage(params: ReviewParams, *, on_progress: Callable[[int, int], None] | None = None) -> Review:
+    """Review a stage's exit: read the runs, scan them once, judge every gate and check, recommend.
+
+    Args:
+        params: validated parameters (see rolloutlib.params).
+        on_progress: called with files read and files in all.
+
+    Raises:
+        UsageError: a path, an arm or a profile that does not exist.
+        RunsError, NoEvidenceError: the source as a whole, or all its runs, are no evidence.
+    """
+    plan, folder = load_plan(_path(params, "plan")), _path(params, "runs")
+    runs = read_runs(
+        folder, source=params.path("source"), stage=params.stage, as_of=params.as_of,
+        flags_arms=_flags(plan, params.stage), on_progress=on_progress,
+    )  # fmt: skip
+    material = gather(plan, params, runs, Samples.from_runs(runs))
+    gates = tuple(_gate(material, key, gate) for key, gate in plan.gates.items())
+    now = params.as_of or max((run.started_at for run in material.rows if run.started_at), default=None)
+    checks = run_checks(plan.checks, params.path("evidence") or _beside(folder), now=now)
+    parts = _segments(material)
+    losses = tuple(_loss(part) for part in parts if part.loss)
+    return Review(
+        plan=plan,
+        stage=params.stage,
+        stage_plan=plan.stages[params.stage],
+        control=params.control,
+        treatment=params.treatment,
+        profile=material.profile_name,
+        as_of=params.as_of,
+        source_title=runs.source.title if runs.source else None,
+        recommendation=recommend(gates, checks),
+        reasons=(material.invalid, *losses) if material.invalid else (*reasons(gates, checks), *losses),
+        warnings=material.warnings,
+        changes=changes(gates, checks),
+        design=material.design,
+        gates=gates,
+        segments=parts,
+        issues=_issues(material),
+        checks=checks,
+        distributions=_distributions(material),
+        arms=material.summaries,
+        runs=material.rows,
+        inputs=runs.inputs,
+        quarantine=_groups(runs.quarantined),
+        set_aside=material.set_aside,
+    )
+
+
+def _path(params: ReviewParams, name: str) -> Path:
+    path = params.path(name)
+    if path is None or not path.exists():
+        raise UsageError(f"{name} is {getattr(params, name)!r}: there is no such file or folder ({path})")
+    return path
+
+
+def _beside(folder: Path) -> Path:
+    return (folder if folder.is_dir() else folder.parent) / "evidence"
+
+
+def _flags(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
+    """Return the flag values that imply an arm: the stage before is the control, the reviewed one the treatment."""
+    audience = plan.stages[stage].audience
+    return {
+        "control": plan.flags_of(max(stage - 1, 0), audience),
+        "treatment": plan.flags_of(stage, audience),
+    }
+
+
+# --- one gate -----------------------------------------------------------------------------------------------------------
+
+
+def _gate(m: Material, key: str, gate: Gate) -> GateResult:
+    """Judge one gate twice: the plan's literal rule on the last runs, the evidence on everything kept."""
+    subject = (m.tags[0] if m.ranked else None) if gate.metric == "issue" else None
+    metric = metric_of(gate, subject) if gate.metric != "issue" or subject else None
+    limit, proof = gate.plan_limit(m.profile), gate.proof_limit(m.stage, m.profile)
+    averaged = [last_runs(m.rows, arm, m.plan.evidence.runs_averaged) for arm in (m.control, m.treatment)]
+    value = (
+        plan_value(gate, metric, m.table, m.latency, control=averaged[0], treatment=averaged[1])
+        if metric
+        else None
+    )
+    plan = judge_plan(
+        gate,
+        value.value if value else None,
+        limit,
+        runs=value.runs if value else 0,
+        runs_wanted=m.plan.evidence.runs_averaged,
+    )
+    return GateResult(
+        key,
+        gate,
+        limit,
+        proof,
+        *_arm_values(m, gate, metric),
+        plan,
+        _evidence(m, gate, metric, proof),
+        subject,
+    )
+
+
+def _evidence(m: Material, gate: Gate, metric: str | None, proof: float) -> EvidenceVerdict:
+    arms = m.arms(m.table, metric) if metric and metric in m.table.metrics else None
+    estimate = estimate_gate(gate, arms, m.plan.evidence, metric=metric) if arms and metric else None
+    if m.invalid is not None:
+        return EvidenceVerdict(Verdict.INVALID, estimate, m.invalid)
+    missing = m.unusable if estimate else m.missing(gate, metric)
+    found = judge_evidence(
+        gate, estimate, proof, missing=missing or (m.incomplete(gate, metric) if metric else None)
+    )
+    if found.verdict is not Verdict.INCONCLUSIVE or estimate is None or arms is None or metric is None:
+        return found
+    more = needed(
+        gate,
+        arms,
+        estimate,
+        metric=metric,
+        limit=proof,
+        alternative=gate.design_alternative(m.profile),
+        rules=m.plan.evidence,
+    )
+    return EvidenceVerdict(found.verdict, estimate, found.why, more)
+
+
+def _arm_values(m: Material, gate: Gate, metric: str | None) -> tuple[float | None, float | None]:
+    """The arms' own values over all kept samples, in the gate's unit: a mean, or the quantile itself."""
+    if metric is None:
+        return None, None
+    if gate.statistic == "quantile":
+        values = [
+            m.merged("latency_ms", arm).quantile(gate.quantile or nan) for arm in (m.control, m.treatment)
+        ]
+    else:
+        cells = [m.table.where(arm=arm).all(metric) for arm in (m.control, m.treatment)]
+        values = [float(cell.mean[0]) if cell.n[0] else nan for cell in cells]
+    control, treatment = (None if np.isnan(value) else float(value) for value in values)
+    return control, treatment
+
+
+# --- beside the gates ---------------------------------------------------------------------------------------------------
+
+
+def _segments(m: Material) -> tuple[Segment, ...]:
+    gate = m.plan.gates.get("pass_rate")
+    return segments("pass_rate", gate, m.table, m.plan.evidence, arms_of=m.arms) if gate else ()
+
+
+def _loss(part: Segment) -> Sentence:
+    change = show(part.estimate.point, "proportion", signed=True)
+    return say(
+        "Hidden loss: the pass rate of {by} {value} changes by {change} (p = {p:.2g} after Holm's correction).",
+        by=say(part.by), value=part.value, change=change, p=part.p_holm,
+    )  # fmt: skip
+
+
+def _issues(m: Material) -> tuple[IssueRate, ...]:
+    gate = next((gate for gate in m.plan.gates.values() if gate.metric == "issue"), None)
+    if gate is None or not m.tags:
+        return ()
+    return issue_rates(gate, m.table, m.plan.evidence, tags=m.tags, ranked=m.ranked, arms_of=m.arms)
+
+
+def _distributions(m: Material) -> tuple[Distribution, ...]:
+    pairs = [
+        (metric, arm, m.merged(metric, arm))
+        for metric in ("latency_ms", "score")
+        for arm in (m.control, m.treatment)
+    ]
+    return tuple(_distribution(metric, arm, counted) for metric, arm, counted in pairs if counted.n)
+
+
+def _distribution(metric: str, arm: str, counted: Histogram) -> Distribution:
+    share = np.cumsum(counted.counts) / counted.n
+    mean = float(counted.values @ counted.counts) / counted.n
+    return Distribution(
+        metric, arm, counted.n, mean, counted.quantile(0.5), counted.quantile(0.95), counted.values, share
+    )
+
+
+def _groups(rows: tuple[Quarantined, ...]) -> tuple[QuarantineGroup, ...]:
+    """Group what was refused by what was expected, the largest group first."""
+    groups: dict[str, list[Quarantined]] = {}
+    for row in rows:
+        groups.setdefault(row.expectation, []).append(row)
+    found = [
+        QuarantineGroup(key, sum(row.rows for row in group), group[0].message)
+        for key, group in groups.items()
+    ]
+    return tuple(sorted(found, key=lambda group: -group.rows))

@@ -1,0 +1,84 @@
+"""Checks, scalars in and out, and a root finder which works on whole arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from rolloutlib.stats.inference import FloatArray
+
+__all__ = ["check_between", "check_confidence", "counts", "fillings", "last_true", "or_one", "plain"]
+
+
+def check_between(name: str, value: float, low: float, high: float) -> None:
+    """Raise ValueError unless low < value < high (so NaN is refused)."""
+    if not low < value < high:
+        message = f"{name} == {value}, must be between {low:g} and {high:g}."
+        raise ValueError(message)
+
+
+def check_confidence(confidence: float) -> None:
+    """Raise ValueError unless the confidence of a bound lies strictly between 0 and 1."""
+    check_between("confidence", confidence, 0, 1)
+
+
+def counts(x: ArrayLike, n: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return events and trials as arrays; ValueError unless 0 <= x <= n everywhere (so NaN is refused)."""
+    x, n = np.asarray(x, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    if not np.all((x >= 0) & (x <= n) & np.isfinite(n)):
+        message = f"x == {x}, n == {n}, must be counts with 0 <= x <= n."
+        raise ValueError(message)
+    return x, n
+
+
+def plain(value: ArrayLike) -> float:
+    """Return a number of no dimension as a float, and an array as it is.
+
+    Typed as a float, which is what callers outside calibration runs have.
+    """
+    array = np.asarray(value, dtype=np.float64)
+    return float(array) if array.ndim == 0 else cast("float", array)
+
+
+def or_one(value: ArrayLike) -> FloatArray:
+    """Return the value where it is above 0, else 1: a divisor for results that are replaced afterwards."""
+    value = np.asarray(value, dtype=np.float64)
+    return np.where(value > 0, value, 1.0)
+
+
+def last_true(
+    holds: Callable[[FloatArray], NDArray[np.bool_]], low: ArrayLike, high: ArrayLike, *, steps: int = 70
+) -> FloatArray:
+    """Return, by bisection, where `holds` turns from true (towards low) to false (towards high)."""
+    low, high = (np.array(edge, dtype=np.float64) for edge in np.broadcast_arrays(low, high))
+    for _ in range(steps):
+        middle = 0.5 * (low + high)
+        true = holds(middle)
+        low, high = np.where(true, middle, low), np.where(true, high, middle)
+    return 0.5 * (low + high)
+
+
+def fillings(total: int, caps: ArrayLike) -> FloatArray:
+    """Return every way to put `total` things into boxes that hold at most `caps`, as (ways, boxes).
+
+    >>> fillings(2, [1, 2])
+    array([[0., 2.],
+           [1., 1.]])
+    """
+    caps = np.asarray(caps, dtype=np.int64)
+    room_after = np.append(np.cumsum(caps[::-1])[::-1], 0)[1:]
+    rows, left = np.zeros((1, 0), dtype=np.int64), np.array([total], dtype=np.int64)
+    for cap, room in zip(caps, room_after, strict=True):
+        fewest = np.maximum(left - room, 0)
+        choices = np.maximum(np.minimum(left, cap) - fewest + 1, 0)
+        parent = np.repeat(np.arange(left.size), choices)
+        first = np.cumsum(choices) - choices
+        value = np.arange(parent.size) - first[parent] + fewest[parent]
+        rows, left = np.column_stack([rows[parent], value]), left[parent] - value
+    return rows.astype(np.float64)

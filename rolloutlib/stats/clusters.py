@@ -1,0 +1,187 @@
+"""Means and differences of clustered samples: one cluster (a user, a prompt) is one independent thing.
+
+Inputs are per-cluster counts n and sums s on the last axis; any leading axes are a batch. Two arms stand
+side by side: entry g of every array is the same cluster, with n = 0 in an arm where it has no sample.
+Nested arms (a user is in one arm) are the case where every cluster has n = 0 in the other one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from rolloutlib.stats._numeric import or_one, plain
+from rolloutlib.stats.inference import ClusterInference
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from rolloutlib.stats.inference import FloatArray
+
+__all__ = [
+    "ArmSums",
+    "Kind",
+    "arm_sums",
+    "cluster_mean",
+    "contrast",
+    "crossed_difference",
+    "nested_difference",
+    "side_by_side",
+]
+
+Kind: TypeAlias = Literal["CR0", "CR1", "CR2", "CR3"]
+
+_POWER: dict[str, float] = {"CR0": 0.0, "CR1": 0.0, "CR2": 0.5, "CR3": 1.0}
+_ROUNDING = 1e-12  # a cluster's deviation below this share of its sum is rounding, not variation
+
+
+class ArmSums(NamedTuple):
+    """One arm of a clustered comparison, ready for any contrast.
+
+    Attributes:
+        mean: Σs/Σn; NaN without samples. (batch)
+        clusters: clusters with samples. (batch)
+        n: samples per cluster. (batch, clusters)
+        leverage: n over Σn. (batch, clusters)
+        deviation: (s - mean·n)/Σn, a cluster's contribution to the mean's error. (batch, clusters)
+    """
+
+    mean: FloatArray
+    clusters: FloatArray
+    n: FloatArray
+    leverage: FloatArray
+    deviation: FloatArray
+
+
+def cluster_mean(n: ArrayLike, s: ArrayLike, *, kind: Kind = "CR3") -> ClusterInference:
+    """Return the mean Σs/Σn with a cluster-robust standard error and Bell and McCaffrey's degrees of freedom.
+
+    CR0 is Liang and Zeger's (1986, Biometrika 73:13), CR1 = CR0·sqrt(G/(G - 1)), CR2 and CR3 divide a
+    cluster's deviation by sqrt(1 - h) and 1 - h with h = n/Σn (Bell and McCaffrey 2002, Survey Methodology
+    28:169). Standard error inf and 0 degrees of freedom below two clusters; 0 when no cluster deviates.
+
+    Args:
+        n: samples per cluster. (..., clusters)
+        s: sums per cluster, in any unit. (..., clusters)
+        kind: the variance estimator. The degrees of freedom are Satterthwaite's for every kind.
+
+    Raises:
+        ValueError: a negative or NaN count, or a NaN sum.
+
+    >>> cluster_mean([20, 18, 25, 7, 30, 12], [17, 12, 24, 5, 22, 11], kind="CR2")
+    ClusterInference(point=0.8125, se=0.0538, df=4.16)
+    """
+    return contrast([arm_sums(n, s)], [1.0], kind=kind)
+
+
+def nested_difference(
+    n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike, *, kind: Kind = "CR3"
+) -> ClusterInference:
+    """Return mean1 - mean0 where every cluster is in one arm: the arms' variances add.
+
+    Infinite when an arm has fewer than two clusters. Arguments as `crossed_difference`, but the arms may have
+    different numbers of clusters on the last axis. CR1's factor counts the clusters of both arms together.
+    """
+    return crossed_difference(*side_by_side(n1, s1, n0, s0), kind=kind)
+
+
+def crossed_difference(
+    n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike, *, kind: Kind = "CR3"
+) -> ClusterInference:
+    """Return mean1 - mean0 where entry g of all four arrays is the same cluster.
+
+    A cluster contributes its two deviations together (u = e1/N1 - e0/N0), so what its arms share cancels.
+    Infinite when an arm has fewer than two clusters with samples.
+
+    Args:
+        n1: treatment samples per cluster. (..., clusters)
+        s1: treatment sums per cluster.
+        n0: control samples per cluster.
+        s0: control sums per cluster.
+        kind: the variance estimator, as `cluster_mean`.
+    """
+    return contrast([arm_sums(n1, s1), arm_sums(n0, s0)], [1.0, -1.0], kind=kind)
+
+
+def side_by_side(
+    n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return nested arms as aligned ones: each cluster gets an empty entry in the other arm."""
+    n1, s1, n0, s0 = (np.asarray(value, dtype=np.float64) for value in (n1, s1, n0, s0))
+
+    def first(value: FloatArray) -> FloatArray:
+        return np.concatenate([value, np.zeros((*value.shape[:-1], n0.shape[-1]))], axis=-1)
+
+    def last(value: FloatArray) -> FloatArray:
+        return np.concatenate([np.zeros((*value.shape[:-1], n1.shape[-1])), value], axis=-1)
+
+    return first(n1), first(s1), last(n0), last(s0)
+
+
+def arm_sums(n: ArrayLike, s: ArrayLike) -> ArmSums:
+    """Return an arm's mean, leverages and deviations; arguments and errors as `cluster_mean`."""
+    n, s = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(s, dtype=np.float64))
+    if not (np.all(n >= 0) and np.all(np.isfinite(s)) and np.all(np.isfinite(n))):
+        message = "n and s must be finite, and n 0 or more, for every cluster; drop or repair the others."
+        raise ValueError(message)
+    total = n.sum(axis=-1)
+    size = or_one(total)
+    mean = s.sum(axis=-1) / size
+    deviation = s - mean[..., None] * n
+    deviation = np.where(np.abs(deviation) <= _ROUNDING * np.abs(s), 0.0, deviation)
+    mean = np.where(total > 0, mean, np.nan)
+    return ArmSums(mean, (n > 0).sum(axis=-1), n, n / size[..., None], deviation / size[..., None])
+
+
+def contrast(arms: Sequence[ArmSums], weights: Sequence[ArrayLike], *, kind: Kind) -> ClusterInference:
+    """Return Σ weight·mean over aligned arms with its cluster-robust standard error and freedom."""
+    if kind not in _POWER:
+        message = f"kind == {kind!r}, must be one of {', '.join(_POWER)}."
+        raise ValueError(message)
+    scale = [np.asarray(weight, dtype=np.float64)[..., None] for weight in weights]
+    u = np.sum([w * contributions(arm, kind) for w, arm in zip(scale, arms, strict=True)], axis=0)
+    variance = np.sum(u**2, axis=-1) * small_sample_factor(arms, kind)
+    enough = np.all([arm.clusters > 1 for arm in arms], axis=0)
+    point = np.sum([w[..., 0] * arm.mean for w, arm in zip(scale, arms, strict=True)], axis=0)
+    se = np.sqrt(np.where(enough, variance, np.inf))
+    return ClusterInference(
+        plain(point), plain(se), plain(np.where(enough, _satterthwaite(arms, scale), 0.0))
+    )
+
+
+def contributions(arm: ArmSums, kind: Kind) -> FloatArray:
+    """Return each cluster's share of the mean's error, inflated for leverage as the kind demands."""
+    left = np.maximum(1.0 - arm.leverage, np.finfo(np.float64).tiny)
+    return arm.deviation / left ** _POWER[kind] if _POWER[kind] else arm.deviation
+
+
+def small_sample_factor(arms: Sequence[ArmSums], kind: Kind) -> FloatArray:
+    """Return CR1's G/(G - 1) over the clusters that have samples in any arm; 1 for the other kinds."""
+    if kind != "CR1":
+        return np.asarray(1.0)
+    clusters = np.any([arm.n > 0 for arm in arms], axis=0).sum(axis=-1)
+    return clusters / or_one(clusters - 1.0)
+
+
+def _satterthwaite(arms: Sequence[ArmSums], scale: Sequence[FloatArray]) -> FloatArray:
+    """Return (tr W)²/tr W² for W = Σ over arms of diag(w²n) - (wn)(wn)'/N, without forming W.
+
+    The working model has independent samples of one variance (Bell and McCaffrey 2002, section 4).
+    """
+    diagonals: list[FloatArray] = []
+    vectors: list[FloatArray] = []
+    for arm, weight in zip(arms, scale, strict=True):
+        total = or_one(arm.n.sum(axis=-1, keepdims=True))
+        w = weight / (total * np.sqrt(np.maximum(1.0 - arm.leverage, np.finfo(np.float64).eps)))
+        diagonals.append(w**2 * arm.n)
+        vectors.append(w * arm.n / np.sqrt(total))
+    trace = sum(np.sum(d - v**2, axis=-1) for d, v in zip(diagonals, vectors, strict=True))
+    square = sum(
+        np.sum(da * db - da * vb**2 - db * va**2, axis=-1) + np.sum(va * vb, axis=-1) ** 2
+        for da, va in zip(diagonals, vectors, strict=True)
+        for db, vb in zip(diagonals, vectors, strict=True)
+    )
+    return np.where(square > 0, trace**2 / np.where(square > 0, square, 1.0), 0.0)

@@ -1,0 +1,22 @@
+"""What all tests share: Chromium that must be there in CI, and property tests that do not race a clock."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of Chromium; where there is none, skip on a desk and fail in CI, which installs it."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        stop("Chromium is not on the path; install it (Debian: apt-get install chromium fonts-nanum)")
+    return found
