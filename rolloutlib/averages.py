@@ -51,13 +51,9 @@ class PlanValue:
     runs: int
 
 
-def run_rows(
-    runs: Sequence[RunInfo], table: MomentTable, arms: Sequence[str], averaged: int
-) -> tuple[RunRow, ...]:
+def run_rows(runs: Sequence[RunInfo], table: MomentTable, arms: Sequence[str], averaged: int) -> tuple[RunRow, ...]:
     """List the runs of the arms by their start (then by name), each with its headline numbers."""
-    mine = sorted(
-        (run for run in runs if run.arm in arms), key=lambda run: (str(run.started_at or ""), run.run_id)
-    )
+    mine = sorted((run for run in runs if run.arm in arms), key=lambda run: (str(run.started_at or ""), run.run_id))
     rows = tuple(_row(run, table) for run in mine)
     last = {(run.arm, run.run_id) for arm in arms for run in last_runs(rows, arm, averaged)}
     return tuple(replace(row, averaged=(row.arm, row.run_id) in last) for row in rows)
@@ -95,9 +91,7 @@ def plan_value(
     if gate.statistic == "quantile":
         parts = [histograms[run.arm, run.run_id] for run in treatment if (run.arm, run.run_id) in histograms]
         return PlanValue(_known(merge_histograms(parts).quantile(gate.quantile or nan)), len(parts))
-    values = {
-        arm: _run_means(table, metric, runs) for arm, runs in (("control", control), ("treatment", treatment))
-    }
+    values = {arm: _run_means(table, metric, runs) for arm, runs in (("control", control), ("treatment", treatment))}
     counted = min(len(values[arm]) for arm in (values if gate.contrast != "treatment" else ("treatment",)))
     if not counted:
         return PlanValue(None, 0)
@@ -112,9 +106,7 @@ def _run_means(table: MomentTable, metric: str, runs: Sequence[RunRow]) -> list[
     arm = table.where(arm=runs[0].arm)
     cells, key = arm.by("run_id", metric), arm.keys["run_id"]
     means = [
-        float(cells.mean[place])
-        if (place := key.code(run.run_id)) >= 0 and cells.n[place]
-        else _reported(run, metric)
+        float(cells.mean[place]) if (place := key.code(run.run_id)) >= 0 and cells.n[place] else _reported(run, metric)
         for run in runs
     ]
     return [mean for mean in means if mean is not None]

@@ -31,6 +31,7 @@ __all__ = [
     "FIGURE_MIME",
     "SYMBOLS",
     "Figure",
+    "Note",
     "forest",
     "issues_before_after",
     "latency_ecdf",
@@ -91,7 +92,17 @@ class Figure:
         svg = self.svg()
         parts = {"alt": self.alt, "caption": self.caption, "wide": svg, "narrow": self.svg(narrow=True)}
         display({VEGA_MIME: self.wide, "image/svg+xml": svg, FIGURE_MIME: parts, "text/plain": self.alt}, raw=True)
-        display({"text/plain": self.caption}, raw=True, metadata={"rolloutlib": "caption"})
+        display({"text/plain": self.caption}, raw=True, metadata={"rolloutlib_caption": True})
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Stands where there is nothing to draw, and says why."""
+
+    text: str
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/plain": self.text}
 
 
 def verdict_word(verdict: Verdict) -> Sentence:
@@ -119,13 +130,13 @@ def forest(review: Review, lang: str = "en") -> Figure:
     return _figure(lambda width: _forest_spec(rows, width, lang), say("Estimate and bounds of every gate: {rows}.", rows=alt), caption, lang)
 
 
-def latency_ecdf(review: Review, lang: str = "en") -> Figure | None:
-    """Draw both arms' latency distributions with the target, the target + 10 % and the 95th percentiles; None without data."""
+def latency_ecdf(review: Review, lang: str = "en") -> Figure | Note:
+    """Draw both arms' latency distributions with the target, the target + 10 % and the 95th percentiles."""
     gate = next((g for g in review.gates if g.gate.statistic == "quantile" and g.gate.metric == "latency_ms"), None)
     mean = next((g for g in review.gates if g.gate.statistic == "mean" and g.gate.metric == "latency_ms"), None)
     curves = _curves(review, "latency_ms")
     if not curves:
-        return None
+        return Note(say("No sample tells its latency.").text(lang))
     marks = [(mean.limit, say("target {value}", value=show(mean.limit, "ms")), "right")] if mean else []
     marks += [(gate.limit, say("p95 limit {value}", value=show(gate.limit, "ms")), "left")] if gate else []
     last = curves[-1]
@@ -138,11 +149,11 @@ def latency_ecdf(review: Review, lang: str = "en") -> Figure | None:
     return _ecdf(curves, "ms", say("latency, ms"), marks, caption, lang)
 
 
-def score_ecdf(review: Review, lang: str = "en") -> Figure | None:
-    """Draw both arms' score distributions with the profile's threshold; None without data."""
+def score_ecdf(review: Review, lang: str = "en") -> Figure | Note:
+    """Draw both arms' score distributions with the profile's threshold."""
     curves = _curves(review, "score")
     if not curves:
-        return None
+        return Note(say("No sample has a score.").text(lang))
     threshold = review.plan.profile(review.profile).min_score
     marks = [(threshold, say("threshold {value}", value=show(threshold, "score")), "right")]
     caption = say("The further right a curve, the better. The mean goes from {control} to {treatment}: look whether the low end moves with it.",
@@ -150,11 +161,11 @@ def score_ecdf(review: Review, lang: str = "en") -> Figure | None:
     return _ecdf(curves, "score", say("score"), marks, caption, lang)
 
 
-def pass_rate_by_run(review: Review, lang: str = "en") -> Figure | None:
-    """Draw a dot a run, the averaged ones filled, with their mean; None when no run tells its pass rate."""
+def pass_rate_by_run(review: Review, lang: str = "en") -> Figure | Note:
+    """Draw a dot a run, the averaged ones filled, with their mean."""
     runs = [run for run in review.runs if run.pass_rate is not None]
     if not runs:
-        return None
+        return Note(say("No run tells its pass rate.").text(lang))
     held = [sum(run.averaged for run in runs if run.arm == arm) for arm in (review.control, review.treatment)]
     wanted = review.plan.evidence.runs_averaged
     caption = say("Filled dots are the runs that the plan averages ({wanted} an arm); {control} has {first} of them, {treatment} {second}.",
@@ -166,10 +177,10 @@ def pass_rate_by_run(review: Review, lang: str = "en") -> Figure | None:
     return _figure(lambda width: _runs_spec(runs, review, width, lang), alt, few if min(held) < wanted else steady, lang)
 
 
-def issues_before_after(review: Review, lang: str = "en") -> Figure | None:
-    """Draw each issue's share of samples before and after; None without issues."""
+def issues_before_after(review: Review, lang: str = "en") -> Figure | Note:
+    """Draw each issue's share of samples before and after."""
     if not review.issues:
-        return None
+        return Note(say("The source names no issues.").text(lang))
     top = review.issues[0]
     caption = say("An arrow to the left is an issue that became rarer. The control arm's most frequent issue, {tag}, goes from {control} to "
                   "{treatment} of samples; issues without a number were not among its top three and are only watched.",
@@ -179,11 +190,11 @@ def issues_before_after(review: Review, lang: str = "en") -> Figure | None:
     return _figure(lambda width: _issues_spec(review.issues, width, lang), alt, caption, lang)
 
 
-def segments(review: Review, lang: str = "en", most: int = 20) -> Figure | None:
-    """Draw the change within each segment of the first segmented gate, the worst first; None without segments."""
+def segments(review: Review, lang: str = "en", most: int = 20) -> Figure | Note:
+    """Draw the change within each segment of the first segmented gate, the worst first."""
     gate = next((g for g in review.gates if any(s.gate == g.id for s in review.segments)), None)
     if gate is None:
-        return None
+        return Note(say("The source names no segments.").text(lang))
     sign = 1 if gate.gate.harm == "lower" else -1
     rows = sorted((s for s in review.segments if s.gate == gate.id), key=lambda s: sign * s.estimate.point)
     losses = [s.value for s in rows if s.loss]

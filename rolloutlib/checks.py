@@ -70,9 +70,7 @@ class _Finding:
     files: tuple[Path, ...] = ()
 
 
-def run_checks(
-    checks: Mapping[str, Check], folder: Path | None, *, now: datetime | None
-) -> tuple[CheckResult, ...]:
+def run_checks(checks: Mapping[str, Check], folder: Path | None, *, now: datetime | None) -> tuple[CheckResult, ...]:
     """Look at the evidence of every check.
 
     Args:
@@ -127,9 +125,7 @@ def _incidents(check: Check, folder: Path, now: datetime | None) -> _Finding:
         )
     since = now - timedelta(hours=hours)
     recent = [
-        i
-        for i in _read_incidents(file)
-        if i.at <= now and (i.resolved_at is None or max(i.at, i.resolved_at) > since)
+        i for i in _read_incidents(file) if i.at <= now and (i.resolved_at is None or max(i.at, i.resolved_at) > since)
     ]
     if recent:
         return _Finding(
@@ -157,9 +153,7 @@ def _read_incidents(file: Path) -> list[_Incident]:
             try:
                 incidents.append(decoder.decode(line))
             except msgspec.DecodeError as error:
-                raise RunsError(
-                    f"{file}:{number}: {error}; expected an incident with at, severity and title"
-                ) from None
+                raise RunsError(f"{file}:{number}: {error}; expected an incident with at, severity and title") from None
             if incidents[-1].at.tzinfo is None:
                 raise RunsError(
                     f"{file}:{number}: at is {incidents[-1].at.isoformat()!r}; expected an offset such as +09:00"
@@ -195,10 +189,6 @@ def _release_notes(check: Check, folder: Path) -> _Finding:
         return _Finding(None, say("There is no release-notes.md."))
     parts = [part.partition("\n") for part in file.read_text("utf-8").split("\n#")]
     written = [head.lstrip("# ").lower() for head, _, body in parts if body.strip()]
-    if missing := [
-        name for name in check.items if not any(head.startswith(name.lower()) for head in written)
-    ]:
-        return _Finding(
-            None, say("The release notes lack: {sections}.", sections=", ".join(missing)), (file,)
-        )
+    if missing := [name for name in check.items if not any(head.startswith(name.lower()) for head in written)]:
+        return _Finding(None, say("The release notes lack: {sections}.", sections=", ".join(missing)), (file,))
     return _Finding(True, say("The release notes have all sections."), (file,))

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 EXIT = {"GO": 0, "HOLD": 10, "NO_GO": 20, "INVALID": 30}
-CODES = (
-    "Exit code: 0 GO, 10 HOLD, 20 NO_GO, 30 INVALID (data that are no evidence), 2 wrong usage, 1 failure."
-)
+CODES = "Exit code: 0 GO, 10 HOLD, 20 NO_GO, 30 INVALID (data that are no evidence), 2 wrong usage, 1 failure."
 REVIEW = """\
 Review the exit of a stage: read the runs, judge every gate twice (the plan's literal rule, and what the data prove),
 recommend GO, HOLD, NO_GO or INVALID, and write a report for the meeting."""
@@ -91,18 +89,14 @@ def _add_review(commands: Any) -> None:
         metavar="DIR",
         help="evidence of the Go/No-Go checks (default: evidence/ beside the runs)",
     )
-    review.add_argument(
-        "--as-of", metavar="TIME", help="leave out runs that started later (ISO 8601 with offset)"
-    )
+    review.add_argument("--as-of", metavar="TIME", help="leave out runs that started later (ISO 8601 with offset)")
     review.add_argument("--lang", choices=("en", "ko"), help="language of the report (default: en)")
     review.add_argument("--out", metavar="DIR", help="where to write (default: reports/stage-STAGE-TIME)")
     review.set_defaults(call=_review)
 
 
 def _add_schema(commands: Any) -> None:
-    schema = commands.add_parser(
-        "schema", help="write params/plan.schema.json, which editors use to check plan.yaml"
-    )
+    schema = commands.add_parser("schema", help="write params/plan.schema.json, which editors use to check plan.yaml")
     schema.set_defaults(call=_schema)
 
 
@@ -117,10 +111,7 @@ def _review(arguments: argparse.Namespace) -> int:
     base = {} if "runs" in given else stage_params(root / "params" / f"stage-{arguments.stage}.yaml")
     now = datetime.now(UTC)
     values = (
-        {"out": f"reports/stage-{arguments.stage}-{now:%Y%m%dT%H%M%SZ}"}
-        | base
-        | given
-        | {"stage": arguments.stage}
+        {"out": f"reports/stage-{arguments.stage}-{now:%Y%m%dT%H%M%SZ}"} | base | given | {"stage": arguments.stage}
     )
     for name in ("runs", "source", "evidence", "out"):
         if name in given:

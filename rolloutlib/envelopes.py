@@ -32,7 +32,7 @@ from rolloutlib.quarantine import Quarantined, shown, verbatim
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["DatasetMeta", "Envelope", "FoundRun", "Metrics", "Result", "Session", "Unit", "distinct", "open_run"]
+__all__ = ["DatasetMeta", "Envelope", "FoundRun", "Metrics", "Result", "Session", "EXPECTED", "FIRST_YEAR", "Unit", "distinct", "field_of", "open_run"]
 
 _Text = str | None | UnsetType
 _Flags = dict[str, bool | str] | None | UnsetType
@@ -144,9 +144,11 @@ EXPECTED = {
     "arm": "control or treatment",
     "stage": "an integer",
     "seed": "a 64-bit integer",
+    "startedAt": "an ISO 8601 time with offset, from the year 2000 on",
     "flags": "an object of true, false or words",
     "featureFlags": "an object of true, false or words",
 }
+FIRST_YEAR = 2000  # a clock that shows an earlier year was not set
 _STRICT = msgspec.json.Decoder(Envelope)
 _AT = re.compile(r"at `\$(.*)`$")
 _MISSING = re.compile(r"missing required field `(\w+)`")
@@ -291,6 +293,12 @@ class _Diagnosis:
 def _names(reason: str) -> list[str]:
     path = _AT.search(reason)
     return re.findall(r"\.(\w+)", path[1]) if path else []
+
+
+def field_of(reason: str) -> str:
+    """Return the engine's name of the field that a decoder's complaint is about."""
+    missing = _MISSING.search(reason)
+    return missing[1] if missing else next(reversed(_names(reason)), "")
 
 
 def _plain(reason: str) -> str:

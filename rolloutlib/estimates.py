@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Arms", "Design", "Estimate", "Unit", "estimate_gate", "metric_of", "read_design"]
 
 Unit = Literal["sample", "prompt", "user"]
-PAIRED_SHARE = (
-    0.9  # of the samples must have their partner before the others are left out of a paired comparison
-)
+PAIRED_SHARE = 0.9  # of the samples must have their partner before the others are left out of a paired comparison
 MIN_DF = 4.0  # Satterthwaite degrees of freedom below which a t bound is not trusted (Bell & McCaffrey 2002; Pustejovsky & Tipton 2018)
 
 
@@ -215,9 +213,7 @@ def _independent_binary(arms: Arms, rules: Evidence) -> _Inference:
     bounds = stats.miettinen_nurminen_difference(x1, n1, x0, n0, confidence=rules.confidence)
     p = _tails(
         lambda alternative: (
-            stats.miettinen_nurminen_difference_test(
-                x1, n1, x0, n0, null=0.0, alternative=alternative
-            ).p_value
+            stats.miettinen_nurminen_difference_test(x1, n1, x0, n0, null=0.0, alternative=alternative).p_value
         )
     )
     se = ((x1 / n1) * (1 - x1 / n1) / n1 + (x0 / n0) * (1 - x0 / n0) / n0) ** 0.5
@@ -284,9 +280,7 @@ def _independent_rate_ratio(arms: Arms, rules: Evidence) -> _Inference:
             stats.miettinen_nurminen_ratio_test(x1, n1, x0, n0, null=1.0, alternative=alternative).p_value
         )
     )
-    return _Inference(
-        (x1 / n1) / (x0 / n0), bounds, "Miettinen–Nurminen score for a ratio (1985)", None, None, *p
-    )
+    return _Inference((x1 / n1) / (x0 / n0), bounds, "Miettinen–Nurminen score for a ratio (1985)", None, None, *p)
 
 
 def _independent_mean_ratio(arms: Arms, rules: Evidence) -> _Inference:
@@ -327,12 +321,8 @@ def _rate(cells: Cells, rules: Evidence, *, repeats: bool) -> _Inference:
         return _Inference(
             x / n, stats.clopper_pearson(round(x), n, confidence=rules.confidence), "Clopper–Pearson (1934)"
         )
-    bounds = stats.korn_graubard(
-        cells.n, np.round(cells.total), confidence=rules.confidence, icc_floor=rules.icc_floor
-    )
-    return _Inference(
-        x / n, bounds, f"Korn–Graubard (1998), ICC ≥ {rules.icc_floor:g}", None, float(len(cells.n) - 1)
-    )
+    bounds = stats.korn_graubard(cells.n, np.round(cells.total), confidence=rules.confidence, icc_floor=rules.icc_floor)
+    return _Inference(x / n, bounds, f"Korn–Graubard (1998), ICC ≥ {rules.icc_floor:g}", None, float(len(cells.n) - 1))
 
 
 _METHODS: dict[str, Callable[[Arms, Design, bool, Evidence], _Inference]] = {

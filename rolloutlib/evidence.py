@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rolloutlib.envelopes import FIRST_YEAR
 from rolloutlib.quarantine import shown
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ __all__ = ["RefusedError", "arm_of", "check_evidence", "profile_of", "short_flag
 
 _ROUNDING = 1e-9
 _REPORTED_TO = 0.005
-_FIRST_YEAR = 2000
 _PREFIX = "feature."
 
 
@@ -87,13 +87,13 @@ def _check_agreement(run: FoundRun) -> None:
             raise RefusedError(name, reported, due)
 
 
-def short_flags(flags: Mapping[str, bool | str]) -> dict[str, bool | str]:
+def short_flags(flags: Mapping[str, object]) -> dict[str, object]:
     """Return the flags under their short keys; both spellings of one flag have to agree.
 
     Raises:
         RefusedError: ``feature.x`` and ``x`` are both given and differ.
     """
-    short: dict[str, bool | str] = {}
+    short: dict[str, object] = {}
     for key, value in flags.items():
         name = key.removeprefix(_PREFIX)
         if short.setdefault(name, value) != value:
@@ -101,7 +101,7 @@ def short_flags(flags: Mapping[str, bool | str]) -> dict[str, bool | str]:
     return short
 
 
-def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, bool | str]]) -> str:
+def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, object]]) -> str:
     """Return the run's arm: the one it names, else the only one whose expected flags it has.
 
     Raises:
@@ -119,7 +119,7 @@ def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, bool | str]]) ->
     return fitting[0]
 
 
-def _fits(flags: dict[str, bool | str], expected: dict[str, bool | str]) -> bool:
+def _fits(flags: dict[str, object], expected: dict[str, object]) -> bool:
     return bool(expected) and all(flags.get(key) == value for key, value in expected.items())
 
 
@@ -150,6 +150,6 @@ def started_at_of(written: str) -> datetime:
         raise RefusedError("startedAt", written, "expected an ISO 8601 time with offset") from None
     if time.tzinfo is None:
         raise RefusedError("startedAt", written, "expected an offset, such as +09:00 or Z")
-    if time.year < _FIRST_YEAR:
-        raise RefusedError("startedAt", written, f"expected a year from {_FIRST_YEAR}: the clock was not set")
+    if time.year < FIRST_YEAR:
+        raise RefusedError("startedAt", written, f"expected a year from {FIRST_YEAR}: the clock was not set")
     return time.astimezone(UTC)

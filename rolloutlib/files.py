@@ -25,6 +25,7 @@ __all__ = ["META_NAME", "Listing", "RunFile", "list_files", "read_bytes", "read_
 META_NAME = "dataset_meta.json"
 _KINDS = (".json", ".jsonl", ".parquet", ".csv")
 _ARCHIVES = (".gz", ".zip", ".bz2", ".xz", ".zst", ".tar", ".7z")
+_NOT_RUNS = {"quarantine", "evidence"}  # folders that lie beside runs: what was refused, what attests the checks
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -80,7 +81,7 @@ def list_files(path: Path) -> Listing:
 def _walk(folder: str, prefix: str) -> Iterator[tuple[str, str, bool]]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(".") or entry.name == "quarantine":
+            if entry.name.startswith(".") or entry.name in _NOT_RUNS:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(entry.path, f"{prefix}{entry.name}/")

@@ -125,9 +125,7 @@ def judge_plan(gate: Gate, value: float | None, limit: float, *, runs: int, runs
     return PlanVerdict(Verdict.PASS if ok else Verdict.FAIL, value, ok, runs, runs_wanted)
 
 
-def judge_evidence(
-    gate: Gate, estimate: Estimate | None, limit: float, *, missing: Sentence | None
-) -> EvidenceVerdict:
+def judge_evidence(gate: Gate, estimate: Estimate | None, limit: float, *, missing: Sentence | None) -> EvidenceVerdict:
     """Compare the one-sided bounds with the stage's limit.
 
     The bound towards harm must clear the limit to pass; the opposite bound beyond the limit proves the breach. An
@@ -135,9 +133,7 @@ def judge_evidence(
     """
     if estimate is None:
         return EvidenceVerdict(Verdict.INCONCLUSIVE, None, missing or say("There are no samples to judge."))
-    worst, best = (
-        (estimate.lower, estimate.upper) if gate.harm == "lower" else (estimate.upper, estimate.lower)
-    )
+    worst, best = (estimate.lower, estimate.upper) if gate.harm == "lower" else (estimate.upper, estimate.lower)
     if estimate.cap is not None:
         return EvidenceVerdict(Verdict.INCONCLUSIVE, estimate, estimate.cap)
     if missing is not None:

@@ -105,7 +105,7 @@ def read_object(line: bytes) -> dict[str, Any]:
     """
     try:
         quick = _ANY.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         quick = None
     if isinstance(quick, dict) and text_keys(line) == tree_keys(quick) == tree_keys(quick, fold=True):
         return quick  # pyright: ignore[reportUnknownVariableType] -- JSON

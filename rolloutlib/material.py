@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ArmSummary", "Material", "gather"]
 
 TOP_ISSUES = 3
-STEP = 0.1  # of the histograms behind quantiles and curves: a tenth of a millisecond, a tenth of a point
+STEPS = 10  # a unit, of the histograms behind quantiles and curves: tenths of a millisecond, tenths of a point
 FIELDS = {
     "passed": "status", "score": "score", "latency_ms": "latencyMs", "slow": "latencyMs", "vetoed": "status: vetoed",
     "error": "status: error | timeout", "edited": "suggestedTags + confirmedTags",
@@ -86,9 +86,7 @@ class Material:
 
     def arms(self, table: MomentTable, metric: str) -> Arms:
         """Line up both arms of a metric per unit."""
-        control, treatment = (
-            table.where(arm=arm).by("cluster", metric) for arm in (self.control, self.treatment)
-        )
+        control, treatment = (table.where(arm=arm).by("cluster", metric) for arm in (self.control, self.treatment))
         return Arms(control, treatment, self.unit)
 
     def merged(self, metric: str, arm: str) -> Histogram:
@@ -152,13 +150,9 @@ def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples) -> Ma
         (g.plan_limit(profile) for g in plan.gates.values() if g.statistic == "quantile"),
         profile.max_latency_ms,
     )
-    metrics = metric_expressions(
-        timeout_cap_ms=plan.evidence.timeout_cap_ms, slow_above_ms=slow_above, tags=tags
-    )
+    metrics = metric_expressions(timeout_cap_ms=plan.evidence.timeout_cap_ms, slow_above_ms=slow_above, tags=tags)
     column = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
-    table = scan(
-        frame, metrics, by={"arm": "arm", "run_id": "run_id", "cluster": column, **{s: s for s in STRATA}}
-    )
+    table = scan(frame, metrics, by={"arm": "arm", "run_id": "run_id", "cluster": column, **{s: s for s in STRATA}})
     rows = run_rows(runs.runs, table, pair, plan.evidence.runs_averaged)
     summaries = tuple(_summary(arm, rows, counts[arm]) for arm in pair)
     passed = [table.where(arm=arm).by("cluster", "passed") for arm in pair]
@@ -167,7 +161,7 @@ def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples) -> Ma
     return Material(
         plan=plan, stage=params.stage, profile=profile, profile_name=name, control=pair[0], treatment=pair[1], unit=unit,
         tags=tags, ranked=len(ranked), table=table,
-        latency=histogram(frame, metrics["latency_ms"], step=STEP), score=histogram(frame, metrics["score"], step=STEP),
+        latency=histogram(frame, metrics["latency_ms"], per_unit=STEPS), score=histogram(frame, metrics["score"], per_unit=STEPS),
         rows=rows, summaries=summaries, design=_in_words(design),
         invalid=_swapped(pair) or _mixed(profiles) or ratio, unusable=_quarantined(runs, plan) or gap,
         warnings=_warnings(design, profiles, runs), set_aside=_set_aside(runs, params),
@@ -186,9 +180,7 @@ def _require(pair: tuple[str, str], runs: Runs) -> None:
         )
     for name, arm in zip(("control", "treatment"), pair, strict=True):
         if arm not in arms and arm not in {"control", "treatment"}:
-            raise UsageError(
-                f"{name} is {arm!r}; the runs have the arms {', '.join(arms)}.{did_you_mean(arm, arms)}"
-            )
+            raise UsageError(f"{name} is {arm!r}; the runs have the arms {', '.join(arms)}.{did_you_mean(arm, arms)}")
         if arm not in arms:
             why = (
                 f"; {runs.quarantined[0].message}"
@@ -216,18 +208,11 @@ class _Count:
 def _count(samples: Samples, arm: str) -> _Count:
     import narwhals as nw
 
-    ids = (
-        (nw.col(c).count().alias(f"with_{c}"), nw.col(c).n_unique().alias(c))
-        for c in ("user_id", "prompt_id")
-    )
+    ids = ((nw.col(c).count().alias(f"with_{c}"), nw.col(c).n_unique().alias(c)) for c in ("user_id", "prompt_id"))
     counted = (
-        samples.frame()
-        .filter(nw.col("arm") == arm)
-        .select(nw.len().alias("n"), *(e for pair in ids for e in pair))
+        samples.frame().filter(nw.col("arm") == arm).select(nw.len().alias("n"), *(e for pair in ids for e in pair))
     )
-    found = {
-        name: int(value or 0) for name, value in counted.collect("pyarrow").to_arrow().to_pylist()[0].items()
-    }
+    found = {name: int(value or 0) for name, value in counted.collect("pyarrow").to_arrow().to_pylist()[0].items()}
     # n_unique counts null as a value of its own.
     users, prompts = (found[c] - (found[f"with_{c}"] < found["n"]) for c in ("user_id", "prompt_id"))
     return _Count(found["n"], found["with_user_id"], users, found["with_prompt_id"], prompts)
@@ -334,9 +319,7 @@ def _warnings(design: Design, profiles: Mapping[str, set[str]], runs: Runs) -> t
             )
         )
     if len(set().union(*profiles.values())) > 1:
-        found.append(
-            say("Several guardian profiles are mixed in both arms; the strictest latency target is used.")
-        )
+        found.append(say("Several guardian profiles are mixed in both arms; the strictest latency target is used."))
     return tuple(found)
 
 

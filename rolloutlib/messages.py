@@ -24,11 +24,18 @@ class Sentence:
     values: tuple[tuple[str, object], ...] = ()
 
     def text(self, lang: str = "en") -> str:
-        """Return the sentence in a language; a value that is a sentence is translated too."""
+        """Return the sentence in a language; a value that is a sentence is translated too.
+
+        Without values nothing is filled in: titles of the plan are templates too, and may hold braces.
+        """
+        text = translate(self.template, lang)
+        if not self.values:
+            return text
         filled = {key: v.text(lang) if isinstance(v, Sentence) else v for key, v in self.values}
-        return translate(self.template, lang).format(**filled)
+        return text.format(**filled)
 
     def __str__(self) -> str:
+        """Return the English sentence."""
         return self.text()
 
 
@@ -49,9 +56,7 @@ def translate(text: str, lang: str) -> str:
 @cache
 def _catalogue(lang: str) -> gettext.NullTranslations:
     if lang not in LANGUAGES:
-        raise UsageError(
-            f"lang is {lang!r}; expected one of {', '.join(LANGUAGES)}.{did_you_mean(lang, LANGUAGES)}"
-        )
+        raise UsageError(f"lang is {lang!r}; expected one of {', '.join(LANGUAGES)}.{did_you_mean(lang, LANGUAGES)}")
     if lang == "en":
         return gettext.NullTranslations()
     # Compiled here, so that no binary .mo file can lag behind the .po file that people edit.

@@ -111,9 +111,7 @@ class MomentTable:
 
     def _take(self, rows: NDArray[np.bool_]) -> MomentTable:
         keys = {name: Key(key.codes[rows], key.labels) for name, key in self.keys.items()}
-        return MomentTable(
-            keys, self.rows[rows], {name: cells.take(rows) for name, cells in self.metrics.items()}
-        )
+        return MomentTable(keys, self.rows[rows], {name: cells.take(rows) for name, cells in self.metrics.items()})
 
     def __add__(self, other: MomentTable) -> MomentTable:
         """Put two tables of the same shape together; equal groups may then stand twice, which changes no sum."""
@@ -125,18 +123,14 @@ class MomentTable:
 def _joined(a: Key, b: Key) -> Key:
     labels = tuple(dict.fromkeys((*a.labels, *b.labels)))
     place = {label: code for code, label in enumerate(labels)}
-    return Key(
-        np.concatenate([a.codes, np.array([place[label] for label in b.labels], np.int64)[b.codes]]), labels
-    )
+    return Key(np.concatenate([a.codes, np.array([place[label] for label in b.labels], np.int64)[b.codes]]), labels)
 
 
 def _stacked(a: Cells, b: Cells) -> Cells:
     return Cells(np.concatenate([a.n, b.n]), np.concatenate([a.mean, b.mean]), np.concatenate([a.m2, b.m2]))
 
 
-def metric_expressions(
-    *, timeout_cap_ms: float, slow_above_ms: float, tags: Iterable[str]
-) -> dict[str, nw.Expr]:
+def metric_expressions(*, timeout_cap_ms: float, slow_above_ms: float, tags: Iterable[str]) -> dict[str, nw.Expr]:
     """Return each metric as a numeric expression over the table of samples; null where the sample does not tell.
 
     Args:
@@ -213,17 +207,16 @@ class Histogram:
         place = q * (self.n - 1)
         ends = np.cumsum(self.counts)
         low, high = (
-            self.values[np.searchsorted(ends, rank, side="right")]
-            for rank in (np.floor(place), np.ceil(place))
+            self.values[np.searchsorted(ends, rank, side="right")] for rank in (np.floor(place), np.ceil(place))
         )
         return float(low + (high - low) * (place - np.floor(place)))
 
 
-def histogram(frame: nw.LazyFrame[Any], value: nw.Expr, *, step: float) -> dict[tuple[str, str], Histogram]:
-    """Count a metric in steps, by (arm, run): exact quantiles up to half a step, and distributions to draw."""
+def histogram(frame: nw.LazyFrame[Any], value: nw.Expr, *, per_unit: int) -> dict[tuple[str, str], Histogram]:
+    """Count a metric in steps of 1 / `per_unit`, by (arm, run): exact quantiles up to half a step, and distributions to draw."""
     import narwhals as nw
 
-    steps = (value / step).round(0).alias("step")
+    steps = (value * per_unit).round(0).alias("step")
     counted = (
         frame.select("arm", "run_id", steps)
         .drop_nulls("step")
@@ -232,7 +225,7 @@ def histogram(frame: nw.LazyFrame[Any], value: nw.Expr, *, step: float) -> dict[
     )
     table = counted.sort("step").collect("pyarrow").to_arrow()
     arms, runs = table["arm"].to_pylist(), table["run_id"].to_pylist()
-    values, counts = _floats(table["step"]) * step, _floats(table["n"])
+    values, counts = _floats(table["step"]) / per_unit, _floats(table["n"])
     places: dict[tuple[str, str], list[int]] = {}
     for row, where in enumerate(zip(arms, runs, strict=True)):
         places.setdefault(where, []).append(row)
@@ -244,9 +237,7 @@ def merge_histograms(parts: Sequence[Histogram]) -> Histogram:
     if not parts:
         return Histogram(np.empty(0), np.empty(0))
     values, places = np.unique(np.concatenate([part.values for part in parts]), return_inverse=True)
-    return Histogram(
-        values, np.bincount(places, np.concatenate([part.counts for part in parts]), len(values))
-    )
+    return Histogram(values, np.bincount(places, np.concatenate([part.counts for part in parts]), len(values)))
 
 
 def top_tags(frame: nw.LazyFrame[Any], *, arm: str, most: int) -> tuple[str, ...]:
@@ -254,10 +245,5 @@ def top_tags(frame: nw.LazyFrame[Any], *, arm: str, most: int) -> tuple[str, ...
     import narwhals as nw
 
     tags = frame.filter(nw.col("arm") == arm).select("issues").drop_nulls().explode("issues").drop_nulls()
-    counted = (
-        tags.group_by("issues")
-        .agg(nw.len().alias("n"))
-        .sort("n", "issues", descending=[True, False])
-        .head(most)
-    )
+    counted = tags.group_by("issues").agg(nw.len().alias("n")).sort("n", "issues", descending=[True, False]).head(most)
     return tuple(counted.collect("pyarrow").to_arrow()["issues"].to_pylist())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from rolloutlib.errors import PlanError, did_you_mean
 from rolloutlib.yamlfile import load_model
@@ -39,7 +40,10 @@ Role = Literal["pm", "engine", "qa", "owner"]
 StageId = Literal[0, 1, 2, 3, 4]
 STAGES: tuple[StageId, ...] = (0, 1, 2, 3, 4)
 FlagValue = bool | Literal["explore", "exploit"]
-Proportion = Annotated[float, Field(ge=0, le=1)]
+# Strict: YAML's `yes`, "0.02" and 5.0 are slips, not the numbers 1, 0.02 and 5.
+Number = Annotated[float, Field(strict=True)]
+Count = Annotated[int, Field(strict=True, gt=0)]
+Proportion = Annotated[Number, Field(ge=0, le=1)]
 
 
 class _Model(BaseModel):
@@ -60,8 +64,8 @@ class Feature(_Model):
 class Profile(_Model):
     """A guardian profile: the thresholds that the engine holds samples against."""
 
-    min_score: Annotated[float, Field(ge=0, le=10)]
-    max_latency_ms: Annotated[float, Field(gt=0)]
+    min_score: Annotated[Number, Field(ge=0, le=10)]
+    max_latency_ms: Annotated[Number, Field(gt=0)]
 
 
 class Toggle(_Model):
@@ -85,8 +89,8 @@ class Stage(_Model):
 
     name: str
     audience: Audience
-    cap: PositiveInt | None = None
-    looks: PositiveInt = 1
+    cap: Count | None = None
+    looks: Count = 1
     logged: tuple[FeatureId, ...] = ()
     toggles: dict[FeatureId, Toggle]
 
@@ -95,7 +99,7 @@ class FromProfile(_Model):
     """A limit that the guardian profile of the reviewed runs supplies, times a factor."""
 
     profile: Literal["max_latency_ms", "min_score"]
-    factor: Annotated[float, Field(gt=0)] = 1.0
+    factor: Annotated[Number, Field(gt=0)] = 1.0
 
     def resolve(self, profile: Profile) -> float:
         """Return the limit in the profile's unit (ms or score)."""
@@ -124,21 +128,30 @@ class Gate(_Model):
     metric: Metric
     contrast: Literal["treatment", "difference", "ratio"]
     statistic: Literal["mean", "quantile"] = "mean"
-    quantile: Annotated[float, Field(gt=0, lt=1)] | None = None
+    quantile: Annotated[Number, Field(gt=0, lt=1)] | None = None
     estimand: Literal["per_sample", "per_user"] = "per_sample"
     harm: Literal["lower", "higher"]
     unit: Literal["proportion", "score", "ms", "ratio"]
-    limit: float | FromProfile
-    tolerance: Annotated[float, Field(ge=0)] = 0.0
-    alternative: float | FromProfile
-    proof: Literal["limit"] | Annotated[dict[StageId, float], AfterValidator(_every_stage)]
+    limit: Number | FromProfile
+    tolerance: Annotated[Number, Field(ge=0)] = 0.0
+    alternative: Number | FromProfile
+    proof: Literal["limit"] | Annotated[dict[StageId, Number], AfterValidator(_every_stage)]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if (self.statistic == "quantile") != (self.quantile is not None):
             raise ValueError("statistic: quantile and quantile: 0.95 belong together; one of them is missing")
+        if self.statistic == "quantile" and (self.metric, self.contrast) != ("latency_ms", "treatment"):
+            raise ValueError("statistic: quantile needs metric: latency_ms and contrast: treatment")
         if self.contrast == "ratio" and isinstance(self.limit, float) and self.limit <= 0:
             raise ValueError(f"limit is {self.limit}; a ratio's limit is above 0 (1.0 means no change)")
+        if self.proof != "limit":
+            away = 1 if self.harm == "lower" else -1
+            rungs = [away * self.proof[stage] for stage in STAGES]
+            if rungs != sorted(rungs):
+                raise ValueError("proof gets laxer at a later stage; each proves at least what the one before it did")
+            if isinstance(self.alternative, float) and away * self.alternative <= rungs[-1]:
+                raise ValueError(f"alternative is {self.alternative}; expected one beyond every stage's proof limit")
         return self
 
     def plan_limit(self, profile: Profile) -> float:
@@ -153,24 +166,20 @@ class Gate(_Model):
 
     def design_alternative(self, profile: Profile) -> float:
         """Return the true value for which sample sizes are computed, in the unit of the proof limit."""
-        return (
-            self.alternative.resolve(profile)
-            if isinstance(self.alternative, FromProfile)
-            else self.alternative
-        )
+        return self.alternative.resolve(profile) if isinstance(self.alternative, FromProfile) else self.alternative
 
 
 class Evidence(_Model):
     """How the evidence is judged; see the comments in plan.yaml."""
 
-    confidence: Annotated[float, Field(gt=0.5, lt=1)]
-    runs_averaged: PositiveInt
-    min_clusters: Annotated[int, Field(ge=2)]
-    icc_floor: Proportion
-    power: Annotated[float, Field(gt=0.5, lt=1)]
-    sample_ratio_p: Annotated[float, Field(gt=0, lt=0.1)]
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)]
+    runs_averaged: Count
+    min_clusters: Annotated[Count, Field(ge=2)]
+    icc_floor: Annotated[Number, Field(ge=0, lt=1)]
+    power: Annotated[Number, Field(gt=0.5, lt=1)]
+    sample_ratio_p: Annotated[Number, Field(gt=0, lt=0.1)]
     max_quarantined: Proportion
-    timeout_cap_ms: Annotated[float, Field(gt=0)]
+    timeout_cap_ms: Annotated[Number, Field(gt=0)]
     segments: tuple[Literal["category", "profile", "difficulty"], ...]
 
 
@@ -178,8 +187,14 @@ class TrafficLight(_Model):
     """Green at or beyond `green`, amber at or beyond `amber`, else red."""
 
     better: Literal["higher", "lower"]
-    green: float
-    amber: float
+    green: Number
+    amber: Number
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if (self.green > self.amber) != (self.better == "higher") or self.green == self.amber:
+            raise ValueError(f"green is {self.green} and amber {self.amber}, but better: {self.better}")
+        return self
 
 
 class Distributions(_Model):
@@ -187,6 +202,12 @@ class Distributions(_Model):
 
     difficulty: dict[Literal["easy", "medium", "hard"], Proportion]
     style_violations: Literal["per_sample"]
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        if not isclose(total := sum(self.difficulty.values()), 1):
+            raise ValueError(f"difficulty adds up to {total:g}; expected shares that add up to 1")
+        return self
 
 
 class Monitoring(_Model):
@@ -196,7 +217,7 @@ class Monitoring(_Model):
     distributions: Distributions
     features: dict[FeatureId, str]
     links: tuple[str, ...]
-    harm_test_days: PositiveInt
+    harm_test_days: Count
     traffic_lights: dict[str, TrafficLight]
 
 
@@ -206,7 +227,15 @@ class Check(_Model):
     title: str
     kind: Literal["junit", "incidents", "documents", "release_notes"]
     items: tuple[str, ...] = ()
-    hours: PositiveInt | None = None
+    hours: Count | None = None
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        """Refuse a check that nothing could fail: "all of no suites pass" must not hold."""
+        due, given = ("hours", self.hours) if self.kind == "incidents" else ("items", self.items)
+        if not given:
+            raise ValueError(f"a check of kind {self.kind} needs {due}")
+        return self
 
 
 class Rollback(_Model):
@@ -222,9 +251,16 @@ class Signal(_Model):
 
     metric: Metric | None = None
     contrast: Literal["difference", "ratio"] | None = None
-    above: float | None = None
-    below: float | None = None
+    above: Number | None = None
+    below: Number | None = None
     text: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        measured = (self.metric, self.contrast, None if self.above is None and self.below is None else "limit")
+        if self.text is None and None in measured:
+            raise ValueError("a signal has metric, contrast and above or below, or else text")
+        return self
 
 
 class Risk(_Model):
@@ -234,9 +270,9 @@ class Risk(_Model):
     risk: str
     signal: Signal
     mitigation: str
-    step: Annotated[float, Field(ge=-0.15, le=0.15)] | None = None
+    step: Annotated[Number, Field(ge=-0.15, le=0.15)] | None = None
     turn_off: bool = False
-    max_tags: PositiveInt | None = None
+    max_tags: Count | None = None
 
 
 class Week(_Model):
@@ -264,7 +300,7 @@ class Documents(_Model):
     """What pull requests, the overview and dataset_meta must carry."""
 
     pr_sections: tuple[str, ...]
-    quick_links: PositiveInt
+    quick_links: Count
     dataset_meta: tuple[str, ...]
     references: tuple[str, ...]
 
@@ -280,7 +316,7 @@ class Plan(_Model):
     gates: Annotated[dict[str, Gate], Field(min_length=1)]
     evidence: Evidence
     monitoring: Monitoring
-    checks: dict[str, Check]
+    checks: Annotated[dict[str, Check], Field(min_length=1)]
     rollback: Rollback
     risks: dict[str, Risk]
     schedule: dict[str, Week]
@@ -293,8 +329,12 @@ class Plan(_Model):
         for number, stage in self.stages.items():
             _same_keys(f"stages.{number}.toggles", stage.toggles, self.features)
         _same_keys("stages", self.stages, dict.fromkeys(STAGES))
+        if sum(gate.statistic == "quantile" for gate in self.gates.values()) > 1:
+            raise ValueError("several gates have statistic: quantile; the scan counts samples beyond one limit")
         if self.rollback.safe_profile not in self.profiles:
-            raise ValueError(f"rollback.safe_profile is {self.rollback.safe_profile!r}; expected one of {sorted(self.profiles)}")
+            raise ValueError(
+                f"rollback.safe_profile is {self.rollback.safe_profile!r}; expected one of {sorted(self.profiles)}"
+            )
         return self
 
     def profile(self, name: str) -> Profile:
@@ -312,9 +352,11 @@ class Plan(_Model):
 
 
 def _same_keys(where: str, got: Mapping[Any, object], expected: Mapping[Any, object]) -> None:
-    missing = [str(key) for key in expected if key not in got]
-    if missing:
-        raise ValueError(f"{where} lacks {', '.join(missing)}; every one of {', '.join(map(str, expected))} is needed")
+    wanted = ", ".join(map(str, expected))
+    if missing := [str(key) for key in expected if key not in got]:
+        raise ValueError(f"{where} lacks {', '.join(missing)}; every one of {wanted} is needed")
+    if extra := [str(key) for key in got if key not in expected]:
+        raise ValueError(f"{where} has {', '.join(extra)}; expected only {wanted}")
 
 
 def workbook_root(start: Path | None = None) -> Path:

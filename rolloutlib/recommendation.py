@@ -37,9 +37,7 @@ def recommend(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> Rec
         return Recommendation.INVALID
     if Verdict.FAIL in evidence or any(check.holds is False for check in checks):
         return Recommendation.NO_GO
-    proven = all(
-        gate.evidence.verdict is Verdict.PASS and gate.plan.verdict is Verdict.PASS for gate in gates
-    )
+    proven = all(gate.evidence.verdict is Verdict.PASS and gate.plan.verdict is Verdict.PASS for gate in gates)
     return Recommendation.GO if proven and all(check.holds for check in checks) else Recommendation.HOLD
 
 
@@ -54,9 +52,7 @@ def reasons(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple
     found += [_unproven(gate) for gate in unproven]
     found += _few_runs(gates)
     found += [_check(check) for check in checks if check.holds is None]
-    return tuple(found) or (
-        say("Every gate passes by the plan's rule and by the evidence, and every check holds."),
-    )
+    return tuple(found) or (say("Every gate passes by the plan's rule and by the evidence, and every check holds."),)
 
 
 def _numbers(gate: GateResult) -> dict[str, object]:
@@ -103,9 +99,7 @@ def _unproven(gate: GateResult) -> Sentence:
 
 
 def _few_runs(gates: Iterable[GateResult]) -> list[Sentence]:
-    few = [
-        gate.plan for gate in gates if gate.plan.value is not None and gate.plan.runs < gate.plan.runs_wanted
-    ]
+    few = [gate.plan for gate in gates if gate.plan.value is not None and gate.plan.runs < gate.plan.runs_wanted]
     if not few:
         return []
     return [
@@ -126,13 +120,9 @@ def _check(check: CheckResult) -> Sentence:
 def changes(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple[Sentence, ...]:
     """Say what would change the recommendation: gate by gate, then the checks."""
     found = [_change(gate) for gate in gates if gate.evidence.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE}]
+    found += [say("Bring evidence for: {check}.", check=say(check.title)) for check in checks if check.holds is None]
     found += [
-        say("Bring evidence for: {check}.", check=say(check.title)) for check in checks if check.holds is None
-    ]
-    found += [
-        say("Repair what the check found: {check}.", check=say(check.title))
-        for check in checks
-        if check.holds is False
+        say("Repair what the check found: {check}.", check=say(check.title)) for check in checks if check.holds is False
     ]
     return tuple(found)
 

@@ -19,7 +19,7 @@ from rolloutlib.plan import STAGES, load_plan
 from rolloutlib.planning import needed
 from rolloutlib.recommendation import Recommendation, changes, reasons, recommend
 from rolloutlib.runs import read_runs
-from rolloutlib.samples import Samples
+from rolloutlib.samples import from_runs
 from rolloutlib.segments import IssueRate, Segment, issue_rates, segments
 from rolloutlib.units import show
 
@@ -125,12 +125,15 @@ def review_stage(params: ReviewParams, *, on_progress: Callable[[int, int], None
         folder, source=params.path("source"), stage=params.stage, as_of=params.as_of,
         flags_arms=_flags(plan, params.stage), on_progress=on_progress,
     )  # fmt: skip
-    material = gather(plan, params, runs, Samples.from_runs(runs))
+    material = gather(plan, params, runs, from_runs(runs))
     gates = tuple(_gate(material, key, gate) for key, gate in plan.gates.items())
     now = params.as_of or max((run.started_at for run in material.rows if run.started_at), default=None)
     checks = run_checks(plan.checks, params.path("evidence") or _beside(folder), now=now)
     parts = _segments(material)
-    losses = tuple(_loss(part) for part in parts if part.loss)
+    broken = any(gate.id == "pass_rate" and gate.evidence.verdict is Verdict.FAIL for gate in gates)
+    losses = (
+        () if broken else tuple(_loss(part) for part in parts if part.loss)
+    )  # nothing is hidden when the whole fails
     return Review(
         plan=plan,
         stage=params.stage,
@@ -187,11 +190,7 @@ def _gate(m: Material, key: str, gate: Gate) -> GateResult:
     metric = metric_of(gate, subject) if gate.metric != "issue" or subject else None
     limit, proof = gate.plan_limit(m.profile), gate.proof_limit(m.stage, m.profile)
     averaged = [last_runs(m.rows, arm, m.plan.evidence.runs_averaged) for arm in (m.control, m.treatment)]
-    value = (
-        plan_value(gate, metric, m.table, m.latency, control=averaged[0], treatment=averaged[1])
-        if metric
-        else None
-    )
+    value = plan_value(gate, metric, m.table, m.latency, control=averaged[0], treatment=averaged[1]) if metric else None
     plan = judge_plan(
         gate,
         value.value if value else None,
@@ -217,9 +216,7 @@ def _evidence(m: Material, gate: Gate, metric: str | None, proof: float) -> Evid
     if m.invalid is not None:
         return EvidenceVerdict(Verdict.INVALID, estimate, m.invalid)
     missing = m.unusable if estimate else m.missing(gate, metric)
-    found = judge_evidence(
-        gate, estimate, proof, missing=missing or (m.incomplete(gate, metric) if metric else None)
-    )
+    found = judge_evidence(gate, estimate, proof, missing=missing or (m.incomplete(gate, metric) if metric else None))
     if found.verdict is not Verdict.INCONCLUSIVE or estimate is None or arms is None or metric is None:
         return found
     more = needed(
@@ -239,9 +236,7 @@ def _arm_values(m: Material, gate: Gate, metric: str | None) -> tuple[float | No
     if metric is None:
         return None, None
     if gate.statistic == "quantile":
-        values = [
-            m.merged("latency_ms", arm).quantile(gate.quantile or nan) for arm in (m.control, m.treatment)
-        ]
+        values = [m.merged("latency_ms", arm).quantile(gate.quantile or nan) for arm in (m.control, m.treatment)]
     else:
         cells = [m.table.where(arm=arm).all(metric) for arm in (m.control, m.treatment)]
         values = [float(cell.mean[0]) if cell.n[0] else nan for cell in cells]
@@ -274,9 +269,7 @@ def _issues(m: Material) -> tuple[IssueRate, ...]:
 
 def _distributions(m: Material) -> tuple[Distribution, ...]:
     pairs = [
-        (metric, arm, m.merged(metric, arm))
-        for metric in ("latency_ms", "score")
-        for arm in (m.control, m.treatment)
+        (metric, arm, m.merged(metric, arm)) for metric in ("latency_ms", "score") for arm in (m.control, m.treatment)
     ]
     return tuple(_distribution(metric, arm, counted) for metric, arm, counted in pairs if counted.n)
 
@@ -294,8 +287,5 @@ def _groups(rows: tuple[Quarantined, ...]) -> tuple[QuarantineGroup, ...]:
     groups: dict[str, list[Quarantined]] = {}
     for row in rows:
         groups.setdefault(row.expectation, []).append(row)
-    found = [
-        QuarantineGroup(key, sum(row.rows for row in group), group[0].message)
-        for key, group in groups.items()
-    ]
+    found = [QuarantineGroup(key, sum(row.rows for row in group), group[0].message) for key, group in groups.items()]
     return tuple(sorted(found, key=lambda group: -group.rows))

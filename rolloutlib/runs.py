@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import UNSET
 
 from rolloutlib.columns import SCHEMA, Sample, SampleColumns, sample_columns
 from rolloutlib.envelopes import FoundRun, Unit, distinct, open_run
-from rolloutlib.errors import RunsError
 from rolloutlib.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.files import RunFile, list_files, read_bytes, units_of
 from rolloutlib.quarantine import InputFile, Quarantined, write_quarantine
+from rolloutlib.sources import FlatRun, FlatRuns, SourceSpec, is_flat, load_source, read_flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs
 
 _RUNS_A_BATCH = 256
 _RUN_COLUMNS = ("run_id", "arm", "started_at", "seed", "profile")
-_SECONDS_LOOK_LIKE = 20.0
+_LOOKS_LIKE_SECONDS = 20.0
 
 
 class Reported(NamedTuple):
@@ -92,7 +93,12 @@ class Runs:
     after_as_of: int = 0
     warnings: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
-    source: object | None = None
+    source: SourceSpec | None = None
+
+    @property
+    def title(self) -> str | None:
+        """The source's title, if source.yaml gives one."""
+        return self.source.title if self.source else None
 
     @property
     def read(self) -> int:
@@ -120,8 +126,9 @@ class _Ready(NamedTuple):
 
 
 class _Aside(NamedTuple):
-    found: FoundRun
-    reason: Literal["other_stage", "after_as_of"]
+    file: str
+    rows: int
+    reason: str
 
 
 _Outcome = _Ready | _Aside | Quarantined
@@ -133,14 +140,33 @@ class _Reader:
 
     stage: int | None
     as_of: datetime | None
-    flags_arms: Mapping[str, Mapping[str, bool | str]]
+    flags_arms: Mapping[str, Mapping[str, object]]
+    spec: SourceSpec | None
     batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
-    runs: list[RunInfo] = field(default_factory=list[RunInfo])
+    infos: list[RunInfo] = field(default_factory=list[RunInfo])
     bad: list[Quarantined] = field(default_factory=list[Quarantined])
+    files: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     read: Counter[str] = field(default_factory=Counter[str])
     aside_rows: Counter[str] = field(default_factory=Counter[str])
     aside_runs: Counter[str] = field(default_factory=Counter[str])
 
+    def read_all(self, files: Sequence[RunFile], on_progress: Callable[[int, int], None]) -> None:
+        """Read every file; runs are taken a few hundred at a time, which keeps columns long and memory small."""
+        waiting: list[Unit] = []
+        for done, file in enumerate(files, start=1):
+            data, digest = read_bytes(file)
+            dialect = "run envelopes"
+            if is_flat(file, data, self.spec):
+                found = read_flat(file, data, self.spec)
+                dialect = found.spec.dialect
+                self.take_flat(file.name, found)
+            else:
+                waiting += units_of(file, data)
+            self.files.append((file.name, digest, dialect))
+            if len(waiting) >= _RUNS_A_BATCH or done == len(files):
+                self.take(waiting)
+                waiting = []
+                on_progress(done, len(files))
     def take(self, units: Sequence[Unit]) -> None:
         """Read a batch of envelopes; those whose keys do not add up are looked at again."""
         outcomes = [self.judged(open_run(unit)) for unit in units]
@@ -154,7 +180,7 @@ class _Reader:
             ready = [one for one in outcomes if isinstance(one, _Ready)]
             columns = _columns(ready)
         for one in outcomes:
-            self.count(one)
+            self.book(one)
         self.append([one.info for one in ready], columns.arrays)
 
     def judged(self, found: FoundRun | Quarantined) -> _Outcome:
@@ -162,30 +188,89 @@ class _Reader:
         if isinstance(found, Quarantined):
             return found
         run = found.envelope
-        if self.stage is not None and run.stage not in {self.stage, None, UNSET}:
-            return _Aside(found, "other_stage")
         try:
             started_at = started_at_of(run.started_at) if run.started_at else None
-            if self.as_of and started_at and started_at > self.as_of:
-                return _Aside(found, "after_as_of")
+            other = self.of_another_review(run.stage if run.stage is not UNSET else None, started_at)
+            if other:
+                return _Aside(found.unit.file, found.rows, other)
             arm, profile = arm_of(run, self.flags_arms), profile_of(run)
             check_evidence(found)
         except RefusedError as error:
             return found.refused(error.field, error.value, error.expectation)
         return _Ready(_info(found, arm, profile, started_at), found)
 
-    def count(self, outcome: _Outcome) -> None:
+    def of_another_review(self, stage: int | None, started_at: datetime | None) -> str:
+        """Why a run is not of this review; what it does not tell is not held against it."""
+        if self.stage is not None and stage is not None and stage != self.stage:
+            return "other_stage"
+        return "after_as_of" if self.as_of and started_at and started_at > self.as_of else ""
+
+    def take_flat(self, file: str, found: FlatRuns) -> None:
+        """Keep the runs of one flat table; a status that it cannot express is unknown in all of its rows."""
+        stage, known = found.spec.constants.stage, found.spec.expressible
+        self.read[file] += found.read
+        self.bad.extend(found.bad)
+        kept: list[FlatRun] = []
+        for run in found.runs:
+            other = self.of_another_review(stage, min(filter(None, run.times), default=None))
+            if other:
+                self.read[file] -= len(run.samples)
+                self.book(_Aside(file, len(run.samples), other))
+            else:
+                kept.append(run)
+        own = sample_columns([sample for run in kept for sample in run.samples]).arrays
+        own["started_at"] = pa.array([time for run in kept for time in run.times], SCHEMA.field("started_at").type)
+        for name, statuses in (("vetoed", {"vetoed"}), ("error", {"error", "timeout"})):
+            if not known & statuses:
+                own[name] = pa.nulls(len(own["status"]), pa.bool_())
+        infos = [_flat_info(run, file, stage) for run in kept]
+        self.infos.extend(infos)
+        self.append(infos, own)
+
+    def book(self, outcome: _Outcome) -> None:
         """Book the rows of one run to its file."""
         if isinstance(outcome, Quarantined):
             self.read[outcome.file] += outcome.rows
             self.bad.append(outcome)
         elif isinstance(outcome, _Aside):
-            self.aside_rows[outcome.found.unit.file] += outcome.found.rows
+            self.aside_rows[outcome.file] += outcome.rows
             self.aside_runs[outcome.reason] += 1
         else:
-            self.read[outcome.found.unit.file] += outcome.found.rows
+            self.read[outcome.info.file] += outcome.found.rows
             self.bad.extend(outcome.found.bad)
-            self.runs.append(outcome.info)
+            self.infos.append(outcome.info)
+
+    def result(self, ignored: tuple[str, ...]) -> Runs:
+        """Refuse runs that are there twice, and draw up the account."""
+        table = pa.Table.from_batches(self.batches, SCHEMA)
+        repeated = _same_runs(self.infos, table)
+        if repeated:
+            keep = np.repeat([index not in repeated for index in range(len(self.infos))], [info.n for info in self.infos])
+            table = table.filter(pa.array(keep))
+        for index, (value, due) in repeated.items():
+            info = self.infos[index]
+            self.bad.append(Quarantined(info.file, info.line, f"run {info.run_id}", value, due, "", info.n))
+        return Runs(
+            table=table,
+            runs=tuple(info for index, info in enumerate(self.infos) if index not in repeated),
+            inputs=self.inputs(),
+            quarantined=tuple(self.bad),
+            other_stage=self.aside_runs["other_stage"],
+            after_as_of=self.aside_runs["after_as_of"],
+            warnings=_warnings(self.infos, table),
+            ignored=ignored,
+            source=self.spec,
+        )
+
+    def inputs(self) -> tuple[InputFile, ...]:
+        """Draw up what each file gave."""
+        bad: Counter[str] = Counter()
+        for one in self.bad:
+            bad[one.file] += one.rows
+        return tuple(
+            InputFile(name, digest, dialect, self.read[name], self.read[name] - bad[name], bad[name], self.aside_rows[name])
+            for name, digest, dialect in sorted(self.files)
+        )
 
     def append(self, runs: Sequence[RunInfo], own: Mapping[str, pa.Array]) -> None:
         """Put the runs' columns beside their samples' columns."""
@@ -218,6 +303,22 @@ def _info(found: FoundRun, arm: str, profile: str | None, started_at: datetime |
     )
 
 
+def _flat_info(run: FlatRun, file: str, stage: int | None) -> RunInfo:
+    return RunInfo(
+        run_id=run.run_id,
+        arm=run.arm,
+        started_at=min(filter(None, run.times), default=None),
+        stage=stage,
+        profile=run.profile,
+        seed=run.seed,
+        replicate=_replicate(run.run_id, run.arm, run.seed, run.samples),
+        n=len(run.samples),
+        reported=None,
+        file=file,
+        line=run.line,
+    )
+
+
 def _replicate(run_id: str, arm: str, seed: int | None, samples: Sequence[Sample]) -> str:
     """Same arm, seed and prompts: one run that was repeated. Without a seed or prompts nobody can tell."""
     prompts = [sample.prompt_id for sample in samples]
@@ -226,20 +327,62 @@ def _replicate(run_id: str, arm: str, seed: int | None, samples: Sequence[Sample
     return hashlib.sha256("\x1f".join(key).encode()).hexdigest()[:16]
 
 
-def read_runs(  # noqa: PLR0913  one keyword a rule; a bag of options would hide them
+def _same_runs(infos: Sequence[RunInfo], table: pa.Table) -> dict[int, tuple[str, str]]:
+    """Find runs that are no runs of their own: index → what was found, and what is due.
+
+    Two runs are one when everything but the run id agrees: start, arm, seed, metrics and every sample. Different runs
+    under one id cannot be told apart in the table, so neither of them stays.
+    """
+    starts = np.cumsum([0, *(info.n for info in infos)])
+    content = [name for name in SCHEMA.names if name != "run_id"]
+    seen: dict[tuple[object, ...], list[int]] = {}
+    ids: dict[str, list[int]] = {}
+    found: dict[int, tuple[str, str]] = {}
+    for index, info in enumerate(infos):
+        alike = seen.setdefault((info.arm, info.started_at, info.seed, info.n, info.reported), [])
+        first = next((one for one in alike if _rows(table, starts[one], info.n, content).equals(_rows(table, starts[index], info.n, content))), None)
+        if first is None:
+            alike.append(index)
+            ids.setdefault(info.run_id, []).append(index)
+        else:
+            other = infos[first]
+            found[index] = f"the content of run {other.run_id} in {other.file}:{other.line}", "expected each run once"
+    for same in (indices for indices in ids.values() if len(indices) > 1):
+        places = " and ".join(f"{infos[index].file}:{infos[index].line}" for index in same)
+        found.update(dict.fromkeys(same, (f"the id of different runs in {places}", "expected each run id once")))
+    return found
+
+
+def _rows(table: pa.Table, start: int, n: int, columns: list[str]) -> pa.Table:
+    return table.slice(start, n).select(columns)
+
+
+def _warnings(infos: Sequence[RunInfo], table: pa.Table) -> tuple[str, ...]:
+    """What is odd without being wrong."""
+    found: list[str] = []
+    middle = pc.approximate_median(table["latency_ms"]).as_py()
+    if middle is not None and 0 < middle < _LOOKS_LIKE_SECONDS:
+        found.append(f"The median latency is {middle:.3g} ms; if the source writes seconds, say so (unit: s in source.yaml).")
+    for what, count in (("start time", sum(info.started_at is None for info in infos)), ("samples", sum(not info.n for info in infos))):
+        if count:
+            found.append(f"{count} of {len(infos)} runs have no {what}.")
+    return tuple(found)
+
+
+def read_runs(  # noqa: PLR0913 -- one keyword a rule; a bag of options would hide them
     path: Path,
     *,
     source: Path | None = None,
     stage: int | None = None,
     as_of: datetime | None = None,
-    flags_arms: Mapping[str, Mapping[str, bool | str]] | None = None,
+    flags_arms: Mapping[str, Mapping[str, object]] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Runs:
     """Read a file or folder of runs.
 
     Args:
         path: run envelopes (.json, .jsonl, .parquet), bare run_results beside a dataset_meta.json, or flat tables
-            (.csv, .jsonl, .parquet), in any mixture.
+            (.csv, .jsonl, .parquet), in any mixture. Folders named evidence or quarantine are left out.
         source: the source.yaml that maps a flat table's columns; by default the one in the folder.
         stage: runs of another stage are set aside; runs that do not tell their stage stay.
         as_of: runs that started later are set aside; runs that do not tell their time stay.
@@ -250,42 +393,15 @@ def read_runs(  # noqa: PLR0913  one keyword a rule; a bag of options would hide
         The samples, the runs and the account of what was set apart; it may hold no run at all.
 
     Raises:
-        UsageError: the path does not exist.
+        UsageError: the path does not exist, or source.yaml is wrong.
         RunsError: the source cannot be read as a whole.
     """
     listing = list_files(path)
-    reader = _Reader(stage, as_of, flags_arms or {})
-    seen = _read_all(reader, listing.files, on_progress or (lambda _done, _total: None))
+    beside = source or (path if path.is_dir() else path.parent) / "source.yaml"
+    spec = load_source(beside) if source or beside.is_file() else None
+    reader = _Reader(stage, as_of, flags_arms or {}, spec)
+    reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
     for one in listing.refused:
-        reader.count(one)
-        seen.append((one.file, "", "refused"))
-    table = pa.Table.from_batches(reader.batches, SCHEMA)
-    return Runs(table, tuple(reader.runs), _inputs(reader, seen), tuple(reader.bad), ignored=listing.ignored,
-        other_stage=reader.aside_runs["other_stage"], after_as_of=reader.aside_runs["after_as_of"])
-
-
-def _read_all(
-    reader: _Reader, files: Sequence[RunFile], on_progress: Callable[[int, int], None]
-) -> list[tuple[str, str, str]]:
-    seen: list[tuple[str, str, str]] = []
-    waiting: list[Unit] = []
-    for done, file in enumerate(files, start=1):
-        data, digest = read_bytes(file)
-        seen.append((file.name, digest, "envelope"))
-        waiting += units_of(file, data)
-        if len(waiting) >= _RUNS_A_BATCH or done == len(files):
-            reader.take(waiting)
-            waiting = []
-            on_progress(done, len(files))
-    return seen
-
-
-def _inputs(reader: _Reader, seen: list[tuple[str, str, str]]) -> tuple[InputFile, ...]:
-    bad: Counter[str] = Counter()
-    for one in reader.bad:
-        bad[one.file] += one.rows
-    read, aside = reader.read, reader.aside_rows
-    return tuple(
-        InputFile(name, digest, dialect, read[name], read[name] - bad[name], bad[name], aside[name])
-        for name, digest, dialect in sorted(seen)
-    )
+        reader.book(one)
+        reader.files.append((one.file, "", "refused unread"))
+    return reader.result(listing.ignored)

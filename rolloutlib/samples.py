@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs import Runs
 
-__all__ = ["SCHEMA", "RunInfo", "Samples"]
+__all__ = ["SCHEMA", "RunInfo", "Samples", "from_runs"]
 
 _ROWS_AT_ONCE = 100_000
 _TABLE = "samples"
@@ -49,14 +49,6 @@ class Samples:
     relation: duckdb.DuckDBPyRelation
     issues: tuple[str, ...]
     runs: tuple[RunInfo, ...]
-
-    @classmethod
-    def from_runs(cls, runs: Runs) -> Self:
-        """Open the samples of checked runs; the Arrow table is scanned in place, not copied."""
-        connection = _connect()
-        connection.register(_TABLE, runs.table)
-        relation = connection.table(_TABLE)
-        return cls(relation, _issues(relation), _by_time(runs.runs))
 
     @classmethod
     def from_parquet(cls, path: Path) -> Self:
@@ -86,6 +78,14 @@ class Samples:
                 hashers[name].add(batch.column(name))
         parts = [f"{name} {SCHEMA.field(name).type} {hashers[name].hexdigest()}" for name in names]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def from_runs(runs: Runs) -> Samples:
+    """Open the samples of checked runs; the Arrow table is scanned in place, not copied."""
+    connection = _connect()
+    connection.register(_TABLE, runs.table)
+    relation = connection.table(_TABLE)
+    return Samples(relation, _issues(relation), _by_time(runs.runs))
 
 
 class _ColumnDigest:

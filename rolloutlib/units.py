@@ -30,9 +30,7 @@ def show(value: float | None, unit: str, *, signed: bool = False) -> Sentence:
     if not isfinite(value):
         return say("no bound")
     if unit == "proportion":
-        return (
-            say("{number} pp", number=_number(100 * value, ".2f", signed=True)) if signed else _percent(value)
-        )
+        return say("{number} pp", number=_number(100 * value, ".2f", signed=True)) if signed else _percent(value)
     if unit == "ms":
         return say("{number} ms", number=_number(value, ",.0f", signed=signed))
     return Sentence(("×" if unit == "ratio" else "") + _number(value, ".2f", signed=signed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -23,16 +23,18 @@ _Model = TypeVar("_Model", bound=BaseModel)
 class _StrictLoader(yaml.SafeLoader):
     """PyYAML's safe loader that refuses what silently changes meaning: repeated keys and aliases."""
 
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
+            mark = cast("yaml.Event", self.peek_event()).start_mark  # pyright: ignore[reportUnknownMemberType] -- untyped
             raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not allowed", mark)
-        return super().compose_node(parent, index)  # pyright: ignore[reportArgumentType]
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 -- the base class's signature
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # pyright: ignore[reportUnknownMemberType]
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "expected a name as a key", key_node.start_mark)
+            key = self.construct_object(key_node)  # pyright: ignore[reportUnknownMemberType] -- untyped in the stubs
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} is there twice", key_node.start_mark
@@ -41,11 +43,11 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def load_yaml(path: Path) -> Any:
+def load_yaml(path: Path) -> Any:  # noqa: ANN401 -- whatever the file holds; load_model gives it a type
     """Read a YAML file.
 
     Raises:
-        PlanError: it is missing, too large, or not the plain YAML that is expected.
+        PlanError: it is missing, too large, unreadable, or not the plain YAML that is expected.
     """
     if not path.is_file():
         raise PlanError(f"{path}: there is no such file")
@@ -53,8 +55,10 @@ def load_yaml(path: Path) -> Any:
         raise PlanError(f"{path}: {path.stat().st_size:,} bytes; a parameter file has at most {MAX_BYTES:,}")
     try:
         return yaml.load(path.read_text("utf-8-sig"), _StrictLoader)  # noqa: S506 -- a SafeLoader, made stricter
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: no UTF-8, or a date such as 2026-13-01
         raise PlanError(f"{path}: {_yaml_sentence(error)}") from None
+    except RecursionError:
+        raise PlanError(f"{path}: nested too deep; expected plain YAML") from None
 
 
 def load_model(path: Path, model: type[_Model]) -> _Model:
@@ -73,7 +77,7 @@ def describe(error: ValidationError, where: str, model: type[BaseModel]) -> str:
     return f"{where}: " + "; ".join(shown) + more
 
 
-def _yaml_sentence(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+def _yaml_sentence(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"line {error.problem_mark.line + 1}: {error.problem or 'not YAML'}"
     return str(error).splitlines()[0]
@@ -136,6 +140,4 @@ def _step(node: dict[str, Any], part: int | str, defs: dict[str, Any]) -> dict[s
     for branch in node.get("anyOf", []):
         if _resolve(branch, defs).get("title") == part:
             return branch
-    return next(
-        (node[key] for key in ("additionalProperties", "items") if isinstance(node.get(key), dict)), node
-    )
+    return next((node[key] for key in ("additionalProperties", "items") if isinstance(node.get(key), dict)), node)

@@ -16,6 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from rolloutlib.gates import Verdict
+from rolloutlib.params import review_params
+from rolloutlib.recommendation import Recommendation
+from rolloutlib.review import review_stage
+from rolloutlib.runs import read_runs
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "data" / "examples"
 STORY = EXAMPLES / "story"
 STAGES = ("stage-0", "stage-1", "stage-2-regression", "stage-2", "stage-3", "stage-4")
@@ -69,20 +75,14 @@ def runs(stage: str) -> list[dict[str, Any]]:
     folder = STORY / stage
     if (folder / "runs.parquet").exists():
         return pq.read_table(folder / "runs.parquet").to_pylist()
-    lines = [
-        line
-        for file in sorted(folder.glob("*.json*"))
-        for line in file.read_text(encoding="utf-8").splitlines()
-    ]
+    lines = [line for file in sorted(folder.glob("*.json*")) for line in file.read_text(encoding="utf-8").splitlines()]
     return [json.loads(line) for line in lines]
 
 
 def samples(stage: str) -> list[dict[str, Any]]:
     """Return a stage's samples without the fields that they lack."""
     return [
-        {k: v for k, v in sample.items() if v is not None}
-        for run in runs(stage)
-        for sample in run["result"]["samples"]
+        {k: v for k, v in sample.items() if v is not None} for run in runs(stage) for sample in run["result"]["samples"]
     ]
 
 
@@ -194,12 +194,23 @@ def test_evidence_fails_only_for_the_regression(stage: str) -> None:
     assert failed == ({"TEST-feature-A", "TEST-regression"} if stage == "stage-2-regression" else set())
     assert all(int(s.attrib["failures"]) == len(s.findall("testcase/failure")) for s in suites.values())
     last = max(datetime.fromisoformat(run["startedAt"]) for run in runs(stage))
-    incidents = [
-        json.loads(line) for line in (folder / "incidents.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
+    incidents = [json.loads(line) for line in (folder / "incidents.jsonl").read_text(encoding="utf-8").splitlines()]
     ends = [datetime.fromisoformat(incident["resolvedAt"]) for incident in incidents]
     assert max(ends) < last - timedelta(hours=48)
     assert (pass_rate(stage, "treatment") < pass_rate(stage, "control")) == (stage == "stage-2-regression")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_reviews_end_as_the_readme_says(stage: str) -> None:
+    """Every stage is a GO by plan and evidence, but the regression, whose pass rate and top issue are proven worse."""
+    number = int(stage.split("-")[1])
+    review = review_stage(review_params({"stage": number, "runs": str(STORY / stage)}))
+    failed = {gate.id for gate in review.gates if gate.evidence.verdict is Verdict.FAIL}
+    if stage == "stage-2-regression":
+        assert review.recommendation is Recommendation.NO_GO
+        assert {"pass_rate", "top_issue"} <= failed
+    else:
+        assert (review.recommendation, failed) == (Recommendation.GO, set())
 
 
 def columns(name: str, arm: str) -> dict[str, Any]:
@@ -257,6 +268,18 @@ def test_llmperf_errors_have_no_invented_latency() -> None:
     table = pq.read_table(EXAMPLES / "llmperf" / "samples.parquet")
     error, unknown = table["error"].to_numpy(zero_copy_only=False), np.array(table["latency_ms"].is_null())
     assert (error.sum(), unknown.sum(), (unknown & ~error).sum()) == (179, 130, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "arms"),
+    [("bfcl", 10_200, 6), ("wildbench", 4_090, 4), ("ragtruth", 2_967, 3), ("llmperf", 745, 5)],
+)
+def test_source_yaml_reads_every_row(name: str, rows: int, arms: int) -> None:
+    """Each real example is read whole through its source.yaml, one run an arm, with nothing set apart."""
+    found = read_runs(EXAMPLES / name)
+    assert (found.read, found.kept, found.rows_quarantined, len(found.runs)) == (rows, rows, 0, arms)
+    assert found.source is not None
+    assert found.source.licence
 
 
 def test_examples_are_small() -> None:

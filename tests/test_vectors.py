@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from vectors import COMPUTE
+
+from tests.vectors import COMPUTE
 
 EXAMPLES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "data" / "vectors.json").read_text(encoding="utf-8")

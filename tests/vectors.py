@@ -190,12 +190,8 @@ COMPUTE: dict[str, Callable[[Inputs], Numbers]] = {
     "farrington_manning_difference_ci": _interval(stats.farrington_manning_difference, *_COUNTS),
     "miettinen_nurminen_difference_ci": _interval(stats.miettinen_nurminen_difference, *_COUNTS),
     "newcombe_difference_ci": _interval(stats.newcombe_difference, *_COUNTS),
-    "farrington_manning_difference_test": _score_test(
-        stats.farrington_manning_difference_test, "delta0", *_COUNTS
-    ),
-    "miettinen_nurminen_difference_test": _score_test(
-        stats.miettinen_nurminen_difference_test, "delta0", *_COUNTS
-    ),
+    "farrington_manning_difference_test": _score_test(stats.farrington_manning_difference_test, "delta0", *_COUNTS),
+    "miettinen_nurminen_difference_test": _score_test(stats.miettinen_nurminen_difference_test, "delta0", *_COUNTS),
     "farrington_manning_difference_z": lambda i: _score_test(
         stats.farrington_manning_difference_test, "delta0", *_COUNTS
     )(i)[0],
@@ -248,7 +244,5 @@ COMPUTE: dict[str, Callable[[Inputs], Numbers]] = {
         lambda v: stats.normal_mixture_two_sided(v, rho=i["rho"], alpha=i.get("alpha", 0.05)), i["V"]
     ),
     "msprt_likelihood_ratio": lambda i: stats.msprt_likelihood_ratio(i["theta_hat"], i["V"], tau2=i["tau2"]),
-    "beta_binomial_e_value": lambda i: stats.beta_binomial_e_value(
-        i["x"], i["n"], p0=i["p0"], a=i["a"], b=i["b"]
-    ),
+    "beta_binomial_e_value": lambda i: stats.beta_binomial_e_value(i["x"], i["n"], p0=i["p0"], a=i["a"], b=i["b"]),
 }

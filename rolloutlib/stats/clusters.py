@@ -147,9 +147,7 @@ def contrast(arms: Sequence[ArmSums], weights: Sequence[ArrayLike], *, kind: Kin
     enough = np.all([arm.clusters > 1 for arm in arms], axis=0)
     point = np.sum([w[..., 0] * arm.mean for w, arm in zip(scale, arms, strict=True)], axis=0)
     se = np.sqrt(np.where(enough, variance, np.inf))
-    return ClusterInference(
-        plain(point), plain(se), plain(np.where(enough, _satterthwaite(arms, scale), 0.0))
-    )
+    return ClusterInference(plain(point), plain(se), plain(np.where(enough, _satterthwaite(arms, scale), 0.0)))
 
 
 def contributions(arm: ArmSums, kind: Kind) -> FloatArray:

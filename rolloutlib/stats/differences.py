@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rolloutlib.stats._numeric import check_between, check_confidence, counts, last_true, or_one, plain
+from rolloutlib.stats._numeric import check_between, check_confidence, counts, last_true, or_one, plain, z_of
 from rolloutlib.stats._special import normal_quantile
 from rolloutlib.stats.inference import Bounds, TestResult, normal_p_value
 from rolloutlib.stats.proportions import wilson
@@ -112,9 +112,7 @@ def _score_bounds(arms: _Arms, confidence: float, *, corrected: bool) -> Bounds:
     z = normal_quantile(confidence)
     empty = (arms.n1 == 0) | (arms.n0 == 0)
     lower = last_true(lambda delta: _score(arms, delta, corrected=corrected) > z, -np.ones_like(arms.x1), 1.0)
-    upper = last_true(
-        lambda delta: _score(arms, delta, corrected=corrected) > -z, -np.ones_like(arms.x1), 1.0
-    )
+    upper = last_true(lambda delta: _score(arms, delta, corrected=corrected) > -z, -np.ones_like(arms.x1), 1.0)
     return Bounds(plain(np.where(empty, -1.0, lower)), plain(np.where(empty, 1.0, upper)))
 
 
@@ -126,9 +124,7 @@ def _score(arms: _Arms, delta: FloatArray, *, corrected: bool) -> FloatArray:
     variance = p1 * (1.0 - p1) / n1 + p0 * (1.0 - p0) / n0
     if corrected:
         variance = variance * (n1 + n0) / np.maximum(n1 + n0 - 1.0, _TINY)
-    distance = arms.x1 / n1 - arms.x0 / n0 - delta
-    with np.errstate(divide="ignore", invalid="ignore"):  # a null at the edge has no variance: z is infinite
-        z = np.where(distance == 0, 0.0, distance / np.sqrt(variance))
+    z = z_of(arms.x1 / n1 - arms.x0 / n0 - delta, variance)
     return np.where((arms.n1 == 0) | (arms.n0 == 0), np.nan, z)
 
 

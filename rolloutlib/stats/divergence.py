@@ -104,9 +104,7 @@ def exact_multinomial_test(counts: ArrayLike, target: ArrayLike) -> TestResult:
     if n == 0:
         return TestResult(g, 1.0)
     if comb(n + categories - 1, categories - 1) > _MOST_OUTCOMES:
-        message = (
-            f"{n} counts in {categories} categories have too many outcomes to list; simulate the p-value."
-        )
+        message = f"{n} counts in {categories} categories have too many outcomes to list; simulate the p-value."
         raise ValueError(message)
     reached = 0.0
     for outcome in _outcomes(n, categories):
@@ -136,17 +134,13 @@ def kl_null_quantile(
 ) -> float:
     """Return the KL that n samples drawn from the target itself stay within, with that confidence."""
     _, shares = _checked(np.zeros(np.size(target)), target)
-    return float(
-        np.quantile(_kl(rng.multinomial(n, shares, size=draws).astype(np.float64), shares), confidence)
-    )
+    return float(np.quantile(_kl(rng.multinomial(n, shares, size=draws).astype(np.float64), shares), confidence))
 
 
 def _checked(counts: ArrayLike, target: ArrayLike) -> tuple[FloatArray, FloatArray]:
     observed, shares = np.asarray(counts, dtype=np.float64), np.asarray(target, dtype=np.float64)
     if observed.ndim != 1 or observed.shape != shares.shape or observed.size == 0:
-        message = (
-            f"counts has shape {observed.shape}, target {shares.shape}, must be one row of the same length."
-        )
+        message = f"counts has shape {observed.shape}, target {shares.shape}, must be one row of the same length."
         raise ValueError(message)
     if not (np.all(observed >= 0) and np.all(shares >= 0) and 0 < shares.sum() < np.inf):
         message = f"counts == {observed}, target == {shares}, must be 0 or more, and the target not all 0."

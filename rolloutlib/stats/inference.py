@@ -87,9 +87,7 @@ def t_bounds(inference: ClusterInference, *, confidence: float = 0.95) -> Bounds
     return Bounds(plain(point - margin), plain(point + margin))
 
 
-def t_test(
-    inference: ClusterInference, *, null: float = 0.0, alternative: Alternative = "two-sided"
-) -> TestResult:
+def t_test(inference: ClusterInference, *, null: float = 0.0, alternative: Alternative = "two-sided") -> TestResult:
     """Test the point against the null with Student's t; NaN and p = 1 where `t_bounds` would be infinite."""
     point, se, df, known = _split(inference)
     t = np.where(known, (point - null) / se, np.nan)

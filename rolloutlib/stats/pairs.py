@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rolloutlib.stats._numeric import check_between, check_confidence, counts, last_true, or_one, plain
+from rolloutlib.stats._numeric import check_between, check_confidence, counts, last_true, or_one, plain, z_of
 from rolloutlib.stats._special import chi2_sf, normal_quantile
 from rolloutlib.stats.inference import Bounds, TestResult, normal_p_value
 from rolloutlib.stats.proportions import binomial_test, wilson
@@ -44,9 +44,7 @@ def tango(b: ArrayLike, c: ArrayLike, n: ArrayLike, *, confidence: float = 0.95)
     return Bounds(plain(np.where(n == 0, -1.0, lower)), plain(np.where(n == 0, 1.0, upper)))
 
 
-def tango_test(
-    b: ArrayLike, c: ArrayLike, n: ArrayLike, *, null: float, alternative: Alternative
-) -> TestResult:
+def tango_test(b: ArrayLike, c: ArrayLike, n: ArrayLike, *, null: float, alternative: Alternative) -> TestResult:
     """Test (b - c)/n against the null by Tango's z, which is McNemar's at 0; NaN and p = 1 without pairs."""
     check_between("null", null, -1, 1)
     b, c, n = _pairs(b, c, n)
@@ -54,9 +52,7 @@ def tango_test(
     return TestResult(plain(z), normal_p_value(z, alternative))
 
 
-def newcombe_paired(
-    a: ArrayLike, b: ArrayLike, c: ArrayLike, d: ArrayLike, *, confidence: float = 0.95
-) -> Bounds:
+def newcombe_paired(a: ArrayLike, b: ArrayLike, c: ArrayLike, d: ArrayLike, *, confidence: float = 0.95) -> Bounds:
     """Return the hybrid bounds of the paired difference (Newcombe 1998, Stat Med 17:2635, method 10).
 
     Two Wilson intervals joined with the pairs' correlation, which is shrunk when positive.
@@ -109,9 +105,7 @@ def _score(b: FloatArray, c: FloatArray, n: FloatArray, delta: FloatArray) -> Fl
     half = 0.5 * ((2.0 * n - b + c) * delta - b - c)
     share = np.sqrt(half**2 + 2.0 * n * c * delta * (1.0 - delta)) - half
     variance = n * (share / n + delta * (1.0 - delta))
-    distance = b - c - n * delta
-    with np.errstate(divide="ignore", invalid="ignore"):  # a null at the edge has no variance: z is infinite
-        return np.where(distance == 0, 0.0, distance / np.sqrt(np.maximum(variance, 0.0)))
+    return z_of(b - c - n * delta, np.maximum(variance, 0.0), n)
 
 
 def _shrunk_phi(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rolloutlib.stats._numeric import check_between, check_confidence, counts, last_true, or_one, plain
+from rolloutlib.stats._numeric import check_between, check_confidence, counts, last_true, or_one, plain, z_of
 from rolloutlib.stats._special import gamma_quantile, gamma_upper_quantile, normal_quantile, t_quantile
 from rolloutlib.stats.inference import Bounds, TestResult, normal_p_value
 from rolloutlib.stats.proportions import binomial_test, clopper_pearson
@@ -31,9 +31,7 @@ _TINY = np.finfo(np.float64).tiny  # effective counts that add up to one or less
 _LOG_RATIO_EDGE = 80.0  # e^80 is farther than any two counts can lie apart
 
 
-def koopman_ratio(
-    x1: ArrayLike, n1: ArrayLike, x0: ArrayLike, n0: ArrayLike, *, confidence: float = 0.95
-) -> Bounds:
+def koopman_ratio(x1: ArrayLike, n1: ArrayLike, x0: ArrayLike, n0: ArrayLike, *, confidence: float = 0.95) -> Bounds:
     """Return the score bounds of p1/p0 (Koopman 1984, Biometrics 40:513).
 
     The lower bound is 0 without treatment events, the upper one inf without control events; 0 and inf when an
@@ -106,9 +104,7 @@ def fieller(
         np.asarray(value, dtype=np.float64) for value in (point1, point0, var1, var0, cov, df)
     )
     t2 = np.square(t_quantile(np.where(df > 0, df, 1.0), confidence))
-    with np.errstate(
-        divide="ignore", invalid="ignore", over="ignore"
-    ):  # what is not usable is replaced below
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # what is not usable is replaced below
         square, middle, level = m0**2 - t2 * v0, m1 * m0 - t2 * covariance, m1**2 - t2 * v1
         root = np.sqrt(np.maximum(middle**2 - square * level, 0.0))
         lower, upper = (middle - root) / square, (middle + root) / square
@@ -150,9 +146,7 @@ def poisson_rate_ratio(
     x0, exposure0 = _rate(x0, exposure0)
     share = clopper_pearson(x1, x1 + x0, confidence=confidence)
     with np.errstate(divide="ignore"):
-        lower, upper = (
-            np.asarray(bound) / (1.0 - np.asarray(bound)) * exposure0 / exposure1 for bound in share
-        )
+        lower, upper = (np.asarray(bound) / (1.0 - np.asarray(bound)) * exposure0 / exposure1 for bound in share)
     return Bounds(plain(lower), plain(upper))
 
 
@@ -220,8 +214,8 @@ def _ratio_bounds(
     def score(log_ratio: FloatArray) -> FloatArray:
         return _score(x1, n1, x0, n0, np.exp(log_ratio), corrected=corrected)
 
-    lower = np.exp(last_true(lambda log_ratio: score(log_ratio) > z, -edge, edge))
-    upper = np.exp(last_true(lambda log_ratio: score(log_ratio) > -z, -edge, edge))
+    lower = np.exp(last_true(lambda log_ratio: score(log_ratio) > z, -edge, edge, steps=62))
+    upper = np.exp(last_true(lambda log_ratio: score(log_ratio) > -z, -edge, edge, steps=62))
     empty = (n1 == 0) | (n0 == 0)
     lower = np.where(empty | (x1 == 0), 0.0, lower)
     return Bounds(plain(lower), plain(np.where(empty | (x0 == 0), np.inf, upper)))
@@ -240,6 +234,4 @@ def _score(
     variance = p1 * (1.0 - p1) / n1 + ratio**2 * p0 * np.maximum(1.0 - p0, 0.0) / n0
     if corrected:
         variance = variance * total / np.maximum(total - 1.0, _TINY)
-    distance = x1 / n1 - ratio * x0 / n0
-    with np.errstate(divide="ignore", invalid="ignore"):  # no variance: z is infinite
-        return np.where(distance == 0, 0.0, distance / np.sqrt(variance))
+    return z_of(x1 / n1 - ratio * x0 / n0, variance, np.maximum(ratio, 1.0))

@@ -97,9 +97,7 @@ def cluster_sign_flip(
         return TestResult(float("nan"), 1.0)
     shifted = s1 - null * n1
     mean = (shifted.sum() + s0.sum()) / (total1 + total0)
-    return sign_flip(
-        (shifted - mean * n1) / total1 - (s0 - mean * n0) / total0, alternative=alternative, rng=rng
-    )
+    return sign_flip((shifted - mean * n1) / total1 - (s0 - mean * n0) / total0, alternative=alternative, rng=rng)
 
 
 def cluster_bootstrap(
@@ -174,7 +172,5 @@ def _draws(clusters: int, resamples: int, rng: Generator) -> FloatArray:
 
 
 def _means(drawn: FloatArray, n: FloatArray, s: FloatArray) -> FloatArray:
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # a resample without samples is left out by the caller
+    with np.errstate(divide="ignore", invalid="ignore"):  # a resample without samples is left out by the caller
         return (drawn @ s) / (drawn @ n)

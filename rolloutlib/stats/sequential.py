@@ -27,8 +27,9 @@ __all__ = [
 Spending: TypeAlias = Literal["obrien_fleming", "pocock"]
 
 _EDGE = 9.0  # standard deviations beyond which a path has no weight
-_NODES_A_WIDTH = 6.0  # quadrature nodes per standard deviation of one step
-_FEWEST_NODES, _MOST_NODES = 96, 1200
+_PANEL_NODES, _PANEL_STEPS = 32, 5.0  # Gauss-Legendre nodes in a panel, and its width in steps' standard deviations
+_MOST_PANELS = 200
+_SAME_LOOK = 1e-5  # a look that adds less information than this is no new look
 
 
 def pocock_constant(looks: int, *, alpha: float, sided: int = 2) -> float:
@@ -85,33 +86,35 @@ def lan_demets_boundaries(
     """Return the z limit of each look that has been, or is planned, at these information fractions.
 
     The looks need be neither equally spaced nor known in advance. Cluster-robust information of a look is
-    1/se², its fraction that over the planned one. A look which spends nothing has the limit inf.
+    1/se², its fraction that over the planned one. A look without more information than the looks before it
+    (1/se² can fall), or with nothing left to spend, has the limit inf.
 
     Args:
-        information: increasing fractions above 0; beyond 1 nothing is left to spend.
+        information: fractions above 0, in the order of the looks; all of alpha is spent at 1.
         alpha: the type I error over all looks; halved for each side when two-sided.
         spending: the spending function, as `spent`.
         sided: 1 to stop upwards only, 2 to stop in either direction.
 
     Raises:
-        ValueError: fractions that do not increase.
+        ValueError: no look, or a fraction that is NaN or not above 0.
 
     >>> lan_demets_boundaries([0.2, 0.45, 0.8, 1.0], alpha=0.025).round(3)
     array([4.877, 3.144, 2.259, 2.027])
     """
     fractions = np.asarray(information, dtype=np.float64)
-    if fractions.size == 0 or not (fractions[0] > 0 and np.all(np.diff(fractions) > 0)):
-        message = f"information == {list(information)}, must increase from above 0."
+    if fractions.size == 0 or not np.all((fractions > 0) & np.isfinite(fractions)):
+        message = f"information == {list(information)}, must be fractions above 0, one a look."
         raise ValueError(message)
     side_alpha = alpha / _sides(sided)
-    total = [spent(fraction, alpha=side_alpha, spending=spending) for fraction in fractions]
-    paths = _Paths(two_sided=sided == 2)  # noqa: PLR2004 -- the number of sides
-    return np.array(
-        [
-            paths.spend(fraction, error)
-            for fraction, error in zip(fractions, np.diff(total, prepend=0.0), strict=True)
-        ]
-    )
+    paths, used, limits = _Paths(two_sided=sided == 2), 0.0, []  # noqa: PLR2004 -- the number of sides
+    for fraction in fractions:
+        if fraction - paths.time < _SAME_LOOK:
+            limits.append(np.inf)
+            continue
+        allowed = spent(fraction, alpha=side_alpha, spending=spending)
+        limits.append(paths.spend(fraction, allowed - used))
+        used = allowed
+    return np.array(limits)
 
 
 def binomial_spending_limits(
@@ -157,13 +160,13 @@ class _Paths:
 
     def __init__(self, *, two_sided: bool) -> None:
         self._two_sided = two_sided
-        self._time = 0.0
+        self.time = 0.0
         self._points = np.zeros(1)
         self._weights = np.ones(1)  # density times quadrature weight
 
     def beyond(self, time: float, z: float) -> float:
         """Return the chance to be above z·sqrt(time) at that time without having been stopped before."""
-        distance = (z * np.sqrt(time) - self._points) / np.sqrt(time - self._time)
+        distance = (z * np.sqrt(time) - self._points) / np.sqrt(time - self.time)
         return float(self._weights @ normal_cdf(-distance))
 
     def spend(self, time: float, error: float) -> float:
@@ -171,25 +174,22 @@ class _Paths:
         if error <= 0:
             limit = np.inf
         else:
-            limit = float(
-                last_true(lambda z: np.asarray(self.beyond(time, float(z)) > error), -_EDGE, 4 * _EDGE)
-            )
+            limit = float(last_true(lambda z: np.asarray(self.beyond(time, float(z)) > error), -_EDGE, 4 * _EDGE))
         self.stop(time, limit)
         return limit
 
     def stop(self, time: float, z: float) -> None:
         """Move to `time` and take away the paths that are at or beyond z·sqrt(time)."""
-        edge, step = np.sqrt(time), np.sqrt(time - self._time)
+        edge, step = np.sqrt(time), np.sqrt(time - self.time)
         top = min(z, _EDGE) * edge
         bottom = -top if self._two_sided else -_EDGE * edge
-        nodes = int(np.clip(np.ceil((top - bottom) / step * _NODES_A_WIDTH), _FEWEST_NODES, _MOST_NODES))
-        unit, weights = _legendre(nodes)
-        points = bottom + 0.5 * (top - bottom) * (unit + 1.0)
-        density = np.exp(-0.5 * ((points[:, None] - self._points) / step) ** 2) / (
-            step * np.sqrt(2.0 * np.pi)
-        )
-        self._weights = 0.5 * (top - bottom) * weights * (density @ self._weights)
-        self._points, self._time = points, time
+        panels = int(np.clip(np.ceil((top - bottom) / (_PANEL_STEPS * step)), 2, _MOST_PANELS))
+        width = (top - bottom) / panels
+        unit, weights = _legendre()
+        points = (bottom + width * (np.arange(panels)[:, None] + 0.5 * (unit + 1.0))).ravel()
+        density = np.exp(-0.5 * ((points[:, None] - self._points) / step) ** 2) / (step * np.sqrt(2.0 * np.pi))
+        self._weights = np.tile(0.5 * width * weights, panels) * (density @ self._weights)
+        self._points, self.time = points, time
 
 
 def _constant(looks: int, alpha: float, sided: int, shape: Callable[[FloatArray], FloatArray]) -> float:
@@ -217,8 +217,8 @@ def _sides(sided: int) -> int:
 
 
 @cache
-def _legendre(nodes: int) -> tuple[FloatArray, FloatArray]:
-    return np.polynomial.legendre.leggauss(nodes)
+def _legendre() -> tuple[FloatArray, FloatArray]:
+    return np.polynomial.legendre.leggauss(_PANEL_NODES)
 
 
 def _binomial_pmf(n: int, p: float) -> FloatArray:

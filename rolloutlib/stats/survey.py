@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["effective_sample_size", "korn_graubard"]
 
 
-def korn_graubard(
-    n: ArrayLike, x: ArrayLike, *, confidence: float = 0.95, icc_floor: float | None = 0.0
-) -> Bounds:
+def korn_graubard(n: ArrayLike, x: ArrayLike, *, confidence: float = 0.95, icc_floor: float | None = 0.0) -> Bounds:
     """Return Clopper and Pearson's bounds at the effective sample size.
 
     Korn and Graubard 1998, Survey Methodology 24:193. The effective size is Σn over the design effect, times
