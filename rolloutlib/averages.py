@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from math import nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,13 +13,27 @@ from rolloutlib.moments import Histogram, merge_histograms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
-    from rolloutlib.moments import MomentTable
+    from rolloutlib.moments import Cells, MomentTable
     from rolloutlib.plan import Gate
     from rolloutlib.runs import RunInfo
 
 __all__ = ["PlanValue", "RunRow", "last_runs", "plan_value", "run_rows"]
+
+HEADLINE = ("passed", "score", "latency_ms", "vetoed")
+_NO_TIME = datetime.min.replace(tzinfo=UTC)  # before all others: what has a time is the better "last run"
+
+
+class _Headline(NamedTuple):
+    """A run's means, named as in `RunRow`; None where no sample tells."""
+
+    pass_rate: float | None
+    avg_score: float | None
+    avg_latency_ms: float | None
+    vetoed: float | None
+
+
+_UNKNOWN = _Headline(None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +68,37 @@ class PlanValue:
 
 def run_rows(runs: Sequence[RunInfo], table: MomentTable, arms: Sequence[str], averaged: int) -> tuple[RunRow, ...]:
     """List the runs of the arms by their start (then by name), each with its headline numbers."""
-    mine = sorted((run for run in runs if run.arm in arms), key=lambda run: (str(run.started_at or ""), run.run_id))
-    rows = tuple(_row(run, table) for run in mine)
+    mine = sorted((run for run in runs if run.arm in arms), key=lambda run: (run.started_at or _NO_TIME, run.run_id))
+    means = {arm: _headline(table.where(arm=arm)) for arm in arms}
+    rows = tuple(_row(run, means[run.arm].get(run.run_id, _UNKNOWN)) for run in mine)
     last = {(run.arm, run.run_id) for arm in arms for run in last_runs(rows, arm, averaged)}
     return tuple(replace(row, averaged=(row.arm, row.run_id) in last) for row in rows)
 
 
-def _row(run: RunInfo, table: MomentTable) -> RunRow:
+def _headline(arm: MomentTable) -> dict[str | None, _Headline]:
+    """Return the headline means of every run of an arm."""
+    columns = [_means(arm.by("run_id", metric)) for metric in HEADLINE]
+    rows = zip(*columns, strict=True)
+    return {run: _Headline(*means) for run, means in zip(arm.keys["run_id"].labels, rows, strict=True)}
+
+
+def _means(cells: Cells) -> list[float | None]:
+    return [float(mean) if n else None for mean, n in zip(cells.mean, cells.n, strict=True)]
+
+
+def _row(run: RunInfo, means: _Headline) -> RunRow:
     """Take the numbers from the run's samples; a run without samples has only what it reports."""
-    if run.n == 0 and run.reported is not None:
-        return RunRow(run.run_id, run.arm, run.started_at, run.replicate, 0, *run.reported, averaged=False)
-    mine = table.where(arm=run.arm, run_id=run.run_id)
-    cells = [mine.all(metric) for metric in ("passed", "score", "latency_ms", "vetoed")]
-    means = [float(cell.mean[0]) if cell.n[0] else None for cell in cells]
-    return RunRow(run.run_id, run.arm, run.started_at, run.replicate, run.n, *means, averaged=False)
+    told = run.reported if run.n == 0 and run.reported is not None else means
+    return RunRow(run.run_id, run.arm, run.started_at, run.replicate, run.n, *told, averaged=False)
 
 
 def last_runs(runs: Sequence[RunRow], arm: str, most: int) -> tuple[RunRow, ...]:
-    """Return an arm's last runs, one of each set of replicates (the same seed and prompts again are one run, not two)."""
-    distinct = {run.replicate: run for run in runs if run.arm == arm}
-    return tuple(list(distinct.values())[-most:])
+    """Return an arm's last runs; of replicates (the same seed and prompts again are one run, not two) the latest."""
+    latest: dict[str, RunRow] = {}
+    for run in reversed(runs):
+        if run.arm == arm:
+            latest.setdefault(run.replicate, run)
+    return tuple(reversed(list(latest.values())[:most]))
 
 
 def plan_value(
@@ -84,9 +110,12 @@ def plan_value(
     A quantile is taken over the last runs together: an average of three 95th percentiles estimates none.
 
     Args:
+        gate: its contrast and statistic.
         metric: the metric's name in the moments.
+        table: the moments of both arms.
         histograms: of the gate's metric, by (arm, run); only a quantile gate uses them.
-        control, treatment: the arms' last runs.
+        control: the control's last runs, oldest first.
+        treatment: the treatment's.
     """
     if gate.statistic == "quantile":
         parts = [histograms[run.arm, run.run_id] for run in treatment if (run.arm, run.run_id) in histograms]

@@ -254,7 +254,7 @@ def _forest_spec(rows: list[Spec], width: int, lang: str) -> Spec:
     here, empty = [row for row in rows if "x" in row], [row for row in rows if "x" not in row]
     worse, better = say("◀ limit broken").text(lang), say("limit holds ▶").text(lang)
     layers = [
-        grid.block(-1, 0, "#fbeee7"), grid.block(0, 1, "#eaf4f0"), grid.blank(empty, 16 if small else 25), grid.lines(),
+        grid.block(-1, 0, "#fbeee7"), grid.block(0, 1, "#eaf4f0"), grid.blank(empty), grid.lines(),
         grid.rule(here, "plan", dash=[3, 2], color=SOFT, half=14 if small else 17),
         grid.upright(0, INK, [row["row"] for row in here]),
         grid.bar(here, "worst", "best", 2.5), grid.bar(here, "worst", "x", 7),
@@ -266,7 +266,8 @@ def _forest_spec(rows: list[Spec], width: int, lang: str) -> Spec:
         grid.text(empty, {"value": grid.left + 10}, "why", 0, color=SOFT, limit=grid.right - grid.left - 20, size=12),
         grid.text(rows, {"value": width}, "verdict", top if small else 0, align="right", weight=600, hue="color", size=14),
         grid.text(rows, {"value": 0 if small else grid.right + 16}, "estimate", 29 if small else -8, size=12 if small else 13),
-        grid.text(rows, {"value": width if small else grid.right + 16}, "limit", 29 if small else 10, color=SOFT, align="right" if small else "left", size=12),
+        grid.text(here, {"value": width if small else grid.right + 16}, "limit", 29 if small else 10, color=SOFT, align="right" if small else "left", size=12),
+        grid.text(empty, {"value": width if small else grid.right + 16}, "limit", 29 if small else 0, color=SOFT, align="right" if small else "left", size=12),
         grid.heading(0, worse, "right", -6, COLORS[Verdict.FAIL]), grid.heading(0, better, "left", 6, COLORS[Verdict.PASS]),
     ]  # fmt: skip
     return grid.spec(layers, {"domain": [-1, 1]}, axis=None)
@@ -288,7 +289,7 @@ def _curves(review: Review, metric: str) -> list[Distribution]:
 
 
 def _ecdf(curves: list[Distribution], unit: str, title: Sentence, marks: list[tuple[float, Sentence, str]], caption: Sentence, lang: str) -> Figure:
-    said = say("{arm}: median {median}, 95% at most {p95}") if unit == "ms" else say("{arm}: mean {mean}, median {median}")
+    said = say("{arm}: median {median}, p95 {p95}") if unit == "ms" else say("{arm}: mean {mean}, median {median}")
     told = [Sentence(said.template, tuple({"arm": c.arm, "mean": show(c.mean, unit), "median": show(c.median, unit), "p95": show(c.p95, unit)}.items())).text(lang) for c in curves]
     alt = say("Share of samples at or below each value. {arms}.", arms="; ".join(told))
     named = [(value, text.text(lang), side) for value, text, side in marks]
@@ -484,10 +485,9 @@ class _Grid:
         encoding = {"x": self._x("at"), "y": self._y(), "y2": {"field": "to"}}
         return {"data": {"values": data}, "mark": {"type": "rule", "color": color, "strokeWidth": 1.5}, "encoding": encoding}
 
-    def blank(self, rows: list[Spec], half: int) -> Spec:
+    def blank(self, rows: list[Spec]) -> Spec:
         """Grey out the plot of rows without data."""
-        share = half / self.row_height
-        data = [{"a": -1, "b": 1, "row": row["row"] - share, "to": row["row"] + share} for row in rows]
+        data = [{"a": -1, "b": 1, "row": row["row"] - 0.5, "to": row["row"] + 0.5} for row in rows]
         encoding = {"x": self._x("a"), "x2": {"field": "b"}, "y": self._y(), "y2": {"field": "to"}}
         return {"data": {"values": data}, "mark": {"type": "rect", "color": "#f2f3f5", "opacity": 1}, "encoding": encoding}
 

@@ -52,6 +52,8 @@ _PLAIN = {
     **{name: name for name in ("prompt_id", "user_id", "session_id", "category", "difficulty", "status", "score")},
     **{name: name for name in ("latency_ms", "veto_reason", "style_violations")},
 }
+_UNBUILT = ("suggested_tags", "confirmed_tags", "guardian_profile_id", "error")
+_ERRORS = pa.array(["error", "timeout"])
 _Text = str | None | UnsetType
 _Id = str | int | None | UnsetType
 _Tags = tuple[str, ...] | None | UnsetType
@@ -88,18 +90,32 @@ class SampleColumns(NamedTuple):
 def sample_columns(samples: Sequence[Sample]) -> SampleColumns:
     """Return one Arrow array for each column that a sample itself carries, named as in `SCHEMA`."""
     given = _columns(samples)
-    present = {name: len(column) - column.count(UNSET) for name, column in given.items()}
-    arrays: dict[str, pa.Array] = {}
-    for name, target in _PLAIN.items():
-        kind = SCHEMA.field(target).type
-        arrays[target] = _array(given[name], kind) if present[name] else pa.nulls(len(samples), kind)
+    built = {target: _array(given[name], SCHEMA.field(target).type) for name, target in _PLAIN.items()}
+    arrays = {target: column.array for target, column in built.items()}
+    issues = _lists(given["issues"])
     status = arrays["status"]
-    arrays["passed"] = pc.equal(status, "passed")
-    arrays["vetoed"] = pc.equal(status, "vetoed")
-    arrays["error"] = pc.is_in(status, value_set=pa.array(["error", "timeout"]))
-    arrays["issues"] = _lists(given["issues"])
-    arrays["edited"] = _edited(given["suggested_tags"], given["confirmed_tags"])
-    return SampleColumns(arrays, sum(present.values()))
+    arrays |= {
+        "passed": pc.equal(status, "passed"),
+        "vetoed": pc.equal(status, "vetoed"),
+        "error": pc.is_in(status, value_set=_ERRORS),
+        "issues": issues.array,
+        "edited": _edited(given["suggested_tags"], given["confirmed_tags"]),
+    }
+    keys = sum(column.present for column in (*built.values(), issues))
+    return SampleColumns(arrays, keys + sum(_present(given[name]) for name in _UNBUILT))
+
+
+class _Built(NamedTuple):
+    array: pa.Array
+    present: int
+
+
+def _present(column: list[Any]) -> int:
+    return len(column) - column.count(UNSET)
+
+
+def _absent(column: list[Any]) -> bool:
+    return bool(column) and column[0] is UNSET and not _present(column)
 
 
 def _columns(s: Sequence[Sample]) -> dict[str, list[Any]]:
@@ -124,27 +140,35 @@ def _columns(s: Sequence[Sample]) -> dict[str, list[Any]]:
     }
 
 
-def _array(column: list[Any], kind: pa.DataType) -> pa.Array:
+def _array(column: list[Any], kind: pa.DataType) -> _Built:
     """Build the column as it is; only when that fails replace what is absent and write integer ids as text."""
+    if _absent(column):
+        return _Built(pa.nulls(len(column), kind), 0)
     try:
-        return pa.array(column, kind)
+        return _Built(pa.array(column, kind), len(column))
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         text = pa.types.is_string(kind)
-        return pa.array([None if v is UNSET else str(v) if text and v is not None else v for v in column], kind)
+        plain = [None if v is UNSET else str(v) if text and v is not None else v for v in column]
+        return _Built(pa.array(plain, kind), _present(column))
 
 
-def _lists(column: list[Any]) -> pa.Array:
+def _lists(column: list[Any]) -> _Built:
     """Lists of tags from one flat list and offsets: many times faster than nested Python lists."""
-    missing = [type(tags) is not tuple for tags in column]
-    if any(missing):
+    kind, present = SCHEMA.field("issues").type, _present(column)
+    if not present:
+        return _Built(pa.nulls(len(column), kind), 0)
+    missing = None
+    if present < len(column) or None in column:
+        missing = pa.array([type(tags) is not tuple for tags in column])
         column = [tags or () for tags in column]
     offsets = np.cumsum([0, *map(len, column)], dtype=np.int32)
     values = pa.array(list(chain.from_iterable(column)), pa.string())
-    mask = pa.array(missing) if any(missing) else None
-    return pa.ListArray.from_arrays(pa.array(offsets), values, SCHEMA.field("issues").type, mask=mask)
+    return _Built(pa.ListArray.from_arrays(pa.array(offsets), values, kind, mask=missing), present)
 
 
 def _edited(suggested: list[Any], confirmed: list[Any]) -> pa.Array:
     """True where a person changed the suggested tags; null unless tags were suggested and a person confirmed."""
+    if _absent(suggested) or _absent(confirmed):
+        return pa.nulls(len(suggested), pa.bool_())
     pairs = zip(suggested, confirmed, strict=True)
     return pa.array([set(s) != set(c) if s and type(c) is tuple else None for s, c in pairs], pa.bool_())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rolloutlib.envelopes import FIRST_YEAR
@@ -66,6 +67,8 @@ def _check_flags(run: Envelope) -> None:
     if not recorded or not run.flags:
         return
     given, noted = short_flags(run.flags), short_flags(recorded)
+    if given == noted:
+        return
     for key in sorted(given.keys() & noted.keys()):
         if given[key] != noted[key]:
             due = f"expected {shown(noted[key])} as in datasetMeta.featureFlags"
@@ -74,17 +77,18 @@ def _check_flags(run: Envelope) -> None:
 
 def _check_agreement(run: FoundRun) -> None:
     """Reported rates against the samples; rows that could not be read, or ended in an error, may count either way."""
-    samples, metrics = run.envelope.result.samples, run.envelope.result.metrics
-    if not samples:
+    statuses = [sample.status for sample in run.envelope.result.samples]
+    if not statuses:
         return
-    statuses = [sample.status for sample in samples]
-    errors = statuses.count("error") + statuses.count("timeout")
+    metrics, rows = run.envelope.result.metrics, run.rows
     for status, name, reported in (("passed", "passRate", metrics.pass_rate), ("vetoed", "vetoedPct", metrics.vetoed_pct)):
-        count, tolerance = statuses.count(status), _REPORTED_TO + 1 / run.rows
-        least, most = count / run.rows, (count + len(run.bad)) / max(1, run.rows - errors)
-        if not least - tolerance <= reported <= most + tolerance:
-            due = f"expected {count / len(samples):.4g} as in the run's {len(samples)} samples"
-            raise RefusedError(name, reported, due)
+        count, tolerance = statuses.count(status), _REPORTED_TO + 1 / rows
+        most = count + len(run.bad)
+        if not count / rows - tolerance <= reported <= most / rows + tolerance:
+            judged = rows - statuses.count("error") - statuses.count("timeout")
+            if judged == rows or abs(reported - count / max(1, judged)) > tolerance:
+                due = f"expected {count / len(statuses):.4g} as in the run's {len(statuses)} samples"
+                raise RefusedError(name, reported, due)
 
 
 def short_flags(flags: Mapping[str, object]) -> dict[str, object]:
@@ -93,8 +97,14 @@ def short_flags(flags: Mapping[str, object]) -> dict[str, object]:
     Raises:
         RefusedError: ``feature.x`` and ``x`` are both given and differ.
     """
+    return _short(tuple(flags.items()))
+
+
+@lru_cache(maxsize=1024)
+def _short(flags: tuple[tuple[str, object], ...]) -> dict[str, object]:
+    """The runs of an arm share their flags, so most calls find them here."""
     short: dict[str, object] = {}
-    for key, value in flags.items():
+    for key, value in flags:
         name = key.removeprefix(_PREFIX)
         if short.setdefault(name, value) != value:
             raise RefusedError(f"flags {key}", value, f"expected {shown(short[name])} as under {name}")
@@ -107,6 +117,8 @@ def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, object]]) -> str
     Raises:
         RefusedError: no arm, several arms, or an arm that the flags contradict.
     """
+    if run.arm and not flags_arms:
+        return run.arm
     flags = short_flags(run.flags or (run.dataset_meta and run.dataset_meta.feature_flags) or {})
     fitting = [arm for arm, expected in flags_arms.items() if _fits(flags, short_flags(expected))]
     if run.arm:

@@ -97,16 +97,15 @@ class Material:
     def missing(self, gate: Gate, metric: str | None) -> Sentence:
         """Say which field a gate without an estimate lacks."""
         if metric is None:
-            return say("There are no data: no sample of the control arm carries an issue.")
+            return say("no sample of the control arm carries an issue.")
         field = "issues" if metric.startswith("issue:") else FIELDS[metric]
-        empty = [arm for arm in self._needed_arms(gate) if not self.table.where(arm=arm).all(metric).n[0]]
-        if len(empty) == 1:
-            return say(
-                "There are no data: no sample of arm {arm} carries the field {field}.",
-                arm=empty[0],
-                field=field,
-            )
-        return say("There are no data: no sample carries the field {field}.", field=field)
+        needed, pair = self._needed_arms(gate), (self.control, self.treatment)
+        empty = [arm for arm in pair if not self.table.where(arm=arm).all(metric).n[0]]
+        if len(empty) == len(pair):
+            return say("no sample carries the field {field}.", field=field)
+        return say(
+            "no sample of arm {arm} carries the field {field}.", arm=next(a for a in needed if a in empty), field=field
+        )
 
     def incomplete(self, gate: Gate, metric: str) -> Sentence | None:
         """Say that too many samples lack a latency: what is missing may be what is slow."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
-from typing import Final
+from typing import Final, cast
 
 from rolloutlib.errors import UsageError, did_you_mean
 
@@ -24,19 +24,24 @@ class Sentence:
     values: tuple[tuple[str, object], ...] = ()
 
     def text(self, lang: str = "en") -> str:
-        """Return the sentence in a language; a value that is a sentence is translated too.
+        """Return the sentence in a language; values that are sentences are translated too, several are listed.
 
         Without values nothing is filled in: titles of the plan are templates too, and may hold braces.
         """
         text = translate(self.template, lang)
         if not self.values:
             return text
-        filled = {key: v.text(lang) if isinstance(v, Sentence) else v for key, v in self.values}
-        return text.format(**filled)
+        return text.format(**{key: _said(value, lang) for key, value in self.values})
 
     def __str__(self) -> str:
         """Return the English sentence."""
         return self.text()
+
+
+def _said(value: object, lang: str) -> object:
+    if isinstance(value, tuple):
+        return ", ".join(str(_said(part, lang)) for part in cast("tuple[object, ...]", value))
+    return value.text(lang) if isinstance(value, Sentence) else value
 
 
 def say(template: str, **values: object) -> Sentence:

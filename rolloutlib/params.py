@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_serializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
 from rolloutlib.errors import UsageError
 from rolloutlib.plan import StageId, workbook_root
@@ -14,8 +12,12 @@ from rolloutlib.yamlfile import describe, load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
 
 __all__ = ["ReviewParams", "review_params", "stage_params"]
+
+_Text = Annotated[str, Field(min_length=1)]
 
 
 class ReviewParams(BaseModel):
@@ -36,21 +38,29 @@ class ReviewParams(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     stage: StageId
-    runs: str
-    control: Annotated[str, Field(min_length=1)] = "control"
-    treatment: Annotated[str, Field(min_length=1)] = "treatment"
-    source: str | None = None
-    profile: str | None = None
-    evidence: str | None = None
+    runs: _Text
+    control: _Text = "control"
+    treatment: _Text = "treatment"
+    source: _Text | None = None
+    profile: _Text | None = None
+    evidence: _Text | None = None
     as_of: AwareDatetime | None = None
     lang: Literal["en", "ko"] = "en"
-    out: str | None = None
-    plan: str = "params/plan.yaml"
+    out: _Text | None = None
+    plan: _Text = "params/plan.yaml"
 
     def path(self, name: str) -> Path | None:
         """Return one of the path parameters, resolved from the workbook's root."""
         value = getattr(self, name)
         return None if value is None else workbook_root() / value
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _no_number(cls, as_of: object) -> object:
+        """Refuse 20261120, which would be taken for seconds since 1970."""
+        if isinstance(as_of, int | float) or (isinstance(as_of, str) and as_of.strip().isdigit()):
+            raise ValueError(f"{as_of} is no moment; expected ISO 8601 with offset, such as 2026-11-20T09:00+09:00")
+        return as_of
 
     @field_serializer("as_of")
     def _iso(self, as_of: datetime | None) -> str | None:

@@ -44,14 +44,17 @@ def recommend(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> Rec
 def reasons(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple[Sentence, ...]:
     """Say why, the weightiest first: what is proven broken, what the plan's rule refuses, what is not proven, what is open."""
     failed = [gate for gate in gates if gate.evidence.verdict is Verdict.FAIL]
-    unproven = [gate for gate in gates if gate.evidence.verdict is Verdict.INCONCLUSIVE]
+    unproven = [gate for gate in gates if gate.evidence.verdict is Verdict.INCONCLUSIVE and gate.evidence.estimate]
     refused = [gate for gate in gates if gate.plan.verdict is Verdict.FAIL and gate not in failed]
     found = [_broken(gate) for gate in failed]
     found += [_check(check) for check in checks if check.holds is False]
     found += [_refused(gate) for gate in refused]
     found += [_unproven(gate) for gate in unproven]
+    if empty := tuple(say(gate.gate.title) for gate in gates if gate.evidence.estimate is None):
+        found.append(say("There are no data for: {gates}.", gates=empty))
     found += _few_runs(gates)
-    found += [_check(check) for check in checks if check.holds is None]
+    if waiting := _waiting(checks):
+        found.append(say("No evidence yet for the checks: {checks}.", checks=waiting))
     return tuple(found) or (say("Every gate passes by the plan's rule and by the evidence, and every check holds."),)
 
 
@@ -111,19 +114,26 @@ def _few_runs(gates: Iterable[GateResult]) -> list[Sentence]:
     ]
 
 
+def _waiting(checks: Iterable[CheckResult]) -> tuple[Sentence, ...]:
+    return tuple(say(check.title) for check in checks if check.holds is None)
+
+
 def _check(check: CheckResult) -> Sentence:
-    if check.holds is None:
-        return say("Check open: {check}. {why}", check=say(check.title), why=check.why)
     return say("Check failed: {check}. {why}", check=say(check.title), why=check.why)
 
 
 def changes(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple[Sentence, ...]:
     """Say what would change the recommendation: gate by gate, then the checks."""
-    found = [_change(gate) for gate in gates if gate.evidence.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE}]
-    found += [say("Bring evidence for: {check}.", check=say(check.title)) for check in checks if check.holds is None]
+    verdicts = {Verdict.FAIL, Verdict.INCONCLUSIVE}
+    found = [_change(gate) for gate in gates if gate.evidence.verdict in verdicts and gate.evidence.estimate]
+    found += [
+        say("{gate}: {why}", gate=title(gate), why=gate.evidence.why) for gate in gates if gate.evidence.estimate is None
+    ]
     found += [
         say("Repair what the check found: {check}.", check=say(check.title)) for check in checks if check.holds is False
     ]
+    if waiting := _waiting(checks):
+        found.append(say("Bring evidence for the checks: {checks}.", checks=waiting))
     return tuple(found)
 
 
@@ -139,4 +149,6 @@ def _change(gate: GateResult) -> Sentence:
             unit=say(needed.unit),
             total=f"{needed.total:,}",
         )
-    return say("{gate}: {why}", gate=name, why=gate.evidence.why)
+    if gate.evidence.estimate is not None and gate.evidence.estimate.cap is not None:
+        return say("{gate}: {why}", gate=name, why=gate.evidence.why)
+    return say("{gate}: enough data to recognise a good candidate, but this one is not proven good.", gate=name)

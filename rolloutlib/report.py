@@ -33,6 +33,7 @@ __all__ = [
     "review_json", "runs_table", "sample_sizes", "segments_table", "summary_text", "title", "warnings", "write_review",
 ]  # fmt: skip
 
+_NBSP: Final = "\u00a0"
 SCHEMA: Final = "rolloutlib/review@1"
 LONGEST = 50  # rows of a table of files or runs; review.json holds all
 SIGNS: Final = {Recommendation.GO: "✓", Recommendation.HOLD: "?", Recommendation.NO_GO: "✕", Recommendation.INVALID: "!"}
@@ -281,11 +282,12 @@ def _number(value: float | None) -> float | None:
 def _gate_row(gate: GateResult, lang: str) -> Row:
     plan, evidence = gate.plan, gate.evidence
     runs = say("{runs} of {wanted} runs", runs=plan.runs, wanted=plan.runs_wanted).text(lang)
-    literal = say("{value} against {limit}", value=_plan(gate, plan.value, lang), limit=_at(gate, _plan(gate, gate.limit, lang))).text(lang)
+    limit = say("limit {value}", value=_at(gate, _plan(gate, gate.limit, lang))).text(lang)
+    literal = () if plan.value is None else (_plan(gate, plan.value, lang),)
     cells = (
         Cell(say(gate.gate.title).text(lang), (gate.subject,) if gate.subject else ()),
         Cell(_level(gate.gate, gate.control, lang), kind="number"), Cell(_level(gate.gate, gate.treatment, lang), kind="number"),
-        Cell(_badge(plan.verdict, lang), (literal, runs), f"verdict {plan.verdict}"),
+        Cell(_badge(plan.verdict, lang), (*literal, limit, runs), f"verdict {plan.verdict}"),
         Cell(_badge(evidence.verdict, lang), _evidence_lines(gate, lang), f"verdict {evidence.verdict}"),
         Cell(_settle(gate, lang)),
     )  # fmt: skip
@@ -294,13 +296,12 @@ def _gate_row(gate: GateResult, lang: str) -> Row:
 
 def _evidence_lines(gate: GateResult, lang: str) -> tuple[str, ...]:
     estimate = gate.evidence.estimate
-    limit = _estimate(gate, gate.proof_limit, lang)
+    limit = say("limit {value}", value=_at(gate, _estimate(gate, gate.proof_limit, lang))).text(lang)
     if estimate is None:
-        return (say("limit {value}", value=_at(gate, limit)).text(lang),)
+        return (limit,)
     bounds = _interval(gate.gate, estimate.point, estimate.lower, estimate.upper, lang)
-    against = say("{value} against {limit}", value=bounds, limit=_at(gate, limit)).text(lang)
     slow = say("share slower than {limit}", limit=show(gate.limit, gate.gate.unit)).text(lang)
-    return (*((slow,) if gate.gate.statistic == "quantile" else ()), against, f"{say(estimate.method).text(lang)} · {_sizes(gate, lang)}")
+    return (*((slow,) if gate.gate.statistic == "quantile" else ()), bounds, limit, f"{say(estimate.method).text(lang)} · {_sizes(gate, lang)}")
 
 
 def _sizes(gate: GateResult, lang: str) -> str:
@@ -339,20 +340,25 @@ def _badge(verdict: Verdict, lang: str) -> str:
 
 
 def _at(gate: GateResult, limit: str) -> str:
-    return f"{'≥' if gate.gate.harm == 'lower' else '≤'} {limit}"
+    return f"{'≥' if gate.gate.harm == 'lower' else '≤'}{_NBSP}{limit}"
+
+
+def _tight(value: Sentence, lang: str) -> str:
+    """Keep a number and its unit on one line."""
+    return value.text(lang).replace(" ", _NBSP)
 
 
 def _plan(gate: GateResult, value: float | None, lang: str) -> str:
-    return show(value, gate.gate.unit, signed=gate.gate.contrast == "difference").text(lang)
+    return _tight(show(value, gate.gate.unit, signed=gate.gate.contrast == "difference"), lang)
 
 
 def _estimate(gate: GateResult, value: float | None, lang: str) -> str:
-    return show(value, unit_of(gate.gate.unit, gate.gate.statistic), signed=gate.gate.contrast == "difference").text(lang)
+    return _tight(show(value, unit_of(gate.gate.unit, gate.gate.statistic), signed=gate.gate.contrast == "difference"), lang)
 
 
 def _interval(gate: Gate, point: float, lower: float, upper: float, lang: str) -> str:
     unit, signed = unit_of(gate.unit, gate.statistic), gate.contrast == "difference"
-    said = [show(value, unit, signed=signed).text(lang) for value in (point, lower, upper)]
+    said = [_tight(show(value, unit, signed=signed), lang) for value in (point, lower, upper)]
     return f"{said[0]} [{said[1]}, {said[2]}]"
 
 

@@ -321,8 +321,8 @@ def _flat_info(run: FlatRun, file: str, stage: int | None) -> RunInfo:
 
 def _replicate(run_id: str, arm: str, seed: int | None, samples: Sequence[Sample]) -> str:
     """Same arm, seed and prompts: one run that was repeated. Without a seed or prompts nobody can tell."""
-    prompts = [sample.prompt_id for sample in samples]
-    told = seed is not None and prompts and None not in prompts and UNSET not in prompts
+    prompts: set[object] = {sample.prompt_id for sample in samples}
+    told = seed is not None and samples and not prompts & {None, UNSET}
     key = [arm, str(seed), *sorted(map(str, prompts))] if told else [run_id]
     return hashlib.sha256("\x1f".join(key).encode()).hexdigest()[:16]
 

@@ -1,7 +1,4 @@
 """Numbers as people read them: 0.0147 → "+1.47 pp", 3779.9 → "3,780 ms", an infinite bound → "no bound"."""
-# TO THE LEAD, please delete this comment: at 21:09 I (designer, charts/report) overwrote your units.py by mistake; it was
-# in no commit and could not be recovered. This is rebuilt from its call sites (show, unit_of). If you still have yours,
-# put it back: charts.py and report.py use only `show(value, unit, signed=…)` and `unit_of(unit, statistic)`.
 
 from __future__ import annotations
 
@@ -22,8 +19,8 @@ def unit_of(unit: str, statistic: str) -> str:
 def show(value: float | None, unit: str, *, signed: bool = False) -> Sentence:
     """Return a number with its unit; `signed` for differences (a difference of proportions is in pp).
 
-    >>> [show(v, u, signed=s).text() for v, u, s in ((-0.0147, "proportion", True), (0.8559, "proportion", False), (3779.9, "ms", False))]
-    ['−1.47 pp', '85.6%', '3,780 ms']
+    >>> show(-0.0147, "proportion", signed=True).text(), show(0.8559, "proportion").text(), show(3779.9, "ms").text()
+    ('−1.47 pp', '85.6%', '3,780 ms')
     """
     if value is None:
         return say("–")

@@ -25,7 +25,7 @@ class _StrictLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            mark = cast("yaml.Event", self.peek_event()).start_mark  # pyright: ignore[reportUnknownMemberType] -- untyped
+            mark: Any = cast("Any", self.peek_event()).start_mark  # pyright: ignore[reportUnknownMemberType] -- untyped
             raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not allowed", mark)
         return super().compose_node(parent, index)
 
@@ -107,7 +107,8 @@ def _problem(problem: ErrorDetails, model: type[BaseModel]) -> str:
         return f"{key} is missing"
     if problem["type"] == "literal_error":
         expected = problem.get("ctx", {}).get("expected", "")
-        hint = did_you_mean(str(got), expected.replace("'", "").replace(" or ", ", ").split(", "))
+        words = expected.replace("'", "").replace(" or ", ", ").split(", ")
+        hint = "" if str(got) in words else did_you_mean(str(got), words)  # '2' is not 2
         return f"{key} is {got!r}; expected {expected}.{hint}"
     text = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":

@@ -5,6 +5,14 @@ Conventions: suffix 1 is the treatment, 0 the control. Every bound is one-sided 
 or the end of the parameter's range.
 """
 
+from rolloutlib.stats._special import (
+    binomial_cdf,
+    noncentral_t_cdf,
+    normal_cdf,
+    normal_quantile,
+    t_cdf,
+    t_quantile,
+)
 from rolloutlib.stats.anytime import (
     anytime_bounds,
     beta_binomial_e_value,
@@ -103,6 +111,7 @@ __all__ = [
     "TestResult",
     "anytime_bounds",
     "beta_binomial_e_value",
+    "binomial_cdf",
     "binomial_spending_limits",
     "binomial_test",
     "clopper_pearson",
@@ -148,8 +157,11 @@ __all__ = [
     "newcombe_difference",
     "newcombe_paired",
     "non_inferiority_n",
+    "noncentral_t_cdf",
+    "normal_cdf",
     "normal_mixture_one_sided",
     "normal_mixture_two_sided",
+    "normal_quantile",
     "obrien_fleming_constant",
     "one_mean_t",
     "one_mean_t_test",
@@ -174,6 +186,8 @@ __all__ = [
     "simulated_multinomial_test",
     "spent",
     "t_bounds",
+    "t_cdf",
+    "t_quantile",
     "t_test",
     "t_test_n",
     "tango",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import comb, prod
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ __all__ = ["fisher_freeman_halton"]
 _TIE = 1e-7  # tables this close in log probability are equally likely, as in R's fisher.test
 _GRID = 1e9  # paths whose log factorials agree to 1e-9 are one path
 _CHUNK = 1_000_000
-_MOST_STEPS = 1_000_000_000
+_MOST_STEPS = 500_000_000
 
 
 class _Paths(NamedTuple):
@@ -63,17 +64,23 @@ def fisher_freeman_halton(table: ArrayLike) -> float:
     rows, columns = np.sort(observed.sum(axis=1)), np.sort(observed.sum(axis=0))
     paths = _Paths(rows[None, :], np.zeros(1), np.ones(1))
     for column in columns[:-2]:
+        _refuse_too_many(paths, int(column), rows)
         paths = _fill(paths, fillings(int(column), rows))
+    _refuse_too_many(paths, int(columns[-2]), rows)
     log_all = np.sum(log_factorial(rows)) + np.sum(log_factorial(columns)) - log_factorial(observed.sum())
     limit = float(np.sum(log_factorial(observed))) - _TIE
     return min(1.0, _close(paths, int(columns[-2]), limit, float(log_all)))
 
 
-def _fill(paths: _Paths, columns: FloatArray) -> _Paths:
-    """Return the paths after one more column, which has these possible fillings."""
-    if paths.cost.size * len(columns) > _MOST_STEPS:
+def _refuse_too_many(paths: _Paths, column: int, rows: FloatArray) -> None:
+    ways = min(comb(column + rows.size - 1, rows.size - 1), prod(int(row) + 1 for row in rows))
+    if ways * paths.cost.size > _MOST_STEPS:
         message = "the table has too many counts and cells for the exact test; simulate the p-value instead."
         raise ValueError(message)
+
+
+def _fill(paths: _Paths, columns: FloatArray) -> _Paths:
+    """Return the paths after one more column, which has these possible fillings."""
     cost = np.sum(log_factorial(columns), axis=1)
     step = max(1, _CHUNK // len(columns))
     parts: list[_Paths] = []

@@ -1,0 +1,123 @@
+"""Files that are whole or not there: the few calls that the ledger's promises rest on, in their order."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager, suppress
+from errno import EIO
+from secrets import token_hex
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.errors import RolloutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["TEMPORARY", "Files", "NotWrittenError", "create", "locked", "replace"]
+
+TEMPORARY: Final = ".tmp-"
+
+
+class NotWrittenError(RolloutError):
+    """The system refused a write: nothing was acknowledged."""
+
+
+class Files:
+    """The calls into the operating system; a test's subclass makes any of them fail."""
+
+    def open(self, path: Path) -> int:
+        """Create a file that must not be there, following no link."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+
+    def write(self, handle: int, data: memoryview) -> int:
+        """Write some of the bytes; return how many."""
+        return os.write(handle, data)
+
+    def sync(self, handle: int) -> None:
+        """Wait until the bytes are on the disk."""
+        os.fsync(handle)
+
+    def link(self, source: Path, target: Path) -> None:
+        """Give a file a second name, never one that is taken."""
+        os.link(source, target, follow_symlinks=False)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Replace a file by another in one step."""
+        source.rename(target)
+
+    def unlink(self, path: Path) -> None:
+        """Remove a name."""
+        path.unlink()
+
+    def sync_folder(self, folder: Path) -> None:
+        """Wait until the folder's names are on the disk."""
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self.sync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; it ends with the process, so no crash leaves it behind."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def create(files: Files, path: Path, data: bytes) -> None:
+    """Write a new file durably: temporary file, fsync, link, unlink, fsync of the folder. The link commits.
+
+    Raises:
+        NotWrittenError: the system refused, or the name is taken; the file is then not there, or was there before.
+    """
+    with _sentence(path), _temporary(files, path, data) as temporary:
+        files.link(temporary, path)
+        files.unlink(temporary)
+        files.sync_folder(path.parent)
+
+
+def replace(files: Files, path: Path, data: bytes) -> None:
+    """Write a file durably over an old one: a reader sees the old bytes or the new ones."""
+    with _sentence(path), _temporary(files, path, data) as temporary:
+        files.rename(temporary, path)
+        files.sync_folder(path.parent)
+
+
+@contextmanager
+def _temporary(files: Files, path: Path, data: bytes) -> Iterator[Path]:
+    temporary = path.parent / f"{TEMPORARY}{token_hex(8)}"
+    try:
+        handle = files.open(temporary)
+        try:
+            rest = memoryview(data)
+            while rest:
+                if not (written := files.write(handle, rest)):
+                    raise OSError(EIO, os.strerror(EIO))
+                rest = rest[written:]
+            files.sync(handle)
+        finally:
+            os.close(handle)
+        yield temporary
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _sentence(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        raise NotWrittenError(f"{path.name} is there already and is never overwritten; nothing was written") from None
+    except OSError as error:
+        raise NotWrittenError(
+            f"{path} could not be written ({error.strerror}); nothing is acknowledged, `rollout verify` shows what holds"
+        ) from None

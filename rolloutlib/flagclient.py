@@ -1,0 +1,93 @@
+"""Flags as a real OpenFeature client resolves them from the file: nothing is reported before it was read back."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.flags import CONTEXTS, STATE_KEY, FlagsError, state_value
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from pathlib import Path
+
+    from openfeature.client import OpenFeatureClient
+    from openfeature.evaluation_context import EvaluationContext
+
+    from rolloutlib.flags import FlagState
+    from rolloutlib.plan import Audience, FlagValue, Plan
+
+__all__ = ["flag_client", "read_back", "resolve", "resolve_state"]
+
+DOMAIN: Final = "rollout"
+
+
+@contextmanager
+def flag_client(path: Path, *, poll_ms: int = 500) -> Generator[OpenFeatureClient]:
+    """Start an OpenFeature client on a flag file, in this process, and end it.
+
+    Args:
+        path: the flag file.
+        poll_ms: how often the provider looks for a newer file; 500 is its own default.
+
+    Raises:
+        FlagsError: the client cannot start on this file.
+    """
+    from openfeature import api
+    from openfeature.contrib.provider.flagd import FlagdProvider
+    from openfeature.contrib.provider.flagd.config import ResolverType
+    from openfeature.exception import OpenFeatureError
+    from openfeature.provider.no_op_provider import NoOpProvider
+
+    provider = FlagdProvider(resolver_type=ResolverType.FILE, offline_flag_source_path=str(path), deadline_ms=poll_ms)
+    try:
+        api.set_provider_and_wait(provider, DOMAIN)
+        yield api.get_client(DOMAIN)
+    except OpenFeatureError as error:
+        raise FlagsError(f"an OpenFeature client cannot read {path} ({error}); try `rollout flags check`") from None
+    finally:
+        provider.shutdown()
+        api.set_provider(NoOpProvider(), DOMAIN)
+
+
+def resolve(client: OpenFeatureClient, plan: Plan, context: Mapping[str, str | bool]) -> dict[str, FlagValue | None]:
+    """Return every single flag as the client resolves it for a person; None where it falls back to its default."""
+    about = _context(context)
+    found: dict[str, FlagValue | None] = {}
+    for feature in plan.features.values():
+        ask = client.get_boolean_details if isinstance(feature.default, bool) else client.get_string_details
+        details = ask(feature.flag, feature.default, about)  # pyright: ignore[reportArgumentType]  the pair fits
+        found[feature.flag] = None if details.error_code else details.value  # pyright: ignore[reportArgumentType]
+    return found
+
+
+def resolve_state(client: OpenFeatureClient, context: Mapping[str, str | bool]) -> Mapping[str, object]:
+    """Return `rollout.state` as the client resolves it for a person; empty where there is none."""
+    found = client.get_object_value(STATE_KEY, {}, _context(context))
+    return found if isinstance(found, dict) else {}
+
+
+def read_back(path: Path, plan: Plan, state: FlagState) -> None:
+    """Check through a real client that a file gives every audience what the plan says.
+
+    Raises:
+        FlagsError: a flag that the client resolves to something else.
+    """
+    with flag_client(path) as client:
+        for audience, context in CONTEXTS.items():
+            expected = state_value(plan, state, _audiences(audience))
+            got = {**resolve_state(client, context), **resolve(client, plan, context)}
+            wrong = next((key for key in expected if got.get(key) != expected[key]), None)
+            if wrong is not None:
+                got_it = f"{path}: a client reads {wrong} = {got.get(wrong)!r} for {audience}"
+                raise FlagsError(f"{got_it}, expected {expected[wrong]!r}; run `rollout rollback`")
+
+
+def _audiences(audience: Audience) -> tuple[Audience, ...]:
+    return () if audience == "everyone" else (audience,)
+
+
+def _context(attributes: Mapping[str, str | bool]) -> EvaluationContext:
+    from openfeature.evaluation_context import EvaluationContext
+
+    return EvaluationContext(attributes=dict(attributes))
