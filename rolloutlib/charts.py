@@ -43,7 +43,7 @@ __all__ = [
 
 Spec = dict[str, Any]
 WIDE: Final = 900
-NARROW: Final = 350
+NARROW: Final = 344
 FIGURE_MIME: Final = "application/vnd.rolloutlib.figure+json"
 # JupyterLab prefers text/html to Vega, and Altair's own v6 type is refused by nbformat, so: this type, and no HTML.
 VEGA_MIME: Final = "application/vnd.vegalite.v5+json"
@@ -85,13 +85,17 @@ class Figure:
 
         return vl_convert.vegalite_to_svg(self.narrow if narrow else self.wide, allowed_base_urls=[])
 
+    def bundle(self) -> dict[str, Any]:
+        """Return what a notebook stores: interactive for JupyterLab, an image for others, both layouts for the report."""
+        wide = self.svg()
+        parts = {"alt": self.alt, "caption": self.caption, "wide": wide, "narrow": self.svg(narrow=True)}
+        return {VEGA_MIME: self.wide, "image/svg+xml": wide, FIGURE_MIME: parts, "text/plain": self.alt}
+
     def _ipython_display_(self) -> None:
         """Show the chart, then its caption below it (JupyterLab shows only one of a bundle's types)."""
         from IPython.display import display  # noqa: PLC0415 -- only where there is a notebook
 
-        svg = self.svg()
-        parts = {"alt": self.alt, "caption": self.caption, "wide": svg, "narrow": self.svg(narrow=True)}
-        display({VEGA_MIME: self.wide, "image/svg+xml": svg, FIGURE_MIME: parts, "text/plain": self.alt}, raw=True)
+        display(self.bundle(), raw=True)
         display({"text/plain": self.caption}, raw=True, metadata={"rolloutlib_caption": True})
 
 

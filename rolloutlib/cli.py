@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_review(commands: Any) -> None:
+def _add_review(commands: Any) -> None:  # noqa: ANN401 -- argparse has no public name for it
     review = commands.add_parser(
         "review", help="review a stage's exit", description=REVIEW, epilog=f"{EXAMPLES}\n\n{CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
@@ -90,12 +90,15 @@ def _add_review(commands: Any) -> None:
         help="evidence of the Go/No-Go checks (default: evidence/ beside the runs)",
     )
     review.add_argument("--as-of", metavar="TIME", help="leave out runs that started later (ISO 8601 with offset)")
+    review.add_argument(
+        "--looks", metavar="FILE", help="file of earlier looks at a stage (default: reports/looks.jsonl)"
+    )
     review.add_argument("--lang", choices=("en", "ko"), help="language of the report (default: en)")
     review.add_argument("--out", metavar="DIR", help="where to write (default: reports/stage-STAGE-TIME)")
     review.set_defaults(call=_review)
 
 
-def _add_schema(commands: Any) -> None:
+def _add_schema(commands: Any) -> None:  # noqa: ANN401 -- argparse has no public name for it
     schema = commands.add_parser("schema", help="write params/plan.schema.json, which editors use to check plan.yaml")
     schema.set_defaults(call=_schema)
 
@@ -106,14 +109,14 @@ def _review(arguments: argparse.Namespace) -> int:
     from rolloutlib.plan import workbook_root
 
     root = workbook_root()
-    names = ("runs", "control", "treatment", "source", "profile", "evidence", "as_of", "lang", "out")
+    names = ("runs", "control", "treatment", "source", "profile", "evidence", "as_of", "looks", "lang", "out")
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     base = {} if "runs" in given else stage_params(root / "params" / f"stage-{arguments.stage}.yaml")
     now = datetime.now(UTC)
     values = (
         {"out": f"reports/stage-{arguments.stage}-{now:%Y%m%dT%H%M%SZ}"} | base | given | {"stage": arguments.stage}
     )
-    for name in ("runs", "source", "evidence", "out"):
+    for name in ("runs", "source", "evidence", "looks", "out"):
         if name in given:
             values[name] = _from_here(given[name], root)
     params = review_params(values, where="rollout review")

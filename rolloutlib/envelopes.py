@@ -125,6 +125,7 @@ class FoundRun:
 
 
 EXPECTED = {
+    "runId": "the run's id (a bare run_result needs its dataset_meta.json beside it)",
     "id": "text, or an integer",
     "status": f"one of {', '.join(STATUSES)}",
     "score": "a number from 0 to 10",
@@ -140,7 +141,7 @@ EXPECTED = {
     "avgLatency": "a number of milliseconds, 0 or more",
     "metrics": "the run's metrics",
     "samples": "a list of samples, which may be empty",
-    "result": "a run_result; one that stands alone needs its dataset_meta.json beside it",
+    "result": "a run_result",
     "arm": "control or treatment",
     "stage": "an integer",
     "seed": "a 64-bit integer",
@@ -212,7 +213,7 @@ def _diagnose(unit: Unit) -> FoundRun | Quarantined:
         tree = parse(text)
     except MalformedError as error:
         line = unit.line + line_of(text, error.position) - 1
-        return Quarantined(unit.file, line, "JSON", shown(error.value), error.expectation, text)
+        return Quarantined(unit.file, line, error.field, error.value and shown(error.value), error.expectation, text)
     if not isinstance(tree, Object):
         return Quarantined(unit.file, unit.line, "JSON", shown(tree), "expected one run as an object", text)
     return _Diagnosis(unit, text, tree).run()

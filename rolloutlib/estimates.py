@@ -1,7 +1,7 @@
 """Moments → Estimate: which method for which design, with the method's name beside every bound.
 
-The design is read off the data, metric by metric: one sample a unit in both arms are pairs, units in both arms with more
-samples are crossed clusters, units that repeat within one arm are nested clusters, anything else is independent.
+The design is read off the data, metric by metric: one sample a unit in both arms are pairs, units in both arms with
+more samples are crossed clusters, units that repeat within one arm are nested clusters, anything else is independent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["Arms", "Design", "Estimate", "Unit", "estimate_gate", "metric_of", "
 
 Unit = Literal["sample", "prompt", "user"]
 PAIRED_SHARE = 0.9  # of the samples must have their partner before the others are left out of a paired comparison
-MIN_DF = 4.0  # Satterthwaite degrees of freedom below which a t bound is not trusted (Bell & McCaffrey 2002; Pustejovsky & Tipton 2018)
+MIN_DF = 4.0  # below, t bounds are not trusted (Satterthwaite: Bell & McCaffrey 2002; Pustejovsky & Tipton 2018)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Design:
     """How the two arms compare for one metric.
 
     Attributes:
-        kind: `one_arm`, `independent` samples, `paired` (one sample a unit in each arm), `nested` clusters (a cluster is
-            in one arm) or `crossed` clusters (in both).
+        kind: `one_arm`, `independent` samples, `paired` (one sample a unit in each arm), `nested` clusters (a cluster
+            is in one arm) or `crossed` clusters (in both).
         unit: what a cluster or pair is.
         clusters_control, clusters_treatment: units with data in each arm; 0 where samples carry no unit.
         pairs: units with data in both arms.
@@ -109,6 +109,15 @@ class _Inference(NamedTuple):
     greater: float | None = None
 
 
+class _Counts(NamedTuple):
+    """Events and samples of both arms, in the order of the formulas."""
+
+    x1: float
+    n1: float
+    x0: float
+    n0: float
+
+
 def metric_of(gate: Gate, subject: str | None = None) -> str:
     """Return the name of the metric in the moments: exceedances for a quantile gate, `issue:<tag>` for an issue."""
     if gate.statistic == "quantile":
@@ -131,9 +140,12 @@ def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Es
         metric: name of the metric in the moments (decides whether it is binary).
 
     Returns:
-        None when an arm that the contrast needs has no value, or a ratio's control has no event.
+        None when an arm that the contrast needs has no value, a ratio's control has no event, or a mean of users is
+        due where samples name no user.
     """
-    arms = arms.per_user if gate.estimand == "per_user" and arms.unit == "user" else arms
+    if gate.estimand == "per_user" and arms.unit != "user":
+        return None
+    arms = arms.per_user if gate.estimand == "per_user" else arms
     n_control, n_treatment = float(arms.control.n.sum()), float(arms.treatment.n.sum())
     if not n_treatment or (gate.contrast != "treatment" and not n_control):
         return None
@@ -148,7 +160,7 @@ def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Es
     return Estimate(
         found.point, found.bounds.lower, found.bounds.upper, rules.confidence, found.method, design,
         int(arms.control.n.sum()), int(arms.treatment.n.sum()),
-        found.se, found.df, worse, better, _cap(design, found, rules),
+        found.se, found.df, worse, better, _cap(arms, design, found, rules),
     )  # fmt: skip
 
 
@@ -171,15 +183,15 @@ def read_design(arms: Arms, contrast: str) -> tuple[Arms, Design]:
     return arms, Design("crossed", arms.unit, *counts)
 
 
-def _cap(design: Design, found: _Inference, rules: Evidence) -> Sentence | None:
-    """Say why a verdict is capped at inconclusive: too few clusters or degrees of freedom for a t bound."""
-    if found.df is None or found.method.startswith(("Welch", "t bound", "paired t")):
+def _cap(arms: Arms, design: Design, found: _Inference, rules: Evidence) -> Sentence | None:
+    """Say why a verdict is capped at inconclusive: too few clusters or degrees of freedom.
+
+    Exact and score bounds of single samples hold for any n; a sample without a unit is a cluster of its own.
+    """
+    if found.df is None and design.kind not in {"nested", "crossed"}:
         return None
-    smaller = (
-        design.clusters_treatment
-        if design.kind == "one_arm"
-        else min(design.clusters_control, design.clusters_treatment)
-    )
+    needed = (arms.treatment,) if design.kind == "one_arm" else (arms.control, arms.treatment)
+    smaller = min(int((cells.n if design.unit == "sample" else cells.n > 0).sum()) for cells in needed)
     if smaller < rules.min_clusters:
         return say(
             "Only {clusters} {unit}s an arm; a bound needs at least {least}.",
@@ -187,7 +199,7 @@ def _cap(design: Design, found: _Inference, rules: Evidence) -> Sentence | None:
             unit=say(design.unit),
             least=rules.min_clusters,
         )
-    if found.df < MIN_DF:
+    if found.df is not None and found.df < MIN_DF:
         return say(
             "A few {unit}s carry nearly all samples ({df:.1f} degrees of freedom); a bound needs at least {least:g}.",
             unit=say(design.unit),
@@ -197,7 +209,7 @@ def _cap(design: Design, found: _Inference, rules: Evidence) -> Sentence | None:
     return None
 
 
-# --- treatment − control ------------------------------------------------------------------------------------------------
+# --- treatment − control ---------------------------------------------------------------------------------------------
 
 
 def _difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001 -- one signature for all methods
@@ -209,15 +221,14 @@ def _difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _I
 
 
 def _independent_binary(arms: Arms, rules: Evidence) -> _Inference:
-    x1, n1, x0, n0 = _counts(arms)
-    bounds = stats.miettinen_nurminen_difference(x1, n1, x0, n0, confidence=rules.confidence)
-    p = _tails(
-        lambda alternative: (
-            stats.miettinen_nurminen_difference_test(x1, n1, x0, n0, null=0.0, alternative=alternative).p_value
-        )
-    )
-    se = ((x1 / n1) * (1 - x1 / n1) / n1 + (x0 / n0) * (1 - x0 / n0) / n0) ** 0.5
-    return _Inference(x1 / n1 - x0 / n0, bounds, "Miettinen–Nurminen score (1985)", se, None, *p)
+    return _score_difference(_counts(arms), rules, "Miettinen–Nurminen score (1985)")
+
+
+def _score_difference(counts: _Counts, rules: Evidence, method: str) -> _Inference:
+    test = stats.miettinen_nurminen_difference_test
+    p = _tails(lambda alternative: test(*counts, null=0.0, alternative=alternative).p_value)
+    bounds = stats.miettinen_nurminen_difference(*counts, confidence=rules.confidence)
+    return _Inference(counts.x1 / counts.n1 - counts.x0 / counts.n0, bounds, method, None, None, *p)
 
 
 def _independent_mean(arms: Arms, rules: Evidence) -> _Inference:
@@ -225,14 +236,12 @@ def _independent_mean(arms: Arms, rules: Evidence) -> _Inference:
 
 
 def _paired_binary(arms: Arms, rules: Evidence) -> _Inference:
-    gained = float((arms.treatment.total > arms.control.total).sum())
-    lost = float((arms.treatment.total < arms.control.total).sum())
-    n = float(len(arms.control.n))
+    gained = int((arms.treatment.total > arms.control.total).sum())
+    lost = int((arms.treatment.total < arms.control.total).sum())
+    n = len(arms.control.n)
     bounds = stats.tango(gained, lost, n, confidence=rules.confidence)
     p = _tails(lambda alternative: stats.mcnemar_exact(gained, lost, alternative=alternative))
-    point = (gained - lost) / n
-    se = (max(gained + lost, 0.5) / n - point**2) ** 0.5 / n**0.5
-    return _Inference(point, bounds, "Tango score for pairs (1998)", se, None, *p)
+    return _Inference((gained - lost) / n, bounds, "Tango score for pairs (1998)", None, None, *p)
 
 
 def _paired_mean(arms: Arms, rules: Evidence) -> _Inference:
@@ -244,43 +253,44 @@ def _paired_mean(arms: Arms, rules: Evidence) -> _Inference:
 def _clustered_difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
     compare = stats.nested_difference if design.kind == "nested" else stats.crossed_difference
     found = compare(*_clusters(arms, design), kind="CR3")
-    if binary and not found.se:
+    if binary and (not found.se or _one_sided(arms)):
         return _effective_difference(arms, rules)
     return _by_t(f"CR3, Satterthwaite t, {design.kind} {design.unit}s (Bell & McCaffrey 2002)", found, rules)
 
 
 def _effective_difference(arms: Arms, rules: Evidence) -> _Inference:
-    """Score bounds at the effective sample size: no cluster varies, which is no proof of a standard error of 0."""
-    x1, n1, x0, n0 = _counts(arms)
-    shrink1, shrink0 = (_deff(cells.n, rules.icc_floor) for cells in (arms.treatment, arms.control))
-    bounds = stats.miettinen_nurminen_difference(
-        x1 / shrink1, n1 / shrink1, x0 / shrink0, n0 / shrink0, confidence=rules.confidence
-    )
-    return _Inference(
-        x1 / n1 - x0 / n0,
-        bounds,
-        f"Miettinen–Nurminen score at the effective sample size (ICC {rules.icc_floor:g})",
+    """Score bounds at the effective sample sizes: that no cluster varies is no proof of a standard error of 0."""
+    return _score_difference(
+        _effective_counts(arms, rules), rules, _at_effective_size("Miettinen–Nurminen score", rules)
     )
 
 
-# --- treatment / control ------------------------------------------------------------------------------------------------
+# --- treatment / control ---------------------------------------------------------------------------------------------
 
 
 def _ratio(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
-    if design.kind in {"nested", "crossed", "paired"}:
-        return _clustered_ratio(arms, design, rules)
-    return _independent_rate_ratio(arms, rules) if binary else _independent_mean_ratio(arms, rules)
+    if design.kind == "independent":
+        return _independent_rate_ratio(arms, rules) if binary else _independent_mean_ratio(arms, rules)
+    if binary and _one_sided(arms):
+        return _effective_rate_ratio(arms, rules)
+    return _clustered_ratio(arms, design, rules)
 
 
 def _independent_rate_ratio(arms: Arms, rules: Evidence) -> _Inference:
-    x1, n1, x0, n0 = _counts(arms)
-    bounds = stats.miettinen_nurminen_ratio(x1, n1, x0, n0, confidence=rules.confidence)
-    p = _tails(
-        lambda alternative: (
-            stats.miettinen_nurminen_ratio_test(x1, n1, x0, n0, null=1.0, alternative=alternative).p_value
-        )
-    )
-    return _Inference((x1 / n1) / (x0 / n0), bounds, "Miettinen–Nurminen score for a ratio (1985)", None, None, *p)
+    return _score_ratio(_counts(arms), rules, "Miettinen–Nurminen score for a ratio (1985)")
+
+
+def _effective_rate_ratio(arms: Arms, rules: Evidence) -> _Inference:
+    """Score bounds at the effective sample sizes: an arm without events has no variance for Fieller's form."""
+    method = _at_effective_size("Miettinen–Nurminen score for a ratio", rules)
+    return _score_ratio(_effective_counts(arms, rules), rules, method)
+
+
+def _score_ratio(counts: _Counts, rules: Evidence, method: str) -> _Inference:
+    test = stats.miettinen_nurminen_ratio_test
+    p = _tails(lambda alternative: test(*counts, null=1.0, alternative=alternative).p_value)
+    bounds = stats.miettinen_nurminen_ratio(*counts, confidence=rules.confidence)
+    return _Inference((counts.x1 / counts.n1) / (counts.x0 / counts.n0), bounds, method, None, None, *p)
 
 
 def _independent_mean_ratio(arms: Arms, rules: Evidence) -> _Inference:
@@ -301,7 +311,7 @@ def _clustered_ratio(arms: Arms, design: Design, rules: Evidence) -> _Inference:
     return _by_t(name, apart, rules)._replace(point=(s1 / n1) / (s0 / n0), bounds=bounds, se=None)
 
 
-# --- the treatment alone ------------------------------------------------------------------------------------------------
+# --- the treatment alone ---------------------------------------------------------------------------------------------
 
 
 def _alone(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
@@ -332,13 +342,15 @@ _METHODS: dict[str, Callable[[Arms, Design, bool, Evidence], _Inference]] = {
 }
 
 
-# --- small parts --------------------------------------------------------------------------------------------------------
+# --- small parts -----------------------------------------------------------------------------------------------------
 
 
-def _counts(arms: Arms) -> tuple[float, float, float, float]:
-    """Events and samples of both arms: x₁, n₁, x₀, n₀ (events rounded: means times counts)."""
-    x1, x0 = round(arms.treatment.total.sum()), round(arms.control.total.sum())
-    return float(x1), float(arms.treatment.n.sum()), float(x0), float(arms.control.n.sum())
+def _counts(arms: Arms) -> _Counts:
+    """Events are rounded: they are means times counts."""
+    (x1, n1), (x0, n0) = (
+        (round(float(cells.total.sum())), float(cells.n.sum())) for cells in (arms.treatment, arms.control)
+    )
+    return _Counts(x1, n1, x0, n0)
 
 
 def _clusters(arms: Arms, design: Design) -> tuple[NDArray[np.float64], ...]:
@@ -359,9 +371,26 @@ def _mean(cells: Cells) -> tuple[float, float, float]:
     return float(whole.mean[0]), float(whole.m2[0]) / (n - 1) if n > 1 else inf, n
 
 
-def _deff(n: NDArray[np.float64], icc: float) -> float:
-    """Design effect 1 + (m̃ − 1)·ICC with the size-weighted mean cluster size m̃ = Σn²/Σn (Kish 1965)."""
-    return 1 + (float((n**2).sum() / n.sum()) - 1) * icc
+def _one_sided(arms: Arms) -> bool:
+    """Return whether an arm has no event, or nothing else: its clusters then show no variance at all."""
+    x1, n1, x0, n0 = _counts(arms)
+    return x1 in {0, n1} or x0 in {0, n0}
+
+
+def _effective_counts(arms: Arms, rules: Evidence) -> _Counts:
+    """Counts over the design effect of each arm (Korn & Graubard 1998)."""
+    x1, n1, x0, n0 = _counts(arms)
+    one, zero = (_effective(cells, rules) for cells in (arms.treatment, arms.control))
+    return _Counts(x1 / n1 * one, one, x0 / n0 * zero, zero)
+
+
+def _at_effective_size(method: str, rules: Evidence) -> str:
+    return f"{method} at the effective sample size (ICC ≥ {rules.icc_floor:g})"
+
+
+def _effective(cells: Cells, rules: Evidence) -> float:
+    cells = cells.take(cells.n > 0)
+    return stats.effective_sample_size(cells.n, np.round(cells.total), icc_floor=rules.icc_floor)
 
 
 def _tails(p_value: Callable[[Literal["less", "greater"]], float]) -> tuple[float, float]:

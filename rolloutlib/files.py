@@ -13,19 +13,21 @@ import pyarrow.parquet as pq
 
 from rolloutlib.envelopes import Unit
 from rolloutlib.errors import RunsError, UsageError
-from rolloutlib.located import MalformedError, parse
+from rolloutlib.located import MalformedError, read_object
 from rolloutlib.quarantine import Quarantined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["META_NAME", "Listing", "RunFile", "list_files", "read_bytes", "read_meta", "units_of", "wrapped"]
+__all__ = ["META_NAME", "Listing", "RunFile", "list_files", "read_bytes", "units_of"]
 
 META_NAME = "dataset_meta.json"
 _KINDS = (".json", ".jsonl", ".parquet", ".csv")
 _ARCHIVES = (".gz", ".zip", ".bz2", ".xz", ".zst", ".tar", ".7z")
 _NOT_RUNS = {"quarantine", "evidence"}  # folders that lie beside runs: what was refused, what attests the checks
+_RESULT = b'"result"'
+_LEFT_OUT = {"evidence", "quarantine"}
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -49,6 +51,8 @@ class Listing:
 
 def list_files(path: Path) -> Listing:
     """List a file or a folder with its subfolders; links and archives are refused unread.
+
+    Folders named evidence (of the checks) or quarantine, and hidden files, are left out.
 
     Raises:
         UsageError: there is no such path.
@@ -112,7 +116,8 @@ def units_of(file: RunFile, data: bytes) -> list[Unit]:
     if file.kind == ".parquet":
         rows = pq.read_table(pa.BufferReader(data)).to_pylist()
         return [Unit(file.name, number, _as_json(row)) for number, row in enumerate(rows, start=1)]
-    return [Unit(file.name, 1, data)] if data.strip() else []
+    unit = Unit(file.name, 1, data)
+    return [unit if _RESULT in data else _enveloped(unit, file)]
 
 
 def _as_json(row: dict[str, Any]) -> bytes:
@@ -128,29 +133,21 @@ def _without_nulls(value: Any) -> Any:  # noqa: ANN401  any JSON value
     return value
 
 
-def wrapped(unit: Unit, run_id: str, meta: bytes) -> Unit:
+def _enveloped(unit: Unit, file: RunFile) -> Unit:
     """Put a bare run_result and its dataset_meta.json into one envelope, on the same lines as before."""
-    head = json.dumps({"runId": run_id})[:-1].encode()
-    return unit._replace(data=head + b',"datasetMeta":' + meta + b',"result":' + unit.data + b"}")
+    meta = _read_meta(os.path.join(os.path.dirname(file.path), META_NAME))  # noqa: PTH118, PTH120 -- see list_files
+    if meta is None:
+        return unit
+    head = {"runId": os.path.splitext(file.name)[0], "startedAt": meta.get("createdAt"), "datasetMeta": meta}  # noqa: PTH122 -- see list_files
+    return unit._replace(data=json.dumps(head)[:-1].encode() + b',"result":' + unit.data + b"}")
 
 
-def read_meta(path: str) -> bytes | None:
-    """Return a dataset_meta.json as JSON on one line, or None when there is none.
-
-    Raises:
-        RunsError: it is not one JSON object.
-    """
+def _read_meta(path: str) -> dict[str, Any] | None:
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123  see list_files
-            text = stream.read().decode("utf-8-sig")
+        with open(path, "rb") as stream:  # noqa: PTH123 -- see list_files
+            return read_object(stream.read().removeprefix(_BOM))
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        raise RunsError(f"{path} is not UTF-8; expected a JSON object.") from None
-    try:
-        meta = parse(text)
-    except MalformedError as error:
-        raise RunsError(f"{path} is no JSON: {error.expectation}.") from None
-    if not isinstance(meta, dict) or getattr(meta, "faults", ()):
-        raise RunsError(f"{path} is not one JSON object with each key once.")
-    return json.dumps(meta).encode()
+    except (UnicodeDecodeError, MalformedError) as error:
+        msg = f"{path} is not one JSON object with each key once: {getattr(error, 'expectation', 'expected UTF-8')}."
+        raise RunsError(msg) from None

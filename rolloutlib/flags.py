@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "CONTEXTS", "FLAGS", "SESSION", "STATE_KEY", "FlagFile", "FlagFiles", "FlagState", "FlagsError", "changed_features", "digest_of",
-    "document", "initial_state", "read_flags", "salvaged_generation", "session_defaults",
-    "state_value", "switch", "values",
+    "CONTEXTS", "FLAGS", "SESSION", "STATE_KEY", "FlagFile", "FlagFiles", "FlagState", "FlagsError", "changed_features",
+    "digest_of", "document", "initial_state", "read_flags", "salvaged_generation", "session_defaults", "state_value",
+    "switch", "values",
 ]  # fmt: skip
 
 FLAGS: Final = "params/flags.json"
@@ -221,6 +221,7 @@ class FlagFiles(Files):
     """
 
     def __init__(self, clock_ns: Callable[[], int]) -> None:
+        """Take the clock: nanoseconds since 1970."""
         self.clock_ns = clock_ns
 
     def rename(self, source: Path, target: Path) -> None:

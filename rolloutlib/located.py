@@ -90,7 +90,9 @@ def parse(text: str) -> Any:
     try:
         value, end = _value(text, _skip(text, 0))
     except json.JSONDecodeError as error:
-        raise MalformedError(error.pos, _around(text, error.pos), f"expected JSON ({error.msg.lower()})") from None
+        found = _around(text, error.pos)
+        field = "JSON" if found.strip() else "the text ends early"
+        raise MalformedError(error.pos, found.strip() and found, f"expected JSON ({error.msg.lower()})", field) from None
     if end != len(text):
         raise MalformedError(end, _around(text, end), "expected the end of the JSON value")
     return value
@@ -155,7 +157,7 @@ def _check_depth(text: str) -> None:
     for token in _TOKEN.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
         if depth > _MAX_DEPTH:
-            raise MalformedError(token.start(), "", f"expected nesting of at most {_MAX_DEPTH} levels")
+            raise MalformedError(token.start(), "", f"expected at most {_MAX_DEPTH} levels", "nesting is deeper")
 
 
 def _around(text: str, position: int) -> str:

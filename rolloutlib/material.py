@@ -13,6 +13,7 @@ from rolloutlib.messages import Sentence, say
 from rolloutlib.moments import (
     Histogram,
     MomentTable,
+    columns,
     histogram,
     merge_histograms,
     metric_expressions,
@@ -23,6 +24,7 @@ from rolloutlib.moments import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rolloutlib.looks import Look
     from rolloutlib.params import ReviewParams
     from rolloutlib.plan import Gate, Plan, Profile, StageId
     from rolloutlib.runs import Runs
@@ -35,6 +37,7 @@ STEPS = 10  # a unit, of the histograms behind quantiles and curves: tenths of a
 FIELDS = {
     "passed": "status", "score": "score", "latency_ms": "latencyMs", "slow": "latencyMs", "vetoed": "status: vetoed",
     "error": "status: error | timeout", "edited": "suggestedTags + confirmedTags",
+    "style_violations": "styleViolations",
 }  # fmt: skip
 IMBALANCE = 2
 STRATA = ("category", "difficulty", "profile")
@@ -98,14 +101,16 @@ class Material:
         """Say which field a gate without an estimate lacks."""
         if metric is None:
             return say("no sample of the control arm carries an issue.")
+        if gate.estimand == "per_user" and self.unit != "user":
+            return say("no sample carries the field {field}.", field="userId")
         field = "issues" if metric.startswith("issue:") else FIELDS[metric]
-        needed, pair = self._needed_arms(gate), (self.control, self.treatment)
+        pair = (self.control, self.treatment)
         empty = [arm for arm in pair if not self.table.where(arm=arm).all(metric).n[0]]
         if len(empty) == len(pair):
             return say("no sample carries the field {field}.", field=field)
-        return say(
-            "no sample of arm {arm} carries the field {field}.", arm=next(a for a in needed if a in empty), field=field
-        )
+        if lacking := [arm for arm in self._needed_arms(gate) if arm in empty]:
+            return say("no sample of arm {arm} carries the field {field}.", arm=lacking[0], field=field)
+        return say("the control arm has no event, so there is no ratio to it.")
 
     def incomplete(self, gate: Gate, metric: str) -> Sentence | None:
         """Say that too many samples lack a latency: what is missing may be what is slow."""
@@ -126,7 +131,7 @@ class Material:
         return (self.treatment,) if gate.contrast == "treatment" else (self.control, self.treatment)
 
 
-def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples) -> Material:
+def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples, look: Look) -> Material:
     """Pick both arms, choose the unit, scan once, and look whether the arms can be compared.
 
     Raises:
@@ -136,9 +141,11 @@ def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples) -> Ma
     import narwhals as nw
 
     pair = (params.control, params.treatment)
+    rules = plan.evidence.model_copy(update={"confidence": look.confidence or plan.evidence.confidence})
+    plan = plan.model_copy(update={"evidence": rules})
     _require(pair, runs)
     profiles = {arm: _profiles(runs, arm, params.profile) for arm in pair}
-    name = min(set().union(*profiles.values()), key=lambda known: (plan.profile(known).max_latency_ms, known))
+    name = min(set[str]().union(*profiles.values()), key=lambda known: (plan.profile(known).max_latency_ms, known))
     profile = plan.profile(name)
     frame = samples.frame().filter(nw.col("arm").is_in(pair))
     counts = {arm: _count(samples, arm) for arm in pair}
@@ -156,13 +163,13 @@ def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples) -> Ma
     summaries = tuple(_summary(arm, rows, counts[arm]) for arm in pair)
     passed = [table.where(arm=arm).by("cluster", "passed") for arm in pair]
     design = read_design(Arms(passed[0], passed[1], unit), "difference")[1]
-    ratio = _sample_ratio(design, summaries, plan)
+    ratio = _sample_ratio(design, plan)
+    latency, score = (histogram(frame, metrics[name], per_unit=STEPS) for name in ("latency_ms", "score"))
     return Material(
-        plan=plan, stage=params.stage, profile=profile, profile_name=name, control=pair[0], treatment=pair[1], unit=unit,
-        tags=tags, ranked=len(ranked), table=table,
-        latency=histogram(frame, metrics["latency_ms"], per_unit=STEPS), score=histogram(frame, metrics["score"], per_unit=STEPS),
+        plan=plan, stage=params.stage, profile=profile, profile_name=name, control=pair[0], treatment=pair[1],
+        unit=unit, tags=tags, ranked=len(ranked), table=table, latency=latency, score=score,
         rows=rows, summaries=summaries, design=_in_words(design),
-        invalid=_swapped(pair) or _mixed(profiles) or ratio, unusable=_quarantined(runs, plan) or gap,
+        invalid=_swapped(pair) or _mixed(profiles) or ratio, unusable=_spent(look) or _quarantined(runs, plan) or gap,
         warnings=_warnings(design, profiles, runs), set_aside=_set_aside(runs, params),
     )  # fmt: skip
 
@@ -211,7 +218,7 @@ def _count(samples: Samples, arm: str) -> _Count:
     counted = (
         samples.frame().filter(nw.col("arm") == arm).select(nw.len().alias("n"), *(e for pair in ids for e in pair))
     )
-    found = {name: int(value or 0) for name, value in counted.collect("pyarrow").to_arrow().to_pylist()[0].items()}
+    found = {name: int(column[0] or 0) for name, column in columns(counted).items()}
     # n_unique counts null as a value of its own.
     users, prompts = (found[c] - (found[f"with_{c}"] < found["n"]) for c in ("user_id", "prompt_id"))
     return _Count(found["n"], found["with_user_id"], users, found["with_prompt_id"], prompts)
@@ -222,8 +229,12 @@ def _unit(counts: Mapping[str, _Count]) -> tuple[Unit, Sentence | None]:
 
     Samples of one user are not independent, so a user id that only some samples carry leaves the dependence unknown.
     """
-    for unit, known in (("user", "with_user"), ("prompt", "with_prompt")):
-        shares = [getattr(count, known) / max(count.samples, 1) for count in counts.values()]
+    known: dict[Unit, list[int]] = {
+        "user": [count.with_user for count in counts.values()],
+        "prompt": [count.with_prompt for count in counts.values()],
+    }
+    for unit, carrying in known.items():
+        shares = [n / max(count.samples, 1) for n, count in zip(carrying, counts.values(), strict=True)]
         if max(shares) == 0:
             continue
         gap = say(
@@ -231,7 +242,7 @@ def _unit(counts: Mapping[str, _Count]) -> tuple[Unit, Sentence | None]:
             share=min(shares),
             unit=say(unit),
         )
-        return unit, gap if min(shares) < 1 else None  # type: ignore[return-value]  # the loop's literals are Units
+        return unit, gap if min(shares) < 1 else None
     return "sample", None
 
 
@@ -250,18 +261,22 @@ def _in_words(design: Design) -> Sentence:
             "Clusters: each {unit} is in one arm ({control:,} and {treatment:,}).",
             unit=unit, control=design.clusters_control, treatment=design.clusters_treatment,
         ),
-        "crossed": say("Paired clusters: {pairs:,} {unit}s are in both arms, each with several samples.", pairs=design.pairs, unit=unit),
+        "crossed": say(
+            "Paired clusters: {pairs:,} {unit}s are in both arms, each with several samples.",
+            pairs=design.pairs, unit=unit,
+        ),
     }[design.kind]  # fmt: skip
 
 
-# --- can the arms be compared? -------------------------------------------------------------------------------------------
+# --- can the arms be compared? ---------------------------------------------------------------------------------------
 
 
 def _swapped(pair: tuple[str, str]) -> Sentence | None:
     if pair != ("treatment", "control"):
         return None
     return say(
-        "The arms are named the other way round: the runs' control was given as treatment; swap --control and --treatment."
+        "The arms are named the other way round: the runs' control was given as treatment; "
+        "swap --control and --treatment."
     )
 
 
@@ -276,17 +291,27 @@ def _mixed(profiles: Mapping[str, set[str]]) -> Sentence | None:
     )
 
 
-def _sample_ratio(design: Design, summaries: tuple[ArmSummary, ...], plan: Plan) -> Sentence | None:
-    """Test the planned 1 : 1 allocation over users, where users were allocated to arms."""
-    if design.unit != "user" or design.kind in {"paired", "crossed"}:
+def _sample_ratio(design: Design, plan: Plan) -> Sentence | None:
+    """Test the planned 1 : 1 allocation over users who were allocated to an arm (in a replay most are in both)."""
+    counts = (design.clusters_control, design.clusters_treatment)
+    if design.unit != "user" or not min(counts) or 2 * design.pairs > max(counts):
         return None
-    counts = [design.clusters_control, design.clusters_treatment]
     p = stats.sample_ratio_test(counts, [0.5, 0.5]).p_value
     if p >= plan.evidence.sample_ratio_p:
         return None
     return say(
-        "Sample-ratio mismatch: {control:,} and {treatment:,} users where as many were planned (p = {p:.1g}); who is missing is not random.",
+        "Sample-ratio mismatch: {control:,} and {treatment:,} users where as many were planned (p = {p:.1g}); "
+        "who is missing is not random.",
         control=counts[0], treatment=counts[1], p=p,
+    )  # fmt: skip
+
+
+def _spent(look: Look) -> Sentence | None:
+    if look.confidence is not None:
+        return None
+    return say(
+        "This is look {number} of {planned} planned: the error that the stage may make is spent; plan more looks or "
+        "bring a new candidate.", number=look.number, planned=look.planned,
     )  # fmt: skip
 
 
@@ -307,7 +332,8 @@ def _warnings(design: Design, profiles: Mapping[str, set[str]], runs: Runs) -> t
     if design.kind == "nested" and sizes[1] > IMBALANCE * sizes[0]:
         found.append(
             say(
-                "The arms' cluster counts differ by more than 2 : 1; the bounds are then slightly too narrow (7.7 % instead of 5 % in simulations)."
+                "The arms' cluster counts differ by more than 2 : 1; the bounds are then slightly too narrow "
+                "(7.7 % instead of 5 % in simulations)."
             )
         )
     if design.dropped:
@@ -317,7 +343,7 @@ def _warnings(design: Design, profiles: Mapping[str, set[str]], runs: Runs) -> t
                 dropped=design.dropped,
             )
         )
-    if len(set().union(*profiles.values())) > 1:
+    if len(set[str]().union(*profiles.values())) > 1:
         found.append(say("Several guardian profiles are mixed in both arms; the strictest latency target is used."))
     return tuple(found)
 

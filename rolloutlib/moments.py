@@ -1,16 +1,18 @@
 """One scan of the samples → additive moments per group; everything after it works on these and never sees a row.
 
 A group is one combination of arm, run, cluster and stratum. For each metric it holds the count of known values, their
-mean and the centred sum of squares, so that moments(a) + moments(b) = moments(a ∪ b) without cancellation (Chan, Golub &
-LeVeque 1983, Am. Stat. 37:242). The scan is one Narwhals expression, whatever engine holds the samples.
+mean and the centred sum of squares, so that the moments of two parts add up to those of the whole without cancellation
+(Chan, Golub & LeVeque 1983, Am. Stat. 37:242). The scan is one Narwhals expression, whatever engine holds the samples.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+
+from rolloutlib.errors import RunsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +28,7 @@ __all__ = [
     "Histogram",
     "Key",
     "MomentTable",
+    "columns",
     "histogram",
     "merge_histograms",
     "metric_expressions",
@@ -52,10 +55,10 @@ class Cells:
 
     def pooled(self, codes: Ints, size: int) -> Cells:
         """Add groups up by Chan's rule: group i goes to place `codes[i]` of `size`."""
-        n = np.bincount(codes, self.n, size)
-        mean = np.divide(np.bincount(codes, self.total, size), n, out=np.zeros(size), where=n > 0)
+        n = _added(codes, self.n, size)
+        mean = np.divide(_added(codes, self.total, size), n, out=np.zeros(size), where=n > 0)
         shift = self.mean - mean[codes]
-        return Cells(n, mean, np.bincount(codes, self.m2 + self.n * shift**2, size))
+        return Cells(n, mean, _added(codes, self.m2 + self.n * shift**2, size))
 
     def take(self, rows: NDArray[Any]) -> Cells:
         """Return the groups that a boolean mask or an index selects."""
@@ -95,11 +98,6 @@ class MomentTable:
             mask &= self.keys[name].codes == self.keys[name].code(label)
         return self._take(mask)
 
-    def within(self, name: str, labels: Iterable[str | None]) -> MomentTable:
-        """Return the groups whose label of one key is among these."""
-        wanted = [self.keys[name].code(label) for label in labels]
-        return self._take(np.isin(self.keys[name].codes, wanted))
-
     def by(self, name: str, metric: str) -> Cells:
         """Return a metric's moments per label of one key, (number of labels,): the other keys are added up."""
         key = self.keys[name]
@@ -118,6 +116,10 @@ class MomentTable:
         keys = {name: _joined(key, other.keys[name]) for name, key in self.keys.items()}
         metrics = {name: _stacked(cells, other.metrics[name]) for name, cells in self.metrics.items()}
         return MomentTable(keys, np.concatenate([self.rows, other.rows]), metrics)
+
+
+def _added(codes: Ints, values: Floats, size: int) -> Floats:
+    return np.bincount(codes, values, size).astype(np.float64, copy=False)
 
 
 def _joined(a: Key, b: Key) -> Key:
@@ -155,6 +157,9 @@ def scan(frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr], *, by: Mappin
         frame: the table of samples, lazily, on any engine.
         metrics: numeric expressions by metric name.
         by: grouping keys of the result → column of the table.
+
+    Raises:
+        RunsError: a metric holds NaN or an infinite value.
     """
     import narwhals as nw
 
@@ -168,24 +173,32 @@ def scan(frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr], *, by: Mappin
         value = nw.col(short)
         aggregates += [value.count().alias(f"{short}_n"), value.mean().alias(f"{short}_mean")]
         aggregates.append(value.var(ddof=0).alias(f"{short}_var"))
-    table = wide.group_by(*(f"k_{key}" for key in by)).agg(*aggregates).collect("pyarrow").to_arrow()
-    cells = {name: _cells(table, short) for name, short in names.items()}
-    return MomentTable({key: _key(table[f"k_{key}"]) for key in by}, _floats(table["rows"]), cells)
+    found = columns(wide.group_by(*(f"k_{key}" for key in by)).agg(*aggregates))
+    cells = {
+        name: _cells(name, *(found[f"{short}_{part}"] for part in ("n", "mean", "var")))
+        for name, short in names.items()
+    }
+    return MomentTable({key: _key(found[f"k_{key}"]) for key in by}, found["rows"].astype(np.float64), cells)
 
 
-def _cells(table: Any, short: str) -> Cells:
-    n = _floats(table[f"{short}_n"])
-    return Cells(n, _floats(table[f"{short}_mean"]), n * _floats(table[f"{short}_var"]))
+def columns(frame: nw.LazyFrame[Any]) -> dict[str, NDArray[Any]]:
+    """Run a lazy frame on its engine and return its columns: numbers with NaN for null, texts with None."""
+    table = cast("Any", frame.collect("pyarrow")).to_arrow()  # pyarrow has no types
+    return {name: table[name].to_numpy() for name in table.column_names}
 
 
-def _floats(column: Any) -> Floats:
-    return np.nan_to_num(column.to_numpy(zero_copy_only=False).astype(np.float64))
+def _cells(name: str, n: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> Cells:
+    """Make cells of a metric; what no sample knows has no mean, but a mean that is no number is an error."""
+    known = n > 0
+    if not np.isfinite(mean[known] + var[known]).all():
+        raise RunsError(f"{name} holds NaN or an infinite value; expected numbers, or nothing where there is none")
+    return Cells(n.astype(np.float64), np.where(known, mean, 0.0), np.where(known, n * var, 0.0))
 
 
-def _key(column: Any) -> Key:
-    labels = tuple(sorted(set(column.to_pylist()), key=lambda label: (label is None, label)))
+def _key(column: NDArray[Any]) -> Key:
+    labels = tuple(sorted(set[str | None](column), key=lambda label: (label is None, label or "")))
     place = {label: code for code, label in enumerate(labels)}
-    return Key(np.array([place[label] for label in column.to_pylist()], dtype=np.int64), labels)
+    return Key(np.array([place[label] for label in column], dtype=np.int64), labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +226,7 @@ class Histogram:
 
 
 def histogram(frame: nw.LazyFrame[Any], value: nw.Expr, *, per_unit: int) -> dict[tuple[str, str], Histogram]:
-    """Count a metric in steps of 1 / `per_unit`, by (arm, run): exact quantiles up to half a step, and distributions to draw."""
+    """Count a metric in steps of 1 / `per_unit`, by (arm, run): quantiles exact to half a step, and curves to draw."""
     import narwhals as nw
 
     steps = (value * per_unit).round(0).alias("step")
@@ -223,12 +236,11 @@ def histogram(frame: nw.LazyFrame[Any], value: nw.Expr, *, per_unit: int) -> dic
         .group_by("arm", "run_id", "step")
         .agg(nw.len().alias("n"))
     )
-    table = counted.sort("step").collect("pyarrow").to_arrow()
-    arms, runs = table["arm"].to_pylist(), table["run_id"].to_pylist()
-    values, counts = _floats(table["step"]) / per_unit, _floats(table["n"])
+    found = columns(counted.sort("step"))
+    values, counts = found["step"] / per_unit, found["n"].astype(np.float64)
     places: dict[tuple[str, str], list[int]] = {}
-    for row, where in enumerate(zip(arms, runs, strict=True)):
-        places.setdefault(where, []).append(row)
+    for row, (arm, run) in enumerate(zip(found["arm"], found["run_id"], strict=True)):
+        places.setdefault((arm, run), []).append(row)
     return {where: Histogram(values[rows], counts[rows]) for where, rows in places.items()}
 
 
@@ -237,13 +249,14 @@ def merge_histograms(parts: Sequence[Histogram]) -> Histogram:
     if not parts:
         return Histogram(np.empty(0), np.empty(0))
     values, places = np.unique(np.concatenate([part.values for part in parts]), return_inverse=True)
-    return Histogram(values, np.bincount(places, np.concatenate([part.counts for part in parts]), len(values)))
+    return Histogram(values, _added(places, np.concatenate([part.counts for part in parts]), len(values)))
 
 
 def top_tags(frame: nw.LazyFrame[Any], *, arm: str, most: int) -> tuple[str, ...]:
-    """Return an arm's most frequent issue tags, the most frequent first, equal ones by name."""
+    """Return the issue tags that most samples of an arm carry, the most frequent first, equal ones by name."""
     import narwhals as nw
 
-    tags = frame.filter(nw.col("arm") == arm).select("issues").drop_nulls().explode("issues").drop_nulls()
+    carried = frame.filter(nw.col("arm") == arm).select(nw.col("issues").list.unique())
+    tags = carried.drop_nulls().explode("issues").drop_nulls()
     counted = tags.group_by("issues").agg(nw.len().alias("n")).sort("n", "issues", descending=[True, False]).head(most)
-    return tuple(counted.collect("pyarrow").to_arrow()["issues"].to_pylist())
+    return tuple(columns(counted)["issues"])

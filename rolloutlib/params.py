@@ -31,6 +31,8 @@ class ReviewParams(BaseModel):
         profile: guardian profile where the runs name none.
         evidence: folder with the evidence of the checks; by default `evidence/` beside the runs.
         as_of: runs that started later are left out (ISO 8601 with offset).
+        looks: file of earlier looks at the stage (JSON Lines), which this review counts and adds itself to.
+        look: number of the look, where it is known (a replay); then no file is asked.
         lang: language of the report.
         out: folder to write review.json and params.yaml to.
     """
@@ -45,6 +47,8 @@ class ReviewParams(BaseModel):
     profile: _Text | None = None
     evidence: _Text | None = None
     as_of: AwareDatetime | None = None
+    looks: _Text | None = None
+    look: Annotated[int, Field(ge=1)] | None = None
     lang: Literal["en", "ko"] = "en"
     out: _Text | None = None
     plan: _Text = "params/plan.yaml"

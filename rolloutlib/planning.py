@@ -7,23 +7,23 @@ the observed effect is circular (Hoenig & Heisey 2001, Am. Stat. 55:19).
 from __future__ import annotations
 
 from math import ceil, isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from rolloutlib import stats
-from rolloutlib.estimates import is_binary
+from rolloutlib.estimates import is_binary, read_design
 from rolloutlib.gates import Needed
 
 if TYPE_CHECKING:
-    from rolloutlib.estimates import Arms, Estimate
+    from rolloutlib.estimates import Arms, Estimate, Unit
     from rolloutlib.moments import Cells
     from rolloutlib.plan import Evidence, Gate
 
 __all__ = ["needed"]
 
 MOST_EVENTS = 300  # beyond, the normal approximation is as good
-UNITS = {"sample": "samples", "prompt": "prompts", "user": "users"}
+UNITS: dict[Unit, Literal["samples", "prompts", "users"]] = {"sample": "samples", "prompt": "prompts", "user": "users"}
 
 
 def needed(
@@ -39,43 +39,45 @@ def needed(
     """Return how many units in all, and how many more, prove the limit with the plan's power at the alternative.
 
     Args:
+        gate: its contrast and estimand.
         arms: the metric's moments per unit.
+        estimate: what the gate's method said of them.
         metric: name of the metric in the moments.
         limit: what the stage's bound must clear.
         alternative: the true value that the gate is designed to recognise, in the limit's unit.
+        rules: confidence of the bound, power, floor of the intra-class correlation.
 
     Returns:
         None when nothing can be said: no variance is known, or there is enough already and only the effect is missing.
     """
-    if gate.contrast == "treatment" and is_binary(metric):
+    arms, _ = read_design(arms.per_user if gate.estimand == "per_user" else arms, gate.contrast)
+    if gate.contrast == "treatment" and is_binary(metric) and gate.estimand == "per_sample":
         total, have = _rare(arms, limit, alternative, rules)
     else:
         total, have = _by_variance(gate, arms, estimate, limit, alternative, rules)
     if total is None or total <= have:
         return None
-    unit = "pairs" if estimate.design.kind == "paired" else UNITS[estimate.design.unit]
-    return Needed(unit, total, total - have)  # type: ignore[arg-type]  # UNITS has only literals of Needed.unit
+    return Needed("pairs" if estimate.design.kind == "paired" else UNITS[estimate.design.unit], total, total - have)
 
 
 def _by_variance(
     gate: Gate, arms: Arms, estimate: Estimate, limit: float, alternative: float, rules: Evidence
 ) -> tuple[int | None, int]:
-    """Units for a bound with standard error √(variance / units): t quantiles instead of z where there are few units."""
+    """Units for a bound with standard error √(variance / units): z for score bounds, t with units − 1 for t bounds."""
     weight = limit if gate.contrast == "ratio" else 1.0
-    variance, have = _unit_variance(gate, arms, estimate, weight)
+    variance, have = _unit_variance(arms, estimate, weight)
     scale = arms.control.total.sum() / arms.control.n.sum() if gate.contrast == "ratio" else 1.0
     distance = abs(alternative - limit) * float(scale)
     if not (isfinite(variance) and variance > 0 and distance > 0):
         return None, have
-    tails = (rules.confidence, rules.power)
-    quantiles = sum(float(stats.normal_quantile(tail)) for tail in tails)
-    for _ in range(4):  # converges: the quantiles depend weakly on the degrees of freedom
-        units = max(2.0, quantiles**2 * variance / distance**2)
-        quantiles = sum(float(stats.t_quantile(units - 1, tail)) for tail in tails)
-    return ceil(quantiles**2 * variance / distance**2), have
+    units = stats.variance_n(variance=variance, distance=distance, power=rules.power, alpha=1 - rules.confidence)
+    for _ in range(4 if estimate.df is not None else 0):  # converges: the quantiles depend weakly on the freedom
+        quantiles = sum(float(stats.t_quantile(units - 1, tail)) for tail in (rules.confidence, rules.power))
+        units = max(2, ceil(quantiles**2 * variance / distance**2))
+    return units, have
 
 
-def _unit_variance(gate: Gate, arms: Arms, estimate: Estimate, weight: float) -> tuple[float, int]:
+def _unit_variance(arms: Arms, estimate: Estimate, weight: float) -> tuple[float, int]:
     """Variance of one unit's contribution to treatment − weight · control, and how many units there are (an arm)."""
     kind, one, zero = estimate.design.kind, arms.treatment, arms.control
     if kind == "one_arm":
@@ -105,11 +107,8 @@ def _rare(arms: Arms, limit: float, alternative: float, rules: Evidence) -> tupl
     samples, units = float(cells.n.sum()), int((cells.n > 0).sum())
     repeats = arms.unit != "sample" and cells.n.max(initial=0) > 1
     per_unit = samples / units if repeats else 1.0
-    effective = (
-        float(stats.effective_sample_size(cells.n, np.round(cells.total), icc_floor=rules.icc_floor))
-        if repeats
-        else samples
-    )
+    floor, x = rules.icc_floor, np.round(cells.total)
+    effective = stats.effective_sample_size(cells.n, x, icc_floor=floor) if repeats else samples
     enough = _fewest_samples(limit, alternative, rules)
     return ceil(enough * (samples / effective) / per_unit), units if repeats else int(samples)
 
@@ -121,7 +120,9 @@ def _fewest_samples(limit: float, alternative: float, rules: Evidence) -> int:
     """
     for events in range(MOST_EVENTS):
         n = stats.events_n(limit, events=events, confidence=rules.confidence)
-        if stats.binomial_cdf(events, n, alternative) >= rules.power:
+        if float(stats.binomial_cdf(events, n, alternative)) >= rules.power:
             return n
-    z = float(stats.normal_quantile(rules.confidence) + stats.normal_quantile(rules.power))
-    return ceil(z**2 * limit * (1 - limit) / (limit - alternative) ** 2)
+    distance = limit - alternative
+    return stats.variance_n(
+        variance=limit * (1 - limit), distance=distance, power=rules.power, alpha=1 - rules.confidence
+    )

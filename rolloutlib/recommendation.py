@@ -1,7 +1,7 @@
 """Gates and checks → recommendation, with the reasons in plain sentences and what would change it.
 
-The rule (docs/statistics.md): INVALID if any gate is invalid; NO_GO if any gate's evidence fails or any check fails; GO if
-every plan verdict passes, every gate's evidence passes and every check holds; otherwise HOLD.
+The rule (docs/statistics.md): INVALID if any gate is invalid; NO_GO if any gate's evidence fails or any check fails; GO
+if every plan verdict passes, every gate's evidence passes and every check holds; otherwise HOLD.
 """
 
 from __future__ import annotations
@@ -31,27 +31,35 @@ class Recommendation(StrEnum):
 
 
 def recommend(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> Recommendation:
-    """Apply the rule; no gates at all is invalid, because an empty list must not say GO."""
+    """Apply the rule; no gates at all is invalid and no checks at all hold back, because an empty list says nothing."""
     evidence = [gate.evidence.verdict for gate in gates]
     if not gates or Verdict.INVALID in evidence:
         return Recommendation.INVALID
     if Verdict.FAIL in evidence or any(check.holds is False for check in checks):
         return Recommendation.NO_GO
-    proven = all(gate.evidence.verdict is Verdict.PASS and gate.plan.verdict is Verdict.PASS for gate in gates)
-    return Recommendation.GO if proven and all(check.holds for check in checks) else Recommendation.HOLD
+    proven = all(_proven(gate) and gate.plan.verdict is Verdict.PASS for gate in gates)
+    return Recommendation.GO if proven and checks and all(check.holds for check in checks) else Recommendation.HOLD
 
 
-def reasons(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple[Sentence, ...]:
-    """Say why, the weightiest first: what is proven broken, what the plan's rule refuses, what is not proven, what is open."""
+def _proven(gate: GateResult) -> bool:
+    return gate.evidence.verdict is Verdict.PASS
+
+
+def reasons(
+    gates: Sequence[GateResult], checks: Sequence[CheckResult], hidden: Sequence[Sentence] = ()
+) -> tuple[Sentence, ...]:
+    """Say why, the weightiest first: proven broken, refused by the plan's rule, hidden, not proven, open."""
     failed = [gate for gate in gates if gate.evidence.verdict is Verdict.FAIL]
     unproven = [gate for gate in gates if gate.evidence.verdict is Verdict.INCONCLUSIVE and gate.evidence.estimate]
     refused = [gate for gate in gates if gate.plan.verdict is Verdict.FAIL and gate not in failed]
     found = [_broken(gate) for gate in failed]
     found += [_check(check) for check in checks if check.holds is False]
     found += [_refused(gate) for gate in refused]
+    found += hidden
     found += [_unproven(gate) for gate in unproven]
     if empty := tuple(say(gate.gate.title) for gate in gates if gate.evidence.estimate is None):
         found.append(say("There are no data for: {gates}.", gates=empty))
+    found += _silent(gates)
     found += _few_runs(gates)
     if waiting := _waiting(checks):
         found.append(say("No evidence yet for the checks: {checks}.", checks=waiting))
@@ -101,6 +109,12 @@ def _unproven(gate: GateResult) -> Sentence:
     )
 
 
+def _silent(gates: Iterable[GateResult]) -> list[Sentence]:
+    """Name the gates whose metric is known only in runs before the last ones, so that the plan's rule has no value."""
+    silent = tuple(title(gate) for gate in gates if gate.plan.value is None and gate.evidence.estimate is not None)
+    return [say("The last runs hold no value for: {gates}.", gates=silent)] if silent else []
+
+
 def _few_runs(gates: Iterable[GateResult]) -> list[Sentence]:
     few = [gate.plan for gate in gates if gate.plan.value is not None and gate.plan.runs < gate.plan.runs_wanted]
     if not few:
@@ -127,11 +141,16 @@ def changes(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple
     verdicts = {Verdict.FAIL, Verdict.INCONCLUSIVE}
     found = [_change(gate) for gate in gates if gate.evidence.verdict in verdicts and gate.evidence.estimate]
     found += [
-        say("{gate}: {why}", gate=title(gate), why=gate.evidence.why) for gate in gates if gate.evidence.estimate is None
+        say("{gate}: {why}", gate=title(gate), why=gate.evidence.why)
+        for gate in gates
+        if gate.evidence.estimate is None
     ]
     found += [
         say("Repair what the check found: {check}.", check=say(check.title)) for check in checks if check.holds is False
     ]
+    found += [_refused(gate) for gate in gates if gate.plan.verdict is Verdict.FAIL and _proven(gate)]
+    found += _silent(gates)
+    found += _few_runs(gates)
     if waiting := _waiting(checks):
         found.append(say("Bring evidence for the checks: {checks}.", checks=waiting))
     return tuple(found)

@@ -93,6 +93,7 @@ def headline(review: Review, lang: str = "en") -> Html:
         (say("Stage"), say("{stage}: {name}", stage=review.stage, name=say(review.stage_plan.name))),
         (say("Control"), review.control), (say("Treatment"), review.treatment),
         (say("Runs until"), review.as_of.strftime("%Y-%m-%d %H:%M %Z") if review.as_of else say("all runs")),
+        (say("Look"), say("{number} of {planned}", number=review.look.number, planned=review.look.planned)),
         (say("Profile"), review.profile), (say("Source"), review.source_title or say("not named")),
     ]  # fmt: skip
     said = [(_said(name, lang), _said(value, lang)) for name, value in facts]
@@ -233,6 +234,7 @@ def review_json(review: Review) -> dict[str, Any]:
         "arms": [{"arm": a.arm, "runs": a.runs, "samples": a.samples, "users": a.users, "prompts": a.prompts} for a in review.arms],
         "warnings": _texts(review.warnings), "changes": _texts(review.changes), "set_aside": _texts(review.set_aside),
         "design": review.design.text(), "profile": review.profile, "as_of": review.as_of.isoformat() if review.as_of else None,
+        "look": {"number": review.look.number, "planned": review.look.planned, "confidence": _number(review.look.confidence), "spent": _number(review.look.spent)},
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from rolloutlib.checks import CheckResult, run_checks
 from rolloutlib.errors import UsageError
 from rolloutlib.estimates import estimate_gate, metric_of
 from rolloutlib.gates import EvidenceVerdict, GateResult, Verdict, judge_evidence, judge_plan
+from rolloutlib.looks import Look, Series, look_at, number_of, record
 from rolloutlib.material import Material, gather
 from rolloutlib.messages import Sentence, say
 from rolloutlib.plan import STAGES, load_plan
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from rolloutlib.params import ReviewParams
     from rolloutlib.plan import FlagValue, Gate, Plan, Stage, StageId
     from rolloutlib.quarantine import InputFile, Quarantined
+    from rolloutlib.samples import Samples
 
 __all__ = ["Distribution", "QuarantineGroup", "Recommendation", "Review", "review_stage"]
 
@@ -62,7 +64,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineGroup:
-    """Rows that are no evidence, by what was expected of them, with one example that names file, line, field and value."""
+    """Rows that are no evidence, by what was expected of them; `example` names file, line, field and value of one."""
 
     expectation: str
     rows: int
@@ -77,6 +79,7 @@ class Review:
         stage: the stage's number, `stage_plan` its entry in the plan.
         profile: the guardian profile whose thresholds were used.
         as_of: the moment up to which runs count; None when every run counts.
+        look: which look at the stage this is, and the confidence that it has left for each bound.
         design: in words, how the arms compare and by which unit.
         reasons: plain sentences, the weightiest first.
         warnings: what a reader should know although it changes no verdict.
@@ -91,6 +94,7 @@ class Review:
     treatment: str
     profile: str
     as_of: datetime | None
+    look: Look
     source_title: str | None
     recommendation: Recommendation
     reasons: tuple[Sentence, ...]
@@ -125,15 +129,15 @@ def review_stage(params: ReviewParams, *, on_progress: Callable[[int, int], None
         folder, source=params.path("source"), stage=params.stage, as_of=params.as_of,
         flags_arms=_flags(plan, params.stage), on_progress=on_progress,
     )  # fmt: skip
-    material = gather(plan, params, runs, from_runs(runs))
+    samples = from_runs(runs)
+    look = _look(plan, params, samples)
+    material = gather(plan, params, runs, samples, look)
     gates = tuple(_gate(material, key, gate) for key, gate in plan.gates.items())
     now = params.as_of or max((run.started_at for run in material.rows if run.started_at), default=None)
-    checks = run_checks(plan.checks, params.path("evidence") or _beside(folder), now=now)
+    checks = run_checks(plan.checks, params.path("evidence") or _beside(folder), now=now, as_of=params.as_of)
     parts = _segments(material)
     broken = any(gate.id == "pass_rate" and gate.evidence.verdict is Verdict.FAIL for gate in gates)
-    losses = (
-        () if broken else tuple(_loss(part) for part in parts if part.loss)
-    )  # nothing is hidden when the whole fails
+    hidden = () if broken else tuple(_loss(part) for part in parts if part.loss)  # nothing hides in a broken whole
     return Review(
         plan=plan,
         stage=params.stage,
@@ -142,9 +146,10 @@ def review_stage(params: ReviewParams, *, on_progress: Callable[[int, int], None
         treatment=params.treatment,
         profile=material.profile_name,
         as_of=params.as_of,
+        look=look,
         source_title=runs.source.title if runs.source else None,
         recommendation=recommend(gates, checks),
-        reasons=(material.invalid, *losses) if material.invalid else (*reasons(gates, checks), *losses),
+        reasons=(material.invalid, *hidden) if material.invalid else reasons(gates, checks, hidden),
         warnings=material.warnings,
         changes=changes(gates, checks),
         design=material.design,
@@ -159,6 +164,17 @@ def review_stage(params: ReviewParams, *, on_progress: Callable[[int, int], None
         quarantine=_groups(runs.quarantined),
         set_aside=material.set_aside,
     )
+
+
+def _look(plan: Plan, params: ReviewParams, samples: Samples) -> Look:
+    """Count this look: as the parameters say (a replay), by the file of earlier looks, or as the first."""
+    number, file = params.look or 1, params.path("looks")
+    if params.look is None and file is not None:
+        series = Series(params.stage, params.runs, params.control, params.treatment)
+        data = samples.digest()
+        number = number_of(file, series, data)
+        record(file, series, data)
+    return look_at(number, planned=plan.stages[params.stage].looks, confidence=plan.evidence.confidence)
 
 
 def _path(params: ReviewParams, name: str) -> Path:
@@ -176,12 +192,12 @@ def _flags(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
     """Return the flag values that imply an arm: the stage before is the control, the reviewed one the treatment."""
     audience = plan.stages[stage].audience
     return {
-        "control": plan.flags_of(max(stage - 1, 0), audience),
+        "control": plan.flags_of(STAGES[max(stage - 1, 0)], audience),
         "treatment": plan.flags_of(stage, audience),
     }
 
 
-# --- one gate -----------------------------------------------------------------------------------------------------------
+# --- one gate --------------------------------------------------------------------------------------------------------
 
 
 def _gate(m: Material, key: str, gate: Gate) -> GateResult:
@@ -244,7 +260,7 @@ def _arm_values(m: Material, gate: Gate, metric: str | None) -> tuple[float | No
     return control, treatment
 
 
-# --- beside the gates ---------------------------------------------------------------------------------------------------
+# --- beside the gates ------------------------------------------------------------------------------------------------
 
 
 def _segments(m: Material) -> tuple[Segment, ...]:

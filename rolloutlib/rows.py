@@ -112,7 +112,7 @@ def _read_lines(file: RunFile, data: bytes) -> Rows:
             field = f"byte {error.start} of the line is no UTF-8"
             bad.append(Quarantined(file.name, number, field, "", "expected UTF-8", text))
         except MalformedError as error:
-            bad.append(Quarantined(file.name, number, error.field, shown(error.value), error.expectation, text))
+            bad.append(Quarantined(file.name, number, error.field, error.value and shown(error.value), error.expectation, text))
     return Rows(tuple(dict.fromkeys(name for row in rows for name in row.cells)), rows, bad)
 
 

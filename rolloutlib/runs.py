@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from msgspec import UNSET
 
 from rolloutlib.columns import SCHEMA, Sample, SampleColumns, sample_columns
 from rolloutlib.envelopes import FoundRun, Unit, distinct, open_run
+from rolloutlib.errors import RunsError
 from rolloutlib.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.files import RunFile, list_files, read_bytes, units_of
 from rolloutlib.quarantine import InputFile, Quarantined, write_quarantine
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs"]
 
-_RUNS_A_BATCH = 256
+_RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's cache
 _RUN_COLUMNS = ("run_id", "arm", "started_at", "seed", "profile")
 _LOOKS_LIKE_SECONDS = 20.0
 
@@ -160,13 +161,23 @@ class _Reader:
                 found = read_flat(file, data, self.spec)
                 dialect = found.spec.dialect
                 self.take_flat(file.name, found)
-            else:
+            elif data.strip():
                 waiting += units_of(file, data)
+            else:
+                self.empty(file, len(files))
             self.files.append((file.name, digest, dialect))
-            if len(waiting) >= _RUNS_A_BATCH or done == len(files):
-                self.take(waiting)
-                waiting = []
+            while len(waiting) >= _RUNS_A_BATCH or (waiting and done == len(files)):
+                self.take(waiting[:_RUNS_A_BATCH])
+                waiting = waiting[_RUNS_A_BATCH:]
+            if not waiting:
                 on_progress(done, len(files))
+    def empty(self, file: RunFile, among: int) -> None:
+        """Count an empty file as one bad row; when there is nothing else, it is an error."""
+        if among == 1:
+            msg = f"{file.name} has 0 rows; expected at least one run."
+            raise RunsError(msg)
+        self.book(Quarantined(file.name, 0, "the file has 0 rows", "", "expected at least one run", ""))
+
     def take(self, units: Sequence[Unit]) -> None:
         """Read a batch of envelopes; those whose keys do not add up are looked at again."""
         outcomes = [self.judged(open_run(unit)) for unit in units]
@@ -321,10 +332,14 @@ def _flat_info(run: FlatRun, file: str, stage: int | None) -> RunInfo:
 
 def _replicate(run_id: str, arm: str, seed: int | None, samples: Sequence[Sample]) -> str:
     """Same arm, seed and prompts: one run that was repeated. Without a seed or prompts nobody can tell."""
-    prompts: set[object] = {sample.prompt_id for sample in samples}
-    told = seed is not None and samples and not prompts & {None, UNSET}
-    key = [arm, str(seed), *sorted(map(str, prompts))] if told else [run_id]
-    return hashlib.sha256("\x1f".join(key).encode()).hexdigest()[:16]
+    prompts: list[Any] = [sample.prompt_id for sample in samples]
+    try:
+        text = "\x1f".join(sorted(prompts))
+    except TypeError:  # an integer id, or none
+        known = None not in prompts and UNSET not in prompts
+        text = "\x1f".join(sorted(map(str, prompts))) if known else ""
+    key = f"{arm}\x1f{seed}\x1f{text}" if text and seed is not None else run_id
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 def _same_runs(infos: Sequence[RunInfo], table: pa.Table) -> dict[int, tuple[str, str]]:

@@ -25,7 +25,8 @@ class Segment:
 
     Attributes:
         control, treatment: the arms' own values.
-        p_holm: one-sided test for a loss, adjusted over all segments of the review; None where there is no test.
+        p_holm: one-sided test for a loss, adjusted over all segments of the review; None where too few clusters (or
+            no variation at all) allow no test.
         loss: whether the loss holds after the adjustment.
     """
 
@@ -69,7 +70,10 @@ def segments(
     """Estimate one gate within every segment that both arms have.
 
     Args:
+        gate_id: the gate's id in the plan.
+        gate: the gate; every segment has its contrast.
         table: moments with the strata as keys; a stratum with a single value is no segmentation.
+        rules: which strata, and how evidence is judged.
         arms_of: how to line the arms up for a metric.
     """
     metric, found = metric_of(gate), list[tuple[str, str, Arms, Estimate]]()
@@ -80,7 +84,7 @@ def segments(
             estimate = estimate_gate(gate, arms, rules, metric=metric)
             if estimate is not None:
                 found.append((by, value, arms, estimate))
-    adjusted = _holm([estimate.p_worse for *_, estimate in found])
+    adjusted = _holm([None if estimate.cap else estimate.p_worse for *_, estimate in found])
     return tuple(
         Segment(by, value, gate_id, *_means(arms), estimate, p, p is not None and p < SIGNIFICANT)
         for (by, value, arms, estimate), p in zip(found, adjusted, strict=True)
@@ -99,11 +103,17 @@ def issue_rates(
     """Compare issue rates before and after.
 
     Args:
-        tags: the control arm's top issues first (`ranked` of them), then others to show.
+        gate: the gate on the top issue; every tag has its contrast.
+        table: moments of both arms.
+        rules: how evidence is judged.
+        tags: the control arm's top issues first, then others to show.
+        ranked: how many of the tags are the control's top ones; only their tests are adjusted.
+        arms_of: how to line the arms up for a metric.
     """
     arms = {tag: arms_of(table, metric_of(gate, tag)) for tag in tags}
     estimates = [estimate_gate(gate, arms[tag], rules, metric=metric_of(gate, tag)) for tag in tags]
-    adjusted = _holm([e.p_better if e else None for e in estimates[:ranked]]) + [None] * (len(tags) - ranked)
+    tested = [None if e is None or e.cap else e.p_better for e in estimates[:ranked]]
+    adjusted = [*_holm(tested), *(None for _ in tags[ranked:])]
     rank = [place + 1 if place < ranked else None for place in range(len(tags))]
     rows = zip(tags, rank, estimates, adjusted, strict=True)
     return tuple(IssueRate(tag, place, *_means(arms[tag]), estimate, p) for tag, place, estimate, p in rows)
@@ -118,6 +128,5 @@ def _means(arms: Arms) -> tuple[float, float]:
 def _holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjust what has a p-value and leave the rest None."""
     tested = [i for i, p in enumerate(p_values) if p is not None]
-    adjusted = stats.holm([p for p in p_values if p is not None]) if tested else []
-    by_place = dict(zip(tested, adjusted, strict=True))
-    return [float(by_place[i]) if i in by_place else None for i in range(len(p_values))]
+    by_place = dict(zip(tested, stats.holm([p for p in p_values if p is not None]).tolist(), strict=True))
+    return [by_place.get(i) for i in range(len(p_values))]

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import nbformat
 import numpy as np
 
+from rolloutlib import charts, report
 from rolloutlib.checks import CheckResult
 from rolloutlib.averages import RunRow
 from rolloutlib.estimates import Design, Estimate
-from rolloutlib.gates import EvidenceVerdict, GateResult, Needed, PlanVerdict, Verdict, judge_evidence, judge_plan
+from rolloutlib.gates import GateResult, Needed, Verdict, judge_evidence, judge_plan
+from rolloutlib.looks import Look
 from rolloutlib.material import ArmSummary
 from rolloutlib.messages import Sentence, say
+from rolloutlib.notebooks import localise
 from rolloutlib.plan import load_plan
 from rolloutlib.quarantine import InputFile
 from rolloutlib.recommendation import Recommendation
@@ -29,7 +34,10 @@ from rolloutlib.segments import IssueRate, Segment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PLAN = load_plan(Path(__file__).resolve().parents[1] / "params" / "plan.yaml")
+    from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parents[1]
+PLAN = load_plan(ROOT / "params" / "plan.yaml")
 ATTACK = "</script><img src=x onerror=alert(1)>"
 CONTROL, TREATMENT = "gpt-4o-2024-05-13-FC", "gpt-4o-2024-08-06-FC"
 PAIRED = Design("paired", "prompt", 0, 0, 1700, 0)
@@ -133,6 +141,7 @@ def bfcl(stage: int = 2) -> Review:
         treatment=TREATMENT,
         profile="default",
         as_of=None,
+        look=Look(1, 1, 0.95, 0.05),
         source_title="Berkeley Function-Calling Leaderboard, 2024-08-11",
         recommendation=Recommendation.NO_GO,
         reasons=(
@@ -241,7 +250,7 @@ def _story_checks() -> tuple[CheckResult, ...]:
     return (
         replace(first, holds=True, why=held, evidence=("junit.xml",), sha256=("ab" * 32,)),
         replace(second, holds=True, why=say("The log holds no incident since 2026-03-12 09:00."), evidence=("incidents.jsonl",), sha256=("cd" * 32,)),
-        replace(third, holds=False, why=say("FLAGS_WIRING does not mention the change."), evidence=("documents.yaml",), sha256=("ef" * 32,)),
+        replace(third, why=say("FLAGS_WIRING is not mentioned."), evidence=("changes.yaml",), sha256=("ef" * 32,)),
         last,
     )
 
@@ -261,4 +270,40 @@ def _story_run(arm: str, k: int) -> RunRow:
     return RunRow(f"{arm}-{k + 1}", arm, START + timedelta(days=2 * k), str(k), 122, rate, 7.4 + k / 50, 1700 + 20 * k, 0.04, averaged=k >= 2)
 
 
-__all__ = ["ATTACK", "CONTROL", "PLAN", "TREATMENT", "EvidenceVerdict", "PlanVerdict", "bfcl", "hostile", "story"]
+
+class Tags(HTMLParser):
+    """Collects the tags and the attributes of a page as a browser would see them."""
+
+    def __init__(self, html: str) -> None:
+        """Parse at once."""
+        super().__init__()
+        self.tags: set[str] = set()
+        self.names: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag."""
+        self.tags.add(tag)
+        self.names |= {name for name, _ in attrs}
+
+
+def executed(review: Review, lang: str = "en") -> NotebookNode:
+    """Return notebooks/stage_review.ipynb as if a kernel had run it on this review."""
+    notebook = localise(nbformat.read(ROOT / "notebooks" / "stage_review.ipynb", as_version=4), lang)
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and not {"analyst", "parameters"} & set(cell.metadata.get("tags", [])):
+            names = {"charts": charts, "report": report, "review": review, "lang": lang}
+            cell.outputs = [_shown(eval(cell.source, names))]  # noqa: S307 -- the notebook's own cells
+    nbformat.validate(notebook)
+    return notebook
+
+
+def _shown(thing: Any) -> NotebookNode:
+    if isinstance(thing, charts.Figure):
+        return nbformat.v4.new_output("display_data", data=thing.bundle())
+    bundle = thing._repr_mimebundle_()  # noqa: SLF001 -- what a kernel asks for
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    return nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+
+
+__all__ = ["ATTACK", "CONTROL", "PLAN", "TREATMENT", "Tags", "bfcl", "executed", "hostile", "story"]

@@ -6,13 +6,14 @@ import ast
 import json
 from pathlib import Path
 from string import Formatter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 import yaml
 from babel.messages.pofile import read_po
 
 from rolloutlib.errors import UsageError
+from rolloutlib.estimates import Unit
 from rolloutlib.messages import Sentence, say, translate
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = ROOT / "rolloutlib" / "locale" / "ko" / "LC_MESSAGES" / "rolloutlib.po"
-SAME = {"GO", "SHA-256", "{gate}: {why}", "{gate} ({subject})", "{stage}: {name}", "–", "{what} {where}"}
+SAME = {"GO", "SHA-256", "{gate}: {why}", "{gate} ({subject})", "{number} ms", "{number} pp", "{stage}: {name}", "{text}", "–"}
+UNITS = {*get_args(Unit), "pairs", "samples", "prompts", "users"}  # what designs and `Needed` count
 
 
 def literals_of(path: Path) -> Iterator[str]:
@@ -54,7 +56,7 @@ def said() -> set[str]:
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         cells = json.loads(notebook.read_text("utf-8"))["cells"]
         texts |= {"".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
-    return texts | set(names_of(ROOT / "params" / "plan.yaml"))
+    return texts | UNITS | set(names_of(ROOT / "params" / "plan.yaml"))
 
 
 def catalogue() -> dict[str, str]:

@@ -31,7 +31,7 @@ def normal_mixture_one_sided(variance: ArrayLike, *, rho: float, alpha: float = 
     """Return u(V): P(a sum with intrinsic variance V ever exceeds u(V)) <= alpha.
 
     Solves 2·sqrt(rho/(V + rho))·exp(s²/(2(V + rho)))·Φ(s/sqrt(V + rho)) = 1/alpha for s, the boundary of a
-    half-normal mixture (Howard, Ramdas, McAuliffe and Sekhon 2021, Ann Stat 49:1055, proposition 6).
+    half-normal mixture (Howard, Ramdas, McAuliffe and Sekhon 2021, Ann Stat 49:1055).
 
     Args:
         variance: V, the variance of the sum so far, 0 or more.
@@ -50,7 +50,7 @@ def normal_mixture_one_sided(variance: ArrayLike, *, rho: float, alpha: float = 
 def normal_mixture_two_sided(variance: ArrayLike, *, rho: float, alpha: float = 0.05) -> float:
     """Return u(V): P(a sum with intrinsic variance V ever leaves -u(V)..u(V)) <= alpha.
 
-    Robbins 1970, Ann Math Stat 41:1397; Howard et al. 2021, equation 14. Arguments as
+    Robbins 1970, Ann Math Stat 41:1397; Howard et al. 2021. Arguments as
     `normal_mixture_one_sided`.
 
     >>> round(normal_mixture_two_sided(10.0, rho=2.0), 4)
@@ -63,7 +63,7 @@ def normal_mixture_two_sided(variance: ArrayLike, *, rho: float, alpha: float = 
 def mixture_rho(variance: float, *, alpha: float = 0.05, sided: int = 1) -> float:
     """Return the rho that makes the boundary tightest near a planned variance.
 
-    Howard et al. 2021, section 3.5; Lambert's W by its leading terms.
+    Howard et al. 2021; Lambert's W by its leading terms.
 
     Args:
         variance: the intrinsic variance at the look that matters most, above 0.
@@ -134,7 +134,8 @@ def beta_binomial_e_value(x: ArrayLike, n: ArrayLike, *, p0: float, a: float, b:
     x, n = counts(x, n)
     mixture = log_beta(a + x, b + n - x) + np.log(beta_sf(a + x, b + n - x, p0))
     prior = log_beta(a, b) + np.log(beta_sf(a, b, p0))
-    return plain(np.exp(mixture - prior - x * np.log(p0) - (n - x) * np.log1p(-p0)))
+    with np.errstate(over="ignore"):  # evidence beyond 1e308 is infinite
+        return plain(np.exp(mixture - prior - x * np.log(p0) - (n - x) * np.log1p(-p0)))
 
 
 def _variance(variance: ArrayLike, rho: float, alpha: float) -> FloatArray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rolloutlib.stats._numeric import plain
-from rolloutlib.stats.clusters import arm_sums, contrast, contributions, side_by_side, small_sample_factor
+from rolloutlib.stats.clusters import aligned_arms, contrast, contributions, side_by_side, small_sample_factor
 from rolloutlib.stats.inference import Bounds, ClusterInference
 from rolloutlib.stats.ratios import fieller
 
@@ -24,7 +24,7 @@ def ratio_of_means(
 ) -> ClusterInference:
     """Return mean1/mean0 with the standard error of its linearisation (e1/N1 - ratio·e0/N0)/mean0.
 
-    The ratio of means, not the mean of ratios (Cochran 1977, Sampling Techniques, section 6.4); CR1 is R
+    The ratio of means, not the mean of ratios (Cochran 1977, Sampling Techniques, chapter 6); CR1 is R
     survey's svyratio. NaN when the control's mean is 0; the standard error is infinite then, and when an
     arm has fewer than two clusters.
 
@@ -38,7 +38,7 @@ def ratio_of_means(
     """
     if not crossed:
         n1, s1, n0, s0 = side_by_side(n1, s1, n0, s0)
-    one, zero = arm_sums(n1, s1), arm_sums(n0, s0)
+    one, zero = aligned_arms(n1, s1, n0, s0)
     usable = (zero.mean != 0) & ~np.isnan(zero.mean)
     base = np.where(usable, zero.mean, 1.0)
     ratio = one.mean / base
@@ -66,7 +66,7 @@ def ratio_contrast(
         kind: the variance estimator, as `cluster_mean`.
     """
     ratio0 = np.asarray(ratio0, dtype=np.float64)
-    return contrast([arm_sums(n1, s1), arm_sums(n0, s0)], [1.0, -ratio0], kind=kind)
+    return contrast(aligned_arms(n1, s1, n0, s0), [1.0, -ratio0], kind=kind)
 
 
 def crossed_ratio_bounds(
@@ -84,7 +84,7 @@ def crossed_ratio_bounds(
     and when an arm does not vary at all (an arm without events, say): `ratio_contrast` still tests a given
     ratio then. Arguments as `crossed_difference`.
     """
-    one, zero = arm_sums(n1, s1), arm_sums(n0, s0)
+    one, zero = aligned_arms(n1, s1, n0, s0)
     u1, u0 = contributions(one, kind), contributions(zero, kind)
     factor = small_sample_factor([one, zero], kind)
     var1, var0, cov = (factor * np.sum(a * b, axis=-1) for a, b in ((u1, u1), (u0, u0), (u1, u0)))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArmSums",
     "Kind",
+    "aligned_arms",
     "arm_sums",
     "cluster_mean",
     "contrast",
@@ -103,7 +104,7 @@ def crossed_difference(
         s0: control sums per cluster.
         kind: the variance estimator, as `cluster_mean`.
     """
-    return contrast([arm_sums(n1, s1), arm_sums(n0, s0)], [1.0, -1.0], kind=kind)
+    return contrast(aligned_arms(n1, s1, n0, s0), [1.0, -1.0], kind=kind)
 
 
 def side_by_side(
@@ -119,6 +120,18 @@ def side_by_side(
         return np.concatenate([np.zeros((*value.shape[:-1], n1.shape[-1])), value], axis=-1)
 
     return first(n1), first(s1), last(n0), last(s0)
+
+
+def aligned_arms(n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike) -> tuple[ArmSums, ArmSums]:
+    """Return both arms of aligned clusters, their batches broadcast; ValueError if the clusters differ in number."""
+    sizes = [np.shape(value)[-1:] for value in (n1, s1, n0, s0)]
+    if len(set(sizes)) > 1:
+        message = (
+            f"n1, s1, n0, s0 have last axes {sizes}, must be the same clusters; `side_by_side` aligns nested arms."
+        )
+        raise ValueError(message)
+    n1, s1, n0, s0 = np.broadcast_arrays(n1, s1, n0, s0)
+    return arm_sums(n1, s1), arm_sums(n0, s0)
 
 
 def arm_sums(n: ArrayLike, s: ArrayLike) -> ArmSums:
@@ -142,10 +155,10 @@ def contrast(arms: Sequence[ArmSums], weights: Sequence[ArrayLike], *, kind: Kin
         message = f"kind == {kind!r}, must be one of {', '.join(_POWER)}."
         raise ValueError(message)
     scale = [np.asarray(weight, dtype=np.float64)[..., None] for weight in weights]
-    u = np.sum([w * contributions(arm, kind) for w, arm in zip(scale, arms, strict=True)], axis=0)
+    u = sum((w * contributions(arm, kind) for w, arm in zip(scale, arms, strict=True)), start=np.zeros(()))
     variance = np.sum(u**2, axis=-1) * small_sample_factor(arms, kind)
     enough = np.all([arm.clusters > 1 for arm in arms], axis=0)
-    point = np.sum([w[..., 0] * arm.mean for w, arm in zip(scale, arms, strict=True)], axis=0)
+    point = sum((w[..., 0] * arm.mean for w, arm in zip(scale, arms, strict=True)), start=np.zeros(()))
     se = np.sqrt(np.where(enough, variance, np.inf))
     return ClusterInference(plain(point), plain(se), plain(np.where(enough, _satterthwaite(arms, scale), 0.0)))
 
@@ -167,7 +180,7 @@ def small_sample_factor(arms: Sequence[ArmSums], kind: Kind) -> FloatArray:
 def _satterthwaite(arms: Sequence[ArmSums], scale: Sequence[FloatArray]) -> FloatArray:
     """Return (tr W)²/tr W² for W = Σ over arms of diag(w²n) - (wn)(wn)'/N, without forming W.
 
-    The working model has independent samples of one variance (Bell and McCaffrey 2002, section 4).
+    The working model has independent samples of one variance (Bell and McCaffrey 2002).
     """
     diagonals: list[FloatArray] = []
     vectors: list[FloatArray] = []

@@ -45,7 +45,7 @@ class Independence(NamedTuple):
 
 
 def contingency_chi2(table: ArrayLike) -> Independence:
-    """Return Pearson's chi-squared of independence, uncorrected, and Cramér's V (1946, section 21.9).
+    """Return Pearson's chi-squared of independence, uncorrected, and Cramér's V (1946).
 
     Args:
         table: counts, rows by columns; rows and columns without counts are left out.

@@ -129,7 +129,7 @@ def _score(arms: _Arms, delta: FloatArray, *, corrected: bool) -> FloatArray:
 
 
 def _control_under_null(arms: _Arms, delta: FloatArray) -> FloatArray:
-    """Return the likeliest p0 given p1 - p0 = delta: the middle root of the paper's cubic (appendix 1)."""
+    """Return the likeliest p0 given p1 - p0 = delta: the middle root of the paper's cubic."""
     total, events = or_one(arms.n1 + arms.n0), arms.x1 + arms.x0
     l2 = ((arms.n1 + 2.0 * arms.n0) * delta - total - events) / (3.0 * total)
     l1 = ((arms.n0 * delta - total - 2.0 * arms.x0) * delta + events) / (3.0 * total)

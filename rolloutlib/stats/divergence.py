@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rolloutlib.stats._numeric import fillings
+from rolloutlib.stats._numeric import check_between, check_confidence, fillings
 from rolloutlib.stats._special import chi2_sf, log_factorial, x_log_y
 from rolloutlib.stats.inference import TestResult
 
@@ -31,6 +31,7 @@ __all__ = [
 
 _TIE = 1e-9  # statistics this close are the same outcome
 _MOST_OUTCOMES = 50_000_000
+_FEW_OUTCOMES = 2_000_000
 _CHUNK = 200_000
 
 
@@ -100,19 +101,15 @@ def exact_multinomial_test(counts: ArrayLike, target: ArrayLike) -> TestResult:
     if np.any(observed[~kept] > 0):
         return TestResult(float("inf"), 0.0)
     observed, shares = observed[kept], shares[kept]
-    n, categories = int(observed.sum()), observed.size
+    n = int(observed.sum())
     if n == 0:
         return TestResult(g, 1.0)
-    if comb(n + categories - 1, categories - 1) > _MOST_OUTCOMES:
-        message = f"{n} counts in {categories} categories have too many outcomes to list; simulate the p-value."
+    if _outcome_count(n, shares.size) > _MOST_OUTCOMES:
+        message = f"{n} counts in {shares.size} categories have too many outcomes to list; simulate the p-value."
         raise ValueError(message)
-    reached = 0.0
-    for outcome in _outcomes(n, categories):
-        statistic = 2.0 * n * _kl(outcome, shares)
-        less = statistic < g - _TIE * (1.0 + g)
-        log_chance = log_factorial(n) + np.sum(x_log_y(outcome, shares) - log_factorial(outcome), axis=-1)
-        reached += float(np.sum(np.exp(log_chance[~less])))
-    return TestResult(g, min(1.0, reached))
+    limit = (g - _TIE * (1.0 + g)) / (2.0 * n)
+    p_value = sum(float(chance[kl >= limit].sum()) for kl, chance in _null(n, shares))
+    return TestResult(g, min(1.0, p_value))
 
 
 def simulated_multinomial_test(
@@ -130,11 +127,36 @@ def simulated_multinomial_test(
 
 
 def kl_null_quantile(
-    n: int, target: ArrayLike, *, rng: Generator, confidence: float = 0.95, draws: int = 100_000
+    n: int, target: ArrayLike, *, confidence: float = 0.95, rng: Generator | None = None, draws: int = 100_000
 ) -> float:
-    """Return the KL that n samples drawn from the target itself stay within, with that confidence."""
+    """Return the smallest KL that n samples drawn from the target itself stay within, with that confidence.
+
+    Exact up to two million outcomes (1,000 samples in 3 categories), simulated beyond.
+
+    Args:
+        n: samples, 1 or more.
+        target: the declared shares, scaled to add up to 1.
+        confidence: how often samples of the target stay within.
+        rng: needed beyond two million outcomes.
+        draws: simulated samples then.
+
+    >>> [round(kl_null_quantile(n, [3, 4, 3]), 3) for n in (30, 90, 300)]
+    [0.098, 0.034, 0.01]
+    """
+    check_confidence(confidence)
+    check_between("n", n, 0, np.inf)
     _, shares = _checked(np.zeros(np.size(target)), target)
-    return float(np.quantile(_kl(rng.multinomial(n, shares, size=draws).astype(np.float64), shares), confidence))
+    shares = shares[shares > 0]
+    if _outcome_count(n, shares.size) <= _FEW_OUTCOMES:
+        kl, chance = (np.concatenate(part) for part in zip(*_null(n, shares), strict=True))
+        order = np.argsort(kl)
+        reached = np.searchsorted(np.cumsum(chance[order]), confidence)
+        return float(kl[order][min(reached, kl.size - 1)])
+    if rng is None:
+        message = f"{n} samples in {shares.size} categories have too many outcomes to list; give rng to simulate."
+        raise ValueError(message)
+    simulated = _kl(rng.multinomial(n, shares, size=draws).astype(np.float64), shares)
+    return float(np.quantile(simulated, confidence, method="inverted_cdf"))
 
 
 def _checked(counts: ArrayLike, target: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -155,9 +177,20 @@ def _kl(outcomes: FloatArray, shares: FloatArray) -> FloatArray:
         return np.maximum(np.sum(x_log_y(p, p) - x_log_y(p, shares), axis=-1), 0.0)
 
 
+def _outcome_count(n: int, categories: int) -> int:
+    return comb(n + categories - 1, categories - 1)
+
+
+def _null(n: int, shares: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Yield KL and probability of every outcome of n samples from the target, in chunks."""
+    for outcomes in _outcomes(n, shares.size):
+        log_chance = np.sum(x_log_y(outcomes, shares) - log_factorial(outcomes), axis=-1)
+        yield _kl(outcomes, shares), np.exp(log_chance + log_factorial(n))
+
+
 def _outcomes(n: int, categories: int) -> Iterator[FloatArray]:
     """Yield every way to put n things into the categories, in chunks of rows."""
-    if comb(n + categories - 1, categories - 1) <= _CHUNK:
+    if _outcome_count(n, categories) <= _CHUNK:
         yield fillings(n, [n] * categories)
         return
     for first in range(n + 1):

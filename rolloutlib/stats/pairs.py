@@ -23,7 +23,7 @@ __all__ = ["mcnemar_exact", "mcnemar_test", "newcombe_paired", "tango", "tango_t
 
 
 def tango(b: ArrayLike, c: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Bounds:
-    """Return the score bounds of the paired difference (b - c)/n (Tango 1998, Stat Med 17:891, equation 8).
+    """Return the score bounds of the paired difference (b - c)/n (Tango 1998, Stat Med 17:891).
 
     Valid without discordant pairs; without pairs the bounds are -1 and 1.
 

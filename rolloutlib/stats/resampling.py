@@ -31,7 +31,7 @@ def sign_flip(
 ) -> TestResult:
     """Test that independent values are symmetric around 0 by flipping signs.
 
-    Fisher 1935, Design of Experiments, section 21. Exact over all 2^G patterns up to 20 values. Beyond,
+    Fisher 1935, Design of Experiments, chapter 3. Exact over all 2^G patterns up to 20 values. Beyond,
     `flips` random ones, where the observed pattern counts as one so that p is never 0. With G values no
     one-sided p falls below 2^-G: five values are needed for .05.
 
@@ -129,15 +129,15 @@ def cluster_bootstrap(
     """
     check_confidence(confidence)
     n1, s1 = np.asarray(n1, dtype=np.float64), np.asarray(s1, dtype=np.float64)
+    if np.count_nonzero(n1) < 2 or (n0 is not None and np.count_nonzero(n0) < 2):  # noqa: PLR2004 -- two clusters an arm
+        return Bounds(-np.inf, np.inf)
     drawn = _draws(n1.size, resamples, rng)
     values = _means(drawn, n1, s1)
-    clusters = [np.count_nonzero(n1)]
     if n0 is not None and s0 is not None:
         n0, s0 = np.asarray(n0, dtype=np.float64), np.asarray(s0, dtype=np.float64)
         values = values - _means(drawn if crossed else _draws(n0.size, resamples, rng), n0, s0)
-        clusters.append(np.count_nonzero(n0))
     values = values[np.isfinite(values)]
-    if min(clusters) < 2 or values.size == 0 or np.ptp(values) <= _TIE * np.max(np.abs(values)):  # noqa: PLR2004 -- two clusters, as said
+    if values.size == 0 or np.ptp(values) <= _TIE * np.max(np.abs(values)):
         return Bounds(-np.inf, np.inf)
     lower, upper = np.quantile(values, [1.0 - confidence, confidence])
     return Bounds(plain(lower), plain(upper))

@@ -106,7 +106,8 @@ def lan_demets_boundaries(
         message = f"information == {list(information)}, must be fractions above 0, one a look."
         raise ValueError(message)
     side_alpha = alpha / _sides(sided)
-    paths, used, limits = _Paths(two_sided=sided == 2), 0.0, []  # noqa: PLR2004 -- the number of sides
+    paths, used = _Paths(two_sided=sided == 2), 0.0  # noqa: PLR2004 -- the number of sides
+    limits: list[float] = []
     for fraction in fractions:
         if fraction - paths.time < _SAME_LOOK:
             limits.append(np.inf)

@@ -30,16 +30,16 @@ def test_linearised_ratio_is_the_delta_method() -> None:
 
 
 @pytest.mark.parametrize("crossed", [True, False])
-def test_bounds_invert_the_contrast(crossed: bool) -> None:
+def test_bounds_invert_the_contrast(*, crossed: bool) -> None:
     """At a bound the contrast mean1 - ratio·mean0 is t standard errors from 0 (SciPy's root)."""
     arms = (N1, S1, N0, S0) if crossed else stats.side_by_side(N1, S1, N0, S0)
     df = stats.ratio_of_means(N1, S1, N0, S0, crossed=crossed).df
 
-    def statistic(ratio: float) -> float:
+    def beyond(ratio: float, quantile: float) -> float:
         found = stats.ratio_contrast(*arms, ratio)
-        return found.point / found.se
+        return found.point / found.se - quantile
 
-    expected = [brentq(lambda r, q=q: statistic(r) - q, 0.01, 3) for q in (t.ppf(0.95, df), t.ppf(0.05, df))]
+    expected = [brentq(beyond, 0.01, 3, args=(t.ppf(level, df),)) for level in (0.95, 0.05)]
     bounds = stats.crossed_ratio_bounds if crossed else stats.nested_ratio_bounds
     assert bounds(N1, S1, N0, S0) == pytest.approx(expected, abs=1e-9)
 

@@ -189,11 +189,14 @@ def test_refuses_what_is_not_finite() -> None:
         stats.cluster_mean([1, 2], [float("nan"), 1])
     with pytest.raises(ValueError, match="n 0 or more"):
         stats.cluster_mean([1, -2], [1, 1])
+    with pytest.raises(ValueError, match="must be the same clusters"):
+        stats.crossed_difference([5], [3], N0, S0)
     with pytest.raises(ValueError, match="kind == 'HC1', must be one of CR0, CR1, CR2, CR3"):
         stats.cluster_mean([1, 2], [1, 1], kind="HC1")  # pyright: ignore[reportArgumentType] -- the error is the point
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")  # pyfixest on pandas 3.1
 def test_pyfixest_agrees() -> None:
     """CR3 equals pyfixest's CRV3 up to its (G - 1)/G factor of the jackknife."""
     pd, pf = pytest.importorskip("pandas"), pytest.importorskip("pyfixest")

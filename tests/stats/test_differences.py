@@ -148,6 +148,14 @@ def test_degenerate_tables() -> None:
     assert stats.miettinen_nurminen_ratio_test(0, 9, 0, 9, null=0.7, alternative="less").p_value == 1
 
 
+def test_effective_counts_need_not_be_whole() -> None:
+    """Counts divided by a design effect go through, wider than whole ones; below one sample nothing is known."""
+    whole = stats.miettinen_nurminen_difference(90, 100, 85, 100)
+    halved = stats.miettinen_nurminen_difference(90 / 2.5, 40, 85 / 2.5, 40)
+    assert halved.lower < whole.lower < whole.upper < halved.upper
+    assert stats.miettinen_nurminen_difference(0.3, 0.4, 0.2, 0.5) == pytest.approx((-1, 1))
+
+
 def test_large_samples_keep_nine_digits() -> None:
     """With a million samples an arm the bound still solves z = quantile to 1e-9 in the difference (SciPy's brentq)."""
     table = (900_000, 1_000_000, 899_000, 1_000_000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,9 @@ from scipy.stats import binom, binomtest
 from statsmodels.stats.proportion import proportion_confint
 
 from rolloutlib import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BOUNDS = [stats.wilson, stats.clopper_pearson, stats.mid_p]
 CLOSE = 1e-10  # both sides are accurate to rounding
@@ -25,11 +30,11 @@ def counts(draw: st.DrawFn) -> tuple[int, int]:
 @pytest.mark.parametrize(
     ("bound", "method"), [(stats.wilson, "wilson"), (stats.clopper_pearson, "beta"), (stats.mid_p, "binom_test")]
 )
-def test_statsmodels_agrees(bound: object, method: str) -> None:
+def test_statsmodels_agrees(bound: Callable[..., stats.Bounds], method: str) -> None:
     """Wilson and Clopper-Pearson equal statsmodels' intervals at every count; mid-p lies inside the exact one."""
     n = 37
     for x in range(n + 1):
-        ours = bound(x, n, confidence=0.975)  # pyright: ignore[reportCallIssue] -- parametrized
+        ours = bound(x, n, confidence=0.975)
         if method == "binom_test":
             exact = stats.clopper_pearson(x, n, confidence=0.975)
             assert exact.lower <= ours.lower <= ours.upper <= exact.upper
@@ -43,7 +48,7 @@ def test_exact_coverage() -> None:
     n, confidence = 30, 0.95
     bounds = stats.clopper_pearson(np.arange(n + 1), n, confidence=confidence)
     for p in np.linspace(0.005, 0.995, 199):
-        chance = binom.pmf(np.arange(n + 1), n, p)
+        chance = np.asarray(binom.pmf(np.arange(n + 1), n, p))
         assert chance[np.asarray(bounds.upper) >= p].sum() >= confidence
         assert chance[np.asarray(bounds.lower) <= p].sum() >= confidence
 
@@ -65,9 +70,9 @@ def test_binomial_test_equals_scipy(alternative: stats.Alternative) -> None:
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
-def test_edges(bound: object) -> None:
+def test_edges(bound: Callable[..., stats.Bounds]) -> None:
     """0/n starts at 0 with an upper bound above it, n/n ends at 1, and 0/0 knows nothing."""
-    none, every, empty = (bound(x, n) for x, n in ((0, 20), (20, 20), (0, 0)))  # pyright: ignore[reportCallIssue] -- parametrized
+    none, every, empty = (bound(x, n) for x, n in ((0, 20), (20, 20), (0, 0)))
     assert none.lower == 0 < none.upper < 0.2
     assert every.upper == 1 > every.lower > 0.8
     assert empty == (0, 1)

@@ -21,11 +21,10 @@ def test_fieller_solves_its_equation(cov: float) -> None:
     """At the bounds (m1 - θ m0)/se(θ) is t's quantile, found independently by SciPy's brentq."""
     m1, m0, v1, v0, df = 3100.0, 3000.0, 40.0**2, 35.0**2, 17.0
 
-    def statistic(ratio: float) -> float:
-        return (m1 - ratio * m0) / np.sqrt(v1 - 2 * ratio * cov + ratio**2 * v0)
+    def beyond(ratio: float, quantile: float) -> float:
+        return (m1 - ratio * m0) / np.sqrt(v1 - 2 * ratio * cov + ratio**2 * v0) - quantile
 
-    quantile = t.ppf(0.95, df)
-    expected = [brentq(lambda r, q=q: statistic(r) - q, 0.5, 2, xtol=1e-14) for q in (quantile, -quantile)]
+    expected = [brentq(beyond, 0.5, 2, args=(t.ppf(level, df),), xtol=1e-14) for level in (0.95, 0.05)]
     assert stats.fieller(m1, m0, v1, v0, cov, df) == pytest.approx(expected, abs=1e-10)
 
 
@@ -74,8 +73,9 @@ def test_conditional_ratio_is_binomial() -> None:
     """At the bounds the binomial tail of x1 given the total is alpha (SciPy); the test is that tail."""
     x1, t1, x0, t0 = 11, 800.0, 21, 3011.0
     lower, upper = stats.poisson_rate_ratio(x1, t1, x0, t0)
-    for ratio, tail in ((lower, lambda p: binom.sf(x1 - 1, 32, p)), (upper, lambda p: binom.cdf(x1, 32, p))):
-        assert tail(ratio * t1 / (ratio * t1 + t0)) == pytest.approx(0.05, abs=1e-9)
+    low, high = (ratio * t1 / (ratio * t1 + t0) for ratio in (lower, upper))
+    assert binom.sf(x1 - 1, 32, low) == pytest.approx(0.05, abs=1e-9)
+    assert binom.cdf(x1, 32, high) == pytest.approx(0.05, abs=1e-9)
     greater = stats.poisson_rate_ratio_test(x1, t1, x0, t0, null=lower, alternative="greater")
     assert greater == pytest.approx(0.05, abs=1e-9)
 

@@ -17,9 +17,7 @@ EVERYTHING = (-np.inf, np.inf)
 @pytest.mark.parametrize("alternative", ["less", "greater", "two-sided"])
 def test_sign_flip_equals_scipy(alternative: stats.Alternative) -> None:
     """All 1,024 sign patterns give the p-value of SciPy's exact paired permutation test."""
-    theirs = permutation_test(
-        (VALUES,), np.sum, permutation_type="samples", alternative=alternative, n_resamples=np.inf
-    )
+    theirs = permutation_test((VALUES,), np.sum, permutation_type="samples", alternative=alternative, n_resamples=9_999)
     ours = stats.sign_flip(VALUES, alternative=alternative)
     assert ours == pytest.approx((theirs.statistic, theirs.pvalue), abs=1e-12)
 

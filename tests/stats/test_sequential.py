@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
 from rolloutlib import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def stays_below(limits: list[float], information: list[float]) -> float:
@@ -97,7 +102,7 @@ def test_a_day_too_small_to_reject_has_no_limit() -> None:
         (lambda: stats.pocock_constant(0, alpha=0.05), "looks == 0"),
     ],
 )
-def test_refuses(call: object, says: str) -> None:
+def test_refuses(call: Callable[[], object], says: str) -> None:
     """Wrong looks, sides and spending functions are refused by name and value."""
     with pytest.raises(ValueError, match=says):
-        call()  # pyright: ignore[reportCallIssue] -- parametrized
+        call()

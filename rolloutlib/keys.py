@@ -1,0 +1,112 @@
+"""Who may sign: admit a key, revoke one, and record the change, which an owner of before signs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.durable import replace
+from rolloutlib.errors import UsageError
+from rolloutlib.ledger import Workbook, append
+from rolloutlib.records import SIGNER, Change, LedgerError, Predicate, Prepared
+from rolloutlib.signing import NAMESPACE, REVOKED_FILE, ROLES_FILE, SIGNERS_FILE, public_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from rolloutlib.chain import Node
+    from rolloutlib.ledger import Slot
+
+__all__ = ["accept", "add_key", "revoke_key"]
+
+_NAME: Final = re.compile(r"[^\x00-\x1f\"{}\[\]:,#\\]{1,80}")
+
+
+def add_key(book: Workbook, who: str, *, name: str | None, roles: Sequence[str], key: Path, by: str, now: datetime) -> Node | None:
+    """Admit a person's public key, valid from now on.
+
+    Args:
+        book: the workbook.
+        who: the signer's address.
+        name: printed name, for a person that roles.yaml does not have yet.
+        roles: pm, qa, owner, engine; for a new person.
+        key: the key file (its .pub half is read).
+        by: who prepares the change.
+        now: when the key begins to be valid.
+
+    Returns:
+        The keys record to sign, or None in an empty ledger, whose first record pins what the files then say.
+    """
+    _undamaged(book)
+    if not SIGNER.fullmatch(who):
+        raise UsageError(f"{who!r} is no signer's name; expected an address in small letters, such as pm_kim@ex.com")
+    public = public_key(key)
+    if book.signers.of(public):
+        raise UsageError(f"{SIGNERS_FILE} has this key already, for {book.signers.of(public)[0].who}; one key is one person")
+    if public in book.signers.revoked:
+        raise UsageError("this key was revoked; make a new one with ssh-keygen")
+    if who not in book.roles.people:
+        _add_person(book, who, name, roles)
+    _append_line(book, SIGNERS_FILE, f'{who} namespaces="{NAMESPACE}",valid-after="{now:%Y%m%d%H%M%SZ}" {public}')
+    return _record(book, Change("add", who, public), by, now)
+
+
+def revoke_key(book: Workbook, who: str, *, by: str, now: datetime) -> Node | None:
+    """Revoke every key of a person: only the signatures that records witness by then keep counting."""
+    _undamaged(book)
+    keys = [line.key for line in book.signers.keys if line.who == who and line.key not in book.signers.revoked]
+    if not keys:
+        raise UsageError(f"{SIGNERS_FILE} has no valid key of {who}")
+    file = book.root / ROLES_FILE
+    kept = [line for line in file.read_text("utf-8").split("\n") if not line.startswith(f"  {who}:")]
+    replace(book.files, file, "\n".join(kept).encode())
+    node: Node | None = None
+    for key in keys:
+        _append_line(book, REVOKED_FILE, key)
+        node = _record(book, Change("revoke", who, key), by, now)
+    return node
+
+
+def accept(book: Workbook, *, by: str, now: datetime) -> Node | None:
+    """Record what roles.yaml, allowed_signers and the plan's thresholds say now, after they were edited by hand."""
+    _undamaged(book)
+    return _record(book, Change("accept", "", ""), by, now)
+
+
+def _undamaged(book: Workbook) -> None:
+    if damage := book.read().damage:
+        raise LedgerError("damaged", f"the ledger is damaged and takes no more records: {damage[0].where}: {damage[0].sentence}")
+
+
+def _add_person(book: Workbook, who: str, name: str | None, roles: Sequence[str]) -> None:
+    if not name or not roles or not _NAME.fullmatch(name):
+        raise UsageError(f"{who} is new: --name (plain text) and --role (pm, qa, owner or engine) are needed")
+    file = book.root / ROLES_FILE
+    text = file.read_text("utf-8").rstrip("\n")
+    if not re.search(r"^people:( \{\})?$", text, re.MULTILINE):
+        raise UsageError(f"{file}: expected a last section `people:`; add {who} by hand, then `rollout keys accept`")
+    text = re.sub(r"^people: \{\}$", "people:", text, flags=re.MULTILINE)
+    replace(book.files, file, f"{text}\n  {who}: {{name: {name}, roles: [{', '.join(roles)}]}}\n".encode())
+
+
+def _append_line(book: Workbook, name: str, line: str) -> None:
+    file = book.root / name
+    text = file.read_text("utf-8").rstrip("\n") if file.is_file() else ""
+    replace(book.files, file, f"{text}\n{line}\n".lstrip("\n").encode())
+
+
+def _record(book: Workbook, change: Change, by: str, now: datetime) -> Node | None:
+    """Append the keys record under the files as they are now; there is none to append to an empty ledger."""
+    fresh = Workbook(book.root, book.files)
+    if not fresh.read().nodes:
+        return None
+
+    def draft(slot: Slot) -> Predicate:
+        return Predicate(
+            id=slot.id, ledger=slot.ledger, seq=slot.seq, prev=slot.prev, kind="keys", verdict="KEYS", prepared=Prepared(by, slot.at), lang="en",
+            trust=slot.trust, witnesses=slot.witnesses, builds_on=slot.builds_on, change=change,
+        )  # fmt: skip
+
+    return append(fresh, "keys", draft, {}, now=now)

@@ -1,0 +1,90 @@
+"""Workbooks with a ledger for tests: real keys made by ssh-keygen, records as `decide` makes them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from rolloutlib.durable import Files
+from rolloutlib.ledger import Slot, Workbook, append, sign_record
+from rolloutlib.records import Change, CheckState, GateState, Head, Move, Person, Predicate, Prepared, Rollback, Trust, Verdict, Waiver
+from rolloutlib.signing import NAMESPACE
+
+ROOT = Path(__file__).resolve().parents[2]
+START = datetime(2026, 11, 22, 9, tzinfo=UTC)
+PEOPLE = {"pm_kim": ("Kim Min-ji", "pm"), "qa_lee": ("Lee Jun", "qa"), "owner_park": ("Park Seo", "owner"), "eng_choi": ("Choi Ha", "engine")}
+PREPARER = "ana_jung@ex.com"
+SIGNERS = ("pm_kim", "qa_lee", "owner_park")
+
+
+@cache
+def keys() -> Path:
+    """Return a folder with one ed25519 key a person, and a stranger's."""
+    folder = Path(mkdtemp(prefix="rollout-keys-"))
+    for who in (*PEOPLE, "stranger", "leaver"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", who, "-f", str(folder / who)], check=True)
+    return folder
+
+
+def public(who: str) -> str:
+    """Return type and base64 of a person's public key."""
+    return " ".join((keys() / f"{who}.pub").read_text().split()[:2])
+
+
+def workbook(folder: Path, people: dict[str, tuple[str, str]] | None = None) -> Path:
+    """Make a workbook: the plan, roles and keys of four people, an empty ledger."""
+    (folder / "params").mkdir(parents=True)
+    (folder / "docs" / "LEDGER").mkdir(parents=True)
+    shutil.copy(ROOT / "params" / "plan.yaml", folder / "params" / "plan.yaml")
+    named = PEOPLE if people is None else people
+    roles = "".join(f"  {who}@ex.com: {{name: {name}, roles: [{role}]}}\n" for who, (name, role) in named.items())
+    (folder / "params" / "roles.yaml").write_text(f"schema: rolloutlib/roles@1\nledger: test\npeople:\n{roles}")
+    lines = "".join(f'{who}@ex.com namespaces="{NAMESPACE}",valid-after="20260101000000Z" {public(who)}\n' for who in named)
+    (folder / "params" / "allowed_signers").write_text(lines)
+    return folder
+
+
+def gate(name: str = "pass_rate", *, evidence: str = "pass") -> GateState:
+    """Return a gate that passes by the plan's rule."""
+    return GateState(name, "Pass rate", "proportion", "proportion", True, "-0.02", "-0.03", "pass", "0.01", evidence, "0.01", "-0.005", "0.02", 300, 300, 60)
+
+
+def promotion(slot: Slot, verdict: Verdict = "GO", *, by: str = PREPARER, note: str = "", waivers: tuple[Waiver, ...] = ()) -> Predicate:
+    """Return a promotion's predicate for a slot."""
+    return Predicate(
+        id=slot.id, ledger=slot.ledger, seq=slot.seq, prev=slot.prev, kind="promotion", verdict=verdict, prepared=Prepared(by, slot.at), lang="en",
+        trust=slot.trust, witnesses=slot.witnesses, builds_on=slot.builds_on, note=note, stage=Move(2, 3), cohort="everyone", recommendation=verdict,
+        gates=(gate(),), checks=(CheckState("release_notes", "Release notes are ready", True, "ok", ()),), waivers=waivers,
+    )  # fmt: skip
+
+
+def rollback(slot: Slot, of: Head) -> Predicate:
+    """Return a rollback's predicate for a slot."""
+    told = Rollback(of, "p95 latency, 09:10, engine", "search summaries", ("feature.searchLite=false",), of.id, "40 users")
+    return Predicate(
+        id=slot.id, ledger=slot.ledger, seq=slot.seq, prev=slot.prev, kind="rollback", verdict="ROLLBACK", prepared=Prepared(PREPARER, slot.at), lang="en",
+        trust=slot.trust, witnesses=slot.witnesses, builds_on=slot.builds_on, rollback=told,
+    )  # fmt: skip
+
+
+def decided(root: Path, *, hours: float = 0, verdict: Verdict = "GO", note: str = "", signers: tuple[str, ...] = SIGNERS, files: Files | None = None) -> str:
+    """Append a promotion and let people sign it; return its id."""
+    at = START + timedelta(hours=hours)
+    evidence = {"review.json": b'{"recommendation":"GO"}\n', "evidence/incidents.jsonl": b"\n"}
+    node = append(Workbook(root, files), "promotion", lambda slot: promotion(slot, verdict, note=note), evidence, now=at)
+    for n, who in enumerate(signers, 1):
+        signed(root, node.id, who, hours=hours + n / 60)
+    return node.id
+
+
+def signed(root: Path, name: str, who: str, *, hours: float, role: str | None = None, decision: Verdict | None = None) -> None:
+    """Sign as a person of `PEOPLE`."""
+    at = START + timedelta(hours=hours)
+    sign_record(Workbook(root), name, role=role or PEOPLE[who][1], key=keys() / who, who=None, now=at, decision=decision)
+
+
+__all__ = ["PEOPLE", "PREPARER", "START", "Change", "Person", "Trust", "decided", "keys", "promotion", "public", "rollback", "signed", "workbook"]
