@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_PASS_RATE = 0.8
+
 
 def write_runs(folder: Path, files: int, samples: int) -> None:
     """Write run envelopes, one a file, with the fields that a real engine fills."""
@@ -55,7 +57,7 @@ def _envelope(rng: Random, number: int, n: int) -> dict[str, Any]:
 
 
 def _sample(rng: Random, index: int) -> dict[str, Any]:
-    passed = rng.random() < 0.8
+    passed = rng.random() < _PASS_RATE
     return {
         "id": f"s{index:04}",
         "status": "passed" if passed else "failed",

@@ -18,7 +18,12 @@ __all__ = ["card"]
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
 _HOLDS: Final = {True: say("holds"), False: say("fails"), None: say("open")}
-_VERDICTS: Final = {"pass": say("pass"), "fail": say("fail"), "inconclusive": say("inconclusive"), "invalid": say("invalid")}
+_VERDICTS: Final = {
+    "pass": say("pass"),
+    "fail": say("fail"),
+    "inconclusive": say("inconclusive"),
+    "invalid": say("invalid"),
+}
 _AUDIENCES: Final = {
     "internal": say("the internal team"), "dogfood": say("the dogfood team"), "opted_in": say("users who opted in"), "everyone": say("everyone"),
 }  # fmt: skip
@@ -43,14 +48,33 @@ def _promotion(record: Record) -> list[Sentence | str]:
     p = record.predicate
     if p.stage is None:
         return [_title(say("Decision Card"), p)]
-    judged = _bold(say("Decision"), say("{verdict} (recommended: {recommendation})", verdict=p.verdict, recommendation=p.recommendation))
-    move = say("Exit of stage {from_} towards stage {to}, for {cohort}.", from_=p.stage.from_, to=p.stage.to, cohort=_AUDIENCES.get(p.cohort or "", p.cohort))
-    head: list[Sentence | str] = [_title(say("Decision Card"), p), "", judged, *_waivers(p), _bold(say("Problem"), move)]
+    judged = _bold(
+        say("Decision"),
+        say("{verdict} (recommended: {recommendation})", verdict=p.verdict, recommendation=p.recommendation),
+    )
+    move = say(
+        "Exit of stage {from_} towards stage {to}, for {cohort}.",
+        from_=p.stage.from_,
+        to=p.stage.to,
+        cohort=_AUDIENCES.get(p.cohort or "", p.cohort),
+    )
+    head: list[Sentence | str] = [
+        _title(say("Decision Card"), p),
+        "",
+        judged,
+        *_waivers(p),
+        _bold(say("Problem"), move),
+    ]
     head += [f"  - {_safe(reason)}" for reason in p.reasons]
-    head += [_bold(say("Tag(s)"), ", ".join(map(_safe, p.tags)) or "–"), _bold(say("Goals"), _joined(_goal(gate) for gate in p.gates))]
-    head += [_bold(say("Experts"), ", ".join(f"{_safe(who.name)} ({'/'.join(who.roles)})" for who in _experts(p)) or "–")]
+    head += [
+        _bold(say("Tag(s)"), ", ".join(map(_safe, p.tags)) or "–"),
+        _bold(say("Goals"), _joined(_goal(gate) for gate in p.gates)),
+    ]
+    head += [
+        _bold(say("Experts"), ", ".join(f"{_safe(who.name)} ({'/'.join(who.roles)})" for who in _experts(p)) or "–")
+    ]
     head += [_bold(say("Knob Changes"), ""), *_knobs(p.flags_before, p.flags_after)]
-    head += [_bold(say("Expected Effects"), _joined(_effect(gate) for gate in p.gates if gate.point is not None))]
+    head += [_bold(say("Expected Effects"), _joined(_effect(gate) for gate in p.gates if gate.value is not None))]
     head += [_bold(say("Links"), ", ".join(f"[{_safe(name)}](<{name}>)" for name in (s.name for s in record.subject)))]
     if p.note:
         head.append(_bold(say("Note"), _safe(p.note)))
@@ -63,7 +87,14 @@ def _keys(p: Predicate) -> list[Sentence | str]:
            "accept": say("Roles, keys or thresholds changed.")}[change.action] if change else ""  # fmt: skip
     people = [f"  - {who}: {_safe(person.name)} ({', '.join(person.roles)})" for who, person in p.trust.people.items()]
     key = [_bold(say("Key"), f"`{change.key}`")] if change and change.key else []
-    return [_title(say("Key Change"), p), "", _bold(say("Decision"), did), *key, _bold(say("Who may sign"), ""), *people]
+    return [
+        _title(say("Key Change"), p),
+        "",
+        _bold(say("Decision"), did),
+        *key,
+        _bold(say("Who may sign"), ""),
+        *people,
+    ]
 
 
 def _rollback(p: Predicate) -> list[Sentence | str]:
@@ -73,7 +104,12 @@ def _rollback(p: Predicate) -> list[Sentence | str]:
     said = ((say("Trigger (signal/time/owner)"), told.trigger), (say("Root Cause (suspected)"), told.cause),
             (say("Actions (flags turned off, profile reset)"), "; ".join(told.actions)), (say("Restored From (ledger id/link)"), told.restored_from),
             (say("Impact & Follow-ups"), told.impact))  # fmt: skip
-    return [_title(say("Rollback Decision"), p), "", _bold(say("Rolls back"), told.rolls_back.id), *(_bold(name, _safe(text)) for name, text in said)]
+    return [
+        _title(say("Rollback Decision"), p),
+        "",
+        _bold(say("Rolls back"), told.rolls_back.id),
+        *(_bold(name, _safe(text)) for name, text in said),
+    ]
 
 
 def _title(kind: Sentence, p: Predicate) -> Sentence:
@@ -93,7 +129,7 @@ def _goal(gate: GateState) -> Sentence:
 
 
 def _effect(gate: GateState) -> Sentence:
-    return say("{gate}: {limit}", gate=say(gate.title), limit=_number(gate.point, gate.evidence_unit, gate.signed))
+    return say("{gate}: {limit}", gate=say(gate.title), limit=_number(gate.value, gate.unit, gate.signed))
 
 
 def _knobs(before: FlagState | None, after: FlagState | None) -> list[Sentence | str]:
@@ -101,20 +137,41 @@ def _knobs(before: FlagState | None, after: FlagState | None) -> list[Sentence |
         return []
     changed = [key for key in after.values if before.values.get(key) != after.values[key]]
     why = say("stage {number}, {audience}", number=after.stage, audience=_AUDIENCES.get(after.audience, after.audience))
-    lines = [say("  - `{key}`: {before} → {after} ({why})", key=key, before=_flag(before.values.get(key)), after=_flag(after.values[key]), why=why) for key in changed]
+    lines = [
+        say(
+            "  - `{key}`: {before} → {after} ({why})",
+            key=key,
+            before=_flag(before.values.get(key)),
+            after=_flag(after.values[key]),
+            why=why,
+        )
+        for key in changed
+    ]
     return [*lines] or [say("  - no flag changes")]
 
 
 def _gates(gates: Iterable[GateState]) -> list[Sentence | str]:
     head = _row(say("Gate"), say("Limit"), say("Plan"), say("Evidence"), say("Estimate"), say("Bounds"), "n")
-    rows = [_row(say(g.title), _number(g.limit, g.unit, g.signed), _word(g.plan), _word(g.evidence), *_estimate(g), f"{g.n_control or 0} / {g.n_treatment or 0}") for g in gates]
+    rows = [
+        _row(
+            say(g.title),
+            _number(g.limit, g.unit, g.signed),
+            _word(g.plan),
+            _word(g.evidence),
+            *_estimate(g),
+            f"{g.n_control or 0} / {g.n_treatment or 0}",
+        )
+        for g in gates
+    ]
     return [head, "| --- | ---: | --- | --- | ---: | ---: | ---: |", *rows]
 
 
 def _estimate(gate: GateState) -> tuple[Sentence | str, Sentence | str]:
     if gate.point is None:
         return "–", "–"
-    lower, upper = (say("no bound") if b is None else _number(b, gate.evidence_unit, gate.signed) for b in (gate.lower, gate.upper))
+    lower, upper = (
+        say("no bound") if b is None else _number(b, gate.evidence_unit, gate.signed) for b in (gate.lower, gate.upper)
+    )
     return _number(gate.point, gate.evidence_unit, gate.signed), say("{lower} to {upper}", lower=lower, upper=upper)
 
 
@@ -125,7 +182,9 @@ def _checks(checks: Iterable[CheckState]) -> list[Sentence | str]:
 
 def _signatures(p: Predicate, signoffs: Sequence[SignoffFile]) -> list[Sentence | str]:
     head = _row(say("Signed"), say("Role"), say("Decision"), say("Meaning"), say("Time"))
-    there = sorted((file.signoff for file in signoffs if file.signoff and file.signature), key=lambda s: (s.signed_at, s.signer))
+    there = sorted(
+        (file.signoff for file in signoffs if file.signoff and file.signature), key=lambda s: (s.signed_at, s.signer)
+    )
     rows = [_row(f"{_safe(s.name)} ({s.signer})", s.role, s.decision, _MEANINGS[s.meaning], s.signed_at) for s in there]
     due = p.trust.thresholds.get(p.verdict)
     missing = [role for role in (*due.now, *due.within24h) if role not in {s.role for s in there}] if due else []
@@ -146,7 +205,10 @@ def _foot(p: Predicate, digest: str) -> list[Sentence | str]:
 
 
 def _row(*cells: Sentence | str) -> Sentence:
-    return Sentence("| " + " | ".join(f"{{c{i}}}" for i in range(len(cells))) + " |", tuple((f"c{i}", cell) for i, cell in enumerate(cells)))
+    return Sentence(
+        "| " + " | ".join(f"{{c{i}}}" for i in range(len(cells))) + " |",
+        tuple((f"c{i}", cell) for i, cell in enumerate(cells)),
+    )
 
 
 def _joined(parts: Iterable[Sentence]) -> Sentence | str:

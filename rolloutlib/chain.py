@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.durable import TEMPORARY
 from rolloutlib.records import (
-    RECORD_ID, SIGNER, Head, LedgerError, Record, Signoff, digest_of, moment, parse_record, parse_signoff,
+    RECORD_ID,
+    SIGNER,
+    Head,
+    LedgerError,
+    Record,
+    Signoff,
+    digest_of,
+    moment,
+    parse_record,
+    parse_signoff,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -100,7 +109,9 @@ class Ledger:
     def heads(self) -> tuple[Head, ...]:
         """The records that none follows; two or more are an open fork."""
         followed = {head.sha256 for node in self.nodes for head in node.record.predicate.prev}
-        return tuple(sorted((node.head for node in self.nodes if node.digest not in followed), key=lambda head: head.id))
+        return tuple(
+            sorted((node.head for node in self.nodes if node.digest not in followed), key=lambda head: head.id)
+        )
 
     @property
     def damage(self) -> tuple[Finding, ...]:
@@ -146,7 +157,9 @@ def examine(ledger: Ledger, record: Record, data: bytes) -> Node:
     """Check a record as if it were the ledger's next; raise LedgerError where `read_ledger` would find something."""
     p = record.predicate
     _is_itself(p.id, parse_record(data), p.ledger)
-    node = _placed(ledger, Node(len(ledger.nodes), p.id, digest_of(data), record, ()), {known.id for known in ledger.nodes})
+    node = _placed(
+        ledger, Node(len(ledger.nodes), p.id, digest_of(data), record, ()), {known.id for known in ledger.nodes}
+    )
     if node.findings:
         raise LedgerError(node.findings[0].code, f"{p.id} was not written: {node.findings[0].sentence}")
     return node
@@ -168,8 +181,14 @@ def _names(found: Ledger) -> tuple[list[Path], dict[str, bytes], set[str]]:
             records.append(path) if record["what"] == "record" else cards.add(record["id"])
         elif _SIGNOFF.fullmatch(name) and _plain(found, path):
             signatures[name] = path.read_bytes()
-        elif not (record or _SIGNOFF.fullmatch(name) or (RECORD_ID.fullmatch(name) and path.is_dir())) and _looks_ours(name):
-            found.strays.append(Finding(ascii(name)[1:-1], "name", "no name of this ledger, though it looks like one; remove or rename it"))
+        elif not (record or _SIGNOFF.fullmatch(name) or (RECORD_ID.fullmatch(name) and path.is_dir())) and _looks_ours(
+            name
+        ):
+            found.strays.append(
+                Finding(
+                    ascii(name)[1:-1], "name", "no name of this ledger, though it looks like one; remove or rename it"
+                )
+            )
     return records, signatures, cards
 
 
@@ -292,7 +311,9 @@ def _follows(found: Ledger, later: int, earlier: int) -> bool:
     return earlier < 0 <= later or (later >= 0 and bool(found.nodes[later].before >> earlier & 1))
 
 
-def _problems(found: Ledger, node: Node, parents: list[Node], known: set[str], sources: list[int]) -> Iterator[tuple[str, str]]:
+def _problems(
+    found: Ledger, node: Node, parents: list[Node], known: set[str], sources: list[int]
+) -> Iterator[tuple[str, str]]:
     p = node.record.predicate
     for head in p.prev:
         if head.sha256 not in {parent.digest for parent in parents}:
@@ -332,7 +353,10 @@ def _order(found: Ledger, node: Node, parents: list[Node]) -> Iterator[tuple[str
         if any(other.before >> parent.index & 1 for other in parents):
             yield "sequence", f"it follows {parent.id}, and also a record that follows {parent.id}"
         if p.prepared.at < parent.record.predicate.prepared.at:
-            yield "time", f"it is dated {p.prepared.at}, before {parent.id}, which it follows ({parent.record.predicate.prepared.at})"
+            yield (
+                "time",
+                f"it is dated {p.prepared.at}, before {parent.id}, which it follows ({parent.record.predicate.prepared.at})",
+            )
 
 
 def _trusted(found: Ledger, node: Node, sources: list[int], parents: list[Node]) -> Iterator[tuple[str, str]]:
@@ -342,8 +366,11 @@ def _trusted(found: Ledger, node: Node, sources: list[int], parents: list[Node])
     if len(sources) > 1:
         names = " and ".join(found.nodes[one].id for one in sources if one >= 0)
         yield "trust", f"it joins two changes of keys ({names}); only a keys record can join them (rollout keys accept)"
-    elif p.trust != found.nodes[sources[0] if sources[0] >= 0 else 0].record.predicate.trust:
-        yield "trust", "its keys, roles or thresholds are not those of the records before it, and no keys record changed them"
+    elif p.trust != found.nodes[max(sources[0], 0)].record.predicate.trust:
+        yield (
+            "trust",
+            "its keys, roles or thresholds are not those of the records before it, and no keys record changed them",
+        )
 
 
 def _witnessed(found: Ledger, node: Node) -> Iterator[tuple[str, str]]:
@@ -352,6 +379,9 @@ def _witnessed(found: Ledger, node: Node) -> Iterator[tuple[str, str]]:
         there = {file.who: file.digest for file in other.signoffs} if other else {}
         for who, digest in digests.items():
             if who not in there:
-                yield "witness", f"{who} had signed {name} when this was drafted; that signoff was deleted (restore it from git)"
+                yield (
+                    "witness",
+                    f"{who} had signed {name} when this was drafted; that signoff was deleted (restore it from git)",
+                )
             elif there[who] != digest:
                 yield "witness", f"the signoff of {who} on {name} is not the one that was there when this was drafted"

@@ -3,6 +3,8 @@
 Everything works on a column of all samples at a time: a Python loop a cell is what would make reading slow.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
 from __future__ import annotations
 
 from itertools import chain
@@ -54,9 +56,9 @@ _PLAIN = {
 }
 _UNBUILT = ("suggested_tags", "confirmed_tags", "guardian_profile_id", "error")
 _ERRORS = pa.array(["error", "timeout"])
-_Text = str | None | UnsetType
-_Id = str | int | None | UnsetType
-_Tags = tuple[str, ...] | None | UnsetType
+_Text = str | UnsetType | None
+_Id = str | int | UnsetType | None
+_Tags = tuple[str, ...] | UnsetType | None
 
 
 class Sample(msgspec.Struct, rename="camel", gc=False):
@@ -64,16 +66,16 @@ class Sample(msgspec.Struct, rename="camel", gc=False):
 
     id: str | int
     status: Literal["passed", "failed", "vetoed", "error", "timeout"]
-    score: Annotated[float, Meta(ge=0, le=10)] | None | UnsetType = UNSET
-    latency_ms: Annotated[float, Meta(ge=0)] | None | UnsetType = UNSET
+    score: Annotated[float, Meta(ge=0, le=10)] | UnsetType | None = UNSET
+    latency_ms: Annotated[float, Meta(ge=0)] | UnsetType | None = UNSET
     issues: _Tags = UNSET
     prompt_id: _Id = UNSET
     user_id: _Id = UNSET
     session_id: _Id = UNSET
     category: _Text = UNSET
-    difficulty: Literal["easy", "medium", "hard"] | None | UnsetType = UNSET
+    difficulty: Literal["easy", "medium", "hard"] | UnsetType | None = UNSET
     veto_reason: _Text = UNSET
-    style_violations: Annotated[int, Meta(ge=0, lt=2**31)] | None | UnsetType = UNSET
+    style_violations: Annotated[int, Meta(ge=0, lt=2**31)] | UnsetType | None = UNSET
     suggested_tags: _Tags = UNSET
     confirmed_tags: _Tags = UNSET
     guardian_profile_id: _Text = UNSET

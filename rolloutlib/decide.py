@@ -16,12 +16,26 @@ from rolloutlib.checks import run_checks
 from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.ledger import Workbook, append
 from rolloutlib.params import ReviewParams, review_params
-from rolloutlib.plan import load_plan
+from rolloutlib.plan import STAGES, load_plan
 from rolloutlib.records import (
-    CheckState, Digests, FlagState, GateState, LedgerError, Move, Pins, Predicate, Prepared, Record, Subject, Waiver, Window, decimal, digest_of,
+    CheckState,
+    Digests,
+    FlagState,
+    GateState,
+    LedgerError,
+    Move,
+    Pins,
+    Predicate,
+    Prepared,
+    Record,
+    Subject,
+    Waiver,
+    Window,
+    decimal,
+    digest_of,
 )  # fmt: skip
 from rolloutlib.runs import read_runs
-from rolloutlib.samples import Samples
+from rolloutlib.samples import from_runs
 from rolloutlib.units import unit_of
 from rolloutlib.yamlfile import load_yaml
 
@@ -64,7 +78,9 @@ class Reviewed:
             UsageError: a file is missing or is not what `rollout review` writes.
         """
         if missing := [name for name in _NEEDED if not (folder / name).is_file()]:
-            raise UsageError(f"{folder} has no {', '.join(missing)}; expected the folder that `rollout review --out` wrote")
+            raise UsageError(
+                f"{folder} has no {', '.join(missing)}; expected the folder that `rollout review --out` wrote"
+            )
         files = {name: (folder / name).read_bytes() for name in (*_NEEDED, *_OPTIONAL) if (folder / name).is_file()}
         try:
             review = json.loads(files["review.json"])
@@ -76,7 +92,9 @@ class Reviewed:
         params = review_params(load_yaml(folder / "params.yaml"), where=str(folder / "params.yaml"))
         runs = root / params.runs
         beside = (runs if runs.is_dir() else runs.parent) / "evidence"
-        return cls(files, review, params, load_plan(root / params.plan), root / params.evidence if params.evidence else beside)
+        return cls(
+            files, review, params, load_plan(root / params.plan), root / params.evidence if params.evidence else beside
+        )
 
 
 def decide(
@@ -97,15 +115,21 @@ def decide(
         UsageError: no review, an unknown waiver, or a waiver that is not needed.
         LedgerError: the verdict is not covered, data or evidence changed since the review, or the ledger is damaged.
     """
-    if problems := book.problems():
+    if problems := book.problems([verdict]):
         raise LedgerError("lint", f"nobody could sign safely: {'; '.join(problems)}")
     read = Reviewed.read(folder, book.root)
-    checks = run_checks(read.plan.checks, read.evidence, now=now)
+    checks = run_checks(read.plan.checks, read.evidence, now=now, as_of=read.params.as_of)
     _known_waivers(read, checks, waivers)
     pins, runs = pin(read, book.root)
-    if changed := [name for name, sha in _inputs(read.review).items() if sha not in {i.digest.sha256 for i in pins.inputs if i.name == name}]:
+    if changed := [
+        name
+        for name, sha in _inputs(read.review).items()
+        if sha not in {i.digest.sha256 for i in pins.inputs if i.name == name}
+    ]:
         raise LedgerError("data-changed", f"{', '.join(changed)} changed since the review in {folder}; review again")
-    hours = next((read.plan.checks[c.id].hours for c in checks if c.holds and read.plan.checks[c.id].kind == "incidents"), None)
+    hours = next(
+        (read.plan.checks[c.id].hours for c in checks if c.holds and read.plan.checks[c.id].kind == "incidents"), None
+    )
     evidence = {name: data for name, data in read.files.items()} | {
         f"evidence/{name}": (read.evidence / name).read_bytes() for check in checks for name in check.evidence
     }
@@ -128,9 +152,14 @@ def decide(
 def pin(read: Reviewed, root: Path) -> tuple[Pins, tuple[str, ...]]:
     """Return the pins of a review as they are now, and the ids of the runs that it reads."""
     params = read.params
-    flags = {"control": _flags(read.plan, max(params.stage - 1, 0), params.stage), "treatment": _flags(read.plan, params.stage, params.stage)}
-    runs = read_runs(root / params.runs, source=params.path("source"), stage=params.stage, as_of=params.as_of, flags_arms=flags)
-    samples = Samples.from_runs(runs)
+    flags = {
+        "control": _flags(read.plan, max(params.stage - 1, 0), params.stage),
+        "treatment": _flags(read.plan, params.stage, params.stage),
+    }
+    runs = read_runs(
+        root / params.runs, source=params.path("source"), stage=params.stage, as_of=params.as_of, flags_arms=flags
+    )
+    samples = from_runs(runs)
     used = params.model_dump(mode="json", exclude={"out", "lang"})
     commit, dirty = _git(root)
     lock = root / "requirements.lock"
@@ -160,7 +189,9 @@ def _known_waivers(read: Reviewed, checks: Sequence[CheckResult], waivers: Seque
     for waiver in waivers:
         if waiver.gate not in passing:
             known = ", ".join(passing)
-            raise UsageError(f"--waive {waiver.gate}: there is no such gate or check; expected one of {known}.{did_you_mean(waiver.gate, passing)}")
+            raise UsageError(
+                f"--waive {waiver.gate}: there is no such gate or check; expected one of {known}.{did_you_mean(waiver.gate, passing)}"
+            )
         if passing[waiver.gate]:
             raise UsageError(f"--waive {waiver.gate}: it holds and needs no waiver; leave it out")
         if not waiver.reason.strip():
@@ -176,23 +207,29 @@ def _tags(review: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _gate(found: Mapping[str, Any], plan: Plan) -> GateState:
-    gate, plan_said, evidence = plan.gates[found["id"]], found["plan"], found["evidence"]
-    numbers = [decimal(evidence[name]) for name in ("point", "lower", "upper")]
+    gate, said, evidence = plan.gates[found["id"]], found["plan"], found["evidence"]
     return GateState(
-        found["id"], found["title"], gate.unit, unit_of(gate.unit, gate.statistic), gate.contrast == "difference", decimal(found["limit"]),
-        decimal(found["proof_limit"]), plan_said["verdict"], decimal(plan_said["value"]), evidence["verdict"], *numbers,
-        evidence["n_control"], evidence["n_treatment"], evidence["clusters"],
+        id=found["id"], title=found["title"], unit=gate.unit, evidence_unit=unit_of(gate.unit, gate.statistic), signed=gate.contrast == "difference",
+        limit=decimal(found["limit"]), proof_limit=decimal(found["proof_limit"]), plan=said["verdict"], value=decimal(said["value"]),
+        evidence=evidence["verdict"], point=decimal(evidence["point"]), lower=decimal(evidence["lower"]), upper=decimal(evidence["upper"]),
+        n_control=evidence["n_control"], n_treatment=evidence["n_treatment"], clusters=evidence["clusters"],
     )  # fmt: skip
 
 
 def _check(name: str, check: CheckResult) -> CheckState:
-    return CheckState(check.id, check.title, check.holds, check.why.text(), tuple(f"{name}/evidence/{file}" for file in check.evidence))
+    return CheckState(
+        check.id,
+        check.title,
+        check.holds,
+        check.why.text(),
+        tuple(f"{name}/evidence/{file}" for file in check.evidence),
+    )
 
 
 def _move(read: Reviewed, verdict: Verdict) -> dict[str, Any]:
     """The stage that is left and entered, for whom, and the flags before and after (a GO moves them, nothing else does)."""
     stage = read.params.stage
-    to = min(stage + 1, max(read.plan.stages))
+    to = STAGES[min(stage + 1, STAGES[-1])]
     audience = read.plan.stages[to].audience
     before, after = (_flag_state(read.plan, at, to) for at in (stage, to if verdict == "GO" else stage))
     return {"stage": Move(stage, to), "cohort": audience, "flags_before": before, "flags_after": after}
@@ -218,7 +255,10 @@ def _git(root: Path) -> tuple[str | None, bool | None]:
     """Return the commit of the workbook and whether its code or parameters differ from it; None without git."""
     said = [
         subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607 -- git as the user has it
-        for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain", "--", "rolloutlib", "notebooks", "params/plan.yaml", "requirements.lock"))
+        for arguments in (
+            ("rev-parse", "HEAD"),
+            ("status", "--porcelain", "--", "rolloutlib", "notebooks", "params/plan.yaml", "requirements.lock"),
+        )
     ]
     if any(one.returncode for one in said):
         return None, None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.errors import RolloutError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
 __all__ = ["TEMPORARY", "Files", "NotWrittenError", "create", "locked", "replace"]
@@ -61,7 +61,7 @@ class Files:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Generator[None]:
     """Hold the folder's lock; it ends with the process, so no crash leaves it behind."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -91,7 +91,7 @@ def replace(files: Files, path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def _temporary(files: Files, path: Path, data: bytes) -> Iterator[Path]:
+def _temporary(files: Files, path: Path, data: bytes) -> Generator[Path]:
     temporary = path.parent / f"{TEMPORARY}{token_hex(8)}"
     try:
         handle = files.open(temporary)
@@ -112,7 +112,7 @@ def _temporary(files: Files, path: Path, data: bytes) -> Iterator[Path]:
 
 
 @contextmanager
-def _sentence(path: Path) -> Iterator[None]:
+def _sentence(path: Path) -> Generator[None]:
     try:
         yield
     except FileExistsError:

@@ -4,6 +4,8 @@ The strict decoder (msgspec) knows types, ranges and words, but it cannot see a 
 of the text are counted against the keys that were understood, and only a difference costs a second look.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (JSON of any shape)
 from __future__ import annotations
 
 import re
@@ -30,13 +32,26 @@ from rolloutlib.located import (
 from rolloutlib.quarantine import Quarantined, shown, verbatim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["DatasetMeta", "Envelope", "FoundRun", "Metrics", "Result", "Session", "EXPECTED", "FIRST_YEAR", "Unit", "distinct", "field_of", "open_run"]
+__all__ = [
+    "EXPECTED",
+    "FIRST_YEAR",
+    "DatasetMeta",
+    "Envelope",
+    "FoundRun",
+    "Metrics",
+    "Result",
+    "Session",
+    "Unit",
+    "distinct",
+    "field_of",
+    "open_run",
+]
 
-_Text = str | None | UnsetType
-_Flags = dict[str, bool | str] | None | UnsetType
-_Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None | UnsetType
+_Text = str | UnsetType | None
+_Flags = dict[str, bool | str] | UnsetType | None
+_Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | UnsetType | None
 _Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -73,13 +88,13 @@ class Session(msgspec.Struct, rename="camel", gc=False):
 class DatasetMeta(msgspec.Struct, rename="camel", gc=False):
     """The union of both field lists of dataset_meta.json."""
 
-    version: str | int | float | None | UnsetType = UNSET
+    version: str | int | float | UnsetType | None = UNSET
     created_at: _Text = UNSET
     strategy_hash: _Text = UNSET
     feature_flags: _Flags = UNSET
     guardian_profile_id: _Text = UNSET
     ledger_id: _Text = UNSET
-    compat_version: str | int | float | None | UnsetType = UNSET
+    compat_version: str | int | float | UnsetType | None = UNSET
 
 
 class Envelope(msgspec.Struct, rename="camel", gc=False):
@@ -88,11 +103,11 @@ class Envelope(msgspec.Struct, rename="camel", gc=False):
     run_id: str
     result: Result
     started_at: _Text = UNSET
-    stage: int | None | UnsetType = UNSET
-    arm: Literal["control", "treatment"] | None | UnsetType = UNSET
+    stage: int | UnsetType | None = UNSET
+    arm: Literal["control", "treatment"] | UnsetType | None = UNSET
     flags: _Flags = UNSET
-    session: Session | None | UnsetType = UNSET
-    dataset_meta: DatasetMeta | None | UnsetType = UNSET
+    session: Session | UnsetType | None = UNSET
+    dataset_meta: DatasetMeta | UnsetType | None = UNSET
     provider: _Text = UNSET
 
 
@@ -228,7 +243,7 @@ class _Diagnosis:
     def run(self) -> FoundRun | Quarantined:
         result = self.tree.get("result")
         written = result.get("samples") if isinstance(result, Object) else None
-        samples: list[Any] = written if isinstance(written, list) else []  # pyright: ignore[reportUnknownVariableType]  JSON
+        samples: list[Any] = written if isinstance(written, list) else []
         found = list(map(self.sample, samples))
         if isinstance(result, Object) and isinstance(written, list):
             result["samples"] = []
@@ -243,7 +258,7 @@ class _Diagnosis:
         bad = tuple(one for one in found if isinstance(one, Quarantined))
         return FoundRun(self.unit, envelope, bad, diagnosed=True)
 
-    def sample(self, written: Any) -> Sample | Quarantined:  # noqa: ANN401  any JSON value
+    def sample(self, written: object) -> Sample | Quarantined:
         if not isinstance(written, Object):
             return self.quarantined(self.tree, Fault(self.tree.start, "samples", written, "expected objects"))
         for fault in all_faults(written):
@@ -262,7 +277,9 @@ class _Diagnosis:
         for same in (indices for indices in places.values() if len(indices) > 1):
             where = " and ".join(f"line {self.line(written[i].start)} (sample {i + 1})" for i in same)
             for index in same:
-                fault = Fault(written[index].at["id"], "id", written[index]["id"], f"expected once in a run, got {where}")
+                fault = Fault(
+                    written[index].at["id"], "id", written[index]["id"], f"expected once in a run, got {where}"
+                )
                 found[index] = self.quarantined(written[index], fault)
         return found
 
@@ -283,9 +300,7 @@ class _Diagnosis:
     def quarantined(self, owner: Object, fault: Fault) -> Quarantined:
         value = "" if fault.value is UNSET else shown(fault.value)
         verbatim = self.text[owner.start : owner.end]
-        return Quarantined(
-            self.unit.file, self.line(fault.position), fault.field, value, fault.expectation, verbatim
-        )
+        return Quarantined(self.unit.file, self.line(fault.position), fault.field, value, fault.expectation, verbatim)
 
     def line(self, position: int) -> int:
         return self.unit.line + line_of(self.text, position) - 1

@@ -255,7 +255,19 @@ def _clustered_difference(arms: Arms, design: Design, binary: bool, rules: Evide
     found = compare(*_clusters(arms, design), kind="CR3")
     if binary and (not found.se or _one_sided(arms)):
         return _effective_difference(arms, rules)
-    return _by_t(f"CR3, Satterthwaite t, {design.kind} {design.unit}s (Bell & McCaffrey 2002)", found, rules)
+    robust = _by_t(f"CR3, Satterthwaite t, {design.kind} {design.unit}s (Bell & McCaffrey 2002)", found, rules)
+    return _clustered_score(robust, arms, design, rules) if binary else robust
+
+
+def _clustered_score(robust: _Inference, arms: Arms, design: Design, rules: Evidence) -> _Inference:
+    """Score bounds, because the variance that few events show is too small (docs/calibration.md)."""
+    nested = design.kind == "nested"
+    score = stats.nested_score_difference if nested else stats.crossed_score_difference
+    name = "Miettinen–Nurminen score (1985)" if nested else "Tango score for pairs (1998)"
+    return robust._replace(
+        bounds=score(*_clusters(arms, design), confidence=rules.confidence),
+        method=f"{name} at the effective sample size of {design.kind} {design.unit}s (Rao & Scott 1992, CR3)",
+    )
 
 
 def _effective_difference(arms: Arms, rules: Evidence) -> _Inference:
@@ -320,9 +332,14 @@ def _alone(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Infere
     if binary:
         return _rate(cells, rules, repeats=repeats)
     if repeats:
-        found = stats.cluster_mean(cells.n, cells.total, kind="CR3")
-        return _by_t(f"CR3, Satterthwaite t, {design.unit}s (Bell & McCaffrey 2002)", found, rules)
-    return _by_t("t bound of a mean (Student 1908)", stats.mean_inference(*_mean(cells)), rules)
+        found, units = stats.cluster_mean(cells.n, cells.total, kind="CR3"), float(len(cells.n))
+        method = f"CR3, Satterthwaite t, {design.unit}s (Bell & McCaffrey 2002)"
+    else:
+        found, units = stats.mean_inference(*_mean(cells)), float(cells.n.sum())
+        method = "t bound of a mean (Student 1908)"
+    bounds = stats.skewed_mean(found, units, confidence=rules.confidence)
+    method = f"{method}, corrected for skewness (Hall 1992)"
+    return _by_t(method, found, rules)._replace(bounds=bounds)
 
 
 def _rate(cells: Cells, rules: Evidence, *, repeats: bool) -> _Inference:

@@ -25,6 +25,7 @@ class RefusedError(Exception):
     """A run that is no evidence: `field` and `value` as found, and what was expected."""
 
     def __init__(self, field: str, value: object, expectation: str) -> None:
+        """Keep what a message needs."""
         super().__init__(expectation)
         self.field, self.value, self.expectation = field, value, expectation
 
@@ -81,7 +82,10 @@ def _check_agreement(run: FoundRun) -> None:
     if not statuses:
         return
     metrics, rows = run.envelope.result.metrics, run.rows
-    for status, name, reported in (("passed", "passRate", metrics.pass_rate), ("vetoed", "vetoedPct", metrics.vetoed_pct)):
+    for status, name, reported in (
+        ("passed", "passRate", metrics.pass_rate),
+        ("vetoed", "vetoedPct", metrics.vetoed_pct),
+    ):
         count, tolerance = statuses.count(status), _REPORTED_TO + 1 / rows
         most = count + len(run.bad)
         if not count / rows - tolerance <= reported <= most / rows + tolerance:

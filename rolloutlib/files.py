@@ -1,5 +1,7 @@
 """The files of a folder of runs, and the pieces of them that stand for one run each."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
 from __future__ import annotations
 
 import hashlib
@@ -69,11 +71,11 @@ def list_files(path: Path) -> Listing:
     refused: list[Quarantined] = []
     ignored: list[str] = []
     for name, where, link in sorted(_walk(str(path), "")):
-        kind = os.path.splitext(name)[1].lower()  # noqa: PTH122  a Path each would double the cost of listing
+        kind = os.path.splitext(name)[1].lower()  # noqa: PTH122 -- a Path each would double the cost of listing
         if link or kind in _ARCHIVES:
             due = "expected a plain file, not a link" if link else "expected an unpacked file"
             refused.append(Quarantined(name, 0, "file", "", due, ""))
-        elif kind in _KINDS and os.path.basename(name) != META_NAME:  # noqa: PTH119  as above
+        elif kind in _KINDS and os.path.basename(name) != META_NAME:  # noqa: PTH119 -- as above
             files.append(RunFile(name, where, kind))
         else:
             ignored.append(name)
@@ -100,7 +102,7 @@ def read_bytes(file: RunFile) -> tuple[bytes, str]:
         RunsError: the file cannot be read.
     """
     try:
-        with open(file.path, "rb", buffering=0) as stream:  # noqa: PTH123  see list_files
+        with open(file.path, "rb", buffering=0) as stream:  # noqa: PTH123 -- see list_files
             data = stream.read()
     except OSError as error:
         raise RunsError(f"{file.path} cannot be read: {error.strerror}.") from None
@@ -125,11 +127,11 @@ def _as_json(row: dict[str, Any]) -> bytes:
     return json.dumps(_without_nulls(row), ensure_ascii=False, default=str).encode()
 
 
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401  any JSON value
+def _without_nulls(value: Any) -> Any:  # noqa: ANN401 -- any JSON value
     if isinstance(value, dict):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}  # pyright: ignore[reportUnknownVariableType]  JSON
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [_without_nulls(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]  JSON
+        return [_without_nulls(inner) for inner in value]
     return value
 
 

@@ -24,7 +24,9 @@ __all__ = ["accept", "add_key", "revoke_key"]
 _NAME: Final = re.compile(r"[^\x00-\x1f\"{}\[\]:,#\\]{1,80}")
 
 
-def add_key(book: Workbook, who: str, *, name: str | None, roles: Sequence[str], key: Path, by: str, now: datetime) -> Node | None:
+def add_key(
+    book: Workbook, who: str, *, name: str | None, roles: Sequence[str], key: Path, by: str, now: datetime
+) -> Node | None:
     """Admit a person's public key, valid from now on.
 
     Args:
@@ -44,7 +46,9 @@ def add_key(book: Workbook, who: str, *, name: str | None, roles: Sequence[str],
         raise UsageError(f"{who!r} is no signer's name; expected an address in small letters, such as pm_kim@ex.com")
     public = public_key(key)
     if book.signers.of(public):
-        raise UsageError(f"{SIGNERS_FILE} has this key already, for {book.signers.of(public)[0].who}; one key is one person")
+        raise UsageError(
+            f"{SIGNERS_FILE} has this key already, for {book.signers.of(public)[0].who}; one key is one person"
+        )
     if public in book.signers.revoked:
         raise UsageError("this key was revoked; make a new one with ssh-keygen")
     if who not in book.roles.people:
@@ -77,7 +81,9 @@ def accept(book: Workbook, *, by: str, now: datetime) -> Node | None:
 
 def _undamaged(book: Workbook) -> None:
     if damage := book.read().damage:
-        raise LedgerError("damaged", f"the ledger is damaged and takes no more records: {damage[0].where}: {damage[0].sentence}")
+        raise LedgerError(
+            "damaged", f"the ledger is damaged and takes no more records: {damage[0].where}: {damage[0].sentence}"
+        )
 
 
 def _add_person(book: Workbook, who: str, name: str | None, roles: Sequence[str]) -> None:

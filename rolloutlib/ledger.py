@@ -15,17 +15,41 @@ from rolloutlib.durable import Files, create, locked
 from rolloutlib.durable import replace as overwrite
 from rolloutlib.plan import load_plan
 from rolloutlib.records import (
-    Digests, Head, LedgerError, Predicate, Record, Signoff, Subject, Trust, digest_of, document, instant, moment, parse_signoff,
+    Digests,
+    Head,
+    LedgerError,
+    Predicate,
+    Record,
+    Signoff,
+    Subject,
+    Trust,
+    digest_of,
+    document,
+    instant,
+    moment,
+    parse_signoff,
 )  # fmt: skip
 from rolloutlib.signing import lint, load_roles, load_signers, public_key, sign, signed_by, trust, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rolloutlib.records import Verdict
 
-__all__ = ["Line", "SignatureState", "Slot", "Verification", "Workbook", "append", "ledger_head", "sign_off_status", "sign_record", "verify_ledger", "write_cards"]
+__all__ = [
+    "Line",
+    "SignatureState",
+    "Slot",
+    "Verification",
+    "Workbook",
+    "append",
+    "ledger_head",
+    "sign_off_status",
+    "sign_record",
+    "verify_ledger",
+    "write_cards",
+]
 
 FOLDER: Final = "docs/LEDGER"
 MEANINGS: Final = {"pm": "responsibility", "qa": "review", "owner": "approval", "engine": "responsibility"}
@@ -117,15 +141,17 @@ class Workbook:
         """Read the ledger and check its chain."""
         return read_ledger(self.folder, self.roles.ledger)
 
-    def problems(self) -> tuple[str, ...]:
-        """Return what the lint of roles and keys finds."""
-        return lint(self.roles, self.signers, self.trust.thresholds)
+    def problems(self, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+        """Return what the lint of roles and keys finds, where these verdicts are to be signed."""
+        return lint(self.roles, self.signers, [self.trust.thresholds[v] for v in {*verdicts, "KEYS"} if v in self.trust.thresholds])
 
 
 # --- verify ---------------------------------------------------------------------------------------------------------------
 
 
-def verify_ledger(book: Workbook, *, now: datetime, head: str | None = None, since: str | None = None, workers: int | None = None) -> Verification:
+def verify_ledger(
+    book: Workbook, *, now: datetime, head: str | None = None, since: str | None = None, workers: int | None = None
+) -> Verification:
     """Check everything: folder, chain, subjects, cards, signoffs, signatures, roles, thresholds, keys.
 
     Args:
@@ -144,7 +170,10 @@ def verify_ledger(book: Workbook, *, now: datetime, head: str | None = None, sin
     judge.settle(settled)
     judge.check_signatures(workers or os.cpu_count() or 1)
     lines = tuple(judge.line(node, files=not settled >> node.index & 1) for node in ledger.nodes)
-    strays += [Finding(name, "orphan", f"{name} is left over from an interrupted command; the next one removes it") for name in ledger.orphans]
+    strays += [
+        Finding(name, "orphan", f"{name} is left over from an interrupted command; the next one removes it")
+        for name in ledger.orphans
+    ]
     return Verification(lines, tuple(strays), ledger.heads, judge.green())
 
 
@@ -176,7 +205,7 @@ def _global(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
     if heads and all(ledger.find(head.sha256).record.predicate.trust != book.trust for head in heads):
         yield Finding("params", "trust", f"{_difference(ledger.find(heads[0].sha256).record.predicate.trust, book.trust)} changed without a keys record; "
                       "undo it or record it (rollout keys accept)")  # fmt: skip
-    for sentence in book.problems() if heads else ():
+    for sentence in book.problems(node.record.predicate.verdict for node in ledger.nodes) if heads else ():
         yield Finding("params", "lint", sentence)
 
 
@@ -188,7 +217,11 @@ def _difference(old: Trust, new: Trust) -> str:
 
 def _missing_heads(ledger: Ledger, *pinned: str | None) -> Iterator[Finding]:
     for one in {part for pin in pinned if pin for part in pin.split("+")} - ledger.by_name.keys():
-        yield Finding("ledger", "head-missing", f"the head {one[:12]}… is not in this ledger: records were deleted or rewritten since it was printed")
+        yield Finding(
+            "ledger",
+            "head-missing",
+            f"the head {one[:12]}… is not in this ledger: records were deleted or rewritten since it was printed",
+        )
 
 
 class _Judge:
@@ -204,14 +237,16 @@ class _Judge:
         """Take the signatures that settled records witness as verified."""
         for node in self.ledger.nodes:
             if settled >> node.index & 1:
-                self.trusted |= {digest for signed in node.record.predicate.witnesses.values() for digest in signed.values()}
+                self.trusted |= {
+                    digest for signed in node.record.predicate.witnesses.values() for digest in signed.values()
+                }
 
     def check_signatures(self, workers: int) -> None:
         """Ask ssh-keygen about every signature that is not settled, several at once."""
         due = [(node, file) for node in self.ledger.nodes for file in node.signoffs]
         with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(lambda pair: self.key(*pair), due):
-                pass
+            told = pool.map(self._ask, *zip(*due, strict=True)) if due else ()
+            self.keys |= {file.digest: key for (_, file), key in zip(due, told, strict=True)}
 
     def key(self, node: Node, file: SignoffFile) -> str:
         """Return the key that signed, or raise with the cause; asked once a file."""
@@ -229,14 +264,24 @@ class _Judge:
             if file.digest in self.trusted:
                 return signed_by(file.signature)
             at = moment(file.signoff.signed_at, "signedAt") if file.signoff else self.now
-            return verify(file.data, file.signature, file.who, at, self.book.signers, witnessed=self._witnessed(node, file))
+            return verify(
+                file.data, file.signature, file.who, at, self.book.signers, witnessed=self._witnessed(node, file)
+            )
         except LedgerError as error:
             return error
 
     def _witnessed(self, node: Node, file: SignoffFile) -> bool:
         """Whether a record at or before the revocation of a key had seen this signature."""
-        revoked = [n for n in self.ledger.nodes if (c := n.record.predicate.change) and c.action == "revoke" and c.key in self.book.signers.revoked]
-        seen = {n.index for n in self.ledger.nodes if n.record.predicate.witnesses.get(node.id, {}).get(file.who) == file.digest}
+        revoked = [
+            n
+            for n in self.ledger.nodes
+            if (c := n.record.predicate.change) and c.action == "revoke" and c.key in self.book.signers.revoked
+        ]
+        seen = {
+            n.index
+            for n in self.ledger.nodes
+            if n.record.predicate.witnesses.get(node.id, {}).get(file.who) == file.digest
+        }
         return any(self.ledger.up_to(late) >> index & 1 for late in revoked for index in seen)
 
     # --- one record -------------------------------------------------------------------------------------------------------
@@ -286,7 +331,9 @@ class _Judge:
         self.check_role(node, s, key)
         self._check_times(node, s)
         if key in keys:
-            raise LedgerError("same-key", f"it was made with the key of {keys[key]}, who has signed already; one key counts once")
+            raise LedgerError(
+                "same-key", f"it was made with the key of {keys[key]}, who has signed already; one key counts once"
+            )
         keys[key] = file.who
         return s
 
@@ -308,19 +355,27 @@ class _Judge:
         at = moment(s.signed_at, "signedAt")
         seen = [(head, self.ledger.by_name.get(head.sha256)) for head in s.seen_head]
         if lost := next((head.id for head, there in seen if there is None), None):
-            raise LedgerError("deleted", f"{s.signer} saw the record {lost}, which is no longer there: it was deleted or edited")
+            raise LedgerError(
+                "deleted", f"{s.signer} saw the record {lost}, which is no longer there: it was deleted or edited"
+            )
         nodes = [there for _, there in seen if there]
         if not any(self.ledger.up_to(n) >> node.index & 1 for n in nodes):
             raise LedgerError("seen-head", "the ledger that it saw did not hold this record")
         latest = max(moment(n.record.predicate.prepared.at, "prepared.at") for n in (node, *nodes))
         if at < latest:
-            raise LedgerError("backdated", f"it is dated {s.signed_at}, before a record that it saw ({instant(latest)})")
+            raise LedgerError(
+                "backdated", f"it is dated {s.signed_at}, before a record that it saw ({instant(latest)})"
+            )
         if at > self.now + _CLOCK_SKEW:
-            raise LedgerError("future", f"it is dated {s.signed_at}, later than now ({instant(self.now)}); check the clock")
+            raise LedgerError(
+                "future", f"it is dated {s.signed_at}, later than now ({instant(self.now)}); check the clock"
+            )
 
     def rules(self, node: Node) -> Trust:
         """Return the trust under which a record is judged: a change of keys by that of before."""
-        source = self.ledger.nodes[max(node.source, 0)] if node.record.predicate.kind == "keys" and node.before else node
+        source = (
+            self.ledger.nodes[max(node.source, 0)] if node.record.predicate.kind == "keys" and node.before else node
+        )
         return source.record.predicate.trust
 
     def _source(self, node: Node) -> list[Finding]:
@@ -351,15 +406,23 @@ def _subjects(folder: Path, node: Node) -> Iterator[Finding]:
     for subject in node.record.subject:
         path = folder / subject.name
         if path.is_symlink() or not path.is_file() or path.resolve() != folder.resolve() / subject.name:
-            yield Finding(node.id, "subject-missing", f"{subject.name}, which it rests on, is not there (restore it from git)")
+            yield Finding(
+                node.id, "subject-missing", f"{subject.name}, which it rests on, is not there (restore it from git)"
+            )
         elif digest_of(path.read_bytes()) != subject.digest.sha256:
-            yield Finding(node.id, "subject-changed", f"{subject.name}, which it rests on, was changed (restore it from git)")
+            yield Finding(
+                node.id, "subject-changed", f"{subject.name}, which it rests on, was changed (restore it from git)"
+            )
 
 
 def _card(folder: Path, node: Node) -> Iterator[Finding]:
     path = folder / f"{node.id}.md"
     if not path.is_file() or path.read_bytes() != _render(node):
-        yield Finding(node.id, "card", f"the card {path.name} is not what the record says; the record counts (rollout ledger --cards draws it again)")
+        yield Finding(
+            node.id,
+            "card",
+            f"the card {path.name} is not what the record says; the record counts (rollout ledger --cards draws it again)",
+        )
 
 
 def _render(node: Node) -> bytes:
@@ -369,7 +432,9 @@ def _render(node: Node) -> bytes:
 # --- append and sign --------------------------------------------------------------------------------------------------------
 
 
-def append(book: Workbook, kind: str, draft: Callable[[Slot], Predicate], evidence: Mapping[str, bytes], *, now: datetime) -> Node:
+def append(
+    book: Workbook, kind: str, draft: Callable[[Slot], Predicate], evidence: Mapping[str, bytes], *, now: datetime
+) -> Node:
     """Append a record: lock, heal, scan, evidence, record, card. The record is there in whole or not at all.
 
     Args:
@@ -418,7 +483,9 @@ def sign_record(
     public = public_key(key)
     who = who or next((line.who for line in book.signers.of(public)), None)
     if who is None:
-        raise LedgerError("unknown-key", f"params/allowed_signers has no line with {key}.pub; `rollout keys add` admits a key")
+        raise LedgerError(
+            "unknown-key", f"params/allowed_signers has no line with {key}.pub; `rollout keys add` admits a key"
+        )
     with locked(book.folder):
         ledger = _undamaged(book)
         node = ledger.find(name)
@@ -466,20 +533,32 @@ def _undamaged(book: Workbook) -> Ledger:
     ledger = book.read()
     if ledger.damage:
         first = ledger.damage[0]
-        raise LedgerError("damaged", f"the ledger is damaged and takes no more records: {first.where}: {first.sentence} (`rollout verify` shows all)")
+        raise LedgerError(
+            "damaged",
+            f"the ledger is damaged and takes no more records: {first.where}: {first.sentence} (`rollout verify` shows all)",
+        )
     return ledger
 
 
 def _slot(book: Workbook, ledger: Ledger, kind: str, now: datetime) -> Slot:
     heads = [ledger.find(head.sha256) for head in ledger.heads]
-    told = {(name, who) for node in ledger.nodes for name, signed in node.record.predicate.witnesses.items() for who in signed}
+    told = {
+        (name, who)
+        for node in ledger.nodes
+        for name, signed in node.record.predicate.witnesses.items()
+        for who in signed
+    }
     witnesses: dict[str, dict[str, str]] = {}
     for node in ledger.nodes:
-        if new := {file.who: file.digest for file in node.signoffs if file.signature and (node.id, file.who) not in told}:
+        if new := {
+            file.who: file.digest for file in node.signoffs if file.signature and (node.id, file.who) not in told
+        }:
             witnesses[node.id] = new
     seq = 1 + max((node.record.predicate.seq for node in heads), default=0)
     green = _Judge(book, ledger, now).green()
-    return Slot(_next_id(ledger, kind, now), seq, ledger.heads, instant(now), book.roles.ledger, book.trust, witnesses, green)
+    return Slot(
+        _next_id(ledger, kind, now), seq, ledger.heads, instant(now), book.roles.ledger, book.trust, witnesses, green
+    )
 
 
 def _next_id(ledger: Ledger, kind: str, now: datetime) -> str:

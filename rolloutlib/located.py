@@ -3,6 +3,8 @@
 Slow on purpose (it looks at every value in Python) and called only for what is already known to be bad or suspect.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (JSON of any shape)
 from __future__ import annotations
 
 import json
@@ -31,6 +33,7 @@ class MalformedError(ValueError):
     """Text that is no JSON at all: nothing in it can be trusted, so the whole unit goes."""
 
     def __init__(self, position: int, value: str, expectation: str, field: str = "JSON") -> None:
+        """Keep what a message needs."""
         super().__init__(expectation)
         self.position, self.value, self.expectation, self.field = position, value, expectation, field
 
@@ -55,6 +58,7 @@ class Object(dict[str, Any]):
     """A JSON object that knows where it and its keys stand in the text, and its own faults."""
 
     def __init__(self, start: int) -> None:
+        """Begin an object at its opening brace."""
         super().__init__()
         self.start = start
         self.end = start
@@ -80,7 +84,7 @@ def line_of(text: str, position: int) -> int:
     return 1 + before.count("\n") + before.count("\r") - before.count("\r\n")
 
 
-def parse(text: str) -> Any:
+def parse(text: str) -> Any:  # noqa: ANN401 -- any JSON value
     """Read one JSON value that fills the text; nesting deeper than 64 is refused before anything is read.
 
     Raises:
@@ -92,7 +96,9 @@ def parse(text: str) -> Any:
     except json.JSONDecodeError as error:
         found = _around(text, error.pos)
         field = "JSON" if found.strip() else "the text ends early"
-        raise MalformedError(error.pos, found.strip() and found, f"expected JSON ({error.msg.lower()})", field) from None
+        raise MalformedError(
+            error.pos, found.strip() and found, f"expected JSON ({error.msg.lower()})", field
+        ) from None
     if end != len(text):
         raise MalformedError(end, _around(text, end), "expected the end of the JSON value")
     return value
@@ -110,7 +116,7 @@ def read_object(line: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         quick = None
     if isinstance(quick, dict) and text_keys(line) == tree_keys(quick) == tree_keys(quick, fold=True):
-        return quick  # pyright: ignore[reportUnknownVariableType] -- JSON
+        return quick
     tree = parse(line.decode())
     if not isinstance(tree, Object):
         raise MalformedError(0, _around(line.decode(), 0), "expected an object")
@@ -119,7 +125,7 @@ def read_object(line: bytes) -> dict[str, Any]:
     return tree
 
 
-def all_faults(tree: Any) -> Iterator[Fault]:
+def all_faults(tree: object) -> Iterator[Fault]:
     """Yield what is odd anywhere in a parsed value."""
     if isinstance(tree, Object):
         yield from tree.faults
@@ -142,7 +148,7 @@ def text_keys(data: bytes) -> int:
     return data.translate(None, b" \t\r\n").count(b'":')
 
 
-def tree_keys(tree: Any, *, fold: bool = False) -> int:
+def tree_keys(tree: object, *, fold: bool = False) -> int:
     """Count the keys of a decoded value; with `fold`, spellings that differ by case only count once."""
     if isinstance(tree, dict):
         names = {key.casefold() for key in tree} if fold else tree
@@ -218,7 +224,7 @@ def _expect(text: str, position: int, mark: str) -> int:
 def _odd_in(value: object) -> _Odd | None:
     """The first odd scalar of a value; objects inside it report their own."""
     if isinstance(value, list):
-        return next(filter(None, map(_odd_in, value)), None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  JSON
+        return next(filter(None, map(_odd_in, value)), None)
     return value if isinstance(value, _Odd) else None
 
 

@@ -57,7 +57,7 @@ def look_at(number: int, *, planned: int, confidence: float) -> Look:
         confidence: of the stage's evidence over all looks; a single planned look has all of it.
 
     >>> [round(look_at(k, planned=3, confidence=0.95).confidence, 4) for k in (1, 2, 3)]
-    [0.9993, 0.9838, 0.9551]
+    [0.9993, 0.9839, 0.9549]
     >>> look_at(2, planned=1, confidence=0.95).confidence is None
     True
     """

@@ -15,7 +15,7 @@ import nh3
 from markupsafe import Markup
 
 from rolloutlib import __version__, errors
-from rolloutlib.charts import FIGURE_MIME
+from rolloutlib.vega import FIGURE_MIME
 from rolloutlib.errors import RolloutError, UsageError, did_you_mean
 from rolloutlib.messages import say, translate
 from rolloutlib.plan import workbook_root
@@ -63,15 +63,19 @@ def review_notebook(params: ReviewParams, *, progress: TextIO | None = None, sum
     if out is None:
         raise UsageError("out is not set; name the folder to write the report to")
     values = params.model_dump(mode="json", exclude={"plan"})
-    ran = run_notebook(root / "notebooks" / "stage_review.ipynb", values, out / "review.ipynb", lang=params.lang, progress=progress)
+    ran = run_notebook(
+        root / "notebooks" / "stage_review.ipynb", values, out / "review.ipynb", lang=params.lang, progress=progress
+    )
     page = out / "review.html"
     page.write_text(render_html(ran, params.lang), encoding="utf-8")
     told = say("Report: {path}", path=page.relative_to(root) if page.is_relative_to(root) else page).text(params.lang)
-    print(ran.cells[-1].outputs[-1].data["text/plain"], told, sep="\n\n", file=summary or sys.stdout)  # noqa: T201 -- its task
+    print(ran.cells[-1].outputs[-1].data["text/plain"], told, sep="\n\n", file=summary or sys.stdout)
     return json.loads((out / "review.json").read_text("utf-8"))["recommendation"]
 
 
-def run_notebook(notebook: Path, params: Mapping[str, Any], out: Path, *, lang: str = "en", progress: TextIO | None = None) -> NotebookNode:
+def run_notebook(
+    notebook: Path, params: Mapping[str, Any], out: Path, *, lang: str = "en", progress: TextIO | None = None
+) -> NotebookNode:
     """Execute a notebook with papermill in the workbook's root; return what was executed.
 
     Args:
@@ -84,9 +88,9 @@ def run_notebook(notebook: Path, params: Mapping[str, Any], out: Path, *, lang: 
         RolloutError: a cell failed; what rolloutlib raised there is raised again as it was, with its exit code.
     """
     with _without_grammars():
-        import nbformat  # noqa: PLC0415 -- papermill and its friends take 0.8 s
-        from papermill import execute_notebook  # noqa: PLC0415
-        from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
+        import nbformat
+        from papermill import execute_notebook
+        from papermill.exceptions import PapermillExecutionError
     if not notebook.is_file():
         raise UsageError(f"{notebook}: there is no such notebook")
     source = nbformat.read(notebook, as_version=4)  # pyright: ignore[reportUnknownMemberType]
@@ -94,7 +98,7 @@ def run_notebook(notebook: Path, params: Mapping[str, Any], out: Path, *, lang: 
     out.parent.mkdir(parents=True, exist_ok=True)
     terminal = progress is not None and progress.isatty()
     if progress is not None and not terminal:
-        print(f"running {notebook.name}: {len(source.cells)} cells", file=progress, flush=True)  # noqa: T201 -- its task
+        print(f"running {notebook.name}: {len(source.cells)} cells", file=progress, flush=True)
     bar = {"file": progress, "bar_format": "{desc} {percentage:3.0f}% {bar:30} {elapsed}", "leave": False}
     try:
         return execute_notebook(
@@ -132,7 +136,12 @@ def render_html(notebook: NotebookNode, lang: str = "en") -> str:
             _add_prose(sections, cell.source)
         else:
             sections[-1].parts.extend(part for output in cell.outputs if (part := _output(output)))
-    titles = [found for cell in notebook.cells for o in cell.get("outputs", []) if (found := o.get("metadata", {}).get("rolloutlib_title"))]
+    titles = [
+        found
+        for cell in notebook.cells
+        for o in cell.get("outputs", [])
+        if (found := o.get("metadata", {}).get("rolloutlib_title"))
+    ]
     contents = [section for section in sections if section.title]
     return render("page.html.j2", lang=lang, title=titles[0] if titles else "rolloutlib", sections=sections, contents=contents,
                   contents_word=translate("Contents", lang), made=say("Made by rolloutlib {version}. The numbers recommend; people decide.", version=__version__).text(lang))  # fmt: skip
@@ -155,7 +164,7 @@ def _without_grammars() -> Iterator[None]:
 
 
 def _local_kernel() -> Any:
-    from traitlets.config import Config  # noqa: PLC0415 -- comes with papermill
+    from traitlets.config import Config
 
     return Config(KernelManager={"transport": "ipc"}) if sys.platform != "win32" else Config()
 
@@ -163,7 +172,9 @@ def _local_kernel() -> Any:
 def _refuse_unknown(params: Mapping[str, Any], known: tuple[str, ...], notebook: Path) -> None:
     for name in params:
         if name not in known:
-            raise UsageError(f"{name} is not a parameter of {notebook.name}; it has {', '.join(known)}.{did_you_mean(name, known)}")
+            raise UsageError(
+                f"{name} is not a parameter of {notebook.name}; it has {', '.join(known)}.{did_you_mean(name, known)}"
+            )
 
 
 def _as_sentence(error: PapermillExecutionError, notebook: Path, out: Path) -> RolloutError:
@@ -171,12 +182,14 @@ def _as_sentence(error: PapermillExecutionError, notebook: Path, out: Path) -> R
     known = getattr(errors, str(error.ename), None)
     if isinstance(known, type) and issubclass(known, RolloutError):
         return known(error.evalue)
-    return RolloutError(f"{notebook.name}, cell {error.exec_count}: {error.ename}: {error.evalue}; the notebook up to there is {out}")
+    return RolloutError(
+        f"{notebook.name}, cell {error.exec_count}: {error.ename}: {error.evalue}; the notebook up to there is {out}"
+    )
 
 
 def _add_prose(sections: list[_Section], source: str) -> None:
     """Render a Markdown cell; a second-level heading starts a section."""
-    import mistune  # noqa: PLC0415 -- only where a page is rendered
+    import mistune
 
     heading, _, rest = source.partition("\n")
     if heading.startswith("## "):
@@ -199,8 +212,12 @@ def _output(output: NotebookNode) -> Markup | None:
 
 
 def _figure(parts: Mapping[str, str]) -> dict[str, Any]:
-    sizes = {key: re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"|<svg', parts[key]) for key in ("wide", "narrow")}
-    pictures = {key: "data:image/svg+xml;base64," + b64encode(parts[key].encode()).decode() for key in ("wide", "narrow")}
+    sizes = {
+        key: re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"|<svg', parts[key]) for key in ("wide", "narrow")
+    }
+    pictures = {
+        key: "data:image/svg+xml;base64," + b64encode(parts[key].encode()).decode() for key in ("wide", "narrow")
+    }
     size = {key: found.groups(default="") if found else ("", "") for key, found in sizes.items()}
     return {"alt": parts["alt"], "caption": parts["caption"], "picture": pictures, "size": size}
 

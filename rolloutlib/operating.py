@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rolloutlib import stats
-from rolloutlib.estimates import MIN_DF, is_binary
+from rolloutlib.estimates import MIN_DF, Arms, is_binary
+from rolloutlib.moments import Cells
 from rolloutlib.worlds import Sums
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-__all__ = ["Judged", "judge_many", "world_metric"]
+__all__ = ["Judged", "arms_of", "judge_many", "world_metric"]
 
 
 class Judged(NamedTuple):
@@ -56,6 +57,21 @@ def world_metric(gate: Gate) -> str:
     return "slow" if gate.statistic == "quantile" else gate.metric
 
 
+def arms_of(world: World, study: Layout, metric: str, k: int) -> Arms:
+    """Return one repetition as a review sees it; separate arms get empty places, so that units stand side by side."""
+    one = world.treatment[metric]
+    zero = world.control.get(metric, Sums(np.zeros_like(one.n), np.zeros_like(one.total)))
+    aligned = study.shared or metric not in world.control
+    places = (0, 0) if aligned else (zero.n.shape[1], one.n.shape[1])
+    unit = {"independent": "sample", "paired": "prompt"}.get(study.kind, "user")
+    return Arms(_cells(zero, k, (0, places[1])), _cells(one, k, (places[0], 0)), unit)  # type: ignore[arg-type]  # units
+
+
+def _cells(arm: Sums, k: int, empty: tuple[int, int]) -> Cells:
+    n, total = (np.pad(part[k], empty) for part in arm)
+    return Cells(n, np.divide(total, n, out=np.zeros_like(n), where=n > 0), np.zeros_like(n))
+
+
 def judge_many(gate: Gate, world: World, study: Layout, rules: Evidence, *, proof: float, literal: float) -> Judged:
     """Judge one gate in every repetition of a world.
 
@@ -70,8 +86,9 @@ def judge_many(gate: Gate, world: World, study: Layout, rules: Evidence, *, proo
     if gate.contrast == "treatment":
         found = _alone(one, study, binary=binary, rules=rules)
     else:
+        arms = one, world.control[metric]
         contrast = _difference if gate.contrast == "difference" else _ratio
-        found = contrast(one, world.control[metric], study.kind, binary, rules)
+        found = contrast(*(_complete(*arms) if study.kind == "paired" else arms), study.kind, binary, rules)
     sign = 1.0 if gate.harm == "lower" else -1.0
     worst, best = (found.lower, found.upper) if gate.harm == "lower" else (found.upper, found.lower)
     usable = ~np.isnan(found.point) & ~np.asarray(found.capped)
@@ -84,7 +101,7 @@ def _pooled(arm: Sums) -> tuple[Floats, Floats]:
     return np.rint(arm.total.sum(axis=-1)), arm.n.sum(axis=-1)
 
 
-def _by_t(found: stats.ClusterInference, rules: Evidence, capped: Flags | bool = False) -> _Found:  # noqa: FBT001, FBT002
+def _by_t(found: stats.ClusterInference, rules: Evidence, capped: Flags) -> _Found:
     bounds = stats.t_bounds(found, confidence=rules.confidence)
     return _Found(*(np.asarray(part, np.float64) for part in (found.point, *bounds)), capped)
 
@@ -107,14 +124,22 @@ def _difference(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence
         (x1, n1), (x0, n0) = _pooled(one), _pooled(zero)
         bounds = stats.miettinen_nurminen_difference(x1, n1, x0, n0, confidence=rules.confidence)
         return _Found(x1 / n1 - x0 / n0, *map(np.asarray, bounds), capped=False)
-    return _by_t(stats.welch_inference(*_mean(one), *_mean(zero)), rules)
+    found = stats.welch_inference(*_mean(one), *_mean(zero))
+    return _by_t(found, rules, _few((one, zero), found.df, rules))
+
+
+def _complete(one: Sums, zero: Sums) -> tuple[Sums, Sums]:
+    """Leave out samples whose partner is missing."""
+    both = ((one.n > 0) & (zero.n > 0)).astype(np.float64)
+    return Sums(both, one.total * both), Sums(both, zero.total * both)
 
 
 def _paired(one: Sums, zero: Sums, binary: bool, rules: Evidence) -> _Found:  # noqa: FBT001
-    both = (one.n > 0) & (zero.n > 0)
-    n, difference = both.sum(axis=-1).astype(np.float64), np.where(both, one.total - zero.total, 0.0)
+    n, difference = one.n.sum(axis=-1), one.total - zero.total
     if not binary:
-        return _by_t(stats.mean_inference(*_mean(Sums(both.astype(np.float64), difference))), rules)
+        pairs = Sums(one.n, difference)
+        found = stats.mean_inference(*_mean(pairs))
+        return _by_t(found, rules, _few((pairs,), found.df, rules))
     gained, lost = (difference > 0).sum(axis=-1), (difference < 0).sum(axis=-1)
     bounds = stats.tango(gained, lost, n, confidence=rules.confidence)
     return _Found((gained - lost) / n, *map(np.asarray, bounds), capped=False)
@@ -126,16 +151,27 @@ def _clustered_difference(one: Sums, zero: Sums, kind: Kind, binary: bool, rules
     robust = _by_t(found, rules, _few((one, zero), found.df, rules))
     if not binary:
         return robust
+    score = stats.nested_score_difference if kind == "nested" else stats.crossed_score_difference
+    usual = score(*one, *zero, confidence=rules.confidence)
+    flat = _one_sided(one, zero) | (np.asarray(found.se) == 0)
+    floor = stats.miettinen_nurminen_difference(*_effective(one, zero, rules), confidence=rules.confidence)
+    lower, upper = (np.where(flat, low, high) for low, high in zip(floor, usual, strict=True))
+    few = np.where(flat, _few((one, zero), np.inf, rules), robust.capped)
+    return _Found(robust.point, lower, upper, few)
+
+
+def _one_sided(one: Sums, zero: Sums) -> Flags:
+    """An arm has no event, or nothing else."""
     (x1, n1), (x0, n0) = _pooled(one), _pooled(zero)
-    d1, d0 = _deff(one, rules), _deff(zero, rules)
-    score = stats.miettinen_nurminen_difference(x1 / d1, n1 / d1, x0 / d0, n0 / d0, confidence=rules.confidence)
-    still = np.asarray(found.se) == 0
-    lower, upper = np.where(still, score.lower, robust.lower), np.where(still, score.upper, robust.upper)
-    return _Found(robust.point, lower, upper, robust.capped & ~still)
+    return (x1 == 0) | (x1 == n1) | (x0 == 0) | (x0 == n0)
 
 
-def _deff(arm: Sums, rules: Evidence) -> Floats:
-    return 1 + (np.sum(arm.n**2, axis=-1) / arm.n.sum(axis=-1) - 1) * rules.icc_floor
+def _effective(one: Sums, zero: Sums, rules: Evidence) -> tuple[Floats, ...]:
+    """Counts over the design effect of each arm: x1, n1, x0, n0."""
+    sizes = [np.asarray(stats.effective_sample_size(*arm, icc_floor=rules.icc_floor)) for arm in (one, zero)]
+    return tuple(
+        part for arm, n in zip((one, zero), sizes, strict=True) for part in (np.divide(*_pooled(arm)) * n, n)
+    )
 
 
 # --- treatment / control ------------------------------------------------------------------------------------------------
@@ -145,16 +181,23 @@ def _ratio(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence) -> 
     (x1, n1), (x0, n0) = _pooled(one), _pooled(zero)
     point = np.where(x0 > 0, (x1 / n1) / np.where(x0 > 0, x0 / n0, 1.0), np.nan)
     if kind in {"nested", "crossed", "paired"}:
-        nested = kind == "nested"
-        bounds = (stats.nested_ratio_bounds if nested else stats.crossed_ratio_bounds)(
-            *one, *zero, confidence=rules.confidence
-        )
-        apart = (stats.nested_difference if nested else stats.crossed_difference)(*one, *zero, kind="CR3")
-        return _Found(point, *map(np.asarray, bounds), capped=_few((one, zero), apart.df, rules))
+        return _clustered_ratio(one, zero, kind, point, rules)
     if not binary:
         raise NotImplementedError("no gate of the plan compares independent means by their ratio")
     bounds = stats.miettinen_nurminen_ratio(x1, n1, x0, n0, confidence=rules.confidence)
     return _Found(point, *map(np.asarray, bounds), capped=False)
+
+
+def _clustered_ratio(one: Sums, zero: Sums, kind: Kind, point: Floats, rules: Evidence) -> _Found:
+    nested = kind == "nested"
+    fieller = stats.nested_ratio_bounds if nested else stats.crossed_ratio_bounds
+    usual = fieller(*one, *zero, confidence=rules.confidence)
+    df = (stats.nested_difference if nested else stats.crossed_difference)(*one, *zero, kind="CR3").df
+    flat = _one_sided(one, zero)
+    floor = stats.miettinen_nurminen_ratio(*_effective(one, zero, rules), confidence=rules.confidence)
+    lower, upper = (np.where(flat, low, high) for low, high in zip(floor, usual, strict=True))
+    exempt = np.False_ if kind == "paired" else _few((one, zero), np.inf, rules)
+    return _Found(point, lower, upper, np.where(flat, exempt, _few((one, zero), df, rules)))
 
 
 # --- the treatment alone ------------------------------------------------------------------------------------------------
@@ -164,15 +207,20 @@ def _alone(arm: Sums, study: Layout, *, binary: bool, rules: Evidence) -> _Found
     repeats = study.kind in {"nested", "crossed"}
     if not binary:
         if not repeats:
-            return _by_t(stats.mean_inference(*_mean(arm)), rules)
+            return _skewed(stats.mean_inference(*_mean(arm)), arm, rules)
         found = stats.cluster_mean(*arm, kind="CR3")
-        return _by_t(found, rules, _few((arm,), found.df, rules))
+        return _skewed(found, arm, rules)
     x, n = _pooled(arm)
     if not repeats:
         return _Found(x / n, *map(np.asarray, stats.clopper_pearson(x, n, confidence=rules.confidence)), capped=False)
     bounds = stats.korn_graubard(*arm, confidence=rules.confidence, icc_floor=rules.icc_floor)
     clusters = (arm.n > 0).sum(axis=-1)
     return _Found(x / n, *map(np.asarray, bounds), capped=_few((arm,), clusters - 1.0, rules))
+
+
+def _skewed(found: stats.ClusterInference, arm: Sums, rules: Evidence) -> _Found:
+    bounds = stats.skewed_mean(found, (arm.n > 0).sum(axis=-1), confidence=rules.confidence)
+    return _Found(np.asarray(found.point), *map(np.asarray, bounds), capped=_few((arm,), found.df, rules))
 
 
 def _mean(arm: Sums) -> tuple[Floats, Floats, Floats]:

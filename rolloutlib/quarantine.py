@@ -62,7 +62,7 @@ class InputFile:
 
 
 def shown(value: object) -> str:
-    """Return a value for a message: cut to 80 characters, control and direction characters as ``\\u….``."""
+    """Return a value for a message: cut to 80 characters, control and direction characters escaped."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     cut = text if len(text) <= _CUT else text[:_CUT] + "…"
     safe = "".join(c if c.isprintable() or c == " " else _escaped(c) for c in cut)
@@ -76,7 +76,7 @@ def verbatim(data: bytes) -> str:
 
 def _escaped(character: str) -> str:
     code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004  the basic plane
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 -- the basic plane
 
 
 def write_quarantine(rows: Iterable[Quarantined], inputs: Iterable[InputFile], folder: Path) -> tuple[Path, ...]:

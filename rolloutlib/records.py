@@ -64,41 +64,41 @@ class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
     """A part of a document: unknown fields are errors."""
 
 
-class Head(_Struct):
+class Head(_Struct, frozen=True):
     """A record by name and digest, as another document points at it."""
 
     id: RecordId
     sha256: Sha256
 
 
-class Digests(_Struct):
+class Digests(_Struct, frozen=True):
     """The digest set of an in-toto subject."""
 
     sha256: Sha256
 
 
-class Subject(_Struct):
+class Subject(_Struct, frozen=True):
     """A file that the decision rests on; `name` is its path inside the ledger's folder."""
 
     name: str
     digest: Digests
 
 
-class Person(_Struct):
+class Person(_Struct, frozen=True):
     """Who may sign, and as what."""
 
     name: str
     roles: tuple[Role, ...]
 
 
-class Threshold(_Struct):
+class Threshold(_Struct, frozen=True):
     """The roles that must sign a verdict: at once, and within 24 hours."""
 
     now: tuple[Role, ...]
     within24h: tuple[Role, ...] = ()
 
 
-class Trust(_Struct):
+class Trust(_Struct, frozen=True):
     """Whose signatures count from this record on: only a keys record may differ from the records before it.
 
     Attributes:
@@ -113,21 +113,21 @@ class Trust(_Struct):
     thresholds: dict[Verdict, Threshold]
 
 
-class Move(_Struct):
+class Move(_Struct, frozen=True):
     """The stage that is left and the one that a GO enters."""
 
     from_: Whole = msgspec.field(name="from")
     to: Whole
 
 
-class Window(_Struct):
+class Window(_Struct, frozen=True):
     """The runs that were looked at, and the hours without an incident that are attested."""
 
     runs: tuple[str, ...]
     incident_free_hours: Whole | None
 
 
-class GateState(_Struct):
+class GateState(_Struct, frozen=True):
     """One gate with both verdicts; numbers are decimal strings.
 
     Attributes:
@@ -153,7 +153,7 @@ class GateState(_Struct):
     clusters: Whole | None
 
 
-class CheckState(_Struct):
+class CheckState(_Struct, frozen=True):
     """One Go/No-Go check; `evidence` names subjects."""
 
     id: str
@@ -163,7 +163,7 @@ class CheckState(_Struct):
     evidence: tuple[str, ...]
 
 
-class FlagState(_Struct):
+class FlagState(_Struct, frozen=True):
     """Flag values for an audience at a stage, and the sha256 of their canonical JSON."""
 
     stage: Whole
@@ -172,21 +172,21 @@ class FlagState(_Struct):
     sha256: Sha256
 
 
-class Waiver(_Struct):
+class Waiver(_Struct, frozen=True):
     """A gate or check that the meeting waived, and why."""
 
     gate: str
     reason: str
 
 
-class Prepared(_Struct):
+class Prepared(_Struct, frozen=True):
     """Who drafted the record, when (UTC)."""
 
     by: SignerName
     at: str
 
 
-class Pins(_Struct):
+class Pins(_Struct, frozen=True):
     """What an analysis replay needs to be the same: sha256 of data, parameters, code, environment and results.
 
     Attributes:
@@ -210,7 +210,7 @@ class Pins(_Struct):
     results: str
 
 
-class Change(_Struct):
+class Change(_Struct, frozen=True):
     """What a keys record did; `key` is the public key (type and base64), empty when only roles or thresholds changed."""
 
     action: Literal["add", "revoke", "accept"]
@@ -218,7 +218,7 @@ class Change(_Struct):
     key: str
 
 
-class Rollback(_Struct):
+class Rollback(_Struct, frozen=True):
     """What a rollback record says, under the headings of the team's template."""
 
     rolls_back: Head
@@ -229,7 +229,7 @@ class Rollback(_Struct):
     impact: str
 
 
-class Predicate(_Struct, kw_only=True):
+class Predicate(_Struct, frozen=True, kw_only=True):
     """A decision: what was decided, on which numbers, after which records, under whose keys.
 
     Attributes:
@@ -267,7 +267,7 @@ class Predicate(_Struct, kw_only=True):
     rollback: Rollback | None = None
 
 
-class Record(_Struct):
+class Record(_Struct, frozen=True):
     """A decision record: an in-toto Statement v1."""
 
     subject: tuple[Subject, ...]
@@ -276,7 +276,7 @@ class Record(_Struct):
     predicate_type: Literal["urn:rolloutlib:decision:v1"] = PREDICATE
 
 
-class Signoff(_Struct, kw_only=True):
+class Signoff(_Struct, frozen=True, kw_only=True):
     """What one person signs: a decision about one record, which may dissent from it.
 
     Attributes:
@@ -368,7 +368,10 @@ def _diagnosis(data: bytes, kind: type[msgspec.Struct]) -> tuple[str, str]:
     if len(data) > MAX_BYTES:
         return "size", f"it has {len(data):,} bytes; at most {MAX_BYTES:,} are read"
     if b"\r" in data:
-        return "line-ends", "its line ends were converted (CR LF); restore the bytes from git, with `-text` in .gitattributes"
+        return (
+            "line-ends",
+            "its line ends were converted (CR LF); restore the bytes from git, with `-text` in .gitattributes",
+        )
     twice: list[str] = []
 
     def pairs(items: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -387,4 +390,7 @@ def _diagnosis(data: bytes, kind: type[msgspec.Struct]) -> tuple[str, str]:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         return "fields", f"{error}"
-    return "not-canonical", "it was reformatted: it says the same in other bytes than the ones that count; restore it from git"
+    return (
+        "not-canonical",
+        "it was reformatted: it says the same in other bytes than the ones that count; restore it from git",
+    )

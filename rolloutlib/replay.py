@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from math import isclose
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rolloutlib.decide import Reviewed, pin, results_digest
 from rolloutlib.records import LedgerError, Pins, digest_of
@@ -58,7 +58,10 @@ class Replay:
     def __str__(self) -> str:
         lines = [f"pin broken: {sentence}" for sentence in self.broken]
         lines += [f"pin differs: {sentence}" for sentence in self.moved]
-        lines += [f"{self.level}: {MEANING[self.level]}", *(f"  {sentence}" for sentence in (*self.verdicts, *self.numbers[:10]))]
+        lines += [
+            f"{self.level}: {MEANING[self.level]}",
+            *(f"  {sentence}" for sentence in (*self.verdicts, *self.numbers[:10])),
+        ]
         return "\n".join([*lines, *(f"knife edge: {sentence}" for sentence in self.knife_edges)])
 
 
@@ -76,14 +79,20 @@ def replay(book: Workbook, node: Node, *, tolerance: float = TOLERANCE) -> Repla
     """
     pins, folder = node.record.predicate.pins, book.folder / node.id
     if pins is None:
-        raise LedgerError("no-pins", f"{node.id} rests on no review (it is a {node.record.predicate.kind} record); nothing to replay")
+        raise LedgerError(
+            "no-pins", f"{node.id} rests on no review (it is a {node.record.predicate.kind} record); nothing to replay"
+        )
     for subject in node.record.subject:
         path = book.folder / subject.name
         if not path.is_file() or digest_of(path.read_bytes()) != subject.digest.sha256:
-            raise LedgerError("subject-changed", f"{subject.name} is not the file that {node.id} rests on (restore it from git)")
+            raise LedgerError(
+                "subject-changed", f"{subject.name} is not the file that {node.id} rests on (restore it from git)"
+            )
     read = Reviewed.read(folder, book.root)
     now, _ = pin(read, book.root)
-    fresh = json.loads(json.dumps(review_json(review_stage(read.params))))
+    look = read.review.get("look", {}).get("number")  # the look that the meeting saw, not one more
+    params = read.params.model_copy(update={"look": look, "looks": None})
+    fresh = json.loads(json.dumps(review_json(review_stage(params))))
     level, verdicts, numbers = compare(read.review, fresh, tolerance=tolerance)
     if level == "E0" and results_digest(fresh) != pins.results:
         raise LedgerError("subject-changed", f"{node.id}/review.json is not the review whose results the record pins")
@@ -91,14 +100,24 @@ def replay(book: Workbook, node: Node, *, tolerance: float = TOLERANCE) -> Repla
     return Replay(level, broken, moved, verdicts, numbers, tuple(_knife_edges(fresh, read.plan, tolerance)))
 
 
-def compare(old: Mapping[str, Any], new: Mapping[str, Any], *, tolerance: float = TOLERANCE) -> tuple[Level, tuple[str, ...], tuple[str, ...]]:
+def compare(
+    old: Mapping[str, Any], new: Mapping[str, Any], *, tolerance: float = TOLERANCE
+) -> tuple[Level, tuple[str, ...], tuple[str, ...]]:
     """Compare two reviews: the level, the verdicts that differ, the numbers that differ beyond the tolerance."""
     if results_digest(old) == results_digest(new):
         return "E0", (), ()
     before, after = dict(_verdicts(old)), dict(_verdicts(new))
-    verdicts = tuple(f"{name}: was {before.get(name)}, is {after.get(name)}" for name in before | after if before.get(name) != after.get(name))
+    verdicts = tuple(
+        f"{name}: was {before.get(name)}, is {after.get(name)}"
+        for name in before | after
+        if before.get(name) != after.get(name)
+    )
     first, second = dict(_numbers(old)), dict(_numbers(new))
-    numbers = tuple(f"{path}: was {first.get(path)}, is {second.get(path)}" for path in first | second if not _near(first.get(path), second.get(path), tolerance))
+    numbers = tuple(
+        f"{path}: was {first.get(path)}, is {second.get(path)}"
+        for path in first | second
+        if not _near(first.get(path), second.get(path), tolerance)
+    )
     return ("E3" if verdicts else "E2" if numbers else "E1"), verdicts, numbers
 
 
@@ -115,11 +134,13 @@ def _verdicts(review: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
 
 def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
     if isinstance(value, dict):
+        value = cast("dict[str, Any]", value)
         for key, inner in value.items():
             yield from _numbers(inner, f"{path}.{key}".lstrip("."))
     elif isinstance(value, list):
+        value = cast("list[Any]", value)
         for n, inner in enumerate(value):
-            name = inner.get("id", n) if isinstance(inner, dict) else n
+            name = cast("dict[str, Any]", inner).get("id", n) if isinstance(inner, dict) else n
             yield from _numbers(inner, f"{path}.{name}")
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield path, value
@@ -135,7 +156,10 @@ def _pins(old: Pins, new: Pins, names: tuple[str, ...]) -> Iterator[str]:
         if name == "inputs":
             was, now = ({one.name: one.digest.sha256 for one in pins} for pins in (before, after))
             changed = [file for file in was | now if was.get(file) != now.get(file)]
-            yield from (f"{file} is not the file of the review: it was changed, removed or added behind the record's back" for file in changed)
+            yield from (
+                f"{file} is not the file of the review: it was changed, removed or added behind the record's back"
+                for file in changed
+            )
         elif before != after:
             yield f"{name} was {_short(before)}, is {_short(after)}"
 
@@ -148,6 +172,9 @@ def _short(value: object) -> str:
 def _knife_edges(review: Mapping[str, Any], plan: Plan, tolerance: float) -> Iterator[str]:
     for gate in review["gates"]:
         worst = gate["evidence"]["lower" if plan.gates[gate["id"]].harm == "lower" else "upper"]
-        for name, value, limit in (("bound", worst, gate["proof_limit"]), ("plan value", gate["plan"]["value"], gate["limit"])):
+        for name, value, limit in (
+            ("bound", worst, gate["proof_limit"]),
+            ("plan value", gate["plan"]["value"], gate["limit"]),
+        ):
             if value is not None and limit is not None and isclose(value, limit, rel_tol=tolerance, abs_tol=tolerance):
                 yield f"the {name} of {gate['id']} ({value!r}) lies within {tolerance:g} of its limit ({limit!r}); another machine may judge otherwise"

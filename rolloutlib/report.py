@@ -29,14 +29,35 @@ if TYPE_CHECKING:
     from rolloutlib.review import Review
 
 __all__ = [
-    "Html", "changes", "checks", "gate_table", "headline", "inputs", "issues_table", "quarantine", "recommendation_word", "render",
-    "review_json", "runs_table", "sample_sizes", "segments_table", "summary_text", "title", "warnings", "write_review",
-]  # fmt: skip
+    "Html",
+    "changes",
+    "checks",
+    "gate_table",
+    "headline",
+    "inputs",
+    "issues_table",
+    "quarantine",
+    "recommendation_word",
+    "render",
+    "review_json",
+    "runs_table",
+    "sample_sizes",
+    "segments_table",
+    "summary_text",
+    "title",
+    "warnings",
+    "write_review",
+]
 
 _NBSP: Final = "\u00a0"
 SCHEMA: Final = "rolloutlib/review@1"
 LONGEST = 50  # rows of a table of files or runs; review.json holds all
-SIGNS: Final = {Recommendation.GO: "✓", Recommendation.HOLD: "?", Recommendation.NO_GO: "✕", Recommendation.INVALID: "!"}
+SIGNS: Final = {
+    Recommendation.GO: "✓",
+    Recommendation.HOLD: "?",
+    Recommendation.NO_GO: "✕",
+    Recommendation.INVALID: "!",
+}
 LEVELS: Final = {"score": "score", "latency_ms": "ms", "style_violations": "ratio"}
 
 
@@ -76,14 +97,24 @@ class Html:
 
 def recommendation_word(recommendation: Recommendation) -> Sentence:
     """Return a recommendation as people read it."""
-    words = {Recommendation.GO: say("GO"), Recommendation.HOLD: say("HOLD"), Recommendation.NO_GO: say("NO-GO"), Recommendation.INVALID: say("INVALID")}
+    words = {
+        Recommendation.GO: say("GO"),
+        Recommendation.HOLD: say("HOLD"),
+        Recommendation.NO_GO: say("NO-GO"),
+        Recommendation.INVALID: say("INVALID"),
+    }
     return words[recommendation]
 
 
 def title(review: Review, lang: str = "en") -> str:
     """Return the report's title: recommendation, stage and treatment."""
-    return say("{recommendation} · stage {stage}, {name} · {treatment}", recommendation=recommendation_word(review.recommendation),
-               stage=review.stage, name=say(review.stage_plan.name), treatment=review.treatment).text(lang)  # fmt: skip
+    return say(
+        "{recommendation} · stage {stage}, {name} · {treatment}",
+        recommendation=recommendation_word(review.recommendation),
+        stage=review.stage,
+        name=say(review.stage_plan.name),
+        treatment=review.treatment,
+    ).text(lang)
 
 
 def headline(review: Review, lang: str = "en") -> Html:
@@ -91,22 +122,41 @@ def headline(review: Review, lang: str = "en") -> Html:
     word, sign = recommendation_word(review.recommendation).text(lang), SIGNS[review.recommendation]
     facts = [
         (say("Stage"), say("{stage}: {name}", stage=review.stage, name=say(review.stage_plan.name))),
-        (say("Control"), review.control), (say("Treatment"), review.treatment),
+        (say("Control"), review.control),
+        (say("Treatment"), review.treatment),
         (say("Runs until"), review.as_of.strftime("%Y-%m-%d %H:%M %Z") if review.as_of else say("all runs")),
         (say("Look"), say("{number} of {planned}", number=review.look.number, planned=review.look.planned)),
-        (say("Profile"), review.profile), (say("Source"), review.source_title or say("not named")),
-    ]  # fmt: skip
+        (say("Profile"), review.profile),
+        (say("Source"), review.source_title or say("not named")),
+    ]
     said = [(_said(name, lang), _said(value, lang)) for name, value in facts]
     reasons, meaning = _texts(review.reasons, lang), _MEANING[review.recommendation].text(lang)
-    html = render("headline.html.j2", kind=review.recommendation.value.lower(), sign=sign, word=word, title=title(review, lang),
-                   meaning=meaning, facts=said, reasons=reasons, why=say("Why").text(lang), style=_style())  # fmt: skip
+    html = render(
+        "headline.html.j2",
+        kind=review.recommendation.value.lower(),
+        sign=sign,
+        word=word,
+        title=title(review, lang),
+        meaning=meaning,
+        facts=said,
+        reasons=reasons,
+        why=say("Why").text(lang),
+        style=_style(),
+    )
     lines = [f"{sign} {title(review, lang)}", meaning, *(f"- {reason}" for reason in reasons)]
     return Html(html, "\n".join(lines), title(review, lang))
 
 
 def gate_table(review: Review, lang: str = "en") -> Html:
     """Show both verdicts of every gate side by side and call every disagreement out."""
-    head = (say("Gate"), say("Control"), say("Treatment"), say("Plan's rule"), say("Evidence"), say("What would settle it"))
+    head = (
+        say("Gate"),
+        say("Control"),
+        say("Treatment"),
+        say("Plan's rule"),
+        say("Evidence"),
+        say("What would settle it"),
+    )
     return _table(head, [_gate_row(gate, lang) for gate in review.gates], lang, kind="gates")
 
 
@@ -124,10 +174,16 @@ def checks(review: Review, lang: str = "en") -> Html:
     """Show the attested facts with their evidence."""
     words = {True: (say("✓ holds"), "pass"), False: (say("✕ fails"), "fail"), None: (say("? open"), "inconclusive")}
     rows = [
-        Row((Cell(say(check.title).text(lang)), Cell(words[check.holds][0].text(lang), kind=f"verdict {words[check.holds][1]}"), Cell(check.why.text(lang)),
-             Cell(", ".join(check.evidence) or "–", more="\n".join(check.sha256))))
+        Row(
+            (
+                Cell(say(check.title).text(lang)),
+                Cell(words[check.holds][0].text(lang), kind=f"verdict {words[check.holds][1]}"),
+                Cell(check.why.text(lang)),
+                Cell(", ".join(check.evidence) or "–", more="\n".join(check.sha256)),
+            )
+        )
         for check in review.checks
-    ]  # fmt: skip
+    ]
     return _table((say("Check"), say("State"), say("Why"), say("Evidence files")), rows, lang)
 
 
@@ -136,29 +192,51 @@ def segments_table(review: Review, lang: str = "en") -> Html:
     gates = {gate.id: gate.gate for gate in review.gates}
     found = sorted(review.segments, key=lambda s: (not s.loss, s.p_holm if s.p_holm is not None else 2))
     rows = [
-        Row((
-            Cell(s.value, (say(s.by).text(lang),)), Cell(f"{s.estimate.n_treatment:,}", kind="number"),
-            Cell(_level(gates[s.gate], s.control, lang), kind="number"), Cell(_level(gates[s.gate], s.treatment, lang), kind="number"),
-            Cell(_interval(gates[s.gate], s.estimate.point, s.estimate.lower, s.estimate.upper, lang), kind="number"),
-            Cell("–" if s.p_holm is None else f"{s.p_holm:.2g}", kind="number"),
-            Cell(say("▼ loss").text(lang), kind="verdict fail") if s.loss else Cell("–"),
-        ))
+        Row(
+            (
+                Cell(s.value, (say(s.by).text(lang),)),
+                Cell(f"{s.estimate.n_treatment:,}", kind="number"),
+                Cell(_level(gates[s.gate], s.control, lang), kind="number"),
+                Cell(_level(gates[s.gate], s.treatment, lang), kind="number"),
+                Cell(
+                    _interval(gates[s.gate], s.estimate.point, s.estimate.lower, s.estimate.upper, lang), kind="number"
+                ),
+                Cell("–" if s.p_holm is None else f"{s.p_holm:.2g}", kind="number"),
+                Cell(say("▼ loss").text(lang), kind="verdict fail") if s.loss else Cell("–"),
+            )
+        )
         for s in found
-    ]  # fmt: skip
-    head = (say("Segment"), say("Samples"), say("Control"), say("Treatment"), say("Change [bounds]"), say("p (Holm)"), say("Loss"))
+    ]
+    head = (
+        say("Segment"),
+        say("Samples"),
+        say("Control"),
+        say("Treatment"),
+        say("Change [bounds]"),
+        say("p (Holm)"),
+        say("Loss"),
+    )
     return _table(head, rows, lang, none=say("The source names no segments."))
 
 
 def issues_table(review: Review, lang: str = "en") -> Html:
     """Show issue rates before and after; the ranks were fixed on the control arm."""
     rows = [
-        Row((
-            Cell(str(i.rank or "–"), kind="number"), Cell(i.tag), Cell(_share(i.control, lang), kind="number"), Cell(_share(i.treatment, lang), kind="number"),
-            Cell(_ratio(i.estimate.point, i.estimate.lower, i.estimate.upper, lang) if i.estimate else "–", kind="number"),
-            Cell("–" if i.p_holm is None else f"{i.p_holm:.2g}", kind="number"),
-        ))
+        Row(
+            (
+                Cell(str(i.rank or "–"), kind="number"),
+                Cell(i.tag),
+                Cell(_share(i.control, lang), kind="number"),
+                Cell(_share(i.treatment, lang), kind="number"),
+                Cell(
+                    _ratio(i.estimate.point, i.estimate.lower, i.estimate.upper, lang) if i.estimate else "–",
+                    kind="number",
+                ),
+                Cell("–" if i.p_holm is None else f"{i.p_holm:.2g}", kind="number"),
+            )
+        )
         for i in review.issues
-    ]  # fmt: skip
+    ]
     head = (say("Rank"), say("Issue"), say("Control"), say("Treatment"), say("Ratio [bounds]"), say("p (Holm)"))
     return _table(head, rows, lang, none=say("The source names no issues."))
 
@@ -166,7 +244,10 @@ def issues_table(review: Review, lang: str = "en") -> Html:
 def sample_sizes(review: Review, lang: str = "en") -> Html:
     """Show how many runs, samples, users and prompts each arm has, and how the arms compare."""
     counted = [(a.arm, (a.runs, a.samples, a.users, a.prompts)) for a in review.arms]
-    rows = [Row((Cell(arm), *(Cell("–" if n is None else f"{n:,}", kind="number") for n in counts))) for arm, counts in counted]
+    rows = [
+        Row((Cell(arm), *(Cell("–" if n is None else f"{n:,}", kind="number") for n in counts)))
+        for arm, counts in counted
+    ]
     head = (say("Arm"), say("Runs"), say("Samples"), say("Users"), say("Prompts"))
     return _join(_list((review.design, *review.set_aside), say("–"), lang), _table(head, rows, lang))
 
@@ -174,36 +255,73 @@ def sample_sizes(review: Review, lang: str = "en") -> Html:
 def runs_table(review: Review, lang: str = "en") -> Html:
     """Show every run's own headline; the plan averages the last ones of each arm."""
     rows = [
-        Row((
-            Cell(run.run_id, (run.arm,)), Cell(run.started_at.strftime("%Y-%m-%d %H:%M") if run.started_at else "–"), Cell(f"{run.n:,}", kind="number"),
-            *(Cell(show(value, unit).text(lang), kind="number")
-              for value, unit in ((run.pass_rate, "proportion"), (run.avg_score, "score"), (run.avg_latency_ms, "ms"), (run.vetoed, "proportion"))),
-            Cell(say("yes").text(lang) if run.averaged else "–"),
-        ))
+        Row(
+            (
+                Cell(run.run_id, (run.arm,)),
+                Cell(run.started_at.strftime("%Y-%m-%d %H:%M") if run.started_at else "–"),
+                Cell(f"{run.n:,}", kind="number"),
+                *(
+                    Cell(show(value, unit).text(lang), kind="number")
+                    for value, unit in (
+                        (run.pass_rate, "proportion"),
+                        (run.avg_score, "score"),
+                        (run.avg_latency_ms, "ms"),
+                        (run.vetoed, "proportion"),
+                    )
+                ),
+                Cell(say("yes").text(lang) if run.averaged else "–"),
+            )
+        )
         for run in review.runs
-    ]  # fmt: skip
-    head = (say("Run"), say("Started"), say("Samples"), say("Pass rate"), say("Average score"), say("Average latency"), say("Vetoed share"), say("Averaged"))
+    ]
+    head = (
+        say("Run"),
+        say("Started"),
+        say("Samples"),
+        say("Pass rate"),
+        say("Average score"),
+        say("Average latency"),
+        say("Vetoed share"),
+        say("Averaged"),
+    )
     return _table(head, rows, lang)
 
 
 def quarantine(review: Review, lang: str = "en") -> Html:
     """Show what was read but is no evidence, by reason."""
-    rows = [Row((Cell(group.expectation), Cell(f"{group.rows:,}", kind="number"), Cell(group.example))) for group in review.quarantine]
-    return _table((say("Expected"), say("Rows"), say("Example")), rows, lang, none=say("Every row that was read is in the numbers."))
+    rows = [
+        Row((Cell(group.expectation), Cell(f"{group.rows:,}", kind="number"), Cell(group.example)))
+        for group in review.quarantine
+    ]
+    return _table(
+        (say("Expected"), say("Rows"), say("Example")),
+        rows,
+        lang,
+        none=say("Every row that was read is in the numbers."),
+    )
 
 
 def inputs(review: Review, lang: str = "en") -> Html:
     """Show every file with its digest and what became of its rows."""
     rows = [
-        Row((Cell(i.name), *(Cell(f"{n:,}", kind="number") for n in (i.read, i.kept, i.quarantined)), Cell(f"{i.sha256[:12]}…", kind="digest", more=i.sha256)))
+        Row(
+            (
+                Cell(i.name),
+                *(Cell(f"{n:,}", kind="number") for n in (i.read, i.kept, i.quarantined)),
+                Cell(f"{i.sha256[:12]}…", kind="digest", more=i.sha256),
+            )
+        )
         for i in review.inputs
-    ]  # fmt: skip
+    ]
     return _table((say("File"), say("Read"), say("Kept"), say("Quarantined"), say("SHA-256")), rows, lang)
 
 
 def summary_text(review: Review, lang: str = "en") -> str:
     """Return the recommendation for a terminal: a table of the gates and the reasons."""
-    head = [_said(name, lang) for name in (say("Gate"), say("Plan"), say("Evidence"), say("Estimate [bounds]"), say("Limit"))]
+    head = [
+        _said(name, lang)
+        for name in (say("Gate"), say("Plan"), say("Evidence"), say("Estimate [bounds]"), say("Limit"))
+    ]
     lines = [tuple(head), *(_summary_row(gate, lang) for gate in review.gates)]
     reasons = [f"  - {reason}" for reason in _texts(review.reasons, lang)]
     heading = f"{SIGNS[review.recommendation]} {title(review, lang)}"
@@ -216,26 +334,70 @@ def summary_text(review: Review, lang: str = "en") -> str:
 def review_json(review: Review) -> dict[str, Any]:
     """Return the review as plain data (schema rolloutlib/review@1); null stands for what there is not, also for no bound."""
     return {
-        "schema": SCHEMA, "stage": review.stage, "control": review.control, "treatment": review.treatment,
-        "recommendation": review.recommendation.value, "reasons": _texts(review.reasons), "gates": [_gate_json(gate) for gate in review.gates],
+        "schema": SCHEMA,
+        "stage": review.stage,
+        "control": review.control,
+        "treatment": review.treatment,
+        "recommendation": review.recommendation.value,
+        "reasons": _texts(review.reasons),
+        "gates": [_gate_json(gate) for gate in review.gates],
         "segments": [
-            {"by": s.by, "value": s.value, "gate": s.gate, "control": _number(s.control), "treatment": _number(s.treatment),
-             **_bounds(s.estimate.point, s.estimate.lower, s.estimate.upper), "p_holm": _number(s.p_holm), "loss": s.loss}
+            {
+                "by": s.by,
+                "value": s.value,
+                "gate": s.gate,
+                "control": _number(s.control),
+                "treatment": _number(s.treatment),
+                **_bounds(s.estimate.point, s.estimate.lower, s.estimate.upper),
+                "p_holm": _number(s.p_holm),
+                "loss": s.loss,
+            }
             for s in review.segments
         ],
-        "checks": [{"id": c.id, "title": c.title, "holds": c.holds, "why": c.why.text(), "evidence": list(c.evidence), "sha256": list(c.sha256)} for c in review.checks],
-        "inputs": [{"name": i.name, "sha256": i.sha256, "read": i.read, "kept": i.kept, "quarantined": i.quarantined} for i in review.inputs],
+        "checks": [
+            {
+                "id": c.id,
+                "title": c.title,
+                "holds": c.holds,
+                "why": c.why.text(),
+                "evidence": list(c.evidence),
+                "sha256": list(c.sha256),
+            }
+            for c in review.checks
+        ],
+        "inputs": [
+            {"name": i.name, "sha256": i.sha256, "read": i.read, "kept": i.kept, "quarantined": i.quarantined}
+            for i in review.inputs
+        ],
         "issues": [
-            {"tag": i.tag, "rank": i.rank, "control": _number(i.control), "treatment": _number(i.treatment),
-             **(_bounds(i.estimate.point, i.estimate.lower, i.estimate.upper) if i.estimate else _bounds()), "p_holm": _number(i.p_holm)}
+            {
+                "tag": i.tag,
+                "rank": i.rank,
+                "control": _number(i.control),
+                "treatment": _number(i.treatment),
+                **(_bounds(i.estimate.point, i.estimate.lower, i.estimate.upper) if i.estimate else _bounds()),
+                "p_holm": _number(i.p_holm),
+            }
             for i in review.issues
         ],
         "quarantine": [{"expectation": q.expectation, "rows": q.rows, "example": q.example} for q in review.quarantine],
-        "arms": [{"arm": a.arm, "runs": a.runs, "samples": a.samples, "users": a.users, "prompts": a.prompts} for a in review.arms],
-        "warnings": _texts(review.warnings), "changes": _texts(review.changes), "set_aside": _texts(review.set_aside),
-        "design": review.design.text(), "profile": review.profile, "as_of": review.as_of.isoformat() if review.as_of else None,
-        "look": {"number": review.look.number, "planned": review.look.planned, "confidence": _number(review.look.confidence), "spent": _number(review.look.spent)},
-    }  # fmt: skip
+        "arms": [
+            {"arm": a.arm, "runs": a.runs, "samples": a.samples, "users": a.users, "prompts": a.prompts}
+            for a in review.arms
+        ],
+        "warnings": _texts(review.warnings),
+        "changes": _texts(review.changes),
+        "set_aside": _texts(review.set_aside),
+        "design": review.design.text(),
+        "profile": review.profile,
+        "as_of": review.as_of.isoformat() if review.as_of else None,
+        "look": {
+            "number": review.look.number,
+            "planned": review.look.planned,
+            "confidence": _number(review.look.confidence),
+            "spent": _number(review.look.spent),
+        },
+    }
 
 
 def write_review(review: Review, folder: Path | None, params: ReviewParams) -> Html:
@@ -252,24 +414,59 @@ def write_review(review: Review, folder: Path | None, params: ReviewParams) -> H
 
 def _gate_json(gate: GateResult) -> dict[str, Any]:
     estimate, needed = gate.evidence.estimate, gate.evidence.needed
-    plan = {"verdict": gate.plan.verdict.value, "value": _number(gate.plan.value), "clears": gate.plan.clears, "runs": gate.plan.runs, "runs_wanted": gate.plan.runs_wanted}
+    plan = {
+        "verdict": gate.plan.verdict.value,
+        "value": _number(gate.plan.value),
+        "clears": gate.plan.clears,
+        "runs": gate.plan.runs,
+        "runs_wanted": gate.plan.runs_wanted,
+    }
     more = {"unit": needed.unit, "total": needed.total, "further": needed.further} if needed else None
-    evidence: dict[str, Any] = {"verdict": gate.evidence.verdict.value, **_bounds(), "confidence": None, "method": None, "n_control": None, "n_treatment": None, "pairs": None, "clusters": None}
+    evidence: dict[str, Any] = {
+        "verdict": gate.evidence.verdict.value,
+        **_bounds(),
+        "confidence": None,
+        "method": None,
+        "n_control": None,
+        "n_treatment": None,
+        "pairs": None,
+        "clusters": None,
+    }
     if estimate:
         design = estimate.design
-        clusters = design.clusters_control + design.clusters_treatment if design.kind == "nested" else max(design.clusters_control, design.clusters_treatment)
+        clusters = (
+            design.clusters_control + design.clusters_treatment
+            if design.kind == "nested"
+            else max(design.clusters_control, design.clusters_treatment)
+        )
         evidence |= _bounds(estimate.point, estimate.lower, estimate.upper) | {
-            "confidence": estimate.confidence, "method": estimate.method, "n_control": estimate.n_control, "n_treatment": estimate.n_treatment,
-            "pairs": design.pairs if design.kind == "paired" else None, "clusters": clusters or None, "design": design.kind, "unit": design.unit,
-        }  # fmt: skip
+            "confidence": estimate.confidence,
+            "method": estimate.method,
+            "n_control": estimate.n_control,
+            "n_treatment": estimate.n_treatment,
+            "pairs": design.pairs if design.kind == "paired" else None,
+            "clusters": clusters or None,
+            "design": design.kind,
+            "unit": design.unit,
+        }
     return {
-        "id": gate.id, "title": gate.gate.title, "subject": gate.subject, "unit": gate.gate.unit, "limit": _number(gate.limit), "proof_limit": _number(gate.proof_limit),
-        "control": _number(gate.control), "treatment": _number(gate.treatment), "plan": plan,
-        "evidence": evidence | {"needed": more, "why": gate.evidence.why.text()}, "disagrees": gate.disagrees,
-    }  # fmt: skip
+        "id": gate.id,
+        "title": gate.gate.title,
+        "subject": gate.subject,
+        "unit": gate.gate.unit,
+        "limit": _number(gate.limit),
+        "proof_limit": _number(gate.proof_limit),
+        "control": _number(gate.control),
+        "treatment": _number(gate.treatment),
+        "plan": plan,
+        "evidence": evidence | {"needed": more, "why": gate.evidence.why.text()},
+        "disagrees": gate.disagrees,
+    }
 
 
-def _bounds(point: float | None = None, lower: float | None = None, upper: float | None = None) -> dict[str, float | None]:
+def _bounds(
+    point: float | None = None, lower: float | None = None, upper: float | None = None
+) -> dict[str, float | None]:
     return {"point": _number(point), "lower": _number(lower), "upper": _number(upper)}
 
 
@@ -288,11 +485,12 @@ def _gate_row(gate: GateResult, lang: str) -> Row:
     literal = () if plan.value is None else (_plan(gate, plan.value, lang),)
     cells = (
         Cell(say(gate.gate.title).text(lang), (gate.subject,) if gate.subject else ()),
-        Cell(_level(gate.gate, gate.control, lang), kind="number"), Cell(_level(gate.gate, gate.treatment, lang), kind="number"),
+        Cell(_level(gate.gate, gate.control, lang), kind="number"),
+        Cell(_level(gate.gate, gate.treatment, lang), kind="number"),
         Cell(_badge(plan.verdict, lang), (*literal, limit, runs), f"verdict {plan.verdict}"),
         Cell(_badge(evidence.verdict, lang), _evidence_lines(gate, lang), f"verdict {evidence.verdict}"),
         Cell(_settle(gate, lang)),
-    )  # fmt: skip
+    )
     return Row(cells, _disagreement(gate).text(lang) if gate.disagrees else "")
 
 
@@ -303,7 +501,12 @@ def _evidence_lines(gate: GateResult, lang: str) -> tuple[str, ...]:
         return (limit,)
     bounds = _interval(gate.gate, estimate.point, estimate.lower, estimate.upper, lang)
     slow = say("share slower than {limit}", limit=show(gate.limit, gate.gate.unit)).text(lang)
-    return (*((slow,) if gate.gate.statistic == "quantile" else ()), bounds, limit, f"{say(estimate.method).text(lang)} · {_sizes(gate, lang)}")
+    return (
+        *((slow,) if gate.gate.statistic == "quantile" else ()),
+        bounds,
+        limit,
+        f"{say(estimate.method).text(lang)} · {_sizes(gate, lang)}",
+    )
 
 
 def _sizes(gate: GateResult, lang: str) -> str:
@@ -313,10 +516,20 @@ def _sizes(gate: GateResult, lang: str) -> str:
     design = estimate.design
     if design.kind == "paired":
         return say("{n} pairs", n=f"{design.pairs:,}").text(lang)
-    n = f"{estimate.n_treatment:,}" if design.kind == "one_arm" else f"{estimate.n_control:,} + {estimate.n_treatment:,}"
-    clusters = design.clusters_treatment if design.kind == "one_arm" else max(design.clusters_control, design.clusters_treatment)
+    n = (
+        f"{estimate.n_treatment:,}"
+        if design.kind == "one_arm"
+        else f"{estimate.n_control:,} + {estimate.n_treatment:,}"
+    )
+    clusters = (
+        design.clusters_treatment
+        if design.kind == "one_arm"
+        else max(design.clusters_control, design.clusters_treatment)
+    )
     if clusters and design.unit != "sample":
-        return say("{n} samples of {clusters} {unit}", n=n, clusters=f"{clusters:,}", unit=_UNITS[design.unit]).text(lang)
+        return say("{n} samples of {clusters} {unit}", n=n, clusters=f"{clusters:,}", unit=_UNITS[design.unit]).text(
+            lang
+        )
     return say("{n} samples", n=n).text(lang)
 
 
@@ -326,15 +539,26 @@ def _settle(gate: GateResult, lang: str) -> str:
         return "–"
     if needed is None:
         return gate.evidence.why.text(lang)
-    return say("{further} more {unit} ({total} in all)", further=f"{needed.further:,}", unit=say(needed.unit), total=f"{needed.total:,}").text(lang)
+    return say(
+        "{further} more {unit} ({total} in all)",
+        further=f"{needed.further:,}",
+        unit=say(needed.unit),
+        total=f"{needed.total:,}",
+    ).text(lang)
 
 
 def _disagreement(gate: GateResult) -> Sentence:
     if not gate.plan.clears:
-        return say("Disagreement: the point value misses the plan's limit, although the evidence clears this stage's wider one. Both must pass for GO.")
+        return say(
+            "Disagreement: the point value misses the plan's limit, although the evidence clears this stage's wider one. Both must pass for GO."
+        )
     if gate.evidence.verdict is Verdict.FAIL:
-        return say("Disagreement: the point value clears the plan's limit, yet the evidence proves that this stage's limit is broken.")
-    return say("Disagreement: the point value clears the plan's limit, but chance alone could explain that; the bound does not clear this stage's limit.")
+        return say(
+            "Disagreement: the point value clears the plan's limit, yet the evidence proves that this stage's limit is broken."
+        )
+    return say(
+        "Disagreement: the point value clears the plan's limit, but chance alone could explain that; the bound does not clear this stage's limit."
+    )
 
 
 def _badge(verdict: Verdict, lang: str) -> str:
@@ -355,7 +579,9 @@ def _plan(gate: GateResult, value: float | None, lang: str) -> str:
 
 
 def _estimate(gate: GateResult, value: float | None, lang: str) -> str:
-    return _tight(show(value, unit_of(gate.gate.unit, gate.gate.statistic), signed=gate.gate.contrast == "difference"), lang)
+    return _tight(
+        show(value, unit_of(gate.gate.unit, gate.gate.statistic), signed=gate.gate.contrast == "difference"), lang
+    )
 
 
 def _interval(gate: Gate, point: float, lower: float, upper: float, lang: str) -> str:
@@ -380,14 +606,26 @@ def _ratio(point: float, lower: float, upper: float, lang: str) -> str:
 
 def _summary_row(gate: GateResult, lang: str) -> tuple[str, ...]:
     estimate = gate.evidence.estimate
-    told = _interval(gate.gate, estimate.point, estimate.lower, estimate.upper, lang) if estimate else say("no data").text(lang)
+    told = (
+        _interval(gate.gate, estimate.point, estimate.lower, estimate.upper, lang)
+        if estimate
+        else say("no data").text(lang)
+    )
     limit = _at(gate, _estimate(gate, gate.proof_limit, lang))
-    return (say(gate.gate.title).text(lang), _badge(gate.plan.verdict, lang), _badge(gate.evidence.verdict, lang), told, limit)
+    return (
+        say(gate.gate.title).text(lang),
+        _badge(gate.plan.verdict, lang),
+        _badge(gate.evidence.verdict, lang),
+        told,
+        limit,
+    )
 
 
 _UNITS: Final = {"user": say("users"), "prompt": say("prompts"), "sample": say("samples")}
 _MEANING: Final = {
-    Recommendation.GO: say("The plan's rule and the evidence pass at every gate, and every check holds. People decide."),
+    Recommendation.GO: say(
+        "The plan's rule and the evidence pass at every gate, and every check holds. People decide."
+    ),
     Recommendation.HOLD: say("Nothing is proven broken, but not everything is proven yet. People decide."),
     Recommendation.NO_GO: say("A limit is proven broken or a check failed. People decide."),
     Recommendation.INVALID: say("These data cannot be compared, so they support no decision."),
@@ -397,12 +635,16 @@ _MEANING: Final = {
 # --- tables and lists -------------------------------------------------------------------------------------------------------
 
 
-def _table(head: Sequence[Sentence], rows: Sequence[Row], lang: str, *, kind: str = "", none: Sentence | None = None) -> Html:
+def _table(
+    head: Sequence[Sentence], rows: Sequence[Row], lang: str, *, kind: str = "", none: Sentence | None = None
+) -> Html:
     """Lay rows out; a long table ends with how many rows are left out."""
     if not rows:
         return _list((), none or say("–"), lang)
     names, shown = _texts(head, lang), list(islice(rows, LONGEST))
-    left_out = say("{n} more rows are in review.json.", n=f"{len(rows) - LONGEST:,}").text(lang) if len(rows) > LONGEST else ""
+    left_out = (
+        say("{n} more rows are in review.json.", n=f"{len(rows) - LONGEST:,}").text(lang) if len(rows) > LONGEST else ""
+    )
     html = render("table.html.j2", head=names, rows=shown, kind=kind, left_out=left_out)
     lines = _aligned([tuple(names), *(tuple(_cell_text(cell) for cell in row.cells) for row in shown)])
     for place, row in reversed(list(enumerate(shown, 2))):

@@ -1,5 +1,7 @@
 """Flat tables as rows: CSV, JSON Lines and Parquet give the same thing, a dictionary a row with its line and text."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
 from __future__ import annotations
 
 import csv
@@ -50,7 +52,7 @@ def read_rows(file: RunFile, data: bytes) -> Rows:
 
 def _read_csv(file: RunFile, data: bytes) -> Rows:
     records = _records(file, data.decode("utf-8", "surrogateescape"))
-    _, header, _ = next(records, (1, [], ""))
+    _, header, _ = next(records, (1, list[str](), ""))
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         msg = f"{file.name}:1: the header names {shown(twice[0])} twice; expected each column once."
@@ -112,7 +114,9 @@ def _read_lines(file: RunFile, data: bytes) -> Rows:
             field = f"byte {error.start} of the line is no UTF-8"
             bad.append(Quarantined(file.name, number, field, "", "expected UTF-8", text))
         except MalformedError as error:
-            bad.append(Quarantined(file.name, number, error.field, error.value and shown(error.value), error.expectation, text))
+            bad.append(
+                Quarantined(file.name, number, error.field, error.value and shown(error.value), error.expectation, text)
+            )
     return Rows(tuple(dict.fromkeys(name for row in rows for name in row.cells)), rows, bad)
 
 

@@ -4,28 +4,31 @@ Order of checks on a run: it can be read; it is of this stage and not later than
 clear; it is measured, possible, and agrees with its flags and samples; no key is hidden; nobody else is the same run.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import UNSET
 
-from rolloutlib.columns import SCHEMA, Sample, SampleColumns, sample_columns
+from rolloutlib.columns import SCHEMA, SampleColumns, sample_columns
 from rolloutlib.envelopes import FoundRun, Unit, distinct, open_run
 from rolloutlib.errors import RunsError
 from rolloutlib.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.files import RunFile, list_files, read_bytes, units_of
+from rolloutlib.flat import FlatRun, FlatRuns, is_flat, read_flat
 from rolloutlib.quarantine import InputFile, Quarantined, write_quarantine
-from rolloutlib.sources import FlatRun, FlatRuns, SourceSpec, is_flat, load_source, read_flat
+from rolloutlib.run_info import Reported, RunInfo, flat_info, info_of, same_runs
+from rolloutlib.sources import SourceSpec, load_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -34,40 +37,6 @@ __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs
 _RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's cache
 _RUN_COLUMNS = ("run_id", "arm", "started_at", "seed", "profile")
 _LOOKS_LIKE_SECONDS = 20.0
-
-
-class Reported(NamedTuple):
-    """A run's own summary: fractions 0–1, score 0–10, milliseconds."""
-
-    pass_rate: float
-    avg_score: float
-    avg_latency_ms: float
-    vetoed_share: float
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """One run that is evidence.
-
-    Attributes:
-        started_at: in UTC; None where the source does not tell.
-        replicate: runs that share arm, seed and prompts share this digest and are one run to whoever counts runs.
-        n: samples kept; 0 for a run that has only its metrics.
-        reported: the run's own metrics; None in flat tables.
-        file: path inside the folder that was read; `line` is where the run starts.
-    """
-
-    run_id: str
-    arm: str
-    started_at: datetime | None
-    stage: int | None
-    profile: str | None
-    seed: int | None
-    replicate: str
-    n: int
-    reported: Reported | None
-    file: str
-    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +140,7 @@ class _Reader:
                 waiting = waiting[_RUNS_A_BATCH:]
             if not waiting:
                 on_progress(done, len(files))
+
     def empty(self, file: RunFile, among: int) -> None:
         """Count an empty file as one bad row; when there is nothing else, it is an error."""
         if among == 1:
@@ -208,7 +178,7 @@ class _Reader:
             check_evidence(found)
         except RefusedError as error:
             return found.refused(error.field, error.value, error.expectation)
-        return _Ready(_info(found, arm, profile, started_at), found)
+        return _Ready(info_of(found, arm, profile, started_at), found)
 
     def of_another_review(self, stage: int | None, started_at: datetime | None) -> str:
         """Why a run is not of this review; what it does not tell is not held against it."""
@@ -234,7 +204,7 @@ class _Reader:
         for name, statuses in (("vetoed", {"vetoed"}), ("error", {"error", "timeout"})):
             if not known & statuses:
                 own[name] = pa.nulls(len(own["status"]), pa.bool_())
-        infos = [_flat_info(run, file, stage) for run in kept]
+        infos = [flat_info(run, file, stage) for run in kept]
         self.infos.extend(infos)
         self.append(infos, own)
 
@@ -254,9 +224,11 @@ class _Reader:
     def result(self, ignored: tuple[str, ...]) -> Runs:
         """Refuse runs that are there twice, and draw up the account."""
         table = pa.Table.from_batches(self.batches, SCHEMA)
-        repeated = _same_runs(self.infos, table)
+        repeated = same_runs(self.infos, table)
         if repeated:
-            keep = np.repeat([index not in repeated for index in range(len(self.infos))], [info.n for info in self.infos])
+            keep = np.repeat(
+                [index not in repeated for index in range(len(self.infos))], [info.n for info in self.infos]
+            )
             table = table.filter(pa.array(keep))
         for index, (value, due) in repeated.items():
             info = self.infos[index]
@@ -279,14 +251,18 @@ class _Reader:
         for one in self.bad:
             bad[one.file] += one.rows
         return tuple(
-            InputFile(name, digest, dialect, self.read[name], self.read[name] - bad[name], bad[name], self.aside_rows[name])
+            InputFile(
+                name, digest, dialect, self.read[name], self.read[name] - bad[name], bad[name], self.aside_rows[name]
+            )
             for name, digest, dialect in sorted(self.files)
         )
 
     def append(self, runs: Sequence[RunInfo], own: Mapping[str, pa.Array]) -> None:
         """Put the runs' columns beside their samples' columns."""
         rows = pa.array(np.repeat(np.arange(len(runs)), [run.n for run in runs]))
-        shared = {name: pa.array([getattr(run, name) for run in runs], SCHEMA.field(name).type) for name in _RUN_COLUMNS}
+        shared = {
+            name: pa.array([getattr(run, name) for run in runs], SCHEMA.field(name).type) for name in _RUN_COLUMNS
+        }
         arrays = {**{name: column.take(rows) for name, column in shared.items()}, **own}
         self.batches.append(pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA))
 
@@ -295,96 +271,24 @@ def _columns(ready: Sequence[_Ready]) -> SampleColumns:
     return sample_columns([sample for one in ready for sample in one.found.envelope.result.samples])
 
 
-def _info(found: FoundRun, arm: str, profile: str | None, started_at: datetime | None) -> RunInfo:
-    run = found.envelope
-    samples, metrics = run.result.samples, run.result.metrics
-    seed = run.session.seed if run.session and run.session.seed is not UNSET else None
-    return RunInfo(
-        run_id=run.run_id,
-        arm=arm,
-        started_at=started_at,
-        stage=None if run.stage is UNSET else run.stage,
-        profile=profile,
-        seed=seed,
-        replicate=_replicate(run.run_id, arm, seed, samples),
-        n=len(samples),
-        reported=Reported(metrics.pass_rate, metrics.avg_score, metrics.avg_latency, metrics.vetoed_pct),
-        file=found.unit.file,
-        line=found.unit.line,
-    )
-
-
-def _flat_info(run: FlatRun, file: str, stage: int | None) -> RunInfo:
-    return RunInfo(
-        run_id=run.run_id,
-        arm=run.arm,
-        started_at=min(filter(None, run.times), default=None),
-        stage=stage,
-        profile=run.profile,
-        seed=run.seed,
-        replicate=_replicate(run.run_id, run.arm, run.seed, run.samples),
-        n=len(run.samples),
-        reported=None,
-        file=file,
-        line=run.line,
-    )
-
-
-def _replicate(run_id: str, arm: str, seed: int | None, samples: Sequence[Sample]) -> str:
-    """Same arm, seed and prompts: one run that was repeated. Without a seed or prompts nobody can tell."""
-    prompts: list[Any] = [sample.prompt_id for sample in samples]
-    try:
-        text = "\x1f".join(sorted(prompts))
-    except TypeError:  # an integer id, or none
-        known = None not in prompts and UNSET not in prompts
-        text = "\x1f".join(sorted(map(str, prompts))) if known else ""
-    key = f"{arm}\x1f{seed}\x1f{text}" if text and seed is not None else run_id
-    return hashlib.sha256(key.encode()).hexdigest()[:16]
-
-
-def _same_runs(infos: Sequence[RunInfo], table: pa.Table) -> dict[int, tuple[str, str]]:
-    """Find runs that are no runs of their own: index → what was found, and what is due.
-
-    Two runs are one when everything but the run id agrees: start, arm, seed, metrics and every sample. Different runs
-    under one id cannot be told apart in the table, so neither of them stays.
-    """
-    starts = np.cumsum([0, *(info.n for info in infos)])
-    content = [name for name in SCHEMA.names if name != "run_id"]
-    seen: dict[tuple[object, ...], list[int]] = {}
-    ids: dict[str, list[int]] = {}
-    found: dict[int, tuple[str, str]] = {}
-    for index, info in enumerate(infos):
-        alike = seen.setdefault((info.arm, info.started_at, info.seed, info.n, info.reported), [])
-        first = next((one for one in alike if _rows(table, starts[one], info.n, content).equals(_rows(table, starts[index], info.n, content))), None)
-        if first is None:
-            alike.append(index)
-            ids.setdefault(info.run_id, []).append(index)
-        else:
-            other = infos[first]
-            found[index] = f"the content of run {other.run_id} in {other.file}:{other.line}", "expected each run once"
-    for same in (indices for indices in ids.values() if len(indices) > 1):
-        places = " and ".join(f"{infos[index].file}:{infos[index].line}" for index in same)
-        found.update(dict.fromkeys(same, (f"the id of different runs in {places}", "expected each run id once")))
-    return found
-
-
-def _rows(table: pa.Table, start: int, n: int, columns: list[str]) -> pa.Table:
-    return table.slice(start, n).select(columns)
-
-
 def _warnings(infos: Sequence[RunInfo], table: pa.Table) -> tuple[str, ...]:
     """What is odd without being wrong."""
     found: list[str] = []
     middle = pc.approximate_median(table["latency_ms"]).as_py()
     if middle is not None and 0 < middle < _LOOKS_LIKE_SECONDS:
-        found.append(f"The median latency is {middle:.3g} ms; if the source writes seconds, say so (unit: s in source.yaml).")
-    for what, count in (("start time", sum(info.started_at is None for info in infos)), ("samples", sum(not info.n for info in infos))):
+        found.append(
+            f"The median latency is {middle:.3g} ms; if the source writes seconds, say so (unit: s in source.yaml)."
+        )
+    for what, count in (
+        ("start time", sum(info.started_at is None for info in infos)),
+        ("samples", sum(not info.n for info in infos)),
+    ):
         if count:
             found.append(f"{count} of {len(infos)} runs have no {what}.")
     return tuple(found)
 
 
-def read_runs(  # noqa: PLR0913 -- one keyword a rule; a bag of options would hide them
+def read_runs(
     path: Path,
     *,
     source: Path | None = None,

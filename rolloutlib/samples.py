@@ -1,5 +1,7 @@
 """The one table: a row a sample, seen through an engine-neutral lazy frame (DuckDB here)."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
 from __future__ import annotations
 
 import hashlib
@@ -114,7 +116,12 @@ def _bits(column: pa.Array) -> bytes:
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.int64())
     kind = "<f8" if pa.types.is_floating(column.type) else "<i8"
-    return column.fill_null(False if pa.types.is_boolean(column.type) else 0).to_numpy(zero_copy_only=False).astype(kind).tobytes()
+    return (
+        column.fill_null(False if pa.types.is_boolean(column.type) else 0)
+        .to_numpy(zero_copy_only=False)
+        .astype(kind)
+        .tobytes()
+    )
 
 
 def _connect(readable: Path | None = None) -> duckdb.DuckDBPyConnection:

@@ -22,11 +22,26 @@ from rolloutlib.records import SIGNER, LedgerError, Person, Threshold, Trust, di
 from rolloutlib.yamlfile import load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from rolloutlib.plan import Plan
+    from rolloutlib.records import Verdict
 
-__all__ = ["NAMESPACE", "Roles", "SignerKey", "Signers", "lint", "load_roles", "load_signers", "public_key", "sign", "signed_by", "trust", "verify"]
+__all__ = [
+    "NAMESPACE",
+    "Roles",
+    "SignerKey",
+    "Signers",
+    "agent_key",
+    "lint",
+    "load_roles",
+    "load_signers",
+    "public_key",
+    "sign",
+    "signed_by",
+    "trust",
+    "verify",
+]
 
 NAMESPACE: Final = "rollout-signoff@v1"
 SIGNERS_FILE: Final = "params/allowed_signers"
@@ -39,7 +54,9 @@ _LINE: Final = re.compile(
     rf'(?:,valid-before="(?P<before>{_TIME})")? {_KEY}'
 )
 _BARE: Final = re.compile(_KEY)
-_ARMOUR: Final = re.compile(rb"-----BEGIN SSH SIGNATURE-----\n((?:[A-Za-z0-9+/=]{1,70}\n)+)-----END SSH SIGNATURE-----\n")
+_ARMOUR: Final = re.compile(
+    rb"-----BEGIN SSH SIGNATURE-----\n((?:[A-Za-z0-9+/=]{1,70}\n)+)-----END SSH SIGNATURE-----\n"
+)
 
 
 class _Person(BaseModel):
@@ -100,23 +117,26 @@ def load_signers(root: Path) -> Signers:
 
 def trust(root: Path, plan: Plan, roles: Roles) -> Trust:
     """Return what decides whose signatures count, as the files under params/ say now."""
-    files = [digest_of(path.read_bytes() if path.is_file() else b"") for path in (root / SIGNERS_FILE, root / REVOKED_FILE)]
+    allowed, revoked = (_file_digest(root / name) for name in (SIGNERS_FILE, REVOKED_FILE))
     people = {who: Person(person.name, person.roles) for who, person in roles.people.items()}
-    thresholds = {verdict: Threshold(due.now, due.within_24h) for verdict, due in plan.signatures.items()}
-    return Trust(*files, people, {**thresholds, "KEYS": Threshold(roles.keys)})
+    thresholds: dict[Verdict, Threshold] = {"KEYS": Threshold(roles.keys)}
+    thresholds |= {verdict: Threshold(due.now, due.within_24h) for verdict, due in plan.signatures.items()}
+    return Trust(allowed, revoked, people, thresholds)
 
 
-def lint(roles: Roles, signers: Signers, thresholds: Mapping[str, Threshold]) -> tuple[str, ...]:
+def lint(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -> tuple[str, ...]:
     """Return what is wrong between roles.yaml and allowed_signers, one sentence each."""
     found: list[str] = []
     for key in dict.fromkeys(line.key for line in signers.keys):
         if len(names := sorted({line.who for line in signers.of(key)})) > 1:
             found.append(f"{SIGNERS_FILE}: {' and '.join(names)} have the same key; one key is one person")
     named = {line.who for line in signers.keys if line.key not in signers.revoked}
-    found += [f"{SIGNERS_FILE} has no key of {who}, whom {ROLES_FILE} names" for who in roles.people if who not in named]
+    found += [
+        f"{SIGNERS_FILE} has no key of {who}, whom {ROLES_FILE} names" for who in roles.people if who not in named
+    ]
     found += [f"{ROLES_FILE} gives no role to {who}, who has a key" for who in sorted(named - set(roles.people))]
     held = {role for person in roles.people.values() for role in person.roles}
-    needed = {role for due in thresholds.values() for role in (*due.now, *due.within24h)}
+    needed = {role for due in thresholds for role in (*due.now, *due.within24h)}
     return (*found, *(f"{ROLES_FILE}: nobody is {role}, whose signature is needed" for role in sorted(needed - held)))
 
 
@@ -139,6 +159,23 @@ def public_key(key: Path) -> str:
     return found["key"]
 
 
+def agent_key(signers: Signers, folder: Path) -> Path:
+    """Write the public key of allowed_signers that the ssh agent holds into a folder and return its path."""
+    program = which("ssh-add")
+    told = subprocess.run([program, "-L"], capture_output=True, text=True, check=False).stdout if program else ""  # noqa: S603 -- a fixed call
+    held = {found["key"] for line in told.splitlines() if (found := _BARE.fullmatch(line))} & {
+        line.key for line in signers.keys
+    }
+    if len(held) != 1:
+        raise LedgerError(
+            "no-key",
+            f"the ssh agent holds {len(held)} keys of {SIGNERS_FILE}; expected one (ssh-add KEY, or --key FILE.pub)",
+        )
+    file = folder / "agent.pub"
+    file.write_text(f"{held.pop()}\n", encoding="utf-8")
+    return file
+
+
 def signed_by(signature: bytes) -> str:
     """Return the public key that a signature names, of a signature in its one form.
 
@@ -153,7 +190,9 @@ def signed_by(signature: bytes) -> str:
         raise LedgerError("armour", "the signature's text is damaged: it is not what ssh-keygen wrote")
     public, namespace, reserved, hashed, _ = _fields(blob)
     if namespace != NAMESPACE.encode():
-        raise LedgerError("namespace", f"it was signed for {namespace.decode(errors='replace')!r}, not for {NAMESPACE!r}")
+        raise LedgerError(
+            "namespace", f"it was signed for {namespace.decode(errors='replace')!r}, not for {NAMESPACE!r}"
+        )
     if reserved or hashed not in {b"sha256", b"sha512"}:
         raise LedgerError("armour", "the signature's fields are damaged")
     kind = public[4 : 4 + int.from_bytes(public[:4], "big")]
@@ -183,7 +222,7 @@ def verify(data: bytes, signature: bytes, who: str, at: datetime, signers: Signe
     return key
 
 
-def _ask_ssh(data: bytes, signature: bytes, who: str, at: datetime, signers: Signers, *, revocation: bool) -> None:  # noqa: PLR0913 -- what ssh-keygen is asked
+def _ask_ssh(data: bytes, signature: bytes, who: str, at: datetime, signers: Signers, *, revocation: bool) -> None:
     with TemporaryDirectory(prefix="rollout-") as folder:
         file = Path(folder) / "sig"
         file.write_bytes(signature)
@@ -198,8 +237,14 @@ def _ask_ssh(data: bytes, signature: bytes, who: str, at: datetime, signers: Sig
 def _ssh_keygen(options: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
     program = which("ssh-keygen")
     if program is None:
-        raise LedgerError("no-ssh-keygen", "ssh-keygen is not on the path; install it (Debian: apt-get install openssh-client)")
+        raise LedgerError(
+            "no-ssh-keygen", "ssh-keygen is not on the path; install it (Debian: apt-get install openssh-client)"
+        )
     return subprocess.run([program, *options], input=data, capture_output=True, check=False)  # noqa: S603 -- options are made above, no shell
+
+
+def _file_digest(path: Path) -> str:
+    return digest_of(path.read_bytes() if path.is_file() else b"")
 
 
 def _valid(line: SignerKey, at: datetime) -> bool:
@@ -210,7 +255,11 @@ def _lines(path: Path) -> list[tuple[str, str]]:
     if not path.is_file():
         return []
     lines = path.read_text("utf-8").split("\n")
-    return [(f"{path.parent.name}/{path.name}:{n}", line) for n, line in enumerate(lines, 1) if line and not line.startswith("#")]
+    return [
+        (f"{path.parent.name}/{path.name}:{n}", line)
+        for n, line in enumerate(lines, 1)
+        if line and not line.startswith("#")
+    ]
 
 
 def _signer(where: str, line: str) -> SignerKey:

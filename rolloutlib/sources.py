@@ -5,45 +5,24 @@ Nothing is guessed: a field that source.yaml does not map is null, a status that
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
-from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
+from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
+from zoneinfo import available_timezones
 
-import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
 
-from rolloutlib.columns import STATUSES, Sample
-from rolloutlib.envelopes import EXPECTED, FIRST_YEAR, field_of
-from rolloutlib.errors import RunsError, did_you_mean
-from rolloutlib.quarantine import Quarantined, shown
-from rolloutlib.rows import Row, Rows, read_rows
+from rolloutlib.columns import STATUSES
+from rolloutlib.errors import did_you_mean
 from rolloutlib.yamlfile import load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from rolloutlib.files import RunFile
+__all__ = ["TAGS", "WIRE", "ColumnSpec", "Columns", "SourceSpec", "load_source", "native_source", "word"]
 
-__all__ = ["ColumnSpec", "Columns", "FlatRun", "FlatRuns", "SourceSpec", "is_flat", "load_source", "native_source", "read_flat"]
-
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-_ENVELOPE = re.compile(rb'"(result|runId|datasetMeta)"[ \t]*:')
-_HEAD = 10_000
-_INTEGER = re.compile(r"-?[0-9]{1,19}")
-_UNITS = {"ms": 1.0, "s": 1000.0, "us": 0.001, "min": 60_000.0}
 _SCALE = (0.0, 10.0)
-_ONE_A_RUN = dict.fromkeys(("arm", "profile", "seed"), "expected one in a run")
-_WIRE = {
+TAGS = ("issues", "suggested_tags", "confirmed_tags")
+_OPTIONS = {"unit": ("latency_ms",), "scale": ("score",), "separator": TAGS}
+WIRE = {
     "arm": "arm",
     "run_id": "runId",
     "started_at": "startedAt",
@@ -86,6 +65,14 @@ class ColumnSpec(_Model):
     scale: tuple[float, float] = _SCALE
     separator: str | None = None
 
+    @field_validator("scale")
+    @classmethod
+    def _ordered(cls, scale: tuple[float, float]) -> tuple[float, float]:
+        if scale[0] >= scale[1]:
+            msg = f"goes from {scale[0]:g} to {scale[1]:g}; expected the lowest score, then the highest"
+            raise ValueError(msg)
+        return scale
+
 
 def _named(value: object) -> object:
     return {"column": value} if isinstance(value, str) else value
@@ -118,6 +105,15 @@ class Columns(_Model):
     suggested_tags: _Column | None = None
     confirmed_tags: _Column | None = None
 
+    @model_validator(mode="after")
+    def _options(self) -> Self:
+        for name, spec in self.mapped.items():
+            for option in sorted(spec.model_fields_set & _OPTIONS.keys()):
+                if name not in _OPTIONS[option]:
+                    msg = f"{name} has a {option}; expected that only of {', '.join(_OPTIONS[option])}"
+                    raise ValueError(msg)
+        return self
+
     @property
     def mapped(self) -> dict[str, ColumnSpec]:
         """The fields that the source has."""
@@ -138,7 +134,12 @@ def _words(value: object) -> object:
     """YAML reads true and false as booleans; in a map of statuses they are words like any other."""
     if not isinstance(value, dict):
         return value
-    return {_word(key): status for key, status in value.items()}
+    return {word(key): status for key, status in cast("dict[object, object]", value).items()}
+
+
+def word(value: object) -> str:
+    """Return a cell as the word that `SourceSpec.statuses` lists: true and false as YAML and JSON write them."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class SourceSpec(_Model):
@@ -158,7 +159,9 @@ class SourceSpec(_Model):
     dialect: str = "flat table"
     files: str = "*"
     columns: Columns
-    statuses: Annotated[dict[str, Literal["passed", "failed", "vetoed", "error", "timeout"]], BeforeValidator(_words)] = {}
+    statuses: Annotated[
+        dict[str, Literal["passed", "failed", "vetoed", "error", "timeout"]], BeforeValidator(_words)
+    ] = {}
     constants: Constants = Constants()
     timezone: str | None = None
 
@@ -171,7 +174,7 @@ class SourceSpec(_Model):
         return name
 
     @model_validator(mode="after")
-    def _enough(self) -> SourceSpec:
+    def _enough(self) -> Self:
         if not (self.columns.arm or self.constants.arm):
             msg = "columns.arm is missing; expected the column that names the arm"
             raise ValueError(msg)
@@ -187,27 +190,6 @@ class SourceSpec(_Model):
         return frozenset(self.statuses.values() or own)
 
 
-class FlatRun(NamedTuple):
-    """The rows of one run of a flat table."""
-
-    run_id: str
-    arm: str
-    seed: int | None
-    profile: str | None
-    line: int
-    times: list[datetime | None]
-    samples: list[Sample]
-
-
-class FlatRuns(NamedTuple):
-    """What one flat file gave, and the mapping by which it was read."""
-
-    spec: SourceSpec
-    runs: list[FlatRun]
-    bad: list[Quarantined]
-    read: int
-
-
 def load_source(path: Path) -> SourceSpec:
     """Read a source.yaml.
 
@@ -219,211 +201,12 @@ def load_source(path: Path) -> SourceSpec:
 
 def native_source(columns: tuple[str, ...]) -> SourceSpec | None:
     """Return the mapping of a table whose columns have our names or the engine's; None when it has no outcome."""
-    names = {name: wire if wire in columns else name for name, wire in _WIRE.items() if {name, wire} & set(columns)}
-    lists = dict.fromkeys(("issues", "suggested_tags", "confirmed_tags"), {"separator": ";"})
+    names = {name: wire if wire in columns else name for name, wire in WIRE.items() if {name, wire} & set(columns)}
     if "arm" not in names or not {"status", "passed"} & set(names):
         return None
     if "status" in names:
         names.pop("passed", None)
-    mapped = {name: {"column": column, **lists.get(name, {})} for name, column in names.items()}
+    mapped = {
+        name: {"column": column, **({"separator": ";"} if name in TAGS else {})} for name, column in names.items()
+    }
     return SourceSpec(columns=Columns.model_validate(mapped))
-
-
-def is_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> bool:
-    """Whether a file is a table of samples: source.yaml says so, or it has neither a result nor a run id of ours."""
-    if spec and fnmatch(file.name, spec.files):
-        return file.kind != ".json"
-    if file.kind == ".parquet":
-        return "result" not in _parquet_columns(data)
-    return file.kind == ".csv" or (file.kind == ".jsonl" and not _ENVELOPE.search(data, 0, _HEAD))
-
-
-def _parquet_columns(data: bytes) -> list[str]:
-    try:
-        return pq.read_schema(pa.BufferReader(data)).names
-    except (pa.ArrowException, OSError):
-        return []
-
-
-def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
-    """Read a flat table into runs: by its run column, or one run an arm.
-
-    Raises:
-        RunsError: a mapped column is missing, the table has no rows, or a time has no offset and no time zone.
-    """
-    rows = read_rows(file, data)
-    spec = spec or native_source(rows.columns)
-    if spec is None:
-        msg = f"{file.name} has the columns {', '.join(rows.columns)}; write a source.yaml that says which are arm and status."
-        raise RunsError(msg)
-    _check_columns(file, rows, spec)
-    mapping = _Mapping(file.name, spec, rows)
-    read = [mapping.row(row) for row in rows.rows]
-    bad = rows.bad + [one for one in read if isinstance(one, Quarantined)]
-    runs, refused = _grouped(file, [one for one in read if not isinstance(one, Quarantined)])
-    return FlatRuns(spec, runs, bad + refused, len(rows.rows) + len(rows.bad))
-
-
-def _check_columns(file: RunFile, rows: Rows, spec: SourceSpec) -> None:
-    if not rows.rows and not rows.bad:
-        msg = f"{file.name} has 0 rows; expected a row a sample."
-        raise RunsError(msg)
-    for name, column in spec.columns.mapped.items():
-        if rows.rows and column.column not in rows.columns:
-            hint = did_you_mean(column.column, rows.columns)
-            got = f"source.yaml maps {name} to column {column.column!r}, which {file.name} lacks"
-            msg = f"{got}; its columns are {', '.join(rows.columns)}.{hint}"
-            raise RunsError(msg)
-
-
-class _RunCells(msgspec.Struct, rename="camel"):
-    """What a row says about its run."""
-
-    arm: str
-    run_id: str | None = None
-    started_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    seed: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-    profile: str | None = None
-
-
-class _Mapped(NamedTuple):
-    row: Row
-    run: _RunCells
-    sample: Sample
-
-
-class _Mapping:
-    """Turns rows into samples. Cells are only put into the engine's types and units; the rules are the engine's own."""
-
-    def __init__(self, file: str, spec: SourceSpec, rows: Rows) -> None:
-        outcome = spec.columns.status or spec.columns.passed
-        self.file = file
-        self.outcome = outcome.column if outcome else ""
-        self.statuses = spec.statuses or _own_statuses(spec)
-        mapped = {name: column for name, column in spec.columns.mapped.items() if name not in {"status", "passed"}}
-        self.readers = {name: (column.column, _reader(name, column, spec)) for name, column in mapped.items()}
-        self.start = {_WIRE[name]: value for name, value in spec.constants if value is not None and name in _WIRE}
-        if spec.columns.issues and not _lists(rows, spec.columns.issues.column):
-            self.start["issues"] = ()
-        self.expected = {**EXPECTED, "status": f"one of {', '.join(self.statuses)}"}
-        self.expected |= {_WIRE[name]: _due(name, column) for name, column in mapped.items() if name in {"score", "latency_ms"}}
-
-    def row(self, row: Row) -> _Mapped | Quarantined:
-        values = {"id": str(row.line), **self.start, "status": self.statuses.get(_word(row.cells.get(self.outcome)))}
-        for name, (column, read) in self.readers.items():
-            cell = row.cells.get(column)
-            if cell is not None:
-                values[_WIRE[name]] = read(cell)
-        try:
-            return _Mapped(row, msgspec.convert(values, _RunCells), msgspec.convert(values, Sample))
-        except msgspec.ValidationError as error:
-            return self.refused(row, field_of(str(error)))
-
-    def refused(self, row: Row, wire: str) -> Quarantined:
-        name = next((name for name, other in _WIRE.items() if other == wire), wire)
-        column = self.outcome if wire == "status" else self.readers.get(name, (name,))[0]
-        due = f"expected {self.expected.get(wire, 'text')}"
-        text = row.text or json.dumps(row.cells, ensure_ascii=False, default=str)
-        return Quarantined(self.file, row.line, column, shown(row.cells.get(column)), due, text)
-
-
-def _own_statuses(spec: SourceSpec) -> dict[str, str]:
-    return {name: name for name in STATUSES} if spec.columns.status else {"true": "passed", "false": "failed"}
-
-
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _lists(rows: Rows, column: str) -> bool:
-    return any(isinstance(row.cells.get(column), list) for row in rows.rows)
-
-
-def _due(name: str, column: ColumnSpec) -> str:
-    low, high = column.scale
-    return f"a number from {low:g} to {high:g}" if name == "score" else f"a number of {column.unit}, 0 or more"
-
-
-def _reader(name: str, column: ColumnSpec, spec: SourceSpec) -> Callable[[Any], Any]:
-    """What puts one cell into the engine's type; what cannot be put stays as it is and fails the engine's rule."""
-    if name == "score":
-        low, high = column.scale
-        return lambda cell: _number(cell, lambda value: 10 * (value - low) / (high - low))
-    if name == "latency_ms":
-        return lambda cell: _number(cell, lambda value: value * _UNITS[column.unit])
-    if name in {"issues", "suggested_tags", "confirmed_tags"}:
-        return lambda cell: _tags(cell, column.separator)
-    if name == "started_at":
-        return lambda cell: _time(cell, spec.timezone)
-    return _count if name in {"seed", "style_violations"} else _text
-
-
-def _number(cell: object, scaled: Callable[[float], float]) -> object:
-    if isinstance(cell, str) and _NUMBER.fullmatch(cell):
-        cell = float(cell)
-    if isinstance(cell, bool | str) or not isinstance(cell, int | float | Decimal) or not math.isfinite(cell):
-        return str(cell)
-    return scaled(float(cell))
-
-
-def _count(cell: object) -> object:
-    return int(cell) if isinstance(cell, str) and _INTEGER.fullmatch(cell) else cell
-
-
-def _text(cell: object) -> object:
-    return str(cell) if isinstance(cell, int) and not isinstance(cell, bool) else cell
-
-
-def _tags(cell: object, separator: str | None) -> object:
-    if isinstance(cell, str):
-        return [word.strip() for word in cell.split(separator)] if separator else [cell]
-    return cell
-
-
-def _time(cell: object, timezone: str | None) -> object:
-    try:
-        time = datetime.fromisoformat(str(cell))
-    except ValueError:
-        return str(cell)
-    if time.tzinfo is None:
-        if timezone is None:
-            msg = f"a time is {shown(str(cell))}, without an offset; source.yaml needs a timezone, such as timezone: Asia/Seoul."
-            raise RunsError(msg)
-        time = time.replace(tzinfo=ZoneInfo(timezone))
-    return time.astimezone(UTC) if time.year >= FIRST_YEAR else "too early"
-
-
-def _grouped(file: RunFile, rows: list[_Mapped]) -> tuple[list[FlatRun], list[Quarantined]]:
-    groups: dict[str, list[_Mapped]] = {}
-    stem = file.name.rsplit(".", 1)[0]
-    for one in rows:
-        groups.setdefault(one.run.run_id or f"{stem}/{one.run.arm}", []).append(one)
-    found = [_run(file, run_id, group) for run_id, group in groups.items()]
-    bad = [one for _, refused in found for one in refused]
-    return [run for run, _ in found if run], bad
-
-
-def _run(file: RunFile, run_id: str, rows: list[_Mapped]) -> tuple[FlatRun | None, list[Quarantined]]:
-    for field, due in _ONE_A_RUN.items():
-        values = {getattr(one.run, field) for one in rows} - {None}
-        if len(values) > 1:
-            text = "\n".join(one.row.text for one in rows)
-            named = " and ".join(sorted(map(str, values)))
-            return None, [Quarantined(file.name, rows[0].row.line, f"{field} of run {run_id}", shown(named), due, text, len(rows))]
-    ids = Counter(str(one.sample.id) for one in rows)
-    twins = [one for one in rows if ids[str(one.sample.id)] > 1]
-    kept = [one for one in rows if ids[str(one.sample.id)] == 1]
-    bad = [_twin(file, one, twins) for one in twins]
-    if not kept:
-        return None, bad
-    first = kept[0]
-    one_of = {field: next((v for one in kept if (v := getattr(one.run, field)) is not None), None) for field in _ONE_A_RUN}
-    times = [one.run.started_at for one in kept]
-    samples = [one.sample for one in kept]
-    return FlatRun(run_id, first.run.arm, one_of["seed"], one_of["profile"], first.row.line, times, samples), bad
-
-
-def _twin(file: RunFile, one: _Mapped, twins: list[_Mapped]) -> Quarantined:
-    lines = " and ".join(str(other.row.line) for other in twins if str(other.sample.id) == str(one.sample.id))
-    value = f"{shown(str(one.sample.id))} on lines {lines}"
-    return Quarantined(file.name, one.row.line, "sample id", value, "expected each id once in a run", one.row.text)

@@ -17,8 +17,8 @@ import nbformat
 import numpy as np
 
 from rolloutlib import charts, report
-from rolloutlib.checks import CheckResult
 from rolloutlib.averages import RunRow
+from rolloutlib.checks import CheckResult
 from rolloutlib.estimates import Design, Estimate
 from rolloutlib.gates import GateResult, Needed, Verdict, judge_evidence, judge_plan
 from rolloutlib.looks import Look
@@ -91,7 +91,9 @@ def gate(  # noqa: PLR0913 -- one row of a table of gates
     evidence = judge_evidence(rule, got, proof, missing=missing)
     if evidence.verdict is Verdict.INCONCLUSIVE and needed:
         evidence = replace(evidence, needed=needed)
-    return GateResult(name, rule, limit, proof, *arms, judge_plan(rule, value, limit, runs=runs, runs_wanted=3), evidence, subject)
+    return GateResult(
+        name, rule, limit, proof, *arms, judge_plan(rule, value, limit, runs=runs, runs_wanted=3), evidence, subject
+    )
 
 
 def distribution(metric: str, arm: str, values: Sequence[float], n: int = 1700) -> Distribution:
@@ -124,11 +126,30 @@ def nothing(field: str) -> Sentence:
 def bfcl(stage: int = 2) -> Review:
     """Return the shipped example: 1,700 paired prompts, one run an arm."""
     gates = (
-        gate("pass_rate", stage, (0.8412, 0.8559), 0.0147, estimate(0.0147, 0.0033, 0.0261, "Tango score (1998)"), runs=1),
+        gate(
+            "pass_rate", stage, (0.8412, 0.8559), 0.0147, estimate(0.0147, 0.0033, 0.0261, "Tango score (1998)"), runs=1
+        ),
         gate("avg_score", stage, (None, None), None, None, runs=1, missing=nothing("score")),
-        gate("top_issue", stage, (0.0324, 0.0171), 0.527, estimate(0.527, 0.376, 0.731, "paired score bound of a ratio"), runs=1, subject="relevance_error:decoder_success"),
-        gate("avg_latency", stage, (1417.1, 1318.3), 1318.3, estimate(1318.3, 1271.5, 1365.1, "t bound", ONE_ARM), runs=1),
-        gate("p95_latency", stage, (3774.6, 3779.9), 3779.9, estimate(0.1288, 0.1157, 0.1431, "exact binomial on exceedances", ONE_ARM), runs=1),
+        gate(
+            "top_issue",
+            stage,
+            (0.0324, 0.0171),
+            0.527,
+            estimate(0.527, 0.376, 0.731, "paired score bound of a ratio"),
+            runs=1,
+            subject="relevance_error:decoder_success",
+        ),
+        gate(
+            "avg_latency", stage, (1417.1, 1318.3), 1318.3, estimate(1318.3, 1271.5, 1365.1, "t bound", ONE_ARM), runs=1
+        ),
+        gate(
+            "p95_latency",
+            stage,
+            (3774.6, 3779.9),
+            3779.9,
+            estimate(0.1288, 0.1157, 0.1431, "exact binomial on exceedances", ONE_ARM),
+            runs=1,
+        ),
         gate("vetoed", stage, (None, None), None, None, runs=1, missing=nothing("vetoed")),
         gate("error_rate", stage, (None, None), None, None, runs=1, missing=nothing("error")),
         gate("manual_edit_rate", stage, (None, None), None, None, runs=1, missing=nothing("edited")),
@@ -159,19 +180,69 @@ def bfcl(stage: int = 2) -> Review:
         gates=gates,
         segments=tuple(segment(*row) for row in CATEGORIES),
         issues=(
-            IssueRate("relevance_error:decoder_success", 1, 0.0324, 0.0171, estimate(0.527, 0.376, 0.731, "score"), 0.0004),
-            IssueRate("parallel_function_checker_no_order:cannot_find_match", 2, 0.0229, 0.0206, estimate(0.897, 0.62, 1.29, "score"), 0.61),
-            IssueRate("parallel_function_checker_no_order:wrong_count", 3, 0.0188, 0.0147, estimate(0.781, 0.50, 1.20, "score"), 0.40),
+            IssueRate(
+                "relevance_error:decoder_success", 1, 0.0324, 0.0171, estimate(0.527, 0.376, 0.731, "score"), 0.0004
+            ),
+            IssueRate(
+                "parallel_function_checker_no_order:cannot_find_match",
+                2,
+                0.0229,
+                0.0206,
+                estimate(0.897, 0.62, 1.29, "score"),
+                0.61,
+            ),
+            IssueRate(
+                "parallel_function_checker_no_order:wrong_count",
+                3,
+                0.0188,
+                0.0147,
+                estimate(0.781, 0.50, 1.20, "score"),
+                0.40,
+            ),
             IssueRate("ast_decoder:decoder_failed", None, 0.0, 0.0224, None, None),
         ),
         checks=checks(),
-        distributions=tuple(distribution("latency_ms", arm, [float(v) for v in text.split()]) for arm, text in LATENCIES.items()),
+        distributions=tuple(
+            distribution("latency_ms", arm, [float(v) for v in text.split()]) for arm, text in LATENCIES.items()
+        ),
         arms=(ArmSummary(CONTROL, 1, 1700, None, 1700), ArmSummary(TREATMENT, 1, 1700, None, 1700)),
         runs=(
-            RunRow("bfcl-2024-08-11-05-13-FC", CONTROL, datetime(2024, 8, 11, tzinfo=UTC), "1", 1700, 0.8412, None, 1417.1, None, averaged=True),
-            RunRow("bfcl-2024-08-11-08-06-FC", TREATMENT, datetime(2024, 8, 11, tzinfo=UTC), "1", 1700, 0.8559, None, 1318.3, None, averaged=True),
+            RunRow(
+                "bfcl-2024-08-11-05-13-FC",
+                CONTROL,
+                datetime(2024, 8, 11, tzinfo=UTC),
+                "1",
+                1700,
+                0.8412,
+                None,
+                1417.1,
+                None,
+                averaged=True,
+            ),
+            RunRow(
+                "bfcl-2024-08-11-08-06-FC",
+                TREATMENT,
+                datetime(2024, 8, 11, tzinfo=UTC),
+                "1",
+                1700,
+                0.8559,
+                None,
+                1318.3,
+                None,
+                averaged=True,
+            ),
         ),
-        inputs=(InputFile("samples.parquet", "9f2c4a7be1d05c3388a1f0b6c2d4e59718aa30c4be5d6f7081920a3b4c5d6e7f", "parquet", 10200, 10200, 0, 6800),),
+        inputs=(
+            InputFile(
+                "samples.parquet",
+                "9f2c4a7be1d05c3388a1f0b6c2d4e59718aa30c4be5d6f7081920a3b4c5d6e7f",
+                "parquet",
+                10200,
+                10200,
+                0,
+                6800,
+            ),
+        ),
         quarantine=(),
         set_aside=(say("{rows} samples of arms that this review does not compare.", rows=6800),),
     )
@@ -186,7 +257,10 @@ def story(stage: int = 2) -> Review:
         as_of=START + timedelta(days=12),
         source_title="A simulated five-week rollout",
         recommendation=Recommendation.HOLD,
-        reasons=(say("Pass rate: the data prove neither that the limit holds nor that it is broken."), say("One check is open.")),
+        reasons=(
+            say("Pass rate: the data prove neither that the limit holds nor that it is broken."),
+            say("One check is open."),
+        ),
         warnings=(say("Three gates rest on fewer than 30 users."),),
         changes=(say("Collect 412 more pairs: pass rate would then be settled with probability 0.8."),),
         design=say("Users are in both arms: 62 users, 1,240 samples."),
@@ -201,8 +275,16 @@ def story(stage: int = 2) -> Review:
         distributions=_story_distributions(),
         arms=(ArmSummary("off", 5, 620, 62, 310), ArmSummary("on", 5, 600, 60, 310)),
         runs=tuple(_story_run(arm, k) for k in range(5) for arm in ("off", "on")),
-        inputs=tuple(InputFile(f"runs/r{k}.json", f"{k:064x}", "envelope", 122, 122 - (k == 3), int(k == 3)) for k in range(10)),
-        quarantine=(QuarantineGroup("latencyMs is no number", 1, "runs/r3.json:12: latencyMs is '2,050'; expected a number of milliseconds, 0 or more."),),
+        inputs=tuple(
+            InputFile(f"runs/r{k}.json", f"{k:064x}", "envelope", 122, 122 - (k == 3), int(k == 3)) for k in range(10)
+        ),
+        quarantine=(
+            QuarantineGroup(
+                "latencyMs is no number",
+                1,
+                "runs/r3.json:12: latencyMs is '2,050'; expected a number of milliseconds, 0 or more.",
+            ),
+        ),
         set_aside=(),
     )
 
@@ -231,15 +313,78 @@ def hostile() -> Review:
 
 def _story_gates(stage: int) -> tuple[GateResult, ...]:
     users = Needed("users", 180, 118)
-    edits = Estimate(0.31, 0.21, inf, 0.95, "Korn–Graubard (1998)", ONE_ARM, 0, 58, cap=say("Only 4 users confirmed tags; 5 are needed."))
+    edits = Estimate(
+        0.31,
+        0.21,
+        inf,
+        0.95,
+        "Korn–Graubard (1998)",
+        ONE_ARM,
+        0,
+        58,
+        cap=say("Only 4 users confirmed tags; 5 are needed."),
+    )
     return (
-        gate("pass_rate", stage, (0.812, 0.797), -0.0147, estimate(-0.0147, -0.041, 0.0112, "CR3, Satterthwaite", CROSSED, 600), runs=3, needed=users),
-        gate("avg_score", stage, (7.41, 7.52), 0.11, estimate(0.11, -0.03, 0.25, "CR3, Satterthwaite", CROSSED, 600), runs=3),
-        gate("top_issue", stage, (0.112, 0.071), 0.634, estimate(0.634, 0.47, 0.85, "Fieller, CR3", CROSSED, 600), runs=3, needed=users, subject="hallucination"),
-        gate("avg_latency", stage, (1710.0, 1885.0), 1885.0, estimate(1885.0, 1846.0, 1924.0, "CR3 of a mean", ONE_ARM, 600), runs=3),
-        gate("p95_latency", stage, (2080.0, 2189.0), 2189.0, estimate(0.048, 0.034, 0.067, "Korn–Graubard (1998)", ONE_ARM, 600), runs=3, needed=users),
-        gate("vetoed", stage, (0.041, 0.045), 0.004, estimate(0.004, -0.012, 0.021, "CR3, Satterthwaite", CROSSED, 600), runs=3),
-        gate("error_rate", stage, (0.003, 0.002), 0.002, estimate(0.002, 0.0001, 0.0079, "Korn–Graubard (1998)", ONE_ARM, 600), runs=3),
+        gate(
+            "pass_rate",
+            stage,
+            (0.812, 0.797),
+            -0.0147,
+            estimate(-0.0147, -0.041, 0.0112, "CR3, Satterthwaite", CROSSED, 600),
+            runs=3,
+            needed=users,
+        ),
+        gate(
+            "avg_score",
+            stage,
+            (7.41, 7.52),
+            0.11,
+            estimate(0.11, -0.03, 0.25, "CR3, Satterthwaite", CROSSED, 600),
+            runs=3,
+        ),
+        gate(
+            "top_issue",
+            stage,
+            (0.112, 0.071),
+            0.634,
+            estimate(0.634, 0.47, 0.85, "Fieller, CR3", CROSSED, 600),
+            runs=3,
+            needed=users,
+            subject="hallucination",
+        ),
+        gate(
+            "avg_latency",
+            stage,
+            (1710.0, 1885.0),
+            1885.0,
+            estimate(1885.0, 1846.0, 1924.0, "CR3 of a mean", ONE_ARM, 600),
+            runs=3,
+        ),
+        gate(
+            "p95_latency",
+            stage,
+            (2080.0, 2189.0),
+            2189.0,
+            estimate(0.048, 0.034, 0.067, "Korn–Graubard (1998)", ONE_ARM, 600),
+            runs=3,
+            needed=users,
+        ),
+        gate(
+            "vetoed",
+            stage,
+            (0.041, 0.045),
+            0.004,
+            estimate(0.004, -0.012, 0.021, "CR3, Satterthwaite", CROSSED, 600),
+            runs=3,
+        ),
+        gate(
+            "error_rate",
+            stage,
+            (0.003, 0.002),
+            0.002,
+            estimate(0.002, 0.0001, 0.0079, "Korn–Graubard (1998)", ONE_ARM, 600),
+            runs=3,
+        ),
         gate("manual_edit_rate", stage, (0.33, 0.31), 0.31, edits, runs=3),
     )
 
@@ -249,7 +394,13 @@ def _story_checks() -> tuple[CheckResult, ...]:
     held = say("Every suite passed: 212 tests.")
     return (
         replace(first, holds=True, why=held, evidence=("junit.xml",), sha256=("ab" * 32,)),
-        replace(second, holds=True, why=say("The log holds no incident since 2026-03-12 09:00."), evidence=("incidents.jsonl",), sha256=("cd" * 32,)),
+        replace(
+            second,
+            holds=True,
+            why=say("The log holds no incident since 2026-03-12 09:00."),
+            evidence=("incidents.jsonl",),
+            sha256=("cd" * 32,),
+        ),
         replace(third, why=say("FLAGS_WIRING is not mentioned."), evidence=("changes.yaml",), sha256=("ef" * 32,)),
         last,
     )
@@ -267,8 +418,18 @@ def _story_distributions() -> tuple[Distribution, ...]:
 
 def _story_run(arm: str, k: int) -> RunRow:
     rate = {"off": (0.80, 0.82, 0.81, 0.79, 0.83), "on": (0.76, 0.79, 0.82, 0.78, 0.79)}[arm][k]
-    return RunRow(f"{arm}-{k + 1}", arm, START + timedelta(days=2 * k), str(k), 122, rate, 7.4 + k / 50, 1700 + 20 * k, 0.04, averaged=k >= 2)
-
+    return RunRow(
+        f"{arm}-{k + 1}",
+        arm,
+        START + timedelta(days=2 * k),
+        str(k),
+        122,
+        rate,
+        7.4 + k / 50,
+        1700 + 20 * k,
+        0.04,
+        averaged=k >= 2,
+    )
 
 
 class Tags(HTMLParser):
@@ -301,7 +462,7 @@ def executed(review: Review, lang: str = "en") -> NotebookNode:
 def _shown(thing: Any) -> NotebookNode:
     if isinstance(thing, charts.Figure):
         return nbformat.v4.new_output("display_data", data=thing.bundle())
-    bundle = thing._repr_mimebundle_()  # noqa: SLF001 -- what a kernel asks for
+    bundle = thing._repr_mimebundle_()
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
     return nbformat.v4.new_output("display_data", data=data, metadata=metadata)
 

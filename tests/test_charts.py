@@ -8,12 +8,12 @@ from xml.etree import ElementTree as ET
 import altair
 import numpy as np
 import pytest
-from tests.sample_review import ATTACK, bfcl, hostile, story
 
-from rolloutlib import charts
+from rolloutlib import charts, vega
 from rolloutlib.charts import Figure, Note
 from rolloutlib.gates import Verdict
 from rolloutlib.review import Distribution
+from tests.sample_review import ATTACK, bfcl, hostile, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ def test_the_forest_puts_the_harmless_side_right() -> None:
 def test_a_missing_bound_reaches_the_edge() -> None:
     """An estimate without a bound is drawn to the edge of the harmful side and says so."""
     row = rows_of(charts.forest(story()))["Manually edited tags"]
-    assert (row["worst"], row["open"]) == (-1.0, 1)
+    assert (row["worst"], row["arrow"]) == (-1.0, "◀")
     assert "no bound" in row["estimate"]
 
 
@@ -129,4 +129,4 @@ def test_long_distributions_are_thinned_but_end_at_one() -> None:
 def test_a_notebook_stores_types_that_nbformat_accepts() -> None:
     """JupyterLab gets Vega (and no HTML, which it would prefer), others an SVG."""
     bundle = charts.forest(bfcl()).bundle()
-    assert set(bundle) == {charts.VEGA_MIME, charts.FIGURE_MIME, "image/svg+xml", "text/plain"}
+    assert set(bundle) == {vega.VEGA_MIME, vega.FIGURE_MIME, "image/svg+xml", "text/plain"}

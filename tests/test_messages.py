@@ -21,14 +21,29 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = ROOT / "rolloutlib" / "locale" / "ko" / "LC_MESSAGES" / "rolloutlib.po"
-SAME = {"GO", "SHA-256", "{gate}: {why}", "{gate} ({subject})", "{number} ms", "{number} pp", "{stage}: {name}", "{text}", "–"}
+SAME = {
+    "GO",
+    "SHA-256",
+    "{gate}: {why}",
+    "{gate} ({subject})",
+    "{number} ms",
+    "{number} pp",
+    "{stage}: {name}",
+    "{text}",
+    "–",
+}
 UNITS = {*get_args(Unit), "pairs", "samples", "prompts", "users"}  # what designs and `Needed` count
 
 
 def literals_of(path: Path) -> Iterator[str]:
     """Yield the literal first argument of every `say(...)` and `translate(...)` call of a source file."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"say", "translate"} and node.args:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in {"say", "translate"}
+            and node.args
+        ):
             yield from constants_of(node.args[0])
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
-from tests.sample_review import ATTACK, Tags, bfcl, executed, hostile
 
 from rolloutlib import errors
 from rolloutlib.errors import NoEvidenceError, RolloutError, UsageError
 from rolloutlib.notebooks import localise, parameter_names, render_html, run_notebook
 from rolloutlib.params import ReviewParams
+from tests.sample_review import ATTACK, Tags, bfcl, executed, hostile
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -41,7 +41,9 @@ def made_of(*sources: str) -> NotebookNode:
     """Return a notebook of code cells; the first is its parameters cell."""
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     cells[0].metadata["tags"] = ["parameters"]
-    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    return nbformat.v4.new_notebook(
+        cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
 
 
 def with_output(**data: Any) -> NotebookNode:
@@ -99,8 +101,16 @@ def test_a_missing_notebook_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("raised", "kind", "sentence"),
     [
-        ("from rolloutlib.errors import NoEvidenceError\nraise NoEvidenceError('runs/ holds no run')", NoEvidenceError, "runs/ holds no run"),
-        ("1 / 0", RolloutError, r"broken.ipynb, cell \d: ZeroDivisionError: division by zero; the notebook up to there is .*out.ipynb"),
+        (
+            "from rolloutlib.errors import NoEvidenceError\nraise NoEvidenceError('runs/ holds no run')",
+            NoEvidenceError,
+            "runs/ holds no run",
+        ),
+        (
+            "1 / 0",
+            RolloutError,
+            r"broken.ipynb, cell \d: ZeroDivisionError: division by zero; the notebook up to there is .*out.ipynb",
+        ),
     ],
 )
 def test_a_failing_cell_is_one_sentence(tmp_path: Path, raised: str, kind: type[RolloutError], sentence: str) -> None:
@@ -140,7 +150,9 @@ def test_korean_notebooks_have_korean_prose() -> None:
         korean = localise(notebook, "ko")
         pairs = list(zip(notebook.cells, korean.cells, strict=True))
         assert all(a.source == b.source for a, b in pairs if a.cell_type == "code")
-        assert all(re.search("[가-힣]", b.source) and a.source != b.source for a, b in pairs if a.cell_type == "markdown")
+        assert all(
+            re.search("[가-힣]", b.source) and a.source != b.source for a, b in pairs if a.cell_type == "markdown"
+        )
 
 
 def test_a_page_loads_nothing_and_runs_nothing() -> None:
@@ -179,7 +191,9 @@ def test_outputs_are_sanitised(html: str) -> None:
 
 def test_prose_is_sanitised_too() -> None:
     """Markdown may hold raw HTML; a page shows none of it."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"## A {ATTACK}\n\n{ATTACK} [x](javascript:alert(1))")])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell(f"## A {ATTACK}\n\n{ATTACK} [x](javascript:alert(1))")]
+    )
     body = render_html(notebook).partition("<body>")[2]
     assert not re.search(r"<(script|img|a)\b[^#]", body)
 
@@ -200,9 +214,15 @@ def test_a_review_runs_end_to_end(tmp_path: Path) -> None:
         "print(review_notebook(review_params({'stage': 2, 'runs': 'data/examples/bfcl', 'control': 'gpt-4o-2024-05-13-FC', "
         f"'treatment': 'gpt-4o-2024-08-06-FC', 'lang': 'ko', 'out': {str(tmp_path)!r}}}), progress=sys.stderr))"
     )
-    ran = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
     assert ran.stderr == "running stage_review.ipynb: 41 cells\n"
-    assert ran.stdout.splitlines()[-1] == json.loads((tmp_path / "review.json").read_text("utf-8"))["recommendation"] == "NO_GO"
+    assert (
+        ran.stdout.splitlines()[-1]
+        == json.loads((tmp_path / "review.json").read_text("utf-8"))["recommendation"]
+        == "NO_GO"
+    )
     assert f"리포트: {tmp_path}/review.html" in ran.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"review.ipynb", "review.html", "review.json", "params.yaml"}
     assert (tmp_path / "review.html").read_text("utf-8").count("<figure") == 5

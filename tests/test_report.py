@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from tests.sample_review import ATTACK, Tags, bfcl, hostile, story
 from wcwidth import wcswidth
 
 from rolloutlib import report
 from rolloutlib.params import review_params
+from tests.sample_review import ATTACK, Tags, bfcl, hostile, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +25,32 @@ PIECES: tuple[Callable[[Review, str], Html], ...] = (
     report.headline, report.gate_table, report.changes, report.warnings, report.checks, report.segments_table, report.issues_table,
     report.sample_sizes, report.runs_table, report.quarantine, report.inputs,
 )  # fmt: skip
-CONTRACT = {"schema", "stage", "control", "treatment", "recommendation", "reasons", "gates", "segments", "checks", "inputs"}
+CONTRACT = {
+    "schema",
+    "stage",
+    "control",
+    "treatment",
+    "recommendation",
+    "reasons",
+    "gates",
+    "segments",
+    "checks",
+    "inputs",
+}
 GATE = {"id", "limit", "proof_limit", "plan", "evidence"}
-EVIDENCE = {"verdict", "point", "lower", "upper", "confidence", "method", "n_control", "n_treatment", "pairs", "clusters", "needed"}
+EVIDENCE = {
+    "verdict",
+    "point",
+    "lower",
+    "upper",
+    "confidence",
+    "method",
+    "n_control",
+    "n_treatment",
+    "pairs",
+    "clusters",
+    "needed",
+}
 SEGMENT = {"by", "value", "gate", "point", "lower", "upper", "p_holm"}
 
 
@@ -75,7 +98,17 @@ def test_every_disagreement_is_called_out_once() -> None:
 def test_gate_table_shows_both_verdicts_with_their_numbers() -> None:
     """Plan value, plan limit, runs, point, bounds, stage limit, method and size stand in one row."""
     row = report.gate_table(bfcl()).text.splitlines()[2].replace("\u00a0", " ")
-    for part in ("84.1%", "85.6%", "+1.47 pp", "limit ≥ −2.00 pp", "1 of 3 runs", "✓ pass", "[+0.33 pp, +2.61 pp]", "limit ≥ −3.00 pp", "1,700 pairs"):
+    for part in (
+        "84.1%",
+        "85.6%",
+        "+1.47 pp",
+        "limit ≥ −2.00 pp",
+        "1 of 3 runs",
+        "✓ pass",
+        "[+0.33 pp, +2.61 pp]",
+        "limit ≥ −3.00 pp",
+        "1,700 pairs",
+    ):
         assert part in row
 
 
@@ -131,7 +164,11 @@ def test_review_json_says_null_for_what_there_is_not() -> None:
     gates = {gate["id"]: gate for gate in report.review_json(story())["gates"]}
     assert gates["manual_edit_rate"]["evidence"]["upper"] is None
     score = {gate["id"]: gate for gate in report.review_json(bfcl())["gates"]}["avg_score"]
-    assert (score["evidence"]["point"], score["plan"]["value"], score["evidence"]["verdict"]) == (None, None, "inconclusive")
+    assert (score["evidence"]["point"], score["plan"]["value"], score["evidence"]["verdict"]) == (
+        None,
+        None,
+        "inconclusive",
+    )
     assert score["evidence"]["why"] == "The source has no field score."
 
 
@@ -140,7 +177,11 @@ def test_review_json_names_design_and_needs() -> None:
     pass_rate = report.review_json(bfcl())["gates"][0]["evidence"]
     assert (pass_rate["pairs"], pass_rate["clusters"], pass_rate["needed"]) == (1700, None, None)
     users = report.review_json(story())["gates"][0]["evidence"]
-    assert (users["pairs"], users["clusters"], users["needed"]) == (None, 62, {"unit": "users", "total": 180, "further": 118})
+    assert (users["pairs"], users["clusters"], users["needed"]) == (
+        None,
+        62,
+        {"unit": "users", "total": 180, "further": 118},
+    )
 
 
 def test_write_review_writes_what_can_be_run_again(tmp_path: Path) -> None:

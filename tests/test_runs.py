@@ -71,7 +71,7 @@ def check_account(runs: Runs) -> None:
     assert sum(info.n for info in runs.runs) == runs.kept
 
 
-def refusal(folder: Path, *written: object, **options: Any) -> str:
+def refusal(folder: Path, *written: object, **options: Any) -> str:  # noqa: ANN401 -- handed on to read_runs
     """Read runs that must all be refused for one reason, and return that reason."""
     found = read_runs(write(folder, *written), **options)
     check_account(found)
@@ -144,7 +144,7 @@ samples = st.lists(
         },
     ),
     max_size=6,
-    unique_by=lambda one: one["id"],
+    unique_by=lambda one: str(one["id"]),  # pyright: ignore[reportUnknownLambdaType] -- Hypothesis infers no keys
 )
 
 
@@ -193,10 +193,12 @@ def flags(**values: bool) -> Record:
     return {f"feature.{name}": value for name, value in values.items()}
 
 
+ID_DUE = "expected the run's id (a bare run_result needs its dataset_meta.json beside it)"
 REFUSED: dict[str, tuple[Callable[[], Record], str]] = {
     "template note": (lambda: result(run(), providerNote="cli_fallback"),
         "providerNote is 'cli_fallback'; expected measured metrics, these are a template."),
-    "mock provider": (lambda: run(provider="Mock"), "provider is 'Mock'; expected measured metrics, these are a template."),
+    "mock provider": (lambda: run(provider="Mock"),
+        "provider is 'Mock'; expected measured metrics, these are a template."),
     "impossible": (lambda: result(run(), metrics={"passRate": 0.6, "vetoedPct": 0.5, "avgScore": 7, "avgLatency": 1}),
         "passRate + vetoedPct is 1.1; expected at most 1, as the statuses exclude each other."),
     "percent": (lambda: result(run(), metrics={"passRate": 76, "vetoedPct": 0, "avgScore": 7, "avgLatency": 1}),
@@ -208,7 +210,8 @@ REFUSED: dict[str, tuple[Callable[[], Record], str]] = {
         "flags searchLite is true; expected false as in datasetMeta.featureFlags."),
     "profiles": (lambda: run(session={"guardianProfileId": "fast"}, datasetMeta={"guardianProfileId": "strict"}),
         "guardianProfileId is 'fast and strict'; expected one profile in a run."),
-    "profiles of samples": (lambda: run("r1", sample(1, guardianProfileId="fast"), sample(2, guardianProfileId="default")),
+    "profiles of samples": (
+        lambda: run("r1", sample(1, guardianProfileId="fast"), sample(2, guardianProfileId="default")),
         "guardianProfileId is 'default and fast'; expected one profile in a run."),
     "no offset": (lambda: run(startedAt="2026-03-02T10:00:00"),
         "startedAt is '2026-03-02T10:00:00'; expected an offset, such as +09:00 or Z."),
@@ -217,11 +220,11 @@ REFUSED: dict[str, tuple[Callable[[], Record], str]] = {
     "no time": (lambda: run(startedAt="yesterday"), "startedAt is 'yesterday'; expected an ISO 8601 time with offset."),
     "path in id": (lambda: run("../../etc"),
         "runId is '../../etc'; expected a plain id without '..', a leading slash or control characters."),
-    "no arm": (lambda: run(arm=None), "arm; expected control or treatment, or flags that imply one of them (got none)."),
+    "no arm": (lambda: run(arm=None),
+        "arm; expected control or treatment, or flags that imply one of them (got none)."),
     "unknown arm": (lambda: run(arm="beta"), "arm is 'beta'; expected control or treatment."),
     "misspelt key": (lambda: {**{k: v for k, v in run().items() if k != "runId"}, "runID": "r1"},
-        "runId is missing; expected the run's id (a bare run_result needs its dataset_meta.json beside it) "
-        "(Did you mean 'runID'?)."),
+        f"runId is missing; {ID_DUE} (Did you mean 'runID'?)."),
     "no samples": (lambda: run(result={"metrics": run()["result"]["metrics"]}),
         "samples is missing; expected a list of samples, which may be empty."),
 }  # fmt: skip
@@ -248,7 +251,10 @@ def test_rounded_metrics_and_failed_samples_are_no_disagreement(tmp_path: Path) 
 def test_flags_imply_the_arm(tmp_path: Path, given_flags: Record, arm: str) -> None:
     """A run without an arm gets it from its flags, dotted or short, in the envelope or in the data set."""
     arms = {"control": {"searchLite": False}, "treatment": {"feature.searchLite": True}}
-    one, two = run("r1", arm=None, flags=given_flags), run("r2", sample(9), arm=None, datasetMeta={"featureFlags": given_flags})
+    one, two = (
+        run("r1", arm=None, flags=given_flags),
+        run("r2", sample(9), arm=None, datasetMeta={"featureFlags": given_flags}),
+    )
     found = read_runs(write(tmp_path, one, two), flags_arms=arms)
     assert [info.arm for info in found.runs] == [arm, arm]
 
@@ -297,13 +303,13 @@ def test_the_same_run_twice_counts_once(tmp_path: Path) -> None:
 def test_repeated_seed_and_prompts_are_one_replicate(tmp_path: Path) -> None:
     """Runs that share arm, seed and prompts share a replicate; without a seed nobody can tell."""
     seeded, prompt = {"session": {"seed": 3}}, [sample(1, promptId="p1"), sample(2, promptId=5)]
-    found = read_runs(write(
-        tmp_path, run("a", *prompt, **seeded), run("b", *reversed(prompt), **seeded), run("c", *prompt, session={"seed": 4}),
-        run("d", *prompt, arm="treatment", **seeded), run("e", *prompt), run("f", *prompt, startedAt="2026-03-02T11:00Z"),
-    ))  # fmt: skip
-    a, b, *others = [info.replicate for info in found.runs]
+    repeated = [run("a", *prompt, **seeded), run("b", *reversed(prompt), **seeded)]
+    others = [run("c", *prompt, session={"seed": 4}), run("d", *prompt, arm="treatment", **seeded)]
+    seedless = [run("e", *prompt), run("f", *prompt, startedAt="2026-03-02T11:00Z")]
+    found = read_runs(write(tmp_path, *repeated, *others, *seedless))
+    a, b, *different = [info.replicate for info in found.runs]
     assert a == b
-    assert len({a, *others}) == 5
+    assert len({a, *different}) == 5
 
 
 BAD_ROWS = {
@@ -330,7 +336,7 @@ BAD_ROWS = {
 @pytest.mark.parametrize("written", BAD_ROWS)
 def test_a_bad_sample_is_set_apart_and_its_run_stays(tmp_path: Path, written: str) -> None:
     """A bad value costs its row, not its run; the message has file, line, field, value and what is due."""
-    key = written.split(":")[0]
+    key = written.split(":", maxsplit=1)[0]
     plain = {k: v for k, v in sample(2).items() if f'"{k}"' != key}
     bad = "{" + written + "," + json.dumps(plain)[1:]
     text = json.dumps(run("r1", *(sample(i) for i in range(3)))).replace(json.dumps(sample(2)), f"\n\n{bad}")
@@ -343,7 +349,9 @@ def test_a_bad_sample_is_set_apart_and_its_run_stays(tmp_path: Path, written: st
 
 def test_a_sample_id_twice_takes_both_along(tmp_path: Path) -> None:
     """Nobody can tell which of two samples with one id is right, so both go, each naming both places."""
-    found = read_runs(write(tmp_path, json.dumps(run("r1", sample(1), sample(2), sample(1, score=1)), indent=0), name="a.json"))
+    found = read_runs(
+        write(tmp_path, json.dumps(run("r1", sample(1), sample(2), sample(1, score=1)), indent=0), name="a.json")
+    )
     check_account(found)
     places = [one.message for one in found.quarantined]
     assert len(places) == 2
@@ -442,7 +450,10 @@ def test_links_and_archives_are_refused_unread(tmp_path: Path) -> None:
     (folder / "README.md").write_text("about", encoding="utf-8")
     found = read_runs(folder)
     check_account(found)
-    assert messages(found) == ["bomb.json.gz: file; expected an unpacked file.", "link.json: file; expected a plain file, not a link."]
+    assert messages(found) == [
+        "bomb.json.gz: file; expected an unpacked file.",
+        "link.json: file; expected a plain file, not a link.",
+    ]
     assert found.ignored == ("README.md",)
     assert [info.run_id for info in found.runs] == ["r1"]
 
@@ -453,7 +464,11 @@ def test_sources_that_cannot_be_read_at_all(tmp_path: Path) -> None:
         read_runs(tmp_path / "nowhere")
     with pytest.raises(RunsError, match=r"holds no runs; expected files of kind \.json, \.jsonl, \.parquet, \.csv\."):
         read_runs(tmp_path)
-    for name, text, match in (("a.json", " ", "0 rows"), ("b.txt", "x", "of kind '.txt'"), ("c.parquet", "x", "cannot be read as Parquet")):
+    for name, text, match in (
+        ("a.json", " ", "0 rows"),
+        ("b.txt", "x", "of kind '.txt'"),
+        ("c.parquet", "x", "cannot be read as Parquet"),
+    ):
         (tmp_path / name).write_text(text, encoding="utf-8")
         with pytest.raises(RunsError, match=match):
             read_runs(tmp_path / name)

@@ -38,7 +38,7 @@ def test_shown(value: float | None, unit: str, signed: bool, text: str) -> None:
 def test_no_bound_in_korean() -> None:
     """What is a word is translated; what is a number stays."""
     assert show(inf, "ms").text("ko") != "no bound"
-    assert show(3779.9, "ms").text("ko") == "3,780 ms"
+    assert "3,780" in show(3779.9, "ms").text("ko")
 
 
 def test_unit_of_a_quantile_gate() -> None:

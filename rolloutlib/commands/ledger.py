@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from rolloutlib.ledger import Workbook
 
@@ -88,8 +90,12 @@ def _add_keys(commands: Any) -> None:
         _add_by(action)
 
 
-def _command(commands: Any, name: str, call: Callable[[argparse.Namespace], int], help_: str, description: str = "") -> Any:
-    parser = commands.add_parser(name, help=help_, description=description or f"{help_[0].upper()}{help_[1:]}.", allow_abbrev=False)
+def _command(
+    commands: Any, name: str, call: Callable[[argparse.Namespace], int], help_: str, description: str = ""
+) -> Any:
+    parser = commands.add_parser(
+        name, help=help_, description=description or f"{help_[0].upper()}{help_[1:]}.", allow_abbrev=False
+    )
     parser.set_defaults(call=call)
     return parser
 
@@ -111,10 +117,20 @@ def _decide(arguments: argparse.Namespace) -> int:
     from rolloutlib.records import Waiver
 
     if len(arguments.waive) != len(arguments.reason):
-        raise UsageError(f"{len(arguments.waive)} --waive and {len(arguments.reason)} --reason; each waiver needs its own reason")
+        raise UsageError(
+            f"{len(arguments.waive)} --waive and {len(arguments.reason)} --reason; each waiver needs its own reason"
+        )
     waivers = [Waiver(gate, reason) for gate, reason in zip(arguments.waive, arguments.reason, strict=True)]
     book = _book()
-    node = decide(book, arguments.review.resolve(), verdict=arguments.verdict, by=_by(arguments), now=_now(), waivers=waivers, note=arguments.note)
+    node = decide(
+        book,
+        arguments.review.resolve(),
+        verdict=arguments.verdict,
+        by=_by(arguments),
+        now=_now(),
+        waivers=waivers,
+        note=arguments.note,
+    )
     print(f"{node.id}: {node.record.predicate.verdict} drafted (sha256 {node.digest})")
     print(f"card: docs/LEDGER/{node.id}.md")
     return _print_missing(book, node.id)
@@ -124,10 +140,10 @@ def _sign(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger import sign_record
 
     book = _book()
-    signoff = sign_record(
-        book, arguments.record, role=arguments.role, key=_key(arguments, book), who=arguments.by, now=_now(),
-        decision=arguments.decision, meaning=arguments.meaning,
-    )  # fmt: skip
+    with _key(arguments, book) as key:
+        signoff = sign_record(
+            book, arguments.record, role=arguments.role, key=key, who=arguments.by, now=_now(), decision=arguments.decision, meaning=arguments.meaning,
+        )  # fmt: skip
     print(f"{arguments.record}: {signoff.signer} signed {signoff.decision} as {signoff.role} ({signoff.meaning})")
     return _print_missing(book, arguments.record)
 
@@ -175,7 +191,15 @@ def _ledger(arguments: argparse.Namespace) -> int:
 def _keys_add(arguments: argparse.Namespace) -> int:
     from rolloutlib.keys import add_key
 
-    made = add_key(_book(), arguments.who, name=arguments.name, roles=arguments.role, key=arguments.key, by=_by(arguments), now=_now())
+    made = add_key(
+        _book(),
+        arguments.who,
+        name=arguments.name,
+        roles=arguments.role,
+        key=arguments.key,
+        by=_by(arguments),
+        now=_now(),
+    )
     return _print_keys(f"{arguments.who} admitted", made.id if made else None)
 
 
@@ -208,10 +232,11 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from rolloutlib.ledger import dsse
+    from rolloutlib.dsse import envelope
 
     book = _book()
-    sys.stdout.write(dsse(book, arguments.record, key=_key(arguments, book), now=_now()))
+    with _key(arguments, book) as key:
+        sys.stdout.write(envelope(book, arguments.record, key=key, now=_now()))
     return 0
 
 
@@ -230,16 +255,19 @@ def _now() -> datetime:
 
 
 def _by(arguments: argparse.Namespace) -> str:
-    said = arguments.by or subprocess.run(["git", "config", "user.email"], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S607 -- git as the user has it
+    said = (
+        arguments.by
+        or subprocess.run(["git", "config", "user.email"], capture_output=True, text=True, check=False).stdout.strip()
+    )
     if not said:
         raise UsageError("who prepares this? git has no user.email here; name yourself with --by NAME")
     return said.lower()
 
 
-def _key(arguments: argparse.Namespace, book: Workbook) -> Path:
-    """Return the key file; `agent` is the one key of allowed_signers whose private half the ssh agent holds."""
-    if arguments.key != AGENT:
-        return Path(arguments.key).expanduser()
+@contextmanager
+def _key(arguments: argparse.Namespace, book: Workbook) -> Generator[Path]:
+    """Give the key file; `agent` is the key of allowed_signers whose private half the ssh agent holds."""
     from rolloutlib.signing import agent_key
 
-    return agent_key(book.signers)
+    with TemporaryDirectory(prefix="rollout-") as folder:
+        yield agent_key(book.signers, Path(folder)) if arguments.key == AGENT else Path(arguments.key).expanduser()

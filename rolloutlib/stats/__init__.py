@@ -50,6 +50,7 @@ from rolloutlib.stats.divergence import (
     sample_ratio_test,
     simulated_multinomial_test,
 )
+from rolloutlib.stats.effective import crossed_score_difference, nested_score_difference
 from rolloutlib.stats.exact_tables import fisher_freeman_halton
 from rolloutlib.stats.inference import Alternative, Bounds, ClusterInference, TestResult, t_bounds, t_test
 from rolloutlib.stats.means import (
@@ -98,6 +99,7 @@ from rolloutlib.stats.sequential import (
     pocock_constant,
     spent,
 )
+from rolloutlib.stats.skewed import skewed_mean
 from rolloutlib.stats.survey import effective_sample_size, korn_graubard
 
 __all__ = [
@@ -123,6 +125,7 @@ __all__ = [
     "contingency_monte_carlo",
     "crossed_difference",
     "crossed_ratio_bounds",
+    "crossed_score_difference",
     "design_effect",
     "effective_sample_size",
     "events_allowed",
@@ -154,6 +157,7 @@ __all__ = [
     "msprt_likelihood_ratio",
     "nested_difference",
     "nested_ratio_bounds",
+    "nested_score_difference",
     "newcombe_difference",
     "newcombe_paired",
     "non_inferiority_n",
@@ -184,6 +188,7 @@ __all__ = [
     "side_by_side",
     "sign_flip",
     "simulated_multinomial_test",
+    "skewed_mean",
     "spent",
     "t_bounds",
     "t_cdf",

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import sync_playwright
-from tests.sample_review import ATTACK, bfcl, executed, hostile, story
 
 from rolloutlib.notebooks import render_html
+from tests.sample_review import ATTACK, bfcl, executed, hostile, story
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,9 @@ def test_a_report_opens_offline(browser: Browser, pages: dict[str, Path], name: 
     assert len(drawn) >= 5
     assert all(all(image) for image in drawn)
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert opened.all("main *", "e => e.getBoundingClientRect().right > innerWidth + 1 ? e.tagName : ''").count("") == len(opened.all("main *", "e => 1"))
+    assert opened.all("main *", "e => e.getBoundingClientRect().right > innerWidth + 1 ? e.tagName : ''").count(
+        ""
+    ) == len(opened.all("main *", "e => 1"))
     opened.page.close()
 
 
@@ -93,7 +95,10 @@ def test_korean_is_drawn_with_glyphs(browser: Browser, pages: dict[str, Path], n
     """Hangul has its own shapes, not the box of a missing glyph, and charts name a stack with Korean fonts."""
     opened = Opened(browser, pages[name], 1280)
     assert opened.page.evaluate(DRAWS_HANGUL)
-    assert all("NanumGothic" in source and "Noto Sans KR" in source for source in opened.all("img", "e => atob(e.src.split(',')[1])"))
+    assert all(
+        "NanumGothic" in source and "Noto Sans KR" in source
+        for source in opened.all("img", "e => atob(e.src.split(',')[1])")
+    )
     opened.page.close()
 
 

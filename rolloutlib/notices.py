@@ -1,0 +1,143 @@
+"""What people are told when flags move: release notes, with a notice where it is a rollback, and the overview page.
+
+Both are drafts in Markdown under docs/; nothing is decided by them and nothing reads them back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.durable import Files, replace
+from rolloutlib.flags import values
+from rolloutlib.messages import Sentence, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from rolloutlib.flags import FlagState
+    from rolloutlib.plan import Plan
+    from rolloutlib.records import GateState
+
+__all__ = ["NOTES", "OVERVIEW", "release_notes", "system_overview", "write_release_notes"]
+
+NOTES: Final = "docs/RELEASE_NOTES"
+OVERVIEW: Final = "docs/SYSTEM_OVERVIEW.md"
+BEGIN, END = "<!-- rollout: from here -->", "<!-- rollout: to here -->"
+_LINKED: Final = {"Decisions": ("docs/LEDGER", "dec-*.md"), "Runs": ("docs/RUN_LOGS", "*.md"), "Notes": (NOTES, "*.md")}
+
+
+def release_notes(
+    plan: Plan,
+    before: FlagState | None,
+    after: FlagState,
+    gates: Iterable[GateState],
+    *,
+    rollback: Sequence[Sentence] = (),
+) -> tuple[Sentence | str, ...]:
+    """Return the lines of release notes under the headings of the plan's template.
+
+    Args:
+        plan: whose features and stages are named.
+        before: the flags that were in force; None when nobody can tell.
+        after: the flags in force now.
+        gates: what the last runs showed, by the record that is promoted.
+        rollback: reason, time and ledger link, where this is a way back.
+    """
+    stage, none = plan.stages[after.stage], _bullet(say("No run was read for this change."))
+    measured = [
+        _bullet(say("{gate}: {value} (limit {limit})", gate=say(g.title), value=g.value or "–", limit=g.limit or "–"))
+        for g in gates
+    ]
+    actions = (
+        say("Nobody has to do anything; search summaries can be refused with optOut.")
+        if "A" not in after.off
+        else say("Nobody has to do anything; report what still goes wrong to the engine team.")
+    )
+    return (
+        say("# Release notes — {decision}", decision=after.decision), "",
+        say("## What changed"), "", *_changes(plan, before, after), "",
+        say("## Who is impacted (cohorts)"), "", _bullet(_cohort(stage.name, stage.cap)), "",
+        say("## Metrics summary (last 3 runs)"), "", *(measured or [none]), "",
+        say("## Actions"), "", _bullet(actions), "",
+        *((say("## Rollback Notice"), "", *map(_bullet, rollback), "") if rollback else ()),
+    )  # fmt: skip
+
+
+def _cohort(name: str, cap: int | None) -> Sentence:
+    if cap is None:
+        return say("{stage}: every user", stage=say(name))
+    return say("{stage}: at most {cap} users", stage=say(name), cap=cap)
+
+
+def _changes(plan: Plan, before: FlagState | None, after: FlagState) -> list[Sentence]:
+    """One line a feature whose value for somebody who said nothing, or opted in, is another one now."""
+    lines = [_bullet(say("Stage {number}: {name}", number=after.stage, name=say(plan.stages[after.stage].name)))]
+    was, now = _pairs(plan, before), _pairs(plan, after)
+    return lines + [
+        _bullet(say("`{key}`: {was} → {now} (everyone / opted in)", key=key, was=was[key], now=now[key]))
+        for key in now
+        if was[key] != now[key]
+    ]
+
+
+def _pairs(plan: Plan, state: FlagState | None) -> dict[str, str]:
+    keys = [feature.flag for feature in plan.features.values()]
+    if state is None:
+        return dict.fromkeys(keys, "?")
+    said_nothing, opted_in = values(plan, state, ()), values(plan, state, ("opted_in",))
+    return {key: f"{said_nothing[key]} / {opted_in[key]}".lower() for key in keys}
+
+
+def _bullet(sentence: Sentence) -> Sentence:
+    return say("- {text}", text=sentence)
+
+
+def write_release_notes(
+    root: Path, lines: Iterable[Sentence | str], decision: str, *, now: datetime, lang: str
+) -> Path:
+    """Write the notes of a decision to docs/RELEASE_NOTES/ and return where they are."""
+    path = root / NOTES / f"{now:%Y-%m-%d}_{decision}.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace(Files(), path, "\n".join(_said(line, lang) for line in lines).encode())
+    return path
+
+
+def _said(line: Sentence | str, lang: str) -> str:
+    return line.text(lang) if isinstance(line, Sentence) else line
+
+
+# --- the overview -----------------------------------------------------------------------------------------------------
+
+
+def system_overview(root: Path, plan: Plan, state: FlagState, *, lang: str) -> Path:
+    """Bring docs/SYSTEM_OVERVIEW.md up to date between its two marks, and leave what people wrote around them."""
+    path = root / OVERVIEW
+    text = path.read_text("utf-8") if path.is_file() else f"# {say('System overview').text(lang)}\n\n{BEGIN}\n{END}\n"
+    head, begin, rest = text.partition(BEGIN)
+    tail = rest.partition(END)[2]
+    ours = "\n".join(_said(line, lang) for line in _overview(root, plan, state))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace(Files(), path, f"{head}{begin or BEGIN}\n{ours}\n{END}{tail or chr(10)}".encode())
+    return path
+
+
+def _overview(root: Path, plan: Plan, state: FlagState) -> list[Sentence | str]:
+    stage = say("Stage {number}: {name}", number=state.stage, name=say(plan.stages[state.stage].name))
+    off = ", ".join(plan.features[key].flag for key in state.off)
+    lines: list[Sentence | str] = [_bullet(stage), _bullet(say("Decision: {decision}", decision=state.decision or "–"))]
+    lines += [
+        _bullet(
+            say("Flags: generation {generation}, profile {profile}", generation=state.generation, profile=state.profile)
+        )
+    ]
+    lines += [_bullet(say("Turned off by a rollback: {flags}; blocked until a new GO", flags=off))] if off else []
+    lines += ["", say("## Quick Links"), ""]
+    for title, (folder, pattern) in _LINKED.items():
+        names = sorted((path.name for path in (root / folder).glob(pattern)), reverse=True)[
+            : plan.documents.quick_links
+        ]
+        links = ", ".join(f"[{name}]({folder.removeprefix('docs/')}/{name})" for name in names)
+        lines.append(_bullet(say("{title}: {links}", title=say(title), links=links or "–")))
+    return lines

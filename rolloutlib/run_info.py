@@ -1,0 +1,146 @@
+"""What is known of one run that is evidence, and which runs are one and the same."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from msgspec import UNSET
+
+from rolloutlib.columns import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from rolloutlib.columns import Sample
+    from rolloutlib.envelopes import FoundRun
+    from rolloutlib.flat import FlatRun
+
+__all__ = ["Reported", "RunInfo", "flat_info", "info_of", "same_runs"]
+
+
+class Reported(NamedTuple):
+    """A run's own summary: fractions 0–1, score 0–10, milliseconds."""
+
+    pass_rate: float
+    avg_score: float
+    avg_latency_ms: float
+    vetoed_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One run that is evidence.
+
+    Attributes:
+        started_at: in UTC; None where the source does not tell.
+        replicate: runs that share arm, seed and prompts share this digest and are one run to whoever counts runs.
+        n: samples kept; 0 for a run that has only its metrics.
+        reported: the run's own metrics; None in flat tables.
+        file: path inside the folder that was read; `line` is where the run starts.
+    """
+
+    run_id: str
+    arm: str
+    started_at: datetime | None
+    stage: int | None
+    profile: str | None
+    seed: int | None
+    replicate: str
+    n: int
+    reported: Reported | None
+    file: str
+    line: int
+
+
+def info_of(found: FoundRun, arm: str, profile: str | None, started_at: datetime | None) -> RunInfo:
+    """Describe a run envelope whose arm, profile and start are settled."""
+    run = found.envelope
+    samples, metrics = run.result.samples, run.result.metrics
+    seed = run.session.seed if run.session and run.session.seed is not UNSET else None
+    return RunInfo(
+        run_id=run.run_id,
+        arm=arm,
+        started_at=started_at,
+        stage=None if run.stage is UNSET else run.stage,
+        profile=profile,
+        seed=seed,
+        replicate=_replicate(run.run_id, arm, seed, samples),
+        n=len(samples),
+        reported=Reported(metrics.pass_rate, metrics.avg_score, metrics.avg_latency, metrics.vetoed_pct),
+        file=found.unit.file,
+        line=found.unit.line,
+    )
+
+
+def flat_info(run: FlatRun, file: str, stage: int | None) -> RunInfo:
+    """Describe a run of a flat table."""
+    return RunInfo(
+        run_id=run.run_id,
+        arm=run.arm,
+        started_at=min(filter(None, run.times), default=None),
+        stage=stage,
+        profile=run.profile,
+        seed=run.seed,
+        replicate=_replicate(run.run_id, run.arm, run.seed, run.samples),
+        n=len(run.samples),
+        reported=None,
+        file=file,
+        line=run.line,
+    )
+
+
+def _replicate(run_id: str, arm: str, seed: int | None, samples: Sequence[Sample]) -> str:
+    """Same arm, seed and prompts: one run that was repeated. Without a seed or prompts nobody can tell."""
+    prompts: list[Any] = [sample.prompt_id for sample in samples]
+    try:
+        text = "\x1f".join(sorted(prompts))
+    except TypeError:  # an integer id, or none
+        known = None not in prompts and UNSET not in prompts
+        text = "\x1f".join(sorted(map(str, prompts))) if known else ""
+    key = f"{arm}\x1f{seed}\x1f{text}" if text and seed is not None else run_id
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def same_runs(infos: Sequence[RunInfo], table: pa.Table) -> dict[int, tuple[str, str]]:
+    """Find runs that are no runs of their own: index → what was found, and what is due.
+
+    Two runs are one when everything but the run id agrees: start, arm, seed, metrics and every sample. Different runs
+    under one id cannot be told apart in the table, so neither of them stays.
+    """
+    starts = np.cumsum([0, *(info.n for info in infos)])
+    content = [name for name in SCHEMA.names if name != "run_id"]
+    seen: dict[tuple[object, ...], list[int]] = {}
+    ids: dict[str, list[int]] = {}
+    found: dict[int, tuple[str, str]] = {}
+    for index, info in enumerate(infos):
+        alike = seen.setdefault((info.arm, info.started_at, info.seed, info.n, info.reported), [])
+        first = next(
+            (
+                one
+                for one in alike
+                if _rows(table, starts[one], info.n, content).equals(_rows(table, starts[index], info.n, content))
+            ),
+            None,
+        )
+        if first is None:
+            alike.append(index)
+            ids.setdefault(info.run_id, []).append(index)
+        else:
+            other = infos[first]
+            found[index] = f"the content of run {other.run_id} in {other.file}:{other.line}", "expected each run once"
+    for same in (indices for indices in ids.values() if len(indices) > 1):
+        places = " and ".join(f"{infos[index].file}:{infos[index].line}" for index in same)
+        found.update(dict.fromkeys(same, (f"the id of different runs in {places}", "expected each run id once")))
+    return found
+
+
+def _rows(table: pa.Table, start: int, n: int, columns: list[str]) -> pa.Table:
+    return table.slice(start, n).select(columns)
