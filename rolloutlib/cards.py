@@ -50,13 +50,13 @@ def _promotion(record: Record) -> list[Sentence | str]:
         return [_title(say("Decision Card"), p)]
     judged = _bold(
         say("Decision"),
-        say("{verdict} (recommended: {recommendation})", verdict=p.verdict, recommendation=p.recommendation),
+        say("{verdict} (recommended: {recommendation})", verdict=p.verdict, recommendation=_safe(p.recommendation or "–")),
     )
     move = say(
         "Exit of stage {from_} towards stage {to}, for {cohort}.",
         from_=p.stage.from_,
         to=p.stage.to,
-        cohort=_AUDIENCES.get(p.cohort or "", p.cohort),
+        cohort=_AUDIENCES.get(p.cohort or "", _safe(p.cohort or "–")),
     )
     head: list[Sentence | str] = [
         _title(say("Decision Card"), p),
@@ -75,15 +75,21 @@ def _promotion(record: Record) -> list[Sentence | str]:
     ]
     head += [_bold(say("Knob Changes"), ""), *_knobs(p.flags_before, p.flags_after)]
     head += [_bold(say("Expected Effects"), _joined(_effect(gate) for gate in p.gates if gate.value is not None))]
-    head += [_bold(say("Links"), ", ".join(f"[{_safe(name)}](<{name}>)" for name in (s.name for s in record.subject)))]
+    head += [_bold(say("Links"), _links(record))]
     if p.note:
         head.append(_bold(say("Note"), _safe(p.note)))
     return [*head, "", *_gates(p.gates), "", *_checks(p.checks)]
 
 
+def _links(record: Record) -> str:
+    """The review's files, and the folder of evidence as one."""
+    names = dict.fromkeys("/".join(subject.name.split("/")[:2]) for subject in record.subject)
+    return ", ".join(f"[{_safe(name.rpartition('/')[2])}](<{name}>)" for name in names) or "–"
+
+
 def _keys(p: Predicate) -> list[Sentence | str]:
     change = p.change
-    did = {"add": say("{who} may sign from now on.", who=change.principal), "revoke": say("{who} may no longer sign.", who=change.principal),
+    did = {"add": say("{who} may sign from now on.", who=_safe(change.principal)), "revoke": say("{who} may no longer sign.", who=_safe(change.principal)),
            "accept": say("Roles, keys or thresholds changed.")}[change.action] if change else ""  # fmt: skip
     people = [f"  - {who}: {_safe(person.name)} ({', '.join(person.roles)})" for who, person in p.trust.people.items()]
     key = [_bold(say("Key"), f"`{change.key}`")] if change and change.key else []
@@ -125,18 +131,18 @@ def _waivers(p: Predicate) -> list[Sentence | str]:
 
 
 def _goal(gate: GateState) -> Sentence:
-    return say("{gate}: {limit}", gate=say(gate.title), limit=_number(gate.limit, gate.unit, gate.signed))
+    return say("{gate}: {limit}", gate=_text(gate.title), limit=_number(gate.limit, gate.unit, gate.signed))
 
 
 def _effect(gate: GateState) -> Sentence:
-    return say("{gate}: {limit}", gate=say(gate.title), limit=_number(gate.value, gate.unit, gate.signed))
+    return say("{gate}: {limit}", gate=_text(gate.title), limit=_number(gate.value, gate.unit, gate.signed))
 
 
 def _knobs(before: FlagState | None, after: FlagState | None) -> list[Sentence | str]:
     if before is None or after is None:
         return []
     changed = [key for key in after.values if before.values.get(key) != after.values[key]]
-    why = say("stage {number}, {audience}", number=after.stage, audience=_AUDIENCES.get(after.audience, after.audience))
+    why = say("stage {number}, {audience}", number=after.stage, audience=_AUDIENCES.get(after.audience, _safe(after.audience)))
     lines = [
         say(
             "  - `{key}`: {before} → {after} ({why})",
@@ -154,7 +160,7 @@ def _gates(gates: Iterable[GateState]) -> list[Sentence | str]:
     head = _row(say("Gate"), say("Limit"), say("Plan"), say("Evidence"), say("Estimate"), say("Bounds"), "n")
     rows = [
         _row(
-            say(g.title),
+            _text(g.title),
             _number(g.limit, g.unit, g.signed),
             _word(g.plan),
             _word(g.evidence),
@@ -176,7 +182,7 @@ def _estimate(gate: GateState) -> tuple[Sentence | str, Sentence | str]:
 
 
 def _checks(checks: Iterable[CheckState]) -> list[Sentence | str]:
-    rows = [_row(say(check.title), _HOLDS[check.holds], _safe(check.why)) for check in checks]
+    rows = [_row(_text(check.title), _HOLDS[check.holds], _safe(check.why)) for check in checks]
     return [_row(say("Check"), say("State"), say("Why")), "| --- | --- | --- |", *rows]
 
 
@@ -221,7 +227,7 @@ def _number(text: str | None, unit: str, signed: bool) -> Sentence:  # noqa: FBT
 
 
 def _flag(value: bool | str | None) -> str:  # noqa: FBT001 -- a flag's value is what it is about
-    return "–" if value is None else str(value).lower()
+    return "–" if value is None else _safe(str(value).lower())
 
 
 def _word(verdict: str) -> Sentence | str:
@@ -232,6 +238,11 @@ def _experts(p: Predicate) -> list[Person]:
     """The people whose roles the verdict asks for."""
     due = p.trust.thresholds.get(p.verdict)
     return [person for person in p.trust.people.values() if due and {*due.now, *due.within24h} & {*person.roles}]
+
+
+def _text(title: str) -> Sentence | str:
+    """A title of the plan, which the catalogue translates; with anything special in it, it is data."""
+    return Sentence(title) if _safe(title) == title else _safe(title)
 
 
 def _safe(text: str) -> str:

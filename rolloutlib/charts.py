@@ -1,7 +1,6 @@
 """Estimates → charts. Nothing is computed here but the layout.
 
-Charts are Vega-Lite 6 specifications as plain data (see rolloutlib.vega): building the same ones through Altair's classes
-took 2 s of a review's 8, and `Figure.altair()` gives the Altair chart to whoever wants to change one.
+Charts are Vega-Lite 6 specifications as plain data (see rolloutlib.vega): building the same ones through Altair took 2 s of a review's 8, and `Figure.altair()` gives the Altair chart to whoever wants to change one.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rolloutlib.gates import Verdict
 from rolloutlib.messages import Sentence, say
 from rolloutlib.units import show, unit_of
-from rolloutlib.vega import INK, NARROW, SOFT, WIDE, Figure, Grid, Note, Spec, figure, key, layer, plot, text
+from rolloutlib.vega import INK, NARROW, SOFT, WIDE, Figure, Grid, Note, Spec, dots, figure, key, layer, plot, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from rolloutlib.segments import IssueRate, Segment
 
 __all__ = [
-    "COLORS", "SYMBOLS", "Figure", "Note", "forest", "issues_before_after", "latency_ecdf", "pass_rate_by_run", "score_ecdf",
-    "segments", "verdict_word",
+    "COLORS", "SYMBOLS", "Figure", "Note", "forest", "issues_before_after", "latency_ecdf", "pass_rate_by_run",
+    "score_ecdf", "segments", "verdict_word",
 ]  # fmt: skip
 
 CONTROL, TREATMENT = "#6b7280", "#1d5fa8"
@@ -49,7 +48,7 @@ def verdict_word(verdict: Verdict) -> Sentence:
     return words.get(verdict, say("invalid"))
 
 
-# --- every gate against its limit ---------------------------------------------------------------------------------------
+# --- every gate against its limit -----------------------------------------------------------------
 
 
 def forest(review: Review, lang: str = "en") -> Figure:
@@ -58,9 +57,11 @@ def forest(review: Review, lang: str = "en") -> Figure:
     counts = Counter(result.evidence.verdict for result in review.gates)
     undecided = counts[Verdict.INCONCLUSIVE] + counts[Verdict.INVALID]
     caption = say(
-        "Each row has its own scale around this stage's limit: a bar wholly right of the line proves that the limit holds, "
-        "wholly left proves that it is broken. {proven} of {all} gates are proven, {broken} broken, {open} open: {meaning}",
-        proven=counts[Verdict.PASS], all=len(rows), broken=counts[Verdict.FAIL], open=undecided, meaning=_meaning(counts),
+        "Each row has its own scale around this stage's limit: a bar wholly right of the line proves that the limit "
+        "holds, wholly left proves that it is broken. {proven} of {all} gates are proven, {broken} broken, {open} open: "
+        "{meaning}",
+        proven=counts[Verdict.PASS], all=len(rows), broken=counts[Verdict.FAIL], open=undecided,
+        meaning=_meaning(counts),
     )  # fmt: skip
     told = "; ".join(
         f"{row['title']}: {row['verdict']}, {row['estimate'] or row['why']} {row['limit']}" for row in rows
@@ -119,18 +120,20 @@ def _forest_spec(rows: list[Spec], width: int, lang: str) -> Spec:
     here, empty = [row for row in rows if "x" in row], [row for row in rows if "x" not in row]
     at, side, span = 0 if small else grid.right + 16, NARROW if small else grid.right + 16, {"y": "top", "y2": "end"}
     own, edge = {"color": "color"}, "right" if small else "left"
-    dots = [layer(here, "point", at={"x": "x", "y": "row", "shape": "shape"} | c, filled=True, opacity=1, size=size, **m)
-            for c, size, m in (({}, 190, {"color": "white"}), (own, 100, {}))]  # fmt: skip
+    point, block = {"x": "x", "y": "row", "shape": "shape"}, {"x": "a", "x2": "b", "y": grid.header, "y2": grid.bottom}
+    sides = [{"a": -1, "b": 0, "color": "#fbeee7"}, {"a": 0, "b": 1, "color": "#eaf4f0"}]
+    head = {"x": "a", "y": grid.header - 5, "text": "text"} | own
+    tick, strong = {"x": "plan", "y": "tick", "y2": "tock"}, {"fontSize": 12, "fontWeight": 600, "baseline": "bottom"}
     heads = [(say("◀ limit broken"), "right", -6, VERMILION), (say("limit holds ▶"), "left", 6, GREEN)]
     return grid.spec([
-        layer([{"a": -1, "b": 0}], "rect", at={"x": "a", "x2": "b", "y": grid.header, "y2": grid.bottom}, color="#fbeee7"),
-        layer([{"a": 0, "b": 1}], "rect", at={"x": "a", "x2": "b", "y": grid.header, "y2": grid.bottom}, color="#eaf4f0"),
-        layer([row | {"a": -1, "b": 1} for row in empty], "rect", at={"x": "a", "x2": "b"} | span, color="#f2f3f5", opacity=1),
-        layer([r for r in here if r["plan"]], "rule", at={"x": "plan", "y": "tick", "y2": "tock"}, strokeDash=[3, 2], color=SOFT),
+        layer(sides, "rect", at=block | own, opacity=1),
+        layer([row | {"a": -1, "b": 1} for row in empty], "rect", at=block | span, color="#f2f3f5", opacity=1),
+        layer([row for row in here if row["plan"]], "rule", at=tick, strokeDash=[3, 2], color=SOFT),
         layer([row | {"a": 0} for row in here], "rule", at={"x": "a"} | span, color=INK, strokeWidth=1.5),
         layer(here, "rule", at={"x": "worst", "x2": "best", "y": "row"} | own, strokeWidth=2.5),
         layer(here, "rule", at={"x": "worst", "x2": "x", "y": "row"} | own, strokeWidth=7),
-        *dots,
+        dots(here, point, color="white", size=190),
+        dots(here, point | own, size=100),
         text(here, "arrow", grid.left + 8),
         text(rows, "title", 0, "title_y", fontWeight=600, fontSize=14),
         text(rows, "subject", 0, "subject_y", color=SOFT, fontSize=12, limit=NARROW if small else 215),
@@ -138,8 +141,8 @@ def _forest_spec(rows: list[Spec], width: int, lang: str) -> Spec:
         text(rows, "verdict", grid.width, "verdict_y", align="right", fontWeight=600, fontSize=14, hue="color"),
         text(here, "estimate", at, "estimate_y", fontSize=12 if small else 13),
         text(rows, "limit", side, "limit_y", align=edge, color=SOFT, fontSize=12),
-        *(layer([{"a": 0, "text": said.text(lang)}], "text", at={"x": "a", "y": grid.header - 5, "text": "text"}, align=align,
-                dx=dx, fontSize=12, fontWeight=600, color=color, baseline="bottom") for said, align, dx, color in heads),
+        *(layer([{"a": 0, "text": said.text(lang), "color": color}], "text", at=head, align=align, dx=dx, **strong)
+          for said, align, dx, color in heads),
     ], (-1, 1), None)  # fmt: skip
 
 
@@ -164,7 +167,7 @@ def _forest_places(row: Spec, grid: Grid, width: int) -> Spec:
     }
 
 
-# --- distributions ------------------------------------------------------------------------------------------------------
+# --- distributions --------------------------------------------------------------------------------
 
 
 def latency_ecdf(review: Review, lang: str = "en") -> Figure | Note:
@@ -205,8 +208,8 @@ def score_ecdf(review: Review, lang: str = "en") -> Figure | Note:
     marks = [(threshold, say("threshold {value}", value=show(threshold, "score")), "right")]
     control, treatment = show(curves[0].mean, "score"), show(curves[-1].mean, "score")
     caption = say(
-        "The further right a curve, the better. The mean goes from {control} to {treatment}: look whether the low end moves "
-        "with it.",
+        "The further right a curve, the better. The mean goes from {control} to {treatment}: look whether the low end "
+        "moves with it.",
         control=control, treatment=treatment,
     )  # fmt: skip
     told = [
@@ -242,10 +245,10 @@ def _ecdf(
         at: Spec = {"x": x, "y": y, "color": "color"}
         return plot([
             layer([{"x": value} for value, *_ in lines], "rule", at={"x": x}, color=INK, strokeDash=[5, 3]),
-            *(layer([{"x": value, "text": name}], "text", at={"x": x, "y": -4, "text": "text"}, align=side, baseline="bottom",
-                    dx=-3 if side == "right" else 3, fontSize=12, color=INK) for value, name, side in lines),
+            *(layer([{"x": value, "text": name}], "text", at={"x": x, "y": -4, "text": "text"}, align=side, fontSize=12,
+                    baseline="bottom", dx=-3 if side == "right" else 3, color=INK) for value, name, side in lines),
             layer(points, "line", at=at, interpolate="step-after", strokeWidth=2.2, clip=True),
-            layer(ends, "point", at=at, filled=True, size=90, opacity=1, stroke="white", clip=True),
+            dots(ends, at, size=90, stroke="white", clip=True),
             key([(name, color) for _, name, color in arms], width, -58),
         ], width, 250 if small else 300)  # fmt: skip
 
@@ -274,7 +277,7 @@ def _thin(curve: Distribution, color: str) -> list[Spec]:
     return [{"x": round(float(x), 3), "y": round(float(y), 4), "color": color} for x, y in pairs]
 
 
-# --- runs ---------------------------------------------------------------------------------------------------------------
+# --- runs -----------------------------------------------------------------------------------------
 
 
 def pass_rate_by_run(review: Review, lang: str = "en") -> Figure | Note:
@@ -285,7 +288,8 @@ def pass_rate_by_run(review: Review, lang: str = "en") -> Figure | Note:
     arms, wanted = (review.control, review.treatment), review.plan.evidence.runs_averaged
     held = [sum(run.averaged for run in runs if run.arm == arm) for arm in arms]
     caption = say(
-        "Filled dots are the runs that the plan averages ({wanted} an arm); {control} has {first} of them, {treatment} {second}.",
+        "Filled dots are the runs that the plan averages ({wanted} an arm); {control} has {first} of them, {treatment} "
+        "{second}.",
         wanted=wanted, control=review.control, first=held[0], treatment=review.treatment, second=held[1],
     )  # fmt: skip
     few = say(
@@ -301,7 +305,6 @@ def pass_rate_by_run(review: Review, lang: str = "en") -> Figure | Note:
 
 
 def _runs_spec(runs: Sequence[RunRow], arms: tuple[str, str], width: int, lang: str) -> Spec:
-    small = width < WIDE
     colors = list(zip(arms, (CONTROL, TREATMENT), (-0.06, 0.06), strict=True))
     rows = [dot for arm, color, shift in colors for dot in _run_dots(runs, arm, color, shift, lang)]
     most, rates = max(row["run"] for row in rows), [row["y"] for row in rows]
@@ -321,11 +324,12 @@ def _runs_spec(runs: Sequence[RunRow], arms: tuple[str, str], width: int, lang: 
         "x2": {"field": "x", "aggregate": "max"},
         "y": y | {"aggregate": "mean"},
     }
+    own, held = {"x": x, "y": y, "color": "color"}, [row for row in rows if row["averaged"]]
     return plot([
-        layer(rows, "line", at={"x": x, "y": y, "color": "color"}, strokeWidth=1, opacity=0.5),
-        layer([row for row in rows if row["averaged"]], "rule", at=mean | {"color": "color"}, strokeWidth=6, opacity=0.25),
-        layer(rows, "point", at={"x": x, "y": y, "stroke": "color", "fill": "fill"}, size=110, strokeWidth=2, opacity=1),
-        layer(rows if most == 1 else [], "text", at={"x": x, "y": y, "text": "label", "color": "color"}, dy=-15, fontSize=12),
+        layer(rows, "line", at=own, strokeWidth=1, opacity=0.5),
+        layer(held, "rule", at=mean | {"color": "color"}, strokeWidth=6, opacity=0.25),
+        dots(rows, {"x": x, "y": y, "stroke": "color", "fill": "fill"}, filled=False, size=110, strokeWidth=2),
+        layer(rows if most == 1 else [], "text", at=own | {"text": "label"}, dy=-15, fontSize=12),
         key([(arm, color) for arm, color, _ in colors], width, -34),
     ], width, 200)  # fmt: skip
 
@@ -338,7 +342,7 @@ def _run_dots(runs: Sequence[RunRow], arm: str, color: str, shift: float, lang: 
     ]  # fmt: skip
 
 
-# --- issues and segments ------------------------------------------------------------------------------------------------
+# --- issues and segments --------------------------------------------------------------------------
 
 
 def issues_before_after(review: Review, lang: str = "en") -> Figure | Note:
@@ -347,8 +351,8 @@ def issues_before_after(review: Review, lang: str = "en") -> Figure | Note:
         return Note(say("The source names no issues.").text(lang))
     top = review.issues[0]
     caption = say(
-        "An arrow to the left is an issue that became rarer. The control arm's most frequent issue, {tag}, goes from {control} "
-        "to {treatment} of samples; issues without a number were not among its top three and are only watched.",
+        "An arrow to the left is an issue that became rarer. The control arm's most frequent issue, {tag}, goes from "
+        "{control} to {treatment} of samples; issues without a number were not among its top three and are only watched.",
         tag=top.tag, control=show(top.control, "proportion"), treatment=show(top.treatment, "proportion"),
     )  # fmt: skip
     rates = "; ".join(f"{issue.tag}: {_from_to(issue, lang)}" for issue in review.issues)
@@ -373,8 +377,8 @@ def _issues_spec(issues: Sequence[IssueRate], width: int, lang: str) -> Spec:
     at, side, size = (NARROW, "right", 12) if small else (grid.right + 20, "left", 13)
     return grid.spec([
         layer(rows, "rule", at={"x": "from", "x2": "to", "y": "row"}, strokeWidth=2.5, color=TREATMENT),
-        layer(rows, "point", at={"x": "from", "y": "row"}, filled=True, fill="white", stroke=CONTROL, strokeWidth=2, size=80, opacity=1),
-        layer(rows, "point", at={"x": "to", "y": "row", "shape": "head"}, filled=True, color=TREATMENT, size=110, opacity=1),
+        dots(rows, {"x": "from", "y": "row"}, fill="white", stroke=CONTROL, strokeWidth=2, size=80),
+        dots(rows, {"x": "to", "y": "row", "shape": "head"}, color=TREATMENT, size=110),
         text(rows, "tag", 0, "tag_y", fontWeight=600, fontSize=size, limit=NARROW if small else 370),
         text(rows, "text", at, "text_y", align=side, fontSize=size),
     ], (0, most * 1.06), axis)  # fmt: skip
@@ -396,12 +400,13 @@ def segments(review: Review, lang: str = "en", most: int = 20) -> Figure | Note:
     found = sorted((s for s in review.segments if s.gate == gate.id), key=lambda s: sign * s.estimate.point)
     losses, title, tests = ", ".join(s.value for s in found if s.loss), say(gate.gate.title), len(found)
     lost = say(
-        "{gate} falls in {losses}, even after correcting for {tests} looks: a whole that gains can hide it, so settle it before "
-        "promoting.",
+        "{gate} falls in {losses}, even after correcting for {tests} looks: a whole that gains can hide it, so settle "
+        "it before promoting.",
         gate=title, losses=losses, tests=tests,
     )  # fmt: skip
     fine = say(
-        "No segment of {tests} loses beyond chance (Holm): bars that cross the line are noise until more data say otherwise.",
+        "No segment of {tests} loses beyond chance (Holm): bars that cross the line are noise until more data say "
+        "otherwise.",
         tests=tests,
     )
     told = "; ".join(f"{s.value} {_estimate_text(gate, s.estimate.point, lang)}" for s in found)
@@ -427,7 +432,7 @@ def _segments_spec(found: Sequence[Segment], gate: GateResult, width: int, lang:
     return grid.spec([
         layer(rows, "rule", at={"x": "zero", "y": "top", "y2": "end"}, color=INK, strokeWidth=1.5),
         layer(rows, "rule", at={"x": "lower", "x2": "upper", "y": "row", "color": "color"}, strokeWidth=3),
-        layer(rows, "point", at={"x": "x", "y": "row", "color": "color", "shape": "shape"}, filled=True, size=110, opacity=1),
+        dots(rows, {"x": "x", "y": "row", "color": "color", "shape": "shape"}, size=110),
         text(rows, "name", 0, "name_y", hue="ink", fontWeight=600, limit=NARROW - 130 if small else 260),
         text(rows, "n", 0 if small else 330, "n_y", color=SOFT, fontSize=12, align="left" if small else "right"),
         text(rows, "text", at, "name_y", hue="ink", align=side),

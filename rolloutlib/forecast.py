@@ -32,10 +32,10 @@ __all__ = ["CONTROL", "TRUTHS", "Chance", "Decision", "Forecast", "GateForecast"
 
 TRUTHS: Final = ("better", "design", "equal", "limit", "worse")
 # The control arm that a stage is planned with; a metric whose gate looks at the treatment alone has none.
-CONTROL: Final = {"passed": 0.90, "score": 7.5, "issue": 0.15, "vetoed": 0.04}
+CONTROL: Final = {"passed": 0.90, "score": 7.5, "issue": 0.15, "vetoed": 0.05}
 # A clearly better candidate: differences, the ratio of the top issue, and values (latency: share of the target).
 BETTER: Final = {
-    "passed": 0.03, "score": 0.3, "issue": 0.35, "vetoed": -0.02, "error": 0.001, "edited": 0.17, "latency_ms": 0.85, "slow": 0.01,
+    "passed": 0.03, "score": 0.3, "issue": 0.35, "vetoed": -0.03, "error": 0.001, "edited": 0.17, "latency_ms": 0.80, "slow": 0.01,
 }  # fmt: skip
 PILOTS: Final = 15  # simulated reviews from which the needed sizes are taken
 

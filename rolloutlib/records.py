@@ -42,6 +42,8 @@ RecordId = Annotated[str, msgspec.Meta(pattern=rf"\A{RECORD_ID.pattern}\Z")]
 SignerName = Annotated[str, msgspec.Meta(pattern=rf"\A{SIGNER.pattern}\Z")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 FlagKey = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9.]{1,100}\Z")]
+Decimal = Annotated[str, msgspec.Meta(pattern=r"\A-?[0-9]{1,20}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?\Z")]
+KeyText = Annotated[str, msgspec.Meta(pattern=r"\A([a-z0-9@.-]{1,60} [A-Za-z0-9+/=]{1,4000})?\Z")]
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Role = Literal["pm", "engine", "qa", "owner"]
 Kind = Literal["promotion", "rollback", "keys"]
@@ -140,14 +142,14 @@ class GateState(_Struct, frozen=True):
     unit: str
     evidence_unit: str
     signed: bool
-    limit: str | None
-    proof_limit: str | None
+    limit: Decimal | None
+    proof_limit: Decimal | None
     plan: str
-    value: str | None
+    value: Decimal | None
     evidence: str
-    point: str | None
-    lower: str | None
-    upper: str | None
+    point: Decimal | None
+    lower: Decimal | None
+    upper: Decimal | None
     n_control: Whole | None
     n_treatment: Whole | None
     clusters: Whole | None
@@ -215,7 +217,7 @@ class Change(_Struct, frozen=True):
 
     action: Literal["add", "revoke", "accept"]
     principal: str
-    key: str
+    key: KeyText
 
 
 class Rollback(_Struct, frozen=True):

@@ -135,7 +135,7 @@ def _held(path: Path) -> FlagState | None:
 def _safe_state(
     root: Path, plan: Plan, held: FlagState | None, features: tuple[FeatureId, ...], now: datetime
 ) -> FlagState:
-    """Return the state to switch to: the one in force when it is safe already, so that a second rollback is harmless."""
+    """Return the state to switch to: the one in force when it is safe already, so a second rollback is harmless."""
     profile = plan.rollback.safe_profile
     if held is None:  # nobody can tell the stage: the first one, without anything that any stage turns on
         held = FlagState(initial_state(plan).stage, salvaged_generation(root / FLAGS), "?", profile=profile)
@@ -227,12 +227,12 @@ def _append(
 ) -> None:
     if known.undone is None:
         raise RolloutError("no GO record put these flags in force, so there is nothing in the ledger to roll back")
-    undone = known.undone
+    undone, who = known.undone, reason.owner or "unknown"
 
     def draft(slot: Slot) -> Predicate:
         return Predicate(
             id=slot.id, ledger=slot.ledger, seq=slot.seq, prev=slot.prev, kind="rollback", verdict="ROLLBACK",
-            prepared=Prepared(reason.owner or "unknown", slot.at), lang=lang, trust=slot.trust, witnesses=slot.witnesses,
+            prepared=Prepared(who, slot.at), lang=lang, trust=slot.trust, witnesses=slot.witnesses,
             builds_on=known.green, note=reason.text, rollback=_told(reason, found, undone, slot.at, lang),
         )  # fmt: skip
 

@@ -28,7 +28,7 @@ __all__ = ["METRICS", "Layout", "Sums", "Truth", "World", "layout", "simulate"]
 METRICS: Final = ("passed", "score", "issue", "vetoed", "error", "edited", "latency_ms", "slow")
 ONE_ARM: Final = ("error", "edited", "latency_ms", "slow")  # their gates look at the treatment alone
 SCORE_SD: Final = 1.2
-LOG_LATENCY_SD: Final = 0.6  # of lognormal latencies: skewness 2.3, about that of published load tests
+LOG_LATENCY_SD: Final = 0.5  # of lognormal latencies: skewness 1.75, about that of published load tests
 SHARED: Final = 0.3  # of a latent value's variance is the factor that all metrics have in common
 CHUNK: Final = 1_500_000  # samples drawn at a time, so that memory stays small
 

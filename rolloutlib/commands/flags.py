@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from rolloutlib.plan import FlagValue, Plan
+    from rolloutlib.flags import FlagState
+    from rolloutlib.plan import Audience, FlagValue, Plan
 
 __all__ = ["add"]
 
 OPEN = 1  # exit code: flags are off, but something of the runbook is open
 
 
-def add(commands: Any) -> None:  # noqa: ANN401 -- argparse has no public name for it
+def add(commands: Any) -> None:
     """Add the commands to the parser's sub-commands."""
     flags = commands.add_parser("flags", help="what is on for whom, and whether it is what the plan says")
     kinds = flags.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -34,7 +35,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 -- argparse has no public name f
     _add_rollback(commands)
 
 
-def _add_promote(commands: Any) -> None:  # noqa: ANN401 -- as above
+def _add_promote(commands: Any) -> None:
     told = "Put a signed GO in force: switch the flags, read them back, draft release notes, update the overview."
     promote = commands.add_parser("promote", help="put a signed GO in force", description=told, allow_abbrev=False)
     promote.add_argument("decision", metavar="DEC", help="id of the record, such as dec-20261122-001")
@@ -42,7 +43,7 @@ def _add_promote(commands: Any) -> None:  # noqa: ANN401 -- as above
     promote.set_defaults(call=_promote)
 
 
-def _add_rollback(commands: Any) -> None:  # noqa: ANN401 -- as above
+def _add_rollback(commands: Any) -> None:
     told = (
         "The kill switch: flags off first, then the record, the notice and the overview. Needs no data and no engine. "
         "Exit code 0: all is done; 1: the flags are off, and what is open is listed."
@@ -88,7 +89,7 @@ def _show(_: argparse.Namespace) -> int:
 def _diff(_: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from rolloutlib.flags import CONTEXTS, FLAGS, read_flags, values
+    from rolloutlib.flags import CONTEXTS, FLAGS, read_flags
     from rolloutlib.plan import STAGES
 
     root, plan = _workbook()
@@ -99,14 +100,18 @@ def _diff(_: argparse.Namespace) -> int:
     then = replace(held, stage=STAGES[min(held.stage + 1, STAGES[-1])], off=())
     _say(f"A GO for stage {held.stage} → {then.stage} changes:")
     for feature in plan.features.values():
-        pairs = [
-            (who, *(values(plan, state, () if who == "everyone" else (who,))[feature.flag] for state in (held, then)))
-            for who in CONTEXTS
-        ]
-        changed = [f"{who}: {_word(was)} → {_word(now)}" for who, was, now in pairs if was != now]
+        changed = [text for who in CONTEXTS if (text := _change(plan, feature.flag, who, held, then))]
         if changed:
             _say(f"  {feature.flag}  {', '.join(changed)}")
     return 0
+
+
+def _change(plan: Plan, flag: str, who: Audience, held: FlagState, then: FlagState) -> str:
+    from rolloutlib.flags import values
+
+    people = () if who == "everyone" else (who,)
+    was, now = values(plan, held, people)[flag], values(plan, then, people)[flag]
+    return "" if was == now else f"{who}: {_word(was)} → {_word(now)}"
 
 
 def _check(_: argparse.Namespace) -> int:
@@ -116,18 +121,15 @@ def _check(_: argparse.Namespace) -> int:
     root, plan = _workbook()
     held = read_flags(root / FLAGS)
     if held.data != document(plan, held.state):
-        raise FlagsError(
-            f"{FLAGS} is not what the plan says for its own state: the file or the plan was edited; restore it with git, or decide again"
-        )
+        was = f"{FLAGS} is not what the plan says for its own state: the file or the plan was edited"
+        raise FlagsError(f"{was}; restore it with git, or decide again")
     session = root / SESSION
     if not session.is_file() or session.read_bytes() != session_defaults(plan, held.state):
-        raise FlagsError(
-            f"{SESSION} does not fit {FLAGS}; `rollout rollback` or `rollout promote {held.state.decision or 'DEC'}` writes it again"
-        )
+        by = f"promote {held.state.decision}" if held.state.decision and not held.state.off else "rollback"
+        raise FlagsError(f"{SESSION} does not fit {FLAGS}; `rollout {by}` writes it again")
     read_back(root / FLAGS, plan, held.state)
-    _say(
-        f"{FLAGS}: generation {held.state.generation} is what the plan says for stage {held.state.stage}, and a client reads it so."
-    )
+    told = f"generation {held.state.generation} is what the plan says for stage {held.state.stage}"
+    _say(f"{FLAGS}: {told}, and a client reads it so.")
     return 0
 
 
@@ -147,9 +149,8 @@ def _promote(arguments: argparse.Namespace) -> int:
     from rolloutlib.promotion import promote
 
     root, plan = _workbook()
-    found = promote(
-        root, plan, arguments.decision, now=datetime.now(UTC), files=FlagFiles(time.time_ns), lang=arguments.lang
-    )
+    files = FlagFiles(time.time_ns)
+    found = promote(root, plan, arguments.decision, now=datetime.now(UTC), files=files, lang=arguments.lang)
     told = f"stage {found.before.stage} → {found.after.stage}, generation {found.after.generation}"
     _say(f"{'In force' if found.applied else 'In force already'}: {told}; a client reads it back.")
     for path in found.written:
@@ -163,18 +164,15 @@ def _rollback(arguments: argparse.Namespace) -> int:
 
     root, plan = _workbook()
     reason = Reason(arguments.reason, arguments.signal, arguments.owner, arguments.cause)
-    files = FlagFiles(time.time_ns)
-    found = roll_back(
-        root, plan, reason, tuple(arguments.feature), now=datetime.now(UTC), files=files, lang=arguments.lang
-    )
+    files, lang = FlagFiles(time.time_ns), arguments.lang
+    found = roll_back(root, plan, reason, tuple(arguments.feature), now=datetime.now(UTC), files=files, lang=lang)
     off = ", ".join(plan.features[key].flag for key in found.after.off)
-    _say(
-        f"{'OFF' if found.switched else 'Off already'}: {off} (stage {found.after.stage}, generation {found.after.generation})"
-    )
+    word = "OFF" if found.switched else "Off already"
+    _say(f"{word}: {off} (stage {found.after.stage}, generation {found.after.generation})")
     for what in found.done:
-        _say(f"  done  {what.text(arguments.lang)}")
+        _say(f"  done  {what.text(lang)}")
     for what in found.open:
-        _say(f"  OPEN  {what.text(arguments.lang)}")
+        _say(f"  OPEN  {what.text(lang)}")
     return 0 if found.record else OPEN
 
 
@@ -187,7 +185,7 @@ def _table(plan: Plan, table: Mapping[str, Mapping[str, FlagValue | None]]) -> N
 
 
 def _word(value: FlagValue | None) -> str:
-    return {True: "on", False: "off", None: "default"}.get(value, str(value))
+    return value if isinstance(value, str) else "default" if value is None else "on" if value else "off"
 
 
 def _say(text: str) -> None:

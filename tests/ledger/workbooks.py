@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 
 from rolloutlib.durable import Files
 from rolloutlib.ledger import Slot, Workbook, append, sign_record
-from rolloutlib.records import Change, CheckState, GateState, Head, Move, Person, Predicate, Prepared, Rollback, Trust, Verdict, Waiver
+from rolloutlib.records import CheckState, GateState, Head, Move, Predicate, Prepared, Rollback, Verdict, Waiver
 from rolloutlib.signing import NAMESPACE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,4 +87,4 @@ def signed(root: Path, name: str, who: str, *, hours: float, role: str | None = 
     sign_record(Workbook(root), name, role=role or PEOPLE[who][1], key=keys() / who, who=None, now=at, decision=decision)
 
 
-__all__ = ["PEOPLE", "PREPARER", "START", "Change", "Person", "Trust", "decided", "keys", "promotion", "public", "rollback", "signed", "workbook"]
+

@@ -1,0 +1,448 @@
+"""Promotion and the kill switch: only a verified GO moves flags, anything takes them back, no crash leaves a lie."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rolloutlib import flags, notices, promotion, rollback
+from rolloutlib.durable import NotWrittenError
+from rolloutlib.flagclient import flag_client, resolve
+from rolloutlib.flags import CONTEXTS, FLAGS, SESSION, FlagFiles, FlagsError, FlagState, document, switch
+from rolloutlib.ledger import Workbook, verify_ledger
+from rolloutlib.promotion import NotPromotedError, flag_finding, promote
+from rolloutlib.rollback import Reason, RolledBack, roll_back
+from tests.rollback.books import FILES, PLAN, ROOT, at, decided, flags_of, signed, workbook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rolloutlib.plan import FeatureId
+
+REASON = Reason("latency rose by 23 %", "avg latency ×1.23", "eng_choi@ex.com", "search summaries without limit")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A workbook at stage 2 by two signed decisions."""
+    folder = workbook(tmp_path / "book")
+    _promote(folder, decided(folder, hours=0), 0.5)
+    _promote(folder, decided(folder, hours=1), 1.5)
+    return folder
+
+
+def _promote(root: Path, decision: str, hours: float) -> promotion.Promotion:
+    return promote(root, PLAN, decision, now=at(hours), files=FILES)
+
+
+def _roll_back(root: Path, *features: FeatureId, hours: float = 2) -> RolledBack:
+    return roll_back(root, PLAN, REASON, features, now=at(hours), files=FILES)
+
+
+def _finding(root: Path) -> str | None:
+    finding = flag_finding(PLAN, Workbook(root).read(), root)
+    return finding.code if finding else None
+
+
+# --- promotion --------------------------------------------------------------------------------------------------------
+
+
+def test_a_signed_go_moves_one_stage_on(tmp_path: Path) -> None:
+    """Flags, session defaults, release notes and overview follow the decision, and a client reads the new stage."""
+    root = workbook(tmp_path / "book")
+    decision = decided(root, hours=0)
+    assert _finding(root) is None
+    found = _promote(root, decision, 0.5)
+    assert flags_of(root) == found.after == FlagState(1, 2, decision)
+    assert _finding(root) is None
+    with flag_client(root / FLAGS) as client:
+        assert resolve(client, PLAN, {})["feature.autoTagging"] is True
+    notes, overview = (path.read_text() for path in found.written)
+    for heading in ("What changed", "Who is impacted (cohorts)", "Metrics summary (last 3 runs)", "Actions"):
+        assert f"## {heading}\n\n- " in notes
+    assert "`feature.autoTagging`: false / false → true / true (everyone / opted in)" in notes
+    assert "Rollback Notice" not in notes
+    assert f"Decision: {decision}" in overview
+    assert f"[{decision}.md](LEDGER/{decision}.md)" in overview
+
+
+def test_promoting_twice_changes_nothing(root: Path) -> None:
+    """The second call finds the decision in force, writes its documents again, and says so."""
+    decision = flags_of(root).decision
+    before = (root / FLAGS).read_bytes()
+    again = _promote(root, decision, 1.6)
+    assert not again.applied
+    assert (root / FLAGS).read_bytes() == before
+
+
+def test_the_overview_keeps_what_people_wrote(root: Path) -> None:
+    """Only the part between the marks is written again, with links to the latest three decisions."""
+    path = root / notices.OVERVIEW
+    path.write_text("# Ours\n\nabove\n\n" + path.read_text().partition("\n\n")[2] + "below\n")
+    _promote(root, decided(root, hours=2), 2.5)
+    text = path.read_text()
+    assert text.startswith("# Ours\n\nabove\n\n")
+    assert text.endswith("below\n")
+    assert text.count("Quick Links") == 1
+    assert text.count("](LEDGER/") == 3
+
+
+@pytest.mark.parametrize(
+    ("verdict", "stage", "signers", "sentence"),
+    [
+        ("HOLD", 2, ("pm_kim",), "says HOLD; only a GO moves flags"),
+        ("GO", 2, ("pm_kim", "qa_lee"), "is not verified: GO needs the signature of owner"),
+        ("GO", 2, (), "is not verified: GO needs the signature of pm and qa and owner"),
+        ("GO", 3, None, "is about stage 3 → 4, but stage 2 is in force"),
+        ("GO", 1, None, "is about stage 1 → 2, but stage 2 is in force"),
+    ],
+)
+def test_what_does_not_move_flags(
+    root: Path, verdict: str, stage: int, signers: tuple[str, ...] | None, sentence: str
+) -> None:
+    """Another verdict, a missing signature, another stage: refused with what is missing, and no byte changes."""
+    before = (root / FLAGS).read_bytes()
+    decision = decided(root, hours=2, verdict=verdict, stage=stage, signers=signers)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(NotPromotedError, match=sentence):
+        _promote(root, decision, 2.5)
+    assert (root / FLAGS).read_bytes() == before
+
+
+def test_an_unknown_record_is_named(root: Path) -> None:
+    """A misspelt id is a sentence."""
+    with pytest.raises(NotPromotedError, match=r"there is no record dec-20261122-009; `rollout ledger` lists them"):
+        _promote(root, "dec-20261122-009", 2)
+
+
+def test_a_decision_holds_only_for_the_flags_that_it_was_made_on(root: Path) -> None:
+    """A rollback between decision and promotion, and a hand that edits the file, make the decision stale."""
+    decision = decided(root, hours=2)
+    edited = (root / FLAGS).read_bytes().replace(b'"generation": 3', b'"generation": 4')
+    switch(FILES, root / FLAGS, edited, before=None)
+    with pytest.raises(NotPromotedError, match=r"was decided on flags with sha256 .* but generation 4, stage 2"):
+        _promote(root, decision, 2.5)
+
+
+def test_a_tampered_record_moves_nothing(root: Path) -> None:
+    """An edited record is found before any flag moves."""
+    decision = decided(root, hours=2)
+    record = root / "docs" / "LEDGER" / f"{decision}.record"
+    record.write_bytes(record.read_bytes().replace(b'"to":3', b'"to":4'))
+    with pytest.raises(NotPromotedError, match="not verified"):
+        _promote(root, decision, 2.5)
+    assert flags_of(root).stage == 2
+
+
+def test_after_a_rollback_the_stage_is_blocked_until_a_new_go(root: Path) -> None:
+    """Neither the decision that was rolled back nor one that is older turns flags on again; a new GO does."""
+    old = flags_of(root).decision
+    late = decided(root, hours=1.8)
+    _roll_back(root)
+    for decision in (old, late):
+        with pytest.raises(NotPromotedError):
+            _promote(root, decision, 2.5)
+    assert flags_of(root).off == ("A",)
+    _promote(root, decided(root, hours=3), 3.5)
+    assert (flags_of(root).stage, flags_of(root).off) == (3, ())
+    assert _finding(root) is None
+
+
+# --- rollback ---------------------------------------------------------------------------------------------------------
+
+
+def test_rollback_is_the_whole_runbook(root: Path) -> None:
+    """Flags off for everybody, safe defaults, record with trigger, cause, actions and open items, notice, overview."""
+    decision = flags_of(root).decision
+    found = _roll_back(root)
+    assert flags_of(root) == found.after == FlagState(2, 4, "dec-20261122-rollback-001", ("A",))
+    assert found.record == "dec-20261122-rollback-001"
+    assert found.green == "dec-20261122-001"
+    with flag_client(root / FLAGS) as client:
+        assert [resolve(client, PLAN, context)["feature.searchLite"] for context in CONTEXTS.values()] == [False] * 5
+    node = Workbook(root).read().find(found.record)
+    told = node.record.predicate.rollback
+    assert told is not None
+    assert told.rolls_back is not None
+    assert (told.rolls_back.id, told.restored_from) == (decision, "dec-20261122-001")
+    assert told.trigger.startswith("avg latency ×1.23 / 2026-11-22T11:00:00Z / eng_choi@ex.com")
+    assert told.cause == "search summaries without limit"
+    assert "Flags off: feature.searchLite" in told.actions
+    assert "A client sees the flags off" in told.actions
+    open_ = [sentence.text() for sentence in found.open]
+    assert any("rollout replay dec-20261122-001" in one for one in open_)
+    assert all(one in told.impact for one in open_)
+    (notes,) = (root / notices.NOTES).glob("*rollback*")
+    notice = notes.read_text().partition("## Rollback Notice")[2]
+    for line in (
+        "Reason: latency rose by 23 %",
+        "When: 2026-11-22T11:00:00Z",
+        f"Ledger: docs/LEDGER/{found.record}.md",
+    ):
+        assert f"- {line}" in notice
+    assert (
+        "Turned off by a rollback: feature.searchLite; blocked until a new GO" in (root / notices.OVERVIEW).read_text()
+    )
+    assert _finding(root) is None
+
+
+def test_the_record_of_a_rollback_verifies_once_it_is_signed(root: Path) -> None:
+    """The engine's signature is due at once; with it the whole ledger holds."""
+    found = _roll_back(root)
+    assert found.record is not None
+    assert [f.code for f in verify_ledger(Workbook(root), now=at(2.1)).findings] == ["unsigned"]
+    signed(root, found.record, "eng_choi", hours=2.1)
+    assert verify_ledger(Workbook(root), now=at(2.2)).findings == ()
+
+
+def test_a_second_rollback_is_harmless(root: Path) -> None:
+    """It changes no byte of flags and ledger, and says that it is recorded already."""
+    first = _roll_back(root)
+    before = {path: path.read_bytes() for path in sorted((root / "docs" / "LEDGER").glob("*")) if path.is_file()}
+    before[root / FLAGS] = (root / FLAGS).read_bytes()
+    second = _roll_back(root, hours=3)
+    assert (second.switched, second.record) == (False, first.record)
+    assert {path: path.read_bytes() for path in before} == before
+    assert len(list((root / "docs" / "LEDGER").glob("*.record"))) == 3
+
+
+def test_more_can_be_rolled_back(root: Path) -> None:
+    """What was off stays off; the second record rolls back the same decision."""
+    _roll_back(root)
+    found = _roll_back(root, "C", hours=3)
+    assert flags_of(root).off == ("A", "C")
+    assert found.record == "dec-20261122-rollback-002"
+
+
+def test_nothing_but_the_repository_is_needed(root: Path) -> None:
+    """No data, no reports, no documents beside the ledger: done and recorded."""
+    for name in ("docs/RELEASE_NOTES", "docs/SYSTEM_OVERVIEW.md", "params/session.config.json"):
+        path = root / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert not (root / "data").exists()
+    assert not (root / "reports").exists()
+    assert _roll_back(root).record == "dec-20261122-rollback-001"
+
+
+@pytest.mark.parametrize("damage", ["record", "roles", "folder", "none"])
+def test_a_damaged_ledger_does_not_keep_flags_on(root: Path, damage: str) -> None:
+    """Flags are off and seen off; that they are unrecorded is listed, and found by verify."""
+    ledger = root / "docs" / "LEDGER"
+    if damage == "record":
+        record = next(ledger.glob("*.record"))
+        record.write_bytes(record.read_bytes()[:-20])
+    elif damage == "roles":
+        (root / "params" / "roles.yaml").write_text("people: [")
+    else:
+        shutil.rmtree(ledger)
+        ledger.write_text("") if damage == "folder" else ledger.mkdir()
+    found = _roll_back(root)
+    assert (flags_of(root).off, found.record) == (("A",), None)
+    assert any("A client sees the flags off" in one.text() for one in found.done)
+    assert any(one.text().startswith("Recorded as dec-20261122-rollback-001: ") for one in found.open)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing"])
+def test_a_damaged_flag_file_is_replaced_by_the_safe_state(root: Path, damage: str) -> None:
+    """Nobody can tell the stage: everything that any stage turns on is off, and the generation still rises."""
+    path = root / FLAGS
+    path.write_bytes(path.read_bytes()[:200]) if damage == "truncated" else path.unlink()
+    found = _roll_back(root)
+    assert found.before is None
+    assert found.after == FlagState(0, 4 if damage == "truncated" else 1, "dec-20261122-rollback-001", ("A", "C", "D"))
+    assert flags_of(root) == found.after
+    assert found.record == "dec-20261122-rollback-001"
+
+
+def test_a_full_disk_for_documents_is_listed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notes and overview cannot be written: flags are off and recorded, and the record says what is open."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(notices, "replace", full)
+    found = _roll_back(root)
+    assert (flags_of(root).off, found.record) == (("A",), "dec-20261122-rollback-001")
+    told = Workbook(root).read().find("dec-20261122-rollback-001").record.predicate.rollback
+    assert told is not None
+    assert "Release notes with the rollback notice are drafted: [Errno 28] No space left on device" in told.impact
+
+
+def test_flags_that_cannot_be_written_are_said_to_be_on(root: Path) -> None:
+    """The one failure that stops a rollback: nothing is recorded as off."""
+
+    class Full(FlagFiles):
+        def sync(self, handle: int) -> None:
+            raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({handle})")
+
+    with pytest.raises(NotWrittenError, match=r"flags\.json could not be written \(No space left"):
+        roll_back(root, PLAN, REASON, now=at(2), files=Full(time.time_ns))
+    assert flags_of(root).off == ()
+    assert len(list((root / "docs" / "LEDGER").glob("*.record"))) == 2
+
+
+# --- crashes ----------------------------------------------------------------------------------------------------------
+
+
+class _CrashError(BaseException):
+    """The process ends here: nothing catches it."""
+
+
+STEPS = ["switch", "durable.replace", "read_back", "verify_ledger", "write_release_notes", "append", "system_overview"]
+
+
+def _crashing(monkeypatch: pytest.MonkeyPatch, module: object, name: str, *, after: bool) -> None:
+    holder = module
+    *path, last = name.split(".")
+    for part in path:
+        holder = getattr(holder, part)
+    real: Callable[..., object] = getattr(holder, last)
+
+    def crash(*args: object, **kwargs: object) -> None:
+        if after:
+            real(*args, **kwargs)
+        raise _CrashError
+
+    monkeypatch.setattr(holder, last, crash)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_crash_in_a_rollback_leaves_no_lie(
+    root: Path, monkeypatch: pytest.MonkeyPatch, step: str, *, after: bool
+) -> None:
+    """Unchanged; off but unrecorded, and found so; or off and recorded. The same command again ends in the last."""
+    with monkeypatch.context() as patch:
+        _crashing(patch, rollback, step, after=after)
+        with pytest.raises(_CrashError):
+            _roll_back(root)
+    off, recorded = flags_of(root).off == ("A",), len(list((root / "docs" / "LEDGER").glob("*.record"))) == 3
+    assert (off, recorded, _finding(root)) in {
+        (False, False, None),
+        (True, False, "UNRECORDED_FLAG_CHANGE"),
+        (True, True, None),
+    }
+    assert off is not (step == "switch" and not after)
+    healed = _roll_back(root, hours=2.5)
+    assert (flags_of(root).off, healed.record, _finding(root)) == (("A",), "dec-20261122-rollback-001", None)
+    assert len(list((root / "docs" / "LEDGER").glob("*.record"))) == 3
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", ["switch", "durable.replace", "read_back", "write_release_notes", "system_overview"])
+def test_a_crash_in_a_promotion_leaves_no_lie(
+    root: Path, monkeypatch: pytest.MonkeyPatch, step: str, *, after: bool
+) -> None:
+    """Unchanged, or on and recorded: the record is older than the switch. The same command again finishes."""
+    decision = decided(root, hours=2)
+    with monkeypatch.context() as patch:
+        _crashing(patch, promotion, step, after=after)
+        with pytest.raises(_CrashError):
+            _promote(root, decision, 2.5)
+    assert flags_of(root).stage == (2 if step == "switch" and not after else 3)
+    assert _finding(root) is None
+    _promote(root, decision, 2.6)
+    assert flags_of(root).stage == 3
+    assert (root / SESSION).read_bytes() == flags.session_defaults(PLAN, flags_of(root))
+    assert notices.OVERVIEW
+
+
+def test_flags_that_somebody_edits_are_unrecorded(root: Path) -> None:
+    """A hand-written stage 4, an older file put back, and a broken file are each found."""
+    kept = (root / FLAGS).read_bytes()
+    switch(FILES, root / FLAGS, document(PLAN, FlagState(4, 4, flags_of(root).decision)), before=None)
+    assert _finding(root) == "UNRECORDED_FLAG_CHANGE"
+    switch(FILES, root / FLAGS, document(PLAN, FlagState(0, 1)), before=None)
+    assert _finding(root) == "UNRECORDED_FLAG_CHANGE"
+    switch(FILES, root / FLAGS, kept[:100], before=None)
+    assert _finding(root) == "FLAGS_UNREADABLE"
+    switch(FILES, root / FLAGS, kept, before=None)
+    assert _finding(root) is None
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+COMMAND = """
+import argparse, sys
+from rolloutlib.commands import flags
+parser = argparse.ArgumentParser(prog="rollout")
+flags.add(parser.add_subparsers(required=True))
+arguments = parser.parse_args()
+sys.exit(arguments.call(arguments))
+"""
+
+
+def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    call = [sys.executable, "-c", COMMAND, *arguments]
+    return subprocess.run(call, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_running_client_sees_the_kill_switch_within_a_second(root: Path) -> None:
+    """From the start of the command to a client (with its own polling) that reads off: less than 1 s, best of three."""
+    took: list[float] = []
+    for _ in range(3):
+        shutil.copytree(root, fresh := root.with_name(f"fresh-{len(took)}"))
+        with flag_client(fresh / FLAGS) as client:
+            start = time.monotonic()
+            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+            call = [sys.executable, "-c", COMMAND, "rollback", "--reason", "slow"]
+            with subprocess.Popen(call, cwd=fresh, env=environment, stdout=subprocess.DEVNULL):
+                while resolve(client, PLAN, CONTEXTS["opted_in"])["feature.searchLite"]:
+                    assert time.monotonic() - start < 20
+                    time.sleep(0.005)
+                took.append(time.monotonic() - start)
+    assert min(took) < 1
+
+
+def test_what_the_commands_print(root: Path) -> None:
+    """show, diff, check, rollback: each a few lines; the exit code of a recorded rollback is 0."""
+    shown = _run(root, "flags", "show").stdout.splitlines()
+    assert shown[0] == f"Stage 2, generation 3, profile default, by {flags_of(root).decision}"
+    assert shown[1].split() == list(CONTEXTS)
+    assert shown[2].split() == ["feature.searchLite", "off", "off", "on", "off", "off"]
+    difference = _run(root, "flags", "diff").stdout
+    assert "feature.searchLite  internal: off → on, dogfood: off → on, everyone: off → on\n" in difference
+    assert "generation 3 is what the plan says for stage 2" in _run(root, "flags", "check").stdout
+    done = _run(root, "rollback", "--reason", "latency", "--feature", "A", "--lang", "en")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(
+        "OFF: feature.searchLite (stage 2, generation 4)\n  done  Flags off: feature.searchLite\n"
+    )
+    assert "  OPEN  Replay of dec-20261122-001: run `rollout replay dec-20261122-001`\n" in done.stdout
+
+
+def test_check_finds_an_edited_file(root: Path) -> None:
+    """A flag edited by hand, and session defaults that do not fit, are refused."""
+    text = (root / FLAGS).read_text()
+    (root / FLAGS).write_text(text.replace('"defaultVariant": "off"', '"defaultVariant": "on"', 1))
+    with pytest.raises(FlagsError, match="not what the plan says for its own state"):
+        _check(root)
+    (root / FLAGS).write_text(text)
+    (root / SESSION).write_text("{}")
+    with pytest.raises(FlagsError, match=r"session\.config\.json does not fit"):
+        _check(root)
+
+
+def _check(root: Path) -> None:
+    """Run `flags check` in this process, so that its error can be seen."""
+    import argparse
+
+    from rolloutlib.commands import flags as commands
+
+    parser = argparse.ArgumentParser()
+    commands.add(parser.add_subparsers())
+    arguments = parser.parse_args(["flags", "check"])
+    here = Path.cwd()
+    os.chdir(root)
+    try:
+        arguments.call(arguments)
+    finally:
+        os.chdir(here)
