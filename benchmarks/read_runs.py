@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rolloutlib.envelopes import Envelope
+from rolloutlib.runs.envelopes import Envelope
 from rolloutlib.runs import read_runs
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """Estimates → charts. Nothing is computed here but the layout.
 
-Charts are Vega-Lite 6 specifications as plain data (see rolloutlib.vega): building the same ones through Altair took 2 s of a review's 8, and `Figure.altair()` gives the Altair chart to whoever wants to change one.
+Charts are Vega-Lite 6 specifications as plain data (see rolloutlib.vega): building the same ones through Altair took
+2 s of a review's 8, and `Figure.altair()` gives the Altair chart to whoever wants to change one.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def forest(review: Review, lang: str = "en") -> Figure:
     undecided = counts[Verdict.INCONCLUSIVE] + counts[Verdict.INVALID]
     caption = say(
         "Each row has its own scale around this stage's limit: a bar wholly right of the line proves that the limit "
-        "holds, wholly left proves that it is broken. {proven} of {all} gates are proven, {broken} broken, {open} open: "
-        "{meaning}",
+        "holds, wholly left proves that it is broken. {proven} of {all} gates are proven, {broken} broken, {open} "
+        "open: {meaning}",
         proven=counts[Verdict.PASS], all=len(rows), broken=counts[Verdict.FAIL], open=undecided,
         meaning=_meaning(counts),
     )  # fmt: skip
@@ -352,7 +353,8 @@ def issues_before_after(review: Review, lang: str = "en") -> Figure | Note:
     top = review.issues[0]
     caption = say(
         "An arrow to the left is an issue that became rarer. The control arm's most frequent issue, {tag}, goes from "
-        "{control} to {treatment} of samples; issues without a number were not among its top three and are only watched.",
+        "{control} to {treatment} of samples; issues without a number were not among its top three and are only "
+        "watched.",
         tag=top.tag, control=show(top.control, "proportion"), treatment=show(top.treatment, "proportion"),
     )  # fmt: skip
     rates = "; ".join(f"{issue.tag}: {_from_to(issue, lang)}" for issue in review.issues)

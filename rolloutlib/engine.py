@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from rolloutlib.envelopes import Result
+from rolloutlib.runs.envelopes import Result
 from rolloutlib.errors import UsageError
-from rolloutlib.quarantine import shown
+from rolloutlib.runs.quarantine import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,11 +15,11 @@ import nh3
 from markupsafe import Markup
 
 from rolloutlib import __version__, errors
-from rolloutlib.vega import FIGURE_MIME
 from rolloutlib.errors import RolloutError, UsageError, did_you_mean
 from rolloutlib.messages import say, translate
 from rolloutlib.plan import workbook_root
-from rolloutlib.report import render
+from rolloutlib.tables import render
+from rolloutlib.vega import FIGURE_MIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
     from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
 
     from rolloutlib.params import ReviewParams
 
@@ -53,6 +54,7 @@ def review_notebook(params: ReviewParams, *, progress: TextIO | None = None, sum
     """Run notebooks/stage_review.ipynb into the folder `params.out` and render review.html.
 
     Args:
+        params: validated parameters; `out` must be set.
         progress: where to show how far it is.
         summary: where to print the recommendation and the report's path; standard output by default.
 
@@ -79,8 +81,10 @@ def run_notebook(
     """Execute a notebook with papermill in the workbook's root; return what was executed.
 
     Args:
+        notebook: the notebook to run.
         params: values for the notebook's parameters cell.
         out: the file that the executed notebook is written to, also when a cell fails.
+        lang: language of its prose.
         progress: a terminal gets a bar, any other stream a line.
 
     Raises:
@@ -111,7 +115,7 @@ def run_notebook(
 
 
 def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:
-    """Return the names that the notebook's parameters cell assigns; papermill only warns about others and runs on defaults."""
+    """Return the names that the notebook's parameters cell assigns; papermill only warns about others."""
     cell = next((c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])), None)
     tree = ast.parse(cell.source if cell else "")
     return tuple(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
@@ -127,7 +131,7 @@ def localise(notebook: NotebookNode, lang: str) -> NotebookNode:
 
 
 def render_html(notebook: NotebookNode, lang: str = "en") -> str:
-    """Render an executed notebook as one page without code: every output and all prose is sanitised, nothing is loaded."""
+    """Render an executed notebook as one page without code: all of it is sanitised, nothing is loaded."""
     sections = [_Section("top", "", [])]
     for cell in notebook.cells:
         if HIDDEN & set(cell.metadata.get("tags", [])):
@@ -149,7 +153,7 @@ def render_html(notebook: NotebookNode, lang: str = "en") -> str:
 
 @contextmanager
 def _without_grammars() -> Iterator[None]:
-    """Import jsonschema without its check of international URLs, whose grammars take 2 s to compile; notebooks have none.
+    """Import jsonschema without its check of international URLs, whose grammars take 2 s to compile; we have none.
 
     jsonschema treats rfc3987_syntax as optional; None in sys.modules says that it is not there.
     """
@@ -163,7 +167,7 @@ def _without_grammars() -> Iterator[None]:
             del sys.modules["rfc3987_syntax"]
 
 
-def _local_kernel() -> Any:
+def _local_kernel() -> Config:
     from traitlets.config import Config
 
     return Config(KernelManager={"transport": "ipc"}) if sys.platform != "win32" else Config()

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rolloutlib.moments import Histogram
     from rolloutlib.params import ReviewParams
     from rolloutlib.plan import FlagValue, Gate, Plan, Stage, StageId
-    from rolloutlib.quarantine import InputFile, Quarantined
+    from rolloutlib.runs.quarantine import InputFile, Quarantined
     from rolloutlib.samples import Samples
 
 __all__ = ["Distribution", "QuarantineGroup", "Recommendation", "Review", "review_stage"]

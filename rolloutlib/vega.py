@@ -13,20 +13,9 @@ if TYPE_CHECKING:
     from rolloutlib.messages import Sentence
 
 __all__ = [
-    "FIGURE_MIME",
-    "NARROW",
-    "VEGA_MIME",
-    "WIDE",
-    "Figure",
-    "Grid",
-    "Note",
-    "Spec",
-    "figure",
-    "key",
-    "layer",
-    "plot",
-    "text",
-]
+    "FIGURE_MIME", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Grid", "Note", "Spec", "dots", "figure", "key", "layer",
+    "plot", "text",
+]  # fmt: skip
 
 Spec = dict[str, Any]
 WIDE: Final = 900
@@ -131,6 +120,11 @@ def _channel(name: str, value: str | float | Spec) -> Spec:
     return {"field": value} if name in {"x2", "y2", "text"} else {"field": value, "type": "nominal", "scale": None}
 
 
+def dots(rows: Sequence[Spec], at: Spec, **mark: Any) -> Spec:  # noqa: ANN401
+    """Return a layer of opaque points, filled unless told otherwise."""
+    return layer(rows, "point", at=at, **({"filled": True, "opacity": 1} | mark))
+
+
 def text(rows: Sequence[Spec], name: str, x: str | float, y: str = "row", *, hue: str = "", **style: Any) -> Spec:  # noqa: ANN401
     """Return a layer of texts; `hue` names the field of their colours."""
     at: Spec = {"x": x, "y": y, "text": name} | ({"color": hue} if hue else {})
@@ -156,7 +150,7 @@ def plot(layers: list[Spec], width: int, height: int) -> Spec:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A chart of rows with text beside a plot: data run from `left` to `right` pixels, row k has its middle at y = k."""
+    """A chart of rows beside texts: data run from `left` to `right` pixels, the middle of row k is at y = k."""
 
     rows: int
     width: int

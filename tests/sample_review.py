@@ -26,9 +26,9 @@ from rolloutlib.material import ArmSummary
 from rolloutlib.messages import Sentence, say
 from rolloutlib.notebooks import localise
 from rolloutlib.plan import load_plan
-from rolloutlib.quarantine import InputFile
 from rolloutlib.recommendation import Recommendation
 from rolloutlib.review import Distribution, QuarantineGroup, Review
+from rolloutlib.runs.quarantine import InputFile
 from rolloutlib.segments import IssueRate, Segment
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from rolloutlib.columns import SCHEMA
+from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.estimates import Arms, Unit
 from rolloutlib.moments import Cells
 from rolloutlib.plan import load_plan

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from wcwidth import wcswidth
 
-from rolloutlib import report
+from rolloutlib import report, tables
 from rolloutlib.params import review_params
 from tests.sample_review import ATTACK, Tags, bfcl, hostile, story
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rolloutlib.report import Html
     from rolloutlib.review import Review
+    from rolloutlib.tables import Html
 
 PIECES: tuple[Callable[[Review, str], Html], ...] = (
     report.headline, report.gate_table, report.changes, report.warnings, report.checks, report.segments_table, report.issues_table,
@@ -131,7 +131,7 @@ def test_long_tables_end_with_what_is_left_out() -> None:
     """A review of thousands of files stays readable and says where the others are."""
     review = bfcl()
     piece = report.inputs(replace(review, inputs=review.inputs * 1234))
-    assert len(piece.text.splitlines()) == report.LONGEST + 3
+    assert len(piece.text.splitlines()) == tables.LONGEST + 3
     assert piece.text.endswith("1,184 more rows are in review.json.")
 
 

@@ -92,7 +92,7 @@ def test_segments_of_few_units_are_not_tested() -> None:
 @pytest.mark.slow
 def test_chance_cries_no_wolf() -> None:
     """Simulated: with 12 equal segments a review flags a loss in at most 5 % of cases."""
-    rng, flagged, repetitions = np.random.default_rng(5), 0, 60
+    rng, flagged, repetitions = np.random.default_rng(5), 0, 30
     for _ in range(repetitions):
         lost = rng.binomial(60, 0.06, 12), rng.binomial(60, 0.06, 12)
         rows = [row for k in range(12) for row in pairs(f"c{k}", 60, int(lost[0][k]), int(lost[1][k]))]

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rolloutlib.envelopes import Unit
+from rolloutlib.runs.envelopes import Unit
 from rolloutlib.errors import RunsError, UsageError
-from rolloutlib.located import MalformedError, read_object
-from rolloutlib.quarantine import Quarantined
+from rolloutlib.runs.located import MalformedError, read_object
+from rolloutlib.runs.quarantine import Quarantined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

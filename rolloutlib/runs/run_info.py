@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from msgspec import UNSET
 
-from rolloutlib.columns import SCHEMA
+from rolloutlib.runs.columns import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from rolloutlib.columns import Sample
-    from rolloutlib.envelopes import FoundRun
-    from rolloutlib.flat import FlatRun
+    from rolloutlib.runs.columns import Sample
+    from rolloutlib.runs.envelopes import FoundRun
+    from rolloutlib.runs.flat import FlatRun
 
 __all__ = ["Reported", "RunInfo", "flat_info", "info_of", "same_runs"]
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rolloutlib.envelopes import FIRST_YEAR
-from rolloutlib.quarantine import shown
+from rolloutlib.runs.envelopes import FIRST_YEAR
+from rolloutlib.runs.quarantine import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rolloutlib.envelopes import Envelope, FoundRun, Result
+    from rolloutlib.runs.envelopes import Envelope, FoundRun, Result
 
 __all__ = ["RefusedError", "arm_of", "check_evidence", "profile_of", "short_flags", "started_at_of"]
 

@@ -17,15 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import UNSET
 
-from rolloutlib.columns import SCHEMA, SampleColumns, sample_columns
-from rolloutlib.envelopes import FoundRun, Unit, distinct, open_run
+from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
+from rolloutlib.runs.envelopes import FoundRun, Unit, distinct, open_run
 from rolloutlib.errors import RunsError
-from rolloutlib.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
-from rolloutlib.files import RunFile, list_files, read_bytes, units_of
-from rolloutlib.flat import FlatRun, FlatRuns, is_flat, read_flat
-from rolloutlib.quarantine import InputFile, Quarantined, write_quarantine
-from rolloutlib.run_info import Reported, RunInfo, flat_info, info_of, same_runs
-from rolloutlib.sources import SourceSpec, load_source
+from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
+from rolloutlib.runs.files import RunFile, list_files, read_bytes, units_of
+from rolloutlib.runs.flat import FlatRun, FlatRuns, is_flat, read_flat
+from rolloutlib.runs.quarantine import InputFile, Quarantined, write_quarantine
+from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same_runs
+from rolloutlib.runs.sources import SourceSpec, load_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +44,7 @@ class Runs:
     """Everything that one read gave.
 
     Attributes:
-        table: the samples of the kept runs, in `rolloutlib.columns.SCHEMA`.
+        table: the samples of the kept runs, in `rolloutlib.runs.columns.SCHEMA`.
         runs: the kept runs, in the order of their files.
         inputs: what each file gave; read = kept + quarantined in each and in total.
         quarantined: bad rows and refused runs, each with its sentence in ``message``.

@@ -16,9 +16,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import astuple
 
-from rolloutlib.columns import STATUSES, Sample
+from rolloutlib.runs.columns import STATUSES, Sample
 from rolloutlib.errors import did_you_mean
-from rolloutlib.located import (
+from rolloutlib.runs.located import (
     Fault,
     MalformedError,
     Object,
@@ -29,7 +29,7 @@ from rolloutlib.located import (
     text_keys,
     tree_keys,
 )
-from rolloutlib.quarantine import Quarantined, shown, verbatim
+from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import RunsError
-from rolloutlib.located import MalformedError, read_object
-from rolloutlib.quarantine import Quarantined, shown, verbatim
+from rolloutlib.runs.located import MalformedError, read_object
+from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rolloutlib.files import RunFile
+    from rolloutlib.runs.files import RunFile
 
 __all__ = ["Row", "Rows", "read_rows"]
 

@@ -18,18 +18,18 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rolloutlib.columns import STATUSES, Sample
-from rolloutlib.envelopes import EXPECTED, FIRST_YEAR, field_of
+from rolloutlib.runs.columns import STATUSES, Sample
+from rolloutlib.runs.envelopes import EXPECTED, FIRST_YEAR, field_of
 from rolloutlib.errors import RunsError, did_you_mean
-from rolloutlib.quarantine import Quarantined, shown
-from rolloutlib.rows import Row, Rows, read_rows
-from rolloutlib.sources import TAGS, WIRE, native_source, word
+from rolloutlib.runs.quarantine import Quarantined, shown
+from rolloutlib.runs.rows import Row, Rows, read_rows
+from rolloutlib.runs.sources import TAGS, WIRE, native_source, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rolloutlib.files import RunFile
-    from rolloutlib.sources import ColumnSpec, SourceSpec
+    from rolloutlib.runs.files import RunFile
+    from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
 __all__ = ["FlatRun", "FlatRuns", "is_flat", "read_flat"]
 
