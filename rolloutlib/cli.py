@@ -93,6 +93,9 @@ def _add_review(commands: Any) -> None:  # noqa: ANN401 -- argparse has no publi
     review.add_argument(
         "--looks", metavar="FILE", help="file of earlier looks at a stage (default: reports/looks.jsonl)"
     )
+    review.add_argument(
+        "--adjust", action="store_const", const=True, help="adjust score and latency for the samples' covariate (CUPED)"
+    )
     review.add_argument("--lang", choices=("en", "ko"), help="language of the report (default: en)")
     review.add_argument("--out", metavar="DIR", help="where to write (default: reports/stage-STAGE-TIME)")
     review.set_defaults(call=_review)
@@ -109,7 +112,7 @@ def _review(arguments: argparse.Namespace) -> int:
     from rolloutlib.plan import workbook_root
 
     root = workbook_root()
-    names = ("runs", "control", "treatment", "source", "profile", "evidence", "as_of", "looks", "lang", "out")
+    names = ("runs", "control", "treatment", "source", "profile", "evidence", "as_of", "adjust", "looks", "lang", "out")
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     base = {} if "runs" in given else stage_params(root / "params" / f"stage-{arguments.stage}.yaml")
     now = datetime.now(UTC)

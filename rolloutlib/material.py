@@ -64,6 +64,7 @@ class Material:
         latency, score: histograms by (arm, run).
         rows: the runs of both arms, in order of their start.
         invalid: why the arms cannot be compared at all; None when they can.
+        adjusts: whether score and latency are to be adjusted for the covariate.
         unusable: why no gate may pass although there are estimates; None when they may.
     """
 
@@ -84,6 +85,7 @@ class Material:
     design: Sentence
     invalid: Sentence | None
     unusable: Sentence | None
+    adjusts: bool
     warnings: tuple[Sentence, ...]
     set_aside: tuple[Sentence, ...]
 
@@ -158,7 +160,12 @@ def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples, look:
     )
     metrics = metric_expressions(timeout_cap_ms=plan.evidence.timeout_cap_ms, slow_above_ms=slow_above, tags=tags)
     column = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
+    if unit == "sample" and params.adjust:  # the slope needs every sample by itself
+        column, apart = "apart", nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
+        frame = frame.with_columns(apart.alias(column))
     table = scan(frame, metrics, by={"arm": "arm", "run_id": "run_id", "cluster": column, **{s: s for s in STRATA}})
+    if params.adjust and not table.all("covariate").n[0]:
+        raise UsageError("adjust is set, but no sample carries a covariate; name its column in source.yaml (columns: covariate)")
     rows = run_rows(runs.runs, table, pair, plan.evidence.runs_averaged)
     summaries = tuple(_summary(arm, rows, counts[arm]) for arm in pair)
     passed = [table.where(arm=arm).by("cluster", "passed") for arm in pair]
@@ -170,6 +177,7 @@ def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples, look:
         unit=unit, tags=tags, ranked=len(ranked), table=table, latency=latency, score=score,
         rows=rows, summaries=summaries, design=_in_words(design),
         invalid=_swapped(pair) or _mixed(profiles) or ratio, unusable=_spent(look) or _quarantined(runs, plan) or gap,
+        adjusts=params.adjust,
         warnings=_warnings(design, profiles, runs), set_aside=_set_aside(runs, params),
     )  # fmt: skip
 

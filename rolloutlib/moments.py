@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 BINARY = ("passed", "vetoed", "error", "edited", "slow")
-CONTINUOUS = ("score", "latency_ms", "style_violations")
+CONTINUOUS = ("score", "latency_ms", "style_violations", "covariate")
 
 
 @dataclass(frozen=True, slots=True)

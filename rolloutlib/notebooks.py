@@ -22,7 +22,7 @@ from rolloutlib.tables import render
 from rolloutlib.vega import FIGURE_MIME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
     from pathlib import Path
 
     from nbformat import NotebookNode
@@ -140,19 +140,17 @@ def render_html(notebook: NotebookNode, lang: str = "en") -> str:
             _add_prose(sections, cell.source)
         else:
             sections[-1].parts.extend(part for output in cell.outputs if (part := _output(output)))
-    titles = [
-        found
-        for cell in notebook.cells
-        for o in cell.get("outputs", [])
-        if (found := o.get("metadata", {}).get("rolloutlib_title"))
-    ]
-    contents = [section for section in sections if section.title]
-    return render("page.html.j2", lang=lang, title=titles[0] if titles else "rolloutlib", sections=sections, contents=contents,
-                  contents_word=translate("Contents", lang), made=say("Made by rolloutlib {version}. The numbers recommend; people decide.", version=__version__).text(lang))  # fmt: skip
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    titles = filter(None, (output.get("metadata", {}).get("rolloutlib_title") for output in outputs))
+    made = say("Made by rolloutlib {version}. The numbers recommend; people decide.", version=__version__).text(lang)
+    return render(
+        "page.html.j2", lang=lang, title=next(titles, "rolloutlib"), sections=sections, made=made,
+        contents=[section for section in sections if section.title], contents_word=translate("Contents", lang),
+    )  # fmt: skip
 
 
 @contextmanager
-def _without_grammars() -> Iterator[None]:
+def _without_grammars() -> Generator[None]:
     """Import jsonschema without its check of international URLs, whose grammars take 2 s to compile; we have none.
 
     jsonschema treats rfc3987_syntax as optional; None in sys.modules says that it is not there.

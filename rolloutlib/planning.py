@@ -1,128 +1,293 @@
-"""What N can prove: how much more data an inconclusive gate needs, and what a stage can show in advance.
+"""How much more data an inconclusive gate needs.
 
 Sizes follow from the plan's design alternative and the observed variance, never from the observed effect: planning on
-the observed effect is circular (Hoenig & Heisey 2001, Am. Stat. 55:19).
+the observed effect is circular (Hoenig & Heisey 2001, Am. Stat. 55:19). The chance of a pass is that of the method which
+judges the gate: with the variance that a score bound takes from its limit, and with Student's t where it has few clusters.
 """
 
 from __future__ import annotations
 
-from math import ceil, isfinite
-from typing import TYPE_CHECKING, Literal
+from math import ceil, inf, isfinite
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from rolloutlib import stats
-from rolloutlib.estimates import is_binary, read_design
+from rolloutlib.estimates import is_binary
 from rolloutlib.gates import Needed
 
 if TYPE_CHECKING:
-    from rolloutlib.estimates import Arms, Estimate, Unit
+    from collections.abc import Callable
+
+    from rolloutlib.estimates import Arms, Estimate
     from rolloutlib.moments import Cells
     from rolloutlib.plan import Evidence, Gate
 
 __all__ = ["needed"]
 
-MOST_EVENTS = 300  # beyond, the normal approximation is as good
-UNITS: dict[Unit, Literal["samples", "prompts", "users"]] = {"sample": "samples", "prompt": "prompts", "user": "users"}
+UNITS = {"sample": "samples", "prompt": "prompts", "user": "users"}
+EXPECTED = 1e7  # units at which a score's variance under its limit is read off: any large number
+MOST_UNITS = 10**9  # no stage collects more
+NORMAL_DF = 1e6
+
+
+class _Pattern(NamedTuple):
+    """How a bound narrows with its units.
+
+    Attributes:
+        distance: from the design alternative to the limit, in the contrast's unit.
+        variance: of one unit's contribution when the alternative is true.
+        null: the variance that the bound uses, over that; above or below 1 for score bounds.
+        df: degrees of freedom a unit, inf for normal bounds.
+        inflation: the bound's variance is 1 + inflation/units times too large (CR3).
+        skewness: of one unit, which widens the bound of a positive mean.
+    """
+
+    distance: float
+    variance: float
+    null: float = 1.0
+    df: float = inf
+    inflation: float = 0.0
+    skewness: float = 0.0
 
 
 def needed(
-    gate: Gate,
-    arms: Arms,
-    estimate: Estimate,
-    *,
-    metric: str,
-    limit: float,
-    alternative: float,
-    rules: Evidence,
+    gate: Gate, arms: Arms, estimate: Estimate, *, metric: str, limit: float, alternative: float, rules: Evidence
 ) -> Needed | None:
     """Return how many units in all, and how many more, prove the limit with the plan's power at the alternative.
 
     Args:
         gate: its contrast and estimand.
         arms: the metric's moments per unit.
-        estimate: what the gate's method said of them.
+        estimate: the gate's own, for its design.
         metric: name of the metric in the moments.
         limit: what the stage's bound must clear.
         alternative: the true value that the gate is designed to recognise, in the limit's unit.
-        rules: confidence of the bound, power, floor of the intra-class correlation.
+        rules: confidence, power, smallest number of clusters, floor of the intra-class correlation.
 
     Returns:
         None when nothing can be said: no variance is known, or there is enough already and only the effect is missing.
     """
-    arms, _ = read_design(arms.per_user if gate.estimand == "per_user" else arms, gate.contrast)
-    if gate.contrast == "treatment" and is_binary(metric) and gate.estimand == "per_sample":
-        total, have = _rare(arms, limit, alternative, rules)
-    else:
-        total, have = _by_variance(gate, arms, estimate, limit, alternative, rules)
-    if total is None or total <= have:
+    arms = arms.per_user if gate.estimand == "per_user" and arms.unit == "user" else arms
+    kind, repeats = estimate.design.kind, _repeats(arms)
+    have = _have(arms, kind, clustered=repeats)
+    chance = _chance(gate, arms, kind, is_binary(metric) and gate.estimand == "per_sample", limit, alternative, rules)
+    total = _fewest(chance, rules.power)
+    if total is None:
         return None
-    return Needed("pairs" if estimate.design.kind == "paired" else UNITS[estimate.design.unit], total, total - have)
+    total = max(total, rules.min_clusters if repeats else 1)
+    unit = "pairs" if kind == "paired" else UNITS[estimate.design.unit] if repeats or kind != "one_arm" else "samples"
+    return Needed(unit, total, total - have) if total > have else None  # type: ignore[arg-type]  # literals of Needed.unit
 
 
-def _by_variance(
-    gate: Gate, arms: Arms, estimate: Estimate, limit: float, alternative: float, rules: Evidence
-) -> tuple[int | None, int]:
-    """Units for a bound with standard error √(variance / units): z for score bounds, t with units − 1 for t bounds."""
-    weight = limit if gate.contrast == "ratio" else 1.0
-    variance, have = _unit_variance(arms, estimate, weight)
-    scale = arms.control.total.sum() / arms.control.n.sum() if gate.contrast == "ratio" else 1.0
-    distance = abs(alternative - limit) * float(scale)
-    if not (isfinite(variance) and variance > 0 and distance > 0):
-        return None, have
-    units = stats.variance_n(variance=variance, distance=distance, power=rules.power, alpha=1 - rules.confidence)
-    for _ in range(4 if estimate.df is not None else 0):  # converges: the quantiles depend weakly on the freedom
-        quantiles = sum(float(stats.t_quantile(units - 1, tail)) for tail in (rules.confidence, rules.power))
-        units = max(2, ceil(quantiles**2 * variance / distance**2))
-    return units, have
+def _repeats(arms: Arms) -> bool:
+    return arms.unit != "sample" and max(arms.control.n.max(initial=0), arms.treatment.n.max(initial=0)) > 1
 
 
-def _unit_variance(arms: Arms, estimate: Estimate, weight: float) -> tuple[float, int]:
-    """Variance of one unit's contribution to treatment − weight · control, and how many units there are (an arm)."""
-    kind, one, zero = estimate.design.kind, arms.treatment, arms.control
+def _have(arms: Arms, kind: str, *, clustered: bool) -> int:
+    """Units that there are, in the smaller arm; samples where they stand for themselves."""
+    one, zero = arms.treatment.n, arms.control.n
     if kind == "one_arm":
-        have = one.n > 0
-        repeats = estimate.design.unit != "sample" and one.n.max() > 1
-        units = int(have.sum()) if repeats else int(one.n.sum())
-        return (estimate.se or np.nan) ** 2 * units, units
+        return int((one > 0).sum() if clustered else one.sum())
+    if kind == "crossed":
+        return int(((one > 0) | (zero > 0)).sum())
+    if kind == "paired":
+        return int(((one > 0) & (zero > 0)).sum())
+    return int(min((one > 0).sum(), (zero > 0).sum()) if clustered else min(one.sum(), zero.sum()))
+
+
+def _chance(
+    gate: Gate, arms: Arms, kind: str, binary: bool, limit: float, alternative: float, rules: Evidence  # noqa: FBT001
+) -> Callable[[int], float]:
+    """Return the chance of a pass as a function of the units."""
+    if gate.contrast == "treatment" and binary:
+        return _exact(arms, limit, alternative, rules)
+    if gate.contrast == "treatment":
+        pattern = _one_mean(arms, limit, alternative)
+    elif gate.contrast == "ratio":
+        pattern = _ratio(arms, kind, binary, limit, alternative)
+    else:
+        pattern = (_rates if binary else _means)(arms, kind, limit, alternative)
+    return lambda units: _power(pattern, units, rules.confidence)
+
+
+def _fewest(chance: Callable[[int], float], power: float) -> int | None:
+    """Return the smallest number of units with that chance; None when no number has it."""
+    high = 2
+    while not chance(high) >= power:
+        high *= 2
+        if high > MOST_UNITS:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if chance(middle) >= power else (middle, high)
+    return high
+
+
+def _power(pattern: _Pattern, units: float, confidence: float) -> float:
+    """Chance that the bound clears the limit: the estimate by its own variance, the bound by its own."""
+    if not (isfinite(pattern.variance) and pattern.variance > 0 and pattern.distance > 0):
+        return 0.0
+    df = min(max(pattern.df * units - 1, 1.0) if isfinite(pattern.df) else NORMAL_DF, NORMAL_DF)
+    t = float(stats.t_quantile(df, confidence)) * (pattern.null * (1 + pattern.inflation / units)) ** 0.5
+    k = pattern.skewness / units**0.5
+    t += k / 6 + k * t**2 / 3  # how Hall's transformation widens the bound, to first order
+    shift = pattern.distance / (pattern.variance / units) ** 0.5
+    if df >= NORMAL_DF:
+        return float(stats.normal_cdf(shift - t))
+    return float(1 - stats.noncentral_t_cdf(df, shift, t))
+
+
+# --- patterns ---------------------------------------------------------------------------------------------------------
+
+
+def _one_mean(arms: Arms, limit: float, alternative: float) -> _Pattern:
+    cells = arms.treatment.take(arms.treatment.n > 0)
+    if _repeats(arms):
+        found, units = stats.cluster_mean(cells.n, cells.total, kind="CR2"), len(cells.n)
+        df, variance = found.df / units, found.se**2 * units
+        inflation = _inflation(stats.cluster_mean(cells.n, cells.total, kind="CR3").se, found.se, units)
+    else:
+        df, inflation, (found, variance) = 1.0, 0.0, _mean_variance(cells)
+    c = variance**0.5 / abs(alternative) if alternative else 0.0
+    return _Pattern(abs(limit - alternative), variance, df=df, inflation=inflation, skewness=3 * c + c**3)
+
+
+def _means(arms: Arms, kind: str, limit: float, alternative: float) -> _Pattern:
+    distance = abs(alternative - limit)
+    if kind == "paired":
+        return _Pattern(distance, stats.moments_of(arms.treatment.mean - arms.control.mean).var, df=1.0)
     if kind == "independent":
-        return _variance(one) + weight**2 * _variance(zero), int(min(one.n.sum(), zero.n.sum()))
-    found = stats.ratio_contrast(one.n, one.total, zero.n, zero.total, weight)
-    units = (
-        min(int((one.n > 0).sum()), int((zero.n > 0).sum()))
-        if kind == "nested"
-        else int(((one.n > 0) | (zero.n > 0)).sum())
-    )
-    return float(found.se) ** 2 * units, units
+        return _Pattern(distance, _mean_variance(arms.treatment)[1] + _mean_variance(arms.control)[1], df=2.0)
+    return _clustered(arms, kind, distance, 1.0)
 
 
-def _variance(cells: Cells) -> float:
-    whole = cells.pooled(np.zeros(len(cells.n), dtype=np.int64), 1)
-    return float(whole.m2[0] / max(whole.n[0] - 1, 1))
+def _rates(arms: Arms, kind: str, limit: float, alternative: float) -> _Pattern:
+    """Proportions: their level is observed, their difference is the alternative."""
+    distance = abs(alternative - limit)
+    n1, n0 = arms.treatment.n.sum(), arms.control.n.sum()
+    level = float((arms.treatment.total.sum() + arms.control.total.sum() - alternative * n1) / (n1 + n0))
+    p0, p1 = _within(level), _within(level + alternative)
+    binomial = p1 * (1 - p1) + p0 * (1 - p0)
+    if kind == "paired":
+        differ = float((arms.treatment.total != arms.control.total).mean())
+        return _Pattern(distance, max(differ - alternative**2, 0.0), _tango_null(differ, alternative, limit))
+    if kind == "independent":
+        return _Pattern(distance, binomial, _score_null(p1, p0, limit))
+    found = _clustered(arms, kind, distance, 1.0)
+    if kind == "nested":
+        return found._replace(null=_score_null(p1, p0, limit))
+    apart = sum(stats.cluster_mean(cells.n, cells.total, kind="CR2").se ** 2 for cells in (arms.treatment, arms.control))
+    left = found.variance / _have(arms, kind, clustered=True) / apart if apart else 1.0
+    return found._replace(null=_tango_null(min(left * binomial + alternative**2, 1.0), alternative, limit))
 
 
-def _rare(arms: Arms, limit: float, alternative: float, rules: Evidence) -> tuple[int | None, int]:
-    """Units for Clopper and Pearson's bound: the fewest samples that allow enough events, times the design effect."""
-    cells = arms.treatment
-    samples, units = float(cells.n.sum()), int((cells.n > 0).sum())
-    repeats = arms.unit != "sample" and cells.n.max(initial=0) > 1
-    per_unit = samples / units if repeats else 1.0
-    floor, x = rules.icc_floor, np.round(cells.total)
-    effective = stats.effective_sample_size(cells.n, x, icc_floor=floor) if repeats else samples
-    enough = _fewest_samples(limit, alternative, rules)
-    return ceil(enough * (samples / effective) / per_unit), units if repeats else int(samples)
+def _ratio(arms: Arms, kind: str, binary: bool, limit: float, alternative: float) -> _Pattern:  # noqa: FBT001
+    """The contrast treatment - limit·control, which is 0 at the limit; proportions at the alternative's own level."""
+    one, zero = arms.treatment, arms.control
+    n1, n0 = float(one.n.sum()), float(zero.n.sum())
+    level = float((one.total.sum() + zero.total.sum()) / (n0 + alternative * n1))
+    distance = abs(alternative - limit) * level
+    if kind == "independent" and binary:
+        p0, p1 = _within(level), _within(alternative * level)
+        variance = p1 * (1 - p1) + limit**2 * p0 * (1 - p0)
+        counts = (p1 * EXPECTED, EXPECTED, p0 * EXPECTED, EXPECTED)
+        z = stats.miettinen_nurminen_ratio_test(*counts, null=limit, alternative="less").statistic
+        return _Pattern(distance, variance, (distance / z) ** 2 * EXPECTED / variance)
+    if kind == "independent":
+        return _Pattern(distance, _mean_variance(one)[1] + limit**2 * _mean_variance(zero)[1], df=2.0)
+    rescaled = alternative * level * n1 / one.total.sum() if binary and one.total.sum() else 1.0
+    return _clustered(arms, kind, distance, limit, rescaled=float(rescaled))
 
 
-def _fewest_samples(limit: float, alternative: float, rules: Evidence) -> int:
-    """Fewest n for which the events that n allows happen with the plan's power at the alternative.
+def _clustered(arms: Arms, kind: str, distance: float, weight: float, *, rescaled: float = 1.0) -> _Pattern:
+    """The variance of treatment - weight·control over clusters, unbiased (CR2), and how CR3 exceeds it.
 
-    Walks the acceptance numbers k = 0, 1, …: each has its own smallest n (a sawtooth, so bisection over n would err).
+    `rescaled` is by how much the treatment's variance changes when the alternative rather than the data is true.
     """
-    for events in range(MOST_EVENTS):
-        n = stats.events_n(limit, events=events, confidence=rules.confidence)
-        if float(stats.binomial_cdf(events, n, alternative)) >= rules.power:
-            return n
-    distance = limit - alternative
-    return stats.variance_n(
-        variance=limit * (1 - limit), distance=distance, power=rules.power, alpha=1 - rules.confidence
+    quad, units = (arms.treatment.n, arms.treatment.total, arms.control.n, arms.control.total), _have(arms, kind, clustered=True)
+    found, wide = (stats.ratio_contrast(*quad, weight, kind=which) for which in ("CR2", "CR3"))
+    one, zero = (stats.cluster_mean(*arm, kind="CR2").se ** 2 for arm in (quad[:2], quad[2:]))
+    shared = (one + weight**2 * zero - found.se**2) / 2  # weight times the covariance
+    variance = rescaled * one + weight**2 * zero - 2 * rescaled**0.5 * shared
+    return _Pattern(
+        distance, max(variance, 0.0) * units, df=found.df / units, inflation=_inflation(wide.se, found.se, units)
     )
+
+
+def _inflation(wide: float, fair: float, units: int) -> float:
+    return ((wide / fair) ** 2 - 1) * units if fair and isfinite(fair) else 0.0
+
+
+def _score_null(p1: float, p0: float, limit: float) -> float:
+    """Variance of p1 - p0 under the limit (Farrington & Manning 1990) over that under the truth."""
+    counts = (p1 * EXPECTED, EXPECTED, p0 * EXPECTED, EXPECTED)
+    z = stats.farrington_manning_difference_test(*counts, null=limit, alternative="greater").statistic
+    return ((p1 - p0 - limit) / z) ** 2 * EXPECTED / (p1 * (1 - p1) + p0 * (1 - p0))
+
+
+def _tango_null(differ: float, alternative: float, limit: float) -> float:
+    """The same for pairs of which the share `differ` is discordant."""
+    differ = max(differ, abs(alternative), 1 / EXPECTED)
+    gained, lost = (differ + alternative) / 2 * EXPECTED, (differ - alternative) / 2 * EXPECTED
+    z = stats.tango_test(gained, lost, EXPECTED, null=limit, alternative="greater").statistic
+    return ((alternative - limit) / z) ** 2 * EXPECTED / (differ - alternative**2)
+
+
+def _mean_variance(cells: Cells) -> tuple[float, float]:
+    whole = cells.pooled(np.zeros(len(cells.n), dtype=np.int64), 1)
+    return float(whole.mean[0]), float(whole.m2[0] / max(whole.n[0] - 1, 1))
+
+
+def _within(share: float) -> float:
+    return min(max(share, 1e-6), 1 - 1e-6)
+
+
+# --- exact bounds -----------------------------------------------------------------------------------------------------
+
+
+def _exact(arms: Arms, limit: float, alternative: float, rules: Evidence) -> Callable[[int], float]:
+    """Chance that Clopper and Pearson's, or Korn and Graubard's, bound is below the limit.
+
+    Events of clustered samples are beta-binomial with the observed design effect; the bound's is at least the floor's.
+    """
+    cells = arms.treatment.take(arms.treatment.n > 0)
+    samples, units, repeats = float(cells.n.sum()), len(cells.n), _repeats(arms)
+    per_unit = samples / units if repeats else 1.0
+    counts = cells.n, np.round(cells.total)
+    seen, used = (
+        (samples / stats.effective_sample_size(*counts, icc_floor=floor) if repeats else 1.0)
+        for floor in (0.0, rules.icc_floor)
+    )
+
+    def chance(total: int) -> float:
+        n = round(total * per_unit)
+        effective = n / used
+        if repeats:
+            t = stats.t_quantile(np.array([max(n - 1, 1), max(total - 1, 1)]), rules.confidence)
+            effective *= float(t[0] / t[1]) ** 2
+        return _at_most(_allowed(n, effective, limit, rules.confidence), n, alternative, max(seen, 1.0))
+
+    return chance
+
+
+def _allowed(n: int, effective: float, limit: float, confidence: float) -> int:
+    """Return the most events in n samples whose bound is below the limit, -1 when none are."""
+    low, high = -1, n
+    while high - low > 1:
+        middle = (low + high) // 2
+        x = middle / n * effective
+        fits = stats.clopper_pearson(x, effective, confidence=confidence).upper < limit
+        low, high = (middle, high) if fits else (low, middle)
+    return low
+
+
+def _at_most(events: int, n: int, share: float, effect: float) -> float:
+    """P(X ≤ events) of n samples; beta-binomial with that design effect (Skellam 1948, JRSS B 10:257)."""
+    if events < 0:
+        return 0.0
+    if effect <= 1 or n <= 1:
+        return float(stats.binomial_cdf(events, n, share))
+    size = (n - 1) / (effect - 1) - 1
+    return float(stats.beta_binomial_cdf(events, n, share * size, (1 - share) * size)) if size > 0 else 1 - share

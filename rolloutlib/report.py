@@ -183,8 +183,8 @@ def _disagreement(gate: GateResult) -> Sentence:
             "broken."
         )
     return say(
-        "Disagreement: the point value clears the plan's limit, but chance alone could explain that; the bound does not "
-        "clear this stage's limit."
+        "Disagreement: the point value clears the plan's limit, but chance alone could explain that; the bound does "
+        "not clear this stage's limit."
     )
 
 

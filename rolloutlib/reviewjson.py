@@ -41,8 +41,8 @@ def review_json(review: Review) -> dict[str, Any]:
         "recommendation": review.recommendation.value, "reasons": texts(review.reasons),
         "gates": [_gate(gate) for gate in review.gates],
         "segments": [
-            {"by": s.by, "value": s.value, "gate": s.gate, **_arms(s), **_bounds(s.estimate), "p_holm": _number(s.p_holm),
-             "loss": s.loss}
+            {"by": s.by, "value": s.value, "gate": s.gate, **_arms(s), **_bounds(s.estimate),
+             "p_holm": _number(s.p_holm), "loss": s.loss}
             for s in review.segments
         ],
         "checks": [

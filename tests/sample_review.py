@@ -1,7 +1,7 @@
 """Reviews made by hand, so that charts and reports can be looked at without any data.
 
-`bfcl()` has the numbers of the shipped example (no scores, vetoes or errors, one run an arm); `story()` has every field,
-several runs, users, a disagreement and an unbounded estimate; `hostile()` is `story()` with labels that attack a page.
+`bfcl()` has the numbers of the shipped example (no scores, vetoes or errors, one run an arm); `story()` has every
+field, several runs, users, a disagreement and an unbounded estimate; `hostile()` is `story()` with labels that attack a page.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import nbformat
 import numpy as np
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nbformat import NotebookNode
+
+    from rolloutlib.plan import StageId
+    from rolloutlib.tables import Html
 
 ROOT = Path(__file__).resolve().parents[1]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
@@ -75,7 +78,7 @@ def estimate(point: float, lower: float, upper: float, method: str, design: Desi
 
 def gate(  # noqa: PLR0913 -- one row of a table of gates
     name: str,
-    stage: int,
+    stage: StageId,
     arms: tuple[float | None, float | None],
     value: float | None,
     got: Estimate | None,
@@ -123,7 +126,7 @@ def nothing(field: str) -> Sentence:
     return say("The source has no field {field}.", field=field)
 
 
-def bfcl(stage: int = 2) -> Review:
+def bfcl(stage: StageId = 2) -> Review:
     """Return the shipped example: 1,700 paired prompts, one run an arm."""
     gates = (
         gate(
@@ -157,7 +160,7 @@ def bfcl(stage: int = 2) -> Review:
     return Review(
         plan=PLAN,
         stage=stage,
-        stage_plan=PLAN.stages[stage],  # type: ignore[index]
+        stage_plan=PLAN.stages[stage],
         control=CONTROL,
         treatment=TREATMENT,
         profile="default",
@@ -248,7 +251,7 @@ def bfcl(stage: int = 2) -> Review:
     )
 
 
-def story(stage: int = 2) -> Review:
+def story(stage: StageId = 2) -> Review:
     """Return a rollout with every field: users, five runs an arm, a disagreement, an estimate without a bound."""
     return replace(
         bfcl(stage),
@@ -311,7 +314,7 @@ def hostile() -> Review:
     )
 
 
-def _story_gates(stage: int) -> tuple[GateResult, ...]:
+def _story_gates(stage: StageId) -> tuple[GateResult, ...]:
     users = Needed("users", 180, 118)
     edits = Estimate(
         0.31,
@@ -459,7 +462,7 @@ def executed(review: Review, lang: str = "en") -> NotebookNode:
     return notebook
 
 
-def _shown(thing: Any) -> NotebookNode:
+def _shown(thing: charts.Figure | charts.Note | Html) -> NotebookNode:
     if isinstance(thing, charts.Figure):
         return nbformat.v4.new_output("display_data", data=thing.bundle())
     bundle = thing._repr_mimebundle_()

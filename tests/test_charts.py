@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-import altair
+import altair as alt
 import numpy as np
 import pytest
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 PHONE = 390 - 2 * 16  # a small phone's width minus the page's margins
 DRAW: tuple[Callable[[Review, str], Figure | Note], ...] = (
-    charts.forest, charts.latency_ecdf, charts.score_ecdf, charts.pass_rate_by_run, charts.issues_before_after, charts.segments,
+    charts.forest, charts.latency_ecdf, charts.score_ecdf, charts.pass_rate_by_run,
+    charts.issues_before_after, charts.segments,
 )  # fmt: skip
 REVIEWS = {"bfcl": bfcl, "story": story, "hostile": hostile}
 
@@ -43,7 +44,7 @@ def test_every_chart_is_valid_vega_lite(name: str) -> None:
     """Altair's copy of the Vega-Lite 6 schema accepts both layouts of every chart."""
     for figure in figures(REVIEWS[name]()):
         for spec in (figure.wide, figure.narrow):
-            altair.Chart.from_dict(spec).to_dict()
+            alt.Chart.from_dict(spec).to_dict()
 
 
 @pytest.mark.slow
@@ -120,7 +121,9 @@ def test_labels_of_the_data_stay_text() -> None:
 def test_long_distributions_are_thinned_but_end_at_one() -> None:
     """A million steps are drawn with at most about two hundred points, ascending, the last at 100 %."""
     values = np.arange(1, 1_000_001, dtype=np.float64)
-    points = charts._thin(Distribution("latency_ms", "on", 10**6, 5e5, 5e5, 9.5e5, values, values / 1e6), "#000")
+    points = charts._thin(  # noqa: SLF001 -- layout that only a million values show
+        Distribution("latency_ms", "on", 10**6, 5e5, 5e5, 9.5e5, values, values / 1e6), "#000"
+    )
     assert len(points) <= charts.CURVE_POINTS + 2
     assert [p["y"] for p in points] == sorted(p["y"] for p in points)
     assert points[-1]["y"] == 1

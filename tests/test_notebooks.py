@@ -46,7 +46,7 @@ def made_of(*sources: str) -> NotebookNode:
     )
 
 
-def with_output(**data: Any) -> NotebookNode:
+def with_output(data: dict[str, Any]) -> NotebookNode:
     """Return a notebook whose one cell has shown this data."""
     cell = nbformat.v4.new_code_cell("secret_code()", outputs=[nbformat.v4.new_output("display_data", data=data)])
     return nbformat.v4.new_notebook(cells=[cell])
@@ -133,7 +133,7 @@ def test_every_error_has_the_signature_that_the_kernel_can_send() -> None:
 
 @pytest.mark.slow
 def test_notebooks_start_without_compiling_url_grammars(tmp_path: Path) -> None:
-    """Importing papermill through `run_notebook` leaves rfc3987_syntax (2 s of grammar) alone and others free to import it."""
+    """Importing papermill through `run_notebook` leaves rfc3987_syntax (2 s of grammar) alone."""
     code = (
         "import sys, pathlib; from rolloutlib.notebooks import run_notebook; from rolloutlib.errors import UsageError\n"
         f"try: run_notebook(pathlib.Path({str(tmp_path / 'none.ipynb')!r}), {{}}, pathlib.Path('x'))\n"
@@ -179,13 +179,15 @@ def test_a_page_has_language_title_and_order() -> None:
 @pytest.mark.parametrize(
     "html",
     [
-        "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<p onclick='alert(1)'>x</p>", "<a href='javascript:alert(1)'>x</a>",
-        "<svg onload=alert(1)>", "<iframe srcdoc='<script>alert(1)</script>'>", "<style>@import url(//evil)</style>", "<div style='background:url(//evil)'>x</div>",
+        "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<p onclick='alert(1)'>x</p>",
+        "<a href='javascript:alert(1)'>x</a>",
+        "<svg onload=alert(1)>", "<iframe srcdoc='<script>alert(1)</script>'>", "<style>@import url(//evil)</style>",
+        "<div style='background:url(//evil)'>x</div>",
     ],
 )  # fmt: skip
 def test_outputs_are_sanitised(html: str) -> None:
     """Whatever a cell shows as HTML, only text and structure reach the page."""
-    body = render_html(with_output(**{"text/html": html})).partition("<body>")[2]
+    body = render_html(with_output({"text/html": html})).partition("<body>")[2]
     assert not re.search(r"<(script|img|a|svg|iframe|style)\b|\son\w+=|style=|evil", body)
 
 
@@ -200,7 +202,7 @@ def test_prose_is_sanitised_too() -> None:
 
 def test_code_and_errors_of_other_cells_stay_out() -> None:
     """Code is hidden, and plain output is shown as text."""
-    body = render_html(with_output(**{"text/plain": "<b>1 < 2</b>"})).partition("<body>")[2]
+    body = render_html(with_output({"text/plain": "<b>1 < 2</b>"})).partition("<body>")[2]
     assert "secret_code" not in body
     assert "&lt;b&gt;1 &lt; 2&lt;/b&gt;" in body
 
@@ -211,7 +213,8 @@ def test_a_review_runs_end_to_end(tmp_path: Path) -> None:
     """The notebook, run by papermill on the shipped example in Korean, leaves report, data and parameters behind."""
     code = (
         "import sys; from rolloutlib.notebooks import review_notebook; from rolloutlib.params import review_params\n"
-        "print(review_notebook(review_params({'stage': 2, 'runs': 'data/examples/bfcl', 'control': 'gpt-4o-2024-05-13-FC', "
+        "print(review_notebook(review_params({'stage': 2, 'runs': 'data/examples/bfcl', "
+        "'control': 'gpt-4o-2024-05-13-FC', "
         f"'treatment': 'gpt-4o-2024-08-06-FC', 'lang': 'ko', 'out': {str(tmp_path)!r}}}), progress=sys.stderr))"
     )
     ran = subprocess.run(

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rolloutlib.tables import Html
 
 PIECES: tuple[Callable[[Review, str], Html], ...] = (
-    report.headline, report.gate_table, report.changes, report.warnings, report.checks, report.segments_table, report.issues_table,
-    report.sample_sizes, report.runs_table, report.quarantine, report.inputs,
+    report.headline, report.gate_table, report.changes, report.warnings, report.checks, report.segments_table,
+    report.issues_table, report.sample_sizes, report.runs_table, report.quarantine, report.inputs,
 )  # fmt: skip
 CONTRACT = {
     "schema",

@@ -46,13 +46,14 @@ SCHEMA = pa.schema(
         ("veto_reason", pa.string()),
         ("style_violations", pa.int32()),
         ("edited", pa.bool_()),
+        ("covariate", pa.float64()),
     ]
 )
 
 _PLAIN = {
     "id": "sample_id",
     **{name: name for name in ("prompt_id", "user_id", "session_id", "category", "difficulty", "status", "score")},
-    **{name: name for name in ("latency_ms", "veto_reason", "style_violations")},
+    **{name: name for name in ("latency_ms", "veto_reason", "style_violations", "covariate")},
 }
 _UNBUILT = ("suggested_tags", "confirmed_tags", "guardian_profile_id", "error")
 _ERRORS = pa.array(["error", "timeout"])
@@ -76,6 +77,7 @@ class Sample(msgspec.Struct, rename="camel", gc=False):
     difficulty: Literal["easy", "medium", "hard"] | UnsetType | None = UNSET
     veto_reason: _Text = UNSET
     style_violations: Annotated[int, Meta(ge=0, lt=2**31)] | UnsetType | None = UNSET
+    covariate: float | UnsetType | None = UNSET
     suggested_tags: _Tags = UNSET
     confirmed_tags: _Tags = UNSET
     guardian_profile_id: _Text = UNSET
@@ -135,6 +137,7 @@ def _columns(s: Sequence[Sample]) -> dict[str, list[Any]]:
         "difficulty": [x.difficulty for x in s],
         "veto_reason": [x.veto_reason for x in s],
         "style_violations": [x.style_violations for x in s],
+        "covariate": [x.covariate for x in s],
         "suggested_tags": [x.suggested_tags for x in s],
         "confirmed_tags": [x.confirmed_tags for x in s],
         "guardian_profile_id": [x.guardian_profile_id for x in s],

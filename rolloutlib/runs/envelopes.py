@@ -144,6 +144,7 @@ EXPECTED = {
     "id": "text, or an integer",
     "status": f"one of {', '.join(STATUSES)}",
     "score": "a number from 0 to 10",
+    "covariate": "a number",
     "latencyMs": "a number of milliseconds, 0 or more",
     "issues": "a list of words",
     "suggestedTags": "a list of words",

@@ -183,6 +183,8 @@ def _reader(name: str, column: ColumnSpec, spec: SourceSpec) -> Callable[[Any], 
         return lambda cell: _number(cell, lambda value: 10 * (value - low) / (high - low))
     if name == "latency_ms":
         return lambda cell: _number(cell, lambda value: value * _UNITS[column.unit])
+    if name == "covariate":
+        return lambda cell: _number(cell, float)
     if name in TAGS:
         return lambda cell: _tags(cell, column.separator)
     if name == "started_at":

@@ -41,6 +41,7 @@ WIRE = {
     "issues": "issues",
     "veto_reason": "vetoReason",
     "style_violations": "styleViolations",
+    "covariate": "covariate",
     "suggested_tags": "suggestedTags",
     "confirmed_tags": "confirmedTags",
 }
@@ -102,6 +103,7 @@ class Columns(_Model):
     issues: _Column | None = None
     veto_reason: _Column | None = None
     style_violations: _Column | None = None
+    covariate: _Column | None = None
     suggested_tags: _Column | None = None
     confirmed_tags: _Column | None = None
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from rolloutlib.flags import FLAGS, SESSION, FlagFiles, FlagState, document, initial_state, read_flags, session_defaults
-from rolloutlib.ledger import Workbook, append
+from rolloutlib.ledger import Workbook, append, sign_record
 from rolloutlib.plan import load_plan
 from rolloutlib.promotion import PINNED
 from rolloutlib.records import Move
@@ -23,7 +25,7 @@ __all__ = ["FILES", "NOW", "PLAN", "ROOT", "at", "decided", "flags_of", "signed"
 
 ROOT = Path(__file__).parents[2]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
-NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+NOW = datetime(2026, 2, 1, 9, tzinfo=UTC)  # before any clock that runs these tests, after the keys became valid
 FILES = FlagFiles(time.time_ns)
 
 
@@ -54,10 +56,7 @@ def decided(
     stage = held.state.stage if stage is None else stage
 
     def draft(slot: Slot) -> Predicate:
-        made = workbooks.promotion(slot, verdict)
-        return type(made)(
-            **{name: getattr(made, name) for name in made.__struct_fields__} | {"stage": Move(stage, stage + 1)}
-        )
+        return msgspec.structs.replace(workbooks.promotion(slot, verdict), stage=Move(stage, stage + 1))
 
     node = append(Workbook(root), "promotion", draft, {"review.json": b"{}\n", PINNED: held.data}, now=at(hours))
     for n, who in enumerate(workbooks.SIGNERS if signers is None else signers, 1):
@@ -67,7 +66,8 @@ def decided(
 
 def signed(root: Path, name: str, who: str, *, hours: float) -> None:
     """Sign as one of the ledger tests' people."""
-    workbooks.signed(root, name, who, hours=hours)
+    role, key = workbooks.PEOPLE[who][1], workbooks.keys() / who
+    sign_record(Workbook(root), name, role=role, key=key, who=None, now=at(hours))
 
 
 def flags_of(root: Path) -> FlagState:

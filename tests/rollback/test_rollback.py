@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rolloutlib import flags, notices, promotion, rollback
+from rolloutlib import flags, notices, promotion, rollback, rollback_record
 from rolloutlib.durable import NotWrittenError
 from rolloutlib.flagclient import flag_client, resolve
 from rolloutlib.flags import CONTEXTS, FLAGS, SESSION, FlagFiles, FlagsError, FlagState, document, switch
@@ -118,8 +118,8 @@ def test_what_does_not_move_flags(
 
 def test_an_unknown_record_is_named(root: Path) -> None:
     """A misspelt id is a sentence."""
-    with pytest.raises(NotPromotedError, match=r"there is no record dec-20261122-009; `rollout ledger` lists them"):
-        _promote(root, "dec-20261122-009", 2)
+    with pytest.raises(NotPromotedError, match=r"there is no record dec-20260201-009; `rollout ledger` lists them"):
+        _promote(root, "dec-20260201-009", 2)
 
 
 def test_a_decision_holds_only_for_the_flags_that_it_was_made_on(root: Path) -> None:
@@ -162,28 +162,28 @@ def test_rollback_is_the_whole_runbook(root: Path) -> None:
     """Flags off for everybody, safe defaults, record with trigger, cause, actions and open items, notice, overview."""
     decision = flags_of(root).decision
     found = _roll_back(root)
-    assert flags_of(root) == found.after == FlagState(2, 4, "dec-20261122-rollback-001", ("A",))
-    assert found.record == "dec-20261122-rollback-001"
-    assert found.green == "dec-20261122-001"
+    assert flags_of(root) == found.after == FlagState(2, 4, "dec-20260201-rollback-001", ("A",))
+    assert found.record == "dec-20260201-rollback-001"
+    assert found.green == "dec-20260201-001"
     with flag_client(root / FLAGS) as client:
         assert [resolve(client, PLAN, context)["feature.searchLite"] for context in CONTEXTS.values()] == [False] * 5
     node = Workbook(root).read().find(found.record)
     told = node.record.predicate.rollback
     assert told is not None
     assert told.rolls_back is not None
-    assert (told.rolls_back.id, told.restored_from) == (decision, "dec-20261122-001")
-    assert told.trigger.startswith("avg latency ×1.23 / 2026-11-22T11:00:00Z / eng_choi@ex.com")
+    assert (told.rolls_back.id, told.restored_from) == (decision, "dec-20260201-001")
+    assert told.trigger.startswith("avg latency ×1.23 / 2026-02-01T11:00:00Z / eng_choi@ex.com")
     assert told.cause == "search summaries without limit"
     assert "Flags off: feature.searchLite" in told.actions
     assert "A client sees the flags off" in told.actions
     open_ = [sentence.text() for sentence in found.open]
-    assert any("rollout replay dec-20261122-001" in one for one in open_)
+    assert any("rollout replay dec-20260201-001" in one for one in open_)
     assert all(one in told.impact for one in open_)
     (notes,) = (root / notices.NOTES).glob("*rollback*")
     notice = notes.read_text().partition("## Rollback Notice")[2]
     for line in (
         "Reason: latency rose by 23 %",
-        "When: 2026-11-22T11:00:00Z",
+        "When: 2026-02-01T11:00:00Z",
         f"Ledger: docs/LEDGER/{found.record}.md",
     ):
         assert f"- {line}" in notice
@@ -218,7 +218,7 @@ def test_more_can_be_rolled_back(root: Path) -> None:
     _roll_back(root)
     found = _roll_back(root, "C", hours=3)
     assert flags_of(root).off == ("A", "C")
-    assert found.record == "dec-20261122-rollback-002"
+    assert found.record == "dec-20260201-rollback-002"
 
 
 def test_nothing_but_the_repository_is_needed(root: Path) -> None:
@@ -228,7 +228,7 @@ def test_nothing_but_the_repository_is_needed(root: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert not (root / "data").exists()
     assert not (root / "reports").exists()
-    assert _roll_back(root).record == "dec-20261122-rollback-001"
+    assert _roll_back(root).record == "dec-20260201-rollback-001"
 
 
 @pytest.mark.parametrize("damage", ["record", "roles", "folder", "none"])
@@ -246,7 +246,7 @@ def test_a_damaged_ledger_does_not_keep_flags_on(root: Path, damage: str) -> Non
     found = _roll_back(root)
     assert (flags_of(root).off, found.record) == (("A",), None)
     assert any("A client sees the flags off" in one.text() for one in found.done)
-    assert any(one.text().startswith("Recorded as dec-20261122-rollback-001: ") for one in found.open)
+    assert any(one.text().startswith("Recorded as dec-20260201-rollback-001: ") for one in found.open)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "missing"])
@@ -256,9 +256,9 @@ def test_a_damaged_flag_file_is_replaced_by_the_safe_state(root: Path, damage: s
     path.write_bytes(path.read_bytes()[:200]) if damage == "truncated" else path.unlink()
     found = _roll_back(root)
     assert found.before is None
-    assert found.after == FlagState(0, 4 if damage == "truncated" else 1, "dec-20261122-rollback-001", ("A", "C", "D"))
+    assert found.after == FlagState(0, 4 if damage == "truncated" else 1, "dec-20260201-rollback-001", ("A", "C", "D"))
     assert flags_of(root) == found.after
-    assert found.record == "dec-20261122-rollback-001"
+    assert found.record == "dec-20260201-rollback-001"
 
 
 def test_a_full_disk_for_documents_is_listed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,8 +269,8 @@ def test_a_full_disk_for_documents_is_listed(root: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(notices, "replace", full)
     found = _roll_back(root)
-    assert (flags_of(root).off, found.record) == (("A",), "dec-20261122-rollback-001")
-    told = Workbook(root).read().find("dec-20261122-rollback-001").record.predicate.rollback
+    assert (flags_of(root).off, found.record) == (("A",), "dec-20260201-rollback-001")
+    told = Workbook(root).read().find("dec-20260201-rollback-001").record.predicate.rollback
     assert told is not None
     assert "Release notes with the rollback notice are drafted: [Errno 28] No space left on device" in told.impact
 
@@ -295,7 +295,8 @@ class _CrashError(BaseException):
     """The process ends here: nothing catches it."""
 
 
-STEPS = ["switch", "durable.replace", "read_back", "verify_ledger", "write_release_notes", "append", "system_overview"]
+STEPS = [(rollback, name) for name in ("switch", "durable.replace", "read_back")]
+STEPS += [(rollback_record, name) for name in ("verify_ledger", "write_release_notes", "append", "system_overview")]
 
 
 def _crashing(monkeypatch: pytest.MonkeyPatch, module: object, name: str, *, after: bool) -> None:
@@ -314,13 +315,13 @@ def _crashing(monkeypatch: pytest.MonkeyPatch, module: object, name: str, *, aft
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("module", "step"), STEPS, ids=[name for _, name in STEPS])
 def test_a_crash_in_a_rollback_leaves_no_lie(
-    root: Path, monkeypatch: pytest.MonkeyPatch, step: str, *, after: bool
+    root: Path, monkeypatch: pytest.MonkeyPatch, module: object, step: str, *, after: bool
 ) -> None:
     """Unchanged; off but unrecorded, and found so; or off and recorded. The same command again ends in the last."""
     with monkeypatch.context() as patch:
-        _crashing(patch, rollback, step, after=after)
+        _crashing(patch, module, step, after=after)
         with pytest.raises(_CrashError):
             _roll_back(root)
     off, recorded = flags_of(root).off == ("A",), len(list((root / "docs" / "LEDGER").glob("*.record"))) == 3
@@ -331,7 +332,7 @@ def test_a_crash_in_a_rollback_leaves_no_lie(
     }
     assert off is not (step == "switch" and not after)
     healed = _roll_back(root, hours=2.5)
-    assert (flags_of(root).off, healed.record, _finding(root)) == (("A",), "dec-20261122-rollback-001", None)
+    assert (flags_of(root).off, healed.record, _finding(root)) == (("A",), "dec-20260201-rollback-001", None)
     assert len(list((root / "docs" / "LEDGER").glob("*.record"))) == 3
 
 
@@ -416,7 +417,7 @@ def test_what_the_commands_print(root: Path) -> None:
     assert done.stdout.startswith(
         "OFF: feature.searchLite (stage 2, generation 4)\n  done  Flags off: feature.searchLite\n"
     )
-    assert "  OPEN  Replay of dec-20261122-001: run `rollout replay dec-20261122-001`\n" in done.stdout
+    assert "  OPEN  Replay of dec-20260201-001: run `rollout replay dec-20260201-001`\n" in done.stdout
 
 
 def test_check_finds_an_edited_file(root: Path) -> None:
