@@ -29,7 +29,17 @@ if TYPE_CHECKING:
 
     from rolloutlib.plan import FlagValue, Plan, Profile
 
-__all__ = ["Arm", "Bench", "BenchResult", "Prompt", "flags_from", "read_prompts", "run_bench"]
+__all__ = [
+    "ARMS",
+    "Arm",
+    "Bench",
+    "BenchResult",
+    "Prompt",
+    "flags_from",
+    "read_all_prompts",
+    "read_prompts",
+    "run_bench",
+]
 
 Arm = Literal["control", "treatment"]
 ARMS: Final[tuple[Arm, ...]] = ("control", "treatment")
@@ -94,24 +104,37 @@ def read_prompts(path: Path, n: int, rng: Generator) -> tuple[Prompt, ...]:
     """Draw n prompts of a file without replacement, in the file's order.
 
     Args:
-        path: JSON Lines of `promptId` and `text` (and `guidelines`, `userId`, `category`, `difficulty`), or plain text,
-            a prompt a line.
+        path: see `read_all_prompts`.
         n: how many.
         rng: decides which.
 
     Raises:
-        UsageError: the file is missing, has a line that is no prompt, an id twice, or fewer than n prompts.
+        UsageError: as `read_all_prompts`, or the file has fewer than n prompts.
     """
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file; expected prompts, one a line")
-    lines = [(i, line) for i, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1) if line.strip()]
-    prompts = [_prompt(f"{path}:{number}", number, line, plain=path.suffix != ".jsonl") for number, line in lines]
-    if len({prompt.prompt_id for prompt in prompts}) < len(prompts):
-        raise UsageError(f"{path} has a promptId twice; expected each once, as pairs are built on it")
+    prompts = read_all_prompts(path)
     if n > len(prompts):
         raise UsageError(f"--n is {n}, but {path} has {len(prompts)} prompts; expected at most as many")
     drawn: list[int] = rng.permutation(len(prompts))[:n].tolist()
     return tuple(prompts[i] for i in sorted(drawn))
+
+
+def read_all_prompts(path: Path) -> tuple[Prompt, ...]:
+    """Read a file of prompts.
+
+    Args:
+        path: JSON Lines of `promptId` and `text` (and `guidelines`, `userId`, `category`, `difficulty`), or plain text,
+            a prompt a line.
+
+    Raises:
+        UsageError: the file is missing, has a line that is no prompt, or an id twice.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file; expected prompts, one a line")
+    lines = [(i, line) for i, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1) if line.strip()]
+    prompts = tuple(_prompt(f"{path}:{number}", number, line, plain=path.suffix != ".jsonl") for number, line in lines)
+    if len({prompt.prompt_id for prompt in prompts}) < len(prompts):
+        raise UsageError(f"{path} has a promptId twice; expected each once, as pairs are built on it")
+    return prompts
 
 
 def _prompt(where: str, number: int, line: str, *, plain: bool) -> Prompt:

@@ -1,6 +1,6 @@
 """Estimates → charts. Nothing is computed here but the layout.
 
-Charts are Vega-Lite 6 specifications as plain data (see rolloutlib.vega): building the same ones through Altair took
+Charts are Vega-Lite specifications as plain data (see rolloutlib.vega): building the same ones through Altair took
 2 s of a review's 8, and `Figure.altair()` gives the Altair chart to whoever wants to change one.
 """
 

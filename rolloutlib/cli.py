@@ -120,7 +120,7 @@ def _review(arguments: argparse.Namespace) -> int:
         {"out": f"reports/stage-{arguments.stage}-{now:%Y%m%dT%H%M%SZ}"} | base | given | {"stage": arguments.stage}
     )
     for name in ("runs", "source", "evidence", "looks", "out"):
-        if name in given:
+        if given.get(name):  # an empty one stays empty, and is refused below
             values[name] = _from_here(given[name], root)
     params = review_params(values, where="rollout review")
     for name in ("runs", "source", "evidence"):

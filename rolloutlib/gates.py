@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from rolloutlib.messages import Sentence, say
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rolloutlib.plan import Gate
 
 __all__ = [
+    "UNDECIDED",
     "EvidenceVerdict",
     "GateResult",
     "Needed",
@@ -22,6 +23,9 @@ __all__ = [
     "judge_evidence",
     "judge_plan",
 ]
+
+
+UNDECIDED: Final = say("The data prove neither that the limit holds nor that it is broken.")
 
 
 class Verdict(StrEnum):
@@ -134,18 +138,14 @@ def judge_evidence(gate: Gate, estimate: Estimate | None, limit: float, *, missi
     if estimate is None:
         return EvidenceVerdict(Verdict.INCONCLUSIVE, None, missing or say("There are no samples to judge."))
     worst, best = (estimate.lower, estimate.upper) if gate.harm == "lower" else (estimate.upper, estimate.lower)
-    if estimate.cap is not None:
-        return EvidenceVerdict(Verdict.INCONCLUSIVE, estimate, estimate.cap)
     if missing is not None:
         return EvidenceVerdict(Verdict.INCONCLUSIVE, estimate, missing)
+    if estimate.cap is not None:
+        return EvidenceVerdict(Verdict.INCONCLUSIVE, estimate, estimate.cap)
     if isfinite(worst) and clears(worst, limit, gate.harm) and worst != limit:
         return EvidenceVerdict(Verdict.PASS, estimate, say("The bound clears the limit of this stage."))
     if isfinite(best) and not clears(best, limit, gate.harm):
         return EvidenceVerdict(
             Verdict.FAIL, estimate, say("Even the favourable bound misses the limit: the breach is proven.")
         )
-    return EvidenceVerdict(
-        Verdict.INCONCLUSIVE,
-        estimate,
-        say("The data prove neither that the limit holds nor that it is broken."),
-    )
+    return EvidenceVerdict(Verdict.INCONCLUSIVE, estimate, UNDECIDED)

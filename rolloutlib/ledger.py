@@ -329,7 +329,7 @@ class _Judge:
         if s.record.sha256 != node.digest:
             raise LedgerError("edited", f"the record was changed after {s.signer} signed it (restore it from git)")
         self.check_role(node, s, key)
-        self._check_times(node, s)
+        self.check_times(node, s)
         if key in keys:
             raise LedgerError(
                 "same-key", f"it was made with the key of {keys[key]}, who has signed already; one key counts once"
@@ -351,7 +351,8 @@ class _Judge:
         if p.change and p.change.action != "accept" and key == p.change.key:
             raise LedgerError("preparer", f"the key of {s.signer} cannot sign the record about itself")
 
-    def _check_times(self, node: Node, s: Signoff) -> None:
+    def check_times(self, node: Node, s: Signoff) -> None:
+        """Check that what the signoff saw is there, holds the record, and is not dated after it; nor is it after now."""
         at = moment(s.signed_at, "signedAt")
         seen = [(head, self.ledger.by_name.get(head.sha256)) for head in s.seen_head]
         if lost := next((head.id for head, there in seen if there is None), None):
@@ -489,12 +490,13 @@ def sign_record(
     with locked(book.folder):
         ledger = _undamaged(book)
         node = ledger.find(name)
-        made = _signoff(book, ledger, node, role, who, decision, meaning, now)
-        data = document(made)
         judge = _Judge(book, ledger, now)
+        made = _signoff(judge, node, role, who, decision, meaning)
+        data = document(made)
         if any(file.who == who for file in node.signoffs):
             raise LedgerError("same-person", f"{who} has signed {name} already; one person signs a record once")
         judge.check_role(node, made, public)
+        judge.check_times(node, made)
         file = SignoffFile(node.id, who, data, sign(data, key), parse_signoff(data))
         keys: dict[str, str] = {}
         for other in node.signoffs:
@@ -514,13 +516,12 @@ def write_cards(book: Workbook) -> tuple[str, ...]:
     return tuple(stale)
 
 
-def _signoff(
-    book: Workbook, ledger: Ledger, node: Node, role: str, who: str, decision: Verdict | None, meaning: str | None, now: datetime
-) -> Signoff:  # fmt: skip
-    person = book.roles.people.get(who)
+def _signoff(judge: _Judge, node: Node, role: str, who: str, decision: Verdict | None, meaning: str | None) -> Signoff:
+    person = judge.rules(node).people.get(who)
     values = {
         "schema": "rolloutlib/signoff@1", "decision": decision or node.record.predicate.verdict, "meaning": meaning or MEANINGS.get(role),
-        "name": person.name if person else who, "record": node.head, "role": role, "seenHead": ledger.heads, "signedAt": instant(now), "signer": who,
+        "name": person.name if person else who, "record": node.head, "role": role, "seenHead": judge.ledger.heads,
+        "signedAt": instant(judge.now), "signer": who,
     }  # fmt: skip
     return parse_signoff(document(values))
 

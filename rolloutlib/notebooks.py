@@ -9,6 +9,7 @@ import sys
 from base64 import b64encode
 from contextlib import contextmanager
 from copy import deepcopy
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
 import nh3
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nbformat import NotebookNode
-    from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
     from rolloutlib.params import ReviewParams
@@ -92,12 +92,10 @@ def run_notebook(
         RolloutError: a cell failed; what rolloutlib raised there is raised again as it was, with its exit code.
     """
     with _without_grammars():
-        import nbformat
-        from papermill import execute_notebook
-        from papermill.exceptions import PapermillExecutionError
+        nbformat, papermill = import_module("nbformat"), import_module("papermill")
     if not notebook.is_file():
         raise UsageError(f"{notebook}: there is no such notebook")
-    source = nbformat.read(notebook, as_version=4)  # pyright: ignore[reportUnknownMemberType]
+    source = nbformat.read(notebook, as_version=4)
     _refuse_unknown(params, parameter_names(source), notebook)
     out.parent.mkdir(parents=True, exist_ok=True)
     terminal = progress is not None and progress.isatty()
@@ -105,13 +103,14 @@ def run_notebook(
         print(f"running {notebook.name}: {len(source.cells)} cells", file=progress, flush=True)
     bar = {"file": progress, "bar_format": "{desc} {percentage:3.0f}% {bar:30} {elapsed}", "leave": False}
     try:
-        return execute_notebook(
+        return papermill.execute_notebook(
             localise(source, lang), str(out), dict(params), kernel_name="python3", cwd=str(workbook_root()),
             progress_bar=bar if terminal else False, request_save_on_cell_execute=False, autosave_cell_every=0,
             shutdown_kernel="immediate", config=_local_kernel(),
         )  # fmt: skip
-    except PapermillExecutionError as error:
-        raise _as_sentence(error, notebook, out) from None
+    except papermill.exceptions.PapermillExecutionError as error:
+        cell = f"{notebook.name}, cell {error.exec_count}"
+        raise _as_sentence(error.ename, error.evalue, f"{cell}: %s; the notebook up to there is {out}") from None
 
 
 def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:
@@ -179,14 +178,12 @@ def _refuse_unknown(params: Mapping[str, Any], known: tuple[str, ...], notebook:
             )
 
 
-def _as_sentence(error: PapermillExecutionError, notebook: Path, out: Path) -> RolloutError:
+def _as_sentence(name: str, message: str, where: str) -> RolloutError:
     """Make the error of a cell one of ours again; any other error names the cell and the notebook to look into."""
-    known = getattr(errors, str(error.ename), None)
+    known = getattr(errors, name, None)
     if isinstance(known, type) and issubclass(known, RolloutError):
-        return known(error.evalue)
-    return RolloutError(
-        f"{notebook.name}, cell {error.exec_count}: {error.ename}: {error.evalue}; the notebook up to there is {out}"
-    )
+        return known(message)
+    return RolloutError(where % f"{name}: {message}")
 
 
 def _add_prose(sections: list[_Section], source: str) -> None:
@@ -206,9 +203,11 @@ def _output(output: NotebookNode) -> Markup | None:
     data = output.get("data", {})
     if FIGURE_MIME in data:
         return Markup(render("figure.html.j2", **_figure(data[FIGURE_MIME])))  # noqa: S704 -- the template escapes every value
+    if "rolloutlib_caption" in output.metadata:
+        return None  # the figure before it has it
     if "text/html" in data:
         return _sanitised(data["text/html"])
-    if "text/plain" in data and "rolloutlib_caption" not in output.metadata:
+    if "text/plain" in data:
         return Markup('<p class="rl rl-none">{}</p>').format(data["text/plain"])
     return None
 

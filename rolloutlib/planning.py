@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rolloutlib.moments import Cells
     from rolloutlib.plan import Evidence, Gate
 
-__all__ = ["needed"]
+__all__ = ["needed", "total_for"]
 
 UNITS = {"sample": "samples", "prompt": "prompts", "user": "users"}
 EXPECTED = 1e7  # units at which a score's variance under its limit is read off: any large number
@@ -68,16 +68,27 @@ def needed(
     Returns:
         None when nothing can be said: no variance is known, or there is enough already and only the effect is missing.
     """
-    arms = arms.per_user if gate.estimand == "per_user" and arms.unit == "user" else arms
-    kind, repeats = estimate.design.kind, _repeats(arms)
-    have = _have(arms, kind, clustered=repeats)
-    chance = _chance(gate, arms, kind, is_binary(metric) and gate.estimand == "per_sample", limit, alternative, rules)
-    total = _fewest(chance, rules.power)
+    total = total_for(gate, arms, estimate, metric=metric, limit=limit, alternative=alternative, rules=rules)
     if total is None:
         return None
-    total = max(total, rules.min_clusters if repeats else 1)
+    kind, repeats = estimate.design.kind, _repeats(arms)
+    have = _have(arms, kind, clustered=repeats)
     unit = "pairs" if kind == "paired" else UNITS[estimate.design.unit] if repeats or kind != "one_arm" else "samples"
     return Needed(unit, total, total - have) if total > have else None  # type: ignore[arg-type]  # literals of Needed.unit
+
+
+def total_for(
+    gate: Gate, arms: Arms, estimate: Estimate, *, metric: str, limit: float, alternative: float, rules: Evidence
+) -> int | None:
+    """Return how many units prove the limit, whatever there is already; None when no variance is known. As `needed`."""
+    arms = arms.per_user if gate.estimand == "per_user" and arms.unit == "user" else arms
+    kind, binary = estimate.design.kind, is_binary(metric) and gate.estimand == "per_sample"
+    if gate.contrast == "treatment" and binary:
+        total = _fewest_exact(arms, limit, alternative, rules)
+    else:
+        pattern = _pattern(gate, arms, kind, binary, limit, alternative)
+        total = _first(lambda units: _power(pattern, units, rules.confidence) >= rules.power, 2)
+    return None if total is None else max(total, rules.min_clusters if _repeats(arms) else 1)
 
 
 def _repeats(arms: Arms) -> bool:
@@ -96,33 +107,12 @@ def _have(arms: Arms, kind: str, *, clustered: bool) -> int:
     return int(min((one > 0).sum(), (zero > 0).sum()) if clustered else min(one.sum(), zero.sum()))
 
 
-def _chance(
-    gate: Gate, arms: Arms, kind: str, binary: bool, limit: float, alternative: float, rules: Evidence  # noqa: FBT001
-) -> Callable[[int], float]:
-    """Return the chance of a pass as a function of the units."""
-    if gate.contrast == "treatment" and binary:
-        return _exact(arms, limit, alternative, rules)
+def _pattern(gate: Gate, arms: Arms, kind: str, binary: bool, limit: float, alternative: float) -> _Pattern:  # noqa: FBT001
     if gate.contrast == "treatment":
-        pattern = _one_mean(arms, limit, alternative)
-    elif gate.contrast == "ratio":
-        pattern = _ratio(arms, kind, binary, limit, alternative)
-    else:
-        pattern = (_rates if binary else _means)(arms, kind, limit, alternative)
-    return lambda units: _power(pattern, units, rules.confidence)
-
-
-def _fewest(chance: Callable[[int], float], power: float) -> int | None:
-    """Return the smallest number of units with that chance; None when no number has it."""
-    high = 2
-    while not chance(high) >= power:
-        high *= 2
-        if high > MOST_UNITS:
-            return None
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if chance(middle) >= power else (middle, high)
-    return high
+        return _one_mean(arms, limit, alternative)
+    if gate.contrast == "ratio":
+        return _ratio(arms, kind, binary, limit, alternative)
+    return (_rates if binary else _means)(arms, kind, limit, alternative)
 
 
 def _power(pattern: _Pattern, units: float, confidence: float) -> float:
@@ -134,6 +124,7 @@ def _power(pattern: _Pattern, units: float, confidence: float) -> float:
     k = pattern.skewness / units**0.5
     t += k / 6 + k * t**2 / 3  # how Hall's transformation widens the bound, to first order
     shift = pattern.distance / (pattern.variance / units) ** 0.5
+    shift = t + (shift - t) / (1 + k * t / 2)  # a high mean comes with a high standard error: cov(mean, var) = μ₃/n
     if df >= NORMAL_DF:
         return float(stats.normal_cdf(shift - t))
     return float(1 - stats.noncentral_t_cdf(df, shift, t))
@@ -247,10 +238,11 @@ def _within(share: float) -> float:
 # --- exact bounds -----------------------------------------------------------------------------------------------------
 
 
-def _exact(arms: Arms, limit: float, alternative: float, rules: Evidence) -> Callable[[int], float]:
-    """Chance that Clopper and Pearson's, or Korn and Graubard's, bound is below the limit.
+def _fewest_exact(arms: Arms, limit: float, alternative: float, rules: Evidence) -> int | None:
+    """Units for Clopper and Pearson's, or Korn and Graubard's, bound.
 
-    Events of clustered samples are beta-binomial with the observed design effect; the bound's is at least the floor's.
+    The chance is a sawtooth: each number of events has its own fewest units, so those are walked down. Events of
+    clustered samples are taken as beta-binomial with the observed design effect; the bound's is at least the floor's.
     """
     cells = arms.treatment.take(arms.treatment.n > 0)
     samples, units, repeats = float(cells.n.sum()), len(cells.n), _repeats(arms)
@@ -261,33 +253,45 @@ def _exact(arms: Arms, limit: float, alternative: float, rules: Evidence) -> Cal
         for floor in (0.0, rules.icc_floor)
     )
 
-    def chance(total: int) -> float:
+    def fits(events: int, total: int) -> bool:
+        """Whether so many events in so many units still prove the limit."""
         n = round(total * per_unit)
-        effective = n / used
-        if repeats:
-            t = stats.t_quantile(np.array([max(n - 1, 1), max(total - 1, 1)]), rules.confidence)
-            effective *= float(t[0] / t[1]) ** 2
-        return _at_most(_allowed(n, effective, limit, rules.confidence), n, alternative, max(seen, 1.0))
+        tails = stats.t_quantile(np.array([max(n - 1, 1), max(total - 1, 1)]), rules.confidence)
+        effective = n / used * (float(tails[0] / tails[1]) ** 2 if repeats else 1.0)
+        x = min(events / n, 1.0) * effective
+        return stats.clopper_pearson(x, effective, confidence=rules.confidence).upper < limit
 
-    return chance
+    def chance(events: int, total: int) -> float:
+        return _at_most(events, round(total * per_unit), alternative, max(seen, 1.0))
 
+    def units_for(events: int) -> int | None:
+        return _first(lambda total: fits(events, total), 1)
 
-def _allowed(n: int, effective: float, limit: float, confidence: float) -> int:
-    """Return the most events in n samples whose bound is below the limit, -1 when none are."""
-    low, high = -1, n
-    while high - low > 1:
-        middle = (low + high) // 2
-        x = middle / n * effective
-        fits = stats.clopper_pearson(x, effective, confidence=confidence).upper < limit
-        low, high = (middle, high) if fits else (low, middle)
-    return low
+    def enough(events: int) -> bool:
+        total = units_for(events)
+        return total is None or chance(events, total) >= rules.power
+
+    events = _first(enough, 0)
+    return None if events is None else units_for(events)
 
 
 def _at_most(events: int, n: int, share: float, effect: float) -> float:
     """P(X ≤ events) of n samples; beta-binomial with that design effect (Skellam 1948, JRSS B 10:257)."""
-    if events < 0:
-        return 0.0
     if effect <= 1 or n <= 1:
         return float(stats.binomial_cdf(events, n, share))
-    size = (n - 1) / (effect - 1) - 1
-    return float(stats.beta_binomial_cdf(events, n, share * size, (1 - share) * size)) if size > 0 else 1 - share
+    size = max((n - 1) / (effect - 1) - 1, 1e-6)
+    return stats.beta_binomial_cdf(events, n, share * size, (1 - share) * size)
+
+
+def _first(holds: Callable[[int], bool], low: int) -> int | None:
+    """Return the smallest whole number from `low` on for which it holds, as for all larger ones; None when none is found."""
+    step = 1
+    while not holds(low + step - 1):
+        step *= 2
+        if step > MOST_UNITS:
+            return None
+    below, high = low + step // 2 - 1, low + step - 1
+    while high - below > 1:
+        middle = (below + high) // 2
+        below, high = (below, middle) if holds(middle) else (middle, high)
+    return high

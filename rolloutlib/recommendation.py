@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rolloutlib.gates import GateResult, Verdict
+from rolloutlib.gates import UNDECIDED, GateResult, Verdict
 from rolloutlib.messages import Sentence, say
 from rolloutlib.units import show, unit_of
 
@@ -56,7 +56,8 @@ def reasons(
     found += [_check(check) for check in checks if check.holds is False]
     found += [_refused(gate) for gate in refused]
     found += hidden
-    found += [_unproven(gate) for gate in unproven]
+    found += [_unproven(gate) for gate in unproven if gate.evidence.why == UNDECIDED]
+    found += _blocked(gate for gate in unproven if gate.evidence.why != UNDECIDED)
     if empty := tuple(say(gate.gate.title) for gate in gates if gate.evidence.estimate is None):
         found.append(say("There are no data for: {gates}.", gates=empty))
     found += _silent(gates)
@@ -101,12 +102,18 @@ def _refused(gate: GateResult) -> Sentence:
 
 
 def _unproven(gate: GateResult) -> Sentence:
-    if gate.evidence.estimate is None or gate.evidence.estimate.cap is not None:
-        return say("{gate}: {why}", gate=title(gate), why=gate.evidence.why)
     return say(
         "{gate}: {point}, but it could be as bad as {worst}; the limit {limit} is not proven.",
         **_numbers(gate),
     )
+
+
+def _blocked(gates: Iterable[GateResult]) -> list[Sentence]:
+    """Say what keeps gates from a verdict whatever their bounds say: too few clusters, data with gaps; each once."""
+    by_reason: dict[Sentence, list[Sentence]] = {}
+    for gate in gates:
+        by_reason.setdefault(gate.evidence.why, []).append(title(gate))
+    return [say("{gate}: {why}", gate=tuple(titles), why=why) for why, titles in by_reason.items()]
 
 
 def _silent(gates: Iterable[GateResult]) -> list[Sentence]:
@@ -139,12 +146,9 @@ def _check(check: CheckResult) -> Sentence:
 def changes(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple[Sentence, ...]:
     """Say what would change the recommendation: gate by gate, then the checks."""
     verdicts = {Verdict.FAIL, Verdict.INCONCLUSIVE}
-    found = [_change(gate) for gate in gates if gate.evidence.verdict in verdicts and gate.evidence.estimate]
-    found += [
-        say("{gate}: {why}", gate=title(gate), why=gate.evidence.why)
-        for gate in gates
-        if gate.evidence.estimate is None
-    ]
+    wanting = [gate for gate in gates if gate.evidence.verdict in verdicts]
+    found = [_change(gate) for gate in wanting if _settles(gate)]
+    found += _blocked(gate for gate in wanting if not _settles(gate))
     found += [
         say("Repair what the check found: {check}.", check=say(check.title)) for check in checks if check.holds is False
     ]
@@ -154,6 +158,13 @@ def changes(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple
     if waiting := _waiting(checks):
         found.append(say("Bring evidence for the checks: {checks}.", checks=waiting))
     return tuple(found)
+
+
+def _settles(gate: GateResult) -> bool:
+    """Return whether more data, or a better candidate, settles the gate: nothing but their number is in its way."""
+    why, estimate = gate.evidence.why, gate.evidence.estimate
+    capped = estimate is not None and estimate.cap == why and gate.evidence.needed is not None
+    return gate.evidence.verdict is Verdict.FAIL or why == UNDECIDED or capped
 
 
 def _change(gate: GateResult) -> Sentence:
@@ -168,6 +179,4 @@ def _change(gate: GateResult) -> Sentence:
             unit=say(needed.unit),
             total=f"{needed.total:,}",
         )
-    if gate.evidence.estimate is not None and gate.evidence.estimate.cap is not None:
-        return say("{gate}: {why}", gate=name, why=gate.evidence.why)
     return say("{gate}: enough data to recognise a good candidate, but this one is not proven good.", gate=name)

@@ -11,7 +11,7 @@ from rolloutlib.ledger import Workbook, append, verify_ledger
 from rolloutlib.messages import say
 from rolloutlib.notices import release_notes, system_overview, write_release_notes
 from rolloutlib.promotion import PINNED, pinned_flags
-from rolloutlib.records import Head, Predicate, Prepared, Rollback, instant
+from rolloutlib.records import SIGNER, Head, Predicate, Prepared, Rollback, instant
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -99,7 +99,7 @@ def _append(
 ) -> None:
     if known.undone is None:
         raise RolloutError("no GO record put these flags in force, so there is nothing in the ledger to roll back")
-    undone, who = known.undone, reason.owner or "unknown"
+    undone, who = known.undone, reason.owner if SIGNER.fullmatch(reason.owner) else "rollback@unknown"
 
     def draft(slot: Slot) -> Predicate:
         return Predicate(

@@ -88,7 +88,7 @@ def table(
 def bullets(sentences: Iterable[Sentence], none: Sentence, lang: str) -> Html:
     """List sentences; without any, say so."""
     said = texts(sentences, lang)
-    html = render("list.html.j2", sentences=said, none=none.text(lang))
+    html = render("list.html.j2", sentences=said, nothing=none.text(lang))
     return Html(html, "\n".join(f"- {text}" for text in said) if said else none.text(lang))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -66,7 +68,10 @@ class Figure:
         """Return the chart as SVG; nothing is fetched."""
         import vl_convert  # starts a JavaScript engine
 
-        return vl_convert.vegalite_to_svg(self.narrow if narrow else self.wide, allowed_base_urls=[])
+        plain = (self.narrow if narrow else self.wide) | {"config": CONFIG | {"font": "sans-serif"}}
+        svg = vl_convert.vegalite_to_svg(plain, allowed_base_urls=[])
+        # Measuring text in the first of one font takes two thirds of the time that a search through the stack takes.
+        return svg.replace('font-family="sans-serif"', f'font-family="{FONT}"')
 
     def bundle(self) -> dict[str, Any]:
         """Return what a notebook stores: interactive for JupyterLab, an image, both layouts for the report."""
@@ -76,10 +81,10 @@ class Figure:
 
     def _ipython_display_(self) -> None:
         """Show the chart, then its caption below it (JupyterLab shows only one of a bundle's types)."""
-        from IPython.display import display  # only where there is a notebook
-
-        display(self.bundle(), raw=True)
-        display({"text/plain": self.caption}, raw=True, metadata={"rolloutlib_caption": True})
+        show = import_module("IPython.display").display  # only where there is a notebook
+        show(self.bundle(), raw=True)
+        below = {"text/html": f"<p>{escape(self.caption)}</p>", "text/plain": self.caption}
+        show(below, raw=True, metadata={"rolloutlib_caption": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +131,10 @@ def dots(rows: Sequence[Spec], at: Spec, **mark: Any) -> Spec:  # noqa: ANN401
 
 
 def text(rows: Sequence[Spec], name: str, x: str | float, y: str = "row", *, hue: str = "", **style: Any) -> Spec:  # noqa: ANN401
-    """Return a layer of texts; `hue` names the field of their colours."""
+    """Return a layer of texts, without empty ones; `hue` names the field of their colours."""
     at: Spec = {"x": x, "y": y, "text": name} | ({"color": hue} if hue else {})
     usual = {"align": "left", "baseline": "middle", "fontSize": 13, "color": INK}
-    return layer(rows, "text", at=at, **(usual | style))
+    return layer([row for row in rows if row[name]], "text", at=at, **(usual | style))
 
 
 def key(arms: Sequence[tuple[str, str]], width: int, top: int) -> Spec:
@@ -182,5 +187,5 @@ class Grid:
 
 
 def _spec(layers: list[Spec], width: int, height: int) -> Spec:
-    schema = "https://vega.github.io/schema/vega-lite/v6.json"
+    schema = "https://vega.github.io/schema/vega-lite/v5.json"  # what JupyterLab draws; Vega-Lite 6 does, too
     return {"$schema": schema, "padding": 4, "width": width, "height": height, "layer": layers, "config": CONFIG}

@@ -1,7 +1,7 @@
 """Reviews made by hand, so that charts and reports can be looked at without any data.
 
 `bfcl()` has the numbers of the shipped example (no scores, vetoes or errors, one run an arm); `story()` has every
-field, several runs, users, a disagreement and an unbounded estimate; `hostile()` is `story()` with labels that attack a page.
+field, several runs, users, disagreements and an unbounded estimate; `hostile()` has labels that attack a page.
 """
 
 from __future__ import annotations

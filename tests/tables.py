@@ -54,7 +54,9 @@ def singles(values: ArrayLike) -> Cells:
 def pooled(values: ArrayLike) -> Cells:
     """Return all values as the one group that samples without a unit are in."""
     values = np.asarray(values, dtype=np.float64)
-    return Cells(np.array([len(values)], float), np.array([values.mean()]), np.array([np.sum((values - values.mean()) ** 2)]))
+    return Cells(
+        np.array([len(values)], float), np.array([values.mean()]), np.array([np.sum((values - values.mean()) ** 2)])
+    )
 
 
 def arms(control: Cells, treatment: Cells, unit: Unit = "user") -> Arms:

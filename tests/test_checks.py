@@ -26,7 +26,9 @@ BOMB = """<!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;
 OUTSIDE = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><testsuite><testcase name="&e;"/></testsuite>'
 
 
-def look(check: Check, folder: Path | None, *, now: datetime | None = NOW, as_of: datetime | None = None) -> CheckResult:
+def look(
+    check: Check, folder: Path | None, *, now: datetime | None = NOW, as_of: datetime | None = None
+) -> CheckResult:
     """Return what is found of one check."""
     return run_checks({"id": check}, folder, now=now, as_of=as_of)[0]
 
@@ -110,7 +112,17 @@ def incident(hours_ago: float, resolved_ago: float | None = None, title: str = "
         (incident(1000, 999) + incident(1), False),
         (incident(-5, -6), False),
     ],
-    ids=["none", "blank lines", "long over", "just over", "ended within", "within", "still open", "one of two", "after"],
+    ids=[
+        "none",
+        "blank lines",
+        "long over",
+        "just over",
+        "ended within",
+        "within",
+        "still open",
+        "one of two",
+        "after",
+    ],
 )
 def test_incidents(tmp_path: Path, lines: str, holds: bool) -> None:  # noqa: FBT001 -- a table of cases
     """An incident counts while it is open and for 48 hours after its end; one after the last run counts as well."""
@@ -143,7 +155,10 @@ def test_without_a_time_the_hours_are_unknown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ('{"at": "2026-11-20T08:00:00", "severity": "x", "title": "y"}', "at is '2026-11-20T08:00:00'; expected an offset"),
+        (
+            '{"at": "2026-11-20T08:00:00", "severity": "x", "title": "y"}',
+            "at is '2026-11-20T08:00:00'; expected an offset",
+        ),
         (
             '{"at": "2026-11-01T08:00:00Z", "severity": "x", "title": "y", "resolvedAt": "2026-11-20T08:00:00"}',
             "resolvedAt is '2026-11-20T08:00:00'; expected an offset such as +09:00",

@@ -253,7 +253,9 @@ def dealt(drawn: list[tuple[int, float]]) -> Cells:
 
 
 @settings(max_examples=30)
-@given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1), st.integers(0, 5), st.floats(0, 1)), min_size=5, max_size=9))
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1), st.integers(0, 5), st.floats(0, 1)), min_size=5, max_size=9)
+)
 def test_swapped_arms_mirror_the_difference(drawn: list[tuple[int, float, int, float]]) -> None:
     """Treatment − control and control − treatment say the same in every design: bounds change sign and place."""
     control, treatment = dealt([row[:2] for row in drawn]), dealt([row[2:] for row in drawn])
@@ -263,7 +265,10 @@ def test_swapped_arms_mirror_the_difference(drawn: list[tuple[int, float, int, f
         if there is None or back is None:
             assert there is None is back or not control.n.sum() or not treatment.n.sum()
             continue
-        assert (back.lower, back.upper) == (pytest.approx(-there.upper, abs=1e-9), pytest.approx(-there.lower, abs=1e-9))
+        assert (back.lower, back.upper) == (
+            pytest.approx(-there.upper, abs=1e-9),
+            pytest.approx(-there.lower, abs=1e-9),
+        )
         assert (back.cap is None, back.method) == (there.cap is None, there.method)
         if there.p_worse is not None:
             assert (back.p_worse, back.p_better) == (pytest.approx(there.p_better), pytest.approx(there.p_worse))
@@ -273,7 +278,10 @@ def test_swapped_arms_mirror_the_difference(drawn: list[tuple[int, float, int, f
 @given(counts, counts)
 def test_a_bound_is_on_its_side(one: list[tuple[int, float]], zero: list[tuple[int, float]]) -> None:
     """In every design and for every gate the point lies between its bounds, and no bound is NaN."""
-    for both in (nested(dealt(zero), dealt(one)), Arms(dealt([*zero, (0, 0.0)] * 5), dealt([*one, (1, 1.0)] * 5), "user")):
+    for both in (
+        nested(dealt(zero), dealt(one)),
+        Arms(dealt([*zero, (0, 0.0)] * 5), dealt([*one, (1, 1.0)] * 5), "user"),
+    ):
         size = min(len(both.control.n), len(both.treatment.n))
         same = Arms(both.control.take(np.arange(size)), both.treatment.take(np.arange(size)), "user")
         for gate in (PASS, ISSUE, ERROR, VETOED):
@@ -292,7 +300,9 @@ CONSTANT = {
 
 
 @pytest.mark.parametrize("design", CONSTANT)
-@pytest.mark.parametrize("gate", [PASS, SCORE, LATENCY, ERROR, LATENCY_RATIO], ids=lambda gate: f"{gate.metric} {gate.contrast}")
+@pytest.mark.parametrize(
+    "gate", [PASS, SCORE, LATENCY, ERROR, LATENCY_RATIO], ids=lambda gate: f"{gate.metric} {gate.contrast}"
+)
 def test_no_variance_is_no_certainty(design: str, gate: Gate) -> None:
     """Values that are all equal, in an arm or in both, never give an interval of no width: it is open or score-based."""
     found = estimate_gate(gate, CONSTANT[design], RULES, metric=metric_of(gate))
@@ -333,8 +343,12 @@ def test_a_segment_that_fails_wholly_is_tested() -> None:
 @pytest.mark.parametrize("design", ["paired", "crossed", "nested", "one arm", "independent"])
 def test_more_of_the_same_narrows(design: str) -> None:
     """The same units four times over never widen a bound."""
+
     def wide(times: int) -> tuple[float, float]:
-        control, treatment = cells(np.tile(NC, times), np.tile(XC, times)), cells(np.tile(N1, times), np.tile(X1, times))
+        control, treatment = (
+            cells(np.tile(NC, times), np.tile(XC, times)),
+            cells(np.tile(N1, times), np.tile(X1, times)),
+        )
         gate, both = {
             "paired": (SCORE, arms(singles(np.tile(A, times)), singles(np.tile(B, times)), "prompt")),
             "crossed": (PASS, arms(control, treatment)),

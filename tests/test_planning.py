@@ -10,7 +10,10 @@ from scipy.stats import binom
 
 from rolloutlib.estimates import Arms, estimate_gate
 from rolloutlib.gates import Needed, Verdict, judge_evidence
-from rolloutlib.planning import needed
+from rolloutlib.forecast import CONTROL, truths_of
+from rolloutlib.operating import arms_of, judge_many, world_metric
+from rolloutlib.planning import needed, total_for
+from rolloutlib.worlds import layout, simulate
 from tests.tables import PLAN, RULES, arms, cells, nested, pooled, singles
 
 if TYPE_CHECKING:
@@ -20,8 +23,10 @@ if TYPE_CHECKING:
 
 PASS, SCORE, ISSUE, LATENCY = (PLAN.gates[key] for key in ("pass_rate", "avg_score", "top_issue", "avg_latency"))
 ERROR, EDITS, P95 = (PLAN.gates[key] for key in ("error_rate", "manual_edit_rate", "p95_latency"))
-METRIC = {PASS.title: "passed", SCORE.title: "score", ISSUE.title: "issue:x", LATENCY.title: "latency_ms"}
-METRIC |= {ERROR.title: "error", EDITS.title: "edited", P95.title: "slow"}
+METRIC = {
+    PASS.title: "passed", SCORE.title: "score", ISSUE.title: "issue:x", LATENCY.title: "latency_ms",
+    ERROR.title: "error", EDITS.title: "edited", P95.title: "slow",
+}
 
 
 def need(gate: Gate, both: Arms, limit: float, alternative: float | None = None) -> Needed | None:
@@ -47,19 +52,23 @@ def paired(n: int, discordant: int) -> Arms:
 
 
 def test_independent_proportions() -> None:
-    """Proving −2 pp at .9 needs 2,783 samples an arm (Farrington and Manning's closed form), whatever was observed."""
+    """Proving −2 pp at .9 needs 2,783 samples an arm (closed form; the score's own variance differs by under 1 %)."""
     found = need(PASS, arms(pooled(shares(2000, 1800)), pooled(shares(2000, 1800)), "sample"), -0.02)
     assert found is not None
-    assert (found.unit, found.total) == ("samples", pytest.approx(2783, abs=3))
+    assert (found.unit, found.total) == ("samples", pytest.approx(2783, rel=0.01))
     assert found.further == found.total - 2000
 
 
 @pytest.mark.parametrize(("have", "discordant", "total"), [(600, 30, 773), (1000, 100, 1546)])
 def test_pairs(have: int, discordant: int, total: int) -> None:
-    """Proving −2 pp needs 773 pairs at 5 % discordance and 1,546 at 10 % (closed form: z²·ψ/δ²)."""
+    """Proving −2 pp needs 773 pairs at 5 % discordance and 1,546 at 10 % (closed form: z²·ψ/δ²), and some more.
+
+    Tango's bound takes a larger variance from the limit: at 773 pairs its power is 77 %, at 837 81 % (20,000 draws).
+    """
     found = need(PASS, paired(have, discordant), -0.02)
     assert found is not None
-    assert (found.unit, found.total) == ("pairs", pytest.approx(total, abs=3))
+    assert found.unit == "pairs"
+    assert total < found.total < 1.09 * total
     assert found.further == found.total - have
 
 
@@ -67,7 +76,9 @@ def test_the_observed_effect_does_not_matter() -> None:
     """What is needed follows from the design alternative: a shift of all scores changes nothing."""
     control = np.linspace(5, 9, 200)
     noise = np.tile([-2.0, 2.0], 100)
-    few = [need(SCORE, arms(singles(control), singles(control + noise + shift), "prompt"), -0.1) for shift in (0.0, -1.5)]
+    few = [
+        need(SCORE, arms(singles(control), singles(control + noise + shift), "prompt"), -0.1) for shift in (0.0, -1.5)
+    ]
     assert few[0] == few[1]
     assert few[0] is not None
 
@@ -112,16 +123,16 @@ def test_clusters_of_rare_events() -> None:
     single = need(ERROR, arms(pooled(shares(5, 0)), pooled(shares(5, 0)), "sample"), 0.01)
     assert found is not None
     assert single is not None
-    assert found.total == pytest.approx(single.total * (1 + 19 * RULES.icc_floor) / 20, abs=1)
+    assert found.total == pytest.approx(single.total * (1 + 19 * RULES.icc_floor) / 20, rel=0.1)
 
 
 def test_mean_of_the_treatment() -> None:
-    """A latency's need follows from its standard deviation: ((t + t)·sd/distance)², a little above the z formula."""
+    """A latency's need follows from its standard deviation: ((t + t)·sd/distance)², and more for its skewness."""
     latencies = np.tile([900.0, 2700.0], 15)
     found = need(LATENCY, arms(pooled(latencies), pooled(latencies), "sample"), 2000.0)
     z = (1.6449 + 0.8416) ** 2 * latencies.var(ddof=1) / 200**2
     assert found is not None
-    assert z < found.total < z + 4
+    assert z < found.total < 1.3 * z
 
 
 def test_a_ratio() -> None:
@@ -131,7 +142,7 @@ def test_a_ratio() -> None:
     variance = (0.2 * 0.8 + 0.7**2 * 0.4 * 0.6) * 200 / 199
     expected = (1.6449 + 0.8416) ** 2 * variance / ((0.70 - 0.50) * 0.4) ** 2
     assert found is not None
-    assert found.total == pytest.approx(expected, abs=1.5)
+    assert found.total == pytest.approx(expected, rel=0.06)
 
 
 def test_without_variance_nothing_can_be_said() -> None:
@@ -179,14 +190,48 @@ def test_power_at_the_stated_size(draw: Callable[[np.random.Generator], Arms]) -
 
 @pytest.mark.slow
 def test_power_at_the_stated_number_of_users() -> None:
-    """Simulated: the same for users in both arms, whose number follows from a first group's variance."""
+    """Simulated: the same for users in both arms; their number is the median of what many first groups ask for."""
 
     def draw(rng: np.random.Generator, users: int) -> Arms:
         rates = rng.beta(0.9 * 4, 0.1 * 4, users)
         return arms(*(cells([20] * users, rng.binomial(20, rates)) for _ in range(2)))
 
-    found = need(PASS, draw(np.random.default_rng(4), 400), -0.01)
-    assert found is not None
-    assert found.unit == "users"
-    power = share_passed(PASS, -0.01, lambda rng: draw(rng, found.total), 600)
-    assert power == pytest.approx(0.80, abs=0.04)
+    rng = np.random.default_rng(4)
+    found = [need(PASS, draw(rng, 200), -0.01) for _ in range(40)]
+    assert {each.unit for each in found if each} == {"users"}
+    total = int(np.median([each.total for each in found if each]))
+    assert share_passed(PASS, -0.01, lambda rng: draw(rng, total), 600) == pytest.approx(0.80, abs=0.04)
+
+
+STUDIES = {
+    "independent": (layout("independent", 20_000), 1),
+    "paired": (layout("paired", 20_000), 1),
+    "nested": (layout("nested", 1500, 20, icc=0.05), 20),
+    "crossed": (layout("crossed", 1500, 20, icc=0.05), 20),
+}
+DISCRETE = {"error_rate", "p95_latency"}  # few events: no n has a power of just .8, the fewest that has it can have more
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", PLAN.gates)
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_gate_and_design_passes_as_often_as_promised(study: str, key: str) -> None:
+    """Simulated, with the shipped policy: at the n asked for, a candidate as designed passes in 80 ± 3 % of 2,000 reviews.
+
+    Asked of one review of a very large pilot, so that only the method is tested and not the pilot's luck; allowed are two
+    Monte Carlo errors (1.8 %) on top.
+    """
+    gate, profile, (large, size) = PLAN.gates[key], PLAN.profile("default"), STUDIES[study]
+    metric, limit = world_metric(gate), gate.proof_limit(2, profile)
+    name, truth = "issue:x" if metric == "issue" else metric, truths_of(PLAN, 2, profile, CONTROL)["design"]
+    pilot = arms_of(next(simulate(large, [truth], np.random.default_rng(1), 1))[0], large, metric, 0)
+    alternative = gate.design_alternative(profile)
+    estimate = estimate_gate(gate, pilot, RULES, metric=name)
+    assert estimate is not None
+    total = total_for(gate, pilot, estimate, metric=name, limit=limit, alternative=alternative, rules=RULES)
+    assert total is not None
+    again = layout(large.kind, total, size, icc=large.icc)
+    draws = simulate(again, [truth], np.random.default_rng(2), 2000)
+    found = [judge_many(gate, world, again, RULES, proof=limit, literal=0.0).passed for (world,) in draws]
+    power = float(np.concatenate(found).mean())
+    assert 0.752 < power < (0.90 if key in DISCRETE else 0.848)

@@ -9,7 +9,7 @@ import pytest
 
 from rolloutlib.checks import CheckResult
 from rolloutlib.estimates import Design, Estimate
-from rolloutlib.gates import EvidenceVerdict, GateResult, Needed, PlanVerdict, Verdict
+from rolloutlib.gates import UNDECIDED, EvidenceVerdict, GateResult, Needed, PlanVerdict, Verdict
 from rolloutlib.messages import say
 from rolloutlib.recommendation import Recommendation, changes, reasons, recommend
 from tests.tables import PLAN
@@ -23,8 +23,10 @@ def gate(
 ) -> GateResult:
     """Return a gate with these verdicts."""
     clears = None if value is None else plan is not FAIL
-    judged = EvidenceVerdict(evidence, ESTIMATE, say("why"))
-    return GateResult(name, PLAN.gates[name], -0.02, -0.02, None, None, PlanVerdict(plan, value, clears, runs, 3), judged)
+    judged = EvidenceVerdict(evidence, ESTIMATE, UNDECIDED if evidence is INCONCLUSIVE else say("why"))
+    return GateResult(
+        name, PLAN.gates[name], -0.02, -0.02, None, None, PlanVerdict(plan, value, clears, runs, 3), judged
+    )
 
 
 def check(holds: bool | None = True, name: str = "Suites") -> CheckResult:  # noqa: FBT001, FBT002 -- what the check says
@@ -83,10 +85,15 @@ def test_nothing_wanting() -> None:
 @pytest.mark.parametrize("evidence", [PASS, FAIL, INCONCLUSIVE])
 @pytest.mark.parametrize("value", [0.0, None])
 @pytest.mark.parametrize("holds", [True, False, None])
-def test_all_is_well_is_said_only_of_a_go(plan: Verdict, evidence: Verdict, value: float | None, holds: bool | None) -> None:  # noqa: FBT001
+def test_all_is_well_is_said_only_of_a_go(
+    plan: Verdict, evidence: Verdict, value: float | None, holds: bool | None
+) -> None:  # noqa: FBT001
     """Whatever holds a review back is among its reasons, and something would change it."""
     runs = 3 if plan is not INCONCLUSIVE or value is None else 1
-    given = [gate(plan, evidence, value=None if plan is INCONCLUSIVE and value is None else 0.0, runs=runs)], [check(holds)]
+    given = (
+        [gate(plan, evidence, value=None if plan is INCONCLUSIVE and value is None else 0.0, runs=runs)],
+        [check(holds)],
+    )
     if recommend(*given) is Recommendation.GO:
         return
     assert "Every gate passes" not in texts(reasons(*given))
@@ -99,7 +106,15 @@ def test_the_weightiest_comes_first() -> None:
         gate(PASS, INCONCLUSIVE, name="vetoed"), gate(FAIL, PASS, name="avg_score"), gate(FAIL, FAIL), gate(INCONCLUSIVE, PASS, runs=1, name="error_rate"),
     ]  # fmt: skip
     found = [str(s) for s in reasons(gates, [check(None, "Open"), check(False, "Broken")], [say("Hidden loss.")])]
-    marks = ["proven broken", "Check failed: Broken", "the plan's rule fails", "Hidden loss", "is not proven", "there are 1", "Open"]
+    marks = [
+        "proven broken",
+        "Check failed: Broken",
+        "the plan's rule fails",
+        "Hidden loss",
+        "is not proven",
+        "there are 1",
+        "Open",
+    ]
     assert [mark in line for mark, line in zip(marks, found, strict=True)] == [True] * len(marks)
 
 
@@ -121,12 +136,22 @@ def test_a_capped_gate_says_why() -> None:
     assert str(changes([found], [check()])[0]) == "Pass rate: Only 3 users."
 
 
+def test_unusable_data_are_one_reason() -> None:
+    """What keeps every gate from a verdict is said once for all of them, and is what must change."""
+    why = say("Half of the rows are quarantined.")
+    gates = [gate(PASS, INCONCLUSIVE, name=name) for name in ("pass_rate", "vetoed")]
+    gates = [replace(g, evidence=replace(g.evidence, why=why, needed=Needed("pairs", 9, 1))) for g in gates]
+    expected = "Pass rate, Vetoed share: Half of the rows are quarantined."
+    assert texts(reasons(gates, [check()])) == expected
+    assert texts(changes(gates, [check()])) == expected
+
+
 def test_gates_without_data_are_named_together() -> None:
     """Gates without any data are one reason; each says what it lacks under what would change."""
     none = EvidenceVerdict(INCONCLUSIVE, None, say("no sample carries the field score."))
     gates = [replace(gate(INCONCLUSIVE, value=None, name=n), evidence=none) for n in ("avg_score", "vetoed")]
     assert "There are no data for: Average score, Vetoed share." in texts(reasons(gates, [check()]))
-    assert "Average score: no sample carries the field score." in texts(changes(gates, [check()]))
+    assert "Average score, Vetoed share: no sample carries the field score." in texts(changes(gates, [check()]))
 
 
 def test_how_much_more() -> None:

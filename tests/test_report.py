@@ -127,6 +127,16 @@ def test_digests_are_short_with_the_whole_value_at_hand() -> None:
     assert bfcl().inputs[0].sha256 in piece.html
 
 
+def test_empty_pieces_say_so_in_both_forms() -> None:
+    """A piece with nothing to show has a sentence instead, in HTML as in text."""
+    for piece, sentence in (
+        (report.quarantine(bfcl()), "Every row that was read is in the numbers."),
+        (report.segments_table(story()), "The source names no segments."),
+    ):
+        assert piece.text == sentence
+        assert sentence in piece.html
+
+
 def test_long_tables_end_with_what_is_left_out() -> None:
     """A review of thousands of files stays readable and says where the others are."""
     review = bfcl()

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GATE, ISSUE = PLAN.gates["pass_rate"], PLAN.gates["top_issue"]
-BY = {"arm": "arm", "run_id": "run_id", "cluster": "prompt_id", "category": "category", "difficulty": "difficulty", "profile": "profile"}
+BY = {
+    "arm": "arm",
+    "run_id": "run_id",
+    "cluster": "prompt_id",
+    "category": "category",
+    "difficulty": "difficulty",
+    "profile": "profile",
+}
 TAGS = ("hallucination", "repetition", "tone")
 
 
@@ -56,7 +63,11 @@ def test_a_hidden_loss_is_found() -> None:
 
 def test_holm_over_all_segments() -> None:
     """The p-values are statsmodels' Holm adjustment over categories and difficulties together."""
-    rows = pairs("a", 60, 12, 3, difficulty="easy") + pairs("b", 60, 8, 5, difficulty="hard") + pairs("c", 60, 9, 2, difficulty="easy")
+    rows = (
+        pairs("a", 60, 12, 3, difficulty="easy")
+        + pairs("b", 60, 8, 5, difficulty="hard")
+        + pairs("c", 60, 9, 2, difficulty="easy")
+    )
     parts = segments("pass_rate", GATE, table_of(rows), RULES, arms_of=line_up)
     assert [(part.by, part.value) for part in parts] == [
         ("category", "a"), ("category", "b"), ("category", "c"), ("difficulty", "easy"), ("difficulty", "hard"),
@@ -103,13 +114,16 @@ def test_chance_cries_no_wolf() -> None:
 def issues(arm: str, **share: int) -> list[dict[str, Any]]:
     """Return 100 samples an arm, so many of them with each tag."""
     return [
-        {"arm": arm, "prompt_id": str(i), "issues": [tag for tag, count in share.items() if i < count]} for i in range(100)
+        {"arm": arm, "prompt_id": str(i), "issues": [tag for tag, count in share.items() if i < count]}
+        for i in range(100)
     ]
 
 
 def test_issue_rates() -> None:
     """Rates before and after; only the control's top issues are ranked and adjusted."""
-    rows = issues("control", hallucination=40, repetition=20) + issues("treatment", hallucination=20, repetition=20, tone=30)
+    rows = issues("control", hallucination=40, repetition=20) + issues(
+        "treatment", hallucination=20, repetition=20, tone=30
+    )
     rates = issue_rates(ISSUE, table_of(rows), RULES, tags=TAGS, ranked=2, arms_of=line_up)
     assert [(r.tag, r.rank, r.control, r.treatment) for r in rates] == [
         ("hallucination", 1, 0.4, 0.2), ("repetition", 2, 0.2, 0.2), ("tone", None, 0.0, 0.3),

@@ -50,7 +50,7 @@ from rolloutlib.stats.divergence import (
     sample_ratio_test,
     simulated_multinomial_test,
 )
-from rolloutlib.stats.effective import crossed_score_difference, nested_score_difference
+from rolloutlib.stats.effective import beta_binomial_cdf, crossed_score_difference, nested_score_difference
 from rolloutlib.stats.exact_tables import fisher_freeman_halton
 from rolloutlib.stats.inference import Alternative, Bounds, ClusterInference, TestResult, t_bounds, t_test
 from rolloutlib.stats.means import (
@@ -112,6 +112,7 @@ __all__ = [
     "Spending",
     "TestResult",
     "anytime_bounds",
+    "beta_binomial_cdf",
     "beta_binomial_e_value",
     "binomial_cdf",
     "binomial_spending_limits",

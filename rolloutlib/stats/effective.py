@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rolloutlib.stats._numeric import check_between, or_one, plain
-from rolloutlib.stats._special import normal_quantile, t_quantile
+from rolloutlib.stats._special import log_beta, log_factorial, normal_quantile, t_quantile
 from rolloutlib.stats.clusters import cluster_mean, crossed_difference, nested_difference
 from rolloutlib.stats.differences import miettinen_nurminen_difference
 from rolloutlib.stats.inference import Bounds
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.stats.inference import ClusterInference, FloatArray
 
-__all__ = ["crossed_score_difference", "nested_score_difference"]
+__all__ = ["beta_binomial_cdf", "crossed_score_difference", "nested_score_difference"]
 
 
 def nested_score_difference(
@@ -77,6 +77,17 @@ def crossed_score_difference(
     pairs = np.where(told, differ - change**2, 1.0) / np.where(told, variance, 1.0)
     bounds = tango(pairs * (differ + change) / 2, pairs * (differ - change) / 2, pairs, confidence=confidence)
     return _told(bounds, told)
+
+
+def beta_binomial_cdf(x: int, n: int, a: float, b: float) -> float:
+    """Return P(X <= x) for n trials whose probability is drawn from Beta(a, b) (Skellam 1948, JRSS B 10:257).
+
+    >>> beta_binomial_cdf(1, 4, 1.0, 1.0)
+    0.4
+    """
+    k = np.arange(min(x, n) + 1.0)
+    ways = log_factorial(n) - log_factorial(k) - log_factorial(n - k)
+    return float(np.exp(ways + log_beta(k + a, n - k + b) - log_beta(a, b)).sum())
 
 
 def _share(n: ArrayLike, x: ArrayLike) -> tuple[FloatArray, FloatArray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from rolloutlib.ledger import Slot, Workbook, append, sign_record
 from rolloutlib.records import CheckState, GateState, Head, Move, Predicate, Prepared, Rollback, Verdict, Waiver
 from rolloutlib.signing import NAMESPACE
 
+EXHAUSTIVE = "ROLLOUT_EXHAUSTIVE" in os.environ  # set by `make faults`
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
 PEOPLE = {"pm_kim": ("Kim Min-ji", "pm"), "qa_lee": ("Lee Jun", "qa"), "owner_park": ("Park Seo", "owner"), "eng_choi": ("Choi Ha", "engine")}
@@ -41,8 +43,8 @@ def workbook(folder: Path, people: dict[str, tuple[str, str]] | None = None) -> 
     (folder / "docs" / "LEDGER").mkdir(parents=True)
     shutil.copy(ROOT / "params" / "plan.yaml", folder / "params" / "plan.yaml")
     named = PEOPLE if people is None else people
-    roles = "".join(f"  {who}@ex.com: {{name: {name}, roles: [{role}]}}\n" for who, (name, role) in named.items())
-    (folder / "params" / "roles.yaml").write_text(f"schema: rolloutlib/roles@1\nledger: test\npeople:\n{roles}")
+    roles = "".join(f"\n  {who}@ex.com: {{name: {name}, roles: [{role}]}}" for who, (name, role) in named.items())
+    (folder / "params" / "roles.yaml").write_text(f"schema: rolloutlib/roles@1\nledger: test\npeople:{roles or ' {}'}\n")
     lines = "".join(f'{who}@ex.com namespaces="{NAMESPACE}",valid-after="20260101000000Z" {public(who)}\n' for who in named)
     (folder / "params" / "allowed_signers").write_text(lines)
     return folder
@@ -75,16 +77,18 @@ def decided(root: Path, *, hours: float = 0, verdict: Verdict = "GO", note: str 
     """Append a promotion and let people sign it; return its id."""
     at = START + timedelta(hours=hours)
     evidence = {"review.json": b'{"recommendation":"GO"}\n', "evidence/incidents.jsonl": b"\n"}
-    node = append(Workbook(root, files), "promotion", lambda slot: promotion(slot, verdict, note=note), evidence, now=at)
+    book = Workbook(root, files)
+    node = append(book, "promotion", lambda slot: promotion(slot, verdict, note=note), evidence, now=at)
     for n, who in enumerate(signers, 1):
-        signed(root, node.id, who, hours=hours + n / 60)
+        signed(book, node.id, who, hours=hours + n / 60)
     return node.id
 
 
-def signed(root: Path, name: str, who: str, *, hours: float, role: str | None = None, decision: Verdict | None = None) -> None:
+def signed(root: Path | Workbook, name: str, who: str, *, hours: float, role: str | None = None, decision: Verdict | None = None) -> None:
     """Sign as a person of `PEOPLE`."""
     at = START + timedelta(hours=hours)
-    sign_record(Workbook(root), name, role=role or PEOPLE[who][1], key=keys() / who, who=None, now=at, decision=decision)
+    book = root if isinstance(root, Workbook) else Workbook(root)
+    sign_record(book, name, role=role or PEOPLE[who][1], key=keys() / who, who=None, now=at, decision=decision)
 
 
 

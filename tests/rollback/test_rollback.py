@@ -295,8 +295,11 @@ class _CrashError(BaseException):
     """The process ends here: nothing catches it."""
 
 
-STEPS = [(rollback, name) for name in ("switch", "durable.replace", "read_back")]
-STEPS += [(rollback_record, name) for name in ("verify_ledger", "write_release_notes", "append", "system_overview")]
+FIRST, THEN = (
+    ("switch", "durable.replace", "read_back"),
+    ("verify_ledger", "write_release_notes", "append", "system_overview"),
+)
+STEPS = [*((rollback, name) for name in FIRST), *((rollback_record, name) for name in THEN)]
 
 
 def _crashing(monkeypatch: pytest.MonkeyPatch, module: object, name: str, *, after: bool) -> None:
@@ -387,11 +390,12 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_running_client_sees_the_kill_switch_within_a_second(root: Path) -> None:
-    """From the start of the command to a client (with its own polling) that reads off: less than 1 s, best of three."""
+    """From the start of the command to a client that reads off (it looks every 500 ms): less than 1 s, best of three."""
     took: list[float] = []
     for _ in range(3):
         shutil.copytree(root, fresh := root.with_name(f"fresh-{len(took)}"))
         with flag_client(fresh / FLAGS) as client:
+            time.sleep(0.15 * len(took))  # at another moment between two looks
             start = time.monotonic()
             environment = {**os.environ, "PYTHONPATH": str(ROOT)}
             call = [sys.executable, "-c", COMMAND, "rollback", "--reason", "slow"]

@@ -1,0 +1,89 @@
+"""No false alarm: ledgers that honest people write on several branches and merge hold, whatever the order."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rolloutlib.ledger import Workbook, append, sign_record, verify_ledger, write_cards
+from rolloutlib.records import Verdict
+from tests.ledger.workbooks import EXHAUSTIVE, PEOPLE, START, keys, promotion, workbook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+VERDICTS: tuple[Verdict, ...] = ("GO", "HOLD", "NO_GO")
+STEPS = st.lists(st.tuples(st.sampled_from(["append", "append", "branch", "merge"]), st.integers(0, 5), st.sampled_from(VERDICTS)), max_size=14)
+
+
+class Branches:
+    """Branches of one workbook as git keeps them: folders of files; a merge is their union."""
+
+    def __init__(self, root: Path, scratch: Path) -> None:
+        shutil.rmtree(scratch, ignore_errors=True)
+        (scratch / "0").mkdir(parents=True)
+        self.book, self.scratch, self.now = Workbook(root), scratch, START
+        self.books = [self.on(0)]
+
+    def on(self, number: int) -> Workbook:
+        """Return the workbook with the ledger of a branch."""
+        book = copy.copy(self.book)
+        book.folder = self.scratch / str(number)
+        return book
+
+    def step(self, what: str, number: int, verdict: Verdict, *, sign: bool) -> None:
+        """Do one honest thing; a day passes."""
+        book = self.books[number % len(self.books)]
+        self.now += timedelta(days=1)
+        if what == "append":
+            self.decide(book, verdict, sign=sign)
+        elif what == "branch":
+            self.books.append(self.on(len(self.books)))
+            shutil.copytree(book.folder, self.books[-1].folder)
+        else:
+            other = self.books[(number + 1) % len(self.books)]
+            shutil.copytree(other.folder, book.folder, dirs_exist_ok=True)
+            write_cards(book)
+
+    def decide(self, book: Workbook, verdict: Verdict, *, sign: bool) -> None:
+        """Append a record, which joins the branches that were merged; sign it where that is asked for."""
+        node = append(book, "promotion", lambda slot: promotion(slot, verdict), {"review.json": b"{}"}, now=self.now)
+        for who in ("pm_kim", "qa_lee", "owner_park") if sign else ():
+            sign_record(book, node.id, role=PEOPLE[who][1], key=keys() / who, who=None, now=self.now)
+
+
+def alarms(branches: Branches, *, sign: bool) -> set[str]:
+    """Return the classes of findings over all branches, but the two that are true: unsigned drafts, open forks."""
+    found = [verify_ledger(book, now=branches.now, workers=1) for book in branches.books]
+    due = {"fork"} if sign else {"fork", "unsigned"}
+    assert all(("fork" in {f.code for f in one.strays}) == (len(one.heads) > 1) for one in found)
+    return {finding.code for one in found for finding in one.findings} - due
+
+
+@settings(max_examples=1000 if EXHAUSTIVE else 40, suppress_health_check=list(HealthCheck), deadline=None)
+@given(steps=STEPS)
+def test_honest_branches_and_merges_raise_no_alarm(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, Verdict]]) -> None:
+    """40 ledgers here, 1,000 in `make faults`: unsigned drafts, so that the structure is tried out and not ssh-keygen."""
+    base = tmp_path_factory.getbasetemp() / "honest"
+    branches = Branches(base if (base / "params").is_dir() else workbook(base), base / "branches")
+    for step in steps:
+        branches.step(*step, sign=False)
+    assert alarms(branches, sign=False) == set()
+
+
+@settings(max_examples=50 if EXHAUSTIVE else 4, suppress_health_check=list(HealthCheck), deadline=None)
+@given(steps=STEPS)
+def test_honest_signatures_raise_no_alarm(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, Verdict]]) -> None:
+    """The same with three real signatures on every record (4 ledgers here, 50 in `make faults`)."""
+    base = tmp_path_factory.getbasetemp() / "signed"
+    branches = Branches(base if (base / "params").is_dir() else workbook(base), base / "branches")
+    for step in steps:
+        branches.step(*step, sign=True)
+    assert alarms(branches, sign=True) == set()
