@@ -24,7 +24,7 @@ help: ## Show this list
 
 review: $(STAMP) ## Review the shipped example: prints the recommendation and where the report is
 	@$(BIN)/rollout review 2 --runs data/examples/bfcl --control gpt-4o-2024-05-13-FC \
-		--treatment gpt-4o-2024-08-06-FC --out reports/example-bfcl || \
+		--treatment gpt-4o-2024-08-06-FC --out reports/bfcl || \
 		case $$? in 10 | 20 | 30) ;; *) exit 1 ;; esac # HOLD, NO_GO and INVALID are results, not failures
 
 test: $(STAMP) ## Run every test: package, doctests, command line, browser, notebooks

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rolloutlib.runs.envelopes import Envelope
 from rolloutlib.runs import read_runs
+from rolloutlib.runs.envelopes import Envelope
 
 if TYPE_CHECKING:
     from collections.abc import Callable

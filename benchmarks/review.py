@@ -17,8 +17,10 @@ __all__ = ["main"]
 
 ROOT = Path(__file__).resolve().parents[1]
 REVIEW = (
-    "import sys; from rolloutlib.cli import main; main(['review', '2', '--runs', 'data/examples/bfcl', '--control',"
-    "'gpt-4o-2024-05-13-FC', '--treatment', 'gpt-4o-2024-08-06-FC', '--out', sys.argv[1], '--looks', sys.argv[1] + '/looks'])"
+    "import sys; from rolloutlib.cli import main; main(["
+    "'review', '2', '--runs', 'data/examples/bfcl', '--control',"
+    "'gpt-4o-2024-05-13-FC', '--treatment', 'gpt-4o-2024-08-06-FC',"
+    "'--out', sys.argv[1], '--looks', sys.argv[1] + '/looks'])"
 )
 WORK = """
 from time import perf_counter as now
@@ -46,8 +48,10 @@ print(now() - start)
 IMPORTS = {
     "bare Python": "",
     "import rolloutlib": "import rolloutlib",
-    "imports of the command": "import sys; sys.modules['rfc3987_syntax'] = None; import papermill, rolloutlib.notebooks, rolloutlib.params",
-    "imports of the notebook": "import rolloutlib.charts, rolloutlib.report, rolloutlib.review, duckdb, narwhals, vl_convert",
+    "imports of the command": (
+        "import sys; sys.modules['rfc3987_syntax'] = None; import papermill, rolloutlib.notebooks, rolloutlib.params"
+    ),
+    "imports of the notebook": "import rolloutlib.charts, rolloutlib.report, rolloutlib.review, duckdb, narwhals",
 }
 
 
@@ -62,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     judged, drawn = (median(times) for times in zip(*(_printed(WORK) for _ in range(repeats)), strict=True))
     kernel = median(_printed(KERNEL)[0] for _ in range(repeats))
     rows = parts | {"kernel: start and stop": kernel, "work: read, scan, judge": judged, "work: draw": drawn}
-    print(f"one review of the shipped example: {whole:.2f} s wall, median of {repeats}; its parts, each in a process of its own:")
+    print(f"one review of the shipped example: {whole:.2f} s wall, median of {repeats}; its parts, each on its own:")
     for name, seconds in rows.items():
         print(f"{name:<30} {seconds:6.2f} s   {seconds / whole:5.0%}")
 

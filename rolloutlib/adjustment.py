@@ -23,8 +23,8 @@ __all__ = ["adjust", "slope"]
 def adjust(metric: Arms, covariate: Arms) -> tuple[Arms, float]:
     """Return the metric's moments per unit with the covariate regressed out, and the slope θ.
 
-    Units that do not know their covariate keep their values. Sums of squares within units are kept too: the estimators of
-    repeated units use sums only, and units of one sample have none.
+    Units that do not know their covariate keep their values. Sums of squares within units are kept too: the estimators
+    of repeated units use sums only, and units of one sample have none.
 
     Args:
         metric: moments of the outcome per unit, both arms aligned.
@@ -35,11 +35,11 @@ def adjust(metric: Arms, covariate: Arms) -> tuple[Arms, float]:
     weight = sum(float(m.n[k].sum()) for m, k in zip((metric.control, metric.treatment), known, strict=True))
     if not weight or not theta:
         return metric, theta
-    arms = zip((metric.control, metric.treatment), (covariate.control, covariate.treatment), known, strict=True)
+    arms = list(zip((metric.control, metric.treatment), (covariate.control, covariate.treatment), known, strict=True))
     centre = sum(float((m.n * x.mean)[k].sum()) for m, x, k in arms) / weight
     control, treatment = (
         Cells(m.n, m.mean - np.where(k, theta * (x.mean - centre), 0.0), m.m2)
-        for m, x, k in zip((metric.control, metric.treatment), (covariate.control, covariate.treatment), known, strict=True)
+        for m, x, k in arms
     )
     return replace(metric, control=control, treatment=treatment), theta
 

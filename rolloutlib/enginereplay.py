@@ -10,7 +10,6 @@ import shlex
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from math import isclose
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -30,6 +29,7 @@ from rolloutlib.yamlfile import describe
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from numpy.random import Generator
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["EngineReplay", "GateAgreement", "ReplayParams", "replay_engine", "replay_params", "replay_table"]
 
 Agreement = Literal["exact", "within", "differs", "no data"]
-_ORDER: tuple[Agreement, ...] = ("no data", "exact", "within", "differs")
+_ORDER: tuple[Agreement, ...] = ("differs", "within", "exact", "no data")
 TOLERANCE = 1e-9  # relative: sums of the same numbers in another order
 
 
@@ -208,8 +208,8 @@ def _agreement(green: GateResult, again: GateResult) -> GateAgreement:
 
 
 def _worst(gates: Sequence[GateAgreement]) -> Agreement:
-    words = [gate.agreement for gate in gates]
-    return max(words, key=_ORDER.index, default="no data")
+    found = {gate.agreement for gate in gates}
+    return next(word for word in (*_ORDER, "no data") if word in found or word == "no data")
 
 
 def replay_table(found: EngineReplay, lang: str = "en") -> Html:

@@ -37,7 +37,7 @@ CONTROL: Final = {"passed": 0.90, "score": 7.5, "issue": 0.15, "vetoed": 0.05}
 BETTER: Final = {
     "passed": 0.03, "score": 0.3, "issue": 0.35, "vetoed": -0.03, "error": 0.001, "edited": 0.17, "latency_ms": 0.80, "slow": 0.01,
 }  # fmt: skip
-PILOTS: Final = 15  # simulated reviews from which the needed sizes are taken
+PILOTS: Final = 5  # simulated reviews from which the needed sizes are taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Forecast:
 
 def forecast(  # noqa: PLR0913 -- what a planner turns, by name
     plan: Plan, stage: StageId, *, users: int, samples_per_user: int, correlation: float, paired: bool,
-    rng: np.random.Generator, control: Mapping[str, float] | None = None, profile: str = "default", repetitions: int = 2000,
+    rng: np.random.Generator, control: Mapping[str, float] | None = None, profile: str = "default", repetitions: int = 1000,
 ) -> Forecast:  # fmt: skip
     """Simulate a stage's reviews under every truth.
 

@@ -32,7 +32,7 @@ from rolloutlib.records import (
 from rolloutlib.signing import lint, load_roles, load_signers, public_key, sign, signed_by, trust, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from rolloutlib.records import Verdict
@@ -463,7 +463,7 @@ def append(
             (book.folder / name).parent.mkdir(parents=True, exist_ok=True)
             create(book.files, book.folder / name, content)
         create(book.files, book.folder / f"{slot.id}.record", data)
-        return _finish(book, slot.id, [*slot.witnesses])
+        return _draw(book, {slot.id, *slot.witnesses}).find(slot.id)
 
 
 def sign_record(
@@ -504,7 +504,7 @@ def sign_record(
         judge.check(node, file, keys)
         create(book.files, book.folder / f"{name}.{who}.signoff.sig", file.signature or b"")
         create(book.files, book.folder / f"{name}.{who}.signoff", data)
-        _finish(book, name, [])
+        _draw(book, {name})
     return made
 
 
@@ -512,7 +512,7 @@ def write_cards(book: Workbook) -> tuple[str, ...]:
     """Draw again every card that is not what its record says; return their ids."""
     with locked(book.folder):
         stale = [node.id for node in book.read().nodes if list(_card(book.folder, node))]
-        _finish(book, "", stale)
+        _draw(book, stale)
     return tuple(stale)
 
 
@@ -568,11 +568,11 @@ def _next_id(ledger: Ledger, kind: str, now: datetime) -> str:
     return f"{stem}{max(used, default=0) + 1:03d}"
 
 
-def _finish(book: Workbook, name: str, others: Sequence[str]) -> Node:
-    """Draw the cards of a new record, of those signed since the last one, and of those that a crash left without."""
+def _draw(book: Workbook, names: Collection[str]) -> Ledger:
+    """Draw the cards of these records, and those that a crash left without one; return the ledger as it is now."""
     ledger = book.read()
     for node in ledger.nodes:
         path = book.folder / f"{node.id}.md"
-        if node.id == name or node.id in others or not path.is_file():
+        if node.id in names or not path.is_file():
             overwrite(book.files, path, _render(node))
-    return ledger.find(name) if name else ledger.nodes[-1]
+    return ledger

@@ -1,8 +1,8 @@
 """Repeated looks: a stage's evidence spends its error over the planned looks, so that retrying cannot pass a gate.
 
-A series is one candidate at one stage. Each review of new data is a new look, a review of the same data is the same look.
-The bound of look k holds at the confidence that O'Brien–Fleming-type spending leaves it (Lan & DeMets 1983, Biometrika
-70:659) at the information k / planned; after the last planned look nothing is left and no gate can pass.
+A series is one candidate at one stage. Each review of new data is a new look, a review of the same data is the same
+look. The bound of look k holds at the confidence that O'Brien–Fleming-type spending leaves it (Lan & DeMets 1983,
+Biometrika 70:659) at the information k / planned; after the last planned look nothing is left and no gate can pass.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ def number_of(file: Path, series: Series, data: str) -> int:
 
     Args:
         file: JSON Lines of earlier looks; it need not exist.
+        series: what is looked at.
         data: digest of the samples.
 
     Raises:
@@ -108,6 +109,6 @@ def _entries(file: Path) -> list[dict[str, Any]]:
             entry = json.loads(line)
             entries.append({"series": dict(entry["series"]), "data": str(entry["data"])})
         except (ValueError, KeyError, TypeError):
-            due = "expected a look as an earlier review wrote it; restore the file, the error it spent must not be spent again"
+            due = "expected a look as an earlier review wrote it; restore the file, or its error is spent twice"
             raise RunsError(f"{file}:{number}: {line[:60]!r}; {due}") from None
     return entries

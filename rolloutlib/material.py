@@ -165,7 +165,7 @@ def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples, look:
         frame = frame.with_columns(apart.alias(column))
     table = scan(frame, metrics, by={"arm": "arm", "run_id": "run_id", "cluster": column, **{s: s for s in STRATA}})
     if params.adjust and not table.all("covariate").n[0]:
-        raise UsageError("adjust is set, but no sample carries a covariate; name its column in source.yaml (columns: covariate)")
+        raise UsageError("adjust is set, but no sample carries a covariate; name its column in source.yaml (columns)")
     rows = run_rows(runs.runs, table, pair, plan.evidence.runs_averaged)
     summaries = tuple(_summary(arm, rows, counts[arm]) for arm in pair)
     passed = [table.where(arm=arm).by("cluster", "passed") for arm in pair]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.durable import Files, replace
 from rolloutlib.flags import values
 from rolloutlib.messages import Sentence, say
+from rolloutlib.units import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,10 +47,7 @@ def release_notes(
         rollback: reason, time and ledger link, where this is a way back.
     """
     stage, none = plan.stages[after.stage], _bullet(say("No run was read for this change."))
-    measured = [
-        _bullet(say("{gate}: {value} (limit {limit})", gate=say(g.title), value=g.value or "–", limit=g.limit or "–"))
-        for g in gates
-    ]
+    measured = [_bullet(_measured(gate)) for gate in gates]
     actions = (
         say("Nobody has to do anything; search summaries can be refused with optOut.")
         if "A" not in after.off
@@ -63,6 +61,13 @@ def release_notes(
         say("## Actions"), "", _bullet(actions), "",
         *((say("## Rollback Notice"), "", *map(_bullet, rollback), "") if rollback else ()),
     )  # fmt: skip
+
+
+def _measured(gate: GateState) -> Sentence:
+    value, limit = (
+        show(None if text is None else float(text), gate.unit, signed=gate.signed) for text in (gate.value, gate.limit)
+    )
+    return say("{gate}: {value} (limit {limit})", gate=say(gate.title), value=value, limit=limit)
 
 
 def _cohort(name: str, cap: int | None) -> Sentence:

@@ -16,6 +16,8 @@ from rolloutlib.moments import Cells
 from rolloutlib.worlds import Sums
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from rolloutlib.plan import Evidence, Gate
@@ -154,10 +156,20 @@ def _clustered_difference(one: Sums, zero: Sums, kind: Kind, binary: bool, rules
     score = stats.nested_score_difference if kind == "nested" else stats.crossed_score_difference
     usual = score(*one, *zero, confidence=rules.confidence)
     flat = _one_sided(one, zero) | (np.asarray(found.se) == 0)
-    floor = stats.miettinen_nurminen_difference(*_effective(one, zero, rules), confidence=rules.confidence)
-    lower, upper = (np.where(flat, low, high) for low, high in zip(floor, usual, strict=True))
+    lower, upper = _instead(usual, flat, stats.miettinen_nurminen_difference, one, zero, rules)
     few = np.where(flat, _few((one, zero), np.inf, rules), robust.capped)
     return _Found(robust.point, lower, upper, few)
+
+
+def _instead(
+    usual: stats.Bounds, flat: Flags, score: Callable[..., stats.Bounds], one: Sums, zero: Sums, rules: Evidence
+) -> tuple[Floats, Floats]:
+    """Replace bounds where an arm shows no variance by score bounds at the effective sample sizes."""
+    lower, upper = (np.array(bound, dtype=np.float64) for bound in usual)
+    if flat.any():
+        few = (Sums(arm.n[flat], arm.total[flat]) for arm in (one, zero))
+        lower[flat], upper[flat] = score(*_effective(*few, rules), confidence=rules.confidence)
+    return lower, upper
 
 
 def _one_sided(one: Sums, zero: Sums) -> Flags:
@@ -194,8 +206,7 @@ def _clustered_ratio(one: Sums, zero: Sums, kind: Kind, point: Floats, rules: Ev
     usual = fieller(*one, *zero, confidence=rules.confidence)
     df = (stats.nested_difference if nested else stats.crossed_difference)(*one, *zero, kind="CR3").df
     flat = _one_sided(one, zero)
-    floor = stats.miettinen_nurminen_ratio(*_effective(one, zero, rules), confidence=rules.confidence)
-    lower, upper = (np.where(flat, low, high) for low, high in zip(floor, usual, strict=True))
+    lower, upper = _instead(usual, flat, stats.miettinen_nurminen_ratio, one, zero, rules)
     exempt = np.False_ if kind == "paired" else _few((one, zero), np.inf, rules)
     return _Found(point, lower, upper, np.where(flat, exempt, _few((one, zero), df, rules)))
 

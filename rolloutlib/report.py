@@ -27,6 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 _NBSP: Final = "\u00a0"
+TINY_P: Final = 0.0001
 SIGNS: Final = {
     Recommendation.GO: "✓",
     Recommendation.HOLD: "?",
@@ -205,7 +206,9 @@ def checks(review: Review, lang: str = "en") -> Html:
     for check in review.checks:
         word, kind = words[check.holds]
         state, why = Cell(word.text(lang), kind=f"verdict {kind}"), Cell(check.why.text(lang))
-        files = Cell(", ".join(check.evidence) or "–", more="\n".join(check.sha256))
+        digests = [f"{name}: {sha256}" for name, sha256 in zip(check.evidence, check.sha256, strict=True)]
+        many = say("{n} files", n=len(digests)).text(lang) if len(digests) > 1 else None
+        files = Cell(many or next(iter(check.evidence), "–"), more="\n".join(digests))
         rows.append(Row((Cell(translate(check.title, lang)), state, why, files)))
     return table((say("Check"), say("State"), say("Why"), say("Evidence files")), rows, lang)
 
@@ -314,4 +317,6 @@ def _tight(value: Sentence, lang: str) -> str:
 
 
 def _p(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2g}"
+    if value is None:
+        return "–"
+    return f"{value:.2g}" if value >= TINY_P else f"< {TINY_P}"

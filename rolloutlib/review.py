@@ -260,8 +260,8 @@ def _adjusted(m: Material, gate: Gate, arms: Arms, plain: Estimate, metric: str)
     if estimate is None:
         return arms, plain
     narrower = 1 - (estimate.upper - estimate.lower) / (plain.upper - plain.lower)
-    method = f"{estimate.method}, CUPED (Deng et al. 2013): {narrower:+.0%} narrower than [{plain.lower:.4g}, {plain.upper:.4g}]"
-    return arms, replace(estimate, method=method)
+    effect = f"{narrower:.0%} narrower than [{plain.lower:.4g}, {plain.upper:.4g}]"
+    return arms, replace(estimate, method=f"{estimate.method}, CUPED (Deng et al. 2013): {effect}")
 
 
 def _arm_values(m: Material, gate: Gate, metric: str | None) -> tuple[float | None, float | None]:

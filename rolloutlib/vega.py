@@ -21,7 +21,7 @@ __all__ = [
 
 Spec = dict[str, Any]
 WIDE: Final = 900
-NARROW: Final = 344
+NARROW: Final = 342
 FIGURE_MIME: Final = "application/vnd.rolloutlib.figure+json"
 # JupyterLab prefers text/html to Vega, and Altair's own v6 type is refused by nbformat, so: this type, and no HTML.
 VEGA_MIME: Final = "application/vnd.vegalite.v5+json"
@@ -30,6 +30,7 @@ HANGUL: Final = "Noto Sans KR, Noto Sans CJK KR, Apple SD Gothic Neo, Malgun Got
 FONT: Final = f"{LATIN}, {HANGUL}, sans-serif"
 INK, SOFT, HAIR = "#1c2430", "#586271", "#dfe3e8"
 AXIS: Final = {
+    "labelFlush": False,
     "labelColor": SOFT, "titleColor": SOFT, "titleFontWeight": 400, "labelFontSize": 12, "titleFontSize": 12,
     "gridColor": HAIR, "domainColor": HAIR, "tickColor": HAIR,
 }  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -79,8 +79,8 @@ class Sums(NamedTuple):
 class World:
     """What was seen under one truth; a metric whose gate looks at the treatment alone has no control."""
 
-    control: Mapping[str, Sums]
-    treatment: Mapping[str, Sums]
+    control: dict[str, Sums]
+    treatment: dict[str, Sums]
 
 
 def layout(
@@ -131,17 +131,25 @@ def _portion(study: Layout, truths: Sequence[Truth], rng: np.random.Generator, s
     kept = [_kept(rng, size, sum(sizes), study.missing) for sizes in arms]
     worlds = [World({}, {}) for _ in truths]
     for metric in METRICS[:-1]:
-        both = [people.metric(both=metric not in ONE_ARM), answers.metric(both=metric not in ONE_ARM)]
-        for arm in (0, 1) if metric not in ONE_ARM else (1,):
+        both = metric not in ONE_ARM
+        of_people, of_answers = people.metric(both=both), answers.metric(both=both)
+        for arm in (0, 1) if both else (1,):
+            seen: dict[tuple[float, ...], dict[str, Sums]] = {}  # truths often share their control
             for truth, world in zip(truths, worlds, strict=True):
                 mean = (truth.control, truth.treatment)[arm]
-                latent = _mixed(both[0][arm], both[1][arm], arms[arm], _latent_icc(metric, mean[metric], study.icc))
-                values = {metric: _value(metric, latent, mean[metric])}
-                if metric == "latency_ms":
-                    values["slow"] = latent > _threshold(mean["slow"])
-                seen = (world.control, world.treatment)[arm]
-                seen.update({name: _sums(value, kept[arm], arms[arm]) for name, value in values.items()})
+                key = (mean[metric], mean.get("slow", 0.0))
+                if key not in seen:
+                    latent = _mixed(of_people[arm], of_answers[arm], arms[arm], _latent_icc(metric, key[0], study.icc))
+                    values = _values(metric, latent, mean)
+                    seen[key] = {name: _sums(value, kept[arm], arms[arm]) for name, value in values.items()}
+                (world.control, world.treatment)[arm].update(seen[key])
     return tuple(worlds)
+
+
+def _values(metric: str, latent: Floats, mean: Mapping[str, float]) -> dict[str, Any]:
+    """A latent value as its metric; a latency also tells whether it is slow."""
+    slow = {"slow": latent > _threshold(mean["slow"])} if metric == "latency_ms" else {}
+    return {metric: _value(metric, latent, mean[metric])} | slow
 
 
 class _Draws:

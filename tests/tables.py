@@ -10,10 +10,10 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.estimates import Arms, Unit
 from rolloutlib.moments import Cells
 from rolloutlib.plan import load_plan
+from rolloutlib.runs.columns import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,8 +19,11 @@ def _side_by_side(treatment: np.ndarray, control: np.ndarray) -> Arms:
     """Lay two arms of different units next to each other, as the moments of nested units are."""
     nothing = [Cells(np.zeros(n), np.zeros(n), np.zeros(n)) for n in (len(treatment), len(control))]
     one, zero = _arm(treatment), _arm(control)
-    join = [np.concatenate([getattr(a, f) for a in pair]) for pair in ((zero, nothing[0]), (nothing[1], one)) for f in ("n", "mean", "m2")]
-    return Arms(Cells(*join[:3]), Cells(*join[3:]), "user")
+    return Arms(_joined(zero, nothing[0]), _joined(nothing[1], one), "user")
+
+
+def _joined(a: Cells, b: Cells) -> Cells:
+    return Cells(*(np.concatenate([getattr(a, part), getattr(b, part)]) for part in ("n", "mean", "m2")))
 
 
 def _world(rng: np.random.Generator, *, users: int = 200, rho: float = 0.8, effect: float = 0.3) -> tuple[Arms, Arms]:
@@ -46,7 +49,9 @@ def test_adjusted_effect_is_unbiased_and_narrower() -> None:
     for k in range(300):
         metric, covariate = _world(rng)
         shifted, _ = adjust(metric, covariate)
-        plain[k], adjusted[k] = (arms.treatment.total.sum() / 200 - arms.control.total.sum() / 200 for arms in (metric, shifted))
+        plain[k], adjusted[k] = (
+            (arms.treatment.total.sum() - arms.control.total.sum()) / 200 for arms in (metric, shifted)
+        )
     assert adjusted.mean() == pytest.approx(0.3, abs=4 * adjusted.std() / np.sqrt(300))
     assert adjusted.var() / plain.var() == pytest.approx(1 - 0.8**2, abs=0.1)
 
@@ -64,7 +69,8 @@ def test_unknown_covariates_keep_their_values() -> None:
     """Units without a covariate are neither shifted nor used for the slope."""
     metric, covariate = _world(np.random.default_rng(4))
     known = np.arange(400) % 2 == 0
-    blank = [Cells(np.where(known, c.n, 0.0), np.where(known, c.mean, 0.0), c.m2) for c in (covariate.control, covariate.treatment)]
+    both = (covariate.control, covariate.treatment)
+    blank = [Cells(np.where(known, cells.n, 0.0), np.where(known, cells.mean, 0.0), cells.m2) for cells in both]
     shifted, _ = adjust(metric, Arms(blank[0], blank[1], "user"))
     assert np.array_equal(shifted.control.mean[~known], metric.control.mean[~known])
     assert not np.array_equal(shifted.control.mean[known], metric.control.mean[known])

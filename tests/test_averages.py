@@ -65,7 +65,11 @@ def test_last_three_of_each_arm() -> None:
 
 def test_runs_count_alike_whatever_their_size() -> None:
     """The plan averages runs, not samples: a small run weighs as much as a large one."""
-    runs: Given = {("c", "control", 0): passes(5), ("a", "treatment", 0): passes(10) * 9, ("b", "treatment", 1): passes(0)}
+    runs: Given = {
+        ("c", "control", 0): passes(5),
+        ("a", "treatment", 0): passes(10) * 9,
+        ("b", "treatment", 1): passes(0),
+    }
     (value, count), _ = reviewed(runs, PASS, "passed")
     assert value == pytest.approx(0.5 - 0.5)
     assert count == 1

@@ -102,7 +102,7 @@ def test_review_of_the_example(tmp_path: Path) -> None:
     ],
 )
 def test_files_that_are_no_evidence(tmp_path: Path, name: str, text: str, code: int, said: str) -> None:
-    """An empty file, half a file and a table without source.yaml end with 30 and a sentence that names what is wrong."""
+    """An empty file, half a file and a table without source.yaml end with 30 and a sentence that names them."""
     (tmp_path / name).write_text(text, encoding="utf-8")
     assert said in sentence(rollout("review", "2", "--runs", str(tmp_path), "--out", str(tmp_path / "out")), code)
 

@@ -15,7 +15,6 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from rolloutlib import stats
 from rolloutlib.estimates import Arms, Design, Estimate, estimate_gate, metric_of, read_design
-from rolloutlib.moments import Cells
 from tests.tables import PLAN, RULES, arms, cells, nested, pooled, singles
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rolloutlib.moments import Cells
     from rolloutlib.plan import Evidence, Gate
 
     Floats = NDArray[np.float64]
@@ -70,7 +70,7 @@ def proportion(x: int, n: int) -> Cells:
 
 
 def test_independent_proportions() -> None:
-    """Miettinen and Nurminen's bounds as published (1985; also PropCIs::diffscoreci without, ratesci with N/(N − 1))."""
+    """Miettinen and Nurminen's bounds (1985) of 56/70 against 48/80 as R's ratesci gives them."""
     found = judge(PASS, arms(proportion(48, 80), proportion(56, 70), "sample"), WIDE)
     assert (found.design.kind, found.method) == ("independent", "Miettinen–Nurminen score (1985)")
     assert bounds(found) == (pytest.approx(0.0528, abs=5e-5), pytest.approx(0.3382, abs=5e-5))
@@ -119,7 +119,7 @@ def difference(n1: Floats, s1: Floats, n0: Floats, s0: Floats) -> float:
 
 @pytest.mark.parametrize(("both", "kind"), [(NESTED, "nested"), (CROSSED, "crossed")], ids=["nested", "crossed"])
 def test_clusters(both: Arms, kind: str) -> None:
-    """Clustered means differ with the standard error that deleting one cluster at a time gives, and Student's bounds."""
+    """Clustered means have the standard error that deleting one cluster at a time gives; bounds are Student's."""
     found = judge(SCORE, both)
     se = deleted(difference, both)
     assert (found.design.kind, found.se) == (kind, pytest.approx(se))
@@ -217,7 +217,11 @@ def test_one_mean_of_clusters() -> None:
     sums = np.array([40_000.0, 30_000, 60_000, 9_000, 70_000, 25_000])
     one = cells(N1, sums, np.ones(6))
     found = judge(LATENCY, arms(one, one))
-    assert found.se == pytest.approx(deleted(lambda n1, s1, *_: float(s1.sum() / n1.sum()), arms(one, one)))
+
+    def mean(n1: Floats, s1: Floats, _n0: Floats, _s0: Floats) -> float:
+        return float(s1.sum() / n1.sum())
+
+    assert found.se == pytest.approx(deleted(mean, arms(one, one)))
     assert found.point == pytest.approx(sums.sum() / N1.sum())
 
 
@@ -304,7 +308,7 @@ CONSTANT = {
     "gate", [PASS, SCORE, LATENCY, ERROR, LATENCY_RATIO], ids=lambda gate: f"{gate.metric} {gate.contrast}"
 )
 def test_no_variance_is_no_certainty(design: str, gate: Gate) -> None:
-    """Values that are all equal, in an arm or in both, never give an interval of no width: it is open or score-based."""
+    """Values that are all equal, in an arm or in both, never give an interval of no width: it is open or a score's."""
     found = estimate_gate(gate, CONSTANT[design], RULES, metric=metric_of(gate))
     assert found is None or (found.lower < found.upper and (found.lower, found.upper) != (found.point, found.point))
     if gate is PASS and found is not None:

@@ -22,17 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = ROOT / "rolloutlib" / "locale" / "ko" / "LC_MESSAGES" / "rolloutlib.po"
-SAME = {
-    "GO",
-    "SHA-256",
-    "{gate}: {why}",
-    "{gate} ({subject})",
-    "{number} ms",
-    "{number} pp",
-    "{stage}: {name}",
-    "{text}",
-    "–",
-}
+SAME = {"GO", "Green", "SHA-256", "{lower} to {upper}", "{number} ms", "{number} pp"}
 UNITS = {*get_args(Unit), "pairs", "samples", "prompts", "users"}  # what designs and `Needed` count
 
 

@@ -64,7 +64,7 @@ def test_every_combination() -> None:
     assert seen == {"GO", "HOLD", "NO_GO", "INVALID"}
 
 
-@pytest.mark.parametrize("checks", [[], [check()], [check(None)], [check(False)]])
+@pytest.mark.parametrize("checks", [[], [check()], [check(None)], [check(holds=False)]])
 def test_no_gates(checks: list[CheckResult]) -> None:
     """An empty list of gates is invalid, never a GO, whatever the checks say."""
     assert recommend([], checks) is Recommendation.INVALID
@@ -86,8 +86,11 @@ def test_nothing_wanting() -> None:
 @pytest.mark.parametrize("value", [0.0, None])
 @pytest.mark.parametrize("holds", [True, False, None])
 def test_all_is_well_is_said_only_of_a_go(
-    plan: Verdict, evidence: Verdict, value: float | None, holds: bool | None
-) -> None:  # noqa: FBT001
+    plan: Verdict,
+    evidence: Verdict,
+    value: float | None,
+    holds: bool | None,  # noqa: FBT001 -- a table of cases
+) -> None:
     """Whatever holds a review back is among its reasons, and something would change it."""
     runs = 3 if plan is not INCONCLUSIVE or value is None else 1
     given = (
@@ -103,9 +106,13 @@ def test_all_is_well_is_said_only_of_a_go(
 def test_the_weightiest_comes_first() -> None:
     """What is proven broken comes before failed checks, the plan's refusals, hidden losses, doubts and open checks."""
     gates = [
-        gate(PASS, INCONCLUSIVE, name="vetoed"), gate(FAIL, PASS, name="avg_score"), gate(FAIL, FAIL), gate(INCONCLUSIVE, PASS, runs=1, name="error_rate"),
-    ]  # fmt: skip
-    found = [str(s) for s in reasons(gates, [check(None, "Open"), check(False, "Broken")], [say("Hidden loss.")])]
+        gate(PASS, INCONCLUSIVE, name="vetoed"),
+        gate(FAIL, PASS, name="avg_score"),
+        gate(FAIL, FAIL),
+        gate(INCONCLUSIVE, PASS, runs=1, name="error_rate"),
+    ]
+    checks = [check(None, "Open"), check(name="Broken", holds=False)]
+    found = [str(s) for s in reasons(gates, checks, [say("Hidden loss.")])]
     marks = [
         "proven broken",
         "Check failed: Broken",

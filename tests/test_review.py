@@ -30,8 +30,12 @@ START = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 
 def review(
-    runs: Path | str, control: str = "control", treatment: str = "treatment", stage: int = 2, **more: Any
-) -> Review:  # noqa: ANN401
+    runs: Path | str,
+    control: str = "control",
+    treatment: str = "treatment",
+    stage: int = 2,
+    **more: Any,  # noqa: ANN401 -- any parameter of a review
+) -> Review:
     """Review runs."""
     given = {"stage": stage, "runs": str(runs), "control": control, "treatment": treatment}
     return review_stage(review_params(given | more))
@@ -122,7 +126,7 @@ def test_better_but_slower() -> None:
 
 @pytest.mark.parametrize(("stage", "verdict", "disagrees"), [(2, PASS, False), (3, INCONCLUSIVE, True)])
 def test_the_ladder(stage: int, verdict: Verdict, disagrees: bool) -> None:  # noqa: FBT001 -- a table of cases
-    """05-13 → 4o-mini: −1.47 pp clears the plan's −2 pp; the bound, −2.8 pp, proves −3 pp at stage 2, not −2 pp at 3."""
+    """05-13 → 4o-mini: −1.47 pp clears the plan's −2 pp; the bound −2.8 pp proves stage 2's −3 pp, not stage 3's −2."""
     found = gate(review(EXAMPLES / "bfcl", MAY, MINI, stage), "pass_rate")
     assert found.plan.value == pytest.approx(-25 / 1700)
     assert (found.plan.clears, found.plan.verdict) == (True, INCONCLUSIVE)
@@ -156,7 +160,7 @@ def test_swapped_upgrade(upgrade: Review) -> None:
 FLAGS = {"control": {"feature.searchLite": False}, "treatment": {"feature.searchLite": True}}
 
 
-def sample(i: int, *, passed: bool = True, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def sample(i: int, *, passed: bool = True, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -- any field of the engine
     """Return one sample of the engine, with every field that a gate needs."""
     return {
         "id": f"s{i:04d}", "status": "passed" if passed else "failed", "score": 8.0, "latencyMs": 900.0 + 10 * (i % 13),
@@ -165,7 +169,7 @@ def sample(i: int, *, passed: bool = True, **more: Any) -> dict[str, Any]:  # no
     } | more  # fmt: skip
 
 
-def run(name: str, arm: str | None, day: int, samples: list[dict[str, Any]], **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def run(name: str, arm: str | None, day: int, samples: list[dict[str, Any]], **more: Any) -> dict[str, Any]:  # noqa: ANN401 -- any field of the engine
     """Return a run envelope whose own metrics agree with its samples."""
     passed = [s["status"] == "passed" for s in samples]
     numbers = {key: [s[key] for s in samples if s.get(key) is not None] for key in ("score", "latencyMs")}
@@ -209,7 +213,7 @@ def write(folder: Path, runs: list[dict[str, Any]]) -> Path:
     return folder
 
 
-def outcome(folder: Path, **more: Any) -> str:  # noqa: ANN401
+def outcome(folder: Path, **more: Any) -> str:  # noqa: ANN401 -- any field of the engine
     """Return the recommendation, or the sentence that stands for it."""
     try:
         found = review(folder, **more)
@@ -350,7 +354,7 @@ def test_failed_and_open_checks(tmp_path: Path) -> None:
 
 
 def test_incidents_before_a_review(tmp_path: Path) -> None:
-    """The 48 hours end at the last run, or at --as-of; an incident after the last run counts unless --as-of precedes it."""
+    """The 48 hours end at the last run, or at --as-of; a later incident counts unless --as-of precedes it."""
     folder, last = write(tmp_path / "runs", good()), START + timedelta(days=2)
     incident = {"at": (last + timedelta(hours=5)).isoformat(), "severity": "high", "title": "Outage"}
     incident["resolvedAt"] = (last + timedelta(hours=6)).isoformat()

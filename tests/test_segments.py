@@ -39,7 +39,7 @@ def line_up(table: MomentTable, metric: str) -> Arms:
     return Arms(control, treatment, "prompt")
 
 
-def pairs(category: str | None, n: int, lost: int, gained: int, **more: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+def pairs(category: str | None, n: int, lost: int, gained: int, **more: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- any field of the engine
     """Return prompts of a category in both arms, of which some are lost and some are gained."""
     return [
         {"arm": arm, "prompt_id": f"{category}-{more}-{i}", "category": category, **more, "passed": passed}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-OPEN = 1  # exit code: flags are off, but something of the runbook is open
+UNRECORDED = 1  # exit code: flags are off, but the ledger does not say so yet
 
 
 def add(commands: Any) -> None:
@@ -46,7 +46,7 @@ def _add_promote(commands: Any) -> None:
 def _add_rollback(commands: Any) -> None:
     told = (
         "The kill switch: flags off first, then the record, the notice and the overview. Needs no data and no engine. "
-        "Exit code 0: all is done; 1: the flags are off, and what is open is listed."
+        "Exit code 0: off and recorded; 1: off, not recorded yet."
     )
     rollback = commands.add_parser("rollback", help="the kill switch", description=told, allow_abbrev=False)
     rollback.add_argument("--reason", metavar="TEXT", required=True, help="why, in a sentence")
@@ -173,7 +173,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
         _say(f"  done  {what.text(lang)}")
     for what in found.open:
         _say(f"  OPEN  {what.text(lang)}")
-    return 0 if found.record else OPEN
+    return 0 if found.record else UNRECORDED
 
 
 def _table(plan: Plan, table: Mapping[str, Mapping[str, FlagValue | None]]) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rolloutlib.durable import Files, NotWrittenError
+from rolloutlib.durable import NotWrittenError
 from rolloutlib.ledger import Verification, Workbook, append, sign_record, verify_ledger
-from tests.ledger.workbooks import EXHAUSTIVE, START, decided, keys, promotion, workbook
+from tests.ledger.workbooks import EXHAUSTIVE, START, Quick, decided, keys, promotion, workbook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ class Crash(BaseException):
     """The process ends here: no handler of ours may run."""
 
 
-class Faulty(Files):
+class Faulty(Quick):
     """Calls into the operating system, one of which fails.
 
     Args:
@@ -97,7 +97,7 @@ def holds(root: Path, acknowledged: set[str]) -> None:
     found = check(root)
     assert {finding.code for finding in found.findings} <= HARMLESS, found.findings
     assert acknowledged <= {line.node.id for line in found.lines}
-    healed = append(Workbook(root), "promotion", lambda slot: promotion(slot, "HOLD"), {}, now=NOW)
+    healed = append(Workbook(root, Quick()), "promotion", lambda slot: promotion(slot, "HOLD"), {}, now=NOW)
     after = check(root)
     assert {finding.code for finding in after.findings} <= {"unsigned"}, after.findings
     assert acknowledged | {healed.id} <= {line.node.id for line in after.lines}

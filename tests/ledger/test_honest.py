@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from rolloutlib.ledger import Workbook, append, sign_record, verify_ledger, write_cards
 from rolloutlib.records import Verdict
-from tests.ledger.workbooks import EXHAUSTIVE, PEOPLE, START, keys, promotion, workbook
+from tests.ledger.workbooks import EXHAUSTIVE, PEOPLE, START, Quick, keys, promotion, workbook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ class Branches:
     def __init__(self, root: Path, scratch: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
         (scratch / "0").mkdir(parents=True)
-        self.book, self.scratch, self.now = Workbook(root), scratch, START
+        self.book, self.scratch, self.now = Workbook(root, Quick()), scratch, START
         self.books = [self.on(0)]
 
     def on(self, number: int) -> Workbook:
@@ -67,7 +68,7 @@ def alarms(branches: Branches, *, sign: bool) -> set[str]:
     return {finding.code for one in found for finding in one.findings} - due
 
 
-@settings(max_examples=1000 if EXHAUSTIVE else 40, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=1000 if EXHAUSTIVE else int(os.environ.get("NEX","40")), suppress_health_check=list(HealthCheck), deadline=None)
 @given(steps=STEPS)
 def test_honest_branches_and_merges_raise_no_alarm(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, Verdict]]) -> None:
     """40 ledgers here, 1,000 in `make faults`: unsigned drafts, so that the structure is tried out and not ssh-keygen."""

@@ -77,7 +77,7 @@ def test_leaver_keeps_what_was_witnessed(root: Path) -> None:
     signed(root, made.id, "owner_park", hours=4)
     assert codes(root) == {"unsigned", "lint"}  # the pending record lacks qa, and nobody is qa any more
     with pytest.raises(LedgerError, match="revoked"):
-        signed(root, pending, "qa_lee", hours=2)
+        signed(root, pending, "qa_lee", hours=5)
 
 
 def test_hand_edits_are_found_and_can_be_recorded(root: Path) -> None:

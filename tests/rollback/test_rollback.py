@@ -390,7 +390,7 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_running_client_sees_the_kill_switch_within_a_second(root: Path) -> None:
-    """From the start of the command to a client that reads off (it looks every 500 ms): less than 1 s, best of three."""
+    """From the start of the command to a client that reads off (it looks twice a second): < 1 s, best of three."""
     took: list[float] = []
     for _ in range(3):
         shutil.copytree(root, fresh := root.with_name(f"fresh-{len(took)}"))

@@ -1,0 +1,89 @@
+"""docs/tutorial.md, run as it stands: every command, in order, prints what the page says.
+
+`ROLLOUT_WRITE_TUTORIAL=1 pytest tests/tutorial` writes what the commands print into the page instead.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import rolloutlib
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "tutorial.md"
+BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+WRITTEN_ON = "20261122"  # the day in the page's names
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """A workbook as a clone has it, with the commands `rollout` and `papermill` on the path."""
+    root = tmp_path / "book"
+    for name in ("params", "notebooks", "examples", "data/examples/story"):
+        shutil.copytree(ROOT / name, root / name)
+    (root / "docs" / "LEDGER").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    main = "import sys; from rolloutlib.cli import main; sys.exit(main())"
+    for name, code in (("rollout", f'-c "{main}"'), ("papermill", "-m papermill"), ("python3", "")):
+        script = tmp_path / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {code} "$@"\n')
+        script.chmod(0o755)
+    return root
+
+
+def _run(command: str, book: Path) -> str:
+    """Return what a command prints on standard output, as on the page's day and without digests."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "ROLLOUT_"))}
+    environment["PATH"] = f"{book.parent / 'bin'}:{environment['PATH']}"
+    environment["PYTHONPATH"] = str(Path(rolloutlib.__file__).parents[1])
+    today = f"{datetime.now(UTC):%Y%m%d}"
+    done = subprocess.run(
+        ["bash", "-c", command.replace(WRITTEN_ON, today)],
+        cwd=book, env=environment, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    text = done.stdout.replace(today, WRITTEN_ON).replace(f"{today[:4]}-{today[4:6]}-{today[6:]}", "2026-11-22")
+    return re.sub(r"\b[0-9a-f]{12,64}\b", "…", text)
+
+
+def _played(block: str, book: Path) -> str:
+    commands = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+    return "".join(f"$ {command}\n{_run(command, book)}" for command in commands)
+
+
+@pytest.mark.slow
+@pytest.mark.notebooks
+def test_the_tutorial_is_true(book: Path) -> None:
+    """Stage 0 to 4 with signed GOs, a regression, its rollback, the replay and the repaired candidate."""
+    page = PAGE.read_text("utf-8")
+    played = BLOCK.sub(lambda match: f"```console\n{_played(match[1], book)}```", page)
+    if os.environ.get("ROLLOUT_WRITE_TUTORIAL"):
+        PAGE.write_text(played, encoding="utf-8")
+    assert played == page
+
+
+def test_the_tutorial_shows_every_command_of_the_story() -> None:
+    """The page has the commands that the story needs, each with its output below it."""
+    blocks = "".join(BLOCK.findall(PAGE.read_text("utf-8")))
+    for command in (
+        "review",
+        "decide",
+        "sign",
+        "verify",
+        "promote",
+        "flags show",
+        "risks",
+        "rollback",
+        "replay",
+        "bench",
+    ):
+        assert f"rollout {command}" in blocks, command
+    for line in ("✓ GO · stage 0", "✗ NO_GO · stage 2", "OFF: feature.searchLite", "stage 3 → 4"):
+        assert line in blocks
