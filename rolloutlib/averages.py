@@ -142,12 +142,7 @@ def _run_means(table: MomentTable, metric: str, runs: Sequence[RunRow]) -> list[
 
 
 def _reported(run: RunRow, metric: str) -> float | None:
-    field = {
-        "passed": run.pass_rate,
-        "score": run.avg_score,
-        "latency_ms": run.avg_latency_ms,
-        "vetoed": run.vetoed,
-    }
+    field = {"passed": run.pass_rate, "score": run.avg_score, "latency_ms": run.avg_latency_ms, "vetoed": run.vetoed}
     return field.get(metric) if not run.n else None
 
 

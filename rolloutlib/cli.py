@@ -85,9 +85,7 @@ def _add_review(commands: Any) -> None:  # noqa: ANN401 -- argparse has no publi
         "--profile", metavar="NAME", help="guardian profile, where the runs name none (default: default)"
     )
     review.add_argument(
-        "--evidence",
-        metavar="DIR",
-        help="evidence of the Go/No-Go checks (default: evidence/ beside the runs)",
+        "--evidence", metavar="DIR", help="evidence of the Go/No-Go checks (default: evidence/ beside the runs)"
     )
     review.add_argument("--as-of", metavar="TIME", help="leave out runs that started later (ISO 8601 with offset)")
     review.add_argument(

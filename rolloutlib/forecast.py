@@ -1,7 +1,7 @@
 """What a stage can show in advance: the chances of GO, HOLD and NO_GO before anything is measured, by simulation.
 
-Every truth is judged on the same draws by the shipped policy, and so is the case that all gates but one are clearly better:
-that one decides, so it is where a wrong GO is likeliest.
+Every truth is judged on the same draws by the shipped policy, and so is the case that all gates but one are clearly
+better: that one decides, so it is where a wrong GO is likeliest.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ TRUTHS: Final = ("better", "design", "equal", "limit", "worse")
 CONTROL: Final = {"passed": 0.90, "score": 7.5, "issue": 0.15, "vetoed": 0.05}
 # A clearly better candidate: differences, the ratio of the top issue, and values (latency: share of the target).
 BETTER: Final = {
-    "passed": 0.03, "score": 0.3, "issue": 0.35, "vetoed": -0.03, "error": 0.001, "edited": 0.17, "latency_ms": 0.80, "slow": 0.01,
+    "passed": 0.03, "score": 0.3, "issue": 0.35, "vetoed": -0.03,
+    "error": 0.001, "edited": 0.17, "latency_ms": 0.80, "slow": 0.01,
 }  # fmt: skip
 PILOTS: Final = 5  # simulated reviews from which the needed sizes are taken
 
@@ -101,7 +102,8 @@ class Forecast:
 
 def forecast(  # noqa: PLR0913 -- what a planner turns, by name
     plan: Plan, stage: StageId, *, users: int, samples_per_user: int, correlation: float, paired: bool,
-    rng: np.random.Generator, control: Mapping[str, float] | None = None, profile: str = "default", repetitions: int = 1000,
+    rng: np.random.Generator, control: Mapping[str, float] | None = None, profile: str = "default",
+    repetitions: int = 1000,
 ) -> Forecast:  # fmt: skip
     """Simulate a stage's reviews under every truth.
 
@@ -128,7 +130,7 @@ def forecast(  # noqa: PLR0913 -- what a planner turns, by name
                 judged[truth][key].append(_judge(plan, stage, profile, gate, world, study))
     found = {truth: {key: _joined(parts) for key, parts in gates.items()} for truth, gates in judged.items()}
     base = dict(zip(values, pilot, strict=True))["design"]
-    gates = tuple(_gate(plan, stage, profile, key, found, values, study, base) for key in plan.gates)
+    gates = tuple(_gate(plan, stage, profile, key, found, study, base) for key in plan.gates)
     decisions = (_decision("better", found), _decision("equal", found), _worst("limit", found), _worst("worse", found))
     return Forecast(stage, study, repetitions, gates, decisions)
 
@@ -171,9 +173,9 @@ def _joined(parts: list[Judged]) -> Judged:
     return type(parts[0])(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _gate(  # noqa: PLR0913 -- everything about one gate
-    plan: Plan, stage: StageId, profile: str, key: str, found: Mapping[str, Mapping[str, Judged]],
-    values: Mapping[str, Truth], study: Layout, pilot: World,
+def _gate(
+    plan: Plan, stage: StageId, profile: str, key: str, found: Mapping[str, Mapping[str, Judged]], study: Layout,
+    pilot: World,
 ) -> GateForecast:  # fmt: skip
     gate, own = plan.gates[key], plan.profile(profile)
     chances = {
@@ -181,7 +183,8 @@ def _gate(  # noqa: PLR0913 -- everything about one gate
         for truth, of in found.items()
     }
     design = found["design"][key]
-    bound, share = (design.lower, 1 - plan.evidence.power) if gate.harm == "lower" else (design.upper, plan.evidence.power)
+    power = plan.evidence.power
+    bound, share = (design.lower, 1 - power) if gate.harm == "lower" else (design.upper, power)
     return GateForecast(
         key, gate, gate.proof_limit(stage, own), _contrasts(gate, stage, own), float(np.quantile(bound, share)),
         _needed(plan, stage, profile, gate, study, pilot), chances,
@@ -206,7 +209,8 @@ def _needed(plan: Plan, stage: StageId, profile: str, gate: Gate, study: Layout,
 
 def _decision(truth: str, found: Mapping[str, Mapping[str, Judged]], odd: str | None = None) -> Decision:
     """Combine the gates; with `odd`, only that one is under the truth and the others are clearly better."""
-    gates = [of for key, of in found["better" if odd else truth].items() if key != odd] + ([found[truth][odd]] if odd else [])
+    gates = [of for key, of in found["better" if odd else truth].items() if key != odd]
+    gates += [found[truth][odd]] if odd else []
     literal = np.all([gate.literal for gate in gates], axis=0)
     no_go = np.any([gate.failed for gate in gates], axis=0)
     go = np.all([gate.passed for gate in gates], axis=0) & literal & ~no_go

@@ -155,8 +155,7 @@ def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples, look:
     ranked, others = (top_tags(frame, arm=arm, most=TOP_ISSUES) for arm in pair)
     tags = tuple(dict.fromkeys((*ranked, *others)))
     slow_above = next(
-        (g.plan_limit(profile) for g in plan.gates.values() if g.statistic == "quantile"),
-        profile.max_latency_ms,
+        (g.plan_limit(profile) for g in plan.gates.values() if g.statistic == "quantile"), profile.max_latency_ms
     )
     metrics = metric_expressions(timeout_cap_ms=plan.evidence.timeout_cap_ms, slow_above_ms=slow_above, tags=tags)
     column = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
@@ -360,11 +359,7 @@ def _set_aside(runs: Runs, params: ReviewParams) -> tuple[Sentence, ...]:
     found: list[Sentence] = []
     if runs.other_stage:
         found.append(
-            say(
-                "{count} runs belong to other stages than {stage}.",
-                count=runs.other_stage,
-                stage=params.stage,
-            )
+            say("{count} runs belong to other stages than {stage}.", count=runs.other_stage, stage=params.stage)
         )
     if runs.after_as_of:
         found.append(

@@ -1,4 +1,4 @@
-"""The shipped policy over many repetitions at once: estimate_gate and judge_evidence on arrays, for planning and calibration.
+"""The shipped policy over many repetitions at once, for planning and calibration: estimate_gate, judge_evidence.
 
 The methods are those of rolloutlib.estimates, design by design; tests/test_operating.py compares the two repetition by
 repetition.
@@ -36,7 +36,7 @@ class Judged(NamedTuple):
         point: the estimate; NaN where there is none.
         lower, upper: its bounds; infinite where there are none.
         passed, failed: the evidence's verdict; inconclusive where neither.
-        literal: whether the point alone clears the plan's limit, which is the plan's rule when all of it is the last runs.
+        literal: whether the point alone clears the plan's limit: the plan's rule, when the last runs are all there is.
     """
 
     point: Floats
@@ -60,7 +60,7 @@ def world_metric(gate: Gate) -> str:
 
 
 def arms_of(world: World, study: Layout, metric: str, k: int) -> Arms:
-    """Return one repetition as a review sees it; separate arms get empty places, so that units stand side by side."""
+    """Return one repetition as a review sees it; separate arms get empty places, so that units are aligned."""
     one = world.treatment[metric]
     zero = world.control.get(metric, Sums(np.zeros_like(one.n), np.zeros_like(one.total)))
     aligned = study.shared or metric not in world.control
@@ -78,7 +78,10 @@ def judge_many(gate: Gate, world: World, study: Layout, rules: Evidence, *, proo
     """Judge one gate in every repetition of a world.
 
     Args:
-        gate: per-sample estimand.
+        gate: with the per-sample estimand.
+        world: what was seen.
+        study: how the arms compare.
+        rules: confidence, smallest number of clusters, floor of the intra-class correlation.
         proof: what the stage's bound must clear.
         literal: the plan's own limit, in the same unit (a share for a quantile gate).
     """
@@ -114,10 +117,10 @@ def _few(arms: tuple[Sums, ...], df: Floats | float, rules: Evidence) -> Flags:
     return (clusters < rules.min_clusters) | (np.asarray(df) < MIN_DF)
 
 
-# --- treatment − control ------------------------------------------------------------------------------------------------
+# --- treatment − control ----------------------------------------------------------------------------------------------
 
 
-def _difference(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence) -> _Found:  # noqa: FBT001 -- one signature
+def _difference(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence) -> _Found:  # noqa: FBT001
     if kind in {"nested", "crossed"}:
         return _clustered_difference(one, zero, kind, binary, rules)
     if kind == "paired":
@@ -181,12 +184,10 @@ def _one_sided(one: Sums, zero: Sums) -> Flags:
 def _effective(one: Sums, zero: Sums, rules: Evidence) -> tuple[Floats, ...]:
     """Counts over the design effect of each arm: x1, n1, x0, n0."""
     sizes = [np.asarray(stats.effective_sample_size(*arm, icc_floor=rules.icc_floor)) for arm in (one, zero)]
-    return tuple(
-        part for arm, n in zip((one, zero), sizes, strict=True) for part in (np.divide(*_pooled(arm)) * n, n)
-    )
+    return tuple(part for arm, n in zip((one, zero), sizes, strict=True) for part in (np.divide(*_pooled(arm)) * n, n))
 
 
-# --- treatment / control ------------------------------------------------------------------------------------------------
+# --- treatment / control ----------------------------------------------------------------------------------------------
 
 
 def _ratio(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence) -> _Found:  # noqa: FBT001
@@ -211,7 +212,7 @@ def _clustered_ratio(one: Sums, zero: Sums, kind: Kind, point: Floats, rules: Ev
     return _Found(point, lower, upper, np.where(flat, exempt, _few((one, zero), df, rules)))
 
 
-# --- the treatment alone ------------------------------------------------------------------------------------------------
+# --- the treatment alone ----------------------------------------------------------------------------------------------
 
 
 def _alone(arm: Sums, study: Layout, *, binary: bool, rules: Evidence) -> _Found:

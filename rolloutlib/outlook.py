@@ -1,4 +1,4 @@
-"""A stage's forecast → tables and charts, for the terminal and notebooks/planning.ipynb; computes nothing but the layout."""
+"""A stage's forecast → tables and charts, for the terminal and notebooks/planning.ipynb; computes nothing."""
 
 from __future__ import annotations
 
@@ -18,21 +18,28 @@ __all__ = ["decision_chart", "decision_table", "gate_chart", "gate_table", "head
 
 INK, SOFT, LITERAL = "#1c2430", "#586271", "#1d5fa8"
 GO, HOLD, NO_GO = (COLORS[verdict] for verdict in (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL))
-MARKS: Final = {"better": ("circle", GO), "equal": ("diamond", HOLD), "limit": ("cross", NO_GO), "worse": ("triangle-down", INK)}
+MARKS: Final = {
+    "better": ("circle", GO),
+    "equal": ("diamond", HOLD),
+    "limit": ("cross", NO_GO),
+    "worse": ("triangle-down", INK),
+}
+MAY, SHOULD = 0.05, 0.8  # chance to pass at the limit, and when clearly better
 ROOM = 0.08  # of a bar, below which its number does not fit
 
 
 def heading(found: Forecast) -> Sentence:
     """Return one sentence that says what was simulated."""
-    study = found.study
+    study, samples = found.study, _mean(found.study.sizes_treatment)
+    control, treatment = len(study.sizes_control), len(study.sizes_treatment)
     how = {
-        "crossed": say("{users} users in both arms, {samples:g} samples each", users=len(study.sizes_treatment), samples=_mean(study.sizes_treatment)),
-        "paired": say("{users} pairs", users=len(study.sizes_treatment)),
+        "crossed": say("{users} users in both arms, {samples:g} samples each", users=treatment, samples=samples),
+        "paired": say("{users} pairs", users=treatment),
         "nested": say(
             "{control} and {treatment} users, {samples:g} samples each",
-            control=len(study.sizes_control), treatment=len(study.sizes_treatment), samples=_mean(study.sizes_treatment),
+            control=control, treatment=treatment, samples=samples,
         ),
-        "independent": say("{control} and {treatment} independent samples", control=len(study.sizes_control), treatment=len(study.sizes_treatment)),
+        "independent": say("{control} and {treatment} independent samples", control=control, treatment=treatment),
     }[study.kind]  # fmt: skip
     return say(
         "Stage {stage}: {how}, correlation {icc:g}; {repetitions:,} simulated reviews, every check taken as held.",
@@ -58,7 +65,12 @@ def decision_table(found: Forecast, lang: str = "en") -> Html:
     """Show how often the review, and the plan's literal rule, say what."""
     head = (say("If the candidate is …"), say("GO"), say("HOLD"), say("NO-GO"), say("plan's rule says GO"))
     rows = [
-        Row((Cell(_truth(d, found).text(lang)), *(number(f"{share:.1%}") for share in (d.go, d.hold, d.no_go, d.literal))))
+        Row(
+            (
+                Cell(_truth(d, found).text(lang)),
+                *(number(f"{share:.1%}") for share in (d.go, d.hold, d.no_go, d.literal)),
+            )
+        )
         for d in found.decisions
     ]
     return table(head, rows, lang, kind="forecast")
@@ -74,8 +86,9 @@ def gate_table(found: Forecast, lang: str = "en") -> Html:
 def _gate_row(one: GateForecast, lang: str) -> Row:
     shares = [one.chances[truth].passed for truth in MARKS] + [one.chances["limit"].literal]
     cells = (
-        Cell(say(one.gate.title).text(lang)), number(_value(one, one.proof, lang)), number(_value(one, one.provable, lang)),
-        number(_needed(one).text(lang)), *(number(f"{share:.0%}" if share >= ROOM else f"{share:.1%}") for share in shares),
+        Cell(say(one.gate.title).text(lang)),
+        number(_value(one, one.proof, lang)), number(_value(one, one.provable, lang)), number(_needed(one).text(lang)),
+        *(number(f"{share:.0%}" if share >= ROOM else f"{share:.1%}") for share in shares),
     )  # fmt: skip
     return Row(cells)
 
@@ -95,13 +108,20 @@ def decision_chart(found: Forecast, lang: str = "en") -> Figure:
     """Draw the chances of every decision, with the plan's literal rule as a mark on the same scale."""
     worst = max((d for d in found.decisions if d.truth == "limit"), key=lambda d: d.go)
     caption = say(
-        "Green is GO, brown HOLD, red NO-GO; the blue mark is how often the plan's literal rule says GO in the same worlds. A "
-        "clearly better candidate gets its GO with {better:.0%}; one that is only at a limit with {limit:.1%}, where the "
-        "literal rule says GO with {literal:.0%}.",
+        "Green is GO, brown HOLD, red NO-GO; the blue mark is how often the plan's literal rule says GO in the same worlds. "
+        "A clearly better candidate gets its GO with {better:.0%}; one that is only at a limit with {limit:.1%}, where "
+        "the literal rule says GO with {literal:.0%}.",
         better=found.decisions[0].go, limit=worst.go, literal=worst.literal,
     )  # fmt: skip
-    told = "; ".join(f"{_truth(d, found).text(lang)}: GO {d.go:.1%}, HOLD {d.hold:.1%}, NO-GO {d.no_go:.1%}" for d in found.decisions)
-    return figure(lambda width: _decision_spec(found, width, lang), say("Chances of every decision. {rows}.", rows=told), caption, lang)
+    told = "; ".join(
+        f"{_truth(d, found).text(lang)}: GO {d.go:.1%}, HOLD {d.hold:.1%}, NO-GO {d.no_go:.1%}" for d in found.decisions
+    )
+    return figure(
+        lambda width: _decision_spec(found, width, lang),
+        say("Chances of every decision. {rows}.", rows=told),
+        caption,
+        lang,
+    )
 
 
 def _decision_spec(found: Forecast, width: int, lang: str) -> Spec:
@@ -110,12 +130,18 @@ def _decision_spec(found: Forecast, width: int, lang: str) -> Spec:
     bars, names, marks = [], [], []
     for row, decision in enumerate(found.decisions):
         start, y = 0.0, grid.y(row, 16) if small else row
-        for share, color, word in ((decision.go, GO, "GO"), (decision.hold, HOLD, "HOLD"), (decision.no_go, NO_GO, "NO-GO")):
+        for share, color, word in (
+            (decision.go, GO, "GO"),
+            (decision.hold, HOLD, "HOLD"),
+            (decision.no_go, NO_GO, "NO-GO"),
+        ):
             said = f"{word} {share:.0%}" if share > (2 * ROOM if small else ROOM) else ""
             bars.append({"row": y, "a": start, "b": start + share, "color": color, "text": said})
             start += share
         names.append({"row": grid.y(row, -18) if small else row, "text": _truth(decision, found).text(lang)})
-        marks.append({"top": grid.y(row, 0 if small else -17), "bottom": grid.y(row, 32 if small else 17), "x": decision.literal})
+        marks.append(
+            {"top": grid.y(row, 0 if small else -17), "bottom": grid.y(row, 32 if small else 17), "x": decision.literal}
+        )
     key = {"text": "┃ " + say("the plan's literal rule says GO").text(lang)}
     layers = [
         layer(bars, "rule", at={"x": "a", "x2": "b", "y": "row", "color": "color"}, strokeWidth=24),
@@ -130,31 +156,65 @@ def _decision_spec(found: Forecast, width: int, lang: str) -> Spec:
 
 def gate_chart(found: Forecast, lang: str = "en") -> Figure:
     """Draw each gate's chance of passing under every truth, between the 5 % that may and the 80 % that should."""
-    weak = [say(gate.gate.title).text(lang) for gate in found.gates if gate.chances["better"].passed < 0.8]
+    weak = [say(gate.gate.title).text(lang) for gate in found.gates if gate.chances["better"].passed < SHOULD]
     caption = say(
         "Dots should be right of 80 % (clearly better), crosses left of 5 % (exactly at the limit). {verdict}",
         verdict=say("Too small for {gates}: a good candidate may be held there.", gates=", ".join(weak)) if weak
         else say("Every gate recognises a clearly better candidate."),
     )  # fmt: skip
-    told = "; ".join(f"{say(g.gate.title).text(lang)}: {g.chances['better'].passed:.0%}, {g.chances['limit'].passed:.1%}" for g in found.gates)
-    return figure(lambda width: _gate_spec(found, width, lang), say("Chance of passing when better, at the limit. {rows}.", rows=told), caption, lang)
+    told = "; ".join(
+        f"{say(g.gate.title).text(lang)}: {g.chances['better'].passed:.0%}, {g.chances['limit'].passed:.1%}"
+        for g in found.gates
+    )
+    return figure(
+        lambda width: _gate_spec(found, width, lang),
+        say("Chance of passing when better, at the limit. {rows}.", rows=told),
+        caption,
+        lang,
+    )
 
 
 def _gate_spec(found: Forecast, width: int, lang: str) -> Spec:
     small = width < WIDE
-    grid = Grid(len(found.gates), width, 56 if small else 36, 50 if small else 34, 10 if small else 215, width - (16 if small else 210))
-    words = {"better": say("clearly better"), "equal": say("equal"), "limit": say("at the limit"), "worse": say("beyond it")}
+    grid = Grid(
+        len(found.gates),
+        width,
+        56 if small else 36,
+        50 if small else 34,
+        10 if small else 215,
+        width - (16 if small else 210),
+    )
+    words = {
+        "better": say("clearly better"),
+        "equal": say("equal"),
+        "limit": say("at the limit"),
+        "worse": say("beyond it"),
+    }
     signs = {"better": "●", "equal": "◆", "limit": "✚", "worse": "▼"}
     points, names, notes = [], [], []
     for row, gate in enumerate(found.gates):
         for truth, (shape, color) in MARKS.items():
-            points.append({"row": grid.y(row, 10) if small else row, "x": gate.chances[truth].passed, "shape": shape, "color": color})
-        said = say("limit {value}, provable {best}", value=_value(gate, gate.proof, lang), best=_value(gate, gate.provable, lang))
+            points.append(
+                {
+                    "row": grid.y(row, 10) if small else row,
+                    "x": gate.chances[truth].passed,
+                    "shape": shape,
+                    "color": color,
+                }
+            )
+        said = say(
+            "limit {value}, provable {best}",
+            value=_value(gate, gate.proof, lang),
+            best=_value(gate, gate.provable, lang),
+        )
         names.append({"row": grid.y(row, -15) if small else row, "text": say(gate.gate.title).text(lang)})
         notes.append({"row": grid.y(row, -15) if small else row, "text": said.text(lang)})
-    keys = [{"x": 0.0, "text": f"{signs[truth]} {word.text(lang)}", "color": MARKS[truth][1]} for truth, word in words.items()]
+    keys = [
+        {"x": 0.0, "text": f"{signs[truth]} {word.text(lang)}", "color": MARKS[truth][1]}
+        for truth, word in words.items()
+    ]
     step = (width if small else grid.right - grid.left) / len(keys)
-    lines = [{"x": 0.05}, {"x": 0.8}]
+    lines = [{"x": MAY}, {"x": SHOULD}]
     layers = [
         layer(lines, "rule", at={"x": "x", "y": grid.header, "y2": grid.bottom}, color=SOFT, strokeDash=[3, 3]),
         dots(points[::-1], {"x": "x", "y": "row", "color": "color", "shape": "shape"}, size=95),

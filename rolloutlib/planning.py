@@ -1,13 +1,13 @@
 """How much more data an inconclusive gate needs.
 
 Sizes follow from the plan's design alternative and the observed variance, never from the observed effect: planning on
-the observed effect is circular (Hoenig & Heisey 2001, Am. Stat. 55:19). The chance of a pass is that of the method which
-judges the gate: with the variance that a score bound takes from its limit, and with Student's t where it has few clusters.
+the observed effect is circular (Hoenig & Heisey 2001, Am. Stat. 55:19). The chance of a pass is that of the method
+which judges the gate: with the variance that a score bound takes from its limit, and Student's t for few clusters.
 """
 
 from __future__ import annotations
 
-from math import ceil, inf, isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -169,7 +169,9 @@ def _rates(arms: Arms, kind: str, limit: float, alternative: float) -> _Pattern:
     found = _clustered(arms, kind, distance, 1.0)
     if kind == "nested":
         return found._replace(null=_score_null(p1, p0, limit))
-    apart = sum(stats.cluster_mean(cells.n, cells.total, kind="CR2").se ** 2 for cells in (arms.treatment, arms.control))
+    apart = sum(
+        stats.cluster_mean(cells.n, cells.total, kind="CR2").se ** 2 for cells in (arms.treatment, arms.control)
+    )
     left = found.variance / _have(arms, kind, clustered=True) / apart if apart else 1.0
     return found._replace(null=_tango_null(min(left * binomial + alternative**2, 1.0), alternative, limit))
 
@@ -197,7 +199,8 @@ def _clustered(arms: Arms, kind: str, distance: float, weight: float, *, rescale
 
     `rescaled` is by how much the treatment's variance changes when the alternative rather than the data is true.
     """
-    quad, units = (arms.treatment.n, arms.treatment.total, arms.control.n, arms.control.total), _have(arms, kind, clustered=True)
+    quad = arms.treatment.n, arms.treatment.total, arms.control.n, arms.control.total
+    units = _have(arms, kind, clustered=True)
     found, wide = (stats.ratio_contrast(*quad, weight, kind=which) for which in ("CR2", "CR3"))
     one, zero = (stats.cluster_mean(*arm, kind="CR2").se ** 2 for arm in (quad[:2], quad[2:]))
     shared = (one + weight**2 * zero - found.se**2) / 2  # weight times the covariance
@@ -284,7 +287,7 @@ def _at_most(events: int, n: int, share: float, effect: float) -> float:
 
 
 def _first(holds: Callable[[int], bool], low: int) -> int | None:
-    """Return the smallest whole number from `low` on for which it holds, as for all larger ones; None when none is found."""
+    """Return the smallest whole number from `low` on for which it holds, as for all larger ones; None without one."""
     step = 1
     while not holds(low + step - 1):
         step *= 2

@@ -96,10 +96,17 @@ def _verified(root: Path, decision: str, now: datetime) -> Node:
         raise NotPromotedError(f"{decision} says {p.verdict}; only a GO moves flags")
     if problems := [finding.sentence for finding in (*line.findings, *found.strays)]:
         raise NotPromotedError(f"{decision} is not verified: {'; '.join(problems)} (`rollout verify {decision}`)")
+    undone = [one.node.id for one in found.lines if _rolls_back(one.node, line.node)]
+    if undone:
+        raise NotPromotedError(f"{decision} was rolled back by {undone[0]}; the stage opens again with a new GO")
     if found.green is None or found.green.id != decision:
-        newest = f"green is {found.green.id}" if found.green else "there is no green record"
-        raise NotPromotedError(f"{decision} was rolled back, or another GO came after it; {newest}")
+        raise NotPromotedError(f"{decision} is not the newest GO; green is {found.green.id if found.green else 'none'}")
     return line.node
+
+
+def _rolls_back(later: Node, node: Node) -> bool:
+    told = later.record.predicate.rollback
+    return told is not None and told.rolls_back.sha256 == node.digest
 
 
 def _after(plan: Plan, node: Node, held: FlagFile) -> FlagState:

@@ -94,18 +94,12 @@ def _refused(gate: GateResult) -> Sentence:
     unit, signed = gate.gate.unit, gate.gate.contrast == "difference"
     value, limit = (show(number, unit, signed=signed) for number in (gate.plan.value, gate.limit))
     return say(
-        "{gate}: the plan's rule fails, {value} against a limit of {limit}.",
-        gate=title(gate),
-        value=value,
-        limit=limit,
+        "{gate}: the plan's rule fails, {value} against a limit of {limit}.", gate=title(gate), value=value, limit=limit
     )
 
 
 def _unproven(gate: GateResult) -> Sentence:
-    return say(
-        "{gate}: {point}, but it could be as bad as {worst}; the limit {limit} is not proven.",
-        **_numbers(gate),
-    )
+    return say("{gate}: {point}, but it could be as bad as {worst}; the limit {limit} is not proven.", **_numbers(gate))
 
 
 def _blocked(gates: Iterable[GateResult]) -> list[Sentence]:

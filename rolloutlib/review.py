@@ -195,10 +195,7 @@ def _beside(folder: Path) -> Path:
 def _flags(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
     """Return the flag values that imply an arm: the stage before is the control, the reviewed one the treatment."""
     audience = plan.stages[stage].audience
-    return {
-        "control": plan.flags_of(STAGES[max(stage - 1, 0)], audience),
-        "treatment": plan.flags_of(stage, audience),
-    }
+    return {"control": plan.flags_of(STAGES[max(stage - 1, 0)], audience), "treatment": plan.flags_of(stage, audience)}
 
 
 # --- one gate --------------------------------------------------------------------------------------------------------
@@ -219,14 +216,7 @@ def _gate(m: Material, key: str, gate: Gate) -> GateResult:
         runs_wanted=m.plan.evidence.runs_averaged,
     )
     return GateResult(
-        key,
-        gate,
-        limit,
-        proof,
-        *_arm_values(m, gate, metric),
-        plan,
-        _evidence(m, gate, metric, proof),
-        subject,
+        key, gate, limit, proof, *_arm_values(m, gate, metric), plan, _evidence(m, gate, metric, proof), subject
     )
 
 

@@ -61,7 +61,8 @@ class RolledBack:
         switched: False when they were in force already.
         record: id of the rollback record, written now or before; None while it is open.
         green: the decision to return to; None when there is none, or nobody can tell.
-        done, open: what was done and what was not, in order.
+        done, open: what was done and what could not be done, in order.
+        follows: what is still to do by other commands: the replay, signatures.
     """
 
     before: FlagState | None
@@ -71,6 +72,7 @@ class RolledBack:
     green: str | None = None
     done: list[Sentence] = field(default_factory=list[Sentence])
     open: list[Sentence] = field(default_factory=list[Sentence])
+    follows: list[Sentence] = field(default_factory=list[Sentence])
 
     def attempt(self, what: Sentence, step: Callable[[], object]) -> None:
         """Do a step; where it fails, keep why among what is open."""

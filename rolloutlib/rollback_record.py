@@ -59,7 +59,7 @@ def record_and_tell(
     notes = release_notes(plan, found.before, found.after, known.gates, rollback=notice)
     told, recorded = say("Release notes with the rollback notice are drafted"), say("Recorded as {record}", record=name)
     found.attempt(told, lambda: write_release_notes(root, notes, name, now=now, lang=lang))
-    _open_replay(found)
+    _say_what_follows(found)
     found.attempt(recorded, lambda: _append(root, reason, found, known, now, lang))
     found.attempt(say("The overview is up to date"), lambda: system_overview(root, plan, found.after, lang=lang))
 
@@ -70,7 +70,7 @@ def _known(root: Path, found: RolledBack, now: datetime) -> _Known:
     nodes = {line.node.id: line.node for line in verified.lines}
     rollbacks = [node for node in nodes.values() if node.record.predicate.rollback]
     record = next((node.id for node in rollbacks if pinned_flags(node) == digest), None)
-    undone = {told.rolls_back.sha256 for n in rollbacks if (told := n.record.predicate.rollback) and told.rolls_back}
+    undone = {told.rolls_back.sha256 for n in rollbacks if (told := n.record.predicate.rollback)}
     standing = [
         line.node
         for line in verified.lines
@@ -85,13 +85,13 @@ def _known(root: Path, found: RolledBack, now: datetime) -> _Known:
     return _Known(record, head, green.head if green else None, gates)
 
 
-def _open_replay(found: RolledBack) -> None:
-    """The replay needs data or an engine, and minutes: it follows by a command of its own."""
+def _say_what_follows(found: RolledBack) -> None:
+    """The replay needs data, and time: it follows when everything that stops harm is done. So do signatures."""
     if found.green is None:
         found.open.append(say("Replay: there is no earlier green record to return to"))
     else:
-        found.open.append(say("Replay of {green}: run `rollout replay {green}`", green=found.green))
-    found.open.append(say("Signatures: run `rollout sign {record} --as engine`", record=found.after.decision))
+        found.follows.append(say("Replay of {green}: run `rollout replay {green}`", green=found.green))
+    found.follows.append(say("Signatures: run `rollout sign {record} --as engine`", record=found.after.decision))
 
 
 def _append(
@@ -115,7 +115,7 @@ def _append(
 
 
 def _told(reason: Reason, found: RolledBack, undone: Head, at: str, lang: str) -> Rollback:
-    open_ = "; ".join(sentence.text(lang) for sentence in found.open)
+    open_ = "; ".join(sentence.text(lang) for sentence in (*found.open, *found.follows))
     impact = say("{reason}. Stage {stage} stays blocked until a new GO. Open: {open}", reason=reason.text.rstrip("."),
                  stage=found.after.stage, open=open_)  # fmt: skip
     return Rollback(

@@ -60,12 +60,7 @@ class IssueRate:
 
 
 def segments(
-    gate_id: str,
-    gate: Gate,
-    table: MomentTable,
-    rules: Evidence,
-    *,
-    arms_of: Callable[[MomentTable, str], Arms],
+    gate_id: str, gate: Gate, table: MomentTable, rules: Evidence, *, arms_of: Callable[[MomentTable, str], Arms]
 ) -> tuple[Segment, ...]:
     """Estimate one gate within every segment that both arms have.
 

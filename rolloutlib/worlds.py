@@ -1,16 +1,16 @@
-"""Simulated worlds: people with several samples each, drawn many times over → moments per unit for every gate's metric.
+"""Simulated worlds: people with several samples each, drawn many times over → sums per unit of every gate's metric.
 
-Every sample has a latent normal value a metric, high for harm: √r · (of its user) + √(1 − r) · (its own). Both parts share a
-factor over the metrics (a bad answer fails, scores low and is slow) and, where an answer has its partner in the other arm,
-are correlated with it. Thresholds make proportions of it, lines make scores, exponentials latencies, so one set of draws
-serves several truths: the same people, had the candidate been better or worse.
+Every sample has a latent normal value a metric, high for harm: √r · (of its user) + √(1 − r) · (its own). Both parts
+share a factor over the metrics (a bad answer fails, scores low and is slow) and, where an answer has its partner in the
+other arm, are correlated with it. Thresholds make proportions of it, lines scores, exponentials latencies: one set of
+draws serves several truths, the same people had the candidate been better or worse.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
+    Values = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.bool_]
 
 __all__ = ["METRICS", "Layout", "Sums", "Truth", "World", "layout", "simulate"]
 
@@ -40,7 +41,8 @@ class Layout:
     """Who is observed, and how often.
 
     Attributes:
-        kind: `independent` samples, `paired` prompts (one sample each), `nested` users (in one arm) or `crossed` ones (in both).
+        kind: `independent` samples, `paired` prompts (one sample each), `nested` users (in one arm) or `crossed` ones
+            (in both).
         sizes_control, sizes_treatment: samples of each unit; the same in both arms where they share their units.
         icc: intra-class correlation of two samples of one user, in the metric's own scale.
         pairing: latent correlation of the two arms' answers to one prompt; also of a user's bent in both arms.
@@ -93,9 +95,11 @@ def layout(
         kind: as `Layout`.
         units: users (prompts, samples) of the treatment.
         per_unit: mean samples of each.
-        icc, pairing, missing: as `Layout`; independent and nested arms have no pairs.
+        icc: as `Layout`.
+        pairing: as `Layout`; independent and nested arms have none.
         spread: standard deviation of the log of the units' sizes; 0 for equal sizes.
         ratio: units of the control for each of the treatment, where the arms do not share them.
+        missing: as `Layout`.
     """
     shared = kind in {"paired", "crossed"}
     treatment = _sizes(units, per_unit, spread)
@@ -146,10 +150,12 @@ def _portion(study: Layout, truths: Sequence[Truth], rng: np.random.Generator, s
     return tuple(worlds)
 
 
-def _values(metric: str, latent: Floats, mean: Mapping[str, float]) -> dict[str, Any]:
+def _values(metric: str, latent: Floats, mean: Mapping[str, float]) -> dict[str, Values]:
     """A latent value as its metric; a latency also tells whether it is slow."""
-    slow = {"slow": latent > _threshold(mean["slow"])} if metric == "latency_ms" else {}
-    return {metric: _value(metric, latent, mean[metric])} | slow
+    values = {metric: _value(metric, latent, mean[metric])}
+    if metric == "latency_ms":
+        values["slow"] = latent > _threshold(mean["slow"])
+    return values
 
 
 class _Draws:
@@ -190,7 +196,7 @@ def _mixed(person: Floats, answer: Floats, sizes: tuple[int, ...], icc: float) -
     return of_person + np.float32(np.sqrt(1 - icc)) * answer
 
 
-def _value(metric: str, latent: Floats, mean: float) -> NDArray[np.float64] | NDArray[np.bool_]:
+def _value(metric: str, latent: Floats, mean: float) -> Values:
     if metric == "score":
         return mean - SCORE_SD * latent.astype(np.float64)
     if metric == "latency_ms":
@@ -203,14 +209,14 @@ def _threshold(share: float) -> np.float32:
     return np.float32(stats.normal_quantile(1 - share))
 
 
-def _sums(value: NDArray[np.float64] | NDArray[np.bool_], kept: NDArray[np.bool_] | None, sizes: tuple[int, ...]) -> Sums:
+def _sums(value: Values, kept: NDArray[np.bool_] | None, sizes: tuple[int, ...]) -> Sums:
     if kept is None:
         n = np.broadcast_to(np.array(sizes, np.float64), (len(value), len(sizes)))
         return Sums(n, _by_unit(value, sizes))
     return Sums(_by_unit(kept, sizes), _by_unit(value * kept, sizes))
 
 
-def _by_unit(value: NDArray[np.float64] | NDArray[np.bool_], sizes: tuple[int, ...]) -> NDArray[np.float64]:
+def _by_unit(value: Values, sizes: tuple[int, ...]) -> NDArray[np.float64]:
     """Add a unit's samples up, which stand side by side."""
     if len(set(sizes)) == 1:
         shape = (len(value), len(sizes), sizes[0])
@@ -224,7 +230,7 @@ def _latent_icc(metric: str, mean: float, icc: float) -> float:
     """Correlation of two latent values of a user which gives their metric that intra-class correlation."""
     if metric == "score" or not icc:
         return icc
-    if metric == "latency_ms":  # lognormal: corr = (exp(rσ²) − 1)/(exp(σ²) − 1)
+    if metric == "latency_ms":  # lognormal: corr = (exp(r·sd²) − 1)/(exp(sd²) − 1)
         return float(np.log1p(icc * np.expm1(LOG_LATENCY_SD**2)) / LOG_LATENCY_SD**2)
     low, high = 0.0, 1.0
     for _ in range(40):

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import binom
 
 from rolloutlib.estimates import Arms, estimate_gate
-from rolloutlib.gates import Needed, Verdict, judge_evidence
 from rolloutlib.forecast import CONTROL, truths_of
+from rolloutlib.gates import Needed, Verdict, judge_evidence
 from rolloutlib.operating import arms_of, judge_many, world_metric
 from rolloutlib.planning import needed, total_for
 from rolloutlib.worlds import layout, simulate
@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 PASS, SCORE, ISSUE, LATENCY = (PLAN.gates[key] for key in ("pass_rate", "avg_score", "top_issue", "avg_latency"))
 ERROR, EDITS, P95 = (PLAN.gates[key] for key in ("error_rate", "manual_edit_rate", "p95_latency"))
 METRIC = {
-    PASS.title: "passed", SCORE.title: "score", ISSUE.title: "issue:x", LATENCY.title: "latency_ms",
-    ERROR.title: "error", EDITS.title: "edited", P95.title: "slow",
+    PASS.title: "passed",
+    SCORE.title: "score",
+    ISSUE.title: "issue:x",
+    LATENCY.title: "latency_ms",
+    ERROR.title: "error",
+    EDITS.title: "edited",
+    P95.title: "slow",
 }
 
 
@@ -52,7 +57,7 @@ def paired(n: int, discordant: int) -> Arms:
 
 
 def test_independent_proportions() -> None:
-    """Proving −2 pp at .9 needs 2,783 samples an arm (closed form; the score's own variance differs by under 1 %)."""
+    """Proving −2 pp at .9 needs 2,783 samples an arm (closed form; the score's own variance differs by < 1 %)."""
     found = need(PASS, arms(pooled(shares(2000, 1800)), pooled(shares(2000, 1800)), "sample"), -0.02)
     assert found is not None
     assert (found.unit, found.total) == ("samples", pytest.approx(2783, rel=0.01))
@@ -155,8 +160,8 @@ def test_mean_of_users() -> None:
     gate = SCORE.model_copy(update={"estimand": "per_user"})
     rng = np.random.default_rng(1)
     means = [rng.normal(7, 1, 50) for _ in range(2)]
-    parts = [cells([20] * 50, 20 * mean, np.full(50, 80.0)) for mean in means]
-    found = need(gate, nested(*parts), -0.1)
+    control, treatment = (cells([20] * 50, 20 * mean, np.full(50, 80.0)) for mean in means)
+    found = need(gate, nested(control, treatment), -0.1)
     variance = sum(mean.var(ddof=1) for mean in means)
     assert found is not None
     assert found.unit == "users"
@@ -194,7 +199,8 @@ def test_power_at_the_stated_number_of_users() -> None:
 
     def draw(rng: np.random.Generator, users: int) -> Arms:
         rates = rng.beta(0.9 * 4, 0.1 * 4, users)
-        return arms(*(cells([20] * users, rng.binomial(20, rates)) for _ in range(2)))
+        control, treatment = (cells([20] * users, rng.binomial(20, rates)) for _ in range(2))
+        return arms(control, treatment)
 
     rng = np.random.default_rng(4)
     found = [need(PASS, draw(rng, 200), -0.01) for _ in range(40)]
@@ -209,17 +215,17 @@ STUDIES = {
     "nested": (layout("nested", 1500, 20, icc=0.05), 20),
     "crossed": (layout("crossed", 1500, 20, icc=0.05), 20),
 }
-DISCRETE = {"error_rate", "p95_latency"}  # few events: no n has a power of just .8, the fewest that has it can have more
+DISCRETE = {"error_rate", "p95_latency"}  # few events: no n has a power of just .8
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", PLAN.gates)
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_gate_and_design_passes_as_often_as_promised(study: str, key: str) -> None:
-    """Simulated, with the shipped policy: at the n asked for, a candidate as designed passes in 80 ± 3 % of 2,000 reviews.
+    """Simulated, with the shipped policy: at the n asked for, a candidate as designed passes in 80 ± 3 % of reviews.
 
-    Asked of one review of a very large pilot, so that only the method is tested and not the pilot's luck; allowed are two
-    Monte Carlo errors (1.8 %) on top.
+    Asked of one review of a very large pilot, so that only the method is tested and not the pilot's luck; allowed are
+    two Monte Carlo errors of 2,000 reviews (1.8 %) on top.
     """
     gate, profile, (large, size) = PLAN.gates[key], PLAN.profile("default"), STUDIES[study]
     metric, limit = world_metric(gate), gate.proof_limit(2, profile)

@@ -79,11 +79,7 @@ def test_holm_over_all_segments() -> None:
 
 @pytest.mark.parametrize(
     "rows",
-    [
-        pairs("only", 50, 30, 0),
-        pairs(None, 50, 30, 0),
-        pairs("a", 50, 30, 0)[::2] + pairs("b", 50, 30, 0)[1::2],
-    ],
+    [pairs("only", 50, 30, 0), pairs(None, 50, 30, 0), pairs("a", 50, 30, 0)[::2] + pairs("b", 50, 30, 0)[1::2]],
     ids=["one segment", "no segment", "each in one arm"],
 )
 def test_no_segmentation(rows: list[dict[str, Any]]) -> None:

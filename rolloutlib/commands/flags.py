@@ -169,11 +169,26 @@ def _rollback(arguments: argparse.Namespace) -> int:
     off = ", ".join(plan.features[key].flag for key in found.after.off)
     word = "OFF" if found.switched else "Off already"
     _say(f"{word}: {off} (stage {found.after.stage}, generation {found.after.generation})")
-    for what in found.done:
-        _say(f"  done  {what.text(lang)}")
-    for what in found.open:
-        _say(f"  OPEN  {what.text(lang)}")
+    for word, sentences in (("done", found.done), ("OPEN", found.open), ("next", found.follows)):
+        for sentence in sentences:
+            _say(f"  {word}  {sentence.text(lang)}")
+    if found.green and found.switched:
+        _say(f"  {_replayed(root, found.green)}")
     return 0 if found.record else UNRECORDED
+
+
+def _replayed(root: Path, green: str) -> str:
+    """Run the green decision's review again; flags are off by now, and whatever fails here stays open."""
+    from rolloutlib.errors import RolloutError
+    from rolloutlib.ledger import Workbook
+    from rolloutlib.replay import replay
+
+    sys.stdout.flush()
+    try:
+        book = Workbook(root)
+        return f"done  Replay of {green}: {str(replay(book, book.read().find(green))).splitlines()[0]}"
+    except (RolloutError, OSError) as error:
+        return f"OPEN  Replay of {green}: {error}"
 
 
 def _table(plan: Plan, table: Mapping[str, Mapping[str, FlagValue | None]]) -> None:

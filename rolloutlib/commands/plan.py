@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["add"]
 
 PLAN = """\
-Say in advance what a stage can show: what every gate can prove with so many people, what it would need, and how often the review
-would say GO, HOLD or NO-GO if the candidate were better, equal, at a limit or worse; beside it, how often the plan's literal rule
-would have said GO in the same simulated worlds. Seeded: the same command prints the same numbers."""
+Say in advance what a stage can show: what every gate can prove with so many people, what it would need, and how often
+the review would say GO, HOLD or NO-GO if the candidate were better, equal, at a limit or worse; beside it, how often the
+plan's literal rule would have said GO in the same simulated worlds. The same command prints the same numbers."""
 BASELINES = {
     "control-pass-rate": ("passed", "pass rate of the control arm (default: 0.90)"),
     "control-issue-rate": ("issue", "share of its samples with the top issue (default: 0.15)"),
@@ -28,13 +28,15 @@ BASELINES = {
 SEED = 20261122
 
 
-def add(commands: Any) -> None:  # noqa: ANN401 -- argparse has no public name for it
+def add(commands: Any) -> None:
     """Add the command to the parser's sub-commands."""
     plan = commands.add_parser(
         "plan", help="what a stage can prove, and its chances of GO, in advance", description=PLAN, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    plan.add_argument("--stage", metavar="STAGE", type=int, choices=range(5), required=True, help="whose limits apply: 0–4")
+    plan.add_argument(
+        "--stage", metavar="STAGE", type=int, choices=range(5), required=True, help="whose limits apply: 0–4"
+    )
     plan.add_argument("--users", metavar="N", type=_whole(10), help="people in all (default: the stage's cap)")
     plan.add_argument("--samples-per-user", metavar="N", type=_whole(1), default=20, help="in each arm (default: 20)")
     plan.add_argument(
@@ -45,7 +47,9 @@ def add(commands: Any) -> None:  # noqa: ANN401 -- argparse has no public name f
     for name, (metric, told) in BASELINES.items():
         plan.add_argument(f"--{name}", metavar="P", type=_share(0.01, 0.99), dest=metric, help=told)
     plan.add_argument("--profile", metavar="NAME", default="default", help="guardian profile (default: default)")
-    plan.add_argument("--repetitions", metavar="N", type=_whole(100), default=1000, help="simulated reviews (default: 1000)")
+    plan.add_argument(
+        "--repetitions", metavar="N", type=_whole(100), default=1000, help="simulated reviews (default: 1000)"
+    )
     plan.add_argument("--seed", metavar="S", type=_whole(0), default=SEED, help=f"(default: {SEED})")
     plan.add_argument("--lang", choices=("en", "ko"), default="en", help="language (default: en)")
     plan.add_argument("--out", metavar="DIR", type=Path, help="also write the charts there, as SVG")
@@ -101,7 +105,7 @@ def _forecast(arguments: argparse.Namespace, plan: Plan) -> Forecast:
         raise UsageError(f"stage {arguments.stage} has no cap in the plan; say how many with --users")
     given = {metric: value for metric, _ in BASELINES.values() if (value := getattr(arguments, metric)) is not None}
     return forecast(
-        plan, arguments.stage, users=users, samples_per_user=arguments.samples_per_user, correlation=arguments.correlation,
-        paired=arguments.paired, rng=np.random.default_rng(arguments.seed), control=given, profile=arguments.profile,
-        repetitions=arguments.repetitions,
+        plan, arguments.stage, users=users, samples_per_user=arguments.samples_per_user,
+        correlation=arguments.correlation, paired=arguments.paired, rng=np.random.default_rng(arguments.seed),
+        control=given, profile=arguments.profile, repetitions=arguments.repetitions,
     )  # fmt: skip

@@ -48,8 +48,7 @@ class Branches:
         elif what == "branch":
             self.books.append(self.on(len(self.books)))
             shutil.copytree(book.folder, self.books[-1].folder)
-        else:
-            other = self.books[(number + 1) % len(self.books)]
+        elif (other := self.books[(number + 1) % len(self.books)]) is not book:
             shutil.copytree(other.folder, book.folder, dirs_exist_ok=True)
             write_cards(book)
 

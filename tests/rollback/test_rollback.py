@@ -176,9 +176,10 @@ def test_rollback_is_the_whole_runbook(root: Path) -> None:
     assert told.cause == "search summaries without limit"
     assert "Flags off: feature.searchLite" in told.actions
     assert "A client sees the flags off" in told.actions
-    open_ = [sentence.text() for sentence in found.open]
-    assert any("rollout replay dec-20260201-001" in one for one in open_)
-    assert all(one in told.impact for one in open_)
+    assert found.open == []
+    follows = [sentence.text() for sentence in found.follows]
+    assert any("rollout replay dec-20260201-001" in one for one in follows)
+    assert all(one in told.impact for one in follows)
     (notes,) = (root / notices.NOTES).glob("*rollback*")
     notice = notes.read_text().partition("## Rollback Notice")[2]
     for line in (
@@ -421,7 +422,8 @@ def test_what_the_commands_print(root: Path) -> None:
     assert done.stdout.startswith(
         "OFF: feature.searchLite (stage 2, generation 4)\n  done  Flags off: feature.searchLite\n"
     )
-    assert "  OPEN  Replay of dec-20260201-001: run `rollout replay dec-20260201-001`\n" in done.stdout
+    assert "  next  Replay of dec-20260201-001: run `rollout replay dec-20260201-001`\n" in done.stdout
+    assert "  OPEN  Replay of dec-20260201-001: " in done.stdout  # the test's records pin no data to replay
 
 
 def test_check_finds_an_edited_file(root: Path) -> None:

@@ -85,5 +85,5 @@ def test_the_tutorial_shows_every_command_of_the_story() -> None:
         "bench",
     ):
         assert f"rollout {command}" in blocks, command
-    for line in ("✓ GO · stage 0", "✗ NO_GO · stage 2", "OFF: feature.searchLite", "stage 3 → 4"):
+    for line in ("✓ GO · stage 0", "✕ NO-GO · stage 2", "OFF: feature.searchLite", "stage 3 → 4"):
         assert line in blocks

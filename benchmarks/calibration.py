@@ -1,0 +1,406 @@
+"""How often the shipped policy errs: the whole grid of simulated worlds → docs/calibration.md, .csv and a chart.
+
+Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). Every world is judged by rolloutlib.operating,
+which tests/test_operating.py holds against the shipped estimate_gate and judge_evidence repetition by repetition.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+
+from rolloutlib import stats
+from rolloutlib.forecast import CONTROL, truths_of
+from rolloutlib.operating import judge_many
+from rolloutlib.plan import load_plan
+from rolloutlib.vega import Figure, Grid, Spec, dots, layer, text
+from rolloutlib.worlds import Truth, layout, simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rolloutlib.operating import Judged
+    from rolloutlib.plan import Plan, StageId
+    from rolloutlib.worlds import Layout
+
+SEED = 20261122
+MORE = 5  # times as many repetitions, with other draws, for what the first pass flags
+BALANCED, HARD, DECISION = 0.05, 0.07, 0.05
+TRUTHS = ("better", "limit", "beyond")
+DAYS, DAILY = 14, 5  # looks of the harm test, and a user's samples a day
+COLORS = {"independent": "#586271", "paired": "#7a5b00", "nested": "#1d5fa8", "crossed": "#00735c"}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One layout of the grid with the stage whose limits apply; `hard` is below 10 or unbalanced clusters."""
+
+    name: str
+    study: Layout
+    stage: StageId
+    hard: bool
+
+
+class Row(NamedTuple):
+    """One gate in one world; proportions of repetitions, `error` the Monte Carlo error of `false_go`."""
+
+    world: str
+    stage: int
+    gate: str
+    repetitions: int
+    false_go: float
+    error: float
+    target: float
+    beyond: float
+    false_no_go: float
+    covers_lower: float
+    covers_upper: float
+    literal: float
+    decision: float
+    literal_decision: float
+
+    @property
+    def missed(self) -> bool:
+        """Whether the gate lets more through at its limit than promised."""
+        return self.false_go > self.target + (2 * self.error if self.target == BALANCED else 0)
+
+
+def grid() -> list[World]:
+    """Return every layout: four designs, 5–100 users, correlation 0–.2, unequal sizes, 2 : 1, missing rows."""
+    worlds: list[World] = []
+    stage_of: dict[int, StageId] = {5: 0, 10: 0, 30: 1, 90: 0, 100: 2, 300: 1, 1000: 2}
+    for users in (5, 10, 30, 100):
+        for icc in (0.0, 0.05, 0.2):
+            small, base = users < 10, f"{users} users, correlation {icc:g}"  # noqa: PLR2004 -- of the targets
+            own = partial(layout, icc=icc)
+            variants = {
+                "nested": own("nested", users, 20),
+                "nested, unequal sizes": own("nested", users, 20, spread=0.5),
+                "nested, control 2 : 1": own("nested", users, 20, ratio=2),
+                "crossed": own("crossed", users, 20),
+                "crossed, unequal sizes, 10 % missing": own("crossed", users, 20, spread=0.5, missing=0.1),
+            }
+            if not small:
+                variants["nested, treatment 2 : 1"] = own("nested", users, 20, ratio=0.5)
+            worlds += [
+                World(f"{kind}: {base}", study, stage_of[users], small or "," in kind)
+                for kind, study in variants.items()
+            ]
+    for n in (30, 90, 300, 1000):
+        for kind, study in {
+            "independent": layout("independent", n),
+            "independent, control 2 : 1": layout("independent", n, ratio=2),
+            "paired": layout("paired", n),
+            "paired, 3 % missing": layout("paired", n, missing=0.03),
+        }.items():
+            worlds.append(World(f"{kind}: {n}", study, stage_of[n], "2 : 1" in kind))
+    return worlds
+
+
+def truths(plan: Plan, stage: StageId) -> tuple[Truth, ...]:
+    """Return all gates clearly better, all exactly at their limit, and all a quarter of the way to as far beyond it."""
+    found = truths_of(plan, stage, plan.profile("default"), CONTROL)
+    limit, worse = found["limit"].treatment, found["worse"].treatment
+    beyond = {metric: limit[metric] + (worse[metric] - limit[metric]) / 4 for metric in limit}
+    return found["better"], found["limit"], Truth(CONTROL, beyond)
+
+
+def judge(world: World, repetitions: int, seed: Sequence[int]) -> list[Row]:
+    """Simulate one layout under the three truths and judge every gate."""
+    plan = load_plan(ROOT / "params" / "plan.yaml")
+    profile, rng = plan.profile("default"), np.random.default_rng(seed)
+    parts: dict[tuple[str, str], list[Judged]] = {}
+    for seen in simulate(world.study, truths(plan, world.stage), rng, repetitions):
+        for truth, one in zip(TRUTHS, seen, strict=True):
+            for key, gate in plan.gates.items():
+                literal = 1 - gate.quantile if gate.quantile is not None else gate.plan_limit(profile)
+                proof = gate.proof_limit(world.stage, profile)
+                found = judge_many(gate, one, world.study, plan.evidence, proof=proof, literal=literal)
+                parts.setdefault((truth, key), []).append(found)
+    whole = {where: type(some[0])(*map(np.concatenate, zip(*some, strict=True))) for where, some in parts.items()}
+    return [_row(world, plan, whole, key, repetitions) for key in plan.gates]
+
+
+def _row(world: World, plan: Plan, found: dict[tuple[str, str], Judged], key: str, repetitions: int) -> Row:
+    limit, others = found["limit", key], [found["better", other] for other in plan.gates if other != key]
+    proof = plan.gates[key].proof_limit(world.stage, plan.profile("default"))
+    told = ~np.isnan(limit.point)
+    literal = np.all([limit.literal, *(other.literal for other in others)], axis=0)
+    go = np.all([limit.passed, *(other.passed for other in others)], axis=0) & literal
+    rate = float(limit.passed.mean())
+    return Row(
+        world.name, world.stage, key, repetitions, rate, (max(rate, 1 / repetitions) * (1 - rate) / repetitions) ** 0.5,
+        HARD if world.hard else BALANCED, float(found["beyond", key].passed.mean()), float(limit.failed.mean()),
+        float((limit.lower <= proof)[told].mean()), float((limit.upper >= proof)[told].mean()),
+        float(limit.literal.mean()), float(go.mean()), float(literal.mean()),
+    )  # fmt: skip
+
+
+# --- daily harm test --------------------------------------------------------------------------------------------------
+
+
+class Harm(NamedTuple):
+    """Fourteen daily looks at the pass rate: share of repetitions with a rollback, and the median day where there is harm."""
+
+    world: str
+    false_alarm: float
+    error: float
+    plain: float
+    literal: float
+    detected: float
+    day: float
+
+
+def harm(kind: str, users: int, icc: float, repetitions: int, seed: Sequence[int]) -> Harm:
+    """Simulate persistent users, DAILY samples each a day, without harm and with a loss of 10 pp."""
+    rng = np.random.default_rng(seed)
+    none, loss = (_looks(kind, users, icc, change, repetitions, rng) for change in (0.0, -0.1))
+    rate, days = float(none[0].any(axis=1).mean()), loss[0].argmax(axis=1)[loss[0].any(axis=1)] + 1
+    return Harm(
+        f"{kind}: {users} users, correlation {icc:g}", rate, (rate * (1 - rate) / repetitions) ** 0.5,
+        float(none[1].any(axis=1).mean()), float(none[2].any(axis=1).mean()), float(loss[0].any(axis=1).mean()),
+        float(np.median(days)) if days.size else float("nan"),
+    )  # fmt: skip
+
+
+def _looks(
+    kind: str, users: int, icc: float, change: float, repetitions: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rollbacks a day: by the boundary, by an uncorrected test of independent samples, by "any day below −2 pp"."""
+    rates = [_rates(rng, mean, icc, (repetitions, users)) for mean in (0.9 + change, 0.9)]
+    if kind == "crossed":  # half of a user's bent shows in both arms
+        rates[1] = np.clip((rates[0] - change + rates[1]) / 2, 0, 1)
+    daily = [rng.binomial(DAILY, np.repeat(rate[None], DAYS, 0)).astype(np.float64) for rate in rates]
+    total = [np.cumsum(x, axis=0) for x in daily]
+    n = np.arange(1, DAYS + 1)[:, None, None] * np.full((1, 1, users), float(DAILY))
+    compare = stats.crossed_difference if kind == "crossed" else stats.nested_difference
+    found = compare(np.broadcast_to(n, total[0].shape), total[0], np.broadcast_to(n, total[1].shape), total[1])
+    known = np.asarray(found.se) > 0
+    se, df = np.where(known, found.se, 1.0), np.where(np.asarray(found.df) > 0, found.df, 1.0)
+    z = stats.normal_quantile(stats.t_cdf(df, np.where(known, -np.asarray(found.point) / se, -9.0)))
+    information = np.maximum.accumulate(1 / np.mean(se**2, axis=1))
+    limits = stats.lan_demets_boundaries(list(information / information[-1]), alpha=0.05, spending="pocock")
+    shares = [x.sum(axis=2) / (DAILY * users) for x in daily]
+    p1, p0 = (x.sum(axis=2) / (n[..., 0] * users) for x in total)
+    plain = (p0 - p1) / np.sqrt(np.maximum(p1 * (1 - p1) + p0 * (1 - p0), 1e-9) / (n[..., 0] * users))
+    return (z > limits[:, None]).T, (plain > stats.normal_quantile(0.95)).T, (shares[0] - shares[1] < -0.02).T  # noqa: PLR2004 -- the plan's limit
+
+
+def _rates(rng: np.random.Generator, mean: float, icc: float, shape: tuple[int, int]) -> np.ndarray:
+    return rng.beta(mean * (1 / icc - 1), (1 - mean) * (1 / icc - 1), shape) if icc else np.full(shape, mean)
+
+
+# --- the committed pages ----------------------------------------------------------------------------------------------
+
+
+def run(repetitions: int, workers: int) -> tuple[list[Row], list[Row], list[Harm]]:
+    """Return the grid, what was flagged and simulated again, and the harm tests."""
+    worlds = grid()
+    days = [(kind, users, icc) for kind in ("nested", "crossed") for users in (10, 30, 100) for icc in (0.0, 0.05, 0.2)]
+    with ProcessPoolExecutor(workers) as pool:
+        tasks = [pool.submit(judge, world, repetitions, (SEED, k)) for k, world in enumerate(worlds)]
+        harms = [pool.submit(harm, *which, repetitions, (SEED + 1, k)) for k, which in enumerate(days)]
+        rows = [row for task in tasks for row in task.result()]
+        flagged = {
+            row.world: {one.gate for one in rows if one.world == row.world and one.missed} for row in rows if row.missed
+        }
+        tasks = [
+            pool.submit(judge, world, MORE * repetitions, (SEED + 2, k))
+            for k, world in enumerate(worlds) if world.name in flagged
+        ]  # fmt: skip
+        again = [row for task in tasks for row in task.result() if row.gate in flagged[row.world]]
+        return rows, again, [task.result() for task in harms]
+
+
+def write(rows: list[Row], again: list[Row], harms: list[Harm], seconds: float) -> None:
+    """Write docs/calibration.csv, docs/images/calibration.svg and docs/calibration.md."""
+    with (ROOT / "docs" / "calibration.csv").open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow([*Row._fields, "pass"])
+        for name, part in (("first", rows), ("again", again)):
+            out.writerows([[*(f"{v:.4f}" if isinstance(v, float) else v for v in row), name] for row in part])
+    (ROOT / "docs" / "images" / "calibration.svg").write_text(chart(rows).svg(), encoding="utf-8")
+    template = (Path(__file__).parent / "calibration.md").read_text(encoding="utf-8")
+    misses = [row for row in again if row.missed]
+    values = {
+        "worlds": len({row.world for row in rows}) * len(TRUTHS), "layouts": len({row.world for row in rows}),
+        "repetitions": f"{rows[0].repetitions:,}", "seconds": f"{seconds:.0f}", "gates": _gates(rows),
+        "full": _full(rows), "flagged": len(again), "more": f"{MORE * rows[0].repetitions:,}", "misses": _misses(misses),
+        "decision": f"{max(row.decision for row in rows):.1%}", "decision_where": _where(max(rows, key=lambda row: row.decision)),
+        "literal_decision": f"{max(row.literal_decision for row in rows):.0%}", "harm": _harm(harms),
+        "alarm": f"{max(one.false_alarm for one in harms):.1%}", "coverage": _coverage(rows),
+    }  # fmt: skip
+    (ROOT / "docs" / "calibration.md").write_text(template.format(**values), encoding="utf-8")
+
+
+def _where(row: Row) -> str:
+    return f"{row.gate}, {row.world}"
+
+
+def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _gates(rows: list[Row]) -> str:
+    def cells(gate: str) -> list[str]:
+        own = [row for row in rows if row.gate == gate]
+        easy, hard = ([row for row in own if row.target == target] for target in (BALANCED, HARD))
+        worst = [
+            f"{np.mean([r.false_go for r in part]):.1%} ({max(r.false_go for r in part):.1%})" for part in (easy, hard)
+        ]
+        return [
+            gate,
+            *worst,
+            f"{max(r.beyond for r in own):.1%}",
+            f"{max(r.decision for r in own):.1%}",
+            f"{np.mean([r.literal for r in own]):.0%} ({max(r.literal for r in own):.0%})",
+        ]
+
+    head = (
+        "gate",
+        "≥ 10 balanced clusters: mean (most)",
+        "5–10, unequal or 2 : 1: mean (most)",
+        "beyond: most",
+        "GO by it alone: most",
+        "plan's rule at the limit: mean (most)",
+    )
+    return _table(head, [cells(gate) for gate in dict.fromkeys(row.gate for row in rows)])
+
+
+def _full(rows: list[Row]) -> str:
+    gates = list(dict.fromkeys(row.gate for row in rows))
+    by = {(row.world, row.gate): row for row in rows}
+
+    def cell(row: Row) -> str:
+        return f"{'**' if row.missed else ''}{100 * row.false_go:.1f}{'**' if row.missed else ''} / {100 * row.literal:.0f}"
+
+    worlds = dict.fromkeys((row.world, row.stage) for row in rows)
+    return _table(
+        ["world", "stage", *gates],
+        [[world, str(stage), *(cell(by[world, gate]) for gate in gates)] for world, stage in worlds],
+    )
+
+
+def _coverage(rows: list[Row]) -> str:
+    def cells(gate: str) -> list[str]:
+        own = [row for row in rows if row.gate == gate]
+        return [
+            gate,
+            *(
+                f"{np.mean(some):.1%} ({min(some):.1%})"
+                for some in ([r.covers_lower for r in own], [r.covers_upper for r in own])
+            ),
+        ]
+
+    return _table(
+        ("gate", "lower bound: mean (least)", "upper bound: mean (least)"),
+        [cells(gate) for gate in dict.fromkeys(r.gate for r in rows)],
+    )
+
+
+def _misses(rows: list[Row]) -> str:
+    if not rows:
+        return "None of them is above its target there."
+    return _table(
+        ("world", "gate", "false GO", "target"),
+        [(r.world, r.gate, f"{r.false_go:.1%} ± {r.error:.1%}", f"{r.target:.0%}") for r in rows],
+    )
+
+
+def _harm(rows: list[Harm]) -> str:
+    head = (
+        "world",
+        "false rollback",
+        "uncorrected daily z",
+        "any day below −2 pp",
+        "−10 pp detected",
+        "on day (median)",
+    )
+    body = [
+        (
+            h.world,
+            f"{h.false_alarm:.1%} ± {h.error:.1%}",
+            f"{h.plain:.0%}",
+            f"{h.literal:.0%}",
+            f"{h.detected:.0%}",
+            f"{h.day:g}",
+        )
+        for h in rows
+    ]
+    return _table(head, body)
+
+
+def chart(rows: list[Row]) -> Figure:
+    """Draw false GO of every gate in every world, and the plan's literal rule in the same worlds."""
+    gates = list(dict.fromkeys(row.gate for row in rows))
+    wide = _spec(rows, gates)
+    return Figure(wide, wide, "False GO of every gate in every world, at its limit", "")
+
+
+def _spec(rows: list[Row], gates: list[str]) -> Spec:
+    grid_ = Grid(len(gates), 900, 56, 44, 170, 880)
+    order = {name: k for k, name in enumerate(dict.fromkeys(row.world for row in rows))}
+    points, literal = [], []
+    for row in rows:
+        kind = row.world.split(":")[0].split(",")[0]
+        y = gates.index(row.gate) + (order[row.world] / len(order) - 0.5) * 0.36
+        points.append({"row": y - 0.2, "x": row.false_go, "color": COLORS[kind]})
+        literal.append({"row": y + 0.22, "x": row.literal, "color": "#b93c00"})
+    names = [{"row": k, "text": name} for k, name in enumerate(gates)]
+    keys = [{"text": f"● {kind}", "color": color} for kind, color in COLORS.items()] + [
+        {"text": "○ the plan's literal rule", "color": "#b93c00"}
+    ]
+    axis: Spec = {
+        "title": "chance to pass exactly at the limit (upper row: evidence, lower row: the plan's literal rule)",
+        "format": ".0%",
+        "values": [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+        "grid": False,
+    }
+    layers = [
+        layer([{"x": 0.05}], "rule", at={"x": "x", "y": grid_.header, "y2": grid_.bottom}, color="#1c2430", strokeDash=[3, 3]),
+        dots(literal, {"x": "x", "y": "row", "color": "color"}, size=22, filled=False, opacity=0.5),
+        dots(points, {"x": "x", "y": "row", "color": "color"}, size=26, opacity=0.8),
+        text(names, "text", 0, fontWeight=600),
+        *(layer([key], "text", at={"x": 170 + 118 * k, "y": 14, "text": "text"}, align="left", color=key["color"], fontWeight=600, fontSize=13) for k, key in enumerate(keys)),
+    ]  # fmt: skip
+    return grid_.spec(layers, (0, 0.65), axis)
+
+
+def main() -> int:
+    """Run the grid and write the pages."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--repetitions", type=int, default=2000, metavar="N", help="of every world (default: 2000)")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: 2)")
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    found = run(arguments.repetitions, arguments.workers)
+    seconds = time.perf_counter() - started
+    write(*found, seconds)
+    misses = [row for row in found[1] if row.missed]
+    print(
+        f"{len(found[0])} gates in worlds, {len(found[1])} simulated again, {len(misses)} above target; {seconds:.0f} s"
+    )
+    for row in misses:
+        print(f"  {row.gate}: {row.false_go:.1%} ± {row.error:.1%} ({row.world})")
+    print(
+        f"decision {max(row.decision for row in found[0]):.1%}, rollback {max(one.false_alarm for one in found[2]):.1%}; see docs/calibration.md"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
