@@ -1,7 +1,7 @@
 """How often the shipped policy errs: the whole grid of simulated worlds → docs/calibration.md, .csv and a chart.
 
-Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). Every world is judged by rolloutlib.operating,
-which tests/test_operating.py holds against the shipped estimate_gate and judge_evidence repetition by repetition.
+Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). Every world is judged by
+rolloutlib.operating, which tests/test_operating.py holds against the shipped estimate_gate and judge_evidence repetition by repetition.
 """
 
 from __future__ import annotations
@@ -18,10 +18,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
-
 from rolloutlib import stats
 from rolloutlib.forecast import CONTROL, truths_of
 from rolloutlib.operating import judge_many
@@ -36,6 +32,7 @@ if TYPE_CHECKING:
     from rolloutlib.plan import Plan, StageId
     from rolloutlib.worlds import Layout
 
+ROOT = Path(__file__).resolve().parents[1]
 SEED = 20261122
 MORE = 5  # times as many repetitions, with other draws, for what the first pass flags
 BALANCED, HARD, DECISION = 0.05, 0.07, 0.05
@@ -153,7 +150,7 @@ def _row(world: World, plan: Plan, found: dict[tuple[str, str], Judged], key: st
 
 
 class Harm(NamedTuple):
-    """Fourteen daily looks at the pass rate: share of repetitions with a rollback, and the median day where there is harm."""
+    """Fourteen daily looks at the pass rate: shares of repetitions with a rollback, and the median day of a true one."""
 
     world: str
     false_alarm: float
@@ -196,7 +193,8 @@ def _looks(
     shares = [x.sum(axis=2) / (DAILY * users) for x in daily]
     p1, p0 = (x.sum(axis=2) / (n[..., 0] * users) for x in total)
     plain = (p0 - p1) / np.sqrt(np.maximum(p1 * (1 - p1) + p0 * (1 - p0), 1e-9) / (n[..., 0] * users))
-    return (z > limits[:, None]).T, (plain > stats.normal_quantile(0.95)).T, (shares[0] - shares[1] < -0.02).T  # noqa: PLR2004 -- the plan's limit
+    literal = shares[0] - shares[1] < -0.02  # noqa: PLR2004 -- the plan's limit
+    return (z > limits[:, None]).T, (plain > stats.normal_quantile(0.95)).T, literal.T
 
 
 def _rates(rng: np.random.Generator, mean: float, icc: float, shape: tuple[int, int]) -> np.ndarray:

@@ -108,8 +108,8 @@ def decision_chart(found: Forecast, lang: str = "en") -> Figure:
     """Draw the chances of every decision, with the plan's literal rule as a mark on the same scale."""
     worst = max((d for d in found.decisions if d.truth == "limit"), key=lambda d: d.go)
     caption = say(
-        "Green is GO, brown HOLD, red NO-GO; the blue mark is how often the plan's literal rule says GO in the same worlds. "
-        "A clearly better candidate gets its GO with {better:.0%}; one that is only at a limit with {limit:.1%}, where "
+        "Green is GO, brown HOLD, red NO-GO; the blue mark is how often the plan's literal rule says GO in the same "
+        "worlds. A clearly better candidate gets its GO with {better:.0%}; one that is only at a limit with {limit:.1%}, where "
         "the literal rule says GO with {literal:.0%}.",
         better=found.decisions[0].go, limit=worst.go, literal=worst.literal,
     )  # fmt: skip
@@ -149,7 +149,7 @@ def _decision_spec(found: Forecast, width: int, lang: str) -> Spec:
         layer(marks, "rule", at={"x": "x", "y": "top", "y2": "bottom"}, color="white", strokeWidth=8),
         layer(marks, "rule", at={"x": "x", "y": "top", "y2": "bottom"}, color=LITERAL, strokeWidth=4),
         text(names, "text", 0, fontWeight=600, limit=width if small else 285),
-        layer([key], "text", at={"x": grid.right, "y": 10, "text": "text"}, align="right", color=LITERAL, fontSize=13, fontWeight=600),
+        layer([key], "text", at={"x": grid.right, "y": 10, "text": "text"}, align="right", color=LITERAL, fontWeight=600),
     ]  # fmt: skip
     return grid.spec(layers, (0, 1), _percent_axis(say("share of simulated reviews").text(lang)))
 

@@ -18,8 +18,8 @@ __all__ = ["add"]
 
 PLAN = """\
 Say in advance what a stage can show: what every gate can prove with so many people, what it would need, and how often
-the review would say GO, HOLD or NO-GO if the candidate were better, equal, at a limit or worse; beside it, how often the
-plan's literal rule would have said GO in the same simulated worlds. The same command prints the same numbers."""
+the review would say GO, HOLD or NO-GO if the candidate were better, equal, at a limit or worse; beside it, how often
+the plan's literal rule would have said GO in the same simulated worlds. The same command prints the same numbers."""
 BASELINES = {
     "control-pass-rate": ("passed", "pass rate of the control arm (default: 0.90)"),
     "control-issue-rate": ("issue", "share of its samples with the top issue (default: 0.15)"),

@@ -1,7 +1,7 @@
 """Score bounds at the effective sample size: events of clustered samples, where t bounds are too tight.
 
-A cluster-robust t bound takes its variance from the data. Few events by luck then also mean a small variance: simulated,
-a "no more than" limit is cleared in up to 13 % of reviews with 5 or 10 users an arm, where 5 % were promised. A score
+A cluster-robust t bound takes its variance from the data. Few events by luck then also mean a small variance: in
+simulations a "no more than" limit is cleared in up to 13 % of reviews with 5 or 10 users an arm, where 5 % were promised. A score
 bound takes the variance that the limit itself implies; clusters enter by the number of independent samples, or pairs,
 that would have the variance which was seen.
 """
