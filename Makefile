@@ -1,7 +1,7 @@
 # Two commands need nothing before them but Python 3.11, make and network: `make review` and `make test`.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help review test test-fast check lint bench calibrate lab lock clean
+.PHONY: help review test test-fast check lint bench calibrate faults lab lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -28,10 +28,10 @@ review: $(STAMP) ## Review the shipped example: prints the recommendation and wh
 		case $$? in 10 | 20 | 30) ;; *) exit 1 ;; esac # HOLD, NO_GO and INVALID are results, not failures
 
 test: $(STAMP) ## Run every test: package, doctests, command line, browser, notebooks
-	$(BIN)/pytest rolloutlib tests notebooks --nbval-lax --nbval-current-env
+	$(BIN)/pytest -n auto --dist loadfile rolloutlib tests notebooks --nbval-lax --nbval-current-env
 
 test-fast: $(STAMP) ## Run the tests that need no notebook, browser or patience (under a minute)
-	$(BIN)/pytest -m "not slow and not browser and not notebooks"
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow and not browser and not notebooks"
 
 check: lint test ## Run everything that a change must pass: lint, then test
 
@@ -45,7 +45,10 @@ bench: $(STAMP) ## Time reading, scanning and a whole review, and show where the
 	$(BIN)/python -m benchmarks
 
 calibrate: $(STAMP) ## Simulate how often each bound holds what it promises
-	$(BIN)/python benchmarks/calibration.py
+	$(BIN)/python -m benchmarks.calibration
+
+faults: $(STAMP) ## Crash, fail and kill the ledger's writers, flip every bit, try 1,000 honest ledgers (≤ 10 minutes)
+	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest tests/faults tests/ledger -m "not notebooks"
 
 lab: $(STAMP) ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

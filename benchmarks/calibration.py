@@ -1,32 +1,31 @@
 """How often the shipped policy errs: the whole grid of simulated worlds → docs/calibration.md, .csv and a chart.
 
 Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). Every world is judged by
-rolloutlib.operating, which tests/test_operating.py holds against the shipped estimate_gate and judge_evidence repetition by repetition.
+rolloutlib.operating, which tests/test_operating.py holds against the shipped policy, repetition by repetition.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.calibration_page import BALANCED, HARD, MORE, TRUTHS, Harm, Results, Row, write
 from rolloutlib import stats
 from rolloutlib.forecast import CONTROL, truths_of
 from rolloutlib.operating import judge_many
 from rolloutlib.plan import load_plan
-from rolloutlib.vega import Figure, Grid, Spec, dots, layer, text
 from rolloutlib.worlds import Truth, layout, simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from rolloutlib.operating import Judged
     from rolloutlib.plan import Plan, StageId
@@ -34,11 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20261122
-MORE = 5  # times as many repetitions, with other draws, for what the first pass flags
-BALANCED, HARD, DECISION = 0.05, 0.07, 0.05
-TRUTHS = ("better", "limit", "beyond")
 DAYS, DAILY = 14, 5  # looks of the harm test, and a user's samples a day
-COLORS = {"independent": "#586271", "paired": "#7a5b00", "nested": "#1d5fa8", "crossed": "#00735c"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +44,6 @@ class World:
     study: Layout
     stage: StageId
     hard: bool
-
-
-class Row(NamedTuple):
-    """One gate in one world; proportions of repetitions, `error` the Monte Carlo error of `false_go`."""
-
-    world: str
-    stage: int
-    gate: str
-    repetitions: int
-    false_go: float
-    error: float
-    target: float
-    beyond: float
-    false_no_go: float
-    covers_lower: float
-    covers_upper: float
-    literal: float
-    decision: float
-    literal_decision: float
-
-    @property
-    def missed(self) -> bool:
-        """Whether the gate lets more through at its limit than promised."""
-        return self.false_go > self.target + (2 * self.error if self.target == BALANCED else 0)
 
 
 def grid() -> list[World]:
@@ -149,18 +120,6 @@ def _row(world: World, plan: Plan, found: dict[tuple[str, str], Judged], key: st
 # --- daily harm test --------------------------------------------------------------------------------------------------
 
 
-class Harm(NamedTuple):
-    """Fourteen daily looks at the pass rate: shares of repetitions with a rollback, and the median day of a true one."""
-
-    world: str
-    false_alarm: float
-    error: float
-    plain: float
-    literal: float
-    detected: float
-    day: float
-
-
 def harm(kind: str, users: int, icc: float, repetitions: int, seed: Sequence[int]) -> Harm:
     """Simulate persistent users, DAILY samples each a day, without harm and with a loss of 10 pp."""
     rng = np.random.default_rng(seed)
@@ -201,9 +160,6 @@ def _rates(rng: np.random.Generator, mean: float, icc: float, shape: tuple[int, 
     return rng.beta(mean * (1 / icc - 1), (1 - mean) * (1 / icc - 1), shape) if icc else np.full(shape, mean)
 
 
-# --- the committed pages ----------------------------------------------------------------------------------------------
-
-
 def run(repetitions: int, workers: int) -> tuple[list[Row], list[Row], list[Harm]]:
     """Return the grid, what was flagged and simulated again, and the harm tests."""
     worlds = grid()
@@ -223,161 +179,6 @@ def run(repetitions: int, workers: int) -> tuple[list[Row], list[Row], list[Harm
         return rows, again, [task.result() for task in harms]
 
 
-def write(rows: list[Row], again: list[Row], harms: list[Harm], seconds: float) -> None:
-    """Write docs/calibration.csv, docs/images/calibration.svg and docs/calibration.md."""
-    with (ROOT / "docs" / "calibration.csv").open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file, lineterminator="\n")
-        out.writerow([*Row._fields, "pass"])
-        for name, part in (("first", rows), ("again", again)):
-            out.writerows([[*(f"{v:.4f}" if isinstance(v, float) else v for v in row), name] for row in part])
-    (ROOT / "docs" / "images" / "calibration.svg").write_text(chart(rows).svg(), encoding="utf-8")
-    template = (Path(__file__).parent / "calibration.md").read_text(encoding="utf-8")
-    misses = [row for row in again if row.missed]
-    values = {
-        "worlds": len({row.world for row in rows}) * len(TRUTHS), "layouts": len({row.world for row in rows}),
-        "repetitions": f"{rows[0].repetitions:,}", "seconds": f"{seconds:.0f}", "gates": _gates(rows),
-        "full": _full(rows), "flagged": len(again), "more": f"{MORE * rows[0].repetitions:,}", "misses": _misses(misses),
-        "decision": f"{max(row.decision for row in rows):.1%}", "decision_where": _where(max(rows, key=lambda row: row.decision)),
-        "literal_decision": f"{max(row.literal_decision for row in rows):.0%}", "harm": _harm(harms),
-        "alarm": f"{max(one.false_alarm for one in harms):.1%}", "coverage": _coverage(rows),
-    }  # fmt: skip
-    (ROOT / "docs" / "calibration.md").write_text(template.format(**values), encoding="utf-8")
-
-
-def _where(row: Row) -> str:
-    return f"{row.gate}, {row.world}"
-
-
-def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _gates(rows: list[Row]) -> str:
-    def cells(gate: str) -> list[str]:
-        own = [row for row in rows if row.gate == gate]
-        easy, hard = ([row for row in own if row.target == target] for target in (BALANCED, HARD))
-        worst = [
-            f"{np.mean([r.false_go for r in part]):.1%} ({max(r.false_go for r in part):.1%})" for part in (easy, hard)
-        ]
-        return [
-            gate,
-            *worst,
-            f"{max(r.beyond for r in own):.1%}",
-            f"{max(r.decision for r in own):.1%}",
-            f"{np.mean([r.literal for r in own]):.0%} ({max(r.literal for r in own):.0%})",
-        ]
-
-    head = (
-        "gate",
-        "≥ 10 balanced clusters: mean (most)",
-        "5–10, unequal or 2 : 1: mean (most)",
-        "beyond: most",
-        "GO by it alone: most",
-        "plan's rule at the limit: mean (most)",
-    )
-    return _table(head, [cells(gate) for gate in dict.fromkeys(row.gate for row in rows)])
-
-
-def _full(rows: list[Row]) -> str:
-    gates = list(dict.fromkeys(row.gate for row in rows))
-    by = {(row.world, row.gate): row for row in rows}
-
-    def cell(row: Row) -> str:
-        return f"{'**' if row.missed else ''}{100 * row.false_go:.1f}{'**' if row.missed else ''} / {100 * row.literal:.0f}"
-
-    worlds = dict.fromkeys((row.world, row.stage) for row in rows)
-    return _table(
-        ["world", "stage", *gates],
-        [[world, str(stage), *(cell(by[world, gate]) for gate in gates)] for world, stage in worlds],
-    )
-
-
-def _coverage(rows: list[Row]) -> str:
-    def cells(gate: str) -> list[str]:
-        own = [row for row in rows if row.gate == gate]
-        return [
-            gate,
-            *(
-                f"{np.mean(some):.1%} ({min(some):.1%})"
-                for some in ([r.covers_lower for r in own], [r.covers_upper for r in own])
-            ),
-        ]
-
-    return _table(
-        ("gate", "lower bound: mean (least)", "upper bound: mean (least)"),
-        [cells(gate) for gate in dict.fromkeys(r.gate for r in rows)],
-    )
-
-
-def _misses(rows: list[Row]) -> str:
-    if not rows:
-        return "None of them is above its target there."
-    return _table(
-        ("world", "gate", "false GO", "target"),
-        [(r.world, r.gate, f"{r.false_go:.1%} ± {r.error:.1%}", f"{r.target:.0%}") for r in rows],
-    )
-
-
-def _harm(rows: list[Harm]) -> str:
-    head = (
-        "world",
-        "false rollback",
-        "uncorrected daily z",
-        "any day below −2 pp",
-        "−10 pp detected",
-        "on day (median)",
-    )
-    body = [
-        (
-            h.world,
-            f"{h.false_alarm:.1%} ± {h.error:.1%}",
-            f"{h.plain:.0%}",
-            f"{h.literal:.0%}",
-            f"{h.detected:.0%}",
-            f"{h.day:g}",
-        )
-        for h in rows
-    ]
-    return _table(head, body)
-
-
-def chart(rows: list[Row]) -> Figure:
-    """Draw false GO of every gate in every world, and the plan's literal rule in the same worlds."""
-    gates = list(dict.fromkeys(row.gate for row in rows))
-    wide = _spec(rows, gates)
-    return Figure(wide, wide, "False GO of every gate in every world, at its limit", "")
-
-
-def _spec(rows: list[Row], gates: list[str]) -> Spec:
-    grid_ = Grid(len(gates), 900, 56, 44, 170, 880)
-    order = {name: k for k, name in enumerate(dict.fromkeys(row.world for row in rows))}
-    points, literal = [], []
-    for row in rows:
-        kind = row.world.split(":")[0].split(",")[0]
-        y = gates.index(row.gate) + (order[row.world] / len(order) - 0.5) * 0.36
-        points.append({"row": y - 0.2, "x": row.false_go, "color": COLORS[kind]})
-        literal.append({"row": y + 0.22, "x": row.literal, "color": "#b93c00"})
-    names = [{"row": k, "text": name} for k, name in enumerate(gates)]
-    keys = [{"text": f"● {kind}", "color": color} for kind, color in COLORS.items()] + [
-        {"text": "○ the plan's literal rule", "color": "#b93c00"}
-    ]
-    axis: Spec = {
-        "title": "chance to pass exactly at the limit (upper row: evidence, lower row: the plan's literal rule)",
-        "format": ".0%",
-        "values": [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
-        "grid": False,
-    }
-    layers = [
-        layer([{"x": 0.05}], "rule", at={"x": "x", "y": grid_.header, "y2": grid_.bottom}, color="#1c2430", strokeDash=[3, 3]),
-        dots(literal, {"x": "x", "y": "row", "color": "color"}, size=22, filled=False, opacity=0.5),
-        dots(points, {"x": "x", "y": "row", "color": "color"}, size=26, opacity=0.8),
-        text(names, "text", 0, fontWeight=600),
-        *(layer([key], "text", at={"x": 170 + 118 * k, "y": 14, "text": "text"}, align="left", color=key["color"], fontWeight=600, fontSize=13) for k, key in enumerate(keys)),
-    ]  # fmt: skip
-    return grid_.spec(layers, (0, 0.65), axis)
-
-
 def main() -> int:
     """Run the grid and write the pages."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
@@ -387,16 +188,14 @@ def main() -> int:
     started = time.perf_counter()
     found = run(arguments.repetitions, arguments.workers)
     seconds = time.perf_counter() - started
-    write(*found, seconds)
+    write(Results(*found, seconds), ROOT / "docs")
     misses = [row for row in found[1] if row.missed]
     print(
         f"{len(found[0])} gates in worlds, {len(found[1])} simulated again, {len(misses)} above target; {seconds:.0f} s"
     )
     for row in misses:
         print(f"  {row.gate}: {row.false_go:.1%} ± {row.error:.1%} ({row.world})")
-    print(
-        f"decision {max(row.decision for row in found[0]):.1%}, rollback {max(one.false_alarm for one in found[2]):.1%}; see docs/calibration.md"
-    )
+    print("see docs/calibration.md")
     return 0
 
 

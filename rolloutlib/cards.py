@@ -25,8 +25,11 @@ _VERDICTS: Final = {
     "invalid": say("invalid"),
 }
 _AUDIENCES: Final = {
-    "internal": say("the internal team"), "dogfood": say("the dogfood team"), "opted_in": say("users who opted in"), "everyone": say("everyone"),
-}  # fmt: skip
+    "internal": say("the internal team"),
+    "dogfood": say("the dogfood team"),
+    "opted_in": say("users who opted in"),
+    "everyone": say("everyone"),
+}
 _MEANINGS: Final = {"review": say("review"), "approval": say("approval"), "responsibility": say("responsibility")}
 
 
@@ -50,7 +53,11 @@ def _promotion(record: Record) -> list[Sentence | str]:
         return [_title(say("Decision Card"), p)]
     judged = _bold(
         say("Decision"),
-        say("{verdict} (recommended: {recommendation})", verdict=p.verdict, recommendation=_safe(p.recommendation or "–")),
+        say(
+            "{verdict} (recommended: {recommendation})",
+            verdict=p.verdict,
+            recommendation=_safe(p.recommendation or "–"),
+        ),
     )
     move = say(
         "Exit of stage {from_} towards stage {to}, for {cohort}.",
@@ -89,8 +96,15 @@ def _links(record: Record) -> str:
 
 def _keys(p: Predicate) -> list[Sentence | str]:
     change = p.change
-    did = {"add": say("{who} may sign from now on.", who=_safe(change.principal)), "revoke": say("{who} may no longer sign.", who=_safe(change.principal)),
-           "accept": say("Roles, keys or thresholds changed.")}[change.action] if change else ""  # fmt: skip
+    did = (
+        {
+            "add": say("{who} may sign from now on.", who=_safe(change.principal)),
+            "revoke": say("{who} may no longer sign.", who=_safe(change.principal)),
+            "accept": say("Roles, keys or thresholds changed."),
+        }[change.action]
+        if change
+        else ""
+    )
     people = [f"  - {who}: {_safe(person.name)} ({', '.join(person.roles)})" for who, person in p.trust.people.items()]
     key = [_bold(say("Key"), f"`{change.key}`")] if change and change.key else []
     return [
@@ -107,9 +121,13 @@ def _rollback(p: Predicate) -> list[Sentence | str]:
     told = p.rollback
     if told is None:
         return [_title(say("Rollback Decision"), p)]
-    said = ((say("Trigger (signal/time/owner)"), told.trigger), (say("Root Cause (suspected)"), told.cause),
-            (say("Actions (flags turned off, profile reset)"), "; ".join(told.actions)), (say("Restored From (ledger id/link)"), told.restored_from),
-            (say("Impact & Follow-ups"), told.impact))  # fmt: skip
+    said = (
+        (say("Trigger (signal/time/owner)"), told.trigger),
+        (say("Root Cause (suspected)"), told.cause),
+        (say("Actions (flags turned off, profile reset)"), "; ".join(told.actions)),
+        (say("Restored From (ledger id/link)"), told.restored_from),
+        (say("Impact & Follow-ups"), told.impact),
+    )
     return [
         _title(say("Rollback Decision"), p),
         "",
@@ -142,7 +160,9 @@ def _knobs(before: FlagState | None, after: FlagState | None) -> list[Sentence |
     if before is None or after is None:
         return []
     changed = [key for key in after.values if before.values.get(key) != after.values[key]]
-    why = say("stage {number}, {audience}", number=after.stage, audience=_AUDIENCES.get(after.audience, _safe(after.audience)))
+    why = say(
+        "stage {number}, {audience}", number=after.stage, audience=_AUDIENCES.get(after.audience, _safe(after.audience))
+    )
     lines = [
         say(
             "  - `{key}`: {before} → {after} ({why})",
@@ -201,13 +221,23 @@ def _signatures(p: Predicate, signoffs: Sequence[SignoffFile]) -> list[Sentence 
 def _foot(p: Predicate, digest: str) -> list[Sentence | str]:
     follows = ", ".join(f"{head.id} `{head.sha256[:12]}`" for head in p.prev) or "–"
     return [
-        say("- **Ledger head**: `{digest}` (number {seq} of {ledger})", digest=digest, seq=p.seq, ledger=_safe(p.ledger)),
-        say("- **Follows**: {follows}; **green then**: {green}", follows=follows, green=p.builds_on.id if p.builds_on else "–"),
+        say(
+            "- **Ledger head**: `{digest}` (number {seq} of {ledger})", digest=digest, seq=p.seq, ledger=_safe(p.ledger)
+        ),
+        say(
+            "- **Follows**: {follows}; **green then**: {green}",
+            follows=follows,
+            green=p.builds_on.id if p.builds_on else "–",
+        ),
         say("- **Prepared by**: {who}, {at}", who=p.prepared.by, at=p.prepared.at),
         *([say("- **The code had changes that no commit holds**")] if p.pins and p.pins.dirty else []),
         "",
-        say("Drawn from {id}.record, which is what people sign; check it with `rollout verify {id}` or `sh verify.sh {id}`.", id=p.id),
-    ]  # fmt: skip
+        say(
+            "Drawn from {id}.record, which is what people sign; "
+            "check it with `rollout verify {id}` or `sh verify.sh {id}`.",
+            id=p.id,
+        ),
+    ]
 
 
 def _row(*cells: Sentence | str) -> Sentence:

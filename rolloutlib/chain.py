@@ -7,8 +7,10 @@ trust, what it witnesses, and what it builds on.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -138,13 +140,13 @@ def read_ledger(folder: Path, ledger: str) -> Ledger:
         ledger: the ledger's name, as params/roles.yaml says.
     """
     found = Ledger(folder)
-    files, signatures, cards = _names(found)
-    records = [parsed for path in files if (parsed := _record(found, path, ledger))]
+    names = _names(found)
+    records = [parsed for path in names.records if (parsed := _record(found, path, ledger))]
     signoffs: dict[str, list[SignoffFile]] = {}
-    for file in (_signoff(name, signatures) for name in sorted(signatures) if not name.endswith(".sig")):
+    for file in (_signoff(name, names.signatures) for name in names.signatures if not name.endswith(".sig")):
         signoffs.setdefault(file.id, []).append(file)
     known = {name for name, _, _ in records}
-    _orphans(found, {path.stem for path in files}, signatures, cards)
+    _orphans(found, names)
     for name, data, record in sorted(records, key=lambda entry: (entry[2].predicate.seq, entry[0])):
         node = Node(len(found.nodes), name, digest_of(data), record, tuple(signoffs.get(name, ())))
         node = _placed(found, node, known)
@@ -165,38 +167,44 @@ def examine(ledger: Ledger, record: Record, data: bytes) -> Node:
     return node
 
 
-# --- names and forms ------------------------------------------------------------------------------------------------------
+# --- names and forms ------------------------------------------------------------------------------------------------
 
 
-def _names(found: Ledger) -> tuple[list[Path], dict[str, bytes], set[str]]:
-    """Sort the folder's files: records, signoffs and signatures (by name), and the ids that have a card."""
-    records: list[Path] = []
-    signatures: dict[str, bytes] = {}
-    cards: set[str] = set()
-    for path in sorted(found.folder.iterdir()) if found.folder.is_dir() else ():
-        name = path.name
-        if name.startswith(TEMPORARY):
-            found.orphans.append(name)
-        elif (record := _RECORD.fullmatch(name)) and _plain(found, path):
-            records.append(path) if record["what"] == "record" else cards.add(record["id"])
-        elif _SIGNOFF.fullmatch(name) and _plain(found, path):
-            signatures[name] = path.read_bytes()
-        elif not (record or _SIGNOFF.fullmatch(name) or (RECORD_ID.fullmatch(name) and path.is_dir())) and _looks_ours(
-            name
-        ):
-            found.strays.append(
-                Finding(
-                    ascii(name)[1:-1], "name", "no name of this ledger, though it looks like one; remove or rename it"
-                )
-            )
-    return records, signatures, cards
+class _Names(NamedTuple):
+    """The folder's files by what they are."""
+
+    records: list[Path]
+    signatures: dict[str, bytes]
+    cards: set[str]
+    evidence: set[str]
 
 
-def _plain(found: Ledger, path: Path) -> bool:
-    plain = path.is_file() and not path.is_symlink()
-    if not plain:
-        found.strays.append(Finding(path.name, "link", "it is a link or no file; the ledger holds plain files only"))
-    return plain
+def _names(found: Ledger) -> _Names:
+    """Sort the folder's files: records, signoffs and signatures (by name), ids that have a card, ids with evidence."""
+    names = _Names([], {}, set(), set())
+    with os.scandir(found.folder) if found.folder.is_dir() else nullcontext(()) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            _sort(found, names, entry)
+    return names
+
+
+def _sort(found: Ledger, names: _Names, entry: os.DirEntry[str]) -> None:
+    record, signoff = _RECORD.fullmatch(entry.name), _SIGNOFF.fullmatch(entry.name)
+    if entry.name.startswith(TEMPORARY):
+        found.orphans.append(entry.name)
+    elif (record or signoff) and not entry.is_file(follow_symlinks=False):
+        found.strays.append(Finding(entry.name, "link", "it is a link or no file; the ledger holds plain files only"))
+    elif record and record["what"] == "md":
+        names.cards.add(record["id"])
+    elif record:
+        names.records.append(found.folder / entry.name)
+    elif signoff:
+        names.signatures[entry.name] = (found.folder / entry.name).read_bytes()
+    elif RECORD_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+        names.evidence.add(entry.name)
+    elif _looks_ours(entry.name):
+        sentence = "it is no name of this ledger, though it looks like one; remove or rename it"
+        found.strays.append(Finding(ascii(entry.name)[1:-1], "name", sentence))
 
 
 def _looks_ours(name: str) -> bool:
@@ -241,8 +249,8 @@ def _inside(subject: str, name: str) -> bool:
 def waived_sentence(record: Record) -> str:
     """Return why a promotion's verdict lacks a waiver; empty where it holds.
 
-    A GO rests on gates and checks that all hold or are waived by name (`code`: uncommitted changes), and never on invalid
-    data; any verdict against the recommendation needs a waiver (of what is in its way, or of the `recommendation` itself).
+    A GO rests on gates and checks that all hold or are waived by name (`code`: uncommitted changes), and never on
+    invalid data; any verdict against the recommendation needs a waiver (of what is in its way, or of `recommendation`).
     """
     p = record.predicate
     if p.kind != "promotion":
@@ -271,22 +279,18 @@ def _signoff(name: str, files: dict[str, bytes]) -> SignoffFile:
         return replace(file, problem=Finding(file.id, f"signoff-{error.code}", f"the signoff of {file.who}: {error}"))
 
 
-def _orphans(found: Ledger, records: set[str], signatures: dict[str, bytes], cards: set[str]) -> None:
+def _orphans(found: Ledger, names: _Names) -> None:
     """What belongs to no record: a crash leaves evidence and signatures behind, only damage leaves the others."""
-    for name in sorted(signatures):
-        if name.endswith(".sig") and name.removesuffix(".sig") not in signatures:
-            found.orphans.append(name)
-    owners = {match["id"]: "signoff" for name in signatures if (match := _SIGNOFF.fullmatch(name)) and not match["sig"]}
-    for name, what in sorted({**dict.fromkeys(cards, "card"), **owners}.items()):
-        if name not in records:
-            sentence = f"there is a {what} but no record: the record was deleted (restore it from git)"
-            found.strays.append(Finding(name, "deleted", sentence))
-    for path in sorted(found.folder.iterdir()) if found.folder.is_dir() else ():
-        if path.is_dir() and RECORD_ID.fullmatch(path.name) and path.name not in records:
-            found.orphans.append(path.name)
+    there, signed = {path.stem for path in names.records}, set(names.signatures)
+    found.orphans += [name for name in signed if name.endswith(".sig") and name.removesuffix(".sig") not in signed]
+    found.orphans += names.evidence - there
+    owned = {name.split(".", 1)[0] for name in signed if name.endswith(".signoff")} | names.cards
+    for name in sorted(owned - there):
+        sentence = "there is a card or a signoff but no record: the record was deleted (restore it from git)"
+        found.strays.append(Finding(name, "deleted", sentence))
 
 
-# --- the chain ------------------------------------------------------------------------------------------------------------
+# --- the chain ------------------------------------------------------------------------------------------------------
 
 
 def _placed(found: Ledger, node: Node, known: set[str]) -> Node:
@@ -302,7 +306,7 @@ def _placed(found: Ledger, node: Node, known: set[str]) -> Node:
 
 
 def _sources(found: Ledger, parents: list[Node]) -> list[int]:
-    """Return the keys records (or −1, the beginning) whose trust holds after the parents; later ones replace earlier ones."""
+    """Return the keys records (or −1, the beginning) whose trust holds after the parents: the latest."""
     told = {parent.index if parent.record.predicate.kind == "keys" else parent.source for parent in parents}
     return sorted(one for one in told if not any(_follows(found, other, one) for other in told if other != one))
 
@@ -353,10 +357,7 @@ def _order(found: Ledger, node: Node, parents: list[Node]) -> Iterator[tuple[str
         if any(other.before >> parent.index & 1 for other in parents):
             yield "sequence", f"it follows {parent.id}, and also a record that follows {parent.id}"
         if p.prepared.at < parent.record.predicate.prepared.at:
-            yield (
-                "time",
-                f"it is dated {p.prepared.at}, before {parent.id}, which it follows ({parent.record.predicate.prepared.at})",
-            )
+            yield ("time", f"it is dated {p.prepared.at}, before {parent.id}, which it follows")
 
 
 def _trusted(found: Ledger, node: Node, sources: list[int], parents: list[Node]) -> Iterator[tuple[str, str]]:

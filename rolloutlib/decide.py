@@ -98,8 +98,15 @@ class Reviewed:
 
 
 def decide(
-    book: Workbook, folder: Path, *, verdict: Verdict, by: str, now: datetime, waivers: Sequence[Waiver] = (), note: str = ""
-) -> Node:  # fmt: skip
+    book: Workbook,
+    folder: Path,
+    *,
+    verdict: Verdict,
+    by: str,
+    now: datetime,
+    waivers: Sequence[Waiver] = (),
+    note: str = "",
+) -> Node:
     """Draft a promotion's record from a review folder and append it with its card.
 
     Args:
@@ -108,7 +115,7 @@ def decide(
         verdict: what the meeting decided: GO, HOLD or NO_GO.
         by: who prepares the record (and so cannot approve it).
         now: the time of the decision; the hours without an incident end at it.
-        waivers: gates or checks that the meeting waived, with reasons; `recommendation` to be stricter than recommended.
+        waivers: gates or checks that the meeting waived, with reasons; `recommendation` to be stricter.
         note: free text for the card.
 
     Raises:
@@ -130,18 +137,34 @@ def decide(
     hours = next(
         (read.plan.checks[c.id].hours for c in checks if c.holds and read.plan.checks[c.id].kind == "incidents"), None
     )
-    evidence = {name: data for name, data in read.files.items()} | {
+    evidence = read.files | {
         f"evidence/{name}": (read.evidence / name).read_bytes() for check in checks for name in check.evidence
     }
 
     def draft(slot: Slot) -> Predicate:
         made = Predicate(
-            id=slot.id, ledger=slot.ledger, seq=slot.seq, prev=slot.prev, kind="promotion", verdict=verdict, prepared=Prepared(by, slot.at),
-            lang=read.params.lang, trust=slot.trust, witnesses=slot.witnesses, builds_on=slot.builds_on, note=note, waivers=tuple(waivers),
-            recommendation=read.review["recommendation"], reasons=tuple(read.review["reasons"]), tags=_tags(read.review), window=Window(runs, hours),
-            gates=tuple(_gate(gate, read.plan) for gate in read.review["gates"]), checks=tuple(_check(slot.id, c) for c in checks), pins=pins,
+            id=slot.id,
+            ledger=slot.ledger,
+            seq=slot.seq,
+            prev=slot.prev,
+            kind="promotion",
+            verdict=verdict,
+            prepared=Prepared(by, slot.at),
+            lang=read.params.lang,
+            trust=slot.trust,
+            witnesses=slot.witnesses,
+            builds_on=slot.builds_on,
+            note=note,
+            waivers=tuple(waivers),
+            recommendation=read.review["recommendation"],
+            reasons=tuple(read.review["reasons"]),
+            tags=_tags(read.review),
+            window=Window(runs, hours),
+            gates=tuple(_gate(gate, read.plan) for gate in read.review["gates"]),
+            checks=tuple(_check(slot.id, c) for c in checks),
+            pins=pins,
             **_move(read, verdict),
-        )  # fmt: skip
+        )
         if sentence := waived_sentence(Record((), made)):
             raise LedgerError("unwaived", f"{sentence} (--waive GATE --reason TEXT)")
         return made
@@ -153,7 +176,7 @@ def pin(read: Reviewed, root: Path) -> tuple[Pins, tuple[str, ...]]:
     """Return the pins of a review as they are now, and the ids of the runs that it reads."""
     params = read.params
     flags = {
-        "control": _flags(read.plan, max(params.stage - 1, 0), params.stage),
+        "control": _flags(read.plan, STAGES[max(params.stage - 1, 0)], params.stage),
         "treatment": _flags(read.plan, params.stage, params.stage),
     }
     runs = read_runs(
@@ -190,7 +213,8 @@ def _known_waivers(read: Reviewed, checks: Sequence[CheckResult], waivers: Seque
         if waiver.gate not in passing:
             known = ", ".join(passing)
             raise UsageError(
-                f"--waive {waiver.gate}: there is no such gate or check; expected one of {known}.{did_you_mean(waiver.gate, passing)}"
+                f"--waive {waiver.gate}: there is no such gate or check; expected one of {known}."
+                + did_you_mean(waiver.gate, passing)
             )
         if passing[waiver.gate]:
             raise UsageError(f"--waive {waiver.gate}: it holds and needs no waiver; leave it out")
@@ -209,11 +233,23 @@ def _tags(review: Mapping[str, Any]) -> tuple[str, ...]:
 def _gate(found: Mapping[str, Any], plan: Plan) -> GateState:
     gate, said, evidence = plan.gates[found["id"]], found["plan"], found["evidence"]
     return GateState(
-        id=found["id"], title=found["title"], unit=gate.unit, evidence_unit=unit_of(gate.unit, gate.statistic), signed=gate.contrast == "difference",
-        limit=decimal(found["limit"]), proof_limit=decimal(found["proof_limit"]), plan=said["verdict"], value=decimal(said["value"]),
-        evidence=evidence["verdict"], point=decimal(evidence["point"]), lower=decimal(evidence["lower"]), upper=decimal(evidence["upper"]),
-        n_control=evidence["n_control"], n_treatment=evidence["n_treatment"], clusters=evidence["clusters"],
-    )  # fmt: skip
+        id=found["id"],
+        title=found["title"],
+        unit=gate.unit,
+        evidence_unit=unit_of(gate.unit, gate.statistic),
+        signed=gate.contrast == "difference",
+        limit=decimal(found["limit"]),
+        proof_limit=decimal(found["proof_limit"]),
+        plan=said["verdict"],
+        value=decimal(said["value"]),
+        evidence=evidence["verdict"],
+        point=decimal(evidence["point"]),
+        lower=decimal(evidence["lower"]),
+        upper=decimal(evidence["upper"]),
+        n_control=evidence["n_control"],
+        n_treatment=evidence["n_treatment"],
+        clusters=evidence["clusters"],
+    )
 
 
 def _check(name: str, check: CheckResult) -> CheckState:
@@ -227,7 +263,7 @@ def _check(name: str, check: CheckResult) -> CheckState:
 
 
 def _move(read: Reviewed, verdict: Verdict) -> dict[str, Any]:
-    """The stage that is left and entered, for whom, and the flags before and after (a GO moves them, nothing else does)."""
+    """The stage that is left and entered, for whom, and the flags before and after (only a GO moves them)."""
     stage = read.params.stage
     to = STAGES[min(stage + 1, STAGES[-1])]
     audience = read.plan.stages[to].audience
@@ -240,7 +276,7 @@ def _flag_state(plan: Plan, at: StageId, audience_of: StageId) -> FlagState:
     return FlagState(at, plan.stages[audience_of].audience, values, digest_of(rfc8785.dumps(values)))
 
 
-def _flags(plan: Plan, stage: Any, audience_of: StageId) -> dict[str, Any]:
+def _flags(plan: Plan, stage: StageId, audience_of: StageId) -> dict[str, Any]:
     return dict(plan.flags_of(stage, plan.stages[audience_of].audience))
 
 

@@ -27,7 +27,7 @@ def envelope(book: Workbook, name: str, *, key: Path, now: datetime) -> str:
     """Return a DSSE v1 envelope of a record that holds in full, signed by whoever exports it.
 
     The people's signoffs sign the signoff files, so they cannot be the envelope's signatures. The exporter's is an SSH
-    signature (namespace rollout-dsse@v1) of the pre-authentication encoding and says: this record held when I exported it.
+    signature (namespace rollout-dsse@v1) of the pre-authentication encoding and says: this record held when exported.
 
     Raises:
         LedgerError: the record does not hold.

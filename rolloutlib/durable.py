@@ -119,5 +119,5 @@ def _sentence(path: Path) -> Generator[None]:
         raise NotWrittenError(f"{path.name} is there already and is never overwritten; nothing was written") from None
     except OSError as error:
         raise NotWrittenError(
-            f"{path} could not be written ({error.strerror}); nothing is acknowledged, `rollout verify` shows what holds"
+            f"{path} could not be written ({error.strerror}); nothing is acknowledged; see `rollout verify`"
         ) from None

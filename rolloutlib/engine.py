@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from rolloutlib.runs.envelopes import Result
 from rolloutlib.errors import UsageError
+from rolloutlib.runs.envelopes import Result
 from rolloutlib.runs.quarantine import shown
 
 if TYPE_CHECKING:

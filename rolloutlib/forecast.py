@@ -38,6 +38,8 @@ BETTER: Final = {
     "passed": 0.03, "score": 0.3, "issue": 0.35, "vetoed": -0.03,
     "error": 0.001, "edited": 0.17, "latency_ms": 0.80, "slow": 0.01,
 }  # fmt: skip
+SCALES: Final = ("score", "latency_ms")  # the other metrics are proportions
+LEAST: Final = 0.001  # a proportion is never closer to 0 or 1 in a simulated world
 PILOTS: Final = 5  # simulated reviews from which the needed sizes are taken
 
 
@@ -146,12 +148,10 @@ def truths_of(plan: Plan, stage: StageId, profile: Profile, control: Mapping[str
     worlds: dict[str, dict[str, float]] = {truth: {} for truth in TRUTHS}
     for gate in plan.gates.values():
         metric = world_metric(gate)
+        base = control.get(metric, 0.0)
         for truth, value in _contrasts(gate, stage, profile).items():
-            worlds[truth][metric] = {
-                "treatment": value,
-                "difference": control.get(metric, 0.0) + value,
-                "ratio": control.get(metric, 0.0) * value,
-            }[gate.contrast]
+            level = {"treatment": value, "difference": base + value, "ratio": base * value}[gate.contrast]
+            worlds[truth][metric] = level if metric in SCALES else min(max(level, LEAST), 1 - LEAST)
     return {truth: Truth(control, values) for truth, values in worlds.items()}
 
 

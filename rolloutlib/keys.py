@@ -111,8 +111,18 @@ def _record(book: Workbook, change: Change, by: str, now: datetime) -> Node | No
 
     def draft(slot: Slot) -> Predicate:
         return Predicate(
-            id=slot.id, ledger=slot.ledger, seq=slot.seq, prev=slot.prev, kind="keys", verdict="KEYS", prepared=Prepared(by, slot.at), lang="en",
-            trust=slot.trust, witnesses=slot.witnesses, builds_on=slot.builds_on, change=change,
-        )  # fmt: skip
+            id=slot.id,
+            ledger=slot.ledger,
+            seq=slot.seq,
+            prev=slot.prev,
+            kind="keys",
+            verdict="KEYS",
+            prepared=Prepared(by, slot.at),
+            lang="en",
+            trust=slot.trust,
+            witnesses=slot.witnesses,
+            builds_on=slot.builds_on,
+            change=change,
+        )
 
     return append(fresh, "keys", draft, {}, now=now)

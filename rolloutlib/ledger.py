@@ -89,6 +89,7 @@ class Line:
         return not self.findings
 
     def __str__(self) -> str:
+        """Say it in a line."""
         p = self.node.record.predicate
         names = ", ".join(f"{role} {who}" for role, who in self.signed) or "nobody"
         late = f"; {', '.join(self.pending)} within 24 h" if self.pending else ""
@@ -133,6 +134,7 @@ class Workbook:
     """
 
     def __init__(self, root: Path, files: Files | None = None) -> None:
+        """Read params/; every error names file and key."""
         self.root, self.folder, self.files = root, root / FOLDER, files or Files()
         self.roles, self.signers = load_roles(root), load_signers(root)
         self.trust = trust(root, load_plan(root / "params" / "plan.yaml"), self.roles)
@@ -143,10 +145,14 @@ class Workbook:
 
     def problems(self, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
         """Return what the lint of roles and keys finds, where these verdicts are to be signed."""
-        return lint(self.roles, self.signers, [self.trust.thresholds[v] for v in {*verdicts, "KEYS"} if v in self.trust.thresholds])
+        return lint(
+            self.roles,
+            self.signers,
+            [self.trust.thresholds[v] for v in {*verdicts, "KEYS"} if v in self.trust.thresholds],
+        )
 
 
-# --- verify ---------------------------------------------------------------------------------------------------------------
+# --- verify ---------------------------------------------------------------------------------------------------------
 
 
 def verify_ledger(
@@ -178,18 +184,18 @@ def verify_ledger(
 
 
 def ledger_head(root: Path) -> str | None:
-    """Return the ledger's head as reports print it: a sha256, several joined by + while a fork is open, None when empty."""
+    """Return the ledger's head as reports print it: a sha256, several joined by + in a fork, None when empty."""
     book = Workbook(root)
     return "+".join(head.sha256 for head in book.read().heads) or None
 
 
 def sign_off_status(book: Workbook, name: str, *, now: datetime) -> tuple[SignatureState, ...]:
-    """Return, for a report's sign-off block, each role of a record with its signer or the command for who has not signed."""
+    """Return each role of a record with its signer or the command that signs (for a report's sign-off block)."""
     ledger = book.read()
     node = ledger.find(name)
     line = _Judge(book, ledger, now).line(node, files=False)
     due = node.record.predicate.trust.thresholds[node.record.predicate.verdict]
-    signed = {role: who for role, who in line.signed}
+    signed = dict(line.signed)
     times = {file.who: file.signoff.signed_at for file in node.signoffs if file.signoff}
     return tuple(
         SignatureState(role, signed.get(role), times.get(signed.get(role, "")), f"rollout sign {node.id} --as {role}")
@@ -203,16 +209,26 @@ def _global(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
         names = " and ".join(head.id for head in heads)
         yield Finding("ledger", "fork", f"{names} follow the same record and nothing joins them; the next record will")
     if heads and all(ledger.find(head.sha256).record.predicate.trust != book.trust for head in heads):
-        yield Finding("params", "trust", f"{_difference(ledger.find(heads[0].sha256).record.predicate.trust, book.trust)} changed without a keys record; "
-                      "undo it or record it (rollout keys accept)")  # fmt: skip
+        yield Finding(
+            "params",
+            "trust",
+            f"{_difference(ledger.find(heads[0].sha256), book.trust)} changed without a keys record; "
+            "undo it or record it (rollout keys accept)",
+        )
     for sentence in book.problems(node.record.predicate.verdict for node in ledger.nodes) if heads else ():
         yield Finding("params", "lint", sentence)
 
 
-def _difference(old: Trust, new: Trust) -> str:
-    named = (("params/allowed_signers", "allowed_signers"), ("params/revoked_keys", "revoked_keys"), ("params/roles.yaml", "people"),
-             ("the thresholds of plan.yaml or roles.yaml", "thresholds"))  # fmt: skip
-    return " and ".join(file for file, field in named if getattr(old, field) != getattr(new, field))
+def _difference(head: Node, new: Trust) -> str:
+    named = (
+        ("params/allowed_signers", "allowed_signers"),
+        ("params/revoked_keys", "revoked_keys"),
+        ("params/roles.yaml", "people"),
+        ("the thresholds of plan.yaml or roles.yaml", "thresholds"),
+    )
+    return " and ".join(
+        file for file, field in named if getattr(head.record.predicate.trust, field) != getattr(new, field)
+    )
 
 
 def _missing_heads(ledger: Ledger, *pinned: str | None) -> Iterator[Finding]:
@@ -225,11 +241,11 @@ def _missing_heads(ledger: Ledger, *pinned: str | None) -> Iterator[Finding]:
 
 
 class _Judge:
-    """Judges signoffs against roles and thresholds; the signatures themselves once, and in parallel where many are due."""
+    """Judges signoffs against roles and thresholds; the signatures themselves once, in parallel where many are due."""
 
     def __init__(self, book: Workbook, ledger: Ledger, now: datetime) -> None:
         self.book, self.ledger, self.now = book, ledger, now
-        self.keys: dict[str, str | LedgerError] = {}
+        self.keys: dict[tuple[str, str], str | LedgerError] = {}
         self.lines: dict[int, Line] = {}
         self.trusted: set[str] = set()
 
@@ -243,24 +259,24 @@ class _Judge:
 
     def check_signatures(self, workers: int) -> None:
         """Ask ssh-keygen about every signature that is not settled, several at once."""
-        due = [(node, file) for node in self.ledger.nodes for file in node.signoffs]
+        due = [(node, file) for node in self.ledger.nodes for file in node.signoffs if file.digest not in self.trusted]
         with ThreadPoolExecutor(workers) as pool:
             told = pool.map(self._ask, *zip(*due, strict=True)) if due else ()
-            self.keys |= {file.digest: key for (_, file), key in zip(due, told, strict=True)}
+            self.keys |= {(file.id, file.who): key for (_, file), key in zip(due, told, strict=True)}
 
     def key(self, node: Node, file: SignoffFile) -> str:
         """Return the key that signed, or raise with the cause; asked once a file."""
-        if file.digest not in self.keys:
-            self.keys[file.digest] = self._ask(node, file)
-        found = self.keys[file.digest]
+        if (file.id, file.who) not in self.keys:
+            self.keys[file.id, file.who] = self._ask(node, file)
+        found = self.keys[file.id, file.who]
         if isinstance(found, LedgerError):
             raise found
         return found
 
     def _ask(self, node: Node, file: SignoffFile) -> str | LedgerError:
+        if file.signature is None:
+            return LedgerError("no-signature", "its signature is missing: there is no .signoff.sig")
         try:
-            if file.signature is None:
-                raise LedgerError("no-signature", "its signature is missing: there is no .signoff.sig")
             if file.digest in self.trusted:
                 return signed_by(file.signature)
             at = moment(file.signoff.signed_at, "signedAt") if file.signoff else self.now
@@ -284,7 +300,7 @@ class _Judge:
         }
         return any(self.ledger.up_to(late) >> index & 1 for late in revoked for index in seen)
 
-    # --- one record -------------------------------------------------------------------------------------------------------
+    # --- one record -------------------------------------------------------------------------------------------------
 
     def line(self, node: Node, *, files: bool) -> Line:
         """Judge one record: chain, then signoffs by time, thresholds, and (with `files`) subjects and card."""
@@ -352,7 +368,7 @@ class _Judge:
             raise LedgerError("preparer", f"the key of {s.signer} cannot sign the record about itself")
 
     def check_times(self, node: Node, s: Signoff) -> None:
-        """Check that what the signoff saw is there, holds the record, and is not dated after it; nor is it after now."""
+        """Check that what it saw is there, holds the record and is no later; and that it is not later than now."""
         at = moment(s.signed_at, "signedAt")
         seen = [(head, self.ledger.by_name.get(head.sha256)) for head in s.seen_head]
         if lost := next((head.id for head, there in seen if there is None), None):
@@ -422,7 +438,7 @@ def _card(folder: Path, node: Node) -> Iterator[Finding]:
         yield Finding(
             node.id,
             "card",
-            f"the card {path.name} is not what the record says; the record counts (rollout ledger --cards draws it again)",
+            f"the card {path.name} is not what the record says, which counts (rollout ledger --cards draws it again)",
         )
 
 
@@ -430,7 +446,7 @@ def _render(node: Node) -> bytes:
     return card(node.record, node.digest, node.signoffs).encode()
 
 
-# --- append and sign --------------------------------------------------------------------------------------------------------
+# --- append and sign ------------------------------------------------------------------------------------------------
 
 
 def append(
@@ -446,8 +462,8 @@ def append(
         now: the record's time.
 
     Raises:
-        LedgerError: the ledger is damaged, or the record would not hold in it (a clock that stands before its last record, keys
-            that changed without a record).
+        LedgerError: the ledger is damaged, or the record would not hold in it (a clock that stands before its last
+            record, keys that changed without a record).
         NotWrittenError: the system refused a write; nothing is acknowledged.
     """
     book.folder.mkdir(parents=True, exist_ok=True)
@@ -467,9 +483,17 @@ def append(
 
 
 def sign_record(
-    book: Workbook, name: str, *, role: str, key: Path, who: str | None, now: datetime, decision: Verdict | None = None, meaning: str | None = None
-) -> Signoff:  # fmt: skip
-    """Sign a record as one person in one role: everything that `verify` would refuse is refused before a byte is written.
+    book: Workbook,
+    name: str,
+    *,
+    role: str,
+    key: Path,
+    who: str | None,
+    now: datetime,
+    decision: Verdict | None = None,
+    meaning: str | None = None,
+) -> Signoff:
+    """Sign a record as one person in one role: what `verify` would refuse is refused before a byte is written.
 
     Args:
         book: the workbook.
@@ -519,24 +543,31 @@ def write_cards(book: Workbook) -> tuple[str, ...]:
 def _signoff(judge: _Judge, node: Node, role: str, who: str, decision: Verdict | None, meaning: str | None) -> Signoff:
     person = judge.rules(node).people.get(who)
     values = {
-        "schema": "rolloutlib/signoff@1", "decision": decision or node.record.predicate.verdict, "meaning": meaning or MEANINGS.get(role),
-        "name": person.name if person else who, "record": node.head, "role": role, "seenHead": judge.ledger.heads,
-        "signedAt": instant(judge.now), "signer": who,
-    }  # fmt: skip
+        "schema": "rolloutlib/signoff@1",
+        "decision": decision or node.record.predicate.verdict,
+        "meaning": meaning or MEANINGS.get(role),
+        "name": person.name if person else who,
+        "record": node.head,
+        "role": role,
+        "seenHead": judge.ledger.heads,
+        "signedAt": instant(judge.now),
+        "signer": who,
+    }
     return parse_signoff(document(values))
 
 
 def _undamaged(book: Workbook) -> Ledger:
     """Heal what a crash left, then read the ledger and refuse to build on damage."""
-    for name in book.read().orphans:
+    ledger = book.read()
+    for name in ledger.orphans:
         path = book.folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    ledger = book.read()
+    ledger = book.read() if ledger.orphans else ledger
     if ledger.damage:
         first = ledger.damage[0]
         raise LedgerError(
             "damaged",
-            f"the ledger is damaged and takes no more records: {first.where}: {first.sentence} (`rollout verify` shows all)",
+            f"the ledger is damaged and takes no records: {first.where}: {first.sentence} (`rollout verify` shows all)",
         )
     return ledger
 

@@ -109,8 +109,8 @@ def decision_chart(found: Forecast, lang: str = "en") -> Figure:
     worst = max((d for d in found.decisions if d.truth == "limit"), key=lambda d: d.go)
     caption = say(
         "Green is GO, brown HOLD, red NO-GO; the blue mark is how often the plan's literal rule says GO in the same "
-        "worlds. A clearly better candidate gets its GO with {better:.0%}; one that is only at a limit with {limit:.1%}, where "
-        "the literal rule says GO with {literal:.0%}.",
+        "worlds. A clearly better candidate gets its GO with {better:.0%}; one that is only at a limit with "
+        "{limit:.1%}, where the literal rule says GO with {literal:.0%}.",
         better=found.decisions[0].go, limit=worst.go, literal=worst.literal,
     )  # fmt: skip
     told = "; ".join(
@@ -127,7 +127,9 @@ def decision_chart(found: Forecast, lang: str = "en") -> Figure:
 def _decision_spec(found: Forecast, width: int, lang: str) -> Spec:
     small = width < WIDE
     grid = Grid(len(found.decisions), width, 74 if small else 54, 34, 8 if small else 300, width - 14)
-    bars, names, marks = [], [], []
+    bars: list[Spec] = []
+    names: list[Spec] = []
+    marks: list[Spec] = []
     for row, decision in enumerate(found.decisions):
         start, y = 0.0, grid.y(row, 16) if small else row
         for share, color, word in (
@@ -149,7 +151,7 @@ def _decision_spec(found: Forecast, width: int, lang: str) -> Spec:
         layer(marks, "rule", at={"x": "x", "y": "top", "y2": "bottom"}, color="white", strokeWidth=8),
         layer(marks, "rule", at={"x": "x", "y": "top", "y2": "bottom"}, color=LITERAL, strokeWidth=4),
         text(names, "text", 0, fontWeight=600, limit=width if small else 285),
-        layer([key], "text", at={"x": grid.right, "y": 10, "text": "text"}, align="right", color=LITERAL, fontWeight=600),
+        layer([key], "text", at={"x": grid.right, "y": 10, "text": "text"}, align="right", color=LITERAL, fontSize=13),
     ]  # fmt: skip
     return grid.spec(layers, (0, 1), _percent_axis(say("share of simulated reviews").text(lang)))
 
@@ -191,7 +193,9 @@ def _gate_spec(found: Forecast, width: int, lang: str) -> Spec:
         "worse": say("beyond it"),
     }
     signs = {"better": "●", "equal": "◆", "limit": "✚", "worse": "▼"}
-    points, names, notes = [], [], []
+    points: list[Spec] = []
+    names: list[Spec] = []
+    notes: list[Spec] = []
     for row, gate in enumerate(found.gates):
         for truth, (shape, color) in MARKS.items():
             points.append(
@@ -221,8 +225,8 @@ def _gate_spec(found: Forecast, width: int, lang: str) -> Spec:
         text(names, "text", 0, fontWeight=600, limit=130 if small else 205, fontSize=12 if small else 13),
         text(notes, "text", width, align="right", color=SOFT, fontSize=10 if small else 12),
         *(
-            layer([key], "text", at={"x": (0 if small else grid.left) + k * step, "y": 12, "text": "text"}, align="left",
-                  color=key["color"], fontWeight=600, fontSize=11 if small else 13)
+            layer([key], "text", at={"x": (0 if small else grid.left) + k * step, "y": 12, "text": "text"},
+                  align="left", color=key["color"], fontWeight=600, fontSize=11 if small else 13)
             for k, key in enumerate(keys)
         ),
     ]  # fmt: skip

@@ -24,10 +24,36 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "RECORD_ID", "SIGNER", "Change", "CheckState", "Digests", "FlagState", "GateState", "Head", "LedgerError", "Move", "Person", "Pins",
-    "Predicate", "Prepared", "Record", "Rollback", "Signoff", "Subject", "Threshold", "Trust", "Waiver", "Window", "decimal",
-    "digest_of", "document", "instant", "moment", "parse_record", "parse_signoff",
-]  # fmt: skip
+    "RECORD_ID",
+    "SIGNER",
+    "Change",
+    "CheckState",
+    "Digests",
+    "FlagState",
+    "GateState",
+    "Head",
+    "LedgerError",
+    "Move",
+    "Person",
+    "Pins",
+    "Predicate",
+    "Prepared",
+    "Record",
+    "Rollback",
+    "Signoff",
+    "Subject",
+    "Threshold",
+    "Trust",
+    "Waiver",
+    "Window",
+    "decimal",
+    "digest_of",
+    "document",
+    "instant",
+    "moment",
+    "parse_record",
+    "parse_signoff",
+]
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "urn:rolloutlib:decision:v1"
@@ -58,6 +84,7 @@ class LedgerError(RolloutError):
     """
 
     def __init__(self, code: str, sentence: str) -> None:
+        """Name the class of damage and say it."""
         super().__init__(sentence)
         self.code = code
 
@@ -213,7 +240,7 @@ class Pins(_Struct, frozen=True):
 
 
 class Change(_Struct, frozen=True):
-    """What a keys record did; `key` is the public key (type and base64), empty when only roles or thresholds changed."""
+    """What a keys record did; `key` is the public key (type and base64), empty for `accept`."""
 
     action: Literal["add", "revoke", "accept"]
     principal: str
@@ -346,11 +373,11 @@ def instant(moment: datetime) -> str:
 def moment(text: str, where: str) -> datetime:
     """Read a moment; raise LedgerError where it is not UTC with a Z."""
     try:
-        if not _TIME.fullmatch(text):
-            raise ValueError
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise LedgerError("fields", f"{where} is {text!r}; expected a time such as 2026-11-22T09:30:00Z") from None
+        if _TIME.fullmatch(text):
+            return datetime.fromisoformat(text)
+    except ValueError:  # a 13th month
+        pass
+    raise LedgerError("fields", f"{where} is {text!r}; expected a time such as 2026-11-22T09:30:00Z")
 
 
 def _parse(data: bytes, kind: type[_T]) -> _T:
@@ -365,7 +392,7 @@ def _parse(data: bytes, kind: type[_T]) -> _T:
     raise LedgerError(code, sentence)
 
 
-def _diagnosis(data: bytes, kind: type[msgspec.Struct]) -> tuple[str, str]:
+def _diagnosis(data: bytes, kind: type[msgspec.Struct]) -> tuple[str, str]:  # noqa: PLR0911 -- one return a cause
     """Say what is wrong with bytes that are not a document in its one form."""
     if len(data) > MAX_BYTES:
         return "size", f"it has {len(data):,} bytes; at most {MAX_BYTES:,} are read"

@@ -56,6 +56,7 @@ class Replay:
         return self.level in {"E0", "E1"} and not self.broken
 
     def __str__(self) -> str:
+        """Say it in lines, the pins first."""
         lines = [f"pin broken: {sentence}" for sentence in self.broken]
         lines += [f"pin differs: {sentence}" for sentence in self.moved]
         lines += [
@@ -132,7 +133,7 @@ def _verdicts(review: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         yield f"{part['by']} {part['value']} (loss)", part.get("loss")
 
 
-def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+def _numbers(value: object, path: str = "") -> Iterator[tuple[str, float]]:
     if isinstance(value, dict):
         value = cast("dict[str, Any]", value)
         for key, inner in value.items():
@@ -177,4 +178,5 @@ def _knife_edges(review: Mapping[str, Any], plan: Plan, tolerance: float) -> Ite
             ("plan value", gate["plan"]["value"], gate["limit"]),
         ):
             if value is not None and limit is not None and isclose(value, limit, rel_tol=tolerance, abs_tol=tolerance):
-                yield f"the {name} of {gate['id']} ({value!r}) lies within {tolerance:g} of its limit ({limit!r}); another machine may judge otherwise"
+                place = f"the {name} of {gate['id']} ({value!r}) lies within {tolerance:g} of its limit ({limit!r})"
+                yield f"{place}; another machine may judge otherwise"

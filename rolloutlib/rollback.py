@@ -12,11 +12,11 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from rolloutlib import durable
-from rolloutlib.errors import RolloutError
 from rolloutlib.flagclient import read_back
 from rolloutlib.flags import (
     FLAGS,
     SESSION,
+    FlagFile,
     FlagsError,
     FlagState,
     changed_features,
@@ -62,7 +62,7 @@ class RolledBack:
         record: id of the rollback record, written now or before; None while it is open.
         green: the decision to return to; None when there is none, or nobody can tell.
         done, open: what was done and what could not be done, in order.
-        follows: what is still to do by other commands: the replay, signatures.
+        follows: what people still have to do: signatures.
     """
 
     before: FlagState | None
@@ -78,7 +78,7 @@ class RolledBack:
         """Do a step; where it fails, keep why among what is open."""
         try:
             step()
-        except (RolloutError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 -- flags are off; whatever fails now is listed, not thrown
             self.open.append(say("{what}: {why}", what=what, why=str(error)))
         else:
             self.done.append(what)
@@ -109,8 +109,8 @@ def roll_back(
         NotWrittenError: the flags could not be written, so they are still on: the one failure that stops here.
     """
     path = root / FLAGS
-    before = _held(path)
-    after = _safe_state(root, plan, before, features, now)
+    held = _held(path)
+    before, after = held.state if held else None, _safe_state(root, plan, held, features, now)
     found = RolledBack(before, after, switched=after != before)
     if found.switched:
         switch(files, path, document(plan, after), before=None)
@@ -124,24 +124,26 @@ def roll_back(
     return found
 
 
-def _held(path: Path) -> FlagState | None:
+def _held(path: Path) -> FlagFile | None:
     try:
-        return read_flags(path).state
+        return read_flags(path)
     except FlagsError:
         return None
 
 
 def _safe_state(
-    root: Path, plan: Plan, held: FlagState | None, features: tuple[FeatureId, ...], now: datetime
+    root: Path, plan: Plan, file: FlagFile | None, features: tuple[FeatureId, ...], now: datetime
 ) -> FlagState:
     """Return the state to switch to: the one in force when it is safe already, so a second rollback is harmless."""
     profile = plan.rollback.safe_profile
-    if held is None:  # nobody can tell the stage: the first one, without anything that any stage turns on
-        held = FlagState(initial_state(plan).stage, salvaged_generation(root / FLAGS), "?", profile=profile)
+    if file is not None:
+        held, unedited = file.state, document(plan, file.state) == file.data
+    else:  # nobody can tell the stage: the first one, without anything that any stage turns on
+        held, unedited = FlagState(initial_state(plan).stage, salvaged_generation(root / FLAGS), profile=profile), False
         features = (*features, *(key for stage in plan.stages for key in changed_features(plan, stage)))
     wanted = {*held.off, *(features or changed_features(plan, held.stage))}
     off: tuple[FeatureId, ...] = tuple(key for key in plan.features if key in wanted)
-    if (off, profile) == (held.off, held.profile):
+    if unedited and (off, profile) == (held.off, held.profile):
         return held
     return FlagState(held.stage, held.generation + 1, _next_id(root, now), off, profile)
 

@@ -89,8 +89,6 @@ def _say_what_follows(found: RolledBack) -> None:
     """The replay needs data, and time: it follows when everything that stops harm is done. So do signatures."""
     if found.green is None:
         found.open.append(say("Replay: there is no earlier green record to return to"))
-    else:
-        found.follows.append(say("Replay of {green}: run `rollout replay {green}`", green=found.green))
     found.follows.append(say("Signatures: run `rollout sign {record} --as engine`", record=found.after.decision))
 
 
@@ -115,7 +113,9 @@ def _append(
 
 
 def _told(reason: Reason, found: RolledBack, undone: Head, at: str, lang: str) -> Rollback:
-    open_ = "; ".join(sentence.text(lang) for sentence in (*found.open, *found.follows))
+    green = found.green
+    replay = [say("Replay of {green}: run `rollout replay {green}`", green=green)] if green else []
+    open_ = "; ".join(sentence.text(lang) for sentence in (*found.open, *replay, *found.follows))
     impact = say("{reason}. Stage {stage} stays blocked until a new GO. Open: {open}", reason=reason.text.rstrip("."),
                  stage=found.after.stage, open=open_)  # fmt: skip
     return Rollback(

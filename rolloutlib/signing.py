@@ -11,9 +11,10 @@ import re
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from shutil import which
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -126,10 +127,14 @@ def trust(root: Path, plan: Plan, roles: Roles) -> Trust:
 
 def lint(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -> tuple[str, ...]:
     """Return what is wrong between roles.yaml and allowed_signers, one sentence each."""
-    found: list[str] = []
-    for key in dict.fromkeys(line.key for line in signers.keys):
-        if len(names := sorted({line.who for line in signers.of(key)})) > 1:
-            found.append(f"{SIGNERS_FILE}: {' and '.join(names)} have the same key; one key is one person")
+    shared = [
+        sorted({line.who for line in signers.of(key)}) for key in dict.fromkeys(line.key for line in signers.keys)
+    ]
+    found = [
+        f"{SIGNERS_FILE}: {' and '.join(names)} have the same key; one key is one person"
+        for names in shared
+        if len(names) > 1
+    ]
     named = {line.who for line in signers.keys if line.key not in signers.revoked}
     found += [
         f"{SIGNERS_FILE} has no key of {who}, whom {ROLES_FILE} names" for who in roles.people if who not in named
@@ -202,8 +207,8 @@ def signed_by(signature: bytes) -> str:
 def verify(data: bytes, signature: bytes, who: str, at: datetime, signers: Signers, *, witnessed: bool = False) -> str:
     """Check a signature and return the key that made it.
 
-    Order: the signature's form and namespace, whose key it names, the key's validity at `at`, its revocation (unless the
-    signature was `witnessed` by a record before the key was revoked), and at last what ssh-keygen says of all of it.
+    Order: the signature's form and namespace, whose key it names, the key's validity at `at`, its revocation (unless
+    the signature was `witnessed` by a record before the key was revoked), and at last what ssh-keygen says of it all.
 
     Raises:
         LedgerError: with the cause.
@@ -223,10 +228,10 @@ def verify(data: bytes, signature: bytes, who: str, at: datetime, signers: Signe
 
 
 def _ask_ssh(data: bytes, signature: bytes, who: str, at: datetime, signers: Signers, *, revocation: bool) -> None:
-    with TemporaryDirectory(prefix="rollout-") as folder:
-        file = Path(folder) / "sig"
-        file.write_bytes(signature)
-        options = ["-Y", "verify", "-f", str(signers.allowed_file), "-I", who, "-n", NAMESPACE, "-s", str(file)]
+    with NamedTemporaryFile(prefix="rollout-") as file:
+        file.write(signature)
+        file.flush()
+        options = ["-Y", "verify", "-f", str(signers.allowed_file), "-I", who, "-n", NAMESPACE, "-s", file.name]
         options += [f"-Overify-time={at.astimezone(UTC):%Y%m%d%H%M%SZ}"]
         options += ["-r", str(signers.revoked_file)] if revocation else []
         said = _ssh_keygen(options, data)
@@ -235,12 +240,16 @@ def _ask_ssh(data: bytes, signature: bytes, who: str, at: datetime, signers: Sig
 
 
 def _ssh_keygen(options: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
-    program = which("ssh-keygen")
-    if program is None:
-        raise LedgerError(
-            "no-ssh-keygen", "ssh-keygen is not on the path; install it (Debian: apt-get install openssh-client)"
-        )
-    return subprocess.run([program, *options], input=data, capture_output=True, check=False)  # noqa: S603 -- options are made above, no shell
+    return subprocess.run([_program(), *options], input=data, capture_output=True, check=False)  # noqa: S603 -- options are made here, no shell
+
+
+@cache
+def _program() -> str:
+    if program := which("ssh-keygen"):
+        return program
+    raise LedgerError(
+        "no-ssh-keygen", "ssh-keygen is not on the path; install it (Debian: apt-get install openssh-client)"
+    )
 
 
 def _file_digest(path: Path) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32]
-    Values = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.bool_]
+    Floats = NDArray[np.floating[Any]]
+    Values = Floats | NDArray[np.bool_]
 
 __all__ = ["METRICS", "Layout", "Sums", "Truth", "World", "layout", "simulate"]
 

@@ -256,7 +256,7 @@ def dealt(drawn: list[tuple[int, float]]) -> Cells:
     return cells(n, np.round(n * np.array([share for _, share in drawn])))
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1), st.integers(0, 5), st.floats(0, 1)), min_size=5, max_size=9)
 )
@@ -278,7 +278,7 @@ def test_swapped_arms_mirror_the_difference(drawn: list[tuple[int, float, int, f
             assert (back.p_worse, back.p_better) == (pytest.approx(there.p_better), pytest.approx(there.p_worse))
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(counts, counts)
 def test_a_bound_is_on_its_side(one: list[tuple[int, float]], zero: list[tuple[int, float]]) -> None:
     """In every design and for every gate the point lies between its bounds, and no bound is NaN."""

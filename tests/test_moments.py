@@ -84,7 +84,7 @@ def same(cells: Cells, place: int, expected: tuple[float, float, float]) -> None
     assert isclose(cells.m2[place], m2, rel_tol=1e-9, abs_tol=1e-12 * max(1.0, n * mean**2))
 
 
-@settings(max_examples=25)  # a scan takes a twentieth of a second
+@settings(max_examples=15)  # a scan takes a twentieth of a second
 @given(st.lists(sample_rows, min_size=1, max_size=12))
 def test_one_scan_equals_brute_force(rows: list[Row]) -> None:
     """Every metric in every group: nulls, timeouts at their cap, exceedances and issues as plain Python counts them."""
@@ -99,7 +99,7 @@ def test_one_scan_equals_brute_force(rows: list[Row]) -> None:
             same(cells, place, brute(mine, metric))
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.lists(sample_rows, min_size=2, max_size=12), st.data())
 def test_scans_add_up_in_any_split(rows: list[Row], data: st.DataObject) -> None:
     """The moments of two parts, put together, are those of the whole, in total and by every key."""
@@ -129,7 +129,7 @@ def test_cells_add_up_in_any_split(values: list[tuple[int, float]], cut: int) ->
     assert whole.total[0] == pytest.approx(fsum(x), abs=1e-7)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.lists(sample_rows, min_size=1, max_size=12))
 def test_groups_are_picked_by_label(rows: list[Row]) -> None:
     """`where` keeps exactly the samples with the labels, a missing label included; an unknown one keeps nothing."""

@@ -188,7 +188,7 @@ def _replayed(root: Path, green: str) -> str:
         book = Workbook(root)
         return f"done  Replay of {green}: {str(replay(book, book.read().find(green))).splitlines()[0]}"
     except (RolloutError, OSError) as error:
-        return f"OPEN  Replay of {green}: {error}"
+        return f"OPEN  Replay of {green}: {error}; run `rollout replay {green}`"
 
 
 def _table(plan: Plan, table: Mapping[str, Mapping[str, FlagValue | None]]) -> None:

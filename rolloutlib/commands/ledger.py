@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Generator
 
     from rolloutlib.ledger import Workbook
@@ -29,8 +29,14 @@ def add(commands: Any) -> None:
     """Add the ledger's commands to the parser's sub-commands."""
     _add_decide(commands)
     _add_sign(commands)
-    verify = _command(commands, "verify", _verify, "check the ledger: bytes, chain, evidence, cards, signatures, roles, keys", """\
-One line a record says that it holds, or what is wrong with it. Exit code 0 only when all holds.""")  # fmt: skip
+    verify = _command(
+        commands,
+        "verify",
+        _verify,
+        "check the ledger: bytes, chain, evidence, cards, signatures, roles, keys",
+        """\
+One line a record says that it holds, or what is wrong with it. Exit code 0 only when all holds.""",
+    )
     verify.add_argument("record", metavar="DEC", nargs="?", help="show this record only")
     verify.add_argument("--head", metavar="SHA256", help="a head that a report printed: it must still be there")
     verify.add_argument(
@@ -39,9 +45,15 @@ One line a record says that it holds, or what is wrong with it. Exit code 0 only
     ledger = _command(commands, "ledger", _ledger, "list records, missing signatures, the head, and the green record")
     ledger.add_argument("--cards", action="store_true", help="draw every card again that is not what its record says")
     _add_keys(commands)
-    replay = _command(commands, "replay", _replay, "run a decision's review again from its pins and compare", """\
-E0 same results, E1 equal within rounding, E2 numbers differ, E3 a verdict differs. Exit code 0 for E0 and E1 with all pins of the
-data in place.""")  # fmt: skip
+    replay = _command(
+        commands,
+        "replay",
+        _replay,
+        "run a decision's review again from its pins and compare",
+        """\
+E0 same results, E1 equal within rounding, E2 numbers differ, E3 a verdict differs. Exit code 0 for E0 and E1 with all
+pins of the data in place.""",
+    )
     replay.add_argument("record", metavar="DEC")
     export = _command(commands, "export", _export, "print a record in an envelope for supply-chain tools")
     export.add_argument("record", metavar="DEC")
@@ -50,9 +62,15 @@ data in place.""")  # fmt: skip
 
 
 def _add_decide(commands: Any) -> None:
-    decide = _command(commands, "decide", _decide, "draft the record and card of a meeting's decision", """\
-Pins data, parameters, code, environment, results and the executed notebook under docs/LEDGER/. GO is refused while a gate or check
-does not hold and is not waived; a verdict against the recommendation needs a waiver.""")  # fmt: skip
+    decide = _command(
+        commands,
+        "decide",
+        _decide,
+        "draft the record and card of a meeting's decision",
+        """\
+Pins data, parameters, code, environment, results and the executed notebook under docs/LEDGER/. GO is refused while a
+gate or check does not hold and is not waived; a verdict against the recommendation needs a waiver.""",
+    )
     decide.add_argument("review", metavar="REVIEW_DIR", type=Path, help="folder that `rollout review --out` wrote")
     decide.add_argument("--verdict", choices=DECISIONS, required=True)
     decide.add_argument(
@@ -106,10 +124,15 @@ def _add_by(parser: Any) -> None:
 
 def _add_key(parser: Any) -> None:
     default = "~/.ssh/id_ed25519"
-    parser.add_argument("--key", metavar="FILE", default=default, help=f"private key, or a public one whose private half the ssh agent holds, or `{AGENT}` (default: {default})")  # fmt: skip
+    parser.add_argument(
+        "--key",
+        metavar="FILE",
+        default=default,
+        help=f"private key, or a public one whose private half the ssh agent holds, or `{AGENT}` (default: {default})",
+    )
 
 
-# --- handlers ---------------------------------------------------------------------------------------------------------------
+# --- handlers -------------------------------------------------------------------------------------------------------
 
 
 def _decide(arguments: argparse.Namespace) -> int:
@@ -142,8 +165,15 @@ def _sign(arguments: argparse.Namespace) -> int:
     book = _book()
     with _key(arguments, book) as key:
         signoff = sign_record(
-            book, arguments.record, role=arguments.role, key=key, who=arguments.by, now=_now(), decision=arguments.decision, meaning=arguments.meaning,
-        )  # fmt: skip
+            book,
+            arguments.record,
+            role=arguments.role,
+            key=key,
+            who=arguments.by,
+            now=_now(),
+            decision=arguments.decision,
+            meaning=arguments.meaning,
+        )
     print(f"{arguments.record}: {signoff.signer} signed {signoff.decision} as {signoff.role} ({signoff.meaning})")
     return _print_missing(book, arguments.record)
 
@@ -240,7 +270,7 @@ def _export(arguments: argparse.Namespace) -> int:
     return 0
 
 
-# --- what commands share ------------------------------------------------------------------------------------------------------
+# --- what commands share --------------------------------------------------------------------------------------------
 
 
 def _book() -> Workbook:
@@ -255,12 +285,14 @@ def _now() -> datetime:
 
 
 def _by(arguments: argparse.Namespace) -> str:
-    said = (
-        arguments.by
-        or subprocess.run(["git", "config", "user.email"], capture_output=True, text=True, check=False).stdout.strip()
-    )
+    from rolloutlib.records import SIGNER
+
+    git = ["git", "config", "user.email"]
+    said = arguments.by or subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 -- a fixed call
     if not said:
         raise UsageError("who prepares this? git has no user.email here; name yourself with --by NAME")
+    if not SIGNER.fullmatch(said.lower()):
+        raise UsageError(f"--by is {said!r}; expected an address such as ana_jung@ex.com")
     return said.lower()
 
 

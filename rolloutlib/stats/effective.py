@@ -1,7 +1,7 @@
 """Score bounds at the effective sample size: events of clustered samples, where t bounds are too tight.
 
 A cluster-robust t bound takes its variance from the data. Few events by luck then also mean a small variance: in
-simulations a "no more than" limit is cleared in up to 13 % of reviews with 5 or 10 users an arm, where 5 % were promised. A score
+simulations a "no more than" limit is cleared in up to 13 % of reviews with 5–10 users an arm instead of 5 %. A score
 bound takes the variance that the limit itself implies; clusters enter by the number of independent samples, or pairs,
 that would have the variance which was seen.
 """
@@ -20,7 +20,7 @@ from rolloutlib.stats.inference import Bounds
 from rolloutlib.stats.pairs import tango
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from rolloutlib.stats.inference import ClusterInference, FloatArray
 
@@ -95,7 +95,7 @@ def _share(n: ArrayLike, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
     return np.asarray(x, dtype=np.float64).sum(axis=-1) / or_one(size), size
 
 
-def _inflated(found: ClusterInference, confidence: float) -> tuple[FloatArray, FloatArray]:
+def _inflated(found: ClusterInference, confidence: float) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return the variance times (t/z)², and where it is known."""
     se, df = np.asarray(found.se, dtype=np.float64), np.asarray(found.df, dtype=np.float64)
     told = np.isfinite(se) & (se > 0) & (df > 0)
@@ -103,5 +103,5 @@ def _inflated(found: ClusterInference, confidence: float) -> tuple[FloatArray, F
     return np.where(told, np.square(np.where(told, se, 1.0) * wider), 1.0), told
 
 
-def _told(bounds: Bounds, told: FloatArray) -> Bounds:
+def _told(bounds: Bounds, told: NDArray[np.bool_]) -> Bounds:
     return Bounds(plain(np.where(told, bounds.lower, -1.0)), plain(np.where(told, bounds.upper, 1.0)))

@@ -1,4 +1,4 @@
-"""A change of who may sign is a record, signed by an owner of before; leavers keep what was witnessed and nothing more."""
+"""A change of who may sign is a record, signed by an owner of before; leavers keep what was witnessed, no more."""
 
 from __future__ import annotations
 
@@ -35,13 +35,15 @@ def codes(root: Path, hours: float = 50) -> set[str]:
 def add(root: Path, who: str, role: str, hours: float) -> str:
     """Admit somebody; return the record's id."""
     name = who.partition("@")[0]
-    made = add_key(Workbook(root), who, name=name, roles=[role], key=keys() / name, by=BY, now=START + timedelta(hours=hours))
+    made = add_key(
+        Workbook(root), who, name=name, roles=[role], key=keys() / name, by=BY, now=START + timedelta(hours=hours)
+    )
     assert made is not None
     return made.id
 
 
 def test_admitted_person_signs_from_then_on(root: Path) -> None:
-    """add → signed by an owner → the new person's signature counts, in records from then on."""
+    """Add → signed by an owner → the new person's signature counts, in records from then on."""
     name = add(root, "leaver@ex.com", "qa", 2)
     assert codes(root) == {"unsigned"}
     signed(root, name, "owner_park", hours=3)
@@ -96,7 +98,10 @@ def test_hand_edits_are_found_and_can_be_recorded(root: Path) -> None:
 def test_first_record_pins_the_files(tmp_path: Path) -> None:
     """In an empty ledger keys are written to the files only; the first record pins them."""
     root = workbook(tmp_path / "w", people={})
-    assert add_key(Workbook(root), "pm_kim@ex.com", name="Kim", roles=["pm"], key=keys() / "pm_kim", by=BY, now=START) is None
+    assert (
+        add_key(Workbook(root), "pm_kim@ex.com", name="Kim", roles=["pm"], key=keys() / "pm_kim", by=BY, now=START)
+        is None
+    )
     assert [line.who for line in Workbook(root).signers.keys] == ["pm_kim@ex.com"]
     assert Workbook(root).roles.people["pm_kim@ex.com"].roles == ("pm",)
 

@@ -10,16 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolloutlib.records import (
-    Head,
-    LedgerError,
-    Signoff,
-    decimal,
-    document,
-    moment,
-    parse_record,
-    parse_signoff,
-)
+from rolloutlib.records import Head, LedgerError, Signoff, decimal, document, moment, parse_record, parse_signoff
 
 SHA = "a" * 64
 
@@ -84,12 +75,24 @@ def spelled(change: str) -> bytes:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ("indent", "not-canonical"), ("no newline", "not-canonical"), ("two newlines", "not-canonical"), ("crlf", "line-ends"),
-        ("escape", "not-canonical"), ("key order", "not-canonical"), ("byte order mark", "json"), ("latin-1", "encoding"),
-        ("twice", "duplicate-key"), ("unknown field", "fields"), ("missing field", "fields"), ("float", "fields"), ("role", "fields"),
-        ("cut", "json"), ("empty", "json"), ("huge", "size"),
+        ("indent", "not-canonical"),
+        ("no newline", "not-canonical"),
+        ("two newlines", "not-canonical"),
+        ("crlf", "line-ends"),
+        ("escape", "not-canonical"),
+        ("key order", "not-canonical"),
+        ("byte order mark", "json"),
+        ("latin-1", "encoding"),
+        ("twice", "duplicate-key"),
+        ("unknown field", "fields"),
+        ("missing field", "fields"),
+        ("float", "fields"),
+        ("role", "fields"),
+        ("cut", "json"),
+        ("empty", "json"),
+        ("huge", "size"),
     ],
-)  # fmt: skip
+)
 def test_other_spellings_are_named(change: str, code: str) -> None:
     """Bytes that say the same differently, or say something else, are refused with their cause."""
     with pytest.raises(LedgerError) as caught:
@@ -104,7 +107,9 @@ def test_any_bytes_get_a_sentence(data: bytes) -> None:
         parse_record(data)
 
 
-@pytest.mark.parametrize("text", ["2026-11-22T09:00:00", "2026-11-22T09:00:00+09:00", "2026-13-01T00:00:00Z", "٢٠٢٦-11-22T09:00:00Z"])
+@pytest.mark.parametrize(
+    "text", ["2026-11-22T09:00:00", "2026-11-22T09:00:00+09:00", "2026-13-01T00:00:00Z", "٢٠٢٦-11-22T09:00:00Z"]
+)
 def test_times_are_utc(text: str) -> None:
     """A time without Z, with an offset, impossible or in other digits is refused."""
     with pytest.raises(LedgerError, match="expected a time"):

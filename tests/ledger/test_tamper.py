@@ -3,6 +3,8 @@
 The victim is an honest ledger of five records with real signatures: two promotions, a change of keys, a rollback, a HOLD.
 """
 
+# ruff: noqa: E501, RUF001, FBT003 -- one falsification a line; look-alikes are what is tested
+
 from __future__ import annotations
 
 import json
@@ -10,7 +12,7 @@ import re
 import shutil
 import subprocess
 from datetime import timedelta
-from pathlib import Path
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,9 +26,16 @@ from tests.ledger.workbooks import EXHAUSTIVE, PEOPLE, START, decided, keys, pub
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 NOW = START + timedelta(days=3)
-FIRST, SECOND, KEYS, BACK, HOLD = "dec-20261122-001", "dec-20261122-002", "dec-20261122-keys-001", "dec-20261122-rollback-001", "dec-20261122-003"
+FIRST, SECOND, KEYS, BACK, HOLD = (
+    "dec-20261122-001",
+    "dec-20261122-002",
+    "dec-20261122-keys-001",
+    "dec-20261122-rollback-001",
+    "dec-20261122-003",
+)
 PM, QA, OWNER, ENGINE = "pm_kim@ex.com", "qa_lee@ex.com", "owner_park@ex.com", "eng_choi@ex.com"
 
 
@@ -36,11 +45,21 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = workbook(tmp_path_factory.mktemp("honest") / "w")
     decided(root)
     decided(root, hours=1, note="second")
-    add_key(Workbook(root), "leaver@ex.com", name="Leaver", roles=["qa"], key=keys() / "leaver", by=ENGINE, now=START + timedelta(hours=2))
+    add_key(
+        Workbook(root),
+        "leaver@ex.com",
+        name="Leaver",
+        roles=["qa"],
+        key=keys() / "leaver",
+        by=ENGINE,
+        now=START + timedelta(hours=2),
+    )
     signed(root, KEYS, "owner_park", hours=2.1)
     book = Workbook(root)
     second = book.read().find(SECOND).head
-    append(book, "rollback", lambda slot: rollback(slot, second), {"signal.json": b"{}\n"}, now=START + timedelta(hours=3))
+    append(
+        book, "rollback", lambda slot: rollback(slot, second), {"signal.json": b"{}\n"}, now=START + timedelta(hours=3)
+    )
     signed(root, BACK, "eng_choi", hours=3.1)
     signed(root, BACK, "pm_kim", hours=3.2)
     decided(root, hours=4, verdict="HOLD", signers=("pm_kim",))
@@ -53,7 +72,7 @@ def victim(honest: Path, tmp_path: Path) -> Path:
     return shutil.copytree(honest, tmp_path / "w", symlinks=True)
 
 
-def check(root: Path, **pins: Any) -> Verification:
+def check(root: Path, **pins: str) -> Verification:
     """Verify a workbook as `rollout verify` does."""
     return verify_ledger(Workbook(root), now=NOW, **pins)
 
@@ -77,10 +96,23 @@ def edit(path: Path, edit_: Callable[[Any], None]) -> None:
     path.write_bytes(rfc8785.dumps(value) + b"\n")
 
 
-def resign(root: Path, name: str, who: str, *, key: str | None = None, as_: str | None = None, options: tuple[str, ...] = ("-n", "rollout-signoff@v1")) -> None:
+def resign(
+    root: Path,
+    name: str,
+    who: str,
+    *,
+    key: str | None = None,
+    as_: str | None = None,
+    options: tuple[str, ...] = ("-n", "rollout-signoff@v1"),
+) -> None:
     """Sign a signoff's bytes again with some key, past every check of `rollout sign`."""
     path = file(root, f"{name}.{who}.signoff")
-    made = subprocess.run(["ssh-keygen", "-Y", "sign", "-q", *options, "-f", str(keys() / (key or who.partition("@")[0]))], input=path.read_bytes(), capture_output=True, check=True)
+    made = subprocess.run(
+        ["ssh-keygen", "-Y", "sign", "-q", *options, "-f", str(keys() / (key or who.partition("@")[0]))],
+        input=path.read_bytes(),
+        capture_output=True,
+        check=True,
+    )
     file(root, f"{name}.{as_ or who}.signoff.sig").write_bytes(made.stdout)
 
 
@@ -90,12 +122,12 @@ def forge(root: Path, name: str, who: str, edit_: Callable[[Any], None], *, key:
     resign(root, name, who, key=key)
 
 
-def put(field: str, value: Any) -> Callable[[Any], None]:
+def put(field: str, value: object) -> Callable[[Any], None]:
     """Return an edit that sets a field."""
     return lambda document: document.__setitem__(field, value)
 
 
-def predicate(field: str, value: Any) -> Callable[[Any], None]:
+def predicate(field: str, value: object) -> Callable[[Any], None]:
     """Return an edit that sets a field of a record's predicate."""
     return lambda document: document["predicate"].__setitem__(field, value)
 
@@ -103,7 +135,7 @@ def predicate(field: str, value: Any) -> Callable[[Any], None]:
 def relink(root: Path) -> None:
     """Let every later record follow the bytes that the earlier ones have now."""
     ids = [FIRST, SECOND, KEYS, BACK, HOLD]
-    for earlier, later in zip(ids, ids[1:], strict=False):
+    for earlier, later in pairwise(ids):
         sha = digest_of(file(root, f"{earlier}.record").read_bytes())
         edit(file(root, f"{later}.record"), predicate("prev", [{"id": earlier, "sha256": sha}]))
 
@@ -126,8 +158,15 @@ def new_signoff(root: Path, name: str, who: str, role: str, key: str, like: str 
     head = {"id": name, "sha256": node.digest}
     printed = {f"{p}@ex.com": n for p, (n, _) in PEOPLE.items()}.get(who, "Somebody")
 
-    def fill(document: Any) -> None:
-        document.update(signer=who, role=role, name=printed, record=head, decision=node.record.predicate.verdict, signedAt="2026-11-22T13:30:00Z")
+    def fill(document: dict[str, object]) -> None:
+        document.update(
+            signer=who,
+            role=role,
+            name=printed,
+            record=head,
+            decision=node.record.predicate.verdict,
+            signedAt="2026-11-22T13:30:00Z",
+        )
 
     edit(file(root, f"{name}.{who}.signoff"), fill)
     resign(root, name, who, key=key)
@@ -150,7 +189,15 @@ def shared_key(root: Path) -> None:
 def self_admitted(root: Path) -> None:
     """Let an outsider admit himself as an owner and sign that change himself."""
     remove(root, f"{HOLD}*")
-    add_key(Workbook(root), "stranger@ex.com", name="Stranger", roles=["owner"], key=keys() / "stranger", by=ENGINE, now=START + timedelta(hours=4))
+    add_key(
+        Workbook(root),
+        "stranger@ex.com",
+        name="Stranger",
+        roles=["owner"],
+        key=keys() / "stranger",
+        by=ENGINE,
+        now=START + timedelta(hours=4),
+    )
     new_signoff_for_keys(root, "dec-20261122-keys-002", "stranger@ex.com")
 
 
@@ -159,7 +206,10 @@ def new_signoff_for_keys(root: Path, name: str, who: str) -> None:
     copy(root, f"{KEYS}.{OWNER}.signoff", f"{name}.{who}.signoff")
     node = read_ledger(file(root, ""), "test").find(name)
     head = {"id": name, "sha256": node.digest}
-    edit(file(root, f"{name}.{who}.signoff"), lambda d: d.update(signer=who, name="Stranger", record=head, seenHead=[head], signedAt="2026-11-22T13:30:00Z"))
+    edit(
+        file(root, f"{name}.{who}.signoff"),
+        lambda d: d.update(signer=who, name="Stranger", record=head, seenHead=[head], signedAt="2026-11-22T13:30:00Z"),
+    )
     resign(root, name, who, key="stranger")
 
 
@@ -171,7 +221,7 @@ def forked(root: Path) -> None:
     file(root, "dec-20261122-004.record").write_bytes(rfc8785.dumps(value) + b"\n")
 
 
-CASES: dict[str, tuple[str, Callable[[Path], None]]] = {
+CASES: dict[str, tuple[str, Callable[[Path], object]]] = {
     # records: values, bytes, names
     "a gate's value is edited": ("edited", lambda r: change(file(r, f"{SECOND}.record"), '"value":"0.01"', '"value":"0.02"')),
     "the last record's verdict is edited": ("unwaived", lambda r: change(file(r, f"{HOLD}.record"), '"verdict":"HOLD"', '"verdict":"GO"')),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,10 +35,17 @@ def verify_sh(root: Path, *names: str) -> subprocess.CompletedProcess[str]:
         if not (tools / tool).exists():
             (tools / tool).symlink_to(shutil.which(tool) or "")
     shutil.copy(ROOT / "docs" / "LEDGER" / "verify.sh", root / "docs" / "LEDGER" / "verify.sh")
-    return subprocess.run([str(tools / "sh"), "verify.sh", *names], cwd=root / "docs" / "LEDGER", env={"PATH": str(tools)}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [str(tools / "sh"), "verify.sh", *names],
+        cwd=root / "docs" / "LEDGER",
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
-def replaced(name: str, old: str, new: str) -> Callable[[Path], None]:
+def replaced(name: str, old: str, new: str) -> Callable[[Path], object]:
     """Return a falsification that replaces text in a file of the ledger."""
 
     def falsify(root: Path) -> None:
@@ -51,34 +57,50 @@ def replaced(name: str, old: str, new: str) -> Callable[[Path], None]:
     return falsify
 
 
-def removed(name: str) -> Callable[[Path], None]:
+def removed(name: str) -> Callable[[Path], object]:
     """Return a falsification that deletes a file of the ledger."""
     return lambda root: (root / "docs" / "LEDGER" / name).unlink()
 
 
-def copied(source: str, target: str) -> Callable[[Path], None]:
+def copied(source: str, target: str) -> Callable[[Path], object]:
     """Return a falsification that copies a file of the ledger over another."""
-    return lambda root: (root / "docs" / "LEDGER" / target).write_bytes((root / "docs" / "LEDGER" / source).read_bytes())
+    return lambda root: (root / "docs" / "LEDGER" / target).write_bytes(
+        (root / "docs" / "LEDGER" / source).read_bytes()
+    )
 
 
 def other_role(root: Path) -> None:
     """Let QA sign as the owner, with a good signature."""
     path = root / "docs" / "LEDGER" / f"{SECOND}.{QA}.signoff"
     path.write_text(path.read_text().replace('"role":"qa"', '"role":"owner"'))
-    made = subprocess.run(["ssh-keygen", "-Y", "sign", "-q", "-n", "rollout-signoff@v1", "-f", str(keys() / "qa_lee")], input=path.read_bytes(), capture_output=True, check=True)
+    made = subprocess.run(
+        ["ssh-keygen", "-Y", "sign", "-q", "-n", "rollout-signoff@v1", "-f", str(keys() / "qa_lee")],
+        input=path.read_bytes(),
+        capture_output=True,
+        check=True,
+    )
     Path(f"{path}.sig").write_bytes(made.stdout)
 
 
-TAMPERED: dict[str, tuple[Callable[[Path], None], str]] = {
+TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
     "an edited number": (replaced(f"{SECOND}.record", '"value":"0.01"', '"value":"0.02"'), "changed after"),
-    "an edited predecessor": (replaced(f"{FIRST}.record", '"value":"0.01"', '"value":"0.02"'), f"follows {FIRST}, which was edited"),
+    "an edited predecessor": (
+        replaced(f"{FIRST}.record", '"value":"0.01"', '"value":"0.02"'),
+        f"follows {FIRST}, which was edited",
+    ),
     "a deleted predecessor": (removed(f"{FIRST}.record"), f"follows {FIRST}, which was edited or deleted"),
     "an edited evidence file": (replaced(f"{SECOND}/review.json", "GO", "NO"), "file that it rests on"),
     "a deleted evidence file": (removed(f"{SECOND}/review.json"), "file that it rests on"),
-    "an edited signoff": (replaced(f"{SECOND}.{PM}.signoff", '"decision":"GO"', '"decision":"HOLD"'), f"signature of {PM} does not hold"),
+    "an edited signoff": (
+        replaced(f"{SECOND}.{PM}.signoff", '"decision":"GO"', '"decision":"HOLD"'),
+        f"signature of {PM} does not hold",
+    ),
     "a missing signature": (removed(f"{SECOND}.{PM}.signoff.sig"), "GO needs the signature of pm"),
     "a missing signoff": (removed(f"{SECOND}.{PM}.signoff"), "GO needs the signature of pm"),
-    "another's signature": (copied(f"{SECOND}.{QA}.signoff.sig", f"{SECOND}.{PM}.signoff.sig"), f"signature of {PM} does not hold"),
+    "another's signature": (
+        copied(f"{SECOND}.{QA}.signoff.sig", f"{SECOND}.{PM}.signoff.sig"),
+        f"signature of {PM} does not hold",
+    ),
     "a role that one does not have": (other_role, f"{QA} is not owner"),
     "a record under a new id": (copied(f"{FIRST}.record", "dec-20261122-003.record"), "copy of another"),
 }

@@ -1,4 +1,4 @@
-"""docs/ledger.md as a test: review → decide → three people sign → verify → green → replay, at the command line with real keys."""
+"""docs/ledger.md as a test: review → decide → three people sign → verify → green → replay, with real keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def rollout(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a workbook."""
     code = "import sys; from rolloutlib.cli import main; sys.exit(main())"
     env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(root)}
-    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=root, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=root, env=env, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +41,25 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("dec-*", ".ipynb_checkpoints"))
     shutil.copy(ROOT / "requirements.lock", root)
     assert rollout(root, "review", "2", "--out", "reports/w3").returncode == 0
-    for who, name, role in (("pm_kim", "Kim Min-ji", "pm"), ("qa_lee", "Lee Jun", "qa"), ("owner_park", "박서연", "owner")):
-        made = rollout(root, "keys", "add", f"{who}@ex.com", "--name", name, "--role", role, "--key", f"{keys() / who}.pub", "--by", BY)
+    for who, name, role in (
+        ("pm_kim", "Kim Min-ji", "pm"),
+        ("qa_lee", "Lee Jun", "qa"),
+        ("owner_park", "박서연", "owner"),
+    ):
+        made = rollout(
+            root,
+            "keys",
+            "add",
+            f"{who}@ex.com",
+            "--name",
+            name,
+            "--role",
+            role,
+            "--key",
+            f"{keys() / who}.pub",
+            "--by",
+            BY,
+        )
         assert made.returncode == 0, made.stderr
     return root
 
@@ -61,7 +80,7 @@ def decision(reviewed: Path) -> str:
 
 
 def test_three_signatures_make_it_green(reviewed: Path, decision: str) -> None:
-    """verify says ok with exit code 0, `ledger` names the green record and the head, verify.sh agrees."""
+    """Verify says ok with exit code 0, `ledger` names the green record and the head, verify.sh agrees."""
     verified = rollout(reviewed, "verify", decision)
     assert (verified.returncode, verified.stderr) == (0, "")
     assert re.fullmatch(rf"{decision}  ok +GO: signed by pm .*, qa .*, owner .*\n", verified.stdout)
@@ -77,7 +96,7 @@ def test_three_signatures_make_it_green(reviewed: Path, decision: str) -> None:
     ("arguments", "says"),
     [
         (("--as", "owner", "--key", "stranger"), "no line with"),
-        (("--as", "pm", "--by", "owner_park@ex.com", "--key", "owner_park"), "cannot sign as pm"),
+        (("--as", "pm", "--by", "eng_choi@ex.com", "--key", "eng_choi"), "cannot sign as pm"),
         (("--as", "owner", "--key", "owner_park"), "has signed"),
         (("--as", "engine", "--key", "pm_kim"), "has signed"),
     ],
@@ -93,7 +112,17 @@ def test_a_fourth_cannot(reviewed: Path, decision: str, arguments: tuple[str, ..
 def test_card_reads_in_the_teams_headings(reviewed: Path, decision: str) -> None:
     """The card has the team's headings, both verdicts, the checks, the signatures and the head."""
     text = (reviewed / "docs" / "LEDGER" / f"{decision}.md").read_text()
-    for heading in ("Problem", "Tag(s)", "Goals", "Experts", "Knob Changes", "Expected Effects", "Links", "Decision", "Ledger head"):
+    for heading in (
+        "Problem",
+        "Tag(s)",
+        "Goals",
+        "Experts",
+        "Knob Changes",
+        "Expected Effects",
+        "Links",
+        "Decision",
+        "Ledger head",
+    ):
         assert f"- **{heading}**:" in text
     assert "| Pass rate | −2.00 pp | pass | pass |" in text
     assert "`feature.searchLite`: false → true" in text
@@ -101,7 +130,7 @@ def test_card_reads_in_the_teams_headings(reviewed: Path, decision: str) -> None
 
 
 def test_verdict_against_the_recommendation_needs_a_waiver(reviewed: Path, decision: str, tmp_path: Path) -> None:
-    """HOLD against a GO is refused without a waiver; with one the card shows it in bold, in Korean where the review is."""
+    """HOLD against a GO is refused without a waiver; with one the card shows it in bold, here in Korean."""
     assert decision
     review = shutil.copytree(reviewed / "reports" / "w3", tmp_path / "w3")
     params = review / "params.yaml"
@@ -109,11 +138,28 @@ def test_verdict_against_the_recommendation_needs_a_waiver(reviewed: Path, decis
     refused = rollout(reviewed, "decide", str(review), "--verdict", "HOLD", "--by", BY)
     assert refused.returncode == 1
     assert "against the recommendation GO" in refused.stderr
-    waived = rollout(reviewed, "decide", str(review), "--verdict", "HOLD", "--by", BY, "--waive", "recommendation", "--reason", "Wait for <b>W4</b>")
+    waived = rollout(
+        reviewed,
+        "decide",
+        str(review),
+        "--verdict",
+        "HOLD",
+        "--by",
+        BY,
+        "--waive",
+        "recommendation",
+        "--reason",
+        "Wait for <b>W4</b>",
+    )
     assert waived.returncode == 0, waived.stderr
     text = (reviewed / "docs" / "LEDGER" / f"{waived.stdout.partition(':')[0]}.md").read_text()
     assert re.search(r"- \*\*.*recommendation — Wait for \\<b\\>W4\\</b\\>\*\*", text)
-    assert rollout(reviewed, "sign", waived.stdout.partition(":")[0], "--as", "pm", "--key", str(keys() / "pm_kim")).returncode == 0
+    assert (
+        rollout(
+            reviewed, "sign", waived.stdout.partition(":")[0], "--as", "pm", "--key", str(keys() / "pm_kim")
+        ).returncode
+        == 0
+    )
     assert rollout(reviewed, "verify").returncode == 0
 
 
@@ -139,7 +185,19 @@ def test_open_check_refuses_a_go(reviewed: Path, tmp_path: Path) -> None:
     refused = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY)
     assert refused.returncode == 1
     assert "release_notes neither holds nor is waived" in refused.stderr
-    waived = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY, "--waive", "release_notes", "--reason", "Out on Monday")
+    waived = rollout(
+        root,
+        "decide",
+        "reports/w3",
+        "--verdict",
+        "GO",
+        "--by",
+        BY,
+        "--waive",
+        "release_notes",
+        "--reason",
+        "Out on Monday",
+    )
     assert waived.returncode == 0, waived.stderr
 
 
@@ -188,13 +246,19 @@ def test_incomplete_record_is_not_exported(reviewed: Path, tmp_path: Path) -> No
 
 def review(point: float = 0.01, verdict: str = "pass", why: str = "x") -> dict[str, object]:
     """Return the least that a comparison looks at."""
-    gate = {"id": "pass_rate", "plan": {"verdict": "pass", "value": 0.01}, "evidence": {"verdict": verdict, "point": point, "why": why}}
+    gate = {
+        "id": "pass_rate",
+        "plan": {"verdict": "pass", "value": 0.01},
+        "evidence": {"verdict": verdict, "point": point, "why": why},
+    }
     return {"recommendation": "GO", "gates": [gate], "checks": [], "segments": []}
 
 
 def test_equality_classes() -> None:
     """E0 the same, E1 within 1e-9 or other words, E2 a number beyond it or gone, E3 a verdict."""
-    levels = [compare(review(), other)[0] for other in (review(), review(0.01 * (1 + 5e-10)), review(why="y"), review(0.0100001), review(verdict="fail"))]
+    levels = [
+        compare(review(), other)[0]
+        for other in (review(), review(0.01 * (1 + 5e-10)), review(why="y"), review(0.0100001), review(verdict="fail"))
+    ]
     assert levels == ["E0", "E1", "E1", "E2", "E3"]
     assert compare(review(), review(verdict="fail"))[1] == ("pass_rate (evidence): was pass, is fail",)
-

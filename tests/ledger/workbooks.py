@@ -18,7 +18,12 @@ from rolloutlib.signing import NAMESPACE
 EXHAUSTIVE = "ROLLOUT_EXHAUSTIVE" in os.environ  # set by `make faults`
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
-PEOPLE = {"pm_kim": ("Kim Min-ji", "pm"), "qa_lee": ("Lee Jun", "qa"), "owner_park": ("Park Seo", "owner"), "eng_choi": ("Choi Ha", "engine")}
+PEOPLE = {
+    "pm_kim": ("Kim Min-ji", "pm"),
+    "qa_lee": ("Lee Jun", "qa"),
+    "owner_park": ("Park Seo", "owner"),
+    "eng_choi": ("Choi Ha", "engine"),
+}
 PREPARER = "ana_jung@ex.com"
 SIGNERS = ("pm_kim", "qa_lee", "owner_park")
 
@@ -51,36 +56,80 @@ def workbook(folder: Path, people: dict[str, tuple[str, str]] | None = None) -> 
     shutil.copy(ROOT / "params" / "plan.yaml", folder / "params" / "plan.yaml")
     named = PEOPLE if people is None else people
     roles = "".join(f"\n  {who}@ex.com: {{name: {name}, roles: [{role}]}}" for who, (name, role) in named.items())
-    (folder / "params" / "roles.yaml").write_text(f"schema: rolloutlib/roles@1\nledger: test\npeople:{roles or ' {}'}\n")
-    lines = "".join(f'{who}@ex.com namespaces="{NAMESPACE}",valid-after="20260101000000Z" {public(who)}\n' for who in named)
+    (folder / "params" / "roles.yaml").write_text(
+        f"schema: rolloutlib/roles@1\nledger: test\npeople:{roles or ' {}'}\n"
+    )
+    lines = "".join(
+        f'{who}@ex.com namespaces="{NAMESPACE}",valid-after="20260101000000Z" {public(who)}\n' for who in named
+    )
     (folder / "params" / "allowed_signers").write_text(lines)
     return folder
 
 
-def gate(name: str = "pass_rate", *, evidence: str = "pass") -> GateState:
-    """Return a gate that passes by the plan's rule."""
-    return GateState(name, "Pass rate", "proportion", "proportion", True, "-0.02", "-0.03", "pass", "0.01", evidence, "0.01", "-0.005", "0.02", 300, 300, 60)
+GATE = GateState(
+    id="pass_rate", title="Pass rate", unit="proportion", evidence_unit="proportion", signed=True,
+    limit="-0.02", proof_limit="-0.03", plan="pass", value="0.01", evidence="pass", point="0.01",
+    lower="-0.005", upper="0.02", n_control=300, n_treatment=300, clusters=60,
+)  # fmt: skip
+CHECK = CheckState(id="release_notes", title="Release notes are ready", holds=True, why="ok", evidence=())
 
 
-def promotion(slot: Slot, verdict: Verdict = "GO", *, by: str = PREPARER, note: str = "", waivers: tuple[Waiver, ...] = ()) -> Predicate:
+def promotion(
+    slot: Slot, verdict: Verdict = "GO", *, by: str = PREPARER, note: str = "", waivers: tuple[Waiver, ...] = ()
+) -> Predicate:
     """Return a promotion's predicate for a slot."""
     return Predicate(
-        id=slot.id, ledger=slot.ledger, seq=slot.seq, prev=slot.prev, kind="promotion", verdict=verdict, prepared=Prepared(by, slot.at), lang="en",
-        trust=slot.trust, witnesses=slot.witnesses, builds_on=slot.builds_on, note=note, stage=Move(2, 3), cohort="everyone", recommendation=verdict,
-        gates=(gate(),), checks=(CheckState("release_notes", "Release notes are ready", True, "ok", ()),), waivers=waivers,
-    )  # fmt: skip
+        id=slot.id,
+        ledger=slot.ledger,
+        seq=slot.seq,
+        prev=slot.prev,
+        kind="promotion",
+        verdict=verdict,
+        prepared=Prepared(by, slot.at),
+        lang="en",
+        trust=slot.trust,
+        witnesses=slot.witnesses,
+        builds_on=slot.builds_on,
+        note=note,
+        stage=Move(2, 3),
+        cohort="everyone",
+        recommendation=verdict,
+        gates=(GATE,),
+        checks=(CHECK,),
+        waivers=waivers,
+    )
 
 
 def rollback(slot: Slot, of: Head) -> Predicate:
     """Return a rollback's predicate for a slot."""
-    told = Rollback(of, "p95 latency, 09:10, engine", "search summaries", ("feature.searchLite=false",), of.id, "40 users")
+    told = Rollback(
+        of, "p95 latency, 09:10, engine", "search summaries", ("feature.searchLite=false",), of.id, "40 users"
+    )
     return Predicate(
-        id=slot.id, ledger=slot.ledger, seq=slot.seq, prev=slot.prev, kind="rollback", verdict="ROLLBACK", prepared=Prepared(PREPARER, slot.at), lang="en",
-        trust=slot.trust, witnesses=slot.witnesses, builds_on=slot.builds_on, rollback=told,
-    )  # fmt: skip
+        id=slot.id,
+        ledger=slot.ledger,
+        seq=slot.seq,
+        prev=slot.prev,
+        kind="rollback",
+        verdict="ROLLBACK",
+        prepared=Prepared(PREPARER, slot.at),
+        lang="en",
+        trust=slot.trust,
+        witnesses=slot.witnesses,
+        builds_on=slot.builds_on,
+        rollback=told,
+    )
 
 
-def decided(root: Path, *, hours: float = 0, verdict: Verdict = "GO", note: str = "", signers: tuple[str, ...] = SIGNERS, files: Files | None = None) -> str:
+def decided(
+    root: Path,
+    *,
+    hours: float = 0,
+    verdict: Verdict = "GO",
+    note: str = "",
+    signers: tuple[str, ...] = SIGNERS,
+    files: Files | None = None,
+) -> str:
     """Append a promotion and let people sign it; return its id."""
     at = START + timedelta(hours=hours)
     evidence = {"review.json": b'{"recommendation":"GO"}\n', "evidence/incidents.jsonl": b"\n"}
@@ -91,11 +140,16 @@ def decided(root: Path, *, hours: float = 0, verdict: Verdict = "GO", note: str 
     return node.id
 
 
-def signed(root: Path | Workbook, name: str, who: str, *, hours: float, role: str | None = None, decision: Verdict | None = None) -> None:
+def signed(
+    root: Path | Workbook,
+    name: str,
+    who: str,
+    *,
+    hours: float,
+    role: str | None = None,
+    decision: Verdict | None = None,
+) -> None:
     """Sign as a person of `PEOPLE`."""
     at = START + timedelta(hours=hours)
     book = root if isinstance(root, Workbook) else Workbook(root, Quick())
     sign_record(book, name, role=role or PEOPLE[who][1], key=keys() / who, who=None, now=at, decision=decision)
-
-
-

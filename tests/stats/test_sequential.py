@@ -95,7 +95,7 @@ def test_a_day_too_small_to_reject_has_no_limit() -> None:
     ("call", "says"),
     [
         (lambda: stats.lan_demets_boundaries([], alpha=0.05), "must be fractions above 0"),
-        (lambda: stats.lan_demets_boundaries([0.0, 1.0], alpha=0.05), "must be fractions above 0"),
+        (lambda: stats.lan_demets_boundaries([0.0, 1.0], alpha=0.05), "fractions above 0, one a look"),
         (lambda: stats.lan_demets_boundaries([1.0], alpha=0.05, sided=3), "sided == 3, must be 1 or 2"),
         (lambda: stats.spent(0.5, alpha=0.05, spending="linear"), "spending == 'linear'"),  # pyright: ignore[reportArgumentType] -- the error is the point
         (lambda: stats.binomial_spending_limits([100, 100], p0=0.01), "must be increasing"),

@@ -1,0 +1,264 @@
+"""docs/ledger.md as a test: review → decide → three people sign → verify → green → replay, with real keys."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rolloutlib.dsse import NAMESPACE, pre_authentication
+from rolloutlib.replay import compare
+from tests.ledger.test_verify_sh import verify_sh
+from tests.ledger.workbooks import ROOT, keys
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.notebooks, pytest.mark.slow]
+BY = "ana_jung@ex.com"
+
+
+def rollout(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a workbook."""
+    code = "import sys; from rolloutlib.cli import main; sys.exit(main())"
+    env = {"PYTHONPATH": f"/tmp/w/led/shim:{ROOT}", "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(root)}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=root, env=env, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a workbook of one's own with the shipped files, its people admitted, and stage 2 reviewed."""
+    root = tmp_path_factory.mktemp("walk") / "workbook"
+    for folder in ("params", "notebooks", "data/examples/story/stage-2", "docs/LEDGER"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("dec-*", ".ipynb_checkpoints"))
+    shutil.copy(ROOT / "requirements.lock", root)
+    assert rollout(root, "review", "2", "--out", "reports/w3").returncode == 0
+    for who, name, role in (
+        ("pm_kim", "Kim Min-ji", "pm"),
+        ("qa_lee", "Lee Jun", "qa"),
+        ("owner_park", "박서연", "owner"),
+    ):
+        made = rollout(
+            root,
+            "keys",
+            "add",
+            f"{who}@ex.com",
+            "--name",
+            name,
+            "--role",
+            role,
+            "--key",
+            f"{keys() / who}.pub",
+            "--by",
+            BY,
+        )
+        assert made.returncode == 0, made.stderr
+    return root
+
+
+@pytest.fixture(scope="module")
+def decision(reviewed: Path) -> str:
+    """Return the id of a GO that three people have signed."""
+    made = rollout(reviewed, "decide", "reports/w3", "--verdict", "GO", "--by", BY, "--note", "All of W3.")
+    assert made.returncode == 0, made.stderr
+    name = made.stdout.partition(":")[0]
+    unsigned = rollout(reviewed, "verify")
+    assert unsigned.returncode == 1
+    assert "GO needs the signature of pm and qa and owner" in unsigned.stdout
+    for who, role in (("pm_kim", "pm"), ("qa_lee", "qa"), ("owner_park", "owner")):
+        signed = rollout(reviewed, "sign", name, "--as", role, "--key", str(keys() / who))
+        assert signed.returncode == 0, signed.stderr
+    return name
+
+
+def test_three_signatures_make_it_green(reviewed: Path, decision: str) -> None:
+    """Verify says ok with exit code 0, `ledger` names the green record and the head, verify.sh agrees."""
+    verified = rollout(reviewed, "verify", decision)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert re.fullmatch(rf"{decision}  ok +GO: signed by pm .*, qa .*, owner .*\n", verified.stdout)
+    listed = rollout(reviewed, "ledger").stdout
+    assert f"green: {decision}\n" in listed
+    head = re.search(rf"head:  {decision} ([0-9a-f]{{64}})", listed)
+    assert head
+    assert rollout(reviewed, "verify", "--since", head[1]).returncode == 0
+    assert verify_sh(reviewed, decision).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--as", "owner", "--key", "stranger"), "no line with"),
+        (("--as", "pm", "--by", "eng_choi@ex.com", "--key", "eng_choi"), "cannot sign as pm"),
+        (("--as", "owner", "--key", "owner_park"), "has signed"),
+        (("--as", "engine", "--key", "pm_kim"), "has signed"),
+    ],
+)
+def test_a_fourth_cannot(reviewed: Path, decision: str, arguments: tuple[str, ...], says: str) -> None:
+    """A stranger, a wrong role and a second signature are refused in a sentence."""
+    refused = rollout(reviewed, "sign", decision, *arguments[:-1], str(keys() / arguments[-1]))
+    assert refused.returncode == 1
+    assert says in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_card_reads_in_the_teams_headings(reviewed: Path, decision: str) -> None:
+    """The card has the team's headings, both verdicts, the checks, the signatures and the head."""
+    text = (reviewed / "docs" / "LEDGER" / f"{decision}.md").read_text()
+    for heading in (
+        "Problem",
+        "Tag(s)",
+        "Goals",
+        "Experts",
+        "Knob Changes",
+        "Expected Effects",
+        "Links",
+        "Decision",
+        "Ledger head",
+    ):
+        assert f"- **{heading}**:" in text
+    assert "| Pass rate | −2.00 pp | pass | pass |" in text
+    assert "`feature.searchLite`: false → true" in text
+    assert "박서연 (owner_park@ex.com) | owner | GO | approval" in text
+
+
+def test_verdict_against_the_recommendation_needs_a_waiver(reviewed: Path, decision: str, tmp_path: Path) -> None:
+    """HOLD against a GO is refused without a waiver; with one the card shows it in bold, here in Korean."""
+    assert decision
+    review = shutil.copytree(reviewed / "reports" / "w3", tmp_path / "w3")
+    params = review / "params.yaml"
+    params.write_text(params.read_text().replace("lang: en", "lang: ko"))
+    refused = rollout(reviewed, "decide", str(review), "--verdict", "HOLD", "--by", BY)
+    assert refused.returncode == 1
+    assert "against the recommendation GO" in refused.stderr
+    waived = rollout(
+        reviewed,
+        "decide",
+        str(review),
+        "--verdict",
+        "HOLD",
+        "--by",
+        BY,
+        "--waive",
+        "recommendation",
+        "--reason",
+        "Wait for <b>W4</b>",
+    )
+    assert waived.returncode == 0, waived.stderr
+    text = (reviewed / "docs" / "LEDGER" / f"{waived.stdout.partition(':')[0]}.md").read_text()
+    assert re.search(r"- \*\*.*recommendation — Wait for \\<b\\>W4\\</b\\>\*\*", text)
+    assert (
+        rollout(
+            reviewed, "sign", waived.stdout.partition(":")[0], "--as", "pm", "--key", str(keys() / "pm_kim")
+        ).returncode
+        == 0
+    )
+    assert rollout(reviewed, "verify").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--waive", "pas_rate", "--reason", "x"), "Did you mean 'pass_rate'"),
+        (("--waive", "pass_rate", "--reason", "x"), "needs no waiver"),
+        (("--waive", "pass_rate"), "each waiver needs its own reason"),
+    ],
+)
+def test_waivers_are_checked(reviewed: Path, arguments: tuple[str, ...], says: str) -> None:
+    """An unknown gate, one that holds, a waiver without a reason: usage errors."""
+    refused = rollout(reviewed, "decide", "reports/w3", "--verdict", "GO", "--by", BY, *arguments)
+    assert refused.returncode == 2
+    assert says in refused.stderr
+
+
+def test_open_check_refuses_a_go(reviewed: Path, tmp_path: Path) -> None:
+    """Without release notes the check is open and GO is refused; a waiver with a reason lets the meeting go on."""
+    root = shutil.copytree(reviewed, tmp_path / "w")
+    (root / "data/examples/story/stage-2/evidence/release-notes.md").unlink()
+    refused = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY)
+    assert refused.returncode == 1
+    assert "release_notes neither holds nor is waived" in refused.stderr
+    waived = rollout(
+        root,
+        "decide",
+        "reports/w3",
+        "--verdict",
+        "GO",
+        "--by",
+        BY,
+        "--waive",
+        "release_notes",
+        "--reason",
+        "Out on Monday",
+    )
+    assert waived.returncode == 0, waived.stderr
+
+
+def test_replay_is_equal_and_names_what_changed(reviewed: Path, decision: str, tmp_path: Path) -> None:
+    """E0 on the same machine; with one row changed behind its back the pin says so first, then E3 names the gate."""
+    same = rollout(reviewed, "replay", decision)
+    assert (same.returncode, same.stdout) == (0, "E0: the same results, bit for bit\n")
+    root = shutil.copytree(reviewed, tmp_path / "w")
+    runs = root / "data/examples/story/stage-2/runs.jsonl"
+    lines = runs.read_text().splitlines()
+    number = next(i for i, line in enumerate(lines) if '"treatment"' in line)
+    run = json.loads(lines[number])
+    next(s for s in run["result"]["samples"] if s["status"] == "passed")["latencyMs"] = 9e7
+    runs.write_text("\n".join([*lines[:number], json.dumps(run), *lines[number + 1 :]]) + "\n")
+    changed = rollout(root, "replay", decision)
+    assert changed.returncode == 1
+    first, *rest = changed.stdout.splitlines()
+    assert first.startswith("pin broken: data was ")
+    assert any(line.startswith("pin broken: runs.jsonl is not the file of the review") for line in rest)
+    assert "E3: a verdict differs: the decision does not replay" in rest
+    assert any(line.startswith("  avg_latency (evidence): was pass, is ") for line in rest)
+
+
+def test_export_is_a_dsse_envelope(reviewed: Path, decision: str, tmp_path: Path) -> None:
+    """The envelope holds the record's bytes, and ssh-keygen verifies its signature over the DSSE encoding."""
+    made = rollout(reviewed, "export", decision, "--dsse", "--key", str(keys() / "eng_choi"))
+    assert made.returncode == 0, made.stderr
+    told = json.loads(made.stdout)
+    payload = base64.b64decode(told["payload"])
+    assert payload == (reviewed / "docs" / "LEDGER" / f"{decision}.record").read_bytes()
+    (tmp_path / "sig").write_bytes(base64.b64decode(told["signatures"][0]["sig"]))
+    checked = ["ssh-keygen", "-Y", "check-novalidate", "-n", NAMESPACE, "-s", str(tmp_path / "sig")]
+    assert subprocess.run(checked, input=pre_authentication(payload), capture_output=True, check=False).returncode == 0
+
+
+def test_incomplete_record_is_not_exported(reviewed: Path, tmp_path: Path) -> None:
+    """What does not hold is not exported."""
+    root = shutil.copytree(reviewed, tmp_path / "w")
+    for path in (root / "docs" / "LEDGER").glob("*.signoff"):
+        path.unlink()
+    name = next((root / "docs" / "LEDGER").glob("*.record")).stem
+    refused = rollout(root, "export", name, "--dsse", "--key", str(keys() / "eng_choi"))
+    assert refused.returncode == 1
+    assert "does not hold" in refused.stderr
+
+
+def review(point: float = 0.01, verdict: str = "pass", why: str = "x") -> dict[str, object]:
+    """Return the least that a comparison looks at."""
+    gate = {
+        "id": "pass_rate",
+        "plan": {"verdict": "pass", "value": 0.01},
+        "evidence": {"verdict": verdict, "point": point, "why": why},
+    }
+    return {"recommendation": "GO", "gates": [gate], "checks": [], "segments": []}
+
+
+def test_equality_classes() -> None:
+    """E0 the same, E1 within 1e-9 or other words, E2 a number beyond it or gone, E3 a verdict."""
+    levels = [
+        compare(review(), other)[0]
+        for other in (review(), review(0.01 * (1 + 5e-10)), review(why="y"), review(0.0100001), review(verdict="fail"))
+    ]
+    assert levels == ["E0", "E1", "E1", "E2", "E3"]
+    assert compare(review(), review(verdict="fail"))[1] == ("pass_rate (evidence): was pass, is fail",)
