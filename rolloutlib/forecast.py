@@ -210,7 +210,8 @@ def _needed(plan: Plan, stage: StageId, profile: str, gate: Gate, study: Layout,
 def _decision(truth: str, found: Mapping[str, Mapping[str, Judged]], odd: str | None = None) -> Decision:
     """Combine the gates; with `odd`, only that one is under the truth and the others are clearly better."""
     gates = [of for key, of in found["better" if odd else truth].items() if key != odd]
-    gates += [found[truth][odd]] if odd else []
+    if odd:
+        gates.append(found[truth][odd])
     literal = np.all([gate.literal for gate in gates], axis=0)
     no_go = np.any([gate.failed for gate in gates], axis=0)
     go = np.all([gate.passed for gate in gates], axis=0) & literal & ~no_go

@@ -108,7 +108,8 @@ def _pooled(arm: Sums) -> tuple[Floats, Floats]:
 
 def _by_t(found: stats.ClusterInference, rules: Evidence, capped: Flags) -> _Found:
     bounds = stats.t_bounds(found, confidence=rules.confidence)
-    return _Found(*(np.asarray(part, np.float64) for part in (found.point, *bounds)), capped)
+    point, lower, upper = (np.asarray(part, np.float64) for part in (found.point, *bounds))
+    return _Found(point, lower, upper, capped)
 
 
 def _few(arms: tuple[Sums, ...], df: Floats | float, rules: Evidence) -> Flags:
@@ -170,8 +171,8 @@ def _instead(
     """Replace bounds where an arm shows no variance by score bounds at the effective sample sizes."""
     lower, upper = (np.array(bound, dtype=np.float64) for bound in usual)
     if flat.any():
-        few = (Sums(arm.n[flat], arm.total[flat]) for arm in (one, zero))
-        lower[flat], upper[flat] = score(*_effective(*few, rules), confidence=rules.confidence)
+        few, other = (Sums(arm.n[flat], arm.total[flat]) for arm in (one, zero))
+        lower[flat], upper[flat] = score(*_effective(few, other, rules), confidence=rules.confidence)
     return lower, upper
 
 

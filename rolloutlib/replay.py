@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rolloutlib.decide import Reviewed, pin, results_digest
 from rolloutlib.records import LedgerError, Pins, digest_of
-from rolloutlib.report import review_json
 from rolloutlib.review import review_stage
+from rolloutlib.reviewjson import review_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -135,13 +135,11 @@ def _verdicts(review: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
 
 def _numbers(value: object, path: str = "") -> Iterator[tuple[str, float]]:
     if isinstance(value, dict):
-        value = cast("dict[str, Any]", value)
-        for key, inner in value.items():
+        for key, inner in cast("dict[str, object]", value).items():
             yield from _numbers(inner, f"{path}.{key}".lstrip("."))
     elif isinstance(value, list):
-        value = cast("list[Any]", value)
-        for n, inner in enumerate(value):
-            name = cast("dict[str, Any]", inner).get("id", n) if isinstance(inner, dict) else n
+        for n, inner in enumerate(cast("list[object]", value)):
+            name: object = cast("dict[str, Any]", inner).get("id", n) if isinstance(inner, dict) else n
             yield from _numbers(inner, f"{path}.{name}")
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield path, value

@@ -72,7 +72,7 @@ def test_provable_is_what_is_passed_with_the_power(found: Forecast) -> None:
 
 
 def test_fewer_people_need_more(found: Forecast) -> None:
-    """Ten users at stage 3 are too few for the pass rate, and what they need is more than they are; pairs need fewer."""
+    """Ten users at stage 3 are too few for the pass rate, and more are asked for; pairs need fewer."""
     few = next(gate for gate in ask(3, 10).gates if gate.id == "pass_rate")
     apart = next(gate for gate in ask(3, 60, paired=False).gates if gate.id == "pass_rate")
     assert few.needed is not None

@@ -48,12 +48,13 @@ columns:
   issues: {column: tags, separator: "|"}
   started_at: day
   style_violations: style
+  covariate: words
 statuses: {ok: passed, bad: failed, stop: vetoed}
 constants: {profile: strict}
 timezone: Asia/Seoul
 """
-    rows = ["x,007,ok,5,2.5,bias|unclear,2026-03-02,3", "x,008,stop,,,,2026-03-02,"]
-    text = "\n".join(["model,task,outcome,stars,wait,tags,day,style", *rows])
+    rows = ["x,007,ok,5,2.5,bias|unclear,2026-03-02,3,41.5", "x,008,stop,,,,2026-03-02,,"]
+    text = "\n".join(["model,task,outcome,stars,wait,tags,day,style,words", *rows])
     found = read_csv(tmp_path, text, spec)
     first, second = found.table.to_pylist()
     assert first == {
@@ -61,7 +62,7 @@ timezone: Asia/Seoul
         "profile": "strict", "sample_id": "2", "prompt_id": "007", "user_id": None, "session_id": None,
         "category": None, "difficulty": None, "status": "passed", "passed": True, "vetoed": False, "error": None,
         "score": 10.0, "latency_ms": 2500.0, "issues": ["bias", "unclear"], "veto_reason": None,
-        "style_violations": 3, "edited": None,
+        "style_violations": 3, "edited": None, "covariate": 41.5,
     }  # fmt: skip
     assert (second["vetoed"], second["score"], second["latency_ms"], second["issues"]) == (True, None, None, [])
     assert (found.title, found.runs[0].reported, found.runs[0].profile) == ("A study", None, "strict")

@@ -72,9 +72,9 @@ def victim(honest: Path, tmp_path: Path) -> Path:
     return shutil.copytree(honest, tmp_path / "w", symlinks=True)
 
 
-def check(root: Path, **pins: str) -> Verification:
+def check(root: Path, *, head: str | None = None, since: str | None = None) -> Verification:
     """Verify a workbook as `rollout verify` does."""
-    return verify_ledger(Workbook(root), now=NOW, **pins)
+    return verify_ledger(Workbook(root), now=NOW, head=head, since=since)
 
 
 def file(root: Path, name: str) -> Path:
