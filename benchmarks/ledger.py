@@ -16,18 +16,23 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from rolloutlib.ledger import Slot, Workbook, append, sign_record, verify_ledger, write_cards
 from rolloutlib.records import Digests, Head, Record, Subject, digest_of, document, instant
 from rolloutlib.signing import sign
 from tests.ledger.workbooks import PEOPLE, SIGNERS, START, Quick, keys, promotion, workbook
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 MEANINGS = {"pm": "responsibility", "qa": "review", "owner": "approval"}
 EVIDENCE = b'{"recommendation":"GO"}\n'
 
 
-def main(count: int) -> None:
+def main(argv: Sequence[str]) -> None:
     """Make a ledger, time it, print."""
+    count = int(argv[0]) if argv else 1000
     with TemporaryDirectory() as folder:
         book = Workbook(workbook(Path(folder) / "w"), Quick())
         print(f"writing {count} records × {len(SIGNERS)} signatures …", flush=True)
@@ -92,4 +97,4 @@ def _sign(folder: Path, head: Head, who: str, at: str) -> str:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    main(sys.argv[1:])

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rolloutlib import __version__
-from rolloutlib.errors import RolloutError, UsageError
+from rolloutlib.commands import engine, flags, ledger, plan, review
+from rolloutlib.errors import RolloutError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 __all__ = ["main"]
 
-EXIT = {"GO": 0, "HOLD": 10, "NO_GO": 20, "INVALID": 30}
-CODES = "Exit code: 0 GO, 10 HOLD, 20 NO_GO, 30 INVALID (data that are no evidence), 2 wrong usage, 1 failure."
-REVIEW = """\
-Review the exit of a stage: read the runs, judge every gate twice (the plan's literal rule, and what the data prove),
-recommend GO, HOLD, NO_GO or INVALID, and write a report for the meeting."""
-EXAMPLES = """\
-examples:
-  rollout review 2
-      the runs and arms that params/stage-2.yaml names
-  rollout review 2 --runs data/examples/bfcl --control gpt-4o-2024-05-13-FC --treatment gpt-4o-2024-08-06-FC
-      two arms of a flat table that data/examples/bfcl/source.yaml explains
-  rollout review 2 --runs runs/ --as-of 2026-11-20T09:00+09:00 --lang ko --out reports/w3
-      run envelopes up to a moment, the report in Korean
+STORY = """\
+a rollout, step by step:
+  rollout plan       what a stage can prove, before it starts       rollout bench     run the paired mini benchmark
+  rollout review     judge a stage's runs, write the report         rollout risks     which risk signals fire
+  rollout decide     draft the decision and its card                rollout sign      sign it by role; rollout verify
+  rollout promote    move the flags of a verified GO                rollout rollback  take it all back, at once
 
-The folder of --out then holds review.html (one file for the meeting), review.ipynb (to explore), review.json (for
-programs), params.yaml (to run it again) and, where rows were refused, quarantine/."""
+rollout COMMAND --help teaches each of them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,96 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="rollout",
-        description="Decide staged rollouts of AI features, and prove why.",
-        epilog=CODES,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"rollout {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_review(commands)
-    _add_schema(commands)
-    return parser
-
-
-def _add_review(commands: Any) -> None:  # noqa: ANN401 -- argparse has no public name for it
-    review = commands.add_parser(
-        "review", help="review a stage's exit", description=REVIEW, epilog=f"{EXAMPLES}\n\n{CODES}",
+        prog="rollout", description="Decide staged rollouts of AI features, and prove why.", epilog=STORY,
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
-    review.add_argument(
-        "stage",
-        metavar="STAGE",
-        type=int,
-        choices=range(5),
-        help="0 internal, 1 dogfood, 2 opt-in beta, 3 default-on, 4 full",
-    )
-    review.add_argument(
-        "--runs", metavar="PATH", help="file or folder of runs (default: as params/stage-STAGE.yaml says)"
-    )
-    review.add_argument("--control", metavar="ARM", help="name of the control arm (default: control)")
-    review.add_argument("--treatment", metavar="ARM", help="name of the treatment arm (default: treatment)")
-    review.add_argument(
-        "--source", metavar="FILE", help="source.yaml that explains flat tables (default: beside the runs)"
-    )
-    review.add_argument(
-        "--profile", metavar="NAME", help="guardian profile, where the runs name none (default: default)"
-    )
-    review.add_argument(
-        "--evidence", metavar="DIR", help="evidence of the Go/No-Go checks (default: evidence/ beside the runs)"
-    )
-    review.add_argument("--as-of", metavar="TIME", help="leave out runs that started later (ISO 8601 with offset)")
-    review.add_argument(
-        "--looks", metavar="FILE", help="file of earlier looks at a stage (default: reports/looks.jsonl)"
-    )
-    review.add_argument(
-        "--adjust", action="store_const", const=True, help="adjust score and latency for the samples' covariate (CUPED)"
-    )
-    review.add_argument("--lang", choices=("en", "ko"), help="language of the report (default: en)")
-    review.add_argument("--out", metavar="DIR", help="where to write (default: reports/stage-STAGE-TIME)")
-    review.set_defaults(call=_review)
-
-
-def _add_schema(commands: Any) -> None:  # noqa: ANN401 -- argparse has no public name for it
-    schema = commands.add_parser("schema", help="write params/plan.schema.json, which editors use to check plan.yaml")
-    schema.set_defaults(call=_schema)
-
-
-def _review(arguments: argparse.Namespace) -> int:
-    from rolloutlib.notebooks import review_notebook
-    from rolloutlib.params import review_params, stage_params
-    from rolloutlib.plan import workbook_root
-
-    root = workbook_root()
-    names = ("runs", "control", "treatment", "source", "profile", "evidence", "as_of", "adjust", "looks", "lang", "out")
-    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    base = {} if "runs" in given else stage_params(root / "params" / f"stage-{arguments.stage}.yaml")
-    now = datetime.now(UTC)
-    values = (
-        {"out": f"reports/stage-{arguments.stage}-{now:%Y%m%dT%H%M%SZ}"} | base | given | {"stage": arguments.stage}
-    )
-    for name in ("runs", "source", "evidence", "looks", "out"):
-        if given.get(name):  # an empty one stays empty, and is refused below
-            values[name] = _from_here(given[name], root)
-    params = review_params(values, where="rollout review")
-    for name in ("runs", "source", "evidence"):
-        if (path := params.path(name)) is not None and not path.exists():
-            raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")
-    return EXIT[review_notebook(params, progress=sys.stderr)]
-
-
-def _from_here(path: str, root: Path) -> str:
-    """Paths on the command line are relative to the caller's folder, those in params/ to the workbook's root."""
-    absolute = (type(root).cwd() / path).resolve()
-    return str(absolute.relative_to(root)) if absolute.is_relative_to(root) else str(absolute)
-
-
-def _schema(_: argparse.Namespace) -> int:
-    import json
-
-    from rolloutlib.plan import json_schema, workbook_root
-
-    path = workbook_root() / "params" / "plan.schema.json"
-    path.write_text(json.dumps(json_schema(), indent=1) + "\n", encoding="utf-8")
-    print(path)
-    return 0
+    parser.add_argument("--version", action="version", version=f"rollout {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for group in (plan, review, ledger, flags, engine):
+        group.add(commands)
+    return parser

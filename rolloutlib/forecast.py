@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rolloutlib.estimates import estimate_gate
+from rolloutlib.looks import look_at
 from rolloutlib.operating import arms_of, judge_many, world_metric
 from rolloutlib.planning import needed
 from rolloutlib.worlds import Truth, layout, simulate
@@ -121,6 +122,7 @@ def forecast(  # noqa: PLR0913 -- what a planner turns, by name
         profile: guardian profile, whose latency target counts.
         repetitions: simulated reviews.
     """
+    plan = _at_the_last_look(plan, stage)
     study = _study(users, samples_per_user, correlation, paired=paired)
     values = truths_of(plan, stage, plan.profile(profile), CONTROL | dict(control or {}))
     judged: dict[str, dict[str, list[Judged]]] = {truth: {key: [] for key in plan.gates} for truth in TRUTHS}
@@ -135,6 +137,14 @@ def forecast(  # noqa: PLR0913 -- what a planner turns, by name
     gates = tuple(_gate(plan, stage, profile, key, found, study, base) for key in plan.gates)
     decisions = (_decision("better", found), _decision("equal", found), _worst("limit", found), _worst("worse", found))
     return Forecast(stage, study, repetitions, gates, decisions)
+
+
+def _at_the_last_look(plan: Plan, stage: StageId) -> Plan:
+    """Return the plan with the confidence that is left when all of the stage's people have been seen."""
+    looks = plan.stages[stage].looks
+    last = look_at(looks, planned=looks, confidence=plan.evidence.confidence)
+    evidence = plan.evidence.model_copy(update={"confidence": last.confidence})
+    return plan.model_copy(update={"evidence": evidence})
 
 
 def _study(users: int, samples: int, correlation: float, *, paired: bool) -> Layout:
@@ -209,13 +219,13 @@ def _needed(plan: Plan, stage: StageId, profile: str, gate: Gate, study: Layout,
 
 def _decision(truth: str, found: Mapping[str, Mapping[str, Judged]], odd: str | None = None) -> Decision:
     """Combine the gates; with `odd`, only that one is under the truth and the others are clearly better."""
-    gates = [of for key, of in found["better" if odd else truth].items() if key != odd]
-    if odd:
-        gates.append(found[truth][odd])
+    others = found["better" if odd else truth]
+    gates = [found[truth][key] if key == odd else others[key] for key in others]
     literal = np.all([gate.literal for gate in gates], axis=0)
     no_go = np.any([gate.failed for gate in gates], axis=0)
     go = np.all([gate.passed for gate in gates], axis=0) & literal & ~no_go
-    return Decision(truth, odd, *(float(np.mean(part)) for part in (go, ~go & ~no_go, no_go, literal)))
+    shares = (go, ~go & ~no_go, no_go, literal)
+    return Decision(truth, odd, *(float(np.mean(share)) for share in shares))
 
 
 def _worst(truth: str, found: Mapping[str, Mapping[str, Judged]]) -> Decision:

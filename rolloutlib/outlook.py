@@ -25,7 +25,8 @@ MARKS: Final = {
     "worse": ("triangle-down", INK),
 }
 MAY, SHOULD = 0.05, 0.8  # chance to pass at the limit, and when clearly better
-ROOM = 0.08  # of a bar, below which its number does not fit
+ROOM = 0.13  # of a bar, below which its number does not fit
+WHOLE = 0.08  # above, a chance is shown in whole percents
 
 
 def heading(found: Forecast) -> Sentence:
@@ -88,7 +89,7 @@ def _gate_row(one: GateForecast, lang: str) -> Row:
     cells = (
         Cell(say(one.gate.title).text(lang)),
         number(_value(one, one.proof, lang)), number(_value(one, one.provable, lang)), number(_needed(one).text(lang)),
-        *(number(f"{share:.0%}" if share >= ROOM else f"{share:.1%}") for share in shares),
+        *(number(f"{share:.0%}" if share >= WHOLE else f"{share:.1%}") for share in shares),
     )  # fmt: skip
     return Row(cells)
 

@@ -134,15 +134,19 @@ def _verdicts(review: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
 
 
 def _numbers(value: object, path: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every number of plain data with its path; items of a list by their id, where they have one."""
     if isinstance(value, dict):
         for key, inner in cast("dict[str, object]", value).items():
             yield from _numbers(inner, f"{path}.{key}".lstrip("."))
     elif isinstance(value, list):
         for n, inner in enumerate(cast("list[object]", value)):
-            name: object = cast("dict[str, Any]", inner).get("id", n) if isinstance(inner, dict) else n
-            yield from _numbers(inner, f"{path}.{name}")
+            yield from _numbers(inner, f"{path}.{_name(inner, n)}")
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield path, value
+
+
+def _name(item: object, number: int) -> object:
+    return cast("dict[str, object]", item).get("id", number) if isinstance(item, dict) else number
 
 
 def _near(old: float | None, new: float | None, tolerance: float) -> bool:

@@ -89,6 +89,7 @@ class Review:
         warnings: what a reader should know although it changes no verdict.
         changes: what would change the recommendation.
         set_aside: runs that were read but belong to another stage or moment.
+        refused: the rows behind `quarantine`, verbatim.
     """
 
     plan: Plan
@@ -115,6 +116,7 @@ class Review:
     inputs: tuple[InputFile, ...]
     quarantine: tuple[QuarantineGroup, ...]
     set_aside: tuple[Sentence, ...]
+    refused: tuple[Quarantined, ...] = ()
 
 
 def review_stage(params: ReviewParams, *, on_progress: Callable[[int, int], None] | None = None) -> Review:
@@ -153,7 +155,7 @@ def review_stage(params: ReviewParams, *, on_progress: Callable[[int, int], None
         look=look,
         source_title=runs.source.title if runs.source else None,
         recommendation=recommend(gates, checks),
-        reasons=(material.invalid, *hidden) if material.invalid else reasons(gates, checks, hidden),
+        reasons=(material.invalid,) if material.invalid else reasons(gates, checks, hidden),
         warnings=material.warnings,
         changes=changes(gates, checks),
         design=material.design,
@@ -167,6 +169,7 @@ def review_stage(params: ReviewParams, *, on_progress: Callable[[int, int], None
         inputs=runs.inputs,
         quarantine=_groups(runs.quarantined),
         set_aside=material.set_aside,
+        refused=runs.quarantined,
     )
 
 

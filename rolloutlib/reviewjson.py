@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from rolloutlib.runs import write_quarantine
 from rolloutlib.tables import texts
 
 if TYPE_CHECKING:
@@ -19,18 +20,32 @@ if TYPE_CHECKING:
     from rolloutlib.review import Review
     from rolloutlib.segments import IssueRate, Segment
 
-__all__ = ["review_json", "save"]
+__all__ = ["review_json", "save", "save_invalid"]
 
 SCHEMA: Final = "rolloutlib/review@1"
 
 
 def save(review: Review, folder: Path, params: ReviewParams) -> None:
-    """Write review.json and params.yaml, which runs the same review again."""
+    """Write review.json, params.yaml, which runs the same review (and the same look) again, and quarantine/."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = json.dumps(review_json(review), ensure_ascii=False, indent=1, allow_nan=False)
-    (folder / "review.json").write_text(told + "\n", encoding="utf-8")
-    used = yaml.safe_dump(params.model_dump(mode="json", exclude_none=True), allow_unicode=True, sort_keys=False)
-    (folder / "params.yaml").write_text(used, encoding="utf-8")
+    _write_json(review_json(review), folder)
+    used = params.model_copy(update={"looks": None, "look": review.look.number})
+    plain = used.model_dump(mode="json", exclude_none=True)
+    (folder / "params.yaml").write_text(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    write_quarantine(review.refused, review.inputs, folder)
+
+
+def save_invalid(params: ReviewParams, folder: Path, reason: str) -> None:
+    """Write the review.json of data that are no evidence at all, so that whoever waits for one is told why."""
+    folder.mkdir(parents=True, exist_ok=True)
+    named = {"stage": params.stage, "control": params.control, "treatment": params.treatment}
+    nothing: dict[str, Any] = {key: [] for key in ("gates", "segments", "checks", "inputs")}
+    _write_json({"schema": SCHEMA, **named, "recommendation": "INVALID", "reasons": [reason], **nothing}, folder)
+
+
+def _write_json(told: dict[str, Any], folder: Path) -> None:
+    text = json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / "review.json").write_text(text + "\n", encoding="utf-8")
 
 
 def review_json(review: Review) -> dict[str, Any]:

@@ -88,6 +88,17 @@ def test_seeded() -> None:
     assert ask(0, 10, repetitions=50) != ask(0, 10, repetitions=50, seed=2)
 
 
+def test_planned_looks_cost(found: Forecast) -> None:
+    """With five planned looks the last one has less error left, so a gate proves less than with one."""
+    stages = PLAN.stages | {2: PLAN.stages[2].model_copy(update={"looks": 5})}
+    often = forecast(
+        PLAN.model_copy(update={"stages": stages}), 2, users=100, samples_per_user=20, correlation=0.05, paired=True,
+        rng=np.random.default_rng(1), repetitions=400,
+    )  # fmt: skip
+    assert often.gates[0].id == found.gates[0].id == "pass_rate"
+    assert often.gates[0].provable < found.gates[0].provable
+
+
 def test_truths_mirror_at_the_limit() -> None:
     """Worse lies as far beyond each limit as better lies before it; all are proportions where they must be."""
     profile = PLAN.profile("default")

@@ -85,6 +85,8 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
         RunsError: a mapped column is missing, the table has no rows, or a time has no offset and no time zone.
     """
     rows = read_rows(file, data)
+    if not rows.rows and not rows.bad:
+        raise RunsError(f"{file.name} has 0 rows; expected runs, or a table with a row a sample.")
     spec = spec or native_source(rows.columns)
     if spec is None:
         named = ", ".join(rows.columns)
@@ -99,9 +101,6 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
 
 
 def _check_columns(file: RunFile, rows: Rows, spec: SourceSpec) -> None:
-    if not rows.rows and not rows.bad:
-        msg = f"{file.name} has 0 rows; expected a row a sample."
-        raise RunsError(msg)
     for name, column in spec.columns.mapped.items():
         if rows.rows and column.column not in rows.columns:
             hint = did_you_mean(column.column, rows.columns)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 NOW = START + timedelta(days=400)
 FIRST = "dec-20261122-001"
 HARMLESS = {"card", "orphan", "unsigned"}  # a card not drawn yet, a left-over, a record that nobody has signed yet

@@ -77,6 +77,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Workbook:
     return Workbook(workbook(tmp_path_factory.mktemp("honest") / "w"), Quick())
 
 
+@pytest.mark.slow
 @settings(
     max_examples=1000 if EXHAUSTIVE else 40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
@@ -91,6 +92,7 @@ def test_honest_branches_and_merges_raise_no_alarm(book: Workbook, steps: list[t
     assert alarms(branches) == set()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=50 if EXHAUSTIVE else 4,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],

@@ -375,6 +375,7 @@ def flipped(data: bytes, step: int = 1) -> list[tuple[int, bytes]]:
 DOCUMENTS = [f"{HOLD}.record", f"{HOLD}.{PM}.signoff", f"{HOLD}.{PM}.signoff.sig"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_any_flipped_bit_is_found(victim: Path, name: str) -> None:
     """One flipped bit at a byte of the newest record, its signoff, its signature: at every 13th, in `make faults` at every one."""
