@@ -221,9 +221,10 @@ def _decision(truth: str, found: Mapping[str, Mapping[str, Judged]], odd: str | 
     """Combine the gates; with `odd`, only that one is under the truth and the others are clearly better."""
     others = found["better" if odd else truth]
     gates = [found[truth][key] if key == odd else others[key] for key in others]
-    literal = np.all([gate.literal for gate in gates], axis=0)
-    no_go = np.any([gate.failed for gate in gates], axis=0)
-    go = np.all([gate.passed for gate in gates], axis=0) & literal & ~no_go
+    literal: Flags = np.all([gate.literal for gate in gates], axis=0)
+    no_go: Flags = np.any([gate.failed for gate in gates], axis=0)
+    passed: Flags = np.all([gate.passed for gate in gates], axis=0)
+    go = passed & literal & ~no_go
     shares = (go, ~go & ~no_go, no_go, literal)
     return Decision(truth, odd, *(float(np.mean(share)) for share in shares))
 

@@ -11,6 +11,16 @@ from hypothesis import settings
 settings.register_profile("patient", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("patient")
 
+# Folders whose tests start real engines, keys, kernels and crashes by the hundred: not for `make test-fast`.
+SLOW_FOLDERS = {"engine", "faults", "flags", "ledger", "rollback", "tutorial"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow folders' tests as slow."""
+    for item in items:
+        if SLOW_FOLDERS & set(item.path.parts):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def chromium() -> str:

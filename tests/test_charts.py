@@ -39,6 +39,7 @@ def rows_of(figure: Figure) -> dict[str, dict[str, Any]]:
     return {value["title"]: value for value in values if "title" in value}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REVIEWS)
 def test_every_chart_is_valid_vega_lite(name: str) -> None:
     """Altair's copy of the Vega-Lite 6 schema accepts both layouts of every chart."""
