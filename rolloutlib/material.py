@@ -340,7 +340,7 @@ def _warnings(design: Design, profiles: Mapping[str, set[str]], runs: Runs) -> t
         found.append(
             say(
                 "The arms' cluster counts differ by more than 2 : 1; the bounds are then slightly too narrow "
-                "(7.7 % instead of 5 % in simulations)."
+                "(they fail in up to 7 % instead of 5 % of simulated reviews)."
             )
         )
     if design.dropped:

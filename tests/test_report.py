@@ -195,14 +195,15 @@ def test_review_json_names_design_and_needs() -> None:
 
 
 def test_write_review_writes_what_can_be_run_again(tmp_path: Path) -> None:
-    """review.json is strict JSON with a newline at its end, and params.yaml gives the same parameters back."""
+    """review.json is strict JSON with a newline at its end, and params.yaml gives the parameters and the look back."""
     params = review_params({"stage": 2, "runs": "data/examples/bfcl", "lang": "ko", "out": str(tmp_path)})
     report.write_review(hostile(), tmp_path / "new", params)
     raw = (tmp_path / "new" / "review.json").read_text("utf-8")
     told: dict[str, Any] = json.loads(raw, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert raw.endswith("}\n")
     assert told["treatment"] == ATTACK
-    assert review_params(yaml.safe_load((tmp_path / "new" / "params.yaml").read_text("utf-8"))) == params
+    again = review_params(yaml.safe_load((tmp_path / "new" / "params.yaml").read_text("utf-8")))
+    assert again == params.model_copy(update={"look": hostile().look.number})
 
 
 def test_write_review_without_a_folder_only_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,8 +33,8 @@ def nested_score_difference(
     """Return the score bounds of p1 - p0 where every cluster is in one arm.
 
     Miettinen and Nurminen's at counts over the design effect (Rao and Scott 1992, Biometrics 48:577), which is CR3's
-    variance over the binomial one, times (t/z)² for its degrees of freedom as Korn and Graubard (1998) do. -1 and 1
-    when an arm has fewer than two clusters or no cluster deviates.
+    variance over the binomial one, times (t/z)² for its degrees of freedom as Korn and Graubard (1998) do. It is at
+    least 1: users who agree by luck are no more than independent samples. -1 and 1 when an arm has fewer than two clusters or no cluster deviates.
 
     Args:
         n1: treatment samples per cluster. (..., clusters)
@@ -49,7 +49,7 @@ def nested_score_difference(
     binomial = p1 * (1 - p1) / or_one(size1) + p0 * (1 - p0) / or_one(size0)
     variance, told = _inflated(found, confidence)
     told &= binomial > 0
-    effect = np.where(told, variance, 1.0) / np.where(told, binomial, 1.0)
+    effect = np.maximum(np.where(told, variance, 1.0) / np.where(told, binomial, 1.0), 1.0)
     one, zero = size1 / effect, size0 / effect
     bounds = miettinen_nurminen_difference(p1 * one, one, p0 * zero, zero, confidence=confidence)
     return _told(bounds, told)
