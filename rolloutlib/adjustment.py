@@ -37,10 +37,7 @@ def adjust(metric: Arms, covariate: Arms) -> tuple[Arms, float]:
         return metric, theta
     arms = list(zip((metric.control, metric.treatment), (covariate.control, covariate.treatment), known, strict=True))
     centre = sum(float((m.n * x.mean)[k].sum()) for m, x, k in arms) / weight
-    control, treatment = (
-        Cells(m.n, m.mean - np.where(k, theta * (x.mean - centre), 0.0), m.m2)
-        for m, x, k in arms
-    )
+    control, treatment = (Cells(m.n, m.mean - np.where(k, theta * (x.mean - centre), 0.0), m.m2) for m, x, k in arms)
     return replace(metric, control=control, treatment=treatment), theta
 
 

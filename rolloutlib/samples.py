@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.errors import RunsError, UsageError, did_you_mean
 from rolloutlib.runs import RunInfo
+from rolloutlib.runs.columns import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -31,40 +31,11 @@ CONTRACT = {
     "run": {"runId", "startedAt", "stage", "arm", "flags", "session", "datasetMeta", "result"},
     "session": {"guardianProfileId", "seed"},
     "datasetMeta": {
-        *(
-            "version",
-            "createdAt",
-            "strategyHash",
-            "featureFlags",
-            "guardianProfileId",
-            "ledgerId",
-            "compatVersion",
-        ),
+        *("version", "createdAt", "strategyHash", "featureFlags", "guardianProfileId", "ledgerId", "compatVersion")
     },
-    "result": {
-        *(
-            "metrics",
-            "issuesTop3",
-            "samples",
-            "links",
-            "suggestedTags",
-            "difficultyReport",
-            "styleViolations",
-        ),
-    },
+    "result": {*("metrics", "issuesTop3", "samples", "links", "suggestedTags", "difficultyReport", "styleViolations")},
     "sample": {
-        *(
-            "id",
-            "status",
-            "score",
-            "latencyMs",
-            "issues",
-            "promptId",
-            "userId",
-            "sessionId",
-            "category",
-            "difficulty",
-        ),
+        *("id", "status", "score", "latencyMs", "issues", "promptId", "userId", "sessionId", "category", "difficulty"),
         *("vetoReason", "styleViolations", "suggestedTags", "confirmedTags", "error"),
     },
 }  # engine contract, without providerNote, which marks a template

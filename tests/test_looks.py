@@ -42,7 +42,7 @@ def test_error_over_all_planned_looks_is_the_stages(planned: int) -> None:
     rng = np.random.default_rng(planned)
     paths = np.cumsum(rng.normal(size=(100_000, planned)), axis=1) / np.sqrt(np.arange(1, planned + 1))
     looks = [look_at(k, planned=planned, confidence=0.95) for k in range(1, planned + 1)]
-    limits = norm.ppf([look.confidence for look in looks])
+    limits = norm.ppf(np.array([look.confidence or 1.0 for look in looks]))
     crossed = (paths > limits).any(axis=1).mean()
     assert crossed == pytest.approx(0.05, abs=4 * (0.05 * 0.95 / 100_000) ** 0.5)
 

@@ -33,9 +33,7 @@ def _run(*command: str) -> str:
 def _modules_after(statement: str) -> set[str]:
     """Import in a fresh interpreter and return the names of all modules that came with it."""
     return set(
-        _run(sys.executable, "-c", f"import json, sys\n{statement}\nprint(json.dumps([*sys.modules]))").split(
-            '"'
-        )
+        _run(sys.executable, "-c", f"import json, sys\n{statement}\nprint(json.dumps([*sys.modules]))").split('"')
     )
 
 

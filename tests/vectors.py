@@ -225,10 +225,7 @@ COMPUTE: dict[str, Callable[[Inputs], Numbers]] = {
     "paired_t": _paired,
     "mean_sd_from_moments": _mean_sd,
     "goodness_of_fit": lambda i: list(stats.goodness_of_fit(i["counts"], i["p"])),
-    "kl_divergence": lambda i: [
-        stats.g_statistic(i["counts"], i["p"]),
-        stats.kl_divergence(i["counts"], i["p"]),
-    ],
+    "kl_divergence": lambda i: [stats.g_statistic(i["counts"], i["p"]), stats.kl_divergence(i["counts"], i["p"])],
     "exact_multinomial_g_p": _exact_multinomial,
     "contingency_chi2": lambda i: list(stats.contingency_chi2(i["table"])[:2]),
     "fisher_freeman_halton_p": lambda i: stats.fisher_freeman_halton(i["table"]),

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import astuple
 
-from rolloutlib.runs.columns import STATUSES, Sample
 from rolloutlib.errors import did_you_mean
+from rolloutlib.runs.columns import STATUSES, Sample
 from rolloutlib.runs.located import (
     Fault,
     MalformedError,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rolloutlib.runs.envelopes import Unit
 from rolloutlib.errors import RunsError, UsageError
+from rolloutlib.runs.envelopes import Unit
 from rolloutlib.runs.located import MalformedError, read_object
 from rolloutlib.runs.quarantine import Quarantined
 

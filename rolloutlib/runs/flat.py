@@ -18,9 +18,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rolloutlib.errors import RunsError, did_you_mean
 from rolloutlib.runs.columns import STATUSES, Sample
 from rolloutlib.runs.envelopes import EXPECTED, FIRST_YEAR, field_of
-from rolloutlib.errors import RunsError, did_you_mean
 from rolloutlib.runs.quarantine import Quarantined, shown
 from rolloutlib.runs.rows import Row, Rows, read_rows
 from rolloutlib.runs.sources import TAGS, WIRE, native_source, word

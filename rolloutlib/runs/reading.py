@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import UNSET
 
+from rolloutlib.errors import RunsError
 from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
 from rolloutlib.runs.envelopes import FoundRun, Unit, distinct, open_run
-from rolloutlib.errors import RunsError
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.runs.files import RunFile, list_files, read_bytes, units_of
 from rolloutlib.runs.flat import FlatRun, FlatRuns, is_flat, read_flat

@@ -10,8 +10,8 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
 
-from rolloutlib.runs.columns import STATUSES
 from rolloutlib.errors import did_you_mean
+from rolloutlib.runs.columns import STATUSES
 from rolloutlib.yamlfile import load_model
 
 if TYPE_CHECKING:

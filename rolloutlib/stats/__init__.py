@@ -5,14 +5,7 @@ Conventions: suffix 1 is the treatment, 0 the control. Every bound is one-sided 
 or the end of the parameter's range.
 """
 
-from rolloutlib.stats._special import (
-    binomial_cdf,
-    noncentral_t_cdf,
-    normal_cdf,
-    normal_quantile,
-    t_cdf,
-    t_quantile,
-)
+from rolloutlib.stats._special import binomial_cdf, noncentral_t_cdf, normal_cdf, normal_quantile, t_cdf, t_quantile
 from rolloutlib.stats.anytime import (
     anytime_bounds,
     beta_binomial_e_value,
@@ -21,12 +14,7 @@ from rolloutlib.stats.anytime import (
     normal_mixture_one_sided,
     normal_mixture_two_sided,
 )
-from rolloutlib.stats.cluster_ratios import (
-    crossed_ratio_bounds,
-    nested_ratio_bounds,
-    ratio_contrast,
-    ratio_of_means,
-)
+from rolloutlib.stats.cluster_ratios import crossed_ratio_bounds, nested_ratio_bounds, ratio_contrast, ratio_of_means
 from rolloutlib.stats.clusters import Kind, cluster_mean, crossed_difference, nested_difference, side_by_side
 from rolloutlib.stats.contingency import (
     Independence,

@@ -70,13 +70,7 @@ def ratio_contrast(
 
 
 def crossed_ratio_bounds(
-    n1: ArrayLike,
-    s1: ArrayLike,
-    n0: ArrayLike,
-    s0: ArrayLike,
-    *,
-    confidence: float = 0.95,
-    kind: Kind = "CR3",
+    n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike, *, confidence: float = 0.95, kind: Kind = "CR3"
 ) -> Bounds:
     """Return Fieller's bounds of mean1/mean0 where entry g of all four arrays is the same cluster.
 
@@ -94,13 +88,7 @@ def crossed_ratio_bounds(
 
 
 def nested_ratio_bounds(
-    n1: ArrayLike,
-    s1: ArrayLike,
-    n0: ArrayLike,
-    s0: ArrayLike,
-    *,
-    confidence: float = 0.95,
-    kind: Kind = "CR3",
+    n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike, *, confidence: float = 0.95, kind: Kind = "CR3"
 ) -> Bounds:
     """Return Fieller's bounds of mean1/mean0 where every cluster is in one arm, as `crossed_ratio_bounds`."""
     aligned = side_by_side(n1, s1, n0, s0)

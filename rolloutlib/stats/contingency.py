@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.stats.inference import FloatArray
 
-__all__ = [
-    "Independence",
-    "contingency_chi2",
-    "contingency_cluster_permutation",
-    "contingency_monte_carlo",
-    "table_of",
-]
+__all__ = ["Independence", "contingency_chi2", "contingency_cluster_permutation", "contingency_monte_carlo", "table_of"]
 
 _TIE = 1e-9
 

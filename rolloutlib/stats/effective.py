@@ -34,7 +34,8 @@ def nested_score_difference(
 
     Miettinen and Nurminen's at counts over the design effect (Rao and Scott 1992, Biometrics 48:577), which is CR3's
     variance over the binomial one, times (t/z)² for its degrees of freedom as Korn and Graubard (1998) do. It is at
-    least 1: users who agree by luck are no more than independent samples. -1 and 1 when an arm has fewer than two clusters or no cluster deviates.
+    least 1: users who agree by luck are no more than independent samples. -1 and 1 when an arm has fewer than two
+    clusters or no cluster deviates.
 
     Args:
         n1: treatment samples per cluster. (..., clusters)

@@ -165,12 +165,7 @@ def one_mean_t(mean: ArrayLike, var: ArrayLike, n: ArrayLike, *, confidence: flo
 
 
 def one_mean_t_test(
-    mean: ArrayLike,
-    var: ArrayLike,
-    n: ArrayLike,
-    *,
-    null: float = 0.0,
-    alternative: Alternative = "two-sided",
+    mean: ArrayLike, var: ArrayLike, n: ArrayLike, *, null: float = 0.0, alternative: Alternative = "two-sided"
 ) -> TestResult:
     """Test a mean against the null with Student's t; NaN and p = 1 where `one_mean_t` is infinite."""
     return t_test(mean_inference(mean, var, n), null=null, alternative=alternative)
@@ -182,12 +177,7 @@ def paired_t(mean: ArrayLike, var: ArrayLike, n: ArrayLike, *, confidence: float
 
 
 def paired_t_test(
-    mean: ArrayLike,
-    var: ArrayLike,
-    n: ArrayLike,
-    *,
-    null: float = 0.0,
-    alternative: Alternative = "two-sided",
+    mean: ArrayLike, var: ArrayLike, n: ArrayLike, *, null: float = 0.0, alternative: Alternative = "two-sided"
 ) -> TestResult:
     """Test the mean of n within-pair differences (treatment - control) against the null with Student's t."""
     return one_mean_t_test(mean, var, n, null=null, alternative=alternative)

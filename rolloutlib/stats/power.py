@@ -91,13 +91,7 @@ def variance_n(*, variance: float, distance: float, power: float = 0.8, alpha: f
 
 
 def non_inferiority_n(
-    *,
-    variance1: float,
-    variance0: float,
-    margin: float,
-    delta: float = 0.0,
-    power: float = 0.8,
-    alpha: float = 0.05,
+    *, variance1: float, variance0: float, margin: float, delta: float = 0.0, power: float = 0.8, alpha: float = 0.05
 ) -> int:
     """Return the samples an arm needs to prove mean1 - mean0 > -margin without pairs.
 

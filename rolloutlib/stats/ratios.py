@@ -151,13 +151,7 @@ def poisson_rate_ratio(
 
 
 def poisson_rate_ratio_test(
-    x1: int,
-    exposure1: float,
-    x0: int,
-    exposure0: float,
-    *,
-    null: float = 1.0,
-    alternative: Alternative = "two-sided",
+    x1: int, exposure1: float, x0: int, exposure0: float, *, null: float = 1.0, alternative: Alternative = "two-sided"
 ) -> float:
     """Return the exact conditional p-value of rate1/rate0 against the null ratio, as R's poisson.test."""
     check_between("null", null, 0, np.inf)

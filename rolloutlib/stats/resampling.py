@@ -23,11 +23,7 @@ _TIE = 1e-9  # a flipped sum this close to the observed one, relatively, is the 
 
 
 def sign_flip(
-    values: ArrayLike,
-    *,
-    alternative: Alternative = "two-sided",
-    rng: Generator | None = None,
-    flips: int = 100_000,
+    values: ArrayLike, *, alternative: Alternative = "two-sided", rng: Generator | None = None, flips: int = 100_000
 ) -> TestResult:
     """Test that independent values are symmetric around 0 by flipping signs.
 
