@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import read_runs, review, scan
+from benchmarks import ledger, read_runs, review, scan
 
-for benchmark in (review, read_runs, scan):
+for benchmark in (review, read_runs, scan, ledger):
     print(f"\n== {benchmark.__name__.removeprefix('benchmarks.')}")
     benchmark.main([])

@@ -140,6 +140,8 @@ def decide(
     evidence = read.files | {
         f"evidence/{name}": (read.evidence / name).read_bytes() for check in checks for name in check.evidence
     }
+    if (flags := book.root / "params" / "flags.json").is_file():
+        evidence["flags.json"] = flags.read_bytes()
 
     def draft(slot: Slot) -> Predicate:
         made = Predicate(
