@@ -1,7 +1,7 @@
 """How often the shipped policy errs: the whole grid of simulated worlds → docs/calibration.md, .csv and a chart.
 
 Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). Every world is judged by
-rolloutlib.operating, which tests/test_operating.py holds against the shipped policy, repetition by repetition.
+rolloutlib.planning.operating, which tests/test_operating.py holds against the shipped policy, one by one.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import numpy as np
 
 from benchmarks.calibration_page import BALANCED, HARD, MORE, TRUTHS, Harm, Results, Row, write
 from rolloutlib import stats
-from rolloutlib.forecast import CONTROL, truths_of
-from rolloutlib.operating import judge_many
 from rolloutlib.plan import load_plan
-from rolloutlib.worlds import Truth, layout, simulate
+from rolloutlib.planning.forecast import CONTROL, truths_of
+from rolloutlib.planning.operating import judge_many
+from rolloutlib.planning.worlds import Truth, layout, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rolloutlib.operating import Judged
     from rolloutlib.plan import Plan, StageId
-    from rolloutlib.worlds import Layout
+    from rolloutlib.planning.operating import Judged
+    from rolloutlib.planning.worlds import Layout
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20261122

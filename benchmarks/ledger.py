@@ -18,9 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from rolloutlib.ledger import Slot, Workbook, append, sign_record, verify_ledger, write_cards
-from rolloutlib.records import Digests, Head, Record, Subject, digest_of, document, instant
-from rolloutlib.signing import sign
+from rolloutlib.ledger.book import Slot, Workbook, append, sign_record, verify_ledger, write_cards
+from rolloutlib.ledger.records import Digests, Head, Record, Subject, digest_of, document, instant
+from rolloutlib.ledger.signing import sign
 from tests.ledger.workbooks import PEOPLE, SIGNERS, START, Quick, keys, promotion, workbook
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from rolloutlib.durable import Files, replace
 from rolloutlib.engine import Answer, ask, run_request
 from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.ledger.durable import Files, replace
 from rolloutlib.plan import STAGES, Audience, StageId
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rolloutlib.bench import ARMS, Bench, read_all_prompts, run_bench
-from rolloutlib.durable import Files, replace
 from rolloutlib.errors import NoEvidenceError, UsageError
-from rolloutlib.ledger import FOLDER
+from rolloutlib.ledger.book import FOLDER
+from rolloutlib.ledger.durable import Files, replace
 from rolloutlib.messages import say, translate
 from rolloutlib.params import review_params
 from rolloutlib.plan import StageId, load_plan

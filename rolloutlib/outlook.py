@@ -12,7 +12,7 @@ from rolloutlib.units import show, unit_of
 from rolloutlib.vega import WIDE, Figure, Grid, Spec, dots, figure, layer, text
 
 if TYPE_CHECKING:
-    from rolloutlib.forecast import Decision, Forecast, GateForecast
+    from rolloutlib.planning.forecast import Decision, Forecast, GateForecast
 
 __all__ = ["decision_chart", "decision_table", "gate_chart", "gate_table", "heading"]
 

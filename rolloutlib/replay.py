@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from math import isclose
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from rolloutlib.decide import Reviewed, pin, results_digest
-from rolloutlib.records import LedgerError, Pins, digest_of
+from rolloutlib.ledger.decide import Reviewed, pin, results_digest
+from rolloutlib.ledger.records import LedgerError, Pins, digest_of
 from rolloutlib.review import review_stage
 from rolloutlib.reviewjson import review_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rolloutlib.chain import Node
-    from rolloutlib.ledger import Workbook
+    from rolloutlib.ledger.book import Workbook
+    from rolloutlib.ledger.chain import Node
     from rolloutlib.plan import Plan
 
 __all__ = ["Replay", "compare", "replay"]

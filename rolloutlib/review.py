@@ -18,7 +18,7 @@ from rolloutlib.looks import Look, Series, look_at, number_of, record
 from rolloutlib.material import Material, gather
 from rolloutlib.messages import Sentence, say
 from rolloutlib.plan import STAGES, load_plan
-from rolloutlib.planning import needed
+from rolloutlib.planning.needed import needed
 from rolloutlib.recommendation import Recommendation, changes, reasons, recommend
 from rolloutlib.runs import read_runs
 from rolloutlib.samples import from_runs

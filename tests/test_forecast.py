@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rolloutlib import forecast as planning
 from rolloutlib import outlook
 from rolloutlib.commands import plan as plan_command
 from rolloutlib.errors import RolloutError
-from rolloutlib.forecast import CONTROL, TRUTHS, Forecast, forecast, truths_of
 from rolloutlib.plan import StageId, load_plan
+from rolloutlib.planning import forecast as planning
+from rolloutlib.planning.forecast import CONTROL, TRUTHS, Forecast, forecast, truths_of
 from rolloutlib.vega import Figure
 
 ROOT = Path(__file__).resolve().parents[1]

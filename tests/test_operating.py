@@ -9,9 +9,9 @@ import pytest
 
 from rolloutlib.estimates import estimate_gate
 from rolloutlib.gates import Verdict, judge_evidence
-from rolloutlib.operating import arms_of, judge_many, world_metric
 from rolloutlib.plan import load_plan
-from rolloutlib.worlds import Truth, layout, simulate
+from rolloutlib.planning.operating import arms_of, judge_many, world_metric
+from rolloutlib.planning.worlds import Truth, layout, simulate
 
 PLAN = load_plan(Path(__file__).resolve().parents[1] / "params" / "plan.yaml")
 PROFILE = PLAN.profile("default")

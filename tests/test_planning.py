@@ -9,11 +9,11 @@ import pytest
 from scipy.stats import binom
 
 from rolloutlib.estimates import Arms, estimate_gate
-from rolloutlib.forecast import CONTROL, truths_of
 from rolloutlib.gates import Needed, Verdict, judge_evidence
-from rolloutlib.operating import arms_of, judge_many, world_metric
-from rolloutlib.planning import needed, total_for
-from rolloutlib.worlds import layout, simulate
+from rolloutlib.planning.forecast import CONTROL, truths_of
+from rolloutlib.planning.needed import needed, total_for
+from rolloutlib.planning.operating import arms_of, judge_many, world_metric
+from rolloutlib.planning.worlds import layout, simulate
 from tests.tables import PLAN, RULES, arms, cells, nested, pooled, singles
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import lognorm, multivariate_normal, norm
 
-from rolloutlib import worlds
-from rolloutlib.worlds import METRICS, Sums, Truth, World, layout, simulate
+from rolloutlib.planning import worlds
+from rolloutlib.planning.worlds import METRICS, Sums, Truth, World, layout, simulate
 
 CONTROL = {
     "passed": 0.9, "score": 7.5, "issue": 0.15, "vetoed": 0.05, "error": 0.01, "edited": 0.25,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from rolloutlib.flags import FlagState
+    from rolloutlib.flags.document import FlagState
     from rolloutlib.plan import Audience, FlagValue, Plan
 
 __all__ = ["add"]
@@ -73,8 +73,8 @@ def _workbook() -> tuple[Path, Plan]:
 
 
 def _show(_: argparse.Namespace) -> int:
-    from rolloutlib.flagclient import flag_client, resolve
-    from rolloutlib.flags import CONTEXTS, FLAGS, read_flags
+    from rolloutlib.flags.client import flag_client, resolve
+    from rolloutlib.flags.document import CONTEXTS, FLAGS, read_flags
 
     root, plan = _workbook()
     held = read_flags(root / FLAGS).state
@@ -89,7 +89,7 @@ def _show(_: argparse.Namespace) -> int:
 def _diff(_: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from rolloutlib.flags import CONTEXTS, FLAGS, read_flags
+    from rolloutlib.flags.document import CONTEXTS, FLAGS, read_flags
     from rolloutlib.plan import STAGES
 
     root, plan = _workbook()
@@ -107,7 +107,7 @@ def _diff(_: argparse.Namespace) -> int:
 
 
 def _change(plan: Plan, flag: str, who: Audience, held: FlagState, then: FlagState) -> str:
-    from rolloutlib.flags import values
+    from rolloutlib.flags.document import values
 
     people = () if who == "everyone" else (who,)
     was, now = values(plan, held, people)[flag], values(plan, then, people)[flag]
@@ -115,8 +115,8 @@ def _change(plan: Plan, flag: str, who: Audience, held: FlagState, then: FlagSta
 
 
 def _check(_: argparse.Namespace) -> int:
-    from rolloutlib.flagclient import read_back
-    from rolloutlib.flags import FLAGS, SESSION, FlagsError, document, read_flags, session_defaults
+    from rolloutlib.flags.client import read_back
+    from rolloutlib.flags.document import FLAGS, SESSION, FlagsError, document, read_flags, session_defaults
 
     root, plan = _workbook()
     held = read_flags(root / FLAGS)
@@ -134,8 +134,8 @@ def _check(_: argparse.Namespace) -> int:
 
 
 def _init(_: argparse.Namespace) -> int:
-    from rolloutlib.durable import Files, create, replace
-    from rolloutlib.flags import FLAGS, SESSION, document, initial_state, session_defaults
+    from rolloutlib.flags.document import FLAGS, SESSION, document, initial_state, session_defaults
+    from rolloutlib.ledger.durable import Files, create, replace
 
     root, plan = _workbook()
     create(Files(), root / FLAGS, document(plan, initial_state(plan)))
@@ -145,8 +145,8 @@ def _init(_: argparse.Namespace) -> int:
 
 
 def _promote(arguments: argparse.Namespace) -> int:
-    from rolloutlib.flags import FlagFiles
-    from rolloutlib.promotion import promote
+    from rolloutlib.flags.document import FlagFiles
+    from rolloutlib.flags.promotion import promote
 
     root, plan = _workbook()
     files = FlagFiles(time.time_ns)
@@ -159,8 +159,8 @@ def _promote(arguments: argparse.Namespace) -> int:
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
-    from rolloutlib.flags import FlagFiles
-    from rolloutlib.rollback import Reason, roll_back
+    from rolloutlib.flags.document import FlagFiles
+    from rolloutlib.flags.rollback import Reason, roll_back
 
     root, plan = _workbook()
     reason = Reason(arguments.reason, arguments.signal, arguments.owner, arguments.cause)
@@ -180,7 +180,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
 def _replayed(root: Path, green: str) -> str:
     """Run the green decision's review again; flags are off by now, and whatever fails here stays open."""
     from rolloutlib.errors import RolloutError
-    from rolloutlib.ledger import Workbook
+    from rolloutlib.ledger.book import Workbook
     from rolloutlib.replay import replay
 
     sys.stdout.flush()

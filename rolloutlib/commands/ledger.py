@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Generator
 
-    from rolloutlib.ledger import Workbook
+    from rolloutlib.ledger.book import Workbook
 
 __all__ = ["add"]
 
@@ -136,8 +136,8 @@ def _add_key(parser: Any) -> None:
 
 
 def _decide(arguments: argparse.Namespace) -> int:
-    from rolloutlib.decide import decide
-    from rolloutlib.records import Waiver
+    from rolloutlib.ledger.decide import decide
+    from rolloutlib.ledger.records import Waiver
 
     if len(arguments.waive) != len(arguments.reason):
         raise UsageError(
@@ -160,7 +160,7 @@ def _decide(arguments: argparse.Namespace) -> int:
 
 
 def _sign(arguments: argparse.Namespace) -> int:
-    from rolloutlib.ledger import sign_record
+    from rolloutlib.ledger.book import sign_record
 
     book = _book()
     with _key(arguments, book) as key:
@@ -179,7 +179,7 @@ def _sign(arguments: argparse.Namespace) -> int:
 
 
 def _print_missing(book: Workbook, name: str) -> int:
-    from rolloutlib.ledger import sign_off_status
+    from rolloutlib.ledger.book import sign_off_status
 
     for state in sign_off_status(book, name, now=_now()):
         print(f"  {state.role}: {f'signed by {state.signer}' if state.signer else f'missing: {state.command}'}")
@@ -187,9 +187,9 @@ def _print_missing(book: Workbook, name: str) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from rolloutlib.ledger import verify_ledger
+    from rolloutlib.flags.promotion import flag_finding
+    from rolloutlib.ledger.book import verify_ledger
     from rolloutlib.plan import load_plan
-    from rolloutlib.promotion import flag_finding
 
     book = _book()
     found = verify_ledger(book, now=_now(), head=arguments.head, since=arguments.since)
@@ -206,7 +206,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _ledger(arguments: argparse.Namespace) -> int:
-    from rolloutlib.ledger import verify_ledger, write_cards
+    from rolloutlib.ledger.book import verify_ledger, write_cards
 
     book = _book()
     if arguments.cards:
@@ -223,7 +223,7 @@ def _ledger(arguments: argparse.Namespace) -> int:
 
 
 def _keys_add(arguments: argparse.Namespace) -> int:
-    from rolloutlib.keys import add_key
+    from rolloutlib.ledger.keys import add_key
 
     made = add_key(
         _book(),
@@ -238,14 +238,14 @@ def _keys_add(arguments: argparse.Namespace) -> int:
 
 
 def _keys_revoke(arguments: argparse.Namespace) -> int:
-    from rolloutlib.keys import revoke_key
+    from rolloutlib.ledger.keys import revoke_key
 
     made = revoke_key(_book(), arguments.who, by=_by(arguments), now=_now())
     return _print_keys(f"{arguments.who} revoked", made.id if made else None)
 
 
 def _keys_accept(arguments: argparse.Namespace) -> int:
-    from rolloutlib.keys import accept
+    from rolloutlib.ledger.keys import accept
 
     made = accept(_book(), by=_by(arguments), now=_now())
     return _print_keys("roles, keys and thresholds recorded", made.id if made else None)
@@ -266,7 +266,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from rolloutlib.dsse import envelope
+    from rolloutlib.ledger.dsse import envelope
 
     book = _book()
     with _key(arguments, book) as key:
@@ -278,7 +278,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _book() -> Workbook:
-    from rolloutlib.ledger import Workbook
+    from rolloutlib.ledger.book import Workbook
     from rolloutlib.plan import workbook_root
 
     return Workbook(workbook_root())
@@ -289,7 +289,7 @@ def _now() -> datetime:
 
 
 def _by(arguments: argparse.Namespace) -> str:
-    from rolloutlib.records import SIGNER
+    from rolloutlib.ledger.records import SIGNER
 
     git = ["git", "config", "user.email"]
     said = arguments.by or subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 -- a fixed call
@@ -303,7 +303,7 @@ def _by(arguments: argparse.Namespace) -> str:
 @contextmanager
 def _key(arguments: argparse.Namespace, book: Workbook) -> Generator[Path]:
     """Give the key file; `agent` is the key of allowed_signers whose private half the ssh agent holds."""
-    from rolloutlib.signing import agent_key
+    from rolloutlib.ledger.signing import agent_key
 
     with TemporaryDirectory(prefix="rollout-") as folder:
         yield agent_key(book.signers, Path(folder)) if arguments.key == AGENT else Path(arguments.key).expanduser()

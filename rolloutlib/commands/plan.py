@@ -11,8 +11,8 @@ from rolloutlib.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rolloutlib.forecast import Forecast
     from rolloutlib.plan import Plan
+    from rolloutlib.planning.forecast import Forecast
 
 __all__ = ["add"]
 
@@ -98,7 +98,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 def _forecast(arguments: argparse.Namespace, plan: Plan) -> Forecast:
     import numpy as np
 
-    from rolloutlib.forecast import forecast
+    from rolloutlib.planning.forecast import forecast
 
     users = arguments.users or plan.stages[arguments.stage].cap
     if users is None:

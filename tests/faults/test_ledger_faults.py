@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rolloutlib.durable import Files, NotWrittenError
-from rolloutlib.ledger import Verification, Workbook, append, sign_record, verify_ledger
+from rolloutlib.ledger.book import Verification, Workbook, append, sign_record, verify_ledger
+from rolloutlib.ledger.durable import Files, NotWrittenError
 from tests.ledger.workbooks import EXHAUSTIVE, START, Quick, decided, keys, promotion, workbook
 
 if TYPE_CHECKING:

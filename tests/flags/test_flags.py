@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rolloutlib.durable import NotWrittenError
-from rolloutlib.flagclient import flag_client, read_back, resolve, resolve_state
-from rolloutlib.flags import (
+from rolloutlib.flags.client import flag_client, read_back, resolve, resolve_state
+from rolloutlib.flags.document import (
     CONTEXTS,
     FLAGS,
     SESSION,
@@ -34,6 +33,7 @@ from rolloutlib.flags import (
     session_defaults,
     switch,
 )
+from rolloutlib.ledger.durable import NotWrittenError
 from rolloutlib.plan import STAGES, StageId, load_plan
 
 if TYPE_CHECKING:

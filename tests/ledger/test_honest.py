@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rolloutlib.ledger import Workbook, append, sign_record, verify_ledger, write_cards
+from rolloutlib.ledger.book import Workbook, append, sign_record, verify_ledger, write_cards
 from tests.ledger.workbooks import EXHAUSTIVE, PEOPLE, START, Quick, keys, promotion, workbook
 
 if TYPE_CHECKING:
-    from rolloutlib.records import Verdict
+    from rolloutlib.ledger.records import Verdict
 
 VERDICTS: tuple[Verdict, ...] = ("GO", "HOLD", "NO_GO")
 STEPS = st.lists(

@@ -10,7 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolloutlib.records import Head, LedgerError, Signoff, decimal, document, moment, parse_record, parse_signoff
+from rolloutlib.ledger.records import Head, LedgerError, Signoff, decimal, document, moment, parse_record, parse_signoff
 
 SHA = "a" * 64
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.errors import PlanError
-from rolloutlib.ledger import Workbook, append, sign_off_status, sign_record, verify_ledger
-from rolloutlib.records import LedgerError
-from rolloutlib.signing import NAMESPACE, lint, load_roles, load_signers, public_key, sign, verify
+from rolloutlib.ledger.book import Workbook, append, sign_off_status, sign_record, verify_ledger
+from rolloutlib.ledger.records import LedgerError
+from rolloutlib.ledger.signing import NAMESPACE, lint, load_roles, load_signers, public_key, sign, verify
 from tests.ledger.workbooks import PEOPLE, START, decided, keys, promotion, public, signed, workbook
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import rfc8785
 
-from rolloutlib.chain import read_ledger
-from rolloutlib.keys import add_key
-from rolloutlib.ledger import Verification, Workbook, append, verify_ledger, write_cards
-from rolloutlib.records import LedgerError, digest_of
+from rolloutlib.ledger.book import Verification, Workbook, append, verify_ledger, write_cards
+from rolloutlib.ledger.chain import read_ledger
+from rolloutlib.ledger.keys import add_key
+from rolloutlib.ledger.records import LedgerError, digest_of
 from tests.ledger.workbooks import EXHAUSTIVE, PEOPLE, START, decided, keys, public, rollback, signed, workbook
 
 if TYPE_CHECKING:

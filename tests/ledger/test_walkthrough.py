@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rolloutlib.dsse import NAMESPACE, pre_authentication
+from rolloutlib.ledger.dsse import NAMESPACE, pre_authentication
 from rolloutlib.replay import compare
 from tests.ledger.test_verify_sh import verify_sh
 from tests.ledger.workbooks import ROOT, keys

@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from rolloutlib.durable import Files
-from rolloutlib.ledger import Slot, Workbook, append, sign_record
-from rolloutlib.records import CheckState, GateState, Head, Move, Predicate, Prepared, Rollback, Verdict, Waiver
-from rolloutlib.signing import NAMESPACE
+from rolloutlib.ledger.book import Slot, Workbook, append, sign_record
+from rolloutlib.ledger.durable import Files
+from rolloutlib.ledger.records import CheckState, GateState, Head, Move, Predicate, Prepared, Rollback, Verdict, Waiver
+from rolloutlib.ledger.signing import NAMESPACE
 
 EXHAUSTIVE = "ROLLOUT_EXHAUSTIVE" in os.environ  # set by `make faults`
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,17 +9,26 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rolloutlib.flags import FLAGS, SESSION, FlagFiles, FlagState, document, initial_state, read_flags, session_defaults
-from rolloutlib.ledger import Workbook, append, sign_record
+from rolloutlib.flags.document import (
+    FLAGS,
+    SESSION,
+    FlagFiles,
+    FlagState,
+    document,
+    initial_state,
+    read_flags,
+    session_defaults,
+)
+from rolloutlib.flags.promotion import PINNED
+from rolloutlib.ledger.book import Workbook, append, sign_record
+from rolloutlib.ledger.records import Move
 from rolloutlib.plan import load_plan
-from rolloutlib.promotion import PINNED
-from rolloutlib.records import Move
 from tests.ledger import workbooks
 
 if TYPE_CHECKING:
-    from rolloutlib.ledger import Slot
+    from rolloutlib.ledger.book import Slot
+    from rolloutlib.ledger.records import Predicate, Verdict
     from rolloutlib.plan import StageId
-    from rolloutlib.records import Predicate, Verdict
 
 __all__ = ["FILES", "NOW", "PLAN", "ROOT", "at", "decided", "flags_of", "signed", "workbook"]
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rolloutlib import flags, notices, promotion, rollback, rollback_record
-from rolloutlib.durable import NotWrittenError
-from rolloutlib.flagclient import flag_client, resolve
-from rolloutlib.flags import CONTEXTS, FLAGS, SESSION, FlagFiles, FlagsError, FlagState, document, switch
-from rolloutlib.ledger import Workbook, verify_ledger
-from rolloutlib.promotion import NotPromotedError, flag_finding, promote
-from rolloutlib.rollback import Reason, RolledBack, roll_back
+from rolloutlib.flags import document as flags
+from rolloutlib.flags import notices, promotion, rollback, rollback_record
+from rolloutlib.flags.client import flag_client, resolve
+from rolloutlib.flags.document import CONTEXTS, FLAGS, SESSION, FlagFiles, FlagsError, FlagState, document, switch
+from rolloutlib.flags.promotion import NotPromotedError, flag_finding, promote
+from rolloutlib.flags.rollback import Reason, RolledBack, roll_back
+from rolloutlib.ledger.book import Workbook, verify_ledger
+from rolloutlib.ledger.durable import NotWrittenError
 from tests.rollback.books import FILES, PLAN, ROOT, at, decided, flags_of, signed, workbook
 
 if TYPE_CHECKING:
@@ -407,7 +408,7 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 TIMED = """
 import sys, time
-from rolloutlib import flags
+from rolloutlib.flags import document as flags
 real = flags.FlagFiles.rename
 def rename(self, source, target):
     real(self, source, target)

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rolloutlib.records import SIGNER, LedgerError, Person, Threshold, Trust, digest_of
+from rolloutlib.ledger.records import SIGNER, LedgerError, Person, Threshold, Trust, digest_of
 from rolloutlib.yamlfile import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rolloutlib.ledger.records import Verdict
     from rolloutlib.plan import Plan
-    from rolloutlib.records import Verdict
 
 __all__ = [
     "NAMESPACE",

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rolloutlib.cards import card
-from rolloutlib.chain import Finding, Ledger, Node, SignoffFile, read_ledger
-from rolloutlib.durable import Files
+from rolloutlib.ledger.cards import card
+from rolloutlib.ledger.chain import Finding, Ledger, Node, SignoffFile, read_ledger
+from rolloutlib.ledger.durable import Files
+from rolloutlib.ledger.records import Head, LedgerError, Signoff, Trust, digest_of, instant, moment
+from rolloutlib.ledger.signing import lint, load_roles, load_signers, signed_by, trust, verify
 from rolloutlib.plan import load_plan
-from rolloutlib.records import Head, LedgerError, Signoff, Trust, digest_of, instant, moment
-from rolloutlib.signing import lint, load_roles, load_signers, signed_by, trust, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from rolloutlib.records import Verdict
+    from rolloutlib.ledger.records import Verdict
 
 __all__ = [
     "FOLDER",

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib import durable
-from rolloutlib.chain import Finding
 from rolloutlib.errors import RolloutError
-from rolloutlib.flagclient import read_back
-from rolloutlib.flags import (
+from rolloutlib.flags.client import read_back
+from rolloutlib.flags.document import (
     FLAGS,
     SESSION,
     FlagFile,
@@ -20,16 +18,18 @@ from rolloutlib.flags import (
     session_defaults,
     switch,
 )
-from rolloutlib.ledger import Workbook, verify_ledger
-from rolloutlib.notices import release_notes, system_overview, write_release_notes
+from rolloutlib.flags.notices import release_notes, system_overview, write_release_notes
+from rolloutlib.ledger import durable
+from rolloutlib.ledger.book import Workbook, verify_ledger
+from rolloutlib.ledger.chain import Finding
 from rolloutlib.plan import STAGES
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from rolloutlib.chain import Ledger, Node
-    from rolloutlib.flags import FlagFiles
+    from rolloutlib.flags.document import FlagFiles
+    from rolloutlib.ledger.chain import Ledger, Node
     from rolloutlib.plan import Plan
 
 __all__ = ["PINNED", "NotPromotedError", "Promotion", "flag_finding", "pinned_flags", "promote"]

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
-from rolloutlib.chain import waived_sentence
 from rolloutlib.checks import run_checks
 from rolloutlib.errors import UsageError, did_you_mean
-from rolloutlib.ledger import Workbook, append
-from rolloutlib.params import ReviewParams, review_params
-from rolloutlib.plan import STAGES, load_plan
-from rolloutlib.records import (
+from rolloutlib.ledger.book import Workbook, append
+from rolloutlib.ledger.chain import waived_sentence
+from rolloutlib.ledger.records import (
     CheckState,
     Digests,
     FlagState,
@@ -34,6 +32,8 @@ from rolloutlib.records import (
     decimal,
     digest_of,
 )  # fmt: skip
+from rolloutlib.params import ReviewParams, review_params
+from rolloutlib.plan import STAGES, load_plan
 from rolloutlib.runs import read_runs
 from rolloutlib.samples import from_runs
 from rolloutlib.units import unit_of
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from rolloutlib.chain import Node
     from rolloutlib.checks import CheckResult
-    from rolloutlib.ledger import Slot
+    from rolloutlib.ledger.book import Slot
+    from rolloutlib.ledger.chain import Node
+    from rolloutlib.ledger.records import Verdict
     from rolloutlib.plan import Plan, StageId
-    from rolloutlib.records import Verdict
 
 __all__ = ["Reviewed", "decide", "pin", "results_digest"]
 

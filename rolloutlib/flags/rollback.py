@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from rolloutlib import durable
-from rolloutlib.flagclient import read_back
-from rolloutlib.flags import (
+from rolloutlib.flags.client import read_back
+from rolloutlib.flags.document import (
     FLAGS,
     SESSION,
     FlagFile,
@@ -27,6 +26,7 @@ from rolloutlib.flags import (
     session_defaults,
     switch,
 )
+from rolloutlib.ledger import durable
 from rolloutlib.messages import Sentence, say
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
-    from rolloutlib.flags import FlagFiles
+    from rolloutlib.flags.document import FlagFiles
     from rolloutlib.plan import FeatureId, Plan
 
 __all__ = ["Reason", "RolledBack", "roll_back"]
@@ -118,7 +118,7 @@ def roll_back(
     session = session_defaults(plan, after)
     found.attempt(say("Session defaults are safe"), lambda: durable.replace(files, root / SESSION, session))
     found.attempt(say("A client sees the flags off"), lambda: read_back(path, plan, after))
-    from rolloutlib.rollback_record import record_and_tell  # after the flags are off: these imports take a while
+    from rolloutlib.flags.rollback_record import record_and_tell  # after the flags are off: these imports take a while
 
     record_and_tell(root, plan, reason, found, now=now, lang=lang)
     return found

@@ -6,10 +6,10 @@ import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rolloutlib.chain import Ledger, Node, SignoffFile, examine
-from rolloutlib.durable import create, locked
-from rolloutlib.durable import replace as overwrite
-from rolloutlib.records import (
+from rolloutlib.ledger.chain import Ledger, Node, SignoffFile, examine
+from rolloutlib.ledger.durable import create, locked
+from rolloutlib.ledger.durable import replace as overwrite
+from rolloutlib.ledger.records import (
     Digests,
     Head,
     LedgerError,
@@ -23,8 +23,8 @@ from rolloutlib.records import (
     instant,
     parse_signoff,
 )
-from rolloutlib.signing import public_key, sign
-from rolloutlib.verification import (
+from rolloutlib.ledger.signing import public_key, sign
+from rolloutlib.ledger.verification import (
     FOLDER,
     Judge,
     Line,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
-    from rolloutlib.records import Verdict
+    from rolloutlib.ledger.records import Verdict
 
 __all__ = [
     "FOLDER",

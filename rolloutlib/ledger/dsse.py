@@ -7,15 +7,15 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.ledger import verify_ledger
-from rolloutlib.records import LedgerError
-from rolloutlib.signing import public_key, sign
+from rolloutlib.ledger.book import verify_ledger
+from rolloutlib.ledger.records import LedgerError
+from rolloutlib.ledger.signing import public_key, sign
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from rolloutlib.ledger import Workbook
+    from rolloutlib.ledger.book import Workbook
 
 __all__ = ["NAMESPACE", "envelope", "pre_authentication"]
 

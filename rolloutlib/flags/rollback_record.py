@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rolloutlib.errors import RolloutError
-from rolloutlib.flags import FLAGS, FlagsError, read_flags
-from rolloutlib.ledger import Workbook, append, verify_ledger
+from rolloutlib.flags.document import FLAGS, FlagsError, read_flags
+from rolloutlib.flags.notices import release_notes, system_overview, write_release_notes
+from rolloutlib.flags.promotion import PINNED, pinned_flags
+from rolloutlib.ledger.book import Workbook, append, verify_ledger
+from rolloutlib.ledger.records import SIGNER, Head, Predicate, Prepared, Rollback, instant
 from rolloutlib.messages import say
-from rolloutlib.notices import release_notes, system_overview, write_release_notes
-from rolloutlib.promotion import PINNED, pinned_flags
-from rolloutlib.records import SIGNER, Head, Predicate, Prepared, Rollback, instant
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
     from typing import Literal
 
-    from rolloutlib.ledger import Slot
+    from rolloutlib.flags.rollback import Reason, RolledBack
+    from rolloutlib.ledger.book import Slot
+    from rolloutlib.ledger.records import GateState
     from rolloutlib.plan import Plan
-    from rolloutlib.records import GateState
-    from rolloutlib.rollback import Reason, RolledBack
 
 __all__ = ["record_and_tell"]
 

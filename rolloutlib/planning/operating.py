@@ -13,7 +13,7 @@ import numpy as np
 from rolloutlib import stats
 from rolloutlib.estimates import MIN_DF, Arms, is_binary
 from rolloutlib.moments import Cells
-from rolloutlib.worlds import Sums
+from rolloutlib.planning.worlds import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rolloutlib.plan import Evidence, Gate
-    from rolloutlib.worlds import Kind, Layout, World
+    from rolloutlib.planning.worlds import Kind, Layout, World
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]

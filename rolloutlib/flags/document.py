@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
 
-from rolloutlib.durable import Files, locked, replace
 from rolloutlib.errors import RolloutError
+from rolloutlib.ledger.durable import Files, locked, replace
 from rolloutlib.plan import STAGES, Audience, FeatureId, FlagValue, Plan, StageId, Toggle
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.durable import Files, replace
-from rolloutlib.flags import values
+from rolloutlib.flags.document import values
+from rolloutlib.ledger.durable import Files, replace
 from rolloutlib.messages import Sentence, say
 from rolloutlib.units import show
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from rolloutlib.flags import FlagState
+    from rolloutlib.flags.document import FlagState
+    from rolloutlib.ledger.records import GateState
     from rolloutlib.plan import Plan
-    from rolloutlib.records import GateState
 
 __all__ = ["NOTES", "OVERVIEW", "release_notes", "system_overview", "write_release_notes"]
 

@@ -14,8 +14,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rolloutlib.durable import TEMPORARY
-from rolloutlib.records import (
+from rolloutlib.ledger.durable import TEMPORARY
+from rolloutlib.ledger.records import (
     RECORD_ID,
     SIGNER,
     Head,

@@ -13,9 +13,9 @@ import numpy as np
 
 from rolloutlib.estimates import estimate_gate
 from rolloutlib.looks import look_at
-from rolloutlib.operating import arms_of, judge_many, world_metric
-from rolloutlib.planning import needed
-from rolloutlib.worlds import Truth, layout, simulate
+from rolloutlib.planning.needed import needed
+from rolloutlib.planning.operating import arms_of, judge_many, world_metric
+from rolloutlib.planning.worlds import Truth, layout, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rolloutlib.gates import Needed
-    from rolloutlib.operating import Judged
     from rolloutlib.plan import Gate, Plan, Profile, StageId
-    from rolloutlib.worlds import Layout, World
+    from rolloutlib.planning.operating import Judged
+    from rolloutlib.planning.worlds import Layout, World
 
     Flags = NDArray[np.bool_]
 

@@ -11,8 +11,8 @@ from rolloutlib.units import show
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rolloutlib.chain import SignoffFile
-    from rolloutlib.records import CheckState, FlagState, GateState, Person, Predicate, Record
+    from rolloutlib.ledger.chain import SignoffFile
+    from rolloutlib.ledger.records import CheckState, FlagState, GateState, Person, Predicate, Record
 
 __all__ = ["card"]
 

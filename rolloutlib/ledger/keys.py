@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.durable import replace
 from rolloutlib.errors import UsageError
-from rolloutlib.ledger import Workbook, append
-from rolloutlib.records import SIGNER, Change, LedgerError, Predicate, Prepared
-from rolloutlib.signing import NAMESPACE, REVOKED_FILE, ROLES_FILE, SIGNERS_FILE, public_key
+from rolloutlib.ledger.book import Workbook, append
+from rolloutlib.ledger.durable import replace
+from rolloutlib.ledger.records import SIGNER, Change, LedgerError, Predicate, Prepared
+from rolloutlib.ledger.signing import NAMESPACE, REVOKED_FILE, ROLES_FILE, SIGNERS_FILE, public_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from rolloutlib.chain import Node
-    from rolloutlib.ledger import Slot
+    from rolloutlib.ledger.book import Slot
+    from rolloutlib.ledger.chain import Node
 
 __all__ = ["accept", "add_key", "revoke_key"]
 

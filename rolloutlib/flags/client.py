@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.flags import CONTEXTS, STATE_KEY, FlagsError, state_value
+from rolloutlib.flags.document import CONTEXTS, STATE_KEY, FlagsError, state_value
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from openfeature.client import OpenFeatureClient
     from openfeature.evaluation_context import EvaluationContext
 
-    from rolloutlib.flags import FlagState
+    from rolloutlib.flags.document import FlagState
     from rolloutlib.plan import Audience, FlagValue, Plan
 
 __all__ = ["flag_client", "read_back", "resolve", "resolve_state"]
