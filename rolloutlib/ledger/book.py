@@ -105,7 +105,9 @@ def append(
             (book.folder / name).parent.mkdir(parents=True, exist_ok=True)
             create(book.files, book.folder / name, content)
         create(book.files, book.folder / f"{slot.id}.record", data)
-        return _draw(book, {slot.id, *slot.witnesses}).find(slot.id)
+        # A crash may have left the last append's cards half drawn: those that its own witnesses changed.
+        before = {name for head in slot.prev for name in ledger.find(head.sha256).record.predicate.witnesses}
+        return _draw(book, {slot.id, *slot.witnesses, *before}).find(slot.id)
 
 
 def sign_record(
