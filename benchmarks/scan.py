@@ -25,7 +25,8 @@ create table samples as select
   if(r % 2 = 0, 'control', 'treatment') as arm, 'run-' || (r % 6) as run_id, 'u' || (hash(r) % {users}) as user_id,
   if(hash(r + 1) % 10 = 0, 'failed', 'passed') as status, hash(r + 1) % 10 <> 0 as passed, false as vetoed,
   false as error, false as edited, 5 + (hash(r + 2) % 500) / 100 as score, 500.0 + hash(r + 3) % 2500 as latency_ms,
-  [if(hash(r + 4) % 12 = 0, 'hallucination', 'unclear')] as issues, (hash(r + 5) % 3)::integer as style_violations
+  [if(hash(r + 4) % 12 = 0, 'hallucination', 'unclear')] as issues, (hash(r + 5) % 3)::integer as style_violations,
+  (hash(r + 6) % 100)::double as covariate
 from range({rows}) as t(r)"""
 MEAN = "count({0}) as n_{1}, avg({0}) as mean_{1}, var_pop({0}) as var_{1}"
 BY_HAND = "select arm, run_id, user_id, count(*), {columns} from samples group by all"
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     by = {"arm": "arm", "run_id": "run_id", "cluster": "user_id"}
     ways: dict[str, Callable[[], object]] = {
         "floor: read the columns": lambda: connection.sql(_floor()).fetchall(),
-        "DuckDB SQL by hand": lambda: connection.sql(_by_hand()).to_arrow_table(),
+        "DuckDB SQL by hand": lambda: connection.sql(_by_hand()).fetchall(),
         "rolloutlib.moments.scan": lambda: scan(nw.from_native(connection.table("samples")), metrics, by=by),
     }
     seconds = {way: median(_time(run) for _ in range(args.repeats)) for way, run in ways.items()}
@@ -61,7 +62,7 @@ def _time(run: Callable[[], object]) -> float:
 
 
 def _expressions() -> list[str]:
-    plain = ["passed", "vetoed", "error", "edited", "score", "style_violations"]
+    plain = ["passed", "vetoed", "error", "edited", "score", "style_violations", "covariate"]
     capped = "if(status = 'timeout' and latency_ms is null, 30000, latency_ms)"
     issues = [f"list_contains(issues, '{tag}')" for tag in ("hallucination", "unclear")]
     return [f"({text})::double" for text in (*plain, *issues, capped, f"{capped} > 2200")]

@@ -172,7 +172,8 @@ def scan(frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr], *, by: Mappin
     for short in names.values():
         value = nw.col(short)
         aggregates += [value.count().alias(f"{short}_n"), value.mean().alias(f"{short}_mean")]
-        aggregates.append(value.var(ddof=0).alias(f"{short}_var"))
+        finite = nw.when(value.is_finite()).then(value)  # some engines refuse others; the mean tells of them
+        aggregates.append(finite.var(ddof=0).alias(f"{short}_var"))
     found = columns(wide.group_by(*(f"k_{key}" for key in by)).agg(*aggregates))
     cells = {
         name: _cells(name, *(found[f"{short}_{part}"] for part in ("n", "mean", "var")))
