@@ -30,6 +30,7 @@ from rolloutlib.recommendation import Recommendation
 from rolloutlib.review import Distribution, QuarantineGroup, Review
 from rolloutlib.runs.quarantine import InputFile
 from rolloutlib.segments import IssueRate, Segment
+from rolloutlib.signoffs import sign_off
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -456,7 +457,15 @@ def executed(review: Review, lang: str = "en") -> NotebookNode:
     notebook = localise(nbformat.read(ROOT / "notebooks" / "stage_review.ipynb", as_version=4), lang)
     for cell in notebook.cells:
         if cell.cell_type == "code" and not {"analyst", "parameters"} & set(cell.metadata.get("tags", [])):
-            names = {"charts": charts, "report": report, "review": review, "lang": lang}
+            here = {"root": ROOT, "now": datetime(2026, 11, 22, tzinfo=UTC)}
+            names = {
+                "charts": charts,
+                "report": report,
+                "review": review,
+                "lang": lang,
+                "here": here,
+                "sign_off": sign_off,
+            }
             cell.outputs = [_shown(eval(cell.source, names))]  # noqa: S307 -- the notebook's own cells
     nbformat.validate(notebook)
     return notebook
