@@ -167,7 +167,7 @@ def review_stage(params: ReviewParams, *, on_progress: Callable[[int, int], None
         arms=material.summaries,
         runs=material.rows,
         inputs=runs.inputs,
-        quarantine=_groups(runs.quarantined),
+        quarantine=_groups((*runs.quarantined, *runs.failed)),
         set_aside=material.set_aside,
         refused=runs.quarantined,
     )

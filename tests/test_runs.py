@@ -503,3 +503,12 @@ def test_seconds_under_a_millisecond_field_are_pointed_out(tmp_path: Path) -> No
     found = read_runs(write(tmp_path, run("r1", sample(1, latencyMs=2.05))))
     assert found.table["latency_ms"].to_pylist() == [2.05]
     assert found.warnings[0].startswith("The median latency is 2.05 ms; if the source writes seconds")
+
+
+def test_failed_calls_are_kept_and_told(tmp_path: Path) -> None:
+    """A call that failed stays a sample with status error, and what the engine said is told beside the quarantine."""
+    broken = {"id": "s2", "status": "error", "error": "exit code 1"}
+    found = read_runs(write(tmp_path, run("r1", sample(1), broken)))
+    assert (found.kept, found.rows_quarantined) == (2, 0)
+    told = "status of sample s2 is 'error: exit code 1'; the call failed and counts as an error"
+    assert [told in one.message for one in found.failed] == [True]

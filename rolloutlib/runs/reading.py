@@ -23,12 +23,12 @@ from rolloutlib.runs.envelopes import FoundRun, Unit, distinct, open_run
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.runs.files import RunFile, list_files, read_bytes, units_of
 from rolloutlib.runs.flat import FlatRun, FlatRuns, is_flat, read_flat
-from rolloutlib.runs.quarantine import InputFile, Quarantined, write_quarantine
+from rolloutlib.runs.quarantine import InputFile, Quarantined, shown, write_quarantine
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same_runs
 from rolloutlib.runs.sources import SourceSpec, load_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -53,6 +53,7 @@ class Runs:
         warnings: sentences about what is odd but allowed.
         ignored: files in the folder that are no data.
         source: what source.yaml said, if there was one.
+        failed: calls of the engine that failed: kept, as errors, each with what the engine said (no row is missing).
     """
 
     table: pa.Table
@@ -64,6 +65,7 @@ class Runs:
     warnings: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     source: SourceSpec | None = None
+    failed: tuple[Quarantined, ...] = ()
 
     @property
     def title(self) -> str | None:
@@ -115,6 +117,7 @@ class _Reader:
     batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
     infos: list[RunInfo] = field(default_factory=list[RunInfo])
     bad: list[Quarantined] = field(default_factory=list[Quarantined])
+    failed: list[Quarantined] = field(default_factory=list[Quarantined])
     files: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     read: Counter[str] = field(default_factory=Counter[str])
     aside_rows: Counter[str] = field(default_factory=Counter[str])
@@ -219,6 +222,7 @@ class _Reader:
         else:
             self.read[outcome.info.file] += outcome.found.rows
             self.bad.extend(outcome.found.bad)
+            self.failed.extend(_failed_calls(outcome.found))
             self.infos.append(outcome.info)
 
     def result(self, ignored: tuple[str, ...]) -> Runs:
@@ -238,6 +242,7 @@ class _Reader:
             runs=tuple(info for index, info in enumerate(self.infos) if index not in repeated),
             inputs=self.inputs(),
             quarantined=tuple(self.bad),
+            failed=tuple(self.failed),
             other_stage=self.aside_runs["other_stage"],
             after_as_of=self.aside_runs["after_as_of"],
             warnings=_warnings(self.infos, table),
@@ -265,6 +270,15 @@ class _Reader:
         }
         arrays = {**{name: column.take(rows) for name, column in shared.items()}, **own}
         self.batches.append(pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA))
+
+
+def _failed_calls(found: FoundRun) -> Iterator[Quarantined]:
+    for sample in found.envelope.result.samples:
+        if sample.error and sample.status in {"error", "timeout"}:
+            named = f"status of sample {sample.id}"
+            due = "the call failed and counts as an error, in the numbers and in the error gate"
+            said = shown(f"{sample.status}: {sample.error}")
+            yield Quarantined(found.unit.file, found.unit.line, named, said, due, "", 0)
 
 
 def _columns(ready: Sequence[_Ready]) -> SampleColumns:
