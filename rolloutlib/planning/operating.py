@@ -197,7 +197,7 @@ def _ratio(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence) -> 
     if kind in {"nested", "crossed", "paired"}:
         return _clustered_ratio(one, zero, kind, point, rules)
     if not binary:
-        raise NotImplementedError("no gate of the plan compares independent means by their ratio")
+        raise ValueError("a ratio of independent means is no gate of the plan; simulate pairs or clusters")
     bounds = stats.miettinen_nurminen_ratio(x1, n1, x0, n0, confidence=rules.confidence)
     return _Found(point, *map(np.asarray, bounds), capped=False)
 
