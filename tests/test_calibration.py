@@ -15,6 +15,8 @@ from benchmarks.calibration_page import BALANCED, HARD, TRUTHS, Results, Row, wr
 from rolloutlib import stats
 from rolloutlib.plan import load_plan
 
+pytestmark = pytest.mark.slow  # simulates
+
 ROOT = Path(__file__).resolve().parents[1]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
 WORLDS = grid()

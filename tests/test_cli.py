@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # starts a process a test
+
 ROOT = Path(__file__).resolve().parents[1]
 MAIN = "import sys; from rolloutlib.cli import main; sys.exit(main())"
 BFCL = ("--runs", "data/examples/bfcl", "--control", "gpt-4o-2024-05-13-FC", "--treatment", "gpt-4o-2024-08-06-FC")

@@ -22,6 +22,8 @@ from rolloutlib.recommendation import Recommendation
 from rolloutlib.review import review_stage
 from rolloutlib.runs import read_runs
 
+pytestmark = pytest.mark.slow  # writes the whole story again
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "data" / "examples"
 STORY = EXAMPLES / "story"
 STAGES = ("stage-0", "stage-1", "stage-2-regression", "stage-2", "stage-3", "stage-4")

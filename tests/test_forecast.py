@@ -17,6 +17,8 @@ from rolloutlib.planning import forecast as planning
 from rolloutlib.planning.forecast import CONTROL, TRUTHS, Forecast, forecast, truths_of
 from rolloutlib.vega import Figure
 
+pytestmark = pytest.mark.slow  # hundreds of simulated reviews
+
 ROOT = Path(__file__).resolve().parents[1]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
 
