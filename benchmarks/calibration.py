@@ -1,7 +1,7 @@
 """How often the shipped policy errs: the whole grid of simulated worlds → docs/calibration.md, .csv and a chart.
 
 Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). Every world is judged by
-rolloutlib.planning.operating, which tests/test_operating.py holds against the shipped policy, one by one.
+rolloutlib.forecast.operating, which tests/forecast/test_operating.py holds against the shipped policy, one by one.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import numpy as np
 
 from benchmarks.calibration_page import BALANCED, HARD, MORE, TRUTHS, Harm, Results, Row, write
 from rolloutlib import stats
-from rolloutlib.plan import load_plan
-from rolloutlib.planning.forecast import CONTROL, truths_of
-from rolloutlib.planning.operating import judge_many
-from rolloutlib.planning.worlds import Truth, layout, simulate
+from rolloutlib.forecast.chances import CONTROL, truths_of
+from rolloutlib.forecast.operating import judge_many
+from rolloutlib.forecast.worlds import Truth, layout, simulate
+from rolloutlib.plan.model import load_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rolloutlib.plan import Plan, StageId
-    from rolloutlib.planning.operating import Judged
-    from rolloutlib.planning.worlds import Layout
+    from rolloutlib.forecast.operating import Judged
+    from rolloutlib.forecast.worlds import Layout
+    from rolloutlib.plan.model import Plan, StageId
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20261122
@@ -52,14 +52,16 @@ def grid() -> list[World]:
     stage_of: dict[int, StageId] = {5: 0, 10: 0, 30: 1, 90: 0, 100: 2, 300: 1, 1000: 2}
     for users in (5, 10, 30, 100):
         for icc in (0.0, 0.05, 0.2):
-            small, base = users < 10, f"{users} users, correlation {icc:g}"  # noqa: PLR2004 -- of the targets
+            small, base = users < 10, f"{users} users, correlation {icc:g}"
             own = partial(layout, icc=icc)
             variants = {
                 "nested": own("nested", users, 20),
                 "nested, unequal sizes": own("nested", users, 20, spread=0.5),
                 "nested, control 2 : 1": own("nested", users, 20, ratio=2),
                 "crossed": own("crossed", users, 20),
-                "crossed, unequal sizes, 10 % missing": own("crossed", users, 20, spread=0.5, missing=0.1),
+                "crossed, unequal sizes, 10 % missing": own(
+                    "crossed", users, 20, spread=0.5, missing=0.1
+                ),
             }
             if not small:
                 variants["nested, treatment 2 : 1"] = own("nested", users, 20, ratio=0.5)
@@ -94,16 +96,28 @@ def judge(world: World, repetitions: int, seed: Sequence[int]) -> list[Row]:
     for seen in simulate(world.study, truths(plan, world.stage), rng, repetitions):
         for truth, one in zip(TRUTHS, seen, strict=True):
             for key, gate in plan.gates.items():
-                literal = 1 - gate.quantile if gate.quantile is not None else gate.plan_limit(profile)
+                literal = (
+                    1 - gate.quantile if gate.quantile is not None else gate.plan_limit(profile)
+                )
                 proof = gate.proof_limit(world.stage, profile)
-                found = judge_many(gate, one, world.study, plan.evidence, proof=proof, literal=literal)
+                found = judge_many(
+                    gate, one, world.study, plan.evidence, proof=proof, literal=literal
+                )
                 parts.setdefault((truth, key), []).append(found)
-    whole = {where: type(some[0])(*map(np.concatenate, zip(*some, strict=True))) for where, some in parts.items()}
+    whole = {
+        where: type(some[0])(*map(np.concatenate, zip(*some, strict=True)))
+        for where, some in parts.items()
+    }
     return [_row(world, plan, whole, key, repetitions) for key in plan.gates]
 
 
-def _row(world: World, plan: Plan, found: dict[tuple[str, str], Judged], key: str, repetitions: int) -> Row:
-    limit, others = found["limit", key], [found["better", other] for other in plan.gates if other != key]
+def _row(
+    world: World, plan: Plan, found: dict[tuple[str, str], Judged], key: str, repetitions: int
+) -> Row:
+    limit, others = (
+        found["limit", key],
+        [found["better", other] for other in plan.gates if other != key],
+    )
     proof = plan.gates[key].proof_limit(world.stage, plan.profile("default"))
     told = ~np.isnan(limit.point)
     literal = np.all([limit.literal, *(other.literal for other in others)], axis=0)
@@ -139,37 +153,60 @@ def _looks(
     rates = [_rates(rng, mean, icc, (repetitions, users)) for mean in (0.9 + change, 0.9)]
     if kind == "crossed":  # half of a user's bent shows in both arms
         rates[1] = np.clip((rates[0] - change + rates[1]) / 2, 0, 1)
-    daily = [rng.binomial(DAILY, np.repeat(rate[None], DAYS, 0)).astype(np.float64) for rate in rates]
+    daily = [
+        rng.binomial(DAILY, np.repeat(rate[None], DAYS, 0)).astype(np.float64) for rate in rates
+    ]
     total = [np.cumsum(x, axis=0) for x in daily]
     n = np.arange(1, DAYS + 1)[:, None, None] * np.full((1, 1, users), float(DAILY))
     compare = stats.crossed_difference if kind == "crossed" else stats.nested_difference
-    found = compare(np.broadcast_to(n, total[0].shape), total[0], np.broadcast_to(n, total[1].shape), total[1])
+    found = compare(
+        np.broadcast_to(n, total[0].shape), total[0], np.broadcast_to(n, total[1].shape), total[1]
+    )
     known = np.asarray(found.se) > 0
     se, df = np.where(known, found.se, 1.0), np.where(np.asarray(found.df) > 0, found.df, 1.0)
     z = stats.normal_quantile(stats.t_cdf(df, np.where(known, -np.asarray(found.point) / se, -9.0)))
     information = np.maximum.accumulate(1 / np.mean(se**2, axis=1))
-    limits = stats.lan_demets_boundaries(list(information / information[-1]), alpha=0.05, spending="pocock")
+    limits = stats.lan_demets_boundaries(
+        list(information / information[-1]), alpha=0.05, spending="pocock"
+    )
     shares = [x.sum(axis=2) / (DAILY * users) for x in daily]
     p1, p0 = (x.sum(axis=2) / (n[..., 0] * users) for x in total)
-    plain = (p0 - p1) / np.sqrt(np.maximum(p1 * (1 - p1) + p0 * (1 - p0), 1e-9) / (n[..., 0] * users))
-    literal = shares[0] - shares[1] < -0.02  # noqa: PLR2004 -- the plan's limit
+    plain = (p0 - p1) / np.sqrt(
+        np.maximum(p1 * (1 - p1) + p0 * (1 - p0), 1e-9) / (n[..., 0] * users)
+    )
+    literal = shares[0] - shares[1] < -0.02
     return (z > limits[:, None]).T, (plain > stats.normal_quantile(0.95)).T, literal.T
 
 
 def _rates(rng: np.random.Generator, mean: float, icc: float, shape: tuple[int, int]) -> np.ndarray:
-    return rng.beta(mean * (1 / icc - 1), (1 - mean) * (1 / icc - 1), shape) if icc else np.full(shape, mean)
+    return (
+        rng.beta(mean * (1 / icc - 1), (1 - mean) * (1 / icc - 1), shape)
+        if icc
+        else np.full(shape, mean)
+    )
 
 
 def run(repetitions: int, workers: int) -> tuple[list[Row], list[Row], list[Harm]]:
     """Return the grid, what was flagged and simulated again, and the harm tests."""
     worlds = grid()
-    days = [(kind, users, icc) for kind in ("nested", "crossed") for users in (10, 30, 100) for icc in (0.0, 0.05, 0.2)]
+    days = [
+        (kind, users, icc)
+        for kind in ("nested", "crossed")
+        for users in (10, 30, 100)
+        for icc in (0.0, 0.05, 0.2)
+    ]
     with ProcessPoolExecutor(workers) as pool:
-        tasks = [pool.submit(judge, world, repetitions, (SEED, k)) for k, world in enumerate(worlds)]
-        harms = [pool.submit(harm, *which, repetitions, (SEED + 1, k)) for k, which in enumerate(days)]
+        tasks = [
+            pool.submit(judge, world, repetitions, (SEED, k)) for k, world in enumerate(worlds)
+        ]
+        harms = [
+            pool.submit(harm, *which, repetitions, (SEED + 1, k)) for k, which in enumerate(days)
+        ]
         rows = [row for task in tasks for row in task.result()]
         flagged = {
-            row.world: {one.gate for one in rows if one.world == row.world and one.missed} for row in rows if row.missed
+            row.world: {one.gate for one in rows if one.world == row.world and one.missed}
+            for row in rows
+            if row.missed
         }
         tasks = [
             pool.submit(judge, world, MORE * repetitions, (SEED + 2, k))
@@ -182,8 +219,12 @@ def run(repetitions: int, workers: int) -> tuple[list[Row], list[Row], list[Harm
 def main() -> int:
     """Run the grid and write the pages."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--repetitions", type=int, default=2000, metavar="N", help="of every world (default: 2000)")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: 2)")
+    parser.add_argument(
+        "--repetitions", type=int, default=2000, metavar="N", help="of every world (default: 2000)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=2, metavar="N", help="processes (default: 2)"
+    )
     arguments = parser.parse_args()
     started = time.perf_counter()
     found = run(arguments.repetitions, arguments.workers)

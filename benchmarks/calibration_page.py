@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rolloutlib.vega import INK, WIDE, Figure, Grid, Spec, dots, layer, text
+from rolloutlib.show.figure import INK, WIDE, Figure, Grid, Spec, dots, layer, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,7 +78,9 @@ def write(found: Results, docs: Path) -> None:
         out = csv.writer(file, lineterminator="\n")
         out.writerow([*Row._fields, "step"])
         for name, part in (("first", found.rows), ("again", found.again)):
-            out.writerows([[*(f"{v:.4f}" if isinstance(v, float) else v for v in row), name] for row in part])
+            out.writerows(
+                [[*(f"{v:.4f}" if isinstance(v, float) else v for v in row), name] for row in part]
+            )
     png = vl_convert.svg_to_png(chart(found.rows).svg(), scale=1.5)
     (docs / "images" / "calibration.png").write_bytes(png)
     template = (Path(__file__).parent / "calibration.md").read_text(encoding="utf-8")
@@ -106,7 +108,9 @@ def _again(rows: Sequence[Row], repetitions: int) -> str:
     misses = [row for row in rows if row.missed]
     if not misses:
         return f"{told}none of them stays there."
-    body = [(r.world, r.gate, f"{r.false_go:.1%} ± {r.error:.1%}", f"{r.target:.0%}") for r in misses]
+    body = [
+        (r.world, r.gate, f"{r.false_go:.1%} ± {r.error:.1%}", f"{r.target:.0%}") for r in misses
+    ]
     return f"{told}these stay:\n\n{_table(('world', 'gate', 'false GO', 'target'), body)}"
 
 
@@ -120,7 +124,8 @@ def _gates(rows: list[Row]) -> str:
         own = [row for row in rows if row.gate == gate]
         easy, hard = ([row for row in own if row.target == target] for target in (BALANCED, HARD))
         worst = [
-            f"{np.mean([r.false_go for r in part]):.1%} ({max(r.false_go for r in part):.1%})" for part in (easy, hard)
+            f"{np.mean([r.false_go for r in part]):.1%} ({max(r.false_go for r in part):.1%})"
+            for part in (easy, hard)
         ]
         return [
             gate,
@@ -152,7 +157,10 @@ def _full(rows: list[Row]) -> str:
     worlds = dict.fromkeys((row.world, row.stage) for row in rows)
     return _table(
         ["world", "stage", *gates],
-        [[world, str(stage), *(cell(by[world, gate]) for gate in gates)] for world, stage in worlds],
+        [
+            [world, str(stage), *(cell(by[world, gate]) for gate in gates)]
+            for world, stage in worlds
+        ],
     )
 
 
@@ -208,9 +216,20 @@ def chart(rows: Sequence[Row]) -> Figure:
         points.append({"row": y - 0.2, "x": row.false_go, "color": COLORS[row.kind]})
         literal.append({"row": y + 0.22, "x": row.literal, "color": LITERAL})
     title = "chance to pass exactly at the limit (upper row: evidence, lower row: the plan's literal rule)"
-    axis: Spec = {"title": title, "format": ".0%", "values": [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "grid": False}
+    axis: Spec = {
+        "title": title,
+        "format": ".0%",
+        "values": [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+        "grid": False,
+    }
     layers = [
-        layer([{"x": 0.05}], "rule", at={"x": "x", "y": grid.header, "y2": grid.bottom}, color=INK, strokeDash=[3, 3]),
+        layer(
+            [{"x": 0.05}],
+            "rule",
+            at={"x": "x", "y": grid.header, "y2": grid.bottom},
+            color=INK,
+            strokeDash=[3, 3],
+        ),
         dots(literal, {"x": "x", "y": "row", "color": "color"}, size=22, filled=False, opacity=0.5),
         dots(points, {"x": "x", "y": "row", "color": "color"}, size=26, opacity=0.8),
         text([{"row": k, "text": name} for k, name in enumerate(gates)], "text", 0, fontWeight=600),
@@ -221,9 +240,17 @@ def chart(rows: Sequence[Row]) -> Figure:
 
 
 def _keys() -> list[Spec]:
-    said = [(f"● {kind}", color) for kind, color in COLORS.items()] + [("○ the plan's literal rule", LITERAL)]
+    said = [(f"● {kind}", color) for kind, color in COLORS.items()] + [
+        ("○ the plan's literal rule", LITERAL)
+    ]
     look: Spec = {"align": "left", "fontWeight": 600, "fontSize": 13}
     return [
-        layer([{"text": words}], "text", at={"x": 170 + 118 * k, "y": 14, "text": "text"}, color=color, **look)
+        layer(
+            [{"text": words}],
+            "text",
+            at={"x": 170 + 118 * k, "y": 14, "text": "text"},
+            color=color,
+            **look,
+        )
         for k, (words, color) in enumerate(said)
     ]

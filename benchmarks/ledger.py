@@ -65,7 +65,16 @@ def _write(book: Workbook, count: int) -> None:
         for number in range(count):
             at = START + timedelta(days=number)
             name = f"dec-{at:%Y%m%d}-001"
-            slot = Slot(name, number + 1, prev, instant(at), "test", book.trust, witnesses, prev[0] if prev else None)
+            slot = Slot(
+                name,
+                number + 1,
+                prev,
+                instant(at),
+                "test",
+                book.trust,
+                witnesses,
+                prev[0] if prev else None,
+            )
             subject = Subject(f"{name}/review.json", Digests(digest_of(EVIDENCE)))
             data = document(Record((subject,), promotion(slot)))
             (book.folder / name).mkdir()
@@ -73,7 +82,11 @@ def _write(book: Workbook, count: int) -> None:
             (book.folder / f"{name}.record").write_bytes(data)
             prev = (Head(name, digest_of(data)),)
             jobs = [pool.submit(_sign, book.folder, prev[0], who, slot.at) for who in SIGNERS]
-            witnesses = {name: {f"{who}@ex.com": job.result() for who, job in zip(SIGNERS, jobs, strict=True)}}
+            witnesses = {
+                name: {
+                    f"{who}@ex.com": job.result() for who, job in zip(SIGNERS, jobs, strict=True)
+                }
+            }
 
 
 def _sign(folder: Path, head: Head, who: str, at: str) -> str:

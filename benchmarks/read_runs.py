@@ -51,7 +51,11 @@ def _envelope(rng: Random, number: int, n: int) -> dict[str, Any]:
         "arm": "treatment" if on else "control",
         "flags": {"feature.searchLite": on, "feature.mode": "exploit"},
         "session": {"guardianProfileId": "default", "seed": number},
-        "datasetMeta": {"version": "1", "createdAt": "2026-01-01T10:00:00+09:00", "featureFlags": {"searchLite": on}},
+        "datasetMeta": {
+            "version": "1",
+            "createdAt": "2026-01-01T10:00:00+09:00",
+            "featureFlags": {"searchLite": on},
+        },
         "result": {"metrics": metrics, "issuesTop3": ["hallucination"], "samples": samples},
     }
 
@@ -137,7 +141,9 @@ def main(argv: list[str] | None = None) -> None:
                 read()
                 seconds[way].append(process_time() - start)
     floor = median(seconds["msgspec alone"])
-    print(f"{args.files:,} files × {args.samples} samples, processor time, median of {args.repeats}")
+    print(
+        f"{args.files:,} files × {args.samples} samples, processor time, median of {args.repeats}"
+    )
     for way, times in seconds.items():
         print(f"{way:<34} {median(times):6.2f} s   {median(times) / floor:5.2f} ×")
 

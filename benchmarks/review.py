@@ -24,9 +24,10 @@ REVIEW = (
 )
 WORK = """
 from time import perf_counter as now
-from rolloutlib import charts, report
-from rolloutlib.params import review_params
-from rolloutlib.review import review_stage
+from rolloutlib.show import charts
+from rolloutlib.show import report
+from rolloutlib.plan.params import review_params
+from rolloutlib.judge.review import review_stage
 import narwhals, duckdb, vl_convert
 start = now()
 review = review_stage(review_params({"stage": 2, "runs": "data/examples/bfcl", "control": "gpt-4o-2024-05-13-FC",
@@ -49,9 +50,9 @@ IMPORTS = {
     "bare Python": "",
     "import rolloutlib": "import rolloutlib",
     "imports of the command": (
-        "import sys; sys.modules['rfc3987_syntax'] = None; import papermill, rolloutlib.notebooks, rolloutlib.params"
+        "import sys; sys.modules['rfc3987_syntax'] = None; import papermill, rolloutlib.show.notebooks, rolloutlib.plan.params"
     ),
-    "imports of the notebook": "import rolloutlib.charts, rolloutlib.report, rolloutlib.review, duckdb, narwhals",
+    "imports of the notebook": "import rolloutlib.show.charts, rolloutlib.show.report, rolloutlib.judge.review, duckdb, narwhals",
 }
 
 
@@ -63,22 +64,34 @@ def main(argv: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as out:
         whole = median(_seconds(REVIEW, out) for _ in range(repeats))
     parts = {name: median(_seconds(code) for _ in range(repeats)) for name, code in IMPORTS.items()}
-    judged, drawn = (median(times) for times in zip(*(_printed(WORK) for _ in range(repeats)), strict=True))
+    judged, drawn = (
+        median(times) for times in zip(*(_printed(WORK) for _ in range(repeats)), strict=True)
+    )
     kernel = median(_printed(KERNEL)[0] for _ in range(repeats))
-    rows = parts | {"kernel: start and stop": kernel, "work: read, scan, judge": judged, "work: draw": drawn}
-    print(f"one review of the shipped example: {whole:.2f} s wall, median of {repeats}; its parts, each on its own:")
+    rows = parts | {
+        "kernel: start and stop": kernel,
+        "work: read, scan, judge": judged,
+        "work: draw": drawn,
+    }
+    print(
+        f"one review of the shipped example: {whole:.2f} s wall, median of {repeats}; its parts, each on its own:"
+    )
     for name, seconds in rows.items():
         print(f"{name:<30} {seconds:6.2f} s   {seconds / whole:5.0%}")
 
 
 def _seconds(code: str, *arguments: str) -> float:
     start = perf_counter()
-    subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, check=True, capture_output=True
+    )
     return perf_counter() - start
 
 
 def _printed(code: str) -> list[float]:
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
     return [float(word) for word in ran.stdout.split()]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import narwhals as nw
 
-from rolloutlib.moments import metric_expressions, scan
+from rolloutlib.measure.moments import metric_expressions, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,12 +42,16 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     connection = duckdb.connect()
     connection.execute(TABLE.format(rows=args.rows, users=args.users))
-    metrics = metric_expressions(timeout_cap_ms=30_000, slow_above_ms=2200, tags=["hallucination", "unclear"])
+    metrics = metric_expressions(
+        timeout_cap_ms=30_000, slow_above_ms=2200, tags=["hallucination", "unclear"]
+    )
     by = {"arm": "arm", "run_id": "run_id", "cluster": "user_id"}
     ways: dict[str, Callable[[], object]] = {
         "floor: read the columns": lambda: connection.sql(_floor()).fetchall(),
         "DuckDB SQL by hand": lambda: connection.sql(_by_hand()).fetchall(),
-        "rolloutlib.moments.scan": lambda: scan(nw.from_native(connection.table("samples")), metrics, by=by),
+        "rolloutlib.measure.moments.scan": lambda: scan(
+            nw.from_native(connection.table("samples")), metrics, by=by
+        ),
     }
     seconds = {way: median(_time(run) for _ in range(args.repeats)) for way, run in ways.items()}
     print(f"{args.rows:,} rows, {args.users:,} users, processor time, median of {args.repeats}")
@@ -69,7 +73,9 @@ def _expressions() -> list[str]:
 
 
 def _by_hand() -> str:
-    return BY_HAND.format(columns=", ".join(MEAN.format(text, i) for i, text in enumerate(_expressions())))
+    return BY_HAND.format(
+        columns=", ".join(MEAN.format(text, i) for i, text in enumerate(_expressions()))
+    )
 
 
 def _floor() -> str:

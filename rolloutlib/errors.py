@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["NoEvidenceError", "PlanError", "RolloutError", "RunsError", "UsageError", "did_you_mean"]
+__all__ = [
+    "NoEvidenceError",
+    "PlanError",
+    "RolloutError",
+    "RunsError",
+    "UsageError",
+    "did_you_mean",
+]
 
 
 class RolloutError(Exception):

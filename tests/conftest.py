@@ -25,8 +25,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of Chromium; where there is none, skip on a desk and fail in CI, which installs it."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    found = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if found is None:
         stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        stop("Chromium is not on the path; install it (Debian: apt-get install chromium fonts-nanum)")
+        stop(
+            "Chromium is not on the path; install it (Debian: apt-get install chromium fonts-nanum)"
+        )
     return found

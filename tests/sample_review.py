@@ -16,29 +16,29 @@ from typing import TYPE_CHECKING
 import nbformat
 import numpy as np
 
-from rolloutlib import charts, report
-from rolloutlib.averages import RunRow
-from rolloutlib.checks import CheckResult
-from rolloutlib.estimates import Design, Estimate
-from rolloutlib.gates import GateResult, Needed, Verdict, judge_evidence, judge_plan
-from rolloutlib.looks import Look
-from rolloutlib.material import ArmSummary
-from rolloutlib.messages import Sentence, say
-from rolloutlib.notebooks import localise
-from rolloutlib.plan import load_plan
-from rolloutlib.recommendation import Recommendation
-from rolloutlib.review import Distribution, QuarantineGroup, Review
+from rolloutlib.judge.checks import CheckResult
+from rolloutlib.judge.recommendation import Recommendation
+from rolloutlib.judge.review import Distribution, QuarantineGroup, Review
+from rolloutlib.judge.verdicts import GateResult, Needed, Verdict, judge_evidence, judge_plan
+from rolloutlib.measure.averages import RunRow
+from rolloutlib.measure.comparison import ArmSummary
+from rolloutlib.measure.estimates import Design, Estimate
+from rolloutlib.measure.looks import Look
+from rolloutlib.measure.segments import IssueRate, Segment
+from rolloutlib.plan.model import load_plan
 from rolloutlib.runs.quarantine import InputFile
-from rolloutlib.segments import IssueRate, Segment
-from rolloutlib.signoffs import sign_off
+from rolloutlib.show import charts, report
+from rolloutlib.show.notebooks import localise
+from rolloutlib.show.signoffs import sign_off
+from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nbformat import NotebookNode
 
-    from rolloutlib.plan import StageId
-    from rolloutlib.tables import Html
+    from rolloutlib.plan.model import StageId
+    from rolloutlib.show.tables import Html
 
 ROOT = Path(__file__).resolve().parents[1]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
@@ -72,12 +72,16 @@ CATEGORIES = (
 )
 
 
-def estimate(point: float, lower: float, upper: float, method: str, design: Design = PAIRED, n: int = 1700) -> Estimate:
+def estimate(
+    point: float, lower: float, upper: float, method: str, design: Design = PAIRED, n: int = 1700
+) -> Estimate:
     """Return an estimate with the same n in both arms."""
-    return Estimate(point, lower, upper, 0.95, method, design, 0 if design.kind == "one_arm" else n, n)
+    return Estimate(
+        point, lower, upper, 0.95, method, design, 0 if design.kind == "one_arm" else n, n
+    )
 
 
-def gate(  # noqa: PLR0913 -- one row of a table of gates
+def gate(
     name: str,
     stage: StageId,
     arms: tuple[float | None, float | None],
@@ -96,7 +100,14 @@ def gate(  # noqa: PLR0913 -- one row of a table of gates
     if evidence.verdict is Verdict.INCONCLUSIVE and needed:
         evidence = replace(evidence, needed=needed)
     return GateResult(
-        name, rule, limit, proof, *arms, judge_plan(rule, value, limit, runs=runs, runs_wanted=3), evidence, subject
+        name,
+        rule,
+        limit,
+        proof,
+        *arms,
+        judge_plan(rule, value, limit, runs=runs, runs_wanted=3),
+        evidence,
+        subject,
     )
 
 
@@ -111,9 +122,18 @@ def distribution(metric: str, arm: str, values: Sequence[float], n: int = 1700) 
 def segment(value: str, n: int, control: float, treatment: float, se: float) -> Segment:
     """Return one category's change of the pass rate."""
     d = treatment - control
-    got = estimate(d, d - 1.645 * se - 1 / n, d + 1.645 * se + 1 / n, "Tango score (1998)", replace(PAIRED, pairs=n), n)
+    got = estimate(
+        d,
+        d - 1.645 * se - 1 / n,
+        d + 1.645 * se + 1 / n,
+        "Tango score (1998)",
+        replace(PAIRED, pairs=n),
+        n,
+    )
     loss = value == "rest"
-    return Segment("category", value, "pass_rate", control, treatment, got, 0.0009 if loss else 1.0, loss)
+    return Segment(
+        "category", value, "pass_rate", control, treatment, got, 0.0009 if loss else 1.0, loss
+    )
 
 
 def checks() -> tuple[CheckResult, ...]:
@@ -131,7 +151,12 @@ def bfcl(stage: StageId = 2) -> Review:
     """Return the shipped example: 1,700 paired prompts, one run an arm."""
     gates = (
         gate(
-            "pass_rate", stage, (0.8412, 0.8559), 0.0147, estimate(0.0147, 0.0033, 0.0261, "Tango score (1998)"), runs=1
+            "pass_rate",
+            stage,
+            (0.8412, 0.8559),
+            0.0147,
+            estimate(0.0147, 0.0033, 0.0261, "Tango score (1998)"),
+            runs=1,
         ),
         gate("avg_score", stage, (None, None), None, None, runs=1, missing=nothing("score")),
         gate(
@@ -144,7 +169,12 @@ def bfcl(stage: StageId = 2) -> Review:
             subject="relevance_error:decoder_success",
         ),
         gate(
-            "avg_latency", stage, (1417.1, 1318.3), 1318.3, estimate(1318.3, 1271.5, 1365.1, "t bound", ONE_ARM), runs=1
+            "avg_latency",
+            stage,
+            (1417.1, 1318.3),
+            1318.3,
+            estimate(1318.3, 1271.5, 1365.1, "t bound", ONE_ARM),
+            runs=1,
         ),
         gate(
             "p95_latency",
@@ -156,7 +186,9 @@ def bfcl(stage: StageId = 2) -> Review:
         ),
         gate("vetoed", stage, (None, None), None, None, runs=1, missing=nothing("vetoed")),
         gate("error_rate", stage, (None, None), None, None, runs=1, missing=nothing("error")),
-        gate("manual_edit_rate", stage, (None, None), None, None, runs=1, missing=nothing("edited")),
+        gate(
+            "manual_edit_rate", stage, (None, None), None, None, runs=1, missing=nothing("edited")
+        ),
     )
     return Review(
         plan=PLAN,
@@ -170,13 +202,20 @@ def bfcl(stage: StageId = 2) -> Review:
         source_title="Berkeley Function-Calling Leaderboard, 2024-08-11",
         recommendation=Recommendation.NO_GO,
         reasons=(
-            say("{gate}: even the favourable bound misses the limit.", gate=say("95th percentile latency")),
+            say(
+                "{gate}: even the favourable bound misses the limit.",
+                gate=say("95th percentile latency"),
+            ),
             say("The plan wants 3 runs an arm; there is 1."),
             say("Four gates have no data: score, vetoed, error, edited."),
         ),
-        warnings=(say("Category rest loses 24.29 pp although the whole gains: a hidden regression."),),
+        warnings=(
+            say("Category rest loses 24.29 pp although the whole gains: a hidden regression."),
+        ),
         changes=(
-            say("Bring 95th percentile latency below 2,200 ms: 12.9% of samples are slower, at most 5.00% may be."),
+            say(
+                "Bring 95th percentile latency below 2,200 ms: 12.9% of samples are slower, at most 5.00% may be."
+            ),
             say("Add 2 more runs of each arm."),
             say("Record score, vetoed, error and edited, or point source.yaml to them."),
         ),
@@ -185,7 +224,12 @@ def bfcl(stage: StageId = 2) -> Review:
         segments=tuple(segment(*row) for row in CATEGORIES),
         issues=(
             IssueRate(
-                "relevance_error:decoder_success", 1, 0.0324, 0.0171, estimate(0.527, 0.376, 0.731, "score"), 0.0004
+                "relevance_error:decoder_success",
+                1,
+                0.0324,
+                0.0171,
+                estimate(0.527, 0.376, 0.731, "score"),
+                0.0004,
             ),
             IssueRate(
                 "parallel_function_checker_no_order:cannot_find_match",
@@ -207,7 +251,8 @@ def bfcl(stage: StageId = 2) -> Review:
         ),
         checks=checks(),
         distributions=tuple(
-            distribution("latency_ms", arm, [float(v) for v in text.split()]) for arm, text in LATENCIES.items()
+            distribution("latency_ms", arm, [float(v) for v in text.split()])
+            for arm, text in LATENCIES.items()
         ),
         arms=(ArmSummary(CONTROL, 1, 1700, None, 1700), ArmSummary(TREATMENT, 1, 1700, None, 1700)),
         runs=(
@@ -266,12 +311,16 @@ def story(stage: StageId = 2) -> Review:
             say("One check is open."),
         ),
         warnings=(say("Three gates rest on fewer than 30 users."),),
-        changes=(say("Collect 412 more pairs: pass rate would then be settled with probability 0.8."),),
+        changes=(
+            say("Collect 412 more pairs: pass rate would then be settled with probability 0.8."),
+        ),
         design=say("Users are in both arms: 62 users, 1,240 samples."),
         gates=_story_gates(stage),
         segments=(),
         issues=(
-            IssueRate("hallucination", 1, 0.112, 0.071, estimate(0.634, 0.47, 0.85, "Fieller"), 0.012),
+            IssueRate(
+                "hallucination", 1, 0.112, 0.071, estimate(0.634, 0.47, 0.85, "Fieller"), 0.012
+            ),
             IssueRate("too_long", 2, 0.081, 0.083, estimate(1.02, 0.74, 1.41, "Fieller"), 1.0),
             IssueRate("off_topic", 3, 0.034, 0.020, estimate(0.588, 0.31, 1.02, "Fieller"), 0.11),
         ),
@@ -280,7 +329,8 @@ def story(stage: StageId = 2) -> Review:
         arms=(ArmSummary("off", 5, 620, 62, 310), ArmSummary("on", 5, 600, 60, 310)),
         runs=tuple(_story_run(arm, k) for k in range(5) for arm in ("off", "on")),
         inputs=tuple(
-            InputFile(f"runs/r{k}.json", f"{k:064x}", "envelope", 122, 122 - (k == 3), int(k == 3)) for k in range(10)
+            InputFile(f"runs/r{k}.json", f"{k:064x}", "envelope", 122, 122 - (k == 3), int(k == 3))
+            for k in range(10)
         ),
         quarantine=(
             QuarantineGroup(
@@ -306,9 +356,14 @@ def hostile() -> Review:
         issues=(attacked, *review.issues[1:]),
         segments=bad_segments,
         gates=tuple(replace(g, subject=ATTACK) if g.id == "top_issue" else g for g in review.gates),
-        distributions=tuple(replace(d, arm=ATTACK if d.arm == "on" else d.arm) for d in review.distributions),
+        distributions=tuple(
+            replace(d, arm=ATTACK if d.arm == "on" else d.arm) for d in review.distributions
+        ),
         arms=tuple(replace(a, arm=ATTACK if a.arm == "on" else a.arm) for a in review.arms),
-        runs=tuple(replace(r, run_id=ATTACK + r.run_id, arm=ATTACK if r.arm == "on" else r.arm) for r in review.runs),
+        runs=tuple(
+            replace(r, run_id=ATTACK + r.run_id, arm=ATTACK if r.arm == "on" else r.arm)
+            for r in review.runs
+        ),
         quarantine=(QuarantineGroup(ATTACK, 1, f"runs/{ATTACK}.json:1: {ATTACK}"),),
         inputs=(InputFile(ATTACK, "0" * 64, "envelope", 1, 0, 1),),
         reasons=(say("{tag} is there.", tag=ATTACK),),
@@ -405,7 +460,12 @@ def _story_checks() -> tuple[CheckResult, ...]:
             evidence=("incidents.jsonl",),
             sha256=("cd" * 32,),
         ),
-        replace(third, why=say("FLAGS_WIRING is not mentioned."), evidence=("changes.yaml",), sha256=("ef" * 32,)),
+        replace(
+            third,
+            why=say("FLAGS_WIRING is not mentioned."),
+            evidence=("changes.yaml",),
+            sha256=("ef" * 32,),
+        ),
         last,
     )
 
@@ -416,7 +476,10 @@ def _story_distributions() -> tuple[Distribution, ...]:
     for arm, shift in (("off", 0.0), ("on", 0.1)):
         latency = np.sort(rng.lognormal(7.38 + shift, 0.18, 400))
         score = np.sort(np.clip(np.round(rng.normal(7.41 + shift, 1.1, 400), 1), 0, 10))
-        made += [distribution("latency_ms", arm, list(latency), 600), distribution("score", arm, list(score), 600)]
+        made += [
+            distribution("latency_ms", arm, list(latency), 600),
+            distribution("score", arm, list(score), 600),
+        ]
     return tuple(made)
 
 
@@ -454,9 +517,13 @@ class Tags(HTMLParser):
 
 def executed(review: Review, lang: str = "en") -> NotebookNode:
     """Return notebooks/stage_review.ipynb as if a kernel had run it on this review."""
-    notebook = localise(nbformat.read(ROOT / "notebooks" / "stage_review.ipynb", as_version=4), lang)
+    notebook = localise(
+        nbformat.read(ROOT / "notebooks" / "stage_review.ipynb", as_version=4), lang
+    )
     for cell in notebook.cells:
-        if cell.cell_type == "code" and not {"analyst", "parameters"} & set(cell.metadata.get("tags", [])):
+        if cell.cell_type == "code" and not {"analyst", "parameters"} & set(
+            cell.metadata.get("tags", [])
+        ):
             here = {"root": ROOT, "now": datetime(2026, 11, 22, tzinfo=UTC)}
             names = {
                 "charts": charts,
@@ -466,7 +533,7 @@ def executed(review: Review, lang: str = "en") -> NotebookNode:
                 "here": here,
                 "sign_off": sign_off,
             }
-            cell.outputs = [_shown(eval(cell.source, names))]  # noqa: S307 -- the notebook's own cells
+            cell.outputs = [_shown(eval(cell.source, names))]
     nbformat.validate(notebook)
     return notebook
 

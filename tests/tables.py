@@ -10,9 +10,9 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from rolloutlib.estimates import Arms, Unit
-from rolloutlib.moments import Cells
-from rolloutlib.plan import load_plan
+from rolloutlib.measure.estimates import Arms, Unit
+from rolloutlib.measure.moments import Cells
+from rolloutlib.plan.model import load_plan
 from rolloutlib.runs.columns import SCHEMA
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ RULES = PLAN.evidence
 def frame_of(rows: Sequence[dict[str, Any]]) -> nw.LazyFrame[Any]:
     """Return samples as a lazy frame; what a row does not say is null (it passed, in run r of the control)."""
     full = [
-        {"run_id": "r", "arm": "control", "sample_id": str(i), "status": "passed", "passed": True} | row
+        {"run_id": "r", "arm": "control", "sample_id": str(i), "status": "passed", "passed": True}
+        | row
         for i, row in enumerate(rows)
     ]
     table = pa.Table.from_pylist(full, SCHEMA)
@@ -55,7 +56,9 @@ def pooled(values: ArrayLike) -> Cells:
     """Return all values as the one group that samples without a unit are in."""
     values = np.asarray(values, dtype=np.float64)
     return Cells(
-        np.array([len(values)], float), np.array([values.mean()]), np.array([np.sum((values - values.mean()) ** 2)])
+        np.array([len(values)], float),
+        np.array([values.mean()]),
+        np.array([np.sum((values - values.mean()) ** 2)]),
     )
 
 
@@ -67,6 +70,10 @@ def arms(control: Cells, treatment: Cells, unit: Unit = "user") -> Arms:
 def nested(control: Cells, treatment: Cells, unit: Unit = "user") -> Arms:
     """Return arms whose units are all in one arm."""
     empty = [np.zeros(len(part.n)) for part in (control, treatment)]
-    first = Cells(*(np.concatenate([part, empty[1]]) for part in (control.n, control.mean, control.m2)))
-    second = Cells(*(np.concatenate([empty[0], part]) for part in (treatment.n, treatment.mean, treatment.m2)))
+    first = Cells(
+        *(np.concatenate([part, empty[1]]) for part in (control.n, control.mean, control.m2))
+    )
+    second = Cells(
+        *(np.concatenate([empty[0], part]) for part in (treatment.n, treatment.mean, treatment.m2))
+    )
     return Arms(first, second, unit)

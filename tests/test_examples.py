@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from rolloutlib.gates import Verdict
-from rolloutlib.params import review_params
-from rolloutlib.recommendation import Recommendation
-from rolloutlib.review import review_stage
+from rolloutlib.judge.recommendation import Recommendation
+from rolloutlib.judge.review import review_stage
+from rolloutlib.judge.verdicts import Verdict
+from rolloutlib.plan.params import review_params
 from rolloutlib.runs import read_runs
 
 pytestmark = pytest.mark.slow  # writes the whole story again
@@ -33,11 +33,40 @@ CONTRACT = {
     "run": {"runId", "startedAt", "stage", "arm", "flags", "session", "datasetMeta", "result"},
     "session": {"guardianProfileId", "seed"},
     "datasetMeta": {
-        *("version", "createdAt", "strategyHash", "featureFlags", "guardianProfileId", "ledgerId", "compatVersion")
+        *(
+            "version",
+            "createdAt",
+            "strategyHash",
+            "featureFlags",
+            "guardianProfileId",
+            "ledgerId",
+            "compatVersion",
+        )
     },
-    "result": {*("metrics", "issuesTop3", "samples", "links", "suggestedTags", "difficultyReport", "styleViolations")},
+    "result": {
+        *(
+            "metrics",
+            "issuesTop3",
+            "samples",
+            "links",
+            "suggestedTags",
+            "difficultyReport",
+            "styleViolations",
+        )
+    },
     "sample": {
-        *("id", "status", "score", "latencyMs", "issues", "promptId", "userId", "sessionId", "category", "difficulty"),
+        *(
+            "id",
+            "status",
+            "score",
+            "latencyMs",
+            "issues",
+            "promptId",
+            "userId",
+            "sessionId",
+            "category",
+            "difficulty",
+        ),
         *("vetoReason", "styleViolations", "suggestedTags", "confirmedTags", "error"),
     },
 }  # engine contract, without providerNote, which marks a template
@@ -48,14 +77,20 @@ def runs(stage: str) -> list[dict[str, Any]]:
     folder = STORY / stage
     if (folder / "runs.parquet").exists():
         return pq.read_table(folder / "runs.parquet").to_pylist()
-    lines = [line for file in sorted(folder.glob("*.json*")) for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = [
+        line
+        for file in sorted(folder.glob("*.json*"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
     return [json.loads(line) for line in lines]
 
 
 def samples(stage: str) -> list[dict[str, Any]]:
     """Return a stage's samples without the fields that they lack."""
     return [
-        {k: v for k, v in sample.items() if v is not None} for run in runs(stage) for sample in run["result"]["samples"]
+        {k: v for k, v in sample.items() if v is not None}
+        for run in runs(stage)
+        for sample in run["result"]["samples"]
     ]
 
 
@@ -70,21 +105,35 @@ def again(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_story_is_written_again_to_the_same_bytes(again: Path) -> None:
     """Every shipped file of the story, runs and evidence, is what the simulator writes."""
     written = {file.relative_to(again) for file in again.rglob("*") if file.is_file()}
-    shipped = {f.relative_to(STORY) for stage in STAGES for f in (STORY / stage).rglob("*") if f.is_file()}
+    shipped = {
+        f.relative_to(STORY) for stage in STAGES for f in (STORY / stage).rglob("*") if f.is_file()
+    }
     assert written == shipped
     assert [name for name in sorted(written) if not same(again / name, STORY / name)] == []
 
 
 def same(one: Path, other: Path) -> bool:
     """Compare bytes; Parquet names its writer's version, so of another PyArrow an equal table will do."""
-    if one.suffix != ".parquet" or pq.read_metadata(one).created_by == pq.read_metadata(other).created_by:
+    if (
+        one.suffix != ".parquet"
+        or pq.read_metadata(one).created_by == pq.read_metadata(other).created_by
+    ):
         return one.read_bytes() == other.read_bytes()
     return pq.read_table(one).equals(pq.read_table(other))
 
 
 def test_another_seed_tells_another_story(tmp_path: Path) -> None:
     """The seed decides what is drawn, so that the test above compares something."""
-    command = [sys.executable, STORY / "simulate.py", "--stage", "stage-0", "--seed", "13", "--out", tmp_path]
+    command = [
+        sys.executable,
+        STORY / "simulate.py",
+        "--stage",
+        "stage-0",
+        "--seed",
+        "13",
+        "--out",
+        tmp_path,
+    ]
     subprocess.run(command, check=True)
     name = "stage-0/2026-10-05_run-001.json"
     assert (tmp_path / name).read_bytes() != (STORY / name).read_bytes()
@@ -106,7 +155,9 @@ def test_reported_numbers_are_those_of_the_samples(stage: str) -> None:
         assert result["metrics"] == pytest.approx(expected, abs=ROUNDING)
         violations = [s.get("styleViolations") or 0 for s in rows]
         counts = Counter(tag for s in rows for tag in s["issues"])
-        assert [counts[tag] for tag in result["issuesTop3"]] == [n for _, n in counts.most_common(3)]
+        assert [counts[tag] for tag in result["issuesTop3"]] == [
+            n for _, n in counts.most_common(3)
+        ]
         assert sum(rule["count"] for rule in result["styleViolations"]) == sum(violations)
 
 
@@ -152,7 +203,9 @@ def test_arms_are_a_replay(stage: str) -> None:
 
 def pass_rate(stage: str, arm: str) -> float:
     """Return the share of passed samples in an arm."""
-    status = [s["status"] for run in runs(stage) if run["arm"] == arm for s in run["result"]["samples"]]
+    status = [
+        s["status"] for run in runs(stage) if run["arm"] == arm for s in run["result"]["samples"]
+    ]
     return status.count("passed") / len(status)
 
 
@@ -161,16 +214,25 @@ def test_evidence_fails_only_for_the_regression(stage: str) -> None:
     """JUnit files name the failing suites, and no incident touches the 48 hours before the last run."""
     folder = STORY / stage / "evidence"
     files = folder.glob("junit/TEST-*.xml")
-    suites = {file.stem: ET.parse(file).getroot() for file in files}  # noqa: S314  our own files
+    suites = {file.stem: ET.parse(file).getroot() for file in files}
     failed = {name for name, suite in suites.items() if suite.find("testcase/failure") is not None}
     assert len(suites) == 10
-    assert failed == ({"TEST-feature-A", "TEST-regression"} if stage == "stage-2-regression" else set())
-    assert all(int(s.attrib["failures"]) == len(s.findall("testcase/failure")) for s in suites.values())
+    assert failed == (
+        {"TEST-feature-A", "TEST-regression"} if stage == "stage-2-regression" else set()
+    )
+    assert all(
+        int(s.attrib["failures"]) == len(s.findall("testcase/failure")) for s in suites.values()
+    )
     last = max(datetime.fromisoformat(run["startedAt"]) for run in runs(stage))
-    incidents = [json.loads(line) for line in (folder / "incidents.jsonl").read_text(encoding="utf-8").splitlines()]
+    incidents = [
+        json.loads(line)
+        for line in (folder / "incidents.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     ends = [datetime.fromisoformat(incident["resolvedAt"]) for incident in incidents]
     assert max(ends) < last - timedelta(hours=48)
-    assert (pass_rate(stage, "treatment") < pass_rate(stage, "control")) == (stage == "stage-2-regression")
+    assert (pass_rate(stage, "treatment") < pass_rate(stage, "control")) == (
+        stage == "stage-2-regression"
+    )
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -195,14 +257,24 @@ def columns(name: str, arm: str) -> dict[str, Any]:
 
 def test_bfcl_says_what_its_readme_says() -> None:
     """The pair with the hidden regression, against the numbers checked by hand on the public files."""
-    control, treatment = columns("bfcl", "gpt-4o-2024-05-13-FC"), columns("bfcl", "gpt-4o-2024-08-06-FC")
+    control, treatment = (
+        columns("bfcl", "gpt-4o-2024-05-13-FC"),
+        columns("bfcl", "gpt-4o-2024-08-06-FC"),
+    )
     before, after = control["pass"].astype(bool), treatment["pass"].astype(bool)
     assert (control["prompt_id"] == treatment["prompt_id"]).all()
     assert (round(before.mean(), 4), round(after.mean(), 4)) == (0.8412, 0.8559)
     assert ((after & ~before).sum(), (before & ~after).sum()) == (82, 57)
     rest = control["category"] == "rest"
-    assert (rest.sum(), round(before[rest].mean(), 3), round(after[rest].mean(), 3)) == (70, 0.829, 0.586)
-    assert [round(np.quantile(arm["latency_ms"], 0.95)) for arm in (control, treatment)] == [3775, 3780]
+    assert (rest.sum(), round(before[rest].mean(), 3), round(after[rest].mean(), 3)) == (
+        70,
+        0.829,
+        0.586,
+    )
+    assert [round(np.quantile(arm["latency_ms"], 0.95)) for arm in (control, treatment)] == [
+        3775,
+        3780,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +311,10 @@ def test_wildbench_pairs(control: str, treatment: str, rates: tuple[float, float
 def test_llmperf_errors_have_no_invented_latency() -> None:
     """Of 179 failed requests 130 got no answer and keep a null latency; all others have one."""
     table = pq.read_table(EXAMPLES / "llmperf" / "samples.parquet")
-    error, unknown = table["error"].to_numpy(zero_copy_only=False), np.array(table["latency_ms"].is_null())
+    error, unknown = (
+        table["error"].to_numpy(zero_copy_only=False),
+        np.array(table["latency_ms"].is_null()),
+    )
     assert (error.sum(), unknown.sum(), (unknown & ~error).sum()) == (179, 130, 0)
 
 
@@ -250,7 +325,12 @@ def test_llmperf_errors_have_no_invented_latency() -> None:
 def test_source_yaml_reads_every_row(name: str, rows: int, arms: int) -> None:
     """Each real example is read whole through its source.yaml, one run an arm, with nothing set apart."""
     found = read_runs(EXAMPLES / name)
-    assert (found.read, found.kept, found.rows_quarantined, len(found.runs)) == (rows, rows, 0, arms)
+    assert (found.read, found.kept, found.rows_quarantined, len(found.runs)) == (
+        rows,
+        rows,
+        0,
+        arms,
+    )
     assert found.source is not None
     assert found.source.licence
 

@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-REQUIREMENTS = [*map(Requirement, PROJECT["project"]["dependencies"] + EXTRAS["test"] + EXTRAS["dev"])]
+REQUIREMENTS = [
+    *map(Requirement, PROJECT["project"]["dependencies"] + EXTRAS["test"] + EXTRAS["dev"])
+]
 # Each pattern is broken by brackets, so that this file is not among those that it finds.
 ELSEWHERE = re.compile(
     r"(?<![\w.])/[w]ork/|\.\./[s]hared|pypi\.[o]rg/simple|pythonhosted\.[o]rg|registry\.[n]pmjs|index-[u]rl\s*="
@@ -33,12 +35,18 @@ def _run(*command: str) -> str:
 def _modules_after(statement: str) -> set[str]:
     """Import in a fresh interpreter and return the names of all modules that came with it."""
     return set(
-        _run(sys.executable, "-c", f"import json, sys\n{statement}\nprint(json.dumps([*sys.modules]))").split('"')
+        _run(
+            sys.executable,
+            "-c",
+            f"import json, sys\n{statement}\nprint(json.dumps([*sys.modules]))",
+        ).split('"')
     )
 
 
 def _locked_versions(name: str) -> set[str]:
-    return set(re.findall(rf"^{re.escape(canonicalize_name(name))}==(\S+)", LOCK, flags=re.MULTILINE))
+    return set(
+        re.findall(rf"^{re.escape(canonicalize_name(name))}==(\S+)", LOCK, flags=re.MULTILINE)
+    )
 
 
 def test_lock_carries_the_build_backend() -> None:
@@ -68,7 +76,9 @@ def test_lock_names_no_address() -> None:
 
 def test_environment_follows_the_project() -> None:
     """environment.yml adds to the lock only pip and the Python that pyproject.toml asks for."""
-    python, pip, from_pip = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
+    python, pip, from_pip = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))[
+        "dependencies"
+    ]
     assert python.startswith("python " + PROJECT["project"]["requires-python"])
     assert pip == "pip"
     assert from_pip == {"pip": ["-r requirements.lock"]}
@@ -78,7 +88,10 @@ def test_environment_follows_the_project() -> None:
     ("statement", "heavy"),
     [
         ("import rolloutlib", {"numpy", "scipy", "pandas", "altair", "duckdb", "papermill"}),
-        ("import rolloutlib.stats", {"pandas", "altair", "duckdb", "papermill", "narwhals", "pyarrow"}),
+        (
+            "import rolloutlib.stats",
+            {"pandas", "altair", "duckdb", "papermill", "narwhals", "pyarrow"},
+        ),
     ],
 )
 def test_import_stays_light(statement: str, heavy: set[str]) -> None:
@@ -92,7 +105,11 @@ def test_wheel_carries_everything_that_is_not_code(tmp_path: Path) -> None:
     """Catalogues, templates and the typing marker travel with the modules (flit packs the whole folder)."""
     _run(sys.executable, "-m", "flit_core.wheel", "--outdir", str(tmp_path))
     packed = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
-    files = {path for path in (ROOT / "rolloutlib").rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    files = {
+        path
+        for path in (ROOT / "rolloutlib").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
     assert {path.relative_to(ROOT).as_posix() for path in files} <= packed
     assert {"rolloutlib/py.typed", "rolloutlib/locale/ko/LC_MESSAGES/rolloutlib.po"} <= packed
 
@@ -113,7 +130,11 @@ def test_make_says_which_python_it_needs(target: str, tmp_path: Path) -> None:
     (tmp_path / "requirements.lock").touch()
     (tmp_path / "pyproject.toml").touch()
     done = subprocess.run(
-        ["make", target, "PYTHON=no-such-python"], cwd=tmp_path, check=False, capture_output=True, text=True
+        ["make", target, "PYTHON=no-such-python"],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode != 0
     assert "rolloutlib needs Python 3.11 or newer" in done.stderr
@@ -127,10 +148,14 @@ def test_make_review_tells_results_from_failures(code: int, make_says: int, tmp_
     rollout.write_text(f"#!/bin/sh\nexit {code}\n")
     rollout.chmod(0o755)
     command = ["make", "review", f"BIN={tmp_path}", f"STAMP={rollout}", "--old-file", str(rollout)]
-    assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode == make_says
+    assert (
+        subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode == make_says
+    )
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="only a git checkout tells what is shipped")
+@pytest.mark.skipif(
+    not (ROOT / ".git").exists(), reason="only a git checkout tells what is shipped"
+)
 def test_no_file_names_a_place_that_users_lack() -> None:
     """No shipped file names a folder of a developer's machine or the host of a package registry."""
     names = _run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")

@@ -37,11 +37,15 @@ def _pairs(inputs: Inputs) -> Inputs:
     return inputs if "n" in inputs else {**inputs, "n": sum(inputs[cell] for cell in "abcd")}
 
 
-def _score_test(test: Callable[..., stats.TestResult], null: str, *names: str) -> Callable[[Inputs], list[float]]:
+def _score_test(
+    test: Callable[..., stats.TestResult], null: str, *names: str
+) -> Callable[[Inputs], list[float]]:
     def compute(inputs: Inputs) -> list[float]:
         arguments = [inputs[name] for name in names]
         default = 1.0 if null == "ratio0" else 0.0
-        return list(test(*arguments, null=inputs.get(null, default), alternative=_alternative(inputs)))
+        return list(
+            test(*arguments, null=inputs.get(null, default), alternative=_alternative(inputs))
+        )
 
     return compute
 
@@ -58,7 +62,11 @@ def _sided(inputs: Inputs) -> int:
 
 def _each(compute: Callable[[Any], float], values: object) -> Numbers:
     """Apply to one number or to each of a list."""
-    return [compute(value) for value in cast("list[Any]", values)] if isinstance(values, list) else compute(values)
+    return (
+        [compute(value) for value in cast("list[Any]", values)]
+        if isinstance(values, list)
+        else compute(values)
+    )
 
 
 def _arms(inputs: Inputs) -> list[Any]:
@@ -99,7 +107,9 @@ def _ratio_of_means(inputs: Inputs) -> list[float]:
         once = [1.0] * len(inputs["on"])
         inputs = {"n1": once, "s1": inputs["on"], "n0": once, "s0": inputs["off"], **inputs}
     crossed = inputs.get("crossed", True)
-    return list(stats.ratio_of_means(*_arms(inputs), crossed=crossed, kind=inputs.get("type", "CR1"))[:2])
+    return list(
+        stats.ratio_of_means(*_arms(inputs), crossed=crossed, kind=inputs.get("type", "CR1"))[:2]
+    )
 
 
 def _welch(inputs: Inputs) -> list[float]:
@@ -120,7 +130,9 @@ def _mean_sd(inputs: Inputs) -> list[float]:
     """Go the way of a review: moments of parts, merged."""
     data = inputs["data"]
     values = [data["first"]] + data["pattern"] * data["repeat"] if isinstance(data, dict) else data
-    parts = np.array_split(np.asarray(values, dtype=np.float64), max(1, len(cast("list[float]", values)) // 7))
+    parts = np.array_split(
+        np.asarray(values, dtype=np.float64), max(1, len(cast("list[float]", values)) // 7)
+    )
     moments = stats.merge_moments(stats.moments_of(part) for part in parts)
     return [moments.mean, float(np.sqrt(moments.var))]
 
@@ -137,7 +149,10 @@ def _exact_multinomial(inputs: Inputs) -> float:
 def _lan_demets(spending: stats.Spending) -> Callable[[Inputs], list[float]]:
     def compute(inputs: Inputs) -> list[float]:
         limits = stats.lan_demets_boundaries(
-            inputs["info"], alpha=inputs.get("alpha", 0.025), spending=spending, sided=int(inputs.get("sided", 1))
+            inputs["info"],
+            alpha=inputs.get("alpha", 0.025),
+            spending=spending,
+            sided=int(inputs.get("sided", 1)),
         )
         return [float(limit) for limit in limits]
 
@@ -145,18 +160,26 @@ def _lan_demets(spending: stats.Spending) -> Callable[[Inputs], list[float]]:
 
 
 def _constants(constant: Callable[..., float]) -> Callable[[Inputs], Numbers]:
-    return lambda inputs: _each(lambda k: constant(k, alpha=inputs["alpha"], sided=inputs.get("sided", 2)), inputs["K"])
+    return lambda inputs: _each(
+        lambda k: constant(k, alpha=inputs["alpha"], sided=inputs.get("sided", 2)), inputs["K"]
+    )
 
 
 def _proportions_n(inputs: Inputs) -> float:
     alpha, power = inputs.get("alpha", 0.05), inputs.get("power", 0.8)
-    return stats.proportions_n(p1=inputs["p1"], p0=inputs["p2"], power=power, alpha=alpha, sided=_sided(inputs))
+    return stats.proportions_n(
+        p1=inputs["p1"], p0=inputs["p2"], power=power, alpha=alpha, sided=_sided(inputs)
+    )
 
 
 def _t_test_n(inputs: Inputs) -> float:
     alpha, power = inputs.get("alpha", 0.05), inputs.get("power", 0.8)
     return stats.t_test_n(
-        delta=inputs["delta"], sd=inputs.get("sd", 1.0), power=power, alpha=alpha, sided=_sided(inputs)
+        delta=inputs["delta"],
+        sd=inputs.get("sd", 1.0),
+        power=power,
+        alpha=alpha,
+        sided=_sided(inputs),
     )
 
 
@@ -176,7 +199,9 @@ _RATES = ("x1", "T1", "x2", "T2")
 COMPUTE: dict[str, Callable[[Inputs], Numbers]] = {
     "wilson_ci": _interval(stats.wilson, "x", "n"),
     "clopper_pearson_ci": _interval(stats.clopper_pearson, "x", "n"),
-    "clopper_pearson_upper": lambda i: _interval(stats.clopper_pearson, "x", "n")({"side": "upper", **i}),
+    "clopper_pearson_upper": lambda i: _interval(stats.clopper_pearson, "x", "n")(
+        {"side": "upper", **i}
+    ),
     "midp_ci": _interval(stats.mid_p, "x", "n"),
     "max_events_min_n": lambda i: _each(
         lambda k: stats.events_n(i["limit"], events=k, confidence=i.get("level", 0.95)), i["k"]
@@ -190,14 +215,20 @@ COMPUTE: dict[str, Callable[[Inputs], Numbers]] = {
     "farrington_manning_difference_ci": _interval(stats.farrington_manning_difference, *_COUNTS),
     "miettinen_nurminen_difference_ci": _interval(stats.miettinen_nurminen_difference, *_COUNTS),
     "newcombe_difference_ci": _interval(stats.newcombe_difference, *_COUNTS),
-    "farrington_manning_difference_test": _score_test(stats.farrington_manning_difference_test, "delta0", *_COUNTS),
-    "miettinen_nurminen_difference_test": _score_test(stats.miettinen_nurminen_difference_test, "delta0", *_COUNTS),
+    "farrington_manning_difference_test": _score_test(
+        stats.farrington_manning_difference_test, "delta0", *_COUNTS
+    ),
+    "miettinen_nurminen_difference_test": _score_test(
+        stats.miettinen_nurminen_difference_test, "delta0", *_COUNTS
+    ),
     "farrington_manning_difference_z": lambda i: _score_test(
         stats.farrington_manning_difference_test, "delta0", *_COUNTS
     )(i)[0],
     "koopman_ratio_ci": _interval(stats.koopman_ratio, *_COUNTS),
     "miettinen_nurminen_ratio_ci": _interval(stats.miettinen_nurminen_ratio, *_COUNTS),
-    "miettinen_nurminen_ratio_test": _score_test(stats.miettinen_nurminen_ratio_test, "ratio0", *_COUNTS),
+    "miettinen_nurminen_ratio_test": _score_test(
+        stats.miettinen_nurminen_ratio_test, "ratio0", *_COUNTS
+    ),
     "tango_ci": lambda i: _interval(stats.tango, "b", "c", "n")(_pairs(i)),
     "tango_test": lambda i: _score_test(stats.tango_test, "delta0", "b", "c", "n")(_pairs(i)),
     "newcombe_paired_ci": _interval(stats.newcombe_paired, "a", "b", "c", "d"),
@@ -219,13 +250,18 @@ COMPUTE: dict[str, Callable[[Inputs], Numbers]] = {
     "crossed_difference_cr0_cr1": _crossed_cr0_cr1,
     "crossed_difference_cr2": _crossed_cr2,
     "korn_graubard_ci": _korn_graubard,
-    "cluster_mean_linearised_se": lambda i: list(stats.cluster_mean(i["n"], i["s"], kind="CR1")[:2]),
+    "cluster_mean_linearised_se": lambda i: list(
+        stats.cluster_mean(i["n"], i["s"], kind="CR1")[:2]
+    ),
     "ratio_of_means_linearised_se": _ratio_of_means,
     "welch_t": _welch,
     "paired_t": _paired,
     "mean_sd_from_moments": _mean_sd,
     "goodness_of_fit": lambda i: list(stats.goodness_of_fit(i["counts"], i["p"])),
-    "kl_divergence": lambda i: [stats.g_statistic(i["counts"], i["p"]), stats.kl_divergence(i["counts"], i["p"])],
+    "kl_divergence": lambda i: [
+        stats.g_statistic(i["counts"], i["p"]),
+        stats.kl_divergence(i["counts"], i["p"]),
+    ],
     "exact_multinomial_g_p": _exact_multinomial,
     "contingency_chi2": lambda i: list(stats.contingency_chi2(i["table"])[:2]),
     "fisher_freeman_halton_p": lambda i: stats.fisher_freeman_halton(i["table"]),
@@ -235,11 +271,17 @@ COMPUTE: dict[str, Callable[[Inputs], Numbers]] = {
     "proportions_n": _proportions_n,
     "paired_non_inferiority_n": _paired_n,
     "normal_mixture_one_sided": lambda i: _each(
-        lambda v: stats.normal_mixture_one_sided(v, rho=i["rho"], alpha=i.get("alpha", 0.05)), i["V"]
+        lambda v: stats.normal_mixture_one_sided(v, rho=i["rho"], alpha=i.get("alpha", 0.05)),
+        i["V"],
     ),
     "normal_mixture_two_sided": lambda i: _each(
-        lambda v: stats.normal_mixture_two_sided(v, rho=i["rho"], alpha=i.get("alpha", 0.05)), i["V"]
+        lambda v: stats.normal_mixture_two_sided(v, rho=i["rho"], alpha=i.get("alpha", 0.05)),
+        i["V"],
     ),
-    "msprt_likelihood_ratio": lambda i: stats.msprt_likelihood_ratio(i["theta_hat"], i["V"], tau2=i["tau2"]),
-    "beta_binomial_e_value": lambda i: stats.beta_binomial_e_value(i["x"], i["n"], p0=i["p0"], a=i["a"], b=i["b"]),
+    "msprt_likelihood_ratio": lambda i: stats.msprt_likelihood_ratio(
+        i["theta_hat"], i["V"], tau2=i["tau2"]
+    ),
+    "beta_binomial_e_value": lambda i: stats.beta_binomial_e_value(
+        i["x"], i["n"], p0=i["p0"], a=i["a"], b=i["b"]
+    ),
 }

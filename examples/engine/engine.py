@@ -27,25 +27,46 @@ ISSUES = ("ambiguous", "format_issue", "style_mismatch", "too_long")
 def answer(request: dict[str, Any], *, broken: bool) -> dict[str, Any]:
     """Return a run_result with one sample for one prompt."""
     flags = {key.removeprefix("feature."): value for key, value in request["flags"].items()}
-    draw = random.Random(f"{request['session'].get('seed')}|{request['inputs']['text']}")  # noqa: S311 -- a simulation
-    quality, speed, luck, taste = (draw.gauss(0, 1) for _ in range(4))  # drawn first: the same under all flags
+    draw = random.Random(f"{request['session'].get('seed')}|{request['inputs']['text']}")
+    quality, speed, luck, taste = (
+        draw.gauss(0, 1) for _ in range(4)
+    )  # drawn first: the same under all flags
     search, steered = flags.get("searchLite", False), flags.get("difficultyDistribution", True)
-    hallucinated = luck < (-1.1 if search and broken else -1.9 if search else -1.4 if steered else -0.9)
+    hallucinated = luck < (
+        -1.1 if search and broken else -1.9 if search else -1.4 if steered else -0.9
+    )
     score = 8.0 + 0.3 * search - 0.7 * (search and broken) + 0.6 * quality - 0.9 * hallucinated
     score -= 0.2 * (flags.get("mode") == "explore")
     latency_ms = round((1500 + 60 * search + 450 * (search and broken)) * 1.1**speed)
     style = int(taste > 1) + int(not flags.get("styleGuard", True))
     issues = ["hallucination"] * hallucinated + [tag for tag in ISSUES if draw.random() < 0.05]
-    status = "passed" if score >= request["constraints"]["minScore"] else "vetoed" if hallucinated else "failed"
-    sample = {"id": "1", "status": status, "score": round(min(10.0, max(0.0, score)), 2), "latencyMs": latency_ms}
+    status = (
+        "passed"
+        if score >= request["constraints"]["minScore"]
+        else "vetoed"
+        if hallucinated
+        else "failed"
+    )
+    sample = {
+        "id": "1",
+        "status": status,
+        "score": round(min(10.0, max(0.0, score)), 2),
+        "latencyMs": latency_ms,
+    }
     sample |= {"issues": issues, "styleViolations": style}
     if flags.get("autoTagging", True):
-        sample |= {"suggestedTags": issues[:2], "confirmedTags": issues[: 1 if draw.random() < 0.1 else 2]}
+        sample |= {
+            "suggestedTags": issues[:2],
+            "confirmedTags": issues[: 1 if draw.random() < 0.1 else 2],
+        }
     return {"metrics": _metrics(sample), "issuesTop3": issues[:3], "samples": [sample]}
 
 
 def _metrics(sample: dict[str, Any]) -> dict[str, float]:
-    rates = {"passRate": float(sample["status"] == "passed"), "vetoedPct": float(sample["status"] == "vetoed")}
+    rates = {
+        "passRate": float(sample["status"] == "passed"),
+        "vetoedPct": float(sample["status"] == "vetoed"),
+    }
     return rates | {"avgScore": sample["score"], "avgLatency": float(sample["latencyMs"])}
 
 
@@ -67,10 +88,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--broken", action="store_true", help="search summaries are long and many")
     parser.add_argument("--fault", choices=FAULTS, default="", help="how to break the contract")
-    parser.add_argument("--share", type=float, default=1.0, help="for which share of the prompts (default: all)")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="for which share of the prompts (default: all)"
+    )
     options = parser.parse_args()
     request = json.load(sys.stdin)
-    chosen = random.Random("fault" + request["inputs"]["text"]).random() < options.share  # noqa: S311 -- a simulation
+    chosen = random.Random("fault" + request["inputs"]["text"]).random() < options.share
     fault = options.fault if chosen else ""
     result = answer(request, broken=options.broken)
     return _print(result | ({"providerNote": "CLI_FALLBACK"} if fault == "fallback" else {}), fault)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
-    from rolloutlib.bench import BenchResult
+    from rolloutlib.engine.bench import BenchResult
 
 __all__ = ["add"]
 
@@ -29,26 +29,57 @@ def add(commands: Any) -> None:
         "bench", help="paired mini benchmark of an engine", description=BENCH, allow_abbrev=False
     )
     bench.add_argument(
-        "--prompts", metavar="FILE", type=Path, required=True, help="JSON Lines of promptId and text, or plain text"
+        "--prompts",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="JSON Lines of promptId and text, or plain text",
     )
     bench.add_argument(
-        "--engine", metavar="CMD", required=True, help="the engine's command, such as 'python engine.py'"
+        "--engine",
+        metavar="CMD",
+        required=True,
+        help="the engine's command, such as 'python engine.py'",
     )
     bench.add_argument("--control", metavar="FLAGS", required=True, help=FLAGS)
     bench.add_argument("--treatment", metavar="FLAGS", required=True, help="likewise")
-    bench.add_argument("--n", metavar="N", type=_positive, default=30, help="how many prompts (default: 30)")
     bench.add_argument(
-        "--seed", metavar="S", type=int, default=1, help="draws the prompts, and goes to the engine (default: 1)"
+        "--n", metavar="N", type=_positive, default=30, help="how many prompts (default: 30)"
     )
-    bench.add_argument("--profile", metavar="NAME", default="default", help="guardian profile (default: default)")
-    bench.add_argument("--timeout", metavar="S", type=float, default=30.0, help="seconds for a call (default: 30)")
-    bench.add_argument("--workers", metavar="N", type=_positive, default=2, help="engines at once (default: 2)")
-    bench.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the envelopes")
+    bench.add_argument(
+        "--seed",
+        metavar="S",
+        type=int,
+        default=1,
+        help="draws the prompts, and goes to the engine (default: 1)",
+    )
+    bench.add_argument(
+        "--profile", metavar="NAME", default="default", help="guardian profile (default: default)"
+    )
+    bench.add_argument(
+        "--timeout", metavar="S", type=float, default=30.0, help="seconds for a call (default: 30)"
+    )
+    bench.add_argument(
+        "--workers", metavar="N", type=_positive, default=2, help="engines at once (default: 2)"
+    )
+    bench.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="folder for the envelopes"
+    )
     bench.set_defaults(call=_bench)
     told = "Show which signals of the plan's risk register fire on a review, and the change that answers each."
-    risks = commands.add_parser("risks", help="the risk register on a review", description=told, allow_abbrev=False)
-    risks.add_argument("review", metavar="REVIEW_DIR", type=Path, help="folder that `rollout review --out` wrote")
-    risks.add_argument("--seen", metavar="RISK", nargs="+", default=[], help="risks whose signal people have reported")
+    risks = commands.add_parser(
+        "risks", help="the risk register on a review", description=told, allow_abbrev=False
+    )
+    risks.add_argument(
+        "review", metavar="REVIEW_DIR", type=Path, help="folder that `rollout review --out` wrote"
+    )
+    risks.add_argument(
+        "--seen",
+        metavar="RISK",
+        nargs="+",
+        default=[],
+        help="risks whose signal people have reported",
+    )
     risks.add_argument("--lang", choices=("en", "ko"), default="en")
     risks.set_defaults(call=_risks)
 
@@ -63,18 +94,25 @@ def _bench(arguments: argparse.Namespace) -> int:
     import numpy as np
     from tqdm import tqdm
 
-    from rolloutlib.bench import Bench, flags_from, read_prompts, run_bench
-    from rolloutlib.plan import load_plan, workbook_root
+    from rolloutlib.engine.bench import Bench, flags_from, read_prompts, run_bench
+    from rolloutlib.plan.model import load_plan, workbook_root
 
     plan = load_plan(workbook_root() / "params" / "plan.yaml")
     if not (command := tuple(shlex.split(arguments.engine))):
-        raise UsageError("--engine is empty; expected the engine's command, such as 'python engine.py'")
+        raise UsageError(
+            "--engine is empty; expected the engine's command, such as 'python engine.py'"
+        )
     rng = np.random.default_rng(arguments.seed)
     prompts = read_prompts(arguments.prompts, arguments.n, rng)
     control, treatment = flags_from(arguments.control, plan), flags_from(arguments.treatment, plan)
     profile = (arguments.profile, plan.profile(arguments.profile))
     bench = Bench(
-        prompts, command, {"control": control, "treatment": treatment}, profile, arguments.seed, arguments.timeout
+        prompts,
+        command,
+        {"control": control, "treatment": treatment},
+        profile,
+        arguments.seed,
+        arguments.timeout,
     )
     with tqdm(total=2 * len(prompts), unit="call", file=sys.stderr, disable=None) as bar:
         result = run_bench(
@@ -90,7 +128,9 @@ def _advance(bar: Any, done: int) -> None:
 
 def _tell(result: BenchResult) -> int:
     resumed = f", {result.resumed} of them before" if result.resumed else ""
-    _say(f"{result.path}: {result.calls} calls{resumed}, {len(result.failures)} failed, {result.fallbacks} templates")
+    _say(
+        f"{result.path}: {result.calls} calls{resumed}, {len(result.failures)} failed, {result.fallbacks} templates"
+    )
     for why, count in Counter(result.failures).most_common():
         _say(f"  {count} × {why}")
     _say(f"next: rollout review 0 --runs {result.path.parent}")
@@ -98,10 +138,10 @@ def _tell(result: BenchResult) -> int:
 
 
 def _risks(arguments: argparse.Namespace) -> int:
-    from rolloutlib.params import review_params
-    from rolloutlib.review import review_stage
-    from rolloutlib.risks import judge_risks
-    from rolloutlib.yamlfile import load_yaml
+    from rolloutlib.judge.review import review_stage
+    from rolloutlib.judge.risks import judge_risks
+    from rolloutlib.plan.params import review_params
+    from rolloutlib.plan.strict_yaml import load_yaml
 
     path = arguments.review / "params.yaml"
     if not path.is_file():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.flags.document import FlagState
-    from rolloutlib.plan import Audience, FlagValue, Plan
+    from rolloutlib.plan.model import Audience, FlagValue, Plan
 
 __all__ = ["add"]
 
@@ -22,7 +22,9 @@ UNRECORDED = 1  # exit code: flags are off, but the ledger does not say so yet
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's sub-commands."""
-    flags = commands.add_parser("flags", help="what is on for whom, and whether it is what the plan says")
+    flags = commands.add_parser(
+        "flags", help="what is on for whom, and whether it is what the plan says"
+    )
     kinds = flags.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, call, told in (
         ("show", _show, "the flags in force, as an OpenFeature client resolves them"),
@@ -30,16 +32,24 @@ def add(commands: Any) -> None:
         ("check", _check, "the file is what the plan says, unedited, and clients can read it"),
         ("init", _init, "write the flags of stage 0 for a new workbook"),
     ):
-        kinds.add_parser(name, help=told, description=told, allow_abbrev=False).set_defaults(call=call)
+        kinds.add_parser(name, help=told, description=told, allow_abbrev=False).set_defaults(
+            call=call
+        )
     _add_promote(commands)
     _add_rollback(commands)
 
 
 def _add_promote(commands: Any) -> None:
     told = "Put a signed GO in force: switch the flags, read them back, draft release notes, update the overview."
-    promote = commands.add_parser("promote", help="put a signed GO in force", description=told, allow_abbrev=False)
-    promote.add_argument("decision", metavar="DEC", help="id of the record, such as dec-20261122-001")
-    promote.add_argument("--lang", choices=("en", "ko"), default="en", help="language of the documents")
+    promote = commands.add_parser(
+        "promote", help="put a signed GO in force", description=told, allow_abbrev=False
+    )
+    promote.add_argument(
+        "decision", metavar="DEC", help="id of the record, such as dec-20261122-001"
+    )
+    promote.add_argument(
+        "--lang", choices=("en", "ko"), default="en", help="language of the documents"
+    )
     promote.set_defaults(call=_promote)
 
 
@@ -48,7 +58,9 @@ def _add_rollback(commands: Any) -> None:
         "The kill switch: flags off first, then the record, the notice and the overview. Needs no data and no engine. "
         "Exit code 0: off and recorded; 1: off, not recorded yet."
     )
-    rollback = commands.add_parser("rollback", help="the kill switch", description=told, allow_abbrev=False)
+    rollback = commands.add_parser(
+        "rollback", help="the kill switch", description=told, allow_abbrev=False
+    )
     rollback.add_argument("--reason", metavar="TEXT", required=True, help="why, in a sentence")
     rollback.add_argument(
         "--feature",
@@ -58,15 +70,19 @@ def _add_rollback(commands: Any) -> None:
         default=(),
         help="what to turn off (default: all that the stage turned on)",
     )
-    rollback.add_argument("--signal", metavar="TEXT", default="", help="what was seen, such as 'latency +23 %%'")
+    rollback.add_argument(
+        "--signal", metavar="TEXT", default="", help="what was seen, such as 'latency +23 %%'"
+    )
     rollback.add_argument("--owner", metavar="NAME", default="", help="who pulls the switch")
     rollback.add_argument("--cause", metavar="TEXT", default="", help="the suspected cause")
-    rollback.add_argument("--lang", choices=("en", "ko"), default="en", help="language of record and documents")
+    rollback.add_argument(
+        "--lang", choices=("en", "ko"), default="en", help="language of record and documents"
+    )
     rollback.set_defaults(call=_rollback)
 
 
 def _workbook() -> tuple[Path, Plan]:
-    from rolloutlib.plan import load_plan, workbook_root
+    from rolloutlib.plan.model import load_plan, workbook_root
 
     root = workbook_root()
     return root, load_plan(root / "params" / "plan.yaml")
@@ -79,7 +95,9 @@ def _show(_: argparse.Namespace) -> int:
     root, plan = _workbook()
     held = read_flags(root / FLAGS).state
     off = f", off: {', '.join(held.off)}" if held.off else ""
-    _say(f"Stage {held.stage}, generation {held.generation}, profile {held.profile}{off}, by {held.decision or 'init'}")
+    _say(
+        f"Stage {held.stage}, generation {held.generation}, profile {held.profile}{off}, by {held.decision or 'init'}"
+    )
     with flag_client(root / FLAGS) as client:
         table = {audience: resolve(client, plan, context) for audience, context in CONTEXTS.items()}
     _table(plan, table)
@@ -90,7 +108,7 @@ def _diff(_: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from rolloutlib.flags.document import CONTEXTS, FLAGS, read_flags
-    from rolloutlib.plan import STAGES
+    from rolloutlib.plan.model import STAGES
 
     root, plan = _workbook()
     held = read_flags(root / FLAGS).state
@@ -100,7 +118,9 @@ def _diff(_: argparse.Namespace) -> int:
     then = replace(held, stage=STAGES[min(held.stage + 1, STAGES[-1])], off=())
     _say(f"A GO for stage {held.stage} → {then.stage} changes:")
     for feature in plan.features.values():
-        changed = [text for who in CONTEXTS if (text := _change(plan, feature.flag, who, held, then))]
+        changed = [
+            text for who in CONTEXTS if (text := _change(plan, feature.flag, who, held, then))
+        ]
         if changed:
             _say(f"  {feature.flag}  {', '.join(changed)}")
     return 0
@@ -116,16 +136,29 @@ def _change(plan: Plan, flag: str, who: Audience, held: FlagState, then: FlagSta
 
 def _check(_: argparse.Namespace) -> int:
     from rolloutlib.flags.client import read_back
-    from rolloutlib.flags.document import FLAGS, SESSION, FlagsError, document, read_flags, session_defaults
+    from rolloutlib.flags.document import (
+        FLAGS,
+        SESSION,
+        FlagsError,
+        document,
+        read_flags,
+        session_defaults,
+    )
 
     root, plan = _workbook()
     held = read_flags(root / FLAGS)
     if held.data != document(plan, held.state):
-        was = f"{FLAGS} is not what the plan says for its own state: the file or the plan was edited"
+        was = (
+            f"{FLAGS} is not what the plan says for its own state: the file or the plan was edited"
+        )
         raise FlagsError(f"{was}; restore it with git, or decide again")
     session = root / SESSION
     if not session.is_file() or session.read_bytes() != session_defaults(plan, held.state):
-        by = f"promote {held.state.decision}" if held.state.decision and not held.state.off else "rollback"
+        by = (
+            f"promote {held.state.decision}"
+            if held.state.decision and not held.state.off
+            else "rollback"
+        )
         raise FlagsError(f"{SESSION} does not fit {FLAGS}; `rollout {by}` writes it again")
     read_back(root / FLAGS, plan, held.state)
     told = f"generation {held.state.generation} is what the plan says for stage {held.state.stage}"
@@ -150,7 +183,9 @@ def _promote(arguments: argparse.Namespace) -> int:
 
     root, plan = _workbook()
     files = FlagFiles(time.time_ns)
-    found = promote(root, plan, arguments.decision, now=datetime.now(UTC), files=files, lang=arguments.lang)
+    found = promote(
+        root, plan, arguments.decision, now=datetime.now(UTC), files=files, lang=arguments.lang
+    )
     told = f"stage {found.before.stage} → {found.after.stage}, generation {found.after.generation}"
     _say(f"{'In force' if found.applied else 'In force already'}: {told}; a client reads it back.")
     for path in found.written:
@@ -165,7 +200,9 @@ def _rollback(arguments: argparse.Namespace) -> int:
     root, plan = _workbook()
     reason = Reason(arguments.reason, arguments.signal, arguments.owner, arguments.cause)
     files, lang = FlagFiles(time.time_ns), arguments.lang
-    found = roll_back(root, plan, reason, tuple(arguments.feature), now=datetime.now(UTC), files=files, lang=lang)
+    found = roll_back(
+        root, plan, reason, tuple(arguments.feature), now=datetime.now(UTC), files=files, lang=lang
+    )
     off = ", ".join(plan.features[key].flag for key in found.after.off)
     word = "OFF" if found.switched else "Off already"
     _say(f"{word}: {off} (stage {found.after.stage}, generation {found.after.generation})")
@@ -181,12 +218,14 @@ def _replayed(root: Path, green: str) -> str:
     """Run the green decision's review again; flags are off by now, and whatever fails here stays open."""
     from rolloutlib.errors import RolloutError
     from rolloutlib.ledger.book import Workbook
-    from rolloutlib.replay import replay
+    from rolloutlib.ledger.replay import replay
 
     sys.stdout.flush()
     try:
         book = Workbook(root)
-        return f"done  Replay of {green}: {str(replay(book, book.read().find(green))).splitlines()[0]}"
+        return (
+            f"done  Replay of {green}: {str(replay(book, book.read().find(green))).splitlines()[0]}"
+        )
     except (RolloutError, OSError) as error:
         return f"OPEN  Replay of {green}: {error}; run `rollout replay {green}`"
 
@@ -200,7 +239,15 @@ def _table(plan: Plan, table: Mapping[str, Mapping[str, FlagValue | None]]) -> N
 
 
 def _word(value: FlagValue | None) -> str:
-    return value if isinstance(value, str) else "default" if value is None else "on" if value else "off"
+    return (
+        value
+        if isinstance(value, str)
+        else "default"
+        if value is None
+        else "on"
+        if value
+        else "off"
+    )
 
 
 def _say(text: str) -> None:

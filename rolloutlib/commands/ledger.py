@@ -38,12 +38,25 @@ def add(commands: Any) -> None:
 One line a record says that it holds, or what is wrong with it. Exit code 0 only when all holds.""",
     )
     verify.add_argument("record", metavar="DEC", nargs="?", help="show this record only")
-    verify.add_argument("--head", metavar="SHA256", help="a head that a report printed: it must still be there")
     verify.add_argument(
-        "--since", metavar="SHA256", help="a head at which all was verified: its signatures are not asked about again"
+        "--head", metavar="SHA256", help="a head that a report printed: it must still be there"
     )
-    ledger = _command(commands, "ledger", _ledger, "list records, missing signatures, the head, and the green record")
-    ledger.add_argument("--cards", action="store_true", help="draw every card again that is not what its record says")
+    verify.add_argument(
+        "--since",
+        metavar="SHA256",
+        help="a head at which all was verified: its signatures are not asked about again",
+    )
+    ledger = _command(
+        commands,
+        "ledger",
+        _ledger,
+        "list records, missing signatures, the head, and the green record",
+    )
+    ledger.add_argument(
+        "--cards",
+        action="store_true",
+        help="draw every card again that is not what its record says",
+    )
     _add_keys(commands)
     replay = _command(
         commands,
@@ -55,9 +68,16 @@ E0 same results, E1 equal within rounding, E2 numbers differ, E3 a verdict diffe
 pins of the data in place.""",
     )
     replay.add_argument("record", metavar="DEC")
-    export = _command(commands, "export", _export, "print a record in an envelope for supply-chain tools")
+    export = _command(
+        commands, "export", _export, "print a record in an envelope for supply-chain tools"
+    )
     export.add_argument("record", metavar="DEC")
-    export.add_argument("--dsse", action="store_true", required=True, help="DSSE: the record as payload, signed by you")
+    export.add_argument(
+        "--dsse",
+        action="store_true",
+        required=True,
+        help="DSSE: the record as payload, signed by you",
+    )
     _add_key(export)
 
 
@@ -71,12 +91,20 @@ def _add_decide(commands: Any) -> None:
 Pins data, parameters, code, environment, results and the executed notebook under docs/LEDGER/. GO is refused while a
 gate or check does not hold and is not waived; a verdict against the recommendation needs a waiver.""",
     )
-    decide.add_argument("review", metavar="REVIEW_DIR", type=Path, help="folder that `rollout review --out` wrote")
+    decide.add_argument(
+        "review", metavar="REVIEW_DIR", type=Path, help="folder that `rollout review --out` wrote"
+    )
     decide.add_argument("--verdict", choices=DECISIONS, required=True)
     decide.add_argument(
-        "--waive", metavar="GATE", action="append", default=[], help="gate, check, `code` or `recommendation`"
+        "--waive",
+        metavar="GATE",
+        action="append",
+        default=[],
+        help="gate, check, `code` or `recommendation`",
     )
-    decide.add_argument("--reason", metavar="TEXT", action="append", default=[], help="why; one for each --waive")
+    decide.add_argument(
+        "--reason", metavar="TEXT", action="append", default=[], help="why; one for each --waive"
+    )
     decide.add_argument("--note", metavar="TEXT", default="", help="free text for the card")
     _add_by(decide)
 
@@ -85,41 +113,70 @@ def _add_sign(commands: Any) -> None:
     sign = _command(commands, "sign", _sign, "sign a record in a role")
     sign.add_argument("record", metavar="DEC")
     sign.add_argument("--as", dest="role", choices=ROLES, required=True)
-    sign.add_argument("--decision", choices=DECISIONS, help="default: the record's verdict; another one dissents")
     sign.add_argument(
-        "--meaning", choices=("review", "approval", "responsibility"), help="default: qa review, owner approval"
+        "--decision", choices=DECISIONS, help="default: the record's verdict; another one dissents"
     )
-    sign.add_argument("--by", metavar="NAME", help="your address in allowed_signers (default: whose key it is)")
+    sign.add_argument(
+        "--meaning",
+        choices=("review", "approval", "responsibility"),
+        help="default: qa review, owner approval",
+    )
+    sign.add_argument(
+        "--by", metavar="NAME", help="your address in allowed_signers (default: whose key it is)"
+    )
     _add_key(sign)
 
 
 def _add_keys(commands: Any) -> None:
     keys = commands.add_parser("keys", help="admit or revoke a signer's key", allow_abbrev=False)
     actions = keys.add_subparsers(title="actions", required=True, metavar="ACTION")
-    add = _command(actions, "add", _keys_add, "admit a public key, and the person if new; an owner signs the record")
+    add = _command(
+        actions,
+        "add",
+        _keys_add,
+        "admit a public key, and the person if new; an owner signs the record",
+    )
     add.add_argument("who", metavar="NAME", help="the signer's address, such as pm_kim@ex.com")
     add.add_argument("--name", metavar="TEXT", help="printed name of a new person")
-    add.add_argument("--role", choices=ROLES, action="append", default=[], help="role of a new person")
+    add.add_argument(
+        "--role", choices=ROLES, action="append", default=[], help="role of a new person"
+    )
     add.add_argument("--key", metavar="FILE", type=Path, required=True, help="the public key")
-    revoke = _command(actions, "revoke", _keys_revoke, "revoke a person's keys; signatures seen so far keep counting")
+    revoke = _command(
+        actions,
+        "revoke",
+        _keys_revoke,
+        "revoke a person's keys; signatures seen so far keep counting",
+    )
     revoke.add_argument("who", metavar="NAME")
-    accept = _command(actions, "accept", _keys_accept, "record hand edits of roles, keys or thresholds")
+    accept = _command(
+        actions, "accept", _keys_accept, "record hand edits of roles, keys or thresholds"
+    )
     for action in (add, revoke, accept):
         _add_by(action)
 
 
 def _command(
-    commands: Any, name: str, call: Callable[[argparse.Namespace], int], help_: str, description: str = ""
+    commands: Any,
+    name: str,
+    call: Callable[[argparse.Namespace], int],
+    help_: str,
+    description: str = "",
 ) -> Any:
     parser = commands.add_parser(
-        name, help=help_, description=description or f"{help_[0].upper()}{help_[1:]}.", allow_abbrev=False
+        name,
+        help=help_,
+        description=description or f"{help_[0].upper()}{help_[1:]}.",
+        allow_abbrev=False,
     )
     parser.set_defaults(call=call)
     return parser
 
 
 def _add_by(parser: Any) -> None:
-    parser.add_argument("--by", metavar="NAME", help="who prepares the record (default: git's user.email)")
+    parser.add_argument(
+        "--by", metavar="NAME", help="who prepares the record (default: git's user.email)"
+    )
 
 
 def _add_key(parser: Any) -> None:
@@ -143,7 +200,9 @@ def _decide(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"{len(arguments.waive)} --waive and {len(arguments.reason)} --reason; each waiver needs its own reason"
         )
-    waivers = [Waiver(gate, reason) for gate, reason in zip(arguments.waive, arguments.reason, strict=True)]
+    waivers = [
+        Waiver(gate, reason) for gate, reason in zip(arguments.waive, arguments.reason, strict=True)
+    ]
     book = _book()
     node = decide(
         book,
@@ -174,7 +233,9 @@ def _sign(arguments: argparse.Namespace) -> int:
             decision=arguments.decision,
             meaning=arguments.meaning,
         )
-    print(f"{arguments.record}: {signoff.signer} signed {signoff.decision} as {signoff.role} ({signoff.meaning})")
+    print(
+        f"{arguments.record}: {signoff.signer} signed {signoff.decision} as {signoff.role} ({signoff.meaning})"
+    )
     return _print_missing(book, arguments.record)
 
 
@@ -182,14 +243,16 @@ def _print_missing(book: Workbook, name: str) -> int:
     from rolloutlib.ledger.book import sign_off_status
 
     for state in sign_off_status(book, name, now=_now()):
-        print(f"  {state.role}: {f'signed by {state.signer}' if state.signer else f'missing: {state.command}'}")
+        print(
+            f"  {state.role}: {f'signed by {state.signer}' if state.signer else f'missing: {state.command}'}"
+        )
     return 0
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     from rolloutlib.flags.promotion import flag_finding
     from rolloutlib.ledger.book import verify_ledger
-    from rolloutlib.plan import load_plan
+    from rolloutlib.plan.model import load_plan
 
     book = _book()
     found = verify_ledger(book, now=_now(), head=arguments.head, since=arguments.since)
@@ -215,9 +278,17 @@ def _ledger(arguments: argparse.Namespace) -> int:
     for line in found.lines:
         p = line.node.record.predicate
         wrong = [finding for finding in line.findings if finding.code != "unsigned"]
-        missing = f"missing: {', '.join((*line.missing, *line.pending))}" if line.missing or line.pending else "signed"
-        print(f"{p.id}  {p.verdict:8}  {p.prepared.at}  {missing}{'  WRONG: rollout verify ' + p.id if wrong else ''}")
-    print(f"head:  {' + '.join(f'{head.id} {head.sha256}' for head in found.heads) or 'none: the ledger is empty'}")
+        missing = (
+            f"missing: {', '.join((*line.missing, *line.pending))}"
+            if line.missing or line.pending
+            else "signed"
+        )
+        print(
+            f"{p.id}  {p.verdict:8}  {p.prepared.at}  {missing}{'  WRONG: rollout verify ' + p.id if wrong else ''}"
+        )
+    print(
+        f"head:  {' + '.join(f'{head.id} {head.sha256}' for head in found.heads) or 'none: the ledger is empty'}"
+    )
     print(f"green: {found.green.id if found.green else 'none'}")
     return 0
 
@@ -252,12 +323,17 @@ def _keys_accept(arguments: argparse.Namespace) -> int:
 
 
 def _print_keys(done: str, name: str | None) -> int:
-    print(done, f"as {name}" if name else "(the ledger is empty: its first record will pin the files under params/)")
+    print(
+        done,
+        f"as {name}"
+        if name
+        else "(the ledger is empty: its first record will pin the files under params/)",
+    )
     return _print_missing(_book(), name) if name else 0
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from rolloutlib.replay import replay
+    from rolloutlib.ledger.replay import replay
 
     book = _book()
     found = replay(book, book.read().find(arguments.record))
@@ -279,7 +355,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _book() -> Workbook:
     from rolloutlib.ledger.book import Workbook
-    from rolloutlib.plan import workbook_root
+    from rolloutlib.plan.model import workbook_root
 
     return Workbook(workbook_root())
 
@@ -292,9 +368,14 @@ def _by(arguments: argparse.Namespace) -> str:
     from rolloutlib.ledger.records import SIGNER
 
     git = ["git", "config", "user.email"]
-    said = arguments.by or subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 -- a fixed call
+    said = (
+        arguments.by
+        or subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    )
     if not said:
-        raise UsageError("who prepares this? git has no user.email here; name yourself with --by NAME")
+        raise UsageError(
+            "who prepares this? git has no user.email here; name yourself with --by NAME"
+        )
     if not SIGNER.fullmatch(said.lower()):
         raise UsageError(f"--by is {said!r}; expected an address such as ana_jung@ex.com")
     return said.lower()
@@ -306,4 +387,8 @@ def _key(arguments: argparse.Namespace, book: Workbook) -> Generator[Path]:
     from rolloutlib.ledger.signing import agent_key
 
     with TemporaryDirectory(prefix="rollout-") as folder:
-        yield agent_key(book.signers, Path(folder)) if arguments.key == AGENT else Path(arguments.key).expanduser()
+        yield (
+            agent_key(book.signers, Path(folder))
+            if arguments.key == AGENT
+            else Path(arguments.key).expanduser()
+        )

@@ -11,8 +11,8 @@ from rolloutlib.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rolloutlib.plan import Plan
-    from rolloutlib.planning.forecast import Forecast
+    from rolloutlib.forecast.chances import Forecast
+    from rolloutlib.plan.model import Plan
 
 __all__ = ["add"]
 
@@ -35,22 +35,45 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     plan.add_argument(
-        "--stage", metavar="STAGE", type=int, choices=range(5), required=True, help="whose limits apply: 0–4"
+        "--stage",
+        metavar="STAGE",
+        type=int,
+        choices=range(5),
+        required=True,
+        help="whose limits apply: 0–4",
     )
-    plan.add_argument("--users", metavar="N", type=_whole(10), help="people in all (default: the stage's cap)")
-    plan.add_argument("--samples-per-user", metavar="N", type=_whole(1), default=20, help="in each arm (default: 20)")
+    plan.add_argument(
+        "--users", metavar="N", type=_whole(10), help="people in all (default: the stage's cap)"
+    )
+    plan.add_argument(
+        "--samples-per-user",
+        metavar="N",
+        type=_whole(1),
+        default=20,
+        help="in each arm (default: 20)",
+    )
     plan.add_argument(
         "--correlation", metavar="R", type=_share(0.0, 0.5), default=0.05,
         help="of two samples of one user, 0 to 0.5 (default: 0.05)",
     )  # fmt: skip
-    plan.add_argument("--paired", action="store_true", help="every prompt is answered under both arms (a replay)")
+    plan.add_argument(
+        "--paired", action="store_true", help="every prompt is answered under both arms (a replay)"
+    )
     for name, (metric, told) in BASELINES.items():
         plan.add_argument(f"--{name}", metavar="P", type=_share(0.01, 0.99), dest=metric, help=told)
-    plan.add_argument("--profile", metavar="NAME", default="default", help="guardian profile (default: default)")
     plan.add_argument(
-        "--repetitions", metavar="N", type=_whole(100), default=1000, help="simulated reviews (default: 1000)"
+        "--profile", metavar="NAME", default="default", help="guardian profile (default: default)"
     )
-    plan.add_argument("--seed", metavar="S", type=_whole(0), default=SEED, help=f"(default: {SEED})")
+    plan.add_argument(
+        "--repetitions",
+        metavar="N",
+        type=_whole(100),
+        default=1000,
+        help="simulated reviews (default: 1000)",
+    )
+    plan.add_argument(
+        "--seed", metavar="S", type=_whole(0), default=SEED, help=f"(default: {SEED})"
+    )
     plan.add_argument("--lang", choices=("en", "ko"), default="en", help="language (default: en)")
     plan.add_argument("--out", metavar="DIR", type=Path, help="also write the charts there, as SVG")
     plan.set_defaults(call=_plan)
@@ -79,8 +102,8 @@ def _share(low: float, high: float) -> Callable[[str], float]:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from rolloutlib import outlook
-    from rolloutlib.plan import load_plan, workbook_root
+    from rolloutlib.plan.model import load_plan, workbook_root
+    from rolloutlib.show import outlook
 
     plan = load_plan(workbook_root() / "params" / "plan.yaml")
     found, lang = _forecast(arguments, plan), arguments.lang
@@ -98,12 +121,18 @@ def _plan(arguments: argparse.Namespace) -> int:
 def _forecast(arguments: argparse.Namespace, plan: Plan) -> Forecast:
     import numpy as np
 
-    from rolloutlib.planning.forecast import forecast
+    from rolloutlib.forecast.chances import forecast
 
     users = arguments.users or plan.stages[arguments.stage].cap
     if users is None:
-        raise UsageError(f"stage {arguments.stage} has no cap in the plan; say how many with --users")
-    given = {metric: value for metric, _ in BASELINES.values() if (value := getattr(arguments, metric)) is not None}
+        raise UsageError(
+            f"stage {arguments.stage} has no cap in the plan; say how many with --users"
+        )
+    given = {
+        metric: value
+        for metric, _ in BASELINES.values()
+        if (value := getattr(arguments, metric)) is not None
+    }
     return forecast(
         plan, arguments.stage, users=users, samples_per_user=arguments.samples_per_user,
         correlation=arguments.correlation, paired=arguments.paired, rng=np.random.default_rng(arguments.seed),

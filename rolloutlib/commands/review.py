@@ -51,49 +51,89 @@ def _add_review(commands: Any) -> None:
         help="0 internal, 1 dogfood, 2 opt-in beta, 3 default-on, 4 full",
     )
     review.add_argument(
-        "--runs", metavar="PATH", help="file or folder of runs (default: as params/stage-STAGE.yaml says)"
-    )
-    review.add_argument("--control", metavar="ARM", help="name of the control arm (default: control)")
-    review.add_argument("--treatment", metavar="ARM", help="name of the treatment arm (default: treatment)")
-    review.add_argument(
-        "--source", metavar="FILE", help="source.yaml that explains flat tables (default: beside the runs)"
+        "--runs",
+        metavar="PATH",
+        help="file or folder of runs (default: as params/stage-STAGE.yaml says)",
     )
     review.add_argument(
-        "--profile", metavar="NAME", help="guardian profile, where the runs name none (default: default)"
+        "--control", metavar="ARM", help="name of the control arm (default: control)"
     )
     review.add_argument(
-        "--evidence", metavar="DIR", help="evidence of the Go/No-Go checks (default: evidence/ beside the runs)"
-    )
-    review.add_argument("--as-of", metavar="TIME", help="leave out runs that started later (ISO 8601 with offset)")
-    review.add_argument(
-        "--looks", metavar="FILE", help="file of earlier looks at a stage (default: reports/looks.jsonl)"
+        "--treatment", metavar="ARM", help="name of the treatment arm (default: treatment)"
     )
     review.add_argument(
-        "--adjust", action="store_const", const=True, help="adjust score and latency for the samples' covariate (CUPED)"
+        "--source",
+        metavar="FILE",
+        help="source.yaml that explains flat tables (default: beside the runs)",
+    )
+    review.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="guardian profile, where the runs name none (default: default)",
+    )
+    review.add_argument(
+        "--evidence",
+        metavar="DIR",
+        help="evidence of the Go/No-Go checks (default: evidence/ beside the runs)",
+    )
+    review.add_argument(
+        "--as-of", metavar="TIME", help="leave out runs that started later (ISO 8601 with offset)"
+    )
+    review.add_argument(
+        "--looks",
+        metavar="FILE",
+        help="file of earlier looks at a stage (default: reports/looks.jsonl)",
+    )
+    review.add_argument(
+        "--adjust",
+        action="store_const",
+        const=True,
+        help="adjust score and latency for the samples' covariate (CUPED)",
     )
     review.add_argument("--lang", choices=("en", "ko"), help="language of the report (default: en)")
-    review.add_argument("--out", metavar="DIR", help="where to write (default: reports/stage-STAGE-TIME)")
+    review.add_argument(
+        "--out", metavar="DIR", help="where to write (default: reports/stage-STAGE-TIME)"
+    )
     review.set_defaults(call=_review)
 
 
 def _add_schema(commands: Any) -> None:
-    schema = commands.add_parser("schema", help="write params/plan.schema.json, which editors use to check plan.yaml")
+    schema = commands.add_parser(
+        "schema", help="write params/plan.schema.json, which editors use to check plan.yaml"
+    )
     schema.set_defaults(call=_schema)
 
 
 def _review(arguments: argparse.Namespace) -> int:
-    from rolloutlib.notebooks import review_notebook
-    from rolloutlib.params import review_params, stage_params
-    from rolloutlib.plan import workbook_root
-    from rolloutlib.reviewjson import save_invalid
+    from rolloutlib.judge.review_file import save_invalid
+    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.params import review_params, stage_params
+    from rolloutlib.show.notebooks import review_notebook
 
     root = workbook_root()
-    names = ("runs", "control", "treatment", "source", "profile", "evidence", "as_of", "adjust", "looks", "lang", "out")
+    names = (
+        "runs",
+        "control",
+        "treatment",
+        "source",
+        "profile",
+        "evidence",
+        "as_of",
+        "adjust",
+        "looks",
+        "lang",
+        "out",
+    )
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    base = {} if "runs" in given else stage_params(root / "params" / f"stage-{arguments.stage}.yaml")
+    base = (
+        {} if "runs" in given else stage_params(root / "params" / f"stage-{arguments.stage}.yaml")
+    )
     now = datetime.now(UTC)
     values = (
-        {"out": f"reports/stage-{arguments.stage}-{now:%Y%m%dT%H%M%SZ}"} | base | given | {"stage": arguments.stage}
+        {"out": f"reports/stage-{arguments.stage}-{now:%Y%m%dT%H%M%SZ}"}
+        | base
+        | given
+        | {"stage": arguments.stage}
     )
     for name in ("runs", "source", "evidence", "looks", "out"):
         if given.get(name):  # an empty one stays empty, and is refused below
@@ -118,7 +158,7 @@ def _from_here(path: str, root: Path) -> str:
 def _schema(_: argparse.Namespace) -> int:
     import json
 
-    from rolloutlib.plan import json_schema, workbook_root
+    from rolloutlib.plan.model import json_schema, workbook_root
 
     path = workbook_root() / "params" / "plan.schema.json"
     path.write_text(json.dumps(json_schema(), indent=1) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from openfeature.evaluation_context import EvaluationContext
 
     from rolloutlib.flags.document import FlagState
-    from rolloutlib.plan import Audience, FlagValue, Plan
+    from rolloutlib.plan.model import Audience, FlagValue, Plan
 
 __all__ = ["flag_client", "read_back", "resolve", "resolve_state"]
 
@@ -39,29 +39,41 @@ def flag_client(path: Path, *, poll_ms: int = 500) -> Generator[OpenFeatureClien
     from openfeature.exception import OpenFeatureError
     from openfeature.provider.no_op_provider import NoOpProvider
 
-    provider = FlagdProvider(resolver_type=ResolverType.FILE, offline_flag_source_path=str(path), deadline_ms=poll_ms)
+    provider = FlagdProvider(
+        resolver_type=ResolverType.FILE, offline_flag_source_path=str(path), deadline_ms=poll_ms
+    )
     try:
         api.set_provider_and_wait(provider, DOMAIN)
         yield api.get_client(DOMAIN)
     except OpenFeatureError as error:
-        raise FlagsError(f"an OpenFeature client cannot read {path} ({error}); try `rollout flags check`") from None
+        raise FlagsError(
+            f"an OpenFeature client cannot read {path} ({error}); try `rollout flags check`"
+        ) from None
     finally:
         provider.shutdown()
         api.set_provider(NoOpProvider(), DOMAIN)
 
 
-def resolve(client: OpenFeatureClient, plan: Plan, context: Mapping[str, str | bool]) -> dict[str, FlagValue | None]:
+def resolve(
+    client: OpenFeatureClient, plan: Plan, context: Mapping[str, str | bool]
+) -> dict[str, FlagValue | None]:
     """Return every single flag as the client resolves it for a person; None where it falls back to its default."""
     about = _context(context)
     found: dict[str, FlagValue | None] = {}
     for feature in plan.features.values():
-        ask = client.get_boolean_details if isinstance(feature.default, bool) else client.get_string_details
+        ask = (
+            client.get_boolean_details
+            if isinstance(feature.default, bool)
+            else client.get_string_details
+        )
         details = ask(feature.flag, feature.default, about)  # pyright: ignore[reportArgumentType]  the pair fits
         found[feature.flag] = None if details.error_code else details.value  # pyright: ignore[reportArgumentType]
     return found
 
 
-def resolve_state(client: OpenFeatureClient, context: Mapping[str, str | bool]) -> Mapping[str, object]:
+def resolve_state(
+    client: OpenFeatureClient, context: Mapping[str, str | bool]
+) -> Mapping[str, object]:
     """Return `rollout.state` as the client resolves it for a person; empty where there is none."""
     found = client.get_object_value(STATE_KEY, {}, _context(context))
     return found if isinstance(found, dict) else {}

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from rolloutlib.errors import RolloutError
 from rolloutlib.ledger.durable import Files, locked, replace
-from rolloutlib.plan import STAGES, Audience, FeatureId, FlagValue, Plan, StageId, Toggle
+from rolloutlib.plan.model import STAGES, Audience, FeatureId, FlagValue, Plan, StageId, Toggle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -34,7 +34,9 @@ FLAGS: Final = "params/flags.json"
 SESSION: Final = "params/session.config.json"
 STATE_KEY: Final = "rollout.state"
 SCHEMA_URL: Final = "https://flagd.dev/schema/v0/flags.json"
-_MIN_MTIME_STEP_NS = 2_000_000  # clients compare times as floats, and a kernel's clock may stand still for a tick
+_MIN_MTIME_STEP_NS = (
+    2_000_000  # clients compare times as floats, and a kernel's clock may stand still for a tick
+)
 
 # What a client says about a person (its evaluation context), by audience.
 CONTEXTS: Final[dict[Audience, dict[str, str | bool]]] = {
@@ -47,7 +49,9 @@ CONTEXTS: Final[dict[Audience, dict[str, str | bool]]] = {
 # The narrowest first: saying no beats saying yes, and a wish beats belonging to a cohort.
 _RULES: Final[dict[Audience, dict[str, Any]]] = {
     "opted_out": {"===": [{"var": "optOut"}, True]},
-    "opted_in": {"or": [{"===": [{"var": "optIn"}, True]}, {"===": [{"var": "cohort"}, "beta_optin"]}]},
+    "opted_in": {
+        "or": [{"===": [{"var": "optIn"}, True]}, {"===": [{"var": "cohort"}, "beta_optin"]}]
+    },
     "internal": {"===": [{"var": "cohort"}, "internal"]},
     "dogfood": {"===": [{"var": "cohort"}, "dogfood"]},
 }
@@ -96,7 +100,9 @@ def changed_features(plan: Plan, stage: StageId) -> tuple[FeatureId, ...]:
     """Return the features that a stage turned on for somebody: what a rollback turns off when it is told no feature."""
     now = plan.stages[stage].toggles
     before = plan.stages[STAGES[stage - 1]].toggles if stage else {}
-    return tuple(key for key in now if now[key] != before.get(key, Toggle(default=now[key].default)))
+    return tuple(
+        key for key in now if now[key] != before.get(key, Toggle(default=now[key].default))
+    )
 
 
 # --- state → document -------------------------------------------------------------------------------------------------
@@ -107,14 +113,24 @@ def values(plan: Plan, state: FlagState, audiences: Collection[Audience]) -> dic
     toggles = plan.stages[state.stage].toggles
     found: dict[str, FlagValue] = {}
     for key, feature in plan.features.items():
-        named = (getattr(toggles[key], one) for one in (*_RULES, "everyone") if one in audiences or one == "everyone")
+        named = (
+            getattr(toggles[key], one)
+            for one in (*_RULES, "everyone")
+            if one in audiences or one == "everyone"
+        )
         on = next((value for value in named if value is not None), toggles[key].default)
-        safe = feature.disabled if isinstance(feature.disabled, bool) else feature.default  # a preset has no "off"
-        found[feature.flag] = safe if key in state.off else feature.enabled if on else feature.disabled
+        safe = (
+            feature.disabled if isinstance(feature.disabled, bool) else feature.default
+        )  # a preset has no "off"
+        found[feature.flag] = (
+            safe if key in state.off else feature.enabled if on else feature.disabled
+        )
     return found
 
 
-def state_value(plan: Plan, state: FlagState, audiences: Collection[Audience]) -> dict[str, FlagValue | int]:
+def state_value(
+    plan: Plan, state: FlagState, audiences: Collection[Audience]
+) -> dict[str, FlagValue | int]:
     """Return the value of `rollout.state`: every flag, the profile, and which state this is, read as one."""
     about = {"stage": state.stage, "generation": state.generation, "decision": state.decision}
     return {**values(plan, state, audiences), "guardianProfileId": state.profile, **about}  # pyright: ignore[reportReturnType]  profile names are text
@@ -123,9 +139,13 @@ def state_value(plan: Plan, state: FlagState, audiences: Collection[Audience]) -
 def document(plan: Plan, state: FlagState) -> bytes:
     """Return the flag document in the flagd schema: one flag a feature, and `rollout.state` with all of them."""
     toggles = plan.stages[state.stage].toggles.values()
-    named: list[Audience] = [one for one in _RULES if any(getattr(toggle, one) is not None for toggle in toggles)]
+    named: list[Audience] = [
+        one for one in _RULES if any(getattr(toggle, one) is not None for toggle in toggles)
+    ]
     flags = {
-        one.flag: _flag(named, {"on": one.enabled, "off": one.disabled}, _value_of(plan, state, one.flag))
+        one.flag: _flag(
+            named, {"on": one.enabled, "off": one.disabled}, _value_of(plan, state, one.flag)
+        )
         for one in plan.features.values()
     }
     flags[STATE_KEY] = _flag(named, {}, lambda audiences: state_value(plan, state, audiences))
@@ -135,12 +155,16 @@ def document(plan: Plan, state: FlagState) -> bytes:
     return (json.dumps(whole, indent=1) + "\n").encode()
 
 
-def _value_of(plan: Plan, state: FlagState, flag: str) -> Callable[[frozenset[Audience]], FlagValue]:
+def _value_of(
+    plan: Plan, state: FlagState, flag: str
+) -> Callable[[frozenset[Audience]], FlagValue]:
     return lambda audiences: values(plan, state, audiences)[flag]
 
 
 def _flag(
-    named: Sequence[Audience], variants: dict[str, Any], value_of: Callable[[frozenset[Audience]], Any]
+    named: Sequence[Audience],
+    variants: dict[str, Any],
+    value_of: Callable[[frozenset[Audience]], Any],
 ) -> dict[str, Any]:
     """Return one flag: its variants, the one for everybody, and the rules for who gets another."""
 
@@ -174,7 +198,10 @@ def _targeting(
 def session_defaults(plan: Plan, state: FlagState) -> bytes:
     """Return session.config.json: what the engine starts a session with when nobody asks for anything else."""
     flags = values(plan, state, ())
-    chosen = {plan.features[key].flag.removeprefix("feature."): flags[plan.features[key].flag] for key in ("A", "F")}
+    chosen = {
+        plan.features[key].flag.removeprefix("feature."): flags[plan.features[key].flag]
+        for key in ("A", "F")
+    }
     return (json.dumps({**chosen, "guardianProfileId": state.profile}, indent=1) + "\n").encode()
 
 
@@ -195,13 +222,19 @@ def read_flags(path: Path) -> FlagFile:
     try:
         data = path.read_bytes()
         held: dict[str, Any] = json.loads(data)["metadata"]
-        state = _STATE.validate_python({**held, "off": [one for one in held["off"].split(",") if one]})
+        state = _STATE.validate_python(
+            {**held, "off": [one for one in held["off"].split(",") if one]}
+        )
     except OSError as error:
-        raise FlagsError(f"{path} cannot be read: {error.strerror}; `rollout rollback` writes the safe state") from None
+        raise FlagsError(
+            f"{path} cannot be read: {error.strerror}; `rollout rollback` writes the safe state"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         due = "expected the flag document that `rollout promote` or `rollout rollback` wrote"
         hint = "restore it with git, or write the safe state with `rollout rollback`"
-        raise FlagsError(f"{path} is damaged; {due}; clients keep their last good values until you {hint}") from None
+        raise FlagsError(
+            f"{path} is damaged; {due}; clients keep their last good values until you {hint}"
+        ) from None
     return FlagFile(state, data, digest_of(data))
 
 
@@ -248,5 +281,7 @@ def switch(files: FlagFiles, path: Path, data: bytes, *, before: str | None) -> 
     with locked(path.parent):
         if before is not None and (found := read_flags(path).digest) != before:
             expected = f"expected sha256 {before[:12]}…, for which this change was decided"
-            raise FlagsError(f"{path} has sha256 {found[:12]}…; {expected}; look at `rollout flags diff`, decide again")
+            raise FlagsError(
+                f"{path} has sha256 {found[:12]}…; {expected}; look at `rollout flags diff`, decide again"
+            )
         replace(files, path, data)

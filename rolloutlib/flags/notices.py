@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.flags.document import values
 from rolloutlib.ledger.durable import Files, replace
-from rolloutlib.messages import Sentence, say
-from rolloutlib.units import show
+from rolloutlib.words.numbers import show
+from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,14 +19,18 @@ if TYPE_CHECKING:
 
     from rolloutlib.flags.document import FlagState
     from rolloutlib.ledger.records import GateState
-    from rolloutlib.plan import Plan
+    from rolloutlib.plan.model import Plan
 
 __all__ = ["NOTES", "OVERVIEW", "release_notes", "system_overview", "write_release_notes"]
 
 NOTES: Final = "docs/RELEASE_NOTES"
 OVERVIEW: Final = "docs/SYSTEM_OVERVIEW.md"
 BEGIN, END = "<!-- rollout: from here -->", "<!-- rollout: to here -->"
-_LINKED: Final = {"Decisions": ("docs/LEDGER", "dec-*.md"), "Runs": ("docs/RUN_LOGS", "*.md"), "Notes": (NOTES, "*.md")}
+_LINKED: Final = {
+    "Decisions": ("docs/LEDGER", "dec-*.md"),
+    "Runs": ("docs/RUN_LOGS", "*.md"),
+    "Notes": (NOTES, "*.md"),
+}
 
 
 def release_notes(
@@ -65,7 +69,8 @@ def release_notes(
 
 def _measured(gate: GateState) -> Sentence:
     value, limit = (
-        show(None if text is None else float(text), gate.unit, signed=gate.signed) for text in (gate.value, gate.limit)
+        show(None if text is None else float(text), gate.unit, signed=gate.signed)
+        for text in (gate.value, gate.limit)
     )
     return say("{gate}: {value} (limit {limit})", gate=say(gate.title), value=value, limit=limit)
 
@@ -78,10 +83,20 @@ def _cohort(name: str, cap: int | None) -> Sentence:
 
 def _changes(plan: Plan, before: FlagState | None, after: FlagState) -> list[Sentence]:
     """One line a feature whose value for somebody who said nothing, or opted in, is another one now."""
-    lines = [_bullet(say("Stage {number}: {name}", number=after.stage, name=say(plan.stages[after.stage].name)))]
+    lines = [
+        _bullet(
+            say(
+                "Stage {number}: {name}",
+                number=after.stage,
+                name=say(plan.stages[after.stage].name),
+            )
+        )
+    ]
     was, now = _pairs(plan, before), _pairs(plan, after)
     return lines + [
-        _bullet(say("`{key}`: {was} → {now} (everyone / opted in)", key=key, was=was[key], now=now[key]))
+        _bullet(
+            say("`{key}`: {was} → {now} (everyone / opted in)", key=key, was=was[key], now=now[key])
+        )
         for key in now
         if was[key] != now[key]
     ]
@@ -119,7 +134,11 @@ def _said(line: Sentence | str, lang: str) -> str:
 def system_overview(root: Path, plan: Plan, state: FlagState, *, lang: str) -> Path:
     """Bring docs/SYSTEM_OVERVIEW.md up to date between its two marks, and leave what people wrote around them."""
     path = root / OVERVIEW
-    text = path.read_text("utf-8") if path.is_file() else f"# {say('System overview').text(lang)}\n\n{BEGIN}\n{END}\n"
+    text = (
+        path.read_text("utf-8")
+        if path.is_file()
+        else f"# {say('System overview').text(lang)}\n\n{BEGIN}\n{END}\n"
+    )
     head, begin, rest = text.partition(BEGIN)
     tail = rest.partition(END)[2]
     ours = "\n".join(_said(line, lang) for line in _overview(root, plan, state))
@@ -129,15 +148,28 @@ def system_overview(root: Path, plan: Plan, state: FlagState, *, lang: str) -> P
 
 
 def _overview(root: Path, plan: Plan, state: FlagState) -> list[Sentence | str]:
-    stage = say("Stage {number}: {name}", number=state.stage, name=say(plan.stages[state.stage].name))
+    stage = say(
+        "Stage {number}: {name}", number=state.stage, name=say(plan.stages[state.stage].name)
+    )
     off = ", ".join(plan.features[key].flag for key in state.off)
-    lines: list[Sentence | str] = [_bullet(stage), _bullet(say("Decision: {decision}", decision=state.decision or "–"))]
+    lines: list[Sentence | str] = [
+        _bullet(stage),
+        _bullet(say("Decision: {decision}", decision=state.decision or "–")),
+    ]
     lines += [
         _bullet(
-            say("Flags: generation {generation}, profile {profile}", generation=state.generation, profile=state.profile)
+            say(
+                "Flags: generation {generation}, profile {profile}",
+                generation=state.generation,
+                profile=state.profile,
+            )
         )
     ]
-    lines += [_bullet(say("Turned off by a rollback: {flags}; blocked until a new GO", flags=off))] if off else []
+    lines += (
+        [_bullet(say("Turned off by a rollback: {flags}; blocked until a new GO", flags=off))]
+        if off
+        else []
+    )
     lines += ["", say("## Quick Links"), ""]
     for title, (folder, pattern) in _LINKED.items():
         names = sorted((path.name for path in (root / folder).glob(pattern)), reverse=True)[

@@ -22,7 +22,7 @@ from rolloutlib.flags.notices import release_notes, system_overview, write_relea
 from rolloutlib.ledger import durable
 from rolloutlib.ledger.book import Workbook, verify_ledger
 from rolloutlib.ledger.chain import Finding
-from rolloutlib.plan import STAGES
+from rolloutlib.plan.model import STAGES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.flags.document import FlagFiles
     from rolloutlib.ledger.chain import Ledger, Node
-    from rolloutlib.plan import Plan
+    from rolloutlib.plan.model import Plan
 
 __all__ = ["PINNED", "NotPromotedError", "Promotion", "flag_finding", "pinned_flags", "promote"]
 
@@ -56,7 +56,9 @@ class Promotion:
     written: tuple[Path, ...]
 
 
-def promote(root: Path, plan: Plan, decision: str, *, now: datetime, files: FlagFiles, lang: str = "en") -> Promotion:
+def promote(
+    root: Path, plan: Plan, decision: str, *, now: datetime, files: FlagFiles, lang: str = "en"
+) -> Promotion:
     """Put a decision in force: verify it, switch the flags, read them back, write release notes and overview.
 
     Args:
@@ -82,7 +84,9 @@ def promote(root: Path, plan: Plan, decision: str, *, now: datetime, files: Flag
     before = held.state if applied else replace(after, stage=STAGES[after.stage - 1])
     notes = release_notes(plan, before, after, node.record.predicate.gates)
     written = write_release_notes(root, notes, decision, now=now, lang=lang)
-    return Promotion(before, after, applied, (written, system_overview(root, plan, after, lang=lang)))
+    return Promotion(
+        before, after, applied, (written, system_overview(root, plan, after, lang=lang))
+    )
 
 
 def _verified(root: Path, decision: str, now: datetime) -> Node:
@@ -95,12 +99,18 @@ def _verified(root: Path, decision: str, now: datetime) -> Node:
     if p.verdict != "GO":
         raise NotPromotedError(f"{decision} says {p.verdict}; only a GO moves flags")
     if problems := [finding.sentence for finding in (*line.findings, *found.strays)]:
-        raise NotPromotedError(f"{decision} is not verified: {'; '.join(problems)} (`rollout verify {decision}`)")
+        raise NotPromotedError(
+            f"{decision} is not verified: {'; '.join(problems)} (`rollout verify {decision}`)"
+        )
     undone = [one.node.id for one in found.lines if _rolls_back(one.node, line.node)]
     if undone:
-        raise NotPromotedError(f"{decision} was rolled back by {undone[0]}; the stage opens again with a new GO")
+        raise NotPromotedError(
+            f"{decision} was rolled back by {undone[0]}; the stage opens again with a new GO"
+        )
     if found.green is None or found.green.id != decision:
-        raise NotPromotedError(f"{decision} is not the newest GO; green is {found.green.id if found.green else 'none'}")
+        raise NotPromotedError(
+            f"{decision} is not the newest GO; green is {found.green.id if found.green else 'none'}"
+        )
     return line.node
 
 
@@ -122,10 +132,17 @@ def _after(plan: Plan, node: Node, held: FlagFile) -> FlagState:
         now = f"generation {held.state.generation}, stage {held.state.stage}, sha256 {held.digest[:12]}…"
         was = f"{node.id} was decided on flags with sha256 {pinned[:12]}…"
         raise NotPromotedError(f"{was}, but {now} is in force; decide again")
-    if (move.from_, move.to) != (held.state.stage, held.state.stage + 1) or move.to not in plan.stages:
+    if (move.from_, move.to) != (
+        held.state.stage,
+        held.state.stage + 1,
+    ) or move.to not in plan.stages:
         was = f"{node.id} is about stage {move.from_} → {move.to}"
-        raise NotPromotedError(f"{was}, but stage {held.state.stage} is in force; stages move on one at a time")
-    return FlagState(STAGES[move.to], held.state.generation + 1, node.id, profile=plan.rollback.safe_profile)
+        raise NotPromotedError(
+            f"{was}, but stage {held.state.stage} is in force; stages move on one at a time"
+        )
+    return FlagState(
+        STAGES[move.to], held.state.generation + 1, node.id, profile=plan.rollback.safe_profile
+    )
 
 
 # --- are the flags what the ledger says? ------------------------------------------------------------------------------
@@ -164,11 +181,17 @@ def flag_finding(plan: Plan, ledger: Ledger, root: Path) -> Finding | None:
     if held.digest == last or promoted or (not nodes and _is_first(plan, held)):
         return None
     s = held.state
-    what = f"stage {s.stage}, generation {s.generation}{', off: ' + ', '.join(s.off) if s.off else ''}"
-    hint = (
-        "run `rollout rollback` again to record it" if s.off else "run `rollout rollback`, or restore the file with git"
+    what = (
+        f"stage {s.stage}, generation {s.generation}{', off: ' + ', '.join(s.off) if s.off else ''}"
     )
-    return Finding(FLAGS, "UNRECORDED_FLAG_CHANGE", f"the flags in force ({what}) are in no record; {hint}")
+    hint = (
+        "run `rollout rollback` again to record it"
+        if s.off
+        else "run `rollout rollback`, or restore the file with git"
+    )
+    return Finding(
+        FLAGS, "UNRECORDED_FLAG_CHANGE", f"the flags in force ({what}) are in no record; {hint}"
+    )
 
 
 def _is_first(plan: Plan, held: FlagFile) -> bool:

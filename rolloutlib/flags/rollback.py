@@ -27,7 +27,7 @@ from rolloutlib.flags.document import (
     switch,
 )
 from rolloutlib.ledger import durable
-from rolloutlib.messages import Sentence, say
+from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from rolloutlib.flags.document import FlagFiles
-    from rolloutlib.plan import FeatureId, Plan
+    from rolloutlib.plan.model import FeatureId, Plan
 
 __all__ = ["Reason", "RolledBack", "roll_back"]
 
@@ -78,7 +78,7 @@ class RolledBack:
         """Do a step; where it fails, keep why among what is open."""
         try:
             step()
-        except Exception as error:  # noqa: BLE001 -- flags are off; whatever fails now is listed, not thrown
+        except Exception as error:
             self.open.append(say("{what}: {why}", what=what, why=str(error)))
         else:
             self.done.append(what)
@@ -114,11 +114,17 @@ def roll_back(
     found = RolledBack(before, after, switched=after != before)
     if found.switched:
         switch(files, path, document(plan, after), before=None)
-        found.done.append(say("Flags off: {flags}", flags=", ".join(plan.features[key].flag for key in after.off)))
+        found.done.append(
+            say("Flags off: {flags}", flags=", ".join(plan.features[key].flag for key in after.off))
+        )
     session = session_defaults(plan, after)
-    found.attempt(say("Session defaults are safe"), lambda: durable.replace(files, root / SESSION, session))
+    found.attempt(
+        say("Session defaults are safe"), lambda: durable.replace(files, root / SESSION, session)
+    )
     found.attempt(say("A client sees the flags off"), lambda: read_back(path, plan, after))
-    from rolloutlib.flags.rollback_record import record_and_tell  # after the flags are off: these imports take a while
+    from rolloutlib.flags.rollback_record import (
+        record_and_tell,  # after the flags are off: these imports take a while
+    )
 
     record_and_tell(root, plan, reason, found, now=now, lang=lang)
     return found
@@ -139,8 +145,16 @@ def _safe_state(
     if file is not None:
         held, unedited = file.state, document(plan, file.state) == file.data
     else:  # nobody can tell the stage: the first one, without anything that any stage turns on
-        held, unedited = FlagState(initial_state(plan).stage, salvaged_generation(root / FLAGS), profile=profile), False
-        features = (*features, *(key for stage in plan.stages for key in changed_features(plan, stage)))
+        held, unedited = (
+            FlagState(
+                initial_state(plan).stage, salvaged_generation(root / FLAGS), profile=profile
+            ),
+            False,
+        )
+        features = (
+            *features,
+            *(key for stage in plan.stages for key in changed_features(plan, stage)),
+        )
     wanted = {*held.off, *(features or changed_features(plan, held.stage))}
     off: tuple[FeatureId, ...] = tuple(key for key in plan.features if key in wanted)
     if unedited and (off, profile) == (held.off, held.profile):
@@ -152,5 +166,9 @@ def _next_id(root: Path, now: datetime) -> str:
     """Return the id that the record will get, from the names in the folder: the ledger may be damaged."""
     stem = f"dec-{now.astimezone(UTC):%Y%m%d}-rollback-"
     names = [path.name for path in (root / "docs" / "LEDGER").glob(f"{stem}*.record")]
-    used = [int(found[1]) for name in names if (found := re.fullmatch(rf"{stem}(\d{{3}})\.record", name))]
+    used = [
+        int(found[1])
+        for name in names
+        if (found := re.fullmatch(rf"{stem}(\d{{3}})\.record", name))
+    ]
     return f"{stem}{max(used, default=0) + 1:03d}"

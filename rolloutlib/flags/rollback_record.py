@@ -11,7 +11,7 @@ from rolloutlib.flags.notices import release_notes, system_overview, write_relea
 from rolloutlib.flags.promotion import PINNED, pinned_flags
 from rolloutlib.ledger.book import Workbook, append, verify_ledger
 from rolloutlib.ledger.records import SIGNER, Head, Predicate, Prepared, Rollback, instant
-from rolloutlib.messages import say
+from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rolloutlib.flags.rollback import Reason, RolledBack
     from rolloutlib.ledger.book import Slot
     from rolloutlib.ledger.records import GateState
-    from rolloutlib.plan import Plan
+    from rolloutlib.plan.model import Plan
 
 __all__ = ["record_and_tell"]
 
@@ -37,7 +37,13 @@ class _Known:
 
 
 def record_and_tell(
-    root: Path, plan: Plan, reason: Reason, found: RolledBack, *, now: datetime, lang: Literal["en", "ko"]
+    root: Path,
+    plan: Plan,
+    reason: Reason,
+    found: RolledBack,
+    *,
+    now: datetime,
+    lang: Literal["en", "ko"],
 ) -> None:
     """Draft the notice, append the record, bring the overview up to date; what fails stays open in `found`.
 
@@ -55,13 +61,23 @@ def record_and_tell(
         return
     name = found.after.decision
     link = say("Ledger: docs/LEDGER/{record}.md", record=name)
-    notice = (say("Reason: {reason}", reason=reason.text), say("When: {time}", time=instant(now)), link)
+    notice = (
+        say("Reason: {reason}", reason=reason.text),
+        say("When: {time}", time=instant(now)),
+        link,
+    )
     notes = release_notes(plan, found.before, found.after, known.gates, rollback=notice)
-    told, recorded = say("Release notes with the rollback notice are drafted"), say("Recorded as {record}", record=name)
+    told, recorded = (
+        say("Release notes with the rollback notice are drafted"),
+        say("Recorded as {record}", record=name),
+    )
     found.attempt(told, lambda: write_release_notes(root, notes, name, now=now, lang=lang))
     _say_what_follows(found)
     found.attempt(recorded, lambda: _append(root, reason, found, known, now, lang))
-    found.attempt(say("The overview is up to date"), lambda: system_overview(root, plan, found.after, lang=lang))
+    found.attempt(
+        say("The overview is up to date"),
+        lambda: system_overview(root, plan, found.after, lang=lang),
+    )
 
 
 def _known(root: Path, found: RolledBack, now: datetime) -> _Known:
@@ -80,7 +96,9 @@ def _known(root: Path, found: RolledBack, now: datetime) -> _Known:
     current = nodes.get(held) or (standing[-1] if standing else None)
     told = current.record.predicate.rollback if current else None
     head = told.rolls_back if told else current.head if current else None
-    green = next((node for node in reversed(standing) if head is None or node.digest != head.sha256), None)
+    green = next(
+        (node for node in reversed(standing) if head is None or node.digest != head.sha256), None
+    )
     gates = nodes[head.id].record.predicate.gates if head and head.id in nodes else ()
     return _Known(record, head, green.head if green else None, gates)
 
@@ -89,15 +107,27 @@ def _say_what_follows(found: RolledBack) -> None:
     """The replay needs data, and time: it follows when everything that stops harm is done. So do signatures."""
     if found.green is None:
         found.open.append(say("Replay: there is no earlier green record to return to"))
-    found.follows.append(say("Signatures: run `rollout sign {record} --as engine`", record=found.after.decision))
+    found.follows.append(
+        say("Signatures: run `rollout sign {record} --as engine`", record=found.after.decision)
+    )
 
 
 def _append(
-    root: Path, reason: Reason, found: RolledBack, known: _Known, now: datetime, lang: Literal["en", "ko"]
+    root: Path,
+    reason: Reason,
+    found: RolledBack,
+    known: _Known,
+    now: datetime,
+    lang: Literal["en", "ko"],
 ) -> None:
     if known.undone is None:
-        raise RolloutError("no GO record put these flags in force, so there is nothing in the ledger to roll back")
-    undone, who = known.undone, reason.owner if SIGNER.fullmatch(reason.owner) else "rollback@unknown"
+        raise RolloutError(
+            "no GO record put these flags in force, so there is nothing in the ledger to roll back"
+        )
+    undone, who = (
+        known.undone,
+        reason.owner if SIGNER.fullmatch(reason.owner) else "rollback@unknown",
+    )
 
     def draft(slot: Slot) -> Predicate:
         return Predicate(

@@ -59,7 +59,12 @@ __all__ = [
     "write_cards",
 ]
 
-MEANINGS: Final = {"pm": "responsibility", "qa": "review", "owner": "approval", "engine": "responsibility"}
+MEANINGS: Final = {
+    "pm": "responsibility",
+    "qa": "review",
+    "owner": "approval",
+    "engine": "responsibility",
+}
 
 
 class Slot(NamedTuple):
@@ -76,7 +81,12 @@ class Slot(NamedTuple):
 
 
 def append(
-    book: Workbook, kind: str, draft: Callable[[Slot], Predicate], evidence: Mapping[str, bytes], *, now: datetime
+    book: Workbook,
+    kind: str,
+    draft: Callable[[Slot], Predicate],
+    evidence: Mapping[str, bytes],
+    *,
+    now: datetime,
 ) -> Node:
     """Append a record: lock, heal, scan, evidence, record, card. The record is there in whole or not at all.
 
@@ -106,7 +116,11 @@ def append(
             create(book.files, book.folder / name, content)
         create(book.files, book.folder / f"{slot.id}.record", data)
         # A crash may have left the last append's cards half drawn: those that its own witnesses changed.
-        before = {name for head in slot.prev for name in ledger.find(head.sha256).record.predicate.witnesses}
+        before = {
+            name
+            for head in slot.prev
+            for name in ledger.find(head.sha256).record.predicate.witnesses
+        }
         return _draw(book, {slot.id, *slot.witnesses, *before}).find(slot.id)
 
 
@@ -137,7 +151,8 @@ def sign_record(
     who = who or next((line.who for line in book.signers.of(public)), None)
     if who is None:
         raise LedgerError(
-            "unknown-key", f"params/allowed_signers has no line with {key}.pub; `rollout keys add` admits a key"
+            "unknown-key",
+            f"params/allowed_signers has no line with {key}.pub; `rollout keys add` admits a key",
         )
     with locked(book.folder):
         ledger = _undamaged(book)
@@ -146,7 +161,9 @@ def sign_record(
         made = _signoff(judge, node, role, who, decision, meaning)
         data = document(made)
         if any(file.who == who for file in node.signoffs):
-            raise LedgerError("same-person", f"{who} has signed {name} already; one person signs a record once")
+            raise LedgerError(
+                "same-person", f"{who} has signed {name} already; one person signs a record once"
+            )
         judge.check_role(node, made, public)
         judge.check_times(node, made)
         file = SignoffFile(node.id, who, data, sign(data, key), parse_signoff(data))
@@ -168,7 +185,9 @@ def write_cards(book: Workbook) -> tuple[str, ...]:
     return tuple(stale)
 
 
-def _signoff(judge: Judge, node: Node, role: str, who: str, decision: Verdict | None, meaning: str | None) -> Signoff:
+def _signoff(
+    judge: Judge, node: Node, role: str, who: str, decision: Verdict | None, meaning: str | None
+) -> Signoff:
     person = judge.rules(node).people.get(who)
     values = {
         "schema": "rolloutlib/signoff@1",
@@ -211,13 +230,22 @@ def _slot(book: Workbook, ledger: Ledger, kind: str, now: datetime) -> Slot:
     witnesses: dict[str, dict[str, str]] = {}
     for node in ledger.nodes:
         if new := {
-            file.who: file.digest for file in node.signoffs if file.signature and (node.id, file.who) not in told
+            file.who: file.digest
+            for file in node.signoffs
+            if file.signature and (node.id, file.who) not in told
         }:
             witnesses[node.id] = new
     seq = 1 + max((node.record.predicate.seq for node in heads), default=0)
     green = Judge(book, ledger, now).green()
     return Slot(
-        _next_id(ledger, kind, now), seq, ledger.heads, instant(now), book.roles.ledger, book.trust, witnesses, green
+        _next_id(ledger, kind, now),
+        seq,
+        ledger.heads,
+        instant(now),
+        book.roles.ledger,
+        book.trust,
+        witnesses,
+        green,
     )
 
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.messages import Sentence, say
-from rolloutlib.units import show
+from rolloutlib.words.numbers import show
+from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rolloutlib.ledger.chain import SignoffFile
-    from rolloutlib.ledger.records import CheckState, FlagState, GateState, Person, Predicate, Record
+    from rolloutlib.ledger.records import (
+        CheckState,
+        FlagState,
+        GateState,
+        Person,
+        Predicate,
+        Record,
+    )
 
 __all__ = ["card"]
 
@@ -30,7 +37,11 @@ _AUDIENCES: Final = {
     "opted_in": say("users who opted in"),
     "everyone": say("everyone"),
 }
-_MEANINGS: Final = {"review": say("review"), "approval": say("approval"), "responsibility": say("responsibility")}
+_MEANINGS: Final = {
+    "review": say("review"),
+    "approval": say("approval"),
+    "responsibility": say("responsibility"),
+}
 
 
 def card(record: Record, digest: str, signoffs: Sequence[SignoffFile]) -> str:
@@ -42,9 +53,18 @@ def card(record: Record, digest: str, signoffs: Sequence[SignoffFile]) -> str:
         signoffs: who has signed so far, as their files say; `rollout verify` says whether they hold.
     """
     p = record.predicate
-    lines = _keys(p) if p.kind == "keys" else _rollback(p) if p.kind == "rollback" else _promotion(record)
+    lines = (
+        _keys(p)
+        if p.kind == "keys"
+        else _rollback(p)
+        if p.kind == "rollback"
+        else _promotion(record)
+    )
     lines = [*lines, "", *_signatures(p, signoffs), "", *_foot(p, digest)]
-    return "\n".join(line.text(p.lang) if isinstance(line, Sentence) else line for line in lines) + "\n"
+    return (
+        "\n".join(line.text(p.lang) if isinstance(line, Sentence) else line for line in lines)
+        + "\n"
+    )
 
 
 def _promotion(record: Record) -> list[Sentence | str]:
@@ -78,10 +98,18 @@ def _promotion(record: Record) -> list[Sentence | str]:
         _bold(say("Goals"), _joined(_goal(gate) for gate in p.gates)),
     ]
     head += [
-        _bold(say("Experts"), ", ".join(f"{_safe(who.name)} ({'/'.join(who.roles)})" for who in _experts(p)) or "–")
+        _bold(
+            say("Experts"),
+            ", ".join(f"{_safe(who.name)} ({'/'.join(who.roles)})" for who in _experts(p)) or "–",
+        )
     ]
     head += [_bold(say("Knob Changes"), ""), *_knobs(p.flags_before, p.flags_after)]
-    head += [_bold(say("Expected Effects"), _joined(_effect(gate) for gate in p.gates if gate.value is not None))]
+    head += [
+        _bold(
+            say("Expected Effects"),
+            _joined(_effect(gate) for gate in p.gates if gate.value is not None),
+        )
+    ]
     head += [_bold(say("Links"), _links(record))]
     if p.note:
         head.append(_bold(say("Note"), _safe(p.note)))
@@ -105,7 +133,10 @@ def _keys(p: Predicate) -> list[Sentence | str]:
         if change
         else ""
     )
-    people = [f"  - {who}: {_safe(person.name)} ({', '.join(person.roles)})" for who, person in p.trust.people.items()]
+    people = [
+        f"  - {who}: {_safe(person.name)} ({', '.join(person.roles)})"
+        for who, person in p.trust.people.items()
+    ]
     key = [_bold(say("Key"), f"`{change.key}`")] if change and change.key else []
     return [
         _title(say("Key Change"), p),
@@ -145,15 +176,22 @@ def _bold(heading: Sentence, text: Sentence | str) -> Sentence:
 
 
 def _waivers(p: Predicate) -> list[Sentence | str]:
-    return [say("- **WAIVED: {gate} — {reason}**", gate=_safe(w.gate), reason=_safe(w.reason)) for w in p.waivers]
+    return [
+        say("- **WAIVED: {gate} — {reason}**", gate=_safe(w.gate), reason=_safe(w.reason))
+        for w in p.waivers
+    ]
 
 
 def _goal(gate: GateState) -> Sentence:
-    return say("{gate}: {limit}", gate=_text(gate.title), limit=_number(gate.limit, gate.unit, gate.signed))
+    return say(
+        "{gate}: {limit}", gate=_text(gate.title), limit=_number(gate.limit, gate.unit, gate.signed)
+    )
 
 
 def _effect(gate: GateState) -> Sentence:
-    return say("{gate}: {limit}", gate=_text(gate.title), limit=_number(gate.value, gate.unit, gate.signed))
+    return say(
+        "{gate}: {limit}", gate=_text(gate.title), limit=_number(gate.value, gate.unit, gate.signed)
+    )
 
 
 def _knobs(before: FlagState | None, after: FlagState | None) -> list[Sentence | str]:
@@ -161,7 +199,9 @@ def _knobs(before: FlagState | None, after: FlagState | None) -> list[Sentence |
         return []
     changed = [key for key in after.values if before.values.get(key) != after.values[key]]
     why = say(
-        "stage {number}, {audience}", number=after.stage, audience=_AUDIENCES.get(after.audience, _safe(after.audience))
+        "stage {number}, {audience}",
+        number=after.stage,
+        audience=_AUDIENCES.get(after.audience, _safe(after.audience)),
     )
     lines = [
         say(
@@ -177,7 +217,9 @@ def _knobs(before: FlagState | None, after: FlagState | None) -> list[Sentence |
 
 
 def _gates(gates: Iterable[GateState]) -> list[Sentence | str]:
-    head = _row(say("Gate"), say("Limit"), say("Plan"), say("Evidence"), say("Estimate"), say("Bounds"), "n")
+    head = _row(
+        say("Gate"), say("Limit"), say("Plan"), say("Evidence"), say("Estimate"), say("Bounds"), "n"
+    )
     rows = [
         _row(
             _text(g.title),
@@ -196,9 +238,12 @@ def _estimate(gate: GateState) -> tuple[Sentence | str, Sentence | str]:
     if gate.point is None:
         return "–", "–"
     lower, upper = (
-        say("no bound") if b is None else _number(b, gate.evidence_unit, gate.signed) for b in (gate.lower, gate.upper)
+        say("no bound") if b is None else _number(b, gate.evidence_unit, gate.signed)
+        for b in (gate.lower, gate.upper)
     )
-    return _number(gate.point, gate.evidence_unit, gate.signed), say("{lower} to {upper}", lower=lower, upper=upper)
+    return _number(gate.point, gate.evidence_unit, gate.signed), say(
+        "{lower} to {upper}", lower=lower, upper=upper
+    )
 
 
 def _checks(checks: Iterable[CheckState]) -> list[Sentence | str]:
@@ -209,11 +254,19 @@ def _checks(checks: Iterable[CheckState]) -> list[Sentence | str]:
 def _signatures(p: Predicate, signoffs: Sequence[SignoffFile]) -> list[Sentence | str]:
     head = _row(say("Signed"), say("Role"), say("Decision"), say("Meaning"), say("Time"))
     there = sorted(
-        (file.signoff for file in signoffs if file.signoff and file.signature), key=lambda s: (s.signed_at, s.signer)
+        (file.signoff for file in signoffs if file.signoff and file.signature),
+        key=lambda s: (s.signed_at, s.signer),
     )
-    rows = [_row(f"{_safe(s.name)} ({s.signer})", s.role, s.decision, _MEANINGS[s.meaning], s.signed_at) for s in there]
+    rows = [
+        _row(f"{_safe(s.name)} ({s.signer})", s.role, s.decision, _MEANINGS[s.meaning], s.signed_at)
+        for s in there
+    ]
     due = p.trust.thresholds.get(p.verdict)
-    missing = [role for role in (*due.now, *due.within24h) if role not in {s.role for s in there}] if due else []
+    missing = (
+        [role for role in (*due.now, *due.within24h) if role not in {s.role for s in there}]
+        if due
+        else []
+    )
     rest = [_bold(say("Signatures missing"), ", ".join(missing))] if missing else []
     return [head, "| --- | --- | --- | --- | --- |", *rows, *(["", *rest] if rest else [])]
 
@@ -222,7 +275,10 @@ def _foot(p: Predicate, digest: str) -> list[Sentence | str]:
     follows = ", ".join(f"{head.id} `{head.sha256[:12]}`" for head in p.prev) or "–"
     return [
         say(
-            "- **Ledger head**: `{digest}` (number {seq} of {ledger})", digest=digest, seq=p.seq, ledger=_safe(p.ledger)
+            "- **Ledger head**: `{digest}` (number {seq} of {ledger})",
+            digest=digest,
+            seq=p.seq,
+            ledger=_safe(p.ledger),
         ),
         say(
             "- **Follows**: {follows}; **green then**: {green}",
@@ -230,7 +286,11 @@ def _foot(p: Predicate, digest: str) -> list[Sentence | str]:
             green=p.builds_on.id if p.builds_on else "–",
         ),
         say("- **Prepared by**: {who}, {at}", who=p.prepared.by, at=p.prepared.at),
-        *([say("- **The code had changes that no commit holds**")] if p.pins and p.pins.dirty else []),
+        *(
+            [say("- **The code had changes that no commit holds**")]
+            if p.pins and p.pins.dirty
+            else []
+        ),
         "",
         say(
             "Drawn from {id}.record, which is what people sign; "
@@ -252,11 +312,11 @@ def _joined(parts: Iterable[Sentence]) -> Sentence | str:
     return Sentence("; ".join(f"{{{key}}}" for key, _ in listed), listed) if listed else "–"
 
 
-def _number(text: str | None, unit: str, signed: bool) -> Sentence:  # noqa: FBT001 -- how a number is shown
+def _number(text: str | None, unit: str, signed: bool) -> Sentence:
     return show(None if text is None else float(text), unit, signed=signed)
 
 
-def _flag(value: bool | str | None) -> str:  # noqa: FBT001 -- a flag's value is what it is about
+def _flag(value: bool | str | None) -> str:
     return "–" if value is None else _safe(str(value).lower())
 
 
@@ -267,7 +327,11 @@ def _word(verdict: str) -> Sentence | str:
 def _experts(p: Predicate) -> list[Person]:
     """The people whose roles the verdict asks for."""
     due = p.trust.thresholds.get(p.verdict)
-    return [person for person in p.trust.people.values() if due and {*due.now, *due.within24h} & {*person.roles}]
+    return [
+        person
+        for person in p.trust.people.values()
+        if due and {*due.now, *due.within24h} & {*person.roles}
+    ]
 
 
 def _text(title: str) -> Sentence | str:

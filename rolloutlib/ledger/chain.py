@@ -35,10 +35,16 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "Ledger", "Node", "SignoffFile", "examine", "read_ledger", "waived_sentence"]
 
 _RECORD: Final = re.compile(rf"(?P<id>{RECORD_ID.pattern})\.(?P<what>record|md)")
-_SIGNOFF: Final = re.compile(rf"(?P<id>{RECORD_ID.pattern})\.(?P<who>{SIGNER.pattern})\.signoff(?P<sig>\.sig)?")
+_SIGNOFF: Final = re.compile(
+    rf"(?P<id>{RECORD_ID.pattern})\.(?P<who>{SIGNER.pattern})\.signoff(?P<sig>\.sig)?"
+)
 _OURS: Final = (".record", ".signoff", ".sig")
 _KINDS: Final = {"rollback": "rollback", "keys": "keys", None: "promotion"}
-_VERDICTS: Final = {"promotion": {"GO", "HOLD", "NO_GO"}, "rollback": {"ROLLBACK"}, "keys": {"KEYS"}}
+_VERDICTS: Final = {
+    "promotion": {"GO", "HOLD", "NO_GO"},
+    "rollback": {"ROLLBACK"},
+    "keys": {"KEYS"},
+}
 
 
 class Finding(NamedTuple):
@@ -112,7 +118,10 @@ class Ledger:
         """The records that none follows; two or more are an open fork."""
         followed = {head.sha256 for node in self.nodes for head in node.record.predicate.prev}
         return tuple(
-            sorted((node.head for node in self.nodes if node.digest not in followed), key=lambda head: head.id)
+            sorted(
+                (node.head for node in self.nodes if node.digest not in followed),
+                key=lambda head: head.id,
+            )
         )
 
     @property
@@ -143,7 +152,9 @@ def read_ledger(folder: Path, ledger: str) -> Ledger:
     names = _names(found)
     records = [parsed for path in names.records if (parsed := _record(found, path, ledger))]
     signoffs: dict[str, list[SignoffFile]] = {}
-    for file in (_signoff(name, names.signatures) for name in names.signatures if not name.endswith(".sig")):
+    for file in (
+        _signoff(name, names.signatures) for name in names.signatures if not name.endswith(".sig")
+    ):
         signoffs.setdefault(file.id, []).append(file)
     known = {name for name, _, _ in records}
     _orphans(found, names)
@@ -160,10 +171,14 @@ def examine(ledger: Ledger, record: Record, data: bytes) -> Node:
     p = record.predicate
     _is_itself(p.id, parse_record(data), p.ledger)
     node = _placed(
-        ledger, Node(len(ledger.nodes), p.id, digest_of(data), record, ()), {known.id for known in ledger.nodes}
+        ledger,
+        Node(len(ledger.nodes), p.id, digest_of(data), record, ()),
+        {known.id for known in ledger.nodes},
     )
     if node.findings:
-        raise LedgerError(node.findings[0].code, f"{p.id} was not written: {node.findings[0].sentence}")
+        raise LedgerError(
+            node.findings[0].code, f"{p.id} was not written: {node.findings[0].sentence}"
+        )
     return node
 
 
@@ -193,7 +208,11 @@ def _sort(found: Ledger, names: _Names, entry: os.DirEntry[str]) -> None:
     if entry.name.startswith(TEMPORARY):
         found.orphans.append(entry.name)
     elif (record or signoff) and not entry.is_file(follow_symlinks=False):
-        found.strays.append(Finding(entry.name, "link", "it is a link or no file; the ledger holds plain files only"))
+        found.strays.append(
+            Finding(
+                entry.name, "link", "it is a link or no file; the ledger holds plain files only"
+            )
+        )
     elif record and record["what"] == "md":
         names.cards.add(record["id"])
     elif record:
@@ -227,13 +246,25 @@ def _record(found: Ledger, path: Path, ledger: str) -> tuple[str, bytes, Record]
 def _is_itself(name: str, record: Record, ledger: str) -> None:
     p = record.predicate
     if p.id != name:
-        raise LedgerError("other-id", f"it is a copy of {p.id} under another name; each record has its own id")
+        raise LedgerError(
+            "other-id", f"it is a copy of {p.id} under another name; each record has its own id"
+        )
     if p.ledger != ledger:
-        raise LedgerError("other-ledger", f"it belongs to the ledger {p.ledger!r}, not to {ledger!r}")
+        raise LedgerError(
+            "other-ledger", f"it belongs to the ledger {p.ledger!r}, not to {ledger!r}"
+        )
     match = RECORD_ID.fullmatch(name)
     day = f"{moment(p.prepared.at, 'prepared.at'):%Y%m%d}"
-    if match is None or match[1] != day or _KINDS[match[2]] != p.kind or p.verdict not in _VERDICTS[p.kind]:
-        raise LedgerError("fields", f"a {p.kind} with verdict {p.verdict} of {day} does not belong under the id {name}")
+    if (
+        match is None
+        or match[1] != day
+        or _KINDS[match[2]] != p.kind
+        or p.verdict not in _VERDICTS[p.kind]
+    ):
+        raise LedgerError(
+            "fields",
+            f"a {p.kind} with verdict {p.verdict} of {day} does not belong under the id {name}",
+        )
     if [s.name for s in record.subject] != sorted({s.name for s in record.subject}):
         raise LedgerError("fields", "its subjects are not sorted by name, each once")
     if bad := next((s.name for s in record.subject if not _inside(s.name, name)), None):
@@ -243,7 +274,11 @@ def _is_itself(name: str, record: Record, ledger: str) -> None:
 
 
 def _inside(subject: str, name: str) -> bool:
-    return subject.startswith(f"{name}/") and not {"", ".", ".."} & set(subject.split("/")) and "\\" not in subject
+    return (
+        subject.startswith(f"{name}/")
+        and not {"", ".", ".."} & set(subject.split("/"))
+        and "\\" not in subject
+    )
 
 
 def waived_sentence(record: Record) -> str:
@@ -260,7 +295,9 @@ def waived_sentence(record: Record) -> str:
     refused += [check.id for check in p.checks if check.holds is not True]
     refused += ["code"] if p.pins and p.pins.dirty else []
     if p.verdict == "GO" and (not p.gates or p.recommendation == "INVALID"):
-        return "GO cannot rest on data that are no evidence, with any waiver; review valid runs first"
+        return (
+            "GO cannot rest on data that are no evidence, with any waiver; review valid runs first"
+        )
     if p.verdict == "GO" and (open_ := [name for name in refused if name not in waived]):
         return f"GO is refused: {', '.join(open_)} neither holds nor is waived with a reason"
     if p.verdict != p.recommendation and not waived:
@@ -276,13 +313,20 @@ def _signoff(name: str, files: dict[str, bytes]) -> SignoffFile:
     try:
         return replace(file, signoff=parse_signoff(file.data))
     except LedgerError as error:
-        return replace(file, problem=Finding(file.id, f"signoff-{error.code}", f"the signoff of {file.who}: {error}"))
+        return replace(
+            file,
+            problem=Finding(
+                file.id, f"signoff-{error.code}", f"the signoff of {file.who}: {error}"
+            ),
+        )
 
 
 def _orphans(found: Ledger, names: _Names) -> None:
     """What belongs to no record: a crash leaves evidence and signatures behind, only damage leaves the others."""
     there, signed = {path.stem for path in names.records}, set(names.signatures)
-    found.orphans += [name for name in signed if name.endswith(".sig") and name.removesuffix(".sig") not in signed]
+    found.orphans += [
+        name for name in signed if name.endswith(".sig") and name.removesuffix(".sig") not in signed
+    ]
     found.orphans += names.evidence - there
     owned = {name.split(".", 1)[0] for name in signed if name.endswith(".signoff")} | names.cards
     for name in sorted(owned - there):
@@ -295,20 +339,34 @@ def _orphans(found: Ledger, names: _Names) -> None:
 
 def _placed(found: Ledger, node: Node, known: set[str]) -> Node:
     """Give a record its place after those it follows, with what does not hold there."""
-    parents = [found.by_name[head.sha256] for head in node.record.predicate.prev if head.sha256 in found.by_name]
+    parents = [
+        found.by_name[head.sha256]
+        for head in node.record.predicate.prev
+        if head.sha256 in found.by_name
+    ]
     before = 0
     for parent in parents:
         before |= found.up_to(parent)
     sources = _sources(found, parents)
     placed = replace(node, before=before, source=sources[0] if sources else -1)
-    problems = [Finding(node.id, code, text) for code, text in _problems(found, placed, parents, known, sources)]
+    problems = [
+        Finding(node.id, code, text)
+        for code, text in _problems(found, placed, parents, known, sources)
+    ]
     return replace(placed, findings=tuple(problems))
 
 
 def _sources(found: Ledger, parents: list[Node]) -> list[int]:
     """Return the keys records (or −1, the beginning) whose trust holds after the parents: the latest."""
-    told = {parent.index if parent.record.predicate.kind == "keys" else parent.source for parent in parents}
-    return sorted(one for one in told if not any(_follows(found, other, one) for other in told if other != one))
+    told = {
+        parent.index if parent.record.predicate.kind == "keys" else parent.source
+        for parent in parents
+    }
+    return sorted(
+        one
+        for one in told
+        if not any(_follows(found, other, one) for other in told if other != one)
+    )
 
 
 def _follows(found: Ledger, later: int, earlier: int) -> bool:
@@ -328,8 +386,13 @@ def _problems(
     for head in filter(None, (p.builds_on, p.rollback.rolls_back if p.rollback else None)):
         other = _before(found, node, head.sha256)
         if other is None or (other.id, other.record.predicate.verdict) != (head.id, "GO"):
-            yield "builds-on", f"it builds on, or rolls back, {head.id}, which is no GO record before it"
-    if (p.kind == "rollback") != (p.rollback is not None) or (p.kind == "keys") != (p.change is not None):
+            yield (
+                "builds-on",
+                f"it builds on, or rolls back, {head.id}, which is no GO record before it",
+            )
+    if (p.kind == "rollback") != (p.rollback is not None) or (p.kind == "keys") != (
+        p.change is not None
+    ):
         yield "fields", f"what it says does not fit a record of kind {p.kind}"
 
 
@@ -340,14 +403,23 @@ def _before(found: Ledger, node: Node, name: str) -> Node | None:
 
 def _lost(head: Head, known: set[str], why: str) -> tuple[str, str]:
     if head.id in known:
-        return "edited", f"{why} {head.id} with other bytes: {head.id} was edited afterwards (restore it from git)"
-    return "deleted", f"{why} {head.id}, which is not there: it was deleted or cannot be read (restore it from git)"
+        return (
+            "edited",
+            f"{why} {head.id} with other bytes: {head.id} was edited afterwards (restore it from git)",
+        )
+    return (
+        "deleted",
+        f"{why} {head.id}, which is not there: it was deleted or cannot be read (restore it from git)",
+    )
 
 
 def _order(found: Ledger, node: Node, parents: list[Node]) -> Iterator[tuple[str, str]]:
     p = node.record.predicate
     if not p.prev and found.nodes:
-        yield "second-root", "it begins a second ledger: it follows no record, but another record is the first"
+        yield (
+            "second-root",
+            "it begins a second ledger: it follows no record, but another record is the first",
+        )
     due = 1 + max((parent.record.predicate.seq for parent in parents), default=0)
     if p.seq != due and len(parents) == len(p.prev):
         yield "sequence", f"it is number {p.seq}; after what it follows it must be {due}"
@@ -360,13 +432,18 @@ def _order(found: Ledger, node: Node, parents: list[Node]) -> Iterator[tuple[str
             yield ("time", f"it is dated {p.prepared.at}, before {parent.id}, which it follows")
 
 
-def _trusted(found: Ledger, node: Node, sources: list[int], parents: list[Node]) -> Iterator[tuple[str, str]]:
+def _trusted(
+    found: Ledger, node: Node, sources: list[int], parents: list[Node]
+) -> Iterator[tuple[str, str]]:
     p = node.record.predicate
     if not parents or p.kind == "keys":
         return
     if len(sources) > 1:
         names = " and ".join(found.nodes[one].id for one in sources if one >= 0)
-        yield "trust", f"it joins two changes of keys ({names}); only a keys record can join them (rollout keys accept)"
+        yield (
+            "trust",
+            f"it joins two changes of keys ({names}); only a keys record can join them (rollout keys accept)",
+        )
     elif p.trust != found.nodes[max(sources[0], 0)].record.predicate.trust:
         yield (
             "trust",
@@ -385,4 +462,7 @@ def _witnessed(found: Ledger, node: Node) -> Iterator[tuple[str, str]]:
                     f"{who} had signed {name} when this was drafted; that signoff was deleted (restore it from git)",
                 )
             elif there[who] != digest:
-                yield "witness", f"the signoff of {who} on {name} is not the one that was there when this was drafted"
+                yield (
+                    "witness",
+                    f"the signoff of {who} on {name} is not the one that was there when this was drafted",
+                )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
-from rolloutlib.checks import run_checks
 from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.judge.checks import run_checks
 from rolloutlib.ledger.book import Workbook, append
 from rolloutlib.ledger.chain import waived_sentence
 from rolloutlib.ledger.records import (
@@ -32,23 +32,23 @@ from rolloutlib.ledger.records import (
     decimal,
     digest_of,
 )  # fmt: skip
-from rolloutlib.params import ReviewParams, review_params
-from rolloutlib.plan import STAGES, load_plan
+from rolloutlib.plan.model import STAGES, load_plan
+from rolloutlib.plan.params import ReviewParams, review_params
+from rolloutlib.plan.strict_yaml import load_yaml
 from rolloutlib.runs import read_runs
-from rolloutlib.samples import from_runs
-from rolloutlib.units import unit_of
-from rolloutlib.yamlfile import load_yaml
+from rolloutlib.runs.samples import from_runs
+from rolloutlib.words.numbers import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from rolloutlib.checks import CheckResult
+    from rolloutlib.judge.checks import CheckResult
     from rolloutlib.ledger.book import Slot
     from rolloutlib.ledger.chain import Node
     from rolloutlib.ledger.records import Verdict
-    from rolloutlib.plan import Plan, StageId
+    from rolloutlib.plan.model import Plan, StageId
 
 __all__ = ["Reviewed", "decide", "pin", "results_digest"]
 
@@ -81,19 +81,31 @@ class Reviewed:
             raise UsageError(
                 f"{folder} has no {', '.join(missing)}; expected the folder that `rollout review --out` wrote"
             )
-        files = {name: (folder / name).read_bytes() for name in (*_NEEDED, *_OPTIONAL) if (folder / name).is_file()}
+        files = {
+            name: (folder / name).read_bytes()
+            for name in (*_NEEDED, *_OPTIONAL)
+            if (folder / name).is_file()
+        }
         try:
             review = json.loads(files["review.json"])
             schema = review["schema"]
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{folder / 'review.json'} is no review ({error}); run `rollout review` again") from None
+            raise UsageError(
+                f"{folder / 'review.json'} is no review ({error}); run `rollout review` again"
+            ) from None
         if schema != "rolloutlib/review@1":
-            raise UsageError(f"{folder / 'review.json'} has the schema {schema!r}; expected 'rolloutlib/review@1'")
+            raise UsageError(
+                f"{folder / 'review.json'} has the schema {schema!r}; expected 'rolloutlib/review@1'"
+            )
         params = review_params(load_yaml(folder / "params.yaml"), where=str(folder / "params.yaml"))
         runs = root / params.runs
         beside = (runs if runs.is_dir() else runs.parent) / "evidence"
         return cls(
-            files, review, params, load_plan(root / params.plan), root / params.evidence if params.evidence else beside
+            files,
+            review,
+            params,
+            load_plan(root / params.plan),
+            root / params.evidence if params.evidence else beside,
         )
 
 
@@ -133,12 +145,22 @@ def decide(
         for name, sha in _inputs(read.review).items()
         if sha not in {i.digest.sha256 for i in pins.inputs if i.name == name}
     ]:
-        raise LedgerError("data-changed", f"{', '.join(changed)} changed since the review in {folder}; review again")
+        raise LedgerError(
+            "data-changed",
+            f"{', '.join(changed)} changed since the review in {folder}; review again",
+        )
     hours = next(
-        (read.plan.checks[c.id].hours for c in checks if c.holds and read.plan.checks[c.id].kind == "incidents"), None
+        (
+            read.plan.checks[c.id].hours
+            for c in checks
+            if c.holds and read.plan.checks[c.id].kind == "incidents"
+        ),
+        None,
     )
     evidence = read.files | {
-        f"evidence/{name}": (read.evidence / name).read_bytes() for check in checks for name in check.evidence
+        f"evidence/{name}": (read.evidence / name).read_bytes()
+        for check in checks
+        for name in check.evidence
     }
     if (flags := book.root / "params" / "flags.json").is_file():
         evidence["flags.json"] = flags.read_bytes()
@@ -182,7 +204,11 @@ def pin(read: Reviewed, root: Path) -> tuple[Pins, tuple[str, ...]]:
         "treatment": _flags(read.plan, params.stage, params.stage),
     }
     runs = read_runs(
-        root / params.runs, source=params.path("source"), stage=params.stage, as_of=params.as_of, flags_arms=flags
+        root / params.runs,
+        source=params.path("source"),
+        stage=params.stage,
+        as_of=params.as_of,
+        flags_arms=flags,
     )
     samples = from_runs(runs)
     used = params.model_dump(mode="json", exclude={"out", "lang"})
@@ -208,9 +234,17 @@ def results_digest(review: Mapping[str, Any]) -> str:
     return digest_of(rfc8785.dumps(dict(review)))
 
 
-def _known_waivers(read: Reviewed, checks: Sequence[CheckResult], waivers: Sequence[Waiver]) -> None:
-    passing = {g["id"]: g["plan"]["verdict"] == g["evidence"]["verdict"] == "pass" for g in read.review["gates"]}
-    passing |= {check.id: bool(check.holds) for check in checks} | {"code": False, "recommendation": False}
+def _known_waivers(
+    read: Reviewed, checks: Sequence[CheckResult], waivers: Sequence[Waiver]
+) -> None:
+    passing = {
+        g["id"]: g["plan"]["verdict"] == g["evidence"]["verdict"] == "pass"
+        for g in read.review["gates"]
+    }
+    passing |= {check.id: bool(check.holds) for check in checks} | {
+        "code": False,
+        "recommendation": False,
+    }
     for waiver in waivers:
         if waiver.gate not in passing:
             known = ", ".join(passing)
@@ -221,7 +255,9 @@ def _known_waivers(read: Reviewed, checks: Sequence[CheckResult], waivers: Seque
         if passing[waiver.gate]:
             raise UsageError(f"--waive {waiver.gate}: it holds and needs no waiver; leave it out")
         if not waiver.reason.strip():
-            raise UsageError(f"--waive {waiver.gate}: a waiver needs a written reason (--reason TEXT)")
+            raise UsageError(
+                f"--waive {waiver.gate}: a waiver needs a written reason (--reason TEXT)"
+            )
 
 
 def _inputs(review: Mapping[str, Any]) -> dict[str, str]:
@@ -269,13 +305,22 @@ def _move(read: Reviewed, verdict: Verdict) -> dict[str, Any]:
     stage = read.params.stage
     to = STAGES[min(stage + 1, STAGES[-1])]
     audience = read.plan.stages[to].audience
-    before, after = (_flag_state(read.plan, at, to) for at in (stage, to if verdict == "GO" else stage))
-    return {"stage": Move(stage, to), "cohort": audience, "flags_before": before, "flags_after": after}
+    before, after = (
+        _flag_state(read.plan, at, to) for at in (stage, to if verdict == "GO" else stage)
+    )
+    return {
+        "stage": Move(stage, to),
+        "cohort": audience,
+        "flags_before": before,
+        "flags_after": after,
+    }
 
 
 def _flag_state(plan: Plan, at: StageId, audience_of: StageId) -> FlagState:
     values = _flags(plan, at, audience_of)
-    return FlagState(at, plan.stages[audience_of].audience, values, digest_of(rfc8785.dumps(values)))
+    return FlagState(
+        at, plan.stages[audience_of].audience, values, digest_of(rfc8785.dumps(values))
+    )
 
 
 def _flags(plan: Plan, stage: StageId, audience_of: StageId) -> dict[str, Any]:
@@ -292,10 +337,20 @@ def _cells(notebook: bytes) -> str:
 def _git(root: Path) -> tuple[str | None, bool | None]:
     """Return the commit of the workbook and whether its code or parameters differ from it; None without git."""
     said = [
-        subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607 -- git as the user has it
+        subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+        )
         for arguments in (
             ("rev-parse", "HEAD"),
-            ("status", "--porcelain", "--", "rolloutlib", "notebooks", "params/plan.yaml", "requirements.lock"),
+            (
+                "status",
+                "--porcelain",
+                "--",
+                "rolloutlib",
+                "notebooks",
+                "params/plan.yaml",
+                "requirements.lock",
+            ),
         )
     ]
     if any(one.returncode for one in said):

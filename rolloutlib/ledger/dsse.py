@@ -35,7 +35,10 @@ def envelope(book: Workbook, name: str, *, key: Path, now: datetime) -> str:
     found = verify_ledger(book, now=now)
     line = next((line for line in found.lines if line.node.id == name), None)
     if line is None or found.strays or not line.ok:
-        raise LedgerError("not-verified", f"{name} does not hold and is not exported; `rollout verify {name}` says why")
+        raise LedgerError(
+            "not-verified",
+            f"{name} does not hold and is not exported; `rollout verify {name}` says why",
+        )
     payload = (book.folder / f"{name}.record").read_bytes()
     signature = sign(pre_authentication(payload), key, NAMESPACE)
     fingerprint = hashlib.sha256(base64.b64decode(public_key(key).split()[1])).digest()
@@ -43,7 +46,11 @@ def envelope(book: Workbook, name: str, *, key: Path, now: datetime) -> str:
         "keyid": f"SHA256:{base64.b64encode(fingerprint).decode().rstrip('=')}",
         "sig": base64.b64encode(signature).decode(),
     }
-    made = {"payload": base64.b64encode(payload).decode(), "payloadType": PAYLOAD_TYPE, "signatures": [entry]}
+    made = {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [entry],
+    }
     return json.dumps(made) + "\n"
 
 

@@ -29,7 +29,9 @@ class Files:
 
     def open(self, path: Path) -> int:
         """Create a file that must not be there, following no link."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        return os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644
+        )
 
     def write(self, handle: int, data: memoryview) -> int:
         """Write some of the bytes; return how many."""
@@ -116,7 +118,9 @@ def _sentence(path: Path) -> Generator[None]:
     try:
         yield
     except FileExistsError:
-        raise NotWrittenError(f"{path.name} is there already and is never overwritten; nothing was written") from None
+        raise NotWrittenError(
+            f"{path.name} is there already and is never overwritten; nothing was written"
+        ) from None
     except OSError as error:
         raise NotWrittenError(
             f"{path} could not be written ({error.strerror}); nothing is acknowledged; see `rollout verify`"

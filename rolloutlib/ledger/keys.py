@@ -25,7 +25,14 @@ _NAME: Final = re.compile(r"[^\x00-\x1f\"{}\[\]:,#\\]{1,80}")
 
 
 def add_key(
-    book: Workbook, who: str, *, name: str | None, roles: Sequence[str], key: Path, by: str, now: datetime
+    book: Workbook,
+    who: str,
+    *,
+    name: str | None,
+    roles: Sequence[str],
+    key: Path,
+    by: str,
+    now: datetime,
 ) -> Node | None:
     """Admit a person's public key, valid from now on.
 
@@ -43,7 +50,9 @@ def add_key(
     """
     _undamaged(book)
     if not SIGNER.fullmatch(who):
-        raise UsageError(f"{who!r} is no signer's name; expected an address in small letters, such as pm_kim@ex.com")
+        raise UsageError(
+            f"{who!r} is no signer's name; expected an address in small letters, such as pm_kim@ex.com"
+        )
     public = public_key(key)
     if book.signers.of(public):
         raise UsageError(
@@ -53,18 +62,28 @@ def add_key(
         raise UsageError("this key was revoked; make a new one with ssh-keygen")
     if who not in book.roles.people:
         _add_person(book, who, name, roles)
-    _append_line(book, SIGNERS_FILE, f'{who} namespaces="{NAMESPACE}",valid-after="{now:%Y%m%d%H%M%SZ}" {public}')
+    _append_line(
+        book,
+        SIGNERS_FILE,
+        f'{who} namespaces="{NAMESPACE}",valid-after="{now:%Y%m%d%H%M%SZ}" {public}',
+    )
     return _record(book, Change("add", who, public), by, now)
 
 
 def revoke_key(book: Workbook, who: str, *, by: str, now: datetime) -> Node | None:
     """Revoke every key of a person: only the signatures that records witness by then keep counting."""
     _undamaged(book)
-    keys = [line.key for line in book.signers.keys if line.who == who and line.key not in book.signers.revoked]
+    keys = [
+        line.key
+        for line in book.signers.keys
+        if line.who == who and line.key not in book.signers.revoked
+    ]
     if not keys:
         raise UsageError(f"{SIGNERS_FILE} has no valid key of {who}")
     file = book.root / ROLES_FILE
-    kept = [line for line in file.read_text("utf-8").split("\n") if not line.startswith(f"  {who}:")]
+    kept = [
+        line for line in file.read_text("utf-8").split("\n") if not line.startswith(f"  {who}:")
+    ]
     replace(book.files, file, "\n".join(kept).encode())
     node: Node | None = None
     for key in keys:
@@ -82,19 +101,28 @@ def accept(book: Workbook, *, by: str, now: datetime) -> Node | None:
 def _undamaged(book: Workbook) -> None:
     if damage := book.read().damage:
         raise LedgerError(
-            "damaged", f"the ledger is damaged and takes no more records: {damage[0].where}: {damage[0].sentence}"
+            "damaged",
+            f"the ledger is damaged and takes no more records: {damage[0].where}: {damage[0].sentence}",
         )
 
 
 def _add_person(book: Workbook, who: str, name: str | None, roles: Sequence[str]) -> None:
     if not name or not roles or not _NAME.fullmatch(name):
-        raise UsageError(f"{who} is new: --name (plain text) and --role (pm, qa, owner or engine) are needed")
+        raise UsageError(
+            f"{who} is new: --name (plain text) and --role (pm, qa, owner or engine) are needed"
+        )
     file = book.root / ROLES_FILE
     text = file.read_text("utf-8").rstrip("\n")
     if not re.search(r"^people:( \{\})?$", text, re.MULTILINE):
-        raise UsageError(f"{file}: expected a last section `people:`; add {who} by hand, then `rollout keys accept`")
+        raise UsageError(
+            f"{file}: expected a last section `people:`; add {who} by hand, then `rollout keys accept`"
+        )
     text = re.sub(r"^people: \{\}$", "people:", text, flags=re.MULTILINE)
-    replace(book.files, file, f"{text}\n  {who}: {{name: {name}, roles: [{', '.join(roles)}]}}\n".encode())
+    replace(
+        book.files,
+        file,
+        f"{text}\n  {who}: {{name: {name}, roles: [{', '.join(roles)}]}}\n".encode(),
+    )
 
 
 def _append_line(book: Workbook, name: str, line: str) -> None:

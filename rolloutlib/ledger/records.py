@@ -68,7 +68,9 @@ RecordId = Annotated[str, msgspec.Meta(pattern=rf"\A{RECORD_ID.pattern}\Z")]
 SignerName = Annotated[str, msgspec.Meta(pattern=rf"\A{SIGNER.pattern}\Z")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 FlagKey = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9.]{1,100}\Z")]
-Decimal = Annotated[str, msgspec.Meta(pattern=r"\A-?[0-9]{1,20}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?\Z")]
+Decimal = Annotated[
+    str, msgspec.Meta(pattern=r"\A-?[0-9]{1,20}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?\Z")
+]
 KeyText = Annotated[str, msgspec.Meta(pattern=r"\A([a-z0-9@.-]{1,60} [A-Za-z0-9+/=]{1,4000})?\Z")]
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Role = Literal["pm", "engine", "qa", "owner"]
@@ -301,7 +303,9 @@ class Record(_Struct, frozen=True):
 
     subject: tuple[Subject, ...]
     predicate: Predicate
-    type_: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(name="_type", default=STATEMENT)
+    type_: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(
+        name="_type", default=STATEMENT
+    )
     predicate_type: Literal["urn:rolloutlib:decision:v1"] = PREDICATE
 
 
@@ -361,7 +365,9 @@ def decimal(value: float | None) -> str | None:
     if value is None:
         return None
     if not isfinite(value):
-        raise LedgerError("number", f"a record cannot hold {value}; expected a finite number or none at all")
+        raise LedgerError(
+            "number", f"a record cannot hold {value}; expected a finite number or none at all"
+        )
     return repr(float(value))
 
 
@@ -377,7 +383,9 @@ def moment(text: str, where: str) -> datetime:
             return datetime.fromisoformat(text)
     except ValueError:  # a 13th month
         pass
-    raise LedgerError("fields", f"{where} is {text!r}; expected a time such as 2026-11-22T09:30:00Z")
+    raise LedgerError(
+        "fields", f"{where} is {text!r}; expected a time such as 2026-11-22T09:30:00Z"
+    )
 
 
 def _parse(data: bytes, kind: type[_T]) -> _T:
@@ -392,7 +400,7 @@ def _parse(data: bytes, kind: type[_T]) -> _T:
     raise LedgerError(code, sentence)
 
 
-def _diagnosis(data: bytes, kind: type[msgspec.Struct]) -> tuple[str, str]:  # noqa: PLR0911 -- one return a cause
+def _diagnosis(data: bytes, kind: type[msgspec.Struct]) -> tuple[str, str]:
     """Say what is wrong with bytes that are not a document in its one form."""
     if len(data) > MAX_BYTES:
         return "size", f"it has {len(data):,} bytes; at most {MAX_BYTES:,} are read"
@@ -414,7 +422,10 @@ def _diagnosis(data: bytes, kind: type[msgspec.Struct]) -> tuple[str, str]:  # n
     except (ValueError, RecursionError) as error:
         return "json", f"it is not JSON ({error}); restore the bytes from git"
     if twice:
-        return "duplicate-key", f"the key {twice[0]!r} is there twice, so two readers may see two decisions"
+        return (
+            "duplicate-key",
+            f"the key {twice[0]!r} is there twice, so two readers may see two decisions",
+        )
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:

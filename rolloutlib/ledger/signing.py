@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rolloutlib.ledger.records import SIGNER, LedgerError, Person, Threshold, Trust, digest_of
-from rolloutlib.yamlfile import load_model
+from rolloutlib.plan.strict_yaml import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rolloutlib.ledger.records import Verdict
-    from rolloutlib.plan import Plan
+    from rolloutlib.plan.model import Plan
 
 __all__ = [
     "NAMESPACE",
@@ -72,8 +72,12 @@ class Roles(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     schema_: Annotated[Literal["rolloutlib/roles@1"], Field(alias="schema")]
     ledger: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-    keys: Annotated[tuple[Literal["pm", "engine", "qa", "owner"], ...], Field(min_length=1)] = ("owner",)
-    people: dict[Annotated[str, Field(pattern=rf"^{SIGNER.pattern}$")], _Person] = Field(default_factory=dict)
+    keys: Annotated[tuple[Literal["pm", "engine", "qa", "owner"], ...], Field(min_length=1)] = (
+        "owner",
+    )
+    people: dict[Annotated[str, Field(pattern=rf"^{SIGNER.pattern}$")], _Person] = Field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +125,17 @@ def trust(root: Path, plan: Plan, roles: Roles) -> Trust:
     allowed, revoked = (_file_digest(root / name) for name in (SIGNERS_FILE, REVOKED_FILE))
     people = {who: Person(person.name, person.roles) for who, person in roles.people.items()}
     thresholds: dict[Verdict, Threshold] = {"KEYS": Threshold(roles.keys)}
-    thresholds |= {verdict: Threshold(due.now, due.within_24h) for verdict, due in plan.signatures.items()}
+    thresholds |= {
+        verdict: Threshold(due.now, due.within_24h) for verdict, due in plan.signatures.items()
+    }
     return Trust(allowed, revoked, people, thresholds)
 
 
 def lint(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -> tuple[str, ...]:
     """Return what is wrong between roles.yaml and allowed_signers, one sentence each."""
     shared = [
-        sorted({line.who for line in signers.of(key)}) for key in dict.fromkeys(line.key for line in signers.keys)
+        sorted({line.who for line in signers.of(key)})
+        for key in dict.fromkeys(line.key for line in signers.keys)
     ]
     found = [
         f"{SIGNERS_FILE}: {' and '.join(names)} have the same key; one key is one person"
@@ -137,12 +144,23 @@ def lint(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -> tup
     ]
     named = {line.who for line in signers.keys if line.key not in signers.revoked}
     found += [
-        f"{SIGNERS_FILE} has no key of {who}, whom {ROLES_FILE} names" for who in roles.people if who not in named
+        f"{SIGNERS_FILE} has no key of {who}, whom {ROLES_FILE} names"
+        for who in roles.people
+        if who not in named
     ]
-    found += [f"{ROLES_FILE} gives no role to {who}, who has a key" for who in sorted(named - set(roles.people))]
+    found += [
+        f"{ROLES_FILE} gives no role to {who}, who has a key"
+        for who in sorted(named - set(roles.people))
+    ]
     held = {role for person in roles.people.values() for role in person.roles}
     needed = {role for due in thresholds for role in (*due.now, *due.within24h)}
-    return (*found, *(f"{ROLES_FILE}: nobody is {role}, whose signature is needed" for role in sorted(needed - held)))
+    return (
+        *found,
+        *(
+            f"{ROLES_FILE}: nobody is {role}, whose signature is needed"
+            for role in sorted(needed - held)
+        ),
+    )
 
 
 def sign(data: bytes, key: Path, namespace: str = NAMESPACE) -> bytes:
@@ -152,7 +170,9 @@ def sign(data: bytes, key: Path, namespace: str = NAMESPACE) -> bytes:
     """
     made = _ssh_keygen(["-Y", "sign", "-q", "-n", namespace, "-f", str(key)], data)
     if made.returncode or not made.stdout:
-        raise LedgerError("not-signed", f"ssh-keygen did not sign with {key}: {_first_line(made.stderr)}")
+        raise LedgerError(
+            "not-signed", f"ssh-keygen did not sign with {key}: {_first_line(made.stderr)}"
+        )
     return made.stdout
 
 
@@ -160,14 +180,20 @@ def public_key(key: Path) -> str:
     """Return type and base64 of a key's public half, from KEY.pub (or the file itself where it is a public key)."""
     file = key if key.suffix == ".pub" else Path(f"{key}.pub")
     if not file.is_file() or not (found := _BARE.fullmatch(file.read_text("utf-8").rstrip("\n"))):
-        raise LedgerError("no-key", f"{file} holds no SSH public key; `ssh-keygen -y -f {key} > {file}` makes one")
+        raise LedgerError(
+            "no-key", f"{file} holds no SSH public key; `ssh-keygen -y -f {key} > {file}` makes one"
+        )
     return found["key"]
 
 
 def agent_key(signers: Signers, folder: Path) -> Path:
     """Write the public key of allowed_signers that the ssh agent holds into a folder and return its path."""
     program = which("ssh-add")
-    told = subprocess.run([program, "-L"], capture_output=True, text=True, check=False).stdout if program else ""  # noqa: S603 -- a fixed call
+    told = (
+        subprocess.run([program, "-L"], capture_output=True, text=True, check=False).stdout
+        if program
+        else ""
+    )
     held = {found["key"] for line in told.splitlines() if (found := _BARE.fullmatch(line))} & {
         line.key for line in signers.keys
     }
@@ -188,15 +214,21 @@ def signed_by(signature: bytes) -> str:
         LedgerError: no signature, two of them, another namespace, or bytes that say the same differently.
     """
     if signature.count(b"BEGIN SSH SIGNATURE") > 1:
-        raise LedgerError("two-signatures", "the file holds two signatures, of which ssh-keygen reads only the first")
+        raise LedgerError(
+            "two-signatures",
+            "the file holds two signatures, of which ssh-keygen reads only the first",
+        )
     armour = _ARMOUR.fullmatch(signature)
     blob = _base64(armour[1]) if armour else None
     if armour is None or blob is None or _armoured(blob) != signature:
-        raise LedgerError("armour", "the signature's text is damaged: it is not what ssh-keygen wrote")
+        raise LedgerError(
+            "armour", "the signature's text is damaged: it is not what ssh-keygen wrote"
+        )
     public, namespace, reserved, hashed, _ = _fields(blob)
     if namespace != NAMESPACE.encode():
         raise LedgerError(
-            "namespace", f"it was signed for {namespace.decode(errors='replace')!r}, not for {NAMESPACE!r}"
+            "namespace",
+            f"it was signed for {namespace.decode(errors='replace')!r}, not for {NAMESPACE!r}",
         )
     if reserved or hashed not in {b"sha256", b"sha512"}:
         raise LedgerError("armour", "the signature's fields are damaged")
@@ -204,7 +236,15 @@ def signed_by(signature: bytes) -> str:
     return f"{kind.decode(errors='replace')} {base64.b64encode(public).decode()}"
 
 
-def verify(data: bytes, signature: bytes, who: str, at: datetime, signers: Signers, *, witnessed: bool = False) -> str:
+def verify(
+    data: bytes,
+    signature: bytes,
+    who: str,
+    at: datetime,
+    signers: Signers,
+    *,
+    witnessed: bool = False,
+) -> str:
     """Check a signature and return the key that made it.
 
     Order: the signature's form and namespace, whose key it names, the key's validity at `at`, its revocation (unless
@@ -216,31 +256,55 @@ def verify(data: bytes, signature: bytes, who: str, at: datetime, signers: Signe
     key = signed_by(signature)
     lines = signers.of(key)
     if not lines:
-        raise LedgerError("unknown-key", f"it was made with a key that {SIGNERS_FILE} does not have")
+        raise LedgerError(
+            "unknown-key", f"it was made with a key that {SIGNERS_FILE} does not have"
+        )
     if not (own := [line for line in lines if line.who == who]):
-        raise LedgerError("other-persons-key", f"it was made with the key of {lines[0].who}, not of {who}")
+        raise LedgerError(
+            "other-persons-key", f"it was made with the key of {lines[0].who}, not of {who}"
+        )
     if not any(_valid(line, at) for line in own):
         raise LedgerError("expired", f"the key of {who} was not valid on {at:%Y-%m-%d %H:%M} UTC")
     if key in signers.revoked and not witnessed:
-        raise LedgerError("revoked", f"the key of {who} is revoked, and no earlier record witnesses this signature")
+        raise LedgerError(
+            "revoked",
+            f"the key of {who} is revoked, and no earlier record witnesses this signature",
+        )
     _ask_ssh(data, signature, who, at, signers, revocation=bool(signers.revoked) and not witnessed)
     return key
 
 
-def _ask_ssh(data: bytes, signature: bytes, who: str, at: datetime, signers: Signers, *, revocation: bool) -> None:
+def _ask_ssh(
+    data: bytes, signature: bytes, who: str, at: datetime, signers: Signers, *, revocation: bool
+) -> None:
     with NamedTemporaryFile(prefix="rollout-") as file:
         file.write(signature)
         file.flush()
-        options = ["-Y", "verify", "-f", str(signers.allowed_file), "-I", who, "-n", NAMESPACE, "-s", file.name]
+        options = [
+            "-Y",
+            "verify",
+            "-f",
+            str(signers.allowed_file),
+            "-I",
+            who,
+            "-n",
+            NAMESPACE,
+            "-s",
+            file.name,
+        ]
         options += [f"-Overify-time={at.astimezone(UTC):%Y%m%d%H%M%SZ}"]
         options += ["-r", str(signers.revoked_file)] if revocation else []
         said = _ssh_keygen(options, data)
-    if said.returncode or not said.stdout.startswith(f'Good "{NAMESPACE}" signature for {who} with '.encode()):
-        raise LedgerError("bad-signature", "the signature does not fit the signoff: one of the two was changed")
+    if said.returncode or not said.stdout.startswith(
+        f'Good "{NAMESPACE}" signature for {who} with '.encode()
+    ):
+        raise LedgerError(
+            "bad-signature", "the signature does not fit the signoff: one of the two was changed"
+        )
 
 
 def _ssh_keygen(options: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([_program(), *options], input=data, capture_output=True, check=False)  # noqa: S603 -- options are made here, no shell
+    return subprocess.run([_program(), *options], input=data, capture_output=True, check=False)
 
 
 @cache
@@ -248,7 +312,8 @@ def _program() -> str:
     if program := which("ssh-keygen"):
         return program
     raise LedgerError(
-        "no-ssh-keygen", "ssh-keygen is not on the path; install it (Debian: apt-get install openssh-client)"
+        "no-ssh-keygen",
+        "ssh-keygen is not on the path; install it (Debian: apt-get install openssh-client)",
     )
 
 
@@ -274,12 +339,16 @@ def _lines(path: Path) -> list[tuple[str, str]]:
 def _signer(where: str, line: str) -> SignerKey:
     if not (found := _LINE.fullmatch(line)):
         raise LedgerError("signers", f"{where}: {_trap(line)}")
-    return SignerKey(found["who"], found["key"], _stamp(where, found["after"]), _stamp(where, found["before"]))
+    return SignerKey(
+        found["who"], found["key"], _stamp(where, found["after"]), _stamp(where, found["before"])
+    )
 
 
 def _bare(where: str, line: str) -> str:
     if not (found := _BARE.fullmatch(line)):
-        raise LedgerError("signers", f"{where}: expected a public key, such as `ssh-ed25519 AAAA… name`")
+        raise LedgerError(
+            "signers", f"{where}: expected a public key, such as `ssh-ed25519 AAAA… name`"
+        )
     return found["key"]
 
 
@@ -303,7 +372,9 @@ def _stamp(where: str, text: str | None) -> datetime | None:
     try:
         return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC) if text else None
     except ValueError:
-        raise LedgerError("signers", f"{where}: {text} is no time; expected YYYYMMDDHHMMSSZ") from None
+        raise LedgerError(
+            "signers", f"{where}: {text} is no time; expected YYYYMMDDHHMMSSZ"
+        ) from None
 
 
 def _base64(text: bytes) -> bytes | None:
@@ -316,18 +387,25 @@ def _base64(text: bytes) -> bytes | None:
 def _armoured(blob: bytes) -> bytes:
     text = base64.b64encode(blob)
     lines = [text[i : i + 70] for i in range(0, len(text), 70)]
-    return b"\n".join([b"-----BEGIN SSH SIGNATURE-----", *lines, b"-----END SSH SIGNATURE-----", b""])
+    return b"\n".join(
+        [b"-----BEGIN SSH SIGNATURE-----", *lines, b"-----END SSH SIGNATURE-----", b""]
+    )
 
 
 def _fields(blob: bytes) -> list[bytes]:
     """Return public key, namespace, reserved, hash and signature of an SSHSIG blob (OpenSSH, PROTOCOL.sshsig)."""
     fields: list[bytes] = []
     rest = blob[10:]
-    while rest and len(fields) < 5:  # noqa: PLR2004 -- the five fields named above
+    while rest and len(fields) < 5:
         size = int.from_bytes(rest[:4], "big")
         fields.append(rest[4 : 4 + size])
         rest = rest[4 + size :]
-    if blob[:10] != b"SSHSIG\0\0\0\x01" or rest or len(fields) != 5 or b"".join(_sized(f) for f in fields) != blob[10:]:  # noqa: PLR2004
+    if (
+        blob[:10] != b"SSHSIG\0\0\0\x01"
+        or rest
+        or len(fields) != 5
+        or b"".join(_sized(f) for f in fields) != blob[10:]
+    ):
         raise LedgerError("armour", "the signature's fields are damaged")
     return fields
 

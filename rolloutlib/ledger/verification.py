@@ -13,7 +13,7 @@ from rolloutlib.ledger.chain import Finding, Ledger, Node, SignoffFile, read_led
 from rolloutlib.ledger.durable import Files
 from rolloutlib.ledger.records import Head, LedgerError, Signoff, Trust, digest_of, instant, moment
 from rolloutlib.ledger.signing import lint, load_roles, load_signers, signed_by, trust, verify
-from rolloutlib.plan import load_plan
+from rolloutlib.plan.model import load_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -76,7 +76,11 @@ class Line:
         p = self.node.record.predicate
         names = ", ".join(f"{role} {who}" for role, who in self.signed) or "nobody"
         late = f"; {', '.join(self.pending)} within 24 h" if self.pending else ""
-        told = f"signed by {names}{late}" if self.ok else "; ".join(finding.sentence for finding in self.findings)
+        told = (
+            f"signed by {names}{late}"
+            if self.ok
+            else "; ".join(finding.sentence for finding in self.findings)
+        )
         return f"{p.id}  {'ok   ' if self.ok else 'WRONG'}  {p.verdict}: {told}"
 
 
@@ -126,7 +130,12 @@ class Workbook:
 
 
 def verify_ledger(
-    book: Workbook, *, now: datetime, head: str | None = None, since: str | None = None, workers: int | None = None
+    book: Workbook,
+    *,
+    now: datetime,
+    head: str | None = None,
+    since: str | None = None,
+    workers: int | None = None,
 ) -> Verification:
     """Check everything: folder, chain, subjects, cards, signoffs, signatures, roles, thresholds, keys.
 
@@ -147,7 +156,11 @@ def verify_ledger(
     judge.check_signatures(workers or os.cpu_count() or 1)
     lines = tuple(judge.line(node, files=not settled >> node.index & 1) for node in ledger.nodes)
     strays += [
-        Finding(name, "orphan", f"{name} is left over from an interrupted command; the next one removes it")
+        Finding(
+            name,
+            "orphan",
+            f"{name} is left over from an interrupted command; the next one removes it",
+        )
         for name in ledger.orphans
     ]
     return Verification(lines, tuple(strays), ledger.heads, judge.green())
@@ -168,7 +181,12 @@ def sign_off_status(book: Workbook, name: str, *, now: datetime) -> tuple[Signat
     signed = dict(line.signed)
     times = {file.who: file.signoff.signed_at for file in node.signoffs if file.signoff}
     return tuple(
-        SignatureState(role, signed.get(role), times.get(signed.get(role, "")), f"rollout sign {node.id} --as {role}")
+        SignatureState(
+            role,
+            signed.get(role),
+            times.get(signed.get(role, "")),
+            f"rollout sign {node.id} --as {role}",
+        )
         for role in (*due.now, *due.within24h)
     )
 
@@ -177,15 +195,23 @@ def _global(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
     heads = ledger.heads
     if len(heads) > 1:
         names = " and ".join(head.id for head in heads)
-        yield Finding("ledger", "fork", f"{names} follow the same record and nothing joins them; the next record will")
-    if heads and all(ledger.find(head.sha256).record.predicate.trust != book.trust for head in heads):
+        yield Finding(
+            "ledger",
+            "fork",
+            f"{names} follow the same record and nothing joins them; the next record will",
+        )
+    if heads and all(
+        ledger.find(head.sha256).record.predicate.trust != book.trust for head in heads
+    ):
         yield Finding(
             "params",
             "trust",
             f"{_difference(ledger.find(heads[0].sha256), book.trust)} changed without a keys record; "
             "undo it or record it (rollout keys accept)",
         )
-    for sentence in book.problems(node.record.predicate.verdict for node in ledger.nodes) if heads else ():
+    for sentence in (
+        book.problems(node.record.predicate.verdict for node in ledger.nodes) if heads else ()
+    ):
         yield Finding("params", "lint", sentence)
 
 
@@ -197,7 +223,9 @@ def _difference(head: Node, new: Trust) -> str:
         ("the thresholds of plan.yaml or roles.yaml", "thresholds"),
     )
     return " and ".join(
-        file for file, field in named if getattr(head.record.predicate.trust, field) != getattr(new, field)
+        file
+        for file, field in named
+        if getattr(head.record.predicate.trust, field) != getattr(new, field)
     )
 
 
@@ -225,15 +253,24 @@ class Judge:
         for node in self.ledger.nodes:
             if settled >> node.index & 1:
                 self.trusted |= {
-                    digest for signed in node.record.predicate.witnesses.values() for digest in signed.values()
+                    digest
+                    for signed in node.record.predicate.witnesses.values()
+                    for digest in signed.values()
                 }
 
     def check_signatures(self, workers: int) -> None:
         """Ask ssh-keygen about every signature that is not settled, several at once."""
-        due = [(node, file) for node in self.ledger.nodes for file in node.signoffs if file.digest not in self.trusted]
+        due = [
+            (node, file)
+            for node in self.ledger.nodes
+            for file in node.signoffs
+            if file.digest not in self.trusted
+        ]
         with ThreadPoolExecutor(workers) as pool:
             told = pool.map(self._ask, *zip(*due, strict=True)) if due else ()
-            self.keys |= {(file.id, file.who): key for (_, file), key in zip(due, told, strict=True)}
+            self.keys |= {
+                (file.id, file.who): key for (_, file), key in zip(due, told, strict=True)
+            }
 
     def key(self, node: Node, file: SignoffFile) -> str:
         """Return the key that signed, or raise with the cause; asked once a file."""
@@ -252,7 +289,12 @@ class Judge:
                 return signed_by(file.signature)
             at = moment(file.signoff.signed_at, "signedAt") if file.signoff else self.now
             return verify(
-                file.data, file.signature, file.who, at, self.book.signers, witnessed=self._witnessed(node, file)
+                file.data,
+                file.signature,
+                file.who,
+                at,
+                self.book.signers,
+                witnessed=self._witnessed(node, file),
             )
         except LedgerError as error:
             return error
@@ -262,7 +304,9 @@ class Judge:
         revoked = [
             n
             for n in self.ledger.nodes
-            if (c := n.record.predicate.change) and c.action == "revoke" and c.key in self.book.signers.revoked
+            if (c := n.record.predicate.change)
+            and c.action == "revoke"
+            and c.key in self.book.signers.revoked
         ]
         seen = {
             n.index
@@ -280,9 +324,16 @@ class Judge:
         return self.lines[node.index]
 
     def _judged(self, node: Node, *, files: bool) -> Line:
-        p, counted, dissent, findings = node.record.predicate, dict[str, str](), list[str](), list(node.findings)
+        p, counted, dissent, findings = (
+            node.record.predicate,
+            dict[str, str](),
+            list[str](),
+            list(node.findings),
+        )
         keys: dict[str, str] = {}
-        for file in sorted(node.signoffs, key=lambda one: (one.signoff.signed_at if one.signoff else "", one.who)):
+        for file in sorted(
+            node.signoffs, key=lambda one: (one.signoff.signed_at if one.signoff else "", one.who)
+        ):
             try:
                 signoff = self.check(node, file, keys)
             except LedgerError as error:
@@ -295,7 +346,13 @@ class Judge:
         findings += self._source(node)
         missing, pending = self._threshold(node, counted)
         if missing:
-            findings.append(Finding(node.id, "unsigned", f"{p.verdict} needs the signature of {' and '.join(missing)}"))
+            findings.append(
+                Finding(
+                    node.id,
+                    "unsigned",
+                    f"{p.verdict} needs the signature of {' and '.join(missing)}",
+                )
+            )
         findings += _subjects(self.book.folder, node) if files else []
         findings += card_findings(self.book.folder, node) if files else []
         return Line(node, tuple(counted.items()), missing, pending, tuple(dissent), tuple(findings))
@@ -307,19 +364,26 @@ class Judge:
         heads that it saw; and that its key has not signed this record already.
         """
         if file.problem or file.signoff is None:
-            raise LedgerError(*(file.problem[1:] if file.problem else ("signoff-fields", "it cannot be read")))
+            raise LedgerError(
+                *(file.problem[1:] if file.problem else ("signoff-fields", "it cannot be read"))
+            )
         key, s = self.key(node, file), file.signoff
         if s.signer != file.who:
-            raise LedgerError("misattributed", f"it is the signoff of {s.signer} under the name of {file.who}")
+            raise LedgerError(
+                "misattributed", f"it is the signoff of {s.signer} under the name of {file.who}"
+            )
         if s.record.id != node.id:
             raise LedgerError("copied", f"it was signed for {s.record.id} and copied here")
         if s.record.sha256 != node.digest:
-            raise LedgerError("edited", f"the record was changed after {s.signer} signed it (restore it from git)")
+            raise LedgerError(
+                "edited", f"the record was changed after {s.signer} signed it (restore it from git)"
+            )
         self.check_role(node, s, key)
         self.check_times(node, s)
         if key in keys:
             raise LedgerError(
-                "same-key", f"it was made with the key of {keys[key]}, who has signed already; one key counts once"
+                "same-key",
+                f"it was made with the key of {keys[key]}, who has signed already; one key counts once",
             )
         keys[key] = file.who
         return s
@@ -330,13 +394,21 @@ class Judge:
         person = self.rules(node).people.get(s.signer)
         if person is None or s.role not in person.roles:
             has = f"has the role {' and '.join(person.roles)}" if person else "has no role"
-            raise LedgerError("role", f"{s.signer} {has} in this ledger and cannot sign as {s.role}")
+            raise LedgerError(
+                "role", f"{s.signer} {has} in this ledger and cannot sign as {s.role}"
+            )
         if s.name != person.name:
-            raise LedgerError("role", f"the printed name is {s.name!r}; {s.signer} is {person.name!r}")
-        if s.signer == p.prepared.by and (p.verdict in {"GO", "KEYS"} or s.meaning == "approval" or s.role == "owner"):
+            raise LedgerError(
+                "role", f"the printed name is {s.name!r}; {s.signer} is {person.name!r}"
+            )
+        if s.signer == p.prepared.by and (
+            p.verdict in {"GO", "KEYS"} or s.meaning == "approval" or s.role == "owner"
+        ):
             raise LedgerError("preparer", f"{s.signer} prepared the record and cannot approve it")
         if p.change and p.change.action != "accept" and key == p.change.key:
-            raise LedgerError("preparer", f"the key of {s.signer} cannot sign the record about itself")
+            raise LedgerError(
+                "preparer", f"the key of {s.signer} cannot sign the record about itself"
+            )
 
     def check_times(self, node: Node, s: Signoff) -> None:
         """Check that what it saw is there, holds the record and is no later; and that it is not later than now."""
@@ -344,7 +416,8 @@ class Judge:
         seen = [(head, self.ledger.by_name.get(head.sha256)) for head in s.seen_head]
         if lost := next((head.id for head, there in seen if there is None), None):
             raise LedgerError(
-                "deleted", f"{s.signer} saw the record {lost}, which is no longer there: it was deleted or edited"
+                "deleted",
+                f"{s.signer} saw the record {lost}, which is no longer there: it was deleted or edited",
             )
         nodes = [there for _, there in seen if there]
         if not any(self.ledger.up_to(n) >> node.index & 1 for n in nodes):
@@ -352,17 +425,21 @@ class Judge:
         latest = max(moment(n.record.predicate.prepared.at, "prepared.at") for n in (node, *nodes))
         if at < latest:
             raise LedgerError(
-                "backdated", f"it is dated {s.signed_at}, before a record that it saw ({instant(latest)})"
+                "backdated",
+                f"it is dated {s.signed_at}, before a record that it saw ({instant(latest)})",
             )
         if at > self.now + _CLOCK_SKEW:
             raise LedgerError(
-                "future", f"it is dated {s.signed_at}, later than now ({instant(self.now)}); check the clock"
+                "future",
+                f"it is dated {s.signed_at}, later than now ({instant(self.now)}); check the clock",
             )
 
     def rules(self, node: Node) -> Trust:
         """Return the trust under which a record is judged: a change of keys by that of before."""
         source = (
-            self.ledger.nodes[max(node.source, 0)] if node.record.predicate.kind == "keys" and node.before else node
+            self.ledger.nodes[max(node.source, 0)]
+            if node.record.predicate.kind == "keys" and node.before
+            else node
         )
         return source.record.predicate.trust
 
@@ -371,21 +448,38 @@ class Judge:
         if node.source < 0 or self.line(self.ledger.nodes[node.source], files=True).ok:
             return []
         name = self.ledger.nodes[node.source].id
-        return [Finding(node.id, "trust-unsigned", f"it stands on the change of keys {name}, which does not hold")]
+        return [
+            Finding(
+                node.id,
+                "trust-unsigned",
+                f"it stands on the change of keys {name}, which does not hold",
+            )
+        ]
 
-    def _threshold(self, node: Node, counted: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _threshold(
+        self, node: Node, counted: Mapping[str, str]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         due = self.rules(node).thresholds.get(node.record.predicate.verdict)
         if due is None or not (*due.now, *due.within24h):
             return (f"a role that the plan does not name for {node.record.predicate.verdict}",), ()
         late = moment(node.record.predicate.prepared.at, "prepared.at") + _DAY < self.now
         open_ = [role for role in due.within24h if role not in counted]
-        return (*(r for r in due.now if r not in counted), *(open_ if late else ())), () if late else tuple(open_)
+        return (
+            *(r for r in due.now if r not in counted),
+            *(open_ if late else ()),
+        ), () if late else tuple(open_)
 
     def green(self) -> Head | None:
         """Return the newest promotion that says GO, holds in full, and was not rolled back."""
-        undone = {r.rolls_back.sha256 for n in self.ledger.nodes if (r := n.record.predicate.rollback)}
+        undone = {
+            r.rolls_back.sha256 for n in self.ledger.nodes if (r := n.record.predicate.rollback)
+        }
         for node in reversed(self.ledger.nodes):
-            if node.record.predicate.verdict == "GO" and node.digest not in undone and self.line(node, files=True).ok:
+            if (
+                node.record.predicate.verdict == "GO"
+                and node.digest not in undone
+                and self.line(node, files=True).ok
+            ):
                 return node.head
         return None
 
@@ -393,13 +487,21 @@ class Judge:
 def _subjects(folder: Path, node: Node) -> Iterator[Finding]:
     for subject in node.record.subject:
         path = folder / subject.name
-        if path.is_symlink() or not path.is_file() or path.resolve() != folder.resolve() / subject.name:
+        if (
+            path.is_symlink()
+            or not path.is_file()
+            or path.resolve() != folder.resolve() / subject.name
+        ):
             yield Finding(
-                node.id, "subject-missing", f"{subject.name}, which it rests on, is not there (restore it from git)"
+                node.id,
+                "subject-missing",
+                f"{subject.name}, which it rests on, is not there (restore it from git)",
             )
         elif digest_of(path.read_bytes()) != subject.digest.sha256:
             yield Finding(
-                node.id, "subject-changed", f"{subject.name}, which it rests on, was changed (restore it from git)"
+                node.id,
+                "subject-changed",
+                f"{subject.name}, which it rests on, was changed (restore it from git)",
             )
 
 

@@ -52,7 +52,18 @@ SCHEMA = pa.schema(
 
 _PLAIN = {
     "id": "sample_id",
-    **{name: name for name in ("prompt_id", "user_id", "session_id", "category", "difficulty", "status", "score")},
+    **{
+        name: name
+        for name in (
+            "prompt_id",
+            "user_id",
+            "session_id",
+            "category",
+            "difficulty",
+            "status",
+            "score",
+        )
+    },
     **{name: name for name in ("latency_ms", "veto_reason", "style_violations", "covariate")},
 }
 _UNBUILT = ("suggested_tags", "confirmed_tags", "guardian_profile_id", "error")
@@ -94,7 +105,9 @@ class SampleColumns(NamedTuple):
 def sample_columns(samples: Sequence[Sample]) -> SampleColumns:
     """Return one Arrow array for each column that a sample itself carries, named as in `SCHEMA`."""
     given = _columns(samples)
-    built = {target: _array(given[name], SCHEMA.field(target).type) for name, target in _PLAIN.items()}
+    built = {
+        target: _array(given[name], SCHEMA.field(target).type) for name, target in _PLAIN.items()
+    }
     arrays = {target: column.array for target, column in built.items()}
     issues = _lists(given["issues"])
     status = arrays["status"]
@@ -176,4 +189,6 @@ def _edited(suggested: list[Any], confirmed: list[Any]) -> pa.Array:
     if _absent(suggested) or _absent(confirmed):
         return pa.nulls(len(suggested), pa.bool_())
     pairs = zip(suggested, confirmed, strict=True)
-    return pa.array([set(s) != set(c) if s and type(c) is tuple else None for s, c in pairs], pa.bool_())
+    return pa.array(
+        [set(s) != set(c) if s and type(c) is tuple else None for s, c in pairs], pa.bool_()
+    )

@@ -136,7 +136,9 @@ class FoundRun:
     def refused(self, field: str, value: object, expectation: str) -> Quarantined:
         """The whole run as one quarantined entry that takes its samples along."""
         told = "" if value is None else shown(value)
-        return Quarantined(*self.unit[:2], field, told, expectation, verbatim(self.unit.data), self.rows)
+        return Quarantined(
+            *self.unit[:2], field, told, expectation, verbatim(self.unit.data), self.rows
+        )
 
 
 EXPECTED = {
@@ -188,11 +190,15 @@ def distinct(runs: Sequence[FoundRun], sample_keys: int) -> list[FoundRun | Quar
     keys that the engine added since cost a second, exact count.
     """
     keys = sample_keys + sum(_run_keys(run.envelope) for run in runs)
-    if sum(run.unit.data.count(b":") for run in runs) == keys + sum(_time_colons(run.envelope) for run in runs):
+    if sum(run.unit.data.count(b":") for run in runs) == keys + sum(
+        _time_colons(run.envelope) for run in runs
+    ):
         return list(runs)
     if sum(text_keys(run.unit.data) for run in runs) == keys:
         return list(runs)
-    return [run if run.diagnosed or keys_match(run.unit.data) else _diagnose(run.unit) for run in runs]
+    return [
+        run if run.diagnosed or keys_match(run.unit.data) else _diagnose(run.unit) for run in runs
+    ]
 
 
 def _run_keys(run: Envelope) -> int:
@@ -202,7 +208,12 @@ def _run_keys(run: Envelope) -> int:
         keys += _given(inner) if inner else 0
     for flags in (run.flags, run.dataset_meta.feature_flags if run.dataset_meta else None):
         keys += len(flags) if flags else 0
-    for free in (result.issues_top3, result.links, result.difficulty_report, result.style_violations):
+    for free in (
+        result.issues_top3,
+        result.links,
+        result.difficulty_report,
+        result.style_violations,
+    ):
         keys += tree_keys(free) if free else 0
     return keys
 
@@ -229,9 +240,18 @@ def _diagnose(unit: Unit) -> FoundRun | Quarantined:
         tree = parse(text)
     except MalformedError as error:
         line = unit.line + line_of(text, error.position) - 1
-        return Quarantined(unit.file, line, error.field, error.value and shown(error.value), error.expectation, text)
+        return Quarantined(
+            unit.file,
+            line,
+            error.field,
+            error.value and shown(error.value),
+            error.expectation,
+            text,
+        )
     if not isinstance(tree, Object):
-        return Quarantined(unit.file, unit.line, "JSON", shown(tree), "expected one run as an object", text)
+        return Quarantined(
+            unit.file, unit.line, "JSON", shown(tree), "expected one run as an object", text
+        )
     return _Diagnosis(unit, text, tree).run()
 
 
@@ -249,11 +269,15 @@ class _Diagnosis:
         if isinstance(result, Object) and isinstance(written, list):
             result["samples"] = []
         for fault in all_faults(self.tree):
-            return replace(self.quarantined(self.tree, fault), text=self.text, rows=max(1, len(samples)))
+            return replace(
+                self.quarantined(self.tree, fault), text=self.text, rows=max(1, len(samples))
+            )
         try:
             envelope = msgspec.convert(self.tree, Envelope)
         except msgspec.ValidationError as error:
-            return replace(self.invalid(self.tree, str(error)), text=self.text, rows=max(1, len(samples)))
+            return replace(
+                self.invalid(self.tree, str(error)), text=self.text, rows=max(1, len(samples))
+            )
         found = self.twins(samples, found)
         envelope.result.samples = [one for one in found if isinstance(one, Sample)]
         bad = tuple(one for one in found if isinstance(one, Quarantined))
@@ -261,7 +285,9 @@ class _Diagnosis:
 
     def sample(self, written: object) -> Sample | Quarantined:
         if not isinstance(written, Object):
-            return self.quarantined(self.tree, Fault(self.tree.start, "samples", written, "expected objects"))
+            return self.quarantined(
+                self.tree, Fault(self.tree.start, "samples", written, "expected objects")
+            )
         for fault in all_faults(written):
             return self.quarantined(written, fault)
         try:
@@ -269,17 +295,24 @@ class _Diagnosis:
         except msgspec.ValidationError as error:
             return self.invalid(written, str(error))
 
-    def twins(self, written: list[Any], found: list[Sample | Quarantined]) -> list[Sample | Quarantined]:
+    def twins(
+        self, written: list[Any], found: list[Sample | Quarantined]
+    ) -> list[Sample | Quarantined]:
         """Set apart every sample whose id another sample of the run has too: nobody can tell which one is right."""
         places: dict[str, list[int]] = {}
         for index, one in enumerate(found):
             if isinstance(one, Sample):
                 places.setdefault(str(one.id), []).append(index)
         for same in (indices for indices in places.values() if len(indices) > 1):
-            where = " and ".join(f"line {self.line(written[i].start)} (sample {i + 1})" for i in same)
+            where = " and ".join(
+                f"line {self.line(written[i].start)} (sample {i + 1})" for i in same
+            )
             for index in same:
                 fault = Fault(
-                    written[index].at["id"], "id", written[index]["id"], f"expected once in a run, got {where}"
+                    written[index].at["id"],
+                    "id",
+                    written[index]["id"],
+                    f"expected once in a run, got {where}",
                 )
                 found[index] = self.quarantined(written[index], fault)
         return found
@@ -294,14 +327,23 @@ class _Diagnosis:
         if missing and isinstance(value, Object):
             hint = did_you_mean(missing[1], value)
             due = f"expected {EXPECTED.get(missing[1], 'text')}{hint and f' ({hint.strip()})'}"
-            return self.quarantined(owner, Fault(value.start, f"{missing[1]} is missing", UNSET, due))
+            return self.quarantined(
+                owner, Fault(value.start, f"{missing[1]} is missing", UNSET, due)
+            )
         due = f"expected {EXPECTED.get(name, _plain(reason))}"
         return self.quarantined(owner, Fault(holder.at.get(name, holder.start), name, value, due))
 
     def quarantined(self, owner: Object, fault: Fault) -> Quarantined:
         value = "" if fault.value is UNSET else shown(fault.value)
         verbatim = self.text[owner.start : owner.end]
-        return Quarantined(self.unit.file, self.line(fault.position), fault.field, value, fault.expectation, verbatim)
+        return Quarantined(
+            self.unit.file,
+            self.line(fault.position),
+            fault.field,
+            value,
+            fault.expectation,
+            verbatim,
+        )
 
     def line(self, position: int) -> int:
         return self.unit.line + line_of(self.text, position) - 1

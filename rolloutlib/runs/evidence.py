@@ -44,8 +44,18 @@ def check_evidence(run: FoundRun) -> None:
 
 
 def _check_id(run_id: str) -> None:
-    if not run_id or ".." in run_id or "\\" in run_id or run_id[0] == "/" or not run_id.isprintable():
-        raise RefusedError("runId", run_id, "expected a plain id without '..', a leading slash or control characters")
+    if (
+        not run_id
+        or ".." in run_id
+        or "\\" in run_id
+        or run_id[0] == "/"
+        or not run_id.isprintable()
+    ):
+        raise RefusedError(
+            "runId",
+            run_id,
+            "expected a plain id without '..', a leading slash or control characters",
+        )
 
 
 def _check_measured(run: Envelope) -> None:
@@ -54,13 +64,17 @@ def _check_measured(run: Envelope) -> None:
         raise RefusedError("providerNote", note, "expected measured metrics, these are a template")
     for provider in (run.provider, run.result.provider):
         if provider and provider.upper() == "MOCK":
-            raise RefusedError("provider", provider, "expected measured metrics, these are a template")
+            raise RefusedError(
+                "provider", provider, "expected measured metrics, these are a template"
+            )
 
 
 def _check_possible(result: Result) -> None:
     total = result.metrics.pass_rate + result.metrics.vetoed_pct
     if total > 1 + _ROUNDING:
-        raise RefusedError("passRate + vetoedPct", total, "expected at most 1, as the statuses exclude each other")
+        raise RefusedError(
+            "passRate + vetoedPct", total, "expected at most 1, as the statuses exclude each other"
+        )
 
 
 def _check_flags(run: Envelope) -> None:
@@ -91,7 +105,9 @@ def _check_agreement(run: FoundRun) -> None:
         if not count / rows - tolerance <= reported <= most / rows + tolerance:
             judged = rows - statuses.count("error") - statuses.count("timeout")
             if judged == rows or abs(reported - count / max(1, judged)) > tolerance:
-                due = f"expected {count / len(statuses):.4g} as in the run's {len(statuses)} samples"
+                due = (
+                    f"expected {count / len(statuses):.4g} as in the run's {len(statuses)} samples"
+                )
                 raise RefusedError(name, reported, due)
 
 
@@ -111,7 +127,9 @@ def _short(flags: tuple[tuple[str, object], ...]) -> dict[str, object]:
     for key, value in flags:
         name = key.removeprefix(_PREFIX)
         if short.setdefault(name, value) != value:
-            raise RefusedError(f"flags {key}", value, f"expected {shown(short[name])} as under {name}")
+            raise RefusedError(
+                f"flags {key}", value, f"expected {shown(short[name])} as under {name}"
+            )
     return short
 
 
@@ -127,11 +145,17 @@ def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, object]]) -> str
     fitting = [arm for arm, expected in flags_arms.items() if _fits(flags, short_flags(expected))]
     if run.arm:
         if fitting and run.arm not in fitting:
-            raise RefusedError("arm", run.arm, f"expected {' or '.join(fitting)} as the flags imply")
+            raise RefusedError(
+                "arm", run.arm, f"expected {' or '.join(fitting)} as the flags imply"
+            )
         return run.arm
     if len(fitting) != 1:
         got = " and ".join(fitting) or "none"
-        raise RefusedError("arm", None, f"expected control or treatment, or flags that imply one of them (got {got})")
+        raise RefusedError(
+            "arm",
+            None,
+            f"expected control or treatment, or flags that imply one of them (got {got})",
+        )
     return fitting[0]
 
 
@@ -150,7 +174,9 @@ def profile_of(run: Envelope) -> str | None:
     named.add(run.dataset_meta.guardian_profile_id if run.dataset_meta else None)
     profiles = sorted(name for name in named if name)
     if len(profiles) > 1:
-        raise RefusedError("guardianProfileId", " and ".join(profiles), "expected one profile in a run")
+        raise RefusedError(
+            "guardianProfileId", " and ".join(profiles), "expected one profile in a run"
+        )
     return profiles[0] if profiles else None
 
 
@@ -167,5 +193,7 @@ def started_at_of(written: str) -> datetime:
     if time.tzinfo is None:
         raise RefusedError("startedAt", written, "expected an offset, such as +09:00 or Z")
     if time.year < FIRST_YEAR:
-        raise RefusedError("startedAt", written, f"expected a year from {FIRST_YEAR}: the clock was not set")
+        raise RefusedError(
+            "startedAt", written, f"expected a year from {FIRST_YEAR}: the clock was not set"
+        )
     return time.astimezone(UTC)

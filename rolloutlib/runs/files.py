@@ -27,7 +27,10 @@ __all__ = ["META_NAME", "Listing", "RunFile", "list_files", "read_bytes", "units
 META_NAME = "dataset_meta.json"
 _KINDS = (".json", ".jsonl", ".parquet", ".csv")
 _ARCHIVES = (".gz", ".zip", ".bz2", ".xz", ".zst", ".tar", ".7z")
-_NOT_RUNS = {"quarantine", "evidence"}  # folders that lie beside runs: what was refused, what attests the checks
+_NOT_RUNS = {
+    "quarantine",
+    "evidence",
+}  # folders that lie beside runs: what was refused, what attests the checks
 _RESULT = b'"result"'
 _LEFT_OUT = {"evidence", "quarantine"}
 _BOM = b"\xef\xbb\xbf"
@@ -65,17 +68,19 @@ def list_files(path: Path) -> Listing:
     kinds = ", ".join(_KINDS)
     if path.is_file():
         if path.suffix.lower() not in _KINDS:
-            raise RunsError(f"{path} is of kind {path.suffix or 'none'!r}; expected one of {kinds}.")
+            raise RunsError(
+                f"{path} is of kind {path.suffix or 'none'!r}; expected one of {kinds}."
+            )
         return Listing((RunFile(path.name, str(path), path.suffix.lower()),), (), ())
     files: list[RunFile] = []
     refused: list[Quarantined] = []
     ignored: list[str] = []
     for name, where, link in sorted(_walk(str(path), "")):
-        kind = os.path.splitext(name)[1].lower()  # noqa: PTH122 -- a Path each would double the cost of listing
+        kind = os.path.splitext(name)[1].lower()
         if link or kind in _ARCHIVES:
             due = "expected a plain file, not a link" if link else "expected an unpacked file"
             refused.append(Quarantined(name, 0, "file", "", due, ""))
-        elif kind in _KINDS and os.path.basename(name) != META_NAME:  # noqa: PTH119 -- as above
+        elif kind in _KINDS and os.path.basename(name) != META_NAME:
             files.append(RunFile(name, where, kind))
         else:
             ignored.append(name)
@@ -102,7 +107,7 @@ def read_bytes(file: RunFile) -> tuple[bytes, str]:
         RunsError: the file cannot be read.
     """
     try:
-        with open(file.path, "rb", buffering=0) as stream:  # noqa: PTH123 -- see list_files
+        with open(file.path, "rb", buffering=0) as stream:
             data = stream.read()
     except OSError as error:
         raise RunsError(f"{file.path} cannot be read: {error.strerror}.") from None
@@ -127,7 +132,7 @@ def _as_json(row: dict[str, Any]) -> bytes:
     return json.dumps(_without_nulls(row), ensure_ascii=False, default=str).encode()
 
 
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401 -- any JSON value
+def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
@@ -137,16 +142,20 @@ def _without_nulls(value: Any) -> Any:  # noqa: ANN401 -- any JSON value
 
 def _enveloped(unit: Unit, file: RunFile) -> Unit:
     """Put a bare run_result and its dataset_meta.json into one envelope, on the same lines as before."""
-    meta = _read_meta(os.path.join(os.path.dirname(file.path), META_NAME))  # noqa: PTH118, PTH120 -- see list_files
+    meta = _read_meta(os.path.join(os.path.dirname(file.path), META_NAME))
     if meta is None:
         return unit
-    head = {"runId": os.path.splitext(file.name)[0], "startedAt": meta.get("createdAt"), "datasetMeta": meta}  # noqa: PTH122 -- see list_files
+    head = {
+        "runId": os.path.splitext(file.name)[0],
+        "startedAt": meta.get("createdAt"),
+        "datasetMeta": meta,
+    }
     return unit._replace(data=json.dumps(head)[:-1].encode() + b',"result":' + unit.data + b"}")
 
 
 def _read_meta(path: str) -> dict[str, Any] | None:
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 -- see list_files
+        with open(path, "rb") as stream:
             return read_object(stream.read().removeprefix(_BOM))
     except FileNotFoundError:
         return None

@@ -133,18 +133,34 @@ class _Mapping:
         self.file = file
         self.outcome = outcome.column if outcome else ""
         self.statuses = spec.statuses or _own_statuses(spec)
-        mapped = {name: column for name, column in spec.columns.mapped.items() if name not in {"status", "passed"}}
-        self.readers = {name: (column.column, _reader(name, column, spec)) for name, column in mapped.items()}
-        self.start = {WIRE[name]: value for name, value in spec.constants if value is not None and name in WIRE}
+        mapped = {
+            name: column
+            for name, column in spec.columns.mapped.items()
+            if name not in {"status", "passed"}
+        }
+        self.readers = {
+            name: (column.column, _reader(name, column, spec)) for name, column in mapped.items()
+        }
+        self.start = {
+            WIRE[name]: value
+            for name, value in spec.constants
+            if value is not None and name in WIRE
+        }
         if spec.columns.issues and not _lists(rows, spec.columns.issues.column):
             self.start["issues"] = ()
         self.expected = {**EXPECTED, "status": f"one of {', '.join(self.statuses)}"}
         self.expected |= {
-            WIRE[name]: _due(name, column) for name, column in mapped.items() if name in {"score", "latency_ms"}
+            WIRE[name]: _due(name, column)
+            for name, column in mapped.items()
+            if name in {"score", "latency_ms"}
         }
 
     def row(self, row: Row) -> _Mapped | Quarantined:
-        values = {"id": str(row.line), **self.start, "status": self.statuses.get(word(row.cells.get(self.outcome)))}
+        values = {
+            "id": str(row.line),
+            **self.start,
+            "status": self.statuses.get(word(row.cells.get(self.outcome))),
+        }
         for name, (column, read) in self.readers.items():
             cell = row.cells.get(column)
             if cell is not None:
@@ -163,7 +179,11 @@ class _Mapping:
 
 
 def _own_statuses(spec: SourceSpec) -> dict[str, str]:
-    return {name: name for name in STATUSES} if spec.columns.status else {"true": "passed", "false": "failed"}
+    return (
+        {name: name for name in STATUSES}
+        if spec.columns.status
+        else {"true": "passed", "false": "failed"}
+    )
 
 
 def _lists(rows: Rows, column: str) -> bool:
@@ -172,7 +192,11 @@ def _lists(rows: Rows, column: str) -> bool:
 
 def _due(name: str, column: ColumnSpec) -> str:
     low, high = column.scale
-    return f"a number from {low:g} to {high:g}" if name == "score" else f"a number of {column.unit}, 0 or more"
+    return (
+        f"a number from {low:g} to {high:g}"
+        if name == "score"
+        else f"a number of {column.unit}, 0 or more"
+    )
 
 
 def _reader(name: str, column: ColumnSpec, spec: SourceSpec) -> Callable[[Any], Any]:
@@ -194,7 +218,11 @@ def _reader(name: str, column: ColumnSpec, spec: SourceSpec) -> Callable[[Any], 
 def _number(cell: object, scaled: Callable[[float], float]) -> object:
     if isinstance(cell, str) and _NUMBER.fullmatch(cell):
         cell = float(cell)
-    if isinstance(cell, bool | str) or not isinstance(cell, int | float | Decimal) or not math.isfinite(cell):
+    if (
+        isinstance(cell, bool | str)
+        or not isinstance(cell, int | float | Decimal)
+        or not math.isfinite(cell)
+    ):
         return str(cell)
     return scaled(float(cell))
 
@@ -237,14 +265,24 @@ def _grouped(file: RunFile, rows: list[_Mapped]) -> tuple[list[FlatRun], list[Qu
     return [run for run, _ in found if run], bad
 
 
-def _run(file: RunFile, run_id: str, rows: list[_Mapped]) -> tuple[FlatRun | None, list[Quarantined]]:
+def _run(
+    file: RunFile, run_id: str, rows: list[_Mapped]
+) -> tuple[FlatRun | None, list[Quarantined]]:
     for field, due in _ONE_A_RUN.items():
         values = {getattr(one.run, field) for one in rows} - {None}
         if len(values) > 1:
             text = "\n".join(one.row.text for one in rows)
             named = " and ".join(sorted(map(str, values)))
             return None, [
-                Quarantined(file.name, rows[0].row.line, f"{field} of run {run_id}", shown(named), due, text, len(rows))
+                Quarantined(
+                    file.name,
+                    rows[0].row.line,
+                    f"{field} of run {run_id}",
+                    shown(named),
+                    due,
+                    text,
+                    len(rows),
+                )
             ]
     ids = Counter(str(one.sample.id) for one in rows)
     twins = [one for one in rows if ids[str(one.sample.id)] > 1]
@@ -254,14 +292,21 @@ def _run(file: RunFile, run_id: str, rows: list[_Mapped]) -> tuple[FlatRun | Non
         return None, bad
     first = kept[0]
     one_of = {
-        field: next((v for one in kept if (v := getattr(one.run, field)) is not None), None) for field in _ONE_A_RUN
+        field: next((v for one in kept if (v := getattr(one.run, field)) is not None), None)
+        for field in _ONE_A_RUN
     }
     times = [one.run.started_at for one in kept]
     samples = [one.sample for one in kept]
-    return FlatRun(run_id, first.run.arm, one_of["seed"], one_of["profile"], first.row.line, times, samples), bad
+    return FlatRun(
+        run_id, first.run.arm, one_of["seed"], one_of["profile"], first.row.line, times, samples
+    ), bad
 
 
 def _twin(file: RunFile, one: _Mapped, twins: list[_Mapped]) -> Quarantined:
-    lines = " and ".join(str(other.row.line) for other in twins if str(other.sample.id) == str(one.sample.id))
+    lines = " and ".join(
+        str(other.row.line) for other in twins if str(other.sample.id) == str(one.sample.id)
+    )
     value = f"{shown(str(one.sample.id))} on lines {lines}"
-    return Quarantined(file.name, one.row.line, "sample id", value, "expected each id once in a run", one.row.text)
+    return Quarantined(
+        file.name, one.row.line, "sample id", value, "expected each id once in a run", one.row.text
+    )

@@ -18,7 +18,16 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Fault", "MalformedError", "Object", "all_faults", "keys_match", "line_of", "parse", "read_object"]
+__all__ = [
+    "Fault",
+    "MalformedError",
+    "Object",
+    "all_faults",
+    "keys_match",
+    "line_of",
+    "parse",
+    "read_object",
+]
 __all__ += ["text_keys", "tree_keys"]
 
 _MAX_DEPTH = 64
@@ -35,7 +44,12 @@ class MalformedError(ValueError):
     def __init__(self, position: int, value: str, expectation: str, field: str = "JSON") -> None:
         """Keep what a message needs."""
         super().__init__(expectation)
-        self.position, self.value, self.expectation, self.field = position, value, expectation, field
+        self.position, self.value, self.expectation, self.field = (
+            position,
+            value,
+            expectation,
+            field,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +98,7 @@ def line_of(text: str, position: int) -> int:
     return 1 + before.count("\n") + before.count("\r") - before.count("\r\n")
 
 
-def parse(text: str) -> Any:  # noqa: ANN401 -- any JSON value
+def parse(text: str) -> Any:
     """Read one JSON value that fills the text; nesting deeper than 64 is refused before anything is read.
 
     Raises:
@@ -115,7 +129,9 @@ def read_object(line: bytes) -> dict[str, Any]:
         quick = _ANY.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         quick = None
-    if isinstance(quick, dict) and text_keys(line) == tree_keys(quick) == tree_keys(quick, fold=True):
+    if isinstance(quick, dict) and text_keys(line) == tree_keys(quick) == tree_keys(
+        quick, fold=True
+    ):
         return quick
     tree = parse(line.decode())
     if not isinstance(tree, Object):
@@ -129,7 +145,9 @@ def all_faults(tree: object) -> Iterator[Fault]:
     """Yield what is odd anywhere in a parsed value."""
     if isinstance(tree, Object):
         yield from tree.faults
-    inner: Iterable[Any] = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    inner: Iterable[Any] = (
+        tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    )
     for value in inner:
         yield from all_faults(value)
 
@@ -163,7 +181,9 @@ def _check_depth(text: str) -> None:
     for token in _TOKEN.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
         if depth > _MAX_DEPTH:
-            raise MalformedError(token.start(), "", f"expected at most {_MAX_DEPTH} levels", "nesting is deeper")
+            raise MalformedError(
+                token.start(), "", f"expected at most {_MAX_DEPTH} levels", "nesting is deeper"
+            )
 
 
 def _around(text: str, position: int) -> str:
@@ -234,7 +254,11 @@ def _float(text: str) -> float | _Odd:
 
 
 def _integer(text: str) -> int | _Odd:
-    return int(text) if len(text) <= _MAX_DIGITS else _Odd(text, f"an integer of at most {_MAX_DIGITS} digits")
+    return (
+        int(text)
+        if len(text) <= _MAX_DIGITS
+        else _Odd(text, f"an integer of at most {_MAX_DIGITS} digits")
+    )
 
 
 def _constant(text: str) -> _Odd:

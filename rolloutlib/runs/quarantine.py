@@ -76,10 +76,12 @@ def verbatim(data: bytes) -> str:
 
 def _escaped(character: str) -> str:
     code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 -- the basic plane
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
-def write_quarantine(rows: Iterable[Quarantined], inputs: Iterable[InputFile], folder: Path) -> tuple[Path, ...]:
+def write_quarantine(
+    rows: Iterable[Quarantined], inputs: Iterable[InputFile], folder: Path
+) -> tuple[Path, ...]:
     """Write ``folder/quarantine/<sha256 of the source>.jsonl``, one line a row, and return the paths.
 
     Writing the same rows twice gives the same bytes; files of an earlier, different read are left alone.
@@ -87,7 +89,9 @@ def write_quarantine(rows: Iterable[Quarantined], inputs: Iterable[InputFile], f
     digests = {one.name: one.sha256 for one in inputs}
     lines: dict[str, list[str]] = {}
     for row in rows:
-        lines.setdefault(digests[row.file], []).append(json.dumps({**asdict(row), "message": row.message}))
+        lines.setdefault(digests[row.file], []).append(
+            json.dumps({**asdict(row), "message": row.message})
+        )
     target = folder / "quarantine"
     if lines:
         target.mkdir(parents=True, exist_ok=True)

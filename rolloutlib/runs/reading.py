@@ -149,7 +149,9 @@ class _Reader:
         if among == 1:
             msg = f"{file.name} has 0 rows; expected at least one run."
             raise RunsError(msg)
-        self.book(Quarantined(file.name, 0, "the file has 0 rows", "", "expected at least one run", ""))
+        self.book(
+            Quarantined(file.name, 0, "the file has 0 rows", "", "expected at least one run", "")
+        )
 
     def take(self, units: Sequence[Unit]) -> None:
         """Read a batch of envelopes; those whose keys do not add up are looked at again."""
@@ -160,7 +162,9 @@ class _Reader:
         again = distinct(found, columns.keys)
         if any(new is not old for new, old in zip(again, found, strict=True)):
             fresh = iter(again)
-            outcomes = [self.judged(next(fresh)) if isinstance(one, _Ready) else one for one in outcomes]
+            outcomes = [
+                self.judged(next(fresh)) if isinstance(one, _Ready) else one for one in outcomes
+            ]
             ready = [one for one in outcomes if isinstance(one, _Ready)]
             columns = _columns(ready)
         for one in outcomes:
@@ -174,7 +178,9 @@ class _Reader:
         run = found.envelope
         try:
             started_at = started_at_of(run.started_at) if run.started_at else None
-            other = self.of_another_review(run.stage if run.stage is not UNSET else None, started_at)
+            other = self.of_another_review(
+                run.stage if run.stage is not UNSET else None, started_at
+            )
             if other:
                 return _Aside(found.unit.file, found.rows, other)
             arm, profile = arm_of(run, self.flags_arms), profile_of(run)
@@ -203,7 +209,9 @@ class _Reader:
             else:
                 kept.append(run)
         own = sample_columns([sample for run in kept for sample in run.samples]).arrays
-        own["started_at"] = pa.array([time for run in kept for time in run.times], SCHEMA.field("started_at").type)
+        own["started_at"] = pa.array(
+            [time for run in kept for time in run.times], SCHEMA.field("started_at").type
+        )
         for name, statuses in (("vetoed", {"vetoed"}), ("error", {"error", "timeout"})):
             if not known & statuses:
                 own[name] = pa.nulls(len(own["status"]), pa.bool_())
@@ -231,12 +239,15 @@ class _Reader:
         repeated = same_runs(self.infos, table)
         if repeated:
             keep = np.repeat(
-                [index not in repeated for index in range(len(self.infos))], [info.n for info in self.infos]
+                [index not in repeated for index in range(len(self.infos))],
+                [info.n for info in self.infos],
             )
             table = table.filter(pa.array(keep))
         for index, (value, due) in repeated.items():
             info = self.infos[index]
-            self.bad.append(Quarantined(info.file, info.line, f"run {info.run_id}", value, due, "", info.n))
+            self.bad.append(
+                Quarantined(info.file, info.line, f"run {info.run_id}", value, due, "", info.n)
+            )
         return Runs(
             table=table,
             runs=tuple(info for index, info in enumerate(self.infos) if index not in repeated),
@@ -257,7 +268,13 @@ class _Reader:
             bad[one.file] += one.rows
         return tuple(
             InputFile(
-                name, digest, dialect, self.read[name], self.read[name] - bad[name], bad[name], self.aside_rows[name]
+                name,
+                digest,
+                dialect,
+                self.read[name],
+                self.read[name] - bad[name],
+                bad[name],
+                self.aside_rows[name],
             )
             for name, digest, dialect in sorted(self.files)
         )
@@ -266,10 +283,13 @@ class _Reader:
         """Put the runs' columns beside their samples' columns."""
         rows = pa.array(np.repeat(np.arange(len(runs)), [run.n for run in runs]))
         shared = {
-            name: pa.array([getattr(run, name) for run in runs], SCHEMA.field(name).type) for name in _RUN_COLUMNS
+            name: pa.array([getattr(run, name) for run in runs], SCHEMA.field(name).type)
+            for name in _RUN_COLUMNS
         }
         arrays = {**{name: column.take(rows) for name, column in shared.items()}, **own}
-        self.batches.append(pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA))
+        self.batches.append(
+            pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
+        )
 
 
 def _failed_calls(found: FoundRun) -> Iterator[Quarantined]:

@@ -115,7 +115,14 @@ def _read_lines(file: RunFile, data: bytes) -> Rows:
             bad.append(Quarantined(file.name, number, field, "", "expected UTF-8", text))
         except MalformedError as error:
             bad.append(
-                Quarantined(file.name, number, error.field, error.value and shown(error.value), error.expectation, text)
+                Quarantined(
+                    file.name,
+                    number,
+                    error.field,
+                    error.value and shown(error.value),
+                    error.expectation,
+                    text,
+                )
             )
     return Rows(tuple(dict.fromkeys(name for row in rows for name in row.cells)), rows, bad)
 

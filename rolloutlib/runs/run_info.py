@@ -74,7 +74,9 @@ def info_of(found: FoundRun, arm: str, profile: str | None, started_at: datetime
         seed=seed,
         replicate=_replicate(run.run_id, arm, seed, samples),
         n=len(samples),
-        reported=Reported(metrics.pass_rate, metrics.avg_score, metrics.avg_latency, metrics.vetoed_pct),
+        reported=Reported(
+            metrics.pass_rate, metrics.avg_score, metrics.avg_latency, metrics.vetoed_pct
+        ),
         file=found.unit.file,
         line=found.unit.line,
     )
@@ -126,7 +128,9 @@ def same_runs(infos: Sequence[RunInfo], table: pa.Table) -> dict[int, tuple[str,
             (
                 one
                 for one in alike
-                if _rows(table, starts[one], info.n, content).equals(_rows(table, starts[index], info.n, content))
+                if _rows(table, starts[one], info.n, content).equals(
+                    _rows(table, starts[index], info.n, content)
+                )
             ),
             None,
         )
@@ -135,10 +139,17 @@ def same_runs(infos: Sequence[RunInfo], table: pa.Table) -> dict[int, tuple[str,
             ids.setdefault(info.run_id, []).append(index)
         else:
             other = infos[first]
-            found[index] = f"the content of run {other.run_id} in {other.file}:{other.line}", "expected each run once"
+            found[index] = (
+                f"the content of run {other.run_id} in {other.file}:{other.line}",
+                "expected each run once",
+            )
     for same in (indices for indices in ids.values() if len(indices) > 1):
         places = " and ".join(f"{infos[index].file}:{infos[index].line}" for index in same)
-        found.update(dict.fromkeys(same, (f"the id of different runs in {places}", "expected each run id once")))
+        found.update(
+            dict.fromkeys(
+                same, (f"the id of different runs in {places}", "expected each run id once")
+            )
+        )
     return found
 
 

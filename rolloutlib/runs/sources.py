@@ -11,13 +11,22 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
 
 from rolloutlib.errors import did_you_mean
+from rolloutlib.plan.strict_yaml import load_model
 from rolloutlib.runs.columns import STATUSES
-from rolloutlib.yamlfile import load_model
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["TAGS", "WIRE", "ColumnSpec", "Columns", "SourceSpec", "load_source", "native_source", "word"]
+__all__ = [
+    "TAGS",
+    "WIRE",
+    "ColumnSpec",
+    "Columns",
+    "SourceSpec",
+    "load_source",
+    "native_source",
+    "word",
+]
 
 _SCALE = (0.0, 10.0)
 TAGS = ("issues", "suggested_tags", "confirmed_tags")
@@ -162,7 +171,8 @@ class SourceSpec(_Model):
     files: str = "*"
     columns: Columns
     statuses: Annotated[
-        dict[str, Literal["passed", "failed", "vetoed", "error", "timeout"]], BeforeValidator(_words)
+        dict[str, Literal["passed", "failed", "vetoed", "error", "timeout"]],
+        BeforeValidator(_words),
     ] = {}
     constants: Constants = Constants()
     timezone: str | None = None
@@ -203,12 +213,17 @@ def load_source(path: Path) -> SourceSpec:
 
 def native_source(columns: tuple[str, ...]) -> SourceSpec | None:
     """Return the mapping of a table whose columns have our names or the engine's; None when it has no outcome."""
-    names = {name: wire if wire in columns else name for name, wire in WIRE.items() if {name, wire} & set(columns)}
+    names = {
+        name: wire if wire in columns else name
+        for name, wire in WIRE.items()
+        if {name, wire} & set(columns)
+    }
     if "arm" not in names or not {"status", "passed"} & set(names):
         return None
     if "status" in names:
         names.pop("passed", None)
     mapped = {
-        name: {"column": column, **({"separator": ";"} if name in TAGS else {})} for name, column in names.items()
+        name: {"column": column, **({"separator": ";"} if name in TAGS else {})}
+        for name, column in names.items()
     }
     return SourceSpec(columns=Columns.model_validate(mapped))

@@ -5,7 +5,14 @@ Conventions: suffix 1 is the treatment, 0 the control. Every bound is one-sided 
 or the end of the parameter's range.
 """
 
-from rolloutlib.stats._special import binomial_cdf, noncentral_t_cdf, normal_cdf, normal_quantile, t_cdf, t_quantile
+from rolloutlib.stats._special import (
+    binomial_cdf,
+    noncentral_t_cdf,
+    normal_cdf,
+    normal_quantile,
+    t_cdf,
+    t_quantile,
+)
 from rolloutlib.stats.anytime import (
     anytime_bounds,
     beta_binomial_e_value,
@@ -14,8 +21,19 @@ from rolloutlib.stats.anytime import (
     normal_mixture_one_sided,
     normal_mixture_two_sided,
 )
-from rolloutlib.stats.cluster_ratios import crossed_ratio_bounds, nested_ratio_bounds, ratio_contrast, ratio_of_means
-from rolloutlib.stats.clusters import Kind, cluster_mean, crossed_difference, nested_difference, side_by_side
+from rolloutlib.stats.cluster_ratios import (
+    crossed_ratio_bounds,
+    nested_ratio_bounds,
+    ratio_contrast,
+    ratio_of_means,
+)
+from rolloutlib.stats.clusters import (
+    Kind,
+    cluster_mean,
+    crossed_difference,
+    nested_difference,
+    side_by_side,
+)
 from rolloutlib.stats.contingency import (
     Independence,
     contingency_chi2,
@@ -38,9 +56,20 @@ from rolloutlib.stats.divergence import (
     sample_ratio_test,
     simulated_multinomial_test,
 )
-from rolloutlib.stats.effective import beta_binomial_cdf, crossed_score_difference, nested_score_difference
+from rolloutlib.stats.effective import (
+    beta_binomial_cdf,
+    crossed_score_difference,
+    nested_score_difference,
+)
 from rolloutlib.stats.exact_tables import fisher_freeman_halton
-from rolloutlib.stats.inference import Alternative, Bounds, ClusterInference, TestResult, t_bounds, t_test
+from rolloutlib.stats.inference import (
+    Alternative,
+    Bounds,
+    ClusterInference,
+    TestResult,
+    t_bounds,
+    t_test,
+)
 from rolloutlib.stats.means import (
     Moments,
     mean_inference,
@@ -67,7 +96,12 @@ from rolloutlib.stats.power import (
     variance_n,
 )
 from rolloutlib.stats.proportions import binomial_test, clopper_pearson, mid_p, wilson
-from rolloutlib.stats.quantiles import quantile_bounds, quantile_lower_rank, quantile_n, quantile_upper_rank
+from rolloutlib.stats.quantiles import (
+    quantile_bounds,
+    quantile_lower_rank,
+    quantile_n,
+    quantile_upper_rank,
+)
 from rolloutlib.stats.ratios import (
     fieller,
     koopman_ratio,

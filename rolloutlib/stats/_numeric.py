@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 
     from rolloutlib.stats.inference import FloatArray
 
-__all__ = ["check_between", "check_confidence", "counts", "fillings", "last_true", "or_one", "plain", "z_of"]
+__all__ = [
+    "check_between",
+    "check_confidence",
+    "counts",
+    "fillings",
+    "last_true",
+    "or_one",
+    "plain",
+    "z_of",
+]
 
 _ROUNDING = 1e-15  # data that are this close to the null equal it
 
@@ -55,7 +64,11 @@ def or_one(value: ArrayLike) -> FloatArray:
 
 
 def last_true(
-    holds: Callable[[FloatArray], NDArray[np.bool_]], low: ArrayLike, high: ArrayLike, *, steps: int = 54
+    holds: Callable[[FloatArray], NDArray[np.bool_]],
+    low: ArrayLike,
+    high: ArrayLike,
+    *,
+    steps: int = 54,
 ) -> FloatArray:
     """Return, by bisection, where `holds` turns from true (towards low) to false (towards high)."""
     low, high = (np.array(edge, dtype=np.float64) for edge in np.broadcast_arrays(low, high))
@@ -68,8 +81,12 @@ def last_true(
 
 def z_of(distance: FloatArray, variance: FloatArray, scale: ArrayLike = 1.0) -> FloatArray:
     """Return distance/sqrt(variance): 0 where the distance is rounding of `scale`, infinite without variance."""
-    with np.errstate(divide="ignore", invalid="ignore"):  # a null at the edge of its range has no variance
-        return np.where(np.abs(distance) <= _ROUNDING * np.asarray(scale), 0.0, distance / np.sqrt(variance))
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # a null at the edge of its range has no variance
+        return np.where(
+            np.abs(distance) <= _ROUNDING * np.asarray(scale), 0.0, distance / np.sqrt(variance)
+        )
 
 
 def fillings(total: int, caps: ArrayLike) -> FloatArray:

@@ -92,7 +92,10 @@ def anytime_bounds(inference: ClusterInference, *, rho: float, confidence: float
     point, se, _ = (np.asarray(value, dtype=np.float64) for value in inference)
     known = np.isfinite(se) & (se > 0)
     information = 1.0 / np.where(known, se, 1.0) ** 2
-    margin = np.asarray(normal_mixture_one_sided(information, rho=rho, alpha=1.0 - confidence)) / information
+    margin = (
+        np.asarray(normal_mixture_one_sided(information, rho=rho, alpha=1.0 - confidence))
+        / information
+    )
     centre, margin = np.where(known, point, 0.0), np.where(known, margin, np.inf)
     return Bounds(plain(centre - margin), plain(centre + margin))
 

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rolloutlib.stats._numeric import plain
-from rolloutlib.stats.clusters import aligned_arms, contrast, contributions, side_by_side, small_sample_factor
+from rolloutlib.stats.clusters import (
+    aligned_arms,
+    contrast,
+    contributions,
+    side_by_side,
+    small_sample_factor,
+)
 from rolloutlib.stats.inference import Bounds, ClusterInference
 from rolloutlib.stats.ratios import fieller
 
@@ -50,7 +56,13 @@ def ratio_of_means(
 
 
 def ratio_contrast(
-    n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike, ratio0: ArrayLike, *, kind: Kind = "CR3"
+    n1: ArrayLike,
+    s1: ArrayLike,
+    n0: ArrayLike,
+    s0: ArrayLike,
+    ratio0: ArrayLike,
+    *,
+    kind: Kind = "CR3",
 ) -> ClusterInference:
     """Return mean1 - ratio0·mean0, which is 0 when mean1/mean0 = ratio0: Fieller's form, without a log of 0.
 
@@ -70,7 +82,13 @@ def ratio_contrast(
 
 
 def crossed_ratio_bounds(
-    n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike, *, confidence: float = 0.95, kind: Kind = "CR3"
+    n1: ArrayLike,
+    s1: ArrayLike,
+    n0: ArrayLike,
+    s0: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    kind: Kind = "CR3",
 ) -> Bounds:
     """Return Fieller's bounds of mean1/mean0 where entry g of all four arrays is the same cluster.
 
@@ -88,7 +106,13 @@ def crossed_ratio_bounds(
 
 
 def nested_ratio_bounds(
-    n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike, *, confidence: float = 0.95, kind: Kind = "CR3"
+    n1: ArrayLike,
+    s1: ArrayLike,
+    n0: ArrayLike,
+    s0: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    kind: Kind = "CR3",
 ) -> Bounds:
     """Return Fieller's bounds of mean1/mean0 where every cluster is in one arm, as `crossed_ratio_bounds`."""
     aligned = side_by_side(n1, s1, n0, s0)

@@ -122,13 +122,13 @@ def side_by_side(
     return first(n1), first(s1), last(n0), last(s0)
 
 
-def aligned_arms(n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike) -> tuple[ArmSums, ArmSums]:
+def aligned_arms(
+    n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike
+) -> tuple[ArmSums, ArmSums]:
     """Return both arms of aligned clusters, their batches broadcast; ValueError if the clusters differ in number."""
     sizes = [np.shape(value)[-1:] for value in (n1, s1, n0, s0)]
     if len(set(sizes)) > 1:
-        message = (
-            f"n1, s1, n0, s0 have last axes {sizes}, must be the same clusters; `side_by_side` aligns nested arms."
-        )
+        message = f"n1, s1, n0, s0 have last axes {sizes}, must be the same clusters; `side_by_side` aligns nested arms."
         raise ValueError(message)
     n1, s1, n0, s0 = np.broadcast_arrays(n1, s1, n0, s0)
     return arm_sums(n1, s1), arm_sums(n0, s0)
@@ -138,7 +138,9 @@ def arm_sums(n: ArrayLike, s: ArrayLike) -> ArmSums:
     """Return an arm's mean, leverages and deviations; arguments and errors as `cluster_mean`."""
     n, s = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(s, dtype=np.float64))
     if not (np.all(n >= 0) and np.all(np.isfinite(s)) and np.all(np.isfinite(n))):
-        message = "n and s must be finite, and n 0 or more, for every cluster; drop or repair the others."
+        message = (
+            "n and s must be finite, and n 0 or more, for every cluster; drop or repair the others."
+        )
         raise ValueError(message)
     total = n.sum(axis=-1)
     size = or_one(total)
@@ -149,18 +151,27 @@ def arm_sums(n: ArrayLike, s: ArrayLike) -> ArmSums:
     return ArmSums(mean, (n > 0).sum(axis=-1), n, n / size[..., None], deviation / size[..., None])
 
 
-def contrast(arms: Sequence[ArmSums], weights: Sequence[ArrayLike], *, kind: Kind) -> ClusterInference:
+def contrast(
+    arms: Sequence[ArmSums], weights: Sequence[ArrayLike], *, kind: Kind
+) -> ClusterInference:
     """Return Σ weight·mean over aligned arms with its cluster-robust standard error and freedom."""
     if kind not in _POWER:
         message = f"kind == {kind!r}, must be one of {', '.join(_POWER)}."
         raise ValueError(message)
     scale = [np.asarray(weight, dtype=np.float64)[..., None] for weight in weights]
-    u = sum((w * contributions(arm, kind) for w, arm in zip(scale, arms, strict=True)), start=np.zeros(()))
+    u = sum(
+        (w * contributions(arm, kind) for w, arm in zip(scale, arms, strict=True)),
+        start=np.zeros(()),
+    )
     variance = np.sum(u**2, axis=-1) * small_sample_factor(arms, kind)
     enough = np.all([arm.clusters > 1 for arm in arms], axis=0)
-    point = sum((w[..., 0] * arm.mean for w, arm in zip(scale, arms, strict=True)), start=np.zeros(()))
+    point = sum(
+        (w[..., 0] * arm.mean for w, arm in zip(scale, arms, strict=True)), start=np.zeros(())
+    )
     se = np.sqrt(np.where(enough, variance, np.inf))
-    return ClusterInference(plain(point), plain(se), plain(np.where(enough, _satterthwaite(arms, scale), 0.0)))
+    return ClusterInference(
+        plain(point), plain(se), plain(np.where(enough, _satterthwaite(arms, scale), 0.0))
+    )
 
 
 def contributions(arm: ArmSums, kind: Kind) -> FloatArray:

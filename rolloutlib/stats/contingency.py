@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
     from rolloutlib.stats.inference import FloatArray
 
-__all__ = ["Independence", "contingency_chi2", "contingency_cluster_permutation", "contingency_monte_carlo", "table_of"]
+__all__ = [
+    "Independence",
+    "contingency_chi2",
+    "contingency_cluster_permutation",
+    "contingency_monte_carlo",
+    "table_of",
+]
 
 _TIE = 1e-9
 
@@ -49,7 +55,7 @@ def contingency_chi2(table: ArrayLike) -> Independence:
     """
     observed = table_of(table)
     n, (rows, columns) = float(observed.sum()), observed.shape
-    if min(rows, columns) < 2:  # noqa: PLR2004 -- one row is independent of anything
+    if min(rows, columns) < 2:
         return Independence(float("nan"), 1.0, 0, float("nan"), float("nan"))
     expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / n
     chi2, df = float(_chi2(observed, expected)), (rows - 1) * (columns - 1)
@@ -68,7 +74,9 @@ def contingency_monte_carlo(table: ArrayLike, *, rng: Generator, draws: int = 20
     if np.isnan(chi2):
         return TestResult(chi2, 1.0)
     rows, columns = observed.sum(axis=1), observed.sum(axis=0)
-    simulated = _chi2(_random_tables(rows, columns, rng, draws), np.outer(rows, columns) / observed.sum())
+    simulated = _chi2(
+        _random_tables(rows, columns, rng, draws), np.outer(rows, columns) / observed.sum()
+    )
     return TestResult(chi2, _p_value(simulated, chi2))
 
 
@@ -99,7 +107,7 @@ def contingency_cluster_permutation(
 def table_of(table: ArrayLike) -> FloatArray:
     """Return counts without empty rows and columns; ValueError unless a matrix of 0 or more."""
     observed = np.asarray(table, dtype=np.float64)
-    if observed.ndim != 2 or not np.all((observed >= 0) & np.isfinite(observed)):  # noqa: PLR2004 -- rows by columns
+    if observed.ndim != 2 or not np.all((observed >= 0) & np.isfinite(observed)):
         message = f"table == {table}, must be rows by columns of counts, 0 or more."
         raise ValueError(message)
     return observed[np.ix_(observed.sum(axis=1) > 0, observed.sum(axis=0) > 0)]

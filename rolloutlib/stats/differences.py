@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rolloutlib.stats._numeric import check_between, check_confidence, counts, last_true, or_one, plain, z_of
+from rolloutlib.stats._numeric import (
+    check_between,
+    check_confidence,
+    counts,
+    last_true,
+    or_one,
+    plain,
+    z_of,
+)
 from rolloutlib.stats._special import normal_quantile
 from rolloutlib.stats.inference import Bounds, TestResult, normal_p_value
 from rolloutlib.stats.proportions import wilson
@@ -67,7 +75,13 @@ def farrington_manning_difference(
 
 
 def miettinen_nurminen_difference_test(
-    x1: ArrayLike, n1: ArrayLike, x0: ArrayLike, n0: ArrayLike, *, null: float, alternative: Alternative
+    x1: ArrayLike,
+    n1: ArrayLike,
+    x0: ArrayLike,
+    n0: ArrayLike,
+    *,
+    null: float,
+    alternative: Alternative,
 ) -> TestResult:
     """Test p1 - p0 against the null by Miettinen and Nurminen's z; NaN and p = 1 without trials."""
     z = _score(_arms(x1, n1, x0, n0), _null(null), corrected=True)
@@ -75,7 +89,13 @@ def miettinen_nurminen_difference_test(
 
 
 def farrington_manning_difference_test(
-    x1: ArrayLike, n1: ArrayLike, x0: ArrayLike, n0: ArrayLike, *, null: float, alternative: Alternative
+    x1: ArrayLike,
+    n1: ArrayLike,
+    x0: ArrayLike,
+    n0: ArrayLike,
+    *,
+    null: float,
+    alternative: Alternative,
 ) -> TestResult:
     """Test p1 - p0 against the null by Farrington and Manning's z; NaN and p = 1 without trials."""
     z = _score(_arms(x1, n1, x0, n0), _null(null), corrected=False)
@@ -111,8 +131,12 @@ def _score_bounds(arms: _Arms, confidence: float, *, corrected: bool) -> Bounds:
     check_confidence(confidence)
     z = normal_quantile(confidence)
     empty = (arms.n1 == 0) | (arms.n0 == 0)
-    lower = last_true(lambda delta: _score(arms, delta, corrected=corrected) > z, -np.ones_like(arms.x1), 1.0)
-    upper = last_true(lambda delta: _score(arms, delta, corrected=corrected) > -z, -np.ones_like(arms.x1), 1.0)
+    lower = last_true(
+        lambda delta: _score(arms, delta, corrected=corrected) > z, -np.ones_like(arms.x1), 1.0
+    )
+    upper = last_true(
+        lambda delta: _score(arms, delta, corrected=corrected) > -z, -np.ones_like(arms.x1), 1.0
+    )
     return Bounds(plain(np.where(empty, -1.0, lower)), plain(np.where(empty, 1.0, upper)))
 
 
@@ -139,4 +163,6 @@ def _control_under_null(arms: _Arms, delta: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = np.where(p == 0, 0.0, q / p**3)
     angle = (np.pi + np.arccos(np.clip(cosine, -1.0, 1.0))) / 3.0
-    return np.clip(2.0 * p * np.cos(angle) - l2, np.maximum(0.0, -delta), np.minimum(1.0, 1.0 - delta))
+    return np.clip(
+        2.0 * p * np.cos(angle) - l2, np.maximum(0.0, -delta), np.minimum(1.0, 1.0 - delta)
+    )

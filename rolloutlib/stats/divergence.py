@@ -127,7 +127,12 @@ def simulated_multinomial_test(
 
 
 def kl_null_quantile(
-    n: int, target: ArrayLike, *, confidence: float = 0.95, rng: Generator | None = None, draws: int = 100_000
+    n: int,
+    target: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    rng: Generator | None = None,
+    draws: int = 100_000,
 ) -> float:
     """Return the smallest KL that n samples drawn from the target itself stay within, with that confidence.
 

@@ -76,7 +76,9 @@ def crossed_score_difference(
     differ = np.clip(left * (p1 * (1 - p1) + p0 * (1 - p0)) + change**2, np.abs(change), 1.0)
     told &= differ > change**2
     pairs = np.where(told, differ - change**2, 1.0) / np.where(told, variance, 1.0)
-    bounds = tango(pairs * (differ + change) / 2, pairs * (differ - change) / 2, pairs, confidence=confidence)
+    bounds = tango(
+        pairs * (differ + change) / 2, pairs * (differ - change) / 2, pairs, confidence=confidence
+    )
     return _told(bounds, told)
 
 
@@ -105,4 +107,6 @@ def _inflated(found: ClusterInference, confidence: float) -> tuple[FloatArray, N
 
 
 def _told(bounds: Bounds, told: NDArray[np.bool_]) -> Bounds:
-    return Bounds(plain(np.where(told, bounds.lower, -1.0)), plain(np.where(told, bounds.upper, 1.0)))
+    return Bounds(
+        plain(np.where(told, bounds.lower, -1.0)), plain(np.where(told, bounds.upper, 1.0))
+    )

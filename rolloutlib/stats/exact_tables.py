@@ -57,7 +57,7 @@ def fisher_freeman_halton(table: ArrayLike) -> float:
     0.7827
     """
     observed = table_of(table)
-    if min(observed.shape, default=0) < 2:  # noqa: PLR2004 -- one row is independent of anything
+    if min(observed.shape, default=0) < 2:
         return 1.0
     if observed.shape[0] > observed.shape[1]:
         observed = observed.T
@@ -67,7 +67,9 @@ def fisher_freeman_halton(table: ArrayLike) -> float:
         _refuse_too_many(paths, int(column), rows)
         paths = _fill(paths, fillings(int(column), rows))
     _refuse_too_many(paths, int(columns[-2]), rows)
-    log_all = np.sum(log_factorial(rows)) + np.sum(log_factorial(columns)) - log_factorial(observed.sum())
+    log_all = (
+        np.sum(log_factorial(rows)) + np.sum(log_factorial(columns)) - log_factorial(observed.sum())
+    )
     limit = float(np.sum(log_factorial(observed))) - _TIE
     return min(1.0, _close(paths, int(columns[-2]), limit, float(log_all)))
 
@@ -88,7 +90,9 @@ def _fill(paths: _Paths, columns: FloatArray) -> _Paths:
         some = _Paths(*(values[start : start + step] for values in paths))
         left = some.left[:, None, :] - columns
         path, column = np.nonzero(np.all(left >= 0, axis=2))
-        parts.append(_merged(_Paths(left[path, column], some.cost[path] + cost[column], some.ways[path])))
+        parts.append(
+            _merged(_Paths(left[path, column], some.cost[path] + cost[column], some.ways[path]))
+        )
     return _merged(_Paths(*(np.concatenate(values) for values in zip(*parts, strict=True))))
 
 
@@ -110,8 +114,12 @@ def _close(paths: _Paths, column: int, limit: float, log_all: float) -> float:
     for start, stop in zip(starts, [*starts[1:], len(paths.left)], strict=True):
         left = paths.left[start]
         last_but_one = fillings(column, left)
-        cost = np.sort(np.sum(log_factorial(last_but_one) + log_factorial(left - last_but_one), axis=1))[::-1]
+        cost = np.sort(
+            np.sum(log_factorial(last_but_one) + log_factorial(left - last_but_one), axis=1)
+        )[::-1]
         chance = np.append(0.0, np.cumsum(np.exp(log_all - cost)))
         enough = np.searchsorted(-cost, paths.cost[start:stop] - limit, side="right")
-        total += float(np.sum(paths.ways[start:stop] * np.exp(-paths.cost[start:stop]) * chance[enough]))
+        total += float(
+            np.sum(paths.ways[start:stop] * np.exp(-paths.cost[start:stop]) * chance[enough])
+        )
     return total

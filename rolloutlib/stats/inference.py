@@ -87,7 +87,9 @@ def t_bounds(inference: ClusterInference, *, confidence: float = 0.95) -> Bounds
     return Bounds(plain(point - margin), plain(point + margin))
 
 
-def t_test(inference: ClusterInference, *, null: float = 0.0, alternative: Alternative = "two-sided") -> TestResult:
+def t_test(
+    inference: ClusterInference, *, null: float = 0.0, alternative: Alternative = "two-sided"
+) -> TestResult:
     """Test the point against the null with Student's t; NaN and p = 1 where `t_bounds` would be infinite."""
     point, se, df, known = _split(inference)
     t = np.where(known, (point - null) / se, np.nan)
@@ -100,7 +102,9 @@ def normal_p_value(z: ArrayLike, alternative: Alternative) -> float:
     return plain(_p_value(normal_cdf(z), normal_cdf(-z), alternative))
 
 
-def _split(inference: ClusterInference) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
+def _split(
+    inference: ClusterInference,
+) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
     """Return point, se and df (1 where unknown) as arrays, and where the standard error is usable."""
     point, se, df = (np.asarray(value, dtype=np.float64) for value in inference)
     known = np.isfinite(se) & (se > 0) & (df > 0)

@@ -59,7 +59,9 @@ class Moments(NamedTuple):
         if n == 0:
             return self
         step = other.mean - self.mean
-        return Moments(n, self.mean + step * other.n / n, self.m2 + other.m2 + step**2 * self.n * other.n / n)
+        return Moments(
+            n, self.mean + step * other.n / n, self.m2 + other.m2 + step**2 * self.n * other.n / n
+        )
 
 
 def moments_of(values: ArrayLike) -> Moments:
@@ -100,7 +102,12 @@ def mean_inference(mean: ArrayLike, var: ArrayLike, n: ArrayLike) -> ClusterInfe
 
 
 def welch_inference(
-    mean1: ArrayLike, var1: ArrayLike, n1: ArrayLike, mean0: ArrayLike, var0: ArrayLike, n0: ArrayLike
+    mean1: ArrayLike,
+    var1: ArrayLike,
+    n1: ArrayLike,
+    mean0: ArrayLike,
+    var0: ArrayLike,
+    n0: ArrayLike,
 ) -> ClusterInference:
     """Return mean1 - mean0 with Welch's standard error and degrees of freedom (1947, Biometrika 34:28).
 
@@ -120,7 +127,9 @@ def welch_inference(
     share = np.where(known, v1, 1.0) / np.where(known, v1 + v0, 1.0)
     freedom = 1.0 / (share**2 / or_one(one.df) + (1.0 - share) ** 2 / or_one(zero.df))
     point = np.asarray(one.point) - np.asarray(zero.point)
-    return ClusterInference(plain(point), plain(np.sqrt(v1 + v0)), plain(np.where(known, freedom, 0.0)))
+    return ClusterInference(
+        plain(point), plain(np.sqrt(v1 + v0)), plain(np.where(known, freedom, 0.0))
+    )
 
 
 def welch(
@@ -149,10 +158,14 @@ def welch_test(
     alternative: Alternative = "two-sided",
 ) -> TestResult:
     """Test mean1 - mean0 against the null with Welch's t; arguments as `welch_inference`."""
-    return t_test(welch_inference(mean1, var1, n1, mean0, var0, n0), null=null, alternative=alternative)
+    return t_test(
+        welch_inference(mean1, var1, n1, mean0, var0, n0), null=null, alternative=alternative
+    )
 
 
-def one_mean_t(mean: ArrayLike, var: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Bounds:
+def one_mean_t(
+    mean: ArrayLike, var: ArrayLike, n: ArrayLike, *, confidence: float = 0.95
+) -> Bounds:
     """Return Student's bounds of a mean (1908, Biometrika 6:1); infinite below n = 2 and at variance 0.
 
     Args:
@@ -165,7 +178,12 @@ def one_mean_t(mean: ArrayLike, var: ArrayLike, n: ArrayLike, *, confidence: flo
 
 
 def one_mean_t_test(
-    mean: ArrayLike, var: ArrayLike, n: ArrayLike, *, null: float = 0.0, alternative: Alternative = "two-sided"
+    mean: ArrayLike,
+    var: ArrayLike,
+    n: ArrayLike,
+    *,
+    null: float = 0.0,
+    alternative: Alternative = "two-sided",
 ) -> TestResult:
     """Test a mean against the null with Student's t; NaN and p = 1 where `one_mean_t` is infinite."""
     return t_test(mean_inference(mean, var, n), null=null, alternative=alternative)
@@ -177,7 +195,12 @@ def paired_t(mean: ArrayLike, var: ArrayLike, n: ArrayLike, *, confidence: float
 
 
 def paired_t_test(
-    mean: ArrayLike, var: ArrayLike, n: ArrayLike, *, null: float = 0.0, alternative: Alternative = "two-sided"
+    mean: ArrayLike,
+    var: ArrayLike,
+    n: ArrayLike,
+    *,
+    null: float = 0.0,
+    alternative: Alternative = "two-sided",
 ) -> TestResult:
     """Test the mean of n within-pair differences (treatment - control) against the null with Student's t."""
     return one_mean_t_test(mean, var, n, null=null, alternative=alternative)

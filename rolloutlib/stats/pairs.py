@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rolloutlib.stats._numeric import check_between, check_confidence, counts, last_true, or_one, plain, z_of
+from rolloutlib.stats._numeric import (
+    check_between,
+    check_confidence,
+    counts,
+    last_true,
+    or_one,
+    plain,
+    z_of,
+)
 from rolloutlib.stats._special import chi2_sf, normal_quantile
 from rolloutlib.stats.inference import Bounds, TestResult, normal_p_value
 from rolloutlib.stats.proportions import binomial_test, wilson
@@ -44,7 +52,9 @@ def tango(b: ArrayLike, c: ArrayLike, n: ArrayLike, *, confidence: float = 0.95)
     return Bounds(plain(np.where(n == 0, -1.0, lower)), plain(np.where(n == 0, 1.0, upper)))
 
 
-def tango_test(b: ArrayLike, c: ArrayLike, n: ArrayLike, *, null: float, alternative: Alternative) -> TestResult:
+def tango_test(
+    b: ArrayLike, c: ArrayLike, n: ArrayLike, *, null: float, alternative: Alternative
+) -> TestResult:
     """Test (b - c)/n against the null by Tango's z, which is McNemar's at 0; NaN and p = 1 without pairs."""
     check_between("null", null, -1, 1)
     b, c, n = _pairs(b, c, n)
@@ -52,7 +62,9 @@ def tango_test(b: ArrayLike, c: ArrayLike, n: ArrayLike, *, null: float, alterna
     return TestResult(plain(z), normal_p_value(z, alternative))
 
 
-def newcombe_paired(a: ArrayLike, b: ArrayLike, c: ArrayLike, d: ArrayLike, *, confidence: float = 0.95) -> Bounds:
+def newcombe_paired(
+    a: ArrayLike, b: ArrayLike, c: ArrayLike, d: ArrayLike, *, confidence: float = 0.95
+) -> Bounds:
     """Return the hybrid bounds of the paired difference (Newcombe 1998, Stat Med 17:2635, method 10).
 
     Two Wilson intervals joined with the pairs' correlation, which is shrunk when positive.
@@ -70,8 +82,16 @@ def newcombe_paired(a: ArrayLike, b: ArrayLike, c: ArrayLike, d: ArrayLike, *, c
     pairs = or_one(n)
     p1, p0, phi = (a + b) / pairs, (a + c) / pairs, _shrunk_phi(a, b, c, d)
     below, above = (p1 - one.lower, zero.upper - p0), (one.upper - p1, p0 - zero.lower)
-    lower = p1 - p0 - np.sqrt(np.maximum(below[0] ** 2 - 2 * phi * below[0] * below[1] + below[1] ** 2, 0.0))
-    upper = p1 - p0 + np.sqrt(np.maximum(above[0] ** 2 - 2 * phi * above[0] * above[1] + above[1] ** 2, 0.0))
+    lower = (
+        p1
+        - p0
+        - np.sqrt(np.maximum(below[0] ** 2 - 2 * phi * below[0] * below[1] + below[1] ** 2, 0.0))
+    )
+    upper = (
+        p1
+        - p0
+        + np.sqrt(np.maximum(above[0] ** 2 - 2 * phi * above[0] * above[1] + above[1] ** 2, 0.0))
+    )
     return Bounds(plain(np.where(n == 0, -1.0, lower)), plain(np.where(n == 0, 1.0, upper)))
 
 
@@ -111,5 +131,7 @@ def _score(b: FloatArray, c: FloatArray, n: FloatArray, delta: FloatArray) -> Fl
 def _shrunk_phi(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray) -> FloatArray:
     product = (a + b) * (c + d) * (a + c) * (b + d)
     covariance = a * d - b * c
-    shrunk = np.where(covariance > 0, np.maximum(covariance - 0.5 * (a + b + c + d), 0.0), covariance)
+    shrunk = np.where(
+        covariance > 0, np.maximum(covariance - 0.5 * (a + b + c + d), 0.0), covariance
+    )
     return np.where(product > 0, shrunk / np.sqrt(np.where(product > 0, product, 1.0)), 0.0)

@@ -27,7 +27,9 @@ __all__ = [
 _MOST = 10**12  # no plan asks for more samples
 
 
-def t_test_n(*, delta: float, sd: float, power: float = 0.8, alpha: float = 0.05, sided: int = 2) -> float:
+def t_test_n(
+    *, delta: float, sd: float, power: float = 0.8, alpha: float = 0.05, sided: int = 2
+) -> float:
     """Return the values an arm of a two-sample t test needs, unrounded (non-central t, as R's power.t.test).
 
     Like R, the chance of a rejection in the wrong direction does not count as power.
@@ -48,12 +50,16 @@ def t_test_n(*, delta: float, sd: float, power: float = 0.8, alpha: float = 0.05
 
     def missed(n: float) -> float:
         df = 2.0 * (n - 1.0)
-        return float(noncentral_t_cdf(df, effect * math.sqrt(n / 2.0), t_quantile(df, 1.0 - alpha / sided)))
+        return float(
+            noncentral_t_cdf(df, effect * math.sqrt(n / 2.0), t_quantile(df, 1.0 - alpha / sided))
+        )
 
     return _crossing(lambda n: missed(n) > 1.0 - power, 1.0 + 1e-6)
 
 
-def proportions_n(*, p1: float, p0: float, power: float = 0.8, alpha: float = 0.05, sided: int = 2) -> float:
+def proportions_n(
+    *, p1: float, p0: float, power: float = 0.8, alpha: float = 0.05, sided: int = 2
+) -> float:
     """Return the samples an arm needs to tell p1 from p0, unrounded (Fleiss 1981, as R's power.prop.test).
 
     Args:
@@ -72,7 +78,9 @@ def proportions_n(*, p1: float, p0: float, power: float = 0.8, alpha: float = 0.
     z_alpha, z_power = float(normal_quantile(1.0 - alpha / sided)), float(normal_quantile(power))
     pooled = (p1 + p0) * (1.0 - (p1 + p0) / 2.0)
     apart = p1 * (1.0 - p1) + p0 * (1.0 - p0)
-    return ((z_alpha * math.sqrt(pooled) + z_power * math.sqrt(apart)) / _nonzero("p1 - p0", p1 - p0)) ** 2
+    return (
+        (z_alpha * math.sqrt(pooled) + z_power * math.sqrt(apart)) / _nonzero("p1 - p0", p1 - p0)
+    ) ** 2
 
 
 def variance_n(*, variance: float, distance: float, power: float = 0.8, alpha: float = 0.05) -> int:
@@ -91,7 +99,13 @@ def variance_n(*, variance: float, distance: float, power: float = 0.8, alpha: f
 
 
 def non_inferiority_n(
-    *, variance1: float, variance0: float, margin: float, delta: float = 0.0, power: float = 0.8, alpha: float = 0.05
+    *,
+    variance1: float,
+    variance0: float,
+    margin: float,
+    delta: float = 0.0,
+    power: float = 0.8,
+    alpha: float = 0.05,
 ) -> int:
     """Return the samples an arm needs to prove mean1 - mean0 > -margin without pairs.
 
@@ -107,11 +121,18 @@ def non_inferiority_n(
     2783
     """
     check_between("margin + delta", margin + delta, 0, np.inf)
-    return variance_n(variance=variance1 + variance0, distance=margin + delta, power=power, alpha=alpha)
+    return variance_n(
+        variance=variance1 + variance0, distance=margin + delta, power=power, alpha=alpha
+    )
 
 
 def paired_non_inferiority_n(
-    *, discordance: float, margin: float, delta: float = 0.0, power: float = 0.8, alpha: float = 0.05
+    *,
+    discordance: float,
+    margin: float,
+    delta: float = 0.0,
+    power: float = 0.8,
+    alpha: float = 0.05,
 ) -> int:
     """Return the pairs needed to prove p1 - p0 > -margin (variance of a pair: discordance - delta²).
 
@@ -127,7 +148,9 @@ def paired_non_inferiority_n(
     """
     check_between("discordance", discordance, 0, 1)
     check_between("margin + delta", margin + delta, 0, np.inf)
-    return variance_n(variance=discordance - delta**2, distance=margin + delta, power=power, alpha=alpha)
+    return variance_n(
+        variance=discordance - delta**2, distance=margin + delta, power=power, alpha=alpha
+    )
 
 
 def events_n(limit: float, *, events: int = 0, confidence: float = 0.95) -> int:

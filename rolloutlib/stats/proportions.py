@@ -6,8 +6,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rolloutlib.stats._numeric import check_between, check_confidence, counts, last_true, or_one, plain
-from rolloutlib.stats._special import beta_quantile, beta_sf, binomial_cdf, log_factorial, normal_quantile, x_log_y
+from rolloutlib.stats._numeric import (
+    check_between,
+    check_confidence,
+    counts,
+    last_true,
+    or_one,
+    plain,
+)
+from rolloutlib.stats._special import (
+    beta_quantile,
+    beta_sf,
+    binomial_cdf,
+    log_factorial,
+    normal_quantile,
+    x_log_y,
+)
 from rolloutlib.stats.inference import Bounds
 
 if TYPE_CHECKING:

@@ -57,7 +57,8 @@ def quantile_bounds(values: ArrayLike, q: float, *, confidence: float = 0.95) ->
     low = quantile_lower_rank(ordered.size, q, confidence=confidence)
     high = quantile_upper_rank(ordered.size, q, confidence=confidence)
     return Bounds(
-        -np.inf if low is None else plain(ordered[low - 1]), np.inf if high is None else plain(ordered[high - 1])
+        -np.inf if low is None else plain(ordered[low - 1]),
+        np.inf if high is None else plain(ordered[high - 1]),
     )
 
 

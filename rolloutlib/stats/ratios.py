@@ -6,8 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rolloutlib.stats._numeric import check_between, check_confidence, counts, last_true, or_one, plain, z_of
-from rolloutlib.stats._special import gamma_quantile, gamma_upper_quantile, normal_quantile, t_quantile
+from rolloutlib.stats._numeric import (
+    check_between,
+    check_confidence,
+    counts,
+    last_true,
+    or_one,
+    plain,
+    z_of,
+)
+from rolloutlib.stats._special import (
+    gamma_quantile,
+    gamma_upper_quantile,
+    normal_quantile,
+    t_quantile,
+)
 from rolloutlib.stats.inference import Bounds, TestResult, normal_p_value
 from rolloutlib.stats.proportions import binomial_test, clopper_pearson
 
@@ -31,7 +44,9 @@ _TINY = np.finfo(np.float64).tiny  # effective counts that add up to one or less
 _LOG_RATIO_EDGE = 80.0  # e^80 is farther than any two counts can lie apart
 
 
-def koopman_ratio(x1: ArrayLike, n1: ArrayLike, x0: ArrayLike, n0: ArrayLike, *, confidence: float = 0.95) -> Bounds:
+def koopman_ratio(
+    x1: ArrayLike, n1: ArrayLike, x0: ArrayLike, n0: ArrayLike, *, confidence: float = 0.95
+) -> Bounds:
     """Return the score bounds of p1/p0 (Koopman 1984, Biometrics 40:513).
 
     The lower bound is 0 without treatment events, the upper one inf without control events; 0 and inf when an
@@ -61,13 +76,21 @@ def miettinen_nurminen_ratio(
 
 
 def miettinen_nurminen_ratio_test(
-    x1: ArrayLike, n1: ArrayLike, x0: ArrayLike, n0: ArrayLike, *, null: float, alternative: Alternative
+    x1: ArrayLike,
+    n1: ArrayLike,
+    x0: ArrayLike,
+    n0: ArrayLike,
+    *,
+    null: float,
+    alternative: Alternative,
 ) -> TestResult:
     """Test p1/p0 against the null by Miettinen and Nurminen's z; NaN and p = 1 without events or trials."""
     check_between("null", null, 0, np.inf)
     x1, n1, x0, n0 = _arms(x1, n1, x0, n0)
     told = (n1 > 0) & (n0 > 0) & (x1 + x0 > 0)
-    z = np.where(told, _score(x1, n1, x0, n0, np.asarray(null, dtype=np.float64), corrected=True), np.nan)
+    z = np.where(
+        told, _score(x1, n1, x0, n0, np.asarray(null, dtype=np.float64), corrected=True), np.nan
+    )
     return TestResult(plain(z), normal_p_value(z, alternative))
 
 
@@ -104,7 +127,9 @@ def fieller(
         np.asarray(value, dtype=np.float64) for value in (point1, point0, var1, var0, cov, df)
     )
     t2 = np.square(t_quantile(np.where(df > 0, df, 1.0), confidence))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # what is not usable is replaced below
+    with np.errstate(
+        divide="ignore", invalid="ignore", over="ignore"
+    ):  # what is not usable is replaced below
         square, middle, level = m0**2 - t2 * v0, m1 * m0 - t2 * covariance, m1**2 - t2 * v1
         root = np.sqrt(np.maximum(middle**2 - square * level, 0.0))
         lower, upper = (middle - root) / square, (middle + root) / square
@@ -128,7 +153,12 @@ def poisson_rate(x: ArrayLike, exposure: ArrayLike, *, confidence: float = 0.95)
 
 
 def poisson_rate_ratio(
-    x1: ArrayLike, exposure1: ArrayLike, x0: ArrayLike, exposure0: ArrayLike, *, confidence: float = 0.95
+    x1: ArrayLike,
+    exposure1: ArrayLike,
+    x0: ArrayLike,
+    exposure0: ArrayLike,
+    *,
+    confidence: float = 0.95,
 ) -> Bounds:
     """Return the exact conditional bounds of rate1/rate0 (Przyborowski and Wilenski 1940, Biometrika 31:313).
 
@@ -146,12 +176,20 @@ def poisson_rate_ratio(
     x0, exposure0 = _rate(x0, exposure0)
     share = clopper_pearson(x1, x1 + x0, confidence=confidence)
     with np.errstate(divide="ignore"):
-        lower, upper = (np.asarray(bound) / (1.0 - np.asarray(bound)) * exposure0 / exposure1 for bound in share)
+        lower, upper = (
+            np.asarray(bound) / (1.0 - np.asarray(bound)) * exposure0 / exposure1 for bound in share
+        )
     return Bounds(plain(lower), plain(upper))
 
 
 def poisson_rate_ratio_test(
-    x1: int, exposure1: float, x0: int, exposure0: float, *, null: float = 1.0, alternative: Alternative = "two-sided"
+    x1: int,
+    exposure1: float,
+    x0: int,
+    exposure0: float,
+    *,
+    null: float = 1.0,
+    alternative: Alternative = "two-sided",
 ) -> float:
     """Return the exact conditional p-value of rate1/rate0 against the null ratio, as R's poisson.test."""
     check_between("null", null, 0, np.inf)
@@ -199,7 +237,13 @@ def _rate(x: ArrayLike, exposure: ArrayLike) -> tuple[FloatArray, FloatArray]:
 
 
 def _ratio_bounds(
-    x1: FloatArray, n1: FloatArray, x0: FloatArray, n0: FloatArray, confidence: float, *, corrected: bool
+    x1: FloatArray,
+    n1: FloatArray,
+    x0: FloatArray,
+    n0: FloatArray,
+    confidence: float,
+    *,
+    corrected: bool,
 ) -> Bounds:
     check_confidence(confidence)
     z = normal_quantile(confidence)
@@ -216,14 +260,22 @@ def _ratio_bounds(
 
 
 def _score(
-    x1: FloatArray, n1: FloatArray, x0: FloatArray, n0: FloatArray, ratio: FloatArray, *, corrected: bool
+    x1: FloatArray,
+    n1: FloatArray,
+    x0: FloatArray,
+    n0: FloatArray,
+    ratio: FloatArray,
+    *,
+    corrected: bool,
 ) -> FloatArray:
     """Return z of p1/p0 = ratio with the likeliest p0 under it (the paper's quadratic)."""
     n1, n0 = or_one(n1), or_one(n0)
     total = n1 + n0
     linear = ratio * (n1 + x0) + x1 + n0
     events = x1 + x0
-    p0 = 2.0 * events / (linear + np.sqrt(np.maximum(linear**2 - 4.0 * ratio * total * events, 0.0)))
+    p0 = (
+        2.0 * events / (linear + np.sqrt(np.maximum(linear**2 - 4.0 * ratio * total * events, 0.0)))
+    )
     p1 = np.minimum(ratio * p0, 1.0)
     variance = p1 * (1.0 - p1) / n1 + ratio**2 * p0 * np.maximum(1.0 - p0, 0.0) / n0
     if corrected:

@@ -23,7 +23,11 @@ _TIE = 1e-9  # a flipped sum this close to the observed one, relatively, is the 
 
 
 def sign_flip(
-    values: ArrayLike, *, alternative: Alternative = "two-sided", rng: Generator | None = None, flips: int = 100_000
+    values: ArrayLike,
+    *,
+    alternative: Alternative = "two-sided",
+    rng: Generator | None = None,
+    flips: int = 100_000,
 ) -> TestResult:
     """Test that independent values are symmetric around 0 by flipping signs.
 
@@ -56,7 +60,9 @@ def sign_flip(
         sums = _all_flips(values)
         return TestResult(observed, _share(sums, observed, slack, alternative, extra=0))
     if rng is None:
-        message = f"{values.size} values have too many sign patterns to list; give rng to sample them."
+        message = (
+            f"{values.size} values have too many sign patterns to list; give rng to sample them."
+        )
         raise ValueError(message)
     sums = _some_flips(values, rng, flips)
     return TestResult(observed, _share(sums, observed, slack, alternative, extra=1))
@@ -93,7 +99,9 @@ def cluster_sign_flip(
         return TestResult(float("nan"), 1.0)
     shifted = s1 - null * n1
     mean = (shifted.sum() + s0.sum()) / (total1 + total0)
-    return sign_flip((shifted - mean * n1) / total1 - (s0 - mean * n0) / total0, alternative=alternative, rng=rng)
+    return sign_flip(
+        (shifted - mean * n1) / total1 - (s0 - mean * n0) / total0, alternative=alternative, rng=rng
+    )
 
 
 def cluster_bootstrap(
@@ -125,7 +133,7 @@ def cluster_bootstrap(
     """
     check_confidence(confidence)
     n1, s1 = np.asarray(n1, dtype=np.float64), np.asarray(s1, dtype=np.float64)
-    if np.count_nonzero(n1) < 2 or (n0 is not None and np.count_nonzero(n0) < 2):  # noqa: PLR2004 -- two clusters an arm
+    if np.count_nonzero(n1) < 2 or (n0 is not None and np.count_nonzero(n0) < 2):
         return Bounds(-np.inf, np.inf)
     drawn = _draws(n1.size, resamples, rng)
     values = _means(drawn, n1, s1)
@@ -150,10 +158,14 @@ def _all_flips(values: FloatArray) -> FloatArray:
 def _some_flips(values: FloatArray, rng: Generator, flips: int) -> FloatArray:
     rows = max(1, _CHUNK * 16 // values.size)
     chunks = [min(rows, flips - start) for start in range(0, flips, rows)]
-    return np.concatenate([(2.0 * rng.integers(0, 2, (size, values.size)) - 1.0) @ values for size in chunks])
+    return np.concatenate(
+        [(2.0 * rng.integers(0, 2, (size, values.size)) - 1.0) @ values for size in chunks]
+    )
 
 
-def _share(sums: FloatArray, observed: float, slack: float, alternative: Alternative, *, extra: int) -> float:
+def _share(
+    sums: FloatArray, observed: float, slack: float, alternative: Alternative, *, extra: int
+) -> float:
     if alternative == "two-sided":
         extreme = np.abs(sums) >= abs(observed) - slack
     else:
@@ -164,9 +176,13 @@ def _share(sums: FloatArray, observed: float, slack: float, alternative: Alterna
 
 def _draws(clusters: int, resamples: int, rng: Generator) -> FloatArray:
     """Return how often each resample draws each cluster, as (resamples, clusters)."""
-    return rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=resamples).astype(np.float64)
+    return rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=resamples).astype(
+        np.float64
+    )
 
 
 def _means(drawn: FloatArray, n: FloatArray, s: FloatArray) -> FloatArray:
-    with np.errstate(divide="ignore", invalid="ignore"):  # a resample without samples is left out by the caller
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # a resample without samples is left out by the caller
         return (drawn @ s) / (drawn @ n)

@@ -27,7 +27,10 @@ __all__ = [
 Spending: TypeAlias = Literal["obrien_fleming", "pocock"]
 
 _EDGE = 9.0  # standard deviations beyond which a path has no weight
-_PANEL_NODES, _PANEL_STEPS = 32, 5.0  # Gauss-Legendre nodes in a panel, and its width in steps' standard deviations
+_PANEL_NODES, _PANEL_STEPS = (
+    32,
+    5.0,
+)  # Gauss-Legendre nodes in a panel, and its width in steps' standard deviations
 _MOST_PANELS = 200
 _SAME_LOOK = 1e-5  # a look that adds less information than this is no new look
 
@@ -81,7 +84,11 @@ def spent(information: float, *, alpha: float, spending: Spending = "obrien_flem
 
 
 def lan_demets_boundaries(
-    information: Sequence[float], *, alpha: float, spending: Spending = "obrien_fleming", sided: int = 1
+    information: Sequence[float],
+    *,
+    alpha: float,
+    spending: Spending = "obrien_fleming",
+    sided: int = 1,
 ) -> FloatArray:
     """Return the z limit of each look that has been, or is planned, at these information fractions.
 
@@ -106,7 +113,7 @@ def lan_demets_boundaries(
         message = f"information == {list(information)}, must be fractions above 0, one a look."
         raise ValueError(message)
     side_alpha = alpha / _sides(sided)
-    paths, used = _Paths(two_sided=sided == 2), 0.0  # noqa: PLR2004 -- the number of sides
+    paths, used = _Paths(two_sided=sided == 2), 0.0
     limits: list[float] = []
     for fraction in fractions:
         if fraction - paths.time < _SAME_LOOK:
@@ -175,7 +182,11 @@ class _Paths:
         if error <= 0:
             limit = np.inf
         else:
-            limit = float(last_true(lambda z: np.asarray(self.beyond(time, float(z)) > error), -_EDGE, 4 * _EDGE))
+            limit = float(
+                last_true(
+                    lambda z: np.asarray(self.beyond(time, float(z)) > error), -_EDGE, 4 * _EDGE
+                )
+            )
         self.stop(time, limit)
         return limit
 
@@ -188,12 +199,16 @@ class _Paths:
         width = (top - bottom) / panels
         unit, weights = _legendre()
         points = (bottom + width * (np.arange(panels)[:, None] + 0.5 * (unit + 1.0))).ravel()
-        density = np.exp(-0.5 * ((points[:, None] - self._points) / step) ** 2) / (step * np.sqrt(2.0 * np.pi))
+        density = np.exp(-0.5 * ((points[:, None] - self._points) / step) ** 2) / (
+            step * np.sqrt(2.0 * np.pi)
+        )
         self._weights = np.tile(0.5 * width * weights, panels) * (density @ self._weights)
         self._points, self.time = points, time
 
 
-def _constant(looks: int, alpha: float, sided: int, shape: Callable[[FloatArray], FloatArray]) -> float:
+def _constant(
+    looks: int, alpha: float, sided: int, shape: Callable[[FloatArray], FloatArray]
+) -> float:
     check_between("looks", looks, 0, np.inf)
     check_between("alpha", alpha, 0, 1)
     information = np.arange(1, looks + 1) / looks
@@ -201,7 +216,7 @@ def _constant(looks: int, alpha: float, sided: int, shape: Callable[[FloatArray]
     error = alpha / _sides(sided)
 
     def crossed(constant: float) -> float:
-        paths, total = _Paths(two_sided=sided == 2), 0.0  # noqa: PLR2004 -- the number of sides
+        paths, total = _Paths(two_sided=sided == 2), 0.0
         for time, z in zip(information, constant * unit, strict=True):
             total += paths.beyond(time, z)
             paths.stop(time, z)

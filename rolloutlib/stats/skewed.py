@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["skewed_mean"]
 
 
-def skewed_mean(inference: ClusterInference, units: ArrayLike, *, confidence: float = 0.95) -> Bounds:
+def skewed_mean(
+    inference: ClusterInference, units: ArrayLike, *, confidence: float = 0.95
+) -> Bounds:
     """Return Student's lower bound of a positive mean, and an upper bound corrected for skewness to the right.
 
     A sample that missed the slow tail has a low mean and a small variance, so that Student's upper bound fails 9 % of

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["effective_sample_size", "korn_graubard"]
 
 
-def korn_graubard(n: ArrayLike, x: ArrayLike, *, confidence: float = 0.95, icc_floor: float | None = 0.0) -> Bounds:
+def korn_graubard(
+    n: ArrayLike, x: ArrayLike, *, confidence: float = 0.95, icc_floor: float | None = 0.0
+) -> Bounds:
     """Return Clopper and Pearson's bounds at the effective sample size.
 
     Korn and Graubard 1998, Survey Methodology 24:193. The effective size is Σn over the design effect, times
@@ -44,11 +46,17 @@ def korn_graubard(n: ArrayLike, x: ArrayLike, *, confidence: float = 0.95, icc_f
     total, clusters = n.sum(axis=-1), (n > 0).sum(axis=-1)
     t_samples = t_quantile(or_one(total - 1.0), confidence)
     t_clusters = t_quantile(or_one(clusters - 1.0), confidence)
-    effective = np.asarray(effective_sample_size(n, x, icc_floor=icc_floor)) * (t_samples / t_clusters) ** 2
+    effective = (
+        np.asarray(effective_sample_size(n, x, icc_floor=icc_floor)) * (t_samples / t_clusters) ** 2
+    )
     share = x.sum(axis=-1) / or_one(total)
-    bounds = clopper_pearson(np.minimum(share * effective, effective), effective, confidence=confidence)
+    bounds = clopper_pearson(
+        np.minimum(share * effective, effective), effective, confidence=confidence
+    )
     told = clusters > 1
-    return Bounds(plain(np.where(told, bounds.lower, 0.0)), plain(np.where(told, bounds.upper, 1.0)))
+    return Bounds(
+        plain(np.where(told, bounds.lower, 0.0)), plain(np.where(told, bounds.upper, 1.0))
+    )
 
 
 def effective_sample_size(n: ArrayLike, x: ArrayLike, *, icc_floor: float | None = 0.0) -> float:

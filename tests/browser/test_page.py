@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from rolloutlib.notebooks import render_html
+from rolloutlib.show.notebooks import render_html
 from tests.sample_review import ATTACK, bfcl, executed, hostile, story
 
 if TYPE_CHECKING:
@@ -46,7 +46,12 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Render the reports that are looked at."""
-    made = {"en": (bfcl(), "en"), "ko": (bfcl(), "ko"), "story": (story(), "ko"), "hostile": (hostile(), "en")}
+    made = {
+        "en": (bfcl(), "en"),
+        "ko": (bfcl(), "ko"),
+        "story": (story(), "ko"),
+        "hostile": (hostile(), "en"),
+    }
     folder = tmp_path_factory.mktemp("pages")
     for name, (review, lang) in made.items():
         (folder / f"{name}.html").write_text(render_html(executed(review, lang), lang), "utf-8")
@@ -79,18 +84,22 @@ class Opened:
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["en", "ko", "story", "hostile"])
-def test_a_report_opens_offline(browser: Browser, pages: dict[str, Path], name: str, width: int) -> None:
+def test_a_report_opens_offline(
+    browser: Browser, pages: dict[str, Path], name: str, width: int
+) -> None:
     """Nothing is complained about, nothing is fetched, every chart is drawn, and nothing sticks out sideways."""
     opened = Opened(browser, pages[name], width)
     assert opened.said == []
-    assert [url for url in opened.asked if not url.startswith("data:image/svg+xml;")] == [pages[name].as_uri()]
+    assert [url for url in opened.asked if not url.startswith("data:image/svg+xml;")] == [
+        pages[name].as_uri()
+    ]
     drawn = opened.all("img", "e => [e.complete, e.naturalWidth > 0, e.alt.length > 20]")
     assert len(drawn) >= 5
     assert all(all(image) for image in drawn)
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert opened.all("main *", "e => e.getBoundingClientRect().right > innerWidth + 1 ? e.tagName : ''").count(
-        ""
-    ) == len(opened.all("main *", "e => 1"))
+    assert opened.all(
+        "main *", "e => e.getBoundingClientRect().right > innerWidth + 1 ? e.tagName : ''"
+    ).count("") == len(opened.all("main *", "e => 1"))
     opened.page.close()
 
 
@@ -110,7 +119,9 @@ def test_korean_is_drawn_with_glyphs(browser: Browser, pages: dict[str, Path], n
 def test_phones_get_their_own_charts(browser: Browser, pages: dict[str, Path], width: int) -> None:
     """A phone shows the narrow layout at its own size instead of a shrunken wide one."""
     opened = Opened(browser, pages["en"], width)
-    shown = opened.all("img", "e => [e.currentSrc === e.src, e.getBoundingClientRect().width / e.naturalWidth]")
+    shown = opened.all(
+        "img", "e => [e.currentSrc === e.src, e.getBoundingClientRect().width / e.naturalWidth]"
+    )
     assert all(wide == (width > 640) and scale > 0.95 for wide, scale in shown)
     opened.page.close()
 
@@ -127,7 +138,9 @@ def test_hostile_labels_are_text(browser: Browser, pages: dict[str, Path]) -> No
 def test_small_text_has_contrast(browser: Browser, pages: dict[str, Path]) -> None:
     """The colours of text on their backgrounds reach WCAG's 4.5 : 1."""
     opened = Opened(browser, pages["story"], 1280)
-    pairs = opened.all(".verdict strong, small, th, .rl-note td, .rl-word, figcaption, .rl-facts dt, a", _COLOURS)
+    pairs = opened.all(
+        ".verdict strong, small, th, .rl-note td, .rl-word, figcaption, .rl-facts dt, a", _COLOURS
+    )
     assert min(_contrast(*pair) for pair in pairs) >= 4.5
     opened.page.close()
 
@@ -147,5 +160,8 @@ def _contrast(one: list[float], other: list[float]) -> float:
 
 
 def _luminance(rgb: list[float]) -> float:
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (value / 255 for value in rgb)]
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (value / 255 for value in rgb)
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

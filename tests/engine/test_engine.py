@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from rolloutlib.bench import Bench, BenchResult, Prompt, flags_from, read_prompts, run_bench
-from rolloutlib.engine import ask, run_request
+from rolloutlib.engine.bench import Bench, BenchResult, Prompt, flags_from, read_prompts, run_bench
+from rolloutlib.engine.call import ask, run_request
 from rolloutlib.errors import UsageError
-from rolloutlib.params import review_params
-from rolloutlib.plan import load_plan
-from rolloutlib.review import review_stage
+from rolloutlib.judge.review import review_stage
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.params import review_params
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rolloutlib.bench import Arm
-    from rolloutlib.plan import FlagValue
+    from rolloutlib.engine.bench import Arm
+    from rolloutlib.plan.model import FlagValue
 
 ROOT = Path(__file__).parents[2]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
@@ -39,12 +39,25 @@ def _python(code: str) -> tuple[str, ...]:
 
 
 def _bench(
-    out: Path, *options: str, n: int = 8, progress: Callable[[int, int], None] | None = None, timeout_s: float = 20
+    out: Path,
+    *options: str,
+    n: int = 8,
+    progress: Callable[[int, int], None] | None = None,
+    timeout_s: float = 20,
 ) -> BenchResult:
     prompts = read_prompts(PROMPTS, n, np.random.default_rng(1))
-    flags: dict[Arm, dict[str, FlagValue]] = {"control": flags_from("1", PLAN), "treatment": flags_from("2", PLAN)}
+    flags: dict[Arm, dict[str, FlagValue]] = {
+        "control": flags_from("1", PLAN),
+        "treatment": flags_from("2", PLAN),
+    }
     bench = Bench(prompts, (*ENGINE, *options), flags, PROFILE, 7, timeout_s)
-    return run_bench(bench, out, now=NOW, rng=np.random.default_rng(2), progress=progress or (lambda _done, _all: None))
+    return run_bench(
+        bench,
+        out,
+        now=NOW,
+        rng=np.random.default_rng(2),
+        progress=progress or (lambda _done, _all: None),
+    )
 
 
 def _envelopes(result: BenchResult) -> list[dict[str, Any]]:
@@ -54,7 +67,11 @@ def _envelopes(result: BenchResult) -> list[dict[str, Any]]:
 def test_a_request_is_the_contracts(tmp_path: Path) -> None:
     """The object on standard input has the four parts of a run_request, with the six flag keys in full."""
     got_it = tmp_path / "request.json"
-    ask(_python(f"import sys; open({str(got_it)!r}, 'w').write(sys.stdin.read())"), REQUEST, timeout_s=20)
+    ask(
+        _python(f"import sys; open({str(got_it)!r}, 'w').write(sys.stdin.read())"),
+        REQUEST,
+        timeout_s=20,
+    )
     got = json.loads(got_it.read_text())
     assert got == {
         "inputs": {"text": "Why is the sky blue?", "guidelines": ""},
@@ -74,11 +91,19 @@ def test_a_request_is_the_contracts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "kind", "why"),
     [
-        ("import sys; sys.stderr.write('a\\nno quota\\n'); sys.exit(1)", "error", r"exit code 1: 'no quota'$"),
+        (
+            "import sys; sys.stderr.write('a\\nno quota\\n'); sys.exit(1)",
+            "error",
+            r"exit code 1: 'no quota'$",
+        ),
         ("import os; os._exit(3)", "error", "exit code 3, and said nothing on standard error"),
         ("import os; os.kill(os.getpid(), 9)", "error", "exit code -9"),
         ("", "error", "no output: .* expected one run_result"),
-        ('print(\'{"metrics": {"passRate": 1\')', "error", r"starts with '\{\"metrics\".*truncated"),
+        (
+            'print(\'{"metrics": {"passRate": 1\')',
+            "error",
+            r"starts with '\{\"metrics\".*truncated",
+        ),
         (
             "print('INFO starting'); print('{}')",
             "error",
@@ -104,7 +129,9 @@ METRICS = '{"passRate": 1, "avgScore": 8, "avgLatency": 9, "vetoedPct": 0}'
 
 def test_a_result_without_samples_gives_no_sample() -> None:
     """An empty list of samples is allowed by the contract, but there is nothing to pair, and nothing is made up."""
-    answer = ask(_python(f'print(\'{{"metrics": {METRICS}, "samples": []}}\')'), REQUEST, timeout_s=20)
+    answer = ask(
+        _python(f'print(\'{{"metrics": {METRICS}, "samples": []}}\')'), REQUEST, timeout_s=20
+    )
     assert (answer.kind, answer.result) == ("error", None)
 
 
@@ -134,7 +161,9 @@ def test_an_engine_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
 
 def test_a_command_that_is_not_there_is_a_usage_error() -> None:
     """A wrong command is the user's mistake, not sixty engine errors."""
-    with pytest.raises(UsageError, match=r"'nosuchengine' cannot be started \(No such file or directory\)"):
+    with pytest.raises(
+        UsageError, match=r"'nosuchengine' cannot be started \(No such file or directory\)"
+    ):
         ask(("nosuchengine",), REQUEST, timeout_s=1)
 
 
@@ -142,7 +171,10 @@ def test_the_simulator_is_deterministic_and_honours_the_flags() -> None:
     """The same seed gives the same result; search summaries cost time; another seed gives another result."""
     flags = PLAN.flags_of(2, "everyone")
     off = run_request("Why is the sky blue?", flags, PROFILE, seed=3)
-    answers = [ask(ENGINE, request, timeout_s=20).result for request in (REQUEST, REQUEST, off, off | {"session": {}})]
+    answers = [
+        ask(ENGINE, request, timeout_s=20).result
+        for request in (REQUEST, REQUEST, off, off | {"session": {}})
+    ]
     assert answers[0] == answers[1]
     latencies = [answer["samples"][0]["latencyMs"] for answer in answers if answer]
     assert latencies[0] > latencies[2]
@@ -179,10 +211,16 @@ def test_the_benchmark_is_paired_and_readable(tmp_path: Path) -> None:
         ("log", "error", "starts with 'INFO starting the Architect"),
     ],
 )
-def test_failures_become_samples_and_count(tmp_path: Path, fault: str, status: str, why: str) -> None:
+def test_failures_become_samples_and_count(
+    tmp_path: Path, fault: str, status: str, why: str
+) -> None:
     """Half of the prompts fail: each is a sample with status and reason, and the review's error rate counts it."""
-    result = _bench(tmp_path, "--fault", fault, "--share", "0.5", timeout_s=0.5 if fault == "hang" else 20)
-    samples = [sample for envelope in _envelopes(result) for sample in envelope["result"]["samples"]]
+    result = _bench(
+        tmp_path, "--fault", fault, "--share", "0.5", timeout_s=0.5 if fault == "hang" else 20
+    )
+    samples = [
+        sample for envelope in _envelopes(result) for sample in envelope["result"]["samples"]
+    ]
     failed = [sample for sample in samples if sample["status"] == status]
     assert len(samples) == 16
     assert 0 < len(failed) == len(result.failures) < 16
@@ -237,13 +275,20 @@ def test_prompts_are_drawn_by_the_seed(tmp_path: Path) -> None:
     assert ids == sorted(set(ids))
     plain = tmp_path / "prompts.txt"
     plain.write_text("one\n\ntwo\n")
-    assert read_prompts(plain, 2, np.random.default_rng(1)) == (Prompt("p0001", "one"), Prompt("p0003", "two"))
+    assert read_prompts(plain, 2, np.random.default_rng(1)) == (
+        Prompt("p0001", "one"),
+        Prompt("p0003", "two"),
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "n", "sentence"),
     [
-        ('{"promptId": "a", "text": "x"}\n{"promptId": "a", "text": "y"}', 1, "has a promptId twice"),
+        (
+            '{"promptId": "a", "text": "x"}\n{"promptId": "a", "text": "y"}',
+            1,
+            "has a promptId twice",
+        ),
         ('{"promptId": "a"}', 1, r":1: .*missing required field `text`"),
         ('{"promptId": "a", "text": "x"}', 2, r"--n is 2, but .* has 1 prompts"),
     ],

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rolloutlib.enginereplay import EngineReplay, replay_engine, replay_params, replay_table
+from rolloutlib.engine.replay import EngineReplay, replay_engine, replay_params, replay_table
 from rolloutlib.errors import NoEvidenceError, UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,11 @@ def root(tmp_path: Path) -> Path:
 
 def _replay(root: Path, options: str = "", **changed: str) -> EngineReplay:
     engine = f"{shlex.quote(sys.executable)} examples/engine/engine.py {options}"
-    files = {"green": "examples/engine/green.jsonl", "prompts": "examples/engine/prompts.jsonl", "out": "out"}
+    files = {
+        "green": "examples/engine/green.jsonl",
+        "prompts": "examples/engine/prompts.jsonl",
+        "out": "out",
+    }
     params = replay_params(files | {"engine": engine, "stage": 2} | changed)
     return replay_engine(root, params, now=NOW, rng=np.random.default_rng(0))
 
@@ -43,7 +47,10 @@ def test_a_seeded_engine_agrees_exactly(root: Path) -> None:
     assert {gate.agreement for gate in found.gates} <= {"exact", "no data"}
     green, again = (
         [json.loads(line)["result"]["samples"] for line in path.read_text().splitlines()]
-        for path in (root / "examples" / "engine" / "green.jsonl", next((root / "out").glob("bench-*.jsonl")))
+        for path in (
+            root / "examples" / "engine" / "green.jsonl",
+            next((root / "out").glob("bench-*.jsonl")),
+        )
     )
     assert green == again
     assert "exactly equal" in replay_table(found).text
@@ -68,7 +75,9 @@ def test_an_unseeded_engine_agrees_within_the_bounds(root: Path) -> None:
     assert latency.lower is not None
     assert latency.upper is not None
     assert latency.green != latency.replay
-    assert latency.agreement == ("within" if latency.lower <= latency.replay <= latency.upper else "differs")
+    assert latency.agreement == (
+        "within" if latency.lower <= latency.replay <= latency.upper else "differs"
+    )
 
 
 def test_the_result_is_pinned_to_the_rollback_record(root: Path) -> None:
@@ -79,7 +88,10 @@ def test_the_result_is_pinned_to_the_rollback_record(root: Path) -> None:
     found = _replay(root, record=record.stem)
     written = json.loads((root / "out" / "replay.json").read_text())
     assert written["record_sha256"] == found.record_sha256 == sha256(b"{}\n").hexdigest()
-    assert written["green_sha256"] == sha256((root / "examples" / "engine" / "green.jsonl").read_bytes()).hexdigest()
+    assert (
+        written["green_sha256"]
+        == sha256((root / "examples" / "engine" / "green.jsonl").read_bytes()).hexdigest()
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,7 +114,9 @@ def test_a_prompt_that_is_gone_is_named(root: Path) -> None:
     prompts = root / "examples" / "engine" / "prompts.jsonl"
     asked = json.loads((root / "examples" / "engine" / "green.jsonl").read_text().splitlines()[0])
     first = asked["result"]["samples"][0]["promptId"]
-    prompts.write_text("\n".join(line for line in prompts.read_text().splitlines() if first not in line))
+    prompts.write_text(
+        "\n".join(line for line in prompts.read_text().splitlines() if first not in line)
+    )
     with pytest.raises(UsageError, match=f"lacks {first}, which the green run was asked"):
         _replay(root)
 

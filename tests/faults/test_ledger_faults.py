@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 NOW = START + timedelta(days=400)
 FIRST = "dec-20261122-001"
-HARMLESS = {"card", "orphan", "unsigned"}  # a card not drawn yet, a left-over, a record that nobody has signed yet
+HARMLESS = {
+    "card",
+    "orphan",
+    "unsigned",
+}  # a card not drawn yet, a left-over, a record that nobody has signed yet
 
 
 class Crash(BaseException):
@@ -43,7 +47,12 @@ class Faulty(Quick):
     """
 
     def __init__(
-        self, at: int, fault: Callable[[], BaseException], *, after: bool = False, short: int = 1 << 30
+        self,
+        at: int,
+        fault: Callable[[], BaseException],
+        *,
+        after: bool = False,
+        short: int = 1 << 30,
     ) -> None:
         """Count from the next call on."""
         self.at, self.fault, self.after, self.short, self.calls = at, fault, after, short, 0
@@ -156,7 +165,14 @@ def test_sign_survives_a_fault_at_every_step(base: Workbook, tmp_path: Path, fau
     for at in range(100):
         book = fresh(base, tmp_path / str(at), Faulty(at, make, after=after, short=short))
         try:
-            sign_record(book, FIRST, role="qa", key=keys() / "qa_lee", who=None, now=START + timedelta(hours=1))
+            sign_record(
+                book,
+                FIRST,
+                role="qa",
+                key=keys() / "qa_lee",
+                who=None,
+                now=START + timedelta(hours=1),
+            )
         except (Crash, NotWrittenError):
             assert ("pm", "pm_kim@ex.com") in check(book).lines[0].signed
             holds(book, {FIRST})
@@ -170,7 +186,13 @@ def test_sign_survives_a_fault_at_every_step(base: Workbook, tmp_path: Path, fau
 def test_short_writes_are_continued(base: Workbook, tmp_path: Path) -> None:
     """A disk that takes 7 bytes at a time loses none of them."""
     book = fresh(base, tmp_path / "w", Faulty(-1, Crash, short=7))
-    append(book, "promotion", lambda slot: promotion(slot, "HOLD"), {"a": b"x" * 900}, now=START + timedelta(hours=1))
+    append(
+        book,
+        "promotion",
+        lambda slot: promotion(slot, "HOLD"),
+        {"a": b"x" * 900},
+        now=START + timedelta(hours=1),
+    )
     assert {finding.code for finding in check(book).findings} == {"unsigned"}
 
 
@@ -214,7 +236,7 @@ def killed(process: int, reader: int) -> list[str]:
 @pytest.mark.parametrize("group", range(100 if EXHAUSTIVE else 2))
 def test_random_kills_lose_nothing(base: Workbook, tmp_path: Path, group: int) -> None:
     """SIGKILL at a random moment with real fsync, 20 times a ledger: 40 kills here and 2,000 in `make faults`."""
-    rng = random.Random(group)  # noqa: S311 -- moments, no secrets
+    rng = random.Random(group)
     book, lines = fresh(base, tmp_path / "w", Files()), list[str]()
     for number in range(20):
         process, reader = spawn(book, number)

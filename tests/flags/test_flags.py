@@ -34,7 +34,7 @@ from rolloutlib.flags.document import (
     switch,
 )
 from rolloutlib.ledger.durable import NotWrittenError
-from rolloutlib.plan import STAGES, StageId, load_plan
+from rolloutlib.plan.model import STAGES, StageId, load_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,12 @@ def test_a_client_resolves_the_whole_table_of_the_plan(tmp_path: Path, stage: St
             expected = {flag: rows[stage][column] for flag, rows in TABLE.items()}
             assert resolve(client, PLAN, CONTEXTS[audience]) == expected, audience
             state = dict(resolve_state(client, CONTEXTS[audience]))
-            about = {"guardianProfileId": "default", "stage": stage, "generation": 7, "decision": "dec-20261122-001"}
+            about = {
+                "guardianProfileId": "default",
+                "stage": stage,
+                "generation": 7,
+                "decision": "dec-20261122-001",
+            }
             assert state == expected | about, audience
 
 
@@ -112,8 +117,14 @@ def test_single_flags_and_the_state_agree_for_every_kind_of_person(tmp_path: Pat
     for stage in STAGES:
         path = _write(tmp_path / "flags.json", FlagState(stage, stage + 1))
         with flag_client(path) as client:
-            for cohort, opt_in, opt_out in product(("internal", "dogfood", ""), (True, False), (True, False)):
-                context: dict[str, str | bool] = {"cohort": cohort, "optIn": opt_in, "optOut": opt_out}
+            for cohort, opt_in, opt_out in product(
+                ("internal", "dogfood", ""), (True, False), (True, False)
+            ):
+                context: dict[str, str | bool] = {
+                    "cohort": cohort,
+                    "optIn": opt_in,
+                    "optOut": opt_out,
+                }
                 state = resolve_state(client, context)
                 assert {key: state[key] for key in TABLE} == resolve(client, PLAN, context)
 
@@ -169,7 +180,9 @@ def test_read_back_sees_what_is_wrong(file: Path) -> None:
     edited = json.loads(file.read_bytes())
     edited["flags"]["feature.styleGuard"]["defaultVariant"] = "off"
     switch(FILES, file, json.dumps(edited).encode(), before=None)
-    with pytest.raises(FlagsError, match=r"reads feature.styleGuard = False for internal, expected True"):
+    with pytest.raises(
+        FlagsError, match=r"reads feature.styleGuard = False for internal, expected True"
+    ):
         read_back(file, PLAN, FlagState(2, 5, "dec-20261122-001"))
 
 
@@ -202,7 +215,9 @@ def test_a_damaged_file_still_tells_its_generation(file: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["truncated", "missing"])
-def test_a_client_keeps_its_last_good_values(file: Path, broken: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_keeps_its_last_good_values(
+    file: Path, broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """A truncated or missing file leaves running clients their old values (so it is alarmed); a new file heals."""
     with flag_client(file, poll_ms=10) as client:
         whole = file.read_bytes()
@@ -227,7 +242,7 @@ def test_a_running_client_sees_a_switch_within_a_second(file: Path) -> None:
         for generation in range(6, 16):
             start = time.monotonic()
             _write(file, FlagState(2, generation))
-            _wait(lambda: resolve_state(client, {})["generation"] == generation)  # noqa: B023 -- called before the next round
+            _wait(lambda: resolve_state(client, {})["generation"] == generation)
             assert time.monotonic() - start < 1
 
 
@@ -242,7 +257,9 @@ def test_a_switch_applies_only_to_the_file_it_was_decided_for(file: Path) -> Non
     """Somebody else's switch in between is not overwritten: both digests are named, nothing changes."""
     before = read_flags(file).digest
     _write(file, FlagState(2, 6, "", ("A",)))
-    with pytest.raises(FlagsError, match=f"expected sha256 {before[:12]}…, for which this change was decided"):
+    with pytest.raises(
+        FlagsError, match=f"expected sha256 {before[:12]}…, for which this change was decided"
+    ):
         switch(FILES, file, document(PLAN, FlagState(3, 6)), before=before)
     assert read_flags(file).state == FlagState(2, 6, "", ("A",))
 
@@ -277,7 +294,9 @@ def test_a_full_disk_leaves_the_old_flags(file: Path, call: str) -> None:
     files = FlagFiles(time.time_ns)
     setattr(files, call, fail)
     old = file.read_bytes()
-    with pytest.raises(NotWrittenError, match=r"flags\.json could not be written \(No space left on device\)"):
+    with pytest.raises(
+        NotWrittenError, match=r"flags\.json could not be written \(No space left on device\)"
+    ):
         switch(files, file, document(PLAN, FlagState(3, 6)), before=None)
     assert file.read_bytes() == old
     assert list(file.parent.iterdir()) == [file]
@@ -336,7 +355,9 @@ const { FlagdProvider } = require('@openfeature/flagd-provider');
 """
 
 
-@pytest.mark.skipif(not os.environ.get("ROLLOUT_NODE_MODULES"), reason="ROLLOUT_NODE_MODULES names no node_modules")
+@pytest.mark.skipif(
+    not os.environ.get("ROLLOUT_NODE_MODULES"), reason="ROLLOUT_NODE_MODULES names no node_modules"
+)
 def test_the_node_provider_reads_the_same(file: Path, tmp_path: Path) -> None:
     """The node client resolves rollout.state from the same file as the Python client (npm: see docs/rollback.md)."""
     script = tmp_path / "read.js"
@@ -344,6 +365,10 @@ def test_the_node_provider_reads_the_same(file: Path, tmp_path: Path) -> None:
     node = shutil.which("node") or "node"
     environment = {**os.environ, "NODE_PATH": os.environ["ROLLOUT_NODE_MODULES"]}
     arguments = [node, str(script), str(file), json.dumps(CONTEXTS)]
-    got = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+    got = subprocess.run(
+        arguments, env=environment, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     with flag_client(file) as client:
-        assert json.loads(got) == {name: resolve_state(client, context) for name, context in CONTEXTS.items()}
+        assert json.loads(got) == {
+            name: resolve_state(client, context) for name, context in CONTEXTS.items()
+        }

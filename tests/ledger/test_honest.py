@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 VERDICTS: tuple[Verdict, ...] = ("GO", "HOLD", "NO_GO")
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["append", "append", "branch", "merge"]), st.integers(0, 5), st.sampled_from(VERDICTS)),
+    st.tuples(
+        st.sampled_from(["append", "append", "branch", "merge"]),
+        st.integers(0, 5),
+        st.sampled_from(VERDICTS),
+    ),
     max_size=14,
 )
 
@@ -55,9 +59,17 @@ class Branches:
 
     def decide(self, book: Workbook, verdict: Verdict) -> None:
         """Append a record, which joins the branches that were merged; sign it where that is asked for."""
-        node = append(book, "promotion", lambda slot: promotion(slot, verdict), {"review.json": b"{}"}, now=self.now)
+        node = append(
+            book,
+            "promotion",
+            lambda slot: promotion(slot, verdict),
+            {"review.json": b"{}"},
+            now=self.now,
+        )
         for who in ("pm_kim", "qa_lee", "owner_park") if self.sign else ():
-            sign_record(book, node.id, role=PEOPLE[who][1], key=keys() / who, who=None, now=self.now)
+            sign_record(
+                book, node.id, role=PEOPLE[who][1], key=keys() / who, who=None, now=self.now
+            )
 
 
 def alarms(branches: Branches) -> set[str]:
@@ -80,11 +92,17 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Workbook:
 @pytest.mark.slow
 @settings(
     max_examples=1000 if EXHAUSTIVE else 40,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
+        HealthCheck.function_scoped_fixture,
+    ],
     deadline=None,
 )
 @given(steps=STEPS)
-def test_honest_branches_and_merges_raise_no_alarm(book: Workbook, steps: list[tuple[str, int, Verdict]]) -> None:
+def test_honest_branches_and_merges_raise_no_alarm(
+    book: Workbook, steps: list[tuple[str, int, Verdict]]
+) -> None:
     """40 ledgers here, 1,000 in `make faults`: unsigned drafts, which try the structure and not ssh-keygen."""
     branches = Branches(book, sign=False)
     for step in steps:
@@ -95,11 +113,17 @@ def test_honest_branches_and_merges_raise_no_alarm(book: Workbook, steps: list[t
 @pytest.mark.slow
 @settings(
     max_examples=50 if EXHAUSTIVE else 4,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
+        HealthCheck.function_scoped_fixture,
+    ],
     deadline=None,
 )
 @given(steps=STEPS.filter(lambda steps: len(steps) < 8))  # each record costs three signatures
-def test_honest_signatures_raise_no_alarm(book: Workbook, steps: list[tuple[str, int, Verdict]]) -> None:
+def test_honest_signatures_raise_no_alarm(
+    book: Workbook, steps: list[tuple[str, int, Verdict]]
+) -> None:
     """The same with three real signatures on every record (4 ledgers here, 50 in `make faults`)."""
     branches = Branches(book, sign=True)
     for step in steps:

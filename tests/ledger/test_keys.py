@@ -29,14 +29,23 @@ def root(tmp_path: Path) -> Path:
 
 def codes(root: Path, hours: float = 50) -> set[str]:
     """Return the classes of what is wrong."""
-    return {finding.code for finding in verify_ledger(Workbook(root), now=START + timedelta(hours=hours)).findings}
+    return {
+        finding.code
+        for finding in verify_ledger(Workbook(root), now=START + timedelta(hours=hours)).findings
+    }
 
 
 def add(root: Path, who: str, role: str, hours: float) -> str:
     """Admit somebody; return the record's id."""
     name = who.partition("@")[0]
     made = add_key(
-        Workbook(root), who, name=name, roles=[role], key=keys() / name, by=BY, now=START + timedelta(hours=hours)
+        Workbook(root),
+        who,
+        name=name,
+        roles=[role],
+        key=keys() / name,
+        by=BY,
+        now=START + timedelta(hours=hours),
     )
     assert made is not None
     return made.id
@@ -77,7 +86,10 @@ def test_leaver_keeps_what_was_witnessed(root: Path) -> None:
     made = revoke_key(Workbook(root), "qa_lee@ex.com", by=BY, now=START + timedelta(hours=3))
     assert made is not None
     signed(root, made.id, "owner_park", hours=4)
-    assert codes(root) == {"unsigned", "lint"}  # the pending record lacks qa, and nobody is qa any more
+    assert codes(root) == {
+        "unsigned",
+        "lint",
+    }  # the pending record lacks qa, and nobody is qa any more
     with pytest.raises(LedgerError, match="revoked"):
         signed(root, pending, "qa_lee", hours=5)
 
@@ -99,7 +111,15 @@ def test_first_record_pins_the_files(tmp_path: Path) -> None:
     """In an empty ledger keys are written to the files only; the first record pins them."""
     root = workbook(tmp_path / "w", people={})
     assert (
-        add_key(Workbook(root), "pm_kim@ex.com", name="Kim", roles=["pm"], key=keys() / "pm_kim", by=BY, now=START)
+        add_key(
+            Workbook(root),
+            "pm_kim@ex.com",
+            name="Kim",
+            roles=["pm"],
+            key=keys() / "pm_kim",
+            by=BY,
+            now=START,
+        )
         is None
     )
     assert [line.who for line in Workbook(root).signers.keys] == ["pm_kim@ex.com"]
@@ -115,9 +135,21 @@ def test_first_record_pins_the_files(tmp_path: Path) -> None:
         ("new@ex.com", "New", "pm_kim", "one key is one person"),
     ],
 )
-def test_unsafe_additions_are_refused(root: Path, who: str, name: str | None, key: str, says: str) -> None:
+def test_unsafe_additions_are_refused(
+    root: Path, who: str, name: str | None, key: str, says: str
+) -> None:
     """A bad address, no name, a name that is YAML, a key that is there: refused, and no file changes."""
     before = [(root / "params" / file).read_bytes() for file in ("roles.yaml", "allowed_signers")]
     with pytest.raises(UsageError, match=says):
-        add_key(Workbook(root), who, name=name, roles=["qa"], key=keys() / key, by=BY, now=START + timedelta(hours=2))
-    assert [(root / "params" / file).read_bytes() for file in ("roles.yaml", "allowed_signers")] == before
+        add_key(
+            Workbook(root),
+            who,
+            name=name,
+            roles=["qa"],
+            key=keys() / key,
+            by=BY,
+            now=START + timedelta(hours=2),
+        )
+    assert [
+        (root / "params" / file).read_bytes() for file in ("roles.yaml", "allowed_signers")
+    ] == before

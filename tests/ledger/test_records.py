@@ -10,7 +10,16 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolloutlib.ledger.records import Head, LedgerError, Signoff, decimal, document, moment, parse_record, parse_signoff
+from rolloutlib.ledger.records import (
+    Head,
+    LedgerError,
+    Signoff,
+    decimal,
+    document,
+    moment,
+    parse_record,
+    parse_signoff,
+)
 
 SHA = "a" * 64
 
@@ -58,7 +67,8 @@ def spelled(change: str) -> bytes:
         "two newlines": good + b"\n",
         "crlf": good.replace(b"\n", b"\r\n"),
         "escape": good.replace(b"Kim", b"\\u004bim"),
-        "key order": json.dumps(dict(reversed(value.items())), separators=(",", ":")).encode() + b"\n",
+        "key order": json.dumps(dict(reversed(value.items())), separators=(",", ":")).encode()
+        + b"\n",
         "byte order mark": b"\xef\xbb\xbf" + good,
         "latin-1": good.replace(b"Kim", b"K\xfcm"),
         "twice": good.replace(b'"name":"Kim"', b'"name":"Lee","name":"Kim"'),
@@ -108,7 +118,13 @@ def test_any_bytes_get_a_sentence(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-11-22T09:00:00", "2026-11-22T09:00:00+09:00", "2026-13-01T00:00:00Z", "٢٠٢٦-11-22T09:00:00Z"]
+    "text",
+    [
+        "2026-11-22T09:00:00",
+        "2026-11-22T09:00:00+09:00",
+        "2026-13-01T00:00:00Z",
+        "٢٠٢٦-11-22T09:00:00Z",
+    ],
 )
 def test_times_are_utc(text: str) -> None:
     """A time without Z, with an offset, impossible or in other digits is refused."""

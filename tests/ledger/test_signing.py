@@ -11,7 +11,15 @@ import pytest
 from rolloutlib.errors import PlanError
 from rolloutlib.ledger.book import Workbook, append, sign_off_status, sign_record, verify_ledger
 from rolloutlib.ledger.records import LedgerError
-from rolloutlib.ledger.signing import NAMESPACE, lint, load_roles, load_signers, public_key, sign, verify
+from rolloutlib.ledger.signing import (
+    NAMESPACE,
+    lint,
+    load_roles,
+    load_signers,
+    public_key,
+    sign,
+    verify,
+)
 from tests.ledger.workbooks import PEOPLE, START, decided, keys, promotion, public, signed, workbook
 
 if TYPE_CHECKING:
@@ -51,7 +59,9 @@ PERMISSIVE = [
 
 
 # The keys in these lines are new each time, and names of tests are not.
-@pytest.mark.parametrize(("text", "says"), PERMISSIVE, ids=[f"line {k}" for k in range(len(PERMISSIVE))])
+@pytest.mark.parametrize(
+    ("text", "says"), PERMISSIVE, ids=[f"line {k}" for k in range(len(PERMISSIVE))]
+)
 def test_lint_refuses_permissive_lines(root: Path, text: str, says: str) -> None:
     """A line that lets in more than one person's rollout signatures is refused; the trap is named with its place."""
     (root / "params" / "allowed_signers").write_text("# keys\n" + text)
@@ -86,7 +96,12 @@ def test_lint_compares_roles_and_keys(root: Path) -> None:
     roles.write_text(roles.read_text().replace("[owner]", "[qa]"))
     book = Workbook(root)
     told = "\n".join(lint(book.roles, book.signers, book.trust.thresholds.values()))
-    for said in ("have the same key", "no key of qa_lee@ex.com", "no role to ghost@ex.com", "nobody is owner"):
+    for said in (
+        "have the same key",
+        "no key of qa_lee@ex.com",
+        "no role to ghost@ex.com",
+        "nobody is owner",
+    ):
         assert said in told
 
 
@@ -100,7 +115,11 @@ def test_git_signature_does_not_count(root: Path) -> None:
 def test_expired_key_cannot_sign_for_its_time(root: Path) -> None:
     """A key is good between its times only; both ends are those of ssh-keygen."""
     file = root / "params" / "allowed_signers"
-    file.write_text(line(f'namespaces="{NAMESPACE}",valid-after="20261122120000Z",valid-before="20261123000000Z"'))
+    file.write_text(
+        line(
+            f'namespaces="{NAMESPACE}",valid-after="20261122120000Z",valid-before="20261123000000Z"'
+        )
+    )
     made, signers = sign(b"x", keys() / "pm_kim"), load_signers(root)
     for at, good in (
         (AT - timedelta(seconds=1), False),
@@ -124,7 +143,10 @@ def test_expired_key_cannot_sign_for_its_time(root: Path) -> None:
         (root / "m.sig").write_bytes(made)
         options[options.index("/dev/stdin")] = str(root / "m.sig")
         assert (
-            subprocess.run(["ssh-keygen", *options], input=b"x", capture_output=True, check=False).returncode == 0
+            subprocess.run(
+                ["ssh-keygen", *options], input=b"x", capture_output=True, check=False
+            ).returncode
+            == 0
         ) is good
         if good:
             assert verify(b"x", made, "pm_kim@ex.com", at, signers) == public("pm_kim")
@@ -139,8 +161,13 @@ def test_old_signature_file_cannot_survive(root: Path) -> None:
     stale = root / "docs" / "LEDGER" / f"{name}.qa_lee@ex.com.signoff.sig"
     stale.write_bytes((root / "docs" / "LEDGER" / f"{name}.pm_kim@ex.com.signoff.sig").read_bytes())
     signed(root, name, "qa_lee", hours=1)
-    assert stale.read_bytes() != (root / "docs" / "LEDGER" / f"{name}.pm_kim@ex.com.signoff.sig").read_bytes()
-    assert {f.code for f in verify_ledger(Workbook(root), now=START + timedelta(hours=2)).findings} == {"unsigned"}
+    assert (
+        stale.read_bytes()
+        != (root / "docs" / "LEDGER" / f"{name}.pm_kim@ex.com.signoff.sig").read_bytes()
+    )
+    assert {
+        f.code for f in verify_ledger(Workbook(root), now=START + timedelta(hours=2)).findings
+    } == {"unsigned"}
 
 
 def test_agent_key_is_the_public_half(root: Path) -> None:
@@ -154,9 +181,17 @@ def test_agent_key_is_the_public_half(root: Path) -> None:
 REFUSED = {
     "a fourth person": ("guest", {"role": "pm"}, "no line with"),
     "a role of another": ("eng_choi", {"role": "owner"}, "cannot sign as owner"),
-    "another's name": ("qa_lee", {"role": "owner", "who": "owner_park@ex.com"}, "made with the key of qa_lee"),
+    "another's name": (
+        "qa_lee",
+        {"role": "owner", "who": "owner_park@ex.com"},
+        "made with the key of qa_lee",
+    ),
     "a second signature": ("pm_kim", {"role": "pm"}, "signed dec-20261122-001 already"),
-    "a time before the record": ("qa_lee", {"role": "qa", "hours": -1}, "before a record that it saw"),
+    "a time before the record": (
+        "qa_lee",
+        {"role": "qa", "hours": -1},
+        "before a record that it saw",
+    ),
 }
 
 
@@ -169,13 +204,26 @@ def test_sign_refuses_before_it_writes(root: Path, case: str) -> None:
     now = START + timedelta(hours=float(str(options.get("hours", 1))))
     key = keys() / ("stranger" if who == "guest" else who)
     with pytest.raises(LedgerError, match=says):
-        sign_record(Workbook(root), name, role=str(options["role"]), key=key, who=options.get("who"), now=now)  # type: ignore[arg-type]
+        sign_record(
+            Workbook(root),
+            name,
+            role=str(options["role"]),
+            key=key,
+            who=options.get("who"),
+            now=now,
+        )  # type: ignore[arg-type]
     assert sorted(path.name for path in (root / "docs" / "LEDGER").iterdir()) == before
 
 
 def test_preparer_cannot_approve(root: Path) -> None:
     """Who prepared a GO cannot sign it, in any role."""
-    node = append(Workbook(root), "promotion", lambda slot: promotion(slot, by="owner_park@ex.com"), {}, now=START)
+    node = append(
+        Workbook(root),
+        "promotion",
+        lambda slot: promotion(slot, by="owner_park@ex.com"),
+        {},
+        now=START,
+    )
     with pytest.raises(LedgerError, match="prepared the record and cannot approve it"):
         signed(root, node.id, "owner_park", hours=1)
 
@@ -194,6 +242,10 @@ def test_sign_off_status_names_the_command(root: Path) -> None:
     """A report's block shows who has signed, and the exact command for who has not."""
     name = decided(root, signers=("pm_kim",))
     states = sign_off_status(Workbook(root), name, now=START + timedelta(hours=1))
-    assert [(s.role, s.signer) for s in states] == [("pm", "pm_kim@ex.com"), ("qa", None), ("owner", None)]
+    assert [(s.role, s.signer) for s in states] == [
+        ("pm", "pm_kim@ex.com"),
+        ("qa", None),
+        ("owner", None),
+    ]
     assert states[1].command == f"rollout sign {name} --as qa"
     assert set(PEOPLE) >= {"pm_kim", "qa_lee"}

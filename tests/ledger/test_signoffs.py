@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rolloutlib.recommendation import Recommendation
-from rolloutlib.signoffs import sign_off
+from rolloutlib.judge.recommendation import Recommendation
+from rolloutlib.show.signoffs import sign_off
 from tests.ledger.workbooks import workbook
 from tests.sample_review import bfcl
 

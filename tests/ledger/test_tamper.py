@@ -3,7 +3,7 @@
 The victim is an honest ledger of five records with real signatures: two promotions, a change of keys, a rollback, a HOLD.
 """
 
-# ruff: noqa: E501, RUF001, FBT003 -- one falsification a line; look-alikes are what is tested
+
 
 from __future__ import annotations
 
@@ -22,7 +22,17 @@ from rolloutlib.ledger.book import Verification, Workbook, append, verify_ledger
 from rolloutlib.ledger.chain import read_ledger
 from rolloutlib.ledger.keys import add_key
 from rolloutlib.ledger.records import LedgerError, digest_of
-from tests.ledger.workbooks import EXHAUSTIVE, PEOPLE, START, decided, keys, public, rollback, signed, workbook
+from tests.ledger.workbooks import (
+    EXHAUSTIVE,
+    PEOPLE,
+    START,
+    decided,
+    keys,
+    public,
+    rollback,
+    signed,
+    workbook,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +68,11 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     book = Workbook(root)
     second = book.read().find(SECOND).head
     append(
-        book, "rollback", lambda slot: rollback(slot, second), {"signal.json": b"{}\n"}, now=START + timedelta(hours=3)
+        book,
+        "rollback",
+        lambda slot: rollback(slot, second),
+        {"signal.json": b"{}\n"},
+        now=START + timedelta(hours=3),
     )
     signed(root, BACK, "eng_choi", hours=3.1)
     signed(root, BACK, "pm_kim", hours=3.2)
@@ -108,7 +122,15 @@ def resign(
     """Sign a signoff's bytes again with some key, past every check of `rollout sign`."""
     path = file(root, f"{name}.{who}.signoff")
     made = subprocess.run(
-        ["ssh-keygen", "-Y", "sign", "-q", *options, "-f", str(keys() / (key or who.partition("@")[0]))],
+        [
+            "ssh-keygen",
+            "-Y",
+            "sign",
+            "-q",
+            *options,
+            "-f",
+            str(keys() / (key or who.partition("@")[0])),
+        ],
         input=path.read_bytes(),
         capture_output=True,
         check=True,
@@ -116,7 +138,9 @@ def resign(
     file(root, f"{name}.{as_ or who}.signoff.sig").write_bytes(made.stdout)
 
 
-def forge(root: Path, name: str, who: str, edit_: Callable[[Any], None], *, key: str | None = None) -> None:
+def forge(
+    root: Path, name: str, who: str, edit_: Callable[[Any], None], *, key: str | None = None
+) -> None:
     """Change a signoff and sign it again with its own (or another) key."""
     edit(file(root, f"{name}.{who}.signoff"), edit_)
     resign(root, name, who, key=key)
@@ -182,7 +206,9 @@ def swap(root: Path, one: str, two: str) -> None:
 def shared_key(root: Path) -> None:
     """Give the QA person the PM's key as well, and sign as both."""
     signers = root / "params" / "allowed_signers"
-    signers.write_text(signers.read_text() + f'{QA} namespaces="rollout-signoff@v1" {public("pm_kim")}\n')
+    signers.write_text(
+        signers.read_text() + f'{QA} namespaces="rollout-signoff@v1" {public("pm_kim")}\n'
+    )
     resign(root, SECOND, QA, key="pm_kim")
 
 
@@ -208,7 +234,13 @@ def new_signoff_for_keys(root: Path, name: str, who: str) -> None:
     head = {"id": name, "sha256": node.digest}
     edit(
         file(root, f"{name}.{who}.signoff"),
-        lambda d: d.update(signer=who, name="Stranger", record=head, seenHead=[head], signedAt="2026-11-22T13:30:00Z"),
+        lambda d: d.update(
+            signer=who,
+            name="Stranger",
+            record=head,
+            seenHead=[head],
+            signedAt="2026-11-22T13:30:00Z",
+        ),
     )
     resign(root, name, who, key="stranger")
 
@@ -369,7 +401,10 @@ def test_damaged_ledger_takes_no_record(victim: Path) -> None:
 
 def flipped(data: bytes, step: int = 1) -> list[tuple[int, bytes]]:
     """Return the bytes with one flipped bit, a different one at each place."""
-    return [(i, data[:i] + bytes([data[i] ^ 1 << i % 8]) + data[i + 1 :]) for i in range(0, len(data), step)]
+    return [
+        (i, data[:i] + bytes([data[i] ^ 1 << i % 8]) + data[i + 1 :])
+        for i in range(0, len(data), step)
+    ]
 
 
 DOCUMENTS = [f"{HOLD}.record", f"{HOLD}.{PM}.signoff", f"{HOLD}.{PM}.signoff.sig"]
@@ -389,7 +424,9 @@ def test_any_flipped_bit_is_found(victim: Path, name: str) -> None:
     missed: list[tuple[int, set[str]]] = []
     for place, data in flipped(whole, 1 if EXHAUSTIVE else 13):
         path.write_bytes(data)
-        codes = {finding.code for finding in verify_ledger(book, now=NOW, since=BACK, workers=1).findings}
+        codes = {
+            finding.code for finding in verify_ledger(book, now=NOW, since=BACK, workers=1).findings
+        }
         if not codes & expected:
             missed.append((place, codes))
     path.write_bytes(whole)

@@ -14,7 +14,20 @@ from tests.ledger.workbooks import ROOT, decided, keys, workbook
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TOOLS = ("sh", "sed", "grep", "ssh-keygen", "sha256sum", "cut", "tr", "mktemp", "rm", "printf", "dirname", "cat")
+TOOLS = (
+    "sh",
+    "sed",
+    "grep",
+    "ssh-keygen",
+    "sha256sum",
+    "cut",
+    "tr",
+    "mktemp",
+    "rm",
+    "printf",
+    "dirname",
+    "cat",
+)
 FIRST, SECOND, PM, QA = "dec-20261122-001", "dec-20261122-002", "pm_kim@ex.com", "qa_lee@ex.com"
 
 
@@ -74,7 +87,16 @@ def other_role(root: Path) -> None:
     path = root / "docs" / "LEDGER" / f"{SECOND}.{QA}.signoff"
     path.write_text(path.read_text().replace('"role":"qa"', '"role":"owner"'))
     made = subprocess.run(
-        ["ssh-keygen", "-Y", "sign", "-q", "-n", "rollout-signoff@v1", "-f", str(keys() / "qa_lee")],
+        [
+            "ssh-keygen",
+            "-Y",
+            "sign",
+            "-q",
+            "-n",
+            "rollout-signoff@v1",
+            "-f",
+            str(keys() / "qa_lee"),
+        ],
         input=path.read_bytes(),
         capture_output=True,
         check=True,
@@ -83,13 +105,22 @@ def other_role(root: Path) -> None:
 
 
 TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
-    "an edited number": (replaced(f"{SECOND}.record", '"value":"0.01"', '"value":"0.02"'), "changed after"),
+    "an edited number": (
+        replaced(f"{SECOND}.record", '"value":"0.01"', '"value":"0.02"'),
+        "changed after",
+    ),
     "an edited predecessor": (
         replaced(f"{FIRST}.record", '"value":"0.01"', '"value":"0.02"'),
         f"follows {FIRST}, which was edited",
     ),
-    "a deleted predecessor": (removed(f"{FIRST}.record"), f"follows {FIRST}, which was edited or deleted"),
-    "an edited evidence file": (replaced(f"{SECOND}/review.json", "GO", "NO"), "file that it rests on"),
+    "a deleted predecessor": (
+        removed(f"{FIRST}.record"),
+        f"follows {FIRST}, which was edited or deleted",
+    ),
+    "an edited evidence file": (
+        replaced(f"{SECOND}/review.json", "GO", "NO"),
+        "file that it rests on",
+    ),
     "a deleted evidence file": (removed(f"{SECOND}/review.json"), "file that it rests on"),
     "an edited signoff": (
         replaced(f"{SECOND}.{PM}.signoff", '"decision":"GO"', '"decision":"HOLD"'),
@@ -102,7 +133,10 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
         f"signature of {PM} does not hold",
     ),
     "a role that one does not have": (other_role, f"{QA} is not owner"),
-    "a record under a new id": (copied(f"{FIRST}.record", "dec-20261122-003.record"), "copy of another"),
+    "a record under a new id": (
+        copied(f"{FIRST}.record", "dec-20261122-003.record"),
+        "copy of another",
+    ),
 }
 
 

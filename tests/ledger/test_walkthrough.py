@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.ledger.dsse import NAMESPACE, pre_authentication
-from rolloutlib.replay import compare
+from rolloutlib.ledger.replay import compare
 from tests.ledger.test_verify_sh import verify_sh
 from tests.ledger.workbooks import ROOT, keys
 
@@ -30,7 +30,12 @@ def rollout(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     code = "import sys; from rolloutlib.cli import main; sys.exit(main())"
     env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(root)}
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=root, env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, *arguments],
+        cwd=root,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -39,7 +44,11 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a workbook of one's own with the shipped files, its people admitted, and stage 2 reviewed."""
     root = tmp_path_factory.mktemp("walk") / "workbook"
     for folder in ("params", "notebooks", "data/examples/story/stage-2", "docs/LEDGER"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("dec-*", ".ipynb_checkpoints"))
+        shutil.copytree(
+            ROOT / folder,
+            root / folder,
+            ignore=shutil.ignore_patterns("dec-*", ".ipynb_checkpoints"),
+        )
     shutil.copy(ROOT / "requirements.lock", root)
     assert rollout(root, "review", "2", "--out", "reports/w3").returncode == 0
     for who, name, role in (
@@ -68,7 +77,9 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def decision(reviewed: Path) -> str:
     """Return the id of a GO that three people have signed."""
-    made = rollout(reviewed, "decide", "reports/w3", "--verdict", "GO", "--by", BY, "--note", "All of W3.")
+    made = rollout(
+        reviewed, "decide", "reports/w3", "--verdict", "GO", "--by", BY, "--note", "All of W3."
+    )
     assert made.returncode == 0, made.stderr
     name = made.stdout.partition(":")[0]
     unsigned = rollout(reviewed, "verify")
@@ -103,7 +114,9 @@ def test_three_signatures_make_it_green(reviewed: Path, decision: str) -> None:
         (("--as", "engine", "--key", "pm_kim"), "has signed"),
     ],
 )
-def test_a_fourth_cannot(reviewed: Path, decision: str, arguments: tuple[str, ...], says: str) -> None:
+def test_a_fourth_cannot(
+    reviewed: Path, decision: str, arguments: tuple[str, ...], says: str
+) -> None:
     """A stranger, a wrong role and a second signature are refused in a sentence."""
     refused = rollout(reviewed, "sign", decision, *arguments[:-1], str(keys() / arguments[-1]))
     assert refused.returncode == 1
@@ -131,7 +144,9 @@ def test_card_reads_in_the_teams_headings(reviewed: Path, decision: str) -> None
     assert "박서연 (owner_park@ex.com) | owner | GO | approval" in text
 
 
-def test_verdict_against_the_recommendation_needs_a_waiver(reviewed: Path, decision: str, tmp_path: Path) -> None:
+def test_verdict_against_the_recommendation_needs_a_waiver(
+    reviewed: Path, decision: str, tmp_path: Path
+) -> None:
     """HOLD against a GO is refused without a waiver; with one the card shows it in bold, here in Korean."""
     assert decision
     review = shutil.copytree(reviewed / "reports" / "w3", tmp_path / "w3")
@@ -158,7 +173,13 @@ def test_verdict_against_the_recommendation_needs_a_waiver(reviewed: Path, decis
     assert re.search(r"- \*\*.*recommendation — Wait for \\<b\\>W4\\</b\\>\*\*", text)
     assert (
         rollout(
-            reviewed, "sign", waived.stdout.partition(":")[0], "--as", "pm", "--key", str(keys() / "pm_kim")
+            reviewed,
+            "sign",
+            waived.stdout.partition(":")[0],
+            "--as",
+            "pm",
+            "--key",
+            str(keys() / "pm_kim"),
         ).returncode
         == 0
     )
@@ -203,7 +224,9 @@ def test_open_check_refuses_a_go(reviewed: Path, tmp_path: Path) -> None:
     assert waived.returncode == 0, waived.stderr
 
 
-def test_replay_is_equal_and_names_what_changed(reviewed: Path, decision: str, tmp_path: Path) -> None:
+def test_replay_is_equal_and_names_what_changed(
+    reviewed: Path, decision: str, tmp_path: Path
+) -> None:
     """E0 on the same machine; with one row changed behind its back the pin says so first, then E3 names the gate."""
     same = rollout(reviewed, "replay", decision)
     assert (same.returncode, same.stdout) == (0, "E0: the same results, bit for bit\n")
@@ -218,7 +241,9 @@ def test_replay_is_equal_and_names_what_changed(reviewed: Path, decision: str, t
     assert changed.returncode == 1
     first, *rest = changed.stdout.splitlines()
     assert first.startswith("pin broken: data was ")
-    assert any(line.startswith("pin broken: runs.jsonl is not the file of the review") for line in rest)
+    assert any(
+        line.startswith("pin broken: runs.jsonl is not the file of the review") for line in rest
+    )
     assert "E3: a verdict differs: the decision does not replay" in rest
     assert any(line.startswith("  avg_latency (evidence): was pass, is ") for line in rest)
 
@@ -232,7 +257,12 @@ def test_export_is_a_dsse_envelope(reviewed: Path, decision: str, tmp_path: Path
     assert payload == (reviewed / "docs" / "LEDGER" / f"{decision}.record").read_bytes()
     (tmp_path / "sig").write_bytes(base64.b64decode(told["signatures"][0]["sig"]))
     checked = ["ssh-keygen", "-Y", "check-novalidate", "-n", NAMESPACE, "-s", str(tmp_path / "sig")]
-    assert subprocess.run(checked, input=pre_authentication(payload), capture_output=True, check=False).returncode == 0
+    assert (
+        subprocess.run(
+            checked, input=pre_authentication(payload), capture_output=True, check=False
+        ).returncode
+        == 0
+    )
 
 
 def test_incomplete_record_is_not_exported(reviewed: Path, tmp_path: Path) -> None:
@@ -260,7 +290,15 @@ def test_equality_classes() -> None:
     """E0 the same, E1 within 1e-9 or other words, E2 a number beyond it or gone, E3 a verdict."""
     levels = [
         compare(review(), other)[0]
-        for other in (review(), review(0.01 * (1 + 5e-10)), review(why="y"), review(0.0100001), review(verdict="fail"))
+        for other in (
+            review(),
+            review(0.01 * (1 + 5e-10)),
+            review(why="y"),
+            review(0.0100001),
+            review(verdict="fail"),
+        )
     ]
     assert levels == ["E0", "E1", "E1", "E2", "E3"]
-    assert compare(review(), review(verdict="fail"))[1] == ("pass_rate (evidence): was pass, is fail",)
+    assert compare(review(), review(verdict="fail"))[1] == (
+        "pass_rate (evidence): was pass, is fail",
+    )

@@ -12,7 +12,17 @@ from tempfile import mkdtemp
 
 from rolloutlib.ledger.book import Slot, Workbook, append, sign_record
 from rolloutlib.ledger.durable import Files
-from rolloutlib.ledger.records import CheckState, GateState, Head, Move, Predicate, Prepared, Rollback, Verdict, Waiver
+from rolloutlib.ledger.records import (
+    CheckState,
+    GateState,
+    Head,
+    Move,
+    Predicate,
+    Prepared,
+    Rollback,
+    Verdict,
+    Waiver,
+)
 from rolloutlib.ledger.signing import NAMESPACE
 
 EXHAUSTIVE = "ROLLOUT_EXHAUSTIVE" in os.environ  # set by `make faults`
@@ -40,7 +50,10 @@ def keys() -> Path:
     """Return a folder with one ed25519 key a person, and a stranger's."""
     folder = Path(mkdtemp(prefix="rollout-keys-"))
     for who in (*PEOPLE, "stranger", "leaver"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", who, "-f", str(folder / who)], check=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", who, "-f", str(folder / who)],
+            check=True,
+        )
     return folder
 
 
@@ -55,12 +68,16 @@ def workbook(folder: Path, people: dict[str, tuple[str, str]] | None = None) -> 
     (folder / "docs" / "LEDGER").mkdir(parents=True)
     shutil.copy(ROOT / "params" / "plan.yaml", folder / "params" / "plan.yaml")
     named = PEOPLE if people is None else people
-    roles = "".join(f"\n  {who}@ex.com: {{name: {name}, roles: [{role}]}}" for who, (name, role) in named.items())
+    roles = "".join(
+        f"\n  {who}@ex.com: {{name: {name}, roles: [{role}]}}"
+        for who, (name, role) in named.items()
+    )
     (folder / "params" / "roles.yaml").write_text(
         f"schema: rolloutlib/roles@1\nledger: test\npeople:{roles or ' {}'}\n"
     )
     lines = "".join(
-        f'{who}@ex.com namespaces="{NAMESPACE}",valid-after="20260101000000Z" {public(who)}\n' for who in named
+        f'{who}@ex.com namespaces="{NAMESPACE}",valid-after="20260101000000Z" {public(who)}\n'
+        for who in named
     )
     (folder / "params" / "allowed_signers").write_text(lines)
     return folder
@@ -71,11 +88,18 @@ GATE = GateState(
     limit="-0.02", proof_limit="-0.03", plan="pass", value="0.01", evidence="pass", point="0.01",
     lower="-0.005", upper="0.02", n_control=300, n_treatment=300, clusters=60,
 )  # fmt: skip
-CHECK = CheckState(id="release_notes", title="Release notes are ready", holds=True, why="ok", evidence=())
+CHECK = CheckState(
+    id="release_notes", title="Release notes are ready", holds=True, why="ok", evidence=()
+)
 
 
 def promotion(
-    slot: Slot, verdict: Verdict = "GO", *, by: str = PREPARER, note: str = "", waivers: tuple[Waiver, ...] = ()
+    slot: Slot,
+    verdict: Verdict = "GO",
+    *,
+    by: str = PREPARER,
+    note: str = "",
+    waivers: tuple[Waiver, ...] = (),
 ) -> Predicate:
     """Return a promotion's predicate for a slot."""
     return Predicate(
@@ -103,7 +127,12 @@ def promotion(
 def rollback(slot: Slot, of: Head) -> Predicate:
     """Return a rollback's predicate for a slot."""
     told = Rollback(
-        of, "p95 latency, 09:10, engine", "search summaries", ("feature.searchLite=false",), of.id, "40 users"
+        of,
+        "p95 latency, 09:10, engine",
+        "search summaries",
+        ("feature.searchLite=false",),
+        of.id,
+        "40 users",
     )
     return Predicate(
         id=slot.id,
@@ -134,7 +163,9 @@ def decided(
     at = START + timedelta(hours=hours)
     evidence = {"review.json": b'{"recommendation":"GO"}\n', "evidence/incidents.jsonl": b"\n"}
     book = Workbook(root, files or Quick())
-    node = append(book, "promotion", lambda slot: promotion(slot, verdict, note=note), evidence, now=at)
+    node = append(
+        book, "promotion", lambda slot: promotion(slot, verdict, note=note), evidence, now=at
+    )
     for n, who in enumerate(signers, 1):
         signed(book, node.id, who, hours=hours + n / 60)
     return node.id
@@ -152,4 +183,12 @@ def signed(
     """Sign as a person of `PEOPLE`."""
     at = START + timedelta(hours=hours)
     book = root if isinstance(root, Workbook) else Workbook(root, Quick())
-    sign_record(book, name, role=role or PEOPLE[who][1], key=keys() / who, who=None, now=at, decision=decision)
+    sign_record(
+        book,
+        name,
+        role=role or PEOPLE[who][1],
+        key=keys() / who,
+        who=None,
+        now=at,
+        decision=decision,
+    )

@@ -22,19 +22,21 @@ from rolloutlib.flags.document import (
 from rolloutlib.flags.promotion import PINNED
 from rolloutlib.ledger.book import Workbook, append, sign_record
 from rolloutlib.ledger.records import Move
-from rolloutlib.plan import load_plan
+from rolloutlib.plan.model import load_plan
 from tests.ledger import workbooks
 
 if TYPE_CHECKING:
     from rolloutlib.ledger.book import Slot
     from rolloutlib.ledger.records import Predicate, Verdict
-    from rolloutlib.plan import StageId
+    from rolloutlib.plan.model import StageId
 
 __all__ = ["FILES", "NOW", "PLAN", "ROOT", "at", "decided", "flags_of", "signed", "workbook"]
 
 ROOT = Path(__file__).parents[2]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
-NOW = datetime(2026, 2, 1, 9, tzinfo=UTC)  # before any clock that runs these tests, after the keys became valid
+NOW = datetime(
+    2026, 2, 1, 9, tzinfo=UTC
+)  # before any clock that runs these tests, after the keys became valid
 FILES = FlagFiles(time.time_ns)
 
 
@@ -65,9 +67,17 @@ def decided(
     stage = held.state.stage if stage is None else stage
 
     def draft(slot: Slot) -> Predicate:
-        return msgspec.structs.replace(workbooks.promotion(slot, verdict), stage=Move(stage, stage + 1))
+        return msgspec.structs.replace(
+            workbooks.promotion(slot, verdict), stage=Move(stage, stage + 1)
+        )
 
-    node = append(Workbook(root), "promotion", draft, {"review.json": b"{}\n", PINNED: held.data}, now=at(hours))
+    node = append(
+        Workbook(root),
+        "promotion",
+        draft,
+        {"review.json": b"{}\n", PINNED: held.data},
+        now=at(hours),
+    )
     for n, who in enumerate(workbooks.SIGNERS if signers is None else signers, 1):
         signed(root, node.id, who, hours=hours + n / 60)
     return node.id

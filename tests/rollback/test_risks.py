@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from rolloutlib.errors import UsageError
-from rolloutlib.params import review_params
-from rolloutlib.review import Review, review_stage
-from rolloutlib.risks import RiskState, judge_risks
+from rolloutlib.judge.review import Review, review_stage
+from rolloutlib.judge.risks import RiskState, judge_risks
+from rolloutlib.plan.params import review_params
 
 STORY = Path(__file__).parents[2] / "data" / "examples" / "story"
 
@@ -27,7 +27,10 @@ def _states(folder: str, *reported: str) -> dict[str, RiskState]:
 def test_the_regression_sets_off_latency_and_pass_rate() -> None:
     """Its truth (README of the story): latency × 1.2 against 1.10, pass rate − 8 pp against − 5 pp."""
     found = _states("stage-2-regression")
-    assert [name for name, one in found.items() if one.state == "fires"] == ["slow_search", "too_strict"]
+    assert [name for name, one in found.items() if one.state == "fires"] == [
+        "slow_search",
+        "too_strict",
+    ]
     assert found["slow_search"].seen.text() == "latency_ms: ×1.23, fires above ×1.10"
     change = found["slow_search"].change
     assert change is not None
@@ -63,5 +66,7 @@ def test_two_changes_at_a_time() -> None:
 
 def test_an_unknown_risk_is_named() -> None:
     """A misspelt risk is a usage error with what was meant."""
-    with pytest.raises(UsageError, match=r"'over_formall' is no risk of the plan; .* Did you mean 'over_formal'"):
+    with pytest.raises(
+        UsageError, match=r"'over_formall' is no risk of the plan; .* Did you mean 'over_formal'"
+    ):
         judge_risks(_review("stage-2"), reported=["over_formall"])

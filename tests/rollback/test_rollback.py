@@ -17,7 +17,16 @@ import pytest
 from rolloutlib.flags import document as flags
 from rolloutlib.flags import notices, promotion, rollback, rollback_record
 from rolloutlib.flags.client import flag_client, resolve
-from rolloutlib.flags.document import CONTEXTS, FLAGS, SESSION, FlagFiles, FlagsError, FlagState, document, switch
+from rolloutlib.flags.document import (
+    CONTEXTS,
+    FLAGS,
+    SESSION,
+    FlagFiles,
+    FlagsError,
+    FlagState,
+    document,
+    switch,
+)
 from rolloutlib.flags.promotion import NotPromotedError, flag_finding, promote
 from rolloutlib.flags.rollback import Reason, RolledBack, roll_back
 from rolloutlib.ledger.book import Workbook, verify_ledger
@@ -27,9 +36,11 @@ from tests.rollback.books import FILES, PLAN, ROOT, at, decided, flags_of, signe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rolloutlib.plan import FeatureId
+    from rolloutlib.plan.model import FeatureId
 
-REASON = Reason("latency rose by 23 %", "avg latency ×1.23", "eng_choi@ex.com", "search summaries without limit")
+REASON = Reason(
+    "latency rose by 23 %", "avg latency ×1.23", "eng_choi@ex.com", "search summaries without limit"
+)
 
 
 @pytest.fixture
@@ -68,7 +79,12 @@ def test_a_signed_go_moves_one_stage_on(tmp_path: Path) -> None:
     with flag_client(root / FLAGS) as client:
         assert resolve(client, PLAN, {})["feature.autoTagging"] is True
     notes, overview = (path.read_text() for path in found.written)
-    for heading in ("What changed", "Who is impacted (cohorts)", "Metrics summary (last 3 runs)", "Actions"):
+    for heading in (
+        "What changed",
+        "Who is impacted (cohorts)",
+        "Metrics summary (last 3 runs)",
+        "Actions",
+    ):
         assert f"## {heading}\n\n- " in notes
     assert "`feature.autoTagging`: false / false → true / true (everyone / opted in)" in notes
     assert "Rollback Notice" not in notes
@@ -120,7 +136,9 @@ def test_what_does_not_move_flags(
 
 def test_an_unknown_record_is_named(root: Path) -> None:
     """A misspelt id is a sentence."""
-    with pytest.raises(NotPromotedError, match=r"there is no record dec-20260201-009; `rollout ledger` lists them"):
+    with pytest.raises(
+        NotPromotedError, match=r"there is no record dec-20260201-009; `rollout ledger` lists them"
+    ):
         _promote(root, "dec-20260201-009", 2)
 
 
@@ -129,7 +147,9 @@ def test_a_decision_holds_only_for_the_flags_that_it_was_made_on(root: Path) -> 
     decision = decided(root, hours=2)
     edited = (root / FLAGS).read_bytes().replace(b'"generation": 3', b'"generation": 4')
     switch(FILES, root / FLAGS, edited, before=None)
-    with pytest.raises(NotPromotedError, match=r"was decided on flags with sha256 .* but generation 4, stage 2"):
+    with pytest.raises(
+        NotPromotedError, match=r"was decided on flags with sha256 .* but generation 4, stage 2"
+    ):
         _promote(root, decision, 2.5)
 
 
@@ -168,7 +188,9 @@ def test_rollback_is_the_whole_runbook(root: Path) -> None:
     assert found.record == "dec-20260201-rollback-001"
     assert found.green == "dec-20260201-001"
     with flag_client(root / FLAGS) as client:
-        assert [resolve(client, PLAN, context)["feature.searchLite"] for context in CONTEXTS.values()] == [False] * 5
+        assert [
+            resolve(client, PLAN, context)["feature.searchLite"] for context in CONTEXTS.values()
+        ] == [False] * 5
     node = Workbook(root).read().find(found.record)
     told = node.record.predicate.rollback
     assert told is not None
@@ -192,7 +214,8 @@ def test_rollback_is_the_whole_runbook(root: Path) -> None:
     ):
         assert f"- {line}" in notice
     assert (
-        "Turned off by a rollback: feature.searchLite; blocked until a new GO" in (root / notices.OVERVIEW).read_text()
+        "Turned off by a rollback: feature.searchLite; blocked until a new GO"
+        in (root / notices.OVERVIEW).read_text()
     )
     assert _finding(root) is None
 
@@ -209,7 +232,11 @@ def test_the_record_of_a_rollback_verifies_once_it_is_signed(root: Path) -> None
 def test_a_second_rollback_is_harmless(root: Path) -> None:
     """It changes no byte of flags and ledger, and says that it is recorded already."""
     first = _roll_back(root)
-    before = {path: path.read_bytes() for path in sorted((root / "docs" / "LEDGER").glob("*")) if path.is_file()}
+    before = {
+        path: path.read_bytes()
+        for path in sorted((root / "docs" / "LEDGER").glob("*"))
+        if path.is_file()
+    }
     before[root / FLAGS] = (root / FLAGS).read_bytes()
     second = _roll_back(root, hours=3)
     assert (second.switched, second.record) == (False, first.record)
@@ -263,7 +290,9 @@ def test_a_damaged_ledger_does_not_keep_flags_on(root: Path, damage: str) -> Non
     found = _roll_back(root)
     assert (flags_of(root).off, found.record) == (("A",), None)
     assert any("A client sees the flags off" in one.text() for one in found.done)
-    assert any(one.text().startswith("Recorded as dec-20260201-rollback-001: ") for one in found.open)
+    assert any(
+        one.text().startswith("Recorded as dec-20260201-rollback-001: ") for one in found.open
+    )
 
 
 @pytest.mark.parametrize("damage", ["truncated", "missing"])
@@ -273,7 +302,9 @@ def test_a_damaged_flag_file_is_replaced_by_the_safe_state(root: Path, damage: s
     path.write_bytes(path.read_bytes()[:200]) if damage == "truncated" else path.unlink()
     found = _roll_back(root)
     assert found.before is None
-    assert found.after == FlagState(0, 4 if damage == "truncated" else 1, "dec-20260201-rollback-001", ("A", "C", "D"))
+    assert found.after == FlagState(
+        0, 4 if damage == "truncated" else 1, "dec-20260201-rollback-001", ("A", "C", "D")
+    )
     assert flags_of(root) == found.after
     assert found.record == "dec-20260201-rollback-001"
 
@@ -289,7 +320,10 @@ def test_a_full_disk_for_documents_is_listed(root: Path, monkeypatch: pytest.Mon
     assert (flags_of(root).off, found.record) == (("A",), "dec-20260201-rollback-001")
     told = Workbook(root).read().find("dec-20260201-rollback-001").record.predicate.rollback
     assert told is not None
-    assert "Release notes with the rollback notice are drafted: [Errno 28] No space left on device" in told.impact
+    assert (
+        "Release notes with the rollback notice are drafted: [Errno 28] No space left on device"
+        in told.impact
+    )
 
 
 def test_flags_that_cannot_be_written_are_said_to_be_on(root: Path) -> None:
@@ -344,7 +378,10 @@ def test_a_crash_in_a_rollback_leaves_no_lie(
         _crashing(patch, module, step, after=after)
         with pytest.raises(_CrashError):
             _roll_back(root)
-    off, recorded = flags_of(root).off == ("A",), len(list((root / "docs" / "LEDGER").glob("*.record"))) == 3
+    off, recorded = (
+        flags_of(root).off == ("A",),
+        len(list((root / "docs" / "LEDGER").glob("*.record"))) == 3,
+    )
     assert (off, recorded, _finding(root)) in {
         (False, False, None),
         (True, False, "UNRECORDED_FLAG_CHANGE"),
@@ -352,12 +389,18 @@ def test_a_crash_in_a_rollback_leaves_no_lie(
     }
     assert off is not (step == "switch" and not after)
     healed = _roll_back(root, hours=2.5)
-    assert (flags_of(root).off, healed.record, _finding(root)) == (("A",), "dec-20260201-rollback-001", None)
+    assert (flags_of(root).off, healed.record, _finding(root)) == (
+        ("A",),
+        "dec-20260201-rollback-001",
+        None,
+    )
     assert len(list((root / "docs" / "LEDGER").glob("*.record"))) == 3
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", ["switch", "durable.replace", "read_back", "write_release_notes", "system_overview"])
+@pytest.mark.parametrize(
+    "step", ["switch", "durable.replace", "read_back", "write_release_notes", "system_overview"]
+)
 def test_a_crash_in_a_promotion_leaves_no_lie(
     root: Path, monkeypatch: pytest.MonkeyPatch, step: str, *, after: bool
 ) -> None:
@@ -378,7 +421,9 @@ def test_a_crash_in_a_promotion_leaves_no_lie(
 def test_flags_that_somebody_edits_are_unrecorded(root: Path) -> None:
     """A hand-written stage 4, an older file put back, and a broken file are each found."""
     kept = (root / FLAGS).read_bytes()
-    switch(FILES, root / FLAGS, document(PLAN, FlagState(4, 4, flags_of(root).decision)), before=None)
+    switch(
+        FILES, root / FLAGS, document(PLAN, FlagState(4, 4, flags_of(root).decision)), before=None
+    )
     assert _finding(root) == "UNRECORDED_FLAG_CHANGE"
     switch(FILES, root / FLAGS, document(PLAN, FlagState(0, 1)), before=None)
     assert _finding(root) == "UNRECORDED_FLAG_CHANGE"
@@ -403,7 +448,9 @@ sys.exit(arguments.call(arguments))
 def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     call = [sys.executable, "-c", COMMAND, *arguments]
-    return subprocess.run(call, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        call, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 TIMED = """
@@ -430,7 +477,12 @@ def test_a_running_client_sees_the_kill_switch_within_a_second(root: Path) -> No
             environment = {**os.environ, "PYTHONPATH": str(ROOT)}
             call = [sys.executable, "-c", TIMED + COMMAND, "rollback", "--reason", "slow"]
             with subprocess.Popen(
-                call, cwd=fresh, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+                call,
+                cwd=fresh,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
             ) as command:
                 start = time.monotonic()
                 while resolve(client, PLAN, CONTEXTS["opted_in"])["feature.searchLite"]:
@@ -449,15 +501,23 @@ def test_what_the_commands_print(root: Path) -> None:
     assert shown[1].split() == list(CONTEXTS)
     assert shown[2].split() == ["feature.searchLite", "off", "off", "on", "off", "off"]
     difference = _run(root, "flags", "diff").stdout
-    assert "feature.searchLite  internal: off → on, dogfood: off → on, everyone: off → on\n" in difference
+    assert (
+        "feature.searchLite  internal: off → on, dogfood: off → on, everyone: off → on\n"
+        in difference
+    )
     assert "generation 3 is what the plan says for stage 2" in _run(root, "flags", "check").stdout
     done = _run(root, "rollback", "--reason", "latency", "--feature", "A", "--lang", "en")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(
         "OFF: feature.searchLite (stage 2, generation 4)\n  done  Flags off: feature.searchLite\n"
     )
-    assert re.search(r"  next  Signatures: run `rollout sign dec-[0-9]{8}-rollback-001 --as engine`\n", done.stdout)
-    assert "  OPEN  Replay of dec-20260201-001: " in done.stdout  # the test's records pin no data to replay
+    assert re.search(
+        r"  next  Signatures: run `rollout sign dec-[0-9]{8}-rollback-001 --as engine`\n",
+        done.stdout,
+    )
+    assert (
+        "  OPEN  Replay of dec-20260201-001: " in done.stdout
+    )  # the test's records pin no data to replay
 
 
 def test_check_finds_an_edited_file(root: Path) -> None:

@@ -19,7 +19,11 @@ def test_one_sided_boundary_solves_its_equation(variance: float, alpha: float) -
     centre, spread = boundary / (variance + rho), 1 / np.sqrt(variance + rho)
 
     def ratio(slope: float) -> float:
-        return 2 * norm.pdf(slope, scale=1 / np.sqrt(rho)) * np.exp(slope * boundary - slope**2 * variance / 2)
+        return (
+            2
+            * norm.pdf(slope, scale=1 / np.sqrt(rho))
+            * np.exp(slope * boundary - slope**2 * variance / 2)
+        )
 
     mixture, _ = quad(ratio, 0, centre + 12 * spread, points=[centre], epsabs=0, epsrel=1e-10)
     assert mixture == pytest.approx(1 / alpha, rel=1e-7)
@@ -34,7 +38,10 @@ def test_two_sided_boundary_solves_its_equation() -> None:
 
 def test_mixture_rho_is_near_the_best() -> None:
     """The boundary at the planned variance is within 1 % of the best over a grid of rho, one- and two-sided."""
-    for sided, boundary in ((1, stats.normal_mixture_one_sided), (2, stats.normal_mixture_two_sided)):
+    for sided, boundary in (
+        (1, stats.normal_mixture_one_sided),
+        (2, stats.normal_mixture_two_sided),
+    ):
         chosen = boundary(400.0, rho=stats.mixture_rho(400.0, sided=sided))
         best = min(boundary(400.0, rho=float(rho)) for rho in np.geomspace(1, 4000, 200))
         assert chosen <= 1.01 * best
@@ -90,7 +97,9 @@ def test_beta_binomial_equals_its_integral() -> None:
         return float(beta.pdf(p, a, b)) * (p / p0) ** x * ((1 - p) / (1 - p0)) ** (n - x)
 
     integral, _ = quad(ratio, p0, 1, points=[0.05, 0.1], epsabs=0)
-    assert stats.beta_binomial_e_value(x, n, p0=p0, a=a, b=b) == pytest.approx(integral / beta.sf(p0, a, b), rel=1e-8)
+    assert stats.beta_binomial_e_value(x, n, p0=p0, a=a, b=b) == pytest.approx(
+        integral / beta.sf(p0, a, b), rel=1e-8
+    )
 
 
 def test_refuses() -> None:

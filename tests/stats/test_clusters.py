@@ -66,7 +66,9 @@ def compare(design: str, kind: stats.Kind) -> stats.ClusterInference:
 
 @pytest.mark.parametrize(("design", "samples"), [("nested", NESTED), ("crossed", CROSSED)])
 @pytest.mark.parametrize(("kind", "power"), [("CR2", -0.5), ("CR3", -1.0)])
-def test_explicit_matrices_agree(design: str, samples: NDArray[np.float64], kind: stats.Kind, power: float) -> None:
+def test_explicit_matrices_agree(
+    design: str, samples: NDArray[np.float64], kind: stats.Kind, power: float
+) -> None:
     """Sums per cluster give what projection matrices over all rows give, also with an empty cell."""
     assert compare(design, kind) == pytest.approx(by_matrices(samples, power), abs=CLOSE)
 
@@ -80,7 +82,9 @@ def test_statsmodels_agrees(design: str, samples: NDArray[np.float64]) -> None:
     )
     groups = len(np.unique(cluster))
     assert compare(design, "CR0")[:2] == pytest.approx((fit.params[1], fit.bse[1]), abs=CLOSE)
-    assert compare(design, "CR1").se == pytest.approx(fit.bse[1] * np.sqrt(groups / (groups - 1)), abs=CLOSE)
+    assert compare(design, "CR1").se == pytest.approx(
+        fit.bse[1] * np.sqrt(groups / (groups - 1)), abs=CLOSE
+    )
 
 
 @pytest.mark.parametrize("design", ["nested", "crossed"])
@@ -93,7 +97,9 @@ def test_cr3_is_the_jackknife(design: str) -> None:
     for g in range(n1.size):
         a, b, c, d = (np.delete(values, g) for values in (n1, s1, n0, s0))
         changes.append(b.sum() / a.sum() - d.sum() / c.sum() - whole)
-    assert compare(design, "CR3").se == pytest.approx(np.sqrt(np.sum(np.square(changes))), abs=CLOSE)
+    assert compare(design, "CR3").se == pytest.approx(
+        np.sqrt(np.sum(np.square(changes))), abs=CLOSE
+    )
 
 
 def test_nested_is_two_means() -> None:
@@ -149,7 +155,10 @@ def test_no_variation_is_no_certainty() -> None:
         assert stats.t_bounds(found) == EVERYTHING
 
 
-@given(st.lists(st.tuples(st.integers(1, 30), st.floats(0, 1)), min_size=2, max_size=12), st.integers(0, 3))
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.floats(0, 1)), min_size=2, max_size=12),
+    st.integers(0, 3),
+)
 def test_order_empties_and_swaps_do_not_matter(cells: list[tuple[int, float]], empty: int) -> None:
     """Reordered clusters and added empty ones change nothing; swapped arms negate the difference."""
     n = [size for size, _ in cells]
@@ -179,7 +188,9 @@ def test_simulated_size() -> None:
     found = stats.nested_difference(n[0], s[0], n[1], s[1])
     assert 0.03 < np.mean(np.asarray(stats.t_bounds(found).lower) > 0) < 0.07
     totals = n.sum(axis=2), s.sum(axis=2)
-    naive = stats.miettinen_nurminen_difference(totals[1][0], totals[0][0], totals[1][1], totals[0][1])
+    naive = stats.miettinen_nurminen_difference(
+        totals[1][0], totals[0][0], totals[1][1], totals[0][1]
+    )
     assert np.mean(np.asarray(naive.lower) > 0) > 0.12
 
 
@@ -196,7 +207,9 @@ def test_refuses_what_is_not_finite() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")  # pyfixest on pandas 3.1
+@pytest.mark.filterwarnings(
+    "ignore:The inplace keyword:DeprecationWarning"
+)  # pyfixest on pandas 3.1
 def test_pyfixest_agrees() -> None:
     """CR3 equals pyfixest's CRV3 up to its (G - 1)/G factor of the jackknife."""
     pd, pf = pytest.importorskip("pandas"), pytest.importorskip("pyfixest")

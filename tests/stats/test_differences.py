@@ -17,7 +17,14 @@ from rolloutlib import stats
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TABLES = [(56, 70, 48, 80), (9, 10, 3, 10), (1, 29, 0, 30), (440, 500, 435, 500), (5, 5, 0, 9), (0, 10, 0, 20)]
+TABLES = [
+    (56, 70, 48, 80),
+    (9, 10, 3, 10),
+    (1, 29, 0, 30),
+    (440, 500, 435, 500),
+    (5, 5, 0, 9),
+    (0, 10, 0, 20),
+]
 CLOSE = 1e-10
 BRUTE = 1e-6  # the brute-force maximum of a likelihood is flat, hence less exact
 
@@ -29,7 +36,9 @@ def tables(draw: st.DrawFn) -> tuple[int, int, int, int]:
     return draw(st.integers(0, n1)), n1, draw(st.integers(0, n0)), n0
 
 
-def score(table: tuple[int, int, int, int], null: float, p1_of: Callable[[float, float], float]) -> float:
+def score(
+    table: tuple[int, int, int, int], null: float, p1_of: Callable[[float, float], float]
+) -> float:
     """Return the uncorrected z by maximising the likelihood under the null numerically."""
     x1, n1, x0, n0 = table
 
@@ -70,7 +79,9 @@ def test_ratio_bounds_invert_the_brute_force_score(table: tuple[int, int, int, i
     ):
         for bound, z in zip(bounds, (norm.ppf(0.95), norm.ppf(0.05)), strict=True):
             if 0 < bound < np.inf:
-                assert score(table, bound, lambda p0, r: p0 * r) * factor == pytest.approx(z, abs=BRUTE)
+                assert score(table, bound, lambda p0, r: p0 * r) * factor == pytest.approx(
+                    z, abs=BRUTE
+                )
 
 
 @pytest.mark.parametrize("table", TABLES[:4])
@@ -93,7 +104,9 @@ def test_statsmodels_agrees(table: tuple[int, int, int, int]) -> None:
     assert stats.newcombe_difference(*table, confidence=0.975) == pytest.approx(theirs, abs=CLOSE)
     for corrected, ours in ((True, stats.miettinen_nurminen_ratio), (False, stats.koopman_ratio)):
         if min(table) > 0:
-            low, high = confint_proportions_2indep(*table, compare="ratio", method="score", correction=corrected)
+            low, high = confint_proportions_2indep(
+                *table, compare="ratio", method="score", correction=corrected
+            )
             assert ours(*table, confidence=0.975) == pytest.approx((low, high), rel=1e-6)
 
 
@@ -132,7 +145,11 @@ def test_bound_and_test_agree(table: tuple[int, int, int, int], null: float) -> 
 
 def test_degenerate_tables() -> None:
     """All passed, none passed and empty arms have bounds with width, or the whole range."""
-    for bound in (stats.miettinen_nurminen_difference, stats.farrington_manning_difference, stats.newcombe_difference):
+    for bound in (
+        stats.miettinen_nurminen_difference,
+        stats.farrington_manning_difference,
+        stats.newcombe_difference,
+    ):
         assert bound(0, 0, 3, 5) == (-1, 1)
         lower, upper = bound(20, 20, 20, 20)
         assert -0.2 < lower < 0 < upper < 0.2
@@ -142,10 +159,14 @@ def test_degenerate_tables() -> None:
         assert bound(0, 0, 3, 5) == (0, np.inf)
         assert bound(0, 100, 20, 100).lower == 0 < bound(0, 100, 20, 100).upper < 0.2
         assert bound(20, 100, 0, 100).upper == np.inf
-    told_nothing = stats.miettinen_nurminen_difference_test(0, 0, 3, 5, null=0.0, alternative="greater")
+    told_nothing = stats.miettinen_nurminen_difference_test(
+        0, 0, 3, 5, null=0.0, alternative="greater"
+    )
     assert np.isnan(told_nothing.statistic)
     assert told_nothing.p_value == 1
-    assert stats.miettinen_nurminen_ratio_test(0, 9, 0, 9, null=0.7, alternative="less").p_value == 1
+    assert (
+        stats.miettinen_nurminen_ratio_test(0, 9, 0, 9, null=0.7, alternative="less").p_value == 1
+    )
 
 
 def test_effective_counts_need_not_be_whole() -> None:
@@ -174,5 +195,7 @@ def test_refuses_a_null_outside_of_the_range() -> None:
         stats.miettinen_nurminen_difference_test(1, 2, 1, 2, null=1, alternative="less")
     with pytest.raises(ValueError, match="null == 0, must be between 0 and inf"):
         stats.miettinen_nurminen_ratio_test(1, 2, 1, 2, null=0, alternative="less")
-    with pytest.raises(ValueError, match="alternative == 'bigger', must be one of less, greater, two-sided"):
+    with pytest.raises(
+        ValueError, match="alternative == 'bigger', must be one of less, greater, two-sided"
+    ):
         stats.miettinen_nurminen_ratio_test(1, 2, 1, 2, null=1, alternative="bigger")  # pyright: ignore[reportArgumentType] -- the error is the point

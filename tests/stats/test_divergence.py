@@ -23,7 +23,9 @@ def test_scipy_agrees(counts: list[int]) -> None:
     assert stats.kl_divergence(counts, TARGET) == pytest.approx(entropy(counts, shares), abs=1e-12)
     g = power_divergence(counts, n * shares, lambda_="log-likelihood")
     assert stats.g_statistic(counts, TARGET) == pytest.approx(g.statistic, abs=1e-9)
-    assert stats.goodness_of_fit(counts, TARGET) == pytest.approx(tuple(chisquare(counts, n * shares)), abs=1e-10)
+    assert stats.goodness_of_fit(counts, TARGET) == pytest.approx(
+        tuple(chisquare(counts, n * shares)), abs=1e-10
+    )
 
 
 @pytest.mark.parametrize("counts", [[5, 1, 2], [0, 0, 7], [2, 3, 2], [1, 1, 1, 6]])
@@ -32,7 +34,9 @@ def test_exact_p_by_brute_force(counts: list[int]) -> None:
     n, target = sum(counts), [0.3, 0.4, 0.3] if len(counts) == 3 else [0.1, 0.2, 0.3, 0.4]
     limit = stats.g_statistic(counts, target) - 1e-9
     outcomes = [list(o) for o in product(range(n + 1), repeat=len(counts)) if sum(o) == n]
-    expected = sum(multinomial.pmf(o, n, target) for o in outcomes if stats.g_statistic(o, target) >= limit)
+    expected = sum(
+        multinomial.pmf(o, n, target) for o in outcomes if stats.g_statistic(o, target) >= limit
+    )
     assert stats.exact_multinomial_test(counts, target).p_value == pytest.approx(expected, abs=1e-9)
 
 
@@ -87,7 +91,9 @@ def test_sample_ratio() -> None:
     assert stats.sample_ratio_test([5_020, 4_980], [1, 1]).p_value > 0.5
 
 
-@pytest.mark.parametrize(("counts", "target"), [([1, 2], [1, 1, 1]), ([1, -1], [1, 1]), ([1, 1], [0, 0]), ([], [])])
+@pytest.mark.parametrize(
+    ("counts", "target"), [([1, 2], [1, 1, 1]), ([1, -1], [1, 1]), ([1, 1], [0, 0]), ([], [])]
+)
 def test_refuses(counts: list[int], target: list[int]) -> None:
     """Different lengths, negative counts, an empty target and no categories are refused."""
     with pytest.raises(ValueError, match="must be"):

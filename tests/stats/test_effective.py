@@ -17,7 +17,9 @@ ONES = np.ones(4000)
 def test_clusters_of_one_are_samples() -> None:
     """With one sample a cluster the nested bounds are Miettinen and Nurminen's, up to the t quantile."""
     found = stats.nested_score_difference(ONES, X1, ONES, X0)
-    assert found == pytest.approx(stats.miettinen_nurminen_difference(X1.sum(), 4000, X0.sum(), 4000), abs=2e-5)
+    assert found == pytest.approx(
+        stats.miettinen_nurminen_difference(X1.sum(), 4000, X0.sum(), 4000), abs=2e-5
+    )
 
 
 def test_crossed_clusters_of_one_are_pairs() -> None:
@@ -32,7 +34,9 @@ def test_samples_repeated_count_once() -> None:
     """Ten identical samples a cluster tell as much as one: the bounds do not move."""
     n, x1, x0 = np.ones(40), X1[:40], X0[:40]
     once = stats.nested_score_difference(n, x1, n, x0)
-    assert stats.nested_score_difference(10 * n, 10 * x1, 10 * n, 10 * x0) == pytest.approx(once, abs=2e-3)
+    assert stats.nested_score_difference(10 * n, 10 * x1, 10 * n, 10 * x0) == pytest.approx(
+        once, abs=2e-3
+    )
 
 
 @pytest.mark.parametrize("score", [stats.nested_score_difference, stats.crossed_score_difference])

@@ -21,11 +21,17 @@ def test_welch_equals_scipy() -> None:
     arguments = (x.mean, x.var, x.n, y.mean, y.var, y.n)
     theirs = ttest_ind(X, Y, equal_var=False)
     interval = theirs.confidence_interval(0.95)
-    assert stats.welch(*arguments, confidence=0.975) == pytest.approx((interval.low, interval.high), rel=1e-9)
-    assert stats.welch_test(*arguments) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-9)
+    assert stats.welch(*arguments, confidence=0.975) == pytest.approx(
+        (interval.low, interval.high), rel=1e-9
+    )
+    assert stats.welch_test(*arguments) == pytest.approx(
+        (theirs.statistic, theirs.pvalue), rel=1e-9
+    )
     assert stats.welch_inference(*arguments).df == pytest.approx(theirs.df, rel=1e-9)
     less = ttest_ind(X - 100, Y, equal_var=False, alternative="less")
-    assert stats.welch_test(*arguments, null=100, alternative="less").p_value == pytest.approx(less.pvalue)
+    assert stats.welch_test(*arguments, null=100, alternative="less").p_value == pytest.approx(
+        less.pvalue
+    )
 
 
 def test_one_mean_equals_scipy() -> None:
@@ -33,14 +39,20 @@ def test_one_mean_equals_scipy() -> None:
     moments = stats.moments_of(X)
     theirs = ttest_1samp(X, 1000.0)
     interval = theirs.confidence_interval(0.9)
-    for bound, test in ((stats.one_mean_t, stats.one_mean_t_test), (stats.paired_t, stats.paired_t_test)):
+    for bound, test in (
+        (stats.one_mean_t, stats.one_mean_t_test),
+        (stats.paired_t, stats.paired_t_test),
+    ):
         arguments = (moments.mean, moments.var, moments.n)
         assert bound(*arguments) == pytest.approx((interval.low, interval.high), rel=1e-9)
-        assert test(*arguments, null=1000.0) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-9)
+        assert test(*arguments, null=1000.0) == pytest.approx(
+            (theirs.statistic, theirs.pvalue), rel=1e-9
+        )
 
 
 @pytest.mark.parametrize(
-    ("base", "step", "mean"), [(1.2, 0.1, 1.2), (1_000_000.2, 0.1, 1_000_000.2), (10_000_000.2, 0.1, 10_000_000.2)]
+    ("base", "step", "mean"),
+    [(1.2, 0.1, 1.2), (1_000_000.2, 0.1, 1_000_000.2), (10_000_000.2, 0.1, 10_000_000.2)],
 )
 @pytest.mark.parametrize("parts", [1, 2, 10, 143])
 def test_nist_numacc(base: float, step: float, mean: float, parts: int) -> None:

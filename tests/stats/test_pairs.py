@@ -35,7 +35,9 @@ def brute_score(b: int, c: int, n: int, null: float) -> float:
         if any(p < 0 for _, p in cells):
             return np.inf
         return (
-            -sum(count * np.log(p) for count, p in cells if count) if all(p > 0 or not k for k, p in cells) else np.inf
+            -sum(count * np.log(p) for count, p in cells if count)
+            if all(p > 0 or not k for k, p in cells)
+            else np.inf
         )
 
     low, high = max(0.0, -null), (1 - null) / 2

@@ -23,7 +23,9 @@ def test_t_test_n_equals_statsmodels(effect: float, power: float) -> None:
     """One- and two-sided sizes equal statsmodels' (which counts the wrong direction, negligible here)."""
     for sided, word in ((1, "larger"), (2, "two-sided")):
         theirs = TTestIndPower().solve_power(effect, power=power, alpha=0.05, alternative=word)
-        assert stats.t_test_n(delta=effect, sd=1, power=power, sided=sided) == pytest.approx(theirs, rel=1e-5)
+        assert stats.t_test_n(delta=effect, sd=1, power=power, sided=sided) == pytest.approx(
+            theirs, rel=1e-5
+        )
 
 
 def test_proportions_n_has_its_power() -> None:
@@ -31,7 +33,9 @@ def test_proportions_n_has_its_power() -> None:
     n = int(np.ceil(stats.proportions_n(p1=0.9, p0=0.8)))
     rng = np.random.default_rng(1)
     x1, x0 = rng.binomial(n, 0.9, 20_000), rng.binomial(n, 0.8, 20_000)
-    p = stats.farrington_manning_difference_test(x1, n, x0, n, null=0.0, alternative="two-sided").p_value
+    p = stats.farrington_manning_difference_test(
+        x1, n, x0, n, null=0.0, alternative="two-sided"
+    ).p_value
     assert np.mean(np.asarray(p) < 0.05) == pytest.approx(0.8, abs=0.015)
 
 
@@ -86,7 +90,9 @@ def test_design_effect_is_the_ratio_of_variances() -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_equals_statsmodels(p_values: list[float]) -> None:
     """Adjusted p-values equal statsmodels', in the given order."""
-    assert stats.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
+    assert stats.holm(p_values) == pytest.approx(
+        multipletests(p_values, method="holm")[1], abs=1e-12
+    )
 
 
 def test_holm_of_nothing_and_of_nan() -> None:
@@ -102,7 +108,10 @@ def test_holm_of_nothing_and_of_nan() -> None:
         (lambda: stats.t_test_n(delta=0, sd=1), "delta == 0, must not be 0"),
         (lambda: stats.proportions_n(p1=0.5, p0=0.5), "p1 - p0 == 0"),
         (lambda: stats.variance_n(variance=1, distance=1, power=1), "power == 1"),
-        (lambda: stats.non_inferiority_n(variance1=1, variance0=1, margin=0.02, delta=-0.02), "margin"),
+        (
+            lambda: stats.non_inferiority_n(variance1=1, variance0=1, margin=0.02, delta=-0.02),
+            "margin",
+        ),
         (lambda: stats.events_n(0.0), "limit == 0"),
     ],
 )

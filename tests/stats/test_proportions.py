@@ -28,7 +28,8 @@ def counts(draw: st.DrawFn) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(
-    ("bound", "method"), [(stats.wilson, "wilson"), (stats.clopper_pearson, "beta"), (stats.mid_p, "binom_test")]
+    ("bound", "method"),
+    [(stats.wilson, "wilson"), (stats.clopper_pearson, "beta"), (stats.mid_p, "binom_test")],
 )
 def test_statsmodels_agrees(bound: Callable[..., stats.Bounds], method: str) -> None:
     """Wilson and Clopper-Pearson equal statsmodels' intervals at every count; mid-p lies inside the exact one."""
@@ -57,16 +58,29 @@ def test_mid_p_solves_its_equation() -> None:
     """At a mid-p bound half the observed count's probability plus the tail is alpha (SciPy's binomial)."""
     x, n, confidence = 15, 148, 0.95
     lower, upper = stats.mid_p(x, n, confidence=confidence)
-    assert binom.sf(x, n, lower) + 0.5 * binom.pmf(x, n, lower) == pytest.approx(1 - confidence, abs=CLOSE)
-    assert binom.cdf(x - 1, n, upper) + 0.5 * binom.pmf(x, n, upper) == pytest.approx(1 - confidence, abs=CLOSE)
+    assert binom.sf(x, n, lower) + 0.5 * binom.pmf(x, n, lower) == pytest.approx(
+        1 - confidence, abs=CLOSE
+    )
+    assert binom.cdf(x - 1, n, upper) + 0.5 * binom.pmf(x, n, upper) == pytest.approx(
+        1 - confidence, abs=CLOSE
+    )
 
 
 @pytest.mark.parametrize("alternative", ["less", "greater", "two-sided"])
 def test_binomial_test_equals_scipy(alternative: stats.Alternative) -> None:
     """The exact p-value equals SciPy's binomtest, at the edges too."""
-    for x, n, p in [(0, 10, 0.3), (10, 10, 0.3), (3, 10, 0.3), (24, 84, 0.41), (5, 10, 0.5), (0, 0, 0.5)]:
+    for x, n, p in [
+        (0, 10, 0.3),
+        (10, 10, 0.3),
+        (3, 10, 0.3),
+        (24, 84, 0.41),
+        (5, 10, 0.5),
+        (0, 0, 0.5),
+    ]:
         expected = binomtest(x, n, p, alternative=alternative).pvalue if n else 1.0
-        assert stats.binomial_test(x, n, p, alternative=alternative) == pytest.approx(expected, abs=CLOSE)
+        assert stats.binomial_test(x, n, p, alternative=alternative) == pytest.approx(
+            expected, abs=CLOSE
+        )
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
@@ -85,7 +99,9 @@ def test_no_events_has_a_closed_form() -> None:
 
 
 @given(counts(), st.floats(0.5, 0.998))
-def test_more_confidence_widens_around_the_point(sample: tuple[int, int], confidence: float) -> None:
+def test_more_confidence_widens_around_the_point(
+    sample: tuple[int, int], confidence: float
+) -> None:
     """Bounds hold the observed share and move apart when more confidence is asked for."""
     x, n = sample
     for bound in BOUNDS[:2]:
@@ -113,7 +129,9 @@ def test_arrays_are_many_scalars() -> None:
     assert np.asarray(many.upper).tolist() == [bounds.upper for bounds in each]
 
 
-@pytest.mark.parametrize("wrong", [(-1, 5), (6, 5), (float("nan"), 5), (1, float("nan")), (1, float("inf"))])
+@pytest.mark.parametrize(
+    "wrong", [(-1, 5), (6, 5), (float("nan"), 5), (1, float("nan")), (1, float("inf"))]
+)
 def test_refuses_what_is_no_count(wrong: tuple[float, float]) -> None:
     """Negative, excessive, NaN and infinite counts are refused with the value and the rule."""
     with pytest.raises(ValueError, match=r"x == .*must be counts with 0 <= x <= n"):

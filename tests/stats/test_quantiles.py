@@ -35,7 +35,11 @@ def test_rank_and_exceedances_say_the_same() -> None:
     n = 600
     rank = stats.quantile_upper_rank(n, 0.95)
     assert rank == 580
-    assert stats.clopper_pearson(n - rank, n).upper <= 0.05 < stats.clopper_pearson(n - rank + 1, n).upper
+    assert (
+        stats.clopper_pearson(n - rank, n).upper
+        <= 0.05
+        < stats.clopper_pearson(n - rank + 1, n).upper
+    )
     assert stats.events_allowed(n, 0.05) == n - rank
 
 

@@ -24,7 +24,9 @@ def test_fieller_solves_its_equation(cov: float) -> None:
     def beyond(ratio: float, quantile: float) -> float:
         return (m1 - ratio * m0) / np.sqrt(v1 - 2 * ratio * cov + ratio**2 * v0) - quantile
 
-    expected = [brentq(beyond, 0.5, 2, args=(t.ppf(level, df),), xtol=1e-14) for level in (0.95, 0.05)]
+    expected = [
+        brentq(beyond, 0.5, 2, args=(t.ppf(level, df),), xtol=1e-14) for level in (0.95, 0.05)
+    ]
     assert stats.fieller(m1, m0, v1, v0, cov, df) == pytest.approx(expected, abs=1e-10)
 
 
@@ -86,8 +88,12 @@ def test_score_and_exact_tests_equal_statsmodels(null: float) -> None:
     theirs = poisson_2indep(60, 514.775, 30, 543.087, value=null, method="score", compare="ratio")
     ours = stats.poisson_rate_ratio_score_test(60, 514.775, 30, 543.087, null=null)
     assert ours == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-9)
-    exact = poisson_2indep(60, 514.775, 30, 543.087, value=null, method="exact-cond", compare="ratio")
-    assert stats.poisson_rate_ratio_test(60, 514.775, 30, 543.087, null=null) == pytest.approx(exact.pvalue, rel=1e-9)
+    exact = poisson_2indep(
+        60, 514.775, 30, 543.087, value=null, method="exact-cond", compare="ratio"
+    )
+    assert stats.poisson_rate_ratio_test(60, 514.775, 30, 543.087, null=null) == pytest.approx(
+        exact.pvalue, rel=1e-9
+    )
 
 
 @given(st.integers(0, 50), st.integers(0, 50))

@@ -17,7 +17,9 @@ EVERYTHING = (-np.inf, np.inf)
 @pytest.mark.parametrize("alternative", ["less", "greater", "two-sided"])
 def test_sign_flip_equals_scipy(alternative: stats.Alternative) -> None:
     """All 1,024 sign patterns give the p-value of SciPy's exact paired permutation test."""
-    theirs = permutation_test((VALUES,), np.sum, permutation_type="samples", alternative=alternative, n_resamples=9_999)
+    theirs = permutation_test(
+        (VALUES,), np.sum, permutation_type="samples", alternative=alternative, n_resamples=9_999
+    )
     ours = stats.sign_flip(VALUES, alternative=alternative)
     assert ours == pytest.approx((theirs.statistic, theirs.pvalue), abs=1e-12)
 
@@ -29,7 +31,12 @@ def test_sampled_flips_approach_the_exact_ones() -> None:
     t = stats.one_mean_t_test(moments.mean, moments.var, moments.n, alternative="greater")
     sampled = stats.sign_flip(values, alternative="greater", rng=np.random.default_rng(2))
     assert sampled.p_value == pytest.approx(t.p_value, abs=0.01)
-    assert stats.sign_flip(np.ones(24), alternative="greater", rng=np.random.default_rng(2), flips=999).p_value == 0.001
+    assert (
+        stats.sign_flip(
+            np.ones(24), alternative="greater", rng=np.random.default_rng(2), flips=999
+        ).p_value
+        == 0.001
+    )
 
 
 def test_few_values_prove_nothing() -> None:
@@ -54,7 +61,10 @@ def test_cluster_sign_flip_has_its_size() -> None:
     n = rng.integers(5, 21, (400, 8))
     rate = rng.beta(9, 1, n.shape)
     s1, s0 = rng.binomial(n, rate), rng.binomial(n, rate)
-    p = [stats.cluster_sign_flip(n[k], s1[k], n[k], s0[k], alternative="greater").p_value for k in range(400)]
+    p = [
+        stats.cluster_sign_flip(n[k], s1[k], n[k], s0[k], alternative="greater").p_value
+        for k in range(400)
+    ]
     assert np.mean(np.array(p) <= 0.05) <= 0.08
 
 

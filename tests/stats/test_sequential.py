@@ -22,7 +22,9 @@ def stays_below(limits: list[float], information: list[float]) -> float:
 
 
 @pytest.mark.parametrize("spending", ["obrien_fleming", "pocock"])
-@pytest.mark.parametrize("information", [[0.5, 1.0], [0.2, 0.45, 0.8], [0.3, 0.31, 1.0], [0.9, 1.0, 1.2]])
+@pytest.mark.parametrize(
+    "information", [[0.5, 1.0], [0.2, 0.45, 0.8], [0.3, 0.31, 1.0], [0.9, 1.0, 1.2]]
+)
 def test_limits_spend_what_they_may(spending: stats.Spending, information: list[float]) -> None:
     """After each look the probability of having crossed is the spending function's value (SciPy's integral)."""
     limits = stats.lan_demets_boundaries(information, alpha=0.05, spending=spending)
@@ -30,17 +32,28 @@ def test_limits_spend_what_they_may(spending: stats.Spending, information: list[
     for k in range(1, len(information) + 1):
         use = np.flatnonzero(finite[:k])
         crossed = 1 - stays_below(limits[use].tolist(), [information[i] for i in use])
-        assert crossed == pytest.approx(stats.spent(information[k - 1], alpha=0.05, spending=spending), abs=5e-5)
+        assert crossed == pytest.approx(
+            stats.spent(information[k - 1], alpha=0.05, spending=spending), abs=5e-5
+        )
 
 
 @pytest.mark.parametrize(
     ("alpha", "looks", "pocock", "obrien_fleming"),
-    [(0.05, 2, 2.178, 1.977), (0.05, 3, 2.289, 2.004), (0.05, 5, 2.413, 2.040), (0.1, 4, 2.067, 1.733)],
+    [
+        (0.05, 2, 2.178, 1.977),
+        (0.05, 3, 2.289, 2.004),
+        (0.05, 5, 2.413, 2.040),
+        (0.1, 4, 2.067, 1.733),
+    ],
 )
-def test_published_constants(alpha: float, looks: int, pocock: float, obrien_fleming: float) -> None:
+def test_published_constants(
+    alpha: float, looks: int, pocock: float, obrien_fleming: float
+) -> None:
     """Two-sided constants of Jennison and Turnbull (2000), tables 2.1 and 2.3."""
     assert stats.pocock_constant(looks, alpha=alpha) == pytest.approx(pocock, abs=6e-4)
-    assert stats.obrien_fleming_constant(looks, alpha=alpha) == pytest.approx(obrien_fleming, abs=6e-4)
+    assert stats.obrien_fleming_constant(looks, alpha=alpha) == pytest.approx(
+        obrien_fleming, abs=6e-4
+    )
 
 
 def test_one_look_is_the_plain_quantile() -> None:
@@ -95,8 +108,14 @@ def test_a_day_too_small_to_reject_has_no_limit() -> None:
     ("call", "says"),
     [
         (lambda: stats.lan_demets_boundaries([], alpha=0.05), "must be fractions above 0"),
-        (lambda: stats.lan_demets_boundaries([0.0, 1.0], alpha=0.05), "fractions above 0, one a look"),
-        (lambda: stats.lan_demets_boundaries([1.0], alpha=0.05, sided=3), "sided == 3, must be 1 or 2"),
+        (
+            lambda: stats.lan_demets_boundaries([0.0, 1.0], alpha=0.05),
+            "fractions above 0, one a look",
+        ),
+        (
+            lambda: stats.lan_demets_boundaries([1.0], alpha=0.05, sided=3),
+            "sided == 3, must be 1 or 2",
+        ),
         (lambda: stats.spent(0.5, alpha=0.05, spending="linear"), "spending == 'linear'"),  # pyright: ignore[reportArgumentType] -- the error is the point
         (lambda: stats.binomial_spending_limits([100, 100], p0=0.01), "must be increasing"),
         (lambda: stats.pocock_constant(0, alpha=0.05), "looks == 0"),

@@ -35,7 +35,9 @@ def test_clusters_that_happen_to_agree_do_not_count_double() -> None:
     n, even = [10] * 8, [3, 3, 3, 3, 3, 3, 3, 4]
     assert stats.effective_sample_size(n, even, icc_floor=None) > 80
     assert stats.effective_sample_size(n, even) == 80
-    assert stats.effective_sample_size(n, even, icc_floor=0.05) == pytest.approx(80 / (1 + 0.05 * 9))
+    assert stats.effective_sample_size(n, even, icc_floor=0.05) == pytest.approx(
+        80 / (1 + 0.05 * 9)
+    )
 
 
 def test_no_events_use_the_floor() -> None:
@@ -43,7 +45,9 @@ def test_no_events_use_the_floor() -> None:
     effective = 400 / 1.45 * (t.ppf(0.95, 399) / t.ppf(0.95, 39)) ** 2
     bounds = stats.korn_graubard([10] * 40, [0] * 40, icc_floor=0.05)
     assert bounds == pytest.approx((0, 1 - 0.05 ** (1 / effective)), abs=1e-12)
-    assert stats.korn_graubard([10] * 40, [10] * 40, icc_floor=0.05).lower == pytest.approx(1 - bounds.upper)
+    assert stats.korn_graubard([10] * 40, [10] * 40, icc_floor=0.05).lower == pytest.approx(
+        1 - bounds.upper
+    )
 
 
 def test_one_cluster_knows_nothing() -> None:

@@ -36,7 +36,8 @@ def test_two_by_two_is_fisher(cells: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [[[3, 0, 1], [0, 2, 2]], [[2, 1, 0], [0, 2, 1], [1, 0, 2]], [[1, 0, 0, 3], [0, 2, 2, 0]]]
+    "table",
+    [[[3, 0, 1], [0, 2, 2]], [[2, 1, 0], [0, 2, 1], [1, 0, 2]], [[1, 0, 0, 3], [0, 2, 2, 0]]],
 )
 def test_exact_p_by_enumeration(table: list[list[int]]) -> None:
     """The exact p is the share of all fillings with the same margins that are no likelier, counted one by one."""
@@ -68,7 +69,9 @@ def test_exact_p_of_many_cells() -> None:
     )
     assert stats.fisher_freeman_halton(mp6) == pytest.approx(0.03929, abs=5e-6)
     small = np.array([[1, 3, 10, 6], [2, 3, 10, 7]])
-    assert stats.fisher_freeman_halton(small[::-1, ::-1].T) == pytest.approx(stats.fisher_freeman_halton(small))
+    assert stats.fisher_freeman_halton(small[::-1, ::-1].T) == pytest.approx(
+        stats.fisher_freeman_halton(small)
+    )
 
 
 def test_monte_carlo_approaches_the_exact_p() -> None:
@@ -76,17 +79,24 @@ def test_monte_carlo_approaches_the_exact_p() -> None:
     table = [[1, 3, 10, 6], [2, 3, 10, 7], [1, 6, 14, 12], [0, 1, 9, 11]]
     ours = stats.contingency_monte_carlo(table, rng=np.random.default_rng(1))
     theirs = chi2_contingency(
-        table, correction=False, method=MonteCarloMethod(n_resamples=20_000, rng=np.random.default_rng(2))
+        table,
+        correction=False,
+        method=MonteCarloMethod(n_resamples=20_000, rng=np.random.default_rng(2)),
     )
     assert ours.statistic == pytest.approx(theirs.statistic)
     assert ours.p_value == pytest.approx(theirs.pvalue, abs=0.012)
-    assert stats.contingency_monte_carlo(VETOES, rng=np.random.default_rng(1), draws=999).p_value == 0.001
+    assert (
+        stats.contingency_monte_carlo(VETOES, rng=np.random.default_rng(1), draws=999).p_value
+        == 0.001
+    )
 
 
 def test_users_are_permuted_whole() -> None:
     """Two users with 50 vetoes each prove nothing about profiles; twenty users who all differ do."""
     rng = np.random.default_rng(2)
-    two = stats.contingency_cluster_permutation([[50, 0], [0, 50]], ["default", "strict"], rng=rng, draws=200)
+    two = stats.contingency_cluster_permutation(
+        [[50, 0], [0, 50]], ["default", "strict"], rng=rng, draws=200
+    )
     assert two.p_value == 1
     many = [[4, 1]] * 10 + [[1, 4]] * 10
     labels = ["default"] * 10 + ["strict"] * 10
@@ -100,7 +110,9 @@ def test_one_row_is_independent() -> None:
         assert stats.contingency_chi2(table).p_value == 1
         assert stats.fisher_freeman_halton(table) == 1
         assert stats.contingency_monte_carlo(table, rng=np.random.default_rng(1)).p_value == 1
-    alone = stats.contingency_cluster_permutation([[3, 4]], ["default"], rng=np.random.default_rng(1))
+    alone = stats.contingency_cluster_permutation(
+        [[3, 4]], ["default"], rng=np.random.default_rng(1)
+    )
     assert alone.p_value == 1
 
 

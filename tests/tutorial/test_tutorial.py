@@ -41,7 +41,9 @@ def book(tmp_path: Path) -> Path:
 
 def _run(command: str, book: Path) -> str:
     """Return what a command prints on standard output, as on the page's day and without digests."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "ROLLOUT_"))}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "ROLLOUT_"))
+    }
     environment["PATH"] = f"{book.parent / 'bin'}:{environment['PATH']}"
     environment["PYTHONPATH"] = str(Path(rolloutlib.__file__).parents[1])
     today = f"{datetime.now(UTC):%Y%m%d}"
@@ -49,7 +51,9 @@ def _run(command: str, book: Path) -> str:
         ["bash", "-c", command.replace(WRITTEN_ON, today)],
         cwd=book, env=environment, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
-    text = done.stdout.replace(today, WRITTEN_ON).replace(f"{today[:4]}-{today[4:6]}-{today[6:]}", "2026-11-22")
+    text = done.stdout.replace(today, WRITTEN_ON).replace(
+        f"{today[:4]}-{today[4:6]}-{today[6:]}", "2026-11-22"
+    )
     return re.sub(r"\b[0-9a-f]{12,64}\b", "…", text)
 
 

@@ -1,0 +1,261 @@
+"""Engine replay: ask the engine again what the green run was asked, and hold the answer against it gate by gate.
+
+A seeded engine must agree exactly. An unseeded one agrees where the new point lies within the green run's bounds.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from math import isclose
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rolloutlib.engine.bench import ARMS, Bench, read_all_prompts, run_bench
+from rolloutlib.errors import NoEvidenceError, UsageError
+from rolloutlib.judge.review import review_stage
+from rolloutlib.ledger.book import FOLDER
+from rolloutlib.ledger.durable import Files, replace
+from rolloutlib.plan.model import StageId, load_plan
+from rolloutlib.plan.params import review_params
+from rolloutlib.plan.strict_yaml import describe
+from rolloutlib.show.tables import Cell, Row, number, table
+from rolloutlib.words.numbers import show, unit_of
+from rolloutlib.words.sentences import say, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from numpy.random import Generator
+
+    from rolloutlib.engine.bench import Arm
+    from rolloutlib.judge.verdicts import GateResult
+    from rolloutlib.plan.model import FlagValue, Plan
+    from rolloutlib.show.tables import Html
+
+__all__ = [
+    "EngineReplay",
+    "GateAgreement",
+    "ReplayParams",
+    "replay_engine",
+    "replay_params",
+    "replay_table",
+]
+
+Agreement = Literal["exact", "within", "differs", "no data"]
+_ORDER: tuple[Agreement, ...] = ("differs", "within", "exact", "no data")
+TOLERANCE = 1e-9  # relative: sums of the same numbers in another order
+
+
+@dataclass(frozen=True, slots=True)
+class GateAgreement:
+    """One gate in the green run and in the replay; points and bounds in the unit of the evidence."""
+
+    id: str
+    title: str
+    unit: str
+    green: float | None
+    lower: float | None
+    upper: float | None
+    replay: float | None
+    agreement: Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReplay:
+    """A replay, pinned to the rollback record that it was made for.
+
+    Attributes:
+        agreement: the worst of the gates that have data.
+        record, record_sha256: the rollback record; empty when the replay belongs to none.
+        green_sha256, replay_sha256: of the run envelopes on both sides.
+    """
+
+    agreement: Agreement
+    gates: tuple[GateAgreement, ...]
+    record: str
+    record_sha256: str
+    green_sha256: str
+    replay_sha256: str
+
+
+class _Green(NamedTuple):
+    """What the green run was: its envelopes by arm, and their bytes' digest."""
+
+    arms: dict[Arm, dict[str, Any]]
+    digest: str
+
+
+class ReplayParams(BaseModel):
+    """Parameters of notebooks/rollback_replay.ipynb; paths are relative to the workbook's root.
+
+    Attributes:
+        record: id of the rollback record that the result is pinned to; empty for none.
+        green: the envelope file that `rollout bench` wrote for the green decision.
+        prompts: the file of its prompts.
+        engine: the engine's command.
+        stage: the stage as whose exit both runs are judged.
+        lang: language of the table.
+        out: folder for the new envelopes and replay.json.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    record: Annotated[str, Field(pattern=r"^(dec-[0-9]{8}-rollback-[0-9]{3})?$")] = ""
+    green: str
+    prompts: str
+    engine: Annotated[str, Field(min_length=1)]
+    stage: StageId
+    lang: Literal["en", "ko"] = "en"
+    out: str
+
+    def command(self, root: Path) -> tuple[str, ...]:
+        """Return the engine's command; its words that are files of the workbook become absolute."""
+        return tuple(
+            str(root / word) if (root / word).is_file() else word
+            for word in shlex.split(self.engine)
+        )
+
+
+def replay_params(values: Mapping[str, Any]) -> ReplayParams:
+    """Validate parameters; an unknown name or an impossible value is a UsageError that names it."""
+    try:
+        return ReplayParams.model_validate(dict(values))
+    except ValidationError as error:
+        raise UsageError(describe(error, "parameters", ReplayParams)) from None
+
+
+def replay_engine(
+    root: Path,
+    params: ReplayParams,
+    *,
+    now: datetime,
+    rng: Generator,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> EngineReplay:
+    """Run the green run's prompts again with its flags, profile and seed, compare, and write replay.json.
+
+    Args:
+        root: the workbook's root.
+        params: what to run again, and where to write.
+        now: the clock's reading.
+        rng: decides the order of the calls.
+        progress: called with calls done and calls in all.
+
+    Raises:
+        UsageError: a file is missing, or the prompts file lacks a prompt of the green run.
+        NoEvidenceError: the green file holds no pair of arms.
+    """
+    record, out, green = (
+        root / FOLDER / f"{params.record}.record",
+        root / params.out,
+        root / params.green,
+    )
+    if params.record and not record.is_file():
+        raise UsageError(
+            f"there is no record {params.record} in {FOLDER}; `rollout ledger` lists them"
+        )
+    was = _green(green)
+    bench = _bench(
+        was, load_plan(root / "params" / "plan.yaml"), root / params.prompts, params.command(root)
+    )
+    again = run_bench(bench, out, now=now, rng=rng, progress=progress).path
+    gates = tuple(map(_agreement, _gates(green, params.stage), _gates(again, params.stage)))
+    digest = _sha256(record) if params.record else ""
+    found = EngineReplay(_worst(gates), gates, params.record, digest, was.digest, _sha256(again))
+    replace(Files(), out / "replay.json", (json.dumps(asdict(found), indent=1) + "\n").encode())
+    return found
+
+
+def _sha256(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _green(path: Path) -> _Green:
+    if not path.is_file():
+        raise UsageError(
+            f"{path}: there is no such file; expected the envelopes that `rollout bench` wrote"
+        )
+    found = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    arms: dict[Arm, dict[str, Any]] = {
+        one["arm"]: one for one in reversed(found)
+    }  # the first of each arm
+    if set(arms) != set(ARMS):
+        raise NoEvidenceError(
+            f"{path} holds no pair of arms; expected the envelopes that `rollout bench` wrote"
+        )
+    return _Green(arms, _sha256(path))
+
+
+def _bench(was: _Green, plan: Plan, prompts: Path, command: Sequence[str]) -> Bench:
+    """Return the same benchmark: flags of each arm, profile, seed, and the prompts by their ids."""
+    session = was.arms["control"]["session"]
+    known = {prompt.prompt_id: prompt for prompt in read_all_prompts(prompts)}
+    asked = list(
+        dict.fromkeys(s["promptId"] for arm in ARMS for s in was.arms[arm]["result"]["samples"])
+    )
+    if missing := [name for name in asked if name not in known]:
+        raise UsageError(
+            f"{prompts} lacks {', '.join(missing[:3])}, which the green run was asked; find the file that it used"
+        )
+    flags: dict[Arm, dict[str, FlagValue]] = {arm: was.arms[arm]["flags"] for arm in ARMS}
+    profile = session["guardianProfileId"]
+    timeout_s = plan.evidence.timeout_cap_ms / 1000
+    return Bench(
+        tuple(known[name] for name in asked),
+        tuple(command),
+        flags,
+        (profile, plan.profile(profile)),
+        session["seed"],
+        timeout_s,
+    )
+
+
+def _gates(path: Path, stage: StageId) -> tuple[GateResult, ...]:
+    return review_stage(review_params({"stage": stage, "runs": str(path.resolve())})).gates
+
+
+def _agreement(green: GateResult, again: GateResult) -> GateAgreement:
+    was, now = green.evidence.estimate, again.evidence.estimate
+    unit = unit_of(green.gate.unit, green.gate.statistic)
+    if was is None or now is None:
+        word: Agreement = "no data" if was is now else "differs"
+    elif isclose(was.point, now.point, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+        word = "exact"
+    else:
+        word = "within" if was.lower <= now.point <= was.upper else "differs"
+    bounds = (was.point, was.lower, was.upper) if was else (None, None, None)
+    return GateAgreement(
+        green.id, green.gate.title, unit, *bounds, now.point if now else None, word
+    )
+
+
+def _worst(gates: Sequence[GateAgreement]) -> Agreement:
+    found = {gate.agreement for gate in gates}
+    return next(word for word in (*_ORDER, "no data") if word in found or word == "no data")
+
+
+def replay_table(found: EngineReplay, lang: str = "en") -> Html:
+    """Show the green run and the replay gate by gate."""
+    head = (say("Gate"), say("Green"), say("Bounds"), say("Replay"), say("Agreement"))
+    return table(head, [_row(gate, lang) for gate in found.gates], lang)
+
+
+def _row(gate: GateAgreement, lang: str) -> Row:
+    green, lower, upper, again = (
+        show(v, gate.unit).text(lang) for v in (gate.green, gate.lower, gate.upper, gate.replay)
+    )
+    words = {
+        "exact": say("exactly equal"),
+        "within": say("within the bounds"),
+        "differs": say("differs"),
+        "no data": say("no data"),
+    }
+    bounds = say("{lower} to {upper}", lower=lower, upper=upper).text(lang)
+    cells = (number(green), number(bounds), number(again), Cell(words[gate.agreement].text(lang)))
+    return Row((Cell(translate(gate.title, lang)), *cells))

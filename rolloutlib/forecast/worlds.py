@@ -1,0 +1,277 @@
+"""Simulated worlds: people with several samples each, drawn many times over → sums per unit of every gate's metric.
+
+Every sample has a latent normal value a metric, high for harm: √r · (of its user) + √(1 − r) · (its own). Both parts
+share a factor over the metrics (a bad answer fails, scores low and is slow) and, where an answer has its partner in the
+other arm, are correlated with it. Thresholds make proportions of it, lines scores, exponentials latencies: one set of
+draws serves several truths, the same people had the candidate been better or worse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import numpy as np
+
+from rolloutlib import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+    Values = Floats | NDArray[np.bool_]
+
+__all__ = ["METRICS", "Layout", "Sums", "Truth", "World", "layout", "simulate"]
+
+METRICS: Final = ("passed", "score", "issue", "vetoed", "error", "edited", "latency_ms", "slow")
+ONE_ARM: Final = (
+    "error",
+    "edited",
+    "latency_ms",
+    "slow",
+)  # their gates look at the treatment alone
+SCORE_SD: Final = 1.2
+LOG_LATENCY_SD: Final = (
+    0.5  # of lognormal latencies: skewness 1.75, about that of published load tests
+)
+SHARED: Final = 0.3  # of a latent value's variance is the factor that all metrics have in common
+CHUNK: Final = 1_500_000  # samples drawn at a time, so that memory stays small
+
+Kind = Literal["independent", "paired", "nested", "crossed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Who is observed, and how often.
+
+    Attributes:
+        kind: `independent` samples, `paired` prompts (one sample each), `nested` users (in one arm) or `crossed` ones
+            (in both).
+        sizes_control, sizes_treatment: samples of each unit; the same in both arms where they share their units.
+        icc: intra-class correlation of two samples of one user, in the metric's own scale.
+        pairing: latent correlation of the two arms' answers to one prompt; also of a user's bent in both arms.
+        missing: share of samples which an arm lacks, at random.
+    """
+
+    kind: Kind
+    sizes_control: tuple[int, ...]
+    sizes_treatment: tuple[int, ...]
+    icc: float
+    pairing: float = 0.0
+    missing: float = 0.0
+
+    @property
+    def shared(self) -> bool:
+        """Whether entry k of both arms is the same unit."""
+        return self.kind in {"paired", "crossed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The true value of every metric, by name: a proportion, a score or a mean latency in ms."""
+
+    control: Mapping[str, float]
+    treatment: Mapping[str, float]
+
+
+class Sums(NamedTuple):
+    """One arm of one metric: samples and their sum per unit, each (repetitions, units)."""
+
+    n: NDArray[np.float64]
+    total: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What was seen under one truth; a metric whose gate looks at the treatment alone has no control."""
+
+    control: dict[str, Sums]
+    treatment: dict[str, Sums]
+
+
+def layout(
+    kind: Kind, units: int, per_unit: int = 1, *, icc: float = 0.0, pairing: float = 0.75,
+    spread: float = 0.0, ratio: float = 1.0, missing: float = 0.0,
+) -> Layout:  # fmt: skip
+    """Lay a study out.
+
+    Args:
+        kind: as `Layout`.
+        units: users (prompts, samples) of the treatment.
+        per_unit: mean samples of each.
+        icc: as `Layout`.
+        pairing: as `Layout`; independent and nested arms have none.
+        spread: standard deviation of the log of the units' sizes; 0 for equal sizes.
+        ratio: units of the control for each of the treatment, where the arms do not share them.
+        missing: as `Layout`.
+    """
+    shared = kind in {"paired", "crossed"}
+    treatment = _sizes(units, per_unit, spread)
+    control = treatment if shared else _sizes(round(units * ratio), per_unit, spread)
+    return Layout(kind, control, treatment, icc, pairing if shared else 0.0, missing)
+
+
+def _sizes(units: int, per_unit: int, spread: float) -> tuple[int, ...]:
+    """Lognormal quantiles around the mean, so that unequal sizes are the same in every repetition."""
+    z = stats.normal_quantile((np.arange(units) + 0.5) / units)
+    weights = np.exp(spread * z)
+    return tuple(
+        int(size) for size in np.maximum(np.rint(weights * per_unit * units / weights.sum()), 1)
+    )
+
+
+def simulate(
+    study: Layout, truths: Sequence[Truth], rng: np.random.Generator, repetitions: int
+) -> Iterator[tuple[World, ...]]:
+    """Draw the study over and over, in portions that fit into memory.
+
+    Yields:
+        A portion of the repetitions: what was seen under each truth, by the same draws.
+    """
+    samples = sum(study.sizes_control) + sum(study.sizes_treatment)
+    portion = max(1, CHUNK // samples)
+    for start in range(0, repetitions, portion):
+        yield _portion(study, truths, rng, min(portion, repetitions - start))
+
+
+def _portion(
+    study: Layout, truths: Sequence[Truth], rng: np.random.Generator, size: int
+) -> tuple[World, ...]:
+    arms = (study.sizes_control, study.sizes_treatment)
+    people = _Draws(rng, size, tuple(len(sizes) for sizes in arms), study.pairing)
+    answers = _Draws(rng, size, tuple(sum(sizes) for sizes in arms), study.pairing)
+    kept = [_kept(rng, size, sum(sizes), study.missing) for sizes in arms]
+    worlds = [World({}, {}) for _ in truths]
+    for metric in METRICS[:-1]:
+        both = metric not in ONE_ARM
+        of_people, of_answers = people.metric(both=both), answers.metric(both=both)
+        for arm in (0, 1) if both else (1,):
+            seen: dict[tuple[float, ...], dict[str, Sums]] = {}  # truths often share their control
+            for truth, world in zip(truths, worlds, strict=True):
+                mean = (truth.control, truth.treatment)[arm]
+                key = (mean[metric], mean.get("slow", 0.0))
+                if key not in seen:
+                    latent = _mixed(
+                        of_people[arm],
+                        of_answers[arm],
+                        arms[arm],
+                        _latent_icc(metric, key[0], study.icc),
+                    )
+                    values = _values(metric, latent, mean)
+                    seen[key] = {
+                        name: _sums(value, kept[arm], arms[arm]) for name, value in values.items()
+                    }
+                (world.control, world.treatment)[arm].update(seen[key])
+    return tuple(worlds)
+
+
+def _values(metric: str, latent: Floats, mean: Mapping[str, float]) -> dict[str, Values]:
+    """A latent value as its metric; a latency also tells whether it is slow."""
+    values = {metric: _value(metric, latent, mean[metric])}
+    if metric == "latency_ms":
+        values["slow"] = latent > _threshold(mean["slow"])
+    return values
+
+
+class _Draws:
+    """Standard normal values of both arms, metric by metric, with the factor that the metrics share."""
+
+    def __init__(
+        self, rng: np.random.Generator, size: int, widths: tuple[int, ...], pairing: float
+    ) -> None:
+        self._rng, self._size, self._widths, self._pairing = rng, size, widths, pairing
+        self._factor = self._pair(both=True)
+
+    def metric(self, *, both: bool) -> tuple[Floats, Floats]:
+        """Draw one metric: control and treatment, (repetitions, units or samples); without control only its factor."""
+        own = self._pair(both=both)
+        a, b = np.float32(np.sqrt(SHARED)), np.float32(np.sqrt(1 - SHARED))
+        return a * self._factor[0] + b * own[0], a * self._factor[1] + b * own[1]
+
+    def _pair(self, *, both: bool) -> tuple[Floats, Floats]:
+        treatment = self._normal(1)
+        if not both:
+            return np.zeros((1, 1), np.float32), treatment
+        if not self._pairing:
+            return self._normal(0), treatment
+        left = np.float32(np.sqrt(1 - self._pairing**2))
+        return np.float32(self._pairing) * treatment + left * self._normal(0), treatment
+
+    def _normal(self, arm: int) -> Floats:
+        return self._rng.standard_normal((self._size, self._widths[arm]), dtype=np.float32)
+
+
+def _kept(
+    rng: np.random.Generator, size: int, samples: int, missing: float
+) -> NDArray[np.bool_] | None:
+    return rng.random((size, samples), dtype=np.float32) >= missing if missing else None
+
+
+def _mixed(person: Floats, answer: Floats, sizes: tuple[int, ...], icc: float) -> Floats:
+    """Put a user's part and the answers' own parts together."""
+    if not icc:
+        return answer
+    of_person = np.repeat(np.float32(np.sqrt(icc)) * person, sizes, axis=1)
+    return of_person + np.float32(np.sqrt(1 - icc)) * answer
+
+
+def _value(metric: str, latent: Floats, mean: float) -> Values:
+    if metric == "score":
+        return mean - SCORE_SD * latent.astype(np.float64)
+    if metric == "latency_ms":
+        return np.exp(
+            np.float32(LOG_LATENCY_SD) * latent + np.float32(np.log(mean) - LOG_LATENCY_SD**2 / 2)
+        )
+    return latent <= -_threshold(mean) if metric == "passed" else latent > _threshold(mean)
+
+
+def _threshold(share: float) -> np.float32:
+    """What a standard normal value exceeds in that share of samples."""
+    return np.float32(stats.normal_quantile(1 - share))
+
+
+def _sums(value: Values, kept: NDArray[np.bool_] | None, sizes: tuple[int, ...]) -> Sums:
+    if kept is None:
+        n = np.broadcast_to(np.array(sizes, np.float64), (len(value), len(sizes)))
+        return Sums(n, _by_unit(value, sizes))
+    return Sums(_by_unit(kept, sizes), _by_unit(value * kept, sizes))
+
+
+def _by_unit(value: Values, sizes: tuple[int, ...]) -> NDArray[np.float64]:
+    """Add a unit's samples up, which stand side by side."""
+    if len(set(sizes)) == 1:
+        shape = (len(value), len(sizes), sizes[0])
+        return value.reshape(shape).sum(axis=2, dtype=np.float64)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    return np.add.reduceat(value, starts, axis=1, dtype=np.float64)
+
+
+@cache
+def _latent_icc(metric: str, mean: float, icc: float) -> float:
+    """Correlation of two latent values of a user which gives their metric that intra-class correlation."""
+    if metric == "score" or not icc:
+        return icc
+    if metric == "latency_ms":  # lognormal: corr = (exp(r·sd²) − 1)/(exp(sd²) − 1)
+        return float(np.log1p(icc * np.expm1(LOG_LATENCY_SD**2)) / LOG_LATENCY_SD**2)
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _binary_icc(mean, middle) < icc else (low, middle)
+    return (low + high) / 2
+
+
+def _binary_icc(share: float, latent: float) -> float:
+    """Intra-class correlation of a thresholded normal value: E[Φ((√r·u − t)/√(1 − r))²] by Gauss and Hermite."""
+    nodes, weights = _hermite()
+    chance = stats.normal_cdf(
+        (np.sqrt(latent) * nodes - float(_threshold(share))) / np.sqrt(1 - latent)
+    )
+    return float((weights @ chance**2 / weights.sum() - share**2) / (share * (1 - share)))
+
+
+@cache
+def _hermite() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.polynomial.hermite_e.hermegauss(120)

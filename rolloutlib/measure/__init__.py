@@ -1,0 +1,1 @@
+"""Samples → additive moments → estimates: one scan, one policy of methods for every design."""

@@ -1,0 +1,66 @@
+"""Regression adjustment on a covariate known before the treatment (CUPED): narrower bounds from the same samples.
+
+Deng, Xu, Kohavi & Walker (2013), WSDM '13:123: y − θ(x − x̄) has the mean of y, because both arms' covariates have the
+mean x̄ by randomisation, and the variance (1 − ρ²) var(y) with θ the regression slope. Pairs that share their prompts
+share a prompt's covariate too, so there the adjustment changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rolloutlib.measure.moments import Cells
+
+if TYPE_CHECKING:
+    from rolloutlib.measure.estimates import Arms
+
+__all__ = ["adjust", "slope"]
+
+
+def adjust(metric: Arms, covariate: Arms) -> tuple[Arms, float]:
+    """Return the metric's moments per unit with the covariate regressed out, and the slope θ.
+
+    Units that do not know their covariate keep their values. Sums of squares within units are kept too: the estimators
+    of repeated units use sums only, and units of one sample have none.
+
+    Args:
+        metric: moments of the outcome per unit, both arms aligned.
+        covariate: moments of the covariate for the same units.
+    """
+    theta = slope(metric, covariate)
+    known = [cells.n > 0 for cells in (covariate.control, covariate.treatment)]
+    weight = sum(
+        float(m.n[k].sum()) for m, k in zip((metric.control, metric.treatment), known, strict=True)
+    )
+    if not weight or not theta:
+        return metric, theta
+    arms = list(
+        zip(
+            (metric.control, metric.treatment),
+            (covariate.control, covariate.treatment),
+            known,
+            strict=True,
+        )
+    )
+    centre = sum(float((m.n * x.mean)[k].sum()) for m, x, k in arms) / weight
+    control, treatment = (
+        Cells(m.n, m.mean - np.where(k, theta * (x.mean - centre), 0.0), m.m2) for m, x, k in arms
+    )
+    return replace(metric, control=control, treatment=treatment), theta
+
+
+def slope(metric: Arms, covariate: Arms) -> float:
+    """Return the slope of unit means of the metric on those of the covariate, within arms, weighted by samples.
+
+    0 where the covariate does not vary.
+    """
+    cross = spread = 0.0
+    for y, x in ((metric.control, covariate.control), (metric.treatment, covariate.treatment)):
+        weight = np.where((x.n > 0) & (y.n > 0), y.n, 0.0)
+        if weight.sum():
+            dy, dx = (cells.mean - np.average(cells.mean, weights=weight) for cells in (y, x))
+            cross, spread = cross + float(weight @ (dx * dy)), spread + float(weight @ dx**2)
+    return cross / spread if spread > 0 else 0.0

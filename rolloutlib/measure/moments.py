@@ -1,0 +1,296 @@
+"""One scan of the samples → additive moments per group; everything after it works on these and never sees a row.
+
+A group is one combination of arm, run, cluster and stratum. For each metric it holds the count of known values, their
+mean and the centred sum of squares, so that the moments of two parts add up to those of the whole without cancellation
+(Chan, Golub & LeVeque 1983, Am. Stat. 37:242). The scan is one Narwhals expression, whatever engine holds the samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from rolloutlib.errors import RunsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import narwhals as nw
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+__all__ = [
+    "Cells",
+    "Histogram",
+    "Key",
+    "MomentTable",
+    "columns",
+    "histogram",
+    "merge_histograms",
+    "metric_expressions",
+    "scan",
+    "top_tags",
+]
+
+BINARY = ("passed", "vetoed", "error", "edited", "slow")
+CONTINUOUS = ("score", "latency_ms", "style_violations", "covariate")
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Moments of one metric, one entry a group: count, mean and centred sum of squares, each (K,)."""
+
+    n: Floats
+    mean: Floats
+    m2: Floats
+
+    @property
+    def total(self) -> Floats:
+        """Sums per group, (K,)."""
+        return self.n * self.mean
+
+    def pooled(self, codes: Ints, size: int) -> Cells:
+        """Add groups up by Chan's rule: group i goes to place `codes[i]` of `size`."""
+        n = _added(codes, self.n, size)
+        mean = np.divide(_added(codes, self.total, size), n, out=np.zeros(size), where=n > 0)
+        shift = self.mean - mean[codes]
+        return Cells(n, mean, _added(codes, self.m2 + self.n * shift**2, size))
+
+    def take(self, rows: NDArray[Any]) -> Cells:
+        """Return the groups that a boolean mask or an index selects."""
+        return Cells(self.n[rows], self.mean[rows], self.m2[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A grouping column: `codes` (K,) index into `labels`; None is a label of its own."""
+
+    codes: Ints
+    labels: tuple[str | None, ...]
+
+    def code(self, label: str | None) -> int:
+        """Return a label's code, or −1 when no group carries it."""
+        return self.labels.index(label) if label in self.labels else -1
+
+
+@dataclass(frozen=True, slots=True)
+class MomentTable:
+    """Moments per group.
+
+    Attributes:
+        keys: grouping columns by name (`arm`, `run_id`, `cluster`, and the strata).
+        rows: (K,) samples in each group, whatever is known of them.
+        metrics: moments by metric name; a metric that no sample knows has n = 0 everywhere.
+    """
+
+    keys: Mapping[str, Key]
+    rows: Floats
+    metrics: Mapping[str, Cells]
+
+    def where(self, **labels: str | None) -> MomentTable:
+        """Return the groups that carry these labels."""
+        mask = np.ones(len(self.rows), dtype=bool)
+        for name, label in labels.items():
+            mask &= self.keys[name].codes == self.keys[name].code(label)
+        return self._take(mask)
+
+    def by(self, name: str, metric: str) -> Cells:
+        """Return a metric's moments per label of one key, (number of labels,): the other keys are added up."""
+        key = self.keys[name]
+        return self.metrics[metric].pooled(key.codes, len(key.labels))
+
+    def all(self, metric: str) -> Cells:
+        """Return a metric's moments over all groups, (1,)."""
+        return self.metrics[metric].pooled(np.zeros(len(self.rows), dtype=np.int64), 1)
+
+    def _take(self, rows: NDArray[np.bool_]) -> MomentTable:
+        keys = {name: Key(key.codes[rows], key.labels) for name, key in self.keys.items()}
+        return MomentTable(
+            keys, self.rows[rows], {name: cells.take(rows) for name, cells in self.metrics.items()}
+        )
+
+    def __add__(self, other: MomentTable) -> MomentTable:
+        """Put two tables of the same shape together; equal groups may then stand twice, which changes no sum."""
+        keys = {name: _joined(key, other.keys[name]) for name, key in self.keys.items()}
+        metrics = {
+            name: _stacked(cells, other.metrics[name]) for name, cells in self.metrics.items()
+        }
+        return MomentTable(keys, np.concatenate([self.rows, other.rows]), metrics)
+
+
+def _added(codes: Ints, values: Floats, size: int) -> Floats:
+    return np.bincount(codes, values, size).astype(np.float64, copy=False)
+
+
+def _joined(a: Key, b: Key) -> Key:
+    labels = tuple(dict.fromkeys((*a.labels, *b.labels)))
+    place = {label: code for code, label in enumerate(labels)}
+    return Key(
+        np.concatenate(
+            [a.codes, np.array([place[label] for label in b.labels], np.int64)[b.codes]]
+        ),
+        labels,
+    )
+
+
+def _stacked(a: Cells, b: Cells) -> Cells:
+    return Cells(
+        np.concatenate([a.n, b.n]), np.concatenate([a.mean, b.mean]), np.concatenate([a.m2, b.m2])
+    )
+
+
+def metric_expressions(
+    *, timeout_cap_ms: float, slow_above_ms: float, tags: Iterable[str]
+) -> dict[str, nw.Expr]:
+    """Return each metric as a numeric expression over the table of samples; null where the sample does not tell.
+
+    Args:
+        timeout_cap_ms: latency of a timeout that reports none (it is never dropped).
+        slow_above_ms: samples slower than this count as `slow` (the exceedances of the p95 gate).
+        tags: issue tags; each becomes the metric `issue:<tag>`.
+    """
+    import narwhals as nw
+
+    timed_out = (nw.col("status") == "timeout") & nw.col("latency_ms").is_null()
+    latency = nw.when(timed_out).then(nw.lit(timeout_cap_ms)).otherwise(nw.col("latency_ms"))
+    columns = {
+        name: nw.col(name) for name in (*BINARY, *CONTINUOUS) if name not in {"slow", "latency_ms"}
+    }
+    issues = {f"issue:{tag}": nw.col("issues").list.contains(tag) for tag in tags}
+    metrics = columns | issues | {"latency_ms": latency, "slow": latency > slow_above_ms}
+    return {name: expression.cast(nw.Float64) for name, expression in metrics.items()}
+
+
+def scan(
+    frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr], *, by: Mapping[str, str]
+) -> MomentTable:
+    """Aggregate the samples once.
+
+    Args:
+        frame: the table of samples, lazily, on any engine.
+        metrics: numeric expressions by metric name.
+        by: grouping keys of the result → column of the table.
+
+    Raises:
+        RunsError: a metric holds NaN or an infinite value.
+    """
+    import narwhals as nw
+
+    names = {name: f"m{i}" for i, name in enumerate(metrics)}
+    wide = frame.select(
+        *(nw.col(column).cast(nw.String).alias(f"k_{key}") for key, column in by.items()),
+        *(expression.alias(names[name]) for name, expression in metrics.items()),
+    )
+    aggregates = [nw.len().alias("rows")]
+    for short in names.values():
+        value = nw.col(short)
+        aggregates += [value.count().alias(f"{short}_n"), value.mean().alias(f"{short}_mean")]
+        finite = nw.when(value.is_finite()).then(
+            value
+        )  # some engines refuse others; the mean tells of them
+        aggregates.append(finite.var(ddof=0).alias(f"{short}_var"))
+    found = columns(wide.group_by(*(f"k_{key}" for key in by)).agg(*aggregates))
+    cells = {
+        name: _cells(name, *(found[f"{short}_{part}"] for part in ("n", "mean", "var")))
+        for name, short in names.items()
+    }
+    return MomentTable(
+        {key: _key(found[f"k_{key}"]) for key in by}, found["rows"].astype(np.float64), cells
+    )
+
+
+def columns(frame: nw.LazyFrame[Any]) -> dict[str, NDArray[Any]]:
+    """Run a lazy frame on its engine and return its columns: numbers with NaN for null, texts with None."""
+    table = cast("Any", frame.collect("pyarrow")).to_arrow()  # pyarrow has no types
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def _cells(name: str, n: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> Cells:
+    """Make cells of a metric; what no sample knows has no mean, but a mean that is no number is an error."""
+    known = n > 0
+    if not np.isfinite(mean[known] + var[known]).all():
+        raise RunsError(
+            f"{name} holds NaN or an infinite value; expected numbers, or nothing where there is none"
+        )
+    return Cells(n.astype(np.float64), np.where(known, mean, 0.0), np.where(known, n * var, 0.0))
+
+
+def _key(column: NDArray[Any]) -> Key:
+    labels = tuple(sorted(set[str | None](column), key=lambda label: (label is None, label or "")))
+    place = {label: code for code, label in enumerate(labels)}
+    return Key(np.array([place[label] for label in column], dtype=np.int64), labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts of a metric in steps: `values` (K,) ascending with `counts` (K,); additive like the moments."""
+
+    values: Floats
+    counts: Floats
+
+    @property
+    def n(self) -> int:
+        """Number of known values."""
+        return int(self.counts.sum())
+
+    def quantile(self, q: float) -> float:
+        """Return the q-quantile, linear between order statistics (Hyndman & Fan 1996, type 7); NaN without data."""
+        if not self.n:
+            return float("nan")
+        place = q * (self.n - 1)
+        ends = np.cumsum(self.counts)
+        low, high = (
+            self.values[np.searchsorted(ends, rank, side="right")]
+            for rank in (np.floor(place), np.ceil(place))
+        )
+        return float(low + (high - low) * (place - np.floor(place)))
+
+
+def histogram(
+    frame: nw.LazyFrame[Any], value: nw.Expr, *, per_unit: int
+) -> dict[tuple[str, str], Histogram]:
+    """Count a metric in steps of 1 / `per_unit`, by (arm, run): quantiles exact to half a step, and curves to draw."""
+    import narwhals as nw
+
+    steps = (value * per_unit).round(0).alias("step")
+    counted = (
+        frame.select("arm", "run_id", steps)
+        .drop_nulls("step")
+        .group_by("arm", "run_id", "step")
+        .agg(nw.len().alias("n"))
+    )
+    found = columns(counted.sort("step"))
+    values, counts = found["step"] / per_unit, found["n"].astype(np.float64)
+    places: dict[tuple[str, str], list[int]] = {}
+    for row, (arm, run) in enumerate(zip(found["arm"], found["run_id"], strict=True)):
+        places.setdefault((arm, run), []).append(row)
+    return {where: Histogram(values[rows], counts[rows]) for where, rows in places.items()}
+
+
+def merge_histograms(parts: Sequence[Histogram]) -> Histogram:
+    """Add histograms up."""
+    if not parts:
+        return Histogram(np.empty(0), np.empty(0))
+    values, places = np.unique(np.concatenate([part.values for part in parts]), return_inverse=True)
+    return Histogram(
+        values, _added(places, np.concatenate([part.counts for part in parts]), len(values))
+    )
+
+
+def top_tags(frame: nw.LazyFrame[Any], *, arm: str, most: int) -> tuple[str, ...]:
+    """Return the issue tags that most samples of an arm carry, the most frequent first, equal ones by name."""
+    import narwhals as nw
+
+    carried = frame.filter(nw.col("arm") == arm).select(nw.col("issues").list.unique())
+    tags = carried.drop_nulls().explode("issues").drop_nulls()
+    counted = (
+        tags.group_by("issues")
+        .agg(nw.len().alias("n"))
+        .sort("n", "issues", descending=[True, False])
+        .head(most)
+    )
+    return tuple(columns(counted)["issues"])

@@ -1,0 +1,142 @@
+"""Where inside the whole: segments that lose, and issues that fall or rise, with Holm's correction over each family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rolloutlib import stats
+from rolloutlib.measure.estimates import Arms, Estimate, estimate_gate, metric_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rolloutlib.measure.moments import MomentTable
+    from rolloutlib.plan.model import Evidence, Gate
+
+__all__ = ["IssueRate", "Segment", "issue_rates", "segments"]
+
+SIGNIFICANT = 0.05  # family-wise, after Holm
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A gate's estimate within one segment.
+
+    Attributes:
+        control, treatment: the arms' own values.
+        p_holm: one-sided test for a loss, adjusted over all segments of the review; None where too few clusters (or
+            no variation at all) allow no test.
+        loss: whether the loss holds after the adjustment.
+    """
+
+    by: str
+    value: str
+    gate: str
+    control: float
+    treatment: float
+    estimate: Estimate
+    p_holm: float | None
+    loss: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IssueRate:
+    """One issue tag before and after (share of samples that carry it).
+
+    Attributes:
+        rank: 1–3 among the control arm's issues, fixed before the treatment is looked at; None for an issue that is
+            shown only because it is frequent in the treatment.
+        estimate: treatment rate / control rate; None when the control has none.
+        p_holm: one-sided test that the rate fell at all, adjusted over the ranked issues.
+    """
+
+    tag: str
+    rank: int | None
+    control: float
+    treatment: float
+    estimate: Estimate | None
+    p_holm: float | None
+
+
+def segments(
+    gate_id: str,
+    gate: Gate,
+    table: MomentTable,
+    rules: Evidence,
+    *,
+    arms_of: Callable[[MomentTable, str], Arms],
+) -> tuple[Segment, ...]:
+    """Estimate one gate within every segment that both arms have.
+
+    Args:
+        gate_id: the gate's id in the plan.
+        gate: the gate; every segment has its contrast.
+        table: moments with the strata as keys; a stratum with a single value is no segmentation.
+        rules: which strata, and how evidence is judged.
+        arms_of: how to line the arms up for a metric.
+    """
+    metric, found = metric_of(gate), list[tuple[str, str, Arms, Estimate]]()
+    for by in rules.segments:
+        values = (
+            [value for value in table.keys[by].labels if value is not None]
+            if by in table.keys
+            else []
+        )
+        for value in values if len(values) > 1 else []:
+            arms = arms_of(table.where(**{by: value}), metric)
+            estimate = estimate_gate(gate, arms, rules, metric=metric)
+            if estimate is not None:
+                found.append((by, value, arms, estimate))
+    adjusted = _holm([None if estimate.cap else estimate.p_worse for *_, estimate in found])
+    return tuple(
+        Segment(by, value, gate_id, *_means(arms), estimate, p, p is not None and p < SIGNIFICANT)
+        for (by, value, arms, estimate), p in zip(found, adjusted, strict=True)
+    )
+
+
+def issue_rates(
+    gate: Gate,
+    table: MomentTable,
+    rules: Evidence,
+    *,
+    tags: Sequence[str],
+    ranked: int,
+    arms_of: Callable[[MomentTable, str], Arms],
+) -> tuple[IssueRate, ...]:
+    """Compare issue rates before and after.
+
+    Args:
+        gate: the gate on the top issue; every tag has its contrast.
+        table: moments of both arms.
+        rules: how evidence is judged.
+        tags: the control arm's top issues first, then others to show.
+        ranked: how many of the tags are the control's top ones; only their tests are adjusted.
+        arms_of: how to line the arms up for a metric.
+    """
+    arms = {tag: arms_of(table, metric_of(gate, tag)) for tag in tags}
+    estimates = [estimate_gate(gate, arms[tag], rules, metric=metric_of(gate, tag)) for tag in tags]
+    tested = [None if e is None or e.cap else e.p_better for e in estimates[:ranked]]
+    adjusted = [*_holm(tested), *(None for _ in tags[ranked:])]
+    rank = [place + 1 if place < ranked else None for place in range(len(tags))]
+    rows = zip(tags, rank, estimates, adjusted, strict=True)
+    return tuple(
+        IssueRate(tag, place, *_means(arms[tag]), estimate, p) for tag, place, estimate, p in rows
+    )
+
+
+def _means(arms: Arms) -> tuple[float, float]:
+    sums = [
+        (float(cells.total.sum()), float(cells.n.sum())) for cells in (arms.control, arms.treatment)
+    ]
+    control, treatment = (s / n if n else float("nan") for s, n in sums)
+    return control, treatment
+
+
+def _holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Adjust what has a p-value and leave the rest None."""
+    tested = [i for i, p in enumerate(p_values) if p is not None]
+    by_place = dict(
+        zip(tested, stats.holm([p for p in p_values if p is not None]).tolist(), strict=True)
+    )
+    return [by_place.get(i) for i in range(len(p_values))]

@@ -1,0 +1,1 @@
+"""The rollout plan as data: params/*.yaml → Plan and parameters; unknown keys are errors."""

@@ -1,0 +1,163 @@
+"""YAML files into validated models: safe tags, no duplicate keys, no aliases, a size cap, one sentence an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from rolloutlib.errors import PlanError, did_you_mean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+__all__ = ["describe", "load_model", "load_yaml"]
+
+MAX_BYTES = 1_000_000
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """PyYAML's safe loader that refuses what silently changes meaning: repeated keys and aliases."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark: Any = cast("Any", self.peek_event()).start_mark  # pyright: ignore[reportUnknownMemberType] -- untyped
+            raise yaml.constructor.ConstructorError(
+                None, None, "aliases (*name) are not allowed", mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "expected a name as a key", key_node.start_mark
+                )
+            key = self.construct_object(key_node)  # pyright: ignore[reportUnknownMemberType] -- untyped in the stubs
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is there twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def load_yaml(path: Path) -> Any:
+    """Read a YAML file.
+
+    Raises:
+        PlanError: it is missing, too large, unreadable, or not the plain YAML that is expected.
+    """
+    if not path.is_file():
+        raise PlanError(f"{path}: there is no such file")
+    if path.stat().st_size > MAX_BYTES:
+        raise PlanError(
+            f"{path}: {path.stat().st_size:,} bytes; a parameter file has at most {MAX_BYTES:,}"
+        )
+    try:
+        return yaml.load(path.read_text("utf-8-sig"), _StrictLoader)
+    except (
+        yaml.YAMLError,
+        ValueError,
+        OSError,
+    ) as error:  # ValueError: no UTF-8, or a date such as 2026-13-01
+        raise PlanError(f"{path}: {_yaml_sentence(error)}") from None
+    except RecursionError:
+        raise PlanError(f"{path}: nested too deep; expected plain YAML") from None
+
+
+def load_model(path: Path, model: type[_Model]) -> _Model:
+    """Read a YAML file into a pydantic model; every error is a PlanError that names file, key and value."""
+    try:
+        return model.model_validate(load_yaml(path))
+    except ValidationError as error:
+        raise PlanError(describe(error, str(path), model)) from None
+
+
+def describe(error: ValidationError, where: str, model: type[BaseModel]) -> str:
+    """Say in a sentence a problem what a validation found: file, key, what was got, what is expected."""
+    problems = _most_telling(error.errors(include_url=False))
+    shown = [_problem(problem, model) for problem in problems[:3]]
+    more = f" (and {len(problems) - 3} more)" if len(problems) > len(shown) else ""
+    return f"{where}: " + "; ".join(shown) + more
+
+
+def _yaml_sentence(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem or 'not YAML'}"
+    return str(error).splitlines()[0]
+
+
+def _key(problem: ErrorDetails) -> str:
+    return ".".join(str(part) for part in problem["loc"] if not _is_branch(part))
+
+
+def _most_telling(problems: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Where a union was tried, keep one problem a key: the deepest, and of equals not the mere 'is no dictionary'."""
+    best: dict[str, ErrorDetails] = {}
+    for problem in problems:
+        if _key(problem) not in best or problem["type"] != "model_type":
+            best[_key(problem)] = problem
+    return [
+        p
+        for key, p in best.items()
+        if not any(other.startswith(f"{key}.") for other in best if key)
+    ]
+
+
+def _problem(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    key = _key(problem) or "the file"
+    got = problem.get("input")
+    if problem["type"] == "extra_forbidden":
+        allowed = _siblings(model, problem["loc"])
+        hint = did_you_mean(str(problem["loc"][-1]), allowed)
+        return f"{key} is not a known key; known there: {', '.join(allowed)}.{hint}"
+    if problem["type"] == "missing":
+        return f"{key} is missing"
+    if problem["type"] == "literal_error":
+        expected = problem.get("ctx", {}).get("expected", "")
+        words = expected.replace("'", "").replace(" or ", ", ").split(", ")
+        hint = "" if str(got) in words else did_you_mean(str(got), words)  # '2' is not 2
+        return f"{key} is {got!r}; expected {expected}.{hint}"
+    text = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{key}: {text}" if problem["loc"] else text
+    return f"{key} is {str(got)[:80]!r}; {text[0].lower()}{text[1:]}"
+
+
+def _is_branch(part: int | str) -> bool:
+    """Pydantic puts the names of union branches and validators into the location; people do not write them."""
+    return isinstance(part, str) and (
+        part.endswith("]") or part in {"float", "bool", "FromProfile", "[key]"}
+    )
+
+
+def _siblings(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Walk the model's JSON schema to the parent of `loc` and list the keys that it knows."""
+    schema = model.model_json_schema(by_alias=True)
+    defs = schema.get("$defs", {})
+    node: dict[str, Any] = schema
+    for part in loc[:-1]:
+        node = _step(_resolve(node, defs), part, defs)
+    return list(_resolve(node, defs).get("properties", {}))
+
+
+def _resolve(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
+    return defs[node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else node
+
+
+def _step(node: dict[str, Any], part: int | str, defs: dict[str, Any]) -> dict[str, Any]:
+    if part in node.get("properties", {}):
+        return node["properties"][part]
+    for branch in node.get("anyOf", []):
+        if _resolve(branch, defs).get("title") == part:
+            return branch
+    return next(
+        (node[key] for key in ("additionalProperties", "items") if isinstance(node.get(key), dict)),
+        node,
+    )

@@ -1,0 +1,1 @@
+"""A review as people see it: tables, charts, the report, the notebook and its page."""

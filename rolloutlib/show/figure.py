@@ -1,0 +1,228 @@
+"""How charts are laid out and shown: layers of Vega-Lite, page and phone, and the figure that a notebook stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import altair as alt
+
+    from rolloutlib.words.sentences import Sentence
+
+__all__ = [
+    "FIGURE_MIME", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Grid", "Note", "Spec", "dots", "figure", "key", "layer",
+    "plot", "text",
+]  # fmt: skip
+
+Spec = dict[str, Any]
+WIDE: Final = 900
+NARROW: Final = 342
+FIGURE_MIME: Final = "application/vnd.rolloutlib.figure+json"
+# JupyterLab prefers text/html to Vega, and Altair's own v6 type is refused by nbformat, so: this type, and no HTML.
+VEGA_MIME: Final = "application/vnd.vegalite.v5+json"
+LATIN: Final = "Inter, Helvetica Neue, Arial"
+HANGUL: Final = "Noto Sans KR, Noto Sans CJK KR, Apple SD Gothic Neo, Malgun Gothic, NanumGothic"
+FONT: Final = f"{LATIN}, {HANGUL}, sans-serif"
+INK, SOFT, HAIR = "#1c2430", "#586271", "#dfe3e8"
+AXIS: Final = {
+    "labelFlush": False,
+    "labelColor": SOFT, "titleColor": SOFT, "titleFontWeight": 400, "labelFontSize": 12, "titleFontSize": 12,
+    "gridColor": HAIR, "domainColor": HAIR, "tickColor": HAIR,
+}  # fmt: skip
+CONFIG: Final = {
+    "font": FONT,
+    "view": {"stroke": None},
+    "axis": AXIS,
+    "background": "white",
+    "legend": {"disable": True},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart that shows itself in JupyterLab and in the report.
+
+    Attributes:
+        wide: Vega-Lite specification for a page.
+        narrow: the same for a phone.
+        alt: what is seen, for who cannot see it.
+        caption: what to see and what it means for the decision.
+    """
+
+    wide: Spec = field(repr=False)
+    narrow: Spec = field(repr=False)
+    alt: str
+    caption: str
+
+    def altair(self) -> alt.Chart:
+        """Return the chart as an Altair object, to change it by hand."""
+        import altair as alt  # 0.6 s that no report needs
+
+        return alt.Chart.from_dict(self.wide)
+
+    def svg(self, *, narrow: bool = False) -> str:
+        """Return the chart as SVG; nothing is fetched."""
+        import vl_convert  # starts a JavaScript engine
+
+        plain = (self.narrow if narrow else self.wide) | {"config": CONFIG | {"font": "sans-serif"}}
+        svg = vl_convert.vegalite_to_svg(plain, allowed_base_urls=[])
+        # Measuring text in the first of one font takes two thirds of the time that a search through the stack takes.
+        return svg.replace('font-family="sans-serif"', f'font-family="{FONT}"')
+
+    def bundle(self) -> dict[str, Any]:
+        """Return what a notebook stores: interactive for JupyterLab, an image, both layouts for the report."""
+        wide = self.svg()
+        parts = {
+            "alt": self.alt,
+            "caption": self.caption,
+            "wide": wide,
+            "narrow": self.svg(narrow=True),
+        }
+        return {
+            VEGA_MIME: self.wide,
+            "image/svg+xml": wide,
+            FIGURE_MIME: parts,
+            "text/plain": self.alt,
+        }
+
+    def _ipython_display_(self) -> None:
+        """Show the chart, then its caption below it (JupyterLab shows only one of a bundle's types)."""
+        show = import_module("IPython.display").display  # only where there is a notebook
+        show(self.bundle(), raw=True)
+        below = {"text/html": f"<p>{escape(self.caption)}</p>", "text/plain": self.caption}
+        show(below, raw=True, metadata={"rolloutlib_caption": True})
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Stands where there is nothing to draw, and says why."""
+
+    text: str
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/plain": self.text}
+
+
+def figure(draw: Callable[[int], Spec], alt: Sentence, caption: Sentence, lang: str) -> Figure:
+    """Draw both layouts; `draw` is given the width in pixels."""
+    return Figure(draw(WIDE), draw(NARROW), alt.text(lang), caption.text(lang))
+
+
+def layer(rows: Sequence[Spec], kind: str, *, at: Spec, **mark: Any) -> Spec:
+    """Return one layer.
+
+    Args:
+        rows: its data.
+        kind: Vega-Lite's mark type.
+        at: channel → a field's name, a number of pixels, or a whole channel definition.
+        mark: properties of the mark.
+    """
+    encoding = {name: _channel(name, value) for name, value in at.items()}
+    return {"data": {"values": list(rows)}, "mark": {"type": kind} | mark, "encoding": encoding}
+
+
+def _channel(name: str, value: str | float | Spec) -> Spec:
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, str):
+        return {"value": value}
+    if name in {"x", "y"}:
+        return {"field": value, "type": "quantitative"}
+    return (
+        {"field": value}
+        if name in {"x2", "y2", "text"}
+        else {"field": value, "type": "nominal", "scale": None}
+    )
+
+
+def dots(rows: Sequence[Spec], at: Spec, **mark: Any) -> Spec:
+    """Return a layer of opaque points, filled unless told otherwise."""
+    return layer(rows, "point", at=at, **({"filled": True, "opacity": 1} | mark))
+
+
+def text(
+    rows: Sequence[Spec], name: str, x: str | float, y: str = "row", *, hue: str = "", **style: Any
+) -> Spec:
+    """Return a layer of texts, without empty ones; `hue` names the field of their colours."""
+    at: Spec = {"x": x, "y": y, "text": name} | ({"color": hue} if hue else {})
+    usual = {"align": "left", "baseline": "middle", "fontSize": 13, "color": INK}
+    return layer([row for row in rows if row[name]], "text", at=at, **(usual | style))
+
+
+def key(arms: Sequence[tuple[str, str]], width: int, top: int) -> Spec:
+    """Name the arms in their colours above a plot, from pixel row `top` downwards."""
+    rows = [
+        {"text": f"● {said}", "color": color, "y": top + 18 * k}
+        for k, (said, color) in enumerate(arms)
+    ]
+    left, size = (-40, 11) if width < WIDE else (0, 13)
+    pixels: Spec = {"field": "y", "type": "quantitative", "scale": None}
+    at: Spec = {"x": left, "y": pixels, "text": "text", "color": "color"}
+    style: Spec = {"align": "left", "baseline": "middle", "fontWeight": 600, "fontSize": size}
+    return layer(rows, "text", at=at, limit=width - 40, **style)
+
+
+def plot(layers: list[Spec], width: int, height: int) -> Spec:
+    """Return a plot with axes: what is left of the width beside the y axis and its title."""
+    padding = {"left": 4, "right": 14, "top": 6, "bottom": 4}
+    return _spec(layers, width - 75, height) | {"padding": padding}
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A chart of rows beside texts: data run from `left` to `right` pixels, the middle of row k is at y = k."""
+
+    rows: int
+    width: int
+    row_height: int
+    header: int
+    left: int
+    right: int
+
+    @property
+    def bottom(self) -> int:
+        """The plot's lower edge in pixels."""
+        return self.header + self.rows * self.row_height
+
+    def y(self, row: int, pixels: int) -> float:
+        """Return the y of something so many pixels below a row's middle."""
+        return row + pixels / self.row_height
+
+    def spec(self, layers: list[Spec], domain: tuple[float, float], axis: Spec | None) -> Spec:
+        """Put layers together over hairlines between the rows, all with the same x and y."""
+        lines = [{"row": k - 0.5} for k in range(self.rows + 1)]
+        layers = [
+            *layers,
+            layer(lines, "rule", at={"y": "row", "x": 0, "x2": self.width}, color=HAIR),
+        ]
+        x: Spec = {
+            "scale": {"domain": [*domain], "nice": False, "range": [self.left, self.right]},
+            "axis": axis,
+        }
+        low_high = {
+            "domain": [-0.5, self.rows - 0.5],
+            "range": [self.header, self.bottom],
+            "nice": False,
+        }
+        for channel, common in (("x", x), ("y", {"scale": low_high, "axis": None})):
+            for one in layers:
+                if "field" in one["encoding"].get(channel, {}):
+                    one["encoding"][channel] |= common
+        return _spec(layers, self.width, self.bottom)
+
+
+def _spec(layers: list[Spec], width: int, height: int) -> Spec:
+    schema = "https://vega.github.io/schema/vega-lite/v5.json"  # what JupyterLab draws; Vega-Lite 6 does, too
+    return {
+        "$schema": schema,
+        "padding": 4,
+        "width": width,
+        "height": height,
+        "layer": layers,
+        "config": CONFIG,
+    }

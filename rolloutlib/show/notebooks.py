@@ -1,0 +1,268 @@
+"""Run a notebook with papermill and render it as one HTML file: offline, sanitised, one sentence for every failure."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from base64 import b64encode
+from contextlib import contextmanager
+from copy import deepcopy
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
+
+import nh3
+from markupsafe import Markup
+
+from rolloutlib import __version__, errors
+from rolloutlib.errors import RolloutError, UsageError, did_you_mean
+from rolloutlib.plan.model import workbook_root
+from rolloutlib.show.figure import FIGURE_MIME
+from rolloutlib.show.tables import render
+from rolloutlib.words.sentences import say, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from pathlib import Path
+
+    from nbformat import NotebookNode
+    from traitlets.config import Config
+
+    from rolloutlib.plan.params import ReviewParams
+
+__all__ = ["localise", "parameter_names", "render_html", "review_notebook", "run_notebook"]
+
+# Everything that the pieces of a report are made of, and nothing that loads, runs or leads elsewhere.
+TAGS: Final = {
+    "section", "div", "p", "span", "strong", "em", "small", "code", "pre", "ul", "ol", "li", "dl", "dt", "dd", "br",
+    "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "h1", "h2", "h3", "h4",
+}  # fmt: skip
+ATTRIBUTES: Final = {
+    "*": {"class", "aria-label", "aria-hidden", "data-label"},
+    "td": {"colspan"},
+    "th": {"scope"},
+}
+HIDDEN: Final = {
+    "analyst",
+    "parameters",
+    "injected-parameters",
+}  # cells for who runs the notebook, not for the meeting
+
+
+class _Section(NamedTuple):
+    """A heading of the report with everything up to the next one."""
+
+    anchor: str
+    title: str
+    parts: list[Markup]
+
+
+def review_notebook(
+    params: ReviewParams, *, progress: TextIO | None = None, summary: TextIO | None = None
+) -> str:
+    """Run notebooks/stage_review.ipynb into the folder `params.out` and render review.html.
+
+    Args:
+        params: validated parameters; `out` must be set.
+        progress: where to show how far it is.
+        summary: where to print the recommendation and the report's path; standard output by default.
+
+    Returns:
+        The recommendation, as in review.json.
+    """
+    root, out = workbook_root(), params.path("out")
+    if out is None:
+        raise UsageError("out is not set; name the folder to write the report to")
+    values = params.model_dump(mode="json", exclude={"plan"})
+    ran = run_notebook(
+        root / "notebooks" / "stage_review.ipynb",
+        values,
+        out / "review.ipynb",
+        lang=params.lang,
+        progress=progress,
+    )
+    page = out / "review.html"
+    page.write_text(render_html(ran, params.lang), encoding="utf-8")
+    told = say(
+        "Report: {path}", path=page.relative_to(root) if page.is_relative_to(root) else page
+    ).text(params.lang)
+    print(
+        ran.cells[-1].outputs[-1].data["text/plain"], told, sep="\n\n", file=summary or sys.stdout
+    )
+    return json.loads((out / "review.json").read_text("utf-8"))["recommendation"]
+
+
+def run_notebook(
+    notebook: Path,
+    params: Mapping[str, Any],
+    out: Path,
+    *,
+    lang: str = "en",
+    progress: TextIO | None = None,
+) -> NotebookNode:
+    """Execute a notebook with papermill in the workbook's root; return what was executed.
+
+    Args:
+        notebook: the notebook to run.
+        params: values for the notebook's parameters cell.
+        out: the file that the executed notebook is written to, also when a cell fails.
+        lang: language of its prose.
+        progress: a terminal gets a bar, any other stream a line.
+
+    Raises:
+        UsageError: a parameter that the notebook does not have.
+        RolloutError: a cell failed; what rolloutlib raised there is raised again as it was, with its exit code.
+    """
+    with _without_grammars():
+        nbformat, papermill = import_module("nbformat"), import_module("papermill")
+    if not notebook.is_file():
+        raise UsageError(f"{notebook}: there is no such notebook")
+    source = nbformat.read(notebook, as_version=4)
+    _refuse_unknown(params, parameter_names(source), notebook)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    terminal = progress is not None and progress.isatty()
+    if progress is not None and not terminal:
+        print(f"running {notebook.name}: {len(source.cells)} cells", file=progress, flush=True)
+    bar = {
+        "file": progress,
+        "bar_format": "{desc} {percentage:3.0f}% {bar:30} {elapsed}",
+        "leave": False,
+    }
+    try:
+        return papermill.execute_notebook(
+            localise(source, lang), str(out), dict(params), kernel_name="python3", cwd=str(workbook_root()),
+            progress_bar=bar if terminal else False, request_save_on_cell_execute=False, autosave_cell_every=0,
+            shutdown_kernel="immediate", config=_local_kernel(),
+        )  # fmt: skip
+    except papermill.exceptions.PapermillExecutionError as error:
+        cell = f"{notebook.name}, cell {error.exec_count}"
+        raise _as_sentence(
+            error.ename, error.evalue, f"{cell}: %s; the notebook up to there is {out}"
+        ) from None
+
+
+def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:
+    """Return the names that the notebook's parameters cell assigns; papermill only warns about others."""
+    cell = next((c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])), None)
+    tree = ast.parse(cell.source if cell else "")
+    return tuple(
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    )
+
+
+def localise(notebook: NotebookNode, lang: str) -> NotebookNode:
+    """Return a copy whose prose is in the language: a Markdown cell's source is a msgid of the catalogue."""
+    translated = deepcopy(notebook)
+    for cell in translated.cells:
+        if cell.cell_type == "markdown":
+            cell.source = translate(cell.source, lang)
+    return translated
+
+
+def render_html(notebook: NotebookNode, lang: str = "en") -> str:
+    """Render an executed notebook as one page without code: all of it is sanitised, nothing is loaded."""
+    sections = [_Section("top", "", [])]
+    for cell in notebook.cells:
+        if HIDDEN & set(cell.metadata.get("tags", [])):
+            continue
+        if cell.cell_type == "markdown":
+            _add_prose(sections, cell.source)
+        else:
+            sections[-1].parts.extend(part for output in cell.outputs if (part := _output(output)))
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    titles = filter(
+        None, (output.get("metadata", {}).get("rolloutlib_title") for output in outputs)
+    )
+    made = say(
+        "Made by rolloutlib {version}. The numbers recommend; people decide.", version=__version__
+    ).text(lang)
+    return render(
+        "page.html.j2", lang=lang, title=next(titles, "rolloutlib"), sections=sections, made=made,
+        contents=[section for section in sections if section.title], contents_word=translate("Contents", lang),
+    )  # fmt: skip
+
+
+@contextmanager
+def _without_grammars() -> Generator[None]:
+    """Import jsonschema without its check of international URLs, whose grammars take 2 s to compile; we have none.
+
+    jsonschema treats rfc3987_syntax as optional; None in sys.modules says that it is not there.
+    """
+    absent = "rfc3987_syntax" not in sys.modules
+    if absent:
+        sys.modules["rfc3987_syntax"] = None  # pyright: ignore[reportArgumentType] -- documented by importlib
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["rfc3987_syntax"]
+
+
+def _local_kernel() -> Config:
+    from traitlets.config import Config
+
+    return Config(KernelManager={"transport": "ipc"}) if sys.platform != "win32" else Config()
+
+
+def _refuse_unknown(params: Mapping[str, Any], known: tuple[str, ...], notebook: Path) -> None:
+    for name in params:
+        if name not in known:
+            raise UsageError(
+                f"{name} is not a parameter of {notebook.name}; it has {', '.join(known)}.{did_you_mean(name, known)}"
+            )
+
+
+def _as_sentence(name: str, message: str, where: str) -> RolloutError:
+    """Make the error of a cell one of ours again; any other error names the cell and the notebook to look into."""
+    known = getattr(errors, name, None)
+    if isinstance(known, type) and issubclass(known, RolloutError):
+        return known(message)
+    return RolloutError(where % f"{name}: {message}")
+
+
+def _add_prose(sections: list[_Section], source: str) -> None:
+    """Render a Markdown cell; a second-level heading starts a section."""
+    import mistune
+
+    heading, _, rest = source.partition("\n")
+    if heading.startswith("## "):
+        sections.append(_Section(f"part-{len(sections)}", heading.removeprefix("## ").strip(), []))
+        source = rest
+    html = str(mistune.html(source))
+    sections[-1].parts.append(_sanitised(html))
+
+
+def _output(output: NotebookNode) -> Markup | None:
+    """Return one output as safe HTML: a figure, a piece of a report, or plain text."""
+    data = output.get("data", {})
+    if FIGURE_MIME in data:
+        return Markup(render("figure.html.j2", **_figure(data[FIGURE_MIME])))
+    if "rolloutlib_caption" in output.metadata:
+        return None  # the figure before it has it
+    if "text/html" in data:
+        return _sanitised(data["text/html"])
+    if "text/plain" in data:
+        return Markup('<p class="rl rl-none">{}</p>').format(data["text/plain"])
+    return None
+
+
+def _figure(parts: Mapping[str, str]) -> dict[str, Any]:
+    sizes = {
+        key: re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"|<svg', parts[key])
+        for key in ("wide", "narrow")
+    }
+    pictures = {
+        key: "data:image/svg+xml;base64," + b64encode(parts[key].encode()).decode()
+        for key in ("wide", "narrow")
+    }
+    size = {key: found.groups(default="") if found else ("", "") for key, found in sizes.items()}
+    return {"alt": parts["alt"], "caption": parts["caption"], "picture": pictures, "size": size}
+
+
+def _sanitised(html: str) -> Markup:
+    return Markup(
+        nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=set(), link_rel=None)
+    )

@@ -1,0 +1,163 @@
+"""Tables and lists as HTML and, beside it, as plain text: notebooks and pages show one, terminals the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+from unicodedata import category, east_asian_width
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rolloutlib.words.sentences import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rolloutlib.words.sentences import Sentence
+
+__all__ = [
+    "LONGEST",
+    "Cell",
+    "Html",
+    "Row",
+    "aligned",
+    "bullets",
+    "joined",
+    "number",
+    "render",
+    "style",
+    "table",
+    "texts",
+]
+
+LONGEST = 50  # rows of a table of files or runs; review.json holds all
+
+
+class Cell(NamedTuple):
+    """A table's cell: its text, smaller lines below it, a CSS class, and what opens on a click."""
+
+    text: str
+    lines: tuple[str, ...] = ()
+    kind: str = ""
+    more: str = ""
+
+
+class Row(NamedTuple):
+    """A table's row and a remark that stands out below it."""
+
+    cells: tuple[Cell, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Html:
+    """A piece of a report: notebooks show `html`, terminals `text`; the headline also has the page's title."""
+
+    html: str
+    text: str
+    title: str = ""
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, str]]:
+        return {"text/html": self.html, "text/plain": self.text}, {
+            "rolloutlib_title": self.title
+        } if self.title else {}
+
+
+def number(text: str) -> Cell:
+    """Return a cell that holds a number."""
+    return Cell(text, kind="number")
+
+
+def table(
+    head: Sequence[Sentence],
+    rows: Sequence[Row],
+    lang: str,
+    *,
+    kind: str = "",
+    none: Sentence | None = None,
+) -> Html:
+    """Lay rows out, at most LONGEST of them; without any, say so."""
+    if not rows:
+        return bullets((), none or say("–"), lang)
+    names, shown, rest = texts(head, lang), rows[:LONGEST], len(rows) - LONGEST
+    left_out = (
+        say("{n} more rows are in review.json.", n=f"{rest:,}").text(lang) if rest > 0 else ""
+    )
+    lines = aligned(
+        [
+            tuple(names),
+            *(tuple(", ".join((cell.text, *cell.lines)) for cell in row.cells) for row in shown),
+        ]
+    )
+    for place, row in reversed(list(enumerate(shown, 2))):
+        if row.note:
+            lines.insert(place + 1, f"  ! {row.note}")
+    html = render("table.html.j2", head=names, rows=shown, kind=kind, left_out=left_out)
+    return Html(html, "\n".join([*lines, *filter(None, [left_out])]))
+
+
+def bullets(sentences: Iterable[Sentence], none: Sentence, lang: str) -> Html:
+    """List sentences; without any, say so."""
+    said = texts(sentences, lang)
+    html = render("list.html.j2", sentences=said, nothing=none.text(lang))
+    return Html(html, "\n".join(f"- {text}" for text in said) if said else none.text(lang))
+
+
+def joined(*pieces: Html) -> Html:
+    """Return pieces as one, below each other."""
+    return Html(
+        "\n".join(piece.html for piece in pieces), "\n".join(piece.text for piece in pieces)
+    )
+
+
+def aligned(rows: Sequence[tuple[str, ...]], right: frozenset[int] = frozenset()) -> list[str]:
+    """Align columns of text, counting a Korean syllable as two places; a rule follows the first row."""
+    widths = [max(_width(row[k]) for row in rows) for k in range(len(rows[0]))]
+    spaces = [
+        [" " * (w - _width(text)) for text, w in zip(row, widths, strict=True)] for row in rows
+    ]
+    padded = [
+        [
+            space + text if k in right else text + space
+            for k, (text, space) in enumerate(zip(row, gap, strict=True))
+        ]
+        for row, gap in zip(rows, spaces, strict=True)
+    ]
+    lines = ["  ".join(row).rstrip() for row in padded]
+    return [lines[0], "  ".join("-" * w for w in widths), *lines[1:]]
+
+
+def _width(text: str) -> int:
+    return sum(
+        0 if category(c) in {"Mn", "Cf"} else 2 if east_asian_width(c) in {"W", "F"} else 1
+        for c in text
+    )
+
+
+def texts(sentences: Iterable[Sentence], lang: str = "en") -> list[str]:
+    """Return sentences in a language."""
+    return [sentence.text(lang) for sentence in sentences]
+
+
+def render(template: str, **values: object) -> str:
+    """Fill one of the package's templates; every value is escaped."""
+    return _environment().get_template(template).render(values)
+
+
+def style() -> str:
+    """Return the stylesheet of the pieces: JupyterLab needs it once, in the headline."""
+    return _environment().get_template("pieces.css").render()
+
+
+@cache
+def _environment() -> Environment:
+    """Make the one environment of all templates: everything is escaped, and a missing value is an error."""
+    loader = PackageLoader("rolloutlib", "templates")
+    return Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,1 @@
+"""Sentences and numbers as people read them, in English and Korean."""

@@ -1,0 +1,146 @@
+"""The command line as a process: exit codes, one sentence for every mistake, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow  # starts a process a test
+
+ROOT = Path(__file__).resolve().parents[2]
+MAIN = "import sys; from rolloutlib.cli import main; sys.exit(main())"
+BFCL = (
+    "--runs",
+    "data/examples/bfcl",
+    "--control",
+    "gpt-4o-2024-05-13-FC",
+    "--treatment",
+    "gpt-4o-2024-08-06-FC",
+)
+
+
+def rollout(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    command = [sys.executable, "-c", MAIN, *arguments]
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def sentence(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """Return the one sentence on standard error that goes with an exit code."""
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    told = [line for line in done.stderr.splitlines() if line.startswith("rollout")]
+    assert len(told) == 1, done.stderr
+    return told[0]
+
+
+def test_help_names_every_exit_code() -> None:
+    """Help is there for the command and its parts, with examples and the exit codes."""
+    done = rollout("review", "--help")
+    assert done.returncode == 0
+    for word in ("--as-of", "examples:", "0 GO, 10 HOLD, 20 NO_GO, 30 INVALID", "2 wrong usage"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "required: COMMAND"),
+        (("revew", "2"), "invalid choice: 'revew'"),
+        (("review",), "required: STAGE"),
+        (("review", "9"), "invalid choice: 9"),
+        (("review", "two"), "invalid int value: 'two'"),
+        (("review", "2", "--tretment", "x"), "unrecognized arguments: --tretment x"),
+        (("review", "2", "--run", "x"), "unrecognized arguments: --run x"),
+        (("review", "2", "--lang", "de"), "invalid choice: 'de'"),
+        (("review", "2", "--runs", "none"), "--runs none: there is no such file or folder"),
+        (
+            ("review", "2", *BFCL, "--source", "none.yaml"),
+            "--source none.yaml: there is no such file or folder",
+        ),
+        (
+            ("review", "2", *BFCL, "--evidence", "none"),
+            "--evidence none: there is no such file or folder",
+        ),
+        (
+            ("review", "2", *BFCL, "--as-of", "2026-11-20T09:00"),
+            "as_of is '2026-11-20T09:00'; input should have timezone",
+        ),
+        (
+            ("review", "2", *BFCL, "--as-of", "20261120"),
+            "as_of: 20261120 is no moment; expected ISO 8601 with offset",
+        ),
+        (("review", "2", "--runs", ""), "runs is ''"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    """A mistake in the call ends with exit code 2 and a sentence, before any notebook starts."""
+    out = tmp_path / "out"
+    done = rollout(*arguments, *(("--out", str(out)) if arguments[:1] == ("review",) else ()))
+    assert said in sentence(done, 2)
+    assert not out.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.notebooks
+def test_review_of_the_example(tmp_path: Path) -> None:
+    """The shipped upgrade is a NO_GO (20): a table on standard output, and the four files in the folder."""
+    done = rollout("review", "2", *BFCL, "--out", str(tmp_path / "out"))
+    assert done.returncode == 20, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "NO-GO" in done.stdout
+    assert str(tmp_path / "out" / "review.html") in done.stdout
+    assert {"review.ipynb", "review.html", "review.json", "params.yaml"} <= {
+        p.name for p in (tmp_path / "out").iterdir()
+    }
+    written = json.loads((tmp_path / "out" / "review.json").read_text("utf-8"))
+    pass_rate = next(gate for gate in written["gates"] if gate["id"] == "pass_rate")
+    assert (written["schema"], written["stage"], written["recommendation"]) == (
+        "rolloutlib/review@1",
+        2,
+        "NO_GO",
+    )
+    assert pass_rate["evidence"]["pairs"] == 1700
+    assert pass_rate["evidence"]["point"] == pytest.approx(0.0147, abs=5e-5)
+    assert pass_rate["plan"]["verdict"] == "inconclusive"
+    assert [
+        s["value"] for s in written["segments"] if s["p_holm"] is not None and s["p_holm"] < 0.05
+    ] == ["rest"]
+
+
+@pytest.mark.slow
+@pytest.mark.notebooks
+@pytest.mark.parametrize(
+    ("name", "text", "code", "said"),
+    [
+        ("runs.jsonl", "", 30, "runs.jsonl"),
+        ("runs.json", "{", 30, "runs.json"),
+        ("runs.csv", "a,b\ncontrol,true\n", 30, "source.yaml"),
+    ],
+)
+def test_files_that_are_no_evidence(
+    tmp_path: Path, name: str, text: str, code: int, said: str
+) -> None:
+    """An empty file, half a file and a table without source.yaml end with 30 and a sentence that names them."""
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert said in sentence(
+        rollout("review", "2", "--runs", str(tmp_path), "--out", str(tmp_path / "out")), code
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.notebooks
+def test_misspelt_arm_and_folder_of_the_caller(tmp_path: Path) -> None:
+    """Paths are the caller's; a misspelt arm, found only in the notebook, is still exit code 2 and one sentence."""
+    done = rollout("review", "2", "--runs", "bfcl", "--control", "gpt-4o-2024-05-13-F", "--treatment", "x",
+                   "--out", str(tmp_path / "out"), cwd=ROOT / "data" / "examples")  # fmt: skip
+    assert "control is 'gpt-4o-2024-05-13-F'; the runs have the arms" in sentence(done, 2)

@@ -1,0 +1,78 @@
+"""A review's options change what they say they change: adjustment narrows bounds, a second look has nothing left."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from rolloutlib.errors import UsageError
+from rolloutlib.judge.review import review_stage
+from rolloutlib.judge.verdicts import Verdict
+from rolloutlib.plan.params import review_params
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rolloutlib.judge.verdicts import GateResult
+
+SOURCE = """\
+columns: {arm: arm, status: status, score: score, covariate: before}
+statuses: {ok: passed, bad: failed}
+"""
+
+
+def _write(folder: Path, *, seed: int = 1, covariate: bool = True) -> Path:
+    """Write independent samples whose score follows what was known before, at correlation .9."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(exist_ok=True)
+    with (folder / "samples.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["arm", "status", "score", *(["before"] if covariate else [])])
+        for arm in ("control", "treatment"):
+            for before in rng.normal(size=300):
+                score = 6 + 0.9 * before + 0.436 * rng.normal()
+                cells = [arm, "ok" if rng.random() < 0.9 else "bad", f"{np.clip(score, 0, 10):.6f}"]
+                rows.writerow([*cells, *([f"{before:.6f}"] if covariate else [])])
+    text = SOURCE if covariate else SOURCE.replace(", covariate: before", "")
+    (folder / "source.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def _score(folder: Path, **options: object) -> GateResult:
+    review = review_stage(review_params({"stage": 2, "runs": str(folder), **options}))
+    return next(gate for gate in review.gates if gate.id == "avg_score")
+
+
+def test_adjustment_narrows_the_bounds_of_the_score(tmp_path: Path) -> None:
+    """At correlation .9 the bounds shrink to √(1 − .81) = .44 of their width, and the method says so."""
+    plain, adjusted = (
+        _score(_write(tmp_path / "runs"), adjust=adjust).evidence.estimate
+        for adjust in (False, True)
+    )
+    assert plain is not None
+    assert adjusted is not None
+    assert (adjusted.upper - adjusted.lower) / (plain.upper - plain.lower) == pytest.approx(
+        0.436, abs=0.06
+    )
+    assert "CUPED" in adjusted.method
+    assert "narrower than [" in adjusted.method
+
+
+def test_adjustment_needs_a_covariate(tmp_path: Path) -> None:
+    """Asking for an adjustment that the data cannot give is one clear sentence."""
+    with pytest.raises(UsageError, match="no sample carries a covariate"):
+        _score(_write(tmp_path / "runs", covariate=False), adjust=True)
+
+
+def test_retrying_with_new_data_cannot_pass_a_gate(tmp_path: Path) -> None:
+    """The same data again are the same look; new data after the last planned look are never a pass."""
+    looks, runs = str(tmp_path / "looks.jsonl"), tmp_path / "runs"
+    first = [_score(_write(runs), looks=looks).evidence.verdict for _ in range(2)]
+    assert first == [Verdict.PASS, Verdict.PASS]
+    retried = _score(_write(runs, seed=2), looks=looks)
+    assert retried.evidence.verdict is Verdict.INCONCLUSIVE
+    assert "look 2 of 1" in retried.evidence.why.text()
+    assert "look 2" not in _score(_write(runs, seed=2)).evidence.why.text()

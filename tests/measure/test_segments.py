@@ -1,0 +1,167 @@
+"""Segments and issues: hidden losses are found, chance is not, and the issues are the control's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from rolloutlib.measure.estimates import Arms
+from rolloutlib.measure.moments import MomentTable, metric_expressions, scan
+from rolloutlib.measure.segments import issue_rates, segments
+from tests.tables import PLAN, RULES, frame_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GATE, ISSUE = PLAN.gates["pass_rate"], PLAN.gates["top_issue"]
+BY = {
+    "arm": "arm",
+    "run_id": "run_id",
+    "cluster": "prompt_id",
+    "category": "category",
+    "difficulty": "difficulty",
+    "profile": "profile",
+}
+TAGS = ("hallucination", "repetition", "tone")
+
+
+def table_of(rows: Sequence[dict[str, Any]]) -> MomentTable:
+    """Scan samples with their strata."""
+    return scan(
+        frame_of(rows), metric_expressions(timeout_cap_ms=1, slow_above_ms=1, tags=TAGS), by=BY
+    )
+
+
+def line_up(table: MomentTable, metric: str) -> Arms:
+    """Line the arms up per prompt, as a review does."""
+    control, treatment = (
+        table.where(arm=arm).by("cluster", metric) for arm in ("control", "treatment")
+    )
+    return Arms(control, treatment, "prompt")
+
+
+def pairs(
+    category: str | None, n: int, lost: int, gained: int, **more: Any
+) -> list[dict[str, Any]]:
+    """Return prompts of a category in both arms, of which some are lost and some are gained."""
+    return [
+        {
+            "arm": arm,
+            "prompt_id": f"{category}-{more}-{i}",
+            "category": category,
+            **more,
+            "passed": passed,
+        }
+        for i in range(n)
+        for arm, passed in (("control", i >= gained), ("treatment", i < n - lost))
+    ]
+
+
+def found_in(rows: list[dict[str, Any]]) -> dict[str, tuple[float | None, bool]]:
+    """Return p after Holm and the verdict by segment."""
+    parts = segments("pass_rate", GATE, table_of(rows), RULES, arms_of=line_up)
+    return {part.value: (part.p_holm, part.loss) for part in parts}
+
+
+def test_a_hidden_loss_is_found() -> None:
+    """A category that falls by a third inside an overall gain is a loss; the others are not."""
+    rows = pairs("rest", 60, 20, 0) + pairs("simple", 400, 5, 60) + pairs("java", 100, 6, 5)
+    found = found_in(rows)
+    assert {value: loss for value, (_, loss) in found.items()} == {
+        "rest": True,
+        "simple": False,
+        "java": False,
+    }
+
+
+def test_holm_over_all_segments() -> None:
+    """The p-values are statsmodels' Holm adjustment over categories and difficulties together."""
+    rows = (
+        pairs("a", 60, 12, 3, difficulty="easy")
+        + pairs("b", 60, 8, 5, difficulty="hard")
+        + pairs("c", 60, 9, 2, difficulty="easy")
+    )
+    parts = segments("pass_rate", GATE, table_of(rows), RULES, arms_of=line_up)
+    assert [(part.by, part.value) for part in parts] == [
+        ("category", "a"), ("category", "b"), ("category", "c"), ("difficulty", "easy"), ("difficulty", "hard"),
+    ]  # fmt: skip
+    raw = [part.estimate.p_worse for part in parts]
+    assert [part.p_holm for part in parts] == pytest.approx(multipletests(raw, method="holm")[1])
+    assert (parts[0].control, parts[0].treatment) == (
+        pytest.approx(57 / 60),
+        pytest.approx(48 / 60),
+    )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pairs("only", 50, 30, 0),
+        pairs(None, 50, 30, 0),
+        pairs("a", 50, 30, 0)[::2] + pairs("b", 50, 30, 0)[1::2],
+    ],
+    ids=["one segment", "no segment", "each in one arm"],
+)
+def test_no_segmentation(rows: list[dict[str, Any]]) -> None:
+    """A stratum with one value, none, or no arm in common has no segments."""
+    assert found_in(rows) == {}
+
+
+def test_segments_of_few_units_are_not_tested() -> None:
+    """Prompts that repeat in a segment of three prompts cry no wolf: there is an estimate, but no test."""
+    few = [row | {"run_id": run} for row in pairs("few", 3, 2, 0) for run in ("r1", "r2", "r3")]
+    many = [row | {"run_id": run} for row in pairs("many", 40, 2, 2) for run in ("r1", "r2", "r3")]
+    found = found_in(few + many)
+    assert found["few"] == (None, False)
+    assert found["many"][0] is not None
+
+
+@pytest.mark.slow
+def test_chance_cries_no_wolf() -> None:
+    """Simulated: with 12 equal segments a review flags a loss in at most 5 % of cases."""
+    rng, flagged, repetitions = np.random.default_rng(5), 0, 30
+    for _ in range(repetitions):
+        lost = rng.binomial(60, 0.06, 12), rng.binomial(60, 0.06, 12)
+        rows = [
+            row for k in range(12) for row in pairs(f"c{k}", 60, int(lost[0][k]), int(lost[1][k]))
+        ]
+        flagged += any(loss for _, loss in found_in(rows).values())
+    assert flagged / repetitions <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / repetitions)
+
+
+def issues(arm: str, **share: int) -> list[dict[str, Any]]:
+    """Return 100 samples an arm, so many of them with each tag."""
+    return [
+        {
+            "arm": arm,
+            "prompt_id": str(i),
+            "issues": [tag for tag, count in share.items() if i < count],
+        }
+        for i in range(100)
+    ]
+
+
+def test_issue_rates() -> None:
+    """Rates before and after; only the control's top issues are ranked and adjusted."""
+    rows = issues("control", hallucination=40, repetition=20) + issues(
+        "treatment", hallucination=20, repetition=20, tone=30
+    )
+    rates = issue_rates(ISSUE, table_of(rows), RULES, tags=TAGS, ranked=2, arms_of=line_up)
+    assert [(r.tag, r.rank, r.control, r.treatment) for r in rates] == [
+        ("hallucination", 1, 0.4, 0.2), ("repetition", 2, 0.2, 0.2), ("tone", None, 0.0, 0.3),
+    ]  # fmt: skip
+    assert rates[0].estimate is not None
+    assert rates[0].estimate.point == pytest.approx(0.5)
+    assert rates[0].p_holm == pytest.approx(2 * (rates[0].estimate.p_better or 0))
+    assert (rates[2].estimate, rates[2].p_holm) == (None, None)
+
+
+def test_no_issues() -> None:
+    """Without tags there is nothing to compare."""
+    assert (
+        issue_rates(ISSUE, table_of(issues("control")), RULES, tags=(), ranked=0, arms_of=line_up)
+        == ()
+    )

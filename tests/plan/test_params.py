@@ -1,0 +1,95 @@
+"""Parameters of a review: a slip is an error that names it, never a default."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rolloutlib.errors import UsageError
+from rolloutlib.plan.params import review_params, stage_params
+
+ROOT = Path(__file__).resolve().parents[2]
+GIVEN = {"stage": 2, "runs": "runs"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (
+            {"treatmnt": "x"},
+            "treatmnt is not a known key; known there: stage, runs, control, treatment",
+        ),
+        ({"treatmnt": "x"}, "Did you mean 'treatment'?"),
+        ({"stage": 5}, "stage is 5; expected 0, 1, 2, 3 or 4."),
+        ({"stage": "2"}, "stage is '2'; expected 0, 1, 2, 3 or 4."),
+        ({"runs": None}, "runs is 'None'; input should be a valid string"),
+        ({"runs": ""}, "runs is ''; string should have at least 1 character"),
+        ({"control": 3}, "control is '3'; input should be a valid string"),
+        ({"lang": "de"}, "lang is 'de'; expected 'en' or 'ko'."),
+        (
+            {"as_of": "2026-11-20T09:00"},
+            "as_of is '2026-11-20T09:00'; input should have timezone info",
+        ),
+        ({"as_of": "2026-11-20"}, "as_of is '2026-11-20'; input should have timezone info"),
+        ({"as_of": "yesterday"}, "as_of is 'yesterday'; input should be a valid datetime"),
+        ({"as_of": 20261120}, "as_of: 20261120 is no moment; expected ISO 8601 with offset"),
+        ({"as_of": "20261120"}, "as_of: 20261120 is no moment; expected ISO 8601 with offset"),
+    ],
+)
+def test_wrong_parameters(wrong: dict[str, Any], sentence: str) -> None:
+    """A misspelt name, a wrong type and a moment without offset give one sentence that says what is allowed."""
+    with pytest.raises(UsageError) as caught:
+        review_params(GIVEN | wrong, where="here")
+    assert str(caught.value).startswith("here: ")
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_given() -> None:
+    """Stage and runs have no default."""
+    with pytest.raises(UsageError, match="stage is missing; runs is missing"):
+        review_params({})
+
+
+def test_moment_keeps_its_offset() -> None:
+    """A moment is compared in absolute time and written back with its offset."""
+    params = review_params(GIVEN | {"as_of": "2026-11-20T09:00+09:00"})
+    assert params.as_of == datetime(2026, 11, 20, 0, 0, tzinfo=UTC)
+    assert params.model_dump(mode="json")["as_of"] == "2026-11-20T09:00:00+09:00"
+
+
+def test_written_parameters_are_read_back() -> None:
+    """What a review writes as its parameters gives the same parameters again."""
+    params = review_params(GIVEN | {"as_of": "2026-11-20T09:00+09:00", "profile": "strict"})
+    assert review_params(params.model_dump(mode="json")) == params
+
+
+def test_paths_start_at_the_workbook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Relative paths resolve from the workbook's root wherever a notebook runs; absolute ones stay."""
+    monkeypatch.chdir(ROOT / "notebooks")
+    params = review_params(GIVEN | {"runs": "data/examples/bfcl", "source": str(tmp_path)})
+    assert params.path("runs") == ROOT / "data" / "examples" / "bfcl"
+    assert params.path("source") == tmp_path
+    assert params.path("evidence") is None
+
+
+@pytest.mark.parametrize("stage", range(5))
+def test_stage_files(stage: int) -> None:
+    """Each params/stage-N.yaml is valid, is for its own stage, and names runs that are shipped."""
+    values = stage_params(ROOT / "params" / f"stage-{stage}.yaml")
+    assert values["stage"] == stage
+    assert (ROOT / values["runs"]).exists()
+    assert values["control"] != values["treatment"]
+
+
+def test_misspelt_stage_file(tmp_path: Path) -> None:
+    """A slip in a parameter file is reported with the file's path."""
+    file = tmp_path / "stage-2.yaml"
+    file.write_text("stage: 2\nrun: x\n", encoding="utf-8")
+    with pytest.raises(
+        UsageError, match=r"stage-2\.yaml: runs is missing; run is not a known key.*'runs'"
+    ):
+        stage_params(file)

@@ -1,0 +1,126 @@
+"""YAML files: what silently changes meaning is refused, and every error is one sentence that names file and place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from rolloutlib.errors import PlanError
+from rolloutlib.plan.strict_yaml import load_model, load_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Inner(BaseModel):
+    """A model in a model."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str
+
+
+class Outer(BaseModel):
+    """A model with a list and a dictionary of models."""
+
+    model_config = ConfigDict(extra="forbid")
+    listed: list[Inner] = []
+    named: dict[str, Inner] = {}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: &x 1\nb: *x", "line 2: aliases (*name) are not allowed"),
+        ("a: 1\na: 2", "line 2: the key 'a' is there twice"),
+        ("? [a]\n: 1", "line 1: expected a name as a key"),
+        ("a: 2026-13-45", "month must be in 1..12"),
+        (
+            "a: !!python/object/apply:os.system [ls]",
+            "line 1: could not determine a constructor for the tag",
+        ),
+        ("a: [1, 2", "line 1: expected ',' or ']'"),
+        ("[" * 600, "nested too deep; expected plain YAML"),
+        ("a: " + "9" * 5000, "Exceeds the limit"),
+        ("a: 1\n---\nb: 2", "line 2: but found another document"),
+    ],
+    ids=[
+        "alias",
+        "repeated key",
+        "list as a key",
+        "no date",
+        "object",
+        "open list",
+        "depth",
+        "huge number",
+        "two",
+    ],
+)
+def test_text_that_is_no_plain_yaml(tmp_path: Path, text: str, sentence: str) -> None:
+    """Each construct that could hide something gives a sentence with the file and, where there is one, the line."""
+    file = tmp_path / "x.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(PlanError) as caught:
+        load_yaml(file)
+    message = str(caught.value)
+    assert message.startswith(f"{file}: {sentence}")
+    assert "\n" not in message
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 are named as such."""
+    file = tmp_path / "x.yaml"
+    file.write_bytes(b"a: \xff")
+    with pytest.raises(PlanError, match="can't decode byte 0xff"):
+        load_yaml(file)
+
+
+def test_byte_order_mark(tmp_path: Path) -> None:
+    """An editor's byte order mark does not become part of the first key."""
+    file = tmp_path / "x.yaml"
+    file.write_bytes(b"\xef\xbb\xbfa: 1")
+    assert load_yaml(file) == {"a": 1}
+
+
+def test_missing_and_oversized_files(tmp_path: Path) -> None:
+    """A file that is not there, or is far too large, is refused before it is parsed."""
+    with pytest.raises(PlanError, match="there is no such file"):
+        load_yaml(tmp_path / "none.yaml")
+    with pytest.raises(PlanError, match="there is no such file"):
+        load_yaml(tmp_path)
+    file = tmp_path / "large.yaml"
+    file.write_text("# " + "x" * 1_000_000, encoding="utf-8")
+    with pytest.raises(PlanError, match="a parameter file has at most 1,000,000"):
+        load_yaml(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "listed: [{nam: x}]",
+            "listed.0.name is missing; listed.0.nam is not a known key; known there: name.",
+        ),
+        (
+            "named: {a: {nam: x}}",
+            "named.a.name is missing; named.a.nam is not a known key; known there: name.",
+        ),
+        (
+            "nammed: {}",
+            "nammed is not a known key; known there: listed, named. Did you mean 'named'?",
+        ),
+        ("listed: [{name: 3}]", "listed.0.name is '3'; input should be a valid string"),
+        ("[]", "the file is '[]'; input should be a valid dictionary or instance of Outer"),
+        ("", "the file is 'None'; input should be a valid dictionary or instance of Outer"),
+        ("listed: [{name: 1}, {name: 2}, {name: 3}, {name: 4}]", "(and 1 more)"),
+    ],
+)
+def test_wrong_values(tmp_path: Path, text: str, sentence: str) -> None:
+    """A wrong value is named by its path, with what is known or expected there."""
+    file = tmp_path / "x.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(PlanError) as caught:
+        load_model(file, Outer)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert sentence in str(caught.value)

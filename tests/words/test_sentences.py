@@ -1,0 +1,122 @@
+"""The Korean catalogue holds exactly the texts that the sources say, with the same placeholders."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from string import Formatter
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+import yaml
+from babel.messages.pofile import read_po
+
+from rolloutlib.errors import UsageError
+from rolloutlib.measure.estimates import Unit
+from rolloutlib.words.sentences import Sentence, say, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+CATALOGUE = ROOT / "rolloutlib" / "locale" / "ko" / "LC_MESSAGES" / "rolloutlib.po"
+SAME = {"GO", "Green", "SHA-256", "{lower} to {upper}", "{number} ms", "{number} pp"}
+UNITS = {*get_args(Unit), "pairs", "samples", "prompts", "users"}  # what designs and `Needed` count
+
+
+def literals_of(path: Path) -> Iterator[str]:
+    """Yield the literal first argument of every `say(...)` and `translate(...)` call of a source file."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in {"say", "translate"}
+            and node.args
+        ):
+            yield from constants_of(node.args[0])
+
+
+def constants_of(node: ast.expr) -> Iterator[str]:
+    """Yield a string, or both strings of a conditional expression."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    if isinstance(node, ast.IfExp):
+        yield from constants_of(node.body)
+        yield from constants_of(node.orelse)
+
+
+def names_of(path: Path) -> Iterator[str]:
+    """Yield the names that the plan gives to stages, gates and checks."""
+    plan: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    yield from (stage["name"] for stage in plan["stages"].values())
+    yield from (gate["title"] for gate in plan["gates"].values())
+    yield from (check["title"] for check in plan["checks"].values())
+    yield from plan["evidence"]["segments"]
+
+
+def said() -> set[str]:
+    """Return every English text that a reader of a report may meet."""
+    texts = {text for path in (ROOT / "rolloutlib").rglob("*.py") for text in literals_of(path)}
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(notebook.read_text("utf-8"))["cells"]
+        texts |= {"".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
+    return texts | UNITS | set(names_of(ROOT / "params" / "plan.yaml"))
+
+
+def catalogue() -> dict[str, str]:
+    """Return the Korean catalogue: English → Korean."""
+    with CATALOGUE.open("rb") as file:
+        return {
+            str(message.id): str(message.string)
+            for message in read_po(file, locale="ko")
+            if message.id
+        }
+
+
+def placeholders(text: str) -> set[str]:
+    """Return the names in braces."""
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_every_text_is_translated() -> None:
+    """A text that somebody adds to a source shows in English in a Korean report; this names it."""
+    assert sorted(said() - {text for text, korean in catalogue().items() if korean}) == []
+
+
+def test_no_translation_is_left_over() -> None:
+    """A translation whose English text has gone only misleads who edits the catalogue."""
+    assert sorted(set(catalogue()) - said()) == []
+
+
+def test_placeholders_survive_translation() -> None:
+    """A lost placeholder hides a number from the Korean reader, a new one breaks the report."""
+    assert [
+        text for text, korean in catalogue().items() if placeholders(text) != placeholders(korean)
+    ] == []
+
+
+def test_translations_are_korean() -> None:
+    """Every translation with words in it (code and placeholders are none) holds Hangul; few need none."""
+    plain = {text for text, korean in catalogue().items() if not re.search("[가-힣]", korean)}
+    words = {text: re.sub(r"`[^`]*`|\{\w*\}", "", text) for text in sorted(plain - SAME)}
+    assert [text for text, bare in words.items() if re.search("[A-Za-z]{2}", bare)] == []
+
+
+def test_nested_sentences_are_translated_too() -> None:
+    """A sentence within a sentence is said in the same language."""
+    sentence = say("Check open: {check}. {why}", check=say("Test suites pass"), why="-")
+    assert sentence.text("ko").find(translate("Test suites pass", "ko")) >= 0
+    assert "Test suites pass" in str(sentence)
+
+
+def test_braces_in_values_stay_as_they_are() -> None:
+    """A label from the data that looks like a placeholder is shown, not filled."""
+    assert Sentence("{tag}", (("tag", "{x} {0}"),)).text() == "{x} {0}"
+
+
+def test_unknown_language_is_one_sentence() -> None:
+    """A language without a catalogue is refused, with the ones that there are."""
+    with pytest.raises(UsageError, match=r"lang is 'kr'; expected one of en, ko"):
+        translate("GO", "kr")
