@@ -6,11 +6,14 @@ Programs branch on `code`. The sentence, English or Korean, is made from code an
 
 from __future__ import annotations
 
+from typing import Union
+
 import msgspec
 
 __all__ = ["Fact", "Reason", "because"]
 
-Fact = bool | int | float | str | tuple["Fact", ...] | dict[str, "Fact"] | None
+Plain = bool | int | float | str | None
+Fact = Union[Plain, "Reason", tuple[Union[Plain, "Reason"], ...]]
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -24,12 +27,12 @@ class Reason(msgspec.Struct, frozen=True):
     """
 
     code: str
-    facts: dict[str, Fact | Reason | tuple[Reason, ...]] = {}
+    facts: dict[str, Fact] = {}
     text: str = ""
 
 
-def because(code: str, **facts: Fact | Reason | tuple[Reason, ...]) -> Reason:
-    """Return a reason; `code` is a literal, so that the templates can be checked against the sources.
+def because(code: str, **facts: Fact) -> Reason:
+    """Return a reason; `code` is a literal, so that templates can be checked against sources.
 
     >>> because("clusters.few", clusters=3, unit="user", least=5).facts["clusters"]
     3
