@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import nan
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 
 from rolloutlib.measure.moments import Histogram, merge_histograms
@@ -38,8 +39,7 @@ class _Headline(NamedTuple):
 _UNKNOWN = _Headline(None, None, None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(msgspec.Struct, frozen=True):
     """One run of the review with its own headline numbers (None where the run does not tell).
 
     Attributes:
@@ -79,7 +79,9 @@ def run_rows(
     means = {arm: _headline(table.where(arm=arm)) for arm in arms}
     rows = tuple(_row(run, means[run.arm].get(run.run_id, _UNKNOWN)) for run in mine)
     last = {(run.arm, run.run_id) for arm in arms for run in last_runs(rows, arm, averaged)}
-    return tuple(replace(row, averaged=(row.arm, row.run_id) in last) for row in rows)
+    return tuple(
+        msgspec.structs.replace(row, averaged=(row.arm, row.run_id) in last) for row in rows
+    )
 
 
 def _headline(arm: MomentTable) -> dict[str | None, _Headline]:

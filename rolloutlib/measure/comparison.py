@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from rolloutlib import stats
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure.averages import RunRow, run_rows
@@ -43,8 +45,7 @@ IMBALANCE = 2
 STRATA = ("category", "difficulty", "profile")
 
 
-@dataclass(frozen=True, slots=True)
-class ArmSummary:
+class ArmSummary(msgspec.Struct, frozen=True):
     """How many there are in an arm; None where the source does not tell."""
 
     arm: str
