@@ -81,7 +81,7 @@ def estimate(
     )
 
 
-def gate(
+def gate(  # noqa: PLR0913
     name: str,
     stage: StageId,
     arms: tuple[float | None, float | None],
@@ -533,7 +533,7 @@ def executed(review: Review, lang: str = "en") -> NotebookNode:
                 "here": here,
                 "sign_off": sign_off,
             }
-            cell.outputs = [_shown(eval(cell.source, names))]
+            cell.outputs = [_shown(eval(cell.source, names))]  # noqa: S307
     nbformat.validate(notebook)
     return notebook
 
