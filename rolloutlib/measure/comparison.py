@@ -19,6 +19,7 @@ from rolloutlib.measure.moments import (
     scan,
     top_tags,
 )
+from rolloutlib.plan.metrics import metric_record
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
@@ -34,11 +35,6 @@ __all__ = ["ArmSummary", "Material", "gather"]
 
 TOP_ISSUES = 3
 STEPS = 10  # a unit, of the histograms behind quantiles and curves: tenths of a millisecond, tenths of a point
-FIELDS = {
-    "passed": "status", "score": "score", "latency_ms": "latencyMs", "slow": "latencyMs", "vetoed": "status: vetoed",
-    "error": "status: error | timeout", "edited": "suggestedTags + confirmedTags",
-    "style_violations": "styleViolations",
-}  # fmt: skip
 IMBALANCE = 2
 STRATA = ("category", "difficulty", "profile")
 
@@ -107,7 +103,7 @@ class Material:
             return say("no sample of the control arm carries an issue.")
         if gate.estimand == "per_user" and self.unit != "user":
             return say("no sample carries the field {field}.", field="userId")
-        field = "issues" if metric.startswith("issue:") else FIELDS[metric]
+        field = metric_record(metric).field
         pair = (self.control, self.treatment)
         empty = [arm for arm in pair if not self.table.where(arm=arm).all(metric).n[0]]
         if len(empty) == len(pair):
