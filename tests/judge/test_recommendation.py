@@ -114,10 +114,7 @@ def test_nothing_wanting() -> None:
 @pytest.mark.parametrize("value", [0.0, None])
 @pytest.mark.parametrize("holds", [True, False, None])
 def test_all_is_well_is_said_only_of_a_go(
-    plan: Verdict,
-    evidence: Verdict,
-    value: float | None,
-    holds: bool | None,
+    plan: Verdict, evidence: Verdict, value: float | None, holds: bool | None
 ) -> None:
     """Whatever holds a review back is among its reasons, and something would change it."""
     runs = 3 if plan is not INCONCLUSIVE or value is None else 1

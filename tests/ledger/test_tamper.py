@@ -3,8 +3,6 @@
 The victim is an honest ledger of five records with real signatures: two promotions, a change of keys, a rollback, a HOLD.
 """
 
-
-
 from __future__ import annotations
 
 import json
