@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from rolloutlib.measure.moments import Histogram, merge_histograms
+from rolloutlib.plan.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanValue", "RunRow", "last_runs", "plan_value", "run_rows"]
 
-HEADLINE = ("passed", "score", "latency_ms", "vetoed")
 _NO_TIME = datetime.min.replace(
     tzinfo=UTC
 )  # before all others: what has a time is the better "last run"
@@ -36,6 +36,8 @@ class _Headline(NamedTuple):
     vetoed: float | None
 
 
+REPORTED = {metric.reported: name for name, metric in METRICS.items() if metric.reported}
+HEADLINE = [REPORTED[field] for field in _Headline._fields]
 _UNKNOWN = _Headline(None, None, None, None)
 
 
@@ -166,13 +168,8 @@ def _run_means(table: MomentTable, metric: str, runs: Sequence[RunRow]) -> list[
 
 
 def _reported(run: RunRow, metric: str) -> float | None:
-    field = {
-        "passed": run.pass_rate,
-        "score": run.avg_score,
-        "latency_ms": run.avg_latency_ms,
-        "vetoed": run.vetoed,
-    }
-    return field.get(metric) if not run.n else None
+    name = METRICS[metric].reported if metric in METRICS else None
+    return None if run.n or name is None else getattr(run, name)
 
 
 def _contrast(contrast: str, control: float, treatment: float) -> float:

@@ -12,6 +12,7 @@ from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure.averages import RunRow, run_rows
 from rolloutlib.measure.estimates import Arms, Design, Unit, read_design
 from rolloutlib.measure.scan import Count, Measured, measure
+from rolloutlib.plan.metrics import metric_record
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ArmSummary", "Material", "gather"]
 
-FIELDS = {
-    "passed": "status", "score": "score", "latency_ms": "latencyMs", "slow": "latencyMs", "vetoed": "status: vetoed",
-    "error": "status: error | timeout", "edited": "suggestedTags + confirmedTags",
-    "style_violations": "styleViolations",
-}  # fmt: skip
 IMBALANCE = 2
 
 
@@ -109,7 +105,7 @@ class Material:
             return say("no sample of the control arm carries an issue.")
         if gate.estimand == "per_user" and self.unit != "user":
             return say("no sample carries the field {field}.", field="userId")
-        field = "issues" if metric.startswith("issue:") else FIELDS[metric]
+        field = metric_record(metric).field
         pair = (self.control, self.treatment)
         empty = [arm for arm in pair if not self.table.where(arm=arm).all(metric).n[0]]
         if len(empty) == len(pair):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from rolloutlib import stats
-from rolloutlib.measure.moments import BINARY, Cells
+from rolloutlib.measure.moments import Cells
+from rolloutlib.plan.metrics import metric_record
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def metric_of(gate: Gate, subject: str | None = None) -> str:
 
 def is_binary(metric: str) -> bool:
     """Return whether a sample's value of the metric is 0 or 1."""
-    return metric in BINARY or metric.startswith("issue:")
+    return metric_record(metric).kind == "binary"
 
 
 def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Estimate | None:
