@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import numpy as np
+from msgspec import structs
 
 from rolloutlib.judge.checks import CheckResult
 from rolloutlib.judge.recommendation import Recommendation
@@ -359,9 +360,9 @@ def hostile() -> Review:
         distributions=tuple(
             replace(d, arm=ATTACK if d.arm == "on" else d.arm) for d in review.distributions
         ),
-        arms=tuple(replace(a, arm=ATTACK if a.arm == "on" else a.arm) for a in review.arms),
+        arms=tuple(structs.replace(a, arm=ATTACK if a.arm == "on" else a.arm) for a in review.arms),
         runs=tuple(
-            replace(r, run_id=ATTACK + r.run_id, arm=ATTACK if r.arm == "on" else r.arm)
+            structs.replace(r, run_id=ATTACK + r.run_id, arm=ATTACK if r.arm == "on" else r.arm)
             for r in review.runs
         ),
         quarantine=(QuarantineGroup(ATTACK, 1, f"runs/{ATTACK}.json:1: {ATTACK}"),),
