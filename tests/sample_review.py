@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import numpy as np
+from msgspec import structs
 
 from rolloutlib.judge.checks import CheckResult
 from rolloutlib.judge.recommendation import Recommendation
@@ -81,7 +82,7 @@ def estimate(
     )
 
 
-def gate(
+def gate(  # noqa: PLR0913
     name: str,
     stage: StageId,
     arms: tuple[float | None, float | None],
@@ -359,9 +360,9 @@ def hostile() -> Review:
         distributions=tuple(
             replace(d, arm=ATTACK if d.arm == "on" else d.arm) for d in review.distributions
         ),
-        arms=tuple(replace(a, arm=ATTACK if a.arm == "on" else a.arm) for a in review.arms),
+        arms=tuple(structs.replace(a, arm=ATTACK if a.arm == "on" else a.arm) for a in review.arms),
         runs=tuple(
-            replace(r, run_id=ATTACK + r.run_id, arm=ATTACK if r.arm == "on" else r.arm)
+            structs.replace(r, run_id=ATTACK + r.run_id, arm=ATTACK if r.arm == "on" else r.arm)
             for r in review.runs
         ),
         quarantine=(QuarantineGroup(ATTACK, 1, f"runs/{ATTACK}.json:1: {ATTACK}"),),
@@ -533,7 +534,7 @@ def executed(review: Review, lang: str = "en") -> NotebookNode:
                 "here": here,
                 "sign_off": sign_off,
             }
-            cell.outputs = [_shown(eval(cell.source, names))]
+            cell.outputs = [_shown(eval(cell.source, names))]  # noqa: S307
     nbformat.validate(notebook)
     return notebook
 

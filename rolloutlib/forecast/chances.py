@@ -112,7 +112,7 @@ class Forecast:
     decisions: tuple[Decision, ...]
 
 
-def forecast(
+def forecast(  # noqa: PLR0913
     plan: Plan, stage: StageId, *, users: int, samples_per_user: int, correlation: float, paired: bool,
     rng: np.random.Generator, control: Mapping[str, float] | None = None, profile: str = "default",
     repetitions: int = 1000,

@@ -234,7 +234,9 @@ def _gate(m: Material, key: str, gate: Gate) -> GateResult:
         last_runs(m.rows, arm, m.plan.evidence.runs_averaged) for arm in (m.control, m.treatment)
     ]
     value = (
-        plan_value(gate, metric, m.table, m.latency, control=averaged[0], treatment=averaged[1])
+        plan_value(
+            gate, metric, m.table, m.measured.latency, control=averaged[0], treatment=averaged[1]
+        )
         if metric
         else None
     )

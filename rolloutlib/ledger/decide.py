@@ -337,8 +337,11 @@ def _cells(notebook: bytes) -> str:
 def _git(root: Path) -> tuple[str | None, bool | None]:
     """Return the commit of the workbook and whether its code or parameters differ from it; None without git."""
     said = [
-        subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+        subprocess.run(  # noqa: S603
+            ["git", "-C", str(root), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
         )
         for arguments in (
             ("rev-parse", "HEAD"),

@@ -176,7 +176,7 @@ def _pins(old: Pins, new: Pins, names: tuple[str, ...]) -> Iterator[str]:
 
 def _short(value: object) -> str:
     text = str(value)
-    return f"{text[:12]}…" if len(text) >= 40 else text
+    return f"{text[:12]}…" if len(text) >= 40 else text  # noqa: PLR2004
 
 
 def _knife_edges(review: Mapping[str, Any], plan: Plan, tolerance: float) -> Iterator[str]:

@@ -5,26 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from rolloutlib import stats
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure.averages import RunRow, run_rows
 from rolloutlib.measure.estimates import Arms, Design, Unit, read_design
-from rolloutlib.measure.moments import (
-    Histogram,
-    MomentTable,
-    columns,
-    histogram,
-    merge_histograms,
-    metric_expressions,
-    scan,
-    top_tags,
-)
+from rolloutlib.measure.scan import Count, Measured, measure
+from rolloutlib.plan.metrics import metric_record
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rolloutlib.measure.looks import Look
+    from rolloutlib.measure.moments import Histogram, MomentTable
     from rolloutlib.plan.model import Gate, Plan, Profile, StageId
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.runs import Runs
@@ -32,19 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ArmSummary", "Material", "gather"]
 
-TOP_ISSUES = 3
-STEPS = 10  # a unit, of the histograms behind quantiles and curves: tenths of a millisecond, tenths of a point
-FIELDS = {
-    "passed": "status", "score": "score", "latency_ms": "latencyMs", "slow": "latencyMs", "vetoed": "status: vetoed",
-    "error": "status: error | timeout", "edited": "suggestedTags + confirmedTags",
-    "style_violations": "styleViolations",
-}  # fmt: skip
 IMBALANCE = 2
-STRATA = ("category", "difficulty", "profile")
 
 
-@dataclass(frozen=True, slots=True)
-class ArmSummary:
+class ArmSummary(msgspec.Struct, frozen=True):
     """How many there are in an arm; None where the source does not tell."""
 
     arm: str
@@ -59,9 +45,7 @@ class Material:
     """Both arms after the one scan.
 
     Attributes:
-        unit: what a cluster is in `table`.
-        tags: issue tags in the moments; the first `ranked` are the control arm's top ones.
-        latency, score: histograms by (arm, run).
+        measured: what the samples say, by a scan or from stored days.
         rows: the runs of both arms, in order of their start.
         invalid: why the arms cannot be compared at all; None when they can.
         adjusts: whether score and latency are to be adjusted for the covariate.
@@ -74,12 +58,7 @@ class Material:
     profile_name: str
     control: str
     treatment: str
-    unit: Unit
-    tags: tuple[str, ...]
-    ranked: int
-    table: MomentTable
-    latency: Mapping[tuple[str, str], Histogram]
-    score: Mapping[tuple[str, str], Histogram]
+    measured: Measured
     rows: tuple[RunRow, ...]
     summaries: tuple[ArmSummary, ...]
     design: Sentence
@@ -88,6 +67,26 @@ class Material:
     adjusts: bool
     warnings: tuple[Sentence, ...]
     set_aside: tuple[Sentence, ...]
+
+    @property
+    def unit(self) -> Unit:
+        """What a cluster is in `table`."""
+        return self.measured.unit
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Issue tags in the moments; the first `ranked` are the control arm's top ones."""
+        return self.measured.tags
+
+    @property
+    def ranked(self) -> int:
+        """How many of the tags are the control arm's top ones."""
+        return self.measured.ranked
+
+    @property
+    def table(self) -> MomentTable:
+        """The moments of both arms."""
+        return self.measured.table
 
     def arms(self, table: MomentTable, metric: str) -> Arms:
         """Line up both arms of a metric per unit."""
@@ -98,8 +97,7 @@ class Material:
 
     def merged(self, metric: str, arm: str) -> Histogram:
         """Return one arm's histogram of `latency_ms` or `score`."""
-        source = self.latency if metric == "latency_ms" else self.score
-        return merge_histograms([part for (where, _), part in source.items() if where == arm])
+        return self.measured.merged(metric, arm)
 
     def missing(self, gate: Gate, metric: str | None) -> Sentence:
         """Say which field a gate without an estimate lacks."""
@@ -107,7 +105,7 @@ class Material:
             return say("no sample of the control arm carries an issue.")
         if gate.estimand == "per_user" and self.unit != "user":
             return say("no sample carries the field {field}.", field="userId")
-        field = "issues" if metric.startswith("issue:") else FIELDS[metric]
+        field = metric_record(metric).field
         pair = (self.control, self.treatment)
         empty = [arm for arm in pair if not self.table.where(arm=arm).all(metric).n[0]]
         if len(empty) == len(pair):
@@ -144,8 +142,6 @@ def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples, look:
         UsageError: an arm or profile that does not exist.
         NoEvidenceError: an arm has no evidence left.
     """
-    import narwhals as nw
-
     pair = (params.control, params.treatment)
     rules = plan.evidence.model_copy(
         update={"confidence": look.confidence or plan.evidence.confidence}
@@ -158,42 +154,28 @@ def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples, look:
         key=lambda known: (plan.profile(known).max_latency_ms, known),
     )
     profile = plan.profile(name)
-    frame = samples.frame().filter(nw.col("arm").is_in(pair))
-    counts = {arm: _count(samples, arm) for arm in pair}
-    unit, gap = _unit(counts)
-    ranked, others = (top_tags(frame, arm=arm, most=TOP_ISSUES) for arm in pair)
-    tags = tuple(dict.fromkeys((*ranked, *others)))
     slow_above = next(
         (g.plan_limit(profile) for g in plan.gates.values() if g.statistic == "quantile"),
         profile.max_latency_ms,
     )
-    metrics = metric_expressions(
-        timeout_cap_ms=plan.evidence.timeout_cap_ms, slow_above_ms=slow_above, tags=tags
-    )
-    column = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
-    if unit == "sample" and params.adjust:  # the slope needs every sample by itself
-        column, apart = "apart", nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
-        frame = frame.with_columns(apart.alias(column))
-    table = scan(
-        frame,
-        metrics,
-        by={"arm": "arm", "run_id": "run_id", "cluster": column, **{s: s for s in STRATA}},
-    )
+    measured = measure(
+        samples, pair, timeout_cap_ms=plan.evidence.timeout_cap_ms, slow_above_ms=slow_above,
+        apart=params.adjust,
+    )  # fmt: skip
+    table, unit = measured.table, measured.unit
     if params.adjust and not table.all("covariate").n[0]:
         raise UsageError(
             "adjust is set, but no sample carries a covariate; name its column in source.yaml (columns)"
         )
     rows = run_rows(runs.runs, table, pair, plan.evidence.runs_averaged)
-    summaries = tuple(_summary(arm, rows, counts[arm]) for arm in pair)
+    summaries = tuple(_summary(arm, rows, count) for arm, count in measured.counts.items())
     passed = [table.where(arm=arm).by("cluster", "passed") for arm in pair]
     design = read_design(Arms(passed[0], passed[1], unit), "difference")[1]
     ratio = _sample_ratio(design, plan)
-    latency, score = (
-        histogram(frame, metrics[name], per_unit=STEPS) for name in ("latency_ms", "score")
-    )
+    gap = _unnamed(unit, measured.named)
     return Material(
         plan=plan, stage=params.stage, profile=profile, profile_name=name, control=pair[0], treatment=pair[1],
-        unit=unit, tags=tags, ranked=len(ranked), table=table, latency=latency, score=score,
+        measured=measured,
         rows=rows, summaries=summaries, design=_in_words(design),
         invalid=_swapped(pair) or _mixed(profiles) or ratio, unusable=_spent(look) or _quarantined(runs, plan) or gap,
         adjusts=params.adjust,
@@ -229,62 +211,18 @@ def _profiles(runs: Runs, arm: str, given: str | None) -> set[str]:
     return {run.profile or given or "default" for run in runs.runs if run.arm == arm}
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
-    """Samples of an arm, how many carry a user or prompt id, and how many different ones."""
-
-    samples: int
-    with_user: int
-    users: int
-    with_prompt: int
-    prompts: int
-
-
-def _count(samples: Samples, arm: str) -> _Count:
-    import narwhals as nw
-
-    ids = (
-        (nw.col(c).count().alias(f"with_{c}"), nw.col(c).n_unique().alias(c))
-        for c in ("user_id", "prompt_id")
+def _unnamed(unit: Unit, named: float) -> Sentence | None:
+    """Samples of one user are not independent: an id that only some carry leaves the dependence unknown."""
+    if named == 1:
+        return None
+    return say(
+        "Only {share:.0%} of the samples name their {unit}, so their dependence is unknown.",
+        share=named,
+        unit=say(unit),
     )
-    counted = (
-        samples.frame()
-        .filter(nw.col("arm") == arm)
-        .select(nw.len().alias("n"), *(e for pair in ids for e in pair))
-    )
-    found = {name: int(column[0] or 0) for name, column in columns(counted).items()}
-    # n_unique counts null as a value of its own.
-    users, prompts = (
-        found[c] - (found[f"with_{c}"] < found["n"]) for c in ("user_id", "prompt_id")
-    )
-    return _Count(found["n"], found["with_user_id"], users, found["with_prompt_id"], prompts)
 
 
-def _unit(counts: Mapping[str, _Count]) -> tuple[Unit, Sentence | None]:
-    """Choose what a cluster is: users when samples name them, else prompts, else the sample itself.
-
-    Samples of one user are not independent, so a user id that only some samples carry leaves the dependence unknown.
-    """
-    known: dict[Unit, list[int]] = {
-        "user": [count.with_user for count in counts.values()],
-        "prompt": [count.with_prompt for count in counts.values()],
-    }
-    for unit, carrying in known.items():
-        shares = [
-            n / max(count.samples, 1) for n, count in zip(carrying, counts.values(), strict=True)
-        ]
-        if max(shares) == 0:
-            continue
-        gap = say(
-            "Only {share:.0%} of the samples name their {unit}, so their dependence is unknown.",
-            share=min(shares),
-            unit=say(unit),
-        )
-        return unit, gap if min(shares) < 1 else None
-    return "sample", None
-
-
-def _summary(arm: str, rows: tuple[RunRow, ...], count: _Count) -> ArmSummary:
+def _summary(arm: str, rows: tuple[RunRow, ...], count: Count) -> ArmSummary:
     runs = sum(row.arm == arm for row in rows)
     return ArmSummary(arm, runs, count.samples, count.users or None, count.prompts or None)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from rolloutlib import stats
-from rolloutlib.measure.moments import BINARY, Cells
+from rolloutlib.measure.moments import Cells
+from rolloutlib.plan.metrics import metric_record
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def metric_of(gate: Gate, subject: str | None = None) -> str:
 
 def is_binary(metric: str) -> bool:
     """Return whether a sample's value of the metric is 0 or 1."""
-    return metric in BINARY or metric.startswith("issue:")
+    return metric_record(metric).kind == "binary"
 
 
 def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Estimate | None:
@@ -216,7 +217,7 @@ def _cap(arms: Arms, design: Design, found: _Inference, rules: Evidence) -> Sent
 # --- treatment − control ---------------------------------------------------------------------------------------------
 
 
-def _difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:
+def _difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
     if design.kind in {"nested", "crossed"}:
         return _clustered_difference(arms, design, binary, rules)
     if design.kind == "paired":
@@ -258,7 +259,7 @@ def _paired_mean(arms: Arms, rules: Evidence) -> _Inference:
     )
 
 
-def _clustered_difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:
+def _clustered_difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
     compare = stats.nested_difference if design.kind == "nested" else stats.crossed_difference
     found = compare(*_clusters(arms, design), kind="CR3")
     if binary and (not found.se or _one_sided(arms)):
@@ -290,7 +291,7 @@ def _effective_difference(arms: Arms, rules: Evidence) -> _Inference:
 # --- treatment / control ---------------------------------------------------------------------------------------------
 
 
-def _ratio(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:
+def _ratio(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
     if design.kind == "independent":
         return (
             _independent_rate_ratio(arms, rules) if binary else _independent_mean_ratio(arms, rules)
@@ -340,7 +341,7 @@ def _clustered_ratio(arms: Arms, design: Design, rules: Evidence) -> _Inference:
 # --- the treatment alone ---------------------------------------------------------------------------------------------
 
 
-def _alone(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:
+def _alone(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
     cells = arms.treatment.take(arms.treatment.n > 0)
     repeats = design.unit != "sample" and cells.n.max() > 1
     if binary:

@@ -133,7 +133,12 @@ def _have(arms: Arms, kind: str, *, clustered: bool) -> int:
 
 
 def _pattern(
-    gate: Gate, arms: Arms, kind: str, binary: bool, limit: float, alternative: float
+    gate: Gate,
+    arms: Arms,
+    kind: str,
+    binary: bool,  # noqa: FBT001
+    limit: float,
+    alternative: float,
 ) -> _Pattern:
     if gate.contrast == "treatment":
         return _one_mean(arms, limit, alternative)
@@ -223,7 +228,7 @@ def _rates(arms: Arms, kind: str, limit: float, alternative: float) -> _Pattern:
     )
 
 
-def _ratio(arms: Arms, kind: str, binary: bool, limit: float, alternative: float) -> _Pattern:
+def _ratio(arms: Arms, kind: str, binary: bool, limit: float, alternative: float) -> _Pattern:  # noqa: FBT001
     """The contrast treatment - limit·control, which is 0 at the limit; proportions at the alternative's own level."""
     one, zero = arms.treatment, arms.control
     n1, n0 = float(one.n.sum()), float(zero.n.sum())

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.judge.recommendation import Recommendation
 from rolloutlib.judge.review_file import review_json, save
 from rolloutlib.judge.verdicts import Verdict
+from rolloutlib.measure.needed import UNITS
+from rolloutlib.plan.metrics import METRICS
 from rolloutlib.show.charts import SYMBOLS, verdict_word
 from rolloutlib.show.tables import (
     Cell,
@@ -46,12 +48,6 @@ SIGNS: Final = {
     Recommendation.NO_GO: "✕",
     Recommendation.INVALID: "!",
 }
-LEVELS: Final = {
-    "score": "score",
-    "latency_ms": "ms",
-    "style_violations": "ratio",
-}  # of one arm; the others are shares
-UNITS: Final = {"user": "users", "prompt": "prompts", "sample": "samples"}
 
 
 def recommendation_word(recommendation: Recommendation) -> Sentence:
@@ -330,13 +326,13 @@ def sample_sizes(review: Review, lang: str = "en") -> Html:
 
 def runs_table(review: Review, lang: str = "en") -> Html:
     """Show every run's own headline; the plan averages the last ones of each arm."""
-    units = ("proportion", "score", "ms", "proportion")
+    headline = [METRICS[name] for name in ("passed", "score", "latency_ms", "vetoed")]
     rows: list[Row] = []
     for run in review.runs:
         values = zip(
-            (run.pass_rate, run.avg_score, run.avg_latency_ms, run.vetoed), units, strict=True
+            (run.pass_rate, run.avg_score, run.avg_latency_ms, run.vetoed), headline, strict=True
         )
-        told = [number(show(value, unit).text(lang)) for value, unit in values]
+        told = [number(show(value, metric.unit).text(lang)) for value, metric in values]
         start = run.started_at.strftime("%Y-%m-%d %H:%M") if run.started_at else "–"
         held = say("yes").text(lang) if run.averaged else "–"
         rows.append(
@@ -344,9 +340,16 @@ def runs_table(review: Review, lang: str = "en") -> Html:
                 (Cell(run.run_id, (run.arm,)), Cell(start), number(f"{run.n:,}"), *told, Cell(held))
             )
         )
-    metrics = (say("Pass rate"), say("Average score"), say("Average latency"), say("Vetoed share"))
     return table(
-        (say("Run"), say("Started"), say("Samples"), *metrics, say("Averaged")), rows, lang
+        (
+            say("Run"),
+            say("Started"),
+            say("Samples"),
+            *(say(m.title) for m in headline),
+            say("Averaged"),
+        ),
+        rows,
+        lang,
     )
 
 
@@ -405,7 +408,7 @@ def _sided(gate: GateResult, limit: Sentence, lang: str) -> str:
 
 def _level(gate: Gate, value: float | None, lang: str) -> str:
     """Say an arm's own level: a share, a score or a latency, whatever the gate compares them by."""
-    return show(value, LEVELS.get(gate.metric, "proportion")).text(lang)
+    return show(value, METRICS[gate.metric].unit).text(lang)
 
 
 def _tight(value: Sentence, lang: str) -> str:

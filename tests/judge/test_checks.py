@@ -86,7 +86,7 @@ def test_suites_pass(tmp_path: Path) -> None:
         "some skipped",
     ],
 )
-def test_states_of_a_suite(tmp_path: Path, perf: str, holds: bool | None) -> None:
+def test_states_of_a_suite(tmp_path: Path, perf: str, holds: bool | None) -> None:  # noqa: FBT001
     """One failing suite fails the check; a suite in which nothing ran leaves it open."""
     found = look(JUNIT, suites(tmp_path, contract=PASSED, perf=perf))
     assert found.holds is holds
@@ -145,7 +145,7 @@ def incident(hours_ago: float, resolved_ago: float | None = None, title: str = "
         "after",
     ],
 )
-def test_incidents(tmp_path: Path, lines: str, holds: bool) -> None:
+def test_incidents(tmp_path: Path, lines: str, holds: bool) -> None:  # noqa: FBT001
     """An incident counts while it is open and for 48 hours after its end; one after the last run counts as well."""
     (tmp_path / "incidents.jsonl").write_text(lines, encoding="utf-8")
     assert look(INCIDENTS, tmp_path).holds is holds
@@ -232,7 +232,7 @@ def change(document: str, reflected: str) -> str:
     ],
     ids=["all", "one stale", "one missing", "stale and missing", "contradiction", "empty list"],
 )
-def test_documents(tmp_path: Path, text: str, holds: bool | None) -> None:
+def test_documents(tmp_path: Path, text: str, holds: bool | None) -> None:  # noqa: FBT001
     """Every document must be listed as reflecting the change; a contradiction counts against it."""
     (tmp_path / "changes.yaml").write_text(text, encoding="utf-8")
     assert look(DOCUMENTS, tmp_path).holds is holds
@@ -260,7 +260,7 @@ def test_misspelt_changes(tmp_path: Path) -> None:
     ],
     ids=["written", "other case and line ends", "no text below", "no heading", "empty"],
 )
-def test_release_notes(tmp_path: Path, text: str, holds: bool | None) -> None:
+def test_release_notes(tmp_path: Path, text: str, holds: bool | None) -> None:  # noqa: FBT001
     """Each heading of the template must be there with text below it."""
     (tmp_path / "release-notes.md").write_text(text, encoding="utf-8", newline="")
     assert look(NOTES, tmp_path).holds is holds

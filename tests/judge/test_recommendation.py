@@ -57,7 +57,7 @@ def gate(
     )
 
 
-def check(holds: bool | None = True, name: str = "Suites") -> CheckResult:
+def check(holds: bool | None = True, name: str = "Suites") -> CheckResult:  # noqa: FBT001, FBT002
     """Return a check."""
     return CheckResult(name, name, holds, say("why"))
 
@@ -117,7 +117,7 @@ def test_all_is_well_is_said_only_of_a_go(
     plan: Verdict,
     evidence: Verdict,
     value: float | None,
-    holds: bool | None,
+    holds: bool | None,  # noqa: FBT001
 ) -> None:
     """Whatever holds a review back is among its reasons, and something would change it."""
     runs = 3 if plan is not INCONCLUSIVE or value is None else 1

@@ -34,7 +34,7 @@ def review(
     control: str = "control",
     treatment: str = "treatment",
     stage: int = 2,
-    **more: Any,
+    **more: Any,  # noqa: ANN401
 ) -> Review:
     """Review runs."""
     given = {"stage": stage, "runs": str(runs), "control": control, "treatment": treatment}
@@ -136,7 +136,7 @@ def test_better_but_slower() -> None:
 @pytest.mark.parametrize(
     ("stage", "verdict", "disagrees"), [(2, PASS, False), (3, INCONCLUSIVE, True)]
 )
-def test_the_ladder(stage: int, verdict: Verdict, disagrees: bool) -> None:
+def test_the_ladder(stage: int, verdict: Verdict, disagrees: bool) -> None:  # noqa: FBT001
     """05-13 → 4o-mini: −1.47 pp clears the plan's −2 pp; the bound −2.8 pp proves stage 2's −3 pp, not stage 3's −2."""
     found = gate(review(EXAMPLES / "bfcl", MAY, MINI, stage), "pass_rate")
     assert found.plan.value == pytest.approx(-25 / 1700)
@@ -173,7 +173,7 @@ def test_swapped_upgrade(upgrade: Review) -> None:
 FLAGS = {"control": {"feature.searchLite": False}, "treatment": {"feature.searchLite": True}}
 
 
-def sample(i: int, *, passed: bool = True, **more: Any) -> dict[str, Any]:
+def sample(i: int, *, passed: bool = True, **more: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return one sample of the engine, with every field that a gate needs."""
     return {
         "id": f"s{i:04d}", "status": "passed" if passed else "failed", "score": 8.0, "latencyMs": 900.0 + 10 * (i % 13),
@@ -183,7 +183,11 @@ def sample(i: int, *, passed: bool = True, **more: Any) -> dict[str, Any]:
 
 
 def run(
-    name: str, arm: str | None, day: int, samples: list[dict[str, Any]], **more: Any
+    name: str,
+    arm: str | None,
+    day: int,
+    samples: list[dict[str, Any]],
+    **more: Any,  # noqa: ANN401
 ) -> dict[str, Any]:
     """Return a run envelope whose own metrics agree with its samples."""
     passed = [s["status"] == "passed" for s in samples]
@@ -238,7 +242,7 @@ def write(folder: Path, runs: list[dict[str, Any]]) -> Path:
     return folder
 
 
-def outcome(folder: Path, **more: Any) -> str:
+def outcome(folder: Path, **more: Any) -> str:  # noqa: ANN401
     """Return the recommendation, or the sentence that stands for it."""
     try:
         found = review(folder, **more)

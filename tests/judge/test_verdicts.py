@@ -90,7 +90,7 @@ def test_no_estimate() -> None:
         (None, 0, INCONCLUSIVE, None),
     ],
 )
-def test_plan(value: float | None, runs: int, verdict: Verdict, clears: bool | None) -> None:
+def test_plan(value: float | None, runs: int, verdict: Verdict, clears: bool | None) -> None:  # noqa: FBT001
     """The plan compares the point value (at the limit is a pass), and passes nothing before three runs."""
     found = judge_plan(LOWER, value, -0.02, runs=runs, runs_wanted=3)
     assert (found.verdict, found.clears, found.runs) == (verdict, clears, runs)
@@ -112,7 +112,9 @@ def test_plan(value: float | None, runs: int, verdict: Verdict, clears: bool | N
     ],
 )  # fmt: skip
 def test_disagreement(
-    clears: bool | None, bounds: tuple[float, float] | None, disagrees: bool
+    clears: bool | None,  # noqa: FBT001
+    bounds: tuple[float, float] | None,
+    disagrees: bool,  # noqa: FBT001
 ) -> None:
     """Plan and evidence disagree when the point clears its limit and the bound does not, or the other way round."""
     plan = PlanVerdict(PASS, None if clears is None else 0.0, clears, 3, 3)

@@ -450,7 +450,7 @@ def users(count: int) -> Cells:
 
 
 @pytest.mark.parametrize(("count", "capped"), [(2, True), (4, True), (5, False), (12, False)])
-def test_few_clusters_cap_the_verdict(count: int, capped: bool) -> None:
+def test_few_clusters_cap_the_verdict(count: int, capped: bool) -> None:  # noqa: FBT001
     """Below five users in an arm no clustered bound counts, however many samples they have."""
     for both in (nested(users(12), users(count)), arms(users(count), users(count))):
         for gate in (PASS, ISSUE, ERROR):

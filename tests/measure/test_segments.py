@@ -44,7 +44,11 @@ def line_up(table: MomentTable, metric: str) -> Arms:
 
 
 def pairs(
-    category: str | None, n: int, lost: int, gained: int, **more: Any
+    category: str | None,
+    n: int,
+    lost: int,
+    gained: int,
+    **more: Any,  # noqa: ANN401
 ) -> list[dict[str, Any]]:
     """Return prompts of a category in both arms, of which some are lost and some are gained."""
     return [

@@ -56,7 +56,7 @@ def test_every_chart_draws_on_page_and_phone(name: str) -> None:
     for figure in figures(REVIEWS[name](), "ko"):
         for narrow, most in ((False, 916), (True, PHONE)):
             svg = figure.svg(narrow=narrow)
-            root = ET.fromstring(svg)
+            root = ET.fromstring(svg)  # noqa: S314
             tags = {element.tag.rsplit("}", 1)[-1] for element in root.iter()}
             assert tags <= {
                 "svg",
@@ -134,7 +134,7 @@ def test_labels_of_the_data_stay_text() -> None:
 def test_long_distributions_are_thinned_but_end_at_one() -> None:
     """A million steps are drawn with at most about two hundred points, ascending, the last at 100 %."""
     values = np.arange(1, 1_000_001, dtype=np.float64)
-    points = charts._thin(
+    points = charts._thin(  # noqa: SLF001
         Distribution("latency_ms", "on", 10**6, 5e5, 5e5, 9.5e5, values, values / 1e6), "#000"
     )
     assert len(points) <= charts.CURVE_POINTS + 2

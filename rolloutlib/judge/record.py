@@ -1,0 +1,295 @@
+"""What a stage review found, as one frozen record; review.json is its encoding, field by field.
+
+Numbers are in the unit that their gate names. None says that there is no such number; for a bound
+beside a point, that the data exclude nothing on that side: an infinite bound is None from when
+its row is made, so that a decoded record equals the one that was encoded.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from math import isfinite
+from typing import Final, Literal
+
+import msgspec
+
+from rolloutlib.errors import UsageError
+from rolloutlib.measure.averages import RunRow
+from rolloutlib.measure.comparison import ArmSummary
+from rolloutlib.measure.looks import Look
+from rolloutlib.reason import Reason
+from rolloutlib.runs.quarantine import InputFile
+
+__all__ = [
+    "SCHEMA", "ArmSummary", "CheckResult", "EvidenceVerdict", "GateResult", "InputFile",
+    "IssueRate", "Look", "Needed", "PlanVerdict", "QuarantineGroup", "Recommendation", "Review",
+    "RunRow", "Segment", "Verdict", "decode", "encode", "known",
+]  # fmt: skip
+
+SCHEMA: Final = "rolloutlib/review@2"
+
+
+class Verdict(StrEnum):
+    """What a gate says; `inconclusive` is never a pass."""
+
+    PASS = "pass"  # noqa: S105 -- no password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+
+
+class Recommendation(StrEnum):
+    """What the numbers recommend; people decide."""
+
+    GO = "GO"
+    HOLD = "HOLD"
+    NO_GO = "NO_GO"
+    INVALID = "INVALID"
+
+
+class Needed(msgspec.Struct, frozen=True):
+    """What would settle an inconclusive gate with the plan's power if the alternative were true.
+
+    Attributes:
+        unit: what to collect more of.
+        total: how many of them in all (in each arm, where the arms are independent).
+        further: how many beyond what there is.
+    """
+
+    unit: Literal["pairs", "samples", "prompts", "users"]
+    total: int
+    further: int
+
+
+class PlanVerdict(msgspec.Struct, frozen=True):
+    """The plan's words, literally: a point estimate, averaged over the last runs.
+
+    Attributes:
+        value: the contrast (or the treatment's value) in the gate's unit; None without data.
+        clears: whether the value is on the right side of the limit, whatever the number of runs.
+        runs: how many runs the average holds (the smaller arm's); the plan wants `runs_wanted`.
+    """
+
+    verdict: Verdict
+    value: float | None
+    clears: bool | None
+    runs: int
+    runs_wanted: int
+
+
+class EvidenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the one-sided bounds prove about the estimand at this stage.
+
+    Attributes:
+        point: the estimate in the gate's `evidence_unit`; None when the gate has no data.
+        lower, upper: one-sided bounds, each at `confidence`; None beside a point is no bound.
+        method: the method's name and source, for people.
+        pairs: of a paired design; `clusters` of any other whose samples carry a unit.
+        why: what is proven, or what is missing.
+        needed: what would settle an inconclusive gate; None when nothing more is needed or known.
+        design: `one_arm`, `independent`, `paired`, `nested` or `crossed`.
+        unit: what a cluster or pair is.
+    """
+
+    verdict: Verdict
+    point: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    confidence: float | None = None
+    method: str | None = None
+    n_control: int | None = None
+    n_treatment: int | None = None
+    pairs: int | None = None
+    clusters: int | None = None
+    needed: Needed | None = None
+    why: Reason
+    design: str | None = None
+    unit: str | None = None
+    clusters_control: int | None = None
+    clusters_treatment: int | None = None
+
+
+class GateResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate with both verdicts and what the plan says of it.
+
+    Attributes:
+        subject: what the gate is about where the data decide it (the issue tag).
+        limit: the plan's limit, in `unit`.
+        proof_limit: what the stage's bound must clear, in `evidence_unit`.
+        control, treatment: the arms' own values over all kept samples (a p95 gate's p95 in ms).
+        disagrees: whether plan and evidence say different things about the same data.
+        harm: the direction in which the number gets worse.
+        evidence_unit: of point, bounds and proof limit: a quantile gate is judged by a share.
+        signed: whether the numbers are differences.
+    """
+
+    id: str
+    title: str
+    subject: str | None = None
+    unit: str
+    limit: float
+    proof_limit: float
+    control: float | None
+    treatment: float | None
+    plan: PlanVerdict
+    evidence: EvidenceVerdict
+    disagrees: bool
+    metric: str
+    contrast: Literal["treatment", "difference", "ratio"]
+    statistic: Literal["mean", "quantile"]
+    quantile: float | None = None
+    harm: Literal["lower", "higher"]
+    evidence_unit: str
+    signed: bool
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """A gate's estimate within one segment.
+
+    Attributes:
+        control, treatment: the arms' own values.
+        p_holm: one-sided test for a loss, adjusted over all segments of the review; None where too
+            few clusters (or no variation at all) allow no test.
+        loss: whether the loss holds after the adjustment.
+    """
+
+    by: str
+    value: str
+    gate: str
+    control: float | None
+    treatment: float | None
+    point: float
+    lower: float | None
+    upper: float | None
+    p_holm: float | None
+    loss: bool
+    n_control: int
+    n_treatment: int
+
+
+class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
+    """One issue tag before and after (share of samples that carry it).
+
+    Attributes:
+        rank: 1–3 among the control arm's issues, fixed before the treatment is looked at; None for
+            an issue that is shown only because it is frequent in the treatment.
+        point: treatment rate / control rate; None when the control has none.
+        p_holm: one-sided test that the rate fell at all, adjusted over the ranked issues.
+    """
+
+    tag: str
+    rank: int | None
+    control: float | None
+    treatment: float | None
+    point: float | None
+    lower: float | None
+    upper: float | None
+    p_holm: float | None
+
+
+class CheckResult(msgspec.Struct, frozen=True):
+    """One Go/No-Go check.
+
+    Attributes:
+        holds: by the evidence; None while there is none (the check is open).
+        evidence: file names relative to the evidence folder; `sha256` of their bytes likewise.
+    """
+
+    id: str
+    title: str
+    holds: bool | None
+    why: Reason
+    evidence: tuple[str, ...] = ()
+    sha256: tuple[str, ...] = ()
+
+
+class QuarantineGroup(msgspec.Struct, frozen=True):
+    """Rows that are no evidence, by what was expected of them; `example` names one of them."""
+
+    expectation: str
+    rows: int
+    example: str
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
+    """Everything that a stage review found; tables, charts, decisions and replays are views of it.
+
+    Attributes:
+        reasons: why this recommendation, the weightiest first.
+        changes: what would change it.
+        warnings: what a reader should know although it changes no verdict.
+        set_aside: runs that were read but belong to another stage or moment.
+        design: how the arms compare and by which unit; None where nothing could be compared.
+        profile: the guardian profile whose thresholds were used; `min_score` is one of them.
+        as_of: the moment up to which runs count; None when every run counts.
+        look: which look at the stage this is, and the confidence that it has left for each bound.
+        runs: of both arms, by their start: the window that was looked at.
+        audience: whom the stage is for, as the plan names it.
+        data_sha256: digest of the samples of both arms, whatever files and order they came in.
+        plan_sha256: of the bytes of plan.yaml.
+    """
+
+    stage: int
+    control: str
+    treatment: str
+    recommendation: Recommendation
+    reasons: tuple[Reason, ...]
+    gates: tuple[GateResult, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    inputs: tuple[InputFile, ...] = ()
+    issues: tuple[IssueRate, ...] = ()
+    quarantine: tuple[QuarantineGroup, ...] = ()
+    arms: tuple[ArmSummary, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+    changes: tuple[Reason, ...] = ()
+    set_aside: tuple[Reason, ...] = ()
+    design: Reason | None = None
+    profile: str | None = None
+    as_of: datetime | None = None
+    look: Look = Look(0, 0, None, 0.0)
+    stage_name: str = ""
+    audience: str = ""
+    source_title: str | None = None
+    min_score: float | None = None
+    runs: tuple[RunRow, ...] = ()
+    data_sha256: str = ""
+    plan_sha256: str = ""
+
+
+class _Schema(msgspec.Struct):
+    """What tells one kind of document from another."""
+
+    schema: str = ""
+
+
+def encode(review: Review) -> bytes:
+    """Return review.json: one field a line, floats that decode to the same floats."""
+    return msgspec.json.format(msgspec.json.encode(review), indent=1) + b"\n"
+
+
+def decode(data: bytes, *, where: str = "review.json") -> Review:
+    """Return the record that review.json holds.
+
+    Args:
+        data: the file's bytes.
+        where: its name, for messages.
+
+    Raises:
+        UsageError: it is no review, or one of another schema.
+    """
+    try:
+        schema = msgspec.json.decode(data, type=_Schema).schema
+        if schema == SCHEMA:
+            return msgspec.json.decode(data, type=Review)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{where} is no review ({error}); run `rollout review` again") from None
+    raise UsageError(
+        f"{where} has the schema {schema!r}; expected {SCHEMA!r}: run `rollout review` again"
+    )
+
+
+def known(value: float | None) -> float | None:
+    """Return a plain float, or None for what is no number: not measured, or an infinite bound."""
+    return float(value) if value is not None and isfinite(value) else None
