@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rolloutlib import stats
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure.averages import RunRow, run_rows
 from rolloutlib.measure.estimates import Arms, Design, Unit, read_design
 from rolloutlib.measure.scan import Count, Measured, measure
 from rolloutlib.plan.metrics import metric_record
+from rolloutlib.stats import divergence
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def _sample_ratio(design: Design, plan: Plan) -> Sentence | None:
     counts = (design.clusters_control, design.clusters_treatment)
     if design.unit != "user" or not min(counts) or 2 * design.pairs > max(counts):
         return None
-    p = stats.sample_ratio_test(counts, [0.5, 0.5]).p_value
+    p = divergence.goodness_of_fit(counts, [0.5, 0.5]).p_value
     if p >= plan.evidence.sample_ratio_p:
         return None
     return say(
