@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from rolloutlib.judge.recommendation import Recommendation
+from rolloutlib.judge.record import Recommendation, Verdict
 from rolloutlib.judge.review import review_stage
-from rolloutlib.judge.verdicts import Verdict
 from rolloutlib.plan.params import review_params
 from rolloutlib.runs import read_runs
 

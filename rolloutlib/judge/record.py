@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from math import isfinite
 from typing import Final, Literal
 
 import msgspec
@@ -17,14 +16,16 @@ import msgspec
 from rolloutlib.errors import UsageError
 from rolloutlib.measure.averages import RunRow
 from rolloutlib.measure.comparison import ArmSummary
+from rolloutlib.measure.distributions import Distribution
 from rolloutlib.measure.looks import Look
+from rolloutlib.measure.needed import Needed
+from rolloutlib.measure.segments import IssueRate, Segment
 from rolloutlib.reason import Reason
-from rolloutlib.runs.quarantine import InputFile
+from rolloutlib.runs.quarantine import InputFile, Quarantined
 
 __all__ = [
-    "SCHEMA", "ArmSummary", "CheckResult", "EvidenceVerdict", "GateResult", "InputFile",
-    "IssueRate", "Look", "Needed", "PlanVerdict", "QuarantineGroup", "Recommendation", "Review",
-    "RunRow", "Segment", "Verdict", "decode", "encode", "known",
+    "SCHEMA", "CheckResult", "EvidenceVerdict", "GateResult", "PlanVerdict", "QuarantineGroup",
+    "Recommendation", "Review", "Reviewed", "Verdict", "decode", "encode",
 ]  # fmt: skip
 
 SCHEMA: Final = "rolloutlib/review@2"
@@ -46,20 +47,6 @@ class Recommendation(StrEnum):
     HOLD = "HOLD"
     NO_GO = "NO_GO"
     INVALID = "INVALID"
-
-
-class Needed(msgspec.Struct, frozen=True):
-    """What would settle an inconclusive gate with the plan's power if the alternative were true.
-
-    Attributes:
-        unit: what to collect more of.
-        total: how many of them in all (in each arm, where the arms are independent).
-        further: how many beyond what there is.
-    """
-
-    unit: Literal["pairs", "samples", "prompts", "users"]
-    total: int
-    further: int
 
 
 class PlanVerdict(msgspec.Struct, frozen=True):
@@ -90,6 +77,7 @@ class EvidenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
         needed: what would settle an inconclusive gate; None when nothing more is needed or known.
         design: `one_arm`, `independent`, `paired`, `nested` or `crossed`.
         unit: what a cluster or pair is.
+        p_worse, p_better: one-sided, against no change, towards harm and away from it.
     """
 
     verdict: Verdict
@@ -108,6 +96,8 @@ class EvidenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None = None
     clusters_control: int | None = None
     clusters_treatment: int | None = None
+    p_worse: float | None = None
+    p_better: float | None = None
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,50 +132,6 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     harm: Literal["lower", "higher"]
     evidence_unit: str
     signed: bool
-
-
-class Segment(msgspec.Struct, frozen=True, kw_only=True):
-    """A gate's estimate within one segment.
-
-    Attributes:
-        control, treatment: the arms' own values.
-        p_holm: one-sided test for a loss, adjusted over all segments of the review; None where too
-            few clusters (or no variation at all) allow no test.
-        loss: whether the loss holds after the adjustment.
-    """
-
-    by: str
-    value: str
-    gate: str
-    control: float | None
-    treatment: float | None
-    point: float
-    lower: float | None
-    upper: float | None
-    p_holm: float | None
-    loss: bool
-    n_control: int
-    n_treatment: int
-
-
-class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
-    """One issue tag before and after (share of samples that carry it).
-
-    Attributes:
-        rank: 1–3 among the control arm's issues, fixed before the treatment is looked at; None for
-            an issue that is shown only because it is frequent in the treatment.
-        point: treatment rate / control rate; None when the control has none.
-        p_holm: one-sided test that the rate fell at all, adjusted over the ranked issues.
-    """
-
-    tag: str
-    rank: int | None
-    control: float | None
-    treatment: float | None
-    point: float | None
-    lower: float | None
-    upper: float | None
-    p_holm: float | None
 
 
 class CheckResult(msgspec.Struct, frozen=True):
@@ -258,6 +204,23 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     plan_sha256: str = ""
 
 
+class Reviewed(Review, frozen=True, kw_only=True):
+    """A review where it was made: the record, and what is drawn or kept beside it.
+
+    Attributes:
+        distributions: of latency and score, the control first.
+        refused: the rows behind `quarantine`, verbatim.
+    """
+
+    distributions: tuple[Distribution, ...] = ()
+    refused: tuple[Quarantined, ...] = ()
+
+    @property
+    def record(self) -> Review:
+        """What review.json holds."""
+        return Review(**{name: getattr(self, name) for name in Review.__struct_fields__})
+
+
 class _Schema(msgspec.Struct):
     """What tells one kind of document from another."""
 
@@ -288,8 +251,3 @@ def decode(data: bytes, *, where: str = "review.json") -> Review:
     raise UsageError(
         f"{where} has the schema {schema!r}; expected {SCHEMA!r}: run `rollout review` again"
     )
-
-
-def known(value: float | None) -> float | None:
-    """Return a plain float, or None for what is no number: not measured, or an infinite bound."""
-    return float(value) if value is not None and isfinite(value) else None

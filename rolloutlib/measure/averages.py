@@ -1,4 +1,4 @@
-"""The plan's own words: point values averaged over the last runs of each arm, as a meeting would do by hand."""
+"""The plan's own words: point values averaged over the last runs of each arm, as by hand."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanValue", "RunRow", "last_runs", "plan_value", "run_rows"]
 
-_NO_TIME = datetime.min.replace(
-    tzinfo=UTC
-)  # before all others: what has a time is the better "last run"
+# Before all others: what has a time is the better "last run".
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 class _Headline(NamedTuple):
@@ -64,7 +63,7 @@ class RunRow(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class PlanValue:
-    """A gate's point value by the plan's rule; `runs` is how many distinct runs the smaller arm supplied."""
+    """A gate's point value by the plan's rule; `runs`: the smaller arm's distinct runs in it."""
 
     value: float | None
     runs: int

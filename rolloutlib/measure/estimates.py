@@ -14,6 +14,7 @@ import numpy as np
 
 from rolloutlib.measure.moments import Cells
 from rolloutlib.plan.metrics import metric_record
+from rolloutlib.reason import Reason, because
 from rolloutlib.stats import (
     clusters,
     differences,
@@ -24,7 +25,6 @@ from rolloutlib.stats import (
     proportions,
     ratios,
 )
-from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ class Estimate:
     df: float | None = None
     p_worse: float | None = None
     p_better: float | None = None
-    cap: Sentence | None = None
+    cap: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ def read_design(arms: Arms, contrast: str) -> tuple[Arms, Design]:
     return arms, Design("crossed", arms.unit, *counts)
 
 
-def _cap(arms: Arms, design: Design, found: _Inference, rules: Evidence) -> Sentence | None:
+def _cap(arms: Arms, design: Design, found: _Inference, rules: Evidence) -> Reason | None:
     """Say why a verdict is capped at inconclusive: too few clusters or degrees of freedom.
 
     Exact and score bounds of single samples hold for any n; a sample without a unit is a cluster of its own.
@@ -207,19 +207,9 @@ def _cap(arms: Arms, design: Design, found: _Inference, rules: Evidence) -> Sent
         int((cells.n if design.unit == "sample" else cells.n > 0).sum()) for cells in needed
     )
     if smaller < rules.min_clusters:
-        return say(
-            "Only {clusters} {unit}s an arm; a bound needs at least {least}.",
-            clusters=smaller,
-            unit=say(design.unit),
-            least=rules.min_clusters,
-        )
+        return because("clusters.few", clusters=smaller, unit=design.unit, least=rules.min_clusters)
     if found.df is not None and found.df < MIN_DF:
-        return say(
-            "A few {unit}s carry nearly all samples ({df:.1f} degrees of freedom); a bound needs at least {least:g}.",
-            unit=say(design.unit),
-            df=found.df,
-            least=MIN_DF,
-        )
+        return because("clusters.heavy", unit=design.unit, df=found.df, least=MIN_DF)
     return None
 
 

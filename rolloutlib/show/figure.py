@@ -108,9 +108,9 @@ class Note:
         return {"text/plain": self.text}
 
 
-def figure(draw: Callable[[int], Spec], alt: Sentence, caption: Sentence, lang: str) -> Figure:
+def figure(draw: Callable[[int], Spec], alt: Sentence, caption: Sentence) -> Figure:
     """Draw both layouts; `draw` is given the width in pixels."""
-    return Figure(draw(WIDE), draw(NARROW), alt.text(lang), caption.text(lang))
+    return Figure(draw(WIDE), draw(NARROW), str(alt), str(caption))
 
 
 def layer(rows: Sequence[Spec], kind: str, *, at: Spec, **mark: Any) -> Spec:  # noqa: ANN401

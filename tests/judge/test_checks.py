@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.errors import PlanError, RunsError
-from rolloutlib.judge.checks import CheckResult, run_checks
+from rolloutlib.judge.checks import run_checks
 from rolloutlib.plan.model import Check
+from rolloutlib.words.reasons import sentence
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rolloutlib.judge.record import CheckResult
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 JUNIT = Check(title="Suites", kind="junit", items=("contract", "perf"))
@@ -90,13 +93,13 @@ def test_states_of_a_suite(tmp_path: Path, perf: str, holds: bool | None) -> Non
     """One failing suite fails the check; a suite in which nothing ran leaves it open."""
     found = look(JUNIT, suites(tmp_path, contract=PASSED, perf=perf))
     assert found.holds is holds
-    assert holds is True or "perf" in str(found.why)
+    assert holds is True or "perf" in sentence(found.why)
 
 
 def test_a_missing_suite_is_named(tmp_path: Path) -> None:
     """A suite without a file is open, unless another one fails."""
     found = look(JUNIT, suites(tmp_path, contract=PASSED))
-    assert (found.holds, str(found.why)) == (None, "These suites have no result: perf.")
+    assert (found.holds, sentence(found.why)) == (None, "These suites have no result: perf.")
     failing = look(JUNIT, suites(tmp_path, contract='<testsuite errors="1"/>'))
     assert failing.holds is False
 
@@ -165,7 +168,8 @@ def test_the_latest_incident_is_named(tmp_path: Path) -> None:
         incident(1, title="Late") + incident(2, title="Early"), encoding="utf-8"
     )
     assert (
-        str(look(INCIDENTS, tmp_path).why) == "2 incidents in the last 48 hours; the latest: Late."
+        sentence(look(INCIDENTS, tmp_path).why)
+        == "2 incidents in the last 48 hours; the latest: Late."
     )
 
 

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolloutlib.errors import UsageError
-from rolloutlib.judge.record import SCHEMA, InputFile, Recommendation, Review, decode, encode, known
-from rolloutlib.reason import Fact, Reason, because
+from rolloutlib.judge.record import SCHEMA, Recommendation, Review, decode, encode
+from rolloutlib.reason import Fact, Reason, because, known
+from rolloutlib.runs.quarantine import InputFile
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 WHOLE = st.integers(-(2**53), 2**53)
