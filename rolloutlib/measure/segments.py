@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rolloutlib.measure.estimates import Arms, Estimate, estimate_gate, metric_of
+from rolloutlib.measure.design import Arms, metric_of
+from rolloutlib.measure.estimates import Estimate, estimate_gate
 from rolloutlib.reason import known
 from rolloutlib.stats import sequential
 

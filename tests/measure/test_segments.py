@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from rolloutlib.measure.estimates import Arms, Estimate, estimate_gate
+from rolloutlib.measure.design import Arms
+from rolloutlib.measure.estimates import Estimate, estimate_gate
 from rolloutlib.measure.moments import MomentTable, metric_expressions, scan
 from rolloutlib.measure.segments import issue_rates, segments
 from tests.tables import PLAN, RULES, frame_of
