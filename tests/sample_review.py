@@ -1,7 +1,8 @@
 """Reviews made by hand, so that charts and reports can be looked at without any data.
 
-`bfcl()` has the numbers of the shipped example (no scores, vetoes or errors, one run an arm); `story()` has every
-field, several runs, users, disagreements and an unbounded estimate; `hostile()` has labels that attack a page.
+`bfcl()` has the numbers of the shipped example (no scores, vetoes or errors, one run an arm);
+`story()` has every field, several runs, users, disagreements and an unbounded estimate; `hostile()`
+has labels that attack a page.
 """
 
 from __future__ import annotations
@@ -137,8 +138,12 @@ def segment(value: str, n: int, control: float, treatment: float, se: float) -> 
 
 
 def issue(
-    tag: str, rank: int | None, arms: tuple[float, float], ratio: tuple[float, float, float] | None, p: float | None
-) -> IssueRate:  # fmt: skip
+    tag: str,
+    rank: int | None,
+    arms: tuple[float, float],
+    ratio: tuple[float, float, float] | None,
+    p: float | None,
+) -> IssueRate:
     """Return an issue's rates and their ratio with its bounds."""
     point, lower, upper = ratio or (None, None, None)
     return IssueRate(

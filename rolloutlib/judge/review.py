@@ -1,4 +1,4 @@
-"""A stage review: samples in, measured once, every gate judged twice, and why which recommendation."""
+"""A stage review: samples measured once, every gate judged twice, a recommendation and why."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _read(plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], No
 
 
 def _flags(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
-    """Return the flag values that imply an arm: the stage before is the control, this the treatment."""
+    """Return the flag values that imply an arm: the stage before is the control."""
     audience = plan.stages[stage].audience
     return {
         "control": plan.flags_of(STAGES[max(stage - 1, 0)], audience),
@@ -134,7 +134,7 @@ def _look(plan: Plan, params: ReviewParams, data: str) -> Look:
 
 
 def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[CheckResult, ...]:
-    """Run the checks on the evidence beside the runs, as of the review's moment or the last run's."""
+    """Run the checks on the evidence, as of the review's moment or else the last run's."""
     runs = _path(params, "runs")
     folder = params.path("evidence") or (runs if runs.is_dir() else runs.parent) / "evidence"
     starts = [run.started_at for run in compared.rows if run.started_at]

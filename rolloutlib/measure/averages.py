@@ -105,7 +105,7 @@ def _row(run: RunInfo, means: _Headline) -> RunRow:
 
 
 def last_runs(runs: Sequence[RunRow], arm: str, most: int) -> tuple[RunRow, ...]:
-    """Return an arm's last runs; of replicates (the same seed and prompts again are one run, not two) the latest."""
+    """Return an arm's last runs; of replicates (the same seed and prompts again) the latest."""
     latest: dict[str, RunRow] = {}
     for run in reversed(runs):
         if run.arm == arm:
@@ -117,9 +117,10 @@ def plan_value(
     gate: Gate, metric: str, table: MomentTable, histograms: Mapping[tuple[str, str], Histogram], *,
     control: Sequence[RunRow], treatment: Sequence[RunRow],
 ) -> PlanValue:  # fmt: skip
-    """Compute a gate's point value as the plan says it: the mean of the last runs' values, arm by arm.
+    """Compute a gate's value as the plan says it: the mean of the last runs' values, arm by arm.
 
-    A quantile is taken over the last runs together: an average of three 95th percentiles estimates none.
+    A quantile is taken over the last runs together: an average of three 95th percentiles
+    estimates none.
 
     Args:
         gate: its contrast and statistic.
@@ -152,7 +153,7 @@ def plan_value(
 
 
 def _run_means(table: MomentTable, metric: str, runs: Sequence[RunRow]) -> list[float]:
-    """Means of the metric within each run that knows it: of its samples, else as the run itself reports them."""
+    """Return the runs' means of the metric: of their samples, else as the runs report them."""
     if not runs:
         return []
     arm = table.where(arm=runs[0].arm)

@@ -1,8 +1,9 @@
-"""Repeated looks: a stage's evidence spends its error over the planned looks, so that retrying cannot pass a gate.
+"""Repeated looks: a stage spends its error over the planned looks, so retrying passes no gate.
 
-A series is one candidate at one stage. Each review of new data is a new look, a review of the same data is the same
-look. The bound of look k holds at the confidence that O'Brien–Fleming-type spending leaves it (Lan & DeMets 1983,
-Biometrika 70:659) at the information k / planned; after the last planned look nothing is left and no gate can pass.
+A series is one candidate at one stage. Each review of new data is a new look, a review of the same
+data is the same look. The bound of look k holds at the confidence that O'Brien–Fleming-type
+spending leaves it (Lan & DeMets 1983, Biometrika 70:659) at the information k / planned; after the
+last planned look nothing is left and no gate can pass.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def number_of(file: Path, series: Series, data: str) -> int:
         data: digest of the samples.
 
     Raises:
-        RunsError: a line of the file is damaged (its looks would be forgotten, and their error spent again).
+        RunsError: a line of the file is damaged (its looks' error would be spent again).
     """
     seen = [entry["data"] for entry in _entries(file) if entry["series"] == asdict(series)]
     return seen.index(data) + 1 if data in seen else len(seen) + 1
@@ -117,6 +118,6 @@ def _entries(file: Path) -> list[dict[str, Any]]:
             entry = json.loads(line)
             entries.append({"series": dict(entry["series"]), "data": str(entry["data"])})
         except (ValueError, KeyError, TypeError):
-            due = "expected a look as an earlier review wrote it; restore the file, or its error is spent twice"
-            raise RunsError(f"{file}:{number}: {line[:60]!r}; {due}") from None
+            expected = "expected a look of an earlier review; restore it, or its error is spent twice"
+            raise RunsError(f"{file}:{number}: {line[:60]!r}; {expected}") from None
     return entries

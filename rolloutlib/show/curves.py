@@ -114,7 +114,8 @@ def _ecdf(
     curves: list[Distribution], names: list[Sentence], title: Sentence, marks: list[_Mark], caption: Sentence
 ) -> Figure:  # fmt: skip
     arms = list(zip(curves, map(str, names), (CONTROL, TREATMENT), strict=False))
-    axis = {"format": ".0%", "title": str(say("share of samples")), "values": [0, 0.25, 0.5, 0.75, 0.95]}  # fmt: skip
+    ticks, title_y = [0, 0.25, 0.5, 0.75, 0.95], str(say("share of samples"))
+    axis = {"format": ".0%", "title": title_y, "values": ticks}
     y: Spec = {"field": "y", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": axis}
     points = [point for curve, _, color in arms for point in thinned(curve, color)]
     slow = [(c, color) for c, _, color in arms if c.metric == "latency_ms"]

@@ -1,4 +1,4 @@
-"""Run a notebook with papermill and render it as one HTML file: offline, sanitised, one sentence for every failure."""
+"""Run a notebook with papermill and render it as one HTML file: offline and sanitised."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def review_notebook(
     Args:
         params: validated parameters; `out` must be set.
         progress: where to show how far it is.
-        summary: where to print the recommendation and the report's path; standard output by default.
+        summary: where to print the recommendation and the report's path (standard output).
 
     Returns:
         The recommendation, as in review.json.
@@ -112,7 +112,7 @@ def run_notebook(
 
     Raises:
         UsageError: a parameter that the notebook does not have.
-        RolloutError: a cell failed; what rolloutlib raised there is raised again as it was, with its exit code.
+        RolloutError: a cell failed; what rolloutlib raised there is raised again as it was.
     """
     with _without_grammars():
         nbformat, papermill = import_module("nbformat"), import_module("papermill")
@@ -143,7 +143,7 @@ def run_notebook(
 
 
 def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:
-    """Return the names that the notebook's parameters cell assigns; papermill only warns about others."""
+    """Return the names that the parameters cell assigns; papermill only warns about others."""
     cell = next((c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])), None)
     tree = ast.parse(cell.source if cell else "")
     return tuple(
@@ -154,7 +154,7 @@ def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:
 
 
 def localise(notebook: NotebookNode, lang: str) -> NotebookNode:
-    """Return a copy whose prose is in the language: a Markdown cell's source is a msgid of the catalogue."""
+    """Return a copy with its prose in the language: a Markdown cell's source is a msgid."""
     translated = deepcopy(notebook)
     for cell in translated.cells:
         if cell.cell_type == "markdown":
@@ -163,7 +163,7 @@ def localise(notebook: NotebookNode, lang: str) -> NotebookNode:
 
 
 def render_html(notebook: NotebookNode, lang: str = "en") -> str:
-    """Render an executed notebook as one page without code: all of it is sanitised, nothing is loaded."""
+    """Render an executed notebook as one page without code, sanitised, loading nothing."""
     sections = [_Section("top", "", [])]
     for cell in notebook.cells:
         if HIDDEN & set(cell.metadata.get("tags", [])):
@@ -187,7 +187,7 @@ def render_html(notebook: NotebookNode, lang: str = "en") -> str:
 
 @contextmanager
 def _without_grammars() -> Generator[None]:
-    """Import jsonschema without its check of international URLs, whose grammars take 2 s to compile; we have none.
+    """Import jsonschema without its check of international URLs: its grammars take 2 s to compile.
 
     jsonschema treats rfc3987_syntax as optional; None in sys.modules says that it is not there.
     """
@@ -211,12 +211,13 @@ def _refuse_unknown(params: Mapping[str, Any], known: tuple[str, ...], notebook:
     for name in params:
         if name not in known:
             raise UsageError(
-                f"{name} is not a parameter of {notebook.name}; it has {', '.join(known)}.{did_you_mean(name, known)}"
+                f"{name} is not a parameter of {notebook.name}; it has {', '.join(known)}."
+                + did_you_mean(name, known)
             )
 
 
 def _as_sentence(name: str, message: str, where: str) -> RolloutError:
-    """Make the error of a cell one of ours again; any other error names the cell and the notebook to look into."""
+    """Make the error of a cell one of ours again; any other names the cell and the notebook."""
     known = getattr(errors, name, None)
     if isinstance(known, type) and issubclass(known, RolloutError):
         return known(message)

@@ -1,4 +1,4 @@
-"""A stage's forecast → tables and charts, for the terminal and notebooks/planning.ipynb; computes nothing."""
+"""A stage's forecast → tables and charts for the terminal and notebooks/planning.ipynb."""
 
 from __future__ import annotations
 
@@ -189,7 +189,8 @@ def gate_chart(found: Forecast) -> Figure:
 
 def _gate_spec(found: Forecast, width: int) -> Spec:
     small, n = width < WIDE, len(found.gates)
-    grid = Grid(n, width, 56, 50, 10, width - 16) if small else Grid(n, width, 36, 34, 215, width - 210)  # fmt: skip
+    height, header, left, right = (56, 50, 10, 16) if small else (36, 34, 215, 210)
+    grid = Grid(n, width, height, header, left, width - right)
     above, below = (-15, 10) if small else (0, 0)
     points: list[Spec] = []
     names: list[Spec] = []
@@ -226,7 +227,8 @@ def _keys(grid: Grid, width: int, *, small: bool) -> list[Spec]:
         color = MARKS[truth][1]
         row = {"x": 0.0, "text": f"{sign} {word}", "color": color}
         at = {"x": left + k * room / len(words), "y": 12, "text": "text"}
-        layers.append(layer([row], "text", at=at, align="left", color=color, fontWeight=600, fontSize=size))  # fmt: skip
+        style: Spec = {"align": "left", "fontWeight": 600, "fontSize": size}
+        layers.append(layer([row], "text", at=at, color=color, **style))
     return layers
 
 

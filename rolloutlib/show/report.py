@@ -255,7 +255,7 @@ def checks(review: Review) -> Html:
 def segments_table(review: Review) -> Html:
     """Show every segment's change, losses first."""
     gates = {gate.id: gate for gate in review.gates}
-    parts = sorted(review.segments, key=lambda part: (not part.loss, 2 if part.p_holm is None else part.p_holm))  # fmt: skip
+    parts = sorted(review.segments, key=_by_loss)
     rows: list[Row] = []
     for part in parts:
         gate = gates[part.gate]
@@ -266,6 +266,11 @@ def segments_table(review: Review) -> Html:
     arms = (say("Samples"), say("Control"), say("Treatment"))
     head = (say("Segment"), *arms, say("Change [bounds]"), say("p (Holm)"), say("Loss"))
     return table(head, rows, none=str(say("The source names no segments.")))
+
+
+def _by_loss(part: Segment) -> tuple[bool, float]:
+    """Losses first, then by their p-values, then what could not be tested."""
+    return not part.loss, 2.0 if part.p_holm is None else part.p_holm
 
 
 @spoken
