@@ -118,6 +118,8 @@ def _entries(file: Path) -> list[dict[str, Any]]:
             entry = json.loads(line)
             entries.append({"series": dict(entry["series"]), "data": str(entry["data"])})
         except (ValueError, KeyError, TypeError):
-            expected = "expected a look of an earlier review; restore it, or its error is spent twice"
+            expected = (
+                "expected a look of an earlier review; restore it, or its error is spent twice"
+            )
             raise RunsError(f"{file}:{number}: {line[:60]!r}; {expected}") from None
     return entries

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rolloutlib.words.sentences import Sentence
 
 __all__ = [
-    "FIGURE_MIME", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Grid", "Note", "Spec", "dots", "figure", "key", "layer",
+    "FIGURE_MIME", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Grid", "Note", "Spec", "dots",
+    "figure", "key", "layer",
     "plot", "text",
 ]  # fmt: skip
 
@@ -23,7 +24,8 @@ Spec = dict[str, Any]
 WIDE: Final = 900
 NARROW: Final = 342
 FIGURE_MIME: Final = "application/vnd.rolloutlib.figure+json"
-# JupyterLab prefers text/html to Vega, and Altair's own v6 type is refused by nbformat, so: this type, and no HTML.
+# JupyterLab prefers text/html to Vega, and Altair's own v6 type is refused by nbformat, so: this
+# type, and no HTML.
 VEGA_MIME: Final = "application/vnd.vegalite.v5+json"
 LATIN: Final = "Inter, Helvetica Neue, Arial"
 HANGUL: Final = "Noto Sans KR, Noto Sans CJK KR, Apple SD Gothic Neo, Malgun Gothic, NanumGothic"
@@ -31,7 +33,8 @@ FONT: Final = f"{LATIN}, {HANGUL}, sans-serif"
 INK, SOFT, HAIR = "#1c2430", "#586271", "#dfe3e8"
 AXIS: Final = {
     "labelFlush": False,
-    "labelColor": SOFT, "titleColor": SOFT, "titleFontWeight": 400, "labelFontSize": 12, "titleFontSize": 12,
+    "labelColor": SOFT, "titleColor": SOFT, "titleFontWeight": 400, "labelFontSize": 12,
+    "titleFontSize": 12,
     "gridColor": HAIR, "domainColor": HAIR, "tickColor": HAIR,
 }  # fmt: skip
 CONFIG: Final = {

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["localise", "parameter_names", "render_html", "review_notebook", "run_notebook"]
 
-# Everything that the pieces of a report are made of, and nothing that loads, runs or leads elsewhere.
+# Everything that the pieces of a report are made of, and nothing that loads, runs or leads
+# elsewhere.
 TAGS: Final = {
-    "section", "div", "p", "span", "strong", "em", "small", "code", "pre", "ul", "ol", "li", "dl", "dt", "dd", "br",
+    "section", "div", "p", "span", "strong", "em", "small", "code", "pre", "ul", "ol", "li",
+    "dl", "dt", "dd", "br",
     "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "h1", "h2", "h3", "h4",
 }  # fmt: skip
 ATTRIBUTES: Final = {
@@ -131,8 +133,10 @@ def run_notebook(
     }
     try:
         return papermill.execute_notebook(
-            localise(source, lang), str(out), dict(params), kernel_name="python3", cwd=str(workbook_root()),
-            progress_bar=bar if terminal else False, request_save_on_cell_execute=False, autosave_cell_every=0,
+            localise(source, lang), str(out), dict(params), kernel_name="python3",
+            cwd=str(workbook_root()),
+            progress_bar=bar if terminal else False, request_save_on_cell_execute=False,
+            autosave_cell_every=0,
             shutdown_kernel="immediate", config=_local_kernel(),
         )  # fmt: skip
     except papermill.exceptions.PapermillExecutionError as error:
@@ -181,7 +185,8 @@ def render_html(notebook: NotebookNode, lang: str = "en") -> str:
     ).text(lang)
     return render(
         "page.html.j2", lang=lang, title=next(titles, "rolloutlib"), sections=sections, made=made,
-        contents=[section for section in sections if section.title], contents_word=translate("Contents", lang),
+        contents=[section for section in sections if section.title],
+        contents_word=translate("Contents", lang),
     )  # fmt: skip
 
 

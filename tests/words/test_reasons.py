@@ -47,7 +47,10 @@ def test_numbers_are_in_the_unit_of_their_reason() -> None:
 
 
 def test_words_of_the_plan_are_translated_and_data_are_not() -> None:
-    """A gate's title has a Korean name; a label of the data that is called the same stays as it is."""
+    """A gate's title has a Korean name.
+
+    A label of the data that is called the same stays as it is.
+    """
     named = because("gate.subject", gate="Pass rate", subject="Pass rate")
     assert sentence(named, "ko") == "통과율 (Pass rate)"
 
