@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from scipy import special
 
-from rolloutlib import stats
 from rolloutlib.errors import RunsError
+from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,12 +70,12 @@ def look_at(number: int, *, planned: int, confidence: float) -> Look:
     if planned == 1:
         return Look(number, planned, confidence, alpha)
     fractions = [k / planned for k in range(1, planned + 1)]
-    limit = float(stats.lan_demets_boundaries(fractions, alpha=alpha)[number - 1])
+    limit = float(sequential.lan_demets_boundaries(fractions, alpha=alpha)[number - 1])
     return Look(
         number,
         planned,
-        float(stats.normal_cdf(limit)),
-        stats.spent(fractions[number - 1], alpha=alpha),
+        float(special.ndtr(limit)),
+        sequential.spent(fractions[number - 1], alpha=alpha),
     )
 
 
