@@ -119,8 +119,7 @@ def _entries(file: Path) -> list[dict[str, Any]]:
             entry = json.loads(line)
             entries.append({"series": dict(entry["series"]), "data": str(entry["data"])})
         except (ValueError, KeyError, TypeError):
-            expected = (
-                "expected a look of an earlier review; restore it, or its error is spent twice"
-            )
-            raise RunsError(f"{file}:{number}: {line[:60]!r}; {expected}") from None
+            expected = "expected a look as an earlier review wrote it"
+            repair = "restore the file, or its error is spent twice"
+            raise RunsError(f"{file}:{number}: {line[:60]!r}; {expected}; {repair}") from None
     return entries
