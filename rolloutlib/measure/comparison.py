@@ -48,7 +48,7 @@ class Seen:
         metric: its name in the moments; None where the data leave a gate without a subject.
         subject: what the gate is about where the data decide it (the issue tag).
         arms: the metric per unit, both arms; None without a metric.
-        control, treatment: the arms' own values in the gate's unit, the quantile for a quantile gate.
+        control, treatment: the arms' own values in the gate's unit (a quantile gate's quantile).
         planned: the value by the plan's own rule.
         absent: why there can be no estimate, or None.
         gaps: why an estimate may prove nothing: what is missing may be what is bad.
@@ -119,7 +119,7 @@ class Comparison:
     def _planned(self, gate: Gate, metric: str) -> PlanValue:
         most = self.rules.runs_averaged
         control, treatment = (last_runs(self.rows, arm, most) for arm in self.pair)
-        table, latency = self.measured.table, self.measured.latency
+        table, latency = self.measured.by_run, self.measured.latency
         return plan_value(gate, metric, table, latency, control=control, treatment=treatment)
 
     def _absent(self, gate: Gate, arms: Arms, metric: str) -> Reason | None:
@@ -176,7 +176,7 @@ def compare(
             "adjust is set, but no sample carries a covariate; "
             "name its column in source.yaml (columns)"
         )
-    rows = run_rows(runs.runs, measured.table, pair, rules.runs_averaged)
+    rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
     passed = _arms(measured.table, "passed", pair, measured)
     design = read_design(passed, "difference")[1]
     return Comparison(

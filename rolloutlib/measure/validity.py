@@ -47,7 +47,7 @@ def invalid(
 
 
 def _sample_ratio(design: Design, rules: Evidence) -> Reason | None:
-    """Test the planned 1 : 1 allocation of users; in a replay most are in both arms: no allocation."""
+    """Test the planned 1 : 1 allocation of users; a replay, with most in both arms, has none."""
     counts = (design.clusters_control, design.clusters_treatment)
     if design.unit != "user" or not min(counts) or 2 * design.pairs > max(counts):
         return None
