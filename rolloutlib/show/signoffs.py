@@ -71,10 +71,10 @@ def _due(review: Reviewed, book: Workbook) -> tuple[SignatureState, ...]:
     """The roles that the recommended verdict needs, before there is a record to sign."""
     if review.recommendation is Recommendation.INVALID:
         return ()
-    due = book.trust.thresholds[review.recommendation.value]
+    threshold = book.trust.thresholds[review.recommendation.value]
     return tuple(
         SignatureState(role, None, None, f"rollout sign DECISION --as {role}")
-        for role in (*due.now, *due.within24h)
+        for role in (*threshold.now, *threshold.within24h)
     )
 
 
