@@ -370,7 +370,7 @@ def _by(arguments: argparse.Namespace) -> str:
     git = ["git", "config", "user.email"]
     said = (
         arguments.by
-        or subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+        or subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
     )
     if not said:
         raise UsageError(

@@ -78,7 +78,7 @@ class RolledBack:
         """Do a step; where it fails, keep why among what is open."""
         try:
             step()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self.open.append(say("{what}: {why}", what=what, why=str(error)))
         else:
             self.done.append(what)

@@ -13,8 +13,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
+from scipy import special
 
-from rolloutlib import stats
+from rolloutlib.plan.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
     Values = Floats | NDArray[np.bool_]
 
-__all__ = ["METRICS", "Layout", "Sums", "Truth", "World", "layout", "simulate"]
+__all__ = ["DRAWN", "Layout", "Sums", "Truth", "World", "layout", "simulate"]
 
-METRICS: Final = ("passed", "score", "issue", "vetoed", "error", "edited", "latency_ms", "slow")
+DRAWN: Final = tuple(name for name, metric in METRICS.items() if metric.drawn)
 ONE_ARM: Final = (
     "error",
     "edited",
@@ -116,7 +117,7 @@ def layout(
 
 def _sizes(units: int, per_unit: int, spread: float) -> tuple[int, ...]:
     """Lognormal quantiles around the mean, so that unequal sizes are the same in every repetition."""
-    z = stats.normal_quantile((np.arange(units) + 0.5) / units)
+    z = special.ndtri((np.arange(units) + 0.5) / units)
     weights = np.exp(spread * z)
     return tuple(
         int(size) for size in np.maximum(np.rint(weights * per_unit * units / weights.sum()), 1)
@@ -145,7 +146,7 @@ def _portion(
     answers = _Draws(rng, size, tuple(sum(sizes) for sizes in arms), study.pairing)
     kept = [_kept(rng, size, sum(sizes), study.missing) for sizes in arms]
     worlds = [World({}, {}) for _ in truths]
-    for metric in METRICS[:-1]:
+    for metric in DRAWN[:-1]:
         both = metric not in ONE_ARM
         of_people, of_answers = people.metric(both=both), answers.metric(both=both)
         for arm in (0, 1) if both else (1,):
@@ -230,7 +231,7 @@ def _value(metric: str, latent: Floats, mean: float) -> Values:
 
 def _threshold(share: float) -> np.float32:
     """What a standard normal value exceeds in that share of samples."""
-    return np.float32(stats.normal_quantile(1 - share))
+    return np.float32(special.ndtri(1 - share))
 
 
 def _sums(value: Values, kept: NDArray[np.bool_] | None, sizes: tuple[int, ...]) -> Sums:
@@ -266,9 +267,8 @@ def _latent_icc(metric: str, mean: float, icc: float) -> float:
 def _binary_icc(share: float, latent: float) -> float:
     """Intra-class correlation of a thresholded normal value: E[Φ((√r·u − t)/√(1 − r))²] by Gauss and Hermite."""
     nodes, weights = _hermite()
-    chance = stats.normal_cdf(
-        (np.sqrt(latent) * nodes - float(_threshold(share))) / np.sqrt(1 - latent)
-    )
+    z = (latent**0.5 * nodes - float(_threshold(share))) / (1 - latent) ** 0.5
+    chance = special.ndtr(z)
     return float((weights @ chance**2 / weights.sum() - share**2) / (share * (1 - share)))
 
 

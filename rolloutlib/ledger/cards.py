@@ -312,11 +312,11 @@ def _joined(parts: Iterable[Sentence]) -> Sentence | str:
     return Sentence("; ".join(f"{{{key}}}" for key, _ in listed), listed) if listed else "–"
 
 
-def _number(text: str | None, unit: str, signed: bool) -> Sentence:
+def _number(text: str | None, unit: str, signed: bool) -> Sentence:  # noqa: FBT001
     return show(None if text is None else float(text), unit, signed=signed)
 
 
-def _flag(value: bool | str | None) -> str:
+def _flag(value: bool | str | None) -> str:  # noqa: FBT001
     return "–" if value is None else _safe(str(value).lower())
 
 

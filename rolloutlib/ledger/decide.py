@@ -38,13 +38,14 @@ from rolloutlib.plan.strict_yaml import load_yaml
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.samples import from_runs
 from rolloutlib.words.numbers import unit_of
+from rolloutlib.words.reasons import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from rolloutlib.judge.checks import CheckResult
+    from rolloutlib.judge.record import CheckResult
     from rolloutlib.ledger.book import Slot
     from rolloutlib.ledger.chain import Node
     from rolloutlib.ledger.records import Verdict
@@ -93,9 +94,9 @@ class Reviewed:
             raise UsageError(
                 f"{folder / 'review.json'} is no review ({error}); run `rollout review` again"
             ) from None
-        if schema != "rolloutlib/review@1":
+        if schema != "rolloutlib/review@2":
             raise UsageError(
-                f"{folder / 'review.json'} has the schema {schema!r}; expected 'rolloutlib/review@1'"
+                f"{folder / 'review.json'} has the schema {schema!r}; expected 'rolloutlib/review@2'"
             )
         params = review_params(load_yaml(folder / "params.yaml"), where=str(folder / "params.yaml"))
         runs = root / params.runs
@@ -181,7 +182,7 @@ def decide(
             note=note,
             waivers=tuple(waivers),
             recommendation=read.review["recommendation"],
-            reasons=tuple(read.review["reasons"]),
+            reasons=tuple(reason["text"] for reason in read.review["reasons"]),
             tags=_tags(read.review),
             window=Window(runs, hours),
             gates=tuple(_gate(gate, read.plan) for gate in read.review["gates"]),
@@ -295,7 +296,7 @@ def _check(name: str, check: CheckResult) -> CheckState:
         check.id,
         check.title,
         check.holds,
-        check.why.text(),
+        sentence(check.why, "en"),
         tuple(f"{name}/evidence/{file}" for file in check.evidence),
     )
 
@@ -337,8 +338,11 @@ def _cells(notebook: bytes) -> str:
 def _git(root: Path) -> tuple[str | None, bool | None]:
     """Return the commit of the workbook and whether its code or parameters differ from it; None without git."""
     said = [
-        subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+        subprocess.run(  # noqa: S603
+            ["git", "-C", str(root), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
         )
         for arguments in (
             ("rev-parse", "HEAD"),

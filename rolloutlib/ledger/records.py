@@ -400,7 +400,7 @@ def _parse(data: bytes, kind: type[_T]) -> _T:
     raise LedgerError(code, sentence)
 
 
-def _diagnosis(data: bytes, kind: type[msgspec.Struct]) -> tuple[str, str]:
+def _diagnosis(data: bytes, kind: type[msgspec.Struct]) -> tuple[str, str]:  # noqa: PLR0911
     """Say what is wrong with bytes that are not a document in its one form."""
     if len(data) > MAX_BYTES:
         return "size", f"it has {len(data):,} bytes; at most {MAX_BYTES:,} are read"

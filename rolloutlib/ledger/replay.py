@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from math import isclose
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from rolloutlib.judge.record import encode
 from rolloutlib.judge.review import review_stage
-from rolloutlib.judge.review_file import review_json
 from rolloutlib.ledger.decide import Reviewed, pin, results_digest
 from rolloutlib.ledger.records import LedgerError, Pins, digest_of
+from rolloutlib.words.reasons import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,7 +96,7 @@ def replay(book: Workbook, node: Node, *, tolerance: float = TOLERANCE) -> Repla
     now, _ = pin(read, book.root)
     look = read.review.get("look", {}).get("number")  # the look that the meeting saw, not one more
     params = read.params.model_copy(update={"look": look, "looks": None})
-    fresh = json.loads(json.dumps(review_json(review_stage(params))))
+    fresh = json.loads(encode(worded(review_stage(params).record)))
     level, verdicts, numbers = compare(read.review, fresh, tolerance=tolerance)
     if level == "E0" and results_digest(fresh) != pins.results:
         raise LedgerError(
@@ -176,7 +177,7 @@ def _pins(old: Pins, new: Pins, names: tuple[str, ...]) -> Iterator[str]:
 
 def _short(value: object) -> str:
     text = str(value)
-    return f"{text[:12]}…" if len(text) >= 40 else text
+    return f"{text[:12]}…" if len(text) >= 40 else text  # noqa: PLR2004
 
 
 def _knife_edges(review: Mapping[str, Any], plan: Plan, tolerance: float) -> Iterator[str]:

@@ -190,7 +190,7 @@ def agent_key(signers: Signers, folder: Path) -> Path:
     """Write the public key of allowed_signers that the ssh agent holds into a folder and return its path."""
     program = which("ssh-add")
     told = (
-        subprocess.run([program, "-L"], capture_output=True, text=True, check=False).stdout
+        subprocess.run([program, "-L"], capture_output=True, text=True, check=False).stdout  # noqa: S603
         if program
         else ""
     )
@@ -304,7 +304,7 @@ def _ask_ssh(
 
 
 def _ssh_keygen(options: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([_program(), *options], input=data, capture_output=True, check=False)
+    return subprocess.run([_program(), *options], input=data, capture_output=True, check=False)  # noqa: S603
 
 
 @cache
@@ -396,14 +396,14 @@ def _fields(blob: bytes) -> list[bytes]:
     """Return public key, namespace, reserved, hash and signature of an SSHSIG blob (OpenSSH, PROTOCOL.sshsig)."""
     fields: list[bytes] = []
     rest = blob[10:]
-    while rest and len(fields) < 5:
+    while rest and len(fields) < 5:  # noqa: PLR2004
         size = int.from_bytes(rest[:4], "big")
         fields.append(rest[4 : 4 + size])
         rest = rest[4 + size :]
     if (
         blob[:10] != b"SSHSIG\0\0\0\x01"
         or rest
-        or len(fields) != 5
+        or len(fields) != 5  # noqa: PLR2004
         or b"".join(_sized(f) for f in fields) != blob[10:]
     ):
         raise LedgerError("armour", "the signature's fields are damaged")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rolloutlib import stats
+import msgspec
+
 from rolloutlib.measure.estimates import Arms, Estimate, estimate_gate, metric_of
+from rolloutlib.reason import known
+from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.model import Evidence, Gate
@@ -19,50 +21,55 @@ __all__ = ["IssueRate", "Segment", "issue_rates", "segments"]
 SIGNIFICANT = 0.05  # family-wise, after Holm
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A gate's estimate within one segment.
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """A gate's estimate within one segment, in the gate's unit.
 
     Attributes:
         control, treatment: the arms' own values.
-        p_holm: one-sided test for a loss, adjusted over all segments of the review; None where too few clusters (or
-            no variation at all) allow no test.
+        lower, upper: None is no bound.
+        p_holm: one-sided test for a loss, adjusted over all segments of the review; None where too
+            few clusters (or no variation at all) allow no test.
         loss: whether the loss holds after the adjustment.
     """
 
     by: str
     value: str
     gate: str
-    control: float
-    treatment: float
-    estimate: Estimate
+    control: float | None
+    treatment: float | None
+    point: float
+    lower: float | None
+    upper: float | None
     p_holm: float | None
     loss: bool
+    n_control: int
+    n_treatment: int
 
 
-@dataclass(frozen=True, slots=True)
-class IssueRate:
+class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
     """One issue tag before and after (share of samples that carry it).
 
     Attributes:
-        rank: 1–3 among the control arm's issues, fixed before the treatment is looked at; None for an issue that is
-            shown only because it is frequent in the treatment.
-        estimate: treatment rate / control rate; None when the control has none.
+        rank: 1–3 among the control arm's issues, fixed before the treatment is looked at; None for
+            an issue that is shown only because it is frequent in the treatment.
+        point: treatment rate / control rate, with its bounds; None when the control has none.
         p_holm: one-sided test that the rate fell at all, adjusted over the ranked issues.
     """
 
     tag: str
     rank: int | None
-    control: float
-    treatment: float
-    estimate: Estimate | None
+    control: float | None
+    treatment: float | None
+    point: float | None
+    lower: float | None
+    upper: float | None
     p_holm: float | None
 
 
 def segments(
     gate_id: str,
     gate: Gate,
-    table: MomentTable,
+    strata: Mapping[str, MomentTable],
     rules: Evidence,
     *,
     arms_of: Callable[[MomentTable, str], Arms],
@@ -72,27 +79,28 @@ def segments(
     Args:
         gate_id: the gate's id in the plan.
         gate: the gate; every segment has its contrast.
-        table: moments with the strata as keys; a stratum with a single value is no segmentation.
+        strata: moments by stratum; one with a single value is no segmentation.
         rules: which strata, and how evidence is judged.
         arms_of: how to line the arms up for a metric.
     """
     metric, found = metric_of(gate), list[tuple[str, str, Arms, Estimate]]()
     for by in rules.segments:
-        values = (
-            [value for value in table.keys[by].labels if value is not None]
-            if by in table.keys
-            else []
-        )
+        labels = strata[by].keys[by].labels if by in strata else ()
+        values = [value for value in labels if value is not None]
         for value in values if len(values) > 1 else []:
-            arms = arms_of(table.where(**{by: value}), metric)
+            arms = arms_of(strata[by].where(**{by: value}), metric)
             estimate = estimate_gate(gate, arms, rules, metric=metric)
             if estimate is not None:
                 found.append((by, value, arms, estimate))
     adjusted = _holm([None if estimate.cap else estimate.p_worse for *_, estimate in found])
     return tuple(
-        Segment(by, value, gate_id, *_means(arms), estimate, p, p is not None and p < SIGNIFICANT)
+        Segment(
+            by=by, value=value, gate=gate_id, **_means(arms), **_bounds(estimate), p_holm=p,
+            loss=p is not None and p < SIGNIFICANT,
+            n_control=estimate.n_control, n_treatment=estimate.n_treatment,
+        )
         for (by, value, arms, estimate), p in zip(found, adjusted, strict=True)
-    )
+    )  # fmt: skip
 
 
 def issue_rates(
@@ -121,22 +129,26 @@ def issue_rates(
     rank = [place + 1 if place < ranked else None for place in range(len(tags))]
     rows = zip(tags, rank, estimates, adjusted, strict=True)
     return tuple(
-        IssueRate(tag, place, *_means(arms[tag]), estimate, p) for tag, place, estimate, p in rows
+        IssueRate(tag=tag, rank=place, **_means(arms[tag]), **_bounds(estimate), p_holm=p)
+        for tag, place, estimate, p in rows
     )
 
 
-def _means(arms: Arms) -> tuple[float, float]:
-    sums = [
-        (float(cells.total.sum()), float(cells.n.sum())) for cells in (arms.control, arms.treatment)
-    ]
-    control, treatment = (s / n if n else float("nan") for s, n in sums)
-    return control, treatment
+def _means(arms: Arms) -> dict[str, float | None]:
+    cells = {"control": arms.control, "treatment": arms.treatment}
+    sums = {arm: (float(c.total.sum()), float(c.n.sum())) for arm, c in cells.items()}
+    return {arm: total / n if n else None for arm, (total, n) in sums.items()}
+
+
+def _bounds(estimate: Estimate | None) -> dict[str, Any]:
+    names = ("point", "lower", "upper")
+    return {name: known(getattr(estimate, name, None)) for name in names}
 
 
 def _holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjust what has a p-value and leave the rest None."""
     tested = [i for i, p in enumerate(p_values) if p is not None]
     by_place = dict(
-        zip(tested, stats.holm([p for p in p_values if p is not None]).tolist(), strict=True)
+        zip(tested, sequential.holm([p for p in p_values if p is not None]).tolist(), strict=True)
     )
     return [by_place.get(i) for i in range(len(p_values))]

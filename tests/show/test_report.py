@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from wcwidth import wcswidth
 
+from rolloutlib.judge.record import encode
 from rolloutlib.plan.params import review_params
 from rolloutlib.show import report, tables
+from rolloutlib.words.reasons import worded
 from tests.sample_review import ATTACK, Tags, bfcl, hostile, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rolloutlib.judge.review import Review
+    from rolloutlib.judge.record import Review, Reviewed
     from rolloutlib.show.tables import Html
 
 PIECES: tuple[Callable[[Review, str], Html], ...] = (
-    report.headline, report.gate_table, report.changes, report.warnings, report.checks, report.segments_table,
-    report.issues_table, report.sample_sizes, report.runs_table, report.quarantine, report.inputs,
+    report.headline, report.gate_table, report.changes, report.warnings, report.checks,
+    report.segments_table, report.issues_table, report.sample_sizes, report.runs_table,
+    report.quarantine, report.inputs,
 )  # fmt: skip
 CONTRACT = {
     "schema",
@@ -52,6 +55,11 @@ EVIDENCE = {
     "needed",
 }
 SEGMENT = {"by", "value", "gate", "point", "lower", "upper", "p_holm"}
+
+
+def review_json(review: Reviewed) -> dict[str, Any]:
+    """Return what a reader of review.json gets."""
+    return json.loads(encode(worded(review.record)))
 
 
 @pytest.mark.parametrize("piece", PIECES)
@@ -83,7 +91,10 @@ def test_every_piece_is_plain_text_too(piece: Callable[[Review, str], Html], lan
 
 
 def test_headline_names_recommendation_stage_and_reasons() -> None:
-    """The first thing that a meeting reads: word, symbol, stage, and the weightiest reason first."""
+    """The first thing that a meeting reads.
+
+    Word, symbol, stage, and the weightiest reason first.
+    """
     piece = report.headline(bfcl())
     assert piece.text.startswith("✕ NO-GO · stage 2, Opt-in beta · gpt-4o-2024-08-06-FC")
     assert (
@@ -94,7 +105,7 @@ def test_headline_names_recommendation_stage_and_reasons() -> None:
 
 
 def test_every_disagreement_is_called_out_once() -> None:
-    """A gate whose two verdicts differ on the same data gets a sentence below its row, the others none."""
+    """Only a gate whose two verdicts differ on the same data gets a sentence below its row."""
     for review in (bfcl(), story()):
         assert report.gate_table(review).text.count("Disagreement:") == sum(
             gate.disagrees for gate in review.gates
@@ -103,7 +114,7 @@ def test_every_disagreement_is_called_out_once() -> None:
 
 
 def test_gate_table_shows_both_verdicts_with_their_numbers() -> None:
-    """Plan value, plan limit, runs, point, bounds, stage limit, method and size stand in one row."""
+    """Plan value, limit, runs, point, bounds, stage limit, method and size are in one row."""
     row = report.gate_table(bfcl()).text.splitlines()[2].replace("\u00a0", " ")
     for part in (
         "84.1%",
@@ -154,7 +165,7 @@ def test_long_tables_end_with_what_is_left_out() -> None:
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_summary_columns_align_on_a_terminal(lang: str) -> None:
-    """Every row of the table is as wide as its rule by wcwidth's count, which knows that Hangul takes two columns."""
+    """Every row is as wide as its rule by wcwidth, which knows that Hangul takes two columns."""
     lines = report.summary_text(story(), lang).splitlines()[2:12]
     widths = {wcswidth(line) for line in lines}
     assert len(lines) == 10
@@ -162,10 +173,10 @@ def test_summary_columns_align_on_a_terminal(lang: str) -> None:
 
 
 def test_review_json_keeps_its_contract() -> None:
-    """The stable fields of rolloutlib/review@1 are there, whatever is added."""
+    """The stable fields of rolloutlib/review@2 are there, whatever is added."""
     for review in (bfcl(), story(), hostile()):
-        told = report.review_json(review)
-        assert told["schema"] == "rolloutlib/review@1"
+        told = review_json(review)
+        assert told["schema"] == "rolloutlib/review@2"
         assert set(told) >= CONTRACT
         for gate in told["gates"]:
             assert set(gate) >= GATE
@@ -181,22 +192,22 @@ def test_review_json_keeps_its_contract() -> None:
 
 def test_review_json_says_null_for_what_there_is_not() -> None:
     """Missing data and infinite bounds are null, so that any JSON reader can read it."""
-    gates = {gate["id"]: gate for gate in report.review_json(story())["gates"]}
+    gates = {gate["id"]: gate for gate in review_json(story())["gates"]}
     assert gates["manual_edit_rate"]["evidence"]["upper"] is None
-    score = {gate["id"]: gate for gate in report.review_json(bfcl())["gates"]}["avg_score"]
+    score = {gate["id"]: gate for gate in review_json(bfcl())["gates"]}["avg_score"]
     assert (score["evidence"]["point"], score["plan"]["value"], score["evidence"]["verdict"]) == (
         None,
         None,
         "inconclusive",
     )
-    assert score["evidence"]["why"] == "The source has no field score."
+    assert score["evidence"]["why"]["text"] == "The source has no field score."
 
 
 def test_review_json_names_design_and_needs() -> None:
     """Pairs, clusters and what would settle a gate are numbers, not prose."""
-    pass_rate = report.review_json(bfcl())["gates"][0]["evidence"]
+    pass_rate = review_json(bfcl())["gates"][0]["evidence"]
     assert (pass_rate["pairs"], pass_rate["clusters"], pass_rate["needed"]) == (1700, None, None)
-    users = report.review_json(story())["gates"][0]["evidence"]
+    users = review_json(story())["gates"][0]["evidence"]
     assert (users["pairs"], users["clusters"], users["needed"]) == (
         None,
         62,
@@ -205,7 +216,7 @@ def test_review_json_names_design_and_needs() -> None:
 
 
 def test_write_review_writes_what_can_be_run_again(tmp_path: Path) -> None:
-    """review.json is strict JSON with a newline at its end, and params.yaml gives the parameters and the look back."""
+    """review.json is strict JSON; params.yaml gives the parameters and the look back."""
     params = review_params(
         {"stage": 2, "runs": "data/examples/bfcl", "lang": "ko", "out": str(tmp_path)}
     )
