@@ -52,7 +52,7 @@ def grid() -> list[World]:
     stage_of: dict[int, StageId] = {5: 0, 10: 0, 30: 1, 90: 0, 100: 2, 300: 1, 1000: 2}
     for users in (5, 10, 30, 100):
         for icc in (0.0, 0.05, 0.2):
-            small, base = users < 10, f"{users} users, correlation {icc:g}"
+            small, base = users < 10, f"{users} users, correlation {icc:g}"  # noqa: PLR2004
             own = partial(layout, icc=icc)
             variants = {
                 "nested": own("nested", users, 20),
@@ -174,7 +174,7 @@ def _looks(
     plain = (p0 - p1) / np.sqrt(
         np.maximum(p1 * (1 - p1) + p0 * (1 - p0), 1e-9) / (n[..., 0] * users)
     )
-    literal = shares[0] - shares[1] < -0.02
+    literal = shares[0] - shares[1] < -0.02  # noqa: PLR2004
     return (z > limits[:, None]).T, (plain > stats.normal_quantile(0.95)).T, literal.T
 
 

@@ -6,11 +6,12 @@ Programs branch on `code`. The sentence, English or Korean, is made from code an
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Union
 
 import msgspec
 
-__all__ = ["Fact", "Reason", "because"]
+__all__ = ["Fact", "Reason", "because", "known"]
 
 Plain = bool | int | float | str | None
 Fact = Union[Plain, "Reason", tuple[Union[Plain, "Reason"], ...]]
@@ -38,3 +39,8 @@ def because(code: str, **facts: Fact) -> Reason:
     3
     """
     return Reason(code, facts)
+
+
+def known(value: float | None) -> float | None:
+    """Return a plain float, or None for what is no number: not measured, or an infinite bound."""
+    return float(value) if value is not None and isfinite(value) else None

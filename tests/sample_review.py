@@ -6,7 +6,7 @@ field, several runs, users, disagreements and an unbounded estimate; `hostile()`
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from math import inf
@@ -15,22 +15,32 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import numpy as np
+from msgspec import structs
 
-from rolloutlib.judge.checks import CheckResult
-from rolloutlib.judge.recommendation import Recommendation
-from rolloutlib.judge.review import Distribution, QuarantineGroup, Review
-from rolloutlib.judge.verdicts import GateResult, Needed, Verdict, judge_evidence, judge_plan
+from rolloutlib.judge.gate import gate_row
+from rolloutlib.judge.record import (
+    CheckResult,
+    GateResult,
+    QuarantineGroup,
+    Recommendation,
+    Reviewed,
+    Verdict,
+)
+from rolloutlib.judge.verdicts import judge_evidence, judge_plan
 from rolloutlib.measure.averages import RunRow
 from rolloutlib.measure.comparison import ArmSummary
+from rolloutlib.measure.distributions import Distribution
 from rolloutlib.measure.estimates import Design, Estimate
 from rolloutlib.measure.looks import Look
+from rolloutlib.measure.needed import Needed
 from rolloutlib.measure.segments import IssueRate, Segment
 from rolloutlib.plan.model import load_plan
+from rolloutlib.reason import Reason, because
 from rolloutlib.runs.quarantine import InputFile
-from rolloutlib.show import charts, report
+from rolloutlib.show import breakdowns, charts, curves, report
+from rolloutlib.show.figure import Figure, Note
 from rolloutlib.show.notebooks import localise
 from rolloutlib.show.signoffs import sign_off
-from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +91,7 @@ def estimate(
     )
 
 
-def gate(
+def gate(  # noqa: PLR0913
     name: str,
     stage: StageId,
     arms: tuple[float | None, float | None],
@@ -89,26 +99,22 @@ def gate(
     got: Estimate | None,
     *,
     runs: int,
-    missing: Sentence | None = None,
+    missing: Reason | None = None,
     needed: Needed | None = None,
     subject: str | None = None,
 ) -> GateResult:
     """Return a gate judged by the real rules."""
     rule, profile = PLAN.gates[name], PLAN.profiles["default"]
-    limit, proof = rule.plan_limit(profile), rule.proof_limit(stage, profile)
-    evidence = judge_evidence(rule, got, proof, missing=missing)
+    evidence = judge_evidence(rule, got, rule.proof_limit(stage, profile), missing=missing)
     if evidence.verdict is Verdict.INCONCLUSIVE and needed:
-        evidence = replace(evidence, needed=needed)
-    return GateResult(
-        name,
-        rule,
-        limit,
-        proof,
-        *arms,
-        judge_plan(rule, value, limit, runs=runs, runs_wanted=3),
-        evidence,
-        subject,
-    )
+        evidence = structs.replace(evidence, needed=needed)
+    plan = judge_plan(rule, value, rule.plan_limit(profile), runs=runs, runs_wanted=3)
+    return gate_row(name, rule, stage, profile, arms, plan, evidence, subject=subject)
+
+
+def told(text: str) -> Reason:
+    """Return a reason whose sentence is this text."""
+    return because("source.warning", text=text)
 
 
 def distribution(metric: str, arm: str, values: Sequence[float], n: int = 1700) -> Distribution:
@@ -122,32 +128,37 @@ def distribution(metric: str, arm: str, values: Sequence[float], n: int = 1700) 
 def segment(value: str, n: int, control: float, treatment: float, se: float) -> Segment:
     """Return one category's change of the pass rate."""
     d = treatment - control
-    got = estimate(
-        d,
-        d - 1.645 * se - 1 / n,
-        d + 1.645 * se + 1 / n,
-        "Tango score (1998)",
-        replace(PAIRED, pairs=n),
-        n,
-    )
-    loss = value == "rest"
+    wide, loss = 1.645 * se + 1 / n, value == "rest"
     return Segment(
-        "category", value, "pass_rate", control, treatment, got, 0.0009 if loss else 1.0, loss
-    )
+        by="category", value=value, gate="pass_rate", control=control, treatment=treatment,
+        point=d, lower=d - wide, upper=d + wide, p_holm=0.0009 if loss else 1.0, loss=loss,
+        n_control=n, n_treatment=n,
+    )  # fmt: skip
+
+
+def issue(
+    tag: str, rank: int | None, arms: tuple[float, float], ratio: tuple[float, float, float] | None, p: float | None
+) -> IssueRate:  # fmt: skip
+    """Return an issue's rates and their ratio with its bounds."""
+    point, lower, upper = ratio or (None, None, None)
+    return IssueRate(
+        tag=tag, rank=rank, control=arms[0], treatment=arms[1], point=point, lower=lower,
+        upper=upper, p_holm=p,
+    )  # fmt: skip
 
 
 def checks() -> tuple[CheckResult, ...]:
     """Return the plan's checks, all open."""
-    why = say("No evidence folder was given, so this check is open.")
+    why = told("No evidence folder was given, so this check is open.")
     return tuple(CheckResult(key, check.title, None, why) for key, check in PLAN.checks.items())
 
 
-def nothing(field: str) -> Sentence:
+def nothing(field: str) -> Reason:
     """Return why a gate has no data."""
-    return say("The source has no field {field}.", field=field)
+    return told(f"The source has no field {field}.")
 
 
-def bfcl(stage: StageId = 2) -> Review:
+def bfcl(stage: StageId = 2) -> Reviewed:
     """Return the shipped example: 1,700 paired prompts, one run an arm."""
     gates = (
         gate(
@@ -190,10 +201,11 @@ def bfcl(stage: StageId = 2) -> Review:
             "manual_edit_rate", stage, (None, None), None, None, runs=1, missing=nothing("edited")
         ),
     )
-    return Review(
-        plan=PLAN,
+    return Reviewed(
         stage=stage,
-        stage_plan=PLAN.stages[stage],
+        stage_name=PLAN.stages[stage].name,
+        audience=PLAN.stages[stage].audience,
+        min_score=PLAN.profiles["default"].min_score,
         control=CONTROL,
         treatment=TREATMENT,
         profile="default",
@@ -202,52 +214,46 @@ def bfcl(stage: StageId = 2) -> Review:
         source_title="Berkeley Function-Calling Leaderboard, 2024-08-11",
         recommendation=Recommendation.NO_GO,
         reasons=(
-            say(
-                "{gate}: even the favourable bound misses the limit.",
-                gate=say("95th percentile latency"),
-            ),
-            say("The plan wants 3 runs an arm; there is 1."),
-            say("Four gates have no data: score, vetoed, error, edited."),
+            told("95th percentile latency: even the favourable bound misses the limit."),
+            told("The plan wants 3 runs an arm; there is 1."),
+            told("Four gates have no data: score, vetoed, error, edited."),
         ),
         warnings=(
-            say("Category rest loses 24.29 pp although the whole gains: a hidden regression."),
+            told("Category rest loses 24.29 pp although the whole gains: a hidden regression."),
         ),
         changes=(
-            say(
+            told(
                 "Bring 95th percentile latency below 2,200 ms: 12.9% of samples are slower, at most 5.00% may be."
             ),
-            say("Add 2 more runs of each arm."),
-            say("Record score, vetoed, error and edited, or point source.yaml to them."),
+            told("Add 2 more runs of each arm."),
+            told("Record score, vetoed, error and edited, or point source.yaml to them."),
         ),
-        design=say("The arms are compared prompt by prompt: 1,700 pairs."),
+        design=told("The arms are compared prompt by prompt: 1,700 pairs."),
         gates=gates,
         segments=tuple(segment(*row) for row in CATEGORIES),
         issues=(
-            IssueRate(
+            issue(
                 "relevance_error:decoder_success",
                 1,
-                0.0324,
-                0.0171,
-                estimate(0.527, 0.376, 0.731, "score"),
+                (0.0324, 0.0171),
+                (0.527, 0.376, 0.731),
                 0.0004,
             ),
-            IssueRate(
+            issue(
                 "parallel_function_checker_no_order:cannot_find_match",
                 2,
-                0.0229,
-                0.0206,
-                estimate(0.897, 0.62, 1.29, "score"),
+                (0.0229, 0.0206),
+                (0.897, 0.62, 1.29),
                 0.61,
             ),
-            IssueRate(
+            issue(
                 "parallel_function_checker_no_order:wrong_count",
                 3,
-                0.0188,
-                0.0147,
-                estimate(0.781, 0.50, 1.20, "score"),
+                (0.0188, 0.0147),
+                (0.781, 0.50, 1.20),
                 0.40,
             ),
-            IssueRate("ast_decoder:decoder_failed", None, 0.0, 0.0224, None, None),
+            issue("ast_decoder:decoder_failed", None, (0.0, 0.0224), None, None),
         ),
         checks=checks(),
         distributions=tuple(
@@ -293,13 +299,13 @@ def bfcl(stage: StageId = 2) -> Review:
             ),
         ),
         quarantine=(),
-        set_aside=(say("{rows} samples of arms that this review does not compare.", rows=6800),),
+        set_aside=(told("6800 samples of arms that this review does not compare."),),
     )
 
 
-def story(stage: StageId = 2) -> Review:
+def story(stage: StageId = 2) -> Reviewed:
     """Return a rollout with every field: users, five runs an arm, a disagreement, an estimate without a bound."""
-    return replace(
+    return structs.replace(
         bfcl(stage),
         control="off",
         treatment="on",
@@ -307,22 +313,20 @@ def story(stage: StageId = 2) -> Review:
         source_title="A simulated five-week rollout",
         recommendation=Recommendation.HOLD,
         reasons=(
-            say("Pass rate: the data prove neither that the limit holds nor that it is broken."),
-            say("One check is open."),
+            told("Pass rate: the data prove neither that the limit holds nor that it is broken."),
+            told("One check is open."),
         ),
-        warnings=(say("Three gates rest on fewer than 30 users."),),
+        warnings=(told("Three gates rest on fewer than 30 users."),),
         changes=(
-            say("Collect 412 more pairs: pass rate would then be settled with probability 0.8."),
+            told("Collect 412 more pairs: pass rate would then be settled with probability 0.8."),
         ),
-        design=say("Users are in both arms: 62 users, 1,240 samples."),
+        design=told("Users are in both arms: 62 users, 1,240 samples."),
         gates=_story_gates(stage),
         segments=(),
         issues=(
-            IssueRate(
-                "hallucination", 1, 0.112, 0.071, estimate(0.634, 0.47, 0.85, "Fieller"), 0.012
-            ),
-            IssueRate("too_long", 2, 0.081, 0.083, estimate(1.02, 0.74, 1.41, "Fieller"), 1.0),
-            IssueRate("off_topic", 3, 0.034, 0.020, estimate(0.588, 0.31, 1.02, "Fieller"), 0.11),
+            issue("hallucination", 1, (0.112, 0.071), (0.634, 0.47, 0.85), 0.012),
+            issue("too_long", 2, (0.081, 0.083), (1.02, 0.74, 1.41), 1.0),
+            issue("off_topic", 3, (0.034, 0.020), (0.588, 0.31, 1.02), 0.11),
         ),
         checks=_story_checks(),
         distributions=_story_distributions(),
@@ -343,30 +347,35 @@ def story(stage: StageId = 2) -> Review:
     )
 
 
-def hostile() -> Review:
+def hostile() -> Reviewed:
     """Return a review whose labels try to run a script wherever they are shown."""
     review = story()
-    attacked = replace(review.issues[0], tag=ATTACK)
-    bad_segments = tuple(replace(s, value=ATTACK if s.loss else s.value) for s in bfcl().segments)
-    return replace(
+    attacked = structs.replace(review.issues[0], tag=ATTACK)
+    bad_segments = tuple(
+        structs.replace(s, value=ATTACK if s.loss else s.value) for s in bfcl().segments
+    )
+    return structs.replace(
         review,
         control="off",
         treatment=ATTACK,
         source_title=ATTACK,
         issues=(attacked, *review.issues[1:]),
         segments=bad_segments,
-        gates=tuple(replace(g, subject=ATTACK) if g.id == "top_issue" else g for g in review.gates),
-        distributions=tuple(
-            replace(d, arm=ATTACK if d.arm == "on" else d.arm) for d in review.distributions
+        gates=tuple(
+            structs.replace(g, subject=ATTACK) if g.id == "top_issue" else g for g in review.gates
         ),
-        arms=tuple(replace(a, arm=ATTACK if a.arm == "on" else a.arm) for a in review.arms),
+        distributions=tuple(
+            dataclasses.replace(d, arm=ATTACK if d.arm == "on" else d.arm)
+            for d in review.distributions
+        ),
+        arms=tuple(structs.replace(a, arm=ATTACK if a.arm == "on" else a.arm) for a in review.arms),
         runs=tuple(
-            replace(r, run_id=ATTACK + r.run_id, arm=ATTACK if r.arm == "on" else r.arm)
+            structs.replace(r, run_id=ATTACK + r.run_id, arm=ATTACK if r.arm == "on" else r.arm)
             for r in review.runs
         ),
         quarantine=(QuarantineGroup(ATTACK, 1, f"runs/{ATTACK}.json:1: {ATTACK}"),),
         inputs=(InputFile(ATTACK, "0" * 64, "envelope", 1, 0, 1),),
-        reasons=(say("{tag} is there.", tag=ATTACK),),
+        reasons=(told(f"{ATTACK} is there."),),
     )
 
 
@@ -381,7 +390,7 @@ def _story_gates(stage: StageId) -> tuple[GateResult, ...]:
         ONE_ARM,
         0,
         58,
-        cap=say("Only 4 users confirmed tags; 5 are needed."),
+        cap=told("Only 4 users confirmed tags; 5 are needed."),
     )
     return (
         gate(
@@ -450,19 +459,19 @@ def _story_gates(stage: StageId) -> tuple[GateResult, ...]:
 
 def _story_checks() -> tuple[CheckResult, ...]:
     first, second, third, last = checks()
-    held = say("Every suite passed: 212 tests.")
+    held = told("Every suite passed: 212 tests.")
     return (
-        replace(first, holds=True, why=held, evidence=("junit.xml",), sha256=("ab" * 32,)),
-        replace(
+        structs.replace(first, holds=True, why=held, evidence=("junit.xml",), sha256=("ab" * 32,)),
+        structs.replace(
             second,
             holds=True,
-            why=say("The log holds no incident since 2026-03-12 09:00."),
+            why=told("The log holds no incident since 2026-03-12 09:00."),
             evidence=("incidents.jsonl",),
             sha256=("cd" * 32,),
         ),
-        replace(
+        structs.replace(
             third,
-            why=say("FLAGS_WIRING is not mentioned."),
+            why=told("FLAGS_WIRING is not mentioned."),
             evidence=("changes.yaml",),
             sha256=("ef" * 32,),
         ),
@@ -515,7 +524,7 @@ class Tags(HTMLParser):
         self.names |= {name for name, _ in attrs}
 
 
-def executed(review: Review, lang: str = "en") -> NotebookNode:
+def executed(review: Reviewed, lang: str = "en") -> NotebookNode:
     """Return notebooks/stage_review.ipynb as if a kernel had run it on this review."""
     notebook = localise(
         nbformat.read(ROOT / "notebooks" / "stage_review.ipynb", as_version=4), lang
@@ -526,20 +535,22 @@ def executed(review: Review, lang: str = "en") -> NotebookNode:
         ):
             here = {"root": ROOT, "now": datetime(2026, 11, 22, tzinfo=UTC)}
             names = {
+                "breakdowns": breakdowns,
                 "charts": charts,
+                "curves": curves,
                 "report": report,
                 "review": review,
                 "lang": lang,
                 "here": here,
                 "sign_off": sign_off,
             }
-            cell.outputs = [_shown(eval(cell.source, names))]
+            cell.outputs = [_shown(eval(cell.source, names))]  # noqa: S307
     nbformat.validate(notebook)
     return notebook
 
 
-def _shown(thing: charts.Figure | charts.Note | Html) -> NotebookNode:
-    if isinstance(thing, charts.Figure):
+def _shown(thing: Figure | Note | Html) -> NotebookNode:
+    if isinstance(thing, Figure):
         return nbformat.v4.new_output("display_data", data=thing.bundle())
     bundle = thing._repr_mimebundle_()
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})

@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from rolloutlib.judge.recommendation import Recommendation
+from rolloutlib.judge.record import Recommendation, Verdict
 from rolloutlib.judge.review import review_stage
-from rolloutlib.judge.verdicts import Verdict
 from rolloutlib.plan.params import review_params
 from rolloutlib.runs import read_runs
 
@@ -214,7 +213,7 @@ def test_evidence_fails_only_for_the_regression(stage: str) -> None:
     """JUnit files name the failing suites, and no incident touches the 48 hours before the last run."""
     folder = STORY / stage / "evidence"
     files = folder.glob("junit/TEST-*.xml")
-    suites = {file.stem: ET.parse(file).getroot() for file in files}
+    suites = {file.stem: ET.parse(file).getroot() for file in files}  # noqa: S314
     failed = {name for name, suite in suites.items() if suite.find("testcase/failure") is not None}
     assert len(suites) == 10
     assert failed == (

@@ -27,7 +27,7 @@ ISSUES = ("ambiguous", "format_issue", "style_mismatch", "too_long")
 def answer(request: dict[str, Any], *, broken: bool) -> dict[str, Any]:
     """Return a run_result with one sample for one prompt."""
     flags = {key.removeprefix("feature."): value for key, value in request["flags"].items()}
-    draw = random.Random(f"{request['session'].get('seed')}|{request['inputs']['text']}")
+    draw = random.Random(f"{request['session'].get('seed')}|{request['inputs']['text']}")  # noqa: S311
     quality, speed, luck, taste = (
         draw.gauss(0, 1) for _ in range(4)
     )  # drawn first: the same under all flags
@@ -93,7 +93,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     request = json.load(sys.stdin)
-    chosen = random.Random("fault" + request["inputs"]["text"]).random() < options.share
+    chosen = random.Random("fault" + request["inputs"]["text"]).random() < options.share  # noqa: S311
     fault = options.fault if chosen else ""
     result = answer(request, broken=options.broken)
     return _print(result | ({"providerNote": "CLI_FALLBACK"} if fault == "fallback" else {}), fault)

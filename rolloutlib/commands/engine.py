@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
+LATER = "later: two changes at a time"
+
 BENCH = """\
 Ask the engine every prompt under both flag sets, in random order, and write run envelopes for `rollout review`. A call
 that fails becomes an error or timeout sample. Interrupted, the same command goes on where it stopped."""
@@ -138,23 +140,25 @@ def _tell(result: BenchResult) -> int:
 
 
 def _risks(arguments: argparse.Namespace) -> int:
-    from rolloutlib.judge.review import review_stage
+    from rolloutlib.judge.record import decode
     from rolloutlib.judge.risks import judge_risks
-    from rolloutlib.plan.params import review_params
-    from rolloutlib.plan.strict_yaml import load_yaml
+    from rolloutlib.plan.model import load_plan, workbook_root
+    from rolloutlib.words.reasons import sentence
 
-    path = arguments.review / "params.yaml"
+    path = arguments.review / "review.json"
     if not path.is_file():
         raise UsageError(
-            f"{arguments.review} holds no params.yaml; expected a folder that `rollout review --out` wrote"
+            f"{arguments.review} holds no review.json; "
+            "expected a folder that `rollout review --out` wrote"
         )
-    review = review_stage(review_params(load_yaml(path), where=str(path)))
-    for one in judge_risks(review, reported=arguments.seen):
-        seen = one.seen.text(arguments.lang)
-        _say(f"{one.state:<6} {one.id} ({one.risk.feature}): {seen}")
-        if one.state == "fires":
-            now = one.change.text(arguments.lang) if one.change else "later: two changes at a time"
-            _say(f"       {one.risk.mitigation} → {now}")
+    review = decode(path.read_bytes(), where=str(path))
+    plan = load_plan(workbook_root() / "params" / "plan.yaml")
+    for risk in judge_risks(plan, review, reported=arguments.seen):
+        seen = sentence(risk.seen, arguments.lang)
+        _say(f"{risk.state:<6} {risk.id} ({risk.feature}): {seen}")
+        if risk.state == "fires":
+            change = sentence(risk.change, arguments.lang) if risk.change else LATER
+            _say(f"       {risk.mitigation} → {change}")
     return 0
 
 

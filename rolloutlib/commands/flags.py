@@ -168,11 +168,11 @@ def _check(_: argparse.Namespace) -> int:
 
 def _init(_: argparse.Namespace) -> int:
     from rolloutlib.flags.document import FLAGS, SESSION, document, initial_state, session_defaults
-    from rolloutlib.ledger.durable import Files, create, replace
+    from rolloutlib.ledger.durable import Files, create, overwrite
 
     root, plan = _workbook()
     create(Files(), root / FLAGS, document(plan, initial_state(plan)))
-    replace(Files(), root / SESSION, session_defaults(plan, initial_state(plan)))
+    overwrite(Files(), root / SESSION, session_defaults(plan, initial_state(plan)))
     _say(f"{FLAGS}: stage 0")
     return 0
 
@@ -195,13 +195,14 @@ def _promote(arguments: argparse.Namespace) -> int:
 
 def _rollback(arguments: argparse.Namespace) -> int:
     from rolloutlib.flags.document import FlagFiles
-    from rolloutlib.flags.rollback import Reason, roll_back
+    from rolloutlib.flags.outcome import Trigger
+    from rolloutlib.flags.rollback import roll_back
 
     root, plan = _workbook()
-    reason = Reason(arguments.reason, arguments.signal, arguments.owner, arguments.cause)
+    trigger = Trigger(arguments.reason, arguments.signal, arguments.owner, arguments.cause)
     files, lang = FlagFiles(time.time_ns), arguments.lang
     found = roll_back(
-        root, plan, reason, tuple(arguments.feature), now=datetime.now(UTC), files=files, lang=lang
+        root, plan, trigger, tuple(arguments.feature), now=datetime.now(UTC), files=files, lang=lang
     )
     off = ", ".join(plan.features[key].flag for key in found.after.off)
     word = "OFF" if found.switched else "Off already"
@@ -217,8 +218,8 @@ def _rollback(arguments: argparse.Namespace) -> int:
 def _replayed(root: Path, green: str) -> str:
     """Run the green decision's review again; flags are off by now, and whatever fails here stays open."""
     from rolloutlib.errors import RolloutError
-    from rolloutlib.ledger.book import Workbook
     from rolloutlib.ledger.replay import replay
+    from rolloutlib.ledger.workbook import Workbook
 
     sys.stdout.flush()
     try:

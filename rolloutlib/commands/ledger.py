@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Generator
 
-    from rolloutlib.ledger.book import Workbook
+    from rolloutlib.ledger.workbook import Workbook
 
 __all__ = ["add"]
 
@@ -240,7 +240,7 @@ def _sign(arguments: argparse.Namespace) -> int:
 
 
 def _print_missing(book: Workbook, name: str) -> int:
-    from rolloutlib.ledger.book import sign_off_status
+    from rolloutlib.ledger.verification import sign_off_status
 
     for state in sign_off_status(book, name, now=_now()):
         print(
@@ -251,7 +251,7 @@ def _print_missing(book: Workbook, name: str) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from rolloutlib.flags.promotion import flag_finding
-    from rolloutlib.ledger.book import verify_ledger
+    from rolloutlib.ledger.verification import verify_ledger
     from rolloutlib.plan.model import load_plan
 
     book = _book()
@@ -269,7 +269,8 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _ledger(arguments: argparse.Namespace) -> int:
-    from rolloutlib.ledger.book import verify_ledger, write_cards
+    from rolloutlib.ledger.book import write_cards
+    from rolloutlib.ledger.verification import verify_ledger
 
     book = _book()
     if arguments.cards:
@@ -354,7 +355,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _book() -> Workbook:
-    from rolloutlib.ledger.book import Workbook
+    from rolloutlib.ledger.workbook import Workbook
     from rolloutlib.plan.model import workbook_root
 
     return Workbook(workbook_root())
@@ -370,7 +371,7 @@ def _by(arguments: argparse.Namespace) -> str:
     git = ["git", "config", "user.email"]
     said = (
         arguments.by
-        or subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+        or subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
     )
     if not said:
         raise UsageError(

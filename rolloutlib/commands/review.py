@@ -105,9 +105,9 @@ def _add_schema(commands: Any) -> None:
 
 
 def _review(arguments: argparse.Namespace) -> int:
-    from rolloutlib.judge.review_file import save_invalid
     from rolloutlib.plan.model import workbook_root
     from rolloutlib.plan.params import review_params, stage_params
+    from rolloutlib.show.folder import save_invalid
     from rolloutlib.show.notebooks import review_notebook
 
     root = workbook_root()

@@ -18,7 +18,7 @@ import msgspec
 
 from rolloutlib.engine.call import Answer, ask, run_request
 from rolloutlib.errors import UsageError, did_you_mean
-from rolloutlib.ledger.durable import Files, replace
+from rolloutlib.ledger.durable import Files, overwrite
 from rolloutlib.plan.model import STAGES, Audience, StageId
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ def run_bench(
         done[call.prompt, call.arm] = call.answer
         progress(len(done), len(wanted))
     path = out / f"bench-{bench.digest[:16]}.jsonl"
-    replace(Files(), path, b"".join(_line(one) for one in _envelopes(bench, done, started)))
+    overwrite(Files(), path, b"".join(_line(one) for one in _envelopes(bench, done, started)))
     return BenchResult(path, len(wanted), len(wanted) - len(missing), *_account(done.values()))
 
 

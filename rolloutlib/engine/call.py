@@ -75,7 +75,7 @@ def ask(command: Sequence[str], request: Mapping[str, Any], *, timeout_s: float)
     """
     pipe = subprocess.PIPE
     try:
-        engine = subprocess.Popen(
+        engine = subprocess.Popen(  # noqa: S603
             command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
         )
     except OSError as error:

@@ -17,14 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rolloutlib.engine.bench import ARMS, Bench, read_all_prompts, run_bench
 from rolloutlib.errors import NoEvidenceError, UsageError
 from rolloutlib.judge.review import review_stage
-from rolloutlib.ledger.book import FOLDER
-from rolloutlib.ledger.durable import Files, replace
+from rolloutlib.ledger.durable import Files, overwrite
+from rolloutlib.ledger.replay import TOLERANCE
+from rolloutlib.ledger.workbook import FOLDER
 from rolloutlib.plan.model import StageId, load_plan
 from rolloutlib.plan.params import review_params
 from rolloutlib.plan.strict_yaml import describe
-from rolloutlib.show.tables import Cell, Row, number, table
-from rolloutlib.words.numbers import show, unit_of
-from rolloutlib.words.sentences import say, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,22 +32,13 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from rolloutlib.engine.bench import Arm
-    from rolloutlib.judge.verdicts import GateResult
+    from rolloutlib.judge.record import GateResult
     from rolloutlib.plan.model import FlagValue, Plan
-    from rolloutlib.show.tables import Html
 
-__all__ = [
-    "EngineReplay",
-    "GateAgreement",
-    "ReplayParams",
-    "replay_engine",
-    "replay_params",
-    "replay_table",
-]
+__all__ = ["EngineReplay", "GateAgreement", "ReplayParams", "replay_engine", "replay_params"]
 
 Agreement = Literal["exact", "within", "differs", "no data"]
 _ORDER: tuple[Agreement, ...] = ("differs", "within", "exact", "no data")
-TOLERANCE = 1e-9  # relative: sums of the same numbers in another order
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +157,7 @@ def replay_engine(
     gates = tuple(map(_agreement, _gates(green, params.stage), _gates(again, params.stage)))
     digest = _sha256(record) if params.record else ""
     found = EngineReplay(_worst(gates), gates, params.record, digest, was.digest, _sha256(again))
-    replace(Files(), out / "replay.json", (json.dumps(asdict(found), indent=1) + "\n").encode())
+    overwrite(Files(), out / "replay.json", (json.dumps(asdict(found), indent=1) + "\n").encode())
     return found
 
 
@@ -221,41 +210,20 @@ def _gates(path: Path, stage: StageId) -> tuple[GateResult, ...]:
 
 
 def _agreement(green: GateResult, again: GateResult) -> GateAgreement:
-    was, now = green.evidence.estimate, again.evidence.estimate
-    unit = unit_of(green.gate.unit, green.gate.statistic)
-    if was is None or now is None:
-        word: Agreement = "no data" if was is now else "differs"
+    was, now = green.evidence, again.evidence
+    if was.point is None or now.point is None:
+        word: Agreement = "no data" if was.point is now.point else "differs"
     elif isclose(was.point, now.point, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
         word = "exact"
     else:
-        word = "within" if was.lower <= now.point <= was.upper else "differs"
-    bounds = (was.point, was.lower, was.upper) if was else (None, None, None)
+        low = was.lower is None or was.lower <= now.point
+        high = was.upper is None or now.point <= was.upper
+        word = "within" if low and high else "differs"
     return GateAgreement(
-        green.id, green.gate.title, unit, *bounds, now.point if now else None, word
+        green.id, green.title, green.evidence_unit, was.point, was.lower, was.upper, now.point, word
     )
 
 
 def _worst(gates: Sequence[GateAgreement]) -> Agreement:
     found = {gate.agreement for gate in gates}
     return next(word for word in (*_ORDER, "no data") if word in found or word == "no data")
-
-
-def replay_table(found: EngineReplay, lang: str = "en") -> Html:
-    """Show the green run and the replay gate by gate."""
-    head = (say("Gate"), say("Green"), say("Bounds"), say("Replay"), say("Agreement"))
-    return table(head, [_row(gate, lang) for gate in found.gates], lang)
-
-
-def _row(gate: GateAgreement, lang: str) -> Row:
-    green, lower, upper, again = (
-        show(v, gate.unit).text(lang) for v in (gate.green, gate.lower, gate.upper, gate.replay)
-    )
-    words = {
-        "exact": say("exactly equal"),
-        "within": say("within the bounds"),
-        "differs": say("differs"),
-        "no data": say("no data"),
-    }
-    bounds = say("{lower} to {upper}", lower=lower, upper=upper).text(lang)
-    cells = (number(green), number(bounds), number(again), Cell(words[gate.agreement].text(lang)))
-    return Row((Cell(translate(gate.title, lang)), *cells))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter
 
 from rolloutlib.errors import RolloutError
-from rolloutlib.ledger.durable import Files, locked, replace
+from rolloutlib.ledger.durable import Files, locked, overwrite
 from rolloutlib.plan.model import STAGES, Audience, FeatureId, FlagValue, Plan, StageId, Toggle
 
 if TYPE_CHECKING:
@@ -284,4 +284,4 @@ def switch(files: FlagFiles, path: Path, data: bytes, *, before: str | None) -> 
             raise FlagsError(
                 f"{path} has sha256 {found[:12]}…; {expected}; look at `rollout flags diff`, decide again"
             )
-        replace(files, path, data)
+        overwrite(files, path, data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.flags.document import values
-from rolloutlib.ledger.durable import Files, replace
+from rolloutlib.ledger.durable import Files, overwrite
 from rolloutlib.words.numbers import show
 from rolloutlib.words.sentences import Sentence, say
 
@@ -120,7 +120,7 @@ def write_release_notes(
     """Write the notes of a decision to docs/RELEASE_NOTES/ and return where they are."""
     path = root / NOTES / f"{now:%Y-%m-%d}_{decision}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace(Files(), path, "\n".join(_said(line, lang) for line in lines).encode())
+    overwrite(Files(), path, "\n".join(_said(line, lang) for line in lines).encode())
     return path
 
 
@@ -143,7 +143,7 @@ def system_overview(root: Path, plan: Plan, state: FlagState, *, lang: str) -> P
     tail = rest.partition(END)[2]
     ours = "\n".join(_said(line, lang) for line in _overview(root, plan, state))
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace(Files(), path, f"{head}{begin or BEGIN}\n{ours}\n{END}{tail or chr(10)}".encode())
+    overwrite(Files(), path, f"{head}{begin or BEGIN}\n{ours}\n{END}{tail or chr(10)}".encode())
     return path
 
 

@@ -20,8 +20,9 @@ from rolloutlib.flags.document import (
 )
 from rolloutlib.flags.notices import release_notes, system_overview, write_release_notes
 from rolloutlib.ledger import durable
-from rolloutlib.ledger.book import Workbook, verify_ledger
-from rolloutlib.ledger.chain import Finding
+from rolloutlib.ledger.findings import Finding
+from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.plan.model import STAGES
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def promote(
     applied = held.state != after
     if applied:
         switch(files, path, document(plan, after), before=held.digest)
-    durable.replace(files, root / SESSION, session_defaults(plan, after))
+    durable.overwrite(files, root / SESSION, session_defaults(plan, after))
     read_back(path, plan, after)
     before = held.state if applied else replace(after, stage=STAGES[after.stage - 1])
     notes = release_notes(plan, before, after, node.record.predicate.gates)

@@ -15,7 +15,7 @@ from rolloutlib.forecast.operating import arms_of, judge_many, world_metric
 from rolloutlib.forecast.worlds import Truth, layout, simulate
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.looks import look_at
-from rolloutlib.measure.needed import needed
+from rolloutlib.measure.needed import Needed, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from rolloutlib.forecast.operating import Judged
     from rolloutlib.forecast.worlds import Layout, World
-    from rolloutlib.judge.verdicts import Needed
     from rolloutlib.plan.model import Gate, Plan, Profile, StageId
 
     Flags = NDArray[np.bool_]
@@ -112,7 +111,7 @@ class Forecast:
     decisions: tuple[Decision, ...]
 
 
-def forecast(
+def forecast(  # noqa: PLR0913
     plan: Plan, stage: StageId, *, users: int, samples_per_user: int, correlation: float, paired: bool,
     rng: np.random.Generator, control: Mapping[str, float] | None = None, profile: str = "default",
     repetitions: int = 1000,

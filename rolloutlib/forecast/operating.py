@@ -127,7 +127,7 @@ def _few(arms: tuple[Sums, ...], df: Floats | float, rules: Evidence) -> Flags:
 # --- treatment − control ----------------------------------------------------------------------------------------------
 
 
-def _difference(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence) -> _Found:
+def _difference(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence) -> _Found:  # noqa: FBT001
     if kind in {"nested", "crossed"}:
         return _clustered_difference(one, zero, kind, binary, rules)
     if kind == "paired":
@@ -146,7 +146,7 @@ def _complete(one: Sums, zero: Sums) -> tuple[Sums, Sums]:
     return Sums(both, one.total * both), Sums(both, zero.total * both)
 
 
-def _paired(one: Sums, zero: Sums, binary: bool, rules: Evidence) -> _Found:
+def _paired(one: Sums, zero: Sums, binary: bool, rules: Evidence) -> _Found:  # noqa: FBT001
     n, difference = one.n.sum(axis=-1), one.total - zero.total
     if not binary:
         pairs = Sums(one.n, difference)
@@ -158,7 +158,11 @@ def _paired(one: Sums, zero: Sums, binary: bool, rules: Evidence) -> _Found:
 
 
 def _clustered_difference(
-    one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence
+    one: Sums,
+    zero: Sums,
+    kind: Kind,
+    binary: bool,  # noqa: FBT001
+    rules: Evidence,
 ) -> _Found:
     compare = stats.nested_difference if kind == "nested" else stats.crossed_difference
     found = compare(*one, *zero, kind="CR3")
@@ -213,7 +217,7 @@ def _effective(one: Sums, zero: Sums, rules: Evidence) -> tuple[Floats, ...]:
 # --- treatment / control ----------------------------------------------------------------------------------------------
 
 
-def _ratio(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence) -> _Found:
+def _ratio(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence) -> _Found:  # noqa: FBT001
     (x1, n1), (x0, n0) = _pooled(one), _pooled(zero)
     point = np.where(x0 > 0, (x1 / n1) / np.where(x0 > 0, x0 / n0, 1.0), np.nan)
     if kind in {"nested", "crossed", "paired"}:

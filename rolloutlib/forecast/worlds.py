@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import numpy as np
 
 from rolloutlib import stats
+from rolloutlib.plan.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
     Values = Floats | NDArray[np.bool_]
 
-__all__ = ["METRICS", "Layout", "Sums", "Truth", "World", "layout", "simulate"]
+__all__ = ["DRAWN", "Layout", "Sums", "Truth", "World", "layout", "simulate"]
 
-METRICS: Final = ("passed", "score", "issue", "vetoed", "error", "edited", "latency_ms", "slow")
+DRAWN: Final = tuple(name for name, metric in METRICS.items() if metric.drawn)
 ONE_ARM: Final = (
     "error",
     "edited",
@@ -145,7 +146,7 @@ def _portion(
     answers = _Draws(rng, size, tuple(sum(sizes) for sizes in arms), study.pairing)
     kept = [_kept(rng, size, sum(sizes), study.missing) for sizes in arms]
     worlds = [World({}, {}) for _ in truths]
-    for metric in METRICS[:-1]:
+    for metric in DRAWN[:-1]:
         both = metric not in ONE_ARM
         of_people, of_answers = people.metric(both=both), answers.metric(both=both)
         for arm in (0, 1) if both else (1,):

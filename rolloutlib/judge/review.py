@@ -1,134 +1,44 @@
-"""A stage review: samples in, one scan, every gate judged twice, a recommendation with its reasons."""
+"""A stage review: samples in, measured once, every gate judged twice, and why which recommendation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import nan
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rolloutlib.errors import UsageError
-from rolloutlib.judge.checks import CheckResult, run_checks
-from rolloutlib.judge.recommendation import Recommendation, changes, reasons, recommend
-from rolloutlib.judge.verdicts import (
-    EvidenceVerdict,
-    GateResult,
-    Verdict,
-    judge_evidence,
-    judge_plan,
-)
-from rolloutlib.measure.adjustment import adjust
-from rolloutlib.measure.averages import last_runs, plan_value
-from rolloutlib.measure.comparison import Material, gather
-from rolloutlib.measure.estimates import estimate_gate, metric_of
+from rolloutlib.judge.checks import run_checks
+from rolloutlib.judge.gate import judge_gate
+from rolloutlib.judge.recommendation import changes, hidden_loss, reasons, recommend
+from rolloutlib.judge.record import QuarantineGroup, Recommendation, Review, Reviewed, Verdict
+from rolloutlib.measure.comparison import compare
+from rolloutlib.measure.distributions import distributions
 from rolloutlib.measure.looks import Look, Series, look_at, number_of, record
-from rolloutlib.measure.needed import needed
-from rolloutlib.measure.segments import IssueRate, Segment, issue_rates, segments
-from rolloutlib.plan.model import STAGES, load_plan
+from rolloutlib.measure.segments import issue_rates, segments
+from rolloutlib.plan.model import STAGES, load_plan, workbook_root
+from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.samples import from_runs
-from rolloutlib.words.numbers import show
-from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from rolloutlib.measure.averages import RunRow
-    from rolloutlib.measure.comparison import ArmSummary
-    from rolloutlib.measure.estimates import Arms, Estimate
-    from rolloutlib.measure.moments import Histogram
-    from rolloutlib.plan.model import FlagValue, Gate, Plan, Stage, StageId
+    from rolloutlib.judge.record import CheckResult, GateResult
+    from rolloutlib.measure.comparison import Comparison
+    from rolloutlib.measure.segments import IssueRate, Segment
+    from rolloutlib.plan.model import FlagValue, Plan, StageId
     from rolloutlib.plan.params import ReviewParams
-    from rolloutlib.runs.quarantine import InputFile, Quarantined
-    from rolloutlib.runs.samples import Samples
+    from rolloutlib.reason import Reason
+    from rolloutlib.runs import Runs
+    from rolloutlib.runs.quarantine import Quarantined
 
-__all__ = ["Distribution", "QuarantineGroup", "Recommendation", "Review", "review_stage"]
-
-ADJUSTABLE = ("score", "latency_ms")  # what a covariate is regressed out of
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """One arm's empirical distribution function of a metric.
-
-    Attributes:
-        metric: `latency_ms` or `score`, both in steps of 0.1.
-        values: (K,) ascending, in the metric's unit.
-        share: (K,) share of samples at or below each value, ending at 1.
-    """
-
-    metric: str
-    arm: str
-    n: int
-    mean: float
-    median: float
-    p95: float
-    values: NDArray[np.float64]
-    share: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantineGroup:
-    """Rows that are no evidence, by what was expected of them; `example` names file, line, field and value of one."""
-
-    expectation: str
-    rows: int
-    example: str
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """Everything that a stage review found; tables, charts and review.json are views of it.
-
-    Attributes:
-        stage: the stage's number, `stage_plan` its entry in the plan.
-        profile: the guardian profile whose thresholds were used.
-        as_of: the moment up to which runs count; None when every run counts.
-        look: which look at the stage this is, and the confidence that it has left for each bound.
-        design: in words, how the arms compare and by which unit.
-        reasons: plain sentences, the weightiest first.
-        warnings: what a reader should know although it changes no verdict.
-        changes: what would change the recommendation.
-        set_aside: runs that were read but belong to another stage or moment.
-        refused: the rows behind `quarantine`, verbatim.
-    """
-
-    plan: Plan
-    stage: int
-    stage_plan: Stage
-    control: str
-    treatment: str
-    profile: str
-    as_of: datetime | None
-    look: Look
-    source_title: str | None
-    recommendation: Recommendation
-    reasons: tuple[Sentence, ...]
-    warnings: tuple[Sentence, ...]
-    changes: tuple[Sentence, ...]
-    design: Sentence
-    gates: tuple[GateResult, ...]
-    segments: tuple[Segment, ...]
-    issues: tuple[IssueRate, ...]
-    checks: tuple[CheckResult, ...]
-    distributions: tuple[Distribution, ...]
-    arms: tuple[ArmSummary, ...]
-    runs: tuple[RunRow, ...]
-    inputs: tuple[InputFile, ...]
-    quarantine: tuple[QuarantineGroup, ...]
-    set_aside: tuple[Sentence, ...]
-    refused: tuple[Quarantined, ...] = ()
+__all__ = ["invalid_review", "review_stage"]
 
 
 def review_stage(
     params: ReviewParams, *, on_progress: Callable[[int, int], None] | None = None
-) -> Review:
-    """Review a stage's exit: read the runs, scan them once, judge every gate and check, recommend.
+) -> Reviewed:
+    """Review a stage's exit: read the runs, measure them once, judge gates and checks, recommend.
 
     Args:
         params: validated parameters (see rolloutlib.plan.params).
@@ -138,83 +48,73 @@ def review_stage(
         UsageError: a path, an arm or a profile that does not exist.
         RunsError, NoEvidenceError: the source as a whole, or all its runs, are no evidence.
     """
-    plan, folder = load_plan(_path(params, "plan")), _path(params, "runs")
-    runs = read_runs(
-        folder, source=params.path("source"), stage=params.stage, as_of=params.as_of,
-        flags_arms=_flags(plan, params.stage), on_progress=on_progress,
-    )  # fmt: skip
+    plan = load_plan(_path(params, "plan"))
+    runs = _read(plan, params, on_progress)
     samples = from_runs(runs)
-    look = _look(plan, params, samples)
-    material = gather(plan, params, runs, samples, look)
-    gates = tuple(_gate(material, key, gate) for key, gate in plan.gates.items())
-    now = params.as_of or max(
-        (run.started_at for run in material.rows if run.started_at), default=None
-    )
-    checks = run_checks(
-        plan.checks, params.path("evidence") or _beside(folder), now=now, as_of=params.as_of
-    )
-    parts = _segments(material)
-    broken = any(gate.id == "pass_rate" and gate.evidence.verdict is Verdict.FAIL for gate in gates)
-    hidden = (
-        () if broken else tuple(_loss(part) for part in parts if part.loss)
-    )  # nothing hides in a broken whole
-    return Review(
-        plan=plan,
+    digest = samples.digest()
+    look = _look(plan, params, digest)
+    compared = compare(plan, params, runs, samples, look)
+    gates = tuple(judge_gate(compared, key, gate, params.stage) for key, gate in plan.gates.items())
+    checks = _checks(plan, params, compared)
+    lost = _segments(plan, compared)
+    return Reviewed(
         stage=params.stage,
-        stage_plan=plan.stages[params.stage],
         control=params.control,
         treatment=params.treatment,
-        profile=material.profile_name,
+        recommendation=recommend(gates, checks),
+        reasons=_reasons(compared, gates, checks, lost),
+        gates=gates,
+        segments=lost,
+        checks=checks,
+        inputs=runs.inputs,
+        issues=_issues(plan, compared),
+        quarantine=_groups((*runs.quarantined, *runs.failed)),
+        arms=compared.summaries,
+        warnings=compared.warnings,
+        changes=changes(gates, checks),
+        set_aside=compared.set_aside,
+        design=compared.design,
+        profile=compared.profile,
         as_of=params.as_of,
         look=look,
+        stage_name=plan.stages[params.stage].name,
+        audience=plan.stages[params.stage].audience,
         source_title=runs.source.title if runs.source else None,
-        recommendation=recommend(gates, checks),
-        reasons=(material.invalid,) if material.invalid else reasons(gates, checks, hidden),
-        warnings=material.warnings,
-        changes=changes(gates, checks),
-        design=material.design,
-        gates=gates,
-        segments=parts,
-        issues=_issues(material),
-        checks=checks,
-        distributions=_distributions(material),
-        arms=material.summaries,
-        runs=material.rows,
-        inputs=runs.inputs,
-        quarantine=_groups((*runs.quarantined, *runs.failed)),
-        set_aside=material.set_aside,
+        min_score=compared.limits.min_score,
+        runs=compared.rows,
+        data_sha256=digest,
+        plan_sha256=sha256(_path(params, "plan").read_bytes()).hexdigest(),
+        distributions=distributions(compared.measured),
         refused=runs.quarantined,
     )
 
 
-def _look(plan: Plan, params: ReviewParams, samples: Samples) -> Look:
-    """Count this look: as the parameters say (a replay), by the file of earlier looks, or as the first."""
-    number, file = params.look or 1, params.path("looks")
-    if params.look is None and file is not None:
-        series = Series(params.stage, params.runs, params.control, params.treatment)
-        data = samples.digest()
-        number = number_of(file, series, data)
-        record(file, series, data)
-    return look_at(
-        number, planned=plan.stages[params.stage].looks, confidence=plan.evidence.confidence
-    )
+def invalid_review(params: ReviewParams, message: str) -> Review:
+    """Return the review of data that are no evidence at all: whoever waits for one is told why."""
+    return Review(
+        stage=params.stage, control=params.control, treatment=params.treatment,
+        recommendation=Recommendation.INVALID, as_of=params.as_of,
+        reasons=(because("source.refused", message=message),),
+    )  # fmt: skip
 
 
 def _path(params: ReviewParams, name: str) -> Path:
     path = params.path(name)
     if path is None or not path.exists():
-        raise UsageError(
-            f"{name} is {getattr(params, name)!r}: there is no such file or folder ({path})"
-        )
+        given = f"{name} is {getattr(params, name)!r}"
+        raise UsageError(f"{given}: there is no such file or folder ({path})")
     return path
 
 
-def _beside(folder: Path) -> Path:
-    return (folder if folder.is_dir() else folder.parent) / "evidence"
+def _read(plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None) -> Runs:
+    return read_runs(
+        _path(params, "runs"), source=params.path("source"), stage=params.stage,
+        as_of=params.as_of, flags_arms=_flags(plan, params.stage), on_progress=on_progress,
+    )  # fmt: skip
 
 
 def _flags(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
-    """Return the flag values that imply an arm: the stage before is the control, the reviewed one the treatment."""
+    """Return the flag values that imply an arm: the stage before is the control, this the treatment."""
     audience = plan.stages[stage].audience
     return {
         "control": plan.flags_of(STAGES[max(stage - 1, 0)], audience),
@@ -222,156 +122,64 @@ def _flags(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
     }
 
 
-# --- one gate --------------------------------------------------------------------------------------------------------
+def _look(plan: Plan, params: ReviewParams, data: str) -> Look:
+    """Count this look: as the parameters say (a replay), by the file of looks, or as the first."""
+    number, file = params.look or 1, params.path("looks")
+    if params.look is None and file is not None:
+        series = Series(params.stage, params.runs, params.control, params.treatment)
+        number = number_of(file, series, data)
+        record(file, series, data)
+    planned = plan.stages[params.stage].looks
+    return look_at(number, planned=planned, confidence=plan.evidence.confidence)
 
 
-def _gate(m: Material, key: str, gate: Gate) -> GateResult:
-    """Judge one gate twice: the plan's literal rule on the last runs, the evidence on everything kept."""
-    subject = (m.tags[0] if m.ranked else None) if gate.metric == "issue" else None
-    metric = metric_of(gate, subject) if gate.metric != "issue" or subject else None
-    limit, proof = gate.plan_limit(m.profile), gate.proof_limit(m.stage, m.profile)
-    averaged = [
-        last_runs(m.rows, arm, m.plan.evidence.runs_averaged) for arm in (m.control, m.treatment)
-    ]
-    value = (
-        plan_value(gate, metric, m.table, m.latency, control=averaged[0], treatment=averaged[1])
-        if metric
-        else None
-    )
-    plan = judge_plan(
-        gate,
-        value.value if value else None,
-        limit,
-        runs=value.runs if value else 0,
-        runs_wanted=m.plan.evidence.runs_averaged,
-    )
-    return GateResult(
-        key,
-        gate,
-        limit,
-        proof,
-        *_arm_values(m, gate, metric),
-        plan,
-        _evidence(m, gate, metric, proof),
-        subject,
-    )
+def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[CheckResult, ...]:
+    """Run the checks on the evidence beside the runs, as of the review's moment or the last run's."""
+    folder = params.evidence_folder(workbook_root())
+    starts = [run.started_at for run in compared.rows if run.started_at]
+    now = params.as_of or max(starts, default=None)
+    return run_checks(plan.checks, folder, now=now, as_of=params.as_of)
 
 
-def _evidence(m: Material, gate: Gate, metric: str | None, proof: float) -> EvidenceVerdict:
-    arms = m.arms(m.table, metric) if metric and metric in m.table.metrics else None
-    estimate = (
-        estimate_gate(gate, arms, m.plan.evidence, metric=metric) if arms and metric else None
-    )
-    if m.adjusts and arms and estimate and metric in ADJUSTABLE:
-        arms, estimate = _adjusted(m, gate, arms, estimate, metric)
-    if m.invalid is not None:
-        return EvidenceVerdict(Verdict.INVALID, estimate, m.invalid)
-    missing = m.unusable if estimate else m.missing(gate, metric)
-    found = judge_evidence(
-        gate, estimate, proof, missing=missing or (m.incomplete(gate, metric) if metric else None)
-    )
-    if (
-        found.verdict is not Verdict.INCONCLUSIVE
-        or estimate is None
-        or arms is None
-        or metric is None
-    ):
-        return found
-    more = needed(
-        gate,
-        arms,
-        estimate,
-        metric=metric,
-        limit=proof,
-        alternative=gate.design_alternative(m.profile),
-        rules=m.plan.evidence,
-    )
-    return EvidenceVerdict(found.verdict, estimate, found.why, more)
+def _reasons(
+    compared: Comparison,
+    gates: Sequence[GateResult],
+    checks: Sequence[CheckResult],
+    parts: Sequence[Segment],
+) -> tuple[Reason, ...]:
+    if compared.invalid is not None:
+        return (compared.invalid,)
+    broken = {gate.id for gate in gates if gate.evidence.verdict is Verdict.FAIL}
+    lost = [part for part in parts if part.loss and part.gate not in broken]
+    hidden = [hidden_loss(part.by, part.value, part.point, part.p_holm) for part in lost]
+    return reasons(gates, checks, hidden)  # nothing hides in a broken whole: it is broken itself
 
 
-def _adjusted(
-    m: Material, gate: Gate, arms: Arms, plain: Estimate, metric: str
-) -> tuple[Arms, Estimate]:
-    """Regress the covariate out; the method says how much narrower the bounds became."""
-    arms, _ = adjust(arms, m.arms(m.table, "covariate"))
-    estimate = estimate_gate(gate, arms, m.plan.evidence, metric=metric)
-    if estimate is None:
-        return arms, plain
-    narrower = 1 - (estimate.upper - estimate.lower) / (plain.upper - plain.lower)
-    effect = f"{narrower:.0%} narrower than [{plain.lower:.4g}, {plain.upper:.4g}]"
-    return arms, replace(estimate, method=f"{estimate.method}, CUPED (Deng et al. 2013): {effect}")
+def _segments(plan: Plan, compared: Comparison) -> tuple[Segment, ...]:
+    gate, table = plan.gates.get("pass_rate"), compared.measured.table
+    if gate is None:
+        return ()
+    return segments("pass_rate", gate, table, compared.rules, arms_of=compared.arms)
 
 
-def _arm_values(m: Material, gate: Gate, metric: str | None) -> tuple[float | None, float | None]:
-    """The arms' own values over all kept samples, in the gate's unit: a mean, or the quantile itself."""
-    if metric is None:
-        return None, None
-    if gate.statistic == "quantile":
-        values = [
-            m.merged("latency_ms", arm).quantile(gate.quantile or nan)
-            for arm in (m.control, m.treatment)
-        ]
-    else:
-        cells = [m.table.where(arm=arm).all(metric) for arm in (m.control, m.treatment)]
-        values = [float(cell.mean[0]) if cell.n[0] else nan for cell in cells]
-    control, treatment = (None if np.isnan(value) else float(value) for value in values)
-    return control, treatment
-
-
-# --- beside the gates ------------------------------------------------------------------------------------------------
-
-
-def _segments(m: Material) -> tuple[Segment, ...]:
-    gate = m.plan.gates.get("pass_rate")
-    return segments("pass_rate", gate, m.table, m.plan.evidence, arms_of=m.arms) if gate else ()
-
-
-def _loss(part: Segment) -> Sentence:
-    change = show(part.estimate.point, "proportion", signed=True)
-    return say(
-        "Hidden loss: the pass rate of {by} {value} changes by {change} (p = {p:.2g} after Holm's correction).",
-        by=say(part.by), value=part.value, change=change, p=part.p_holm,
+def _issues(plan: Plan, compared: Comparison) -> tuple[IssueRate, ...]:
+    gate = next((gate for gate in plan.gates.values() if gate.metric == "issue"), None)
+    measured = compared.measured
+    if gate is None or not measured.tags:
+        return ()
+    return issue_rates(
+        gate, measured.table, compared.rules, tags=measured.tags, ranked=measured.ranked,
+        arms_of=compared.arms,
     )  # fmt: skip
 
 
-def _issues(m: Material) -> tuple[IssueRate, ...]:
-    gate = next((gate for gate in m.plan.gates.values() if gate.metric == "issue"), None)
-    if gate is None or not m.tags:
-        return ()
-    return issue_rates(gate, m.table, m.plan.evidence, tags=m.tags, ranked=m.ranked, arms_of=m.arms)
-
-
-def _distributions(m: Material) -> tuple[Distribution, ...]:
-    pairs = [
-        (metric, arm, m.merged(metric, arm))
-        for metric in ("latency_ms", "score")
-        for arm in (m.control, m.treatment)
-    ]
-    return tuple(_distribution(metric, arm, counted) for metric, arm, counted in pairs if counted.n)
-
-
-def _distribution(metric: str, arm: str, counted: Histogram) -> Distribution:
-    share = np.cumsum(counted.counts) / counted.n
-    mean = float(counted.values @ counted.counts) / counted.n
-    return Distribution(
-        metric,
-        arm,
-        counted.n,
-        mean,
-        counted.quantile(0.5),
-        counted.quantile(0.95),
-        counted.values,
-        share,
-    )
-
-
-def _groups(rows: tuple[Quarantined, ...]) -> tuple[QuarantineGroup, ...]:
+def _groups(rows: Sequence[Quarantined]) -> tuple[QuarantineGroup, ...]:
     """Group what was refused by what was expected, the largest group first."""
     groups: dict[str, list[Quarantined]] = {}
     for row in rows:
         groups.setdefault(row.expectation, []).append(row)
-    found = [
-        QuarantineGroup(key, sum(row.rows for row in group), group[0].message)
-        for key, group in groups.items()
+    counted = [
+        QuarantineGroup(expected, sum(row.rows for row in group), group[0].message)
+        for expected, group in groups.items()
     ]
-    return tuple(sorted(found, key=lambda group: -group.rows))
+    return tuple(sorted(counted, key=lambda group: -group.rows))

@@ -1,117 +1,20 @@
-"""Estimate against limit: the plan's literal verdict and the verdict of the evidence, side by side."""
+"""Estimate against limit: the plan's literal verdict and that of the evidence, side by side."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from math import isfinite
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING
 
-from rolloutlib.words.sentences import Sentence, say
+from rolloutlib.judge.record import EvidenceVerdict, PlanVerdict, Verdict
+from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:
     from rolloutlib.measure.estimates import Estimate
+    from rolloutlib.measure.needed import Needed
     from rolloutlib.plan.model import Gate
+    from rolloutlib.reason import Reason
 
-__all__ = [
-    "UNDECIDED",
-    "EvidenceVerdict",
-    "GateResult",
-    "Needed",
-    "PlanVerdict",
-    "Verdict",
-    "judge_evidence",
-    "judge_plan",
-]
-
-
-UNDECIDED: Final = say("The data prove neither that the limit holds nor that it is broken.")
-
-
-class Verdict(StrEnum):
-    """What a gate says; `inconclusive` is never a pass."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-    INVALID = "invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class Needed:
-    """What would settle an inconclusive gate with the plan's power if the design alternative were true.
-
-    Attributes:
-        unit: what to collect more of.
-        total: how many of them in all (in each arm, where the arms are independent).
-        further: how many beyond what there is.
-    """
-
-    unit: Literal["pairs", "samples", "prompts", "users"]
-    total: int
-    further: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlanVerdict:
-    """The plan's words, literally: a point estimate, averaged over the last runs.
-
-    Attributes:
-        value: the contrast (or the treatment's value) in the gate's unit; None without data.
-        clears: whether the value is on the right side of the limit, whatever the number of runs.
-        runs: how many runs the average holds (the smaller arm's); the plan wants `runs_wanted`.
-    """
-
-    verdict: Verdict
-    value: float | None
-    clears: bool | None
-    runs: int
-    runs_wanted: int
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceVerdict:
-    """What the one-sided bounds prove about the estimand at this stage.
-
-    Attributes:
-        estimate: point, bounds and method; None when the gate has no data.
-        why: one sentence: what is proven, or what is missing.
-        needed: what would settle an inconclusive gate; None when nothing more is needed or nothing can be said.
-    """
-
-    verdict: Verdict
-    estimate: Estimate | None
-    why: Sentence
-    needed: Needed | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GateResult:
-    """One gate with both verdicts.
-
-    Attributes:
-        limit: the plan's limit, in `gate.unit`.
-        proof_limit: what the stage's bound must clear, in the estimate's unit (a share for a quantile gate).
-        control, treatment: the arms' own values in `gate.unit` over all kept samples (a p95 in ms for the p95 gate).
-        subject: what the gate is about where the data decide it (the issue tag).
-    """
-
-    id: str
-    gate: Gate
-    limit: float
-    proof_limit: float
-    control: float | None
-    treatment: float | None
-    plan: PlanVerdict
-    evidence: EvidenceVerdict
-    subject: str | None = None
-
-    @property
-    def disagrees(self) -> bool:
-        """Whether plan and evidence say different things about the same data."""
-        if self.plan.clears is None or self.evidence.estimate is None:
-            return False
-        return self.plan.clears != (self.evidence.verdict is Verdict.PASS)
+__all__ = ["evidence_of", "judge_evidence", "judge_plan"]
 
 
 def clears(value: float, limit: float, harm: str) -> bool:
@@ -126,40 +29,57 @@ def judge_plan(
     if value is None or not isfinite(value):
         return PlanVerdict(Verdict.INCONCLUSIVE, None, None, runs, runs_wanted)
     ok = clears(value, limit, gate.harm)
+    verdict = Verdict.PASS if ok else Verdict.FAIL
     if runs < runs_wanted:
-        return PlanVerdict(Verdict.INCONCLUSIVE, value, ok, runs, runs_wanted)
-    return PlanVerdict(Verdict.PASS if ok else Verdict.FAIL, value, ok, runs, runs_wanted)
+        verdict = Verdict.INCONCLUSIVE
+    return PlanVerdict(verdict, value, ok, runs, runs_wanted)
 
 
 def judge_evidence(
-    gate: Gate, estimate: Estimate | None, limit: float, *, missing: Sentence | None
+    gate: Gate, estimate: Estimate | None, limit: float, *, missing: Reason | None
 ) -> EvidenceVerdict:
     """Compare the one-sided bounds with the stage's limit.
 
-    The bound towards harm must clear the limit to pass; the opposite bound beyond the limit proves the breach. An
-    estimate that is capped (too few clusters) or has an infinite bound never passes.
+    The bound towards harm must clear the limit to pass; the opposite bound beyond the limit proves
+    the breach. An estimate that is capped (too few clusters) or has an infinite bound never passes.
+
+    Args:
+        gate: its direction of harm.
+        estimate: point and bounds; None where there is none.
+        limit: of this stage, in the estimate's unit.
+        missing: why nothing can be proven whatever the bounds say, or None.
     """
     if estimate is None:
-        return EvidenceVerdict(
-            Verdict.INCONCLUSIVE, None, missing or say("There are no samples to judge.")
-        )
-    worst, best = (
-        (estimate.lower, estimate.upper)
-        if gate.harm == "lower"
-        else (estimate.upper, estimate.lower)
-    )
-    if missing is not None:
-        return EvidenceVerdict(Verdict.INCONCLUSIVE, estimate, missing)
-    if estimate.cap is not None:
-        return EvidenceVerdict(Verdict.INCONCLUSIVE, estimate, estimate.cap)
+        return evidence_of(None, Verdict.INCONCLUSIVE, missing or because("evidence.none"))
+    if (blocked := missing or estimate.cap) is not None:
+        return evidence_of(estimate, Verdict.INCONCLUSIVE, blocked)
+    worst, best = estimate.lower, estimate.upper
+    if gate.harm == "higher":
+        worst, best = best, worst
     if isfinite(worst) and clears(worst, limit, gate.harm) and worst != limit:
-        return EvidenceVerdict(
-            Verdict.PASS, estimate, say("The bound clears the limit of this stage.")
-        )
+        return evidence_of(estimate, Verdict.PASS, because("bound.clears"))
     if isfinite(best) and not clears(best, limit, gate.harm):
-        return EvidenceVerdict(
-            Verdict.FAIL,
-            estimate,
-            say("Even the favourable bound misses the limit: the breach is proven."),
-        )
-    return EvidenceVerdict(Verdict.INCONCLUSIVE, estimate, UNDECIDED)
+        return evidence_of(estimate, Verdict.FAIL, because("bound.broken"))
+    return evidence_of(estimate, Verdict.INCONCLUSIVE, because("bound.undecided"))
+
+
+def evidence_of(
+    estimate: Estimate | None, verdict: Verdict, why: Reason, needed: Needed | None = None
+) -> EvidenceVerdict:
+    """Write an estimate down with what it proves."""
+    if estimate is None:
+        return EvidenceVerdict(verdict=verdict, why=why)
+    design = estimate.design
+    paired, nested = design.kind == "paired", design.kind == "nested"
+    counts = (design.clusters_control, design.clusters_treatment)
+    clusters = sum(counts) if nested else max(counts)
+    return EvidenceVerdict(
+        verdict=verdict, why=why, needed=needed, point=known(estimate.point),
+        lower=known(estimate.lower), upper=known(estimate.upper),
+        confidence=estimate.confidence, method=estimate.method,
+        n_control=estimate.n_control, n_treatment=estimate.n_treatment,
+        pairs=design.pairs if paired else None, clusters=None if paired else clusters or None,
+        design=design.kind, unit=design.unit,
+        clusters_control=counts[0], clusters_treatment=counts[1],
+        p_worse=known(estimate.p_worse), p_better=known(estimate.p_better),
+    )  # fmt: skip

@@ -34,8 +34,8 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
 _T = TypeVar("_T", bound=Part)
 
 
-def encode(document: Part) -> bytes:
-    """Return a document's one form."""
+def encode(document: object) -> bytes:
+    """Return a document's one form: of parts, or of the plain data that they are made of."""
     return rfc8785.dumps(msgspec.to_builtins(document)) + b"\n"
 
 

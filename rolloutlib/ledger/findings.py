@@ -45,8 +45,7 @@ SENTENCES: Final = {
     "it was deleted or cannot be read (restore it from git)",
     "deleted.record": "there is a card or a signoff but no record: "
     "the record was deleted (restore it from git)",
-    "deleted.seen": "{who} saw the record {id}, which is no longer there: "
-    "it was deleted or edited",
+    "deleted.seen": "{who} saw the record {id}, which is no longer there: it was deleted or edited",
     "edited": "it follows {id} with other bytes: {id} was edited afterwards (restore it from git)",
     "edited.signed": "the record was changed after {who} signed it (restore it from git)",
     "second-root": "it begins a second ledger: "

@@ -77,7 +77,7 @@ class Contents(NamedTuple):
 
 
 class _Names(NamedTuple):
-    """The folder's files by what they are: signatures with their bytes, cards and evidence by id."""
+    """The folder's files by kind: signatures with their bytes, cards and evidence by id."""
 
     records: list[Path]
     signatures: dict[str, bytes]
@@ -217,6 +217,4 @@ def check_waivers(p: Predicate) -> None:
     if p.verdict == "GO" and uncovered:
         raise LedgerError("unwaived", open=", ".join(uncovered))
     if p.verdict != p.recommendation and not waived:
-        raise LedgerError(
-            "unwaived.against", verdict=p.verdict, recommendation=p.recommendation
-        )
+        raise LedgerError("unwaived.against", verdict=p.verdict, recommendation=p.recommendation)

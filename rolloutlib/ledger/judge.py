@@ -95,9 +95,9 @@ class Judge:
         pairs = [(node, file) for node in self.ledger.nodes for file in node.signoffs]
         asked = [(node, file) for node, file in pairs if file.digest not in self._settled]
         with ThreadPoolExecutor(workers) as pool:
-            answers = pool.map(lambda pair: self._ask(*pair), asked)
-            for (_, file), answer in zip(asked, answers, strict=True):
-                self._keys[file.id, file.who] = answer
+            answers = [pool.submit(self._ask, node, file) for node, file in asked]
+        for (_, file), answer in zip(asked, answers, strict=True):
+            self._keys[file.id, file.who] = answer.result()
 
     def _key(self, node: Node, file: SignoffFile) -> str:
         """Return the key that signed, or raise with the cause; asked once a file."""

@@ -1,15 +1,17 @@
-"""The plan's own words: point values averaged over the last runs of each arm, as a meeting would do by hand."""
+"""The plan's own words: point values averaged over the last runs of each arm, as by hand."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import nan
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 
 from rolloutlib.measure.moments import Histogram, merge_histograms
+from rolloutlib.plan.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,10 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanValue", "RunRow", "last_runs", "plan_value", "run_rows"]
 
-HEADLINE = ("passed", "score", "latency_ms", "vetoed")
-_NO_TIME = datetime.min.replace(
-    tzinfo=UTC
-)  # before all others: what has a time is the better "last run"
+# Before all others: what has a time is the better "last run".
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 class _Headline(NamedTuple):
@@ -35,11 +35,12 @@ class _Headline(NamedTuple):
     vetoed: float | None
 
 
+REPORTED = {metric.reported: name for name, metric in METRICS.items() if metric.reported}
+HEADLINE = [REPORTED[field] for field in _Headline._fields]
 _UNKNOWN = _Headline(None, None, None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(msgspec.Struct, frozen=True):
     """One run of the review with its own headline numbers (None where the run does not tell).
 
     Attributes:
@@ -62,7 +63,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class PlanValue:
-    """A gate's point value by the plan's rule; `runs` is how many distinct runs the smaller arm supplied."""
+    """A gate's point value by the plan's rule; `runs`: the smaller arm's distinct runs in it."""
 
     value: float | None
     runs: int
@@ -79,7 +80,9 @@ def run_rows(
     means = {arm: _headline(table.where(arm=arm)) for arm in arms}
     rows = tuple(_row(run, means[run.arm].get(run.run_id, _UNKNOWN)) for run in mine)
     last = {(run.arm, run.run_id) for arm in arms for run in last_runs(rows, arm, averaged)}
-    return tuple(replace(row, averaged=(row.arm, row.run_id) in last) for row in rows)
+    return tuple(
+        msgspec.structs.replace(row, averaged=(row.arm, row.run_id) in last) for row in rows
+    )
 
 
 def _headline(arm: MomentTable) -> dict[str | None, _Headline]:
@@ -164,13 +167,8 @@ def _run_means(table: MomentTable, metric: str, runs: Sequence[RunRow]) -> list[
 
 
 def _reported(run: RunRow, metric: str) -> float | None:
-    field = {
-        "passed": run.pass_rate,
-        "score": run.avg_score,
-        "latency_ms": run.avg_latency_ms,
-        "vetoed": run.vetoed,
-    }
-    return field.get(metric) if not run.n else None
+    name = METRICS[metric].reported if metric in METRICS else None
+    return None if run.n or name is None else getattr(run, name)
 
 
 def _contrast(contrast: str, control: float, treatment: float) -> float:

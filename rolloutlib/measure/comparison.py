@@ -1,50 +1,36 @@
-"""What a review judges from: both arms out of the runs, one scan of their samples, and whether they can be compared."""
+"""Both arms of a review side by side: one measurement of their samples, and each gate's numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING
 
-from rolloutlib import stats
+import msgspec
+
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
-from rolloutlib.measure.averages import RunRow, run_rows
-from rolloutlib.measure.estimates import Arms, Design, Unit, read_design
-from rolloutlib.measure.moments import (
-    Histogram,
-    MomentTable,
-    columns,
-    histogram,
-    merge_histograms,
-    metric_expressions,
-    scan,
-    top_tags,
-)
-from rolloutlib.words.sentences import Sentence, say
+from rolloutlib.measure import validity
+from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value, run_rows
+from rolloutlib.measure.estimates import Arms, metric_of, read_design
+from rolloutlib.measure.scan import Count, Measured, measure
+from rolloutlib.plan.metrics import metric_record
+from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rolloutlib.measure.looks import Look
-    from rolloutlib.plan.model import Gate, Plan, Profile, StageId
+    from rolloutlib.measure.moments import MomentTable
+    from rolloutlib.plan.model import Evidence, Gate, Plan, Profile
     from rolloutlib.plan.params import ReviewParams
+    from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
     from rolloutlib.runs.samples import Samples
 
-__all__ = ["ArmSummary", "Material", "gather"]
+__all__ = ["ArmSummary", "Comparison", "Seen", "compare"]
 
-TOP_ISSUES = 3
-STEPS = 10  # a unit, of the histograms behind quantiles and curves: tenths of a millisecond, tenths of a point
-FIELDS = {
-    "passed": "status", "score": "score", "latency_ms": "latencyMs", "slow": "latencyMs", "vetoed": "status: vetoed",
-    "error": "status: error | timeout", "edited": "suggestedTags + confirmedTags",
-    "style_violations": "styleViolations",
-}  # fmt: skip
-IMBALANCE = 2
-STRATA = ("category", "difficulty", "profile")
+NOTHING_PLANNED = PlanValue(None, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class ArmSummary:
+class ArmSummary(msgspec.Struct, frozen=True):
     """How many there are in an arm; None where the source does not tell."""
 
     arm: str
@@ -55,150 +41,159 @@ class ArmSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """Both arms after the one scan.
+class Seen:
+    """What the samples say about one gate.
 
     Attributes:
-        unit: what a cluster is in `table`.
-        tags: issue tags in the moments; the first `ranked` are the control arm's top ones.
-        latency, score: histograms by (arm, run).
-        rows: the runs of both arms, in order of their start.
-        invalid: why the arms cannot be compared at all; None when they can.
-        adjusts: whether score and latency are to be adjusted for the covariate.
-        unusable: why no gate may pass although there are estimates; None when they may.
+        metric: its name in the moments; None where the data leave a gate without a subject.
+        subject: what the gate is about where the data decide it (the issue tag).
+        arms: the metric per unit, both arms; None without a metric.
+        control, treatment: the arms' own values in the gate's unit, the quantile for a quantile gate.
+        planned: the value by the plan's own rule.
+        absent: why there can be no estimate, or None.
+        gaps: why an estimate may prove nothing: what is missing may be what is bad.
     """
 
-    plan: Plan
-    stage: StageId
-    profile: Profile
-    profile_name: str
-    control: str
-    treatment: str
-    unit: Unit
-    tags: tuple[str, ...]
-    ranked: int
-    table: MomentTable
-    latency: Mapping[tuple[str, str], Histogram]
-    score: Mapping[tuple[str, str], Histogram]
+    metric: str | None = None
+    subject: str | None = None
+    arms: Arms | None = None
+    control: float | None = None
+    treatment: float | None = None
+    planned: PlanValue = NOTHING_PLANNED
+    absent: Reason | None = None
+    gaps: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both arms after the one measurement.
+
+    Attributes:
+        measured: what the samples say, by a scan or from stored days.
+        rules: the plan's rules of evidence, at the confidence that this look has left.
+        pair: names of the control and the treatment.
+        rows: the runs of both arms, in order of their start.
+        invalid: why the arms cannot be compared at all; None when they can.
+        unusable: why no gate may pass although there are estimates; None when they may.
+        adjusts: whether score and latency are to be adjusted for the covariate.
+    """
+
+    measured: Measured
+    rules: Evidence
+    pair: tuple[str, str]
+    profile: str
+    limits: Profile
     rows: tuple[RunRow, ...]
     summaries: tuple[ArmSummary, ...]
-    design: Sentence
-    invalid: Sentence | None
-    unusable: Sentence | None
+    design: Reason
+    invalid: Reason | None
+    unusable: Reason | None
     adjusts: bool
-    warnings: tuple[Sentence, ...]
-    set_aside: tuple[Sentence, ...]
+    warnings: tuple[Reason, ...]
+    set_aside: tuple[Reason, ...]
 
     def arms(self, table: MomentTable, metric: str) -> Arms:
         """Line up both arms of a metric per unit."""
-        control, treatment = (
-            table.where(arm=arm).by("cluster", metric) for arm in (self.control, self.treatment)
-        )
-        return Arms(control, treatment, self.unit)
+        return _arms(table, metric, self.pair, self.measured)
 
-    def merged(self, metric: str, arm: str) -> Histogram:
-        """Return one arm's histogram of `latency_ms` or `score`."""
-        source = self.latency if metric == "latency_ms" else self.score
-        return merge_histograms([part for (where, _), part in source.items() if where == arm])
+    def gate(self, gate: Gate) -> Seen:
+        """Return what the samples say about a gate: both arms once, and what they lack."""
+        subject = None
+        if gate.metric == "issue":
+            if not self.measured.ranked:
+                return Seen(absent=because("field.no_issue"))
+            subject = self.measured.tags[0]
+        metric = metric_of(gate, subject)
+        arms = self.arms(self.measured.table, metric)
+        control, treatment = (self._level(gate, metric, arm) for arm in self.pair)
+        planned, absent = self._planned(gate, metric), self._absent(gate, arms, metric)
+        gaps = self._gaps(gate, arms, metric) if absent is None else None
+        return Seen(metric, subject, arms, control, treatment, planned, absent, gaps)
 
-    def missing(self, gate: Gate, metric: str | None) -> Sentence:
-        """Say which field a gate without an estimate lacks."""
-        if metric is None:
-            return say("no sample of the control arm carries an issue.")
-        if gate.estimand == "per_user" and self.unit != "user":
-            return say("no sample carries the field {field}.", field="userId")
-        field = "issues" if metric.startswith("issue:") else FIELDS[metric]
-        pair = (self.control, self.treatment)
-        empty = [arm for arm in pair if not self.table.where(arm=arm).all(metric).n[0]]
-        if len(empty) == len(pair):
-            return say("no sample carries the field {field}.", field=field)
-        if lacking := [arm for arm in self._needed_arms(gate) if arm in empty]:
-            return say(
-                "no sample of arm {arm} carries the field {field}.", arm=lacking[0], field=field
-            )
-        return say("the control arm has no event, so there is no ratio to it.")
+    def _level(self, gate: Gate, metric: str, arm: str) -> float | None:
+        if gate.statistic == "quantile":
+            return known(self.measured.merged("latency_ms", arm).quantile(gate.quantile or nan))
+        whole = self.measured.table.where(arm=arm).all(metric)
+        return known(whole.mean[0]) if whole.n[0] else None
 
-    def incomplete(self, gate: Gate, metric: str) -> Sentence | None:
-        """Say that too many samples lack a latency: what is missing may be what is slow."""
-        if metric not in {"latency_ms", "slow"}:
-            return None
-        for arm in self._needed_arms(gate):
-            table = self.table.where(arm=arm)
-            lacking = 1 - table.all(metric).n[0] / table.rows.sum()
-            if lacking > self.plan.evidence.max_quarantined:
-                return say(
-                    "{share:.1%} of the samples of arm {arm} have no latency; what is missing may be what is slow.",
-                    share=lacking,
-                    arm=arm,
-                )
+    def _planned(self, gate: Gate, metric: str) -> PlanValue:
+        most = self.rules.runs_averaged
+        control, treatment = (last_runs(self.rows, arm, most) for arm in self.pair)
+        table, latency = self.measured.table, self.measured.latency
+        return plan_value(gate, metric, table, latency, control=control, treatment=treatment)
+
+    def _absent(self, gate: Gate, arms: Arms, metric: str) -> Reason | None:
+        """Return which field a gate without an estimate lacks."""
+        if gate.estimand == "per_user" and arms.unit != "user":
+            return because("field.missing", field="userId")
+        field = metric_record(metric).field
+        counts = dict(zip(self.pair, (arms.control.n.sum(), arms.treatment.n.sum()), strict=True))
+        if not any(counts.values()):
+            return because("field.missing", field=field)
+        for arm in self._compared(gate):
+            if not counts[arm]:
+                return because("field.missing_in_arm", arm=arm, field=field)
+        if gate.contrast == "ratio" and not arms.control.total.sum():
+            return because("control.no_event")
         return None
 
-    def _needed_arms(self, gate: Gate) -> tuple[str, ...]:
-        return (self.treatment,) if gate.contrast == "treatment" else (self.control, self.treatment)
+    def _gaps(self, gate: Gate, arms: Arms, metric: str) -> Reason | None:
+        """Return whether too many samples lack a latency."""
+        if metric not in {"latency_ms", "slow"}:
+            return None
+        counts = dict(zip(self.pair, (arms.control.n.sum(), arms.treatment.n.sum()), strict=True))
+        for arm in self._compared(gate):
+            lacking = 1 - float(counts[arm] / self.measured.table.where(arm=arm).rows.sum())
+            if lacking > self.rules.max_quarantined:
+                return because("latency.gaps", share=lacking, arm=arm)
+        return None
+
+    def _compared(self, gate: Gate) -> tuple[str, ...]:
+        return self.pair[1:] if gate.contrast == "treatment" else self.pair
 
 
-def gather(plan: Plan, params: ReviewParams, runs: Runs, samples: Samples, look: Look) -> Material:
-    """Pick both arms, choose the unit, scan once, and look whether the arms can be compared.
+def compare(
+    plan: Plan, params: ReviewParams, runs: Runs, samples: Samples, look: Look
+) -> Comparison:
+    """Pick both arms, measure them once, and look whether they can be compared.
 
     Raises:
         UsageError: an arm or profile that does not exist.
         NoEvidenceError: an arm has no evidence left.
     """
-    import narwhals as nw
-
     pair = (params.control, params.treatment)
-    rules = plan.evidence.model_copy(
-        update={"confidence": look.confidence or plan.evidence.confidence}
-    )
-    plan = plan.model_copy(update={"evidence": rules})
     _require(pair, runs)
+    confidence = look.confidence or plan.evidence.confidence
+    rules = plan.evidence.model_copy(update={"confidence": confidence})
     profiles = {arm: _profiles(runs, arm, params.profile) for arm in pair}
-    name = min(
-        set[str]().union(*profiles.values()),
-        key=lambda known: (plan.profile(known).max_latency_ms, known),
-    )
-    profile = plan.profile(name)
-    frame = samples.frame().filter(nw.col("arm").is_in(pair))
-    counts = {arm: _count(samples, arm) for arm in pair}
-    unit, gap = _unit(counts)
-    ranked, others = (top_tags(frame, arm=arm, most=TOP_ISSUES) for arm in pair)
-    tags = tuple(dict.fromkeys((*ranked, *others)))
-    slow_above = next(
-        (g.plan_limit(profile) for g in plan.gates.values() if g.statistic == "quantile"),
-        profile.max_latency_ms,
-    )
-    metrics = metric_expressions(
-        timeout_cap_ms=plan.evidence.timeout_cap_ms, slow_above_ms=slow_above, tags=tags
-    )
-    column = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
-    if unit == "sample" and params.adjust:  # the slope needs every sample by itself
-        column, apart = "apart", nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
-        frame = frame.with_columns(apart.alias(column))
-    table = scan(
-        frame,
-        metrics,
-        by={"arm": "arm", "run_id": "run_id", "cluster": column, **{s: s for s in STRATA}},
-    )
-    if params.adjust and not table.all("covariate").n[0]:
-        raise UsageError(
-            "adjust is set, but no sample carries a covariate; name its column in source.yaml (columns)"
-        )
-    rows = run_rows(runs.runs, table, pair, plan.evidence.runs_averaged)
-    summaries = tuple(_summary(arm, rows, counts[arm]) for arm in pair)
-    passed = [table.where(arm=arm).by("cluster", "passed") for arm in pair]
-    design = read_design(Arms(passed[0], passed[1], unit), "difference")[1]
-    ratio = _sample_ratio(design, plan)
-    latency, score = (
-        histogram(frame, metrics[name], per_unit=STEPS) for name in ("latency_ms", "score")
-    )
-    return Material(
-        plan=plan, stage=params.stage, profile=profile, profile_name=name, control=pair[0], treatment=pair[1],
-        unit=unit, tags=tags, ranked=len(ranked), table=table, latency=latency, score=score,
-        rows=rows, summaries=summaries, design=_in_words(design),
-        invalid=_swapped(pair) or _mixed(profiles) or ratio, unusable=_spent(look) or _quarantined(runs, plan) or gap,
-        adjusts=params.adjust,
-        warnings=_warnings(design, profiles, runs), set_aside=_set_aside(runs, params),
+    profile, limits = _strictest(plan, profiles)
+    measured = measure(
+        samples, pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=_slow(plan, limits),
+        apart=params.adjust,
     )  # fmt: skip
+    if params.adjust and not measured.table.all("covariate").n[0]:
+        raise UsageError(
+            "adjust is set, but no sample carries a covariate; "
+            "name its column in source.yaml (columns)"
+        )
+    rows = run_rows(runs.runs, measured.table, pair, rules.runs_averaged)
+    passed = _arms(measured.table, "passed", pair, measured)
+    design = read_design(passed, "difference")[1]
+    return Comparison(
+        measured, rules, pair, profile, limits, rows,
+        summaries=tuple(_summary(arm, rows, count) for arm, count in measured.counts.items()),
+        design=validity.described(design),
+        invalid=validity.invalid(pair, profiles, design, rules),
+        unusable=validity.unusable(look, runs, rules, measured.unit, measured.named),
+        adjusts=params.adjust,
+        warnings=validity.warnings(design, profiles, runs),
+        set_aside=validity.set_aside(runs, params),
+    )  # fmt: skip
+
+
+def _arms(table: MomentTable, metric: str, pair: tuple[str, str], measured: Measured) -> Arms:
+    control, treatment = (table.where(arm=arm).by("cluster", metric) for arm in pair)
+    return Arms(control, treatment, measured.unit)
 
 
 def _require(pair: tuple[str, str], runs: Runs) -> None:
@@ -206,206 +201,40 @@ def _require(pair: tuple[str, str], runs: Runs) -> None:
     if pair[0] == pair[1]:
         raise UsageError(f"control and treatment are both {pair[0]!r}; name two different arms")
     arms = sorted({run.arm for run in runs.runs})
+    first = runs.quarantined[0].message if runs.quarantined else ""
     if not arms:
-        why = f"; the first reason: {runs.quarantined[0].message}" if runs.quarantined else ""
-        raise NoEvidenceError(
-            f"no run is left as evidence ({runs.read:,} rows read, {runs.rows_quarantined:,} refused){why}"
-        )
+        read = f"{runs.read:,} rows read, {runs.rows_quarantined:,} refused"
+        why = f"; the first reason: {first}" if first else ""
+        raise NoEvidenceError(f"no run is left as evidence ({read}){why}")
     for name, arm in zip(("control", "treatment"), pair, strict=True):
-        if arm not in arms and arm not in {"control", "treatment"}:
-            raise UsageError(
-                f"{name} is {arm!r}; the runs have the arms {', '.join(arms)}.{did_you_mean(arm, arms)}"
-            )
-        if arm not in arms:
-            why = (
-                f"; {runs.quarantined[0].message}"
-                if runs.quarantined
-                else f"; name one of the arms {', '.join(arms)} with --{name}"
-            )
-            raise NoEvidenceError(f"the {name} arm has no run that is evidence{why}")
+        if arm in arms:
+            continue
+        there = f"the arms {', '.join(arms)}"
+        if arm not in {"control", "treatment"}:
+            hint = did_you_mean(arm, arms)
+            raise UsageError(f"{name} is {arm!r}; the runs have {there}.{hint}")
+        why = first or f"name one of {there} with --{name}"
+        raise NoEvidenceError(f"the {name} arm has no run that is evidence; {why}")
 
 
 def _profiles(runs: Runs, arm: str, given: str | None) -> set[str]:
     return {run.profile or given or "default" for run in runs.runs if run.arm == arm}
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
-    """Samples of an arm, how many carry a user or prompt id, and how many different ones."""
-
-    samples: int
-    with_user: int
-    users: int
-    with_prompt: int
-    prompts: int
+def _strictest(plan: Plan, profiles: dict[str, set[str]]) -> tuple[str, Profile]:
+    """Return the profile with the strictest latency target, of those that the arms ran under."""
+    names = sorted(set[str]().union(*profiles.values()))
+    strictest = min(names, key=lambda name: plan.profile(name).max_latency_ms)
+    return strictest, plan.profile(strictest)
 
 
-def _count(samples: Samples, arm: str) -> _Count:
-    import narwhals as nw
-
-    ids = (
-        (nw.col(c).count().alias(f"with_{c}"), nw.col(c).n_unique().alias(c))
-        for c in ("user_id", "prompt_id")
-    )
-    counted = (
-        samples.frame()
-        .filter(nw.col("arm") == arm)
-        .select(nw.len().alias("n"), *(e for pair in ids for e in pair))
-    )
-    found = {name: int(column[0] or 0) for name, column in columns(counted).items()}
-    # n_unique counts null as a value of its own.
-    users, prompts = (
-        found[c] - (found[f"with_{c}"] < found["n"]) for c in ("user_id", "prompt_id")
-    )
-    return _Count(found["n"], found["with_user_id"], users, found["with_prompt_id"], prompts)
+def _slow(plan: Plan, limits: Profile) -> float:
+    """Return above which latency in ms a sample counts as slow: the quantile gate's limit."""
+    quantiles = (gate for gate in plan.gates.values() if gate.statistic == "quantile")
+    gate = next(quantiles, None)
+    return gate.plan_limit(limits) if gate else limits.max_latency_ms
 
 
-def _unit(counts: Mapping[str, _Count]) -> tuple[Unit, Sentence | None]:
-    """Choose what a cluster is: users when samples name them, else prompts, else the sample itself.
-
-    Samples of one user are not independent, so a user id that only some samples carry leaves the dependence unknown.
-    """
-    known: dict[Unit, list[int]] = {
-        "user": [count.with_user for count in counts.values()],
-        "prompt": [count.with_prompt for count in counts.values()],
-    }
-    for unit, carrying in known.items():
-        shares = [
-            n / max(count.samples, 1) for n, count in zip(carrying, counts.values(), strict=True)
-        ]
-        if max(shares) == 0:
-            continue
-        gap = say(
-            "Only {share:.0%} of the samples name their {unit}, so their dependence is unknown.",
-            share=min(shares),
-            unit=say(unit),
-        )
-        return unit, gap if min(shares) < 1 else None
-    return "sample", None
-
-
-def _summary(arm: str, rows: tuple[RunRow, ...], count: _Count) -> ArmSummary:
+def _summary(arm: str, rows: tuple[RunRow, ...], count: Count) -> ArmSummary:
     runs = sum(row.arm == arm for row in rows)
     return ArmSummary(arm, runs, count.samples, count.users or None, count.prompts or None)
-
-
-def _in_words(design: Design) -> Sentence:
-    """Say how the arms compare."""
-    unit = say(design.unit)
-    return {
-        "independent": say("Two independent groups of samples."),
-        "paired": say("{pairs:,} pairs: the same {unit} in both arms.", pairs=design.pairs, unit=unit),
-        "nested": say(
-            "Clusters: each {unit} is in one arm ({control:,} and {treatment:,}).",
-            unit=unit, control=design.clusters_control, treatment=design.clusters_treatment,
-        ),
-        "crossed": say(
-            "Paired clusters: {pairs:,} {unit}s are in both arms, each with several samples.",
-            pairs=design.pairs, unit=unit,
-        ),
-    }[design.kind]  # fmt: skip
-
-
-# --- can the arms be compared? ---------------------------------------------------------------------------------------
-
-
-def _swapped(pair: tuple[str, str]) -> Sentence | None:
-    if pair != ("treatment", "control"):
-        return None
-    return say(
-        "The arms are named the other way round: the runs' control was given as treatment; "
-        "swap --control and --treatment."
-    )
-
-
-def _mixed(profiles: Mapping[str, set[str]]) -> Sentence | None:
-    control, treatment = (", ".join(sorted(names)) for names in profiles.values())
-    if control == treatment:
-        return None
-    return say(
-        "The arms ran under different guardian profiles ({control} and {treatment}), so they cannot be compared.",
-        control=control,
-        treatment=treatment,
-    )
-
-
-def _sample_ratio(design: Design, plan: Plan) -> Sentence | None:
-    """Test the planned 1 : 1 allocation over users who were allocated to an arm (in a replay most are in both)."""
-    counts = (design.clusters_control, design.clusters_treatment)
-    if design.unit != "user" or not min(counts) or 2 * design.pairs > max(counts):
-        return None
-    p = stats.sample_ratio_test(counts, [0.5, 0.5]).p_value
-    if p >= plan.evidence.sample_ratio_p:
-        return None
-    return say(
-        "Sample-ratio mismatch: {control:,} and {treatment:,} users where as many were planned (p = {p:.1g}); "
-        "who is missing is not random.",
-        control=counts[0], treatment=counts[1], p=p,
-    )  # fmt: skip
-
-
-def _spent(look: Look) -> Sentence | None:
-    if look.confidence is not None:
-        return None
-    return say(
-        "This is look {number} of {planned} planned: the error that the stage may make is spent; plan more looks or "
-        "bring a new candidate.", number=look.number, planned=look.planned,
-    )  # fmt: skip
-
-
-def _quarantined(runs: Runs, plan: Plan) -> Sentence | None:
-    share = runs.rows_quarantined / runs.read if runs.read else 0.0
-    if share <= plan.evidence.max_quarantined:
-        return None
-    return say(
-        "{share:.1%} of the rows are quarantined; above {most:.0%} no gate may pass.",
-        share=share,
-        most=plan.evidence.max_quarantined,
-    )
-
-
-def _warnings(design: Design, profiles: Mapping[str, set[str]], runs: Runs) -> tuple[Sentence, ...]:
-    found = [say("{text}", text=text) for text in runs.warnings]
-    sizes = sorted((design.clusters_control, design.clusters_treatment))
-    if design.kind == "nested" and sizes[1] > IMBALANCE * sizes[0]:
-        found.append(
-            say(
-                "The arms' cluster counts differ by more than 2 : 1; the bounds are then slightly too narrow "
-                "(they fail in up to 7 % instead of 5 % of simulated reviews)."
-            )
-        )
-    if design.dropped:
-        found.append(
-            say(
-                "{dropped} samples have no partner in the other arm and are left out of the paired comparison.",
-                dropped=design.dropped,
-            )
-        )
-    if len(set[str]().union(*profiles.values())) > 1:
-        found.append(
-            say(
-                "Several guardian profiles are mixed in both arms; the strictest latency target is used."
-            )
-        )
-    return tuple(found)
-
-
-def _set_aside(runs: Runs, params: ReviewParams) -> tuple[Sentence, ...]:
-    found: list[Sentence] = []
-    if runs.other_stage:
-        found.append(
-            say(
-                "{count} runs belong to other stages than {stage}.",
-                count=runs.other_stage,
-                stage=params.stage,
-            )
-        )
-    if runs.after_as_of:
-        found.append(
-            say(
-                "{count} runs started after {moment}.",
-                count=runs.after_as_of,
-                moment=f"{params.as_of:%Y-%m-%d %H:%M %z}",
-            )
-        )
-    return tuple(found)

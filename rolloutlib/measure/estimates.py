@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from rolloutlib import stats
-from rolloutlib.measure.moments import BINARY, Cells
-from rolloutlib.words.sentences import Sentence, say
+from rolloutlib.measure.moments import Cells
+from rolloutlib.plan.metrics import metric_record
+from rolloutlib.reason import Reason, because
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ class Estimate:
     df: float | None = None
     p_worse: float | None = None
     p_better: float | None = None
-    cap: Sentence | None = None
+    cap: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def metric_of(gate: Gate, subject: str | None = None) -> str:
 
 def is_binary(metric: str) -> bool:
     """Return whether a sample's value of the metric is 0 or 1."""
-    return metric in BINARY or metric.startswith("issue:")
+    return metric_record(metric).kind == "binary"
 
 
 def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Estimate | None:
@@ -185,7 +186,7 @@ def read_design(arms: Arms, contrast: str) -> tuple[Arms, Design]:
     return arms, Design("crossed", arms.unit, *counts)
 
 
-def _cap(arms: Arms, design: Design, found: _Inference, rules: Evidence) -> Sentence | None:
+def _cap(arms: Arms, design: Design, found: _Inference, rules: Evidence) -> Reason | None:
     """Say why a verdict is capped at inconclusive: too few clusters or degrees of freedom.
 
     Exact and score bounds of single samples hold for any n; a sample without a unit is a cluster of its own.
@@ -197,26 +198,16 @@ def _cap(arms: Arms, design: Design, found: _Inference, rules: Evidence) -> Sent
         int((cells.n if design.unit == "sample" else cells.n > 0).sum()) for cells in needed
     )
     if smaller < rules.min_clusters:
-        return say(
-            "Only {clusters} {unit}s an arm; a bound needs at least {least}.",
-            clusters=smaller,
-            unit=say(design.unit),
-            least=rules.min_clusters,
-        )
+        return because("clusters.few", clusters=smaller, unit=design.unit, least=rules.min_clusters)
     if found.df is not None and found.df < MIN_DF:
-        return say(
-            "A few {unit}s carry nearly all samples ({df:.1f} degrees of freedom); a bound needs at least {least:g}.",
-            unit=say(design.unit),
-            df=found.df,
-            least=MIN_DF,
-        )
+        return because("clusters.heavy", unit=design.unit, df=found.df, least=MIN_DF)
     return None
 
 
 # --- treatment − control ---------------------------------------------------------------------------------------------
 
 
-def _difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:
+def _difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
     if design.kind in {"nested", "crossed"}:
         return _clustered_difference(arms, design, binary, rules)
     if design.kind == "paired":
@@ -258,7 +249,7 @@ def _paired_mean(arms: Arms, rules: Evidence) -> _Inference:
     )
 
 
-def _clustered_difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:
+def _clustered_difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
     compare = stats.nested_difference if design.kind == "nested" else stats.crossed_difference
     found = compare(*_clusters(arms, design), kind="CR3")
     if binary and (not found.se or _one_sided(arms)):
@@ -290,7 +281,7 @@ def _effective_difference(arms: Arms, rules: Evidence) -> _Inference:
 # --- treatment / control ---------------------------------------------------------------------------------------------
 
 
-def _ratio(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:
+def _ratio(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
     if design.kind == "independent":
         return (
             _independent_rate_ratio(arms, rules) if binary else _independent_mean_ratio(arms, rules)
@@ -340,7 +331,7 @@ def _clustered_ratio(arms: Arms, design: Design, rules: Evidence) -> _Inference:
 # --- the treatment alone ---------------------------------------------------------------------------------------------
 
 
-def _alone(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:
+def _alone(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
     cells = arms.treatment.take(arms.treatment.n > 0)
     repeats = design.unit != "sample" and cells.n.max() > 1
     if binary:

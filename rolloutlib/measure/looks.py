@@ -12,6 +12,8 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from rolloutlib import stats
 from rolloutlib.errors import RunsError
 
@@ -31,8 +33,7 @@ class Series:
     treatment: str
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """One look of a series.
 
     Attributes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from rolloutlib.errors import RunsError
+from rolloutlib.plan.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,8 +37,7 @@ __all__ = [
     "top_tags",
 ]
 
-BINARY = ("passed", "vetoed", "error", "edited", "slow")
-CONTINUOUS = ("score", "latency_ms", "style_violations", "covariate")
+DERIVED = ("issue", "latency_ms", "slow")  # the others are columns of the samples as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +157,7 @@ def metric_expressions(
 
     timed_out = (nw.col("status") == "timeout") & nw.col("latency_ms").is_null()
     latency = nw.when(timed_out).then(nw.lit(timeout_cap_ms)).otherwise(nw.col("latency_ms"))
-    columns = {
-        name: nw.col(name) for name in (*BINARY, *CONTINUOUS) if name not in {"slow", "latency_ms"}
-    }
+    columns = {name: nw.col(name) for name in METRICS if name not in DERIVED}
     issues = {f"issue:{tag}": nw.col("issues").list.contains(tag) for tag in tags}
     metrics = columns | issues | {"latency_ms": latency, "slow": latency > slow_above_ms}
     return {name: expression.cast(nw.Float64) for name, expression in metrics.items()}

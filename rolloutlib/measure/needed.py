@@ -8,12 +8,12 @@ which judges the gate: with the variance that a score bound takes from its limit
 from __future__ import annotations
 
 from math import inf, isfinite
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 
 from rolloutlib import stats
-from rolloutlib.judge.verdicts import Needed
 from rolloutlib.measure.estimates import is_binary
 
 if TYPE_CHECKING:
@@ -23,12 +23,26 @@ if TYPE_CHECKING:
     from rolloutlib.measure.moments import Cells
     from rolloutlib.plan.model import Evidence, Gate
 
-__all__ = ["needed", "total_for"]
+__all__ = ["Needed", "needed", "total_for"]
 
 UNITS = {"sample": "samples", "prompt": "prompts", "user": "users"}
 EXPECTED = 1e7  # units at which a score's variance under its limit is read off: any large number
 MOST_UNITS = 10**9  # no stage collects more
 NORMAL_DF = 1e6
+
+
+class Needed(msgspec.Struct, frozen=True):
+    """What would settle an inconclusive gate with the plan's power if the alternative were true.
+
+    Attributes:
+        unit: what to collect more of.
+        total: how many of them in all (in each arm, where the arms are independent).
+        further: how many beyond what there is.
+    """
+
+    unit: Literal["pairs", "samples", "prompts", "users"]
+    total: int
+    further: int
 
 
 class _Pattern(NamedTuple):
@@ -133,7 +147,12 @@ def _have(arms: Arms, kind: str, *, clustered: bool) -> int:
 
 
 def _pattern(
-    gate: Gate, arms: Arms, kind: str, binary: bool, limit: float, alternative: float
+    gate: Gate,
+    arms: Arms,
+    kind: str,
+    binary: bool,  # noqa: FBT001
+    limit: float,
+    alternative: float,
 ) -> _Pattern:
     if gate.contrast == "treatment":
         return _one_mean(arms, limit, alternative)
@@ -223,7 +242,7 @@ def _rates(arms: Arms, kind: str, limit: float, alternative: float) -> _Pattern:
     )
 
 
-def _ratio(arms: Arms, kind: str, binary: bool, limit: float, alternative: float) -> _Pattern:
+def _ratio(arms: Arms, kind: str, binary: bool, limit: float, alternative: float) -> _Pattern:  # noqa: FBT001
     """The contrast treatment - limit·control, which is 0 at the limit; proportions at the alternative's own level."""
     one, zero = arms.treatment, arms.control
     n1, n0 = float(one.n.sum()), float(zero.n.sum())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from rolloutlib import stats
 from rolloutlib.measure.estimates import Arms, Estimate, estimate_gate, metric_of
+from rolloutlib.reason import known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,43 +21,48 @@ __all__ = ["IssueRate", "Segment", "issue_rates", "segments"]
 SIGNIFICANT = 0.05  # family-wise, after Holm
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A gate's estimate within one segment.
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """A gate's estimate within one segment, in the gate's unit.
 
     Attributes:
         control, treatment: the arms' own values.
-        p_holm: one-sided test for a loss, adjusted over all segments of the review; None where too few clusters (or
-            no variation at all) allow no test.
+        lower, upper: None is no bound.
+        p_holm: one-sided test for a loss, adjusted over all segments of the review; None where too
+            few clusters (or no variation at all) allow no test.
         loss: whether the loss holds after the adjustment.
     """
 
     by: str
     value: str
     gate: str
-    control: float
-    treatment: float
-    estimate: Estimate
+    control: float | None
+    treatment: float | None
+    point: float
+    lower: float | None
+    upper: float | None
     p_holm: float | None
     loss: bool
+    n_control: int
+    n_treatment: int
 
 
-@dataclass(frozen=True, slots=True)
-class IssueRate:
+class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
     """One issue tag before and after (share of samples that carry it).
 
     Attributes:
-        rank: 1–3 among the control arm's issues, fixed before the treatment is looked at; None for an issue that is
-            shown only because it is frequent in the treatment.
-        estimate: treatment rate / control rate; None when the control has none.
+        rank: 1–3 among the control arm's issues, fixed before the treatment is looked at; None for
+            an issue that is shown only because it is frequent in the treatment.
+        point: treatment rate / control rate, with its bounds; None when the control has none.
         p_holm: one-sided test that the rate fell at all, adjusted over the ranked issues.
     """
 
     tag: str
     rank: int | None
-    control: float
-    treatment: float
-    estimate: Estimate | None
+    control: float | None
+    treatment: float | None
+    point: float | None
+    lower: float | None
+    upper: float | None
     p_holm: float | None
 
 
@@ -90,9 +97,13 @@ def segments(
                 found.append((by, value, arms, estimate))
     adjusted = _holm([None if estimate.cap else estimate.p_worse for *_, estimate in found])
     return tuple(
-        Segment(by, value, gate_id, *_means(arms), estimate, p, p is not None and p < SIGNIFICANT)
+        Segment(
+            by=by, value=value, gate=gate_id, **_means(arms), **_bounds(estimate), p_holm=p,
+            loss=p is not None and p < SIGNIFICANT,
+            n_control=estimate.n_control, n_treatment=estimate.n_treatment,
+        )
         for (by, value, arms, estimate), p in zip(found, adjusted, strict=True)
-    )
+    )  # fmt: skip
 
 
 def issue_rates(
@@ -121,16 +132,20 @@ def issue_rates(
     rank = [place + 1 if place < ranked else None for place in range(len(tags))]
     rows = zip(tags, rank, estimates, adjusted, strict=True)
     return tuple(
-        IssueRate(tag, place, *_means(arms[tag]), estimate, p) for tag, place, estimate, p in rows
+        IssueRate(tag=tag, rank=place, **_means(arms[tag]), **_bounds(estimate), p_holm=p)
+        for tag, place, estimate, p in rows
     )
 
 
-def _means(arms: Arms) -> tuple[float, float]:
-    sums = [
-        (float(cells.total.sum()), float(cells.n.sum())) for cells in (arms.control, arms.treatment)
-    ]
-    control, treatment = (s / n if n else float("nan") for s, n in sums)
-    return control, treatment
+def _means(arms: Arms) -> dict[str, float | None]:
+    cells = {"control": arms.control, "treatment": arms.treatment}
+    sums = {arm: (float(c.total.sum()), float(c.n.sum())) for arm, c in cells.items()}
+    return {arm: total / n if n else None for arm, (total, n) in sums.items()}
+
+
+def _bounds(estimate: Estimate | None) -> dict[str, Any]:
+    names = ("point", "lower", "upper")
+    return {name: known(getattr(estimate, name, None)) for name in names}
 
 
 def _holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from rolloutlib.errors import PlanError, did_you_mean
+from rolloutlib.plan.metrics import MetricName
 from rolloutlib.plan.strict_yaml import load_model
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ __all__ = [
     "workbook_root",
 ]
 
-Metric = Literal[
-    "passed", "score", "latency_ms", "vetoed", "error", "edited", "issue", "style_violations"
-]
 Audience = Literal["internal", "dogfood", "opted_in", "everyone", "opted_out"]
 FeatureId = Literal["A", "B", "C", "D", "E", "F"]
 Role = Literal["pm", "engine", "qa", "owner"]
@@ -127,7 +125,7 @@ class Gate(_Model):
     """
 
     title: str
-    metric: Metric
+    metric: MetricName
     contrast: Literal["treatment", "difference", "ratio"]
     statistic: Literal["mean", "quantile"] = "mean"
     quantile: Annotated[Number, Field(gt=0, lt=1)] | None = None
@@ -232,7 +230,7 @@ class Distributions(_Model):
 class Monitoring(_Model):
     """The daily report: metrics, distributions, lights."""
 
-    metrics: tuple[Metric, ...]
+    metrics: tuple[MetricName, ...]
     distributions: Distributions
     features: dict[FeatureId, str]
     links: tuple[str, ...]
@@ -268,7 +266,7 @@ class Rollback(_Model):
 class Signal(_Model):
     """A measured signal (metric, contrast, above/below) or one that people report (text)."""
 
-    metric: Metric | None = None
+    metric: MetricName | None = None
     contrast: Literal["difference", "ratio"] | None = None
     above: Number | None = None
     below: Number | None = None

@@ -31,7 +31,7 @@ class _StrictLoader(yaml.SafeLoader):
             )
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen: set[Any] = set()
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -47,7 +47,7 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def load_yaml(path: Path) -> Any:
+def load_yaml(path: Path) -> Any:  # noqa: ANN401
     """Read a YAML file.
 
     Raises:
@@ -60,7 +60,7 @@ def load_yaml(path: Path) -> Any:
             f"{path}: {path.stat().st_size:,} bytes; a parameter file has at most {MAX_BYTES:,}"
         )
     try:
-        return yaml.load(path.read_text("utf-8-sig"), _StrictLoader)
+        return yaml.load(path.read_text("utf-8-sig"), _StrictLoader)  # noqa: S506
     except (
         yaml.YAMLError,
         ValueError,

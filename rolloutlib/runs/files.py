@@ -76,11 +76,11 @@ def list_files(path: Path) -> Listing:
     refused: list[Quarantined] = []
     ignored: list[str] = []
     for name, where, link in sorted(_walk(str(path), "")):
-        kind = os.path.splitext(name)[1].lower()
+        kind = os.path.splitext(name)[1].lower()  # noqa: PTH122
         if link or kind in _ARCHIVES:
             due = "expected a plain file, not a link" if link else "expected an unpacked file"
             refused.append(Quarantined(name, 0, "file", "", due, ""))
-        elif kind in _KINDS and os.path.basename(name) != META_NAME:
+        elif kind in _KINDS and os.path.basename(name) != META_NAME:  # noqa: PTH119
             files.append(RunFile(name, where, kind))
         else:
             ignored.append(name)
@@ -107,7 +107,7 @@ def read_bytes(file: RunFile) -> tuple[bytes, str]:
         RunsError: the file cannot be read.
     """
     try:
-        with open(file.path, "rb", buffering=0) as stream:
+        with open(file.path, "rb", buffering=0) as stream:  # noqa: PTH123
             data = stream.read()
     except OSError as error:
         raise RunsError(f"{file.path} cannot be read: {error.strerror}.") from None
@@ -132,7 +132,7 @@ def _as_json(row: dict[str, Any]) -> bytes:
     return json.dumps(_without_nulls(row), ensure_ascii=False, default=str).encode()
 
 
-def _without_nulls(value: Any) -> Any:
+def _without_nulls(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, dict):
         return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
@@ -142,11 +142,11 @@ def _without_nulls(value: Any) -> Any:
 
 def _enveloped(unit: Unit, file: RunFile) -> Unit:
     """Put a bare run_result and its dataset_meta.json into one envelope, on the same lines as before."""
-    meta = _read_meta(os.path.join(os.path.dirname(file.path), META_NAME))
+    meta = _read_meta(os.path.join(os.path.dirname(file.path), META_NAME))  # noqa: PTH118, PTH120
     if meta is None:
         return unit
     head = {
-        "runId": os.path.splitext(file.name)[0],
+        "runId": os.path.splitext(file.name)[0],  # noqa: PTH122
         "startedAt": meta.get("createdAt"),
         "datasetMeta": meta,
     }
@@ -155,7 +155,7 @@ def _enveloped(unit: Unit, file: RunFile) -> Unit:
 
 def _read_meta(path: str) -> dict[str, Any] | None:
     try:
-        with open(path, "rb") as stream:
+        with open(path, "rb") as stream:  # noqa: PTH123
             return read_object(stream.read().removeprefix(_BOM))
     except FileNotFoundError:
         return None

@@ -98,7 +98,7 @@ def line_of(text: str, position: int) -> int:
     return 1 + before.count("\n") + before.count("\r") - before.count("\r\n")
 
 
-def parse(text: str) -> Any:
+def parse(text: str) -> Any:  # noqa: ANN401
     """Read one JSON value that fills the text; nesting deeper than 64 is refused before anything is read.
 
     Raises:

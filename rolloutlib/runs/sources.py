@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
+from pydantic.alias_generators import to_camel
 
 from rolloutlib.errors import did_you_mean
 from rolloutlib.plan.strict_yaml import load_model
@@ -31,29 +32,6 @@ __all__ = [
 _SCALE = (0.0, 10.0)
 TAGS = ("issues", "suggested_tags", "confirmed_tags")
 _OPTIONS = {"unit": ("latency_ms",), "scale": ("score",), "separator": TAGS}
-WIRE = {
-    "arm": "arm",
-    "run_id": "runId",
-    "started_at": "startedAt",
-    "seed": "seed",
-    "profile": "profile",
-    "sample_id": "id",
-    "prompt_id": "promptId",
-    "user_id": "userId",
-    "session_id": "sessionId",
-    "category": "category",
-    "difficulty": "difficulty",
-    "passed": "passed",
-    "status": "status",
-    "score": "score",
-    "latency_ms": "latencyMs",
-    "issues": "issues",
-    "veto_reason": "vetoReason",
-    "style_violations": "styleViolations",
-    "covariate": "covariate",
-    "suggested_tags": "suggestedTags",
-    "confirmed_tags": "confirmedTags",
-}
 
 
 class _Model(BaseModel):
@@ -129,6 +107,10 @@ class Columns(_Model):
     def mapped(self) -> dict[str, ColumnSpec]:
         """The fields that the source has."""
         return {name: spec for name, spec in self if spec is not None}
+
+
+# How the engine and the run envelopes write the fields.
+WIRE = {name: "id" if name == "sample_id" else to_camel(name) for name in Columns.model_fields}
 
 
 class Constants(_Model):

@@ -108,12 +108,12 @@ class Note:
         return {"text/plain": self.text}
 
 
-def figure(draw: Callable[[int], Spec], alt: Sentence, caption: Sentence, lang: str) -> Figure:
+def figure(draw: Callable[[int], Spec], alt: Sentence, caption: Sentence) -> Figure:
     """Draw both layouts; `draw` is given the width in pixels."""
-    return Figure(draw(WIDE), draw(NARROW), alt.text(lang), caption.text(lang))
+    return Figure(draw(WIDE), draw(NARROW), str(alt), str(caption))
 
 
-def layer(rows: Sequence[Spec], kind: str, *, at: Spec, **mark: Any) -> Spec:
+def layer(rows: Sequence[Spec], kind: str, *, at: Spec, **mark: Any) -> Spec:  # noqa: ANN401
     """Return one layer.
 
     Args:
@@ -140,13 +140,19 @@ def _channel(name: str, value: str | float | Spec) -> Spec:
     )
 
 
-def dots(rows: Sequence[Spec], at: Spec, **mark: Any) -> Spec:
+def dots(rows: Sequence[Spec], at: Spec, **mark: Any) -> Spec:  # noqa: ANN401
     """Return a layer of opaque points, filled unless told otherwise."""
     return layer(rows, "point", at=at, **({"filled": True, "opacity": 1} | mark))
 
 
 def text(
-    rows: Sequence[Spec], name: str, x: str | float, y: str = "row", *, hue: str = "", **style: Any
+    rows: Sequence[Spec],
+    name: str,
+    x: str | float,
+    y: str = "row",
+    *,
+    hue: str = "",
+    **style: Any,  # noqa: ANN401
 ) -> Spec:
     """Return a layer of texts, without empty ones; `hue` names the field of their colours."""
     at: Spec = {"x": x, "y": y, "text": name} | ({"color": hue} if hue else {})

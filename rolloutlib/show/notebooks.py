@@ -239,7 +239,7 @@ def _output(output: NotebookNode) -> Markup | None:
     """Return one output as safe HTML: a figure, a piece of a report, or plain text."""
     data = output.get("data", {})
     if FIGURE_MIME in data:
-        return Markup(render("figure.html.j2", **_figure(data[FIGURE_MIME])))
+        return Markup(render("figure.html.j2", **_figure(data[FIGURE_MIME])))  # noqa: S704
     if "rolloutlib_caption" in output.metadata:
         return None  # the figure before it has it
     if "text/html" in data:
@@ -263,6 +263,6 @@ def _figure(parts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _sanitised(html: str) -> Markup:
-    return Markup(
+    return Markup(  # noqa: S704
         nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=set(), link_rel=None)
     )

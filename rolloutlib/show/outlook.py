@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.judge.verdicts import Verdict
+from rolloutlib.judge.record import Verdict
 from rolloutlib.show.charts import COLORS
-from rolloutlib.show.figure import WIDE, Figure, Grid, Spec, dots, figure, layer, text
+from rolloutlib.show.figure import INK, SOFT, WIDE, Figure, Grid, Spec, dots, figure, layer, text
 from rolloutlib.show.tables import Cell, Html, Row, number, table
 from rolloutlib.words.numbers import show, unit_of
-from rolloutlib.words.sentences import Sentence, say
+from rolloutlib.words.sentences import Sentence, say, spoken, translate
 
 if TYPE_CHECKING:
     from rolloutlib.forecast.chances import Decision, Forecast, GateForecast
 
 __all__ = ["decision_chart", "decision_table", "gate_chart", "gate_table", "heading"]
 
-INK, SOFT, LITERAL = "#1c2430", "#586271", "#1d5fa8"
-GO, HOLD, NO_GO = (
-    COLORS[verdict] for verdict in (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
-)
+LITERAL = "#1d5fa8"
+GO, HOLD, NO_GO = COLORS[Verdict.PASS], COLORS[Verdict.INCONCLUSIVE], COLORS[Verdict.FAIL]
 MARKS: Final = {
     "better": ("circle", GO),
     "equal": ("diamond", HOLD),
@@ -54,68 +52,49 @@ def _mean(sizes: tuple[int, ...]) -> float:
     return sum(sizes) / len(sizes)
 
 
-def _truth(decision: Decision, found: Forecast) -> Sentence:
-    titles = {gate.id: say(gate.gate.title) for gate in found.gates}
+def _truth(decision: Decision, found: Forecast) -> str:
     if decision.truth == "better":
-        return say("clearly better in everything")
+        return str(say("clearly better in everything"))
     if decision.truth == "equal":
-        return say("equal to the control")
-    one = say("only {gate} at its limit", gate=titles[decision.gate or ""])
-    return (
-        one
-        if decision.truth == "limit"
-        else say("only {gate} beyond its limit", gate=titles[decision.gate or ""])
-    )
+        return str(say("equal to the control"))
+    titles = {gate.id: translate(gate.gate.title) for gate in found.gates}
+    title = titles[decision.gate or ""]
+    if decision.truth == "limit":
+        return str(say("only {gate} at its limit", gate=title))
+    return str(say("only {gate} beyond its limit", gate=title))
 
 
-def decision_table(found: Forecast, lang: str = "en") -> Html:
+@spoken
+def decision_table(found: Forecast) -> Html:
     """Show how often the review, and the plan's literal rule, say what."""
-    head = (
-        say("If the candidate is …"),
-        say("GO"),
-        say("HOLD"),
-        say("NO-GO"),
-        say("plan's rule says GO"),
-    )
-    rows = [
-        Row(
-            (
-                Cell(_truth(d, found).text(lang)),
-                *(number(f"{share:.1%}") for share in (d.go, d.hold, d.no_go, d.literal)),
-            )
-        )
-        for d in found.decisions
-    ]
-    return table(head, rows, lang, kind="forecast")
+    words = (say("GO"), say("HOLD"), say("NO-GO"), say("plan's rule says GO"))
+    rows: list[Row] = []
+    for chance in found.decisions:
+        shares = (chance.go, chance.hold, chance.no_go, chance.literal)
+        cells = (number(f"{share:.1%}") for share in shares)
+        rows.append(Row((Cell(_truth(chance, found)), *cells)))
+    return table((say("If the candidate is …"), *words), rows, kind="forecast")
 
 
-def gate_table(found: Forecast, lang: str = "en") -> Html:
+@spoken
+def gate_table(found: Forecast) -> Html:
     """Show what each gate can prove, what it would need, and its chances."""
     chances = (say("passes if better"), say("if equal"), say("at the limit"), say("beyond it"))
-    head = (
-        say("Gate"),
-        say("Stage limit"),
-        say("Provable"),
-        say("Needed"),
-        *chances,
-        say("plan's rule at the limit"),
-    )
-    return table(head, [_gate_row(gate, lang) for gate in found.gates], lang, kind="forecast")
+    sizes = (say("Gate"), say("Stage limit"), say("Provable"), say("Needed"))
+    head = (*sizes, *chances, say("plan's rule at the limit"))
+    return table(head, [_gate_row(gate) for gate in found.gates], kind="forecast")
 
 
-def _gate_row(one: GateForecast, lang: str) -> Row:
+def _gate_row(one: GateForecast) -> Row:
     shares = [one.chances[truth].passed for truth in MARKS] + [one.chances["limit"].literal]
-    cells = (
-        Cell(say(one.gate.title).text(lang)),
-        number(_value(one, one.proof, lang)), number(_value(one, one.provable, lang)), number(_needed(one).text(lang)),
-        *(number(f"{share:.0%}" if share >= WHOLE else f"{share:.1%}") for share in shares),
-    )  # fmt: skip
-    return Row(cells)
+    sizes = (_value(one, one.proof), _value(one, one.provable), _needed(one))
+    chances = (f"{share:.0%}" if share >= WHOLE else f"{share:.1%}" for share in shares)
+    return Row((Cell(translate(one.gate.title)), *map(number, sizes), *map(number, chances)))
 
 
-def _value(one: GateForecast, value: float, lang: str) -> str:
+def _value(one: GateForecast, value: float) -> Sentence:
     unit = unit_of(one.gate.unit, one.gate.statistic)
-    return show(value, unit, signed=one.gate.contrast == "difference").text(lang)
+    return show(value, unit, signed=one.gate.contrast == "difference")
 
 
 def _needed(one: GateForecast) -> Sentence:
@@ -124,8 +103,9 @@ def _needed(one: GateForecast) -> Sentence:
     return say("{total} {unit}", total=f"{one.needed.total:,}", unit=say(one.needed.unit))
 
 
-def decision_chart(found: Forecast, lang: str = "en") -> Figure:
-    """Draw the chances of every decision, with the plan's literal rule as a mark on the same scale."""
+@spoken
+def decision_chart(found: Forecast) -> Figure:
+    """Draw the chances of every decision, the plan's literal rule as a mark on the same scale."""
     worst = max((d for d in found.decisions if d.truth == "limit"), key=lambda d: d.go)
     caption = say(
         "Green is GO, brown HOLD, red NO-GO; the blue mark is how often the plan's literal rule says GO in the same "
@@ -133,140 +113,123 @@ def decision_chart(found: Forecast, lang: str = "en") -> Figure:
         "{limit:.1%}, where the literal rule says GO with {literal:.0%}.",
         better=found.decisions[0].go, limit=worst.go, literal=worst.literal,
     )  # fmt: skip
-    told = "; ".join(
-        f"{_truth(d, found).text(lang)}: GO {d.go:.1%}, HOLD {d.hold:.1%}, NO-GO {d.no_go:.1%}"
+    rows = "; ".join(
+        f"{_truth(d, found)}: GO {d.go:.1%}, HOLD {d.hold:.1%}, NO-GO {d.no_go:.1%}"
         for d in found.decisions
     )
-    return figure(
-        lambda width: _decision_spec(found, width, lang),
-        say("Chances of every decision. {rows}.", rows=told),
-        caption,
-        lang,
-    )
+    alt = say("Chances of every decision. {rows}.", rows=rows)
+    return figure(lambda width: _decision_spec(found, width), alt, caption)
 
 
-def _decision_spec(found: Forecast, width: int, lang: str) -> Spec:
-    small = width < WIDE
-    grid = Grid(
-        len(found.decisions), width, 74 if small else 54, 34, 8 if small else 300, width - 14
-    )
-    bars: list[Spec] = []
-    names: list[Spec] = []
-    marks: list[Spec] = []
-    for row, decision in enumerate(found.decisions):
-        start, y = 0.0, grid.y(row, 16) if small else row
-        for share, color, word in (
-            (decision.go, GO, "GO"),
-            (decision.hold, HOLD, "HOLD"),
-            (decision.no_go, NO_GO, "NO-GO"),
-        ):
-            said = f"{word} {share:.0%}" if share > (2 * ROOM if small else ROOM) else ""
-            bars.append({"row": y, "a": start, "b": start + share, "color": color, "text": said})
-            start += share
-        names.append(
-            {"row": grid.y(row, -18) if small else row, "text": _truth(decision, found).text(lang)}
-        )
-        marks.append(
-            {
-                "top": grid.y(row, 0 if small else -17),
-                "bottom": grid.y(row, 32 if small else 17),
-                "x": decision.literal,
-            }
-        )
-    key = {"text": "┃ " + say("the plan's literal rule says GO").text(lang)}
+def _decision_spec(found: Forecast, width: int) -> Spec:
+    small, n = width < WIDE, len(found.decisions)
+    height, left = (74, 8) if small else (54, 300)
+    grid = Grid(n, width, height, 34, left, width - 14)
+    bars = [bar for k, d in enumerate(found.decisions) for bar in _bars(d, grid, k, small=small)]
+    top, bottom, above = (0, 32, -18) if small else (-17, 17, 0)
+    names = [
+        {"row": grid.y(k, above), "text": _truth(d, found)} for k, d in enumerate(found.decisions)
+    ]
+    marks = [
+        {"top": grid.y(k, top), "bottom": grid.y(k, bottom), "x": d.literal}
+        for k, d in enumerate(found.decisions)
+    ]
+    literal = say("the plan's literal rule says GO")
+    key = {"text": f"┃ {literal}"}
+    upright = {"x": "x", "y": "top", "y2": "bottom"}
     layers = [
         layer(bars, "rule", at={"x": "a", "x2": "b", "y": "row", "color": "color"}, strokeWidth=24),
         text(bars, "text", "a", color="white", dx=8, fontWeight=600),
-        layer(marks, "rule", at={"x": "x", "y": "top", "y2": "bottom"}, color="white", strokeWidth=8),
-        layer(marks, "rule", at={"x": "x", "y": "top", "y2": "bottom"}, color=LITERAL, strokeWidth=4),
+        layer(marks, "rule", at=upright, color="white", strokeWidth=8),
+        layer(marks, "rule", at=upright, color=LITERAL, strokeWidth=4),
         text(names, "text", 0, fontWeight=600, limit=width if small else 285),
         layer([key], "text", at={"x": grid.right, "y": 10, "text": "text"}, align="right", color=LITERAL, fontSize=13),
     ]  # fmt: skip
-    return grid.spec(layers, (0, 1), _percent_axis(say("share of simulated reviews").text(lang)))
+    return grid.spec(layers, (0, 1), _percent_axis(say("share of simulated reviews")))
 
 
-def gate_chart(found: Forecast, lang: str = "en") -> Figure:
-    """Draw each gate's chance of passing under every truth, between the 5 % that may and the 80 % that should."""
+def _bars(decision: Decision, grid: Grid, row: int, *, small: bool) -> list[Spec]:
+    """Lay the three chances of a decision end to end, each with its number where it fits."""
+    y, room = (grid.y(row, 16), 2 * ROOM) if small else (row, ROOM)
+    parts = (
+        (decision.go, GO, "GO"),
+        (decision.hold, HOLD, "HOLD"),
+        (decision.no_go, NO_GO, "NO-GO"),
+    )
+    bars: list[Spec] = []
+    start = 0.0
+    for share, color, word in parts:
+        label = f"{word} {share:.0%}" if share > room else ""
+        bars.append({"row": y, "a": start, "b": start + share, "color": color, "text": label})
+        start += share
+    return bars
+
+
+@spoken
+def gate_chart(found: Forecast) -> Figure:
+    """Draw each gate's chance of passing under every truth, between 5 % and 80 %."""
     weak = [
-        say(gate.gate.title).text(lang)
-        for gate in found.gates
-        if gate.chances["better"].passed < SHOULD
+        translate(gate.gate.title) for gate in found.gates if gate.chances["better"].passed < SHOULD
     ]
+    verdict = say("Every gate recognises a clearly better candidate.")
+    if weak:
+        listed = ", ".join(weak)
+        verdict = say("Too small for {gates}: a good candidate may be held there.", gates=listed)
     caption = say(
         "Dots should be right of 80 % (clearly better), crosses left of 5 % (exactly at the limit). {verdict}",
-        verdict=say("Too small for {gates}: a good candidate may be held there.", gates=", ".join(weak)) if weak
-        else say("Every gate recognises a clearly better candidate."),
+        verdict=verdict,
     )  # fmt: skip
-    told = "; ".join(
-        f"{say(g.gate.title).text(lang)}: {g.chances['better'].passed:.0%}, {g.chances['limit'].passed:.1%}"
+    rows = "; ".join(
+        f"{translate(g.gate.title)}: {g.chances['better'].passed:.0%}, {g.chances['limit'].passed:.1%}"
         for g in found.gates
     )
-    return figure(
-        lambda width: _gate_spec(found, width, lang),
-        say("Chance of passing when better, at the limit. {rows}.", rows=told),
-        caption,
-        lang,
-    )
+    alt = say("Chance of passing when better, at the limit. {rows}.", rows=rows)
+    return figure(lambda width: _gate_spec(found, width), alt, caption)
 
 
-def _gate_spec(found: Forecast, width: int, lang: str) -> Spec:
-    small = width < WIDE
-    grid = Grid(
-        len(found.gates),
-        width,
-        56 if small else 36,
-        50 if small else 34,
-        10 if small else 215,
-        width - (16 if small else 210),
-    )
-    words = {
-        "better": say("clearly better"),
-        "equal": say("equal"),
-        "limit": say("at the limit"),
-        "worse": say("beyond it"),
-    }
-    signs = {"better": "●", "equal": "◆", "limit": "✚", "worse": "▼"}
+def _gate_spec(found: Forecast, width: int) -> Spec:
+    small, n = width < WIDE, len(found.gates)
+    grid = Grid(n, width, 56, 50, 10, width - 16) if small else Grid(n, width, 36, 34, 215, width - 210)  # fmt: skip
+    above, below = (-15, 10) if small else (0, 0)
     points: list[Spec] = []
     names: list[Spec] = []
     notes: list[Spec] = []
-    for row, gate in enumerate(found.gates):
+    for k, gate in enumerate(found.gates):
         for truth, (shape, color) in MARKS.items():
-            points.append(
-                {
-                    "row": grid.y(row, 10) if small else row,
-                    "x": gate.chances[truth].passed,
-                    "shape": shape,
-                    "color": color,
-                }
-            )
-        said = say(
-            "limit {value}, provable {best}",
-            value=_value(gate, gate.proof, lang),
-            best=_value(gate, gate.provable, lang),
-        )
-        names.append(
-            {"row": grid.y(row, -15) if small else row, "text": say(gate.gate.title).text(lang)}
-        )
-        notes.append({"row": grid.y(row, -15) if small else row, "text": said.text(lang)})
-    keys = [
-        {"x": 0.0, "text": f"{signs[truth]} {word.text(lang)}", "color": MARKS[truth][1]}
-        for truth, word in words.items()
-    ]
-    step = (width if small else grid.right - grid.left) / len(keys)
+            chance = gate.chances[truth].passed
+            points.append({"row": grid.y(k, below), "x": chance, "shape": shape, "color": color})
+        value, best = _value(gate, gate.proof), _value(gate, gate.provable)
+        note = say("limit {value}, provable {best}", value=value, best=best)
+        names.append({"row": grid.y(k, above), "text": translate(gate.gate.title)})
+        notes.append({"row": grid.y(k, above), "text": str(note)})
     lines = [{"x": MAY}, {"x": SHOULD}]
+    size, note_size, room = (12, 10, 130) if small else (13, 12, 205)
     layers = [
         layer(lines, "rule", at={"x": "x", "y": grid.header, "y2": grid.bottom}, color=SOFT, strokeDash=[3, 3]),
         dots(points[::-1], {"x": "x", "y": "row", "color": "color", "shape": "shape"}, size=95),
-        text(names, "text", 0, fontWeight=600, limit=130 if small else 205, fontSize=12 if small else 13),
-        text(notes, "text", width, align="right", color=SOFT, fontSize=10 if small else 12),
-        *(
-            layer([key], "text", at={"x": (0 if small else grid.left) + k * step, "y": 12, "text": "text"},
-                  align="left", color=key["color"], fontWeight=600, fontSize=11 if small else 13)
-            for k, key in enumerate(keys)
-        ),
+        text(names, "text", 0, fontWeight=600, limit=room, fontSize=size),
+        text(notes, "text", width, align="right", color=SOFT, fontSize=note_size),
+        *_keys(grid, width, small=small),
     ]  # fmt: skip
-    return grid.spec(layers, (0, 1), _percent_axis(say("chance that the gate passes").text(lang)))
+    return grid.spec(layers, (0, 1), _percent_axis(say("chance that the gate passes")))
 
 
-def _percent_axis(title: str) -> Spec:
-    return {"title": title, "format": ".0%", "values": [0, 0.05, 0.25, 0.5, 0.8, 1], "grid": False}
+def _keys(grid: Grid, width: int, *, small: bool) -> list[Spec]:
+    """Name the truths and their marks above the first row."""
+    words = {
+        "better": ("●", say("clearly better")), "equal": ("◆", say("equal")),
+        "limit": ("✚", say("at the limit")), "worse": ("▼", say("beyond it")),
+    }  # fmt: skip
+    left, room, size = (0, width, 11) if small else (grid.left, grid.right - grid.left, 13)
+    layers: list[Spec] = []
+    for k, (truth, (sign, word)) in enumerate(words.items()):
+        color = MARKS[truth][1]
+        row = {"x": 0.0, "text": f"{sign} {word}", "color": color}
+        at = {"x": left + k * room / len(words), "y": 12, "text": "text"}
+        layers.append(layer([row], "text", at=at, align="left", color=color, fontWeight=600, fontSize=size))  # fmt: skip
+    return layers
+
+
+def _percent_axis(title: Sentence) -> Spec:
+    ticks = [0, 0.05, 0.25, 0.5, 0.8, 1]
+    return {"title": str(title), "format": ".0%", "values": ticks, "grid": False}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.judge.recommendation import Recommendation
-from rolloutlib.judge.review_file import review_json, save
-from rolloutlib.judge.verdicts import Verdict
+from rolloutlib.judge.record import Recommendation, Verdict
+from rolloutlib.plan.metrics import metric_record
 from rolloutlib.show.charts import SYMBOLS, verdict_word
+from rolloutlib.show.folder import save
 from rolloutlib.show.tables import (
     Cell,
     Html,
@@ -19,121 +19,120 @@ from rolloutlib.show.tables import (
     render,
     style,
     table,
-    texts,
-)
-from rolloutlib.words.numbers import show, unit_of
-from rolloutlib.words.sentences import Sentence, say, translate
+)  # fmt: skip
+from rolloutlib.words.numbers import bound, show
+from rolloutlib.words.reasons import sentence, texts
+from rolloutlib.words.sentences import Sentence, say, spoken, translate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rolloutlib.judge.review import Review
-    from rolloutlib.judge.verdicts import GateResult
-    from rolloutlib.measure.estimates import Estimate
-    from rolloutlib.plan.model import Gate
+    from rolloutlib.judge.record import EvidenceVerdict, GateResult, Review, Reviewed
+    from rolloutlib.measure.segments import IssueRate, Segment
     from rolloutlib.plan.params import ReviewParams
 
 __all__ = [
-    "changes", "checks", "gate_table", "headline", "inputs", "issues_table", "quarantine", "recommendation_word",
-    "review_json", "runs_table", "sample_sizes", "segments_table", "summary_text", "title", "warnings", "write_review",
+    "changes", "checks", "gate_table", "headline", "inputs", "issues_table", "quarantine",
+    "recommendation_word", "runs_table", "sample_sizes", "segments_table", "summary_text", "title",
+    "warnings", "write_review",
 ]  # fmt: skip
 
 _NBSP: Final = "\u00a0"
 TINY_P: Final = 0.0001
-SIGNS: Final = {
-    Recommendation.GO: "✓",
-    Recommendation.HOLD: "?",
-    Recommendation.NO_GO: "✕",
-    Recommendation.INVALID: "!",
-}
-LEVELS: Final = {
-    "score": "score",
-    "latency_ms": "ms",
-    "style_violations": "ratio",
-}  # of one arm; the others are shares
+GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
+SIGNS: Final = {GO: "✓", HOLD: "?", NO_GO: "✕", Recommendation.INVALID: "!"}
 UNITS: Final = {"user": "users", "prompt": "prompts", "sample": "samples"}
 
 
 def recommendation_word(recommendation: Recommendation) -> Sentence:
     """Return a recommendation as people read it."""
-    words = {
-        Recommendation.GO: say("GO"),
-        Recommendation.HOLD: say("HOLD"),
-        Recommendation.NO_GO: say("NO-GO"),
-    }
+    words = {GO: say("GO"), HOLD: say("HOLD"), NO_GO: say("NO-GO")}
     return words.get(recommendation, say("INVALID"))
 
 
-def title(review: Review, lang: str = "en") -> str:
+@spoken
+def title(review: Review) -> str:
     """Return the report's title: recommendation, stage and treatment."""
-    word, name = recommendation_word(review.recommendation), translate(review.stage_plan.name, lang)
-    said = say("{recommendation} · stage {stage}, {name} · {treatment}", recommendation=word, stage=review.stage,
-               name=name, treatment=review.treatment)  # fmt: skip
-    return said.text(lang)
+    return _title(review)
 
 
-def headline(review: Review, lang: str = "en") -> Html:
+@spoken
+def headline(review: Review) -> Html:
     """Show the recommendation, what it is about, and why."""
-    word, sign = recommendation_word(review.recommendation).text(lang), SIGNS[review.recommendation]
-    look = say("{number} of {planned}", number=review.look.number, planned=review.look.planned)
-    until = review.as_of.strftime("%Y-%m-%d %H:%M %Z") if review.as_of else say("all runs")
-    facts: list[tuple[Sentence, Sentence | str]] = [
-        (say("Stage"), say("{stage}: {name}", stage=review.stage, name=translate(review.stage_plan.name, lang))),
-        (say("Control"), review.control), (say("Treatment"), review.treatment), (say("Runs until"), until),
-        (say("Look"), look), (say("Profile"), review.profile), (say("Source"), review.source_title or say("not named")),
-    ]  # fmt: skip
-    told = [
-        (name.text(lang), value.text(lang) if isinstance(value, Sentence) else value)
-        for name, value in facts
-    ]
-    reasons, meaning, heading = (
-        texts(review.reasons, lang),
-        _meaning(review.recommendation).text(lang),
-        title(review, lang),
-    )
-    html = render("headline.html.j2", kind=review.recommendation.value.lower(), sign=sign, word=word, title=heading,
-                  meaning=meaning, facts=told, reasons=reasons, why=say("Why").text(lang), style=style())  # fmt: skip
+    word, sign = str(recommendation_word(review.recommendation)), SIGNS[review.recommendation]
+    heading, meaning = _title(review), str(_meaning(review.recommendation))
+    reasons, kind = texts(review.reasons), review.recommendation.value.lower()
+    html = render("headline.html.j2", kind=kind, sign=sign, word=word, title=heading,
+                  meaning=meaning, facts=_facts(review), reasons=reasons, why=str(say("Why")),
+                  style=style())  # fmt: skip
     lines = [f"{sign} {heading}", meaning, *(f"- {reason}" for reason in reasons)]
     return Html(html, "\n".join(lines), heading)
 
 
+def _title(review: Review) -> str:
+    return str(say(
+        "{recommendation} · stage {stage}, {name} · {treatment}",
+        recommendation=recommendation_word(review.recommendation), stage=review.stage,
+        name=translate(review.stage_name), treatment=review.treatment,
+    ))  # fmt: skip
+
+
+def _facts(review: Review) -> list[tuple[str, str]]:
+    """Return what the review is about, name by name."""
+    look = say("{number} of {planned}", number=review.look.number, planned=review.look.planned)
+    stage = say("{stage}: {name}", stage=review.stage, name=translate(review.stage_name))
+    until = review.as_of.strftime("%Y-%m-%d %H:%M %Z") if review.as_of else say("all runs")
+    facts = (
+        (say("Stage"), stage), (say("Control"), review.control),
+        (say("Treatment"), review.treatment), (say("Runs until"), until), (say("Look"), look),
+        (say("Profile"), review.profile), (say("Source"), review.source_title or say("not named")),
+    )  # fmt: skip
+    return [(str(name), str(value)) for name, value in facts]
+
+
 def _meaning(recommendation: Recommendation) -> Sentence:
-    if recommendation is Recommendation.GO:
+    if recommendation is GO:
         return say(
             "The plan's rule and the evidence pass at every gate, and every check holds. People decide."
         )
-    if recommendation is Recommendation.HOLD:
+    if recommendation is HOLD:
         return say("Nothing is proven broken, but not everything is proven yet. People decide.")
-    if recommendation is Recommendation.NO_GO:
+    if recommendation is NO_GO:
         return say("A limit is proven broken or a check failed. People decide.")
     return say("These data cannot be compared, so they support no decision.")
 
 
-def changes(review: Review, lang: str = "en") -> Html:
+@spoken
+def changes(review: Review) -> Html:
     """List what would change the recommendation."""
-    return bullets(review.changes, say("Nothing needs to change."), lang)
+    return bullets(texts(review.changes), say("Nothing needs to change."))
 
 
-def warnings(review: Review, lang: str = "en") -> Html:
+@spoken
+def warnings(review: Review) -> Html:
     """List what a reader should know although it changes no verdict."""
-    return bullets(review.warnings, say("No warnings."), lang)
+    return bullets(texts(review.warnings), say("No warnings."))
 
 
-def summary_text(review: Review, lang: str = "en") -> str:
+@spoken
+def summary_text(review: Review) -> str:
     """Return the recommendation for a terminal: a table of the gates and the reasons."""
-    head = texts(
-        (say("Gate"), say("Plan"), say("Evidence"), say("Estimate [bounds]"), say("Limit")), lang
-    )
-    lines = aligned(
-        [tuple(head), *(_summary_row(gate, lang) for gate in review.gates)], right=frozenset({3, 4})
-    )
-    reasons = [f"  - {reason}" for reason in texts(review.reasons, lang)]
-    heading = f"{SIGNS[review.recommendation]} {title(review, lang)}"
-    return "\n".join([heading, "", *lines, "", say("Why:").text(lang), *reasons])
+    head = (say("Gate"), say("Plan"), say("Evidence"), say("Estimate [bounds]"), say("Limit"))
+    rows = [tuple(map(str, head)), *(_summary_row(gate) for gate in review.gates)]
+    reasons = [f"  - {reason}" for reason in texts(review.reasons)]
+    heading = f"{SIGNS[review.recommendation]} {_title(review)}"
+    lines = aligned(rows, right=frozenset({3, 4}))
+    return "\n".join([heading, "", *lines, "", str(say("Why:")), *reasons])
 
 
-def write_review(review: Review, folder: Path | None, params: ReviewParams) -> Html:
-    """Write review.json and params.yaml into a folder, or nothing where there is none; return the summary."""
+def _summary_row(gate: GateResult) -> tuple[str, ...]:
+    bounds = _interval(gate, gate.evidence) if gate.evidence.point is not None else say("no data")
+    verdicts = (_badge(gate.plan.verdict), _badge(gate.evidence.verdict))
+    return (translate(gate.title), *verdicts, str(bounds), _proof_limit(gate))
+
+
+def write_review(review: Reviewed, folder: Path | None, params: ReviewParams) -> Html:
+    """Write the review into a folder, or nothing where there is none; return the summary."""
     if folder is not None:
         save(review, folder, params)
     text = summary_text(review, params.lang)
@@ -143,94 +142,74 @@ def write_review(review: Review, folder: Path | None, params: ReviewParams) -> H
 # --- gates ----------------------------------------------------------------------------------------
 
 
-def gate_table(review: Review, lang: str = "en") -> Html:
+@spoken
+def gate_table(review: Review) -> Html:
     """Show both verdicts of every gate side by side and call every disagreement out."""
     arms = (say("Gate"), say("Control"), say("Treatment"))
     head = (*arms, say("Plan's rule"), say("Evidence"), say("What would settle it"))
-    return table(head, [_gate_row(gate, lang) for gate in review.gates], lang, kind="gates")
+    return table(head, [_gate_row(gate) for gate in review.gates], kind="gates")
 
 
-def _gate_row(gate: GateResult, lang: str) -> Row:
+def _gate_row(gate: GateResult) -> Row:
+    plan, evidence = gate.plan.verdict, gate.evidence.verdict
     cells = (
-        Cell(translate(gate.gate.title, lang), (gate.subject,) if gate.subject else ()),
-        number(_level(gate.gate, gate.control, lang)),
-        number(_level(gate.gate, gate.treatment, lang)),
-        Cell(
-            _badge(gate.plan.verdict, lang), _plan_lines(gate, lang), f"verdict {gate.plan.verdict}"
-        ),
-        Cell(
-            _badge(gate.evidence.verdict, lang),
-            _evidence_lines(gate, lang),
-            f"verdict {gate.evidence.verdict}",
-        ),
-        Cell(_settle(gate, lang)),
-    )
-    return Row(cells, _disagreement(gate).text(lang) if gate.disagrees else "")
+        Cell(translate(gate.title), (gate.subject,) if gate.subject else ()),
+        number(_level(gate, gate.control)), number(_level(gate, gate.treatment)),
+        Cell(_badge(plan), _plan_lines(gate), f"verdict {plan}"),
+        Cell(_badge(evidence), _evidence_lines(gate), f"verdict {evidence}"),
+        Cell(_settle(gate)),
+    )  # fmt: skip
+    return Row(cells, str(_disagreement(gate)) if gate.disagrees else "")
 
 
-def _plan_lines(gate: GateResult, lang: str) -> tuple[str, ...]:
-    unit, signed = gate.gate.unit, gate.gate.contrast == "difference"
-    value = (
-        ()
-        if gate.plan.value is None
-        else (_tight(show(gate.plan.value, unit, signed=signed), lang),)
-    )
-    limit = say(
-        "limit {value}", value=_sided(gate, show(gate.limit, unit, signed=signed), lang)
-    ).text(lang)
-    return (
-        *value,
-        limit,
-        say("{runs} of {wanted} runs", runs=gate.plan.runs, wanted=gate.plan.runs_wanted).text(
-            lang
-        ),
-    )
-
-
-def _evidence_lines(gate: GateResult, lang: str) -> tuple[str, ...]:
-    limit = say("limit {value}", value=_proof_limit(gate, lang)).text(lang)
-    estimate = gate.evidence.estimate
-    if estimate is None:
-        return (limit,)
-    slow = say("share slower than {limit}", limit=show(gate.limit, gate.gate.unit)).text(lang)
+def _plan_lines(gate: GateResult) -> tuple[str, ...]:
+    plan, limit = gate.plan, show(gate.limit, gate.unit, signed=gate.signed)
     lines = (
-        _interval(gate.gate, estimate, lang),
-        limit,
-        f"{estimate.method} · {_size(estimate).text(lang)}",
+        say("limit {value}", value=_sided(gate, limit)),
+        say("{runs} of {wanted} runs", runs=plan.runs, wanted=plan.runs_wanted),
     )
-    return (slow, *lines) if gate.gate.statistic == "quantile" else lines
+    value = _tight(show(plan.value, gate.unit, signed=gate.signed))
+    return (*(() if plan.value is None else (value,)), *map(str, lines))
 
 
-def _size(estimate: Estimate) -> Sentence:
-    design = estimate.design
-    if design.kind == "paired":
-        return say("{n} pairs", n=f"{design.pairs:,}")
-    both = f"{estimate.n_control:,} + {estimate.n_treatment:,}"
-    n = f"{estimate.n_treatment:,}" if design.kind == "one_arm" else both
-    clusters = max(design.clusters_control * (design.kind != "one_arm"), design.clusters_treatment)
-    if clusters and design.unit != "sample":
+def _evidence_lines(gate: GateResult) -> tuple[str, ...]:
+    limit = str(say("limit {value}", value=_proof_limit(gate)))
+    if gate.evidence.point is None:
+        return (limit,)
+    method = f"{gate.evidence.method} · {_size(gate.evidence)}"
+    lines = (_interval(gate, gate.evidence), limit, method)
+    if gate.statistic != "quantile":
+        return lines
+    return (str(say("share slower than {limit}", limit=show(gate.limit, gate.unit))), *lines)
+
+
+def _size(evidence: EvidenceVerdict) -> Sentence:
+    """Say how much an estimate rests on."""
+    if evidence.pairs is not None:
+        return say("{n} pairs", n=f"{evidence.pairs:,}")
+    alone = evidence.design == "one_arm"
+    n = f"{evidence.n_control or 0:,} + {evidence.n_treatment or 0:,}"
+    n = f"{evidence.n_treatment or 0:,}" if alone else n
+    both = (0 if alone else evidence.clusters_control or 0, evidence.clusters_treatment or 0)
+    unit = evidence.unit or "sample"
+    if max(both) and unit != "sample":
+        clusters = f"{max(both):,}"
         return say(
-            "{n} samples of {clusters} {unit}",
-            n=n,
-            clusters=f"{clusters:,}",
-            unit=say(UNITS[design.unit]),
+            "{n} samples of {clusters} {unit}", n=n, clusters=clusters, unit=say(UNITS[unit])
         )
     return say("{n} samples", n=n)
 
 
-def _settle(gate: GateResult, lang: str) -> str:
+def _settle(gate: GateResult) -> str:
     needed = gate.evidence.needed
     if gate.evidence.verdict is Verdict.PASS:
         return "–"
     if needed is None:
-        return gate.evidence.why.text(lang)
-    total, further = f"{needed.total:,}", f"{needed.further:,}"
-    return say(
+        return sentence(gate.evidence.why)
+    return str(say(
         "{further} more {unit} ({total} in all)",
-        further=further,
-        unit=say(needed.unit),
-        total=total,
-    ).text(lang)
+        further=f"{needed.further:,}", unit=say(needed.unit), total=f"{needed.total:,}",
+    ))  # fmt: skip
 
 
 def _disagreement(gate: GateResult) -> Sentence:
@@ -238,179 +217,158 @@ def _disagreement(gate: GateResult) -> Sentence:
         return say(
             "Disagreement: the point value misses the plan's limit, although the evidence clears this stage's wider "
             "one. Both must pass for GO."
-        )
+        )  # fmt: skip
     if gate.evidence.verdict is Verdict.FAIL:
         return say(
             "Disagreement: the point value clears the plan's limit, yet the evidence proves that this stage's limit is "
             "broken."
-        )
+        )  # fmt: skip
     return say(
         "Disagreement: the point value clears the plan's limit, but chance alone could explain that; the bound does "
         "not clear this stage's limit."
-    )
-
-
-def _summary_row(gate: GateResult, lang: str) -> tuple[str, ...]:
-    estimate = gate.evidence.estimate
-    told = _interval(gate.gate, estimate, lang) if estimate else say("no data").text(lang)
-    verdicts = (_badge(gate.plan.verdict, lang), _badge(gate.evidence.verdict, lang))
-    return (translate(gate.gate.title, lang), *verdicts, told, _proof_limit(gate, lang))
+    )  # fmt: skip
 
 
 # --- what the gates rest on -----------------------------------------------------------------------
 
 
-def checks(review: Review, lang: str = "en") -> Html:
+@spoken
+def checks(review: Review) -> Html:
     """Show the attested facts with their evidence."""
     words = {
-        True: (say("✓ holds"), "pass"),
-        False: (say("✕ fails"), "fail"),
+        True: (say("✓ holds"), "pass"), False: (say("✕ fails"), "fail"),
         None: (say("? open"), "inconclusive"),
-    }
+    }  # fmt: skip
     rows: list[Row] = []
     for check in review.checks:
         word, kind = words[check.holds]
-        state, why = Cell(word.text(lang), kind=f"verdict {kind}"), Cell(check.why.text(lang))
-        digests = [
-            f"{name}: {sha256}" for name, sha256 in zip(check.evidence, check.sha256, strict=True)
-        ]
-        many = say("{n} files", n=len(digests)).text(lang) if len(digests) > 1 else None
-        files = Cell(many or next(iter(check.evidence), "–"), more="\n".join(digests))
-        rows.append(Row((Cell(translate(check.title, lang)), state, why, files)))
-    return table((say("Check"), say("State"), say("Why"), say("Evidence files")), rows, lang)
+        files = list(zip(check.evidence, check.sha256, strict=True))
+        digests = "\n".join(f"{name}: {sha256}" for name, sha256 in files)
+        name = str(say("{n} files", n=len(files))) if len(files) > 1 else [*check.evidence, "–"][0]
+        state = Cell(str(word), kind=f"verdict {kind}")
+        why = Cell(sentence(check.why))
+        rows.append(Row((Cell(translate(check.title)), state, why, Cell(name, more=digests))))
+    return table((say("Check"), say("State"), say("Why"), say("Evidence files")), rows)
 
 
-def segments_table(review: Review, lang: str = "en") -> Html:
+@spoken
+def segments_table(review: Review) -> Html:
     """Show every segment's change, losses first."""
-    gates = {gate.id: gate.gate for gate in review.gates}
-    found = sorted(
-        review.segments, key=lambda s: (not s.loss, s.p_holm if s.p_holm is not None else 2)
-    )
+    gates = {gate.id: gate for gate in review.gates}
+    parts = sorted(review.segments, key=lambda part: (not part.loss, 2 if part.p_holm is None else part.p_holm))  # fmt: skip
     rows: list[Row] = []
-    for s in found:
-        gate = gates[s.gate]
-        told = (
-            f"{s.estimate.n_treatment:,}",
-            _level(gate, s.control, lang),
-            _level(gate, s.treatment, lang),
-        )
-        cells = [number(text) for text in (*told, _interval(gate, s.estimate, lang), _p(s.p_holm))]
-        loss = Cell(say("▼ loss").text(lang), kind="verdict fail") if s.loss else Cell("–")
-        rows.append(Row((Cell(s.value, (translate(s.by, lang),)), *cells, loss)))
+    for part in parts:
+        gate = gates[part.gate]
+        levels = (_level(gate, part.control), _level(gate, part.treatment))
+        told = (f"{part.n_treatment:,}", *levels, _interval(gate, part), _p(part.p_holm))
+        loss = Cell(str(say("▼ loss")), kind="verdict fail") if part.loss else Cell("–")
+        rows.append(Row((Cell(part.value, (translate(part.by),)), *map(number, told), loss)))
     arms = (say("Samples"), say("Control"), say("Treatment"))
     head = (say("Segment"), *arms, say("Change [bounds]"), say("p (Holm)"), say("Loss"))
-    return table(head, rows, lang, none=say("The source names no segments."))
+    return table(head, rows, none=str(say("The source names no segments.")))
 
 
-def issues_table(review: Review, lang: str = "en") -> Html:
+@spoken
+def issues_table(review: Review) -> Html:
     """Show issue rates before and after; the ranks were fixed on the control arm."""
     rows: list[Row] = []
-    for i in review.issues:
-        shares = [show(share, "proportion").text(lang) for share in (i.control, i.treatment)]
-        ratio = _bounds(i.estimate, "ratio", lang) if i.estimate else "–"
-        told = [number(text) for text in (*shares, ratio, _p(i.p_holm))]
-        rows.append(Row((number(str(i.rank or "–")), Cell(i.tag), *told)))
+    for issue in review.issues:
+        shares = [show(share, "proportion") for share in (issue.control, issue.treatment)]
+        ratio = "–" if issue.point is None else _bounds(issue, "ratio")
+        cells = [number(text) for text in (*shares, ratio, _p(issue.p_holm))]
+        rows.append(Row((number(issue.rank or "–"), Cell(issue.tag), *cells)))
     arms = (say("Control"), say("Treatment"))
     head = (say("Rank"), say("Issue"), *arms, say("Ratio [bounds]"), say("p (Holm)"))
-    return table(head, rows, lang, none=say("The source names no issues."))
+    return table(head, rows, none=str(say("The source names no issues.")))
 
 
-def sample_sizes(review: Review, lang: str = "en") -> Html:
+@spoken
+def sample_sizes(review: Review) -> Html:
     """Show how many runs, samples, users and prompts each arm has, and how the arms compare."""
-    counted = [(a.arm, (a.runs, a.samples, a.users, a.prompts)) for a in review.arms]
-    rows = [
-        Row((Cell(arm), *(number("–" if n is None else f"{n:,}") for n in counts)))
-        for arm, counts in counted
-    ]
+    rows: list[Row] = []
+    for arm in review.arms:
+        counts = (arm.runs, arm.samples, arm.users, arm.prompts)
+        cells = (number("–" if count is None else f"{count:,}") for count in counts)
+        rows.append(Row((Cell(arm.arm), *cells)))
     head = (say("Arm"), say("Runs"), say("Samples"), say("Users"), say("Prompts"))
-    return joined(
-        bullets((review.design, *review.set_aside), say("–"), lang), table(head, rows, lang)
-    )
+    design = [review.design] if review.design else []
+    return joined(bullets(texts([*design, *review.set_aside])), table(head, rows))
 
 
-def runs_table(review: Review, lang: str = "en") -> Html:
+@spoken
+def runs_table(review: Review) -> Html:
     """Show every run's own headline; the plan averages the last ones of each arm."""
-    units = ("proportion", "score", "ms", "proportion")
     rows: list[Row] = []
     for run in review.runs:
-        values = zip(
-            (run.pass_rate, run.avg_score, run.avg_latency_ms, run.vetoed), units, strict=True
-        )
-        told = [number(show(value, unit).text(lang)) for value, unit in values]
+        values = (
+            show(run.pass_rate, "proportion"), show(run.avg_score, "score"),
+            show(run.avg_latency_ms, "ms"), show(run.vetoed, "proportion"),
+        )  # fmt: skip
         start = run.started_at.strftime("%Y-%m-%d %H:%M") if run.started_at else "–"
-        held = say("yes").text(lang) if run.averaged else "–"
-        rows.append(
-            Row(
-                (Cell(run.run_id, (run.arm,)), Cell(start), number(f"{run.n:,}"), *told, Cell(held))
-            )
-        )
+        averaged = Cell(str(say("yes")) if run.averaged else "–")
+        name = Cell(run.run_id, (run.arm,))
+        rows.append(Row((name, Cell(start), number(f"{run.n:,}"), *map(number, values), averaged)))
     metrics = (say("Pass rate"), say("Average score"), say("Average latency"), say("Vetoed share"))
-    return table(
-        (say("Run"), say("Started"), say("Samples"), *metrics, say("Averaged")), rows, lang
-    )
+    return table((say("Run"), say("Started"), say("Samples"), *metrics, say("Averaged")), rows)
 
 
-def quarantine(review: Review, lang: str = "en") -> Html:
+@spoken
+def quarantine(review: Review) -> Html:
     """Show what was read but is no evidence, by what was expected of it."""
     rows = [
-        Row((Cell(q.expectation), number(f"{q.rows:,}"), Cell(q.example)))
-        for q in review.quarantine
+        Row((Cell(group.expectation), number(f"{group.rows:,}"), Cell(group.example)))
+        for group in review.quarantine
     ]
-    none = say("Every row that was read is in the numbers.")
-    return table((say("Expected"), say("Rows"), say("Example")), rows, lang, none=none)
+    none = str(say("Every row that was read is in the numbers."))
+    return table((say("Expected"), say("Rows"), say("Example")), rows, none=none)
 
 
-def inputs(review: Review, lang: str = "en") -> Html:
+@spoken
+def inputs(review: Review) -> Html:
     """Show every file with its digest and what became of its rows."""
     rows: list[Row] = []
-    for i in review.inputs:
-        digest = Cell(f"{i.sha256[:12]}…", kind="digest", more=i.sha256)
-        rows.append(
-            Row(
-                (Cell(i.name), *(number(f"{n:,}") for n in (i.read, i.kept, i.quarantined)), digest)
-            )
-        )
-    return table(
-        (say("File"), say("Read"), say("Kept"), say("Quarantined"), say("SHA-256")), rows, lang
-    )
+    for file in review.inputs:
+        digest = Cell(f"{file.sha256[:12]}…", kind="digest", more=file.sha256)
+        counts = (number(f"{count:,}") for count in (file.read, file.kept, file.quarantined))
+        rows.append(Row((Cell(file.name), *counts, digest)))
+    return table((say("File"), say("Read"), say("Kept"), say("Quarantined"), say("SHA-256")), rows)
 
 
 # --- numbers in words -----------------------------------------------------------------------------
 
 
-def _badge(verdict: Verdict, lang: str) -> str:
-    return f"{SYMBOLS[verdict]} {verdict_word(verdict).text(lang)}"
+def _badge(verdict: Verdict) -> str:
+    return f"{SYMBOLS[verdict]} {verdict_word(verdict)}"
 
 
-def _interval(gate: Gate, estimate: Estimate, lang: str) -> str:
-    return _bounds(
-        estimate, unit_of(gate.unit, gate.statistic), lang, signed=gate.contrast == "difference"
-    )
+def _interval(gate: GateResult, estimated: EvidenceVerdict | Segment) -> str:
+    return _bounds(estimated, gate.evidence_unit, signed=gate.signed)
 
 
-def _bounds(estimate: Estimate, unit: str, lang: str, *, signed: bool = False) -> str:
-    values = (estimate.point, estimate.lower, estimate.upper)
-    point, lower, upper = (_tight(show(value, unit, signed=signed), lang) for value in values)
-    return f"{point} [{lower}, {upper}]"
+def _bounds(
+    estimated: EvidenceVerdict | Segment | IssueRate, unit: str, *, signed: bool = False
+) -> str:
+    ends = (bound(end, unit, signed=signed) for end in (estimated.lower, estimated.upper))
+    lower, upper = (_tight(end) for end in ends)
+    return f"{_tight(show(estimated.point, unit, signed=signed))} [{lower}, {upper}]"
 
 
-def _proof_limit(gate: GateResult, lang: str) -> str:
-    unit, signed = unit_of(gate.gate.unit, gate.gate.statistic), gate.gate.contrast == "difference"
-    return _sided(gate, show(gate.proof_limit, unit, signed=signed), lang)
+def _proof_limit(gate: GateResult) -> str:
+    return _sided(gate, show(gate.proof_limit, gate.evidence_unit, signed=gate.signed))
 
 
-def _sided(gate: GateResult, limit: Sentence, lang: str) -> str:
-    return f"{'≥' if gate.gate.harm == 'lower' else '≤'}{_NBSP}{_tight(limit, lang)}"
+def _sided(gate: GateResult, limit: Sentence) -> str:
+    return f"{'≥' if gate.harm == 'lower' else '≤'}{_NBSP}{_tight(limit)}"
 
 
-def _level(gate: Gate, value: float | None, lang: str) -> str:
+def _level(gate: GateResult, value: float | None) -> str:
     """Say an arm's own level: a share, a score or a latency, whatever the gate compares them by."""
-    return show(value, LEVELS.get(gate.metric, "proportion")).text(lang)
+    return str(show(value, metric_record(gate.metric).unit))
 
 
-def _tight(value: Sentence, lang: str) -> str:
+def _tight(value: Sentence) -> str:
     """Keep a number and its unit on one line."""
-    return value.text(lang).replace(" ", _NBSP)
+    return str(value).replace(" ", _NBSP)
 
 
 def _p(value: float | None) -> str:

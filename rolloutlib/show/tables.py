@@ -12,24 +12,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from rolloutlib.words.sentences import Sentence
 
 __all__ = [
-    "LONGEST",
-    "Cell",
-    "Html",
-    "Row",
-    "aligned",
-    "bullets",
-    "joined",
-    "number",
-    "render",
-    "style",
+    "LONGEST", "Cell", "Html", "Row", "aligned", "bullets", "joined", "number", "render", "style",
     "table",
-    "texts",
-]
+]  # fmt: skip
 
 LONGEST = 50  # rows of a table of files or runs; review.json holds all
 
@@ -52,44 +42,32 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Html:
-    """A piece of a report: notebooks show `html`, terminals `text`; the headline also has the page's title."""
+    """A piece of a report: notebooks show `html`, terminals `text`; a headline has a page's title."""
 
     html: str
     text: str
     title: str = ""
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, str]]:
-        return {"text/html": self.html, "text/plain": self.text}, {
-            "rolloutlib_title": self.title
-        } if self.title else {}
+        about = {"rolloutlib_title": self.title} if self.title else {}
+        return {"text/html": self.html, "text/plain": self.text}, about
 
 
-def number(text: str) -> Cell:
+def number(text: object) -> Cell:
     """Return a cell that holds a number."""
-    return Cell(text, kind="number")
+    return Cell(str(text), kind="number")
 
 
 def table(
-    head: Sequence[Sentence],
-    rows: Sequence[Row],
-    lang: str,
-    *,
-    kind: str = "",
-    none: Sentence | None = None,
+    head: Sequence[Sentence | str], rows: Sequence[Row], *, kind: str = "", none: str = "–"
 ) -> Html:
     """Lay rows out, at most LONGEST of them; without any, say so."""
     if not rows:
-        return bullets((), none or say("–"), lang)
-    names, shown, rest = texts(head, lang), rows[:LONGEST], len(rows) - LONGEST
-    left_out = (
-        say("{n} more rows are in review.json.", n=f"{rest:,}").text(lang) if rest > 0 else ""
-    )
-    lines = aligned(
-        [
-            tuple(names),
-            *(tuple(", ".join((cell.text, *cell.lines)) for cell in row.cells) for row in shown),
-        ]
-    )
+        return bullets((), none)
+    names, shown, rest = [str(name) for name in head], rows[:LONGEST], len(rows) - LONGEST
+    left_out = str(say("{n} more rows are in review.json.", n=f"{rest:,}")) if rest > 0 else ""
+    cells = [tuple(", ".join((cell.text, *cell.lines)) for cell in row.cells) for row in shown]
+    lines = aligned([tuple(names), *cells])
     for place, row in reversed(list(enumerate(shown, 2))):
         if row.note:
             lines.insert(place + 1, f"  ! {row.note}")
@@ -97,47 +75,38 @@ def table(
     return Html(html, "\n".join([*lines, *filter(None, [left_out])]))
 
 
-def bullets(sentences: Iterable[Sentence], none: Sentence, lang: str) -> Html:
+def bullets(sentences: Sequence[object], none: object = "–") -> Html:
     """List sentences; without any, say so."""
-    said = texts(sentences, lang)
-    html = render("list.html.j2", sentences=said, nothing=none.text(lang))
-    return Html(html, "\n".join(f"- {text}" for text in said) if said else none.text(lang))
+    lines, nothing = [str(one) for one in sentences], str(none)
+    html = render("list.html.j2", sentences=lines, nothing=nothing)
+    return Html(html, "\n".join(f"- {line}" for line in lines) if lines else nothing)
 
 
 def joined(*pieces: Html) -> Html:
     """Return pieces as one, below each other."""
-    return Html(
-        "\n".join(piece.html for piece in pieces), "\n".join(piece.text for piece in pieces)
-    )
+    html, text = ("\n".join(getattr(piece, part) for piece in pieces) for part in ("html", "text"))
+    return Html(html, text)
 
 
 def aligned(rows: Sequence[tuple[str, ...]], right: frozenset[int] = frozenset()) -> list[str]:
-    """Align columns of text, counting a Korean syllable as two places; a rule follows the first row."""
+    """Align columns of text, a Korean syllable as two places; a rule follows the first row."""
     widths = [max(_width(row[k]) for row in rows) for k in range(len(rows[0]))]
-    spaces = [
-        [" " * (w - _width(text)) for text, w in zip(row, widths, strict=True)] for row in rows
-    ]
-    padded = [
-        [
-            space + text if k in right else text + space
-            for k, (text, space) in enumerate(zip(row, gap, strict=True))
-        ]
-        for row, gap in zip(rows, spaces, strict=True)
-    ]
-    lines = ["  ".join(row).rstrip() for row in padded]
-    return [lines[0], "  ".join("-" * w for w in widths), *lines[1:]]
+    lines: list[str] = []
+    for row in rows:
+        cells: list[str] = []
+        for k, (text, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - _width(text))
+            cells.append(space + text if k in right else text + space)
+        lines.append("  ".join(cells).rstrip())
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
 
 
 def _width(text: str) -> int:
-    return sum(
+    widths = (
         0 if category(c) in {"Mn", "Cf"} else 2 if east_asian_width(c) in {"W", "F"} else 1
         for c in text
     )
-
-
-def texts(sentences: Iterable[Sentence], lang: str = "en") -> list[str]:
-    """Return sentences in a language."""
-    return [sentence.text(lang) for sentence in sentences]
+    return sum(widths)
 
 
 def render(template: str, **values: object) -> str:

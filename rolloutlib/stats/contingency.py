@@ -55,7 +55,7 @@ def contingency_chi2(table: ArrayLike) -> Independence:
     """
     observed = table_of(table)
     n, (rows, columns) = float(observed.sum()), observed.shape
-    if min(rows, columns) < 2:
+    if min(rows, columns) < 2:  # noqa: PLR2004
         return Independence(float("nan"), 1.0, 0, float("nan"), float("nan"))
     expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / n
     chi2, df = float(_chi2(observed, expected)), (rows - 1) * (columns - 1)
@@ -107,7 +107,7 @@ def contingency_cluster_permutation(
 def table_of(table: ArrayLike) -> FloatArray:
     """Return counts without empty rows and columns; ValueError unless a matrix of 0 or more."""
     observed = np.asarray(table, dtype=np.float64)
-    if observed.ndim != 2 or not np.all((observed >= 0) & np.isfinite(observed)):
+    if observed.ndim != 2 or not np.all((observed >= 0) & np.isfinite(observed)):  # noqa: PLR2004
         message = f"table == {table}, must be rows by columns of counts, 0 or more."
         raise ValueError(message)
     return observed[np.ix_(observed.sum(axis=1) > 0, observed.sum(axis=0) > 0)]

@@ -57,7 +57,7 @@ def fisher_freeman_halton(table: ArrayLike) -> float:
     0.7827
     """
     observed = table_of(table)
-    if min(observed.shape, default=0) < 2:
+    if min(observed.shape, default=0) < 2:  # noqa: PLR2004
         return 1.0
     if observed.shape[0] > observed.shape[1]:
         observed = observed.T

@@ -133,7 +133,7 @@ def cluster_bootstrap(
     """
     check_confidence(confidence)
     n1, s1 = np.asarray(n1, dtype=np.float64), np.asarray(s1, dtype=np.float64)
-    if np.count_nonzero(n1) < 2 or (n0 is not None and np.count_nonzero(n0) < 2):
+    if np.count_nonzero(n1) < 2 or (n0 is not None and np.count_nonzero(n0) < 2):  # noqa: PLR2004
         return Bounds(-np.inf, np.inf)
     drawn = _draws(n1.size, resamples, rng)
     values = _means(drawn, n1, s1)

@@ -113,7 +113,7 @@ def lan_demets_boundaries(
         message = f"information == {list(information)}, must be fractions above 0, one a look."
         raise ValueError(message)
     side_alpha = alpha / _sides(sided)
-    paths, used = _Paths(two_sided=sided == 2), 0.0
+    paths, used = _Paths(two_sided=sided == 2), 0.0  # noqa: PLR2004
     limits: list[float] = []
     for fraction in fractions:
         if fraction - paths.time < _SAME_LOOK:
@@ -216,7 +216,7 @@ def _constant(
     error = alpha / _sides(sided)
 
     def crossed(constant: float) -> float:
-        paths, total = _Paths(two_sided=sided == 2), 0.0
+        paths, total = _Paths(two_sided=sided == 2), 0.0  # noqa: PLR2004
         for time, z in zip(information, constant * unit, strict=True):
             total += paths.beyond(time, z)
             paths.stop(time, z)

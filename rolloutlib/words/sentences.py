@@ -1,19 +1,65 @@
-"""Sentences that people read, in their language: English msgids, gettext catalogues under locale/."""
+"""Sentences that people read, in their language: English msgids, gettext catalogues under locale/.
+
+Whoever starts to speak says in which language (`speaking`); nobody below hands it on.
+"""
 
 from __future__ import annotations
 
 import gettext
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from importlib.resources import files
 from io import BytesIO
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 from rolloutlib.errors import UsageError, did_you_mean
 
-__all__ = ["LANGUAGES", "Sentence", "say", "translate"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+__all__ = ["LANGUAGES", "Sentence", "Spoken", "say", "speaking", "spoken", "translate"]
 
 LANGUAGES: Final = ("en", "ko")
+_LANGUAGE: ContextVar[str] = ContextVar("language", default="en")
+
+Told_contra = TypeVar("Told_contra", contravariant=True)
+Shown_co = TypeVar("Shown_co", covariant=True)
+
+
+@contextmanager
+def speaking(lang: str) -> Generator[None]:
+    """Speak a language: every sentence that is not told otherwise comes out in it.
+
+    >>> with speaking("ko"):
+    ...     str(say("Why"))
+    '이유'
+    """
+    token = _LANGUAGE.set(lang)
+    try:
+        yield
+    finally:
+        _LANGUAGE.reset(token)
+
+
+class Spoken(Protocol[Told_contra, Shown_co]):
+    """A piece of a report: shows something in a language."""
+
+    def __call__(self, shown: Told_contra, /, lang: str = "en") -> Shown_co:
+        """Show it."""
+        ...
+
+
+def spoken(piece: Callable[[Told_contra], Shown_co]) -> Spoken[Told_contra, Shown_co]:
+    """Let a piece take its language from whoever calls it; all that it says is in it."""
+
+    @wraps(piece)
+    def in_language(shown: Told_contra, /, lang: str = "en") -> Shown_co:
+        with speaking(lang):
+            return piece(shown)
+
+    return in_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +69,11 @@ class Sentence:
     template: str
     values: tuple[tuple[str, object], ...] = ()
 
-    def text(self, lang: str = "en") -> str:
-        """Return the sentence in a language; values that are sentences are translated too, several are listed.
+    def text(self, lang: str | None = None) -> str:
+        """Return the sentence, in the language that is spoken unless one is named.
 
-        Without values nothing is filled in: titles of the plan are templates too, and may hold braces.
+        Values that are sentences are translated too, several are listed. Without values nothing is
+        filled in: titles of the plan are templates too, and may hold braces.
         """
         text = translate(self.template, lang)
         if not self.values:
@@ -34,36 +81,35 @@ class Sentence:
         return text.format(**{key: _said(value, lang) for key, value in self.values})
 
     def __str__(self) -> str:
-        """Return the English sentence."""
+        """Return the sentence in the language that is spoken."""
         return self.text()
 
 
-def _said(value: object, lang: str) -> object:
+def _said(value: object, lang: str | None) -> object:
     if isinstance(value, tuple):
         return ", ".join(str(_said(part, lang)) for part in cast("tuple[object, ...]", value))
     return value.text(lang) if isinstance(value, Sentence) else value
 
 
 def say(template: str, **values: object) -> Sentence:
-    """Make a sentence; `template` is a literal, so that the catalogues can be checked against the sources."""
+    """Make a sentence; `template` is a literal, so that catalogues can be checked against sources."""
     return Sentence(template, tuple(values.items()))
 
 
-def translate(text: str, lang: str) -> str:
+def translate(text: str, lang: str | None = None) -> str:
     """Return the translation of an English text; a text that the catalogue lacks stays English.
 
     Raises:
         UsageError: there is no catalogue for the language.
     """
-    return _catalogue(lang).gettext(text) if text else text
+    return _catalogue(lang or _LANGUAGE.get()).gettext(text) if text else text
 
 
 @cache
 def _catalogue(lang: str) -> gettext.NullTranslations:
     if lang not in LANGUAGES:
-        raise UsageError(
-            f"lang is {lang!r}; expected one of {', '.join(LANGUAGES)}.{did_you_mean(lang, LANGUAGES)}"
-        )
+        hint = did_you_mean(lang, LANGUAGES)
+        raise UsageError(f"lang is {lang!r}; expected one of {', '.join(LANGUAGES)}.{hint}")
     if lang == "en":
         return gettext.NullTranslations()
     # Compiled here, so that no binary .mo file can lag behind the .po file that people edit.
@@ -71,8 +117,7 @@ def _catalogue(lang: str) -> gettext.NullTranslations:
     from babel.messages.pofile import read_po
 
     compiled = BytesIO()
-    with (files("rolloutlib") / "locale" / lang / "LC_MESSAGES" / "rolloutlib.po").open(
-        "rb"
-    ) as source:
+    catalogue = files("rolloutlib") / "locale" / lang / "LC_MESSAGES" / "rolloutlib.po"
+    with catalogue.open("rb") as source:
         write_mo(compiled, read_po(source, locale=lang))
     return gettext.GNUTranslations(BytesIO(compiled.getvalue()))

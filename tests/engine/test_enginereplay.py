@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rolloutlib.engine.replay import EngineReplay, replay_engine, replay_params, replay_table
+from rolloutlib.engine.replay import EngineReplay, replay_engine, replay_params
 from rolloutlib.errors import NoEvidenceError, UsageError
+from rolloutlib.show.replays import replay_table
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rolloutlib.ledger.book import Verification, Workbook, append, sign_record, verify_ledger
+from rolloutlib.ledger.book import append, sign_record
 from rolloutlib.ledger.durable import Files, NotWrittenError
+from rolloutlib.ledger.verification import Verification, verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import EXHAUSTIVE, START, Quick, decided, keys, promotion, workbook
 
 if TYPE_CHECKING:
@@ -236,7 +238,7 @@ def killed(process: int, reader: int) -> list[str]:
 @pytest.mark.parametrize("group", range(100 if EXHAUSTIVE else 2))
 def test_random_kills_lose_nothing(base: Workbook, tmp_path: Path, group: int) -> None:
     """SIGKILL at a random moment with real fsync, 20 times a ledger: 40 kills here and 2,000 in `make faults`."""
-    rng = random.Random(group)
+    rng = random.Random(group)  # noqa: S311
     book, lines = fresh(base, tmp_path / "w", Files()), list[str]()
     for number in range(20):
         process, reader = spawn(book, number)

@@ -242,7 +242,7 @@ def test_a_running_client_sees_a_switch_within_a_second(file: Path) -> None:
         for generation in range(6, 16):
             start = time.monotonic()
             _write(file, FlagState(2, generation))
-            _wait(lambda: resolve_state(client, {})["generation"] == generation)
+            _wait(lambda: resolve_state(client, {})["generation"] == generation)  # noqa: B023
             assert time.monotonic() - start < 1
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from rolloutlib.forecast.operating import arms_of, judge_many, world_metric
 from rolloutlib.forecast.worlds import Truth, layout, simulate
-from rolloutlib.judge.verdicts import Verdict, judge_evidence
+from rolloutlib.judge.record import Verdict
+from rolloutlib.judge.verdicts import judge_evidence
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.plan.model import load_plan
 

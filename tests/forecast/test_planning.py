@@ -11,9 +11,10 @@ from scipy.stats import binom
 from rolloutlib.forecast.chances import CONTROL, truths_of
 from rolloutlib.forecast.operating import arms_of, judge_many, world_metric
 from rolloutlib.forecast.worlds import layout, simulate
-from rolloutlib.judge.verdicts import Needed, Verdict, judge_evidence
+from rolloutlib.judge.record import Verdict
+from rolloutlib.judge.verdicts import judge_evidence
 from rolloutlib.measure.estimates import Arms, estimate_gate
-from rolloutlib.measure.needed import needed, total_for
+from rolloutlib.measure.needed import Needed, needed, total_for
 from tests.tables import PLAN, RULES, arms, cells, nested, pooled, singles
 
 if TYPE_CHECKING:

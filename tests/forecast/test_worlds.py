@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import lognorm, multivariate_normal, norm
 
 from rolloutlib.forecast import worlds
-from rolloutlib.forecast.worlds import METRICS, Sums, Truth, World, layout, simulate
+from rolloutlib.forecast.worlds import DRAWN, Sums, Truth, World, layout, simulate
 
 CONTROL = {
     "passed": 0.9, "score": 7.5, "issue": 0.15, "vetoed": 0.05, "error": 0.01, "edited": 0.25,
@@ -52,7 +52,7 @@ def correlation(sums: Sums, of: float) -> float:
 def test_truth_and_correlation(kind: worlds.Kind) -> None:
     """Means are the truth's, and two samples of a user are as alike as asked, in every metric's own scale."""
     (world,) = whole(layout(kind, 50, 20, icc=0.1), 200, Truth(CONTROL, TREATMENT))
-    assert set(world.treatment) == set(METRICS)
+    assert set(world.treatment) == set(DRAWN)
     assert set(world.control) == set(BOTH)
     for metric, truth in TREATMENT.items():
         assert mean(world.treatment[metric]) == pytest.approx(truth, rel=0.06), metric

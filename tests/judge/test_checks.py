@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.errors import PlanError, RunsError
-from rolloutlib.judge.checks import CheckResult, run_checks
+from rolloutlib.judge.checks import run_checks
 from rolloutlib.plan.model import Check
+from rolloutlib.words.reasons import sentence
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rolloutlib.judge.record import CheckResult
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 JUNIT = Check(title="Suites", kind="junit", items=("contract", "perf"))
@@ -86,17 +89,17 @@ def test_suites_pass(tmp_path: Path) -> None:
         "some skipped",
     ],
 )
-def test_states_of_a_suite(tmp_path: Path, perf: str, holds: bool | None) -> None:
+def test_states_of_a_suite(tmp_path: Path, perf: str, holds: bool | None) -> None:  # noqa: FBT001
     """One failing suite fails the check; a suite in which nothing ran leaves it open."""
     found = look(JUNIT, suites(tmp_path, contract=PASSED, perf=perf))
     assert found.holds is holds
-    assert holds is True or "perf" in str(found.why)
+    assert holds is True or "perf" in sentence(found.why)
 
 
 def test_a_missing_suite_is_named(tmp_path: Path) -> None:
     """A suite without a file is open, unless another one fails."""
     found = look(JUNIT, suites(tmp_path, contract=PASSED))
-    assert (found.holds, str(found.why)) == (None, "These suites have no result: perf.")
+    assert (found.holds, sentence(found.why)) == (None, "These suites have no result: perf.")
     failing = look(JUNIT, suites(tmp_path, contract='<testsuite errors="1"/>'))
     assert failing.holds is False
 
@@ -145,7 +148,7 @@ def incident(hours_ago: float, resolved_ago: float | None = None, title: str = "
         "after",
     ],
 )
-def test_incidents(tmp_path: Path, lines: str, holds: bool) -> None:
+def test_incidents(tmp_path: Path, lines: str, holds: bool) -> None:  # noqa: FBT001
     """An incident counts while it is open and for 48 hours after its end; one after the last run counts as well."""
     (tmp_path / "incidents.jsonl").write_text(lines, encoding="utf-8")
     assert look(INCIDENTS, tmp_path).holds is holds
@@ -165,7 +168,8 @@ def test_the_latest_incident_is_named(tmp_path: Path) -> None:
         incident(1, title="Late") + incident(2, title="Early"), encoding="utf-8"
     )
     assert (
-        str(look(INCIDENTS, tmp_path).why) == "2 incidents in the last 48 hours; the latest: Late."
+        sentence(look(INCIDENTS, tmp_path).why)
+        == "2 incidents in the last 48 hours; the latest: Late."
     )
 
 
@@ -232,7 +236,7 @@ def change(document: str, reflected: str) -> str:
     ],
     ids=["all", "one stale", "one missing", "stale and missing", "contradiction", "empty list"],
 )
-def test_documents(tmp_path: Path, text: str, holds: bool | None) -> None:
+def test_documents(tmp_path: Path, text: str, holds: bool | None) -> None:  # noqa: FBT001
     """Every document must be listed as reflecting the change; a contradiction counts against it."""
     (tmp_path / "changes.yaml").write_text(text, encoding="utf-8")
     assert look(DOCUMENTS, tmp_path).holds is holds
@@ -260,7 +264,7 @@ def test_misspelt_changes(tmp_path: Path) -> None:
     ],
     ids=["written", "other case and line ends", "no text below", "no heading", "empty"],
 )
-def test_release_notes(tmp_path: Path, text: str, holds: bool | None) -> None:
+def test_release_notes(tmp_path: Path, text: str, holds: bool | None) -> None:  # noqa: FBT001
     """Each heading of the template must be there with text below it."""
     (tmp_path / "release-notes.md").write_text(text, encoding="utf-8", newline="")
     assert look(NOTES, tmp_path).holds is holds

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import pytest
+from msgspec.structs import replace
 
-from rolloutlib.judge.checks import CheckResult
-from rolloutlib.judge.recommendation import Recommendation, changes, reasons, recommend
-from rolloutlib.judge.verdicts import (
-    UNDECIDED,
+from rolloutlib.judge.gate import gate_row
+from rolloutlib.judge.recommendation import changes, reasons, recommend
+from rolloutlib.judge.record import (
+    CheckResult,
     EvidenceVerdict,
     GateResult,
-    Needed,
     PlanVerdict,
+    Recommendation,
     Verdict,
 )
+from rolloutlib.judge.verdicts import evidence_of
 from rolloutlib.measure.estimates import Design, Estimate
-from rolloutlib.words.sentences import say
+from rolloutlib.measure.needed import Needed
+from rolloutlib.reason import Reason, because
+from rolloutlib.words.reasons import sentence as said
+from rolloutlib.words.reasons import texts as each
 from tests.tables import PLAN
 
 PASS, FAIL, INCONCLUSIVE, INVALID = (
@@ -27,6 +31,7 @@ PASS, FAIL, INCONCLUSIVE, INVALID = (
     Verdict.INCONCLUSIVE,
     Verdict.INVALID,
 )
+DEFAULT = PLAN.profile("default")
 ESTIMATE = Estimate(
     -0.01, -0.025, 0.005, 0.95, "by hand", Design("paired", "prompt", 9, 9, 9), 9, 9
 )
@@ -42,29 +47,26 @@ def gate(
 ) -> GateResult:
     """Return a gate with these verdicts."""
     clears = None if value is None else plan is not FAIL
-    judged = EvidenceVerdict(
-        evidence, ESTIMATE, UNDECIDED if evidence is INCONCLUSIVE else say("why")
-    )
-    return GateResult(
-        name,
-        PLAN.gates[name],
-        -0.02,
-        -0.02,
-        None,
-        None,
-        PlanVerdict(plan, value, clears, runs, 3),
-        judged,
-    )
+    why = because("bound.undecided") if evidence is INCONCLUSIVE else told("why")
+    judged = evidence_of(ESTIMATE, evidence, why)
+    ruled = PlanVerdict(plan, value, clears, runs, 3)
+    row = gate_row(name, PLAN.gates[name], 2, DEFAULT, (None, None), ruled, judged)
+    return replace(row, limit=-0.02, proof_limit=-0.02)
 
 
-def check(holds: bool | None = True, name: str = "Suites") -> CheckResult:
+def told(text: str) -> Reason:
+    """Return a reason whose sentence is this text."""
+    return because("source.warning", text=text)
+
+
+def check(holds: bool | None = True, name: str = "Suites") -> CheckResult:  # noqa: FBT001, FBT002
     """Return a check."""
-    return CheckResult(name, name, holds, say("why"))
+    return CheckResult(name, name, holds, told("why"))
 
 
-def texts(sentences: tuple[object, ...]) -> str:
-    """Return sentences one after another."""
-    return " ".join(map(str, sentences))
+def texts(found: tuple[Reason, ...]) -> str:
+    """Return the sentences of reasons one after another."""
+    return " ".join(each(found))
 
 
 GATES = list(product([PASS, FAIL, INCONCLUSIVE], [PASS, FAIL, INCONCLUSIVE, INVALID]))
@@ -117,7 +119,7 @@ def test_all_is_well_is_said_only_of_a_go(
     plan: Verdict,
     evidence: Verdict,
     value: float | None,
-    holds: bool | None,
+    holds: bool | None,  # noqa: FBT001
 ) -> None:
     """Whatever holds a review back is among its reasons, and something would change it."""
     runs = 3 if plan is not INCONCLUSIVE or value is None else 1
@@ -147,7 +149,7 @@ def test_the_weightiest_comes_first() -> None:
         gate(INCONCLUSIVE, PASS, runs=1, name="error_rate"),
     ]
     checks = [check(None, "Open"), check(name="Broken", holds=False)]
-    found = [str(s) for s in reasons(gates, checks, [say("Hidden loss.")])]
+    found = each(reasons(gates, checks, [told("Hidden loss.")]))
     marks = [
         "proven broken",
         "Check failed: Broken",
@@ -164,30 +166,28 @@ def test_numbers_in_reasons() -> None:
     """Reasons carry the point, the bound towards harm and the limit, in people's units, also in Korean."""
     line = reasons([gate(PASS, INCONCLUSIVE)], [check()])[0]
     assert (
-        str(line)
+        said(line)
         == "Pass rate: −1.00 pp, but it could be as bad as −2.50 pp; the limit −2.00 pp is not proven."
     )
-    assert "−2.50" in line.text("ko")
+    assert "−2.50" in said(line, "ko")
     worse = gate(PASS, INCONCLUSIVE, name="vetoed")
-    assert "as bad as +0.50 pp" in str(reasons([worse], [check()])[0])
+    assert "as bad as +0.50 pp" in said(reasons([worse], [check()])[0])
 
 
 def test_a_capped_gate_says_why() -> None:
     """Where too few clusters cap the verdict, that is the reason, not the bound."""
     capped = gate(PASS, INCONCLUSIVE)
-    evidence = replace(
-        capped.evidence,
-        estimate=replace(ESTIMATE, cap=say("Only 3 users.")),
-        why=say("Only 3 users."),
-    )
+    few = because("clusters.few", clusters=3, unit="user", least=5)
+    evidence = replace(capped.evidence, why=few)
     found = replace(capped, evidence=evidence)
-    assert str(reasons([found], [check()])[0]) == "Pass rate: Only 3 users."
-    assert str(changes([found], [check()])[0]) == "Pass rate: Only 3 users."
+    expected = "Pass rate: Only 3 users an arm; a bound needs at least 5."
+    assert said(reasons([found], [check()])[0]) == expected
+    assert said(changes([found], [check()])[0]) == expected
 
 
 def test_unusable_data_are_one_reason() -> None:
     """What keeps every gate from a verdict is said once for all of them, and is what must change."""
-    why = say("Half of the rows are quarantined.")
+    why = told("Half of the rows are quarantined.")
     gates = [gate(PASS, INCONCLUSIVE, name=name) for name in ("pass_rate", "vetoed")]
     gates = [
         replace(g, evidence=replace(g.evidence, why=why, needed=Needed("pairs", 9, 1)))
@@ -200,7 +200,7 @@ def test_unusable_data_are_one_reason() -> None:
 
 def test_gates_without_data_are_named_together() -> None:
     """Gates without any data are one reason; each says what it lacks under what would change."""
-    none = EvidenceVerdict(INCONCLUSIVE, None, say("no sample carries the field score."))
+    none = EvidenceVerdict(verdict=INCONCLUSIVE, why=told("no sample carries the field score."))
     gates = [
         replace(gate(INCONCLUSIVE, value=None, name=n), evidence=none)
         for n in ("avg_score", "vetoed")
@@ -223,4 +223,4 @@ def test_how_much_more() -> None:
 def test_the_issue_is_named() -> None:
     """A gate on the top issue names the tag that the control arm made the top."""
     found = replace(gate(PASS, INCONCLUSIVE, name="top_issue"), subject="hallucination")
-    assert str(reasons([found], [check()])[0]).startswith("Top issue rate (hallucination): ")
+    assert said(reasons([found], [check()])[0]).startswith("Top issue rate (hallucination): ")

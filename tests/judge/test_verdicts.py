@@ -6,18 +6,20 @@ from math import inf, nan
 
 import pytest
 
-from rolloutlib.judge.verdicts import GateResult, PlanVerdict, Verdict, judge_evidence, judge_plan
+from rolloutlib.judge.gate import gate_row
+from rolloutlib.judge.record import PlanVerdict, Verdict
+from rolloutlib.judge.verdicts import judge_evidence, judge_plan
 from rolloutlib.measure.estimates import Design, Estimate
-from rolloutlib.words.sentences import Sentence, say
+from rolloutlib.reason import Reason, because
 from tests.tables import PLAN
 
 PASS, INCONCLUSIVE, FAIL = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL
 LOWER = PLAN.gates["pass_rate"]  # harm: lower
 HIGHER = PLAN.gates["vetoed"]  # harm: higher
-WHY = say("a reason")
+WHY = because("clusters.few")
 
 
-def estimate(lower: float, upper: float, cap: Sentence | None = None) -> Estimate:
+def estimate(lower: float, upper: float, cap: Reason | None = None) -> Estimate:
     """Return an estimate with these bounds."""
     middle = (lower + upper) / 2
     return Estimate(
@@ -71,7 +73,7 @@ def test_capped_or_unusable(lower: float, upper: float) -> None:
 def test_no_estimate() -> None:
     """Without data a gate is inconclusive and says what is missing."""
     found = judge_evidence(LOWER, None, -0.02, missing=WHY)
-    assert (found.verdict, found.estimate, found.why) == (INCONCLUSIVE, None, WHY)
+    assert (found.verdict, found.point, found.why) == (INCONCLUSIVE, None, WHY)
     assert judge_evidence(LOWER, None, -0.02, missing=None).verdict is INCONCLUSIVE
 
 
@@ -90,7 +92,7 @@ def test_no_estimate() -> None:
         (None, 0, INCONCLUSIVE, None),
     ],
 )
-def test_plan(value: float | None, runs: int, verdict: Verdict, clears: bool | None) -> None:
+def test_plan(value: float | None, runs: int, verdict: Verdict, clears: bool | None) -> None:  # noqa: FBT001
     """The plan compares the point value (at the limit is a pass), and passes nothing before three runs."""
     found = judge_plan(LOWER, value, -0.02, runs=runs, runs_wanted=3)
     assert (found.verdict, found.clears, found.runs) == (verdict, clears, runs)
@@ -112,10 +114,13 @@ def test_plan(value: float | None, runs: int, verdict: Verdict, clears: bool | N
     ],
 )  # fmt: skip
 def test_disagreement(
-    clears: bool | None, bounds: tuple[float, float] | None, disagrees: bool
+    clears: bool | None,  # noqa: FBT001
+    bounds: tuple[float, float] | None,
+    disagrees: bool,  # noqa: FBT001
 ) -> None:
     """Plan and evidence disagree when the point clears its limit and the bound does not, or the other way round."""
     plan = PlanVerdict(PASS, None if clears is None else 0.0, clears, 3, 3)
     evidence = judge_evidence(LOWER, estimate(*bounds) if bounds else None, -0.02, missing=None)
-    result = GateResult("pass_rate", LOWER, -0.02, -0.02, None, None, plan, evidence)
+    default = PLAN.profile("default")
+    result = gate_row("pass_rate", LOWER, 2, default, (None, None), plan, evidence)
     assert result.disagrees is disagrees

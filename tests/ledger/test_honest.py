@@ -11,13 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rolloutlib.ledger.book import Workbook, append, sign_record, verify_ledger, write_cards
+from rolloutlib.ledger.book import append, sign_record, write_cards
+from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import EXHAUSTIVE, PEOPLE, START, Quick, keys, promotion, workbook
 
 if TYPE_CHECKING:
-    from rolloutlib.ledger.records import Verdict
+    from rolloutlib.ledger.records import Decision
 
-VERDICTS: tuple[Verdict, ...] = ("GO", "HOLD", "NO_GO")
+VERDICTS: tuple[Decision, ...] = ("GO", "HOLD", "NO_GO")
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["append", "append", "branch", "merge"]),
@@ -44,7 +46,7 @@ class Branches:
         book.folder = self.scratch / str(number)
         return book
 
-    def step(self, what: str, number: int, verdict: Verdict) -> None:
+    def step(self, what: str, number: int, verdict: Decision) -> None:
         """Do one honest thing; a day passes."""
         book = self.books[number % len(self.books)]
         self.now += timedelta(days=1)
@@ -57,7 +59,7 @@ class Branches:
             shutil.copytree(other.folder, book.folder, dirs_exist_ok=True)
             write_cards(book)
 
-    def decide(self, book: Workbook, verdict: Verdict) -> None:
+    def decide(self, book: Workbook, verdict: Decision) -> None:
         """Append a record, which joins the branches that were merged; sign it where that is asked for."""
         node = append(
             book,
@@ -101,7 +103,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Workbook:
 )
 @given(steps=STEPS)
 def test_honest_branches_and_merges_raise_no_alarm(
-    book: Workbook, steps: list[tuple[str, int, Verdict]]
+    book: Workbook, steps: list[tuple[str, int, Decision]]
 ) -> None:
     """40 ledgers here, 1,000 in `make faults`: unsigned drafts, which try the structure and not ssh-keygen."""
     branches = Branches(book, sign=False)
@@ -122,7 +124,7 @@ def test_honest_branches_and_merges_raise_no_alarm(
 )
 @given(steps=STEPS.filter(lambda steps: len(steps) < 8))  # each record costs three signatures
 def test_honest_signatures_raise_no_alarm(
-    book: Workbook, steps: list[tuple[str, int, Verdict]]
+    book: Workbook, steps: list[tuple[str, int, Decision]]
 ) -> None:
     """The same with three real signatures on every record (4 ledgers here, 50 in `make faults`)."""
     branches = Branches(book, sign=True)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.errors import UsageError
-from rolloutlib.ledger.book import Workbook, verify_ledger
+from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.keys import accept, add_key, revoke_key
-from rolloutlib.ledger.records import LedgerError
+from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import START, decided, keys, signed, workbook
 
 if TYPE_CHECKING:

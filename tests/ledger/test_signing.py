@@ -9,17 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.errors import PlanError
-from rolloutlib.ledger.book import Workbook, append, sign_off_status, sign_record, verify_ledger
-from rolloutlib.ledger.records import LedgerError
-from rolloutlib.ledger.signing import (
-    NAMESPACE,
-    lint,
-    load_roles,
-    load_signers,
-    public_key,
-    sign,
-    verify,
-)
+from rolloutlib.ledger.book import append, sign_record
+from rolloutlib.ledger.findings import LedgerError
+from rolloutlib.ledger.signers import NAMESPACE, lint, load_roles, load_signers, public_key
+from rolloutlib.ledger.signing import sign, verify
+from rolloutlib.ledger.verification import sign_off_status, verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import PEOPLE, START, decided, keys, promotion, public, signed, workbook
 
 if TYPE_CHECKING:
@@ -209,9 +204,9 @@ def test_sign_refuses_before_it_writes(root: Path, case: str) -> None:
             name,
             role=str(options["role"]),
             key=key,
-            who=options.get("who"),
+            who=str(options["who"]) if "who" in options else None,
             now=now,
-        )  # type: ignore[arg-type]
+        )
     assert sorted(path.name for path in (root / "docs" / "LEDGER").iterdir()) == before
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rolloutlib.judge.recommendation import Recommendation
+from msgspec.structs import replace
+
+from rolloutlib.judge.record import Recommendation
 from rolloutlib.show.signoffs import sign_off
 from tests.ledger.workbooks import workbook
 from tests.sample_review import bfcl

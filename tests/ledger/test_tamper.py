@@ -3,8 +3,6 @@
 The victim is an honest ledger of five records with real signatures: two promotions, a change of keys, a rollback, a HOLD.
 """
 
-
-
 from __future__ import annotations
 
 import json
@@ -18,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import rfc8785
 
-from rolloutlib.ledger.book import Verification, Workbook, append, verify_ledger, write_cards
+from rolloutlib.ledger.book import append, write_cards
 from rolloutlib.ledger.chain import read_ledger
+from rolloutlib.ledger.documents import digest_of
+from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.keys import add_key
-from rolloutlib.ledger.records import LedgerError, digest_of
+from rolloutlib.ledger.verification import Verification, verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import (
     EXHAUSTIVE,
     PEOPLE,
@@ -263,7 +264,7 @@ CASES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a record with CR LF": ("line-ends", lambda r: change(file(r, f"{FIRST}.record"), "\n", "\r\n")),
     "a record without its newline": ("not-canonical", lambda r: file(r, f"{FIRST}.record").write_bytes(file(r, f"{FIRST}.record").read_bytes()[:-1])),
     "a duplicate key": ("duplicate-key", lambda r: change(file(r, f"{FIRST}.record"), '"verdict":"GO"', '"verdict":"NO_GO","verdict":"GO"')),
-    "an unknown field": ("fields", lambda r: edit(file(r, f"{FIRST}.record"), predicate("approved", True))),
+    "an unknown field": ("fields", lambda r: edit(file(r, f"{FIRST}.record"), predicate("approved", True))),  # noqa: FBT003
     "a float among the numbers": ("fields", lambda r: change(file(r, f"{FIRST}.record"), '"value":"0.01"', '"value":0.01')),
     "a record cut short": ("json", lambda r: file(r, f"{FIRST}.record").write_bytes(file(r, f"{FIRST}.record").read_bytes()[:300])),
     "an empty record": ("json", lambda r: file(r, f"{FIRST}.record").write_bytes(b"")),
@@ -272,9 +273,9 @@ CASES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "an id of another day": ("fields", lambda r: (edit(file(r, f"{HOLD}.record"), predicate("id", "dec-20261121-003")), file(r, f"{HOLD}.record").rename(file(r, "dec-20261121-003.record")))),
     "a promotion under a rollback's id": ("fields", lambda r: (edit(file(r, f"{HOLD}.record"), predicate("id", "dec-20261122-rollback-002")), file(r, f"{HOLD}.record").rename(file(r, "dec-20261122-rollback-002.record")))),
     "a record of another ledger": ("other-ledger", lambda r: edit(file(r, f"{HOLD}.record"), predicate("ledger", "elsewhere"))),
-    "full-width digits in an id": ("name", lambda r: copy(r, f"{SECOND}.record", "dec-20261122-００4.record")),
-    "a Cyrillic look-alike of dec": ("name", lambda r: copy(r, f"{SECOND}.record", "dеc-20261122-004.record")),
-    "a look-alike signer": ("name", lambda r: copy(r, f"{FIRST}.{PM}.signoff", f"{FIRST}.рm_kim@ex.com.signoff")),
+    "full-width digits in an id": ("name", lambda r: copy(r, f"{SECOND}.record", "dec-20261122-００4.record")),  # noqa: RUF001
+    "a Cyrillic look-alike of dec": ("name", lambda r: copy(r, f"{SECOND}.record", "dеc-20261122-004.record")),  # noqa: RUF001
+    "a look-alike signer": ("name", lambda r: copy(r, f"{FIRST}.{PM}.signoff", f"{FIRST}.рm_kim@ex.com.signoff")),  # noqa: RUF001
     "a capital letter in a signer": ("name", lambda r: copy(r, f"{FIRST}.{PM}.signoff", f"{FIRST}.PM_kim@ex.com.signoff")),
     "a link instead of a record": ("link", lambda r: (file(r, f"{FIRST}.record").rename(r / "moved"), file(r, f"{FIRST}.record").symlink_to(r / "moved"))),
     "a folder instead of a record": ("link", lambda r: (remove(r, f"{FIRST}.record"), file(r, f"{FIRST}.record").mkdir())),

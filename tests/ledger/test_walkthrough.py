@@ -11,9 +11,19 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
+from rolloutlib.judge.record import (
+    EvidenceVerdict,
+    GateResult,
+    PlanVerdict,
+    Recommendation,
+    Review,
+    Verdict,
+)
 from rolloutlib.ledger.dsse import NAMESPACE, pre_authentication
-from rolloutlib.ledger.replay import compare
+from rolloutlib.ledger.replay import compare, knife_edges
+from rolloutlib.reason import Reason
 from tests.ledger.test_verify_sh import verify_sh
 from tests.ledger.workbooks import ROOT, keys
 
@@ -276,14 +286,20 @@ def test_incomplete_record_is_not_exported(reviewed: Path, tmp_path: Path) -> No
     assert "does not hold" in refused.stderr
 
 
-def review(point: float = 0.01, verdict: str = "pass", why: str = "x") -> dict[str, object]:
-    """Return the least that a comparison looks at."""
-    gate = {
-        "id": "pass_rate",
-        "plan": {"verdict": "pass", "value": 0.01},
-        "evidence": {"verdict": verdict, "point": point, "why": why},
-    }
-    return {"recommendation": "GO", "gates": [gate], "checks": [], "segments": []}
+def review(point: float = 0.01, verdict: Verdict = Verdict.PASS, why: str = "x") -> Review:
+    """Return a review of one gate."""
+    plan = PlanVerdict(Verdict.PASS, 0.01, clears=True, runs=3, runs_wanted=3)
+    evidence = EvidenceVerdict(verdict=verdict, point=point, why=Reason("test", text=why))
+    gate = GateResult(
+        id="pass_rate", title="Pass rate", unit="proportion", limit=-0.02, proof_limit=-0.02,
+        control=0.9, treatment=0.91, plan=plan, evidence=evidence, disagrees=False, metric="passed",
+        contrast="difference", statistic="mean", harm="lower", evidence_unit="proportion",
+        signed=True,
+    )  # fmt: skip
+    return Review(
+        stage=2, control="a", treatment="b", recommendation=Recommendation.GO, reasons=(),
+        gates=(gate,),
+    )  # fmt: skip
 
 
 def test_equality_classes() -> None:
@@ -295,10 +311,43 @@ def test_equality_classes() -> None:
             review(0.01 * (1 + 5e-10)),
             review(why="y"),
             review(0.0100001),
-            review(verdict="fail"),
+            review(verdict=Verdict.FAIL),
         )
     ]
     assert levels == ["E0", "E1", "E1", "E2", "E3"]
-    assert compare(review(), review(verdict="fail"))[1] == (
+    assert compare(review(), review(verdict=Verdict.FAIL))[1] == (
         "pass_rate (evidence): was pass, is fail",
     )
+
+
+def test_knife_edges_are_named() -> None:
+    """A bound on its limit is told, with both numbers; one that is clear of it is not."""
+    assert [*knife_edges(review(), 1e-9)] == []
+    gate = review().gates[0]
+    at_limit = replace(gate, evidence=replace(gate.evidence, lower=-0.02))
+    told = [*knife_edges(replace(review(), gates=(at_limit,)), 1e-9)]
+    place = "the bound of pass_rate (-0.02) lies within 1e-09 of its limit (-0.02)"
+    assert told == [f"{place}; another machine may judge otherwise"]
+
+
+def test_a_review_of_before_is_refused(reviewed: Path, tmp_path: Path) -> None:
+    """A folder that an older version wrote cannot be decided on: the sentence says to review again."""
+    old = shutil.copytree(reviewed / "reports" / "w3", tmp_path / "old")
+    text = (old / "review.json").read_text("utf-8")
+    (old / "review.json").write_text(text.replace("review@2", "review@1"), "utf-8")
+    refused = rollout(reviewed, "decide", str(old), "--verdict", "GO", "--by", BY)
+    assert refused.returncode == 2
+    assert "rolloutlib/review@1" in refused.stderr
+    assert "run `rollout review` again" in refused.stderr
+
+
+def test_data_that_changed_since_the_review_are_named(reviewed: Path, tmp_path: Path) -> None:
+    """Another byte in a file of runs, a file more, another plan: no decision, and each is named."""
+    root = shutil.copytree(reviewed, tmp_path / "w")
+    runs = root / "data/examples/story/stage-2"
+    (runs / "runs.jsonl").write_bytes((runs / "runs.jsonl").read_bytes() + b"\n")
+    (runs / "more.jsonl").write_text("{}\n")
+    (root / "params" / "plan.yaml").write_text((root / "params" / "plan.yaml").read_text() + "\n")
+    refused = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY)
+    assert refused.returncode == 1
+    assert "more.jsonl, runs.jsonl, params/plan.yaml changed since the review" in refused.stderr

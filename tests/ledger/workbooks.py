@@ -10,20 +10,20 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from rolloutlib.ledger.book import Slot, Workbook, append, sign_record
+from rolloutlib.ledger.book import Slot, append, sign_record
 from rolloutlib.ledger.durable import Files
 from rolloutlib.ledger.records import (
     CheckState,
+    Decision,
     GateState,
     Head,
     Move,
     Predicate,
-    Prepared,
-    Rollback,
-    Verdict,
     Waiver,
+    WayBack,
 )
-from rolloutlib.ledger.signing import NAMESPACE
+from rolloutlib.ledger.signers import NAMESPACE
+from rolloutlib.ledger.workbook import Workbook
 
 EXHAUSTIVE = "ROLLOUT_EXHAUSTIVE" in os.environ  # set by `make faults`
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,38 +95,22 @@ CHECK = CheckState(
 
 def promotion(
     slot: Slot,
-    verdict: Verdict = "GO",
+    verdict: Decision = "GO",
     *,
     by: str = PREPARER,
     note: str = "",
     waivers: tuple[Waiver, ...] = (),
 ) -> Predicate:
     """Return a promotion's predicate for a slot."""
-    return Predicate(
-        id=slot.id,
-        ledger=slot.ledger,
-        seq=slot.seq,
-        prev=slot.prev,
-        kind="promotion",
-        verdict=verdict,
-        prepared=Prepared(by, slot.at),
-        lang="en",
-        trust=slot.trust,
-        witnesses=slot.witnesses,
-        builds_on=slot.builds_on,
-        note=note,
-        stage=Move(2, 3),
-        cohort="everyone",
-        recommendation=verdict,
-        gates=(GATE,),
-        checks=(CHECK,),
-        waivers=waivers,
-    )
+    return slot.draft(
+        "promotion", verdict, by, note=note, stage=Move(2, 3), cohort="everyone",
+        recommendation=verdict, gates=(GATE,), checks=(CHECK,), waivers=waivers,
+    )  # fmt: skip
 
 
 def rollback(slot: Slot, of: Head) -> Predicate:
     """Return a rollback's predicate for a slot."""
-    told = Rollback(
+    told = WayBack(
         of,
         "p95 latency, 09:10, engine",
         "search summaries",
@@ -134,27 +118,14 @@ def rollback(slot: Slot, of: Head) -> Predicate:
         of.id,
         "40 users",
     )
-    return Predicate(
-        id=slot.id,
-        ledger=slot.ledger,
-        seq=slot.seq,
-        prev=slot.prev,
-        kind="rollback",
-        verdict="ROLLBACK",
-        prepared=Prepared(PREPARER, slot.at),
-        lang="en",
-        trust=slot.trust,
-        witnesses=slot.witnesses,
-        builds_on=slot.builds_on,
-        rollback=told,
-    )
+    return slot.draft("rollback", "ROLLBACK", PREPARER, rollback=told)
 
 
 def decided(
     root: Path,
     *,
     hours: float = 0,
-    verdict: Verdict = "GO",
+    verdict: Decision = "GO",
     note: str = "",
     signers: tuple[str, ...] = SIGNERS,
     files: Files | None = None,
@@ -178,7 +149,7 @@ def signed(
     *,
     hours: float,
     role: str | None = None,
-    decision: Verdict | None = None,
+    decision: Decision | None = None,
 ) -> None:
     """Sign as a person of `PEOPLE`."""
     at = START + timedelta(hours=hours)

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from rolloutlib.measure.estimates import Arms
+from rolloutlib.measure.estimates import Arms, Estimate, estimate_gate
 from rolloutlib.measure.moments import MomentTable, metric_expressions, scan
 from rolloutlib.measure.segments import issue_rates, segments
 from tests.tables import PLAN, RULES, frame_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rolloutlib.plan.model import Gate
 
 GATE, ISSUE = PLAN.gates["pass_rate"], PLAN.gates["top_issue"]
 BY = {
@@ -44,7 +46,11 @@ def line_up(table: MomentTable, metric: str) -> Arms:
 
 
 def pairs(
-    category: str | None, n: int, lost: int, gained: int, **more: Any
+    category: str | None,
+    n: int,
+    lost: int,
+    gained: int,
+    **more: Any,  # noqa: ANN401
 ) -> list[dict[str, Any]]:
     """Return prompts of a category in both arms, of which some are lost and some are gained."""
     return [
@@ -77,6 +83,14 @@ def test_a_hidden_loss_is_found() -> None:
     }
 
 
+def _tested(arms: Arms, gate: Gate) -> Estimate:
+    """Return the estimate whose p-value is adjusted."""
+    metric = "passed" if gate is GATE else f"issue:{TAGS[0]}"
+    estimate = estimate_gate(gate, arms, RULES, metric=metric)
+    assert estimate is not None
+    return estimate
+
+
 def test_holm_over_all_segments() -> None:
     """The p-values are statsmodels' Holm adjustment over categories and difficulties together."""
     rows = (
@@ -88,7 +102,11 @@ def test_holm_over_all_segments() -> None:
     assert [(part.by, part.value) for part in parts] == [
         ("category", "a"), ("category", "b"), ("category", "c"), ("difficulty", "easy"), ("difficulty", "hard"),
     ]  # fmt: skip
-    raw = [part.estimate.p_worse for part in parts]
+    whole = table_of(rows)
+    raw = [
+        _tested(line_up(whole.where(**{part.by: part.value}), "passed"), GATE).p_worse
+        for part in parts
+    ]
     assert [part.p_holm for part in parts] == pytest.approx(multipletests(raw, method="holm")[1])
     assert (parts[0].control, parts[0].treatment) == (
         pytest.approx(57 / 60),
@@ -153,10 +171,10 @@ def test_issue_rates() -> None:
     assert [(r.tag, r.rank, r.control, r.treatment) for r in rates] == [
         ("hallucination", 1, 0.4, 0.2), ("repetition", 2, 0.2, 0.2), ("tone", None, 0.0, 0.3),
     ]  # fmt: skip
-    assert rates[0].estimate is not None
-    assert rates[0].estimate.point == pytest.approx(0.5)
-    assert rates[0].p_holm == pytest.approx(2 * (rates[0].estimate.p_better or 0))
-    assert (rates[2].estimate, rates[2].p_holm) == (None, None)
+    tested = _tested(line_up(table_of(rows), f"issue:{TAGS[0]}"), ISSUE)
+    assert rates[0].point == pytest.approx(0.5)
+    assert rates[0].p_holm == pytest.approx(2 * (tested.p_better or 0))
+    assert (rates[2].point, rates[2].p_holm) == (None, None)
 
 
 def test_no_issues() -> None:

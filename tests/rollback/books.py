@@ -20,14 +20,15 @@ from rolloutlib.flags.document import (
     session_defaults,
 )
 from rolloutlib.flags.promotion import PINNED
-from rolloutlib.ledger.book import Workbook, append, sign_record
+from rolloutlib.ledger.book import append, sign_record
 from rolloutlib.ledger.records import Move
+from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.plan.model import load_plan
 from tests.ledger import workbooks
 
 if TYPE_CHECKING:
     from rolloutlib.ledger.book import Slot
-    from rolloutlib.ledger.records import Predicate, Verdict
+    from rolloutlib.ledger.records import Decision, Predicate
     from rolloutlib.plan.model import StageId
 
 __all__ = ["FILES", "NOW", "PLAN", "ROOT", "at", "decided", "flags_of", "signed", "workbook"]
@@ -58,7 +59,7 @@ def decided(
     root: Path,
     *,
     hours: float,
-    verdict: Verdict = "GO",
+    verdict: Decision = "GO",
     stage: int | None = None,
     signers: tuple[str, ...] | None = None,
 ) -> str:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rolloutlib.errors import UsageError
-from rolloutlib.judge.review import Review, review_stage
+from rolloutlib.judge.review import review_stage
 from rolloutlib.judge.risks import RiskState, judge_risks
 from rolloutlib.plan.params import review_params
+from rolloutlib.words.reasons import sentence
+from tests.tables import PLAN
+
+if TYPE_CHECKING:
+    from rolloutlib.judge.record import Review
 
 STORY = Path(__file__).parents[2] / "data" / "examples" / "story"
 
@@ -21,7 +27,7 @@ def _review(folder: str) -> Review:
 
 
 def _states(folder: str, *reported: str) -> dict[str, RiskState]:
-    return {one.id: one for one in judge_risks(_review(folder), reported=reported)}
+    return {one.id: one for one in judge_risks(PLAN, _review(folder), reported=reported)}
 
 
 def test_the_regression_sets_off_latency_and_pass_rate() -> None:
@@ -31,10 +37,10 @@ def test_the_regression_sets_off_latency_and_pass_rate() -> None:
         "slow_search",
         "too_strict",
     ]
-    assert found["slow_search"].seen.text() == "latency_ms: ×1.23, fires above ×1.10"
+    assert sentence(found["slow_search"].seen) == "latency_ms: ×1.23, fires above ×1.10"
     change = found["slow_search"].change
     assert change is not None
-    assert change.text() == "`feature.searchLite`: true → false (`rollout rollback --feature A`)"
+    assert sentence(change) == "`feature.searchLite`: true → false (`rollout rollback --feature A`)"
 
 
 def test_the_good_stage_is_quiet() -> None:
@@ -54,7 +60,7 @@ def test_what_people_report_fires_with_its_step() -> None:
     one = _states("stage-2", "over_formal")["over_formal"]
     assert one.state == "fires"
     assert one.change is not None
-    assert one.change.text() == "one step of −0.05 (Style guard)"
+    assert sentence(one.change) == "one step of −0.05 (Style guard)"
 
 
 def test_two_changes_at_a_time() -> None:
@@ -69,4 +75,4 @@ def test_an_unknown_risk_is_named() -> None:
     with pytest.raises(
         UsageError, match=r"'over_formall' is no risk of the plan; .* Did you mean 'over_formal'"
     ):
-        judge_risks(_review("stage-2"), reported=["over_formall"])
+        judge_risks(PLAN, _review("stage-2"), reported=["over_formall"])

@@ -27,10 +27,12 @@ from rolloutlib.flags.document import (
     document,
     switch,
 )
+from rolloutlib.flags.outcome import RolledBack, Trigger
 from rolloutlib.flags.promotion import NotPromotedError, flag_finding, promote
-from rolloutlib.flags.rollback import Reason, RolledBack, roll_back
-from rolloutlib.ledger.book import Workbook, verify_ledger
+from rolloutlib.flags.rollback import roll_back
 from rolloutlib.ledger.durable import NotWrittenError
+from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.rollback.books import FILES, PLAN, ROOT, at, decided, flags_of, signed, workbook
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.plan.model import FeatureId
 
-REASON = Reason(
+REASON = Trigger(
     "latency rose by 23 %", "avg latency ×1.23", "eng_choi@ex.com", "search summaries without limit"
 )
 
@@ -208,7 +210,7 @@ def test_rollback_is_the_whole_runbook(root: Path) -> None:
     (notes,) = (root / notices.NOTES).glob("*rollback*")
     notice = notes.read_text().partition("## Rollback Notice")[2]
     for line in (
-        "Reason: latency rose by 23 %",
+        "Trigger: latency rose by 23 %",
         "When: 2026-02-01T11:00:00Z",
         f"Ledger: docs/LEDGER/{found.record}.md",
     ):
@@ -315,7 +317,7 @@ def test_a_full_disk_for_documents_is_listed(root: Path, monkeypatch: pytest.Mon
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(notices, "replace", full)
+    monkeypatch.setattr(notices, "overwrite", full)
     found = _roll_back(root)
     assert (flags_of(root).off, found.record) == (("A",), "dec-20260201-rollback-001")
     told = Workbook(root).read().find("dec-20260201-rollback-001").record.predicate.rollback
@@ -347,7 +349,7 @@ class _CrashError(BaseException):
 
 
 FIRST, THEN = (
-    ("switch", "durable.replace", "read_back"),
+    ("switch", "durable.overwrite", "read_back"),
     ("verify_ledger", "write_release_notes", "append", "system_overview"),
 )
 STEPS = [*((rollback, name) for name in FIRST), *((rollback_record, name) for name in THEN)]
@@ -399,7 +401,7 @@ def test_a_crash_in_a_rollback_leaves_no_lie(
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
-    "step", ["switch", "durable.replace", "read_back", "write_release_notes", "system_overview"]
+    "step", ["switch", "durable.overwrite", "read_back", "write_release_notes", "system_overview"]
 )
 def test_a_crash_in_a_promotion_leaves_no_lie(
     root: Path, monkeypatch: pytest.MonkeyPatch, step: str, *, after: bool

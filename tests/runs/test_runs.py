@@ -80,7 +80,7 @@ def check_account(runs: Runs) -> None:
     assert sum(info.n for info in runs.runs) == runs.kept
 
 
-def refusal(folder: Path, *written: object, **options: Any) -> str:
+def refusal(folder: Path, *written: object, **options: Any) -> str:  # noqa: ANN401
     """Read runs that must all be refused for one reason, and return that reason."""
     found = read_runs(write(folder, *written), **options)
     check_account(found)
@@ -203,7 +203,7 @@ def test_any_damage_is_booked(
     try:
         found = read_runs(folder / "runs.jsonl")
     except RunsError as error:
-        assert str(error)
+        assert str(error)  # noqa: PT017
     else:
         check_account(found)
         assert all(

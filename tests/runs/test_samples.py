@@ -185,7 +185,7 @@ def test_the_engine_reaches_no_other_file(runs: Runs, tmp_path: Path) -> None:
     pq.write_table(runs.table, path)
     for samples in (from_runs(runs), Samples.from_parquet(path)):
         with pytest.raises(Exception, match="disabled by configuration"):
-            samples.relation.query("t", f"SELECT * FROM read_text('{tmp_path / '0.json'}')")
+            samples.relation.query("t", f"SELECT * FROM read_text('{tmp_path / '0.json'}')")  # noqa: S608
 
 
 def test_nothing_is_printed_at_exit(tmp_path: Path) -> None:

@@ -9,27 +9,27 @@ import altair as alt
 import numpy as np
 import pytest
 
-from rolloutlib.judge.review import Distribution
-from rolloutlib.judge.verdicts import Verdict
-from rolloutlib.show import charts
+from rolloutlib.judge.record import Verdict
+from rolloutlib.measure.distributions import Distribution
+from rolloutlib.show import breakdowns, charts, curves
 from rolloutlib.show import figure as vega
-from rolloutlib.show.charts import Figure, Note
+from rolloutlib.show.figure import Figure, Note
 from tests.sample_review import ATTACK, bfcl, hostile, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rolloutlib.judge.review import Review
+    from rolloutlib.judge.record import Reviewed
 
 PHONE = 390 - 2 * 16  # a small phone's width minus the page's margins
-DRAW: tuple[Callable[[Review, str], Figure | Note], ...] = (
-    charts.forest, charts.latency_ecdf, charts.score_ecdf, charts.pass_rate_by_run,
-    charts.issues_before_after, charts.segments,
+DRAW: tuple[Callable[[Reviewed, str], Figure | Note], ...] = (
+    charts.forest, curves.latency_ecdf, curves.score_ecdf, curves.pass_rate_by_run,
+    breakdowns.issues_before_after, breakdowns.segments,
 )  # fmt: skip
 REVIEWS = {"bfcl": bfcl, "story": story, "hostile": hostile}
 
 
-def figures(review: Review, lang: str = "en") -> Iterator[Figure]:
+def figures(review: Reviewed, lang: str = "en") -> Iterator[Figure]:
     """Draw every chart that the review has data for."""
     yield from (figure for draw in DRAW if isinstance(figure := draw(review, lang), Figure))
 
@@ -56,7 +56,7 @@ def test_every_chart_draws_on_page_and_phone(name: str) -> None:
     for figure in figures(REVIEWS[name](), "ko"):
         for narrow, most in ((False, 916), (True, PHONE)):
             svg = figure.svg(narrow=narrow)
-            root = ET.fromstring(svg)
+            root = ET.fromstring(svg)  # noqa: S314
             tags = {element.tag.rsplit("}", 1)[-1] for element in root.iter()}
             assert tags <= {
                 "svg",
@@ -80,7 +80,7 @@ def test_the_forest_puts_the_harmless_side_right() -> None:
     review = bfcl()
     rows = rows_of(charts.forest(review))
     for gate in review.gates:
-        row = rows[gate.gate.title]
+        row = rows[gate.title]
         if gate.evidence.verdict is Verdict.PASS:
             assert row["worst"] > 0
         if gate.evidence.verdict is Verdict.FAIL:
@@ -112,20 +112,20 @@ def test_captions_say_what_it_means() -> None:
     """Each caption carries the finding, not only the reading instruction."""
     review = bfcl()
     assert "a proven breach is enough for NO-GO" in charts.forest(review).caption
-    assert "beyond the limit of 2,200 ms" in str(charts.latency_ecdf(review))
-    assert "Pass rate falls in rest" in str(charts.segments(review))
-    assert "That is too few" in str(charts.pass_rate_by_run(review))
+    assert "beyond the limit of 2,200 ms" in str(curves.latency_ecdf(review))
+    assert "Pass rate falls in rest" in str(breakdowns.segments(review))
+    assert "That is too few" in str(curves.pass_rate_by_run(review))
 
 
 def test_nothing_to_draw_is_a_note() -> None:
     """A review without scores or segments says so where the chart would be."""
-    assert charts.score_ecdf(bfcl()) == Note("No sample has a score.")
-    assert charts.segments(story(), "ko") == Note("출처에 세그먼트 정보가 없습니다.")
+    assert curves.score_ecdf(bfcl()) == Note("No sample has a score.")
+    assert breakdowns.segments(story(), "ko") == Note("출처에 세그먼트 정보가 없습니다.")
 
 
 def test_labels_of_the_data_stay_text() -> None:
     """A label that is a script ends up as text in the SVG and as data in the specification."""
-    figure = charts.issues_before_after(hostile())
+    figure = breakdowns.issues_before_after(hostile())
     assert isinstance(figure, Figure)
     assert ATTACK not in figure.svg()
     assert ATTACK in figure.alt
@@ -134,10 +134,10 @@ def test_labels_of_the_data_stay_text() -> None:
 def test_long_distributions_are_thinned_but_end_at_one() -> None:
     """A million steps are drawn with at most about two hundred points, ascending, the last at 100 %."""
     values = np.arange(1, 1_000_001, dtype=np.float64)
-    points = charts._thin(
+    points = curves.thinned(
         Distribution("latency_ms", "on", 10**6, 5e5, 5e5, 9.5e5, values, values / 1e6), "#000"
     )
-    assert len(points) <= charts.CURVE_POINTS + 2
+    assert len(points) <= curves.CURVE_POINTS + 2
     assert [p["y"] for p in points] == sorted(p["y"] for p in points)
     assert points[-1]["y"] == 1
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from wcwidth import wcswidth
 
+from rolloutlib.judge.record import encode
 from rolloutlib.plan.params import review_params
 from rolloutlib.show import report, tables
+from rolloutlib.words.reasons import worded
 from tests.sample_review import ATTACK, Tags, bfcl, hostile, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rolloutlib.judge.review import Review
+    from rolloutlib.judge.record import Review, Reviewed
     from rolloutlib.show.tables import Html
 
 PIECES: tuple[Callable[[Review, str], Html], ...] = (
@@ -52,6 +54,11 @@ EVIDENCE = {
     "needed",
 }
 SEGMENT = {"by", "value", "gate", "point", "lower", "upper", "p_holm"}
+
+
+def review_json(review: Reviewed) -> dict[str, Any]:
+    """Return what a reader of review.json gets."""
+    return json.loads(encode(worded(review.record)))
 
 
 @pytest.mark.parametrize("piece", PIECES)
@@ -162,10 +169,10 @@ def test_summary_columns_align_on_a_terminal(lang: str) -> None:
 
 
 def test_review_json_keeps_its_contract() -> None:
-    """The stable fields of rolloutlib/review@1 are there, whatever is added."""
+    """The stable fields of rolloutlib/review@2 are there, whatever is added."""
     for review in (bfcl(), story(), hostile()):
-        told = report.review_json(review)
-        assert told["schema"] == "rolloutlib/review@1"
+        told = review_json(review)
+        assert told["schema"] == "rolloutlib/review@2"
         assert set(told) >= CONTRACT
         for gate in told["gates"]:
             assert set(gate) >= GATE
@@ -181,22 +188,22 @@ def test_review_json_keeps_its_contract() -> None:
 
 def test_review_json_says_null_for_what_there_is_not() -> None:
     """Missing data and infinite bounds are null, so that any JSON reader can read it."""
-    gates = {gate["id"]: gate for gate in report.review_json(story())["gates"]}
+    gates = {gate["id"]: gate for gate in review_json(story())["gates"]}
     assert gates["manual_edit_rate"]["evidence"]["upper"] is None
-    score = {gate["id"]: gate for gate in report.review_json(bfcl())["gates"]}["avg_score"]
+    score = {gate["id"]: gate for gate in review_json(bfcl())["gates"]}["avg_score"]
     assert (score["evidence"]["point"], score["plan"]["value"], score["evidence"]["verdict"]) == (
         None,
         None,
         "inconclusive",
     )
-    assert score["evidence"]["why"] == "The source has no field score."
+    assert score["evidence"]["why"]["text"] == "The source has no field score."
 
 
 def test_review_json_names_design_and_needs() -> None:
     """Pairs, clusters and what would settle a gate are numbers, not prose."""
-    pass_rate = report.review_json(bfcl())["gates"][0]["evidence"]
+    pass_rate = review_json(bfcl())["gates"][0]["evidence"]
     assert (pass_rate["pairs"], pass_rate["clusters"], pass_rate["needed"]) == (1700, None, None)
-    users = report.review_json(story())["gates"][0]["evidence"]
+    users = review_json(story())["gates"][0]["evidence"]
     assert (users["pairs"], users["clusters"], users["needed"]) == (
         None,
         62,

@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po
 
 from rolloutlib.errors import UsageError
 from rolloutlib.measure.estimates import Unit
+from rolloutlib.words.reasons import TEMPLATES
 from rolloutlib.words.sentences import Sentence, say, translate
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def said() -> set[str]:
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         cells = json.loads(notebook.read_text("utf-8"))["cells"]
         texts |= {"".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
+    texts |= {*TEMPLATES.values()}
     return texts | UNITS | set(names_of(ROOT / "params" / "plan.yaml"))
 
 

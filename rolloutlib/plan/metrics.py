@@ -1,0 +1,62 @@
+"""What is measured: one record a metric. Every room that names, counts, draws or shows a metric reads this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+__all__ = ["METRICS", "Metric", "MetricName", "metric_record"]
+
+MetricName = Literal[
+    "passed", "score", "latency_ms", "vetoed", "error", "edited", "issue", "style_violations"
+]
+LevelUnit = Literal["proportion", "score", "ms", "ratio"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that every sample has, or that its source does not tell.
+
+    Attributes:
+        name: in the plan's gates and in the moments; an issue tag is the metric `issue:<tag>`.
+        title: heading of its column or chart.
+        kind: of a sample's value: 0 or 1, a measurement, or how many.
+        unit: of an arm's mean, and so of a difference of two; shares are 0–1, scores 0–10, latencies in ms, and a
+            count shows as a plain factor ("×1.20").
+        field: what of a sample tells it, in the words of its source; messages name it where it is missing.
+        reported: under which name a run reports its own mean; None where runs report none.
+        drawn: whether forecasts simulate it.
+    """
+
+    name: str
+    title: str
+    kind: Literal["binary", "continuous", "count"]
+    unit: LevelUnit
+    field: str
+    reported: Literal["pass_rate", "avg_score", "avg_latency_ms", "vetoed"] | None = None
+    drawn: bool = True
+
+
+# The order is that in which forecasts draw them: another one gives other random numbers.
+_TABLE = (
+    Metric("passed", "Pass rate", "binary", "proportion", "status", "pass_rate"),
+    Metric("score", "Average score", "continuous", "score", "score", "avg_score"),
+    Metric("issue", "Issue rate", "binary", "proportion", "issues"),
+    Metric("vetoed", "Vetoed share", "binary", "proportion", "status: vetoed", "vetoed"),
+    Metric("error", "Errors and timeouts", "binary", "proportion", "status: error | timeout"),
+    Metric("edited", "Manually edited tags", "binary", "proportion", "suggestedTags + confirmedTags"),
+    Metric("latency_ms", "Average latency", "continuous", "ms", "latencyMs", "avg_latency_ms"),
+    Metric("slow", "Slow samples", "binary", "proportion", "latencyMs"),
+    Metric("style_violations", "Style violations", "count", "ratio", "styleViolations", drawn=False),
+    Metric("covariate", "Covariate", "continuous", "ratio", "covariate", drawn=False),
+)  # fmt: skip
+METRICS: Final = {record.name: record for record in _TABLE}
+
+
+def metric_record(name: str) -> Metric:
+    """Return what a metric of the plan or of the moments is.
+
+    >>> metric_record("issue:hallucination").title, metric_record("latency_ms").unit
+    ('Issue rate', 'ms')
+    """
+    return METRICS[name.partition(":")[0]]

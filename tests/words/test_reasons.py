@@ -1,0 +1,85 @@
+"""Reasons in words: every code has its sentence, every sentence its code, in both languages."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rolloutlib.judge.record import Recommendation, Review
+from rolloutlib.reason import Reason, because
+from rolloutlib.words.reasons import TEMPLATES, sentence, worded
+from rolloutlib.words.sentences import say, speaking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCES = Path(__file__).resolve().parents[2] / "rolloutlib"
+
+
+def codes_of(path: Path) -> Iterator[str]:
+    """Yield the code of every `because(...)` of a source file; a code that is no literal fails."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "because":
+            assert isinstance(node.args[0], ast.Constant), f"{path.name}:{node.lineno}"
+            yield str(node.args[0].value)
+
+
+def test_every_code_has_a_sentence_and_every_sentence_a_code() -> None:
+    """A code without words would show as a code; words without a code mislead who edits them."""
+    codes = {code for path in SOURCES.rglob("*.py") for code in codes_of(path)}
+    assert codes == set(TEMPLATES)
+
+
+def test_numbers_are_in_the_unit_of_their_reason() -> None:
+    """The same fact is a difference in pp, a factor or milliseconds; None is no bound."""
+    facts = {"gate": "Pass rate", "point": -0.01, "worst": None, "limit": -0.02}
+    doubt = because("gate.unproven", **facts, measure="proportion", signed=True)
+    assert sentence(doubt) == (
+        "Pass rate: −1.00 pp, but it could be as bad as no bound; the limit −2.00 pp is not proven."
+    )
+    slow = because(
+        "gate.refused", gate="Latency", value=2100.4, limit=2e3, measure="ms", signed=False
+    )
+    assert "2,100 ms against a limit of 2,000 ms" in sentence(slow)
+
+
+def test_words_of_the_plan_are_translated_and_data_are_not() -> None:
+    """A gate's title has a Korean name; a label of the data that is called the same stays as it is."""
+    named = because("gate.subject", gate="Pass rate", subject="Pass rate")
+    assert sentence(named, "ko") == "통과율 (Pass rate)"
+
+
+def test_braces_in_facts_stay_as_they_are() -> None:
+    """A label from the data that looks like a placeholder is shown, not filled."""
+    assert sentence(because("source.warning", text="{x} {0}")) == "{x} {0}"
+
+
+def test_a_code_of_another_version_keeps_its_text() -> None:
+    """A record that a newer version wrote is still readable."""
+    assert sentence(Reason("gate.novel", {}, "Something new.")) == "Something new."
+    assert sentence(Reason("gate.novel")) == "gate.novel"
+
+
+def test_a_worded_record_carries_english_everywhere() -> None:
+    """Reasons within reasons have their text too, whatever language is spoken."""
+    why = because("clusters.few", clusters=3, unit="user", least=5)
+    blocked = because("gates.blocked", gate=("Pass rate",), why=why)
+    review = Review(stage=2, control="a", treatment="b", recommendation=Recommendation.HOLD,
+                    reasons=(blocked,))  # fmt: skip
+    with speaking("ko"):
+        said = worded(review).reasons[0]
+    assert said.text == "Pass rate: Only 3 users an arm; a bound needs at least 5."
+    inner = said.facts["why"]
+    assert isinstance(inner, Reason)
+    assert inner.text == "Only 3 users an arm; a bound needs at least 5."
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "Why"), ("ko", "이유")])
+def test_what_is_said_is_in_the_language_that_is_spoken(lang: str, word: str) -> None:
+    """Nobody hands the language on: whoever speaks has set it, and it ends with the speech."""
+    with speaking(lang):
+        assert str(say("Why")) == word
+    assert str(say("Why")) == "Why"
