@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from benchmarks.calibration_page import BALANCED, HARD, MORE, TRUTHS, Harm, Results, Row, write
-from rolloutlib import stats
 from rolloutlib.forecast.chances import CONTROL, truths_of
 from rolloutlib.forecast.operating import judge_many
 from rolloutlib.forecast.worlds import Truth, layout, simulate
 from rolloutlib.plan.model import load_plan
+from rolloutlib.stats import clusters, sequential
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,15 +159,16 @@ def _looks(
     ]
     total = [np.cumsum(x, axis=0) for x in daily]
     n = np.arange(1, DAYS + 1)[:, None, None] * np.full((1, 1, users), float(DAILY))
-    compare = stats.crossed_difference if kind == "crossed" else stats.nested_difference
-    found = compare(
-        np.broadcast_to(n, total[0].shape), total[0], np.broadcast_to(n, total[1].shape), total[1]
-    )
+    seen = np.broadcast_to(n, total[0].shape)
+    arms = seen, total[0], seen, total[1]
+    if kind == "nested":
+        arms = clusters.side_by_side(*arms)
+    found = clusters.cluster_contrast(*arms)
     known = np.asarray(found.se) > 0
     se, df = np.where(known, found.se, 1.0), np.where(np.asarray(found.df) > 0, found.df, 1.0)
-    z = stats.normal_quantile(stats.t_cdf(df, np.where(known, -np.asarray(found.point) / se, -9.0)))
+    z = special.ndtri(special.stdtr(df, np.where(known, -np.asarray(found.point) / se, -9.0)))
     information = np.maximum.accumulate(1 / np.mean(se**2, axis=1))
-    limits = stats.lan_demets_boundaries(
+    limits = sequential.lan_demets_boundaries(
         list(information / information[-1]), alpha=0.05, spending="pocock"
     )
     shares = [x.sum(axis=2) / (DAILY * users) for x in daily]
@@ -175,7 +177,7 @@ def _looks(
         np.maximum(p1 * (1 - p1) + p0 * (1 - p0), 1e-9) / (n[..., 0] * users)
     )
     literal = shares[0] - shares[1] < -0.02  # noqa: PLR2004
-    return (z > limits[:, None]).T, (plain > stats.normal_quantile(0.95)).T, literal.T
+    return (z > limits[:, None]).T, (plain > special.ndtri(0.95)).T, literal.T
 
 
 def _rates(rng: np.random.Generator, mean: float, icc: float, shape: tuple[int, int]) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""Compare reviews, of schema rolloutlib/review@1 or @2: prints every difference, exit code 1 if any.
+"""Compare reviews of schema rolloutlib/review@1 or @2: prints differences, exit code 1 if any.
 
-    python -m benchmarks.compare_reviews OLD NEW     two review.json files, or two folders of them
+    python -m benchmarks.compare_reviews OLD NEW   two review.json files, or two folders of them
 
-What the first has must be in the second under the same name: numbers within 1e-9 relative, moments as
-moments, a sentence where the other has a reason by its English text. What only the second has is new.
+What the first has must be in the second under the same name: numbers within 1e-9 relative, moments
+as moments, a sentence where the other has a reason by its English text. What only the second has
+is new.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Reviews made by hand, so that charts and reports can be looked at without any data.
 
-`bfcl()` has the numbers of the shipped example (no scores, vetoes or errors, one run an arm); `story()` has every
-field, several runs, users, disagreements and an unbounded estimate; `hostile()` has labels that attack a page.
+`bfcl()` has the numbers of the shipped example (no scores, vetoes or errors, one run an arm);
+`story()` has every field, several runs, users, disagreements and an unbounded estimate; `hostile()`
+has labels that attack a page.
 """
 
 from __future__ import annotations
@@ -61,10 +62,16 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 # Every 2.5th percentile of the two arms' latencies in the published file.
 LATENCIES = {
-    CONTROL: "384 510 546 571 601 622 636 655 669 684 703 726 747 768 789 819 850 885 927 970 1013 1047 1083 1135 1194 "
-    "1246 1305 1352 1412 1492 1566 1641 1740 1841 2014 2173 2505 3031 3774 5444 13097",
-    TREATMENT: "377 477 503 521 539 551 566 578 591 609 625 642 661 676 695 721 744 775 808 854 902 962 1015 1051 1100 "
-    "1159 1207 1287 1363 1430 1510 1586 1709 1819 1999 2234 2532 3073 3779 4905 9854",
+    CONTROL: (
+        "384 510 546 571 601 622 636 655 669 684 703 726 747 768 789 819 850 885 927 970 1013 "
+        "1047 1083 1135 1194 1246 1305 1352 1412 1492 1566 1641 1740 1841 2014 2173 2505 3031 "
+        "3774 5444 13097"
+    ),
+    TREATMENT: (
+        "377 477 503 521 539 551 566 578 591 609 625 642 661 676 695 721 744 775 808 854 902 962 "
+        "1015 1051 1100 1159 1207 1287 1363 1430 1510 1586 1709 1819 1999 2234 2532 3073 3779 "
+        "4905 9854"
+    ),
 }
 CATEGORIES = (
     ("executable_multiple_function", 50, 0.88, 0.90, 0.0349),
@@ -137,8 +144,12 @@ def segment(value: str, n: int, control: float, treatment: float, se: float) -> 
 
 
 def issue(
-    tag: str, rank: int | None, arms: tuple[float, float], ratio: tuple[float, float, float] | None, p: float | None
-) -> IssueRate:  # fmt: skip
+    tag: str,
+    rank: int | None,
+    arms: tuple[float, float],
+    ratio: tuple[float, float, float] | None,
+    p: float | None,
+) -> IssueRate:
     """Return an issue's rates and their ratio with its bounds."""
     point, lower, upper = ratio or (None, None, None)
     return IssueRate(
@@ -223,7 +234,8 @@ def bfcl(stage: StageId = 2) -> Reviewed:
         ),
         changes=(
             told(
-                "Bring 95th percentile latency below 2,200 ms: 12.9% of samples are slower, at most 5.00% may be."
+                "Bring 95th percentile latency below 2,200 ms: 12.9% of samples are slower, at "
+                "most 5.00% may be."
             ),
             told("Add 2 more runs of each arm."),
             told("Record score, vetoed, error and edited, or point source.yaml to them."),
@@ -304,7 +316,10 @@ def bfcl(stage: StageId = 2) -> Reviewed:
 
 
 def story(stage: StageId = 2) -> Reviewed:
-    """Return a rollout with every field: users, five runs an arm, a disagreement, an estimate without a bound."""
+    """Return a rollout with every field.
+
+    Users, five runs an arm, a disagreement, an estimate without a bound.
+    """
     return structs.replace(
         bfcl(stage),
         control="off",
@@ -340,7 +355,8 @@ def story(stage: StageId = 2) -> Reviewed:
             QuarantineGroup(
                 "latencyMs is no number",
                 1,
-                "runs/r3.json:12: latencyMs is '2,050'; expected a number of milliseconds, 0 or more.",
+                "runs/r3.json:12: latencyMs is '2,050'; expected a number of milliseconds, 0 or "
+                "more.",
             ),
         ),
         set_aside=(),

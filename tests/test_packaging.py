@@ -89,7 +89,7 @@ def test_environment_follows_the_project() -> None:
     [
         ("import rolloutlib", {"numpy", "scipy", "pandas", "altair", "duckdb", "papermill"}),
         (
-            "import rolloutlib.stats",
+            "import rolloutlib.stats.effective, rolloutlib.stats.sequential",
             {"pandas", "altair", "duckdb", "papermill", "narwhals", "pyarrow"},
         ),
     ],

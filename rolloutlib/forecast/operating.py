@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rolloutlib import stats
 from rolloutlib.forecast.worlds import Sums
 from rolloutlib.measure.estimates import MIN_DF, Arms, is_binary
 from rolloutlib.measure.moments import Cells
+from rolloutlib.stats import (
+    clusters,
+    differences,
+    effective,
+    inference,
+    means,
+    pairs,
+    proportions,
+    ratios,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +103,9 @@ def judge_many(
         found = _alone(one, study, binary=binary, rules=rules)
     else:
         arms = one, world.control[metric]
+        if study.kind == "nested":
+            n1, s1, n0, s0 = clusters.side_by_side(*arms[0], *arms[1])
+            arms = Sums(n1, s1), Sums(n0, s0)
         contrast = _difference if gate.contrast == "difference" else _ratio
         found = contrast(
             *(_complete(*arms) if study.kind == "paired" else arms), study.kind, binary, rules
@@ -112,8 +124,8 @@ def _pooled(arm: Sums) -> tuple[Floats, Floats]:
     return np.rint(arm.total.sum(axis=-1)), arm.n.sum(axis=-1)
 
 
-def _by_t(found: stats.ClusterInference, rules: Evidence, capped: Flags) -> _Found:
-    bounds = stats.t_bounds(found, confidence=rules.confidence)
+def _by_t(found: inference.ClusterInference, rules: Evidence, capped: Flags) -> _Found:
+    bounds = inference.t_bounds(found, confidence=rules.confidence)
     point, lower, upper = (np.asarray(part, np.float64) for part in (found.point, *bounds))
     return _Found(point, lower, upper, capped)
 
@@ -134,9 +146,11 @@ def _difference(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence
         return _paired(one, zero, binary, rules)
     if binary:
         (x1, n1), (x0, n0) = _pooled(one), _pooled(zero)
-        bounds = stats.miettinen_nurminen_difference(x1, n1, x0, n0, confidence=rules.confidence)
+        bounds = differences.miettinen_nurminen_difference(
+            x1, n1, x0, n0, confidence=rules.confidence
+        )
         return _Found(x1 / n1 - x0 / n0, *map(np.asarray, bounds), capped=False)
-    found = stats.welch_inference(*_mean(one), *_mean(zero))
+    found = means.welch_inference(*_mean(one), *_mean(zero))
     return _by_t(found, rules, _few((one, zero), found.df, rules))
 
 
@@ -149,11 +163,11 @@ def _complete(one: Sums, zero: Sums) -> tuple[Sums, Sums]:
 def _paired(one: Sums, zero: Sums, binary: bool, rules: Evidence) -> _Found:  # noqa: FBT001
     n, difference = one.n.sum(axis=-1), one.total - zero.total
     if not binary:
-        pairs = Sums(one.n, difference)
-        found = stats.mean_inference(*_mean(pairs))
-        return _by_t(found, rules, _few((pairs,), found.df, rules))
+        within = Sums(one.n, difference)
+        found = means.mean_inference(*_mean(within))
+        return _by_t(found, rules, _few((within,), found.df, rules))
     gained, lost = (difference > 0).sum(axis=-1), (difference < 0).sum(axis=-1)
-    bounds = stats.tango(gained, lost, n, confidence=rules.confidence)
+    bounds = pairs.tango(gained, lost, n, confidence=rules.confidence)
     return _Found((gained - lost) / n, *map(np.asarray, bounds), capped=False)
 
 
@@ -164,23 +178,28 @@ def _clustered_difference(
     binary: bool,  # noqa: FBT001
     rules: Evidence,
 ) -> _Found:
-    compare = stats.nested_difference if kind == "nested" else stats.crossed_difference
-    found = compare(*one, *zero, kind="CR3")
+    found = clusters.cluster_contrast(*one, *zero, kind="CR3")
     robust = _by_t(found, rules, _few((one, zero), found.df, rules))
     if not binary:
         return robust
-    score = stats.nested_score_difference if kind == "nested" else stats.crossed_score_difference
+    score = (
+        effective.nested_score_difference
+        if kind == "nested"
+        else effective.crossed_score_difference
+    )
     usual = score(*one, *zero, confidence=rules.confidence)
     flat = _one_sided(one, zero) | (np.asarray(found.se) == 0)
-    lower, upper = _instead(usual, flat, stats.miettinen_nurminen_difference, one, zero, rules)
+    lower, upper = _instead(
+        usual, flat, differences.miettinen_nurminen_difference, one, zero, rules
+    )
     few = np.where(flat, _few((one, zero), np.inf, rules), robust.capped)
     return _Found(robust.point, lower, upper, few)
 
 
 def _instead(
-    usual: stats.Bounds,
+    usual: inference.Bounds,
     flat: Flags,
-    score: Callable[..., stats.Bounds],
+    score: Callable[..., inference.Bounds],
     one: Sums,
     zero: Sums,
     rules: Evidence,
@@ -204,7 +223,7 @@ def _one_sided(one: Sums, zero: Sums) -> Flags:
 def _effective(one: Sums, zero: Sums, rules: Evidence) -> tuple[Floats, ...]:
     """Counts over the design effect of each arm: x1, n1, x0, n0."""
     sizes = [
-        np.asarray(stats.effective_sample_size(*arm, icc_floor=rules.icc_floor))
+        np.asarray(effective.effective_sample_size(*arm, icc_floor=rules.icc_floor))
         for arm in (one, zero)
     ]
     return tuple(
@@ -226,19 +245,15 @@ def _ratio(one: Sums, zero: Sums, kind: Kind, binary: bool, rules: Evidence) -> 
         raise ValueError(
             "a ratio of independent means is no gate of the plan; simulate pairs or clusters"
         )
-    bounds = stats.miettinen_nurminen_ratio(x1, n1, x0, n0, confidence=rules.confidence)
+    bounds = ratios.miettinen_nurminen_ratio(x1, n1, x0, n0, confidence=rules.confidence)
     return _Found(point, *map(np.asarray, bounds), capped=False)
 
 
 def _clustered_ratio(one: Sums, zero: Sums, kind: Kind, point: Floats, rules: Evidence) -> _Found:
-    nested = kind == "nested"
-    fieller = stats.nested_ratio_bounds if nested else stats.crossed_ratio_bounds
-    usual = fieller(*one, *zero, confidence=rules.confidence)
-    df = (stats.nested_difference if nested else stats.crossed_difference)(
-        *one, *zero, kind="CR3"
-    ).df
+    usual = clusters.cluster_ratio_bounds(*one, *zero, confidence=rules.confidence)
+    df = clusters.cluster_contrast(*one, *zero, kind="CR3").df
     flat = _one_sided(one, zero)
-    lower, upper = _instead(usual, flat, stats.miettinen_nurminen_ratio, one, zero, rules)
+    lower, upper = _instead(usual, flat, ratios.miettinen_nurminen_ratio, one, zero, rules)
     exempt = np.False_ if kind == "paired" else _few((one, zero), np.inf, rules)
     return _Found(point, lower, upper, np.where(flat, exempt, _few((one, zero), df, rules)))
 
@@ -250,23 +265,23 @@ def _alone(arm: Sums, study: Layout, *, binary: bool, rules: Evidence) -> _Found
     repeats = study.kind in {"nested", "crossed"}
     if not binary:
         if not repeats:
-            return _skewed(stats.mean_inference(*_mean(arm)), arm, rules)
-        found = stats.cluster_mean(*arm, kind="CR3")
+            return _skewed(means.mean_inference(*_mean(arm)), arm, rules)
+        found = clusters.cluster_mean(*arm, kind="CR3")
         return _skewed(found, arm, rules)
     x, n = _pooled(arm)
     if not repeats:
         return _Found(
             x / n,
-            *map(np.asarray, stats.clopper_pearson(x, n, confidence=rules.confidence)),
+            *map(np.asarray, proportions.clopper_pearson(x, n, confidence=rules.confidence)),
             capped=False,
         )
-    bounds = stats.korn_graubard(*arm, confidence=rules.confidence, icc_floor=rules.icc_floor)
-    clusters = (arm.n > 0).sum(axis=-1)
-    return _Found(x / n, *map(np.asarray, bounds), capped=_few((arm,), clusters - 1.0, rules))
+    bounds = effective.korn_graubard(*arm, confidence=rules.confidence, icc_floor=rules.icc_floor)
+    seen = (arm.n > 0).sum(axis=-1)
+    return _Found(x / n, *map(np.asarray, bounds), capped=_few((arm,), seen - 1.0, rules))
 
 
-def _skewed(found: stats.ClusterInference, arm: Sums, rules: Evidence) -> _Found:
-    bounds = stats.skewed_mean(found, (arm.n > 0).sum(axis=-1), confidence=rules.confidence)
+def _skewed(found: inference.ClusterInference, arm: Sums, rules: Evidence) -> _Found:
+    bounds = means.skewed_mean(found, (arm.n > 0).sum(axis=-1), confidence=rules.confidence)
     return _Found(
         np.asarray(found.point), *map(np.asarray, bounds), capped=_few((arm,), found.df, rules)
     )

@@ -13,8 +13,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
+from scipy import special
 
-from rolloutlib import stats
 from rolloutlib.plan.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def layout(
 
 def _sizes(units: int, per_unit: int, spread: float) -> tuple[int, ...]:
     """Lognormal quantiles around the mean, so that unequal sizes are the same in every repetition."""
-    z = stats.normal_quantile((np.arange(units) + 0.5) / units)
+    z = special.ndtri((np.arange(units) + 0.5) / units)
     weights = np.exp(spread * z)
     return tuple(
         int(size) for size in np.maximum(np.rint(weights * per_unit * units / weights.sum()), 1)
@@ -231,7 +231,7 @@ def _value(metric: str, latent: Floats, mean: float) -> Values:
 
 def _threshold(share: float) -> np.float32:
     """What a standard normal value exceeds in that share of samples."""
-    return np.float32(stats.normal_quantile(1 - share))
+    return np.float32(special.ndtri(1 - share))
 
 
 def _sums(value: Values, kept: NDArray[np.bool_] | None, sizes: tuple[int, ...]) -> Sums:
@@ -267,9 +267,8 @@ def _latent_icc(metric: str, mean: float, icc: float) -> float:
 def _binary_icc(share: float, latent: float) -> float:
     """Intra-class correlation of a thresholded normal value: E[Φ((√r·u − t)/√(1 − r))²] by Gauss and Hermite."""
     nodes, weights = _hermite()
-    chance = stats.normal_cdf(
-        (np.sqrt(latent) * nodes - float(_threshold(share))) / np.sqrt(1 - latent)
-    )
+    z = (latent**0.5 * nodes - float(_threshold(share))) / (1 - latent) ** 0.5
+    chance = special.ndtr(z)
     return float((weights @ chance**2 / weights.sum() - share**2) / (share * (1 - share)))
 
 

@@ -95,7 +95,7 @@ def _result(
 
 
 def _suites(check: Check, folder: Path) -> _Finding:
-    """Every named suite has a JUnit XML with at least one test that ran, and no failure or error."""
+    """Every named suite has a JUnit XML with a test that ran, and no failure or error."""
     files = {suite: folder / "junit" / f"TEST-{suite}.xml" for suite in check.items}
     there = tuple(file for file in files.values() if file.is_file())
     states = {
@@ -113,7 +113,7 @@ def _suites(check: Check, folder: Path) -> _Finding:
 
 
 def _suite_state(file: Path) -> Literal["passed", "failed", "empty"]:
-    """Read a suite's own counts and its cases: a crash before the first test is an error without a case."""
+    """Read a suite's counts and cases: a crash before the first test is an error without a case."""
     try:
         tree = ElementTree.parse(file)
     except _UNREADABLE as error:

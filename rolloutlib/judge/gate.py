@@ -1,4 +1,4 @@
-"""One gate, judged twice: by the plan's literal rule on the last runs, by evidence on all samples."""
+"""One gate, judged twice: the plan's literal rule on the last runs, the evidence on all."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def _waiting(checks: Iterable[CheckResult]) -> tuple[str, ...]:
 
 
 def _settles(gate: GateResult) -> bool:
-    """Return whether more data, or a better candidate, settles the gate: nothing else is in the way."""
+    """Return whether more data, or a better candidate, settles the gate."""
     capped = gate.evidence.why.code in TOO_FEW and gate.evidence.needed is not None
     return gate.evidence.verdict is Verdict.FAIL or _undecided(gate) or capped
 

@@ -1,4 +1,4 @@
-"""A stage review: samples in, measured once, every gate judged twice, and why which recommendation."""
+"""A stage review: samples measured once, every gate judged twice, a recommendation and why."""
 
 from __future__ import annotations
 
@@ -56,37 +56,21 @@ def review_stage(
     compared = compare(plan, params, runs, samples, look)
     gates = tuple(judge_gate(compared, key, gate, params.stage) for key, gate in plan.gates.items())
     checks = _checks(plan, params, compared)
-    lost = _segments(plan, compared)
+    parts, stage = _segments(plan, compared), plan.stages[params.stage]
     return Reviewed(
-        stage=params.stage,
-        control=params.control,
-        treatment=params.treatment,
-        recommendation=recommend(gates, checks),
-        reasons=_reasons(compared, gates, checks, lost),
-        gates=gates,
-        segments=lost,
-        checks=checks,
-        inputs=runs.inputs,
-        issues=_issues(plan, compared),
-        quarantine=_groups((*runs.quarantined, *runs.failed)),
-        arms=compared.summaries,
-        warnings=compared.warnings,
-        changes=changes(gates, checks),
-        set_aside=compared.set_aside,
-        design=compared.design,
-        profile=compared.profile,
-        as_of=params.as_of,
-        look=look,
-        stage_name=plan.stages[params.stage].name,
-        audience=plan.stages[params.stage].audience,
+        stage=params.stage, control=params.control, treatment=params.treatment,
+        recommendation=recommend(gates, checks), changes=changes(gates, checks),
+        reasons=_reasons(compared, gates, checks, parts),
+        gates=gates, segments=parts, checks=checks, issues=_issues(plan, compared),
+        inputs=runs.inputs, quarantine=_groups((*runs.quarantined, *runs.failed)),
+        arms=compared.summaries, runs=compared.rows, design=compared.design,
+        warnings=compared.warnings, set_aside=compared.set_aside,
+        profile=compared.profile, min_score=compared.limits.min_score,
+        as_of=params.as_of, look=look, stage_name=stage.name, audience=stage.audience,
         source_title=runs.source.title if runs.source else None,
-        min_score=compared.limits.min_score,
-        runs=compared.rows,
-        data_sha256=digest,
-        plan_sha256=sha256(_path(params, "plan").read_bytes()).hexdigest(),
-        distributions=distributions(compared.measured),
-        refused=runs.quarantined,
-    )
+        data_sha256=digest, plan_sha256=sha256(_path(params, "plan").read_bytes()).hexdigest(),
+        distributions=distributions(compared.measured), refused=runs.quarantined,
+    )  # fmt: skip
 
 
 def invalid_review(params: ReviewParams, message: str) -> Review:
@@ -114,7 +98,7 @@ def _read(plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], No
 
 
 def _flags(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
-    """Return the flag values that imply an arm: the stage before is the control, this the treatment."""
+    """Return the flag values that imply an arm: the stage before is the control."""
     audience = plan.stages[stage].audience
     return {
         "control": plan.flags_of(STAGES[max(stage - 1, 0)], audience),
@@ -134,7 +118,7 @@ def _look(plan: Plan, params: ReviewParams, data: str) -> Look:
 
 
 def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[CheckResult, ...]:
-    """Run the checks on the evidence beside the runs, as of the review's moment or the last run's."""
+    """Run the checks on the evidence, as of the review's moment or else the last run's."""
     folder = params.evidence_folder(workbook_root())
     starts = [run.started_at for run in compared.rows if run.started_at]
     now = params.as_of or max(starts, default=None)

@@ -25,7 +25,7 @@ def clears(value: float, limit: float, harm: str) -> bool:
 def judge_plan(
     gate: Gate, value: float | None, limit: float, *, runs: int, runs_wanted: int
 ) -> PlanVerdict:
-    """Apply the plan's literal rule: the point value against the limit, no pass before enough runs."""
+    """Apply the plan's rule: the point value against the limit, no pass before enough runs."""
     if value is None or not isfinite(value):
         return PlanVerdict(Verdict.INCONCLUSIVE, None, None, runs, runs_wanted)
     ok = clears(value, limit, gate.harm)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import nan
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
+from msgspec import Struct, structs
 
 from rolloutlib.measure.moments import Histogram, merge_histograms
 from rolloutlib.plan.metrics import METRICS
+from rolloutlib.reason import known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rolloutlib.measure.moments import Cells, MomentTable
+    from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.model import Gate
     from rolloutlib.runs import RunInfo
 
@@ -26,21 +27,14 @@ __all__ = ["PlanValue", "RunRow", "last_runs", "plan_value", "run_rows"]
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
-class _Headline(NamedTuple):
-    """A run's means, named as in `RunRow`; None where no sample tells."""
-
-    pass_rate: float | None
-    avg_score: float | None
-    avg_latency_ms: float | None
-    vetoed: float | None
+# A run's own headline numbers, in the order in which runs report them: field of `RunRow` → metric.
+_METRICS = {metric.reported: name for name, metric in METRICS.items()}
+HEADLINE = {
+    field: _METRICS[field] for field in ("pass_rate", "avg_score", "avg_latency_ms", "vetoed")
+}
 
 
-REPORTED = {metric.reported: name for name, metric in METRICS.items() if metric.reported}
-HEADLINE = [REPORTED[field] for field in _Headline._fields]
-_UNKNOWN = _Headline(None, None, None, None)
-
-
-class RunRow(msgspec.Struct, frozen=True):
+class RunRow(Struct, frozen=True):
     """One run of the review with its own headline numbers (None where the run does not tell).
 
     Attributes:
@@ -72,40 +66,40 @@ class PlanValue:
 def run_rows(
     runs: Sequence[RunInfo], table: MomentTable, arms: Sequence[str], averaged: int
 ) -> tuple[RunRow, ...]:
-    """List the runs of the arms by their start (then by name), each with its headline numbers."""
+    """List the runs of the arms by their start (then by name), each with its headline numbers.
+
+    They are of the run's samples; a run without samples has only what it reports.
+    """
     mine = sorted(
         (run for run in runs if run.arm in arms),
         key=lambda run: (run.started_at or _NO_TIME, run.run_id),
     )
-    means = {arm: _headline(table.where(arm=arm)) for arm in arms}
-    rows = tuple(_row(run, means[run.arm].get(run.run_id, _UNKNOWN)) for run in mine)
-    last = {(run.arm, run.run_id) for arm in arms for run in last_runs(rows, arm, averaged)}
-    return tuple(
-        msgspec.structs.replace(row, averaged=(row.arm, row.run_id) in last) for row in rows
-    )
-
-
-def _headline(arm: MomentTable) -> dict[str | None, _Headline]:
-    """Return the headline means of every run of an arm."""
-    columns = [_means(arm.by("run_id", metric)) for metric in HEADLINE]
-    rows = zip(*columns, strict=True)
-    return {
-        run: _Headline(*means) for run, means in zip(arm.keys["run_id"].labels, rows, strict=True)
+    parts = {arm: table.where(arm=arm) for arm in arms}
+    means = {
+        (arm, field): _by_run(part, metric)
+        for arm, part in parts.items()
+        for field, metric in HEADLINE.items()
     }
+    rows: list[RunRow] = []
+    for run in mine:
+        numbers = {field: means[run.arm, field].get(run.run_id) for field in HEADLINE}
+        if run.n == 0 and run.reported is not None:
+            numbers = dict(zip(HEADLINE, run.reported, strict=True))
+        about = (run.run_id, run.arm, run.started_at, run.replicate, run.n)
+        rows.append(RunRow(*about, **numbers, averaged=False))
+    last = {(run.arm, run.run_id) for arm in arms for run in last_runs(rows, arm, averaged)}
+    return tuple(structs.replace(row, averaged=(row.arm, row.run_id) in last) for row in rows)
 
 
-def _means(cells: Cells) -> list[float | None]:
-    return [float(mean) if n else None for mean, n in zip(cells.mean, cells.n, strict=True)]
-
-
-def _row(run: RunInfo, means: _Headline) -> RunRow:
-    """Take the numbers from the run's samples; a run without samples has only what it reports."""
-    told = run.reported if run.n == 0 and run.reported is not None else means
-    return RunRow(run.run_id, run.arm, run.started_at, run.replicate, run.n, *told, averaged=False)
+def _by_run(arm: MomentTable, metric: str) -> dict[str | None, float]:
+    """Return the metric's mean within each run whose samples tell it."""
+    cells, names = arm.by("run_id", metric), arm.keys["run_id"].labels
+    means = zip(names, cells.mean, cells.n, strict=True)
+    return {name: float(mean) for name, mean, n in means if n}
 
 
 def last_runs(runs: Sequence[RunRow], arm: str, most: int) -> tuple[RunRow, ...]:
-    """Return an arm's last runs; of replicates (the same seed and prompts again are one run, not two) the latest."""
+    """Return an arm's last runs; of replicates (the same seed and prompts again) the latest."""
     latest: dict[str, RunRow] = {}
     for run in reversed(runs):
         if run.arm == arm:
@@ -117,9 +111,10 @@ def plan_value(
     gate: Gate, metric: str, table: MomentTable, histograms: Mapping[tuple[str, str], Histogram], *,
     control: Sequence[RunRow], treatment: Sequence[RunRow],
 ) -> PlanValue:  # fmt: skip
-    """Compute a gate's point value as the plan says it: the mean of the last runs' values, arm by arm.
+    """Compute a gate's value as the plan says it: the mean of the last runs' values, arm by arm.
 
-    A quantile is taken over the last runs together: an average of three 95th percentiles estimates none.
+    A quantile is taken over the last runs together: an average of three 95th percentiles
+    estimates none.
 
     Args:
         gate: its contrast and statistic.
@@ -130,40 +125,25 @@ def plan_value(
         treatment: the treatment's.
     """
     if gate.statistic == "quantile":
-        parts = [
-            histograms[run.arm, run.run_id]
-            for run in treatment
-            if (run.arm, run.run_id) in histograms
-        ]
-        return PlanValue(_known(merge_histograms(parts).quantile(gate.quantile or nan)), len(parts))
-    values = {
-        arm: _run_means(table, metric, runs)
-        for arm, runs in (("control", control), ("treatment", treatment))
-    }
-    counted = min(
-        len(values[arm]) for arm in (values if gate.contrast != "treatment" else ("treatment",))
-    )
+        keys = [(run.arm, run.run_id) for run in treatment]
+        parts = [histograms[key] for key in keys if key in histograms]
+        quantile = merge_histograms(parts).quantile(gate.quantile or nan)
+        return PlanValue(known(quantile), len(parts))
+    new, old = (_run_means(table, metric, runs) for runs in (treatment, control))
+    counted = len(new) if gate.contrast == "treatment" else min(len(new), len(old))
     if not counted:
         return PlanValue(None, 0)
-    means = {arm: float(np.mean(v)) if v else nan for arm, v in values.items()}
-    return PlanValue(
-        _known(_contrast(gate.contrast, means["control"], means["treatment"])), counted
-    )
+    before, after = (float(np.mean(means)) if means else nan for means in (old, new))
+    return PlanValue(known(_contrast(gate.contrast, before, after)), counted)
 
 
 def _run_means(table: MomentTable, metric: str, runs: Sequence[RunRow]) -> list[float]:
-    """Means of the metric within each run that knows it: of its samples, else as the run itself reports them."""
+    """Return the runs' means of the metric: of their samples, else as the runs report them."""
     if not runs:
         return []
-    arm = table.where(arm=runs[0].arm)
-    cells, key = arm.by("run_id", metric), arm.keys["run_id"]
-    means = [
-        float(cells.mean[place])
-        if (place := key.code(run.run_id)) >= 0 and cells.n[place]
-        else _reported(run, metric)
-        for run in runs
-    ]
-    return [mean for mean in means if mean is not None]
+    means = _by_run(table.where(arm=runs[0].arm), metric)
+    values = [means.get(run.run_id, _reported(run, metric)) for run in runs]
+    return [value for value in values if value is not None]
 
 
 def _reported(run: RunRow, metric: str) -> float | None:
@@ -177,7 +157,3 @@ def _contrast(contrast: str, control: float, treatment: float) -> float:
     if contrast == "difference":
         return treatment - control
     return treatment / control if control else nan
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -48,7 +48,7 @@ class Seen:
         metric: its name in the moments; None where the data leave a gate without a subject.
         subject: what the gate is about where the data decide it (the issue tag).
         arms: the metric per unit, both arms; None without a metric.
-        control, treatment: the arms' own values in the gate's unit, the quantile for a quantile gate.
+        control, treatment: the arms' own values in the gate's unit (a quantile gate's quantile).
         planned: the value by the plan's own rule.
         absent: why there can be no estimate, or None.
         gaps: why an estimate may prove nothing: what is missing may be what is bad.

@@ -12,10 +12,19 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from rolloutlib import stats
 from rolloutlib.measure.moments import Cells
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import Reason, because
+from rolloutlib.stats import (
+    clusters,
+    differences,
+    effective,
+    inference,
+    means,
+    pairs,
+    proportions,
+    ratios,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +111,7 @@ class _Inference(NamedTuple):
     """What a method says: `less` and `greater` are p-values of contrast < no change and contrast > no change."""
 
     point: float
-    bounds: stats.Bounds
+    bounds: inference.Bounds
     method: str
     se: float | None = None
     df: float | None = None
@@ -220,15 +229,15 @@ def _independent_binary(arms: Arms, rules: Evidence) -> _Inference:
 
 
 def _score_difference(counts: _Counts, rules: Evidence, method: str) -> _Inference:
-    test = stats.miettinen_nurminen_difference_test
+    test = differences.miettinen_nurminen_difference_test
     p = _tails(lambda alternative: test(*counts, null=0.0, alternative=alternative).p_value)
-    bounds = stats.miettinen_nurminen_difference(*counts, confidence=rules.confidence)
+    bounds = differences.miettinen_nurminen_difference(*counts, confidence=rules.confidence)
     return _Inference(counts.x1 / counts.n1 - counts.x0 / counts.n0, bounds, method, None, None, *p)
 
 
 def _independent_mean(arms: Arms, rules: Evidence) -> _Inference:
     return _by_t(
-        "Welch t (1947)", stats.welch_inference(*_mean(arms.treatment), *_mean(arms.control)), rules
+        "Welch t (1947)", means.welch_inference(*_mean(arms.treatment), *_mean(arms.control)), rules
     )
 
 
@@ -236,22 +245,20 @@ def _paired_binary(arms: Arms, rules: Evidence) -> _Inference:
     gained = int((arms.treatment.total > arms.control.total).sum())
     lost = int((arms.treatment.total < arms.control.total).sum())
     n = len(arms.control.n)
-    bounds = stats.tango(gained, lost, n, confidence=rules.confidence)
-    p = _tails(lambda alternative: stats.mcnemar_exact(gained, lost, alternative=alternative))
+    bounds = pairs.tango(gained, lost, n, confidence=rules.confidence)
+    p = _tails(lambda alternative: pairs.mcnemar_exact(gained, lost, alternative=alternative))
     return _Inference((gained - lost) / n, bounds, "Tango score for pairs (1998)", None, None, *p)
 
 
 def _paired_mean(arms: Arms, rules: Evidence) -> _Inference:
     difference = arms.treatment.mean - arms.control.mean
-    moments = stats.moments_of(difference)
-    return _by_t(
-        "paired t (Student 1908)", stats.mean_inference(moments.mean, moments.var, moments.n), rules
-    )
+    var = np.var(difference, ddof=1) if len(difference) > 1 else np.nan
+    found = means.mean_inference(np.mean(difference), var, len(difference))
+    return _by_t("paired t (Student 1908)", found, rules)
 
 
 def _clustered_difference(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Inference:  # noqa: FBT001
-    compare = stats.nested_difference if design.kind == "nested" else stats.crossed_difference
-    found = compare(*_clusters(arms, design), kind="CR3")
+    found = clusters.cluster_contrast(*_clusters(arms), kind="CR3")
     if binary and (not found.se or _one_sided(arms)):
         return _effective_difference(arms, rules)
     robust = _by_t(
@@ -263,10 +270,10 @@ def _clustered_difference(arms: Arms, design: Design, binary: bool, rules: Evide
 def _clustered_score(robust: _Inference, arms: Arms, design: Design, rules: Evidence) -> _Inference:
     """Score bounds, because the variance that few events show is too small (docs/calibration.md)."""
     nested = design.kind == "nested"
-    score = stats.nested_score_difference if nested else stats.crossed_score_difference
+    score = effective.nested_score_difference if nested else effective.crossed_score_difference
     name = "Miettinen–Nurminen score (1985)" if nested else "Tango score for pairs (1998)"
     return robust._replace(
-        bounds=score(*_clusters(arms, design), confidence=rules.confidence),
+        bounds=score(*_clusters(arms), confidence=rules.confidence),
         method=f"{name} at the effective sample size of {design.kind} {design.unit}s (Rao & Scott 1992, CR3)",
     )
 
@@ -302,9 +309,9 @@ def _effective_rate_ratio(arms: Arms, rules: Evidence) -> _Inference:
 
 
 def _score_ratio(counts: _Counts, rules: Evidence, method: str) -> _Inference:
-    test = stats.miettinen_nurminen_ratio_test
+    test = ratios.miettinen_nurminen_ratio_test
     p = _tails(lambda alternative: test(*counts, null=1.0, alternative=alternative).p_value)
-    bounds = stats.miettinen_nurminen_ratio(*counts, confidence=rules.confidence)
+    bounds = ratios.miettinen_nurminen_ratio(*counts, confidence=rules.confidence)
     return _Inference(
         (counts.x1 / counts.n1) / (counts.x0 / counts.n0), bounds, method, None, None, *p
     )
@@ -312,18 +319,16 @@ def _score_ratio(counts: _Counts, rules: Evidence, method: str) -> _Inference:
 
 def _independent_mean_ratio(arms: Arms, rules: Evidence) -> _Inference:
     (m1, v1, n1), (m0, v0, n0) = _mean(arms.treatment), _mean(arms.control)
-    apart = stats.welch_inference(m1, v1, n1, m0, v0, n0)
-    bounds = stats.fieller(m1, m0, v1 / n1, v0 / n0, 0.0, apart.df, confidence=rules.confidence)
+    apart = means.welch_inference(m1, v1, n1, m0, v0, n0)
+    bounds = ratios.fieller(m1, m0, v1 / n1, v0 / n0, 0.0, apart.df, confidence=rules.confidence)
     return _by_t("Fieller (1954)", apart, rules)._replace(point=m1 / m0, bounds=bounds, se=None)
 
 
 def _clustered_ratio(arms: Arms, design: Design, rules: Evidence) -> _Inference:
-    clusters, nested = _clusters(arms, design), design.kind == "nested"
-    bounds = (stats.nested_ratio_bounds if nested else stats.crossed_ratio_bounds)(
-        *clusters, confidence=rules.confidence
-    )
-    apart = (stats.nested_difference if nested else stats.crossed_difference)(*clusters, kind="CR3")
-    n1, s1, n0, s0 = (float(part.sum()) for part in clusters)
+    sums = _clusters(arms)
+    bounds = clusters.cluster_ratio_bounds(*sums, confidence=rules.confidence)
+    apart = clusters.cluster_contrast(*sums, kind="CR3")
+    n1, s1, n0, s0 = (float(part.sum()) for part in sums)
     name = f"Fieller, {design.kind} {design.unit}s (1954), CR3"
     return _by_t(name, apart, rules)._replace(point=(s1 / n1) / (s0 / n0), bounds=bounds, se=None)
 
@@ -337,12 +342,12 @@ def _alone(arms: Arms, design: Design, binary: bool, rules: Evidence) -> _Infere
     if binary:
         return _rate(cells, rules, repeats=repeats)
     if repeats:
-        found, units = stats.cluster_mean(cells.n, cells.total, kind="CR3"), float(len(cells.n))
+        found, units = clusters.cluster_mean(cells.n, cells.total, kind="CR3"), float(len(cells.n))
         method = f"CR3, Satterthwaite t, {design.unit}s (Bell & McCaffrey 2002)"
     else:
-        found, units = stats.mean_inference(*_mean(cells)), float(cells.n.sum())
+        found, units = means.mean_inference(*_mean(cells)), float(cells.n.sum())
         method = "t bound of a mean (Student 1908)"
-    bounds = stats.skewed_mean(found, units, confidence=rules.confidence)
+    bounds = means.skewed_mean(found, units, confidence=rules.confidence)
     method = f"{method}, corrected for skewness (Hall 1992)"
     return _by_t(method, found, rules)._replace(bounds=bounds)
 
@@ -352,10 +357,10 @@ def _rate(cells: Cells, rules: Evidence, *, repeats: bool) -> _Inference:
     if not repeats:
         return _Inference(
             x / n,
-            stats.clopper_pearson(round(x), n, confidence=rules.confidence),
+            proportions.clopper_pearson(round(x), n, confidence=rules.confidence),
             "Clopper–Pearson (1934)",
         )
-    bounds = stats.korn_graubard(
+    bounds = effective.korn_graubard(
         cells.n, np.round(cells.total), confidence=rules.confidence, icc_floor=rules.icc_floor
     )
     return _Inference(
@@ -386,14 +391,10 @@ def _counts(arms: Arms) -> _Counts:
     return _Counts(x1, n1, x0, n0)
 
 
-def _clusters(arms: Arms, design: Design) -> tuple[NDArray[np.float64], ...]:
-    """Counts and sums per cluster; nested arms without the other arm's empty places."""
-    one, zero = arms.treatment, arms.control
-    if design.kind == "nested":
-        one, zero = one.take(one.n > 0), zero.take(zero.n > 0)
-    else:
-        seen = (one.n > 0) | (zero.n > 0)
-        one, zero = one.take(seen), zero.take(seen)
+def _clusters(arms: Arms) -> tuple[NDArray[np.float64], ...]:
+    """Counts and sums of every cluster that is in an arm."""
+    seen = (arms.treatment.n > 0) | (arms.control.n > 0)
+    one, zero = arms.treatment.take(seen), arms.control.take(seen)
     return one.n, one.total, zero.n, zero.total
 
 
@@ -423,15 +424,17 @@ def _at_effective_size(method: str, rules: Evidence) -> str:
 
 def _effective(cells: Cells, rules: Evidence) -> float:
     cells = cells.take(cells.n > 0)
-    return stats.effective_sample_size(cells.n, np.round(cells.total), icc_floor=rules.icc_floor)
+    return effective.effective_sample_size(
+        cells.n, np.round(cells.total), icc_floor=rules.icc_floor
+    )
 
 
 def _tails(p_value: Callable[[Literal["less", "greater"]], float]) -> tuple[float, float]:
     return float(p_value("less")), float(p_value("greater"))
 
 
-def _by_t(method: str, found: stats.ClusterInference, rules: Evidence) -> _Inference:
+def _by_t(method: str, found: inference.ClusterInference, rules: Evidence) -> _Inference:
     """Bounds and the two one-sided tests of "no change" from a standard error and its degrees of freedom."""
-    p = _tails(lambda alternative: stats.t_test(found, alternative=alternative).p_value)
-    bounds = stats.t_bounds(found, confidence=rules.confidence)
+    p = _tails(lambda alternative: inference.t_test(found, alternative=alternative).p_value)
+    bounds = inference.t_bounds(found, confidence=rules.confidence)
     return _Inference(float(found.point), bounds, method, float(found.se), float(found.df), *p)

@@ -1,21 +1,21 @@
-"""Repeated looks: a stage's evidence spends its error over the planned looks, so that retrying cannot pass a gate.
+"""Repeated looks: a stage spends its error over the planned looks, so retrying passes no gate.
 
-A series is one candidate at one stage. Each review of new data is a new look, a review of the same data is the same
-look. The bound of look k holds at the confidence that O'Brien–Fleming-type spending leaves it (Lan & DeMets 1983,
-Biometrika 70:659) at the information k / planned; after the last planned look nothing is left and no gate can pass.
+A series is one candidate at one stage. Each review of new data is a new look, a review of the same
+data is the same look. The bound of look k holds at the confidence that O'Brien–Fleming-type
+spending leaves it (Lan & DeMets 1983, Biometrika 70:659) at the information k / planned; after the
+last planned look nothing is left and no gate can pass.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
+from scipy import special
 
-from rolloutlib import stats
 from rolloutlib.errors import RunsError
+from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,14 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["Look", "Series", "look_at", "number_of", "record"]
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(msgspec.Struct, frozen=True):
     """What is looked at again and again: one candidate at one stage."""
 
     stage: int
     runs: str
     control: str
     treatment: str
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """One earlier look: which series, and the digest of the samples that were looked at."""
+
+    series: Series
+    data: str
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -68,12 +74,12 @@ def look_at(number: int, *, planned: int, confidence: float) -> Look:
     if planned == 1:
         return Look(number, planned, confidence, alpha)
     fractions = [k / planned for k in range(1, planned + 1)]
-    limit = float(stats.lan_demets_boundaries(fractions, alpha=alpha)[number - 1])
+    limit = float(sequential.lan_demets_boundaries(fractions, alpha=alpha)[number - 1])
     return Look(
         number,
         planned,
-        float(stats.normal_cdf(limit)),
-        stats.spent(fractions[number - 1], alpha=alpha),
+        float(special.ndtr(limit)),
+        sequential.spent(fractions[number - 1], alpha=alpha),
     )
 
 
@@ -86,37 +92,37 @@ def number_of(file: Path, series: Series, data: str) -> int:
         data: digest of the samples.
 
     Raises:
-        RunsError: a line of the file is damaged (its looks would be forgotten, and their error spent again).
+        RunsError: a line of the file is damaged (its looks' error would be spent again).
     """
-    seen = [entry["data"] for entry in _entries(file) if entry["series"] == asdict(series)]
+    seen = [entry.data for entry in _entries(file) if entry.series == series]
     return seen.index(data) + 1 if data in seen else len(seen) + 1
 
 
 def record(file: Path, series: Series, data: str) -> None:
     """Add a look to the file, unless the same data were looked at before."""
-    if any(entry["data"] == data and entry["series"] == asdict(series) for entry in _entries(file)):
+    entry = _Entry(series, data)
+    if entry in _entries(file):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps({"series": asdict(series), "data": data}, ensure_ascii=False) + "\n"
     handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(
-            handle, line.encode()
-        )  # one write, so that reviews that run at once do not mix their lines
+        # One write, so that reviews that run at once do not mix their lines.
+        os.write(handle, msgspec.json.encode(entry) + b"\n")
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
-def _entries(file: Path) -> list[dict[str, Any]]:
-    if not file.is_file():
-        return []
-    entries: list[dict[str, Any]] = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
-        try:
-            entry = json.loads(line)
-            entries.append({"series": dict(entry["series"]), "data": str(entry["data"])})
-        except (ValueError, KeyError, TypeError):
-            due = "expected a look as an earlier review wrote it; restore the file, or its error is spent twice"
-            raise RunsError(f"{file}:{number}: {line[:60]!r}; {due}") from None
-    return entries
+def _entries(file: Path) -> list[_Entry]:
+    lines = file.read_bytes().splitlines() if file.is_file() else []
+    return [_entry(f"{file}:{number}", line) for number, line in enumerate(lines, 1)]
+
+
+def _entry(where: str, line: bytes) -> _Entry:
+    try:
+        return msgspec.json.decode(line, type=_Entry)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        expected = "expected a look as an earlier review wrote it"
+        repair = "restore the file, or its error is spent twice"
+        shown = line[:60].decode("utf-8", "replace")
+        raise RunsError(f"{where}: {shown!r}; {expected}; {repair}") from None

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 import numpy as np
+from scipy import special
 
-from rolloutlib import stats
 from rolloutlib.measure.estimates import is_binary
+from rolloutlib.stats import clusters, differences, effective, pairs, proportions, ratios
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,7 +168,7 @@ def _power(pattern: _Pattern, units: float, confidence: float) -> float:
         return 0.0
     df = min(max(pattern.df * units - 1, 1.0) if isfinite(pattern.df) else NORMAL_DF, NORMAL_DF)
     t = (
-        float(stats.t_quantile(df, confidence))
+        float(special.stdtrit(df, confidence))
         * (pattern.null * (1 + pattern.inflation / units)) ** 0.5
     )
     k = pattern.skewness / units**0.5
@@ -177,8 +178,8 @@ def _power(pattern: _Pattern, units: float, confidence: float) -> float:
         1 + k * t / 2
     )  # a high mean comes with a high standard error: cov(mean, var) = μ₃/n
     if df >= NORMAL_DF:
-        return float(stats.normal_cdf(shift - t))
-    return float(1 - stats.noncentral_t_cdf(df, shift, t))
+        return float(special.ndtr(shift - t))
+    return float(1 - special.nctdtr(df, shift, t))
 
 
 # --- patterns ---------------------------------------------------------------------------------------------------------
@@ -187,10 +188,10 @@ def _power(pattern: _Pattern, units: float, confidence: float) -> float:
 def _one_mean(arms: Arms, limit: float, alternative: float) -> _Pattern:
     cells = arms.treatment.take(arms.treatment.n > 0)
     if _repeats(arms):
-        found, units = stats.cluster_mean(cells.n, cells.total, kind="CR2"), len(cells.n)
+        found, units = clusters.cluster_mean(cells.n, cells.total, kind="CR2"), len(cells.n)
         df, variance = found.df / units, found.se**2 * units
         inflation = _inflation(
-            stats.cluster_mean(cells.n, cells.total, kind="CR3").se, found.se, units
+            clusters.cluster_mean(cells.n, cells.total, kind="CR3").se, found.se, units
         )
     else:
         df, inflation, (found, variance) = 1.0, 0.0, _mean_variance(cells)
@@ -204,7 +205,7 @@ def _means(arms: Arms, kind: str, limit: float, alternative: float) -> _Pattern:
     distance = abs(alternative - limit)
     if kind == "paired":
         return _Pattern(
-            distance, stats.moments_of(arms.treatment.mean - arms.control.mean).var, df=1.0
+            distance, float(np.var(arms.treatment.mean - arms.control.mean, ddof=1)), df=1.0
         )
     if kind == "independent":
         return _Pattern(
@@ -233,7 +234,7 @@ def _rates(arms: Arms, kind: str, limit: float, alternative: float) -> _Pattern:
     if kind == "nested":
         return found._replace(null=_score_null(p1, p0, limit))
     apart = sum(
-        stats.cluster_mean(cells.n, cells.total, kind="CR2").se ** 2
+        clusters.cluster_mean(cells.n, cells.total, kind="CR2").se ** 2
         for cells in (arms.treatment, arms.control)
     )
     left = found.variance / _have(arms, kind, clustered=True) / apart if apart else 1.0
@@ -251,9 +252,7 @@ def _ratio(arms: Arms, kind: str, binary: bool, limit: float, alternative: float
     if kind == "independent" and binary:
         p0, p1 = _within(level), _within(alternative * level)
         variance = p1 * (1 - p1) + limit**2 * p0 * (1 - p0)
-        counts = (p1 * EXPECTED, EXPECTED, p0 * EXPECTED, EXPECTED)
-        z = stats.miettinen_nurminen_ratio_test(*counts, null=limit, alternative="less").statistic
-        return _Pattern(distance, variance, (distance / z) ** 2 * EXPECTED / variance)
+        return _Pattern(distance, variance, ratios.ratio_score_variance(p1, p0, limit) / variance)
     if kind == "independent":
         return _Pattern(
             distance, _mean_variance(one)[1] + limit**2 * _mean_variance(zero)[1], df=2.0
@@ -271,8 +270,8 @@ def _clustered(
     """
     quad = arms.treatment.n, arms.treatment.total, arms.control.n, arms.control.total
     units = _have(arms, kind, clustered=True)
-    found, wide = (stats.ratio_contrast(*quad, weight, kind=which) for which in ("CR2", "CR3"))
-    one, zero = (stats.cluster_mean(*arm, kind="CR2").se ** 2 for arm in (quad[:2], quad[2:]))
+    found, wide = (clusters.cluster_contrast(*quad, weight, kind=which) for which in ("CR2", "CR3"))
+    one, zero = (clusters.cluster_mean(*arm, kind="CR2").se ** 2 for arm in (quad[:2], quad[2:]))
     shared = (one + weight**2 * zero - found.se**2) / 2  # weight times the covariance
     variance = rescaled * one + weight**2 * zero - 2 * rescaled**0.5 * shared
     return _Pattern(
@@ -289,19 +288,13 @@ def _inflation(wide: float, fair: float, units: int) -> float:
 
 def _score_null(p1: float, p0: float, limit: float) -> float:
     """Variance of p1 - p0 under the limit (Farrington & Manning 1990) over that under the truth."""
-    counts = (p1 * EXPECTED, EXPECTED, p0 * EXPECTED, EXPECTED)
-    z = stats.farrington_manning_difference_test(
-        *counts, null=limit, alternative="greater"
-    ).statistic
-    return ((p1 - p0 - limit) / z) ** 2 * EXPECTED / (p1 * (1 - p1) + p0 * (1 - p0))
+    return differences.score_variance(p1, p0, limit) / (p1 * (1 - p1) + p0 * (1 - p0))
 
 
 def _tango_null(differ: float, alternative: float, limit: float) -> float:
     """The same for pairs of which the share `differ` is discordant."""
     differ = max(differ, abs(alternative), 1 / EXPECTED)
-    gained, lost = (differ + alternative) / 2 * EXPECTED, (differ - alternative) / 2 * EXPECTED
-    z = stats.tango_test(gained, lost, EXPECTED, null=limit, alternative="greater").statistic
-    return ((alternative - limit) / z) ** 2 * EXPECTED / (differ - alternative**2)
+    return pairs.tango_variance(differ, alternative, limit) / (differ - alternative**2)
 
 
 def _mean_variance(cells: Cells) -> tuple[float, float]:
@@ -327,17 +320,17 @@ def _fewest_exact(arms: Arms, limit: float, alternative: float, rules: Evidence)
     per_unit = samples / units if repeats else 1.0
     counts = cells.n, np.round(cells.total)
     seen, used = (
-        (samples / stats.effective_sample_size(*counts, icc_floor=floor) if repeats else 1.0)
+        (samples / effective.effective_sample_size(*counts, icc_floor=floor) if repeats else 1.0)
         for floor in (0.0, rules.icc_floor)
     )
 
     def fits(events: int, total: int) -> bool:
         """Whether so many events in so many units still prove the limit."""
         n = round(total * per_unit)
-        tails = stats.t_quantile(np.array([max(n - 1, 1), max(total - 1, 1)]), rules.confidence)
+        tails = special.stdtrit(np.array([max(n - 1, 1), max(total - 1, 1)]), rules.confidence)
         effective = n / used * (float(tails[0] / tails[1]) ** 2 if repeats else 1.0)
         x = min(events / n, 1.0) * effective
-        return stats.clopper_pearson(x, effective, confidence=rules.confidence).upper < limit
+        return proportions.clopper_pearson(x, effective, confidence=rules.confidence).upper < limit
 
     def chance(events: int, total: int) -> float:
         return _at_most(events, round(total * per_unit), alternative, max(seen, 1.0))
@@ -356,9 +349,9 @@ def _fewest_exact(arms: Arms, limit: float, alternative: float, rules: Evidence)
 def _at_most(events: int, n: int, share: float, effect: float) -> float:
     """P(X ≤ events) of n samples; beta-binomial with that design effect (Skellam 1948, JRSS B 10:257)."""
     if effect <= 1 or n <= 1:
-        return float(stats.binomial_cdf(events, n, share))
+        return float(proportions.binomial_cdf(events, n, share))
     size = max((n - 1) / (effect - 1) - 1, 1e-6)
-    return stats.beta_binomial_cdf(events, n, share * size, (1 - share) * size)
+    return proportions.beta_binomial_cdf(events, n, share * size, (1 - share) * size)
 
 
 def _first(holds: Callable[[int], bool], low: int) -> int | None:

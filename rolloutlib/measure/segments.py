@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rolloutlib import stats
 from rolloutlib.measure.estimates import Arms, Estimate, estimate_gate, metric_of
 from rolloutlib.reason import known
+from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,6 +152,6 @@ def _holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjust what has a p-value and leave the rest None."""
     tested = [i for i, p in enumerate(p_values) if p is not None]
     by_place = dict(
-        zip(tested, stats.holm([p for p in p_values if p is not None]).tolist(), strict=True)
+        zip(tested, sequential.holm([p for p in p_values if p is not None]).tolist(), strict=True)
     )
     return [by_place.get(i) for i in range(len(p_values))]

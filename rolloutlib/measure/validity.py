@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rolloutlib import stats
 from rolloutlib.reason import because
+from rolloutlib.stats import divergence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,11 +47,11 @@ def invalid(
 
 
 def _sample_ratio(design: Design, rules: Evidence) -> Reason | None:
-    """Test the planned 1 : 1 allocation of users; in a replay most are in both arms: no allocation."""
+    """Test the planned 1 : 1 allocation of users; a replay, with most in both arms, has none."""
     counts = (design.clusters_control, design.clusters_treatment)
     if design.unit != "user" or not min(counts) or 2 * design.pairs > max(counts):
         return None
-    p = float(stats.sample_ratio_test(counts, [0.5, 0.5]).p_value)
+    p = float(divergence.goodness_of_fit(counts, [0.5, 0.5]).p_value)
     if p >= rules.sample_ratio_p:
         return None
     return because("arms.sample_ratio", control=counts[0], treatment=counts[1], p=p)

@@ -42,10 +42,11 @@ def issues_before_after(review: Review) -> Figure | Note:
         return Note(str(say("The source names no issues.")))
     top = review.issues[0]
     caption = say(
-        "An arrow to the left is an issue that became rarer. The control arm's most frequent issue, {tag}, goes from "
-        "{control} to {treatment} of samples; issues without a number were not among its top three and are only "
-        "watched.",
-        tag=top.tag, control=show(top.control, "proportion"), treatment=show(top.treatment, "proportion"),
+        "An arrow to the left is an issue that became rarer. The control arm's most frequent "
+        "issue, {tag}, goes from {control} to {treatment} of samples; issues without a number "
+        "were not among its top three and are only watched.",
+        tag=top.tag, control=show(top.control, "proportion"),
+        treatment=show(top.treatment, "proportion"),
     )  # fmt: skip
     rates = "; ".join(f"{issue.tag}: {_from_to(issue)}" for issue in review.issues)
     alt = say("Issues before and after: {rates}.", rates=rates)
@@ -62,10 +63,12 @@ def _issues_spec(issues: Sequence[IssueRate], width: int) -> Spec:
     axis: Spec = {"format": form, "title": str(title), "grid": False, "tickCount": 5}
     at, side, size = (NARROW, "right", 12) if small else (grid.right + 20, "left", 13)
     return grid.spec([
-        layer(rows, "rule", at={"x": "from", "x2": "to", "y": "row"}, strokeWidth=2.5, color=TREATMENT),
+        layer(rows, "rule", at={"x": "from", "x2": "to", "y": "row"}, strokeWidth=2.5,
+              color=TREATMENT),
         dots(rows, {"x": "from", "y": "row"}, fill="white", stroke=CONTROL, strokeWidth=2, size=80),
         dots(rows, {"x": "to", "y": "row", "shape": "head"}, color=TREATMENT, size=110),
-        text(rows, "tag", 0, "tag_y", fontWeight=600, fontSize=size, limit=NARROW if small else 370),
+        text(rows, "tag", 0, "tag_y", fontWeight=600, fontSize=size,
+              limit=NARROW if small else 370),
         text(rows, "text", at, "text_y", align=side, fontSize=size),
     ], (0, most * 1.06), axis)  # fmt: skip
 
@@ -98,13 +101,13 @@ def segments(review: Review) -> Figure | Note:
     parts.sort(key=lambda part: sign * part.point)
     losses, title = ", ".join(part.value for part in parts if part.loss), translate(gate.title)
     lost = say(
-        "{gate} falls in {losses}, even after correcting for {tests} looks: a whole that gains can hide it, so settle "
-        "it before promoting.",
+        "{gate} falls in {losses}, even after correcting for {tests} looks: a whole that gains "
+        "can hide it, so settle it before promoting.",
         gate=title, losses=losses, tests=len(parts),
     )  # fmt: skip
     fine = say(
-        "No segment of {tests} loses beyond chance (Holm): bars that cross the line are noise until more data say "
-        "otherwise.",
+        "No segment of {tests} loses beyond chance (Holm): bars that cross the line are noise "
+        "until more data say otherwise.",
         tests=len(parts),
     )  # fmt: skip
     rows = "; ".join(f"{part.value} {_change(gate, part)}" for part in parts)
@@ -132,7 +135,8 @@ def _segments_spec(parts: Sequence[Segment], gate: GateResult, width: int) -> Sp
     left, edge = (0, "left") if small else (330, "right")
     return grid.spec([
         layer(rows, "rule", at={"x": "zero", "y": "top", "y2": "end"}, color=INK, strokeWidth=1.5),
-        layer(rows, "rule", at={"x": "lower", "x2": "upper", "y": "row", "color": "color"}, strokeWidth=3),
+        layer(rows, "rule", at={"x": "lower", "x2": "upper", "y": "row", "color": "color"},
+              strokeWidth=3),
         dots(rows, {"x": "x", "y": "row", "color": "color", "shape": "shape"}, size=110),
         text(rows, "name", 0, "name_y", hue="ink", fontWeight=600, limit=limit),
         text(rows, "n", left, "n_y", color=SOFT, fontSize=12, align=edge),

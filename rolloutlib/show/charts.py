@@ -62,10 +62,11 @@ def forest(review: Review) -> Figure:
     rows = [_gate_row(gate, k) for k, gate in enumerate(review.gates)]
     counts = Counter(gate.evidence.verdict for gate in review.gates)
     caption = say(
-        "Each row has its own scale around this stage's limit: a bar wholly right of the line proves that the limit "
-        "holds, wholly left proves that it is broken. {proven} of {all} gates are proven, {broken} broken, {open} "
-        "open: {meaning}",
-        proven=counts[PASS], all=len(rows), broken=counts[FAIL], open=counts[OPEN] + counts[INVALID],
+        "Each row has its own scale around this stage's limit: a bar wholly right of the line "
+        "proves that the limit holds, wholly left proves that it is broken. {proven} of {all} "
+        "gates are proven, {broken} broken, {open} open: {meaning}",
+        proven=counts[PASS], all=len(rows), broken=counts[FAIL],
+        open=counts[OPEN] + counts[INVALID],
         meaning=_meaning(counts),
     )  # fmt: skip
     lines = [
@@ -135,18 +136,22 @@ def _forest_spec(rows: list[Spec], width: int) -> Spec:
     room = grid.right - grid.left - 20
     return grid.spec([
         layer(sides, "rect", at=block | own, opacity=1),
-        layer([row | {"a": -1, "b": 1} for row in empty], "rect", at=block | span, color="#f2f3f5", opacity=1),
+        layer([row | {"a": -1, "b": 1} for row in empty], "rect", at=block | span,
+              color="#f2f3f5", opacity=1),
         layer([row for row in here if row["plan"]], "rule", at=tick, strokeDash=[3, 2], color=SOFT),
-        layer([row | {"a": 0} for row in here], "rule", at={"x": "a"} | span, color=INK, strokeWidth=1.5),
+        layer([row | {"a": 0} for row in here], "rule", at={"x": "a"} | span, color=INK,
+              strokeWidth=1.5),
         layer(here, "rule", at=bar | {"x2": "best"}, strokeWidth=2.5),
         layer(here, "rule", at=bar | {"x2": "x"}, strokeWidth=7),
         dots(here, point, color="white", size=190),
         dots(here, point | own, size=100),
         text(here, "arrow", grid.left + 8),
         text(rows, "title", 0, "title_y", fontWeight=600, fontSize=14),
-        text(rows, "subject", 0, "subject_y", color=SOFT, fontSize=12, limit=NARROW if small else 215),
+        text(rows, "subject", 0, "subject_y", color=SOFT, fontSize=12,
+              limit=NARROW if small else 215),
         text(empty, "why", grid.left + 10, color=SOFT, fontSize=12, limit=room),
-        text(rows, "verdict", grid.width, "verdict_y", align="right", fontWeight=600, fontSize=14, hue="color"),
+        text(rows, "verdict", grid.width, "verdict_y", align="right", fontWeight=600,
+              fontSize=14, hue="color"),
         text(here, "estimate", at, "estimate_y", fontSize=size),
         text(rows, "limit", side, "limit_y", align=edge, color=SOFT, fontSize=12),
         *_heads(grid),
@@ -161,7 +166,8 @@ def _heads(grid: Grid) -> list[Spec]:
     at = {"x": "a", "y": grid.header - 5, "text": "text", "color": "color"}
     strong = {"fontSize": 12, "fontWeight": 600, "baseline": "bottom"}
     return [
-        layer([{"a": 0, "text": str(name), "color": hue}], "text", at=at, align=align, dx=dx, **strong)
+        layer([{"a": 0, "text": str(name), "color": hue}], "text", at=at, align=align, dx=dx,
+              **strong)
         for name, align, dx, hue in heads
     ]  # fmt: skip
 

@@ -59,14 +59,16 @@ def latency_ecdf(review: Reviewed) -> Figure | Note:
         marks.append(_Mark(limits["quantile"], str(name), "left"))
     last = curves[-1]
     caption = say(
-        "The further left a curve, the faster. Half of {arm}'s answers take at most {median}, 95% at most {p95}.",
+        "The further left a curve, the faster. Half of {arm}'s answers take at most {median}, 95% "
+        "at most {p95}.",
         arm=last.arm, median=show(last.median, "ms"), p95=show(last.p95, "ms"),
     )  # fmt: skip
     if "quantile" in limits:
         where = _within(last.p95, limits["quantile"])
         caption = say("{what} The 95th percentile is {where}.", what=caption, where=where)
     names = [
-        say("{arm}: median {median}, p95 {p95}", arm=c.arm, median=show(c.median, "ms"), p95=show(c.p95, "ms"))
+        say("{arm}: median {median}, p95 {p95}", arm=c.arm, median=show(c.median, "ms"),
+              p95=show(c.p95, "ms"))
         for c in curves
     ]  # fmt: skip
     return _ecdf(curves, names, say("latency, ms"), marks, caption)
@@ -93,8 +95,8 @@ def score_ecdf(review: Reviewed) -> Figure | Note:
         marks.append(_Mark(review.min_score, str(name), "right"))
     control, treatment = show(curves[0].mean, "score"), show(curves[-1].mean, "score")
     caption = say(
-        "The further right a curve, the better. The mean goes from {control} to {treatment}: look whether the low end "
-        "moves with it.",
+        "The further right a curve, the better. The mean goes from {control} to {treatment}: look "
+        "whether the low end moves with it.",
         control=control, treatment=treatment,
     )  # fmt: skip
     names = [
@@ -111,10 +113,15 @@ def _curves(review: Reviewed, metric: str) -> list[Distribution]:
 
 
 def _ecdf(
-    curves: list[Distribution], names: list[Sentence], title: Sentence, marks: list[_Mark], caption: Sentence
-) -> Figure:  # fmt: skip
+    curves: list[Distribution],
+    names: list[Sentence],
+    title: Sentence,
+    marks: list[_Mark],
+    caption: Sentence,
+) -> Figure:
     arms = list(zip(curves, map(str, names), (CONTROL, TREATMENT), strict=False))
-    axis = {"format": ".0%", "title": str(say("share of samples")), "values": [0, 0.25, 0.5, 0.75, 0.95]}  # fmt: skip
+    ticks, title_y = [0, 0.25, 0.5, 0.75, 0.95], str(say("share of samples"))
+    axis = {"format": ".0%", "title": title_y, "values": ticks}
     y: Spec = {"field": "y", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": axis}
     points = [point for curve, _, color in arms for point in thinned(curve, color)]
     slow = [(c, color) for c, _, color in arms if c.metric == "latency_ms"]
@@ -182,16 +189,18 @@ def pass_rate_by_run(review: Review) -> Figure | Note:
     wanted = max((gate.plan.runs_wanted for gate in review.gates), default=0)
     averaged = [sum(run.averaged for run in runs if run.arm == arm) for arm in arms]
     caption = say(
-        "Filled dots are the runs that the plan averages ({wanted} an arm); {control} has {first} of them, {treatment} "
-        "{second}.",
+        "Filled dots are the runs that the plan averages ({wanted} an arm); {control} has {first} "
+        "of them, {treatment} {second}.",
         wanted=wanted, control=arms[0], first=averaged[0], treatment=arms[1], second=averaged[1],
     )  # fmt: skip
     few = say(
-        "{what} That is too few: one run's luck can look like an effect, so the plan's rule cannot pass yet.",
+        "{what} That is too few: one run's luck can look like an effect, so the plan's rule "
+        "cannot pass yet.",
         what=caption,
     )  # fmt: skip
     steady = say(
-        "{what} Dots that lie further apart within an arm than between the arms are noise, not an effect.",
+        "{what} Dots that lie further apart within an arm than between the arms are noise, not an "
+        "effect.",
         what=caption,
     )  # fmt: skip
     rates = ", ".join(f"{run.arm} {show(run.pass_rate, 'proportion')}" for run in runs)
@@ -232,7 +241,8 @@ def _runs_spec(runs: Sequence[RunRow], arms: tuple[str, str], width: int) -> Spe
 def _run_dots(runs: Sequence[RunRow], arm: str, color: str, shift: float) -> list[Spec]:
     own = [run for run in runs if run.arm == arm]
     return [
-        {"run": k, "x": k + shift, "y": run.pass_rate, "color": color, "fill": color if run.averaged else "white",
+        {"run": k, "x": k + shift, "y": run.pass_rate, "color": color,
+              "fill": color if run.averaged else "white",
          "label": str(show(run.pass_rate, "proportion")), "averaged": run.averaged}
         for k, run in enumerate(own, 1)
     ]  # fmt: skip

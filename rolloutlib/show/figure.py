@@ -1,4 +1,4 @@
-"""How charts are laid out and shown: layers of Vega-Lite, page and phone, and the figure that a notebook stores."""
+"""How charts are laid out and shown: layers of Vega-Lite, page and phone, the stored figure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rolloutlib.words.sentences import Sentence
 
 __all__ = [
-    "FIGURE_MIME", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Grid", "Note", "Spec", "dots", "figure", "key", "layer",
+    "FIGURE_MIME", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Grid", "Note", "Spec", "dots",
+    "figure", "key", "layer",
     "plot", "text",
 ]  # fmt: skip
 
@@ -23,7 +24,8 @@ Spec = dict[str, Any]
 WIDE: Final = 900
 NARROW: Final = 342
 FIGURE_MIME: Final = "application/vnd.rolloutlib.figure+json"
-# JupyterLab prefers text/html to Vega, and Altair's own v6 type is refused by nbformat, so: this type, and no HTML.
+# JupyterLab prefers text/html to Vega, and Altair's own v6 type is refused by nbformat, so: this
+# type, and no HTML.
 VEGA_MIME: Final = "application/vnd.vegalite.v5+json"
 LATIN: Final = "Inter, Helvetica Neue, Arial"
 HANGUL: Final = "Noto Sans KR, Noto Sans CJK KR, Apple SD Gothic Neo, Malgun Gothic, NanumGothic"
@@ -31,7 +33,8 @@ FONT: Final = f"{LATIN}, {HANGUL}, sans-serif"
 INK, SOFT, HAIR = "#1c2430", "#586271", "#dfe3e8"
 AXIS: Final = {
     "labelFlush": False,
-    "labelColor": SOFT, "titleColor": SOFT, "titleFontWeight": 400, "labelFontSize": 12, "titleFontSize": 12,
+    "labelColor": SOFT, "titleColor": SOFT, "titleFontWeight": 400, "labelFontSize": 12,
+    "titleFontSize": 12,
     "gridColor": HAIR, "domainColor": HAIR, "tickColor": HAIR,
 }  # fmt: skip
 CONFIG: Final = {
@@ -71,11 +74,11 @@ class Figure:
 
         plain = (self.narrow if narrow else self.wide) | {"config": CONFIG | {"font": "sans-serif"}}
         svg = vl_convert.vegalite_to_svg(plain, allowed_base_urls=[])
-        # Measuring text in the first of one font takes two thirds of the time that a search through the stack takes.
+        # Text measured in one font takes two thirds of the time of a search through the stack.
         return svg.replace('font-family="sans-serif"', f'font-family="{FONT}"')
 
     def bundle(self) -> dict[str, Any]:
-        """Return what a notebook stores: interactive for JupyterLab, an image, both layouts for the report."""
+        """Return what a notebook stores: Vega for JupyterLab, an image, both layouts."""
         wide = self.svg()
         parts = {
             "alt": self.alt,
@@ -91,7 +94,7 @@ class Figure:
         }
 
     def _ipython_display_(self) -> None:
-        """Show the chart, then its caption below it (JupyterLab shows only one of a bundle's types)."""
+        """Show the chart, then its caption (JupyterLab shows only one of a bundle's types)."""
         show = import_module("IPython.display").display  # only where there is a notebook
         show(self.bundle(), raw=True)
         below = {"text/html": f"<p>{escape(self.caption)}</p>", "text/plain": self.caption}
@@ -181,7 +184,7 @@ def plot(layers: list[Spec], width: int, height: int) -> Spec:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A chart of rows beside texts: data run from `left` to `right` pixels, the middle of row k is at y = k."""
+    """A chart of rows beside texts: data from `left` to `right` pixels, row k's middle at y = k."""
 
     rows: int
     width: int
@@ -223,7 +226,8 @@ class Grid:
 
 
 def _spec(layers: list[Spec], width: int, height: int) -> Spec:
-    schema = "https://vega.github.io/schema/vega-lite/v5.json"  # what JupyterLab draws; Vega-Lite 6 does, too
+    # What JupyterLab draws; Vega-Lite 6 does, too.
+    schema = "https://vega.github.io/schema/vega-lite/v5.json"
     return {
         "$schema": schema,
         "padding": 4,

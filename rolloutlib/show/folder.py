@@ -21,7 +21,7 @@ __all__ = ["save", "save_invalid"]
 
 
 def save(review: Reviewed, folder: Path, params: ReviewParams) -> None:
-    """Write review.json, quarantine/ and params.yaml, which runs the same look at the data again."""
+    """Write review.json, quarantine/ and params.yaml, which runs the same look again."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "review.json").write_bytes(encode(worded(review.record)))
     used = params.model_copy(update={"looks": None, "look": review.look.number})

@@ -1,4 +1,4 @@
-"""Run a notebook with papermill and render it as one HTML file: offline, sanitised, one sentence for every failure."""
+"""Run a notebook with papermill and render it as one HTML file: offline and sanitised."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["localise", "parameter_names", "render_html", "review_notebook", "run_notebook"]
 
-# Everything that the pieces of a report are made of, and nothing that loads, runs or leads elsewhere.
+# Everything that the pieces of a report are made of, and nothing that loads, runs or leads
+# elsewhere.
 TAGS: Final = {
-    "section", "div", "p", "span", "strong", "em", "small", "code", "pre", "ul", "ol", "li", "dl", "dt", "dd", "br",
+    "section", "div", "p", "span", "strong", "em", "small", "code", "pre", "ul", "ol", "li",
+    "dl", "dt", "dd", "br",
     "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "h1", "h2", "h3", "h4",
 }  # fmt: skip
 ATTRIBUTES: Final = {
@@ -66,7 +68,7 @@ def review_notebook(
     Args:
         params: validated parameters; `out` must be set.
         progress: where to show how far it is.
-        summary: where to print the recommendation and the report's path; standard output by default.
+        summary: where to print the recommendation and the report's path (standard output).
 
     Returns:
         The recommendation, as in review.json.
@@ -112,7 +114,7 @@ def run_notebook(
 
     Raises:
         UsageError: a parameter that the notebook does not have.
-        RolloutError: a cell failed; what rolloutlib raised there is raised again as it was, with its exit code.
+        RolloutError: a cell failed; what rolloutlib raised there is raised again as it was.
     """
     with _without_grammars():
         nbformat, papermill = import_module("nbformat"), import_module("papermill")
@@ -131,8 +133,10 @@ def run_notebook(
     }
     try:
         return papermill.execute_notebook(
-            localise(source, lang), str(out), dict(params), kernel_name="python3", cwd=str(workbook_root()),
-            progress_bar=bar if terminal else False, request_save_on_cell_execute=False, autosave_cell_every=0,
+            localise(source, lang), str(out), dict(params), kernel_name="python3",
+            cwd=str(workbook_root()),
+            progress_bar=bar if terminal else False, request_save_on_cell_execute=False,
+            autosave_cell_every=0,
             shutdown_kernel="immediate", config=_local_kernel(),
         )  # fmt: skip
     except papermill.exceptions.PapermillExecutionError as error:
@@ -143,7 +147,7 @@ def run_notebook(
 
 
 def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:
-    """Return the names that the notebook's parameters cell assigns; papermill only warns about others."""
+    """Return the names that the parameters cell assigns; papermill only warns about others."""
     cell = next((c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])), None)
     tree = ast.parse(cell.source if cell else "")
     return tuple(
@@ -154,7 +158,7 @@ def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:
 
 
 def localise(notebook: NotebookNode, lang: str) -> NotebookNode:
-    """Return a copy whose prose is in the language: a Markdown cell's source is a msgid of the catalogue."""
+    """Return a copy with its prose in the language: a Markdown cell's source is a msgid."""
     translated = deepcopy(notebook)
     for cell in translated.cells:
         if cell.cell_type == "markdown":
@@ -163,7 +167,7 @@ def localise(notebook: NotebookNode, lang: str) -> NotebookNode:
 
 
 def render_html(notebook: NotebookNode, lang: str = "en") -> str:
-    """Render an executed notebook as one page without code: all of it is sanitised, nothing is loaded."""
+    """Render an executed notebook as one page without code, sanitised, loading nothing."""
     sections = [_Section("top", "", [])]
     for cell in notebook.cells:
         if HIDDEN & set(cell.metadata.get("tags", [])):
@@ -181,13 +185,14 @@ def render_html(notebook: NotebookNode, lang: str = "en") -> str:
     ).text(lang)
     return render(
         "page.html.j2", lang=lang, title=next(titles, "rolloutlib"), sections=sections, made=made,
-        contents=[section for section in sections if section.title], contents_word=translate("Contents", lang),
+        contents=[section for section in sections if section.title],
+        contents_word=translate("Contents", lang),
     )  # fmt: skip
 
 
 @contextmanager
 def _without_grammars() -> Generator[None]:
-    """Import jsonschema without its check of international URLs, whose grammars take 2 s to compile; we have none.
+    """Import jsonschema without its check of international URLs: its grammars take 2 s to compile.
 
     jsonschema treats rfc3987_syntax as optional; None in sys.modules says that it is not there.
     """
@@ -211,12 +216,13 @@ def _refuse_unknown(params: Mapping[str, Any], known: tuple[str, ...], notebook:
     for name in params:
         if name not in known:
             raise UsageError(
-                f"{name} is not a parameter of {notebook.name}; it has {', '.join(known)}.{did_you_mean(name, known)}"
+                f"{name} is not a parameter of {notebook.name}; it has {', '.join(known)}."
+                + did_you_mean(name, known)
             )
 
 
 def _as_sentence(name: str, message: str, where: str) -> RolloutError:
-    """Make the error of a cell one of ours again; any other error names the cell and the notebook to look into."""
+    """Make the error of a cell one of ours again; any other names the cell and the notebook."""
     known = getattr(errors, name, None)
     if isinstance(known, type) and issubclass(known, RolloutError):
         return known(message)

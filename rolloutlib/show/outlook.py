@@ -1,4 +1,4 @@
-"""A stage's forecast → tables and charts, for the terminal and notebooks/planning.ipynb; computes nothing."""
+"""A stage's forecast → tables and charts for the terminal and notebooks/planning.ipynb."""
 
 from __future__ import annotations
 
@@ -34,16 +34,19 @@ def heading(found: Forecast) -> Sentence:
     study, samples = found.study, _mean(found.study.sizes_treatment)
     control, treatment = len(study.sizes_control), len(study.sizes_treatment)
     how = {
-        "crossed": say("{users} users in both arms, {samples:g} samples each", users=treatment, samples=samples),
+        "crossed": say("{users} users in both arms, {samples:g} samples each", users=treatment,
+              samples=samples),
         "paired": say("{users} pairs", users=treatment),
         "nested": say(
             "{control} and {treatment} users, {samples:g} samples each",
             control=control, treatment=treatment, samples=samples,
         ),
-        "independent": say("{control} and {treatment} independent samples", control=control, treatment=treatment),
+        "independent": say("{control} and {treatment} independent samples", control=control,
+              treatment=treatment),
     }[study.kind]  # fmt: skip
     return say(
-        "Stage {stage}: {how}, correlation {icc:g}; {repetitions:,} simulated reviews, every check taken as held.",
+        "Stage {stage}: {how}, correlation {icc:g}; {repetitions:,} simulated reviews, every "
+        "check taken as held.",
         stage=found.stage, how=how, icc=study.icc, repetitions=found.repetitions,
     )  # fmt: skip
 
@@ -108,9 +111,10 @@ def decision_chart(found: Forecast) -> Figure:
     """Draw the chances of every decision, the plan's literal rule as a mark on the same scale."""
     worst = max((d for d in found.decisions if d.truth == "limit"), key=lambda d: d.go)
     caption = say(
-        "Green is GO, brown HOLD, red NO-GO; the blue mark is how often the plan's literal rule says GO in the same "
-        "worlds. A clearly better candidate gets its GO with {better:.0%}; one that is only at a limit with "
-        "{limit:.1%}, where the literal rule says GO with {literal:.0%}.",
+        "Green is GO, brown HOLD, red NO-GO; the blue mark is how often the plan's literal rule "
+        "says GO in the same worlds. A clearly better candidate gets its GO with {better:.0%}; "
+        "one that is only at a limit with {limit:.1%}, where the literal rule says GO with "
+        "{literal:.0%}.",
         better=found.decisions[0].go, limit=worst.go, literal=worst.literal,
     )  # fmt: skip
     rows = "; ".join(
@@ -143,7 +147,8 @@ def _decision_spec(found: Forecast, width: int) -> Spec:
         layer(marks, "rule", at=upright, color="white", strokeWidth=8),
         layer(marks, "rule", at=upright, color=LITERAL, strokeWidth=4),
         text(names, "text", 0, fontWeight=600, limit=width if small else 285),
-        layer([key], "text", at={"x": grid.right, "y": 10, "text": "text"}, align="right", color=LITERAL, fontSize=13),
+        layer([key], "text", at={"x": grid.right, "y": 10, "text": "text"}, align="right",
+              color=LITERAL, fontSize=13),
     ]  # fmt: skip
     return grid.spec(layers, (0, 1), _percent_axis(say("share of simulated reviews")))
 
@@ -176,11 +181,13 @@ def gate_chart(found: Forecast) -> Figure:
         listed = ", ".join(weak)
         verdict = say("Too small for {gates}: a good candidate may be held there.", gates=listed)
     caption = say(
-        "Dots should be right of 80 % (clearly better), crosses left of 5 % (exactly at the limit). {verdict}",
+        "Dots should be right of 80 % (clearly better), crosses left of 5 % (exactly at the "
+        "limit). {verdict}",
         verdict=verdict,
     )  # fmt: skip
     rows = "; ".join(
-        f"{translate(g.gate.title)}: {g.chances['better'].passed:.0%}, {g.chances['limit'].passed:.1%}"
+        f"{translate(g.gate.title)}: {g.chances['better'].passed:.0%}, "
+        f"{g.chances['limit'].passed:.1%}"
         for g in found.gates
     )
     alt = say("Chance of passing when better, at the limit. {rows}.", rows=rows)
@@ -189,7 +196,8 @@ def gate_chart(found: Forecast) -> Figure:
 
 def _gate_spec(found: Forecast, width: int) -> Spec:
     small, n = width < WIDE, len(found.gates)
-    grid = Grid(n, width, 56, 50, 10, width - 16) if small else Grid(n, width, 36, 34, 215, width - 210)  # fmt: skip
+    height, header, left, right = (56, 50, 10, 16) if small else (36, 34, 215, 210)
+    grid = Grid(n, width, height, header, left, width - right)
     above, below = (-15, 10) if small else (0, 0)
     points: list[Spec] = []
     names: list[Spec] = []
@@ -205,7 +213,8 @@ def _gate_spec(found: Forecast, width: int) -> Spec:
     lines = [{"x": MAY}, {"x": SHOULD}]
     size, note_size, room = (12, 10, 130) if small else (13, 12, 205)
     layers = [
-        layer(lines, "rule", at={"x": "x", "y": grid.header, "y2": grid.bottom}, color=SOFT, strokeDash=[3, 3]),
+        layer(lines, "rule", at={"x": "x", "y": grid.header, "y2": grid.bottom}, color=SOFT,
+              strokeDash=[3, 3]),
         dots(points[::-1], {"x": "x", "y": "row", "color": "color", "shape": "shape"}, size=95),
         text(names, "text", 0, fontWeight=600, limit=room, fontSize=size),
         text(notes, "text", width, align="right", color=SOFT, fontSize=note_size),
@@ -226,7 +235,8 @@ def _keys(grid: Grid, width: int, *, small: bool) -> list[Spec]:
         color = MARKS[truth][1]
         row = {"x": 0.0, "text": f"{sign} {word}", "color": color}
         at = {"x": left + k * room / len(words), "y": 12, "text": "text"}
-        layers.append(layer([row], "text", at=at, align="left", color=color, fontWeight=600, fontSize=size))  # fmt: skip
+        style: Spec = {"align": "left", "fontWeight": 600, "fontSize": size}
+        layers.append(layer([row], "text", at=at, color=color, **style))
     return layers
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.judge.record import Recommendation, Verdict
-from rolloutlib.plan.metrics import metric_record
-from rolloutlib.show.charts import SYMBOLS, verdict_word
+from rolloutlib.judge.record import Recommendation
 from rolloutlib.show.folder import save
+from rolloutlib.show.rows import badge, bounds, gate_row, interval, level, p_value, proof_limit
 from rolloutlib.show.tables import (
     Cell,
     Html,
@@ -20,15 +19,15 @@ from rolloutlib.show.tables import (
     style,
     table,
 )  # fmt: skip
-from rolloutlib.words.numbers import bound, show
+from rolloutlib.words.numbers import show
 from rolloutlib.words.reasons import sentence, texts
 from rolloutlib.words.sentences import Sentence, say, spoken, translate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rolloutlib.judge.record import EvidenceVerdict, GateResult, Review, Reviewed
-    from rolloutlib.measure.segments import IssueRate, Segment
+    from rolloutlib.judge.record import GateResult, Review, Reviewed
+    from rolloutlib.measure.segments import Segment
     from rolloutlib.plan.params import ReviewParams
 
 __all__ = [
@@ -37,11 +36,8 @@ __all__ = [
     "warnings", "write_review",
 ]  # fmt: skip
 
-_NBSP: Final = "\u00a0"
-TINY_P: Final = 0.0001
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
 SIGNS: Final = {GO: "✓", HOLD: "?", NO_GO: "✕", Recommendation.INVALID: "!"}
-UNITS: Final = {"user": "users", "prompt": "prompts", "sample": "samples"}
 
 
 def recommendation_word(recommendation: Recommendation) -> Sentence:
@@ -93,7 +89,8 @@ def _facts(review: Review) -> list[tuple[str, str]]:
 def _meaning(recommendation: Recommendation) -> Sentence:
     if recommendation is GO:
         return say(
-            "The plan's rule and the evidence pass at every gate, and every check holds. People decide."
+            "The plan's rule and the evidence pass at every gate, and every check holds. People "
+            "decide."
         )
     if recommendation is HOLD:
         return say("Nothing is proven broken, but not everything is proven yet. People decide.")
@@ -126,9 +123,9 @@ def summary_text(review: Review) -> str:
 
 
 def _summary_row(gate: GateResult) -> tuple[str, ...]:
-    bounds = _interval(gate, gate.evidence) if gate.evidence.point is not None else say("no data")
-    verdicts = (_badge(gate.plan.verdict), _badge(gate.evidence.verdict))
-    return (translate(gate.title), *verdicts, str(bounds), _proof_limit(gate))
+    bounds = interval(gate, gate.evidence) if gate.evidence.point is not None else say("no data")
+    verdicts = (badge(gate.plan.verdict), badge(gate.evidence.verdict))
+    return (translate(gate.title), *verdicts, str(bounds), proof_limit(gate))
 
 
 def write_review(review: Reviewed, folder: Path | None, params: ReviewParams) -> Html:
@@ -139,94 +136,12 @@ def write_review(review: Reviewed, folder: Path | None, params: ReviewParams) ->
     return Html(render("plain.html.j2", text=text), text)
 
 
-# --- gates ----------------------------------------------------------------------------------------
-
-
 @spoken
 def gate_table(review: Review) -> Html:
     """Show both verdicts of every gate side by side and call every disagreement out."""
     arms = (say("Gate"), say("Control"), say("Treatment"))
     head = (*arms, say("Plan's rule"), say("Evidence"), say("What would settle it"))
-    return table(head, [_gate_row(gate) for gate in review.gates], kind="gates")
-
-
-def _gate_row(gate: GateResult) -> Row:
-    plan, evidence = gate.plan.verdict, gate.evidence.verdict
-    cells = (
-        Cell(translate(gate.title), (gate.subject,) if gate.subject else ()),
-        number(_level(gate, gate.control)), number(_level(gate, gate.treatment)),
-        Cell(_badge(plan), _plan_lines(gate), f"verdict {plan}"),
-        Cell(_badge(evidence), _evidence_lines(gate), f"verdict {evidence}"),
-        Cell(_settle(gate)),
-    )  # fmt: skip
-    return Row(cells, str(_disagreement(gate)) if gate.disagrees else "")
-
-
-def _plan_lines(gate: GateResult) -> tuple[str, ...]:
-    plan, limit = gate.plan, show(gate.limit, gate.unit, signed=gate.signed)
-    lines = (
-        say("limit {value}", value=_sided(gate, limit)),
-        say("{runs} of {wanted} runs", runs=plan.runs, wanted=plan.runs_wanted),
-    )
-    value = _tight(show(plan.value, gate.unit, signed=gate.signed))
-    return (*(() if plan.value is None else (value,)), *map(str, lines))
-
-
-def _evidence_lines(gate: GateResult) -> tuple[str, ...]:
-    limit = str(say("limit {value}", value=_proof_limit(gate)))
-    if gate.evidence.point is None:
-        return (limit,)
-    method = f"{gate.evidence.method} · {_size(gate.evidence)}"
-    lines = (_interval(gate, gate.evidence), limit, method)
-    if gate.statistic != "quantile":
-        return lines
-    return (str(say("share slower than {limit}", limit=show(gate.limit, gate.unit))), *lines)
-
-
-def _size(evidence: EvidenceVerdict) -> Sentence:
-    """Say how much an estimate rests on."""
-    if evidence.pairs is not None:
-        return say("{n} pairs", n=f"{evidence.pairs:,}")
-    alone = evidence.design == "one_arm"
-    n = f"{evidence.n_control or 0:,} + {evidence.n_treatment or 0:,}"
-    n = f"{evidence.n_treatment or 0:,}" if alone else n
-    both = (0 if alone else evidence.clusters_control or 0, evidence.clusters_treatment or 0)
-    unit = evidence.unit or "sample"
-    if max(both) and unit != "sample":
-        clusters = f"{max(both):,}"
-        return say(
-            "{n} samples of {clusters} {unit}", n=n, clusters=clusters, unit=say(UNITS[unit])
-        )
-    return say("{n} samples", n=n)
-
-
-def _settle(gate: GateResult) -> str:
-    needed = gate.evidence.needed
-    if gate.evidence.verdict is Verdict.PASS:
-        return "–"
-    if needed is None:
-        return sentence(gate.evidence.why)
-    return str(say(
-        "{further} more {unit} ({total} in all)",
-        further=f"{needed.further:,}", unit=say(needed.unit), total=f"{needed.total:,}",
-    ))  # fmt: skip
-
-
-def _disagreement(gate: GateResult) -> Sentence:
-    if not gate.plan.clears:
-        return say(
-            "Disagreement: the point value misses the plan's limit, although the evidence clears this stage's wider "
-            "one. Both must pass for GO."
-        )  # fmt: skip
-    if gate.evidence.verdict is Verdict.FAIL:
-        return say(
-            "Disagreement: the point value clears the plan's limit, yet the evidence proves that this stage's limit is "
-            "broken."
-        )  # fmt: skip
-    return say(
-        "Disagreement: the point value clears the plan's limit, but chance alone could explain that; the bound does "
-        "not clear this stage's limit."
-    )  # fmt: skip
+    return table(head, [gate_row(gate) for gate in review.gates], kind="gates")
 
 
 # --- what the gates rest on -----------------------------------------------------------------------
@@ -255,17 +170,22 @@ def checks(review: Review) -> Html:
 def segments_table(review: Review) -> Html:
     """Show every segment's change, losses first."""
     gates = {gate.id: gate for gate in review.gates}
-    parts = sorted(review.segments, key=lambda part: (not part.loss, 2 if part.p_holm is None else part.p_holm))  # fmt: skip
+    parts = sorted(review.segments, key=_by_loss)
     rows: list[Row] = []
     for part in parts:
         gate = gates[part.gate]
-        levels = (_level(gate, part.control), _level(gate, part.treatment))
-        told = (f"{part.n_treatment:,}", *levels, _interval(gate, part), _p(part.p_holm))
+        levels = (level(gate, part.control), level(gate, part.treatment))
+        told = (f"{part.n_treatment:,}", *levels, interval(gate, part), p_value(part.p_holm))
         loss = Cell(str(say("▼ loss")), kind="verdict fail") if part.loss else Cell("–")
         rows.append(Row((Cell(part.value, (translate(part.by),)), *map(number, told), loss)))
     arms = (say("Samples"), say("Control"), say("Treatment"))
     head = (say("Segment"), *arms, say("Change [bounds]"), say("p (Holm)"), say("Loss"))
     return table(head, rows, none=str(say("The source names no segments.")))
+
+
+def _by_loss(part: Segment) -> tuple[bool, float]:
+    """Losses first, then by their p-values, then what could not be tested."""
+    return not part.loss, 2.0 if part.p_holm is None else part.p_holm
 
 
 @spoken
@@ -274,8 +194,8 @@ def issues_table(review: Review) -> Html:
     rows: list[Row] = []
     for issue in review.issues:
         shares = [show(share, "proportion") for share in (issue.control, issue.treatment)]
-        ratio = "–" if issue.point is None else _bounds(issue, "ratio")
-        cells = [number(text) for text in (*shares, ratio, _p(issue.p_holm))]
+        ratio = "–" if issue.point is None else bounds(issue, "ratio")
+        cells = [number(text) for text in (*shares, ratio, p_value(issue.p_holm))]
         rows.append(Row((number(issue.rank or "–"), Cell(issue.tag), *cells)))
     arms = (say("Control"), say("Treatment"))
     head = (say("Rank"), say("Issue"), *arms, say("Ratio [bounds]"), say("p (Holm)"))
@@ -332,46 +252,3 @@ def inputs(review: Review) -> Html:
         counts = (number(f"{count:,}") for count in (file.read, file.kept, file.quarantined))
         rows.append(Row((Cell(file.name), *counts, digest)))
     return table((say("File"), say("Read"), say("Kept"), say("Quarantined"), say("SHA-256")), rows)
-
-
-# --- numbers in words -----------------------------------------------------------------------------
-
-
-def _badge(verdict: Verdict) -> str:
-    return f"{SYMBOLS[verdict]} {verdict_word(verdict)}"
-
-
-def _interval(gate: GateResult, estimated: EvidenceVerdict | Segment) -> str:
-    return _bounds(estimated, gate.evidence_unit, signed=gate.signed)
-
-
-def _bounds(
-    estimated: EvidenceVerdict | Segment | IssueRate, unit: str, *, signed: bool = False
-) -> str:
-    ends = (bound(end, unit, signed=signed) for end in (estimated.lower, estimated.upper))
-    lower, upper = (_tight(end) for end in ends)
-    return f"{_tight(show(estimated.point, unit, signed=signed))} [{lower}, {upper}]"
-
-
-def _proof_limit(gate: GateResult) -> str:
-    return _sided(gate, show(gate.proof_limit, gate.evidence_unit, signed=gate.signed))
-
-
-def _sided(gate: GateResult, limit: Sentence) -> str:
-    return f"{'≥' if gate.harm == 'lower' else '≤'}{_NBSP}{_tight(limit)}"
-
-
-def _level(gate: GateResult, value: float | None) -> str:
-    """Say an arm's own level: a share, a score or a latency, whatever the gate compares them by."""
-    return str(show(value, metric_record(gate.metric).unit))
-
-
-def _tight(value: Sentence) -> str:
-    """Keep a number and its unit on one line."""
-    return str(value).replace(" ", _NBSP)
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.2g}" if value >= TINY_P else f"< {TINY_P}"

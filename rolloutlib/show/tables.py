@@ -1,4 +1,4 @@
-"""Tables and lists as HTML and, beside it, as plain text: notebooks and pages show one, terminals the other."""
+"""Tables and lists as HTML for notebooks and pages and, beside it, as text for terminals."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Html:
-    """A piece of a report: notebooks show `html`, terminals `text`; a headline has a page's title."""
+    """A piece of a report: notebooks show `html`, terminals `text`; a page has a title."""
 
     html: str
     text: str
@@ -121,7 +121,7 @@ def style() -> str:
 
 @cache
 def _environment() -> Environment:
-    """Make the one environment of all templates: everything is escaped, and a missing value is an error."""
+    """Make the environment of all templates: all is escaped, a missing value is an error."""
     loader = PackageLoader("rolloutlib", "templates")
     return Environment(
         loader=loader,

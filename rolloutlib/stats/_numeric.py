@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import special
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-    from rolloutlib.stats.inference import FloatArray
+FloatArray: TypeAlias = NDArray[np.float64]
+Alternative: TypeAlias = Literal["greater", "less", "two-sided"]
 
-__all__ = [
-    "check_between",
-    "check_confidence",
-    "counts",
-    "fillings",
-    "last_true",
-    "or_one",
-    "plain",
-    "z_of",
-]
-
+TINY = float(np.finfo(np.float64).tiny)
 _ROUNDING = 1e-15  # data that are this close to the null equal it
 
 
@@ -39,9 +32,14 @@ def check_confidence(confidence: float) -> None:
     check_between("confidence", confidence, 0, 1)
 
 
+def floats(*values: ArrayLike) -> tuple[FloatArray, ...]:
+    """Return every argument as an array of floats."""
+    return tuple(np.asarray(value, dtype=np.float64) for value in values)
+
+
 def counts(x: ArrayLike, n: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return events and trials as arrays; ValueError unless 0 <= x <= n everywhere (so NaN is refused)."""
-    x, n = np.asarray(x, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    """Return events and trials as arrays; ValueError unless 0 <= x <= n (so NaN is refused)."""
+    x, n = floats(x, n)
     if not np.all((x >= 0) & (x <= n) & np.isfinite(n)):
         message = f"x == {x}, n == {n}, must be counts with 0 <= x <= n."
         raise ValueError(message)
@@ -51,16 +49,21 @@ def counts(x: ArrayLike, n: ArrayLike) -> tuple[FloatArray, FloatArray]:
 def plain(value: ArrayLike) -> float:
     """Return a number of no dimension as a float, and an array as it is.
 
-    Typed as a float, which is what callers outside calibration runs have.
+    Typed as a float, which is what callers with one sample have.
     """
     array = np.asarray(value, dtype=np.float64)
     return float(array) if array.ndim == 0 else cast("float", array)
 
 
 def or_one(value: ArrayLike) -> FloatArray:
-    """Return the value where it is above 0, else 1: a divisor for results that are replaced afterwards."""
+    """Return the value where it is above 0, else 1: a divisor for what is replaced afterwards."""
     value = np.asarray(value, dtype=np.float64)
     return np.where(value > 0, value, 1.0)
+
+
+def log_factorial(n: ArrayLike) -> FloatArray:
+    """Return log(n!)."""
+    return special.gammaln(np.asarray(n, dtype=np.float64) + 1.0)
 
 
 def last_true(
@@ -70,7 +73,7 @@ def last_true(
     *,
     steps: int = 54,
 ) -> FloatArray:
-    """Return, by bisection, where `holds` turns from true (towards low) to false (towards high)."""
+    """Return, by bisection, where `holds` turns from true (towards low) to false."""
     low, high = (np.array(edge, dtype=np.float64) for edge in np.broadcast_arrays(low, high))
     for _ in range(steps):
         middle = 0.5 * (low + high)
@@ -80,17 +83,19 @@ def last_true(
 
 
 def z_of(distance: FloatArray, variance: FloatArray, scale: ArrayLike = 1.0) -> FloatArray:
-    """Return distance/sqrt(variance): 0 where the distance is rounding of `scale`, infinite without variance."""
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # a null at the edge of its range has no variance
+    """Return distance/sqrt(variance); 0 where the distance is rounding of `scale`.
+
+    Infinite without variance.
+    """
+    # A null at the edge of its range has no variance.
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(
             np.abs(distance) <= _ROUNDING * np.asarray(scale), 0.0, distance / np.sqrt(variance)
         )
 
 
 def fillings(total: int, caps: ArrayLike) -> FloatArray:
-    """Return every way to put `total` things into boxes that hold at most `caps`, as (ways, boxes).
+    """Return every way to put `total` things into boxes that hold at most `caps`: (ways, boxes).
 
     >>> fillings(2, [1, 2])
     array([[0., 2.],

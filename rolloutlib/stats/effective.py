@@ -1,9 +1,10 @@
-"""Score bounds at the effective sample size: events of clustered samples, where t bounds are too tight.
+"""Bounds of proportions at the effective sample size, where clustered samples share their events.
 
-A cluster-robust t bound takes its variance from the data. Few events by luck then also mean a small variance: in
-simulations a "no more than" limit is cleared in up to 13 % of reviews with 5–10 users an arm instead of 5 %. A score
-bound takes the variance that the limit itself implies; clusters enter by the number of independent samples, or pairs,
-that would have the variance which was seen.
+A cluster-robust t bound takes its variance from the data. Few events by luck then also mean a small
+variance: in simulations a "no more than" limit is cleared in up to 13 % of reviews with 5–10 users
+an arm instead of 5 %. A score bound takes the variance that the limit itself implies, an exact one
+the binomial's; clusters enter by the number of independent samples, or pairs, that would have the
+variance which was seen.
 """
 
 from __future__ import annotations
@@ -11,20 +12,74 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
-from rolloutlib.stats._numeric import check_between, or_one, plain
-from rolloutlib.stats._special import log_beta, log_factorial, normal_quantile, t_quantile
-from rolloutlib.stats.clusters import cluster_mean, crossed_difference, nested_difference
+from rolloutlib.stats._numeric import check_between, counts, floats, or_one, plain
+from rolloutlib.stats.clusters import cluster_contrast, cluster_mean
 from rolloutlib.stats.differences import miettinen_nurminen_difference
 from rolloutlib.stats.inference import Bounds
 from rolloutlib.stats.pairs import tango
+from rolloutlib.stats.proportions import clopper_pearson
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from rolloutlib.stats.inference import ClusterInference, FloatArray
+    from rolloutlib.stats._numeric import FloatArray
+    from rolloutlib.stats.inference import ClusterInference
 
-__all__ = ["beta_binomial_cdf", "crossed_score_difference", "nested_score_difference"]
+
+def korn_graubard(
+    n: ArrayLike, x: ArrayLike, *, confidence: float = 0.95, icc_floor: float | None = 0.0
+) -> Bounds:
+    """Return Clopper and Pearson's bounds at the effective sample size.
+
+    Korn and Graubard 1998, Survey Methodology 24:193. The effective size is Σn over the design
+    effect, times (t of Σn - 1 df / t of G - 1 df)². Below two clusters, and without samples, the
+    bounds are 0 and 1.
+
+    Args:
+        n: samples per cluster. (..., clusters)
+        x: events per cluster.
+        confidence: of each bound separately, above one half.
+        icc_floor: the design effect is at least 1 + icc_floor·(Σn²/Σn - 1), so that clusters which
+            happen to agree (no event at all, say) do not count as independent samples; None lets it
+            fall below 1, as R's svyciprop does.
+
+    >>> korn_graubard([20, 18, 25, 7, 30, 12], [17, 12, 24, 5, 22, 11], confidence=0.975)
+    Bounds(lower=0.6387, upper=0.9266)
+    """
+    check_between("confidence", confidence, 0.5, 1)
+    x, n = counts(x, n)
+    n, x = np.broadcast_arrays(n, x)
+    total, clusters = n.sum(axis=-1), (n > 0).sum(axis=-1)
+    t_samples = special.stdtrit(or_one(total - 1.0), confidence)
+    t_clusters = special.stdtrit(or_one(clusters - 1.0), confidence)
+    size = np.asarray(effective_sample_size(n, x, icc_floor=icc_floor))
+    effective = size * (t_samples / t_clusters) ** 2
+    events = np.minimum(x.sum(axis=-1) / or_one(total) * effective, effective)
+    lower, upper = clopper_pearson(events, effective, confidence=confidence)
+    told = clusters > 1
+    return Bounds(plain(np.where(told, lower, 0.0)), plain(np.where(told, upper, 1.0)))
+
+
+def effective_sample_size(n: ArrayLike, x: ArrayLike, *, icc_floor: float | None = 0.0) -> float:
+    """Return Σn over the design effect: the linearised variance of Σx/Σn against p(1 - p)/Σn.
+
+    Arguments as `korn_graubard`. Where no cluster deviates the design effect is the floor.
+    """
+    x, n = counts(x, n)
+    n, x = np.broadcast_arrays(n, x)
+    total = or_one(n.sum(axis=-1))
+    share = x.sum(axis=-1) / total
+    variance = np.square(cluster_mean(n, x, kind="CR1").se)
+    usable = np.isfinite(variance) & (variance > 0) & (share > 0) & (share < 1)
+    effect = np.where(usable, variance, 0.0) * total / np.where(usable, share * (1.0 - share), 1.0)
+    effect = np.where(usable, effect, 1.0)
+    if icc_floor is not None:
+        check_between("icc_floor", icc_floor, np.nextafter(0.0, -1.0), 1)
+        others = np.maximum(np.sum(n**2, axis=-1) / total - 1.0, 0.0)  # in a sample's own cluster
+        effect = np.maximum(effect, 1.0 + icc_floor * others)
+    return plain(total / effect)
 
 
 def nested_score_difference(
@@ -32,81 +87,70 @@ def nested_score_difference(
 ) -> Bounds:
     """Return the score bounds of p1 - p0 where every cluster is in one arm.
 
-    Miettinen and Nurminen's at counts over the design effect (Rao and Scott 1992, Biometrics 48:577), which is CR3's
-    variance over the binomial one, times (t/z)² for its degrees of freedom as Korn and Graubard (1998) do. It is at
-    least 1: users who agree by luck are no more than independent samples. -1 and 1 when an arm has fewer than two
-    clusters or no cluster deviates.
+    Miettinen and Nurminen's at counts over the design effect (Rao and Scott 1992, Biometrics
+    48:577), which is CR3's variance over the binomial one, times (t/z)² for its degrees of freedom
+    as Korn and Graubard (1998) do. It is at least 1: users who agree by luck are no more than
+    independent samples. -1 and 1 when an arm has fewer than two clusters or no cluster deviates.
 
     Args:
-        n1: treatment samples per cluster. (..., clusters)
+        n1: treatment samples per cluster; entry g of all four is the same cluster (`side_by_side`).
+            (..., clusters)
         x1: treatment events per cluster.
-        n0: control samples per cluster; the arms may have different numbers of clusters.
+        n0: control samples per cluster.
         x0: control events per cluster.
         confidence: of each bound separately, above one half.
     """
     check_between("confidence", confidence, 0.5, 1)
-    found = nested_difference(n1, x1, n0, x0, kind="CR3")
     (p1, size1), (p0, size0) = _share(n1, x1), _share(n0, x0)
     binomial = p1 * (1 - p1) / or_one(size1) + p0 * (1 - p0) / or_one(size0)
-    variance, told = _inflated(found, confidence)
+    variance, told = _inflated(cluster_contrast(n1, x1, n0, x0), confidence)
     told &= binomial > 0
     effect = np.maximum(np.where(told, variance, 1.0) / np.where(told, binomial, 1.0), 1.0)
     one, zero = size1 / effect, size0 / effect
     bounds = miettinen_nurminen_difference(p1 * one, one, p0 * zero, zero, confidence=confidence)
-    return _told(bounds, told)
+    return _where_told(bounds, told)
 
 
 def crossed_score_difference(
     n1: ArrayLike, x1: ArrayLike, n0: ArrayLike, x0: ArrayLike, *, confidence: float = 0.95
 ) -> Bounds:
-    """Return the score bounds of p1 - p0 where entry g of all four arrays is the same cluster.
+    """Return the score bounds of p1 - p0 where clusters are in both arms.
 
-    Tango's at the effective number of pairs. Sums per cluster do not tell which pairs differ, so their share follows
-    from how much smaller the variance of the difference is than that of two separate groups of the same clusters; it
-    is at least the difference itself. Arguments and degenerate cases as `nested_score_difference`.
+    Tango's at the effective number of pairs. Sums per cluster do not tell which pairs differ, so
+    their share follows from how much smaller the variance of the difference is than that of two
+    separate groups of the same clusters; it is at least the difference itself. Arguments and
+    degenerate cases as `nested_score_difference`.
     """
     check_between("confidence", confidence, 0.5, 1)
-    found = crossed_difference(n1, x1, n0, x0, kind="CR3")
+    difference = cluster_contrast(n1, x1, n0, x0)
     (p1, _), (p0, _) = _share(n1, x1), _share(n0, x0)
     apart = np.square(cluster_mean(n1, x1).se) + np.square(cluster_mean(n0, x0).se)
-    variance, told = _inflated(found, confidence)
+    variance, told = _inflated(difference, confidence)
     told &= np.isfinite(apart) & (apart > 0)
-    left = np.where(told, np.square(found.se), 1.0) / np.where(told, apart, 1.0)
-    change = np.where(told, found.point, 0.0)
+    left = np.where(told, np.square(difference.se), 1.0) / np.where(told, apart, 1.0)
+    change = np.where(told, difference.point, 0.0)
     differ = np.clip(left * (p1 * (1 - p1) + p0 * (1 - p0)) + change**2, np.abs(change), 1.0)
     told &= differ > change**2
     pairs = np.where(told, differ - change**2, 1.0) / np.where(told, variance, 1.0)
-    bounds = tango(
-        pairs * (differ + change) / 2, pairs * (differ - change) / 2, pairs, confidence=confidence
-    )
-    return _told(bounds, told)
-
-
-def beta_binomial_cdf(x: int, n: int, a: float, b: float) -> float:
-    """Return P(X <= x) for n trials whose probability is drawn from Beta(a, b) (Skellam 1948, JRSS B 10:257).
-
-    >>> beta_binomial_cdf(1, 4, 1.0, 1.0)
-    0.4
-    """
-    k = np.arange(min(x, n) + 1.0)
-    ways = log_factorial(n) - log_factorial(k) - log_factorial(n - k)
-    return float(np.exp(ways + log_beta(k + a, n - k + b) - log_beta(a, b)).sum())
+    gained, lost = pairs * (differ + change) / 2, pairs * (differ - change) / 2
+    return _where_told(tango(gained, lost, pairs, confidence=confidence), told)
 
 
 def _share(n: ArrayLike, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    size = np.asarray(n, dtype=np.float64).sum(axis=-1)
-    return np.asarray(x, dtype=np.float64).sum(axis=-1) / or_one(size), size
+    size, events = (value.sum(axis=-1) for value in floats(n, x))
+    return events / or_one(size), size
 
 
-def _inflated(found: ClusterInference, confidence: float) -> tuple[FloatArray, NDArray[np.bool_]]:
+def _inflated(
+    difference: ClusterInference, confidence: float
+) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return the variance times (t/z)², and where it is known."""
-    se, df = np.asarray(found.se, dtype=np.float64), np.asarray(found.df, dtype=np.float64)
+    _, se, df = floats(*difference)
     told = np.isfinite(se) & (se > 0) & (df > 0)
-    wider = t_quantile(np.where(df > 0, df, 1.0), confidence) / normal_quantile(confidence)
+    wider = special.stdtrit(np.where(df > 0, df, 1.0), confidence) / special.ndtri(confidence)
     return np.where(told, np.square(np.where(told, se, 1.0) * wider), 1.0), told
 
 
-def _told(bounds: Bounds, told: NDArray[np.bool_]) -> Bounds:
-    return Bounds(
-        plain(np.where(told, bounds.lower, -1.0)), plain(np.where(told, bounds.upper, 1.0))
-    )
+def _where_told(bounds: Bounds, told: NDArray[np.bool_]) -> Bounds:
+    lower, upper = np.where(told, bounds.lower, -1.0), np.where(told, bounds.upper, 1.0)
+    return Bounds(plain(lower), plain(upper))

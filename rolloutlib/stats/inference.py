@@ -1,31 +1,18 @@
-"""What an estimator returns; Student's bound and test from a point, its standard error and freedom."""
+"""What an estimator returns; Student's bound and test from a point, its error and freedom."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy import special
 
-from rolloutlib.stats._numeric import check_confidence, plain
-from rolloutlib.stats._special import normal_cdf, t_cdf, t_quantile
+from rolloutlib.stats._numeric import check_confidence, floats, plain
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "Alternative",
-    "Bounds",
-    "ClusterInference",
-    "FloatArray",
-    "TestResult",
-    "normal_p_value",
-    "t_bounds",
-    "t_test",
-]
-
-FloatArray: TypeAlias = NDArray[np.float64]
-Alternative: TypeAlias = Literal["greater", "less", "two-sided"]
+    from rolloutlib.stats._numeric import Alternative, FloatArray
 
 
 class Bounds(NamedTuple):
@@ -61,7 +48,8 @@ class ClusterInference(NamedTuple):
 
     Attributes:
         point: the estimate, in the units of what was averaged; NaN without data.
-        se: its standard error; inf when it cannot be told (under two clusters an arm), 0 without variation.
+        se: its standard error; inf when it cannot be told (under two clusters an arm), 0 without
+            variation.
         df: degrees of freedom; 0 when the standard error cannot be told.
     """
 
@@ -82,7 +70,7 @@ def t_bounds(inference: ClusterInference, *, confidence: float = 0.95) -> Bounds
     """
     check_confidence(confidence)
     point, se, df, known = _split(inference)
-    margin = np.where(known, t_quantile(df, confidence) * se, np.inf)
+    margin = np.where(known, special.stdtrit(df, confidence) * se, np.inf)
     point = np.where(known, point, 0.0)
     return Bounds(plain(point - margin), plain(point + margin))
 
@@ -90,23 +78,27 @@ def t_bounds(inference: ClusterInference, *, confidence: float = 0.95) -> Bounds
 def t_test(
     inference: ClusterInference, *, null: float = 0.0, alternative: Alternative = "two-sided"
 ) -> TestResult:
-    """Test the point against the null with Student's t; NaN and p = 1 where `t_bounds` would be infinite."""
+    """Test the point against the null with Student's t.
+
+    NaN and p = 1 where `t_bounds` would be infinite.
+    """
     point, se, df, known = _split(inference)
     t = np.where(known, (point - null) / se, np.nan)
-    return TestResult(plain(t), plain(_p_value(t_cdf(df, t), t_cdf(df, -t), alternative)))
+    p = _p_value(special.stdtr(df, t), special.stdtr(df, -t), alternative)
+    return TestResult(plain(t), plain(p))
 
 
 def normal_p_value(z: ArrayLike, alternative: Alternative) -> float:
     """Return the p-value of a standard normal statistic, 1 where it is NaN."""
     z = np.asarray(z, dtype=np.float64)
-    return plain(_p_value(normal_cdf(z), normal_cdf(-z), alternative))
+    return plain(_p_value(special.ndtr(z), special.ndtr(-z), alternative))
 
 
 def _split(
     inference: ClusterInference,
 ) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
-    """Return point, se and df (1 where unknown) as arrays, and where the standard error is usable."""
-    point, se, df = (np.asarray(value, dtype=np.float64) for value in inference)
+    """Return point, se and df (1 where unknown), and where the standard error is usable."""
+    point, se, df = floats(*inference)
     known = np.isfinite(se) & (se > 0) & (df > 0)
     return point, np.where(known, se, 1.0), np.where(known, df, 1.0), known
 

@@ -1,4 +1,4 @@
-"""Repeated looks with a fixed number of looks: constants, spending functions and exact binomial limits."""
+"""Repeated looks and several tests: spending functions, exact binomial limits, Holm."""
 
 from __future__ import annotations
 
@@ -6,65 +6,56 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
+from scipy import special
 
-from rolloutlib.stats._numeric import check_between, last_true
-from rolloutlib.stats._special import log_factorial, normal_cdf, normal_quantile, x_log_y
+from rolloutlib.stats._numeric import check_between, last_true, log_factorial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from rolloutlib.stats.inference import FloatArray
+    from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "Spending",
-    "binomial_spending_limits",
-    "lan_demets_boundaries",
-    "obrien_fleming_constant",
-    "pocock_constant",
-    "spent",
-]
+    from rolloutlib.stats._numeric import FloatArray
 
 Spending: TypeAlias = Literal["obrien_fleming", "pocock"]
 
 _EDGE = 9.0  # standard deviations beyond which a path has no weight
-_PANEL_NODES, _PANEL_STEPS = (
-    32,
-    5.0,
-)  # Gauss-Legendre nodes in a panel, and its width in steps' standard deviations
+_PANEL_NODES = 32  # of Gauss and Legendre, in each panel
+_PANEL_STEPS = 5.0  # width of a panel in the steps' standard deviations
 _MOST_PANELS = 200
 _SAME_LOOK = 1e-5  # a look that adds less information than this is no new look
 
 
-def pocock_constant(looks: int, *, alpha: float, sided: int = 2) -> float:
-    """Return the constant z limit for equally spaced looks (Pocock 1977, Biometrika 64:191).
+def holm(p_values: ArrayLike) -> FloatArray:
+    """Return Holm's adjusted p-values in the given order (1979, Scand J Stat 6:65).
 
     Args:
-        looks: planned looks, 1 or more.
-        alpha: the type I error over all looks.
-        sided: 2 to stop in either direction, 1 to stop upwards only.
+        p_values: one per test, 0 to 1; none give none.
 
-    >>> round(pocock_constant(5, alpha=0.05), 3)
-    2.413
+    Raises:
+        ValueError: a value that is NaN or outside of 0 to 1: a test that cannot be judged has
+            p = 1.
+
+    >>> holm([0.0042, 0.021, 0.012, 0.3, 0.04]).round(4)
+    array([0.021, 0.063, 0.048, 0.3  , 0.08 ])
     """
-    return _constant(looks, alpha, sided, np.ones_like)
-
-
-def obrien_fleming_constant(looks: int, *, alpha: float, sided: int = 2) -> float:
-    """Return the final z limit c, where look k of K has the limit c·sqrt(K/k).
-
-    O'Brien and Fleming 1979, Biometrics 35:549. Arguments as `pocock_constant`.
-
-    >>> round(obrien_fleming_constant(5, alpha=0.05), 3)
-    2.04
-    """
-    return _constant(looks, alpha, sided, lambda information: 1.0 / np.sqrt(information))
+    p = np.asarray(p_values, dtype=np.float64)
+    if not np.all((p >= 0) & (p <= 1)):
+        message = f"p_values == {p}, must be between 0 and 1."
+        raise ValueError(message)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.maximum.accumulate(np.minimum(1.0, p[order] * np.arange(p.size, 0, -1)))
+    result = np.empty_like(p)
+    result[order] = adjusted
+    return result
 
 
 def spent(information: float, *, alpha: float, spending: Spending = "obrien_fleming") -> float:
     """Return the one-sided error that may be spent by an information fraction.
 
-    Lan and DeMets 1983, Biometrika 70:659. O'Brien-Fleming type: 2(1 - Φ(z(1 - alpha/2)/sqrt(t))); Pocock
-    type: alpha·log(1 + (e - 1)t). Fractions above 1 spend alpha.
+    Lan and DeMets 1983, Biometrika 70:659. O'Brien-Fleming type:
+    2(1 - Φ(z(1 - alpha/2)/sqrt(t))); Pocock type: alpha·log(1 + (e - 1)t). Fractions above 1 spend
+    alpha.
 
     Args:
         information: the share of the planned information seen so far, 0 or more.
@@ -78,29 +69,25 @@ def spent(information: float, *, alpha: float, spending: Spending = "obrien_flem
     if spending == "pocock":
         return float(alpha * np.log1p((np.e - 1.0) * fraction))
     if spending == "obrien_fleming":
-        return float(2.0 * normal_cdf(normal_quantile(alpha / 2.0) / np.sqrt(fraction)))
+        z = np.asarray(special.ndtri(alpha / 2.0) / np.sqrt(fraction), dtype=np.float64)
+        return float(2.0 * special.ndtr(z))
     message = f"spending == {spending!r}, must be obrien_fleming or pocock."
     raise ValueError(message)
 
 
 def lan_demets_boundaries(
-    information: Sequence[float],
-    *,
-    alpha: float,
-    spending: Spending = "obrien_fleming",
-    sided: int = 1,
+    information: Sequence[float], *, alpha: float, spending: Spending = "obrien_fleming"
 ) -> FloatArray:
-    """Return the z limit of each look that has been, or is planned, at these information fractions.
+    """Return the upper z limit of each look that has been, or is planned, at these fractions.
 
-    The looks need be neither equally spaced nor known in advance. Cluster-robust information of a look is
-    1/se², its fraction that over the planned one. A look without more information than the looks before it
-    (1/se² can fall), or with nothing left to spend, has the limit inf.
+    The looks need be neither equally spaced nor known in advance. Cluster-robust information of a
+    look is 1/se², its fraction that over the planned one. A look without more information than the
+    looks before it (1/se² can fall), or with nothing left to spend, has the limit inf.
 
     Args:
         information: fractions above 0, in the order of the looks; all of alpha is spent at 1.
-        alpha: the type I error over all looks; halved for each side when two-sided.
+        alpha: the type I error over all looks.
         spending: the spending function, as `spent`.
-        sided: 1 to stop upwards only, 2 to stop in either direction.
 
     Raises:
         ValueError: no look, or a fraction that is NaN or not above 0.
@@ -112,14 +99,13 @@ def lan_demets_boundaries(
     if fractions.size == 0 or not np.all((fractions > 0) & np.isfinite(fractions)):
         message = f"information == {list(information)}, must be fractions above 0, one a look."
         raise ValueError(message)
-    side_alpha = alpha / _sides(sided)
-    paths, used = _Paths(two_sided=sided == 2), 0.0  # noqa: PLR2004
+    paths, used = _Paths(), 0.0
     limits: list[float] = []
     for fraction in fractions:
         if fraction - paths.time < _SAME_LOOK:
             limits.append(np.inf)
             continue
-        allowed = spent(fraction, alpha=side_alpha, spending=spending)
+        allowed = spent(fraction, alpha=alpha, spending=spending)
         limits.append(paths.spend(fraction, allowed - used))
         used = allowed
     return np.array(limits)
@@ -130,9 +116,9 @@ def binomial_spending_limits(
 ) -> list[int]:
     """Return the cumulative numbers of events that reject P(event) <= p0 at each look, exactly.
 
-    At look k the limit is the smallest count with P(reached at look k for the first time) within what the
-    spending function allows by then and has not been used up; the information fraction is the share of the
-    last size.
+    At look k the limit is the smallest count with P(reached at look k for the first time) within
+    what the spending function allows by then and has not been used up; the information fraction is
+    the share of the last size.
 
     Args:
         sizes: cumulative samples at each look, increasing.
@@ -141,7 +127,8 @@ def binomial_spending_limits(
         spending: the spending function, as `spent`.
 
     Returns:
-        A limit per look: reject when the events so far are at least that many, size + 1 when none do.
+        A limit per look: reject when the events so far are at least that many, size + 1 when none
+        do.
 
     >>> binomial_spending_limits(range(100, 1500, 100), p0=0.01)
     [5, 7, 8, 10, 11, 13, 14, 16, 17, 18, 19, 20, 22, 23]
@@ -164,29 +151,28 @@ def binomial_spending_limits(
 
 
 class _Paths:
-    """The sub-density of a Brownian path that no limit has stopped (Armitage, McPherson and Rowe 1969)."""
+    """The sub-density of a Brownian path that no limit has stopped.
 
-    def __init__(self, *, two_sided: bool) -> None:
-        self._two_sided = two_sided
+    Armitage, McPherson and Rowe 1969, JRSS A 132:235.
+    """
+
+    def __init__(self) -> None:
         self.time = 0.0
         self._points = np.zeros(1)
         self._weights = np.ones(1)  # density times quadrature weight
 
     def beyond(self, time: float, z: float) -> float:
-        """Return the chance to be above z·sqrt(time) at that time without having been stopped before."""
+        """Return the chance to be above z·sqrt(time) then without having been stopped before."""
         distance = (z * np.sqrt(time) - self._points) / np.sqrt(time - self.time)
-        return float(self._weights @ normal_cdf(-distance))
+        return float(self._weights @ special.ndtr(np.asarray(-distance, dtype=np.float64)))
 
     def spend(self, time: float, error: float) -> float:
-        """Return the z limit that stops with that chance (per side), and go on behind it."""
-        if error <= 0:
-            limit = np.inf
-        else:
-            limit = float(
-                last_true(
-                    lambda z: np.asarray(self.beyond(time, float(z)) > error), -_EDGE, 4 * _EDGE
-                )
-            )
+        """Return the z limit that stops with that chance, and go on behind it."""
+
+        def more(z: FloatArray) -> NDArray[np.bool_]:
+            return np.asarray(self.beyond(time, float(z)) > error)
+
+        limit = float(last_true(more, -_EDGE, 4 * _EDGE)) if error > 0 else np.inf
         self.stop(time, limit)
         return limit
 
@@ -194,7 +180,7 @@ class _Paths:
         """Move to `time` and take away the paths that are at or beyond z·sqrt(time)."""
         edge, step = np.sqrt(time), np.sqrt(time - self.time)
         top = min(z, _EDGE) * edge
-        bottom = -top if self._two_sided else -_EDGE * edge
+        bottom = -_EDGE * edge
         panels = int(np.clip(np.ceil((top - bottom) / (_PANEL_STEPS * step)), 2, _MOST_PANELS))
         width = (top - bottom) / panels
         unit, weights = _legendre()
@@ -206,32 +192,6 @@ class _Paths:
         self._points, self.time = points, time
 
 
-def _constant(
-    looks: int, alpha: float, sided: int, shape: Callable[[FloatArray], FloatArray]
-) -> float:
-    check_between("looks", looks, 0, np.inf)
-    check_between("alpha", alpha, 0, 1)
-    information = np.arange(1, looks + 1) / looks
-    unit = shape(information)
-    error = alpha / _sides(sided)
-
-    def crossed(constant: float) -> float:
-        paths, total = _Paths(two_sided=sided == 2), 0.0  # noqa: PLR2004
-        for time, z in zip(information, constant * unit, strict=True):
-            total += paths.beyond(time, z)
-            paths.stop(time, z)
-        return total
-
-    return float(last_true(lambda c: np.asarray(crossed(float(c)) > error), 0.0, _EDGE, steps=45))
-
-
-def _sides(sided: int) -> int:
-    if sided not in {1, 2}:
-        message = f"sided == {sided}, must be 1 or 2."
-        raise ValueError(message)
-    return sided
-
-
 @cache
 def _legendre() -> tuple[FloatArray, FloatArray]:
     return np.polynomial.legendre.leggauss(_PANEL_NODES)
@@ -240,4 +200,4 @@ def _legendre() -> tuple[FloatArray, FloatArray]:
 def _binomial_pmf(n: int, p: float) -> FloatArray:
     k = np.arange(n + 1)
     ways = log_factorial(n) - log_factorial(k) - log_factorial(n - k)
-    return np.exp(ways + x_log_y(k, p) + x_log_y(n - k, 1.0 - p))
+    return np.exp(ways + special.xlogy(k, p) + special.xlogy(n - k, 1.0 - p))

@@ -92,7 +92,7 @@ def _said(value: object, lang: str | None) -> object:
 
 
 def say(template: str, **values: object) -> Sentence:
-    """Make a sentence; `template` is a literal, so that catalogues can be checked against sources."""
+    """Make a sentence; `template` is a literal, so that catalogues can be checked."""
     return Sentence(template, tuple(values.items()))
 
 

@@ -1,4 +1,7 @@
-"""A real Chromium without a network opens the report: drawn, readable on a laptop and a phone, in Korean, and inert."""
+"""A real Chromium without a network opens the report.
+
+Drawn, readable on a laptop and a phone, in Korean, and inert.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WIDTHS = (1280, 390)
-# The Hangul syllable is compared with a private-use character that no font has: boxes have the same shape.
+# The Hangul syllable is compared with a private-use character that no font has: boxes have the same
+# shape.
 DRAWS_HANGUL = """
 () => {
   const ink = (text) => {
@@ -87,7 +91,10 @@ class Opened:
 def test_a_report_opens_offline(
     browser: Browser, pages: dict[str, Path], name: str, width: int
 ) -> None:
-    """Nothing is complained about, nothing is fetched, every chart is drawn, and nothing sticks out sideways."""
+    """Nothing is complained about, nothing is fetched, every chart is drawn.
+
+    Nothing sticks out sideways.
+    """
     opened = Opened(browser, pages[name], width)
     assert opened.said == []
     assert [url for url in opened.asked if not url.startswith("data:image/svg+xml;")] == [
@@ -105,7 +112,10 @@ def test_a_report_opens_offline(
 
 @pytest.mark.parametrize("name", ["ko", "story"])
 def test_korean_is_drawn_with_glyphs(browser: Browser, pages: dict[str, Path], name: str) -> None:
-    """Hangul has its own shapes, not the box of a missing glyph, and charts name a stack with Korean fonts."""
+    """Hangul has its own shapes, not the box of a missing glyph.
+
+    Charts name a stack with Korean fonts.
+    """
     opened = Opened(browser, pages[name], 1280)
     assert opened.page.evaluate(DRAWS_HANGUL)
     assert all(
@@ -149,7 +159,8 @@ _COLOURS = """e => {
   let b = e;
   while (b && getComputedStyle(b).backgroundColor.endsWith(", 0)")) b = b.parentElement;
   const rgb = (text) => text.match(/[0-9.]+/g).slice(0, 3).map(Number);
-  return [rgb(getComputedStyle(e).color), b ? rgb(getComputedStyle(b).backgroundColor) : [255, 255, 255]];
+  return [rgb(getComputedStyle(e).color), b ? rgb(getComputedStyle(b).backgroundColor) : [255,
+        255, 255]];
 }"""
 
 

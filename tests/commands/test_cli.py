@@ -105,7 +105,7 @@ def test_review_of_the_example(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "out" / "review.json").read_text("utf-8"))
     pass_rate = next(gate for gate in written["gates"] if gate["id"] == "pass_rate")
     assert (written["schema"], written["stage"], written["recommendation"]) == (
-        "rolloutlib/review@1",
+        "rolloutlib/review@2",
         2,
         "NO_GO",
     )

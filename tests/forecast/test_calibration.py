@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from benchmarks.calibration import grid, harm, judge, truths
 from benchmarks.calibration_page import BALANCED, HARD, TRUTHS, Results, Row, write
-from rolloutlib import stats
 from rolloutlib.plan.model import load_plan
+from rolloutlib.stats.proportions import clopper_pearson
 
 pytestmark = pytest.mark.slow  # simulates
 
@@ -127,9 +128,10 @@ def test_numbers_of_the_statistics_page() -> None:
         ("−10 pp", -0.10),
     ):
         assert f"| {said} | {100 * literal(change):.0f} % |" in page
-    assert (
-        f"{stats.non_inferiority_n(variance1=0.09, variance0=0.09, margin=0.02):,} samples" in page
-    )
-    assert str(stats.paired_non_inferiority_n(discordance=0.05, margin=0.02)) in page
-    for events in range(4):
-        assert str(stats.events_n(0.01, events=events)) in page
+    squared = (norm.ppf(0.95) + norm.ppf(0.8)) ** 2 / 0.02**2  # 80 % to clear −2 pp
+    assert f"{math.ceil(0.18 * squared):,} samples" in page  # at .9 in both arms
+    assert str(math.ceil(0.05 * squared)) in page  # pairs of which 5 % differ
+    for events, samples in enumerate((299, 473, 628, 773)):
+        assert str(samples) in page
+        assert clopper_pearson(events, samples).upper <= 0.01
+        assert clopper_pearson(events, samples - 1).upper > 0.01

@@ -26,7 +26,8 @@ NOTES = Check(title="Notes", kind="release_notes", items=("What changed", "Actio
 PASSED = '<testsuite tests="1" failures="0" errors="0"><testcase name="a"/></testsuite>'
 BOMB = """<!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
 <testsuite><testcase name="&b;"/></testsuite>"""
-OUTSIDE = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><testsuite><testcase name="&e;"/></testsuite>'
+OUTSIDE = """<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>
+<testsuite><testcase name="&e;"/></testsuite>"""
 
 
 def look(
@@ -108,7 +109,7 @@ def test_a_missing_suite_is_named(tmp_path: Path) -> None:
     "text", ["passed", "", BOMB, OUTSIDE, '<?xml version="1.0" encoding="nonsense"?><a/>']
 )
 def test_garbage_and_attacks_are_refused(tmp_path: Path, text: str) -> None:
-    """What is no XML, and XML with entities (bombs, outside files), is refused by the file's name."""
+    """No XML, and XML with entities (bombs, outside files), is refused by the file's name."""
     with pytest.raises(RunsError, match=r"TEST-perf\.xml: .*; expected a JUnit XML file"):
         look(JUNIT, suites(tmp_path, contract=PASSED, perf=text))
 
@@ -149,7 +150,10 @@ def incident(hours_ago: float, resolved_ago: float | None = None, title: str = "
     ],
 )
 def test_incidents(tmp_path: Path, lines: str, holds: bool) -> None:  # noqa: FBT001
-    """An incident counts while it is open and for 48 hours after its end; one after the last run counts as well."""
+    """An incident counts while it is open and for 48 hours after its end.
+
+    One after the last run counts as well.
+    """
     (tmp_path / "incidents.jsonl").write_text(lines, encoding="utf-8")
     assert look(INCIDENTS, tmp_path).holds is holds
 
@@ -163,7 +167,7 @@ def test_a_review_as_of_then_knows_no_later_incident(tmp_path: Path) -> None:
 
 
 def test_the_latest_incident_is_named(tmp_path: Path) -> None:
-    """The sentence counts the incidents and names the latest, in whatever order the file lists them."""
+    """The sentence counts the incidents and names the latest, in whatever order they are."""
     (tmp_path / "incidents.jsonl").write_text(
         incident(1, title="Late") + incident(2, title="Early"), encoding="utf-8"
     )
@@ -189,7 +193,10 @@ def test_without_a_time_the_hours_are_unknown(tmp_path: Path) -> None:
             "at is '2026-11-20T08:00:00'; expected an offset",
         ),
         (
-            '{"at": "2026-11-01T08:00:00Z", "severity": "x", "title": "y", "resolvedAt": "2026-11-20T08:00:00"}',
+            (
+                '{"at": "2026-11-01T08:00:00Z", "severity": "x", "title": "y", '
+                '"resolvedAt": "2026-11-20T08:00:00"}'
+            ),
             "resolvedAt is '2026-11-20T08:00:00'; expected an offset such as +09:00",
         ),
         ('{"severity": "x", "title": "y"}', "missing required field `at`"),

@@ -1,4 +1,7 @@
-"""The rule from verdicts to a recommendation, against every combination; and its reasons in words."""
+"""The rule from verdicts to a recommendation, against every combination.
+
+And its reasons in words.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,7 @@ def sentence(pairs: list[tuple[Verdict, Verdict]], holds: list[bool | None]) -> 
 
 
 def test_every_combination() -> None:
-    """Two gates and two checks in all 1,296 combinations of their verdicts give what the sentence of the rule says."""
+    """Two gates and two checks in all 1,296 combinations give what the rule's sentence says."""
     seen = set[str]()
     for first, second in product(GATES, GATES):
         for holds in product([True, False, None], repeat=2):
@@ -141,7 +144,7 @@ def test_all_is_well_is_said_only_of_a_go(
 
 
 def test_the_weightiest_comes_first() -> None:
-    """What is proven broken comes before failed checks, the plan's refusals, hidden losses, doubts and open checks."""
+    """What is proven broken comes before failed checks, refusals, losses, doubts, the open."""
     gates = [
         gate(PASS, INCONCLUSIVE, name="vetoed"),
         gate(FAIL, PASS, name="avg_score"),
@@ -163,11 +166,11 @@ def test_the_weightiest_comes_first() -> None:
 
 
 def test_numbers_in_reasons() -> None:
-    """Reasons carry the point, the bound towards harm and the limit, in people's units, also in Korean."""
+    """Reasons carry point, bound towards harm and limit in people's units, also in Korean."""
     line = reasons([gate(PASS, INCONCLUSIVE)], [check()])[0]
     assert (
-        said(line)
-        == "Pass rate: −1.00 pp, but it could be as bad as −2.50 pp; the limit −2.00 pp is not proven."
+        said(line) == "Pass rate: −1.00 pp, but it could be as bad as −2.50 pp; "
+        "the limit −2.00 pp is not proven."
     )
     assert "−2.50" in said(line, "ko")
     worse = gate(PASS, INCONCLUSIVE, name="vetoed")
@@ -186,7 +189,7 @@ def test_a_capped_gate_says_why() -> None:
 
 
 def test_unusable_data_are_one_reason() -> None:
-    """What keeps every gate from a verdict is said once for all of them, and is what must change."""
+    """What keeps every gate from a verdict is said once for all, and is what must change."""
     why = told("Half of the rows are quarantined.")
     gates = [gate(PASS, INCONCLUSIVE, name=name) for name in ("pass_rate", "vetoed")]
     gates = [
@@ -212,7 +215,10 @@ def test_gates_without_data_are_named_together() -> None:
 
 
 def test_how_much_more() -> None:
-    """An inconclusive gate says how many more would settle it; a broken one that data will not help."""
+    """An inconclusive gate says how many more would settle it.
+
+    A broken one that data will not help.
+    """
     short = gate(PASS, INCONCLUSIVE)
     short = replace(short, evidence=replace(short.evidence, needed=Needed("pairs", 1546, 46)))
     assert texts(changes([short], [check()])) == "Pass rate: about 46 more pairs (1,546 in all)."

@@ -1,4 +1,7 @@
-"""Whole reviews: the shipped upgrades give the published numbers, and what is no evidence never gives a GO."""
+"""Whole reviews: the shipped upgrades give the published numbers.
+
+What is no evidence never gives a GO.
+"""
 
 from __future__ import annotations
 
@@ -52,11 +55,14 @@ def upgrade() -> Review:
     return review(EXAMPLES / "bfcl", MAY, AUGUST)
 
 
-# --- published model upgrades -----------------------------------------------------------------------------------------
+# --- published model upgrades ---------------------------------------------------------------------
 
 
 def test_upgrade_pass_rate(upgrade: Review) -> None:
-    """82 of 1,700 questions are gained and 57 lost: +1.47 pp, proven better than −3 pp; p as SciPy's binomial test."""
+    """82 of 1,700 questions are gained and 57 lost: +1.47 pp, proven better than −3 pp.
+
+    P as SciPy's binomial test.
+    """
     estimate = gate(upgrade, "pass_rate").evidence
     assert (estimate.design, estimate.pairs) == ("paired", 1700)
     assert estimate.point == pytest.approx((82 - 57) / 1700)
@@ -66,7 +72,10 @@ def test_upgrade_pass_rate(upgrade: Review) -> None:
 
 
 def test_upgrade_latency(upgrade: Review) -> None:
-    """The 95th percentiles are pandas' (3,775 → 3,780 ms), far beyond 2,200 ms; the averages are below 2,000 ms."""
+    """The 95th percentiles are pandas' (3,775 → 3,780 ms), far beyond 2,200 ms.
+
+    The averages are below 2,000 ms.
+    """
     p95 = gate(upgrade, "p95_latency")
     samples = pd.read_parquet(BFCL)
     expected = [
@@ -79,7 +88,10 @@ def test_upgrade_latency(upgrade: Review) -> None:
 
 
 def test_upgrade_hidden_loss(upgrade: Review) -> None:
-    """The category `rest` falls from .829 to .586 inside the overall gain: the only loss after Holm, and a reason."""
+    """The category `rest` falls from .829 to .586 inside the overall gain.
+
+    The only loss after Holm, and a reason.
+    """
     losses = [part for part in upgrade.segments if part.loss]
     assert [(part.by, part.value) for part in losses] == [("category", "rest")]
     assert (losses[0].control, losses[0].treatment) == (
@@ -91,7 +103,10 @@ def test_upgrade_hidden_loss(upgrade: Review) -> None:
 
 
 def test_one_run_is_not_three(upgrade: Review) -> None:
-    """The archive has one run an arm where the plan wants three: no plan verdict passes, and the reasons say so."""
+    """The archive has one run an arm where the plan wants three.
+
+    No plan verdict passes, and the reasons say so.
+    """
     for found in upgrade.gates:
         assert found.plan.verdict is INCONCLUSIVE
         assert found.plan.runs in {0, 1}
@@ -125,7 +140,7 @@ def test_disaster_in_prompt_mode() -> None:
 
 
 def test_better_but_slower() -> None:
-    """3.5-turbo → 4o-mini: the pass rate is proven better, the average latency proven above 2,000 ms."""
+    """3.5-turbo → 4o-mini: the pass rate is better, the average latency above 2,000 ms."""
     found = review(EXAMPLES / "bfcl", "gpt-3.5-turbo-0125-FC", MINI)
     assert gate(found, "pass_rate").evidence.verdict is PASS
     assert gate(found, "avg_latency").evidence.verdict is FAIL
@@ -136,7 +151,10 @@ def test_better_but_slower() -> None:
     ("stage", "verdict", "disagrees"), [(2, PASS, False), (3, INCONCLUSIVE, True)]
 )
 def test_the_ladder(stage: int, verdict: Verdict, disagrees: bool) -> None:  # noqa: FBT001
-    """05-13 → 4o-mini: −1.47 pp clears the plan's −2 pp; the bound −2.8 pp proves stage 2's −3 pp, not stage 3's −2."""
+    """05-13 → 4o-mini: −1.47 pp clears the plan's −2 pp.
+
+    The bound −2.8 pp proves stage 2's −3 pp, not stage 3's −2.
+    """
     found = gate(review(EXAMPLES / "bfcl", MAY, MINI, stage), "pass_rate")
     assert found.plan.value == pytest.approx(-25 / 1700)
     assert (found.plan.clears, found.plan.verdict) == (True, INCONCLUSIVE)
@@ -145,7 +163,7 @@ def test_the_ladder(stage: int, verdict: Verdict, disagrees: bool) -> None:  # n
 
 
 def test_top_issue() -> None:
-    """RAGTruth 7b → 70b: the control's top issue falls to 0.667 of its rate, beyond the plan's 0.70 as a point only."""
+    """RAGTruth 7b → 70b: the top issue falls to 0.667, beyond 0.70 as a point only."""
     found = review(EXAMPLES / "ragtruth", "llama-2-7b-chat", "llama-2-70b-chat", 3)
     issue = gate(found, "top_issue")
     assert (issue.subject, issue.limit) == ("Evident Baseless Info", 0.70)
@@ -162,7 +180,7 @@ def test_swapped_upgrade(upgrade: Review) -> None:
     assert [back.point, back.lower, back.upper] == pytest.approx(mirrored)
 
 
-# --- runs of the engine -----------------------------------------------------------------------------------------------
+# --- runs of the engine ---------------------------------------------------------------------------
 
 FLAGS = {"control": {"feature.searchLite": False}, "treatment": {"feature.searchLite": True}}
 
@@ -170,8 +188,10 @@ FLAGS = {"control": {"feature.searchLite": False}, "treatment": {"feature.search
 def sample(i: int, *, passed: bool = True, **more: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return one sample of the engine, with every field that a gate needs."""
     return {
-        "id": f"s{i:04d}", "status": "passed" if passed else "failed", "score": 8.0, "latencyMs": 900.0 + 10 * (i % 13),
-        "issues": [] if passed else ["hallucination"], "promptId": f"p{i}", "userId": f"u{i % 100}", "category": "c",
+        "id": f"s{i:04d}", "status": "passed" if passed else "failed", "score": 8.0,
+              "latencyMs": 900.0 + 10 * (i % 13),
+        "issues": [] if passed else ["hallucination"], "promptId": f"p{i}",
+              "userId": f"u{i % 100}", "category": "c",
         "difficulty": "medium", "suggestedTags": ["a"], "confirmedTags": ["a"],
     } | more  # fmt: skip
 
@@ -201,7 +221,10 @@ def run(
 
 
 def good(n: int = 500) -> list[dict[str, Any]]:
-    """Return three runs an arm; the treatment has a quarter of the control's failures and slightly better scores."""
+    """Return three runs an arm.
+
+    The treatment has a quarter of the control's failures and slightly better scores.
+    """
     arms = (("control", 10, 8.0), ("treatment", 40, 8.2))
 
     def samples(day: int, every: int, score: float) -> list[dict[str, Any]]:
@@ -246,7 +269,7 @@ def outcome(folder: Path, **more: Any) -> str:  # noqa: ANN401
 
 
 def test_a_good_candidate_gets_its_go(tmp_path: Path) -> None:
-    """With everything measured and proven and every check done, the recommendation is GO with its one reason."""
+    """With everything measured, proven and checked the recommendation is GO, for one reason."""
     found = review(write(tmp_path / "runs", good()))
     assert [g.evidence.why.code for g in found.gates if g.evidence.verdict is not PASS] == []
     assert [g.id for g in found.gates if g.plan.verdict is not PASS] == []
@@ -348,14 +371,15 @@ def _timeouts(runs: list[dict[str, Any]]) -> None:
         (_other_stage, "no run is left as evidence", ""),
     ],
     ids=[
-        "swapped", "no score", "no score in one arm", "no issues", "no tags", "half the users", "four users", "ratio",
+        "swapped", "no score", "no score in one arm", "no issues", "no tags", "half the users",
+              "four users", "ratio",
         "profiles", "two runs", "timeouts", "fallback", "one arm", "another stage",
     ],
 )  # fmt: skip
 def test_what_is_no_evidence_is_never_a_go(
     tmp_path: Path, change: Callable[[list[dict[str, Any]]], None], expected: str, said: str
 ) -> None:
-    """Each way to spoil the good candidate's runs takes the GO away and says in a sentence what is wrong."""
+    """Each way to spoil the good candidate's runs takes the GO away and says what is wrong."""
     runs = good()
     change(runs)
     for each in runs:  # the run's own numbers agree with what its samples became
@@ -387,7 +411,10 @@ def test_failed_and_open_checks(tmp_path: Path) -> None:
 
 
 def test_incidents_before_a_review(tmp_path: Path) -> None:
-    """The 48 hours end at the last run, or at --as-of; a later incident counts unless --as-of precedes it."""
+    """The 48 hours end at the last run, or at --as-of.
+
+    A later incident counts unless --as-of precedes it.
+    """
     folder, last = write(tmp_path / "runs", good()), START + timedelta(days=2)
     incident = {
         "at": (last + timedelta(hours=5)).isoformat(),
@@ -437,7 +464,7 @@ def test_as_of_leaves_later_runs_out(tmp_path: Path) -> None:
 def test_wrong_calls(
     tmp_path: Path, more: dict[str, Any], error: type[RolloutError], sentence: str
 ) -> None:
-    """A misspelt arm, profile or plan, or a moment before all runs, is one sentence with its own exit code."""
+    """A misspelt arm, profile or plan, or a moment before all runs, is one sentence."""
     folder = write(tmp_path / "runs", good(5))
     with pytest.raises(error, match=sentence):
         review(folder, **more)

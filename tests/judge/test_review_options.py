@@ -1,4 +1,7 @@
-"""A review's options change what they say they change: adjustment narrows bounds, a second look has nothing left."""
+"""A review's options change what they say they change.
+
+Adjustment narrows bounds, a second look has nothing left.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,10 @@ def _score(folder: Path, **options: object) -> GateResult:
 
 
 def test_adjustment_narrows_the_bounds_of_the_score(tmp_path: Path) -> None:
-    """At correlation .9 the bounds shrink to √(1 − .81) = .44 of their width, and the method says so."""
+    """At correlation .9 the bounds shrink to √(1 − .81) = .44 of their width.
+
+    The method says so.
+    """
     plain, adjusted = (
         _score(_write(tmp_path / "runs"), adjust=adjust).evidence for adjust in (False, True)
     )
@@ -63,7 +69,10 @@ def test_adjustment_needs_a_covariate(tmp_path: Path) -> None:
 
 
 def test_retrying_with_new_data_cannot_pass_a_gate(tmp_path: Path) -> None:
-    """The same data again are the same look; new data after the last planned look are never a pass."""
+    """The same data again are the same look.
+
+    New data after the last planned look are never a pass.
+    """
     looks, runs = str(tmp_path / "looks.jsonl"), tmp_path / "runs"
     first = [_score(_write(runs), looks=looks).evidence.verdict for _ in range(2)]
     assert first == [Verdict.PASS, Verdict.PASS]

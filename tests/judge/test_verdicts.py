@@ -27,7 +27,8 @@ def estimate(lower: float, upper: float, cap: Reason | None = None) -> Estimate:
     )
 
 
-# Where harm is lower, the limit is −.02: the lower bound must lie above it; the upper bound below it is a breach.
+# Where harm is lower, the limit is −.02: the lower bound must lie above it; the upper bound below
+# it is a breach.
 EVIDENCE = [
     (-0.01, 0.03, PASS),
     (-0.0199, 0.03, PASS),
@@ -47,7 +48,10 @@ EVIDENCE = [
 
 @pytest.mark.parametrize(("lower", "upper", "verdict"), EVIDENCE)
 def test_evidence(lower: float, upper: float, verdict: Verdict) -> None:
-    """Only a bound that clears the limit passes, only the favourable bound beyond it fails; at the limit neither."""
+    """Only a bound that clears the limit passes, only the favourable bound beyond it fails.
+
+    At the limit neither.
+    """
     assert judge_evidence(LOWER, estimate(lower, upper), -0.02, missing=None).verdict is verdict
 
 
@@ -59,7 +63,10 @@ def test_evidence_where_harm_is_higher(lower: float, upper: float, verdict: Verd
 
 @pytest.mark.parametrize(("lower", "upper"), [(-0.01, 0.03), (-0.05, -0.03), (-inf, inf)])
 def test_capped_or_unusable(lower: float, upper: float) -> None:
-    """Too few clusters, or data with gaps, are inconclusive whatever the bounds say, and the reason is given."""
+    """Too few clusters, or data with gaps, are inconclusive whatever the bounds say.
+
+    The reason is given.
+    """
     capped = judge_evidence(LOWER, estimate(lower, upper, cap=WHY), -0.02, missing=None)
     unusable = judge_evidence(LOWER, estimate(lower, upper), -0.02, missing=WHY)
     assert (capped.verdict, capped.why, unusable.verdict, unusable.why) == (
@@ -93,7 +100,7 @@ def test_no_estimate() -> None:
     ],
 )
 def test_plan(value: float | None, runs: int, verdict: Verdict, clears: bool | None) -> None:  # noqa: FBT001
-    """The plan compares the point value (at the limit is a pass), and passes nothing before three runs."""
+    """The plan compares the point value (at the limit: pass), and passes no two runs."""
     found = judge_plan(LOWER, value, -0.02, runs=runs, runs_wanted=3)
     assert (found.verdict, found.clears, found.runs) == (verdict, clears, runs)
     mirrored = judge_plan(HIGHER, None if value is None else -value, 0.02, runs=runs, runs_wanted=3)
@@ -118,7 +125,7 @@ def test_disagreement(
     bounds: tuple[float, float] | None,
     disagrees: bool,  # noqa: FBT001
 ) -> None:
-    """Plan and evidence disagree when the point clears its limit and the bound does not, or the other way round."""
+    """Plan and evidence disagree when only the point, or only the bound, clears its limit."""
     plan = PlanVerdict(PASS, None if clears is None else 0.0, clears, 3, 3)
     evidence = judge_evidence(LOWER, estimate(*bounds) if bounds else None, -0.02, missing=None)
     default = PLAN.profile("default")

@@ -77,7 +77,10 @@ def passes(share: int) -> list[dict[str, Any]]:
 
 
 def test_last_three_of_each_arm() -> None:
-    """The value is the mean of the last three runs' values in each arm; earlier runs do not count."""
+    """The value is the mean of the last three runs' values in each arm.
+
+    Earlier runs do not count.
+    """
     runs: Given = {(f"c{i}", "control", i): passes(share) for i, share in enumerate([0, 5, 6, 10])}
     runs |= {(f"t{i}", "treatment", i): passes(share) for i, share in enumerate([0, 0, 9, 9, 6])}
     (value, count), rows = reviewed(runs, PASS, "passed")
@@ -110,7 +113,10 @@ def test_the_same_run_id_in_both_arms() -> None:
 
 
 def test_replicates_count_once() -> None:
-    """The same seed and prompts again are one run, at its latest time: the last three are then three different ones."""
+    """The same seed and prompts again are one run, at its latest time.
+
+    The last three are then three different ones.
+    """
     runs: Given = {("c", "control", 0): passes(5)}
     runs |= {(f"t{i}", "treatment", i): passes(i) for i in range(6)}
     (value, count), rows = reviewed(
@@ -141,7 +147,10 @@ def test_runs_without_a_time_come_first() -> None:
 
 
 def test_quantile_over_the_runs_together() -> None:
-    """The 95th percentile is taken over the last runs' samples together, as numpy does; three averaged would differ."""
+    """The 95th percentile is taken over the last runs' samples together, as numpy does.
+
+    Three averaged would differ.
+    """
     rng = np.random.default_rng(3)
     samples = [np.round(rng.gamma(2, scale, 40), 1) for scale in (300, 500, 2000)]
     runs: Given = {

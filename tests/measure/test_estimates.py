@@ -13,7 +13,6 @@ from scipy import stats as scipy_stats
 from scipy.optimize import brentq
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from rolloutlib import stats
 from rolloutlib.measure.estimates import (
     Arms,
     Design,
@@ -23,6 +22,7 @@ from rolloutlib.measure.estimates import (
     read_design,
 )
 from rolloutlib.reason import because
+from rolloutlib.stats import effective, inference, means
 from tests.tables import PLAN, RULES, arms, cells, nested, pooled, singles
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rolloutlib.measure.estimates import Unit
     from rolloutlib.measure.moments import Cells
     from rolloutlib.plan.model import Evidence, Gate
 
@@ -152,15 +153,13 @@ def test_clusters(both: Arms, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("both", "bounds_of"),
-    [(NESTED, stats.nested_score_difference), (CROSSED, stats.crossed_score_difference)],
+    [(NESTED, effective.nested_score_difference), (CROSSED, effective.crossed_score_difference)],
     ids=["nested", "crossed"],
 )
-def test_clusters_of_passes(both: Arms, bounds_of: Callable[..., stats.Bounds]) -> None:
+def test_clusters_of_passes(both: Arms, bounds_of: Callable[..., inference.Bounds]) -> None:
     """Clustered passes have score bounds at the effective size; standard error and test stay those of the clusters."""
     found, robust = judge(PASS, both), judge(SCORE, both)
-    one, zero = (
-        arm.take(arm.n > 0) if both is NESTED else arm for arm in (both.treatment, both.control)
-    )
+    one, zero = both.treatment, both.control
     assert bounds(found) == pytest.approx(tuple(bounds_of(one.n, one.total, zero.n, zero.total)))
     assert (found.se, found.df, found.p_worse) == (robust.se, robust.df, robust.p_worse)
     assert found.lower < found.point < found.upper
@@ -237,8 +236,8 @@ def test_one_mean_of_single_samples() -> None:
     expected = scipy_stats.ttest_1samp(latencies, 0).confidence_interval(0.90)
     for treatment, unit in ((pooled(latencies), "sample"), (singles(latencies), "prompt")):
         found = judge(LATENCY, arms(treatment, treatment, unit))  # type: ignore[arg-type]
-        corrected = stats.skewed_mean(
-            stats.mean_inference(latencies.mean(), latencies.var(ddof=1), 30), 30
+        corrected = means.skewed_mean(
+            means.mean_inference(latencies.mean(), latencies.var(ddof=1), 30), 30
         )
         assert bounds(found) == (pytest.approx(expected.low), pytest.approx(corrected.upper))
         assert found.upper > expected.high
@@ -279,12 +278,12 @@ def test_one_mean_of_clusters() -> None:
     ],
 )
 def test_design(
-    control: list[int], treatment: list[int], unit: str, kind: str, dropped: int
+    control: list[int], treatment: list[int], unit: Unit, kind: str, dropped: int
 ) -> None:
     """The design follows from which units have how many samples in which arm."""
     both = Arms(
         cells(control, np.zeros(len(control))), cells(treatment, np.zeros(len(treatment))), unit
-    )  # type: ignore[arg-type]
+    )
     assert (
         read_design(both, "difference")[1].kind,
         read_design(both, "difference")[1].dropped,

@@ -1,4 +1,7 @@
-"""Repeated looks: the same data are the same look, retrying spends what is left, and the error holds over all looks."""
+"""Repeated looks: the same data are the same look, retrying spends what is left.
+
+The error holds over all looks.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ def test_one_planned_look_has_the_whole_error_and_a_second_has_none() -> None:
 
 @pytest.mark.parametrize("planned", [2, 3, 5])
 def test_error_over_all_planned_looks_is_the_stages(planned: int) -> None:
-    """100,000 simulated null paths cross the looks' limits with probability 5 % (± 4 Monte Carlo errors)."""
+    """100,000 null paths cross the looks' limits with 5 % (± 4 Monte Carlo errors)."""
     rng = np.random.default_rng(planned)
     paths = np.cumsum(rng.normal(size=(100_000, planned)), axis=1) / np.sqrt(
         np.arange(1, planned + 1)

@@ -1,4 +1,7 @@
-"""Charts: valid Vega-Lite, readable on both widths, saying what they show, and inert whatever the labels are."""
+"""Charts: valid Vega-Lite, readable on both widths, saying what they show.
+
+Inert whatever the labels are.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def test_every_chart_is_valid_vega_lite(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REVIEWS)
 def test_every_chart_draws_on_page_and_phone(name: str) -> None:
-    """Both layouts are well-formed SVG of a width that fits, without elements that load or run, without raw numbers."""
+    """Both layouts are well-formed SVG that fits, loads and runs nothing, shows no raw number."""
     for figure in figures(REVIEWS[name](), "ko"):
         for narrow, most in ((False, 916), (True, PHONE)):
             svg = figure.svg(narrow=narrow)
@@ -76,7 +79,7 @@ def test_every_chart_draws_on_page_and_phone(name: str) -> None:
 
 
 def test_the_forest_puts_the_harmless_side_right() -> None:
-    """Proven gates lie wholly right of their limit and broken ones wholly left, whichever direction their harm has."""
+    """Proven gates lie right of their limit and broken ones left, whatever their harm."""
     review = bfcl()
     rows = rows_of(charts.forest(review))
     for gate in review.gates:
@@ -132,7 +135,7 @@ def test_labels_of_the_data_stay_text() -> None:
 
 
 def test_long_distributions_are_thinned_but_end_at_one() -> None:
-    """A million steps are drawn with at most about two hundred points, ascending, the last at 100 %."""
+    """A million steps are drawn with some two hundred points, ascending, the last at 100 %."""
     values = np.arange(1, 1_000_001, dtype=np.float64)
     points = curves.thinned(
         Distribution("latency_ms", "on", 10**6, 5e5, 5e5, 9.5e5, values, values / 1e6), "#000"

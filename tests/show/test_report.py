@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from rolloutlib.show.tables import Html
 
 PIECES: tuple[Callable[[Review, str], Html], ...] = (
-    report.headline, report.gate_table, report.changes, report.warnings, report.checks, report.segments_table,
-    report.issues_table, report.sample_sizes, report.runs_table, report.quarantine, report.inputs,
+    report.headline, report.gate_table, report.changes, report.warnings, report.checks,
+    report.segments_table, report.issues_table, report.sample_sizes, report.runs_table,
+    report.quarantine, report.inputs,
 )  # fmt: skip
 CONTRACT = {
     "schema",
@@ -90,7 +91,10 @@ def test_every_piece_is_plain_text_too(piece: Callable[[Review, str], Html], lan
 
 
 def test_headline_names_recommendation_stage_and_reasons() -> None:
-    """The first thing that a meeting reads: word, symbol, stage, and the weightiest reason first."""
+    """The first thing that a meeting reads.
+
+    Word, symbol, stage, and the weightiest reason first.
+    """
     piece = report.headline(bfcl())
     assert piece.text.startswith("✕ NO-GO · stage 2, Opt-in beta · gpt-4o-2024-08-06-FC")
     assert (
@@ -101,7 +105,7 @@ def test_headline_names_recommendation_stage_and_reasons() -> None:
 
 
 def test_every_disagreement_is_called_out_once() -> None:
-    """A gate whose two verdicts differ on the same data gets a sentence below its row, the others none."""
+    """Only a gate whose two verdicts differ on the same data gets a sentence below its row."""
     for review in (bfcl(), story()):
         assert report.gate_table(review).text.count("Disagreement:") == sum(
             gate.disagrees for gate in review.gates
@@ -110,7 +114,7 @@ def test_every_disagreement_is_called_out_once() -> None:
 
 
 def test_gate_table_shows_both_verdicts_with_their_numbers() -> None:
-    """Plan value, plan limit, runs, point, bounds, stage limit, method and size stand in one row."""
+    """Plan value, limit, runs, point, bounds, stage limit, method and size are in one row."""
     row = report.gate_table(bfcl()).text.splitlines()[2].replace("\u00a0", " ")
     for part in (
         "84.1%",
@@ -161,7 +165,7 @@ def test_long_tables_end_with_what_is_left_out() -> None:
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_summary_columns_align_on_a_terminal(lang: str) -> None:
-    """Every row of the table is as wide as its rule by wcwidth's count, which knows that Hangul takes two columns."""
+    """Every row is as wide as its rule by wcwidth, which knows that Hangul takes two columns."""
     lines = report.summary_text(story(), lang).splitlines()[2:12]
     widths = {wcswidth(line) for line in lines}
     assert len(lines) == 10
@@ -212,7 +216,7 @@ def test_review_json_names_design_and_needs() -> None:
 
 
 def test_write_review_writes_what_can_be_run_again(tmp_path: Path) -> None:
-    """review.json is strict JSON with a newline at its end, and params.yaml gives the parameters and the look back."""
+    """review.json is strict JSON; params.yaml gives the parameters and the look back."""
     params = review_params(
         {"stage": 2, "runs": "data/examples/bfcl", "lang": "ko", "out": str(tmp_path)}
     )

@@ -10,10 +10,10 @@ import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolloutlib import stats
+from rolloutlib.stats import clusters, differences, inference, means
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 N1, S1 = [20, 18, 25, 7, 30, 12], [17, 12, 24, 5, 22, 11]
 N0, S0 = [22, 15, 9, 28, 20, 16, 11, 5], [19, 14, 6, 26, 15, 15, 10, 5]
@@ -57,17 +57,22 @@ def by_matrices(samples: NDArray[np.float64], power: float) -> tuple[float, floa
     return float(beta[1]), float(np.sqrt(np.sum(np.square(contributions)))), float(df)
 
 
-def compare(design: str, kind: stats.Kind) -> stats.ClusterInference:
+def nested(*arms: ArrayLike, kind: clusters.Kind = "CR3") -> inference.ClusterInference:
+    """Return the difference of arms that have their own clusters."""
+    return clusters.cluster_contrast(*clusters.side_by_side(*arms), kind=kind)
+
+
+def compare(design: str, kind: clusters.Kind) -> inference.ClusterInference:
     """Return our inference for the nested or the crossed example."""
     if design == "nested":
-        return stats.nested_difference(N1, S1, N0, S0, kind=kind)
-    return stats.crossed_difference(N1, S1, NC, SC, kind=kind)
+        return nested(N1, S1, N0, S0, kind=kind)
+    return clusters.cluster_contrast(N1, S1, NC, SC, kind=kind)
 
 
 @pytest.mark.parametrize(("design", "samples"), [("nested", NESTED), ("crossed", CROSSED)])
 @pytest.mark.parametrize(("kind", "power"), [("CR2", -0.5), ("CR3", -1.0)])
 def test_explicit_matrices_agree(
-    design: str, samples: NDArray[np.float64], kind: stats.Kind, power: float
+    design: str, samples: NDArray[np.float64], kind: clusters.Kind, power: float
 ) -> None:
     """Sums per cluster give what projection matrices over all rows give, also with an empty cell."""
     assert compare(design, kind) == pytest.approx(by_matrices(samples, power), abs=CLOSE)
@@ -90,7 +95,7 @@ def test_statsmodels_agrees(design: str, samples: NDArray[np.float64]) -> None:
 @pytest.mark.parametrize("design", ["nested", "crossed"])
 def test_cr3_is_the_jackknife(design: str) -> None:
     """CR3's variance is the sum of squared changes when one cluster is left out at a time."""
-    arms = stats.side_by_side(N1, S1, N0, S0) if design == "nested" else (N1, S1, NC, SC)
+    arms = clusters.side_by_side(N1, S1, N0, S0) if design == "nested" else (N1, S1, NC, SC)
     n1, s1, n0, s0 = (np.asarray(values, dtype=float) for values in arms)
     whole = s1.sum() / n1.sum() - s0.sum() / n0.sum()
     changes = []
@@ -104,10 +109,13 @@ def test_cr3_is_the_jackknife(design: str) -> None:
 
 def test_nested_is_two_means() -> None:
     """Nested arms: the variances of two one-arm means add, for every kind but CR1 (which counts clusters together)."""
-    kinds: tuple[stats.Kind, ...] = ("CR0", "CR2", "CR3")
+    kinds: tuple[clusters.Kind, ...] = ("CR0", "CR2", "CR3")
     for kind in kinds:
-        one, zero = stats.cluster_mean(N1, S1, kind=kind), stats.cluster_mean(N0, S0, kind=kind)
-        both = stats.nested_difference(N1, S1, N0, S0, kind=kind)
+        one, zero = (
+            clusters.cluster_mean(N1, S1, kind=kind),
+            clusters.cluster_mean(N0, S0, kind=kind),
+        )
+        both = nested(N1, S1, N0, S0, kind=kind)
         assert both.se == pytest.approx(np.hypot(one.se, zero.se), abs=CLOSE)
         assert both.point == pytest.approx(one.point - zero.point, abs=CLOSE)
 
@@ -115,19 +123,20 @@ def test_nested_is_two_means() -> None:
 def test_equal_clusters_are_students_t() -> None:
     """With one sample a cluster CR2 of one mean is Student's standard error with n - 1 degrees of freedom."""
     values = np.random.default_rng(2).normal(5, 2, 17)
-    moments = stats.moments_of(values)
-    expected = stats.mean_inference(moments.mean, moments.var, moments.n)
-    assert stats.cluster_mean(np.ones(17), values, kind="CR2") == pytest.approx(expected, rel=1e-12)
+    expected = means.mean_inference(values.mean(), values.var(ddof=1), 17)
+    assert clusters.cluster_mean(np.ones(17), values, kind="CR2") == pytest.approx(
+        expected, rel=1e-12
+    )
 
 
 def test_a_replayed_user_is_one_cluster() -> None:
     """The same values in both arms leave a difference of 0 without error: its bounds are infinite, not a point."""
-    same = stats.crossed_difference(N1, S1, N1, S1)
+    same = clusters.cluster_contrast(N1, S1, N1, S1)
     assert same[:2] == (0, 0)
-    assert stats.t_bounds(same) == EVERYTHING
-    shifted = stats.crossed_difference(N1, S1, N1, np.add(S1, 0.1 * np.array(N1)))
-    assert stats.t_bounds(shifted) == EVERYTHING
-    assert stats.t_test(shifted).p_value == 1
+    assert inference.t_bounds(same) == EVERYTHING
+    shifted = clusters.cluster_contrast(N1, S1, N1, np.add(S1, 0.1 * np.array(N1)))
+    assert inference.t_bounds(shifted) == EVERYTHING
+    assert inference.t_test(shifted).p_value == 1
 
 
 @pytest.mark.parametrize(
@@ -137,22 +146,18 @@ def test_a_replayed_user_is_one_cluster() -> None:
 )
 def test_below_two_clusters_nothing_is_known(n: list[int], s: list[int]) -> None:
     """One cluster, however large, bounds nothing: infinite standard error, no degrees of freedom."""
-    for found in (
-        stats.cluster_mean(n, s),
-        stats.nested_difference(n, s, N0, S0),
-        stats.nested_difference(N0, S0, n, s),
-    ):
+    for found in (clusters.cluster_mean(n, s), nested(n, s, N0, S0), nested(N0, S0, n, s)):
         assert found.se == np.inf
         assert found.df == 0
-        assert stats.t_bounds(found) == EVERYTHING
+        assert inference.t_bounds(found) == EVERYTHING
 
 
 def test_no_variation_is_no_certainty() -> None:
     """All passed, or the same latency everywhere, is a standard error of 0 and hence infinite bounds."""
     for n, s in (([3, 9, 5], [3, 9, 5]), ([3, 9, 5], [0, 0, 0]), ([3, 7, 11], [0.3, 0.7, 1.1])):
-        found = stats.cluster_mean(n, s)
+        found = clusters.cluster_mean(n, s)
         assert found.se == 0
-        assert stats.t_bounds(found) == EVERYTHING
+        assert inference.t_bounds(found) == EVERYTHING
 
 
 @given(
@@ -163,9 +168,9 @@ def test_order_empties_and_swaps_do_not_matter(cells: list[tuple[int, float]], e
     """Reordered clusters and added empty ones change nothing; swapped arms negate the difference."""
     n = [size for size, _ in cells]
     s = [round(size * share) for size, share in cells]
-    ours = stats.nested_difference(n, s, N0, S0)
-    again = stats.nested_difference([0] * empty + n[::-1], [0] * empty + s[::-1], N0, S0)
-    swapped = stats.nested_difference(N0, S0, n, s)
+    ours = nested(n, s, N0, S0)
+    again = nested([0] * empty + n[::-1], [0] * empty + s[::-1], N0, S0)
+    swapped = nested(N0, S0, n, s)
     assert again == pytest.approx(ours, rel=1e-9, abs=1e-12)
     assert (-swapped.point, swapped.se, swapped.df) == pytest.approx(ours, rel=1e-9, abs=1e-12)
 
@@ -173,9 +178,9 @@ def test_order_empties_and_swaps_do_not_matter(cells: list[tuple[int, float]], e
 def test_batches_are_many_single_ones() -> None:
     """Leading axes are a batch: each row gives what it gives alone."""
     s1 = np.array([S1, [10, 10, 10, 3, 9, 7]])
-    many = stats.crossed_difference(N1, s1, NC, SC)
+    many = clusters.cluster_contrast(N1, s1, NC, SC)
     for row in range(2):
-        alone = stats.crossed_difference(N1, s1[row], NC, SC)
+        alone = clusters.cluster_contrast(N1, s1[row], NC, SC)
         assert [np.asarray(value)[row] for value in many] == pytest.approx(list(alone), rel=1e-12)
 
 
@@ -185,10 +190,10 @@ def test_simulated_size() -> None:
     n = rng.integers(5, 41, (2, 2000, 30)).astype(float)
     rate = rng.beta(0.9 * 4, 0.1 * 4, (2, 2000, 30))  # intra-class correlation .2
     s = rng.binomial(n.astype(int), rate).astype(float)
-    found = stats.nested_difference(n[0], s[0], n[1], s[1])
-    assert 0.03 < np.mean(np.asarray(stats.t_bounds(found).lower) > 0) < 0.07
+    found = nested(n[0], s[0], n[1], s[1])
+    assert 0.03 < np.mean(np.asarray(inference.t_bounds(found).lower) > 0) < 0.07
     totals = n.sum(axis=2), s.sum(axis=2)
-    naive = stats.miettinen_nurminen_difference(
+    naive = differences.miettinen_nurminen_difference(
         totals[1][0], totals[0][0], totals[1][1], totals[0][1]
     )
     assert np.mean(np.asarray(naive.lower) > 0) > 0.12
@@ -197,13 +202,13 @@ def test_simulated_size() -> None:
 def test_refuses_what_is_not_finite() -> None:
     """NaN sums, negative counts and unknown kinds are refused."""
     with pytest.raises(ValueError, match="must be finite"):
-        stats.cluster_mean([1, 2], [float("nan"), 1])
+        clusters.cluster_mean([1, 2], [float("nan"), 1])
     with pytest.raises(ValueError, match="n 0 or more"):
-        stats.cluster_mean([1, -2], [1, 1])
+        clusters.cluster_mean([1, -2], [1, 1])
     with pytest.raises(ValueError, match="must be the same clusters"):
-        stats.crossed_difference([5], [3], N0, S0)
+        clusters.cluster_contrast([5], [3], N0, S0)
     with pytest.raises(ValueError, match="kind == 'HC1', must be one of CR0, CR1, CR2, CR3"):
-        stats.cluster_mean([1, 2], [1, 1], kind="HC1")  # pyright: ignore[reportArgumentType] -- the error is the point
+        clusters.cluster_mean([1, 2], [1, 1], kind="HC1")  # pyright: ignore[reportArgumentType] -- the error is the point
 
 
 @pytest.mark.slow

@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from scipy.stats import betabinom
 
-from rolloutlib import stats
-from rolloutlib.stats.clusters import nested_difference
+from rolloutlib.stats import clusters, differences, effective, inference, means, pairs, proportions
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 RNG = np.random.default_rng(11)
 X1, X0 = (RNG.binomial(1, p, 4000).astype(float) for p in (0.9, 0.88))
 ONES = np.ones(4000)
 
 
+def nested(*arms: ArrayLike) -> inference.Bounds:
+    """Return the score bounds of arms that have their own clusters."""
+    return effective.nested_score_difference(*clusters.side_by_side(*arms))
+
+
 def test_clusters_of_one_are_samples() -> None:
     """With one sample a cluster the nested bounds are Miettinen and Nurminen's, up to the t quantile."""
-    found = stats.nested_score_difference(ONES, X1, ONES, X0)
+    found = nested(ONES, X1, ONES, X0)
     assert found == pytest.approx(
-        stats.miettinen_nurminen_difference(X1.sum(), 4000, X0.sum(), 4000), abs=2e-5
+        differences.miettinen_nurminen_difference(X1.sum(), 4000, X0.sum(), 4000), abs=2e-5
     )
 
 
 def test_crossed_clusters_of_one_are_pairs() -> None:
     """With one sample a cluster in each arm the crossed bounds are close to Tango's, which see every pair."""
     partner = np.where(RNG.random(4000) < 0.1, 1 - X1, X1)
-    found = stats.crossed_score_difference(ONES, X1, ONES, partner)
+    found = effective.crossed_score_difference(ONES, X1, ONES, partner)
     gained, lost = (partner < X1).sum(), (partner > X1).sum()
-    assert found == pytest.approx(stats.tango(gained, lost, 4000), abs=2e-4)
+    assert found == pytest.approx(pairs.tango(gained, lost, 4000), abs=2e-4)
 
 
 def test_samples_repeated_count_once() -> None:
     """Ten identical samples a cluster tell as much as one: the bounds do not move."""
     n, x1, x0 = np.ones(40), X1[:40], X0[:40]
-    once = stats.nested_score_difference(n, x1, n, x0)
-    assert stats.nested_score_difference(10 * n, 10 * x1, 10 * n, 10 * x0) == pytest.approx(
-        once, abs=2e-3
-    )
+    once = nested(n, x1, n, x0)
+    assert nested(10 * n, 10 * x1, 10 * n, 10 * x0) == pytest.approx(once, abs=2e-3)
 
 
-@pytest.mark.parametrize("score", [stats.nested_score_difference, stats.crossed_score_difference])
+@pytest.mark.parametrize("score", [nested, effective.crossed_score_difference])
 def test_nothing_known(score: object) -> None:
     """One cluster, no cluster that deviates, or arms without a difference between clusters bound nothing."""
     n = np.full(6, 10.0)
@@ -51,7 +58,7 @@ def test_nothing_known(score: object) -> None:
 def test_arrays_are_batches() -> None:
     """A leading axis gives what each row gives alone."""
     n, x = np.full((3, 8), 12.0), RNG.binomial(12, 0.8, (2, 3, 8)).astype(float)
-    for score in (stats.nested_score_difference, stats.crossed_score_difference):
+    for score in (nested, effective.crossed_score_difference):
         found = np.array(score(n, x[0], n, x[1]))
         alone = np.array([score(n[k], x[0, k], n[k], x[1, k]) for k in range(3)])
         assert pytest.approx(alone) == found.T
@@ -63,8 +70,15 @@ def test_size_where_t_bounds_are_too_tight() -> None:
     rng, n = np.random.default_rng(5), np.full((6000, 8), 20.0)
     rates = [rng.beta(4 * p, 4 * (1 - p), (6000, 8)) for p in (0.14, 0.04)]
     x1, x0 = (rng.binomial(20, rate).astype(float) for rate in rates)
-    score = np.asarray(stats.nested_score_difference(n, x1, n, x0).upper) < 0.10
-    t = np.asarray(stats.t_bounds(nested_difference(n, x1, n, x0)).upper) < 0.10
+    score = np.asarray(nested(n, x1, n, x0).upper) < 0.10
+    t = (
+        np.asarray(
+            inference.t_bounds(
+                clusters.cluster_contrast(*clusters.side_by_side(n, x1, n, x0))
+            ).upper
+        )
+        < 0.10
+    )
     assert t.mean() > 0.075
     assert score.mean() < 0.065
 
@@ -72,32 +86,35 @@ def test_size_where_t_bounds_are_too_tight() -> None:
 def test_beta_binomial() -> None:
     """The distribution function is SciPy's."""
     for x, n, a, b in ((0, 10, 0.4, 3.0), (7, 40, 2.0, 5.0), (40, 40, 1.0, 1.0)):
-        assert stats.beta_binomial_cdf(x, n, a, b) == pytest.approx(betabinom.cdf(x, n, a, b))
+        assert proportions.beta_binomial_cdf(x, n, a, b) == pytest.approx(betabinom.cdf(x, n, a, b))
 
 
 def test_without_spread_the_skewed_mean_is_students() -> None:
     """The smaller the coefficient of variation, the smaller the correction; the lower bound is Student's throughout."""
     for se in (1.0, 10.0, 100.0):
-        found = stats.ClusterInference(2000.0, se, 29.0)
-        skewed, plain = stats.skewed_mean(found, 30), stats.t_bounds(found)
+        found = inference.ClusterInference(2000.0, se, 29.0)
+        skewed, plain = means.skewed_mean(found, 30), inference.t_bounds(found)
         assert skewed.lower == plain.lower
         assert 0 < (skewed.upper - plain.upper) / se < 40 * se / 2000
 
 
 def test_skewed_mean_to_first_order() -> None:
     """To first order the upper bound widens by (k/6 + k·t²/3)·se with k = 3·se/mean (Hall 1992, Johnson's terms)."""
-    found = stats.ClusterInference(1000.0, 5.0, 1e6)
+    found = inference.ClusterInference(1000.0, 5.0, 1e6)
     k, t = 3 * 5 / 1000, 1.6448536
-    widened = stats.skewed_mean(found, 100).upper - stats.t_bounds(found).upper
+    widened = means.skewed_mean(found, 100).upper - inference.t_bounds(found).upper
     assert widened == pytest.approx(5 * (k / 6 + k * t**2 / 3), rel=0.15)
 
 
 def test_skewed_mean_without_a_standard_error() -> None:
     """What bounds nothing stays infinite, and values below 0 are left to Student."""
-    assert stats.skewed_mean(stats.ClusterInference(7.0, float("inf"), 0.0), 1) == (-np.inf, np.inf)
-    assert stats.skewed_mean(stats.ClusterInference(7.0, 0.0, 9.0), 10) == (-np.inf, np.inf)
-    below = stats.ClusterInference(-3.0, 1.0, 9.0)
-    assert stats.skewed_mean(below, 10) == stats.t_bounds(below)
+    assert means.skewed_mean(inference.ClusterInference(7.0, float("inf"), 0.0), 1) == (
+        -np.inf,
+        np.inf,
+    )
+    assert means.skewed_mean(inference.ClusterInference(7.0, 0.0, 9.0), 10) == (-np.inf, np.inf)
+    below = inference.ClusterInference(-3.0, 1.0, 9.0)
+    assert means.skewed_mean(below, 10) == inference.t_bounds(below)
 
 
 @pytest.mark.slow
@@ -105,7 +122,7 @@ def test_skewed_mean_without_a_standard_error() -> None:
 def test_size_of_skewed_means(spread: float) -> None:
     """Simulated: the mean of 30 lognormal latencies is below its upper bound in 95 %; Student's fails up to 12 %."""
     values = np.random.default_rng(8).lognormal(-(spread**2) / 2, spread, (20_000, 30))
-    found = stats.mean_inference(values.mean(axis=1), values.var(axis=1, ddof=1), 30.0)
-    missed = float(np.mean(np.asarray(stats.skewed_mean(found, 30).upper) < 1))
+    found = means.mean_inference(values.mean(axis=1), values.var(axis=1, ddof=1), 30.0)
+    missed = float(np.mean(np.asarray(means.skewed_mean(found, 30).upper) < 1))
     assert 0.03 < missed < 0.057
-    assert float(np.mean(np.asarray(stats.t_bounds(found).upper) < 1)) > missed
+    assert float(np.mean(np.asarray(inference.t_bounds(found).upper) < 1)) > missed

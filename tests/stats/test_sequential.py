@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from rolloutlib import stats
+from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,44 +25,24 @@ def stays_below(limits: list[float], information: list[float]) -> float:
 @pytest.mark.parametrize(
     "information", [[0.5, 1.0], [0.2, 0.45, 0.8], [0.3, 0.31, 1.0], [0.9, 1.0, 1.2]]
 )
-def test_limits_spend_what_they_may(spending: stats.Spending, information: list[float]) -> None:
+def test_limits_spend_what_they_may(
+    spending: sequential.Spending, information: list[float]
+) -> None:
     """After each look the probability of having crossed is the spending function's value (SciPy's integral)."""
-    limits = stats.lan_demets_boundaries(information, alpha=0.05, spending=spending)
+    limits = sequential.lan_demets_boundaries(information, alpha=0.05, spending=spending)
     finite = np.isfinite(limits)
     for k in range(1, len(information) + 1):
         use = np.flatnonzero(finite[:k])
         crossed = 1 - stays_below(limits[use].tolist(), [information[i] for i in use])
         assert crossed == pytest.approx(
-            stats.spent(information[k - 1], alpha=0.05, spending=spending), abs=5e-5
+            sequential.spent(information[k - 1], alpha=0.05, spending=spending), abs=5e-5
         )
 
 
-@pytest.mark.parametrize(
-    ("alpha", "looks", "pocock", "obrien_fleming"),
-    [
-        (0.05, 2, 2.178, 1.977),
-        (0.05, 3, 2.289, 2.004),
-        (0.05, 5, 2.413, 2.040),
-        (0.1, 4, 2.067, 1.733),
-    ],
-)
-def test_published_constants(
-    alpha: float, looks: int, pocock: float, obrien_fleming: float
-) -> None:
-    """Two-sided constants of Jennison and Turnbull (2000), tables 2.1 and 2.3."""
-    assert stats.pocock_constant(looks, alpha=alpha) == pytest.approx(pocock, abs=6e-4)
-    assert stats.obrien_fleming_constant(looks, alpha=alpha) == pytest.approx(
-        obrien_fleming, abs=6e-4
-    )
-
-
 def test_one_look_is_the_plain_quantile() -> None:
-    """With a single look every rule is the normal quantile."""
-    for sided in (1, 2):
-        plain = pytest.approx(norm.ppf(1 - 0.05 / sided), abs=1e-9)
-        assert stats.pocock_constant(1, alpha=0.05, sided=sided) == plain
-        assert stats.obrien_fleming_constant(1, alpha=0.05, sided=sided) == plain
-        assert stats.lan_demets_boundaries([1.0], alpha=0.05, sided=sided)[0] == plain
+    """With a single look the limit is the normal quantile."""
+    limit = sequential.lan_demets_boundaries([1.0], alpha=0.05)[0]
+    assert limit == pytest.approx(norm.ppf(0.95), abs=1e-9)
 
 
 def test_fourteen_days_in_simulation() -> None:
@@ -70,29 +50,29 @@ def test_fourteen_days_in_simulation() -> None:
     rng = np.random.default_rng(1)
     days = np.arange(1, 15)
     z = np.cumsum(rng.standard_normal((100_000, 14)), axis=1) / np.sqrt(days)
-    limits = stats.lan_demets_boundaries((days / 14).tolist(), alpha=0.05, spending="pocock")
+    limits = sequential.lan_demets_boundaries((days / 14).tolist(), alpha=0.05, spending="pocock")
     assert np.mean((z > limits).any(axis=1)) == pytest.approx(0.05, abs=0.003)
     assert np.mean((z > norm.ppf(0.95)).any(axis=1)) == pytest.approx(0.19, abs=0.02)
 
 
 def test_looks_without_new_information_do_not_test() -> None:
     """A look whose information fell, or that comes after everything was spent, has an infinite limit."""
-    limits = stats.lan_demets_boundaries([0.5, 0.4, 0.5, 1.0, 1.3], alpha=0.05)
-    plain = stats.lan_demets_boundaries([0.5, 1.0], alpha=0.05)
+    limits = sequential.lan_demets_boundaries([0.5, 0.4, 0.5, 1.0, 1.3], alpha=0.05)
+    plain = sequential.lan_demets_boundaries([0.5, 1.0], alpha=0.05)
     assert limits[[1, 2, 4]].tolist() == [np.inf] * 3
     assert limits[[0, 3]] == pytest.approx(plain, abs=1e-12)
 
 
 def test_binomial_limits_of_the_daily_trigger() -> None:
     """At 100 samples a day and 1 % the cumulative limits are the published ones of the plan's statistics."""
-    limits = stats.binomial_spending_limits([100 * day for day in range(1, 15)], p0=0.01)
+    limits = sequential.binomial_spending_limits([100 * day for day in range(1, 15)], p0=0.01)
     assert limits == [5, 7, 8, 10, 11, 13, 14, 16, 17, 18, 19, 20, 22, 23]
 
 
 @pytest.mark.parametrize("sizes", [[100, 200, 300, 400], [10, 250, 260, 900]])
 def test_binomial_limits_in_simulation(sizes: list[int]) -> None:
     """Paths at the tolerated rate reach a limit in at most alpha; a smaller last limit would exceed it."""
-    limits = stats.binomial_spending_limits(sizes, p0=0.01)
+    limits = sequential.binomial_spending_limits(sizes, p0=0.01)
     rng = np.random.default_rng(3)
     events = np.cumsum(rng.binomial(np.diff([0, *sizes]), 0.01, (200_000, len(sizes))), axis=1)
     assert np.mean((events >= limits).any(axis=1)) <= 0.05 + 0.001
@@ -101,24 +81,19 @@ def test_binomial_limits_in_simulation(sizes: list[int]) -> None:
 
 def test_a_day_too_small_to_reject_has_no_limit() -> None:
     """With two samples no count is rare enough at a tolerated rate of .5: the limit is out of reach."""
-    assert stats.binomial_spending_limits([2, 40], p0=0.5)[0] == 3
+    assert sequential.binomial_spending_limits([2, 40], p0=0.5)[0] == 3
 
 
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: stats.lan_demets_boundaries([], alpha=0.05), "must be fractions above 0"),
+        (lambda: sequential.lan_demets_boundaries([], alpha=0.05), "must be fractions above 0"),
         (
-            lambda: stats.lan_demets_boundaries([0.0, 1.0], alpha=0.05),
+            lambda: sequential.lan_demets_boundaries([0.0, 1.0], alpha=0.05),
             "fractions above 0, one a look",
         ),
-        (
-            lambda: stats.lan_demets_boundaries([1.0], alpha=0.05, sided=3),
-            "sided == 3, must be 1 or 2",
-        ),
-        (lambda: stats.spent(0.5, alpha=0.05, spending="linear"), "spending == 'linear'"),  # pyright: ignore[reportArgumentType] -- the error is the point
-        (lambda: stats.binomial_spending_limits([100, 100], p0=0.01), "must be increasing"),
-        (lambda: stats.pocock_constant(0, alpha=0.05), "looks == 0"),
+        (lambda: sequential.spent(0.5, alpha=0.05, spending="linear"), "spending == 'linear'"),  # pyright: ignore[reportArgumentType] -- the error is the point
+        (lambda: sequential.binomial_spending_limits([100, 100], p0=0.01), "must be increasing"),
     ],
 )
 def test_refuses(call: Callable[[], object], says: str) -> None:

@@ -31,7 +31,7 @@ from rolloutlib.words.numbers import show, unit_of
     ],
 )
 def test_shown(value: float | None, unit: str, signed: bool, text: str) -> None:  # noqa: FBT001
-    """Differences of proportions are in pp with a sign, zero has none, and what is infinite is no bound."""
+    """Differences of proportions are in signed pp, zero has no sign, infinity is no bound."""
     assert show(value, unit, signed=signed).text() == text
 
 

@@ -33,6 +33,14 @@ def test_every_code_has_a_sentence_and_every_sentence_a_code() -> None:
     assert codes == set(TEMPLATES)
 
 
+def test_the_page_lists_every_code() -> None:
+    """docs/review.md is what programs are written against: it has each code with its sentence."""
+    page = (SOURCES.parent / "docs" / "review.md").read_text("utf-8")
+    rows = [line.split(" | ", 1) for line in page.splitlines() if line.startswith("| `")]
+    listed = {code.strip("| `"): text.removesuffix(" |") for code, text in rows}
+    assert listed == TEMPLATES
+
+
 def test_numbers_are_in_the_unit_of_their_reason() -> None:
     """The same fact is a difference in pp, a factor or milliseconds; None is no bound."""
     facts = {"gate": "Pass rate", "point": -0.01, "worst": None, "limit": -0.02}
@@ -47,7 +55,10 @@ def test_numbers_are_in_the_unit_of_their_reason() -> None:
 
 
 def test_words_of_the_plan_are_translated_and_data_are_not() -> None:
-    """A gate's title has a Korean name; a label of the data that is called the same stays as it is."""
+    """A gate's title has a Korean name.
+
+    A label of the data that is called the same stays as it is.
+    """
     named = because("gate.subject", gate="Pass rate", subject="Pass rate")
     assert sentence(named, "ko") == "통과율 (Pass rate)"
 

@@ -28,7 +28,7 @@ UNITS = {*get_args(Unit), "pairs", "samples", "prompts", "users"}  # what design
 
 
 def literals_of(path: Path) -> Iterator[str]:
-    """Yield the literal first argument of every `say(...)` and `translate(...)` call of a source file."""
+    """Yield the literal first argument of every `say(...)` and `translate(...)` of a file."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if (
             isinstance(node, ast.Call)
@@ -100,7 +100,10 @@ def test_placeholders_survive_translation() -> None:
 
 
 def test_translations_are_korean() -> None:
-    """Every translation with words in it (code and placeholders are none) holds Hangul; few need none."""
+    """Every translation with words in it (code and placeholders are none) holds Hangul.
+
+    Few need none.
+    """
     plain = {text for text, korean in catalogue().items() if not re.search("[가-힣]", korean)}
     words = {text: re.sub(r"`[^`]*`|\{\w*\}", "", text) for text in sorted(plain - SAME)}
     assert [text for text, bare in words.items() if re.search("[A-Za-z]{2}", bare)] == []

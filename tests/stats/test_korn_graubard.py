@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta, t
 
-from rolloutlib import stats
+from rolloutlib.stats import clusters, effective, proportions
 
 N, X = [20, 18, 25, 7, 30, 12], [17, 12, 24, 5, 22, 11]
 
@@ -14,47 +14,47 @@ N, X = [20, 18, 25, 7, 30, 12], [17, 12, 24, 5, 22, 11]
 def test_is_the_beta_interval_of_the_effective_size() -> None:
     """Written out with SciPy's t and beta: Σn over the design effect, times the squared ratio of t quantiles."""
     share = np.sum(X) / np.sum(N)
-    error = stats.cluster_mean(N, X, kind="CR1").se
-    effective = share * (1 - share) / error**2 * (t.ppf(0.95, 111) / t.ppf(0.95, 5)) ** 2
-    events = effective * share
-    lower = beta.ppf(0.05, events, effective - events + 1)
-    upper = beta.ppf(0.95, events + 1, effective - events)
-    assert stats.korn_graubard(N, X, icc_floor=None) == pytest.approx((lower, upper), abs=1e-10)
+    error = clusters.cluster_mean(N, X, kind="CR1").se
+    size = share * (1 - share) / error**2 * (t.ppf(0.95, 111) / t.ppf(0.95, 5)) ** 2
+    events = size * share
+    lower = beta.ppf(0.05, events, size - events + 1)
+    upper = beta.ppf(0.95, events + 1, size - events)
+    assert effective.korn_graubard(N, X, icc_floor=None) == pytest.approx((lower, upper), abs=1e-10)
 
 
 def test_single_samples_are_nearly_clopper_pearson() -> None:
     """With one sample a cluster the effective size is n - 1 (the variance divides by n - 1)."""
     x = np.array([1] * 9 + [0] * 41)
-    assert stats.effective_sample_size(np.ones(50), x) == pytest.approx(49)
-    expected = stats.clopper_pearson(9 / 50 * 49, 49)
-    assert stats.korn_graubard(np.ones(50), x) == pytest.approx(expected, abs=1e-12)
+    assert effective.effective_sample_size(np.ones(50), x) == pytest.approx(49)
+    expected = proportions.clopper_pearson(9 / 50 * 49, 49)
+    assert effective.korn_graubard(np.ones(50), x) == pytest.approx(expected, abs=1e-12)
 
 
 def test_clusters_that_happen_to_agree_do_not_count_double() -> None:
     """A design effect below 1 counts as 1, and with a floor as 1 + icc·(size - 1); None lets it fall."""
     n, even = [10] * 8, [3, 3, 3, 3, 3, 3, 3, 4]
-    assert stats.effective_sample_size(n, even, icc_floor=None) > 80
-    assert stats.effective_sample_size(n, even) == 80
-    assert stats.effective_sample_size(n, even, icc_floor=0.05) == pytest.approx(
+    assert effective.effective_sample_size(n, even, icc_floor=None) > 80
+    assert effective.effective_sample_size(n, even) == 80
+    assert effective.effective_sample_size(n, even, icc_floor=0.05) == pytest.approx(
         80 / (1 + 0.05 * 9)
     )
 
 
 def test_no_events_use_the_floor() -> None:
     """0 events in 40 users of 10: the upper bound is exact for 400/1.45 samples, with the users' t quantile."""
-    effective = 400 / 1.45 * (t.ppf(0.95, 399) / t.ppf(0.95, 39)) ** 2
-    bounds = stats.korn_graubard([10] * 40, [0] * 40, icc_floor=0.05)
-    assert bounds == pytest.approx((0, 1 - 0.05 ** (1 / effective)), abs=1e-12)
-    assert stats.korn_graubard([10] * 40, [10] * 40, icc_floor=0.05).lower == pytest.approx(
+    size = 400 / 1.45 * (t.ppf(0.95, 399) / t.ppf(0.95, 39)) ** 2
+    bounds = effective.korn_graubard([10] * 40, [0] * 40, icc_floor=0.05)
+    assert bounds == pytest.approx((0, 1 - 0.05 ** (1 / size)), abs=1e-12)
+    assert effective.korn_graubard([10] * 40, [10] * 40, icc_floor=0.05).lower == pytest.approx(
         1 - bounds.upper
     )
 
 
 def test_one_cluster_knows_nothing() -> None:
     """One user, however many samples, and no samples at all leave 0 to 1."""
-    assert stats.korn_graubard([500], [0]) == (0, 1)
-    assert stats.korn_graubard([500, 0], [3, 0]) == (0, 1)
-    assert stats.korn_graubard([0, 0], [0, 0]) == (0, 1)
+    assert effective.korn_graubard([500], [0]) == (0, 1)
+    assert effective.korn_graubard([500, 0], [3, 0]) == (0, 1)
+    assert effective.korn_graubard([0, 0], [0, 0]) == (0, 1)
 
 
 def test_simulated_coverage() -> None:
@@ -62,7 +62,7 @@ def test_simulated_coverage() -> None:
     rng = np.random.default_rng(9)
     n = rng.integers(5, 31, (2000, 60))
     x = rng.binomial(n, rng.beta(0.01 * 19, 0.99 * 19, n.shape))
-    upper = np.asarray(stats.korn_graubard(n, x, icc_floor=0.05).upper)
+    upper = np.asarray(effective.korn_graubard(n, x, icc_floor=0.05).upper)
     assert np.mean(upper >= 0.01) >= 0.94
-    alone = np.asarray(stats.clopper_pearson(x.sum(axis=1), n.sum(axis=1)).upper)
+    alone = np.asarray(proportions.clopper_pearson(x.sum(axis=1), n.sum(axis=1)).upper)
     assert np.mean(alone >= 0.01) < 0.93

@@ -1,0 +1,148 @@
+"""A gate in words: its row of both verdicts, and how numbers, bounds and p-values are said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.judge.record import Verdict
+from rolloutlib.plan.metrics import metric_record
+from rolloutlib.show.charts import SYMBOLS, verdict_word
+from rolloutlib.show.tables import Cell, Row, number
+from rolloutlib.words.numbers import bound, show
+from rolloutlib.words.reasons import sentence
+from rolloutlib.words.sentences import Sentence, say, translate
+
+if TYPE_CHECKING:
+    from rolloutlib.judge.record import EvidenceVerdict, GateResult
+    from rolloutlib.measure.segments import IssueRate, Segment
+
+__all__ = ["badge", "bounds", "gate_row", "interval", "level", "p_value", "proof_limit"]
+
+_NBSP: Final = "\u00a0"
+TINY_P: Final = 0.0001
+UNITS: Final = {"user": "users", "prompt": "prompts", "sample": "samples"}
+
+
+def gate_row(gate: GateResult) -> Row:
+    """Show both verdicts of a gate, what would settle it, and a disagreement."""
+    plan, evidence = gate.plan.verdict, gate.evidence.verdict
+    cells = (
+        Cell(translate(gate.title), (gate.subject,) if gate.subject else ()),
+        number(level(gate, gate.control)), number(level(gate, gate.treatment)),
+        Cell(badge(plan), _plan_lines(gate), f"verdict {plan}"),
+        Cell(badge(evidence), _evidence_lines(gate), f"verdict {evidence}"),
+        Cell(_settle(gate)),
+    )  # fmt: skip
+    return Row(cells, str(_disagreement(gate)) if gate.disagrees else "")
+
+
+def _plan_lines(gate: GateResult) -> tuple[str, ...]:
+    plan, limit = gate.plan, show(gate.limit, gate.unit, signed=gate.signed)
+    lines = (
+        say("limit {value}", value=_sided(gate, limit)),
+        say("{runs} of {wanted} runs", runs=plan.runs, wanted=plan.runs_wanted),
+    )
+    value = _tight(show(plan.value, gate.unit, signed=gate.signed))
+    return (*(() if plan.value is None else (value,)), *map(str, lines))
+
+
+def _evidence_lines(gate: GateResult) -> tuple[str, ...]:
+    limit = str(say("limit {value}", value=proof_limit(gate)))
+    if gate.evidence.point is None:
+        return (limit,)
+    method = f"{gate.evidence.method} · {_size(gate.evidence)}"
+    lines = (interval(gate, gate.evidence), limit, method)
+    if gate.statistic != "quantile":
+        return lines
+    return (str(say("share slower than {limit}", limit=show(gate.limit, gate.unit))), *lines)
+
+
+def _size(evidence: EvidenceVerdict) -> Sentence:
+    """Say how much an estimate rests on."""
+    if evidence.pairs is not None:
+        return say("{n} pairs", n=f"{evidence.pairs:,}")
+    alone = evidence.design == "one_arm"
+    n = f"{evidence.n_control or 0:,} + {evidence.n_treatment or 0:,}"
+    n = f"{evidence.n_treatment or 0:,}" if alone else n
+    both = (0 if alone else evidence.clusters_control or 0, evidence.clusters_treatment or 0)
+    unit = evidence.unit or "sample"
+    if max(both) and unit != "sample":
+        clusters = f"{max(both):,}"
+        return say(
+            "{n} samples of {clusters} {unit}", n=n, clusters=clusters, unit=say(UNITS[unit])
+        )
+    return say("{n} samples", n=n)
+
+
+def _settle(gate: GateResult) -> str:
+    needed = gate.evidence.needed
+    if gate.evidence.verdict is Verdict.PASS:
+        return "–"
+    if needed is None:
+        return sentence(gate.evidence.why)
+    return str(say(
+        "{further} more {unit} ({total} in all)",
+        further=f"{needed.further:,}", unit=say(needed.unit), total=f"{needed.total:,}",
+    ))  # fmt: skip
+
+
+def _disagreement(gate: GateResult) -> Sentence:
+    if not gate.plan.clears:
+        return say(
+            "Disagreement: the point value misses the plan's limit, although the evidence clears "
+            "this stage's wider one. Both must pass for GO."
+        )  # fmt: skip
+    if gate.evidence.verdict is Verdict.FAIL:
+        return say(
+            "Disagreement: the point value clears the plan's limit, yet the evidence proves that "
+            "this stage's limit is broken."
+        )  # fmt: skip
+    return say(
+        "Disagreement: the point value clears the plan's limit, but chance alone could explain "
+        "that; the bound does not clear this stage's limit."
+    )  # fmt: skip
+
+
+def badge(verdict: Verdict) -> str:
+    """Return a verdict as a sign and a word."""
+    return f"{SYMBOLS[verdict]} {verdict_word(verdict)}"
+
+
+def interval(gate: GateResult, estimated: EvidenceVerdict | Segment) -> str:
+    """Say a point and its bounds in the unit of the gate's evidence."""
+    return bounds(estimated, gate.evidence_unit, signed=gate.signed)
+
+
+def bounds(
+    estimated: EvidenceVerdict | Segment | IssueRate, unit: str, *, signed: bool = False
+) -> str:
+    """Say a point and its bounds; None is no bound."""
+    ends = (bound(end, unit, signed=signed) for end in (estimated.lower, estimated.upper))
+    lower, upper = (_tight(end) for end in ends)
+    return f"{_tight(show(estimated.point, unit, signed=signed))} [{lower}, {upper}]"
+
+
+def proof_limit(gate: GateResult) -> str:
+    """Say what the stage's bound must clear, and from which side."""
+    return _sided(gate, show(gate.proof_limit, gate.evidence_unit, signed=gate.signed))
+
+
+def _sided(gate: GateResult, limit: Sentence) -> str:
+    return f"{'≥' if gate.harm == 'lower' else '≤'}{_NBSP}{_tight(limit)}"
+
+
+def level(gate: GateResult, value: float | None) -> str:
+    """Say an arm's own level: a share, a score or a latency, whatever the gate compares them by."""
+    return str(show(value, metric_record(gate.metric).unit))
+
+
+def _tight(value: Sentence) -> str:
+    """Keep a number and its unit on one line."""
+    return str(value).replace(" ", _NBSP)
+
+
+def p_value(value: float | None) -> str:
+    """Say a p-value; a dash where there was no test."""
+    if value is None:
+        return "–"
+    return f"{value:.2g}" if value >= TINY_P else f"< {TINY_P}"
