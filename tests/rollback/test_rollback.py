@@ -210,7 +210,7 @@ def test_rollback_is_the_whole_runbook(root: Path) -> None:
     (notes,) = (root / notices.NOTES).glob("*rollback*")
     notice = notes.read_text().partition("## Rollback Notice")[2]
     for line in (
-        "Trigger: latency rose by 23 %",
+        "Reason: latency rose by 23 %",
         "When: 2026-02-01T11:00:00Z",
         f"Ledger: docs/LEDGER/{found.record}.md",
     ):
