@@ -1,4 +1,7 @@
-"""No false alarm: ledgers that honest people write on several branches and merge hold, whatever the order."""
+"""No false alarm: ledgers that honest people write on several branches and merge hold.
+
+Whatever the order.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,10 @@ class Branches:
             write_cards(book)
 
     def decide(self, book: Workbook, verdict: Decision) -> None:
-        """Append a record, which joins the branches that were merged; sign it where that is asked for."""
+        """Append a record, which joins the branches that were merged.
+
+        Sign it where that is asked for.
+        """
         node = append(
             book,
             "promotion",
@@ -75,7 +81,10 @@ class Branches:
 
 
 def alarms(branches: Branches) -> set[str]:
-    """Return the classes of findings over all branches, but the two that are true: unsigned drafts, open forks."""
+    """Return the classes of findings over all branches, but the two that are true.
+
+    Unsigned drafts, open forks.
+    """
     found = [verify_ledger(book, now=branches.now, workers=1) for book in branches.books]
     assert all(("fork" in {f.code for f in one.strays}) == (len(one.heads) > 1) for one in found)
     return (
@@ -105,7 +114,10 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Workbook:
 def test_honest_branches_and_merges_raise_no_alarm(
     book: Workbook, steps: list[tuple[str, int, Decision]]
 ) -> None:
-    """40 ledgers here, 1,000 in `make faults`: unsigned drafts, which try the structure and not ssh-keygen."""
+    """40 ledgers here, 1,000 in `make faults`.
+
+    Unsigned drafts, which try the structure and not ssh-keygen.
+    """
     branches = Branches(book, sign=False)
     for step in steps:
         branches.step(*step)

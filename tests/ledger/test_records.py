@@ -1,4 +1,7 @@
-"""Documents have one form: what is written is RFC 8785, and every other spelling is named and refused."""
+"""Documents have one form: what is written is RFC 8785.
+
+Every other spelling is named and refused.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ def signoff(name: str = "Kim") -> Signoff:
 
 @given(st.text())
 def test_fast_form_is_rfc8785(text: str) -> None:
-    """For any text msgspec writes what the reference library rfc8785 writes, so reading may compare with either."""
+    """For any text msgspec writes what the reference library rfc8785 writes.
+
+    So reading may compare with either.
+    """
     try:
         reference = encode(signoff(text))
     except rfc8785.CanonicalizationError:  # lone surrogates, which no UTF-8 document can hold

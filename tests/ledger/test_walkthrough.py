@@ -1,4 +1,7 @@
-"""docs/ledger.md as a test: review → decide → three people sign → verify → green → replay, with real keys."""
+"""docs/ledger.md as a test: review → decide → three people sign → verify → green → replay.
+
+With real keys.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,10 @@ def rollout(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a workbook of one's own with the shipped files, its people admitted, and stage 2 reviewed."""
+    """Return a workbook of one's own with the shipped files, its people admitted.
+
+    Stage 2 reviewed.
+    """
     root = tmp_path_factory.mktemp("walk") / "workbook"
     for folder in ("params", "notebooks", "data/examples/story/stage-2", "docs/LEDGER"):
         shutil.copytree(
@@ -102,7 +108,10 @@ def decision(reviewed: Path) -> str:
 
 
 def test_three_signatures_make_it_green(reviewed: Path, decision: str) -> None:
-    """Verify says ok with exit code 0, `ledger` names the green record and the head, verify.sh agrees."""
+    """Verify says ok with exit code 0, `ledger` names the green record and the head.
+
+    Verify.sh agrees.
+    """
     verified = rollout(reviewed, "verify", decision)
     assert (verified.returncode, verified.stderr) == (0, "")
     assert re.fullmatch(rf"{decision}  ok +GO: signed by [^\n]*\n", verified.stdout)
@@ -157,7 +166,10 @@ def test_card_reads_in_the_teams_headings(reviewed: Path, decision: str) -> None
 def test_verdict_against_the_recommendation_needs_a_waiver(
     reviewed: Path, decision: str, tmp_path: Path
 ) -> None:
-    """HOLD against a GO is refused without a waiver; with one the card shows it in bold, here in Korean."""
+    """HOLD against a GO is refused without a waiver.
+
+    With one the card shows it in bold, here in Korean.
+    """
     assert decision
     review = shutil.copytree(reviewed / "reports" / "w3", tmp_path / "w3")
     params = review / "params.yaml"
@@ -212,7 +224,10 @@ def test_waivers_are_checked(reviewed: Path, arguments: tuple[str, ...], says: s
 
 
 def test_open_check_refuses_a_go(reviewed: Path, tmp_path: Path) -> None:
-    """Without release notes the check is open and GO is refused; a waiver with a reason lets the meeting go on."""
+    """Without release notes the check is open and GO is refused.
+
+    A waiver with a reason lets the meeting go on.
+    """
     root = shutil.copytree(reviewed, tmp_path / "w")
     (root / "data/examples/story/stage-2/evidence/release-notes.md").unlink()
     refused = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY)
@@ -237,7 +252,10 @@ def test_open_check_refuses_a_go(reviewed: Path, tmp_path: Path) -> None:
 def test_replay_is_equal_and_names_what_changed(
     reviewed: Path, decision: str, tmp_path: Path
 ) -> None:
-    """E0 on the same machine; with one row changed behind its back the pin says so first, then E3 names the gate."""
+    """E0 on the same machine; with one row changed behind its back the pin says so first.
+
+    Then E3 names the gate.
+    """
     same = rollout(reviewed, "replay", decision)
     assert (same.returncode, same.stdout) == (0, "E0: the same results, bit for bit\n")
     root = shutil.copytree(reviewed, tmp_path / "w")
@@ -259,7 +277,10 @@ def test_replay_is_equal_and_names_what_changed(
 
 
 def test_export_is_a_dsse_envelope(reviewed: Path, decision: str, tmp_path: Path) -> None:
-    """The envelope holds the record's bytes, and ssh-keygen verifies its signature over the DSSE encoding."""
+    """The envelope holds the record's bytes.
+
+    Ssh-keygen verifies its signature over the DSSE encoding.
+    """
     made = rollout(reviewed, "export", decision, "--dsse", "--key", str(keys() / "eng_choi"))
     assert made.returncode == 0, made.stderr
     told = json.loads(made.stdout)
@@ -331,7 +352,10 @@ def test_knife_edges_are_named() -> None:
 
 
 def test_a_review_of_before_is_refused(reviewed: Path, tmp_path: Path) -> None:
-    """A folder that an older version wrote cannot be decided on: the sentence says to review again."""
+    """A folder that an older version wrote cannot be decided on.
+
+    The sentence says to review again.
+    """
     old = shutil.copytree(reviewed / "reports" / "w3", tmp_path / "old")
     text = (old / "review.json").read_text("utf-8")
     (old / "review.json").write_text(text.replace("review@2", "review@1"), "utf-8")

@@ -1,4 +1,7 @@
-"""Workbooks with a ledger for tests: real keys made by ssh-keygen, records as `decide` makes them."""
+"""Workbooks with a ledger for tests.
+
+Real keys made by ssh-keygen, records as `decide` makes them.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ SIGNERS = ("pm_kim", "qa_lee", "owner_park")
 
 
 class Quick(Files):
-    """Files without fsync: tests that end no process and cut no power need not wait for the disk."""
+    """Files without fsync: tests that end no process and cut no power wait for no disk."""
 
     def sync(self, handle: int) -> None:
         """Do not wait."""
