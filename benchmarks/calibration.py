@@ -19,8 +19,7 @@ import numpy as np
 from scipy import special
 
 from benchmarks.calibration_page import BALANCED, HARD, MORE, TRUTHS, Harm, Results, Row, write
-from rolloutlib.forecast.chances import CONTROL, truths_of
-from rolloutlib.forecast.operating import judge_many
+from rolloutlib.forecast.chances import CONTROL, judge_many, truths_of
 from rolloutlib.forecast.worlds import Truth, layout, simulate
 from rolloutlib.plan.model import load_plan
 from rolloutlib.stats import clusters, sequential
@@ -28,7 +27,7 @@ from rolloutlib.stats import clusters, sequential
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rolloutlib.forecast.operating import Judged
+    from rolloutlib.forecast.chances import Judged
     from rolloutlib.forecast.worlds import Layout
     from rolloutlib.plan.model import Plan, StageId
 

@@ -7,37 +7,27 @@ better: that one decides, so it is where a wrong GO is likeliest.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from rolloutlib.forecast.operating import arms_of, judge_many, world_metric
-from rolloutlib.forecast.worlds import Truth, layout, simulate
-from rolloutlib.measure.estimates import estimate_gate
+from rolloutlib.forecast.worlds import Truth, compared, layout, simulate
+from rolloutlib.measure.design import metric_of
+from rolloutlib.measure.estimates import clears, estimate_many, proves
 from rolloutlib.measure.looks import look_at
-from rolloutlib.measure.needed import Needed, needed
+from rolloutlib.measure.needed import Needed, further
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from rolloutlib.forecast.operating import Judged
     from rolloutlib.forecast.worlds import Layout, World
-    from rolloutlib.plan.model import Gate, Plan, Profile, StageId
+    from rolloutlib.plan.model import Evidence, Gate, Plan, Profile, StageId
 
+    Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-__all__ = [
-    "CONTROL",
-    "TRUTHS",
-    "Chance",
-    "Decision",
-    "Forecast",
-    "GateForecast",
-    "forecast",
-    "truths_of",
-]
 
 TRUTHS: Final = ("better", "design", "equal", "limit", "worse")
 # The control arm that a stage is planned with; a metric whose gate looks at the treatment alone has none.
@@ -50,6 +40,25 @@ BETTER: Final = {
 SCALES: Final = ("score", "latency_ms")  # the other metrics are proportions
 LEAST: Final = 0.001  # a proportion is never closer to 0 or 1 in a simulated world
 PILOTS: Final = 5  # simulated reviews from which the needed sizes are taken
+
+
+class Judged(NamedTuple):
+    """One gate in every repetition; each array is (repetitions,).
+
+    Attributes:
+        point: the estimate; NaN where there is none.
+        lower, upper: its bounds; infinite where there are none.
+        passed, failed: the evidence's verdict; inconclusive where neither.
+        literal: whether the point alone clears the plan's limit: the plan's rule, when the last
+            runs are all there is.
+    """
+
+    point: Floats
+    lower: Floats
+    upper: Floats
+    passed: Flags
+    failed: Flags
+    literal: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,14 +216,40 @@ def _contrasts(gate: Gate, stage: StageId, profile: Profile) -> dict[str, float]
     }
 
 
+def judge_many(
+    gate: Gate, world: World, study: Layout, rules: Evidence, *, proof: float, literal: float
+) -> Judged:
+    """Judge one gate in every repetition of a world, as a review would.
+
+    Args:
+        gate: with the per-sample estimand.
+        world: what was seen.
+        study: how the arms compare.
+        rules: confidence, smallest number of clusters, floor of the intra-class correlation.
+        proof: what the stage's bound must clear.
+        literal: the plan's own limit, in the same unit (a share for a quantile gate).
+    """
+    metric = world_metric(gate)
+    arms = compared(world, study, metric, contrast=gate.contrast)
+    point, lower, upper, capped = estimate_many(gate, arms, rules, metric=metric)
+    usable = ~np.isnan(point) & ~capped
+    kept, broken = (usable & proven for proven in proves(lower, upper, proof, gate.harm))
+    cleared = np.asarray(clears(point, literal, gate.harm))
+    return Judged(point, lower, upper, kept, broken, cleared)
+
+
+def world_metric(gate: Gate) -> str:
+    """Return the name of a gate's metric in a simulated world, which has one issue."""
+    return metric_of(gate, "top").partition(":")[0]
+
+
 def _judge(
     plan: Plan, stage: StageId, profile: str, gate: Gate, world: World, study: Layout
 ) -> Judged:
     own = plan.profile(profile)
     literal = 1 - gate.quantile if gate.quantile is not None else gate.plan_limit(own)
-    return judge_many(
-        gate, world, study, plan.evidence, proof=gate.proof_limit(stage, own), literal=literal
-    )
+    proof = gate.proof_limit(stage, own)
+    return judge_many(gate, world, study, plan.evidence, proof=proof, literal=literal)
 
 
 def _joined(parts: list[Judged]) -> Judged:
@@ -246,21 +281,17 @@ def _needed(
 ) -> Needed | None:
     """The median over simulated reviews of what each of them would ask for."""
     own, metric = plan.profile(profile), world_metric(gate)
-    name = "issue:top" if metric == "issue" else metric
-    asked: list[Needed] = []
-    for k in range(min(PILOTS, len(pilot.treatment[metric].n))):
-        arms = arms_of(pilot, study, metric, k)
-        estimate = estimate_gate(gate, arms, plan.evidence, metric=name)
-        more = estimate and needed(
-            gate, arms, estimate, metric=name, limit=gate.proof_limit(stage, own),
+    arms = compared(pilot, study, metric, contrast=gate.contrast)
+    reviews = min(PILOTS, len(arms.one.n))
+    sizes = [
+        further(
+            gate, arms.take(review), metric=metric, limit=gate.proof_limit(stage, own),
             alternative=gate.design_alternative(own), rules=plan.evidence,
-        )  # fmt: skip
-        asked += [more] if more else []
-    return (
-        sorted(asked, key=lambda one: one.total)[len(asked) // 2]
-        if 2 * len(asked) > PILOTS
-        else None
-    )
+        )
+        for review in range(reviews)
+    ]  # fmt: skip
+    asked = sorted((size for size in sizes if size is not None), key=lambda size: size.total)
+    return asked[len(asked) // 2] if 2 * len(asked) > PILOTS else None
 
 
 def _decision(

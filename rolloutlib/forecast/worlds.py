@@ -10,22 +10,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy import special
 
+from rolloutlib.measure.design import Compared, Sums
 from rolloutlib.plan.metrics import METRICS
+from rolloutlib.stats.clusters import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from rolloutlib.measure.design import Kind, Unit
+
     Floats = NDArray[np.floating[Any]]
     Values = Floats | NDArray[np.bool_]
 
-__all__ = ["DRAWN", "Layout", "Sums", "Truth", "World", "layout", "simulate"]
 
 DRAWN: Final = tuple(name for name, metric in METRICS.items() if metric.drawn)
 ONE_ARM: Final = (
@@ -39,9 +42,8 @@ LOG_LATENCY_SD: Final = (
     0.5  # of lognormal latencies: skewness 1.75, about that of published load tests
 )
 SHARED: Final = 0.3  # of a latent value's variance is the factor that all metrics have in common
+UNIT_OF: dict[str, Unit] = {"independent": "sample", "paired": "prompt"}
 CHUNK: Final = 1_500_000  # samples drawn at a time, so that memory stays small
-
-Kind = Literal["independent", "paired", "nested", "crossed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +80,30 @@ class Truth:
     treatment: Mapping[str, float]
 
 
-class Sums(NamedTuple):
-    """One arm of one metric: samples and their sum per unit, each (repetitions, units)."""
-
-    n: NDArray[np.float64]
-    total: NDArray[np.float64]
-
-
 @dataclass(frozen=True, slots=True)
 class World:
     """What was seen under one truth; a metric whose gate looks at the treatment alone has no control."""
 
     control: dict[str, Sums]
     treatment: dict[str, Sums]
+
+
+def compared(world: World, study: Layout, metric: str, *, contrast: str) -> Compared:
+    """Return a metric of every repetition as the policy takes it.
+
+    A pair whose partner is missing is left out.
+    """
+    one, unit = world.treatment[metric], UNIT_OF.get(study.kind, "user")
+    if contrast == "treatment":
+        return Compared(one, one, "one_arm", unit)
+    zero = world.control[metric]
+    if study.kind == "nested":
+        n1, s1, n0, s0 = side_by_side(one.n, one.total, zero.n, zero.total)
+        one, zero = Sums(n1, s1), Sums(n0, s0)
+    if study.kind == "paired":
+        both = ((one.n > 0) & (zero.n > 0)).astype(np.float64)
+        one, zero = Sums(both, one.total * both), Sums(both, zero.total * both)
+    return Compared(one, zero, study.kind, unit)
 
 
 def layout(
@@ -268,7 +281,7 @@ def _binary_icc(share: float, latent: float) -> float:
     """Intra-class correlation of a thresholded normal value: E[Φ((√r·u − t)/√(1 − r))²] by Gauss and Hermite."""
     nodes, weights = _hermite()
     z = (latent**0.5 * nodes - float(_threshold(share))) / (1 - latent) ** 0.5
-    chance = special.ndtr(z)
+    chance = special.ndtr(np.asarray(z, dtype=np.float64))
     return float((weights @ chance**2 / weights.sum() - share**2) / (share * (1 - share)))
 
 

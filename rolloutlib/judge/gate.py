@@ -13,7 +13,8 @@ from rolloutlib.measure.needed import needed
 
 if TYPE_CHECKING:
     from rolloutlib.measure.comparison import Comparison, Seen
-    from rolloutlib.measure.estimates import Arms, Estimate
+    from rolloutlib.measure.design import Arms
+    from rolloutlib.measure.estimates import Estimate
     from rolloutlib.plan.model import Gate, Profile, StageId
 
 __all__ = ["gate_row", "judge_gate"]
@@ -61,7 +62,7 @@ def _evidence(compared: Comparison, gate: Gate, seen: Seen, limit: float) -> Evi
     if judged.verdict is not Verdict.INCONCLUSIVE or estimate is None or arms is None:
         return judged
     more = needed(
-        gate, arms, estimate, metric=seen.metric or "", limit=limit,
+        gate, arms, estimate.design, metric=seen.metric or "", limit=limit,
         alternative=gate.design_alternative(compared.limits), rules=compared.rules,
     )  # fmt: skip
     return evidence_of(estimate, judged.verdict, judged.why, more)

@@ -140,10 +140,10 @@ def _reasons(
 
 
 def _segments(plan: Plan, compared: Comparison) -> tuple[Segment, ...]:
-    gate, table = plan.gates.get("pass_rate"), compared.measured.table
+    gate, strata = plan.gates.get("pass_rate"), compared.measured.strata
     if gate is None:
         return ()
-    return segments("pass_rate", gate, table, compared.rules, arms_of=compared.arms)
+    return segments("pass_rate", gate, strata, compared.rules, arms_of=compared.arms)
 
 
 def _issues(plan: Plan, compared: Comparison) -> tuple[IssueRate, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 from rolloutlib.measure.moments import Cells
 
 if TYPE_CHECKING:
-    from rolloutlib.measure.estimates import Arms
+    from rolloutlib.measure.design import Arms
 
 __all__ = ["adjust", "slope"]
 

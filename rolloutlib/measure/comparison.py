@@ -11,7 +11,7 @@ import msgspec
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure import validity
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value, run_rows
-from rolloutlib.measure.estimates import Arms, metric_of, read_design
+from rolloutlib.measure.design import Arms, metric_of, read_design
 from rolloutlib.measure.scan import Count, Measured, measure
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because, known
@@ -119,7 +119,7 @@ class Comparison:
     def _planned(self, gate: Gate, metric: str) -> PlanValue:
         most = self.rules.runs_averaged
         control, treatment = (last_runs(self.rows, arm, most) for arm in self.pair)
-        table, latency = self.measured.table, self.measured.latency
+        table, latency = self.measured.by_run, self.measured.latency
         return plan_value(gate, metric, table, latency, control=control, treatment=treatment)
 
     def _absent(self, gate: Gate, arms: Arms, metric: str) -> Reason | None:
@@ -176,7 +176,7 @@ def compare(
             "adjust is set, but no sample carries a covariate; "
             "name its column in source.yaml (columns)"
         )
-    rows = run_rows(runs.runs, measured.table, pair, rules.runs_averaged)
+    rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
     passed = _arms(measured.table, "passed", pair, measured)
     design = read_design(passed, "difference")[1]
     return Comparison(

@@ -1,8 +1,9 @@
-"""One scan of the samples → additive moments per group; everything after it works on these and never sees a row.
+"""One scan of the samples → additive moments per group; nothing after it sees a row.
 
-A group is one combination of arm, run, cluster and stratum. For each metric it holds the count of known values, their
-mean and the centred sum of squares, so that the moments of two parts add up to those of the whole without cancellation
-(Chan, Golub & LeVeque 1983, Am. Stat. 37:242). The scan is one Narwhals expression, whatever engine holds the samples.
+A group is one combination of keys: an arm's cluster, run or stratum. For each metric it holds the
+count of known values, their mean and the centred sum of squares, so that the moments of two parts
+add up to those of the whole without cancellation (Chan, Golub & LeVeque 1983, Am. Stat. 37:242).
+The scan is one Narwhals expression, whatever engine holds the samples.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from rolloutlib.errors import RunsError
-from rolloutlib.plan.metrics import METRICS
+from rolloutlib.plan.metrics import METRICS, metric_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,17 +26,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 __all__ = [
-    "Cells",
-    "Histogram",
-    "Key",
-    "MomentTable",
-    "columns",
-    "histogram",
-    "merge_histograms",
-    "metric_expressions",
-    "scan",
-    "top_tags",
-]
+    "Cells", "Histogram", "Key", "MomentTable", "collect", "histogram", "histograms_of", "key_of",
+    "merge_histograms", "metric_expressions", "scan", "tag_counts", "top_tags",
+]  # fmt: skip
 
 DERIVED = ("issue", "latency_ms", "slow")  # the others are columns of the samples as they are
 
@@ -178,49 +171,59 @@ def scan(
     """
     import narwhals as nw
 
-    names = {name: f"m{i}" for i, name in enumerate(metrics)}
+    places = {name: f"m{place}" for place, name in enumerate(metrics)}
     wide = frame.select(
         *(nw.col(column).cast(nw.String).alias(f"k_{key}") for key, column in by.items()),
-        *(expression.alias(names[name]) for name, expression in metrics.items()),
+        *(expression.alias(places[name]) for name, expression in metrics.items()),
     )
     aggregates = [nw.len().alias("rows")]
-    for short in names.values():
-        value = nw.col(short)
-        aggregates += [value.count().alias(f"{short}_n"), value.mean().alias(f"{short}_mean")]
-        finite = nw.when(value.is_finite()).then(
-            value
-        )  # some engines refuse others; the mean tells of them
-        aggregates.append(finite.var(ddof=0).alias(f"{short}_var"))
-    found = columns(wide.group_by(*(f"k_{key}" for key in by)).agg(*aggregates))
-    cells = {
-        name: _cells(name, *(found[f"{short}_{part}"] for part in ("n", "mean", "var")))
-        for name, short in names.items()
-    }
-    return MomentTable(
-        {key: _key(found[f"k_{key}"]) for key in by}, found["rows"].astype(np.float64), cells
-    )
+    for name, place in places.items():
+        value = nw.col(place)
+        aggregates += [value.count().alias(f"{place}_n"), value.mean().alias(f"{place}_mean")]
+        if not _binary(name):
+            finite = nw.when(value.is_finite()).then(value)  # some engines refuse others
+            aggregates.append(finite.var(ddof=0).alias(f"{place}_var"))
+    sums = collect(wide.group_by(*(f"k_{key}" for key in by)).agg(*aggregates))
+    cells = {name: _cells(name, place, sums) for name, place in places.items()}
+    keys = {key: key_of(sums[f"k_{key}"]) for key in by}
+    return MomentTable(keys, _numbers(sums["rows"]), cells)
 
 
-def columns(frame: nw.LazyFrame[Any]) -> dict[str, NDArray[Any]]:
-    """Run a lazy frame on its engine and return its columns: numbers with NaN for null, texts with None."""
-    table = cast("Any", frame.collect("pyarrow")).to_arrow()  # pyarrow has no types
-    return {name: table[name].to_numpy() for name in table.column_names}
+def collect(frame: nw.LazyFrame[Any]) -> Any:  # noqa: ANN401 -- pyarrow has no types
+    """Run a lazy frame on its engine and return its rows as an Arrow table."""
+    return cast("Any", frame.collect("pyarrow")).to_arrow()
 
 
-def _cells(name: str, n: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> Cells:
-    """Make cells of a metric; what no sample knows has no mean, but a mean that is no number is an error."""
+def _numbers(column: Any) -> Floats:  # noqa: ANN401
+    """Return a column of numbers, NaN for null."""
+    return column.to_numpy().astype(np.float64)
+
+
+def _binary(metric: str) -> bool:
+    return metric_record(metric).kind == "binary"
+
+
+def _cells(metric: str, place: str, sums: Any) -> Cells:  # noqa: ANN401
+    """Make cells of a metric; what no sample knows has no mean, but one that is no number is an error."""
+    n, mean = (_numbers(sums[f"{place}_{part}"]) for part in ("n", "mean"))
+    var = mean * (1 - mean) if _binary(metric) else _numbers(sums[f"{place}_var"])
     known = n > 0
     if not np.isfinite(mean[known] + var[known]).all():
-        raise RunsError(
-            f"{name} holds NaN or an infinite value; expected numbers, or nothing where there is none"
-        )
-    return Cells(n.astype(np.float64), np.where(known, mean, 0.0), np.where(known, n * var, 0.0))
+        expected = "expected numbers, or nothing where there is none"
+        raise RunsError(f"{metric} holds NaN or an infinite value; {expected}")
+    return Cells(n, np.where(known, mean, 0.0), np.where(known, n * var, 0.0))
 
 
-def _key(column: NDArray[Any]) -> Key:
-    labels = tuple(sorted(set[str | None](column), key=lambda label: (label is None, label or "")))
-    place = {label: code for code, label in enumerate(labels)}
-    return Key(np.array([place[label] for label in column], dtype=np.int64), labels)
+def key_of(column: Any) -> Key:  # noqa: ANN401
+    """Code a column of texts, None last; sorted labels, so that every engine gives the same codes."""
+    encoded = column.combine_chunks().dictionary_encode()
+    labels = encoded.dictionary.to_pylist()
+    order = sorted(range(len(labels)), key=labels.__getitem__)
+    rank = np.empty(len(labels) + 1, dtype=np.int64)
+    rank[[*order, len(labels)]] = np.arange(len(labels) + 1)
+    codes = rank[encoded.indices.fill_null(len(labels)).to_numpy()]
+    missing = (None,) if column.null_count else ()
+    return Key(codes, (*(labels[place] for place in order), *missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,22 +254,32 @@ class Histogram:
 def histogram(
     frame: nw.LazyFrame[Any], value: nw.Expr, *, per_unit: int
 ) -> dict[tuple[str, str], Histogram]:
-    """Count a metric in steps of 1 / `per_unit`, by (arm, run): quantiles exact to half a step, and curves to draw."""
+    """Count a metric in steps of 1 / `per_unit`, by (arm, run).
+
+    Quantiles are exact to half a step, and curves can be drawn.
+    """
     import narwhals as nw
 
-    steps = (value * per_unit).round(0).alias("step")
-    counted = (
-        frame.select("arm", "run_id", steps)
-        .drop_nulls("step")
-        .group_by("arm", "run_id", "step")
-        .agg(nw.len().alias("n"))
-    )
-    found = columns(counted.sort("step"))
-    values, counts = found["step"] / per_unit, found["n"].astype(np.float64)
-    places: dict[tuple[str, str], list[int]] = {}
-    for row, (arm, run) in enumerate(zip(found["arm"], found["run_id"], strict=True)):
-        places.setdefault((arm, run), []).append(row)
-    return {where: Histogram(values[rows], counts[rows]) for where, rows in places.items()}
+    steps = frame.select("arm", "run_id", (value * per_unit).round(0).alias("step"))
+    grouped = steps.drop_nulls("step").group_by("arm", "run_id", "step")
+    counted = collect(grouped.agg(nw.len().alias("n")))
+    arm, run = key_of(counted["arm"]), key_of(counted["run_id"])
+    values, counts = _numbers(counted["step"]) / per_unit, _numbers(counted["n"])
+    return histograms_of(arm, run, values, counts)
+
+
+def histograms_of(
+    arm: Key, run: Key, values: Floats, counts: Floats
+) -> dict[tuple[str, str], Histogram]:
+    """Sort counted values (K,) into one histogram for each (arm, run)."""
+    place = arm.codes * len(run.labels) + run.codes
+    order = np.lexsort((values, place))
+    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    parts = [rows for rows in np.split(order, starts[1:]) if len(rows)]
+    names = [(str(arm.labels[arm.codes[r[0]]]), str(run.labels[run.codes[r[0]]])) for r in parts]
+    return {
+        name: Histogram(values[rows], counts[rows]) for name, rows in zip(names, parts, strict=True)
+    }
 
 
 def merge_histograms(parts: Sequence[Histogram]) -> Histogram:
@@ -279,16 +292,22 @@ def merge_histograms(parts: Sequence[Histogram]) -> Histogram:
     )
 
 
-def top_tags(frame: nw.LazyFrame[Any], *, arm: str, most: int) -> tuple[str, ...]:
-    """Return the issue tags that most samples of an arm carry, the most frequent first, equal ones by name."""
+def tag_counts(frame: nw.LazyFrame[Any]) -> dict[tuple[str, str], int]:
+    """Return how many samples of each arm carry each issue tag, by (arm, tag).
+
+    Lists are counted as they are, then taken apart: there are few different ones.
+    """
     import narwhals as nw
 
-    carried = frame.filter(nw.col("arm") == arm).select(nw.col("issues").list.unique())
-    tags = carried.drop_nulls().explode("issues").drop_nulls()
-    counted = (
-        tags.group_by("issues")
-        .agg(nw.len().alias("n"))
-        .sort("n", "issues", descending=[True, False])
-        .head(most)
-    )
-    return tuple(columns(counted)["issues"])
+    listed = frame.select("arm", "issues").drop_nulls("issues").group_by("arm", "issues")
+    counts: dict[tuple[str, str], int] = {}
+    for row in collect(listed.agg(nw.len().alias("n"))).to_pylist():
+        for tag in {tag for tag in row["issues"] if tag is not None}:
+            counts[row["arm"], tag] = counts.get((row["arm"], tag), 0) + row["n"]
+    return counts
+
+
+def top_tags(counts: Mapping[tuple[str, str], int], *, arm: str, most: int) -> tuple[str, ...]:
+    """Return the tags that most samples of an arm carry, the most frequent first, equal by name."""
+    carried = [(-count, tag) for (where, tag), count in counts.items() if where == arm]
+    return tuple(tag for _, tag in sorted(carried)[:most])

@@ -1,27 +1,28 @@
-"""What a review measures in its samples, whether by a scan of them or from stored days: facts, no judgement."""
+"""What a review measures in its samples, by scans or from stored days: facts, no judgement."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
 from rolloutlib.measure.moments import (
     Histogram,
     MomentTable,
-    columns,
+    collect,
     histogram,
     merge_histograms,
     metric_expressions,
     scan,
+    tag_counts,
     top_tags,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rolloutlib.measure.estimates import Unit
+    from rolloutlib.measure.design import Unit
     from rolloutlib.runs.samples import Samples
 
 __all__ = ["STRATA", "Count", "Measured", "measure"]
@@ -48,10 +49,13 @@ class Measured:
 
     Attributes:
         counts: by arm, the control first.
-        unit: what a cluster is in `table`.
-        named: the smaller arm's share of samples that name their unit, 0–1; 1 where the unit is the sample.
+        unit: what a cluster is in `table` and `strata`.
+        named: the smaller arm's share of samples that name their unit, 0–1; 1 where
+            the unit is the sample.
         tags: issue tags in the moments; the first `ranked` are the control arm's top ones.
-        table: moments by arm, run_id, cluster and the strata.
+        table: moments by arm and cluster.
+        by_run: moments by arm and run_id.
+        strata: moments of `passed` by arm, cluster and stratum, for each that has several values.
         latency, score: histograms by (arm, run).
     """
 
@@ -61,6 +65,8 @@ class Measured:
     tags: tuple[str, ...]
     ranked: int
     table: MomentTable
+    by_run: MomentTable
+    strata: Mapping[str, MomentTable]
     latency: Mapping[tuple[str, str], Histogram]
     score: Mapping[tuple[str, str], Histogram]
 
@@ -87,9 +93,9 @@ def measure(
         RunsError: a metric holds NaN or an infinite value.
     """
     frame = samples.frame().filter(nw.col("arm").is_in(arms))
-    counts = {arm: _count(samples, arm) for arm in arms}
+    counts, tagged = _counts(frame, arms), tag_counts(frame)
     unit, named = choose_unit(counts)
-    ranked, others = (top_tags(frame, arm=arm, most=TOP_ISSUES) for arm in arms)
+    ranked, others = (top_tags(tagged, arm=arm, most=TOP_ISSUES) for arm in arms)
     tags = tuple(dict.fromkeys((*ranked, *others)))
     metrics = metric_expressions(
         timeout_cap_ms=timeout_cap_ms, slow_above_ms=slow_above_ms, tags=tags
@@ -98,30 +104,45 @@ def measure(
     if unit == "sample" and apart:
         key = nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
         frame, cluster = frame.with_columns(key.alias("apart")), "apart"
-    by = {"arm": "arm", "run_id": "run_id", "cluster": cluster, **{name: name for name in STRATA}}
-    table = scan(frame, metrics, by=by)
+    units = {"arm": "arm", "cluster": cluster}
     latency, score = (
         histogram(frame, metrics[name], per_unit=STEPS) for name in ("latency_ms", "score")
     )
-    return Measured(counts, unit, named, tags, len(ranked), table, latency, score)
+    return Measured(
+        counts, unit, named, tags, len(ranked),
+        table=scan(frame, metrics, by=units),
+        by_run=scan(frame, metrics, by={"arm": "arm", "run_id": "run_id"}),
+        strata=_strata(frame, {"passed": metrics["passed"]}, units),
+        latency=latency, score=score,
+    )  # fmt: skip
 
 
-def _count(samples: Samples, arm: str) -> Count:
-    ids = (
-        (nw.col(c).count().alias(f"with_{c}"), nw.col(c).n_unique().alias(c))
-        for c in ("user_id", "prompt_id")
-    )
-    counted = (
-        samples.frame()
-        .filter(nw.col("arm") == arm)
-        .select(nw.len().alias("n"), *(e for pair in ids for e in pair))
-    )
-    found = {name: int(column[0] or 0) for name, column in columns(counted).items()}
-    # n_unique counts null as a value of its own.
-    users, prompts = (
-        found[c] - (found[f"with_{c}"] < found["n"]) for c in ("user_id", "prompt_id")
-    )
-    return Count(found["n"], found["with_user_id"], users, found["with_prompt_id"], prompts)
+def _strata(
+    frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr], units: Mapping[str, str]
+) -> dict[str, MomentTable]:
+    different = frame.select(*(nw.col(name).n_unique().alias(name) for name in STRATA))
+    counted = collect(different).to_pylist()[0]
+    several = [name for name in STRATA if counted[name] > 1]
+    return {name: scan(frame, metrics, by={**units, name: name}) for name in several}
+
+
+def _counts(frame: nw.LazyFrame[Any], arms: tuple[str, str]) -> dict[str, Count]:
+    """Count samples and ids of each arm; an arm without samples has zeros."""
+    ids = [nw.col(name) for name in ("user_id", "prompt_id")]
+    known = [expression for name in ids for expression in (name.count(), name.n_unique())]
+    names = ("with_user", "users", "with_prompt", "prompts")
+    aggregates = [expression.alias(name) for name, expression in zip(names, known, strict=True)]
+    grouped = frame.group_by("arm").agg(nw.len().alias("samples"), *aggregates)
+    counted = {row["arm"]: row for row in collect(grouped).to_pylist()}
+    nothing = dict.fromkeys(("samples", *names), 0)
+    return {arm: _count(counted.get(arm, nothing)) for arm in arms}
+
+
+def _count(row: Mapping[str, int]) -> Count:
+    """Take null out of the different ids, where it counts as one of its own."""
+    n, with_user, with_prompt = row["samples"], row["with_user"], row["with_prompt"]
+    users, prompts = row["users"] - (with_user < n), row["prompts"] - (with_prompt < n)
+    return Count(n, with_user, users, with_prompt, prompts)
 
 
 def choose_unit(counts: Mapping[str, Count]) -> tuple[Unit, float]:

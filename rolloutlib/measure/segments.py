@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rolloutlib.measure.estimates import Arms, Estimate, estimate_gate, metric_of
+from rolloutlib.measure.design import Arms, metric_of
+from rolloutlib.measure.estimates import Estimate, estimate_gate
 from rolloutlib.reason import known
 from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.model import Evidence, Gate
@@ -69,7 +70,7 @@ class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
 def segments(
     gate_id: str,
     gate: Gate,
-    table: MomentTable,
+    strata: Mapping[str, MomentTable],
     rules: Evidence,
     *,
     arms_of: Callable[[MomentTable, str], Arms],
@@ -79,19 +80,16 @@ def segments(
     Args:
         gate_id: the gate's id in the plan.
         gate: the gate; every segment has its contrast.
-        table: moments with the strata as keys; a stratum with a single value is no segmentation.
+        strata: moments by stratum; one with a single value is no segmentation.
         rules: which strata, and how evidence is judged.
         arms_of: how to line the arms up for a metric.
     """
     metric, found = metric_of(gate), list[tuple[str, str, Arms, Estimate]]()
     for by in rules.segments:
-        values = (
-            [value for value in table.keys[by].labels if value is not None]
-            if by in table.keys
-            else []
-        )
+        labels = strata[by].keys[by].labels if by in strata else ()
+        values = [value for value in labels if value is not None]
         for value in values if len(values) > 1 else []:
-            arms = arms_of(table.where(**{by: value}), metric)
+            arms = arms_of(strata[by].where(**{by: value}), metric)
             estimate = estimate_gate(gate, arms, rules, metric=metric)
             if estimate is not None:
                 found.append((by, value, arms, estimate))

@@ -10,7 +10,7 @@ from rolloutlib.stats import divergence
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rolloutlib.measure.estimates import Design, Unit
+    from rolloutlib.measure.design import Design, Unit
     from rolloutlib.measure.looks import Look
     from rolloutlib.plan.model import Evidence
     from rolloutlib.plan.params import ReviewParams

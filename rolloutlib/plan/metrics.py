@@ -1,4 +1,4 @@
-"""What is measured: one record a metric. Every room that names, counts, draws or shows a metric reads this table."""
+"""What is measured, a record a metric: whatever names, counts, draws or shows one reads this."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Metric:
         name: in the plan's gates and in the moments; an issue tag is the metric `issue:<tag>`.
         title: heading of its column or chart.
         kind: of a sample's value: 0 or 1, a measurement, or how many.
-        unit: of an arm's mean, and so of a difference of two; shares are 0–1, scores 0–10, latencies in ms, and a
-            count shows as a plain factor ("×1.20").
-        field: what of a sample tells it, in the words of its source; messages name it where it is missing.
+        unit: of an arm's mean, and so of a difference of two; shares are 0–1, scores 0–10,
+            latencies in ms, and a count shows as a plain factor ("×1.20").
+        field: what of a sample tells it, in its source's words; named where it is missing.
         reported: under which name a run reports its own mean; None where runs report none.
         drawn: whether forecasts simulate it.
     """
@@ -44,10 +44,14 @@ _TABLE = (
     Metric("issue", "Issue rate", "binary", "proportion", "issues"),
     Metric("vetoed", "Vetoed share", "binary", "proportion", "status: vetoed", "vetoed"),
     Metric("error", "Errors and timeouts", "binary", "proportion", "status: error | timeout"),
-    Metric("edited", "Manually edited tags", "binary", "proportion", "suggestedTags + confirmedTags"),
+    Metric(
+        "edited", "Manually edited tags", "binary", "proportion", "suggestedTags + confirmedTags"
+    ),
     Metric("latency_ms", "Average latency", "continuous", "ms", "latencyMs", "avg_latency_ms"),
     Metric("slow", "Slow samples", "binary", "proportion", "latencyMs"),
-    Metric("style_violations", "Style violations", "count", "ratio", "styleViolations", drawn=False),
+    Metric(
+        "style_violations", "Style violations", "count", "ratio", "styleViolations", drawn=False
+    ),
     Metric("covariate", "Covariate", "continuous", "ratio", "covariate", drawn=False),
 )  # fmt: skip
 METRICS: Final = {record.name: record for record in _TABLE}

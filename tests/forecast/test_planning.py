@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from rolloutlib.forecast.chances import CONTROL, truths_of
-from rolloutlib.forecast.operating import arms_of, judge_many, world_metric
-from rolloutlib.forecast.worlds import layout, simulate
+from rolloutlib.forecast.chances import CONTROL, judge_many, truths_of, world_metric
+from rolloutlib.forecast.worlds import compared, layout, simulate
 from rolloutlib.judge.record import Verdict
 from rolloutlib.judge.verdicts import judge_evidence
-from rolloutlib.measure.estimates import Arms, estimate_gate
+from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.needed import Needed, needed, total_for
 from tests.tables import PLAN, RULES, arms, cells, nested, pooled, singles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rolloutlib.measure.design import Arms
     from rolloutlib.plan.model import Gate
 
 PASS, SCORE, ISSUE, LATENCY = (
@@ -43,7 +43,13 @@ def need(gate: Gate, both: Arms, limit: float, alternative: float | None = None)
     assert estimate is not None
     truth = gate.design_alternative(PLAN.profile("default")) if alternative is None else alternative
     return needed(
-        gate, both, estimate, metric=METRIC[gate.title], limit=limit, alternative=truth, rules=RULES
+        gate,
+        both,
+        estimate.design,
+        metric=METRIC[gate.title],
+        limit=limit,
+        alternative=truth,
+        rules=RULES,
     )
 
 
@@ -258,15 +264,12 @@ def test_every_gate_and_design_passes_as_often_as_promised(study: str, key: str)
         "issue:x" if metric == "issue" else metric,
         truths_of(PLAN, 2, profile, CONTROL)["design"],
     )
-    pilot = arms_of(
-        next(simulate(large, [truth], np.random.default_rng(1), 1))[0], large, metric, 0
-    )
-    alternative = gate.design_alternative(profile)
-    estimate = estimate_gate(gate, pilot, RULES, metric=name)
-    assert estimate is not None
+    (world,) = next(simulate(large, [truth], np.random.default_rng(1), 1))
+    pilot = compared(world, large, metric, contrast=gate.contrast)
     total = total_for(
-        gate, pilot, estimate, metric=name, limit=limit, alternative=alternative, rules=RULES
-    )
+        gate, pilot, metric=name, limit=limit,
+        alternative=gate.design_alternative(profile), rules=RULES,
+    )  # fmt: skip
     assert total is not None
     again = layout(large.kind, total, size, icc=large.icc)
     draws = simulate(again, [truth], np.random.default_rng(2), 2000)

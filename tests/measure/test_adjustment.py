@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import linregress
 
 from rolloutlib.measure.adjustment import adjust, slope
-from rolloutlib.measure.estimates import Arms
+from rolloutlib.measure.design import Arms
 from rolloutlib.measure.moments import Cells
 
 

@@ -13,14 +13,8 @@ from scipy import stats as scipy_stats
 from scipy.optimize import brentq
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from rolloutlib.measure.estimates import (
-    Arms,
-    Design,
-    Estimate,
-    estimate_gate,
-    metric_of,
-    read_design,
-)
+from rolloutlib.measure.design import Arms, Design, metric_of, read_design
+from rolloutlib.measure.estimates import Estimate, estimate_gate
 from rolloutlib.reason import because
 from rolloutlib.stats import effective, inference, means
 from tests.tables import PLAN, RULES, arms, cells, nested, pooled, singles
@@ -30,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rolloutlib.measure.estimates import Unit
+    from rolloutlib.measure.design import Unit
     from rolloutlib.measure.moments import Cells
     from rolloutlib.plan.model import Evidence, Gate
 

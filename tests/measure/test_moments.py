@@ -21,6 +21,7 @@ from rolloutlib.measure.moments import (
     merge_histograms,
     metric_expressions,
     scan,
+    tag_counts,
     top_tags,
 )
 from tests.tables import frame_of
@@ -239,6 +240,6 @@ def test_top_issues() -> None:
     """The control arm's tags by the samples that carry them: a tag twice in one sample counts once, ties go by name."""
     issues = [["b", "b", "b"], ["c"], ["a"], ["c"], [], None]
     rows = [{"issues": tags} for tags in issues] + [{"arm": "treatment", "issues": ["z"]}] * 5
-    assert top_tags(frame_of(rows), arm="control", most=3) == ("c", "a", "b")
-    assert top_tags(frame_of(rows), arm="control", most=1) == ("c",)
-    assert top_tags(frame_of([{"issues": []}, {}]), arm="control", most=3) == ()
+    assert top_tags(tag_counts(frame_of(rows)), arm="control", most=3) == ("c", "a", "b")
+    assert top_tags(tag_counts(frame_of(rows)), arm="control", most=1) == ("c",)
+    assert top_tags(tag_counts(frame_of([{"issues": []}, {}])), arm="control", most=3) == ()

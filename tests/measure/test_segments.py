@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from rolloutlib.measure.estimates import Arms, Estimate, estimate_gate
+from rolloutlib.measure.design import Arms
+from rolloutlib.measure.estimates import Estimate, estimate_gate
 from rolloutlib.measure.moments import MomentTable, metric_expressions, scan
 from rolloutlib.measure.segments import issue_rates, segments
 from tests.tables import PLAN, RULES, frame_of
@@ -68,7 +69,9 @@ def pairs(
 
 def found_in(rows: list[dict[str, Any]]) -> dict[str, tuple[float | None, bool]]:
     """Return p after Holm and the verdict by segment."""
-    parts = segments("pass_rate", GATE, table_of(rows), RULES, arms_of=line_up)
+    parts = segments(
+        "pass_rate", GATE, dict.fromkeys(RULES.segments, table_of(rows)), RULES, arms_of=line_up
+    )
     return {part.value: (part.p_holm, part.loss) for part in parts}
 
 
@@ -98,7 +101,9 @@ def test_holm_over_all_segments() -> None:
         + pairs("b", 60, 8, 5, difficulty="hard")
         + pairs("c", 60, 9, 2, difficulty="easy")
     )
-    parts = segments("pass_rate", GATE, table_of(rows), RULES, arms_of=line_up)
+    parts = segments(
+        "pass_rate", GATE, dict.fromkeys(RULES.segments, table_of(rows)), RULES, arms_of=line_up
+    )
     assert [(part.by, part.value) for part in parts] == [
         ("category", "a"), ("category", "b"), ("category", "c"), ("difficulty", "easy"), ("difficulty", "hard"),
     ]  # fmt: skip

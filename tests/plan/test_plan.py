@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = (ROOT / "params" / "plan.yaml").read_text("utf-8")
-LADDER = "proof: {0: -0.10, 1: -0.05, 2: -0.03, 3: -0.02, 4: -0.02}"
+LADDER = "proof: {0: -0.10, 1: -0.05, 2: -0.03}"
 STAGE_1 = "C: {default: true}, D: {default: true}, E: {default: true}, F: {default: true}}"
 
 
@@ -56,7 +56,7 @@ def plan() -> Plan:
         ("cap: 10", "cap: 10.5", "stages.0.cap is '10.5'; input should be a valid integer"),
         ("min_score: 7.0", "min_score: 70", "profiles.default.min_score is '70'; input should be less than or equal t"),
         ("flag: feature.searchLite", "flag: searchLite", "features.A.flag is 'searchLite'; string should match patter"),
-        ("hard: 0.3}", "hard: 0.4}", "monitoring.distributions: difficulty adds up to 1.1; expected shares that add u"),
+        ("hard: 0.3}", "hard: 0.4}", "monitoring.difficulty: adds up to 1.1; expected shares that add up to 1"),
         ("green: 0.80", "green: 0.60", "monitoring.traffic_lights.passed: green is 0.6 and amber 0.7, but better: hig"),
         # words that are not allowed
         ("metric: passed", "metric: pased", "gates.pass_rate.metric is 'pased'; expected 'passed', 'score', 'latency_"),
@@ -66,8 +66,13 @@ def plan() -> Plan:
         ("plan@1", "plan@2", "schema is 'rolloutlib/plan@2'; expected 'rolloutlib/plan@1'"),
         ("safe_profile: default", "safe_profile: calm", "rollback.safe_profile is 'calm'; expected one of ['default',"),
         # what does not fit together
-        (LADDER, LADDER[:-11] + "}", "gates.pass_rate.proof: needs a limit for every stage; stages [4] have none"),
-        (LADDER, LADDER.replace("3: -0.02", "3: -0.2"), "gates.pass_rate: proof gets laxer at a later stage"),
+        (LADDER, "proof: {0: -0.10, 1: -0.03, 2: -0.05}", "gates.pass_rate: proof gets laxer at a later stage"),
+        (LADDER, "proof: {0: -0.10, 2: -0.03}", "gates.pass_rate: proof gets laxer at a later stage"),
+        (LADDER, "proof: {0: -0.01}", "gates.pass_rate: proof gets laxer at a later stage"),
+        (LADDER, "proof: {0: -0.10, 1: -0.05, 2: -0.02}", "gates.pass_rate: proof repeats -0.02 for stage 2, which lim"),
+        ("tolerance: 0.1\n", "tolerance: 0.2\n", "gates.avg_score: proof repeats -0.2 for stage 2, which limit and "),
+        ("tolerance: 0.1\n", "tolerance: 0.3\n", "gates.avg_score: proof gets laxer at a later stage"),
+        ("quantile: 0.95\n", "quantile: 0.95\n    tolerance: 0.1\n", "gates.p95_latency: statistic: quantile has no to"),
         (LADDER, "proof: {7: 1}", "gates.pass_rate.proof.7 is 7; expected 0, 1, 2, 3 or 4."),
         ("alternative: 0.0", "alternative: -0.02", "gates.pass_rate: alternative is -0.02; expected one beyond every"),
         ("    quantile: 0.95\n", "", "gates.p95_latency: statistic: quantile and quantile: 0.95 belong together"),
@@ -132,8 +137,8 @@ def test_two_quantile_gates(tmp_path: Path) -> None:
     start, end = SOURCE.index("  p95_latency:"), SOURCE.index("  vetoed:\n")
     again = (
         SOURCE[start:end]
-        .replace("p95_latency", "p99_latency")
-        .replace("quantile: 0.95", "quantile: 0.99")
+        .replace("p95_latency", "p97_latency")
+        .replace("quantile: 0.95", "quantile: 0.97")
     )
     file = tmp_path / "plan.yaml"
     file.write_text(SOURCE[:end] + again + SOURCE[end:], encoding="utf-8")
@@ -194,21 +199,35 @@ def test_limits_from_profiles(plan: Plan) -> None:
     assert p95.proof_limit(0, plan.profile("fast")) == 0.10
 
 
-def test_the_ladder_ends_at_the_plan(plan: Plan) -> None:
-    """At stages 3 and 4 every bound must clear the plan's own limit, give or take the declared tolerance."""
-    for key, gate in plan.gates.items():
-        limit = gate.plan_limit(plan.profile("default"))
-        beyond = -gate.tolerance if gate.harm == "lower" else gate.tolerance
-        own = 1 - gate.quantile if gate.quantile else limit + beyond
-        assert [gate.proof_limit(stage, plan.profile("default")) for stage in (3, 4)] == [
-            pytest.approx(own)
-        ] * 2, key
+def test_the_ladder(plan: Plan) -> None:
+    """What every stage must prove, written out by hand; it ends at limit ∓ tolerance and at 1 − quantile."""
+    profile = plan.profile("default")
+    found = {
+        key: [gate.proof_limit(stage, profile) for stage in STAGES]
+        for key, gate in plan.gates.items()
+    }
+    assert found == {
+        "pass_rate": [-0.10, -0.05, -0.03, -0.02, -0.02],
+        "avg_score": [-0.5, -0.3, -0.2, -0.1, -0.1],
+        "top_issue": [1.5, 1.0, 0.8, 0.7, 0.7],
+        "avg_latency": [2000.0] * 5,
+        "p95_latency": [0.10, 0.07, 0.05, 0.05, 0.05],
+        "vetoed": [0.10, 0.05, 0.03, 0.02, 0.02],
+        "error_rate": [0.10, 0.03, 0.01, 0.01, 0.01],
+        "manual_edit_rate": [0.40, 0.35, 0.30, 0.30, 0.30],
+    }
+
+
+def test_tolerance_is_the_proof(plan: Plan) -> None:
+    """A tolerance that somebody tightens tightens what stages 3 and 4 have to prove."""
+    gate = plan.gates["vetoed"].model_copy(update={"tolerance": 0.005})
+    assert [gate.proof_limit(s, plan.profile("default")) for s in (2, 3, 4)] == [0.03, 0.005, 0.005]
 
 
 def test_alternative_of_a_gate() -> None:
     """The value that a stage is designed to recognise may depend on the profile as well."""
     gate = Gate(
-        title="t", metric="latency_ms", contrast="treatment", harm="higher", unit="ms", proof="limit",
+        title="t", metric="latency_ms", contrast="treatment", harm="higher",
         limit=FromProfile(profile="max_latency_ms"), alternative=FromProfile(profile="max_latency_ms", factor=0.9),
     )  # fmt: skip
     plan = load_plan(ROOT / "params" / "plan.yaml")

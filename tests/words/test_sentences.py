@@ -14,7 +14,7 @@ import yaml
 from babel.messages.pofile import read_po
 
 from rolloutlib.errors import UsageError
-from rolloutlib.measure.estimates import Unit
+from rolloutlib.measure.design import Unit
 from rolloutlib.words.reasons import TEMPLATES
 from rolloutlib.words.sentences import Sentence, say, translate
 

@@ -1,0 +1,159 @@
+"""What a stage's exit is judged by: limits, what each stage proves, and the rules of evidence."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rolloutlib.plan.metrics import METRICS, LevelUnit, MetricName
+
+__all__ = [
+    "STAGES", "Count", "Evidence", "FromProfile", "Gate", "Model", "Number", "Profile",
+    "Proportion", "StageId",
+]  # fmt: skip
+
+StageId = Literal[0, 1, 2, 3, 4]
+STAGES: tuple[StageId, ...] = (0, 1, 2, 3, 4)
+# Strict: YAML's `yes`, "0.02" and 5.0 are slips, not the numbers 1, 0.02 and 5.
+Number = Annotated[float, Field(strict=True)]
+Count = Annotated[int, Field(strict=True, gt=0)]
+Proportion = Annotated[Number, Field(ge=0, le=1)]
+
+
+class Model(BaseModel):
+    """What people write in YAML: unknown keys, NaN and infinite values are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Profile(Model):
+    """A guardian profile: the thresholds that the engine holds samples against."""
+
+    min_score: Annotated[Number, Field(ge=0, le=10)]
+    max_latency_ms: Annotated[Number, Field(gt=0)]
+
+
+class FromProfile(Model):
+    """A limit that the guardian profile of the reviewed runs supplies, times a factor."""
+
+    profile: Literal["max_latency_ms", "min_score"]
+    factor: Annotated[Number, Field(gt=0)] = 1.0
+
+    def resolve(self, profile: Profile) -> float:
+        """Return the limit in the profile's unit (ms or score)."""
+        return getattr(profile, self.profile) * self.factor
+
+
+class Gate(Model):
+    """One exit criterion: what is measured, its limit, and what each stage has to prove.
+
+    Attributes:
+        contrast: the treatment alone, treatment − control, or treatment / control.
+        harm: the direction in which the number gets worse.
+        limit: the plan's literal limit for the point estimate.
+        tolerance: how far beyond the limit the proof may end, in the gate's unit ("no change"
+            cannot be proven to the digit).
+        alternative: the true value that a stage is designed to recognise (for sample sizes).
+        proof: laxer limits for the bounds of stages too small to prove the plan's own; every other
+            stage proves limit ∓ tolerance, or a share of 1 − quantile beyond the limit.
+    """
+
+    title: str
+    metric: MetricName
+    contrast: Literal["treatment", "difference", "ratio"]
+    statistic: Literal["mean", "quantile"] = "mean"
+    quantile: Annotated[Number, Field(gt=0, lt=1)] | None = None
+    estimand: Literal["per_sample", "per_user"] = "per_sample"
+    harm: Literal["lower", "higher"]
+    limit: Number | FromProfile
+    tolerance: Annotated[Number, Field(ge=0)] = 0.0
+    alternative: Number | FromProfile
+    proof: dict[StageId, Number] = {}
+
+    @property
+    def unit(self) -> LevelUnit:
+        """Unit of the limit and of the contrast."""
+        return "ratio" if self.contrast == "ratio" else METRICS[self.metric].unit
+
+    @model_validator(mode="after")
+    def _statistic(self) -> Self:
+        if (self.statistic == "quantile") != (self.quantile is not None):
+            raise ValueError(
+                "statistic: quantile and quantile: 0.95 belong together; one of them is missing"
+            )
+        of_latency = (self.metric, self.contrast) == ("latency_ms", "treatment")
+        if self.statistic == "quantile" and not of_latency:
+            raise ValueError("statistic: quantile needs metric: latency_ms and contrast: treatment")
+        if self.statistic == "quantile" and self.tolerance:
+            raise ValueError(
+                "statistic: quantile has no tolerance; its proof is a share of samples"
+            )
+        if self.contrast == "ratio" and isinstance(self.limit, float) and self.limit <= 0:
+            raise ValueError(
+                f"limit is {self.limit}; a ratio's limit is above 0 (1.0 means no change)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ladder(self) -> Self:
+        better = 1 if self.harm == "lower" else -1
+        own = self._share
+        if own is None and isinstance(self.limit, float):
+            own = self._tolerated(self.limit)
+        limits = [self.proof.get(stage, own) for stage in STAGES]
+        rungs = [better * limit for limit in limits if limit is not None]
+        if rungs != sorted(rungs):
+            raise ValueError(
+                "proof gets laxer at a later stage; each proves at least what the one before it did"
+            )
+        if own is not None and (same := [s for s, limit in self.proof.items() if limit == own]):
+            raise ValueError(
+                f"proof repeats {own:g} for stage {same[0]}, which limit and tolerance already say; "
+                "list only the stages that prove less"
+            )
+        if rungs and isinstance(self.alternative, float) and better * self.alternative <= rungs[-1]:
+            raise ValueError(
+                f"alternative is {self.alternative}; expected one beyond every stage's proof limit"
+            )
+        return self
+
+    def plan_limit(self, profile: Profile) -> float:
+        """Return the plan's literal limit in the gate's unit."""
+        return _value(self.limit, profile)
+
+    def proof_limit(self, stage: StageId, profile: Profile) -> float:
+        """Return what a stage's bound must clear: in the gate's unit, a quantile's as a share."""
+        if stage in self.proof:
+            return self.proof[stage]
+        return self._tolerated(self.plan_limit(profile)) if self._share is None else self._share
+
+    def design_alternative(self, profile: Profile) -> float:
+        """Return the true value that sample sizes are computed for, in the proof limit's unit."""
+        return _value(self.alternative, profile)
+
+    @property
+    def _share(self) -> float | None:
+        """Share of samples that a quantile lets lie beyond the limit (.05, not 0.05000000000004)."""
+        return None if self.quantile is None else round(1 - self.quantile, 9)
+
+    def _tolerated(self, limit: float) -> float:
+        return limit - self.tolerance if self.harm == "lower" else limit + self.tolerance
+
+
+def _value(limit: float | FromProfile, profile: Profile) -> float:
+    return limit.resolve(profile) if isinstance(limit, FromProfile) else limit
+
+
+class Evidence(Model):
+    """How the evidence is judged; see the comments in plan.yaml."""
+
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)]
+    runs_averaged: Count
+    min_clusters: Annotated[Count, Field(ge=2)]
+    icc_floor: Annotated[Number, Field(ge=0, lt=1)]
+    power: Annotated[Number, Field(gt=0.5, lt=1)]
+    sample_ratio_p: Annotated[Number, Field(gt=0, lt=0.1)]
+    max_quarantined: Proportion
+    timeout_cap_ms: Annotated[Number, Field(gt=0)]
+    segments: tuple[Literal["category", "profile", "difficulty"], ...]
