@@ -1,4 +1,4 @@
-"""What people are told when flags move: release notes, with a notice where it is a rollback, and the overview page.
+"""What people are told when flags move: release notes, a rollback notice, the overview page.
 
 Both are drafts in Markdown under docs/; nothing is decided by them and nothing reads them back.
 """
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rolloutlib.flags.document import FlagState
     from rolloutlib.ledger.records import GateState
     from rolloutlib.plan.model import Plan
-
-__all__ = ["NOTES", "OVERVIEW", "release_notes", "system_overview", "write_release_notes"]
 
 NOTES: Final = "docs/RELEASE_NOTES"
 OVERVIEW: Final = "docs/SYSTEM_OVERVIEW.md"
@@ -82,7 +80,7 @@ def _cohort(name: str, cap: int | None) -> Sentence:
 
 
 def _changes(plan: Plan, before: FlagState | None, after: FlagState) -> list[Sentence]:
-    """One line a feature whose value for somebody who said nothing, or opted in, is another one now."""
+    """One line a feature whose value changed, for who said nothing or for who opted in."""
     lines = [
         _bullet(
             say(
@@ -128,11 +126,11 @@ def _said(line: Sentence | str, lang: str) -> str:
     return line.text(lang) if isinstance(line, Sentence) else line
 
 
-# --- the overview -----------------------------------------------------------------------------------------------------
+# --- the overview ---------------------------------------------------------------------------------
 
 
 def system_overview(root: Path, plan: Plan, state: FlagState, *, lang: str) -> Path:
-    """Bring docs/SYSTEM_OVERVIEW.md up to date between its two marks, and leave what people wrote around them."""
+    """Bring docs/SYSTEM_OVERVIEW.md up to date between its marks; people write around them."""
     path = root / OVERVIEW
     text = (
         path.read_text("utf-8")

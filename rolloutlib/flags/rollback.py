@@ -1,4 +1,4 @@
-"""The kill switch: flags off first, seen off by a client, then the record, then what people are told.
+"""The kill switch: flags off, seen off by a client, then the record, then what people are told.
 
 Each step after the first may fail without stopping the rest; what could not be done is listed as
 open, never skipped in silence. Run again, it does only what is still missing, so a crash at any
@@ -95,7 +95,7 @@ def _held(path: Path) -> FlagFile | None:
 def _safe_state(
     root: Path, plan: Plan, file: FlagFile | None, features: tuple[FeatureId, ...], now: datetime
 ) -> FlagState:
-    """Return the state to switch to: the one in force when it is safe already, so a second rollback is harmless."""
+    """Return the state to switch to: the one in force when it is safe already."""
     profile = plan.rollback.safe_profile
     if file is not None:
         held, unedited = file.state, document(plan, file.state) == file.data

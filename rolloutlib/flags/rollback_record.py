@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the ledger tells: whether this is recorded, what is rolled back, and what to return to."""
+    """What the ledger tells: whether this is recorded, what it rolls back, what to return to."""
 
     record: str | None = None
     undone: Head | None = None
@@ -46,7 +46,7 @@ def record_and_tell(
     now: datetime,
     lang: Literal["en", "ko"],
 ) -> None:
-    """Draft the notice, append the record, bring the overview up to date; what fails stays open in `found`.
+    """Draft the notice, append the record, update the overview; `found` keeps what failed.
 
     A rollback that is recorded already is left as it is.
     """
@@ -105,7 +105,7 @@ def _known(root: Path, found: RolledBack, now: datetime) -> _Known:
 
 
 def _say_what_follows(found: RolledBack) -> None:
-    """The replay needs data, and time: it follows when everything that stops harm is done. So do signatures."""
+    """Replay and signatures need data, or time: they follow when what stops harm is done."""
     if found.green is None:
         found.open.append(say("Replay: there is no earlier green record to return to"))
     found.follows.append(
@@ -146,8 +146,10 @@ def _told(trigger: Trigger, found: RolledBack, undone: Head, at: str, lang: str)
     green = found.green
     replay = [say("Replay of {green}: run `rollout replay {green}`", green=green)] if green else []
     open_ = "; ".join(sentence.text(lang) for sentence in (*found.open, *replay, *found.follows))
-    impact = say("{reason}. Stage {stage} stays blocked until a new GO. Open: {open}", reason=trigger.text.rstrip("."),
-                 stage=found.after.stage, open=open_)  # fmt: skip
+    impact = say(
+        "{reason}. Stage {stage} stays blocked until a new GO. Open: {open}",
+        reason=trigger.text.rstrip("."), stage=found.after.stage, open=open_,
+    )  # fmt: skip
     return WayBack(
         rolls_back=undone,
         trigger=f"{trigger.signal or trigger.text} / {at} / {trigger.owner or '–'}",

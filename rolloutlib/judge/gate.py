@@ -40,12 +40,12 @@ def gate_row(
     plan: PlanVerdict, evidence: EvidenceVerdict, *, subject: str | None = None,
 ) -> GateResult:  # fmt: skip
     """Return a gate's row: what the plan says of it, both arms' own levels, both verdicts."""
-    told = plan.clears is not None and evidence.point is not None
+    both = plan.clears is not None and evidence.point is not None
     return GateResult(
         id=key, title=gate.title, subject=subject, unit=gate.unit,
         limit=gate.plan_limit(limits), proof_limit=gate.proof_limit(stage, limits),
         control=levels[0], treatment=levels[1], plan=plan, evidence=evidence,
-        disagrees=told and plan.clears != (evidence.verdict is Verdict.PASS),
+        disagrees=both and plan.clears != (evidence.verdict is Verdict.PASS),
         metric=gate.metric, contrast=gate.contrast, statistic=gate.statistic,
         quantile=gate.quantile, harm=gate.harm,
         evidence_unit="proportion" if gate.statistic == "quantile" else gate.unit,

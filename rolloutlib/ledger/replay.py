@@ -151,7 +151,7 @@ def _verdicts(review: Review) -> Iterator[tuple[str, object]]:
 
 
 def _numbers(value: object, path: str = "") -> Iterator[tuple[str, float]]:
-    """Yield every number of plain data with its path; items of a list by their id, if there is one."""
+    """Yield every number of plain data with its path; a list's items by id, if they have one."""
     if isinstance(value, dict):
         for key, inner in cast("dict[str, object]", value).items():
             yield from _numbers(inner, f"{path}.{key}".lstrip("."))

@@ -121,7 +121,7 @@ def sign_off_status(
 
 
 def _whole(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
-    """What holds of no single record: one head, trust as the files under params/ say, their lint."""
+    """What is of no single record: one head, the trust that params/ says, its lint."""
     heads = [ledger.find(head.sha256) for head in ledger.heads]
     if len(heads) > 1:
         yield finding("ledger", "fork", ids=" and ".join(node.id for node in heads))

@@ -79,19 +79,10 @@ class Figure:
 
     def bundle(self) -> dict[str, Any]:
         """Return what a notebook stores: Vega for JupyterLab, an image, both layouts."""
-        wide = self.svg()
-        parts = {
-            "alt": self.alt,
-            "caption": self.caption,
-            "wide": wide,
-            "narrow": self.svg(narrow=True),
-        }
-        return {
-            VEGA_MIME: self.wide,
-            "image/svg+xml": wide,
-            FIGURE_MIME: parts,
-            "text/plain": self.alt,
-        }
+        wide, narrow = self.svg(), self.svg(narrow=True)
+        parts = {"alt": self.alt, "caption": self.caption, "wide": wide, "narrow": narrow}
+        plain = {"image/svg+xml": wide, "text/plain": self.alt}
+        return {VEGA_MIME: self.wide, FIGURE_MIME: parts, **plain}
 
     def _ipython_display_(self) -> None:
         """Show the chart, then its caption (JupyterLab shows only one of a bundle's types)."""
@@ -219,9 +210,9 @@ class Grid:
             "nice": False,
         }
         for channel, common in (("x", x), ("y", {"scale": low_high, "axis": None})):
-            for one in layers:
-                if "field" in one["encoding"].get(channel, {}):
-                    one["encoding"][channel] |= common
+            for drawn in layers:
+                if "field" in drawn["encoding"].get(channel, {}):
+                    drawn["encoding"][channel] |= common
         return _spec(layers, self.width, self.bottom)
 
 

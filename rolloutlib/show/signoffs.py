@@ -74,9 +74,10 @@ def _due(review: Reviewed, book: Workbook) -> tuple[SignatureState, ...]:
     """The roles that the recommended verdict needs, before there is a record to sign."""
     if review.recommendation is Recommendation.INVALID:
         return ()
-    asked = book.trust.thresholds[review.recommendation.value]
+    threshold = book.trust.thresholds[review.recommendation.value]
     return tuple(
-        SignatureState(role, None, None, f"rollout sign DECISION --as {role}") for role in asked.all
+        SignatureState(role, None, None, f"rollout sign DECISION --as {role}")
+        for role in threshold.all
     )
 
 

@@ -188,7 +188,7 @@ def worded(part: Part) -> Part:
 
 def _worded(part: object) -> object:
     if isinstance(part, tuple):
-        return tuple(_worded(one) for one in cast("tuple[object, ...]", part))
+        return tuple(_worded(inner) for inner in cast("tuple[object, ...]", part))
     if isinstance(part, Reason):
         facts = cast("dict[str, Fact]", {name: _worded(f) for name, f in part.facts.items()})
         return Reason(part.code, facts, sentence(part, "en"))

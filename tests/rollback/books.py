@@ -1,4 +1,7 @@
-"""Workbooks with flags and a ledger for tests: real keys, promotions as `decide` makes them, with the flags pinned."""
+"""Workbooks with flags and a ledger for tests.
+
+Real keys, promotions as `decide` makes them, with the flags pinned.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,10 @@ def decided(
     stage: int | None = None,
     signers: tuple[str, ...] | None = None,
 ) -> str:
-    """Append a promotion out of the stage in force, as `decide` does, and let people sign it; return its id."""
+    """Append a promotion out of the stage in force, as `decide` does, and let people sign it.
+
+    Return its id.
+    """
     held = read_flags(root / FLAGS)
     stage = held.state.stage if stage is None else stage
 
