@@ -1,7 +1,7 @@
-"""What a stage can show in advance: the chances of GO, HOLD and NO_GO before anything is measured, by simulation.
+"""The chances of GO, HOLD and NO_GO before anything is measured, by simulation.
 
-Every truth is judged on the same draws by the shipped policy, and so is the case that all gates but one are clearly
-better: that one decides, so it is where a wrong GO is likeliest.
+Every truth is judged on the same draws by the shipped policy, and so is the case that all gates but
+one are clearly better: that one decides, so it is where a wrong GO is likeliest.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 TRUTHS: Final = ("better", "design", "equal", "limit", "worse")
-# The control arm that a stage is planned with; a metric whose gate looks at the treatment alone has none.
+# The control arm that a stage is planned with; gates of the treatment alone need none.
 CONTROL: Final = {"passed": 0.90, "score": 7.5, "issue": 0.15, "vetoed": 0.05}
-# A clearly better candidate: differences, the ratio of the top issue, and values (latency: share of the target).
+# A clearly better candidate: differences, the top issue's ratio, values (latency: of the target).
 BETTER: Final = {
     "passed": 0.03, "score": 0.3, "issue": 0.35, "vetoed": -0.03,
     "error": 0.001, "edited": 0.17, "latency_ms": 0.80, "slow": 0.01,
@@ -77,8 +77,10 @@ class GateForecast:
     Attributes:
         proof: what the stage's bound must clear.
         truths: the true value of the contrast under each truth.
-        provable: the limit that the bound clears with the plan's power when the design alternative is true.
-        needed: users or pairs for the stage's limit, when there are too few; None when there are enough.
+        provable: the limit that the bound clears with the plan's power when the design alternative
+            is true.
+        needed: users or pairs for the stage's limit, when there are too few; None when there are
+            enough.
         chances: by truth.
     """
 
@@ -96,7 +98,8 @@ class Decision:
     """How often a stage review says what, when every check holds.
 
     Attributes:
-        truth: `better` and `equal` hold for every gate; `limit` and `worse` for one, the others are clearly better.
+        truth: `better` and `equal` hold for every gate; `limit` and `worse` for one, the others are
+            clearly better.
         gate: that one: of all gates the one which lets the most GO through.
         literal: how often the plan's literal rule says GO in the same worlds.
     """
@@ -121,7 +124,8 @@ class Forecast:
 
 
 def forecast(  # noqa: PLR0913
-    plan: Plan, stage: StageId, *, users: int, samples_per_user: int, correlation: float, paired: bool,
+    plan: Plan, stage: StageId, *, users: int, samples_per_user: int, correlation: float,
+    paired: bool,
     rng: np.random.Generator, control: Mapping[str, float] | None = None, profile: str = "default",
     repetitions: int = 1000,
 ) -> Forecast:  # fmt: skip
@@ -167,7 +171,7 @@ def forecast(  # noqa: PLR0913
 
 
 def _at_the_last_look(plan: Plan, stage: StageId) -> Plan:
-    """Return the plan with the confidence that is left when all of the stage's people have been seen."""
+    """Return the plan with the confidence that the stage's last look leaves."""
     looks = plan.stages[stage].looks
     last = look_at(looks, planned=looks, confidence=plan.evidence.confidence)
     evidence = plan.evidence.model_copy(update={"confidence": last.confidence})
@@ -185,7 +189,10 @@ def _study(users: int, samples: int, correlation: float, *, paired: bool) -> Lay
 def truths_of(
     plan: Plan, stage: StageId, profile: Profile, control: Mapping[str, float]
 ) -> dict[str, Truth]:
-    """Return every truth; `worse` lies as far beyond each gate's limit as `better` lies before it."""
+    """Return every truth.
+
+    `worse` lies as far beyond each gate's limit as `better` lies before it.
+    """
     worlds: dict[str, dict[str, float]] = {truth: {} for truth in TRUTHS}
     for gate in plan.gates.values():
         metric = world_metric(gate)
@@ -257,7 +264,8 @@ def _joined(parts: list[Judged]) -> Judged:
 
 
 def _gate(
-    plan: Plan, stage: StageId, profile: str, key: str, found: Mapping[str, Mapping[str, Judged]], study: Layout,
+    plan: Plan, stage: StageId, profile: str, key: str,
+    found: Mapping[str, Mapping[str, Judged]], study: Layout,
     pilot: World,
 ) -> GateForecast:  # fmt: skip
     gate, own = plan.gates[key], plan.profile(profile)
@@ -271,7 +279,8 @@ def _gate(
     power = plan.evidence.power
     bound, share = (design.lower, 1 - power) if gate.harm == "lower" else (design.upper, power)
     return GateForecast(
-        key, gate, gate.proof_limit(stage, own), _contrasts(gate, stage, own), float(np.quantile(bound, share)),
+        key, gate, gate.proof_limit(stage, own), _contrasts(gate, stage, own),
+        float(np.quantile(bound, share)),
         _needed(plan, stage, profile, gate, study, pilot), chances,
     )  # fmt: skip
 
@@ -297,7 +306,10 @@ def _needed(
 def _decision(
     truth: str, found: Mapping[str, Mapping[str, Judged]], odd: str | None = None
 ) -> Decision:
-    """Combine the gates; with `odd`, only that one is under the truth and the others are clearly better."""
+    """Combine the gates.
+
+    With `odd`, only that one is under the truth and the others are clearly better.
+    """
     others = found["better" if odd else truth]
     gates = [found[truth][key] if key == odd else others[key] for key in others]
     literal: Flags = np.all([gate.literal for gate in gates], axis=0)

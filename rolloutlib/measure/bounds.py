@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from rolloutlib.measure.design import Sums
-from rolloutlib.stats import clusters, effective, means, pairs
+from rolloutlib.stats import clusters, differences, effective, means, pairs, ratios
 from rolloutlib.stats.inference import Bounds, t_bounds, t_test
 
 if TYPE_CHECKING:
@@ -117,6 +117,30 @@ def skewed(found: ClusterInference, units: Floats, rules: Evidence) -> Inference
     """Return the bounds of a positive mean that is skewed to the right."""
     bounds = means.skewed_mean(found, units, confidence=rules.confidence)
     return by_t(found, rules)._replace(bounds=bounds, p=no_test)
+
+
+def score_difference(counts: tuple[Floats, ...], rules: Evidence) -> Inference:
+    """Return the score's bounds and tests of a difference from x1, n1, x0 and n0."""
+    x1, n1, x0, n0 = counts
+    bounds = differences.miettinen_nurminen_difference(*counts, confidence=rules.confidence)
+    test = differences.miettinen_nurminen_difference_test
+
+    def p(side: Side) -> Floats:
+        return np.asarray(test(*counts, null=0.0, alternative=side).p_value)
+
+    return Inference(x1 / n1 - x0 / n0, bounds, p)
+
+
+def score_ratio(counts: tuple[Floats, ...], rules: Evidence) -> Inference:
+    """Return the score's bounds and tests of a ratio from x1, n1, x0 and n0."""
+    x1, n1, x0, n0 = counts
+    bounds = ratios.miettinen_nurminen_ratio(*counts, confidence=rules.confidence)
+    test = ratios.miettinen_nurminen_ratio_test
+
+    def p(side: Side) -> Floats:
+        return np.asarray(test(*counts, null=1.0, alternative=side).p_value)
+
+    return Inference(quotient(x1 / n1, x0 / n0), bounds, p)
 
 
 def one_sided(arms: Compared) -> Flags:

@@ -29,6 +29,8 @@ from rolloutlib.measure.bounds import (
     one_sided,
     quotient,
     ratio_level,
+    score_difference,
+    score_ratio,
     skewed,
     tango_null,
     units_of,
@@ -103,19 +105,8 @@ def method_for(contrast: str, arms: Compared, *, binary: bool) -> Method:
 # --- treatment − control --------------------------------------------------------------------------
 
 
-def _score_difference(counts: tuple[Floats, ...], rules: Evidence) -> Inference:
-    x1, n1, x0, n0 = counts
-    bounds = differences.miettinen_nurminen_difference(*counts, confidence=rules.confidence)
-    test = differences.miettinen_nurminen_difference_test
-
-    def p(side: Side) -> Floats:
-        return np.asarray(test(*counts, null=0.0, alternative=side).p_value)
-
-    return Inference(x1 / n1 - x0 / n0, bounds, p)
-
-
 def _independent_rates(arms: Compared, rules: Evidence) -> Inference:
-    return _score_difference((*events(arms.one), *events(arms.zero)), rules)
+    return score_difference((*events(arms.one), *events(arms.zero)), rules)
 
 
 def _independent_rates_pattern(arms: Compared, limit: float, alternative: float) -> Pattern:
@@ -179,7 +170,7 @@ def _clustered_rates(arms: Compared, rules: Evidence) -> Inference:
     score = effective.nested_score_difference if nested else effective.crossed_score_difference
     usual = robust._replace(bounds=score(*clustered(arms), confidence=rules.confidence))
     flat = one_sided(arms) | (np.asarray(robust.se) == 0)
-    return instead(usual, flat, _score_difference, arms, rules)
+    return instead(usual, flat, score_difference, arms, rules)
 
 
 def _nested_rates_pattern(arms: Compared, limit: float, alternative: float) -> Pattern:
@@ -201,19 +192,8 @@ def _crossed_rates_pattern(arms: Compared, limit: float, alternative: float) -> 
 # --- treatment / control --------------------------------------------------------------------------
 
 
-def _score_ratio(counts: tuple[Floats, ...], rules: Evidence) -> Inference:
-    x1, n1, x0, n0 = counts
-    bounds = ratios.miettinen_nurminen_ratio(*counts, confidence=rules.confidence)
-    test = ratios.miettinen_nurminen_ratio_test
-
-    def p(side: Side) -> Floats:
-        return np.asarray(test(*counts, null=1.0, alternative=side).p_value)
-
-    return Inference(quotient(x1 / n1, x0 / n0), bounds, p)
-
-
 def _rate_ratio(arms: Compared, rules: Evidence) -> Inference:
-    return _score_ratio((*events(arms.one), *events(arms.zero)), rules)
+    return score_ratio((*events(arms.one), *events(arms.zero)), rules)
 
 
 def _rate_ratio_pattern(arms: Compared, limit: float, alternative: float) -> Pattern:
@@ -249,7 +229,7 @@ def _clustered_ratio_pattern(arms: Compared, limit: float, alternative: float) -
 
 
 def _clustered_rate_ratio(arms: Compared, rules: Evidence) -> Inference:
-    return instead(_clustered_ratio(arms, rules), one_sided(arms), _score_ratio, arms, rules)
+    return instead(_clustered_ratio(arms, rules), one_sided(arms), score_ratio, arms, rules)
 
 
 def _clustered_rate_ratio_pattern(arms: Compared, limit: float, alternative: float) -> Pattern:

@@ -1,8 +1,9 @@
 """How much more data an inconclusive gate needs.
 
-Sizes follow from the plan's design alternative and the observed variance, never from the observed effect: planning on
-the observed effect is circular (Hoenig & Heisey 2001, Am. Stat. 55:19). The chance of a pass is that of the method
-which judges the gate: with the variance that a score bound takes from its limit, and Student's t for few clusters.
+Sizes follow from the plan's design alternative and the observed variance, never from the observed
+effect: planning on the observed effect is circular (Hoenig & Heisey 2001, Am. Stat. 55:19). The
+chance of a pass is that of the method which judges the gate: with the variance that a score bound
+takes from its limit, and Student's t for few clusters.
 """
 
 from __future__ import annotations
@@ -120,7 +121,10 @@ class _Pattern(NamedTuple):
 
 
 def _power(pattern: _Pattern, units: float, confidence: float) -> float:
-    """Chance that the bound clears the limit: the estimate by its own variance, the bound by its own."""
+    """Chance that the bound clears the limit.
+
+    The estimate by its own variance, the bound by its own.
+    """
     if not (isfinite(pattern.variance) and pattern.variance > 0 and pattern.distance > 0):
         return 0.0
     df = min(max(pattern.df * units - 1, 1.0) if isfinite(pattern.df) else NORMAL_DF, NORMAL_DF)
@@ -137,7 +141,7 @@ def _power(pattern: _Pattern, units: float, confidence: float) -> float:
     return 1 - float(below)
 
 
-# --- exact bounds -----------------------------------------------------------------------------------------------------
+# --- exact bounds ---------------------------------------------------------------------------------
 
 
 def _fewest_exact(arms: Compared, limit: float, alternative: float, rules: Evidence) -> int | None:
@@ -178,7 +182,10 @@ def _fewest_exact(arms: Compared, limit: float, alternative: float, rules: Evide
 
 
 def _at_most(events: int, n: int, share: float, effect: float) -> float:
-    """P(X ≤ events) of n samples; beta-binomial with that design effect (Skellam 1948, JRSS B 10:257)."""
+    """P(X ≤ events) of n samples.
+
+    Beta-binomial with that design effect (Skellam 1948, JRSS B 10:257).
+    """
     if effect <= 1 or n <= 1:
         return float(proportions.binomial_cdf(events, n, share))
     size = max((n - 1) / (effect - 1) - 1, 1e-6)
@@ -186,7 +193,10 @@ def _at_most(events: int, n: int, share: float, effect: float) -> float:
 
 
 def _first(holds: Callable[[int], bool], low: int) -> int | None:
-    """Return the smallest whole number from `low` on for which it holds, as for all larger ones; None without one."""
+    """Return the smallest whole number from `low` on for which it holds, as for all larger ones.
+
+    None without one.
+    """
     step = 1
     while not holds(low + step - 1):
         step *= 2

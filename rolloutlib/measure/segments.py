@@ -1,4 +1,7 @@
-"""Where inside the whole: segments that lose, and issues that fall or rise, with Holm's correction over each family."""
+"""Where inside the whole.
+
+Segments that lose, and issues that fall or rise, with Holm's correction over each family.
+"""
 
 from __future__ import annotations
 

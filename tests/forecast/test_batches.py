@@ -1,4 +1,7 @@
-"""Forecasts judge by the reviews' own policy: a batch of repetitions equals its reviews one by one."""
+"""Forecasts judge by the reviews' own policy.
+
+A batch of repetitions equals its reviews one by one.
+"""
 
 from __future__ import annotations
 
