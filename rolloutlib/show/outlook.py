@@ -19,11 +19,9 @@ __all__ = ["decision_chart", "decision_table", "gate_chart", "gate_table", "head
 LITERAL = "#1d5fa8"
 GO, HOLD, NO_GO = COLORS[Verdict.PASS], COLORS[Verdict.INCONCLUSIVE], COLORS[Verdict.FAIL]
 MARKS: Final = {
-    "better": ("circle", GO),
-    "equal": ("diamond", HOLD),
-    "limit": ("cross", NO_GO),
+    "better": ("circle", GO), "equal": ("diamond", HOLD), "limit": ("cross", NO_GO),
     "worse": ("triangle-down", INK),
-}
+}  # fmt: skip
 MAY, SHOULD = 0.05, 0.8  # chance to pass at the limit, and when clearly better
 ROOM = 0.13  # of a bar, below which its number does not fit
 WHOLE = 0.08  # above, a chance is shown in whole percents
@@ -33,17 +31,13 @@ def heading(outlook: Forecast) -> Sentence:
     """Return one sentence that says what was simulated."""
     study, samples = outlook.study, _mean(outlook.study.sizes_treatment)
     control, treatment = len(study.sizes_control), len(study.sizes_treatment)
+    numbers = {"control": control, "treatment": treatment, "users": treatment, "samples": samples}
     how = {
-        "crossed": say("{users} users in both arms, {samples:g} samples each", users=treatment,
-              samples=samples),
-        "paired": say("{users} pairs", users=treatment),
-        "nested": say(
-            "{control} and {treatment} users, {samples:g} samples each",
-            control=control, treatment=treatment, samples=samples,
-        ),
-        "independent": say("{control} and {treatment} independent samples", control=control,
-              treatment=treatment),
-    }[study.kind]  # fmt: skip
+        "crossed": say("{users} users in both arms, {samples:g} samples each", **numbers),
+        "paired": say("{users} pairs", **numbers),
+        "nested": say("{control} and {treatment} users, {samples:g} samples each", **numbers),
+        "independent": say("{control} and {treatment} independent samples", **numbers),
+    }[study.kind]
     return say(
         "Stage {stage}: {how}, correlation {icc:g}; {repetitions:,} simulated reviews, every "
         "check taken as held.",
@@ -174,11 +168,8 @@ def _bars(decision: Decision, grid: Grid, row: int, *, small: bool) -> list[Spec
 @spoken
 def gate_chart(outlook: Forecast) -> Figure:
     """Draw each gate's chance of passing under every truth, between 5 % and 80 %."""
-    weak = [
-        translate(gate.gate.title)
-        for gate in outlook.gates
-        if gate.chances["better"].passed < SHOULD
-    ]
+    small = [gate.gate for gate in outlook.gates if gate.chances["better"].passed < SHOULD]
+    weak = [translate(gate.title) for gate in small]
     verdict = say("Every gate recognises a clearly better candidate.")
     if weak:
         listed = ", ".join(weak)
