@@ -1,7 +1,7 @@
 """How often the shipped policy errs: simulated worlds → docs/calibration.md, .csv and a chart.
 
-Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). The worlds are judged by
-the reviews' own policy (rolloutlib.measure.methods), thousands of repetitions at once.
+Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). The worlds are judged
+by the reviews' own policy (rolloutlib.measure.methods), thousands of repetitions at once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Where inside the whole.
-
-Segments that lose, and issues that fall or rise, with Holm's correction over each family.
-"""
+"""Where inside the whole: segments that lose, issues that fall or rise, Holm over each family."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from rolloutlib.reason import known
 from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.model import Evidence, Gate
@@ -86,8 +83,8 @@ def segments(
         arms_of: how to line the arms up for a metric.
     """
     metric, rows = metric_of(gate), list[tuple[str, str, Arms, Estimate]]()
-    for by, value in _strata(table, rules):
-        arms = arms_of(table.where(**{by: value}), metric)
+    for by, value, part in _parts(strata, rules):
+        arms = arms_of(part, metric)
         estimate = estimate_gate(gate, arms, rules, metric=metric)
         if estimate is not None:
             rows.append((by, value, arms, estimate))
@@ -102,13 +99,15 @@ def segments(
     )  # fmt: skip
 
 
-def _strata(table: MomentTable, rules: Evidence) -> Iterator[tuple[str, str]]:
-    """Yield every stratum and value; a stratum with a single value is no segmentation."""
+def _parts(
+    strata: Mapping[str, MomentTable], rules: Evidence
+) -> Iterator[tuple[str, str, MomentTable]]:
+    """Yield every stratum and value with its moments."""
     for by in rules.segments:
-        labels = table.keys[by].labels if by in table.keys else ()
+        labels = strata[by].keys[by].labels if by in strata else ()
         values = [label for label in labels if label is not None]
         for value in values if len(values) > 1 else ():
-            yield by, value
+            yield by, value, strata[by].where(**{by: value})
 
 
 def issue_rates(
