@@ -48,9 +48,9 @@ def measured(samples: Samples) -> Measured:
 def sail() -> Iterator[str]:
     """Serve Spark Connect on a free port of loopback; return its address."""
     os.environ["RUST_LOG"] = "off"
-    from pysail.spark import SparkConnectServer
+    spark = pytest.importorskip("pysail.spark")  # of the extra `test`
 
-    server = SparkConnectServer("127.0.0.1", 0)
+    server = spark.SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)
     address = server.listening_address
     assert address is not None
