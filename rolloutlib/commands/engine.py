@@ -66,7 +66,8 @@ def _bench(arguments: argparse.Namespace) -> int:
     import numpy as np
     from tqdm import tqdm
 
-    from rolloutlib.engine.bench import Bench, flags_from, read_prompts, run_bench
+    from rolloutlib.engine.asked import flags_from, read_prompts
+    from rolloutlib.engine.bench import Bench, run_bench
 
     _, plan = workbook()
     if not (engine := tuple(shlex.split(arguments.engine))):
