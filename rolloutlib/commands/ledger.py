@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
         commands, "decide", _decide, "draft the record and card of a meeting's decision",
         option("review REVIEW_DIR", "folder that `rollout review --out` wrote", type=Path),
         option("--verdict", choices=DECISIONS, required=True),
-        option("--waive GATE", "gate, check, `code`, `recommendation`", action="append", default=[]),
+        option("--waive GATE", "gate, check, `code`/`recommendation`", action="append", default=[]),
         option("--reason TEXT", "why; one for each --waive", action="append", default=[]),
         option("--note TEXT", "free text for the card", default=""), BY, description=DECIDE,
     )  # fmt: skip
