@@ -1,7 +1,10 @@
-"""How often the shipped policy errs: the whole grid of simulated worlds → docs/calibration.md, .csv and a chart.
+"""How often the shipped policy errs.
 
-Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). Every world is judged by
-rolloutlib.forecast.operating, which tests/forecast/test_operating.py holds against the shipped policy, one by one.
+The whole grid of simulated worlds → docs/calibration.md, .csv and a chart.
+
+Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). Every world is judged
+by rolloutlib.forecast.operating, which tests/forecast/test_operating.py holds against the shipped
+policy, one by one.
 """
 
 from __future__ import annotations
@@ -19,8 +22,7 @@ import numpy as np
 from scipy import special
 
 from benchmarks.calibration_page import BALANCED, HARD, MORE, TRUTHS, Harm, Results, Row, write
-from rolloutlib.forecast.chances import CONTROL, truths_of
-from rolloutlib.forecast.operating import judge_many
+from rolloutlib.forecast.chances import CONTROL, judge_many, truths_of
 from rolloutlib.forecast.worlds import Truth, layout, simulate
 from rolloutlib.plan.model import load_plan
 from rolloutlib.stats import clusters, sequential
@@ -28,7 +30,7 @@ from rolloutlib.stats import clusters, sequential
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rolloutlib.forecast.operating import Judged
+    from rolloutlib.forecast.chances import Judged
     from rolloutlib.forecast.worlds import Layout
     from rolloutlib.plan.model import Plan, StageId
 
@@ -39,7 +41,10 @@ DAYS, DAILY = 14, 5  # looks of the harm test, and a user's samples a day
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One layout of the grid with the stage whose limits apply; `hard` is below 10 or unbalanced clusters."""
+    """One layout of the grid with the stage whose limits apply.
+
+    `hard` is below 10 or unbalanced clusters.
+    """
 
     name: str
     study: Layout
@@ -48,7 +53,10 @@ class World:
 
 
 def grid() -> list[World]:
-    """Return every layout: four designs, 5–100 users, correlation 0–.2, unequal sizes, 2 : 1, missing rows."""
+    """Return every layout: four designs, 5–100 users, correlation 0–.2, unequal sizes, 2 .
+
+    1, missing rows.
+    """
     worlds: list[World] = []
     stage_of: dict[int, StageId] = {5: 0, 10: 0, 30: 1, 90: 0, 100: 2, 300: 1, 1000: 2}
     for users in (5, 10, 30, 100):
@@ -82,7 +90,7 @@ def grid() -> list[World]:
 
 
 def truths(plan: Plan, stage: StageId) -> tuple[Truth, ...]:
-    """Return all gates clearly better, all exactly at their limit, and all a quarter of the way to as far beyond it."""
+    """Return all gates clearly better, all at their limit, all a quarter beyond it."""
     found = truths_of(plan, stage, plan.profile("default"), CONTROL)
     limit, worse = found["limit"].treatment, found["worse"].treatment
     beyond = {metric: limit[metric] + (worse[metric] - limit[metric]) / 4 for metric in limit}
@@ -125,24 +133,28 @@ def _row(
     go = np.all([limit.passed, *(other.passed for other in others)], axis=0) & literal
     rate = float(limit.passed.mean())
     return Row(
-        world.name, world.stage, key, repetitions, rate, (max(rate, 1 / repetitions) * (1 - rate) / repetitions) ** 0.5,
-        HARD if world.hard else BALANCED, float(found["beyond", key].passed.mean()), float(limit.failed.mean()),
+        world.name, world.stage, key, repetitions, rate,
+        (max(rate, 1 / repetitions) * (1 - rate) / repetitions) ** 0.5,
+        HARD if world.hard else BALANCED, float(found["beyond", key].passed.mean()),
+        float(limit.failed.mean()),
         float((limit.lower <= proof)[told].mean()), float((limit.upper >= proof)[told].mean()),
         float(limit.literal.mean()), float(go.mean()), float(literal.mean()),
     )  # fmt: skip
 
 
-# --- daily harm test --------------------------------------------------------------------------------------------------
+# --- daily harm test ------------------------------------------------------------------------------
 
 
 def harm(kind: str, users: int, icc: float, repetitions: int, seed: Sequence[int]) -> Harm:
-    """Simulate persistent users, DAILY samples each a day, without harm and with a loss of 10 pp."""
+    """Simulate persistent users, DAILY samples a day, without harm and with a loss of 10 pp."""
     rng = np.random.default_rng(seed)
     none, loss = (_looks(kind, users, icc, change, repetitions, rng) for change in (0.0, -0.1))
     rate, days = float(none[0].any(axis=1).mean()), loss[0].argmax(axis=1)[loss[0].any(axis=1)] + 1
     return Harm(
-        f"{kind}: {users} users, correlation {icc:g}", rate, (rate * (1 - rate) / repetitions) ** 0.5,
-        float(none[1].any(axis=1).mean()), float(none[2].any(axis=1).mean()), float(loss[0].any(axis=1).mean()),
+        f"{kind}: {users} users, correlation {icc:g}", rate,
+        (rate * (1 - rate) / repetitions) ** 0.5,
+        float(none[1].any(axis=1).mean()), float(none[2].any(axis=1).mean()),
+        float(loss[0].any(axis=1).mean()),
         float(np.median(days)) if days.size else float("nan"),
     )  # fmt: skip
 
@@ -150,7 +162,7 @@ def harm(kind: str, users: int, icc: float, repetitions: int, seed: Sequence[int
 def _looks(
     kind: str, users: int, icc: float, change: float, repetitions: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rollbacks a day: by the boundary, by an uncorrected test of independent samples, by "any day below −2 pp"."""
+    """Rollbacks a day: by the boundary, by an uncorrected test, by "any day below −2 pp"."""
     rates = [_rates(rng, mean, icc, (repetitions, users)) for mean in (0.9 + change, 0.9)]
     if kind == "crossed":  # half of a user's bent shows in both arms
         rates[1] = np.clip((rates[0] - change + rates[1]) / 2, 0, 1)
@@ -234,7 +246,8 @@ def main() -> int:
     write(Results(*found, seconds), ROOT / "docs")
     misses = [row for row in found[1] if row.missed]
     print(
-        f"{len(found[0])} gates in worlds, {len(found[1])} simulated again, {len(misses)} above target; {seconds:.0f} s"
+        f"{len(found[0])} gates in worlds, {len(found[1])} simulated again, "
+        f"{len(misses)} above target; {seconds:.0f} s"
     )
     for row in misses:
         print(f"  {row.gate}: {row.false_go:.1%} ± {row.error:.1%} ({row.world})")

@@ -1,4 +1,7 @@
-"""The pages that `make calibrate` writes: docs/calibration.md, calibration.csv and images/calibration.png."""
+"""The pages that `make calibrate` writes.
+
+Docs/calibration.md, calibration.csv and images/calibration.png.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ LITERAL = "#b93c00"
 
 
 class Row(NamedTuple):
-    """One gate in one world; proportions of repetitions, `error` the Monte Carlo error of `false_go`."""
+    """One gate in one world.
+
+    Proportions of repetitions, `error` the Monte Carlo error of `false_go`.
+    """
 
     world: str
     stage: int
@@ -50,7 +56,10 @@ class Row(NamedTuple):
 
 
 class Harm(NamedTuple):
-    """Fourteen daily looks at the pass rate: shares of repetitions with a rollback, and the median day with a loss."""
+    """Fourteen daily looks at the pass rate.
+
+    Shares of repetitions with a rollback, and the median day with a loss.
+    """
 
     world: str
     false_alarm: float
@@ -91,10 +100,13 @@ def _values(found: Results) -> dict[str, object]:
     rows, layouts = found.rows, len({row.world for row in found.rows})
     worst = max(rows, key=lambda row: row.decision)
     return {
-        "layouts": layouts, "worlds": layouts * len(TRUTHS), "repetitions": f"{rows[0].repetitions:,}",
+        "layouts": layouts, "worlds": layouts * len(TRUTHS),
+        "repetitions": f"{rows[0].repetitions:,}",
         "seconds": f"{found.seconds:.0f}", "gates": _gates(rows), "results": f"{len(rows):,}",
-        "again": _again(found.again, MORE * rows[0].repetitions), "full": _full(rows), "coverage": _coverage(rows),
-        "decision": f"{worst.decision:.1%} ± {(worst.decision * (1 - worst.decision) / worst.repetitions) ** 0.5:.1%}",
+        "again": _again(found.again, MORE * rows[0].repetitions), "full": _full(rows),
+        "coverage": _coverage(rows),
+        "decision": f"{worst.decision:.1%} ± "
+        f"{(worst.decision * (1 - worst.decision) / worst.repetitions) ** 0.5:.1%}",
         "decision_where": f"{worst.gate}, {worst.world}",
         "literal_decision": f"{max(row.literal_decision for row in rows):.0%}",
         "harm": _harm(found.harms), "alarm": f"{max(one.false_alarm for one in found.harms):.1%}",
@@ -205,7 +217,7 @@ def _harm(rows: list[Harm]) -> str:
 
 
 def chart(rows: Sequence[Row]) -> Figure:
-    """Draw false GO of every gate in every world, and the plan's literal rule in the same worlds."""
+    """Draw false GO of every gate in every world, and of the plan's literal rule."""
     gates = list(dict.fromkeys(row.gate for row in rows))
     grid = Grid(len(gates), WIDE, 56, 44, 170, 880)
     order = {name: k for k, name in enumerate(dict.fromkeys(row.world for row in rows))}
@@ -215,7 +227,10 @@ def chart(rows: Sequence[Row]) -> Figure:
         y = gates.index(row.gate) + (order[row.world] / len(order) - 0.5) * 0.36
         points.append({"row": y - 0.2, "x": row.false_go, "color": COLORS[row.kind]})
         literal.append({"row": y + 0.22, "x": row.literal, "color": LITERAL})
-    title = "chance to pass exactly at the limit (upper row: evidence, lower row: the plan's literal rule)"
+    title = (
+        "chance to pass exactly at the limit "
+        "(upper row: evidence, lower row: the plan's literal rule)"
+    )
     axis: Spec = {
         "title": title,
         "format": ".0%",

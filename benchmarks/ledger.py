@@ -18,9 +18,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from rolloutlib.ledger.book import Slot, Workbook, append, sign_record, verify_ledger, write_cards
-from rolloutlib.ledger.records import Digests, Head, Record, Subject, digest_of, document, instant
+from rolloutlib.ledger.book import Slot, append, sign_record, write_cards
+from rolloutlib.ledger.documents import digest_of, encode, instant
+from rolloutlib.ledger.records import Digests, Head, Record, Subject
 from rolloutlib.ledger.signing import sign
+from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import PEOPLE, SIGNERS, START, Quick, keys, promotion, workbook
 
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ def _write(book: Workbook, count: int) -> None:
                 prev[0] if prev else None,
             )
             subject = Subject(f"{name}/review.json", Digests(digest_of(EVIDENCE)))
-            data = document(Record((subject,), promotion(slot)))
+            data = encode(Record((subject,), promotion(slot)))
             (book.folder / name).mkdir()
             (book.folder / name / "review.json").write_bytes(EVIDENCE)
             (book.folder / f"{name}.record").write_bytes(data)
@@ -102,7 +105,7 @@ def _sign(folder: Path, head: Head, who: str, at: str) -> str:
         "signedAt": at,
         "signer": f"{who}@ex.com",
     }
-    data = document(values)
+    data = encode(values)
     signature = sign(data, keys() / who)
     (folder / f"{head.id}.{who}@ex.com.signoff").write_bytes(data)
     (folder / f"{head.id}.{who}@ex.com.signoff.sig").write_bytes(signature)

@@ -24,8 +24,7 @@ REVIEW = (
 )
 WORK = """
 from time import perf_counter as now
-from rolloutlib.show import charts
-from rolloutlib.show import report
+from rolloutlib.show import breakdowns, charts, curves, report
 from rolloutlib.plan.params import review_params
 from rolloutlib.judge.review import review_stage
 import narwhals, duckdb, vl_convert
@@ -33,7 +32,8 @@ start = now()
 review = review_stage(review_params({"stage": 2, "runs": "data/examples/bfcl", "control": "gpt-4o-2024-05-13-FC",
                                      "treatment": "gpt-4o-2024-08-06-FC"}))
 judged = now()
-for chart in (charts.forest, charts.pass_rate_by_run, charts.latency_ecdf, charts.issues_before_after, charts.segments):
+for chart in (charts.forest, curves.pass_rate_by_run, curves.latency_ecdf,
+              breakdowns.issues_before_after, breakdowns.segments):
     figure = chart(review, "en")
     figure.svg(), figure.svg(narrow=True)
 print(judged - start, now() - judged)

@@ -13,20 +13,18 @@ from rolloutlib.errors import RolloutError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main"]
-
 STORY = """\
 a rollout, step by step:
-  rollout plan       what a stage can prove, before it starts       rollout bench     run the paired mini benchmark
-  rollout review     judge a stage's runs, write the report         rollout risks     which risk signals fire
-  rollout decide     draft the decision and its card                rollout sign      sign it by role; rollout verify
-  rollout promote    move the flags of a verified GO                rollout rollback  take it all back, at once
+  rollout plan      what a stage can prove, in advance   rollout bench     the paired mini benchmark
+  rollout review    judge a stage's runs, report         rollout risks     which risk signals fire
+  rollout decide    draft the decision and its card      rollout sign      by role; rollout verify
+  rollout promote   move the flags of a verified GO      rollout rollback  take it all back, at once
 
 rollout COMMAND --help teaches each of them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit code. Every known error is one sentence on standard error."""
+    """Run the command line and return its exit code; a known error is a sentence on stderr."""
     arguments = _parser().parse_args(argv)
     try:
         return arguments.call(arguments)
@@ -40,8 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="rollout", description="Decide staged rollouts of AI features, and prove why.", epilog=STORY,
-        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        prog="rollout", description="Decide staged rollouts of AI features, and prove why.",
+        epilog=STORY, formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"rollout {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

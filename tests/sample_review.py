@@ -30,8 +30,9 @@ from rolloutlib.judge.record import (
 from rolloutlib.judge.verdicts import judge_evidence, judge_plan
 from rolloutlib.measure.averages import RunRow
 from rolloutlib.measure.comparison import ArmSummary
+from rolloutlib.measure.design import Design
 from rolloutlib.measure.distributions import Distribution
-from rolloutlib.measure.estimates import Design, Estimate
+from rolloutlib.measure.estimates import Estimate
 from rolloutlib.measure.looks import Look
 from rolloutlib.measure.needed import Needed
 from rolloutlib.measure.segments import IssueRate, Segment

@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from rolloutlib.measure.estimates import Arms, Unit
+from rolloutlib.measure.design import Arms, Unit
 from rolloutlib.measure.moments import Cells
 from rolloutlib.plan.model import load_plan
 from rolloutlib.runs.columns import SCHEMA

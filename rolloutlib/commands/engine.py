@@ -1,8 +1,7 @@
-"""`rollout bench` and `rollout risks`: measure an engine, and see which signals of the risk register fire."""
+"""`rollout bench` and `rollout risks`: measure an engine, see which signals of risk fire."""
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 from collections import Counter
@@ -10,86 +9,57 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rolloutlib.commands.options import command, lang, option, say, whole, workbook
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
+    import argparse
+
     from rolloutlib.engine.bench import BenchResult
 
-__all__ = ["add"]
-
 LATER = "later: two changes at a time"
-
 BENCH = """\
-Ask the engine every prompt under both flag sets, in random order, and write run envelopes for `rollout review`. A call
-that fails becomes an error or timeout sample. Interrupted, the same command goes on where it stopped."""
-FLAGS = "a stage (with its audience), another audience, exceptions: 1 | 2:opted_in | 2:everyone,searchLite=true"
+Ask the engine every prompt under both flag sets, in random order, and write run envelopes for
+`rollout review`. A call that fails becomes an error or timeout sample. Interrupted, the same
+command goes on where it stopped."""
+EXAMPLE = "1 | 2:opted_in | 2:everyone,searchLite=true"
+FLAGS = f"a stage (with its audience), another audience, exceptions: {EXAMPLE}"
+RISKS = """\
+Show which signals of the plan's risk register fire on a review, and the change that answers
+each."""
 
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's sub-commands."""
-    bench = commands.add_parser(
-        "bench", help="paired mini benchmark of an engine", description=BENCH, allow_abbrev=False
+    prompts, cmd = "JSON Lines of promptId and text, or plain text", "such as 'python engine.py'"
+    command(
+        commands,
+        "bench",
+        _bench,
+        "paired mini benchmark of an engine",
+        option("--prompts FILE", prompts, type=Path, required=True),
+        option("--engine CMD", f"the engine's command, {cmd}", required=True),
+        option("--control FLAGS", FLAGS, required=True),
+        option("--treatment FLAGS", "likewise", required=True),
+        option("--n N", "how many prompts", type=whole(1), default=30),
+        option("--seed S", "draws the prompts, and goes to the engine", type=int, default=1),
+        option("--profile NAME", "guardian profile", default="default"),
+        option("--timeout S", "seconds for a call", type=float, default=30.0),
+        option("--workers N", "engines at once", type=whole(1), default=2),
+        option("--out DIR", "folder for the envelopes", type=Path, required=True),
+        description=BENCH,
     )
-    bench.add_argument(
-        "--prompts",
-        metavar="FILE",
-        type=Path,
-        required=True,
-        help="JSON Lines of promptId and text, or plain text",
+    seen = "risks whose signal people have reported"
+    command(
+        commands,
+        "risks",
+        _risks,
+        "the risk register on a review",
+        option("review REVIEW_DIR", "folder that `rollout review --out` wrote", type=Path),
+        option("--seen RISK", seen, nargs="+", default=[]),
+        lang("the signals"),
+        description=RISKS,
     )
-    bench.add_argument(
-        "--engine",
-        metavar="CMD",
-        required=True,
-        help="the engine's command, such as 'python engine.py'",
-    )
-    bench.add_argument("--control", metavar="FLAGS", required=True, help=FLAGS)
-    bench.add_argument("--treatment", metavar="FLAGS", required=True, help="likewise")
-    bench.add_argument(
-        "--n", metavar="N", type=_positive, default=30, help="how many prompts (default: 30)"
-    )
-    bench.add_argument(
-        "--seed",
-        metavar="S",
-        type=int,
-        default=1,
-        help="draws the prompts, and goes to the engine (default: 1)",
-    )
-    bench.add_argument(
-        "--profile", metavar="NAME", default="default", help="guardian profile (default: default)"
-    )
-    bench.add_argument(
-        "--timeout", metavar="S", type=float, default=30.0, help="seconds for a call (default: 30)"
-    )
-    bench.add_argument(
-        "--workers", metavar="N", type=_positive, default=2, help="engines at once (default: 2)"
-    )
-    bench.add_argument(
-        "--out", metavar="DIR", type=Path, required=True, help="folder for the envelopes"
-    )
-    bench.set_defaults(call=_bench)
-    told = "Show which signals of the plan's risk register fire on a review, and the change that answers each."
-    risks = commands.add_parser(
-        "risks", help="the risk register on a review", description=told, allow_abbrev=False
-    )
-    risks.add_argument(
-        "review", metavar="REVIEW_DIR", type=Path, help="folder that `rollout review --out` wrote"
-    )
-    risks.add_argument(
-        "--seen",
-        metavar="RISK",
-        nargs="+",
-        default=[],
-        help="risks whose signal people have reported",
-    )
-    risks.add_argument("--lang", choices=("en", "ko"), default="en")
-    risks.set_defaults(call=_risks)
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number, 1 or more")
-    return int(text)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
@@ -97,70 +67,59 @@ def _bench(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from rolloutlib.engine.bench import Bench, flags_from, read_prompts, run_bench
-    from rolloutlib.plan.model import load_plan, workbook_root
 
-    plan = load_plan(workbook_root() / "params" / "plan.yaml")
-    if not (command := tuple(shlex.split(arguments.engine))):
-        raise UsageError(
-            "--engine is empty; expected the engine's command, such as 'python engine.py'"
-        )
+    _, plan = workbook()
+    if not (engine := tuple(shlex.split(arguments.engine))):
+        expected = "expected the engine's command, such as 'python engine.py'"
+        raise UsageError(f"--engine is empty; {expected}")
     rng = np.random.default_rng(arguments.seed)
-    prompts = read_prompts(arguments.prompts, arguments.n, rng)
-    control, treatment = flags_from(arguments.control, plan), flags_from(arguments.treatment, plan)
-    profile = (arguments.profile, plan.profile(arguments.profile))
     bench = Bench(
-        prompts,
-        command,
-        {"control": control, "treatment": treatment},
-        profile,
-        arguments.seed,
-        arguments.timeout,
+        prompts=read_prompts(arguments.prompts, arguments.n, rng),
+        command=engine,
+        flags={
+            "control": flags_from(arguments.control, plan),
+            "treatment": flags_from(arguments.treatment, plan),
+        },
+        profile=(arguments.profile, plan.profile(arguments.profile)),
+        seed=arguments.seed,
+        timeout_s=arguments.timeout,
     )
-    with tqdm(total=2 * len(prompts), unit="call", file=sys.stderr, disable=None) as bar:
+    with tqdm(total=2 * len(bench.prompts), unit="call", file=sys.stderr, disable=None) as bar:
+
+        def progress(done: int, _all: int) -> None:
+            bar.update(done - bar.n)
+
         result = run_bench(
             bench, arguments.out, now=datetime.now(UTC), rng=rng, workers=arguments.workers,
-            progress=lambda done, _all: _advance(bar, done),
+            progress=progress,
         )  # fmt: skip
     return _tell(result)
 
 
-def _advance(bar: Any, done: int) -> None:
-    bar.update(done - bar.n)
-
-
 def _tell(result: BenchResult) -> int:
     resumed = f", {result.resumed} of them before" if result.resumed else ""
-    _say(
-        f"{result.path}: {result.calls} calls{resumed}, {len(result.failures)} failed, {result.fallbacks} templates"
-    )
+    ended = f"{len(result.failures)} failed, {result.fallbacks} templates"
+    say(f"{result.path}: {result.calls} calls{resumed}, {ended}")
     for why, count in Counter(result.failures).most_common():
-        _say(f"  {count} × {why}")
-    _say(f"next: rollout review 0 --runs {result.path.parent}")
+        say(f"  {count} × {why}")
+    say(f"next: rollout review 0 --runs {result.path.parent}")
     return 0
 
 
 def _risks(arguments: argparse.Namespace) -> int:
     from rolloutlib.judge.record import decode
     from rolloutlib.judge.risks import judge_risks
-    from rolloutlib.plan.model import load_plan, workbook_root
     from rolloutlib.words.reasons import sentence
 
     path = arguments.review / "review.json"
     if not path.is_file():
-        raise UsageError(
-            f"{arguments.review} holds no review.json; "
-            "expected a folder that `rollout review --out` wrote"
-        )
+        expected = "expected a folder that `rollout review --out` wrote"
+        raise UsageError(f"{arguments.review} holds no review.json; {expected}")
     review = decode(path.read_bytes(), where=str(path))
-    plan = load_plan(workbook_root() / "params" / "plan.yaml")
-    for risk in judge_risks(plan, review, reported=arguments.seen):
+    for risk in judge_risks(workbook()[1], review, reported=arguments.seen):
         seen = sentence(risk.seen, arguments.lang)
-        _say(f"{risk.state:<6} {risk.id} ({risk.feature}): {seen}")
+        say(f"{risk.state:<6} {risk.id} ({risk.feature}): {seen}")
         if risk.state == "fires":
             change = sentence(risk.change, arguments.lang) if risk.change else LATER
-            _say(f"       {risk.mitigation} → {change}")
+            say(f"       {risk.mitigation} → {change}")
     return 0
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")

@@ -12,7 +12,8 @@ __all__ = ["add"]
 
 PAGE = """\
 Write the whole plan as a Markdown page: stages, who gets what, limits and proofs, monitoring,
-checks, rollback, risks, schedule, roles and documents. The page shows params/plan.yaml and is never read back."""
+checks, rollback, risks, schedule, roles and documents. The page shows params/plan.yaml and is never
+read back."""
 FILES = {"en": "docs/ROLLOUT_PLAN.md", "ko": "docs/ROLLOUT_PLAN.ko.md"}
 
 

@@ -1,7 +1,7 @@
-"""The paired mini benchmark: the same prompts under two flag sets, as run envelopes that `rollout review` reads.
+"""The paired mini benchmark: the same prompts under two flag sets, as run envelopes.
 
-Every finished call goes into a journal at once, so an interrupted benchmark goes on where it stopped, and what a
-failing engine printed is kept.
+Every finished call goes into a journal at once, so an interrupted benchmark goes on where it
+stopped, and what a failing engine printed is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 
 from rolloutlib.engine.call import Answer, ask, run_request
 from rolloutlib.errors import UsageError, did_you_mean
-from rolloutlib.ledger.durable import Files, replace
+from rolloutlib.ledger.durable import Files, overwrite
 from rolloutlib.plan.model import STAGES, Audience, StageId
 
 if TYPE_CHECKING:
@@ -28,18 +28,6 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from rolloutlib.plan.model import FlagValue, Plan, Profile
-
-__all__ = [
-    "ARMS",
-    "Arm",
-    "Bench",
-    "BenchResult",
-    "Prompt",
-    "flags_from",
-    "read_all_prompts",
-    "read_prompts",
-    "run_bench",
-]
 
 Arm = Literal["control", "treatment"]
 ARMS: Final[tuple[Arm, ...]] = ("control", "treatment")
@@ -82,7 +70,8 @@ class Bench:
     Attributes:
         flags: the flag set of each arm.
         profile: name and thresholds of the guardian profile.
-        seed: handed to the engine with every prompt, in both arms, so that arms differ by their flags alone.
+        seed: handed to the engine with every prompt, in both arms, so that arms differ by their
+            flags alone.
         timeout_s: seconds after which a call counts as timed out.
     """
 
@@ -136,8 +125,8 @@ def read_all_prompts(path: Path) -> tuple[Prompt, ...]:
     """Read a file of prompts.
 
     Args:
-        path: JSON Lines of `promptId` and `text` (and `guidelines`, `userId`, `category`, `difficulty`), or plain text,
-            a prompt a line.
+        path: JSON Lines of `promptId` and `text` (and `guidelines`, `userId`, `category`,
+            `difficulty`), or plain text, a prompt a line.
 
     Raises:
         UsageError: the file is missing, has a line that is no prompt, or an id twice.
@@ -170,9 +159,10 @@ def _prompt(where: str, number: int, line: str, *, plain: bool) -> Prompt:
 
 
 def flags_from(written: str, plan: Plan) -> dict[str, FlagValue]:
-    """Read a flag set as the command line has it: a stage, its audience unless it is another, and exceptions.
+    """Read a flag set: a stage, its audience unless it is another, and exceptions.
 
-    For example ``1``, ``2:opted_in``, ``3:opted_out`` or ``2:opted_in,searchLite=false,mode=explore``.
+    For example ``1``, ``2:opted_in``, ``3:opted_out`` or
+    ``2:opted_in,searchLite=false,mode=explore``.
 
     Raises:
         UsageError: an unknown stage, audience, flag or value.
@@ -181,9 +171,8 @@ def flags_from(written: str, plan: Plan) -> dict[str, FlagValue]:
     number, _, audience = place.partition(":")
     stage: StageId | None = next((one for one in STAGES if str(one) == number), None)
     if stage is None:
-        raise UsageError(
-            f"{written!r} names stage {number!r}; expected 0 to 4, as in 2:opted_in,searchLite=false"
-        )
+        example = "expected 0 to 4, as in 2:opted_in,searchLite=false"
+        raise UsageError(f"{written!r} names stage {number!r}; {example}")
     who: Audience | None = next(
         (one for one in AUDIENCES if one == (audience or plan.stages[stage].audience)), None
     )
@@ -203,19 +192,16 @@ def _exception(written: str, plan: Plan) -> tuple[str, FlagValue]:
         feature.flag.removeprefix("feature."): feature for feature in plan.features.values()
     }
     if name not in features:
-        raise UsageError(
-            f"{name!r} is no flag; expected one of {', '.join(features)}.{did_you_mean(name, features)}"
-        )
-    known: tuple[FlagValue, FlagValue] = (features[name].enabled, features[name].disabled)
-    value: FlagValue | None = next((one for one in known if str(one).lower() == text), None)
-    if value is None:
-        raise UsageError(
-            f"{name} is {text!r}; expected {' or '.join(str(one).lower() for one in known)}"
-        )
-    return features[name].flag, value
+        known = f"expected one of {', '.join(features)}.{did_you_mean(name, features)}"
+        raise UsageError(f"{name!r} is no flag; {known}")
+    both: tuple[FlagValue, FlagValue] = (features[name].enabled, features[name].disabled)
+    values = {str(value).lower(): value for value in both}
+    if text not in values:
+        raise UsageError(f"{name} is {text!r}; expected {' or '.join(values)}")
+    return features[name].flag, values[text]
 
 
-# --- running ----------------------------------------------------------------------------------------------------------
+# --- running --------------------------------------------------------------------------------------
 
 
 class _Call(msgspec.Struct, frozen=True):
@@ -256,12 +242,12 @@ def run_bench(
         done[call.prompt, call.arm] = call.answer
         progress(len(done), len(wanted))
     path = out / f"bench-{bench.digest[:16]}.jsonl"
-    replace(Files(), path, b"".join(_line(one) for one in _envelopes(bench, done, started)))
+    overwrite(Files(), path, b"".join(_line(one) for one in _envelopes(bench, done, started)))
     return BenchResult(path, len(wanted), len(wanted) - len(missing), *_account(done.values()))
 
 
 def _resume(journal: Path, now: datetime) -> tuple[str, dict[tuple[int, Arm], Answer]]:
-    """Read the journal's whole lines; cut off the half one that an interruption left; begin a new one otherwise."""
+    """Read the journal's whole lines, without the half one of an interruption; or begin one."""
     lines = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
     if not lines:
         journal.write_bytes(_line({"startedAt": now.isoformat()}))
@@ -276,7 +262,7 @@ def _resume(journal: Path, now: datetime) -> tuple[str, dict[tuple[int, Arm], An
 def _calls(
     bench: Bench, missing: Sequence[tuple[int, Arm]], journal: Path, workers: int
 ) -> Iterable[_Call]:
-    """Yield calls as they end, each written down first; an interruption waits for those that are under way."""
+    """Yield calls as they end, each written down first; an interruption waits for the running."""
 
     def call(prompt: int, arm: Arm) -> _Call:
         one = bench.prompts[prompt]
@@ -303,7 +289,7 @@ def _account(answers: Iterable[Answer]) -> tuple[tuple[str, ...], int]:
     return failures, sum(answer.kind == "fallback" for answer in answers)
 
 
-# --- answers → envelopes ----------------------------------------------------------------------------------------------
+# --- answers → envelopes --------------------------------------------------------------------------
 
 
 def _line(value: object) -> bytes:
@@ -313,7 +299,7 @@ def _line(value: object) -> bytes:
 def _envelopes(
     bench: Bench, done: Mapping[tuple[int, Arm], Answer], started: str
 ) -> Iterable[dict[str, Any]]:
-    """Yield one envelope an arm, then one for every template, which the review refuses with that reason."""
+    """Yield an envelope an arm, then one for each template, which reviews refuse as such."""
     for arm in ARMS:
         answers = [(bench.prompts[i], done[i, arm]) for i in range(len(bench.prompts))]
         head = {

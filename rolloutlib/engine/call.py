@@ -1,7 +1,8 @@
-"""The engine behind its command line: one request on standard input, one result on standard output, no call lost.
+"""The engine behind its command line: one request in, one result out, no call lost.
 
-Whatever the engine does, a call has one outcome: an answer as it was given, an error, or a time-out. Nothing that the
-engine did not say is put into an answer; a template instead of a measurement is kept apart, and a review refuses it.
+Whatever the engine does, a call has one outcome: an answer as it was given, an error, or a
+time-out. Nothing that the engine did not say is put into an answer; a template instead of a
+measurement is kept apart, and a review refuses it.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rolloutlib.plan.model import FlagValue, Profile
-
-__all__ = ["Answer", "ask", "run_request"]
 
 _GRACE_S = 1.0  # for a killed engine's pipes to close; a grandchild may hold them open for ever
 

@@ -1,6 +1,7 @@
-"""Engine replay: ask the engine again what the green run was asked, and hold the answer against it gate by gate.
+"""Engine replay: ask again what the green run was asked, and compare gate by gate.
 
-A seeded engine must agree exactly. An unseeded one agrees where the new point lies within the green run's bounds.
+A seeded engine must agree exactly. An unseeded one agrees where the new point lies within the green
+run's bounds.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rolloutlib.engine.bench import ARMS, Bench, read_all_prompts, run_bench
 from rolloutlib.errors import NoEvidenceError, UsageError
 from rolloutlib.judge.review import review_stage
-from rolloutlib.ledger.book import FOLDER
-from rolloutlib.ledger.durable import Files, replace
+from rolloutlib.ledger.durable import Files, overwrite
+from rolloutlib.ledger.replay import TOLERANCE
+from rolloutlib.ledger.workbook import FOLDER
 from rolloutlib.plan.model import StageId, load_plan
 from rolloutlib.plan.params import review_params
 from rolloutlib.plan.strict_yaml import describe
@@ -34,16 +36,13 @@ if TYPE_CHECKING:
     from rolloutlib.judge.record import GateResult
     from rolloutlib.plan.model import FlagValue, Plan
 
-__all__ = ["EngineReplay", "GateAgreement", "ReplayParams", "replay_engine", "replay_params"]
-
 Agreement = Literal["exact", "within", "differs", "no data"]
 _ORDER: tuple[Agreement, ...] = ("differs", "within", "exact", "no data")
-TOLERANCE = 1e-9  # relative: sums of the same numbers in another order
 
 
 @dataclass(frozen=True, slots=True)
 class GateAgreement:
-    """One gate in the green run and in the replay; points and bounds in the unit of the evidence."""
+    """One gate in the green run and in the replay, in the unit of the evidence."""
 
     id: str
     title: str
@@ -127,7 +126,7 @@ def replay_engine(
     rng: Generator,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> EngineReplay:
-    """Run the green run's prompts again with its flags, profile and seed, compare, and write replay.json.
+    """Run the green run's prompts again, with its flags, profile and seed; write replay.json.
 
     Args:
         root: the workbook's root.
@@ -157,7 +156,7 @@ def replay_engine(
     gates = tuple(map(_agreement, _gates(green, params.stage), _gates(again, params.stage)))
     digest = _sha256(record) if params.record else ""
     found = EngineReplay(_worst(gates), gates, params.record, digest, was.digest, _sha256(again))
-    replace(Files(), out / "replay.json", (json.dumps(asdict(found), indent=1) + "\n").encode())
+    overwrite(Files(), out / "replay.json", (json.dumps(asdict(found), indent=1) + "\n").encode())
     return found
 
 
@@ -189,9 +188,8 @@ def _bench(was: _Green, plan: Plan, prompts: Path, command: Sequence[str]) -> Be
         dict.fromkeys(s["promptId"] for arm in ARMS for s in was.arms[arm]["result"]["samples"])
     )
     if missing := [name for name in asked if name not in known]:
-        raise UsageError(
-            f"{prompts} lacks {', '.join(missing[:3])}, which the green run was asked; find the file that it used"
-        )
+        lost = f"{', '.join(missing[:3])}, which the green run was asked"
+        raise UsageError(f"{prompts} lacks {lost}; find the file that it used")
     flags: dict[Arm, dict[str, FlagValue]] = {arm: was.arms[arm]["flags"] for arm in ARMS}
     profile = session["guardianProfileId"]
     timeout_s = plan.evidence.timeout_cap_ms / 1000

@@ -1,1 +1,1 @@
-"""Flags: the document that the plan asks for, its atomic switch, promotion, and the kill switch that takes all back."""
+"""Flags: the document that the plan asks for, its atomic switch, promotion, and the way back."""

@@ -1,4 +1,4 @@
-"""Flags as a real OpenFeature client resolves them from the file: nothing is reported before it was read back."""
+"""Flags as a real OpenFeature client resolves them: nothing is reported before it was read back."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from rolloutlib.flags.document import FlagState
     from rolloutlib.plan.model import Audience, FlagValue, Plan
-
-__all__ = ["flag_client", "read_back", "resolve", "resolve_state"]
 
 DOMAIN: Final = "rollout"
 
@@ -57,7 +55,7 @@ def flag_client(path: Path, *, poll_ms: int = 500) -> Generator[OpenFeatureClien
 def resolve(
     client: OpenFeatureClient, plan: Plan, context: Mapping[str, str | bool]
 ) -> dict[str, FlagValue | None]:
-    """Return every single flag as the client resolves it for a person; None where it falls back to its default."""
+    """Return every flag as the client resolves it for a person; None is a fall back to default."""
     about = _context(context)
     found: dict[str, FlagValue | None] = {}
     for feature in plan.features.values():

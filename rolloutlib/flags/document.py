@@ -1,8 +1,9 @@
-"""The flag document: what the plan says for every stage, feature and audience, as one file that is switched at once.
+"""The flag document: what the plan says for stage, feature and audience, switched as one file.
 
-Everything in params/flags.json (flagd's schema) follows from the plan and a `FlagState`, so a few words say which
-flags are in force, and any OpenFeature client resolves them. A person belongs to several audiences (opted in, and
-internal); feature by feature the narrowest audience that the plan names decides.
+Everything in params/flags.json (flagd's schema) follows from the plan and a `FlagState`, so a few
+words say which flags are in force, and any OpenFeature client resolves them. A person belongs to
+several audiences (opted in, and internal); feature by feature the narrowest audience that the plan
+names decides.
 """
 
 from __future__ import annotations
@@ -17,18 +18,12 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter
 
 from rolloutlib.errors import RolloutError
-from rolloutlib.ledger.durable import Files, locked, replace
+from rolloutlib.ledger.durable import Files, locked, overwrite
 from rolloutlib.plan.model import STAGES, Audience, FeatureId, FlagValue, Plan, StageId, Toggle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
-
-__all__ = [
-    "CONTEXTS", "FLAGS", "SESSION", "STATE_KEY", "FlagFile", "FlagFiles", "FlagState", "FlagsError", "changed_features",
-    "digest_of", "document", "initial_state", "read_flags", "salvaged_generation", "session_defaults", "state_value",
-    "switch", "values",
-]  # fmt: skip
 
 FLAGS: Final = "params/flags.json"
 SESSION: Final = "params/session.config.json"
@@ -97,7 +92,7 @@ def initial_state(plan: Plan) -> FlagState:
 
 
 def changed_features(plan: Plan, stage: StageId) -> tuple[FeatureId, ...]:
-    """Return the features that a stage turned on for somebody: what a rollback turns off when it is told no feature."""
+    """Return what a stage turned on for somebody: what a rollback turns off by default."""
     now = plan.stages[stage].toggles
     before = plan.stages[STAGES[stage - 1]].toggles if stage else {}
     return tuple(
@@ -105,7 +100,7 @@ def changed_features(plan: Plan, stage: StageId) -> tuple[FeatureId, ...]:
     )
 
 
-# --- state → document -------------------------------------------------------------------------------------------------
+# --- state → document -----------------------------------------------------------------------------
 
 
 def values(plan: Plan, state: FlagState, audiences: Collection[Audience]) -> dict[str, FlagValue]:
@@ -131,13 +126,13 @@ def values(plan: Plan, state: FlagState, audiences: Collection[Audience]) -> dic
 def state_value(
     plan: Plan, state: FlagState, audiences: Collection[Audience]
 ) -> dict[str, FlagValue | int]:
-    """Return the value of `rollout.state`: every flag, the profile, and which state this is, read as one."""
+    """Return `rollout.state`: every flag, the profile, and which state this is, read as one."""
     about = {"stage": state.stage, "generation": state.generation, "decision": state.decision}
     return {**values(plan, state, audiences), "guardianProfileId": state.profile, **about}  # pyright: ignore[reportReturnType]  profile names are text
 
 
 def document(plan: Plan, state: FlagState) -> bytes:
-    """Return the flag document in the flagd schema: one flag a feature, and `rollout.state` with all of them."""
+    """Return the document (flagd schema): a flag a feature, and `rollout.state` with them all."""
     toggles = plan.stages[state.stage].toggles.values()
     named: list[Audience] = [
         one for one in _RULES if any(getattr(toggle, one) is not None for toggle in toggles)
@@ -186,7 +181,7 @@ def _targeting(
     variant_of: Callable[[frozenset[Audience]], str],
     audiences: frozenset[Audience] = frozenset(),
 ) -> dict[str, Any] | str:
-    """Return the JSON Logic that asks for one audience after the other; a question without consequence is not asked."""
+    """Return the JSON Logic that asks for one audience after the other, where it matters."""
     if not named:
         return variant_of(audiences)
     first, *rest = named
@@ -196,7 +191,7 @@ def _targeting(
 
 
 def session_defaults(plan: Plan, state: FlagState) -> bytes:
-    """Return session.config.json: what the engine starts a session with when nobody asks for anything else."""
+    """Return session.config.json: what the engine starts a session with by default."""
     flags = values(plan, state, ())
     chosen = {
         plan.features[key].flag.removeprefix("feature."): flags[plan.features[key].flag]
@@ -205,7 +200,7 @@ def session_defaults(plan: Plan, state: FlagState) -> bytes:
     return (json.dumps({**chosen, "guardianProfileId": state.profile}, indent=1) + "\n").encode()
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 
 def digest_of(data: bytes) -> str:
@@ -239,7 +234,7 @@ def read_flags(path: Path) -> FlagFile:
 
 
 def salvaged_generation(path: Path) -> int:
-    """Return the highest generation that a damaged file still shows, or 0: the next state must not look older."""
+    """Return the highest generation that a damaged file shows, or 0: the next must be newer."""
     try:
         found = re.findall(rb'"generation":\s*(\d{1,9})', path.read_bytes())
     except OSError:
@@ -250,7 +245,8 @@ def salvaged_generation(path: Path) -> int:
 class FlagFiles(Files):
     """The calls into the operating system, with a modification time that always rises.
 
-    Clients ignore a file that is not newer than the one they know; a clock that was set back must not keep flags on.
+    Clients ignore a file that is not newer than the one they know; a clock that was set back must
+    not keep flags on.
     """
 
     def __init__(self, clock_ns: Callable[[], int]) -> None:
@@ -266,13 +262,14 @@ class FlagFiles(Files):
 
 
 def switch(files: FlagFiles, path: Path, data: bytes, *, before: str | None) -> None:
-    """Put a new flag document in the place of the one that a change was decided for, at once and for good.
+    """Put a flag document in the place of the one that a change was decided for, at once.
 
     Args:
         files: the calls into the operating system, and the clock.
         path: the flag file.
         data: its new bytes.
-        before: sha256 of the file that must be there; None replaces whatever is there (the kill switch).
+        before: sha256 of the file that must be there; None replaces whatever is there (the kill
+            switch).
 
     Raises:
         FlagsError: another file is there; nothing was changed.
@@ -281,7 +278,6 @@ def switch(files: FlagFiles, path: Path, data: bytes, *, before: str | None) -> 
     with locked(path.parent):
         if before is not None and (found := read_flags(path).digest) != before:
             expected = f"expected sha256 {before[:12]}…, for which this change was decided"
-            raise FlagsError(
-                f"{path} has sha256 {found[:12]}…; {expected}; look at `rollout flags diff`, decide again"
-            )
-        replace(files, path, data)
+            again = "look at `rollout flags diff`, decide again"
+            raise FlagsError(f"{path} has sha256 {found[:12]}…; {expected}; {again}")
+        overwrite(files, path, data)

@@ -1,4 +1,4 @@
-"""What people are told when flags move: release notes, with a notice where it is a rollback, and the overview page.
+"""What people are told when flags move: release notes, a rollback notice, the overview page.
 
 Both are drafts in Markdown under docs/; nothing is decided by them and nothing reads them back.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.flags.document import values
-from rolloutlib.ledger.durable import Files, replace
+from rolloutlib.ledger.durable import Files, overwrite
 from rolloutlib.words.numbers import show
 from rolloutlib.words.sentences import Sentence, say
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rolloutlib.flags.document import FlagState
     from rolloutlib.ledger.records import GateState
     from rolloutlib.plan.model import Plan
-
-__all__ = ["NOTES", "OVERVIEW", "release_notes", "system_overview", "write_release_notes"]
 
 NOTES: Final = "docs/RELEASE_NOTES"
 OVERVIEW: Final = "docs/SYSTEM_OVERVIEW.md"
@@ -82,7 +80,7 @@ def _cohort(name: str, cap: int | None) -> Sentence:
 
 
 def _changes(plan: Plan, before: FlagState | None, after: FlagState) -> list[Sentence]:
-    """One line a feature whose value for somebody who said nothing, or opted in, is another one now."""
+    """One line a feature whose value changed, for who said nothing or for who opted in."""
     lines = [
         _bullet(
             say(
@@ -120,7 +118,7 @@ def write_release_notes(
     """Write the notes of a decision to docs/RELEASE_NOTES/ and return where they are."""
     path = root / NOTES / f"{now:%Y-%m-%d}_{decision}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace(Files(), path, "\n".join(_said(line, lang) for line in lines).encode())
+    overwrite(Files(), path, "\n".join(_said(line, lang) for line in lines).encode())
     return path
 
 
@@ -128,11 +126,11 @@ def _said(line: Sentence | str, lang: str) -> str:
     return line.text(lang) if isinstance(line, Sentence) else line
 
 
-# --- the overview -----------------------------------------------------------------------------------------------------
+# --- the overview ---------------------------------------------------------------------------------
 
 
 def system_overview(root: Path, plan: Plan, state: FlagState, *, lang: str) -> Path:
-    """Bring docs/SYSTEM_OVERVIEW.md up to date between its two marks, and leave what people wrote around them."""
+    """Bring docs/SYSTEM_OVERVIEW.md up to date between its marks; people write around them."""
     path = root / OVERVIEW
     text = (
         path.read_text("utf-8")
@@ -143,7 +141,7 @@ def system_overview(root: Path, plan: Plan, state: FlagState, *, lang: str) -> P
     tail = rest.partition(END)[2]
     ours = "\n".join(_said(line, lang) for line in _overview(root, plan, state))
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace(Files(), path, f"{head}{begin or BEGIN}\n{ours}\n{END}{tail or chr(10)}".encode())
+    overwrite(Files(), path, f"{head}{begin or BEGIN}\n{ours}\n{END}{tail or chr(10)}".encode())
     return path
 
 

@@ -1,4 +1,4 @@
-"""A signed GO becomes flags: only the decision that was made for exactly the flags in force moves them one stage on."""
+"""A signed GO becomes flags, where it was decided for exactly the flags in force."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from rolloutlib.flags.document import (
 )
 from rolloutlib.flags.notices import release_notes, system_overview, write_release_notes
 from rolloutlib.ledger import durable
-from rolloutlib.ledger.book import Workbook, verify_ledger
-from rolloutlib.ledger.chain import Finding
+from rolloutlib.ledger.findings import Finding
+from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.plan.model import STAGES
 
 if TYPE_CHECKING:
@@ -32,13 +33,12 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.chain import Ledger, Node
     from rolloutlib.plan.model import Plan
 
-__all__ = ["PINNED", "NotPromotedError", "Promotion", "flag_finding", "pinned_flags", "promote"]
-
-PINNED: Final = "flags.json"  # the subject by which a record pins the flags that were in force when it was written
+# The subject by which a record pins the flags that were in force when it was written.
+PINNED: Final = "flags.json"
 
 
 class NotPromotedError(RolloutError):
-    """The record does not carry this promotion; the message says what is missing. No flag was changed."""
+    """The record does not carry this promotion, and the message says why; no flag changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Promotion:
     """What a promotion did.
 
     Attributes:
-        applied: False when the record was in force already and only its documents were written again.
+        applied: False when the record was in force already and only its documents were written
+            again.
         written: the release notes (a draft) and the overview.
     """
 
@@ -59,7 +60,7 @@ class Promotion:
 def promote(
     root: Path, plan: Plan, decision: str, *, now: datetime, files: FlagFiles, lang: str = "en"
 ) -> Promotion:
-    """Put a decision in force: verify it, switch the flags, read them back, write release notes and overview.
+    """Put a decision in force: verify, switch the flags, read them back, write what people read.
 
     Args:
         root: the workbook's root.
@@ -70,7 +71,8 @@ def promote(
         lang: language of the documents.
 
     Raises:
-        NotPromotedError: it is no verified GO for the stage after the present one and for the flags in force.
+        NotPromotedError: it is no verified GO for the stage after the present one and for the flags
+            in force.
         FlagsError: the flags could not be read or written, or a client reads something else.
     """
     path = root / FLAGS
@@ -79,7 +81,7 @@ def promote(
     applied = held.state != after
     if applied:
         switch(files, path, document(plan, after), before=held.digest)
-    durable.replace(files, root / SESSION, session_defaults(plan, after))
+    durable.overwrite(files, root / SESSION, session_defaults(plan, after))
     read_back(path, plan, after)
     before = held.state if applied else replace(after, stage=STAGES[after.stage - 1])
     notes = release_notes(plan, before, after, node.record.predicate.gates)
@@ -90,7 +92,7 @@ def promote(
 
 
 def _verified(root: Path, decision: str, now: datetime) -> Node:
-    """Return the record if it is green: the newest GO that holds in full and was not rolled back."""
+    """Return the record if it is green: the newest GO that holds and was not rolled back."""
     found = verify_ledger(Workbook(root), now=now)
     line = next((line for line in found.lines if line.node.id == decision), None)
     if line is None:
@@ -120,16 +122,16 @@ def _rolls_back(later: Node, node: Node) -> bool:
 
 
 def _after(plan: Plan, node: Node, held: FlagFile) -> FlagState:
-    """Return the state that a record asks for, if it was decided on the flags in force, or is in force already."""
+    """Return the state that a record asks for, if it fits the flags in force or is in force."""
     move, pinned = node.record.predicate.stage, pinned_flags(node)
     if move is None or pinned is None:
-        raise NotPromotedError(
-            f"{node.id} does not say which flags it was decided on; decide again with `rollout decide`"
-        )
+        silent = "does not say which flags it was decided on"
+        raise NotPromotedError(f"{node.id} {silent}; decide again with `rollout decide`")
     if _in_force(plan, node, held):
         return held.state
     if pinned != held.digest:
-        now = f"generation {held.state.generation}, stage {held.state.stage}, sha256 {held.digest[:12]}…"
+        now = f"generation {held.state.generation}, stage {held.state.stage}"
+        now += f", sha256 {held.digest[:12]}…"
         was = f"{node.id} was decided on flags with sha256 {pinned[:12]}…"
         raise NotPromotedError(f"{was}, but {now} is in force; decide again")
     if (move.from_, move.to) != (
@@ -145,7 +147,7 @@ def _after(plan: Plan, node: Node, held: FlagFile) -> FlagState:
     )
 
 
-# --- are the flags what the ledger says? ------------------------------------------------------------------------------
+# --- are the flags what the ledger says? ----------------------------------------------------------
 
 
 def pinned_flags(node: Node) -> str | None:
@@ -166,10 +168,11 @@ def _in_force(plan: Plan, node: Node, held: FlagFile) -> bool:
 
 
 def flag_finding(plan: Plan, ledger: Ledger, root: Path) -> Finding | None:
-    """Return what is wrong between the flags in force and the ledger: a change that no record explains.
+    """Return a change of the flags in force that no record explains, if there is one.
 
-    Every record pins the flags in force when it was written. After the newest one they are still those, or what a GO
-    asks for that was decided on them. Without any record they are a workbook's first.
+    Every record pins the flags in force when it was written. After the newest one they are still
+    those, or what a GO asks for that was decided on them. Without any record they are a workbook's
+    first.
     """
     try:
         held = read_flags(root / FLAGS)

@@ -9,8 +9,11 @@ from rolloutlib.errors import RolloutError
 from rolloutlib.flags.document import FLAGS, FlagsError, read_flags
 from rolloutlib.flags.notices import release_notes, system_overview, write_release_notes
 from rolloutlib.flags.promotion import PINNED, pinned_flags
-from rolloutlib.ledger.book import Workbook, append, verify_ledger
-from rolloutlib.ledger.records import SIGNER, Head, Predicate, Prepared, Rollback, instant
+from rolloutlib.ledger.book import append
+from rolloutlib.ledger.documents import instant
+from rolloutlib.ledger.records import SIGNER, Head, WayBack
+from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
@@ -18,17 +21,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
-    from rolloutlib.flags.rollback import Reason, RolledBack
+    from rolloutlib.flags.outcome import RolledBack, Trigger
     from rolloutlib.ledger.book import Slot
-    from rolloutlib.ledger.records import GateState
+    from rolloutlib.ledger.records import GateState, Predicate
     from rolloutlib.plan.model import Plan
-
-__all__ = ["record_and_tell"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the ledger tells: whether this is recorded, what is rolled back, and what to return to."""
+    """What the ledger tells: whether this is recorded, what it rolls back, what to return to."""
 
     record: str | None = None
     undone: Head | None = None
@@ -39,13 +40,13 @@ class _Known:
 def record_and_tell(
     root: Path,
     plan: Plan,
-    reason: Reason,
+    trigger: Trigger,
     found: RolledBack,
     *,
     now: datetime,
     lang: Literal["en", "ko"],
 ) -> None:
-    """Draft the notice, append the record, bring the overview up to date; what fails stays open in `found`.
+    """Draft the notice, append the record, update the overview; `found` keeps what failed.
 
     A rollback that is recorded already is left as it is.
     """
@@ -62,7 +63,7 @@ def record_and_tell(
     name = found.after.decision
     link = say("Ledger: docs/LEDGER/{record}.md", record=name)
     notice = (
-        say("Reason: {reason}", reason=reason.text),
+        say("Reason: {reason}", reason=trigger.text),
         say("When: {time}", time=instant(now)),
         link,
     )
@@ -73,7 +74,7 @@ def record_and_tell(
     )
     found.attempt(told, lambda: write_release_notes(root, notes, name, now=now, lang=lang))
     _say_what_follows(found)
-    found.attempt(recorded, lambda: _append(root, reason, found, known, now, lang))
+    found.attempt(recorded, lambda: _append(root, trigger, found, known, now, lang))
     found.attempt(
         say("The overview is up to date"),
         lambda: system_overview(root, plan, found.after, lang=lang),
@@ -104,7 +105,7 @@ def _known(root: Path, found: RolledBack, now: datetime) -> _Known:
 
 
 def _say_what_follows(found: RolledBack) -> None:
-    """The replay needs data, and time: it follows when everything that stops harm is done. So do signatures."""
+    """Replay and signatures need data, or time: they follow when what stops harm is done."""
     if found.green is None:
         found.open.append(say("Replay: there is no earlier green record to return to"))
     found.follows.append(
@@ -114,7 +115,7 @@ def _say_what_follows(found: RolledBack) -> None:
 
 def _append(
     root: Path,
-    reason: Reason,
+    trigger: Trigger,
     found: RolledBack,
     known: _Known,
     now: datetime,
@@ -126,14 +127,13 @@ def _append(
         )
     undone, who = (
         known.undone,
-        reason.owner if SIGNER.fullmatch(reason.owner) else "rollback@unknown",
+        trigger.owner if SIGNER.fullmatch(trigger.owner) else "rollback@unknown",
     )
 
     def draft(slot: Slot) -> Predicate:
-        return Predicate(
-            id=slot.id, ledger=slot.ledger, seq=slot.seq, prev=slot.prev, kind="rollback", verdict="ROLLBACK",
-            prepared=Prepared(who, slot.at), lang=lang, trust=slot.trust, witnesses=slot.witnesses,
-            builds_on=known.green, note=reason.text, rollback=_told(reason, found, undone, slot.at, lang),
+        return slot.draft(
+            "rollback", "ROLLBACK", who, lang=lang, builds_on=known.green, note=trigger.text,
+            rollback=_told(trigger, found, undone, slot.at, lang),
         )  # fmt: skip
 
     held = read_flags(root / FLAGS)
@@ -142,16 +142,18 @@ def _append(
     found.record = append(Workbook(root), "rollback", draft, {PINNED: held.data}, now=now).id
 
 
-def _told(reason: Reason, found: RolledBack, undone: Head, at: str, lang: str) -> Rollback:
+def _told(trigger: Trigger, found: RolledBack, undone: Head, at: str, lang: str) -> WayBack:
     green = found.green
     replay = [say("Replay of {green}: run `rollout replay {green}`", green=green)] if green else []
     open_ = "; ".join(sentence.text(lang) for sentence in (*found.open, *replay, *found.follows))
-    impact = say("{reason}. Stage {stage} stays blocked until a new GO. Open: {open}", reason=reason.text.rstrip("."),
-                 stage=found.after.stage, open=open_)  # fmt: skip
-    return Rollback(
+    impact = say(
+        "{reason}. Stage {stage} stays blocked until a new GO. Open: {open}",
+        reason=trigger.text.rstrip("."), stage=found.after.stage, open=open_,
+    )  # fmt: skip
+    return WayBack(
         rolls_back=undone,
-        trigger=f"{reason.signal or reason.text} / {at} / {reason.owner or '–'}",
-        cause=reason.cause or say("not known yet").text(lang),
+        trigger=f"{trigger.signal or trigger.text} / {at} / {trigger.owner or '–'}",
+        cause=trigger.cause or say("not known yet").text(lang),
         actions=tuple(sentence.text(lang) for sentence in found.done),
         restored_from=found.green or "–",
         impact=impact.text(lang),

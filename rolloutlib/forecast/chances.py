@@ -1,48 +1,38 @@
-"""What a stage can show in advance: the chances of GO, HOLD and NO_GO before anything is measured, by simulation.
+"""The chances of GO, HOLD and NO_GO before anything is measured, by simulation.
 
-Every truth is judged on the same draws by the shipped policy, and so is the case that all gates but one are clearly
-better: that one decides, so it is where a wrong GO is likeliest.
+Every truth is judged on the same draws by the shipped policy, and so is the case that all gates but
+one are clearly better: that one decides, so it is where a wrong GO is likeliest.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from rolloutlib.forecast.operating import arms_of, judge_many, world_metric
-from rolloutlib.forecast.worlds import Truth, layout, simulate
-from rolloutlib.measure.estimates import estimate_gate
+from rolloutlib.forecast.worlds import Truth, compared, layout, simulate
+from rolloutlib.measure.design import metric_of
+from rolloutlib.measure.estimates import clears, estimate_many, proves
 from rolloutlib.measure.looks import look_at
-from rolloutlib.measure.needed import Needed, needed
+from rolloutlib.measure.needed import Needed, further
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from rolloutlib.forecast.operating import Judged
     from rolloutlib.forecast.worlds import Layout, World
-    from rolloutlib.plan.model import Gate, Plan, Profile, StageId
+    from rolloutlib.plan.model import Evidence, Gate, Plan, Profile, StageId
 
+    Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-__all__ = [
-    "CONTROL",
-    "TRUTHS",
-    "Chance",
-    "Decision",
-    "Forecast",
-    "GateForecast",
-    "forecast",
-    "truths_of",
-]
 
 TRUTHS: Final = ("better", "design", "equal", "limit", "worse")
-# The control arm that a stage is planned with; a metric whose gate looks at the treatment alone has none.
+# The control arm that a stage is planned with; gates of the treatment alone need none.
 CONTROL: Final = {"passed": 0.90, "score": 7.5, "issue": 0.15, "vetoed": 0.05}
-# A clearly better candidate: differences, the ratio of the top issue, and values (latency: share of the target).
+# A clearly better candidate: differences, the top issue's ratio, values (latency: of the target).
 BETTER: Final = {
     "passed": 0.03, "score": 0.3, "issue": 0.35, "vetoed": -0.03,
     "error": 0.001, "edited": 0.17, "latency_ms": 0.80, "slow": 0.01,
@@ -50,6 +40,25 @@ BETTER: Final = {
 SCALES: Final = ("score", "latency_ms")  # the other metrics are proportions
 LEAST: Final = 0.001  # a proportion is never closer to 0 or 1 in a simulated world
 PILOTS: Final = 5  # simulated reviews from which the needed sizes are taken
+
+
+class Judged(NamedTuple):
+    """One gate in every repetition; each array is (repetitions,).
+
+    Attributes:
+        point: the estimate; NaN where there is none.
+        lower, upper: its bounds; infinite where there are none.
+        passed, failed: the evidence's verdict; inconclusive where neither.
+        literal: whether the point alone clears the plan's limit: the plan's rule, when the last
+            runs are all there is.
+    """
+
+    point: Floats
+    lower: Floats
+    upper: Floats
+    passed: Flags
+    failed: Flags
+    literal: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +77,10 @@ class GateForecast:
     Attributes:
         proof: what the stage's bound must clear.
         truths: the true value of the contrast under each truth.
-        provable: the limit that the bound clears with the plan's power when the design alternative is true.
-        needed: users or pairs for the stage's limit, when there are too few; None when there are enough.
+        provable: the limit that the bound clears with the plan's power when the design alternative
+            is true.
+        needed: users or pairs for the stage's limit, when there are too few; None when there are
+            enough.
         chances: by truth.
     """
 
@@ -87,7 +98,8 @@ class Decision:
     """How often a stage review says what, when every check holds.
 
     Attributes:
-        truth: `better` and `equal` hold for every gate; `limit` and `worse` for one, the others are clearly better.
+        truth: `better` and `equal` hold for every gate; `limit` and `worse` for one, the others are
+            clearly better.
         gate: that one: of all gates the one which lets the most GO through.
         literal: how often the plan's literal rule says GO in the same worlds.
     """
@@ -112,7 +124,8 @@ class Forecast:
 
 
 def forecast(  # noqa: PLR0913
-    plan: Plan, stage: StageId, *, users: int, samples_per_user: int, correlation: float, paired: bool,
+    plan: Plan, stage: StageId, *, users: int, samples_per_user: int, correlation: float,
+    paired: bool,
     rng: np.random.Generator, control: Mapping[str, float] | None = None, profile: str = "default",
     repetitions: int = 1000,
 ) -> Forecast:  # fmt: skip
@@ -158,7 +171,7 @@ def forecast(  # noqa: PLR0913
 
 
 def _at_the_last_look(plan: Plan, stage: StageId) -> Plan:
-    """Return the plan with the confidence that is left when all of the stage's people have been seen."""
+    """Return the plan with the confidence that the stage's last look leaves."""
     looks = plan.stages[stage].looks
     last = look_at(looks, planned=looks, confidence=plan.evidence.confidence)
     evidence = plan.evidence.model_copy(update={"confidence": last.confidence})
@@ -176,7 +189,10 @@ def _study(users: int, samples: int, correlation: float, *, paired: bool) -> Lay
 def truths_of(
     plan: Plan, stage: StageId, profile: Profile, control: Mapping[str, float]
 ) -> dict[str, Truth]:
-    """Return every truth; `worse` lies as far beyond each gate's limit as `better` lies before it."""
+    """Return every truth.
+
+    `worse` lies as far beyond each gate's limit as `better` lies before it.
+    """
     worlds: dict[str, dict[str, float]] = {truth: {} for truth in TRUTHS}
     for gate in plan.gates.values():
         metric = world_metric(gate)
@@ -207,14 +223,40 @@ def _contrasts(gate: Gate, stage: StageId, profile: Profile) -> dict[str, float]
     }
 
 
+def judge_many(
+    gate: Gate, world: World, study: Layout, rules: Evidence, *, proof: float, literal: float
+) -> Judged:
+    """Judge one gate in every repetition of a world, as a review would.
+
+    Args:
+        gate: with the per-sample estimand.
+        world: what was seen.
+        study: how the arms compare.
+        rules: confidence, smallest number of clusters, floor of the intra-class correlation.
+        proof: what the stage's bound must clear.
+        literal: the plan's own limit, in the same unit (a share for a quantile gate).
+    """
+    metric = world_metric(gate)
+    arms = compared(world, study, metric, contrast=gate.contrast)
+    point, lower, upper, capped = estimate_many(gate, arms, rules, metric=metric)
+    usable = ~np.isnan(point) & ~capped
+    kept, broken = (usable & proven for proven in proves(lower, upper, proof, gate.harm))
+    cleared = np.asarray(clears(point, literal, gate.harm))
+    return Judged(point, lower, upper, kept, broken, cleared)
+
+
+def world_metric(gate: Gate) -> str:
+    """Return the name of a gate's metric in a simulated world, which has one issue."""
+    return metric_of(gate, "top").partition(":")[0]
+
+
 def _judge(
     plan: Plan, stage: StageId, profile: str, gate: Gate, world: World, study: Layout
 ) -> Judged:
     own = plan.profile(profile)
     literal = 1 - gate.quantile if gate.quantile is not None else gate.plan_limit(own)
-    return judge_many(
-        gate, world, study, plan.evidence, proof=gate.proof_limit(stage, own), literal=literal
-    )
+    proof = gate.proof_limit(stage, own)
+    return judge_many(gate, world, study, plan.evidence, proof=proof, literal=literal)
 
 
 def _joined(parts: list[Judged]) -> Judged:
@@ -222,7 +264,8 @@ def _joined(parts: list[Judged]) -> Judged:
 
 
 def _gate(
-    plan: Plan, stage: StageId, profile: str, key: str, found: Mapping[str, Mapping[str, Judged]], study: Layout,
+    plan: Plan, stage: StageId, profile: str, key: str,
+    found: Mapping[str, Mapping[str, Judged]], study: Layout,
     pilot: World,
 ) -> GateForecast:  # fmt: skip
     gate, own = plan.gates[key], plan.profile(profile)
@@ -236,7 +279,8 @@ def _gate(
     power = plan.evidence.power
     bound, share = (design.lower, 1 - power) if gate.harm == "lower" else (design.upper, power)
     return GateForecast(
-        key, gate, gate.proof_limit(stage, own), _contrasts(gate, stage, own), float(np.quantile(bound, share)),
+        key, gate, gate.proof_limit(stage, own), _contrasts(gate, stage, own),
+        float(np.quantile(bound, share)),
         _needed(plan, stage, profile, gate, study, pilot), chances,
     )  # fmt: skip
 
@@ -246,27 +290,26 @@ def _needed(
 ) -> Needed | None:
     """The median over simulated reviews of what each of them would ask for."""
     own, metric = plan.profile(profile), world_metric(gate)
-    name = "issue:top" if metric == "issue" else metric
-    asked: list[Needed] = []
-    for k in range(min(PILOTS, len(pilot.treatment[metric].n))):
-        arms = arms_of(pilot, study, metric, k)
-        estimate = estimate_gate(gate, arms, plan.evidence, metric=name)
-        more = estimate and needed(
-            gate, arms, estimate, metric=name, limit=gate.proof_limit(stage, own),
+    arms = compared(pilot, study, metric, contrast=gate.contrast)
+    reviews = min(PILOTS, len(arms.one.n))
+    sizes = [
+        further(
+            gate, arms.take(review), metric=metric, limit=gate.proof_limit(stage, own),
             alternative=gate.design_alternative(own), rules=plan.evidence,
-        )  # fmt: skip
-        asked += [more] if more else []
-    return (
-        sorted(asked, key=lambda one: one.total)[len(asked) // 2]
-        if 2 * len(asked) > PILOTS
-        else None
-    )
+        )
+        for review in range(reviews)
+    ]  # fmt: skip
+    asked = sorted((size for size in sizes if size is not None), key=lambda size: size.total)
+    return asked[len(asked) // 2] if 2 * len(asked) > PILOTS else None
 
 
 def _decision(
     truth: str, found: Mapping[str, Mapping[str, Judged]], odd: str | None = None
 ) -> Decision:
-    """Combine the gates; with `odd`, only that one is under the truth and the others are clearly better."""
+    """Combine the gates.
+
+    With `odd`, only that one is under the truth and the others are clearly better.
+    """
     others = found["better" if odd else truth]
     gates = [found[truth][key] if key == odd else others[key] for key in others]
     literal: Flags = np.all([gate.literal for gate in gates], axis=0)

@@ -1,31 +1,37 @@
-"""Simulated worlds: people with several samples each, drawn many times over → sums per unit of every gate's metric.
+"""Simulated worlds.
 
-Every sample has a latent normal value a metric, high for harm: √r · (of its user) + √(1 − r) · (its own). Both parts
-share a factor over the metrics (a bad answer fails, scores low and is slow) and, where an answer has its partner in the
-other arm, are correlated with it. Thresholds make proportions of it, lines scores, exponentials latencies: one set of
-draws serves several truths, the same people had the candidate been better or worse.
+People with several samples each, drawn many times over → sums per unit of every gate's metric.
+
+Every sample has a latent normal value a metric, high for harm: √r · (of its user) + √(1 − r) · (its
+own). Both parts share a factor over the metrics (a bad answer fails, scores low and is slow) and,
+where an answer has its partner in the other arm, are correlated with it. Thresholds make
+proportions of it, lines scores, exponentials latencies: one set of draws serves several truths, the
+same people had the candidate been better or worse.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy import special
 
+from rolloutlib.measure.design import Compared, Sums
 from rolloutlib.plan.metrics import METRICS
+from rolloutlib.stats.clusters import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from rolloutlib.measure.design import Kind, Unit
+
     Floats = NDArray[np.floating[Any]]
     Values = Floats | NDArray[np.bool_]
 
-__all__ = ["DRAWN", "Layout", "Sums", "Truth", "World", "layout", "simulate"]
 
 DRAWN: Final = tuple(name for name, metric in METRICS.items() if metric.drawn)
 ONE_ARM: Final = (
@@ -39,9 +45,8 @@ LOG_LATENCY_SD: Final = (
     0.5  # of lognormal latencies: skewness 1.75, about that of published load tests
 )
 SHARED: Final = 0.3  # of a latent value's variance is the factor that all metrics have in common
+UNIT_OF: dict[str, Unit] = {"independent": "sample", "paired": "prompt"}
 CHUNK: Final = 1_500_000  # samples drawn at a time, so that memory stays small
-
-Kind = Literal["independent", "paired", "nested", "crossed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +54,13 @@ class Layout:
     """Who is observed, and how often.
 
     Attributes:
-        kind: `independent` samples, `paired` prompts (one sample each), `nested` users (in one arm) or `crossed` ones
-            (in both).
-        sizes_control, sizes_treatment: samples of each unit; the same in both arms where they share their units.
+        kind: `independent` samples, `paired` prompts (one sample each), `nested` users (in one arm)
+            or `crossed` ones (in both).
+        sizes_control, sizes_treatment: samples of each unit; the same in both arms where they share
+            their units.
         icc: intra-class correlation of two samples of one user, in the metric's own scale.
-        pairing: latent correlation of the two arms' answers to one prompt; also of a user's bent in both arms.
+        pairing: latent correlation of the two arms' answers to one prompt; also of a user's bent in
+            both arms.
         missing: share of samples which an arm lacks, at random.
     """
 
@@ -78,19 +85,33 @@ class Truth:
     treatment: Mapping[str, float]
 
 
-class Sums(NamedTuple):
-    """One arm of one metric: samples and their sum per unit, each (repetitions, units)."""
-
-    n: NDArray[np.float64]
-    total: NDArray[np.float64]
-
-
 @dataclass(frozen=True, slots=True)
 class World:
-    """What was seen under one truth; a metric whose gate looks at the treatment alone has no control."""
+    """What was seen under one truth.
+
+    A metric whose gate looks at the treatment alone has no control.
+    """
 
     control: dict[str, Sums]
     treatment: dict[str, Sums]
+
+
+def compared(world: World, study: Layout, metric: str, *, contrast: str) -> Compared:
+    """Return a metric of every repetition as the policy takes it.
+
+    A pair whose partner is missing is left out.
+    """
+    one, unit = world.treatment[metric], UNIT_OF.get(study.kind, "user")
+    if contrast == "treatment":
+        return Compared(one, one, "one_arm", unit)
+    zero = world.control[metric]
+    if study.kind == "nested":
+        n1, s1, n0, s0 = side_by_side(one.n, one.total, zero.n, zero.total)
+        one, zero = Sums(n1, s1), Sums(n0, s0)
+    if study.kind == "paired":
+        both = ((one.n > 0) & (zero.n > 0)).astype(np.float64)
+        one, zero = Sums(both, one.total * both), Sums(both, zero.total * both)
+    return Compared(one, zero, study.kind, unit)
 
 
 def layout(
@@ -116,7 +137,7 @@ def layout(
 
 
 def _sizes(units: int, per_unit: int, spread: float) -> tuple[int, ...]:
-    """Lognormal quantiles around the mean, so that unequal sizes are the same in every repetition."""
+    """Return lognormal quantiles around the mean: the same unequal sizes in every repetition."""
     z = special.ndtri((np.arange(units) + 0.5) / units)
     weights = np.exp(spread * z)
     return tuple(
@@ -178,7 +199,7 @@ def _values(metric: str, latent: Floats, mean: Mapping[str, float]) -> dict[str,
 
 
 class _Draws:
-    """Standard normal values of both arms, metric by metric, with the factor that the metrics share."""
+    """Standard normal values of both arms, metric by metric, with their shared factor."""
 
     def __init__(
         self, rng: np.random.Generator, size: int, widths: tuple[int, ...], pairing: float
@@ -187,7 +208,10 @@ class _Draws:
         self._factor = self._pair(both=True)
 
     def metric(self, *, both: bool) -> tuple[Floats, Floats]:
-        """Draw one metric: control and treatment, (repetitions, units or samples); without control only its factor."""
+        """Draw one metric: control and treatment, (repetitions, units or samples).
+
+        Without control only its factor.
+        """
         own = self._pair(both=both)
         a, b = np.float32(np.sqrt(SHARED)), np.float32(np.sqrt(1 - SHARED))
         return a * self._factor[0] + b * own[0], a * self._factor[1] + b * own[1]
@@ -252,7 +276,7 @@ def _by_unit(value: Values, sizes: tuple[int, ...]) -> NDArray[np.float64]:
 
 @cache
 def _latent_icc(metric: str, mean: float, icc: float) -> float:
-    """Correlation of two latent values of a user which gives their metric that intra-class correlation."""
+    """Latent correlation of a user's values which gives the metric that correlation."""
     if metric == "score" or not icc:
         return icc
     if metric == "latency_ms":  # lognormal: corr = (exp(r·sd²) − 1)/(exp(sd²) − 1)
@@ -265,10 +289,13 @@ def _latent_icc(metric: str, mean: float, icc: float) -> float:
 
 
 def _binary_icc(share: float, latent: float) -> float:
-    """Intra-class correlation of a thresholded normal value: E[Φ((√r·u − t)/√(1 − r))²] by Gauss and Hermite."""
+    """Intra-class correlation of a thresholded normal value.
+
+    E[Φ((√r·u − t)/√(1 − r))²] by Gauss and Hermite.
+    """
     nodes, weights = _hermite()
     z = (latent**0.5 * nodes - float(_threshold(share))) / (1 - latent) ** 0.5
-    chance = special.ndtr(z)
+    chance = special.ndtr(np.asarray(z, dtype=np.float64))
     return float((weights @ chance**2 / weights.sum() - share**2) / (share * (1 - share)))
 
 

@@ -85,10 +85,9 @@ def _result(
 ) -> CheckResult:
     if folder is None or not folder.is_dir():
         return CheckResult(key, check.title, None, because("check.no_folder"))
-    found = {"junit": _suites, "documents": _documents, "release_notes": _release_notes}.get(
-        check.kind
-    )
-    finding = found(check, folder) if found else _incidents(check, folder, now, as_of)
+    readers = {"junit": _suites, "documents": _documents, "release_notes": _release_notes}
+    reader = readers.get(check.kind)
+    finding = reader(check, folder) if reader else _incidents(check, folder, now, as_of)
     digests = tuple(sha256(file.read_bytes()).hexdigest() for file in finding.files)
     names = tuple(str(file.relative_to(folder)) for file in finding.files)
     return CheckResult(key, check.title, finding.holds, finding.why, names, digests)
@@ -136,16 +135,20 @@ def _incidents(
     if now is None:
         return _Finding(holds=None, why=because("incidents.no_time", hours=hours), files=(file,))
     since = now - timedelta(hours=hours)
-    known = [one for one in _read_incidents(file) if as_of is None or one.at <= as_of]
+    known = [
+        incident for incident in _read_incidents(file) if as_of is None or incident.at <= as_of
+    ]
     recent = [
-        one for one in known if one.resolved_at is None or max(one.at, one.resolved_at) > since
+        incident
+        for incident in known
+        if incident.resolved_at is None or max(incident.at, incident.resolved_at) > since
     ]
     if not recent:
         moment = f"{now:%Y-%m-%d %H:%M %z}"
         return _Finding(
             holds=True, why=because("incidents.none", hours=hours, now=moment), files=(file,)
         )
-    latest = max(recent, key=lambda one: one.at).title
+    latest = max(recent, key=lambda incident: incident.at).title
     why = because("incidents.recent", count=len(recent), hours=hours, latest=latest)
     return _Finding(holds=False, why=why, files=(file,))
 
@@ -176,12 +179,12 @@ def _documents(check: Check, folder: Path) -> _Finding:
     if not file.is_file():
         return _Finding(holds=None, why=because("documents.no_file"))
     listed = load_model(file, _Changes).root
-    stale = {one.document for one in listed if not one.reflected}
+    stale = {change.document for change in listed if not change.reflected}
     if behind := tuple(name for name in check.items if name in stale):
         return _Finding(
             holds=False, why=because("documents.stale", documents=behind), files=(file,)
         )
-    named = {one.document for one in listed}
+    named = {change.document for change in listed}
     if missing := tuple(name for name in check.items if name not in named):
         return _Finding(
             holds=None, why=because("documents.missing", documents=missing), files=(file,)

@@ -13,7 +13,8 @@ from rolloutlib.measure.needed import needed
 
 if TYPE_CHECKING:
     from rolloutlib.measure.comparison import Comparison, Seen
-    from rolloutlib.measure.estimates import Arms, Estimate
+    from rolloutlib.measure.design import Arms
+    from rolloutlib.measure.estimates import Estimate
     from rolloutlib.plan.model import Gate, Profile, StageId
 
 __all__ = ["gate_row", "judge_gate"]
@@ -39,12 +40,12 @@ def gate_row(
     plan: PlanVerdict, evidence: EvidenceVerdict, *, subject: str | None = None,
 ) -> GateResult:  # fmt: skip
     """Return a gate's row: what the plan says of it, both arms' own levels, both verdicts."""
-    told = plan.clears is not None and evidence.point is not None
+    both = plan.clears is not None and evidence.point is not None
     return GateResult(
         id=key, title=gate.title, subject=subject, unit=gate.unit,
         limit=gate.plan_limit(limits), proof_limit=gate.proof_limit(stage, limits),
         control=levels[0], treatment=levels[1], plan=plan, evidence=evidence,
-        disagrees=told and plan.clears != (evidence.verdict is Verdict.PASS),
+        disagrees=both and plan.clears != (evidence.verdict is Verdict.PASS),
         metric=gate.metric, contrast=gate.contrast, statistic=gate.statistic,
         quantile=gate.quantile, harm=gate.harm,
         evidence_unit="proportion" if gate.statistic == "quantile" else gate.unit,
@@ -61,7 +62,7 @@ def _evidence(compared: Comparison, gate: Gate, seen: Seen, limit: float) -> Evi
     if judged.verdict is not Verdict.INCONCLUSIVE or estimate is None or arms is None:
         return judged
     more = needed(
-        gate, arms, estimate, metric=seen.metric or "", limit=limit,
+        gate, arms, estimate.design, metric=seen.metric or "", limit=limit,
         alternative=gate.design_alternative(compared.limits), rules=compared.rules,
     )  # fmt: skip
     return evidence_of(estimate, judged.verdict, judged.why, more)

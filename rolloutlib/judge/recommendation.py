@@ -52,40 +52,42 @@ def reasons(
     refused = [gate for gate in gates if gate.plan.verdict is Verdict.FAIL and gate not in failed]
     open_gates = [gate for gate in gates if gate.evidence.verdict is Verdict.INCONCLUSIVE]
     unproven = [gate for gate in open_gates if gate.evidence.point is not None]
-    found = [because("gate.broken", **_numbers(gate)) for gate in failed]
-    found += [
+    listed = [because("gate.broken", **_numbers(gate)) for gate in failed]
+    listed += [
         because("check.failed", check=check.title, why=check.why)
         for check in checks
         if check.holds is False
     ]
-    found += [_refused(gate) for gate in refused]
-    found += hidden
-    found += [because("gate.unproven", **_numbers(gate)) for gate in unproven if _undecided(gate)]
-    found += _blocked(gate for gate in unproven if not _undecided(gate))
+    listed += [_refused(gate) for gate in refused]
+    listed += hidden
+    listed += [because("gate.unproven", **_numbers(gate)) for gate in unproven if _undecided(gate)]
+    listed += _blocked(gate for gate in unproven if not _undecided(gate))
     if empty := tuple(gate.title for gate in gates if gate.evidence.point is None):
-        found.append(because("gates.empty", gates=empty))
-    found += _silent(gates)
-    found += _few_runs(gates)
+        listed.append(because("gates.empty", gates=empty))
+    listed += _silent(gates)
+    listed += _few_runs(gates)
     if waiting := _waiting(checks):
-        found.append(because("checks.open", checks=waiting))
-    return tuple(found) or (because("all.pass"),)
+        listed.append(because("checks.open", checks=waiting))
+    return tuple(listed) or (because("all.pass"),)
 
 
 def changes(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple[Reason, ...]:
     """Say what would change the recommendation: gate by gate, then the checks."""
     verdicts = {Verdict.FAIL, Verdict.INCONCLUSIVE}
     wanting = [gate for gate in gates if gate.evidence.verdict in verdicts]
-    found = [_change(gate) for gate in wanting if _settles(gate)]
-    found += _blocked(gate for gate in wanting if not _settles(gate))
-    found += [because("check.repair", check=one.title) for one in checks if one.holds is False]
-    found += [
+    listed = [_change(gate) for gate in wanting if _settles(gate)]
+    listed += _blocked(gate for gate in wanting if not _settles(gate))
+    listed += [
+        because("check.repair", check=check.title) for check in checks if check.holds is False
+    ]
+    listed += [
         _refused(gate) for gate in gates if gate.plan.verdict is Verdict.FAIL and _proven(gate)
     ]
-    found += _silent(gates)
-    found += _few_runs(gates)
+    listed += _silent(gates)
+    listed += _few_runs(gates)
     if waiting := _waiting(checks):
-        found.append(because("checks.bring", checks=waiting))
-    return tuple(found)
+        listed.append(because("checks.bring", checks=waiting))
+    return tuple(listed)
 
 
 def hidden_loss(by: str, value: str, change: float, p: float | None) -> Reason:

@@ -14,7 +14,7 @@ from rolloutlib.measure.comparison import compare
 from rolloutlib.measure.distributions import distributions
 from rolloutlib.measure.looks import Look, Series, look_at, number_of, record
 from rolloutlib.measure.segments import issue_rates, segments
-from rolloutlib.plan.model import STAGES, load_plan
+from rolloutlib.plan.model import STAGES, load_plan, workbook_root
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.samples import from_runs
@@ -119,8 +119,7 @@ def _look(plan: Plan, params: ReviewParams, data: str) -> Look:
 
 def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[CheckResult, ...]:
     """Run the checks on the evidence, as of the review's moment or else the last run's."""
-    runs = _path(params, "runs")
-    folder = params.path("evidence") or (runs if runs.is_dir() else runs.parent) / "evidence"
+    folder = params.evidence_folder(workbook_root())
     starts = [run.started_at for run in compared.rows if run.started_at]
     now = params.as_of or max(starts, default=None)
     return run_checks(plan.checks, folder, now=now, as_of=params.as_of)

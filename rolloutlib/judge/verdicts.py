@@ -6,6 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from rolloutlib.judge.record import EvidenceVerdict, PlanVerdict, Verdict
+from rolloutlib.measure.estimates import clears, proves
 from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
 
 __all__ = ["evidence_of", "judge_evidence", "judge_plan"]
-
-
-def clears(value: float, limit: float, harm: str) -> bool:
-    """Return whether a value is on the harmless side of a limit (at the limit counts)."""
-    return value >= limit if harm == "lower" else value <= limit
 
 
 def judge_plan(
@@ -53,12 +49,10 @@ def judge_evidence(
         return evidence_of(None, Verdict.INCONCLUSIVE, missing or because("evidence.none"))
     if (blocked := missing or estimate.cap) is not None:
         return evidence_of(estimate, Verdict.INCONCLUSIVE, blocked)
-    worst, best = estimate.lower, estimate.upper
-    if gate.harm == "higher":
-        worst, best = best, worst
-    if isfinite(worst) and clears(worst, limit, gate.harm) and worst != limit:
+    kept, broken = proves(estimate.lower, estimate.upper, limit, gate.harm)
+    if kept:
         return evidence_of(estimate, Verdict.PASS, because("bound.clears"))
-    if isfinite(best) and not clears(best, limit, gate.harm):
+    if broken:
         return evidence_of(estimate, Verdict.FAIL, because("bound.broken"))
     return evidence_of(estimate, Verdict.INCONCLUSIVE, because("bound.undecided"))
 

@@ -1,1 +1,1 @@
-"""Decision records: what was decided, by whom, on which numbers; signed, chained, and nobody can rewrite it."""
+"""Decision records: what was decided, by whom, on which numbers; signed and chained."""

@@ -1,63 +1,42 @@
-"""The ledger: append to it, sign in it. Nothing is overwritten, damage is refused, what a crash left is healed."""
+"""The ledger: append to it, sign in it.
+
+Nothing is overwritten, damage is refused, what a crash left is healed.
+"""
 
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rolloutlib.ledger.chain import Ledger, Node, SignoffFile, examine
-from rolloutlib.ledger.durable import create, locked
-from rolloutlib.ledger.durable import replace as overwrite
+from rolloutlib.ledger.cards import card_findings, render
+from rolloutlib.ledger.chain import examine
+from rolloutlib.ledger.documents import decode, digest_of, encode, instant
+from rolloutlib.ledger.durable import create, locked, next_id, overwrite
+from rolloutlib.ledger.findings import LedgerError
+from rolloutlib.ledger.folder import SignoffFile
+from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.records import (
+    Decision,
     Digests,
     Head,
-    LedgerError,
+    Kind,
     Predicate,
+    Prepared,
     Record,
     Signoff,
     Subject,
     Trust,
-    digest_of,
-    document,
-    instant,
-    parse_signoff,
 )
-from rolloutlib.ledger.signing import public_key, sign
-from rolloutlib.ledger.verification import (
-    FOLDER,
-    Judge,
-    Line,
-    SignatureState,
-    Verification,
-    Workbook,
-    card_findings,
-    ledger_head,
-    render,
-    sign_off_status,
-    verify_ledger,
-)
+from rolloutlib.ledger.signers import public_key
+from rolloutlib.ledger.signing import sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from datetime import datetime
     from pathlib import Path
 
-    from rolloutlib.ledger.records import Verdict
-
-__all__ = [
-    "FOLDER",
-    "Line",
-    "SignatureState",
-    "Slot",
-    "Verification",
-    "Workbook",
-    "append",
-    "ledger_head",
-    "sign_off_status",
-    "sign_record",
-    "verify_ledger",
-    "write_cards",
-]
+    from rolloutlib.ledger.chain import Ledger, Node
+    from rolloutlib.ledger.workbook import Workbook
 
 MEANINGS: Final = {
     "pm": "responsibility",
@@ -68,7 +47,7 @@ MEANINGS: Final = {
 
 
 class Slot(NamedTuple):
-    """The place that an append gives a record; `signed` the witnessed signatures by record and signer."""
+    """The place that an append gives a record; `witnesses` are signatures by record and signer."""
 
     id: str
     seq: int
@@ -79,16 +58,25 @@ class Slot(NamedTuple):
     witnesses: dict[str, dict[str, str]]
     builds_on: Head | None
 
+    def draft(self, kind: Kind, verdict: Decision, by: str, **said: Any) -> Predicate:  # noqa: ANN401
+        """Return a record's predicate in this place, with what else it says, by field."""
+        place: dict[str, Any] = {"lang": "en"} | self._asdict() | said
+        prepared = Prepared(by, place.pop("at"))
+        return Predicate(kind=kind, verdict=verdict, prepared=prepared, **place)
+
 
 def append(
     book: Workbook,
-    kind: str,
+    kind: Kind,
     draft: Callable[[Slot], Predicate],
     evidence: Mapping[str, bytes],
     *,
     now: datetime,
 ) -> Node:
-    """Append a record: lock, heal, scan, evidence, record, card. The record is there in whole or not at all.
+    """Append a record: it is there in whole or not at all.
+
+    Order: (1) lock, heal and scan, (2) draft and examine, (3) evidence, (4) the record, which
+    commits, (5) the cards.
 
     Args:
         book: the workbook.
@@ -98,30 +86,27 @@ def append(
         now: the record's time.
 
     Raises:
-        LedgerError: the ledger is damaged, or the record would not hold in it (a clock that stands before its last
-            record, keys that changed without a record).
+        LedgerError: the ledger is damaged, or the record would not hold in it (a clock that stands
+            before its last record, keys that changed without a record).
         NotWrittenError: the system refused a write; nothing is acknowledged.
     """
     book.folder.mkdir(parents=True, exist_ok=True)
     with locked(book.folder):
-        ledger = _undamaged(book)
+        ledger = _undamaged(book)  # (1)
         slot = _slot(book, ledger, kind, now)
-        names = {f"{slot.id}/{name}": data for name, data in sorted(evidence.items())}
-        subjects = tuple(Subject(name, Digests(digest_of(data))) for name, data in names.items())
-        record = Record(subjects, draft(slot))
-        data = document(record)
-        examine(ledger, record, data)
-        for name, content in names.items():
+        files = {f"{slot.id}/{name}": data for name, data in sorted(evidence.items())}
+        subjects = tuple(Subject(name, Digests(digest_of(data))) for name, data in files.items())
+        data = encode(Record(subjects, draft(slot)))
+        examine(ledger, data)  # (2)
+        for name, content in files.items():  # (3)
             (book.folder / name).parent.mkdir(parents=True, exist_ok=True)
             create(book.files, book.folder / name, content)
-        create(book.files, book.folder / f"{slot.id}.record", data)
-        # A crash may have left the last append's cards half drawn: those that its own witnesses changed.
-        before = {
-            name
-            for head in slot.prev
-            for name in ledger.find(head.sha256).record.predicate.witnesses
-        }
-        return _draw(book, {slot.id, *slot.witnesses, *before}).find(slot.id)
+        create(book.files, book.folder / f"{slot.id}.record", data)  # (4)
+        # A crash may have left the last append's cards half drawn: those that it witnesses.
+        stale = {slot.id, *slot.witnesses}
+        for head in slot.prev:
+            stale |= ledger.find(head.sha256).said.witnesses.keys()
+        return _draw(book, stale).find(slot.id)  # (5)
 
 
 def sign_record(
@@ -132,10 +117,12 @@ def sign_record(
     key: Path,
     who: str | None,
     now: datetime,
-    decision: Verdict | None = None,
+    decision: Decision | None = None,
     meaning: str | None = None,
 ) -> Signoff:
-    """Sign a record as one person in one role: what `verify` would refuse is refused before a byte is written.
+    """Sign a record as one person in one role.
+
+    What `verify` would refuse is refused before a byte is written.
 
     Args:
         book: the workbook.
@@ -144,63 +131,51 @@ def sign_record(
         key: private key file, or a public one whose private half the agent holds.
         who: the signer; by default whom allowed_signers names for this key.
         now: the time of the signature.
-        decision: by default the record's verdict; another one is a dissent and does not count towards it.
+        decision: by default the record's verdict; another one is a dissent and does not count
+            towards it.
         meaning: review, approval or responsibility; by default the role's.
     """
     public = public_key(key)
     who = who or next((line.who for line in book.signers.of(public)), None)
     if who is None:
-        raise LedgerError(
-            "unknown-key",
-            f"params/allowed_signers has no line with {key}.pub; `rollout keys add` admits a key",
-        )
+        raise LedgerError("unknown-key.sign", key=key)
     with locked(book.folder):
         ledger = _undamaged(book)
-        node = ledger.find(name)
-        judge = Judge(book, ledger, now)
-        made = _signoff(judge, node, role, who, decision, meaning)
-        data = document(made)
+        node, judge = ledger.find(name), Judge(book, ledger, now)
         if any(file.who == who for file in node.signoffs):
-            raise LedgerError(
-                "same-person", f"{who} has signed {name} already; one person signs a record once"
-            )
-        judge.check_role(node, made, public)
-        judge.check_times(node, made)
-        file = SignoffFile(node.id, who, data, sign(data, key), parse_signoff(data))
+            raise LedgerError("same-person", who=who, id=name)
+        person = judge.rules(node).people.get(who)
+        said = {
+            "schema": "rolloutlib/signoff@1",
+            "decision": decision or node.said.verdict,
+            "meaning": meaning or MEANINGS.get(role),
+            "name": person.name if person else who,
+            "record": node.head,
+            "role": role,
+            "seenHead": ledger.heads,
+            "signedAt": instant(now),
+            "signer": who,
+        }
+        data = encode(said)
+        signoff = decode(data, Signoff)
+        judge.check_role(node, signoff, public)
+        judge.check_times(node, signoff)
+        made = SignoffFile(node.id, who, data, sign(data, key), signoff)
         keys: dict[str, str] = {}
-        for other in node.signoffs:
-            judge.check(node, other, keys)
-        judge.check(node, file, keys)
-        create(book.files, book.folder / f"{name}.{who}.signoff.sig", file.signature or b"")
+        for file in (*node.signoffs, made):
+            judge.check(node, file, keys)
+        create(book.files, book.folder / f"{name}.{who}.signoff.sig", made.signature or b"")
         create(book.files, book.folder / f"{name}.{who}.signoff", data)
         _draw(book, {name})
-    return made
+    return signoff
 
 
 def write_cards(book: Workbook) -> tuple[str, ...]:
     """Draw again every card that is not what its record says; return their ids."""
     with locked(book.folder):
-        stale = [node.id for node in book.read().nodes if list(card_findings(book.folder, node))]
+        stale = [node.id for node in book.read().nodes if [*card_findings(book.folder, node)]]
         _draw(book, stale)
     return tuple(stale)
-
-
-def _signoff(
-    judge: Judge, node: Node, role: str, who: str, decision: Verdict | None, meaning: str | None
-) -> Signoff:
-    person = judge.rules(node).people.get(who)
-    values = {
-        "schema": "rolloutlib/signoff@1",
-        "decision": decision or node.record.predicate.verdict,
-        "meaning": meaning or MEANINGS.get(role),
-        "name": person.name if person else who,
-        "record": node.head,
-        "role": role,
-        "seenHead": judge.ledger.heads,
-        "signedAt": instant(judge.now),
-        "signer": who,
-    }
-    return parse_signoff(document(values))
 
 
 def _undamaged(book: Workbook) -> Ledger:
@@ -210,53 +185,38 @@ def _undamaged(book: Workbook) -> Ledger:
         path = book.folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     ledger = book.read() if ledger.orphans else ledger
-    if ledger.damage:
-        first = ledger.damage[0]
-        raise LedgerError(
-            "damaged",
-            f"the ledger is damaged and takes no records: {first.where}: {first.sentence} (`rollout verify` shows all)",
-        )
+    ledger.refuse_damage()
     return ledger
 
 
-def _slot(book: Workbook, ledger: Ledger, kind: str, now: datetime) -> Slot:
-    heads = [ledger.find(head.sha256) for head in ledger.heads]
-    told = {
-        (name, who)
-        for node in ledger.nodes
-        for name, signed in node.record.predicate.witnesses.items()
-        for who in signed
-    }
-    witnesses: dict[str, dict[str, str]] = {}
-    for node in ledger.nodes:
-        if new := {
-            file.who: file.digest
-            for file in node.signoffs
-            if file.signature and (node.id, file.who) not in told
-        }:
-            witnesses[node.id] = new
-    seq = 1 + max((node.record.predicate.seq for node in heads), default=0)
+def _slot(book: Workbook, ledger: Ledger, kind: Kind, now: datetime) -> Slot:
+    names = [node.id for node in ledger.nodes]
+    seqs = [ledger.find(head.sha256).said.seq for head in ledger.heads]
     green = Judge(book, ledger, now).green()
     return Slot(
-        _next_id(ledger, kind, now),
-        seq,
-        ledger.heads,
-        instant(now),
-        book.roles.ledger,
-        book.trust,
-        witnesses,
-        green,
-    )
+        next_id(kind, now, names), 1 + max(seqs, default=0), ledger.heads, instant(now),
+        book.roles.ledger, book.trust, _unwitnessed(ledger), green,
+    )  # fmt: skip
 
 
-def _next_id(ledger: Ledger, kind: str, now: datetime) -> str:
-    stem = f"dec-{now.astimezone(UTC):%Y%m%d}-{'' if kind == 'promotion' else f'{kind}-'}"
-    used = [int(node.id[-3:]) for node in ledger.nodes if node.id[:-3] == stem]
-    return f"{stem}{max(used, default=0) + 1:03d}"
+def _unwitnessed(ledger: Ledger) -> dict[str, dict[str, str]]:
+    """The signatures that no record witnesses yet, by record and signer."""
+    seen = {
+        (name, who)
+        for node in ledger.nodes
+        for name, signed in node.said.witnesses.items()
+        for who in signed
+    }
+    fresh: dict[str, dict[str, str]] = {}
+    for node in ledger.nodes:
+        for file in node.signoffs:
+            if file.signature and (node.id, file.who) not in seen:
+                fresh.setdefault(node.id, {})[file.who] = file.digest
+    return fresh
 
 
 def _draw(book: Workbook, names: Collection[str]) -> Ledger:
-    """Draw the cards of these records, and those that a crash left without one; return the ledger as it is now."""
+    """Draw these records' cards, and those that a crash left out; return the ledger as it is."""
     ledger = book.read()
     for node in ledger.nodes:
         path = book.folder / f"{node.id}.md"

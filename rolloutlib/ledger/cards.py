@@ -1,28 +1,24 @@
-"""Record → the card that people read, under the headings that the team writes today; rendered, never signed."""
+"""Record → the card that people read, under the team's headings; rendered, never signed."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
 
+from rolloutlib.ledger.findings import finding
 from rolloutlib.words.numbers import show
-from rolloutlib.words.sentences import Sentence, say
+from rolloutlib.words.sentences import Sentence, say, speaking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
-    from rolloutlib.ledger.chain import SignoffFile
-    from rolloutlib.ledger.records import (
-        CheckState,
-        FlagState,
-        GateState,
-        Person,
-        Predicate,
-        Record,
-    )
+    from rolloutlib.ledger.chain import Node
+    from rolloutlib.ledger.findings import Finding
+    from rolloutlib.ledger.folder import SignoffFile
+    from rolloutlib.ledger.records import CheckState, FlagSet, GateState, Person, Predicate, Record
 
-__all__ = ["card"]
-
+Line = Sentence | str
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
 _HOLDS: Final = {True: say("holds"), False: say("fails"), None: say("open")}
 _VERDICTS: Final = {
@@ -44,76 +40,67 @@ _MEANINGS: Final = {
 }
 
 
-def card(record: Record, digest: str, signoffs: Sequence[SignoffFile]) -> str:
-    """Render a record as Markdown in the record's language.
+def card_findings(folder: Path, node: Node) -> Iterator[Finding]:
+    """Yield a finding where a record's card is not what the record says."""
+    path = folder / f"{node.id}.md"
+    if not path.is_file() or path.read_bytes() != render(node):
+        yield finding(node.id, "card", name=path.name)
 
-    Args:
-        record: what was decided.
-        digest: the record's sha256: the ledger's head once it was written.
-        signoffs: who has signed so far, as their files say; `rollout verify` says whether they hold.
+
+def render(node: Node) -> bytes:
+    """Return the card's bytes: Markdown in the record's language.
+
+    Its signatures are those that files claim; `rollout verify` says whether they hold.
     """
-    p = record.predicate
-    lines = (
-        _keys(p)
-        if p.kind == "keys"
-        else _rollback(p)
-        if p.kind == "rollback"
-        else _promotion(record)
-    )
-    lines = [*lines, "", *_signatures(p, signoffs), "", *_foot(p, digest)]
-    return (
-        "\n".join(line.text(p.lang) if isinstance(line, Sentence) else line for line in lines)
-        + "\n"
-    )
+    p = node.said
+    kinds = {"keys": _keys, "rollback": _rollback, "promotion": _promotion}
+    lines = [*kinds[p.kind](node.record), "", *_signatures(p, node.signoffs), ""]
+    lines += _foot(p, node.digest)
+    with speaking(p.lang):
+        return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _promotion(record: Record) -> list[Sentence | str]:
+def _promotion(record: Record) -> list[Line]:
     p = record.predicate
+    head = [_title(say("Decision Card"), p)]
     if p.stage is None:
-        return [_title(say("Decision Card"), p)]
-    judged = _bold(
-        say("Decision"),
-        say(
-            "{verdict} (recommended: {recommendation})",
-            verdict=p.verdict,
-            recommendation=_safe(p.recommendation or "–"),
-        ),
+        return head
+    judged = say(
+        "{verdict} (recommended: {recommendation})",
+        verdict=p.verdict,
+        recommendation=_safe(p.recommendation or "–"),
     )
     move = say(
         "Exit of stage {from_} towards stage {to}, for {cohort}.",
         from_=p.stage.from_,
         to=p.stage.to,
-        cohort=_AUDIENCES.get(p.cohort or "", _safe(p.cohort or "–")),
+        cohort=_audience(p.cohort or "–"),
     )
-    head: list[Sentence | str] = [
-        _title(say("Decision Card"), p),
+    experts = ", ".join(f"{_safe(who.name)} ({'/'.join(who.roles)})" for who in _experts(p))
+    effects = [_number_of(gate, gate.value) for gate in p.gates if gate.value is not None]
+    return [
+        *head,
         "",
-        judged,
-        *_waivers(p),
+        _bold(say("Decision"), judged),
+        *(
+            say("- **WAIVED: {gate} — {reason}**", gate=_safe(w.gate), reason=_safe(w.reason))
+            for w in p.waivers
+        ),
         _bold(say("Problem"), move),
-    ]
-    head += [f"  - {_safe(reason)}" for reason in p.reasons]
-    head += [
+        *(f"  - {_safe(reason)}" for reason in p.reasons),
         _bold(say("Tag(s)"), ", ".join(map(_safe, p.tags)) or "–"),
-        _bold(say("Goals"), _joined(_goal(gate) for gate in p.gates)),
+        _bold(say("Goals"), _joined([_number_of(gate, gate.limit) for gate in p.gates])),
+        _bold(say("Experts"), experts or "–"),
+        _bold(say("Knob Changes"), ""),
+        *_knobs(p.flags_before, p.flags_after),
+        _bold(say("Expected Effects"), _joined(effects)),
+        _bold(say("Links"), _links(record)),
+        *([_bold(say("Note"), _safe(p.note))] if p.note else []),
+        "",
+        *_gates(p.gates),
+        "",
+        *_checks(p.checks),
     ]
-    head += [
-        _bold(
-            say("Experts"),
-            ", ".join(f"{_safe(who.name)} ({'/'.join(who.roles)})" for who in _experts(p)) or "–",
-        )
-    ]
-    head += [_bold(say("Knob Changes"), ""), *_knobs(p.flags_before, p.flags_after)]
-    head += [
-        _bold(
-            say("Expected Effects"),
-            _joined(_effect(gate) for gate in p.gates if gate.value is not None),
-        )
-    ]
-    head += [_bold(say("Links"), _links(record))]
-    if p.note:
-        head.append(_bold(say("Note"), _safe(p.note)))
-    return [*head, "", *_gates(p.gates), "", *_checks(p.checks)]
 
 
 def _links(record: Record) -> str:
@@ -122,197 +109,143 @@ def _links(record: Record) -> str:
     return ", ".join(f"[{_safe(name.rpartition('/')[2])}](<{name}>)" for name in names) or "–"
 
 
-def _keys(p: Predicate) -> list[Sentence | str]:
-    change = p.change
-    did = (
-        {
-            "add": say("{who} may sign from now on.", who=_safe(change.principal)),
-            "revoke": say("{who} may no longer sign.", who=_safe(change.principal)),
+def _keys(record: Record) -> list[Line]:
+    p = record.predicate
+    done: Line = ""
+    if p.change:
+        who = _safe(p.change.principal)
+        done = {
+            "add": say("{who} may sign from now on.", who=who),
+            "revoke": say("{who} may no longer sign.", who=who),
             "accept": say("Roles, keys or thresholds changed."),
-        }[change.action]
-        if change
-        else ""
-    )
-    people = [
-        f"  - {who}: {_safe(person.name)} ({', '.join(person.roles)})"
-        for who, person in p.trust.people.items()
-    ]
-    key = [_bold(say("Key"), f"`{change.key}`")] if change and change.key else []
-    return [
-        _title(say("Key Change"), p),
-        "",
-        _bold(say("Decision"), did),
-        *key,
-        _bold(say("Who may sign"), ""),
-        *people,
-    ]
+        }[p.change.action]
+    lines = [_title(say("Key Change"), p), "", _bold(say("Decision"), done)]
+    if p.change and p.change.key:
+        lines.append(_bold(say("Key"), f"`{p.change.key}`"))
+    lines.append(_bold(say("Who may sign"), ""))
+    for who, person in p.trust.people.items():
+        lines.append(f"  - {who}: {_safe(person.name)} ({', '.join(person.roles)})")
+    return lines
 
 
-def _rollback(p: Predicate) -> list[Sentence | str]:
-    told = p.rollback
-    if told is None:
-        return [_title(say("Rollback Decision"), p)]
+def _rollback(record: Record) -> list[Line]:
+    p = record.predicate
+    lines, way = [_title(say("Rollback Decision"), p)], p.rollback
+    if way is None:
+        return lines
     said = (
-        (say("Trigger (signal/time/owner)"), told.trigger),
-        (say("Root Cause (suspected)"), told.cause),
-        (say("Actions (flags turned off, profile reset)"), "; ".join(told.actions)),
-        (say("Restored From (ledger id/link)"), told.restored_from),
-        (say("Impact & Follow-ups"), told.impact),
+        (say("Trigger (signal/time/owner)"), way.trigger),
+        (say("Root Cause (suspected)"), way.cause),
+        (say("Actions (flags turned off, profile reset)"), "; ".join(way.actions)),
+        (say("Restored From (ledger id/link)"), way.restored_from),
+        (say("Impact & Follow-ups"), way.impact),
     )
-    return [
-        _title(say("Rollback Decision"), p),
-        "",
-        _bold(say("Rolls back"), told.rolls_back.id),
-        *(_bold(name, _safe(text)) for name, text in said),
-    ]
+    lines += ["", _bold(say("Rolls back"), way.rolls_back.id)]
+    return lines + [_bold(heading, _safe(text)) for heading, text in said]
 
 
-def _title(kind: Sentence, p: Predicate) -> Sentence:
+def _title(kind: Sentence, p: Predicate) -> Line:
     return say("# {kind} — {id}", kind=kind, id=p.id)
 
 
-def _bold(heading: Sentence, text: Sentence | str) -> Sentence:
+def _bold(heading: Sentence, text: Line) -> Line:
     return say("- **{heading}**: {text}", heading=heading, text=text)
 
 
-def _waivers(p: Predicate) -> list[Sentence | str]:
-    return [
-        say("- **WAIVED: {gate} — {reason}**", gate=_safe(w.gate), reason=_safe(w.reason))
-        for w in p.waivers
-    ]
+def _number_of(gate: GateState, value: str | None) -> Sentence:
+    number = _number(value, gate.unit, signed=gate.signed)
+    return say("{gate}: {limit}", gate=_text(gate.title), limit=number)
 
 
-def _goal(gate: GateState) -> Sentence:
-    return say(
-        "{gate}: {limit}", gate=_text(gate.title), limit=_number(gate.limit, gate.unit, gate.signed)
-    )
-
-
-def _effect(gate: GateState) -> Sentence:
-    return say(
-        "{gate}: {limit}", gate=_text(gate.title), limit=_number(gate.value, gate.unit, gate.signed)
-    )
-
-
-def _knobs(before: FlagState | None, after: FlagState | None) -> list[Sentence | str]:
+def _knobs(before: FlagSet | None, after: FlagSet | None) -> list[Line]:
     if before is None or after is None:
         return []
-    changed = [key for key in after.values if before.values.get(key) != after.values[key]]
-    why = say(
-        "stage {number}, {audience}",
-        number=after.stage,
-        audience=_AUDIENCES.get(after.audience, _safe(after.audience)),
-    )
-    lines = [
-        say(
-            "  - `{key}`: {before} → {after} ({why})",
-            key=key,
-            before=_flag(before.values.get(key)),
-            after=_flag(after.values[key]),
-            why=why,
-        )
-        for key in changed
-    ]
-    return [*lines] or [say("  - no flag changes")]
+    why = say("stage {number}, {audience}", number=after.stage, audience=_audience(after.audience))
+    lines: list[Line] = []
+    for key, value in after.values.items():
+        old = before.values.get(key)
+        if old != value:
+            change = {"before": _flag(old), "after": _flag(value), "why": why}
+            lines.append(say("  - `{key}`: {before} → {after} ({why})", key=key, **change))
+    return lines or [say("  - no flag changes")]
 
 
-def _gates(gates: Iterable[GateState]) -> list[Sentence | str]:
-    head = _row(
-        say("Gate"), say("Limit"), say("Plan"), say("Evidence"), say("Estimate"), say("Bounds"), "n"
-    )
-    rows = [
-        _row(
-            _text(g.title),
-            _number(g.limit, g.unit, g.signed),
-            _word(g.plan),
-            _word(g.evidence),
-            *_estimate(g),
-            f"{g.n_control or 0} / {g.n_treatment or 0}",
-        )
-        for g in gates
-    ]
-    return [head, "| --- | ---: | --- | --- | ---: | ---: | ---: |", *rows]
+def _gates(gates: Iterable[GateState]) -> Iterator[Line]:
+    yield _row(say("Gate"), say("Limit"), say("Plan"), say("Evidence"), say("Estimate"),
+               say("Bounds"), "n")  # fmt: skip
+    yield "| --- | ---: | --- | --- | ---: | ---: | ---: |"
+    for gate in gates:
+        limit = _number(gate.limit, gate.unit, signed=gate.signed)
+        counts = f"{gate.n_control or 0} / {gate.n_treatment or 0}"
+        judged = (_word(gate.plan), _word(gate.evidence))
+        yield _row(_text(gate.title), limit, *judged, *_estimate(gate), counts)
 
 
-def _estimate(gate: GateState) -> tuple[Sentence | str, Sentence | str]:
+def _estimate(gate: GateState) -> tuple[Line, Line]:
     if gate.point is None:
         return "–", "–"
-    lower, upper = (
-        say("no bound") if b is None else _number(b, gate.evidence_unit, gate.signed)
-        for b in (gate.lower, gate.upper)
+    point, lower, upper = (
+        _number(value, gate.evidence_unit, signed=gate.signed)
+        for value in (gate.point, gate.lower, gate.upper)
     )
-    return _number(gate.point, gate.evidence_unit, gate.signed), say(
-        "{lower} to {upper}", lower=lower, upper=upper
+    none = say("no bound")
+    lower, upper = (none if gate.lower is None else lower), (none if gate.upper is None else upper)
+    return point, say("{lower} to {upper}", lower=lower, upper=upper)
+
+
+def _checks(checks: Iterable[CheckState]) -> Iterator[Line]:
+    yield _row(say("Check"), say("State"), say("Why"))
+    yield "| --- | --- | --- |"
+    for check in checks:
+        yield _row(_text(check.title), _HOLDS[check.holds], _safe(check.why))
+
+
+def _signatures(p: Predicate, files: Sequence[SignoffFile]) -> Iterator[Line]:
+    signoffs = [file.signoff for file in files if file.signoff and file.signature]
+    yield _row(say("Signed"), say("Role"), say("Decision"), say("Meaning"), say("Time"))
+    yield "| --- | --- | --- | --- | --- |"
+    for s in sorted(signoffs, key=lambda s: (s.signed_at, s.signer)):
+        who = f"{_safe(s.name)} ({s.signer})"
+        yield _row(who, s.role, s.decision, _MEANINGS[s.meaning], s.signed_at)
+    asked, roles = p.trust.thresholds.get(p.verdict), {s.role for s in signoffs}
+    missing = [role for role in asked.all if role not in roles] if asked else []
+    if missing:
+        yield from ("", _bold(say("Signatures missing"), ", ".join(missing)))
+
+
+def _foot(p: Predicate, digest: str) -> Iterator[Line]:
+    yield say(
+        "- **Ledger head**: `{digest}` (number {seq} of {ledger})",
+        digest=digest,
+        seq=p.seq,
+        ledger=_safe(p.ledger),
     )
-
-
-def _checks(checks: Iterable[CheckState]) -> list[Sentence | str]:
-    rows = [_row(_text(check.title), _HOLDS[check.holds], _safe(check.why)) for check in checks]
-    return [_row(say("Check"), say("State"), say("Why")), "| --- | --- | --- |", *rows]
-
-
-def _signatures(p: Predicate, signoffs: Sequence[SignoffFile]) -> list[Sentence | str]:
-    head = _row(say("Signed"), say("Role"), say("Decision"), say("Meaning"), say("Time"))
-    there = sorted(
-        (file.signoff for file in signoffs if file.signoff and file.signature),
-        key=lambda s: (s.signed_at, s.signer),
-    )
-    rows = [
-        _row(f"{_safe(s.name)} ({s.signer})", s.role, s.decision, _MEANINGS[s.meaning], s.signed_at)
-        for s in there
-    ]
-    due = p.trust.thresholds.get(p.verdict)
-    missing = (
-        [role for role in (*due.now, *due.within24h) if role not in {s.role for s in there}]
-        if due
-        else []
-    )
-    rest = [_bold(say("Signatures missing"), ", ".join(missing))] if missing else []
-    return [head, "| --- | --- | --- | --- | --- |", *rows, *(["", *rest] if rest else [])]
-
-
-def _foot(p: Predicate, digest: str) -> list[Sentence | str]:
     follows = ", ".join(f"{head.id} `{head.sha256[:12]}`" for head in p.prev) or "–"
-    return [
-        say(
-            "- **Ledger head**: `{digest}` (number {seq} of {ledger})",
-            digest=digest,
-            seq=p.seq,
-            ledger=_safe(p.ledger),
-        ),
-        say(
-            "- **Follows**: {follows}; **green then**: {green}",
-            follows=follows,
-            green=p.builds_on.id if p.builds_on else "–",
-        ),
-        say("- **Prepared by**: {who}, {at}", who=p.prepared.by, at=p.prepared.at),
-        *(
-            [say("- **The code had changes that no commit holds**")]
-            if p.pins and p.pins.dirty
-            else []
-        ),
-        "",
-        say(
-            "Drawn from {id}.record, which is what people sign; "
-            "check it with `rollout verify {id}` or `sh verify.sh {id}`.",
-            id=p.id,
-        ),
-    ]
-
-
-def _row(*cells: Sentence | str) -> Sentence:
-    return Sentence(
-        "| " + " | ".join(f"{{c{i}}}" for i in range(len(cells))) + " |",
-        tuple((f"c{i}", cell) for i, cell in enumerate(cells)),
+    green = p.builds_on.id if p.builds_on else "–"
+    yield say("- **Follows**: {follows}; **green then**: {green}", follows=follows, green=green)
+    yield say("- **Prepared by**: {who}, {at}", who=p.prepared.by, at=p.prepared.at)
+    if p.pins and p.pins.dirty:
+        yield say("- **The code had changes that no commit holds**")
+    yield ""
+    yield say(
+        "Drawn from {id}.record, which is what people sign; "
+        "check it with `rollout verify {id}` or `sh verify.sh {id}`.",
+        id=p.id,
     )
 
 
-def _joined(parts: Iterable[Sentence]) -> Sentence | str:
-    listed = tuple((f"c{i}", part) for i, part in enumerate(parts))
-    return Sentence("; ".join(f"{{{key}}}" for key, _ in listed), listed) if listed else "–"
+def _row(*cells: Line) -> Sentence:
+    template = " | ".join(f"{{c{number}}}" for number in range(len(cells)))
+    return Sentence(f"| {template} |", tuple((f"c{n}", cell) for n, cell in enumerate(cells)))
 
 
-def _number(text: str | None, unit: str, signed: bool) -> Sentence:  # noqa: FBT001
+def _joined(parts: Sequence[Sentence]) -> Line:
+    template = "; ".join(f"{{c{number}}}" for number in range(len(parts)))
+    filled = tuple((f"c{n}", part) for n, part in enumerate(parts))
+    return Sentence(template, filled) if parts else "–"
+
+
+def _number(text: str | None, unit: str, *, signed: bool) -> Sentence:
     return show(None if text is None else float(text), unit, signed=signed)
 
 
@@ -320,22 +253,22 @@ def _flag(value: bool | str | None) -> str:  # noqa: FBT001
     return "–" if value is None else _safe(str(value).lower())
 
 
-def _word(verdict: str) -> Sentence | str:
+def _word(verdict: str) -> Line:
     return _VERDICTS.get(verdict, _safe(verdict))
+
+
+def _audience(name: str) -> Line:
+    return _AUDIENCES.get(name, _safe(name))
 
 
 def _experts(p: Predicate) -> list[Person]:
     """The people whose roles the verdict asks for."""
-    due = p.trust.thresholds.get(p.verdict)
-    return [
-        person
-        for person in p.trust.people.values()
-        if due and {*due.now, *due.within24h} & {*person.roles}
-    ]
+    asked, people = p.trust.thresholds.get(p.verdict), p.trust.people.values()
+    return [person for person in people if asked and {*asked.all} & {*person.roles}]
 
 
-def _text(title: str) -> Sentence | str:
-    """A title of the plan, which the catalogue translates; with anything special in it, it is data."""
+def _text(title: str) -> Line:
+    """A title of the plan, to be translated; with anything special in it, it is data."""
     return Sentence(title) if _safe(title) == title else _safe(title)
 
 

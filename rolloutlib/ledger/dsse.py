@@ -7,17 +7,16 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.ledger.book import verify_ledger
-from rolloutlib.ledger.records import LedgerError
-from rolloutlib.ledger.signing import public_key, sign
+from rolloutlib.ledger.findings import LedgerError
+from rolloutlib.ledger.signers import public_key
+from rolloutlib.ledger.signing import sign
+from rolloutlib.ledger.verification import verify_ledger
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from rolloutlib.ledger.book import Workbook
-
-__all__ = ["NAMESPACE", "envelope", "pre_authentication"]
+    from rolloutlib.ledger.workbook import Workbook
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 NAMESPACE: Final = "rollout-dsse@v1"
@@ -26,19 +25,17 @@ NAMESPACE: Final = "rollout-dsse@v1"
 def envelope(book: Workbook, name: str, *, key: Path, now: datetime) -> str:
     """Return a DSSE v1 envelope of a record that holds in full, signed by whoever exports it.
 
-    The people's signoffs sign the signoff files, so they cannot be the envelope's signatures. The exporter's is an SSH
-    signature (namespace rollout-dsse@v1) of the pre-authentication encoding and says: this record held when exported.
+    The people's signoffs sign the signoff files, so they cannot be the envelope's signatures. The
+    exporter's is an SSH signature (namespace rollout-dsse@v1) of the pre-authentication encoding
+    and says: this record held when exported.
 
     Raises:
         LedgerError: the record does not hold.
     """
-    found = verify_ledger(book, now=now)
-    line = next((line for line in found.lines if line.node.id == name), None)
-    if line is None or found.strays or not line.ok:
-        raise LedgerError(
-            "not-verified",
-            f"{name} does not hold and is not exported; `rollout verify {name}` says why",
-        )
+    verified = verify_ledger(book, now=now)
+    line = verified.line(name)
+    if line is None or verified.strays or not line.ok:
+        raise LedgerError("not-verified", id=name)
     payload = (book.folder / f"{name}.record").read_bytes()
     signature = sign(pre_authentication(payload), key, NAMESPACE)
     fingerprint = hashlib.sha256(base64.b64decode(public_key(key).split()[1])).digest()

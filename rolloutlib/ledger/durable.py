@@ -1,10 +1,12 @@
-"""Files that are whole or not there: the few calls that the ledger's promises rest on, in their order."""
+"""Files that are whole or not there: the few calls that the ledger's promises rest on."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from errno import EIO
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
@@ -12,10 +14,8 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.errors import RolloutError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
     from pathlib import Path
-
-__all__ = ["TEMPORARY", "Files", "NotWrittenError", "create", "locked", "replace"]
 
 TEMPORARY: Final = ".tmp-"
 
@@ -29,9 +29,8 @@ class Files:
 
     def open(self, path: Path) -> int:
         """Create a file that must not be there, following no link."""
-        return os.open(
-            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644
-        )
+        new = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        return os.open(path, new | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
 
     def write(self, handle: int, data: memoryview) -> int:
         """Write some of the bytes; return how many."""
@@ -73,11 +72,23 @@ def locked(folder: Path) -> Generator[None]:
         os.close(handle)
 
 
+def next_id(kind: str, now: datetime, names: Iterable[str]) -> str:
+    """Return the id after those among `names` (of files or records) that are of this kind and day.
+
+    >>> next_id("rollback", datetime(2026, 11, 22, tzinfo=UTC), ["dec-20261122-rollback-004"])
+    'dec-20261122-rollback-005'
+    """
+    prefix = f"dec-{now.astimezone(UTC):%Y%m%d}-" + ("" if kind == "promotion" else f"{kind}-")
+    used = [re.fullmatch(rf"{prefix}(\d{{3}})(\.record)?", name) for name in names]
+    return f"{prefix}{max((int(match[1]) for match in used if match), default=0) + 1:03d}"
+
+
 def create(files: Files, path: Path, data: bytes) -> None:
-    """Write a new file durably: temporary file, fsync, link, unlink, fsync of the folder. The link commits.
+    """Write a new file durably: temporary file, fsync, link (commits), unlink, fsync of folder.
 
     Raises:
-        NotWrittenError: the system refused, or the name is taken; the file is then not there, or was there before.
+        NotWrittenError: the system refused, or the name is taken; the file is then not there, or
+            was there before.
     """
     with _sentence(path), _temporary(files, path, data) as temporary:
         files.link(temporary, path)
@@ -85,7 +96,7 @@ def create(files: Files, path: Path, data: bytes) -> None:
         files.sync_folder(path.parent)
 
 
-def replace(files: Files, path: Path, data: bytes) -> None:
+def overwrite(files: Files, path: Path, data: bytes) -> None:
     """Write a file durably over an old one: a reader sees the old bytes or the new ones."""
     with _sentence(path), _temporary(files, path, data) as temporary:
         files.rename(temporary, path)
@@ -118,10 +129,8 @@ def _sentence(path: Path) -> Generator[None]:
     try:
         yield
     except FileExistsError:
-        raise NotWrittenError(
-            f"{path.name} is there already and is never overwritten; nothing was written"
-        ) from None
+        why = f"{path.name} is there already and is never overwritten; nothing was written"
+        raise NotWrittenError(why) from None
     except OSError as error:
-        raise NotWrittenError(
-            f"{path} could not be written ({error.strerror}); nothing is acknowledged; see `rollout verify`"
-        ) from None
+        why = f"{path} could not be written ({error.strerror}); nothing is acknowledged"
+        raise NotWrittenError(f"{why}; see `rollout verify`") from None

@@ -6,20 +6,18 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.errors import UsageError
-from rolloutlib.ledger.book import Workbook, append
-from rolloutlib.ledger.durable import replace
-from rolloutlib.ledger.records import SIGNER, Change, LedgerError, Predicate, Prepared
-from rolloutlib.ledger.signing import NAMESPACE, REVOKED_FILE, ROLES_FILE, SIGNERS_FILE, public_key
+from rolloutlib.ledger.book import append
+from rolloutlib.ledger.durable import overwrite
+from rolloutlib.ledger.records import SIGNER, Change
+from rolloutlib.ledger.signers import NAMESPACE, REVOKED_FILE, ROLES_FILE, SIGNERS_FILE, public_key
+from rolloutlib.ledger.workbook import Workbook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from rolloutlib.ledger.book import Slot
     from rolloutlib.ledger.chain import Node
-
-__all__ = ["accept", "add_key", "revoke_key"]
 
 _NAME: Final = re.compile(r"[^\x00-\x1f\"{}\[\]:,#\\]{1,80}")
 
@@ -46,45 +44,38 @@ def add_key(
         now: when the key begins to be valid.
 
     Returns:
-        The keys record to sign, or None in an empty ledger, whose first record pins what the files then say.
+        The keys record to sign, or None in an empty ledger, whose first record pins what the files
+        then say.
     """
-    _undamaged(book)
+    book.read().refuse_damage()
     if not SIGNER.fullmatch(who):
-        raise UsageError(
-            f"{who!r} is no signer's name; expected an address in small letters, such as pm_kim@ex.com"
-        )
+        expected = "expected an address in small letters, such as pm_kim@ex.com"
+        raise UsageError(f"{who!r} is no signer's name; {expected}")
     public = public_key(key)
     if book.signers.of(public):
-        raise UsageError(
-            f"{SIGNERS_FILE} has this key already, for {book.signers.of(public)[0].who}; one key is one person"
-        )
+        owner = book.signers.of(public)[0].who
+        raise UsageError(f"{SIGNERS_FILE} has this key already, for {owner}; one key is one person")
     if public in book.signers.revoked:
         raise UsageError("this key was revoked; make a new one with ssh-keygen")
     if who not in book.roles.people:
         _add_person(book, who, name, roles)
-    _append_line(
-        book,
-        SIGNERS_FILE,
-        f'{who} namespaces="{NAMESPACE}",valid-after="{now:%Y%m%d%H%M%SZ}" {public}',
-    )
+    options = f'namespaces="{NAMESPACE}",valid-after="{now:%Y%m%d%H%M%SZ}"'
+    _append_line(book, SIGNERS_FILE, f"{who} {options} {public}")
     return _record(book, Change("add", who, public), by, now)
 
 
 def revoke_key(book: Workbook, who: str, *, by: str, now: datetime) -> Node | None:
-    """Revoke every key of a person: only the signatures that records witness by then keep counting."""
-    _undamaged(book)
-    keys = [
-        line.key
-        for line in book.signers.keys
-        if line.who == who and line.key not in book.signers.revoked
-    ]
+    """Revoke every key of a person: only signatures that records witness by then keep counting."""
+    book.read().refuse_damage()
+    signers = book.signers
+    keys = [line.key for line in signers.keys if line.who == who]
+    keys = [key for key in keys if key not in signers.revoked]
     if not keys:
         raise UsageError(f"{SIGNERS_FILE} has no valid key of {who}")
     file = book.root / ROLES_FILE
-    kept = [
-        line for line in file.read_text("utf-8").split("\n") if not line.startswith(f"  {who}:")
-    ]
-    replace(book.files, file, "\n".join(kept).encode())
+    lines = file.read_text("utf-8").split("\n")
+    kept = "\n".join(line for line in lines if not line.startswith(f"  {who}:"))
+    overwrite(book.files, file, kept.encode())
     node: Node | None = None
     for key in keys:
         _append_line(book, REVOKED_FILE, key)
@@ -93,17 +84,9 @@ def revoke_key(book: Workbook, who: str, *, by: str, now: datetime) -> Node | No
 
 
 def accept(book: Workbook, *, by: str, now: datetime) -> Node | None:
-    """Record what roles.yaml, allowed_signers and the plan's thresholds say now, after they were edited by hand."""
-    _undamaged(book)
+    """Record what roles.yaml, allowed_signers and the plan's thresholds say after hand edits."""
+    book.read().refuse_damage()
     return _record(book, Change("accept", "", ""), by, now)
-
-
-def _undamaged(book: Workbook) -> None:
-    if damage := book.read().damage:
-        raise LedgerError(
-            "damaged",
-            f"the ledger is damaged and takes no more records: {damage[0].where}: {damage[0].sentence}",
-        )
 
 
 def _add_person(book: Workbook, who: str, name: str | None, roles: Sequence[str]) -> None:
@@ -114,43 +97,25 @@ def _add_person(book: Workbook, who: str, name: str | None, roles: Sequence[str]
     file = book.root / ROLES_FILE
     text = file.read_text("utf-8").rstrip("\n")
     if not re.search(r"^people:( \{\})?$", text, re.MULTILINE):
-        raise UsageError(
-            f"{file}: expected a last section `people:`; add {who} by hand, then `rollout keys accept`"
-        )
+        how = f"add {who} by hand, then `rollout keys accept`"
+        raise UsageError(f"{file}: expected a last section `people:`; {how}")
     text = re.sub(r"^people: \{\}$", "people:", text, flags=re.MULTILINE)
-    replace(
-        book.files,
-        file,
-        f"{text}\n  {who}: {{name: {name}, roles: [{', '.join(roles)}]}}\n".encode(),
-    )
+    person = f"{{name: {name}, roles: [{', '.join(roles)}]}}"
+    overwrite(book.files, file, f"{text}\n  {who}: {person}\n".encode())
 
 
 def _append_line(book: Workbook, name: str, line: str) -> None:
     file = book.root / name
     text = file.read_text("utf-8").rstrip("\n") if file.is_file() else ""
-    replace(book.files, file, f"{text}\n{line}\n".lstrip("\n").encode())
+    overwrite(book.files, file, f"{text}\n{line}\n".lstrip("\n").encode())
 
 
 def _record(book: Workbook, change: Change, by: str, now: datetime) -> Node | None:
-    """Append the keys record under the files as they are now; there is none to append to an empty ledger."""
+    """Append the keys record under the files as they are now; an empty ledger needs none."""
     fresh = Workbook(book.root, book.files)
     if not fresh.read().nodes:
         return None
 
-    def draft(slot: Slot) -> Predicate:
-        return Predicate(
-            id=slot.id,
-            ledger=slot.ledger,
-            seq=slot.seq,
-            prev=slot.prev,
-            kind="keys",
-            verdict="KEYS",
-            prepared=Prepared(by, slot.at),
-            lang="en",
-            trust=slot.trust,
-            witnesses=slot.witnesses,
-            builds_on=slot.builds_on,
-            change=change,
-        )
-
-    return append(fresh, "keys", draft, {}, now=now)
+    return append(
+        fresh, "keys", lambda slot: slot.draft("keys", "KEYS", by, change=change), {}, now=now
+    )

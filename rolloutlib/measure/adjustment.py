@@ -1,8 +1,11 @@
-"""Regression adjustment on a covariate known before the treatment (CUPED): narrower bounds from the same samples.
+"""Regression adjustment on a covariate known before the treatment (CUPED).
 
-Deng, Xu, Kohavi & Walker (2013), WSDM '13:123: y − θ(x − x̄) has the mean of y, because both arms' covariates have the
-mean x̄ by randomisation, and the variance (1 − ρ²) var(y) with θ the regression slope. Pairs that share their prompts
-share a prompt's covariate too, so there the adjustment changes nothing.
+Narrower bounds from the same samples.
+
+Deng, Xu, Kohavi & Walker (2013), WSDM '13:123: y − θ(x − x̄) has the mean of y, because both arms'
+covariates have the mean x̄ by randomisation, and the variance (1 − ρ²) var(y) with θ the regression
+slope. Pairs that share their prompts share a prompt's covariate too, so there the adjustment
+changes nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import numpy as np
 from rolloutlib.measure.moments import Cells
 
 if TYPE_CHECKING:
-    from rolloutlib.measure.estimates import Arms
+    from rolloutlib.measure.design import Arms
 
 __all__ = ["adjust", "slope"]
 
@@ -23,8 +26,8 @@ __all__ = ["adjust", "slope"]
 def adjust(metric: Arms, covariate: Arms) -> tuple[Arms, float]:
     """Return the metric's moments per unit with the covariate regressed out, and the slope θ.
 
-    Units that do not know their covariate keep their values. Sums of squares within units are kept too: the estimators
-    of repeated units use sums only, and units of one sample have none.
+    Units that do not know their covariate keep their values. Sums of squares within units are kept
+    too: the estimators of repeated units use sums only, and units of one sample have none.
 
     Args:
         metric: moments of the outcome per unit, both arms aligned.
@@ -53,7 +56,7 @@ def adjust(metric: Arms, covariate: Arms) -> tuple[Arms, float]:
 
 
 def slope(metric: Arms, covariate: Arms) -> float:
-    """Return the slope of unit means of the metric on those of the covariate, within arms, weighted by samples.
+    """Return the slope of the metric's unit means on the covariate's, weighted by samples.
 
     0 where the covariate does not vary.
     """

@@ -11,7 +11,7 @@ import msgspec
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure import validity
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value, run_rows
-from rolloutlib.measure.estimates import Arms, metric_of, read_design
+from rolloutlib.measure.design import Arms, metric_of, read_design
 from rolloutlib.measure.scan import Count, Measured, measure
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because, known

@@ -37,7 +37,7 @@ class Distribution:
 
 def distributions(measured: Measured) -> tuple[Distribution, ...]:
     """Return the distributions of latency and score, each arm's that knows the metric."""
-    found: list[Distribution] = []
+    curves: list[Distribution] = []
     for metric in ("latency_ms", "score"):
         for arm in measured.counts:
             steps = measured.merged(metric, arm)
@@ -47,5 +47,5 @@ def distributions(measured: Measured) -> tuple[Distribution, ...]:
             median, p95 = steps.quantile(0.5), steps.quantile(0.95)
             share = np.cumsum(steps.counts) / steps.n
             row = Distribution(metric, arm, steps.n, mean, median, p95, steps.values, share)
-            found.append(row)
-    return tuple(found)
+            curves.append(row)
+    return tuple(curves)

@@ -22,7 +22,7 @@ from rolloutlib.measure.moments import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rolloutlib.measure.estimates import Unit
+    from rolloutlib.measure.design import Unit
     from rolloutlib.runs.samples import Samples
 
 __all__ = ["STRATA", "Count", "Measured", "measure"]

@@ -1,4 +1,7 @@
-"""Where inside the whole: segments that lose, and issues that fall or rise, with Holm's correction over each family."""
+"""Where inside the whole.
+
+Segments that lose, and issues that fall or rise, with Holm's correction over each family.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rolloutlib.measure.estimates import Arms, Estimate, estimate_gate, metric_of
+from rolloutlib.measure.design import Arms, metric_of
+from rolloutlib.measure.estimates import Estimate, estimate_gate
 from rolloutlib.reason import known
 from rolloutlib.stats import sequential
 

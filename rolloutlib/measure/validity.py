@@ -10,7 +10,7 @@ from rolloutlib.stats import divergence
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rolloutlib.measure.estimates import Design, Unit
+    from rolloutlib.measure.design import Design, Unit
     from rolloutlib.measure.looks import Look
     from rolloutlib.plan.model import Evidence
     from rolloutlib.plan.params import ReviewParams
@@ -78,23 +78,23 @@ def unusable(look: Look, runs: Runs, rules: Evidence, unit: Unit, named: float) 
 
 def warnings(design: Design, profiles: Mapping[str, set[str]], runs: Runs) -> tuple[Reason, ...]:
     """Return what a reader should know although it changes no verdict."""
-    found = [because("source.warning", text=text) for text in runs.warnings]
+    reasons = [because("source.warning", text=text) for text in runs.warnings]
     fewer, more = sorted((design.clusters_control, design.clusters_treatment))
     if design.kind == "nested" and more > IMBALANCE * fewer:
-        found.append(because("arms.imbalance"))
+        reasons.append(because("arms.imbalance"))
     if design.dropped:
-        found.append(because("pairs.dropped", dropped=design.dropped))
+        reasons.append(because("pairs.dropped", dropped=design.dropped))
     if len(set[str]().union(*profiles.values())) > 1:
-        found.append(because("profiles.mixed"))
-    return tuple(found)
+        reasons.append(because("profiles.mixed"))
+    return tuple(reasons)
 
 
 def set_aside(runs: Runs, params: ReviewParams) -> tuple[Reason, ...]:
     """Return what was read but belongs to another stage or moment."""
-    found: list[Reason] = []
+    reasons: list[Reason] = []
     if runs.other_stage:
-        found.append(because("aside.stages", count=runs.other_stage, stage=params.stage))
+        reasons.append(because("aside.stages", count=runs.other_stage, stage=params.stage))
     if runs.after_as_of:
         moment = f"{params.as_of:%Y-%m-%d %H:%M %z}"
-        found.append(because("aside.later", count=runs.after_as_of, moment=moment))
-    return tuple(found)
+        reasons.append(because("aside.later", count=runs.after_as_of, moment=moment))
+    return tuple(reasons)

@@ -109,7 +109,7 @@ class Gate(Model):
             )
         if own is not None and (same := [s for s, limit in self.proof.items() if limit == own]):
             raise ValueError(
-                f"proof repeats {own:g} for stage {same[0]}, which limit and tolerance already say; "
+                f"proof repeats {own:g} for stage {same[0]}; limit and tolerance say that; "
                 "list only the stages that prove less"
             )
         designed = self.alternative

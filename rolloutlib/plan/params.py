@@ -68,6 +68,12 @@ class ReviewParams(BaseModel):
         value = getattr(self, name)
         return None if value is None else workbook_root() / value
 
+    def evidence_folder(self, root: Path) -> Path:
+        """Return the folder with the evidence of the checks: as given, or beside the runs."""
+        runs = root / self.runs
+        beside = (runs if runs.is_dir() else runs.parent) / "evidence"
+        return root / self.evidence if self.evidence else beside
+
     @field_validator("as_of", mode="before")
     @classmethod
     def _no_number(cls, as_of: object) -> object:

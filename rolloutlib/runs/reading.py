@@ -19,6 +19,7 @@ from msgspec import UNSET
 
 from rolloutlib.errors import RunsError
 from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
+from rolloutlib.runs.database import connect
 from rolloutlib.runs.envelopes import FoundRun, Unit, distinct, open_run
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.runs.files import RunFile, list_files, read_bytes, units_of
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    import duckdb
+
 __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs"]
 
 _RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's cache
@@ -44,7 +47,7 @@ class Runs:
     """Everything that one read gave.
 
     Attributes:
-        table: the samples of the kept runs, in `rolloutlib.runs.columns.SCHEMA`.
+        relation: the samples of the kept runs, with the columns of `rolloutlib.runs.columns.SCHEMA`; rows come when asked.
         runs: the kept runs, in the order of their files.
         inputs: what each file gave; read = kept + quarantined in each and in total.
         quarantined: bad rows and refused runs, each with its sentence in ``message``.
@@ -56,7 +59,7 @@ class Runs:
         failed: calls of the engine that failed: kept, as errors, each with what the engine said (no row is missing).
     """
 
-    table: pa.Table
+    relation: duckdb.DuckDBPyRelation
     runs: tuple[RunInfo, ...]
     inputs: tuple[InputFile, ...]
     quarantined: tuple[Quarantined, ...]
@@ -79,8 +82,13 @@ class Runs:
 
     @property
     def kept(self) -> int:
-        """Rows in the table."""
-        return self.table.num_rows
+        """Rows of the relation."""
+        return sum(info.n for info in self.runs)
+
+    @property
+    def table(self) -> pa.Table:
+        """All samples in memory, for small data."""
+        return self.relation.to_arrow_table().cast(SCHEMA)
 
     @property
     def rows_quarantined(self) -> int:
@@ -248,8 +256,10 @@ class _Reader:
             self.bad.append(
                 Quarantined(info.file, info.line, f"run {info.run_id}", value, due, "", info.n)
             )
+        connection = connect()
+        connection.register("samples", table)
         return Runs(
-            table=table,
+            relation=connection.table("samples"),
             runs=tuple(info for index, info in enumerate(self.infos) if index not in repeated),
             inputs=self.inputs(),
             quarantined=tuple(self.bad),

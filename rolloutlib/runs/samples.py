@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "RunInfo", "Samples", "from_runs"]
 
 _ROWS_AT_ONCE = 100_000
-_TABLE = "samples"
 _ROW_ORDER = "run_id, sample_id, prompt_id, status, score, latency_ms"
 _NO_TIME = datetime.max.replace(tzinfo=UTC)
 _RUN_SQL = """run_id, any_value(arm) AS arm, min(started_at) AS started_at, any_value(profile) AS profile,
@@ -83,15 +82,8 @@ class Samples:
 
 
 def from_runs(runs: Runs) -> Samples:
-    """Open the samples of checked runs; the Arrow table is scanned in place, not copied.
-
-    By one thread: sums in parallel add up in another order each time, and a replay compares to the last digit.
-    """
-    connection = _connect()
-    connection.execute("SET threads = 1")
-    connection.register(_TABLE, runs.table)
-    relation = connection.table(_TABLE)
-    return Samples(relation, _issues(relation), _by_time(runs.runs))
+    """Open the samples of checked runs where they lie."""
+    return Samples(runs.relation, _issues(runs.relation), _by_time(runs.runs))
 
 
 class _ColumnDigest:

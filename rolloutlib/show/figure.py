@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIGURE_MIME", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Grid", "Note", "Spec", "dots",
-    "figure", "key", "layer",
-    "plot", "text",
+    "figure", "key", "layer", "plot", "text",
 ]  # fmt: skip
 
 Spec = dict[str, Any]
@@ -32,18 +31,14 @@ HANGUL: Final = "Noto Sans KR, Noto Sans CJK KR, Apple SD Gothic Neo, Malgun Got
 FONT: Final = f"{LATIN}, {HANGUL}, sans-serif"
 INK, SOFT, HAIR = "#1c2430", "#586271", "#dfe3e8"
 AXIS: Final = {
-    "labelFlush": False,
-    "labelColor": SOFT, "titleColor": SOFT, "titleFontWeight": 400, "labelFontSize": 12,
-    "titleFontSize": 12,
-    "gridColor": HAIR, "domainColor": HAIR, "tickColor": HAIR,
+    "labelFlush": False, "labelColor": SOFT, "titleColor": SOFT, "titleFontWeight": 400,
+    "labelFontSize": 12, "titleFontSize": 12, "gridColor": HAIR, "domainColor": HAIR,
+    "tickColor": HAIR,
 }  # fmt: skip
 CONFIG: Final = {
-    "font": FONT,
-    "view": {"stroke": None},
-    "axis": AXIS,
-    "background": "white",
+    "font": FONT, "view": {"stroke": None}, "axis": AXIS, "background": "white",
     "legend": {"disable": True},
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +74,10 @@ class Figure:
 
     def bundle(self) -> dict[str, Any]:
         """Return what a notebook stores: Vega for JupyterLab, an image, both layouts."""
-        wide = self.svg()
-        parts = {
-            "alt": self.alt,
-            "caption": self.caption,
-            "wide": wide,
-            "narrow": self.svg(narrow=True),
-        }
-        return {
-            VEGA_MIME: self.wide,
-            "image/svg+xml": wide,
-            FIGURE_MIME: parts,
-            "text/plain": self.alt,
-        }
+        wide, narrow = self.svg(), self.svg(narrow=True)
+        parts = {"alt": self.alt, "caption": self.caption, "wide": wide, "narrow": narrow}
+        plain = {"image/svg+xml": wide, "text/plain": self.alt}
+        return {VEGA_MIME: self.wide, FIGURE_MIME: parts, **plain}
 
     def _ipython_display_(self) -> None:
         """Show the chart, then its caption (JupyterLab shows only one of a bundle's types)."""
@@ -136,11 +122,9 @@ def _channel(name: str, value: str | float | Spec) -> Spec:
         return {"value": value}
     if name in {"x", "y"}:
         return {"field": value, "type": "quantitative"}
-    return (
-        {"field": value}
-        if name in {"x2", "y2", "text"}
-        else {"field": value, "type": "nominal", "scale": None}
-    )
+    if name in {"x2", "y2", "text"}:
+        return {"field": value}
+    return {"field": value, "type": "nominal", "scale": None}
 
 
 def dots(rows: Sequence[Spec], at: Spec, **mark: Any) -> Spec:  # noqa: ANN401
@@ -149,14 +133,9 @@ def dots(rows: Sequence[Spec], at: Spec, **mark: Any) -> Spec:  # noqa: ANN401
 
 
 def text(
-    rows: Sequence[Spec],
-    name: str,
-    x: str | float,
-    y: str = "row",
-    *,
-    hue: str = "",
+    rows: Sequence[Spec], name: str, x: str | float, y: str = "row", *, hue: str = "",
     **style: Any,  # noqa: ANN401
-) -> Spec:
+) -> Spec:  # fmt: skip
     """Return a layer of texts, without empty ones; `hue` names the field of their colours."""
     at: Spec = {"x": x, "y": y, "text": name} | ({"color": hue} if hue else {})
     usual = {"align": "left", "baseline": "middle", "fontSize": 13, "color": INK}
@@ -166,8 +145,8 @@ def text(
 def key(arms: Sequence[tuple[str, str]], width: int, top: int) -> Spec:
     """Name the arms in their colours above a plot, from pixel row `top` downwards."""
     rows = [
-        {"text": f"● {said}", "color": color, "y": top + 18 * k}
-        for k, (said, color) in enumerate(arms)
+        {"text": f"● {name}", "color": color, "y": top + 18 * k}
+        for k, (name, color) in enumerate(arms)
     ]
     left, size = (-40, 11) if width < WIDE else (0, 13)
     pixels: Spec = {"field": "y", "type": "quantitative", "scale": None}
@@ -205,34 +184,21 @@ class Grid:
     def spec(self, layers: list[Spec], domain: tuple[float, float], axis: Spec | None) -> Spec:
         """Put layers together over hairlines between the rows, all with the same x and y."""
         lines = [{"row": k - 0.5} for k in range(self.rows + 1)]
-        layers = [
-            *layers,
-            layer(lines, "rule", at={"y": "row", "x": 0, "x2": self.width}, color=HAIR),
-        ]
-        x: Spec = {
-            "scale": {"domain": [*domain], "nice": False, "range": [self.left, self.right]},
-            "axis": axis,
-        }
-        low_high = {
-            "domain": [-0.5, self.rows - 0.5],
-            "range": [self.header, self.bottom],
-            "nice": False,
-        }
-        for channel, common in (("x", x), ("y", {"scale": low_high, "axis": None})):
-            for one in layers:
-                if "field" in one["encoding"].get(channel, {}):
-                    one["encoding"][channel] |= common
+        hairlines = layer(lines, "rule", at={"y": "row", "x": 0, "x2": self.width}, color=HAIR)
+        layers = [*layers, hairlines]
+        across = {"domain": [*domain], "nice": False, "range": [self.left, self.right]}
+        rows, pixels = [-0.5, self.rows - 0.5], [self.header, self.bottom]
+        down = {"domain": rows, "range": pixels, "nice": False}
+        x, y = {"scale": across, "axis": axis}, {"scale": down, "axis": None}
+        for channel, common in (("x", x), ("y", y)):
+            for drawn in layers:
+                if "field" in drawn["encoding"].get(channel, {}):
+                    drawn["encoding"][channel] |= common
         return _spec(layers, self.width, self.bottom)
 
 
 def _spec(layers: list[Spec], width: int, height: int) -> Spec:
     # What JupyterLab draws; Vega-Lite 6 does, too.
     schema = "https://vega.github.io/schema/vega-lite/v5.json"
-    return {
-        "$schema": schema,
-        "padding": 4,
-        "width": width,
-        "height": height,
-        "layer": layers,
-        "config": CONFIG,
-    }
+    size = {"padding": 4, "width": width, "height": height}
+    return {"$schema": schema, **size, "layer": layers, "config": CONFIG}

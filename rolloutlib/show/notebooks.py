@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import sys
 from base64 import b64encode
@@ -17,6 +16,7 @@ from markupsafe import Markup
 
 from rolloutlib import __version__, errors
 from rolloutlib.errors import RolloutError, UsageError, did_you_mean
+from rolloutlib.judge.record import decode
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.figure import FIGURE_MIME
 from rolloutlib.show.tables import render
@@ -36,20 +36,17 @@ __all__ = ["localise", "parameter_names", "render_html", "review_notebook", "run
 # Everything that the pieces of a report are made of, and nothing that loads, runs or leads
 # elsewhere.
 TAGS: Final = {
-    "section", "div", "p", "span", "strong", "em", "small", "code", "pre", "ul", "ol", "li",
-    "dl", "dt", "dd", "br",
-    "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "h1", "h2", "h3", "h4",
+    "section", "div", "p", "span", "strong", "em", "small", "code", "pre", "ul", "ol", "li", "dl",
+    "dt", "dd", "br", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "h1",
+    "h2", "h3", "h4",
 }  # fmt: skip
 ATTRIBUTES: Final = {
     "*": {"class", "aria-label", "aria-hidden", "data-label"},
     "td": {"colspan"},
     "th": {"scope"},
 }
-HIDDEN: Final = {
-    "analyst",
-    "parameters",
-    "injected-parameters",
-}  # cells for who runs the notebook, not for the meeting
+# Cells for who runs the notebook, not for the meeting.
+HIDDEN: Final = {"analyst", "parameters", "injected-parameters"}
 
 
 class _Section(NamedTuple):
@@ -77,22 +74,16 @@ def review_notebook(
     if out is None:
         raise UsageError("out is not set; name the folder to write the report to")
     values = params.model_dump(mode="json", exclude={"plan"})
-    ran = run_notebook(
-        root / "notebooks" / "stage_review.ipynb",
-        values,
-        out / "review.ipynb",
-        lang=params.lang,
-        progress=progress,
+    notebook, page = root / "notebooks" / "stage_review.ipynb", out / "review.html"
+    executed = run_notebook(
+        notebook, values, out / "review.ipynb", lang=params.lang, progress=progress
     )
-    page = out / "review.html"
-    page.write_text(render_html(ran, params.lang), encoding="utf-8")
-    told = say(
-        "Report: {path}", path=page.relative_to(root) if page.is_relative_to(root) else page
-    ).text(params.lang)
-    print(
-        ran.cells[-1].outputs[-1].data["text/plain"], told, sep="\n\n", file=summary or sys.stdout
-    )
-    return json.loads((out / "review.json").read_text("utf-8"))["recommendation"]
+    page.write_text(render_html(executed, params.lang), encoding="utf-8")
+    path = page.relative_to(root) if page.is_relative_to(root) else page
+    where = say("Report: {path}", path=path).text(params.lang)
+    text = executed.cells[-1].outputs[-1].data["text/plain"]
+    print(text, where, sep="\n\n", file=summary or sys.stdout)
+    return decode((out / "review.json").read_bytes()).recommendation
 
 
 def run_notebook(
@@ -126,35 +117,27 @@ def run_notebook(
     terminal = progress is not None and progress.isatty()
     if progress is not None and not terminal:
         print(f"running {notebook.name}: {len(source.cells)} cells", file=progress, flush=True)
-    bar = {
-        "file": progress,
-        "bar_format": "{desc} {percentage:3.0f}% {bar:30} {elapsed}",
-        "leave": False,
-    }
+    form = "{desc} {percentage:3.0f}% {bar:30} {elapsed}"
+    bar = {"file": progress, "bar_format": form, "leave": False}
     try:
         return papermill.execute_notebook(
             localise(source, lang), str(out), dict(params), kernel_name="python3",
-            cwd=str(workbook_root()),
-            progress_bar=bar if terminal else False, request_save_on_cell_execute=False,
-            autosave_cell_every=0,
+            cwd=str(workbook_root()), progress_bar=bar if terminal else False,
+            request_save_on_cell_execute=False, autosave_cell_every=0,
             shutdown_kernel="immediate", config=_local_kernel(),
         )  # fmt: skip
     except papermill.exceptions.PapermillExecutionError as error:
         cell = f"{notebook.name}, cell {error.exec_count}"
-        raise _as_sentence(
-            error.ename, error.evalue, f"{cell}: %s; the notebook up to there is {out}"
-        ) from None
+        where = f"{cell}: %s; the notebook up to there is {out}"
+        raise _as_sentence(error.ename, error.evalue, where) from None
 
 
 def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:
     """Return the names that the parameters cell assigns; papermill only warns about others."""
     cell = next((c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])), None)
     tree = ast.parse(cell.source if cell else "")
-    return tuple(
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    )
+    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return tuple(name.id for name in names if isinstance(name.ctx, ast.Store))
 
 
 def localise(notebook: NotebookNode, lang: str) -> NotebookNode:
@@ -177,14 +160,13 @@ def render_html(notebook: NotebookNode, lang: str = "en") -> str:
         else:
             sections[-1].parts.extend(part for output in cell.outputs if (part := _output(output)))
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    titles = filter(
-        None, (output.get("metadata", {}).get("rolloutlib_title") for output in outputs)
-    )
+    titles = [str(output.get("metadata", {}).get("rolloutlib_title", "")) for output in outputs]
+    title = next(filter(None, titles), "rolloutlib")
     made = say(
         "Made by rolloutlib {version}. The numbers recommend; people decide.", version=__version__
-    ).text(lang)
+    )
     return render(
-        "page.html.j2", lang=lang, title=next(titles, "rolloutlib"), sections=sections, made=made,
+        "page.html.j2", lang=lang, title=title, sections=sections, made=made.text(lang),
         contents=[section for section in sections if section.title],
         contents_word=translate("Contents", lang),
     )  # fmt: skip
@@ -256,16 +238,14 @@ def _output(output: NotebookNode) -> Markup | None:
 
 
 def _figure(parts: Mapping[str, str]) -> dict[str, Any]:
-    sizes = {
-        key: re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"|<svg', parts[key])
-        for key in ("wide", "narrow")
-    }
-    pictures = {
-        key: "data:image/svg+xml;base64," + b64encode(parts[key].encode()).decode()
-        for key in ("wide", "narrow")
-    }
-    size = {key: found.groups(default="") if found else ("", "") for key, found in sizes.items()}
-    return {"alt": parts["alt"], "caption": parts["caption"], "picture": pictures, "size": size}
+    pictures: dict[str, str] = {}
+    sizes: dict[str, tuple[str, ...]] = {}
+    for layout in ("wide", "narrow"):
+        svg = parts[layout]
+        size = re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"', svg)
+        pictures[layout] = "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
+        sizes[layout] = size.groups() if size else ("", "")
+    return {"alt": parts["alt"], "caption": parts["caption"], "picture": pictures, "size": sizes}
 
 
 def _sanitised(html: str) -> Markup:

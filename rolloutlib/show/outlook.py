@@ -19,35 +19,29 @@ __all__ = ["decision_chart", "decision_table", "gate_chart", "gate_table", "head
 LITERAL = "#1d5fa8"
 GO, HOLD, NO_GO = COLORS[Verdict.PASS], COLORS[Verdict.INCONCLUSIVE], COLORS[Verdict.FAIL]
 MARKS: Final = {
-    "better": ("circle", GO),
-    "equal": ("diamond", HOLD),
-    "limit": ("cross", NO_GO),
+    "better": ("circle", GO), "equal": ("diamond", HOLD), "limit": ("cross", NO_GO),
     "worse": ("triangle-down", INK),
-}
+}  # fmt: skip
 MAY, SHOULD = 0.05, 0.8  # chance to pass at the limit, and when clearly better
 ROOM = 0.13  # of a bar, below which its number does not fit
 WHOLE = 0.08  # above, a chance is shown in whole percents
 
 
-def heading(found: Forecast) -> Sentence:
+def heading(outlook: Forecast) -> Sentence:
     """Return one sentence that says what was simulated."""
-    study, samples = found.study, _mean(found.study.sizes_treatment)
+    study, samples = outlook.study, _mean(outlook.study.sizes_treatment)
     control, treatment = len(study.sizes_control), len(study.sizes_treatment)
+    numbers = {"control": control, "treatment": treatment, "users": treatment, "samples": samples}
     how = {
-        "crossed": say("{users} users in both arms, {samples:g} samples each", users=treatment,
-              samples=samples),
-        "paired": say("{users} pairs", users=treatment),
-        "nested": say(
-            "{control} and {treatment} users, {samples:g} samples each",
-            control=control, treatment=treatment, samples=samples,
-        ),
-        "independent": say("{control} and {treatment} independent samples", control=control,
-              treatment=treatment),
-    }[study.kind]  # fmt: skip
+        "crossed": say("{users} users in both arms, {samples:g} samples each", **numbers),
+        "paired": say("{users} pairs", **numbers),
+        "nested": say("{control} and {treatment} users, {samples:g} samples each", **numbers),
+        "independent": say("{control} and {treatment} independent samples", **numbers),
+    }[study.kind]
     return say(
         "Stage {stage}: {how}, correlation {icc:g}; {repetitions:,} simulated reviews, every "
         "check taken as held.",
-        stage=found.stage, how=how, icc=study.icc, repetitions=found.repetitions,
+        stage=outlook.stage, how=how, icc=study.icc, repetitions=outlook.repetitions,
     )  # fmt: skip
 
 
@@ -55,12 +49,12 @@ def _mean(sizes: tuple[int, ...]) -> float:
     return sum(sizes) / len(sizes)
 
 
-def _truth(decision: Decision, found: Forecast) -> str:
+def _truth(decision: Decision, outlook: Forecast) -> str:
     if decision.truth == "better":
         return str(say("clearly better in everything"))
     if decision.truth == "equal":
         return str(say("equal to the control"))
-    titles = {gate.id: translate(gate.gate.title) for gate in found.gates}
+    titles = {gate.id: translate(gate.gate.title) for gate in outlook.gates}
     title = titles[decision.gate or ""]
     if decision.truth == "limit":
         return str(say("only {gate} at its limit", gate=title))
@@ -68,75 +62,76 @@ def _truth(decision: Decision, found: Forecast) -> str:
 
 
 @spoken
-def decision_table(found: Forecast) -> Html:
+def decision_table(outlook: Forecast) -> Html:
     """Show how often the review, and the plan's literal rule, say what."""
     words = (say("GO"), say("HOLD"), say("NO-GO"), say("plan's rule says GO"))
     rows: list[Row] = []
-    for chance in found.decisions:
+    for chance in outlook.decisions:
         shares = (chance.go, chance.hold, chance.no_go, chance.literal)
         cells = (number(f"{share:.1%}") for share in shares)
-        rows.append(Row((Cell(_truth(chance, found)), *cells)))
+        rows.append(Row((Cell(_truth(chance, outlook)), *cells)))
     return table((say("If the candidate is …"), *words), rows, kind="forecast")
 
 
 @spoken
-def gate_table(found: Forecast) -> Html:
+def gate_table(outlook: Forecast) -> Html:
     """Show what each gate can prove, what it would need, and its chances."""
     chances = (say("passes if better"), say("if equal"), say("at the limit"), say("beyond it"))
     sizes = (say("Gate"), say("Stage limit"), say("Provable"), say("Needed"))
     head = (*sizes, *chances, say("plan's rule at the limit"))
-    return table(head, [_gate_row(gate) for gate in found.gates], kind="forecast")
+    return table(head, [_gate_row(gate) for gate in outlook.gates], kind="forecast")
 
 
-def _gate_row(one: GateForecast) -> Row:
-    shares = [one.chances[truth].passed for truth in MARKS] + [one.chances["limit"].literal]
-    sizes = (_value(one, one.proof), _value(one, one.provable), _needed(one))
+def _gate_row(gate: GateForecast) -> Row:
+    shares = [gate.chances[truth].passed for truth in MARKS] + [gate.chances["limit"].literal]
+    sizes = (_value(gate, gate.proof), _value(gate, gate.provable), _needed(gate))
     chances = (f"{share:.0%}" if share >= WHOLE else f"{share:.1%}" for share in shares)
-    return Row((Cell(translate(one.gate.title)), *map(number, sizes), *map(number, chances)))
+    return Row((Cell(translate(gate.gate.title)), *map(number, sizes), *map(number, chances)))
 
 
-def _value(one: GateForecast, value: float) -> Sentence:
-    unit = unit_of(one.gate.unit, one.gate.statistic)
-    return show(value, unit, signed=one.gate.contrast == "difference")
+def _value(gate: GateForecast, value: float) -> Sentence:
+    unit = unit_of(gate.gate.unit, gate.gate.statistic)
+    return show(value, unit, signed=gate.gate.contrast == "difference")
 
 
-def _needed(one: GateForecast) -> Sentence:
-    if one.needed is None:
+def _needed(gate: GateForecast) -> Sentence:
+    if gate.needed is None:
         return say("enough")
-    return say("{total} {unit}", total=f"{one.needed.total:,}", unit=say(one.needed.unit))
+    return say("{total} {unit}", total=f"{gate.needed.total:,}", unit=say(gate.needed.unit))
 
 
 @spoken
-def decision_chart(found: Forecast) -> Figure:
+def decision_chart(outlook: Forecast) -> Figure:
     """Draw the chances of every decision, the plan's literal rule as a mark on the same scale."""
-    worst = max((d for d in found.decisions if d.truth == "limit"), key=lambda d: d.go)
+    worst = max((d for d in outlook.decisions if d.truth == "limit"), key=lambda d: d.go)
     caption = say(
         "Green is GO, brown HOLD, red NO-GO; the blue mark is how often the plan's literal rule "
         "says GO in the same worlds. A clearly better candidate gets its GO with {better:.0%}; "
         "one that is only at a limit with {limit:.1%}, where the literal rule says GO with "
         "{literal:.0%}.",
-        better=found.decisions[0].go, limit=worst.go, literal=worst.literal,
+        better=outlook.decisions[0].go, limit=worst.go, literal=worst.literal,
     )  # fmt: skip
     rows = "; ".join(
-        f"{_truth(d, found)}: GO {d.go:.1%}, HOLD {d.hold:.1%}, NO-GO {d.no_go:.1%}"
-        for d in found.decisions
+        f"{_truth(d, outlook)}: GO {d.go:.1%}, HOLD {d.hold:.1%}, NO-GO {d.no_go:.1%}"
+        for d in outlook.decisions
     )
     alt = say("Chances of every decision. {rows}.", rows=rows)
-    return figure(lambda width: _decision_spec(found, width), alt, caption)
+    return figure(lambda width: _decision_spec(outlook, width), alt, caption)
 
 
-def _decision_spec(found: Forecast, width: int) -> Spec:
-    small, n = width < WIDE, len(found.decisions)
+def _decision_spec(outlook: Forecast, width: int) -> Spec:
+    small, n = width < WIDE, len(outlook.decisions)
     height, left = (74, 8) if small else (54, 300)
     grid = Grid(n, width, height, 34, left, width - 14)
-    bars = [bar for k, d in enumerate(found.decisions) for bar in _bars(d, grid, k, small=small)]
+    bars = [bar for k, d in enumerate(outlook.decisions) for bar in _bars(d, grid, k, small=small)]
     top, bottom, above = (0, 32, -18) if small else (-17, 17, 0)
     names = [
-        {"row": grid.y(k, above), "text": _truth(d, found)} for k, d in enumerate(found.decisions)
+        {"row": grid.y(k, above), "text": _truth(d, outlook)}
+        for k, d in enumerate(outlook.decisions)
     ]
     marks = [
         {"top": grid.y(k, top), "bottom": grid.y(k, bottom), "x": d.literal}
-        for k, d in enumerate(found.decisions)
+        for k, d in enumerate(outlook.decisions)
     ]
     literal = say("the plan's literal rule says GO")
     key = {"text": f"┃ {literal}"}
@@ -171,11 +166,10 @@ def _bars(decision: Decision, grid: Grid, row: int, *, small: bool) -> list[Spec
 
 
 @spoken
-def gate_chart(found: Forecast) -> Figure:
+def gate_chart(outlook: Forecast) -> Figure:
     """Draw each gate's chance of passing under every truth, between 5 % and 80 %."""
-    weak = [
-        translate(gate.gate.title) for gate in found.gates if gate.chances["better"].passed < SHOULD
-    ]
+    small = [gate.gate for gate in outlook.gates if gate.chances["better"].passed < SHOULD]
+    weak = [translate(gate.title) for gate in small]
     verdict = say("Every gate recognises a clearly better candidate.")
     if weak:
         listed = ", ".join(weak)
@@ -188,21 +182,21 @@ def gate_chart(found: Forecast) -> Figure:
     rows = "; ".join(
         f"{translate(g.gate.title)}: {g.chances['better'].passed:.0%}, "
         f"{g.chances['limit'].passed:.1%}"
-        for g in found.gates
+        for g in outlook.gates
     )
     alt = say("Chance of passing when better, at the limit. {rows}.", rows=rows)
-    return figure(lambda width: _gate_spec(found, width), alt, caption)
+    return figure(lambda width: _gate_spec(outlook, width), alt, caption)
 
 
-def _gate_spec(found: Forecast, width: int) -> Spec:
-    small, n = width < WIDE, len(found.gates)
+def _gate_spec(outlook: Forecast, width: int) -> Spec:
+    small, n = width < WIDE, len(outlook.gates)
     height, header, left, right = (56, 50, 10, 16) if small else (36, 34, 215, 210)
     grid = Grid(n, width, height, header, left, width - right)
     above, below = (-15, 10) if small else (0, 0)
     points: list[Spec] = []
     names: list[Spec] = []
     notes: list[Spec] = []
-    for k, gate in enumerate(found.gates):
+    for k, gate in enumerate(outlook.gates):
         for truth, (shape, color) in MARKS.items():
             chance = gate.chances[truth].passed
             points.append({"row": grid.y(k, below), "x": chance, "shape": shape, "color": color})

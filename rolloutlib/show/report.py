@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "changes", "checks", "gate_table", "headline", "inputs", "issues_table", "quarantine",
-    "recommendation_word", "runs_table", "sample_sizes", "segments_table", "summary_text", "title",
+    "runs_table", "sample_sizes", "segments_table", "summary_text",
     "warnings", "write_review",
 ]  # fmt: skip
 
@@ -40,22 +40,16 @@ GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
 SIGNS: Final = {GO: "✓", HOLD: "?", NO_GO: "✕", Recommendation.INVALID: "!"}
 
 
-def recommendation_word(recommendation: Recommendation) -> Sentence:
+def _word(recommendation: Recommendation) -> Sentence:
     """Return a recommendation as people read it."""
     words = {GO: say("GO"), HOLD: say("HOLD"), NO_GO: say("NO-GO")}
     return words.get(recommendation, say("INVALID"))
 
 
 @spoken
-def title(review: Review) -> str:
-    """Return the report's title: recommendation, stage and treatment."""
-    return _title(review)
-
-
-@spoken
 def headline(review: Review) -> Html:
     """Show the recommendation, what it is about, and why."""
-    word, sign = str(recommendation_word(review.recommendation)), SIGNS[review.recommendation]
+    word, sign = str(_word(review.recommendation)), SIGNS[review.recommendation]
     heading, meaning = _title(review), str(_meaning(review.recommendation))
     reasons, kind = texts(review.reasons), review.recommendation.value.lower()
     html = render("headline.html.j2", kind=kind, sign=sign, word=word, title=heading,
@@ -66,9 +60,10 @@ def headline(review: Review) -> Html:
 
 
 def _title(review: Review) -> str:
+    """Name recommendation, stage and treatment."""
     return str(say(
         "{recommendation} · stage {stage}, {name} · {treatment}",
-        recommendation=recommendation_word(review.recommendation), stage=review.stage,
+        recommendation=_word(review.recommendation), stage=review.stage,
         name=translate(review.stage_name), treatment=review.treatment,
     ))  # fmt: skip
 
@@ -175,9 +170,9 @@ def segments_table(review: Review) -> Html:
     for part in parts:
         gate = gates[part.gate]
         levels = (level(gate, part.control), level(gate, part.treatment))
-        told = (f"{part.n_treatment:,}", *levels, interval(gate, part), p_value(part.p_holm))
+        cells = (f"{part.n_treatment:,}", *levels, interval(gate, part), p_value(part.p_holm))
         loss = Cell(str(say("▼ loss")), kind="verdict fail") if part.loss else Cell("–")
-        rows.append(Row((Cell(part.value, (translate(part.by),)), *map(number, told), loss)))
+        rows.append(Row((Cell(part.value, (translate(part.by),)), *map(number, cells), loss)))
     arms = (say("Samples"), say("Control"), say("Treatment"))
     head = (say("Segment"), *arms, say("Change [bounds]"), say("p (Holm)"), say("Loss"))
     return table(head, rows, none=str(say("The source names no segments.")))

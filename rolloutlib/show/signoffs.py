@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from rolloutlib.errors import RolloutError
-from rolloutlib.judge.record import Recommendation, encode
-from rolloutlib.ledger.decide import results_digest
-from rolloutlib.ledger.verification import SignatureState, Workbook, ledger_head, sign_off_status
+from rolloutlib.judge.record import Recommendation
+from rolloutlib.ledger.pins import results_digest
+from rolloutlib.ledger.verification import SignatureState, sign_off_status
+from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.show.tables import Cell, Html, Row, bullets, joined, table
 from rolloutlib.words.reasons import worded
 from rolloutlib.words.sentences import Sentence, say, speaking
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.judge.record import Reviewed
+    from rolloutlib.ledger.chain import Ledger
 
 __all__ = ["sign_off"]
 
@@ -36,24 +37,26 @@ def sign_off(review: Reviewed, lang: str = "en", *, root: Path, now: datetime) -
     """
     with speaking(lang):
         try:
-            book, head = Workbook(root), ledger_head(root)
-            name = _decision(review, book)
-            states = sign_off_status(book, name, now=now) if name else _due(review, book)
+            book = Workbook(root)
+            ledger = book.read()
+            name, states = _decision(review, ledger), _due(review, book)
+            if name:
+                states = sign_off_status(book, name, now=now, ledger=ledger)
         except RolloutError as error:  # a damaged ledger is no reason to show no report
             return bullets([say("The ledger cannot be read: {why}", why=str(error))])
         at = say("The ledger is empty; this would be its first decision.")
-        if head:
+        if ledger.heads:
+            head = "+".join(head.sha256 for head in ledger.heads)  # several: an open fork
             at = say("Ledger head: {head}", head=head)
         columns = (say("Role"), say("Signed by"), say("Signed at"), say("Command"))
         signatures = table(columns, [_row(state) for state in states])
         return joined(bullets([at, _next_step(review, name)]), signatures)
 
 
-def _decision(review: Reviewed, book: Workbook) -> str | None:
-    digest = results_digest(json.loads(encode(worded(review.record))))
-    for node in reversed(book.read().nodes):
-        pins = node.record.predicate.pins
-        if pins and pins.results == digest:
+def _decision(review: Reviewed, ledger: Ledger) -> str | None:
+    digest = results_digest(worded(review.record))
+    for node in reversed(ledger.nodes):
+        if node.said.pins and node.said.pins.results == digest:
             return node.id
     return None
 
@@ -71,10 +74,10 @@ def _due(review: Reviewed, book: Workbook) -> tuple[SignatureState, ...]:
     """The roles that the recommended verdict needs, before there is a record to sign."""
     if review.recommendation is Recommendation.INVALID:
         return ()
-    due = book.trust.thresholds[review.recommendation.value]
+    threshold = book.trust.thresholds[review.recommendation.value]
     return tuple(
         SignatureState(role, None, None, f"rollout sign DECISION --as {role}")
-        for role in (*due.now, *due.within24h)
+        for role in threshold.all
     )
 
 

@@ -77,7 +77,7 @@ def table(
 
 def bullets(sentences: Sequence[object], none: object = "–") -> Html:
     """List sentences; without any, say so."""
-    lines, nothing = [str(one) for one in sentences], str(none)
+    lines, nothing = [str(sentence) for sentence in sentences], str(none)
     html = render("list.html.j2", sentences=lines, nothing=nothing)
     return Html(html, "\n".join(f"- {line}" for line in lines) if lines else nothing)
 

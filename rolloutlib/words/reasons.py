@@ -12,7 +12,7 @@ import msgspec
 
 from rolloutlib.reason import Reason
 from rolloutlib.words.numbers import bound, show
-from rolloutlib.words.sentences import translate
+from rolloutlib.words.sentences import speaking, translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -155,29 +155,32 @@ def sentence(reason: Reason, lang: str | None = None) -> str:
     >>> sentence(Reason("runs.few", {"wanted": 3, "runs": 1}))
     'The plan averages the last 3 runs; there are 1.'
     """
+    if lang is not None:
+        with speaking(lang):
+            return sentence(reason)
     template = TEMPLATES.get(reason.code)
     if template is None:
         return reason.text or reason.code
-    facts = {name: _shown(name, fact, reason, lang) for name, fact in reason.facts.items()}
-    return translate(template, lang).format(**facts)
+    facts = {name: _shown(name, fact, reason) for name, fact in reason.facts.items()}
+    return translate(template).format(**facts)
 
 
-def texts(reasons: Iterable[Reason], lang: str | None = None) -> list[str]:
-    """Return the sentences of several reasons."""
-    return [sentence(reason, lang) for reason in reasons]
+def texts(reasons: Iterable[Reason]) -> list[str]:
+    """Return the sentences of several reasons, in the language that is spoken."""
+    return [sentence(reason) for reason in reasons]
 
 
-def _shown(name: str, fact: Fact, reason: Reason, lang: str | None) -> object:
+def _shown(name: str, fact: Fact, reason: Reason) -> object:
     if isinstance(fact, Reason):
-        return sentence(fact, lang)
+        return sentence(fact)
     if isinstance(fact, tuple):
-        return ", ".join(str(_shown(name, part, reason, lang)) for part in fact)
+        return ", ".join(str(_shown(name, part, reason)) for part in fact)
     if isinstance(fact, str):
-        return translate(fact, lang) if name in WORDS else fact
+        return translate(fact) if name in WORDS else fact
     if name in MEASURES or name in BOUNDS:
         how = bound if name in BOUNDS else show
         unit, signed = str(reason.facts["measure"]), bool(reason.facts["signed"])
-        return how(fact, unit, signed=signed).text(lang)
+        return str(how(fact, unit, signed=signed))
     return fact
 
 
@@ -188,7 +191,7 @@ def worded(part: Part) -> Part:
 
 def _worded(part: object) -> object:
     if isinstance(part, tuple):
-        return tuple(_worded(one) for one in cast("tuple[object, ...]", part))
+        return tuple(_worded(inner) for inner in cast("tuple[object, ...]", part))
     if isinstance(part, Reason):
         facts = cast("dict[str, Fact]", {name: _worded(f) for name, f in part.facts.items()})
         return Reason(part.code, facts, sentence(part, "en"))

@@ -75,20 +75,23 @@ class Sentence:
         Values that are sentences are translated too, several are listed. Without values nothing is
         filled in: titles of the plan are templates too, and may hold braces.
         """
-        text = translate(self.template, lang)
+        if lang is not None:
+            with speaking(lang):
+                return self.text()
+        text = translate(self.template)
         if not self.values:
             return text
-        return text.format(**{key: _said(value, lang) for key, value in self.values})
+        return text.format(**{name: _filled(value) for name, value in self.values})
 
     def __str__(self) -> str:
         """Return the sentence in the language that is spoken."""
         return self.text()
 
 
-def _said(value: object, lang: str | None) -> object:
+def _filled(value: object) -> object:
     if isinstance(value, tuple):
-        return ", ".join(str(_said(part, lang)) for part in cast("tuple[object, ...]", value))
-    return value.text(lang) if isinstance(value, Sentence) else value
+        return ", ".join(str(part) for part in cast("tuple[object, ...]", value))
+    return str(value) if isinstance(value, Sentence) else value
 
 
 def say(template: str, **values: object) -> Sentence:

@@ -1,4 +1,7 @@
-"""The command line as a process: exit codes, one sentence for every mistake, and never a traceback."""
+"""The command line as a process.
+
+Exit codes, one sentence for every mistake, and never a traceback.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +96,10 @@ def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], said: str) -> N
 @pytest.mark.slow
 @pytest.mark.notebooks
 def test_review_of_the_example(tmp_path: Path) -> None:
-    """The shipped upgrade is a NO_GO (20): a table on standard output, and the four files in the folder."""
+    """The shipped upgrade is a NO_GO (20).
+
+    A table on standard output, and the four files in the folder.
+    """
     done = rollout("review", "2", *BFCL, "--out", str(tmp_path / "out"))
     assert done.returncode == 20, done.stderr
     assert "Traceback" not in done.stderr
@@ -130,7 +136,7 @@ def test_review_of_the_example(tmp_path: Path) -> None:
 def test_files_that_are_no_evidence(
     tmp_path: Path, name: str, text: str, code: int, said: str
 ) -> None:
-    """An empty file, half a file and a table without source.yaml end with 30 and a sentence that names them."""
+    """An empty file, half a file, a table without source.yaml: 30, and a sentence that names it."""
     (tmp_path / name).write_text(text, encoding="utf-8")
     assert said in sentence(
         rollout("review", "2", "--runs", str(tmp_path), "--out", str(tmp_path / "out")), code
@@ -140,7 +146,11 @@ def test_files_that_are_no_evidence(
 @pytest.mark.slow
 @pytest.mark.notebooks
 def test_misspelt_arm_and_folder_of_the_caller(tmp_path: Path) -> None:
-    """Paths are the caller's; a misspelt arm, found only in the notebook, is still exit code 2 and one sentence."""
-    done = rollout("review", "2", "--runs", "bfcl", "--control", "gpt-4o-2024-05-13-F", "--treatment", "x",
+    """Paths are the caller's; a misspelt arm, found only in the notebook.
+
+    Is still exit code 2 and one sentence.
+    """
+    done = rollout("review", "2", "--runs", "bfcl", "--control", "gpt-4o-2024-05-13-F",
+                   "--treatment", "x",
                    "--out", str(tmp_path / "out"), cwd=ROOT / "data" / "examples")  # fmt: skip
     assert "control is 'gpt-4o-2024-05-13-F'; the runs have the arms" in sentence(done, 2)

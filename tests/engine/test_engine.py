@@ -1,4 +1,7 @@
-"""An engine that hangs, fails or talks nonsense: one outcome a call, never lost, never invented; the mini benchmark."""
+"""An engine that hangs, fails or talks nonsense: one outcome a call, never lost, never invented.
+
+The mini benchmark.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ def _envelopes(result: BenchResult) -> list[dict[str, Any]]:
 
 
 def test_a_request_is_the_contracts(tmp_path: Path) -> None:
-    """The object on standard input has the four parts of a run_request, with the six flag keys in full."""
+    """The object on standard input has the four parts of a run_request.
+
+    With the six flag keys in full.
+    """
     got_it = tmp_path / "request.json"
     ask(
         _python(f"import sys; open({str(got_it)!r}, 'w').write(sys.stdin.read())"),
@@ -117,7 +123,10 @@ def test_a_request_is_the_contracts(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_answer_is_an_error(code: str, kind: str, why: str) -> None:
-    """Exit codes, signals, silence, halves, log lines, other JSON: an error whose sentence says what was got."""
+    """Exit codes, signals, silence, halves, log lines, other JSON.
+
+    An error whose sentence says what was got.
+    """
     answer = ask(_python(code), REQUEST, timeout_s=20)
     assert (answer.kind, answer.result) == (kind, None)
     with pytest.raises(AssertionError, match=why):
@@ -128,7 +137,10 @@ METRICS = '{"passRate": 1, "avgScore": 8, "avgLatency": 9, "vetoedPct": 0}'
 
 
 def test_a_result_without_samples_gives_no_sample() -> None:
-    """An empty list of samples is allowed by the contract, but there is nothing to pair, and nothing is made up."""
+    """An empty list of samples is allowed by the contract, but there is nothing to pair.
+
+    Nothing is made up.
+    """
     answer = ask(
         _python(f'print(\'{{"metrics": {METRICS}, "samples": []}}\')'), REQUEST, timeout_s=20
     )
@@ -137,7 +149,10 @@ def test_a_result_without_samples_gives_no_sample() -> None:
 
 @pytest.mark.parametrize("mark", ['"providerNote": "CLI_FALLBACK"', '"provider": "mock"'])
 def test_a_template_is_kept_apart(mark: str) -> None:
-    """CLI_FALLBACK and MOCK are no measurement; the result is kept as it is, for the review to refuse."""
+    """CLI_FALLBACK and MOCK are no measurement.
+
+    The result is kept as it is, for the review to refuse.
+    """
     sample = '{"id": "1", "status": "passed"}'
     text = f'{{"metrics": {METRICS}, "samples": [{sample}], {mark}}}'
     answer = ask(_python(f"print('{text}')"), REQUEST, timeout_s=20)
@@ -149,7 +164,8 @@ def test_an_engine_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     """After the time-out the call ends at once, and what the engine started is gone too."""
     mark = tmp_path / "alive"
     child = f"import time; time.sleep(2); open({str(mark)!r}, 'w')"
-    code = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
+    start = f"subprocess.Popen([sys.executable, '-c', {child!r}])"
+    code = f"import subprocess, sys, time; {start}; time.sleep(60)"
     start = time.monotonic()
     answer = ask(_python(code), REQUEST, timeout_s=0.8)
     assert answer.kind == "timeout"
@@ -168,7 +184,10 @@ def test_a_command_that_is_not_there_is_a_usage_error() -> None:
 
 
 def test_the_simulator_is_deterministic_and_honours_the_flags() -> None:
-    """The same seed gives the same result; search summaries cost time; another seed gives another result."""
+    """The same seed gives the same result; search summaries cost time.
+
+    Another seed gives another result.
+    """
     flags = PLAN.flags_of(2, "everyone")
     off = run_request("Why is the sky blue?", flags, PROFILE, seed=3)
     answers = [
@@ -182,7 +201,7 @@ def test_the_simulator_is_deterministic_and_honours_the_flags() -> None:
 
 
 def test_the_benchmark_is_paired_and_readable(tmp_path: Path) -> None:
-    """N = 30 prompts in both arms become two envelopes that a review reads as 30 pairs without quarantine."""
+    """30 prompts in both arms become envelopes that a review reads as 30 pairs, none refused."""
     seen: list[tuple[int, int]] = []
     result = _bench(tmp_path, n=30, progress=lambda done, of: seen.append((done, of)))
     assert (result.calls, result.failures, result.fallbacks) == (60, (), 0)
@@ -213,7 +232,10 @@ def test_the_benchmark_is_paired_and_readable(tmp_path: Path) -> None:
 def test_failures_become_samples_and_count(
     tmp_path: Path, fault: str, status: str, why: str
 ) -> None:
-    """Half of the prompts fail: each is a sample with status and reason, and the review's error rate counts it."""
+    """Half of the prompts fail: each is a sample with status and reason.
+
+    The review's error rate counts it.
+    """
     result = _bench(
         tmp_path, "--fault", fault, "--share", "0.5", timeout_s=0.5 if fault == "hang" else 20
     )
@@ -242,7 +264,10 @@ def test_templates_reach_the_reviews_quarantine(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_benchmark_goes_on(tmp_path: Path) -> None:
-    """After an interruption no finished call is asked again, and the envelopes are the ones of an uninterrupted run."""
+    """After an interruption no finished call is asked again.
+
+    The envelopes are the ones of an uninterrupted run.
+    """
 
     def stop(done: int, _all: int) -> None:
         if done == 5:
@@ -267,7 +292,10 @@ def test_another_benchmark_is_not_continued(tmp_path: Path) -> None:
 
 
 def test_prompts_are_drawn_by_the_seed(tmp_path: Path) -> None:
-    """The same generator draws the same prompts; all of them are different ones of the file, in its order."""
+    """The same generator draws the same prompts.
+
+    All of them are different ones of the file, in its order.
+    """
     drawn = [read_prompts(PROMPTS, 30, np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     ids = [prompt.prompt_id for prompt in drawn[0]]

@@ -1,4 +1,7 @@
-"""Engine replay: a seeded engine agrees exactly, another one within its bounds or not, and the result is pinned."""
+"""Engine replay: a seeded engine agrees exactly, another one within its bounds or not.
+
+The result is pinned.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ def _replay(root: Path, options: str = "", **changed: str) -> EngineReplay:
 
 
 def test_a_seeded_engine_agrees_exactly(root: Path) -> None:
-    """Same flags, profile, seed and prompts: every gate that has data is equal, sample for sample."""
+    """Same flags, profile, seed and prompts.
+
+    Every gate that has data is equal, sample for sample.
+    """
     found = _replay(root)
     assert found.agreement == "exact"
     assert {gate.agreement for gate in found.gates} <= {"exact", "no data"}
@@ -66,7 +72,10 @@ def test_another_engine_differs(root: Path) -> None:
 
 
 def test_an_unseeded_engine_agrees_within_the_bounds(root: Path) -> None:
-    """Another seed stands for an engine without one: points differ, and lie within the green run's bounds or do not."""
+    """Another seed stands for an engine without one.
+
+    Points differ, and lie within the green run's bounds or do not.
+    """
     green = root / "examples" / "engine" / "green.jsonl"
     green.write_text(green.read_text().replace('"seed":7', '"seed":8'))
     found = _replay(root)
@@ -111,7 +120,10 @@ def test_wrong_parameters_are_sentences(root: Path, changed: dict[str, str], sen
 
 
 def test_a_prompt_that_is_gone_is_named(root: Path) -> None:
-    """The replay does not shrink in silence: a prompt of the green run that the file lacks stops it."""
+    """The replay does not shrink in silence.
+
+    A prompt of the green run that the file lacks stops it.
+    """
     prompts = root / "examples" / "engine" / "prompts.jsonl"
     asked = json.loads((root / "examples" / "engine" / "green.jsonl").read_text().splitlines()[0])
     first = asked["result"]["samples"][0]["promptId"]

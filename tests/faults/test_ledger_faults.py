@@ -1,4 +1,7 @@
-"""Crashes, failing disks and kills: nothing acknowledged is lost, nothing half is accepted, the next append heals."""
+"""Crashes, failing disks and kills.
+
+Nothing acknowledged is lost, nothing half is accepted, the next append heals.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rolloutlib.ledger.book import Verification, Workbook, append, sign_record, verify_ledger
+from rolloutlib.ledger.book import append, sign_record
 from rolloutlib.ledger.durable import Files, NotWrittenError
+from rolloutlib.ledger.verification import Verification, verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import EXHAUSTIVE, START, Quick, decided, keys, promotion, workbook
 
 if TYPE_CHECKING:
@@ -124,7 +129,10 @@ def check(book: Workbook) -> Verification:
 
 
 def holds(book: Workbook, acknowledged: set[str]) -> None:
-    """Nothing acknowledged is lost, nothing half is accepted; then an append heals everything that was left over."""
+    """Nothing acknowledged is lost, nothing half is accepted.
+
+    Then an append heals everything that was left over.
+    """
     found = check(book)
     assert {finding.code for finding in found.findings} <= HARMLESS, found.findings
     assert acknowledged <= {line.node.id for line in found.lines}
@@ -137,7 +145,10 @@ def holds(book: Workbook, acknowledged: set[str]) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_append_survives_a_fault_at_every_step(base: Workbook, tmp_path: Path, fault: str) -> None:
-    """Every call of an append fails once; the record is whole or absent, and what was acknowledged before stays."""
+    """Every call of an append fails once.
+
+    The record is whole or absent, and what was acknowledged before stays.
+    """
     make, after, short = FAULTS[fault]
     for at in range(200):
         book = fresh(base, tmp_path / str(at), Faulty(at, make, after=after, short=short))
@@ -160,7 +171,10 @@ def test_append_survives_a_fault_at_every_step(base: Workbook, tmp_path: Path, f
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_sign_survives_a_fault_at_every_step(base: Workbook, tmp_path: Path, fault: str) -> None:
-    """Every call of a signature fails once; it is whole or absent, and an earlier signature stays."""
+    """Every call of a signature fails once.
+
+    It is whole or absent, and an earlier signature stays.
+    """
     make, after, short = FAULTS[fault]
     for at in range(100):
         book = fresh(base, tmp_path / str(at), Faulty(at, make, after=after, short=short))
@@ -235,7 +249,10 @@ def killed(process: int, reader: int) -> list[str]:
 
 @pytest.mark.parametrize("group", range(100 if EXHAUSTIVE else 2))
 def test_random_kills_lose_nothing(base: Workbook, tmp_path: Path, group: int) -> None:
-    """SIGKILL at a random moment with real fsync, 20 times a ledger: 40 kills here and 2,000 in `make faults`."""
+    """SIGKILL at a random moment with real fsync, 20 times a ledger.
+
+    40 kills here and 2,000 in `make faults`.
+    """
     rng = random.Random(group)  # noqa: S311
     book, lines = fresh(base, tmp_path / "w", Files()), list[str]()
     for number in range(20):
@@ -249,7 +266,10 @@ def test_random_kills_lose_nothing(base: Workbook, tmp_path: Path, group: int) -
 
 
 def test_eight_writers_at_once(base: Workbook, tmp_path: Path) -> None:
-    """Eight processes append and sign at the same time: one chain, nothing lost, nothing overwritten."""
+    """Eight processes append and sign at the same time.
+
+    One chain, nothing lost, nothing overwritten.
+    """
     book = fresh(base, tmp_path / "w", Files())
     writers = [spawn(book, number) for number in range(8)]
     time.sleep(3)

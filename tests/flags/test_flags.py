@@ -1,4 +1,7 @@
-"""The flag document against the plan's table, through a real OpenFeature client; switching it while clients read."""
+"""The flag document against the plan's table, through a real OpenFeature client.
+
+Switching it while clients read.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,8 @@ PLAN = load_plan(ROOT / "params" / "plan.yaml")
 FILES = FlagFiles(time.time_ns)
 AUDIENCES = ("internal", "dogfood", "opted_in", "everyone", "opted_out")
 
-# Section 3 of the rollout plan, written out by hand: who has a feature on, by stage, in the order of AUDIENCES.
+# Section 3 of the rollout plan, written out by hand: who has a feature on, by stage, in the order
+# of AUDIENCES.
 NOBODY, ALL = (False,) * 5, (True,) * 5
 INTERNAL_ONLY = (True, False, False, False, False)
 OPT_IN_ONLY = (False, False, True, False, False)
@@ -72,7 +76,10 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_client_resolves_the_whole_table_of_the_plan(tmp_path: Path, stage: StageId) -> None:
-    """Every feature for every audience, as single flags and inside rollout.state, equals the table written by hand."""
+    """Every feature for every audience, as single flags and inside rollout.state.
+
+    Equals the table written by hand.
+    """
     path = _write(tmp_path / "flags.json", FlagState(stage, 7, "dec-20261122-001"))
     with flag_client(path) as client:
         for column, audience in enumerate(AUDIENCES):
@@ -103,7 +110,10 @@ def test_a_client_resolves_the_whole_table_of_the_plan(tmp_path: Path, stage: St
 def test_people_in_several_audiences(
     tmp_path: Path, stage: StageId, context: dict[str, str | bool], expected: tuple[bool, bool]
 ) -> None:
-    """The narrowest audience that the plan names decides (search, tags); what only looks like consent is none."""
+    """The narrowest audience that the plan names decides (search, tags).
+
+    What only looks like consent is none.
+    """
     path = _write(tmp_path / "flags.json", FlagState(stage, 1))
     with flag_client(path) as client:
         found = resolve(client, PLAN, context)
@@ -113,7 +123,10 @@ def test_people_in_several_audiences(
 
 
 def test_single_flags_and_the_state_agree_for_every_kind_of_person(tmp_path: Path) -> None:
-    """All stages × cohorts × opt-in × opt-out: the object flag never says anything else than the single flags."""
+    """All stages × cohorts × opt-in × opt-out.
+
+    The object flag never says anything else than the single flags.
+    """
     for stage in STAGES:
         path = _write(tmp_path / "flags.json", FlagState(stage, stage + 1))
         with flag_client(path) as client:
@@ -131,7 +144,10 @@ def test_single_flags_and_the_state_agree_for_every_kind_of_person(tmp_path: Pat
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_feature_that_is_off_is_off_for_everybody(tmp_path: Path, stage: StageId) -> None:
-    """What a rollback turned off no stage and no audience turns on; the generator's preset falls back to exploit."""
+    """What a rollback turned off no stage and no audience turns on.
+
+    The generator's preset falls back to exploit.
+    """
     off = ("A", "C", "F")
     path = _write(tmp_path / "flags.json", FlagState(stage, 2, "dec-20261122-rollback-001", off))
     with flag_client(path) as client:
@@ -142,7 +158,10 @@ def test_a_feature_that_is_off_is_off_for_everybody(tmp_path: Path, stage: Stage
 
 
 def test_a_stage_changes_what_the_plan_says() -> None:
-    """Section 3: tags and difficulty for internal people, then for all; search summaries last, in three steps."""
+    """Section 3: tags and difficulty for internal people, then for all.
+
+    Search summaries last, in three steps.
+    """
     assert [changed_features(PLAN, stage) for stage in (0, 1, 2, 3, 4)] == [
         ("C", "D"),
         ("C", "D"),
@@ -153,7 +172,7 @@ def test_a_stage_changes_what_the_plan_says() -> None:
 
 
 def test_the_shipped_file_is_the_first_stage() -> None:
-    """params/flags.json and the engine's session defaults are what the plan generates for a new workbook."""
+    """The shipped flags.json and session defaults are what the plan asks for in a new workbook."""
     assert (ROOT / FLAGS).read_bytes() == document(PLAN, initial_state(PLAN))
     assert (ROOT / SESSION).read_bytes() == session_defaults(PLAN, initial_state(PLAN))
     assert json.loads((ROOT / SESSION).read_bytes()) == {
@@ -218,7 +237,10 @@ def test_a_damaged_file_still_tells_its_generation(file: Path) -> None:
 def test_a_client_keeps_its_last_good_values(
     file: Path, broken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A truncated or missing file leaves running clients their old values (so it is alarmed); a new file heals."""
+    """A truncated or missing file leaves running clients their old values (so it is alarmed).
+
+    A new file heals.
+    """
     with flag_client(file, poll_ms=10) as client:
         whole = file.read_bytes()
         file.write_bytes(whole[:300]) if broken == "truncated" else file.unlink()
@@ -229,7 +251,10 @@ def test_a_client_keeps_its_last_good_values(
 
 
 def test_a_new_client_on_a_broken_file_uses_the_code_defaults(file: Path) -> None:
-    """No client starts on a truncated file: what stays is the default in the code, and that one is off."""
+    """No client starts on a truncated file.
+
+    What stays is the default in the code, and that one is off.
+    """
     file.write_bytes(file.read_bytes()[:300])
     with pytest.raises(FlagsError, match="cannot read"), flag_client(file, poll_ms=1000):
         pass
@@ -237,7 +262,10 @@ def test_a_new_client_on_a_broken_file_uses_the_code_defaults(file: Path) -> Non
 
 
 def test_a_running_client_sees_a_switch_within_a_second(file: Path) -> None:
-    """With the provider's own polling (500 ms), ten switches in a row are each seen in less than 1 s."""
+    """With the provider's own polling (500 ms).
+
+    Ten switches in a row are each seen in less than 1 s.
+    """
     with flag_client(file) as client:
         for generation in range(6, 16):
             start = time.monotonic()
@@ -247,14 +275,20 @@ def test_a_running_client_sees_a_switch_within_a_second(file: Path) -> None:
 
 
 def test_a_switch_is_seen_although_the_clock_was_set_back(file: Path) -> None:
-    """The Python provider ignores a file with an older time, so the time rises whatever the clock says."""
+    """The Python provider ignores a file with an older time.
+
+    So the time rises whatever the clock says.
+    """
     with flag_client(file, poll_ms=10) as client:
         switch(FlagFiles(lambda: 0), file, document(PLAN, FlagState(2, 6, "", ("A",))), before=None)
         _wait(lambda: resolve(client, PLAN, CONTEXTS["opted_in"])["feature.searchLite"] is False)
 
 
 def test_a_switch_applies_only_to_the_file_it_was_decided_for(file: Path) -> None:
-    """Somebody else's switch in between is not overwritten: both digests are named, nothing changes."""
+    """Somebody else's switch in between is not overwritten.
+
+    Both digests are named, nothing changes.
+    """
     before = read_flags(file).digest
     _write(file, FlagState(2, 6, "", ("A",)))
     with pytest.raises(
@@ -304,7 +338,10 @@ def test_a_full_disk_leaves_the_old_flags(file: Path, call: str) -> None:
 
 @pytest.mark.slow
 def test_a_million_reads_see_no_mixed_state(file: Path) -> None:
-    """1,000,000 reads of rollout.state during 500 switches: every one is a state as it was written, none is older."""
+    """1,000,000 reads of rollout.state during 500 switches.
+
+    Every one is a state as it was written, none is older.
+    """
     on, switches, reads = CONTEXTS["opted_in"], 500, 1_000_000
     seen: set[int] = set()
     with flag_client(file, poll_ms=5) as client:
@@ -359,7 +396,10 @@ const { FlagdProvider } = require('@openfeature/flagd-provider');
     not os.environ.get("ROLLOUT_NODE_MODULES"), reason="ROLLOUT_NODE_MODULES names no node_modules"
 )
 def test_the_node_provider_reads_the_same(file: Path, tmp_path: Path) -> None:
-    """The node client resolves rollout.state from the same file as the Python client (npm: see docs/rollback.md)."""
+    """The node client resolves rollout.state from the same file as the Python client (npm.
+
+    See docs/rollback.md).
+    """
     script = tmp_path / "read.js"
     script.write_text(NODE)
     node = shutil.which("node") or "node"

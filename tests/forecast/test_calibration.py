@@ -1,4 +1,4 @@
-"""The calibration: its grid is as wide as promised, its committed results keep the targets, and it still runs."""
+"""The calibration: its grid is as wide as promised, its results keep the targets, it still runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def committed() -> list[dict[str, str]]:
 
 
 def test_the_grid_is_wide() -> None:
-    """More than 100 worlds: every design, 5–100 users, correlation 0–.2, unequal sizes, 2 : 1, missing rows."""
+    """More than 100 worlds: every design, 5–100 users, correlation 0–.2, unequal sizes, 2 .
+
+    1, missing rows.
+    """
     assert len(WORLDS) * len(TRUTHS) > 100
     assert len({world.name for world in WORLDS}) == len(WORLDS)
     assert {world.study.kind for world in WORLDS} == {"independent", "paired", "nested", "crossed"}
@@ -61,7 +64,7 @@ def test_truths_are_at_the_limit_and_beyond() -> None:
 
 
 def test_committed_results_keep_the_targets() -> None:
-    """In docs/calibration.csv every gate of every world of today's grid is there and below its target."""
+    """docs/calibration.csv has every gate of every world of today's grid, below its target."""
     rows = [row for row in committed() if row["step"] == "first"]
     assert {row["world"] for row in rows} == {world.name for world in WORLDS}
     assert len(rows) == len(WORLDS) * len(PLAN.gates)
@@ -79,7 +82,7 @@ def test_committed_results_keep_the_targets() -> None:
 
 
 def test_committed_rollbacks_keep_the_target() -> None:
-    """In docs/calibration.md no world without harm is rolled back in more than 5 % plus two Monte Carlo errors."""
+    """No world without harm is rolled back in more than 5 % plus two Monte Carlo errors."""
     page = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
     found = re.findall(r"users, correlation [\d.]+ \| ([\d.]+)% ± ([\d.]+)% \|", page)
     assert len(found) == 18
@@ -88,7 +91,10 @@ def test_committed_rollbacks_keep_the_target() -> None:
 
 def test_it_still_runs(tmp_path: Path) -> None:
     """A small world of each kind, judged, and the pages written from it."""
-    kinds = r"^(nested|crossed): 10 .*0\.05$|^(paired|independent): 90$|^nested, unequal sizes: 10 .* 0$"
+    kinds = (
+        r"^(nested|crossed): 10 .*0\.05$|^(paired|independent): 90$"
+        r"|^nested, unequal sizes: 10 .* 0$"
+    )
     some = [world for world in WORLDS if re.search(kinds, world.name)]
     rows = [row for k, world in enumerate(some) for row in judge(world, 60, (1, k))]
     assert len(rows) == 5 * len(PLAN.gates)
@@ -105,7 +111,10 @@ def test_it_still_runs(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_daily_harm_test() -> None:
-    """Persistent users, 14 looks: few false alarms where an uncorrected test has many, and a loss of 10 pp is found."""
+    """Persistent users, 14 looks.
+
+    Few false alarms where an uncorrected test has many, and a loss of 10 pp is found.
+    """
     found = harm("nested", 30, 0.05, 1000, (5,))
     assert found.false_alarm < 0.07
     assert found.plain > 0.15
@@ -113,7 +122,10 @@ def test_daily_harm_test() -> None:
 
 
 def test_numbers_of_the_statistics_page() -> None:
-    """Recomputed exactly: how often the plan's literal rule passes three runs of 30, and the sample sizes named."""
+    """Recomputed exactly.
+
+    How often the plan's literal rule passes three runs of 30, and the sample sizes named.
+    """
     page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
 
     def literal(change: float, n: int = 90) -> float:

@@ -1,4 +1,7 @@
-"""A stage's chances in advance: what must hold whatever the draws, the ladder's promise, and how it is shown."""
+"""A stage's chances in advance.
+
+What must hold whatever the draws, the ladder's promise, and how it is shown.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ def found() -> Forecast:
 @pytest.mark.slow
 @pytest.mark.parametrize(("stage", "users"), [(0, 10), (1, 30), (2, 100), (3, 100)])
 def test_the_ladder_keeps_its_promise(stage: StageId, users: int) -> None:
-    """Paired, 20 samples a user: clearly better gets its GO with .8 at least, one gate at its limit .05 at most."""
+    """Paired, 20 samples a user.
+
+    Clearly better gets its GO with .8 at least, one gate at its limit .05 at most.
+    """
     decisions = {
         decision.truth: decision for decision in ask(stage, users, repetitions=1000).decisions
     }
@@ -69,13 +75,13 @@ def test_chances_add_up(found: Forecast) -> None:
 
 
 def test_no_gate_lets_a_limit_through(found: Forecast) -> None:
-    """Every gate passes in about 5 % of reviews at most when the truth is exactly at the stage's limit."""
+    """Every gate passes in about 5 % of reviews at most when the truth is at the limit."""
     for gate in found.gates:
         assert gate.chances["limit"].passed < 0.05 + 3 * (0.05 * 0.95 / 400) ** 0.5, gate.id
 
 
 def test_provable_is_what_is_passed_with_the_power(found: Forecast) -> None:
-    """The provable limit and the chance at the stage's own limit agree on which side of 80 % a gate is."""
+    """The provable limit and the chance at the stage's limit agree on 80 %."""
     for gate in found.gates:
         easier = (
             gate.provable > gate.proof if gate.gate.harm == "lower" else gate.provable < gate.proof
@@ -85,7 +91,10 @@ def test_provable_is_what_is_passed_with_the_power(found: Forecast) -> None:
 
 
 def test_fewer_people_need_more(found: Forecast) -> None:
-    """Ten users at stage 3 are too few for the pass rate, and more are asked for; pairs need fewer."""
+    """Ten users at stage 3 are too few for the pass rate, and more are asked for.
+
+    Pairs need fewer.
+    """
     few = next(gate for gate in ask(3, 10).gates if gate.id == "pass_rate")
     apart = next(gate for gate in ask(3, 60, paired=False).gates if gate.id == "pass_rate")
     assert few.needed is not None
@@ -102,10 +111,11 @@ def test_seeded() -> None:
 
 
 def test_planned_looks_cost(found: Forecast) -> None:
-    """With five planned looks the last one has less error left, so a gate proves less than with one."""
+    """With five planned looks the last has less error left, so a gate proves less."""
     stages = PLAN.stages | {2: PLAN.stages[2].model_copy(update={"looks": 5})}
     often = forecast(
-        PLAN.model_copy(update={"stages": stages}), 2, users=100, samples_per_user=20, correlation=0.05, paired=True,
+        PLAN.model_copy(update={"stages": stages}), 2, users=100, samples_per_user=20,
+        correlation=0.05, paired=True,
         rng=np.random.default_rng(1), repetitions=400,
     )  # fmt: skip
     assert often.gates[0].id == found.gates[0].id == "pass_rate"
@@ -113,7 +123,10 @@ def test_planned_looks_cost(found: Forecast) -> None:
 
 
 def test_truths_mirror_at_the_limit() -> None:
-    """Worse lies as far beyond each limit as better lies before it; all are proportions where they must be."""
+    """Worse lies as far beyond each limit as better lies before it.
+
+    All are proportions where they must be.
+    """
     profile = PLAN.profile("default")
     for stage in (0, 1, 2, 3, 4):
         truths = truths_of(PLAN, stage, profile, CONTROL)
@@ -126,7 +139,10 @@ def test_truths_mirror_at_the_limit() -> None:
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_shown_in_words_and_charts(found: Forecast, lang: str) -> None:
-    """Tables have a row a truth or gate; charts say in words what they show, on a page and on a phone."""
+    """Tables have a row a truth or gate.
+
+    Charts say in words what they show, on a page and on a phone.
+    """
     assert len(outlook.decision_table(found, lang).text.splitlines()) == 2 + len(found.decisions)
     assert len(outlook.gate_table(found, lang).text.splitlines()) == 2 + len(found.gates)
     for chart in (outlook.decision_chart(found, lang), outlook.gate_chart(found, lang)):

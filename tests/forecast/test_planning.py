@@ -1,4 +1,7 @@
-"""How much more settles a gate: against closed forms, exact enumeration, and simulated power at the stated size."""
+"""How much more settles a gate.
+
+Against closed forms, exact enumeration, and simulated power at the stated size.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,18 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from rolloutlib.forecast.chances import CONTROL, truths_of
-from rolloutlib.forecast.operating import arms_of, judge_many, world_metric
-from rolloutlib.forecast.worlds import layout, simulate
+from rolloutlib.forecast.chances import CONTROL, judge_many, truths_of, world_metric
+from rolloutlib.forecast.worlds import compared, layout, simulate
 from rolloutlib.judge.record import Verdict
 from rolloutlib.judge.verdicts import judge_evidence
-from rolloutlib.measure.estimates import Arms, estimate_gate
+from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.needed import Needed, needed, total_for
 from tests.tables import PLAN, RULES, arms, cells, nested, pooled, singles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rolloutlib.measure.design import Arms
     from rolloutlib.plan.model import Gate
 
 PASS, SCORE, ISSUE, LATENCY = (
@@ -43,7 +46,13 @@ def need(gate: Gate, both: Arms, limit: float, alternative: float | None = None)
     assert estimate is not None
     truth = gate.design_alternative(PLAN.profile("default")) if alternative is None else alternative
     return needed(
-        gate, both, estimate, metric=METRIC[gate.title], limit=limit, alternative=truth, rules=RULES
+        gate,
+        both,
+        estimate.design,
+        metric=METRIC[gate.title],
+        limit=limit,
+        alternative=truth,
+        rules=RULES,
     )
 
 
@@ -62,7 +71,10 @@ def paired(n: int, discordant: int) -> Arms:
 
 
 def test_independent_proportions() -> None:
-    """Proving −2 pp at .9 needs 2,783 samples an arm (closed form; the score's own variance differs by < 1 %)."""
+    """Proving −2 pp at .9 needs 2,783 samples an arm (closed form.
+
+    The score's own variance differs by < 1 %).
+    """
     found = need(
         PASS, arms(pooled(shares(2000, 1800)), pooled(shares(2000, 1800)), "sample"), -0.02
     )
@@ -73,9 +85,12 @@ def test_independent_proportions() -> None:
 
 @pytest.mark.parametrize(("have", "discordant", "total"), [(600, 30, 773), (1000, 100, 1546)])
 def test_pairs(have: int, discordant: int, total: int) -> None:
-    """Proving −2 pp needs 773 pairs at 5 % discordance and 1,546 at 10 % (closed form: z²·ψ/δ²), and some more.
+    """Proving −2 pp needs 773 pairs at 5 % discordance and 1,546 at 10 % (closed form.
 
-    Tango's bound takes a larger variance from the limit: at 773 pairs its power is 77 %, at 837 81 % (20,000 draws).
+    Z²·ψ/δ²), and some more.
+
+    Tango's bound takes a larger variance from the limit: at 773 pairs its power is 77 %, at 837 81
+    % (20,000 draws).
     """
     found = need(PASS, paired(have, discordant), -0.02)
     assert found is not None
@@ -105,7 +120,7 @@ def test_enough_is_enough() -> None:
     ("gate", "limit", "truth"), [(ERROR, 0.01, 0.002), (P95, 0.05, 0.02), (EDITS, 0.30, 0.20)]
 )
 def test_rare_events(gate: Gate, limit: float, truth: float) -> None:
-    """The stated n has the plan's power by exact enumeration, and no acceptance number with fewer samples has it."""
+    """The stated n has the plan's power by exact enumeration, and none with fewer samples has."""
     found = need(gate, arms(pooled(shares(10, 0)), pooled(shares(20, 1)), "sample"), limit)
     assert found is not None
 
@@ -124,7 +139,7 @@ def test_rare_events(gate: Gate, limit: float, truth: float) -> None:
 
 
 def test_clusters_need_more_than_samples() -> None:
-    """Users are counted where samples name users, and samples of one user are worth less than as many users'."""
+    """Users are counted where samples name them, and a user's samples are worth less."""
     rng = np.random.default_rng(2)
     rates = rng.beta(0.9 * 4, 0.1 * 4, 60)  # intra-class correlation .2
     control, treatment = (cells([20] * 60, rng.binomial(20, rates)) for _ in range(2))
@@ -135,7 +150,10 @@ def test_clusters_need_more_than_samples() -> None:
 
 
 def test_clusters_of_rare_events() -> None:
-    """Users without an error: at least the samples that 1 % needs, times the design effect of the floor."""
+    """Users without an error.
+
+    At least the samples that 1 % needs, times the design effect of the floor.
+    """
     found = need(ERROR, arms(cells([20] * 30, [0] * 30), cells([20] * 30, [0] * 30)), 0.01)
     single = need(ERROR, arms(pooled(shares(5, 0)), pooled(shares(5, 0)), "sample"), 0.01)
     assert found is not None
@@ -144,7 +162,10 @@ def test_clusters_of_rare_events() -> None:
 
 
 def test_mean_of_the_treatment() -> None:
-    """A latency's need follows from its standard deviation: ((t + t)·sd/distance)², and more for its skewness."""
+    """A latency's need follows from its standard deviation.
+
+    ((t + t)·sd/distance)², and more for its skewness.
+    """
     latencies = np.tile([900.0, 2700.0], 15)
     found = need(LATENCY, arms(pooled(latencies), pooled(latencies), "sample"), 2000.0)
     z = (1.6449 + 0.8416) ** 2 * latencies.var(ddof=1) / 200**2
@@ -153,7 +174,7 @@ def test_mean_of_the_treatment() -> None:
 
 
 def test_a_ratio() -> None:
-    """A ratio's need is that of treatment − limit · control, at the control's rate that was observed."""
+    """A ratio's need is that of treatment − limit · control, at the observed rate."""
     both = arms(pooled(shares(200, 80)), pooled(shares(200, 40)), "sample")
     found = need(ISSUE, both, 0.70)
     variance = (0.2 * 0.8 + 0.7**2 * 0.4 * 0.6) * 200 / 199
@@ -218,7 +239,10 @@ def test_power_at_the_stated_size(draw: Callable[[np.random.Generator], Arms]) -
 
 @pytest.mark.slow
 def test_power_at_the_stated_number_of_users() -> None:
-    """Simulated: the same for users in both arms; their number is the median of what many first groups ask for."""
+    """Simulated: the same for users in both arms.
+
+    Their number is the median of what many first groups ask for.
+    """
 
     def draw(rng: np.random.Generator, users: int) -> Arms:
         rates = rng.beta(0.9 * 4, 0.1 * 4, users)
@@ -247,10 +271,12 @@ DISCRETE = {"error_rate", "p95_latency"}  # few events: no n has a power of just
 @pytest.mark.parametrize("key", PLAN.gates)
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_gate_and_design_passes_as_often_as_promised(study: str, key: str) -> None:
-    """Simulated, with the shipped policy: at the n asked for, a candidate as designed passes in 80 ± 3 % of reviews.
+    """Simulated, with the shipped policy.
 
-    Asked of one review of a very large pilot, so that only the method is tested and not the pilot's luck; allowed are
-    two Monte Carlo errors of 2,000 reviews (1.8 %) on top.
+    At the n asked for, a candidate as designed passes in 80 ± 3 % of reviews.
+
+    Asked of one review of a very large pilot, so that only the method is tested and not the pilot's
+    luck; allowed are two Monte Carlo errors of 2,000 reviews (1.8 %) on top.
     """
     gate, profile, (large, size) = PLAN.gates[key], PLAN.profile("default"), STUDIES[study]
     metric, limit = world_metric(gate), gate.proof_limit(2, profile)
@@ -258,15 +284,12 @@ def test_every_gate_and_design_passes_as_often_as_promised(study: str, key: str)
         "issue:x" if metric == "issue" else metric,
         truths_of(PLAN, 2, profile, CONTROL)["design"],
     )
-    pilot = arms_of(
-        next(simulate(large, [truth], np.random.default_rng(1), 1))[0], large, metric, 0
-    )
-    alternative = gate.design_alternative(profile)
-    estimate = estimate_gate(gate, pilot, RULES, metric=name)
-    assert estimate is not None
+    (world,) = next(simulate(large, [truth], np.random.default_rng(1), 1))
+    pilot = compared(world, large, metric, contrast=gate.contrast)
     total = total_for(
-        gate, pilot, estimate, metric=name, limit=limit, alternative=alternative, rules=RULES
-    )
+        gate, pilot, metric=name, limit=limit,
+        alternative=gate.design_alternative(profile), rules=RULES,
+    )  # fmt: skip
     assert total is not None
     again = layout(large.kind, total, size, icc=large.icc)
     draws = simulate(again, [truth], np.random.default_rng(2), 2000)

@@ -50,7 +50,7 @@ def correlation(sums: Sums, of: float) -> float:
 
 @pytest.mark.parametrize("kind", ["nested", "crossed"])
 def test_truth_and_correlation(kind: worlds.Kind) -> None:
-    """Means are the truth's, and two samples of a user are as alike as asked, in every metric's own scale."""
+    """Means are the truth's, and two samples of a user are as alike as asked."""
     (world,) = whole(layout(kind, 50, 20, icc=0.1), 200, Truth(CONTROL, TREATMENT))
     assert set(world.treatment) == set(DRAWN)
     assert set(world.control) == set(BOTH)
@@ -65,7 +65,7 @@ def test_truth_and_correlation(kind: worlds.Kind) -> None:
 
 
 def test_pairs_share_what_they_share() -> None:
-    """Discordance of pairs is that of two correlated normal values cut at a threshold (SciPy's bivariate normal)."""
+    """Discordance of pairs is that of SciPy's bivariate normal cut at a threshold."""
     (world,) = whole(layout("paired", 2000, pairing=0.75), 20, Truth(CONTROL, CONTROL))
     differ = float(np.mean(world.treatment["passed"].total != world.control["passed"].total))
     both = multivariate_normal.cdf([norm.ppf(0.9)] * 2, cov=[[1, 0.75], [0.75, 1]])
@@ -80,14 +80,17 @@ def test_pairs_share_what_they_share() -> None:
 
 
 def test_metrics_are_correlated() -> None:
-    """A bad answer fails, scores low and is slow: a shared factor of 30 % of the latent variance."""
+    """A bad answer fails, scores low and is slow.
+
+    A shared factor of 30 % of the latent variance.
+    """
     (world,) = whole(layout("independent", 5000), 10, Truth(CONTROL, CONTROL))
     score, latency = (world.treatment[metric].total.ravel() for metric in ("score", "latency_ms"))
     assert np.corrcoef(score, np.log(latency))[0, 1] == pytest.approx(-worlds.SHARED, abs=0.02)
 
 
 def test_latencies_are_lognormal() -> None:
-    """Skewed to the right as a lognormal distribution of that deviation, with the mean that was asked for (SciPy)."""
+    """Skewed as SciPy's lognormal distribution of that deviation, with the mean asked for."""
     (world,) = whole(layout("independent", 5000), 20, Truth(CONTROL, CONTROL))
     latency = world.treatment["latency_ms"].total.ravel()
     spread = worlds.LOG_LATENCY_SD
@@ -108,7 +111,7 @@ def test_truths_share_their_draws() -> None:
 
 
 def test_layouts() -> None:
-    """Unequal sizes keep their mean, ratios multiply the control's units, missing rows are missing at random."""
+    """Unequal sizes keep their mean, ratios multiply units, rows are missing at random."""
     unequal = layout("nested", 40, 20, spread=0.8, ratio=2)
     assert len(set(unequal.sizes_treatment)) > 10
     assert np.mean(unequal.sizes_treatment) == pytest.approx(20, rel=0.02)

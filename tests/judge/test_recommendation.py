@@ -21,7 +21,8 @@ from rolloutlib.judge.record import (
     Verdict,
 )
 from rolloutlib.judge.verdicts import evidence_of
-from rolloutlib.measure.estimates import Design, Estimate
+from rolloutlib.measure.design import Design
+from rolloutlib.measure.estimates import Estimate
 from rolloutlib.measure.needed import Needed
 from rolloutlib.reason import Reason, because
 from rolloutlib.words.reasons import sentence as said

@@ -9,7 +9,8 @@ import pytest
 from rolloutlib.judge.gate import gate_row
 from rolloutlib.judge.record import PlanVerdict, Verdict
 from rolloutlib.judge.verdicts import judge_evidence, judge_plan
-from rolloutlib.measure.estimates import Design, Estimate
+from rolloutlib.measure.design import Design
+from rolloutlib.measure.estimates import Estimate
 from rolloutlib.reason import Reason, because
 from tests.tables import PLAN
 

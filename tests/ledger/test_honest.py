@@ -1,4 +1,7 @@
-"""No false alarm: ledgers that honest people write on several branches and merge hold, whatever the order."""
+"""No false alarm: ledgers that honest people write on several branches and merge hold.
+
+Whatever the order.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rolloutlib.ledger.book import Workbook, append, sign_record, verify_ledger, write_cards
+from rolloutlib.ledger.book import append, sign_record, write_cards
+from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import EXHAUSTIVE, PEOPLE, START, Quick, keys, promotion, workbook
 
 if TYPE_CHECKING:
-    from rolloutlib.ledger.records import Verdict
+    from rolloutlib.ledger.records import Decision
 
-VERDICTS: tuple[Verdict, ...] = ("GO", "HOLD", "NO_GO")
+VERDICTS: tuple[Decision, ...] = ("GO", "HOLD", "NO_GO")
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["append", "append", "branch", "merge"]),
@@ -44,7 +49,7 @@ class Branches:
         book.folder = self.scratch / str(number)
         return book
 
-    def step(self, what: str, number: int, verdict: Verdict) -> None:
+    def step(self, what: str, number: int, verdict: Decision) -> None:
         """Do one honest thing; a day passes."""
         book = self.books[number % len(self.books)]
         self.now += timedelta(days=1)
@@ -57,8 +62,11 @@ class Branches:
             shutil.copytree(other.folder, book.folder, dirs_exist_ok=True)
             write_cards(book)
 
-    def decide(self, book: Workbook, verdict: Verdict) -> None:
-        """Append a record, which joins the branches that were merged; sign it where that is asked for."""
+    def decide(self, book: Workbook, verdict: Decision) -> None:
+        """Append a record, which joins the branches that were merged.
+
+        Sign it where that is asked for.
+        """
         node = append(
             book,
             "promotion",
@@ -73,7 +81,10 @@ class Branches:
 
 
 def alarms(branches: Branches) -> set[str]:
-    """Return the classes of findings over all branches, but the two that are true: unsigned drafts, open forks."""
+    """Return the classes of findings over all branches, but the two that are true.
+
+    Unsigned drafts, open forks.
+    """
     found = [verify_ledger(book, now=branches.now, workers=1) for book in branches.books]
     assert all(("fork" in {f.code for f in one.strays}) == (len(one.heads) > 1) for one in found)
     return (
@@ -101,9 +112,12 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Workbook:
 )
 @given(steps=STEPS)
 def test_honest_branches_and_merges_raise_no_alarm(
-    book: Workbook, steps: list[tuple[str, int, Verdict]]
+    book: Workbook, steps: list[tuple[str, int, Decision]]
 ) -> None:
-    """40 ledgers here, 1,000 in `make faults`: unsigned drafts, which try the structure and not ssh-keygen."""
+    """40 ledgers here, 1,000 in `make faults`.
+
+    Unsigned drafts, which try the structure and not ssh-keygen.
+    """
     branches = Branches(book, sign=False)
     for step in steps:
         branches.step(*step)
@@ -122,7 +136,7 @@ def test_honest_branches_and_merges_raise_no_alarm(
 )
 @given(steps=STEPS.filter(lambda steps: len(steps) < 8))  # each record costs three signatures
 def test_honest_signatures_raise_no_alarm(
-    book: Workbook, steps: list[tuple[str, int, Verdict]]
+    book: Workbook, steps: list[tuple[str, int, Decision]]
 ) -> None:
     """The same with three real signatures on every record (4 ledgers here, 50 in `make faults`)."""
     branches = Branches(book, sign=True)

@@ -1,4 +1,7 @@
-"""A change of who may sign is a record, signed by an owner of before; leavers keep what was witnessed, no more."""
+"""A change of who may sign is a record, signed by an owner of before.
+
+Leavers keep what was witnessed, no more.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.errors import UsageError
-from rolloutlib.ledger.book import Workbook, verify_ledger
+from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.keys import accept, add_key, revoke_key
-from rolloutlib.ledger.records import LedgerError
+from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import START, decided, keys, signed, workbook
 
 if TYPE_CHECKING:
@@ -81,7 +85,10 @@ def test_nothing_stands_on_an_unsigned_change(root: Path) -> None:
 
 
 def test_leaver_keeps_what_was_witnessed(root: Path) -> None:
-    """After a revocation old signatures hold, because the record of it witnesses them; a backdated new one does not."""
+    """After a revocation old signatures hold, because the record of it witnesses them.
+
+    A backdated new one does not.
+    """
     pending = decided(root, hours=1, signers=("pm_kim", "owner_park"))
     made = revoke_key(Workbook(root), "qa_lee@ex.com", by=BY, now=START + timedelta(hours=3))
     assert made is not None
@@ -138,7 +145,10 @@ def test_first_record_pins_the_files(tmp_path: Path) -> None:
 def test_unsafe_additions_are_refused(
     root: Path, who: str, name: str | None, key: str, says: str
 ) -> None:
-    """A bad address, no name, a name that is YAML, a key that is there: refused, and no file changes."""
+    """A bad address, no name, a name that is YAML, a key that is there.
+
+    Refused, and no file changes.
+    """
     before = [(root / "params" / file).read_bytes() for file in ("roles.yaml", "allowed_signers")]
     with pytest.raises(UsageError, match=says):
         add_key(

@@ -1,4 +1,7 @@
-"""Documents have one form: what is written is RFC 8785, and every other spelling is named and refused."""
+"""Documents have one form: what is written is RFC 8785.
+
+Every other spelling is named and refused.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,9 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolloutlib.ledger.records import (
-    Head,
-    LedgerError,
-    Signoff,
-    decimal,
-    document,
-    moment,
-    parse_record,
-    parse_signoff,
-)
+from rolloutlib.ledger.documents import decimal, decode, encode, moment
+from rolloutlib.ledger.findings import LedgerError
+from rolloutlib.ledger.records import Head, Record, Signoff
 
 SHA = "a" * 64
 
@@ -35,13 +31,16 @@ def signoff(name: str = "Kim") -> Signoff:
 
 @given(st.text())
 def test_fast_form_is_rfc8785(text: str) -> None:
-    """For any text msgspec writes what the reference library rfc8785 writes, so reading may compare with either."""
+    """For any text msgspec writes what the reference library rfc8785 writes.
+
+    So reading may compare with either.
+    """
     try:
-        reference = document(signoff(text))
+        reference = encode(signoff(text))
     except rfc8785.CanonicalizationError:  # lone surrogates, which no UTF-8 document can hold
         return
     assert msgspec.json.encode(signoff(text), order="sorted") + b"\n" == reference
-    assert parse_signoff(reference) == signoff(text)
+    assert decode(reference, Signoff) == signoff(text)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -59,7 +58,7 @@ def test_no_number_is_refused(value: float) -> None:
 
 def spelled(change: str) -> bytes:
     """Return the same signoff in another spelling."""
-    good = document(signoff())
+    good = encode(signoff())
     value = json.loads(good)
     return {
         "indent": json.dumps(value, indent=1).encode() + b"\n",
@@ -106,7 +105,7 @@ def spelled(change: str) -> bytes:
 def test_other_spellings_are_named(change: str, code: str) -> None:
     """Bytes that say the same differently, or say something else, are refused with their cause."""
     with pytest.raises(LedgerError) as caught:
-        parse_signoff(spelled(change))
+        decode(spelled(change), Signoff)
     assert caught.value.code == code
 
 
@@ -114,7 +113,7 @@ def test_other_spellings_are_named(change: str, code: str) -> None:
 def test_any_bytes_get_a_sentence(data: bytes) -> None:
     """No bytes lead to anything but a record or a LedgerError."""
     with pytest.raises(LedgerError):
-        parse_record(data)
+        decode(data, Record)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""The traps of SSH signatures: what ssh-keygen lets pass is refused here, and every refusal has a name."""
+"""The traps of SSH signatures.
+
+What ssh-keygen lets pass is refused here, and every refusal has a name.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.errors import PlanError
-from rolloutlib.ledger.book import Workbook, append, sign_off_status, sign_record, verify_ledger
-from rolloutlib.ledger.records import LedgerError
-from rolloutlib.ledger.signing import (
-    NAMESPACE,
-    lint,
-    load_roles,
-    load_signers,
-    public_key,
-    sign,
-    verify,
-)
+from rolloutlib.ledger.book import append, sign_record
+from rolloutlib.ledger.findings import LedgerError
+from rolloutlib.ledger.signers import NAMESPACE, lint, load_roles, load_signers, public_key
+from rolloutlib.ledger.signing import sign, verify
+from rolloutlib.ledger.verification import sign_off_status, verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import PEOPLE, START, decided, keys, promotion, public, signed, workbook
 
 if TYPE_CHECKING:
@@ -63,7 +61,10 @@ PERMISSIVE = [
     ("text", "says"), PERMISSIVE, ids=[f"line {k}" for k in range(len(PERMISSIVE))]
 )
 def test_lint_refuses_permissive_lines(root: Path, text: str, says: str) -> None:
-    """A line that lets in more than one person's rollout signatures is refused; the trap is named with its place."""
+    """A line that lets in more than one person's rollout signatures is refused.
+
+    The trap is named with its place.
+    """
     (root / "params" / "allowed_signers").write_text("# keys\n" + text)
     with pytest.raises(LedgerError, match=says) as caught:
         load_signers(root)
@@ -80,7 +81,10 @@ def test_lint_refuses_permissive_lines(root: Path, text: str, says: str) -> None
     ],
 )
 def test_roles_are_validated(root: Path, change: tuple[str, str]) -> None:
-    """A role that the plan lacks, no role, no address, a misspelt key: each is an error that names the file."""
+    """A role that the plan lacks, no role, no address, a misspelt key.
+
+    Each is an error that names the file.
+    """
     file = root / "params" / "roles.yaml"
     file.write_text(file.read_text().replace(*change))
     with pytest.raises(PlanError, match=r"roles\.yaml"):
@@ -88,7 +92,10 @@ def test_roles_are_validated(root: Path, change: tuple[str, str]) -> None:
 
 
 def test_lint_compares_roles_and_keys(root: Path) -> None:
-    """A shared key, a person without a key, a key without a role and a role that nobody has are told."""
+    """A shared key, a person without a key.
+
+    A key without a role and a role that nobody has are told.
+    """
     file = root / "params" / "allowed_signers"
     lines = [text for text in file.read_text().splitlines() if "qa_lee" not in text]
     file.write_text("\n".join([*lines, line(f'namespaces="{NAMESPACE}"', "ghost@ex.com")]))
@@ -156,7 +163,10 @@ def test_expired_key_cannot_sign_for_its_time(root: Path) -> None:
 
 
 def test_old_signature_file_cannot_survive(root: Path) -> None:
-    """Signing goes through standard output and is verified: a stale .sig is never taken for a new one."""
+    """Signing goes through standard output and is verified.
+
+    A stale .sig is never taken for a new one.
+    """
     name = decided(root, signers=("pm_kim",))
     stale = root / "docs" / "LEDGER" / f"{name}.qa_lee@ex.com.signoff.sig"
     stale.write_bytes((root / "docs" / "LEDGER" / f"{name}.pm_kim@ex.com.signoff.sig").read_bytes())
@@ -209,9 +219,9 @@ def test_sign_refuses_before_it_writes(root: Path, case: str) -> None:
             name,
             role=str(options["role"]),
             key=key,
-            who=options.get("who"),
+            who=str(options["who"]) if "who" in options else None,
             now=now,
-        )  # type: ignore[arg-type]
+        )
     assert sorted(path.name for path in (root / "docs" / "LEDGER").iterdir()) == before
 
 

@@ -1,4 +1,7 @@
-"""The sign-off block of a report: what to run before there is a decision, then who has signed it."""
+"""The sign-off block of a report.
+
+What to run before there is a decision, then who has signed it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def test_before_a_decision_every_signature_has_its_command(tmp_path: Path) -> None:
-    """An empty ledger names the command that drafts the decision and one command for each role that GO needs."""
+    """An empty ledger names the command that drafts the decision, and one for each role of a GO."""
     review = replace(bfcl(), recommendation=Recommendation.GO)
     text = sign_off(review, root=workbook(tmp_path / "w"), now=NOW).text
     assert "rollout decide REPORT_FOLDER --verdict GO" in text

@@ -1,4 +1,7 @@
-"""docs/ledger.md as a test: review → decide → three people sign → verify → green → replay, with real keys."""
+"""docs/ledger.md as a test: review → decide → three people sign → verify → green → replay.
+
+With real keys.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,19 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
+from rolloutlib.judge.record import (
+    EvidenceVerdict,
+    GateResult,
+    PlanVerdict,
+    Recommendation,
+    Review,
+    Verdict,
+)
 from rolloutlib.ledger.dsse import NAMESPACE, pre_authentication
-from rolloutlib.ledger.replay import compare
+from rolloutlib.ledger.replay import compare, knife_edges
+from rolloutlib.reason import Reason
 from tests.ledger.test_verify_sh import verify_sh
 from tests.ledger.workbooks import ROOT, keys
 
@@ -41,7 +54,10 @@ def rollout(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a workbook of one's own with the shipped files, its people admitted, and stage 2 reviewed."""
+    """Return a workbook of one's own with the shipped files, its people admitted.
+
+    Stage 2 reviewed.
+    """
     root = tmp_path_factory.mktemp("walk") / "workbook"
     for folder in ("params", "notebooks", "data/examples/story/stage-2", "docs/LEDGER"):
         shutil.copytree(
@@ -92,7 +108,10 @@ def decision(reviewed: Path) -> str:
 
 
 def test_three_signatures_make_it_green(reviewed: Path, decision: str) -> None:
-    """Verify says ok with exit code 0, `ledger` names the green record and the head, verify.sh agrees."""
+    """Verify says ok with exit code 0, `ledger` names the green record and the head.
+
+    Verify.sh agrees.
+    """
     verified = rollout(reviewed, "verify", decision)
     assert (verified.returncode, verified.stderr) == (0, "")
     assert re.fullmatch(rf"{decision}  ok +GO: signed by [^\n]*\n", verified.stdout)
@@ -147,7 +166,10 @@ def test_card_reads_in_the_teams_headings(reviewed: Path, decision: str) -> None
 def test_verdict_against_the_recommendation_needs_a_waiver(
     reviewed: Path, decision: str, tmp_path: Path
 ) -> None:
-    """HOLD against a GO is refused without a waiver; with one the card shows it in bold, here in Korean."""
+    """HOLD against a GO is refused without a waiver.
+
+    With one the card shows it in bold, here in Korean.
+    """
     assert decision
     review = shutil.copytree(reviewed / "reports" / "w3", tmp_path / "w3")
     params = review / "params.yaml"
@@ -202,7 +224,10 @@ def test_waivers_are_checked(reviewed: Path, arguments: tuple[str, ...], says: s
 
 
 def test_open_check_refuses_a_go(reviewed: Path, tmp_path: Path) -> None:
-    """Without release notes the check is open and GO is refused; a waiver with a reason lets the meeting go on."""
+    """Without release notes the check is open and GO is refused.
+
+    A waiver with a reason lets the meeting go on.
+    """
     root = shutil.copytree(reviewed, tmp_path / "w")
     (root / "data/examples/story/stage-2/evidence/release-notes.md").unlink()
     refused = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY)
@@ -227,7 +252,10 @@ def test_open_check_refuses_a_go(reviewed: Path, tmp_path: Path) -> None:
 def test_replay_is_equal_and_names_what_changed(
     reviewed: Path, decision: str, tmp_path: Path
 ) -> None:
-    """E0 on the same machine; with one row changed behind its back the pin says so first, then E3 names the gate."""
+    """E0 on the same machine; with one row changed behind its back the pin says so first.
+
+    Then E3 names the gate.
+    """
     same = rollout(reviewed, "replay", decision)
     assert (same.returncode, same.stdout) == (0, "E0: the same results, bit for bit\n")
     root = shutil.copytree(reviewed, tmp_path / "w")
@@ -249,7 +277,10 @@ def test_replay_is_equal_and_names_what_changed(
 
 
 def test_export_is_a_dsse_envelope(reviewed: Path, decision: str, tmp_path: Path) -> None:
-    """The envelope holds the record's bytes, and ssh-keygen verifies its signature over the DSSE encoding."""
+    """The envelope holds the record's bytes.
+
+    Ssh-keygen verifies its signature over the DSSE encoding.
+    """
     made = rollout(reviewed, "export", decision, "--dsse", "--key", str(keys() / "eng_choi"))
     assert made.returncode == 0, made.stderr
     told = json.loads(made.stdout)
@@ -276,14 +307,20 @@ def test_incomplete_record_is_not_exported(reviewed: Path, tmp_path: Path) -> No
     assert "does not hold" in refused.stderr
 
 
-def review(point: float = 0.01, verdict: str = "pass", why: str = "x") -> dict[str, object]:
-    """Return the least that a comparison looks at."""
-    gate = {
-        "id": "pass_rate",
-        "plan": {"verdict": "pass", "value": 0.01},
-        "evidence": {"verdict": verdict, "point": point, "why": why},
-    }
-    return {"recommendation": "GO", "gates": [gate], "checks": [], "segments": []}
+def review(point: float = 0.01, verdict: Verdict = Verdict.PASS, why: str = "x") -> Review:
+    """Return a review of one gate."""
+    plan = PlanVerdict(Verdict.PASS, 0.01, clears=True, runs=3, runs_wanted=3)
+    evidence = EvidenceVerdict(verdict=verdict, point=point, why=Reason("test", text=why))
+    gate = GateResult(
+        id="pass_rate", title="Pass rate", unit="proportion", limit=-0.02, proof_limit=-0.02,
+        control=0.9, treatment=0.91, plan=plan, evidence=evidence, disagrees=False, metric="passed",
+        contrast="difference", statistic="mean", harm="lower", evidence_unit="proportion",
+        signed=True,
+    )  # fmt: skip
+    return Review(
+        stage=2, control="a", treatment="b", recommendation=Recommendation.GO, reasons=(),
+        gates=(gate,),
+    )  # fmt: skip
 
 
 def test_equality_classes() -> None:
@@ -295,10 +332,46 @@ def test_equality_classes() -> None:
             review(0.01 * (1 + 5e-10)),
             review(why="y"),
             review(0.0100001),
-            review(verdict="fail"),
+            review(verdict=Verdict.FAIL),
         )
     ]
     assert levels == ["E0", "E1", "E1", "E2", "E3"]
-    assert compare(review(), review(verdict="fail"))[1] == (
+    assert compare(review(), review(verdict=Verdict.FAIL))[1] == (
         "pass_rate (evidence): was pass, is fail",
     )
+
+
+def test_knife_edges_are_named() -> None:
+    """A bound on its limit is told, with both numbers; one that is clear of it is not."""
+    assert [*knife_edges(review(), 1e-9)] == []
+    gate = review().gates[0]
+    at_limit = replace(gate, evidence=replace(gate.evidence, lower=-0.02))
+    told = [*knife_edges(replace(review(), gates=(at_limit,)), 1e-9)]
+    place = "the bound of pass_rate (-0.02) lies within 1e-09 of its limit (-0.02)"
+    assert told == [f"{place}; another machine may judge otherwise"]
+
+
+def test_a_review_of_before_is_refused(reviewed: Path, tmp_path: Path) -> None:
+    """A folder that an older version wrote cannot be decided on.
+
+    The sentence says to review again.
+    """
+    old = shutil.copytree(reviewed / "reports" / "w3", tmp_path / "old")
+    text = (old / "review.json").read_text("utf-8")
+    (old / "review.json").write_text(text.replace("review@2", "review@1"), "utf-8")
+    refused = rollout(reviewed, "decide", str(old), "--verdict", "GO", "--by", BY)
+    assert refused.returncode == 2
+    assert "rolloutlib/review@1" in refused.stderr
+    assert "run `rollout review` again" in refused.stderr
+
+
+def test_data_that_changed_since_the_review_are_named(reviewed: Path, tmp_path: Path) -> None:
+    """Another byte in a file of runs, a file more, another plan: no decision, and each is named."""
+    root = shutil.copytree(reviewed, tmp_path / "w")
+    runs = root / "data/examples/story/stage-2"
+    (runs / "runs.jsonl").write_bytes((runs / "runs.jsonl").read_bytes() + b"\n")
+    (runs / "more.jsonl").write_text("{}\n")
+    (root / "params" / "plan.yaml").write_text((root / "params" / "plan.yaml").read_text() + "\n")
+    refused = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY)
+    assert refused.returncode == 1
+    assert "more.jsonl, runs.jsonl, params/plan.yaml changed since the review" in refused.stderr

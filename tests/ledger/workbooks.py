@@ -1,4 +1,7 @@
-"""Workbooks with a ledger for tests: real keys made by ssh-keygen, records as `decide` makes them."""
+"""Workbooks with a ledger for tests.
+
+Real keys made by ssh-keygen, records as `decide` makes them.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,20 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from rolloutlib.ledger.book import Slot, Workbook, append, sign_record
+from rolloutlib.ledger.book import Slot, append, sign_record
 from rolloutlib.ledger.durable import Files
 from rolloutlib.ledger.records import (
     CheckState,
+    Decision,
     GateState,
     Head,
     Move,
     Predicate,
-    Prepared,
-    Rollback,
-    Verdict,
     Waiver,
+    WayBack,
 )
-from rolloutlib.ledger.signing import NAMESPACE
+from rolloutlib.ledger.signers import NAMESPACE
+from rolloutlib.ledger.workbook import Workbook
 
 EXHAUSTIVE = "ROLLOUT_EXHAUSTIVE" in os.environ  # set by `make faults`
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +42,7 @@ SIGNERS = ("pm_kim", "qa_lee", "owner_park")
 
 
 class Quick(Files):
-    """Files without fsync: tests that end no process and cut no power need not wait for the disk."""
+    """Files without fsync: tests that end no process and cut no power wait for no disk."""
 
     def sync(self, handle: int) -> None:
         """Do not wait."""
@@ -95,38 +98,22 @@ CHECK = CheckState(
 
 def promotion(
     slot: Slot,
-    verdict: Verdict = "GO",
+    verdict: Decision = "GO",
     *,
     by: str = PREPARER,
     note: str = "",
     waivers: tuple[Waiver, ...] = (),
 ) -> Predicate:
     """Return a promotion's predicate for a slot."""
-    return Predicate(
-        id=slot.id,
-        ledger=slot.ledger,
-        seq=slot.seq,
-        prev=slot.prev,
-        kind="promotion",
-        verdict=verdict,
-        prepared=Prepared(by, slot.at),
-        lang="en",
-        trust=slot.trust,
-        witnesses=slot.witnesses,
-        builds_on=slot.builds_on,
-        note=note,
-        stage=Move(2, 3),
-        cohort="everyone",
-        recommendation=verdict,
-        gates=(GATE,),
-        checks=(CHECK,),
-        waivers=waivers,
-    )
+    return slot.draft(
+        "promotion", verdict, by, note=note, stage=Move(2, 3), cohort="everyone",
+        recommendation=verdict, gates=(GATE,), checks=(CHECK,), waivers=waivers,
+    )  # fmt: skip
 
 
 def rollback(slot: Slot, of: Head) -> Predicate:
     """Return a rollback's predicate for a slot."""
-    told = Rollback(
+    told = WayBack(
         of,
         "p95 latency, 09:10, engine",
         "search summaries",
@@ -134,27 +121,14 @@ def rollback(slot: Slot, of: Head) -> Predicate:
         of.id,
         "40 users",
     )
-    return Predicate(
-        id=slot.id,
-        ledger=slot.ledger,
-        seq=slot.seq,
-        prev=slot.prev,
-        kind="rollback",
-        verdict="ROLLBACK",
-        prepared=Prepared(PREPARER, slot.at),
-        lang="en",
-        trust=slot.trust,
-        witnesses=slot.witnesses,
-        builds_on=slot.builds_on,
-        rollback=told,
-    )
+    return slot.draft("rollback", "ROLLBACK", PREPARER, rollback=told)
 
 
 def decided(
     root: Path,
     *,
     hours: float = 0,
-    verdict: Verdict = "GO",
+    verdict: Decision = "GO",
     note: str = "",
     signers: tuple[str, ...] = SIGNERS,
     files: Files | None = None,
@@ -178,7 +152,7 @@ def signed(
     *,
     hours: float,
     role: str | None = None,
-    decision: Verdict | None = None,
+    decision: Decision | None = None,
 ) -> None:
     """Sign as a person of `PEOPLE`."""
     at = START + timedelta(hours=hours)

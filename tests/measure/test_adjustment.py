@@ -1,4 +1,7 @@
-"""Regression adjustment: unbiased, narrower by 1 − ρ², and without effect where there is nothing to gain."""
+"""Regression adjustment.
+
+Unbiased, narrower by 1 − ρ², and without effect where there is nothing to gain.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import pytest
 from scipy.stats import linregress
 
 from rolloutlib.measure.adjustment import adjust, slope
-from rolloutlib.measure.estimates import Arms
+from rolloutlib.measure.design import Arms
 from rolloutlib.measure.moments import Cells
 
 
@@ -47,7 +50,7 @@ def test_slope_is_the_least_squares_slope_within_arms() -> None:
 
 
 def test_adjusted_effect_is_unbiased_and_narrower() -> None:
-    """Over 300 worlds the adjusted difference centres on the truth and its variance falls by ρ² (Deng et al. 2013)."""
+    """Over 300 worlds the adjusted difference is right and its variance falls by ρ²."""
     rng = np.random.default_rng(2)
     plain, adjusted = np.empty(300), np.empty(300)
     for k in range(300):
@@ -85,7 +88,7 @@ def test_unknown_covariates_keep_their_values() -> None:
 
 
 def test_pairs_with_a_shared_covariate_are_unchanged() -> None:
-    """Where both arms of a pair share the covariate, every within-pair difference stays as it is."""
+    """Where a pair shares the covariate, every within-pair difference stays as it is."""
     rng = np.random.default_rng(5)
     x = _arm(rng.normal(size=60))
     metric = Arms(_arm(rng.normal(size=60)), _arm(rng.normal(size=60)), "prompt")

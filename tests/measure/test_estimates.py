@@ -1,4 +1,4 @@
-"""Which method for which design, against SciPy, statsmodels, published values, and deleting one cluster at a time."""
+"""Which method for which design, against SciPy, statsmodels, published values and the jackknife."""
 
 from __future__ import annotations
 
@@ -13,14 +13,8 @@ from scipy import stats as scipy_stats
 from scipy.optimize import brentq
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from rolloutlib.measure.estimates import (
-    Arms,
-    Design,
-    Estimate,
-    estimate_gate,
-    metric_of,
-    read_design,
-)
+from rolloutlib.measure.design import Arms, Design, metric_of, read_design
+from rolloutlib.measure.estimates import Estimate, estimate_gate
 from rolloutlib.reason import because
 from rolloutlib.stats import effective, inference, means
 from tests.tables import PLAN, RULES, arms, cells, nested, pooled, singles
@@ -30,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rolloutlib.measure.estimates import Unit
+    from rolloutlib.measure.design import Unit
     from rolloutlib.measure.moments import Cells
     from rolloutlib.plan.model import Evidence, Gate
 
@@ -77,7 +71,7 @@ def proportion(x: int, n: int) -> Cells:
     return pooled([1.0] * x + [0.0] * (n - x))
 
 
-# --- the right method for each design ---------------------------------------------------------------------------------
+# --- the right method for each design -------------------------------------------------------------
 
 
 def test_independent_proportions() -> None:
@@ -99,7 +93,7 @@ def test_independent_means() -> None:
 
 
 def test_pairs_of_passes() -> None:
-    """Tango's bounds as in his table (1998), the exact binomial test on discordant pairs as SciPy's."""
+    """Tango's bounds as in his table (1998), the exact test of discordant pairs as SciPy's."""
     found = judge(PASS, PAIRS, WIDE)
     assert (found.design.kind, found.design.pairs) == ("paired", 21)
     assert bounds(found) == (pytest.approx(-0.517, abs=5e-4), pytest.approx(-0.026, abs=5e-4))
@@ -138,7 +132,10 @@ def difference(n1: Floats, s1: Floats, n0: Floats, s0: Floats) -> float:
     ("both", "kind"), [(NESTED, "nested"), (CROSSED, "crossed")], ids=["nested", "crossed"]
 )
 def test_clusters(both: Arms, kind: str) -> None:
-    """Clustered means have the standard error that deleting one cluster at a time gives; bounds are Student's."""
+    """Clustered means have the standard error that deleting one cluster at a time gives.
+
+    Bounds are Student's.
+    """
     found = judge(SCORE, both)
     se = deleted(difference, both)
     assert (found.design.kind, found.se) == (kind, pytest.approx(se))
@@ -157,7 +154,10 @@ def test_clusters(both: Arms, kind: str) -> None:
     ids=["nested", "crossed"],
 )
 def test_clusters_of_passes(both: Arms, bounds_of: Callable[..., inference.Bounds]) -> None:
-    """Clustered passes have score bounds at the effective size; standard error and test stay those of the clusters."""
+    """Clustered passes have score bounds at the effective size.
+
+    Standard error and test stay those of the clusters.
+    """
     found, robust = judge(PASS, both), judge(SCORE, both)
     one, zero = both.treatment, both.control
     assert bounds(found) == pytest.approx(tuple(bounds_of(one.n, one.total, zero.n, zero.total)))
@@ -166,7 +166,7 @@ def test_clusters_of_passes(both: Arms, bounds_of: Callable[..., inference.Bound
 
 
 def test_independent_rates_as_a_ratio() -> None:
-    """Score bounds of a ratio of proportions as statsmodels' (whose ratio method is right, unlike its difference)."""
+    """Score bounds of a ratio of proportions as statsmodels' (unlike its difference, right)."""
     found = judge(ISSUE, arms(proportion(40, 120), proportion(24, 110), "sample"))
     expected = confint_proportions_2indep(
         24, 110, 40, 120, compare="ratio", method="score", alpha=0.10
@@ -176,7 +176,7 @@ def test_independent_rates_as_a_ratio() -> None:
 
 
 def test_independent_means_as_a_ratio() -> None:
-    """Fieller's bounds solve (m1 − θ·m0)² = t²·(v1 + θ²·v0), by SciPy's root finder, with Welch's freedom."""
+    """Fieller's bounds solve (m1 − θ·m0)² = t²·(v1 + θ²·v0), with Welch's freedom."""
     slow, fast = RNG.gamma(4, 300, 50), RNG.gamma(4, 280, 60)
     found = judge(LATENCY_RATIO, arms(pooled(fast), pooled(slow), "sample"))
     v1, v0 = slow.var(ddof=1) / 50, fast.var(ddof=1) / 60
@@ -196,7 +196,7 @@ def test_independent_means_as_a_ratio() -> None:
 
 @pytest.mark.parametrize("both", [NESTED, CROSSED], ids=["nested", "crossed"])
 def test_clustered_ratios(both: Arms) -> None:
-    """At either bound θ, m1 − θ·m0 lies t standard errors from 0, those of deleting one cluster at a time."""
+    """At either bound θ, m1 − θ·m0 lies t of the jackknife's standard errors from 0."""
     found = judge(ISSUE, both)
     assert found.df is not None
     roots = []
@@ -212,7 +212,10 @@ def test_clustered_ratios(both: Arms) -> None:
 
 
 def test_one_rate_of_single_samples() -> None:
-    """Clopper and Pearson's bounds as SciPy's exact interval; 299 samples without an error prove 1 %."""
+    """Clopper and Pearson's bounds as SciPy's exact interval.
+
+    299 samples without an error prove 1 %.
+    """
     found = judge(ERROR, arms(proportion(0, 10), proportion(3, 400), "sample"))
     expected = scipy_stats.binomtest(3, 400).proportion_ci(0.90, method="exact")
     assert bounds(found) == pytest.approx(tuple(expected))
@@ -231,7 +234,10 @@ def test_one_rate_of_clusters() -> None:
 
 
 def test_one_mean_of_single_samples() -> None:
-    """A mean's t bound as SciPy's, above it corrected for skewness; prompts that each come once are single samples."""
+    """A mean's t bound as SciPy's, above it corrected for skewness.
+
+    Prompts that each come once are single samples.
+    """
     latencies = RNG.gamma(4, 300, 30)
     expected = scipy_stats.ttest_1samp(latencies, 0).confidence_interval(0.90)
     for treatment, unit in ((pooled(latencies), "sample"), (singles(latencies), "prompt")):
@@ -291,7 +297,7 @@ def test_design(
     assert read_design(both, "treatment")[1].kind == "one_arm"
 
 
-# --- what must hold whatever the data ---------------------------------------------------------------------------------
+# --- what must hold whatever the data -------------------------------------------------------------
 
 counts = st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1)), min_size=5, max_size=9)
 
@@ -311,7 +317,10 @@ def dealt(drawn: list[tuple[int, float]]) -> Cells:
     )
 )
 def test_swapped_arms_mirror_the_difference(drawn: list[tuple[int, float, int, float]]) -> None:
-    """Treatment − control and control − treatment say the same in every design: bounds change sign and place."""
+    """Treatment − control and control − treatment say the same in every design.
+
+    Bounds change sign and place.
+    """
     control, treatment = dealt([row[:2] for row in drawn]), dealt([row[2:] for row in drawn])
     for both in (
         arms(control, treatment),
@@ -373,7 +382,10 @@ CONSTANT = {
     ids=lambda gate: f"{gate.metric} {gate.contrast}",
 )
 def test_no_variance_is_no_certainty(design: str, gate: Gate) -> None:
-    """Values that are all equal, in an arm or in both, never give an interval of no width: it is open or a score's."""
+    """Values that are all equal, in an arm or in both, never give an interval of no width.
+
+    It is open or a score's.
+    """
     found = estimate_gate(gate, CONSTANT[design], RULES, metric=metric_of(gate))
     assert found is None or (
         found.lower < found.upper and (found.lower, found.upper) != (found.point, found.point)
@@ -383,7 +395,7 @@ def test_no_variance_is_no_certainty(design: str, gate: Gate) -> None:
 
 
 def test_equal_results_of_every_user() -> None:
-    """A replay in which every user does exactly as well has bounds of the effective sample size, not ±0."""
+    """A replay that changes nothing has bounds of the effective sample size, not ±0."""
     found = judge(PASS, arms(cells([10] * 20, [8] * 20), cells([10] * 20, [8] * 20)))
     naive = judge(PASS, arms(proportion(160, 200), proportion(160, 200), "sample"))
     assert found.lower < naive.lower < 0 < naive.upper < found.upper
@@ -391,7 +403,10 @@ def test_equal_results_of_every_user() -> None:
 
 
 def test_an_arm_without_events() -> None:
-    """Zero events leave no variance among clusters: the bound is the score bound, wider than of single samples."""
+    """Zero events leave no variance among clusters.
+
+    The bound is the score bound, wider than of single samples.
+    """
     both = nested(cells([20] * 30, [3, 1] * 15), cells([20] * 30, [0] * 30))
     veto, issue = judge(VETOED, both), judge(ISSUE, both)
     assert veto.point == pytest.approx(-0.1)
@@ -441,7 +456,7 @@ def test_more_of_the_same_narrows(design: str) -> None:
     assert many[1] < few[1]
 
 
-# --- what caps a verdict, and what cannot be estimated ----------------------------------------------------------------
+# --- what caps a verdict, and what cannot be estimated --------------------------------------------
 
 
 def users(count: int) -> Cells:
@@ -460,7 +475,10 @@ def test_few_clusters_cap_the_verdict(count: int, capped: bool) -> None:  # noqa
 
 
 def test_few_users_without_variance_are_capped_too() -> None:
-    """Two users with a thousand passes each prove nothing: score bounds of clusters are capped like the others."""
+    """Two users with a thousand passes each prove nothing.
+
+    Score bounds of clusters are capped like the others.
+    """
     two = cells([1000, 1000], [1000, 1000])
     for both in (nested(two, two), arms(two, two)):
         assert judge(PASS, both).cap == because("clusters.few", clusters=2, unit="user", least=5)
@@ -485,7 +503,10 @@ def test_one_user_with_nearly_all_samples() -> None:
 
 @pytest.mark.parametrize("n", [2, 4, 5])
 def test_few_single_values_are_capped(n: int) -> None:
-    """A t bound from fewer than five values of anything counts for nothing; exact bounds hold for any n."""
+    """A t bound from fewer than five values of anything counts for nothing.
+
+    Exact bounds hold for any n.
+    """
     both = arms(pooled(A[:n]), pooled(B[:n]), "sample")
     pairs = arms(singles(A[:n]), singles(B[:n]), "prompt")
     assert [judge(SCORE, x).cap is None for x in (both, pairs)] == [n == 5, n == 5]
@@ -506,7 +527,10 @@ PER_USER = PASS.model_copy(update={"estimand": "per_user"})
 
 
 def test_mean_of_users() -> None:
-    """The per-user estimand gives every user one vote: Welch's bounds of the user means, as SciPy's."""
+    """The per-user estimand gives every user one vote.
+
+    Welch's bounds of the user means, as SciPy's.
+    """
     found = judge(PER_USER, NESTED)
     expected = scipy_stats.ttest_ind(X1 / N1, X0 / N0, equal_var=False)
     assert found.point == pytest.approx((X1 / N1).mean() - (X0 / N0).mean())
@@ -523,7 +547,10 @@ def test_mean_of_users_in_both_arms() -> None:
 
 
 def test_mean_of_users_without_users() -> None:
-    """Where samples name no user there is no mean of users: no estimate, rather than another one."""
+    """Where samples name no user there is no mean of users.
+
+    No estimate, rather than another one.
+    """
     assert (
         estimate_gate(
             PER_USER, arms(proportion(5, 9), proportion(5, 9), "sample"), RULES, metric="passed"
@@ -534,7 +561,7 @@ def test_mean_of_users_without_users() -> None:
 
 @pytest.mark.slow
 def test_size_with_one_quiet_arm() -> None:
-    """Simulated: with rare vetoes in few clusters the bound at the limit is crossed in at most about 5 % of reviews."""
+    """Simulated: with rare vetoes in few clusters the limit is passed in about 5 % at most."""
     rng, passed, repetitions = np.random.default_rng(7), 0, 600
     for _ in range(repetitions):
         p = rng.beta(

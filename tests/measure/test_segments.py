@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from rolloutlib.measure.estimates import Arms, Estimate, estimate_gate
+from rolloutlib.measure.design import Arms
+from rolloutlib.measure.estimates import Estimate, estimate_gate
 from rolloutlib.measure.moments import MomentTable, metric_expressions, scan
 from rolloutlib.measure.segments import issue_rates, segments
 from tests.tables import PLAN, RULES, frame_of
@@ -104,7 +105,8 @@ def test_holm_over_all_segments() -> None:
         "pass_rate", GATE, dict.fromkeys(RULES.segments, table_of(rows)), RULES, arms_of=line_up
     )
     assert [(part.by, part.value) for part in parts] == [
-        ("category", "a"), ("category", "b"), ("category", "c"), ("difficulty", "easy"), ("difficulty", "hard"),
+        ("category", "a"), ("category", "b"), ("category", "c"), ("difficulty", "easy"),
+        ("difficulty", "hard"),
     ]  # fmt: skip
     whole = table_of(rows)
     raw = [
@@ -133,7 +135,10 @@ def test_no_segmentation(rows: list[dict[str, Any]]) -> None:
 
 
 def test_segments_of_few_units_are_not_tested() -> None:
-    """Prompts that repeat in a segment of three prompts cry no wolf: there is an estimate, but no test."""
+    """Prompts that repeat in a segment of three prompts cry no wolf.
+
+    There is an estimate, but no test.
+    """
     few = [row | {"run_id": run} for row in pairs("few", 3, 2, 0) for run in ("r1", "r2", "r3")]
     many = [row | {"run_id": run} for row in pairs("many", 40, 2, 2) for run in ("r1", "r2", "r3")]
     found = found_in(few + many)

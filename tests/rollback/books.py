@@ -1,4 +1,7 @@
-"""Workbooks with flags and a ledger for tests: real keys, promotions as `decide` makes them, with the flags pinned."""
+"""Workbooks with flags and a ledger for tests.
+
+Real keys, promotions as `decide` makes them, with the flags pinned.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,15 @@ from rolloutlib.flags.document import (
     session_defaults,
 )
 from rolloutlib.flags.promotion import PINNED
-from rolloutlib.ledger.book import Workbook, append, sign_record
+from rolloutlib.ledger.book import append, sign_record
 from rolloutlib.ledger.records import Move
+from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.plan.model import load_plan
 from tests.ledger import workbooks
 
 if TYPE_CHECKING:
     from rolloutlib.ledger.book import Slot
-    from rolloutlib.ledger.records import Predicate, Verdict
+    from rolloutlib.ledger.records import Decision, Predicate
     from rolloutlib.plan.model import StageId
 
 __all__ = ["FILES", "NOW", "PLAN", "ROOT", "at", "decided", "flags_of", "signed", "workbook"]
@@ -58,11 +62,14 @@ def decided(
     root: Path,
     *,
     hours: float,
-    verdict: Verdict = "GO",
+    verdict: Decision = "GO",
     stage: int | None = None,
     signers: tuple[str, ...] | None = None,
 ) -> str:
-    """Append a promotion out of the stage in force, as `decide` does, and let people sign it; return its id."""
+    """Append a promotion out of the stage in force, as `decide` does, and let people sign it.
+
+    Return its id.
+    """
     held = read_flags(root / FLAGS)
     stage = held.state.stage if stage is None else stage
 

@@ -1,4 +1,7 @@
-"""The risk register on reviews of the story: the regression sets off what it should, the good stage nothing."""
+"""The risk register on reviews of the story.
+
+The regression sets off what it should, the good stage nothing.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ def _states(folder: str, *reported: str) -> dict[str, RiskState]:
 
 
 def test_the_regression_sets_off_latency_and_pass_rate() -> None:
-    """Its truth (README of the story): latency × 1.2 against 1.10, pass rate − 8 pp against − 5 pp."""
+    """Its truth (README of the story).
+
+    Latency × 1.2 against 1.10, pass rate − 8 pp against − 5 pp.
+    """
     found = _states("stage-2-regression")
     assert [name for name, one in found.items() if one.state == "fires"] == [
         "slow_search",

@@ -1,4 +1,7 @@
-"""Promotion and the kill switch: only a verified GO moves flags, anything takes them back, no crash leaves a lie."""
+"""Promotion and the kill switch.
+
+Only a verified GO moves flags, anything takes them back, no crash leaves a lie.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,12 @@ from rolloutlib.flags.document import (
     document,
     switch,
 )
+from rolloutlib.flags.outcome import RolledBack, Trigger
 from rolloutlib.flags.promotion import NotPromotedError, flag_finding, promote
-from rolloutlib.flags.rollback import Reason, RolledBack, roll_back
-from rolloutlib.ledger.book import Workbook, verify_ledger
+from rolloutlib.flags.rollback import roll_back
 from rolloutlib.ledger.durable import NotWrittenError
+from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.workbook import Workbook
 from tests.rollback.books import FILES, PLAN, ROOT, at, decided, flags_of, signed, workbook
 
 if TYPE_CHECKING:
@@ -38,7 +43,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.plan.model import FeatureId
 
-REASON = Reason(
+REASON = Trigger(
     "latency rose by 23 %", "avg latency ×1.23", "eng_choi@ex.com", "search summaries without limit"
 )
 
@@ -65,11 +70,14 @@ def _finding(root: Path) -> str | None:
     return finding.code if finding else None
 
 
-# --- promotion --------------------------------------------------------------------------------------------------------
+# --- promotion ------------------------------------------------------------------------------------
 
 
 def test_a_signed_go_moves_one_stage_on(tmp_path: Path) -> None:
-    """Flags, session defaults, release notes and overview follow the decision, and a client reads the new stage."""
+    """Flags, session defaults, release notes and overview follow the decision.
+
+    A client reads the new stage.
+    """
     root = workbook(tmp_path / "book")
     decision = decided(root, hours=0)
     assert _finding(root) is None
@@ -102,7 +110,10 @@ def test_promoting_twice_changes_nothing(root: Path) -> None:
 
 
 def test_the_overview_keeps_what_people_wrote(root: Path) -> None:
-    """Only the part between the marks is written again, with links to the latest three decisions."""
+    """Only the part between the marks is written again.
+
+    With links to the latest three decisions.
+    """
     path = root / notices.OVERVIEW
     path.write_text("# Ours\n\nabove\n\n" + path.read_text().partition("\n\n")[2] + "below\n")
     _promote(root, decided(root, hours=2), 2.5)
@@ -126,7 +137,10 @@ def test_the_overview_keeps_what_people_wrote(root: Path) -> None:
 def test_what_does_not_move_flags(
     root: Path, verdict: str, stage: int, signers: tuple[str, ...] | None, sentence: str
 ) -> None:
-    """Another verdict, a missing signature, another stage: refused with what is missing, and no byte changes."""
+    """Another verdict, a missing signature, another stage.
+
+    Refused with what is missing, and no byte changes.
+    """
     before = (root / FLAGS).read_bytes()
     decision = decided(root, hours=2, verdict=verdict, stage=stage, signers=signers)  # pyright: ignore[reportArgumentType]
     with pytest.raises(NotPromotedError, match=sentence):
@@ -143,7 +157,10 @@ def test_an_unknown_record_is_named(root: Path) -> None:
 
 
 def test_a_decision_holds_only_for_the_flags_that_it_was_made_on(root: Path) -> None:
-    """A rollback between decision and promotion, and a hand that edits the file, make the decision stale."""
+    """A rollback between decision and promotion, and a hand that edits the file.
+
+    Make the decision stale.
+    """
     decision = decided(root, hours=2)
     edited = (root / FLAGS).read_bytes().replace(b'"generation": 3', b'"generation": 4')
     switch(FILES, root / FLAGS, edited, before=None)
@@ -164,7 +181,10 @@ def test_a_tampered_record_moves_nothing(root: Path) -> None:
 
 
 def test_after_a_rollback_the_stage_is_blocked_until_a_new_go(root: Path) -> None:
-    """Neither the decision that was rolled back nor one that is older turns flags on again; a new GO does."""
+    """Neither the decision that was rolled back nor one that is older turns flags on again.
+
+    A new GO does.
+    """
     old = flags_of(root).decision
     late = decided(root, hours=1.8)
     _roll_back(root)
@@ -177,11 +197,14 @@ def test_after_a_rollback_the_stage_is_blocked_until_a_new_go(root: Path) -> Non
     assert _finding(root) is None
 
 
-# --- rollback ---------------------------------------------------------------------------------------------------------
+# --- rollback -------------------------------------------------------------------------------------
 
 
 def test_rollback_is_the_whole_runbook(root: Path) -> None:
-    """Flags off for everybody, safe defaults, record with trigger, cause, actions and open items, notice, overview."""
+    """Flags off for everybody, safe defaults, record with trigger, cause, actions and open items.
+
+    Notice, overview.
+    """
     decision = flags_of(root).decision
     found = _roll_back(root)
     assert flags_of(root) == found.after == FlagState(2, 4, "dec-20260201-rollback-001", ("A",))
@@ -245,7 +268,10 @@ def test_a_second_rollback_is_harmless(root: Path) -> None:
 
 
 def test_a_hand_that_turns_a_flag_on_again_does_not_fool_the_second_rollback(root: Path) -> None:
-    """The file still says that A is off, but a variant was edited: it is written again, one generation higher."""
+    """The file still says that A is off, but a variant was edited.
+
+    It is written again, one generation higher.
+    """
     _roll_back(root)
     path = root / FLAGS
     switch(FILES, path, path.read_bytes().replace(b'"off": false', b'"off": true', 1), before=None)
@@ -297,7 +323,10 @@ def test_a_damaged_ledger_does_not_keep_flags_on(root: Path, damage: str) -> Non
 
 @pytest.mark.parametrize("damage", ["truncated", "missing"])
 def test_a_damaged_flag_file_is_replaced_by_the_safe_state(root: Path, damage: str) -> None:
-    """Nobody can tell the stage: everything that any stage turns on is off, and the generation still rises."""
+    """Nobody can tell the stage.
+
+    Everything that any stage turns on is off, and the generation still rises.
+    """
     path = root / FLAGS
     path.write_bytes(path.read_bytes()[:200]) if damage == "truncated" else path.unlink()
     found = _roll_back(root)
@@ -310,12 +339,15 @@ def test_a_damaged_flag_file_is_replaced_by_the_safe_state(root: Path, damage: s
 
 
 def test_a_full_disk_for_documents_is_listed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Notes and overview cannot be written: flags are off and recorded, and the record says what is open."""
+    """Notes and overview cannot be written.
+
+    Flags are off and recorded, and the record says what is open.
+    """
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(notices, "replace", full)
+    monkeypatch.setattr(notices, "overwrite", full)
     found = _roll_back(root)
     assert (flags_of(root).off, found.record) == (("A",), "dec-20260201-rollback-001")
     told = Workbook(root).read().find("dec-20260201-rollback-001").record.predicate.rollback
@@ -339,7 +371,7 @@ def test_flags_that_cannot_be_written_are_said_to_be_on(root: Path) -> None:
     assert len(list((root / "docs" / "LEDGER").glob("*.record"))) == 2
 
 
-# --- crashes ----------------------------------------------------------------------------------------------------------
+# --- crashes --------------------------------------------------------------------------------------
 
 
 class _CrashError(BaseException):
@@ -347,7 +379,7 @@ class _CrashError(BaseException):
 
 
 FIRST, THEN = (
-    ("switch", "durable.replace", "read_back"),
+    ("switch", "durable.overwrite", "read_back"),
     ("verify_ledger", "write_release_notes", "append", "system_overview"),
 )
 STEPS = [*((rollback, name) for name in FIRST), *((rollback_record, name) for name in THEN)]
@@ -373,7 +405,10 @@ def _crashing(monkeypatch: pytest.MonkeyPatch, module: object, name: str, *, aft
 def test_a_crash_in_a_rollback_leaves_no_lie(
     root: Path, monkeypatch: pytest.MonkeyPatch, module: object, step: str, *, after: bool
 ) -> None:
-    """Unchanged; off but unrecorded, and found so; or off and recorded. The same command again ends in the last."""
+    """Unchanged; off but unrecorded, and found so; or off and recorded.
+
+    The same command again ends in the last.
+    """
     with monkeypatch.context() as patch:
         _crashing(patch, module, step, after=after)
         with pytest.raises(_CrashError):
@@ -399,12 +434,15 @@ def test_a_crash_in_a_rollback_leaves_no_lie(
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
-    "step", ["switch", "durable.replace", "read_back", "write_release_notes", "system_overview"]
+    "step", ["switch", "durable.overwrite", "read_back", "write_release_notes", "system_overview"]
 )
 def test_a_crash_in_a_promotion_leaves_no_lie(
     root: Path, monkeypatch: pytest.MonkeyPatch, step: str, *, after: bool
 ) -> None:
-    """Unchanged, or on and recorded: the record is older than the switch. The same command again finishes."""
+    """Unchanged, or on and recorded: the record is older than the switch.
+
+    The same command again finishes.
+    """
     decision = decided(root, hours=2)
     with monkeypatch.context() as patch:
         _crashing(patch, promotion, step, after=after)
@@ -433,7 +471,7 @@ def test_flags_that_somebody_edits_are_unrecorded(root: Path) -> None:
     assert _finding(root) is None
 
 
-# --- the command ------------------------------------------------------------------------------------------------------
+# --- the command ----------------------------------------------------------------------------------
 
 COMMAND = """
 import argparse, sys
@@ -466,7 +504,9 @@ flags.FlagFiles.rename = rename
 
 
 def test_a_running_client_sees_the_kill_switch_within_a_second(root: Path) -> None:
-    """Start of the command → flags written → a client that looks twice a second reads off: < 1 s, best of three.
+    """Start of the command → flags written → a client that looks twice a second reads off.
+
+    < 1 s, best of three.
 
     The first part is counted in processor time, so that a busy machine does not fail the test.
     """

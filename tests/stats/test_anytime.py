@@ -13,7 +13,7 @@ from rolloutlib.stats import anytime, inference
 @pytest.mark.parametrize("variance", [0.0, 1.0, 1000.0, 1e6])
 @pytest.mark.parametrize("alpha", [0.2, 0.05, 1e-6])
 def test_one_sided_boundary_solves_its_equation(variance: float, alpha: float) -> None:
-    """At the boundary the half-normal mixture's likelihood ratio is 1/alpha (SciPy's quadrature of the mixture)."""
+    """At the boundary the half-normal mixture's likelihood ratio is 1/alpha (quadrature)."""
     rho = 50.0
     boundary = anytime.normal_mixture_one_sided(variance, rho=rho, alpha=alpha)
     centre, spread = boundary / (variance + rho), 1 / np.sqrt(variance + rho)
@@ -37,7 +37,10 @@ def test_mixture_rho_is_near_the_best() -> None:
 
 
 def test_simulated_paths_stay_inside() -> None:
-    """Of 4,000 paths looked at 1,000 times, fewer than 5 % ever leave; fixed 95 % bounds are left by far more."""
+    """Of 4,000 paths looked at 1,000 times, fewer than 5 % ever leave.
+
+    Fixed 95 % bounds are left by far more.
+    """
     rng = np.random.default_rng(2)
     sums = np.cumsum(rng.standard_normal((4000, 1000)), axis=1)
     times = np.arange(1.0, 1001.0)
@@ -47,7 +50,10 @@ def test_simulated_paths_stay_inside() -> None:
 
 
 def test_anytime_bounds_are_the_boundary_in_the_points_units() -> None:
-    """With se² = 1/I the margin is u(I)/I; wider than the fixed bound; infinite without a standard error."""
+    """With se² = 1/I the margin is u(I)/I; wider than the fixed bound.
+
+    Infinite without a standard error.
+    """
     found = inference.ClusterInference(point=-0.01, se=0.02, df=50.0)
     lower, upper = anytime.anytime_bounds(found, rho=500.0)
     margin = anytime.normal_mixture_one_sided(2500.0, rho=500.0) / 2500.0

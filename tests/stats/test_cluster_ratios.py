@@ -1,4 +1,7 @@
-"""Ratios of clustered means: against the delta method by finite differences, root finding and simulation."""
+"""Ratios of clustered means.
+
+Against the delta method by finite differences, root finding and simulation.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ EVERYTHING = (-np.inf, np.inf)
 
 
 def test_linearised_ratio_is_the_delta_method() -> None:
-    """The CR1 error is the gradient of the ratio (finite differences) times the clusters' covariance."""
+    """The CR1 error is the ratio's gradient (finite differences) times the covariance."""
     found = clusters.cluster_ratio(N1, S1, N0, S0, kind="CR1")
     totals = np.array([np.sum(S1), np.sum(N1), np.sum(S0), np.sum(N0)], dtype=float)
     cells = np.array([S1, N1, S0, N0], dtype=float)
@@ -44,7 +47,10 @@ def test_bounds_invert_the_contrast(*, crossed: bool) -> None:
 
 
 def test_no_events() -> None:
-    """Without treatment events the bounds are open, yet the contrast proves a reduction; without control, nothing."""
+    """Without treatment events the bounds are open, yet the contrast proves a reduction.
+
+    Without control, nothing.
+    """
     none, many = [0] * 6, [5, 4, 7, 3, 9, 4]
     assert clusters.cluster_ratio_bounds(N1, none, N0, many) == EVERYTHING
     proof = inference.t_bounds(clusters.cluster_contrast(N1, none, N0, many, 0.7))
@@ -57,7 +63,7 @@ def test_no_events() -> None:
 
 
 def test_simulated_size() -> None:
-    """In 2,000 simulated comparisons of 40 users in both arms, ratio .7 is rejected in about 5 % at ratio .7."""
+    """In 2,000 simulated comparisons of 40 users, ratio .7 is rejected in about 5 % at ratio .7."""
     rng = np.random.default_rng(4)
     n = rng.integers(10, 31, (2000, 40))
     rate = rng.beta(2, 8, (2000, 40))

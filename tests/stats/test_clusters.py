@@ -1,4 +1,4 @@
-"""Clusters: against explicit matrices, deleting one cluster, statsmodels, pyfixest, and simulated size."""
+"""Clusters: against explicit matrices, the jackknife, statsmodels, pyfixest and simulated size."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CROSSED = np.vstack([rows(N1, S1, 1, 0), rows(NC, SC, 0, 0)])
 
 
 def by_matrices(samples: NDArray[np.float64], power: float) -> tuple[float, float, float]:
-    """Return the difference, se and Satterthwaite df by Bell and McCaffrey's matrices on the rows themselves.
+    """Return the difference, se and df by Bell and McCaffrey's matrices on the rows themselves.
 
     power -1/2 is CR2, -1 is CR3; the degrees of freedom are those of CR2's weights.
     """
@@ -74,13 +74,16 @@ def compare(design: str, kind: clusters.Kind) -> inference.ClusterInference:
 def test_explicit_matrices_agree(
     design: str, samples: NDArray[np.float64], kind: clusters.Kind, power: float
 ) -> None:
-    """Sums per cluster give what projection matrices over all rows give, also with an empty cell."""
+    """Sums per cluster give what matrices over all rows give, also with an empty cell."""
     assert compare(design, kind) == pytest.approx(by_matrices(samples, power), abs=CLOSE)
 
 
 @pytest.mark.parametrize(("design", "samples"), [("nested", NESTED), ("crossed", CROSSED)])
 def test_statsmodels_agrees(design: str, samples: NDArray[np.float64]) -> None:
-    """CR0 equals statsmodels' cluster-robust OLS without its correction; CR1 is G/(G - 1) times its square."""
+    """CR0 equals statsmodels' cluster-robust OLS without its correction.
+
+    CR1 is G/(G - 1) times its square.
+    """
     y, arm, cluster = samples.T
     fit = sm.OLS(y, sm.add_constant(arm)).fit(
         cov_type="cluster", cov_kwds={"groups": cluster.astype(int), "use_correction": False}
@@ -108,7 +111,7 @@ def test_cr3_is_the_jackknife(design: str) -> None:
 
 
 def test_nested_is_two_means() -> None:
-    """Nested arms: the variances of two one-arm means add, for every kind but CR1 (which counts clusters together)."""
+    """The variances of two nested means add, but for CR1 (which counts clusters together)."""
     kinds: tuple[clusters.Kind, ...] = ("CR0", "CR2", "CR3")
     for kind in kinds:
         one, zero = (
@@ -121,7 +124,7 @@ def test_nested_is_two_means() -> None:
 
 
 def test_equal_clusters_are_students_t() -> None:
-    """With one sample a cluster CR2 of one mean is Student's standard error with n - 1 degrees of freedom."""
+    """With one sample a cluster CR2 is Student's standard error with n - 1 degrees."""
     values = np.random.default_rng(2).normal(5, 2, 17)
     expected = means.mean_inference(values.mean(), values.var(ddof=1), 17)
     assert clusters.cluster_mean(np.ones(17), values, kind="CR2") == pytest.approx(
@@ -130,7 +133,10 @@ def test_equal_clusters_are_students_t() -> None:
 
 
 def test_a_replayed_user_is_one_cluster() -> None:
-    """The same values in both arms leave a difference of 0 without error: its bounds are infinite, not a point."""
+    """The same values in both arms leave a difference of 0 without error.
+
+    Its bounds are infinite, not a point.
+    """
     same = clusters.cluster_contrast(N1, S1, N1, S1)
     assert same[:2] == (0, 0)
     assert inference.t_bounds(same) == EVERYTHING
@@ -145,7 +151,10 @@ def test_a_replayed_user_is_one_cluster() -> None:
     ids=["none", "one", "rest empty", "empty"],
 )
 def test_below_two_clusters_nothing_is_known(n: list[int], s: list[int]) -> None:
-    """One cluster, however large, bounds nothing: infinite standard error, no degrees of freedom."""
+    """One cluster, however large, bounds nothing.
+
+    Infinite standard error, no degrees of freedom.
+    """
     for found in (clusters.cluster_mean(n, s), nested(n, s, N0, S0), nested(N0, S0, n, s)):
         assert found.se == np.inf
         assert found.df == 0
@@ -153,7 +162,7 @@ def test_below_two_clusters_nothing_is_known(n: list[int], s: list[int]) -> None
 
 
 def test_no_variation_is_no_certainty() -> None:
-    """All passed, or the same latency everywhere, is a standard error of 0 and hence infinite bounds."""
+    """All passed, or one latency everywhere, is an error of 0 and hence infinite bounds."""
     for n, s in (([3, 9, 5], [3, 9, 5]), ([3, 9, 5], [0, 0, 0]), ([3, 7, 11], [0.3, 0.7, 1.1])):
         found = clusters.cluster_mean(n, s)
         assert found.se == 0
@@ -165,7 +174,10 @@ def test_no_variation_is_no_certainty() -> None:
     st.integers(0, 3),
 )
 def test_order_empties_and_swaps_do_not_matter(cells: list[tuple[int, float]], empty: int) -> None:
-    """Reordered clusters and added empty ones change nothing; swapped arms negate the difference."""
+    """Reordered clusters and added empty ones change nothing.
+
+    Swapped arms negate the difference.
+    """
     n = [size for size, _ in cells]
     s = [round(size * share) for size, share in cells]
     ours = nested(n, s, N0, S0)
@@ -185,7 +197,10 @@ def test_batches_are_many_single_ones() -> None:
 
 
 def test_simulated_size() -> None:
-    """At 2,000 simulated reviews of 30 v 30 uneven users the 5 % test rejects in 3 to 7 %; ignoring users, far more."""
+    """At 2,000 simulated reviews of 30 v 30 uneven users the 5 % test rejects in 3 to 7 %.
+
+    Ignoring users, far more.
+    """
     rng = np.random.default_rng(11)
     n = rng.integers(5, 41, (2, 2000, 30)).astype(float)
     rate = rng.beta(0.9 * 4, 0.1 * 4, (2, 2000, 30))  # intra-class correlation .2

@@ -13,7 +13,10 @@ VETOES = [[30, 12, 8], [22, 25, 13], [5, 9, 26]]
 
 
 def test_chi2_equals_scipy() -> None:
-    """Statistic, p, degrees of freedom and Cramér's V equal SciPy's; empty rows and columns change nothing."""
+    """Statistic, p, degrees of freedom and Cramér's V equal SciPy's.
+
+    Empty rows and columns change nothing.
+    """
     theirs = chi2_contingency(VETOES, correction=False)
     for table in (VETOES, [*[[*row, 0] for row in VETOES], [0] * 4]):
         ours = contingency.contingency_chi2(table)
@@ -23,7 +26,10 @@ def test_chi2_equals_scipy() -> None:
 
 
 def test_users_are_permuted_whole() -> None:
-    """Two users with 50 vetoes each prove nothing about profiles; twenty users who all differ do."""
+    """Two users with 50 vetoes each prove nothing about profiles.
+
+    Twenty users who all differ do.
+    """
     rng = np.random.default_rng(2)
     two = contingency.contingency_cluster_permutation(
         [[50, 0], [0, 50]], ["default", "strict"], rng=rng, draws=200

@@ -1,4 +1,7 @@
-"""Two proportions, difference and ratio: against a brute-force likelihood, Pearson's chi-squared and statsmodels."""
+"""Two proportions, difference and ratio.
+
+Against a brute-force likelihood, Pearson's chi-squared and statsmodels.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,7 @@ def test_ratio_bounds_invert_the_brute_force_score(table: tuple[int, int, int, i
 
 @pytest.mark.parametrize("table", TABLES[:4])
 def test_no_difference_is_pearson(table: tuple[int, int, int, int]) -> None:
-    """At a null of 0 (or a ratio of 1) the squared z is Pearson's chi-squared of the table (SciPy)."""
+    """At a null of 0 (or a ratio of 1) the squared z is Pearson's chi-squared."""
     x1, n1, x0, n0 = table
     chi2 = chi2_contingency([[x1, n1 - x1], [x0, n0 - x0]], correction=False)
     total = n1 + n0
@@ -104,7 +107,7 @@ def test_statsmodels_agrees(table: tuple[int, int, int, int]) -> None:
 
 @pytest.mark.parametrize("null", [-0.05, 0.0, 0.1])
 def test_variance_at_the_null_is_the_scores(null: float) -> None:
-    """With 10 million samples an arm z is the distance over the root of the variance at the null."""
+    """With 10 million samples z is the distance over the root of the variance."""
     p1, p0, n = 0.88, 0.9, 10**7
     z = differences.miettinen_nurminen_difference_test(
         p1 * n, n, p0 * n, n, null=null, alternative="less"
@@ -119,7 +122,7 @@ def test_variance_at_the_null_is_the_scores(null: float) -> None:
 
 
 def test_exact_coverage_is_near_nominal() -> None:
-    """Over all tables of 30 v 30, MN's lower 95 % bound covers between 92.5 and 98 % at every probability tried."""
+    """Over all tables of 30 v 30, MN's lower 95 % bound covers between 92.5 and 98 %."""
     n = 30
     x1, x0 = np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij")
     lower = np.asarray(differences.miettinen_nurminen_difference(x1, n, x0, n).lower)
@@ -131,7 +134,10 @@ def test_exact_coverage_is_near_nominal() -> None:
 @settings(max_examples=40)  # root finding takes 10 ms an example
 @given(tables())
 def test_swapped_arms_mirror(table: tuple[int, int, int, int]) -> None:
-    """Swapping the arms negates and swaps the difference's bounds and inverts the ratio's; the point is inside."""
+    """Swapping the arms negates and swaps the difference's bounds and inverts the ratio's.
+
+    The point is inside.
+    """
     x1, n1, x0, n0 = table
     difference, ratio_of = (
         differences.miettinen_nurminen_difference,
@@ -179,7 +185,10 @@ def test_degenerate_tables() -> None:
 
 
 def test_effective_counts_need_not_be_whole() -> None:
-    """Counts divided by a design effect go through, wider than whole ones; below one sample nothing is known."""
+    """Counts divided by a design effect go through, wider than whole ones.
+
+    Below one sample nothing is known.
+    """
     whole = differences.miettinen_nurminen_difference(90, 100, 85, 100)
     halved = differences.miettinen_nurminen_difference(90 / 2.5, 40, 85 / 2.5, 40)
     assert halved.lower < whole.lower < whole.upper < halved.upper
@@ -187,7 +196,7 @@ def test_effective_counts_need_not_be_whole() -> None:
 
 
 def test_large_samples_keep_nine_digits() -> None:
-    """With a million samples an arm the bound still solves z = quantile to 1e-9 in the difference (SciPy's brentq)."""
+    """With a million samples an arm the bound still solves z = quantile to 1e-9 (brentq)."""
     table = (900_000, 1_000_000, 899_000, 1_000_000)
 
     def uncovered(null: float) -> float:

@@ -28,12 +28,15 @@ def test_scipy_agrees(counts: list[int]) -> None:
 
 @pytest.mark.parametrize(("n", "quantile"), [(30, 0.098), (90, 0.034), (300, 0.010), (1000, 0.003)])
 def test_null_quantiles(n: int, quantile: float) -> None:
-    """The 95 % quantiles of KL under the target 3:4:3 are the ones that the rollout's statistics state."""
+    """The 95 % quantiles of KL under the target 3:4:3 are the published ones."""
     assert divergence.kl_null_quantile(n, TARGET) == pytest.approx(quantile, abs=0.0005)
 
 
 def test_null_quantile_beyond_listing_is_simulated() -> None:
-    """10,000 samples have too many outcomes: 2n·KL is then near chi-squared's 95 % quantile (SciPy)."""
+    """10,000 samples have too many outcomes.
+
+    2n·KL is then near chi-squared's 95 % quantile (SciPy).
+    """
     found = divergence.kl_null_quantile(10_000, TARGET, rng=np.random.default_rng(5))
     assert 2 * 10_000 * found == pytest.approx(chi2.ppf(0.95, 2), rel=0.03)
     with pytest.raises(ValueError, match="too many outcomes to list; give rng"):
@@ -41,7 +44,7 @@ def test_null_quantile_beyond_listing_is_simulated() -> None:
 
 
 def test_excluded_categories() -> None:
-    """A category that the target excludes is infinitely far when it occurs, and nothing when it does not."""
+    """An excluded category is infinitely far when it occurs, and nothing when not."""
     assert divergence.kl_divergence([5, 5, 1], [1, 1, 0]) == np.inf
     assert divergence.goodness_of_fit([5, 5, 1], [1, 1, 0]) == (np.inf, 0)
     assert divergence.kl_divergence([5, 5, 0], [1, 1, 0]) == 0

@@ -1,4 +1,7 @@
-"""Score bounds at the effective sample size, and the mean of skewed values: limits, closed forms, simulated size."""
+"""Score bounds at the effective sample size, and the mean of skewed values.
+
+Limits, closed forms, simulated size.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def nested(*arms: ArrayLike) -> inference.Bounds:
 
 
 def test_clusters_of_one_are_samples() -> None:
-    """With one sample a cluster the nested bounds are Miettinen and Nurminen's, up to the t quantile."""
+    """With one sample a cluster the nested bounds are the plain score's, up to t."""
     found = nested(ONES, X1, ONES, X0)
     assert found == pytest.approx(
         differences.miettinen_nurminen_difference(X1.sum(), 4000, X0.sum(), 4000), abs=2e-5
@@ -32,7 +35,7 @@ def test_clusters_of_one_are_samples() -> None:
 
 
 def test_crossed_clusters_of_one_are_pairs() -> None:
-    """With one sample a cluster in each arm the crossed bounds are close to Tango's, which see every pair."""
+    """With one sample a cluster the crossed bounds are close to Tango's of the pairs."""
     partner = np.where(RNG.random(4000) < 0.1, 1 - X1, X1)
     found = effective.crossed_score_difference(ONES, X1, ONES, partner)
     gained, lost = (partner < X1).sum(), (partner > X1).sum()
@@ -48,7 +51,7 @@ def test_samples_repeated_count_once() -> None:
 
 @pytest.mark.parametrize("score", [nested, effective.crossed_score_difference])
 def test_nothing_known(score: object) -> None:
-    """One cluster, no cluster that deviates, or arms without a difference between clusters bound nothing."""
+    """One cluster, or no cluster that deviates, bounds nothing."""
     n = np.full(6, 10.0)
     for x1, x0 in ((n, n), (0 * n, 0 * n), (n, 0 * n)):
         assert score(n, x1, n, x0) == (-1.0, 1.0)  # type: ignore[operator]
@@ -66,7 +69,10 @@ def test_arrays_are_batches() -> None:
 
 @pytest.mark.slow
 def test_size_where_t_bounds_are_too_tight() -> None:
-    """Simulated at a limit of +10 pp, 8 users an arm, correlation .2: t passes far too often, the score does not."""
+    """Simulated at a limit of +10 pp, 8 users an arm, correlation .2.
+
+    T passes far too often, the score does not.
+    """
     rng, n = np.random.default_rng(5), np.full((6000, 8), 20.0)
     rates = [rng.beta(4 * p, 4 * (1 - p), (6000, 8)) for p in (0.14, 0.04)]
     x1, x0 = (rng.binomial(20, rate).astype(float) for rate in rates)
@@ -90,7 +96,10 @@ def test_beta_binomial() -> None:
 
 
 def test_without_spread_the_skewed_mean_is_students() -> None:
-    """The smaller the coefficient of variation, the smaller the correction; the lower bound is Student's throughout."""
+    """The smaller the coefficient of variation, the smaller the correction.
+
+    The lower bound is Student's throughout.
+    """
     for se in (1.0, 10.0, 100.0):
         found = inference.ClusterInference(2000.0, se, 29.0)
         skewed, plain = means.skewed_mean(found, 30), inference.t_bounds(found)
@@ -99,7 +108,7 @@ def test_without_spread_the_skewed_mean_is_students() -> None:
 
 
 def test_skewed_mean_to_first_order() -> None:
-    """To first order the upper bound widens by (k/6 + k·t²/3)·se with k = 3·se/mean (Hall 1992, Johnson's terms)."""
+    """To first order the upper bound widens by (k/6 + k·t²/3)·se with k = 3·se/mean."""
     found = inference.ClusterInference(1000.0, 5.0, 1e6)
     k, t = 3 * 5 / 1000, 1.6448536
     widened = means.skewed_mean(found, 100).upper - inference.t_bounds(found).upper
@@ -120,7 +129,10 @@ def test_skewed_mean_without_a_standard_error() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.3, 0.6, 0.9])
 def test_size_of_skewed_means(spread: float) -> None:
-    """Simulated: the mean of 30 lognormal latencies is below its upper bound in 95 %; Student's fails up to 12 %."""
+    """Simulated: the mean of 30 lognormal latencies is below its upper bound in 95 %.
+
+    Student's fails up to 12 %.
+    """
     values = np.random.default_rng(8).lognormal(-(spread**2) / 2, spread, (20_000, 30))
     found = means.mean_inference(values.mean(axis=1), values.var(axis=1, ddof=1), 30.0)
     missed = float(np.mean(np.asarray(means.skewed_mean(found, 30).upper) < 1))

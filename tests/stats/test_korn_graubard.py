@@ -12,7 +12,10 @@ N, X = [20, 18, 25, 7, 30, 12], [17, 12, 24, 5, 22, 11]
 
 
 def test_is_the_beta_interval_of_the_effective_size() -> None:
-    """Written out with SciPy's t and beta: Σn over the design effect, times the squared ratio of t quantiles."""
+    """Written out with SciPy's t and beta.
+
+    Σn over the design effect, times the squared ratio of t quantiles.
+    """
     share = np.sum(X) / np.sum(N)
     error = clusters.cluster_mean(N, X, kind="CR1").se
     size = share * (1 - share) / error**2 * (t.ppf(0.95, 111) / t.ppf(0.95, 5)) ** 2
@@ -31,7 +34,10 @@ def test_single_samples_are_nearly_clopper_pearson() -> None:
 
 
 def test_clusters_that_happen_to_agree_do_not_count_double() -> None:
-    """A design effect below 1 counts as 1, and with a floor as 1 + icc·(size - 1); None lets it fall."""
+    """A design effect below 1 counts as 1, and with a floor as 1 + icc·(size - 1).
+
+    None lets it fall.
+    """
     n, even = [10] * 8, [3, 3, 3, 3, 3, 3, 3, 4]
     assert effective.effective_sample_size(n, even, icc_floor=None) > 80
     assert effective.effective_sample_size(n, even) == 80
@@ -41,7 +47,10 @@ def test_clusters_that_happen_to_agree_do_not_count_double() -> None:
 
 
 def test_no_events_use_the_floor() -> None:
-    """0 events in 40 users of 10: the upper bound is exact for 400/1.45 samples, with the users' t quantile."""
+    """0 events in 40 users of 10.
+
+    The upper bound is exact for 400/1.45 samples, with the users' t quantile.
+    """
     size = 400 / 1.45 * (t.ppf(0.95, 399) / t.ppf(0.95, 39)) ** 2
     bounds = effective.korn_graubard([10] * 40, [0] * 40, icc_floor=0.05)
     assert bounds == pytest.approx((0, 1 - 0.05 ** (1 / size)), abs=1e-12)
@@ -58,7 +67,7 @@ def test_one_cluster_knows_nothing() -> None:
 
 
 def test_simulated_coverage() -> None:
-    """At 1 % errors, 60 users of 5 to 30 samples and a correlation of .05 the upper bound covers in 95 % or more."""
+    """At 1 % errors, 60 uneven users and correlation .05 the upper bound covers in 95 %."""
     rng = np.random.default_rng(9)
     n = rng.integers(5, 31, (2000, 60))
     x = rng.binomial(n, rng.beta(0.01 * 19, 0.99 * 19, n.shape))

@@ -66,7 +66,7 @@ def test_refuses_a_negative_variance() -> None:
 
 
 def test_bounds_and_test_agree_on_arrays() -> None:
-    """Over an array of effects the null is below the lower bound exactly where the one-sided test rejects."""
+    """The null is below the lower bound exactly where the one-sided test rejects."""
     found = inference.ClusterInference(np.linspace(-1, 1, 41), 0.3, 7.0)  # pyright: ignore[reportArgumentType] -- arrays go too
     lower = np.asarray(inference.t_bounds(found).lower)
     p = np.asarray(inference.t_test(found, alternative="greater").p_value)

@@ -1,4 +1,4 @@
-"""Pairs: against statsmodels' McNemar, a brute-force trinomial likelihood, and simulated coverage."""
+"""Pairs: against statsmodels' McNemar, a brute-force likelihood and simulated coverage."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_variance_at_the_null_is_tangos() -> None:
 
 
 def test_simulated_coverage() -> None:
-    """In 20,000 samples of 100 pairs Tango's lower bound covers 95 % within simulation error and discreteness."""
+    """In 20,000 samples of 100 pairs Tango's lower bound covers about 95 %."""
     rng = np.random.default_rng(7)
     b, c, _ = rng.multinomial(100, [0.06, 0.08, 0.86], size=20_000).T
     lower = np.asarray(pairs.tango(b, c, 100).lower)
@@ -83,7 +83,10 @@ def test_simulated_coverage() -> None:
 @settings(max_examples=40)  # root finding takes 10 ms an example
 @given(pair_tables())
 def test_swapped_arms_mirror(table: tuple[int, int, int, int]) -> None:
-    """Swapping the arms negates and swaps the bounds, which hold the point; more confidence widens them."""
+    """Swapping the arms negates and swaps the bounds, which hold the point.
+
+    More confidence widens them.
+    """
     a, b, c, d = table
     n = a + b + c + d
     ours, swapped = pairs.tango(b, c, n), pairs.tango(c, b, n)
@@ -94,7 +97,7 @@ def test_swapped_arms_mirror(table: tuple[int, int, int, int]) -> None:
 
 
 def test_degenerate_pairs() -> None:
-    """Without discordant pairs the bounds keep their width, without pairs they are the whole range."""
+    """Without discordant pairs bounds keep their width, without pairs they are the range."""
     lower, upper = pairs.tango(0, 0, 30)
     assert -0.11 < lower < 0 < upper < 0.11
     assert pairs.tango(30, 0, 30).upper == pytest.approx(1.0)

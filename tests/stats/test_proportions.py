@@ -45,7 +45,7 @@ def test_edges() -> None:
 
 
 def test_exact_coverage() -> None:
-    """Over all counts of n = 30, each Clopper-Pearson bound covers every probability at least as often as it says."""
+    """Over all counts of n = 30 each bound covers at least as often as it says."""
     n, confidence = 30, 0.95
     bounds = proportions.clopper_pearson(np.arange(n + 1), n, confidence=confidence)
     for p in np.linspace(0.005, 0.995, 199):

@@ -27,7 +27,7 @@ def test_fieller_solves_its_equation(cov: float) -> None:
 
 
 def test_fieller_covers() -> None:
-    """In 20,000 simulated latencies on/off the lower bound covers the true ratio in 95 % of cases."""
+    """In 20,000 simulated latencies on/off each bound covers the true ratio in 95 %."""
     rng = np.random.default_rng(5)
     on, off = rng.normal(3300, 700, (2, 20_000, 30))
     off = off * 3000 / 3300

@@ -1,4 +1,4 @@
-"""Repeated looks: against multivariate normal probabilities, published tables, and simulated paths."""
+"""Repeated looks: against normal integrals, published tables and simulated paths."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stays_below(limits: list[float], information: list[float]) -> float:
 def test_limits_spend_what_they_may(
     spending: sequential.Spending, information: list[float]
 ) -> None:
-    """After each look the probability of having crossed is the spending function's value (SciPy's integral)."""
+    """After each look the chance of having crossed is what may be spent (SciPy's integral)."""
     limits = sequential.lan_demets_boundaries(information, alpha=0.05, spending=spending)
     finite = np.isfinite(limits)
     for k in range(1, len(information) + 1):
@@ -46,7 +46,10 @@ def test_one_look_is_the_plain_quantile() -> None:
 
 
 def test_fourteen_days_in_simulation() -> None:
-    """Of 100,000 paths without harm, 14 daily Pocock-type looks stop 5 %; plain daily tests stop about 19 %."""
+    """Of 100,000 paths without harm, 14 daily Pocock-type looks stop 5 %.
+
+    Plain daily tests stop about 19 %.
+    """
     rng = np.random.default_rng(1)
     days = np.arange(1, 15)
     z = np.cumsum(rng.standard_normal((100_000, 14)), axis=1) / np.sqrt(days)
@@ -56,7 +59,7 @@ def test_fourteen_days_in_simulation() -> None:
 
 
 def test_looks_without_new_information_do_not_test() -> None:
-    """A look whose information fell, or that comes after everything was spent, has an infinite limit."""
+    """A look whose information fell, or after all was spent, has an infinite limit."""
     limits = sequential.lan_demets_boundaries([0.5, 0.4, 0.5, 1.0, 1.3], alpha=0.05)
     plain = sequential.lan_demets_boundaries([0.5, 1.0], alpha=0.05)
     assert limits[[1, 2, 4]].tolist() == [np.inf] * 3
@@ -64,14 +67,17 @@ def test_looks_without_new_information_do_not_test() -> None:
 
 
 def test_binomial_limits_of_the_daily_trigger() -> None:
-    """At 100 samples a day and 1 % the cumulative limits are the published ones of the plan's statistics."""
+    """At 100 samples a day and 1 % the cumulative limits are the published ones."""
     limits = sequential.binomial_spending_limits([100 * day for day in range(1, 15)], p0=0.01)
     assert limits == [5, 7, 8, 10, 11, 13, 14, 16, 17, 18, 19, 20, 22, 23]
 
 
 @pytest.mark.parametrize("sizes", [[100, 200, 300, 400], [10, 250, 260, 900]])
 def test_binomial_limits_in_simulation(sizes: list[int]) -> None:
-    """Paths at the tolerated rate reach a limit in at most alpha; a smaller last limit would exceed it."""
+    """Paths at the tolerated rate reach a limit in at most alpha.
+
+    A smaller last limit would exceed it.
+    """
     limits = sequential.binomial_spending_limits(sizes, p0=0.01)
     rng = np.random.default_rng(3)
     events = np.cumsum(rng.binomial(np.diff([0, *sizes]), 0.01, (200_000, len(sizes))), axis=1)
@@ -80,7 +86,10 @@ def test_binomial_limits_in_simulation(sizes: list[int]) -> None:
 
 
 def test_a_day_too_small_to_reject_has_no_limit() -> None:
-    """With two samples no count is rare enough at a tolerated rate of .5: the limit is out of reach."""
+    """With two samples no count is rare enough at a tolerated rate of .5.
+
+    The limit is out of reach.
+    """
     assert sequential.binomial_spending_limits([2, 40], p0=0.5)[0] == 3
 
 

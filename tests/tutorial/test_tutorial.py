@@ -1,6 +1,7 @@
 """docs/tutorial.md, run as it stands: every command, in order, prints what the page says.
 
-`ROLLOUT_WRITE_TUTORIAL=1 pytest tests/tutorial` writes what the commands print into the page instead.
+`ROLLOUT_WRITE_TUTORIAL=1 pytest tests/tutorial` writes what the commands print into the page
+instead.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ def _played(block: str, book: Path) -> str:
 @pytest.mark.slow
 @pytest.mark.notebooks
 def test_the_tutorial_is_true(book: Path) -> None:
-    """Stage 0 to 4 with signed GOs, a regression, its rollback, the replay and the repaired candidate."""
+    """Stage 0 to 4 with signed GOs, a regression, its rollback.
+
+    The replay and the repaired candidate.
+    """
     page = PAGE.read_text("utf-8")
     played = BLOCK.sub(lambda match: f"```console\n{_played(match[1], book)}```", page)
     if os.environ.get("ROLLOUT_WRITE_TUTORIAL"):

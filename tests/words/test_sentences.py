@@ -13,7 +13,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from rolloutlib.errors import UsageError
-from rolloutlib.measure.estimates import Unit
+from rolloutlib.measure.design import Unit
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.plan.model import load_plan
 from rolloutlib.words.reasons import TEMPLATES

@@ -1,20 +1,27 @@
-"""The policy on arrays is the shipped policy: compared repetition by repetition."""
+"""Forecasts judge by the reviews' own policy.
+
+A batch of repetitions equals its reviews one by one.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from rolloutlib.forecast.operating import arms_of, judge_many, world_metric
-from rolloutlib.forecast.worlds import Truth, layout, simulate
+from rolloutlib.forecast.chances import judge_many, world_metric
+from rolloutlib.forecast.worlds import Truth, compared, layout, simulate
 from rolloutlib.judge.record import Verdict
 from rolloutlib.judge.verdicts import judge_evidence
+from rolloutlib.measure.design import Arms
 from rolloutlib.measure.estimates import estimate_gate
-from rolloutlib.plan.model import load_plan
+from rolloutlib.measure.moments import Cells
+from tests.tables import PLAN
 
-PLAN = load_plan(Path(__file__).resolve().parents[2] / "params" / "plan.yaml")
+if TYPE_CHECKING:
+    from rolloutlib.measure.design import Compared, Floats, Sums
+
 PROFILE = PLAN.profile("default")
 VALUES = {
     "passed": 0.9, "score": 7.5, "issue": 0.1, "vetoed": 0.03, "error": 0.004, "edited": 0.25,
@@ -37,26 +44,44 @@ STUDIES = {
 }
 
 
+def review(many: Compared, k: int) -> Arms:
+    """Return one repetition as a review has it: moments per unit, both arms aligned."""
+    one, zero = _cells(many.one, k), _cells(many.zero, k)
+    if many.kind == "independent":  # the batch pools them, a review aligns their units
+        sizes = len(one.n), len(zero.n)
+        one, zero = _padded(one, 0, sizes[1]), _padded(zero, sizes[0], 0)
+    return Arms(zero, one, many.unit)
+
+
+def _cells(sums: Sums, k: int) -> Cells:
+    n, total = sums.n[k], sums.total[k]
+    return Cells(n, np.divide(total, n, out=np.zeros_like(n), where=n > 0), np.zeros_like(n))
+
+
+def _padded(cells: Cells, before: int, after: int) -> Cells:
+    def pad(part: Floats) -> Floats:
+        return np.pad(part, (before, after))
+
+    return Cells(pad(cells.n), pad(cells.mean), pad(cells.m2))
+
+
 @pytest.mark.parametrize("gate", PLAN.gates)
 @pytest.mark.parametrize("study", STUDIES)
-def test_policy_on_arrays_is_the_shipped_policy(study: str, gate: str) -> None:
-    """Point, bounds and verdict of every repetition equal estimate_gate's and judge_evidence's."""
+def test_a_batch_is_its_reviews_one_by_one(study: str, gate: str) -> None:
+    """Point, bounds and verdict of every repetition equal the review's of that repetition alone."""
     where, rule, stage = STUDIES[study], PLAN.gates[gate], 1
     metric, proof = world_metric(rule), rule.proof_limit(stage, PROFILE)
     ((world,),) = simulate(where, [TRUTH], np.random.default_rng(5), REPETITIONS)
     found = judge_many(rule, world, where, PLAN.evidence, proof=proof, literal=0.0)
-    name = "issue:tag" if metric == "issue" else metric
+    many = compared(world, where, metric, contrast=rule.contrast)
     for k in range(REPETITIONS):
-        estimate = estimate_gate(rule, arms_of(world, where, metric, k), PLAN.evidence, metric=name)
+        estimate = estimate_gate(rule, review(many, k), PLAN.evidence, metric=metric)
         verdict = judge_evidence(rule, estimate, proof, missing=None).verdict
-        assert (verdict is Verdict.PASS, verdict is Verdict.FAIL) == (
-            found.passed[k],
-            found.failed[k],
-        )
+        expected = (verdict is Verdict.PASS, verdict is Verdict.FAIL)
+        assert expected == (found.passed[k], found.failed[k])
         if estimate is None:
             assert np.isnan(found.point[k])
             continue
-        expected = (estimate.point, estimate.lower, estimate.upper)
         assert (found.point[k], found.lower[k], found.upper[k]) == pytest.approx(
-            expected, abs=ROUNDING, rel=ROUNDING
+            (estimate.point, estimate.lower, estimate.upper), abs=ROUNDING, rel=ROUNDING
         )

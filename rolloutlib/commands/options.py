@@ -1,0 +1,115 @@
+"""What the commands share: how a command and its options are declared, and how it speaks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rolloutlib.plan.model import Plan
+
+
+class Option(NamedTuple):
+    """One option or argument, as argparse takes it."""
+
+    name: str
+    settings: dict[str, Any]
+
+
+def option(spec: str, help_: str = "", **settings: Any) -> Option:
+    """Declare an option by name and metavar, such as `--out DIR`; its help tells its default."""
+    name, _, metavar = spec.partition(" ")
+    if metavar:
+        settings["metavar"] = metavar
+    if settings.get("default") and "default" not in help_:
+        help_ = f"{help_} (default: {settings['default']})".lstrip()
+    return Option(name, {"help": help_ or None, **settings})
+
+
+def lang(of: str) -> Option:
+    """Declare --lang: the language of something."""
+    return option("--lang", f"language of {of}", choices=("en", "ko"), default="en")
+
+
+def command(
+    commands: Any,
+    name: str,
+    call: Callable[[argparse.Namespace], int],
+    summary: str,
+    *options: Option,
+    description: str = "",
+    epilog: str = "",
+) -> None:
+    """Add a command to the parser's sub-commands.
+
+    Args:
+        commands: what `add_subparsers` returned.
+        name: the command's name.
+        call: what it does; returns the exit code.
+        summary: one line for the list of commands; also the description where there is no other.
+        options: its options and arguments.
+        description: what it does, in lines as they are to be shown.
+        epilog: examples and exit codes, likewise.
+    """
+    parser = commands.add_parser(
+        name, help=summary, description=description or f"{summary[0].upper()}{summary[1:]}.",
+        epilog=epilog, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    for argument in options:
+        parser.add_argument(argument.name, **argument.settings)
+    parser.set_defaults(call=call)
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers of at least so much."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+        return int(text)
+
+    return read
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """Return a reader of numbers within a range."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {low:g} to {high:g}")
+        return value
+
+    return read
+
+
+def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the options of these names that were given."""
+    values = {name: getattr(arguments, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    sys.stdout.write(f"{text}\n")
+
+
+def now() -> datetime:
+    """Return the clock's reading."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def workbook() -> tuple[Path, Plan]:
+    """Return the root of the workbook that the caller stands in, and its plan."""
+    from rolloutlib.plan.model import load_plan, workbook_root
+
+    root = workbook_root()
+    return root, load_plan(root / "params" / "plan.yaml")

@@ -1,0 +1,56 @@
+"""A rollback's why and what came of it: what could not be done is listed as open, never skipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rolloutlib.words.sentences import Sentence, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rolloutlib.flags.document import FlagState
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Why it is rolled back: what people saw, who pulls the switch, what they suspect."""
+
+    text: str
+    signal: str = ""
+    owner: str = ""
+    cause: str = ""
+
+
+@dataclass(slots=True)
+class RolledBack:
+    """What a rollback did.
+
+    Attributes:
+        before: the flags that were in force; None when the file was missing or damaged.
+        after: the safe flags that are in force now.
+        switched: False when they were in force already.
+        record: id of the rollback record, written now or before; None while it is open.
+        green: the decision to return to; None when there is none, or nobody can tell.
+        done, open: what was done and what could not be done, in order.
+        follows: what people still have to do: signatures.
+    """
+
+    before: FlagState | None
+    after: FlagState
+    switched: bool
+    record: str | None = None
+    green: str | None = None
+    done: list[Sentence] = field(default_factory=list[Sentence])
+    open: list[Sentence] = field(default_factory=list[Sentence])
+    follows: list[Sentence] = field(default_factory=list[Sentence])
+
+    def attempt(self, what: Sentence, step: Callable[[], object]) -> None:
+        """Do a step; where it fails, keep why among what is open."""
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001
+            self.open.append(say("{what}: {why}", what=what, why=str(error)))
+        else:
+            self.done.append(what)

@@ -1,0 +1,147 @@
+"""Everything that the ledger finds or refuses: a code that programs compare, a sentence for people.
+
+A code's part after the dot tells sentences of one class apart; tests and programs see what stands
+before it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from rolloutlib.errors import RolloutError
+
+SENTENCES: Final = {
+    # the bytes of a document
+    "size": "it has {bytes:,} bytes; at most {most:,} are read",
+    "line-ends": "its line ends were converted (CR LF); "
+    "restore the bytes from git, with `-text` in .gitattributes",
+    "encoding": "byte {byte} is not UTF-8; restore the bytes from git",
+    "json": "it is not JSON ({error}); restore the bytes from git",
+    "duplicate-key": "the key {key!r} is there twice, so two readers may see two decisions",
+    "fields": "{error}",
+    "not-canonical": "it was reformatted: "
+    "it says the same in other bytes than the ones that count; restore it from git",
+    "number": "a record cannot hold {value}; expected a finite number or none at all",
+    "fields.time": "{where} is {text!r}; expected a time such as 2026-11-22T09:30:00Z",
+    # a record by itself
+    "link": "it is a link or no file; the ledger holds plain files only",
+    "name": "it is no name of this ledger, though it looks like one; remove or rename it",
+    "other-id": "it is a copy of {id} under another name; each record has its own id",
+    "other-ledger": "it belongs to the ledger {got!r}, not to {expected!r}",
+    "fields.id": "a {kind} with verdict {verdict} of {day} does not belong under the id {name}",
+    "fields.subjects": "its subjects are not sorted by name, each once",
+    "fields.subject": "its subject {subject!r} lies outside of the folder {name}/",
+    "fields.kind": "what it says does not fit a record of kind {kind}",
+    "unwaived": "GO is refused: {open} neither holds nor is waived with a reason "
+    "(--waive GATE --reason TEXT)",
+    "unwaived.invalid": "GO cannot rest on data that are no evidence, with any waiver; "
+    "review valid runs first",
+    "unwaived.against": "the verdict {verdict} is against the recommendation {recommendation} "
+    "and no waiver says why (--waive GATE --reason TEXT)",
+    "signoff-fields": "it cannot be read",
+    # its place in the chain
+    "no-record": "{folder} has no readable record {name}; {newest}",
+    "deleted": "it follows {id}, which is not there: "
+    "it was deleted or cannot be read (restore it from git)",
+    "deleted.record": "there is a card or a signoff but no record: "
+    "the record was deleted (restore it from git)",
+    "deleted.seen": "{who} saw the record {id}, which is no longer there: it was deleted or edited",
+    "edited": "it follows {id} with other bytes: {id} was edited afterwards (restore it from git)",
+    "edited.signed": "the record was changed after {who} signed it (restore it from git)",
+    "second-root": "it begins a second ledger: "
+    "it follows no record, but another record is the first",
+    "sequence": "it is number {seq}; after what it follows it must be {expected}",
+    "sequence.order": "the records that it follows are not sorted by name, each once",
+    "sequence.ancestor": "it follows {id}, and also a record that follows {id}",
+    "time": "it is dated {at}, before {id}, which it follows",
+    "builds-on": "it builds on, or rolls back, {id}, which is no GO record before it",
+    "trust": "its keys, roles or thresholds are not those of the records before it, "
+    "and no keys record changed them",
+    "trust.join": "it joins two changes of keys ({ids}); "
+    "only a keys record can join them (rollout keys accept)",
+    "trust.files": "{files} changed without a keys record; "
+    "undo it or record it (rollout keys accept)",
+    "trust-unsigned": "it stands on the change of keys {id}, which does not hold",
+    "witness": "{who} had signed {id} when this was drafted; "
+    "that signoff was deleted (restore it from git)",
+    "witness.other": "the signoff of {who} on {id} is not the one "
+    "that was there when this was drafted",
+    "fork": "{ids} follow the same record and nothing joins them; the next record will",
+    "head-missing": "the head {head}… is not in this ledger: "
+    "records were deleted or rewritten since it was printed",
+    "orphan": "{name} is left over from an interrupted command; the next one removes it",
+    "damaged": "the ledger is damaged and takes no records: {first} (`rollout verify` shows all)",
+    "not-written": "{id} was not written: {why}",
+    # what it rests on, and its card
+    "subject-missing": "{name}, which it rests on, is not there (restore it from git)",
+    "subject-changed": "{name}, which it rests on, was changed (restore it from git)",
+    "card": "the card {name} is not what the record says, which counts "
+    "(rollout ledger --cards draws it again)",
+    # keys
+    "signers": "{where}: {trap}",
+    "lint": "nobody could sign safely: {problems}",
+    "no-ssh-keygen": "ssh-keygen is not on the path; "
+    "install it (Debian: apt-get install openssh-client)",
+    "no-key": "{file} holds no SSH public key; `ssh-keygen -y -f {key} > {file}` makes one",
+    "no-key.agent": "the ssh agent holds {held} keys of params/allowed_signers; "
+    "expected one (ssh-add KEY, or --key FILE.pub)",
+    "not-signed": "ssh-keygen did not sign with {key}: {why}",
+    # signatures
+    "no-signature": "its signature is missing: there is no .signoff.sig",
+    "two-signatures": "the file holds two signatures, of which ssh-keygen reads only the first",
+    "armour": "the signature's text is damaged: it is not what ssh-keygen wrote",
+    "armour.fields": "the signature's fields are damaged",
+    "namespace": "it was signed for {got!r}, not for {expected!r}",
+    "unknown-key": "it was made with a key that params/allowed_signers does not have",
+    "unknown-key.sign": "params/allowed_signers has no line with {key}.pub; "
+    "`rollout keys add` admits a key",
+    "other-persons-key": "it was made with the key of {owner}, not of {who}",
+    "expired": "the key of {who} was not valid on {at:%Y-%m-%d %H:%M} UTC",
+    "revoked": "the key of {who} is revoked, and no earlier record witnesses this signature",
+    "bad-signature": "the signature does not fit the signoff: one of the two was changed",
+    # who signs what, when
+    "misattributed": "it is the signoff of {signer} under the name of {who}",
+    "copied": "it was signed for {id} and copied here",
+    "same-key": "it was made with the key of {other}, who has signed already; one key counts once",
+    "same-person": "{who} has signed {id} already; one person signs a record once",
+    "role": "{who} {has} in this ledger and cannot sign as {role}",
+    "role.name": "the printed name is {got!r}; {who} is {expected!r}",
+    "preparer": "{who} prepared the record and cannot approve it",
+    "preparer.key": "the key of {who} cannot sign the record about itself",
+    "seen-head": "the ledger that it saw did not hold this record",
+    "backdated": "it is dated {at}, before a record that it saw ({latest})",
+    "future": "it is dated {at}, later than now ({now}); check the clock",
+    "unsigned": "{verdict} needs the signature of {roles}",
+    # commands
+    "data-changed": "{files} changed since the review in {folder}; review again",
+    "no-pins": "{id} rests on no review (it is a {kind} record); nothing to replay",
+    "subject-changed.replay": "{name} is not the file that {id} rests on (restore it from git)",
+    "subject-changed.review": "{id}/review.json is not the review whose results the record pins",
+    "not-verified": "{id} does not hold and is not exported; `rollout verify {id}` says why",
+}
+
+
+class LedgerError(RolloutError):
+    """The ledger refuses: it is damaged, or what was asked for would damage it.
+
+    Attributes:
+        code: the class of damage, one word that tests and programs compare.
+    """
+
+    def __init__(self, code: str, **facts: object) -> None:
+        """Name the class of damage, by a key of SENTENCES, and what its sentence is filled with."""
+        super().__init__(SENTENCES[code].format(**facts))
+        self.code = code.partition(".")[0]
+
+
+class Finding(NamedTuple):
+    """Something that does not hold: where (a record's id, or a file), which class, a sentence."""
+
+    where: str
+    code: str
+    sentence: str
+
+
+def finding(place: str, code: str, **facts: object) -> Finding:
+    """Return a finding at a place; code and facts as in LedgerError."""
+    return Finding(place, code.partition(".")[0], SENTENCES[code].format(**facts))

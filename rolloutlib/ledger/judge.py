@@ -1,0 +1,280 @@
+"""Whose signatures count: signoffs against the record, its roles, its thresholds and its time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rolloutlib.ledger.cards import card_findings
+from rolloutlib.ledger.documents import digest_of, instant, moment
+from rolloutlib.ledger.findings import Finding, LedgerError, finding
+from rolloutlib.ledger.signing import signed_by, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from rolloutlib.ledger.chain import Ledger, Node
+    from rolloutlib.ledger.folder import SignoffFile
+    from rolloutlib.ledger.records import Head, Role, Signoff, Trust
+    from rolloutlib.ledger.workbook import Workbook
+
+_CLOCK_SKEW: Final = timedelta(minutes=5)
+_DAY: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What `verify` says of one record.
+
+    Attributes:
+        signed: role and signer of the signatures that count.
+        missing: roles whose signature is needed and not there; `pending` ones still have time.
+        dissent: signers who decided otherwise.
+    """
+
+    node: Node
+    signed: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+    pending: tuple[str, ...]
+    dissent: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether all holds."""
+        return not self.findings
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        head = f"{self.node.id}  {'ok   ' if self.ok else 'WRONG'}  {self.node.said.verdict}"
+        if not self.ok:
+            return f"{head}: {'; '.join(found.sentence for found in self.findings)}"
+        names = ", ".join(f"{role} {who}" for role, who in self.signed) or "nobody"
+        later = f"; {', '.join(self.pending)} within 24 h" if self.pending else ""
+        return f"{head}: signed by {names}{later}"
+
+
+class _Missing(NamedTuple):
+    """Roles without a signature: those that are needed now, and those with time until 24 hours."""
+
+    now: tuple[str, ...]
+    later: tuple[str, ...]
+
+
+class Judge:
+    """Judges signoffs; the signatures themselves once, in parallel where there are many.
+
+    Args:
+        book: the workbook, whose keys sign.
+        ledger: the ledger as it was read.
+        now: the moment of judging.
+    """
+
+    def __init__(self, book: Workbook, ledger: Ledger, now: datetime) -> None:
+        """Judge nothing yet."""
+        self.book, self.ledger, self.now = book, ledger, now
+        self._keys: dict[tuple[str, str], str | LedgerError] = {}
+        self._lines: dict[int, Line] = {}
+        self._settled: set[str] = set()
+
+    # --- signatures -------------------------------------------------------------------------------
+
+    def settle(self, settled: int) -> None:
+        """Take the signatures that settled records (as bits) witness as verified."""
+        for node in self.ledger.nodes:
+            if settled >> node.index & 1:
+                for digests in node.said.witnesses.values():
+                    self._settled.update(digests.values())
+
+    def check_signatures(self, workers: int) -> None:
+        """Ask ssh-keygen about every signature that is not settled, several at once."""
+        pairs = [(node, file) for node in self.ledger.nodes for file in node.signoffs]
+        asked = [(node, file) for node, file in pairs if file.digest not in self._settled]
+        with ThreadPoolExecutor(workers) as pool:
+            answers = [pool.submit(self._ask, node, file) for node, file in asked]
+        for (_, file), answer in zip(asked, answers, strict=True):
+            self._keys[file.id, file.who] = answer.result()
+
+    def _key(self, node: Node, file: SignoffFile) -> str:
+        """Return the key that signed, or raise with the cause; asked once a file."""
+        name = (file.id, file.who)
+        if name not in self._keys:
+            self._keys[name] = self._ask(node, file)
+        answer = self._keys[name]
+        if isinstance(answer, LedgerError):
+            raise answer
+        return answer
+
+    def _ask(self, node: Node, file: SignoffFile) -> str | LedgerError:
+        if file.signature is None:
+            return LedgerError("no-signature")
+        try:
+            if file.digest in self._settled:
+                return signed_by(file.signature)
+            at = moment(file.signoff.signed_at, "signedAt") if file.signoff else self.now
+            witnessed, signers = self._witnessed(node, file), self.book.signers
+            return verify(file.data, file.signature, file.who, at, signers, witnessed=witnessed)
+        except LedgerError as error:
+            return error
+
+    def _witnessed(self, node: Node, file: SignoffFile) -> bool:
+        """Whether a record at or before the revocation of a key had seen this signature."""
+        seen = 0
+        for other in self.ledger.nodes:
+            if other.said.witnesses.get(node.id, {}).get(file.who) == file.digest:
+                seen |= 1 << other.index
+        return any(self.ledger.up_to(revocation) & seen for revocation in self._revocations())
+
+    def _revocations(self) -> Iterator[Node]:
+        for node in self.ledger.nodes:
+            change = node.said.change
+            if change and change.action == "revoke" and change.key in self.book.signers.revoked:
+                yield node
+
+    # --- one record -------------------------------------------------------------------------------
+
+    def line(self, node: Node, *, files: bool) -> Line:
+        """Judge one record, once.
+
+        Order: (1) its chain, (2) its signoffs by time, (3) the change of keys that it stands on,
+        (4) its threshold, and with `files` (5) its subjects and (6) its card.
+        """
+        if node.index not in self._lines:
+            self._lines[node.index] = self._judged(node, files=files)
+        return self._lines[node.index]
+
+    def _judged(self, node: Node, *, files: bool) -> Line:
+        findings = list(node.findings)  # (1)
+        signed: dict[str, str] = {}
+        dissent: list[str] = []
+        keys: dict[str, str] = {}
+        for file in sorted(node.signoffs, key=_by_time):  # (2)
+            try:
+                signoff = self.check(node, file, keys)
+            except LedgerError as error:
+                sentence = f"signoff of {file.who}: {error}"
+                findings.append(Finding(node.id, error.code, sentence))
+                continue
+            if signoff.decision == node.said.verdict:
+                signed.setdefault(signoff.role, file.who)
+            else:
+                dissent.append(file.who)
+        findings += self._source(node)  # (3)
+        missing = self._missing(node, signed)
+        if missing.now:  # (4)
+            roles = " and ".join(missing.now)
+            findings.append(finding(node.id, "unsigned", verdict=node.said.verdict, roles=roles))
+        if files:
+            findings += _subjects(self.book.folder, node)  # (5)
+            findings += card_findings(self.book.folder, node)  # (6)
+        people = tuple(signed.items())
+        return Line(node, people, missing.now, missing.later, tuple(dissent), tuple(findings))
+
+    def check(self, node: Node, file: SignoffFile, keys: dict[str, str]) -> Signoff:
+        """Check one signoff of a record, and add its key to those that have signed it.
+
+        Order: (1) its form, (2) its signature, (3) that it is this person's, and of this record's
+        bytes, (4) role and preparer, (5) times and the heads that it saw, (6) that its key has not
+        signed this record already.
+        """
+        signoff = file.signoff
+        if signoff is None:  # (1)
+            refusal = LedgerError("signoff-fields")
+            if file.problem:
+                refusal.code, refusal.args = file.problem.code, (file.problem.sentence,)
+            raise refusal
+        key = self._key(node, file)  # (2)
+        if signoff.signer != file.who:  # (3)
+            raise LedgerError("misattributed", signer=signoff.signer, who=file.who)
+        if signoff.record.id != node.id:
+            raise LedgerError("copied", id=signoff.record.id)
+        if signoff.record.sha256 != node.digest:
+            raise LedgerError("edited.signed", who=signoff.signer)
+        self.check_role(node, signoff, key)  # (4)
+        self.check_times(node, signoff)  # (5)
+        if key in keys:  # (6)
+            raise LedgerError("same-key", other=keys[key])
+        keys[key] = file.who
+        return signoff
+
+    def check_role(self, node: Node, signoff: Signoff, key: str) -> None:
+        """Check that the signer has the role for this record, and did not prepare it."""
+        p, who = node.said, signoff.signer
+        person = self.rules(node).people.get(who)
+        if person is None or signoff.role not in person.roles:
+            has = f"has the role {' and '.join(person.roles)}" if person else "has no role"
+            raise LedgerError("role", who=who, has=has, role=signoff.role)
+        if signoff.name != person.name:
+            raise LedgerError("role.name", got=signoff.name, who=who, expected=person.name)
+        approves = p.verdict in {"GO", "KEYS"} or signoff.meaning == "approval"
+        if who == p.prepared.by and (approves or signoff.role == "owner"):
+            raise LedgerError("preparer", who=who)
+        if p.change and p.change.action != "accept" and key == p.change.key:
+            raise LedgerError("preparer.key", who=who)
+
+    def check_times(self, node: Node, signoff: Signoff) -> None:
+        """Check that what it saw is there, holds the record and is no later; nor is it than now."""
+        at, seen = moment(signoff.signed_at, "signedAt"), [node]
+        for head in signoff.seen_head:
+            if head.sha256 not in self.ledger.by_name:
+                raise LedgerError("deleted.seen", who=signoff.signer, id=head.id)
+            seen.append(self.ledger.by_name[head.sha256])
+        if not any(self.ledger.up_to(other) >> node.index & 1 for other in seen[1:]):
+            raise LedgerError("seen-head")
+        latest = max(moment(other.said.prepared.at, "prepared.at") for other in seen)
+        if at < latest:
+            raise LedgerError("backdated", at=signoff.signed_at, latest=instant(latest))
+        if at > self.now + _CLOCK_SKEW:
+            raise LedgerError("future", at=signoff.signed_at, now=instant(self.now))
+
+    def rules(self, node: Node) -> Trust:
+        """Return the trust under which a record is judged: a change of keys by that of before."""
+        changes = node.said.kind == "keys" and node.before
+        return (self.ledger.nodes[max(node.source, 0)] if changes else node).said.trust
+
+    def _source(self, node: Node) -> Iterator[Finding]:
+        """A record stands on the change of keys before it, which must be signed."""
+        source = self.ledger.nodes[node.source] if node.source >= 0 else None
+        if source and not self.line(source, files=True).ok:
+            yield finding(node.id, "trust-unsigned", id=source.id)
+
+    def _missing(self, node: Node, signed: Container[str]) -> _Missing:
+        p = node.said
+        asked = self.rules(node).thresholds.get(p.verdict)
+        if asked is None or not asked.all:
+            return _Missing((f"a role that the plan does not name for {p.verdict}",), ())
+
+        def lacking(roles: tuple[Role, ...]) -> tuple[str, ...]:
+            return tuple(role for role in roles if role not in signed)
+
+        if moment(p.prepared.at, "prepared.at") + _DAY < self.now:
+            return _Missing(lacking(asked.all), ())
+        return _Missing(lacking(asked.now), lacking(asked.within24h))
+
+    def green(self) -> Head | None:
+        """Return the newest promotion that says GO, holds in full, and was not rolled back."""
+        nodes = self.ledger.nodes
+        undone = {way.rolls_back.sha256 for node in nodes if (way := node.said.rollback)}
+        for node in reversed(nodes):
+            promoted = node.said.verdict == "GO" and node.digest not in undone
+            if promoted and self.line(node, files=True).ok:
+                return node.head
+        return None
+
+
+def _by_time(file: SignoffFile) -> tuple[str, str]:
+    return (file.signoff.signed_at if file.signoff else "", file.who)
+
+
+def _subjects(folder: Path, node: Node) -> Iterator[Finding]:
+    for subject in node.record.subject:
+        path = folder / subject.name
+        plain = path.is_file() and path.resolve() == folder.resolve() / subject.name
+        if path.is_symlink() or not plain:
+            yield finding(node.id, "subject-missing", name=subject.name)
+        elif digest_of(path.read_bytes()) != subject.digest.sha256:
+            yield finding(node.id, "subject-changed", name=subject.name)

@@ -1,0 +1,129 @@
+"""What a decision rests on: the folder that a review left, and digests of everything behind it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from dataclasses import dataclass
+from hashlib import file_digest, sha256
+from typing import TYPE_CHECKING
+
+import rfc8785
+
+from rolloutlib.errors import UsageError
+from rolloutlib.judge.record import Review, decode, encode
+from rolloutlib.ledger.documents import digest_of
+from rolloutlib.ledger.records import Digests, Pins, Subject
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.params import ReviewParams, review_params
+from rolloutlib.plan.strict_yaml import load_yaml
+from rolloutlib.runs.files import list_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rolloutlib.plan.model import Plan
+
+_NEEDED = ("review.json", "review.ipynb", "params.yaml")
+_OPTIONAL = ("review.html",)
+_CODE = ("rolloutlib", "notebooks", "params/plan.yaml", "requirements.lock")
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewFolder:
+    """What `rollout review --out` wrote: its files, the review, its parameters, and their plan."""
+
+    files: dict[str, bytes]
+    review: Review
+    params: ReviewParams
+    plan: Plan
+
+    @classmethod
+    def read(cls, folder: Path, root: Path) -> ReviewFolder:
+        """Read a review folder of a workbook.
+
+        Raises:
+            UsageError: a file is missing or is not what `rollout review` writes.
+        """
+        if missing := [name for name in _NEEDED if not (folder / name).is_file()]:
+            expected = "expected the folder that `rollout review --out` wrote"
+            raise UsageError(f"{folder} has no {', '.join(missing)}; {expected}")
+        there = [name for name in (*_NEEDED, *_OPTIONAL) if (folder / name).is_file()]
+        files = {name: (folder / name).read_bytes() for name in there}
+        review = decode(files["review.json"], where=str(folder / "review.json"))
+        values = load_yaml(folder / "params.yaml")
+        params = review_params(values, where=str(folder / "params.yaml"))
+        return cls(files, review, params, load_plan(root / params.plan))
+
+
+def pins_of(read: ReviewFolder, review: Review, root: Path) -> Pins:
+    """Return the pins of a review, and of the code and environment as they are now.
+
+    Args:
+        read: the folder of the review.
+        review: the review in it, or the same one made again.
+        root: the workbook's root.
+    """
+    used = read.params.model_dump(mode="json", exclude={"out", "lang"})
+    inputs = sorted((file.name, file.sha256) for file in review.inputs if file.sha256)
+    commit, dirty = _git(root)
+    lock = root / "requirements.lock"
+    return Pins(
+        data=review.data_sha256,
+        inputs=tuple(Subject(name, Digests(digest)) for name, digest in inputs),
+        params=digest_of(rfc8785.dumps(used)),
+        plan=review.plan_sha256,
+        cells=_cells(read.files["review.ipynb"]),
+        commit=commit,
+        dirty=dirty,
+        requirements=digest_of(lock.read_bytes() if lock.is_file() else b""),
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        results=results_digest(review),
+    )
+
+
+def changed_files(read: ReviewFolder, root: Path) -> Iterator[str]:
+    """Yield the names of the files of runs, and the plan, that are not as the review found them."""
+    reviewed = {file.name: file.sha256 for file in read.review.inputs if file.sha256}
+    there: dict[str, str] = {}
+    for file in list_files(root / read.params.runs).files:
+        with open(file.path, "rb") as stream:  # noqa: PTH123
+            there[file.name] = file_digest(stream, "sha256").hexdigest()
+    for name in sorted(reviewed | there):
+        if reviewed.get(name) != there.get(name):
+            yield name
+    if digest_of((root / read.params.plan).read_bytes()) != read.review.plan_sha256:
+        yield read.params.plan
+
+
+def results_digest(review: Review) -> str:
+    """Return the sha256 of a review as canonical JSON (RFC 8785: the same floats, the same bytes).
+
+    The review as it is written: its reasons carry their sentences.
+    """
+    return digest_of(rfc8785.dumps(json.loads(encode(review))))
+
+
+def _cells(notebook: bytes) -> str:
+    """Digest the code cells' sources, but not the parameters that papermill injected."""
+    cells = [cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
+    own = [cell for cell in cells if "injected-parameters" not in cell["metadata"].get("tags", ())]
+    return sha256("\0".join("".join(cell["source"]) for cell in own).encode()).hexdigest()
+
+
+def _git(root: Path) -> tuple[str | None, bool | None]:
+    """Return the workbook's commit and whether its code differs from it; None without git."""
+    commit = _git_says(root, "rev-parse", "HEAD")
+    changes = _git_says(root, "status", "--porcelain", "--", *_CODE)
+    if commit is None or changes is None:
+        return None, None
+    return commit, bool(changes)
+
+
+def _git_says(root: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(root), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return None if done.returncode else done.stdout.strip()

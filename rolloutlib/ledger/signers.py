@@ -1,0 +1,198 @@
+"""Who may sign as what: params/roles.yaml, params/allowed_signers and params/revoked_keys.
+
+ssh-keygen accepts more in a line of allowed_signers than this ledger does: each of its permissive
+corners is refused here by name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rolloutlib.ledger.documents import digest_of
+from rolloutlib.ledger.findings import LedgerError
+from rolloutlib.ledger.records import SIGNER, Person, Role, Threshold, Trust
+from rolloutlib.plan.strict_yaml import load_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rolloutlib.ledger.records import Decision
+    from rolloutlib.plan.model import Plan
+
+NAMESPACE: Final = "rollout-signoff@v1"
+SIGNERS_FILE: Final = "params/allowed_signers"
+REVOKED_FILE: Final = "params/revoked_keys"
+ROLES_FILE: Final = "params/roles.yaml"
+_KEY = r"(?P<key>(?:ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?"
+_TIME = r"[0-9]{14}Z"
+_LINE: Final = re.compile(
+    rf'(?P<who>{SIGNER.pattern}) namespaces="{NAMESPACE}"(?:,valid-after="(?P<after>{_TIME})")?'
+    rf'(?:,valid-before="(?P<before>{_TIME})")? {_KEY}'
+)
+PUBLIC_KEY: Final = re.compile(_KEY)
+
+
+class _Person(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+
+
+class Roles(BaseModel):
+    """params/roles.yaml: the ledger's name, who may sign as what, who signs a change of keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    schema_: Annotated[Literal["rolloutlib/roles@1"], Field(alias="schema")]
+    ledger: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    keys: Annotated[tuple[Role, ...], Field(min_length=1)] = ("owner",)
+    people: dict[Annotated[str, Field(pattern=rf"^{SIGNER.pattern}$")], _Person] = Field(
+        default_factory=dict
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SignerKey:
+    """One line of allowed_signers: a person's public key and when it is valid."""
+
+    who: str
+    key: str
+    after: datetime | None
+    before: datetime | None
+
+    def valid(self, at: datetime) -> bool:
+        """Whether the key is valid at a moment; the ends are those of ssh-keygen."""
+        begun = self.after is None or self.after <= at
+        return begun and (self.before is None or at < self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """The keys that may sign, those that may no longer, and the files that ssh-keygen reads."""
+
+    keys: tuple[SignerKey, ...]
+    revoked: frozenset[str]
+    allowed_file: Path
+    revoked_file: Path
+
+    def of(self, key: str) -> tuple[SignerKey, ...]:
+        """Return the lines that have this key."""
+        return tuple(line for line in self.keys if line.key == key)
+
+
+def load_roles(root: Path) -> Roles:
+    """Read params/roles.yaml; every error is a PlanError that names the key."""
+    return load_model(root / ROLES_FILE, Roles)
+
+
+def load_signers(root: Path) -> Signers:
+    """Read params/allowed_signers and params/revoked_keys.
+
+    Raises:
+        LedgerError: a line that says more, or less, than ``name namespaces="…" key``; the message
+            names the trap.
+    """
+    keys = tuple(_signer(where, line) for where, line in _lines(root / SIGNERS_FILE))
+    revoked = frozenset(_revoked(where, line) for where, line in _lines(root / REVOKED_FILE))
+    return Signers(keys, revoked, root / SIGNERS_FILE, root / REVOKED_FILE)
+
+
+def public_key(key: Path) -> str:
+    """Return type and base64 of a key's public half, from KEY.pub or from a public key itself."""
+    file = key if key.suffix == ".pub" else Path(f"{key}.pub")
+    text = file.read_text("utf-8").rstrip("\n") if file.is_file() else ""
+    if not (match := PUBLIC_KEY.fullmatch(text)):
+        raise LedgerError("no-key", file=file, key=key)
+    return match["key"]
+
+
+def trust(root: Path, plan: Plan, roles: Roles) -> Trust:
+    """Return what decides whose signatures count, as the files under params/ say now."""
+    allowed, revoked = (_file_digest(root / name) for name in (SIGNERS_FILE, REVOKED_FILE))
+    people = {who: Person(person.name, person.roles) for who, person in roles.people.items()}
+    thresholds: dict[Decision, Threshold] = {"KEYS": Threshold(roles.keys)}
+    thresholds |= {
+        verdict: Threshold(asked.now, asked.within_24h)
+        for verdict, asked in plan.signatures.items()
+    }
+    return Trust(allowed, revoked, people, thresholds)
+
+
+def lint(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -> tuple[str, ...]:
+    """Return what is wrong between roles.yaml and allowed_signers, one sentence each."""
+    return tuple(_problems(roles, signers, thresholds))
+
+
+def _problems(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -> Iterator[str]:
+    for key in dict.fromkeys(line.key for line in signers.keys):
+        sharing = sorted({line.who for line in signers.of(key)})
+        if len(sharing) > 1:
+            names = " and ".join(sharing)
+            yield f"{SIGNERS_FILE}: {names} have the same key; one key is one person"
+    with_key = {line.who for line in signers.keys if line.key not in signers.revoked}
+    for who in roles.people:
+        if who not in with_key:
+            yield f"{SIGNERS_FILE} has no key of {who}, whom {ROLES_FILE} names"
+    for who in sorted(with_key - set(roles.people)):
+        yield f"{ROLES_FILE} gives no role to {who}, who has a key"
+    held = {role for person in roles.people.values() for role in person.roles}
+    needed = {role for asked in thresholds for role in asked.all}
+    for role in sorted(needed - held):
+        yield f"{ROLES_FILE}: nobody is {role}, whose signature is needed"
+
+
+def _file_digest(path: Path) -> str:
+    return digest_of(path.read_bytes() if path.is_file() else b"")
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield a file's lines that say something, each with its place."""
+    text = path.read_text("utf-8") if path.is_file() else ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line and not line.startswith("#"):
+            yield f"{path.parent.name}/{path.name}:{number}", line
+
+
+def _signer(where: str, line: str) -> SignerKey:
+    if not (match := _LINE.fullmatch(line)):
+        raise LedgerError("signers", where=where, trap=_trap(line))
+    after, before = (_stamp(where, match[name]) for name in ("after", "before"))
+    return SignerKey(match["who"], match["key"], after, before)
+
+
+def _revoked(where: str, line: str) -> str:
+    if not (match := PUBLIC_KEY.fullmatch(line)):
+        trap = "expected a public key, such as `ssh-ed25519 AAAA… name`"
+        raise LedgerError("signers", where=where, trap=trap)
+    return match["key"]
+
+
+def _trap(line: str) -> str:
+    """Name the trap in a line that ssh-keygen would accept, or would silently skip."""
+    who, _, rest = line.partition(" ")
+    if any(sign in who for sign in "*?!"):
+        return f"{who!r} is a wildcard and lets anyone sign; name one person"
+    if "cert-authority" in rest:
+        return "a certificate authority lets others admit signers; name one person's key"
+    if "namespaces=" not in rest:
+        return f'without namespaces="{NAMESPACE}" a signature of a git commit would count; add it'
+    if f'namespaces="{NAMESPACE}"' not in rest:
+        other = "another purpose's signature would count"
+        return f'the namespaces are not exactly "{NAMESPACE}"; {other}'
+    if re.search(r'valid-(?:after|before)="[0-9]+"', rest):
+        return "a time of validity without Z shifts with the time zone; write 20261231000000Z"
+    times = '[,valid-after="YYYYMMDDHHMMSSZ"][,valid-before="…"]'
+    return f'expected `name@host namespaces="{NAMESPACE}"{times} type key`'
+
+
+def _stamp(where: str, text: str | None) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC) if text else None
+    except ValueError:
+        trap = f"{text} is no time; expected YYYYMMDDHHMMSSZ"
+        raise LedgerError("signers", where=where, trap=trap) from None

@@ -1,0 +1,159 @@
+"""How the two arms compare, read off the data metric by metric.
+
+One sample a unit in both arms are pairs, units in both arms with more samples are crossed clusters,
+units that repeat within one arm are nested clusters, anything else is independent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from rolloutlib.measure.moments import Cells
+from rolloutlib.plan.metrics import metric_record
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rolloutlib.plan.model import Gate
+
+    Floats = NDArray[np.float64]
+
+Unit = Literal["sample", "prompt", "user"]
+Kind = Literal["one_arm", "independent", "paired", "nested", "crossed"]
+PAIRED_SHARE = 0.9  # of the samples must have their partner before the others are left out
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How the two arms compare for one metric.
+
+    Attributes:
+        kind: `one_arm`, `independent` samples, `paired` (one sample a unit in each arm), `nested`
+            clusters (a cluster is in one arm) or `crossed` clusters (in both).
+        unit: what a cluster or pair is.
+        clusters_control, clusters_treatment: units with data in each arm; 0 where samples carry no
+            unit.
+        pairs: units with data in both arms.
+        dropped: samples of a paired design whose partner is missing.
+    """
+
+    kind: Kind
+    unit: Unit
+    clusters_control: int
+    clusters_treatment: int
+    pairs: int
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """One metric's moments per unit in both arms: entry k of both belongs to the same unit."""
+
+    control: Cells
+    treatment: Cells
+    unit: Unit
+
+    @property
+    def per_user(self) -> Arms:
+        """The same with every unit counted once, at its mean: the per-user estimand."""
+        return Arms(_once(self.control), _once(self.treatment), self.unit)
+
+    def take(self, units: NDArray[np.bool_]) -> Arms:
+        """Return the units that a mask selects."""
+        return Arms(self.control.take(units), self.treatment.take(units), self.unit)
+
+
+class Sums(NamedTuple):
+    """One arm of one metric, many repetitions at once; a review is one repetition.
+
+    Attributes:
+        n: samples of each unit. (repetitions, units)
+        total: their sum. (repetitions, units)
+        within: their centred sum of squares within the unit; 0 where units have one sample, and
+            not needed where units are clusters.
+    """
+
+    n: Floats
+    total: Floats
+    within: Floats | float = 0.0
+
+    @property
+    def units(self) -> Floats:
+        """Units with samples, (repetitions,)."""
+        return (self.n > 0).sum(axis=-1).astype(np.float64)
+
+    def take(self, repetition: int) -> Sums:
+        """Return one repetition."""
+        within = np.broadcast_to(self.within, self.n.shape)[[repetition]]
+        return Sums(self.n[[repetition]], self.total[[repetition]], within)
+
+
+class Compared(NamedTuple):
+    """Both arms as every method takes them: entry k of both is the same unit.
+
+    Independent samples are pooled, so their arms may have different numbers of entries.
+    """
+
+    one: Sums
+    zero: Sums
+    kind: Kind
+    unit: Unit
+
+    @property
+    def repeats(self) -> bool:
+        """Whether units have several samples in the treatment, so that they are clusters."""
+        return self.unit != "sample" and bool(self.one.n.max(initial=0) > 1)
+
+    def take(self, repetition: int) -> Compared:
+        """Return one repetition."""
+        return self._replace(one=self.one.take(repetition), zero=self.zero.take(repetition))
+
+
+def metric_of(gate: Gate, subject: str | None = None) -> str:
+    """Return the metric's name in the moments.
+
+    Exceedances for a quantile gate, `issue:<tag>` for an issue.
+    """
+    if gate.statistic == "quantile":
+        return "slow"
+    return f"issue:{subject}" if gate.metric == "issue" else gate.metric
+
+
+def is_binary(metric: str) -> bool:
+    """Return whether a sample's value of the metric is 0 or 1."""
+    return metric_record(metric).kind == "binary"
+
+
+def read_design(arms: Arms, contrast: str) -> tuple[Arms, Design]:
+    """Read the design off the unit counts; a paired comparison keeps complete pairs only."""
+    n0, n1 = arms.control.n, arms.treatment.n
+    both, known = (n0 > 0) & (n1 > 0), arms.unit != "sample"
+    counts = (int((n0 > 0).sum()), int((n1 > 0).sum()), int(both.sum())) if known else (0, 0, 0)
+    if contrast == "treatment":
+        return arms, Design("one_arm", arms.unit, *counts)
+    if not known:
+        return arms, Design("independent", arms.unit, *counts)
+    single = max(n0.max(initial=0), n1.max(initial=0)) <= 1
+    if not both.any():
+        return arms, Design("independent" if single else "nested", arms.unit, *counts)
+    dropped = int(n0.sum() + n1.sum() - n0[both].sum() - n1[both].sum())
+    if single and dropped <= (1 - PAIRED_SHARE) * (n0.sum() + n1.sum()):
+        return arms.take(both), Design("paired", arms.unit, *counts, dropped)
+    return arms, Design("crossed", arms.unit, *counts)
+
+
+def compared(arms: Arms, kind: Kind) -> Compared:
+    """Return a review's arms as one repetition."""
+    one, zero = _sums(arms.treatment), _sums(arms.control)
+    return Compared(one, zero, kind, arms.unit)
+
+
+def _sums(cells: Cells) -> Sums:
+    return Sums(cells.n[None], cells.total[None], cells.m2[None])
+
+
+def _once(cells: Cells) -> Cells:
+    return Cells((cells.n > 0).astype(np.float64), cells.mean, np.zeros_like(cells.n))

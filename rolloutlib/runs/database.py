@@ -1,0 +1,50 @@
+"""A private DuckDB for one read: it reaches the named files and nothing else outside, and spills where it may."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["connect", "quoted"]
+
+_MEMORY = "600MB"  # of the engine's own buffers; what exceeds it goes to the spill folder
+_NUMBERS = count()
+
+
+def connect(readable: Iterable[Path] = ()) -> duckdb.DuckDBPyConnection:
+    """Open an engine in memory that can read these files, write to its own spill folder, and nothing else.
+
+    One thread: sums in parallel add up in another order each time, and a replay compares to the last digit.
+    """
+    spill = _spill_folder() / str(next(_NUMBERS))
+    paths = ", ".join(quoted(str(path)) for path in readable)
+    connection = duckdb.connect(":memory:")
+    connection.execute(
+        f"SET temp_directory = {quoted(str(spill))}; SET allowed_paths = [{paths}];"
+        f"SET memory_limit = '{_MEMORY}'; SET threads = 1; SET TimeZone = 'UTC';"
+        "SET enable_external_access = false; SET lock_configuration = true"
+    )
+    return connection
+
+
+def quoted(text: str) -> str:
+    """Return a text as a SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@cache
+def _spill_folder() -> Path:
+    """One folder a process, for nobody else to read; the engine removes its files, this removes the folder."""
+    folder = Path(tempfile.mkdtemp(prefix="rolloutlib-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
