@@ -1,10 +1,7 @@
-"""How often the shipped policy errs.
+"""How often the shipped policy errs: simulated worlds → docs/calibration.md, .csv and a chart.
 
-The whole grid of simulated worlds → docs/calibration.md, .csv and a chart.
-
-Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). Every world is judged
-by rolloutlib.forecast.operating, which tests/forecast/test_operating.py holds against the shipped
-policy, one by one.
+Run by `make calibrate` (2,000 repetitions take a few minutes on two cores). The worlds are judged
+by the reviews' own policy (rolloutlib.measure.methods), thousands of repetitions at once.
 """
 
 from __future__ import annotations

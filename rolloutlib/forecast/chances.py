@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-
 TRUTHS: Final = ("better", "design", "equal", "limit", "worse")
 # The control arm that a stage is planned with; gates of the treatment alone need none.
 CONTROL: Final = {"passed": 0.90, "score": 7.5, "issue": 0.15, "vetoed": 0.05}
@@ -123,11 +122,19 @@ class Forecast:
     decisions: tuple[Decision, ...]
 
 
-def forecast(  # noqa: PLR0913
+class _Setting(NamedTuple):
+    """What every gate of a forecast has in common."""
+
+    plan: Plan
+    stage: StageId
+    limits: Profile
+    study: Layout
+
+
+def forecast(  # noqa: PLR0913 -- a study has that many sides
     plan: Plan, stage: StageId, *, users: int, samples_per_user: int, correlation: float,
-    paired: bool,
-    rng: np.random.Generator, control: Mapping[str, float] | None = None, profile: str = "default",
-    repetitions: int = 1000,
+    paired: bool, rng: np.random.Generator, control: Mapping[str, float] | None = None,
+    profile: str = "default", repetitions: int = 1000,
 ) -> Forecast:  # fmt: skip
     """Simulate a stage's reviews under every truth.
 
@@ -143,31 +150,26 @@ def forecast(  # noqa: PLR0913
         profile: guardian profile, whose latency target counts.
         repetitions: simulated reviews.
     """
-    plan = _at_the_last_look(plan, stage)
+    plan, limits = _at_the_last_look(plan, stage), plan.profile(profile)
     study = _study(users, samples_per_user, correlation, paired=paired)
-    values = truths_of(plan, stage, plan.profile(profile), CONTROL | dict(control or {}))
-    judged: dict[str, dict[str, list[Judged]]] = {
-        truth: {key: [] for key in plan.gates} for truth in TRUTHS
-    }
-    pilot: tuple[World, ...] = ()
-    for worlds in simulate(study, list(values.values()), rng, repetitions):
-        pilot = pilot or worlds
-        for truth, world in zip(values, worlds, strict=True):
+    setting = _Setting(plan, stage, limits, study)
+    truths = truths_of(plan, stage, limits, CONTROL | dict(control or {}))
+    parts = {truth: {key: list[Judged]() for key in plan.gates} for truth in truths}
+    pilots: dict[str, World] = {}
+    for portion in simulate(study, list(truths.values()), rng, repetitions):
+        worlds = dict(zip(truths, portion, strict=True))
+        pilots = pilots or worlds
+        for truth, world in worlds.items():
             for key, gate in plan.gates.items():
-                judged[truth][key].append(_judge(plan, stage, profile, gate, world, study))
-    found = {
-        truth: {key: _joined(parts) for key, parts in gates.items()}
-        for truth, gates in judged.items()
+                parts[truth][key].append(_judge(setting, gate, world))
+    judged = {
+        truth: {key: _joined(portions) for key, portions in gates.items()}
+        for truth, gates in parts.items()
     }
-    base = dict(zip(values, pilot, strict=True))["design"]
-    gates = tuple(_gate(plan, stage, profile, key, found, study, base) for key in plan.gates)
-    decisions = (
-        _decision("better", found),
-        _decision("equal", found),
-        _worst("limit", found),
-        _worst("worse", found),
-    )
-    return Forecast(stage, study, repetitions, gates, decisions)
+    gates = tuple(_gate(setting, key, judged, pilots["design"]) for key in plan.gates)
+    plainly = tuple(_decision(truth, judged) for truth in ("better", "equal"))
+    worst = tuple(_worst(truth, judged) for truth in ("limit", "worse"))
+    return Forecast(stage, study, repetitions, gates, plainly + worst)
 
 
 def _at_the_last_look(plan: Plan, stage: StageId) -> Plan:
@@ -181,9 +183,8 @@ def _at_the_last_look(plan: Plan, stage: StageId) -> Plan:
 def _study(users: int, samples: int, correlation: float, *, paired: bool) -> Layout:
     if samples == 1:
         return layout("paired", users) if paired else layout("independent", users // 2)
-    return layout(
-        "crossed" if paired else "nested", users if paired else users // 2, samples, icc=correlation
-    )
+    kind, units = ("crossed", users) if paired else ("nested", users // 2)
+    return layout(kind, units, samples, icc=correlation)
 
 
 def truths_of(
@@ -198,29 +199,19 @@ def truths_of(
         metric = world_metric(gate)
         base = control.get(metric, 0.0)
         for truth, value in _contrasts(gate, stage, profile).items():
-            level = {"treatment": value, "difference": base + value, "ratio": base * value}[
-                gate.contrast
-            ]
+            levels = {"treatment": value, "difference": base + value, "ratio": base * value}
+            level = levels[gate.contrast]
             worlds[truth][metric] = level if metric in SCALES else min(max(level, LEAST), 1 - LEAST)
     return {truth: Truth(control, values) for truth, values in worlds.items()}
 
 
 def _contrasts(gate: Gate, stage: StageId, profile: Profile) -> dict[str, float]:
-    """The contrast's true value under each truth."""
-    metric, proof, design = (
-        world_metric(gate),
-        gate.proof_limit(stage, profile),
-        gate.design_alternative(profile),
-    )
+    """Return the contrast's true value under each truth."""
+    metric, proof = world_metric(gate), gate.proof_limit(stage, profile)
+    design = gate.design_alternative(profile)
     better = BETTER[metric] * (profile.max_latency_ms if metric == "latency_ms" else 1.0)
     equal = {"treatment": design, "difference": 0.0, "ratio": 1.0}[gate.contrast]
-    return {
-        "better": better,
-        "design": design,
-        "equal": equal,
-        "limit": proof,
-        "worse": 2 * proof - better,
-    }
+    return dict(zip(TRUTHS, (better, design, equal, proof, 2 * proof - better), strict=True))
 
 
 def judge_many(
@@ -250,68 +241,62 @@ def world_metric(gate: Gate) -> str:
     return metric_of(gate, "top").partition(":")[0]
 
 
-def _judge(
-    plan: Plan, stage: StageId, profile: str, gate: Gate, world: World, study: Layout
-) -> Judged:
-    own = plan.profile(profile)
-    literal = 1 - gate.quantile if gate.quantile is not None else gate.plan_limit(own)
-    proof = gate.proof_limit(stage, own)
+def _judge(setting: _Setting, gate: Gate, world: World) -> Judged:
+    plan, stage, limits, study = setting
+    literal = 1 - gate.quantile if gate.quantile is not None else gate.plan_limit(limits)
+    proof = gate.proof_limit(stage, limits)
     return judge_many(gate, world, study, plan.evidence, proof=proof, literal=literal)
 
 
 def _joined(parts: list[Judged]) -> Judged:
-    return type(parts[0])(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    return Judged(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def _gate(
-    plan: Plan, stage: StageId, profile: str, key: str,
-    found: Mapping[str, Mapping[str, Judged]], study: Layout,
-    pilot: World,
-) -> GateForecast:  # fmt: skip
-    gate, own = plan.gates[key], plan.profile(profile)
-    chances = {
-        truth: Chance(
-            *(float(np.mean(part)) for part in (of[key].passed, of[key].failed, of[key].literal))
-        )
-        for truth, of in found.items()
-    }
-    design = found["design"][key]
-    power = plan.evidence.power
+    setting: _Setting, key: str, judged: Mapping[str, Mapping[str, Judged]], pilot: World
+) -> GateForecast:
+    plan, stage, limits, _ = setting
+    gate, power = plan.gates[key], plan.evidence.power
+    chances = {truth: _chance(gates[key]) for truth, gates in judged.items()}
+    design = judged["design"][key]
     bound, share = (design.lower, 1 - power) if gate.harm == "lower" else (design.upper, power)
+    provable = float(np.quantile(bound, share))
     return GateForecast(
-        key, gate, gate.proof_limit(stage, own), _contrasts(gate, stage, own),
-        float(np.quantile(bound, share)),
-        _needed(plan, stage, profile, gate, study, pilot), chances,
+        key, gate, gate.proof_limit(stage, limits), _contrasts(gate, stage, limits), provable,
+        _needed(setting, gate, pilot), chances,
     )  # fmt: skip
 
 
-def _needed(
-    plan: Plan, stage: StageId, profile: str, gate: Gate, study: Layout, pilot: World
-) -> Needed | None:
-    """The median over simulated reviews of what each of them would ask for."""
-    own, metric = plan.profile(profile), world_metric(gate)
+def _chance(judged: Judged) -> Chance:
+    shares = (float(np.mean(part)) for part in (judged.passed, judged.failed, judged.literal))
+    return Chance(*shares)
+
+
+def _needed(setting: _Setting, gate: Gate, pilot: World) -> Needed | None:
+    """Return the median over simulated reviews of what each of them would ask for."""
+    plan, stage, limits, study = setting
+    metric = world_metric(gate)
     arms = compared(pilot, study, metric, contrast=gate.contrast)
-    reviews = min(PILOTS, len(arms.one.n))
     sizes = [
         further(
-            gate, arms.take(review), metric=metric, limit=gate.proof_limit(stage, own),
-            alternative=gate.design_alternative(own), rules=plan.evidence,
+            gate, arms.take(review), metric=metric, limit=gate.proof_limit(stage, limits),
+            alternative=gate.design_alternative(limits), rules=plan.evidence,
         )
-        for review in range(reviews)
+        for review in range(min(PILOTS, len(arms.one.n)))
     ]  # fmt: skip
     asked = sorted((size for size in sizes if size is not None), key=lambda size: size.total)
     return asked[len(asked) // 2] if 2 * len(asked) > PILOTS else None
 
 
 def _decision(
-    truth: str, found: Mapping[str, Mapping[str, Judged]], odd: str | None = None
+    truth: str, judged: Mapping[str, Mapping[str, Judged]], odd: str | None = None
 ) -> Decision:
     """Combine the gates.
 
     With `odd`, only that one is under the truth and the others are clearly better.
     """
-    others = found["better" if odd else truth]
-    gates = [found[truth][key] if key == odd else others[key] for key in others]
+    others = judged["better" if odd else truth]
+    gates = [judged[truth][key] if key == odd else others[key] for key in others]
     literal: Flags = np.all([gate.literal for gate in gates], axis=0)
     no_go: Flags = np.any([gate.failed for gate in gates], axis=0)
     passed: Flags = np.all([gate.passed for gate in gates], axis=0)
@@ -320,7 +305,7 @@ def _decision(
     return Decision(truth, odd, *(float(np.mean(share)) for share in shares))
 
 
-def _worst(truth: str, found: Mapping[str, Mapping[str, Judged]]) -> Decision:
+def _worst(truth: str, judged: Mapping[str, Mapping[str, Judged]]) -> Decision:
     return max(
-        (_decision(truth, found, key) for key in found[truth]), key=lambda decision: decision.go
+        (_decision(truth, judged, key) for key in judged[truth]), key=lambda decision: decision.go
     )

@@ -1,6 +1,4 @@
-"""Simulated worlds.
-
-People with several samples each, drawn many times over → sums per unit of every gate's metric.
+"""People with several samples each, drawn many times over → sums per unit of every metric.
 
 Every sample has a latent normal value a metric, high for harm: √r · (of its user) + √(1 − r) · (its
 own). Both parts share a factor over the metrics (a bad answer fails, scores low and is slow) and,
@@ -32,18 +30,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
     Values = Floats | NDArray[np.bool_]
 
-
 DRAWN: Final = tuple(name for name, metric in METRICS.items() if metric.drawn)
-ONE_ARM: Final = (
-    "error",
-    "edited",
-    "latency_ms",
-    "slow",
-)  # their gates look at the treatment alone
+# Their gates look at the treatment alone.
+ONE_ARM: Final = ("error", "edited", "latency_ms", "slow")
 SCORE_SD: Final = 1.2
-LOG_LATENCY_SD: Final = (
-    0.5  # of lognormal latencies: skewness 1.75, about that of published load tests
-)
+LOG_LATENCY_SD: Final = 0.5  # skewness 1.75, about that of published load tests
 SHARED: Final = 0.3  # of a latent value's variance is the factor that all metrics have in common
 UNIT_OF: dict[str, Unit] = {"independent": "sample", "paired": "prompt"}
 CHUNK: Final = 1_500_000  # samples drawn at a time, so that memory stays small
@@ -176,12 +167,8 @@ def _portion(
                 mean = (truth.control, truth.treatment)[arm]
                 key = (mean[metric], mean.get("slow", 0.0))
                 if key not in seen:
-                    latent = _mixed(
-                        of_people[arm],
-                        of_answers[arm],
-                        arms[arm],
-                        _latent_icc(metric, key[0], study.icc),
-                    )
+                    icc = _latent_icc(metric, key[0], study.icc)
+                    latent = _mixed(of_people[arm], of_answers[arm], arms[arm], icc)
                     values = _values(metric, latent, mean)
                     seen[key] = {
                         name: _sums(value, kept[arm], arms[arm]) for name, value in values.items()

@@ -20,8 +20,6 @@ from rolloutlib.measure.moments import Cells
 if TYPE_CHECKING:
     from rolloutlib.measure.design import Arms
 
-__all__ = ["adjust", "slope"]
-
 
 def adjust(metric: Arms, covariate: Arms) -> tuple[Arms, float]:
     """Return the metric's moments per unit with the covariate regressed out, and the slope θ.
@@ -34,25 +32,18 @@ def adjust(metric: Arms, covariate: Arms) -> tuple[Arms, float]:
         covariate: moments of the covariate for the same units.
     """
     theta = slope(metric, covariate)
-    known = [cells.n > 0 for cells in (covariate.control, covariate.treatment)]
-    weight = sum(
-        float(m.n[k].sum()) for m, k in zip((metric.control, metric.treatment), known, strict=True)
-    )
+    both = ((metric.control, covariate.control), (metric.treatment, covariate.treatment))
+    weight = sum(float(cells.n[known.n > 0].sum()) for cells, known in both)
     if not weight or not theta:
         return metric, theta
-    arms = list(
-        zip(
-            (metric.control, metric.treatment),
-            (covariate.control, covariate.treatment),
-            known,
-            strict=True,
-        )
-    )
-    centre = sum(float((m.n * x.mean)[k].sum()) for m, x, k in arms) / weight
-    control, treatment = (
-        Cells(m.n, m.mean - np.where(k, theta * (x.mean - centre), 0.0), m.m2) for m, x, k in arms
-    )
+    centre = sum(float((cells.n * x.mean)[x.n > 0].sum()) for cells, x in both) / weight
+    control, treatment = (_shifted(cells, x, theta, centre) for cells, x in both)
     return replace(metric, control=control, treatment=treatment), theta
+
+
+def _shifted(cells: Cells, covariate: Cells, theta: float, centre: float) -> Cells:
+    shift = np.where(covariate.n > 0, theta * (covariate.mean - centre), 0.0)
+    return Cells(cells.n, cells.mean - shift, cells.m2)
 
 
 def slope(metric: Arms, covariate: Arms) -> float:

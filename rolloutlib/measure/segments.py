@@ -1,7 +1,4 @@
-"""Where inside the whole.
-
-Segments that lose, and issues that fall or rise, with Holm's correction over each family.
-"""
+"""Where inside the whole: segments that lose, issues that fall or rise, Holm over each family."""
 
 from __future__ import annotations
 
@@ -15,12 +12,10 @@ from rolloutlib.reason import known
 from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.model import Evidence, Gate
-
-__all__ = ["IssueRate", "Segment", "issue_rates", "segments"]
 
 SIGNIFICANT = 0.05  # family-wise, after Holm
 
@@ -87,24 +82,32 @@ def segments(
         rules: which strata, and how evidence is judged.
         arms_of: how to line the arms up for a metric.
     """
-    metric, found = metric_of(gate), list[tuple[str, str, Arms, Estimate]]()
-    for by in rules.segments:
-        labels = strata[by].keys[by].labels if by in strata else ()
-        values = [value for value in labels if value is not None]
-        for value in values if len(values) > 1 else []:
-            arms = arms_of(strata[by].where(**{by: value}), metric)
-            estimate = estimate_gate(gate, arms, rules, metric=metric)
-            if estimate is not None:
-                found.append((by, value, arms, estimate))
-    adjusted = _holm([None if estimate.cap else estimate.p_worse for *_, estimate in found])
+    metric, rows = metric_of(gate), list[tuple[str, str, Arms, Estimate]]()
+    for by, value, part in _parts(strata, rules):
+        arms = arms_of(part, metric)
+        estimate = estimate_gate(gate, arms, rules, metric=metric)
+        if estimate is not None:
+            rows.append((by, value, arms, estimate))
+    adjusted = _holm([None if estimate.cap else estimate.p_worse for *_, estimate in rows])
     return tuple(
         Segment(
             by=by, value=value, gate=gate_id, **_means(arms), **_bounds(estimate), p_holm=p,
             loss=p is not None and p < SIGNIFICANT,
             n_control=estimate.n_control, n_treatment=estimate.n_treatment,
         )
-        for (by, value, arms, estimate), p in zip(found, adjusted, strict=True)
+        for (by, value, arms, estimate), p in zip(rows, adjusted, strict=True)
     )  # fmt: skip
+
+
+def _parts(
+    strata: Mapping[str, MomentTable], rules: Evidence
+) -> Iterator[tuple[str, str, MomentTable]]:
+    """Yield every stratum and value with its moments."""
+    for by in rules.segments:
+        labels = strata[by].keys[by].labels if by in strata else ()
+        values = [label for label in labels if label is not None]
+        for value in values if len(values) > 1 else ():
+            yield by, value, strata[by].where(**{by: value})
 
 
 def issue_rates(
@@ -151,8 +154,7 @@ def _bounds(estimate: Estimate | None) -> dict[str, Any]:
 
 def _holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjust what has a p-value and leave the rest None."""
-    tested = [i for i, p in enumerate(p_values) if p is not None]
-    by_place = dict(
-        zip(tested, sequential.holm([p for p in p_values if p is not None]).tolist(), strict=True)
-    )
-    return [by_place.get(i) for i in range(len(p_values))]
+    tested = [place for place, p in enumerate(p_values) if p is not None]
+    adjusted = sequential.holm([p for p in p_values if p is not None])
+    by_place = dict(zip(tested, adjusted.tolist(), strict=True))
+    return [by_place.get(place) for place in range(len(p_values))]
