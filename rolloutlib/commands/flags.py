@@ -62,10 +62,10 @@ def _show(_: argparse.Namespace) -> int:
     from rolloutlib.flags.document import CONTEXTS, FLAGS, read_flags
 
     root, plan = workbook()
-    held = read_flags(root / FLAGS).state
-    off = f", off: {', '.join(held.off)}" if held.off else ""
-    state = f"Stage {held.stage}, generation {held.generation}, profile {held.profile}{off}"
-    say(f"{state}, by {held.decision or 'init'}")
+    state = read_flags(root / FLAGS).state
+    off = f", off: {', '.join(state.off)}" if state.off else ""
+    number = f"Stage {state.stage}, generation {state.generation}"
+    say(f"{number}, profile {state.profile}{off}, by {state.decision or 'init'}")
     with flag_client(root / FLAGS) as client:
         table = {audience: resolve(client, plan, context) for audience, context in CONTEXTS.items()}
     _table(plan, table)
@@ -79,24 +79,24 @@ def _diff(_: argparse.Namespace) -> int:
     from rolloutlib.plan.model import STAGES
 
     root, plan = workbook()
-    held = read_flags(root / FLAGS).state
-    if held.stage == STAGES[-1] and not held.off:
-        say(f"Stage {held.stage} is the last one; no promotion changes a flag.")
+    state = read_flags(root / FLAGS).state
+    if state.stage == STAGES[-1] and not state.off:
+        say(f"Stage {state.stage} is the last one; no promotion changes a flag.")
         return 0
-    then = replace(held, stage=STAGES[min(held.stage + 1, STAGES[-1])], off=())
-    say(f"A GO for stage {held.stage} → {then.stage} changes:")
+    then = replace(state, stage=STAGES[min(state.stage + 1, STAGES[-1])], off=())
+    say(f"A GO for stage {state.stage} → {then.stage} changes:")
     for feature in plan.features.values():
-        changes = [_change(plan, feature.flag, who, held, then) for who in CONTEXTS]
+        changes = [_change(plan, feature.flag, who, state, then) for who in CONTEXTS]
         if any(changes):
             say(f"  {feature.flag}  {', '.join(filter(None, changes))}")
     return 0
 
 
-def _change(plan: Plan, flag: str, who: Audience, held: FlagState, then: FlagState) -> str:
+def _change(plan: Plan, flag: str, who: Audience, state: FlagState, then: FlagState) -> str:
     from rolloutlib.flags.document import values
 
     people = () if who == "everyone" else (who,)
-    was, now = values(plan, held, people)[flag], values(plan, then, people)[flag]
+    was, now = values(plan, state, people)[flag], values(plan, then, people)[flag]
     return "" if was == now else f"{who}: {_word(was)} → {_word(now)}"
 
 

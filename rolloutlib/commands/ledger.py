@@ -117,7 +117,7 @@ def _decide(arguments: argparse.Namespace) -> int:
         book, arguments.review.resolve(), verdict=arguments.verdict, by=_by(arguments), now=now(),
         waivers=[*map(Waiver, gates, reasons)], note=arguments.note,
     )  # fmt: skip
-    say(f"{node.id}: {node.said.verdict} drafted (sha256 {node.digest})")
+    say(f"{node.id}: {node.predicate.verdict} drafted (sha256 {node.digest})")
     say(f"card: docs/LEDGER/{node.id}.md")
     return _say_missing(book, node.id)
 
@@ -172,7 +172,7 @@ def _ledger(arguments: argparse.Namespace) -> int:
         say(f"cards drawn again: {', '.join(write_cards(book)) or 'none'}")
     verified = verify_ledger(book, now=now())
     for line in verified.lines:
-        p, missing = line.node.said, ", ".join((*line.missing, *line.pending))
+        p, missing = line.node.predicate, ", ".join((*line.missing, *line.pending))
         state = f"missing: {missing}" if missing else "signed"
         if any(finding.code != "unsigned" for finding in line.findings):
             state += f"  WRONG: rollout verify {p.id}"

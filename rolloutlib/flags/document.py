@@ -106,15 +106,15 @@ def values(plan: Plan, state: FlagState, audiences: Collection[Audience]) -> dic
     """Return every flag's value, by flag key, for a person who belongs to these audiences."""
     toggles = plan.stages[state.stage].toggles
     narrowest = [*(audience for audience in _RULES if audience in audiences), "everyone"]
-    found: dict[str, FlagValue] = {}
+    by_flag: dict[str, FlagValue] = {}
     for key, feature in plan.features.items():
         named = [getattr(toggles[key], audience) for audience in narrowest]
         on = next((value for value in named if value is not None), toggles[key].default)
         value = feature.enabled if on else feature.disabled
         if key in state.off:  # a preset has no "off": its default is safe
             value = feature.disabled if isinstance(feature.disabled, bool) else feature.default
-        found[feature.flag] = value
-    return found
+        by_flag[feature.flag] = value
+    return by_flag
 
 
 def state_value(
@@ -159,8 +159,8 @@ def _flag(
 
     def variant_of(audiences: frozenset[Audience]) -> str:
         value = value_of(audiences)
-        known = (name for name, one in variants.items() if one == value)
-        name = next(known, "+".join(sorted(audiences)) or "everyone")
+        names = (name for name, known in variants.items() if known == value)
+        name = next(names, "+".join(sorted(audiences)) or "everyone")
         variants.setdefault(name, value)
         return name
 
@@ -209,9 +209,9 @@ def read_flags(path: Path) -> FlagFile:
     """
     try:
         data = path.read_bytes()
-        held: dict[str, Any] = json.loads(data)["metadata"]
-        off = [feature for feature in held["off"].split(",") if feature]
-        state = _STATE.validate_python({**held, "off": off})
+        metadata: dict[str, Any] = json.loads(data)["metadata"]
+        off = [feature for feature in metadata["off"].split(",") if feature]
+        state = _STATE.validate_python({**metadata, "off": off})
     except OSError as error:
         hint = "`rollout rollback` writes the safe state"
         raise FlagsError(f"{path} cannot be read: {error.strerror}; {hint}") from None
@@ -226,10 +226,10 @@ def read_flags(path: Path) -> FlagFile:
 def salvaged_generation(path: Path) -> int:
     """Return the highest generation that a damaged file shows, or 0: the next must be newer."""
     try:
-        found = re.findall(rb'"generation":\s*(\d{1,9})', path.read_bytes())
+        numbers = re.findall(rb'"generation":\s*(\d{1,9})', path.read_bytes())
     except OSError:
         return 0
-    return max(map(int, found), default=0)
+    return max(map(int, numbers), default=0)
 
 
 class FlagFiles(Files):
@@ -266,8 +266,8 @@ def switch(files: FlagFiles, path: Path, data: bytes, *, before: str | None) -> 
         NotWrittenError: the system refused; the old flags are still in force.
     """
     with locked(path.parent):
-        if before is not None and (found := read_flags(path).digest) != before:
+        if before is not None and (there := read_flags(path).digest) != before:
             expected = f"expected sha256 {before[:12]}…, for which this change was decided"
             again = "look at `rollout flags diff`, decide again"
-            raise FlagsError(f"{path} has sha256 {found[:12]}…; {expected}; {again}")
+            raise FlagsError(f"{path} has sha256 {there[:12]}…; {expected}; {again}")
         overwrite(files, path, data)

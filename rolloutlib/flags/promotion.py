@@ -76,15 +76,15 @@ def promote(
         FlagsError: the flags could not be read or written, or a client reads something else.
     """
     path = root / FLAGS
-    node, held = _verified(root, decision, now), read_flags(path)
-    after = _after(plan, node, held)
-    applied = held.state != after
+    node, file = _verified(root, decision, now), read_flags(path)
+    after = _after(plan, node, file)
+    applied = file.state != after
     if applied:
-        switch(files, path, document(plan, after), before=held.digest)
+        switch(files, path, document(plan, after), before=file.digest)
     durable.overwrite(files, root / SESSION, session_defaults(plan, after))
     read_back(path, plan, after)
-    before = held.state if applied else replace(after, stage=STAGES[after.stage - 1])
-    notes = release_notes(plan, before, after, node.said.gates)
+    before = file.state if applied else replace(after, stage=STAGES[after.stage - 1])
+    notes = release_notes(plan, before, after, node.predicate.gates)
     written = write_release_notes(root, notes, decision, now=now, lang=lang)
     overview = system_overview(root, plan, after, lang=lang)
     return Promotion(before, after, applied, (written, overview))
@@ -96,13 +96,15 @@ def _verified(root: Path, decision: str, now: datetime) -> Node:
     line = verified.line(decision)
     if line is None:
         raise NotPromotedError(f"there is no record {decision}; `rollout ledger` lists them")
-    if line.node.said.verdict != "GO":
-        raise NotPromotedError(f"{decision} says {line.node.said.verdict}; only a GO moves flags")
-    if problems := [found.sentence for found in (*line.findings, *verified.strays)]:
+    if line.node.predicate.verdict != "GO":
+        raise NotPromotedError(
+            f"{decision} says {line.node.predicate.verdict}; only a GO moves flags"
+        )
+    if problems := [problem.sentence for problem in (*line.findings, *verified.strays)]:
         why = f"{decision} is not verified: {'; '.join(problems)}"
         raise NotPromotedError(f"{why} (`rollout verify {decision}`)")
     for later in verified.ledger.nodes:
-        way = later.said.rollback
+        way = later.predicate.rollback
         if way and way.rolls_back.sha256 == line.node.digest:
             again = "the stage opens again with a new GO"
             raise NotPromotedError(f"{decision} was rolled back by {later.id}; {again}")
@@ -112,17 +114,17 @@ def _verified(root: Path, decision: str, now: datetime) -> Node:
     return line.node
 
 
-def _after(plan: Plan, node: Node, held: FlagFile) -> FlagState:
+def _after(plan: Plan, node: Node, file: FlagFile) -> FlagState:
     """Return the state that a record asks for, if it fits the flags in force or is in force."""
-    move, pinned, now = node.said.stage, pinned_flags(node), held.state
+    move, pinned, now = node.predicate.stage, pinned_flags(node), file.state
     if move is None or pinned is None:
         silent = "does not say which flags it was decided on"
         raise NotPromotedError(f"{node.id} {silent}; decide again with `rollout decide`")
-    if _in_force(plan, node, held):
+    if _in_force(plan, node, file):
         return now
-    if pinned != held.digest:
+    if pinned != file.digest:
         was = f"{node.id} was decided on flags with sha256 {pinned[:12]}…"
-        there = f"generation {now.generation}, stage {now.stage}, sha256 {held.digest[:12]}…"
+        there = f"generation {now.generation}, stage {now.stage}, sha256 {file.digest[:12]}…"
         raise NotPromotedError(f"{was}, but {there} is in force; decide again")
     if (move.from_, move.to) != (now.stage, now.stage + 1) or move.to not in plan.stages:
         was = f"{node.id} is about stage {move.from_} → {move.to}"
@@ -141,12 +143,12 @@ def pinned_flags(node: Node) -> str | None:
     return digests.get(f"{node.id}/{PINNED}")
 
 
-def _in_force(plan: Plan, node: Node, held: FlagFile) -> bool:
+def _in_force(plan: Plan, node: Node, file: FlagFile) -> bool:
     """Whether the flags are what this promotion asks for, unedited."""
-    state, move = held.state, node.said.stage
+    state, move = file.state, node.predicate.stage
     asked = (node.id, move.to if move else None, ())
-    fits = node.said.verdict == "GO" and (state.decision, state.stage, state.off) == asked
-    return fits and document(plan, state) == held.data
+    fits = node.predicate.verdict == "GO" and (state.decision, state.stage, state.off) == asked
+    return fits and document(plan, state) == file.data
 
 
 def flag_finding(plan: Plan, ledger: Ledger, root: Path) -> Finding | None:
@@ -157,15 +159,15 @@ def flag_finding(plan: Plan, ledger: Ledger, root: Path) -> Finding | None:
     first.
     """
     try:
-        held = read_flags(root / FLAGS)
+        file = read_flags(root / FLAGS)
     except FlagsError as error:
         return Finding(FLAGS, "FLAGS_UNREADABLE", str(error)) if ledger.nodes else None
     nodes = [node for node in ledger.nodes if pinned_flags(node)]
     last = pinned_flags(nodes[-1]) if nodes else None
-    promoted = any(pinned_flags(node) == last and _in_force(plan, node, held) for node in nodes)
-    if held.digest == last or promoted or (not nodes and _is_first(plan, held)):
+    promoted = any(pinned_flags(node) == last and _in_force(plan, node, file) for node in nodes)
+    if file.digest == last or promoted or (not nodes and _is_first(plan, file)):
         return None
-    state, hint = held.state, "run `rollout rollback`, or restore the file with git"
+    state, hint = file.state, "run `rollout rollback`, or restore the file with git"
     what = f"stage {state.stage}, generation {state.generation}"
     if state.off:
         what += f", off: {', '.join(state.off)}"
@@ -174,6 +176,6 @@ def flag_finding(plan: Plan, ledger: Ledger, root: Path) -> Finding | None:
     return Finding(FLAGS, "UNRECORDED_FLAG_CHANGE", sentence)
 
 
-def _is_first(plan: Plan, held: FlagFile) -> bool:
-    first = held.state.generation == 1 and not held.state.decision and not held.state.off
-    return first and document(plan, held.state) == held.data
+def _is_first(plan: Plan, file: FlagFile) -> bool:
+    first = file.state.generation == 1 and not file.state.decision and not file.state.off
+    return first and document(plan, file.state) == file.data

@@ -48,7 +48,7 @@ def render(node: Node) -> bytes:
 
     Its signatures are those that files claim; `rollout verify` says whether they hold.
     """
-    p = node.said
+    p = node.predicate
     kinds = {"keys": _keys, "rollback": _rollback, "promotion": _promotion}
     lines = [*kinds[p.kind](node.record), "", *_signatures(p, node.signoffs), ""]
     lines += _foot(p, node.digest)
