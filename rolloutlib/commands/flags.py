@@ -38,31 +38,23 @@ def add(commands: Any) -> None:
     command(kinds, "check", _check, checked)
     command(kinds, "init", _init, "write the flags of stage 0 for a new workbook")
     command(
-        commands,
-        "promote",
-        _promote,
-        "put a signed GO in force",
+        commands, "promote", _promote, "put a signed GO in force",
         option("decision DEC", "id of the record, such as dec-20261122-001"),
-        lang("the documents"),
-        description=PROMOTE,
-    )
+        lang("the documents"), description=PROMOTE,
+    )  # fmt: skip
     off, seen = (
         "what to turn off (default: all that the stage turned on)",
         "such as 'latency +23 %%'",
     )
     command(
-        commands,
-        "rollback",
-        _rollback,
-        "the kill switch",
+        commands, "rollback", _rollback, "the kill switch",
         option("--reason TEXT", "why, in a sentence", required=True),
         option("--feature A", off, nargs="+", choices=tuple("ABCDEF"), default=()),
         option("--signal TEXT", f"what was seen, {seen}", default=""),
         option("--owner NAME", "who pulls the switch", default=""),
-        option("--cause TEXT", "the suspected cause", default=""),
-        lang("record and documents"),
+        option("--cause TEXT", "the suspected cause", default=""), lang("record and documents"),
         description=ROLLBACK,
-    )
+    )  # fmt: skip
 
 
 def _show(_: argparse.Namespace) -> int:

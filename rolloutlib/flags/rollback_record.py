@@ -61,20 +61,23 @@ def record_and_tell(
         found.done.append(say("Recorded already: {record}", record=known.record))
         return
     name = found.after.decision
-    link = say("Ledger: docs/LEDGER/{record}.md", record=name)
     notice = (
         say("Reason: {reason}", reason=trigger.text),
         say("When: {time}", time=instant(now)),
-        link,
+        say("Ledger: docs/LEDGER/{record}.md", record=name),
     )
     notes = release_notes(plan, found.before, found.after, known.gates, rollback=notice)
-    told, recorded = (
+    found.attempt(
         say("Release notes with the rollback notice are drafted"),
-        say("Recorded as {record}", record=name),
+        lambda: write_release_notes(root, notes, name, now=now, lang=lang),
     )
-    found.attempt(told, lambda: write_release_notes(root, notes, name, now=now, lang=lang))
-    _say_what_follows(found)
-    found.attempt(recorded, lambda: _append(root, trigger, found, known, now, lang))
+    if found.green is None:
+        found.open.append(say("Replay: there is no earlier green record to return to"))
+    found.follows.append(say("Signatures: run `rollout sign {record} --as engine`", record=name))
+    found.attempt(
+        say("Recorded as {record}", record=name),
+        lambda: _append(root, trigger, found, known, now, lang),
+    )
     found.attempt(
         say("The overview is up to date"),
         lambda: system_overview(root, plan, found.after, lang=lang),
@@ -85,32 +88,20 @@ def _known(root: Path, found: RolledBack, now: datetime) -> _Known:
     verified = verify_ledger(Workbook(root), now=now)
     digest = read_flags(root / FLAGS).digest
     nodes = {line.node.id: line.node for line in verified.lines}
-    rollbacks = [node for node in nodes.values() if node.record.predicate.rollback]
-    record = next((node.id for node in rollbacks if pinned_flags(node) == digest), None)
-    undone = {told.rolls_back.sha256 for n in rollbacks if (told := n.record.predicate.rollback)}
-    standing = [
-        line.node
-        for line in verified.lines
-        if line.ok and line.node.record.predicate.verdict == "GO" and line.node.digest not in undone
-    ]
-    held = found.before.decision if found.before else ""
-    current = nodes.get(held) or (standing[-1] if standing else None)
-    told = current.record.predicate.rollback if current else None
-    head = told.rolls_back if told else current.head if current else None
-    green = next(
-        (node for node in reversed(standing) if head is None or node.digest != head.sha256), None
-    )
-    gates = nodes[head.id].record.predicate.gates if head and head.id in nodes else ()
-    return _Known(record, head, green.head if green else None, gates)
-
-
-def _say_what_follows(found: RolledBack) -> None:
-    """Replay and signatures need data, or time: they follow when what stops harm is done."""
-    if found.green is None:
-        found.open.append(say("Replay: there is no earlier green record to return to"))
-    found.follows.append(
-        say("Signatures: run `rollout sign {record} --as engine`", record=found.after.decision)
-    )
+    ways = {node.id: way for node in nodes.values() if (way := node.said.rollback)}
+    record = next((name for name in ways if pinned_flags(nodes[name]) == digest), None)
+    undone = {way.rolls_back.sha256 for way in ways.values()}
+    green = [line.node for line in verified.lines if line.ok and line.node.said.verdict == "GO"]
+    standing = [node for node in green if node.digest not in undone]
+    current = nodes.get(found.before.decision if found.before else "")
+    if current is None and standing:
+        current = standing[-1]
+    if current is None:
+        return _Known(record)
+    head = ways[current.id].rolls_back if current.id in ways else current.head
+    earlier = [node.head for node in standing if node.digest != head.sha256]
+    gates = nodes[head.id].said.gates if head.id in nodes else ()
+    return _Known(record, head, earlier[-1] if earlier else None, gates)
 
 
 def _append(
@@ -122,13 +113,10 @@ def _append(
     lang: Literal["en", "ko"],
 ) -> None:
     if known.undone is None:
-        raise RolloutError(
-            "no GO record put these flags in force, so there is nothing in the ledger to roll back"
-        )
-    undone, who = (
-        known.undone,
-        trigger.owner if SIGNER.fullmatch(trigger.owner) else "rollback@unknown",
-    )
+        nothing = "so there is nothing in the ledger to roll back"
+        raise RolloutError(f"no GO record put these flags in force, {nothing}")
+    undone = known.undone
+    who = trigger.owner if SIGNER.fullmatch(trigger.owner) else "rollback@unknown"
 
     def draft(slot: Slot) -> Predicate:
         return slot.draft(

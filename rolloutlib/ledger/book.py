@@ -39,11 +39,8 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.workbook import Workbook
 
 MEANINGS: Final = {
-    "pm": "responsibility",
-    "qa": "review",
-    "owner": "approval",
-    "engine": "responsibility",
-}
+    "pm": "responsibility", "qa": "review", "owner": "approval", "engine": "responsibility",
+}  # fmt: skip
 
 
 class Slot(NamedTuple):
@@ -146,16 +143,11 @@ def sign_record(
             raise LedgerError("same-person", who=who, id=name)
         person = judge.rules(node).people.get(who)
         said = {
-            "schema": "rolloutlib/signoff@1",
-            "decision": decision or node.said.verdict,
-            "meaning": meaning or MEANINGS.get(role),
-            "name": person.name if person else who,
-            "record": node.head,
-            "role": role,
-            "seenHead": ledger.heads,
-            "signedAt": instant(now),
-            "signer": who,
-        }
+            "schema": "rolloutlib/signoff@1", "decision": decision or node.said.verdict,
+            "meaning": meaning or MEANINGS.get(role), "name": person.name if person else who,
+            "record": node.head, "role": role, "seenHead": ledger.heads,
+            "signedAt": instant(now), "signer": who,
+        }  # fmt: skip
         data = encode(said)
         signoff = decode(data, Signoff)
         judge.check_role(node, signoff, public)
