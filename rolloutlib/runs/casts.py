@@ -1,9 +1,11 @@
-"""The mapping of source.yaml as SQL: how a flat table's columns become ours, and which rows are odd.
+"""The mapping of source.yaml as SQL: how flat columns become ours, and which rows are odd.
 
-A row is odd where the engine cannot vouch that its casts say what the careful reader (`flat`) says:
-a number that is none, an unknown word, a time without offset. What is odd the careful reader judges.
+A row is odd where the engine cannot vouch that its casts say what the careful reader (`flat`)
+says: a number that is none, an unknown word, a time without offset. What is odd the careful reader judges.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (pyarrow carries no types)
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -29,7 +31,9 @@ INTEGER: Final = r"-?[0-9]{1,19}"
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?"
 _OFFSET = r"(Z|[+-][0-9]{2}:[0-9]{2})"
 # What Python strips around a word and the engine's trim() leaves.
-_SPACES = r"[\t-\r\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
+_SPACES = (
+    r"[\t-\r\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
+)
 _WHOLE: Final = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER",
                  "UBIGINT", "HUGEINT"}  # fmt: skip
 _TYPES: Final = {"seed": "BIGINT", "score": "DOUBLE", "latency_ms": "DOUBLE", "covariate": "DOUBLE",
@@ -48,7 +52,7 @@ class Cast(NamedTuple):
 
 
 def sample_casts(spec: SourceSpec, types: Mapping[str, str], stem: str) -> dict[str, Cast] | None:
-    """Return the cast of every column of the one table, in terms of the source's columns and `LINE`.
+    """Return the cast of every column of the one table, of the source's columns and `LINE`.
 
     Args:
         spec: what source.yaml says.
@@ -75,8 +79,7 @@ def sample_casts(spec: SourceSpec, types: Mapping[str, str], stem: str) -> dict[
         "run_id": Cast(named, casts["run_id"].vouched),
         "arm": Cast(arm.value, f"{arm.value} IS NOT NULL AND {arm.vouched}"),
         "difficulty": Cast(
-            difficulty.value,
-            f"coalesce({difficulty.value} IN ('easy', 'medium', 'hard'), true)",
+            difficulty.value, f"coalesce({difficulty.value} IN ('easy', 'medium', 'hard'), true)"
         ),
         "sample_id": casts["sample_id"]._replace(
             value=f"coalesce({casts['sample_id'].value}, {LINE}::VARCHAR)"
@@ -168,7 +171,9 @@ def _latency(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cas
     number = _number(cell, kind)
     if number is None:
         return None
-    value = f"{number.value} * {UNITS[column.unit]!r}::DOUBLE" if column.unit != "ms" else number.value
+    value = (
+        f"{number.value} * {UNITS[column.unit]!r}::DOUBLE" if column.unit != "ms" else number.value
+    )
     return Cast(value, f"{number.vouched} AND ({value}) >= 0 AND isfinite({value})")
 
 
@@ -218,7 +223,10 @@ def _time(cell: str, kind: str, _column: ColumnSpec, spec: SourceSpec) -> Cast |
     elif kind in {"TIMESTAMP", "TIMESTAMP_NS", "DATE"} and shift is not None:
         value, vouched = local.format(f"{cell}::TIMESTAMP"), "true"
     elif kind == "VARCHAR":
-        value, vouched = f"TRY_CAST({cell} AS TIMESTAMPTZ)", f"regexp_full_match({cell}, '{_TIME}{_OFFSET}')"
+        value, vouched = (
+            f"TRY_CAST({cell} AS TIMESTAMPTZ)",
+            f"regexp_full_match({cell}, '{_TIME}{_OFFSET}')",
+        )
         if shift is not None:
             offset = f"regexp_matches({cell}, '{_OFFSET}$')"
             written = local.format(f"TRY_CAST({cell} AS TIMESTAMP)")
@@ -232,9 +240,13 @@ def _time(cell: str, kind: str, _column: ColumnSpec, spec: SourceSpec) -> Cast |
 
 @cache
 def _fixed_offset(timezone: str) -> int | None:
-    """Return the seconds that a zone is ahead of UTC, or None where they changed since the first year."""
+    """Return the seconds that a zone is ahead of UTC, or None where they ever changed."""
     zone = ZoneInfo(timezone)
-    months = (datetime(year, month, 1, tzinfo=UTC) for year in range(FIRST_YEAR, 2040) for month in range(1, 13))
+    months = (
+        datetime(year, month, 1, tzinfo=UTC)
+        for year in range(FIRST_YEAR, 2040)
+        for month in range(1, 13)
+    )
     offsets = {moment.astimezone(zone).utcoffset() for moment in months}
     only = offsets.pop()
     return int(only.total_seconds()) if only is not None and not offsets else None

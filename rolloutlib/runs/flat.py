@@ -27,12 +27,12 @@ from rolloutlib.runs.rows import Row, Rows, read_rows
 from rolloutlib.runs.sources import TAGS, UNITS, WIRE, native_source, word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
-__all__ = ["FlatRun", "FlatRuns", "RowMapping", "check_columns", "is_flat", "read_flat"]
+__all__ = ["FlatRun", "FlatRuns", "RowMapping", "check_columns", "is_flat", "read_flat", "twin"]
 
 _NUMBER, _INTEGER = re.compile(NUMBER), re.compile(INTEGER)
 _ENVELOPE = re.compile(rb'"(result|runId|datasetMeta)"[ \t]*:')
@@ -283,7 +283,14 @@ def _run(
     ids = Counter(str(one.sample.id) for one in rows)
     twins = [one for one in rows if ids[str(one.sample.id)] > 1]
     kept = [one for one in rows if ids[str(one.sample.id)] == 1]
-    bad = [_twin(file, one, twins) for one in twins]
+    places: dict[str, list[int]] = {}
+    for one in twins:
+        places.setdefault(str(one.sample.id), []).append(one.row.line)
+    bad = [
+        twin(file.name, one.row.line, sample, places[sample], one.row.text)
+        for one in twins
+        for sample in [str(one.sample.id)]
+    ]
     if not kept:
         return None, bad
     first = kept[0]
@@ -298,11 +305,7 @@ def _run(
     ), bad
 
 
-def _twin(file: RunFile, one: _Mapped, twins: list[_Mapped]) -> Quarantined:
-    lines = " and ".join(
-        str(other.row.line) for other in twins if str(other.sample.id) == str(one.sample.id)
-    )
-    value = f"{shown(str(one.sample.id))} on lines {lines}"
-    return Quarantined(
-        file.name, one.row.line, "sample id", value, "expected each id once in a run", one.row.text
-    )
+def twin(file: str, line: int, sample: str, lines: Iterable[int], text: str) -> Quarantined:
+    """Refuse one of several samples of a run that have the same id."""
+    value = f"{shown(sample)} on lines {' and '.join(map(str, lines))}"
+    return Quarantined(file, line, "sample id", value, "expected each id once in a run", text)
