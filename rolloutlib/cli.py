@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rolloutlib import __version__
-from rolloutlib.commands import engine, flags, ledger, plan, review
+from rolloutlib.commands import engine, flags, ledger, plan, plan_page, review
 from rolloutlib.errors import RolloutError
 
 if TYPE_CHECKING:
@@ -44,6 +44,6 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"rollout {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for group in (plan, review, ledger, flags, engine):
+    for group in (plan, plan_page, review, ledger, flags, engine):
         group.add(commands)
     return parser

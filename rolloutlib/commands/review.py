@@ -39,32 +39,22 @@ PATHS = ("runs", "source", "evidence", "looks", "out")
 def add(commands: Any) -> None:
     """Add the commands to the parser's sub-commands."""
     command(
-        commands,
-        "review",
-        _review,
-        "review a stage's exit",
+        commands, "review", _review, "review a stage's exit",
         option("stage STAGE", STAGES, type=int, choices=range(5)),
         option("--runs PATH", "file or folder of runs (default: as params/stage-STAGE.yaml says)"),
         option("--control ARM", "name of the control arm (default: control)"),
         option("--treatment ARM", "name of the treatment arm (default: treatment)"),
         option("--source FILE", "source.yaml that explains flat tables (default: beside the runs)"),
         option("--profile NAME", "guardian profile, where the runs name none (default: default)"),
-        option(
-            "--evidence DIR", "evidence of the Go/No-Go checks (default: evidence/ beside the runs)"
-        ),
+        option("--evidence DIR", "evidence of the checks (default: evidence/ beside the runs)"),
         option("--as-of TIME", "leave out runs that started later (ISO 8601 with offset)"),
         option("--looks FILE", "file of earlier looks at a stage (default: reports/looks.jsonl)"),
-        option(
-            "--adjust",
-            "adjust score and latency for the samples' covariate (CUPED)",
-            action="store_const",
-            const=True,
-        ),
+        option("--adjust", "adjust score and latency for the samples' covariate (CUPED)",
+               action="store_const", const=True),
         option("--lang", "language of the report (default: en)", choices=("en", "ko")),
         option("--out DIR", "where to write (default: reports/stage-STAGE-TIME)"),
-        description=REVIEW,
-        epilog=EXAMPLES,
-    )
+        description=REVIEW, epilog=EXAMPLES,
+    )  # fmt: skip
     schema = "write params/plan.schema.json, which editors use to check plan.yaml"
     command(commands, "schema", _schema, schema)
 

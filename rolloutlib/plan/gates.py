@@ -109,12 +109,13 @@ class Gate(Model):
             )
         if own is not None and (same := [s for s, limit in self.proof.items() if limit == own]):
             raise ValueError(
-                f"proof repeats {own:g} for stage {same[0]}, which limit and tolerance already say; "
+                f"proof repeats {own:g} for stage {same[0]}; limit and tolerance say that; "
                 "list only the stages that prove less"
             )
-        if rungs and isinstance(self.alternative, float) and better * self.alternative <= rungs[-1]:
+        designed = self.alternative
+        if rungs and isinstance(designed, float) and better * designed <= rungs[-1]:
             raise ValueError(
-                f"alternative is {self.alternative}; expected one beyond every stage's proof limit"
+                f"alternative is {designed}; expected one beyond every stage's proof limit"
             )
         return self
 
@@ -134,7 +135,7 @@ class Gate(Model):
 
     @property
     def _share(self) -> float | None:
-        """Share of samples that a quantile lets lie beyond the limit (.05, not 0.05000000000004)."""
+        """Share of samples that a quantile leaves beyond the limit (.05, not 1 − .95 in binary)."""
         return None if self.quantile is None else round(1 - self.quantile, 9)
 
     def _tolerated(self, limit: float) -> float:

@@ -25,7 +25,7 @@ from rolloutlib.plan.gates import (
     Proportion,
     StageId,
 )
-from rolloutlib.plan.metrics import MetricName  # noqa: TC001 -- pydantic reads it
+from rolloutlib.plan.metrics import METRICS, MetricName
 from rolloutlib.plan.strict_yaml import load_model
 
 if TYPE_CHECKING:
@@ -103,6 +103,13 @@ def _whole_shares(shares: dict[str, float]) -> dict[str, float]:
     return shares
 
 
+def _measured(name: str) -> str:
+    if name.partition(":")[0] not in METRICS:
+        hint = did_you_mean(name, METRICS)
+        raise ValueError(f"is no metric; expected one of {', '.join(METRICS)}, or issue:TAG.{hint}")
+    return name
+
+
 class Monitoring(Model):
     """The daily report: its metrics, the planned difficulty mix, and when a light is green."""
 
@@ -111,7 +118,7 @@ class Monitoring(Model):
         dict[Literal["easy", "medium", "hard"], Proportion], AfterValidator(_whole_shares)
     ]
     harm_test_days: Count
-    traffic_lights: dict[str, TrafficLight]
+    traffic_lights: dict[Annotated[str, AfterValidator(_measured)], TrafficLight]
 
 
 class Check(Model):

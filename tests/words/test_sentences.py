@@ -7,14 +7,15 @@ import json
 import re
 from pathlib import Path
 from string import Formatter
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import pytest
-import yaml
 from babel.messages.pofile import read_po
 
 from rolloutlib.errors import UsageError
 from rolloutlib.measure.design import Unit
+from rolloutlib.plan.metrics import METRICS
+from rolloutlib.plan.model import load_plan
 from rolloutlib.words.reasons import TEMPLATES
 from rolloutlib.words.sentences import Sentence, say, translate
 
@@ -49,12 +50,21 @@ def constants_of(node: ast.expr) -> Iterator[str]:
 
 
 def names_of(path: Path) -> Iterator[str]:
-    """Yield the names that the plan gives to stages, gates and checks."""
-    plan: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
-    yield from (stage["name"] for stage in plan["stages"].values())
-    yield from (gate["title"] for gate in plan["gates"].values())
-    yield from (check["title"] for check in plan["checks"].values())
-    yield from plan["evidence"]["segments"]
+    """Yield the names and the prose of the plan and of the metrics, which its page shows."""
+    plan = load_plan(path)
+    yield plan.name
+    for named in (plan.features, plan.gates, plan.checks):
+        yield from (each.title for each in named.values())
+    yield from (feature.effect for feature in plan.features.values())
+    yield from (stage.name for stage in plan.stages.values())
+    yield from plan.evidence.segments
+    yield from (*plan.rollback.triggers, *plan.rollback.actions, *plan.monitoring.difficulty)
+    for risk in plan.risks.values():
+        yield from (risk.risk, risk.mitigation, *([risk.signal.text] if risk.signal.text else ()))
+    yield from (week.note for week in plan.schedule.values())
+    for duty in plan.roles.values():
+        yield from (duty.raci, *duty.duties)
+    yield from (metric.title for metric in METRICS.values())
 
 
 def said() -> set[str]:

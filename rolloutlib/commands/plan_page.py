@@ -1,0 +1,46 @@
+"""`rollout plan-page`: the plan as a page that people read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["add"]
+
+PAGE = """\
+Write the whole plan as a Markdown page: stages, who gets what, limits and proofs, monitoring,
+checks, rollback, risks, schedule, roles and documents. The page shows params/plan.yaml and is never
+read back."""
+FILES = {"en": "docs/ROLLOUT_PLAN.md", "ko": "docs/ROLLOUT_PLAN.ko.md"}
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's sub-commands."""
+    page = commands.add_parser(
+        "plan-page", help="write the plan as a page that people read", description=PAGE,
+        allow_abbrev=False,
+    )  # fmt: skip
+    page.add_argument("--lang", choices=("en", "ko"), default="en", help="language (default: en)")
+    page.add_argument(
+        "--out",
+        metavar="FILE",
+        type=Path,
+        help="where to (default: docs/ROLLOUT_PLAN.md, or .ko.md)",
+    )
+    page.set_defaults(call=_page)
+
+
+def _page(arguments: argparse.Namespace) -> int:
+    from rolloutlib.plan.model import load_plan, workbook_root
+    from rolloutlib.show.plan_page import plan_page
+
+    root = workbook_root()
+    path = arguments.out or root / FILES[arguments.lang]
+    text = plan_page(load_plan(root / "params" / "plan.yaml"), arguments.lang)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(path)
+    return 0

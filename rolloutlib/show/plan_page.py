@@ -1,0 +1,204 @@
+"""The plan as a page that people read: Markdown, in English or Korean, with nothing left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, get_args
+
+from rolloutlib.plan.gates import STAGES
+from rolloutlib.plan.metrics import metric_record
+from rolloutlib.plan.model import Audience
+from rolloutlib.words.numbers import show, unit_of
+from rolloutlib.words.sentences import say, speaking, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rolloutlib.plan.model import FeatureId, Gate, Plan, Signal, StageId
+    from rolloutlib.words.sentences import Sentence
+
+__all__ = ["plan_page"]
+
+AUDIENCES: Final[dict[Audience, Sentence]] = {
+    "internal": say("the internal team"),
+    "dogfood": say("the dogfood team"),
+    "opted_in": say("users who opted in"),
+    "everyone": say("everyone"),
+    "opted_out": say("users who opted out"),
+}
+
+
+def plan_page(plan: Plan, lang: str = "en") -> str:
+    """Return the whole plan as Markdown."""
+    with speaking(lang):
+        written = say("Written by `rollout plan-page` from params/plan.yaml; edit it there.")
+        lines = [f"# {translate(plan.name)}", "", str(written)]
+        for heading, section in SECTIONS:
+            lines += ["", f"## {heading}", "", *section(plan)]
+    return "\n".join(lines) + "\n"
+
+
+def _stages(plan: Plan) -> Iterator[str]:
+    weeks = {s: [week for week, due in plan.schedule.items() if s in due.stages] for s in STAGES}
+    head = (say("Stage"), say("Who"), say("At most"), say("Looks"), say("Week"))
+    rows = [
+        (f"{number}: {translate(stage.name)}", AUDIENCES[stage.audience],
+         say("{cap} users", cap=stage.cap) if stage.cap else "–", stage.looks,
+         _listed(weeks[number]))
+        for number, stage in sorted(plan.stages.items())
+    ]  # fmt: skip
+    return _table(head, rows)
+
+
+def _features(plan: Plan) -> Iterator[str]:
+    head = (say("Feature"), say("What it does"), *(say("Stage {number}", number=s) for s in STAGES))
+    rows = [
+        (f"{key} {translate(feature.title)} `{feature.flag}`", translate(feature.effect),
+         *(_toggle(plan, stage, key) for stage in STAGES))
+        for key, feature in plan.features.items()
+    ]  # fmt: skip
+    return _table(head, rows)
+
+
+def _toggle(plan: Plan, number: StageId, key: FeatureId) -> str:
+    """Say a feature's value for everyone, whom the stage excepts, and whether it is logged."""
+    stage, feature = plan.stages[number], plan.features[key]
+    toggle = stage.toggles[key]
+    flags = {True: feature.enabled, False: feature.disabled}
+    words = {True: say("on"), False: say("off"), "explore": "explore", "exploit": "exploit"}
+    excepted = [who for who in get_args(Audience) if toggle.on(who) != toggle.default]
+    named = [f"{AUDIENCES[who]}: {words[flags[not toggle.default]]}" for who in excepted]
+    logged = [say("shown in the log")] if key in stage.logged else []
+    return "; ".join(map(str, (words[flags[toggle.default]], *named, *logged)))
+
+
+def _gates(plan: Plan) -> Iterator[str]:
+    head = (
+        say("Criterion"), say("The plan's limit"),
+        *(say("Proof at stage {number}", number=stage) for stage in STAGES), say("Designed for"),
+    )  # fmt: skip
+    yield from _table(head, [_gate(plan, gate) for gate in plan.gates.values()])
+    yield ""
+    rules, runs = plan.evidence, plan.evidence.runs_averaged
+    yield str(say(
+        "Limits for the profile {profile}. A proof is a one-sided bound with {confidence:.0%} "
+        "confidence (of a percentile: of the share of samples beyond the limit); the plan's limit "
+        "is held against the mean of the last {runs} runs. Fewer than {clusters} users, or more "
+        "than {quarantined:.0%} unreadable samples, prove nothing.",
+        profile=plan.rollback.safe_profile, confidence=rules.confidence, runs=runs,
+        clusters=rules.min_clusters, quarantined=rules.max_quarantined,
+    ))  # fmt: skip
+
+
+def _gate(plan: Plan, gate: Gate) -> tuple[object, ...]:
+    profile, signed = plan.profile(plan.rollback.safe_profile), gate.contrast == "difference"
+    side, unit = "≥" if gate.harm == "lower" else "≤", unit_of(gate.unit, gate.statistic)
+    proofs = [show(gate.proof_limit(stage, profile), unit, signed=signed) for stage in STAGES]
+    limit = show(gate.plan_limit(profile), gate.unit, signed=signed)
+    design = show(gate.design_alternative(profile), unit, signed=signed)
+    return (
+        translate(gate.title),
+        f"{side} {limit}",
+        *(f"{side} {proof}" for proof in proofs),
+        design,
+    )
+
+
+def _monitoring(plan: Plan) -> Iterator[str]:
+    watch = plan.monitoring
+    mix = [f"{translate(level)} {share:.0%}" for level, share in watch.difficulty.items()]
+    yield f"- {say('Every day')}: {_listed(_metric(name) for name in watch.metrics)}"
+    yield f"- {say('Planned difficulty')}: {_listed(mix)}"
+    days = watch.harm_test_days
+    yield f"- {say('The test for harm spends its error over {days} days.', days=days)}"
+    yield ""
+    rows: list[tuple[str, ...]] = []
+    for name, light in watch.traffic_lights.items():
+        side, unit = "≥" if light.better == "higher" else "≤", metric_record(name).unit
+        rows.append(
+            (_metric(name), *(f"{side} {show(v, unit)}" for v in (light.green, light.amber)))
+        )
+    yield from _table((say("Light"), say("Green"), say("Amber")), rows)
+
+
+def _metric(name: str) -> str:
+    tag = name.partition(":")[2]
+    return translate(metric_record(name).title) + (f" ({tag})" if tag else "")
+
+
+def _checks(plan: Plan) -> Iterator[str]:
+    for check in plan.checks.values():
+        yield f"- [ ] {translate(check.title)}" + (
+            f": {_listed(check.items)}" if check.items else ""
+        )
+
+
+def _rollback(plan: Plan) -> Iterator[str]:
+    yield f"{say('Triggers')}: {_translated(plan.rollback.triggers)}"
+    yield from ("", *(f"1. {translate(action)}" for action in plan.rollback.actions), "")
+    yield f"{say('Profile to return to')}: `{plan.rollback.safe_profile}`"
+
+
+def _risks(plan: Plan) -> Iterator[str]:
+    head = (say("Feature"), say("Risk"), say("Signal"), say("Answer"))
+    rows = [
+        (risk.feature, translate(risk.risk), _signal(risk.signal), translate(risk.mitigation))
+        for risk in plan.risks.values()
+    ]
+    return _table(head, rows)
+
+
+def _signal(signal: Signal) -> str:
+    if signal.metric is None:
+        return translate(signal.text or "")
+    signed, unit = signal.contrast == "difference", metric_record(signal.metric).unit
+    side, limit = (">", signal.above) if signal.below is None else ("<", signal.below)
+    return (
+        f"{_metric(signal.metric)} {side} {show(limit, unit if signed else 'ratio', signed=signed)}"
+    )
+
+
+def _schedule(plan: Plan) -> Iterator[str]:
+    for week, due in plan.schedule.items():
+        stages = say("stage {numbers}", numbers=_listed(due.stages))
+        yield f"- {week}: {stages} — {translate(due.note)}"
+
+
+def _roles(plan: Plan) -> Iterator[str]:
+    rows = [
+        (role, translate(duty.raci), _translated(duty.duties)) for role, duty in plan.roles.items()
+    ]
+    yield from _table((say("Role"), "RACI", say("Duties")), rows)
+    yield ""
+    for verdict, signatures in plan.signatures.items():
+        later = f"; {say('within 24 hours')}: {_listed(signatures.within_24h)}"
+        yield f"- {verdict}: {_listed(signatures.now)}{later if signatures.within_24h else ''}"
+
+
+def _documents(plan: Plan) -> Iterator[str]:
+    documents = plan.documents
+    yield f"- {say('Sections of a pull request')}: {_listed(documents.pr_sections)}"
+    yield f"- {say('Quick links in the overview: the newest {count}', count=documents.quick_links)}"
+    yield f"- {say('Every dataset_meta records')}: {_listed(documents.dataset_meta)}"
+    yield f"- {say('References')}: {_listed(documents.references)}"
+
+
+def _listed(parts: Iterable[object]) -> str:
+    return ", ".join(map(str, parts)) or "–"
+
+
+def _translated(parts: Iterable[str]) -> str:
+    return _listed(map(translate, parts))
+
+
+def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    for cells in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(str(cell).replace('|', '/') for cell in cells)} |"
+
+
+SECTIONS: Final = (
+    (say("Stages"), _stages), (say("What is on, and for whom"), _features),
+    (say("Exit criteria"), _gates), (say("Daily monitoring"), _monitoring),
+    (say("Go/No-Go checks"), _checks), (say("Rollback"), _rollback), (say("Risks"), _risks),
+    (say("Schedule"), _schedule), (say("Roles and signatures"), _roles),
+    (say("Documents"), _documents),
+)  # fmt: skip
