@@ -65,7 +65,7 @@ lock: ## Resolve both locks again (newest versions: make lock UPGRADE=--upgrade)
 	resolve() { "$$uv/bin/uv" pip compile "$$@" --universal --python-version 3.11 \
 		--generate-hashes --no-header --quiet $(UPGRADE); } && \
 	resolve pyproject.toml --extra test --extra dev --output-file requirements.lock && \
-	printf 'pytest>=9.2\n' | resolve pyproject.toml - --extra spark --output-file requirements-spark.lock
+	printf 'hypothesis>=6.170\npytest>=9.2\n' | resolve pyproject.toml - --extra spark --output-file requirements-spark.lock
 
 clean: ## Remove .venv and caches (your reports stay)
 	rm -rf .venv .venv-spark .pytest_cache .ruff_cache .hypothesis .import_linter_cache
