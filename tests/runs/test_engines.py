@@ -135,7 +135,7 @@ def test_a_partitioned_folder_with_its_evidence_is_the_same_samples(
     for arm in ARMS:
         folder = tmp_path / "date=2026-03-01" / f"arm={arm}"
         folder.mkdir(parents=True)
-        part = WHOLE.filter(pc.equal(WHOLE["arm"], arm)).drop_columns(["arm"])
+        part = WHOLE.filter(pc.field("arm") == arm).drop_columns(["arm"])
         pq.write_table(part, folder / "part.parquet")
     (tmp_path / "evidence").mkdir()
     (tmp_path / "evidence" / "canary.json").write_text("{}", encoding="utf-8")
@@ -275,10 +275,10 @@ def test_an_engine_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
         spark_session("local[2]")
     with pytest.raises(UsageError, match="engine"):
         review_params({"stage": 2, "runs": "x", "engine": "sqlite"})
-    monkeypatch.setattr(engines_module, "find_spec", lambda name: name == "py4j" or None)
+    monkeypatch.setattr(engines_module, "find_spec", {}.get)
     with pytest.raises(UsageError, match=r"not installed.*pip install 'rolloutlib\[spark\]'"):
         spark_session("local[2]")
-    monkeypatch.setattr(engines_module, "find_spec", lambda _name: True)
+    monkeypatch.setattr(engines_module, "find_spec", len)
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("JAVA_HOME", raising=False)
     with pytest.raises(UsageError, match=r"needs Java 17 or newer.*default-jre-headless"):
