@@ -114,12 +114,8 @@ def values(plan: Plan, state: FlagState, audiences: Collection[Audience]) -> dic
             if one in audiences or one == "everyone"
         )
         on = next((value for value in named if value is not None), toggles[key].default)
-        safe = (
-            feature.disabled if isinstance(feature.disabled, bool) else feature.default
-        )  # a preset has no "off"
-        found[feature.flag] = (
-            safe if key in state.off else feature.enabled if on else feature.disabled
-        )
+        now = feature.enabled if on else feature.disabled
+        found[feature.flag] = feature.safe if key in state.off else now
     return found
 
 
