@@ -18,7 +18,7 @@ EXAMPLES: list[dict[str, Any]] = json.loads(
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["id"])
 def test_worked_example(example: dict[str, Any]) -> None:
-    """The estimator gives the numbers that the example's source gives, within the example's tolerance."""
+    """The estimator gives its source's numbers, within the example's tolerance."""
     computed = COMPUTE[example["estimator"]](example["inputs"])
     assert np.shape(computed) == np.shape(example["expected"])
     assert np.max(np.abs(np.subtract(computed, example["expected"]))) <= example["tolerance"]

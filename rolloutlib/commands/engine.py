@@ -33,10 +33,7 @@ def add(commands: Any) -> None:
     """Add the commands to the parser's sub-commands."""
     prompts, cmd = "JSON Lines of promptId and text, or plain text", "such as 'python engine.py'"
     command(
-        commands,
-        "bench",
-        _bench,
-        "paired mini benchmark of an engine",
+        commands, "bench", _bench, "paired mini benchmark of an engine",
         option("--prompts FILE", prompts, type=Path, required=True),
         option("--engine CMD", f"the engine's command, {cmd}", required=True),
         option("--control FLAGS", FLAGS, required=True),
@@ -48,25 +45,22 @@ def add(commands: Any) -> None:
         option("--workers N", "engines at once", type=whole(1), default=2),
         option("--out DIR", "folder for the envelopes", type=Path, required=True),
         description=BENCH,
-    )
+    )  # fmt: skip
     seen = "risks whose signal people have reported"
     command(
-        commands,
-        "risks",
-        _risks,
-        "the risk register on a review",
+        commands, "risks", _risks, "the risk register on a review",
         option("review REVIEW_DIR", "folder that `rollout review --out` wrote", type=Path),
-        option("--seen RISK", seen, nargs="+", default=[]),
-        lang("the signals"),
+        option("--seen RISK", seen, nargs="+", default=[]), lang("the signals"),
         description=RISKS,
-    )
+    )  # fmt: skip
 
 
 def _bench(arguments: argparse.Namespace) -> int:
     import numpy as np
     from tqdm import tqdm
 
-    from rolloutlib.engine.bench import Bench, flags_from, read_prompts, run_bench
+    from rolloutlib.engine.asked import flags_from, read_prompts
+    from rolloutlib.engine.bench import Bench, run_bench
 
     _, plan = workbook()
     if not (engine := tuple(shlex.split(arguments.engine))):

@@ -38,31 +38,23 @@ def add(commands: Any) -> None:
     command(kinds, "check", _check, checked)
     command(kinds, "init", _init, "write the flags of stage 0 for a new workbook")
     command(
-        commands,
-        "promote",
-        _promote,
-        "put a signed GO in force",
+        commands, "promote", _promote, "put a signed GO in force",
         option("decision DEC", "id of the record, such as dec-20261122-001"),
-        lang("the documents"),
-        description=PROMOTE,
-    )
+        lang("the documents"), description=PROMOTE,
+    )  # fmt: skip
     off, seen = (
         "what to turn off (default: all that the stage turned on)",
         "such as 'latency +23 %%'",
     )
     command(
-        commands,
-        "rollback",
-        _rollback,
-        "the kill switch",
+        commands, "rollback", _rollback, "the kill switch",
         option("--reason TEXT", "why, in a sentence", required=True),
         option("--feature A", off, nargs="+", choices=tuple("ABCDEF"), default=()),
         option("--signal TEXT", f"what was seen, {seen}", default=""),
         option("--owner NAME", "who pulls the switch", default=""),
-        option("--cause TEXT", "the suspected cause", default=""),
-        lang("record and documents"),
+        option("--cause TEXT", "the suspected cause", default=""), lang("record and documents"),
         description=ROLLBACK,
-    )
+    )  # fmt: skip
 
 
 def _show(_: argparse.Namespace) -> int:
@@ -70,10 +62,10 @@ def _show(_: argparse.Namespace) -> int:
     from rolloutlib.flags.document import CONTEXTS, FLAGS, read_flags
 
     root, plan = workbook()
-    held = read_flags(root / FLAGS).state
-    off = f", off: {', '.join(held.off)}" if held.off else ""
-    state = f"Stage {held.stage}, generation {held.generation}, profile {held.profile}{off}"
-    say(f"{state}, by {held.decision or 'init'}")
+    state = read_flags(root / FLAGS).state
+    off = f", off: {', '.join(state.off)}" if state.off else ""
+    number = f"Stage {state.stage}, generation {state.generation}"
+    say(f"{number}, profile {state.profile}{off}, by {state.decision or 'init'}")
     with flag_client(root / FLAGS) as client:
         table = {audience: resolve(client, plan, context) for audience, context in CONTEXTS.items()}
     _table(plan, table)
@@ -87,24 +79,24 @@ def _diff(_: argparse.Namespace) -> int:
     from rolloutlib.plan.model import STAGES
 
     root, plan = workbook()
-    held = read_flags(root / FLAGS).state
-    if held.stage == STAGES[-1] and not held.off:
-        say(f"Stage {held.stage} is the last one; no promotion changes a flag.")
+    state = read_flags(root / FLAGS).state
+    if state.stage == STAGES[-1] and not state.off:
+        say(f"Stage {state.stage} is the last one; no promotion changes a flag.")
         return 0
-    then = replace(held, stage=STAGES[min(held.stage + 1, STAGES[-1])], off=())
-    say(f"A GO for stage {held.stage} → {then.stage} changes:")
+    then = replace(state, stage=STAGES[min(state.stage + 1, STAGES[-1])], off=())
+    say(f"A GO for stage {state.stage} → {then.stage} changes:")
     for feature in plan.features.values():
-        changes = [_change(plan, feature.flag, who, held, then) for who in CONTEXTS]
+        changes = [_change(plan, feature.flag, who, state, then) for who in CONTEXTS]
         if any(changes):
             say(f"  {feature.flag}  {', '.join(filter(None, changes))}")
     return 0
 
 
-def _change(plan: Plan, flag: str, who: Audience, held: FlagState, then: FlagState) -> str:
+def _change(plan: Plan, flag: str, who: Audience, state: FlagState, then: FlagState) -> str:
     from rolloutlib.flags.document import values
 
     people = () if who == "everyone" else (who,)
-    was, now = values(plan, held, people)[flag], values(plan, then, people)[flag]
+    was, now = values(plan, state, people)[flag], values(plan, then, people)[flag]
     return "" if was == now else f"{who}: {_word(was)} → {_word(now)}"
 
 

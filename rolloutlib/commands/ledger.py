@@ -44,90 +44,57 @@ KEY = option(
 def add(commands: Any) -> None:
     """Add the ledger's commands to the parser's sub-commands."""
     command(
-        commands,
-        "decide",
-        _decide,
-        "draft the record and card of a meeting's decision",
+        commands, "decide", _decide, "draft the record and card of a meeting's decision",
         option("review REVIEW_DIR", "folder that `rollout review --out` wrote", type=Path),
         option("--verdict", choices=DECISIONS, required=True),
-        option(
-            "--waive GATE", "gate, check, `code` or `recommendation`", action="append", default=[]
-        ),
+        option("--waive GATE", "gate, check, `code`/`recommendation`", action="append", default=[]),
         option("--reason TEXT", "why; one for each --waive", action="append", default=[]),
-        option("--note TEXT", "free text for the card", default=""),
-        BY,
-        description=DECIDE,
-    )
+        option("--note TEXT", "free text for the card", default=""), BY, description=DECIDE,
+    )  # fmt: skip
     command(
-        commands,
-        "sign",
-        _sign,
-        "sign a record in a role",
-        RECORD,
+        commands, "sign", _sign, "sign a record in a role", RECORD,
         option("--as", dest="role", choices=ROLES, required=True),
-        option(
-            "--decision", "default: the record's verdict; another one dissents", choices=DECISIONS
-        ),
+        option("--decision", "default: the record's verdict; another dissents", choices=DECISIONS),
         option("--meaning", "default: qa review, owner approval", choices=MEANINGS),
-        option("--by NAME", "your address in allowed_signers (default: whose key it is)"),
-        KEY,
-    )
+        option("--by NAME", "your address in allowed_signers (default: whose key it is)"), KEY,
+    )  # fmt: skip
     command(
-        commands,
-        "verify",
-        _verify,
+        commands, "verify", _verify,
         "check the ledger: bytes, chain, evidence, cards, signatures, roles, keys",
         option("record DEC", "show this record only", nargs="?"),
         option("--head SHA256", "a head that a report printed: it must still be there"),
-        option(
-            "--since SHA256",
-            "a head at which all was verified: its signatures are not asked about again",
-        ),
+        option("--since SHA256", "a head at which all was verified: asks about later signatures"),
         description=VERIFY,
-    )
+    )  # fmt: skip
     again = "draw every card again that is not what its record says"
     command(
-        commands,
-        "ledger",
-        _ledger,
+        commands, "ledger", _ledger,
         "list records, missing signatures, the head, and the green record",
         option("--cards", again, action="store_true"),
-    )
+    )  # fmt: skip
     _add_keys(commands)
     command(
-        commands,
-        "replay",
-        _replay,
-        "run a decision's review again from its pins and compare",
-        RECORD,
-        description=REPLAY,
-    )
+        commands, "replay", _replay, "run a decision's review again from its pins and compare",
+        RECORD, description=REPLAY,
+    )  # fmt: skip
     dsse = "DSSE: the record as payload, signed by you"
     command(
-        commands,
-        "export",
-        _export,
-        "print a record in an envelope for supply-chain tools",
-        RECORD,
-        option("--dsse", dsse, action="store_true", required=True),
-        KEY,
-    )
+        commands, "export", _export, "print a record in an envelope for supply-chain tools",
+        RECORD, option("--dsse", dsse, action="store_true", required=True), KEY,
+    )  # fmt: skip
 
 
 def _add_keys(commands: Any) -> None:
     group = commands.add_parser("keys", help="admit or revoke a signer's key", allow_abbrev=False)
     actions = group.add_subparsers(title="actions", required=True, metavar="ACTION")
     command(
-        actions,
-        "add",
-        _keys_add,
+        actions, "add", _keys_add,
         "admit a public key, and the person if new; an owner signs the record",
         option("who NAME", "the signer's address, such as pm_kim@ex.com"),
         option("--name TEXT", "printed name of a new person"),
         option("--role", "role of a new person", choices=ROLES, action="append", default=[]),
-        option("--key FILE", "the public key", type=Path, required=True),
-        BY,
-    )
+        option("--key FILE", "the public key", type=Path, required=True), BY,
+    )  # fmt: skip
     revoke = "revoke a person's keys; signatures seen so far keep counting"
     command(actions, "revoke", _keys_revoke, revoke, option("who NAME"), BY)
     accept = "record hand edits of roles, keys or thresholds"
@@ -150,7 +117,7 @@ def _decide(arguments: argparse.Namespace) -> int:
         book, arguments.review.resolve(), verdict=arguments.verdict, by=_by(arguments), now=now(),
         waivers=[*map(Waiver, gates, reasons)], note=arguments.note,
     )  # fmt: skip
-    say(f"{node.id}: {node.said.verdict} drafted (sha256 {node.digest})")
+    say(f"{node.id}: {node.predicate.verdict} drafted (sha256 {node.digest})")
     say(f"card: docs/LEDGER/{node.id}.md")
     return _say_missing(book, node.id)
 
@@ -205,7 +172,7 @@ def _ledger(arguments: argparse.Namespace) -> int:
         say(f"cards drawn again: {', '.join(write_cards(book)) or 'none'}")
     verified = verify_ledger(book, now=now())
     for line in verified.lines:
-        p, missing = line.node.said, ", ".join((*line.missing, *line.pending))
+        p, missing = line.node.predicate, ", ".join((*line.missing, *line.pending))
         state = f"missing: {missing}" if missing else "signed"
         if any(finding.code != "unsigned" for finding in line.findings):
             state += f"  WRONG: rollout verify {p.id}"

@@ -34,32 +34,18 @@ def add(commands: Any) -> None:
     for metric, baseline in BASELINES.items():
         baseline.settings.update(dest=metric, type=number(0.01, 0.99))
     command(
-        commands,
-        "plan",
-        _plan,
-        "what a stage can prove, and its chances of GO, in advance",
-        option(
-            "--stage STAGE", "whose limits apply: 0–4", type=int, choices=range(5), required=True
-        ),
+        commands, "plan", _plan, "what a stage can prove, and its chances of GO, in advance",
+        option("--stage STAGE", "whose limits apply", type=int, choices=range(5), required=True),
         option("--users N", "people in all (default: the stage's cap)", type=whole(10)),
         option("--samples-per-user N", "in each arm", type=whole(1), default=20),
-        option(
-            "--correlation R",
-            "of two samples of one user, 0 to 0.5",
-            type=number(0.0, 0.5),
-            default=0.05,
-        ),
-        option(
-            "--paired", "every prompt is answered under both arms (a replay)", action="store_true"
-        ),
-        *BASELINES.values(),
-        option("--profile NAME", "guardian profile", default="default"),
+        option("--correlation R", "of two samples of one user, 0 to 0.5", type=number(0.0, 0.5),
+               default=0.05),
+        option("--paired", "both arms answer every prompt (a replay)", action="store_true"),
+        *BASELINES.values(), option("--profile NAME", "guardian profile", default="default"),
         option("--repetitions N", "simulated reviews", type=whole(100), default=1000),
-        option("--seed S", type=whole(0), default=SEED),
-        lang("the tables"),
-        option("--out DIR", "also write the charts there, as SVG", type=Path),
-        description=PLAN,
-    )
+        option("--seed S", type=whole(0), default=SEED), lang("the tables"),
+        option("--out DIR", "also write the charts there, as SVG", type=Path), description=PLAN,
+    )  # fmt: skip
 
 
 def _plan(arguments: argparse.Namespace) -> int:

@@ -39,32 +39,24 @@ PATHS = ("runs", "source", "evidence", "looks", "out")
 def add(commands: Any) -> None:
     """Add the commands to the parser's sub-commands."""
     command(
-        commands,
-        "review",
-        _review,
-        "review a stage's exit",
+        commands, "review", _review, "review a stage's exit",
         option("stage STAGE", STAGES, type=int, choices=range(5)),
         option("--runs PATH", "file or folder of runs (default: as params/stage-STAGE.yaml says)"),
         option("--control ARM", "name of the control arm (default: control)"),
         option("--treatment ARM", "name of the treatment arm (default: treatment)"),
         option("--source FILE", "source.yaml that explains flat tables (default: beside the runs)"),
         option("--profile NAME", "guardian profile, where the runs name none (default: default)"),
-        option(
-            "--evidence DIR", "evidence of the Go/No-Go checks (default: evidence/ beside the runs)"
-        ),
+        option("--evidence DIR", "evidence of the checks (default: evidence/ beside the runs)"),
         option("--as-of TIME", "leave out runs that started later (ISO 8601 with offset)"),
         option("--looks FILE", "file of earlier looks at a stage (default: reports/looks.jsonl)"),
-        option(
-            "--adjust",
-            "adjust score and latency for the samples' covariate (CUPED)",
-            action="store_const",
-            const=True,
-        ),
+        option("--adjust", "adjust score and latency for the samples' covariate (CUPED)",
+               action="store_const", const=True),
+        option("--engine ENGINE", "where the scan runs: duckdb, or local[N], spark://HOST:PORT or "
+               "sc://HOST:PORT, which read Parquet themselves (default: duckdb)"),
         option("--lang", "language of the report (default: en)", choices=("en", "ko")),
         option("--out DIR", "where to write (default: reports/stage-STAGE-TIME)"),
-        description=REVIEW,
-        epilog=EXAMPLES,
-    )
+        description=REVIEW, epilog=EXAMPLES,
+    )  # fmt: skip
     schema = "write params/plan.schema.json, which editors use to check plan.yaml"
     command(commands, "schema", _schema, schema)
 
@@ -76,7 +68,7 @@ def _review(arguments: argparse.Namespace) -> int:
     from rolloutlib.show.notebooks import review_notebook
 
     root, stage = workbook_root(), arguments.stage
-    named = ("control", "treatment", "profile", "as_of", "adjust", "lang")
+    named = ("control", "treatment", "profile", "as_of", "adjust", "engine", "lang")
     said = given(arguments, *PATHS, *named)
     base = {} if "runs" in said else stage_params(root / "params" / f"stage-{stage}.yaml")
     out = f"reports/stage-{stage}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"

@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from rolloutlib.engine.call import Answer, ask, run_request
-from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.ledger.durable import Files, overwrite
-from rolloutlib.plan.model import STAGES, Audience, StageId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,40 +25,11 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
-    from rolloutlib.plan.model import FlagValue, Plan, Profile
+    from rolloutlib.engine.asked import Prompt
+    from rolloutlib.plan.model import FlagValue, Profile
 
 Arm = Literal["control", "treatment"]
 ARMS: Final[tuple[Arm, ...]] = ("control", "treatment")
-AUDIENCES: Final[tuple[Audience, ...]] = (
-    "internal",
-    "dogfood",
-    "opted_in",
-    "everyone",
-    "opted_out",
-)
-
-
-class Prompt(
-    msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True
-):
-    """One line of a prompts file; everything but id and text is handed on to the samples."""
-
-    prompt_id: str
-    text: str
-    guidelines: str = ""
-    user_id: str | None = None
-    category: str | None = None
-    difficulty: Literal["easy", "medium", "hard"] | None = None
-
-    @property
-    def about(self) -> dict[str, str]:
-        """What the samples of this prompt carry besides what the engine says."""
-        known = {"promptId": self.prompt_id, "userId": self.user_id, "category": self.category}
-        return {
-            key: value
-            for key, value in (known | {"difficulty": self.difficulty}).items()
-            if value is not None
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,109 +70,6 @@ class BenchResult:
     fallbacks: int
 
 
-def read_prompts(path: Path, n: int, rng: Generator) -> tuple[Prompt, ...]:
-    """Draw n prompts of a file without replacement, in the file's order.
-
-    Args:
-        path: see `read_all_prompts`.
-        n: how many.
-        rng: decides which.
-
-    Raises:
-        UsageError: as `read_all_prompts`, or the file has fewer than n prompts.
-    """
-    prompts = read_all_prompts(path)
-    if n > len(prompts):
-        raise UsageError(
-            f"--n is {n}, but {path} has {len(prompts)} prompts; expected at most as many"
-        )
-    drawn: list[int] = rng.permutation(len(prompts))[:n].tolist()
-    return tuple(prompts[i] for i in sorted(drawn))
-
-
-def read_all_prompts(path: Path) -> tuple[Prompt, ...]:
-    """Read a file of prompts.
-
-    Args:
-        path: JSON Lines of `promptId` and `text` (and `guidelines`, `userId`, `category`,
-            `difficulty`), or plain text, a prompt a line.
-
-    Raises:
-        UsageError: the file is missing, has a line that is no prompt, or an id twice.
-    """
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file; expected prompts, one a line")
-    lines = [
-        (i, line)
-        for i, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1)
-        if line.strip()
-    ]
-    prompts = tuple(
-        _prompt(f"{path}:{number}", number, line, plain=path.suffix != ".jsonl")
-        for number, line in lines
-    )
-    if len({prompt.prompt_id for prompt in prompts}) < len(prompts):
-        raise UsageError(
-            f"{path} has a promptId twice; expected each once, as pairs are built on it"
-        )
-    return prompts
-
-
-def _prompt(where: str, number: int, line: str, *, plain: bool) -> Prompt:
-    if plain:
-        return Prompt(f"p{number:04d}", line.strip())
-    try:
-        return msgspec.json.decode(line, type=Prompt)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"{where}: {error}; expected an object with promptId and text") from None
-
-
-def flags_from(written: str, plan: Plan) -> dict[str, FlagValue]:
-    """Read a flag set: a stage, its audience unless it is another, and exceptions.
-
-    For example ``1``, ``2:opted_in``, ``3:opted_out`` or
-    ``2:opted_in,searchLite=false,mode=explore``.
-
-    Raises:
-        UsageError: an unknown stage, audience, flag or value.
-    """
-    place, *exceptions = written.split(",")
-    number, _, audience = place.partition(":")
-    stage: StageId | None = next((one for one in STAGES if str(one) == number), None)
-    if stage is None:
-        example = "expected 0 to 4, as in 2:opted_in,searchLite=false"
-        raise UsageError(f"{written!r} names stage {number!r}; {example}")
-    who: Audience | None = next(
-        (one for one in AUDIENCES if one == (audience or plan.stages[stage].audience)), None
-    )
-    if who is None:
-        known = f"expected one of {', '.join(AUDIENCES)}.{did_you_mean(audience, AUDIENCES)}"
-        raise UsageError(f"{written!r} names the audience {audience!r}; {known}")
-    flags = plan.flags_of(stage, who)
-    for exception in exceptions:
-        key, value = _exception(exception, plan)
-        flags[key] = value
-    return flags
-
-
-def _exception(written: str, plan: Plan) -> tuple[str, FlagValue]:
-    name, _, text = written.partition("=")
-    features = {
-        feature.flag.removeprefix("feature."): feature for feature in plan.features.values()
-    }
-    if name not in features:
-        known = f"expected one of {', '.join(features)}.{did_you_mean(name, features)}"
-        raise UsageError(f"{name!r} is no flag; {known}")
-    both: tuple[FlagValue, FlagValue] = (features[name].enabled, features[name].disabled)
-    values = {str(value).lower(): value for value in both}
-    if text not in values:
-        raise UsageError(f"{name} is {text!r}; expected {' or '.join(values)}")
-    return features[name].flag, values[text]
-
-
-# --- running --------------------------------------------------------------------------------------
-
-
 class _Call(msgspec.Struct, frozen=True):
     """One line of the journal: which call, and what came of it."""
 
@@ -242,8 +108,10 @@ def run_bench(
         done[call.prompt, call.arm] = call.answer
         progress(len(done), len(wanted))
     path = out / f"bench-{bench.digest[:16]}.jsonl"
-    overwrite(Files(), path, b"".join(_line(one) for one in _envelopes(bench, done, started)))
-    return BenchResult(path, len(wanted), len(wanted) - len(missing), *_account(done.values()))
+    overwrite(Files(), path, b"".join(map(_line, _envelopes(bench, done, started))))
+    failed = [answer.why for answer in done.values() if answer.kind in {"error", "timeout"}]
+    fallbacks = sum(answer.kind == "fallback" for answer in done.values())
+    return BenchResult(path, len(wanted), len(wanted) - len(missing), tuple(failed), fallbacks)
 
 
 def _resume(journal: Path, now: datetime) -> tuple[str, dict[tuple[int, Arm], Answer]]:
@@ -254,9 +122,10 @@ def _resume(journal: Path, now: datetime) -> tuple[str, dict[tuple[int, Arm], An
         return now.isoformat(), {}
     journal.write_bytes(b"\n".join([*lines, b""]))
     calls = [msgspec.json.decode(line, type=_Call) for line in lines[1:]]
-    return json.loads(lines[0])["startedAt"], {
+    answers: dict[tuple[int, Arm], Answer] = {
         (call.prompt, call.arm): call.answer for call in calls
     }
+    return json.loads(lines[0])["startedAt"], answers
 
 
 def _calls(
@@ -265,11 +134,11 @@ def _calls(
     """Yield calls as they end, each written down first; an interruption waits for the running."""
 
     def call(prompt: int, arm: Arm) -> _Call:
-        one = bench.prompts[prompt]
-        flags, guidelines = bench.flags[arm], one.guidelines
+        asked = bench.prompts[prompt]
         request = run_request(
-            one.text, flags, bench.profile, seed=bench.seed, guidelines=guidelines
-        )
+            asked.text, bench.flags[arm], bench.profile, seed=bench.seed,
+            guidelines=asked.guidelines,
+        )  # fmt: skip
         return _Call(prompt, arm, ask(bench.command, request, timeout_s=bench.timeout_s))
 
     with journal.open("ab") as lines, ThreadPoolExecutor(workers) as pool:
@@ -281,12 +150,6 @@ def _calls(
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _account(answers: Iterable[Answer]) -> tuple[tuple[str, ...], int]:
-    answers = list(answers)
-    failures = tuple(answer.why for answer in answers if answer.kind in {"error", "timeout"})
-    return failures, sum(answer.kind == "fallback" for answer in answers)
 
 
 # --- answers → envelopes --------------------------------------------------------------------------
@@ -301,7 +164,7 @@ def _envelopes(
 ) -> Iterable[dict[str, Any]]:
     """Yield an envelope an arm, then one for each template, which reviews refuse as such."""
     for arm in ARMS:
-        answers = [(bench.prompts[i], done[i, arm]) for i in range(len(bench.prompts))]
+        answers = [(prompt, done[i, arm]) for i, prompt in enumerate(bench.prompts)]
         head = {
             "startedAt": started,
             "arm": arm,
@@ -309,33 +172,30 @@ def _envelopes(
             "session": {"guardianProfileId": bench.profile[0], "seed": bench.seed},
         }
         run_id = f"{datetime.fromisoformat(started):%Y-%m-%d}_bench-{bench.digest[:8]}-{arm}"
-        samples = [
-            sample for prompt, answer in answers for sample in _samples(bench, prompt, answer)
-        ]
-        yield {
-            "runId": run_id,
-            **head,
-            "result": {"metrics": _metrics(samples), "samples": samples},
-        }
+        samples: list[dict[str, Any]] = []
+        for prompt, answer in answers:
+            samples += _samples(bench, prompt, answer)
+        result = {"metrics": _metrics(samples), "samples": samples}
+        yield {"runId": run_id, **head, "result": result}
         for prompt, answer in answers:
             if answer.kind == "fallback":
                 yield {"runId": f"{run_id}-{prompt.prompt_id}", **head, "result": answer.result}
 
 
 def _samples(bench: Bench, prompt: Prompt, answer: Answer) -> list[dict[str, Any]]:
+    named = {"id": prompt.prompt_id}
     if answer.kind == "answered" and answer.result:
-        written = answer.result["samples"]
-        ids = (
-            [prompt.prompt_id]
-            if len(written) == 1
-            else [f"{prompt.prompt_id}.{k}" for k in range(len(written))]
-        )
+        written: list[dict[str, Any]] = answer.result["samples"]
+        if len(written) == 1:
+            return [prompt.about | written[0] | named]
+        ids = [f"{prompt.prompt_id}.{number}" for number in range(len(written))]
         return [
-            prompt.about | sample | {"id": id_} for sample, id_ in zip(written, ids, strict=True)
+            prompt.about | sample | {"id": id_} for id_, sample in zip(ids, written, strict=True)
         ]
-    failed = prompt.about | {"id": prompt.prompt_id, "status": answer.kind, "error": answer.why}
-    cases = {"timeout": [failed | {"latencyMs": 1000 * bench.timeout_s}], "error": [failed]}
-    return cases.get(answer.kind, [])
+    if answer.kind == "fallback":
+        return []
+    failed = prompt.about | named | {"status": answer.kind, "error": answer.why}
+    return [failed | {"latencyMs": 1000 * bench.timeout_s} if answer.kind == "timeout" else failed]
 
 
 def _metrics(samples: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -350,7 +210,6 @@ def _metrics(samples: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _mean(samples: Sequence[Mapping[str, Any]], field: str) -> float:
-    found = [sample[field] for sample in samples if sample.get(field) is not None]
-    return (
-        fsum(found) / len(found) if found else 0.0
-    )  # the contract wants a number even where nothing was measured
+    """Return a field's mean; 0 where nothing was measured: the contract wants a number."""
+    values = [sample[field] for sample in samples if sample.get(field) is not None]
+    return fsum(values) / len(values) if values else 0.0

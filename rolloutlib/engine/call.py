@@ -78,10 +78,9 @@ def ask(command: Sequence[str], request: Mapping[str, Any], *, timeout_s: float)
             command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
         )
     except OSError as error:
-        due = "expected the engine's command, such as --engine 'python engine.py'"
-        raise UsageError(
-            f"{shown(command[0])} cannot be started ({error.strerror}); {due}"
-        ) from None
+        expected = "expected the engine's command, such as --engine 'python engine.py'"
+        why = f"{shown(command[0])} cannot be started ({error.strerror})"
+        raise UsageError(f"{why}; {expected}") from None
     try:
         out, err = engine.communicate(msgspec.json.encode(request), timeout=timeout_s)
     except subprocess.TimeoutExpired:
@@ -91,9 +90,8 @@ def ask(command: Sequence[str], request: Mapping[str, Any], *, timeout_s: float)
         _kill(engine)
         raise
     if engine.returncode:
-        return Answer(
-            "error", why=f"the engine ended with exit code {engine.returncode}{_last_line(err)}"
-        )
+        ended = f"the engine ended with exit code {engine.returncode}"
+        return Answer("error", why=f"{ended}{_last_line(err)}")
     return _read(out)
 
 
@@ -106,26 +104,22 @@ def _kill(engine: subprocess.Popen[bytes]) -> None:
 
 def _last_line(err: bytes) -> str:
     lines = err.decode(errors="replace").split("\n")
-    said = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f": {shown(said)}" if said else ", and said nothing on standard error"
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f": {shown(last)}" if last else ", and said nothing on standard error"
 
 
 def _read(out: bytes) -> Answer:
-    due = "expected one run_result as a JSON object (log lines belong on standard error)"
+    expected = "expected one run_result as a JSON object (log lines belong on standard error)"
     try:
         result = msgspec.json.decode(out, type=dict[str, Any])
         known = msgspec.convert(result, Result)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        got = (
-            f"standard output starts with {shown(out[:60].decode(errors='replace'))}"
-            if out.strip()
-            else "no output"
-        )
-        return Answer("error", why=f"{got}: {error}; {due}")
+        starts = shown(out[:60].decode(errors="replace"))
+        got = f"standard output starts with {starts}" if out.strip() else "no output"
+        return Answer("error", why=f"{got}: {error}; {expected}")
     if "CLI_FALLBACK" in str(known.provider_note).upper() or "MOCK" in str(known.provider).upper():
         return Answer("fallback", result)
     if not known.samples:
-        return Answer(
-            "error", why="the result has no sample, so nothing can be paired; expected at least one"
-        )
+        empty = "the result has no sample, so nothing can be paired"
+        return Answer("error", why=f"{empty}; expected at least one")
     return Answer("answered", result)

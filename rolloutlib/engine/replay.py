@@ -11,17 +11,19 @@ import shlex
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from math import isclose
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rolloutlib.engine.bench import ARMS, Bench, read_all_prompts, run_bench
+from rolloutlib.engine.asked import read_all_prompts
+from rolloutlib.engine.bench import ARMS, Arm, Bench, run_bench
 from rolloutlib.errors import NoEvidenceError, UsageError
 from rolloutlib.judge.review import review_stage
 from rolloutlib.ledger.durable import Files, overwrite
 from rolloutlib.ledger.replay import TOLERANCE
 from rolloutlib.ledger.workbook import FOLDER
-from rolloutlib.plan.model import StageId, load_plan
+from rolloutlib.plan.model import FlagValue, StageId, load_plan
 from rolloutlib.plan.params import review_params
 from rolloutlib.plan.strict_yaml import describe
 
@@ -32,9 +34,8 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
-    from rolloutlib.engine.bench import Arm
     from rolloutlib.judge.record import GateResult
-    from rolloutlib.plan.model import FlagValue, Plan
+    from rolloutlib.plan.model import Plan
 
 Agreement = Literal["exact", "within", "differs", "no data"]
 _ORDER: tuple[Agreement, ...] = ("differs", "within", "exact", "no data")
@@ -72,11 +73,26 @@ class EngineReplay:
     replay_sha256: str
 
 
-class _Green(NamedTuple):
-    """What the green run was: its envelopes by arm, and their bytes' digest."""
+class _Session(msgspec.Struct, rename="camel"):
+    guardian_profile_id: str
+    seed: int
 
-    arms: dict[Arm, dict[str, Any]]
-    digest: str
+
+class _Asked(msgspec.Struct, rename="camel"):
+    prompt_id: str = ""
+
+
+class _Result(msgspec.Struct):
+    samples: tuple[_Asked, ...] = ()
+
+
+class _Run(msgspec.Struct):
+    """What a replay needs of one envelope of the green run."""
+
+    arm: Arm
+    flags: dict[str, FlagValue]
+    session: _Session
+    result: _Result
 
 
 class ReplayParams(BaseModel):
@@ -104,10 +120,8 @@ class ReplayParams(BaseModel):
 
     def command(self, root: Path) -> tuple[str, ...]:
         """Return the engine's command; its words that are files of the workbook become absolute."""
-        return tuple(
-            str(root / word) if (root / word).is_file() else word
-            for word in shlex.split(self.engine)
-        )
+        words = shlex.split(self.engine)
+        return tuple(str(root / word) if (root / word).is_file() else word for word in words)
 
 
 def replay_params(values: Mapping[str, Any]) -> ReplayParams:
@@ -139,67 +153,58 @@ def replay_engine(
         UsageError: a file is missing, or the prompts file lacks a prompt of the green run.
         NoEvidenceError: the green file holds no pair of arms.
     """
-    record, out, green = (
-        root / FOLDER / f"{params.record}.record",
-        root / params.out,
-        root / params.green,
-    )
+    record, green = root / FOLDER / f"{params.record}.record", root / params.green
     if params.record and not record.is_file():
-        raise UsageError(
-            f"there is no record {params.record} in {FOLDER}; `rollout ledger` lists them"
-        )
-    was = _green(green)
-    bench = _bench(
-        was, load_plan(root / "params" / "plan.yaml"), root / params.prompts, params.command(root)
-    )
-    again = run_bench(bench, out, now=now, rng=rng, progress=progress).path
+        missing = f"there is no record {params.record} in {FOLDER}"
+        raise UsageError(f"{missing}; `rollout ledger` lists them")
+    plan, prompts = load_plan(root / "params" / "plan.yaml"), root / params.prompts
+    bench = _bench(_arms(green), plan, prompts, params.command(root))
+    again = run_bench(bench, root / params.out, now=now, rng=rng, progress=progress).path
     gates = tuple(map(_agreement, _gates(green, params.stage), _gates(again, params.stage)))
     digest = _sha256(record) if params.record else ""
-    found = EngineReplay(_worst(gates), gates, params.record, digest, was.digest, _sha256(again))
-    overwrite(Files(), out / "replay.json", (json.dumps(asdict(found), indent=1) + "\n").encode())
-    return found
+    replayed = EngineReplay(
+        _worst(gates), gates, params.record, digest, _sha256(green), _sha256(again)
+    )
+    text = json.dumps(asdict(replayed), indent=1) + "\n"
+    overwrite(Files(), root / params.out / "replay.json", text.encode())
+    return replayed
 
 
 def _sha256(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-def _green(path: Path) -> _Green:
+def _arms(path: Path) -> dict[Arm, _Run]:
+    """Return the green run's envelopes by arm: the first of each; templates follow them."""
+    expected = "expected the envelopes that `rollout bench` wrote"
     if not path.is_file():
-        raise UsageError(
-            f"{path}: there is no such file; expected the envelopes that `rollout bench` wrote"
-        )
-    found = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    arms: dict[Arm, dict[str, Any]] = {
-        one["arm"]: one for one in reversed(found)
-    }  # the first of each arm
+        raise UsageError(f"{path}: there is no such file; {expected}")
+    try:
+        runs = msgspec.json.Decoder(_Run).decode_lines(path.read_bytes())
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: {error}; {expected}") from None
+    arms: dict[Arm, _Run] = {run.arm: run for run in reversed(runs)}
     if set(arms) != set(ARMS):
-        raise NoEvidenceError(
-            f"{path} holds no pair of arms; expected the envelopes that `rollout bench` wrote"
-        )
-    return _Green(arms, _sha256(path))
+        raise NoEvidenceError(f"{path} holds no pair of arms; {expected}")
+    return arms
 
 
-def _bench(was: _Green, plan: Plan, prompts: Path, command: Sequence[str]) -> Bench:
+def _bench(arms: Mapping[Arm, _Run], plan: Plan, prompts: Path, command: tuple[str, ...]) -> Bench:
     """Return the same benchmark: flags of each arm, profile, seed, and the prompts by their ids."""
-    session = was.arms["control"]["session"]
+    session = arms["control"].session
     known = {prompt.prompt_id: prompt for prompt in read_all_prompts(prompts)}
-    asked = list(
-        dict.fromkeys(s["promptId"] for arm in ARMS for s in was.arms[arm]["result"]["samples"])
-    )
+    asked = dict.fromkeys(sample.prompt_id for arm in ARMS for sample in arms[arm].result.samples)
     if missing := [name for name in asked if name not in known]:
         lost = f"{', '.join(missing[:3])}, which the green run was asked"
         raise UsageError(f"{prompts} lacks {lost}; find the file that it used")
-    flags: dict[Arm, dict[str, FlagValue]] = {arm: was.arms[arm]["flags"] for arm in ARMS}
-    profile = session["guardianProfileId"]
-    timeout_s = plan.evidence.timeout_cap_ms / 1000
+    profile = session.guardian_profile_id
     return Bench(
-        tuple(known[name] for name in asked),
-        tuple(command),
-        flags,
-        (profile, plan.profile(profile)),
-        session["seed"],
-        timeout_s,
+        prompts=tuple(known[name] for name in asked),
+        command=command,
+        flags={arm: arms[arm].flags for arm in ARMS},
+        profile=(profile, plan.profile(profile)),
+        seed=session.seed,
+        timeout_s=plan.evidence.timeout_cap_ms / 1000,
     )
 
 
@@ -223,5 +228,5 @@ def _agreement(green: GateResult, again: GateResult) -> GateAgreement:
 
 
 def _worst(gates: Sequence[GateAgreement]) -> Agreement:
-    found = {gate.agreement for gate in gates}
-    return next(word for word in (*_ORDER, "no data") if word in found or word == "no data")
+    agreements = {gate.agreement for gate in gates} | {"no data"}
+    return next(word for word in _ORDER if word in agreements)

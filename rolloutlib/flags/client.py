@@ -57,7 +57,7 @@ def resolve(
 ) -> dict[str, FlagValue | None]:
     """Return every flag as the client resolves it for a person; None is a fall back to default."""
     about = _context(context)
-    found: dict[str, FlagValue | None] = {}
+    resolved: dict[str, FlagValue | None] = {}
     for feature in plan.features.values():
         ask = (
             client.get_boolean_details
@@ -65,16 +65,16 @@ def resolve(
             else client.get_string_details
         )
         details = ask(feature.flag, feature.safe, about)  # pyright: ignore[reportArgumentType]  the pair fits
-        found[feature.flag] = None if details.error_code else details.value  # pyright: ignore[reportArgumentType]
-    return found
+        resolved[feature.flag] = None if details.error_code else details.value  # pyright: ignore[reportArgumentType]
+    return resolved
 
 
 def resolve_state(
     client: OpenFeatureClient, context: Mapping[str, str | bool]
 ) -> Mapping[str, object]:
     """Return `rollout.state` as the client resolves it for a person; empty where there is none."""
-    found = client.get_object_value(STATE_KEY, {}, _context(context))
-    return found if isinstance(found, dict) else {}
+    state = client.get_object_value(STATE_KEY, {}, _context(context))
+    return state if isinstance(state, dict) else {}
 
 
 def read_back(path: Path, plan: Plan, state: FlagState) -> None:

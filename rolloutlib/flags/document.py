@@ -95,9 +95,8 @@ def changed_features(plan: Plan, stage: StageId) -> tuple[FeatureId, ...]:
     """Return what a stage turned on for somebody: what a rollback turns off by default."""
     now = plan.stages[stage].toggles
     before = plan.stages[STAGES[stage - 1]].toggles if stage else {}
-    return tuple(
-        key for key in now if now[key] != before.get(key, Toggle(default=now[key].default))
-    )
+    unset = {key: Toggle(default=toggle.default) for key, toggle in now.items()}
+    return tuple(key for key in now if now[key] != before.get(key, unset[key]))
 
 
 # --- state → document -----------------------------------------------------------------------------
@@ -106,17 +105,14 @@ def changed_features(plan: Plan, stage: StageId) -> tuple[FeatureId, ...]:
 def values(plan: Plan, state: FlagState, audiences: Collection[Audience]) -> dict[str, FlagValue]:
     """Return every flag's value, by flag key, for a person who belongs to these audiences."""
     toggles = plan.stages[state.stage].toggles
-    found: dict[str, FlagValue] = {}
+    narrowest = [*(audience for audience in _RULES if audience in audiences), "everyone"]
+    by_flag: dict[str, FlagValue] = {}
     for key, feature in plan.features.items():
-        named = (
-            getattr(toggles[key], one)
-            for one in (*_RULES, "everyone")
-            if one in audiences or one == "everyone"
-        )
+        named = [getattr(toggles[key], audience) for audience in narrowest]
         on = next((value for value in named if value is not None), toggles[key].default)
-        now = feature.enabled if on else feature.disabled
-        found[feature.flag] = feature.safe if key in state.off else now
-    return found
+        value = feature.enabled if on else feature.disabled
+        by_flag[feature.flag] = feature.safe if key in state.off else value
+    return by_flag
 
 
 def state_value(
@@ -131,14 +127,14 @@ def document(plan: Plan, state: FlagState) -> bytes:
     """Return the document (flagd schema): a flag a feature, and `rollout.state` with them all."""
     toggles = plan.stages[state.stage].toggles.values()
     named: list[Audience] = [
-        one for one in _RULES if any(getattr(toggle, one) is not None for toggle in toggles)
+        audience
+        for audience in _RULES
+        if any(getattr(toggle, audience) is not None for toggle in toggles)
     ]
-    flags = {
-        one.flag: _flag(
-            named, {"on": one.enabled, "off": one.disabled}, _value_of(plan, state, one.flag)
-        )
-        for one in plan.features.values()
-    }
+    flags: dict[str, Any] = {}
+    for feature in plan.features.values():
+        variants = {"on": feature.enabled, "off": feature.disabled}
+        flags[feature.flag] = _flag(named, variants, _value_of(plan, state, feature.flag))
     flags[STATE_KEY] = _flag(named, {}, lambda audiences: state_value(plan, state, audiences))
     metadata = {"stage": state.stage, "generation": state.generation, "decision": state.decision}
     metadata |= {"off": ",".join(state.off), "profile": state.profile, "flagSetId": "rollout"}
@@ -161,8 +157,8 @@ def _flag(
 
     def variant_of(audiences: frozenset[Audience]) -> str:
         value = value_of(audiences)
-        known = (name for name, one in variants.items() if one == value)
-        name = next(known, "+".join(sorted(audiences)) or "everyone")
+        names = (name for name, known in variants.items() if known == value)
+        name = next(names, "+".join(sorted(audiences)) or "everyone")
         variants.setdefault(name, value)
         return name
 
@@ -189,11 +185,10 @@ def _targeting(
 def session_defaults(plan: Plan, state: FlagState) -> bytes:
     """Return session.config.json: what the engine starts a session with by default."""
     flags = values(plan, state, ())
-    chosen = {
-        plan.features[key].flag.removeprefix("feature."): flags[plan.features[key].flag]
-        for key in ("A", "F")
-    }
-    return (json.dumps({**chosen, "guardianProfileId": state.profile}, indent=1) + "\n").encode()
+    chosen = [plan.features["A"].flag, plan.features["F"].flag]
+    defaults: dict[str, Any] = {flag.removeprefix("feature."): flags[flag] for flag in chosen}
+    defaults["guardianProfileId"] = state.profile
+    return (json.dumps(defaults, indent=1) + "\n").encode()
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -212,30 +207,27 @@ def read_flags(path: Path) -> FlagFile:
     """
     try:
         data = path.read_bytes()
-        held: dict[str, Any] = json.loads(data)["metadata"]
-        state = _STATE.validate_python(
-            {**held, "off": [one for one in held["off"].split(",") if one]}
-        )
+        metadata: dict[str, Any] = json.loads(data)["metadata"]
+        off = [feature for feature in metadata["off"].split(",") if feature]
+        state = _STATE.validate_python({**metadata, "off": off})
     except OSError as error:
-        raise FlagsError(
-            f"{path} cannot be read: {error.strerror}; `rollout rollback` writes the safe state"
-        ) from None
+        hint = "`rollout rollback` writes the safe state"
+        raise FlagsError(f"{path} cannot be read: {error.strerror}; {hint}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        due = "expected the flag document that `rollout promote` or `rollout rollback` wrote"
-        hint = "restore it with git, or write the safe state with `rollout rollback`"
-        raise FlagsError(
-            f"{path} is damaged; {due}; clients keep their last good values until you {hint}"
-        ) from None
+        expected = "expected the flag document that `rollout promote` or `rollout rollback` wrote"
+        until = "clients keep their last good values until you restore it with git"
+        hint = f"{until}, or write the safe state with `rollout rollback`"
+        raise FlagsError(f"{path} is damaged; {expected}; {hint}") from None
     return FlagFile(state, data, digest_of(data))
 
 
 def salvaged_generation(path: Path) -> int:
     """Return the highest generation that a damaged file shows, or 0: the next must be newer."""
     try:
-        found = re.findall(rb'"generation":\s*(\d{1,9})', path.read_bytes())
+        numbers = re.findall(rb'"generation":\s*(\d{1,9})', path.read_bytes())
     except OSError:
         return 0
-    return max(map(int, found), default=0)
+    return max(map(int, numbers), default=0)
 
 
 class FlagFiles(Files):
@@ -272,8 +264,8 @@ def switch(files: FlagFiles, path: Path, data: bytes, *, before: str | None) -> 
         NotWrittenError: the system refused; the old flags are still in force.
     """
     with locked(path.parent):
-        if before is not None and (found := read_flags(path).digest) != before:
+        if before is not None and (there := read_flags(path).digest) != before:
             expected = f"expected sha256 {before[:12]}…, for which this change was decided"
             again = "look at `rollout flags diff`, decide again"
-            raise FlagsError(f"{path} has sha256 {found[:12]}…; {expected}; {again}")
+            raise FlagsError(f"{path} has sha256 {there[:12]}…; {expected}; {again}")
         overwrite(files, path, data)

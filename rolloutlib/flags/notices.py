@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.flags.document import values
 from rolloutlib.ledger.durable import Files, overwrite
 from rolloutlib.words.numbers import show
-from rolloutlib.words.sentences import Sentence, say
+from rolloutlib.words.sentences import Sentence, say, speaking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -50,11 +50,9 @@ def release_notes(
     """
     stage, none = plan.stages[after.stage], _bullet(say("No run was read for this change."))
     measured = [_bullet(_measured(gate)) for gate in gates]
-    actions = (
-        say("Nobody has to do anything; search summaries can be refused with optOut.")
-        if "A" not in after.off
-        else say("Nobody has to do anything; report what still goes wrong to the engine team.")
-    )
+    actions = say("Nobody has to do anything; search summaries can be refused with optOut.")
+    if "A" in after.off:
+        actions = say("Nobody has to do anything; report what still goes wrong to the engine team.")
     return (
         say("# Release notes — {decision}", decision=after.decision), "",
         say("## What changed"), "", *_changes(plan, before, after), "",
@@ -81,23 +79,18 @@ def _cohort(name: str, cap: int | None) -> Sentence:
 
 def _changes(plan: Plan, before: FlagState | None, after: FlagState) -> list[Sentence]:
     """One line a feature whose value changed, for who said nothing or for who opted in."""
-    lines = [
-        _bullet(
-            say(
-                "Stage {number}: {name}",
-                number=after.stage,
-                name=say(plan.stages[after.stage].name),
-            )
-        )
-    ]
+    lines = [_stage(plan, after)]
     was, now = _pairs(plan, before), _pairs(plan, after)
-    return lines + [
-        _bullet(
-            say("`{key}`: {was} → {now} (everyone / opted in)", key=key, was=was[key], now=now[key])
-        )
-        for key in now
-        if was[key] != now[key]
-    ]
+    for key in now:
+        if was[key] != now[key]:
+            change = {"key": key, "was": was[key], "now": now[key]}
+            lines.append(say("`{key}`: {was} → {now} (everyone / opted in)", **change))
+    return [*map(_bullet, lines)]
+
+
+def _stage(plan: Plan, state: FlagState) -> Sentence:
+    name = say(plan.stages[state.stage].name)
+    return say("Stage {number}: {name}", number=state.stage, name=name)
 
 
 def _pairs(plan: Plan, state: FlagState | None) -> dict[str, str]:
@@ -118,12 +111,9 @@ def write_release_notes(
     """Write the notes of a decision to docs/RELEASE_NOTES/ and return where they are."""
     path = root / NOTES / f"{now:%Y-%m-%d}_{decision}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    overwrite(Files(), path, "\n".join(_said(line, lang) for line in lines).encode())
+    with speaking(lang):
+        overwrite(Files(), path, "\n".join(map(str, lines)).encode())
     return path
-
-
-def _said(line: Sentence | str, lang: str) -> str:
-    return line.text(lang) if isinstance(line, Sentence) else line
 
 
 # --- the overview ---------------------------------------------------------------------------------
@@ -132,47 +122,29 @@ def _said(line: Sentence | str, lang: str) -> str:
 def system_overview(root: Path, plan: Plan, state: FlagState, *, lang: str) -> Path:
     """Bring docs/SYSTEM_OVERVIEW.md up to date between its marks; people write around them."""
     path = root / OVERVIEW
-    text = (
-        path.read_text("utf-8")
-        if path.is_file()
-        else f"# {say('System overview').text(lang)}\n\n{BEGIN}\n{END}\n"
-    )
+    with speaking(lang):
+        text = f"# {say('System overview')}\n\n{BEGIN}\n{END}\n"
+        ours = "\n".join(map(str, _overview(root, plan, state)))
+    if path.is_file():
+        text = path.read_text("utf-8")
     head, begin, rest = text.partition(BEGIN)
-    tail = rest.partition(END)[2]
-    ours = "\n".join(_said(line, lang) for line in _overview(root, plan, state))
+    tail = rest.partition(END)[2] or "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    overwrite(Files(), path, f"{head}{begin or BEGIN}\n{ours}\n{END}{tail or chr(10)}".encode())
+    overwrite(Files(), path, f"{head}{begin or BEGIN}\n{ours}\n{END}{tail}".encode())
     return path
 
 
-def _overview(root: Path, plan: Plan, state: FlagState) -> list[Sentence | str]:
-    stage = say(
-        "Stage {number}: {name}", number=state.stage, name=say(plan.stages[state.stage].name)
-    )
-    off = ", ".join(plan.features[key].flag for key in state.off)
-    lines: list[Sentence | str] = [
-        _bullet(stage),
-        _bullet(say("Decision: {decision}", decision=state.decision or "–")),
-    ]
-    lines += [
-        _bullet(
-            say(
-                "Flags: generation {generation}, profile {profile}",
-                generation=state.generation,
-                profile=state.profile,
-            )
-        )
-    ]
-    lines += (
-        [_bullet(say("Turned off by a rollback: {flags}; blocked until a new GO", flags=off))]
-        if off
-        else []
-    )
-    lines += ["", say("## Quick Links"), ""]
+def _overview(root: Path, plan: Plan, state: FlagState) -> Iterator[Sentence | str]:
+    yield _bullet(_stage(plan, state))
+    yield _bullet(say("Decision: {decision}", decision=state.decision or "–"))
+    about = {"generation": state.generation, "profile": state.profile}
+    yield _bullet(say("Flags: generation {generation}, profile {profile}", **about))
+    if state.off:
+        off = ", ".join(plan.features[key].flag for key in state.off)
+        yield _bullet(say("Turned off by a rollback: {flags}; blocked until a new GO", flags=off))
+    yield from ("", say("## Quick Links"), "")
     for title, (folder, pattern) in _LINKED.items():
-        names = sorted((path.name for path in (root / folder).glob(pattern)), reverse=True)[
-            : plan.documents.quick_links
-        ]
-        links = ", ".join(f"[{name}]({folder.removeprefix('docs/')}/{name})" for name in names)
-        lines.append(_bullet(say("{title}: {links}", title=say(title), links=links or "–")))
-    return lines
+        names = sorted((path.name for path in (root / folder).glob(pattern)), reverse=True)
+        newest = names[: plan.documents.quick_links]
+        links = ", ".join(f"[{name}]({folder.removeprefix('docs/')}/{name})" for name in newest)
+        yield _bullet(say("{title}: {links}", title=say(title), links=links or "–"))

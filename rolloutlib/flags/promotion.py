@@ -76,75 +76,62 @@ def promote(
         FlagsError: the flags could not be read or written, or a client reads something else.
     """
     path = root / FLAGS
-    node, held = _verified(root, decision, now), read_flags(path)
-    after = _after(plan, node, held)
-    applied = held.state != after
+    node, file = _verified(root, decision, now), read_flags(path)
+    after = _after(plan, node, file)
+    applied = file.state != after
     if applied:
-        switch(files, path, document(plan, after), before=held.digest)
+        switch(files, path, document(plan, after), before=file.digest)
     durable.overwrite(files, root / SESSION, session_defaults(plan, after))
     read_back(path, plan, after)
-    before = held.state if applied else replace(after, stage=STAGES[after.stage - 1])
-    notes = release_notes(plan, before, after, node.record.predicate.gates)
+    before = file.state if applied else replace(after, stage=STAGES[after.stage - 1])
+    notes = release_notes(plan, before, after, node.predicate.gates)
     written = write_release_notes(root, notes, decision, now=now, lang=lang)
-    return Promotion(
-        before, after, applied, (written, system_overview(root, plan, after, lang=lang))
-    )
+    overview = system_overview(root, plan, after, lang=lang)
+    return Promotion(before, after, applied, (written, overview))
 
 
 def _verified(root: Path, decision: str, now: datetime) -> Node:
     """Return the record if it is green: the newest GO that holds and was not rolled back."""
-    found = verify_ledger(Workbook(root), now=now)
-    line = next((line for line in found.lines if line.node.id == decision), None)
+    verified = verify_ledger(Workbook(root), now=now)
+    line = verified.line(decision)
     if line is None:
         raise NotPromotedError(f"there is no record {decision}; `rollout ledger` lists them")
-    p = line.node.record.predicate
-    if p.verdict != "GO":
-        raise NotPromotedError(f"{decision} says {p.verdict}; only a GO moves flags")
-    if problems := [finding.sentence for finding in (*line.findings, *found.strays)]:
+    if line.node.predicate.verdict != "GO":
         raise NotPromotedError(
-            f"{decision} is not verified: {'; '.join(problems)} (`rollout verify {decision}`)"
+            f"{decision} says {line.node.predicate.verdict}; only a GO moves flags"
         )
-    undone = [one.node.id for one in found.lines if _rolls_back(one.node, line.node)]
-    if undone:
-        raise NotPromotedError(
-            f"{decision} was rolled back by {undone[0]}; the stage opens again with a new GO"
-        )
-    if found.green is None or found.green.id != decision:
-        raise NotPromotedError(
-            f"{decision} is not the newest GO; green is {found.green.id if found.green else 'none'}"
-        )
+    if problems := [problem.sentence for problem in (*line.findings, *verified.strays)]:
+        why = f"{decision} is not verified: {'; '.join(problems)}"
+        raise NotPromotedError(f"{why} (`rollout verify {decision}`)")
+    for later in verified.ledger.nodes:
+        way = later.predicate.rollback
+        if way and way.rolls_back.sha256 == line.node.digest:
+            again = "the stage opens again with a new GO"
+            raise NotPromotedError(f"{decision} was rolled back by {later.id}; {again}")
+    green = verified.green.id if verified.green else "none"
+    if green != decision:
+        raise NotPromotedError(f"{decision} is not the newest GO; green is {green}")
     return line.node
 
 
-def _rolls_back(later: Node, node: Node) -> bool:
-    told = later.record.predicate.rollback
-    return told is not None and told.rolls_back.sha256 == node.digest
-
-
-def _after(plan: Plan, node: Node, held: FlagFile) -> FlagState:
+def _after(plan: Plan, node: Node, file: FlagFile) -> FlagState:
     """Return the state that a record asks for, if it fits the flags in force or is in force."""
-    move, pinned = node.record.predicate.stage, pinned_flags(node)
+    move, pinned, now = node.predicate.stage, pinned_flags(node), file.state
     if move is None or pinned is None:
         silent = "does not say which flags it was decided on"
         raise NotPromotedError(f"{node.id} {silent}; decide again with `rollout decide`")
-    if _in_force(plan, node, held):
-        return held.state
-    if pinned != held.digest:
-        now = f"generation {held.state.generation}, stage {held.state.stage}"
-        now += f", sha256 {held.digest[:12]}…"
+    if _in_force(plan, node, file):
+        return now
+    if pinned != file.digest:
         was = f"{node.id} was decided on flags with sha256 {pinned[:12]}…"
-        raise NotPromotedError(f"{was}, but {now} is in force; decide again")
-    if (move.from_, move.to) != (
-        held.state.stage,
-        held.state.stage + 1,
-    ) or move.to not in plan.stages:
+        there = f"generation {now.generation}, stage {now.stage}, sha256 {file.digest[:12]}…"
+        raise NotPromotedError(f"{was}, but {there} is in force; decide again")
+    if (move.from_, move.to) != (now.stage, now.stage + 1) or move.to not in plan.stages:
         was = f"{node.id} is about stage {move.from_} → {move.to}"
-        raise NotPromotedError(
-            f"{was}, but stage {held.state.stage} is in force; stages move on one at a time"
-        )
-    return FlagState(
-        STAGES[move.to], held.state.generation + 1, node.id, profile=plan.rollback.safe_profile
-    )
+        moves = f"stage {now.stage} is in force; stages move on one at a time"
+        raise NotPromotedError(f"{was}, but {moves}")
+    safe = plan.rollback.safe_profile
+    return FlagState(STAGES[move.to], now.generation + 1, node.id, profile=safe)
 
 
 # --- are the flags what the ledger says? ----------------------------------------------------------
@@ -152,19 +139,16 @@ def _after(plan: Plan, node: Node, held: FlagFile) -> FlagState:
 
 def pinned_flags(node: Node) -> str | None:
     """Return the sha256 of the flag file that a record pins, or None."""
-    subjects = node.record.subject
-    return next((one.digest.sha256 for one in subjects if one.name == f"{node.id}/{PINNED}"), None)
+    digests = {subject.name: subject.digest.sha256 for subject in node.record.subject}
+    return digests.get(f"{node.id}/{PINNED}")
 
 
-def _in_force(plan: Plan, node: Node, held: FlagFile) -> bool:
+def _in_force(plan: Plan, node: Node, file: FlagFile) -> bool:
     """Whether the flags are what this promotion asks for, unedited."""
-    p, state = node.record.predicate, held.state
-    wanted = (
-        p.verdict == "GO"
-        and p.stage is not None
-        and (state.decision, state.stage, state.off) == (node.id, p.stage.to, ())
-    )
-    return wanted and document(plan, state) == held.data
+    state, move = file.state, node.predicate.stage
+    asked = (node.id, move.to if move else None, ())
+    fits = node.predicate.verdict == "GO" and (state.decision, state.stage, state.off) == asked
+    return fits and document(plan, state) == file.data
 
 
 def flag_finding(plan: Plan, ledger: Ledger, root: Path) -> Finding | None:
@@ -175,28 +159,23 @@ def flag_finding(plan: Plan, ledger: Ledger, root: Path) -> Finding | None:
     first.
     """
     try:
-        held = read_flags(root / FLAGS)
+        file = read_flags(root / FLAGS)
     except FlagsError as error:
         return Finding(FLAGS, "FLAGS_UNREADABLE", str(error)) if ledger.nodes else None
     nodes = [node for node in ledger.nodes if pinned_flags(node)]
     last = pinned_flags(nodes[-1]) if nodes else None
-    promoted = any(pinned_flags(node) == last and _in_force(plan, node, held) for node in nodes)
-    if held.digest == last or promoted or (not nodes and _is_first(plan, held)):
+    promoted = any(pinned_flags(node) == last and _in_force(plan, node, file) for node in nodes)
+    if file.digest == last or promoted or (not nodes and _is_first(plan, file)):
         return None
-    s = held.state
-    what = (
-        f"stage {s.stage}, generation {s.generation}{', off: ' + ', '.join(s.off) if s.off else ''}"
-    )
-    hint = (
-        "run `rollout rollback` again to record it"
-        if s.off
-        else "run `rollout rollback`, or restore the file with git"
-    )
-    return Finding(
-        FLAGS, "UNRECORDED_FLAG_CHANGE", f"the flags in force ({what}) are in no record; {hint}"
-    )
+    state, hint = file.state, "run `rollout rollback`, or restore the file with git"
+    what = f"stage {state.stage}, generation {state.generation}"
+    if state.off:
+        what += f", off: {', '.join(state.off)}"
+        hint = "run `rollout rollback` again to record it"
+    sentence = f"the flags in force ({what}) are in no record; {hint}"
+    return Finding(FLAGS, "UNRECORDED_FLAG_CHANGE", sentence)
 
 
-def _is_first(plan: Plan, held: FlagFile) -> bool:
-    first = held.state.generation == 1 and not held.state.decision and not held.state.off
-    return first and document(plan, held.state) == held.data
+def _is_first(plan: Plan, file: FlagFile) -> bool:
+    first = file.state.generation == 1 and not file.state.decision and not file.state.off
+    return first and document(plan, file.state) == file.data

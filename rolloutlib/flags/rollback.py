@@ -64,28 +64,28 @@ def roll_back(
             stops here.
     """
     path = root / FLAGS
-    held = _held(path)
-    before, after = held.state if held else None, _safe_state(root, plan, held, features, now)
-    found = RolledBack(before, after, switched=after != before)
-    if found.switched:
+    file = _read(path)
+    before, after = file.state if file else None, _safe_state(root, plan, file, features, now)
+    outcome = RolledBack(before, after, switched=after != before)
+    if outcome.switched:
         switch(files, path, document(plan, after), before=None)
-        found.done.append(
+        outcome.done.append(
             say("Flags off: {flags}", flags=", ".join(plan.features[key].flag for key in after.off))
         )
     session = session_defaults(plan, after)
-    found.attempt(
+    outcome.attempt(
         say("Session defaults are safe"), lambda: durable.overwrite(files, root / SESSION, session)
     )
-    found.attempt(say("A client sees the flags off"), lambda: read_back(path, plan, after))
+    outcome.attempt(say("A client sees the flags off"), lambda: read_back(path, plan, after))
     from rolloutlib.flags.rollback_record import (
         record_and_tell,  # after the flags are off: these imports take a while
     )
 
-    record_and_tell(root, plan, trigger, found, now=now, lang=lang)
-    return found
+    record_and_tell(root, plan, trigger, outcome, now=now, lang=lang)
+    return outcome
 
 
-def _held(path: Path) -> FlagFile | None:
+def _read(path: Path) -> FlagFile | None:
     try:
         return read_flags(path)
     except FlagsError:

@@ -41,120 +41,112 @@ def record_and_tell(
     root: Path,
     plan: Plan,
     trigger: Trigger,
-    found: RolledBack,
+    outcome: RolledBack,
     *,
     now: datetime,
     lang: Literal["en", "ko"],
 ) -> None:
-    """Draft the notice, append the record, update the overview; `found` keeps what failed.
+    """Draft the notice, append the record, update the overview; `outcome` keeps what failed.
 
     A rollback that is recorded already is left as it is.
     """
     known = _Known()
     try:
-        known = _known(root, found, now)
+        known = _known(root, outcome, now)
     except (RolloutError, OSError) as error:
-        found.open.append(say("The ledger could not be read: {why}", why=str(error)))
-    found.green = known.green.id if known.green else None
-    found.record = known.record
-    if known.record and not found.switched:
-        found.done.append(say("Recorded already: {record}", record=known.record))
+        outcome.open.append(say("The ledger could not be read: {why}", why=str(error)))
+    outcome.green = known.green.id if known.green else None
+    outcome.record = known.record
+    if known.record and not outcome.switched:
+        outcome.done.append(say("Recorded already: {record}", record=known.record))
         return
-    name = found.after.decision
-    link = say("Ledger: docs/LEDGER/{record}.md", record=name)
+    name = outcome.after.decision
     notice = (
         say("Reason: {reason}", reason=trigger.text),
         say("When: {time}", time=instant(now)),
-        link,
+        say("Ledger: docs/LEDGER/{record}.md", record=name),
     )
-    notes = release_notes(plan, found.before, found.after, known.gates, rollback=notice)
-    told, recorded = (
+    notes = release_notes(plan, outcome.before, outcome.after, known.gates, rollback=notice)
+    outcome.attempt(
         say("Release notes with the rollback notice are drafted"),
+        lambda: write_release_notes(root, notes, name, now=now, lang=lang),
+    )
+    if outcome.green is None:
+        outcome.open.append(say("Replay: there is no earlier green record to return to"))
+    outcome.follows.append(say("Signatures: run `rollout sign {record} --as engine`", record=name))
+    outcome.attempt(
         say("Recorded as {record}", record=name),
+        lambda: _append(root, trigger, outcome, known, now, lang),
     )
-    found.attempt(told, lambda: write_release_notes(root, notes, name, now=now, lang=lang))
-    _say_what_follows(found)
-    found.attempt(recorded, lambda: _append(root, trigger, found, known, now, lang))
-    found.attempt(
+    outcome.attempt(
         say("The overview is up to date"),
-        lambda: system_overview(root, plan, found.after, lang=lang),
+        lambda: system_overview(root, plan, outcome.after, lang=lang),
     )
 
 
-def _known(root: Path, found: RolledBack, now: datetime) -> _Known:
+def _known(root: Path, outcome: RolledBack, now: datetime) -> _Known:
     verified = verify_ledger(Workbook(root), now=now)
     digest = read_flags(root / FLAGS).digest
     nodes = {line.node.id: line.node for line in verified.lines}
-    rollbacks = [node for node in nodes.values() if node.record.predicate.rollback]
-    record = next((node.id for node in rollbacks if pinned_flags(node) == digest), None)
-    undone = {told.rolls_back.sha256 for n in rollbacks if (told := n.record.predicate.rollback)}
-    standing = [
-        line.node
-        for line in verified.lines
-        if line.ok and line.node.record.predicate.verdict == "GO" and line.node.digest not in undone
+    ways = {node.id: way for node in nodes.values() if (way := node.predicate.rollback)}
+    record = next((name for name in ways if pinned_flags(nodes[name]) == digest), None)
+    undone = {way.rolls_back.sha256 for way in ways.values()}
+    green = [
+        line.node for line in verified.lines if line.ok and line.node.predicate.verdict == "GO"
     ]
-    held = found.before.decision if found.before else ""
-    current = nodes.get(held) or (standing[-1] if standing else None)
-    told = current.record.predicate.rollback if current else None
-    head = told.rolls_back if told else current.head if current else None
-    green = next(
-        (node for node in reversed(standing) if head is None or node.digest != head.sha256), None
-    )
-    gates = nodes[head.id].record.predicate.gates if head and head.id in nodes else ()
-    return _Known(record, head, green.head if green else None, gates)
-
-
-def _say_what_follows(found: RolledBack) -> None:
-    """Replay and signatures need data, or time: they follow when what stops harm is done."""
-    if found.green is None:
-        found.open.append(say("Replay: there is no earlier green record to return to"))
-    found.follows.append(
-        say("Signatures: run `rollout sign {record} --as engine`", record=found.after.decision)
-    )
+    standing = [node for node in green if node.digest not in undone]
+    current = nodes.get(outcome.before.decision if outcome.before else "")
+    if current is None and standing:
+        current = standing[-1]
+    if current is None:
+        return _Known(record)
+    head = ways[current.id].rolls_back if current.id in ways else current.head
+    earlier = [node.head for node in standing if node.digest != head.sha256]
+    gates = nodes[head.id].predicate.gates if head.id in nodes else ()
+    return _Known(record, head, earlier[-1] if earlier else None, gates)
 
 
 def _append(
     root: Path,
     trigger: Trigger,
-    found: RolledBack,
+    outcome: RolledBack,
     known: _Known,
     now: datetime,
     lang: Literal["en", "ko"],
 ) -> None:
     if known.undone is None:
-        raise RolloutError(
-            "no GO record put these flags in force, so there is nothing in the ledger to roll back"
-        )
-    undone, who = (
-        known.undone,
-        trigger.owner if SIGNER.fullmatch(trigger.owner) else "rollback@unknown",
-    )
+        nothing = "so there is nothing in the ledger to roll back"
+        raise RolloutError(f"no GO record put these flags in force, {nothing}")
+    undone = known.undone
+    who = trigger.owner if SIGNER.fullmatch(trigger.owner) else "rollback@unknown"
 
     def draft(slot: Slot) -> Predicate:
         return slot.draft(
             "rollback", "ROLLBACK", who, lang=lang, builds_on=known.green, note=trigger.text,
-            rollback=_told(trigger, found, undone, slot.at, lang),
+            rollback=_told(trigger, outcome, undone, slot.at, lang),
         )  # fmt: skip
 
-    held = read_flags(root / FLAGS)
-    if held.state != found.after:  # somebody switched in between: never on and recorded as off
+    file = read_flags(root / FLAGS)
+    if file.state != outcome.after:  # somebody switched in between: never on and recorded as off
         raise FlagsError("the flags are not the safe ones any more; run `rollout rollback` again")
-    found.record = append(Workbook(root), "rollback", draft, {PINNED: held.data}, now=now).id
+    outcome.record = append(Workbook(root), "rollback", draft, {PINNED: file.data}, now=now).id
 
 
-def _told(trigger: Trigger, found: RolledBack, undone: Head, at: str, lang: str) -> WayBack:
-    green = found.green
+def _told(trigger: Trigger, outcome: RolledBack, undone: Head, at: str, lang: str) -> WayBack:
+    green = outcome.green
     replay = [say("Replay of {green}: run `rollout replay {green}`", green=green)] if green else []
-    open_ = "; ".join(sentence.text(lang) for sentence in (*found.open, *replay, *found.follows))
+    open_ = "; ".join(
+        sentence.text(lang) for sentence in (*outcome.open, *replay, *outcome.follows)
+    )
     impact = say(
         "{reason}. Stage {stage} stays blocked until a new GO. Open: {open}",
-        reason=trigger.text.rstrip("."), stage=found.after.stage, open=open_,
+        reason=trigger.text.rstrip("."), stage=outcome.after.stage, open=open_,
     )  # fmt: skip
     return WayBack(
         rolls_back=undone,
         trigger=f"{trigger.signal or trigger.text} / {at} / {trigger.owner or '–'}",
         cause=trigger.cause or say("not known yet").text(lang),
-        actions=tuple(sentence.text(lang) for sentence in found.done),
-        restored_from=found.green or "–",
+        actions=tuple(sentence.text(lang) for sentence in outcome.done),
+        restored_from=outcome.green or "–",
         impact=impact.text(lang),
     )

@@ -39,11 +39,8 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.workbook import Workbook
 
 MEANINGS: Final = {
-    "pm": "responsibility",
-    "qa": "review",
-    "owner": "approval",
-    "engine": "responsibility",
-}
+    "pm": "responsibility", "qa": "review", "owner": "approval", "engine": "responsibility",
+}  # fmt: skip
 
 
 class Slot(NamedTuple):
@@ -105,7 +102,7 @@ def append(
         # A crash may have left the last append's cards half drawn: those that it witnesses.
         stale = {slot.id, *slot.witnesses}
         for head in slot.prev:
-            stale |= ledger.find(head.sha256).said.witnesses.keys()
+            stale |= ledger.find(head.sha256).predicate.witnesses.keys()
         return _draw(book, stale).find(slot.id)  # (5)
 
 
@@ -146,16 +143,11 @@ def sign_record(
             raise LedgerError("same-person", who=who, id=name)
         person = judge.rules(node).people.get(who)
         said = {
-            "schema": "rolloutlib/signoff@1",
-            "decision": decision or node.said.verdict,
-            "meaning": meaning or MEANINGS.get(role),
-            "name": person.name if person else who,
-            "record": node.head,
-            "role": role,
-            "seenHead": ledger.heads,
-            "signedAt": instant(now),
-            "signer": who,
-        }
+            "schema": "rolloutlib/signoff@1", "decision": decision or node.predicate.verdict,
+            "meaning": meaning or MEANINGS.get(role), "name": person.name if person else who,
+            "record": node.head, "role": role, "seenHead": ledger.heads,
+            "signedAt": instant(now), "signer": who,
+        }  # fmt: skip
         data = encode(said)
         signoff = decode(data, Signoff)
         judge.check_role(node, signoff, public)
@@ -191,7 +183,7 @@ def _undamaged(book: Workbook) -> Ledger:
 
 def _slot(book: Workbook, ledger: Ledger, kind: Kind, now: datetime) -> Slot:
     names = [node.id for node in ledger.nodes]
-    seqs = [ledger.find(head.sha256).said.seq for head in ledger.heads]
+    seqs = [ledger.find(head.sha256).predicate.seq for head in ledger.heads]
     green = Judge(book, ledger, now).green()
     return Slot(
         next_id(kind, now, names), 1 + max(seqs, default=0), ledger.heads, instant(now),
@@ -204,7 +196,7 @@ def _unwitnessed(ledger: Ledger) -> dict[str, dict[str, str]]:
     seen = {
         (name, who)
         for node in ledger.nodes
-        for name, signed in node.said.witnesses.items()
+        for name, signed in node.predicate.witnesses.items()
         for who in signed
     }
     fresh: dict[str, dict[str, str]] = {}

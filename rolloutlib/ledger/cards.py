@@ -22,11 +22,9 @@ Line = Sentence | str
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
 _HOLDS: Final = {True: say("holds"), False: say("fails"), None: say("open")}
 _VERDICTS: Final = {
-    "pass": say("pass"),
-    "fail": say("fail"),
-    "inconclusive": say("inconclusive"),
+    "pass": say("pass"), "fail": say("fail"), "inconclusive": say("inconclusive"),
     "invalid": say("invalid"),
-}
+}  # fmt: skip
 _AUDIENCES: Final = {
     "internal": say("the internal team"),
     "dogfood": say("the dogfood team"),
@@ -34,10 +32,8 @@ _AUDIENCES: Final = {
     "everyone": say("everyone"),
 }
 _MEANINGS: Final = {
-    "review": say("review"),
-    "approval": say("approval"),
-    "responsibility": say("responsibility"),
-}
+    "review": say("review"), "approval": say("approval"), "responsibility": say("responsibility"),
+}  # fmt: skip
 
 
 def card_findings(folder: Path, node: Node) -> Iterator[Finding]:
@@ -52,7 +48,7 @@ def render(node: Node) -> bytes:
 
     Its signatures are those that files claim; `rollout verify` says whether they hold.
     """
-    p = node.said
+    p = node.predicate
     kinds = {"keys": _keys, "rollback": _rollback, "promotion": _promotion}
     lines = [*kinds[p.kind](node.record), "", *_signatures(p, node.signoffs), ""]
     lines += _foot(p, node.digest)
@@ -65,17 +61,11 @@ def _promotion(record: Record) -> list[Line]:
     head = [_title(say("Decision Card"), p)]
     if p.stage is None:
         return head
-    judged = say(
-        "{verdict} (recommended: {recommendation})",
-        verdict=p.verdict,
-        recommendation=_safe(p.recommendation or "–"),
-    )
-    move = say(
-        "Exit of stage {from_} towards stage {to}, for {cohort}.",
-        from_=p.stage.from_,
-        to=p.stage.to,
-        cohort=_audience(p.cohort or "–"),
-    )
+    recommended = _safe(p.recommendation or "–")
+    judged = say("{verdict} (recommended: {recommendation})", verdict=p.verdict,
+                 recommendation=recommended)  # fmt: skip
+    move = say("Exit of stage {from_} towards stage {to}, for {cohort}.", from_=p.stage.from_,
+               to=p.stage.to, cohort=_audience(p.cohort or "–"))  # fmt: skip
     experts = ", ".join(f"{_safe(who.name)} ({'/'.join(who.roles)})" for who in _experts(p))
     effects = [_number_of(gate, gate.value) for gate in p.gates if gate.value is not None]
     return [
@@ -214,12 +204,8 @@ def _signatures(p: Predicate, files: Sequence[SignoffFile]) -> Iterator[Line]:
 
 
 def _foot(p: Predicate, digest: str) -> Iterator[Line]:
-    yield say(
-        "- **Ledger head**: `{digest}` (number {seq} of {ledger})",
-        digest=digest,
-        seq=p.seq,
-        ledger=_safe(p.ledger),
-    )
+    ledger = {"digest": digest, "seq": p.seq, "ledger": _safe(p.ledger)}
+    yield say("- **Ledger head**: `{digest}` (number {seq} of {ledger})", **ledger)
     follows = ", ".join(f"{head.id} `{head.sha256[:12]}`" for head in p.prev) or "–"
     green = p.builds_on.id if p.builds_on else "–"
     yield say("- **Follows**: {follows}; **green then**: {green}", follows=follows, green=green)

@@ -43,7 +43,7 @@ class Node:
     findings: tuple[Finding, ...] = ()
 
     @property
-    def said(self) -> Predicate:
+    def predicate(self) -> Predicate:
         """What the record says."""
         return self.record.predicate
 
@@ -72,14 +72,14 @@ class Ledger:
     @property
     def heads(self) -> tuple[Head, ...]:
         """The records that none follows; two or more are an open fork."""
-        followed = {head.sha256 for node in self.nodes for head in node.said.prev}
+        followed = {head.sha256 for node in self.nodes for head in node.predicate.prev}
         heads = (node.head for node in self.nodes if node.digest not in followed)
         return tuple(sorted(heads, key=lambda head: head.id))
 
     @property
     def damage(self) -> tuple[Finding, ...]:
         """Everything that an append refuses to build on."""
-        return (*self.strays, *(found for node in self.nodes for found in node.findings))
+        return (*self.strays, *(problem for node in self.nodes for problem in node.findings))
 
     def refuse_damage(self) -> None:
         """Raise LedgerError where something does not hold."""
@@ -112,15 +112,15 @@ def read_ledger(folder: Path, ledger: str) -> Ledger:
         ledger: the ledger's name, as params/roles.yaml says.
     """
     contents = read_folder(folder, ledger)
-    found = Ledger(folder, contents.strays, contents.orphans)
+    chain = Ledger(folder, contents.strays, contents.orphans)
     names = {file.name for file in contents.records}
     for file in sorted(contents.records, key=lambda file: (file.record.predicate.seq, file.name)):
         signoffs = tuple(contents.signoffs.get(file.name, ()))
-        node = Node(len(found.nodes), file.name, digest_of(file.data), file.record, signoffs)
-        node = _placed(found, node, names)
-        found.nodes.append(node)
-        found.by_name |= {node.id: node, node.digest: node}
-    return found
+        node = Node(len(chain.nodes), file.name, digest_of(file.data), file.record, signoffs)
+        node = _placed(chain, node, names)
+        chain.nodes.append(node)
+        chain.by_name |= {node.id: node, node.digest: node}
+    return chain
 
 
 def examine(ledger: Ledger, data: bytes) -> Node:
@@ -143,7 +143,7 @@ def examine(ledger: Ledger, data: bytes) -> Node:
 
 def _placed(ledger: Ledger, node: Node, names: Collection[str]) -> Node:
     """Give a record its place after those that it follows, with what does not hold there."""
-    followed = [head.sha256 for head in node.said.prev]
+    followed = [head.sha256 for head in node.predicate.prev]
     parents = [ledger.by_name[digest] for digest in followed if digest in ledger.by_name]
     before = 0
     for parent in parents:
@@ -164,7 +164,7 @@ def _placed(ledger: Ledger, node: Node, names: Collection[str]) -> Node:
 def _sources(ledger: Ledger, parents: list[Node]) -> list[int]:
     """Return the keys records (or −1, the beginning) whose trust holds after the parents."""
     candidates = {
-        parent.index if parent.said.kind == "keys" else parent.source for parent in parents
+        parent.index if parent.predicate.kind == "keys" else parent.source for parent in parents
     }
 
     def replaced(source: int) -> bool:
@@ -179,16 +179,16 @@ def _follows(ledger: Ledger, later: int, earlier: int) -> bool:
 
 def _lost(node: Node, parents: list[Node], names: Collection[str]) -> Iterator[Finding]:
     there = {parent.digest for parent in parents}
-    for head in node.said.prev:
+    for head in node.predicate.prev:
         if head.sha256 not in there:
             yield finding(node.id, "edited" if head.id in names else "deleted", id=head.id)
 
 
 def _order(ledger: Ledger, node: Node, parents: list[Node]) -> Iterator[Finding]:
-    p = node.said
+    p = node.predicate
     if not p.prev and ledger.nodes:
         yield finding(node.id, "second-root")
-    expected = 1 + max((parent.said.seq for parent in parents), default=0)
+    expected = 1 + max((parent.predicate.seq for parent in parents), default=0)
     if p.seq != expected and len(parents) == len(p.prev):
         yield finding(node.id, "sequence", seq=p.seq, expected=expected)
     ids = [head.id for head in p.prev]
@@ -197,24 +197,24 @@ def _order(ledger: Ledger, node: Node, parents: list[Node]) -> Iterator[Finding]
     for parent in parents:
         if any(other.before >> parent.index & 1 for other in parents):
             yield finding(node.id, "sequence.ancestor", id=parent.id)
-        if p.prepared.at < parent.said.prepared.at:
+        if p.prepared.at < parent.predicate.prepared.at:
             yield finding(node.id, "time", at=p.prepared.at, id=parent.id)
 
 
 def _trust(
     ledger: Ledger, node: Node, sources: list[int], parents: list[Node]
 ) -> Iterator[Finding]:
-    if not parents or node.said.kind == "keys":
+    if not parents or node.predicate.kind == "keys":
         return
     if len(sources) > 1:
         ids = " and ".join(ledger.nodes[source].id for source in sources if source >= 0)
         yield finding(node.id, "trust.join", ids=ids)
-    elif node.said.trust != ledger.nodes[max(sources[0], 0)].said.trust:
+    elif node.predicate.trust != ledger.nodes[max(sources[0], 0)].predicate.trust:
         yield finding(node.id, "trust")
 
 
 def _witnesses(ledger: Ledger, node: Node) -> Iterator[Finding]:
-    for name, digests in node.said.witnesses.items():
+    for name, digests in node.predicate.witnesses.items():
         other = ledger.earlier(node, name)
         there = {file.who: file.digest for file in other.signoffs} if other else {}
         for who, digest in digests.items():
@@ -224,15 +224,15 @@ def _witnesses(ledger: Ledger, node: Node) -> Iterator[Finding]:
 
 
 def _built_on(ledger: Ledger, node: Node) -> Iterator[Finding]:
-    p = node.said
+    p = node.predicate
     for head in filter(None, (p.builds_on, p.rollback.rolls_back if p.rollback else None)):
         other = ledger.earlier(node, head.sha256)
-        if other is None or (other.id, other.said.verdict) != (head.id, "GO"):
+        if other is None or (other.id, other.predicate.verdict) != (head.id, "GO"):
             yield finding(node.id, "builds-on", id=head.id)
 
 
 def _parts(node: Node) -> Iterator[Finding]:
-    p = node.said
+    p = node.predicate
     given = (p.rollback is not None, p.change is not None)
     if given != (p.kind == "rollback", p.kind == "keys"):
         yield finding(node.id, "fields.kind", kind=p.kind)

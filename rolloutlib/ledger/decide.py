@@ -79,49 +79,31 @@ def decide(
 
     def draft(slot: Slot) -> Predicate:
         return slot.draft(
-            "promotion",
-            verdict,
-            by,
-            lang=read.params.lang,
-            note=note,
-            waivers=tuple(waivers),
+            "promotion", verdict, by, lang=read.params.lang, note=note, waivers=tuple(waivers),
             recommendation=review.recommendation.value,
             reasons=tuple(reason.text for reason in review.reasons),
             tags=tuple(issue.tag for issue in review.issues if issue.rank is not None),
             window=Window(tuple(run.run_id for run in review.runs), _quiet_hours(plan, checks)),
             gates=tuple(map(gate_state, review.gates)),
             checks=tuple(check_state(check, slot.id) for check in checks),
-            pins=pins,
-            stage=Move(stage, entered),
-            cohort=plan.stages[entered].audience,
-            flags_before=_flags(plan, stage, entered),
-            flags_after=_flags(plan, then, entered),
-        )
+            pins=pins, stage=Move(stage, entered), cohort=plan.stages[entered].audience,
+            flags_before=_flags(plan, stage, entered), flags_after=_flags(plan, then, entered),
+        )  # fmt: skip
 
     return append(book, "promotion", draft, evidence, now=now)
 
 
 def gate_state(gate: GateResult) -> GateState:
     """Return a gate as records hold it."""
-    evidence = gate.evidence
+    plan, evidence = gate.plan, gate.evidence
     return GateState(
-        id=gate.id,
-        title=gate.title,
-        unit=gate.unit,
-        evidence_unit=gate.evidence_unit,
-        signed=gate.signed,
-        limit=decimal(gate.limit),
-        proof_limit=decimal(gate.proof_limit),
-        plan=gate.plan.verdict.value,
-        value=decimal(gate.plan.value),
-        evidence=evidence.verdict.value,
-        point=decimal(evidence.point),
-        lower=decimal(evidence.lower),
-        upper=decimal(evidence.upper),
-        n_control=evidence.n_control,
-        n_treatment=evidence.n_treatment,
-        clusters=evidence.clusters,
-    )
+        id=gate.id, title=gate.title, unit=gate.unit, evidence_unit=gate.evidence_unit,
+        signed=gate.signed, limit=decimal(gate.limit), proof_limit=decimal(gate.proof_limit),
+        plan=plan.verdict.value, value=decimal(plan.value),
+        evidence=evidence.verdict.value, point=decimal(evidence.point),
+        lower=decimal(evidence.lower), upper=decimal(evidence.upper),
+        n_control=evidence.n_control, n_treatment=evidence.n_treatment, clusters=evidence.clusters,
+    )  # fmt: skip
 
 
 def check_state(check: CheckResult, record: str) -> CheckState:

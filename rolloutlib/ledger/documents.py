@@ -46,12 +46,12 @@ def decode(data: bytes, kind: type[_T]) -> _T:
         LedgerError: in this order: size, line ends, text, JSON, repeated keys, fields, one form.
     """
     try:
-        found = msgspec.json.decode(data, type=kind)
+        document = msgspec.json.decode(data, type=kind)
         # msgspec writes what rfc8785 writes, 60 times faster: these types hold no floats and only
         # keys in ASCII.
-        same = msgspec.json.encode(found, order="sorted") + b"\n" == data
+        same = msgspec.json.encode(document, order="sorted") + b"\n" == data
         if same and len(data) <= MAX_BYTES:
-            return found
+            return document
     except (msgspec.MsgspecError, UnicodeDecodeError):
         pass
     raise _diagnosis(data, kind)

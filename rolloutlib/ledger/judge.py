@@ -50,9 +50,9 @@ class Line:
 
     def __str__(self) -> str:
         """Say it in a line."""
-        head = f"{self.node.id}  {'ok   ' if self.ok else 'WRONG'}  {self.node.said.verdict}"
+        head = f"{self.node.id}  {'ok   ' if self.ok else 'WRONG'}  {self.node.predicate.verdict}"
         if not self.ok:
-            return f"{head}: {'; '.join(found.sentence for found in self.findings)}"
+            return f"{head}: {'; '.join(problem.sentence for problem in self.findings)}"
         names = ", ".join(f"{role} {who}" for role, who in self.signed) or "nobody"
         later = f"; {', '.join(self.pending)} within 24 h" if self.pending else ""
         return f"{head}: signed by {names}{later}"
@@ -87,7 +87,7 @@ class Judge:
         """Take the signatures that settled records (as bits) witness as verified."""
         for node in self.ledger.nodes:
             if settled >> node.index & 1:
-                for digests in node.said.witnesses.values():
+                for digests in node.predicate.witnesses.values():
                     self._settled.update(digests.values())
 
     def check_signatures(self, workers: int) -> None:
@@ -125,13 +125,13 @@ class Judge:
         """Whether a record at or before the revocation of a key had seen this signature."""
         seen = 0
         for other in self.ledger.nodes:
-            if other.said.witnesses.get(node.id, {}).get(file.who) == file.digest:
+            if other.predicate.witnesses.get(node.id, {}).get(file.who) == file.digest:
                 seen |= 1 << other.index
         return any(self.ledger.up_to(revocation) & seen for revocation in self._revocations())
 
     def _revocations(self) -> Iterator[Node]:
         for node in self.ledger.nodes:
-            change = node.said.change
+            change = node.predicate.change
             if change and change.action == "revoke" and change.key in self.book.signers.revoked:
                 yield node
 
@@ -159,7 +159,7 @@ class Judge:
                 sentence = f"signoff of {file.who}: {error}"
                 findings.append(Finding(node.id, error.code, sentence))
                 continue
-            if signoff.decision == node.said.verdict:
+            if signoff.decision == node.predicate.verdict:
                 signed.setdefault(signoff.role, file.who)
             else:
                 dissent.append(file.who)
@@ -167,7 +167,9 @@ class Judge:
         missing = self._missing(node, signed)
         if missing.now:  # (4)
             roles = " and ".join(missing.now)
-            findings.append(finding(node.id, "unsigned", verdict=node.said.verdict, roles=roles))
+            findings.append(
+                finding(node.id, "unsigned", verdict=node.predicate.verdict, roles=roles)
+            )
         if files:
             findings += _subjects(self.book.folder, node)  # (5)
             findings += card_findings(self.book.folder, node)  # (6)
@@ -203,7 +205,7 @@ class Judge:
 
     def check_role(self, node: Node, signoff: Signoff, key: str) -> None:
         """Check that the signer has the role for this record, and did not prepare it."""
-        p, who = node.said, signoff.signer
+        p, who = node.predicate, signoff.signer
         person = self.rules(node).people.get(who)
         if person is None or signoff.role not in person.roles:
             has = f"has the role {' and '.join(person.roles)}" if person else "has no role"
@@ -225,7 +227,7 @@ class Judge:
             seen.append(self.ledger.by_name[head.sha256])
         if not any(self.ledger.up_to(other) >> node.index & 1 for other in seen[1:]):
             raise LedgerError("seen-head")
-        latest = max(moment(other.said.prepared.at, "prepared.at") for other in seen)
+        latest = max(moment(other.predicate.prepared.at, "prepared.at") for other in seen)
         if at < latest:
             raise LedgerError("backdated", at=signoff.signed_at, latest=instant(latest))
         if at > self.now + _CLOCK_SKEW:
@@ -233,8 +235,8 @@ class Judge:
 
     def rules(self, node: Node) -> Trust:
         """Return the trust under which a record is judged: a change of keys by that of before."""
-        changes = node.said.kind == "keys" and node.before
-        return (self.ledger.nodes[max(node.source, 0)] if changes else node).said.trust
+        changes = node.predicate.kind == "keys" and node.before
+        return (self.ledger.nodes[max(node.source, 0)] if changes else node).predicate.trust
 
     def _source(self, node: Node) -> Iterator[Finding]:
         """A record stands on the change of keys before it, which must be signed."""
@@ -243,7 +245,7 @@ class Judge:
             yield finding(node.id, "trust-unsigned", id=source.id)
 
     def _missing(self, node: Node, signed: Container[str]) -> _Missing:
-        p = node.said
+        p = node.predicate
         asked = self.rules(node).thresholds.get(p.verdict)
         if asked is None or not asked.all:
             return _Missing((f"a role that the plan does not name for {p.verdict}",), ())
@@ -258,9 +260,9 @@ class Judge:
     def green(self) -> Head | None:
         """Return the newest promotion that says GO, holds in full, and was not rolled back."""
         nodes = self.ledger.nodes
-        undone = {way.rolls_back.sha256 for node in nodes if (way := node.said.rollback)}
+        undone = {way.rolls_back.sha256 for node in nodes if (way := node.predicate.rollback)}
         for node in reversed(nodes):
-            promoted = node.said.verdict == "GO" and node.digest not in undone
+            promoted = node.predicate.verdict == "GO" and node.digest not in undone
             if promoted and self.line(node, files=True).ok:
                 return node.head
         return None

@@ -73,16 +73,12 @@ def pins_of(read: ReviewFolder, review: Review, root: Path) -> Pins:
     return Pins(
         data=review.data_sha256,
         inputs=tuple(Subject(name, Digests(digest)) for name, digest in inputs),
-        params=digest_of(rfc8785.dumps(used)),
-        plan=review.plan_sha256,
-        cells=_cells(read.files["review.ipynb"]),
-        commit=commit,
-        dirty=dirty,
+        params=digest_of(rfc8785.dumps(used)), plan=review.plan_sha256,
+        cells=_cells(read.files["review.ipynb"]), commit=commit, dirty=dirty,
         requirements=digest_of(lock.read_bytes() if lock.is_file() else b""),
-        python=platform.python_version(),
-        platform=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(), platform=f"{platform.system()} {platform.machine()}",
         results=results_digest(review),
-    )
+    )  # fmt: skip
 
 
 def changed_files(read: ReviewFolder, root: Path) -> Iterator[str]:

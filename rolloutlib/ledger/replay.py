@@ -80,9 +80,9 @@ def replay(book: Workbook, node: Node, *, tolerance: float = TOLERANCE) -> Repla
         LedgerError: the record is no review's, or its own copy of the review was changed.
         RolloutError: the data can no longer be reviewed.
     """
-    pins = node.said.pins
+    pins = node.predicate.pins
     if pins is None:
-        raise LedgerError("no-pins", id=node.id, kind=node.said.kind)
+        raise LedgerError("no-pins", id=node.id, kind=node.predicate.kind)
     for subject in node.record.subject:
         path = book.folder / subject.name
         if not path.is_file() or digest_of(path.read_bytes()) != subject.digest.sha256:

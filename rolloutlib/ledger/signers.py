@@ -140,9 +140,9 @@ def _problems(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -
             yield f"{SIGNERS_FILE} has no key of {who}, whom {ROLES_FILE} names"
     for who in sorted(with_key - set(roles.people)):
         yield f"{ROLES_FILE} gives no role to {who}, who has a key"
-    held = {role for person in roles.people.values() for role in person.roles}
+    given = {role for person in roles.people.values() for role in person.roles}
     needed = {role for asked in thresholds for role in asked.all}
-    for role in sorted(needed - held):
+    for role in sorted(needed - given):
         yield f"{ROLES_FILE}: nobody is {role}, whose signature is needed"
 
 

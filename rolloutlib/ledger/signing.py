@@ -51,11 +51,11 @@ def agent_key(signers: Signers, folder: Path) -> Path:
         asked = subprocess.run([program, "-L"], capture_output=True, text=True, check=False)
         listed = asked.stdout
     matches = map(PUBLIC_KEY.fullmatch, listed.splitlines())
-    held = {match["key"] for match in matches if match} & {line.key for line in signers.keys}
-    if len(held) != 1:
-        raise LedgerError("no-key.agent", held=len(held))
+    usable = {match["key"] for match in matches if match} & {line.key for line in signers.keys}
+    if len(usable) != 1:
+        raise LedgerError("no-key.agent", held=len(usable))
     file = folder / "agent.pub"
-    file.write_text(f"{held.pop()}\n", encoding="utf-8")
+    file.write_text(f"{usable.pop()}\n", encoding="utf-8")
     return file
 
 

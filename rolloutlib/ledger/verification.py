@@ -58,7 +58,7 @@ class Verification:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Every finding, those of no record first."""
-        return (*self.strays, *(found for line in self.lines for found in line.findings))
+        return (*self.strays, *(problem for line in self.lines for problem in line.findings))
 
     def line(self, name: str) -> Line | None:
         """Return what is said of a record, or None where there is none of this id."""
@@ -117,7 +117,9 @@ def sign_off_status(
         who = signers.get(role)
         return SignatureState(role, who, times.get(who or ""), f"rollout sign {name} --as {role}")
 
-    return tuple(state(role) for role in node.said.trust.thresholds[node.said.verdict].all)
+    return tuple(
+        state(role) for role in node.predicate.trust.thresholds[node.predicate.verdict].all
+    )
 
 
 def _whole(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
@@ -125,8 +127,8 @@ def _whole(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
     heads = [ledger.find(head.sha256) for head in ledger.heads]
     if len(heads) > 1:
         yield finding("ledger", "fork", ids=" and ".join(node.id for node in heads))
-    if heads and all(node.said.trust != book.trust for node in heads):
-        recorded = heads[0].said.trust
+    if heads and all(node.predicate.trust != book.trust for node in heads):
+        recorded = heads[0].predicate.trust
         changed = [
             file
             for name, file in _TRUST_FILES.items()
@@ -134,7 +136,7 @@ def _whole(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
         ]
         yield finding("params", "trust.files", files=" and ".join(changed))
     if heads:
-        for problem in book.problems(node.said.verdict for node in ledger.nodes):
+        for problem in book.problems(node.predicate.verdict for node in ledger.nodes):
             yield Finding("params", "lint", problem)
 
 

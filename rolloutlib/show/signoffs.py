@@ -56,7 +56,7 @@ def sign_off(review: Reviewed, lang: str = "en", *, root: Path, now: datetime) -
 def _decision(review: Reviewed, ledger: Ledger) -> str | None:
     digest = results_digest(worded(review.record))
     for node in reversed(ledger.nodes):
-        if node.said.pins and node.said.pins.results == digest:
+        if node.predicate.pins and node.predicate.pins.results == digest:
             return node.id
     return None
 

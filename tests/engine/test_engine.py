@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from rolloutlib.engine.bench import Bench, BenchResult, Prompt, flags_from, read_prompts, run_bench
+from rolloutlib.engine.asked import Prompt, flags_from, read_prompts
+from rolloutlib.engine.bench import Bench, BenchResult, run_bench
 from rolloutlib.engine.call import ask, run_request
 from rolloutlib.errors import UsageError
 from rolloutlib.judge.review import review_stage

@@ -29,7 +29,7 @@ from rolloutlib.judge.risks import judge_risks
 from rolloutlib.ledger.signers import load_roles, trust
 from rolloutlib.measure import comparison
 from rolloutlib.plan.metrics import MetricName
-from rolloutlib.plan.model import STAGES, Audience, Plan
+from rolloutlib.plan.model import STAGES, Audience, FeatureId, Plan
 from rolloutlib.plan.params import review_params
 from rolloutlib.show.plan_page import plan_page
 
@@ -58,6 +58,7 @@ BOUND = (
 )  # fmt: skip
 
 REVIEWS = (*((stage, "default") for stage in (2, 0, 1, 3, 4)), (2, "strict"), (2, "fast"))
+OFF: tuple[tuple[FeatureId, ...], ...] = ((), ("A", "F"))
 
 Place = tuple[Any, ...]
 
@@ -124,6 +125,15 @@ def sample(arm: str, user: int, i: int, rng: np.random.Generator) -> dict[str, A
     }  # fmt: skip
 
 
+def always(answer: object) -> Callable[..., object]:
+    """Return a function that gives the same answer to every question."""
+
+    def give(*_: object, **__: object) -> object:
+        return answer
+
+    return give
+
+
 class Outcomes:
     """What comes out of a plan, part by part."""
 
@@ -139,13 +149,17 @@ class Outcomes:
             (folder / "docs" / "LEDGER" / f"dec-2026110{day}-001.md").touch()
         runs = judge_review.read_runs(folder / "runs.csv")
         samples = judge_review.from_runs(runs)
-        monkeypatch.setattr(judge_review, "load_plan", lambda _: self.plan)
-        monkeypatch.setattr(judge_review, "read_runs", lambda *_, **__: runs)
-        monkeypatch.setattr(judge_review, "from_runs", lambda _: samples)
+        monkeypatch.setattr(judge_review, "load_plan", self.current)
+        monkeypatch.setattr(judge_review, "read_runs", always(runs))
+        monkeypatch.setattr(judge_review, "from_runs", always(samples))
         monkeypatch.setattr(comparison, "measure", measured_once(comparison.measure))
         self.plan = Plan.model_validate(SOURCE)
         self.first, self.page = self.review(2, "default"), plan_page(self.plan)
         self.base = {name: part(self.plan) for name, part in self.parts().items()}
+
+    def current(self, _: Path) -> Plan:
+        """Return the plan that is tried."""
+        return self.plan
 
     def parts(self) -> dict[str, Callable[[Plan], object]]:
         """Return what makes each part, the quick ones first."""
@@ -193,7 +207,7 @@ class Outcomes:
 
 def flags(plan: Plan) -> object:
     """What everybody gets at every stage, as documents and as values; and the first state."""
-    states = [FlagState(stage, 1, off=off) for stage in STAGES for off in ((), ("A", "F"))]
+    states = [FlagState(stage, 1, off=off) for stage in STAGES for off in OFF]
     values = [plan.flags_of(stage, who) for stage in STAGES for who in get_args(Audience)]
     return [document(plan, state) for state in states], values, initial_state(plan)
 

@@ -1,0 +1,129 @@
+"""What is asked under which flags: prompts of a file, flag sets as the command line has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+import msgspec
+
+from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.plan.model import STAGES, Audience, StageId
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.random import Generator
+
+    from rolloutlib.plan.model import FlagValue, Plan
+
+AUDIENCES: Final[tuple[Audience, ...]] = get_args(Audience)
+
+
+class Prompt(
+    msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True
+):
+    """One line of a prompts file; everything but id and text is handed on to the samples."""
+
+    prompt_id: str
+    text: str
+    guidelines: str = ""
+    user_id: str | None = None
+    category: str | None = None
+    difficulty: Literal["easy", "medium", "hard"] | None = None
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What the samples of this prompt carry besides what the engine says."""
+        known: dict[str, str] = msgspec.to_builtins(self)
+        return {key: value for key, value in known.items() if key not in {"text", "guidelines"}}
+
+
+def read_prompts(path: Path, n: int, rng: Generator) -> tuple[Prompt, ...]:
+    """Draw n prompts of a file without replacement, in the file's order.
+
+    Args:
+        path: see `read_all_prompts`.
+        n: how many.
+        rng: decides which.
+
+    Raises:
+        UsageError: as `read_all_prompts`, or the file has fewer than n prompts.
+    """
+    prompts = read_all_prompts(path)
+    if n > len(prompts):
+        there = f"{path} has {len(prompts)} prompts"
+        raise UsageError(f"--n is {n}, but {there}; expected at most as many")
+    drawn: list[int] = rng.permutation(len(prompts))[:n].tolist()
+    return tuple(prompts[i] for i in sorted(drawn))
+
+
+def read_all_prompts(path: Path) -> tuple[Prompt, ...]:
+    """Read a file of prompts.
+
+    Args:
+        path: JSON Lines of `promptId` and `text` (and `guidelines`, `userId`, `category`,
+            `difficulty`), or plain text, a prompt a line.
+
+    Raises:
+        UsageError: the file is missing, has a line that is no prompt, or an id twice.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file; expected prompts, one a line")
+    prompts = tuple(
+        _prompt(f"{path}:{number}", number, line, plain=path.suffix != ".jsonl")
+        for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1)
+        if line.strip()
+    )
+    if len({prompt.prompt_id for prompt in prompts}) < len(prompts):
+        raise UsageError(f"{path} has a promptId twice; expected each once: pairs are built on it")
+    return prompts
+
+
+def _prompt(where: str, number: int, line: str, *, plain: bool) -> Prompt:
+    if plain:
+        return Prompt(f"p{number:04d}", line.strip())
+    try:
+        return msgspec.json.decode(line, type=Prompt)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{where}: {error}; expected an object with promptId and text") from None
+
+
+def flags_from(written: str, plan: Plan) -> dict[str, FlagValue]:
+    """Read a flag set: a stage, its audience unless it is another, and exceptions.
+
+    For example ``1``, ``2:opted_in``, ``3:opted_out`` or
+    ``2:opted_in,searchLite=false,mode=explore``.
+
+    Raises:
+        UsageError: an unknown stage, audience, flag or value.
+    """
+    place, *exceptions = written.split(",")
+    number, _, audience = place.partition(":")
+    stage: StageId | None = next((known for known in STAGES if str(known) == number), None)
+    if stage is None:
+        example = "expected 0 to 4, as in 2:opted_in,searchLite=false"
+        raise UsageError(f"{written!r} names stage {number!r}; {example}")
+    named = audience or plan.stages[stage].audience
+    who: Audience | None = next((known for known in AUDIENCES if known == named), None)
+    if who is None:
+        known = f"expected one of {', '.join(AUDIENCES)}.{did_you_mean(audience, AUDIENCES)}"
+        raise UsageError(f"{written!r} names the audience {audience!r}; {known}")
+    flags = plan.flags_of(stage, who)
+    for exception in exceptions:
+        key, value = _exception(exception, plan)
+        flags[key] = value
+    return flags
+
+
+def _exception(written: str, plan: Plan) -> tuple[str, FlagValue]:
+    name, _, text = written.partition("=")
+    features = {each.flag.removeprefix("feature."): each for each in plan.features.values()}
+    if name not in features:
+        known = f"expected one of {', '.join(features)}.{did_you_mean(name, features)}"
+        raise UsageError(f"{name!r} is no flag; {known}")
+    both: tuple[FlagValue, FlagValue] = (features[name].enabled, features[name].disabled)
+    for value in both:
+        if str(value).lower() == text:
+            return features[name].flag, value
+    expected = " or ".join(str(value).lower() for value in both)
+    raise UsageError(f"{name} is {text!r}; expected {expected}")
