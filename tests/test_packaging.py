@@ -18,6 +18,10 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import rolloutlib
+from rolloutlib.judge.record import Review
+from rolloutlib.plan.model import load_plan
+
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
@@ -179,3 +183,19 @@ def test_no_file_names_a_place_that_users_lack() -> None:
         if match
     }
     assert found == {}
+
+
+def test_the_face_is_light() -> None:
+    """`import rolloutlib` loads none of the libraries behind it; they come with what is asked for."""
+    heavy = {"numpy", "duckdb", "pydantic", "msgspec", "narwhals", "scipy"}
+    assert not heavy & _modules_after("import rolloutlib")
+    assert heavy & _modules_after("import rolloutlib; rolloutlib.load_plan")
+
+
+def test_the_face() -> None:
+    """The names of the page are those of their homes, and no other is there."""
+    assert rolloutlib.load_plan is load_plan
+    assert rolloutlib.Review is Review
+    assert set(rolloutlib.__all__) <= set(dir(rolloutlib))
+    with pytest.raises(AttributeError, match="has no attribute 'reviews'"):
+        _ = rolloutlib.reviews  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]

@@ -214,7 +214,8 @@ def test_two_crashes_in_a_row_leave_no_stale_card(base: Workbook, tmp_path: Path
     for _ in range(3):
         with pytest.raises(Crash):
             append(book, "promotion", lambda slot: promotion(slot, "HOLD"), {}, now=at)
-    alive = Workbook(book.root, Files())
+    alive = copy.copy(book)
+    alive.files = Files()
     append(alive, "promotion", lambda slot: promotion(slot, "HOLD"), {}, now=at)
     assert {finding.code for finding in check(alive).findings} == {"unsigned"}
 
