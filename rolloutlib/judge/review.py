@@ -17,6 +17,7 @@ from rolloutlib.measure.segments import issue_rates, segments
 from rolloutlib.plan.model import STAGES, load_plan, workbook_root
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
+from rolloutlib.runs.engines import read_on
 from rolloutlib.runs.samples import from_runs
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
     from rolloutlib.runs.quarantine import Quarantined
+    from rolloutlib.runs.samples import Samples
 
 __all__ = ["invalid_review", "review_stage"]
 
@@ -49,8 +51,7 @@ def review_stage(
         RunsError, NoEvidenceError: the source as a whole, or all its runs, are no evidence.
     """
     plan = load_plan(_path(params, "plan"))
-    runs = _read(plan, params, on_progress)
-    samples = from_runs(runs)
+    runs, samples = _read(plan, params, on_progress)
     digest = samples.digest()
     look = _look(plan, params, digest)
     compared = compare(plan, params, runs, samples, look)
@@ -90,11 +91,17 @@ def _path(params: ReviewParams, name: str) -> Path:
     return path
 
 
-def _read(plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None) -> Runs:
-    return read_runs(
-        _path(params, "runs"), source=params.path("source"), stage=params.stage,
+def _read(
+    plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None
+) -> tuple[Runs, Samples]:
+    path = _path(params, "runs")
+    if params.engine != "duckdb":
+        return read_on(params.engine, path, as_of=params.as_of)
+    runs = read_runs(
+        path, source=params.path("source"), stage=params.stage,
         as_of=params.as_of, flags_arms=_flags(plan, params.stage), on_progress=on_progress,
     )  # fmt: skip
+    return runs, from_runs(runs)
 
 
 def _flags(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
