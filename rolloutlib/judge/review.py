@@ -95,12 +95,16 @@ def _read(
     plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None
 ) -> tuple[Runs, Samples]:
     path = _path(params, "runs")
+
+    def read() -> Runs:
+        return read_runs(
+            path, source=params.path("source"), stage=params.stage,
+            as_of=params.as_of, flags_arms=_flags(plan, params.stage), on_progress=on_progress,
+        )  # fmt: skip
+
     if params.engine != "duckdb":
-        return read_on(params.engine, path, as_of=params.as_of)
-    runs = read_runs(
-        path, source=params.path("source"), stage=params.stage,
-        as_of=params.as_of, flags_arms=_flags(plan, params.stage), on_progress=on_progress,
-    )  # fmt: skip
+        return read_on(params.engine, path, as_of=params.as_of, read=read)
+    runs = read()
     return runs, from_runs(runs)
 
 
