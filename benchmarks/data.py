@@ -28,8 +28,7 @@ PASS_RATE = 0.8
 # odd ones), differ in what passes and how long it takes, and every sample is drawn by hashing its
 # row number: the same again on any machine with the same DuckDB.
 SAMPLES = """
-copy (
-  with draws as (
+with draws as (
     select r, hash(r, 1) % {users} as u, r * {runs} // {rows} as run,
       draw(r, 2) as outcome, draw(r, 3) as radius, draw(r, 4) as angle, draw(r, 5) as wait
     from range({rows}) as t(r)
@@ -55,8 +54,7 @@ copy (
       then [pick('hallucination', 'unclear', 'too_long', 'style', r, 10)]
       when radius < .03 then ['style', 'unclear'] else [] end as issues,
     (hash(r, 11) % 4 // 2)::integer as style_violations
-  from people
-) to '{path}' (format parquet)"""
+  from people"""
 MACROS = """
 create macro draw(r, stream) as (hash(r, stream) % 1000003 + 0.5) / 1000003;
 create macro pick(a, b, c, d, r, stream) as
@@ -81,6 +79,14 @@ def days(count: int, users: int) -> Path:
     return _once(f"days-{count}-{users}.parquet", lambda path: _table(path, total, users, count))
 
 
+def last_days(last: int, count: int, users: int) -> Path:
+    """Return the last so many days of the file of so many days."""
+    whole = days(count, users)
+    begin = f"timestamptz '2026-11-02 00:00:00+00' + to_hours(24 * {count - last})"
+    query = f"from '{whole}' where started_at >= {begin} order by sample_id"  # noqa: S608
+    return _once(f"last-{last}-of-{whole.name}", lambda path: _copy(query, path))
+
+
 def envelopes(files: int, samples: int) -> Path:
     """Return a folder of run envelopes, one a file, with the fields that a real engine fills."""
     return _once(f"envelopes-{files}-{samples}", lambda path: _envelopes(path, files, samples))
@@ -98,12 +104,16 @@ def _once(name: str, write: Callable[[Path], None]) -> Path:
 
 
 def _table(path: Path, count: int, users: int, runs: int) -> None:
+    _copy(SAMPLES.format(rows=count, users=users, runs=runs), path)
+
+
+def _copy(query: str, path: Path) -> None:
     import duckdb
 
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     connection.execute(MACROS)
-    connection.execute(SAMPLES.format(path=path, rows=count, users=users, runs=runs))
+    connection.execute(f"copy ({query}) to '{path}' (format parquet)")
 
 
 def _envelopes(path: Path, files: int, samples: int) -> None:
@@ -156,5 +166,5 @@ def _sample(rng: Random, index: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     kind, *numbers = sys.argv[1:]
-    make = {"rows": rows, "days": days, "envelopes": envelopes}[kind]
+    make = {"rows": rows, "days": days, "last_days": last_days, "envelopes": envelopes}[kind]
     print(os.fspath(make(*map(int, numbers))))

@@ -1,6 +1,6 @@
 """Ways from a flat table to a comparison of two arms, each run as a process of its own.
 
-Usage: python -m benchmarks.ways WAY PATH    (WAY: floor, sums, sql, review, tea_tasting, pandas)
+Usage: python -m benchmarks.ways WAY PATH [DAYS]   (floor, sums, sql, review, tea_tasting, pandas)
 
 Each prints one line of JSON: rows and passed samples of each arm, so that who compares them sees
 that all read the same. `review` is `review_stage` as a notebook calls it; what stands beside it
@@ -63,12 +63,14 @@ def _by_hand(path: str, only: set[str]) -> Counts:
     }
 
 
-def review(path: str) -> Counts:
-    """The review of stage 3."""
+def review(path: str, days: int | None = None) -> Counts:
+    """The review of stage 3, of a store its last days."""
     from rolloutlib.judge.review import review_stage
     from rolloutlib.plan.params import review_params
 
-    judged = review_stage(review_params({"stage": 3, "runs": path}))
+    judged = review_stage(
+        review_params({"stage": 3, "runs": path} | ({"days": days} if days else {}))
+    )
     gate = next(gate for gate in judged.gates if gate.id == "pass_rate")
     rates = {judged.control: gate.control, judged.treatment: gate.treatment}
     return {
@@ -145,4 +147,4 @@ def pandas(path: str) -> Counts:
 WAYS = {way.__name__: way for way in (floor, sums, sql, review, tea_tasting, pandas)}
 
 if __name__ == "__main__":
-    print(json.dumps(WAYS[sys.argv[1]](sys.argv[2]), sort_keys=True))
+    print(json.dumps(WAYS[sys.argv[1]](sys.argv[2], *map(int, sys.argv[3:])), sort_keys=True))
