@@ -1,7 +1,7 @@
 # Two commands need nothing before them but Python 3.11, make and network: `make review` and `make test`.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help review test test-fast check lint bench calibrate faults lab lock clean
+.PHONY: help review test test-fast spark check lint bench calibrate faults lab lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -33,6 +33,11 @@ test: $(STAMP) ## Run every test: package, doctests, command line, browser, note
 test-fast: $(STAMP) ## Run the tests that need no notebook, browser or patience (under a minute)
 	$(BIN)/pytest -n auto --dist loadfile -m "not slow and not browser and not notebooks"
 
+spark: .venv-spark/.installed ## Run the scan on a Spark cluster of two workers here, in .venv-spark (needs Java 17)
+	@command -v java >/dev/null || { echo "make spark needs Java 17 or newer; found none." \
+		"Install it (Debian: apt-get install default-jre-headless)" >&2; exit 1; }
+	.venv-spark/bin/python -m pytest tests/spark
+
 check: lint test ## Run everything that a change must pass: lint, then test
 
 lint: $(STAMP) ## Check style, types and the direction of imports
@@ -53,15 +58,17 @@ faults: $(STAMP) ## Crash, fail and kill the ledger's writers, flip every bit, t
 lab: $(STAMP) ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-lock: ## Resolve requirements.lock again (newest versions: make lock UPGRADE=--upgrade)
+lock: ## Resolve both locks again (newest versions: make lock UPGRADE=--upgrade)
 	@$(require-python)
 	uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && \
 	$(PYTHON) -m venv "$$uv" && "$$uv/bin/pip" install --quiet uv && \
-	"$$uv/bin/uv" pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-		--generate-hashes --no-header --quiet $(UPGRADE) --output-file requirements.lock
+	resolve() { "$$uv/bin/uv" pip compile "$$@" --universal --python-version 3.11 \
+		--generate-hashes --no-header --quiet $(UPGRADE); } && \
+	resolve pyproject.toml --extra test --extra dev --output-file requirements.lock && \
+	printf 'hypothesis>=6.170\npytest>=9.2\n' | resolve pyproject.toml - --extra spark --output-file requirements-spark.lock
 
 clean: ## Remove .venv and caches (your reports stay)
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-spark .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find rolloutlib tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(STAMP): requirements.lock pyproject.toml
@@ -72,6 +79,13 @@ $(STAMP): requirements.lock pyproject.toml
 		tee .venv/install.log | $(progress) || { tail -n 20 .venv/install.log >&2; exit 1; }
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true # all cores; a few files are templates
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-spark/.installed: requirements-spark.lock
+	@$(require-python)
+	@echo "Installing Spark into .venv-spark (one or two minutes, once):"
+	@$(PYTHON) -m venv .venv-spark
+	@.venv-spark/bin/pip install --require-hashes --progress-bar off --quiet -r requirements-spark.lock
 	@touch $@
 
 define require-python

@@ -53,6 +53,8 @@ def add(commands: Any) -> None:
         option("--looks FILE", "file of earlier looks at a stage (default: reports/looks.jsonl)"),
         option("--adjust", "adjust score and latency for the samples' covariate (CUPED)",
                action="store_const", const=True),
+        option("--engine ENGINE", "where the scan runs: duckdb, or local[N], spark://HOST:PORT or "
+               "sc://HOST:PORT, which read Parquet themselves (default: duckdb)"),
         option("--lang", "language of the report (default: en)", choices=("en", "ko")),
         option("--out DIR", "where to write (default: reports/stage-STAGE-TIME)"),
         description=REVIEW, epilog=EXAMPLES,
@@ -68,7 +70,11 @@ def _review(arguments: argparse.Namespace) -> int:
     from rolloutlib.show.notebooks import review_notebook
 
     root, stage = workbook_root(), arguments.stage
+<<<<<<< HEAD
     named = ("control", "treatment", "profile", "as_of", "days", "adjust", "lang")
+=======
+    named = ("control", "treatment", "profile", "as_of", "adjust", "engine", "lang")
+>>>>>>> main
     said = given(arguments, *PATHS, *named)
     base = {} if "runs" in said else stage_params(root / "params" / f"stage-{stage}.yaml")
     out = f"reports/stage-{stage}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"

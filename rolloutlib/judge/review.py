@@ -20,6 +20,7 @@ from rolloutlib.measure.stored import load, read_store
 from rolloutlib.plan.model import STAGES, load_plan, workbook_root
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
+from rolloutlib.runs.engines import read_on
 from rolloutlib.runs.samples import from_runs
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
     from rolloutlib.runs.quarantine import Quarantined
+    from rolloutlib.runs.samples import Samples
 
 __all__ = ["flags_of_arms", "invalid_review", "review_stage"]
 
@@ -53,7 +55,12 @@ def review_stage(
         RunsError, NoEvidenceError: the source as a whole, or all its runs, are no evidence.
     """
     plan = load_plan(_path(params, "plan"))
+<<<<<<< HEAD
     runs, digest, measuring = _evidence(plan, params, on_progress)
+=======
+    runs, samples = _read(plan, params, on_progress)
+    digest = samples.digest()
+>>>>>>> main
     look = _look(plan, params, digest)
     compared = compare(plan, params, runs, measuring, look)
     gates = tuple(judge_gate(compared, key, gate, params.stage) for key, gate in plan.gates.items())
@@ -92,6 +99,7 @@ def _path(params: ReviewParams, name: str) -> Path:
     return path
 
 
+<<<<<<< HEAD
 def _evidence(
     plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None
 ) -> tuple[Runs, str, Callable[..., Measured]]:
@@ -108,6 +116,19 @@ def _evidence(
     )  # fmt: skip
     samples = from_runs(runs)
     return runs, samples.digest(), partial(measure, samples)
+=======
+def _read(
+    plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None
+) -> tuple[Runs, Samples]:
+    path = _path(params, "runs")
+    if params.engine != "duckdb":
+        return read_on(params.engine, path, as_of=params.as_of)
+    runs = read_runs(
+        path, source=params.path("source"), stage=params.stage,
+        as_of=params.as_of, flags_arms=_flags(plan, params.stage), on_progress=on_progress,
+    )  # fmt: skip
+    return runs, from_runs(runs)
+>>>>>>> main
 
 
 def flags_of_arms(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:

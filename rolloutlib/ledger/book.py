@@ -90,6 +90,10 @@ def append(
     book.folder.mkdir(parents=True, exist_ok=True)
     with locked(book.folder):
         ledger = _undamaged(book)  # (1)
+        # A crash may have left cards undrawn that the last record witnesses. They are drawn before
+        # another record commits: from then on nobody would look for them.
+        heads = [ledger.find(head.sha256) for head in ledger.heads]
+        _draw(book, ledger, {name for node in heads for name in node.predicate.witnesses})
         slot = _slot(book, ledger, kind, now)
         files = {f"{slot.id}/{name}": data for name, data in sorted(evidence.items())}
         subjects = tuple(Subject(name, Digests(digest_of(data))) for name, data in files.items())
@@ -99,11 +103,9 @@ def append(
             (book.folder / name).parent.mkdir(parents=True, exist_ok=True)
             create(book.files, book.folder / name, content)
         create(book.files, book.folder / f"{slot.id}.record", data)  # (4)
-        # A crash may have left the last append's cards half drawn: those that it witnesses.
-        stale = {slot.id, *slot.witnesses}
-        for head in slot.prev:
-            stale |= ledger.find(head.sha256).predicate.witnesses.keys()
-        return _draw(book, stale).find(slot.id)  # (5)
+        ledger = book.read()
+        _draw(book, ledger, {slot.id, *slot.witnesses})  # (5)
+        return ledger.find(slot.id)
 
 
 def sign_record(
@@ -158,15 +160,16 @@ def sign_record(
             judge.check(node, file, keys)
         create(book.files, book.folder / f"{name}.{who}.signoff.sig", made.signature or b"")
         create(book.files, book.folder / f"{name}.{who}.signoff", data)
-        _draw(book, {name})
+        _draw(book, book.read(), {name})
     return signoff
 
 
 def write_cards(book: Workbook) -> tuple[str, ...]:
     """Draw again every card that is not what its record says; return their ids."""
     with locked(book.folder):
-        stale = [node.id for node in book.read().nodes if [*card_findings(book.folder, node)]]
-        _draw(book, stale)
+        ledger = book.read()
+        stale = [node.id for node in ledger.nodes if [*card_findings(book.folder, node)]]
+        _draw(book, ledger, stale)
     return tuple(stale)
 
 
@@ -207,11 +210,9 @@ def _unwitnessed(ledger: Ledger) -> dict[str, dict[str, str]]:
     return fresh
 
 
-def _draw(book: Workbook, names: Collection[str]) -> Ledger:
-    """Draw these records' cards, and those that a crash left out; return the ledger as it is."""
-    ledger = book.read()
+def _draw(book: Workbook, ledger: Ledger, names: Collection[str]) -> None:
+    """Draw these records' cards, and those that a crash left out."""
     for node in ledger.nodes:
         path = book.folder / f"{node.id}.md"
         if node.id in names or not path.is_file():
             overwrite(book.files, path, render(node))
-    return ledger

@@ -405,7 +405,8 @@ def _runs(
         for run in runs:
             counter[run.source] += run.info.n
     mine = {run.source for run in (*kept, *aside)}
-    sources = {k: s for k, s in store.sources.items() if k in mine or not s.runs}
+    here = [(key, s) for key, s in store.sources.items() if key in mine or not s.runs]
+    sources = dict(sorted(here, key=lambda entry: entry[1].name))
     inputs = [
         InputFile(s.name, s.sha256, s.dialect, rows[0][key] + s.quarantined, rows[0][key],
                   s.quarantined, rows[1][key] + s.set_aside)

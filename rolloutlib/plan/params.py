@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReviewParams", "review_params", "stage_params"]
 
+ENGINES = r"^(duckdb|local(\[(\d+|\*)\])?|(spark|sc)://\S+)$"
 _Text = Annotated[str, Field(min_length=1)]
 
 
@@ -43,6 +44,7 @@ class ReviewParams(BaseModel):
         adjust: whether score and latency are adjusted for the samples' covariate (CUPED).
         looks: file of earlier looks at the stage (JSON Lines), which this review counts and adds itself to.
         look: number of the look, where it is known (a replay); then no file is asked.
+        engine: where the scan runs: duckdb, local[N], spark://HOST:PORT or sc://HOST:PORT.
         lang: language of the report.
         out: folder to write review.json and params.yaml to.
     """
@@ -61,6 +63,7 @@ class ReviewParams(BaseModel):
     adjust: bool = False
     looks: _Text | None = None
     look: Annotated[int, Field(ge=1)] | None = None
+    engine: Annotated[str, Field(pattern=ENGINES)] = "duckdb"
     lang: Literal["en", "ko"] = "en"
     out: _Text | None = None
     plan: _Text = "params/plan.yaml"

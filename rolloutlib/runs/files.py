@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
     from pathlib import Path
 
-__all__ = ["META_NAME", "Listing", "RunFile", "list_files", "read_bytes", "units_of"]
+__all__ = ["META_NAME", "Listing", "RunFile", "digest_of", "list_files", "read_bytes", "units_of"]
 
 META_NAME = "dataset_meta.json"
 _KINDS = (".json", ".jsonl", ".parquet", ".csv")
@@ -117,6 +117,12 @@ def read_bytes(file: RunFile) -> tuple[bytes, str]:
         raise RunsError(f"{file.path} cannot be read: {error.strerror}.") from None
     digest = hashlib.sha256(data).hexdigest()
     return (data[3:] if data.startswith(_BOM) else data), digest
+
+
+def digest_of(file: RunFile) -> str:
+    """Return the sha256 of a file, read piece by piece."""
+    with open(file.path, "rb") as stream:  # noqa: PTH123
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def units_of(file: RunFile, data: bytes) -> list[Unit]:

@@ -19,25 +19,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import RunsError, did_you_mean
-from rolloutlib.runs.columns import STATUSES, Sample
+from rolloutlib.runs.casts import INTEGER, NUMBER, own_statuses
+from rolloutlib.runs.columns import Sample
 from rolloutlib.runs.envelopes import EXPECTED, FIRST_YEAR, field_of
 from rolloutlib.runs.quarantine import Quarantined, shown
 from rolloutlib.runs.rows import Row, Rows, read_rows
-from rolloutlib.runs.sources import TAGS, WIRE, native_source, word
+from rolloutlib.runs.sources import TAGS, UNITS, WIRE, native_source, word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
-__all__ = ["FlatRun", "FlatRuns", "is_flat", "read_flat"]
+__all__ = ["FlatRun", "FlatRuns", "RowMapping", "check_columns", "is_flat", "read_flat", "twin"]
 
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_NUMBER, _INTEGER = re.compile(NUMBER), re.compile(INTEGER)
 _ENVELOPE = re.compile(rb'"(result|runId|datasetMeta)"[ \t]*:')
 _HEAD = 10_000  # bytes in which a run envelope shows one of its own keys
-_UNITS = {"ms": 1.0, "s": 1000.0, "us": 0.001, "min": 60_000.0}
 _ONE_A_RUN = dict.fromkeys(("arm", "profile", "seed"), "expected one in a run")
 
 
@@ -92,20 +91,22 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
         named = ", ".join(rows.columns)
         msg = f"{file.name} has the columns {named}; write a source.yaml that says which are arm and status."
         raise RunsError(msg)
-    _check_columns(file, rows, spec)
-    mapping = _Mapping(file.name, spec, rows)
+    check_columns(file, rows.columns if rows.rows else None, spec)
+    tags = spec.columns.issues
+    mapping = RowMapping(file.name, spec, lists=bool(tags) and _lists(rows, tags.column))
     read = [mapping.row(row) for row in rows.rows]
     bad = rows.bad + [one for one in read if isinstance(one, Quarantined)]
     runs, refused = _grouped(file, [one for one in read if not isinstance(one, Quarantined)])
     return FlatRuns(spec, runs, bad + refused, len(rows.rows) + len(rows.bad))
 
 
-def _check_columns(file: RunFile, rows: Rows, spec: SourceSpec) -> None:
+def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSpec) -> None:
+    """Refuse a mapping to columns that the file lacks; a file without rows (None) has no say."""
     for name, column in spec.columns.mapped.items():
-        if rows.rows and column.column not in rows.columns:
-            hint = did_you_mean(column.column, rows.columns)
+        if columns is not None and column.column not in columns:
+            hint = did_you_mean(column.column, columns)
             got = f"source.yaml maps {name} to column {column.column!r}, which {file.name} lacks"
-            msg = f"{got}; its columns are {', '.join(rows.columns)}.{hint}"
+            msg = f"{got}; its columns are {', '.join(columns)}.{hint}"
             raise RunsError(msg)
 
 
@@ -125,14 +126,15 @@ class _Mapped(NamedTuple):
     sample: Sample
 
 
-class _Mapping:
+class RowMapping:
     """Turns rows into samples. Cells are only put into the engine's types and units; the rules are the engine's own."""
 
-    def __init__(self, file: str, spec: SourceSpec, rows: Rows) -> None:
+    def __init__(self, file: str, spec: SourceSpec, *, lists: bool) -> None:
+        """Prepare the readers of a file's cells; `lists` says whether its issues are lists."""
         outcome = spec.columns.status or spec.columns.passed
         self.file = file
         self.outcome = outcome.column if outcome else ""
-        self.statuses = spec.statuses or _own_statuses(spec)
+        self.statuses = spec.statuses or own_statuses(spec)
         mapped = {
             name: column
             for name, column in spec.columns.mapped.items()
@@ -146,7 +148,7 @@ class _Mapping:
             for name, value in spec.constants
             if value is not None and name in WIRE
         }
-        if spec.columns.issues and not _lists(rows, spec.columns.issues.column):
+        if spec.columns.issues and not lists:
             self.start["issues"] = ()
         self.expected = {**EXPECTED, "status": f"one of {', '.join(self.statuses)}"}
         self.expected |= {
@@ -156,6 +158,7 @@ class _Mapping:
         }
 
     def row(self, row: Row) -> _Mapped | Quarantined:
+        """Turn a row into a sample, or say what is wrong with it."""
         values = {
             "id": str(row.line),
             **self.start,
@@ -171,19 +174,12 @@ class _Mapping:
             return self.refused(row, field_of(str(error)))
 
     def refused(self, row: Row, wire: str) -> Quarantined:
+        """Say what was expected of a row's field, which messages name as the source does."""
         name = next((name for name, other in WIRE.items() if other == wire), wire)
         column = self.outcome if wire == "status" else self.readers.get(name, (name,))[0]
         due = f"expected {self.expected.get(wire, 'text')}"
         text = row.text or json.dumps(row.cells, ensure_ascii=False, default=str)
         return Quarantined(self.file, row.line, column, shown(row.cells.get(column)), due, text)
-
-
-def _own_statuses(spec: SourceSpec) -> dict[str, str]:
-    return (
-        {name: name for name in STATUSES}
-        if spec.columns.status
-        else {"true": "passed", "false": "failed"}
-    )
 
 
 def _lists(rows: Rows, column: str) -> bool:
@@ -205,7 +201,7 @@ def _reader(name: str, column: ColumnSpec, spec: SourceSpec) -> Callable[[Any], 
         low, high = column.scale
         return lambda cell: _number(cell, lambda value: 10 * (value - low) / (high - low))
     if name == "latency_ms":
-        return lambda cell: _number(cell, lambda value: value * _UNITS[column.unit])
+        return lambda cell: _number(cell, lambda value: value * UNITS[column.unit])
     if name == "covariate":
         return lambda cell: _number(cell, float)
     if name in TAGS:
@@ -287,7 +283,14 @@ def _run(
     ids = Counter(str(one.sample.id) for one in rows)
     twins = [one for one in rows if ids[str(one.sample.id)] > 1]
     kept = [one for one in rows if ids[str(one.sample.id)] == 1]
-    bad = [_twin(file, one, twins) for one in twins]
+    places: dict[str, list[int]] = {}
+    for one in twins:
+        places.setdefault(str(one.sample.id), []).append(one.row.line)
+    bad = [
+        twin(file.name, one.row.line, sample, places[sample], one.row.text)
+        for one in twins
+        for sample in [str(one.sample.id)]
+    ]
     if not kept:
         return None, bad
     first = kept[0]
@@ -302,11 +305,7 @@ def _run(
     ), bad
 
 
-def _twin(file: RunFile, one: _Mapped, twins: list[_Mapped]) -> Quarantined:
-    lines = " and ".join(
-        str(other.row.line) for other in twins if str(other.sample.id) == str(one.sample.id)
-    )
-    value = f"{shown(str(one.sample.id))} on lines {lines}"
-    return Quarantined(
-        file.name, one.row.line, "sample id", value, "expected each id once in a run", one.row.text
-    )
+def twin(file: str, line: int, sample: str, lines: Iterable[int], text: str) -> Quarantined:
+    """Refuse one of several samples of a run that have the same id."""
+    value = f"{shown(sample)} on lines {' and '.join(map(str, lines))}"
+    return Quarantined(file, line, "sample id", value, "expected each id once in a run", text)

@@ -10,28 +10,34 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import UNSET
 
 from rolloutlib.errors import RunsError
+from rolloutlib.runs.columnar import read_columns
 from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
-from rolloutlib.runs.database import connect
+from rolloutlib.runs.database import connect, quoted
 from rolloutlib.runs.envelopes import FoundRun, Unit, distinct, open_run
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
-from rolloutlib.runs.files import RunFile, list_files, read_bytes, units_of
-from rolloutlib.runs.flat import FlatRun, FlatRuns, is_flat, read_flat
+from rolloutlib.runs.files import RunFile, digest_of, list_files, read_bytes, units_of
+from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, read_flat
 from rolloutlib.runs.quarantine import InputFile, Quarantined, shown, write_quarantine
+from rolloutlib.runs.raw import raw_csv, raw_parquet
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same_runs
-from rolloutlib.runs.sources import SourceSpec, load_source
+from rolloutlib.runs.sources import SourceSpec, load_source, native_source
 
 if TYPE_CHECKING:
+<<<<<<< HEAD
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+=======
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+>>>>>>> main
     from datetime import datetime
-    from pathlib import Path
 
     import duckdb
 
@@ -40,6 +46,7 @@ __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs
 _RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's cache
 _RUN_COLUMNS = ("run_id", "arm", "started_at", "seed", "profile")
 _LOOKS_LIKE_SECONDS = 20.0
+_IN_MEMORY, _SLICE = "rows_in_memory", "rows_of_a_run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,9 @@ class _Reader:
     as_of: datetime | None
     flags_arms: Mapping[str, Mapping[str, object]]
     spec: SourceSpec | None
+    connection: duckdb.DuckDBPyConnection
+    parts: list[str] = field(default_factory=list[str])
+    homes: list[int | None] = field(default_factory=list["int | None"])
     batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
     infos: list[RunInfo] = field(default_factory=list[RunInfo])
     bad: list[Quarantined] = field(default_factory=list[Quarantined])
@@ -135,12 +145,14 @@ class _Reader:
         """Read every file; runs are taken a few hundred at a time, which keeps columns long and memory small."""
         waiting: list[Unit] = []
         for done, file in enumerate(files, start=1):
+            if file.kind == ".parquet" and (dialect := self.take_columns(file, b"")):
+                self.files.append((file.name, digest_of(file), dialect))
+                on_progress(done, len(files))
+                continue
             data, digest = read_bytes(file)
             dialect = "run envelopes"
             if is_flat(file, data, self.spec):
-                found = read_flat(file, data, self.spec)
-                dialect = found.spec.dialect
-                self.take_flat(file.name, found)
+                dialect = self.take_columns(file, data) or self.take_flat(file, data)
             elif data.strip():
                 waiting += units_of(file, data)
             else:
@@ -203,7 +215,37 @@ class _Reader:
             return "other_stage"
         return "after_as_of" if self.as_of and started_at and started_at > self.as_of else ""
 
-    def take_flat(self, file: str, found: FlatRuns) -> None:
+    def take_columns(self, file: RunFile, data: bytes) -> str | None:
+        """Read a flat table as columns and return its dialect; None where it has to go row by row."""
+        raw = raw_csv(self.connection, file, data) if file.kind == ".csv" else None
+        if file.kind == ".parquet":
+            raw = raw_parquet(self.connection, file)
+        if raw is None:
+            return None
+        mapped = self.spec and fnmatch(file.name, self.spec.files) and not raw.own
+        spec = self.spec if mapped else native_source(tuple(raw.types))
+        if spec is None or "result" in raw.types:
+            return None
+        check_columns(file, raw.types, spec)
+        part = read_columns(self.connection, raw, spec, of_another_review=self.of_another_review)
+        if part is None:
+            return None
+        self.read[file.name] += part.read
+        self.bad.extend(part.bad)
+        for reason, rows in part.set_aside:
+            self.book(_Aside(file.name, rows, reason))
+        self.infos.extend(part.infos)
+        self.homes.extend([len(self.parts)] * len(part.infos))
+        self.parts.append(part.relation)
+        return spec.dialect
+
+    def take_flat(self, file: RunFile, data: bytes) -> str:
+        """Read a flat table row by row and return its dialect."""
+        flat = read_flat(file, data, self.spec)
+        self.keep_flat(file.name, flat)
+        return flat.spec.dialect
+
+    def keep_flat(self, file: str, found: FlatRuns) -> None:
         """Keep the runs of one flat table; a status that it cannot express is unknown in all of its rows."""
         stage, known = found.spec.constants.stage, found.spec.expressible
         self.read[file] += found.read
@@ -225,6 +267,7 @@ class _Reader:
                 own[name] = pa.nulls(len(own["status"]), pa.bool_())
         infos = [flat_info(run, file, stage) for run in kept]
         self.infos.extend(infos)
+        self.homes.extend([None] * len(infos))
         self.append(infos, own)
 
     def book(self, outcome: _Outcome) -> None:
@@ -240,36 +283,66 @@ class _Reader:
             self.bad.extend(outcome.found.bad)
             self.failed.extend(_failed_calls(outcome.found))
             self.infos.append(outcome.info)
+            self.homes.append(None)
 
     def result(self, ignored: tuple[str, ...]) -> Runs:
         """Refuse runs that are there twice, and draw up the account."""
-        table = pa.Table.from_batches(self.batches, SCHEMA)
-        repeated = same_runs(self.infos, table)
-        if repeated:
-            keep = np.repeat(
-                [index not in repeated for index in range(len(self.infos))],
-                [info.n for info in self.infos],
-            )
-            table = table.filter(pa.array(keep))
+        repeated = same_runs(self.infos, self.content)
         for index, (value, due) in repeated.items():
             info = self.infos[index]
             self.bad.append(
                 Quarantined(info.file, info.line, f"run {info.run_id}", value, due, "", info.n)
             )
-        connection = connect()
-        connection.register("samples", table)
+        relation = self.connection.sql(self.without(repeated))
+        infos = tuple(info for index, info in enumerate(self.infos) if index not in repeated)
         return Runs(
-            relation=connection.table("samples"),
-            runs=tuple(info for index, info in enumerate(self.infos) if index not in repeated),
+            relation=relation,
+            runs=infos,
             inputs=self.inputs(),
             quarantined=tuple(self.bad),
             failed=tuple(self.failed),
             other_stage=self.aside_runs["other_stage"],
             after_as_of=self.aside_runs["after_as_of"],
-            warnings=_warnings(self.infos, table),
+            warnings=_warnings(infos, relation),
             ignored=ignored,
             source=self.spec,
         )
+
+    def content(self, index: int) -> object:
+        """Return what tells a run's samples from another run's."""
+        info, home = self.infos[index], self.homes[index]
+        if home is None:
+            before = [
+                other.n for other, at in zip(self.infos, self.homes, strict=True) if at is None
+            ]
+            place = sum(at is None for at in self.homes[:index])
+            whole = pa.Table.from_batches(self.batches, SCHEMA)
+            self.connection.register(_SLICE, whole.slice(sum(before[:place]), info.n))
+            samples = _SLICE
+        else:
+            samples = f"({self.parts[home]}) WHERE run_id = {quoted(info.run_id)}"
+        names = ", ".join(name for name in SCHEMA.names if name != "run_id")
+        rows = f"md5(list(hash({names}))::VARCHAR)"  # one thread reads them in their order
+        return self.connection.execute(f"SELECT {rows} FROM {samples}").fetchone()
+
+    def without(self, repeated: Collection[int]) -> str:
+        """Return SQL of all kept samples: those in memory and those of each file."""
+        names = ", ".join(SCHEMA.names)
+        out: dict[int | None, list[str]] = {}
+        for index in repeated:
+            out.setdefault(self.homes[index], []).append(self.infos[index].run_id)
+        held = pa.Table.from_batches(self.batches, SCHEMA)
+        if None in out:
+            mine = [i for i, home in enumerate(self.homes) if home is None]
+            keep = [index not in repeated for index in mine]
+            held = held.filter(pa.array(np.repeat(keep, [self.infos[i].n for i in mine])))
+        self.connection.register(_IN_MEMORY, held)
+        parts = [f"SELECT {names} FROM {_IN_MEMORY}"] if held.num_rows or not self.parts else []
+        for home, part in enumerate(self.parts):
+            refused = ", ".join(map(quoted, out.get(home, [])))
+            others = f" WHERE run_id NOT IN ({refused})" if refused else ""
+            parts.append(f"SELECT {names} FROM ({part}){others}")
+        return " UNION ALL ".join(parts)
 
     def inputs(self) -> tuple[InputFile, ...]:
         """Draw up what each file gave."""
@@ -315,14 +388,15 @@ def _columns(ready: Sequence[_Ready]) -> SampleColumns:
     return sample_columns([sample for one in ready for sample in one.found.envelope.result.samples])
 
 
-def _warnings(infos: Sequence[RunInfo], table: pa.Table) -> tuple[str, ...]:
+def _warnings(infos: Sequence[RunInfo], relation: duckdb.DuckDBPyRelation) -> tuple[str, ...]:
     """What is odd without being wrong."""
     found: list[str] = []
-    middle = pc.approximate_median(table["latency_ms"]).as_py()
-    if middle is not None and 0 < middle < _LOOKS_LIKE_SECONDS:
-        found.append(
-            f"The median latency is {middle:.3g} ms; if the source writes seconds, say so (unit: s in source.yaml)."
-        )
+    fast = f"count_if(latency_ms < {_LOOKS_LIKE_SECONDS}) > count(latency_ms) / 2"
+    if relation.aggregate(fast).fetchall()[0][0]:
+        middle = relation.aggregate("median(latency_ms)").fetchall()[0][0]
+        if middle > 0:
+            warning = f"The median latency is {middle:.3g} ms; if the source writes seconds"
+            found.append(f"{warning}, say so (unit: s in source.yaml).")
     for what, count in (
         ("start time", sum(info.started_at is None for info in infos)),
         ("samples", sum(not info.n for info in infos)),
@@ -364,7 +438,8 @@ def read_runs(
     listing = list_files(path).without(skip)
     beside = source or (path if path.is_dir() else path.parent) / "source.yaml"
     spec = load_source(beside) if source or beside.is_file() else None
-    reader = _Reader(stage, as_of, flags_arms or {}, spec)
+    tables = [Path(file.path).resolve() for file in listing.files if file.kind == ".parquet"]
+    reader = _Reader(stage, as_of, flags_arms or {}, spec, connect(tables))
     reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
     for one in listing.refused:
         reader.book(one)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.files import RunFile
 
-__all__ = ["Row", "Rows", "read_rows"]
+__all__ = ["Row", "Rows", "csv_records", "read_rows"]
 
 
 class Row(NamedTuple):
@@ -51,7 +51,7 @@ def read_rows(file: RunFile, data: bytes) -> Rows:
 
 
 def _read_csv(file: RunFile, data: bytes) -> Rows:
-    records = _records(file, data.decode("utf-8", "surrogateescape"))
+    records = csv_records(file, data.decode("utf-8", "surrogateescape"))
     _, header, _ = next(records, (1, list[str](), ""))
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
@@ -74,7 +74,7 @@ def _read_csv(file: RunFile, data: bytes) -> Rows:
     return Rows(tuple(header), rows, bad)
 
 
-def _records(file: RunFile, text: str) -> Iterator[tuple[int, list[str], str]]:
+def csv_records(file: RunFile, text: str) -> Iterator[tuple[int, list[str], str]]:
     """Yield (line, cells, text) of each record that is not blank; a quoted cell may span lines."""
     lines = list(io.StringIO(text, newline=""))
     reader = csv.reader(lines, strict=True)

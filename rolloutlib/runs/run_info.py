@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 -- msgspec reads it where runs are stored
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from msgspec import UNSET
 
-from rolloutlib.runs.columns import SCHEMA
-
 if TYPE_CHECKING:
+<<<<<<< HEAD
     from collections.abc import Sequence
-
-    import pyarrow as pa
+=======
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+>>>>>>> main
 
     from rolloutlib.runs.columns import Sample
     from rolloutlib.runs.envelopes import FoundRun
@@ -111,47 +111,41 @@ def _replicate(run_id: str, arm: str, seed: int | None, samples: Sequence[Sample
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def same_runs(infos: Sequence[RunInfo], table: pa.Table) -> dict[int, tuple[str, str]]:
+def same_runs(
+    infos: Sequence[RunInfo], content: Callable[[int], object]
+) -> dict[int, tuple[str, str]]:
     """Find runs that are no runs of their own: index → what was found, and what is due.
 
-    Two runs are one when everything but the run id agrees: start, arm, seed, metrics and every sample. Different runs
-    under one id cannot be told apart in the table, so neither of them stays.
+    Two runs are one when everything but the run id agrees: start, arm, seed, metrics and every
+    sample. Different runs under one id cannot be told apart, so neither of them stays.
+
+    Args:
+        infos: the runs.
+        content: what tells the samples of the run at an index from another's; asked only of runs
+            that agree in everything else.
     """
-    starts = np.cumsum([0, *(info.n for info in infos)])
-    content = [name for name in SCHEMA.names if name != "run_id"]
-    seen: dict[tuple[object, ...], list[int]] = {}
+    repeated: dict[int, tuple[str, str]] = {}
     ids: dict[str, list[int]] = {}
-    found: dict[int, tuple[str, str]] = {}
-    for index, info in enumerate(infos):
-        alike = seen.setdefault((info.arm, info.started_at, info.seed, info.n, info.reported), [])
-        first = next(
-            (
-                one
-                for one in alike
-                if _rows(table, starts[one], info.n, content).equals(
-                    _rows(table, starts[index], info.n, content)
-                )
-            ),
-            None,
-        )
-        if first is None:
-            alike.append(index)
-            ids.setdefault(info.run_id, []).append(index)
-        else:
-            other = infos[first]
-            found[index] = (
-                f"the content of run {other.run_id} in {other.file}:{other.line}",
-                "expected each run once",
-            )
+    for alike in _alike(infos):
+        first: dict[object, int] = {}
+        for index in alike:
+            original = first.setdefault(content(index) if len(alike) > 1 else None, index)
+            if original == index:
+                ids.setdefault(infos[index].run_id, []).append(index)
+            else:
+                other = infos[original]
+                value = f"the content of run {other.run_id} in {other.file}:{other.line}"
+                repeated[index] = value, "expected each run once"
     for same in (indices for indices in ids.values() if len(indices) > 1):
-        places = " and ".join(f"{infos[index].file}:{infos[index].line}" for index in same)
-        found.update(
-            dict.fromkeys(
-                same, (f"the id of different runs in {places}", "expected each run id once")
-            )
-        )
-    return found
+        places = " and ".join(f"{infos[index].file}:{infos[index].line}" for index in sorted(same))
+        reason = f"the id of different runs in {places}", "expected each run id once"
+        repeated.update(dict.fromkeys(same, reason))
+    return repeated
 
 
-def _rows(table: pa.Table, start: int, n: int, columns: list[str]) -> pa.Table:
-    return table.slice(start, n).select(columns)
+def _alike(infos: Sequence[RunInfo]) -> Iterable[list[int]]:
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for index, info in enumerate(infos):
+        key = (info.arm, info.started_at, info.seed, info.n, info.reported)
+        groups.setdefault(key, []).append(index)
+    return groups.values()

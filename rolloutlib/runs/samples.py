@@ -1,4 +1,4 @@
-"""The one table: a row a sample, seen through an engine-neutral lazy frame (DuckDB here)."""
+"""The one table: a row a sample, behind a lazy frame of whatever engine holds it."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
 # (pyarrow carries no types)
@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import narwhals as nw
@@ -27,33 +27,37 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "RunInfo", "Samples", "from_runs"]
 
+EXACT_ROWS = 200_000  # up to here the digest is the exact one, which sorts every row here
 _ROWS_AT_ONCE = 100_000
 _ROW_ORDER = "run_id, sample_id, prompt_id, status, score, latency_ms"
 _NO_TIME = datetime.max.replace(tzinfo=UTC)
-_RUN_SQL = """run_id, any_value(arm) AS arm, min(started_at) AS started_at, any_value(profile) AS profile,
-    any_value(seed) AS seed, count(*) AS n,
+_RUN_SQL = """run_id, any_value(arm) AS arm, min(started_at) AS started_at,
+    any_value(profile) AS profile, any_value(seed) AS seed, count(*) AS n,
     left(sha256(CASE WHEN any_value(seed) IS NULL OR count(prompt_id) < count(*) THEN run_id
-        ELSE concat_ws(chr(31), any_value(arm), any_value(seed), string_agg(prompt_id, chr(31) ORDER BY prompt_id))
+        ELSE concat_ws(chr(31), any_value(arm), any_value(seed),
+            string_agg(prompt_id, chr(31) ORDER BY prompt_id))
         END), 16) AS replicate"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """All samples of a review, in memory or on disk, behind one lazy frame.
+    """All samples of a review, wherever they lie, behind one lazy frame.
 
     Attributes:
-        relation: the DuckDB relation with the columns of `SCHEMA`.
-        issues: the issue tags that occur, sorted; unknown ones too.
+        lazy: has the columns of `SCHEMA`; expressions on it run in its own engine.
         runs: one entry a run, by start time (runs without a time last), then by id.
+        known: the digest, where it was computed before.
     """
 
-    relation: duckdb.DuckDBPyRelation
-    issues: tuple[str, ...]
-    runs: tuple[RunInfo, ...]
+    lazy: nw.LazyFrame[Any]
+    runs: tuple[RunInfo, ...] = ()
+    known: str = ""
 
     @classmethod
     def from_parquet(cls, path: Path) -> Self:
-        """Open a Parquet file with the columns of `SCHEMA` where it lies; it may be larger than memory.
+        """Open a Parquet file with the columns of `SCHEMA` where it lies.
+
+        It may be larger than memory.
 
         Raises:
             UsageError: there is no such file.
@@ -61,20 +65,45 @@ class Samples:
         """
         _check_schema(path)
         relation = _connect(path).read_parquet(str(path)).select(*SCHEMA.names)
-        return cls(relation, _issues(relation), _by_time(_runs_in(relation, path.name)))
+        return cls(nw.from_native(relation), by_time(_runs_in(relation, path.name)))
 
-    def frame(self) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
-        """Return the samples as a lazy frame; expressions on it run in DuckDB."""
-        return nw.from_native(self.relation)
+    @classmethod
+    def from_frame(cls, lazy: nw.LazyFrame[Any]) -> Self:
+        """Take a lazy frame of any engine as samples; it is checked and cast, never copied.
+
+        Args:
+            lazy: has the columns of `SCHEMA`; numbers may be of another width, text an enum,
+                and a column without a value of no type.
+
+        Raises:
+            RunsError: a column is missing, or of a type that cannot be cast.
+        """
+        given = lazy.collect_schema()
+        columns = [_cast(field, given) for field in SCHEMA]
+        return cls(lazy.select(*columns))
+
+    def frame(self) -> nw.LazyFrame[Any]:
+        """Return the samples as a lazy frame."""
+        return self.lazy
 
     def digest(self) -> str:
-        """Return a sha256 of the content: columns by name, rows by run and sample, floats by their 64 bits.
+        """Return a digest of the content that no order of rows, files or batches changes.
 
-        The order of rows and files, the storage and the batches do not matter; any changed value, null or type does.
+        Any changed value or null does, and so does a value that moved to another row. Up to
+        200,000 rows on DuckDB it is a sha256 of all columns, rows by run and sample, floats by
+        their 64 bits; above, and on Spark, it is made of sums of hashes, which are computed where
+        the data are. Its kind stands in front, since digests of two kinds cannot be compared.
         """
+        if self.known:
+            return self.known
+        native = nw.to_native(self.lazy)
+        if not isinstance(native, duckdb.DuckDBPyRelation):
+            return _spark_sums(native)
+        if sum(run.n for run in self.runs) > EXACT_ROWS:
+            return _duckdb_sum(native)
         names = sorted(SCHEMA.names)
         hashers = {name: _ColumnDigest() for name in names}
-        for batch in self.relation.order(_ROW_ORDER).to_arrow_reader(_ROWS_AT_ONCE):
+        for batch in native.order(_ROW_ORDER).to_arrow_reader(_ROWS_AT_ONCE):
             for name in names:
                 hashers[name].add(batch.column(name))
         parts = [f"{name} {SCHEMA.field(name).type} {hashers[name].hexdigest()}" for name in names]
@@ -83,11 +112,61 @@ class Samples:
 
 def from_runs(runs: Runs) -> Samples:
     """Open the samples of checked runs where they lie."""
-    return Samples(runs.relation, _issues(runs.relation), _by_time(runs.runs))
+    return Samples(nw.from_native(runs.relation), by_time(runs.runs))
+
+
+def _cast(field: pa.Field, given: nw.Schema) -> nw.Expr:
+    """Return a column as `SCHEMA` has it."""
+    if field.name not in given:
+        hint = did_you_mean(field.name, list(given))
+        raise RunsError(f"the frame has no column {field.name!r}, only {', '.join(given)}.{hint}")
+    (wanted, accepted), got = _TYPES[field.type], given[field.name]
+    if not isinstance(got, (*accepted, nw.Unknown)):
+        raise RunsError(f"column {field.name!r} is of type {got}; expected {field.type}.")
+    column = nw.col(field.name)
+    same = got == wanted or isinstance(got, nw.Datetime | nw.List)
+    return column if same else column.cast(wanted)
+
+
+_WHOLE = (nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.UInt8, nw.UInt16, nw.UInt32)
+_TYPES: dict[pa.DataType, tuple[Any, tuple[Any, ...]]] = {
+    pa.string(): (nw.String, (nw.String, nw.Categorical, nw.Enum)),
+    pa.timestamp("us", "UTC"): (nw.Datetime("us", "UTC"), (nw.Datetime,)),
+    pa.int64(): (nw.Int64, _WHOLE),
+    pa.int32(): (nw.Int32, _WHOLE),
+    pa.bool_(): (nw.Boolean, (nw.Boolean,)),
+    pa.float64(): (nw.Float64, (nw.Float32, nw.Float64, nw.Decimal, *_WHOLE)),
+    pa.list_(pa.string()): (nw.List(nw.String), (nw.List,)),
+}
+
+
+def _duckdb_sum(relation: duckdb.DuckDBPyRelation) -> str:
+    """Sum a hash of each whole row, so that a value cannot move to another row or column.
+
+    A hash of two rounds, since one alone keeps too much of its last column's own hash.
+    """
+    row = f"hash(hash({', '.join(SCHEMA.names)}))"
+    rows, total = relation.aggregate(f"count(*), sum({row})").fetchall()[0]
+    return f"sums:duckdb-{duckdb.__version__}:{rows:x}-{int(total or 0):x}"
+
+
+def _spark_sums(table: Any) -> str:  # noqa: ANN401 -- an extra's type
+    """Sum a hash of each value with its row's key, column by column, as its hash skips nulls."""
+    sums = [f"sum(cast(xxhash64({_hashed(name)}) AS decimal(20, 0)))" for name in SCHEMA.names]
+    named = [f"{sql} AS c{place}" for place, sql in enumerate(("count(*)", *sums))]
+    row = table.selectExpr(*named).toArrow().to_pylist()[0]
+    text = " ".join(f"{name}={row[name]}" for name in row)
+    return f"sums:spark:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _hashed(name: str) -> str:
+    key = "arm, run_id, sample_id"
+    length = "coalesce(size(issues), -1), " if name == "issues" else ""  # [] is not null
+    return f"{key}, {length}{name}"
 
 
 class _ColumnDigest:
-    """Nulls, lengths and values of a column, each hashed apart so that batch limits leave no trace."""
+    """Nulls, lengths and values of a column, each hashed apart: batch limits leave no trace."""
 
     def __init__(self) -> None:
         self.nulls, self.lengths, self.values = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
@@ -132,14 +211,8 @@ def _connect(readable: Path | None = None) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _issues(relation: duckdb.DuckDBPyRelation) -> tuple[str, ...]:
-    tags = (
-        relation.select("unnest(issues) AS issue").distinct().to_arrow_table()["issue"].to_pylist()
-    )
-    return tuple(sorted(tag for tag in tags if tag is not None))
-
-
-def _by_time(runs: Iterable[RunInfo]) -> tuple[RunInfo, ...]:
+def by_time(runs: Iterable[RunInfo]) -> tuple[RunInfo, ...]:
+    """Order runs by their start, those without a time last, then by id."""
     return tuple(sorted(runs, key=lambda run: (run.started_at or _NO_TIME, run.run_id)))
 
 
@@ -164,6 +237,6 @@ def _check_schema(path: Path) -> None:
 
 
 def _runs_in(relation: duckdb.DuckDBPyRelation, file: str) -> list[RunInfo]:
-    """One entry a run from the rows themselves; what only the run's file told (stage, metrics) is None."""
+    """One entry a run from the rows themselves; what only the run's file told is None."""
     rows = relation.aggregate(_RUN_SQL, "run_id").order("run_id").to_arrow_table().to_pylist()
     return [RunInfo(**row, stage=None, reported=None, file=file, line=0) for row in rows]

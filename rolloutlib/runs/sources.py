@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _SCALE = (0.0, 10.0)
+UNITS = {"ms": 1.0, "s": 1000.0, "us": 0.001, "min": 60_000.0}  # milliseconds in each
 TAGS = ("issues", "suggested_tags", "confirmed_tags")
 _OPTIONS = {"unit": ("latency_ms",), "scale": ("score",), "separator": TAGS}
 

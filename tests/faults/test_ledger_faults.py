@@ -197,6 +197,29 @@ def test_sign_survives_a_fault_at_every_step(base: Workbook, tmp_path: Path, fau
     pytest.fail("the signature never ended")
 
 
+class NoCards(Files):
+    """A process that dies where it would draw a card."""
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Die."""
+        raise Crash(source, target)
+
+
+def test_two_crashes_in_a_row_leave_no_stale_card(base: Workbook, tmp_path: Path) -> None:
+    """Signed, then appended, each without its card: the append that survives draws all of them."""
+    at = START + timedelta(hours=1)
+    book = fresh(base, tmp_path / "w", NoCards())
+    with pytest.raises(Crash):
+        sign_record(book, FIRST, role="qa", key=keys() / "qa_lee", who=None, now=at)
+    for _ in range(3):
+        with pytest.raises(Crash):
+            append(book, "promotion", lambda slot: promotion(slot, "HOLD"), {}, now=at)
+    alive = copy.copy(book)
+    alive.files = Files()
+    append(alive, "promotion", lambda slot: promotion(slot, "HOLD"), {}, now=at)
+    assert {finding.code for finding in check(alive).findings} == {"unsigned"}
+
+
 def test_short_writes_are_continued(base: Workbook, tmp_path: Path) -> None:
     """A disk that takes 7 bytes at a time loses none of them."""
     book = fresh(base, tmp_path / "w", Faulty(-1, Crash, short=7))

@@ -1,0 +1,64 @@
+"""What two engines must agree on: counts exactly, floats to 1e-9, whatever order groups come in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from rolloutlib.measure.moments import MomentTable
+    from rolloutlib.measure.scan import Measured
+
+CLOSE = 1e-9
+
+
+def same_measured(a: Measured, b: Measured) -> None:
+    """Assert that two engines measured the same."""
+    assert (a.counts, a.unit, a.named, a.tags, a.ranked) == (
+        b.counts,
+        b.unit,
+        b.named,
+        b.tags,
+        b.ranked,
+    )
+    tables = [{"table": m.table, "by_run": m.by_run, **m.strata} for m in (a, b)]
+    assert tables[0].keys() == tables[1].keys()
+    for name, table in tables[0].items():
+        _same_table(table, tables[1][name])
+    for ours, theirs in ((a.latency, b.latency), (a.score, b.score)):
+        assert ours.keys() == theirs.keys()
+        for where, counted in ours.items():
+            assert np.array_equal(counted.values, theirs[where].values)
+            assert np.array_equal(counted.counts, theirs[where].counts)
+
+
+def _same_table(a: MomentTable, b: MomentTable) -> None:
+    assert {name: key.labels for name, key in a.keys.items()} == {
+        name: key.labels for name, key in b.keys.items()
+    }
+    left, right = (np.lexsort([key.codes for key in t.keys.values()]) for t in (a, b))
+    assert np.array_equal(a.rows[left], b.rows[right])
+    assert a.metrics.keys() == b.metrics.keys()
+    for metric, cells in a.metrics.items():
+        others = b.metrics[metric]
+        assert np.array_equal(cells.n[left], others.n[right])
+        assert cells.mean[left] == pytest.approx(others.mean[right], rel=CLOSE, abs=1e-12)
+        assert cells.m2[left] == pytest.approx(others.m2[right], rel=CLOSE, abs=1e-6)
+
+
+def same_numbers(a: Any, b: Any, where: str = "") -> None:
+    """Assert that two records are equal, their floats to 1e-9."""
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key, value in a.items():
+            same_numbers(value, b[key], f"{where}.{key}")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), where
+        for place, (one, other) in enumerate(zip(a, b, strict=True)):
+            same_numbers(one, other, f"{where}[{place}]")
+    elif isinstance(a, float) and isinstance(b, float):
+        assert a == pytest.approx(b, rel=CLOSE, abs=1e-12, nan_ok=True), where
+    else:
+        assert a == b, where

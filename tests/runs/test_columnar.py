@@ -1,0 +1,189 @@
+"""A flat table read as columns says what the careful reader says, row by row."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rolloutlib.errors import RunsError
+from rolloutlib.runs import reading
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rolloutlib.runs import Runs
+
+SOURCE = """title: t
+files: "*.{kind}"
+columns:
+  arm: arm
+  run_id: run
+  sample_id: sid
+  prompt_id: prompt
+  user_id: user
+  status: outcome
+  score: {{column: rating, scale: [1, 5]}}
+  latency_ms: {{column: seconds, unit: s}}
+  issues: {{column: tags, separator: ";"}}
+  suggested_tags: {{column: sug, separator: ";"}}
+  confirmed_tags: {{column: conf, separator: ";"}}
+  difficulty: level
+  seed: seed
+  style_violations: style
+  started_at: "at"
+statuses: {{ok: passed, bad: failed, veto: vetoed, crash: error}}
+constants: {{profile: default, category: qa}}
+timezone: Asia/Seoul
+"""
+GOOD = {
+    "arm": ["a", "b"],
+    "run": ["r1", "r2", "r3", ""],
+    "sid": ["007", "NA", "1e5", "s1", "s2", ""],
+    "prompt": ["p1", "p2", "", "null"],
+    "user": ["u1", "9007199254740993", ""],
+    "outcome": ["ok", "bad", "veto", "crash"],
+    "rating": ["1", "5", "3.3", "2e0", ""],
+    "seconds": ["0", "1.5", "2.05", "0.0001", ""],
+    "tags": ["", "x", "x; y", " z ;x", "x;;"],
+    "sug": ["", "a;b", "a"],
+    "conf": ["", "b;a", "a", "c"],
+    "level": ["easy", "hard", ""],
+    "seed": ["3", ""],
+    "style": ["0", "2", ""],
+    "at": ["2026-10-20", "2026-10-20T10:00:00+09:00", "2026-10-20 10:00", "2026-10-20T01:00Z", ""],
+}
+ODD = {
+    "rating": ["5.1", "2,5", "1_0", "NaN", " 2 "],
+    "seconds": ["-1", "inf", "1e400", "٣"],
+    "outcome": ["OK", "", "passed"],
+    "level": ["Hard"],
+    "style": ["1.5", "-1"],
+    "at": ["20.10.2026", "1970-01-01", "2026-02-30", "20261020T1000"],
+    "tags": ["\ty;x"],
+    "arm": [""],
+}
+
+
+def row(*, odd: bool) -> st.SearchStrategy[dict[str, str]]:
+    """Draw a row; where asked for, some cells are what readers stumble over."""
+    cells = {
+        name: st.one_of(
+            *[st.sampled_from(values)] * 12,
+            *([st.sampled_from(ODD[name])] if odd and name in ODD else []),
+        )
+        for name, values in GOOD.items()
+    }
+    return st.fixed_dictionaries(cells)
+
+
+def write_csv(folder: Path, rows: list[dict[str, str]]) -> None:
+    """Write rows as CSV, quoted where the csv module thinks so."""
+    (folder / "source.yaml").write_text(SOURCE.format(kind="csv"))
+    with (folder / "t.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(GOOD))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_parquet(folder: Path, rows: list[dict[str, str]]) -> None:
+    """Write rows as Parquet: texts, and an empty text as null."""
+    (folder / "source.yaml").write_text(SOURCE.format(kind="parquet"))
+    columns = {name: [r[name] or None for r in rows] for name in GOOD}
+    table = pa.table({name: pa.array(cells, pa.string()) for name, cells in columns.items()})
+    pq.write_table(table, folder / "t.parquet", row_group_size=3)
+
+
+def said(folder: Path) -> Any:  # noqa: ANN401 -- samples, runs, account, or the refusal
+    """Return everything that a read says of a folder."""
+    try:
+        runs: Runs = reading.read_runs(folder)
+    except RunsError as error:
+        return str(error)
+    order = [("run_id", "ascending"), ("sample_id", "ascending")]
+    samples = runs.table.sort_by(order).to_pylist()
+    bad = sorted(
+        (q.file, q.line, q.field, q.value, q.expectation, q.rows) for q in runs.quarantined
+    )
+    return samples, sorted(runs.runs, key=str), runs.inputs, bad, runs.warnings
+
+
+def row_by_row(*_: object, **__: object) -> None:
+    """Decline every file, so that the careful reader reads it."""
+
+
+def both(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    """Read a folder as columns and row by row."""
+    fast = said(folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "read_columns", row_by_row)
+        return fast, said(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writer", [write_csv, write_parquet])
+@pytest.mark.parametrize("odd", [False, True])
+def test_columns_say_what_rows_say(
+    writer: Any,  # noqa: ANN401
+    odd: bool,  # noqa: FBT001
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Samples, runs, account, quarantine and refusals are equal, with good cells and with odd ones."""
+
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.lists(row(odd=odd), min_size=1, max_size=8))
+    def check(rows: list[dict[str, str]]) -> None:
+        folder = tmp_path_factory.mktemp("t")
+        for place, cells in enumerate(rows):  # mostly different ids, and runs of one arm
+            cells["sid"] = cells["sid"] and f"{cells['sid']}{place % 7}"
+            cells["run"] = cells["run"] and f"{cells['run']}{cells['arm']}"
+        writer(folder, rows)
+        fast, careful = both(folder, monkeypatch)
+        assert fast == careful
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'arm,outcome\na,ok\nb,"ok"\n',
+        'arm,outcome\r\na,"x,y"\r\n\r\nb,ok',
+        'arm,outcome\na,"two\nlines"\nb,ok\n',
+        'arm,outcome\na,"he said ""no"""\nb,bad\n',
+        "arm,outcome\na, ok\nb,ok\n",
+        'arm,outcome\na,o"k\nb,ok\n',
+        "arm,outcome\na,ok\nb\n",
+        "arm,outcome\na,ok,x\nb,ok\n",
+        "arm,outcome\ra,ok\rb,ok\r",
+        "arm,outcome\na,ok\0\nb,ok\n",
+        'arm,outcome\na,"ok" \nb,ok\n',
+    ],
+)
+def test_csv_dialects(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotes, line ends, blank lines and ragged rows mean the same to both readers."""
+    (tmp_path / "source.yaml").write_text(
+        "columns: {arm: arm, status: outcome}\nstatuses: {ok: passed, bad: failed}\n"
+    )
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    fast, careful = both(tmp_path, monkeypatch)
+    assert fast == careful
+
+
+def test_many_bad_rows_are_counted(tmp_path: Path) -> None:
+    """A thousand bad rows are told one by one, the others in one number: nothing is lost."""
+    n = 2_500
+    table = {"arm": ["a"] * n, "status": ["passed"] * n, "latency_ms": [-1.0] * (n - 1) + [1.0]}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    runs = reading.read_runs(tmp_path)
+    assert (runs.read, runs.kept, runs.rows_quarantined) == (n, 1, n - 1)
+    assert len(runs.quarantined) == 1_001
+    assert runs.quarantined[-1].message == (
+        "t.parquet: 1,499 further bad rows; expected as in the 1,000 rows told one by one."
+    )
