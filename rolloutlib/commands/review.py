@@ -70,11 +70,7 @@ def _review(arguments: argparse.Namespace) -> int:
     from rolloutlib.show.notebooks import review_notebook
 
     root, stage = workbook_root(), arguments.stage
-<<<<<<< HEAD
-    named = ("control", "treatment", "profile", "as_of", "days", "adjust", "lang")
-=======
-    named = ("control", "treatment", "profile", "as_of", "adjust", "engine", "lang")
->>>>>>> main
+    named = ("control", "treatment", "profile", "as_of", "days", "adjust", "engine", "lang")
     said = given(arguments, *PATHS, *named)
     base = {} if "runs" in said else stage_params(root / "params" / f"stage-{stage}.yaml")
     out = f"reports/stage-{stage}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"

@@ -55,12 +55,7 @@ def review_stage(
         RunsError, NoEvidenceError: the source as a whole, or all its runs, are no evidence.
     """
     plan = load_plan(_path(params, "plan"))
-<<<<<<< HEAD
     runs, digest, measuring = _evidence(plan, params, on_progress)
-=======
-    runs, samples = _read(plan, params, on_progress)
-    digest = samples.digest()
->>>>>>> main
     look = _look(plan, params, digest)
     compared = compare(plan, params, runs, measuring, look)
     gates = tuple(judge_gate(compared, key, gate, params.stage) for key, gate in plan.gates.items())
@@ -99,36 +94,30 @@ def _path(params: ReviewParams, name: str) -> Path:
     return path
 
 
-<<<<<<< HEAD
 def _evidence(
     plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None
 ) -> tuple[Runs, str, Callable[..., Measured]]:
     """Return the runs, the digest of their samples and what measures them: rows, or stored days."""
-    path, when = _path(params, "runs"), {"stage": params.stage, "as_of": params.as_of}
+    path = _path(params, "runs")
     if store := load(path):
-        stored = read_store(path, store, **when, days=params.days)
+        stored = read_store(path, store, stage=params.stage, as_of=params.as_of, days=params.days)
         return stored.runs, stored.digest(), stored.measure
     if params.days:
         raise UsageError(f"days is {params.days}, but {path} is no store; make one: rollout ingest")
-    runs = read_runs(
-        path, source=params.path("source"), flags_arms=flags_of_arms(plan, params.stage),
-        on_progress=on_progress, **when,
-    )  # fmt: skip
-    samples = from_runs(runs)
+    runs, samples = _read(plan, params, path, on_progress)
     return runs, samples.digest(), partial(measure, samples)
-=======
+
+
 def _read(
-    plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None
+    plan: Plan, params: ReviewParams, path: Path, on_progress: Callable[[int, int], None] | None
 ) -> tuple[Runs, Samples]:
-    path = _path(params, "runs")
     if params.engine != "duckdb":
         return read_on(params.engine, path, as_of=params.as_of)
     runs = read_runs(
-        path, source=params.path("source"), stage=params.stage,
-        as_of=params.as_of, flags_arms=_flags(plan, params.stage), on_progress=on_progress,
+        path, source=params.path("source"), stage=params.stage, as_of=params.as_of,
+        flags_arms=flags_of_arms(plan, params.stage), on_progress=on_progress,
     )  # fmt: skip
     return runs, from_runs(runs)
->>>>>>> main
 
 
 def flags_of_arms(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:

@@ -32,11 +32,7 @@ from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-=======
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
->>>>>>> main
+    from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import duckdb

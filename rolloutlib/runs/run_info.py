@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import UNSET
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
-    from collections.abc import Sequence
-=======
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
->>>>>>> main
 
     from rolloutlib.runs.columns import Sample
     from rolloutlib.runs.envelopes import FoundRun

@@ -150,7 +150,7 @@ def test_refused_rows_are_kept_and_counted(tmp_path: Path) -> None:
 
 def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
     """Changed sums, rows or manifests are told, never read."""
-    ingest(store_runs.files(tmp_path / "runs")[0], tmp_path / "store", PLAN)
+    ingest(store_runs.files(tmp_path / "runs")[0].parent, tmp_path / "store", PLAN)
     for name in ("moments.parquet", "day.json"):
         path = next((tmp_path / "store").glob(f"date=*/*/{name}"))
         data = path.read_bytes()
