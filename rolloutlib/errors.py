@@ -1,4 +1,7 @@
-"""One family of errors: every message says what was got, what was expected, where, and what to do next."""
+"""One family of errors.
+
+Every message says what was got, what was expected, where, and what to do next.
+"""
 
 from __future__ import annotations
 
@@ -22,20 +25,27 @@ class RolloutError(Exception):
     """Something a person has to know, in one sentence without a traceback.
 
     Attributes:
-        exit_code: what the command line ends with: 1 failure, 2 usage, 30 data that are no evidence.
+        exit_code: what the command line ends with: 1 failure, 2 usage, 30 data that are no
+            evidence.
     """
 
     exit_code = 1
 
 
 class UsageError(RolloutError):
-    """The call is wrong: an unknown parameter, a path that does not exist, a stage that the plan lacks."""
+    """The call is wrong.
+
+    An unknown parameter, a path that does not exist, a stage that the plan lacks.
+    """
 
     exit_code = 2
 
 
 class PlanError(UsageError):
-    """A file under params/ is wrong: the message names the file, the key and what is allowed there."""
+    """A file under params/ is wrong.
+
+    The message names the file, the key and what is allowed there.
+    """
 
 
 class RunsError(RolloutError):

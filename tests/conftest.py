@@ -1,4 +1,7 @@
-"""What all tests share: Chromium that must be there in CI, and property tests that do not race a clock."""
+"""What all tests share.
+
+Chromium that must be there in CI, and property tests that do not race a clock.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from hypothesis import settings
 settings.register_profile("patient", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("patient")
 
-# Folders whose tests start real engines, keys, kernels and crashes by the hundred: not for `make test-fast`.
+# Folders whose tests start real engines, keys, kernels and crashes by the hundred: not for `make
+# test-fast`.
 SLOW_FOLDERS = {"engine", "faults", "flags", "ledger", "rollback", "tutorial"}
 
 
@@ -25,7 +29,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Return the path of Chromium; where there is none, skip on a desk and fail in CI, which installs it."""
+    """Return the path of Chromium.
+
+    Where there is none, skip on a desk and fail in CI, which installs it.
+    """
     found = next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )

@@ -26,7 +26,10 @@ RULES = PLAN.evidence
 
 
 def frame_of(rows: Sequence[dict[str, Any]]) -> nw.LazyFrame[Any]:
-    """Return samples as a lazy frame; what a row does not say is null (it passed, in run r of the control)."""
+    """Return samples as a lazy frame.
+
+    What a row does not say is null (it passed, in run r of the control).
+    """
     full = [
         {"run_id": "r", "arm": "control", "sample_id": str(i), "status": "passed", "passed": True}
         | row

@@ -1,4 +1,7 @@
-"""The shipped examples: the simulator writes the story again, the real records say what their READMEs say."""
+"""The shipped examples.
+
+The simulator writes the story again, the real records say what their READMEs say.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +115,10 @@ def test_story_is_written_again_to_the_same_bytes(again: Path) -> None:
 
 
 def same(one: Path, other: Path) -> bool:
-    """Compare bytes; Parquet names its writer's version, so of another PyArrow an equal table will do."""
+    """Compare bytes; Parquet names its writer's version.
+
+    So of another PyArrow an equal table will do.
+    """
     if (
         one.suffix != ".parquet"
         or pq.read_metadata(one).created_by == pq.read_metadata(other).created_by
@@ -140,7 +146,10 @@ def test_another_seed_tells_another_story(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_reported_numbers_are_those_of_the_samples(stage: str) -> None:
-    """A run's metrics, top issues and style counts agree with its samples (recomputed with NumPy)."""
+    """A run's metrics, top issues and style counts agree with its samples.
+
+    Recomputed with NumPy.
+    """
     for run in runs(stage):
         result, rows = run["result"], run["result"]["samples"]
         scores = [s["score"] for s in rows if s.get("score") is not None]
@@ -161,7 +170,10 @@ def test_reported_numbers_are_those_of_the_samples(stage: str) -> None:
 
 
 def test_story_has_every_field_of_the_contract() -> None:
-    """Each field that the engine may write occurs, and none that would mark a run as no measurement."""
+    """Each field that the engine may write occurs.
+
+    None that would mark a run as no measurement.
+    """
     every = [run for stage in STAGES for run in runs(stage)]
     results = [run["result"] for run in every]
     found = {
@@ -179,7 +191,10 @@ def test_story_has_every_field_of_the_contract() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_statuses_exclude_each_other(stage: str) -> None:
-    """Only a vetoed sample has a reason, only a failing one a message, and a failing one has no score."""
+    """Only a vetoed sample has a reason, only a failing one a message.
+
+    A failing one has no score.
+    """
     for sample in samples(stage):
         status = sample["status"]
         assert ("vetoReason" in sample) == (status == "vetoed")
@@ -191,7 +206,10 @@ def test_statuses_exclude_each_other(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_arms_are_a_replay(stage: str) -> None:
-    """Both arms hold the same prompts of the same users on the same days, each once, under the same seeds."""
+    """Both arms hold the same prompts of the same users on the same days, each once.
+
+    Under the same seeds.
+    """
     asked: dict[str, list[tuple[str, str, str, int]]] = {"control": [], "treatment": []}
     for run in runs(stage):
         key = (run["startedAt"][:10], run["session"]["seed"])
@@ -210,7 +228,10 @@ def pass_rate(stage: str, arm: str) -> float:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_evidence_fails_only_for_the_regression(stage: str) -> None:
-    """JUnit files name the failing suites, and no incident touches the 48 hours before the last run."""
+    """JUnit files name the failing suites.
+
+    No incident touches the 48 hours before the last run.
+    """
     folder = STORY / stage / "evidence"
     files = folder.glob("junit/TEST-*.xml")
     suites = {file.stem: ET.parse(file).getroot() for file in files}  # noqa: S314
@@ -236,7 +257,10 @@ def test_evidence_fails_only_for_the_regression(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_reviews_end_as_the_readme_says(stage: str) -> None:
-    """Every stage is a GO by plan and evidence, but the regression, whose pass rate and top issue are proven worse."""
+    """Every stage is a GO by plan and evidence, but the regression.
+
+    Whose pass rate and top issue are proven worse.
+    """
     number = int(stage.split("-")[1])
     review = review_stage(review_params({"stage": number, "runs": str(STORY / stage)}))
     failed = {gate.id for gate in review.gates if gate.evidence.verdict is Verdict.FAIL}
@@ -255,7 +279,10 @@ def columns(name: str, arm: str) -> dict[str, Any]:
 
 
 def test_bfcl_says_what_its_readme_says() -> None:
-    """The pair with the hidden regression, against the numbers checked by hand on the public files."""
+    """The pair with the hidden regression.
+
+    Against the numbers checked by hand on the public files.
+    """
     control, treatment = (
         columns("bfcl", "gpt-4o-2024-05-13-FC"),
         columns("bfcl", "gpt-4o-2024-08-06-FC"),
@@ -322,7 +349,10 @@ def test_llmperf_errors_have_no_invented_latency() -> None:
     [("bfcl", 10_200, 6), ("wildbench", 4_090, 4), ("ragtruth", 2_967, 3), ("llmperf", 745, 5)],
 )
 def test_source_yaml_reads_every_row(name: str, rows: int, arms: int) -> None:
-    """Each real example is read whole through its source.yaml, one run an arm, with nothing set apart."""
+    """Each real example is read whole through its source.yaml, one run an arm.
+
+    With nothing set apart.
+    """
     found = read_runs(EXAMPLES / name)
     assert (found.read, found.kept, found.rows_quarantined, len(found.runs)) == (
         rows,

@@ -1,4 +1,7 @@
-"""What a clone carries: a lock that installs anywhere, a Makefile that explains itself, a light package."""
+"""What a clone carries.
+
+A lock that installs anywhere, a Makefile that explains itself, a light package.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,10 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import rolloutlib
+from rolloutlib.judge.record import Review
+from rolloutlib.plan.model import load_plan
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -63,14 +70,20 @@ def test_lock_covers_requirement(requirement: Requirement) -> None:
 
 
 def test_lock_pins_every_package_by_hash() -> None:
-    """A package without a hash would make `pip install --require-hashes` fail, or install unchecked bytes."""
+    """A package without a hash would make `pip install --require-hashes` fail.
+
+    Or install unchecked bytes.
+    """
     entries = re.split(r"^(?=[a-z0-9])", LOCK, flags=re.MULTILINE)[1:]
     assert len(entries) > len(REQUIREMENTS)
     assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
 
 
 def test_lock_names_no_address() -> None:
-    """Users install from the index that they configured, so the lock names none, nor a direct reference."""
+    """Users install from the index that they configured, so the lock names none.
+
+    Nor a direct reference.
+    """
     assert re.findall(r"://|^-|index| @ ", LOCK, flags=re.MULTILINE) == []
 
 
@@ -102,7 +115,10 @@ def test_import_stays_light(statement: str, heavy: set[str]) -> None:
 
 
 def test_wheel_carries_everything_that_is_not_code(tmp_path: Path) -> None:
-    """Catalogues, templates and the typing marker travel with the modules (flit packs the whole folder)."""
+    """Catalogues, templates and the typing marker travel with the modules.
+
+    Flit packs the whole folder.
+    """
     _run(sys.executable, "-m", "flit_core.wheel", "--outdir", str(tmp_path))
     packed = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
     files = {
@@ -167,3 +183,19 @@ def test_no_file_names_a_place_that_users_lack() -> None:
         if match
     }
     assert found == {}
+
+
+def test_the_face_is_light() -> None:
+    """`import rolloutlib` loads none of the libraries behind it; they come with what is asked for."""
+    heavy = {"numpy", "duckdb", "pydantic", "msgspec", "narwhals", "scipy"}
+    assert not heavy & _modules_after("import rolloutlib")
+    assert heavy & _modules_after("import rolloutlib; rolloutlib.load_plan")
+
+
+def test_the_face() -> None:
+    """The names of the page are those of their homes, and no other is there."""
+    assert rolloutlib.load_plan is load_plan
+    assert rolloutlib.Review is Review
+    assert set(rolloutlib.__all__) <= set(dir(rolloutlib))
+    with pytest.raises(AttributeError, match="has no attribute 'reviews'"):
+        _ = rolloutlib.reviews  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,13 +1,18 @@
-"""A simulator, no engine: it speaks the engine's contract, honours the flags, and is the same for the same seed.
+"""A simulator, no engine.
 
-One run_request on standard input, one run_result on standard output. Nothing is generated and nothing is measured: the
-text of a prompt and the seed draw what would have come of it, and the flags shift that, so the arms of a prompt differ
-by their flags alone. Only the standard library is used.
+It speaks the engine's contract, honours the flags, and is the same for the same seed.
+
+One run_request on standard input, one run_result on standard output. Nothing is generated and
+nothing is measured: the text of a prompt and the seed draw what would have come of it, and the
+flags shift that, so the arms of a prompt differ by their flags alone. Only the standard library is
+used.
 
     echo '{"inputs": {"text": "Why is the sky blue?", "guidelines": ""}, "flags": {"searchLite": true},
-           "constraints": {"minScore": 7.0, "maxLatency": 2000}, "session": {"seed": 1}}' | python engine.py
+           "constraints": {"minScore": 7.0, "maxLatency": 2000}, "session": {"seed": 1}}' | python
+           engine.py
 
-Options: --broken makes search summaries long and many (a regression). --fault KIND breaks the contract for a part of
+Options: --broken makes search summaries long and many (a regression). --fault KIND breaks the
+    contract for a part of
 the prompts, --share says for how many: hang, exit, half, log, fallback.
 """
 

@@ -61,10 +61,10 @@ def resolve(
     for feature in plan.features.values():
         ask = (
             client.get_boolean_details
-            if isinstance(feature.default, bool)
+            if isinstance(feature.safe, bool)
             else client.get_string_details
         )
-        details = ask(feature.flag, feature.default, about)  # pyright: ignore[reportArgumentType]  the pair fits
+        details = ask(feature.flag, feature.safe, about)  # pyright: ignore[reportArgumentType]  the pair fits
         resolved[feature.flag] = None if details.error_code else details.value  # pyright: ignore[reportArgumentType]
     return resolved
 

@@ -111,9 +111,7 @@ def values(plan: Plan, state: FlagState, audiences: Collection[Audience]) -> dic
         named = [getattr(toggles[key], audience) for audience in narrowest]
         on = next((value for value in named if value is not None), toggles[key].default)
         value = feature.enabled if on else feature.disabled
-        if key in state.off:  # a preset has no "off": its default is safe
-            value = feature.disabled if isinstance(feature.disabled, bool) else feature.default
-        by_flag[feature.flag] = value
+        by_flag[feature.flag] = feature.safe if key in state.off else value
     return by_flag
 
 

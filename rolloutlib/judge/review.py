@@ -111,12 +111,15 @@ def _evidence(
 def _read(
     plan: Plan, params: ReviewParams, path: Path, on_progress: Callable[[int, int], None] | None
 ) -> tuple[Runs, Samples]:
+    def read() -> Runs:
+        return read_runs(
+            path, source=params.path("source"), stage=params.stage, as_of=params.as_of,
+            flags_arms=flags_of_arms(plan, params.stage), on_progress=on_progress,
+        )  # fmt: skip
+
     if params.engine != "duckdb":
-        return read_on(params.engine, path, as_of=params.as_of)
-    runs = read_runs(
-        path, source=params.path("source"), stage=params.stage, as_of=params.as_of,
-        flags_arms=flags_of_arms(plan, params.stage), on_progress=on_progress,
-    )  # fmt: skip
+        return read_on(params.engine, path, as_of=params.as_of, read=read)
+    runs = read()
     return runs, from_runs(runs)
 
 

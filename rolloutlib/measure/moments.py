@@ -35,7 +35,10 @@ DERIVED = ("issue", "latency_ms", "slow")  # the others are columns of the sampl
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Moments of one metric, one entry a group: count, mean and centred sum of squares, each (K,)."""
+    """Moments of one metric, one entry a group.
+
+    Count, mean and centred sum of squares, each (K,).
+    """
 
     n: Floats
     mean: Floats
@@ -92,7 +95,10 @@ class MomentTable:
         return self._take(mask)
 
     def by(self, name: str, metric: str) -> Cells:
-        """Return a metric's moments per label of one key, (number of labels,): the other keys are added up."""
+        """Return a metric's moments per label of one key, (number of labels,).
+
+        The other keys are added up.
+        """
         key = self.keys[name]
         return self.metrics[metric].pooled(key.codes, len(key.labels))
 
@@ -107,7 +113,10 @@ class MomentTable:
         )
 
     def __add__(self, other: MomentTable) -> MomentTable:
-        """Put two tables of the same shape together; equal groups may then stand twice, which changes no sum."""
+        """Put two tables of the same shape together.
+
+        Equal groups may then stand twice, which changes no sum.
+        """
         keys = {name: _joined(key, other.keys[name]) for name, key in self.keys.items()}
         metrics = {
             name: _stacked(cells, other.metrics[name]) for name, cells in self.metrics.items()
@@ -139,7 +148,9 @@ def _stacked(a: Cells, b: Cells) -> Cells:
 def metric_expressions(
     *, timeout_cap_ms: float, slow_above_ms: float, tags: Iterable[str]
 ) -> dict[str, nw.Expr]:
-    """Return each metric as a numeric expression over the table of samples; null where the sample does not tell.
+    """Return each metric as a numeric expression over the table of samples.
+
+    Null where the sample does not tell.
 
     Args:
         timeout_cap_ms: latency of a timeout that reports none (it is never dropped).
@@ -204,7 +215,10 @@ def _binary(metric: str) -> bool:
 
 
 def _cells(metric: str, place: str, sums: Any) -> Cells:  # noqa: ANN401
-    """Make cells of a metric; what no sample knows has no mean, but one that is no number is an error."""
+    """Make cells of a metric.
+
+    What no sample knows has no mean, but one that is no number is an error.
+    """
     n, mean = (_numbers(sums[f"{place}_{part}"]) for part in ("n", "mean"))
     var = mean * (1 - mean) if _binary(metric) else _numbers(sums[f"{place}_var"])
     known = n > 0
@@ -215,7 +229,10 @@ def _cells(metric: str, place: str, sums: Any) -> Cells:  # noqa: ANN401
 
 
 def key_of(column: Any) -> Key:  # noqa: ANN401
-    """Code a column of texts, None last; sorted labels, so that every engine gives the same codes."""
+    """Code a column of texts, None last.
+
+    Sorted labels, so that every engine gives the same codes.
+    """
     encoded = column.combine_chunks().dictionary_encode()
     labels = encoded.dictionary.to_pylist()
     order = sorted(range(len(labels)), key=labels.__getitem__)
@@ -228,7 +245,10 @@ def key_of(column: Any) -> Key:  # noqa: ANN401
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts of a metric in steps: `values` (K,) ascending with `counts` (K,); additive like the moments."""
+    """Counts of a metric in steps: `values` (K,) ascending with `counts` (K,).
+
+    Additive like the moments.
+    """
 
     values: Floats
     counts: Floats
@@ -239,7 +259,10 @@ class Histogram:
         return int(self.counts.sum())
 
     def quantile(self, q: float) -> float:
-        """Return the q-quantile, linear between order statistics (Hyndman & Fan 1996, type 7); NaN without data."""
+        """Return the q-quantile, linear between order statistics (Hyndman & Fan 1996, type 7).
+
+        NaN without data.
+        """
         if not self.n:
             return float("nan")
         place = q * (self.n - 1)

@@ -87,7 +87,8 @@ def measure(
         arms: names of the control and the treatment.
         timeout_cap_ms: latency of a timeout that reports none.
         slow_above_ms: samples slower than this count as `slow`.
-        apart: whether samples without user and prompt stay clusters of their own (the slope needs each by itself).
+        apart: whether samples without user and prompt stay clusters of their own (the slope needs
+            each by itself).
 
     Raises:
         RunsError: a metric holds NaN or an infinite value.
@@ -148,7 +149,8 @@ def _count(row: Mapping[str, int]) -> Count:
 def choose_unit(counts: Mapping[str, Count]) -> tuple[Unit, float]:
     """Choose what a cluster is: users when samples name them, else prompts, else the sample itself.
 
-    Samples of one user are not independent, so a user id that only some samples carry leaves the dependence unknown.
+    Samples of one user are not independent, so a user id that only some samples carry leaves the
+    dependence unknown.
 
     Returns:
         The unit, and the smaller arm's share of samples that name it.

@@ -274,7 +274,8 @@ class _Sums:
         """Put the days' moments together: metric → its name in the files."""
         keys = ("arm", "run_id", "cluster", *more)
         fields = [f"{column}.{part}" for column in metrics.values() for part in ("n", "mean", "m2")]
-        parts = self._tables(name, [*keys, "rows", f"{KNOWN_ISSUES}.n", *fields])
+        named = dict.fromkeys([*keys, "rows", f"{KNOWN_ISSUES}.n", *fields])
+        parts = self._tables(name, list(named))
         whole = pa.concat_tables(
             [_plain(part, keys) for part in parts], promote_options="default"
         ).combine_chunks()

@@ -44,14 +44,27 @@ FlagValue = bool | Literal["explore", "exploit"]
 
 
 class Feature(Model):
-    """One feature behind a flag; `default` is the engine's own default."""
+    """One feature behind a flag; a rollback takes a switch to `disabled`, a preset to `default`."""
 
     flag: Annotated[str, Field(pattern=r"^feature\.[A-Za-z]+$")]
     title: str
     enabled: FlagValue
     disabled: FlagValue
-    default: FlagValue
+    default: FlagValue | None = None
     effect: str
+
+    @property
+    def safe(self) -> FlagValue:
+        """The value when the feature is taken back, or nobody can tell."""
+        return self.disabled if self.default is None else self.default
+
+    @model_validator(mode="after")
+    def _preset(self) -> Self:
+        if isinstance(self.enabled, bool) != (self.default is None):
+            raise ValueError(
+                "default is for a preset (explore, exploit); a switch returns to disabled"
+            )
+        return self
 
 
 class Toggle(Model):

@@ -204,6 +204,8 @@ def read_columns(
         return None
     part = _Part(connection, raw, casts)
     runs = part.runs()
+    if not runs:
+        return None
     read, bad = sum(run.n for run in runs), list[Quarantined]()
     if any(run.odd for run in runs):
         lines = part.lines("NOT vouched")

@@ -7,22 +7,29 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
+from rolloutlib.runs.columns import SCHEMA, STATUSES
 from rolloutlib.runs.quarantine import InputFile
 from rolloutlib.runs.reading import Runs
 from rolloutlib.runs.run_info import RunInfo
 from rolloutlib.runs.samples import Samples, by_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+PATIENCE = 10.0  # seconds for an engine's host to take a connection
+_CONNECT_PORT = 15002  # of Spark Connect, where the address names none
 # As in `samples`: runs of one arm, seed and prompts are one run; without a seed nobody can tell.
 _REPLICATE = """left(sha2(CASE WHEN min(seed) IS NULL OR count(prompt_id) < count(*) THEN run_id
     ELSE concat_ws(chr(31), min(arm), cast(min(seed) AS string),
@@ -32,51 +39,81 @@ _RUN_SQL = (
     "min(arm) AS arm", "min(started_at) AS started_at", "min(profile) AS profile",
     "min(seed) AS seed", "count(*) AS n", f"{_REPLICATE} AS replicate",
 )  # fmt: skip
+# What the reader refuses in other sources, a sum over each run's rows here: expectation → wrong.
+_WRONG = {
+    "an arm, a sample_id, a status and passed in each row":
+        "arm IS NULL OR sample_id IS NULL OR status IS NULL OR passed IS NULL",
+    f"a status of {', '.join(STATUSES)}": f"status NOT IN {STATUSES}",
+    "latency_ms of 0 or more": "latency_ms < 0",
+}  # fmt: skip
+_ONE_ARM = "one arm in all rows of a run"
 
 
-def read_on(engine: str, path: Path, *, as_of: datetime | None = None) -> tuple[Runs, Samples]:
-    """Open samples that a Spark engine reads where they lie; none of them comes here.
+def read_on(
+    engine: str, path: Path, *, as_of: datetime | None, read: Callable[[], Runs]
+) -> tuple[Runs, Samples]:
+    """Open samples on a Spark engine.
+
+    Parquet with the columns of the table of samples is read by the engine where it lies, and none
+    of it comes here. Everything else is read and checked here, and the kept rows are handed over.
 
     Args:
         engine: `local[N]`, `spark://HOST:PORT`, or `sc://HOST:PORT` (Spark Connect).
-        path: a Parquet file, or a folder of them, with the columns of the table of samples; the
-            engine must see it under the same path.
+        path: a file or folder of runs; Parquet must be seen by the engine under the same path.
         as_of: runs that started later are left out; runs that do not tell their time stay.
+        read: reads and checks the runs here.
 
     Raises:
         UsageError: Spark is not installed, or Java is missing.
         RunsError: the engine cannot be reached, or the data are not samples.
         NoEvidenceError: no run is left.
     """
+    if is_table(path):
+        return _open(engine, path, as_of)
+    runs = read()
+    frame = nw.from_native(spark_session(engine).createDataFrame(runs.table))
+    return runs, Samples(Samples.from_frame(frame).frame(), by_time(runs.runs))
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file, or the first of a (partitioned) folder, is Parquet in `SCHEMA`'s columns."""
+    files = path.rglob("*.parquet") if path.is_dir() else iter([path])
+    first = min(files, default=None)
+    if first is None or first.suffix != ".parquet":
+        return False
+    try:
+        names = pq.read_schema(first).names
+    except (pa.ArrowInvalid, OSError):
+        return False
+    parts = first.relative_to(path).parts[:-1]
+    return {*SCHEMA.names} <= {*names, *(part.partition("=")[0] for part in parts)}
+
+
+def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Samples]:
     session = spark_session(engine)
     try:
-        table = session.read.parquet(str(path))
-        lazy = Samples.from_frame(nw.from_native(table)).frame()
-        infos = _runs_in(nw.to_native(lazy), path.name)
+        table = session.read.option("pathGlobFilter", "*.parquet").parquet(str(path))
+        lazy = Samples.from_frame(nw.from_native(table), where=str(path)).frame()
+        infos = _runs_in(nw.to_native(lazy), path)
     except (RunsError, UsageError):
         raise
     except Exception as error:
-        first = str(error).strip().partition("\n")[0]
         raise RunsError(
-            f"{engine} cannot read {path} as Parquet: {first}; expected a file or folder that the "
-            "engine sees under this path, with the columns of the table of samples"
+            f"{engine} cannot read {path} as Parquet: {_first_line(error)}; expected a file or "
+            "folder that the engine sees under this path, with the columns of the table of samples"
         ) from error
     kept = [info for info in infos if not (as_of and info.started_at and info.started_at > as_of)]
     if not kept:
         raise NoEvidenceError(f"no run of {path} is left as evidence ({len(infos)} runs read)")
     if len(kept) < len(infos):
         lazy = lazy.filter(nw.col("run_id").is_in([info.run_id for info in kept]))
-    samples = Samples(lazy, by_time(kept))
-    samples = Samples(lazy, samples.runs, samples.digest())
-    digest = sha256(
-        samples.known.encode()
-    ).hexdigest()  # the files may be out of this machine's reach
+    digest = Samples(lazy).digest()
+    samples = Samples(lazy, by_time(kept), digest)
     rows, left = sum(info.n for info in infos), sum(info.n for info in kept)
-    account = InputFile(path.name, digest, f"samples, by {engine}", left, left, 0, rows - left)
-    runs = Runs(
-        nw.to_native(lazy), samples.runs, (account,), (), after_as_of=len(infos) - len(kept)
-    )
-    return runs, samples
+    name, content = path.name, sha256(digest.encode()).hexdigest()  # files may be out of reach
+    account = InputFile(name, content, f"samples, by {engine}", left, left, 0, rows - left)
+    after = len(infos) - len(kept)
+    return Runs(nw.to_native(lazy), samples.runs, (account,), (), after_as_of=after), samples
 
 
 def spark_session(engine: str) -> Any:  # noqa: ANN401 -- an extra's type
@@ -91,22 +128,21 @@ def spark_session(engine: str) -> Any:  # noqa: ANN401 -- an extra's type
             f"engine {engine} needs Spark, which is not installed; expected the extra: "
             "pip install 'rolloutlib[spark]'"
         )
+    if not engine.startswith("sc://"):
+        _require_java(engine)
+    _require_answer(engine)
     from pyspark.sql import SparkSession
 
     builder: Any = SparkSession.builder.appName("rolloutlib")
     if engine.startswith("sc://"):
         builder = builder.remote(engine)
     else:
-        _require_java(engine)
         builder = builder.master(engine).config("spark.ui.enabled", "false")
     try:
         session = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
         session.range(1).count()
     except Exception as error:
-        first = str(error).strip().partition("\n")[0]
-        raise RunsError(
-            f"engine {engine} does not answer: {first}; check that it runs and can be reached"
-        ) from error
+        raise _silent(engine, error) from error
     return session
 
 
@@ -125,10 +161,51 @@ def _require_java(engine: str) -> None:
         )
 
 
-def _runs_in(table: Any, file: str) -> list[RunInfo]:  # noqa: ANN401
-    """One entry a run, computed there; what only a run's own file tells is None."""
+def _require_answer(engine: str) -> None:
+    """Knock at the engine's door first: Spark itself tries for minutes where nobody is."""
+    _, remote, address = engine.partition("://")
+    if not remote:
+        return
+    failed: OSError | None = None
+    for server in address.partition("/")[0].split(","):  # a cluster may have spare masters
+        host, _, port = server.rpartition(":") if ":" in server else (server, "", "")
+        try:
+            number = int(port or _CONNECT_PORT)
+            socket.create_connection((host.strip("[]"), number), PATIENCE).close()
+        except ValueError:
+            raise UsageError(f"engine {engine}: {port!r} is no port; expected a number") from None
+        except OSError as error:
+            failed = error
+        else:
+            return
+    raise _silent(engine, failed) from failed
+
+
+def _silent(engine: str, error: Exception | None) -> RunsError:
+    said = f"engine {engine} does not answer: {_first_line(error)}"
+    return RunsError(f"{said}; check that it runs and can be reached")
+
+
+def _first_line(error: Exception | None) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _runs_in(table: Any, path: Path) -> list[RunInfo]:  # noqa: ANN401
+    """One entry a run, computed and checked there; what only a run's own file tells is None."""
     from pyspark.sql import functions
 
-    expressions = [functions.expr(sql) for sql in _RUN_SQL]
-    rows = table.groupBy("run_id").agg(*expressions).toArrow().to_pylist()
-    return [RunInfo(**row, stage=None, reported=None, file=file, line=0) for row in rows]
+    wrong = [f"count_if({sql}) AS wrong_{place}" for place, sql in enumerate(_WRONG.values())]
+    arms = "count_if(true) * int(min(arm) < max(arm)) AS wrong_arms"
+    expressions = [functions.expr(sql) for sql in (*_RUN_SQL, *wrong, arms)]
+    infos: list[RunInfo] = []
+    for row in table.groupBy("run_id").agg(*expressions).toArrow().to_pylist():
+        counts = [row.pop(f"wrong_{place}") for place in range(len(_WRONG))]
+        broken = dict(zip((*_WRONG, _ONE_ARM), (*counts, row.pop("wrong_arms") or 0), strict=True))
+        if row["run_id"] is None:
+            raise RunsError(f"{path}: {row['n']} rows have no run_id; expected one in each row")
+        for expected, rows in broken.items():
+            if rows:
+                at = f"{path}: run {row['run_id']!r} has {rows} rows that are no samples"
+                raise RunsError(f"{at}; expected {expected}")
+        infos.append(RunInfo(**row, stage=None, reported=None, file=path.name, line=0))
+    return infos

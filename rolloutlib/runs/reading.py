@@ -14,6 +14,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 from msgspec import UNSET
@@ -26,16 +27,15 @@ from rolloutlib.runs.envelopes import FoundRun, Unit, distinct, open_run
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.runs.files import RunFile, digest_of, list_files, read_bytes, units_of
 from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, read_flat
+from rolloutlib.runs.located import MalformedError
 from rolloutlib.runs.quarantine import InputFile, Quarantined, shown, write_quarantine
-from rolloutlib.runs.raw import raw_csv, raw_parquet
+from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_lines, raw_parquet
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same_runs
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
     from datetime import datetime
-
-    import duckdb
 
 __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs"]
 
@@ -213,9 +213,11 @@ class _Reader:
 
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
         """Read a flat table as columns and return its dialect; None where it has to go row by row."""
-        raw = raw_csv(self.connection, file, data) if file.kind == ".csv" else None
         if file.kind == ".parquet":
             raw = raw_parquet(self.connection, file)
+        else:
+            opened = raw_csv if file.kind == ".csv" else raw_lines
+            raw = opened(self.connection, file, data)
         if raw is None:
             return None
         mapped = self.spec and fnmatch(file.name, self.spec.files) and not raw.own
@@ -223,7 +225,16 @@ class _Reader:
         if spec is None or "result" in raw.types:
             return None
         check_columns(file, raw.types, spec)
-        part = read_columns(self.connection, raw, spec, of_another_review=self.of_another_review)
+        try:
+            part = read_columns(
+                self.connection, raw, spec, of_another_review=self.of_another_review
+            )
+        except (duckdb.Error, MalformedError):  # the careful reader says what is wrong
+            if not raw.texts:
+                raise
+            part = None
+        if raw.texts:
+            self.connection.unregister(RAW_TEXTS)
         if part is None:
             return None
         self.read[file.name] += part.read
@@ -434,7 +445,8 @@ def read_runs(
     listing = list_files(path).without(skip)
     beside = source or (path if path.is_dir() else path.parent) / "source.yaml"
     spec = load_source(beside) if source or beside.is_file() else None
-    tables = [Path(file.path).resolve() for file in listing.files if file.kind == ".parquet"]
+    kinds = (".parquet", ".csv")
+    tables = [Path(file.path).resolve() for file in listing.files if file.kind in kinds]
     reader = _Reader(stage, as_of, flags_arms or {}, spec, connect(tables))
     reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
     for one in listing.refused:

@@ -13,11 +13,11 @@ import duckdb
 import narwhals as nw
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from rolloutlib.errors import RunsError, UsageError, did_you_mean
 from rolloutlib.runs import RunInfo
 from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.database import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,26 +61,33 @@ class Samples:
 
         Raises:
             UsageError: there is no such file.
-            RunsError: it is no Parquet, or a column is missing or of another type.
+            RunsError: it is no Parquet, or a column is missing or of a type that cannot be cast.
         """
-        _check_schema(path)
-        relation = _connect(path).read_parquet(str(path)).select(*SCHEMA.names)
-        return cls(nw.from_native(relation), by_time(_runs_in(relation, path.name)))
+        if not path.is_file():
+            raise UsageError(f"{path} does not exist; expected a Parquet file of samples.")
+        try:
+            relation = connect([path]).read_parquet(str(path))
+        except duckdb.Error:
+            raise RunsError(
+                f"{path} is no Parquet file; expected the columns of the table of samples."
+            ) from None
+        lazy = cls.from_frame(nw.from_native(relation), where=str(path)).frame()
+        return cls(lazy, by_time(_runs_in(nw.to_native(lazy), path.name)))
 
     @classmethod
-    def from_frame(cls, lazy: nw.LazyFrame[Any]) -> Self:
+    def from_frame(cls, lazy: nw.LazyFrame[Any], *, where: str = "the frame") -> Self:
         """Take a lazy frame of any engine as samples; it is checked and cast, never copied.
 
         Args:
             lazy: has the columns of `SCHEMA`; numbers may be of another width, text an enum,
                 and a column without a value of no type.
+            where: what an error names as the source.
 
         Raises:
             RunsError: a column is missing, or of a type that cannot be cast.
         """
-        given = lazy.collect_schema()
-        columns = [_cast(field, given) for field in SCHEMA]
-        return cls(lazy.select(*columns))
+        schema = lazy.collect_schema()
+        return cls(lazy.select(*(_cast(field, schema, where) for field in SCHEMA)))
 
     def frame(self) -> nw.LazyFrame[Any]:
         """Return the samples as a lazy frame."""
@@ -90,24 +97,11 @@ class Samples:
         """Return a digest of the content that no order of rows, files or batches changes.
 
         Any changed value or null does, and so does a value that moved to another row. Up to
-        200,000 rows on DuckDB it is a sha256 of all columns, rows by run and sample, floats by
-        their 64 bits; above, and on Spark, it is made of sums of hashes, which are computed where
-        the data are. Its kind stands in front, since digests of two kinds cannot be compared.
+        200,000 rows it is a sha256 of all columns, rows by run and sample, floats by their 64 bits;
+        above, and on Spark, it is made of sums of hashes, which are computed where the data are.
+        Its kind stands in front, since digests of two kinds cannot be compared.
         """
-        if self.known:
-            return self.known
-        native = nw.to_native(self.lazy)
-        if not isinstance(native, duckdb.DuckDBPyRelation):
-            return _spark_sums(native)
-        if sum(run.n for run in self.runs) > EXACT_ROWS:
-            return _duckdb_sum(native)
-        names = sorted(SCHEMA.names)
-        hashers = {name: _ColumnDigest() for name in names}
-        for batch in native.order(_ROW_ORDER).to_arrow_reader(_ROWS_AT_ONCE):
-            for name in names:
-                hashers[name].add(batch.column(name))
-        parts = [f"{name} {SCHEMA.field(name).type} {hashers[name].hexdigest()}" for name in names]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return self.known or _digest_of(self.lazy, sum(run.n for run in self.runs))
 
 
 def from_runs(runs: Runs) -> Samples:
@@ -115,14 +109,14 @@ def from_runs(runs: Runs) -> Samples:
     return Samples(nw.from_native(runs.relation), by_time(runs.runs))
 
 
-def _cast(field: pa.Field, given: nw.Schema) -> nw.Expr:
+def _cast(field: pa.Field, schema: nw.Schema, where: str) -> nw.Expr:
     """Return a column as `SCHEMA` has it."""
-    if field.name not in given:
-        hint = did_you_mean(field.name, list(given))
-        raise RunsError(f"the frame has no column {field.name!r}, only {', '.join(given)}.{hint}")
-    (wanted, accepted), got = _TYPES[field.type], given[field.name]
+    if field.name not in schema:
+        hint, names = did_you_mean(field.name, list(schema)), ", ".join(schema)
+        raise RunsError(f"{where} has no column {field.name!r}, only {names}.{hint}")
+    (wanted, accepted), got = _TYPES[field.type], schema[field.name]
     if not isinstance(got, (*accepted, nw.Unknown)):
-        raise RunsError(f"column {field.name!r} is of type {got}; expected {field.type}.")
+        raise RunsError(f"{where}: column {field.name!r} is of type {got}; expected {field.type}.")
     column = nw.col(field.name)
     same = got == wanted or isinstance(got, nw.Datetime | nw.List)
     return column if same else column.cast(wanted)
@@ -140,6 +134,24 @@ _TYPES: dict[pa.DataType, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
+def _digest_of(lazy: nw.LazyFrame[Any], rows: int) -> str:
+    """Digest what an engine holds; `rows` is 0 where nobody has counted them."""
+    if lazy.implementation.is_spark_like():
+        return _spark_sums(nw.to_native(lazy))
+    native = nw.to_native(lazy)
+    if not isinstance(native, duckdb.DuckDBPyRelation):
+        native = connect().from_arrow(lazy.collect("pyarrow").to_arrow())
+    if (rows or len(native)) > EXACT_ROWS:
+        return _duckdb_sum(native)
+    names = sorted(SCHEMA.names)
+    hashers = {name: _ColumnDigest() for name in names}
+    for batch in native.order(_ROW_ORDER).to_arrow_reader(_ROWS_AT_ONCE):
+        for name in names:
+            hashers[name].add(batch.column(name))
+    parts = [f"{name} {SCHEMA.field(name).type} {hashers[name].hexdigest()}" for name in names]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
 def _duckdb_sum(relation: duckdb.DuckDBPyRelation) -> str:
     """Sum a hash of each whole row, so that a value cannot move to another row or column.
 
@@ -151,18 +163,18 @@ def _duckdb_sum(relation: duckdb.DuckDBPyRelation) -> str:
 
 
 def _spark_sums(table: Any) -> str:  # noqa: ANN401 -- an extra's type
-    """Sum a hash of each value with its row's key, column by column, as its hash skips nulls."""
-    sums = [f"sum(cast(xxhash64({_hashed(name)}) AS decimal(20, 0)))" for name in SCHEMA.names]
-    named = [f"{sql} AS c{place}" for place, sql in enumerate(("count(*)", *sums))]
-    row = table.selectExpr(*named).toArrow().to_pylist()[0]
-    text = " ".join(f"{name}={row[name]}" for name in row)
+    """Sum hashes of each column's values with their row's key, and of whole rows.
+
+    Spark's hash skips nulls, which the key keeps in their column and row; whole rows tell apart
+    what carries the same key.
+    """
+    hashed = {name: f"arm, run_id, sample_id, {name}" for name in SCHEMA.names}
+    hashed["issues"] = f"coalesce(size(issues), -1), {hashed['issues']}"  # [] is not null
+    hashed["row"] = ", ".join(SCHEMA.names)
+    sums = (f"sum(cast(xxhash64({of}) AS decimal(20, 0))) AS c_{n}" for n, of in hashed.items())
+    totals = table.selectExpr("count(*) AS rows", *sums).toArrow().to_pylist()[0]
+    text = " ".join(f"{name}={total}" for name, total in totals.items())
     return f"sums:spark:{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def _hashed(name: str) -> str:
-    key = "arm, run_id, sample_id"
-    length = "coalesce(size(issues), -1), " if name == "issues" else ""  # [] is not null
-    return f"{key}, {length}{name}"
 
 
 class _ColumnDigest:
@@ -201,39 +213,9 @@ def _bits(column: pa.Array) -> bytes:
     )
 
 
-def _connect(readable: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """An engine that can reach the one given file and nothing else outside."""
-    connection = duckdb.connect(":memory:")
-    if readable:
-        quoted = str(readable).replace("'", "''")
-        connection.execute(f"SET allowed_paths = ['{quoted}']")
-    connection.execute("SET enable_external_access = false; SET TimeZone = 'UTC'")
-    return connection
-
-
 def by_time(runs: Iterable[RunInfo]) -> tuple[RunInfo, ...]:
     """Order runs by their start, those without a time last, then by id."""
     return tuple(sorted(runs, key=lambda run: (run.started_at or _NO_TIME, run.run_id)))
-
-
-def _check_schema(path: Path) -> None:
-    if not path.is_file():
-        raise UsageError(f"{path} does not exist; expected a Parquet file of samples.")
-    try:
-        found = pq.read_schema(path)
-    except (pa.ArrowInvalid, OSError):
-        raise RunsError(
-            f"{path} is no Parquet file; expected the columns of the table of samples."
-        ) from None
-    for due in SCHEMA:
-        if due.name not in found.names:
-            hint = did_you_mean(due.name, found.names)
-            raise RunsError(
-                f"{path} has no column {due.name!r}, only {', '.join(found.names)}.{hint}"
-            )
-        got = found.field(due.name).type
-        if got != due.type:
-            raise RunsError(f"{path}: column {due.name!r} is of type {got}; expected {due.type}.")
 
 
 def _runs_in(relation: duckdb.DuckDBPyRelation, file: str) -> list[RunInfo]:

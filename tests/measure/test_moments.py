@@ -1,4 +1,7 @@
-"""One scan to additive moments: against plain Python over the rows, against NIST's figures, in any split."""
+"""One scan to additive moments.
+
+Against plain Python over the rows, against NIST's figures, in any split.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +93,10 @@ def same(cells: Cells, place: int, expected: tuple[float, float, float]) -> None
 @settings(max_examples=15)  # a scan takes a twentieth of a second
 @given(st.lists(sample_rows, min_size=1, max_size=12))
 def test_one_scan_equals_brute_force(rows: list[Row]) -> None:
-    """Every metric in every group: nulls, timeouts at their cap, exceedances and issues as plain Python counts them."""
+    """Every metric in every group.
+
+    Nulls, timeouts at their cap, exceedances and issues as plain Python counts them.
+    """
     table = scanned(rows)
     groups = {(r["arm"], r["run_id"], r["user_id"], r["category"]) for r in rows}
     assert len(table.rows) == len(groups)
@@ -121,7 +127,10 @@ def test_scans_add_up_in_any_split(rows: list[Row], data: st.DataObject) -> None
     st.integers(0, 40),
 )
 def test_cells_add_up_in_any_split(values: list[tuple[int, float]], cut: int) -> None:
-    """However values are dealt to groups and groups to parts, the pooled moments are those of all values."""
+    """However values are dealt to groups and groups to parts.
+
+    The pooled moments are those of all values.
+    """
     codes = np.array([code for code, _ in values], dtype=np.int64)
     x = np.array([value for _, value in values])
     one_each = Cells(np.ones(len(x)), x, np.zeros(len(x)))
@@ -143,7 +152,10 @@ def test_cells_add_up_in_any_split(values: list[tuple[int, float]], cut: int) ->
 @settings(max_examples=8)
 @given(st.lists(sample_rows, min_size=1, max_size=12))
 def test_groups_are_picked_by_label(rows: list[Row]) -> None:
-    """`where` keeps exactly the samples with the labels, a missing label included; an unknown one keeps nothing."""
+    """`where` keeps exactly the samples with the labels, a missing label included.
+
+    An unknown one keeps nothing.
+    """
     table = scanned(rows)
     mine = [row for row in rows if row["arm"] == "treatment" and row["user_id"] is None]
     picked = table.where(arm="treatment", cluster=None)
@@ -152,13 +164,17 @@ def test_groups_are_picked_by_label(rows: list[Row]) -> None:
     assert not table.where(arm="nobody").rows.size
 
 
-# NIST Statistical Reference Datasets, univariate: NumAcc2–4 have mean and standard deviation by construction.
+# NIST Statistical Reference Datasets, univariate: NumAcc2–4 have mean and standard deviation by
+# construction.
 NUMACC = {"NumAcc2": (1.2, 1001), "NumAcc3": (1000000.2, 1001), "NumAcc4": (10000000.2, 1001)}
 
 
 @pytest.mark.parametrize("name", NUMACC)
 def test_no_cancellation(name: str) -> None:
-    """NIST's NumAcc data keep their standard deviation 0.1, in one scan and merged from many clusters."""
+    """NIST's NumAcc data keep their standard deviation 0.1.
+
+    In one scan and merged from many clusters.
+    """
     mean, n = NUMACC[name]
     values = [mean, *([round(mean - 0.1, 1), round(mean + 0.1, 1)] * (n // 2))]
     rows = [{"latency_ms": x, "user_id": f"u{i % 7}"} for i, x in enumerate(values)]
@@ -198,7 +214,10 @@ def test_quantile_of_what_was_counted(values: list[float], q: float) -> None:
 
 
 def test_quantile_on_the_steps_is_exact() -> None:
-    """On values of a tenth, the 95th percentile is pandas' to the last digit, and no noise is added to the values."""
+    """On values of a tenth, the 95th percentile is pandas' to the last digit.
+
+    No noise is added to the values.
+    """
     values = [round(0.1 * k, 1) for k in (3, 7, 7, 11, 20, 21, 37, 37, 37, 99)]
     counted = histogram(frame_of([{"score": x} for x in values]), nw.col("score"), per_unit=10)[
         "control", "r"
@@ -237,7 +256,10 @@ def test_no_data_no_quantile() -> None:
 
 
 def test_top_issues() -> None:
-    """The control arm's tags by the samples that carry them: a tag twice in one sample counts once, ties go by name."""
+    """The control arm's tags by the samples that carry them.
+
+    A tag twice in one sample counts once, ties go by name.
+    """
     issues = [["b", "b", "b"], ["c"], ["a"], ["c"], [], None]
     rows = [{"issues": tags} for tags in issues] + [{"arm": "treatment", "issues": ["z"]}] * 5
     assert top_tags(tag_counts(frame_of(rows)), arm="control", most=3) == ("c", "a", "b")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -99,6 +101,19 @@ def write_parquet(folder: Path, rows: list[dict[str, str]]) -> None:
     pq.write_table(table, folder / "t.parquet", row_group_size=3)
 
 
+def write_lines(folder: Path, rows: list[dict[str, str]]) -> None:
+    """Write rows as JSON Lines: an empty text as null or not at all, numbers as such."""
+    (folder / "source.yaml").write_text(SOURCE.format(kind="jsonl"))
+    lines: list[str] = []
+    for place, cells in enumerate(rows):
+        kept = {name: cell or None for name, cell in cells.items() if cell or place % 2}
+        lines.append(json.dumps(kept, ensure_ascii=False))
+    text = "\n".join(lines)
+    for name in ("rating", "seconds"):
+        text = re.sub(rf'("{name}": )"([0-9.]+)"', r"\1\2", text)
+    (folder / "t.jsonl").write_text(text + "\n", encoding="utf-8")
+
+
 def said(folder: Path) -> Any:  # noqa: ANN401 -- samples, runs, account, or the refusal
     """Return everything that a read says of a folder."""
     try:
@@ -126,7 +141,7 @@ def both(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("writer", [write_csv, write_parquet])
+@pytest.mark.parametrize("writer", [write_csv, write_parquet, write_lines])
 @pytest.mark.parametrize("odd", [False, True])
 def test_columns_say_what_rows_say(
     writer: Any,  # noqa: ANN401
@@ -187,3 +202,67 @@ def test_many_bad_rows_are_counted(tmp_path: Path) -> None:
     assert runs.quarantined[-1].message == (
         "t.parquet: 1,499 further bad rows; expected as in the 1,000 rows told one by one."
     )
+
+
+LINES = {
+    "plain": '{"arm": "a", "status": "passed", "id": 7}',
+    "a key twice": '{"arm": "a", "status": "passed", "status": "failed"}',
+    "keys of two spellings": '{"arm": "a", "status": "passed", "Arm": "b"}',
+    "NaN": '{"arm": "a", "status": "passed", "score": NaN}',
+    "infinite": '{"arm": "a", "status": "passed", "covariate": 1e400}',
+    "many digits": f'{{"arm": "a", "status": "passed", "covariate": {"1" * 60}}}',
+    "large id": '{"arm": "a", "status": "passed", "id": 9007199254740993}',
+    "larger id": '{"arm": "a", "status": "passed", "id": 90071992547409930000}',
+    "mixed id": '{"arm": "a", "status": "passed", "id": "07"}',
+    "half a character": r'{"arm": "a\ud800", "status": "passed"}',
+    "low half": r'{"arm": "a\udc00", "status": "passed"}',
+    "a pair": r'{"arm": "\ud83d\ude00", "status": "passed"}',
+    "escaped NUL": r'{"arm": "a\u0000", "status": "passed"}',
+    "nested": '{"arm": "a", "status": "passed", "more": {"x": 1, "x": 2}}',
+    "list": '{"arm": "a", "status": "passed", "issues": ["x", "y"]}',
+    "list with null": '{"arm": "a", "status": "passed", "issues": ["x", null]}',
+    "empty list": '{"arm": "a", "status": "passed", "issues": []}',
+    "word for a list": '{"arm": "a", "status": "passed", "issues": "x;y"}',
+    "two objects": '{"arm": "a", "status": "passed"}{"arm": "a", "status": "failed"}',
+    "cut": '{"arm": "a", "sta',
+    "blank": "",
+    "no object": "[1]",
+    "time in an id": '{"arm": "a", "status": "passed", "id": "2026-03-02"}',
+    "a time": '{"arm": "a", "status": "passed", "startedAt": "2026-03-02T10:00:00+09:00"}',
+    "true for a text": '{"arm": true, "status": "passed"}',
+    "CR": '{"arm": "a",\r"status": "passed"}',
+    "NUL": '{"arm": "a\0", "status": "passed"}',
+    "no UTF-8": '{"arm": "a\udcff", "status": "passed"}',
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_odd_lines_are_answered_as_row_by_row(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON Lines with an odd line, first or last, say the same as columns and row by row."""
+    good = [f'{{"arm": "b", "status": "failed", "id": {i}, "score": {i}.5}}' for i in range(3)]
+    for place, lines in enumerate(([LINES[name], *good], [*good, LINES[name]])):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        text = "\n".join(lines).encode("utf-8", "surrogateescape")
+        (folder / "t.jsonl").write_bytes(text)
+        fast, careful = both(folder, monkeypatch)
+        assert fast == careful
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_plain_files_never_become_rows(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain file of each kind is read as columns alone."""
+    table = pa.table({"arm": ["a", "b"], "status": ["passed", "failed"], "score": [1.5, 2.5]})
+    path = tmp_path / name
+    if name == "t.csv":
+        path.write_text("arm,status,score\na,passed,1.5\nb,failed,2.5\n", encoding="utf-8")
+    elif name == "t.jsonl":
+        path.write_text("\n".join(map(json.dumps, table.to_pylist())), encoding="utf-8")
+    else:
+        pq.write_table(table, path)
+    monkeypatch.setattr(reading, "read_flat", row_by_row)
+    assert reading.read_runs(path).table["score"].to_pylist() == [1.5, 2.5]

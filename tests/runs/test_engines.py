@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import msgspec
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -20,11 +22,12 @@ from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
 from rolloutlib.judge.review import review_stage
 from rolloutlib.measure.scan import measure
 from rolloutlib.plan.params import review_params
+from rolloutlib.runs import engines as engines_module
 from rolloutlib.runs import read_runs
 from rolloutlib.runs import samples as samples_module
-from rolloutlib.runs.engines import read_on, spark_session
+from rolloutlib.runs.engines import is_table, read_on, spark_session
 from rolloutlib.runs.samples import SCHEMA, Samples, from_runs
-from tests.engines import CLOSE, same_measured, same_numbers
+from tests.engines import CLOSE, not_read, same_measured, same_numbers, same_review
 from tests.tables import ROOT
 
 if TYPE_CHECKING:
@@ -75,7 +78,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_measured_is_the_same_on_sail(sail: str, stored: Path) -> None:
     """Counts are equal, sums to 1e-9, of every group, histogram, tag and stratum."""
     here = from_runs(RAW)
-    _, there = read_on(sail, stored)
+    _, there = read_on(sail, stored, as_of=None, read=not_read)
     same_measured(measured(here), measured(there))
     assert measured(here).strata  # the story has categories to compare
 
@@ -86,46 +89,97 @@ def test_a_whole_review_is_the_same_on_sail(sail: str, stored: Path) -> None:
     shared: dict[str, Any] = {"stage": 2, "evidence": evidence}
     here = review_stage(review_params({**shared, "runs": str(RUNS)}))
     there = review_stage(review_params({**shared, "runs": str(stored), "engine": sail}))
-    both = [msgspec.to_builtins(review.record) for review in (here, there)]
-    for review in both:
-        for name in (
-            "inputs",
-            "data_sha256",
-            "source_title",
-            "warnings",
-            "set_aside",
-            "quarantine",
-        ):
-            review.pop(name)
-    same_numbers(*both)
+    same_review(here, there)
 
 
 def test_runs_after_the_review_are_left_out(sail: str, stored: Path) -> None:
     """as_of keeps the runs that DuckDB keeps, and before all of them there is no evidence."""
     starts = sorted(run.started_at for run in RAW.runs if run.started_at)
     moment = starts[len(starts) // 2]
-    kept, samples = read_on(sail, stored, as_of=moment)
+    kept, samples = read_on(sail, stored, as_of=moment, read=not_read)
     expected = read_runs(RUNS, stage=2, as_of=moment)
     assert {run.run_id for run in samples.runs} == {run.run_id for run in expected.runs if run.n}
     assert kept.after_as_of == expected.after_as_of
     assert kept.read == expected.kept
     with pytest.raises(NoEvidenceError, match=r"no run of .* is left as evidence"):
-        read_on(sail, stored, as_of=starts[0].replace(year=2000))
+        read_on(sail, stored, as_of=starts[0].replace(year=2000), read=not_read)
+
+
+def digest_on(engine: str, path: Path) -> str:
+    """Return the digest that an engine computes of Parquet samples."""
+    return read_on(engine, path, as_of=None, read=not_read)[1].digest()
 
 
 def test_the_digest_is_computed_there_and_sees_everything(
     sail: str, stored: Path, tmp_path: Path
 ) -> None:
     """Order and files leave no trace; a changed value, a null, and a swap of two values do."""
-    table = WHOLE
-    digests = [read_on(sail, stored)[1].digest()]
+    digests = [digest_on(sail, stored)]
     assert digests[0].startswith("sums:spark:")
-    reverse = pa.array(np.arange(len(table))[::-1].copy())
-    for place, changed in enumerate((table.take(reverse), *_changed(table))):
-        pq.write_table(changed, tmp_path / f"{place}.parquet")
-        digests.append(read_on(sail, tmp_path / f"{place}.parquet")[1].digest())
+    reverse = pa.array(np.arange(len(WHOLE))[::-1].copy())
+    for place, changed in enumerate((WHOLE.take(reverse), *_changed(WHOLE))):
+        if changed["arm"].null_count + changed["status"].null_count:
+            continue
+        path = tmp_path / f"{place}.parquet"
+        pq.write_table(changed, path)
+        native = spark_session(sail).read.parquet(str(path))
+        digests.append(Samples.from_frame(nw.from_native(native)).digest())
     assert digests[0] == digests[1]
     assert len(set(digests)) == len(digests) - 1
+
+
+def test_a_partitioned_folder_with_its_evidence_is_the_same_samples(
+    sail: str, stored: Path, tmp_path: Path
+) -> None:
+    """A key in the folders' names is a column, and files that are no Parquet are left alone."""
+    for arm in ARMS:
+        folder = tmp_path / "date=2026-03-01" / f"arm={arm}"
+        folder.mkdir(parents=True)
+        part = WHOLE.filter(pc.field("arm") == arm).drop_columns(["arm"])
+        pq.write_table(part, folder / "part.parquet")
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "canary.json").write_text("{}", encoding="utf-8")
+    assert digest_on(sail, tmp_path) == digest_on(sail, stored)
+
+
+def test_other_sources_are_checked_here_and_handed_over(sail: str) -> None:
+    """Run envelopes keep their account, and what the engine then measures is the same."""
+    assert not is_table(RUNS)
+    runs, there = read_on(sail, RUNS, as_of=None, read=lambda: RAW)
+    assert runs is RAW
+    assert there.frame().implementation.is_spark_like()
+    same_measured(measured(from_runs(RAW)), measured(there))
+
+
+def test_a_whole_review_of_envelopes_is_the_same_on_sail(sail: str) -> None:
+    """All of the record but the digest's kind is equal, warnings and quarantine too."""
+    shared = {"stage": 2, "runs": str(RUNS)}
+    here, there = (
+        review_stage(review_params({**shared, "engine": engine})) for engine in ("duckdb", sail)
+    )
+    same_review(here, there, but=("data_sha256",))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("status", "gone", "a status of passed, failed"),
+        ("latency_ms", -1.0, "latency_ms of 0 or more"),
+        ("sample_id", None, "a sample_id, a status and passed in each row"),
+        ("arm", "third", "one arm in all rows of a run"),
+        ("run_id", None, "1 rows have no run_id"),
+    ],
+)
+def test_rows_that_are_no_samples_are_refused_there(
+    sail: str, tmp_path: Path, name: str, value: object, expected: str
+) -> None:
+    """One wrong value in Parquet that never comes here is an error with its run."""
+    cells = [value, *WHOLE[name].to_pylist()[1:]]
+    kind, place = SCHEMA.field(name).type, SCHEMA.names.index(name)
+    table = WHOLE.set_column(place, pa.field(name, kind), pa.array(cells, kind))
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(RunsError, match=expected):
+        digest_on(sail, tmp_path / "t.parquet")
 
 
 def _changed(table: Any) -> Iterator[Any]:
@@ -198,15 +252,37 @@ def test_a_frame_of_another_shape_is_refused() -> None:
         Samples.from_frame(nw.from_native(connection.table("texts")))
 
 
-def test_an_engine_that_is_not_there_is_said(sail: str, tmp_path: Path) -> None:
-    """No Parquet, no whole Spark and no such engine each say what to do."""
-    (tmp_path / "no.parquet").write_text("run_id,arm", encoding="utf-8")
+def test_a_source_that_the_engine_cannot_read_is_said(sail: str, tmp_path: Path) -> None:
+    """A folder whose second file is no Parquet is one sentence."""
+    pq.write_table(WHOLE, tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_text("run_id,arm", encoding="utf-8")
     with pytest.raises(RunsError, match=r"cannot read .* as Parquet"):
-        read_on(sail, tmp_path / "no.parquet")
-    with pytest.raises(UsageError, match=r"pip install 'rolloutlib\[spark\]'"):
-        read_on("local[2]", tmp_path)
+        digest_on(sail, tmp_path)
+
+
+def test_an_engine_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No extra, no Java, no whole Spark, no server and no such engine each say what to do."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        port = free.getsockname()[1]
+        start = time.monotonic()
+        with pytest.raises(RunsError, match=r"does not answer.*check that it runs"):
+            spark_session(f"sc://127.0.0.1:{port}")
+        assert time.monotonic() - start < engines_module.PATIENCE
+    with pytest.raises(UsageError, match="'x' is no port"):
+        spark_session("sc://127.0.0.1:x")
+    with pytest.raises(UsageError, match=r"only its Connect client.*rolloutlib\[spark\]"):
+        spark_session("local[2]")
     with pytest.raises(UsageError, match="engine"):
         review_params({"stage": 2, "runs": "x", "engine": "sqlite"})
+    monkeypatch.setattr(engines_module, "find_spec", {}.get)
+    with pytest.raises(UsageError, match=r"not installed.*pip install 'rolloutlib\[spark\]'"):
+        spark_session("local[2]")
+    monkeypatch.setattr(engines_module, "find_spec", len)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(UsageError, match=r"needs Java 17 or newer.*default-jre-headless"):
+        spark_session("local[2]")
 
 
 def test_close_is_close() -> None:

@@ -177,7 +177,7 @@ def test_parquet_of_another_shape_is_refused(runs: Runs, tmp_path: Path) -> None
     ):
         Samples.from_parquet(path)
     pq.write_table(runs.table.set_column(3, "seed", runs.table["seed"].cast(pa.string())), path)
-    with pytest.raises(RunsError, match=r"column 'seed' is of type string; expected int64\."):
+    with pytest.raises(RunsError, match=r"column 'seed' is of type String; expected int64\."):
         Samples.from_parquet(path)
 
 

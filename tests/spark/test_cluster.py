@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import pyarrow.parquet as pq
 import pyspark
 import pytest
@@ -21,11 +20,14 @@ from rolloutlib.plan.params import review_params
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.engines import read_on, spark_session
 from rolloutlib.runs.samples import from_runs
-from tests.engines import same_measured, same_numbers
+from tests.engines import not_read, same_measured, same_review
 from tests.tables import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rolloutlib.measure.scan import Measured
+    from rolloutlib.runs.samples import Samples
 
 RUNS = ROOT / "data" / "examples" / "story" / "stage-2"
 HOME = Path(pyspark.__file__).parent
@@ -91,16 +93,18 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _measured(samples: Samples) -> Measured:
+    """Measure both arms with the story's limits."""
+    arms = ("control", "treatment")
+    return measure(samples, arms, timeout_cap_ms=30_000.0, slow_above_ms=2_200.0)
+
+
 def test_measured_is_the_same_on_a_cluster(cluster: tuple[str, Path], stored: Path) -> None:
     """Counts are equal, sums to 1e-9, and both workers took part."""
     engine, logs = cluster
-    _, there = read_on(engine, stored)
+    _, there = read_on(engine, stored, as_of=None, read=not_read)
     here = from_runs(read_runs(RUNS, stage=2))
-    both = [
-        measure(samples, ("control", "treatment"), timeout_cap_ms=30_000.0, slow_above_ms=2_200.0)
-        for samples in (here, there)
-    ]
-    same_measured(*both)
+    same_measured(_measured(here), _measured(there))
     for number in range(WORKERS):
         assert "Asked to launch executor" in (logs / f"worker{number}.log").read_text("utf-8")
 
@@ -111,18 +115,7 @@ def test_a_whole_review_is_the_same_on_a_cluster(cluster: tuple[str, Path], stor
     shared = {"stage": 2, "evidence": str(RUNS / "evidence")}
     here = review_stage(review_params({**shared, "runs": str(RUNS)}))
     there = review_stage(review_params({**shared, "runs": str(stored), "engine": engine}))
-    both = [msgspec.to_builtins(review.record) for review in (here, there)]
-    for review in both:
-        for name in (
-            "inputs",
-            "data_sha256",
-            "source_title",
-            "warnings",
-            "set_aside",
-            "quarantine",
-        ):
-            review.pop(name)
-    same_numbers(*both)
+    same_review(here, there)
 
 
 def test_the_digest_does_not_know_the_files(
@@ -134,12 +127,22 @@ def test_the_digest_does_not_know_the_files(
     pq.write_table(table, tmp_path / "one.parquet")
     pq.write_table(table.slice(1), tmp_path / "less.parquet")
     paths = (stored, tmp_path / "one.parquet", tmp_path / "less.parquet")
-    digests = [read_on(engine, path)[1].digest() for path in paths]
+    digests = [read_on(engine, path, as_of=None, read=not_read)[1].digest() for path in paths]
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_envelopes_are_handed_over_to_a_cluster(cluster: tuple[str, Path]) -> None:
+    """Run files are read and checked here; the workers measure the same of the rows they get."""
+    raw = read_runs(RUNS, stage=2)
+    runs, there = read_on(cluster[0], RUNS, as_of=None, read=lambda: raw)
+    assert runs is raw
+    assert there.frame().implementation.is_spark_like()
+    same_measured(*(_measured(samples) for samples in (from_runs(raw), there)))
+
+
 def test_data_that_no_engine_reads_are_refused(cluster: tuple[str, Path], tmp_path: Path) -> None:
-    """A file that is no Parquet is one sentence with the path and what is expected."""
-    (tmp_path / "no.parquet").write_text("run_id,arm", encoding="utf-8")
-    with pytest.raises(RunsError, match=r"cannot read .*no\.parquet as Parquet"):
-        read_on(cluster[0], tmp_path / "no.parquet")
+    """A file that is no Parquet among others is one sentence with the path and what is expected."""
+    pq.write_table(read_runs(RUNS, stage=2).table, tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_text("run_id,arm", encoding="utf-8")
+    with pytest.raises(RunsError, match=r"cannot read .* as Parquet"):
+        read_on(cluster[0], tmp_path, as_of=None, read=not_read)

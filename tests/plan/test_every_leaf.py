@@ -1,0 +1,294 @@
+"""No value of plan.yaml changes nothing: each is set to others, and something must come out anew.
+
+What comes out: flags, the way back, signatures, notes, checks, risks, forecasts' truths, and
+reviews of a small source at every stage. Runs are read and samples measured once for all plans that
+count them alike, so that a review takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from rolloutlib.flags.document import FlagState, document, initial_state
+from rolloutlib.flags.notices import release_notes, system_overview
+from rolloutlib.forecast.chances import CONTROL, truths_of
+from rolloutlib.judge import review as judge_review
+from rolloutlib.judge.checks import run_checks
+from rolloutlib.judge.record import encode
+from rolloutlib.judge.risks import judge_risks
+from rolloutlib.ledger.signers import load_roles, trust
+from rolloutlib.measure import comparison
+from rolloutlib.plan.metrics import MetricName
+from rolloutlib.plan.model import STAGES, Audience, FeatureId, Plan
+from rolloutlib.plan.params import review_params
+from rolloutlib.show.plan_page import plan_page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rolloutlib.judge.record import Reviewed
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE: dict[str, Any] = yaml.safe_load((ROOT / "params" / "plan.yaml").read_text("utf-8"))
+EVIDENCE = ROOT / "data" / "examples" / "story" / "stage-2" / "evidence"
+NOW = datetime(2026, 10, 20, tzinfo=UTC)
+
+# Prose: people read it in the plan's document; no code could obey it.
+PROSE = (
+    "name", "features.*.title", "features.*.effect", "rollback.triggers", "rollback.actions",
+    "risks.*.risk", "schedule.*.note", "roles.*.raci", "roles.*.duties", "documents.pr_sections",
+    "documents.dataset_meta", "documents.references",
+)  # fmt: skip
+# Numbers that people act on, shown in the plan's document until the daily monitor reads them.
+UNTIL_MONITORED = ("monitoring.*", "schedule.*.stages", "stages.*.logged")
+# Values that only the one beside them allows: another is refused, by the sentence that names both.
+BOUND = (
+    "schema", "gates.*.harm", "gates.*.contrast", "gates.*.statistic", "gates.p95_latency.metric",
+    "checks.*.kind", "monitoring.difficulty.*", "monitoring.traffic_lights.*.better",
+)  # fmt: skip
+
+REVIEWS = (*((stage, "default") for stage in (2, 0, 1, 3, 4)), (2, "strict"), (2, "fast"))
+OFF: tuple[tuple[FeatureId, ...], ...] = ((), ("A", "F"))
+
+Place = tuple[Any, ...]
+
+
+def leaves(node: object, place: Place = ()) -> Iterator[Place]:
+    """Yield where every value stands; a list is one value."""
+    if not isinstance(node, dict):
+        yield place
+        return
+    for key, value in node.items():
+        yield from leaves(value, (*place, key))
+
+
+LEAVES = {".".join(map(str, place)): place for place in leaves(SOURCE)}
+WORDS = (
+    "Other words", "feature.other", "A", "F", *get_args(MetricName), *get_args(Audience), "explore",
+    "exploit", "difference", "ratio", "treatment", "higher", "lower", "mean", "min_score",
+    "max_latency_ms", "strict", "fast", "junit", "documents", "release_notes", "responsible",
+    "approves",
+)  # fmt: skip
+
+
+def others(value: Any) -> list[Any]:  # noqa: ANN401
+    """Return values to try instead of one."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, value * 10, max(value - 1, 1), 10 * value + 0.5]
+    if isinstance(value, float):
+        scaled = [value * factor for factor in (100, 10, 1.5, 1.05, 0.9, 0.5) if value]
+        return [*scaled[:1], value + 0.01, value - 0.01, *scaled[1:], 0.05]
+    if isinstance(value, str):
+        return [word for word in WORDS if word != value]
+    return [value[:-1], ["Other words"], ["A"], ["pm"], [0], value[::-1]]
+
+
+def changed(place: Place, value: Any) -> Plan:  # noqa: ANN401
+    """Return the plan with one other value, or raise ValidationError."""
+    raw = copy.deepcopy(SOURCE)
+    node = raw
+    for key in place[:-1]:
+        node = node[key]
+    node[place[-1]] = value
+    return Plan.model_validate(raw)
+
+
+# --- what comes out of a plan ---------------------------------------------------------------------
+
+
+def sample(arm: str, user: int, i: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Return a row; timeouts have no latency, nor have 3 % of the treatment's others."""
+    on = arm == "treatment"
+    words = ["passed", "failed", "vetoed", "error", "timeout"]
+    status = rng.choice(words, p=(0.8, 0.1, 0.05, 0.02, 0.03))
+    latency = "" if status == "timeout" or (on and i % 33 == 0) else round(rng.normal(1700, 300))
+    day = datetime(2026, 10, 1 + i % 3, tzinfo=UTC) + timedelta(hours=on)
+    return {
+        "arm": arm, "runId": f"{arm}-{i % 3}", "startedAt": day.isoformat(), "id": f"{user}-{i}",
+        "userId": f"{arm}{user}", "status": status, "score": round(rng.normal(7.5, 1), 2),
+        "latencyMs": latency, "issues": "hallucination" if rng.random() < 0.2 - 0.1 * on else "",
+        "category": "ab"[i % 3 // 2], "difficulty": ("easy", "hard")[i % 2],
+        "suggestedTags": "tone", "confirmedTags": "tone" if rng.random() < 0.8 else "",
+        "styleViolations": int(rng.poisson(0.3)),
+    }  # fmt: skip
+
+
+def always(answer: object) -> Callable[..., object]:
+    """Return a function that gives the same answer to every question."""
+
+    def give(*_: object, **__: object) -> object:
+        return answer
+
+    return give
+
+
+class Outcomes:
+    """What comes out of a plan, part by part."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Write the source; reviews of it read it once, and measure it once for equal limits."""
+        rng, self.folder, self.roles = np.random.default_rng(1), folder, load_roles(ROOT)
+        users = [("control", user) for user in range(20)] + [("treatment", u) for u in range(8)]
+        rows = [sample(arm, user, i, rng) for arm, user in users for i in range(24)]
+        lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+        (folder / "runs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (folder / "docs" / "LEDGER").mkdir(parents=True)
+        for day in range(1, 10):
+            (folder / "docs" / "LEDGER" / f"dec-2026110{day}-001.md").touch()
+        runs = judge_review.read_runs(folder / "runs.csv")
+        samples = judge_review.from_runs(runs)
+        monkeypatch.setattr(judge_review, "load_plan", self.current)
+        monkeypatch.setattr(judge_review, "read_runs", always(runs))
+        monkeypatch.setattr(judge_review, "from_runs", always(samples))
+        monkeypatch.setattr(comparison, "measure", measured_once(comparison.measure))
+        self.plan = Plan.model_validate(SOURCE)
+        self.first, self.page = self.review(2, "default"), plan_page(self.plan)
+        self.base = {name: part(self.plan) for name, part in self.parts().items()}
+
+    def current(self, _: Path) -> Plan:
+        """Return the plan that is tried."""
+        return self.plan
+
+    def parts(self) -> dict[str, Callable[[Plan], object]]:
+        """Return what makes each part, the quick ones first."""
+        quick: dict[str, Callable[[Plan], object]] = {
+            "flags": flags, "signatures": self.signatures, "notes": self.notes,
+            "checks": lambda plan: run_checks(plan.checks, EVIDENCE, now=NOW),
+            "risks": self.risks, "truths": truths,
+        }  # fmt: skip
+        reviews = {
+            f"review of stage {stage}, {profile}": partial(self.of_review, stage, profile)
+            for stage, profile in REVIEWS
+        }
+        return quick | reviews
+
+    def other(self, plan: Plan) -> str | None:
+        """Return the first part that comes out otherwise than from the shipped plan."""
+        parts = self.parts().items()
+        return next((name for name, part in parts if part(plan) != self.base[name]), None)
+
+    def review(self, stage: int, profile: str) -> Reviewed:
+        """Review the source under `self.plan`."""
+        about = {"stage": stage, "profile": profile, "runs": str(self.folder / "runs.csv")}
+        return judge_review.review_stage(review_params(about | {"evidence": str(EVIDENCE)}))
+
+    def of_review(self, stage: int, profile: str, plan: Plan) -> bytes:
+        """Encode a review."""
+        self.plan = plan
+        return encode(self.review(stage, profile).record)
+
+    def signatures(self, plan: Plan) -> object:
+        """Whose signatures a record needs."""
+        return trust(ROOT, plan, self.roles).thresholds
+
+    def notes(self, plan: Plan) -> object:
+        """Release notes of every stage, and the overview."""
+        states = [FlagState(stage, 1, profile="default") for stage in STAGES]
+        lines = [release_notes(plan, None, state, ()) for state in states]
+        overview = system_overview(self.folder, plan, states[2], lang="en").read_text("utf-8")
+        return [[str(line) for line in notes] for notes in lines], overview
+
+    def risks(self, plan: Plan) -> object:
+        """The register on the first review, each signal reported alone."""
+        return [judge_risks(plan, self.first, reported=[risk]) for risk in plan.risks]
+
+
+def flags(plan: Plan) -> object:
+    """What everybody gets at every stage, as documents and as values; and the first state."""
+    states = [FlagState(stage, 1, off=off) for stage in STAGES for off in OFF]
+    values = [plan.flags_of(stage, who) for stage in STAGES for who in get_args(Audience)]
+    return [document(plan, state) for state in states], values, initial_state(plan)
+
+
+def truths(plan: Plan) -> object:
+    """What forecasts simulate."""
+    return [
+        truths_of(plan, stage, profile, CONTROL)
+        for stage in STAGES
+        for profile in plan.profiles.values()
+    ]
+
+
+def measured_once(measure: Callable[..., Any]) -> Callable[..., Any]:
+    """Measure the one source once for every cap and limit."""
+    seen: dict[tuple[object, ...], Any] = {}
+
+    def measured(*of: Any, **limits: Any) -> Any:  # noqa: ANN401
+        key = tuple(limits.values())
+        if key not in seen:
+            seen[key] = measure(*of, **limits)
+        return seen[key]
+
+    return measured
+
+
+# --- the walk -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcomes]:
+    """Return what comes out of the shipped plan, to hold others against."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield Outcomes(tmp_path_factory.mktemp("plan"), monkeypatch)
+
+
+def listed(leaf: str, patterns: tuple[str, ...]) -> bool:
+    """Return whether a list of exceptions names a leaf."""
+    return any(fnmatch(leaf, pattern) for pattern in patterns)
+
+
+def plans(place: Place) -> Iterator[Plan]:
+    """Yield plans with one other value, as far as the plan may have them; three are enough."""
+    left = 3
+    for another in others(value_at(place)):
+        try:
+            yield changed(place, another)
+        except ValidationError:
+            continue
+        left -= 1
+        if not left:
+            return
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_every_leaf_changes_something(outcomes: Outcomes, leaf: str) -> None:
+    """Another value comes out otherwise: of prose in the document, else in what the code does."""
+    found = list(plans(LEAVES[leaf]))
+    if listed(leaf, BOUND):
+        assert not found or any(map(outcomes.other, found))
+    elif listed(leaf, (*PROSE, *UNTIL_MONITORED)):
+        assert any(plan_page(plan) != outcomes.page for plan in found)
+    else:
+        assert any(map(outcomes.other, found)), "changes nothing"
+
+
+def value_at(place: Place) -> Any:  # noqa: ANN401
+    """Return the shipped value."""
+    node: Any = SOURCE
+    for key in place:
+        node = node[key]
+    return node
+
+
+@pytest.mark.parametrize("pattern", [*PROSE, *UNTIL_MONITORED, *BOUND])
+def test_exceptions_are_needed(outcomes: Outcomes, pattern: str) -> None:
+    """An exception names leaves that there are, of which one at least changes nothing else."""
+    places = [place for leaf, place in LEAVES.items() if fnmatch(leaf, pattern)]
+    quick = list(outcomes.parts().items())[:7]
+    assert any(
+        all(part(plan) == outcomes.base[name] for name, part in quick)
+        for place in places
+        for plan in plans(place)
+    ) or (places and pattern in BOUND)
