@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from rolloutlib.errors import RunsError, did_you_mean
 from rolloutlib.runs.casts import INTEGER, NUMBER, own_statuses
 from rolloutlib.runs.columns import Sample
-from rolloutlib.runs.envelopes import EXPECTED, FIRST_YEAR, field_of
+from rolloutlib.runs.envelopes import EXPECTED, FIRST_YEAR
+from rolloutlib.runs.opening import field_of
 from rolloutlib.runs.quarantine import Quarantined, shown
 from rolloutlib.runs.rows import Row, Rows, read_rows
 from rolloutlib.runs.sources import TAGS, UNITS, WIRE, native_source, word

@@ -15,92 +15,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 from msgspec import UNSET
 
 from rolloutlib.errors import RunsError
+from rolloutlib.runs.account import Runs, warnings
 from rolloutlib.runs.columnar import read_columns
 from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
-from rolloutlib.runs.database import connect, quoted
-from rolloutlib.runs.envelopes import FoundRun, Unit, distinct, open_run
+from rolloutlib.runs.database import connect
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.runs.files import RunFile, digest_of, list_files, read_bytes, units_of
 from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, read_flat
+from rolloutlib.runs.gathered import Gathered
 from rolloutlib.runs.located import MalformedError
-from rolloutlib.runs.quarantine import InputFile, Quarantined, shown, write_quarantine
+from rolloutlib.runs.opening import distinct, open_run
+from rolloutlib.runs.quarantine import InputFile, Quarantined, shown
 from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_lines, raw_parquet
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same_runs
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from rolloutlib.runs.envelopes import FoundRun, Unit
 
 __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs"]
 
 _RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's cache
-_RUN_COLUMNS = ("run_id", "arm", "started_at", "seed", "profile")
-_LOOKS_LIKE_SECONDS = 20.0
-_IN_MEMORY, _SLICE = "rows_in_memory", "rows_of_a_run"
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """Everything that one read gave.
-
-    Attributes:
-        relation: the samples of the kept runs, with the columns of `rolloutlib.runs.columns.SCHEMA`; rows come when asked.
-        runs: the kept runs, in the order of their files.
-        inputs: what each file gave; read = kept + quarantined in each and in total.
-        quarantined: bad rows and refused runs, each with its sentence in ``message``.
-        other_stage: runs set aside because they are of another stage.
-        after_as_of: runs set aside because they started after the review's time.
-        warnings: sentences about what is odd but allowed.
-        ignored: files in the folder that are no data.
-        source: what source.yaml said, if there was one.
-        failed: calls of the engine that failed: kept, as errors, each with what the engine said (no row is missing).
-    """
-
-    relation: duckdb.DuckDBPyRelation
-    runs: tuple[RunInfo, ...]
-    inputs: tuple[InputFile, ...]
-    quarantined: tuple[Quarantined, ...]
-    other_stage: int = 0
-    after_as_of: int = 0
-    warnings: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-    source: SourceSpec | None = None
-    failed: tuple[Quarantined, ...] = ()
-
-    @property
-    def title(self) -> str | None:
-        """The source's title, if source.yaml gives one."""
-        return self.source.title if self.source else None
-
-    @property
-    def read(self) -> int:
-        """Rows seen in the runs that this review is about."""
-        return sum(one.read for one in self.inputs)
-
-    @property
-    def kept(self) -> int:
-        """Rows of the relation."""
-        return sum(info.n for info in self.runs)
-
-    @property
-    def table(self) -> pa.Table:
-        """All samples in memory, for small data."""
-        return self.relation.to_arrow_table().cast(SCHEMA)
-
-    @property
-    def rows_quarantined(self) -> int:
-        """Rows set apart: bad ones, and those of refused runs."""
-        return sum(one.rows for one in self.quarantined)
-
-    def write_quarantine(self, folder: Path) -> tuple[Path, ...]:
-        """Write ``folder/quarantine/<sha256 of the source>.jsonl`` for each file with bad rows."""
-        return write_quarantine(self.quarantined, self.inputs, folder)
 
 
 class _Ready(NamedTuple):
@@ -125,11 +67,7 @@ class _Reader:
     as_of: datetime | None
     flags_arms: Mapping[str, Mapping[str, object]]
     spec: SourceSpec | None
-    connection: duckdb.DuckDBPyConnection
-    parts: list[str] = field(default_factory=list[str])
-    homes: list[int | None] = field(default_factory=list["int | None"])
-    batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
-    infos: list[RunInfo] = field(default_factory=list[RunInfo])
+    gathered: Gathered
     bad: list[Quarantined] = field(default_factory=list[Quarantined])
     failed: list[Quarantined] = field(default_factory=list[Quarantined])
     files: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
@@ -138,7 +76,7 @@ class _Reader:
     aside_runs: Counter[str] = field(default_factory=Counter[str])
 
     def read_all(self, files: Sequence[RunFile], on_progress: Callable[[int, int], None]) -> None:
-        """Read every file; runs are taken a few hundred at a time, which keeps columns long and memory small."""
+        """Read every file: flat ones as columns if possible, runs a batch at a time."""
         waiting: list[Unit] = []
         for done, file in enumerate(files, start=1):
             if file.kind == ".parquet" and (dialect := self.take_columns(file, b"")):
@@ -185,7 +123,7 @@ class _Reader:
             columns = _columns(ready)
         for one in outcomes:
             self.book(one)
-        self.append([one.info for one in ready], columns.arrays)
+        self.gathered.append([one.info for one in ready], columns.arrays)
 
     def judged(self, found: FoundRun | Quarantined) -> _Outcome:
         """Sort one run: evidence, of another review, or refused with the first rule that it breaks."""
@@ -214,10 +152,10 @@ class _Reader:
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
         """Read a flat table as columns and return its dialect; None where it has to go row by row."""
         if file.kind == ".parquet":
-            raw = raw_parquet(self.connection, file)
+            raw = raw_parquet(self.gathered.connection, file)
         else:
             opened = raw_csv if file.kind == ".csv" else raw_lines
-            raw = opened(self.connection, file, data)
+            raw = opened(self.gathered.connection, file, data)
         if raw is None:
             return None
         mapped = self.spec and fnmatch(file.name, self.spec.files) and not raw.own
@@ -227,23 +165,21 @@ class _Reader:
         check_columns(file, raw.types, spec)
         try:
             part = read_columns(
-                self.connection, raw, spec, of_another_review=self.of_another_review
+                self.gathered.connection, raw, spec, of_another_review=self.of_another_review
             )
         except (duckdb.Error, MalformedError):  # the careful reader says what is wrong
             if not raw.texts:
                 raise
             part = None
         if raw.texts:
-            self.connection.unregister(RAW_TEXTS)
+            self.gathered.connection.unregister(RAW_TEXTS)
         if part is None:
             return None
         self.read[file.name] += part.read
         self.bad.extend(part.bad)
         for reason, rows in part.set_aside:
             self.book(_Aside(file.name, rows, reason))
-        self.infos.extend(part.infos)
-        self.homes.extend([len(self.parts)] * len(part.infos))
-        self.parts.append(part.relation)
+        self.gathered.add_part(part.relation, part.infos)
         return spec.dialect
 
     def take_flat(self, file: RunFile, data: bytes) -> str:
@@ -273,9 +209,9 @@ class _Reader:
             if not known & statuses:
                 own[name] = pa.nulls(len(own["status"]), pa.bool_())
         infos = [flat_info(run, file, stage) for run in kept]
-        self.infos.extend(infos)
-        self.homes.extend([None] * len(infos))
-        self.append(infos, own)
+        for info in infos:
+            self.gathered.add(info)
+        self.gathered.append(infos, own)
 
     def book(self, outcome: _Outcome) -> None:
         """Book the rows of one run to its file."""
@@ -289,19 +225,20 @@ class _Reader:
             self.read[outcome.info.file] += outcome.found.rows
             self.bad.extend(outcome.found.bad)
             self.failed.extend(_failed_calls(outcome.found))
-            self.infos.append(outcome.info)
-            self.homes.append(None)
+            self.gathered.add(outcome.info)
 
     def result(self, ignored: tuple[str, ...]) -> Runs:
         """Refuse runs that are there twice, and draw up the account."""
-        repeated = same_runs(self.infos, self.content)
+        repeated = same_runs(self.gathered.infos, self.gathered.content)
         for index, (value, due) in repeated.items():
-            info = self.infos[index]
+            info = self.gathered.infos[index]
             self.bad.append(
                 Quarantined(info.file, info.line, f"run {info.run_id}", value, due, "", info.n)
             )
-        relation = self.connection.sql(self.without(repeated))
-        infos = tuple(info for index, info in enumerate(self.infos) if index not in repeated)
+        relation = self.gathered.without(repeated)
+        infos = tuple(
+            info for index, info in enumerate(self.gathered.infos) if index not in repeated
+        )
         return Runs(
             relation=relation,
             runs=infos,
@@ -310,76 +247,22 @@ class _Reader:
             failed=tuple(self.failed),
             other_stage=self.aside_runs["other_stage"],
             after_as_of=self.aside_runs["after_as_of"],
-            warnings=_warnings(infos, relation),
+            warnings=warnings(infos, relation),
             ignored=ignored,
             source=self.spec,
         )
-
-    def content(self, index: int) -> object:
-        """Return what tells a run's samples from another run's."""
-        info, home = self.infos[index], self.homes[index]
-        if home is None:
-            before = [
-                other.n for other, at in zip(self.infos, self.homes, strict=True) if at is None
-            ]
-            place = sum(at is None for at in self.homes[:index])
-            whole = pa.Table.from_batches(self.batches, SCHEMA)
-            self.connection.register(_SLICE, whole.slice(sum(before[:place]), info.n))
-            samples = _SLICE
-        else:
-            samples = f"({self.parts[home]}) WHERE run_id = {quoted(info.run_id)}"
-        names = ", ".join(name for name in SCHEMA.names if name != "run_id")
-        rows = f"md5(list(hash({names}))::VARCHAR)"  # one thread reads them in their order
-        return self.connection.execute(f"SELECT {rows} FROM {samples}").fetchone()
-
-    def without(self, repeated: Collection[int]) -> str:
-        """Return SQL of all kept samples: those in memory and those of each file."""
-        names = ", ".join(SCHEMA.names)
-        out: dict[int | None, list[str]] = {}
-        for index in repeated:
-            out.setdefault(self.homes[index], []).append(self.infos[index].run_id)
-        held = pa.Table.from_batches(self.batches, SCHEMA)
-        if None in out:
-            mine = [i for i, home in enumerate(self.homes) if home is None]
-            keep = [index not in repeated for index in mine]
-            held = held.filter(pa.array(np.repeat(keep, [self.infos[i].n for i in mine])))
-        self.connection.register(_IN_MEMORY, held)
-        parts = [f"SELECT {names} FROM {_IN_MEMORY}"] if held.num_rows or not self.parts else []
-        for home, part in enumerate(self.parts):
-            refused = ", ".join(map(quoted, out.get(home, [])))
-            others = f" WHERE run_id NOT IN ({refused})" if refused else ""
-            parts.append(f"SELECT {names} FROM ({part}){others}")
-        return " UNION ALL ".join(parts)
 
     def inputs(self) -> tuple[InputFile, ...]:
         """Draw up what each file gave."""
         bad: Counter[str] = Counter()
         for one in self.bad:
             bad[one.file] += one.rows
-        return tuple(
-            InputFile(
-                name,
-                digest,
-                dialect,
-                self.read[name],
-                self.read[name] - bad[name],
-                bad[name],
-                self.aside_rows[name],
-            )
-            for name, digest, dialect in sorted(self.files)
-        )
-
-    def append(self, runs: Sequence[RunInfo], own: Mapping[str, pa.Array]) -> None:
-        """Put the runs' columns beside their samples' columns."""
-        rows = pa.array(np.repeat(np.arange(len(runs)), [run.n for run in runs]))
-        shared = {
-            name: pa.array([getattr(run, name) for run in runs], SCHEMA.field(name).type)
-            for name in _RUN_COLUMNS
-        }
-        arrays = {**{name: column.take(rows) for name, column in shared.items()}, **own}
-        self.batches.append(
-            pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
-        )
+        files: list[InputFile] = []
+        for name, digest, dialect in sorted(self.files):
+            read, refused = self.read[name], bad[name]
+            aside = self.aside_rows[name]
+            files.append(InputFile(name, digest, dialect, read, read - refused, refused, aside))
+        return tuple(files)
 
 
 def _failed_calls(found: FoundRun) -> Iterator[Quarantined]:
@@ -393,24 +276,6 @@ def _failed_calls(found: FoundRun) -> Iterator[Quarantined]:
 
 def _columns(ready: Sequence[_Ready]) -> SampleColumns:
     return sample_columns([sample for one in ready for sample in one.found.envelope.result.samples])
-
-
-def _warnings(infos: Sequence[RunInfo], relation: duckdb.DuckDBPyRelation) -> tuple[str, ...]:
-    """What is odd without being wrong."""
-    found: list[str] = []
-    fast = f"count_if(latency_ms < {_LOOKS_LIKE_SECONDS}) > count(latency_ms) / 2"
-    if relation.aggregate(fast).fetchall()[0][0]:
-        middle = relation.aggregate("median(latency_ms)").fetchall()[0][0]
-        if middle > 0:
-            warning = f"The median latency is {middle:.3g} ms; if the source writes seconds"
-            found.append(f"{warning}, say so (unit: s in source.yaml).")
-    for what, count in (
-        ("start time", sum(info.started_at is None for info in infos)),
-        ("samples", sum(not info.n for info in infos)),
-    ):
-        if count:
-            found.append(f"{count} of {len(infos)} runs have no {what}.")
-    return tuple(found)
 
 
 def read_runs(
@@ -447,7 +312,7 @@ def read_runs(
     spec = load_source(beside) if source or beside.is_file() else None
     kinds = (".parquet", ".csv")
     tables = [Path(file.path).resolve() for file in listing.files if file.kind in kinds]
-    reader = _Reader(stage, as_of, flags_arms or {}, spec, connect(tables))
+    reader = _Reader(stage, as_of, flags_arms or {}, spec, Gathered(connect(tables)))
     reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
     for one in listing.refused:
         reader.book(one)

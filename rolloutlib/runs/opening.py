@@ -1,0 +1,236 @@
+"""Runs out of their text: a strict decoder for the happy path, a patient reader for what it refuses.
+
+The strict decoder (msgspec) knows types, ranges and words, but it cannot see a key that is written
+twice. So the keys of the text are counted against the keys that were understood, and only a
+difference costs a second look.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (JSON of any shape)
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import astuple
+
+from rolloutlib.errors import did_you_mean
+from rolloutlib.runs.columns import Sample
+from rolloutlib.runs.envelopes import EXPECTED, Envelope, FoundRun, Unit
+from rolloutlib.runs.located import (
+    Fault,
+    MalformedError,
+    Object,
+    all_faults,
+    keys_match,
+    line_of,
+    parse,
+    text_keys,
+    tree_keys,
+)  # fmt: skip
+from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["distinct", "field_of", "open_run"]
+
+_STRICT = msgspec.json.Decoder(Envelope)
+_AT = re.compile(r"at `\$(.*)`$")
+_MISSING = re.compile(r"missing required field `(\w+)`")
+
+
+def open_run(unit: Unit) -> FoundRun | Quarantined:
+    """Read one run; what the strict decoder refuses is read again to say which row, line and field it was."""
+    try:
+        run = FoundRun(unit, _STRICT.decode(unit.data))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _diagnose(unit)
+    samples = run.envelope.result.samples
+    return run if len({s.id for s in samples}) == len(samples) else _diagnose(unit)
+
+
+def distinct(runs: Sequence[FoundRun], sample_keys: int) -> list[FoundRun | Quarantined]:
+    """Look again at runs whose text may hold a key twice; `sample_keys` were understood in their samples.
+
+    Every key has one colon, so as many colons as keys (and times) mean that nothing is hidden. Labels with colons and
+    keys that the engine added since cost a second, exact count.
+    """
+    keys = sample_keys + sum(_run_keys(run.envelope) for run in runs)
+    if sum(run.unit.data.count(b":") for run in runs) == keys + sum(
+        _time_colons(run.envelope) for run in runs
+    ):
+        return list(runs)
+    if sum(text_keys(run.unit.data) for run in runs) == keys:
+        return list(runs)
+    return [
+        run if run.diagnosed or keys_match(run.unit.data) else _diagnose(run.unit) for run in runs
+    ]
+
+
+def _run_keys(run: Envelope) -> int:
+    result = run.result
+    keys = 4 + _given(run) + _given(result)
+    for inner in (run.session, run.dataset_meta):
+        keys += _given(inner) if inner else 0
+    for flags in (run.flags, run.dataset_meta.feature_flags if run.dataset_meta else None):
+        keys += len(flags) if flags else 0
+    for free in (
+        result.issues_top3,
+        result.links,
+        result.difficulty_report,
+        result.style_violations,
+    ):
+        keys += tree_keys(free) if free else 0
+    return keys
+
+
+def _given(struct: msgspec.Struct) -> int:
+    values = astuple(struct)
+    return len(values) - values.count(UNSET)
+
+
+def _time_colons(run: Envelope) -> int:
+    created = run.dataset_meta.created_at if run.dataset_meta else None
+    return sum(text.count(":") for text in (run.started_at, created) if text)
+
+
+def _diagnose(unit: Unit) -> FoundRun | Quarantined:
+    """Read a run value by value: bad samples are set apart, a bad run is refused with its reason."""
+    try:
+        text = unit.data.decode()
+    except UnicodeDecodeError as error:
+        line = unit.line + line_of(unit.data[: error.start].decode(), error.start) - 1
+        value = f"byte {error.start} is 0x{unit.data[error.start]:02x}"
+        return Quarantined(unit.file, line, value, "", "expected UTF-8", verbatim(unit.data))
+    try:
+        tree = parse(text)
+    except MalformedError as error:
+        line = unit.line + line_of(text, error.position) - 1
+        return Quarantined(
+            unit.file,
+            line,
+            error.field,
+            error.value and shown(error.value),
+            error.expectation,
+            text,
+        )
+    if not isinstance(tree, Object):
+        return Quarantined(
+            unit.file, unit.line, "JSON", shown(tree), "expected one run as an object", text
+        )
+    return _Diagnosis(unit, text, tree).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Diagnosis:
+    unit: Unit
+    text: str
+    tree: Object
+
+    def run(self) -> FoundRun | Quarantined:
+        result = self.tree.get("result")
+        written = result.get("samples") if isinstance(result, Object) else None
+        samples: list[Any] = written if isinstance(written, list) else []
+        found = list(map(self.sample, samples))
+        if isinstance(result, Object) and isinstance(written, list):
+            result["samples"] = []
+        for fault in all_faults(self.tree):
+            return replace(
+                self.quarantined(self.tree, fault), text=self.text, rows=max(1, len(samples))
+            )
+        try:
+            envelope = msgspec.convert(self.tree, Envelope)
+        except msgspec.ValidationError as error:
+            return replace(
+                self.invalid(self.tree, str(error)), text=self.text, rows=max(1, len(samples))
+            )
+        found = self.twins(samples, found)
+        envelope.result.samples = [one for one in found if isinstance(one, Sample)]
+        bad = tuple(one for one in found if isinstance(one, Quarantined))
+        return FoundRun(self.unit, envelope, bad, diagnosed=True)
+
+    def sample(self, written: object) -> Sample | Quarantined:
+        if not isinstance(written, Object):
+            return self.quarantined(
+                self.tree, Fault(self.tree.start, "samples", written, "expected objects")
+            )
+        for fault in all_faults(written):
+            return self.quarantined(written, fault)
+        try:
+            return msgspec.convert(written, Sample)
+        except msgspec.ValidationError as error:
+            return self.invalid(written, str(error))
+
+    def twins(
+        self, written: list[Any], found: list[Sample | Quarantined]
+    ) -> list[Sample | Quarantined]:
+        """Set apart every sample whose id another sample of the run has too: nobody can tell which one is right."""
+        places: dict[str, list[int]] = {}
+        for index, one in enumerate(found):
+            if isinstance(one, Sample):
+                places.setdefault(str(one.id), []).append(index)
+        for same in (indices for indices in places.values() if len(indices) > 1):
+            where = " and ".join(
+                f"line {self.line(written[i].start)} (sample {i + 1})" for i in same
+            )
+            for index in same:
+                fault = Fault(
+                    written[index].at["id"],
+                    "id",
+                    written[index]["id"],
+                    f"expected once in a run, got {where}",
+                )
+                found[index] = self.quarantined(written[index], fault)
+        return found
+
+    def invalid(self, owner: Object, reason: str) -> Quarantined:
+        """Turn the decoder's complaint about a path into line, field, value and what is due there."""
+        holder, name, value = owner, "run", owner
+        for name in _names(reason):
+            if isinstance(value, Object):
+                holder, value = value, value.get(name)
+        missing = _MISSING.search(reason)
+        if missing and isinstance(value, Object):
+            hint = did_you_mean(missing[1], value)
+            due = f"expected {EXPECTED.get(missing[1], 'text')}{hint and f' ({hint.strip()})'}"
+            return self.quarantined(
+                owner, Fault(value.start, f"{missing[1]} is missing", UNSET, due)
+            )
+        due = f"expected {EXPECTED.get(name, _plain(reason))}"
+        return self.quarantined(owner, Fault(holder.at.get(name, holder.start), name, value, due))
+
+    def quarantined(self, owner: Object, fault: Fault) -> Quarantined:
+        value = "" if fault.value is UNSET else shown(fault.value)
+        verbatim = self.text[owner.start : owner.end]
+        return Quarantined(
+            self.unit.file,
+            self.line(fault.position),
+            fault.field,
+            value,
+            fault.expectation,
+            verbatim,
+        )
+
+    def line(self, position: int) -> int:
+        return self.unit.line + line_of(self.text, position) - 1
+
+
+def _names(reason: str) -> list[str]:
+    path = _AT.search(reason)
+    return re.findall(r"\.(\w+)", path[1]) if path else []
+
+
+def field_of(reason: str) -> str:
+    """Return the engine's name of the field that a decoder's complaint is about."""
+    missing = _MISSING.search(reason)
+    return missing[1] if missing else next(reversed(_names(reason)), "")
+
+
+def _plain(reason: str) -> str:
+    """The decoder's own words, for a field without a rule of ours: 'Expected `str`, got …' gives 'str'."""
+    due = re.search(r"[Ee]xpected `([^`]+)`", reason)
+    return due[1].replace(" | null", "") if due else reason
