@@ -40,6 +40,7 @@ class ReviewParams(BaseModel):
         profile: guardian profile where the runs name none.
         evidence: folder with the evidence of the checks; by default `evidence/` beside the runs.
         as_of: runs that started later are left out (ISO 8601 with offset).
+        days: only the last so many days, where the runs are a store of days.
         adjust: whether score and latency are adjusted for the samples' covariate (CUPED).
         looks: file of earlier looks at the stage (JSON Lines), which this review counts and adds itself to.
         look: number of the look, where it is known (a replay); then no file is asked.
@@ -58,6 +59,7 @@ class ReviewParams(BaseModel):
     profile: _Text | None = None
     evidence: _Text | None = None
     as_of: AwareDatetime | None = None
+    days: Annotated[int, Field(ge=1)] | None = None
     adjust: bool = False
     looks: _Text | None = None
     look: Annotated[int, Field(ge=1)] | None = None

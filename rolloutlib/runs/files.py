@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from rolloutlib.runs.located import MalformedError, read_object
 from rolloutlib.runs.quarantine import Quarantined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
 __all__ = ["META_NAME", "Listing", "RunFile", "digest_of", "list_files", "read_bytes", "units_of"]
@@ -52,6 +52,10 @@ class Listing:
     files: tuple[RunFile, ...]
     refused: tuple[Quarantined, ...]
     ignored: tuple[str, ...]
+
+    def without(self, names: Container[str]) -> Listing:
+        """Leave files out that need not be read."""
+        return replace(self, files=tuple(file for file in self.files if file.name not in names))
 
 
 def list_files(path: Path) -> Listing:

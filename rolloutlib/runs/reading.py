@@ -35,7 +35,7 @@ from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from rolloutlib.runs.envelopes import FoundRun, Unit
@@ -285,6 +285,7 @@ def read_runs(
     stage: int | None = None,
     as_of: datetime | None = None,
     flags_arms: Mapping[str, Mapping[str, object]] | None = None,
+    skip: Container[str] = (),
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Runs:
     """Read a file or folder of runs.
@@ -296,6 +297,7 @@ def read_runs(
         stage: runs of another stage are set aside; runs that do not tell their stage stay.
         as_of: runs that started later are set aside; runs that do not tell their time stay.
         flags_arms: the flags that imply an arm, such as ``{"control": {"searchLite": False}, "treatment": …}``.
+        skip: names of files that need not be read.
         on_progress: called with (files done, files in all).
 
     Returns:
@@ -305,7 +307,7 @@ def read_runs(
         UsageError: the path does not exist, or source.yaml is wrong.
         RunsError: the source cannot be read as a whole.
     """
-    listing = list_files(path)
+    listing = list_files(path).without(skip)
     beside = source or (path if path.is_dir() else path.parent) / "source.yaml"
     spec = load_source(beside) if source or beside.is_file() else None
     kinds = (".parquet", ".csv")

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 -- msgspec reads it where runs are stored
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
 
     from rolloutlib.runs.columns import Sample
     from rolloutlib.runs.envelopes import FoundRun
