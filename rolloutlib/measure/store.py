@@ -72,7 +72,8 @@ _OF_RUNS = (
 _PROMPTS = """SELECT DISTINCT arm, run_id, md5_number_lower(prompt_id) AS prompt FROM rows
     WHERE prompt_id IS NOT NULL ORDER BY ALL"""
 _TAGS = """SELECT arm, run_id, tag, count(*) FROM (SELECT arm, run_id,
-    unnest(list_distinct(issues)) AS tag FROM rows) WHERE tag IS NOT NULL GROUP BY ALL ORDER BY ALL"""
+    unnest(list_distinct(issues)) AS tag FROM rows)
+    WHERE tag IS NOT NULL GROUP BY ALL ORDER BY ALL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,10 @@ def _locked(into: Path) -> Generator[None]:
 
 
 def _sweep(into: Path, store: Store) -> None:
-    """Remove what no manifest names: leftovers of killed ingests and versions that were replaced."""
+    """Remove what no manifest names.
+
+    Leftovers of killed ingests and versions that were replaced.
+    """
     for path in into.glob(f"{_NEW}*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for folder in into.glob("date=*"):
@@ -420,7 +424,10 @@ def _sums(
 
 
 def _columns(table: MomentTable) -> pa.Table:
-    """Lay moments out as columns, in the order of their keys; a metric that nobody tells has none."""
+    """Lay moments out as columns, in the order of their keys.
+
+    A metric that nobody tells has none.
+    """
     order = np.lexsort([key.codes for key in reversed(table.keys.values())])
     columns = {name: _texts(key.labels, key.codes[order]) for name, key in table.keys.items()}
     columns["rows"] = pa.array(table.rows[order].astype(np.int64))

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import RunsError
-from rolloutlib.measure.design import Unit  # noqa: TC001 -- msgspec reads the annotations
+from rolloutlib.measure.design import Unit
 from rolloutlib.measure.moments import (
     Cells,
     Histogram,

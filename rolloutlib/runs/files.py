@@ -47,7 +47,10 @@ class RunFile:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a folder holds: files to read in the order of their names, refused ones, and files that are no data."""
+    """What a folder holds.
+
+    Files to read in the order of their names, refused ones, and files that are no data.
+    """
 
     files: tuple[RunFile, ...]
     refused: tuple[Quarantined, ...]
@@ -138,7 +141,10 @@ def units_of(file: RunFile, data: bytes) -> list[Unit]:
 
 
 def _as_json(row: dict[str, Any]) -> bytes:
-    """A Parquet row as the JSON it was written from: absent keys are nulls there, and NaN stays visible."""
+    """A Parquet row as the JSON it was written from.
+
+    Absent keys are nulls there, and NaN stays visible.
+    """
     return json.dumps(_without_nulls(row), ensure_ascii=False, default=str).encode()
 
 
@@ -151,7 +157,10 @@ def _without_nulls(value: Any) -> Any:  # noqa: ANN401
 
 
 def _enveloped(unit: Unit, file: RunFile) -> Unit:
-    """Put a bare run_result and its dataset_meta.json into one envelope, on the same lines as before."""
+    """Put a bare run_result and its dataset_meta.json into one envelope.
+
+    On the same lines as before.
+    """
     meta = _read_meta(os.path.join(os.path.dirname(file.path), META_NAME))  # noqa: PTH118, PTH120
     if meta is None:
         return unit
@@ -170,5 +179,6 @@ def _read_meta(path: str) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (UnicodeDecodeError, MalformedError) as error:
-        msg = f"{path} is not one JSON object with each key once: {getattr(error, 'expectation', 'expected UTF-8')}."
+        due = getattr(error, "expectation", "expected UTF-8")
+        msg = f"{path} is not one JSON object with each key once: {due}."
         raise RunsError(msg) from None

@@ -1,4 +1,7 @@
-"""Runs for stores, and a program that kills ingests of them: python -m tests.measure.store_runs DIR."""
+"""Runs for stores, and a program that kills ingests of them.
+
+Python -m tests.measure.store_runs DIR.
+"""
 
 from __future__ import annotations
 
