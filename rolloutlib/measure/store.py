@@ -101,6 +101,10 @@ class Ingested:
         )  # fmt: skip
 
 
+def _silent(_what: str, _done: int, _among: int) -> None:
+    """Tell nobody how far it is."""
+
+
 def ingest(
     runs: Path, into: Path, plan: Plan, *,
     source: Path | None = None, stage: StageId | None = None,
@@ -123,7 +127,7 @@ def ingest(
         RunsError: the source cannot be read as a whole, or the store is damaged.
     """
     _check_folder(into)
-    tell = on_progress or (lambda _what, _done, _among: None)
+    tell = on_progress or _silent
     listing = list_files(runs)
     mapping = source or (runs if runs.is_dir() else runs.parent) / "source.yaml"
     with _locked(into):
@@ -340,12 +344,12 @@ class _Writer:
         parts = [SCHEMA.empty_table()]
         if date in self.old:
             folder = self.into / f"date={date}" / self.store.days[date]
-            rows = pq.read_table(folder / "samples.parquet", partitioning=None)
+            rows = pq.read_table(folder / "samples.parquet", partitioning=None)  # pyright: ignore[reportArgumentType]
             name = pc.binary_join_element_wise(rows["arm"], rows["run_id"], _SEPARATOR)
             again = pc.is_in(name, value_set=pa.array(list(self.runs), pa.string()))
             parts.append(rows.filter(pc.invert(again)))
         if staged is not None:
-            parts.append(pq.read_table(staged, partitioning=None))
+            parts.append(pq.read_table(staged, partitioning=None))  # pyright: ignore[reportArgumentType]
         rows = pa.concat_tables(parts).cast(SCHEMA)
         order = [(name, "ascending") for name in ("arm", "run_id", "sample_id")]
         return rows.take(pc.sort_indices(rows, sort_keys=order))
@@ -408,11 +412,11 @@ def _sums(
     frame = nw.from_native(connection.table("rows"))
     tags = sorted({"", *(tag for run in runs for tag in run.tags)})
     first, *others = values.slow_above_ms
-    made = {"timeout_cap_ms": values.timeout_cap_ms, "tags": tags}
-    metrics = metric_expressions(slow_above_ms=first, **made)
+    made = partial(metric_expressions, timeout_cap_ms=values.timeout_cap_ms, tags=tags)
+    metrics = made(slow_above_ms=first)
     metrics[f"slow:{first:g}"] = metrics.pop("slow")
     for limit in others:
-        metrics[f"slow:{limit:g}"] = metric_expressions(slow_above_ms=limit, **made)["slow"]
+        metrics[f"slow:{limit:g}"] = made(slow_above_ms=limit)["slow"]
     cluster = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
     by = {"arm": "arm", "run_id": "run_id", "cluster": cluster}
     tables = {"moments": _columns(scan(frame, metrics, by=by))}
@@ -428,7 +432,7 @@ def _columns(table: MomentTable) -> pa.Table:
 
     A metric that nobody tells has none.
     """
-    order = np.lexsort([key.codes for key in reversed(table.keys.values())])
+    order = np.lexsort([key.codes for key in reversed([*table.keys.values()])])
     columns = {name: _texts(key.labels, key.codes[order]) for name, key in table.keys.items()}
     columns["rows"] = pa.array(table.rows[order].astype(np.int64))
     for name, cells in table.metrics.items():

@@ -354,7 +354,7 @@ def grouped(table: MomentTable, *names: str) -> MomentTable:
         keys[name] = Key(there % size, table.keys[name].labels)
         there //= size
     metrics = {name: cells.pooled(codes, len(there)) for name, cells in table.metrics.items()}
-    rows = np.bincount(codes, table.rows, len(there))
+    rows = np.bincount(codes, table.rows, len(there)).astype(np.float64)
     return MomentTable({name: keys[name] for name in names}, rows, metrics)
 
 
