@@ -46,8 +46,9 @@ lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
 
-bench: $(STAMP) ## Time reading, scanning and a whole review, and show where the time goes
-	$(BIN)/python -m benchmarks
+bench: $(STAMP) ## Measure reviews, files and ledger beside other ways (15 minutes; QUICK=1: 2; BIG=1: 100 M rows)
+	@$(BIN)/pip install --quiet --require-hashes --no-compile -r benchmarks/requirements.lock
+	@$(BIN)/python -m benchmarks
 
 calibrate: $(STAMP) ## Simulate how often each bound holds what it promises
 	$(BIN)/python -m benchmarks.calibration

@@ -1,9 +1,23 @@
-"""Every benchmark in turn: `make bench`."""
+"""Every benchmark in turn: `make bench` (QUICK=1: shorter, printed only; BIG=1: 100 M rows too)."""
 
 from __future__ import annotations
 
-from benchmarks import ledger, read_runs, review, scan
+import os
+import sys
 
-for benchmark in (review, read_runs, scan, ledger):
-    print(f"\n== {benchmark.__name__.removeprefix('benchmarks.')}")
-    benchmark.main([])
+from benchmarks import command, page, read_runs, rows
+from benchmarks.harness import Size
+
+size = Size(big=bool(os.environ.get("BIG")), quick=bool(os.environ.get("QUICK")))
+of_rows, costs = rows.measured(size)
+sections = [of_rows, command.measured(size), read_runs.measured(size)]
+if not size.quick:
+    sections.append(command.ledger())
+print(page.markdown(sections))
+if not size.quick:
+    page.write(sections, costs)
+missed = [
+    goal.sentence for section in sections for goal in section.goals if goal.figure > goal.most
+]
+if missed:
+    print("missed:", *missed, sep="\n  ", file=sys.stderr)

@@ -1,10 +1,10 @@
-"""Time the ledger: 1,000 records with three signatures each, verified in full and since a known head.
+"""Time the ledger: 1,000 records with three signatures each, verified in full and since a head.
 
     python -m benchmarks.ledger [RECORDS]
 
-Goals: in full ≤ 25 s on two cores, since the last head ≤ 1 s, both for 1,000 records. The ledger is written directly
-(an append reads all records before it, as it must; a thousand of them in a row is nothing that anybody waits for), then
-one append and one signature are timed at its end.
+Goals: in full ≤ 25 s on two cores, since the last head ≤ 1 s, both for 1,000 records. The ledger is
+written directly (an append reads all records before it, as it must; nobody waits for a thousand of
+them in a row), then one append and one signature are timed at its end.
 """
 
 from __future__ import annotations

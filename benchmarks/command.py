@@ -1,0 +1,64 @@
+"""Whole commands: `rollout review` on the shipped example and its parts; a ledger."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.harness import Goal, Section, cells, measure, python, table
+
+if TYPE_CHECKING:
+    from benchmarks.harness import Size
+
+FIRST_VERSION = 4.1  # seconds of CPU of the same command before there were columns
+REVIEW = (
+    Path(sys.executable).with_name("rollout"), "review", "2", "--runs", "data/examples/bfcl",
+    "--control", "gpt-4o-2024-05-13-FC", "--treatment", "gpt-4o-2024-08-06-FC",
+)  # fmt: skip
+KERNEL = """
+import nbformat
+from nbclient import NotebookClient
+cell = nbformat.v4.new_code_cell("1")
+NotebookClient(nbformat.v4.new_notebook(cells=[cell]), kernel_name="python3").execute()"""
+WORK = """
+from rolloutlib.judge.review import review_stage
+from rolloutlib.plan.params import review_params
+review_stage(review_params({"stage": 2, "runs": "data/examples/bfcl",
+    "control": "gpt-4o-2024-05-13-FC", "treatment": "gpt-4o-2024-08-06-FC"}))"""
+PARTS = {
+    "bare Python": "",
+    "import rolloutlib": "import rolloutlib",
+    "a notebook's kernel, started and stopped": KERNEL,
+    "read, scan and judge, without notebook": WORK,
+}
+
+
+def measured(size: Size) -> Section:
+    """Measure the command and its parts, each as a process of its own."""
+    with tempfile.TemporaryDirectory() as out:
+        whole = measure(
+            [*map(str, REVIEW), "--out", f"{out}/report", "--looks", f"{out}/looks.jsonl"],
+            repeats=size.repeats,
+        )
+    parts = {
+        name: measure(python("-c", code), repeats=size.repeats) for name, code in PARTS.items()
+    }
+    lines = [
+        ("`rollout review` with its report", *cells(whole)),
+        *((name, *cells(cost)) for name, cost in parts.items()),
+    ]
+    goal = Goal("CPU of the review of the shipped example", whole.cpu, FIRST_VERSION, "s")
+    body = (
+        "Stage 2 on `data/examples/bfcl`, 1,700 rows an arm: the command as a user gives it, and\n"
+        "what parts of it cost when each stands alone.\n\n"
+        + table(("process", "CPU", "wall", "peak memory"), lines)
+    )
+    return Section("The whole command", body, (goal,))
+
+
+def ledger() -> Section:
+    """Time a ledger; what it prints are wall seconds of single steps in one process."""
+    cost = measure(python("-m", "benchmarks.ledger"), repeats=1)
+    return Section("The ledger", f"```text\n{cost.printed.strip()}\n```")
