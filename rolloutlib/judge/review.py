@@ -12,11 +12,12 @@ from rolloutlib.judge.gate import judge_gate
 from rolloutlib.judge.recommendation import changes, hidden_loss, reasons, recommend
 from rolloutlib.judge.record import QuarantineGroup, Recommendation, Review, Reviewed, Verdict
 from rolloutlib.measure.comparison import compare
+from rolloutlib.measure.days import load
 from rolloutlib.measure.distributions import distributions
 from rolloutlib.measure.looks import Look, Series, look_at, number_of, record
 from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import issue_rates, segments
-from rolloutlib.measure.stored import load, read_store
+from rolloutlib.measure.stored import read_store
 from rolloutlib.plan.model import STAGES, load_plan, workbook_root
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs

@@ -22,27 +22,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import UsageError
-from rolloutlib.measure.comparison import slow_limit
-from rolloutlib.measure.moments import histogram, metric_expressions, scan
-from rolloutlib.measure.scan import STEPS, STRATA
-from rolloutlib.measure.stored import (
+from rolloutlib.measure.days import (
     DAY,
     MANIFEST,
+    NEW,
     NO_DATE,
+    ROWS,
+    SEPARATOR,
     Day,
     Source,
     Store,
-    StoredRun,
+    flushed,
     load,
     load_day,
+    name_of,
+    put,
+    sync,
 )  # fmt: skip
+from rolloutlib.measure.scan import STRATA
+from rolloutlib.measure.sums import Values, about_runs, day_sums, stored_run, unit_of
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import connect
@@ -51,29 +55,15 @@ from rolloutlib.runs.files import META_NAME, list_files
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    import duckdb
-
-    from rolloutlib.measure.design import Unit
-    from rolloutlib.measure.moments import MomentTable
+    from rolloutlib.measure.days import StoredRun
     from rolloutlib.plan.model import FlagValue, Plan, StageId
     from rolloutlib.runs import InputFile, RunInfo, Runs
 
 __all__ = ["Ingested", "ingest"]
 
-_NEW = ".new"  # begins the name of what is being written
 _LOCK = ".lock"
 _ROWS_AT_ONCE = 100_000
 _VERSION = 16  # hex digits of a day's digest that name its version
-_SEPARATOR = "\x1f"
-_OF_RUNS = (
-    "SELECT arm, run_id, sum(hash(1, {rest})), sum(hash(2, {rest})), count(user_id),"
-    " count(prompt_id) FROM rows GROUP BY arm, run_id"
-)
-_PROMPTS = """SELECT DISTINCT arm, run_id, md5_number_lower(prompt_id) AS prompt FROM rows
-    WHERE prompt_id IS NOT NULL ORDER BY ALL"""
-_TAGS = """SELECT arm, run_id, tag, count(*) FROM (SELECT arm, run_id,
-    unnest(list_distinct(issues)) AS tag FROM rows)
-    WHERE tag IS NOT NULL GROUP BY ALL ORDER BY ALL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +91,6 @@ class Ingested:
         )  # fmt: skip
 
 
-def _silent(_what: str, _done: int, _among: int) -> None:
-    """Tell nobody how far it is."""
-
-
 def ingest(
     runs: Path, into: Path, plan: Plan, *,
     source: Path | None = None, stage: StageId | None = None,
@@ -127,7 +113,7 @@ def ingest(
         RunsError: the source cannot be read as a whole, or the store is damaged.
     """
     _check_folder(into)
-    tell = on_progress or _silent
+    tell = on_progress or _say_nothing
     listing = list_files(runs)
     mapping = source or (runs if runs.is_dir() else runs.parent) / "source.yaml"
     with _locked(into):
@@ -144,16 +130,20 @@ def ingest(
             )  # fmt: skip
             store = _with_sources(into, store, fresh, keys)
             if mapping.is_file():
-                _put(into / "source.yaml", mapping.read_bytes())
-        writer = _Writer(into, store, _Values.of(plan), fresh)
+                put(into / "source.yaml", mapping.read_bytes())
+        writer = _Writer(into, store, Values.of(plan), fresh)
         written = writer.write(partial(tell, "days written"))
         days = {date: store.days[date] for date in store.days if date not in writer.touched}
         store = msgspec.structs.replace(store, days=dict(sorted((days | written).items())))
-        _put(into / MANIFEST, msgspec.json.format(msgspec.json.encode(store), indent=1))
+        put(into / MANIFEST, msgspec.json.format(msgspec.json.encode(store), indent=1))
         _sweep(into, store)
         return Ingested(
             fresh.inputs if fresh else (), len(known), writer.totals(written), writer.replaced
         )
+
+
+def _say_nothing(_what: str, _done: int, _among: int) -> None:
+    """Tell nobody how far an ingest is."""
 
 
 def _check_folder(into: Path) -> None:
@@ -177,11 +167,8 @@ def _locked(into: Path) -> Generator[None]:
 
 
 def _sweep(into: Path, store: Store) -> None:
-    """Remove what no manifest names.
-
-    Leftovers of killed ingests and versions that were replaced.
-    """
-    for path in into.glob(f"{_NEW}*"):
+    """Remove what no manifest names: leftovers of killed ingests, and replaced versions."""
+    for path in into.glob(f"{NEW}*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for folder in into.glob("date=*"):
         version = store.days.get(folder.name.partition("=")[2])
@@ -230,68 +217,21 @@ def _source(file: InputFile) -> str:
     return f"{file.sha256} {file.name}"
 
 
-def _put(path: Path, data: bytes) -> None:
-    """Replace a file in one step."""
-    beside = path.parent / f"{_NEW}-{path.name}"
-    _flushed(beside, data)
-    beside.replace(path)
-    _sync(path.parent)
-
-
-def _flushed(path: Path, data: bytes | pa.Table) -> str:
-    """Write a file through to the disk and return its sha256."""
-    if isinstance(data, bytes):
-        path.write_bytes(data)
-    else:
-        pq.write_table(data, path, compression="zstd")
-    _sync(path)
-    with path.open("rb") as stream:
-        return file_digest(stream, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@dataclass(frozen=True, slots=True)
-class _Values:
-    """The plan's values that sums depend on: every profile's latency limit, and the cap."""
-
-    timeout_cap_ms: float
-    slow_above_ms: tuple[float, ...]
-
-    @classmethod
-    def of(cls, plan: Plan) -> _Values:
-        limits = {slow_limit(plan, profile) for profile in plan.profiles.values()}
-        return cls(plan.evidence.timeout_cap_ms, tuple(sorted(limits)))
-
-    def made(self, day: Day) -> bool:
-        return (day.timeout_cap_ms, day.slow_above_ms) == (self.timeout_cap_ms, self.slow_above_ms)
-
-
 def _date(info: RunInfo) -> str:
     return f"{info.started_at.astimezone(UTC):%Y-%m-%d}" if info.started_at else NO_DATE
-
-
-def _name(info: RunInfo) -> str:
-    return f"{info.arm}{_SEPARATOR}{info.run_id}"
 
 
 class _Writer:
     """Writes the days that fresh runs, or another plan, touch."""
 
-    def __init__(self, into: Path, store: Store, values: _Values, fresh: Runs | None) -> None:
+    def __init__(self, into: Path, store: Store, values: Values, fresh: Runs | None) -> None:
         self.into, self.store, self.values, self.fresh = into, store, values, fresh
-        self.runs = {_name(info): info for info in (fresh.runs if fresh else ())}
+        self.runs = {name_of(info): info for info in (fresh.runs if fresh else ())}
         sources = {one.name: _source(replace(one, sha256=one.sha256 or _unread(one)))
                    for one in (fresh.inputs if fresh else ())}  # fmt: skip
         self.sources = {name: sources[info.file] for name, info in self.runs.items()}
         self.old = {date: load_day(into, date, v) for date, v in store.days.items()}
-        again = {date: [run for run in day.runs if _name(run.info) in self.runs]
+        again = {date: [run for run in day.runs if name_of(run.info) in self.runs]
                  for date, day in self.old.items()}  # fmt: skip
         self.replaced = sum(map(len, again.values()))
         others = {date for date, day in self.old.items() if again[date] or not values.made(day)}
@@ -302,7 +242,7 @@ class _Writer:
         staged = self._staged()
         versions: dict[str, str] = {}
         for done, date in enumerate(self.touched, start=1):
-            kept = [r for r in self._old_runs(date) if _name(r.info) not in self.runs]
+            kept = [r for r in self._old_runs(date) if name_of(r.info) not in self.runs]
             mine = [info for info in self.runs.values() if _date(info) == date]
             if kept or mine:
                 rows = self._rows(date, staged.get(date))
@@ -322,7 +262,7 @@ class _Writer:
         """Sort the fresh rows into a file a day, in one pass, so that one day at a time is held."""
         if self.fresh is None:
             return {}
-        folder = self.into / f"{_NEW}-rows"
+        folder = self.into / f"{NEW}-rows"
         folder.mkdir()
         names = pa.array(list(self.runs), pa.string())
         dates = [_date(info) for info in self.runs.values()]
@@ -333,7 +273,7 @@ class _Writer:
             writers = [stack.enter_context(pq.ParquetWriter(paths[d], SCHEMA)) for d in days]
             for batch in self.fresh.relation.to_arrow_reader(_ROWS_AT_ONCE):
                 table = pa.Table.from_batches([batch]).cast(SCHEMA)
-                name = pc.binary_join_element_wise(table["arm"], table["run_id"], _SEPARATOR)
+                name = pc.binary_join_element_wise(table["arm"], table["run_id"], SEPARATOR)
                 at = day_of[pc.index_in(name, value_set=names).to_numpy()]
                 for day in np.unique(at):
                     writers[day].write_table(table.filter(pa.array(at == day)))
@@ -344,12 +284,12 @@ class _Writer:
         parts = [SCHEMA.empty_table()]
         if date in self.old:
             folder = self.into / f"date={date}" / self.store.days[date]
-            rows = pq.read_table(folder / "samples.parquet", partitioning=None)  # pyright: ignore[reportArgumentType]
-            name = pc.binary_join_element_wise(rows["arm"], rows["run_id"], _SEPARATOR)
+            rows = pq.ParquetFile(folder / ROWS).read()
+            name = pc.binary_join_element_wise(rows["arm"], rows["run_id"], SEPARATOR)
             again = pc.is_in(name, value_set=pa.array(list(self.runs), pa.string()))
             parts.append(rows.filter(pc.invert(again)))
         if staged is not None:
-            parts.append(pq.read_table(staged, partitioning=None))  # pyright: ignore[reportArgumentType]
+            parts.append(pq.ParquetFile(staged).read())
         rows = pa.concat_tables(parts).cast(SCHEMA)
         order = [(name, "ascending") for name in ("arm", "run_id", "sample_id")]
         return rows.take(pc.sort_indices(rows, sort_keys=order))
@@ -360,107 +300,21 @@ class _Writer:
         """Write a day beside the store, then rename it to its version."""
         connection = connect()
         connection.register("rows", rows)
-        about = _about(connection)
-        fresh = [_stored_run(info, self.sources[_name(info)], about) for info in mine]
-        runs = tuple(sorted((*kept, *fresh), key=lambda run: _name(run.info)))
-        unit = _unit(runs)
-        folder = self.into / f"{_NEW}-{date}"
+        about = about_runs(connection)
+        fresh = [stored_run(info, self.sources[name_of(info)], about) for info in mine]
+        runs = tuple(sorted((*kept, *fresh), key=lambda run: name_of(run.info)))
+        unit = unit_of(runs)
+        folder = self.into / f"{NEW}-{date}"
         folder.mkdir()
-        tables = {"samples": rows} | _sums(connection, unit, self.values, runs)
-        files = {f"{n}.parquet": _flushed(folder / f"{n}.parquet", t) for n, t in tables.items()}
+        tables = {ROWS: rows} | day_sums(connection, unit, self.values, runs)
+        files = {name: flushed(folder / name, table) for name, table in tables.items()}
         strata = {name: tuple(pc.unique(rows[name]).to_pylist()) for name in STRATA}
         values = (self.values.timeout_cap_ms, self.values.slow_above_ms)
         manifest = msgspec.json.encode(Day(date, unit, *values, strata, runs, files))
-        version = _flushed(folder / DAY, manifest)[:_VERSION]
+        version = flushed(folder / DAY, manifest)[:_VERSION]
         target = self.into / f"date={date}" / version
         target.parent.mkdir(exist_ok=True)
         if not target.exists():
             folder.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
         return version
-
-
-def _about(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[list[int], dict[str, int]]]:
-    """Return, by run, what its rows say of it: two sums of hashes and two counts, and its tags."""
-    rest = ", ".join(name for name in SCHEMA.names if name != "run_id")
-    found = connection.execute(_OF_RUNS.format(rest=rest)).fetchall()
-    about = {f"{arm}{_SEPARATOR}{run}": (list(numbers), {}) for arm, run, *numbers in found}
-    for arm, run, tag, count in connection.execute(_TAGS).fetchall():
-        about[f"{arm}{_SEPARATOR}{run}"][1][tag] = count
-    return about
-
-
-def _stored_run(
-    info: RunInfo, source: str, about: Mapping[str, tuple[list[int], dict[str, int]]]
-) -> StoredRun:
-    (one, two, with_user, with_prompt), tags = about.get(_name(info), ([0, 0, 0, 0], {}))
-    content = msgspec.json.encode((str(one), str(two), info.reported))
-    return StoredRun(info, source, sha256(content).hexdigest(), with_user, with_prompt, tags)
-
-
-def _unit(runs: Sequence[StoredRun]) -> Unit:
-    """Choose the day's cluster as a review does: users when any sample names one, else prompts."""
-    if any(run.with_user for run in runs):
-        return "user"
-    return "prompt" if any(run.with_prompt for run in runs) else "sample"
-
-
-def _sums(
-    connection: duckdb.DuckDBPyConnection, unit: Unit, values: _Values, runs: Sequence[StoredRun]
-) -> dict[str, pa.Table]:
-    """Sum a day: moments and strata by (arm, run, cluster), histograms by (arm, run), prompts."""
-    frame = nw.from_native(connection.table("rows"))
-    tags = sorted({"", *(tag for run in runs for tag in run.tags)})
-    first, *others = values.slow_above_ms
-    made = partial(metric_expressions, timeout_cap_ms=values.timeout_cap_ms, tags=tags)
-    metrics = made(slow_above_ms=first)
-    metrics[f"slow:{first:g}"] = metrics.pop("slow")
-    for limit in others:
-        metrics[f"slow:{limit:g}"] = made(slow_above_ms=limit)["slow"]
-    cluster = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
-    by = {"arm": "arm", "run_id": "run_id", "cluster": cluster}
-    tables = {"moments": _columns(scan(frame, metrics, by=by))}
-    for name in STRATA:
-        tables[name] = _columns(scan(frame, {"passed": metrics["passed"]}, by={**by, name: name}))
-    for name in ("latency_ms", "score"):
-        tables[name] = _steps(frame, metrics[name])
-    return tables | {"prompts": connection.sql(_PROMPTS).to_arrow_table()}
-
-
-def _columns(table: MomentTable) -> pa.Table:
-    """Lay moments out as columns, in the order of their keys.
-
-    A metric that nobody tells has none.
-    """
-    order = np.lexsort([key.codes for key in reversed([*table.keys.values()])])
-    columns = {name: _texts(key.labels, key.codes[order]) for name, key in table.keys.items()}
-    columns["rows"] = pa.array(table.rows[order].astype(np.int64))
-    for name, cells in table.metrics.items():
-        if cells.n.any():
-            parts = cells.take(order)
-            columns[f"{name}.n"] = pa.array(parts.n.astype(np.int64))
-            columns[f"{name}.mean"] = pa.array(parts.mean)
-            columns[f"{name}.m2"] = pa.array(parts.m2)
-    return pa.table(columns)
-
-
-def _texts(
-    labels: Sequence[str | None], codes: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> pa.Array:
-    known = [label for label in labels if label is not None]
-    index = pa.array(codes.astype(np.int32), mask=codes >= len(known))  # None comes last
-    return pa.DictionaryArray.from_arrays(index, pa.array(known, pa.string()))
-
-
-def _steps(frame: nw.LazyFrame[duckdb.DuckDBPyRelation], value: nw.Expr) -> pa.Table:
-    found = sorted(histogram(frame, value, per_unit=STEPS).items())
-    sizes = [len(steps.values) for _, steps in found]
-    codes = np.repeat(np.arange(len(found)), sizes)
-    arm, run = ([name[at] for name, _ in found] for at in (0, 1))
-    joined = [np.concatenate([getattr(s, of) for _, s in found] or [np.empty(0)])
-              for of in ("values", "counts")]  # fmt: skip
-    return pa.table({
-        "arm": pa.array(arm, pa.string()).take(pa.array(codes)).dictionary_encode(),
-        "run_id": pa.array(run, pa.string()).take(pa.array(codes)).dictionary_encode(),
-        "value": pa.array(joined[0]), "n": pa.array(joined[1].astype(np.int64)),
-    })  # fmt: skip

@@ -1,8 +1,7 @@
 """Stored days, read: a review's sums from the days' sums, and rows only where sums do not do.
 
-`store.json` names each day's version; a day's `day.json` names its runs, the digests of its files
-and the plan's values that its sums were made with. Sums are by run, so what started later than a
-review's moment, or is of another stage, is left out exactly.
+Sums are by run, so what started later than a review's moment, or is of another stage, is left out
+exactly.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -14,153 +13,51 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC
 from hashlib import sha256
-from pathlib import Path  # noqa: TC003 -- msgspec reads the annotations
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from rolloutlib.errors import RunsError
-from rolloutlib.measure.design import Unit
+from rolloutlib.measure.days import (
+    KNOWN_ISSUES,
+    NO_DATE,
+    ROWS,
+    SEPARATOR,
+    SUMS,
+    Place,
+    cells_of,
+    grouped,
+    load_day,
+    name_of,
+    numbers,
+)  # fmt: skip
 from rolloutlib.measure.moments import (
-    Cells,
     Histogram,
-    Key,
     MomentTable,
     histograms_of,
     key_of,
     top_tags,
 )  # fmt: skip
 from rolloutlib.measure.scan import STRATA, TOP_ISSUES, Count, Measured, choose_unit, measure
-from rolloutlib.plan.metrics import METRICS, metric_record
-from rolloutlib.runs import InputFile, Quarantined, RunInfo, Runs, load_source
+from rolloutlib.plan.metrics import METRICS
+from rolloutlib.runs import InputFile, Quarantined, Runs, load_source
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import connect, quoted
 from rolloutlib.runs.samples import from_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     import duckdb
-    from numpy.typing import NDArray
 
-    T = TypeVar("T")
+    from rolloutlib.measure.days import Day, Source, Store, StoredRun
+    from rolloutlib.measure.design import Unit
+    from rolloutlib.runs import RunInfo
 
-__all__ = ["MANIFEST", "Day", "Source", "Store", "Stored", "StoredRun", "load", "read_store"]
-
-MANIFEST, DAY = "store.json", "day.json"
-NO_DATE = "undated"  # sorts after every date
-KNOWN_ISSUES = "issue:"  # in the moments: how many samples tell their issues, whatever the tag
-
-
-class StoredRun(msgspec.Struct, frozen=True):
-    """One run of a day.
-
-    Attributes:
-        source: the source that it came from, by its name in the store.
-        content: digest of its samples, whatever their order and the run's id.
-        with_user, with_prompt: samples that carry the id.
-        tags: how many of its samples carry each issue tag.
-    """
-
-    info: RunInfo
-    source: str
-    content: str
-    with_user: int = 0
-    with_prompt: int = 0
-    tags: dict[str, int] = {}
-
-
-class Day(msgspec.Struct, frozen=True):
-    """A day's manifest: `unit` is what a cluster is in its sums, `strata` their values."""
-
-    date: str
-    unit: Unit
-    timeout_cap_ms: float
-    slow_above_ms: tuple[float, ...]
-    strata: dict[str, tuple[str | None, ...]]
-    runs: tuple[StoredRun, ...]
-    files: dict[str, str]
-
-
-class Source(msgspec.Struct, frozen=True):
-    """What a file gave: `key` tells when it need not be read again, `runs` how many it had."""
-
-    key: str
-    name: str
-    sha256: str
-    dialect: str
-    runs: int
-    quarantined: int
-    set_aside: int
-    failed: tuple[Quarantined, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-class Store(msgspec.Struct, frozen=True, tag="rolloutlib/store@1", tag_field="schema"):
-    """The store's manifest: each day's version, and the sources by their sha256 and name."""
-
-    days: dict[str, str] = {}
-    sources: dict[str, Source] = {}
-
-
-def load(folder: Path) -> Store | None:
-    """Return the manifest of a store; None where the folder is none.
-
-    Raises:
-        RunsError: the manifest is damaged.
-    """
-    path = folder / MANIFEST
-    return _decoded(path, path.read_bytes(), Store) if path.is_file() else None
-
-
-def load_day(folder: Path, date: str, version: str) -> Day:
-    """Return a day's manifest.
-
-    Raises:
-        RunsError: it is not the one that the store names.
-    """
-    path = folder / f"date={date}" / version / DAY
-    data = path.read_bytes() if path.is_file() else b""
-    if sha256(data).hexdigest()[: len(version)] != version:
-        raise _damaged(path)
-    return _decoded(path, data, Day)
-
-
-def _decoded(path: Path, data: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise _damaged(path) from None
-
-
-def _damaged(path: Path) -> RunsError:
-    repair = "restore it, or remove the store and ingest its sources again"
-    return RunsError(f"{path} is not what the store wrote; {repair}.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A day and where its files are."""
-
-    day: Day
-    folder: Path
-
-    def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Read one of the day's files, after a look at its digest."""
-        path = self.folder / name
-        data = path.read_bytes() if path.is_file() else b""
-        if sha256(data).hexdigest() != self.day.files[name]:
-            raise _damaged(path)
-        present = None
-        if columns is not None:
-            there = set(pq.read_schema(pa.BufferReader(data)).names)
-            present = [column for column in columns if column in there]
-        return pq.read_table(pa.BufferReader(data), columns=present)
+__all__ = ["Stored", "read_store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +72,11 @@ class Stored:
 
     runs: Runs
     kept: tuple[StoredRun, ...]
-    places: tuple[_Place, ...]
+    places: tuple[Place, ...]
 
     def digest(self) -> str:
         """Return a sha256 of the kept runs' contents: whatever the days, no row is read."""
-        lines = sorted(f"{run.info.arm}\x1f{run.info.run_id}\x1f{run.content}" for run in self.kept)
+        lines = sorted(f"{name_of(run.info)}{SEPARATOR}{run.content}" for run in self.kept)
         return sha256("\n".join(lines).encode()).hexdigest()
 
     def measure(
@@ -190,11 +87,10 @@ class Stored:
         runs = [run for run in self.kept if run.info.arm in arms and run.info.n]
         unit, named = choose_unit(_counts(runs, arms))
         made = (timeout_cap_ms, slow_above_ms)
-        if (apart and unit == "sample") or not all(
-            _fits(p.day, runs, unit, made) for p in self.places
-        ):
+        fit = all(_fits(place.day, runs, unit, made) for place in self.places)
+        if not fit or (apart and unit == "sample"):
             for place in self.places:
-                place.read("samples.parquet", [])  # its digest; the engine reads the rows
+                place.check_rows()
             return measure(
                 from_runs(self.runs), arms, timeout_cap_ms=timeout_cap_ms,
                 slow_above_ms=slow_above_ms, apart=apart,
@@ -221,8 +117,8 @@ def _fits(day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, fl
         return False
     if unit in {day.unit, "sample"}:
         return True
-    of_day = {(run.info.arm, run.info.run_id) for run in day.runs}
-    mine = [run for run in runs if (run.info.arm, run.info.run_id) in of_day]
+    of_day = {name_of(run.info) for run in day.runs}
+    mine = [run for run in runs if name_of(run.info) in of_day]
     return not any(run.with_user if unit == "user" else run.with_prompt for run in mine)
 
 
@@ -230,7 +126,7 @@ def _fits(day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, fl
 class _Sums:
     """The days' sums of both arms' runs."""
 
-    places: tuple[_Place, ...]
+    places: tuple[Place, ...]
     runs: Sequence[StoredRun]
     arms: tuple[str, str]
     unit: Unit
@@ -243,7 +139,7 @@ class _Sums:
         tags = tuple(dict.fromkeys((*ranked, *others)))
         plain = {name: name for name in METRICS if name not in {"issue", "slow"}}
         columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags}
-        finest = self._moments("moments.parquet", columns | {"slow": f"slow:{slow_above_ms:g}"})
+        finest = self._moments(f"moments{SUMS}", columns | {"slow": f"slow:{slow_above_ms:g}"})
         table = grouped(finest, "arm", "cluster")
         latency, score = (self._histograms(name) for name in ("latency_ms", "score"))
         return Measured(
@@ -252,18 +148,17 @@ class _Sums:
             latency=latency, score=score,
         )  # fmt: skip
 
-    def _tables(self, name: str, columns: Sequence[str] | None = None) -> list[pa.Table]:
-        """Read a file of every day that has it, without the runs that are not asked for."""
-        mine = pa.array([f"{run.info.arm}\x1f{run.info.run_id}" for run in self.runs], pa.string())
+    def _tables(self, file: str, columns: Container[str] | None = None) -> list[pa.Table]:
+        """Read a file of every day, without the runs that are not asked for."""
+        names = {name_of(run.info) for run in self.runs}
+        mine = pa.array(sorted(names), pa.string())
         parts: list[pa.Table] = []
         for place in self.places:
-            if name not in place.day.files:
-                continue
-            table = place.read(name, columns)
-            run = pc.binary_join_element_wise(
-                table["arm"].cast(pa.string()), table["run_id"].cast(pa.string()), "\x1f"
-            )
-            table = table.filter(pc.is_in(run, value_set=mine))
+            table = place.read(file, columns)
+            if any(run.info.n and name_of(run.info) not in names for run in place.day.runs):
+                arm, run = (table[key].cast(pa.string()) for key in ("arm", "run_id"))
+                name_of_row = pc.binary_join_element_wise(arm, run, SEPARATOR)
+                table = table.filter(pc.is_in(name_of_row, value_set=mine))
             if "cluster" in table.column_names and place.day.unit != self.unit:
                 at, nothing = table.column_names.index("cluster"), pa.nulls(len(table), pa.string())
                 table = table.set_column(at, "cluster", nothing)
@@ -274,37 +169,36 @@ class _Sums:
         """Put the days' moments together: metric → its name in the files."""
         keys = ("arm", "run_id", "cluster", *more)
         fields = [f"{column}.{part}" for column in metrics.values() for part in ("n", "mean", "m2")]
-        named = dict.fromkeys([*keys, "rows", f"{KNOWN_ISSUES}.n", *fields])
-        parts = self._tables(name, list(named))
+        parts = self._tables(name, {*keys, "rows", f"{KNOWN_ISSUES}.n", *fields})
         whole = pa.concat_tables(
             [_plain(part, keys) for part in parts], promote_options="default"
         ).combine_chunks()
         coded = {key: key_of(whole[key]) for key in keys}
         if self.unit == "sample":
             coded["cluster"] = coded["arm"]
-        cells = {metric: _cells(whole, column) for metric, column in metrics.items()}
-        return MomentTable(coded, _numbers(whole, "rows"), cells)
+        cells = {metric: cells_of(whole, column) for metric, column in metrics.items()}
+        return MomentTable(coded, numbers(whole, "rows"), cells)
 
     def _strata(self) -> dict[str, MomentTable]:
         tables: dict[str, MomentTable] = {}
         for name in STRATA:
             values = {value for place in self.places for value in place.day.strata[name]}
             if len(values) > 1:
-                table = self._moments(f"{name}.parquet", {"passed": "passed"}, name)
+                table = self._moments(f"{name}{SUMS}", {"passed": "passed"}, name)
                 if len(np.unique(table.keys[name].codes)) > 1:
                     tables[name] = grouped(table, "arm", "cluster", name)
         return tables
 
     def _histograms(self, name: str) -> dict[tuple[str, str], Histogram]:
         keys = ("arm", "run_id")
-        whole = pa.concat_tables([_plain(part, keys) for part in self._tables(f"{name}.parquet")])
+        whole = pa.concat_tables([_plain(part, keys) for part in self._tables(f"{name}{SUMS}")])
         arm, run = (key_of(whole[key]) for key in keys)
-        return histograms_of(arm, run, _numbers(whole, "value"), _numbers(whole, "n"))
+        return histograms_of(arm, run, numbers(whole, "value"), numbers(whole, "n"))
 
     def _ids(self, table: MomentTable) -> dict[str, Count]:
         """Count different users by the clusters and different prompts by their hashes."""
         counts: dict[str, Count] = {}
-        prompts = [part.select(["arm", "prompt"]) for part in self._tables("prompts.parquet")]
+        prompts = [part.select(["arm", "prompt"]) for part in self._tables(f"prompts{SUMS}")]
         for arm, count in _counts(self.runs, self.arms).items():
             mine = [part.filter(pc.equal(part["arm"].cast(pa.string()), arm)) for part in prompts]
             hashes = [chunk for part in mine for chunk in part["prompt"].chunks]
@@ -324,38 +218,6 @@ def _plain(table: pa.Table, keys: Sequence[str]) -> pa.Table:
         at = table.column_names.index(key)
         table = table.set_column(at, key, table[key].cast(pa.string()))
     return table
-
-
-def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
-    """Return a column of numbers, 0 where a day does not have it."""
-    if name not in table.column_names:
-        return np.zeros(len(table))
-    return table[name].fill_null(0).to_numpy().astype(np.float64)
-
-
-def _cells(table: pa.Table, name: str) -> Cells:
-    """Return a metric's cells; a tag that a day has not seen is 0 wherever tags are told."""
-    n, mean = (_numbers(table, f"{name}.{part}") for part in ("n", "mean"))
-    if name.startswith(KNOWN_ISSUES):
-        n = _numbers(table, f"{KNOWN_ISSUES}.n")
-    binary = metric_record(name).kind == "binary"
-    return Cells(n, mean, n * mean * (1 - mean) if binary else _numbers(table, f"{name}.m2"))
-
-
-def grouped(table: MomentTable, *names: str) -> MomentTable:
-    """Add groups up that agree in these keys."""
-    sizes = [len(table.keys[name].labels) for name in names]
-    place = np.zeros(len(table.rows), dtype=np.int64)
-    for name, size in zip(names, sizes, strict=True):
-        place = place * size + table.keys[name].codes
-    there, codes = np.unique(place, return_inverse=True)
-    keys: dict[str, Key] = {}
-    for name, size in reversed(list(zip(names, sizes, strict=True))):
-        keys[name] = Key(there % size, table.keys[name].labels)
-        there //= size
-    metrics = {name: cells.pooled(codes, len(there)) for name, cells in table.metrics.items()}
-    rows = np.bincount(codes, table.rows, len(there)).astype(np.float64)
-    return MomentTable({name: keys[name] for name in names}, rows, metrics)
 
 
 def read_store(
@@ -379,7 +241,7 @@ def read_store(
     chosen = [date for date in dates if date != NO_DATE][-days:] if days else dates
     later = sorted(set(store.days) - set(dates))
     where = {date: folder / f"date={date}" / store.days[date] for date in (*chosen, *later)}
-    places = [_Place(load_day(folder, d, store.days[d]), where[d]) for d in (*chosen, *later)]
+    places = [Place(load_day(folder, d, store.days[d]), where[d]) for d in (*chosen, *later)]
     aside: dict[str, list[StoredRun]] = {"stage": [], "later": []}
     kept: list[StoredRun] = []
     for run in (run for place in places for run in place.day.runs):
@@ -397,7 +259,7 @@ def read_store(
 
 
 def _runs(
-    folder: Path, store: Store, places: Sequence[_Place],
+    folder: Path, store: Store, places: Sequence[Place],
     kept: Sequence[StoredRun], aside: Sequence[StoredRun],
 ) -> Runs:  # fmt: skip
     """Draw up the account of the sources that gave these runs, or none that is still there."""
@@ -427,10 +289,10 @@ def _runs(
 
 
 def _relation(
-    places: Sequence[_Place], infos: Sequence[RunInfo], *, all_in: bool
+    places: Sequence[Place], infos: Sequence[RunInfo], *, all_in: bool
 ) -> duckdb.DuckDBPyRelation:
     """Lay the one table over the days' files; runs that were left out are left out of it."""
-    files = [(place.folder / "samples.parquet").resolve() for place in places]
+    files = [(place.folder / ROWS).resolve() for place in places]
     connection = connect(files)
     if not files:
         connection.register("samples", SCHEMA.empty_table())
@@ -438,16 +300,15 @@ def _relation(
     relation = connection.read_parquet([str(file) for file in files]).select(*SCHEMA.names)
     if all_in:
         return relation
-    mine = ", ".join(quoted(f"{info.arm}\x1f{info.run_id}") for info in infos) or "NULL"
+    mine = ", ".join(quoted(name_of(info)) for info in infos) or "NULL"
     return relation.filter(f"arm || chr(31) || run_id IN ({mine})")
 
 
 def _odd(infos: Sequence[RunInfo]) -> Iterable[str]:
     """Say what is odd about these runs without being wrong, in the words of a read."""
-    dateless = sum(info.started_at is None for info in infos)
-    empty = sum(not info.n for info in infos)
-    for what, count in (("start time", dateless), ("samples", empty)):
-        if count:
+    missing = {"start time": [not i.started_at for i in infos], "samples": [not i.n for i in infos]}
+    for what, lacks in missing.items():
+        if count := sum(lacks):
             yield f"{count} of {len(infos)} runs have no {what}."
 
 

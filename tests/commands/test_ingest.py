@@ -40,10 +40,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_refusals_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A missing path, a missing source.yaml and a second ingest at once.
-
-    Exit 2 and one sentence.
-    """
+    """No path, no source.yaml, a second ingest at once: exit 2 and one sentence."""
     into = tmp_path / "store"
     into.mkdir()
     missing = str(tmp_path / "none")

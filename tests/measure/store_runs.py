@@ -1,7 +1,4 @@
-"""Runs for stores, and a program that kills ingests of them.
-
-Python -m tests.measure.store_runs DIR.
-"""
+"""Runs for stores, and a program that kills ingests: python -m tests.measure.store_runs DIR."""
 
 from __future__ import annotations
 
@@ -19,8 +16,9 @@ import msgspec
 import pyarrow.parquet as pq
 
 from rolloutlib.measure import store as writing
+from rolloutlib.measure.days import load, load_day
 from rolloutlib.measure.store import ingest
-from rolloutlib.measure.stored import load, load_day, read_store
+from rolloutlib.measure.stored import read_store
 from rolloutlib.plan.model import load_plan
 from rolloutlib.runs.samples import from_runs
 
@@ -29,8 +27,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
-STEPS = ("_flushed", "_sync", "_put", "_sweep", "_with_sources", "_sums")
-RANDOM_KILLS = 64
+STEPS = ("flushed", "put", "_sweep", "day_sums")
+KILLS, MOST = 112, 400
 KILLS_BEFORE_AN_END = 8
 
 
@@ -80,21 +78,26 @@ def apart(call: Callable[[], object], kill_after: float | None = None) -> bool:
 
 
 def counted(fatal: int | None, told: Path | None = None) -> None:
-    """Kill this process before its nth step of writing; or only count its steps into a file."""
-    steps = 0
+    """Kill this process before or after a step of writing; or only count both into a file."""
+    moments = 0
     os.fsync = lambda _handle: (
         None
     )  # a kill loses nothing that was written; a power cut is not here
 
+    def moment() -> None:
+        nonlocal moments
+        if moments == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        moments += 1
+        if told:
+            told.write_text(str(moments), encoding="utf-8")
+
     def wrapped(step: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object) -> object:
-            nonlocal steps
-            if steps == fatal:
-                os.kill(os.getpid(), signal.SIGKILL)
-            steps += 1
-            if told:
-                told.write_text(str(steps), encoding="utf-8")
-            return step(*arguments)
+            moment()
+            result = step(*arguments)
+            moment()
+            return result
 
         return call
 
@@ -123,9 +126,11 @@ def main(folder: Path) -> int:
     chance = random.Random(8)  # noqa: S311 -- no secret
     steps = range(int(told.read_text(encoding="utf-8")))
     plans = [(step, None) for step in steps]
-    plans += [(None, chance.uniform(0, lasts)) for _ in range(RANDOM_KILLS)]
+    plans += [(None, chance.uniform(0, 0.7 * lasts)) for _ in range(MOST)]
     killed = 0
     for number, (step, after) in enumerate(plans):
+        if killed >= KILLS and number >= len(steps) and not number % KILLS_BEFORE_AN_END:
+            break
         if not number % KILLS_BEFORE_AN_END:
             shutil.rmtree(store, ignore_errors=True)
             shutil.copytree(base, store)

@@ -1,7 +1,4 @@
-"""Stored days: a review of a store is the review of its runs, whatever came late.
-
-Twice or was killed.
-"""
+"""Stored days: a review of a store is that of its runs, whatever came late, twice or was killed."""
 
 from __future__ import annotations
 
@@ -19,8 +16,9 @@ import pytest
 from rolloutlib.errors import RunsError, UsageError
 from rolloutlib.judge.review import review_stage
 from rolloutlib.measure import stored as reading
+from rolloutlib.measure.days import load, load_day
 from rolloutlib.measure.store import ingest
-from rolloutlib.measure.stored import load, load_day, read_store
+from rolloutlib.measure.stored import read_store
 from rolloutlib.plan.model import load_plan
 from rolloutlib.plan.params import review_params
 from tests.measure import store_runs
@@ -70,10 +68,7 @@ def review(runs: Path, **how: Any) -> tuple[dict[str, Any], list[Any]]:  # noqa:
 def test_a_store_gives_the_review_of_its_runs(
     runs: str, how: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every verdict, sentence, number and curve is equal, by users, prompts and samples.
-
-    No row is read.
-    """
+    """Verdicts, sentences, numbers and curves are equal, by users and by prompts; no row read."""
     ingest(EXAMPLES / runs, tmp_path / "store", PLAN)
     how = how | {"evidence": str(EXAMPLES / runs / "evidence")}
     raw = review(EXAMPLES / runs, **how)
@@ -143,10 +138,7 @@ def test_the_last_days(tmp_path: Path) -> None:
 
 
 def test_refused_rows_are_kept_and_counted(tmp_path: Path) -> None:
-    """Read = kept + quarantined.
-
-    A review of the store tells of the refused as one of the runs does.
-    """
+    """Read = kept + quarantined, and a review of the store tells of them as one of runs."""
     runs = store_runs.files(tmp_path / "runs")[0].parent
     (runs / "bad.jsonl").write_text('{"runId": "x"}\n', encoding="utf-8")
     ingested = ingest(runs, tmp_path / "store", PLAN)
@@ -159,7 +151,7 @@ def test_refused_rows_are_kept_and_counted(tmp_path: Path) -> None:
 def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
     """Changed sums, rows or manifests are told, never read."""
     ingest(store_runs.files(tmp_path / "runs")[0].parent, tmp_path / "store", PLAN)
-    for name in ("moments.parquet", "day.json"):
+    for name in ("moments.arrow", "day.json"):
         path = next((tmp_path / "store").glob(f"date=*/*/{name}"))
         data = path.read_bytes()
         path.write_bytes(data[:-1] + b"?")
@@ -177,10 +169,7 @@ def test_a_folder_of_others_is_no_store(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_at_any_moment(tmp_path: Path) -> None:
-    """Killed over a hundred times, at every step and at random, and run again.
-
-    The store is one never killed.
-    """
+    """Killed over a hundred times and run again, it is a store that was never killed."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-m", "tests.measure.store_runs", str(tmp_path)], cwd=ROOT,

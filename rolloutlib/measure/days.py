@@ -1,0 +1,230 @@
+"""What a store of days holds: its manifest, each day's manifest, and the day's files.
+
+`store.json` names each day's version; a day's `day.json` names its runs, the digests of its files
+and the plan's values that its sums were made with.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from hashlib import file_digest, sha256
+from pathlib import Path  # noqa: TC003 -- msgspec reads the annotations
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rolloutlib.errors import RunsError
+from rolloutlib.measure.design import Unit  # noqa: TC001 -- msgspec reads the annotations
+from rolloutlib.measure.moments import Cells, Key, MomentTable
+from rolloutlib.plan.metrics import metric_record
+from rolloutlib.runs import Quarantined, RunInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from numpy.typing import NDArray
+
+    T = TypeVar("T")
+
+__all__ = [
+    "Day", "Place", "Source", "Store", "StoredRun", "binary", "cells_of", "flushed", "grouped",
+    "load", "load_day", "name_of", "numbers", "put", "sync",
+]  # fmt: skip
+
+SEPARATOR = "\x1f"
+MANIFEST, DAY = "store.json", "day.json"
+NEW = ".new"  # begins the name of what is being written
+ROWS, SUMS = "samples.parquet", ".arrow"
+NO_DATE = "undated"  # sorts after every date
+_LZ4 = pa.ipc.IpcWriteOptions(compression="lz4")
+KNOWN_ISSUES = "issue:"  # in the moments: how many samples tell their issues, whatever the tag
+
+
+class StoredRun(msgspec.Struct, frozen=True):
+    """One run of a day.
+
+    Attributes:
+        source: the source that it came from, by its name in the store.
+        content: digest of its samples, whatever their order and the run's id.
+        with_user, with_prompt: samples that carry the id.
+        tags: how many of its samples carry each issue tag.
+    """
+
+    info: RunInfo
+    source: str
+    content: str
+    with_user: int = 0
+    with_prompt: int = 0
+    tags: dict[str, int] = {}
+
+
+class Day(msgspec.Struct, frozen=True):
+    """A day's manifest: `unit` is what a cluster is in its sums, `strata` their values."""
+
+    date: str
+    unit: Unit
+    timeout_cap_ms: float
+    slow_above_ms: tuple[float, ...]
+    strata: dict[str, tuple[str | None, ...]]
+    runs: tuple[StoredRun, ...]
+    files: dict[str, str]
+
+
+class Source(msgspec.Struct, frozen=True):
+    """What a file gave: `key` tells when it need not be read again, `runs` how many it had."""
+
+    key: str
+    name: str
+    sha256: str
+    dialect: str
+    runs: int
+    quarantined: int
+    set_aside: int
+    failed: tuple[Quarantined, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Store(msgspec.Struct, frozen=True, tag="rolloutlib/store@1", tag_field="schema"):
+    """The store's manifest: each day's version, and the sources by their sha256 and name."""
+
+    days: dict[str, str] = {}
+    sources: dict[str, Source] = {}
+
+
+def load(folder: Path) -> Store | None:
+    """Return the manifest of a store; None where the folder is none.
+
+    Raises:
+        RunsError: the manifest is damaged.
+    """
+    path = folder / MANIFEST
+    return _decoded(path, path.read_bytes(), Store) if path.is_file() else None
+
+
+def load_day(folder: Path, date: str, version: str) -> Day:
+    """Return a day's manifest.
+
+    Raises:
+        RunsError: it is not the one that the store names.
+    """
+    path = folder / f"date={date}" / version / DAY
+    data = path.read_bytes() if path.is_file() else b""
+    if sha256(data).hexdigest()[: len(version)] != version:
+        raise _damaged(path)
+    return _decoded(path, data, Day)
+
+
+def _decoded(path: Path, data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> RunsError:
+    repair = "restore it, or remove the store and ingest its sources again"
+    return RunsError(f"{path} is not what the store wrote; {repair}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A day and where its files are."""
+
+    day: Day
+    folder: Path
+
+    def read(self, name: str, columns: Container[str] | None = None) -> pa.Table:
+        """Read one of the day's files, after a look at its digest."""
+        path = self.folder / name
+        data = path.read_bytes() if path.is_file() else b""
+        if sha256(data).hexdigest() != self.day.files[name]:
+            raise _damaged(path)
+        buffer, options = pa.py_buffer(data), pa.ipc.IpcReadOptions(use_threads=False)
+        if columns is not None:
+            there = pa.ipc.open_file(buffer).schema.names
+            options.included_fields = [at for at, name in enumerate(there) if name in columns]
+        return pa.ipc.open_file(buffer, options=options).read_all()
+
+    def check_rows(self) -> None:
+        """Look at the digest of the rows, which the engine reads."""
+        with (self.folder / ROWS).open("rb") as stream:
+            if file_digest(stream, "sha256").hexdigest() != self.day.files[ROWS]:
+                raise _damaged(self.folder / ROWS)
+
+
+def name_of(info: RunInfo) -> str:
+    """Return what names a run in a store: its arm and its id."""
+    return f"{info.arm}{SEPARATOR}{info.run_id}"
+
+
+def binary(metric: str) -> bool:
+    """Return whether a metric's mean tells its spread."""
+    return metric_record(metric).kind == "binary"
+
+
+def put(path: Path, data: bytes) -> None:
+    """Replace a file in one step."""
+    beside = path.parent / f"{NEW}-{path.name}"
+    flushed(beside, data)
+    beside.replace(path)
+    sync(path.parent)
+
+
+def flushed(path: Path, data: bytes | pa.Table) -> str:
+    """Write a file through to the disk and return its sha256."""
+    if isinstance(data, bytes):
+        path.write_bytes(data)
+    elif path.suffix == ".parquet":
+        pq.write_table(data, path, compression="zstd")
+    else:  # sums are small, and are read often: no decoding
+        with pa.ipc.new_file(path, data.schema, options=_LZ4) as writer:
+            writer.write_table(data)
+    sync(path)
+    with path.open("rb") as stream:
+        return file_digest(stream, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
+    """Return a column of numbers, 0 where a day does not have it."""
+    if name not in table.column_names:
+        return np.zeros(len(table))
+    return table[name].fill_null(0).to_numpy().astype(np.float64)
+
+
+def cells_of(table: pa.Table, name: str) -> Cells:
+    """Return a metric's cells; a tag that a day has not seen is 0 wherever tags are told."""
+    n, mean = (numbers(table, f"{name}.{part}") for part in ("n", "mean"))
+    if name.startswith(KNOWN_ISSUES):
+        n = numbers(table, f"{KNOWN_ISSUES}.n")
+    return Cells(n, mean, n * mean * (1 - mean) if binary(name) else numbers(table, f"{name}.m2"))
+
+
+def grouped(table: MomentTable, *names: str) -> MomentTable:
+    """Add groups up that agree in these keys."""
+    sizes = [len(table.keys[name].labels) for name in names]
+    place = np.zeros(len(table.rows), dtype=np.int64)
+    for name, size in zip(names, sizes, strict=True):
+        place = place * size + table.keys[name].codes
+    there, codes = np.unique(place, return_inverse=True)
+    keys: dict[str, Key] = {}
+    for name, size in reversed(list(zip(names, sizes, strict=True))):
+        keys[name] = Key(there % size, table.keys[name].labels)
+        there //= size
+    metrics = {name: cells.pooled(codes, len(there)) for name, cells in table.metrics.items()}
+    rows = np.bincount(codes, table.rows, len(there)).astype(np.float64, copy=False)
+    return MomentTable({name: keys[name] for name in names}, rows, metrics)

@@ -1,0 +1,151 @@
+"""The sums of a stored day, made by the scan that a review would make."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+
+from rolloutlib.measure.comparison import slow_limit
+from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, binary, name_of
+from rolloutlib.measure.moments import histogram, metric_expressions, scan
+from rolloutlib.measure.scan import STEPS, STRATA
+from rolloutlib.runs.columns import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import duckdb
+
+    from rolloutlib.measure.days import Day
+    from rolloutlib.measure.design import Unit
+    from rolloutlib.measure.moments import MomentTable
+    from rolloutlib.plan.model import Plan
+    from rolloutlib.runs import RunInfo
+
+__all__ = ["Values", "about_runs", "day_sums", "stored_run", "unit_of"]
+
+_OF_RUNS = (
+    "SELECT arm, run_id, sum(hash(1, {rest})), sum(hash(2, {rest})), count(user_id),"
+    " count(prompt_id) FROM rows GROUP BY arm, run_id"
+)
+_PROMPTS = """SELECT DISTINCT arm, run_id, md5_number_lower(prompt_id) AS prompt FROM rows
+    WHERE prompt_id IS NOT NULL ORDER BY ALL"""
+_TAGS = """SELECT arm, run_id, tag, count(*) FROM (SELECT arm, run_id,
+    unnest(list_distinct(issues)) AS tag FROM rows) WHERE tag IS NOT NULL
+    GROUP BY ALL ORDER BY ALL"""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The plan's values that sums depend on: every profile's latency limit, and the cap."""
+
+    timeout_cap_ms: float
+    slow_above_ms: tuple[float, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> Values:
+        """Return those of a plan."""
+        limits = {slow_limit(plan, profile) for profile in plan.profiles.values()}
+        return cls(plan.evidence.timeout_cap_ms, tuple(sorted(limits)))
+
+    def made(self, day: Day) -> bool:
+        """Return whether a day's sums were made with these."""
+        return (day.timeout_cap_ms, day.slow_above_ms) == (self.timeout_cap_ms, self.slow_above_ms)
+
+
+def about_runs(
+    connection: duckdb.DuckDBPyConnection,
+) -> dict[str, tuple[list[int], dict[str, int]]]:
+    """Return, by run, what its rows say of it: two sums of hashes and two counts, and its tags."""
+    rest = ", ".join(name for name in SCHEMA.names if name != "run_id")
+    found = connection.execute(_OF_RUNS.format(rest=rest)).fetchall()
+    about = {f"{arm}{SEPARATOR}{run}": (list(numbers), {}) for arm, run, *numbers in found}
+    for arm, run, tag, count in connection.execute(_TAGS).fetchall():
+        about[f"{arm}{SEPARATOR}{run}"][1][tag] = count
+    return about
+
+
+def stored_run(
+    info: RunInfo, source: str, about: Mapping[str, tuple[list[int], dict[str, int]]]
+) -> StoredRun:
+    """Put what is known of a run together; its content is a digest of its rows in any order."""
+    (one, two, with_user, with_prompt), tags = about.get(name_of(info), ([0, 0, 0, 0], {}))
+    content = msgspec.json.encode((str(one), str(two), info.reported))
+    return StoredRun(info, source, sha256(content).hexdigest(), with_user, with_prompt, tags)
+
+
+def unit_of(runs: Sequence[StoredRun]) -> Unit:
+    """Choose the day's cluster as a review does: users when any sample names one, else prompts."""
+    if any(run.with_user for run in runs):
+        return "user"
+    return "prompt" if any(run.with_prompt for run in runs) else "sample"
+
+
+def day_sums(
+    connection: duckdb.DuckDBPyConnection, unit: Unit, values: Values, runs: Sequence[StoredRun]
+) -> dict[str, pa.Table]:
+    """Sum a day: moments and strata by (arm, run, cluster), histograms by (arm, run), prompts."""
+    frame = nw.from_native(connection.table("rows"))
+    tags = sorted({"", *(tag for run in runs for tag in run.tags)})
+    first, *others = values.slow_above_ms
+    made = partial(metric_expressions, timeout_cap_ms=values.timeout_cap_ms, tags=tags)
+    metrics = made(slow_above_ms=first)
+    metrics[f"slow:{first:g}"] = metrics.pop("slow")
+    for limit in others:
+        metrics[f"slow:{limit:g}"] = made(slow_above_ms=limit)["slow"]
+    cluster = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
+    by = {"arm": "arm", "run_id": "run_id", "cluster": cluster}
+    tables = {f"moments{SUMS}": _columns(scan(frame, metrics, by=by))}
+    for name in STRATA:
+        tables[f"{name}{SUMS}"] = _columns(
+            scan(frame, {"passed": metrics["passed"]}, by={**by, name: name})
+        )
+    for name in ("latency_ms", "score"):
+        tables[f"{name}{SUMS}"] = _steps(frame, metrics[name])
+    return tables | {f"prompts{SUMS}": connection.sql(_PROMPTS).to_arrow_table()}
+
+
+def _columns(table: MomentTable) -> pa.Table:
+    """Lay moments out as columns, by their keys in order; a metric that nobody tells has none."""
+    order = np.lexsort([key.codes for key in reversed([*table.keys.values()])])
+    columns = {name: _texts(key.labels, key.codes[order]) for name, key in table.keys.items()}
+    columns["rows"] = pa.array(table.rows[order].astype(np.int64))
+    for name, cells in table.metrics.items():
+        if cells.n.any():
+            parts = cells.take(order)
+            columns[f"{name}.n"] = pa.array(parts.n.astype(np.int64))
+            columns[f"{name}.mean"] = pa.array(parts.mean)
+            if not binary(name):
+                columns[f"{name}.m2"] = pa.array(parts.m2)
+    return pa.table(columns)
+
+
+def _texts(
+    labels: Sequence[str | None], codes: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> pa.Array:
+    known = [label for label in labels if label is not None]
+    index = pa.array(codes.astype(np.int32), mask=codes >= len(known))  # None comes last
+    return pa.DictionaryArray.from_arrays(index, pa.array(known, pa.string()))
+
+
+def _steps(frame: nw.LazyFrame[duckdb.DuckDBPyRelation], value: nw.Expr) -> pa.Table:
+    found = sorted(histogram(frame, value, per_unit=STEPS).items())
+    sizes = [len(steps.values) for _, steps in found]
+    codes = np.repeat(np.arange(len(found)), sizes)
+    arm, run = ([name[at] for name, _ in found] for at in (0, 1))
+    joined = [np.concatenate([getattr(s, of) for _, s in found] or [np.empty(0)])
+              for of in ("values", "counts")]  # fmt: skip
+    return pa.table({
+        "arm": pa.array(arm, pa.string()).take(pa.array(codes)).dictionary_encode(),
+        "run_id": pa.array(run, pa.string()).take(pa.array(codes)).dictionary_encode(),
+        "value": pa.array(joined[0]), "n": pa.array(joined[1].astype(np.int64)),
+    })  # fmt: skip
