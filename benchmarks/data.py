@@ -83,7 +83,7 @@ def last_days(last: int, count: int, users: int) -> Path:
     """Return the last so many days of the file of so many days."""
     whole = days(count, users)
     begin = f"timestamptz '2026-11-02 00:00:00+00' + to_hours(24 * {count - last})"
-    query = f"from '{whole}' where started_at >= {begin} order by sample_id"  # noqa: S608
+    query = f"from '{whole}' where started_at >= {begin} order by sample_id"
     return _once(f"last-{last}-of-{whole.name}", lambda path: _copy(query, path))
 
 

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rolloutlib import __version__
-from rolloutlib.commands import engine, flags, ledger, plan, plan_page, review
+from rolloutlib.commands import engine, flags, ingest, ledger, plan, plan_page, review
 from rolloutlib.errors import RolloutError
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 STORY = """\
 a rollout, step by step:
   rollout plan      what a stage can prove, in advance   rollout bench     the paired mini benchmark
-  rollout review    judge a stage's runs, report         rollout risks     which risk signals fire
+  rollout ingest    store runs by day, with their sums   rollout risks     which risk signals fire
+  rollout review    judge a stage's runs, report
   rollout decide    draft the decision and its card      rollout sign      by role; rollout verify
   rollout promote   move the flags of a verified GO      rollout rollback  take it all back, at once
 
@@ -44,6 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"rollout {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for group in (plan, plan_page, review, ledger, flags, engine):
+    for group in (plan, plan_page, ingest, review, ledger, flags, engine):
         group.add(commands)
     return parser

@@ -64,7 +64,7 @@ def _same_table(a: MomentTable, b: MomentTable) -> None:
         assert cells.m2[left] == pytest.approx(others.m2[right], rel=CLOSE, abs=1e-6)
 
 
-def same_numbers(a: Any, b: Any, where: str = "") -> None:
+def same_numbers(a: Any, b: Any, where: str = "") -> None:  # noqa: ANN401
     """Assert that two records are equal, their floats to 1e-9."""
     if isinstance(a, dict):
         assert a.keys() == b.keys(), where

@@ -186,7 +186,10 @@ def test_no_file_names_a_place_that_users_lack() -> None:
 
 
 def test_the_face_is_light() -> None:
-    """`import rolloutlib` loads none of the libraries behind it; they come with what is asked for."""
+    """`import rolloutlib` loads none of the libraries behind it.
+
+    They come with what is asked for.
+    """
     heavy = {"numpy", "duckdb", "pydantic", "msgspec", "narwhals", "scipy"}
     assert not heavy & _modules_after("import rolloutlib")
     assert heavy & _modules_after("import rolloutlib; rolloutlib.load_plan")

@@ -7,7 +7,8 @@ nothing is measured: the text of a prompt and the seed draw what would have come
 flags shift that, so the arms of a prompt differ by their flags alone. Only the standard library is
 used.
 
-    echo '{"inputs": {"text": "Why is the sky blue?", "guidelines": ""}, "flags": {"searchLite": true},
+    echo '{"inputs": {"text": "Why is the sky blue?", "guidelines": ""},
+           "flags": {"searchLite": true},
            "constraints": {"minScore": 7.0, "maxLatency": 2000}, "session": {"seed": 1}}' | python
            engine.py
 

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import command, given, option, say
+from rolloutlib.commands.options import command, given, option, say, whole
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def add(commands: Any) -> None:
         option("--profile NAME", "guardian profile, where the runs name none (default: default)"),
         option("--evidence DIR", "evidence of the checks (default: evidence/ beside the runs)"),
         option("--as-of TIME", "leave out runs that started later (ISO 8601 with offset)"),
+        option("--days N", "only the last N days, where the runs are a store (rollout ingest)",
+               type=whole(1)),
         option("--looks FILE", "file of earlier looks at a stage (default: reports/looks.jsonl)"),
         option("--adjust", "adjust score and latency for the samples' covariate (CUPED)",
                action="store_const", const=True),
@@ -68,7 +70,7 @@ def _review(arguments: argparse.Namespace) -> int:
     from rolloutlib.show.notebooks import review_notebook
 
     root, stage = workbook_root(), arguments.stage
-    named = ("control", "treatment", "profile", "as_of", "adjust", "engine", "lang")
+    named = ("control", "treatment", "profile", "as_of", "days", "adjust", "engine", "lang")
     said = given(arguments, *PATHS, *named)
     base = {} if "runs" in said else stage_params(root / "params" / f"stage-{stage}.yaml")
     out = f"reports/stage-{stage}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from rolloutlib.judge.record import QuarantineGroup, Recommendation, Review, Rev
 from rolloutlib.measure.comparison import compare
 from rolloutlib.measure.distributions import distributions
 from rolloutlib.measure.looks import Look, Series, look_at, number_of, record
+from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import issue_rates, segments
+from rolloutlib.measure.stored import load, read_store
 from rolloutlib.plan.model import STAGES, load_plan, workbook_root
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.judge.record import CheckResult, GateResult
     from rolloutlib.measure.comparison import Comparison
+    from rolloutlib.measure.scan import Measured
     from rolloutlib.measure.segments import IssueRate, Segment
     from rolloutlib.plan.model import FlagValue, Plan, StageId
     from rolloutlib.plan.params import ReviewParams
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from rolloutlib.runs.quarantine import Quarantined
     from rolloutlib.runs.samples import Samples
 
-__all__ = ["invalid_review", "review_stage"]
+__all__ = ["flags_of_arms", "invalid_review", "review_stage"]
 
 
 def review_stage(
@@ -51,10 +55,9 @@ def review_stage(
         RunsError, NoEvidenceError: the source as a whole, or all its runs, are no evidence.
     """
     plan = load_plan(_path(params, "plan"))
-    runs, samples = _read(plan, params, on_progress)
-    digest = samples.digest()
+    runs, digest, measuring = _evidence(plan, params, on_progress)
     look = _look(plan, params, digest)
-    compared = compare(plan, params, runs, samples, look)
+    compared = compare(plan, params, runs, measuring, look)
     gates = tuple(judge_gate(compared, key, gate, params.stage) for key, gate in plan.gates.items())
     checks = _checks(plan, params, compared)
     parts, stage = _segments(plan, compared), plan.stages[params.stage]
@@ -91,15 +94,27 @@ def _path(params: ReviewParams, name: str) -> Path:
     return path
 
 
-def _read(
+def _evidence(
     plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None
-) -> tuple[Runs, Samples]:
+) -> tuple[Runs, str, Callable[..., Measured]]:
+    """Return the runs, the digest of their samples and what measures them: rows, or stored days."""
     path = _path(params, "runs")
+    if store := load(path):
+        stored = read_store(path, store, stage=params.stage, as_of=params.as_of, days=params.days)
+        return stored.runs, stored.digest(), stored.measure
+    if params.days:
+        raise UsageError(f"days is {params.days}, but {path} is no store; make one: rollout ingest")
+    runs, samples = _read(plan, params, path, on_progress)
+    return runs, samples.digest(), partial(measure, samples)
 
+
+def _read(
+    plan: Plan, params: ReviewParams, path: Path, on_progress: Callable[[int, int], None] | None
+) -> tuple[Runs, Samples]:
     def read() -> Runs:
         return read_runs(
-            path, source=params.path("source"), stage=params.stage,
-            as_of=params.as_of, flags_arms=_flags(plan, params.stage), on_progress=on_progress,
+            path, source=params.path("source"), stage=params.stage, as_of=params.as_of,
+            flags_arms=flags_of_arms(plan, params.stage), on_progress=on_progress,
         )  # fmt: skip
 
     if params.engine != "duckdb":
@@ -108,7 +123,7 @@ def _read(
     return runs, from_runs(runs)
 
 
-def _flags(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
+def flags_of_arms(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
     """Return the flag values that imply an arm: the stage before is the control."""
     audience = plan.stages[stage].audience
     return {

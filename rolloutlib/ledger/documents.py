@@ -57,7 +57,7 @@ def decode(data: bytes, kind: type[_T]) -> _T:
     raise _diagnosis(data, kind)
 
 
-def _diagnosis(data: bytes, kind: type[Part]) -> LedgerError:
+def _diagnosis(data: bytes, kind: type[Part]) -> LedgerError:  # noqa: PLR0911 -- a fault, a return
     """Say what is wrong with bytes that are not a document in its one form."""
     if len(data) > MAX_BYTES:
         return LedgerError("size", bytes=len(data), most=MAX_BYTES)

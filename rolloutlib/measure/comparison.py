@@ -12,20 +12,21 @@ from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure import validity
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value, run_rows
 from rolloutlib.measure.design import Arms, metric_of, read_design
-from rolloutlib.measure.scan import Count, Measured, measure
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rolloutlib.measure.looks import Look
     from rolloutlib.measure.moments import MomentTable
+    from rolloutlib.measure.scan import Count, Measured
     from rolloutlib.plan.model import Evidence, Gate, Plan, Profile
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
-    from rolloutlib.runs.samples import Samples
 
-__all__ = ["ArmSummary", "Comparison", "Seen", "compare"]
+__all__ = ["ArmSummary", "Comparison", "Seen", "compare", "slow_limit"]
 
 NOTHING_PLANNED = PlanValue(None, 0)
 
@@ -153,9 +154,16 @@ class Comparison:
 
 
 def compare(
-    plan: Plan, params: ReviewParams, runs: Runs, samples: Samples, look: Look
+    plan: Plan, params: ReviewParams, runs: Runs, measuring: Callable[..., Measured], look: Look
 ) -> Comparison:
     """Pick both arms, measure them once, and look whether they can be compared.
+
+    Args:
+        plan: the gates and the rules of evidence.
+        params: which arms, of which stage.
+        runs: the runs of both.
+        measuring: `scan.measure` of the runs' samples, or `Stored.measure`.
+        look: what error this look may spend.
 
     Raises:
         UsageError: an arm or profile that does not exist.
@@ -167,8 +175,8 @@ def compare(
     rules = plan.evidence.model_copy(update={"confidence": confidence})
     profiles = {arm: _profiles(runs, arm, params.profile) for arm in pair}
     profile, limits = _strictest(plan, profiles)
-    measured = measure(
-        samples, pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=_slow(plan, limits),
+    measured = measuring(
+        pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
         apart=params.adjust,
     )  # fmt: skip
     if params.adjust and not measured.table.all("covariate").n[0]:
@@ -228,7 +236,7 @@ def _strictest(plan: Plan, profiles: dict[str, set[str]]) -> tuple[str, Profile]
     return strictest, plan.profile(strictest)
 
 
-def _slow(plan: Plan, limits: Profile) -> float:
+def slow_limit(plan: Plan, limits: Profile) -> float:
     """Return above which latency in ms a sample counts as slow: the quantile gate's limit."""
     quantiles = (gate for gate in plan.gates.values() if gate.statistic == "quantile")
     gate = next(quantiles, None)

@@ -1,4 +1,7 @@
-"""Parameters of a review: what papermill injects, validated; a misspelt name is an error, never a default."""
+"""Parameters of a review: what papermill injects, validated.
+
+A misspelt name is an error, never a default.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +43,10 @@ class ReviewParams(BaseModel):
         profile: guardian profile where the runs name none.
         evidence: folder with the evidence of the checks; by default `evidence/` beside the runs.
         as_of: runs that started later are left out (ISO 8601 with offset).
+        days: only the last so many days, where the runs are a store of days.
         adjust: whether score and latency are adjusted for the samples' covariate (CUPED).
-        looks: file of earlier looks at the stage (JSON Lines), which this review counts and adds itself to.
+        looks: file of earlier looks at the stage (JSON Lines), which this review counts and adds
+            itself to.
         look: number of the look, where it is known (a replay); then no file is asked.
         engine: where the scan runs: duckdb, local[N], spark://HOST:PORT or sc://HOST:PORT.
         lang: language of the report.
@@ -58,6 +63,7 @@ class ReviewParams(BaseModel):
     profile: _Text | None = None
     evidence: _Text | None = None
     as_of: AwareDatetime | None = None
+    days: Annotated[int, Field(ge=1)] | None = None
     adjust: bool = False
     looks: _Text | None = None
     look: Annotated[int, Field(ge=1)] | None = None
@@ -83,7 +89,8 @@ class ReviewParams(BaseModel):
         """Refuse 20261120, which would be taken for seconds since 1970."""
         if isinstance(as_of, int | float) or (isinstance(as_of, str) and as_of.strip().isdigit()):
             raise ValueError(
-                f"{as_of} is no moment; expected ISO 8601 with offset, such as 2026-11-20T09:00+09:00"
+                f"{as_of} is no moment; expected ISO 8601 with offset, "
+                "such as 2026-11-20T09:00+09:00"
             )
         return as_of
 
@@ -96,7 +103,8 @@ def review_params(values: Mapping[str, Any], *, where: str = "parameters") -> Re
     """Validate parameters.
 
     Raises:
-        UsageError: an unknown name or an impossible value; the message names it and what is allowed.
+        UsageError: an unknown name or an impossible value; the message names it and what is
+            allowed.
     """
     try:
         return ReviewParams.model_validate(dict(values))

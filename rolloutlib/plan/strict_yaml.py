@@ -1,4 +1,7 @@
-"""YAML files into validated models: safe tags, no duplicate keys, no aliases, a size cap, one sentence an error."""
+"""YAML files into validated models.
+
+Safe tags, no duplicate keys, no aliases, a size cap, one sentence an error.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """PyYAML's safe loader that refuses what silently changes meaning: repeated keys and aliases."""
+    """PyYAML's safe loader that refuses what silently changes meaning.
+
+    Repeated keys and aliases.
+    """
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -72,7 +78,10 @@ def load_yaml(path: Path) -> Any:  # noqa: ANN401
 
 
 def load_model(path: Path, model: type[_Model]) -> _Model:
-    """Read a YAML file into a pydantic model; every error is a PlanError that names file, key and value."""
+    """Read a YAML file into a pydantic model.
+
+    Every error is a PlanError that names file, key and value.
+    """
     try:
         return model.model_validate(load_yaml(path))
     except ValidationError as error:
@@ -80,7 +89,10 @@ def load_model(path: Path, model: type[_Model]) -> _Model:
 
 
 def describe(error: ValidationError, where: str, model: type[BaseModel]) -> str:
-    """Say in a sentence a problem what a validation found: file, key, what was got, what is expected."""
+    """Say in a sentence a problem what a validation found.
+
+    File, key, what was got, what is expected.
+    """
     problems = _most_telling(error.errors(include_url=False))
     shown = [_problem(problem, model) for problem in problems[:3]]
     more = f" (and {len(problems) - 3} more)" if len(problems) > len(shown) else ""
@@ -98,7 +110,10 @@ def _key(problem: ErrorDetails) -> str:
 
 
 def _most_telling(problems: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Where a union was tried, keep one problem a key: the deepest, and of equals not the mere 'is no dictionary'."""
+    """Where a union was tried, keep one problem a key.
+
+    The deepest, and of equals not the mere 'is no dictionary'.
+    """
     best: dict[str, ErrorDetails] = {}
     for problem in problems:
         if _key(problem) not in best or problem["type"] != "model_type":
@@ -131,7 +146,10 @@ def _problem(problem: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _is_branch(part: int | str) -> bool:
-    """Pydantic puts the names of union branches and validators into the location; people do not write them."""
+    """Pydantic puts the names of union branches and validators into the location.
+
+    People do not write them.
+    """
     return isinstance(part, str) and (
         part.endswith("]") or part in {"float", "bool", "FromProfile", "[key]"}
     )

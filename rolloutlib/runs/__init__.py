@@ -1,4 +1,7 @@
-"""Engine files → checked runs: files → rows → envelopes or flat tables → evidence → the columns of the one table."""
+"""Engine files → checked runs.
+
+Files → rows → envelopes or flat tables → evidence → the columns of the one table.
+"""
 
 from rolloutlib.runs.quarantine import InputFile, Quarantined, write_quarantine
 from rolloutlib.runs.reading import Runs, read_runs

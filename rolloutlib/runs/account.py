@@ -30,7 +30,8 @@ class Runs:
     """Everything that one read gave.
 
     Attributes:
-        relation: the samples of the kept runs, with the columns of `rolloutlib.runs.columns.SCHEMA`; rows come when asked.
+        relation: the samples of the kept runs, with the columns of
+            `rolloutlib.runs.columns.SCHEMA`; rows come when asked.
         runs: the kept runs, in the order of their files.
         inputs: what each file gave; read = kept + quarantined in each and in total.
         quarantined: bad rows and refused runs, each with its sentence in ``message``.
@@ -39,7 +40,8 @@ class Runs:
         warnings: sentences about what is odd but allowed.
         ignored: files in the folder that are no data.
         source: what source.yaml said, if there was one.
-        failed: calls of the engine that failed: kept, as errors, each with what the engine said (no row is missing).
+        failed: calls of the engine that failed: kept, as errors, each with what the engine said (no
+            row is missing).
     """
 
     relation: duckdb.DuckDBPyRelation

@@ -1,7 +1,8 @@
 """The mapping of source.yaml as SQL: how flat columns become ours, and which rows are odd.
 
 A row is odd where the engine cannot vouch that its casts say what the careful reader (`flat`)
-says: a number that is none, an unknown word, a time without offset. What is odd the careful reader judges.
+says: a number that is none, an unknown word, a time without offset. What is odd the careful reader
+    judges.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false

@@ -238,7 +238,10 @@ def read_columns(
 
 
 def _refused(raw: RawTable, spec: SourceSpec, lines: Sequence[int]) -> list[Quarantined] | None:
-    """Let the careful reader judge odd rows; None when it accepts one, so that it reads the file."""
+    """Let the careful reader judge odd rows.
+
+    None when it accepts one, so that it reads the file.
+    """
     tags = spec.columns.issues
     lists = tags is not None and raw.types[tags.column].endswith("[]")
     mapping = RowMapping(raw.file, spec, lists=lists)
@@ -299,10 +302,14 @@ def _infos(part: _Part, runs: Sequence[_Run], stage: int | None) -> tuple[RunInf
             run_id=run.run_id, arm=run.arm, started_at=run.started_at, stage=stage,
             profile=run.profile, seed=run.seed, n=run.n, reported=None, file=part.raw.file,
             line=run.line,
-            replicate=replicates.get(run.run_id) or hashlib.sha256(run.run_id.encode()).hexdigest()[:16],
+            replicate=replicates.get(run.run_id) or _digest(run.run_id),
         )
         for run in runs
     )  # fmt: skip
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _replicates(part: _Part, runs: Sequence[str]) -> dict[str, str]:

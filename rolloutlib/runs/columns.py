@@ -1,6 +1,7 @@
 """The one table's columns, and how samples as the engine writes them become columns.
 
-Everything works on a column of all samples at a time: a Python loop a cell is what would make reading slow.
+Everything works on a column of all samples at a time: a Python loop a cell is what would make
+reading slow.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -74,7 +75,10 @@ _Tags = tuple[str, ...] | UnsetType | None
 
 
 class Sample(msgspec.Struct, rename="camel", gc=False):
-    """One entry of ``result.samples``: score 0–10, latencyMs in milliseconds, ids as text (JSON integers too)."""
+    """One entry of ``result.samples``.
+
+    Score 0–10, latencyMs in milliseconds, ids as text (JSON integers too).
+    """
 
     id: str | int
     status: Literal["passed", "failed", "vetoed", "error", "timeout"]
@@ -96,7 +100,10 @@ class Sample(msgspec.Struct, rename="camel", gc=False):
 
 
 class SampleColumns(NamedTuple):
-    """The sample's own columns (run columns come later) and how many JSON keys they were read from."""
+    """The sample's own columns.
+
+    Run columns come later and how many JSON keys they were read from.
+    """
 
     arrays: dict[str, pa.Array]
     keys: int
@@ -159,7 +166,10 @@ def _columns(s: Sequence[Sample]) -> dict[str, list[Any]]:
 
 
 def _array(column: list[Any], kind: pa.DataType) -> _Built:
-    """Build the column as it is; only when that fails replace what is absent and write integer ids as text."""
+    """Build the column as it is.
+
+    Only when that fails replace what is absent and write integer ids as text.
+    """
     if _absent(column):
         return _Built(pa.nulls(len(column), kind), 0)
     try:
@@ -185,7 +195,10 @@ def _lists(column: list[Any]) -> _Built:
 
 
 def _edited(suggested: list[Any], confirmed: list[Any]) -> pa.Array:
-    """True where a person changed the suggested tags; null unless tags were suggested and a person confirmed."""
+    """True where a person changed the suggested tags.
+
+    Null unless tags were suggested and a person confirmed.
+    """
     if _absent(suggested) or _absent(confirmed):
         return pa.nulls(len(suggested), pa.bool_())
     pairs = zip(suggested, confirmed, strict=True)

@@ -1,4 +1,7 @@
-"""A private DuckDB for one read: it reaches the named files and nothing else outside, and spills where it may."""
+"""A private DuckDB for one read.
+
+It reaches the named files and nothing else outside, and spills where it may.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,12 @@ _NUMBERS = count()
 
 
 def connect(readable: Iterable[Path] = ()) -> duckdb.DuckDBPyConnection:
-    """Open an engine in memory that can read these files, write to its own spill folder, and nothing else.
+    """Open an engine in memory that can read these files, write to its own spill folder.
 
-    One thread: sums in parallel add up in another order each time, and a replay compares to the last digit.
+    Nothing else.
+
+    One thread: sums in parallel add up in another order each time, and a replay compares to the
+    last digit.
     """
     spill = _spill_folder() / str(next(_NUMBERS))
     paths = ", ".join(quoted(str(path)) for path in readable)
@@ -44,7 +50,10 @@ def quoted(text: str) -> str:
 
 @cache
 def _spill_folder() -> Path:
-    """One folder a process, for nobody else to read; the engine removes its files, this removes the folder."""
+    """One folder a process, for nobody else to read.
+
+    The engine removes its files, this removes the folder.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rolloutlib-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -1,4 +1,7 @@
-"""What the engine writes, as types: a run, its metrics and its samples, and what is due in each field."""
+"""What the engine writes, as types.
+
+A run, its metrics and its samples, and what is due in each field.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,10 @@ class Envelope(msgspec.Struct, rename="camel", gc=False):
 
 
 class Unit(NamedTuple):
-    """The smallest piece of a file that stands for itself: a JSON file, a line of JSON Lines, a row of Parquet."""
+    """The smallest piece of a file that stands for itself.
+
+    A JSON file, a line of JSON Lines, a row of Parquet.
+    """
 
     file: str
     line: int

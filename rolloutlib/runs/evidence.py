@@ -91,7 +91,10 @@ def _check_flags(run: Envelope) -> None:
 
 
 def _check_agreement(run: FoundRun) -> None:
-    """Reported rates against the samples; rows that could not be read, or ended in an error, may count either way."""
+    """Reported rates against the samples.
+
+    Rows that could not be read, or ended in an error, may count either way.
+    """
     statuses = [sample.status for sample in run.envelope.result.samples]
     if not statuses:
         return

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from rolloutlib.runs.located import MalformedError, read_object
 from rolloutlib.runs.quarantine import Quarantined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
 __all__ = ["META_NAME", "Listing", "RunFile", "digest_of", "list_files", "read_bytes", "units_of"]
@@ -47,11 +47,18 @@ class RunFile:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a folder holds: files to read in the order of their names, refused ones, and files that are no data."""
+    """What a folder holds.
+
+    Files to read in the order of their names, refused ones, and files that are no data.
+    """
 
     files: tuple[RunFile, ...]
     refused: tuple[Quarantined, ...]
     ignored: tuple[str, ...]
+
+    def without(self, names: Container[str]) -> Listing:
+        """Leave files out that need not be read."""
+        return replace(self, files=tuple(file for file in self.files if file.name not in names))
 
 
 def list_files(path: Path) -> Listing:
@@ -134,7 +141,10 @@ def units_of(file: RunFile, data: bytes) -> list[Unit]:
 
 
 def _as_json(row: dict[str, Any]) -> bytes:
-    """A Parquet row as the JSON it was written from: absent keys are nulls there, and NaN stays visible."""
+    """A Parquet row as the JSON it was written from.
+
+    Absent keys are nulls there, and NaN stays visible.
+    """
     return json.dumps(_without_nulls(row), ensure_ascii=False, default=str).encode()
 
 
@@ -147,7 +157,10 @@ def _without_nulls(value: Any) -> Any:  # noqa: ANN401
 
 
 def _enveloped(unit: Unit, file: RunFile) -> Unit:
-    """Put a bare run_result and its dataset_meta.json into one envelope, on the same lines as before."""
+    """Put a bare run_result and its dataset_meta.json into one envelope.
+
+    On the same lines as before.
+    """
     meta = _read_meta(os.path.join(os.path.dirname(file.path), META_NAME))  # noqa: PTH118, PTH120
     if meta is None:
         return unit
@@ -166,5 +179,6 @@ def _read_meta(path: str) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (UnicodeDecodeError, MalformedError) as error:
-        msg = f"{path} is not one JSON object with each key once: {getattr(error, 'expectation', 'expected UTF-8')}."
+        due = getattr(error, "expectation", "expected UTF-8")
+        msg = f"{path} is not one JSON object with each key once: {due}."
         raise RunsError(msg) from None

@@ -1,4 +1,7 @@
-"""Flat tables into runs: cells become the engine's types and units, and the engine's own rules judge them."""
+"""Flat tables into runs.
+
+Cells become the engine's types and units, and the engine's own rules judge them.
+"""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
 # (pyarrow carries no types)
@@ -63,7 +66,10 @@ class FlatRuns(NamedTuple):
 
 
 def is_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> bool:
-    """Whether a file is a table of samples: source.yaml says so, or it has neither a result nor a run id of ours."""
+    """Whether a file is a table of samples.
+
+    Source.yaml says so, or it has neither a result nor a run id of ours.
+    """
     if spec and fnmatch(file.name, spec.files):
         return file.kind != ".json"
     if file.kind == ".parquet":
@@ -82,7 +88,8 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
     """Read a flat table into runs: by its run column, or one run an arm.
 
     Raises:
-        RunsError: a mapped column is missing, the table has no rows, or a time has no offset and no time zone.
+        RunsError: a mapped column is missing, the table has no rows, or a time has no offset and no
+            time zone.
     """
     rows = read_rows(file, data)
     if not rows.rows and not rows.bad:
@@ -90,7 +97,8 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
     spec = spec or native_source(rows.columns)
     if spec is None:
         named = ", ".join(rows.columns)
-        msg = f"{file.name} has the columns {named}; write a source.yaml that says which are arm and status."
+        due = "write a source.yaml that says which are arm and status"
+        msg = f"{file.name} has the columns {named}; {due}."
         raise RunsError(msg)
     check_columns(file, rows.columns if rows.rows else None, spec)
     tags = spec.columns.issues
@@ -128,7 +136,10 @@ class _Mapped(NamedTuple):
 
 
 class RowMapping:
-    """Turns rows into samples. Cells are only put into the engine's types and units; the rules are the engine's own."""
+    """Turns rows into samples. Cells are only put into the engine's types and units.
+
+    The rules are the engine's own.
+    """
 
     def __init__(self, file: str, spec: SourceSpec, *, lists: bool) -> None:
         """Prepare the readers of a file's cells; `lists` says whether its issues are lists."""
@@ -197,7 +208,10 @@ def _due(name: str, column: ColumnSpec) -> str:
 
 
 def _reader(name: str, column: ColumnSpec, spec: SourceSpec) -> Callable[[Any], Any]:
-    """What puts one cell into the engine's type; what cannot be put stays as it is and fails the engine's rule."""
+    """What puts one cell into the engine's type.
+
+    What cannot be put stays as it is and fails the engine's rule.
+    """
     if name == "score":
         low, high = column.scale
         return lambda cell: _number(cell, lambda value: 10 * (value - low) / (high - low))

@@ -1,4 +1,7 @@
-"""The samples that the files gave, some in memory and some still in the engine, and whose they are."""
+"""The samples that the files gave, some in memory and some still in the engine.
+
+Whose they are.
+"""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
 # (pyarrow carries no types)

@@ -1,6 +1,9 @@
-"""A patient JSON reader for text that the strict decoder refused: it knows where each key stands and what is odd.
+"""A patient JSON reader for text that the strict decoder refused.
 
-Slow on purpose (it looks at every value in Python) and called only for what is already known to be bad or suspect.
+It knows where each key stands and what is odd.
+
+Slow on purpose (it looks at every value in Python) and called only for what is already known to be
+bad or suspect.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -54,7 +57,10 @@ class MalformedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that JSON readers let pass silently: a key written twice, NaN, 1e400, a lone surrogate."""
+    """Something that JSON readers let pass silently.
+
+    A key written twice, NaN, 1e400, a lone surrogate.
+    """
 
     position: int
     field: str
@@ -99,7 +105,9 @@ def line_of(text: str, position: int) -> int:
 
 
 def parse(text: str) -> Any:  # noqa: ANN401
-    """Read one JSON value that fills the text; nesting deeper than 64 is refused before anything is read.
+    """Read one JSON value that fills the text.
+
+    Nesting deeper than 64 is refused before anything is read.
 
     Raises:
         MalformedError: the text is not one JSON value.
@@ -162,12 +170,18 @@ def keys_match(data: bytes) -> bool:
 
 
 def text_keys(data: bytes) -> int:
-    """Count keys in JSON text; text that holds an escaped quote before a colon counts too many, never too few."""
+    """Count keys in JSON text.
+
+    Text that holds an escaped quote before a colon counts too many, never too few.
+    """
     return data.translate(None, b" \t\r\n").count(b'":')
 
 
 def tree_keys(tree: object, *, fold: bool = False) -> int:
-    """Count the keys of a decoded value; with `fold`, spellings that differ by case only count once."""
+    """Count the keys of a decoded value.
+
+    With `fold`, spellings that differ by case only count once.
+    """
     if isinstance(tree, dict):
         names = {key.casefold() for key in tree} if fold else tree
         return len(names) + sum(tree_keys(value, fold=fold) for value in tree.values())

@@ -1,4 +1,6 @@
-"""Runs out of their text: a strict decoder for the happy path, a patient reader for what it refuses.
+"""Runs out of their text.
+
+A strict decoder for the happy path, a patient reader for what it refuses.
 
 The strict decoder (msgspec) knows types, ranges and words, but it cannot see a key that is written
 twice. So the keys of the text are counted against the keys that were understood, and only a
@@ -44,7 +46,10 @@ _MISSING = re.compile(r"missing required field `(\w+)`")
 
 
 def open_run(unit: Unit) -> FoundRun | Quarantined:
-    """Read one run; what the strict decoder refuses is read again to say which row, line and field it was."""
+    """Read one run; what the strict decoder refuses is read again to say which row.
+
+    Line and field it was.
+    """
     try:
         run = FoundRun(unit, _STRICT.decode(unit.data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -54,10 +59,12 @@ def open_run(unit: Unit) -> FoundRun | Quarantined:
 
 
 def distinct(runs: Sequence[FoundRun], sample_keys: int) -> list[FoundRun | Quarantined]:
-    """Look again at runs whose text may hold a key twice; `sample_keys` were understood in their samples.
+    """Look again at runs whose text may hold a key twice.
 
-    Every key has one colon, so as many colons as keys (and times) mean that nothing is hidden. Labels with colons and
-    keys that the engine added since cost a second, exact count.
+    `sample_keys` were understood in their samples.
+
+    Every key has one colon, so as many colons as keys (and times) mean that nothing is hidden.
+    Labels with colons and keys that the engine added since cost a second, exact count.
     """
     keys = sample_keys + sum(_run_keys(run.envelope) for run in runs)
     if sum(run.unit.data.count(b":") for run in runs) == keys + sum(
@@ -99,7 +106,10 @@ def _time_colons(run: Envelope) -> int:
 
 
 def _diagnose(unit: Unit) -> FoundRun | Quarantined:
-    """Read a run value by value: bad samples are set apart, a bad run is refused with its reason."""
+    """Read a run value by value.
+
+    Bad samples are set apart, a bad run is refused with its reason.
+    """
     try:
         text = unit.data.decode()
     except UnicodeDecodeError as error:
@@ -168,7 +178,10 @@ class _Diagnosis:
     def twins(
         self, written: list[Any], found: list[Sample | Quarantined]
     ) -> list[Sample | Quarantined]:
-        """Set apart every sample whose id another sample of the run has too: nobody can tell which one is right."""
+        """Set apart every sample whose id another sample of the run has too.
+
+        Nobody can tell which one is right.
+        """
         places: dict[str, list[int]] = {}
         for index, one in enumerate(found):
             if isinstance(one, Sample):
@@ -188,7 +201,10 @@ class _Diagnosis:
         return found
 
     def invalid(self, owner: Object, reason: str) -> Quarantined:
-        """Turn the decoder's complaint about a path into line, field, value and what is due there."""
+        """Turn the decoder's complaint about a path into line, field.
+
+        Value and what is due there.
+        """
         holder, name, value = owner, "run", owner
         for name in _names(reason):
             if isinstance(value, Object):
@@ -231,6 +247,9 @@ def field_of(reason: str) -> str:
 
 
 def _plain(reason: str) -> str:
-    """The decoder's own words, for a field without a rule of ours: 'Expected `str`, got …' gives 'str'."""
+    """The decoder's own words, for a field without a rule of ours.
+
+    'Expected `str`, got …' gives 'str'.
+    """
     due = re.search(r"[Ee]xpected `([^`]+)`", reason)
     return due[1].replace(" | null", "") if due else reason

@@ -1,4 +1,7 @@
-"""Rows that cannot be evidence: kept verbatim with the reason, so that read = kept + quarantined."""
+"""Rows that cannot be evidence.
+
+Kept verbatim with the reason, so that read = kept + quarantined.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ class Quarantined:
     Attributes:
         file: path inside the folder that was read.
         line: 1-based line on which the value, or else the row, stands; the row's number in Parquet.
-        field: the source's own name of the field, or ``run`` / ``line`` / ``file`` for what is larger than a field.
+        field: the source's own name of the field, or ``run`` / ``line`` / ``file`` for what is
+            larger than a field.
         value: what was found, cut and escaped for a message; empty when there is nothing to show.
         expectation: what is due there.
         text: the source's bytes as text, verbatim; bytes that are not UTF-8 as lone surrogates.
@@ -47,7 +51,9 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """What one file gave: ``read == kept + quarantined`` rows; ``set_aside`` rows belong to other reviews.
+    """What one file gave: ``read == kept + quarantined`` rows.
+
+    ``set_aside`` rows belong to other reviews.
 
     A run without samples counts no row; a line or file that cannot be opened up counts as one.
     """
@@ -62,7 +68,10 @@ class InputFile:
 
 
 def shown(value: object) -> str:
-    """Return a value for a message: cut to 80 characters, control and direction characters escaped."""
+    """Return a value for a message.
+
+    Cut to 80 characters, control and direction characters escaped.
+    """
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     cut = text if len(text) <= _CUT else text[:_CUT] + "…"
     safe = "".join(c if c.isprintable() or c == " " else _escaped(c) for c in cut)
@@ -82,9 +91,12 @@ def _escaped(character: str) -> str:
 def write_quarantine(
     rows: Iterable[Quarantined], inputs: Iterable[InputFile], folder: Path
 ) -> tuple[Path, ...]:
-    """Write ``folder/quarantine/<sha256 of the source>.jsonl``, one line a row, and return the paths.
+    """Write ``folder/quarantine/<sha256 of the source>.jsonl``, one line a row.
 
-    Writing the same rows twice gives the same bytes; files of an earlier, different read are left alone.
+    Return the paths.
+
+    Writing the same rows twice gives the same bytes; files of an earlier, different read are left
+    alone.
     """
     digests = {one.name: one.sha256 for one in inputs}
     lines: dict[str, list[str]] = {}

@@ -1,4 +1,6 @@
-"""Flat files as tables of the engine: Parquet where it lies, texts where every reader agrees on them.
+"""Flat files as tables of the engine.
+
+Parquet where it lies, texts where every reader agrees on them.
 
 A CSV is well-formed when it is UTF-8 without NUL, with quotes only around whole cells, and as many
 cells in each row as in the header; one of plain lines the engine reads itself, others Arrow.

@@ -1,7 +1,8 @@
 """Engine files → checked runs: what was read, what is evidence, what was set apart and why.
 
-Order of checks on a run: it can be read; it is of this stage and not later than `as_of`; its time, arm and profile are
-clear; it is measured, possible, and agrees with its flags and samples; no key is hidden; nobody else is the same run.
+Order of checks on a run: it can be read; it is of this stage and not later than `as_of`; its time,
+arm and profile are clear; it is measured, possible, and agrees with its flags and samples; no key
+is hidden; nobody else is the same run.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -35,7 +36,7 @@ from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from rolloutlib.runs.envelopes import FoundRun, Unit
@@ -126,7 +127,10 @@ class _Reader:
         self.gathered.append([one.info for one in ready], columns.arrays)
 
     def judged(self, found: FoundRun | Quarantined) -> _Outcome:
-        """Sort one run: evidence, of another review, or refused with the first rule that it breaks."""
+        """Sort one run: evidence, of another review.
+
+        Or refused with the first rule that it breaks.
+        """
         if isinstance(found, Quarantined):
             return found
         run = found.envelope
@@ -150,7 +154,10 @@ class _Reader:
         return "after_as_of" if self.as_of and started_at and started_at > self.as_of else ""
 
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
-        """Read a flat table as columns and return its dialect; None where it has to go row by row."""
+        """Read a flat table as columns and return its dialect.
+
+        None where it has to go row by row.
+        """
         if file.kind == ".parquet":
             raw = raw_parquet(self.gathered.connection, file)
         else:
@@ -189,7 +196,10 @@ class _Reader:
         return flat.spec.dialect
 
     def keep_flat(self, file: str, found: FlatRuns) -> None:
-        """Keep the runs of one flat table; a status that it cannot express is unknown in all of its rows."""
+        """Keep the runs of one flat table.
+
+        A status that it cannot express is unknown in all of its rows.
+        """
         stage, known = found.spec.constants.stage, found.spec.expressible
         self.read[file] += found.read
         self.bad.extend(found.bad)
@@ -285,17 +295,21 @@ def read_runs(
     stage: int | None = None,
     as_of: datetime | None = None,
     flags_arms: Mapping[str, Mapping[str, object]] | None = None,
+    skip: Container[str] = (),
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Runs:
     """Read a file or folder of runs.
 
     Args:
-        path: run envelopes (.json, .jsonl, .parquet), bare run_results beside a dataset_meta.json, or flat tables
-            (.csv, .jsonl, .parquet), in any mixture. Folders named evidence or quarantine are left out.
+        path: run envelopes (.json, .jsonl, .parquet), bare run_results beside a dataset_meta.json,
+            or flat tables (.csv, .jsonl, .parquet), in any mixture. Folders named evidence or
+            quarantine are left out.
         source: the source.yaml that maps a flat table's columns; by default the one in the folder.
         stage: runs of another stage are set aside; runs that do not tell their stage stay.
         as_of: runs that started later are set aside; runs that do not tell their time stay.
-        flags_arms: the flags that imply an arm, such as ``{"control": {"searchLite": False}, "treatment": …}``.
+        flags_arms: the flags that imply an arm, such as ``{"control": {"searchLite": False},
+            "treatment": …}``.
+        skip: names of files that need not be read.
         on_progress: called with (files done, files in all).
 
     Returns:
@@ -305,7 +319,7 @@ def read_runs(
         UsageError: the path does not exist, or source.yaml is wrong.
         RunsError: the source cannot be read as a whole.
     """
-    listing = list_files(path)
+    listing = list_files(path).without(skip)
     beside = source or (path if path.is_dir() else path.parent) / "source.yaml"
     spec = load_source(beside) if source or beside.is_file() else None
     kinds = (".parquet", ".csv")

@@ -1,4 +1,7 @@
-"""Flat tables as rows: CSV, JSON Lines and Parquet give the same thing, a dictionary a row with its line and text."""
+"""Flat tables as rows.
+
+CSV, JSON Lines and Parquet give the same thing, a dictionary a row with its line and text.
+"""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
 # (pyarrow carries no types)
@@ -25,7 +28,10 @@ __all__ = ["Row", "Rows", "csv_records", "read_rows"]
 
 
 class Row(NamedTuple):
-    """One row: its line (its number in Parquet), its cells by column, and its text as it was written."""
+    """One row: its line.
+
+    Its number in Parquet, its cells by column, and its text as it was written.
+    """
 
     line: int
     cells: dict[str, Any]
@@ -44,7 +50,8 @@ def read_rows(file: RunFile, data: bytes) -> Rows:
     """Read a flat table.
 
     Raises:
-        RunsError: the header is unusable, a quote is never closed, or every row has values too many.
+        RunsError: the header is unusable, a quote is never closed, or every row has values too
+            many.
     """
     readers = {".csv": _read_csv, ".parquet": _read_parquet}
     return readers.get(file.kind, _read_lines)(file, data)
@@ -69,7 +76,8 @@ def _read_csv(file: RunFile, data: bytes) -> Rows:
             filled = {name: cell or None for name, cell in zip(header, cells, strict=True)}
             rows.append(Row(line, filled, text))
     if longer and not rows:
-        msg = f"{file.name}: every row has more values than the header's {len(header)} columns; name the extra column."
+        got = f"every row has more values than the header's {len(header)} columns"
+        msg = f"{file.name}: {got}; name the extra column."
         raise RunsError(msg)
     return Rows(tuple(header), rows, bad)
 
@@ -85,7 +93,8 @@ def csv_records(file: RunFile, text: str) -> Iterator[tuple[int, list[str], str]
                 yield start + 1, cells, "".join(lines[start : reader.line_num]).rstrip("\r\n")
             start = reader.line_num
     except csv.Error as error:
-        msg = f"{file.name}:{start + 1}: {error}; expected every quote that is opened in this row to be closed."
+        due = "expected every quote that is opened in this row to be closed"
+        msg = f"{file.name}:{start + 1}: {error}; {due}."
         raise RunsError(msg) from None
 
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 -- msgspec reads it where runs are stored
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
 
     from rolloutlib.runs.columns import Sample
     from rolloutlib.runs.envelopes import FoundRun
@@ -36,7 +36,8 @@ class RunInfo:
 
     Attributes:
         started_at: in UTC; None where the source does not tell.
-        replicate: runs that share arm, seed and prompts share this digest and are one run to whoever counts runs.
+        replicate: runs that share arm, seed and prompts share this digest and are one run to
+            whoever counts runs.
         n: samples kept; 0 for a run that has only its metrics.
         reported: the run's own metrics; None in flat tables.
         file: path inside the folder that was read; `line` is where the run starts.
@@ -95,7 +96,10 @@ def flat_info(run: FlatRun, file: str, stage: int | None) -> RunInfo:
 
 
 def _replicate(run_id: str, arm: str, seed: int | None, samples: Sequence[Sample]) -> str:
-    """Same arm, seed and prompts: one run that was repeated. Without a seed or prompts nobody can tell."""
+    """Same arm, seed and prompts.
+
+    One run that was repeated. Without a seed or prompts nobody can tell.
+    """
     prompts: list[Any] = [sample.prompt_id for sample in samples]
     try:
         text = "\x1f".join(sorted(prompts))

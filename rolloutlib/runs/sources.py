@@ -1,6 +1,9 @@
-"""Flat tables that somebody else wrote: source.yaml says which column is which field, in which unit and scale.
+"""Flat tables that somebody else wrote.
 
-Nothing is guessed: a field that source.yaml does not map is null, a status that the source cannot express is null too.
+Source.yaml says which column is which field, in which unit and scale.
+
+Nothing is guessed: a field that source.yaml does not map is null, a status that the source cannot
+express is null too.
 """
 
 from __future__ import annotations
@@ -58,7 +61,8 @@ class ColumnSpec(_Model):
     @classmethod
     def _ordered(cls, scale: tuple[float, float]) -> tuple[float, float]:
         if scale[0] >= scale[1]:
-            msg = f"goes from {scale[0]:g} to {scale[1]:g}; expected the lowest score, then the highest"
+            due = "expected the lowest score, then the highest"
+            msg = f"goes from {scale[0]:g} to {scale[1]:g}; {due}"
             raise ValueError(msg)
         return scale
 
@@ -100,7 +104,8 @@ class Columns(_Model):
         for name, spec in self.mapped.items():
             for option in sorted(spec.model_fields_set & _OPTIONS.keys()):
                 if name not in _OPTIONS[option]:
-                    msg = f"{name} has a {option}; expected that only of {', '.join(_OPTIONS[option])}"
+                    having = ", ".join(_OPTIONS[option])
+                    msg = f"{name} has a {option}; expected that only of {having}"
                     raise ValueError(msg)
         return self
 
@@ -132,7 +137,10 @@ def _words(value: object) -> object:
 
 
 def word(value: object) -> str:
-    """Return a cell as the word that `SourceSpec.statuses` lists: true and false as YAML and JSON write them."""
+    """Return a cell as the word that `SourceSpec.statuses` lists.
+
+    True and false as YAML and JSON write them.
+    """
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -143,7 +151,8 @@ class SourceSpec(_Model):
         title, licence, origin: shown in reports.
         dialect: a name for messages.
         files: glob of the files that this is about; others in the folder are read as run envelopes.
-        statuses: the source's words for a sample's outcome. A status that no word means stays unknown (null).
+        statuses: the source's words for a sample's outcome. A status that no word means stays
+            unknown (null).
         timezone: of times that are written without an offset.
     """
 
@@ -164,7 +173,8 @@ class SourceSpec(_Model):
     @classmethod
     def _known(cls, name: str | None) -> str | None:
         if name is not None and name not in available_timezones():
-            msg = f"is {name!r}; expected a name such as Asia/Seoul or UTC.{did_you_mean(name, available_timezones())}"
+            hint = did_you_mean(name, available_timezones())
+            msg = f"is {name!r}; expected a name such as Asia/Seoul or UTC.{hint}"
             raise ValueError(msg)
         return name
 
@@ -195,7 +205,10 @@ def load_source(path: Path) -> SourceSpec:
 
 
 def native_source(columns: tuple[str, ...]) -> SourceSpec | None:
-    """Return the mapping of a table whose columns have our names or the engine's; None when it has no outcome."""
+    """Return the mapping of a table whose columns have our names or the engine's.
+
+    None when it has no outcome.
+    """
     names = {
         name: wire if wire in columns else name
         for name, wire in WIRE.items()

@@ -300,7 +300,7 @@ CASES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "an unknown field": (
         "fields",
         lambda r: edit(file(r, f"{FIRST}.record"), predicate("approved", True)),
-    ),  # noqa: FBT003
+    ),
     "a float among the numbers": (
         "fields",
         lambda r: change(file(r, f"{FIRST}.record"), '"value":"0.01"', '"value":0.01'),
@@ -338,15 +338,15 @@ CASES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "full-width digits in an id": (
         "name",
         lambda r: copy(r, f"{SECOND}.record", "dec-20261122-００4.record"),
-    ),  # noqa: RUF001
+    ),
     "a Cyrillic look-alike of dec": (
         "name",
         lambda r: copy(r, f"{SECOND}.record", "dеc-20261122-004.record"),
-    ),  # noqa: RUF001
+    ),
     "a look-alike signer": (
         "name",
         lambda r: copy(r, f"{FIRST}.{PM}.signoff", f"{FIRST}.рm_kim@ex.com.signoff"),
-    ),  # noqa: RUF001
+    ),
     "a capital letter in a signer": (
         "name",
         lambda r: copy(r, f"{FIRST}.{PM}.signoff", f"{FIRST}.PM_kim@ex.com.signoff"),

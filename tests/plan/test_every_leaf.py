@@ -27,7 +27,6 @@ from rolloutlib.judge.checks import run_checks
 from rolloutlib.judge.record import encode
 from rolloutlib.judge.risks import judge_risks
 from rolloutlib.ledger.signers import load_roles, trust
-from rolloutlib.measure import comparison
 from rolloutlib.plan.metrics import MetricName
 from rolloutlib.plan.model import STAGES, Audience, FeatureId, Plan
 from rolloutlib.plan.params import review_params
@@ -152,7 +151,7 @@ class Outcomes:
         monkeypatch.setattr(judge_review, "load_plan", self.current)
         monkeypatch.setattr(judge_review, "read_runs", always(runs))
         monkeypatch.setattr(judge_review, "from_runs", always(samples))
-        monkeypatch.setattr(comparison, "measure", measured_once(comparison.measure))
+        monkeypatch.setattr(judge_review, "measure", measured_once(judge_review.measure))
         self.plan = Plan.model_validate(SOURCE)
         self.first, self.page = self.review(2, "default"), plan_page(self.plan)
         self.base = {name: part(self.plan) for name, part in self.parts().items()}

@@ -40,7 +40,7 @@ GIVEN = {"stage": 2, "runs": "runs"}
     ],
 )
 def test_wrong_parameters(wrong: dict[str, Any], sentence: str) -> None:
-    """A misspelt name, a wrong type and a moment without offset give one sentence that says what is allowed."""
+    """A misspelt name, a wrong type and a moment without offset: a sentence says what may be."""
     with pytest.raises(UsageError) as caught:
         review_params(GIVEN | wrong, where="here")
     assert str(caught.value).startswith("here: ")
@@ -68,7 +68,10 @@ def test_written_parameters_are_read_back() -> None:
 
 
 def test_paths_start_at_the_workbook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Relative paths resolve from the workbook's root wherever a notebook runs; absolute ones stay."""
+    """Relative paths resolve from the workbook's root wherever a notebook runs.
+
+    Absolute ones stay.
+    """
     monkeypatch.chdir(ROOT / "notebooks")
     params = review_params(GIVEN | {"runs": "data/examples/bfcl", "source": str(tmp_path)})
     assert params.path("runs") == ROOT / "data" / "examples" / "bfcl"

@@ -1,4 +1,7 @@
-"""The plan as data: every slip is named by file and key, and the flags are those of the plan's table."""
+"""The plan as data.
+
+Every slip is named by file and key, and the flags are those of the plan's table.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +136,10 @@ def test_a_stage_is_missing(tmp_path: Path) -> None:
 
 
 def test_two_quantile_gates(tmp_path: Path) -> None:
-    """The scan counts samples beyond one limit, so a second quantile gate would be judged by the first one's."""
+    """The scan counts samples beyond one limit.
+
+    So a second quantile gate would be judged by the first one's.
+    """
     start, end = SOURCE.index("  p95_latency:"), SOURCE.index("  vetoed:\n")
     again = (
         SOURCE[start:end]
@@ -182,7 +188,10 @@ def test_flags(plan: Plan, stage: StageId, audience: Audience) -> None:
 
 
 def test_search_comes_last(plan: Plan) -> None:
-    """Feature A is the last to become the default: at stage 3, when all others have been on for everyone."""
+    """Feature A is the last to become the default.
+
+    At stage 3, when all others have been on for everyone.
+    """
     first = {
         key: min(s for s in STAGES if plan.flags_of(s, "everyone")[flag])
         for key, flag in KEYS.items()
@@ -191,7 +200,10 @@ def test_search_comes_last(plan: Plan) -> None:
 
 
 def test_limits_from_profiles(plan: Plan) -> None:
-    """Latency limits follow the profile: its target for the average, 110 % of it for the 95th percentile."""
+    """Latency limits follow the profile.
+
+    Its target for the average, 110 % of it for the 95th percentile.
+    """
     average, p95 = plan.gates["avg_latency"], plan.gates["p95_latency"]
     assert [average.plan_limit(plan.profile(name)) for name in ("default", "fast")] == [2000, 1800]
     assert p95.plan_limit(plan.profile("default")) == pytest.approx(2200)
@@ -200,7 +212,10 @@ def test_limits_from_profiles(plan: Plan) -> None:
 
 
 def test_the_ladder(plan: Plan) -> None:
-    """What every stage must prove, written out by hand; it ends at limit ∓ tolerance and at 1 − quantile."""
+    """What every stage must prove, written out by hand.
+
+    It ends at limit ∓ tolerance and at 1 − quantile.
+    """
     profile = plan.profile("default")
     found = {
         key: [gate.proof_limit(stage, profile) for stage in STAGES]

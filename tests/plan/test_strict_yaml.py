@@ -1,4 +1,7 @@
-"""YAML files: what silently changes meaning is refused, and every error is one sentence that names file and place."""
+"""YAML files: what silently changes meaning is refused.
+
+Every error is one sentence that names file and place.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,10 @@ class Outer(BaseModel):
     ],
 )
 def test_text_that_is_no_plain_yaml(tmp_path: Path, text: str, sentence: str) -> None:
-    """Each construct that could hide something gives a sentence with the file and, where there is one, the line."""
+    """Each construct that could hide something gives a sentence with the file and.
+
+    Where there is one, the line.
+    """
     file = tmp_path / "x.yaml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(PlanError) as caught:

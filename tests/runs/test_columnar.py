@@ -149,7 +149,10 @@ def test_columns_say_what_rows_say(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Samples, runs, account, quarantine and refusals are equal, with good cells and with odd ones."""
+    """Samples, runs, account, quarantine and refusals are equal.
+
+    With good cells and with odd ones.
+    """
 
     @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(row(odd=odd), min_size=1, max_size=8))

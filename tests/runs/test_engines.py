@@ -182,7 +182,7 @@ def test_rows_that_are_no_samples_are_refused_there(
         digest_on(sail, tmp_path / "t.parquet")
 
 
-def _changed(table: Any) -> Iterator[Any]:
+def _changed(table: Any) -> Iterator[Any]:  # noqa: ANN401
     """Change one value of each column, and swap two users' latencies."""
     for place, field in enumerate(SCHEMA):
         cells = table[field.name].to_pylist()
@@ -198,7 +198,7 @@ def _changed(table: Any) -> Iterator[Any]:
     yield table.set_column(place, SCHEMA.field(place), pa.array(cells, pa.float64()))
 
 
-def large(table: Any) -> Samples:
+def large(table: Any) -> Samples:  # noqa: ANN401
     """Return samples whose runs say that they are many."""
     many = replace(RAW.runs[0], n=samples_module.EXACT_ROWS + 1)
     connection = duckdb.connect(":memory:")

@@ -190,7 +190,10 @@ def test_json_json_lines_and_parquet_give_the_same_samples(
 def test_any_damage_is_booked(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    """However a file is damaged, read = kept + quarantined, or the file as a whole is an error of ours."""
+    """However a file is damaged, read = kept + quarantined.
+
+    Or the file as a whole is an error of ours.
+    """
     folder = tmp_path_factory.mktemp("damage")
     text = "\n".join(
         json.dumps(run(f"r{i}", *(sample(j, promptId=f"p{j}") for j in range(3)))) for i in range(3)
@@ -261,7 +264,10 @@ def test_a_run_that_is_no_evidence_says_why(tmp_path: Path, name: str) -> None:
 
 
 def test_rounded_metrics_and_failed_samples_are_no_disagreement(tmp_path: Path) -> None:
-    """Rates rounded to two digits, or counted without the samples that ended in an error, still agree."""
+    """Rates rounded to two digits, or counted without the samples that ended in an error.
+
+    Still agree.
+    """
     listed = [
         sample(i, status="passed" if i < 50 else "failed" if i < 75 else "error")
         for i in range(100)
@@ -278,7 +284,10 @@ def test_rounded_metrics_and_failed_samples_are_no_disagreement(tmp_path: Path) 
     ],
 )
 def test_flags_imply_the_arm(tmp_path: Path, given_flags: Record, arm: str) -> None:
-    """A run without an arm gets it from its flags, dotted or short, in the envelope or in the data set."""
+    """A run without an arm gets it from its flags, dotted or short.
+
+    In the envelope or in the data set.
+    """
     arms = {"control": {"searchLite": False}, "treatment": {"feature.searchLite": True}}
     one, two = (
         run("r1", arm=None, flags=given_flags),
@@ -296,7 +305,10 @@ def test_flags_that_contradict_the_arm_refuse_the_run(tmp_path: Path) -> None:
 
 
 def test_runs_of_other_reviews_are_set_aside(tmp_path: Path) -> None:
-    """Another stage and a later start are counted apart, and what a run does not tell is not held against it."""
+    """Another stage and a later start are counted apart.
+
+    What a run does not tell is not held against it.
+    """
     later = run("r3", sample(9), startedAt="2026-03-03T10:00:00Z")
     found = read_runs(
         write(tmp_path, run("r1"), run("r2", stage=2), later, run("r4", stage=None, startedAt=None)),
@@ -366,7 +378,10 @@ BAD_ROWS = {
 
 @pytest.mark.parametrize("written", BAD_ROWS)
 def test_a_bad_sample_is_set_apart_and_its_run_stays(tmp_path: Path, written: str) -> None:
-    """A bad value costs its row, not its run; the message has file, line, field, value and what is due."""
+    """A bad value costs its row, not its run.
+
+    The message has file, line, field, value and what is due.
+    """
     key = written.split(":", maxsplit=1)[0]
     plain = {k: v for k, v in sample(2).items() if f'"{k}"' != key}
     bad = "{" + written + "," + json.dumps(plain)[1:]
@@ -381,7 +396,10 @@ def test_a_bad_sample_is_set_apart_and_its_run_stays(tmp_path: Path, written: st
 
 
 def test_a_sample_id_twice_takes_both_along(tmp_path: Path) -> None:
-    """Nobody can tell which of two samples with one id is right, so both go, each naming both places."""
+    """Nobody can tell which of two samples with one id is right, so both go.
+
+    Each naming both places.
+    """
     found = read_runs(
         write(
             tmp_path,
@@ -397,7 +415,10 @@ def test_a_sample_id_twice_takes_both_along(tmp_path: Path) -> None:
 
 
 def test_ids_stay_text(tmp_path: Path) -> None:
-    """Ids that look like numbers or like nothing keep every character; integers beyond 2^53 keep every digit."""
+    """Ids that look like numbers or like nothing keep every character.
+
+    Integers beyond 2^53 keep every digit.
+    """
     names: list[object] = ["007", "NA", "null", "None", "1e5", "", 9007199254740993, 12]
     found = read_runs(write(tmp_path, run("r1", *(sample(1, id=name) for name in names))))
     assert found.table["sample_id"].to_pylist() == [str(name) for name in names]
@@ -445,7 +466,10 @@ def test_marks_and_line_ends_of_other_systems(tmp_path: Path, end: str) -> None:
 
 
 def test_keys_are_counted_in_any_layout(tmp_path: Path) -> None:
-    """A key written twice is found with spaces before its colon, among labels with colons and unknown keys."""
+    """A key written twice is found with spaces before its colon.
+
+    Among labels with colons and unknown keys.
+    """
     one = json.dumps(
         run("r1", sample(1, category='a "b": c', extra={"x": [1, {"y": 2}]})),
         separators=(" , ", " : "),
@@ -465,7 +489,10 @@ def test_keys_are_counted_in_any_layout(tmp_path: Path) -> None:
     ],
 )
 def test_a_bare_result_beside_its_data_set(tmp_path: Path, meta: Record) -> None:
-    """A run_result without envelope takes time, flags and profile from either dialect of dataset_meta.json."""
+    """A run_result without envelope takes time.
+
+    Flags and profile from either dialect of dataset_meta.json.
+    """
     meta = {"version": "1", "createdAt": "2026-03-02T10:00:00Z", **meta}
     (tmp_path / "day-1").mkdir()
     write(tmp_path / "day-1", run()["result"], name="out.json")
@@ -510,7 +537,10 @@ def test_links_and_archives_are_refused_unread(tmp_path: Path) -> None:
 
 
 def test_sources_that_cannot_be_read_at_all(tmp_path: Path) -> None:
-    """A missing path, an empty folder, an empty file and an unknown kind are errors that name the path."""
+    """A missing path, an empty folder.
+
+    An empty file and an unknown kind are errors that name the path.
+    """
     with pytest.raises(
         UsageError, match=r"nowhere does not exist; expected a file or a folder of runs\."
     ):
@@ -564,7 +594,10 @@ def test_seconds_under_a_millisecond_field_are_pointed_out(tmp_path: Path) -> No
 
 
 def test_failed_calls_are_kept_and_told(tmp_path: Path) -> None:
-    """A call that failed stays a sample with status error, and what the engine said is told beside the quarantine."""
+    """A call that failed stays a sample with status error.
+
+    What the engine said is told beside the quarantine.
+    """
     broken = {"id": "s2", "status": "error", "error": "exit code 1"}
     found = read_runs(write(tmp_path, run("r1", sample(1), broken)))
     assert (found.kept, found.rows_quarantined) == (2, 0)

@@ -86,7 +86,10 @@ def test_runs_are_listed_in_order(runs: Runs) -> None:
 
 
 def test_parquet_is_the_same_table(runs: Runs, tmp_path: Path) -> None:
-    """Opened from Parquet, samples, runs and digest are the same; only what the run files told is not known."""
+    """Opened from Parquet, samples, runs and digest are the same.
+
+    Only what the run files told is not known.
+    """
     path = tmp_path / "it's.parquet"
     pq.write_table(runs.table, path, row_group_size=4)
     memory, disk = from_runs(runs), Samples.from_parquet(path)
@@ -126,7 +129,10 @@ def test_the_digest_ignores_order_and_batches(runs: Runs) -> None:
 
 @pytest.mark.parametrize("name", SCHEMA.names)
 def test_the_digest_sees_every_column(runs: Runs, name: str) -> None:
-    """Another value in one cell of any column, or a null where there was none, is another digest."""
+    """Another value in one cell of any column, or a null where there was none.
+
+    Is another digest.
+    """
     seen = {from_runs(runs).digest()}
     kind, column = SCHEMA.field(name).type, runs.table[name].to_pylist()
     others: dict[pa.DataType, object] = {
@@ -146,7 +152,10 @@ def test_the_digest_sees_every_column(runs: Runs, name: str) -> None:
 
 
 def test_the_digest_sees_the_last_bit_of_a_float(runs: Runs) -> None:
-    """The next representable score is another digest, and text cannot slide from one cell to its neighbour."""
+    """The next representable score is another digest.
+
+    Text cannot slide from one cell to its neighbour.
+    """
     column = runs.table["score"].to_pylist()
     digests = {from_runs(runs).digest()}
     for name, cells in (
@@ -189,7 +198,7 @@ def test_the_engine_reaches_no_other_file(runs: Runs, tmp_path: Path) -> None:
         with pytest.raises(Exception, match="disabled by configuration"):
             samples.frame().to_native().query(
                 "t", f"SELECT * FROM read_text('{tmp_path / '0.json'}')"
-            )  # noqa: S608
+            )
 
 
 def test_nothing_is_printed_at_exit(tmp_path: Path) -> None:

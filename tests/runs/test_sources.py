@@ -37,7 +37,10 @@ def messages(runs: Runs) -> list[str]:
 
 
 def test_a_row_becomes_a_sample_in_our_units(tmp_path: Path) -> None:
-    """Seconds become milliseconds, a score of 1 to 5 becomes 0 to 10, words split, times get their zone."""
+    """Seconds become milliseconds, a score of 1 to 5 becomes 0 to 10, words split.
+
+    Times get their zone.
+    """
     spec = """
 title: A study
 licence: MIT
@@ -207,7 +210,10 @@ RAGGED = {
 
 @pytest.mark.parametrize("row", RAGGED)
 def test_a_bad_row_costs_itself_only(tmp_path: Path, row: str) -> None:
-    """Rows too long, too short or undecodable are quarantined verbatim; the rows around them stay."""
+    """Rows too long, too short or undecodable are quarantined verbatim.
+
+    The rows around them stay.
+    """
     found = read_csv(tmp_path, f"arm,pass\nx,true\n{row}\nx,false\n")
     assert messages(found) == [RAGGED[row]]
     assert found.quarantined[0].text == row
@@ -269,7 +275,10 @@ def test_a_time_without_offset_needs_a_zone(tmp_path: Path) -> None:
 
 
 def test_one_run_has_one_profile_and_each_sample_once(tmp_path: Path) -> None:
-    """Rows of one run that name two profiles are refused together; a repeated sample id takes both rows."""
+    """Rows of one run that name two profiles are refused together.
+
+    A repeated sample id takes both rows.
+    """
     spec = "columns: {arm: arm, passed: pass, run_id: run, profile: p, sample_id: id}\n"
     text = "arm,pass,run,p,id\nx,true,r1,fast,1\nx,true,r1,strict,2\nx,true,r2,,1\nx,true,r2,fast,1\nx,true,r2,fast,3\n"
     found = read_csv(tmp_path, text, spec)

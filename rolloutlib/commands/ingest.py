@@ -1,0 +1,90 @@
+"""`rollout ingest`: runs → stored days, which reviews read instead of rows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rolloutlib.commands.options import command, option, say, workbook
+from rolloutlib.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from rolloutlib.measure.store import Ingested
+
+INGEST = """\
+Store runs by the day of their start (UTC): each day's samples as Parquet, and their sums beside
+them. A review of the store reads sums, a tenth of the work; it gives what a review of the runs
+gives. What comes again replaces what it touches; what is stored already is not read again; an
+ingest that was killed is run again."""
+EXAMPLES = """\
+examples:
+  rollout ingest runs/
+      new and changed files of runs/ into data/store
+  rollout ingest export.parquet --source export.yaml --into data/beta
+      a flat table that a source.yaml explains, into a store of its own
+  rollout review 3 --runs data/store --days 7
+      then: the last seven days of the store
+
+The store holds date=YYYY-MM-DD/ (runs without a time: date=undated/), quarantine/ with the rows
+that were refused, and store.json. Every row that is read is kept or quarantined.
+
+Exit code: 0 stored, or stored already; 2 wrong usage; 1 failure, and the store is as it was."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's sub-commands."""
+    command(
+        commands, "ingest", _ingest, "store runs by day, with their sums, for quick reviews",
+        option("runs RUNS", "file or folder of runs", type=Path),
+        option("--source FILE", "source.yaml that explains flat tables (default: beside the runs)",
+               type=Path),
+        option("--into DIR", "the store", type=Path, default="data/store"),
+        option("--stage STAGE", "for runs that tell their arm by their flags only: leave out runs "
+               "of other stages", type=int, choices=range(5)),
+        description=INGEST, epilog=EXAMPLES,
+    )  # fmt: skip
+
+
+def _ingest(arguments: argparse.Namespace) -> int:
+    from rolloutlib.judge.review import flags_of_arms
+    from rolloutlib.measure.store import ingest
+
+    if arguments.source is not None and not arguments.source.is_file():
+        raise UsageError(f"--source {arguments.source}: there is no such file")
+    plan, stage = workbook()[1], arguments.stage
+    ingested = ingest(
+        arguments.runs, arguments.into, plan, source=arguments.source, stage=stage,
+        flags_arms=None if stage is None else flags_of_arms(plan, stage), on_progress=_progress(),
+    )  # fmt: skip
+    say("\n".join(_summary(ingested, arguments.into)))
+    return 0
+
+
+def _progress() -> Callable[[str, int, int], None]:
+    """Return what tells the progress, where a person looks on."""
+
+    def tell(what: str, done: int, among: int) -> None:
+        end = "\n" if done == among else ""
+        sys.stderr.write(f"\r{what}: {done:,} of {among:,}{end}")
+        sys.stderr.flush()
+
+    return tell if sys.stderr.isatty() else lambda _what, _done, _among: None
+
+
+def _summary(ingested: Ingested, into: Path) -> list[str]:
+    read, kept, refused = ingested.account
+    lines = [f"{'day':12}{'runs':>8}{'samples':>12}"] if ingested.days else []
+    lines += [f"{date:12}{runs:>8,}{rows:>12,}" for date, (runs, rows) in ingested.days.items()]
+    if ingested.known:
+        lines.append(f"{ingested.known:,} files were already stored and not read again")
+    if ingested.inputs:
+        lines.append(f"{read:,} rows read = {kept:,} kept + {refused:,} quarantined")
+    if refused:
+        lines.append(f"the refused rows and why: {into / 'quarantine'}")
+    if ingested.replaced:
+        lines.append(f"{ingested.replaced:,} runs replaced what was stored of them")
+    return [*lines, f"rollout review STAGE --runs {into} reads the sums"]

@@ -1,0 +1,459 @@
+"""Stored days, read: a review's sums from the days' sums, and rows only where sums do not do.
+
+`store.json` names each day's version; a day's `day.json` names its runs, the digests of its files
+and the plan's values that its sums were made with. Sums are by run, so what started later than a
+review's moment, or is of another stage, is left out exactly.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC
+from hashlib import sha256
+from pathlib import Path  # noqa: TC003 -- msgspec reads the annotations
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from rolloutlib.errors import RunsError
+from rolloutlib.measure.design import Unit
+from rolloutlib.measure.moments import (
+    Cells,
+    Histogram,
+    Key,
+    MomentTable,
+    histograms_of,
+    key_of,
+    top_tags,
+)  # fmt: skip
+from rolloutlib.measure.scan import STRATA, TOP_ISSUES, Count, Measured, choose_unit, measure
+from rolloutlib.plan.metrics import METRICS, metric_record
+from rolloutlib.runs import InputFile, Quarantined, RunInfo, Runs, load_source
+from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.database import connect, quoted
+from rolloutlib.runs.samples import from_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    import duckdb
+    from numpy.typing import NDArray
+
+    T = TypeVar("T")
+
+__all__ = ["MANIFEST", "Day", "Source", "Store", "Stored", "StoredRun", "load", "read_store"]
+
+MANIFEST, DAY = "store.json", "day.json"
+NO_DATE = "undated"  # sorts after every date
+KNOWN_ISSUES = "issue:"  # in the moments: how many samples tell their issues, whatever the tag
+
+
+class StoredRun(msgspec.Struct, frozen=True):
+    """One run of a day.
+
+    Attributes:
+        source: the source that it came from, by its name in the store.
+        content: digest of its samples, whatever their order and the run's id.
+        with_user, with_prompt: samples that carry the id.
+        tags: how many of its samples carry each issue tag.
+    """
+
+    info: RunInfo
+    source: str
+    content: str
+    with_user: int = 0
+    with_prompt: int = 0
+    tags: dict[str, int] = {}
+
+
+class Day(msgspec.Struct, frozen=True):
+    """A day's manifest: `unit` is what a cluster is in its sums, `strata` their values."""
+
+    date: str
+    unit: Unit
+    timeout_cap_ms: float
+    slow_above_ms: tuple[float, ...]
+    strata: dict[str, tuple[str | None, ...]]
+    runs: tuple[StoredRun, ...]
+    files: dict[str, str]
+
+
+class Source(msgspec.Struct, frozen=True):
+    """What a file gave: `key` tells when it need not be read again, `runs` how many it had."""
+
+    key: str
+    name: str
+    sha256: str
+    dialect: str
+    runs: int
+    quarantined: int
+    set_aside: int
+    failed: tuple[Quarantined, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Store(msgspec.Struct, frozen=True, tag="rolloutlib/store@1", tag_field="schema"):
+    """The store's manifest: each day's version, and the sources by their sha256 and name."""
+
+    days: dict[str, str] = {}
+    sources: dict[str, Source] = {}
+
+
+def load(folder: Path) -> Store | None:
+    """Return the manifest of a store; None where the folder is none.
+
+    Raises:
+        RunsError: the manifest is damaged.
+    """
+    path = folder / MANIFEST
+    return _decoded(path, path.read_bytes(), Store) if path.is_file() else None
+
+
+def load_day(folder: Path, date: str, version: str) -> Day:
+    """Return a day's manifest.
+
+    Raises:
+        RunsError: it is not the one that the store names.
+    """
+    path = folder / f"date={date}" / version / DAY
+    data = path.read_bytes() if path.is_file() else b""
+    if sha256(data).hexdigest()[: len(version)] != version:
+        raise _damaged(path)
+    return _decoded(path, data, Day)
+
+
+def _decoded(path: Path, data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> RunsError:
+    repair = "restore it, or remove the store and ingest its sources again"
+    return RunsError(f"{path} is not what the store wrote; {repair}.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A day and where its files are."""
+
+    day: Day
+    folder: Path
+
+    def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read one of the day's files, after a look at its digest."""
+        path = self.folder / name
+        data = path.read_bytes() if path.is_file() else b""
+        if sha256(data).hexdigest() != self.day.files[name]:
+            raise _damaged(path)
+        present = None
+        if columns is not None:
+            there = set(pq.read_schema(pa.BufferReader(data)).names)
+            present = [column for column in columns if column in there]
+        return pq.read_table(pa.BufferReader(data), columns=present)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The part of a store that a review is about.
+
+    Attributes:
+        runs: the kept runs, whose `relation` lies over the days' Parquet files.
+        kept: the same, with what the store knows of them.
+        places: the days.
+    """
+
+    runs: Runs
+    kept: tuple[StoredRun, ...]
+    places: tuple[_Place, ...]
+
+    def digest(self) -> str:
+        """Return a sha256 of the kept runs' contents: whatever the days, no row is read."""
+        lines = sorted(f"{run.info.arm}\x1f{run.info.run_id}\x1f{run.content}" for run in self.kept)
+        return sha256("\n".join(lines).encode()).hexdigest()
+
+    def measure(
+        self, arms: tuple[str, str], *,
+        timeout_cap_ms: float, slow_above_ms: float, apart: bool = False,
+    ) -> Measured:  # fmt: skip
+        """Measure both arms as `scan.measure` does, from sums wherever they were made that way."""
+        runs = [run for run in self.kept if run.info.arm in arms and run.info.n]
+        unit, named = choose_unit(_counts(runs, arms))
+        made = (timeout_cap_ms, slow_above_ms)
+        if (apart and unit == "sample") or not all(
+            _fits(p.day, runs, unit, made) for p in self.places
+        ):
+            for place in self.places:
+                place.read("samples.parquet", [])  # its digest; the engine reads the rows
+            return measure(
+                from_runs(self.runs), arms, timeout_cap_ms=timeout_cap_ms,
+                slow_above_ms=slow_above_ms, apart=apart,
+            )  # fmt: skip
+        return _Sums(self.places, runs, arms, unit).measured(named, slow_above_ms)
+
+
+def _counts(runs: Sequence[StoredRun], arms: Sequence[str]) -> dict[str, Count]:
+    """Count samples of each arm; different ids are not known yet."""
+    mine = {arm: [run for run in runs if run.info.arm == arm] for arm in arms}
+    return {
+        arm: Count(
+            sum(run.info.n for run in of), sum(run.with_user for run in of), 0,
+            sum(run.with_prompt for run in of), 0,
+        )
+        for arm, of in mine.items()
+    }  # fmt: skip
+
+
+def _fits(day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, float]) -> bool:
+    """Return whether a day's sums are those of the plan's values and of the review's unit."""
+    cap, slow = made
+    if day.timeout_cap_ms != cap or slow not in day.slow_above_ms:
+        return False
+    if unit in {day.unit, "sample"}:
+        return True
+    of_day = {(run.info.arm, run.info.run_id) for run in day.runs}
+    mine = [run for run in runs if (run.info.arm, run.info.run_id) in of_day]
+    return not any(run.with_user if unit == "user" else run.with_prompt for run in mine)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """The days' sums of both arms' runs."""
+
+    places: tuple[_Place, ...]
+    runs: Sequence[StoredRun]
+    arms: tuple[str, str]
+    unit: Unit
+
+    def measured(self, named: float, slow_above_ms: float) -> Measured:
+        tagged: Counter[tuple[str, str]] = Counter()
+        for run in self.runs:
+            tagged.update({(run.info.arm, tag): n for tag, n in run.tags.items()})
+        ranked, others = (top_tags(tagged, arm=arm, most=TOP_ISSUES) for arm in self.arms)
+        tags = tuple(dict.fromkeys((*ranked, *others)))
+        plain = {name: name for name in METRICS if name not in {"issue", "slow"}}
+        columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags}
+        finest = self._moments("moments.parquet", columns | {"slow": f"slow:{slow_above_ms:g}"})
+        table = grouped(finest, "arm", "cluster")
+        latency, score = (self._histograms(name) for name in ("latency_ms", "score"))
+        return Measured(
+            self._ids(table), self.unit, named, tags, len(ranked), table=table,
+            by_run=grouped(finest, "arm", "run_id"), strata=self._strata(),
+            latency=latency, score=score,
+        )  # fmt: skip
+
+    def _tables(self, name: str, columns: Sequence[str] | None = None) -> list[pa.Table]:
+        """Read a file of every day that has it, without the runs that are not asked for."""
+        mine = pa.array([f"{run.info.arm}\x1f{run.info.run_id}" for run in self.runs], pa.string())
+        parts: list[pa.Table] = []
+        for place in self.places:
+            if name not in place.day.files:
+                continue
+            table = place.read(name, columns)
+            run = pc.binary_join_element_wise(
+                table["arm"].cast(pa.string()), table["run_id"].cast(pa.string()), "\x1f"
+            )
+            table = table.filter(pc.is_in(run, value_set=mine))
+            if "cluster" in table.column_names and place.day.unit != self.unit:
+                at, nothing = table.column_names.index("cluster"), pa.nulls(len(table), pa.string())
+                table = table.set_column(at, "cluster", nothing)
+            parts.append(table)
+        return parts
+
+    def _moments(self, name: str, metrics: Mapping[str, str], *more: str) -> MomentTable:
+        """Put the days' moments together: metric → its name in the files."""
+        keys = ("arm", "run_id", "cluster", *more)
+        fields = [f"{column}.{part}" for column in metrics.values() for part in ("n", "mean", "m2")]
+        named = dict.fromkeys([*keys, "rows", f"{KNOWN_ISSUES}.n", *fields])
+        parts = self._tables(name, list(named))
+        whole = pa.concat_tables(
+            [_plain(part, keys) for part in parts], promote_options="default"
+        ).combine_chunks()
+        coded = {key: key_of(whole[key]) for key in keys}
+        if self.unit == "sample":
+            coded["cluster"] = coded["arm"]
+        cells = {metric: _cells(whole, column) for metric, column in metrics.items()}
+        return MomentTable(coded, _numbers(whole, "rows"), cells)
+
+    def _strata(self) -> dict[str, MomentTable]:
+        tables: dict[str, MomentTable] = {}
+        for name in STRATA:
+            values = {value for place in self.places for value in place.day.strata[name]}
+            if len(values) > 1:
+                table = self._moments(f"{name}.parquet", {"passed": "passed"}, name)
+                if len(np.unique(table.keys[name].codes)) > 1:
+                    tables[name] = grouped(table, "arm", "cluster", name)
+        return tables
+
+    def _histograms(self, name: str) -> dict[tuple[str, str], Histogram]:
+        keys = ("arm", "run_id")
+        whole = pa.concat_tables([_plain(part, keys) for part in self._tables(f"{name}.parquet")])
+        arm, run = (key_of(whole[key]) for key in keys)
+        return histograms_of(arm, run, _numbers(whole, "value"), _numbers(whole, "n"))
+
+    def _ids(self, table: MomentTable) -> dict[str, Count]:
+        """Count different users by the clusters and different prompts by their hashes."""
+        counts: dict[str, Count] = {}
+        prompts = [part.select(["arm", "prompt"]) for part in self._tables("prompts.parquet")]
+        for arm, count in _counts(self.runs, self.arms).items():
+            mine = [part.filter(pc.equal(part["arm"].cast(pa.string()), arm)) for part in prompts]
+            hashes = [chunk for part in mine for chunk in part["prompt"].chunks]
+            different = len(pc.unique(pa.chunked_array(hashes, pa.uint64())))
+            cluster = table.where(arm=arm).keys["cluster"]
+            users = len(np.unique(cluster.codes[cluster.codes != cluster.code(None)]))
+            counts[arm] = Count(
+                count.samples, count.with_user, users if self.unit == "user" else 0,
+                count.with_prompt, different,
+            )  # fmt: skip
+        return counts
+
+
+def _plain(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Turn coded keys into texts, because each day has codes of its own."""
+    for key in keys:
+        at = table.column_names.index(key)
+        table = table.set_column(at, key, table[key].cast(pa.string()))
+    return table
+
+
+def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
+    """Return a column of numbers, 0 where a day does not have it."""
+    if name not in table.column_names:
+        return np.zeros(len(table))
+    return table[name].fill_null(0).to_numpy().astype(np.float64)
+
+
+def _cells(table: pa.Table, name: str) -> Cells:
+    """Return a metric's cells; a tag that a day has not seen is 0 wherever tags are told."""
+    n, mean = (_numbers(table, f"{name}.{part}") for part in ("n", "mean"))
+    if name.startswith(KNOWN_ISSUES):
+        n = _numbers(table, f"{KNOWN_ISSUES}.n")
+    binary = metric_record(name).kind == "binary"
+    return Cells(n, mean, n * mean * (1 - mean) if binary else _numbers(table, f"{name}.m2"))
+
+
+def grouped(table: MomentTable, *names: str) -> MomentTable:
+    """Add groups up that agree in these keys."""
+    sizes = [len(table.keys[name].labels) for name in names]
+    place = np.zeros(len(table.rows), dtype=np.int64)
+    for name, size in zip(names, sizes, strict=True):
+        place = place * size + table.keys[name].codes
+    there, codes = np.unique(place, return_inverse=True)
+    keys: dict[str, Key] = {}
+    for name, size in reversed(list(zip(names, sizes, strict=True))):
+        keys[name] = Key(there % size, table.keys[name].labels)
+        there //= size
+    metrics = {name: cells.pooled(codes, len(there)) for name, cells in table.metrics.items()}
+    rows = np.bincount(codes, table.rows, len(there)).astype(np.float64)
+    return MomentTable({name: keys[name] for name in names}, rows, metrics)
+
+
+def read_store(
+    folder: Path, store: Store, *,
+    stage: int | None = None, as_of: datetime | None = None, days: int | None = None,
+) -> Stored:  # fmt: skip
+    """Pick what a review is about; no row is read.
+
+    Args:
+        folder: the store's.
+        store: its manifest.
+        stage: as `read_runs` takes it.
+        as_of: likewise.
+        days: only the last so many days that the store has by then; what has no date is left out.
+
+    Raises:
+        RunsError: a manifest is damaged.
+    """
+    latest = f"{as_of.astimezone(UTC):%Y-%m-%d}" if as_of else NO_DATE
+    dates = sorted(date for date in store.days if date <= latest or date == NO_DATE)
+    chosen = [date for date in dates if date != NO_DATE][-days:] if days else dates
+    later = sorted(set(store.days) - set(dates))
+    where = {date: folder / f"date={date}" / store.days[date] for date in (*chosen, *later)}
+    places = [_Place(load_day(folder, d, store.days[d]), where[d]) for d in (*chosen, *later)]
+    aside: dict[str, list[StoredRun]] = {"stage": [], "later": []}
+    kept: list[StoredRun] = []
+    for run in (run for place in places for run in place.day.runs):
+        info = run.info
+        if stage is not None and info.stage is not None and info.stage != stage:
+            aside["stage"].append(run)
+        elif as_of and info.started_at and info.started_at > as_of:
+            aside["later"].append(run)
+        else:
+            kept.append(run)
+    chosen_places = tuple(places[: len(chosen)])
+    runs = _runs(folder, store, chosen_places, kept, [*aside["stage"], *aside["later"]])
+    counts = {"other_stage": len(aside["stage"]), "after_as_of": len(aside["later"])}
+    return Stored(replace(runs, **counts), tuple(kept), chosen_places)
+
+
+def _runs(
+    folder: Path, store: Store, places: Sequence[_Place],
+    kept: Sequence[StoredRun], aside: Sequence[StoredRun],
+) -> Runs:  # fmt: skip
+    """Draw up the account of the sources that gave these runs, or none that is still there."""
+    rows = [Counter[str](), Counter[str]()]
+    for counter, runs in zip(rows, (kept, aside), strict=True):
+        for run in runs:
+            counter[run.source] += run.info.n
+    mine = {run.source for run in (*kept, *aside)}
+    here = [(key, s) for key, s in store.sources.items() if key in mine or not s.runs]
+    sources = dict(sorted(here, key=lambda entry: entry[1].name))
+    inputs = [
+        InputFile(s.name, s.sha256, s.dialect, rows[0][key] + s.quarantined, rows[0][key],
+                  s.quarantined, rows[1][key] + s.set_aside)
+        for key, s in sources.items()
+    ]  # fmt: skip
+    beside = folder / "source.yaml"
+    infos = tuple(run.info for run in kept)
+    return Runs(
+        relation=_relation(places, infos, all_in=not aside), runs=infos,
+        inputs=tuple(sorted(inputs, key=lambda file: file.name)),
+        quarantined=tuple(row for s in sources.values() if s.quarantined
+                          for row in _quarantined(folder / "quarantine", s)),
+        warnings=(*dict.fromkeys(w for s in sources.values() for w in s.warnings), *_odd(infos)),
+        source=load_source(beside) if beside.is_file() else None,
+        failed=tuple(row for source in sources.values() for row in source.failed),
+    )  # fmt: skip
+
+
+def _relation(
+    places: Sequence[_Place], infos: Sequence[RunInfo], *, all_in: bool
+) -> duckdb.DuckDBPyRelation:
+    """Lay the one table over the days' files; runs that were left out are left out of it."""
+    files = [(place.folder / "samples.parquet").resolve() for place in places]
+    connection = connect(files)
+    if not files:
+        connection.register("samples", SCHEMA.empty_table())
+        return connection.table("samples")
+    relation = connection.read_parquet([str(file) for file in files]).select(*SCHEMA.names)
+    if all_in:
+        return relation
+    mine = ", ".join(quoted(f"{info.arm}\x1f{info.run_id}") for info in infos) or "NULL"
+    return relation.filter(f"arm || chr(31) || run_id IN ({mine})")
+
+
+def _odd(infos: Sequence[RunInfo]) -> Iterable[str]:
+    """Say what is odd about these runs without being wrong, in the words of a read."""
+    dateless = sum(info.started_at is None for info in infos)
+    empty = sum(not info.n for info in infos)
+    for what, count in (("start time", dateless), ("samples", empty)):
+        if count:
+            yield f"{count} of {len(infos)} runs have no {what}."
+
+
+def _quarantined(folder: Path, source: Source) -> Iterable[Quarantined]:
+    path, names = folder / f"{source.sha256}.jsonl", Quarantined.__dataclass_fields__
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["file"] == source.name:
+            yield Quarantined(**{name: row[name] for name in names})

@@ -1,0 +1,57 @@
+"""rollout ingest: what it says, and how it refuses."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from rolloutlib.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+RAGTRUTH = str(ROOT / "data" / "examples" / "ragtruth")
+
+
+@pytest.fixture(autouse=True)
+def _in_the_workbook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand where the plan is."""
+    monkeypatch.chdir(ROOT)
+
+
+def test_ingest_says_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Days, the account of rows, and the second time that nothing was to do."""
+    into = str(tmp_path / "store")
+    assert main(["ingest", RAGTRUTH, "--into", into]) == 0
+    first = capsys.readouterr().out
+    assert "undated" in first
+    assert "2,967 rows read = 2,967 kept + 0 quarantined" in first
+    assert main(["ingest", RAGTRUTH, "--into", into]) == 0
+    assert "1 files were already stored and not read again" in capsys.readouterr().out
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    """Help has examples, the layout and the exit codes."""
+    with pytest.raises(SystemExit) as ended:
+        main(["ingest", "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("examples:", "date=YYYY-MM-DD/", "Exit code: 0 stored"))
+
+
+def test_refusals_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing path, a missing source.yaml and a second ingest at once.
+
+    Exit 2 and one sentence.
+    """
+    into = tmp_path / "store"
+    into.mkdir()
+    missing = str(tmp_path / "none")
+    assert main(["ingest", missing, "--into", str(into)]) == 2
+    assert main(["ingest", RAGTRUTH, "--source", missing, "--into", str(into)]) == 2
+    with (into / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert main(["ingest", RAGTRUTH, "--into", str(into)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert ["does not exist" in said[0], "no such file" in said[1]] == [True, True]
+    assert "another ingest writes to" in said[2]
