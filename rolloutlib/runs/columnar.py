@@ -147,7 +147,7 @@ class _Part:
         )
 
     def twins(self, rows: int) -> list[int]:
-        """Return the lines of samples whose id stands twice in their run; sorted hashes tell first."""
+        """Return the lines of samples whose id stands twice in their run; hashes tell first."""
         parts = -(-rows // _TWINS_AT_ONCE)
         key = "hash(run_id, sample_id)"
         for part in range(parts):
