@@ -34,7 +34,7 @@ __all__ = ["FlatPart", "RawTable", "read_columns"]
 _NUMBERS = count()
 DETAILED = 1_000  # bad rows of a file that are told one by one; the others are counted
 _ONE_A_RUN = ("arm", "profile", "seed")
-_TWINS_AT_ONCE = 2_000_000  # rows whose ids are compared at a time, so that their table fits
+_TWINS_AT_ONCE = 16_000_000  # rows whose ids are compared at a time: eight bytes each
 _RUNS = """SELECT run_id, min(arm), max(arm), min(profile), max(profile), min(seed), max(seed),
     epoch_us(min(started_at)), count(*), min(line), count(prompt_id), count(profile), count(seed),
     count_if(NOT vouched) FROM {part} GROUP BY run_id ORDER BY min(line)"""
@@ -147,13 +147,16 @@ class _Part:
         )
 
     def twins(self, rows: int) -> list[int]:
-        """Return the lines of samples whose id stands twice in their run, found by hashes first."""
+        """Return the lines of samples whose id stands twice in their run; hashes tell first."""
         parts = -(-rows // _TWINS_AT_ONCE)
         key = "hash(run_id, sample_id)"
         for part in range(parts):
-            among = f"(SELECT {key} AS h FROM {self.name} WHERE {key} % {parts} = {part})"
-            query = f"SELECT 1 FROM {among} GROUP BY h HAVING count(*) > 1 LIMIT 1"
-            if self._run(query).fetchone():
+            query = (
+                f"SELECT {key} AS h FROM {self.name} WHERE {parts} = 1 OR {key} % {parts} = {part}"
+            )
+            hashes = self._run(query).fetchnumpy()["h"]
+            hashes.sort()
+            if (hashes[1:] == hashes[:-1]).any():
                 return self.lines(
                     f"(run_id, sample_id) IN (SELECT (run_id, sample_id) FROM {self.name} "
                     "GROUP BY run_id, sample_id HAVING count(*) > 1)"
