@@ -55,6 +55,7 @@ with draws as (
       when radius < .03 then ['style', 'unclear'] else [] end as issues,
     (hash(r, 11) % 4 // 2)::integer as style_violations
   from people"""
+ISO = "strftime(started_at, '%Y-%m-%dT%H:%M:%SZ')"
 MACROS = """
 create macro draw(r, stream) as (hash(r, stream) % 1000003 + 0.5) / 1000003;
 create macro pick(a, b, c, d, r, stream) as
@@ -77,6 +78,26 @@ def days(count: int, users: int) -> Path:
     """Return a Parquet file of so many days, one run an arm and day, each user 10 samples a day."""
     total = count * users * ROWS_A_USER_AND_DAY
     return _once(f"days-{count}-{users}.parquet", lambda path: _table(path, total, users, count))
+
+
+def csv(count: int, users: int) -> Path:
+    """Return the same samples as CSV, tags in one text."""
+    tags, time = "array_to_string(issues, ';') as issues", f"{ISO} as started_at"
+    texts = f"select * replace ({tags}, {time}) from '{rows(count, users)}'"
+    return _once(f"rows-{count}-{users}.csv", lambda path: _copy(texts, path, "csv"))
+
+
+def jsonl(count: int, users: int) -> Path:
+    """Return the same samples as JSON Lines."""
+    texts = f"select * replace ({ISO} as started_at) from '{rows(count, users)}'"
+    return _once(f"rows-{count}-{users}.jsonl", lambda path: _copy(texts, path, "json"))
+
+
+def damaged(count: int, users: int) -> Path:
+    """Return the same samples as Parquet, one in a thousand with a latency below zero."""
+    odd = "if(hash(sample_id, 12) % 1000 = 0, -1, latency_ms)"
+    query = f"select * replace ({odd} as latency_ms) from '{rows(count, users)}'"
+    return _once(f"damaged-{count}-{users}.parquet", lambda path: _copy(query, path))
 
 
 def last_days(last: int, count: int, users: int) -> Path:
@@ -107,13 +128,13 @@ def _table(path: Path, count: int, users: int, runs: int) -> None:
     _copy(SAMPLES.format(rows=count, users=users, runs=runs), path)
 
 
-def _copy(query: str, path: Path) -> None:
+def _copy(query: str, path: Path, kind: str = "parquet") -> None:
     import duckdb
 
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     connection.execute(MACROS)
-    connection.execute(f"copy ({query}) to '{path}' (format parquet)")
+    connection.execute(f"copy ({query}) to '{path}' (format {kind})")
 
 
 def _envelopes(path: Path, files: int, samples: int) -> None:
@@ -166,5 +187,6 @@ def _sample(rng: Random, index: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     kind, *numbers = sys.argv[1:]
-    make = {"rows": rows, "days": days, "last_days": last_days, "envelopes": envelopes}[kind]
+    makers = (rows, csv, jsonl, damaged, days, last_days, envelopes)
+    make = {maker.__name__: maker for maker in makers}[kind]
     print(os.fspath(make(*map(int, numbers))))
