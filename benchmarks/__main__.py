@@ -10,7 +10,13 @@ from benchmarks.harness import Size
 
 size = Size(big=bool(os.environ.get("BIG")), quick=bool(os.environ.get("QUICK")))
 of_rows, costs = rows.measured(size)
-sections = [of_rows, formats.measured(size), days.measured(size), command.measured(size), read_runs.measured(size)]
+sections = [
+    of_rows,
+    formats.measured(size),
+    days.measured(size),
+    command.measured(size),
+    read_runs.measured(size),
+]
 if not size.quick:
     sections.append(command.ledger())
 print(page.markdown(sections))

@@ -17,9 +17,9 @@ DAYS, LAST, USERS = 30, 3, 10_000
 TEXT = f"""\
 {DAYS} days of {USERS:,} users with {data.ROWS_A_USER_AND_DAY} samples each a day, \
 {DAYS * USERS * data.ROWS_A_USER_AND_DAY:,} rows, one run an arm
-and day. `rollout ingest` stores days and their sums once; a review of the store then reads sums. Both
-reviews of three days read the same samples, which is checked. "Added" is the CPU beyond that of a
-review of 1,700 rows, which is mostly imports."""
+and day. `rollout ingest` stores days and their sums once; a review of the store then reads sums.
+Both reviews of three days read the same samples, which is checked. "Added" is the CPU beyond
+that of a review of 1,700 rows, which is mostly imports."""
 
 
 def measured(size: Size) -> Section:

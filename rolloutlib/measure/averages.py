@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import Struct, structs
 
-from rolloutlib.measure.moments import Histogram, merge_histograms
+from rolloutlib.measure.histograms import Histogram, merge_histograms
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.reason import known
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import RunsError
-from rolloutlib.measure.design import Unit  # noqa: TC001 -- msgspec reads the annotations
+from rolloutlib.measure.design import Unit
 from rolloutlib.measure.moments import Cells, Key, MomentTable
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.runs import Quarantined, RunInfo

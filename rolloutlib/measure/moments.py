@@ -17,7 +17,7 @@ from rolloutlib.errors import RunsError
 from rolloutlib.plan.metrics import METRICS, metric_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     import narwhals as nw
     from numpy.typing import NDArray
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 __all__ = [
-    "Cells", "Histogram", "Key", "MomentTable", "collect", "histogram", "histograms_of", "key_of",
-    "merge_histograms", "metric_expressions", "scan", "tag_counts", "top_tags",
+    "Cells", "Key", "MomentTable", "added", "collect", "key_of", "metric_expressions",
+    "numbers", "scan", "tag_counts", "top_tags",
 ]  # fmt: skip
 
 DERIVED = ("issue", "latency_ms", "slow")  # the others are columns of the samples as they are
@@ -51,10 +51,10 @@ class Cells:
 
     def pooled(self, codes: Ints, size: int) -> Cells:
         """Add groups up by Chan's rule: group i goes to place `codes[i]` of `size`."""
-        n = _added(codes, self.n, size)
-        mean = np.divide(_added(codes, self.total, size), n, out=np.zeros(size), where=n > 0)
+        n = added(codes, self.n, size)
+        mean = np.divide(added(codes, self.total, size), n, out=np.zeros(size), where=n > 0)
         shift = self.mean - mean[codes]
-        return Cells(n, mean, _added(codes, self.m2 + self.n * shift**2, size))
+        return Cells(n, mean, added(codes, self.m2 + self.n * shift**2, size))
 
     def take(self, rows: NDArray[Any]) -> Cells:
         """Return the groups that a boolean mask or an index selects."""
@@ -124,7 +124,8 @@ class MomentTable:
         return MomentTable(keys, np.concatenate([self.rows, other.rows]), metrics)
 
 
-def _added(codes: Ints, values: Floats, size: int) -> Floats:
+def added(codes: Ints, values: Floats, size: int) -> Floats:
+    """Add values up: value i goes to place `codes[i]` of `size`."""
     return np.bincount(codes, values, size).astype(np.float64, copy=False)
 
 
@@ -197,7 +198,7 @@ def scan(
     sums = collect(wide.group_by(*(f"k_{key}" for key in by)).agg(*aggregates))
     cells = {name: _cells(name, place, sums) for name, place in places.items()}
     keys = {key: key_of(sums[f"k_{key}"]) for key in by}
-    return MomentTable(keys, _numbers(sums["rows"]), cells)
+    return MomentTable(keys, numbers(sums["rows"]), cells)
 
 
 def collect(frame: nw.LazyFrame[Any]) -> Any:  # noqa: ANN401 -- pyarrow has no types
@@ -205,7 +206,7 @@ def collect(frame: nw.LazyFrame[Any]) -> Any:  # noqa: ANN401 -- pyarrow has no 
     return cast("Any", frame.collect("pyarrow")).to_arrow()
 
 
-def _numbers(column: Any) -> Floats:  # noqa: ANN401
+def numbers(column: Any) -> Floats:  # noqa: ANN401
     """Return a column of numbers, NaN for null."""
     return column.to_numpy().astype(np.float64)
 
@@ -219,8 +220,8 @@ def _cells(metric: str, place: str, sums: Any) -> Cells:  # noqa: ANN401
 
     What no sample knows has no mean, but one that is no number is an error.
     """
-    n, mean = (_numbers(sums[f"{place}_{part}"]) for part in ("n", "mean"))
-    var = mean * (1 - mean) if _binary(metric) else _numbers(sums[f"{place}_var"])
+    n, mean = (numbers(sums[f"{place}_{part}"]) for part in ("n", "mean"))
+    var = mean * (1 - mean) if _binary(metric) else numbers(sums[f"{place}_var"])
     known = n > 0
     if not np.isfinite(mean[known] + var[known]).all():
         expected = "expected numbers, or nothing where there is none"
@@ -241,78 +242,6 @@ def key_of(column: Any) -> Key:  # noqa: ANN401
     codes = rank[encoded.indices.fill_null(len(labels)).to_numpy()]
     missing = (None,) if column.null_count else ()
     return Key(codes, (*(labels[place] for place in order), *missing))
-
-
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """Counts of a metric in steps: `values` (K,) ascending with `counts` (K,).
-
-    Additive like the moments.
-    """
-
-    values: Floats
-    counts: Floats
-
-    @property
-    def n(self) -> int:
-        """Number of known values."""
-        return int(self.counts.sum())
-
-    def quantile(self, q: float) -> float:
-        """Return the q-quantile, linear between order statistics (Hyndman & Fan 1996, type 7).
-
-        NaN without data.
-        """
-        if not self.n:
-            return float("nan")
-        place = q * (self.n - 1)
-        ends = np.cumsum(self.counts)
-        low, high = (
-            self.values[np.searchsorted(ends, rank, side="right")]
-            for rank in (np.floor(place), np.ceil(place))
-        )
-        return float(low + (high - low) * (place - np.floor(place)))
-
-
-def histogram(
-    frame: nw.LazyFrame[Any], value: nw.Expr, *, per_unit: int
-) -> dict[tuple[str, str], Histogram]:
-    """Count a metric in steps of 1 / `per_unit`, by (arm, run).
-
-    Quantiles are exact to half a step, and curves can be drawn.
-    """
-    import narwhals as nw
-
-    steps = frame.select("arm", "run_id", (value * per_unit).round(0).alias("step"))
-    grouped = steps.drop_nulls("step").group_by("arm", "run_id", "step")
-    counted = collect(grouped.agg(nw.len().alias("n")))
-    arm, run = key_of(counted["arm"]), key_of(counted["run_id"])
-    values, counts = _numbers(counted["step"]) / per_unit, _numbers(counted["n"])
-    return histograms_of(arm, run, values, counts)
-
-
-def histograms_of(
-    arm: Key, run: Key, values: Floats, counts: Floats
-) -> dict[tuple[str, str], Histogram]:
-    """Sort counted values (K,) into one histogram for each (arm, run)."""
-    place = arm.codes * len(run.labels) + run.codes
-    order = np.lexsort((values, place))
-    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
-    parts = [rows for rows in np.split(order, starts[1:]) if len(rows)]
-    names = [(str(arm.labels[arm.codes[r[0]]]), str(run.labels[run.codes[r[0]]])) for r in parts]
-    return {
-        name: Histogram(values[rows], counts[rows]) for name, rows in zip(names, parts, strict=True)
-    }
-
-
-def merge_histograms(parts: Sequence[Histogram]) -> Histogram:
-    """Add histograms up."""
-    if not parts:
-        return Histogram(np.empty(0), np.empty(0))
-    values, places = np.unique(np.concatenate([part.values for part in parts]), return_inverse=True)
-    return Histogram(
-        values, _added(places, np.concatenate([part.counts for part in parts]), len(values))
-    )
 
 
 def tag_counts(frame: nw.LazyFrame[Any]) -> dict[tuple[str, str], int]:

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
+from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
 from rolloutlib.measure.moments import (
-    Histogram,
     MomentTable,
     collect,
-    histogram,
-    merge_histograms,
     metric_expressions,
     scan,
     tag_counts,

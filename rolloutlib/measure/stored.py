@@ -32,13 +32,8 @@ from rolloutlib.measure.days import (
     name_of,
     numbers,
 )  # fmt: skip
-from rolloutlib.measure.moments import (
-    Histogram,
-    MomentTable,
-    histograms_of,
-    key_of,
-    top_tags,
-)  # fmt: skip
+from rolloutlib.measure.histograms import Histogram, histograms_of
+from rolloutlib.measure.moments import MomentTable, key_of, top_tags
 from rolloutlib.measure.scan import STRATA, TOP_ISSUES, Count, Measured, choose_unit, measure
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.runs import InputFile, Quarantined, Runs, load_source

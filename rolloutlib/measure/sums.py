@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from rolloutlib.measure.comparison import slow_limit
 from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, binary, name_of
-from rolloutlib.measure.moments import histogram, metric_expressions, scan
+from rolloutlib.measure.histograms import histogram
+from rolloutlib.measure.moments import metric_expressions, scan
 from rolloutlib.measure.scan import STEPS, STRATA
 from rolloutlib.runs.columns import SCHEMA
 

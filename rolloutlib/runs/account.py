@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rolloutlib.runs.columns import SCHEMA
-from rolloutlib.runs.quarantine import InputFile, Quarantined, write_quarantine
+from rolloutlib.runs.quarantine import InputFile, Quarantined, shown, write_quarantine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import duckdb
     import pyarrow as pa
 
+    from rolloutlib.runs.envelopes import FoundRun
     from rolloutlib.runs.run_info import RunInfo
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["Runs", "warnings"]
+__all__ = ["Runs", "failed_calls", "warnings"]
 
 _LOOKS_LIKE_SECONDS = 20.0
 
@@ -101,3 +102,13 @@ def warnings(infos: Sequence[RunInfo], relation: duckdb.DuckDBPyRelation) -> tup
         if count:
             found.append(f"{count} of {len(infos)} runs have no {what}.")
     return tuple(found)
+
+
+def failed_calls(found: FoundRun) -> Iterator[Quarantined]:
+    """Tell each call of the engine that failed, with what the engine said of it."""
+    for sample in found.envelope.result.samples:
+        if sample.error and sample.status in {"error", "timeout"}:
+            named = f"status of sample {sample.id}"
+            due = "the call failed and counts as an error, in the numbers and in the error gate"
+            said = shown(f"{sample.status}: {sample.error}")
+            yield Quarantined(found.unit.file, found.unit.line, named, said, due, "", 0)

@@ -29,8 +29,9 @@ __all__ = ["LINE", "Cast", "own_casts", "own_statuses", "sample_casts"]
 LINE: Final = "__line"  # the number of a row in its file, from 1
 NUMBER: Final = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 INTEGER: Final = r"-?[0-9]{1,19}"
-_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?"
-_OFFSET = r"(Z|[+-][0-9]{2}:[0-9]{2})"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+_OFFSET = r"(Z|[+-][0-9]{2}(:[0-9]{2})?)"
 # What Python strips around a word and the engine's trim() leaves.
 _SPACES = (
     r"[\t-\r\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
@@ -226,13 +227,13 @@ def _time(cell: str, kind: str, _column: ColumnSpec, spec: SourceSpec) -> Cast |
     elif kind == "VARCHAR":
         value, vouched = (
             f"TRY_CAST({cell} AS TIMESTAMPTZ)",
-            f"regexp_full_match({cell}, '{_TIME}{_OFFSET}')",
+            f"regexp_full_match({cell}, '{_DATE}{_CLOCK}{_OFFSET}')",
         )
         if shift is not None:
-            offset = f"regexp_matches({cell}, '{_OFFSET}$')"
+            offset = f"regexp_matches({cell}, '{_CLOCK}{_OFFSET}$')"
             written = local.format(f"TRY_CAST({cell} AS TIMESTAMP)")
             value = f"CASE WHEN {offset} THEN {value} ELSE {written} END"
-            vouched = f"regexp_full_match({cell}, '{_TIME}{_OFFSET}?')"
+            vouched = f"regexp_full_match({cell}, '{_DATE}({_CLOCK}{_OFFSET}?)?')"
     else:
         return None
     first = f"TIMESTAMPTZ '{FIRST_YEAR}-01-03 00:00:00+00'"

@@ -9,7 +9,6 @@ when it accepts what the engine finds odd, or a rare fault needs each row's text
 # (pyarrow carries no types)
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count, islice
@@ -18,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rolloutlib.runs.casts import LINE, own_casts, sample_casts
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import quoted
-from rolloutlib.runs.flat import RowMapping, twin
-from rolloutlib.runs.quarantine import Quarantined, shown
-from rolloutlib.runs.run_info import RunInfo
+from rolloutlib.runs.flat import RowMapping
+from rolloutlib.runs.quarantine import Quarantined, shown, twin
+from rolloutlib.runs.run_info import RunInfo, short_digest
 
 if TYPE_CHECKING:
     import duckdb
@@ -302,14 +301,10 @@ def _infos(part: _Part, runs: Sequence[_Run], stage: int | None) -> tuple[RunInf
             run_id=run.run_id, arm=run.arm, started_at=run.started_at, stage=stage,
             profile=run.profile, seed=run.seed, n=run.n, reported=None, file=part.raw.file,
             line=run.line,
-            replicate=replicates.get(run.run_id) or _digest(run.run_id),
+            replicate=replicates.get(run.run_id) or short_digest(run.run_id),
         )
         for run in runs
     )  # fmt: skip
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _replicates(part: _Part, runs: Sequence[str]) -> dict[str, str]:

@@ -26,17 +26,17 @@ from rolloutlib.runs.casts import INTEGER, NUMBER, own_statuses
 from rolloutlib.runs.columns import Sample
 from rolloutlib.runs.envelopes import EXPECTED, FIRST_YEAR
 from rolloutlib.runs.opening import field_of
-from rolloutlib.runs.quarantine import Quarantined, shown
+from rolloutlib.runs.quarantine import Quarantined, shown, twin
 from rolloutlib.runs.rows import Row, Rows, read_rows
 from rolloutlib.runs.sources import TAGS, UNITS, WIRE, native_source, word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
 
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
-__all__ = ["FlatRun", "FlatRuns", "RowMapping", "check_columns", "is_flat", "read_flat", "twin"]
+__all__ = ["FlatRun", "FlatRuns", "RowMapping", "check_columns", "is_flat", "read_flat"]
 
 _NUMBER, _INTEGER = re.compile(NUMBER), re.compile(INTEGER)
 _ENVELOPE = re.compile(rb'"(result|runId|datasetMeta)"[ \t]*:')
@@ -318,9 +318,3 @@ def _run(
     return FlatRun(
         run_id, first.run.arm, one_of["seed"], one_of["profile"], first.row.line, times, samples
     ), bad
-
-
-def twin(file: str, line: int, sample: str, lines: Iterable[int], text: str) -> Quarantined:
-    """Refuse one of several samples of a run that have the same id."""
-    value = f"{shown(sample)} on lines {' and '.join(map(str, lines))}"
-    return Quarantined(file, line, "sample id", value, "expected each id once in a run", text)

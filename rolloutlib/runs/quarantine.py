@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["InputFile", "Quarantined", "shown", "verbatim", "write_quarantine"]
+__all__ = ["InputFile", "Quarantined", "shown", "twin", "verbatim", "write_quarantine"]
 
 _CUT = 80
 
@@ -86,6 +86,12 @@ def verbatim(data: bytes) -> str:
 def _escaped(character: str) -> str:
     code = ord(character)
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
+
+
+def twin(file: str, line: int, sample: str, lines: Iterable[int], text: str) -> Quarantined:
+    """Refuse one of several samples of a run that have the same id."""
+    value = f"{shown(sample)} on lines {' and '.join(map(str, lines))}"
+    return Quarantined(file, line, "sample id", value, "expected each id once in a run", text)
 
 
 def write_quarantine(

@@ -20,7 +20,7 @@ import pyarrow as pa
 from msgspec import UNSET
 
 from rolloutlib.errors import RunsError
-from rolloutlib.runs.account import Runs, warnings
+from rolloutlib.runs.account import Runs, failed_calls, warnings
 from rolloutlib.runs.columnar import read_columns
 from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
 from rolloutlib.runs.database import connect
@@ -30,13 +30,13 @@ from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, read
 from rolloutlib.runs.gathered import Gathered
 from rolloutlib.runs.located import MalformedError
 from rolloutlib.runs.opening import distinct, open_run
-from rolloutlib.runs.quarantine import InputFile, Quarantined, shown
+from rolloutlib.runs.quarantine import InputFile, Quarantined
 from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_lines, raw_parquet
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same_runs
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
     from datetime import datetime
 
     from rolloutlib.runs.envelopes import FoundRun, Unit
@@ -80,33 +80,35 @@ class _Reader:
         """Read every file: flat ones as columns if possible, runs a batch at a time."""
         waiting: list[Unit] = []
         for done, file in enumerate(files, start=1):
-            if file.kind == ".parquet" and (dialect := self.take_columns(file, b"")):
-                self.files.append((file.name, digest_of(file), dialect))
-                on_progress(done, len(files))
-                continue
-            data, digest = read_bytes(file)
-            dialect = "run envelopes"
-            if is_flat(file, data, self.spec):
-                dialect = self.take_columns(file, data) or self.take_flat(file, data)
-            elif data.strip():
-                waiting += units_of(file, data)
-            else:
-                self.empty(file, len(files))
-            self.files.append((file.name, digest, dialect))
+            waiting += self.open(file, among=len(files))
             while len(waiting) >= _RUNS_A_BATCH or (waiting and done == len(files)):
                 self.take(waiting[:_RUNS_A_BATCH])
                 waiting = waiting[_RUNS_A_BATCH:]
             if not waiting:
                 on_progress(done, len(files))
 
+    def open(self, file: RunFile, *, among: int) -> list[Unit]:
+        """Read a flat file, or return the envelopes that another holds."""
+        dialect, units = self.take_columns(file, b"") if file.kind == ".parquet" else None, []
+        if dialect:
+            self.files.append((file.name, digest_of(file), dialect))
+            return []
+        data, digest = read_bytes(file)
+        if is_flat(file, data, self.spec):
+            dialect = self.take_columns(file, data) or self.take_flat(file, data)
+        elif data.strip():
+            units = units_of(file, data)
+        else:
+            self.empty(file, among)
+        self.files.append((file.name, digest, dialect or "run envelopes"))
+        return units
+
     def empty(self, file: RunFile, among: int) -> None:
         """Count an empty file as one bad row; when there is nothing else, it is an error."""
         if among == 1:
-            msg = f"{file.name} has 0 rows; expected at least one run."
-            raise RunsError(msg)
-        self.book(
-            Quarantined(file.name, 0, "the file has 0 rows", "", "expected at least one run", "")
-        )
+            raise RunsError(f"{file.name} has 0 rows; expected at least one run.")
+        due = "expected at least one run"
+        self.book(Quarantined(file.name, 0, "the file has 0 rows", "", due, ""))
 
     def take(self, units: Sequence[Unit]) -> None:
         """Read a batch of envelopes; those whose keys do not add up are looked at again."""
@@ -127,10 +129,7 @@ class _Reader:
         self.gathered.append([one.info for one in ready], columns.arrays)
 
     def judged(self, found: FoundRun | Quarantined) -> _Outcome:
-        """Sort one run: evidence, of another review.
-
-        Or refused with the first rule that it breaks.
-        """
+        """Sort one run: evidence, of another review, or refused by the first rule it breaks."""
         if isinstance(found, Quarantined):
             return found
         run = found.envelope
@@ -234,7 +233,7 @@ class _Reader:
         else:
             self.read[outcome.info.file] += outcome.found.rows
             self.bad.extend(outcome.found.bad)
-            self.failed.extend(_failed_calls(outcome.found))
+            self.failed.extend(failed_calls(outcome.found))
             self.gathered.add(outcome.info)
 
     def result(self, ignored: tuple[str, ...]) -> Runs:
@@ -273,15 +272,6 @@ class _Reader:
             aside = self.aside_rows[name]
             files.append(InputFile(name, digest, dialect, read, read - refused, refused, aside))
         return tuple(files)
-
-
-def _failed_calls(found: FoundRun) -> Iterator[Quarantined]:
-    for sample in found.envelope.result.samples:
-        if sample.error and sample.status in {"error", "timeout"}:
-            named = f"status of sample {sample.id}"
-            due = "the call failed and counts as an error, in the numbers and in the error gate"
-            said = shown(f"{sample.status}: {sample.error}")
-            yield Quarantined(found.unit.file, found.unit.line, named, said, due, "", 0)
 
 
 def _columns(ready: Sequence[_Ready]) -> SampleColumns:

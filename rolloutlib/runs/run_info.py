@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rolloutlib.runs.envelopes import FoundRun
     from rolloutlib.runs.flat import FlatRun
 
-__all__ = ["Reported", "RunInfo", "flat_info", "info_of", "same_runs"]
+__all__ = ["Reported", "RunInfo", "flat_info", "info_of", "same_runs", "short_digest"]
 
 
 class Reported(NamedTuple):
@@ -107,7 +107,12 @@ def _replicate(run_id: str, arm: str, seed: int | None, samples: Sequence[Sample
         known = None not in prompts and UNSET not in prompts
         text = "\x1f".join(sorted(map(str, prompts))) if known else ""
     key = f"{arm}\x1f{seed}\x1f{text}" if text and seed is not None else run_id
-    return hashlib.sha256(key.encode()).hexdigest()[:16]
+    return short_digest(key)
+
+
+def short_digest(text: str) -> str:
+    """Return 16 hexadecimal digits of a text's sha256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def same_runs(

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rolloutlib.measure.averages import RunRow, last_runs, plan_value, run_rows
-from rolloutlib.measure.moments import histogram, metric_expressions, scan
+from rolloutlib.measure.histograms import histogram
+from rolloutlib.measure.moments import metric_expressions, scan
 from rolloutlib.runs import Reported, RunInfo
 from tests.tables import PLAN, frame_of
 

@@ -16,12 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolloutlib.errors import RunsError
+from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
 from rolloutlib.measure.moments import (
     Cells,
-    Histogram,
     MomentTable,
-    histogram,
-    merge_histograms,
     metric_expressions,
     scan,
     tag_counts,

@@ -58,7 +58,14 @@ GOOD = {
     "level": ["easy", "hard", ""],
     "seed": ["3", ""],
     "style": ["0", "2", ""],
-    "at": ["2026-10-20", "2026-10-20T10:00:00+09:00", "2026-10-20 10:00", "2026-10-20T01:00Z", ""],
+    "at": [
+        "2026-10-20",
+        "2026-10-20T10:00:00+09:00",
+        "2026-10-20 10:00",
+        "2026-10-20T01:00Z",
+        "2026-10-20 01:00:00+00",
+        "",
+    ],
 }
 ODD = {
     "rating": ["5.1", "2,5", "1_0", "NaN", " 2 "],
@@ -66,7 +73,14 @@ ODD = {
     "outcome": ["OK", "", "passed"],
     "level": ["Hard"],
     "style": ["1.5", "-1"],
-    "at": ["20.10.2026", "1970-01-01", "2026-02-30", "20261020T1000"],
+    "at": [
+        "20.10.2026",
+        "1970-01-01",
+        "2026-02-30",
+        "20261020T1000",
+        "2026-10-20-09",
+        "2026-10-20Z",
+    ],
     "tags": ["\ty;x"],
     "arm": [""],
 }
@@ -269,3 +283,16 @@ def test_plain_files_never_become_rows(
         pq.write_table(table, path)
     monkeypatch.setattr(reading, "read_flat", row_by_row)
     assert reading.read_runs(path).table["score"].to_pylist() == [1.5, 2.5]
+
+
+def test_envelopes_beside_a_flat_table_are_kept(tmp_path: Path) -> None:
+    """Runs of files before a flat Parquet file, the last by name, are not forgotten."""
+    sample = {"id": "s", "status": "passed", "score": 8.0, "latencyMs": 100}
+    metrics = {"passRate": 1.0, "avgScore": 8.0, "avgLatency": 100, "vetoedPct": 0.0}
+    result = {"metrics": metrics, "issuesTop3": [], "samples": [sample]}
+    run = {"runId": "r", "arm": "control", "result": result}
+    (tmp_path / "a.json").write_text(json.dumps(run))
+    pq.write_table(pa.table({"arm": ["b"], "status": ["passed"]}), tmp_path / "z.parquet")
+    runs = reading.read_runs(tmp_path)
+    assert sorted(info.run_id for info in runs.runs) == ["r", "z/b"]
+    assert (runs.read, runs.kept) == (2, 2)
