@@ -258,7 +258,7 @@ def test_a_new_client_on_a_broken_file_uses_the_code_defaults(file: Path) -> Non
     file.write_bytes(file.read_bytes()[:300])
     with pytest.raises(FlagsError, match="cannot read"), flag_client(file, poll_ms=1000):
         pass
-    assert PLAN.features["A"].default is False
+    assert PLAN.features["A"].disabled is False
 
 
 def test_a_running_client_sees_a_switch_within_a_second(file: Path) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
 STEPS = ("_flushed", "_sync", "_put", "_sweep", "_with_sources", "_sums")
-RANDOM_KILLS = 64
+RANDOM_KILLS = 120
 KILLS_BEFORE_AN_END = 8
 
 
@@ -123,7 +123,7 @@ def main(folder: Path) -> int:
     chance = random.Random(8)  # noqa: S311 -- no secret
     steps = range(int(told.read_text(encoding="utf-8")))
     plans = [(step, None) for step in steps]
-    plans += [(None, chance.uniform(0, lasts)) for _ in range(RANDOM_KILLS)]
+    plans += [(None, chance.uniform(0, lasts * 0.7)) for _ in range(RANDOM_KILLS)]
     killed = 0
     for number, (step, after) in enumerate(plans):
         if not number % KILLS_BEFORE_AN_END:
