@@ -89,19 +89,17 @@ class _Reader:
 
     def open(self, file: RunFile, *, among: int) -> list[Unit]:
         """Read a flat file, or return the envelopes that another holds."""
-        dialect, units = self.take_columns(file, b"") if file.kind == ".parquet" else None, []
-        if dialect:
+        if file.kind == ".parquet" and (dialect := self.take_columns(file, b"")):
             self.files.append((file.name, digest_of(file), dialect))
             return []
-        data, digest = read_bytes(file)
-        if is_flat(file, data, self.spec):
+        (data, digest), dialect = read_bytes(file), "run envelopes"
+        flat = is_flat(file, data, self.spec)
+        if flat:
             dialect = self.take_columns(file, data) or self.take_flat(file, data)
-        elif data.strip():
-            units = units_of(file, data)
-        else:
+        elif not data.strip():
             self.empty(file, among)
-        self.files.append((file.name, digest, dialect or "run envelopes"))
-        return units
+        self.files.append((file.name, digest, dialect))
+        return units_of(file, data) if data.strip() and not flat else []
 
     def empty(self, file: RunFile, among: int) -> None:
         """Count an empty file as one bad row; when there is nothing else, it is an error."""
