@@ -63,7 +63,10 @@ def _draw(costs: dict[Case, dict[str, Cost]]) -> None:
         .encode(
             x=alt.X("rows:Q").scale(type="log").title("rows").axis(format="~s"),
             y=alt.Y("cpu:Q").scale(type="log").title("CPU seconds, imports included"),
-            color=alt.Color("way:N").sort(list(NAMES.values())).title(None).legend(labelLimit=280),
+            color=alt.Color("way:N")
+            .sort(list(NAMES.values()))
+            .title(None)
+            .legend(labelLimit=0, orient="bottom", columns=2, columnPadding=40),
         )
         .properties(title=f"What a process costs against the rows of its table, {USERS:,} users")
     )
