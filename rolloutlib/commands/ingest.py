@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.options import command, option, say, workbook
-from rolloutlib.errors import UsageError
+from rolloutlib.errors import RunsError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -50,16 +50,23 @@ def add(commands: Any) -> None:
 
 
 def _ingest(arguments: argparse.Namespace) -> int:
+    import duckdb
+
     from rolloutlib.judge.review import flags_of_arms
     from rolloutlib.measure.store import ingest
 
     if arguments.source is not None and not arguments.source.is_file():
         raise UsageError(f"--source {arguments.source}: there is no such file")
     plan, stage = workbook()[1], arguments.stage
-    ingested = ingest(
-        arguments.runs, arguments.into, plan, source=arguments.source, stage=stage,
-        flags_arms=None if stage is None else flags_of_arms(plan, stage), on_progress=_progress(),
-    )  # fmt: skip
+    try:
+        ingested = ingest(
+            arguments.runs, arguments.into, plan, source=arguments.source, stage=stage,
+            flags_arms=None if stage is None else flags_of_arms(plan, stage),
+            on_progress=_progress(),
+        )  # fmt: skip
+    except duckdb.Error as error:  # a cell that nothing had read before
+        why = str(error).splitlines()[0]
+        raise RunsError(f"the samples cannot be read: {why}; write the file again") from None
     say("\n".join(_summary(ingested, arguments.into)))
     return 0
 

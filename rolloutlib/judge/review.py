@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from rolloutlib.runs.quarantine import Quarantined
     from rolloutlib.runs.samples import Samples
 
-__all__ = ["flags_of_arms", "invalid_review", "review_stage"]
+__all__ = ["data_digest", "flags_of_arms", "invalid_review", "review_stage"]
 
 
 def review_stage(
@@ -95,12 +95,26 @@ def _path(params: ReviewParams, name: str) -> Path:
     return path
 
 
+def data_digest(params: ReviewParams) -> str | None:
+    """Return the digest of data whose files are not what a review read: a store's, or Spark's.
+
+    Returns:
+        None where the files of runs themselves are what is pinned.
+    """
+    if params.engine == "duckdb" and not load(_path(params, "runs")):
+        return None
+    return _evidence(load_plan(_path(params, "plan")), params, None)[1]
+
+
 def _evidence(
     plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None
 ) -> tuple[Runs, str, Callable[..., Measured]]:
     """Return the runs, the digest of their samples and what measures them: rows, or stored days."""
     path = _path(params, "runs")
     if store := load(path):
+        if params.engine != "duckdb":
+            given = f"engine is {params.engine!r}, but {path} is a store, whose sums need none"
+            raise UsageError(f"{given}; leave engine out, or name the runs that it was made of")
         stored = read_store(path, store, stage=params.stage, as_of=params.as_of, days=params.days)
         return stored.runs, stored.digest(), stored.measure
     if params.days:

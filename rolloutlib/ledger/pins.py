@@ -13,6 +13,7 @@ import rfc8785
 
 from rolloutlib.errors import UsageError
 from rolloutlib.judge.record import Review, decode, encode
+from rolloutlib.judge.review import data_digest
 from rolloutlib.ledger.documents import digest_of
 from rolloutlib.ledger.records import Digests, Pins, Subject
 from rolloutlib.plan.model import load_plan
@@ -82,7 +83,17 @@ def pins_of(read: ReviewFolder, review: Review, root: Path) -> Pins:
 
 
 def changed_files(read: ReviewFolder, root: Path) -> Iterator[str]:
-    """Yield the names of the files of runs, and the plan, that are not as the review found them."""
+    """Yield the names of the files of runs, and the plan, that are not as the review found them.
+
+    Of a store and of data on Spark there is one digest, and so one name: that of the runs.
+    """
+    if digest_of((root / read.params.plan).read_bytes()) != read.review.plan_sha256:
+        yield read.params.plan
+    digest = data_digest(read.params)
+    if digest is not None:
+        if digest != read.review.data_sha256:
+            yield read.params.runs
+        return
     reviewed = {file.name: file.sha256 for file in read.review.inputs if file.sha256}
     there: dict[str, str] = {}
     for file in list_files(root / read.params.runs).files:
@@ -91,8 +102,6 @@ def changed_files(read: ReviewFolder, root: Path) -> Iterator[str]:
     for name in sorted(reviewed | there):
         if reviewed.get(name) != there.get(name):
             yield name
-    if digest_of((root / read.params.plan).read_bytes()) != read.review.plan_sha256:
-        yield read.params.plan
 
 
 def results_digest(review: Review) -> str:

@@ -5,6 +5,7 @@ A misspelt name is an error, never a default.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReviewParams", "review_params", "stage_params"]
 
-ENGINES = r"^(duckdb|local(\[(\d+|\*)\])?|(spark|sc)://\S+)$"
+_ENGINE = re.compile(r"duckdb|local(\[(\d+|\*)\])?|(spark|sc)://\S+")
 _Text = Annotated[str, Field(min_length=1)]
 
 
@@ -67,7 +68,7 @@ class ReviewParams(BaseModel):
     adjust: bool = False
     looks: _Text | None = None
     look: Annotated[int, Field(ge=1)] | None = None
-    engine: Annotated[str, Field(pattern=ENGINES)] = "duckdb"
+    engine: str = "duckdb"
     lang: Literal["en", "ko"] = "en"
     out: _Text | None = None
     plan: _Text = "params/plan.yaml"
@@ -93,6 +94,14 @@ class ReviewParams(BaseModel):
                 "such as 2026-11-20T09:00+09:00"
             )
         return as_of
+
+    @field_validator("engine")
+    @classmethod
+    def _an_engine(cls, engine: str) -> str:
+        if not _ENGINE.fullmatch(engine):
+            known = "duckdb, local, local[N], spark://HOST:PORT or sc://HOST:PORT"
+            raise ValueError(f"is {engine!r}; expected {known}")
+        return engine
 
     @field_serializer("as_of")
     def _iso(self, as_of: datetime | None) -> str | None:

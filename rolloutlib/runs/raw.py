@@ -13,6 +13,7 @@ Anything else is for the careful reader (`rows`).
 from __future__ import annotations
 
 import csv
+import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ _HEAD = 1_000_000  # bytes of JSON Lines from which the columns of texts are see
 _HIDDEN = (b"\\u0000", b"\\ud", b"\\uD")  # a NUL, perhaps half a character
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG = b"0" * 41  # digits of an integer that the careful reader refuses
+_NESTED = re.compile(rb"\[\s*\[")  # a list in a list, which the engine's reader may drown in
 _COMMA, _QUOTE, _NEWLINE, _RETURN = b',"\n\r'
 
 
@@ -57,7 +59,8 @@ def raw_parquet(connection: duckdb.DuckDBPyConnection, file: RunFile) -> RawTabl
     except (pa.ArrowException, OSError):
         return None
     schema = opened.schema_arrow
-    if not opened.metadata.num_rows or len(set(schema.names)) < len(schema.names):
+    names = {name.casefold() for name in (*schema.names, LINE)}  # the engine's names have no case
+    if not opened.metadata.num_rows or len(names) <= len(schema.names):
         return None
     own = all(name in schema.names and schema.field(name).type == SCHEMA.field(name).type
               for name in SCHEMA.names)  # fmt: skip
@@ -132,7 +135,19 @@ def _plain_header(file: RunFile, data: bytes) -> list[str]:
         return []
     names = next(csv.reader([head.decode().rstrip("\r")]), [])
     alike = len({name.casefold() for name in (*names, LINE)}) <= len(names)
-    return [] if alike or len(names) == 1 or not all(names) else names
+    if alike or len(names) == 1 or not all(names) or not _cells_are_named(data, len(names)):
+        return []
+    return names
+
+
+def _cells_are_named(data: bytes, cells: int) -> bool:
+    """Whether no line ends with a comma too many, which the engine would not mind."""
+    if not any(mark in data for mark in (b",\n", b",\r")) and not data.endswith(b","):
+        return True
+    text = np.frombuffer(data if data.endswith(b"\n") else data + b"\n", dtype=np.uint8)
+    ends = np.flatnonzero(text == _NEWLINE)
+    commas = np.searchsorted(np.flatnonzero(text == _COMMA), ends)
+    return bool((np.diff(commas, prepend=0) == cells - 1).all())
 
 
 def _lines_in_cells(data: bytes) -> bool:
@@ -184,7 +199,7 @@ def _arrow_lines(data: bytes) -> pa.Table | None:
     each = data.startswith(b"{") and data.count(b"\n{") == lines - 1
     if not each or not _is_text(data) or any(mark in data for mark in _HIDDEN):
         return None
-    if data.translate(_DIGITS).find(_LONG) >= 0:
+    if data.translate(_DIGITS).find(_LONG) >= 0 or data.count(b"{") > lines or _NESTED.search(data):
         return None
     try:
         table = _parsed(data, _texts(_parsed(data[: data.rfind(b"\n", 0, _HEAD) + 1] or data)))

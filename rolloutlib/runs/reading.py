@@ -172,8 +172,6 @@ class _Reader:
                 self.gathered.connection, raw, spec, of_another_review=self.of_another_review
             )
         except (duckdb.Error, MalformedError):  # the careful reader says what is wrong
-            if not raw.texts:
-                raise
             part = None
         if raw.texts:
             self.gathered.connection.unregister(RAW_TEXTS)

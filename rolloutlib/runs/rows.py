@@ -57,6 +57,9 @@ def read_rows(file: RunFile, data: bytes) -> Rows:
     return readers.get(file.kind, _read_lines)(file, data)
 
 
+csv.field_size_limit(2**31 - 1)  # answers of models are long texts, and no fault
+
+
 def _read_csv(file: RunFile, data: bytes) -> Rows:
     records = csv_records(file, data.decode("utf-8", "surrogateescape"))
     _, header, _ = next(records, (1, list[str](), ""))

@@ -100,8 +100,15 @@ class Samples:
         200,000 rows it is a sha256 of all columns, rows by run and sample, floats by their 64 bits;
         above, and on Spark, it is made of sums of hashes, which are computed where the data are.
         Its kind stands in front, since digests of two kinds cannot be compared.
+
+        Raises:
+            RunsError: a file is damaged where nothing had read it yet.
         """
-        return self.known or _digest_of(self.lazy, sum(run.n for run in self.runs))
+        try:
+            return self.known or _digest_of(self.lazy, sum(run.n for run in self.runs))
+        except duckdb.Error as error:  # here every cell is read for the first time
+            why = str(error).splitlines()[0]
+            raise RunsError(f"the samples cannot be read: {why}; write the file again") from None
 
 
 def from_runs(runs: Runs) -> Samples:
