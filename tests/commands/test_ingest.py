@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from rolloutlib.cli import main
+from rolloutlib.errors import UsageError
+from rolloutlib.judge.review import review_stage
+from rolloutlib.plan.params import review_params
 
 ROOT = Path(__file__).resolve().parents[2]
 RAGTRUTH = str(ROOT / "data" / "examples" / "ragtruth")
@@ -52,3 +55,13 @@ def test_refusals_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().err.splitlines()
     assert ["does not exist" in said[0], "no such file" in said[1]] == [True, True]
     assert "another ingest writes to" in said[2]
+
+
+def test_a_store_needs_no_engine(tmp_path: Path) -> None:
+    """An engine that would read nothing is refused, not ignored."""
+    into = str(tmp_path / "store")
+    assert main(["ingest", RAGTRUTH, "--into", into]) == 0
+    arms = {"control": "llama-2-7b-chat", "treatment": "llama-2-70b-chat"}
+    params = review_params({"stage": 2, "runs": into, "engine": "local[2]", **arms})
+    with pytest.raises(UsageError, match="a store, whose sums need none"):
+        review_stage(params)

@@ -375,3 +375,30 @@ def test_data_that_changed_since_the_review_are_named(reviewed: Path, tmp_path: 
     refused = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY)
     assert refused.returncode == 1
     assert "more.jsonl, runs.jsonl, params/plan.yaml changed since the review" in refused.stderr
+
+
+def test_a_review_of_stored_days_is_decided(reviewed: Path, tmp_path: Path) -> None:
+    """A review that read a store's sums is decided and replayed.
+
+    Once the days are others, it is decided no more.
+    """
+    root = tmp_path / "workbook"
+    shutil.copytree(reviewed, root, ignore=shutil.ignore_patterns("dec-*"))
+    story = "data/examples/story/stage-2"
+    assert rollout(root, "ingest", story, "--into", "data/store").returncode == 0
+    asked = ("--runs", "data/store", "--evidence", f"{story}/evidence", "--out", "reports/s")
+    assert rollout(root, "review", "2", *asked).returncode == 0
+    drafting = ("decide", "reports/s", "--verdict", "GO", "--by", BY)
+    drafted = rollout(root, *drafting)
+    assert drafted.returncode == 0, drafted.stderr
+    replayed = rollout(root, "replay", drafted.stdout.partition(":")[0])
+    assert replayed.stdout == "E0: the same results, bit for bit\n"
+    more = root / "more"
+    more.mkdir()
+    runs = (root / story / "runs.jsonl").read_text("utf-8").splitlines(keepends=True)
+    first = json.loads(runs[0])
+    (more / "late.json").write_text(json.dumps(first | {"runId": "late"}), encoding="utf-8")
+    assert rollout(root, "ingest", "more", "--into", "data/store").returncode == 0
+    changed = rollout(root, *drafting)
+    assert changed.returncode != 0
+    assert "data/store changed since the review" in changed.stderr

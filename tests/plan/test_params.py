@@ -18,6 +18,7 @@ GIVEN = {"stage": 2, "runs": "runs"}
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
+        ({"engine": "dukdb"}, "is 'dukdb'; expected duckdb, local, local[N]"),
         (
             {"treatmnt": "x"},
             "treatmnt is not a known key; known there: stage, runs, control, treatment",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from rolloutlib.errors import RunsError
 from rolloutlib.runs import reading
+from rolloutlib.runs.samples import from_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,6 +198,9 @@ def test_columns_say_what_rows_say(
         "arm,outcome\ra,ok\rb,ok\r",
         "arm,outcome\na,ok\0\nb,ok\n",
         'arm,outcome\na,"ok" \nb,ok\n',
+        "arm,outcome\na,ok,\nb,ok,\n",
+        "arm,outcome\r\na,ok,\r\nb,ok\r\n",
+        "arm,outcome\n" + "a" * 200_000 + ",ok\nb,ok\n",
     ],
 )
 def test_csv_dialects(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,3 +301,42 @@ def test_envelopes_beside_a_flat_table_are_kept(tmp_path: Path) -> None:
     runs = reading.read_runs(tmp_path)
     assert sorted(info.run_id for info in runs.runs) == ["r", "z/b"]
     assert (runs.read, runs.kept) == (2, 2)
+
+
+def test_a_column_with_the_name_of_the_line(tmp_path: Path) -> None:
+    """A source's own column is no number of a line, whatever it is called."""
+    table = {"arm": ["a", "b"], "status": ["passed", "passed"], "__line": [9, 8]}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    assert reading.read_runs(tmp_path).table["sample_id"].to_pylist() == ["1", "2"]
+
+
+def test_lists_in_lists_are_for_the_careful_reader(tmp_path: Path) -> None:
+    """A line that is nested too deep is set apart, and the process lives."""
+    deep = '{"arm": "a", "status": "passed", "issues": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    plain = '{"arm": "b", "status": "passed", "issues": ["x"]}'
+    (tmp_path / "t.jsonl").write_text(f"{deep}\n{plain}\n")
+    runs = reading.read_runs(tmp_path)
+    assert (runs.read, runs.kept) == (2, 1)
+
+
+def test_flipped_bits_end_in_a_sentence(tmp_path: Path) -> None:
+    """Whatever bit of a Parquet file flips, it is read or refused, in whichever column it is."""
+    n, chance = 2_000, random.Random(5)
+    table = {
+        "arm": ["a", "b"] * (n // 2),
+        "status": ["passed"] * n,
+        "user_id": [str(chance.random()) for _ in range(n)],
+        "score": [10 * chance.random() for _ in range(n)],
+    }
+    path, refused = tmp_path / "t.parquet", 0
+    pq.write_table(pa.table(table), path, compression="snappy")
+    whole = path.read_bytes()
+    for _ in range(60):
+        place = chance.randrange(len(whole))
+        flipped = whole[place] ^ (1 << chance.randrange(8))
+        path.write_bytes(whole[:place] + bytes([flipped]) + whole[place + 1 :])
+        try:
+            from_runs(reading.read_runs(tmp_path)).digest()
+        except RunsError:
+            refused += 1
+    assert 0 < refused < 60
