@@ -87,13 +87,16 @@ def changed_files(read: ReviewFolder, root: Path) -> Iterator[str]:
 
     Of a store and of data on Spark there is one digest, and so one name: that of the runs.
     """
+    digest = data_digest(read.params)
+    if digest is None:
+        yield from _changed_runs(read, root)
+    elif digest != read.review.data_sha256:
+        yield read.params.runs
     if digest_of((root / read.params.plan).read_bytes()) != read.review.plan_sha256:
         yield read.params.plan
-    digest = data_digest(read.params)
-    if digest is not None:
-        if digest != read.review.data_sha256:
-            yield read.params.runs
-        return
+
+
+def _changed_runs(read: ReviewFolder, root: Path) -> Iterator[str]:
     reviewed = {file.name: file.sha256 for file in read.review.inputs if file.sha256}
     there: dict[str, str] = {}
     for file in list_files(root / read.params.runs).files:
