@@ -18,7 +18,7 @@ from rolloutlib.measure.looks import Look, Series, look_at, number_of, record
 from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import issue_rates, segments
 from rolloutlib.measure.stored import read_store
-from rolloutlib.plan.model import STAGES, load_plan, workbook_root
+from rolloutlib.plan.model import load_plan, workbook_root
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.engines import read_on
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.scan import Measured
     from rolloutlib.measure.segments import IssueRate, Segment
-    from rolloutlib.plan.model import FlagValue, Plan, StageId
+    from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
     from rolloutlib.runs.quarantine import Quarantined
     from rolloutlib.runs.samples import Samples
 
-__all__ = ["data_digest", "flags_of_arms", "invalid_review", "review_stage"]
+__all__ = ["data_digest", "invalid_review", "review_stage"]
 
 
 def review_stage(
@@ -129,22 +129,13 @@ def _read(
     def read() -> Runs:
         return read_runs(
             path, source=params.path("source"), stage=params.stage, as_of=params.as_of,
-            flags_arms=flags_of_arms(plan, params.stage), on_progress=on_progress,
+            flags_arms=plan.flags_of_arms(params.stage), on_progress=on_progress,
         )  # fmt: skip
 
     if params.engine != "duckdb":
         return read_on(params.engine, path, as_of=params.as_of, read=read)
     runs = read()
     return runs, from_runs(runs)
-
-
-def flags_of_arms(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
-    """Return the flag values that imply an arm: the stage before is the control."""
-    audience = plan.stages[stage].audience
-    return {
-        "control": plan.flags_of(STAGES[max(stage - 1, 0)], audience),
-        "treatment": plan.flags_of(stage, audience),
-    }
 
 
 def _look(plan: Plan, params: ReviewParams, data: str) -> Look:
