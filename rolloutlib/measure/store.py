@@ -290,7 +290,7 @@ class _Writer:
             parts.append(rows.filter(pc.invert(again)))
         if staged is not None:
             parts.append(pq.ParquetFile(staged).read())
-        rows = pa.concat_tables(parts).cast(SCHEMA)
+        rows = pa.concat_tables(parts, promote_options="default").cast(SCHEMA)
         order = [(name, "ascending") for name in ("arm", "run_id", "sample_id")]
         return rows.take(pc.sort_indices(rows, sort_keys=order))
 

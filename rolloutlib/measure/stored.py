@@ -292,7 +292,10 @@ def _relation(
     if not files:
         connection.register("samples", SCHEMA.empty_table())
         return connection.table("samples")
-    relation = connection.read_parquet([str(file) for file in files]).select(*SCHEMA.names)
+    stored = connection.read_parquet([str(file) for file in files], union_by_name=True)
+    there = set(stored.columns)  # days written by an older version lack the last column
+    names = [name if name in there else f"NULL::BOOLEAN AS {name}" for name in SCHEMA.names]
+    relation = stored.project(", ".join(names))
     if all_in:
         return relation
     mine = ", ".join(quoted(name_of(info)) for info in infos) or "NULL"

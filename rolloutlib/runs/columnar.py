@@ -201,7 +201,7 @@ def read_columns(
         None where the careful reader has to read the file row by row.
     """
     stem = raw.file.rsplit(".", 1)[0]
-    casts = own_casts() if raw.own else sample_casts(spec, raw.types, stem)
+    casts = own_casts(raw.types) if raw.own else sample_casts(spec, raw.types, stem)
     if casts is None:
         return None
     part = _Part(connection, raw, casts)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
-from rolloutlib.runs.columns import SCHEMA, STATUSES
+from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.quarantine import InputFile
 from rolloutlib.runs.reading import Runs
 from rolloutlib.runs.run_info import RunInfo
@@ -86,7 +86,7 @@ def is_table(path: Path) -> bool:
     except (pa.ArrowInvalid, OSError):
         return False
     parts = first.relative_to(path).parts[:-1]
-    return {*SCHEMA.names} <= {*names, *(part.partition("=")[0] for part in parts)}
+    return {*SCHEMA.names} - {LATER} <= {*names, *(part.partition("=")[0] for part in parts)}
 
 
 def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Samples]:

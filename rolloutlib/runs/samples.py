@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from rolloutlib.errors import RunsError, UsageError, did_you_mean
 from rolloutlib.runs import RunInfo
-from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import connect
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Samples:
 
         Args:
             lazy: has the columns of `SCHEMA`; numbers may be of another width, text an enum,
-                and a column without a value of no type.
+                and a column without a value of no type. `suggested` may be missing: null.
             where: what an error names as the source.
 
         Raises:
@@ -118,6 +118,8 @@ def from_runs(runs: Runs) -> Samples:
 
 def _cast(field: pa.Field, schema: nw.Schema, where: str) -> nw.Expr:
     """Return a column as `SCHEMA` has it."""
+    if field.name == LATER and LATER not in schema:
+        return nw.lit(None, nw.Boolean()).alias(LATER)
     if field.name not in schema:
         hint, names = did_you_mean(field.name, list(schema)), ", ".join(schema)
         raise RunsError(f"{where} has no column {field.name!r}, only {names}.{hint}")

@@ -102,7 +102,7 @@ def test_every_field_of_a_sample_reaches_its_column(tmp_path: Path) -> None:
         "profile": "strict", "sample_id": "s1", "prompt_id": "p1", "user_id": "u1", "session_id": "x1",
         "category": "law", "difficulty": "hard", "status": "vetoed", "passed": False, "vetoed": True, "error": False,
         "score": 7.5, "latency_ms": 1500.5, "issues": [], "veto_reason": "policy", "style_violations": 2,
-        "edited": True, "covariate": 12.5,
+        "edited": True, "covariate": 12.5, "suggested": True,
     }  # fmt: skip
 
 
@@ -139,6 +139,8 @@ def test_edited_needs_a_suggestion_and_a_person(
         write(tmp_path, run("r1", written, sample(2, suggestedTags=["q"], confirmedTags=["q"])))
     )
     assert found.table["edited"].to_pylist() == [edited, False]
+    expected = None if suggested is None else bool(suggested)
+    assert found.table["suggested"].to_pylist() == [expected, True]
 
 
 ids = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=8)
