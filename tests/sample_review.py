@@ -29,7 +29,7 @@ from rolloutlib.judge.record import (
 )
 from rolloutlib.judge.verdicts import judge_evidence, judge_plan
 from rolloutlib.measure.averages import RunRow
-from rolloutlib.measure.comparison import ArmSummary
+from rolloutlib.measure.configuration import ArmSummary
 from rolloutlib.measure.design import Design
 from rolloutlib.measure.distributions import Distribution
 from rolloutlib.measure.estimates import Estimate
@@ -122,7 +122,7 @@ def gate(  # noqa: PLR0913
 
 def told(text: str) -> Reason:
     """Return a reason whose sentence is this text."""
-    return because("source.warning", text=text)
+    return because("source.refused", message=text)
 
 
 def distribution(metric: str, arm: str, values: Sequence[float], n: int = 1700) -> Distribution:

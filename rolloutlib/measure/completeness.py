@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.scan import Measured
     from rolloutlib.plan.gates import Evidence, Gate
     from rolloutlib.plan.model import Allocation
-    from rolloutlib.reason import Reason
+    from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import Runs
 
 __all__ = ["Account", "Completeness", "Lack", "lacks", "too_much"]
@@ -102,13 +102,15 @@ def too_much(
         due = measured.counts[arm].samples + lack.unreadable + lack.absent
         most = rules.max_missing
         if lack.unreadable > most * due:
+            facts: dict[str, Fact] = {"arm": arm, "rows": lack.unreadable, "expected": ceil(due),
+                                      "share": lack.unreadable / due, "most": most}  # fmt: skip
             words = [w for w in runs.unknown_words if w.arm in {arm, None}]
             named = tuple(because("data.word", word=w.word, rows=w.rows) for w in words)
-            reasons.append(because(
-                "data.unreadable_words" if named else "data.unreadable", arm=arm,
-                rows=lack.unreadable, expected=ceil(due), share=lack.unreadable / due, most=most,
-                **({"words": named} if named else {}),
-            ))  # fmt: skip
+            reasons.append(
+                because("data.unreadable_words", **facts, words=named)
+                if named
+                else because("data.unreadable", **facts)
+            )
         elif lack.unreadable + lack.absent > most * due:
             missing = lack.unreadable + lack.absent
             reasons.append(because(

@@ -2,26 +2,87 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from rolloutlib.plan.model import FlagValue, Stage, StageId
-    from rolloutlib.reason import Reason
-    from rolloutlib.runs import RunInfo
+    from rolloutlib.measure.scan import Count
+    from rolloutlib.plan.model import FlagValue, Plan, Stage, StageId
+    from rolloutlib.reason import Fact, Reason
+    from rolloutlib.runs import RunInfo, Runs
 
-__all__ = ["flags_of", "mixed", "over_cap", "steered", "unlike_plan"]
+__all__ = ["ArmSummary", "steered", "summary", "unplanned"]
 
 _PREFIX = "feature."
 
 
-def flags_of(runs: Sequence[RunInfo]) -> dict[str, FlagValue] | None:
+class ArmSummary(msgspec.Struct, frozen=True):
+    """What was measured in an arm; None, or nothing, where the source does not tell.
+
+    Attributes:
+        runs, samples, users, prompts: how many.
+        flags: by short key, as the runs tell them.
+        profiles: guardian profiles of the runs.
+        strategies: strategy hashes of the runs.
+        first, last: start of the first and of the last run, in UTC.
+        copies: rows that repeat others and count once.
+        simulated: whether a run says of itself that it is no real one.
+    """
+
+    arm: str
+    runs: int
+    samples: int
+    users: int | None
+    prompts: int | None
+    flags: dict[str, bool | str] | None = None
+    profiles: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    first: datetime | None = None
+    last: datetime | None = None
+    copies: int = 0
+    simulated: bool = False
+
+
+def summary(arm: str, runs: Runs, count: Count) -> ArmSummary:
+    """Draw up what was measured in an arm."""
+    mine = [run for run in runs.runs if run.arm == arm]
+    starts = [run.started_at for run in mine if run.started_at]
+    ends = [run.last_at or run.started_at for run in mine if run.started_at]
+    return ArmSummary(
+        arm, len(mine), count.samples, count.users or None, count.prompts or None,
+        flags=_flags_of(mine),
+        profiles=tuple(sorted({run.profile for run in mine if run.profile})),
+        strategies=tuple(sorted({run.strategy_hash for run in mine if run.strategy_hash})),
+        first=min(starts, default=None), last=max(filter(None, ends), default=None),
+        copies=runs.copies.get(arm, 0), simulated=any(run.simulated for run in mine),
+    )  # fmt: skip
+
+
+def unplanned(
+    plan: Plan, stage: StageId, runs: Runs, summaries: Sequence[ArmSummary]
+) -> list[Reason]:
+    """Say in what the arms did not run as the stage table says."""
+    planned = plan.flags_of_arms(stage)
+    reasons: list[Reason] = []
+    for summary, due in zip(summaries, planned.values(), strict=True):
+        mine = [run for run in runs.runs if run.arm == summary.arm]
+        reasons += _mixed(summary.arm, mine)
+        wrong = _unlike_plan(summary.arm, summary.flags, due, stage)
+        reasons += [wrong] if wrong else []
+    over = _over_cap(summaries[1].users, plan.stages[stage])
+    return [*reasons, *([over] if over else [])]
+
+
+def _flags_of(runs: Sequence[RunInfo]) -> dict[str, FlagValue] | None:
     """Return the flags that the runs of an arm tell, by short key; None where none does.
 
-    A flag on which runs differ keeps its first value; `mixed` says that they do.
+    A flag on which runs differ keeps its first value; `_mixed` says that they do.
     """
     merged: dict[str, FlagValue] = {}
     for run in runs:
@@ -30,7 +91,7 @@ def flags_of(runs: Sequence[RunInfo]) -> dict[str, FlagValue] | None:
     return merged or None
 
 
-def mixed(arm: str, runs: Sequence[RunInfo]) -> list[Reason]:
+def _mixed(arm: str, runs: Sequence[RunInfo]) -> list[Reason]:
     """Say in what the runs of one arm differ, so that they are not one candidate."""
     told = [dict(run.flags) for run in runs if run.flags is not None]
     keys = sorted({key for flags in told for key in flags})
@@ -43,17 +104,16 @@ def mixed(arm: str, runs: Sequence[RunInfo]) -> list[Reason]:
     if differing:
         reasons.append(because("config.flags_mixed", arm=arm, flags=differing))
     if 0 < len(told) < len(runs):
-        telling = {"count": len(told), "runs": len(runs)}
-        reasons.append(because("config.flags_untold", arm=arm, **telling))
-    named: dict[str, Callable[[RunInfo], object]] = {
-        "config.profiles_mixed": lambda run: run.profile,
-        "config.hashes_mixed": lambda run: run.strategy_hash,
-        "config.seeds_mixed": lambda run: run.seed is not None,
-    }
-    for code, of in named.items():
-        values = _different(of(run) for run in runs)
-        if len(values) > 1:
-            reasons.append(because(code, arm=arm, count=len(values), values=values))
+        counts = {"count": len(told), "runs": len(runs)}
+        reasons.append(because("config.flags_untold", arm=arm, **counts))
+    if len(profiles := _different(run.profile for run in runs)) > 1:
+        facts: dict[str, Fact] = {"arm": arm, "count": len(profiles), "values": profiles}
+        reasons.append(because("config.profiles_mixed", **facts))
+    if len(hashes := _different(run.strategy_hash for run in runs)) > 1:
+        facts = {"arm": arm, "count": len(hashes), "values": hashes}
+        reasons.append(because("config.hashes_mixed", **facts))
+    if len({run.seed is None for run in runs}) > 1:
+        reasons.append(because("config.seeds_mixed", arm=arm))
     return reasons
 
 
@@ -61,7 +121,7 @@ def _different(values: Iterable[object]) -> tuple[str, ...]:
     return tuple(sorted({"–" if value is None else str(value).lower() for value in values}))
 
 
-def unlike_plan(
+def _unlike_plan(
     arm: str, flags: Mapping[str, FlagValue] | None, planned: Mapping[str, FlagValue],
     stage: StageId,
 ) -> Reason | None:  # fmt: skip
@@ -75,23 +135,14 @@ def unlike_plan(
     return because("config.flags_differ", arm=arm, stage=stage, flags=got, planned=wanted)
 
 
-def steered(
-    features: Mapping[str, str], control: Mapping[str, FlagValue] | None,
-    treatment: Mapping[str, FlagValue] | None,
-) -> set[str]:  # fmt: skip
-    """Return the mixes that a feature with different flags in the arms steers.
-
-    Args:
-        features: flag → the mix that its feature changes on purpose.
-        control: the control's flags by short key; None where its runs do not tell.
-        treatment: the treatment's.
-    """
-    before, after = control or {}, treatment or {}
-    short = {flag.removeprefix(_PREFIX): mix for flag, mix in features.items()}
+def steered(plan: Plan, summaries: Sequence[ArmSummary]) -> set[str]:
+    """Return the mixes that a feature steers whose flag differs between the arms."""
+    before, after = (summary.flags or {} for summary in summaries)
+    short = {f.flag.removeprefix(_PREFIX): f.steers for f in plan.features.values() if f.steers}
     return {mix for flag, mix in short.items() if before.get(flag) != after.get(flag)}
 
 
-def over_cap(users: int | None, stage: Stage) -> Reason | None:
+def _over_cap(users: int | None, stage: Stage) -> Reason | None:
     """Return whether more people took part than the stage is for."""
     if stage.cap is None or not users or users <= stage.cap:
         return None

@@ -14,17 +14,17 @@ from rolloutlib.reason import because
 from rolloutlib.stats import divergence, sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from rolloutlib.measure.completeness import Lack
     from rolloutlib.measure.design import Design
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.measure.scan import Measured
     from rolloutlib.plan.gates import Evidence
-    from rolloutlib.plan.model import Allocation
+    from rolloutlib.plan.model import Allocation, Plan, StageId
     from rolloutlib.reason import Reason
 
-__all__ = ["mixes", "overlap", "replayed", "sample_ratio", "user_ratio"]
+__all__ = ["replayed", "unlike", "user_ratio"]
 
 VALUES = 50  # of a category that are compared, the most frequent ones
 MIXES = ("category", "difficulty")
@@ -45,7 +45,31 @@ def _crossed(design: Design) -> bool:
     return 2 * design.pairs > max(design.clusters_control, design.clusters_treatment)
 
 
-def overlap(measured: Measured, design: Design, rules: Evidence) -> Reason | None:
+def unlike(
+    plan: Plan, stage: StageId, measured: Measured, design: Design, lacking: Mapping[str, Lack],
+    rules: Evidence, steered: Collection[str],
+) -> list[Reason]:  # fmt: skip
+    """Say in what the arms did not run the same thing.
+
+    Args:
+        plan: whose stage may allocate samples.
+        stage: the stage that is reviewed.
+        measured: the samples of both arms.
+        design: how they compare.
+        lacking: what each arm lacks, the control first.
+        rules: how evidence is judged.
+        steered: mixes that a feature changes on purpose, and that differ by design.
+    """
+    single = (
+        _overlap(measured, design, rules),
+        _sample_ratio(measured, lacking, rules, plan.stages[stage].allocation),
+    )
+    pair = (*lacking,)[:2]
+    mixes = _mixes(measured, rules, (pair[0], pair[1]), steered=steered)
+    return [*(reason for reason in single if reason), *mixes]
+
+
+def _overlap(measured: Measured, design: Design, rules: Evidence) -> Reason | None:
     """Return whether the arms share fewer prompts than the plan allows.
 
     Users of a split each bring prompts of their own; there prompts need no partner.
@@ -62,7 +86,7 @@ def overlap(measured: Measured, design: Design, rules: Evidence) -> Reason | Non
     )  # fmt: skip
 
 
-def mixes(
+def _mixes(
     measured: Measured, rules: Evidence, pair: tuple[str, str], *, steered: Collection[str]
 ) -> list[Reason]:
     """Say which mixes differ beyond chance: Holm over the values of each.
@@ -142,8 +166,8 @@ def user_ratio(design: Design, rules: Evidence, allocation: Allocation | None) -
     )  # fmt: skip
 
 
-def sample_ratio(
-    measured: Measured, lacking: dict[str, Lack], rules: Evidence, allocation: Allocation | None
+def _sample_ratio(
+    measured: Measured, lacking: Mapping[str, Lack], rules: Evidence, allocation: Allocation | None
 ) -> Reason | None:
     """Test the planned allocation of samples, where they carry neither user nor prompt."""
     if measured.unit != "sample":

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STAGES", "Allocation", "Audience", "Check", "Evidence", "Feature", "FeatureId", "FlagValue",
-    "FromProfile", "Gate", "Plan", "Profile", "Risk", "Signal", "Stage", "StageId", "Toggle", "json_schema",
-    "load_plan", "workbook_root",
+    "FromProfile", "Gate", "Plan", "Profile", "Risk", "Signal", "Stage", "StageId", "Toggle",
+    "json_schema", "load_plan", "workbook_root",
 ]  # fmt: skip
 
 Audience = Literal["internal", "dogfood", "opted_in", "everyone", "opted_out"]

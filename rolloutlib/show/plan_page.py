@@ -83,9 +83,9 @@ def _gates(plan: Plan) -> Iterator[str]:
         "Limits for the profile {profile}. A proof is a one-sided bound with {confidence:.0%} "
         "confidence (of a percentile: of the share of samples beyond the limit); the plan's limit "
         "is held against the mean of the last {runs} runs. Fewer than {clusters} users, or more "
-        "than {quarantined:.0%} unreadable samples, prove nothing.",
+        "than {missing:.0%} of an arm's values missing, prove nothing.",
         profile=plan.rollback.safe_profile, confidence=rules.confidence, runs=runs,
-        clusters=rules.min_clusters, quarantined=rules.max_quarantined,
+        clusters=rules.min_clusters, missing=rules.max_missing,
     ))  # fmt: skip
 
 
