@@ -205,8 +205,8 @@ def compare(
     steered = configuration.steered(plan, summaries)
     blocks = (
         *validity.spent(look), *configuration.unplanned(plan, params.stage, runs, summaries),
-        *material.unlike(plan, params.stage, measured, design, lacking, rules, steered),
         *too_much(lacking, measured, runs, rules),
+        *material.unlike(plan, params.stage, measured, design, lacking, rules, steered),
         *validity.unnamed(measured.unit, measured.named),
     )  # fmt: skip
     ratio = material.user_ratio(design, rules, stage.allocation)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import isclose
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -291,12 +291,22 @@ class Plan(Model):
     def flags_of_arms(self, stage: StageId) -> dict[str, dict[str, FlagValue]]:
         """Return each arm's flags at a stage: the treatment has what the stage table says.
 
-        The control has what the stage before says for the same audience; before stage 0 that is
-        what everybody else has.
+        The control has what the stage before says for the same audience. Where that changes
+        nothing for the stage's own audience, it is for one whose flags do change (at the last stage
+        those who had opted out). Before stage 0, it is what everybody else has.
         """
-        audience = self.stages[stage].audience
-        before = (STAGES[stage - 1], audience) if stage else (stage, "everyone")
-        return {"control": self.flags_of(*before), "treatment": self.flags_of(stage, audience)}
+        own = self.stages[stage].audience
+        if not stage:
+            before, after = self.flags_of(stage, "everyone"), self.flags_of(stage, own)
+            return {"control": before, "treatment": after}
+        for audience in (own, *get_args(Audience)):
+            before, after = (
+                self.flags_of(STAGES[stage - 1], audience),
+                self.flags_of(stage, audience),
+            )
+            if before != after:
+                return {"control": before, "treatment": after}
+        return {"control": self.flags_of(stage, own), "treatment": self.flags_of(stage, own)}
 
 
 def _same_keys(where: str, got: Mapping[Any, object], expected: Mapping[Any, object]) -> None:

@@ -93,8 +93,8 @@ TEMPLATES: Final = {
         "as one user each."
     ),
     "data.copies": (
-        "{rows:,} rows of arm {arm} repeat others in everything but run, file and date; each counts "
-        "once."
+        "{rows:,} rows of arm {arm} repeat others in everything but run, file and date; each "
+        "counts once."
     ),
     "data.word_in_arm": "{rows:,} rows of arm {arm} have an outcome that nobody knows: {word}.",
     # What is missing.
@@ -121,13 +121,13 @@ TEMPLATES: Final = {
         "{treatment:,} of the treatment's (p = {p:.1g}); the difference may be what is missing."
     ),
     "missing.worst": (
-        "{share:.1%} of arm {arm} are missing ({rows:,} of {expected:,}); if all of them are bad, it "
-        "could be {worst}, and the limit {limit} is not proven."
+        "{share:.1%} of arm {arm} are missing ({rows:,} of {expected:,}); if all of them are bad, "
+        "it could be {worst}, and the limit {limit} is not proven."
     ),
     # Did both arms run the same thing, and what the plan says.
     "material.overlap": (
-        "The arms ran different prompts: {shared:,} of {union:,} are in both ({share:.0%}, at least "
-        "{least:.0%}), {alone:,} have no partner."
+        "The arms ran different prompts: {shared:,} of {union:,} are in both ({share:.0%}, at "
+        "least {least:.0%}), {alone:,} have no partner."
     ),
     "material.mix": (
         "The arms have another mix of {by}: {named} is {control:.1%} of the control and "
