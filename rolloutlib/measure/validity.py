@@ -80,7 +80,7 @@ def unusable(look: Look, runs: Runs, rules: Evidence, unit: Unit, named: float) 
 
 def warnings(design: Design, profiles: Mapping[str, set[str]], runs: Runs) -> tuple[Reason, ...]:
     """Return what a reader should know although it changes no verdict."""
-    reasons = [because("source.warning", text=text) for text in runs.warnings]
+    reasons = list(runs.warnings)
     fewer, more = sorted((design.clusters_control, design.clusters_treatment))
     if design.kind == "nested" and more > IMBALANCE * fewer:
         reasons.append(because("arms.imbalance"))

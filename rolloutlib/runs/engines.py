@@ -36,7 +36,8 @@ _REPLICATE = """left(sha2(CASE WHEN min(seed) IS NULL OR count(prompt_id) < coun
         array_join(sort_array(collect_list(if(seed IS NULL, NULL, prompt_id))), chr(31)))
     END, 256), 16)"""
 _RUN_SQL = (
-    "min(arm) AS arm", "min(started_at) AS started_at", "min(profile) AS profile",
+    "min(arm) AS arm", "min(started_at) AS started_at", "max(started_at) AS last_at",
+    "min(profile) AS profile",
     "min(seed) AS seed", "count(*) AS n", f"{_REPLICATE} AS replicate",
 )  # fmt: skip
 # What the reader refuses in other sources, a sum over each run's rows here: expectation → wrong.

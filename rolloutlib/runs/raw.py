@@ -24,10 +24,10 @@ import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from rolloutlib.runs.casts import LINE
-from rolloutlib.runs.columnar import RawTable
 from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.located import read_object
+from rolloutlib.runs.part import RawTable
 from rolloutlib.runs.rows import Row, csv_records
 
 if TYPE_CHECKING:

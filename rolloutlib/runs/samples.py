@@ -32,7 +32,8 @@ _ROWS_AT_ONCE = 100_000
 _ROW_ORDER = "run_id, sample_id, prompt_id, status, score, latency_ms"
 _NO_TIME = datetime.max.replace(tzinfo=UTC)
 _RUN_SQL = """run_id, any_value(arm) AS arm, min(started_at) AS started_at,
-    any_value(profile) AS profile, any_value(seed) AS seed, count(*) AS n,
+    max(started_at) AS last_at, any_value(profile) AS profile, any_value(seed) AS seed,
+    count(*) AS n,
     left(sha256(CASE WHEN any_value(seed) IS NULL OR count(prompt_id) < count(*) THEN run_id
         ELSE concat_ws(chr(31), any_value(arm), any_value(seed),
             string_agg(prompt_id, chr(31) ORDER BY prompt_id))
