@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from rolloutlib.measure.looks import (
-    Arm,
-    Configuration,
-    Series,
-    count,
-    data_of,
-    look_at,
-    number_of,
-)
+from rolloutlib.measure.looks import Arm, Configuration, Series, count, data_of, look_at, number_of
 from rolloutlib.plan.model import workbook_root
 
 if TYPE_CHECKING:
@@ -27,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.judge.record import Review, Reviewed
-    from rolloutlib.measure.looks import Look
+    from rolloutlib.measure.looks import Counting, Look
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.runs import Runs
@@ -109,7 +101,7 @@ def by_hand() -> bool:
     return bool(request.get("content", {}).get("allow_stdin"))
 
 
-def _at(plan: Plan, params: ReviewParams, number: int, counting: Any, file: str) -> Look:
+def _at(plan: Plan, params: ReviewParams, number: int, counting: Counting, file: str) -> Look:
     planned = plan.stages[params.stage].looks
     look = look_at(number, planned=planned, confidence=plan.evidence.confidence)
     return replace(look, counting=counting, file=file)

@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     from rolloutlib.runs.quarantine import InputFile
 
 __all__ = [
-    "Arm", "Configuration", "Data", "Look", "Series", "count", "data_of", "look_at", "number_of",
+    "Arm", "Configuration", "Counting", "Data", "Look", "Series", "count", "data_of", "look_at",
+    "number_of",
 ]  # fmt: skip
+
+
+Counting = Literal["counted", "exploration", "free"]
 
 
 class Configuration(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -97,17 +101,12 @@ class Data(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.data == other.data or (self.files != "" and self.files == other.files)
 
 
-class _Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class _Entry(Data, frozen=True, omit_defaults=True, kw_only=True):
     """One earlier look. Entries of an earlier version have no number and no time."""
 
     series: Series
-    data: str
-    files: str = ""
     number: int = 0
     at: datetime | None = None
-
-    def is_of(self, data: Data) -> bool:
-        return data.equals(Data(self.data, self.files))
 
 
 class Look(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -127,7 +126,7 @@ class Look(msgspec.Struct, frozen=True, omit_defaults=True):
     planned: int
     confidence: float | None
     spent: float
-    counting: Literal["counted", "exploration", "free"] = "counted"
+    counting: Counting = "counted"
     file: str = ""
 
 
@@ -202,7 +201,7 @@ def count(file: Path, series: Series, data: Data, number: int) -> bool:
         if known or now > number:
             return now <= number
         at = datetime.now(UTC).replace(microsecond=0)
-        entry = _Entry(series, data.data, data.files, number, at)
+        entry = _Entry(data=data.data, files=data.files, series=series, number=number, at=at)
         os.write(handle, msgspec.json.encode(entry) + b"\n")  # one write: whole or not there
         os.fsync(handle)
     return True
@@ -214,10 +213,10 @@ def _number(entries: list[_Entry], series: Series, data: Data) -> tuple[int, boo
     for entry in entries:
         if not series.is_same(entry.series):
             continue
-        of_old = (number for number, old in seen.items() if old.is_of(Data(entry.data, entry.files)))
-        number = entry.number or next(of_old, last + 1)
+        again = (number for number, old in seen.items() if old.equals(entry))
+        number = entry.number or next(again, last + 1)
         last, seen[number] = max(last, number), entry
-    known = [number for number, entry in seen.items() if entry.is_of(data)]
+    known = [number for number, entry in seen.items() if entry.equals(data)]
     return (min(known), True) if known else (last + 1, False)
 
 
@@ -228,9 +227,9 @@ def _locked(file: Path) -> Generator[int]:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        repair = "make it writable, or name another file of looks in plan.yaml (evidence.looks_file)"
         why = f"{file}: this look cannot be counted ({error.strerror})"
-        raise LooksError(f"{why}; {repair}, or for one review: --looks FILE") from None
+        repair = "make it writable, or name another file: evidence.looks_file in plan.yaml"
+        raise LooksError(f"{why}; {repair}, or --looks FILE for one review") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield handle

@@ -74,7 +74,8 @@ def _facts(review: Review) -> list[tuple[str, str]]:
     until = review.as_of.strftime("%Y-%m-%d %H:%M %Z") if review.as_of else say("all runs")
     facts = (
         (say("Stage"), stage), (say("Control"), review.control),
-        (say("Treatment"), review.treatment), (say("Runs until"), until), (say("Look"), _look(review)),
+        (say("Treatment"), review.treatment), (say("Runs until"), until),
+        (say("Look"), _look(review)),
         (say("Profile"), review.profile), (say("Source"), review.source_title or say("not named")),
     )  # fmt: skip
     return [(str(name), str(value)) for name, value in facts]
