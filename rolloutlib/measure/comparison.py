@@ -204,10 +204,10 @@ def compare(
     )
     steered = configuration.steered(plan, summaries)
     blocks = (
-        *validity.spent(look), *configuration.unplanned(plan, params.stage, runs, summaries),
+        *configuration.unplanned(plan, params.stage, runs, summaries),
         *too_much(lacking, measured, runs, rules),
         *material.unlike(plan, params.stage, measured, design, lacking, rules, steered),
-        *validity.unnamed(measured.unit, measured.named),
+        *validity.unnamed(measured.unit, measured.named), *validity.spent(look),
     )  # fmt: skip
     ratio = material.user_ratio(design, rules, stage.allocation)
     return Comparison(
