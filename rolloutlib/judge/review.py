@@ -26,6 +26,7 @@ from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import issue_rates, segments
 from rolloutlib.measure.stored import read_store
 from rolloutlib.measure.validity import copies
+from rolloutlib.plan.gates import Decides
 from rolloutlib.plan.model import load_plan, workbook_root
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from rolloutlib.measure.looks import Look
     from rolloutlib.measure.scan import Measured
     from rolloutlib.measure.segments import IssueRate, Segment
-    from rolloutlib.plan.gates import Decides
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Reason
@@ -93,7 +93,8 @@ def _judged(
     )
     checks = _checks(plan, params, compared)
     parts, stage = _segments(plan, compared), plan.stages[params.stage]
-    findings = _findings(plan.decides, gates, parts, issues)
+    decides = Decides(segments="hold", issues="hold") if compared.blocks else plan.decides
+    findings = _findings(decides, gates, parts, issues)  # what is blocked proves nothing
     return Reviewed(
         stage=params.stage, control=params.control, treatment=params.treatment,
         recommendation=recommend(gates, checks, findings),
