@@ -122,7 +122,7 @@ def gate(  # noqa: PLR0913
 
 def told(text: str) -> Reason:
     """Return a reason whose sentence is this text."""
-    return because("source.warning", text=text)
+    return because("source.refused", message=text)
 
 
 def distribution(metric: str, arm: str, values: Sequence[float], n: int = 1700) -> Distribution:

@@ -23,6 +23,7 @@ from rolloutlib.errors import RunsError
 from rolloutlib.measure.design import Unit
 from rolloutlib.measure.moments import Cells, Key, MomentTable
 from rolloutlib.plan.metrics import metric_record
+from rolloutlib.reason import Reason
 from rolloutlib.runs import Quarantined, RunInfo
 
 if TYPE_CHECKING:
@@ -87,10 +88,10 @@ class Source(msgspec.Struct, frozen=True):
     quarantined: int
     set_aside: int
     failed: tuple[Quarantined, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
 
 
-class Store(msgspec.Struct, frozen=True, tag="rolloutlib/store@1", tag_field="schema"):
+class Store(msgspec.Struct, frozen=True, tag="rolloutlib/store@2", tag_field="schema"):
     """The store's manifest: each day's version, and the sources by their sha256 and name."""
 
     days: dict[str, str] = {}

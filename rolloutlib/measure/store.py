@@ -202,7 +202,7 @@ def _with_sources(into: Path, store: Store, fresh: Runs, keys: Mapping[str, str]
         _source(one): Source(
             keys.get(one.name, ""), one.name, one.sha256, one.dialect, runs[one.name],
             one.quarantined, one.set_aside, tuple(r for r in fresh.failed if r.file == one.name),
-            tuple(text for text in fresh.warnings if "latency" in text),
+            tuple(reason for reason in fresh.warnings if reason.code == "source.fast"),
         )
         for one in inputs
     }  # fmt: skip
@@ -290,7 +290,7 @@ class _Writer:
             parts.append(rows.filter(pc.invert(again)))
         if staged is not None:
             parts.append(pq.ParquetFile(staged).read())
-        rows = pa.concat_tables(parts).cast(SCHEMA)
+        rows = pa.concat_tables(parts, promote_options="default").cast(SCHEMA)
         order = [(name, "ascending") for name in ("arm", "run_id", "sample_id")]
         return rows.take(pc.sort_indices(rows, sort_keys=order))
 

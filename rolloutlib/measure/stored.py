@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC
 from hashlib import sha256
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,7 @@ from rolloutlib.measure.moments import MomentTable, key_of, top_tags
 from rolloutlib.measure.scan import STRATA, TOP_ISSUES, Count, Measured, choose_unit, measure
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.runs import InputFile, Quarantined, Runs, load_source
+from rolloutlib.runs.account import odd_runs
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import connect, quoted
 from rolloutlib.runs.samples import from_runs
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.days import Day, Source, Store, StoredRun
     from rolloutlib.measure.design import Unit
+    from rolloutlib.reason import Reason
     from rolloutlib.runs import RunInfo
 
 __all__ = ["Stored", "read_store"]
@@ -277,7 +280,7 @@ def _runs(
         inputs=tuple(sorted(inputs, key=lambda file: file.name)),
         quarantined=tuple(row for s in sources.values() if s.quarantined
                           for row in _quarantined(folder / "quarantine", s)),
-        warnings=(*dict.fromkeys(w for s in sources.values() for w in s.warnings), *_odd(infos)),
+        warnings=(*_different(w for s in sources.values() for w in s.warnings), *odd_runs(infos)),
         source=load_source(beside) if beside.is_file() else None,
         failed=tuple(row for source in sources.values() for row in source.failed),
     )  # fmt: skip
@@ -292,19 +295,18 @@ def _relation(
     if not files:
         connection.register("samples", SCHEMA.empty_table())
         return connection.table("samples")
-    relation = connection.read_parquet([str(file) for file in files]).select(*SCHEMA.names)
+    stored = connection.read_parquet([str(file) for file in files], union_by_name=True)
+    there = set(stored.columns)  # days written by an older version lack the last column
+    names = [name if name in there else f"NULL::BOOLEAN AS {name}" for name in SCHEMA.names]
+    relation = stored.project(", ".join(names))
     if all_in:
         return relation
     mine = ", ".join(quoted(name_of(info)) for info in infos) or "NULL"
     return relation.filter(f"arm || chr(31) || run_id IN ({mine})")
 
 
-def _odd(infos: Sequence[RunInfo]) -> Iterable[str]:
-    """Say what is odd about these runs without being wrong, in the words of a read."""
-    missing = {"start time": [not i.started_at for i in infos], "samples": [not i.n for i in infos]}
-    for what, lacks in missing.items():
-        if count := sum(lacks):
-            yield f"{count} of {len(infos)} runs have no {what}."
+def _different(reasons: Iterable[Reason]) -> list[Reason]:
+    return [reason for reason, _ in groupby(sorted(reasons, key=str))]
 
 
 def _quarantined(folder: Path, source: Source) -> Iterable[Quarantined]:

@@ -4,24 +4,27 @@
 # (pyarrow carries no types)
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rolloutlib.reason import Reason, because
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.quarantine import InputFile, Quarantined, shown, write_quarantine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
     import pyarrow as pa
 
     from rolloutlib.runs.envelopes import FoundRun
+    from rolloutlib.runs.quarantine import UnknownWord
     from rolloutlib.runs.run_info import RunInfo
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["Runs", "failed_calls", "warnings"]
+__all__ = ["Runs", "failed_calls", "odd_runs", "warnings"]
 
 _LOOKS_LIKE_SECONDS = 20.0
 
@@ -38,11 +41,15 @@ class Runs:
         quarantined: bad rows and refused runs, each with its sentence in ``message``.
         other_stage: runs set aside because they are of another stage.
         after_as_of: runs set aside because they started after the review's time.
-        warnings: sentences about what is odd but allowed.
+        warnings: what is odd but allowed.
         ignored: files in the folder that are no data.
         source: what source.yaml said, if there was one.
         failed: calls of the engine that failed: kept, as errors, each with what the engine said (no
             row is missing).
+        unknown_words: words for an outcome that nobody knows, each with arm and number of rows.
+        copies: rows left out because they repeat others, by arm; they are not quarantined.
+        doubts: metric → why its numbers may be in another unit.
+        by_day: the source names no run, so that an arm's days are its runs.
     """
 
     relation: duckdb.DuckDBPyRelation
@@ -51,10 +58,14 @@ class Runs:
     quarantined: tuple[Quarantined, ...]
     other_stage: int = 0
     after_as_of: int = 0
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
     ignored: tuple[str, ...] = ()
     source: SourceSpec | None = None
     failed: tuple[Quarantined, ...] = ()
+    unknown_words: tuple[UnknownWord, ...] = ()
+    copies: Mapping[str, int] = field(default_factory=dict[str, int])
+    doubts: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
+    by_day: bool = False
 
     @property
     def title(self) -> str | None:
@@ -81,27 +92,38 @@ class Runs:
         """Rows set apart: bad ones, and those of refused runs."""
         return sum(one.rows for one in self.quarantined)
 
+    @property
+    def unreadable(self) -> Mapping[str | None, int]:
+        """Rows set apart, by arm; None: of rows whose arm cannot be told."""
+        rows: Counter[str | None] = Counter()
+        for one in self.quarantined:
+            rows[one.arm] += one.rows
+        return rows
+
     def write_quarantine(self, folder: Path) -> tuple[Path, ...]:
         """Write ``folder/quarantine/<sha256 of the source>.jsonl`` for each file with bad rows."""
         return write_quarantine(self.quarantined, self.inputs, folder)
 
 
-def warnings(infos: Sequence[RunInfo], relation: duckdb.DuckDBPyRelation) -> tuple[str, ...]:
+def warnings(infos: Sequence[RunInfo], relation: duckdb.DuckDBPyRelation) -> tuple[Reason, ...]:
     """What is odd without being wrong."""
-    found: list[str] = []
+    reasons: list[Reason] = []
     fast = f"count_if(latency_ms < {_LOOKS_LIKE_SECONDS}) > count(latency_ms) / 2"
     if relation.aggregate(fast).fetchall()[0][0]:
         middle = relation.aggregate("median(latency_ms)").fetchall()[0][0]
         if middle > 0:
-            warning = f"The median latency is {middle:.3g} ms; if the source writes seconds"
-            found.append(f"{warning}, say so (unit: s in source.yaml).")
-    for what, count in (
-        ("start time", sum(info.started_at is None for info in infos)),
-        ("samples", sum(not info.n for info in infos)),
-    ):
-        if count:
-            found.append(f"{count} of {len(infos)} runs have no {what}.")
-    return tuple(found)
+            reasons.append(because("source.fast", median=middle))
+    return (*reasons, *odd_runs(infos))
+
+
+def odd_runs(infos: Sequence[RunInfo]) -> tuple[Reason, ...]:
+    """What is odd about runs: they do not tell their start, or have no samples."""
+    reasons: list[Reason] = []
+    if timeless := sum(info.started_at is None for info in infos):
+        reasons.append(because("runs.no_start", count=timeless, among=len(infos)))
+    if empty := sum(not info.n for info in infos):
+        reasons.append(because("runs.no_samples", count=empty, among=len(infos)))
+    return tuple(reasons)
 
 
 def failed_calls(found: FoundRun) -> Iterator[Quarantined]:
@@ -111,4 +133,5 @@ def failed_calls(found: FoundRun) -> Iterator[Quarantined]:
             named = f"status of sample {sample.id}"
             due = "the call failed and counts as an error, in the numbers and in the error gate"
             said = shown(f"{sample.status}: {sample.error}")
-            yield Quarantined(found.unit.file, found.unit.line, named, said, due, "", 0)
+            arm = found.envelope.arm or None
+            yield Quarantined(found.unit.file, found.unit.line, named, said, due, "", 0, arm)

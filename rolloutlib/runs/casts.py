@@ -14,13 +14,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from rolloutlib.runs.columns import SCHEMA, STATUSES
+from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.envelopes import FIRST_YEAR
 from rolloutlib.runs.sources import UNITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
@@ -95,10 +95,11 @@ def sample_casts(spec: SourceSpec, types: Mapping[str, str], stem: str) -> dict[
             else "NULL::BOOLEAN"
         ),
         "edited": Cast(edited, f"{suggested.vouched} AND {confirmed.vouched}"),
+        "suggested": Cast(f"len({suggested.value}) > 0"),
     }
 
 
-def own_casts() -> dict[str, Cast]:
+def own_casts(types: Collection[str]) -> dict[str, Cast]:
     """Return the casts of a table with our own columns: nothing to cast, the rules stay."""
     rules = {
         "status": f"status IN ({', '.join(map(quoted, STATUSES))})",
@@ -110,7 +111,10 @@ def own_casts() -> dict[str, Cast]:
         "issues": "issues IS NULL OR len(issues) = list_count(issues)",
     }
     whole = {name: f"{name} IS NOT NULL" for name in ("run_id", "arm", "sample_id")}
-    return {name: Cast(name, (rules | whole).get(name, "true")) for name in SCHEMA.names}
+    casts = {name: Cast(name, (rules | whole).get(name, "true")) for name in SCHEMA.names}
+    if LATER not in types:
+        casts[LATER] = Cast("NULL::BOOLEAN")
+    return casts
 
 
 def own_statuses(spec: SourceSpec) -> dict[str, str]:

@@ -20,7 +20,7 @@ from msgspec import UNSET, Meta, UnsetType
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SCHEMA", "STATUSES", "Sample", "SampleColumns", "sample_columns"]
+__all__ = ["LATER", "SCHEMA", "STATUSES", "Sample", "SampleColumns", "sample_columns"]
 
 STATUSES = ("passed", "failed", "vetoed", "error", "timeout")
 
@@ -48,8 +48,11 @@ SCHEMA = pa.schema(
         ("style_violations", pa.int32()),
         ("edited", pa.bool_()),
         ("covariate", pa.float64()),
+        ("suggested", pa.bool_()),
     ]
 )
+
+LATER = "suggested"  # a column that tables written before it was there lack: null
 
 _PLAIN = {
     "id": "sample_id",
@@ -124,6 +127,7 @@ def sample_columns(samples: Sequence[Sample]) -> SampleColumns:
         "error": pc.is_in(status, value_set=_ERRORS),
         "issues": issues.array,
         "edited": _edited(given["suggested_tags"], given["confirmed_tags"]),
+        "suggested": _suggested(given["suggested_tags"]),
     }
     keys = sum(column.present for column in (*built.values(), issues))
     return SampleColumns(arrays, keys + sum(_present(given[name]) for name in _UNBUILT))
@@ -205,3 +209,10 @@ def _edited(suggested: list[Any], confirmed: list[Any]) -> pa.Array:
     return pa.array(
         [set(s) != set(c) if s and type(c) is tuple else None for s, c in pairs], pa.bool_()
     )
+
+
+def _suggested(suggested: list[Any]) -> pa.Array:
+    """True where the sample has a suggested tag; null where nobody knows."""
+    if _absent(suggested):
+        return pa.nulls(len(suggested), pa.bool_())
+    return pa.array([bool(s) if type(s) is tuple else None for s in suggested], pa.bool_())

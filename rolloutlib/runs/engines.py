@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
-from rolloutlib.runs.columns import SCHEMA, STATUSES
+from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.quarantine import InputFile
 from rolloutlib.runs.reading import Runs
 from rolloutlib.runs.run_info import RunInfo
@@ -36,7 +36,8 @@ _REPLICATE = """left(sha2(CASE WHEN min(seed) IS NULL OR count(prompt_id) < coun
         array_join(sort_array(collect_list(if(seed IS NULL, NULL, prompt_id))), chr(31)))
     END, 256), 16)"""
 _RUN_SQL = (
-    "min(arm) AS arm", "min(started_at) AS started_at", "min(profile) AS profile",
+    "min(arm) AS arm", "min(started_at) AS started_at", "max(started_at) AS last_at",
+    "min(profile) AS profile",
     "min(seed) AS seed", "count(*) AS n", f"{_REPLICATE} AS replicate",
 )  # fmt: skip
 # What the reader refuses in other sources, a sum over each run's rows here: expectation → wrong.
@@ -86,7 +87,7 @@ def is_table(path: Path) -> bool:
     except (pa.ArrowInvalid, OSError):
         return False
     parts = first.relative_to(path).parts[:-1]
-    return {*SCHEMA.names} <= {*names, *(part.partition("=")[0] for part in parts)}
+    return {*SCHEMA.names} - {LATER} <= {*names, *(part.partition("=")[0] for part in parts)}
 
 
 def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Samples]:

@@ -15,10 +15,11 @@ from rolloutlib.runs.columns import STATUSES, Sample
 from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
 
 __all__ = [
-    "EXPECTED", "FIRST_YEAR", "DatasetMeta", "Envelope", "FoundRun", "Metrics", "Result", "Session",
-    "Unit",
+    "ARMS", "EXPECTED", "FIRST_YEAR", "DatasetMeta", "Envelope", "FoundRun", "Metrics", "Result",
+    "Session", "Unit",
 ]  # fmt: skip
 
+ARMS = ("control", "treatment")
 _Text = str | UnsetType | None
 _Flags = dict[str, bool | str] | UnsetType | None
 _Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | UnsetType | None
@@ -65,6 +66,7 @@ class DatasetMeta(msgspec.Struct, rename="camel", gc=False):
     guardian_profile_id: _Text = UNSET
     ledger_id: _Text = UNSET
     compat_version: str | int | float | UnsetType | None = UNSET
+    simulated: bool | UnsetType | None = UNSET
 
 
 class Envelope(msgspec.Struct, rename="camel", gc=False):
@@ -79,6 +81,7 @@ class Envelope(msgspec.Struct, rename="camel", gc=False):
     session: Session | UnsetType | None = UNSET
     dataset_meta: DatasetMeta | UnsetType | None = UNSET
     provider: _Text = UNSET
+    simulated: bool | UnsetType | None = UNSET
 
 
 class Unit(NamedTuple):
@@ -110,8 +113,9 @@ class FoundRun:
         """The whole run as one quarantined entry that takes its samples along."""
         told = "" if value is None else shown(value)
         return Quarantined(
-            *self.unit[:2], field, told, expectation, verbatim(self.unit.data), self.rows
-        )
+            *self.unit[:2], field, told, expectation, verbatim(self.unit.data), self.rows,
+            self.envelope.arm or None,
+        )  # fmt: skip
 
 
 EXPECTED = {
@@ -137,6 +141,7 @@ EXPECTED = {
     "stage": "an integer",
     "seed": "a 64-bit integer",
     "startedAt": "an ISO 8601 time with offset, from the year 2000 on",
+    "simulated": "true or false",
     "flags": "an object of true, false or words",
     "featureFlags": "an object of true, false or words",
 }

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.envelopes import Envelope, FoundRun, Result
 
+Flag = bool | str
+
 __all__ = ["RefusedError", "arm_of", "check_evidence", "profile_of", "short_flags", "started_at_of"]
 
 _ROUNDING = 1e-9
@@ -114,7 +116,7 @@ def _check_agreement(run: FoundRun) -> None:
                 raise RefusedError(name, reported, due)
 
 
-def short_flags(flags: Mapping[str, object]) -> dict[str, object]:
+def short_flags(flags: Mapping[str, Flag]) -> dict[str, Flag]:
     """Return the flags under their short keys; both spellings of one flag have to agree.
 
     Raises:
@@ -124,9 +126,9 @@ def short_flags(flags: Mapping[str, object]) -> dict[str, object]:
 
 
 @lru_cache(maxsize=1024)
-def _short(flags: tuple[tuple[str, object], ...]) -> dict[str, object]:
+def _short(flags: tuple[tuple[str, Flag], ...]) -> dict[str, Flag]:
     """The runs of an arm share their flags, so most calls find them here."""
-    short: dict[str, object] = {}
+    short: dict[str, Flag] = {}
     for key, value in flags:
         name = key.removeprefix(_PREFIX)
         if short.setdefault(name, value) != value:
@@ -136,7 +138,7 @@ def _short(flags: tuple[tuple[str, object], ...]) -> dict[str, object]:
     return short
 
 
-def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, object]]) -> str:
+def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, Flag]]) -> str:
     """Return the run's arm: the one it names, else the only one whose expected flags it has.
 
     Raises:
@@ -162,7 +164,7 @@ def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, object]]) -> str
     return fitting[0]
 
 
-def _fits(flags: dict[str, object], expected: dict[str, object]) -> bool:
+def _fits(flags: Mapping[str, object], expected: Mapping[str, object]) -> bool:
     return bool(expected) and all(flags.get(key) == value for key, value in expected.items())
 
 

@@ -191,7 +191,15 @@ class RowMapping:
         column = self.outcome if wire == "status" else self.readers.get(name, (name,))[0]
         due = f"expected {self.expected.get(wire, 'text')}"
         text = row.text or json.dumps(row.cells, ensure_ascii=False, default=str)
-        return Quarantined(self.file, row.line, column, shown(row.cells.get(column)), due, text)
+        value = shown(row.cells.get(column))
+        return Quarantined(self.file, row.line, column, value, due, text, arm=self.arm(row))
+
+    def arm(self, row: Row) -> str | None:
+        """Return the row's arm where it can be read."""
+        column, read = self.readers.get("arm", ("", _text))
+        cell = row.cells.get(column)
+        arm = self.start.get("arm") if cell is None else read(cell)
+        return arm if isinstance(arm, str) else None
 
 
 def _lists(rows: Rows, column: str) -> bool:
@@ -284,17 +292,9 @@ def _run(
         if len(values) > 1:
             text = "\n".join(one.row.text for one in rows)
             named = " and ".join(sorted(map(str, values)))
-            return None, [
-                Quarantined(
-                    file.name,
-                    rows[0].row.line,
-                    f"{field} of run {run_id}",
-                    shown(named),
-                    due,
-                    text,
-                    len(rows),
-                )
-            ]
+            arm = rows[0].run.arm if field != "arm" else None
+            what = f"{field} of run {run_id}", shown(named), due
+            return None, [Quarantined(file.name, rows[0].row.line, *what, text, len(rows), arm)]
     ids = Counter(str(one.sample.id) for one in rows)
     twins = [one for one in rows if ids[str(one.sample.id)] > 1]
     kept = [one for one in rows if ids[str(one.sample.id)] == 1]
@@ -302,7 +302,7 @@ def _run(
     for one in twins:
         places.setdefault(str(one.sample.id), []).append(one.row.line)
     bad = [
-        twin(file.name, one.row.line, sample, places[sample], one.row.text)
+        twin(file.name, one.row.line, sample, places[sample], one.row.text, one.run.arm)
         for one in twins
         for sample in [str(one.sample.id)]
     ]

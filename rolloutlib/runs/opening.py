@@ -21,7 +21,7 @@ from msgspec.structs import astuple
 
 from rolloutlib.errors import did_you_mean
 from rolloutlib.runs.columns import Sample
-from rolloutlib.runs.envelopes import EXPECTED, Envelope, FoundRun, Unit
+from rolloutlib.runs.envelopes import ARMS, EXPECTED, Envelope, FoundRun, Unit
 from rolloutlib.runs.located import (
     Fault,
     MalformedError,
@@ -229,7 +229,14 @@ class _Diagnosis:
             value,
             fault.expectation,
             verbatim,
+            arm=self.arm,
         )
+
+    @property
+    def arm(self) -> str | None:
+        """The run's arm as far as it can be read."""
+        arm = self.tree.get("arm")
+        return arm if arm in ARMS else None
 
     def line(self, position: int) -> int:
         return self.unit.line + line_of(self.text, position) - 1

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["InputFile", "Quarantined", "shown", "twin", "verbatim", "write_quarantine"]
+__all__ = [
+    "InputFile", "Quarantined", "UnknownWord", "shown", "twin", "verbatim", "write_quarantine",
+]  # fmt: skip
 
 _CUT = 80
 
@@ -31,6 +33,7 @@ class Quarantined:
         expectation: what is due there.
         text: the source's bytes as text, verbatim; bytes that are not UTF-8 as lone surrogates.
         rows: how many rows this stands for: a refused run takes all its samples along.
+        arm: whose they are, where that can be told.
     """
 
     file: str
@@ -40,6 +43,7 @@ class Quarantined:
     expectation: str
     text: str
     rows: int = 1
+    arm: str | None = None
 
     @property
     def message(self) -> str:
@@ -47,6 +51,14 @@ class Quarantined:
         place = f"{self.file}:{self.line}" if self.line else self.file
         found = f" is {self.value}" if self.value else ""
         return f"{place}: {shown(self.field)[1:-1]}{found}; {self.expectation}."
+
+
+class UnknownWord(NamedTuple):
+    """A word for an outcome that neither source.yaml nor the engine knows: in how many rows."""
+
+    word: str
+    arm: str | None
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +100,13 @@ def _escaped(character: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
 
 
-def twin(file: str, line: int, sample: str, lines: Iterable[int], text: str) -> Quarantined:
+def twin(
+    file: str, line: int, sample: str, lines: Iterable[int], text: str, arm: str | None
+) -> Quarantined:
     """Refuse one of several samples of a run that have the same id."""
     value = f"{shown(sample)} on lines {' and '.join(map(str, lines))}"
-    return Quarantined(file, line, "sample id", value, "expected each id once in a run", text)
+    due = "expected each id once in a run"
+    return Quarantined(file, line, "sample id", value, due, text, arm=arm)
 
 
 def write_quarantine(

@@ -24,10 +24,10 @@ import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from rolloutlib.runs.casts import LINE
-from rolloutlib.runs.columnar import RawTable
-from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.located import read_object
+from rolloutlib.runs.part import RawTable
 from rolloutlib.runs.rows import Row, csv_records
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def raw_parquet(connection: duckdb.DuckDBPyConnection, file: RunFile) -> RawTabl
     names = {name.casefold() for name in (*schema.names, LINE)}  # the engine's names have no case
     if not opened.metadata.num_rows or len(names) <= len(schema.names):
         return None
-    own = all(name in schema.names and schema.field(name).type == SCHEMA.field(name).type
-              for name in SCHEMA.names)  # fmt: skip
+    own = all(schema.field(field.name).type == field.type if field.name in schema.names
+              else field.name == LATER for field in SCHEMA)  # fmt: skip
     read = f"read_parquet({quoted(file.path)}, file_row_number = true, hive_partitioning = false)"
     relation = f"(SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS {LINE} FROM {read})"
     types = _types(connection, relation)

@@ -66,7 +66,7 @@ class _Reader:
 
     stage: int | None
     as_of: datetime | None
-    flags_arms: Mapping[str, Mapping[str, object]]
+    flags_arms: Mapping[str, Mapping[str, bool | str]]
     spec: SourceSpec | None
     gathered: Gathered
     bad: list[Quarantined] = field(default_factory=list[Quarantined])
@@ -238,7 +238,9 @@ class _Reader:
         for index, (value, due) in repeated.items():
             info = self.gathered.infos[index]
             self.bad.append(
-                Quarantined(info.file, info.line, f"run {info.run_id}", value, due, "", info.n)
+                Quarantined(
+                    info.file, info.line, f"run {info.run_id}", value, due, "", info.n, info.arm
+                )
             )
         relation = self.gathered.without(repeated)
         infos = tuple(
@@ -280,7 +282,7 @@ def read_runs(
     source: Path | None = None,
     stage: int | None = None,
     as_of: datetime | None = None,
-    flags_arms: Mapping[str, Mapping[str, object]] | None = None,
+    flags_arms: Mapping[str, Mapping[str, bool | str]] | None = None,
     skip: Container[str] = (),
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Runs:

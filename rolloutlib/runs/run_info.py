@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import UNSET
 
+from rolloutlib.runs.envelopes import DatasetMeta
+from rolloutlib.runs.evidence import short_flags
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -41,6 +44,10 @@ class RunInfo:
         n: samples kept; 0 for a run that has only its metrics.
         reported: the run's own metrics; None in flat tables.
         file: path inside the folder that was read; `line` is where the run starts.
+        flags: the feature flags that it ran with, by their short keys; None: not told.
+        strategy_hash: of the strategy that it ran; None: not told.
+        simulated: the run says that nobody measured it.
+        last_at: start of its last sample, else its own start.
     """
 
     run_id: str
@@ -54,12 +61,18 @@ class RunInfo:
     reported: Reported | None
     file: str
     line: int
+    flags: tuple[tuple[str, bool | str], ...] | None = None
+    strategy_hash: str | None = None
+    simulated: bool = False
+    last_at: datetime | None = None
 
 
 def info_of(found: FoundRun, arm: str, profile: str | None, started_at: datetime | None) -> RunInfo:
     """Describe a run envelope whose arm, profile and start are settled."""
     run = found.envelope
     samples, metrics = run.result.samples, run.result.metrics
+    meta = run.dataset_meta or DatasetMeta()
+    flags = run.flags or meta.feature_flags
     seed = run.session.seed if run.session and run.session.seed is not UNSET else None
     return RunInfo(
         run_id=run.run_id,
@@ -75,6 +88,10 @@ def info_of(found: FoundRun, arm: str, profile: str | None, started_at: datetime
         ),
         file=found.unit.file,
         line=found.unit.line,
+        flags=tuple(sorted(short_flags(flags).items())) if flags else None,
+        strategy_hash=meta.strategy_hash or None,
+        simulated=run.simulated is True or meta.simulated is True,
+        last_at=started_at,
     )
 
 
@@ -92,6 +109,7 @@ def flat_info(run: FlatRun, file: str, stage: int | None) -> RunInfo:
         reported=None,
         file=file,
         line=run.line,
+        last_at=max(filter(None, run.times), default=None),
     )
 
 

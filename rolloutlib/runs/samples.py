@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from rolloutlib.errors import RunsError, UsageError, did_you_mean
 from rolloutlib.runs import RunInfo
-from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import connect
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ _ROWS_AT_ONCE = 100_000
 _ROW_ORDER = "run_id, sample_id, prompt_id, status, score, latency_ms"
 _NO_TIME = datetime.max.replace(tzinfo=UTC)
 _RUN_SQL = """run_id, any_value(arm) AS arm, min(started_at) AS started_at,
-    any_value(profile) AS profile, any_value(seed) AS seed, count(*) AS n,
+    max(started_at) AS last_at, any_value(profile) AS profile, any_value(seed) AS seed,
+    count(*) AS n,
     left(sha256(CASE WHEN any_value(seed) IS NULL OR count(prompt_id) < count(*) THEN run_id
         ELSE concat_ws(chr(31), any_value(arm), any_value(seed),
             string_agg(prompt_id, chr(31) ORDER BY prompt_id))
@@ -80,7 +81,7 @@ class Samples:
 
         Args:
             lazy: has the columns of `SCHEMA`; numbers may be of another width, text an enum,
-                and a column without a value of no type.
+                and a column without a value of no type. `suggested` may be missing: null.
             where: what an error names as the source.
 
         Raises:
@@ -118,6 +119,8 @@ def from_runs(runs: Runs) -> Samples:
 
 def _cast(field: pa.Field, schema: nw.Schema, where: str) -> nw.Expr:
     """Return a column as `SCHEMA` has it."""
+    if field.name == LATER and LATER not in schema:
+        return nw.lit(None, nw.Boolean()).alias(LATER)
     if field.name not in schema:
         hint, names = did_you_mean(field.name, list(schema)), ", ".join(schema)
         raise RunsError(f"{where} has no column {field.name!r}, only {names}.{hint}")

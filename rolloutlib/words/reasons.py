@@ -73,7 +73,12 @@ TEMPLATES: Final = {
     ),
     "source.refused": "{message}",
     # What a reader should know.
-    "source.warning": "{text}",
+    "source.fast": (
+        "The median latency is {median:.3g} ms; if the source writes seconds, say so (unit: s in "
+        "source.yaml)."
+    ),
+    "runs.no_start": "{count} of {among} runs have no start time.",
+    "runs.no_samples": "{count} of {among} runs have no samples.",
     "arms.imbalance": (
         "The arms' cluster counts differ by more than 2 : 1; the bounds are then slightly too "
         "narrow (they fail in up to 7 % instead of 5 % of simulated reviews)."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,19 @@ def rollout(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[st
     )
 
 
+def unheard(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command into a pipe whose reader has left, as `| head -n 0` does."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        return subprocess.run(
+            [sys.executable, "-c", MAIN, *arguments], cwd=ROOT, stdout=writer, text=True,
+            stderr=subprocess.PIPE, timeout=120, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+
+
 def sentence(done: subprocess.CompletedProcess[str], code: int) -> str:
     """Return the one sentence on standard error that goes with an exit code."""
     assert done.returncode == code, done.stderr
@@ -51,6 +65,37 @@ def test_help_names_every_exit_code() -> None:
     assert done.returncode == 0
     for word in ("--as-of", "examples:", "0 GO, 10 HOLD, 20 NO_GO, 30 INVALID", "2 wrong usage"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["--help", "--version", "flags show", "flags diff", "flags check", "plan --stage 2", "ledger"],
+)
+def test_a_reader_who_leaves_is_no_failure(line: str) -> None:
+    """A command ends quietly, with its own exit code, when nobody reads what it prints."""
+    done, heard = unheard(*line.split()), rollout(*line.split())
+    assert (done.returncode, done.stderr) == (heard.returncode, heard.stderr)
+
+
+def test_every_command_may_lose_its_reader() -> None:
+    """Whichever command it is: its first words may find nobody."""
+    commands = re.findall(r"^    ([a-z-]+)(?: |$)", rollout("--help").stdout, re.MULTILINE)
+    assert {"review", "decide", "rollback"} <= {*commands}
+    for command in commands:
+        done = unheard(command, "--help")
+        assert (done.returncode, done.stderr) == (0, ""), command
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_told() -> None:
+    """What cannot be printed for another reason is a failure, in a sentence."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123 -- a device
+        done = subprocess.run(
+            [sys.executable, "-c", MAIN, "flags", "show"], cwd=ROOT, stdout=full, text=True,
+            stderr=subprocess.PIPE, timeout=120, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "cannot be written: No space left" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def gate(
 
 def told(text: str) -> Reason:
     """Return a reason whose sentence is this text."""
-    return because("source.warning", text=text)
+    return because("source.refused", message=text)
 
 
 def check(holds: bool | None = True, name: str = "Suites") -> CheckResult:  # noqa: FBT001, FBT002

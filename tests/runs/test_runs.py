@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from rolloutlib.errors import RunsError, UsageError
 from rolloutlib.runs import Runs, read_runs
+from rolloutlib.words.reasons import texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +103,7 @@ def test_every_field_of_a_sample_reaches_its_column(tmp_path: Path) -> None:
         "profile": "strict", "sample_id": "s1", "prompt_id": "p1", "user_id": "u1", "session_id": "x1",
         "category": "law", "difficulty": "hard", "status": "vetoed", "passed": False, "vetoed": True, "error": False,
         "score": 7.5, "latency_ms": 1500.5, "issues": [], "veto_reason": "policy", "style_violations": 2,
-        "edited": True, "covariate": 12.5,
+        "edited": True, "covariate": 12.5, "suggested": True,
     }  # fmt: skip
 
 
@@ -139,6 +140,8 @@ def test_edited_needs_a_suggestion_and_a_person(
         write(tmp_path, run("r1", written, sample(2, suggestedTags=["q"], confirmedTags=["q"])))
     )
     assert found.table["edited"].to_pylist() == [edited, False]
+    expected = None if suggested is None else bool(suggested)
+    assert found.table["suggested"].to_pylist() == [expected, True]
 
 
 ids = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=8)
@@ -317,7 +320,7 @@ def test_runs_of_other_reviews_are_set_aside(tmp_path: Path) -> None:
     check_account(found)
     assert (found.other_stage, found.after_as_of, found.inputs[0].set_aside) == (1, 1, 3)
     assert [info.run_id for info in found.runs] == ["r1", "r4"]
-    assert found.warnings == ("1 of 2 runs have no start time.",)
+    assert texts(found.warnings) == ["1 of 2 runs have no start time."]
 
 
 def test_a_run_with_only_metrics_is_kept(tmp_path: Path) -> None:
@@ -326,7 +329,7 @@ def test_a_run_with_only_metrics_is_kept(tmp_path: Path) -> None:
     assert [(info.n, info.reported and info.reported.avg_latency_ms) for info in found.runs] == [
         (0, 1500)
     ]
-    assert found.warnings == ("1 of 1 runs have no samples.",)
+    assert texts(found.warnings) == ["1 of 1 runs have no samples."]
 
 
 def test_the_same_run_twice_counts_once(tmp_path: Path) -> None:
@@ -588,7 +591,7 @@ def test_seconds_under_a_millisecond_field_are_pointed_out(tmp_path: Path) -> No
     """Latencies far below any real one are kept as they are and warned about."""
     found = read_runs(write(tmp_path, run("r1", sample(1, latencyMs=2.05))))
     assert found.table["latency_ms"].to_pylist() == [2.05]
-    assert found.warnings[0].startswith(
+    assert texts(found.warnings)[0].startswith(
         "The median latency is 2.05 ms; if the source writes seconds"
     )
 

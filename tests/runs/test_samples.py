@@ -190,6 +190,17 @@ def test_parquet_of_another_shape_is_refused(runs: Runs, tmp_path: Path) -> None
         Samples.from_parquet(path)
 
 
+def test_tables_written_before_a_column_was_there_are_read(runs: Runs, tmp_path: Path) -> None:
+    """Parquet without `suggested` is read with nulls there, as samples and as a source."""
+    path = tmp_path / "t.parquet"
+    pq.write_table(runs.table.drop_columns(["suggested"]), path)
+    empty = pa.nulls(runs.table.num_rows, pa.bool_()).to_pylist()
+    for samples in (Samples.from_parquet(path), from_runs(read_runs(path))):
+        table = samples.frame().collect("pyarrow").to_arrow()
+        assert table["suggested"].to_pylist() == empty
+        assert table.column_names == SCHEMA.names
+
+
 def test_the_engine_reaches_no_other_file(runs: Runs, tmp_path: Path) -> None:
     """SQL on the connection can neither read nor write files, whatever a label says."""
     path = tmp_path / "t.parquet"

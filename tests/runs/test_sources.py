@@ -67,7 +67,7 @@ timezone: Asia/Seoul
         "profile": "strict", "sample_id": "2", "prompt_id": "007", "user_id": None, "session_id": None,
         "category": None, "difficulty": None, "status": "passed", "passed": True, "vetoed": False, "error": None,
         "score": 10.0, "latency_ms": 2500.0, "issues": ["bias", "unclear"], "veto_reason": None,
-        "style_violations": 3, "edited": None, "covariate": 41.5,
+        "style_violations": 3, "edited": None, "covariate": 41.5, "suggested": None,
     }  # fmt: skip
     assert (second["vetoed"], second["score"], second["latency_ms"], second["issues"]) == (
         True,

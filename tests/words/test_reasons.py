@@ -65,7 +65,7 @@ def test_words_of_the_plan_are_translated_and_data_are_not() -> None:
 
 def test_braces_in_facts_stay_as_they_are() -> None:
     """A label from the data that looks like a placeholder is shown, not filled."""
-    assert sentence(because("source.warning", text="{x} {0}")) == "{x} {0}"
+    assert sentence(because("source.refused", message="{x} {0}")) == "{x} {0}"
 
 
 def test_a_code_of_another_version_keeps_its_text() -> None:

@@ -1,0 +1,171 @@
+"""A flat file while it is read as columns: a view of its cast rows, and its runs as counted."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rolloutlib.runs.casts import LINE
+from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.database import quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from rolloutlib.runs.casts import Cast
+    from rolloutlib.runs.rows import Row
+
+__all__ = ["CountedRun", "Part", "RawTable", "moment"]
+
+_NUMBERS = count()
+_ONE_A_RUN = ("arm", "profile", "seed")
+_TWINS_AT_ONCE = 16_000_000  # rows whose ids are compared at a time: eight bytes each
+_RUNS = """SELECT run_id, min(arm), max(arm), min(profile), max(profile), min(seed), max(seed),
+    epoch_us(min(started_at)), epoch_us(max(started_at)), count(*), min(line), count(prompt_id),
+    count(profile), count(seed), count_if(NOT vouched)
+    FROM {part} GROUP BY run_id ORDER BY min(line)"""
+
+RowsAt = Callable[[Sequence[int]], Iterator["Row"]]
+
+
+class RawTable(NamedTuple):
+    """A file's columns as they are.
+
+    Attributes:
+        file: its name in messages.
+        relation: SQL of a table with the source's columns and `LINE`.
+        types: the engine's type of each column.
+        rows_at: gives rows by their numbers, for messages.
+        texts: whether a refused row's text has to be kept verbatim.
+        own: whether the columns are those of the one table already.
+    """
+
+    file: str
+    relation: str
+    types: dict[str, str]
+    rows_at: RowsAt
+    texts: bool
+    own: bool = False
+
+
+class CountedRun(NamedTuple):
+    """One run of the file as the engine counts it; lowest and highest of what is one in a run."""
+
+    run_id: str
+    arm: str
+    arm_high: str
+    profile: str | None
+    profile_high: str | None
+    seed: int | None
+    seed_high: int | None
+    start_us: int | None
+    last_us: int | None
+    n: int
+    line: int
+    prompts: int
+    profiles: int
+    seeds: int
+    odd: int
+
+    @property
+    def mixed(self) -> str | None:
+        """What the run should have one of and has several."""
+        ends = {name: (getattr(self, name), getattr(self, f"{name}_high")) for name in _ONE_A_RUN}
+        return next((name for name, (low, high) in ends.items() if low != high), None)
+
+    @property
+    def started_at(self) -> datetime | None:
+        """The start of its first sample, in UTC."""
+        return moment(self.start_us)
+
+
+def moment(us: int | None) -> datetime | None:
+    """Return a time of the engine's microseconds."""
+    return None if us is None else datetime.fromtimestamp(us / 1e6, UTC)
+
+
+class Part:
+    """One file while it is read: a view of its cast columns, from which lines are taken out."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, raw: RawTable, casts: dict[str, Cast]
+    ) -> None:
+        """Lay a view of the casts over a file's columns."""
+        self.connection, self.raw = connection, raw
+        self.name = f"part_{next(_NUMBERS)}"
+        self.taken = f"{self.name}_taken"
+        values = ", ".join(f"({cast.value}) AS {name}" for name, cast in casts.items())
+        rules = dict.fromkeys(cast.vouched for cast in casts.values() if cast.vouched != "true")
+        vouched = " AND ".join(f"coalesce({rule}, false)" for rule in rules) or "true"
+        kind = "TABLE" if raw.texts else "VIEW"  # texts are cast once, typed columns at each scan
+        self._run(
+            f"CREATE TEMP {kind} {self.name}_all AS SELECT {LINE} AS line, {values}, "
+            f"({vouched}) AS vouched FROM {raw.relation}"
+        )
+        self._run(f"CREATE TEMP VIEW {self.name} AS SELECT * FROM {self.name}_all")
+
+    def _run(self, sql: str) -> duckdb.DuckDBPyConnection:
+        return self.connection.execute(sql)
+
+    def runs(self) -> list[CountedRun]:
+        """Count the runs, in the order of their first rows."""
+        return [CountedRun(*row) for row in self._run(_RUNS.format(part=self.name)).fetchall()]
+
+    def lines(self, condition: str) -> list[int]:
+        """Return the lines of the rows that meet a condition, in order."""
+        query = f"SELECT line FROM {self.name} WHERE {condition} ORDER BY line"
+        return [line for (line,) in self._run(query).fetchall()]
+
+    def take_out(self, lines: Sequence[int]) -> None:
+        """Leave lines out of the view from now on."""
+        table = self.taken
+        self._run(f"CREATE TEMP TABLE IF NOT EXISTS {table} (line BIGINT)")
+        self.connection.execute(f"INSERT INTO {table} SELECT unnest(?)", [list(lines)])
+        self._run(
+            f"CREATE OR REPLACE TEMP VIEW {self.name} AS SELECT * FROM {self.name}_all "
+            f"WHERE line NOT IN (SELECT line FROM {table})"
+        )
+
+    def twins(self, rows: int) -> list[int]:
+        """Return the lines of samples whose id stands twice in their run; hashes tell first."""
+        parts = -(-rows // _TWINS_AT_ONCE)
+        key = "hash(run_id, sample_id)"
+        for part in range(parts):
+            query = (
+                f"SELECT {key} AS h FROM {self.name} WHERE {parts} = 1 OR {key} % {parts} = {part}"
+            )
+            hashes = self._run(query).fetchnumpy()["h"]
+            hashes.sort()
+            if (hashes[1:] == hashes[:-1]).any():
+                return self.lines(
+                    f"(run_id, sample_id) IN (SELECT (run_id, sample_id) FROM {self.name} "
+                    "GROUP BY run_id, sample_id HAVING count(*) > 1)"
+                )
+        return []
+
+    def sql(self, kept: Sequence[CountedRun], runs: Sequence[CountedRun]) -> str:
+        """Return the kept samples; a profile or seed that not every row names is its run's."""
+        names = ", ".join(f"part.{name}" for name in SCHEMA.names)
+        filled = [name for name in ("profile", "seed") if self._gaps(name, kept)]
+        for name in filled:
+            values = " ".join(
+                f"WHEN {quoted(run.run_id)} THEN {_literal(getattr(run, name))}" for run in kept
+            )
+            names = names.replace(f"part.{name}", f"CASE part.run_id {values} END AS {name}")
+        if len(kept) == len(runs):
+            return f"SELECT {names} FROM {self.name} AS part"
+        there = ", ".join(quoted(run.run_id) for run in kept) or "NULL"
+        return f"SELECT {names} FROM {self.name} AS part WHERE run_id IN ({there})"
+
+    @staticmethod
+    def _gaps(name: str, runs: Sequence[CountedRun]) -> bool:
+        counts = (run.profiles if name == "profile" else run.seeds for run in runs)
+        return any(0 < count < run.n for count, run in zip(counts, runs, strict=True))
+
+
+def _literal(value: Any) -> str:  # noqa: ANN401
+    return "NULL" if value is None else quoted(value) if isinstance(value, str) else str(value)
