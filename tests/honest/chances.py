@@ -22,7 +22,7 @@ from tests.honest.reviews import review
 from tests.honest.worlds import CONTROL, TREATMENT, one
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
     from pathlib import Path
 
     import pytest
@@ -31,6 +31,7 @@ Kind = Literal["drop", "mask", "copy"]
 METRICS: Final = ("status", "score", "tags", "ms", "conf")
 NEAR: Final = ("passed", "score", "tags", "vetoed", "error", "ms", "conf")
 SHARES: Final = (0.003, 0.006, 0.01, 0.015, 0.019, 0.025, 0.05, 0.1, 0.3, 0.6)
+ORDERS: Final = ("flattering", "chance", "worst", "best")
 RUNS, PROMPTS = 3, 120
 WORLDS, TIMES = 171, 2  # worlds a kind of damage; damages a world
 
@@ -61,7 +62,7 @@ def world(seed: int) -> tuple[pd.DataFrame, str]:
     frames = [
         pd.DataFrame(columns).assign(
             arm=arm, run=[f"{arm[0]}{k}" for k in place // PROMPTS],
-            prompt=[f"p{k}" for k in place], cat="qa", sug=[["a"]] * size,
+            prompt=[f"p{k}" for k in place], cat="qa", sug=pd.Series([["a"]] * size),
             at=[f"2026-10-0{5 + k}T10:00:00+09:00" for k in place // PROMPTS],
         )
         for arm, columns in zip((CONTROL, TREATMENT), arms, strict=True)
@@ -117,7 +118,7 @@ def any_damage(rng: np.random.Generator, kind: Kind, near: str) -> Damage:
     blind = rng.random() < 0.25
     metric = str(rng.choice(NEAR)) if blind else near
     where = ("better", "worse", "both")[rng.integers(3)]
-    order = ("chance", "worst", "best", *["flattering"] * 5)[rng.integers(8)]
+    order = ORDERS[max(0, rng.integers(8) - 4)]
     share = float(rng.choice(SHARES[kind == "copy" and 6 :]))
     return Damage(kind, metric, where, order, share, bool(rng.integers(2)))
 
@@ -148,9 +149,7 @@ def _arms(rows: pd.DataFrame, where: str) -> list[str]:
 _TURNED = (TREATMENT, CONTROL)
 
 
-def _hit(
-    rows: pd.DataFrame, arm: str, damage: Damage, rng: np.random.Generator
-) -> np.ndarray:
+def _hit(rows: pd.DataFrame, arm: str, damage: Damage, rng: np.random.Generator) -> np.ndarray:
     """Return which rows of an arm are hit: the same share of each arm that is damaged."""
     mine = (rows["arm"] == arm).to_numpy()
     open_to = mine
@@ -193,7 +192,7 @@ def naive_go(rows: pd.DataFrame) -> bool:
 
 
 @contextmanager
-def _plan_read_once() -> Iterator[None]:
+def _plan_read_once() -> Generator[None]:
     """Read the plan once, not for each of a thousand reviews."""
     read, judging.load_plan = judging.load_plan, cache(load_plan)
     try:

@@ -20,7 +20,7 @@ STORY = ROOT / "data" / "examples" / "story"
 def review(runs: Path, stage: int = 3, **more: Any) -> Review:  # noqa: ANN401
     """Review runs with the evidence of the story's stage; data that are refused are INVALID."""
     evidence = STORY / f"stage-{stage}" / "evidence"
-    given = {"stage": stage, "runs": str(runs), "evidence": str(evidence), "look": 1}
+    given = {"stage": stage, "runs": str(runs), "evidence": str(evidence), "looks": ""}
     params = review_params(given | more)
     try:
         return review_stage(params)
