@@ -79,12 +79,12 @@ def unplanned(
     return [*reasons, *([over] if over else [])]
 
 
-def _flags_of(runs: Sequence[RunInfo]) -> dict[str, FlagValue] | None:
+def _flags_of(runs: Sequence[RunInfo]) -> dict[str, bool | str] | None:
     """Return the flags that the runs of an arm tell, by short key; None where none does.
 
     A flag on which runs differ keeps its first value; `_mixed` says that they do.
     """
-    merged: dict[str, FlagValue] = {}
+    merged: dict[str, bool | str] = {}
     for run in runs:
         for key, value in run.flags or ():
             merged.setdefault(key, value)
@@ -122,7 +122,7 @@ def _different(values: Iterable[object]) -> tuple[str, ...]:
 
 
 def _unlike_plan(
-    arm: str, flags: Mapping[str, FlagValue] | None, planned: Mapping[str, FlagValue],
+    arm: str, flags: Mapping[str, bool | str] | None, planned: Mapping[str, FlagValue],
     stage: StageId,
 ) -> Reason | None:  # fmt: skip
     """Return in which flags an arm ran otherwise than the stage table says of it."""

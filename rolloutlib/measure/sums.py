@@ -79,9 +79,12 @@ def stored_run(
     info: RunInfo, source: str, about: Mapping[str, tuple[list[int], dict[str, int]]]
 ) -> StoredRun:
     """Put what is known of a run together; its content is a digest of its rows in any order."""
-    (one, two, *counts), tags = about.get(name_of(info), ([0, 0, 0, 0, 0], {}))
+    numbers, tags = about.get(name_of(info), ([0, 0, 0, 0, 0], {}))
+    one, two, with_user, with_prompt, labelled = numbers
     content = msgspec.json.encode((str(one), str(two), info.reported))
-    return StoredRun(info, source, sha256(content).hexdigest(), *counts, tags)
+    return StoredRun(
+        info, source, sha256(content).hexdigest(), with_user, with_prompt, labelled, tags
+    )
 
 
 def unit_of(runs: Sequence[StoredRun]) -> Unit:

@@ -66,7 +66,7 @@ def _configuration(review: Review, arm: ArmSummary) -> list[str]:
 
 
 def _flags(flags: Mapping[str, bool | str]) -> str:
-    words = {True: say("on"), False: say("off")}
+    words: dict[bool | str, Sentence] = {True: say("on"), False: say("off")}
     return ", ".join(f"{key} {words.get(value, value)}" for key, value in flags.items())
 
 

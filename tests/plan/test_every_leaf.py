@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rolloutlib.judge.record import Reviewed
+    from rolloutlib.runs import Runs
+    from rolloutlib.runs.samples import Samples
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE: dict[str, Any] = yaml.safe_load((ROOT / "params" / "plan.yaml").read_text("utf-8"))
@@ -171,6 +173,20 @@ def always(answer: object) -> Callable[..., object]:
     return give
 
 
+def read_once(runs: dict[Path, Runs]) -> Callable[..., Runs]:
+    """Return a reader of sources that were read before."""
+
+    def read(path: Path, **_: object) -> Runs:
+        return runs[path]
+
+    return read
+
+
+def opened_once(samples: dict[int, Samples]) -> Callable[[Runs], Samples]:
+    """Return an opener of sources that were opened before."""
+    return lambda runs: samples[id(runs)]
+
+
 class Outcomes:
     """What comes out of a plan, part by part."""
 
@@ -191,8 +207,8 @@ class Outcomes:
         runs = {folder / name: judge_review.read_runs(folder / name) for name in names}
         samples = {id(read): judge_review.from_runs(read) for read in runs.values()}
         monkeypatch.setattr(judge_review, "load_plan", self.current)
-        monkeypatch.setattr(judge_review, "read_runs", lambda path, **_: runs[path])
-        monkeypatch.setattr(judge_review, "from_runs", lambda read: samples[id(read)])
+        monkeypatch.setattr(judge_review, "read_runs", read_once(runs))
+        monkeypatch.setattr(judge_review, "from_runs", opened_once(samples))
         monkeypatch.setattr(judge_review, "measure", measured_once(judge_review.measure))
         self.plan = Plan.model_validate(SOURCE)
         self.first, self.page = self.review(2, "default"), plan_page(self.plan)
