@@ -1,4 +1,4 @@
-"""The attested facts: test suites, incidents, documents, release notes; each a file that says so."""
+"""The attested facts: test suites, incidents, documents, release notes, each told by a file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def look_at_suites(check: Check, occasion: Occasion) -> Finding:
     finding = partial(
         Finding,
         files=tuple(names[suite.name] for suite in there),
-        ages=tuple((suite.name, _first(suite.timestamps, occasion)) for suite in there),
+        ages=tuple((suite.name, oldest(map(read_moment, suite.timestamps))) for suite in there),
         simulated=any(suite.simulated for suite in there),
     )
     if failed := tuple(suite.name for suite in suites if suite.failed):
@@ -51,11 +51,6 @@ def look_at_suites(check: Check, occasion: Occasion) -> Finding:
     if flaky := tuple(f"{suite.name}: {test}" for suite in suites for test in suite.flaky):
         return finding(holds=True, why=because("suites.flaky", count=len(suites), tests=flaky))
     return finding(holds=True, why=because("suites.pass", count=len(suites)))
-
-
-def _first(timestamps: Sequence[object], occasion: Occasion) -> Moment | None:
-    """Return the oldest of several times: evidence is as old as its oldest part."""
-    return oldest(read_moment(text, occasion.zone) for text in timestamps)
 
 
 # --- incidents ------------------------------------------------------------------------------------
@@ -76,7 +71,7 @@ class _Incident(msgspec.Struct, rename="camel"):
 class _Coverage(msgspec.Struct, rename="camel"):
     """A line that is no incident: until when the file tells them all, and whether it is real."""
 
-    at: msgspec.Raw | None = None
+    at: object = None
     covers_until: datetime | None = None
     simulated: bool = False
 
@@ -170,7 +165,7 @@ class _Attested(BaseModel):
     @field_validator("updated")
     @classmethod
     def _a_time(cls, updated: object) -> object:
-        if updated is not None and read_moment(updated, None) is None:
+        if updated is not None and read_moment(updated) is None:
             raise ValueError(f"{updated!r} is no time; expected one such as 2026-10-28T13:00+09:00")
         return updated
 
@@ -210,13 +205,14 @@ def look_at_documents(check: Check, occasion: Occasion) -> Finding:
     if not file.is_file():
         return Finding(holds=None, why=because("documents.no_file"))
     changes = _read_changes(file)
-    listed = [_document(each, occasion) for each in changes.documents if each.document in check.items]
+    listed = [
+        _document(each, occasion) for each in changes.documents if each.document in check.items
+    ]
     finding = partial(
         Finding,
         files=tuple(dict.fromkeys((CHANGES, *(each.name for each in listed if each.name)))),
         ages=tuple(
-            (each.title, read_moment(each.said.updated or changes.updated, occasion.zone))
-            for each in listed
+            (each.title, read_moment(each.said.updated or changes.updated)) for each in listed
         ),
         simulated=changes.simulated or any(each.said.simulated for each in listed),
     )
@@ -237,9 +233,10 @@ def look_at_documents(check: Check, occasion: Occasion) -> Finding:
 
 def _read_changes(file: Path) -> _Changes:
     listed = load_yaml(file)
-    whole = listed if isinstance(listed, dict) else {"documents": listed}
     try:
-        return _Changes.model_validate(whole)
+        return _Changes.model_validate(
+            {"documents": listed} if isinstance(listed, list) else listed
+        )
     except ValidationError as error:
         raise PlanError(describe(error, str(file), _Changes)) from None
 
@@ -256,7 +253,9 @@ def _unlike(asked: Sequence[_Document], occasion: Occasion) -> Reason | None:
         return because("documents.no_path", documents=lost)
     if changed := _titles(each for each in asked if each.said.sha256 not in {None, each.digest}):
         return because("documents.changed", documents=changed)
-    if same := _titles(each for each in asked if occasion.green.get(each.name or "") == each.digest):
+    if same := _titles(
+        each for each in asked if occasion.green.get(each.name or "") == each.digest
+    ):
         return because("documents.unchanged", documents=same)
     return None
 
@@ -285,7 +284,7 @@ def look_at_notes(check: Check, occasion: Occasion) -> Finding:
     missing = tuple(
         name for name in check.items if not any(head.startswith(name.lower()) for head in written)
     )
-    age = (NOTES, _first(_DATE.findall(text), occasion))
+    age = (NOTES, oldest(map(read_moment, _DATE.findall(text))))
     simulated = _SIMULATED.search(text) is not None
     finding = partial(Finding, files=(NOTES,), ages=(age,), simulated=simulated)
     if missing:

@@ -23,18 +23,25 @@ from rolloutlib.judge.record import CheckResult
 from rolloutlib.reason import Reason, because
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from rolloutlib.measure.averages import RunRow
     from rolloutlib.plan.model import Check
 
-__all__ = ["run_checks"]
+__all__ = ["newest_run", "run_checks"]
 
 _LOOK: Final = {
     "junit": look_at_suites, "incidents": look_at_incidents, "documents": look_at_documents,
     "release_notes": look_at_notes,
 }  # fmt: skip
+
+
+def newest_run(rows: Sequence[RunRow], arm: str) -> datetime | None:
+    """Return when the last sample of an arm began, as far as its runs tell a time."""
+    times = [row.last_at or row.started_at for row in rows if row.arm == arm]
+    return max((at for at in times if at is not None), default=None)
 
 
 def run_checks(
@@ -121,10 +128,10 @@ def _doubt(check: Check, finding: Finding, newest: datetime | None) -> Reason | 
     if newest is None:
         return because("evidence.no_run_time") if days is not None else None
     limit = newest - timedelta(days=days or 0)
-    stale = [(name, moment) for name, moment in finding.ages if moment and moment.at < limit]
+    stale = [(name, moment) for name, moment in finding.ages if moment and moment.before(limit)]
     if not stale:
         return None
     first, names = min(moment for _, moment in stale), tuple(name for name, _ in stale)
-    return because(
-        "evidence.stale", files=names, at=first.text, newest=said(newest), days=days or 0
-    )
+    if days is None:
+        return because("evidence.stale", files=names, at=first.text, newest=said(newest))
+    return because("evidence.old", files=names, at=first.text, newest=said(newest), days=days)

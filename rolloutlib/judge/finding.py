@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import tzinfo
     from pathlib import Path
 
     from rolloutlib.reason import Reason
@@ -21,15 +20,27 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "Moment", "Occasion", "find", "locate", "oldest", "read_moment", "said"]
 
 _EARLIEST: Final = 2000  # before it, a year is a default that a tool wrote
+_WESTERNMOST: Final = timedelta(hours=12)  # of all time zones the last to reach a time of day
 _EPOCH: Final = re.compile(r"([0-9]{10})([0-9]{3})?(\.[0-9]+)?")
 _OFFSET: Final = re.compile(r"\s+(?=[+-][0-9]{2}:?[0-9]{2}$|Z$)")
 
 
 class Moment(NamedTuple):
-    """A time as evidence tells it: `at` to compare, `text` to show."""
+    """A time as evidence tells it.
+
+    Attributes:
+        at: to compare; UTC where no offset is told.
+        text: to show, as precise as it was told.
+        slack: how much later it can have been: without an offset the zone is unknown.
+    """
 
     at: datetime
     text: str
+    slack: timedelta = timedelta(0)
+
+    def before(self, limit: datetime) -> bool:
+        """Return whether it was before a moment in every zone that it can have been told in."""
+        return self.at + self.slack < limit
 
 
 class Occasion(NamedTuple):
@@ -50,11 +61,6 @@ class Occasion(NamedTuple):
     newest: datetime | None
     as_of: datetime | None
     green: Mapping[str, str]
-
-    @property
-    def zone(self) -> tzinfo | None:
-        """The time zone of the runs."""
-        return self.newest.tzinfo if self.newest else None
 
 
 class Finding(NamedTuple):
@@ -110,34 +116,29 @@ def oldest(moments: Iterable[Moment | None]) -> Moment | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def read_moment(value: object, zone: tzinfo | None) -> Moment | None:
+def read_moment(value: object) -> Moment | None:
     """Read a time in any form that tools write: ISO 8601, RFC 2822, seconds of the epoch, a day.
 
     Args:
-        value: text, or what YAML made of it.
-        zone: the runs' own. A time without an offset is read in it or in UTC, whichever is later,
-            and a day as its end: evidence is called older than the runs only where it is.
+        value: text, or what YAML made of it. A day is its end.
 
     Returns:
         None where the value tells no time, or one that is a tool's default (the year 1 or 1970).
 
-    >>> read_moment("2026-10-28T13:00:00+09:00", None).text
+    >>> read_moment("2026-10-28T13:00:00+09:00").text
     '2026-10-28 13:00 +0900'
-    >>> read_moment("2026-10-28", None).text, read_moment("soon", None)
+    >>> read_moment("2026-10-28").text, read_moment("soon")
     ('2026-10-28', None)
     """
     told = _read(value.strip()) if isinstance(value, str) else value
     if not isinstance(told, date) or told.year < _EARLIEST:
         return None
     if not isinstance(told, datetime):
-        return Moment(_latest(datetime.combine(told, time.max), zone), told.isoformat())
+        end = datetime.combine(told, time.max, UTC)
+        return Moment(end, told.isoformat(), _WESTERNMOST)
     if told.tzinfo is None:
-        return Moment(_latest(told, zone), f"{told:%Y-%m-%d %H:%M}")
+        return Moment(told.replace(tzinfo=UTC), f"{told:%Y-%m-%d %H:%M}", _WESTERNMOST)
     return Moment(told, said(told))
-
-
-def _latest(naive: datetime, zone: tzinfo | None) -> datetime:
-    return max(naive.replace(tzinfo=UTC), naive.replace(tzinfo=zone or UTC))
 
 
 def _read(text: str) -> date | None:

@@ -31,15 +31,38 @@ _ATTEMPTS: Final = {
 }  # fmt: skip
 _NOT_RUN_COUNTS: Final = ("skipped", "disabled", "skip", "skips", "ignored", "notrun")
 _RAN: Final = frozenset(
-    {"run", "passed", "pass", "success", "successful", "succeeded", "ok", "completed", "fixed", "xfail"}
+    {
+        "run",
+        "passed",
+        "pass",
+        "success",
+        "successful",
+        "succeeded",
+        "ok",
+        "completed",
+        "fixed",
+        "xfail",
+    }
 )
 _NOT_RUN: Final = frozenset(
     {"notrun", "disabled", "skipped", "skip", "ignored", "pending", "suppressed", "todo", "blocked"}
 )
 _FAILED: Final = frozenset(
     {
-        "failed", "fail", "failure", "error", "errored", "broken", "timeout", "timedout", "aborted",
-        "crashed", "panicked", "interrupted", "regression", "xpass",
+        "failed",
+        "fail",
+        "failure",
+        "error",
+        "errored",
+        "broken",
+        "timeout",
+        "timedout",
+        "aborted",
+        "crashed",
+        "panicked",
+        "interrupted",
+        "regression",
+        "xpass",
     }
 )
 _NAMED: Final = 10
@@ -94,18 +117,18 @@ def read_suite(name: str, file: Path) -> Suite:
     if not file.is_file():
         return Suite(name, failed=False, doubt=because("suite.no_file", suite=name))
     try:
-        root = parse(file)
-        if _name(root) not in _SUITES | {"testcase"}:
-            raise UnreadableError(because("file.root", root=_name(root)[:80]))
+        root = parse(file, roots=_SUITES | {"testcase"})
     except UnreadableError as error:
         where = f"{file.parent.name}/{file.name}"
         doubt = because("suite.unreadable", suite=name, file=where, what=error.reason)
         return Suite(name, failed=False, doubt=doubt)
     elements = list(root.iter())
     whole = _tally(elements)
+    failed = whole.failed > 0
     return Suite(
-        name, failed=whole.failed > 0, doubt=_doubt(name, whole), flaky=tuple(whole.flaky),
-        timestamps=_timestamps(elements), simulated=any(map(_simulated, elements)),
+        name, failed=failed, doubt=None if failed else _doubt(name, whole),
+        flaky=tuple(whole.flaky), timestamps=_timestamps(elements),
+        simulated=any(map(_simulated, elements)),
     )  # fmt: skip
 
 
@@ -215,5 +238,5 @@ def _word(text: str | None) -> str:
 
 
 def _name(element: Element) -> str:
-    """Return an element's name without its namespace; comments have none."""
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+    """Return an element's name without its namespace."""
+    return element.tag.rpartition("}")[2]

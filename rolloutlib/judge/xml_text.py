@@ -15,6 +15,7 @@ from defusedxml import DefusedXmlException, ElementTree
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
@@ -24,9 +25,9 @@ __all__ = ["UnreadableError", "parse"]
 
 MAX_BYTES: Final = 100_000_000
 _BOMS: Final = (  # UTF-32 first: its mark begins with UTF-16's
-    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
-    (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"),
+    (codecs.BOM_UTF8, "utf-8-sig"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"),
 )  # fmt: skip
 _DECLARED: Final = re.compile(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
 _ENCODING: Final = re.compile(
@@ -64,8 +65,8 @@ class UnreadableError(Exception):
         self.reason = reason
 
 
-def parse(file: Path) -> Element:
-    """Return the root of an XML file.
+def parse(file: Path, *, roots: Collection[str]) -> Element:
+    """Return the root of an XML file, which must have one of these names.
 
     Raises:
         UnreadableError: it is empty, too large, another format, cut off, or declares entities.
@@ -82,9 +83,12 @@ def parse(file: Path) -> Element:
         raise UnreadableError(because("file.entities")) from None
     except (ElementTree.ParseError, ValueError) as error:
         raise UnreadableError(because("file.broken", error=str(error))) from None
-    if foreign := _ROOTS.get(root.tag.rpartition("}")[2]):
-        raise UnreadableError(because("file.foreign", format=foreign))
-    return root
+    name = root.tag.rpartition("}")[2]
+    if name in roots:
+        return root
+    if name in _ROOTS:
+        raise UnreadableError(because("file.foreign", format=_ROOTS[name]))
+    raise UnreadableError(because("file.root", root=name[:80]))
 
 
 def _bytes(file: Path) -> bytes:
@@ -111,9 +115,9 @@ def _text(data: bytes) -> str:
     name = declared[1].decode()
     if re.match(r"utf-?(16|32)|ucs", name, re.IGNORECASE):
         name = "utf-8"
+    if not _ENCODING.fullmatch(name):
+        raise UnreadableError(because("file.encoding", encoding=name))
     try:
-        if not _ENCODING.fullmatch(name):
-            raise LookupError
         return data.decode(name, "replace")
     except LookupError:
         raise UnreadableError(because("file.encoding", encoding=name)) from None
