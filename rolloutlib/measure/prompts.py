@@ -51,7 +51,7 @@ def scan_prompts(frame: nw.LazyFrame[Any], arms: tuple[str, str], scale: float) 
         .agg(in_arm[0].alias("old"), in_arm[1].alias("new"))
     )  # fmt: skip
     old, new = nw.col("old"), nw.col("new")
-    lacking = {"lacks_new": old * scale - new, "lacks_old": new / scale - old}
+    lacking = {"lacks_new": old * scale - new, "lacks_old": new * (1 / scale) - old}
     shortfalls = [
         nw.when(short > 0).then(short).otherwise(0.0).sum().alias(name)
         for name, short in lacking.items()
