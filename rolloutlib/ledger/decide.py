@@ -53,7 +53,7 @@ def decide(
         note: free text for the card.
 
     Raises:
-        UsageError: no review, an unknown waiver, or a waiver that is not needed.
+        UsageError: no review, an exploration, an unknown waiver, or a waiver that is not needed.
         LedgerError: the verdict is not covered, data or evidence changed since the review, or the
             ledger is damaged.
     """
@@ -61,6 +61,9 @@ def decide(
         raise LedgerError("lint", problems="; ".join(problems))
     read = ReviewFolder.read(folder, book.root)
     review, plan, stage = read.review, read.plan, read.params.stage
+    if review.look.counting == "exploration":
+        again = "decide on what `rollout review` writes, which counts its look"
+        raise UsageError(f"{folder} is an exploration, which decides nothing; {again}")
     attested = read.params.evidence_folder(book.root)
     checks = run_checks(plan.checks, attested, now=now, as_of=read.params.as_of)
     _check_waivers(review.gates, checks, waivers)
