@@ -25,8 +25,7 @@ from rolloutlib.runs.envelopes import EXPECTED
 from rolloutlib.runs.layouts import check_layout, layout_of
 from rolloutlib.runs.opening import field_of
 from rolloutlib.runs.quarantine import Quarantined, shown, twin
-from rolloutlib.runs.raw import lines_inside
-from rolloutlib.runs.rows import Row, Rows, read_rows, rows_in
+from rolloutlib.runs.rows import Row, Rows, lines_inside, read_rows, rows_in
 from rolloutlib.runs.sources import TAGS, WIRE, native_source, source_of
 from rolloutlib.runs.spellings import status_of, truths
 
@@ -151,7 +150,7 @@ class _RunCells(msgspec.Struct, rename="camel"):
 class _Unjudged(Sample, rename="camel", gc=False):
     """A sample of a source that names no outcome."""
 
-    status: Literal["passed"] | None = None
+    status: Literal["passed"] | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class _Mapped(NamedTuple):

@@ -28,7 +28,7 @@ from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.located import read_object
 from rolloutlib.runs.part import RawTable
-from rolloutlib.runs.rows import Row, csv_records, named_cells, parquet_cells
+from rolloutlib.runs.rows import Row, csv_records, ends_inside, named_cells, parquet_cells
 from rolloutlib.runs.sources import UNITS
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     Marks = NDArray[np.bool_]
 
-__all__ = ["RAW_TEXTS", "lines_inside", "raw_csv", "raw_lines", "raw_parquet"]
+__all__ = ["RAW_TEXTS", "raw_csv", "raw_lines", "raw_parquet"]
 
 RAW_TEXTS = "raw_texts"  # Arrow columns of the file that is read right now
 _GLOB = "*?[{"  # in a path the engine would look for several files
@@ -171,25 +171,7 @@ def _cells_are_named(data: bytes, cells: int) -> bool:
 
 def _lines_in_cells(data: bytes) -> bool:
     """Whether a line ends inside quotes."""
-    return bool(_ends_inside(data)[1].any())
-
-
-def _ends_inside(data: bytes) -> tuple[NDArray[np.int64], Marks]:
-    """Return where lines end, and whether each end is inside quotes."""
-    text = np.frombuffer(data, dtype=np.uint8)
-    ends = np.flatnonzero(text == _NEWLINE)
-    before = np.searchsorted(np.flatnonzero(text == _QUOTE), ends)
-    return ends, (before % 2).astype(np.bool_)
-
-
-def lines_inside(data: bytes) -> Iterator[tuple[int, str]]:
-    """Yield the number and text of each line of a CSV that begins inside of a cell's quotes."""
-    if b'"' not in data:
-        return
-    ends, inside = _ends_inside(data)
-    for place in np.flatnonzero(inside).tolist():
-        end = int(ends[place + 1]) if place + 1 < len(ends) else len(data)
-        yield place + 2, data[int(ends[place]) + 1 : end].decode("utf-8", "replace").rstrip("\r")
+    return bool(ends_inside(data)[1].any())
 
 
 def _is_text(data: bytes) -> bool:

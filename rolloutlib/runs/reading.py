@@ -33,7 +33,6 @@ from rolloutlib.runs.quarantine import InputFile, Quarantined
 from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_lines, raw_parquet
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same_runs
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source, source_of
-from rolloutlib.runs.spellings import NOTHING
 from rolloutlib.runs.tags import one_spelling
 
 if TYPE_CHECKING:
@@ -152,10 +151,7 @@ class _Reader:
         return "after_as_of" if self.as_of and started_at and started_at > self.as_of else ""
 
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
-        """Read a flat table as columns and return its dialect.
-
-        None where it has to go row by row.
-        """
+        """Read a flat table as columns; its dialect, or None where it has to go row by row."""
         if file.kind == ".parquet":
             raw = raw_parquet(self.gathered.connection, file)
         else:
@@ -244,8 +240,7 @@ class _Reader:
                     info.file, info.line, f"run {info.run_id}", value, due, "", info.n, info.arm
                 )
             )
-        tags = self.spec.columns.issues if self.spec else None
-        relation = one_spelling(self.gathered.without(repeated), tags.no_tags if tags else NOTHING)
+        relation = one_spelling(self.gathered.without(repeated), self.spec)
         infos = tuple(
             info for index, info in enumerate(self.gathered.infos) if index not in repeated
         )

@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -27,11 +28,13 @@ from rolloutlib.runs.sources import UNITS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import SourceSpec
 
 __all__ = ["Record", "Row", "Rows", "csv_records", "named_cells", "parquet_cells", "read_rows"]
-__all__ += ["rows_in"]
+__all__ += ["ends_inside", "lines_inside", "rows_in"]
 
 
 class Row(NamedTuple):
@@ -135,6 +138,24 @@ def rows_in(header: Sequence[str], lines: Iterable[tuple[int, str]]) -> Iterator
         cells = next(csv.reader([line]), [])
         if len(cells) == len(header):
             yield Row(number, named_cells(header, cells), line)
+
+
+def ends_inside(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return where lines end, and whether each end is inside quotes."""
+    text = np.frombuffer(data, dtype=np.uint8)
+    ends = np.flatnonzero(text == ord("\n"))
+    before = np.searchsorted(np.flatnonzero(text == ord('"')), ends)
+    return ends, (before % 2).astype(np.bool_)
+
+
+def lines_inside(data: bytes) -> Iterator[tuple[int, str]]:
+    """Yield the number and text of each line of a CSV that begins inside of a cell's quotes."""
+    if b'"' not in data:
+        return
+    ends, inside = ends_inside(data)
+    for place in np.flatnonzero(inside).tolist():
+        end = int(ends[place + 1]) if place + 1 < len(ends) else len(data)
+        yield place + 2, data[int(ends[place]) + 1 : end].decode("utf-8", "replace").rstrip("\r")
 
 
 def csv_records(text: str, escape: str | None = None) -> Iterator[Record]:

@@ -65,8 +65,8 @@ class _Model(BaseModel):
 
 def _as_words(value: object) -> object:
     """A word for nothing may be written as a number, as null or as true; one needs no list."""
-    several = value if isinstance(value, list | tuple) else [value]
-    return tuple(map(word, cast("list[object]", several)))
+    several = cast("list[object]", value if isinstance(value, list | tuple) else [value])
+    return tuple(map(word, several))
 
 
 class ColumnSpec(_Model):

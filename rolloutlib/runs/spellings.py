@@ -9,7 +9,7 @@ import json
 import re
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -108,11 +108,12 @@ def listed(cell: str) -> object:
     if len(text) < 2 or _CLOSING.get(text[0]) != text[-1]:  # noqa: PLR2004 -- two brackets
         return None
     try:
-        parsed = json.loads(text)
+        parsed: object = json.loads(text)
     except (ValueError, RecursionError):
         return _items(text)
     if isinstance(parsed, list):
-        return [str(item) if _plain(item) else item for item in parsed]
+        items = cast("list[object]", parsed)
+        return [str(item) if _plain(item) else item for item in items]
     return parsed or []
 
 
@@ -154,8 +155,9 @@ class Nothing:
             return text in self.words or (
                 bool(_NUMBER.fullmatch(text)) and float(text) in self.numbers
             )
-        number = isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
-        return float(cell) in self.numbers if number else word(cell) in self.words
+        if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
+            return float(cell) in self.numbers
+        return word(cell) in self.words
 
 
 NUMBER: Final = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"

@@ -4,8 +4,8 @@ A tag keeps its spelling; where it is written in several (in case or spaces), th
 stands for all. Done on all samples at once, so that every format gives the same.
 """
 
-# pyright: reportUnknownMemberType=false
-# (duckdb carries few types)
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (pyarrow carries no types)
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ from rolloutlib.runs.database import quoted
 from rolloutlib.runs.spellings import NOTHING, SPACES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     import duckdb
+
+    from rolloutlib.runs.sources import SourceSpec
 
 __all__ = ["one_spelling"]
 
@@ -32,14 +32,16 @@ def _name(tag: str) -> str:
 
 
 def one_spelling(
-    samples: duckdb.DuckDBPyRelation, none: Collection[str] = NOTHING
+    samples: duckdb.DuckDBPyRelation, spec: SourceSpec | None
 ) -> duckdb.DuckDBPyRelation:
     """Return samples whose issues have one spelling each; untouched where they have it already.
 
     Args:
         samples: with the columns of `SCHEMA`.
-        none: the words that name no issue, in lower case.
+        spec: what source.yaml says; it may name the words that are no issue.
     """
+    column = spec.columns.issues if spec else None
+    none = column.no_tags if column else NOTHING
     name, words = _name("tag"), ", ".join(map(quoted, sorted(none))) or "NULL"
     query = _ODD.format(name=name, samples="samples", none=words)
     odd = samples.query("samples", query).fetchall()
