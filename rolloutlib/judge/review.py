@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from rolloutlib.errors import UsageError
-from rolloutlib.judge.checks import run_checks
+from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.counting import counted
 from rolloutlib.judge.gate import judge_gate
 from rolloutlib.judge.recommendation import changes, hidden_loss, reasons, recommend
@@ -166,10 +166,12 @@ def flags_of_arms(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]
 
 def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[CheckResult, ...]:
     """Run the checks on the evidence, as of the review's moment or else the last run's."""
-    folder = params.evidence_folder(workbook_root())
-    starts = [run.started_at for run in compared.rows if run.started_at]
-    now = params.as_of or max(starts, default=None)
-    return run_checks(plan.checks, folder, now=now, as_of=params.as_of)
+    root, rows = workbook_root(), compared.rows
+    starts = [run.started_at for run in rows if run.started_at]
+    return run_checks(
+        plan.checks, params.evidence_folder(root), now=params.as_of or max(starts, default=None),
+        newest=newest_run(rows, params.treatment), as_of=params.as_of, root=root,
+    )  # fmt: skip
 
 
 def _reasons(
