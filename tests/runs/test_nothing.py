@@ -1,4 +1,4 @@
-"""Words for nothing are no issue, lists written as text are lists, and spelling makes no new tag."""
+"""Words for nothing are no issue, lists as text are lists, and spelling makes no new tag."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def issues(runs: Runs) -> list[list[str] | None]:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("separator", ["", ', separator: ";"'])
 def test_a_word_for_nothing_is_no_issue(tmp_path: Path, kind: str, separator: str) -> None:
-    """In a column of texts, whatever the case and the spaces around, with a separator or without."""
+    """In a column of texts, in any case and between spaces, with a separator or without."""
     words = [*NOTHING, "OK", " None ", "N/A", "NULL"]
     columns = f"issues: {{column: tags{separator}}}"
     found = read_cells(tmp_path, kind, columns, tags=[*words, "bias"])
