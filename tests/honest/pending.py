@@ -65,8 +65,6 @@ PENDING: frozenset[str] = frozenset(
         "test_case_20_shards_of_one_run",
         "test_case_21_what_nobody_read_is_named[names0]",
         "test_case_21_what_nobody_read_is_named[names1]",
-        "test_case_28_and_r4_suites_that_pass[28 flaky error]",
-        "test_case_28_and_r4_suites_that_pass[28 flaky]",
         "test_case_31_equal_counts_are_equal[False]",
         "test_case_33_a_rounding_beyond_a_scale[-1e-16-0.0]",
         "test_case_33_a_rounding_beyond_a_scale[1.0000000000000002-1.0]",
