@@ -213,10 +213,12 @@ TEMPLATES: Final = {
     "file.broken": "is cut off or broken ({error})",
     "incidents.no_file": "There is no incidents.jsonl.",
     "incidents.no_time": "The runs carry no time, so the last {hours} hours are unknown.",
-    "incidents.recent": "{count} incidents in the last {hours} hours; the latest: {latest}.",
+    "incidents.recent": "{count} incidents in the last {hours} hours; the latest: {latest} ({at}).",
     "incidents.empty": "incidents.jsonl is empty: nothing says until when it tells every incident.",
     "incidents.uncovered": "incidents.jsonl says nothing after {until}; it has to cover {moment}.",
-    "incidents.none": "No incident in the {hours} hours before {now}.",
+    "incidents.none": (
+        "No incident in the {hours} hours before {now}; what is known ends at {until}."
+    ),
     "documents.no_file": "There is no changes.yaml.",
     "documents.stale": "These documents do not reflect the change: {documents}. {age}",
     "documents.missing": "Nothing is said of these documents: {documents}.",
