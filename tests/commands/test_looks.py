@@ -33,7 +33,9 @@ def book(tmp_path: Path) -> Path:
     root = tmp_path / "book"
     for name in ("params", "notebooks"):
         shutil.copytree(ROOT / name, root / name)
-    (root / "params" / "stage-3.yaml").write_text("stage: 3\nruns: runs\ncontrol: control\ntreatment: treatment\n", encoding="utf-8")
+    (root / "params" / "stage-3.yaml").write_text(
+        "stage: 3\nruns: runs\ncontrol: control\ntreatment: treatment\n", encoding="utf-8"
+    )
     grow(root / "runs", 0)
     return root
 
