@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,14 +25,15 @@ from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.runs.files import RunFile, digest_of, list_files, read_bytes, units_of
-from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, read_flat
+from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, needs_rows, read_flat
 from rolloutlib.runs.gathered import Gathered
 from rolloutlib.runs.located import MalformedError
 from rolloutlib.runs.opening import distinct, open_run
 from rolloutlib.runs.quarantine import InputFile, Quarantined
 from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_lines, raw_parquet
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same_runs
-from rolloutlib.runs.sources import SourceSpec, load_source, native_source
+from rolloutlib.runs.sources import SourceSpec, load_source, native_source, source_of
+from rolloutlib.runs.tags import one_spelling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -151,10 +151,7 @@ class _Reader:
         return "after_as_of" if self.as_of and started_at and started_at > self.as_of else ""
 
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
-        """Read a flat table as columns and return its dialect.
-
-        None where it has to go row by row.
-        """
+        """Read a flat table as columns; its dialect, or None where it has to go row by row."""
         if file.kind == ".parquet":
             raw = raw_parquet(self.gathered.connection, file)
         else:
@@ -162,9 +159,9 @@ class _Reader:
             raw = opened(self.gathered.connection, file, data)
         if raw is None:
             return None
-        mapped = self.spec and fnmatch(file.name, self.spec.files) and not raw.own
-        spec = self.spec if mapped else native_source(tuple(raw.types))
-        if spec is None or "result" in raw.types:
+        mapped = None if raw.own else source_of(self.spec, file.name)
+        spec = mapped or native_source(tuple(raw.types))
+        if spec is None or "result" in raw.types or needs_rows(file, data, raw.types, spec):
             return None
         check_columns(file, raw.types, spec)
         try:
@@ -206,7 +203,8 @@ class _Reader:
                 self.book(_Aside(file, len(run.samples), other))
             else:
                 kept.append(run)
-        own = sample_columns([sample for run in kept for sample in run.samples]).arrays
+        samples = [sample for run in kept for sample in run.samples]
+        own = sample_columns(samples, found.spec.no_tags).arrays
         own["started_at"] = pa.array(
             [time for run in kept for time in run.times], SCHEMA.field("started_at").type
         )
@@ -242,7 +240,7 @@ class _Reader:
                     info.file, info.line, f"run {info.run_id}", value, due, "", info.n, info.arm
                 )
             )
-        relation = self.gathered.without(repeated)
+        relation = one_spelling(self.gathered.without(repeated), self.spec)
         infos = tuple(
             info for index, info in enumerate(self.gathered.infos) if index not in repeated
         )
