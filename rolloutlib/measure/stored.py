@@ -13,7 +13,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC
 from hashlib import sha256
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +50,7 @@ from rolloutlib.runs import InputFile, Quarantined, Runs, load_source
 from rolloutlib.runs.account import odd_runs
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import connect, quoted
+from rolloutlib.runs.doubts import by_metric
 from rolloutlib.runs.samples import from_runs
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
     from rolloutlib.measure.days import Day, Source, Store, StoredRun
     from rolloutlib.measure.design import Unit
     from rolloutlib.measure.prompts import PromptCounts
-    from rolloutlib.reason import Reason
     from rolloutlib.runs import RunInfo
 
 __all__ = ["Stored", "read_store"]
@@ -291,7 +290,7 @@ def _runs(
         inputs=tuple(sorted(inputs, key=lambda file: file.name)),
         quarantined=tuple(row for s in sources.values() if s.quarantined
                           for row in _quarantined(folder / "quarantine", s)),
-        warnings=(*_different(w for s in sources.values() for w in s.warnings), *odd_runs(infos)),
+        warnings=odd_runs(infos), doubts=by_metric(w for s in sources.values() for w in s.warnings),
         source=load_source(beside) if beside.is_file() else None,
         failed=tuple(row for source in sources.values() for row in source.failed),
     )  # fmt: skip
@@ -314,10 +313,6 @@ def _relation(
         return relation
     mine = ", ".join(quoted(name_of(info)) for info in infos) or "NULL"
     return relation.filter(f"arm || chr(31) || run_id IN ({mine})")
-
-
-def _different(reasons: Iterable[Reason]) -> list[Reason]:
-    return [reason for reason, _ in groupby(sorted(reasons, key=str))]
 
 
 def _quarantined(folder: Path, source: Source) -> Iterable[Quarantined]:

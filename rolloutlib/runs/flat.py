@@ -30,7 +30,7 @@ from rolloutlib.runs.sources import TAGS, WIRE, native_source, source_of
 from rolloutlib.runs.spellings import status_of, truths
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import SourceSpec
@@ -107,7 +107,10 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
         raise RunsError(msg)
     check_columns(file, _columns_of(rows, spec), spec)
     mapping = RowMapping(file.name, spec, lists=_lists(rows, spec))
-    read = [mapping.row(row, rows.inside.get(row.line, ())) for row in rows.rows]
+    read = [mapping.row(row) for row in rows.rows]
+    if rows.inside:
+        arms = {one.run.arm for one in read if isinstance(one, _Mapped)}
+        read = [mapping.unless_swallowing(one, rows.inside, arms) for one in read]
     bad = rows.bad + [one for one in read if isinstance(one, Quarantined)]
     runs, refused = _grouped(file, [one for one in read if not isinstance(one, Quarantined)])
     lost = sum(one.rows - 1 for one in bad)
@@ -134,7 +137,7 @@ def needs_rows(file: RunFile, data: bytes, columns: Collection[str], spec: Sourc
         return True
     mapping = RowMapping("", spec)
     rows = rows_in([*columns], lines_inside(data)) if file.kind == ".csv" else ()
-    return any(isinstance(mapping.row(row), _Mapped) for row in rows)
+    return any(isinstance(mapping.judged(row), _Mapped) for row in rows)
 
 
 class _RunCells(msgspec.Struct, rename="camel"):
@@ -187,19 +190,27 @@ class RowMapping:
         self.start |= {WIRE[name]: () for name in words}
         self.expected = {**EXPECTED, "status": f"one of {', '.join(self.statuses)}"}
 
-    def row(self, row: Row, inside: Sequence[Row] = ()) -> _Mapped | Quarantined:
-        """Turn a row into a sample, or say what is wrong with it.
+    def unless_swallowing(
+        self, one: _Mapped | Quarantined, inside: Mapping[int, Sequence[Row]], arms: set[str]
+    ) -> _Mapped | Quarantined:
+        """Refuse a row of whose lines some are rows of these arms: a quote was not closed."""
+        if isinstance(one, Quarantined):
+            return one
+        judged = [self.judged(line) for line in inside.get(one.row.line, ())]
+        lost = [line for line in judged if isinstance(line, _Mapped) and line.run.arm in arms]
+        if not lost:
+            return one
+        got = f"a quoted cell swallows {len(lost):,} rows, from line {lost[0].row.line} on"
+        due = "expected the quote to be closed in its own row"
+        return Quarantined(self.file, one.row.line, got, "", due, one.row.text, 1 + len(lost))
 
-        Args:
-            row: its cells.
-            inside: the lines inside of its cells that may be rows, of a quote that is not closed.
-        """
-        lost = [line for line in inside if isinstance(self.row(line), _Mapped)]
-        if lost:
-            got = f"a quoted cell swallows {len(lost):,} rows, from line {lost[0].line} on"
-            due = "expected the quote to be closed in its own row"
-            rows = 1 + len(lost)
-            return Quarantined(self.file, row.line, got, "", due, row.text, rows)
+    def row(self, row: Row) -> _Mapped | Quarantined:
+        """Turn a row into a sample, or say what is wrong with it."""
+        judged = self.judged(row)
+        return judged if isinstance(judged, _Mapped) else self.refused(row, judged)
+
+    def judged(self, row: Row) -> _Mapped | str:
+        """Turn a row into a sample, or return the field that is none."""
         values = {"id": str(row.line), **self.start}
         if self.outcome:
             cell = value_at(row.cells, self.outcome)
@@ -213,7 +224,7 @@ class RowMapping:
                 row, msgspec.convert(values, _RunCells), msgspec.convert(values, self.kind)
             )
         except msgspec.ValidationError as error:
-            return self.refused(row, field_of(str(error)))
+            return field_of(str(error))
 
     def refused(self, row: Row, wire: str) -> Quarantined:
         """Say what was expected of a row's field, which messages name as the source does."""

@@ -19,10 +19,11 @@ import pyarrow as pa
 from msgspec import UNSET
 
 from rolloutlib.errors import RunsError
-from rolloutlib.runs.account import Runs, failed_calls, warnings
+from rolloutlib.runs.account import Runs, failed_calls, odd_runs
 from rolloutlib.runs.columnar import read_columns
 from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
 from rolloutlib.runs.database import connect
+from rolloutlib.runs.doubts import by_metric, doubts
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.runs.files import RunFile, digest_of, list_files, read_bytes, units_of
 from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, needs_rows, read_flat
@@ -252,7 +253,8 @@ class _Reader:
             failed=tuple(self.failed),
             other_stage=self.aside_runs["other_stage"],
             after_as_of=self.aside_runs["after_as_of"],
-            warnings=warnings(infos, relation),
+            warnings=odd_runs(infos),
+            doubts=by_metric(doubts(relation, self.spec)),
             ignored=ignored,
             source=self.spec,
         )

@@ -68,13 +68,22 @@ TEMPLATES: Final = {
     ),
     "look.spent": (
         "This is look {number} of {planned} planned: the error that the stage may make is spent; "
-        "plan more looks or bring a new candidate."
+        "plan more looks or bring a new candidate (new by its flags or strategy hash, or where no "
+        "run tells them by the arm's name)."
     ),
     "source.refused": "{message}",
     # What a reader should know.
-    "source.fast": (
-        "The median latency is {median:.3g} ms; if the source writes seconds, say so (unit: s in "
-        "source.yaml)."
+    "units.latency": (
+        "{share:.0%} of the latencies of arm {arm} are below 20 ms, as seconds read as "
+        "milliseconds are; name their unit in source.yaml ({confirm}, if they are milliseconds)."
+    ),
+    "units.latency_long": (
+        "{share:.0%} of the latencies of arm {arm} are above 10 minutes, as microseconds read as "
+        "milliseconds are; name their unit in source.yaml ({confirm}, if they are milliseconds)."
+    ),
+    "units.score": (
+        "No score of arm {arm} is above 1, as fractions read as points of 10 are; name their "
+        "scale in source.yaml ({confirm}, if they are points)."
     ),
     "runs.no_start": "{count} of {among} runs have no start time.",
     "runs.no_samples": "{count} of {among} runs have no samples.",
@@ -181,6 +190,7 @@ TEMPLATES: Final = {
     "issues.nothing": "The control carries no issue, so there is nothing to reduce.",
     "issues.appear": ("The control carries no issue, and in the treatment these appear: {issues}."),
     "check.failed": "Check failed: {check}. {why}",
+    "check.open": "Check open: {check}. {why}",
     "checks.open": "No evidence yet for the checks: {checks}.",
     "all.pass": "Every gate passes by the plan's rule and by the evidence, and every check holds.",
     # What would change it.
