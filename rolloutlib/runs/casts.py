@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.envelopes import FIRST_YEAR
+from rolloutlib.runs.names import name_cast
 from rolloutlib.runs.sources import UNITS
 
 if TYPE_CHECKING:
@@ -53,13 +54,12 @@ class Cast(NamedTuple):
     vouched: str = "true"
 
 
-def sample_casts(spec: SourceSpec, types: Mapping[str, str], stem: str) -> dict[str, Cast] | None:
+def sample_casts(spec: SourceSpec, types: Mapping[str, str]) -> dict[str, Cast] | None:
     """Return the cast of every column of the one table, of the source's columns and `LINE`.
 
     Args:
         spec: what source.yaml says.
         types: the engine's type of each source column.
-        stem: the file's name, which names a run where no column does.
 
     Returns:
         None where a column has a type that only the careful reader knows.
@@ -72,7 +72,8 @@ def sample_casts(spec: SourceSpec, types: Mapping[str, str], stem: str) -> dict[
     casts = {name: cast for name, cast in fields.items() if cast is not None}
     suggested, confirmed = casts.pop("suggested_tags"), casts.pop("confirmed_tags")
     arm, difficulty = casts["arm"], casts["difficulty"]
-    named = f"coalesce({casts['run_id'].value}, {quoted(stem + '/')} || {arm.value})"
+    started_at = casts["started_at"].value
+    named = f"coalesce({casts['run_id'].value}, {name_cast(spec, types, started_at)})"
     edited = f"""CASE WHEN len({suggested.value}) > 0 AND {confirmed.value} IS NOT NULL THEN
         list_sort(list_distinct({suggested.value})) <> list_sort(list_distinct({confirmed.value}))
         END"""

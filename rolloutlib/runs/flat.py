@@ -14,7 +14,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -25,13 +25,15 @@ from rolloutlib.errors import RunsError, did_you_mean
 from rolloutlib.runs.casts import INTEGER, NUMBER, own_statuses
 from rolloutlib.runs.columns import Sample
 from rolloutlib.runs.envelopes import EXPECTED, FIRST_YEAR
+from rolloutlib.runs.grouping import FlatRun, Mapped, RunCells, grouped
+from rolloutlib.runs.names import name_of_row
 from rolloutlib.runs.opening import field_of
-from rolloutlib.runs.quarantine import Quarantined, shown, twin
+from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown
 from rolloutlib.runs.rows import Row, Rows, read_rows
 from rolloutlib.runs.sources import TAGS, UNITS, WIRE, native_source, word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
@@ -41,19 +43,6 @@ __all__ = ["FlatRun", "FlatRuns", "RowMapping", "check_columns", "is_flat", "rea
 _NUMBER, _INTEGER = re.compile(NUMBER), re.compile(INTEGER)
 _ENVELOPE = re.compile(rb'"(result|runId|datasetMeta)"[ \t]*:')
 _HEAD = 10_000  # bytes in which a run envelope shows one of its own keys
-_ONE_A_RUN = dict.fromkeys(("arm", "profile", "seed"), "expected one in a run")
-
-
-class FlatRun(NamedTuple):
-    """The rows of one run of a flat table."""
-
-    run_id: str
-    arm: str
-    seed: int | None
-    profile: str | None
-    line: int
-    times: list[datetime | None]
-    samples: list[Sample]
 
 
 class FlatRuns(NamedTuple):
@@ -63,6 +52,8 @@ class FlatRuns(NamedTuple):
     runs: list[FlatRun]
     bad: list[Quarantined]
     read: int
+    copies: Mapping[str, int]
+    words: tuple[UnknownWord, ...]
 
 
 def is_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> bool:
@@ -105,8 +96,9 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
     mapping = RowMapping(file.name, spec, lists=bool(tags) and _lists(rows, tags.column))
     read = [mapping.row(row) for row in rows.rows]
     bad = rows.bad + [one for one in read if isinstance(one, Quarantined)]
-    runs, refused = _grouped(file, [one for one in read if not isinstance(one, Quarantined)])
-    return FlatRuns(spec, runs, bad + refused, len(rows.rows) + len(rows.bad))
+    found = grouped(file.name, [one for one in read if not isinstance(one, Quarantined)])
+    rows_read = len(rows.rows) + len(rows.bad)
+    return FlatRuns(spec, found.runs, bad + found.bad, rows_read, found.copies, mapping.unknown)
 
 
 def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSpec) -> None:
@@ -119,22 +111,6 @@ def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSp
             raise RunsError(msg)
 
 
-class _RunCells(msgspec.Struct, rename="camel"):
-    """What a row says about its run."""
-
-    arm: str
-    run_id: str | None = None
-    started_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    seed: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-    profile: str | None = None
-
-
-class _Mapped(NamedTuple):
-    row: Row
-    run: _RunCells
-    sample: Sample
-
-
 class RowMapping:
     """Turns rows into samples. Cells are only put into the engine's types and units.
 
@@ -144,7 +120,8 @@ class RowMapping:
     def __init__(self, file: str, spec: SourceSpec, *, lists: bool) -> None:
         """Prepare the readers of a file's cells; `lists` says whether its issues are lists."""
         outcome = spec.columns.status or spec.columns.passed
-        self.file = file
+        self.file, self.spec = file, spec
+        self.words: Counter[tuple[str, str | None]] = Counter()
         self.outcome = outcome.column if outcome else ""
         self.statuses = spec.statuses or own_statuses(spec)
         mapped = {
@@ -169,7 +146,7 @@ class RowMapping:
             if name in {"score", "latency_ms"}
         }
 
-    def row(self, row: Row) -> _Mapped | Quarantined:
+    def row(self, row: Row) -> Mapped | Quarantined:
         """Turn a row into a sample, or say what is wrong with it."""
         values = {
             "id": str(row.line),
@@ -181,7 +158,11 @@ class RowMapping:
             if cell is not None:
                 values[WIRE[name]] = read(cell)
         try:
-            return _Mapped(row, msgspec.convert(values, _RunCells), msgspec.convert(values, Sample))
+            run, sample = msgspec.convert(values, RunCells), msgspec.convert(values, Sample)
+            if not run.run_id:
+                written = row.cells.get(self.readers.get("started_at", ("",))[0])
+                run.run_id = name_of_row(self.spec, run.started_at, written)
+            return Mapped(row, run, sample)
         except msgspec.ValidationError as error:
             return self.refused(row, field_of(str(error)))
 
@@ -192,7 +173,14 @@ class RowMapping:
         due = f"expected {self.expected.get(wire, 'text')}"
         text = row.text or json.dumps(row.cells, ensure_ascii=False, default=str)
         value = shown(row.cells.get(column))
+        if wire == "status" and row.cells.get(column) is not None:
+            self.words[word(row.cells[column]), self.arm(row)] += 1
         return Quarantined(self.file, row.line, column, value, due, text, arm=self.arm(row))
+
+    @property
+    def unknown(self) -> tuple[UnknownWord, ...]:
+        """The words for outcomes that nobody knows, in the rows that were refused for them."""
+        return tuple(UnknownWord(*key, rows) for key, rows in self.words.items())
 
     def arm(self, row: Row) -> str | None:
         """Return the row's arm where it can be read."""
@@ -272,49 +260,3 @@ def _time(cell: object, timezone: str | None) -> object:
             raise RunsError(msg)
         time = time.replace(tzinfo=ZoneInfo(timezone))
     return time.astimezone(UTC) if time.year >= FIRST_YEAR else "too early"
-
-
-def _grouped(file: RunFile, rows: list[_Mapped]) -> tuple[list[FlatRun], list[Quarantined]]:
-    groups: dict[str, list[_Mapped]] = {}
-    stem = file.name.rsplit(".", 1)[0]
-    for one in rows:
-        groups.setdefault(one.run.run_id or f"{stem}/{one.run.arm}", []).append(one)
-    found = [_run(file, run_id, group) for run_id, group in groups.items()]
-    bad = [one for _, refused in found for one in refused]
-    return [run for run, _ in found if run], bad
-
-
-def _run(
-    file: RunFile, run_id: str, rows: list[_Mapped]
-) -> tuple[FlatRun | None, list[Quarantined]]:
-    for field, due in _ONE_A_RUN.items():
-        values = {getattr(one.run, field) for one in rows} - {None}
-        if len(values) > 1:
-            text = "\n".join(one.row.text for one in rows)
-            named = " and ".join(sorted(map(str, values)))
-            arm = rows[0].run.arm if field != "arm" else None
-            what = f"{field} of run {run_id}", shown(named), due
-            return None, [Quarantined(file.name, rows[0].row.line, *what, text, len(rows), arm)]
-    ids = Counter(str(one.sample.id) for one in rows)
-    twins = [one for one in rows if ids[str(one.sample.id)] > 1]
-    kept = [one for one in rows if ids[str(one.sample.id)] == 1]
-    places: dict[str, list[int]] = {}
-    for one in twins:
-        places.setdefault(str(one.sample.id), []).append(one.row.line)
-    bad = [
-        twin(file.name, one.row.line, sample, places[sample], one.row.text, one.run.arm)
-        for one in twins
-        for sample in [str(one.sample.id)]
-    ]
-    if not kept:
-        return None, bad
-    first = kept[0]
-    one_of = {
-        field: next((v for one in kept if (v := getattr(one.run, field)) is not None), None)
-        for field in _ONE_A_RUN
-    }
-    times = [one.run.started_at for one in kept]
-    samples = [one.sample for one in kept]
-    return FlatRun(
-        run_id, first.run.arm, one_of["seed"], one_of["profile"], first.row.line, times, samples
-    ), bad

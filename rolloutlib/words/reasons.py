@@ -77,6 +77,16 @@ TEMPLATES: Final = {
         "The median latency is {median:.3g} ms; if the source writes seconds, say so (unit: s in "
         "source.yaml)."
     ),
+    "source.days": (
+        "The source names no runs, so each day of an arm is a run ({runs} in all); map run_id in "
+        "source.yaml where runs are known."
+    ),
+    "source.one_run": (
+        "The source names neither runs nor times, so each arm is one run; map run_id or started_at "
+        "in source.yaml."
+    ),
+    "source.ignored": "Nothing read these files: {names}.",
+    "source.later": "{rows} rows of these runs started after {moment} and are left out.",
     "runs.no_start": "{count} of {among} runs have no start time.",
     "runs.no_samples": "{count} of {among} runs have no samples.",
     "arms.imbalance": (
