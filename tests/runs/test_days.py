@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,9 +41,7 @@ def test_a_day_is_the_source_s_own(
     Both readers agree: a row with too few cells sends the file to the careful one.
     """
     times = ("2026-10-20T00:30:00+09:00", "2026-10-20T01:30:00+09:00", "2026-10-19T16:00:00Z")
-    odd = f"{quote} x{quote}" if quote else "x"
-    rows = [f"a,passed,{time},{odd}" for time in times]
-    table(tmp_path, "t.csv", *rows, head=f"{HEAD},note")
+    table(tmp_path, "t.csv", *(f"a,passed,{time}" for time in times), *more, head=HEAD)
     source(tmp_path, MAPPED + (f"timezone: {zone}\n" if zone else ""))
     found = read_runs(tmp_path)
     check_account(found)
@@ -88,7 +86,7 @@ def test_a_source_that_names_its_runs_is_told_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [pa.timestamp("us", "UTC"), pa.timestamp("us"), pa.date32()])
-def test_typed_times_have_days_too(tmp_path: Path, kind: pa.DataType) -> None:
+def test_typed_times_have_days_too(tmp_path: Path, kind: Any) -> None:  # noqa: ANN401
     """Parquet's times and dates, with the source's time zone where they have none."""
     day = datetime(2026, 10, 20)  # noqa: DTZ001 -- the column's type says what it is
     columns = {

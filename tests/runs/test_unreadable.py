@@ -22,8 +22,11 @@ HEAD = "arm,run_id,sample_id,status,score"
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_every_bad_row_counts_to_its_arm(tmp_path: Path, kind: str) -> None:
     """Beyond the rows that are told one by one too; a row without an arm counts to nobody."""
-    bad = [f"{arm},r,s{n},{'aborted' if n % 3 else 'lost'},5" for arm, of in (("a", 2000), ("b", 700))
-           for n in range(of)]  # fmt: skip
+    bad = [
+        f"{arm},r,s{n},{'aborted' if n % 3 else 'lost'},5"
+        for arm, of in (("a", 2000), ("b", 700))
+        for n in range(of)
+    ]
     good = [f"{arm},r,g{n},passed,5" for arm in "ab" for n in range(10)]
     table(tmp_path, f"t.{kind}", *good, *bad, ",r,x,passed,5", "a,r,y,passed,11", head=HEAD)
     found = read_runs(tmp_path)
