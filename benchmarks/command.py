@@ -25,7 +25,7 @@ NotebookClient(nbformat.v4.new_notebook(cells=[cell]), kernel_name="python3").ex
 WORK = """
 from rolloutlib.judge.review import review_stage
 from rolloutlib.plan.params import review_params
-review_stage(review_params({"stage": 2, "runs": "data/examples/bfcl",
+review_stage(review_params({"stage": 2, "runs": "data/examples/bfcl", "looks": "",
     "control": "gpt-4o-2024-05-13-FC", "treatment": "gpt-4o-2024-08-06-FC"}))"""
 PARTS = {
     "bare Python": "",

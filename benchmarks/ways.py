@@ -69,7 +69,7 @@ def review(path: str, days: int | None = None) -> Counts:
     from rolloutlib.plan.params import review_params
 
     judged = review_stage(
-        review_params({"stage": 3, "runs": path} | ({"days": days} if days else {}))
+        review_params({"stage": 3, "runs": path, "looks": ""} | ({"days": days} if days else {}))
     )
     gate = next(gate for gate in judged.gates if gate.id == "pass_rate")
     rates = {judged.control: gate.control, judged.treatment: gate.treatment}

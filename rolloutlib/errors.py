@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "LooksError",
     "NoEvidenceError",
     "PlanError",
     "RolloutError",
@@ -58,6 +59,10 @@ class NoEvidenceError(RolloutError):
     """What was read holds nothing to judge: no rows, no arm, or only refused runs. Never a GO."""
 
     exit_code = 30
+
+
+class LooksError(RolloutError):
+    """A look cannot be counted: the file of looks is damaged or cannot be written."""
 
 
 def did_you_mean(got: str, allowed: Iterable[str]) -> str:

@@ -50,7 +50,8 @@ def add(commands: Any) -> None:
         option("--as-of TIME", "leave out runs that started later (ISO 8601 with offset)"),
         option("--days N", "only the last N days, where the runs are a store (rollout ingest)",
                type=whole(1)),
-        option("--looks FILE", "file of earlier looks at a stage (default: reports/looks.jsonl)"),
+        option("--looks FILE", "file that counts looks (default: the plan's evidence.looks_file); "
+               "'' counts nothing: an exploration, on which nothing can be decided"),
         option("--adjust", "adjust score and latency for the samples' covariate (CUPED)",
                action="store_const", const=True),
         option("--engine ENGINE", "where the scan runs: duckdb, or local[N], spark://HOST:PORT or "
@@ -76,7 +77,7 @@ def _review(arguments: argparse.Namespace) -> int:
     out = f"reports/stage-{stage}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     values = {"out": out} | base | said | {"stage": stage}
     for name in PATHS:
-        if said.get(name):  # an empty one stays empty, and is refused below
+        if said.get(name):  # an empty one stays empty
             values[name] = _from_here(said[name], root)
     params = review_params(values, where="rollout review")
     for name in ("runs", "source", "evidence"):

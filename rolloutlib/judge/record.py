@@ -139,7 +139,10 @@ class CheckResult(msgspec.Struct, frozen=True):
 
     Attributes:
         holds: by the evidence; None while there is none (the check is open).
-        evidence: file names relative to the evidence folder; `sha256` of their bytes likewise.
+        evidence: file names relative to the evidence folder, documents' to the workbook where they
+            lie there; `sha256` of their bytes likewise.
+        at: the time that the oldest of the evidence tells; None where none tells one.
+        simulated: the evidence says that it is not from real work.
     """
 
     id: str
@@ -148,6 +151,8 @@ class CheckResult(msgspec.Struct, frozen=True):
     why: Reason
     evidence: tuple[str, ...] = ()
     sha256: tuple[str, ...] = ()
+    at: datetime | None = None
+    simulated: bool = False
 
 
 class QuarantineGroup(msgspec.Struct, frozen=True):

@@ -7,14 +7,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from rolloutlib.errors import UsageError
-from rolloutlib.judge.checks import run_checks
+from rolloutlib.judge.checks import newest_run, run_checks
+from rolloutlib.judge.counting import counted
 from rolloutlib.judge.gate import judge_gate
 from rolloutlib.judge.recommendation import changes, hidden_loss, reasons, recommend
 from rolloutlib.judge.record import QuarantineGroup, Recommendation, Review, Reviewed, Verdict
 from rolloutlib.measure.comparison import compare
 from rolloutlib.measure.days import load
 from rolloutlib.measure.distributions import distributions
-from rolloutlib.measure.looks import Look, Series, look_at, number_of, record
 from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import issue_rates, segments
 from rolloutlib.measure.stored import read_store
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.judge.record import CheckResult, GateResult
     from rolloutlib.measure.comparison import Comparison
+    from rolloutlib.measure.looks import Look
     from rolloutlib.measure.scan import Measured
     from rolloutlib.measure.segments import IssueRate, Segment
     from rolloutlib.plan.model import FlagValue, Plan, StageId
@@ -43,21 +44,37 @@ __all__ = ["data_digest", "flags_of_arms", "invalid_review", "review_stage"]
 
 
 def review_stage(
-    params: ReviewParams, *, on_progress: Callable[[int, int], None] | None = None
+    params: ReviewParams,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+    replayed: Look | None = None,
 ) -> Reviewed:
     """Review a stage's exit: read the runs, measure them once, judge gates and checks, recommend.
 
     Args:
         params: validated parameters (see rolloutlib.plan.params).
         on_progress: called with files read and files in all.
+        replayed: the look of the review that this one repeats, which spends nothing.
 
     Raises:
         UsageError: a path, an arm or a profile that does not exist.
         RunsError, NoEvidenceError: the source as a whole, or all its runs, are no evidence.
+        LooksError: the look cannot be counted.
     """
     plan = load_plan(_path(params, "plan"))
     runs, digest, measuring = _evidence(plan, params, on_progress)
-    look = _look(plan, params, digest)
+
+    def judged(look: Look) -> Reviewed:
+        return _judged(plan, params, runs, digest, measuring, look)
+
+    return counted(plan, params, runs, digest, judged, replayed=replayed)
+
+
+def _judged(
+    plan: Plan, params: ReviewParams, runs: Runs, digest: str,
+    measuring: Callable[..., Measured], look: Look,
+) -> Reviewed:  # fmt: skip
+    """Judge the runs at this look."""
     compared = compare(plan, params, runs, measuring, look)
     gates = tuple(judge_gate(compared, key, gate, params.stage) for key, gate in plan.gates.items())
     checks = _checks(plan, params, compared)
@@ -147,23 +164,14 @@ def flags_of_arms(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]
     }
 
 
-def _look(plan: Plan, params: ReviewParams, data: str) -> Look:
-    """Count this look: as the parameters say (a replay), by the file of looks, or as the first."""
-    number, file = params.look or 1, params.path("looks")
-    if params.look is None and file is not None:
-        series = Series(params.stage, params.runs, params.control, params.treatment)
-        number = number_of(file, series, data)
-        record(file, series, data)
-    planned = plan.stages[params.stage].looks
-    return look_at(number, planned=planned, confidence=plan.evidence.confidence)
-
-
 def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[CheckResult, ...]:
     """Run the checks on the evidence, as of the review's moment or else the last run's."""
-    folder = params.evidence_folder(workbook_root())
-    starts = [run.started_at for run in compared.rows if run.started_at]
-    now = params.as_of or max(starts, default=None)
-    return run_checks(plan.checks, folder, now=now, as_of=params.as_of)
+    root, rows = workbook_root(), compared.rows
+    starts = [run.started_at for run in rows if run.started_at]
+    return run_checks(
+        plan.checks, params.evidence_folder(root), now=params.as_of or max(starts, default=None),
+        newest=newest_run(rows, params.treatment), as_of=params.as_of, root=root,
+    )  # fmt: skip
 
 
 def _reasons(

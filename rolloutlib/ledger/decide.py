@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import rfc8785
 
 from rolloutlib.errors import UsageError, did_you_mean
-from rolloutlib.judge.checks import run_checks
+from rolloutlib.judge.checks import newest_run, run_checks
+from rolloutlib.judge.finding import find
 from rolloutlib.judge.record import Verdict
 from rolloutlib.ledger.book import append
 from rolloutlib.ledger.documents import decimal, digest_of
 from rolloutlib.ledger.findings import LedgerError
+from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.pins import ReviewFolder, changed_files, pins_of
 from rolloutlib.ledger.records import CheckState, FlagSet, GateState, Move, Window
 from rolloutlib.plan.model import STAGES
@@ -53,7 +55,7 @@ def decide(
         note: free text for the card.
 
     Raises:
-        UsageError: no review, an unknown waiver, or a waiver that is not needed.
+        UsageError: no review, an exploration, an unknown waiver, or a waiver that is not needed.
         LedgerError: the verdict is not covered, data or evidence changed since the review, or the
             ledger is damaged.
     """
@@ -61,8 +63,14 @@ def decide(
         raise LedgerError("lint", problems="; ".join(problems))
     read = ReviewFolder.read(folder, book.root)
     review, plan, stage = read.review, read.plan, read.params.stage
+    if review.look.counting == "exploration":
+        again = "decide on what `rollout review` writes, which counts its look"
+        raise UsageError(f"{folder} is an exploration, which decides nothing; {again}")
     attested = read.params.evidence_folder(book.root)
-    checks = run_checks(plan.checks, attested, now=now, as_of=read.params.as_of)
+    checks = run_checks(
+        plan.checks, attested, now=now, newest=newest_run(review.runs, review.treatment),
+        as_of=read.params.as_of, root=book.root, green=_green_evidence(book, now),
+    )  # fmt: skip
     _check_waivers(review.gates, checks, waivers)
     if changed := [*changed_files(read, book.root)]:
         raise LedgerError("data-changed", files=", ".join(changed), folder=folder)
@@ -70,7 +78,8 @@ def decide(
     evidence = dict(read.files)
     for check in checks:
         for name in check.evidence:
-            evidence[f"evidence/{name}"] = (attested / name).read_bytes()
+            if (file := find(name, attested, book.root)) is not None:
+                evidence[f"evidence/{name}"] = file.read_bytes()
     flags = book.root / "params" / "flags.json"
     if flags.is_file():
         evidence["flags.json"] = flags.read_bytes()
@@ -91,6 +100,18 @@ def decide(
         )  # fmt: skip
 
     return append(book, "promotion", draft, evidence, now=now)
+
+
+def _green_evidence(book: Workbook, now: datetime) -> dict[str, str]:
+    """Return the digests of the evidence that the last green record rests on, by name."""
+    ledger = book.read()
+    green = Judge(book, ledger, now).green()
+    if green is None:
+        return {}
+    subjects = ledger.find(green.sha256).record.subject
+    beside = f"{green.id}/evidence/"
+    return {each.name.removeprefix(beside): each.digest.sha256 for each in subjects
+            if each.name.startswith(beside)}  # fmt: skip
 
 
 def gate_state(gate: GateResult) -> GateState:

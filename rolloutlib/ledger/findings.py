@@ -33,7 +33,7 @@ SENTENCES: Final = {
     "fields.subject": "its subject {subject!r} lies outside of the folder {name}/",
     "fields.kind": "what it says does not fit a record of kind {kind}",
     "unwaived": "GO is refused: {open} neither holds nor is waived with a reason "
-    "(--waive GATE --reason TEXT)",
+    "(--waive GATE --reason TEXT){why}",
     "unwaived.invalid": "GO cannot rest on data that are no evidence, with any waiver; "
     "review valid runs first",
     "unwaived.against": "the verdict {verdict} is against the recommendation {recommendation} "

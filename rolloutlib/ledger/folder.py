@@ -215,6 +215,7 @@ def check_waivers(p: Predicate) -> None:
     if p.verdict == "GO" and (not p.gates or p.recommendation == "INVALID"):
         raise LedgerError("unwaived.invalid")
     if p.verdict == "GO" and uncovered:
-        raise LedgerError("unwaived", open=", ".join(uncovered))
+        whys = (f". {check.id}: {check.why}" for check in p.checks if check.id in uncovered)
+        raise LedgerError("unwaived", open=", ".join(uncovered), why="".join(whys))
     if p.verdict != p.recommendation and not waived:
         raise LedgerError("unwaived.against", verdict=p.verdict, recommendation=p.recommendation)

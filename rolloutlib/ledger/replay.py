@@ -88,9 +88,8 @@ def replay(book: Workbook, node: Node, *, tolerance: float = TOLERANCE) -> Repla
         if not path.is_file() or digest_of(path.read_bytes()) != subject.digest.sha256:
             raise LedgerError("subject-changed.replay", name=subject.name, id=node.id)
     read = ReviewFolder.read(book.folder / node.id, book.root)
-    look = read.review.look.number or None  # the look that the meeting saw, not one more
-    again = read.params.model_copy(update={"look": look, "looks": None})
-    fresh = worded(review_stage(again).record)
+    seen = read.review.look  # the look that the meeting saw, not one more
+    fresh = worded(review_stage(read.params, replayed=seen).record)
     level, verdicts, numbers = compare(read.review, fresh, tolerance=tolerance)
     if level == "E0" and results_digest(fresh) != pins.results:
         raise LedgerError("subject-changed.review", id=node.id)

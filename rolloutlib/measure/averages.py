@@ -41,6 +41,7 @@ class RunRow(Struct, frozen=True):
         started_at: None when the source carries no time.
         replicate: the same for runs that repeat seed and prompts; they count as one run.
         averaged: whether it is among the last runs that the plan averages.
+        last_at: start of its last sample, else its own start.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class RunRow(Struct, frozen=True):
     avg_latency_ms: float | None
     vetoed: float | None
     averaged: bool
+    last_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def run_rows(
         if run.n == 0 and run.reported is not None:
             numbers = dict(zip(HEADLINE, run.reported, strict=True))
         about = (run.run_id, run.arm, run.started_at, run.replicate, run.n)
-        rows.append(RunRow(*about, **numbers, averaged=False))
+        rows.append(RunRow(*about, **numbers, averaged=False, last_at=run.last_at))
     last = {(run.arm, run.run_id) for arm in arms for run in last_runs(rows, arm, averaged)}
     return tuple(structs.replace(row, averaged=(row.arm, row.run_id) in last) for row in rows)
 

@@ -1,58 +1,133 @@
 """Repeated looks: a stage spends its error over the planned looks, so retrying passes no gate.
 
-A series is one candidate at one stage. Each review of new data is a new look, a review of the same
-data is the same look. The bound of look k holds at the confidence that O'Brien–Fleming-type
-spending leaves it (Lan & DeMets 1983, Biometrika 70:659) at the information k / planned; after the
-last planned look nothing is left and no gate can pass.
+A series is one candidate at one stage, wherever its runs lie and whatever the files are called.
+Each review of new data is a new look, a review of the same data is the same look. The bound of look
+k holds at the confidence that O'Brien–Fleming-type spending leaves it (Lan & DeMets 1983,
+Biometrika 70:659) at the information k / planned; after the last planned look nothing is left and
+no gate can pass.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from scipy import special
 
-from rolloutlib.errors import RunsError
+from rolloutlib.errors import LooksError
 from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
     from pathlib import Path
 
-__all__ = ["Look", "Series", "look_at", "number_of", "record"]
+    from rolloutlib.runs.quarantine import InputFile
+
+__all__ = [
+    "Arm", "Configuration", "Counting", "Data", "Look", "Series", "count", "data_of", "look_at",
+    "number_of",
+]  # fmt: skip
+
+
+Counting = Literal["counted", "exploration", "free"]
+
+
+class Configuration(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run tells of what ran; an empty text where it does not tell."""
+
+    flags: str = ""
+    strategy: str = ""
+
+    def equals(self, other: Configuration) -> bool | None:
+        """Compare what both tell; None where they tell nothing in common."""
+        pairs = ((self.flags, other.flags), (self.strategy, other.strategy))
+        told = [mine == its for mine, its in pairs if mine and its]
+        return all(told) if told else None
+
+
+class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An arm of a series: its name, and the different configurations that its runs tell."""
+
+    name: str
+    ran: tuple[Configuration, ...] = ()
+
+    def is_same(self, other: Arm) -> bool:
+        """Whether both ran the same, in part at least; by name where the runs do not tell."""
+        pairs = [mine.equals(its) for mine in self.ran for its in other.ran]
+        told = [equal for equal in pairs if equal is not None]
+        return any(told) if told else self.name == other.name
 
 
 class Series(msgspec.Struct, frozen=True):
-    """What is looked at again and again: one candidate at one stage."""
+    """What is looked at again and again: one candidate at one stage.
+
+    Files of an earlier version name the arms by a text.
+    """
 
     stage: int
-    runs: str
-    control: str
-    treatment: str
+    control: Arm | str
+    treatment: Arm | str
+
+    def is_same(self, other: Series) -> bool:
+        """Whether a look at the other is one at this."""
+        pairs = ((self.control, other.control), (self.treatment, other.treatment))
+        arms = all(_arm(mine).is_same(_arm(its)) for mine, its in pairs)
+        return self.stage == other.stage and arms
 
 
-class _Entry(msgspec.Struct, frozen=True):
-    """One earlier look: which series, and the digest of the samples that were looked at."""
+def _arm(arm: Arm | str) -> Arm:
+    return Arm(arm) if isinstance(arm, str) else arm
+
+
+class Data(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a look was at.
+
+    Attributes:
+        data: digest of the samples.
+        files: digest of the bytes of the files that they came from, which another engine or
+            version reads as the same; empty where there are none.
+    """
+
+    data: str
+    files: str = ""
+
+    def equals(self, other: Data) -> bool:
+        """Whether these are the same data."""
+        return self.data == other.data or (self.files != "" and self.files == other.files)
+
+
+class _Entry(Data, frozen=True, omit_defaults=True, kw_only=True):
+    """One earlier look. Entries of an earlier version have no number and no time."""
 
     series: Series
-    data: str
+    number: int = 0
+    at: datetime | None = None
 
 
-class Look(msgspec.Struct, frozen=True):
+class Look(msgspec.Struct, frozen=True, omit_defaults=True):
     """One look of a series.
 
     Attributes:
         number: 1 for the first look.
-        planned: how many the plan allows the stage.
+        planned: how many the plan allows.
         confidence: of each one-sided bound at this look; None when every planned look is spent.
         spent: the error spent by this look and those before it.
+        counting: a look that is not counted spends nothing: an exploration, which is to decide
+            nothing, or one that is free since no gate could have passed.
+        file: of the looks, where it is not the plan's.
     """
 
     number: int
     planned: int
     confidence: float | None
     spent: float
+    counting: Counting = "counted"
+    file: str = ""
 
 
 def look_at(number: int, *, planned: int, confidence: float) -> Look:
@@ -83,38 +158,92 @@ def look_at(number: int, *, planned: int, confidence: float) -> Look:
     )
 
 
-def number_of(file: Path, series: Series, data: str) -> int:
+def data_of(samples: str, inputs: Iterable[InputFile], *cut: object) -> Data:
+    """Return what tells these data from others.
+
+    Args:
+        samples: digest of the samples.
+        inputs: the files that they came from, in any order and under any name.
+        cut: what of the files was left out, and how.
+    """
+    digests = {file.sha256 for file in inputs}
+    if not digests or "" in digests:
+        return Data(samples)
+    return Data(samples, sha256(" ".join([*sorted(digests), *map(str, cut)]).encode()).hexdigest())
+
+
+def number_of(file: Path, series: Series, data: Data) -> int:
     """Return the look's number in its series: that of the same data, else the next one.
 
     Args:
         file: JSON Lines of earlier looks; it need not exist.
         series: what is looked at.
-        data: digest of the samples.
+        data: what tells these data from others.
 
     Raises:
-        RunsError: a line of the file is damaged (its looks' error would be spent again).
+        LooksError: a line of the file is damaged (its looks' error would be spent again), or the
+            file cannot be read.
     """
-    seen = [entry.data for entry in _entries(file) if entry.series == series]
-    return seen.index(data) + 1 if data in seen else len(seen) + 1
+    return _number(_entries(file), series, data)[0]
 
 
-def record(file: Path, series: Series, data: str) -> None:
-    """Add a look to the file, unless the same data were looked at before."""
-    entry = _Entry(series, data)
-    if entry in _entries(file):
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        # One write, so that reviews that run at once do not mix their lines.
-        os.write(handle, msgspec.json.encode(entry) + b"\n")
+def count(file: Path, series: Series, data: Data, number: int) -> bool:
+    """Add a look to the file, unless the same data were looked at before.
+
+    Returns:
+        Whether it counts as this number: False if another review was faster, and nothing is added.
+
+    Raises:
+        LooksError: as `number_of`, or the file cannot be written.
+    """
+    with _locked(file) as handle:
+        now, known = _number(_entries(file), series, data)
+        if known or now > number:
+            return now <= number
+        at = datetime.now(UTC).replace(microsecond=0)
+        entry = _Entry(data=data.data, files=data.files, series=series, number=number, at=at)
+        os.write(handle, msgspec.json.encode(entry) + b"\n")  # one write: whole or not there
         os.fsync(handle)
+    return True
+
+
+def _number(entries: list[_Entry], series: Series, data: Data) -> tuple[int, bool]:
+    """Return the number of the look at these data, and whether they were looked at before."""
+    last, seen = 0, dict[int, _Entry]()
+    for entry in entries:
+        if not series.is_same(entry.series):
+            continue
+        again = (number for number, old in seen.items() if old.equals(entry))
+        number = entry.number or next(again, last + 1)
+        last, seen[number] = max(last, number), entry
+    known = [number for number, entry in seen.items() if entry.equals(data)]
+    return (min(known), True) if known else (last + 1, False)
+
+
+@contextmanager
+def _locked(file: Path) -> Generator[int]:
+    """Open the file to append, alone: the lock ends with the process."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        why = f"{file}: this look cannot be counted ({error.strerror})"
+        repair = "make it writable, or name another file: evidence.looks_file in plan.yaml"
+        raise LooksError(f"{why}; {repair}, or --looks FILE for one review") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
     finally:
         os.close(handle)
 
 
 def _entries(file: Path) -> list[_Entry]:
-    lines = file.read_bytes().splitlines() if file.is_file() else []
+    if file.exists() and not file.is_file():
+        raise LooksError(f"{file} is no file; expected a file of looks (JSON Lines)")
+    try:
+        lines = file.read_bytes().splitlines() if file.exists() else []
+    except OSError as error:
+        raise LooksError(f"{file}: earlier looks cannot be read ({error.strerror})") from None
     return [_entry(f"{file}:{number}", line) for number, line in enumerate(lines, 1)]
 
 
@@ -125,4 +254,4 @@ def _entry(where: str, line: bytes) -> _Entry:
         expected = "expected a look as an earlier review wrote it"
         repair = "restore the file, or its error is spent twice"
         shown = line[:60].decode("utf-8", "replace")
-        raise RunsError(f"{where}: {shown!r}; {expected}; {repair}") from None
+        raise LooksError(f"{where}: {shown!r}; {expected}; {repair}") from None

@@ -68,12 +68,14 @@ def unusable(look: Look, runs: Runs, rules: Evidence, unit: Unit, named: float) 
         named: share of samples that name it. Samples of one user are not independent: an id that
             only some carry leaves the dependence unknown.
     """
-    if look.confidence is None:
-        return because("look.spent", number=look.number, planned=look.planned)
     share = runs.rows_quarantined / runs.read if runs.read else 0.0
     if share > rules.max_quarantined:
         return because("data.quarantined", share=share, most=rules.max_quarantined)
-    return because("unit.gaps", share=named, unit=unit) if named < 1 else None
+    if named < 1:
+        return because("unit.gaps", share=named, unit=unit)
+    if look.confidence is None:  # last: a look at data that prove nothing is not spent
+        return because("look.spent", number=look.number, planned=look.planned)
+    return None
 
 
 def warnings(design: Design, profiles: Mapping[str, set[str]], runs: Runs) -> tuple[Reason, ...]:

@@ -158,3 +158,4 @@ class Evidence(Model):
     max_quarantined: Proportion
     timeout_cap_ms: Annotated[Number, Field(gt=0)]
     segments: tuple[Literal["category", "profile", "difficulty"], ...]
+    looks_file: Annotated[str, Field(min_length=1)] = "reports/looks.jsonl"

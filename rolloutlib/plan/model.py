@@ -135,17 +135,24 @@ class Monitoring(Model):
 
 
 class Check(Model):
-    """An attested fact that has a file as its evidence, and no p-value."""
+    """An attested fact that has a file as its evidence, and no p-value.
+
+    `max_age_days`: evidence may be so much older than the newest treatment run, and must tell its
+    age; without it, evidence may not be older where it tells its age.
+    """
 
     title: str
     kind: Literal["junit", "incidents", "documents", "release_notes"]
     items: tuple[str, ...] = ()
     hours: Count | None = None
+    max_age_days: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
         """Refuse a check that nothing could fail: "all of no suites pass" must not hold."""
         by_hours = self.kind == "incidents"
+        if by_hours and self.max_age_days is not None:
+            raise ValueError("incidents.jsonl says until when it covers; leave max_age_days out")
         if not (self.hours if by_hours else self.items):
             wanted = "hours" if by_hours else "items"
             raise ValueError(f"a check of kind {self.kind} needs {wanted}")

@@ -46,9 +46,9 @@ class ReviewParams(BaseModel):
         as_of: runs that started later are left out (ISO 8601 with offset).
         days: only the last so many days, where the runs are a store of days.
         adjust: whether score and latency are adjusted for the samples' covariate (CUPED).
-        looks: file of earlier looks at the stage (JSON Lines), which this review counts and adds
-            itself to.
-        look: number of the look, where it is known (a replay); then no file is asked.
+        looks: file of earlier looks (JSON Lines), which this review counts and adds itself to; by
+            default the plan's. An empty text counts nothing: the review is an exploration.
+        look: number of the look, where it is known; a file of looks may know of more.
         engine: where the scan runs: duckdb, local[N], spark://HOST:PORT or sc://HOST:PORT.
         lang: language of the report.
         out: folder to write review.json and params.yaml to.
@@ -66,7 +66,7 @@ class ReviewParams(BaseModel):
     as_of: AwareDatetime | None = None
     days: Annotated[int, Field(ge=1)] | None = None
     adjust: bool = False
-    looks: _Text | None = None
+    looks: str | None = None
     look: Annotated[int, Field(ge=1)] | None = None
     engine: str = "duckdb"
     lang: Literal["en", "ko"] = "en"

@@ -24,7 +24,7 @@ def save(review: Reviewed, folder: Path, params: ReviewParams) -> None:
     """Write review.json, quarantine/ and params.yaml, which runs the same look again."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "review.json").write_bytes(encode(worded(review.record)))
-    used = params.model_copy(update={"looks": None, "look": review.look.number})
+    used = params.model_copy(update={"look": review.look.number})
     plain = used.model_dump(mode="json", exclude_none=True)
     text = yaml.safe_dump(plain, allow_unicode=True, sort_keys=False)
     (folder / "params.yaml").write_text(text, encoding="utf-8")

@@ -46,7 +46,12 @@ def _stages(plan: Plan) -> Iterator[str]:
          _listed(weeks[number]))
         for number, stage in sorted(plan.stages.items())
     ]  # fmt: skip
-    return _table(head, rows)
+    yield from _table(head, rows)
+    yield ""
+    yield str(say(
+        "Looks are counted in {file}, a new one for every review of new data of a candidate; after "
+        "the last, nothing passes.", file=f"`{plan.evidence.looks_file}`",
+    ))  # fmt: skip
 
 
 def _features(plan: Plan) -> Iterator[str]:

@@ -70,15 +70,28 @@ def _title(review: Review) -> str:
 
 def _facts(review: Review) -> list[tuple[str, str]]:
     """Return what the review is about, name by name."""
-    look = say("{number} of {planned}", number=review.look.number, planned=review.look.planned)
     stage = say("{stage}: {name}", stage=review.stage, name=translate(review.stage_name))
     until = review.as_of.strftime("%Y-%m-%d %H:%M %Z") if review.as_of else say("all runs")
     facts = (
         (say("Stage"), stage), (say("Control"), review.control),
-        (say("Treatment"), review.treatment), (say("Runs until"), until), (say("Look"), look),
+        (say("Treatment"), review.treatment), (say("Runs until"), until),
+        (say("Look"), _look(review)),
         (say("Profile"), review.profile), (say("Source"), review.source_title or say("not named")),
     )  # fmt: skip
     return [(str(name), str(value)) for name, value in facts]
+
+
+def _look(review: Review) -> Sentence:
+    """Say which look this is, and whether and where it counts."""
+    look = review.look
+    about = {"number": look.number, "planned": look.planned}
+    if look.counting == "exploration":
+        return say("{number} of {planned}; exploration: not counted", **about)
+    if look.counting == "free":
+        return say("{number} of {planned}; not counted: no gate could have passed", **about)
+    if look.file:
+        return say("{number} of {planned}; counted in {file}", **about, file=look.file)
+    return say("{number} of {planned}", **about)
 
 
 def _meaning(recommendation: Recommendation) -> Sentence:
@@ -114,7 +127,8 @@ def summary_text(review: Review) -> str:
     reasons = [f"  - {reason}" for reason in texts(review.reasons)]
     heading = f"{SIGNS[review.recommendation]} {_title(review)}"
     lines = aligned(rows, right=frozenset({3, 4}))
-    return "\n".join([heading, "", *lines, "", str(say("Why:")), *reasons])
+    look = f"{say('Look')}: {_look(review)}"
+    return "\n".join([heading, look, "", *lines, "", str(say("Why:")), *reasons])
 
 
 def _summary_row(gate: GateResult) -> tuple[str, ...]:

@@ -87,5 +87,6 @@ def _score(b: FloatArray, c: FloatArray, n: FloatArray, delta: FloatArray) -> Fl
 def _variance(b: FloatArray, c: FloatArray, n: FloatArray, delta: FloatArray) -> FloatArray:
     """Return the variance of b - c with the likeliest share of control-only pairs under delta."""
     half = 0.5 * ((2.0 * n - b + c) * delta - b - c)
-    share = np.sqrt(half**2 + 2.0 * n * c * delta * (1.0 - delta)) - half
+    square = half**2 + 2.0 * n * c * delta * (1.0 - delta)
+    share = np.sqrt(np.maximum(square, 0.0)) - half  # rounding can take a 0 below 0
     return np.maximum(n * (share / n + delta * (1.0 - delta)), 0.0)

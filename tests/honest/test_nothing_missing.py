@@ -39,7 +39,7 @@ REVIEWS: dict[str, tuple[int, str, str, str]] = {
 def numbers(name: str) -> dict[str, dict[str, float | None]]:
     """Return the numbers of each gate of an example's review: both verdicts', both arms'."""
     stage, runs, control, treatment = REVIEWS[name]
-    given = {"stage": stage, "runs": str(EXAMPLES / runs), "look": 1}
+    given = {"stage": stage, "runs": str(EXAMPLES / runs), "looks": ""}
     found = review_stage(review_params(given | {"control": control, "treatment": treatment}))
     return {gate.id: _row(gate) for gate in found.gates}
 

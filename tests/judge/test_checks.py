@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rolloutlib.errors import PlanError, RunsError
 from rolloutlib.judge.checks import run_checks
+from rolloutlib.judge.finding import read_moment
 from rolloutlib.plan.model import Check
 from rolloutlib.words.reasons import sentence
 
@@ -24,17 +24,17 @@ INCIDENTS = Check(title="Quiet", kind="incidents", hours=48)
 DOCUMENTS = Check(title="Documents", kind="documents", items=("HITL", "PLAN_super"))
 NOTES = Check(title="Notes", kind="release_notes", items=("What changed", "Actions"))
 PASSED = '<testsuite tests="1" failures="0" errors="0"><testcase name="a"/></testsuite>'
-BOMB = """<!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
-<testsuite><testcase name="&b;"/></testsuite>"""
-OUTSIDE = """<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>
-<testsuite><testcase name="&e;"/></testsuite>"""
 
 
 def look(
-    check: Check, folder: Path | None, *, now: datetime | None = NOW, as_of: datetime | None = None
+    check: Check,
+    folder: Path | None,
+    *,
+    now: datetime | None = NOW,
+    **more: Any,  # noqa: ANN401
 ) -> CheckResult:
     """Return what is found of one check."""
-    return run_checks({"id": check}, folder, now=now, as_of=as_of)[0]
+    return run_checks({"id": check}, folder, now=now, **more)[0]
 
 
 def suites(folder: Path, **texts: str) -> Path:
@@ -97,21 +97,30 @@ def test_states_of_a_suite(tmp_path: Path, perf: str, holds: bool | None) -> Non
     assert holds is True or "perf" in sentence(found.why)
 
 
-def test_a_missing_suite_is_named(tmp_path: Path) -> None:
-    """A suite without a file is open, unless another one fails."""
+def test_every_open_suite_is_named(tmp_path: Path) -> None:
+    """A suite without a file, and one that cannot be read, are open with the reason of each."""
     found = look(JUNIT, suites(tmp_path, contract=PASSED))
-    assert (found.holds, sentence(found.why)) == (None, "These suites have no result: perf.")
+    assert (found.holds, sentence(found.why)) == (
+        None,
+        "These suites are open: perf has no result.",
+    )
+    broken = look(JUNIT, suites(tmp_path, contract="<testsuites/>", perf='{"passed": 3}'))
+    assert broken.holds is None
+    assert sentence(broken.why) == (
+        "These suites are open: contract: of 0 tests none ran, "
+        "perf: junit/TEST-perf.xml is JSON, not JUnit XML."
+    )
+    assert broken.evidence == ("junit/TEST-contract.xml", "junit/TEST-perf.xml")
     failing = look(JUNIT, suites(tmp_path, contract='<testsuite errors="1"/>'))
     assert failing.holds is False
 
 
-@pytest.mark.parametrize(
-    "text", ["passed", "", BOMB, OUTSIDE, '<?xml version="1.0" encoding="nonsense"?><a/>']
-)
-def test_garbage_and_attacks_are_refused(tmp_path: Path, text: str) -> None:
-    """No XML, and XML with entities (bombs, outside files), is refused by the file's name."""
-    with pytest.raises(RunsError, match=r"TEST-perf\.xml: .*; expected a JUnit XML file"):
-        look(JUNIT, suites(tmp_path, contract=PASSED, perf=text))
+def test_flaky_tests_are_told(tmp_path: Path) -> None:
+    """A suite whose test passed at another try holds, and the reason names the test."""
+    flaky = '<testsuite failures="1"><testcase name="net"><flakyFailure/></testcase></testsuite>'
+    found = look(JUNIT, suites(tmp_path, contract=PASSED, perf=flaky))
+    assert found.holds is True
+    assert "some tests failed first: perf: net." in sentence(found.why)
 
 
 def incident(hours_ago: float, resolved_ago: float | None = None, title: str = "Outage") -> str:
@@ -124,13 +133,21 @@ def incident(hours_ago: float, resolved_ago: float | None = None, title: str = "
     return f'{{"at": "{at}", "severity": "high", "title": "{title}"{ended}}}\n'
 
 
+COVERED = f'{{"coversUntil": "{NOW.isoformat()}"}}\n'
+
+
 @pytest.mark.parametrize(
     ("lines", "holds"),
     [
-        ("", True),
-        ("\n\n", True),
-        (incident(72, 71), True),
-        (incident(49, 48), True),
+        ("", None),
+        ("\n\n", None),
+        (COVERED, True),
+        (incident(72, 71), None),
+        (incident(72, 71) + COVERED, True),
+        (COVERED + incident(72, 71), True),
+        (COVERED + '{"coversUntil": "2026-11-20T08:59:59Z"}', None),
+        ('{"coversUntil": "2026-11-20T08:59:59Z"}' + "\n" + COVERED, True),
+        (incident(49, 48) + COVERED, True),
         (incident(49, 47.9), False),
         (incident(10, 9), False),
         (incident(1000), False),
@@ -138,9 +155,14 @@ def incident(hours_ago: float, resolved_ago: float | None = None, title: str = "
         (incident(-5, -6), False),
     ],
     ids=[
-        "none",
+        "empty",
         "blank lines",
+        "none",
+        "long over, not covered",
         "long over",
+        "the coverage first",
+        "the last coverage wins: short",
+        "the last coverage wins: long",
         "just over",
         "ended within",
         "within",
@@ -149,10 +171,10 @@ def incident(hours_ago: float, resolved_ago: float | None = None, title: str = "
         "after",
     ],
 )
-def test_incidents(tmp_path: Path, lines: str, holds: bool) -> None:  # noqa: FBT001
+def test_incidents(tmp_path: Path, lines: str, holds: bool | None) -> None:  # noqa: FBT001
     """An incident counts while it is open and for 48 hours after its end.
 
-    One after the last run counts as well.
+    One after the last run counts as well. Without any, the file must reach the review's moment.
     """
     (tmp_path / "incidents.jsonl").write_text(lines, encoding="utf-8")
     assert look(INCIDENTS, tmp_path).holds is holds
@@ -161,7 +183,7 @@ def test_incidents(tmp_path: Path, lines: str, holds: bool) -> None:  # noqa: FB
 def test_a_review_as_of_then_knows_no_later_incident(tmp_path: Path) -> None:
     """With --as-of, what began later is not known yet; what ended later was open."""
     (tmp_path / "incidents.jsonl").write_text(incident(-1), encoding="utf-8")
-    assert look(INCIDENTS, tmp_path, as_of=NOW).holds is True
+    assert look(INCIDENTS, tmp_path, as_of=NOW).holds is True  # its own time covers the moment
     (tmp_path / "incidents.jsonl").write_text(incident(60, -1), encoding="utf-8")
     assert look(INCIDENTS, tmp_path, as_of=NOW).holds is False
 
@@ -185,8 +207,32 @@ def test_without_a_time_the_hours_are_unknown(tmp_path: Path) -> None:
     assert found.evidence == ("incidents.jsonl",)
 
 
+def test_a_short_log_says_where_it_ends(tmp_path: Path) -> None:
+    """What the file does not cover is unknown, and both moments are told."""
+    (tmp_path / "incidents.jsonl").write_text(incident(72, 71), encoding="utf-8")
+    assert sentence(look(INCIDENTS, tmp_path).why) == (
+        "incidents.jsonl says nothing after 2026-11-17 10:00 +0000; "
+        "it has to cover 2026-11-20 09:00 +0000."
+    )
+
+
+def test_at_a_decision_the_hours_end_with_the_log(tmp_path: Path) -> None:
+    """A log that covers the review but not the decision says nothing of the time between.
+
+    So the hours that it speaks of are those before its own end.
+    """
+    lines = incident(60, 47) + COVERED
+    (tmp_path / "incidents.jsonl").write_text(lines, encoding="utf-8")
+    later = NOW + timedelta(days=9)
+    assert look(INCIDENTS, tmp_path, now=later, newest=NOW).holds is False
+    assert look(INCIDENTS, tmp_path, now=later).holds is None
+    (tmp_path / "incidents.jsonl").write_text(incident(60, 49) + COVERED, encoding="utf-8")
+    found = look(INCIDENTS, tmp_path, now=later, newest=NOW)
+    assert sentence(found.why) == "No incident in the 48 hours before 2026-11-20 09:00 +0000."
+
+
 @pytest.mark.parametrize(
-    ("line", "sentence"),
+    ("line", "told"),
     [
         (
             '{"at": "2026-11-20T08:00:00", "severity": "x", "title": "y"}',
@@ -199,65 +245,131 @@ def test_without_a_time_the_hours_are_unknown(tmp_path: Path) -> None:
             ),
             "resolvedAt is '2026-11-20T08:00:00'; expected an offset such as +09:00",
         ),
+        ('{"coversUntil": "2026-11-20T08:00:00"}', "coversUntil is '2026-11-20T08:00:00'; expect"),
+        ('{"coversUntil": "now"}', "expected an incident with at, severity and title"),
         ('{"severity": "x", "title": "y"}', "missing required field `at`"),
-        ("garbage", "expected an incident with at, severity and title"),
-        (
-            '{"at": "yesterday", "severity": "x", "title": "y"}',
-            "expected an incident with at, severity and title",
-        ),
+        ("garbage", "or coversUntil"),
+        ('{"at": "yesterday", "severity": "x", "title": "y"}', "expected an incident with at"),
+        ('{"at": "2026-11-01T08:00:00Z", "severity": "\udcff", "title": "y"}', "line 2: "),
     ],
-    ids=["no offset", "end without offset", "no time", "garbage", "no moment"],
+    ids=["no offset", "end", "coverage", "no coverage", "no time", "garbage", "no moment", "bytes"],
 )
-def test_incidents_that_cannot_be_read(tmp_path: Path, line: str, sentence: str) -> None:
-    """A line that cannot be read is named by file and line; it is never skipped."""
-    (tmp_path / "incidents.jsonl").write_text("\n" + line, encoding="utf-8")
-    with pytest.raises(RunsError) as caught:
-        look(INCIDENTS, tmp_path)
-    assert f"incidents.jsonl:2: {sentence}" in str(caught.value) or sentence in str(caught.value)
-    assert "incidents.jsonl:2: " in str(caught.value)
+def test_incidents_that_cannot_be_read(tmp_path: Path, line: str, told: str) -> None:
+    """A line that cannot be read leaves the check open and is named; it is never skipped."""
+    text = "\n" + line + "\n" + COVERED
+    (tmp_path / "incidents.jsonl").write_bytes(text.encode("utf-8", "surrogateescape"))
+    found = look(INCIDENTS, tmp_path)
+    assert found.holds is None
+    assert "The evidence cannot be read: line 2: " in sentence(found.why)
+    assert told in sentence(found.why)
 
 
-def test_bytes_in_incidents(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8 are refused by file and line."""
-    (tmp_path / "incidents.jsonl").write_bytes(
-        b'{"at": "2026-11-01T08:00:00Z", "severity": "\xff", "title": "y"}'
-    )
-    with pytest.raises(RunsError, match=r"incidents\.jsonl:1: "):
-        look(INCIDENTS, tmp_path)
-
-
-def change(document: str, reflected: str) -> str:
+def change(document: str, reflected: str = "true", more: str = "") -> str:
     """Return an entry of changes.yaml."""
-    return f"- {{document: {document}, path: docs/{document}.md, reflected: {reflected}}}\n"
+    path = f"docs/{document}.md"
+    return f"- {{document: {document}, path: {path}, reflected: {reflected}{more}}}\n"
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Path:
+    """Return an evidence folder within a workbook: one document in each."""
+    folder = tmp_path / "runs" / "evidence"
+    for name, base in (("HITL", folder), ("PLAN_super", tmp_path)):
+        (base / "docs").mkdir(parents=True)
+        (base / "docs" / f"{name}.md").write_text(name, encoding="utf-8")
+    return folder
+
+
+def reflect(folder: Path, text: str, **more: Any) -> CheckResult:  # noqa: ANN401
+    """Return what is found of the documents, with changes.yaml as given."""
+    (folder / "changes.yaml").write_text(text, encoding="utf-8")
+    return look(DOCUMENTS, folder, root=folder.parents[1], **more)
+
+
+BOTH = change("HITL") + change("PLAN_super")
 
 
 @pytest.mark.parametrize(
     ("text", "holds"),
     [
-        (change("HITL", "true") + change("PLAN_super", "true"), True),
-        (change("HITL", "true") + change("PLAN_super", "false"), False),
-        (change("HITL", "true"), None),
+        (BOTH, True),
+        (change("HITL") + change("PLAN_super", "false"), False),
+        (change("HITL"), None),
         (change("HITL", "false"), False),
-        (change("HITL", "false") + change("HITL", "true") + change("PLAN_super", "true"), False),
+        (change("HITL", "false") + BOTH, False),
         ("[]", None),
+        (f"updated: 2026-11-20\ndocuments:\n{BOTH}", True),
+        (change("HITL") + change("PLAN_super", "false", ", waived: no flag of it changes"), True),
+        (BOTH + change("OTHER", "false"), True),
     ],
-    ids=["all", "one stale", "one missing", "stale and missing", "contradiction", "empty list"],
-)
-def test_documents(tmp_path: Path, text: str, holds: bool | None) -> None:  # noqa: FBT001
+    ids=[
+        "all", "one stale", "one missing", "stale and missing", "contradiction", "empty list",
+        "a listing with its time", "waived", "a document that the plan does not name",
+    ],
+)  # fmt: skip
+def test_documents(documents: Path, text: str, holds: bool | None) -> None:  # noqa: FBT001
     """Every document must be listed as reflecting the change; a contradiction counts against it."""
-    (tmp_path / "changes.yaml").write_text(text, encoding="utf-8")
-    assert look(DOCUMENTS, tmp_path).holds is holds
+    assert reflect(documents, text).holds is holds
 
 
-def test_misspelt_changes(tmp_path: Path) -> None:
-    """A slip in changes.yaml names the file and the key."""
-    (tmp_path / "changes.yaml").write_text(
-        "- {document: HITL, path: x, reflect: true}", encoding="utf-8"
+def test_documents_are_evidence(documents: Path) -> None:
+    """A document is found in the evidence folder or in the workbook, and digested as it is."""
+    found = reflect(documents, BOTH)
+    assert found.evidence == ("changes.yaml", "docs/HITL.md", "docs/PLAN_super.md")
+    assert found.sha256[1] == sha256(b"HITL").hexdigest()
+
+
+@pytest.mark.parametrize(
+    "path", ["docs/HITL2.md", "docs", "../../../docs/PLAN_super.md", "/etc/hostname", "'\\0'", "''"]
+)
+def test_documents_that_are_not_there(documents: Path, path: str) -> None:
+    """A path to nothing, to a folder or out of the workbook leaves the check open, by name."""
+    entry = f"- {{document: HITL, path: {path}, reflected: true}}\n"
+    found = reflect(documents, entry + change("PLAN_super"))
+    assert found.holds is None
+    expected = "0.path is ''" if path == "''" else f"changes.yaml says: HITL ({path.strip(chr(39))}"
+    assert expected in sentence(found.why)
+
+
+def test_a_document_as_it_was_does_not_reflect_the_change(documents: Path) -> None:
+    """What is as in the last green record is open, by name, unless the entry waives it."""
+    green = {"docs/HITL.md": sha256(b"HITL").hexdigest(), "changes.yaml": "0" * 64}
+    found = reflect(documents, BOTH, green=green)
+    assert found.holds is None
+    assert sentence(found.why) == "These documents are as they were in the last green record: HITL."
+    waived = change("HITL", more=", waived: nothing of it changes") + change("PLAN_super")
+    told = sentence(reflect(documents, waived, green=green).why)
+    assert "are waived: HITL (nothing of it changes)." in told
+    (documents / "docs" / "HITL.md").write_text("HITL, and summaries", encoding="utf-8")
+    assert reflect(documents, BOTH, green=green).holds is True
+
+
+def test_a_document_is_the_one_that_was_attested(documents: Path) -> None:
+    """Where the entry names a digest, another text under the same path is open."""
+    attested = change("HITL", more=f", sha256: {sha256(b'HITL').hexdigest()}")
+    assert reflect(documents, attested + change("PLAN_super")).holds is True
+    (documents / "docs" / "HITL.md").write_text("Another", encoding="utf-8")
+    found = reflect(documents, attested + change("PLAN_super"))
+    assert (found.holds, found.why.code) == (None, "documents.changed")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("- {document: HITL, path: x, reflect: true}",
+         "documents.0.reflected is missing; documents.0.reflect is not a known key"),
+        ("updated: soon\ndocuments: []", "updated: 'soon' is no time"),
+        ("just a sentence", "the file is 'just a sentence'"),
+        ("- {document: [", "changes.yaml: line 1: "),
+    ],
+)  # fmt: skip
+def test_misspelt_changes(documents: Path, text: str, told: str) -> None:
+    """A slip in changes.yaml leaves the check open and names the key."""
+    found = reflect(documents, text)
+    assert found.holds is None
+    assert f"The evidence cannot be read: changes.yaml: {told.removeprefix('changes.yaml: ')}" in (
+        sentence(found.why)
     )
-    with pytest.raises(
-        PlanError, match=r"changes\.yaml: 0\.reflected is missing; 0\.reflect is not a known key"
-    ):
-        look(DOCUMENTS, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -281,3 +393,133 @@ def test_release_notes_in_another_encoding(tmp_path: Path) -> None:
     """Bytes that are no UTF-8 in a text do not stop the review: headings are what counts."""
     (tmp_path / "release-notes.md").write_bytes(b"## What changed\n\xb0\xa1\n## Actions\nNone.\n")
     assert look(NOTES, tmp_path).holds is True
+
+
+def aged(folder: Path, at: str) -> dict[str, Check]:
+    """Write evidence of all kinds that tells this time, and return the checks of it."""
+    (folder / "docs").mkdir(parents=True)
+    for name in ("HITL", "PLAN_super"):
+        (folder / "docs" / f"{name}.md").touch()
+    passed = PASSED.replace("<testsuite ", f'<testsuite timestamp="{at}" ')
+    suites(folder, contract=passed, perf=passed)
+    changes = f"at: {at}\nsimulated: true\ndocuments:\n{BOTH}"
+    (folder / "changes.yaml").write_text(changes, encoding="utf-8")
+    notes = f"# Notes\n**Date:** {at}\nsimulated: true\n## What changed\nA.\n## Actions\nNone.\n"
+    (folder / "release-notes.md").write_text(notes, encoding="utf-8")
+    (folder / "incidents.jsonl").write_text(f'{{"coversUntil": "{at}"}}', encoding="utf-8")
+    return {"suites": JUNIT, "documents": DOCUMENTS, "notes": NOTES, "incidents": INCIDENTS}
+
+
+@pytest.mark.parametrize(
+    ("at", "holds"),
+    [("2026-11-20T18:00:00+09:00", True), ("2026-11-20T17:59:59+09:00", None)],
+    ids=["with the newest run", "a second before"],
+)
+def test_evidence_has_a_date(tmp_path: Path, at: str, holds: bool | None) -> None:  # noqa: FBT001
+    """What is older than the newest treatment run is open, and both times are told."""
+    for check in aged(tmp_path, at).values():
+        found = look(check, tmp_path, newest=NOW)
+        assert found.holds is holds, check.kind
+        assert found.at == datetime.fromisoformat(at)
+        told = sentence(found.why)
+        if holds:
+            assert "2026-11-20 18:00 +0900" in told or check.kind == "incidents"
+        else:
+            assert "2026-11-20 09:00 +0000" in told
+            assert "2026-11-20 17:59 +0900" in told or "2026-11-20 08:59 +0000" in told
+
+
+def test_the_names_of_what_is_stale(tmp_path: Path) -> None:
+    """Only what is too old is named; the rest of the evidence is as new as it says."""
+    old = PASSED.replace("<testsuite ", '<testsuite timestamp="2026-10-23T13:00:00+09:00" ')
+    new = PASSED.replace("<testsuite ", '<testsuite timestamp="2026-11-21T13:00:00+09:00" ')
+    found = look(JUNIT, suites(tmp_path, contract=new, perf=old), newest=NOW)
+    assert found.why.code == "evidence.stale"
+    assert sentence(found.why) == (
+        "Older than the newest treatment run, of 2026-11-20 09:00 +0000: "
+        "perf, of 2026-10-23 13:00 +0900."
+    )
+
+
+def test_a_failure_of_yesterday_is_a_failure(tmp_path: Path) -> None:
+    """Age opens what would hold; it never softens what failed."""
+    failed = '<testsuite timestamp="2026-10-23T13:00:00Z" failures="1"><testcase/></testsuite>'
+    found = look(JUNIT, suites(tmp_path, contract=PASSED, perf=failed), newest=NOW)
+    assert found.holds is False
+    assert sentence(found.why) == (
+        "These suites fail: perf. Evidence of 2026-10-23 13:00 +0000; "
+        "nothing tells the age of: contract."
+    )
+
+
+def test_a_time_without_an_offset_is_old_only_where_it_is_everywhere(tmp_path: Path) -> None:
+    """Many tools tell no offset; the text shows none, and the westernmost zone is granted."""
+    for at, holds in (("2026-11-19T21:00:00", True), ("2026-11-19T20:59:59", None)):
+        told = PASSED.replace("<testsuite ", f'<testsuite timestamp="{at}" ')
+        found = look(JUNIT, suites(tmp_path, contract=told, perf=told), newest=NOW)
+        assert found.holds is holds
+        assert f"of {at[:10]} {at[11:16]}." in sentence(found.why)
+
+
+def test_undated_evidence_holds_unless_the_plan_limits_its_age(tmp_path: Path) -> None:
+    """The reason says that the age is unknown; with max_age_days in the plan that is not enough."""
+    suites(tmp_path, contract=PASSED, perf=PASSED)
+    found = look(JUNIT, tmp_path, newest=NOW)
+    assert (found.holds, found.at) == (True, None)
+    assert sentence(found.why).endswith("Nothing tells the age of: contract, perf.")
+    limited = JUNIT.model_copy(update={"max_age_days": 30})
+    assert look(limited, tmp_path, newest=NOW).why.code == "evidence.undated"
+
+
+def test_the_plan_may_let_evidence_be_older(tmp_path: Path) -> None:
+    """max_age_days: so much older than the newest treatment run, to the second."""
+    checks = aged(tmp_path, "2026-11-13T09:00:00Z")
+    for days, holds in ((7, True), (6, None), (0, None)):
+        for key in ("suites", "documents", "notes"):
+            limited = checks[key].model_copy(update={"max_age_days": days})
+            found = look(limited, tmp_path, newest=NOW)
+            assert found.holds is holds
+            assert holds or f"More than {days} days older" in sentence(found.why)
+    without = look(limited, tmp_path)
+    assert (without.holds, without.why.code) == (None, "evidence.no_run_time")
+
+
+def test_incidents_have_no_age_of_their_own() -> None:
+    """Their file says until when it covers: a limit of its age would be a second rule."""
+    with pytest.raises(ValueError, match="leave max_age_days out"):
+        Check(title="Quiet", kind="incidents", hours=48, max_age_days=3)
+
+
+def test_simulated_evidence_says_so(tmp_path: Path) -> None:
+    """A property, a key, a line: each kind of evidence can say that it is not from real work."""
+    checks = aged(tmp_path, "2026-11-20T18:00:00+09:00")
+    property_ = '<property name="simulated" value="true"/><testcase/>'
+    suites(tmp_path, perf=PASSED.replace("<testcase", property_ + "<testcase", 1))
+    with (tmp_path / "incidents.jsonl").open("a", encoding="utf-8") as log:
+        log.write('\n{"simulated": true}\n')
+    assert all(look(check, tmp_path).simulated for check in checks.values())
+    (tmp_path / "incidents.jsonl").write_text(COVERED, encoding="utf-8")
+    assert look(INCIDENTS, tmp_path).simulated is False
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("2026-10-28T13:00:00.123456789Z", "2026-10-28 13:00 +0000"),
+        ("2026-10-28 13:00:00 +0900", "2026-10-28 13:00 +0900"),
+        ("2026-10-28 13:00", "2026-10-28 13:00"),
+        ("Wed, 28 Oct 2026 13:00:00 +0900", "2026-10-28 13:00 +0900"),
+        ("1793192400", "2026-10-28 13:00 +0000"),
+        ("1793192400123", "2026-10-28 13:00 +0000"),
+        ("0001-01-01T00:00:00", None),
+        ("1970-01-01T00:00:00Z", None),
+        ("", None),
+        ("10/28/2026", None),
+        ("2026-13-45", None),
+        (7, None),
+    ],
+)
+def test_times_in_the_wild(value: object, text: str | None) -> None:
+    """What tools write as a time is read; a default that means nothing tells none."""
+    moment = read_moment(value)
+    assert (moment and moment.text) == text

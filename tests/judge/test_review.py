@@ -249,13 +249,15 @@ def write(folder: Path, runs: list[dict[str, Any]]) -> Path:
     folder.mkdir(exist_ok=True)
     for number, each in enumerate(runs):
         (folder / f"{number:02d}.json").write_text(json.dumps(each), encoding="utf-8")
-    shipped = EXAMPLES / "story" / "stage-2" / "evidence"
+    shipped = EXAMPLES / "story" / "stage-4" / "evidence"  # newer than these runs
     for file in shipped.rglob("*"):
         if file.is_file():
             target = folder / "evidence" / file.relative_to(shipped)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
-    (folder / "evidence" / "incidents.jsonl").write_text("", encoding="utf-8")
+    until = (START + timedelta(days=2)).isoformat()
+    log = folder / "evidence" / "incidents.jsonl"
+    log.write_text(f'{{"coversUntil": "{until}"}}', encoding="utf-8")
     return folder
 
 
@@ -422,10 +424,26 @@ def test_incidents_before_a_review(tmp_path: Path) -> None:
         "title": "Outage",
     }
     incident["resolvedAt"] = (last + timedelta(hours=6)).isoformat()
-    (folder / "evidence" / "incidents.jsonl").write_text(json.dumps(incident), encoding="utf-8")
+    log = folder / "evidence" / "incidents.jsonl"
+    log.write_text(json.dumps(incident), encoding="utf-8")
     assert outcome(folder).startswith("NO_GO: Check failed: No incident")
     assert outcome(folder, as_of=(last + timedelta(hours=1)).isoformat()).startswith("GO")
-    assert outcome(folder, as_of=(last + timedelta(days=4)).isoformat()).startswith("GO")
+    later = (last + timedelta(days=4)).isoformat()
+    assert outcome(folder, as_of=later).startswith("HOLD")  # the log ends before
+    log.write_text(f'{json.dumps(incident)}\n{{"coversUntil": "{later}"}}', encoding="utf-8")
+    assert outcome(folder, as_of=later).startswith("GO")
+
+
+def test_octobers_evidence_beside_novembers_runs(tmp_path: Path) -> None:
+    """Evidence that is older than the newest treatment run holds nothing; every check is open."""
+    folder = write(tmp_path / "runs", good())
+    october = EXAMPLES / "story" / "stage-2" / "evidence"
+    found = review(folder, evidence=str(october))
+    assert found.recommendation is Recommendation.HOLD
+    assert [check.why.code for check in found.checks] == [
+        "evidence.stale", "incidents.uncovered", "evidence.stale", "evidence.stale",
+    ]  # fmt: skip
+    assert all(check.simulated and check.at for check in found.checks)
 
 
 def test_as_of_leaves_later_runs_out(tmp_path: Path) -> None:

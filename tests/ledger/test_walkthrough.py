@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -38,14 +39,20 @@ BY = "ana_jung@ex.com"
 ROLES = (("pm", "pm_kim"), ("qa", "qa_lee"), ("owner", "owner_park"))
 
 
+MAIN = "import sys; from rolloutlib.cli import main; sys.exit(main())"
+
+
+def environment(root: Path) -> dict[str, str]:
+    """Return what the command line finds around it: this code, and nobody's keys."""
+    return {"PYTHONPATH": str(ROOT), "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(root)}
+
+
 def rollout(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a workbook."""
-    code = "import sys; from rolloutlib.cli import main; sys.exit(main())"
-    env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(root)}
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", MAIN, *arguments],
         cwd=root,
-        env=env,
+        env=environment(root),
         capture_output=True,
         text=True,
         check=False,
@@ -229,10 +236,14 @@ def test_open_check_refuses_a_go(reviewed: Path, tmp_path: Path) -> None:
     A waiver with a reason lets the meeting go on.
     """
     root = shutil.copytree(reviewed, tmp_path / "w")
-    (root / "data/examples/story/stage-2/evidence/release-notes.md").unlink()
+    evidence = root / "data/examples/story/stage-2/evidence"
+    for document in evidence.glob("docs/*.md"):  # later than those of a GO before
+        document.write_text(f"{document.name}, again", encoding="utf-8")
+    (evidence / "release-notes.md").unlink()
     refused = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY)
     assert refused.returncode == 1
     assert "release_notes neither holds nor is waived" in refused.stderr
+    assert refused.stderr.endswith("release_notes: There is no release-notes.md.\n")
     waived = rollout(
         root,
         "decide",
@@ -247,6 +258,51 @@ def test_open_check_refuses_a_go(reviewed: Path, tmp_path: Path) -> None:
         "Out on Monday",
     )
     assert waived.returncode == 0, waived.stderr
+
+
+def test_documents_of_the_last_green_record_are_no_news(
+    reviewed: Path, decision: str, tmp_path: Path
+) -> None:
+    """A second GO on the same documents is refused, by name; the record may waive them."""
+    assert decision.startswith("dec-")
+    root = shutil.copytree(reviewed, tmp_path / "w")
+    again = ("decide", "reports/w3", "--verdict", "GO", "--by", BY)
+    refused = rollout(root, *again)
+    assert refused.returncode == 1
+    assert "as they were in the last green record: COMPATIBILITY, HITL" in refused.stderr
+    waived = rollout(root, *again, "--waive", "documents", "--reason", "Nothing of them changes")
+    assert waived.returncode == 0, waived.stderr
+
+
+def test_documents_of_the_workbook_are_kept_with_the_record(reviewed: Path, tmp_path: Path) -> None:
+    """A document that lies in the workbook is copied beside the record, under its path there."""
+    root = shutil.copytree(reviewed, tmp_path / "w")
+    evidence = root / "data/examples/story/stage-2/evidence"
+    for document in [*evidence.glob("docs/*.md")]:
+        (root / "docs" / document.name).write_text("새 문서", encoding="utf-8")
+        document.unlink()
+    made = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY)
+    assert made.returncode == 0, made.stderr
+    kept = root / "docs/LEDGER" / made.stdout.partition(":")[0] / "evidence/docs/HITL_SPEC.md"
+    assert kept.read_text("utf-8") == "새 문서"
+
+
+def test_a_reader_who_leaves_does_not_undo_a_decision(reviewed: Path, tmp_path: Path) -> None:
+    """`rollout decide … | head -n 0`: the record is there in whole, and nothing is complained."""
+    root = shutil.copytree(reviewed, tmp_path / "w")
+    before = {*(root / "docs/LEDGER").glob("*.record")}
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, "decide", "reports/w3", "--verdict", "HOLD", "--by", BY,
+         "--waive", "recommendation", "--reason", "Not yet"],
+        cwd=root, env=environment(root), stdout=writer, stderr=subprocess.PIPE, text=True,
+        check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    (made,) = {*(root / "docs/LEDGER").glob("*.record")} - before
+    assert made.with_suffix(".md").is_file()
 
 
 def test_replay_is_equal_and_names_what_changed(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from scipy.optimize import brentq
@@ -316,6 +316,7 @@ def dealt(drawn: list[tuple[int, float]]) -> Cells:
         max_size=9,
     )
 )
+@example([(0, 0.0, 1, 0.0), (1, 1.0, 0, 0.0), (2, 1.0, 0, 0.0), (2, 1.0, 1, 0.0), (2, 0.5, 0, 0.0)])
 def test_swapped_arms_mirror_the_difference(drawn: list[tuple[int, float, int, float]]) -> None:
     """Treatment − control and control − treatment say the same in every design.
 

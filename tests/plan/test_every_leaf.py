@@ -24,6 +24,7 @@ from rolloutlib.flags.notices import release_notes, system_overview
 from rolloutlib.forecast.chances import CONTROL, truths_of
 from rolloutlib.judge import review as judge_review
 from rolloutlib.judge.checks import run_checks
+from rolloutlib.judge.counting import looks_file
 from rolloutlib.judge.record import encode
 from rolloutlib.judge.risks import judge_risks
 from rolloutlib.ledger.signers import load_roles, trust
@@ -165,7 +166,7 @@ class Outcomes:
         quick: dict[str, Callable[[Plan], object]] = {
             "flags": flags, "signatures": self.signatures, "notes": self.notes,
             "checks": lambda plan: run_checks(plan.checks, EVIDENCE, now=NOW),
-            "risks": self.risks, "truths": truths,
+            "risks": self.risks, "truths": truths, "file of looks": self.looks_file,
         }  # fmt: skip
         reviews = {
             f"review of stage {stage}, {profile}": partial(self.of_review, stage, profile)
@@ -187,6 +188,10 @@ class Outcomes:
         """Encode a review."""
         self.plan = plan
         return encode(self.review(stage, profile).record)
+
+    def looks_file(self, plan: Plan) -> Path | None:
+        """Where a plan counts looks."""
+        return looks_file(plan, review_params({"stage": 2, "runs": str(self.folder)}))
 
     def signatures(self, plan: Plan) -> object:
         """Whose signatures a record needs."""

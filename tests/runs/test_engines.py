@@ -86,7 +86,7 @@ def test_measured_is_the_same_on_sail(sail: str, stored: Path) -> None:
 def test_a_whole_review_is_the_same_on_sail(sail: str, stored: Path) -> None:
     """Verdicts, reasons and runs are equal, numbers to 1e-9."""
     evidence = str(RUNS / "evidence")
-    shared: dict[str, Any] = {"stage": 2, "evidence": evidence}
+    shared: dict[str, Any] = {"stage": 2, "evidence": evidence, "looks": ""}
     here = review_stage(review_params({**shared, "runs": str(RUNS)}))
     there = review_stage(review_params({**shared, "runs": str(stored), "engine": sail}))
     same_review(here, there)
@@ -153,7 +153,7 @@ def test_other_sources_are_checked_here_and_handed_over(sail: str) -> None:
 
 def test_a_whole_review_of_envelopes_is_the_same_on_sail(sail: str) -> None:
     """All of the record but the digest's kind is equal, warnings and quarantine too."""
-    shared = {"stage": 2, "runs": str(RUNS)}
+    shared = {"stage": 2, "runs": str(RUNS), "looks": ""}
     here, there = (
         review_stage(review_params({**shared, "engine": engine})) for engine in ("duckdb", sail)
     )

@@ -112,7 +112,7 @@ def test_measured_is_the_same_on_a_cluster(cluster: tuple[str, Path], stored: Pa
 def test_a_whole_review_is_the_same_on_a_cluster(cluster: tuple[str, Path], stored: Path) -> None:
     """Verdicts, reasons and runs are equal, numbers to 1e-9."""
     engine, _ = cluster
-    shared = {"stage": 2, "evidence": str(RUNS / "evidence")}
+    shared = {"stage": 2, "evidence": str(RUNS / "evidence"), "looks": ""}
     here = review_stage(review_params({**shared, "runs": str(RUNS)}))
     there = review_stage(review_params({**shared, "runs": str(stored), "engine": engine}))
     same_review(here, there)

@@ -62,6 +62,11 @@ class Facts:
     control: Summary
     treatment: Summary
 
+    @property
+    def made(self) -> str:
+        """When all evidence was made: two hours after the last run started."""
+        return (self.last_run + timedelta(hours=2)).isoformat()
+
     def failures(self) -> dict[tuple[str, str], str]:
         """Return the failing tests and their messages: those that a broken candidate breaks."""
         if not self.broken:
@@ -76,25 +81,25 @@ class Facts:
 
 def files(stage: Stage, facts: Facts) -> dict[str, str]:
     """Return the text of every evidence file, by its name under evidence/."""
-    junit = {f"junit/TEST-{suite}.xml": _junit(suite, facts) for suite in SUITES}
-    return junit | {
-        "incidents.jsonl": _incidents(stage),
-        "changes.yaml": _changes(),
+    written = {f"junit/TEST-{suite}.xml": _junit(suite, facts) for suite in SUITES}
+    written |= {path: _document(name, stage) for name, path in DOCUMENTS.items()}
+    return written | {
+        "incidents.jsonl": _incidents(stage, facts),
+        "changes.yaml": _changes(facts),
         "release-notes.md": _release_notes(stage, facts),
     }
 
 
 def _junit(suite: str, facts: Facts) -> str:
-    """One suite, two hours after the last run started."""
+    """One suite."""
     failures = facts.failures()
     cases = [_case(suite, name, failures.get((suite, name))) for name in SUITES[suite]]
     failed = sum(broken == suite for broken, _ in failures)
-    ran = (facts.last_run + timedelta(hours=2)).isoformat()
     counts = f'tests="{len(cases)}" failures="{failed}" errors="0" skipped="0"'
     return "\n".join(
         (
             '<?xml version="1.0" encoding="UTF-8"?>',
-            f'<testsuite name="{suite}" {counts} timestamp="{ran}">',
+            f'<testsuite name="{suite}" {counts} timestamp="{facts.made}">',
             '  <properties><property name="simulated" value="true"/></properties>',
             *cases,
             "</testsuite>\n",
@@ -107,23 +112,33 @@ def _case(suite: str, name: str, failure: str | None) -> str:
     return f"{case}/>" if failure is None else f"{case}><failure message={quoteattr(failure)}/></testcase>"
 
 
-def _incidents(stage: Stage) -> str:
+def _incidents(stage: Stage, facts: Facts) -> str:
     slow = ("2026-09-29T14:05:00+09:00", "S3", "Provider answered slowly", "2026-09-29T15:40:00+09:00")
     rollback = (ROLLED_BACK, "S2", "Beta rolled back: more hallucinations", "2026-10-18T20:30:00+09:00")
     rolled_back = stage.starts > datetime.fromisoformat(ROLLED_BACK).date()
     keys = ("at", "severity", "title", "resolvedAt")
     incidents = [dict(zip(keys, one, strict=True)) for one in ((slow, rollback) if rolled_back else (slow,))]
-    return "".join(json.dumps(incident) + "\n" for incident in incidents)
+    coverage = {"coversUntil": facts.made, "simulated": True}
+    return "".join(json.dumps(line) + "\n" for line in (*incidents, coverage))
 
 
-def _changes() -> str:
-    head = "# Simulated. Documents that the change touches, and whether they say so already.\n"
-    rows = (f"- {{document: {name}, path: {path}, reflected: true}}\n" for name, path in DOCUMENTS.items())
-    return head + "".join(rows)
+def _changes(facts: Facts) -> str:
+    head = "# Documents that the change touches, and whether they say so already.\n"
+    rows = (f"  - {{document: {name}, path: {path}, reflected: true}}\n" for name, path in DOCUMENTS.items())
+    return f"{head}updated: {facts.made}\nsimulated: true\ndocuments:\n{''.join(rows)}"
+
+
+def _document(name: str, stage: Stage) -> str:
+    change = CHANGES[stage.truths[1].on]
+    return f"# {name}\n\nSimulated. Stage {stage.number} ({stage.cohort}): {change}.\n"
 
 
 def _release_notes(stage: Stage, facts: Facts) -> str:
-    return f"""# Release notes: stage {stage.number} ({stage.cohort}), simulated
+    return f"""---
+date: {facts.made}
+simulated: true
+---
+# Release notes: stage {stage.number} ({stage.cohort}), simulated
 
 ## What changed
 {CHANGES[stage.truths[1].on]}, for this cohort.

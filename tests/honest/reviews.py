@@ -1,0 +1,39 @@
+"""How the tests of honest evidence review what they wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rolloutlib.errors import NoEvidenceError, RunsError
+from rolloutlib.judge.review import invalid_review, review_stage
+from rolloutlib.plan.params import review_params
+from rolloutlib.words.reasons import sentence
+
+if TYPE_CHECKING:
+    from rolloutlib.judge.record import GateResult, Review
+
+ROOT = Path(__file__).resolve().parents[2]
+STORY = ROOT / "data" / "examples" / "story"
+
+
+def review(runs: Path, stage: int = 3, **more: Any) -> Review:  # noqa: ANN401
+    """Review runs with the evidence of the story's stage; data that are refused are INVALID."""
+    evidence = STORY / f"stage-{stage}" / "evidence"
+    given = {"stage": stage, "runs": str(runs), "evidence": str(evidence), "looks": ""}
+    params = review_params(given | more)
+    try:
+        return review_stage(params)
+    except (NoEvidenceError, RunsError) as error:
+        return invalid_review(params, str(error))
+
+
+def gate(found: Review, name: str) -> GateResult:
+    """Return a gate of a review."""
+    return next(gate for gate in found.gates if gate.id == name)
+
+
+def said(found: Review) -> str:
+    """Return all that a review says: reasons, warnings, what was set aside."""
+    spoken = (*found.reasons, *found.warnings, *found.set_aside)
+    return "\n".join(sentence(reason) for reason in spoken)

@@ -1,0 +1,38 @@
+"""Rows that are blanked never make a GO of what was none: 171 random worlds near their limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.honest.chances import Trial, fooled, trials, wrong
+
+pytestmark = pytest.mark.slow  # half a thousand reviews
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> list[Trial]:
+    """Return every world, and what was said of it before and after its damages."""
+    return trials("mask", 1000, tmp_path_factory)
+
+
+@pytest.mark.xfail(strict=True, reason="not there yet")
+def test_no_damage_makes_a_go(tried: list[Trial]) -> None:
+    """A world that is not GO stays so, whichever rows are blanked, in whichever arm."""
+    assert wrong(tried) == []
+
+
+def test_the_worlds_lie_near_the_limits(tried: list[Trial]) -> None:
+    """A third or more are GO and a third or more are not; the naive judge agrees, undamaged."""
+    going = sum(trial.go for trial in tried)
+    assert len(tried) / 3 <= going <= 2 * len(tried) / 3
+    assert sum(trial.go != trial.naive for trial in tried) <= len(tried) / 10
+
+
+def test_a_judge_who_believes_all_is_fooled(tried: list[Trial]) -> None:
+    """The property has teeth: means over what is there are fooled by one damage in fourteen."""
+    assert fooled(tried) >= sum(len(trial.after) for trial in tried) / 14
+
+
+def test_order_is_no_evidence(tried: list[Trial]) -> None:
+    """Without damage, a GO stays a GO in whatever order its rows come."""
+    assert {trial.shuffled for trial in tried if trial.shuffled is not None} == {True}

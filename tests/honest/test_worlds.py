@@ -1,0 +1,44 @@
+"""Worlds whose evidence is incomplete, copied or of another kind are never a GO, and say why."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rolloutlib.words.reasons import sentence
+from tests.honest.bad_worlds import WORLDS
+from tests.honest.good_worlds import GOOD
+from tests.honest.pending import params
+from tests.honest.reviews import review
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.honest.worlds import World
+
+pytestmark = pytest.mark.slow  # a minute of reviews
+
+
+@pytest.mark.parametrize("name", params(WORLDS))
+def test_a_bad_world_is_no_go(name: str, tmp_path: Path) -> None:
+    """The world is not GO, and its first or second reason names the cause and its number."""
+    world = WORLDS[name]()
+    found = review(world.write(tmp_path / name), **dict(world.review))
+    first = [sentence(reason) for reason in found.reasons[:2]]
+    assert found.recommendation.value in world.expected, first
+    assert any(_names(world, text) for text in first), (first, world.causes)
+
+
+def _names(world: World, text: str) -> bool:
+    return all(re.search(cause, text) for cause in world.causes)
+
+
+@pytest.mark.parametrize("name", params(GOOD))
+def test_a_good_world_is_go(name: str, tmp_path: Path) -> None:
+    """Nothing is missing that matters: the same numbers, written in whatever way, are GO."""
+    world = GOOD[name]()
+    found = review(world.write(tmp_path / "good"), **dict(world.review))
+    reasons = [sentence(reason) for reason in found.reasons]
+    assert found.recommendation.value in world.expected, reasons
