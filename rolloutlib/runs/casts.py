@@ -14,11 +14,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from rolloutlib.runs.cells import INTEGER, ROUNDING
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.envelopes import FIRST_YEAR
 from rolloutlib.runs.names import name_cast
-from rolloutlib.runs.sources import UNITS
+from rolloutlib.runs.sources import TAGS, UNITS
+from rolloutlib.runs.spellings import NUMBER, SPACES, WHOLE, Nothing, truths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -28,15 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["LINE", "Cast", "own_casts", "own_statuses", "sample_casts"]
 
 LINE: Final = "__line"  # the number of a row in its file, from 1
-NUMBER: Final = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
-INTEGER: Final = r"-?[0-9]{1,19}"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
 _OFFSET = r"(Z|[+-][0-9]{2}(:[0-9]{2})?)"
-# What Python strips around a word and the engine's trim() leaves.
-_SPACES = (
-    r"[\t-\r\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
-)
+# A list of plain words as JSON or Python write it; other lists the careful reader knows.
+_JSON = r'\[ *("[^"\\]*"( *, *"[^"\\]*")*)? *\]'
+_PYTHON = r"\[ *('[^'\\]*'( *, *'[^'\\]*')*)? *\]"
+_ODD_SPACES = SPACES.replace("[ ", "[")  # which the engine's trim() leaves
+_BRACKETS = r"[\[{(]"
+DURATION: Final = "DURATION"  # milliseconds of a column that knows its own unit
 _WHOLE: Final = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER",
                  "UBIGINT", "HUGEINT"}  # fmt: skip
 _TYPES: Final = {"seed": "BIGINT", "score": "DOUBLE", "latency_ms": "DOUBLE", "covariate": "DOUBLE",
@@ -64,19 +66,19 @@ def sample_casts(spec: SourceSpec, types: Mapping[str, str]) -> dict[str, Cast] 
     Returns:
         None where a column has a type that only the careful reader knows.
     """
-    status = _status(spec, types)
+    status = _status(spec, types) if spec.outcome else Cast("NULL::VARCHAR")
     fields = {name: _field(name, spec, types) for name in (*_PLAIN, "run_id", "sample_id",
               "suggested_tags", "confirmed_tags")}  # fmt: skip
     if status is None or None in fields.values():
         return None
     casts = {name: cast for name, cast in fields.items() if cast is not None}
-    suggested, confirmed = casts.pop("suggested_tags"), casts.pop("confirmed_tags")
     arm, difficulty = casts["arm"], casts["difficulty"]
     started_at = casts["started_at"].value
     named = f"coalesce({casts['run_id'].value}, {name_cast(spec, types, started_at)})"
-    edited = f"""CASE WHEN len({suggested.value}) > 0 AND {confirmed.value} IS NOT NULL THEN
-        list_sort(list_distinct({suggested.value})) <> list_sort(list_distinct({confirmed.value}))
-        END"""
+    suggested, confirmed = casts.pop("suggested_tags"), casts.pop("confirmed_tags")
+    meant, kept = (_meant(tags.value, spec.no_tags) for tags in (suggested, confirmed))
+    told = f"(len({kept}) > 0 OR len({confirmed.value}) = 0)"  # not by words for nothing alone
+    edited = f"CASE WHEN len({meant}) > 0 AND {told} THEN {meant} <> {kept} END"
     known = spec.expressible
     return casts | {
         "run_id": Cast(named, casts["run_id"].vouched),
@@ -96,15 +98,15 @@ def sample_casts(spec: SourceSpec, types: Mapping[str, str]) -> dict[str, Cast] 
             else "NULL::BOOLEAN"
         ),
         "edited": Cast(edited, f"{suggested.vouched} AND {confirmed.vouched}"),
-        "suggested": Cast(f"len({suggested.value}) > 0"),
+        "suggested": Cast(f"len({meant}) > 0"),
     }
 
 
 def own_casts(types: Collection[str]) -> dict[str, Cast]:
     """Return the casts of a table with our own columns: nothing to cast, the rules stay."""
     rules = {
-        "status": f"status IN ({', '.join(map(quoted, STATUSES))})",
-        "passed": "passed = (status = 'passed')",
+        "status": f"status IS NULL OR status IN ({', '.join(map(quoted, STATUSES))})",
+        "passed": "passed IS NOT DISTINCT FROM (status = 'passed')",
         "score": "score IS NULL OR score BETWEEN 0 AND 10",
         "latency_ms": "latency_ms IS NULL OR (latency_ms >= 0 AND isfinite(latency_ms))",
         "covariate": "covariate IS NULL OR isfinite(covariate)",
@@ -126,13 +128,24 @@ def own_statuses(spec: SourceSpec) -> dict[str, str]:
 
 
 def _status(spec: SourceSpec, types: Mapping[str, str]) -> Cast | None:
-    outcome = spec.columns.status or spec.columns.passed
-    if outcome is None or types.get(outcome.column) not in {"VARCHAR", "BOOLEAN", *_WHOLE}:
+    """Return the outcome by its exact word, else by the boolean or the whole number it spells."""
+    outcome = spec.outcome
+    accepted = {"VARCHAR", "BOOLEAN", "DOUBLE", "FLOAT", *_WHOLE}
+    if outcome is None or types.get(outcome.column) not in accepted:
         return None
     words = spec.statuses or own_statuses(spec)
-    cases = " ".join(f"WHEN {quoted(word)} THEN {quoted(to)}" for word, to in words.items())
-    value = f"CASE {_name(outcome.column)}::VARCHAR {cases} END"
+    cell = f"coalesce({_name(outcome.column)}::VARCHAR, 'null')"
+    whole = f"regexp_replace({cell}, '^{WHOLE}$', '\\1')"
+    numbers = {name: to for name, to in words.items() if name.lstrip("-").isdecimal()}
+    plain = f"lower(trim({whole}))"
+    steps = [_case(cell, words), _case(whole, numbers), _case(plain, truths(words))]
+    value = f"coalesce({', '.join(steps)})"
     return Cast(value, f"{value} IS NOT NULL")
+
+
+def _case(cell: str, words: Mapping[str, str]) -> str:
+    cases = " ".join(f"WHEN {quoted(word)} THEN {quoted(to)}" for word, to in words.items())
+    return f"CASE {cell} {cases} END" if words else "NULL"
 
 
 def _field(name: str, spec: SourceSpec, types: Mapping[str, str]) -> Cast | None:
@@ -141,17 +154,45 @@ def _field(name: str, spec: SourceSpec, types: Mapping[str, str]) -> Cast | None
     fallback = f"NULL::{kind}" if constant is None else quoted(str(constant))
     if column is None:
         return Cast(fallback)
-    reader = _READERS.get(name, _text)
-    cast = reader(_name(column.column), types[column.column], column, spec)
+    reader, cell = _READERS.get(name, _text), _name(column.column)
+    if column.none and name not in TAGS:
+        cell = _unless_nothing(cell, types[column.column], Nothing(column.none))
+    cast = reader(cell, types[column.column], column, spec)
     if cast is None:
         return None
-    vouched = f"({_name(column.column)} IS NULL OR coalesce({cast.vouched}, false))"
+    vouched = f"({cell} IS NULL OR coalesce({cast.vouched}, false))"
     value = cast.value if constant is None else f"coalesce({cast.value}, {fallback})"
     return Cast(value, vouched if cast.vouched != "true" else "true")
 
 
 def _name(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
+
+
+def _unless_nothing(cell: str, kind: str, nothing: Nothing) -> str:
+    """Return a cell that is null where a word or number for nothing stands."""
+    words = ", ".join(map(quoted, sorted(nothing.words))) or "NULL"
+    numbers = ", ".join(f"{number!r}::DOUBLE" for number in sorted(nothing.numbers)) or "NULL"
+    if kind != "VARCHAR":
+        number = f"TRY_CAST({cell} AS DOUBLE) IN ({numbers})"
+        return f"CASE WHEN {number} THEN NULL ELSE {cell} END"
+    text = _folded(cell)
+    number = (
+        f"(regexp_full_match({text}, '{NUMBER}') AND TRY_CAST({text} AS DOUBLE) IN ({numbers}))"
+    )
+    return f"CASE WHEN {text} IN ({words}) OR {number} THEN NULL ELSE {cell} END"
+
+
+def _folded(text: str) -> str:
+    """Return what two spellings of a word have in common, as `spellings.folded` does."""
+    return f"lower(trim(regexp_replace({text}, '{SPACES}+', ' ', 'g')))"
+
+
+def _meant(tags: str, none: Collection[str]) -> str:
+    """Return the tags that a list means, in one order, as `spellings.meant` does."""
+    folded = f"list_distinct(list_transform({tags}, w -> {_folded('w')}))"
+    words = ", ".join(map(quoted, sorted(none))) or "NULL"
+    return f"list_sort(list_filter({folded}, w -> w NOT IN ({words})))"
 
 
 def _text(cell: str, kind: str, _column: ColumnSpec, _spec: SourceSpec) -> Cast | None:
@@ -170,17 +211,22 @@ def _score(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast 
     number, (low, high) = _number(cell, kind), column.scale
     if number is None:
         return None
-    value = f"10::DOUBLE * ({number.value} - {low!r}::DOUBLE) / {high - low!r}::DOUBLE"
-    return Cast(value, f"{number.vouched} AND ({value}) BETWEEN 0 AND 10")
+    exact = f"10::DOUBLE * ({number.value} - {low!r}::DOUBLE) / {high - low!r}::DOUBLE"
+    value = (
+        f"CASE WHEN {exact} < 0 THEN 0::DOUBLE WHEN {exact} > 10 THEN 10::DOUBLE ELSE {exact} END"
+    )
+    near = f"({exact}) BETWEEN {-10 * ROUNDING!r} AND {10 + 10 * ROUNDING!r}"
+    return Cast(value, f"{number.vouched} AND {near}")
 
 
 def _latency(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast | None:
-    number = _number(cell, kind)
+    number = Cast(cell) if kind == DURATION else _number(cell, kind)
     if number is None:
         return None
-    value = (
-        f"{number.value} * {UNITS[column.unit]!r}::DOUBLE" if column.unit != "ms" else number.value
-    )
+    exact = f"{number.value} * {UNITS[column.unit]!r}::DOUBLE"
+    if column.unit == "ms" or kind == DURATION:
+        exact = number.value
+    value = f"CASE WHEN {number.value} BETWEEN {-ROUNDING!r} AND 0 THEN 0::DOUBLE ELSE {exact} END"
     return Cast(value, f"{number.vouched} AND ({value}) >= 0 AND isfinite({value})")
 
 
@@ -206,15 +252,20 @@ def _tags(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast |
         return Cast(cell, f"len({cell}) = list_count({cell})")
     if kind != "VARCHAR":
         return None
-    words = f"[{cell}]"
-    plain = "true"
+    words, plain = f"[{cell}]", f"NOT regexp_matches({cell}, '{_ODD_SPACES}')"
     if column.separator:
         words = f"list_transform(string_split({cell}, {quoted(column.separator)}), w -> trim(w))"
-        plain = f"NOT regexp_matches({cell}, '{_SPACES}')"
-    return Cast(f"CASE WHEN {cell} IS NOT NULL THEN {words} END", plain)
+    cases = " ".join(
+        f"WHEN regexp_full_match({cell}, {quoted(form)}) "
+        f"THEN regexp_extract_all({cell}, {quoted(mark + '([^' + mark + ']*)' + mark)}, 1)"
+        for form, mark in ((_JSON, '"'), (_PYTHON, "'"))
+    )
+    inside = " OR ".join(f"regexp_full_match({cell}, {quoted(form)})" for form in (_JSON, _PYTHON))
+    listed = f"CASE WHEN {cell} IS NULL THEN NULL {cases} ELSE {words} END"
+    return Cast(listed, f"{plain} AND (NOT regexp_matches({cell}, '^ *{_BRACKETS}') OR {inside})")
 
 
-def _issues(cell: str, kind: str, column: ColumnSpec, spec: SourceSpec) -> Cast | None:
+def _said(cell: str, kind: str, column: ColumnSpec, spec: SourceSpec) -> Cast | None:
     """In a column of words no word means no issue; in one of lists null means that nobody knows."""
     cast = _tags(cell, kind, column, spec)
     if cast is None or kind != "VARCHAR":
@@ -261,6 +312,6 @@ def _fixed_offset(timezone: str) -> int | None:
 
 _READERS: Final = {
     "score": _score, "latency_ms": _latency, "covariate": _covariate, "started_at": _time,
-    "seed": _count("BIGINT"), "style_violations": _count("INTEGER"), "issues": _issues,
-    "suggested_tags": _tags, "confirmed_tags": _tags,
+    "seed": _count("BIGINT"), "style_violations": _count("INTEGER"), "issues": _said,
+    "suggested_tags": _said, "confirmed_tags": _tags,
 }  # fmt: skip

@@ -122,8 +122,8 @@ def _refused(
 
     None when it accepts one, so that it reads the file.
     """
-    tags = spec.columns.issues
-    lists = tags is not None and raw.types[tags.column].endswith("[]")
+    mapped = spec.columns.mapped.items()
+    lists = [name for name, column in mapped if raw.types[column.column].endswith("[]")]
     mapping = RowMapping(raw.file, spec, lists=lists)
     refused: list[Quarantined] = []
     further: Counter[str | None] = Counter()

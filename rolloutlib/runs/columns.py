@@ -9,6 +9,7 @@ reading slow.
 from __future__ import annotations
 
 from itertools import chain
+from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -16,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import UNSET, Meta, UnsetType
+
+from rolloutlib.runs.spellings import NOTHING, meant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +40,8 @@ SCHEMA = pa.schema(
         ("session_id", pa.string()),
         ("category", pa.string()),
         ("difficulty", pa.string()),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("passed", pa.bool_(), nullable=False),
+        ("status", pa.string()),
+        ("passed", pa.bool_()),
         ("vetoed", pa.bool_()),
         ("error", pa.bool_()),
         ("score", pa.float64()),
@@ -85,8 +88,8 @@ class Sample(msgspec.Struct, rename="camel", gc=False):
 
     id: str | int
     status: Literal["passed", "failed", "vetoed", "error", "timeout"]
-    score: Annotated[float, Meta(ge=0, le=10)] | UnsetType | None = UNSET
-    latency_ms: Annotated[float, Meta(ge=0)] | UnsetType | None = UNSET
+    score: Annotated[float, Meta(ge=-1e-8, le=10 + 1e-8)] | UnsetType | None = UNSET
+    latency_ms: Annotated[float, Meta(ge=-1e-9)] | UnsetType | None = UNSET
     issues: _Tags = UNSET
     prompt_id: _Id = UNSET
     user_id: _Id = UNSET
@@ -112,8 +115,15 @@ class SampleColumns(NamedTuple):
     keys: int
 
 
-def sample_columns(samples: Sequence[Sample]) -> SampleColumns:
-    """Return one Arrow array for each column that a sample itself carries, named as in `SCHEMA`."""
+def sample_columns(
+    samples: Sequence[Sample], none: frozenset[str] = frozenset(NOTHING)
+) -> SampleColumns:
+    """Return one Arrow array for each column that a sample itself carries, named as in `SCHEMA`.
+
+    Args:
+        samples: the samples of any number of runs.
+        none: the words that are no suggested and no confirmed tag.
+    """
     given = _columns(samples)
     built = {
         target: _array(given[name], SCHEMA.field(target).type) for name, target in _PLAIN.items()
@@ -126,8 +136,10 @@ def sample_columns(samples: Sequence[Sample]) -> SampleColumns:
         "vetoed": pc.equal(status, "vetoed"),
         "error": pc.is_in(status, value_set=_ERRORS),
         "issues": issues.array,
-        "edited": _edited(given["suggested_tags"], given["confirmed_tags"]),
-        "suggested": _suggested(given["suggested_tags"]),
+        "edited": _edited(given["suggested_tags"], given["confirmed_tags"], none),
+        "suggested": _suggested(given["suggested_tags"], none),
+        "score": _between(arrays["score"], 0.0, 10.0),
+        "latency_ms": _between(arrays["latency_ms"], 0.0, inf),
     }
     keys = sum(column.present for column in (*built.values(), issues))
     return SampleColumns(arrays, keys + sum(_present(given[name]) for name in _UNBUILT))
@@ -198,7 +210,7 @@ def _lists(column: list[Any]) -> _Built:
     return _Built(pa.ListArray.from_arrays(pa.array(offsets), values, kind, mask=missing), present)
 
 
-def _edited(suggested: list[Any], confirmed: list[Any]) -> pa.Array:
+def _edited(suggested: list[Any], confirmed: list[Any], none: frozenset[str]) -> pa.Array:
     """True where a person changed the suggested tags.
 
     Null unless tags were suggested and a person confirmed.
@@ -206,13 +218,26 @@ def _edited(suggested: list[Any], confirmed: list[Any]) -> pa.Array:
     if _absent(suggested) or _absent(confirmed):
         return pa.nulls(len(suggested), pa.bool_())
     pairs = zip(suggested, confirmed, strict=True)
-    return pa.array(
-        [set(s) != set(c) if s and type(c) is tuple else None for s, c in pairs], pa.bool_()
-    )
+    return pa.array([_changed(s, c, none) if s else None for s, c in pairs], pa.bool_())
 
 
-def _suggested(suggested: list[Any]) -> pa.Array:
+def _changed(suggested: tuple[str, ...], confirmed: object, none: frozenset[str]) -> bool | None:
+    tags = meant(suggested, none)
+    if not tags or not isinstance(confirmed, tuple):
+        return None
+    kept = meant(confirmed, none)
+    return None if confirmed and not kept else tags != kept  # "n/a" alone does not confirm
+
+
+def _suggested(suggested: list[Any], none: frozenset[str]) -> pa.Array:
     """True where the sample has a suggested tag; null where nobody knows."""
     if _absent(suggested):
         return pa.nulls(len(suggested), pa.bool_())
-    return pa.array([bool(s) if type(s) is tuple else None for s in suggested], pa.bool_())
+    known = [bool(meant(s, none)) if type(s) is tuple else None for s in suggested]
+    return pa.array(known, pa.bool_())
+
+
+def _between(numbers: pa.Array, low: float, high: float) -> pa.Array:
+    """Put what lies a rounding beyond a scale on it; the types refuse what lies further."""
+    least = pc.max_element_wise(numbers, low, skip_nulls=False)
+    return pc.min_element_wise(least, high, skip_nulls=False)

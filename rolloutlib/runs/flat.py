@@ -8,39 +8,37 @@ Cells become the engine's types and units, and the engine's own rules judge them
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
-from datetime import UTC, datetime
-from decimal import Decimal
-from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import RunsError, did_you_mean
-from rolloutlib.runs.casts import INTEGER, NUMBER, own_statuses
+from rolloutlib.runs.casts import own_statuses
+from rolloutlib.runs.cells import cell_reader, expected_of, value_at
 from rolloutlib.runs.columns import Sample
-from rolloutlib.runs.envelopes import EXPECTED, FIRST_YEAR
+from rolloutlib.runs.envelopes import EXPECTED
 from rolloutlib.runs.grouping import FlatRun, Mapped, RunCells, grouped
+from rolloutlib.runs.layouts import check_layout, layout_of
 from rolloutlib.runs.names import name_of_row
 from rolloutlib.runs.opening import field_of
 from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown
-from rolloutlib.runs.rows import Row, Rows, read_rows
-from rolloutlib.runs.sources import TAGS, UNITS, WIRE, native_source, word
+from rolloutlib.runs.rows import Row, Rows, lines_inside, read_rows, rows_in
+from rolloutlib.runs.sources import TAGS, WIRE, native_source, source_of
+from rolloutlib.runs.spellings import status_of, truths, word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from rolloutlib.runs.files import RunFile
-    from rolloutlib.runs.sources import ColumnSpec, SourceSpec
+    from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["FlatRun", "FlatRuns", "RowMapping", "check_columns", "is_flat", "read_flat"]
+__all__ = ["FlatRun", "FlatRuns", "RowMapping", "check_columns", "is_flat", "needs_rows"]
+__all__ += ["read_flat"]
 
-_NUMBER, _INTEGER = re.compile(NUMBER), re.compile(INTEGER)
 _ENVELOPE = re.compile(rb'"(result|runId|datasetMeta)"[ \t]*:')
 _HEAD = 10_000  # bytes in which a run envelope shows one of its own keys
 
@@ -61,8 +59,13 @@ def is_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> bool:
 
     Source.yaml says so, or it has neither a result nor a run id of ours.
     """
-    if spec and fnmatch(file.name, spec.files):
-        return file.kind != ".json"
+    if file.kind == ".json":
+        mapped = source_of(spec, file.name)
+        if mapped and mapped.records:
+            return True
+        return data.lstrip()[:1] == b"[" and not _ENVELOPE.search(data, 0, _HEAD)
+    if source_of(spec, file.name):
+        return True
     if file.kind == ".parquet":
         return "result" not in _parquet_columns(data)
     return file.kind == ".csv" or (file.kind == ".jsonl" and not _ENVELOPE.search(data, 0, _HEAD))
@@ -82,27 +85,29 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
         RunsError: a mapped column is missing, the table has no rows, or a time has no offset and no
             time zone.
     """
-    rows = read_rows(file, data)
+    spec = source_of(spec, file.name)
+    rows = read_rows(file, data, spec)
     if not rows.rows and not rows.bad:
         raise RunsError(f"{file.name} has 0 rows; expected runs, or a table with a row a sample.")
     spec = spec or native_source(rows.columns)
     if spec is None:
         named = ", ".join(rows.columns)
-        due = "write a source.yaml that says which are arm and status"
+        due = layout_of(rows.columns) or "write a source.yaml that says which are arm and status"
         msg = f"{file.name} has the columns {named}; {due}."
         raise RunsError(msg)
-    check_columns(file, rows.columns if rows.rows else None, spec)
-    tags = spec.columns.issues
-    mapping = RowMapping(file.name, spec, lists=bool(tags) and _lists(rows, tags.column))
-    read = [mapping.row(row) for row in rows.rows]
+    check_columns(file, _columns_of(rows, spec), spec)
+    mapping = RowMapping(file.name, spec, lists=_lists(rows, spec))
+    read = [mapping.row(row, rows.inside.get(row.line, ())) for row in rows.rows]
     bad = rows.bad + [one for one in read if isinstance(one, Quarantined)]
-    found = grouped(file.name, [one for one in read if not isinstance(one, Quarantined)])
-    rows_read = len(rows.rows) + len(rows.bad)
+    rows_kept = [one for one in read if not isinstance(one, Quarantined)]
+    found = grouped(file.name, rows_kept, spec.no_tags)
+    rows_read = len(rows.rows) + len(rows.bad) + sum(one.rows - 1 for one in bad)
     return FlatRuns(spec, found.runs, bad + found.bad, rows_read, found.copies, mapping.unknown)
 
 
 def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSpec) -> None:
     """Refuse a mapping to columns that the file lacks; a file without rows (None) has no say."""
+    check_layout(file.name, columns or (), spec)
     for name, column in spec.columns.mapped.items():
         if columns is not None and column.column not in columns:
             hint = did_you_mean(column.column, columns)
@@ -111,56 +116,80 @@ def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSp
             raise RunsError(msg)
 
 
+def needs_rows(file: RunFile, data: bytes, columns: Collection[str], spec: SourceSpec) -> bool:
+    """Whether a table has to go row by row: cells inside of others, or rows inside of cells."""
+    names = {column.column for column in spec.columns.mapped.values()} - {*columns}
+    if any(name.partition(".")[0] in columns for name in names):
+        return True
+    if spec.escape is not None and spec.escape.encode() in data:
+        return True
+    mapping = RowMapping("", spec)
+    rows = rows_in([*columns], lines_inside(data)) if file.kind == ".csv" else ()
+    return any(isinstance(mapping.row(row), Mapped) for row in rows)
+
+
+class _Unjudged(Sample, rename="camel", gc=False):
+    """A sample of a source that names no outcome."""
+
+    status: Literal["passed"] | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
 class RowMapping:
     """Turns rows into samples. Cells are only put into the engine's types and units.
 
     The rules are the engine's own.
     """
 
-    def __init__(self, file: str, spec: SourceSpec, *, lists: bool) -> None:
-        """Prepare the readers of a file's cells; `lists` says whether its issues are lists."""
-        outcome = spec.columns.status or spec.columns.passed
+    def __init__(self, file: str, spec: SourceSpec, *, lists: Collection[str] = ()) -> None:
+        """Prepare the readers of a file's cells; `lists` names the tags whose cells are lists."""
         self.file, self.spec = file, spec
         self.words: Counter[tuple[str, str | None]] = Counter()
-        self.outcome = outcome.column if outcome else ""
+        self.outcome = spec.outcome.column if spec.outcome else ""
+        self.kind = Sample if spec.outcome else _Unjudged
         self.statuses = spec.statuses or own_statuses(spec)
-        mapped = {
-            name: column
-            for name, column in spec.columns.mapped.items()
+        self.spelled = truths(self.statuses)
+        mapped = spec.columns.mapped.items()
+        self.readers = {
+            name: (column.column, cell_reader(name, column, spec))
+            for name, column in mapped
             if name not in {"status", "passed"}
         }
-        self.readers = {
-            name: (column.column, _reader(name, column, spec)) for name, column in mapped.items()
-        }
-        self.start = {
+        self.start: dict[str, object] = {
             WIRE[name]: value
             for name, value in spec.constants
             if value is not None and name in WIRE
         }
-        if spec.columns.issues and not lists:
-            self.start["issues"] = ()
+        words = {"issues", "suggested_tags"} & spec.columns.mapped.keys() - {*lists}
+        self.start |= {WIRE[name]: () for name in words}
         self.expected = {**EXPECTED, "status": f"one of {', '.join(self.statuses)}"}
-        self.expected |= {
-            WIRE[name]: _due(name, column)
-            for name, column in mapped.items()
-            if name in {"score", "latency_ms"}
-        }
 
-    def row(self, row: Row) -> Mapped | Quarantined:
-        """Turn a row into a sample, or say what is wrong with it."""
-        values = {
-            "id": str(row.line),
-            **self.start,
-            "status": self.statuses.get(word(row.cells.get(self.outcome))),
-        }
+    def row(self, row: Row, inside: Sequence[Row] = ()) -> Mapped | Quarantined:
+        """Turn a row into a sample, or say what is wrong with it.
+
+        Args:
+            row: its cells.
+            inside: the lines inside of its cells that may be rows, of a quote that is not closed.
+        """
+        before = self.words.copy() if inside else self.words
+        lost = [line for line in inside if isinstance(self.row(line), Mapped)]
+        self.words = before  # what only may be rows tells no words
+        if lost:
+            got = f"a quoted cell swallows {len(lost):,} rows, from line {lost[0].line} on"
+            due = "expected the quote to be closed in its own row"
+            rows = 1 + len(lost)
+            return Quarantined(self.file, row.line, got, "", due, row.text, rows, self.arm(row))
+        values = {"id": str(row.line), **self.start}
+        if self.outcome:
+            cell = value_at(row.cells, self.outcome)
+            values["status"] = status_of(cell, self.statuses, self.spelled)
         for name, (column, read) in self.readers.items():
-            cell = row.cells.get(column)
-            if cell is not None:
-                values[WIRE[name]] = read(cell)
+            cell = value_at(row.cells, column)
+            if cell is not None and (value := read(cell)) is not None:
+                values[WIRE[name]] = value
         try:
-            run, sample = msgspec.convert(values, RunCells), msgspec.convert(values, Sample)
+            run, sample = msgspec.convert(values, RunCells), msgspec.convert(values, self.kind)
             if not run.run_id:
-                written = row.cells.get(self.readers.get("started_at", ("",))[0])
+                written = value_at(row.cells, self.readers.get("started_at", ("",))[0])
                 run.run_id = name_of_row(self.spec, run.started_at, written)
             return Mapped(row, run, sample)
         except msgspec.ValidationError as error:
@@ -170,12 +199,15 @@ class RowMapping:
         """Say what was expected of a row's field, which messages name as the source does."""
         name = next((name for name, other in WIRE.items() if other == wire), wire)
         column = self.outcome if wire == "status" else self.readers.get(name, (name,))[0]
-        due = f"expected {self.expected.get(wire, 'text')}"
+        cell = value_at(row.cells, column)
+        due = self.expected.get(wire, "text")
+        if name in {"score", "latency_ms"}:
+            due = expected_of(name, self.spec.columns.mapped[name], cell)
         text = row.text or json.dumps(row.cells, ensure_ascii=False, default=str)
-        value = shown(row.cells.get(column))
-        if wire == "status" and row.cells.get(column) is not None:
-            self.words[word(row.cells[column]), self.arm(row)] += 1
-        return Quarantined(self.file, row.line, column, value, due, text, arm=self.arm(row))
+        if wire == "status" and cell is not None:
+            self.words[word(cell), self.arm(row)] += 1
+        what = column, shown(cell), f"expected {due}", text
+        return Quarantined(self.file, row.line, *what, arm=self.arm(row))
 
     @property
     def unknown(self) -> tuple[UnknownWord, ...]:
@@ -184,79 +216,30 @@ class RowMapping:
 
     def arm(self, row: Row) -> str | None:
         """Return the row's arm where it can be read."""
-        column, read = self.readers.get("arm", ("", _text))
-        cell = row.cells.get(column)
-        arm = self.start.get("arm") if cell is None else read(cell)
+        arm = self.start.get("arm")
+        if "arm" in self.readers:
+            column, read = self.readers["arm"]
+            cell = value_at(row.cells, column)
+            arm = arm if cell is None else read(cell)
         return arm if isinstance(arm, str) else None
 
 
-def _lists(rows: Rows, column: str) -> bool:
-    return any(isinstance(row.cells.get(column), list) for row in rows.rows)
+def _lists(rows: Rows, spec: SourceSpec) -> set[str]:
+    """Return the fields of tags whose cells are lists: there null means that nobody knows."""
+    columns = {n: c.column for n, c in spec.columns.mapped.items() if n in TAGS}
+    return {
+        name
+        for name, column in columns.items()
+        if any(isinstance(value_at(row.cells, column), list) for row in rows.rows)
+    }
 
 
-def _due(name: str, column: ColumnSpec) -> str:
-    low, high = column.scale
-    return (
-        f"a number from {low:g} to {high:g}"
-        if name == "score"
-        else f"a number of {column.unit}, 0 or more"
-    )
-
-
-def _reader(name: str, column: ColumnSpec, spec: SourceSpec) -> Callable[[Any], Any]:
-    """What puts one cell into the engine's type.
-
-    What cannot be put stays as it is and fails the engine's rule.
-    """
-    if name == "score":
-        low, high = column.scale
-        return lambda cell: _number(cell, lambda value: 10 * (value - low) / (high - low))
-    if name == "latency_ms":
-        return lambda cell: _number(cell, lambda value: value * UNITS[column.unit])
-    if name == "covariate":
-        return lambda cell: _number(cell, float)
-    if name in TAGS:
-        return lambda cell: _tags(cell, column.separator)
-    if name == "started_at":
-        return lambda cell: _time(cell, spec.timezone)
-    return _count if name in {"seed", "style_violations"} else _text
-
-
-def _number(cell: object, scaled: Callable[[float], float]) -> object:
-    if isinstance(cell, str) and _NUMBER.fullmatch(cell):
-        cell = float(cell)
-    if (
-        isinstance(cell, bool | str)
-        or not isinstance(cell, int | float | Decimal)
-        or not math.isfinite(cell)
-    ):
-        return str(cell)
-    return scaled(float(cell))
-
-
-def _count(cell: object) -> object:
-    return int(cell) if isinstance(cell, str) and _INTEGER.fullmatch(cell) else cell
-
-
-def _text(cell: object) -> object:
-    return str(cell) if isinstance(cell, int) and not isinstance(cell, bool) else cell
-
-
-def _tags(cell: object, separator: str | None) -> object:
-    if isinstance(cell, str):
-        return [word.strip() for word in cell.split(separator)] if separator else [cell]
-    return cell
-
-
-def _time(cell: object, timezone: str | None) -> object:
-    try:
-        time = datetime.fromisoformat(str(cell))
-    except ValueError:
-        return str(cell)
-    if time.tzinfo is None:
-        if timezone is None:
-            due = "source.yaml needs a timezone, such as timezone: Asia/Seoul"
-            msg = f"a time is {shown(str(cell))}, without an offset; {due}."
-            raise RunsError(msg)
-        time = time.replace(tzinfo=ZoneInfo(timezone))
-    return time.astimezone(UTC) if time.year >= FIRST_YEAR else "too early"
+def _columns_of(rows: Rows, spec: SourceSpec) -> Collection[str] | None:
+    """Return the columns that a mapping may name, those inside of records too."""
+    if not rows.rows:
+        return None
+    inner = {column.column for column in spec.columns.mapped.values()} - {*rows.columns}
+    told = [
+        name for name in inner if any(value_at(row.cells, name) is not None for row in rows.rows)
+    ]
+    return [*rows.columns, *told]

@@ -63,18 +63,18 @@ class Grouped(NamedTuple):
     copies: Counter[str]
 
 
-def grouped(file: str, rows: Iterable[Mapped]) -> Grouped:
-    """Sort rows into runs: (arm, run id)."""
+def grouped(file: str, rows: Iterable[Mapped], no_tags: frozenset[str]) -> Grouped:
+    """Sort rows into runs: (arm, run id); `no_tags` are the words for no tag."""
     found = Grouped([], [], Counter())
     runs: dict[tuple[str, str], list[Mapped]] = {}
     for one in rows:
         runs.setdefault((one.run.arm, one.run.run_id or ""), []).append(one)
     for of_run in runs.values():
-        _add_run(found, file, of_run)
+        _add_run(found, file, of_run, no_tags)
     return found
 
 
-def _add_run(found: Grouped, file: str, rows: list[Mapped]) -> None:
+def _add_run(found: Grouped, file: str, rows: list[Mapped], no_tags: frozenset[str]) -> None:
     arm, run_id = rows[0].run.arm, rows[0].run.run_id or ""
     for field in _ONE_A_RUN:
         values = {getattr(one.run, field) for one in rows} - {None}
@@ -85,7 +85,7 @@ def _add_run(found: Grouped, file: str, rows: list[Mapped]) -> None:
             line = rows[0].row.line
             found.bad.append(Quarantined(file, line, *what, text, len(rows), arm))
             return
-    kept, twins = _told_apart(rows)
+    kept, twins = _told_apart(rows, no_tags)
     found.copies[arm] += len(rows) - len(kept) - len(twins)
     places: dict[str, list[int]] = {}
     for one in twins:
@@ -97,7 +97,7 @@ def _add_run(found: Grouped, file: str, rows: list[Mapped]) -> None:
         found.runs.append(_run(run_id, arm, kept))
 
 
-def _told_apart(rows: list[Mapped]) -> tuple[list[Mapped], list[Mapped]]:
+def _told_apart(rows: list[Mapped], no_tags: frozenset[str]) -> tuple[list[Mapped], list[Mapped]]:
     """Return the rows to keep, and those whose id other rows of the run have with other content.
 
     Rows that agree in everything but their start are one, the earliest.
@@ -107,7 +107,7 @@ def _told_apart(rows: list[Mapped]) -> tuple[list[Mapped], list[Mapped]]:
         return rows, []
     shared = [one for one in rows if ids[str(one.sample.id)] > 1]
     shared.sort(key=lambda one: (one.run.started_at or _NO_TIME, one.row.line))
-    content = pa.table(sample_columns([one.sample for one in shared]).arrays).to_pylist()
+    content = pa.table(sample_columns([one.sample for one in shared], no_tags).arrays).to_pylist()
     different: dict[str, list[tuple[object, Mapped]]] = {}
     for one, columns in zip(shared, content, strict=True):
         whole = (columns, one.run.seed, one.run.profile)

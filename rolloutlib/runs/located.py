@@ -30,6 +30,7 @@ __all__ = [
     "line_of",
     "parse",
     "read_object",
+    "read_value",
 ]
 __all__ += ["text_keys", "tree_keys"]
 
@@ -133,17 +134,27 @@ def read_object(line: bytes) -> dict[str, Any]:
         MalformedError: it is none, or a key is there twice, or a number is out of range.
         UnicodeDecodeError: it is not UTF-8.
     """
+    value = read_value(line)
+    if not isinstance(value, dict):
+        raise MalformedError(0, _around(line.decode(), 0), "expected an object")
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def read_value(line: bytes) -> Any:  # noqa: ANN401
+    """Read one JSON value in which nothing is odd.
+
+    Raises:
+        MalformedError: it is none, or a key is there twice, or a number is out of range.
+        UnicodeDecodeError: it is not UTF-8.
+    """
     try:
         quick = _ANY.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         quick = None
-    if isinstance(quick, dict) and text_keys(line) == tree_keys(quick) == tree_keys(
-        quick, fold=True
-    ):
-        return quick
+    adds_up = text_keys(line) == tree_keys(quick) == tree_keys(quick, fold=True)
+    if isinstance(quick, dict | list) and adds_up:
+        return quick  # pyright: ignore[reportUnknownVariableType]
     tree = parse(line.decode())
-    if not isinstance(tree, Object):
-        raise MalformedError(0, _around(line.decode(), 0), "expected an object")
     for fault in all_faults(tree):
         raise MalformedError(fault.position, str(fault.value), fault.expectation, fault.field)
     return tree

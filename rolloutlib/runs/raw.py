@@ -23,15 +23,16 @@ import pyarrow.csv as pa_csv
 import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
-from rolloutlib.runs.casts import LINE
+from rolloutlib.runs.casts import DURATION, LINE
 from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.located import read_object
 from rolloutlib.runs.part import RawTable
-from rolloutlib.runs.rows import Row, csv_records
+from rolloutlib.runs.rows import Row, csv_records, ends_inside, named_cells, parquet_cells
+from rolloutlib.runs.sources import UNITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
     from numpy.typing import NDArray
@@ -65,8 +66,11 @@ def raw_parquet(connection: duckdb.DuckDBPyConnection, file: RunFile) -> RawTabl
     own = all(schema.field(field.name).type == field.type if field.name in schema.names
               else field.name == LATER for field in SCHEMA)  # fmt: skip
     read = f"read_parquet({quoted(file.path)}, file_row_number = true, hive_partitioning = false)"
-    relation = f"(SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS {LINE} FROM {read})"
-    types = _types(connection, relation)
+    kinds = _types(connection, f"(SELECT * EXCLUDE (file_row_number) FROM {read})")
+    times = _durations(schema, kinds)
+    cells = ", ".join(f"{times.get(name, _name(name))} AS {_name(name)}" for name in kinds)
+    relation = f"(SELECT {cells}, file_row_number + 1 AS {LINE} FROM {read})"
+    types = kinds | dict.fromkeys(times, DURATION)
 
     def rows_at(lines: Sequence[int]) -> Iterator[Row]:
         ends = np.cumsum(
@@ -77,10 +81,25 @@ def raw_parquet(connection: duckdb.DuckDBPyConnection, file: RunFile) -> RawTabl
             first = int(ends[group - 1]) if group else 0
             places = [line for _, line in found]
             cells = opened.read_row_group(group).take([line - 1 - first for line in places])
-            for line, row in zip(places, cells.to_pylist(), strict=True):
+            for line, row in zip(places, parquet_cells(cells), strict=True):
                 yield Row(line, row, "")
 
     return RawTable(file.name, relation, types, rows_at, texts=False, own=own)
+
+
+def _durations(schema: pa.Schema, kinds: Mapping[str, str]) -> dict[str, str]:
+    """Return the milliseconds of columns that know their unit, as SQL; the engine sees integers."""
+    return {
+        field.name: f"epoch({_name(field.name)}) * 1000"
+        if kinds[field.name] == "INTERVAL"
+        else f"{_name(field.name)}::DOUBLE * {UNITS[field.type.unit]!r}::DOUBLE"
+        for field in schema
+        if kinds[field.name] == "INTERVAL" or pa.types.is_duration(field.type)
+    }
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
 def raw_csv(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -> RawTable | None:
@@ -96,9 +115,9 @@ def raw_csv(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -
 
     def rows_at(wanted: Sequence[int]) -> Iterator[Row]:
         places = set(wanted)
-        for line, cells, text in csv_records(file, data.decode()):
+        for line, cells, text, _ in csv_records(data.decode()):
             if line in places:
-                yield Row(line, dict(zip(names, (c or None for c in cells), strict=True)), text)
+                yield Row(line, named_cells(names, cells), text)
 
     return RawTable(file.name, relation, types, rows_at, texts=True)
 
@@ -152,9 +171,7 @@ def _cells_are_named(data: bytes, cells: int) -> bool:
 
 def _lines_in_cells(data: bytes) -> bool:
     """Whether a line ends inside quotes."""
-    text = np.frombuffer(data, dtype=np.uint8)
-    before = np.searchsorted(np.flatnonzero(text == _QUOTE), np.flatnonzero(text == _NEWLINE))
-    return bool((before % 2).any())
+    return bool(ends_inside(data)[1].any())
 
 
 def _is_text(data: bytes) -> bool:

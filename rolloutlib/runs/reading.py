@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,14 +26,14 @@ from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.runs.files import RunFile, digest_of, list_files, read_bytes, units_of
-from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, read_flat
+from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, needs_rows, read_flat
 from rolloutlib.runs.gathered import Gathered
 from rolloutlib.runs.located import MalformedError
 from rolloutlib.runs.opening import distinct, open_run
 from rolloutlib.runs.quarantine import InputFile, Quarantined
 from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_lines, raw_parquet
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
-from rolloutlib.runs.sources import SourceSpec, load_source, native_source
+from rolloutlib.runs.sources import SourceSpec, load_source, native_source, source_of
 from rolloutlib.runs.tally import Aside, Tally
 
 if TYPE_CHECKING:
@@ -104,9 +103,14 @@ class _Reader:
         due = "expected at least one run"
         self.tally.refuse(Quarantined(file.name, 0, "the file has 0 rows", "", due, ""))
 
+    def is_of_others(self, file: RunFile) -> bool:
+        """Whether source.yaml maps columns, but those of other files."""
+        mapped = self.spec is not None and bool(self.spec.columns.mapped)
+        return mapped and source_of(self.spec, file.name) is None
+
     def is_unread(self, file: RunFile, data: bytes) -> bool:
         """Whether source.yaml is about other files, and this one shows no sign of a run."""
-        if self.spec is None or fnmatch(file.name, self.spec.files):
+        if not self.is_of_others(file):
             return False
         if file.kind == ".parquet":
             return is_flat(file, data, self.spec)
@@ -168,10 +172,7 @@ class _Reader:
         return self.stage is not None and stage is not None and stage != self.stage
 
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
-        """Read a flat table as columns and return its dialect.
-
-        None where it has to go row by row.
-        """
+        """Read a flat table as columns; its dialect, or None where it has to go row by row."""
         if file.kind == ".parquet":
             raw = raw_parquet(self.gathered.connection, file)
         else:
@@ -179,12 +180,11 @@ class _Reader:
             raw = opened(self.gathered.connection, file, data)
         if raw is None:
             return None
-        about = self.spec is None or fnmatch(file.name, self.spec.files)
-        if not about and not raw.own:
+        mapped = None if raw.own else source_of(self.spec, file.name)
+        if self.is_of_others(file) and not raw.own:
             return None
-        mapped = self.spec and about and not raw.own
-        spec = self.spec if mapped else native_source(tuple(raw.types))
-        if spec is None or "result" in raw.types:
+        spec = mapped or native_source(tuple(raw.types))
+        if spec is None or "result" in raw.types or needs_rows(file, data, raw.types, spec):
             return None
         check_columns(file, raw.types, spec)
         try:
@@ -216,11 +216,12 @@ class _Reader:
         """
         stage, known = found.spec.constants.stage, found.spec.expressible
         kept, read = [self.of_this_review(file, run, stage) for run in found.runs], found.read
-        read -= sum(map(len, (run.samples for run in found.runs)))
+        read -= sum(len(run.samples) for run in found.runs)
         kept = [run for run in kept if run.samples]
         read += sum(len(run.samples) for run in kept)
         self.tally.add(file, found.spec, read, found.bad, found.copies, found.words)
-        own = sample_columns([sample for run in kept for sample in run.samples]).arrays
+        samples = [sample for run in kept for sample in run.samples]
+        own = sample_columns(samples, found.spec.no_tags).arrays
         own["started_at"] = pa.array(
             [time for run in kept for time in run.times], SCHEMA.field("started_at").type
         )

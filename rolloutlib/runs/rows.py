@@ -9,22 +9,32 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import struct
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import RunsError
-from rolloutlib.runs.located import MalformedError, read_object
+from rolloutlib.runs.cells import Milliseconds, value_at
+from rolloutlib.runs.located import MalformedError, line_of, read_object, read_value
 from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
+from rolloutlib.runs.sources import UNITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from rolloutlib.runs.files import RunFile
+    from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["Row", "Rows", "csv_records", "read_rows"]
+__all__ = ["Record", "Row", "Rows", "csv_records", "named_cells", "parquet_cells", "read_rows"]
+__all__ += ["ends_inside", "lines_inside", "rows_in"]
 
 
 class Row(NamedTuple):
@@ -39,69 +49,149 @@ class Row(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The rows of a flat table, and those that are none."""
+    """The rows of a flat table, those that are none, and what lines inside of a row's cells say."""
 
     columns: tuple[str, ...]
     rows: list[Row]
     bad: list[Quarantined]
+    inside: dict[int, list[Row]]
 
 
-def read_rows(file: RunFile, data: bytes) -> Rows:
+class Record(NamedTuple):
+    """A record of a CSV: the line on which it starts, its cells, its text, what is wrong in it."""
+
+    line: int
+    cells: list[str]
+    text: str
+    fault: str = ""
+
+
+def read_rows(file: RunFile, data: bytes, spec: SourceSpec | None = None) -> Rows:
     """Read a flat table.
 
     Raises:
-        RunsError: the header is unusable, a quote is never closed, or every row has values too
-            many.
+        RunsError: the header is unusable, no row has its quotes closed, every row has values too
+            many, or a .json file has no list where source.yaml says.
     """
-    readers = {".csv": _read_csv, ".parquet": _read_parquet}
-    return readers.get(file.kind, _read_lines)(file, data)
+    if file.kind == ".csv":
+        return _read_csv(file, data, spec.escape if spec else None)
+    if file.kind == ".json":
+        return _read_json(file, data, (spec.records if spec else None) or ".")
+    return _read_parquet(file, data) if file.kind == ".parquet" else _read_lines(file, data)
 
 
 csv.field_size_limit(2**31 - 1)  # answers of models are long texts, and no fault
 
 
-def _read_csv(file: RunFile, data: bytes) -> Rows:
-    records = csv_records(file, data.decode("utf-8", "surrogateescape"))
-    _, header, _ = next(records, (1, list[str](), ""))
+def _read_csv(file: RunFile, data: bytes, escape: str | None) -> Rows:
+    records = csv_records(data.decode("utf-8", "surrogateescape"), escape)
+    first = next(records, Record(1, [], ""))
+    header = first.cells
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         msg = f"{file.name}:1: the header names {shown(twice[0])} twice; expected each column once."
         raise RunsError(msg)
-    rows: list[Row] = []
-    bad: list[Quarantined] = []
-    longer = 0
-    for line, cells, text in records:
-        problem = _csv_problem(header, cells, text)
+    found = Rows(tuple(header), [], [], {})
+    broken, longer = [first] if first.fault else list[Record](), 0
+    for record in records:
+        line, cells, text, fault = record
+        if (
+            broken
+            and not fault
+            and len(cells) < len(header)
+            and broken[-1].line == found.bad[-1].line
+        ):
+            found.bad[-1] = replace(found.bad[-1], text=f"{found.bad[-1].text}\n{text}")
+            continue  # the rest of a text whose quotes are broken is no row of its own
+        problem = _csv_problem(header, record)
         longer += len(cells) > len(header)
+        broken += [record] if fault else []
         if problem:
-            bad.append(Quarantined(file.name, line, problem[0], "", problem[1], text))
+            found.bad.append(Quarantined(file.name, line, problem[0], "", problem[1], text))
         else:
-            filled = {name: cell or None for name, cell in zip(header, cells, strict=True)}
-            rows.append(Row(line, filled, text))
-    if longer and not rows:
+            found.rows.append(Row(line, named_cells(header, cells), text))
+            if "\n" in text and (inside := _lines_inside(header, record)):
+                found.inside[line] = inside
+    if broken and not found.rows:
+        raise RunsError(f"{file.name}:{broken[0].line}: {broken[0].fault}.")
+    if longer and not found.rows:
         got = f"every row has more values than the header's {len(header)} columns"
         msg = f"{file.name}: {got}; name the extra column."
         raise RunsError(msg)
-    return Rows(tuple(header), rows, bad)
+    return found
 
 
-def csv_records(file: RunFile, text: str) -> Iterator[tuple[int, list[str], str]]:
-    """Yield (line, cells, text) of each record that is not blank; a quoted cell may span lines."""
-    lines = list(io.StringIO(text, newline=""))
-    reader = csv.reader(lines, strict=True)
-    start = 0
-    try:
-        for cells in reader:
-            if cells:
-                yield start + 1, cells, "".join(lines[start : reader.line_num]).rstrip("\r\n")
-            start = reader.line_num
-    except csv.Error as error:
-        due = "expected every quote that is opened in this row to be closed"
-        msg = f"{file.name}:{start + 1}: {error}; {due}."
-        raise RunsError(msg) from None
+def named_cells(header: Sequence[str], cells: Sequence[str]) -> dict[str, str | None]:
+    """Return a row's cells by column; an empty cell is None."""
+    return {name: cell or None for name, cell in zip(header, cells, strict=True)}
 
 
-def _csv_problem(header: list[str], cells: list[str], text: str) -> tuple[str, str] | None:
+def _lines_inside(header: list[str], record: Record) -> list[Row]:
+    """Return the lines inside of a record that have as many cells as a row."""
+    lines = record.text.splitlines()[1:]
+    return list(rows_in(header, ((record.line + n, line) for n, line in enumerate(lines, 1))))
+
+
+def rows_in(header: Sequence[str], lines: Iterable[tuple[int, str]]) -> Iterator[Row]:
+    """Yield the lines that have as many cells as the header names."""
+    for number, line in lines:
+        cells = next(csv.reader([line]), [])
+        if len(cells) == len(header):
+            yield Row(number, named_cells(header, cells), line)
+
+
+def ends_inside(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return where lines end, and whether each end is inside quotes."""
+    text = np.frombuffer(data, dtype=np.uint8)
+    ends = np.flatnonzero(text == ord("\n"))
+    before = np.searchsorted(np.flatnonzero(text == ord('"')), ends)
+    return ends, (before % 2).astype(np.bool_)
+
+
+def lines_inside(data: bytes) -> Iterator[tuple[int, str]]:
+    """Yield the number and text of each line of a CSV that begins inside of a cell's quotes."""
+    if b'"' not in data:
+        return
+    ends, inside = ends_inside(data)
+    for place in np.flatnonzero(inside).tolist():
+        end = int(ends[place + 1]) if place + 1 < len(ends) else len(data)
+        yield place + 2, data[int(ends[place]) + 1 : end].decode("utf-8", "replace").rstrip("\r")
+
+
+def csv_records(text: str, escape: str | None = None) -> Iterator[Record]:
+    """Yield each record that is not blank; a quoted cell may span lines.
+
+    A record whose quotes are broken costs the line on which it starts, and the next line is read
+    as if it began a record.
+    """
+    lines, start = list(io.StringIO(text, newline="")), 0
+    while start < len(lines):
+        rest = (lines[place] for place in range(start, len(lines)))
+        reader, first = csv.reader(rest, strict=True, escapechar=escape), start
+        try:
+            for cells in reader:
+                end = first + reader.line_num
+                if cells:
+                    yield Record(start + 1, cells, "".join(lines[start:end]).rstrip("\r\n"))
+                start = end
+        except csv.Error as error:
+            yield Record(start + 1, [], lines[start].rstrip("\r\n"), _fault(error, lines[start]))
+            start += 1
+
+
+def _fault(error: csv.Error, line: str) -> str:
+    if "end of data" in str(error):
+        return "a quote is not closed; expected every quote that is opened in this row to be closed"
+    due = "expected a quote inside of quotes to be doubled"
+    hint = ', or escape: "\\\\" in source.yaml, since it is written \\"' if '\\"' in line else ""
+    return f"text follows a quote that closes its cell; {due}{hint}"
+
+
+def _csv_problem(header: list[str], record: Record) -> tuple[str, str] | None:
+    _, cells, text, fault = record
+    if fault:
+        got, _, due = fault.partition("; ")
+        return got, due
     if len(cells) != len(header):
         return f"the row has {len(cells)} values", f"expected {len(header)} as in the header"
     if "\0" in text:
@@ -136,7 +226,7 @@ def _read_lines(file: RunFile, data: bytes) -> Rows:
                     text,
                 )
             )
-    return Rows(tuple(dict.fromkeys(name for row in rows for name in row.cells)), rows, bad)
+    return Rows(tuple(dict.fromkeys(name for row in rows for name in row.cells)), rows, bad, {})
 
 
 def _read_parquet(file: RunFile, data: bytes) -> Rows:
@@ -145,5 +235,59 @@ def _read_parquet(file: RunFile, data: bytes) -> Rows:
     except (pa.ArrowException, OSError) as error:
         msg = f"{file.name} cannot be read as Parquet: {str(error).splitlines()[0]}"
         raise RunsError(msg) from None
-    rows = [Row(number, cells, "") for number, cells in enumerate(table.to_pylist(), start=1)]
-    return Rows(tuple(table.column_names), rows, [])
+    rows = [Row(number, cells, "") for number, cells in enumerate(parquet_cells(table), start=1)]
+    return Rows(tuple(table.column_names), rows, [], {})
+
+
+def parquet_cells(table: pa.Table) -> list[dict[str, Any]]:
+    """Return a table's rows; a duration is a number of milliseconds that knows its unit."""
+    rows = table.to_pylist() if not any(map(_is_time, table.schema)) else None
+    if rows is not None:
+        return rows
+    times = {
+        field.name: _milliseconds(table[field.name]) for field in table.schema if _is_time(field)
+    }
+    rest = table.drop_columns(list(times)).to_pylist()
+    return [{**row, **{n: cells[i] for n, cells in times.items()}} for i, row in enumerate(rest)]
+
+
+def _is_time(field: pa.Field) -> bool:
+    """Whether it is a duration, or twelve bytes: the interval of Parquet itself."""
+    return pa.types.is_duration(field.type) or field.type == pa.binary(12)
+
+
+def _milliseconds(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_duration(column.type):
+        unit = UNITS[column.type.unit]
+        cells = column.cast(pa.int64()).to_pylist()
+        return [None if cell is None else Milliseconds(float(cell) * unit) for cell in cells]
+    parts = [cell and struct.unpack("<3I", cell) for cell in column.to_pylist()]
+    return [p and Milliseconds(((30 * p[0] + p[1]) * 86_400_000 + p[2]) / 1e3 * 1e3) for p in parts]
+
+
+def _read_json(file: RunFile, data: bytes, path: str) -> Rows:
+    """Read the list of records that a JSON file holds somewhere inside."""
+    try:
+        tree = read_value(data)
+    except (UnicodeDecodeError, MalformedError) as error:
+        line = line_of(verbatim(data), getattr(error, "position", 0))
+        due = getattr(error, "expectation", "expected UTF-8")
+        raise RunsError(
+            f"{file.name}:{line}: it is no JSON in which nothing is odd; {due}."
+        ) from None
+    records = tree if path == "." else value_at({"file": tree}, f"file.{path}")
+    if not isinstance(records, list):
+        keys = ", ".join(tree) if isinstance(tree, dict) else "none: it is a list"
+        due = "expected records in source.yaml to name a list (results.results, or . for the file)"
+        raise RunsError(f"{file.name} has no list at {path}; {due}; its keys are {keys}.")
+    rows: list[Row] = []
+    bad: list[Quarantined] = []
+    for number, record in enumerate(records, start=1):
+        if isinstance(record, dict):
+            rows.append(Row(number, record, ""))
+        else:
+            got, text = f"record {number}", json.dumps(record, ensure_ascii=False)
+            bad.append(
+                Quarantined(file.name, number, got, shown(record), "expected an object", text)
+            )
+    return Rows(tuple(dict.fromkeys(name for row in rows for name in row.cells)), rows, bad, {})

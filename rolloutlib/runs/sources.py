@@ -1,22 +1,42 @@
-"""Flat tables that somebody else wrote.
+r"""Flat tables that somebody else wrote.
 
 Source.yaml says which column is which field, in which unit and scale.
 
 Nothing is guessed: a field that source.yaml does not map is null, a status that the source cannot
-express is null too.
+express is null too. A source of scores alone needs no status: its outcomes are unknown.
+
+    title, licence, origin     shown in reports
+    files                      glob of the files that this is about
+    columns                    field: column, or field: {column: …, and its options}; a dotted name
+                               (provider.id, results.0.score) reaches into nested records
+      unit                     of latency_ms: ms (default), us, ns, s, min, h
+      scale                    of score: [lowest, highest], default [0, 10]
+      separator                of issues and tags that are one text
+      none                     what stands where there is no value: [-1, n/a]; of issues and tags
+                               the words for no issue (by default "", -, none, n/a, null, [], ok, …)
+    statuses                   the source's words: {ok: passed, bad: failed}; true and false stand
+                               for True, TRUE, t, yes, y, 1 and 1.0, and for their opposites
+    constants                  what is the same in every row: {profile: default}
+    arms                       the arm by file: {control: v1.csv, treatment: "v2/*.csv"}
+    records                    where the list of samples is in a .json file: results.results
+    escape                     "\\" where a CSV writes \" for a quote inside quotes
+    timezone                   of times that are written without an offset
+    envelopes                  {unit: ms, scale: [0, 10]}: the engine's own runs are in these
 """
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from rolloutlib.errors import did_you_mean
+from rolloutlib.errors import RunsError, did_you_mean
 from rolloutlib.plan.strict_yaml import load_model
 from rolloutlib.runs.columns import STATUSES
+from rolloutlib.runs.spellings import NOTHING, word
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,17 +49,24 @@ __all__ = [
     "SourceSpec",
     "load_source",
     "native_source",
-    "word",
+    "source_of",
 ]
 
 _SCALE = (0.0, 10.0)
-UNITS = {"ms": 1.0, "s": 1000.0, "us": 0.001, "min": 60_000.0}  # milliseconds in each
+UNITS = {"ms": 1.0, "s": 1000.0, "us": 1e-3, "ns": 1e-6, "min": 6e4, "h": 3.6e6}  # milliseconds
 TAGS = ("issues", "suggested_tags", "confirmed_tags")
 _OPTIONS = {"unit": ("latency_ms",), "scale": ("score",), "separator": TAGS}
+_ALWAYS = ("arm", "run_id", "sample_id", "passed", "status")  # fields that no word may empty
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _as_words(value: object) -> object:
+    """A word for nothing may be written as a number, as null or as true; one needs no list."""
+    several = cast("list[object]", value if isinstance(value, list | tuple) else [value])
+    return tuple(map(word, several))
 
 
 class ColumnSpec(_Model):
@@ -50,12 +77,24 @@ class ColumnSpec(_Model):
         unit: of a latency; milliseconds are the default.
         scale: of a score, lowest and highest; scores are mapped linearly to 0–10.
         separator: between the words of a list that is written as text.
+        none: what stands where there is no value, such as -1 or n/a, without case; of issues and
+            tags the words that name none.
     """
 
     column: str
-    unit: Literal["ms", "s", "us", "min"] = "ms"
+    unit: Literal["ms", "s", "us", "ns", "min", "h"] = "ms"
     scale: tuple[float, float] = _SCALE
     separator: str | None = None
+    none: Annotated[tuple[str, ...], BeforeValidator(_as_words)] = ()
+
+    def says(self, option: str) -> bool:
+        """Whether source.yaml itself names an option, so that nobody has to doubt it."""
+        return option in self.model_fields_set
+
+    @property
+    def no_tags(self) -> tuple[str, ...]:
+        """The words of a column of tags that are no tag."""
+        return self.none if self.says("none") else NOTHING
 
     @field_validator("scale")
     @classmethod
@@ -75,7 +114,7 @@ _Column = Annotated[ColumnSpec, BeforeValidator(_named, json_schema_input_type=s
 
 
 class Columns(_Model):
-    """Which column is which field; ``arm`` and one of ``passed`` and ``status`` are needed."""
+    """Which column is which field; ``arm`` is needed here, in constants or in arms."""
 
     arm: _Column | None = None
     run_id: _Column | None = None
@@ -107,6 +146,9 @@ class Columns(_Model):
                     having = ", ".join(_OPTIONS[option])
                     msg = f"{name} has a {option}; expected that only of {having}"
                     raise ValueError(msg)
+            if name in _ALWAYS and spec.says("none"):
+                msg = f"{name} has a none; expected it only of fields that a sample may lack"
+                raise ValueError(msg)
         return self
 
     @property
@@ -136,12 +178,15 @@ def _words(value: object) -> object:
     return {word(key): status for key, status in cast("dict[object, object]", value).items()}
 
 
-def word(value: object) -> str:
-    """Return a cell as the word that `SourceSpec.statuses` lists.
+class Engine(_Model):
+    """What source.yaml says of run envelopes: that their numbers are in the engine's own units."""
 
-    True and false as YAML and JSON write them.
-    """
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    unit: Literal["ms"] | None = None
+    scale: tuple[Literal[0], Literal[10]] | None = None
+
+
+def _globs(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
 
 
 class SourceSpec(_Model):
@@ -153,7 +198,12 @@ class SourceSpec(_Model):
         files: glob of the files that this is about; others in the folder are read as run envelopes.
         statuses: the source's words for a sample's outcome. A status that no word means stays
             unknown (null).
+        arms: glob, or globs, of the files of each arm, where no column names it.
+        records: where a .json file holds its list of samples: names joined by dots, "." for the
+            file itself.
+        escape: the character before a quote inside a quoted cell of a CSV that does not double it.
         timezone: of times that are written without an offset.
+        envelopes: what is said of run envelopes beside the table.
     """
 
     title: str | None = None
@@ -161,13 +211,17 @@ class SourceSpec(_Model):
     origin: str | None = None
     dialect: str = "flat table"
     files: str = "*"
-    columns: Columns
+    columns: Columns = Columns()
     statuses: Annotated[
         dict[str, Literal["passed", "failed", "vetoed", "error", "timeout"]],
         BeforeValidator(_words),
     ] = {}
     constants: Constants = Constants()
+    arms: dict[str, Annotated[tuple[str, ...], BeforeValidator(_globs)]] = {}
+    records: str | None = None
+    escape: Literal["\\"] | None = None
     timezone: str | None = None
+    envelopes: Engine | None = None
 
     @field_validator("timezone")
     @classmethod
@@ -180,17 +234,38 @@ class SourceSpec(_Model):
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
-        if not (self.columns.arm or self.constants.arm):
-            msg = "columns.arm is missing; expected the column that names the arm"
+        if self.envelopes and not self.columns.mapped:
+            return self
+        if not (self.columns.arm or self.constants.arm or self.arms):
+            msg = "columns.arm is missing; expected the column that names the arm, or arms by file"
             raise ValueError(msg)
-        if bool(self.columns.passed) == bool(self.columns.status):
-            msg = "columns needs either passed or status, so that each sample has one outcome"
+        if self.arms and (self.columns.arm or self.constants.arm):
+            msg = "arms is there beside another arm; expected either arms by file or a column"
+            raise ValueError(msg)
+        if self.columns.passed and self.columns.status:
+            msg = "columns has passed and status; expected one, so that a sample has one outcome"
+            raise ValueError(msg)
+        if not (self.outcome or self.columns.mapped.keys() - {"arm"}):
+            msg = "columns maps no outcome, score or other field; expected at least one"
             raise ValueError(msg)
         return self
 
     @property
+    def outcome(self) -> ColumnSpec | None:
+        """The column that names a sample's outcome; None where nobody judged pass or fail."""
+        return self.columns.status or self.columns.passed
+
+    @property
+    def no_tags(self) -> frozenset[str]:
+        """The words that are no suggested and no confirmed tag."""
+        both = (self.columns.suggested_tags, self.columns.confirmed_tags)
+        return frozenset(one for column in both if column for one in column.no_tags)
+
+    @property
     def expressible(self) -> frozenset[str]:
         """The statuses that the source can tell apart."""
+        if not self.outcome:
+            return frozenset()
         own = STATUSES if self.columns.status else ("passed", "failed")
         return frozenset(self.statuses.values() or own)
 
@@ -204,6 +279,25 @@ def load_source(path: Path) -> SourceSpec:
     return load_model(path, SourceSpec)
 
 
+def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
+    """Return the mapping of one file, with the arm that its name tells; None where it is another's.
+
+    Raises:
+        RunsError: the file belongs to no arm, or to several.
+    """
+    if spec is None or not spec.columns.mapped or not fnmatch(file, spec.files):
+        return None
+    if not spec.arms:
+        return spec
+    arms = [arm for arm, globs in spec.arms.items() if any(fnmatch(file, one) for one in globs)]
+    if len(arms) != 1:
+        got = f"is a file of arms {' and '.join(arms)}" if arms else "is a file of no arm"
+        due = "expected one pattern of arms in source.yaml to name it (or narrow files there)"
+        raise RunsError(f"{file} {got}; {due}.")
+    constants = spec.constants.model_copy(update={"arm": arms[0]})
+    return spec.model_copy(update={"constants": constants})
+
+
 def native_source(columns: tuple[str, ...]) -> SourceSpec | None:
     """Return the mapping of a table whose columns have our names or the engine's.
 
@@ -215,7 +309,7 @@ def native_source(columns: tuple[str, ...]) -> SourceSpec | None:
         if {name, wire} & set(columns)
     }
     if "arm" not in names or not {"status", "passed"} & set(names):
-        return None
+        return None  # scores alone could be anybody's: source.yaml has to say so
     if "status" in names:
         names.pop("passed", None)
     mapped = {

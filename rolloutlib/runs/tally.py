@@ -12,6 +12,7 @@ from rolloutlib.runs.account import FileNote, Runs, failed_calls, later_rows, wa
 from rolloutlib.runs.files import META_NAME
 from rolloutlib.runs.quarantine import InputFile, Quarantined, UnknownWord
 from rolloutlib.runs.settling import settle
+from rolloutlib.runs.tags import one_spelling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -99,6 +100,7 @@ class Tally:
     ) -> Runs:  # fmt: skip
         """Put the runs together and draw up the account."""
         settled = settle(gathered)
+        relation = one_spelling(settled.relation, spec)
         self.bad.extend(settled.bad)
         self.copies.update(settled.copies)
         names = {(info.arm, info.run_id) for info in settled.infos}
@@ -110,14 +112,14 @@ class Tally:
         naming = naming_reasons(self.naming.values(), len(settled.infos))
         reasons = (*naming, *self._unread(unread), *later_rows(rows_later, as_of))
         return Runs(
-            relation=settled.relation,
+            relation=relation,
             runs=settled.infos,
             inputs=self.inputs(),
             quarantined=tuple(self.bad),
             failed=tuple(self.failed),
             other_stage=len(others),
             after_as_of=len({one[2:4] for one in later} - names),
-            warnings=(*reasons, *warnings(settled.infos, settled.relation)),
+            warnings=(*reasons, *warnings(settled.infos, relation)),
             ignored=unread,
             source=spec,
             unknown_words=all_words(files.values()),

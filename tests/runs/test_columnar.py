@@ -41,7 +41,8 @@ columns:
   seed: seed
   style_violations: style
   started_at: "at"
-statuses: {{ok: passed, bad: failed, veto: vetoed, crash: error}}
+  covariate: {{column: prior, none: [-1, n/a]}}
+statuses: {{ok: passed, bad: failed, veto: vetoed, crash: error, true: passed, 2: failed}}
 constants: {{profile: default, category: qa}}
 timezone: Asia/Seoul
 """
@@ -51,12 +52,13 @@ GOOD = {
     "sid": ["007", "NA", "1e5", "s1", "s2", ""],
     "prompt": ["p1", "p2", "", "null"],
     "user": ["u1", "9007199254740993", ""],
-    "outcome": ["ok", "bad", "veto", "crash"],
-    "rating": ["1", "5", "3.3", "2e0", ""],
-    "seconds": ["0", "1.5", "2.05", "0.0001", ""],
-    "tags": ["", "x", "x; y", " z ;x", "x;;"],
-    "sug": ["", "a;b", "a"],
-    "conf": ["", "b;a", "a", "c"],
+    "outcome": ["ok", "bad", "veto", "crash", "TRUE", "yes", "1.0", "2.0", " True"],
+    "rating": ["1", "5", "3.3", "2e0", "", "5.0000000000000009", "0.9999999999999999"],
+    "seconds": ["0", "1.5", "2.05", "0.0001", "", "-1e-12"],
+    "tags": ["", "x", "x; y", " z ;x", "x;;", "n/a", "OK", "X", '["x", "y;z"]', "[]", "['Y']"],
+    "sug": ["", "a;b", "a", "none", "A ; b", '["a", "n/a"]'],
+    "conf": ["", "b;a", "a", "c", "-", "[]", "B;A", "a  ; b", "['b', 'a']"],
+    "prior": ["", "-1", "-1.0", "N/A", " n/a ", "3", "-10"],
     "level": ["easy", "hard", ""],
     "seed": ["3", ""],
     "style": ["0", "2", ""],
@@ -72,7 +74,7 @@ GOOD = {
 ODD = {
     "rating": ["5.1", "2,5", "1_0", "NaN", " 2 "],
     "seconds": ["-1", "inf", "1e400", "٣"],
-    "outcome": ["OK", "", "passed"],
+    "outcome": ["OK", "", "passed", "2.5", "false"],
     "level": ["Hard"],
     "style": ["1.5", "-1"],
     "at": [
@@ -83,7 +85,9 @@ ODD = {
         "2026-10-20-09",
         "2026-10-20Z",
     ],
-    "tags": ["\ty;x"],
+    "tags": ["\ty;x", "['a' 'b']", "{x,y}", '["a", 1]', '[{"a": 1}]', "[x] y", "[x]", "\u3000none"],
+    "conf": ["['it''s']", "(a)", '["a\\u0041"]', "b\u00a0;\u00a0a"],
+    "prior": ["none", "1e400", "\u0661"],
     "arm": [""],
 }
 

@@ -144,7 +144,8 @@ CELLS = {
     "7_0": "expected a number of ms, 0 or more.",
     " 7.0 ": "expected a number of ms, 0 or more.",
     "\u0667": "expected a number of ms, 0 or more.",
-    "nan": "expected a number of ms, 0 or more.",
+    "nan": "expected a number of ms, 0 or more; if that stands for no value, say none: [nan] of "
+    "latency_ms.",
     "-3": "expected a number of ms, 0 or more.",
     "1e999": "expected a number of ms, 0 or more.",
 }
@@ -164,17 +165,18 @@ def test_a_score_is_held_against_the_source_s_own_scale(tmp_path: Path) -> None:
     """A score outside the declared scale is quarantined in the source's terms."""
     spec = "columns: {arm: arm, passed: pass, score: {column: s, scale: [0, 1]}}"
     found = read_csv(tmp_path, "arm,pass,s\nx,true,76\nx,true,0.76\n", spec)
-    assert messages(found) == ["t.csv:2: s is '76'; expected a number from 0 to 1."]
+    assert messages(found) == [
+        "t.csv:2: s is '76'; expected a number from 0 to 1; if the source writes percent, say scale: [0, 100]."
+    ]
     assert found.table["score"].to_pylist() == pytest.approx([7.6])
 
 
 def test_outcomes_need_an_explicit_word(tmp_path: Path) -> None:
-    """Only the words of the map are outcomes; TRUE, 0 and an empty cell are none of them."""
-    found = read_csv(tmp_path, "arm,pass\nx,true\nx,TRUE\nx,0\nx,\nx,false\n")
-    assert found.table["passed"].to_pylist() == [True, False]
+    """Only the words of the map and spellings of its booleans are outcomes; an empty cell is not."""
+    found = read_csv(tmp_path, "arm,pass\nx,true\nx,TRUE\nx,okay\nx,\nx,false\n")
+    assert found.table["passed"].to_pylist() == [True, True, False]
     assert messages(found) == [
-        "t.csv:3: pass is 'TRUE'; expected one of true, false.",
-        "t.csv:4: pass is '0'; expected one of true, false.",
+        "t.csv:4: pass is 'okay'; expected one of true, false.",
         "t.csv:5: pass is null; expected one of true, false.",
     ]
     mapped = MINIMAL + "statuses: {true: passed, 'TRUE': passed, '0': error}\n"
@@ -223,7 +225,7 @@ def test_a_bad_row_costs_itself_only(tmp_path: Path, row: str) -> None:
 BROKEN = {
     "arm,pass,arm\nx,true,y\n": r"t\.csv:1: the header names 'arm' twice; expected each column once\.",
     "arm,pass\nx,true,1\nx,true,2\n": r"every row has more values than the header's 2 columns; name the extra",
-    'arm,pass\nx,true\n"x,true\nx,false\n': r"t\.csv:3: .*expected every quote that is opened in this row",
+    'arm,pass\n"x,true\n"x,false\n': r"t\.csv:2: .*expected a quote inside of quotes to be doubled\.",
     "arm,pass\n": r"t\.csv has 0 rows",
     "": r"t\.csv has 0 rows",
     "arm,passed\nx,true\n": r"maps passed to column 'pass', which t\.csv lacks; its columns .*Did you mean 'passed'\?",
@@ -238,10 +240,10 @@ def test_a_table_whose_shape_is_wrong_is_an_error(tmp_path: Path, text: str) -> 
 
 
 WRONG = {
-    "columns: {arm: arm}": "columns needs either passed or status",
+    "columns: {arm: arm}": "columns maps no outcome, score or other field",
     "columns: {passed: p}": "columns.arm is missing; expected the column that names the arm",
     "columns: {arm: a, passed: p, latency: l}": r"columns\.latency is not a known key; .*Did you mean 'latency_ms'",
-    "columns: {arm: a, passed: {column: p, unit: h}}": r"unit is 'h'; expected 'ms', 's', 'us' or 'min'",
+    "columns: {arm: a, passed: {column: p, unit: d}}": r"unit is 'd'; expected 'ms', 's', 'us', 'ns', 'min' or 'h'",
     "columns: {arm: a, passed: p}\nstatuses: {yes: okay}": "expected 'passed', 'failed', 'vetoed', ",
     "columns: {arm: a, passed: p}\ntimezone: KST": "timezone: is 'KST'; expected a name such as Asia/Seoul or UTC",
     "columns: {arm: a, arm: b, passed: p}": "the key 'arm' is there twice",

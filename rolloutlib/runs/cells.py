@@ -1,0 +1,188 @@
+"""One cell of a flat table into the engine's type and unit.
+
+What cannot be put stays as it is and fails the engine's rule.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from rolloutlib.errors import RunsError
+from rolloutlib.runs.envelopes import FIRST_YEAR
+from rolloutlib.runs.quarantine import shown
+from rolloutlib.runs.sources import TAGS, UNITS
+from rolloutlib.runs.spellings import NUMBER, Nothing, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rolloutlib.runs.sources import ColumnSpec, SourceSpec
+
+__all__ = [
+    "INTEGER",
+    "ROUNDING",
+    "Milliseconds",
+    "cell_reader",
+    "expected_of",
+    "value_at",
+    "within",
+]
+
+INTEGER = r"-?[0-9]{1,19}"
+ROUNDING = 1e-9  # of a scale's width, or as much beyond 0 of a latency's own unit: still on it
+_NUMBER, _INTEGER = re.compile(NUMBER), re.compile(INTEGER)
+_ABSENT = object()
+# A duration as pandas, SQL and ISO 8601 write it; days, hours, minutes, seconds.
+_CLOCK = re.compile(r"(-?)(?:([0-9]+) days? )?([0-9]{1,2}):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")
+_ISO = re.compile(
+    r"(-?)P(?:([0-9]+)D)?(?:T(?=[0-9])(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:\.[0-9]+)?)S)?)?"
+)
+
+
+class Milliseconds(float):
+    """A duration whose column knows its own unit."""
+
+    __slots__ = ()
+
+
+def value_at(cells: Mapping[str, Any], column: str) -> Any:  # noqa: ANN401
+    """Return a cell by its column, or by a path of names and places that are joined by dots.
+
+    >>> value_at({"provider": {"id": "a"}, "b.c": [1], "d": [{"e": 2}]}, "provider.id")
+    'a'
+    """
+    if column in cells:
+        return cells[column]
+    inner: Any = cells
+    for name in column.split("."):
+        if isinstance(inner, dict):
+            inner = inner.get(name, _ABSENT)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        elif isinstance(inner, list) and name.isdecimal() and int(name) < len(inner):  # pyright: ignore[reportUnknownArgumentType]
+            inner = inner[int(name)]  # pyright: ignore[reportUnknownVariableType]
+        else:
+            return None
+    return None if inner is _ABSENT else inner  # pyright: ignore[reportUnknownVariableType]
+
+
+def cell_reader(name: str, column: ColumnSpec, spec: SourceSpec) -> Callable[[Any], Any]:
+    """Return what reads a field's cells; a cell of a word for nothing is None."""
+    read = _reader(name, column, spec)
+    if name in TAGS or not column.none:
+        return read
+    nothing = Nothing(column.none)
+    return lambda cell: None if nothing(cell) else read(cell)
+
+
+def _reader(name: str, column: ColumnSpec, spec: SourceSpec) -> Callable[[Any], Any]:
+    if name == "score":
+        low, high = column.scale
+        return lambda cell: within(_number(cell, lambda value: 10 * (value - low) / (high - low)))
+    if name == "latency_ms":
+        return lambda cell: _latency(cell, UNITS[column.unit])
+    if name == "covariate":
+        return lambda cell: _number(cell, float)
+    if name in TAGS:
+        return lambda cell: _tags(cell, column.separator)
+    if name == "started_at":
+        return lambda cell: _time(cell, spec.timezone)
+    return _count if name in {"seed", "style_violations"} else _text
+
+
+def within(score: object) -> object:
+    """Return a score of 0 to 10; one that lies a rounding beyond its scale is on it.
+
+    >>> within(10.000000000000002), within(-1e-16), within(10.1)
+    (10.0, 0.0, 10.1)
+    """
+    if not isinstance(score, float):
+        return score
+    on_it = min(max(score, 0.0), 10.0)
+    return on_it if abs(score - on_it) <= 10 * ROUNDING else score
+
+
+def expected_of(name: str, column: ColumnSpec, cell: object) -> str:
+    """Say what is expected of a score or latency, and which key of source.yaml may be wrong."""
+    low, high = column.scale
+    if name == "latency_ms":
+        return f"a number of {column.unit}, 0 or more{_sentinel(name, cell)}"
+    number = _number(cell, float)
+    percent = (low, high) == (0, 1) and isinstance(number, float) and 1 < number <= 100  # noqa: PLR2004
+    hint = "; if the source writes percent, say scale: [0, 100]" if percent else ""
+    return f"a number from {low:g} to {high:g}{hint or _sentinel(name, cell)}"
+
+
+def _sentinel(name: str, cell: object) -> str:
+    """What stands for no value is usually one of few words, or a -1."""
+    marks = ("-1", "n/a", "na", "nan", "none", "null", "-")
+    if not isinstance(cell, str | int | float) or not Nothing(marks)(cell):
+        return ""
+    return f"; if that stands for no value, say none: [{cell}] of {name}"
+
+
+def _number(cell: object, scaled: Callable[[float], float]) -> object:
+    if isinstance(cell, str) and _NUMBER.fullmatch(cell):
+        cell = float(cell)
+    if (
+        isinstance(cell, bool | str)
+        or not isinstance(cell, int | float | Decimal)
+        or not math.isfinite(cell)
+    ):
+        return str(cell)
+    return scaled(float(cell))
+
+
+def _latency(cell: object, unit: float) -> object:
+    """Return milliseconds; a duration knows its own unit, and a rounding below 0 is 0."""
+    time = _duration(cell) if isinstance(cell, str) else cell
+    if isinstance(time, timedelta):
+        time = Milliseconds(time / timedelta(milliseconds=1))
+    factor = 1.0 if isinstance(time, Milliseconds) else unit
+    value = _number(time, lambda number: 0.0 if -ROUNDING <= number < 0 else number * factor)
+    return cell if isinstance(cell, str) and isinstance(value, str) else value
+
+
+def _duration(cell: str) -> object:
+    parts = _CLOCK.fullmatch(cell) or _ISO.fullmatch(cell)
+    if parts is None or not any(parts.groups()[1:]):
+        return cell
+    days, hours, minutes = (int(part or 0) for part in parts.groups()[1:4])
+    seconds = float(parts[5] or 0)
+    total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    return Milliseconds((-total if parts[1] else total) * 1000)
+
+
+def _count(cell: object) -> object:
+    return int(cell) if isinstance(cell, str) and _INTEGER.fullmatch(cell) else cell
+
+
+def _text(cell: object) -> object:
+    return str(cell) if isinstance(cell, int) and not isinstance(cell, bool) else cell
+
+
+def _tags(cell: object, separator: str | None) -> object:
+    """Return the words of a cell; what names none is left out when all rows are there (`tags`)."""
+    if not isinstance(cell, str):
+        return cell
+    several = listed(cell)
+    if several is not None:
+        return several
+    return [word.strip() for word in cell.split(separator)] if separator else [cell]
+
+
+def _time(cell: object, timezone: str | None) -> object:
+    try:
+        time = datetime.fromisoformat(str(cell))
+    except ValueError:
+        return str(cell)
+    if time.tzinfo is None:
+        if timezone is None:
+            due = "source.yaml needs a timezone, such as timezone: Asia/Seoul"
+            msg = f"a time is {shown(str(cell))}, without an offset; {due}."
+            raise RunsError(msg)
+        time = time.replace(tzinfo=ZoneInfo(timezone))
+    return time.astimezone(UTC) if time.year >= FIRST_YEAR else "too early"

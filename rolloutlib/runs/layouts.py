@@ -1,0 +1,77 @@
+"""Tables whose rows are no samples: both arms in one row, or one metric a row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.errors import RunsError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from rolloutlib.runs.sources import SourceSpec
+
+__all__ = ["check_layout", "layout_of"]
+
+_SIDES: Final = (
+    ("1", "2"), ("a", "b"), ("left", "right"), ("control", "treatment"), ("base", "test"),
+    ("baseline", "candidate"), ("old", "new"), ("before", "after"), ("chosen", "rejected"),
+)  # fmt: skip
+_WINNERS: Final = {"preference", "winner", "verdict", "choice", "label", "better", "annotator"}
+_METRIC_NAMES: Final = ("metric_name", "metric", "metricname")
+_METRIC_VALUES: Final = ("metric_value", "value", "metricvalue")
+
+
+def layout_of(columns: Collection[str]) -> str:
+    """Say what is wrong with a layout whose rows are no samples of one arm; nothing otherwise.
+
+    >>> layout_of(["instruction", "output_1", "generator_1", "output_2", "generator_2"])[:52]
+    'both arms stand in one row (output_1 beside output_2'
+    >>> layout_of(["metric_name", "timestamp", "metric_value"])[:24]
+    'each row is one metric ('
+    >>> layout_of(["arm", "status", "score"])
+    ''
+    """
+    named = {column.casefold(): column for column in columns}
+    name, value = (
+        next((n for n in some if n in named), "") for some in (_METRIC_NAMES, _METRIC_VALUES)
+    )
+    if name and value:
+        return (
+            f"each row is one metric ({named[name]} and {named[value]}), not one sample; expected "
+            "a row a sample with its metrics in columns of their own: pivot the table first, or "
+            f"keep one metric's rows and give {named[value]} that metric's name"
+        )
+    pairs = [(named[one], named[other]) for one, other in _pairs(named)]
+    if len(pairs) > 1 or (pairs and _WINNERS & named.keys()):
+        one, other = pairs[0]
+        return (
+            f"both arms stand in one row ({one} beside {other}), and a preference is no outcome of "
+            "either; expected a row a sample and arm: write each row as two, with the arm in a "
+            "column, and the question's id in both, so that they are a pair"
+        )
+    return ""
+
+
+def _pairs(named: Collection[str]) -> list[tuple[str, str]]:
+    """Return the columns that are there once for each of two sides."""
+    found: list[tuple[str, str]] = []
+    for left, right in _SIDES:
+        for name in named:
+            stem = name.removesuffix(left)
+            apart = stem.endswith(("_", "-", ".", " ")) or (not stem and len(left) > 1)
+            if stem != name and apart and stem + right in named:
+                found.append((name, stem + right))
+    return found
+
+
+def check_layout(file: str, columns: Collection[str], spec: SourceSpec) -> None:
+    """Refuse a mapping that reads every metric's values as one.
+
+    Raises:
+        RunsError: the table has a metric a row, and its values are mapped.
+    """
+    mapped = {column.column.casefold() for column in spec.columns.mapped.values()}
+    names = [column for column in columns if column.casefold() in _METRIC_NAMES]
+    if names and mapped & {*_METRIC_VALUES} and names[0].casefold() not in mapped:
+        raise RunsError(f"{file}: {layout_of(columns)}.")
