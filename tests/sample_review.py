@@ -29,7 +29,7 @@ from rolloutlib.judge.record import (
 )
 from rolloutlib.judge.verdicts import judge_evidence, judge_plan
 from rolloutlib.measure.averages import RunRow
-from rolloutlib.measure.comparison import ArmSummary
+from rolloutlib.measure.configuration import ArmSummary
 from rolloutlib.measure.design import Design
 from rolloutlib.measure.distributions import Distribution
 from rolloutlib.measure.estimates import Estimate

@@ -52,7 +52,6 @@ def add(commands: Any) -> None:
 def _ingest(arguments: argparse.Namespace) -> int:
     import duckdb
 
-    from rolloutlib.judge.review import flags_of_arms
     from rolloutlib.measure.store import ingest
 
     if arguments.source is not None and not arguments.source.is_file():
@@ -61,7 +60,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
     try:
         ingested = ingest(
             arguments.runs, arguments.into, plan, source=arguments.source, stage=stage,
-            flags_arms=None if stage is None else flags_of_arms(plan, stage),
+            flags_arms=None if stage is None else plan.flags_of_arms(stage),
             on_progress=_progress(),
         )  # fmt: skip
     except duckdb.Error as error:  # a cell that nothing had read before

@@ -105,15 +105,18 @@ def look_at_incidents(check: Check, occasion: Occasion) -> Finding:
     covered = log.until is not None and log.until >= moment
     end = min(now, log.until) if log.until and covered else now
     if recent := log.recent(end - timedelta(hours=hours), occasion.as_of):
-        latest = max(recent, key=lambda incident: incident.at).title
-        why = because("incidents.recent", count=len(recent), hours=hours, latest=latest)
+        last = max(recent, key=lambda incident: incident.at)
+        why = because(
+            "incidents.recent", count=len(recent), hours=hours, latest=last.title, at=said(last.at)
+        )
         return finding(holds=False, why=why)
     if log.until is None:
         return finding(holds=None, why=because("incidents.empty"))
     if not covered:
         why = because("incidents.uncovered", until=said(log.until), moment=said(moment))
         return finding(holds=None, why=why)
-    return finding(holds=True, why=because("incidents.none", hours=hours, now=said(end)))
+    why = because("incidents.none", hours=hours, now=said(end), until=said(log.until))
+    return finding(holds=True, why=why)
 
 
 def _read_log(file: Path) -> _Log:

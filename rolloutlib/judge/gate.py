@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from rolloutlib.judge.record import EvidenceVerdict, GateResult, PlanVerdict, Verdict
 from rolloutlib.judge.verdicts import evidence_of, judge_evidence, judge_plan
 from rolloutlib.measure.adjustment import adjust
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.needed import needed
+from rolloutlib.reason import because
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rolloutlib.measure.comparison import Comparison, Seen
     from rolloutlib.measure.design import Arms
     from rolloutlib.measure.estimates import Estimate
+    from rolloutlib.plan.gates import Decides
     from rolloutlib.plan.model import Gate, Profile, StageId
 
 __all__ = ["gate_row", "judge_gate"]
@@ -23,14 +29,29 @@ ADJUSTABLE = ("score", "latency_ms")  # what a covariate is regressed out of
 Levels = tuple[float | None, float | None]
 
 
-def judge_gate(compared: Comparison, key: str, gate: Gate, stage: StageId) -> GateResult:
-    """Judge one gate of the plan on both arms."""
+def judge_gate(
+    compared: Comparison, key: str, gate: Gate, stage: StageId, *,
+    decides: Decides, rising: Sequence[str] = (),
+) -> GateResult:  # fmt: skip
+    """Judge one gate of the plan on both arms.
+
+    Args:
+        compared: both arms.
+        key: the gate's id in the plan.
+        gate: its rules.
+        stage: whose proof limit it has.
+        decides: what the plan says of a control without issues.
+        rising: issues that rise significantly.
+    """
     seen, limits = compared.gate(gate), compared.limits
-    plan = judge_plan(
-        gate, seen.planned.value, gate.plan_limit(limits),
-        runs=seen.planned.runs, runs_wanted=compared.rules.runs_averaged,
-    )  # fmt: skip
-    evidence = _evidence(compared, gate, seen, gate.proof_limit(stage, limits))
+    if seen.nothing:
+        plan, evidence = _nothing(compared, seen, decides, rising)
+    else:
+        plan = judge_plan(
+            gate, seen.planned.value, gate.plan_limit(limits),
+            runs=seen.planned.runs, runs_wanted=compared.rules.runs_averaged,
+        )  # fmt: skip
+        evidence = _evidence(compared, gate, seen, gate.proof_limit(stage, limits))
     levels = (seen.control, seen.treatment)
     return gate_row(key, gate, stage, limits, levels, plan, evidence, subject=seen.subject)
 
@@ -53,12 +74,31 @@ def gate_row(
     )  # fmt: skip
 
 
+def _nothing(
+    compared: Comparison, seen: Seen, decides: Decides, rising: Sequence[str]
+) -> tuple[PlanVerdict, EvidenceVerdict]:
+    """Judge the top issue where the control carries none: there is nothing to reduce."""
+    verdicts = {"pass": Verdict.PASS, "fail": Verdict.FAIL, "open": Verdict.INCONCLUSIVE}
+    verdict, why = verdicts[decides.nothing_to_reduce], because("issues.nothing")
+    if rising and verdict is Verdict.PASS:
+        verdict, why = Verdict.FAIL, because("issues.appear", issues=tuple(rising))
+    if compared.invalid is not None:
+        verdict, why = Verdict.INVALID, compared.invalid
+    elif block := next(iter(compared.blocks), seen.gaps):
+        verdict, why = Verdict.INCONCLUSIVE, block
+    wanted = compared.rules.runs_averaged
+    literal = verdict if verdict in verdicts.values() else Verdict.INCONCLUSIVE
+    return PlanVerdict(literal, None, None, 0, wanted), evidence_of(None, verdict, why)
+
+
 def _evidence(compared: Comparison, gate: Gate, seen: Seen, limit: float) -> EvidenceVerdict:
     arms, estimate = _estimated(compared, gate, seen)
     if compared.invalid is not None:
         return evidence_of(estimate, Verdict.INVALID, compared.invalid)
-    missing = (compared.unusable or seen.gaps) if estimate else seen.absent
+    missing = next(iter(compared.blocks), seen.gaps) if estimate else seen.absent
     judged = judge_evidence(gate, estimate, limit, missing=missing)
+    if judged.verdict is Verdict.PASS and estimate is not None:
+        return _at_worst(compared, gate, seen, limit, judged)
     if judged.verdict is not Verdict.INCONCLUSIVE or estimate is None or arms is None:
         return judged
     more = needed(
@@ -66,6 +106,31 @@ def _evidence(compared: Comparison, gate: Gate, seen: Seen, limit: float) -> Evi
         alternative=gate.design_alternative(compared.limits), rules=compared.rules,
     )  # fmt: skip
     return evidence_of(estimate, judged.verdict, judged.why, more)
+
+
+def _at_worst(
+    compared: Comparison, gate: Gate, seen: Seen, limit: float, judged: EvidenceVerdict
+) -> EvidenceVerdict:
+    """Let a pass stand only if it survives that everything that is missing is bad."""
+    if seen.worst is None or seen.metric is None:
+        return judged
+    estimate = estimate_gate(gate, seen.worst, compared.rules, metric=seen.metric)
+    again = judge_evidence(gate, estimate, limit, missing=None)
+    if again.verdict is Verdict.PASS:
+        return judged
+    metric = "latency_ms" if seen.metric == "slow" else seen.metric
+    rows = [compared.account.of(metric, arm) for arm in compared.pair]
+    if gate.contrast == "treatment":
+        rows = rows[1:]
+    lacking = max(rows, key=lambda row: row.missing)
+    why = because(
+        "missing.worst", arm=lacking.arm, rows=lacking.expected - lacking.known,
+        expected=lacking.expected, share=lacking.missing,
+        worst=again.lower if gate.harm == "lower" else again.upper, limit=limit,
+        measure="proportion" if gate.statistic == "quantile" else gate.unit,
+        signed=gate.contrast == "difference",
+    )  # fmt: skip
+    return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
 
 
 def _estimated(compared: Comparison, gate: Gate, seen: Seen) -> tuple[Arms | None, Estimate | None]:

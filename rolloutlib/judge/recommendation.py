@@ -1,39 +1,55 @@
 """Gates and checks → recommendation, with the reasons and what would change it.
 
-The rule (docs/statistics.md): INVALID if any gate is invalid; NO_GO if any gate's evidence fails or
-any check fails; GO if every plan verdict passes, every gate's evidence passes and every check
-holds; otherwise HOLD.
+The rule (docs/statistics.md): INVALID if any gate is invalid; NO_GO if any gate's evidence fails,
+any check fails, or the plan lets a finding (a segment that loses, an issue that rises) decide so;
+GO if every plan verdict passes, every gate's evidence passes, every check holds and no finding
+holds back; otherwise HOLD.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.judge.record import Recommendation, Verdict
-from rolloutlib.reason import because
+from rolloutlib.reason import Reason, because
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rolloutlib.judge.record import CheckResult, GateResult
-    from rolloutlib.reason import Fact, Reason
+    from rolloutlib.plan.gates import Effect
+    from rolloutlib.reason import Fact
 
-__all__ = ["changes", "hidden_loss", "reasons", "recommend"]
+__all__ = ["Finding", "changes", "hidden_loss", "reasons", "recommend", "rising_issue"]
 
 # Whatever the bounds say, these keep a gate open; more clusters lift them.
 TOO_FEW = ("clusters.few", "clusters.heavy")
+# Codes of what a gate lacks or may misread: no verdict until the data are mended.
+MISSING = ("missing.", "units.")
 
 
-def recommend(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> Recommendation:
+class Finding(NamedTuple):
+    """What stands beside the gates, and what the plan lets it do."""
+
+    why: Reason
+    effect: Effect
+
+
+def recommend(
+    gates: Sequence[GateResult], checks: Sequence[CheckResult], findings: Sequence[Finding] = ()
+) -> Recommendation:
     """Apply the rule; an empty list says nothing: no gates are invalid, no checks hold back."""
+    effects = {finding.effect for finding in findings}
     evidence = [gate.evidence.verdict for gate in gates]
     if not gates or Verdict.INVALID in evidence:
         return Recommendation.INVALID
-    if Verdict.FAIL in evidence or any(check.holds is False for check in checks):
+    failed = Verdict.FAIL in evidence or any(check.holds is False for check in checks)
+    if failed or "no_go" in effects:
         return Recommendation.NO_GO
     proven = all(_proven(gate) and gate.plan.verdict is Verdict.PASS for gate in gates)
     attested = bool(checks) and all(check.holds for check in checks)
-    return Recommendation.GO if proven and attested else Recommendation.HOLD
+    free = proven and attested and "hold" not in effects
+    return Recommendation.GO if free else Recommendation.HOLD
 
 
 def _proven(gate: GateResult) -> bool:
@@ -45,37 +61,72 @@ def _undecided(gate: GateResult) -> bool:
 
 
 def reasons(
-    gates: Sequence[GateResult], checks: Sequence[CheckResult], hidden: Sequence[Reason] = ()
-) -> tuple[Reason, ...]:
-    """Say why, the weightiest first: proven broken, refused by the plan, hidden, unproven, open."""
+    gates: Sequence[GateResult], checks: Sequence[CheckResult], hidden: Sequence[Reason] = (), *,
+    blocks: Sequence[Reason] = (), copied: Sequence[Reason] = (),
+) -> tuple[Reason, ...]:  # fmt: skip
+    """Say why, the weightiest first.
+
+    What blocks every gate, what is proven broken, what is missing of a gate, what the plan refuses,
+    what is hidden, what is unproven, what is open.
+
+    Args:
+        gates: with their verdicts.
+        checks: with what they found.
+        hidden: findings beside the gates.
+        blocks: what keeps every gate from passing, whatever it says.
+        copied: what was left out as a copy; told with everything but a GO.
+    """
     failed = [gate for gate in gates if gate.evidence.verdict is Verdict.FAIL]
     refused = [gate for gate in gates if gate.plan.verdict is Verdict.FAIL and gate not in failed]
-    open_gates = [gate for gate in gates if gate.evidence.verdict is Verdict.INCONCLUSIVE]
-    unproven = [gate for gate in open_gates if gate.evidence.point is not None]
-    listed = [because("gate.broken", **_numbers(gate)) for gate in failed]
-    listed += [
-        because("check.failed", check=check.title, why=check.why)
-        for check in checks
-        if check.holds is False
-    ]
+    waiting = [gate for gate in gates if gate.evidence.verdict is Verdict.INCONCLUSIVE]
+    free = [gate for gate in waiting if gate.evidence.why not in blocks]
+    unproven = [gate for gate in free if gate.evidence.point is not None]
+    lacking = [gate for gate in free if gate.evidence.why.code.startswith(MISSING)]
+    listed = [*blocks]
+    listed += [_broken(gate) for gate in failed]
+    listed += _blocked(lacking)
+    listed += [_failed(check) for check in checks if check.holds is False]
     listed += [_refused(gate) for gate in refused]
     listed += hidden
     listed += [because("gate.unproven", **_numbers(gate)) for gate in unproven if _undecided(gate)]
-    listed += _blocked(gate for gate in unproven if not _undecided(gate))
-    if empty := tuple(gate.title for gate in gates if gate.evidence.point is None):
+    listed += _blocked(g for g in unproven if not _undecided(g) and g not in lacking)
+    if empty := tuple(gate.title for gate in waiting if _empty(gate) and gate not in lacking):
         listed.append(because("gates.empty", gates=empty))
     listed += _silent(gates)
     listed += _few_runs(gates)
-    if waiting := _waiting(checks):
-        listed.append(because("checks.open", checks=waiting))
-    return tuple(listed) or (because("all.pass"),)
+    if unattested := _waiting(checks):
+        listed.append(because("checks.open", checks=unattested))
+    if not listed:
+        return (because("all.pass"),)
+    return (*listed[:1], *copied, *listed[1:])
 
 
-def changes(gates: Sequence[GateResult], checks: Sequence[CheckResult]) -> tuple[Reason, ...]:
-    """Say what would change the recommendation: gate by gate, then the checks."""
+def _empty(gate: GateResult) -> bool:
+    return gate.evidence.point is None
+
+
+def _broken(gate: GateResult) -> Reason:
+    if _empty(gate):
+        return because("gates.blocked", gate=(_named(gate),), why=gate.evidence.why)
+    return because("gate.broken", **_numbers(gate))
+
+
+def _failed(check: CheckResult) -> Reason:
+    return because("check.failed", check=check.title, why=check.why)
+
+
+def changes(
+    gates: Sequence[GateResult], checks: Sequence[CheckResult], blocks: Sequence[Reason] = ()
+) -> tuple[Reason, ...]:
+    """Say what would change the recommendation: the data, gate by gate, then the checks."""
     verdicts = {Verdict.FAIL, Verdict.INCONCLUSIVE}
-    wanting = [gate for gate in gates if gate.evidence.verdict in verdicts]
-    listed = [_change(gate) for gate in wanting if _settles(gate)]
+    wanting = [
+        gate
+        for gate in gates
+        if gate.evidence.verdict in verdicts and gate.evidence.why not in blocks
+    ]
+    listed = [because("data.mend", why=why) for why in blocks]
+    listed += [_change(gate) for gate in wanting if _settles(gate)]
     listed += _blocked(gate for gate in wanting if not _settles(gate))
     listed += [
         because("check.repair", check=check.title) for check in checks if check.holds is False
@@ -95,6 +146,17 @@ def hidden_loss(by: str, value: str, change: float, p: float | None) -> Reason:
     return because(
         "segment.loss", by=by, value=value, change=change, p=p, measure="proportion", signed=True
     )
+
+
+def rising_issue(
+    tag: str, control: float | None, treatment: float | None, p: float | None
+) -> Reason:
+    """Say that an issue became more frequent, or is new."""
+    if not control:
+        return because("issue.new", issue=tag, value=treatment, p=p, measure="proportion",
+                       signed=False)  # fmt: skip
+    return because("issue.rises", issue=tag, limit=control, value=treatment, p=p,
+                   measure="proportion", signed=False)  # fmt: skip
 
 
 def _named(gate: GateResult) -> str | Reason:
@@ -136,11 +198,7 @@ def _blocked(gates: Iterable[GateResult]) -> list[Reason]:
 
 def _silent(gates: Iterable[GateResult]) -> list[Reason]:
     """Name the gates whose metric only runs before the last ones know: the plan has no value."""
-    silent = tuple(
-        _named(gate)
-        for gate in gates
-        if gate.plan.value is None and gate.evidence.point is not None
-    )
+    silent = tuple(_named(gate) for gate in gates if gate.plan.value is None and not _empty(gate))
     return [because("gates.silent", gates=silent)] if silent else []
 
 

@@ -15,7 +15,8 @@ import msgspec
 
 from rolloutlib.errors import UsageError
 from rolloutlib.measure.averages import RunRow
-from rolloutlib.measure.comparison import ArmSummary
+from rolloutlib.measure.completeness import Completeness
+from rolloutlib.measure.configuration import ArmSummary
 from rolloutlib.measure.distributions import Distribution
 from rolloutlib.measure.looks import Look
 from rolloutlib.measure.needed import Needed
@@ -170,6 +171,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
         reasons: why this recommendation, the weightiest first.
         changes: what would change it.
         warnings: what a reader should know although it changes no verdict.
+        completeness: what is missing of each gate's metric, arm by arm.
         set_aside: runs that were read but belong to another stage or moment.
         design: how the arms compare and by which unit; None where nothing could be compared.
         profile: the guardian profile whose thresholds were used; `min_score` is one of them.
@@ -193,6 +195,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     issues: tuple[IssueRate, ...] = ()
     quarantine: tuple[QuarantineGroup, ...] = ()
     arms: tuple[ArmSummary, ...] = ()
+    completeness: tuple[Completeness, ...] = ()
     warnings: tuple[Reason, ...] = ()
     changes: tuple[Reason, ...] = ()
     set_aside: tuple[Reason, ...] = ()

@@ -10,7 +10,14 @@ from rolloutlib.errors import UsageError
 from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.counting import counted
 from rolloutlib.judge.gate import judge_gate
-from rolloutlib.judge.recommendation import changes, hidden_loss, reasons, recommend
+from rolloutlib.judge.recommendation import (
+    Finding,
+    changes,
+    hidden_loss,
+    reasons,
+    recommend,
+    rising_issue,
+)  # fmt: skip
 from rolloutlib.judge.record import QuarantineGroup, Recommendation, Review, Reviewed, Verdict
 from rolloutlib.measure.comparison import compare
 from rolloutlib.measure.days import load
@@ -18,7 +25,9 @@ from rolloutlib.measure.distributions import distributions
 from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import issue_rates, segments
 from rolloutlib.measure.stored import read_store
-from rolloutlib.plan.model import STAGES, load_plan, workbook_root
+from rolloutlib.measure.validity import copies
+from rolloutlib.plan.gates import Decides
+from rolloutlib.plan.model import load_plan, workbook_root
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.engines import read_on
@@ -33,14 +42,14 @@ if TYPE_CHECKING:
     from rolloutlib.measure.looks import Look
     from rolloutlib.measure.scan import Measured
     from rolloutlib.measure.segments import IssueRate, Segment
-    from rolloutlib.plan.model import FlagValue, Plan, StageId
+    from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
     from rolloutlib.runs.quarantine import Quarantined
     from rolloutlib.runs.samples import Samples
 
-__all__ = ["data_digest", "flags_of_arms", "invalid_review", "review_stage"]
+__all__ = ["data_digest", "invalid_review", "review_stage"]
 
 
 def review_stage(
@@ -76,14 +85,23 @@ def _judged(
 ) -> Reviewed:  # fmt: skip
     """Judge the runs at this look."""
     compared = compare(plan, params, runs, measuring, look)
-    gates = tuple(judge_gate(compared, key, gate, params.stage) for key, gate in plan.gates.items())
+    issues = _issues(plan, compared)
+    rising = tuple(issue.tag for issue in issues if issue.rises)
+    gates = tuple(
+        judge_gate(compared, key, gate, params.stage, decides=plan.decides, rising=rising)
+        for key, gate in plan.gates.items()
+    )
     checks = _checks(plan, params, compared)
     parts, stage = _segments(plan, compared), plan.stages[params.stage]
+    decides = Decides(segments="hold", issues="hold") if compared.blocks else plan.decides
+    findings = _findings(decides, gates, parts, issues)  # what is blocked proves nothing
     return Reviewed(
         stage=params.stage, control=params.control, treatment=params.treatment,
-        recommendation=recommend(gates, checks), changes=changes(gates, checks),
-        reasons=_reasons(compared, gates, checks, parts),
-        gates=gates, segments=parts, checks=checks, issues=_issues(plan, compared),
+        recommendation=recommend(gates, checks, findings),
+        changes=changes(gates, checks, compared.blocks),
+        reasons=_reasons(compared, runs, gates, checks, findings),
+        gates=gates, segments=parts, checks=checks, issues=issues,
+        completeness=compared.completeness,
         inputs=runs.inputs, quarantine=_groups((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
         warnings=compared.warnings, set_aside=compared.set_aside,
@@ -146,22 +164,13 @@ def _read(
     def read() -> Runs:
         return read_runs(
             path, source=params.path("source"), stage=params.stage, as_of=params.as_of,
-            flags_arms=flags_of_arms(plan, params.stage), on_progress=on_progress,
+            flags_arms=plan.flags_of_arms(params.stage), on_progress=on_progress,
         )  # fmt: skip
 
     if params.engine != "duckdb":
         return read_on(params.engine, path, as_of=params.as_of, read=read)
     runs = read()
     return runs, from_runs(runs)
-
-
-def flags_of_arms(plan: Plan, stage: StageId) -> dict[str, dict[str, FlagValue]]:
-    """Return the flag values that imply an arm: the stage before is the control."""
-    audience = plan.stages[stage].audience
-    return {
-        "control": plan.flags_of(STAGES[max(stage - 1, 0)], audience),
-        "treatment": plan.flags_of(stage, audience),
-    }
 
 
 def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[CheckResult, ...]:
@@ -174,18 +183,34 @@ def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[Che
     )  # fmt: skip
 
 
+def _findings(
+    decides: Decides, gates: Sequence[GateResult], parts: Sequence[Segment],
+    issues: Sequence[IssueRate],
+) -> list[Finding]:  # fmt: skip
+    """Return what stands beside the gates: segments that lose, and issues that rise."""
+    broken = {gate.id for gate in gates if gate.evidence.verdict is Verdict.FAIL}
+    findings = [
+        Finding(hidden_loss(part.by, part.value, part.point, part.p_holm), decides.segments)
+        for part in parts  # nothing hides in a broken whole: it is broken itself
+        if part.loss and part.gate not in broken
+    ]
+    findings += [
+        Finding(rising_issue(i.tag, i.control, i.treatment, i.p_rise), decides.issues)
+        for i in issues
+        if i.rises
+    ]
+    return findings
+
+
 def _reasons(
-    compared: Comparison,
-    gates: Sequence[GateResult],
-    checks: Sequence[CheckResult],
-    parts: Sequence[Segment],
-) -> tuple[Reason, ...]:
+    compared: Comparison, runs: Runs, gates: Sequence[GateResult], checks: Sequence[CheckResult],
+    findings: Sequence[Finding],
+) -> tuple[Reason, ...]:  # fmt: skip
     if compared.invalid is not None:
         return (compared.invalid,)
-    broken = {gate.id for gate in gates if gate.evidence.verdict is Verdict.FAIL}
-    lost = [part for part in parts if part.loss and part.gate not in broken]
-    hidden = [hidden_loss(part.by, part.value, part.point, part.p_holm) for part in lost]
-    return reasons(gates, checks, hidden)  # nothing hides in a broken whole: it is broken itself
+    hidden = [finding.why for finding in findings]
+    copied = copies(runs, compared.pair)
+    return reasons(gates, checks, hidden, blocks=compared.blocks, copied=copied)
 
 
 def _segments(plan: Plan, compared: Comparison) -> tuple[Segment, ...]:
@@ -202,7 +227,7 @@ def _issues(plan: Plan, compared: Comparison) -> tuple[IssueRate, ...]:
         return ()
     return issue_rates(
         gate, measured.table, compared.rules, tags=measured.tags, ranked=measured.ranked,
-        arms_of=compared.arms,
+        family=len({tag for _, tag in measured.carried}), arms_of=compared.arms,
     )  # fmt: skip
 
 

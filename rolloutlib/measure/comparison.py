@@ -6,39 +6,30 @@ from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
-from rolloutlib.measure import validity
+from rolloutlib.measure import configuration, material, validity
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value, run_rows
+from rolloutlib.measure.completeness import Account, Completeness, lacks, too_much
 from rolloutlib.measure.design import Arms, metric_of, read_design
+from rolloutlib.measure.scan import run_scale
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from rolloutlib.measure.configuration import ArmSummary
     from rolloutlib.measure.looks import Look
     from rolloutlib.measure.moments import MomentTable
-    from rolloutlib.measure.scan import Count, Measured
+    from rolloutlib.measure.scan import Measured
     from rolloutlib.plan.model import Evidence, Gate, Plan, Profile
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
 
-__all__ = ["ArmSummary", "Comparison", "Seen", "compare", "slow_limit"]
+__all__ = ["Comparison", "Seen", "compare", "slow_limit"]
 
 NOTHING_PLANNED = PlanValue(None, 0)
-
-
-class ArmSummary(msgspec.Struct, frozen=True):
-    """How many there are in an arm; None where the source does not tell."""
-
-    arm: str
-    runs: int
-    samples: int
-    users: int | None
-    prompts: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +43,10 @@ class Seen:
         control, treatment: the arms' own values in the gate's unit (a quantile gate's quantile).
         planned: the value by the plan's own rule.
         absent: why there can be no estimate, or None.
-        gaps: why an estimate may prove nothing: what is missing may be what is bad.
+        gaps: why an estimate may prove nothing: what is missing may be what is bad, or the numbers
+            are in another unit than they seem.
+        worst: both arms with every missing value at its worst; None where none is missing.
+        nothing: whether the control carries no issue at all, so that there is nothing to reduce.
     """
 
     metric: str | None = None
@@ -63,6 +57,8 @@ class Seen:
     planned: PlanValue = NOTHING_PLANNED
     absent: Reason | None = None
     gaps: Reason | None = None
+    worst: Arms | None = None
+    nothing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,10 @@ class Comparison:
         pair: names of the control and the treatment.
         rows: the runs of both arms, in order of their start.
         invalid: why the arms cannot be compared at all; None when they can.
-        unusable: why no gate may pass although there are estimates; None when they may.
+        blocks: why no gate may pass although there are estimates; empty when they may.
+        account: what is missing of each metric.
+        completeness: the same of the plan's metrics, row by row.
+        doubts: metric → why its numbers may be in another unit.
         adjusts: whether score and latency are to be adjusted for the covariate.
     """
 
@@ -88,7 +87,10 @@ class Comparison:
     summaries: tuple[ArmSummary, ...]
     design: Reason
     invalid: Reason | None
-    unusable: Reason | None
+    blocks: tuple[Reason, ...]
+    account: Account
+    completeness: tuple[Completeness, ...]
+    doubts: Mapping[str, Reason]
     adjusts: bool
     warnings: tuple[Reason, ...]
     set_aside: tuple[Reason, ...]
@@ -102,14 +104,23 @@ class Comparison:
         subject = None
         if gate.metric == "issue":
             if not self.measured.ranked:
-                return Seen(absent=because("field.no_issue"))
+                return self._no_issue()
             subject = self.measured.tags[0]
         metric = metric_of(gate, subject)
         arms = self.arms(self.measured.table, metric)
         control, treatment = (self._level(gate, metric, arm) for arm in self.pair)
         planned, absent = self._planned(gate, metric), self._absent(gate, arms, metric)
-        gaps = self._gaps(gate, arms, metric) if absent is None else None
-        return Seen(metric, subject, arms, control, treatment, planned, absent, gaps)
+        gaps = self._gaps(gate, metric) if absent is None else None
+        worst = self.account.worst(gate, arms, metric) if absent is None else None
+        return Seen(metric, subject, arms, control, treatment, planned, absent, gaps, worst)
+
+    def _no_issue(self) -> Seen:
+        """Return what can be said where the control carries no issue: whether it tells so."""
+        told = all(self.measured.counts[arm].labelled for arm in self.pair)
+        if not told:
+            return Seen(absent=because("field.missing", field=metric_record("issue").field))
+        metric = f"issue:{(*self.measured.tags, '')[0]}"
+        return Seen(gaps=self.account.gap(metric, self.pair), nothing=True)
 
     def _level(self, gate: Gate, metric: str, arm: str) -> float | None:
         if gate.statistic == "quantile":
@@ -138,16 +149,11 @@ class Comparison:
             return because("control.no_event")
         return None
 
-    def _gaps(self, gate: Gate, arms: Arms, metric: str) -> Reason | None:
-        """Return whether too many samples lack a latency."""
-        if metric not in {"latency_ms", "slow"}:
-            return None
-        counts = dict(zip(self.pair, (arms.control.n.sum(), arms.treatment.n.sum()), strict=True))
-        for arm in self._compared(gate):
-            lacking = 1 - float(counts[arm] / self.measured.table.where(arm=arm).rows.sum())
-            if lacking > self.rules.max_quarantined:
-                return because("latency.gaps", share=lacking, arm=arm)
-        return None
+    def _gaps(self, gate: Gate, metric: str) -> Reason | None:
+        """Return whether a metric's numbers are doubted, or too many of them are missing."""
+        of_samples = "latency_ms" if metric == "slow" else metric
+        doubt = self.doubts.get(of_samples)
+        return doubt or self.account.gap(of_samples, self._compared(gate))
 
     def _compared(self, gate: Gate) -> tuple[str, ...]:
         return self.pair[1:] if gate.contrast == "treatment" else self.pair
@@ -185,18 +191,37 @@ def compare(
             "name its column in source.yaml (columns)"
         )
     rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
-    passed = _arms(measured.table, "passed", pair, measured)
-    design = read_design(passed, "difference")[1]
+    design = read_design(_arms(measured.table, "passed", pair, measured), "difference")[1]
+    stage = plan.stages[params.stage]
+    same_prompts = material.replayed(measured, design)
+    lacking = lacks(measured, runs, pair, replayed=same_prompts, allocation=stage.allocation)
+    by_prompt = run_scale(measured.counts, pair) if same_prompts else None
+    account = Account(measured, pair, lacking, rules,
+                      by_prompt if measured.unit == "prompt" else None)  # fmt: skip
+    metrics = [_account_metric(gate, measured) for gate in plan.gates.values()]
+    summaries = tuple(
+        configuration.summary(arm, runs, count) for arm, count in measured.counts.items()
+    )
+    steered = configuration.steered(plan, summaries)
+    blocks = (
+        *configuration.unplanned(plan, params.stage, runs, summaries),
+        *too_much(lacking, measured, runs, rules),
+        *material.unlike(plan, params.stage, measured, design, lacking, rules, steered),
+        *validity.unnamed(measured.unit, measured.named), *validity.spent(look),
+    )  # fmt: skip
+    ratio = material.user_ratio(design, rules, stage.allocation)
     return Comparison(
-        measured, rules, pair, profile, limits, rows,
-        summaries=tuple(_summary(arm, rows, count) for arm, count in measured.counts.items()),
-        design=validity.described(design),
-        invalid=validity.invalid(pair, profiles, design, rules),
-        unusable=validity.unusable(look, runs, rules, measured.unit, measured.named),
-        adjusts=params.adjust,
-        warnings=validity.warnings(design, profiles, runs),
+        measured, rules, pair, profile, limits, rows, summaries,
+        design=validity.described(design), invalid=validity.invalid(pair, profiles, ratio),
+        blocks=blocks, account=account, completeness=account.all(metrics), doubts=runs.doubts,
+        adjusts=params.adjust, warnings=validity.warnings(design, runs, pair),
         set_aside=validity.set_aside(runs, params),
     )  # fmt: skip
+
+
+def _account_metric(gate: Gate, measured: Measured) -> str:
+    """Return the metric whose values a gate needs of samples."""
+    return f"issue:{(*measured.tags, '')[0]}" if gate.metric == "issue" else gate.metric
 
 
 def _arms(table: MomentTable, metric: str, pair: tuple[str, str], measured: Measured) -> Arms:
@@ -241,8 +266,3 @@ def slow_limit(plan: Plan, limits: Profile) -> float:
     quantiles = (gate for gate in plan.gates.values() if gate.statistic == "quantile")
     gate = next(quantiles, None)
     return gate.plan_limit(limits) if gate else limits.max_latency_ms
-
-
-def _summary(arm: str, rows: tuple[RunRow, ...], count: Count) -> ArmSummary:
-    runs = sum(row.arm == arm for row in rows)
-    return ArmSummary(arm, runs, count.samples, count.users or None, count.prompts or None)

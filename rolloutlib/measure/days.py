@@ -55,6 +55,7 @@ class StoredRun(msgspec.Struct, frozen=True):
         source: the source that it came from, by its name in the store.
         content: digest of its samples, whatever their order and the run's id.
         with_user, with_prompt: samples that carry the id.
+        labelled: samples that tell their issues.
         tags: how many of its samples carry each issue tag.
     """
 
@@ -63,6 +64,7 @@ class StoredRun(msgspec.Struct, frozen=True):
     content: str
     with_user: int = 0
     with_prompt: int = 0
+    labelled: int = 0
     tags: dict[str, int] = {}
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Unit = Literal["sample", "prompt", "user"]
 Kind = Literal["one_arm", "independent", "paired", "nested", "crossed"]
-PAIRED_SHARE = 0.9  # of the samples must have their partner before the others are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Design:
         clusters_control, clusters_treatment: units with data in each arm; 0 where samples carry no
             unit.
         pairs: units with data in both arms.
-        dropped: samples of a paired design whose partner is missing.
+        dropped: samples whose unit the other arm lacks; a paired comparison leaves them out.
     """
 
     kind: Kind
@@ -128,7 +127,11 @@ def is_binary(metric: str) -> bool:
 
 
 def read_design(arms: Arms, contrast: str) -> tuple[Arms, Design]:
-    """Read the design off the unit counts; a paired comparison keeps complete pairs only."""
+    """Read the design off the unit counts; a paired comparison keeps complete pairs only.
+
+    Where fewer than half of the units have a partner, nothing is left out, and the comparison is
+    by clusters, some of them in both arms.
+    """
     n0, n1 = arms.control.n, arms.treatment.n
     both, known = (n0 > 0) & (n1 > 0), arms.unit != "sample"
     counts = (int((n0 > 0).sum()), int((n1 > 0).sum()), int(both.sum())) if known else (0, 0, 0)
@@ -140,9 +143,9 @@ def read_design(arms: Arms, contrast: str) -> tuple[Arms, Design]:
     if not both.any():
         return arms, Design("independent" if single else "nested", arms.unit, *counts)
     dropped = int(n0.sum() + n1.sum() - n0[both].sum() - n1[both].sum())
-    if single and dropped <= (1 - PAIRED_SHARE) * (n0.sum() + n1.sum()):
+    if single and 2 * counts[2] >= max(counts):
         return arms.take(both), Design("paired", arms.unit, *counts, dropped)
-    return arms, Design("crossed", arms.unit, *counts)
+    return arms, Design("crossed", arms.unit, *counts, dropped)
 
 
 def compared(arms: Arms, kind: Kind) -> Compared:

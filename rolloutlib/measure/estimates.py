@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Below, t bounds are not trusted (Satterthwaite: Bell & McCaffrey 2002; Pustejovsky & Tipton 2018).
 MIN_DF = 4.0
+ROUNDING = 1e-9  # relative; of differences of proportions and scores absolute
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,12 @@ def clears(value: float, limit: float, harm: str) -> bool: ...
 @overload
 def clears(value: Floats, limit: float, harm: str) -> Flags: ...
 def clears(value: float | Floats, limit: float, harm: str) -> bool | Flags:
-    """Return whether a value is on the harmless side of a limit (at the limit counts)."""
-    return value >= limit if harm == "lower" else value <= limit
+    """Return whether a value is on the harmless side of a limit (at the limit counts).
+
+    Equal counts in another order differ by a rounding, so what is nearer than that is equal.
+    """
+    rounding = ROUNDING * max(1.0, abs(limit))
+    return value >= limit - rounding if harm == "lower" else value <= limit + rounding
 
 
 def proves(

@@ -53,6 +53,8 @@ class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
             an issue that is shown only because it is frequent in the treatment.
         point: treatment rate / control rate, with its bounds; None when the control has none.
         p_holm: one-sided test that the rate fell at all, adjusted over the ranked issues.
+        p_rise: one-sided test that the rate rose at all, adjusted over all issues of both arms.
+        rises: whether the rise holds after the adjustment.
     """
 
     tag: str
@@ -63,6 +65,8 @@ class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
     lower: float | None
     upper: float | None
     p_holm: float | None
+    p_rise: float | None = None
+    rises: bool = False
 
 
 def segments(
@@ -117,6 +121,7 @@ def issue_rates(
     *,
     tags: Sequence[str],
     ranked: int,
+    family: int,
     arms_of: Callable[[MomentTable, str], Arms],
 ) -> tuple[IssueRate, ...]:
     """Compare issue rates before and after.
@@ -127,18 +132,35 @@ def issue_rates(
         rules: how evidence is judged.
         tags: the control arm's top issues first, then others to show.
         ranked: how many of the tags are the control's top ones; only their tests are adjusted.
+        family: how many tags either arm carries; those that are not listed do not rise.
         arms_of: how to line the arms up for a metric.
     """
     arms = {tag: arms_of(table, metric_of(gate, tag)) for tag in tags}
     estimates = [estimate_gate(gate, arms[tag], rules, metric=metric_of(gate, tag)) for tag in tags]
     tested = [None if e is None or e.cap else e.p_better for e in estimates[:ranked]]
     adjusted = [*_holm(tested), *(None for _ in tags[ranked:])]
+    rises = _rises(gate, arms, rules, family)
     rank = [place + 1 if place < ranked else None for place in range(len(tags))]
-    rows = zip(tags, rank, estimates, adjusted, strict=True)
+    rows = zip(tags, rank, estimates, adjusted, rises, strict=True)
     return tuple(
-        IssueRate(tag=tag, rank=place, **_means(arms[tag]), **_bounds(estimate), p_holm=p)
-        for tag, place, estimate, p in rows
-    )
+        IssueRate(
+            tag=tag, rank=place, **_means(arms[tag]), **_bounds(estimate), p_holm=p, p_rise=rise,
+            rises=rise is not None and rise < SIGNIFICANT,
+        )
+        for tag, place, estimate, p, rise in rows
+    )  # fmt: skip
+
+
+def _rises(
+    gate: Gate, arms: Mapping[str, Arms], rules: Evidence, family: int
+) -> list[float | None]:
+    """Test each tag for a rise, as a difference: a new one has no ratio."""
+    rise = gate.model_copy(update={"contrast": "difference"})
+    estimates = [
+        estimate_gate(rise, both, rules, metric=metric_of(gate, tag)) for tag, both in arms.items()
+    ]
+    tested = [None if e is None or e.cap else e.p_worse for e in estimates]
+    return _holm([*tested, *[1.0] * (family - len(tested))])[: len(tested)]
 
 
 def _means(arms: Arms) -> dict[str, float | None]:

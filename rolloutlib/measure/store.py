@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import FlagValue, Plan, StageId
     from rolloutlib.runs import InputFile, RunInfo, Runs
 
+    _Tell = Callable[[str, int, int], None]
+
 __all__ = ["Ingested", "ingest"]
 
 _ROWS_AT_ONCE = 100_000
@@ -116,7 +118,7 @@ def ingest(
         RunsError: the source cannot be read as a whole, or the store is damaged.
     """
     check_folder(into)
-    tell = on_progress or (lambda _what, _done, _among: None)
+    tell: _Tell = on_progress or (lambda _what, _done, _among: None)
     listing = list_files(runs)
     mapping = source or (runs if runs.is_dir() else runs.parent) / "source.yaml"
     with _locked(into):

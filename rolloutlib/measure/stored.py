@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from rolloutlib.measure.days import NO_DATE, ROWS, SEPARATOR, Place, load_day, name_of  # fmt: skip
-from rolloutlib.measure.scan import Measured, choose_unit, measure
+from rolloutlib.measure.scan import Measured, choose_unit, measure  # fmt: skip
 from rolloutlib.measure.summed import Sums, counts_of
 from rolloutlib.runs import InputFile, Quarantined, Runs, load_source
 from rolloutlib.runs.account import later_rows, odd_runs

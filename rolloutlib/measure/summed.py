@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,8 +23,9 @@ from rolloutlib.measure.days import (
     numbers,
 )  # fmt: skip
 from rolloutlib.measure.histograms import Histogram, histograms_of
-from rolloutlib.measure.moments import MomentTable, key_of, top_tags
-from rolloutlib.measure.scan import STRATA, TOP_ISSUES, Count, Measured
+from rolloutlib.measure.moments import MomentTable, key_of
+from rolloutlib.measure.prompts import lined_up
+from rolloutlib.measure.scan import NO_TAGS, STRATA, Count, Measured, listed_tags, run_scale
 from rolloutlib.plan.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.days import StoredRun
     from rolloutlib.measure.design import Unit
+    from rolloutlib.measure.prompts import PromptCounts
 
 __all__ = ["Sums", "counts_of"]
 
@@ -43,6 +45,7 @@ def counts_of(runs: Sequence[StoredRun], arms: Sequence[str]) -> dict[str, Count
         arm: Count(
             sum(run.info.n for run in of), sum(run.with_user for run in of), 0,
             sum(run.with_prompt for run in of), 0,
+            len(of), sum(run.labelled for run in of),
         )
         for arm, of in mine.items()
     }  # fmt: skip
@@ -62,17 +65,20 @@ class Sums:
         tagged: Counter[tuple[str, str]] = Counter()
         for run in self.runs:
             tagged.update({(run.info.arm, tag): n for tag, n in run.tags.items()})
-        ranked, others = (top_tags(tagged, arm=arm, most=TOP_ISSUES) for arm in self.arms)
-        tags = tuple(dict.fromkeys((*ranked, *others)))
+        counts = counts_of(self.runs, self.arms)
+        tags, ranked = listed_tags(tagged, counts, self.arms)
         plain = {name: name for name in METRICS if name not in {"issue", "slow"}}
-        columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags}
+        columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
         finest = self._moments(f"moments{SUMS}", columns | {"slow": f"slow:{slow_above_ms:g}"})
         table = grouped(finest, "arm", "cluster")
         latency, score = (self._histograms(name) for name in ("latency_ms", "score"))
+        parts = [p.select(["arm", "prompt", "n"]) for p in self._tables(f"prompts{SUMS}")]
+        by_arm = {arm: prompt_counts(parts, arm) for arm in self.arms}
         return Measured(
-            self._ids(table), self.unit, named, tags, len(ranked), table=table,
+            self._ids(table, counts, by_arm), self.unit, named, tags, ranked, table=table,
             by_run=grouped(finest, "arm", "run_id"), strata=self._strata(),
-            latency=latency, score=score,
+            latency=latency, score=score, carried=tagged,
+            prompts=lined_up(by_arm, run_scale(counts, self.arms), self.arms),
         )  # fmt: skip
 
     def _tables(self, file: str, columns: Container[str] | None = None) -> list[pa.Table]:
@@ -122,21 +128,17 @@ class Sums:
         arm, run = (key_of(whole[key]) for key in keys)
         return histograms_of(arm, run, numbers(whole, "value"), numbers(whole, "n"))
 
-    def _ids(self, table: MomentTable) -> dict[str, Count]:
-        """Count different users by the clusters and different prompts by their hashes."""
-        counts: dict[str, Count] = {}
-        prompts = [part.select(["arm", "prompt"]) for part in self._tables(f"prompts{SUMS}")]
-        for arm, count in counts_of(self.runs, self.arms).items():
-            mine = [part.filter(pc.equal(part["arm"].cast(pa.string()), arm)) for part in prompts]
-            hashes = [chunk for part in mine for chunk in part["prompt"].chunks]
-            different = len(pc.unique(pa.chunked_array(hashes, pa.uint64())))
+    def _ids(
+        self, table: MomentTable, counts: Mapping[str, Count], prompts: Mapping[str, PromptCounts]
+    ) -> dict[str, Count]:
+        """Add the different ids: users by the clusters, prompts by their hashes."""
+        full: dict[str, Count] = {}
+        for arm, count in counts.items():
             cluster = table.where(arm=arm).keys["cluster"]
             users = len(np.unique(cluster.codes[cluster.codes != cluster.code(None)]))
-            counts[arm] = Count(
-                count.samples, count.with_user, users if self.unit == "user" else 0,
-                count.with_prompt, different,
-            )  # fmt: skip
-        return counts
+            of_users = users if self.unit == "user" else 0
+            full[arm] = replace(count, users=of_users, prompts=len(prompts[arm].hashes))
+        return full
 
 
 def _plain(table: pa.Table, keys: Sequence[str]) -> pa.Table:

@@ -36,10 +36,10 @@ __all__ = ["Values", "about_runs", "day_sums", "stored_run", "unit_of"]
 
 _OF_RUNS = (
     "SELECT arm, run_id, sum(hash(1, {rest})), sum(hash(2, {rest})), count(user_id),"
-    " count(prompt_id) FROM rows GROUP BY arm, run_id"
+    " count(prompt_id), count(issues) FROM rows GROUP BY arm, run_id"
 )
-_PROMPTS = """SELECT DISTINCT arm, run_id, md5_number_lower(prompt_id) AS prompt FROM rows
-    WHERE prompt_id IS NOT NULL ORDER BY ALL"""
+_PROMPTS = """SELECT arm, run_id, md5_number_lower(prompt_id) AS prompt, count(*) AS n FROM rows
+    WHERE prompt_id IS NOT NULL GROUP BY ALL ORDER BY ALL"""
 _TAGS = """SELECT arm, run_id, tag, count(*) FROM (SELECT arm, run_id,
     unnest(list_distinct(issues)) AS tag FROM rows) WHERE tag IS NOT NULL
     GROUP BY ALL ORDER BY ALL"""
@@ -66,7 +66,7 @@ class Values:
 def about_runs(
     connection: duckdb.DuckDBPyConnection,
 ) -> dict[str, tuple[list[int], dict[str, int]]]:
-    """Return, by run, what its rows say of it: two sums of hashes and two counts, and its tags."""
+    """Return, by run, what its rows say: two sums of hashes and three counts, and its tags."""
     rest = ", ".join(name for name in SCHEMA.names if name != "run_id")
     found = connection.execute(_OF_RUNS.format(rest=rest)).fetchall()
     about = {f"{arm}{SEPARATOR}{run}": (list(numbers), {}) for arm, run, *numbers in found}
@@ -79,9 +79,12 @@ def stored_run(
     info: RunInfo, source: str, about: Mapping[str, tuple[list[int], dict[str, int]]]
 ) -> StoredRun:
     """Put what is known of a run together; its content is a digest of its rows in any order."""
-    (one, two, with_user, with_prompt), tags = about.get(name_of(info), ([0, 0, 0, 0], {}))
+    numbers, tags = about.get(name_of(info), ([0, 0, 0, 0, 0], {}))
+    one, two, with_user, with_prompt, labelled = numbers
     content = msgspec.json.encode((str(one), str(two), info.reported))
-    return StoredRun(info, source, sha256(content).hexdigest(), with_user, with_prompt, tags)
+    return StoredRun(
+        info, source, sha256(content).hexdigest(), with_user, with_prompt, labelled, tags
+    )
 
 
 def unit_of(runs: Sequence[StoredRun]) -> Unit:

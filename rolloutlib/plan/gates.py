@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rolloutlib.plan.metrics import METRICS, LevelUnit, MetricName
 
 __all__ = [
-    "STAGES", "Count", "Evidence", "FromProfile", "Gate", "Model", "Number", "Profile",
-    "Proportion", "StageId",
+    "STAGES", "Count", "Decides", "Effect", "Evidence", "FromProfile", "Gate", "Model", "Number",
+    "Profile", "Proportion", "StageId",
 ]  # fmt: skip
 
 StageId = Literal[0, 1, 2, 3, 4]
@@ -19,6 +19,7 @@ STAGES: tuple[StageId, ...] = (0, 1, 2, 3, 4)
 Number = Annotated[float, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, gt=0)]
 Proportion = Annotated[Number, Field(ge=0, le=1)]
+Effect = Literal["no_go", "hold", "tell"]
 
 
 class Model(BaseModel):
@@ -146,6 +147,20 @@ def _value(limit: float | FromProfile, profile: Profile) -> float:
     return limit.resolve(profile) if isinstance(limit, FromProfile) else limit
 
 
+class Decides(Model):
+    """What a finding beside the gates does to the recommendation; see plan.yaml.
+
+    Attributes:
+        segments: of a segment that loses significantly although the whole does not.
+        issues: of an issue that rises significantly, new ones included.
+        nothing_to_reduce: what the top-issue gate says where the control carries no issue.
+    """
+
+    segments: Effect = "hold"
+    issues: Effect = "hold"
+    nothing_to_reduce: Literal["pass", "fail", "open"] = "pass"
+
+
 class Evidence(Model):
     """How the evidence is judged; see the comments in plan.yaml."""
 
@@ -155,7 +170,10 @@ class Evidence(Model):
     icc_floor: Annotated[Number, Field(ge=0, lt=1)]
     power: Annotated[Number, Field(gt=0.5, lt=1)]
     sample_ratio_p: Annotated[Number, Field(gt=0, lt=0.1)]
-    max_quarantined: Proportion
+    max_missing: Proportion = 0.02
+    missing_p: Annotated[Number, Field(gt=0, lt=0.1)] = 0.001
+    min_overlap: Proportion = 0.95
+    labelled: Literal["all", "sample"] = "all"
     timeout_cap_ms: Annotated[Number, Field(gt=0)]
     segments: tuple[Literal["category", "profile", "difficulty"], ...]
     looks_file: Annotated[str, Field(min_length=1)] = "reports/looks.jsonl"

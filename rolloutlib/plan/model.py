@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import isclose
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -16,6 +16,7 @@ from rolloutlib.errors import PlanError, did_you_mean
 from rolloutlib.plan.gates import (
     STAGES,
     Count,
+    Decides,
     Evidence,
     FromProfile,
     Gate,
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "STAGES", "Audience", "Check", "Evidence", "Feature", "FeatureId", "FlagValue", "FromProfile",
-    "Gate", "Plan", "Profile", "Risk", "Signal", "Stage", "StageId", "Toggle", "json_schema",
-    "load_plan", "workbook_root",
+    "STAGES", "Allocation", "Audience", "Check", "Evidence", "Feature", "FeatureId", "FlagValue",
+    "FromProfile", "Gate", "Plan", "Profile", "Risk", "Signal", "Stage", "StageId", "Toggle",
+    "json_schema", "load_plan", "workbook_root",
 ]  # fmt: skip
 
 Audience = Literal["internal", "dogfood", "opted_in", "everyone", "opted_out"]
@@ -44,13 +45,17 @@ FlagValue = bool | Literal["explore", "exploit"]
 
 
 class Feature(Model):
-    """One feature behind a flag; a rollback takes a switch to `disabled`, a preset to `default`."""
+    """One feature behind a flag; a rollback takes a switch to `disabled`, a preset to `default`.
+
+    `steers` names the mix that the feature changes on purpose.
+    """
 
     flag: Annotated[str, Field(pattern=r"^feature\.[A-Za-z]+$")]
     title: str
     enabled: FlagValue
     disabled: FlagValue
     default: FlagValue | None = None
+    steers: Literal["difficulty", "category"] | None = None
     effect: str
 
     @property
@@ -83,13 +88,30 @@ class Toggle(Model):
         return self.default if named is None else bool(named)
 
 
+class Allocation(Model):
+    """How users, or samples where none are named, are split between the arms: two weights."""
+
+    control: Annotated[Number | Count, Field(gt=0)]
+    treatment: Annotated[Number | Count, Field(gt=0)]
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """The arms' shares, the control's first."""
+        whole = self.control + self.treatment
+        return self.control / whole, self.treatment / whole
+
+
 class Stage(Model):
-    """One stage: who is in it, how many at most, and what is on for whom."""
+    """One stage: who is in it, how many at most, and what is on for whom.
+
+    Without an `allocation` both arms are to have as many.
+    """
 
     name: str
     audience: Audience
     cap: Count | None = None
     looks: Count = 1
+    allocation: Allocation | None = None
     logged: tuple[FeatureId, ...] = ()
     toggles: dict[FeatureId, Toggle]
 
@@ -236,6 +258,7 @@ class Plan(Model):
     stages: dict[StageId, Stage]
     gates: Annotated[dict[str, Gate], Field(min_length=1)]
     evidence: Evidence
+    decides: Decides = Decides()
     monitoring: Monitoring
     checks: Annotated[dict[str, Check], Field(min_length=1)]
     rollback: Rollback
@@ -271,6 +294,26 @@ class Plan(Model):
         toggles = self.stages[stage].toggles
         on = {key: toggles[key].on(audience) for key in self.features}
         return {f.flag: f.enabled if on[key] else f.disabled for key, f in self.features.items()}
+
+    def flags_of_arms(self, stage: StageId) -> dict[str, dict[str, FlagValue]]:
+        """Return each arm's flags at a stage: the treatment has what the stage table says.
+
+        The control has what the stage before says for the same audience. Where that changes
+        nothing for the stage's own audience, it is for one whose flags do change (at the last stage
+        those who had opted out). Before stage 0, it is what everybody else has.
+        """
+        own = self.stages[stage].audience
+        if not stage:
+            before, after = self.flags_of(stage, "everyone"), self.flags_of(stage, own)
+            return {"control": before, "treatment": after}
+        for audience in (own, *get_args(Audience)):
+            before, after = (
+                self.flags_of(STAGES[stage - 1], audience),
+                self.flags_of(stage, audience),
+            )
+            if before != after:
+                return {"control": before, "treatment": after}
+        return {"control": self.flags_of(stage, own), "treatment": self.flags_of(stage, own)}
 
 
 def _same_keys(where: str, got: Mapping[Any, object], expected: Mapping[Any, object]) -> None:

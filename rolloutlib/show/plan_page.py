@@ -13,7 +13,7 @@ from rolloutlib.words.sentences import say, speaking, translate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from rolloutlib.plan.model import FeatureId, Gate, Plan, Signal, StageId
+    from rolloutlib.plan.model import Feature, FeatureId, Gate, Plan, Signal, Stage, StageId
     from rolloutlib.words.sentences import Sentence
 
 __all__ = ["plan_page"]
@@ -25,6 +25,13 @@ AUDIENCES: Final[dict[Audience, Sentence]] = {
     "everyone": say("everyone"),
     "opted_out": say("users who opted out"),
 }
+
+
+EFFECTS: Final = {
+    "no_go": say("NO-GO"), "hold": say("HOLD"), "tell": say("it is told"),
+    "pass": say("the gate passes, unless one appears"), "fail": say("the gate fails"),
+    "open": say("the gate stays open"),
+}  # fmt: skip
 
 
 def plan_page(plan: Plan, lang: str = "en") -> str:
@@ -39,10 +46,10 @@ def plan_page(plan: Plan, lang: str = "en") -> str:
 
 def _stages(plan: Plan) -> Iterator[str]:
     weeks = {s: [week for week, due in plan.schedule.items() if s in due.stages] for s in STAGES}
-    head = (say("Stage"), say("Who"), say("At most"), say("Looks"), say("Week"))
+    head = (say("Stage"), say("Who"), say("At most"), say("Split"), say("Looks"), say("Week"))
     rows = [
         (f"{number}: {translate(stage.name)}", AUDIENCES[stage.audience],
-         say("{cap} users", cap=stage.cap) if stage.cap else "–", stage.looks,
+         say("{cap} users", cap=stage.cap) if stage.cap else "–", _split(stage), stage.looks,
          _listed(weeks[number]))
         for number, stage in sorted(plan.stages.items())
     ]  # fmt: skip
@@ -54,14 +61,26 @@ def _stages(plan: Plan) -> Iterator[str]:
     ))  # fmt: skip
 
 
+def _split(stage: Stage) -> str:
+    """Return the planned shares of control and treatment."""
+    shares = stage.allocation.shares if stage.allocation else (0.5, 0.5)
+    return " : ".join(f"{share:.0%}" for share in shares)
+
+
 def _features(plan: Plan) -> Iterator[str]:
     head = (say("Feature"), say("What it does"), *(say("Stage {number}", number=s) for s in STAGES))
     rows = [
-        (f"{key} {translate(feature.title)} `{feature.flag}`", translate(feature.effect),
+        (f"{key} {translate(feature.title)} `{feature.flag}`", _effect(feature),
          *(_toggle(plan, stage, key) for stage in STAGES))
         for key, feature in plan.features.items()
     ]  # fmt: skip
     return _table(head, rows)
+
+
+def _effect(feature: Feature) -> str:
+    steers = [str(say("changes the mix of {mix}", mix=translate(feature.steers)))
+              if feature.steers else ""]  # fmt: skip
+    return "; ".join(filter(None, (translate(feature.effect), *steers)))
 
 
 def _toggle(plan: Plan, number: StageId, key: FeatureId) -> str:
@@ -88,10 +107,28 @@ def _gates(plan: Plan) -> Iterator[str]:
         "Limits for the profile {profile}. A proof is a one-sided bound with {confidence:.0%} "
         "confidence (of a percentile: of the share of samples beyond the limit); the plan's limit "
         "is held against the mean of the last {runs} runs. Fewer than {clusters} users, or more "
-        "than {quarantined:.0%} unreadable samples, prove nothing.",
+        "than {missing:.0%} of an arm's values missing, prove nothing.",
         profile=plan.rollback.safe_profile, confidence=rules.confidence, runs=runs,
-        clusters=rules.min_clusters, quarantined=rules.max_quarantined,
+        clusters=rules.min_clusters, missing=rules.max_missing,
     ))  # fmt: skip
+    yield from ("", *(f"- {line}" for line in _honesty(plan)))
+
+
+def _honesty(plan: Plan) -> Iterator[Sentence]:
+    """Say what the data have to show before a gate may pass, and what else decides."""
+    rules, decides = plan.evidence, plan.decides
+    yield say("Both arms have at least {share:.0%} of all prompts.", share=rules.min_overlap)
+    yield say("Arms that do not lack values alike (p below {p:g}) prove nothing.",
+              p=rules.missing_p)  # fmt: skip
+    if rules.labelled == "all":
+        yield say("A sample without issue labels is missing.")
+    else:
+        yield say("Only samples with issue labels are expected to have them.")
+    yield say("A segment that loses although the whole does not: {effect}.",
+              effect=EFFECTS[decides.segments])  # fmt: skip
+    yield say("An issue that rises: {effect}.", effect=EFFECTS[decides.issues])
+    yield say("Top issue, where the control has none: {effect}.",
+              effect=EFFECTS[decides.nothing_to_reduce])  # fmt: skip
 
 
 def _gate(plan: Plan, gate: Gate) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.judge.record import Recommendation
 from rolloutlib.show.folder import save
+from rolloutlib.show.measured import completeness, measured, simulated
 from rolloutlib.show.rows import badge, bounds, gate_row, interval, level, p_value, proof_limit
 from rolloutlib.show.tables import (
     Cell,
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from rolloutlib.plan.params import ReviewParams
 
 __all__ = [
-    "changes", "checks", "gate_table", "headline", "inputs", "issues_table", "quarantine",
-    "runs_table", "sample_sizes", "segments_table", "summary_text",
-    "warnings", "write_review",
+    "changes", "checks", "completeness", "gate_table", "headline", "inputs", "issues_table",
+    "quarantine", "runs_table", "sample_sizes", "segments_table", "summary_text", "warnings",
+    "write_review",
 ]  # fmt: skip
 
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
@@ -52,10 +53,11 @@ def headline(review: Review) -> Html:
     word, sign = str(_word(review.recommendation)), SIGNS[review.recommendation]
     heading, meaning = _title(review), str(_meaning(review.recommendation))
     reasons, kind = texts(review.reasons), review.recommendation.value.lower()
+    arms = measured(review)
     html = render("headline.html.j2", kind=kind, sign=sign, word=word, title=heading,
                   meaning=meaning, facts=_facts(review), reasons=reasons, why=str(say("Why")),
-                  style=style())  # fmt: skip
-    lines = [f"{sign} {heading}", meaning, *(f"- {reason}" for reason in reasons)]
+                  style=style(), measured=arms.html, simulated=simulated(review))  # fmt: skip
+    lines = [f"{sign} {heading}", meaning, *(f"- {reason}" for reason in reasons), arms.text]
     return Html(html, "\n".join(lines), heading)
 
 
@@ -73,9 +75,7 @@ def _facts(review: Review) -> list[tuple[str, str]]:
     stage = say("{stage}: {name}", stage=review.stage, name=translate(review.stage_name))
     until = review.as_of.strftime("%Y-%m-%d %H:%M %Z") if review.as_of else say("all runs")
     facts = (
-        (say("Stage"), stage), (say("Control"), review.control),
-        (say("Treatment"), review.treatment), (say("Runs until"), until),
-        (say("Look"), _look(review)),
+        (say("Stage"), stage), (say("Runs until"), until), (say("Look"), _look(review)),
         (say("Profile"), review.profile), (say("Source"), review.source_title or say("not named")),
     )  # fmt: skip
     return [(str(name), str(value)) for name, value in facts]

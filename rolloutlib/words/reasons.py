@@ -31,12 +31,7 @@ TEMPLATES: Final = {
     # What a gate lacks.
     "field.missing": "no sample carries the field {field}.",
     "field.missing_in_arm": "no sample of arm {arm} carries the field {field}.",
-    "field.no_issue": "no sample of the control arm carries an issue.",
     "control.no_event": "the control arm has no event, so there is no ratio to it.",
-    "latency.gaps": (
-        "{share:.1%} of the samples of arm {arm} have no latency; what is missing may be what is "
-        "slow."
-    ),
     "unit.gaps": (
         "Only {share:.0%} of the samples name their {unit}, so their dependence is unknown."
     ),
@@ -52,6 +47,7 @@ TEMPLATES: Final = {
     "design.crossed": (
         "Paired clusters: {pairs:,} {unit}s are in both arms, each with several samples."
     ),
+    "design.partly": ("Clusters, some of them in both arms: {pairs:,} of {union:,} {unit}s are."),
     "arms.swapped": (
         "The arms are named the other way round: the runs' control was given as treatment; swap "
         "--control and --treatment."
@@ -61,15 +57,18 @@ TEMPLATES: Final = {
         "cannot be compared."
     ),
     "arms.sample_ratio": (
-        "Sample-ratio mismatch: {control:,} and {treatment:,} users where as many were planned "
-        "(p = {p:.1g}); who is missing is not random."
+        "Sample-ratio mismatch: {control:,} and {treatment:,} users where the plan splits them "
+        "{planned_control:,.0f} to {planned_treatment:,.0f} (p = {p:.1g}); who is missing is not "
+        "random."
+    ),
+    "arms.row_ratio": (
+        "Sample-ratio mismatch: {control:,} and {treatment:,} samples where the plan splits them "
+        "{planned_control:,.0f} to {planned_treatment:,.0f} (p = {p:.1g}); if the split was meant, "
+        "say so in plan.yaml (allocation)."
     ),
     "look.spent": (
         "This is look {number} of {planned} planned: the error that the stage may make is spent; "
         "plan more looks or bring a new candidate."
-    ),
-    "data.quarantined": (
-        "{share:.1%} of the rows are quarantined; above {most:.0%} no gate may pass."
     ),
     "source.refused": "{message}",
     # What a reader should know.
@@ -97,11 +96,70 @@ TEMPLATES: Final = {
         "{dropped} samples have no partner in the other arm and are left out of the paired "
         "comparison."
     ),
-    "profiles.mixed": (
-        "Several guardian profiles are mixed in both arms; the strictest latency target is used."
-    ),
     "aside.stages": "{count} runs belong to other stages than {stage}.",
     "aside.later": "{count} runs started after {moment}.",
+    "users.both": (
+        "{count:,} users are in both arms of a comparison that gives each user one arm; they count "
+        "as one user each."
+    ),
+    "data.copies": (
+        "{rows:,} rows of arm {arm} repeat others in everything but run, file and date; each "
+        "counts once."
+    ),
+    "data.word_in_arm": "{rows:,} rows of arm {arm} have an outcome that nobody knows: {word}.",
+    # What is missing.
+    "data.word": "{word} ({rows:,})",
+    "data.unreadable": (
+        "{share:.1%} of the rows of arm {arm} could not be read ({rows:,} of {expected:,}, at most "
+        "{most:.0%}), so no gate may pass."
+    ),
+    "data.unreadable_words": (
+        "{share:.1%} of the rows of arm {arm} could not be read ({rows:,} of {expected:,}, at most "
+        "{most:.0%}), so no gate may pass; unknown words for an outcome: {words}."
+    ),
+    "data.absent": (
+        "{share:.1%} of the samples of arm {arm} are missing ({rows:,} of {expected:,}, at most "
+        "{most:.0%}): the other arm has them, so no gate may pass."
+    ),
+    "data.mend": "Mend the data: {why}",
+    "missing.share": (
+        "{share:.1%} of arm {arm} have no {field} ({rows:,} of {expected:,}, at most {most:.0%}); "
+        "what is missing may be what is bad."
+    ),
+    "missing.differs": (
+        "The arms do not lack {field} alike: {control:,} of the control's are missing and "
+        "{treatment:,} of the treatment's (p = {p:.1g}); the difference may be what is missing."
+    ),
+    "missing.worst": (
+        "{share:.1%} of arm {arm} are missing ({rows:,} of {expected:,}); if all of them are bad, "
+        "it could be {worst}, and the limit {limit} is not proven."
+    ),
+    # Did both arms run the same thing, and what the plan says.
+    "material.overlap": (
+        "The arms ran different prompts: {shared:,} of {union:,} are in both ({share:.0%}, at "
+        "least {least:.0%}), {alone:,} have no partner."
+    ),
+    "material.mix": (
+        "The arms have another mix of {by}: {named} is {control:.1%} of the control and "
+        "{treatment:.1%} of the treatment (p = {p:.1g}), so they are not alike."
+    ),
+    "config.flags_differ": (
+        "Arm {arm} ran with {flags}; the plan says {planned} at stage {stage}, so this is not what "
+        "would be decided."
+    ),
+    "config.flags_mixed": "The runs of arm {arm} differ in their flags: {flags}.",
+    "config.flags_untold": "Only {count} of {runs} runs of arm {arm} tell their flags.",
+    "config.profiles_mixed": (
+        "The runs of arm {arm} have {count} guardian profiles ({values}); expected one."
+    ),
+    "config.hashes_mixed": (
+        "The runs of arm {arm} have {count} strategy hashes ({values}), so they are not one "
+        "candidate."
+    ),
+    "config.seeds_mixed": "Some runs of arm {arm} have a seed and others none.",
+    "stage.over_cap": (
+        "{users:,} users took part in the treatment; the stage is for at most {cap:,}."
+    ),
     # What bounds prove.
     "evidence.none": "There are no samples to judge.",
     "bound.clears": "The bound clears the limit of this stage.",
@@ -122,6 +180,16 @@ TEMPLATES: Final = {
         "Hidden loss: the pass rate of {by} {value} changes by {change} (p = {p:.2g} after Holm's "
         "correction)."
     ),
+    "issue.new": (
+        "New issue: {issue} is in {value} of the treatment's samples and in none of the control's "
+        "(p = {p:.2g} after Holm's correction)."
+    ),
+    "issue.rises": (
+        "Rising issue: {issue} goes from {limit} to {value} of the samples (p = {p:.2g} after "
+        "Holm's correction)."
+    ),
+    "issues.nothing": "The control carries no issue, so there is nothing to reduce.",
+    "issues.appear": ("The control carries no issue, and in the treatment these appear: {issues}."),
     "check.failed": "Check failed: {check}. {why}",
     "checks.open": "No evidence yet for the checks: {checks}.",
     "all.pass": "Every gate passes by the plan's rule and by the evidence, and every check holds.",
@@ -155,10 +223,12 @@ TEMPLATES: Final = {
     "file.broken": "is cut off or broken ({error})",
     "incidents.no_file": "There is no incidents.jsonl.",
     "incidents.no_time": "The runs carry no time, so the last {hours} hours are unknown.",
-    "incidents.recent": "{count} incidents in the last {hours} hours; the latest: {latest}.",
+    "incidents.recent": "{count} incidents in the last {hours} hours; the latest: {latest} ({at}).",
     "incidents.empty": "incidents.jsonl is empty: nothing says until when it tells every incident.",
     "incidents.uncovered": "incidents.jsonl says nothing after {until}; it has to cover {moment}.",
-    "incidents.none": "No incident in the {hours} hours before {now}.",
+    "incidents.none": (
+        "No incident in the {hours} hours before {now}; what is known ends at {until}."
+    ),
     "documents.no_file": "There is no changes.yaml.",
     "documents.stale": "These documents do not reflect the change: {documents}. {age}",
     "documents.missing": "Nothing is said of these documents: {documents}.",

@@ -114,7 +114,8 @@ def unknown_word_mapped() -> World:
     return World(world.parts, world.why, world.causes, yaml=words)
 
 
-def _diluted(rows: pd.DataFrame, gone: pd.Series[bool], arms: int) -> pd.DataFrame:
+def diluted_by(rows: pd.DataFrame, gone: pd.Series[bool], arms: int) -> pd.DataFrame:
+    """Blank outcomes, and add arms of clean rows beside them."""
     rows["status"] = rows["status"].mask(gone, "aborted")
     quiet = rows[~treated(rows)]
     shadows = [
@@ -129,7 +130,7 @@ def diluted() -> World:
     rows = base(n=300, better=0.0)
     gone = treated(rows) & (rows["status"] != "passed") & chance(rows, 0.8, 5)
     cause = share(gone[treated(rows)])
-    return one(_diluted(rows, gone, 4), "a tenth is an unknown word; four arms dilute it", cause)
+    return one(diluted_by(rows, gone, 4), "a tenth is an unknown word; four arms dilute it", cause)
 
 
 def diluted_by_control() -> World:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from rolloutlib.errors import NoEvidenceError, RunsError
+from rolloutlib.judge.record import Reviewed, encode
 from rolloutlib.judge.review import invalid_review, review_stage
 from rolloutlib.plan.params import review_params
 from rolloutlib.words.reasons import sentence
@@ -37,3 +40,18 @@ def said(found: Review) -> str:
     """Return all that a review says: reasons, warnings, what was set aside."""
     spoken = (*found.reasons, *found.warnings, *found.set_aside)
     return "\n".join(sentence(reason) for reason in spoken)
+
+
+def written(found: Review) -> str:
+    """Return review.json."""
+    record = found.record if isinstance(found, Reviewed) else found
+    return encode(record).decode()
+
+
+def plan_with(folder: Path, *, stage: int, **more: Any) -> str:  # noqa: ANN401
+    """Write the plan with more said of a stage; return its path."""
+    plan: dict[str, Any] = yaml.safe_load((ROOT / "params" / "plan.yaml").read_text("utf-8"))
+    plan["stages"][stage] |= more
+    path = folder / "plan.yaml"
+    path.write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
+    return str(path)

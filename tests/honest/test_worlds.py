@@ -10,7 +10,6 @@ import pytest
 from rolloutlib.words.reasons import sentence
 from tests.honest.bad_worlds import WORLDS
 from tests.honest.good_worlds import GOOD
-from tests.honest.pending import params
 from tests.honest.reviews import review
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow  # a minute of reviews
 
 
-@pytest.mark.parametrize("name", params(WORLDS))
+@pytest.mark.parametrize("name", WORLDS)
 def test_a_bad_world_is_no_go(name: str, tmp_path: Path) -> None:
     """The world is not GO, and its first or second reason names the cause and its number."""
     world = WORLDS[name]()
@@ -35,7 +34,7 @@ def _names(world: World, text: str) -> bool:
     return all(re.search(cause, text) for cause in world.causes)
 
 
-@pytest.mark.parametrize("name", params(GOOD))
+@pytest.mark.parametrize("name", GOOD)
 def test_a_good_world_is_go(name: str, tmp_path: Path) -> None:
     """Nothing is missing that matters: the same numbers, written in whatever way, are GO."""
     world = GOOD[name]()

@@ -195,7 +195,7 @@ def test_the_latest_incident_is_named(tmp_path: Path) -> None:
     )
     assert (
         sentence(look(INCIDENTS, tmp_path).why)
-        == "2 incidents in the last 48 hours; the latest: Late."
+        == "2 incidents in the last 48 hours; the latest: Late (2026-11-20 08:00 +0000)."
     )
 
 
@@ -228,7 +228,10 @@ def test_at_a_decision_the_hours_end_with_the_log(tmp_path: Path) -> None:
     assert look(INCIDENTS, tmp_path, now=later).holds is None
     (tmp_path / "incidents.jsonl").write_text(incident(60, 49) + COVERED, encoding="utf-8")
     found = look(INCIDENTS, tmp_path, now=later, newest=NOW)
-    assert sentence(found.why) == "No incident in the 48 hours before 2026-11-20 09:00 +0000."
+    assert sentence(found.why) == (
+        "No incident in the 48 hours before 2026-11-20 09:00 +0000; "
+        "what is known ends at 2026-11-20 09:00 +0000."
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import xml.sax
 from pathlib import Path
@@ -267,3 +268,26 @@ def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     doubt = read(tmp_path, "<testsuite><testcase/></testsuite>").doubt
     assert doubt is not None
     assert "is larger than 10 bytes" in sentence(doubt)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if ".passed" in file.name])
+def test_what_is_cut_off_never_passes(file: Path, tmp_path: Path) -> None:
+    """A file that ends before its last element does is never a pass, wherever it ends."""
+    data, cut_off = file.read_bytes(), tmp_path / "TEST-perf.xml"
+    end = data.rfind(b">")
+    for cut in range(0, end, max(1, end // 40)):
+        cut_off.write_bytes(data[:cut])
+        assert verdict(read_suite("perf", cut_off)) != "passed", cut
+
+
+def test_damaged_files_are_verdicts_too(tmp_path: Path) -> None:
+    """Whatever bytes a file has, there is a verdict with a sentence, and no other error."""
+    rng, damaged = random.Random(9), tmp_path / "TEST-perf.xml"  # noqa: S311 -- to be repeatable
+    for _ in range(600):
+        data = bytearray(rng.choice(FILES).read_bytes())
+        for _ in range(rng.randint(1, 5)):
+            at, size = rng.randint(0, len(data)), rng.randint(0, 9)
+            data[at : at + size] = rng.choice((rng.randbytes(3), data[size : 5 * size], b""))
+        damaged.write_bytes(data)
+        suite = read_suite("perf", damaged)
+        assert suite.doubt is None or sentence(suite.doubt)

@@ -267,7 +267,8 @@ def test_one_mean_of_clusters() -> None:
     [
         ([1, 1, 1], [1, 1, 1], "prompt", "paired", 0),
         ([1] * 19 + [0], [1] * 20, "prompt", "paired", 1),
-        ([1] * 10 + [0] * 10, [1] * 20, "prompt", "crossed", 0),
+        ([1] * 10 + [0] * 10, [1] * 20, "prompt", "paired", 10),
+        ([1] * 9 + [0] * 11, [1] * 20, "prompt", "crossed", 11),
         ([2, 1], [1, 1], "user", "crossed", 0),
         ([2, 2, 0, 0], [0, 0, 3, 1], "user", "nested", 0),
         ([1, 1, 0, 0], [0, 0, 1, 1], "prompt", "independent", 0),
@@ -277,6 +278,7 @@ def test_one_mean_of_clusters() -> None:
         "pairs",
         "a few lost",
         "half lost",
+        "most lost",
         "repeats",
         "repeats in one arm",
         "other prompts",

@@ -49,6 +49,7 @@ sample_rows = st.fixed_dictionaries(
         "vetoed": st.none() | st.booleans(),
         "error": st.none() | st.booleans(),
         "edited": st.none() | st.booleans(),
+        "suggested": st.none() | st.booleans(),
         "style_violations": st.none() | st.integers(0, 9),
         "covariate": st.none() | st.floats(0, 10),
     }

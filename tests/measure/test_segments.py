@@ -176,7 +176,8 @@ def test_issue_rates() -> None:
     rows = issues("control", hallucination=40, repetition=20) + issues(
         "treatment", hallucination=20, repetition=20, tone=30
     )
-    rates = issue_rates(ISSUE, table_of(rows), RULES, tags=TAGS, ranked=2, arms_of=line_up)
+    rates = issue_rates(ISSUE, table_of(rows), RULES, tags=TAGS, ranked=2, family=3,
+                        arms_of=line_up)  # fmt: skip
     assert [(r.tag, r.rank, r.control, r.treatment) for r in rates] == [
         ("hallucination", 1, 0.4, 0.2), ("repetition", 2, 0.2, 0.2), ("tone", None, 0.0, 0.3),
     ]  # fmt: skip
@@ -184,11 +185,23 @@ def test_issue_rates() -> None:
     assert rates[0].point == pytest.approx(0.5)
     assert rates[0].p_holm == pytest.approx(2 * (tested.p_better or 0))
     assert (rates[2].point, rates[2].p_holm) == (None, None)
+    assert [rate.rises for rate in rates] == [False, False, True]
+
+
+def test_a_rise_is_adjusted_for_every_tag() -> None:
+    """Whoever lists one tag of many has still looked at all of them."""
+    rows = issues("control", tone=1) + issues("treatment", tone=9)
+    alone, among = (
+        issue_rates(ISSUE, table_of(rows), RULES, tags=("tone",), ranked=1, family=family,
+                    arms_of=line_up)[0]
+        for family in (1, 40)
+    )  # fmt: skip
+    assert (alone.rises, among.rises) == (True, False)
+    assert among.p_rise == pytest.approx(min(40 * (alone.p_rise or 0), 1))
 
 
 def test_no_issues() -> None:
     """Without tags there is nothing to compare."""
-    assert (
-        issue_rates(ISSUE, table_of(issues("control")), RULES, tags=(), ranked=0, arms_of=line_up)
-        == ()
-    )
+    table = table_of(issues("control"))
+    about: dict[str, Any] = {"tags": (), "ranked": 0, "family": 0, "arms_of": line_up}
+    assert issue_rates(ISSUE, table, RULES, **about) == ()

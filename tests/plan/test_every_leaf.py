@@ -8,6 +8,7 @@ count them alike, so that a review takes milliseconds.
 from __future__ import annotations
 
 import copy
+import json
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from functools import partial
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rolloutlib.judge.record import Reviewed
+    from rolloutlib.runs import Runs
+    from rolloutlib.runs.samples import Samples
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE: dict[str, Any] = yaml.safe_load((ROOT / "params" / "plan.yaml").read_text("utf-8"))
@@ -58,6 +61,7 @@ BOUND = (
 )  # fmt: skip
 
 REVIEWS = (*((stage, "default") for stage in (2, 0, 1, 3, 4)), (2, "strict"), (2, "fast"))
+REPLAYS = ("issues.jsonl", "none.jsonl")
 OFF: tuple[tuple[FeatureId, ...], ...] = ((), ("A", "F"))
 
 Place = tuple[Any, ...]
@@ -77,7 +81,7 @@ WORDS = (
     "Other words", "feature.other", "A", "F", *get_args(MetricName), *get_args(Audience), "explore",
     "exploit", "difference", "ratio", "treatment", "higher", "lower", "mean", "min_score",
     "max_latency_ms", "strict", "fast", "junit", "documents", "release_notes", "responsible",
-    "approves",
+    "approves", "no_go", "tell", "fail", "sample", "category",
 )  # fmt: skip
 
 
@@ -109,20 +113,55 @@ def changed(place: Place, value: Any) -> Plan:  # noqa: ANN401
 
 
 def sample(arm: str, user: int, i: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Return a row; timeouts have no latency, nor have 3 % of the treatment's others."""
+    """Return a row; timeouts have no latency, nor have 3 % of the treatment's others.
+
+    Of the treatment 2 % have no score, and half have an issue that the control never has.
+    """
     on = arm == "treatment"
     words = ["passed", "failed", "vetoed", "error", "timeout"]
     status = rng.choice(words, p=(0.8, 0.1, 0.05, 0.02, 0.03))
     latency = "" if status == "timeout" or (on and i % 33 == 0) else round(rng.normal(1700, 300))
-    day = datetime(2026, 10, 1 + i % 3, tzinfo=UTC) + timedelta(hours=on)
+    day = datetime(2026, 10, 25 + i % 3, tzinfo=UTC) + timedelta(hours=on)
     return {
         "arm": arm, "runId": f"{arm}-{i % 3}", "startedAt": day.isoformat(), "id": f"{user}-{i}",
-        "userId": f"{arm}{user}", "status": status, "score": round(rng.normal(7.5, 1), 2),
-        "latencyMs": latency, "issues": "hallucination" if rng.random() < 0.2 - 0.1 * on else "",
+        "userId": f"{arm}{user}", "status": status,
+        "score": "" if on and i == 7 and user in {0, 3, 6} else round(rng.uniform(5, 10), 2),
+        "latencyMs": latency,
+        "issues": "hallucination" if rng.random() < 0.2 - 0.1 * on else "tone" if on else "",
         "category": "ab"[i % 3 // 2], "difficulty": ("easy", "hard")[i % 2],
         "suggestedTags": "tone", "confirmedTags": "tone" if rng.random() < 0.8 else "",
         "styleViolations": int(rng.poisson(0.3)),
     }  # fmt: skip
+
+
+def replay(*, with_issues: bool) -> list[dict[str, Any]]:
+    """Return a run of each arm on 80 prompts: category b loses, the mix of difficulty shifts.
+
+    One prompt of the treatment is absent, and with issues four samples tell none.
+    """
+    return [replayed_run(arm, with_issues=with_issues) for arm in ("control", "treatment")]
+
+
+def replayed_run(arm: str, *, with_issues: bool) -> dict[str, Any]:
+    """Return the envelope of one arm."""
+    on, samples = arm == "treatment", list[dict[str, Any]]()
+    for i in range(79 if on else 80):
+        lost = i % 4 == 0 and i % 20
+        one = {
+            "id": str(i), "promptId": f"p{i}", "category": "b" if i % 4 == 0 else "a",
+            "status": "failed" if (lost if on else i % 4 and i % 3 == 0) else "passed",
+            "difficulty": "easy" if i % 2 or (on and i % 10) else "hard",
+            "score": 8, "latencyMs": 1500 + i,
+            "issues": ["hallucination"] if with_issues and i % 9 == 0 else [],
+        }  # fmt: skip
+        if with_issues and i % 20 == 1:
+            del one["issues"]
+        samples.append(one)
+    passed = sum(one["status"] == "passed" for one in samples) / len(samples)
+    numbers = {"passRate": passed, "avgScore": 8, "avgLatency": 1500, "vetoedPct": 0}
+    flags = {"feature.difficultyDistribution": on}
+    return {"runId": arm, "arm": arm, "flags": flags, "startedAt": "2026-10-25T10:00:00Z",
+            "result": {"metrics": numbers, "samples": samples}}  # fmt: skip
 
 
 def always(answer: object) -> Callable[..., object]:
@@ -132,6 +171,20 @@ def always(answer: object) -> Callable[..., object]:
         return answer
 
     return give
+
+
+def read_once(runs: dict[Path, Runs]) -> Callable[..., Runs]:
+    """Return a reader of sources that were read before."""
+
+    def read(path: Path, **_: object) -> Runs:
+        return runs[path]
+
+    return read
+
+
+def opened_once(samples: dict[int, Samples]) -> Callable[[Runs], Samples]:
+    """Return an opener of sources that were opened before."""
+    return lambda runs: samples[id(runs)]
 
 
 class Outcomes:
@@ -147,11 +200,15 @@ class Outcomes:
         (folder / "docs" / "LEDGER").mkdir(parents=True)
         for day in range(1, 10):
             (folder / "docs" / "LEDGER" / f"dec-2026110{day}-001.md").touch()
-        runs = judge_review.read_runs(folder / "runs.csv")
-        samples = judge_review.from_runs(runs)
+        for name in REPLAYS:
+            lines = [json.dumps(run) for run in replay(with_issues=name == REPLAYS[0])]
+            (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        names = ("runs.csv", *REPLAYS)
+        runs = {folder / name: judge_review.read_runs(folder / name) for name in names}
+        samples = {id(read): judge_review.from_runs(read) for read in runs.values()}
         monkeypatch.setattr(judge_review, "load_plan", self.current)
-        monkeypatch.setattr(judge_review, "read_runs", always(runs))
-        monkeypatch.setattr(judge_review, "from_runs", always(samples))
+        monkeypatch.setattr(judge_review, "read_runs", read_once(runs))
+        monkeypatch.setattr(judge_review, "from_runs", opened_once(samples))
         monkeypatch.setattr(judge_review, "measure", measured_once(judge_review.measure))
         self.plan = Plan.model_validate(SOURCE)
         self.first, self.page = self.review(2, "default"), plan_page(self.plan)
@@ -172,22 +229,26 @@ class Outcomes:
             f"review of stage {stage}, {profile}": partial(self.of_review, stage, profile)
             for stage, profile in REVIEWS
         }
-        return quick | reviews
+        replays = {
+            f"review of {name}": partial(self.of_review, 1, "default", runs=name)
+            for name in REPLAYS
+        }
+        return quick | reviews | replays
 
     def other(self, plan: Plan) -> str | None:
         """Return the first part that comes out otherwise than from the shipped plan."""
         parts = self.parts().items()
         return next((name for name, part in parts if part(plan) != self.base[name]), None)
 
-    def review(self, stage: int, profile: str) -> Reviewed:
-        """Review the source under `self.plan`."""
-        about = {"stage": stage, "profile": profile, "runs": str(self.folder / "runs.csv")}
+    def review(self, stage: int, profile: str, runs: str = "runs.csv") -> Reviewed:
+        """Review a source under `self.plan`."""
+        about = {"stage": stage, "profile": profile, "runs": str(self.folder / runs), "looks": ""}
         return judge_review.review_stage(review_params(about | {"evidence": str(EVIDENCE)}))
 
-    def of_review(self, stage: int, profile: str, plan: Plan) -> bytes:
+    def of_review(self, stage: int, profile: str, plan: Plan, *, runs: str = "runs.csv") -> bytes:
         """Encode a review."""
         self.plan = plan
-        return encode(self.review(stage, profile).record)
+        return encode(self.review(stage, profile, runs).record)
 
     def looks_file(self, plan: Plan) -> Path | None:
         """Where a plan counts looks."""
@@ -230,7 +291,7 @@ def measured_once(measure: Callable[..., Any]) -> Callable[..., Any]:
     seen: dict[tuple[object, ...], Any] = {}
 
     def measured(*of: Any, **limits: Any) -> Any:  # noqa: ANN401
-        key = tuple(limits.values())
+        key = (id(of[0]), *limits.values())
         if key not in seen:
             seen[key] = measure(*of, **limits)
         return seen[key]

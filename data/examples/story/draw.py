@@ -32,10 +32,7 @@ TARGET_MS = 2000  # the profile `default`
 TIMEOUT_MS = 10_000  # what a sample that runs out of time is recorded at
 MIX, MIX_WITHOUT_D = (0.3, 0.4, 0.3), (0.42, 0.36, 0.22)  # easy, medium, hard
 DRIFT = 0.1  # share of the samples that feature D does not steer
-EXTRA_TAG, REVIEWED = (
-    0.55,
-    0.75,
-)  # shares: a tag beyond the issues is suggested; a person looks at the suggestion
+EXTRA_TAG, SHOWN = 0.55, 0.75  # shares: a tag beyond the issues is wanted; a person is shown them
 TIMEOUTS = 0.5  # share of the failing samples
 SHARES = {  # of each latent variable's variance: the user's own, what both arms of a prompt share
     "score": (0.04, 0.72),
@@ -158,10 +155,13 @@ def _failure(rng: Generator) -> Record:
 
 
 def _tags(rng: Generator, issues: list[str], *, edited: bool) -> Record:
-    """Feature C suggests at most two tags; a person who disagrees strikes the last one out."""
+    """Feature C suggests at most two tags; a person who disagrees strikes the last one out.
+
+    A suggestion is one that a person is shown: whoever is shown it has to confirm it.
+    """
     extra = str(rng.choice(list(OTHER_ISSUES)))
     wanted = [*issues, extra] if rng.random() < EXTRA_TAG and extra not in issues else issues
     suggested = without_contradiction(wanted)[:2]
-    if not suggested or rng.random() >= REVIEWED:
-        return {"suggestedTags": suggested}
+    if not suggested or rng.random() >= SHOWN:
+        return {"suggestedTags": []}
     return {"suggestedTags": suggested, "confirmedTags": suggested[:-1] if edited else suggested}

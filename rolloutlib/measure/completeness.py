@@ -1,0 +1,241 @@
+"""What is missing: of each arm's values how many were due, known, unreadable or absent.
+
+A value that is missing is not a value that is fine. More than the plan's `max_missing` of an arm's
+due values, or one arm missing more than the other, keeps a gate from passing; and a pass has to
+survive the worst case, in which every missing value of the treatment is bad and every one of the
+control good (the bounds of Manski 1990, Am. Econ. Rev. 80:319, at the gate's confidence).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import numpy as np
+
+from rolloutlib.measure.design import Arms
+from rolloutlib.measure.moments import Cells, added
+from rolloutlib.plan.metrics import metric_record
+from rolloutlib.reason import because
+from rolloutlib.stats import contingency
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rolloutlib.measure.design import Floats
+    from rolloutlib.measure.moments import MomentTable
+    from rolloutlib.measure.scan import Measured
+    from rolloutlib.plan.gates import Evidence, Gate
+    from rolloutlib.plan.model import Allocation
+    from rolloutlib.reason import Fact, Reason
+    from rolloutlib.runs import Runs
+
+__all__ = ["Account", "Completeness", "Lack", "lacks", "too_much"]
+
+
+class Completeness(msgspec.Struct, frozen=True):
+    """One metric in one arm: samples; of edits the samples with a suggestion.
+
+    Attributes:
+        expected: values that are due: the arm's own samples, and what is unreadable or absent.
+        known: values that are there.
+        unreadable: of rows that were refused.
+        absent: of samples that the other arm has and this one should have too.
+    """
+
+    arm: str
+    metric: str
+    expected: int
+    known: int
+    unreadable: int
+    absent: int
+
+    @property
+    def missing(self) -> float:
+        """Share of the expected values that nobody knows, 0–1."""
+        return 1 - self.known / self.expected if self.expected else 0.0
+
+
+class Lack(NamedTuple):
+    """Samples that an arm should have and has not; `absent` is beyond the unreadable."""
+
+    unreadable: int
+    absent: float
+
+
+def lacks(
+    measured: Measured, runs: Runs, pair: tuple[str, str], *,
+    replayed: bool, allocation: Allocation | None,
+) -> dict[str, Lack]:  # fmt: skip
+    """Return what each arm lacks.
+
+    Prompts that both arms were to run are due in both. Where samples carry no id, each arm is due
+    as many as the other, unless the plan allocates them at random.
+
+    Args:
+        measured: the samples of both arms.
+        runs: whose refused rows are unreadable; those of an unknown arm are missing in both.
+        pair: names of the control and the treatment.
+        replayed: whether both arms ran the same prompts.
+        allocation: the plan's split of users or samples.
+    """
+    unknown = runs.unreadable.get(None, 0)
+    unreadable = {arm: runs.unreadable.get(arm, 0) + unknown for arm in pair}
+    absent = dict.fromkeys(pair, 0.0)
+    if replayed and measured.prompts is not None:
+        lacking = measured.prompts.absent
+        absent = {arm: max(lacking[arm] - unreadable[arm], 0.0) for arm in pair}
+    elif measured.unit == "sample" and allocation is None:
+        rows = {arm: measured.counts[arm].samples + unreadable[arm] for arm in pair}
+        absent = {arm: float(max(rows.values()) - rows[arm]) for arm in pair}
+    return {arm: Lack(unreadable[arm], absent[arm]) for arm in pair}
+
+
+def too_much(
+    lacking: Mapping[str, Lack], measured: Measured, runs: Runs, rules: Evidence
+) -> list[Reason]:
+    """Say of each arm whether too many of its samples are unreadable or absent for any gate."""
+    reasons: list[Reason] = []
+    for arm, lack in lacking.items():
+        due = measured.counts[arm].samples + lack.unreadable + lack.absent
+        most = rules.max_missing
+        if lack.unreadable > most * due:
+            facts: dict[str, Fact] = {"arm": arm, "rows": lack.unreadable, "expected": ceil(due),
+                                      "share": lack.unreadable / due, "most": most}  # fmt: skip
+            words = [w for w in runs.unknown_words if w.arm in {arm, None}]
+            named = tuple(because("data.word", word=w.word, rows=w.rows) for w in words)
+            reasons.append(
+                because("data.unreadable_words", **facts, words=named)
+                if named
+                else because("data.unreadable", **facts)
+            )
+        elif lack.unreadable + lack.absent > most * due:
+            missing = lack.unreadable + lack.absent
+            reasons.append(because(
+                "data.absent", arm=arm, rows=ceil(missing), expected=ceil(due),
+                share=missing / due, most=most,
+            ))  # fmt: skip
+    return reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is missing of each metric in both arms, and what would follow at worst.
+
+    Attributes:
+        measured: the samples of both arms.
+        pair: names of the control and the treatment.
+        lacking: samples that each arm lacks as a whole.
+        by_prompt: whether what is absent is known prompt by prompt, and the runs that the
+            treatment has for one of the control.
+    """
+
+    measured: Measured
+    pair: tuple[str, str]
+    lacking: Mapping[str, Lack]
+    rules: Evidence
+    by_prompt: float | None
+
+    def of(self, metric: str, arm: str) -> Completeness:
+        """Return one metric's account in one arm."""
+        table = self.measured.table.where(arm=arm)
+        due = float(_due(table, metric, self.rules).sum())
+        rows = float(table.rows.sum())
+        scale, lack = due / rows if rows else 0.0, self.lacking[arm]
+        unreadable, absent = ceil(lack.unreadable * scale), ceil(lack.absent * scale - 1e-9)
+        known = int(table.all(metric).n[0])
+        return Completeness(
+            arm, metric, round(due) + unreadable + absent, known, unreadable, absent
+        )
+
+    def all(self, metrics: Sequence[str]) -> tuple[Completeness, ...]:
+        """Return every metric's account that either arm knows anything of."""
+        rows = [[self.of(metric, arm) for arm in self.pair] for metric in dict.fromkeys(metrics)]
+        return tuple(row for both in rows if any(part.known for part in both) for row in both)
+
+    def gap(self, metric: str, arms: Sequence[str]) -> Reason | None:
+        """Return why a gate on these arms may not pass: too much of its metric is missing."""
+        rows = [self.of(metric, arm) for arm in arms]
+        most, field = self.rules.max_missing, metric_record(metric).field
+        for row in rows:
+            if row.missing > most:
+                return because(
+                    "missing.share", arm=row.arm, field=field, rows=row.expected - row.known,
+                    expected=row.expected, share=row.missing, most=most,
+                )  # fmt: skip
+        if len(rows) == 1:
+            return None
+        counts = [(row.expected - row.known, row.known) for row in rows]
+        p = contingency.contingency_chi2(counts).p_value
+        if p >= self.rules.missing_p:
+            return None
+        control, treatment = (count for count, _ in counts)
+        return because("missing.differs", field=field, control=control, treatment=treatment, p=p)
+
+    def worst(self, gate: Gate, arms: Arms, metric: str) -> Arms | None:
+        """Return a gate's arms with every missing value at its worst; None if none is missing.
+
+        A metric without a worst value has no worst case either.
+        """
+        ends = _ends(metric, self.rules)
+        if ends is None:
+            return None
+        good, bad = ends if gate.harm == "higher" else ends[::-1]
+        extra = [self._extra(metric, arm) for arm in self.pair]
+        if not any(part.any() for part in extra):
+            return None
+        control, treatment = extra
+        return Arms(
+            _filled(arms.control, control, good), _filled(arms.treatment, treatment, bad), arms.unit
+        )
+
+    def _extra(self, metric: str, arm: str) -> Floats:
+        """Return the values that each cluster of an arm lacks."""
+        table, key = self.measured.table, self.measured.table.keys["cluster"]
+        mine = table.where(arm=arm)
+        codes, size = mine.keys["cluster"].codes, len(key.labels)
+        due = added(codes, _due(mine, metric, self.rules), size)
+        known = mine.by("cluster", metric).n
+        rows, lack = added(codes, mine.rows, size), self.lacking[arm]
+        if self.by_prompt is None:
+            beyond = (lack.unreadable + lack.absent) * due / max(rows.sum(), 1)
+            beyond = np.ceil(beyond - 1e-9) if self.measured.unit == "sample" else beyond
+        else:
+            beyond = self._absent(arm, rows) * (due.sum() / max(rows.sum(), 1))
+        return np.maximum(due - known, 0) + beyond
+
+    def _absent(self, arm: str, rows: Floats) -> Floats:
+        """Return the samples that an arm lacks of each prompt."""
+        other = self.pair[arm == self.pair[0]]
+        table = self.measured.table.where(arm=other)
+        scale = (self.by_prompt or 1.0) ** (1 if arm == self.pair[1] else -1)
+        theirs = added(table.keys["cluster"].codes, table.rows, len(rows))
+        return np.maximum(theirs * scale - rows, 0)
+
+
+def _due(table: MomentTable, metric: str, rules: Evidence) -> Floats:
+    """Return the values that each group of samples should have."""
+    if metric == "edited":
+        return np.maximum(table.metrics["suggested"].total, table.metrics[metric].n)
+    if metric.startswith("issue:") and rules.labelled == "sample":
+        return table.metrics[metric].n
+    return table.rows
+
+
+def _ends(metric: str, rules: Evidence) -> tuple[float, float] | None:
+    """Return the lowest and the highest value that a sample of a metric can have."""
+    if metric == "latency_ms":
+        return 0.0, rules.timeout_cap_ms
+    if metric == "score":
+        return 0.0, 10.0
+    return (0.0, 1.0) if metric_record(metric).kind == "binary" else None
+
+
+def _filled(cells: Cells, extra: Floats, value: float) -> Cells:
+    """Add `extra` samples of one value to each group (Chan's rule)."""
+    n = cells.n + extra
+    share = np.divide(extra, n, out=np.zeros_like(n), where=n > 0)
+    shift = value - cells.mean
+    return Cells(n, cells.mean + shift * share, cells.m2 + cells.n * share * shift**2)

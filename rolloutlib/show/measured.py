@@ -1,0 +1,125 @@
+"""What was measured: what each arm ran with, how many, from when to when, and what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rolloutlib.plan.metrics import metric_record
+from rolloutlib.show.tables import Cell, Html, Row, number, table
+from rolloutlib.words.numbers import show
+from rolloutlib.words.sentences import Sentence, say, spoken, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rolloutlib.judge.record import Review
+    from rolloutlib.measure.completeness import Completeness
+    from rolloutlib.measure.configuration import ArmSummary
+
+__all__ = ["completeness", "measured", "simulated"]
+
+_SHORT = 12  # digits of a strategy hash that are shown
+
+
+def simulated(review: Review) -> str:
+    """Say on the first screen that runs or evidence are no real ones; nothing where they are."""
+    runs = any(arm.simulated for arm in review.arms)
+    checks = [translate(check.title) for check in review.checks if check.simulated]
+    if runs:
+        return str(say("Simulated: these runs say of themselves that nobody measured them."))
+    if checks:
+        return str(say("Simulated evidence: {checks}.", checks=tuple(checks)))
+    return ""
+
+
+def measured(review: Review) -> Html:
+    """Show both arms side by side as they were measured, in the language that is spoken."""
+    head = (say("Arm"), say("What ran"), say("Who, how many"), say("From – to"), say("Missing"))
+    return table(head, [_arm(review, arm) for arm in review.arms], kind="measured")
+
+
+def _arm(review: Review, arm: ArmSummary) -> Row:
+    role = say("Control") if arm.arm == review.control else say("Treatment")
+    named = () if arm.arm.lower() == role.template.lower() else (arm.arm,)
+    ran, *more = _configuration(review, arm)
+    who, *how_many = _who(arm)
+    missing, *rest = _missing(review, arm)
+    cells = (Cell(str(role), named), Cell(ran, tuple(more)), Cell(who, tuple(how_many)),
+             Cell(_when(arm)), Cell(missing, tuple(rest)))  # fmt: skip
+    return Row(cells)
+
+
+def _configuration(review: Review, arm: ArmSummary) -> list[str]:
+    """Return the flags in which the arms differ, then the others, the profile and the strategy."""
+    lines = [str(say("no flags told"))]
+    if arm.flags is not None:
+        other = next((a.flags for a in review.arms if a.arm != arm.arm), None) or {}
+        differing = {k: v for k, v in arm.flags.items() if other.get(k, v) != v}
+        alike = {k: v for k, v in arm.flags.items() if k not in differing}
+        lines = [text for flags in (differing, alike) if (text := _flags(flags))]
+    if arm.profiles:
+        lines.append(str(say("profile {profiles}", profiles=arm.profiles)))
+    if arm.strategies:
+        shown = tuple(strategy[:_SHORT] for strategy in arm.strategies)
+        lines.append(str(say("strategy {strategies}", strategies=shown)))
+    return lines
+
+
+def _flags(flags: Mapping[str, bool | str]) -> str:
+    words: dict[bool | str, Sentence] = {True: say("on"), False: say("off")}
+    return ", ".join(f"{key} {words.get(value, value)}" for key, value in flags.items())
+
+
+def _who(arm: ArmSummary) -> list[str]:
+    counts: tuple[tuple[Sentence, int | None], ...] = (
+        (say("{n} users", n=f"{arm.users or 0:,}"), arm.users),
+        (say("{n} prompts", n=f"{arm.prompts or 0:,}"), arm.prompts),
+        (say("{n} samples", n=f"{arm.samples:,}"), arm.samples),
+        (say("{n} runs", n=f"{arm.runs:,}"), arm.runs),
+    )
+    return [str(text) for text, count in counts if count is not None]
+
+
+def _when(arm: ArmSummary) -> str:
+    if arm.first is None or arm.last is None:
+        return str(say("not told"))
+    first, last = f"{arm.first:%Y-%m-%d %H:%M}", f"{arm.last:%Y-%m-%d %H:%M} UTC"
+    return last if arm.first == arm.last else f"{first} – {last}"
+
+
+def _missing(review: Review, arm: ArmSummary) -> list[str]:
+    """Return the metrics that lack most, the most first, and what counts once."""
+    rows = [row for row in review.completeness if row.arm == arm.arm and row.missing > 0]
+    rows.sort(key=lambda row: -row.missing)
+    lines = [_lacking(row) for row in rows[:3]] or [str(say("nothing"))]
+    if arm.copies:
+        lines.append(str(say("{n} copies count once", n=f"{arm.copies:,}")))
+    return lines
+
+
+def _lacking(row: Completeness) -> str:
+    gone = row.expected - row.known
+    return str(say(
+        "{metric}: {share} ({gone} of {expected})", metric=_title(row.metric),
+        share=show(row.missing, "proportion"), gone=f"{gone:,}", expected=f"{row.expected:,}",
+    ))  # fmt: skip
+
+
+def _title(metric: str) -> str:
+    tag = metric.partition(":")[2]
+    return translate(metric_record(metric).title) + (f" ({tag})" if tag else "")
+
+
+@spoken
+def completeness(review: Review) -> Html:
+    """Show of each gate's metric, arm by arm, how many values were due and what became of them."""
+    rows: list[Row] = []
+    for row in review.completeness:
+        silent = max(row.expected - row.known - row.unreadable - row.absent, 0)
+        counts = (row.expected, row.known, row.unreadable, row.absent, silent)
+        share = Cell(str(show(row.missing, "proportion")), kind="number")
+        name = Cell(_title(row.metric), (row.arm,))
+        rows.append(Row((name, *(number(f"{count:,}") for count in counts), share)))
+    head = (say("Metric"), say("Expected"), say("Known"), say("Unreadable"), say("Absent"),
+            say("No value"), say("Missing"))  # fmt: skip
+    return table(head, rows, none=str(say("Nothing was measured.")))
