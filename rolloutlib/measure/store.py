@@ -201,7 +201,7 @@ def _with_sources(into: Path, store: Store, fresh: Runs, keys: Mapping[str, str]
         _source(one): Source(
             keys.get(one.name, ""), one.name, one.sha256, one.dialect, runs[one.name],
             one.quarantined, one.set_aside, tuple(r for r in fresh.failed if r.file == one.name),
-            tuple(reason for reason in fresh.warnings if reason.code == "source.fast"),
+            tuple({doubt.code: doubt for doubt in fresh.doubts.values()}.values()),
             fresh.notes.get(one.name, FileNote({}, (), "")),
         )
         for one in inputs

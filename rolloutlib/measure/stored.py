@@ -13,7 +13,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC
 from hashlib import sha256
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -25,6 +24,7 @@ from rolloutlib.runs import InputFile, Quarantined, Runs, load_source
 from rolloutlib.runs.account import later_rows, odd_runs
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import connect, quoted
+from rolloutlib.runs.doubts import by_metric
 from rolloutlib.runs.samples import from_runs
 from rolloutlib.runs.settling import recounted
 from rolloutlib.runs.tally import all_copies, all_words, naming_reasons
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.days import Day, Source, Store, StoredRun
     from rolloutlib.measure.design import Unit
-    from rolloutlib.reason import Reason
     from rolloutlib.runs import RunInfo
 
 __all__ = ["Stored", "read_store"]
@@ -186,8 +185,8 @@ def _runs(
         inputs=tuple(sorted(inputs, key=lambda file: file.name)),
         quarantined=tuple(row for s in sources.values() if s.quarantined
                           for row in _quarantined(folder / "quarantine", s)),
-        warnings=(*naming_reasons((note.naming for note in notes), len(infos)),
-                  *_different(w for s in sources.values() for w in s.warnings), *odd_runs(infos)),
+        warnings=(*naming_reasons((note.naming for note in notes), len(infos)), *odd_runs(infos)),
+        doubts=by_metric(w for s in sources.values() for w in s.warnings),
         source=load_source(beside) if beside.is_file() else None,
         failed=tuple(row for source in sources.values() for row in source.failed),
         unknown_words=all_words(notes), copies=all_copies(notes),
@@ -212,10 +211,6 @@ def _relation(
         return relation
     mine = ", ".join(quoted(name_of(info)) for info in infos) or "NULL"
     return relation.filter(f"arm || chr(31) || run_id IN ({mine})")
-
-
-def _different(reasons: Iterable[Reason]) -> list[Reason]:
-    return [reason for reason, _ in groupby(sorted(reasons, key=str))]
 
 
 def _quarantined(folder: Path, source: Source) -> Iterable[Quarantined]:

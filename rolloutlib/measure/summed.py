@@ -24,7 +24,7 @@ from rolloutlib.measure.days import (
 )  # fmt: skip
 from rolloutlib.measure.histograms import Histogram, histograms_of
 from rolloutlib.measure.moments import MomentTable, key_of
-from rolloutlib.measure.prompts import lined_up
+from rolloutlib.measure.prompts import lined_up, prompt_counts
 from rolloutlib.measure.scan import NO_TAGS, STRATA, Count, Measured, listed_tags, run_scale
 from rolloutlib.plan.metrics import METRICS
 

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from rolloutlib.runs.run_info import RunInfo
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["FileNote", "Runs", "failed_calls", "later_rows", "odd_runs", "warnings"]
-
-_LOOKS_LIKE_SECONDS = 20.0
+__all__ = ["FileNote", "Runs", "failed_calls", "later_rows", "odd_runs"]
 
 
 class FileNote(NamedTuple):
@@ -119,17 +117,6 @@ class Runs:
     def write_quarantine(self, folder: Path) -> tuple[Path, ...]:
         """Write ``folder/quarantine/<sha256 of the source>.jsonl`` for each file with bad rows."""
         return write_quarantine(self.quarantined, self.inputs, folder)
-
-
-def warnings(infos: Sequence[RunInfo], relation: duckdb.DuckDBPyRelation) -> tuple[Reason, ...]:
-    """What is odd without being wrong."""
-    reasons: list[Reason] = []
-    fast = f"count_if(latency_ms < {_LOOKS_LIKE_SECONDS}) > count(latency_ms) / 2"
-    if relation.aggregate(fast).fetchall()[0][0]:
-        middle = relation.aggregate("median(latency_ms)").fetchall()[0][0]
-        if middle > 0:
-            reasons.append(because("source.fast", median=middle))
-    return (*reasons, *odd_runs(infos))
 
 
 def later_rows(rows: int, as_of: datetime | None) -> tuple[Reason, ...]:

@@ -97,7 +97,10 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
         raise RunsError(msg)
     check_columns(file, _columns_of(rows, spec), spec)
     mapping = RowMapping(file.name, spec, lists=_lists(rows, spec))
-    read = [mapping.row(row, rows.inside.get(row.line, ())) for row in rows.rows]
+    read = [mapping.row(row) for row in rows.rows]
+    if rows.inside:
+        arms = {one.run.arm for one in read if isinstance(one, Mapped)}
+        read = [mapping.unless_swallowing(one, rows.inside, arms) for one in read]
     bad = rows.bad + [one for one in read if isinstance(one, Quarantined)]
     rows_kept = [one for one in read if not isinstance(one, Quarantined)]
     found = grouped(file.name, rows_kept, spec.no_tags)
@@ -125,7 +128,7 @@ def needs_rows(file: RunFile, data: bytes, columns: Collection[str], spec: Sourc
         return True
     mapping = RowMapping("", spec)
     rows = rows_in([*columns], lines_inside(data)) if file.kind == ".csv" else ()
-    return any(isinstance(mapping.row(row), Mapped) for row in rows)
+    return any(isinstance(mapping.judged(row), Mapped) for row in rows)
 
 
 class _Unjudged(Sample, rename="camel", gc=False):
@@ -163,21 +166,27 @@ class RowMapping:
         self.start |= {WIRE[name]: () for name in words}
         self.expected = {**EXPECTED, "status": f"one of {', '.join(self.statuses)}"}
 
-    def row(self, row: Row, inside: Sequence[Row] = ()) -> Mapped | Quarantined:
-        """Turn a row into a sample, or say what is wrong with it.
+    def unless_swallowing(
+        self, one: Mapped | Quarantined, inside: Mapping[int, Sequence[Row]], arms: set[str]
+    ) -> Mapped | Quarantined:
+        """Refuse a row of whose lines some are rows of these arms: a quote was not closed."""
+        if isinstance(one, Quarantined):
+            return one
+        judged = [self.judged(line) for line in inside.get(one.row.line, ())]
+        lost = [line for line in judged if isinstance(line, Mapped) and line.run.arm in arms]
+        if not lost:
+            return one
+        got = f"a quoted cell swallows {len(lost):,} rows, from line {lost[0].row.line} on"
+        what = got, "", "expected the quote to be closed in its own row", one.row.text
+        return Quarantined(self.file, one.row.line, *what, 1 + len(lost), one.run.arm)
 
-        Args:
-            row: its cells.
-            inside: the lines inside of its cells that may be rows, of a quote that is not closed.
-        """
-        before = self.words.copy() if inside else self.words
-        lost = [line for line in inside if isinstance(self.row(line), Mapped)]
-        self.words = before  # what only may be rows tells no words
-        if lost:
-            got = f"a quoted cell swallows {len(lost):,} rows, from line {lost[0].line} on"
-            due = "expected the quote to be closed in its own row"
-            rows = 1 + len(lost)
-            return Quarantined(self.file, row.line, got, "", due, row.text, rows, self.arm(row))
+    def row(self, row: Row) -> Mapped | Quarantined:
+        """Turn a row into a sample, or say what is wrong with it."""
+        judged = self.judged(row)
+        return judged if isinstance(judged, Mapped) else self.refused(row, judged)
+
+    def judged(self, row: Row) -> Mapped | str:
+        """Turn a row into a sample, or return the field that is none."""
         values = {"id": str(row.line), **self.start}
         if self.outcome:
             cell = value_at(row.cells, self.outcome)
@@ -193,7 +202,7 @@ class RowMapping:
                 run.run_id = name_of_row(self.spec, run.started_at, written)
             return Mapped(row, run, sample)
         except msgspec.ValidationError as error:
-            return self.refused(row, field_of(str(error)))
+            return field_of(str(error))
 
     def refused(self, row: Row, wire: str) -> Quarantined:
         """Say what was expected of a row's field, which messages name as the source does."""

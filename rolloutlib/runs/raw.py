@@ -124,7 +124,7 @@ def raw_csv(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -
 
 def raw_lines(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -> RawTable | None:
     """Open JSON Lines of flat objects as columns; None where the careful reader has to look."""
-    table = _arrow_lines(data)
+    table = _arrow_lines(data) if file.kind == ".jsonl" else None
     if table is None:
         return None
     relation = _registered(connection, table)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.reason import because
-from rolloutlib.runs.account import FileNote, Runs, failed_calls, later_rows, warnings
+from rolloutlib.runs.account import FileNote, Runs, failed_calls, later_rows, odd_runs
+from rolloutlib.runs.doubts import by_metric, doubts
 from rolloutlib.runs.files import META_NAME
 from rolloutlib.runs.quarantine import InputFile, Quarantined, UnknownWord
 from rolloutlib.runs.settling import settle
@@ -119,11 +120,12 @@ class Tally:
             failed=tuple(self.failed),
             other_stage=len(others),
             after_as_of=len({one[2:4] for one in later} - names),
-            warnings=(*reasons, *warnings(settled.infos, relation)),
+            warnings=(*reasons, *odd_runs(settled.infos)),
             ignored=unread,
             source=spec,
             unknown_words=all_words(files.values()),
             copies=all_copies(files.values()),
+            doubts=by_metric(doubts(relation, spec)),
             by_day="days" in self.naming.values(),
             notes=files,
         )

@@ -72,9 +72,17 @@ TEMPLATES: Final = {
     ),
     "source.refused": "{message}",
     # What a reader should know.
-    "source.fast": (
-        "The median latency is {median:.3g} ms; if the source writes seconds, say so (unit: s in "
-        "source.yaml)."
+    "units.latency": (
+        "{share:.0%} of the latencies of arm {arm} are below 20 ms, as seconds read as "
+        "milliseconds are; name their unit in source.yaml ({confirm}, if they are milliseconds)."
+    ),
+    "units.latency_long": (
+        "{share:.0%} of the latencies of arm {arm} are above 10 minutes, as microseconds read as "
+        "milliseconds are; name their unit in source.yaml ({confirm}, if they are milliseconds)."
+    ),
+    "units.score": (
+        "No score of arm {arm} is above 1, as fractions read as points of 10 are; name their "
+        "scale in source.yaml ({confirm}, if they are points)."
     ),
     "source.days": (
         "The source names no runs, so each day of an arm is a run ({runs} in all); map run_id in "

@@ -575,15 +575,6 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
     assert seen[-1] == (130, 130)
 
 
-def test_seconds_under_a_millisecond_field_are_pointed_out(tmp_path: Path) -> None:
-    """Latencies far below any real one are kept as they are and warned about."""
-    found = read_runs(write(tmp_path, run("r1", sample(1, latencyMs=2.05))))
-    assert found.table["latency_ms"].to_pylist() == [2.05]
-    assert texts(found.warnings)[0].startswith(
-        "The median latency is 2.05 ms; if the source writes seconds"
-    )
-
-
 def test_failed_calls_are_kept_and_told(tmp_path: Path) -> None:
     """A call that failed stays a sample with status error.
 

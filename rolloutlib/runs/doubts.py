@@ -1,0 +1,75 @@
+"""Numbers that look as if they were in another unit than the one they are read in.
+
+Only where nobody says the unit: a unit or scale in source.yaml is believed.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# (duckdb carries few types)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.reason import Reason, because
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import duckdb
+
+    from rolloutlib.runs.sources import SourceSpec
+
+__all__ = ["by_metric", "doubts"]
+
+_FAST_MS, _SLOW_MS = 20.0, 600_000.0  # seconds or minutes, microseconds, read as milliseconds
+_ARMS: Final = f"""arm, count(*) FILTER (latency_ms > 0) AS timed,
+    count(*) FILTER (latency_ms > 0 AND latency_ms < {_FAST_MS}) AS fast,
+    count(*) FILTER (latency_ms > {_SLOW_MS}) AS slow, max(score) AS highest"""
+_TIMES: Final = ("latency_ms", "slow")
+_METRICS: Final = {
+    "units.latency": _TIMES, "units.latency_long": _TIMES, "units.score": ("score",),
+}  # fmt: skip
+
+
+def doubts(samples: duckdb.DuckDBPyRelation, spec: SourceSpec | None) -> tuple[Reason, ...]:
+    """Return why latencies or scores may be in another unit, at most once each.
+
+    Looked at arm by arm, since one arm alone may be written in another unit. Latencies of 0 say
+    nothing of their unit, and neither do scores of 0.
+
+    Args:
+        samples: with the columns of `rolloutlib.runs.columns.SCHEMA`.
+        spec: what source.yaml says.
+    """
+    arms = samples.aggregate(_ARMS, "arm").order("arm").fetchall()
+    reasons: list[Reason] = []
+    if confirm := _unsaid(spec, "latency_ms", "unit", "ms"):
+        told = (_latency(arm, timed, fast, slow, confirm) for arm, timed, fast, slow, _ in arms)
+        reasons += [reason for reason in told if reason][:1]
+    if confirm := _unsaid(spec, "score", "scale", "[0, 10]"):
+        small = [arm for arm, *_, highest in arms if highest is not None and 0 < highest <= 1]
+        reasons += [because("units.score", arm=arm, confirm=confirm) for arm in small[:1]]
+    return tuple(reasons)
+
+
+def by_metric(reasons: Iterable[Reason]) -> dict[str, Reason]:
+    """Return doubts by the metric whose numbers they are about."""
+    return {metric: reason for reason in reasons for metric in _METRICS.get(reason.code, ())}
+
+
+def _latency(arm: str, timed: int, fast: int, slow: int, confirm: str) -> Reason | None:
+    if 2 * fast > timed:
+        return because("units.latency", arm=arm, share=fast / timed, confirm=confirm)
+    if 2 * slow > timed:
+        return because("units.latency_long", arm=arm, share=slow / timed, confirm=confirm)
+    return None
+
+
+def _unsaid(spec: SourceSpec | None, field: str, option: str, usual: str) -> str:
+    """Return what would say the unit in source.yaml; nothing where it says one."""
+    column = spec.columns.mapped.get(field) if spec else None
+    said = spec.envelopes if spec else None
+    if (column and column.says(option)) or (said and getattr(said, option) is not None):
+        return ""
+    if column:
+        return f"{field}: {{column: {column.column}, {option}: {usual}}}"
+    return f"envelopes: {{{option}: {usual}}}"
