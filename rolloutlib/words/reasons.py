@@ -68,7 +68,8 @@ TEMPLATES: Final = {
     ),
     "look.spent": (
         "This is look {number} of {planned} planned: the error that the stage may make is spent; "
-        "plan more looks or bring a new candidate."
+        "plan more looks or bring a new candidate (new by its flags or strategy hash, or where no "
+        "run tells them by the arm's name)."
     ),
     "source.refused": "{message}",
     # What a reader should know.
@@ -199,6 +200,7 @@ TEMPLATES: Final = {
     "issues.nothing": "The control carries no issue, so there is nothing to reduce.",
     "issues.appear": ("The control carries no issue, and in the treatment these appear: {issues}."),
     "check.failed": "Check failed: {check}. {why}",
+    "check.open": "Check open: {check}. {why}",
     "checks.open": "No evidence yet for the checks: {checks}.",
     "all.pass": "Every gate passes by the plan's rule and by the evidence, and every check holds.",
     # What would change it.
