@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Check
     from rolloutlib.reason import Reason
 
-__all__ = ["look_at_documents", "look_at_incidents", "look_at_notes", "look_at_suites"]
+__all__ = ["FILES", "look_at_documents", "look_at_incidents", "look_at_notes", "look_at_suites"]
 
 INCIDENTS, CHANGES, NOTES = "incidents.jsonl", "changes.yaml", "release-notes.md"
+FILES = {"incidents": INCIDENTS, "documents": CHANGES, "release_notes": NOTES}
 
 
 # --- test suites ----------------------------------------------------------------------------------
@@ -177,7 +178,7 @@ class _Change(_Attested):
     document: _Text
     path: _Text
     reflected: bool
-    sha256: str | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")] | None = None
     waived: _Text | None = None
 
 
@@ -254,7 +255,8 @@ def _unlike(asked: Sequence[_Document], occasion: Occasion) -> Reason | None:
     """Return what keeps documents that are said to reflect the change from counting."""
     if lost := tuple(f"{each.title} ({each.said.path})" for each in asked if not each.name):
         return because("documents.no_path", documents=lost)
-    if changed := _titles(each for each in asked if each.said.sha256 not in {None, each.digest}):
+    attested = [(each, each.said.sha256.lower()) for each in asked if each.said.sha256]
+    if changed := _titles(each for each, digest in attested if digest != each.digest):
         return because("documents.changed", documents=changed)
     if same := _titles(
         each for each in asked if occasion.green.get(each.name or "") == each.digest

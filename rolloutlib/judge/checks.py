@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.errors import PlanError, RunsError
 from rolloutlib.judge.attested import (
+    FILES,
     look_at_documents,
     look_at_incidents,
     look_at_notes,
@@ -79,12 +80,22 @@ def _result(key: str, check: Check, occasion: Occasion) -> CheckResult:
         digests = tuple(_digest(name, occasion) for name in finding.files)
     except (PlanError, RunsError, OSError) as error:
         what = str(error).replace(f"{occasion.folder}/", "")
-        return CheckResult(key, check.title, None, because("evidence.unreadable", what=what))
+        why = because("evidence.unreadable", what=what)
+        return CheckResult(key, check.title, None, why, *_unread(check, occasion))
     moment = oldest(moment for _, moment in finding.ages)
     return CheckResult(
         key, check.title, finding.holds, finding.why, finding.files, digests,
         at=moment.at if moment else None, simulated=finding.simulated,
     )  # fmt: skip
+
+
+def _unread(check: Check, occasion: Occasion) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return name and digest of a file that was not understood, as far as it has bytes."""
+    name = FILES.get(check.kind, "")
+    try:
+        return (name,), (_digest(name, occasion),)
+    except OSError:
+        return (), ()
 
 
 def _digest(name: str, occasion: Occasion) -> str:

@@ -94,8 +94,7 @@ def reasons(
         listed.append(because("gates.empty", gates=empty))
     listed += _silent(gates)
     listed += _few_runs(gates)
-    if unattested := _waiting(checks):
-        listed.append(because("checks.open", checks=unattested))
+    listed += _open(checks)
     if not listed:
         return (because("all.pass"),)
     return (*listed[:1], *copied, *listed[1:])
@@ -213,6 +212,16 @@ def _few_runs(gates: Iterable[GateResult]) -> list[Reason]:
 
 def _waiting(checks: Iterable[CheckResult]) -> tuple[str, ...]:
     return tuple(check.title for check in checks if check.holds is None)
+
+
+def _open(checks: Iterable[CheckResult]) -> list[Reason]:
+    """Say why checks are open: one by one what their evidence lacks, together what has none."""
+    waiting = [check for check in checks if check.holds is None]
+    attested = [check for check in waiting if check.evidence]
+    listed = [because("check.open", check=check.title, why=check.why) for check in attested]
+    if bare := _waiting(check for check in waiting if not check.evidence):
+        listed.append(because("checks.open", checks=bare))
+    return listed
 
 
 def _settles(gate: GateResult) -> bool:

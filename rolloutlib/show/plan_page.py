@@ -169,9 +169,10 @@ def _metric(name: str) -> str:
 
 def _checks(plan: Plan) -> Iterator[str]:
     for check in plan.checks.values():
-        yield f"- [ ] {translate(check.title)}" + (
-            f": {_listed(check.items)}" if check.items else ""
-        )
+        items = f": {_listed(check.items)}" if check.items else ""
+        days = check.max_age_days
+        age = "" if days is None else str(say("; at most {n} days older than the runs", n=days))
+        yield f"- [ ] {translate(check.title)}{items}{age}"
 
 
 def _rollback(plan: Plan) -> Iterator[str]:

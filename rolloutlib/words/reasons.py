@@ -189,6 +189,7 @@ TEMPLATES: Final = {
     "issues.nothing": "The control carries no issue, so there is nothing to reduce.",
     "issues.appear": ("The control carries no issue, and in the treatment these appear: {issues}."),
     "check.failed": "Check failed: {check}. {why}",
+    "check.open": "Check open: {check}. {why}",
     "checks.open": "No evidence yet for the checks: {checks}.",
     "all.pass": "Every gate passes by the plan's rule and by the evidence, and every check holds.",
     # What would change it.

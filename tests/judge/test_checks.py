@@ -264,6 +264,7 @@ def test_incidents_that_cannot_be_read(tmp_path: Path, line: str, told: str) -> 
     found = look(INCIDENTS, tmp_path)
     assert found.holds is None
     assert "The evidence cannot be read: line 2: " in sentence(found.why)
+    assert found.evidence == ("incidents.jsonl",)
     assert told in sentence(found.why)
 
 

@@ -440,6 +440,12 @@ def test_octobers_evidence_beside_novembers_runs(tmp_path: Path) -> None:
     october = EXAMPLES / "story" / "stage-2" / "evidence"
     found = review(folder, evidence=str(october))
     assert found.recommendation is Recommendation.HOLD
+    assert [reason.code for reason in found.reasons] == ["check.open"] * 4
+    first = texts(found.reasons)[0]
+    assert first.startswith(
+        "Check open: Test suites pass. Older than the newest treatment run, of 2026-11-04 09:00"
+    )
+    assert first.endswith(", of 2026-10-23 13:00 +0900.")
     assert [check.why.code for check in found.checks] == [
         "evidence.stale", "incidents.uncovered", "evidence.stale", "evidence.stale",
     ]  # fmt: skip

@@ -40,6 +40,13 @@ def test_limits_and_proofs() -> None:
     assert cells == ["Vetoed share", "≤ 0.00 pp", *proofs, "0.00 pp"]
 
 
+def test_how_old_evidence_may_be() -> None:
+    """A check that limits the age of its evidence says so."""
+    check = PLAN.checks["test_suites"].model_copy(update={"max_age_days": 7})
+    page = plan_page(PLAN.model_copy(update={"checks": {"test_suites": check}}))
+    assert "compat, regression; at most 7 days older than the runs\n" in page
+
+
 def test_a_bar_in_a_title_breaks_no_table() -> None:
     """Every line of a table has as many cells as its head, whatever the plan calls things."""
     gate = PLAN.gates["vetoed"].model_copy(update={"title": "a | b"})
