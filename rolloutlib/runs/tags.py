@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import quoted
-from rolloutlib.runs.spellings import NOTHING, SPACES
+from rolloutlib.runs.spellings import NOTHING, SPACES, folded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import duckdb
 
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["one_spelling", "one_spelling_there"]
+__all__ = ["one_spelling", "one_spelling_there", "spelled_as"]
 
 _ODD = """SELECT name_key, count(DISTINCT name) > 1 AS several FROM (
     SELECT tag, {name} AS name, lower({name}) AS name_key
@@ -52,9 +54,26 @@ def one_spelling(
     spelled = _name("w")
     one = f"CASE WHEN lower({spelled}) IN ({several}) THEN lower({spelled}) ELSE {spelled} END"
     kept = f"list_filter(issues, w -> lower({spelled}) NOT IN ({words}))"
-    issues = f"list_distinct(list_transform({kept}, w -> {one})) AS issues"
-    names = ", ".join(issues if name == "issues" else name for name in SCHEMA.names)
-    return samples.project(names)
+    return _with_issues(samples, f"list_distinct(list_transform({kept}, w -> {one}))")
+
+
+def spelled_as(
+    samples: duckdb.DuckDBPyRelation, known: Iterable[Iterable[str]]
+) -> duckdb.DuckDBPyRelation:
+    """Return samples whose issues are spelled as those of runs that are known."""
+    names = {folded(tag): tag for tags in known for tag in tags}
+    query = "SELECT DISTINCT unnest(issues) FROM samples"
+    tags = [tag for (tag,) in samples.query("samples", query).fetchall()] if names else []
+    others = {tag: names[folded(tag)] for tag in tags if names.get(folded(tag), tag) != tag}
+    if not others:
+        return samples
+    cases = " ".join(f"WHEN {quoted(tag)} THEN {quoted(to)}" for tag, to in others.items())
+    return _with_issues(samples, f"list_transform(issues, w -> CASE w {cases} ELSE w END)")
+
+
+def _with_issues(samples: duckdb.DuckDBPyRelation, issues: str) -> duckdb.DuckDBPyRelation:
+    names = (f"{issues} AS issues" if name == "issues" else name for name in SCHEMA.names)
+    return samples.project(", ".join(names))
 
 
 def one_spelling_there(table: Any) -> Any:  # noqa: ANN401 -- an extra's type
