@@ -68,7 +68,8 @@ TEMPLATES: Final = {
     ),
     "look.spent": (
         "This is look {number} of {planned} planned: the error that the stage may make is spent; "
-        "plan more looks or bring a new candidate."
+        "plan more looks or bring a new candidate (new by its flags or strategy hash, or where no "
+        "run tells them by the arm's name)."
     ),
     "source.refused": "{message}",
     # What a reader should know.

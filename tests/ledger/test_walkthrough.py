@@ -260,6 +260,17 @@ def test_open_check_refuses_a_go(reviewed: Path, tmp_path: Path) -> None:
     assert waived.returncode == 0, waived.stderr
 
 
+def test_an_exploration_is_not_decided_on(reviewed: Path, tmp_path: Path) -> None:
+    """What counted no look can be read, not signed; the sentence says what to decide on instead."""
+    root = shutil.copytree(reviewed, tmp_path / "w")
+    out = str(root / "reports" / "explored")
+    assert rollout(root, "review", "2", "--looks", "", "--out", out).returncode == 0
+    refused = rollout(root, "decide", out, "--verdict", "GO", "--by", BY)
+    assert refused.returncode == 2
+    assert "explored is an exploration, which decides nothing" in refused.stderr
+    assert "which counts its look" in refused.stderr
+
+
 def test_documents_of_the_last_green_record_are_no_news(
     reviewed: Path, decision: str, tmp_path: Path
 ) -> None:
@@ -312,6 +323,7 @@ def test_replay_is_equal_and_names_what_changed(
 
     Then E3 names the gate.
     """
+    looks = (reviewed / "reports" / "looks.jsonl").read_bytes()
     same = rollout(reviewed, "replay", decision)
     assert (same.returncode, same.stdout) == (0, "E0: the same results, bit for bit\n")
     root = shutil.copytree(reviewed, tmp_path / "w")
@@ -330,6 +342,8 @@ def test_replay_is_equal_and_names_what_changed(
     )
     assert "E3: a verdict differs: the decision does not replay" in rest
     assert any(line.startswith("  avg_latency (evidence): was pass, is ") for line in rest)
+    assert (reviewed / "reports" / "looks.jsonl").read_bytes() == looks
+    assert (root / "reports" / "looks.jsonl").read_bytes() == looks  # a replay spends nothing
 
 
 def test_export_is_a_dsse_envelope(reviewed: Path, decision: str, tmp_path: Path) -> None:
