@@ -167,7 +167,6 @@ def test_a_whole_review_of_envelopes_is_the_same_on_sail(sail: str) -> None:
         ("latency_ms", -1.0, "latency_ms of 0 or more"),
         ("sample_id", None, "an arm and a sample_id in each row"),
         ("passed", None, "a status and passed or neither"),
-        ("arm", "third", "one arm in all rows of a run"),
         ("run_id", None, "1 rows have no run_id"),
     ],
 )
