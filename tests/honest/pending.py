@@ -6,7 +6,6 @@ PENDING: frozenset[str] = frozenset(
         "test_a_bad_world_is_no_go[cumulative]",
         "test_a_bad_world_is_no_go[repeats]",
         "test_a_bad_world_is_no_go[rows_twice]",
-        "test_a_bad_world_is_no_go[seconds_as_ms]",
         "test_a_good_world_is_go[days]",
         "test_a_good_world_is_go[shards]",
         "test_an_unknown_word_is_named[unknown_word]",
