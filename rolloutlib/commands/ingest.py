@@ -82,13 +82,14 @@ def _progress() -> Callable[[str, int, int], None]:
 
 
 def _summary(ingested: Ingested, into: Path) -> list[str]:
-    read, kept, refused = ingested.account
+    read, kept, refused, copies = ingested.account
     lines = [f"{'day':12}{'runs':>8}{'samples':>12}"] if ingested.days else []
     lines += [f"{date:12}{runs:>8,}{rows:>12,}" for date, (runs, rows) in ingested.days.items()]
     if ingested.known:
         lines.append(f"{ingested.known:,} files were already stored and not read again")
     if ingested.inputs:
-        lines.append(f"{read:,} rows read = {kept:,} kept + {refused:,} quarantined")
+        repeated = f" + {copies:,} copies" if copies else ""
+        lines.append(f"{read:,} rows read = {kept:,} kept + {refused:,} quarantined{repeated}")
     if refused:
         lines.append(f"the refused rows and why: {into / 'quarantine'}")
     if ingested.replaced:

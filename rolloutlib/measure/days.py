@@ -19,27 +19,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rolloutlib.errors import RunsError
+from rolloutlib.errors import RunsError, UsageError
 from rolloutlib.measure.design import Unit
 from rolloutlib.measure.moments import Cells, Key, MomentTable
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import Reason
 from rolloutlib.runs import Quarantined, RunInfo
+from rolloutlib.runs.account import FileNote
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
     from numpy.typing import NDArray
 
     T = TypeVar("T")
 
 __all__ = [
-    "Day", "Place", "Source", "Store", "StoredRun", "binary", "cells_of", "flushed", "grouped",
-    "load", "load_day", "name_of", "numbers", "put", "sync",
+    "Day", "Place", "Source", "Store", "StoredRun", "binary", "cells_of", "check_folder", "flushed",
+    "grouped", "load", "load_day", "name_of", "numbers", "other_parts", "put", "sync",
 ]  # fmt: skip
 
 SEPARATOR = "\x1f"
-MANIFEST, DAY = "store.json", "day.json"
+MANIFEST, DAY, LOCK = "store.json", "day.json", ".lock"
 NEW = ".new"  # begins the name of what is being written
 ROWS, SUMS = "samples.parquet", ".arrow"
 NO_DATE = "undated"  # sorts after every date
@@ -91,6 +92,7 @@ class Source(msgspec.Struct, frozen=True):
     set_aside: int
     failed: tuple[Quarantined, ...] = ()
     warnings: tuple[Reason, ...] = ()
+    note: FileNote = FileNote({}, (), "")
 
 
 class Store(msgspec.Struct, frozen=True, tag="rolloutlib/store@2", tag_field="schema"):
@@ -121,6 +123,27 @@ def load_day(folder: Path, date: str, version: str) -> Day:
     if sha256(data).hexdigest()[: len(version)] != version:
         raise _damaged(path)
     return _decoded(path, data, Day)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that holds something else than a store.
+
+    Raises:
+        UsageError: it does.
+    """
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
+    if folder.is_file() or (there and not {MANIFEST, LOCK} & there):
+        raise UsageError(
+            f"{folder} is no store: it has no {MANIFEST}; name a new folder or a store."
+        )
+
+
+def other_parts(folder: Path, store: Store, runs: Iterable[RunInfo]) -> set[str]:
+    """Return the files that have other parts of these runs: a run is stored as a whole."""
+    names = {name_of(info) for info in runs}
+    days = [load_day(folder, date, version) for date, version in store.days.items()]
+    old = [run.info for day in days for run in day.runs if name_of(run.info) in names]
+    return {file for info in old for file in info.files or (info.file,)}
 
 
 def _decoded(path: Path, data: bytes, kind: type[T]) -> T:

@@ -30,6 +30,7 @@ import pyarrow.parquet as pq
 from rolloutlib.errors import UsageError
 from rolloutlib.measure.days import (
     DAY,
+    LOCK,
     MANIFEST,
     NEW,
     NO_DATE,
@@ -38,16 +39,19 @@ from rolloutlib.measure.days import (
     Day,
     Source,
     Store,
+    check_folder,
     flushed,
     load,
     load_day,
     name_of,
+    other_parts,
     put,
     sync,
 )  # fmt: skip
 from rolloutlib.measure.scan import STRATA
 from rolloutlib.measure.sums import Values, about_runs, day_sums, stored_run, unit_of
 from rolloutlib.runs import read_runs
+from rolloutlib.runs.account import FileNote
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.files import META_NAME, list_files
@@ -59,9 +63,10 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import FlagValue, Plan, StageId
     from rolloutlib.runs import InputFile, RunInfo, Runs
 
+    _Tell = Callable[[str, int, int], None]
+
 __all__ = ["Ingested", "ingest"]
 
-_LOCK = ".lock"
 _ROWS_AT_ONCE = 100_000
 _VERSION = 16  # hex digits of a day's digest that name its version
 
@@ -71,7 +76,7 @@ class Ingested:
     """What an ingest did.
 
     Attributes:
-        inputs: what each file gave that was read; read = kept + quarantined.
+        inputs: what each file gave that was read; read = kept + quarantined + copies.
         known: files that were stored already.
         days: days that were written → their runs and samples now.
         replaced: runs whose rows were replaced.
@@ -83,11 +88,11 @@ class Ingested:
     replaced: int
 
     @property
-    def account(self) -> tuple[int, int, int]:
-        """Rows read, kept and quarantined."""
+    def account(self) -> tuple[int, int, int, int]:
+        """Rows read, kept, quarantined, and left out as copies."""
         return (
             sum(file.read for file in self.inputs), sum(file.kept for file in self.inputs),
-            sum(file.quarantined for file in self.inputs),
+            sum(file.quarantined for file in self.inputs), sum(file.copies for file in self.inputs),
         )  # fmt: skip
 
 
@@ -112,8 +117,8 @@ def ingest(
         UsageError: a path that does not exist, a folder that is no store, or another ingest runs.
         RunsError: the source cannot be read as a whole, or the store is damaged.
     """
-    _check_folder(into)
-    tell = on_progress or _say_nothing
+    check_folder(into)
+    tell: _Tell = on_progress or (lambda _what, _done, _among: None)
     listing = list_files(runs)
     mapping = source or (runs if runs.is_dir() else runs.parent) / "source.yaml"
     with _locked(into):
@@ -124,10 +129,14 @@ def ingest(
         known = {name for name, key in keys.items() if key in stored}
         fresh = None
         if len(known) < len(keys):
-            fresh = read_runs(
-                runs, source=source, stage=stage, flags_arms=flags_arms, skip=known,
+            read = partial(
+                read_runs, runs, source=source, stage=stage, flags_arms=flags_arms,
                 on_progress=partial(tell, "files read"),
             )  # fmt: skip
+            fresh = read(skip=known)
+            while again := other_parts(into, store, fresh.runs) & known:
+                known -= again
+                fresh = read(skip=known)
             store = _with_sources(into, store, fresh, keys)
             if mapping.is_file():
                 put(into / "source.yaml", mapping.read_bytes())
@@ -142,21 +151,11 @@ def ingest(
         )
 
 
-def _say_nothing(_what: str, _done: int, _among: int) -> None:
-    """Tell nobody how far an ingest is."""
-
-
-def _check_folder(into: Path) -> None:
-    there = {path.name for path in into.iterdir()} if into.is_dir() else set[str]()
-    if into.is_file() or (there and not {MANIFEST, _LOCK} & there):
-        raise UsageError(f"{into} is no store: it has no {MANIFEST}; name a new folder or a store.")
-
-
 @contextmanager
 def _locked(into: Path) -> Generator[None]:
     """Hold the store's lock; it ends with the process, so no crash leaves it behind."""
     into.mkdir(parents=True, exist_ok=True)
-    handle = os.open(into / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    handle = os.open(into / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -203,6 +202,7 @@ def _with_sources(into: Path, store: Store, fresh: Runs, keys: Mapping[str, str]
             keys.get(one.name, ""), one.name, one.sha256, one.dialect, runs[one.name],
             one.quarantined, one.set_aside, tuple(r for r in fresh.failed if r.file == one.name),
             tuple({doubt.code: doubt for doubt in fresh.doubts.values()}.values()),
+            fresh.notes.get(one.name, FileNote({}, (), "")),
         )
         for one in inputs
     }  # fmt: skip

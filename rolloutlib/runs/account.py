@@ -6,25 +6,39 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.reason import Reason, because
 from rolloutlib.runs.columns import SCHEMA
-from rolloutlib.runs.quarantine import InputFile, Quarantined, shown, write_quarantine
+from rolloutlib.runs.quarantine import InputFile, Quarantined, UnknownWord, shown, write_quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     import duckdb
     import pyarrow as pa
 
     from rolloutlib.runs.envelopes import FoundRun
-    from rolloutlib.runs.quarantine import UnknownWord
     from rolloutlib.runs.run_info import RunInfo
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["Runs", "failed_calls", "odd_runs"]
+__all__ = ["FileNote", "Runs", "failed_calls", "later_rows", "odd_runs"]
+
+
+class FileNote(NamedTuple):
+    """What a file is told of beside its rows.
+
+    Attributes:
+        copies: rows left out because they repeat others, by arm.
+        words: its words for an outcome that nobody knows.
+        naming: how its runs got their names if it names none: ``days`` or ``one``.
+    """
+
+    copies: dict[str, int]
+    words: tuple[UnknownWord, ...]
+    naming: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,7 @@ class Runs:
         source: what source.yaml said, if there was one.
         failed: calls of the engine that failed: kept, as errors, each with what the engine said (no
             row is missing).
+        notes: by file, what a store keeps of it.
         unknown_words: words for an outcome that nobody knows, each with arm and number of rows.
         copies: rows left out because they repeat others, by arm; they are not quarantined.
         doubts: metric → why its numbers may be in another unit.
@@ -64,6 +79,7 @@ class Runs:
     copies: Mapping[str, int] = field(default_factory=dict[str, int])
     doubts: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
     by_day: bool = False
+    notes: Mapping[str, FileNote] = field(default_factory=dict[str, "FileNote"])
 
     @property
     def title(self) -> str | None:
@@ -101,6 +117,13 @@ class Runs:
     def write_quarantine(self, folder: Path) -> tuple[Path, ...]:
         """Write ``folder/quarantine/<sha256 of the source>.jsonl`` for each file with bad rows."""
         return write_quarantine(self.quarantined, self.inputs, folder)
+
+
+def later_rows(rows: int, as_of: datetime | None) -> tuple[Reason, ...]:
+    """Tell the rows of kept runs that started after the review's moment."""
+    if not rows or as_of is None:
+        return ()
+    return (because("source.later", rows=rows, moment=f"{as_of:%Y-%m-%d %H:%M %z}"),)
 
 
 def odd_runs(infos: Sequence[RunInfo]) -> tuple[Reason, ...]:

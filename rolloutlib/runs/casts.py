@@ -18,6 +18,7 @@ from rolloutlib.runs.cells import INTEGER, ROUNDING
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.envelopes import FIRST_YEAR
+from rolloutlib.runs.names import name_cast
 from rolloutlib.runs.sources import TAGS, UNITS
 from rolloutlib.runs.spellings import NUMBER, SPACES, WHOLE, Nothing, truths
 
@@ -55,13 +56,12 @@ class Cast(NamedTuple):
     vouched: str = "true"
 
 
-def sample_casts(spec: SourceSpec, types: Mapping[str, str], stem: str) -> dict[str, Cast] | None:
+def sample_casts(spec: SourceSpec, types: Mapping[str, str]) -> dict[str, Cast] | None:
     """Return the cast of every column of the one table, of the source's columns and `LINE`.
 
     Args:
         spec: what source.yaml says.
         types: the engine's type of each source column.
-        stem: the file's name, which names a run where no column does.
 
     Returns:
         None where a column has a type that only the careful reader knows.
@@ -73,7 +73,8 @@ def sample_casts(spec: SourceSpec, types: Mapping[str, str], stem: str) -> dict[
         return None
     casts = {name: cast for name, cast in fields.items() if cast is not None}
     arm, difficulty = casts["arm"], casts["difficulty"]
-    named = f"coalesce({casts['run_id'].value}, {quoted(stem + '/')} || {arm.value})"
+    started_at = casts["started_at"].value
+    named = f"coalesce({casts['run_id'].value}, {name_cast(spec, types, started_at)})"
     suggested, confirmed = casts.pop("suggested_tags"), casts.pop("confirmed_tags")
     meant, kept = (_meant(tags.value, spec.no_tags) for tags in (suggested, confirmed))
     told = f"(len({kept}) > 0 OR len({confirmed.value}) = 0)"  # not by words for nothing alone

@@ -14,14 +14,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.runs.casts import own_casts, sample_casts
-from rolloutlib.runs.database import quoted
 from rolloutlib.runs.flat import RowMapping
-from rolloutlib.runs.part import CountedRun, Part, RawTable, moment
-from rolloutlib.runs.quarantine import Quarantined, shown, twin
+from rolloutlib.runs.part import CountedRun, Part, RawTable, in_runs, moment
+from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown, twin
 from rolloutlib.runs.run_info import RunInfo, short_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import duckdb
@@ -38,14 +37,20 @@ class FlatPart(NamedTuple):
 
     Attributes:
         relation: SQL of its kept samples, with the columns of the one table.
-        set_aside: (reason, rows) of each run that belongs to another review.
+        set_aside: (reason, arm, run, rows) of what belongs to another review.
+        copies: rows left out because their run has them already, by arm.
+        words: words for outcomes that nobody knows.
+        numbered: the source has no ids of samples, so that they are its lines.
     """
 
     relation: str
     infos: tuple[RunInfo, ...]
     bad: tuple[Quarantined, ...]
     read: int
-    set_aside: tuple[tuple[str, int], ...]
+    set_aside: tuple[tuple[str, str, str, int], ...]
+    copies: Mapping[str, int]
+    words: tuple[UnknownWord, ...]
+    numbered: bool
 
 
 def read_columns(
@@ -53,7 +58,8 @@ def read_columns(
     raw: RawTable,
     spec: SourceSpec,
     *,
-    of_another_review: Callable[[int | None, datetime | None], str],
+    as_of: datetime | None,
+    other_stage: bool,
 ) -> FlatPart | None:
     """Read a flat table as columns.
 
@@ -61,48 +67,57 @@ def read_columns(
         connection: the engine that can reach the file.
         raw: the file's columns as they are.
         spec: which column is which.
-        of_another_review: why a run of this stage and start is not of this review, or nothing.
+        as_of: rows that started later are left out.
+        other_stage: the file is of another stage, so that none of its runs is kept.
 
     Returns:
         None where the careful reader has to read the file row by row.
     """
-    stem = raw.file.rsplit(".", 1)[0]
-    casts = own_casts(raw.types) if raw.own else sample_casts(spec, raw.types, stem)
+    casts = own_casts(raw.types) if raw.own else sample_casts(spec, raw.types)
     if casts is None:
         return None
     part = Part(connection, raw, casts)
     runs = part.runs()
     if not runs:
         return None
-    read, bad = sum(run.n for run in runs), list[Quarantined]()
+    read, bad, words = sum(run.n for run in runs), list[Quarantined](), ()
     if any(run.odd for run in runs):
         lines = part.lines("NOT vouched")
         refused = _refused(raw, spec, lines)
         if refused is None:
             return None
-        bad += refused
+        bad, words = refused
         part.take_out(lines)
         runs = part.runs()
+    later = part.take_out_later(as_of) if as_of and not other_stage else []
+    aside = [("after_as_of", *one) for one in later]
+    runs = part.runs() if later else runs
     mixed = [run for run in runs if run.mixed]
-    twins = part.twins(read) if spec.columns.sample_id or raw.own else []
+    numbered = not (spec.columns.sample_id or raw.own)
+    copies, twins = ([], []) if numbered else part.twins(read)
     if (mixed or twins) and raw.texts:
         return None
     bad += [_mixed(part, run) for run in mixed]
-    if twins := _outside(part, twins, mixed):
+    copies, twins = (_outside(part, lines, mixed) for lines in (copies, twins))
+    if twins:
         bad += _told_twins(part, twins)
-        part.take_out(twins)
+    if copies or twins:
+        part.take_out([*copies, *twins])
         runs = part.runs()
-    one = [run for run in runs if run.run_id not in {other.run_id for other in mixed}]
-    aside = {run.run_id: of_another_review(spec.constants.stage, run.started_at) for run in one}
-    kept = [run for run in one if not aside[run.run_id]]
-    set_aside = tuple((aside[run.run_id], run.n) for run in one if aside[run.run_id])
-    infos = _infos(part, kept, spec.constants.stage)
+    kept = [run for run in runs if not run.mixed]
+    if other_stage:
+        aside += [("other_stage", run.arm, run.run_id, run.n) for run in kept]
+        kept = []
     return FlatPart(
-        part.sql(kept, runs), infos, tuple(bad), read - sum(n for _, n in set_aside), set_aside
-    )
+        part.sql(kept, runs), _infos(part, kept, spec.constants.stage), tuple(bad),
+        read - sum(rows for *_, rows in aside), tuple(aside), part.count_by_arm(copies), words,
+        numbered,
+    )  # fmt: skip
 
 
-def _refused(raw: RawTable, spec: SourceSpec, lines: Sequence[int]) -> list[Quarantined] | None:
+def _refused(
+    raw: RawTable, spec: SourceSpec, lines: Sequence[int]
+) -> tuple[list[Quarantined], tuple[UnknownWord, ...]] | None:
     """Let the careful reader judge odd rows.
 
     None when it accepts one, so that it reads the file.
@@ -120,7 +135,7 @@ def _refused(raw: RawTable, spec: SourceSpec, lines: Sequence[int]) -> list[Quar
             refused.append(judged)
         else:
             further[judged.arm] += 1
-    return refused + _counted(raw.file, further)
+    return refused + _counted(raw.file, further), mapping.unknown
 
 
 def _counted(file: str, further: Mapping[str | None, int]) -> list[Quarantined]:
@@ -135,59 +150,55 @@ def _counted(file: str, further: Mapping[str | None, int]) -> list[Quarantined]:
 def _mixed(part: Part, run: CountedRun) -> Quarantined:
     """Refuse a run that has several of what a run has one of."""
     name = run.mixed or ""
-    query = (
-        f"SELECT DISTINCT {name}::VARCHAR FROM {part.name} WHERE run_id = ? AND {name} IS NOT NULL"
-    )
-    values = sorted(value for (value,) in part.connection.execute(query, [run.run_id]).fetchall())
+    query = f"""SELECT DISTINCT {name}::VARCHAR FROM {part.name} WHERE {in_runs([run])}
+        AND {name} IS NOT NULL"""
+    values = sorted(value for (value,) in part.connection.execute(query).fetchall())
     field, due = f"{name} of run {run.run_id}", "expected one in a run"
     value = shown(" and ".join(values))
-    arm = run.arm if name != "arm" else None
-    return Quarantined(part.raw.file, run.line, field, value, due, "", run.n, arm)
+    return Quarantined(part.raw.file, run.line, field, value, due, "", run.n, run.arm)
 
 
 def _outside(part: Part, lines: Sequence[int], runs: Sequence[CountedRun]) -> list[int]:
     """Leave out the lines of runs that are refused anyway."""
     if not lines or not runs:
         return list(lines)
-    names = ", ".join(quoted(run.run_id) for run in runs)
-    refused = set(part.lines(f"run_id IN ({names})"))
+    refused = set(part.lines(in_runs(runs)))
     return [line for line in lines if line not in refused]
 
 
 def _told_twins(part: Part, lines: Sequence[int]) -> list[Quarantined]:
     some = ", ".join(map(str, islice(lines, DETAILED)))
-    places = "list_sort(list(line) OVER (PARTITION BY run_id, sample_id))"
-    query = f"""SELECT arm, line, sample_id, {places}
-        FROM {part.name} WHERE (run_id, sample_id) IN
-        (SELECT (run_id, sample_id) FROM {part.name} WHERE line IN ({some})) ORDER BY line"""
-    rows = part.connection.execute(query).fetchall()[:DETAILED]
+    of_id = "(arm, run_id, sample_id)"
+    query = f"""SELECT arm, line, sample_id, list_sort(list(line) OVER (PARTITION BY {of_id}))
+        FROM {part.name} WHERE {of_id} IN
+        (SELECT {of_id} FROM {part.name} WHERE line IN ({some})) ORDER BY line"""
+    rows = [row for row in part.connection.execute(query).fetchall() if row[1] in {*lines}]
+    rows = rows[:DETAILED]
     bad = [twin(part.raw.file, line, sample, places, "", arm) for arm, line, sample, places in rows]
-    told = ", ".join(str(one.line) for one in bad)
-    every = ", ".join(map(str, lines))
-    query = f"""SELECT arm, count(*) FROM {part.name} WHERE line IN ({every})
-        AND line NOT IN ({told}) GROUP BY arm ORDER BY arm"""
-    return bad + _counted(part.raw.file, dict(part.connection.execute(query).fetchall()))
+    told = {one.line for one in bad}
+    further = part.count_by_arm([line for line in lines if line not in told])
+    return bad + _counted(part.raw.file, further)
 
 
 def _infos(part: Part, runs: Sequence[CountedRun], stage: int | None) -> tuple[RunInfo, ...]:
-    asked = [run.run_id for run in runs if run.seed is not None and run.prompts == run.n]
+    asked = [run for run in runs if run.seed is not None and run.prompts == run.n]
     replicates = _replicates(part, asked) if asked else {}
     return tuple(
         RunInfo(
             run_id=run.run_id, arm=run.arm, started_at=run.started_at, stage=stage,
             profile=run.profile, seed=run.seed, n=run.n, reported=None, file=part.raw.file,
             line=run.line,
-            replicate=replicates.get(run.run_id) or short_digest(run.run_id),
+            replicate=replicates.get((run.arm, run.run_id)) or short_digest(run.run_id),
             last_at=moment(run.last_us),
         )
         for run in runs
     )  # fmt: skip
 
 
-def _replicates(part: Part, runs: Sequence[str]) -> dict[str, str]:
+def _replicates(part: Part, runs: Sequence[CountedRun]) -> dict[tuple[str, str], str]:
     """Same arm, seed and prompts are one run that was repeated: see `run_info`."""
-    names = ", ".join(map(quoted, runs))
-    query = f"""SELECT run_id, left(sha256(concat_ws(chr(31), min(arm), min(seed),
+    query = f"""SELECT arm, run_id, left(sha256(concat_ws(chr(31), arm, min(seed),
         string_agg(prompt_id, chr(31) ORDER BY prompt_id))), 16)
-        FROM {part.name} WHERE run_id IN ({names}) GROUP BY run_id"""
-    return dict(part.connection.execute(query).fetchall())
+        FROM {part.name} WHERE {in_runs(runs)} GROUP BY arm, run_id"""
+    found = part.connection.execute(query).fetchall()
+    return {(arm, run): digest for arm, run, digest in found}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from datetime import UTC
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
+from rolloutlib.runs.account import later_rows
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.quarantine import InputFile
 from rolloutlib.runs.reading import Runs
@@ -32,11 +34,11 @@ PATIENCE = 10.0  # seconds for an engine's host to take a connection
 _CONNECT_PORT = 15002  # of Spark Connect, where the address names none
 # As in `samples`: runs of one arm, seed and prompts are one run; without a seed nobody can tell.
 _REPLICATE = """left(sha2(CASE WHEN min(seed) IS NULL OR count(prompt_id) < count(*) THEN run_id
-    ELSE concat_ws(chr(31), min(arm), cast(min(seed) AS string),
+    ELSE concat_ws(chr(31), arm, cast(min(seed) AS string),
         array_join(sort_array(collect_list(if(seed IS NULL, NULL, prompt_id))), chr(31)))
     END, 256), 16)"""
 _RUN_SQL = (
-    "min(arm) AS arm", "min(started_at) AS started_at", "max(started_at) AS last_at",
+    "min(started_at) AS started_at", "max(started_at) AS last_at",
     "min(profile) AS profile",
     "min(seed) AS seed", "count(*) AS n", f"{_REPLICATE} AS replicate",
 )  # fmt: skip
@@ -47,7 +49,6 @@ _WRONG = {
     f"a status of {', '.join(STATUSES)}": f"status NOT IN {STATUSES}",
     "latency_ms of 0 or more": "latency_ms < 0",
 }  # fmt: skip
-_ONE_ARM = "one arm in all rows of a run"
 
 
 def read_on(
@@ -61,7 +62,7 @@ def read_on(
     Args:
         engine: `local[N]`, `spark://HOST:PORT`, or `sc://HOST:PORT` (Spark Connect).
         path: a file or folder of runs; Parquet must be seen by the engine under the same path.
-        as_of: runs that started later are left out; runs that do not tell their time stay.
+        as_of: rows that started later are left out; rows that do not tell their time stay.
         read: reads and checks the runs here.
 
     Raises:
@@ -95,6 +96,7 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
     try:
         table = session.read.option("pathGlobFilter", "*.parquet").parquet(str(path))
         lazy = Samples.from_frame(nw.from_native(table), where=str(path)).frame()
+        lazy, later = _until(lazy, as_of)
         infos = _runs_in(nw.to_native(lazy), path)
     except (RunsError, UsageError):
         raise
@@ -103,18 +105,29 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
             f"{engine} cannot read {path} as Parquet: {_first_line(error)}; expected a file or "
             "folder that the engine sees under this path, with the columns of the table of samples"
         ) from error
-    kept = [info for info in infos if not (as_of and info.started_at and info.started_at > as_of)]
-    if not kept:
-        raise NoEvidenceError(f"no run of {path} is left as evidence ({len(infos)} runs read)")
-    if len(kept) < len(infos):
-        lazy = lazy.filter(nw.col("run_id").is_in([info.run_id for info in kept]))
+    names = {(info.arm, info.run_id) for info in infos}
+    after = later.keys() - names
+    if not infos:
+        raise NoEvidenceError(f"no run of {path} is left as evidence ({len(after)} runs read)")
     digest = Samples(lazy).digest()
-    samples = Samples(lazy, by_time(kept), digest)
-    rows, left = sum(info.n for info in infos), sum(info.n for info in kept)
+    samples = Samples(lazy, by_time(infos), digest)
+    left, rows = sum(info.n for info in infos), sum(later.values())
     name, content = path.name, sha256(digest.encode()).hexdigest()  # files may be out of reach
-    account = InputFile(name, content, f"samples, by {engine}", left, left, 0, rows - left)
-    after = len(infos) - len(kept)
-    return Runs(nw.to_native(lazy), samples.runs, (account,), (), after_as_of=after), samples
+    account = InputFile(name, content, f"samples, by {engine}", left, left, 0, rows)
+    notes = later_rows(sum(rows for name, rows in later.items() if name in names), as_of)
+    runs = Runs(nw.to_native(lazy), samples.runs, (account,), (), 0, len(after), notes)
+    return runs, samples
+
+
+def _until(lazy: Any, as_of: datetime | None) -> tuple[Any, dict[tuple[str, str], int]]:  # noqa: ANN401
+    """Leave out the rows that started later; count them by arm and run."""
+    if as_of is None:
+        return lazy, {}
+    table = nw.to_native(lazy)
+    moment = f"TIMESTAMP '{as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"  # its session is in UTC
+    found = table.where(f"started_at > {moment}").groupBy("arm", "run_id").count().toArrow()
+    later = {(row["arm"], row["run_id"]): row["count"] for row in found.to_pylist()}
+    return nw.from_native(table.where(f"started_at IS NULL OR started_at <= {moment}")), later
 
 
 def spark_session(engine: str) -> Any:  # noqa: ANN401 -- an extra's type
@@ -196,12 +209,11 @@ def _runs_in(table: Any, path: Path) -> list[RunInfo]:  # noqa: ANN401
     from pyspark.sql import functions
 
     wrong = [f"count_if({sql}) AS wrong_{place}" for place, sql in enumerate(_WRONG.values())]
-    arms = "count_if(true) * int(min(arm) < max(arm)) AS wrong_arms"
-    expressions = [functions.expr(sql) for sql in (*_RUN_SQL, *wrong, arms)]
+    expressions = [functions.expr(sql) for sql in (*_RUN_SQL, *wrong)]
     infos: list[RunInfo] = []
-    for row in table.groupBy("run_id").agg(*expressions).toArrow().to_pylist():
+    for row in table.groupBy("arm", "run_id").agg(*expressions).toArrow().to_pylist():
         counts = [row.pop(f"wrong_{place}") for place in range(len(_WRONG))]
-        broken = dict(zip((*_WRONG, _ONE_ARM), (*counts, row.pop("wrong_arms") or 0), strict=True))
+        broken = dict(zip(_WRONG, counts, strict=True))
         if row["run_id"] is None:
             raise RunsError(f"{path}: {row['n']} rows have no run_id; expected one in each row")
         for expected, rows in broken.items():

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -22,12 +21,14 @@ from rolloutlib.runs.casts import own_statuses
 from rolloutlib.runs.cells import cell_reader, expected_of, value_at
 from rolloutlib.runs.columns import Sample
 from rolloutlib.runs.envelopes import EXPECTED
+from rolloutlib.runs.grouping import FlatRun, Mapped, RunCells, grouped
 from rolloutlib.runs.layouts import check_layout, layout_of
+from rolloutlib.runs.names import name_of_row
 from rolloutlib.runs.opening import field_of
-from rolloutlib.runs.quarantine import Quarantined, shown, twin
+from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown
 from rolloutlib.runs.rows import Row, Rows, lines_inside, read_rows, rows_in
 from rolloutlib.runs.sources import TAGS, WIRE, native_source, source_of
-from rolloutlib.runs.spellings import status_of, truths
+from rolloutlib.runs.spellings import status_of, truths, word
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -40,19 +41,6 @@ __all__ += ["read_flat"]
 
 _ENVELOPE = re.compile(rb'"(result|runId|datasetMeta)"[ \t]*:')
 _HEAD = 10_000  # bytes in which a run envelope shows one of its own keys
-_ONE_A_RUN = dict.fromkeys(("arm", "profile", "seed"), "expected one in a run")
-
-
-class FlatRun(NamedTuple):
-    """The rows of one run of a flat table."""
-
-    run_id: str
-    arm: str
-    seed: int | None
-    profile: str | None
-    line: int
-    times: list[datetime | None]
-    samples: list[Sample]
 
 
 class FlatRuns(NamedTuple):
@@ -62,6 +50,8 @@ class FlatRuns(NamedTuple):
     runs: list[FlatRun]
     bad: list[Quarantined]
     read: int
+    copies: Mapping[str, int]
+    words: tuple[UnknownWord, ...]
 
 
 def is_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> bool:
@@ -109,12 +99,13 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
     mapping = RowMapping(file.name, spec, lists=_lists(rows, spec))
     read = [mapping.row(row) for row in rows.rows]
     if rows.inside:
-        arms = {one.run.arm for one in read if isinstance(one, _Mapped)}
+        arms = {one.run.arm for one in read if isinstance(one, Mapped)}
         read = [mapping.unless_swallowing(one, rows.inside, arms) for one in read]
     bad = rows.bad + [one for one in read if isinstance(one, Quarantined)]
-    runs, refused = _grouped(file, [one for one in read if not isinstance(one, Quarantined)])
-    lost = sum(one.rows - 1 for one in bad)
-    return FlatRuns(spec, runs, bad + refused, len(rows.rows) + len(rows.bad) + lost)
+    rows_kept = [one for one in read if not isinstance(one, Quarantined)]
+    found = grouped(file.name, rows_kept, spec.no_tags)
+    rows_read = len(rows.rows) + len(rows.bad) + sum(one.rows - 1 for one in bad)
+    return FlatRuns(spec, found.runs, bad + found.bad, rows_read, found.copies, mapping.unknown)
 
 
 def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSpec) -> None:
@@ -137,29 +128,13 @@ def needs_rows(file: RunFile, data: bytes, columns: Collection[str], spec: Sourc
         return True
     mapping = RowMapping("", spec)
     rows = rows_in([*columns], lines_inside(data)) if file.kind == ".csv" else ()
-    return any(isinstance(mapping.judged(row), _Mapped) for row in rows)
-
-
-class _RunCells(msgspec.Struct, rename="camel"):
-    """What a row says about its run."""
-
-    arm: str
-    run_id: str | None = None
-    started_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    seed: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-    profile: str | None = None
+    return any(isinstance(mapping.judged(row), Mapped) for row in rows)
 
 
 class _Unjudged(Sample, rename="camel", gc=False):
     """A sample of a source that names no outcome."""
 
     status: Literal["passed"] | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
-
-
-class _Mapped(NamedTuple):
-    row: Row
-    run: _RunCells
-    sample: Sample
 
 
 class RowMapping:
@@ -171,6 +146,7 @@ class RowMapping:
     def __init__(self, file: str, spec: SourceSpec, *, lists: Collection[str] = ()) -> None:
         """Prepare the readers of a file's cells; `lists` names the tags whose cells are lists."""
         self.file, self.spec = file, spec
+        self.words: Counter[tuple[str, str | None]] = Counter()
         self.outcome = spec.outcome.column if spec.outcome else ""
         self.kind = Sample if spec.outcome else _Unjudged
         self.statuses = spec.statuses or own_statuses(spec)
@@ -191,25 +167,25 @@ class RowMapping:
         self.expected = {**EXPECTED, "status": f"one of {', '.join(self.statuses)}"}
 
     def unless_swallowing(
-        self, one: _Mapped | Quarantined, inside: Mapping[int, Sequence[Row]], arms: set[str]
-    ) -> _Mapped | Quarantined:
+        self, one: Mapped | Quarantined, inside: Mapping[int, Sequence[Row]], arms: set[str]
+    ) -> Mapped | Quarantined:
         """Refuse a row of whose lines some are rows of these arms: a quote was not closed."""
         if isinstance(one, Quarantined):
             return one
         judged = [self.judged(line) for line in inside.get(one.row.line, ())]
-        lost = [line for line in judged if isinstance(line, _Mapped) and line.run.arm in arms]
+        lost = [line for line in judged if isinstance(line, Mapped) and line.run.arm in arms]
         if not lost:
             return one
         got = f"a quoted cell swallows {len(lost):,} rows, from line {lost[0].row.line} on"
-        due = "expected the quote to be closed in its own row"
-        return Quarantined(self.file, one.row.line, got, "", due, one.row.text, 1 + len(lost))
+        what = got, "", "expected the quote to be closed in its own row", one.row.text
+        return Quarantined(self.file, one.row.line, *what, 1 + len(lost), one.run.arm)
 
-    def row(self, row: Row) -> _Mapped | Quarantined:
+    def row(self, row: Row) -> Mapped | Quarantined:
         """Turn a row into a sample, or say what is wrong with it."""
         judged = self.judged(row)
-        return judged if isinstance(judged, _Mapped) else self.refused(row, judged)
+        return judged if isinstance(judged, Mapped) else self.refused(row, judged)
 
-    def judged(self, row: Row) -> _Mapped | str:
+    def judged(self, row: Row) -> Mapped | str:
         """Turn a row into a sample, or return the field that is none."""
         values = {"id": str(row.line), **self.start}
         if self.outcome:
@@ -220,9 +196,11 @@ class RowMapping:
             if cell is not None and (value := read(cell)) is not None:
                 values[WIRE[name]] = value
         try:
-            return _Mapped(
-                row, msgspec.convert(values, _RunCells), msgspec.convert(values, self.kind)
-            )
+            run, sample = msgspec.convert(values, RunCells), msgspec.convert(values, self.kind)
+            if not run.run_id:
+                written = value_at(row.cells, self.readers.get("started_at", ("",))[0])
+                run.run_id = name_of_row(self.spec, run.started_at, written)
+            return Mapped(row, run, sample)
         except msgspec.ValidationError as error:
             return field_of(str(error))
 
@@ -235,7 +213,24 @@ class RowMapping:
         if name in {"score", "latency_ms"}:
             due = expected_of(name, self.spec.columns.mapped[name], cell)
         text = row.text or json.dumps(row.cells, ensure_ascii=False, default=str)
-        return Quarantined(self.file, row.line, column, shown(cell), f"expected {due}", text)
+        if wire == "status" and cell is not None:
+            self.words[word(cell), self.arm(row)] += 1
+        what = column, shown(cell), f"expected {due}", text
+        return Quarantined(self.file, row.line, *what, arm=self.arm(row))
+
+    @property
+    def unknown(self) -> tuple[UnknownWord, ...]:
+        """The words for outcomes that nobody knows, in the rows that were refused for them."""
+        return tuple(UnknownWord(*key, rows) for key, rows in self.words.items())
+
+    def arm(self, row: Row) -> str | None:
+        """Return the row's arm where it can be read."""
+        arm = self.start.get("arm")
+        if "arm" in self.readers:
+            column, read = self.readers["arm"]
+            cell = value_at(row.cells, column)
+            arm = arm if cell is None else read(cell)
+        return arm if isinstance(arm, str) else None
 
 
 def _lists(rows: Rows, spec: SourceSpec) -> set[str]:
@@ -257,49 +252,3 @@ def _columns_of(rows: Rows, spec: SourceSpec) -> Collection[str] | None:
         name for name in inner if any(value_at(row.cells, name) is not None for row in rows.rows)
     ]
     return [*rows.columns, *told]
-
-
-def _grouped(file: RunFile, rows: list[_Mapped]) -> tuple[list[FlatRun], list[Quarantined]]:
-    groups: dict[str, list[_Mapped]] = {}
-    stem = file.name.rsplit(".", 1)[0]
-    for one in rows:
-        groups.setdefault(one.run.run_id or f"{stem}/{one.run.arm}", []).append(one)
-    found = [_run(file, run_id, group) for run_id, group in groups.items()]
-    bad = [one for _, refused in found for one in refused]
-    return [run for run, _ in found if run], bad
-
-
-def _run(
-    file: RunFile, run_id: str, rows: list[_Mapped]
-) -> tuple[FlatRun | None, list[Quarantined]]:
-    for field, due in _ONE_A_RUN.items():
-        values = {getattr(one.run, field) for one in rows} - {None}
-        if len(values) > 1:
-            text = "\n".join(one.row.text for one in rows)
-            named = " and ".join(sorted(map(str, values)))
-            arm = rows[0].run.arm if field != "arm" else None
-            what = f"{field} of run {run_id}", shown(named), due
-            return None, [Quarantined(file.name, rows[0].row.line, *what, text, len(rows), arm)]
-    ids = Counter(str(one.sample.id) for one in rows)
-    twins = [one for one in rows if ids[str(one.sample.id)] > 1]
-    kept = [one for one in rows if ids[str(one.sample.id)] == 1]
-    places: dict[str, list[int]] = {}
-    for one in twins:
-        places.setdefault(str(one.sample.id), []).append(one.row.line)
-    bad = [
-        twin(file.name, one.row.line, sample, places[sample], one.row.text, one.run.arm)
-        for one in twins
-        for sample in [str(one.sample.id)]
-    ]
-    if not kept:
-        return None, bad
-    first = kept[0]
-    one_of = {
-        field: next((v for one in kept if (v := getattr(one.run, field)) is not None), None)
-        for field in _ONE_A_RUN
-    }
-    times = [one.run.started_at for one in kept]
-    samples = [one.sample for one in kept]
-    return FlatRun(
-        run_id, first.run.arm, one_of["seed"], one_of["profile"], first.row.line, times, samples
-    ), bad

@@ -1,12 +1,14 @@
-"""The samples that the files gave, some in memory and some still in the engine.
+"""The samples that the files gave, some in memory and some still in the engine, and whose they are.
 
-Whose they are.
+A piece is what one file or envelope has of a run. A row's place is its piece, where it is in
+memory, else the first piece of its file.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
 # (pyarrow carries no types)
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,15 +17,17 @@ import pyarrow as pa
 
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import quoted
+from rolloutlib.runs.part import in_runs
 from rolloutlib.runs.run_info import RunInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import duckdb
 
-__all__ = ["Gathered"]
+__all__ = ["LEFT_OUT", "Gathered"]
 
+LEFT_OUT = "rows_left_out"  # place, arm, run_id, sample_id, copy
 _RUN_COLUMNS = ("run_id", "arm", "started_at", "seed", "profile")
 _IN_MEMORY, _SLICE = "rows_in_memory", "rows_of_a_run"
 
@@ -34,64 +38,36 @@ class Gathered:
 
     Attributes:
         connection: the engine that holds or reaches them.
-        infos: the runs.
-        homes: for each run the place of its part, or None for a run in memory.
+        infos: the pieces.
+        homes: for each piece the number of its part, or None for one in memory.
+        numbered: the pieces whose samples have their lines as ids.
         parts: SQL of the samples of one flat file each.
-        batches: samples in memory, in the order of their runs.
+        batches: samples in memory, in the order of their pieces.
+        out: the pieces that are refused.
+        prefixed: the pieces whose samples take their file's name in front of their ids.
     """
 
     connection: duckdb.DuckDBPyConnection
     infos: list[RunInfo] = field(default_factory=list[RunInfo])
     homes: list[int | None] = field(default_factory=list["int | None"])
+    numbered: set[int] = field(default_factory=set[int])
     parts: list[str] = field(default_factory=list[str])
     batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
+    out: set[int] = field(default_factory=set[int])
+    prefixed: set[int] = field(default_factory=set[int])
 
-    def add(self, info: RunInfo, home: int | None = None) -> None:
-        """Add a run; the samples of one in memory follow by `append`."""
+    def add(self, info: RunInfo, home: int | None = None, *, numbered: bool = False) -> None:
+        """Add a piece; the samples of one in memory follow by `append`."""
+        if numbered:
+            self.numbered.add(len(self.infos))
         self.infos.append(info)
         self.homes.append(home)
 
-    def add_part(self, relation: str, infos: Sequence[RunInfo]) -> None:
-        """Add the runs of a file whose samples are where this SQL says."""
+    def add_part(self, relation: str, infos: Sequence[RunInfo], *, numbered: bool) -> None:
+        """Add the pieces of a file whose samples are where this SQL says."""
         for info in infos:
-            self.add(info, len(self.parts))
+            self.add(info, len(self.parts), numbered=numbered)
         self.parts.append(relation)
-
-    def content(self, index: int) -> object:
-        """Return what tells a run's samples from another run's."""
-        info, home = self.infos[index], self.homes[index]
-        if home is None:
-            before = [
-                other.n for other, at in zip(self.infos, self.homes, strict=True) if at is None
-            ]
-            place = sum(at is None for at in self.homes[:index])
-            whole = pa.Table.from_batches(self.batches, SCHEMA)
-            self.connection.register(_SLICE, whole.slice(sum(before[:place]), info.n))
-            samples = _SLICE
-        else:
-            samples = f"({self.parts[home]}) WHERE run_id = {quoted(info.run_id)}"
-        names = ", ".join(name for name in SCHEMA.names if name != "run_id")
-        rows = f"md5(list(hash({names}))::VARCHAR)"  # one thread reads them in their order
-        return self.connection.execute(f"SELECT {rows} FROM {samples}").fetchone()
-
-    def without(self, repeated: Collection[int]) -> duckdb.DuckDBPyRelation:
-        """Return all kept samples: those in memory and those of each file."""
-        names = ", ".join(SCHEMA.names)
-        out: dict[int | None, list[str]] = {}
-        for index in repeated:
-            out.setdefault(self.homes[index], []).append(self.infos[index].run_id)
-        held = pa.Table.from_batches(self.batches, SCHEMA)
-        if None in out:
-            mine = [i for i, home in enumerate(self.homes) if home is None]
-            keep = [index not in repeated for index in mine]
-            held = held.filter(pa.array(np.repeat(keep, [self.infos[i].n for i in mine])))
-        self.connection.register(_IN_MEMORY, held)
-        parts = [f"SELECT {names} FROM {_IN_MEMORY}"] if held.num_rows or not self.parts else []
-        for home, part in enumerate(self.parts):
-            refused = ", ".join(map(quoted, out.get(home, [])))
-            others = f" WHERE run_id NOT IN ({refused})" if refused else ""
-            parts.append(f"SELECT {names} FROM ({part}){others}")
-        return self.connection.sql(" UNION ALL ".join(parts))
 
     def append(self, runs: Sequence[RunInfo], own: Mapping[str, pa.Array]) -> None:
         """Put the runs' columns beside their samples' columns."""
@@ -104,3 +80,109 @@ class Gathered:
         self.batches.append(
             pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
         )
+
+    def content(self, index: int) -> object:
+        """Return what tells the samples of a piece from another's, but for their run."""
+        samples = f"({self.everything()}) WHERE {in_runs([self.infos[index]])}"
+        home = self.homes[index]
+        place = index if home is None else self.homes.index(home)
+        names = ", ".join(name for name in SCHEMA.names if name != "run_id")
+        rows = f"md5(list(hash({names}))::VARCHAR)"  # one thread reads them in their order
+        query = f"SELECT {rows} FROM {samples} AND place = {place}"
+        return self.connection.execute(query).fetchone()
+
+    def file_at(self, place: int) -> str:
+        """Return the file of the rows at a place."""
+        return self.infos[place].file
+
+    def everything(self) -> str:
+        """Return SQL of all samples of pieces that are not refused, with their `place`.
+
+        `own_id` is the sample's id where the source has one.
+        """
+        self._hold()
+        return " UNION ALL ".join(self._selections("place", "own_id"))
+
+    def relation(self) -> duckdb.DuckDBPyRelation:
+        """Return all samples but those of refused pieces and the rows that were left out."""
+        if not self._tables(LEFT_OUT):
+            self._hold()
+            return self.connection.sql(" UNION ALL ".join(self._selections()))
+        names = ", ".join(SCHEMA.names)
+        key = "place, arm, run_id, sample_id"
+        same = " AND ".join(f"o.{name} = e.{name}" for name in key.split(", "))
+        return self.connection.sql(
+            f"SELECT {names} FROM ({self.everything()}) AS e WHERE NOT EXISTS "
+            f"(SELECT 1 FROM {LEFT_OUT} AS o WHERE {same})"
+        )
+
+    def leave_out(self, rows: str) -> int:
+        """Leave rows out: SQL of place, arm, run_id, sample_id and whether each is a copy."""
+        if not self._tables(LEFT_OUT):
+            self.connection.execute(
+                f"CREATE TEMP TABLE {LEFT_OUT} (place BIGINT, arm VARCHAR, run_id VARCHAR, "
+                "sample_id VARCHAR, copy BOOLEAN)"
+            )
+        counted = self.connection.execute(f"INSERT INTO {LEFT_OUT} {rows}").fetchone()
+        return counted[0] if counted else 0
+
+    def left_out(self) -> dict[tuple[int, str, str, bool], int]:
+        """Count the rows that were left out: by place, arm, run, and whether they are copies."""
+        if not self._tables(LEFT_OUT):
+            return {}
+        query = f"SELECT place, arm, run_id, copy, count(*) FROM {LEFT_OUT} GROUP BY ALL"
+        found = self.connection.execute(f"{query} ORDER BY ALL").fetchall()
+        return {(place, arm, run, copy): rows for place, arm, run, copy, rows in found}
+
+    def _tables(self, name: str) -> bool:
+        query = f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {quoted(name)}"
+        found = self.connection.execute(query).fetchone()
+        return bool(found and found[0])
+
+    def _hold(self) -> None:
+        """Let the engine see the samples in memory."""
+        held = pa.Table.from_batches(self.batches, SCHEMA)
+        mine = [index for index, home in enumerate(self.homes) if home is None]
+        places = np.repeat(np.array(mine, dtype=np.int64), [self.infos[i].n for i in mine])
+        self.connection.register(_IN_MEMORY, held.append_column("place", pa.array(places)))
+
+    def _selections(self, *more: str) -> list[str]:
+        """Select from memory and from each part; `more` adds `place` and `own_id`."""
+        names = [name for name in SCHEMA.names if name != "sample_id"]
+        selections: list[str] = []
+        for home in (None, *range(len(self.parts))):
+            mine = [index for index, at in enumerate(self.homes) if at == home]
+            if not mine and (self.infos or home is not None):
+                continue
+            source = _IN_MEMORY if home is None else f"({self.parts[home]})"
+            place = "place" if home is None else f"{mine[0]}::BIGINT"
+            ids = self._cases(mine, self.prefixed, "{stem} || sample_id", "sample_id")
+            own = self._cases(mine, self.numbered, "NULL", "sample_id")
+            columns = {**dict.fromkeys(names), "sample_id": ids, "place": place, "own_id": own}
+            listed = ", ".join(
+                f"{columns[name]} AS {name}" if columns[name] else name
+                for name in (*SCHEMA.names, *more)
+            )
+            refused = self._condition([index for index in mine if index in self.out])
+            where = f" WHERE NOT ({refused})" if refused else ""
+            selections.append(f"SELECT {listed} FROM {source}{where}")
+        return selections
+
+    def _cases(self, mine: Sequence[int], marked: set[int], then: str, other: str) -> str:
+        """Return an expression that is `then` for the rows of marked pieces."""
+        cases: dict[str, list[int]] = {}
+        for index in mine:
+            if index in marked:
+                stem = quoted(os.path.splitext(self.infos[index].file)[0] + ":")  # noqa: PTH122
+                cases.setdefault(then.format(stem=stem), []).append(index)
+        if len(cases) == 1 and len(next(iter(cases.values()))) == len(mine):
+            return next(iter(cases))
+        whens = " ".join(f"WHEN {self._condition(of)} THEN {value}" for value, of in cases.items())
+        return f"CASE {whens} ELSE {other} END" if whens else other
+
+    def _condition(self, pieces: Iterable[int]) -> str:
+        """Return the condition that a row is of one of these pieces of one home."""
+        listed = list(pieces)
+        if listed and self.homes[listed[0]] is None:
+            return f"place IN ({', '.join(map(str, listed))})"
+        return in_runs(self.infos[index] for index in listed) if listed else ""

@@ -4,7 +4,7 @@
 # (pyarrow carries no types)
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.casts import Cast
     from rolloutlib.runs.rows import Row
+    from rolloutlib.runs.run_info import RunInfo
 
-__all__ = ["CountedRun", "Part", "RawTable", "moment"]
+__all__ = ["CountedRun", "Part", "RawTable", "in_runs", "moment"]
 
 _NUMBERS = count()
-_ONE_A_RUN = ("arm", "profile", "seed")
+_ONE_A_RUN = ("profile", "seed")
 _TWINS_AT_ONCE = 16_000_000  # rows whose ids are compared at a time: eight bytes each
-_RUNS = """SELECT run_id, min(arm), max(arm), min(profile), max(profile), min(seed), max(seed),
+_RUNS = """SELECT arm, run_id, min(profile), max(profile), min(seed), max(seed),
     epoch_us(min(started_at)), epoch_us(max(started_at)), count(*), min(line), count(prompt_id),
     count(profile), count(seed), count_if(NOT vouched)
-    FROM {part} GROUP BY run_id ORDER BY min(line)"""
+    FROM {part} GROUP BY arm, run_id ORDER BY min(line)"""
+_CONTENT = ", ".join(name for name in SCHEMA.names if name != "started_at")
 
 RowsAt = Callable[[Sequence[int]], Iterator["Row"]]
 
@@ -55,9 +57,8 @@ class RawTable(NamedTuple):
 class CountedRun(NamedTuple):
     """One run of the file as the engine counts it; lowest and highest of what is one in a run."""
 
-    run_id: str
     arm: str
-    arm_high: str
+    run_id: str
     profile: str | None
     profile_high: str | None
     seed: int | None
@@ -98,6 +99,7 @@ class Part:
         self.connection, self.raw = connection, raw
         self.name = f"part_{next(_NUMBERS)}"
         self.taken = f"{self.name}_taken"
+        self.conditions: dict[str, None] = {}
         values = ", ".join(f"({cast.value}) AS {name}" for name, cast in casts.items())
         rules = dict.fromkeys(cast.vouched for cast in casts.values() if cast.vouched != "true")
         vouched = " AND ".join(f"coalesce({rule}, false)" for rule in rules) or "true"
@@ -122,18 +124,38 @@ class Part:
 
     def take_out(self, lines: Sequence[int]) -> None:
         """Leave lines out of the view from now on."""
-        table = self.taken
-        self._run(f"CREATE TEMP TABLE IF NOT EXISTS {table} (line BIGINT)")
-        self.connection.execute(f"INSERT INTO {table} SELECT unnest(?)", [list(lines)])
+        if not lines:
+            return
+        self._run(f"CREATE TEMP TABLE IF NOT EXISTS {self.taken} (line BIGINT)")
+        self.connection.execute(f"INSERT INTO {self.taken} SELECT unnest(?)", [list(lines)])
+        self._only(f"line NOT IN (SELECT line FROM {self.taken})")
+
+    def take_out_later(self, as_of: datetime) -> list[tuple[str, str, int]]:
+        """Leave rows out that started later; return their (arm, run, rows)."""
+        moment = f"TIMESTAMPTZ {quoted(as_of.isoformat())}"
+        query = f"SELECT arm, run_id, count(*) FROM {self.name} WHERE started_at > {moment}"
+        later = self._run(f"{query} GROUP BY arm, run_id ORDER BY min(line)").fetchall()
+        if later:
+            self._only(f"(started_at IS NULL OR started_at <= {moment})")
+        return later
+
+    def _only(self, condition: str) -> None:
+        """Hold only rows that meet this condition too."""
+        self.conditions = dict.fromkeys([*self.conditions, condition])
+        where = " AND ".join(self.conditions)
         self._run(
             f"CREATE OR REPLACE TEMP VIEW {self.name} AS SELECT * FROM {self.name}_all "
-            f"WHERE line NOT IN (SELECT line FROM {table})"
+            f"WHERE {where}"
         )
 
-    def twins(self, rows: int) -> list[int]:
-        """Return the lines of samples whose id stands twice in their run; hashes tell first."""
+    def twins(self, rows: int) -> tuple[list[int], list[int]]:
+        """Return the lines of copies and of twins among samples of one run and one id.
+
+        Copies agree with an earlier row in everything but their start; twins do not. Hashes tell
+        first whether there is any.
+        """
         parts = -(-rows // _TWINS_AT_ONCE)
-        key = "hash(run_id, sample_id)"
+        key = "hash(arm, run_id, sample_id)"
         for part in range(parts):
             query = (
                 f"SELECT {key} AS h FROM {self.name} WHERE {parts} = 1 OR {key} % {parts} = {part}"
@@ -141,11 +163,28 @@ class Part:
             hashes = self._run(query).fetchnumpy()["h"]
             hashes.sort()
             if (hashes[1:] == hashes[:-1]).any():
-                return self.lines(
-                    f"(run_id, sample_id) IN (SELECT (run_id, sample_id) FROM {self.name} "
-                    "GROUP BY run_id, sample_id HAVING count(*) > 1)"
-                )
-        return []
+                return self._shared()
+        return [], []
+
+    def _shared(self) -> tuple[list[int], list[int]]:
+        shared = f"""SELECT line, arm, run_id, sample_id, row_number() OVER (PARTITION BY {_CONTENT}
+            ORDER BY started_at NULLS LAST, line) > 1 AS copy FROM {self.name}
+            WHERE (arm, run_id, sample_id) IN (SELECT (arm, run_id, sample_id) FROM {self.name}
+            GROUP BY arm, run_id, sample_id HAVING count(*) > 1)"""
+        of_id = "PARTITION BY arm, run_id, sample_id"
+        query = f"""SELECT line, copy, count_if(NOT copy) OVER ({of_id}) > 1 FROM ({shared})
+            ORDER BY line"""
+        found = self._run(query).fetchall()
+        copies = [line for line, copy, _ in found if copy]
+        return copies, [line for line, copy, twin in found if twin and not copy]
+
+    def count_by_arm(self, lines: Sequence[int]) -> dict[Any, int]:
+        """Count lines by their arm."""
+        if not lines:
+            return {}
+        query = f"SELECT arm, count(*) FROM {self.name}_all WHERE line IN (SELECT unnest(?))"
+        query += " GROUP BY arm ORDER BY arm"
+        return dict(self.connection.execute(query, [list(lines)]).fetchall())
 
     def sql(self, kept: Sequence[CountedRun], runs: Sequence[CountedRun]) -> str:
         """Return the kept samples; a profile or seed that not every row names is its run's."""
@@ -153,18 +192,24 @@ class Part:
         filled = [name for name in ("profile", "seed") if self._gaps(name, kept)]
         for name in filled:
             values = " ".join(
-                f"WHEN {quoted(run.run_id)} THEN {_literal(getattr(run, name))}" for run in kept
+                f"WHEN arm = {quoted(run.arm)} AND run_id = {quoted(run.run_id)} "
+                f"THEN {_literal(getattr(run, name))}"
+                for run in kept
             )
-            names = names.replace(f"part.{name}", f"CASE part.run_id {values} END AS {name}")
-        if len(kept) == len(runs):
-            return f"SELECT {names} FROM {self.name} AS part"
-        there = ", ".join(quoted(run.run_id) for run in kept) or "NULL"
-        return f"SELECT {names} FROM {self.name} AS part WHERE run_id IN ({there})"
+            names = names.replace(f"part.{name}", f"CASE {values} END AS {name}")
+        where = "" if len(kept) == len(runs) else f" WHERE {in_runs(kept)}"
+        return f"SELECT {names} FROM {self.name} AS part{where}"
 
     @staticmethod
     def _gaps(name: str, runs: Sequence[CountedRun]) -> bool:
         counts = (run.profiles if name == "profile" else run.seeds for run in runs)
         return any(0 < count < run.n for count, run in zip(counts, runs, strict=True))
+
+
+def in_runs(runs: Iterable[CountedRun | RunInfo]) -> str:
+    """Return the condition that a row is of one of these runs."""
+    pairs = ", ".join(f"({quoted(run.arm)}, {quoted(run.run_id)})" for run in runs)
+    return f"(arm, run_id) IN ({pairs})" if pairs else "false"
 
 
 def _literal(value: Any) -> str:  # noqa: ANN401

@@ -63,9 +63,9 @@ class UnknownWord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """What one file gave: ``read == kept + quarantined`` rows.
+    """What one file gave: ``read == kept + quarantined + copies`` rows.
 
-    ``set_aside`` rows belong to other reviews.
+    ``set_aside`` rows belong to other reviews, ``copies`` repeat other rows.
 
     A run without samples counts no row; a line or file that cannot be opened up counts as one.
     """
@@ -77,6 +77,7 @@ class InputFile:
     kept: int
     quarantined: int
     set_aside: int = 0
+    copies: int = 0
 
 
 def shown(value: object) -> str:

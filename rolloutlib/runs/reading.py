@@ -9,8 +9,9 @@ is hidden; nobody else is the same run.
 # (pyarrow carries no types)
 from __future__ import annotations
 
+import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,11 +20,10 @@ import pyarrow as pa
 from msgspec import UNSET
 
 from rolloutlib.errors import RunsError
-from rolloutlib.runs.account import Runs, failed_calls, odd_runs
+from rolloutlib.runs.account import Runs
 from rolloutlib.runs.columnar import read_columns
 from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
 from rolloutlib.runs.database import connect
-from rolloutlib.runs.doubts import by_metric, doubts
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
 from rolloutlib.runs.files import RunFile, digest_of, list_files, read_bytes, units_of
 from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, needs_rows, read_flat
@@ -32,18 +32,20 @@ from rolloutlib.runs.located import MalformedError
 from rolloutlib.runs.opening import distinct, open_run
 from rolloutlib.runs.quarantine import InputFile, Quarantined
 from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_lines, raw_parquet
-from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of, same_runs
+from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source, source_of
-from rolloutlib.runs.tags import one_spelling
+from rolloutlib.runs.tally import Aside, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
     from datetime import datetime
 
-    from rolloutlib.runs.envelopes import FoundRun, Unit
+    from rolloutlib.runs.envelopes import Envelope, FoundRun, Unit
 
 __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs"]
 
+_RUN = re.compile(rb'"(result|runId|datasetMeta|metrics)"[ \t]*:')
+_HEAD = 10_000  # bytes in which a file of runs shows one of these keys
 _RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's cache
 
 
@@ -52,13 +54,7 @@ class _Ready(NamedTuple):
     found: FoundRun
 
 
-class _Aside(NamedTuple):
-    file: str
-    rows: int
-    reason: str
-
-
-_Outcome = _Ready | _Aside | Quarantined
+_Outcome = _Ready | Aside | Quarantined
 
 
 @dataclass(slots=True)
@@ -70,12 +66,7 @@ class _Reader:
     flags_arms: Mapping[str, Mapping[str, bool | str]]
     spec: SourceSpec | None
     gathered: Gathered
-    bad: list[Quarantined] = field(default_factory=list[Quarantined])
-    failed: list[Quarantined] = field(default_factory=list[Quarantined])
-    files: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
-    read: Counter[str] = field(default_factory=Counter[str])
-    aside_rows: Counter[str] = field(default_factory=Counter[str])
-    aside_runs: Counter[str] = field(default_factory=Counter[str])
+    tally: Tally = field(default_factory=Tally)
 
     def read_all(self, files: Sequence[RunFile], on_progress: Callable[[int, int], None]) -> None:
         """Read every file: flat ones as columns if possible, runs a batch at a time."""
@@ -91,15 +82,18 @@ class _Reader:
     def open(self, file: RunFile, *, among: int) -> list[Unit]:
         """Read a flat file, or return the envelopes that another holds."""
         if file.kind == ".parquet" and (dialect := self.take_columns(file, b"")):
-            self.files.append((file.name, digest_of(file), dialect))
+            self.tally.files.append((file.name, digest_of(file), dialect))
             return []
         (data, digest), dialect = read_bytes(file), "run envelopes"
+        if data.strip() and self.is_unread(file, data):
+            self.tally.unread.append(file.name)
+            return []
         flat = is_flat(file, data, self.spec)
         if flat:
             dialect = self.take_columns(file, data) or self.take_flat(file, data)
         elif not data.strip():
             self.empty(file, among)
-        self.files.append((file.name, digest, dialect))
+        self.tally.files.append((file.name, digest, dialect))
         return units_of(file, data) if data.strip() and not flat else []
 
     def empty(self, file: RunFile, among: int) -> None:
@@ -107,7 +101,20 @@ class _Reader:
         if among == 1:
             raise RunsError(f"{file.name} has 0 rows; expected at least one run.")
         due = "expected at least one run"
-        self.book(Quarantined(file.name, 0, "the file has 0 rows", "", due, ""))
+        self.tally.refuse(Quarantined(file.name, 0, "the file has 0 rows", "", due, ""))
+
+    def is_of_others(self, file: RunFile) -> bool:
+        """Whether source.yaml maps columns, but those of other files."""
+        mapped = self.spec is not None and bool(self.spec.columns.mapped)
+        return mapped and source_of(self.spec, file.name) is None
+
+    def is_unread(self, file: RunFile, data: bytes) -> bool:
+        """Whether source.yaml is about other files, and this one shows no sign of a run."""
+        if not self.is_of_others(file):
+            return False
+        if file.kind == ".parquet":
+            return is_flat(file, data, self.spec)
+        return not _RUN.search(data, 0, _HEAD)
 
     def take(self, units: Sequence[Unit]) -> None:
         """Read a batch of envelopes; those whose keys do not add up are looked at again."""
@@ -138,18 +145,31 @@ class _Reader:
                 run.stage if run.stage is not UNSET else None, started_at
             )
             if other:
-                return _Aside(found.unit.file, found.rows, other)
+                arm = run.arm or ""
+                return Aside(found.unit.file, other, arm, run.run_id, found.rows)
             arm, profile = arm_of(run, self.flags_arms), profile_of(run)
             check_evidence(found)
         except RefusedError as error:
-            return found.refused(error.field, error.value, error.expectation)
+            refused = found.refused(error.field, error.value, error.expectation)
+            return replace(refused, arm=refused.arm or self.arm_by_flags(run))
         return _Ready(info_of(found, arm, profile, started_at), found)
+
+    def arm_by_flags(self, run: Envelope) -> str | None:
+        """Return the arm of a refused run that names none, if its flags imply one."""
+        try:
+            return arm_of(run, self.flags_arms)
+        except RefusedError:
+            return None
 
     def of_another_review(self, stage: int | None, started_at: datetime | None) -> str:
         """Why a run is not of this review; what it does not tell is not held against it."""
-        if self.stage is not None and stage is not None and stage != self.stage:
+        if self.is_other_stage(stage):
             return "other_stage"
         return "after_as_of" if self.as_of and started_at and started_at > self.as_of else ""
+
+    def is_other_stage(self, stage: int | None) -> bool:
+        """Whether a run names another stage than the review's."""
+        return self.stage is not None and stage is not None and stage != self.stage
 
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
         """Read a flat table as columns; its dialect, or None where it has to go row by row."""
@@ -161,25 +181,26 @@ class _Reader:
         if raw is None:
             return None
         mapped = None if raw.own else source_of(self.spec, file.name)
+        if self.is_of_others(file) and not raw.own:
+            return None
         spec = mapped or native_source(tuple(raw.types))
         if spec is None or "result" in raw.types or needs_rows(file, data, raw.types, spec):
             return None
         check_columns(file, raw.types, spec)
         try:
             part = read_columns(
-                self.gathered.connection, raw, spec, of_another_review=self.of_another_review
-            )
+                self.gathered.connection, raw, spec, as_of=self.as_of,
+                other_stage=self.is_other_stage(spec.constants.stage),
+            )  # fmt: skip
         except (duckdb.Error, MalformedError):  # the careful reader says what is wrong
             part = None
         if raw.texts:
             self.gathered.connection.unregister(RAW_TEXTS)
         if part is None:
             return None
-        self.read[file.name] += part.read
-        self.bad.extend(part.bad)
-        for reason, rows in part.set_aside:
-            self.book(_Aside(file.name, rows, reason))
-        self.gathered.add_part(part.relation, part.infos)
+        self.tally.add(file.name, spec, part.read, part.bad, part.copies, part.words)
+        self.tally.aside += [Aside(file.name, *one) for one in part.set_aside]
+        self.gathered.add_part(part.relation, part.infos, numbered=part.numbered)
         return spec.dialect
 
     def take_flat(self, file: RunFile, data: bytes) -> str:
@@ -194,16 +215,11 @@ class _Reader:
         A status that it cannot express is unknown in all of its rows.
         """
         stage, known = found.spec.constants.stage, found.spec.expressible
-        self.read[file] += found.read
-        self.bad.extend(found.bad)
-        kept: list[FlatRun] = []
-        for run in found.runs:
-            other = self.of_another_review(stage, min(filter(None, run.times), default=None))
-            if other:
-                self.read[file] -= len(run.samples)
-                self.book(_Aside(file, len(run.samples), other))
-            else:
-                kept.append(run)
+        kept, read = [self.of_this_review(file, run, stage) for run in found.runs], found.read
+        read -= sum(len(run.samples) for run in found.runs)
+        kept = [run for run in kept if run.samples]
+        read += sum(len(run.samples) for run in kept)
+        self.tally.add(file, found.spec, read, found.bad, found.copies, found.words)
         samples = [sample for run in kept for sample in run.samples]
         own = sample_columns(samples, found.spec.no_tags).arrays
         own["started_at"] = pa.array(
@@ -214,62 +230,27 @@ class _Reader:
                 own[name] = pa.nulls(len(own["status"]), pa.bool_())
         infos = [flat_info(run, file, stage) for run in kept]
         for info in infos:
-            self.gathered.add(info)
+            self.gathered.add(info, numbered=not found.spec.columns.sample_id)
         self.gathered.append(infos, own)
+
+    def of_this_review(self, file: str, run: FlatRun, stage: int | None) -> FlatRun:
+        """Return a run's rows that are of this review; the others are set aside."""
+        reasons = [self.of_another_review(stage, time) for time in run.times]
+        for reason, rows in Counter(filter(None, reasons)).items():
+            self.tally.aside.append(Aside(file, reason, run.arm, run.run_id, rows))
+        kept = [place for place, reason in enumerate(reasons) if not reason]
+        times, samples = ([of[place] for place in kept] for of in (run.times, run.samples))
+        return run._replace(times=times, samples=samples)
 
     def book(self, outcome: _Outcome) -> None:
         """Book the rows of one run to its file."""
         if isinstance(outcome, Quarantined):
-            self.read[outcome.file] += outcome.rows
-            self.bad.append(outcome)
-        elif isinstance(outcome, _Aside):
-            self.aside_rows[outcome.file] += outcome.rows
-            self.aside_runs[outcome.reason] += 1
+            self.tally.refuse(outcome)
+        elif isinstance(outcome, Aside):
+            self.tally.aside.append(outcome)
         else:
-            self.read[outcome.info.file] += outcome.found.rows
-            self.bad.extend(outcome.found.bad)
-            self.failed.extend(failed_calls(outcome.found))
+            self.tally.keep(outcome.info, outcome.found)
             self.gathered.add(outcome.info)
-
-    def result(self, ignored: tuple[str, ...]) -> Runs:
-        """Refuse runs that are there twice, and draw up the account."""
-        repeated = same_runs(self.gathered.infos, self.gathered.content)
-        for index, (value, due) in repeated.items():
-            info = self.gathered.infos[index]
-            self.bad.append(
-                Quarantined(
-                    info.file, info.line, f"run {info.run_id}", value, due, "", info.n, info.arm
-                )
-            )
-        relation = one_spelling(self.gathered.without(repeated), self.spec)
-        infos = tuple(
-            info for index, info in enumerate(self.gathered.infos) if index not in repeated
-        )
-        return Runs(
-            relation=relation,
-            runs=infos,
-            inputs=self.inputs(),
-            quarantined=tuple(self.bad),
-            failed=tuple(self.failed),
-            other_stage=self.aside_runs["other_stage"],
-            after_as_of=self.aside_runs["after_as_of"],
-            warnings=odd_runs(infos),
-            doubts=by_metric(doubts(relation, self.spec)),
-            ignored=ignored,
-            source=self.spec,
-        )
-
-    def inputs(self) -> tuple[InputFile, ...]:
-        """Draw up what each file gave."""
-        bad: Counter[str] = Counter()
-        for one in self.bad:
-            bad[one.file] += one.rows
-        files: list[InputFile] = []
-        for name, digest, dialect in sorted(self.files):
-            read, refused = self.read[name], bad[name]
-            aside = self.aside_rows[name]
-            files.append(InputFile(name, digest, dialect, read, read - refused, refused, aside))
-        return tuple(files)
 
 
 def _columns(ready: Sequence[_Ready]) -> SampleColumns:
@@ -315,6 +296,10 @@ def read_runs(
     reader = _Reader(stage, as_of, flags_arms or {}, spec, Gathered(connect(tables)))
     reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
     for one in listing.refused:
-        reader.book(one)
-        reader.files.append((one.file, "", "refused unread"))
-    return reader.result(listing.ignored)
+        reader.tally.refuse(one)
+        reader.tally.files.append((one.file, "", "refused unread"))
+    if reader.tally.unread and not reader.tally.files:
+        named = ", ".join(reader.tally.unread)
+        got = f"source.yaml is about files {spec.files!r}" if spec else "there is no source.yaml"
+        raise RunsError(f"{got}, but {path} holds {named}; correct `files:` in source.yaml.")
+    return reader.tally.runs(reader.gathered, listing.ignored, spec, as_of)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime  # noqa: TC003 -- msgspec reads it where runs are stored
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from rolloutlib.runs.envelopes import FoundRun
     from rolloutlib.runs.flat import FlatRun
 
-__all__ = ["Reported", "RunInfo", "flat_info", "info_of", "same_runs", "short_digest"]
+__all__ = [
+    "Reported", "RunInfo", "flat_info", "info_of", "merged", "same_runs", "short_digest", "unlike",
+]  # fmt: skip
+
+_ONE_A_RUN = ("seed", "profile", "stage", "flags", "strategy_hash")
 
 
 class Reported(NamedTuple):
@@ -48,6 +52,7 @@ class RunInfo:
         strategy_hash: of the strategy that it ran; None: not told.
         simulated: the run says that nobody measured it.
         last_at: start of its last sample, else its own start.
+        files: the files that have parts of it, where there are several; `file` is the first.
     """
 
     run_id: str
@@ -65,6 +70,7 @@ class RunInfo:
     strategy_hash: str | None = None
     simulated: bool = False
     last_at: datetime | None = None
+    files: tuple[str, ...] = ()
 
 
 def info_of(found: FoundRun, arm: str, profile: str | None, started_at: datetime | None) -> RunInfo:
@@ -133,41 +139,63 @@ def short_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def same_runs(
-    infos: Sequence[RunInfo], content: Callable[[int], object]
-) -> dict[int, tuple[str, str]]:
-    """Find runs that are no runs of their own: index → what was found, and what is due.
+def same_runs(infos: Sequence[RunInfo], content: Callable[[int], object]) -> dict[int, int]:
+    """Find envelopes that repeat another: index → the index of the first.
 
-    Two runs are one when everything but the run id agrees: start, arm, seed, metrics and every
-    sample. Different runs under one id cannot be told apart, so neither of them stays.
+    One repeats another when everything but the run id agrees: start, arm, seed, metrics and every
+    sample. Rows of flat tables have no metrics; what repeats there, `copies` finds.
 
     Args:
         infos: the runs.
         content: what tells the samples of the run at an index from another's; asked only of runs
             that agree in everything else.
     """
-    repeated: dict[int, tuple[str, str]] = {}
-    ids: dict[str, list[int]] = {}
+    repeated: dict[int, int] = {}
     for alike in _alike(infos):
         first: dict[object, int] = {}
-        for index in alike:
-            original = first.setdefault(content(index) if len(alike) > 1 else None, index)
-            if original == index:
-                ids.setdefault(infos[index].run_id, []).append(index)
-            else:
-                other = infos[original]
-                value = f"the content of run {other.run_id} in {other.file}:{other.line}"
-                repeated[index] = value, "expected each run once"
-    for same in (indices for indices in ids.values() if len(indices) > 1):
-        places = " and ".join(f"{infos[index].file}:{infos[index].line}" for index in sorted(same))
-        reason = f"the id of different runs in {places}", "expected each run id once"
-        repeated.update(dict.fromkeys(same, reason))
+        for index in alike if len(alike) > 1 else ():
+            original = first.setdefault(content(index), index)
+            if original != index:
+                repeated[index] = original
     return repeated
 
 
 def _alike(infos: Sequence[RunInfo]) -> Iterable[list[int]]:
     groups: dict[tuple[object, ...], list[int]] = {}
     for index, info in enumerate(infos):
-        key = (info.arm, info.started_at, info.seed, info.n, info.reported)
-        groups.setdefault(key, []).append(index)
+        if info.reported is not None:
+            key = (info.arm, info.started_at, info.seed, info.n, info.reported)
+            groups.setdefault(key, []).append(index)
     return groups.values()
+
+
+def unlike(pieces: Sequence[RunInfo]) -> str:
+    """Return in what pieces of one run differ although a run has one of it, or nothing."""
+    for field in _ONE_A_RUN:
+        if len({getattr(piece, field) for piece in pieces} - {None}) > 1:
+            return field.replace("_", " ")
+    return "set of metrics" if len(pieces) > 1 and not all(piece.n for piece in pieces) else ""
+
+
+def _is_known(value: object) -> bool:
+    return value is not None
+
+
+def merged(pieces: Sequence[RunInfo]) -> RunInfo:
+    """Put the pieces of one run together; their metrics are only those of pieces."""
+    first = pieces[0]
+    if len(pieces) == 1:
+        return first
+    told = {
+        field: next(filter(_is_known, (getattr(piece, field) for piece in pieces)), None)
+        for field in _ONE_A_RUN
+    }
+    files = tuple(dict.fromkeys(piece.file for piece in pieces))
+    replicates = sorted({piece.replicate for piece in pieces})
+    return replace(
+        first, **told, n=sum(piece.n for piece in pieces), reported=None,
+        started_at=min(filter(None, (piece.started_at for piece in pieces)), default=None),
+        last_at=max(filter(None, (piece.last_at for piece in pieces)), default=None),
+        simulated=any(piece.simulated for piece in pieces), files=files if len(files) > 1 else (),
+        replicate=first.replicate if len(replicates) == 1 else short_digest(" ".join(replicates)),
+    )  # fmt: skip

@@ -29,13 +29,12 @@ __all__ = ["SCHEMA", "RunInfo", "Samples", "from_runs"]
 
 EXACT_ROWS = 200_000  # up to here the digest is the exact one, which sorts every row here
 _ROWS_AT_ONCE = 100_000
-_ROW_ORDER = "run_id, sample_id, prompt_id, status, score, latency_ms"
+_ROW_ORDER = "run_id, sample_id, prompt_id, status, score, latency_ms, arm"
 _NO_TIME = datetime.max.replace(tzinfo=UTC)
-_RUN_SQL = """run_id, any_value(arm) AS arm, min(started_at) AS started_at,
-    max(started_at) AS last_at, any_value(profile) AS profile, any_value(seed) AS seed,
-    count(*) AS n,
+_RUN_SQL = """arm, run_id, min(started_at) AS started_at, max(started_at) AS last_at,
+    any_value(profile) AS profile, any_value(seed) AS seed, count(*) AS n,
     left(sha256(CASE WHEN any_value(seed) IS NULL OR count(prompt_id) < count(*) THEN run_id
-        ELSE concat_ws(chr(31), any_value(arm), any_value(seed),
+        ELSE concat_ws(chr(31), arm, any_value(seed),
             string_agg(prompt_id, chr(31) ORDER BY prompt_id))
         END), 16) AS replicate"""
 
@@ -224,11 +223,16 @@ def _bits(column: pa.Array) -> bytes:
 
 
 def by_time(runs: Iterable[RunInfo]) -> tuple[RunInfo, ...]:
-    """Order runs by their start, those without a time last, then by id."""
-    return tuple(sorted(runs, key=lambda run: (run.started_at or _NO_TIME, run.run_id)))
+    """Order runs by their start, those without a time last, then by id and arm."""
+    return tuple(sorted(runs, key=lambda run: (run.started_at or _NO_TIME, run.run_id, run.arm)))
 
 
 def _runs_in(relation: duckdb.DuckDBPyRelation, file: str) -> list[RunInfo]:
     """One entry a run from the rows themselves; what only the run's file told is None."""
-    rows = relation.aggregate(_RUN_SQL, "run_id").order("run_id").to_arrow_table().to_pylist()
+    rows = (
+        relation.aggregate(_RUN_SQL, "arm, run_id")
+        .order("run_id, arm")
+        .to_arrow_table()
+        .to_pylist()
+    )
     return [RunInfo(**row, stage=None, reported=None, file=file, line=0) for row in rows]

@@ -85,6 +85,16 @@ TEMPLATES: Final = {
         "No score of arm {arm} is above 1, as fractions read as points of 10 are; name their "
         "scale in source.yaml ({confirm}, if they are points)."
     ),
+    "source.days": (
+        "The source names no runs, so each day of an arm is a run ({runs} in all); map run_id in "
+        "source.yaml where runs are known."
+    ),
+    "source.one_run": (
+        "The source names neither runs nor times, so each arm is one run; map run_id or started_at "
+        "in source.yaml."
+    ),
+    "source.ignored": "Nothing read these files: {names}.",
+    "source.later": "{rows} rows of these runs started after {moment} and are left out.",
     "runs.no_start": "{count} of {among} runs have no start time.",
     "runs.no_samples": "{count} of {among} runs have no samples.",
     "arms.imbalance": (

@@ -142,7 +142,7 @@ def test_refused_rows_are_kept_and_counted(tmp_path: Path) -> None:
     runs = store_runs.files(tmp_path / "runs")[0].parent
     (runs / "bad.jsonl").write_text('{"runId": "x"}\n', encoding="utf-8")
     ingested = ingest(runs, tmp_path / "store", PLAN)
-    read, kept, refused = ingested.account
+    read, kept, refused, _ = ingested.account
     assert (read, refused) == (kept + refused, 1)
     assert len([*(tmp_path / "store" / "quarantine").iterdir()]) == 1
     same(review(runs), review(tmp_path / "store"))

@@ -166,7 +166,6 @@ def test_a_whole_review_of_envelopes_is_the_same_on_sail(sail: str) -> None:
         ("status", "gone", "a status of passed, failed"),
         ("latency_ms", -1.0, "latency_ms of 0 or more"),
         ("sample_id", None, "a sample_id, a status and passed in each row"),
-        ("arm", "third", "one arm in all rows of a run"),
         ("run_id", None, "1 rows have no run_id"),
     ],
 )

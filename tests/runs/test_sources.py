@@ -63,7 +63,7 @@ timezone: Asia/Seoul
     found = read_csv(tmp_path, text, spec)
     first, second = found.table.to_pylist()
     assert first == {
-        "run_id": "t/x", "arm": "x", "started_at": datetime(2026, 3, 1, 15, tzinfo=UTC), "seed": None,
+        "run_id": "2026-03-02", "arm": "x", "started_at": datetime(2026, 3, 1, 15, tzinfo=UTC), "seed": None,
         "profile": "strict", "sample_id": "2", "prompt_id": "007", "user_id": None, "session_id": None,
         "category": None, "difficulty": None, "status": "passed", "passed": True, "vetoed": False, "error": None,
         "score": 10.0, "latency_ms": 2500.0, "issues": ["bias", "unclear"], "veto_reason": None,
@@ -118,7 +118,7 @@ def test_every_format_gives_the_same_table(tmp_path: Path, name: str) -> None:
     assert table["score"].to_pylist() == [row["score"] for row in rows]
     assert table["issues"].to_pylist() == [["bias"] if row["issue"] else [] for row in rows]
     assert set(table["vetoed"].to_pylist() + table["error"].to_pylist()) == {None}
-    assert set(table["run_id"].to_pylist()) == {"t/x", "t/y"}
+    assert set(table["run_id"].to_pylist()) == {"all"}
 
 
 def test_engine_names_need_no_source(tmp_path: Path) -> None:

@@ -1,0 +1,149 @@
+"""A review's sums from the sums of stored days."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rolloutlib.measure.days import (
+    KNOWN_ISSUES,
+    SEPARATOR,
+    SUMS,
+    Place,
+    cells_of,
+    grouped,
+    name_of,
+    numbers,
+)  # fmt: skip
+from rolloutlib.measure.histograms import Histogram, histograms_of
+from rolloutlib.measure.moments import MomentTable, key_of
+from rolloutlib.measure.prompts import lined_up, prompt_counts
+from rolloutlib.measure.scan import NO_TAGS, STRATA, Count, Measured, listed_tags, run_scale
+from rolloutlib.plan.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
+
+    from rolloutlib.measure.days import StoredRun
+    from rolloutlib.measure.design import Unit
+    from rolloutlib.measure.prompts import PromptCounts
+
+__all__ = ["Sums", "counts_of"]
+
+
+def counts_of(runs: Sequence[StoredRun], arms: Sequence[str]) -> dict[str, Count]:
+    """Count samples of each arm; different ids are not known yet."""
+    mine = {arm: [run for run in runs if run.info.arm == arm] for arm in arms}
+    return {
+        arm: Count(
+            sum(run.info.n for run in of), sum(run.with_user for run in of), 0,
+            sum(run.with_prompt for run in of), 0,
+            len(of), sum(run.labelled for run in of),
+        )
+        for arm, of in mine.items()
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The days' sums of both arms' runs."""
+
+    places: tuple[Place, ...]
+    runs: Sequence[StoredRun]
+    arms: tuple[str, str]
+    unit: Unit
+
+    def measured(self, named: float, slow_above_ms: float) -> Measured:
+        """Put the days' sums together; `named` is the share of samples that name their cluster."""
+        tagged: Counter[tuple[str, str]] = Counter()
+        for run in self.runs:
+            tagged.update({(run.info.arm, tag): n for tag, n in run.tags.items()})
+        counts = counts_of(self.runs, self.arms)
+        tags, ranked = listed_tags(tagged, counts, self.arms)
+        plain = {name: name for name in METRICS if name not in {"issue", "slow"}}
+        columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
+        finest = self._moments(f"moments{SUMS}", columns | {"slow": f"slow:{slow_above_ms:g}"})
+        table = grouped(finest, "arm", "cluster")
+        latency, score = (self._histograms(name) for name in ("latency_ms", "score"))
+        parts = [p.select(["arm", "prompt", "n"]) for p in self._tables(f"prompts{SUMS}")]
+        by_arm = {arm: prompt_counts(parts, arm) for arm in self.arms}
+        return Measured(
+            self._ids(table, counts, by_arm), self.unit, named, tags, ranked, table=table,
+            by_run=grouped(finest, "arm", "run_id"), strata=self._strata(),
+            latency=latency, score=score, carried=tagged,
+            prompts=lined_up(by_arm, run_scale(counts, self.arms), self.arms),
+        )  # fmt: skip
+
+    def _tables(self, file: str, columns: Container[str] | None = None) -> list[pa.Table]:
+        """Read a file of every day, without the runs that are not asked for."""
+        names = {name_of(run.info) for run in self.runs}
+        mine = pa.array(sorted(names), pa.string())
+        parts: list[pa.Table] = []
+        for place in self.places:
+            table = place.read(file, columns)
+            if any(run.info.n and name_of(run.info) not in names for run in place.day.runs):
+                arm, run = (table[key].cast(pa.string()) for key in ("arm", "run_id"))
+                name_of_row = pc.binary_join_element_wise(arm, run, SEPARATOR)
+                table = table.filter(pc.is_in(name_of_row, value_set=mine))
+            if "cluster" in table.column_names and place.day.unit != self.unit:
+                at, nothing = table.column_names.index("cluster"), pa.nulls(len(table), pa.string())
+                table = table.set_column(at, "cluster", nothing)
+            parts.append(table)
+        return parts
+
+    def _moments(self, name: str, metrics: Mapping[str, str], *more: str) -> MomentTable:
+        """Put the days' moments together: metric → its name in the files."""
+        keys = ("arm", "run_id", "cluster", *more)
+        fields = [f"{column}.{part}" for column in metrics.values() for part in ("n", "mean", "m2")]
+        parts = self._tables(name, {*keys, "rows", f"{KNOWN_ISSUES}.n", *fields})
+        whole = pa.concat_tables(
+            [_plain(part, keys) for part in parts], promote_options="default"
+        ).combine_chunks()
+        coded = {key: key_of(whole[key]) for key in keys}
+        if self.unit == "sample":
+            coded["cluster"] = coded["arm"]
+        cells = {metric: cells_of(whole, column) for metric, column in metrics.items()}
+        return MomentTable(coded, numbers(whole, "rows"), cells)
+
+    def _strata(self) -> dict[str, MomentTable]:
+        tables: dict[str, MomentTable] = {}
+        for name in STRATA:
+            values = {value for place in self.places for value in place.day.strata[name]}
+            if len(values) > 1:
+                table = self._moments(f"{name}{SUMS}", {"passed": "passed"}, name)
+                if len(np.unique(table.keys[name].codes)) > 1:
+                    tables[name] = grouped(table, "arm", "cluster", name)
+        return tables
+
+    def _histograms(self, name: str) -> dict[tuple[str, str], Histogram]:
+        keys = ("arm", "run_id")
+        whole = pa.concat_tables([_plain(part, keys) for part in self._tables(f"{name}{SUMS}")])
+        arm, run = (key_of(whole[key]) for key in keys)
+        return histograms_of(arm, run, numbers(whole, "value"), numbers(whole, "n"))
+
+    def _ids(
+        self, table: MomentTable, counts: Mapping[str, Count], prompts: Mapping[str, PromptCounts]
+    ) -> dict[str, Count]:
+        """Add the different ids: users by the clusters, prompts by their hashes."""
+        full: dict[str, Count] = {}
+        for arm, count in counts.items():
+            cluster = table.where(arm=arm).keys["cluster"]
+            users = len(np.unique(cluster.codes[cluster.codes != cluster.code(None)]))
+            of_users = users if self.unit == "user" else 0
+            full[arm] = replace(count, users=of_users, prompts=len(prompts[arm].hashes))
+        return full
+
+
+def _plain(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Turn coded keys into texts, because each day has codes of its own."""
+    for key in keys:
+        at = table.column_names.index(key)
+        table = table.set_column(at, key, table[key].cast(pa.string()))
+    return table

@@ -1,0 +1,129 @@
+"""Rows of a flat table into runs: what a run has one of, and ids that stand in it twice."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import msgspec
+import pyarrow as pa
+
+from rolloutlib.runs.columns import Sample, sample_columns
+from rolloutlib.runs.quarantine import Quarantined, shown, twin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rolloutlib.runs.rows import Row
+
+__all__ = ["FlatRun", "Grouped", "Mapped", "RunCells", "grouped"]
+
+_ONE_A_RUN = ("profile", "seed")
+_NO_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+class RunCells(msgspec.Struct, rename="camel"):
+    """What a row says about its run."""
+
+    arm: str
+    run_id: str | None = None
+    started_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    seed: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    profile: str | None = None
+
+
+class Mapped(NamedTuple):
+    """A row as it is read: its run is named."""
+
+    row: Row
+    run: RunCells
+    sample: Sample
+
+
+class FlatRun(NamedTuple):
+    """The rows of one run of a flat table."""
+
+    run_id: str
+    arm: str
+    seed: int | None
+    profile: str | None
+    line: int
+    times: list[datetime | None]
+    samples: list[Sample]
+
+
+class Grouped(NamedTuple):
+    """The runs of a flat table, what was refused, and by arm the rows left out as copies."""
+
+    runs: list[FlatRun]
+    bad: list[Quarantined]
+    copies: Counter[str]
+
+
+def grouped(file: str, rows: Iterable[Mapped], no_tags: frozenset[str]) -> Grouped:
+    """Sort rows into runs: (arm, run id); `no_tags` are the words for no tag."""
+    found = Grouped([], [], Counter())
+    runs: dict[tuple[str, str], list[Mapped]] = {}
+    for one in rows:
+        runs.setdefault((one.run.arm, one.run.run_id or ""), []).append(one)
+    for of_run in runs.values():
+        _add_run(found, file, of_run, no_tags)
+    return found
+
+
+def _add_run(found: Grouped, file: str, rows: list[Mapped], no_tags: frozenset[str]) -> None:
+    arm, run_id = rows[0].run.arm, rows[0].run.run_id or ""
+    for field in _ONE_A_RUN:
+        values = {getattr(one.run, field) for one in rows} - {None}
+        if len(values) > 1:
+            text = "\n".join(one.row.text for one in rows)
+            named = " and ".join(sorted(map(str, values)))
+            what = f"{field} of run {run_id}", shown(named), "expected one in a run"
+            line = rows[0].row.line
+            found.bad.append(Quarantined(file, line, *what, text, len(rows), arm))
+            return
+    kept, twins = _told_apart(rows, no_tags)
+    found.copies[arm] += len(rows) - len(kept) - len(twins)
+    places: dict[str, list[int]] = {}
+    for one in twins:
+        places.setdefault(str(one.sample.id), []).append(one.row.line)
+    for one in twins:
+        of_id = places[str(one.sample.id)]
+        found.bad.append(twin(file, one.row.line, str(one.sample.id), of_id, one.row.text, arm))
+    if kept:
+        found.runs.append(_run(run_id, arm, kept))
+
+
+def _told_apart(rows: list[Mapped], no_tags: frozenset[str]) -> tuple[list[Mapped], list[Mapped]]:
+    """Return the rows to keep, and those whose id other rows of the run have with other content.
+
+    Rows that agree in everything but their start are one, the earliest.
+    """
+    ids = Counter(str(one.sample.id) for one in rows)
+    if len(ids) == len(rows):
+        return rows, []
+    shared = [one for one in rows if ids[str(one.sample.id)] > 1]
+    shared.sort(key=lambda one: (one.run.started_at or _NO_TIME, one.row.line))
+    content = pa.table(sample_columns([one.sample for one in shared], no_tags).arrays).to_pylist()
+    different: dict[str, list[tuple[object, Mapped]]] = {}
+    for one, columns in zip(shared, content, strict=True):
+        whole = (columns, one.run.seed, one.run.profile)
+        of_id = different.setdefault(str(one.sample.id), [])
+        if all(whole != other for other, _ in of_id):
+            of_id.append((whole, one))
+    single = {of_id[0][1].row.line for of_id in different.values() if len(of_id) == 1}
+    twins = [one for of_id in different.values() if len(of_id) > 1 for _, one in of_id]
+    kept = [one for one in rows if ids[str(one.sample.id)] == 1 or one.row.line in single]
+    return kept, sorted(twins, key=lambda one: one.row.line)
+
+
+def _run(run_id: str, arm: str, rows: Sequence[Mapped]) -> FlatRun:
+    seed, profile = (
+        next((value for one in rows if (value := getattr(one.run, field)) is not None), None)
+        for field in ("seed", "profile")
+    )
+    times, samples = [one.run.started_at for one in rows], [one.sample for one in rows]
+    return FlatRun(run_id, arm, seed, profile, rows[0].row.line, times, samples)

@@ -1,0 +1,144 @@
+"""Which pieces are one run, which rows are there twice, and what cannot be told apart.
+
+A run is (arm, run id); a file or an envelope is a part of one. Parts with other samples are one
+run. A sample that two parts have alike counts once; one that they have with other content is
+refused in both, as nobody can tell which one is right.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from rolloutlib.runs.columnar import DETAILED
+from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.gathered import LEFT_OUT
+from rolloutlib.runs.part import in_runs, moment
+from rolloutlib.runs.quarantine import Quarantined, shown
+from rolloutlib.runs.run_info import merged, same_runs, unlike
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
+
+    from rolloutlib.runs.gathered import Gathered
+    from rolloutlib.runs.run_info import RunInfo
+
+__all__ = ["Settled", "recounted", "settle"]
+
+_OF_A_RUN = {"started_at", "seed", "profile"}
+_CONTENT = ", ".join(name for name in SCHEMA.names if name not in _OF_A_RUN)
+
+
+class Settled(NamedTuple):
+    """The runs that are left.
+
+    Attributes:
+        relation: their samples.
+        copies: rows left out as copies, by file and arm.
+    """
+
+    relation: duckdb.DuckDBPyRelation
+    infos: tuple[RunInfo, ...]
+    bad: list[Quarantined]
+    copies: Counter[tuple[str, str]]
+
+
+def settle(gathered: Gathered) -> Settled:
+    """Put pieces together into runs; what stands in them twice counts once."""
+    bad: list[Quarantined] = []
+    copies: Counter[tuple[str, str]] = Counter()
+    for index, original in same_runs(gathered.infos, gathered.content).items():
+        info, other = gathered.infos[index], gathered.infos[original]
+        gathered.out.add(index)
+        copies[info.file, info.arm] += info.n
+        if not info.n:
+            value = f"the content of run {other.run_id} in {other.file}:{other.line}"
+            bad.append(_refused(info, value, "expected each run once"))
+    runs = _runs(gathered, bad)
+    shared = [of[0] for of in runs if sum(i not in gathered.numbered for i in of) > 1]
+    if shared:
+        bad += _twins(gathered, [gathered.infos[index] for index in shared])
+    infos = [merged([gathered.infos[index] for index in of]) for of in runs]
+    left = gathered.left_out()
+    for (place, arm, _, copy), rows in left.items():
+        if copy:
+            copies[gathered.file_at(place), arm] += rows
+    relation = gathered.relation()
+    return Settled(relation, recounted(infos, relation) if left else tuple(infos), bad, copies)
+
+
+def _refused(info: RunInfo, value: str, due: str) -> Quarantined:
+    what = f"run {info.run_id}", value, due
+    return Quarantined(info.file, info.line, *what, "", info.n, info.arm)
+
+
+def _runs(gathered: Gathered, bad: list[Quarantined]) -> list[list[int]]:
+    """Return the pieces of each run; pieces of one name that are no one run are refused."""
+    pieces: dict[tuple[str, str], list[int]] = {}
+    for index, info in enumerate(gathered.infos):
+        if index not in gathered.out:
+            pieces.setdefault((info.arm, info.run_id), []).append(index)
+    runs: list[list[int]] = []
+    for of in pieces.values():
+        infos = [gathered.infos[index] for index in of]
+        if field := unlike(infos):
+            places = " and ".join(f"{info.file}:{info.line}" for info in infos)
+            due = f"expected one {field} in a run, or another run id"
+            value = f"the id of different runs in {places}"
+            bad += [_refused(info, value, due) for info in infos]
+            gathered.out.update(of)
+        else:
+            runs.append(of)
+            if len(of) > 1:
+                gathered.prefixed.update(index for index in of if index in gathered.numbered)
+    return runs
+
+
+def _twins(gathered: Gathered, runs: Sequence[RunInfo]) -> list[Quarantined]:
+    """Leave out what pieces of a run have twice; refuse samples that differ under one id."""
+    of_id = "PARTITION BY arm, run_id, sample_id"
+    alike = f"PARTITION BY {_CONTENT} ORDER BY started_at NULLS LAST, place"
+    mine = f"""SELECT *, row_number() OVER ({alike}) > 1 AS copy, count(*) OVER ({of_id}) AS rows
+        FROM ({gathered.everything()}) WHERE {in_runs(runs)} AND own_id IS NOT NULL"""
+    judged = f"""SELECT place, arm, run_id, sample_id, copy,
+        NOT copy AND count_if(NOT copy) OVER ({of_id}) > 1 AS twin FROM ({mine}) WHERE rows > 1"""
+    names = "place, arm, run_id, sample_id, copy"
+    gathered.leave_out(f"SELECT {names} FROM ({judged}) WHERE copy OR twin")
+    query = f"""SELECT place, arm, sample_id, list(place) OVER ({of_id}) FROM {LEFT_OUT}
+        WHERE NOT copy ORDER BY run_id, sample_id, place"""
+    bad: list[Quarantined] = []
+    further: Counter[tuple[str, str]] = Counter()
+    for place, arm, sample, places in gathered.connection.execute(query).fetchall():
+        file = gathered.file_at(place)
+        if len(bad) >= DETAILED:
+            further[file, arm] += 1
+            continue
+        others = " and ".join(sorted({gathered.file_at(other) for other in places}))
+        value, due = f"{shown(sample)} in {others}", "expected each id once in a run"
+        bad.append(Quarantined(file, 0, "sample id", value, due, "", arm=arm))
+    due = f"expected as in the {DETAILED:,} rows told one by one"
+    return bad + [
+        Quarantined(file, 0, f"{rows:,} further bad rows", "", due, "", rows, arm)
+        for (file, arm), rows in further.items()
+    ]
+
+
+def recounted(infos: Sequence[RunInfo], relation: duckdb.DuckDBPyRelation) -> tuple[RunInfo, ...]:
+    """Count the rows that are left; a run whose rows are all gone is no run."""
+    names = "arm, run_id, count(*), epoch_us(min(started_at)), epoch_us(max(started_at))"
+    found = relation.aggregate(names, "arm, run_id").fetchall()
+    left = {(arm, run): of for arm, run, *of in found}
+    kept: list[RunInfo] = []
+    for info in infos:
+        rows, first, last = left.get((info.arm, info.run_id), (0, None, None))
+        if rows and info.n > rows:
+            times = {"started_at": moment(first), "last_at": moment(last)}
+            kept.append(replace(info, n=rows, **times))
+        elif rows or not info.n:
+            kept.append(info)
+    return tuple(kept)

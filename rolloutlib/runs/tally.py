@@ -1,0 +1,201 @@
+"""The account while files are read: rows by file, what is refused, set aside, or there twice."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from rolloutlib.reason import because
+from rolloutlib.runs.account import FileNote, Runs, failed_calls, later_rows, odd_runs
+from rolloutlib.runs.doubts import by_metric, doubts
+from rolloutlib.runs.files import META_NAME
+from rolloutlib.runs.quarantine import InputFile, Quarantined, UnknownWord
+from rolloutlib.runs.settling import settle
+from rolloutlib.runs.tags import one_spelling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from rolloutlib.reason import Reason
+    from rolloutlib.runs.envelopes import FoundRun
+    from rolloutlib.runs.gathered import Gathered
+    from rolloutlib.runs.run_info import RunInfo
+    from rolloutlib.runs.sources import SourceSpec
+
+__all__ = ["Aside", "Tally", "all_copies", "all_words", "naming_reasons"]
+
+_NO_DATA = {".md", ".rst", ".yaml", ".yml", ".py", ".ipynb", ".html", ".png", ".svg", ".pdf"}
+_ABOUT = ("readme", "licen", "copying", "notice", "changelog")  # how names of no data begin
+_NAMED = 5  # files that a sentence names
+
+
+class Aside(NamedTuple):
+    """Rows of a run that belong to another review: `other_stage` or `after_as_of`."""
+
+    file: str
+    reason: str
+    arm: str
+    run_id: str
+    rows: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the files gave so far.
+
+    Attributes:
+        files: name, sha256 and dialect of each.
+        read: rows by file.
+        copies: rows left out because they repeat others, by file and arm.
+        words: rows by file, word for an outcome that nobody knows, and arm.
+        naming: by file, how runs got their names where the source names none: `days` or `one`.
+        unread: files that nothing read.
+    """
+
+    bad: list[Quarantined] = field(default_factory=list[Quarantined])
+    failed: list[Quarantined] = field(default_factory=list[Quarantined])
+    files: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+    read: Counter[str] = field(default_factory=Counter[str])
+    aside: list[Aside] = field(default_factory=list[Aside])
+    copies: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    words: dict[str, Counter[tuple[str, str | None]]] = field(
+        default_factory=lambda: defaultdict(Counter[tuple[str, "str | None"]])
+    )
+    naming: dict[str, str] = field(default_factory=dict[str, str])
+    unread: list[str] = field(default_factory=list[str])
+
+    def refuse(self, row: Quarantined) -> None:
+        """Book a bad row, run or file."""
+        self.read[row.file] += row.rows
+        self.bad.append(row)
+
+    def keep(self, info: RunInfo, found: FoundRun) -> None:
+        """Book an envelope that is evidence, with the samples of it that are not."""
+        self.read[info.file] += found.rows
+        for row in found.bad:
+            self.bad.append(replace(row, arm=info.arm))
+            if row.field == "status" and row.value.startswith("'"):
+                self.words[row.file][row.value[1:-1], info.arm] += row.rows
+        self.failed.extend(replace(row, arm=info.arm) for row in failed_calls(found))
+
+    def add(
+        self, file: str, spec: SourceSpec, read: int, bad: Iterable[Quarantined],
+        copies: Mapping[str, int], words: Iterable[UnknownWord],
+    ) -> None:  # fmt: skip
+        """Book a flat file."""
+        self.read[file] += read
+        self.bad.extend(bad)
+        for arm, rows in copies.items():
+            self.copies[file, arm] += rows
+        for one in words:
+            self.words[file][one.word, one.arm] += one.rows
+        if spec.columns.run_id is None:
+            self.naming[file] = "days" if spec.columns.started_at else "one"
+
+    def runs(
+        self, gathered: Gathered, ignored: tuple[str, ...], spec: SourceSpec | None,
+        as_of: datetime | None,
+    ) -> Runs:  # fmt: skip
+        """Put the runs together and draw up the account."""
+        settled = settle(gathered)
+        relation = one_spelling(settled.relation, spec)
+        self.bad.extend(settled.bad)
+        self.copies.update(settled.copies)
+        names = {(info.arm, info.run_id) for info in settled.infos}
+        later = [one for one in self.aside if one.reason == "after_as_of"]
+        others = {one[2:4] for one in self.aside} - {one[2:4] for one in later}
+        rows_later = sum(one.rows for one in later if one[2:4] in names)
+        files = self.notes()
+        unread = tuple(sorted({*ignored, *self.unread}))
+        naming = naming_reasons(self.naming.values(), len(settled.infos))
+        reasons = (*naming, *self._unread(unread), *later_rows(rows_later, as_of))
+        return Runs(
+            relation=relation,
+            runs=settled.infos,
+            inputs=self.inputs(),
+            quarantined=tuple(self.bad),
+            failed=tuple(self.failed),
+            other_stage=len(others),
+            after_as_of=len({one[2:4] for one in later} - names),
+            warnings=(*reasons, *odd_runs(settled.infos)),
+            ignored=unread,
+            source=spec,
+            unknown_words=all_words(files.values()),
+            copies=all_copies(files.values()),
+            doubts=by_metric(doubts(relation, spec)),
+            by_day="days" in self.naming.values(),
+            notes=files,
+        )
+
+    def notes(self) -> dict[str, FileNote]:
+        """Tell each file's copies, unknown words and how its runs got their names."""
+        copies: dict[str, dict[str, int]] = defaultdict(dict)
+        for (file, arm), rows in self.copies.items():
+            if rows:
+                copies[file][arm] = rows
+        words = {
+            file: tuple(UnknownWord(*key, rows) for key, rows in of.items())
+            for file, of in self.words.items()
+        }
+        files = (copies, words, self.naming)
+        return {
+            file: FileNote(copies.get(file, {}), words.get(file, ()), self.naming.get(file, ""))
+            for file in sorted(set[str]().union(*files))
+        }
+
+    def _unread(self, names: Iterable[str]) -> list[Reason]:
+        """Name the files that may be data and that nothing read."""
+        archives = {row.file for row in self.bad if row.field == "file" and not row.line}
+        data = sorted({*filter(_may_be_data, names), *archives})
+        more = (f"… ({len(data)})",) if len(data) > _NAMED else ()
+        return [because("source.ignored", names=(*data[:_NAMED], *more))] if data else []
+
+    def inputs(self) -> tuple[InputFile, ...]:
+        """Draw up what each file gave."""
+        bad, aside, copies = Counter[str](), Counter[str](), Counter[str]()
+        for one in self.bad:
+            bad[one.file] += one.rows
+        for one in self.aside:
+            aside[one.file] += one.rows
+        for (file, _), rows in self.copies.items():
+            copies[file] += rows
+        return tuple(
+            InputFile(
+                name, digest, dialect, self.read[name],
+                self.read[name] - bad[name] - copies[name], bad[name], aside[name], copies[name],
+            )
+            for name, digest, dialect in sorted(self.files)
+        )  # fmt: skip
+
+
+def naming_reasons(naming: Iterable[str], runs: int) -> list[Reason]:
+    """Say where runs have their names from, if the source names none."""
+    how = set(naming)
+    days = [because("source.days", runs=runs)] if "days" in how else []
+    return days + ([because("source.one_run")] if "one" in how else [])
+
+
+def all_copies(notes: Iterable[FileNote]) -> dict[str, int]:
+    """Add up the copies of several files, by arm."""
+    copies: Counter[str] = Counter()
+    for note in notes:
+        copies.update(note.copies)
+    return dict(sorted(copies.items()))
+
+
+def all_words(notes: Iterable[FileNote]) -> tuple[UnknownWord, ...]:
+    """Add up the unknown words of several files, the commonest first."""
+    words: Counter[tuple[str, str | None]] = Counter()
+    for note in notes:
+        words.update({one[:2]: one.rows for one in note.words})
+    found = [UnknownWord(*key, rows) for key, rows in words.items()]
+    return tuple(sorted(found, key=lambda one: (-one.rows, one.word, one.arm or "")))
+
+
+def _may_be_data(name: str) -> bool:
+    stem, kind = os.path.splitext(os.path.basename(name).casefold())  # noqa: PTH119, PTH122
+    about = stem.startswith(_ABOUT) or stem + kind == META_NAME
+    return kind not in _NO_DATA and not about
