@@ -85,7 +85,7 @@ def reasons(
     lacking = [gate for gate in free if gate.evidence.why.code.startswith(MISSING)]
     unproven = [gate for gate in free if not _empty(gate) and gate not in lacking]
     data = [*blocks, *map(_broken, failed), *_blocked(lacking)]
-    data += _doubted(gate for gate in gates if gate not in lacking)
+    data += _doubted(gate for gate in gates if gate not in lacking and not blocks)
     rest = [*spent[:1], *(_failed(check) for check in checks if check.holds is False)]
     rest += [*map(_refused, refused), *hidden]
     rest += [because("gate.unproven", **_numbers(gate)) for gate in unproven if _undecided(gate)]
