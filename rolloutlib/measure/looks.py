@@ -202,22 +202,33 @@ def count(file: Path, series: Series, data: Data, number: int) -> bool:
             return now <= number
         at = datetime.now(UTC).replace(microsecond=0)
         entry = _Entry(data=data.data, files=data.files, series=series, number=number, at=at)
-        os.write(handle, msgspec.json.encode(entry) + b"\n")  # one write: whole or not there
-        os.fsync(handle)
+        _append(file, handle, msgspec.json.encode(entry))
     return True
+
+
+def _append(file: Path, handle: int, line: bytes) -> None:
+    """Add a line that is whole or not there."""
+    size, text = os.fstat(handle).st_size, file.read_bytes()
+    line = (b"" if text.endswith(b"\n") or not text else b"\n") + line + b"\n"
+    try:
+        with os.fdopen(handle, "ab", closefd=False) as stream:
+            stream.write(line)
+        os.fsync(handle)
+    except OSError as error:
+        os.ftruncate(handle, size)
+        raise _not_counted(file, error) from None
 
 
 def _number(entries: list[_Entry], series: Series, data: Data) -> tuple[int, bool]:
     """Return the number of the look at these data, and whether they were looked at before."""
-    last, seen = 0, dict[int, _Entry]()
+    last, seen = 0, list[tuple[int, _Entry]]()
     for entry in entries:
-        if not series.is_same(entry.series):
-            continue
-        again = (number for number, old in seen.items() if old.equals(entry))
-        number = entry.number or next(again, last + 1)
-        last, seen[number] = max(last, number), entry
-    known = [number for number, entry in seen.items() if entry.equals(data)]
-    return (min(known), True) if known else (last + 1, False)
+        if series.is_same(entry.series) and not any(old.equals(entry) for _, old in seen):
+            last = max(last + 1, entry.number)  # files of two machines, put together, count both
+            seen.append((last, entry))
+    known = (number for number, entry in seen if entry.equals(data))
+    number = next(known, 0)
+    return (number, True) if number else (last + 1, False)
 
 
 @contextmanager
@@ -227,14 +238,18 @@ def _locked(file: Path) -> Generator[int]:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        why = f"{file}: this look cannot be counted ({error.strerror})"
-        repair = "make it writable, or name another file: evidence.looks_file in plan.yaml"
-        raise LooksError(f"{why}; {repair}, or --looks FILE for one review") from None
+        raise _not_counted(file, error) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield handle
     finally:
         os.close(handle)
+
+
+def _not_counted(file: Path, error: OSError) -> LooksError:
+    why = f"{file}: this look cannot be counted ({error.strerror})"
+    repair = "make it writable, or name another file: evidence.looks_file in plan.yaml"
+    return LooksError(f"{why}; {repair}, or --looks FILE for one review")
 
 
 def _entries(file: Path) -> list[_Entry]:

@@ -208,10 +208,13 @@ class Person:
     def run(self, code: str, *, allow_stdin: bool = True) -> str:
         """Run one cell; return what it prints."""
         lines: list[str] = []
+
+        def keep(message: dict[str, Any]) -> None:
+            lines.append(message["content"].get("text", ""))
+
         reply = self.client.execute_interactive(
-            code, allow_stdin=allow_stdin, timeout=120,
-            output_hook=lambda message: lines.append(message["content"].get("text", "")),
-        )  # fmt: skip
+            code, allow_stdin=allow_stdin, timeout=120, output_hook=keep
+        )
         assert reply["content"]["status"] == "ok", reply["content"]
         return "".join(lines)
 

@@ -99,12 +99,12 @@ def aborted() -> World:
 
 
 def unknown_word() -> World:
-    """The treatment's vetoes are written with a word of its own."""
+    """The treatment's vetoes are written with a word of its own, which nobody mapped."""
     rows = base()
     hit = treated(rows) & (rows["status"] != "passed")
     rows["status"] = rows["status"].mask(hit, "blocked")
     why = "what is no pass in the treatment is called blocked"
-    return one(rows, why, "blocked|outcome|status", share(hit[treated(rows)]))
+    return one(rows, why, "treatment", share(hit[treated(rows)]))
 
 
 def unknown_word_mapped() -> World:
@@ -357,8 +357,8 @@ def fifth_issue() -> World:
     hits = {tag: rng.random(len(rows)) < chance for tag, chance in chances.items()}
     tags = [[tag for tag, hit in hits.items() if hit[i]] for i in range(len(rows))]
     rows["tags"] = tags
-    cause = number(*(f"{hits['unsafe'][t].mean():.{k}%}" for k in (0, 1)))
-    return one(rows, "a rare issue rises from 1 % to 6 %", "unsafe", cause + r"|×\d")
+    cause = share(pd.Series(hits["unsafe"][t]))
+    return one(rows, "a rare issue rises from 1 % to 6 %", "unsafe", cause)
 
 
 def first_issues() -> World:

@@ -10,7 +10,7 @@ import pytest
 from rolloutlib.words.reasons import sentence
 from tests.honest.bad_worlds import WORLDS
 from tests.honest.good_worlds import GOOD
-from tests.honest.reviews import review
+from tests.honest.reviews import review, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,3 +41,11 @@ def test_a_good_world_is_go(name: str, tmp_path: Path) -> None:
     found = review(world.write(tmp_path / "good"), **dict(world.review))
     reasons = [sentence(reason) for reason in found.reasons]
     assert found.recommendation.value in world.expected, reasons
+
+
+@pytest.mark.parametrize("name", ["unknown_word", "unknown_word_mapped"])
+def test_an_unknown_word_is_named(name: str, tmp_path: Path) -> None:
+    """The word that no status is stands in the review, with how many rows carry it."""
+    world = WORLDS[name]()
+    told = said(review(world.write(tmp_path / name)))
+    assert any(_names(world, line) and "blocked" in line for line in told.splitlines())

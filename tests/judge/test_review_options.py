@@ -6,6 +6,7 @@ Adjustment narrows bounds, a second look has nothing left.
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +200,31 @@ def test_an_overtaken_review_is_judged_again(tmp_path: Path) -> None:
     result = counted(plan, params, read_runs(runs), "digest", judge)
     assert (seen, result.look.number, result.look.confidence) == ([1, 2], 2, None)
     assert len(looks.read_bytes().splitlines()) == 2
+
+
+def test_runs_that_tell_what_ran_are_the_candidate(tmp_path: Path) -> None:
+    """Envelopes tell flags and strategy: another strategy is another candidate, mixed in it is not.
+
+    The story's first stage, run by run.
+    """
+    looks, runs = tmp_path / "looks.jsonl", tmp_path / "runs"
+    story = sorted((ROOT / "data" / "examples" / "story" / "stage-0").glob("*.json"))
+    runs.mkdir()
+
+    def number(files: list[Path], strategy: str | None = None) -> int:
+        for file in files:
+            text = file.read_text("utf-8")
+            envelope = json.loads(text)
+            if strategy and envelope["arm"] == "treatment":
+                envelope["datasetMeta"]["strategyHash"] = strategy
+            (runs / file.name).write_text(json.dumps(envelope), encoding="utf-8")
+        params = review_params({"stage": 0, "runs": str(runs), "looks": str(looks)})
+        return review_stage(params).look.number
+
+    assert number(story[:2]) == 1
+    assert number(story[2:4]) == 2
+    assert number(story[4:], "another") == 3  # the old runs are still there
+    (entry, *_) = looks.read_text("utf-8").splitlines()
+    (ran,) = json.loads(entry)["series"]["treatment"]["ran"]
+    assert set(ran) == {"flags", "strategy"}
+    assert number(story, "new") == 1

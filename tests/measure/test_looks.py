@@ -6,6 +6,8 @@ The error holds over all looks.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -207,3 +209,40 @@ def test_a_look_that_cannot_be_written_down_is_an_error(tmp_path: Path) -> None:
     unwritable = type(tmp_path)("/proc/self/looks.jsonl")
     with pytest.raises(LooksError, match=r"looks\.jsonl: this look cannot be counted .*--looks"):
         count(unwritable, SERIES, Data("a"), 1)
+
+
+def test_a_look_on_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
+    """The system takes a part of the line: the part is gone again, and the sentence says why."""
+    file = tmp_path / "looks.jsonl"
+    look(file, SERIES, "a")
+    before = file.read_bytes()
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from rolloutlib.measure.looks import Arm, Data, Series, count\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 9},) * 2)\n"
+        "count(Path(sys.argv[1]), Series(2, Arm('control'), Arm('treatment')), Data('b'), 2)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=False
+    )
+    assert "this look cannot be counted" in done.stderr.splitlines()[-1]
+    assert file.read_bytes() == before
+
+
+def test_a_file_without_its_last_line_end_is_whole(tmp_path: Path) -> None:
+    """An editor that takes the last line's end damages nothing."""
+    file = tmp_path / "looks.jsonl"
+    look(file, SERIES, "a")
+    file.write_bytes(file.read_bytes().rstrip())
+    assert look(file, SERIES, "b") == 2
+    assert number_of(file, SERIES, Data("c")) == 3
+
+
+def test_files_of_two_machines_put_together_count_both(tmp_path: Path) -> None:
+    """Two looks each are four; the same data on both are one."""
+    file = tmp_path / "looks.jsonl"
+    for name, data in (("here", "ab"), ("there", "acd")):
+        assert [look(tmp_path / name, SERIES, one) for one in data] == list(range(1, len(data) + 1))
+    file.write_bytes(b"".join((tmp_path / name).read_bytes() for name in ("here", "there")))
+    assert [number_of(file, SERIES, Data(data)) for data in "abcde"] == [1, 2, 3, 4, 5]
