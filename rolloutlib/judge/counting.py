@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
+from rolloutlib.judge.record import Verdict
 from rolloutlib.measure.looks import Arm, Configuration, Series, count, data_of, look_at, number_of
 from rolloutlib.plan.model import workbook_root
 
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["by_hand", "counted", "looks_file", "spends"]
 
-# Why a gate that the data did not block came out as it did.
-JUDGED: Final = {"bound.clears", "bound.broken", "bound.undecided", "look.spent"}
+DECIDED: Final = {Verdict.PASS, Verdict.FAIL}
+# Why a gate is inconclusive although the data did not block it.
+UNDECIDED: Final = {"bound.undecided", "look.spent"}
 
 
 def counted(
@@ -80,7 +82,8 @@ def looks_file(plan: Plan, params: ReviewParams) -> Path | None:
 
 def spends(review: Review) -> bool:
     """Whether some gate could have passed: it has bounds, and nothing in the data blocks it."""
-    return any(gate.evidence.why.code in JUDGED for gate in review.gates)
+    verdicts = (gate.evidence for gate in review.gates)
+    return any(one.verdict in DECIDED or one.why.code in UNDECIDED for one in verdicts)
 
 
 def by_hand() -> bool:

@@ -78,6 +78,7 @@ def _promotion(record: Record) -> list[Line]:
         ),
         _bold(say("Problem"), move),
         *(f"  - {_safe(reason)}" for reason in p.reasons),
+        *_measured(p),
         _bold(say("Tag(s)"), ", ".join(map(_safe, p.tags)) or "–"),
         _bold(say("Goals"), _joined([_number_of(gate, gate.limit) for gate in p.gates])),
         _bold(say("Experts"), experts or "–"),
@@ -91,6 +92,22 @@ def _promotion(record: Record) -> list[Line]:
         "",
         *_checks(p.checks),
     ]
+
+
+def _measured(p: Predicate) -> list[Line]:
+    """Say what ran in each arm, for how many, and from when to when."""
+    lines: list[Line] = []
+    for arm in p.measured if isinstance(p.measured, tuple) else ():
+        ran = ", ".join(f"{key} = {_flag(value)}" for key, value in (arm.flags or {}).items())
+        about = [ran, *arm.profiles, *arm.strategies, f"{arm.first or '–'} – {arm.last or '–'}"]
+        count = say("{users} users, {samples} samples, {runs} runs",
+                    users="–" if arm.users is None else arm.users, samples=arm.samples,
+                    runs=arm.runs)  # fmt: skip
+        said = "; ".join(filter(None, (_safe(part) for part in about)))
+        lines.append(
+            say("  - {arm}: {count}; {about}", arm=_safe(arm.arm), count=count, about=said)
+        )
+    return [_bold(say("Measured"), ""), *lines] if lines else []
 
 
 def _links(record: Record) -> str:

@@ -15,7 +15,14 @@ from rolloutlib.ledger.documents import decimal, digest_of
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.pins import ReviewFolder, changed_files, pins_of
-from rolloutlib.ledger.records import CheckState, FlagSet, GateState, Move, Window
+from rolloutlib.ledger.records import (
+    CheckState,
+    FlagSet,
+    GateState,
+    MeasuredArm,
+    Move,
+    Window,
+)  # fmt: skip
 from rolloutlib.plan.model import STAGES
 from rolloutlib.words.reasons import sentence
 
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.chain import Node
     from rolloutlib.ledger.records import Decision, Predicate, Waiver
     from rolloutlib.ledger.workbook import Workbook
+    from rolloutlib.measure.configuration import ArmSummary
     from rolloutlib.plan.model import Plan, StageId
 
 
@@ -93,6 +101,7 @@ def decide(
             reasons=tuple(reason.text for reason in review.reasons),
             tags=tuple(issue.tag for issue in review.issues if issue.rank is not None),
             window=Window(tuple(run.run_id for run in review.runs), _quiet_hours(plan, checks)),
+            measured=tuple(map(_measured, review.arms)),
             gates=tuple(map(gate_state, review.gates)),
             checks=tuple(check_state(check, slot.id) for check in checks),
             pins=pins, stage=Move(stage, entered), cohort=plan.stages[entered].audience,
@@ -112,6 +121,14 @@ def _green_evidence(book: Workbook, now: datetime) -> dict[str, str]:
     beside = f"{green.id}/evidence/"
     return {each.name.removeprefix(beside): each.digest.sha256 for each in subjects
             if each.name.startswith(beside)}  # fmt: skip
+
+
+def _measured(arm: ArmSummary) -> MeasuredArm:
+    first, last = (None if at is None else at.isoformat() for at in (arm.first, arm.last))
+    return MeasuredArm(
+        arm.arm, arm.runs, arm.samples, arm.users, first, last, arm.flags, arm.profiles,
+        arm.strategies, arm.simulated,
+    )  # fmt: skip
 
 
 def gate_state(gate: GateResult) -> GateState:

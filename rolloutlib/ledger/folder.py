@@ -217,5 +217,7 @@ def check_waivers(p: Predicate) -> None:
     if p.verdict == "GO" and uncovered:
         whys = (f". {check.id}: {check.why}" for check in p.checks if check.id in uncovered)
         raise LedgerError("unwaived", open=", ".join(uncovered), why="".join(whys))
-    if p.verdict != p.recommendation and not waived:
+    in_the_way = [name for name in refused if name != "code"]
+    against = p.verdict != p.recommendation
+    if against and not (waived & {*in_the_way, "recommendation"}):
         raise LedgerError("unwaived.against", verdict=p.verdict, recommendation=p.recommendation)

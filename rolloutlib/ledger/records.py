@@ -101,6 +101,26 @@ class Window(Part, frozen=True):
     incident_free_hours: Whole | None
 
 
+class MeasuredArm(Part, frozen=True):
+    """What was measured in an arm; None, or nothing, where its runs do not tell.
+
+    Attributes:
+        first, last: start of the first and of the last run, UTC.
+        flags: by short key.
+    """
+
+    arm: str
+    runs: Whole
+    samples: Whole
+    users: Whole | None
+    first: str | None
+    last: str | None
+    flags: dict[FlagKey, bool | str] | None
+    profiles: tuple[str, ...]
+    strategies: tuple[str, ...]
+    simulated: bool
+
+
 class GateState(Part, frozen=True):
     """One gate with both verdicts; numbers are decimal strings.
 
@@ -214,6 +234,7 @@ class Predicate(Part, frozen=True, kw_only=True):
         witnesses: sha256 of the signatures (by signer, by record) that were there when this record
             was drafted.
         builds_on: the green record of that moment.
+        measured: what each arm ran with; records from before it was asked have none.
     """
 
     id: RecordId
@@ -234,6 +255,7 @@ class Predicate(Part, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     window: Window | None = None
+    measured: tuple[MeasuredArm, ...] | msgspec.UnsetType = msgspec.UNSET
     gates: tuple[GateState, ...] = ()
     checks: tuple[CheckState, ...] = ()
     waivers: tuple[Waiver, ...] = ()

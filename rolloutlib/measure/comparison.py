@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure import configuration, material, validity
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value, run_rows
-from rolloutlib.measure.completeness import Account, Completeness, lacks, too_much
+from rolloutlib.measure.completeness import Account, Completeness, absent, lacks, unreadable
 from rolloutlib.measure.design import Arms, metric_of, read_design
 from rolloutlib.measure.scan import run_scale
 from rolloutlib.plan.metrics import metric_record
@@ -194,7 +194,9 @@ def compare(
     design = read_design(_arms(measured.table, "passed", pair, measured), "difference")[1]
     stage = plan.stages[params.stage]
     same_prompts = material.replayed(measured, design)
-    lacking = lacks(measured, runs, pair, replayed=same_prompts, allocation=stage.allocation)
+    ratio = material.sample_ratio(measured, runs, pair, rules, stage.allocation)
+    split = stage.allocation is not None or ratio is not None
+    lacking = lacks(measured, runs, pair, replayed=same_prompts, split=split)
     by_prompt = run_scale(measured.counts, pair) if same_prompts else None
     account = Account(measured, pair, lacking, rules,
                       by_prompt if measured.unit == "prompt" else None)  # fmt: skip
@@ -205,14 +207,14 @@ def compare(
     steered = configuration.steered(plan, summaries)
     blocks = (
         *configuration.unplanned(plan, params.stage, runs, summaries),
-        *too_much(lacking, measured, runs, rules),
-        *material.unlike(plan, params.stage, measured, design, lacking, rules, steered),
+        *unreadable(lacking, measured, runs, rules), *([ratio] if ratio else []),
+        *material.unlike(measured, design, rules, pair, steered), *absent(lacking, measured, rules),
         *validity.unnamed(measured.unit, measured.named), *validity.spent(look),
     )  # fmt: skip
-    ratio = material.user_ratio(design, rules, stage.allocation)
+    users = material.user_ratio(design, rules, stage.allocation)
     return Comparison(
         measured, rules, pair, profile, limits, rows, summaries,
-        design=validity.described(design), invalid=validity.invalid(pair, profiles, ratio),
+        design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
         blocks=blocks, account=account, completeness=account.all(metrics), doubts=runs.doubts,
         adjusts=params.adjust, warnings=validity.warnings(design, runs, pair),
         set_aside=validity.set_aside(runs, params),

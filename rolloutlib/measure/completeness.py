@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.measure.scan import Measured
     from rolloutlib.plan.gates import Evidence, Gate
-    from rolloutlib.plan.model import Allocation
     from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import Runs
 
-__all__ = ["Account", "Completeness", "Lack", "lacks", "too_much"]
+__all__ = ["Account", "Completeness", "Lack", "absent", "lacks", "unreadable"]
 
 
 class Completeness(msgspec.Struct, frozen=True):
@@ -67,55 +66,64 @@ class Lack(NamedTuple):
 
 def lacks(
     measured: Measured, runs: Runs, pair: tuple[str, str], *,
-    replayed: bool, allocation: Allocation | None,
+    replayed: bool, split: bool,
 ) -> dict[str, Lack]:  # fmt: skip
     """Return what each arm lacks.
 
     Prompts that both arms were to run are due in both. Where samples carry no id, each arm is due
-    as many as the other, unless the plan allocates them at random.
+    as many as the other, unless they were split at random.
 
     Args:
         measured: the samples of both arms.
         runs: whose refused rows are unreadable; those of an unknown arm are missing in both.
         pair: names of the control and the treatment.
         replayed: whether both arms ran the same prompts.
-        allocation: the plan's split of users or samples.
+        split: whether samples were allocated at random, so that the arms differ in size by chance.
     """
     unknown = runs.unreadable.get(None, 0)
-    unreadable = {arm: runs.unreadable.get(arm, 0) + unknown for arm in pair}
-    absent = dict.fromkeys(pair, 0.0)
+    refused = {arm: runs.unreadable.get(arm, 0) + unknown for arm in pair}
+    gone = dict.fromkeys(pair, 0.0)
     if replayed and measured.prompts is not None:
         lacking = measured.prompts.absent
-        absent = {arm: max(lacking[arm] - unreadable[arm], 0.0) for arm in pair}
-    elif measured.unit == "sample" and allocation is None:
-        rows = {arm: measured.counts[arm].samples + unreadable[arm] for arm in pair}
-        absent = {arm: float(max(rows.values()) - rows[arm]) for arm in pair}
-    return {arm: Lack(unreadable[arm], absent[arm]) for arm in pair}
+        gone = {arm: max(lacking[arm] - refused[arm], 0.0) for arm in pair}
+    elif measured.unit == "sample" and not split:
+        rows = {arm: measured.counts[arm].samples + refused[arm] for arm in pair}
+        gone = {arm: float(max(rows.values()) - rows[arm]) for arm in pair}
+    return {arm: Lack(refused[arm], gone[arm]) for arm in pair}
 
 
-def too_much(
+def unreadable(
     lacking: Mapping[str, Lack], measured: Measured, runs: Runs, rules: Evidence
 ) -> list[Reason]:
-    """Say of each arm whether too many of its samples are unreadable or absent for any gate."""
+    """Say of each arm whether too many of its samples could not be read for any gate to pass."""
     reasons: list[Reason] = []
     for arm, lack in lacking.items():
         due = measured.counts[arm].samples + lack.unreadable + lack.absent
-        most = rules.max_missing
-        if lack.unreadable > most * due:
-            facts: dict[str, Fact] = {"arm": arm, "rows": lack.unreadable, "expected": ceil(due),
-                                      "share": lack.unreadable / due, "most": most}  # fmt: skip
-            words = [w for w in runs.unknown_words if w.arm in {arm, None}]
-            named = tuple(because("data.word", word=w.word, rows=w.rows) for w in words)
-            reasons.append(
-                because("data.unreadable_words", **facts, words=named)
-                if named
-                else because("data.unreadable", **facts)
-            )
-        elif lack.unreadable + lack.absent > most * due:
-            missing = lack.unreadable + lack.absent
+        if lack.unreadable <= rules.max_missing * due:
+            continue
+        facts: dict[str, Fact] = {"arm": arm, "rows": lack.unreadable, "expected": ceil(due),
+                                  "share": lack.unreadable / due,
+                                  "most": rules.max_missing}  # fmt: skip
+        words = [w for w in runs.unknown_words if w.arm in {arm, None}]
+        named = tuple(because("data.word", word=w.word, rows=w.rows) for w in words)
+        reasons.append(
+            because("data.unreadable_words", **facts, words=named)
+            if named
+            else because("data.unreadable", **facts)
+        )
+    return reasons
+
+
+def absent(lacking: Mapping[str, Lack], measured: Measured, rules: Evidence) -> list[Reason]:
+    """Say of each arm whether too many of its samples are not there for any gate to pass."""
+    reasons: list[Reason] = []
+    for arm, lack in lacking.items():
+        missing = lack.unreadable + lack.absent
+        due = measured.counts[arm].samples + missing
+        if lack.unreadable <= rules.max_missing * due < missing:
             reasons.append(because(
                 "data.absent", arm=arm, rows=ceil(missing), expected=ceil(due),
-                share=missing / due, most=most,
+                share=missing / due, most=rules.max_missing,
             ))  # fmt: skip
     return reasons
 

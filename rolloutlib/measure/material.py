@@ -14,17 +14,17 @@ from rolloutlib.reason import because
 from rolloutlib.stats import divergence, sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
-    from rolloutlib.measure.completeness import Lack
     from rolloutlib.measure.design import Design
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.measure.scan import Measured
     from rolloutlib.plan.gates import Evidence
-    from rolloutlib.plan.model import Allocation, Plan, StageId
+    from rolloutlib.plan.model import Allocation
     from rolloutlib.reason import Reason
+    from rolloutlib.runs import Runs
 
-__all__ = ["replayed", "unlike", "user_ratio"]
+__all__ = ["replayed", "sample_ratio", "unlike", "user_ratio"]
 
 VALUES = 50  # of a category that are compared, the most frequent ones
 MIXES = ("category", "difficulty")
@@ -46,27 +46,20 @@ def _crossed(design: Design) -> bool:
 
 
 def unlike(
-    plan: Plan, stage: StageId, measured: Measured, design: Design, lacking: Mapping[str, Lack],
-    rules: Evidence, steered: Collection[str],
+    measured: Measured, design: Design, rules: Evidence, pair: tuple[str, str],
+    steered: Collection[str],
 ) -> list[Reason]:  # fmt: skip
     """Say in what the arms did not run the same thing.
 
     Args:
-        plan: whose stage may allocate samples.
-        stage: the stage that is reviewed.
         measured: the samples of both arms.
         design: how they compare.
-        lacking: what each arm lacks, the control first.
         rules: how evidence is judged.
+        pair: names of the control and the treatment.
         steered: mixes that a feature changes on purpose, and that differ by design.
     """
-    single = (
-        _overlap(measured, design, rules),
-        _sample_ratio(measured, lacking, rules, plan.stages[stage].allocation),
-    )
-    pair = (*lacking,)[:2]
-    mixes = _mixes(measured, rules, (pair[0], pair[1]), steered=steered)
-    return [*(reason for reason in single if reason), *mixes]
+    other = _overlap(measured, design, rules)
+    return [*([other] if other else []), *_mixes(measured, rules, pair, steered=steered)]
 
 
 def _overlap(measured: Measured, design: Design, rules: Evidence) -> Reason | None:
@@ -166,13 +159,17 @@ def user_ratio(design: Design, rules: Evidence, allocation: Allocation | None) -
     )  # fmt: skip
 
 
-def _sample_ratio(
-    measured: Measured, lacking: Mapping[str, Lack], rules: Evidence, allocation: Allocation | None
-) -> Reason | None:
-    """Test the planned allocation of samples, where they carry neither user nor prompt."""
+def sample_ratio(
+    measured: Measured, runs: Runs, pair: tuple[str, str], rules: Evidence,
+    allocation: Allocation | None,
+) -> Reason | None:  # fmt: skip
+    """Test the planned allocation of samples, where they carry neither user nor prompt.
+
+    Refused rows of a known arm were sent there all the same.
+    """
     if measured.unit != "sample":
         return None
-    rows = [measured.counts[arm].samples + lack.unreadable for arm, lack in lacking.items()]
+    rows = [measured.counts[arm].samples + runs.unreadable.get(arm, 0) for arm in pair]
     shares = allocation.shares if allocation else (0.5, 0.5)
     p = float(divergence.goodness_of_fit(rows, shares).p_value)
     if p >= rules.sample_ratio_p:

@@ -185,7 +185,11 @@ def test_case_36_and_38_booleans(tmp_path: Path, words: tuple[str, str], statuse
 @pytest.mark.parametrize("users", [True, False])
 @pytest.mark.parametrize("planned", [True, False])
 def test_case_41_a_planned_canary(tmp_path: Path, planned: bool, users: bool) -> None:  # noqa: FBT001
-    """10 : 90 is no mismatch where the plan says so, with and without user ids; else it is."""
+    """10 : 90 is no mismatch where the plan says so, with and without user ids; else it is.
+
+    Users who are missing make arms that cannot be compared, samples without ids ones that prove
+    nothing: their split may just not have been written down.
+    """
     rows = base(n=1500).drop(columns=["prompt"])
     kept = ~treated(rows) | chance(rows, 1 / 9, 21)
     rows = rows[kept].reset_index(drop=True)
