@@ -115,7 +115,10 @@ def unreadable(
 
 
 def absent(lacking: Mapping[str, Lack], measured: Measured, rules: Evidence) -> list[Reason]:
-    """Say of each arm whether too many of its samples are not there for any gate to pass."""
+    """Say of each arm whether too many of its samples are not there for any gate to pass.
+
+    Or whether one arm lacks samples and the other does not, beyond chance.
+    """
     reasons: list[Reason] = []
     for arm, lack in lacking.items():
         missing = lack.unreadable + lack.absent
@@ -125,7 +128,14 @@ def absent(lacking: Mapping[str, Lack], measured: Measured, rules: Evidence) -> 
                 "data.absent", arm=arm, rows=ceil(missing), expected=ceil(due),
                 share=missing / due, most=rules.max_missing,
             ))  # fmt: skip
-    return reasons
+    if reasons:
+        return reasons
+    counts = [(sum(lack), measured.counts[arm].samples) for arm, lack in lacking.items()]
+    p = contingency.contingency_chi2(counts).p_value
+    if p >= rules.missing_p:
+        return []
+    control, treatment = (ceil(missing) for missing, _ in counts)
+    return [because("data.absent_unlike", control=control, treatment=treatment, p=p)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ from rolloutlib.runs.account import FileNote
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.files import META_NAME, list_files
+from rolloutlib.runs.tags import spelled_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -242,7 +243,8 @@ class _Writer:
         staged = self._staged()
         versions: dict[str, str] = {}
         for done, date in enumerate(self.touched, start=1):
-            kept = [r for r in self._old_runs(date) if name_of(r.info) not in self.runs]
+            old = self.old[date].runs if date in self.old else ()
+            kept = [run for run in old if name_of(run.info) not in self.runs]
             mine = [info for info in self.runs.values() if _date(info) == date]
             if kept or mine:
                 rows = self._rows(date, staged.get(date))
@@ -255,9 +257,6 @@ class _Writer:
         days = [load_day(self.into, date, version) for date, version in versions.items()]
         return {day.date: (len(day.runs), sum(run.info.n for run in day.runs)) for day in days}
 
-    def _old_runs(self, date: str) -> tuple[StoredRun, ...]:
-        return self.old[date].runs if date in self.old else ()
-
     def _staged(self) -> dict[str, Path]:
         """Sort the fresh rows into a file a day, in one pass, so that one day at a time is held."""
         if self.fresh is None:
@@ -269,9 +268,10 @@ class _Writer:
         days = sorted(set(dates))
         day_of = np.array([days.index(date) for date in dates], dtype=np.int64)
         paths = {date: folder / f"{date}.parquet" for date in days}
+        rows = spelled_as(self.fresh.relation, (r.tags for d in self.old.values() for r in d.runs))
         with ExitStack() as stack:
             writers = [stack.enter_context(pq.ParquetWriter(paths[d], SCHEMA)) for d in days]
-            for batch in self.fresh.relation.to_arrow_reader(_ROWS_AT_ONCE):
+            for batch in rows.to_arrow_reader(_ROWS_AT_ONCE):
                 table = pa.Table.from_batches([batch]).cast(SCHEMA)
                 name = pc.binary_join_element_wise(table["arm"], table["run_id"], SEPARATOR)
                 at = day_of[pc.index_in(name, value_set=names).to_numpy()]

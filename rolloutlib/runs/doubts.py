@@ -3,11 +3,12 @@
 Only where nobody says the unit: a unit or scale in source.yaml is believed.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (duckdb carries few types)
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingImports=false
+# pyright: reportUnknownArgumentType=false
+# (duckdb carries few types, and Spark is an extra)
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rolloutlib.reason import Reason, because
 
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["by_metric", "doubts"]
+__all__ = ["by_metric", "doubts", "doubts_there"]
 
 _FAST_MS, _SLOW_MS = 20.0, 600_000.0  # seconds or minutes, microseconds, read as milliseconds
-_ARMS: Final = f"""arm, count(*) FILTER (latency_ms > 0) AS timed,
-    count(*) FILTER (latency_ms > 0 AND latency_ms < {_FAST_MS}) AS fast,
-    count(*) FILTER (latency_ms > {_SLOW_MS}) AS slow, max(score) AS highest"""
+_OF_ARM: Final = (
+    "count(CASE WHEN latency_ms > 0 THEN 1 END) AS timed",
+    f"count(CASE WHEN latency_ms > 0 AND latency_ms < {_FAST_MS} THEN 1 END) AS fast",
+    f"count(CASE WHEN latency_ms > {_SLOW_MS} THEN 1 END) AS slow",
+    "max(score) AS highest",
+)
 _TIMES: Final = ("latency_ms", "slow")
 _METRICS: Final = {
     "units.latency": _TIMES, "units.latency_long": _TIMES, "units.score": ("score",),
@@ -40,7 +44,19 @@ def doubts(samples: duckdb.DuckDBPyRelation, spec: SourceSpec | None) -> tuple[R
         samples: with the columns of `rolloutlib.runs.columns.SCHEMA`.
         spec: what source.yaml says.
     """
-    arms = samples.aggregate(_ARMS, "arm").order("arm").fetchall()
+    return _doubts(samples.aggregate(f"arm, {', '.join(_OF_ARM)}", "arm").fetchall(), spec)
+
+
+def doubts_there(table: Any, spec: SourceSpec | None) -> tuple[Reason, ...]:  # noqa: ANN401
+    """Return what `doubts` does, of a table of samples on Spark."""
+    from pyspark.sql import functions as sql
+
+    arms = table.groupBy("arm").agg(*map(sql.expr, _OF_ARM)).toArrow().to_pylist()
+    return _doubts([tuple(arm.values()) for arm in arms], spec)
+
+
+def _doubts(rows: list[tuple[Any, ...]], spec: SourceSpec | None) -> tuple[Reason, ...]:
+    arms = sorted(rows, key=lambda row: row[0])
     reasons: list[Reason] = []
     if confirm := _unsaid(spec, "latency_ms", "unit", "ms"):
         told = (_latency(arm, timed, fast, slow, confirm) for arm, timed, fast, slow, _ in arms)

@@ -21,10 +21,13 @@ import pyarrow.parquet as pq
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
 from rolloutlib.runs.account import later_rows
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
+from rolloutlib.runs.doubts import by_metric, doubts_there
 from rolloutlib.runs.quarantine import InputFile
 from rolloutlib.runs.reading import Runs
 from rolloutlib.runs.run_info import RunInfo
 from rolloutlib.runs.samples import Samples, by_time
+from rolloutlib.runs.sources import load_source
+from rolloutlib.runs.tags import one_spelling_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,8 +47,8 @@ _RUN_SQL = (
 )  # fmt: skip
 # What the reader refuses in other sources, a sum over each run's rows here: expectation → wrong.
 _WRONG = {
-    "an arm, a sample_id, a status and passed in each row":
-        "arm IS NULL OR sample_id IS NULL OR status IS NULL OR passed IS NULL",
+    "an arm and a sample_id in each row, a status and passed or neither":
+        "arm IS NULL OR sample_id IS NULL OR (status IS NULL) <> (passed IS NULL)",
     f"a status of {', '.join(STATUSES)}": f"status NOT IN {STATUSES}",
     "latency_ms of 0 or more": "latency_ms < 0",
 }  # fmt: skip
@@ -96,6 +99,7 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
     try:
         table = session.read.option("pathGlobFilter", "*.parquet").parquet(str(path))
         lazy = Samples.from_frame(nw.from_native(table), where=str(path)).frame()
+        lazy = nw.from_native(one_spelling_there(nw.to_native(lazy)))
         lazy, later = _until(lazy, as_of)
         infos = _runs_in(nw.to_native(lazy), path)
     except (RunsError, UsageError):
@@ -115,7 +119,10 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
     name, content = path.name, sha256(digest.encode()).hexdigest()  # files may be out of reach
     account = InputFile(name, content, f"samples, by {engine}", left, left, 0, rows)
     notes = later_rows(sum(rows for name, rows in later.items() if name in names), as_of)
-    runs = Runs(nw.to_native(lazy), samples.runs, (account,), (), 0, len(after), notes)
+    native, beside = nw.to_native(lazy), (path if path.is_dir() else path.parent) / "source.yaml"
+    spec = load_source(beside) if beside.is_file() else None
+    doubts = by_metric(doubts_there(native, spec))
+    runs = Runs(native, samples.runs, (account,), (), 0, len(after), notes, doubts=doubts)
     return runs, samples
 
 

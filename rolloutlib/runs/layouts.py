@@ -39,7 +39,7 @@ def layout_of(columns: Collection[str]) -> str:
     if name and value:
         return (
             f"each row is one metric ({named[name]} and {named[value]}), not one sample; expected "
-            "a row a sample with its metrics in columns of their own: pivot the table first, or "
+            "a row a sample, with its arm and its metrics in columns: pivot the table first, or "
             f"keep one metric's rows and give {named[value]} that metric's name"
         )
     pairs = [(named[one], named[other]) for one, other in _pairs(named)]

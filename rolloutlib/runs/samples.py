@@ -18,6 +18,7 @@ from rolloutlib.errors import RunsError, UsageError, did_you_mean
 from rolloutlib.runs import RunInfo
 from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import connect
+from rolloutlib.runs.tags import one_spelling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +72,8 @@ class Samples:
             raise RunsError(
                 f"{path} is no Parquet file; expected the columns of the table of samples."
             ) from None
-        lazy = cls.from_frame(nw.from_native(relation), where=str(path)).frame()
+        cast = cls.from_frame(nw.from_native(relation), where=str(path)).frame()
+        lazy = nw.from_native(one_spelling(nw.to_native(cast), None))
         return cls(lazy, by_time(_runs_in(nw.to_native(lazy), path.name)))
 
     @classmethod

@@ -5,21 +5,24 @@ stands for all. Done on all samples at once, so that every format gives the same
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
-# (pyarrow carries no types)
+# pyright: reportMissingImports=false, reportUnknownLambdaType=false
+# (pyarrow carries no types, and Spark is an extra)
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import quoted
-from rolloutlib.runs.spellings import NOTHING, SPACES
+from rolloutlib.runs.spellings import NOTHING, SPACES, folded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import duckdb
 
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["one_spelling"]
+__all__ = ["one_spelling", "one_spelling_there", "spelled_as"]
 
 _ODD = """SELECT name_key, count(DISTINCT name) > 1 AS several FROM (
     SELECT tag, {name} AS name, lower({name}) AS name_key
@@ -51,6 +54,51 @@ def one_spelling(
     spelled = _name("w")
     one = f"CASE WHEN lower({spelled}) IN ({several}) THEN lower({spelled}) ELSE {spelled} END"
     kept = f"list_filter(issues, w -> lower({spelled}) NOT IN ({words}))"
-    issues = f"list_distinct(list_transform({kept}, w -> {one})) AS issues"
-    names = ", ".join(issues if name == "issues" else name for name in SCHEMA.names)
-    return samples.project(names)
+    return _with_issues(samples, f"list_distinct(list_transform({kept}, w -> {one}))")
+
+
+def spelled_as(
+    samples: duckdb.DuckDBPyRelation, known: Iterable[Iterable[str]]
+) -> duckdb.DuckDBPyRelation:
+    """Return samples whose issues are spelled as those of runs that are known."""
+    names = {folded(tag): tag for tags in known for tag in tags}
+    query = "SELECT DISTINCT unnest(issues) FROM samples"
+    tags = [tag for (tag,) in samples.query("samples", query).fetchall()] if names else []
+    others = {tag: names[folded(tag)] for tag in tags if names.get(folded(tag), tag) != tag}
+    if not others:
+        return samples
+    cases = " ".join(f"WHEN {quoted(tag)} THEN {quoted(to)}" for tag, to in others.items())
+    return _with_issues(samples, f"list_transform(issues, w -> CASE w {cases} ELSE w END)")
+
+
+def _with_issues(samples: duckdb.DuckDBPyRelation, issues: str) -> duckdb.DuckDBPyRelation:
+    names = (f"{issues} AS issues" if name == "issues" else name for name in SCHEMA.names)
+    return samples.project(", ".join(names))
+
+
+def one_spelling_there(table: Any) -> Any:  # noqa: ANN401 -- an extra's type
+    """Return a table of samples on Spark as `one_spelling` does."""
+    from pyspark.sql import functions as sql
+
+    def name_of(tag: Any) -> Any:  # noqa: ANN401
+        return sql.trim(sql.regexp_replace(tag, f"{SPACES}+", " "))
+
+    name = name_of(sql.col("tag"))
+    tags = table.select(sql.explode("issues").alias("tag")).distinct()
+    spelled = tags.select("tag", name.alias("name"), sql.lower(name).alias("name_key"))
+    changed = (sql.col("name") != sql.col("tag")) | sql.col("name_key").isin(*NOTHING)
+    odd = spelled.groupBy("name_key").agg(
+        sql.count_distinct("name").alias("names"), sql.max(changed.cast("int")).alias("changed")
+    )
+    rows = odd.where("names > 1 OR changed > 0").toArrow().to_pylist()
+    if not rows:
+        return table
+    several = [row["name_key"] for row in rows if row["names"] > 1]
+    kept = sql.filter("issues", lambda tag: ~sql.lower(name_of(tag)).isin(*NOTHING))
+    one = sql.transform(
+        kept,
+        lambda tag: sql.when(
+            sql.lower(name_of(tag)).isin(several), sql.lower(name_of(tag))
+        ).otherwise(name_of(tag)),
+    )
+    return table.withColumn("issues", sql.array_distinct(one))

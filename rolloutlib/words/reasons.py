@@ -130,6 +130,10 @@ TEMPLATES: Final = {
         "{share:.1%} of the samples of arm {arm} are missing ({rows:,} of {expected:,}, at most "
         "{most:.0%}): the other arm has them, so no gate may pass."
     ),
+    "data.absent_unlike": (
+        "The arms do not lack samples alike: {control:,} of the control's are missing and "
+        "{treatment:,} of the treatment's (p = {p:.1g}), so no gate may pass."
+    ),
     "data.mend": "Mend the data: {why}",
     "missing.share": (
         "{share:.1%} of arm {arm} have no {field} ({rows:,} of {expected:,}, at most {most:.0%}); "

@@ -205,6 +205,11 @@ def test_columns_say_what_rows_say(
         "arm,outcome\na,ok,\nb,ok,\n",
         "arm,outcome\r\na,ok,\r\nb,ok\r\n",
         "arm,outcome\n" + "a" * 200_000 + ",ok\nb,ok\n",
+        'arm,outcome,t\na,ok,"x\nb,ok,y\nb,bad,z"\na,ok,1\n',
+        'arm,outcome,t\na,ok,"x\nand, more, words\nthe end"\na,ok,1\n',
+        'arm,outcome,t\na,ok,"x \\"y\\" z"\na,ok,1\n',
+        'arm,outcome,t\na,ok,"x\na,ok,1\n',
+        'arm,outcome,t\na,ok,"x\r\nb,ok,y\r\n"\r\na,ok,1\r\n',
     ],
 )
 def test_csv_dialects(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

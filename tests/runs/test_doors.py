@@ -18,6 +18,7 @@ from rolloutlib.runs import Runs, read_runs, reading
 from rolloutlib.runs.layouts import layout_of
 from rolloutlib.runs.samples import from_runs
 from tests.runs.test_runs import check_account, messages
+from tests.tables import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -310,3 +311,14 @@ def test_one_metric_a_row_is_refused_by_name(tmp_path: Path, spec: str) -> None:
 def test_usual_tables_are_no_odd_layout(columns: list[str]) -> None:
     """One numbered column, or short names, are no pair of arms."""
     assert not layout_of(columns)
+
+
+def test_the_documented_source_is_read(tmp_path: Path) -> None:
+    """The example of docs/source.md reads a table of its columns."""
+    text = (ROOT / "docs" / "source.md").read_text(encoding="utf-8")
+    spec = text.partition("```yaml\n")[2].partition("```")[0]
+    header = "variant,question_id,user,outcome,rating,seconds,tags,day\n"
+    found = read(tmp_path, spec, t_csv=header + "old,q1,u1,ok,5,1.5,bias;none,2026-11-02\n")
+    (row,) = found.table.to_pylist()
+    assert (row["score"], row["latency_ms"], row["issues"]) == (10.0, 1500.0, ["bias"])
+    assert not found.doubts

@@ -165,7 +165,8 @@ def test_a_whole_review_of_envelopes_is_the_same_on_sail(sail: str) -> None:
     [
         ("status", "gone", "a status of passed, failed"),
         ("latency_ms", -1.0, "latency_ms of 0 or more"),
-        ("sample_id", None, "a sample_id, a status and passed in each row"),
+        ("sample_id", None, "an arm and a sample_id in each row"),
+        ("passed", None, "a status and passed or neither"),
         ("run_id", None, "1 rows have no run_id"),
     ],
 )
@@ -179,6 +180,30 @@ def test_rows_that_are_no_samples_are_refused_there(
     pq.write_table(table, tmp_path / "t.parquet")
     with pytest.raises(RunsError, match=expected):
         digest_on(sail, tmp_path / "t.parquet")
+
+
+def test_tags_and_units_are_read_there_as_here(sail: str, tmp_path: Path) -> None:
+    """Words for nothing, spellings of one tag, and latencies in seconds."""
+    tags = [["Bias", "bias "], [""], None, ["n/a", "Made up"], *[["BIAS"]] * (len(TABLE) - 4)]
+    table = TABLE
+    for name, cells in (("issues", tags), ("latency_ms", [2.05] * len(TABLE))):
+        place = SCHEMA.names.index(name)
+        table = table.set_column(
+            place, SCHEMA.field(place), pa.array(cells, SCHEMA.field(place).type)
+        )
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path)
+    runs, samples = read_on(sail, path, as_of=None, read=not_read)
+    there = nw.to_native(samples.frame()).select("sample_id", "run_id", "issues").toArrow()
+    here = read_runs(path)
+    order = [("run_id", "ascending"), ("sample_id", "ascending")]
+    told = pa.table(there).sort_by(order)["issues"].to_pylist()
+    assert told == here.table.sort_by(order)["issues"].to_pylist()
+    assert {tag for one in told for tag in one or ()} == {"bias", "Made up"}
+    assert runs.doubts == here.doubts
+    assert runs.doubts.keys() == {"latency_ms", "slow"}
+    (tmp_path / "source.yaml").write_text("envelopes: {unit: ms}\n")
+    assert not read_on(sail, path, as_of=None, read=not_read)[0].doubts
 
 
 def _changed(table: Any) -> Iterator[Any]:  # noqa: ANN401

@@ -12,9 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rolloutlib.measure.days import load
+from rolloutlib.measure.store import ingest
+from rolloutlib.measure.stored import read_store
 from rolloutlib.runs import Runs, read_runs, reading
 from rolloutlib.runs.spellings import NOTHING, listed, meant
 from tests.runs.test_runs import messages, run, sample, write
+from tests.tables import PLAN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,3 +187,15 @@ def test_edits_of_envelopes_are_of_meanings(tmp_path: Path) -> None:
 def test_korean_tags_are_kept() -> None:
     """Scripts without case are compared as they are."""
     assert meant(("환각", " 환각 ", "없음")) == {"환각"}
+
+
+def test_a_store_spells_a_tag_once(tmp_path: Path) -> None:
+    """What comes later is spelled as what the store has: days can be summed."""
+    for day, tag in (("20", "Made up"), ("21", "made  up"), ("22", "MADE UP")):
+        one = run(f"r{day}", sample(1, issues=[tag]), startedAt=f"2026-10-{day}T10:00:00Z")
+        ingest(write(tmp_path, one, name=f"{day}.jsonl"), tmp_path / "store", PLAN)
+    stored = load(tmp_path / "store")
+    assert stored is not None
+    found = read_store(tmp_path / "store", stored)
+    assert found.runs.table["issues"].to_pylist() == [["Made up"]] * 3
+    assert {tag for one in found.kept for tag in one.tags} == {"Made up"}
