@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from rolloutlib.judge import review as judging
 from rolloutlib.plan.model import load_plan
-from tests.honest.reviews import review
+from tests.honest.reviews import ROOT, review
 from tests.honest.worlds import CONTROL, TREATMENT, one
 
 if TYPE_CHECKING:
@@ -191,6 +192,13 @@ def naive_go(rows: pd.DataFrame) -> bool:
     )  # fmt: skip
 
 
+def _plan_of_gates(path: Path) -> None:
+    """Write the plan with one check: ten suites a review say nothing of its samples."""
+    plan = yaml.safe_load((ROOT / "params" / "plan.yaml").read_text(encoding="utf-8"))
+    plan["checks"] = {"release_notes": plan["checks"]["release_notes"]}
+    path.write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
+
+
 @contextmanager
 def _plan_read_once() -> Generator[None]:
     """Read the plan once, not for each of a thousand reviews."""
@@ -218,6 +226,7 @@ class Trial:
 def trials(kind: Kind, first: int, tmp: pytest.TempPathFactory) -> list[Trial]:
     """Try all worlds of a kind of damage."""
     folder = tmp.mktemp(kind)
+    _plan_of_gates(folder / "plan.yaml")
     with _plan_read_once():
         return [_trial(kind, seed, folder) for seed in range(first, first + WORLDS)]
 
@@ -235,7 +244,8 @@ def _trial(kind: Kind, seed: int, folder: Path) -> Trial:
 
 
 def _is_go(rows: pd.DataFrame, folder: Path) -> bool:
-    return review(write(rows, folder / "world"), 0).recommendation.value == "GO"
+    found = review(write(rows, folder / "world"), 0, plan=str(folder / "plan.yaml"))
+    return found.recommendation.value == "GO"
 
 
 def wrong(tried: Iterable[Trial]) -> list[tuple[int, Damage]]:

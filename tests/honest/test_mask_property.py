@@ -15,7 +15,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> list[Trial]:
     return trials("mask", 1000, tmp_path_factory)
 
 
-def test_no_damage_makes_a_go(tried: list[Trial]) -> None:
+def test_no_gap_makes_a_go(tried: list[Trial]) -> None:
     """A world that is not GO stays so, whichever rows are blanked, in whichever arm."""
     assert wrong(tried) == []
 
