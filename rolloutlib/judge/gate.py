@@ -10,7 +10,7 @@ import msgspec
 from rolloutlib.judge.record import EvidenceVerdict, GateResult, PlanVerdict, Verdict
 from rolloutlib.judge.verdicts import evidence_of, judge_evidence, judge_plan
 from rolloutlib.measure.adjustment import adjust
-from rolloutlib.measure.estimates import estimate_gate
+from rolloutlib.measure.estimates import clears, estimate_gate
 from rolloutlib.measure.needed import needed
 from rolloutlib.reason import because
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.estimates import Estimate
     from rolloutlib.plan.gates import Decides
     from rolloutlib.plan.model import Gate, Profile, StageId
+    from rolloutlib.reason import Fact
 
 __all__ = ["gate_row", "judge_gate"]
 
@@ -51,6 +52,7 @@ def judge_gate(
             gate, seen.planned.value, gate.plan_limit(limits),
             runs=seen.planned.runs, runs_wanted=compared.rules.runs_averaged,
         )  # fmt: skip
+        plan = _plan_at_worst(compared, gate, seen, plan)
         evidence = _evidence(compared, gate, seen, gate.proof_limit(stage, limits))
     levels = (seen.control, seen.treatment)
     return gate_row(key, gate, stage, limits, levels, plan, evidence, subject=seen.subject)
@@ -84,7 +86,7 @@ def _nothing(
         verdict, why = Verdict.FAIL, because("issues.appear", issues=tuple(rising))
     if compared.invalid is not None:
         verdict, why = Verdict.INVALID, compared.invalid
-    elif block := next(iter(compared.blocks), seen.gaps):
+    elif block := next(iter(compared.blocks), seen.gaps or compared.spent):
         verdict, why = Verdict.INCONCLUSIVE, block
     wanted = compared.rules.runs_averaged
     literal = verdict if verdict in verdicts.values() else Verdict.INCONCLUSIVE
@@ -95,7 +97,7 @@ def _evidence(compared: Comparison, gate: Gate, seen: Seen, limit: float) -> Evi
     arms, estimate = _estimated(compared, gate, seen)
     if compared.invalid is not None:
         return evidence_of(estimate, Verdict.INVALID, compared.invalid)
-    missing = next(iter(compared.blocks), seen.gaps) if estimate else seen.absent
+    missing = next(iter(compared.blocks), seen.gaps or compared.spent) if estimate else seen.absent
     judged = judge_evidence(gate, estimate, limit, missing=missing)
     if judged.verdict is Verdict.PASS and estimate is not None:
         return _at_worst(compared, gate, seen, limit, judged)
@@ -118,19 +120,35 @@ def _at_worst(
     again = judge_evidence(gate, estimate, limit, missing=None)
     if again.verdict is Verdict.PASS:
         return judged
-    metric = "latency_ms" if seen.metric == "slow" else seen.metric
-    rows = [compared.account.of(metric, arm) for arm in compared.pair]
-    if gate.contrast == "treatment":
-        rows = rows[1:]
-    lacking = max(rows, key=lambda row: row.missing)
-    why = because(
-        "missing.worst", arm=lacking.arm, rows=lacking.expected - lacking.known,
-        expected=lacking.expected, share=lacking.missing,
-        worst=again.lower if gate.harm == "lower" else again.upper, limit=limit,
-        measure="proportion" if gate.statistic == "quantile" else gate.unit,
-        signed=gate.contrast == "difference",
-    )  # fmt: skip
+    worst = again.lower if gate.harm == "lower" else again.upper
+    unit = "proportion" if gate.statistic == "quantile" else gate.unit
+    why = because("missing.worst", **_lacking(compared, gate, seen.metric), worst=worst,
+                  limit=limit, measure=unit, signed=gate.contrast == "difference")  # fmt: skip
     return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
+
+
+def _plan_at_worst(
+    compared: Comparison, gate: Gate, seen: Seen, judged: PlanVerdict
+) -> PlanVerdict:
+    """Let the plan's pass stand only if it survives the same."""
+    worst = seen.worst_planned.value if seen.worst_planned else None
+    if judged.verdict is not Verdict.PASS or worst is None or seen.metric is None:
+        return judged
+    limit = gate.plan_limit(compared.limits)
+    if clears(worst, limit, gate.harm):
+        return judged
+    why = because("missing.worst", **_lacking(compared, gate, seen.metric), worst=worst,
+                  limit=limit, measure=gate.unit, signed=gate.contrast == "difference")  # fmt: skip
+    return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
+
+
+def _lacking(compared: Comparison, gate: Gate, metric: str) -> dict[str, Fact]:
+    """Return the arm of those compared that lacks most of a metric, and how much."""
+    of_samples = "latency_ms" if metric == "slow" else metric
+    pair = compared.pair[1:] if gate.contrast == "treatment" else compared.pair
+    row = max((compared.account.of(of_samples, arm) for arm in pair), key=lambda r: r.missing)
+    return {"arm": row.arm, "rows": row.expected - row.known, "expected": row.expected,
+            "share": row.missing}  # fmt: skip
 
 
 def _estimated(compared: Comparison, gate: Gate, seen: Seen) -> tuple[Arms | None, Estimate | None]:

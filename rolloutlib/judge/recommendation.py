@@ -26,6 +26,7 @@ __all__ = ["Finding", "changes", "hidden_loss", "reasons", "recommend", "rising_
 TOO_FEW = ("clusters.few", "clusters.heavy")
 # Codes of what a gate lacks or may misread: no verdict until the data are mended.
 MISSING = ("missing.", "units.")
+SPENT = "look.spent"
 
 
 class Finding(NamedTuple):
@@ -80,24 +81,21 @@ def reasons(
     refused = [gate for gate in gates if gate.plan.verdict is Verdict.FAIL and gate not in failed]
     waiting = [gate for gate in gates if gate.evidence.verdict is Verdict.INCONCLUSIVE]
     free = [gate for gate in waiting if gate.evidence.why not in blocks]
-    unproven = [gate for gate in free if gate.evidence.point is not None]
+    spent = [gate.evidence.why for gate in free if gate.evidence.why.code == SPENT]
     lacking = [gate for gate in free if gate.evidence.why.code.startswith(MISSING)]
-    listed = [*blocks]
-    listed += [_broken(gate) for gate in failed]
-    listed += _blocked(lacking)
-    listed += [_failed(check) for check in checks if check.holds is False]
-    listed += [_refused(gate) for gate in refused]
-    listed += hidden
-    listed += [because("gate.unproven", **_numbers(gate)) for gate in unproven if _undecided(gate)]
-    listed += _blocked(g for g in unproven if not _undecided(g) and g not in lacking)
+    unproven = [gate for gate in free if not _empty(gate) and gate not in lacking]
+    data = [*blocks, *map(_broken, failed), *_blocked(lacking)]
+    data += _doubted(gate for gate in gates if gate not in lacking and not blocks)
+    rest = [*spent[:1], *(_failed(check) for check in checks if check.holds is False)]
+    rest += [*map(_refused, refused), *hidden]
+    rest += [because("gate.unproven", **_numbers(gate)) for gate in unproven if _undecided(gate)]
+    rest += _blocked(g for g in unproven if not _undecided(g) and g.evidence.why.code != SPENT)
     if empty := tuple(gate.title for gate in waiting if _empty(gate) and gate not in lacking):
-        listed.append(because("gates.empty", gates=empty))
-    listed += _silent(gates)
-    listed += _few_runs(gates)
-    listed += _open(checks)
-    if not listed:
+        rest.append(because("gates.empty", gates=empty))
+    rest += [*_silent(gates), *_few_runs(gates), *_open(checks)]
+    if not data and not rest:
         return (because("all.pass"),)
-    return (*listed[:1], *copied, *listed[1:])
+    return (*data[:1], *copied, *data[1:], *rest)
 
 
 def _empty(gate: GateResult) -> bool:
@@ -133,6 +131,7 @@ def changes(
     listed += [
         _refused(gate) for gate in gates if gate.plan.verdict is Verdict.FAIL and _proven(gate)
     ]
+    listed += _doubted(gate for gate in gates if gate not in wanting)
     listed += _silent(gates)
     listed += _few_runs(gates)
     if waiting := _waiting(checks):
@@ -193,6 +192,15 @@ def _blocked(gates: Iterable[GateResult]) -> list[Reason]:
             causes.append((gate.evidence.why, titles := []))
         titles.append(_named(gate))
     return [because("gates.blocked", gate=tuple(names), why=why) for why, names in causes]
+
+
+def _doubted(gates: Iterable[GateResult]) -> list[Reason]:
+    """Say which gates pass by the plan only as long as what is missing is not bad."""
+    return [
+        because("gates.blocked", gate=(_named(gate),), why=gate.plan.why)
+        for gate in gates
+        if gate.plan.why is not None
+    ]
 
 
 def _silent(gates: Iterable[GateResult]) -> list[Reason]:

@@ -57,6 +57,7 @@ class PlanVerdict(msgspec.Struct, frozen=True):
         value: the contrast (or the treatment's value) in the gate's unit; None without data.
         clears: whether the value is on the right side of the limit, whatever the number of runs.
         runs: how many runs the average holds (the smaller arm's); the plan wants `runs_wanted`.
+        why: why a value that clears the limit does not pass: what is missing may be what is bad.
     """
 
     verdict: Verdict
@@ -64,6 +65,7 @@ class PlanVerdict(msgspec.Struct, frozen=True):
     clears: bool | None
     runs: int
     runs_wanted: int
+    why: Reason | None = None
 
 
 class EvidenceVerdict(msgspec.Struct, frozen=True, kw_only=True):

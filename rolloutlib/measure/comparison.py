@@ -12,6 +12,8 @@ from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value
 from rolloutlib.measure.completeness import Account, Completeness, absent, lacks, unreadable
 from rolloutlib.measure.design import Arms, metric_of, read_design
 from rolloutlib.measure.scan import run_scale
+from rolloutlib.measure.worst import worst as worst_case
+from rolloutlib.measure.worst import worst_planned
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because, known
 
@@ -46,6 +48,7 @@ class Seen:
         gaps: why an estimate may prove nothing: what is missing may be what is bad, or the numbers
             are in another unit than they seem.
         worst: both arms with every missing value at its worst; None where none is missing.
+        worst_planned: `planned` likewise.
         nothing: whether the control carries no issue at all, so that there is nothing to reduce.
     """
 
@@ -58,6 +61,7 @@ class Seen:
     absent: Reason | None = None
     gaps: Reason | None = None
     worst: Arms | None = None
+    worst_planned: PlanValue | None = None
     nothing: bool = False
 
 
@@ -72,6 +76,7 @@ class Comparison:
         rows: the runs of both arms, in order of their start.
         invalid: why the arms cannot be compared at all; None when they can.
         blocks: why no gate may pass although there are estimates; empty when they may.
+        spent: that the look has no error left to make; None while it has.
         account: what is missing of each metric.
         completeness: the same of the plan's metrics, row by row.
         doubts: metric → why its numbers may be in another unit.
@@ -88,6 +93,7 @@ class Comparison:
     design: Reason
     invalid: Reason | None
     blocks: tuple[Reason, ...]
+    spent: Reason | None
     account: Account
     completeness: tuple[Completeness, ...]
     doubts: Mapping[str, Reason]
@@ -109,10 +115,12 @@ class Comparison:
         metric = metric_of(gate, subject)
         arms = self.arms(self.measured.table, metric)
         control, treatment = (self._level(gate, metric, arm) for arm in self.pair)
-        planned, absent = self._planned(gate, metric), self._absent(gate, arms, metric)
+        planned, at_worst = self._planned(gate, metric)
+        absent = self._absent(gate, arms, metric)
         gaps = self._gaps(gate, metric) if absent is None else None
-        worst = self.account.worst(gate, arms, metric) if absent is None else None
-        return Seen(metric, subject, arms, control, treatment, planned, absent, gaps, worst)
+        worst = worst_case(self.account, gate, arms, metric) if absent is None else None
+        return Seen(metric, subject, arms, control, treatment, planned, absent, gaps, worst,
+                    at_worst)  # fmt: skip
 
     def _no_issue(self) -> Seen:
         """Return what can be said where the control carries no issue: whether it tells so."""
@@ -128,11 +136,13 @@ class Comparison:
         whole = self.measured.table.where(arm=arm).all(metric)
         return known(whole.mean[0]) if whole.n[0] else None
 
-    def _planned(self, gate: Gate, metric: str) -> PlanValue:
+    def _planned(self, gate: Gate, metric: str) -> tuple[PlanValue, PlanValue | None]:
+        """Return the value by the plan's rule, and at its worst if something is missing."""
         most = self.rules.runs_averaged
         control, treatment = (last_runs(self.rows, arm, most) for arm in self.pair)
         table, latency = self.measured.by_run, self.measured.latency
-        return plan_value(gate, metric, table, latency, control=control, treatment=treatment)
+        value = plan_value(gate, metric, table, latency, control=control, treatment=treatment)
+        return value, worst_planned(self.account, gate, metric, control, treatment)
 
     def _absent(self, gate: Gate, arms: Arms, metric: str) -> Reason | None:
         """Return which field a gate without an estimate lacks."""
@@ -209,13 +219,14 @@ def compare(
         *configuration.unplanned(plan, params.stage, runs, summaries),
         *unreadable(lacking, measured, runs, rules), *([ratio] if ratio else []),
         *material.unlike(measured, design, rules, pair, steered), *absent(lacking, measured, rules),
-        *validity.unnamed(measured.unit, measured.named), *validity.spent(look),
+        *validity.unnamed(measured.unit, measured.named),
     )  # fmt: skip
     users = material.user_ratio(design, rules, stage.allocation)
     return Comparison(
         measured, rules, pair, profile, limits, rows, summaries,
         design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
-        blocks=blocks, account=account, completeness=account.all(metrics), doubts=runs.doubts,
+        blocks=blocks, spent=validity.spent(look), account=account,
+        completeness=account.all(metrics), doubts=runs.doubts,
         adjusts=params.adjust, warnings=validity.warnings(design, runs, pair),
         set_aside=validity.set_aside(runs, params),
     )  # fmt: skip

@@ -1,9 +1,8 @@
 """What is missing: of each arm's values how many were due, known, unreadable or absent.
 
 A value that is missing is not a value that is fine. More than the plan's `max_missing` of an arm's
-due values, or one arm missing more than the other, keeps a gate from passing; and a pass has to
-survive the worst case, in which every missing value of the treatment is bad and every one of the
-control good (the bounds of Manski 1990, Am. Econ. Rev. 80:319, at the gate's confidence).
+due values, or one arm missing more than the other, keeps a gate from passing; what is less has to
+survive its worst case (`worst`).
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import numpy as np
 
-from rolloutlib.measure.design import Arms
-from rolloutlib.measure.moments import Cells, added
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because
 from rolloutlib.stats import contingency
@@ -27,11 +24,11 @@ if TYPE_CHECKING:
     from rolloutlib.measure.design import Floats
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.measure.scan import Measured
-    from rolloutlib.plan.gates import Evidence, Gate
+    from rolloutlib.plan.gates import Evidence
     from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import Runs
 
-__all__ = ["Account", "Completeness", "Lack", "absent", "lacks", "unreadable"]
+__all__ = ["Account", "Completeness", "Lack", "absent", "due_values", "lacks", "unreadable"]
 
 
 class Completeness(msgspec.Struct, frozen=True):
@@ -128,7 +125,10 @@ def absent(lacking: Mapping[str, Lack], measured: Measured, rules: Evidence) -> 
                 "data.absent", arm=arm, rows=ceil(missing), expected=ceil(due),
                 share=missing / due, most=rules.max_missing,
             ))  # fmt: skip
-    if reasons:
+    if reasons or any(
+        lack.unreadable > rules.max_missing * (measured.counts[arm].samples + sum(lack))
+        for arm, lack in lacking.items()
+    ):
         return reasons
     counts = [(sum(lack), measured.counts[arm].samples) for arm, lack in lacking.items()]
     p = contingency.contingency_chi2(counts).p_value
@@ -159,7 +159,7 @@ class Account:
     def of(self, metric: str, arm: str) -> Completeness:
         """Return one metric's account in one arm."""
         table = self.measured.table.where(arm=arm)
-        due = float(_due(table, metric, self.rules).sum())
+        due = float(due_values(table, metric, self.rules).sum())
         rows = float(table.rows.sum())
         scale, lack = due / rows if rows else 0.0, self.lacking[arm]
         unreadable, absent = ceil(lack.unreadable * scale), ceil(lack.absent * scale - 1e-9)
@@ -192,68 +192,11 @@ class Account:
         control, treatment = (count for count, _ in counts)
         return because("missing.differs", field=field, control=control, treatment=treatment, p=p)
 
-    def worst(self, gate: Gate, arms: Arms, metric: str) -> Arms | None:
-        """Return a gate's arms with every missing value at its worst; None if none is missing.
 
-        A metric without a worst value has no worst case either.
-        """
-        ends = _ends(metric, self.rules)
-        if ends is None:
-            return None
-        good, bad = ends if gate.harm == "higher" else ends[::-1]
-        extra = [self._extra(metric, arm) for arm in self.pair]
-        if not any(part.any() for part in extra):
-            return None
-        control, treatment = extra
-        return Arms(
-            _filled(arms.control, control, good), _filled(arms.treatment, treatment, bad), arms.unit
-        )
-
-    def _extra(self, metric: str, arm: str) -> Floats:
-        """Return the values that each cluster of an arm lacks."""
-        table, key = self.measured.table, self.measured.table.keys["cluster"]
-        mine = table.where(arm=arm)
-        codes, size = mine.keys["cluster"].codes, len(key.labels)
-        due = added(codes, _due(mine, metric, self.rules), size)
-        known = mine.by("cluster", metric).n
-        rows, lack = added(codes, mine.rows, size), self.lacking[arm]
-        if self.by_prompt is None:
-            beyond = (lack.unreadable + lack.absent) * due / max(rows.sum(), 1)
-            beyond = np.ceil(beyond - 1e-9) if self.measured.unit == "sample" else beyond
-        else:
-            beyond = self._absent(arm, rows) * (due.sum() / max(rows.sum(), 1))
-        return np.maximum(due - known, 0) + beyond
-
-    def _absent(self, arm: str, rows: Floats) -> Floats:
-        """Return the samples that an arm lacks of each prompt."""
-        other = self.pair[arm == self.pair[0]]
-        table = self.measured.table.where(arm=other)
-        scale = (self.by_prompt or 1.0) ** (1 if arm == self.pair[1] else -1)
-        theirs = added(table.keys["cluster"].codes, table.rows, len(rows))
-        return np.maximum(theirs * scale - rows, 0)
-
-
-def _due(table: MomentTable, metric: str, rules: Evidence) -> Floats:
-    """Return the values that each group of samples should have."""
+def due_values(table: MomentTable, metric: str, rules: Evidence) -> Floats:
+    """Return how many values of a metric each group of samples should have, (K,)."""
     if metric == "edited":
         return np.maximum(table.metrics["suggested"].total, table.metrics[metric].n)
     if metric.startswith("issue:") and rules.labelled == "sample":
         return table.metrics[metric].n
     return table.rows
-
-
-def _ends(metric: str, rules: Evidence) -> tuple[float, float] | None:
-    """Return the lowest and the highest value that a sample of a metric can have."""
-    if metric == "latency_ms":
-        return 0.0, rules.timeout_cap_ms
-    if metric == "score":
-        return 0.0, 10.0
-    return (0.0, 1.0) if metric_record(metric).kind == "binary" else None
-
-
-def _filled(cells: Cells, extra: Floats, value: float) -> Cells:
-    """Add `extra` samples of one value to each group (Chan's rule)."""
-    n = cells.n + extra
-    share = np.divide(extra, n, out=np.zeros_like(n), where=n > 0)
-    shift = value - cells.mean
-    return Cells(n, cells.mean + shift * share, cells.m2 + cells.n * share * shift**2)

@@ -47,11 +47,11 @@ def invalid(
     return ratio
 
 
-def spent(look: Look) -> list[Reason]:
-    """Return that a look has no error left to make."""
+def spent(look: Look) -> Reason | None:
+    """Return whether a look has no error left to make."""
     if look.confidence is not None:
-        return []
-    return [because("look.spent", number=look.number, planned=look.planned)]
+        return None
+    return because("look.spent", number=look.number, planned=look.planned)
 
 
 def unnamed(unit: Unit, named: float) -> list[Reason]:

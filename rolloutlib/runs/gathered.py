@@ -103,18 +103,23 @@ class Gathered:
         self._hold()
         return " UNION ALL ".join(self._selections("place", "own_id"))
 
-    def relation(self) -> duckdb.DuckDBPyRelation:
-        """Return all samples but those of refused pieces and the rows that were left out."""
+    def kept(self) -> str:
+        """Return SQL of the same but for the rows that were left out."""
         if not self._tables(LEFT_OUT):
-            self._hold()
-            return self.connection.sql(" UNION ALL ".join(self._selections()))
-        names = ", ".join(SCHEMA.names)
-        key = "place, arm, run_id, sample_id"
-        same = " AND ".join(f"o.{name} = e.{name}" for name in key.split(", "))
-        return self.connection.sql(
-            f"SELECT {names} FROM ({self.everything()}) AS e WHERE NOT EXISTS "
+            return self.everything()
+        key = ("place", "arm", "run_id", "sample_id")
+        same = " AND ".join(f"o.{name} = e.{name}" for name in key)
+        return (
+            f"SELECT * FROM ({self.everything()}) AS e WHERE NOT EXISTS "
             f"(SELECT 1 FROM {LEFT_OUT} AS o WHERE {same})"
         )
+
+    def relation(self) -> duckdb.DuckDBPyRelation:
+        """Return the kept samples."""
+        if self._tables(LEFT_OUT):
+            return self.connection.sql(f"SELECT {', '.join(SCHEMA.names)} FROM ({self.kept()})")
+        self._hold()
+        return self.connection.sql(" UNION ALL ".join(self._selections()))
 
     def leave_out(self, rows: str) -> int:
         """Leave rows out: SQL of place, arm, run_id, sample_id and whether each is a copy."""

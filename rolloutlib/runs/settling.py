@@ -2,7 +2,8 @@
 
 A run is (arm, run id); a file or an envelope is a part of one. Parts with other samples are one
 run. A sample that two parts have alike counts once; one that they have with other content is
-refused in both, as nobody can tell which one is right.
+refused in both, as nobody can tell which one is right. What stands twice without an id to show it,
+or in runs of other names, `copies` finds.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.runs.columnar import DETAILED
 from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.copies import copies_in
 from rolloutlib.runs.gathered import LEFT_OUT
 from rolloutlib.runs.part import in_runs, moment
 from rolloutlib.runs.quarantine import Quarantined, shown
@@ -64,6 +66,9 @@ def settle(gathered: Gathered) -> Settled:
     if shared:
         bad += _twins(gathered, [gathered.infos[index] for index in shared])
     infos = [merged([gathered.infos[index] for index in of]) for of in runs]
+    rows = sum(info.n for info in infos)
+    for statement in copies_in(gathered.connection, gathered.kept(), rows) if rows else ():
+        gathered.leave_out(statement)
     left = gathered.left_out()
     for (place, arm, _, copy), rows in left.items():
         if copy:

@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rolloutlib.measure.averages import run_rows
 from rolloutlib.measure.completeness import Account, Lack, absent, lacks, unreadable
-from rolloutlib.measure.design import Arms
+from rolloutlib.measure.design import Arms, metric_of
 from rolloutlib.measure.scan import measure, run_scale
+from rolloutlib.measure.worst import worst as worst_case
+from rolloutlib.measure.worst import worst_planned
+from rolloutlib.runs import RunInfo
 from rolloutlib.runs.samples import Samples
 from tests.tables import PLAN, RULES, frame_of
 
@@ -148,7 +152,7 @@ def test_the_worst_case_is_what_one_would_fill_in(old: int, new: int, metric: st
     gates = {gate.metric: gate for gate in PLAN.gates.values() if gate.statistic == "mean"}
     gate, account = gates[metric], account_of(control + treatment)
     ends = {"score": (10.0, 0.0), "passed": (1.0, 0.0), "latency_ms": (0.0, 30_000.0)}[metric]
-    worst = account.worst(gate, _arms(account, metric), metric)
+    worst = worst_case(account, gate, _arms(account, metric), metric)
     assert (worst is None) == (old + new == 0)
     if worst is None:
         return
@@ -172,7 +176,7 @@ def test_absent_prompts_are_filled_in_prompt_by_prompt() -> None:
     measured = measured_of(table)
     lacking = lacks(measured, refused(), PAIR, replayed=True, split=False)
     account = Account(measured, PAIR, lacking, RULES, 1.0)
-    worst = account.worst(PLAN.gates["pass_rate"], _arms(account, "passed"), "passed")
+    worst = worst_case(account, PLAN.gates["pass_rate"], _arms(account, "passed"), "passed")
     assert worst is not None
     assert np.array_equal(worst.treatment.n, worst.control.n)
     assert worst.treatment.total.sum() == 49
@@ -185,5 +189,27 @@ def test_a_count_has_no_worst_value() -> None:
     )
     account = account_of(table)
     gate = PLAN.gates["avg_score"].model_copy(update={"metric": "style_violations"})
-    assert account.worst(gate, _arms(account, "style_violations"), "style_violations") is None
+    assert worst_case(account, gate, _arms(account, "style_violations"), "style_violations") is None
     assert account.gap("style_violations", PAIR) is not None
+
+
+@pytest.mark.parametrize("gate_id", ["pass_rate", "avg_latency", "p95_latency"])
+def test_the_plans_value_at_its_worst(gate_id: str) -> None:
+    """What is absent is bad in the shortest of the last runs; where nothing is missing, no case."""
+    table = [row for k in range(3) for row in rows("control", 40, run_id=f"c{k}")]
+    table += [row for k in range(3) for row in rows("treatment", 40 - k, run_id=f"t{k}")]
+    measured, gate = measured_of(table), PLAN.gates[gate_id]
+    lacking = {"control": Lack(0, 0.0), "treatment": Lack(0, 3.0)}
+    told = [run_rows([RunInfo(run, arm, None, 2, "default", None, run, 40, None, "", 1)
+                      for run in (f"{arm[0]}{k}" for k in range(3))],
+                     measured.by_run, (arm,), 3) for arm in PAIR]  # fmt: skip
+    metric = metric_of(gate)
+    whole, short = (
+        worst_planned(Account(measured, PAIR, lack, RULES, 1.0), gate, metric, *told)
+        for lack in (NOTHING, lacking)
+    )
+    assert whole is None
+    assert short is not None
+    of_shortest = {"pass_rate": -3 / 41 / 3, "avg_latency": 900 + 3 / 41 * 29_100 / 3,
+                   "p95_latency": 900.0}[gate_id]  # fmt: skip
+    assert short.value == pytest.approx(of_shortest)
