@@ -8,6 +8,7 @@ trace, and nobody can know of it.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -34,7 +35,8 @@ NEAR: Final = ("passed", "score", "tags", "vetoed", "error", "ms", "conf")
 SHARES: Final = (0.003, 0.006, 0.01, 0.015, 0.019, 0.025, 0.05, 0.1, 0.3, 0.6)
 ORDERS: Final = ("flattering", "chance", "worst", "best")
 RUNS, PROMPTS = 3, 120
-WORLDS, TIMES = 171, 2  # worlds a kind of damage; damages a world
+WORLDS = 171  # of each kind of damage
+TIMES = 8 if os.environ.get("ROLLOUT_EXHAUSTIVE") else 1  # damages of a world
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def badness(rows: pd.DataFrame, metric: str) -> np.ndarray:
 
 def any_damage(rng: np.random.Generator, kind: Kind, near: str) -> Damage:
     """Draw a damage; more often than not to the metric that decides."""
-    blind = rng.random() < 0.25
+    blind = rng.random() < 0.2
     metric = str(rng.choice(NEAR)) if blind else near
     where = ("better", "worse", "both")[rng.integers(3)]
     order = ORDERS[max(0, rng.integers(8) - 4)]
@@ -235,7 +237,7 @@ def _trial(kind: Kind, seed: int, folder: Path) -> Trial:
     rows, near = world(seed)
     rng, go, naive = np.random.default_rng([3, seed]), _is_go(rows, folder), naive_go(rows)
     if go:
-        mixed = _is_go(rows.sample(frac=1, random_state=seed), folder) if seed % 5 == 0 else None
+        mixed = _is_go(rows.sample(frac=1, random_state=seed), folder) if seed % 10 == 0 else None
         return Trial(seed, go, naive, shuffled=mixed)
     drawn = [any_damage(rng, kind, near) for _ in range(TIMES)]
     hit = [damaged(rows, damage, rng) for damage in drawn]

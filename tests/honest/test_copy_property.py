@@ -6,7 +6,7 @@ import pytest
 
 from tests.honest.chances import Trial, fooled, trials, wrong
 
-pytestmark = pytest.mark.slow  # half a thousand reviews
+pytestmark = pytest.mark.slow  # reviews by the hundred
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,14 +13,21 @@ from tests.honest.good_worlds import GOOD
 from tests.honest.reviews import review, said
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tests.honest.worlds import World
 
-pytestmark = pytest.mark.slow  # a minute of reviews
+FAST = 8  # worlds that are tried with every change: one of each kind
 
 
-@pytest.mark.parametrize("name", WORLDS)
+def often(names: Iterable[str], most: int) -> list[Any]:
+    """Return names as parameters; those after the first few are for `make test`."""
+    marks = [() if place < most else pytest.mark.slow for place in range(len([*names]))]
+    return [pytest.param(name, marks=mark) for name, mark in zip(names, marks, strict=True)]
+
+
+@pytest.mark.parametrize("name", often(WORLDS, FAST))
 def test_a_bad_world_is_no_go(name: str, tmp_path: Path) -> None:
     """The world is not GO, and its first or second reason names the cause and its number."""
     world = WORLDS[name]()
@@ -34,7 +41,7 @@ def _names(world: World, text: str) -> bool:
     return all(re.search(cause, text) for cause in world.causes)
 
 
-@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("name", often(GOOD, 1))
 def test_a_good_world_is_go(name: str, tmp_path: Path) -> None:
     """Nothing is missing that matters: the same numbers, written in whatever way, are GO."""
     world = GOOD[name]()
@@ -43,6 +50,7 @@ def test_a_good_world_is_go(name: str, tmp_path: Path) -> None:
     assert found.recommendation.value in world.expected, reasons
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["unknown_word", "unknown_word_mapped"])
 def test_an_unknown_word_is_named(name: str, tmp_path: Path) -> None:
     """The word that no status is stands in the review, with how many rows carry it."""
