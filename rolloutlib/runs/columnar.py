@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.runs.casts import column_name, own_casts, sample_casts
 from rolloutlib.runs.flat import RowMapping
+from rolloutlib.runs.layouts import IDS, without
 from rolloutlib.runs.part import CountedRun, Part, RawTable, in_runs, moment
 from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown, twin
 from rolloutlib.runs.run_info import RunInfo, short_digest
@@ -119,13 +120,12 @@ def without_empty(
     connection: duckdb.DuckDBPyConnection, raw: RawTable, spec: SourceSpec
 ) -> SourceSpec:
     """Return a mapping without the ids that are mapped and empty in every row: nobody has them."""
-    names = [name for name in ("run_id", "sample_id") if name in spec.columns.mapped]
+    names = [name for name in IDS if name in spec.columns.mapped]
     if raw.own or not names:
         return spec
     cells = [f"count({column_name(spec.columns.mapped[name].column)})" for name in names]
     counts = connection.execute(f"SELECT {', '.join(cells)} FROM {raw.relation}").fetchone() or ()
-    empty = {name: None for name, count in zip(names, counts, strict=True) if not count}
-    return spec.model_copy(update={"columns": spec.columns.model_copy(update=empty)})
+    return without(spec, [name for name, count in zip(names, counts, strict=True) if not count])
 
 
 def _refused(

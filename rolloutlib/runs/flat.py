@@ -22,7 +22,7 @@ from rolloutlib.runs.cells import cell_reader, expected_of, value_at
 from rolloutlib.runs.columns import Sample
 from rolloutlib.runs.envelopes import EXPECTED
 from rolloutlib.runs.grouping import FlatRun, Mapped, RunCells, grouped
-from rolloutlib.runs.layouts import check_layout, layout_of
+from rolloutlib.runs.layouts import IDS, check_layout, layout_of, without
 from rolloutlib.runs.names import name_of_row
 from rolloutlib.runs.opening import field_of
 from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown
@@ -96,6 +96,7 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
         msg = f"{file.name} has the columns {named}; {due}."
         raise RunsError(msg)
     check_columns(file, _columns_of(rows, spec), spec)
+    spec = without(spec, [name for name in IDS if _is_empty(name, rows, spec)])
     mapping = RowMapping(file.name, spec, lists=_lists(rows, spec))
     read = [mapping.row(row) for row in rows.rows]
     if rows.inside:
@@ -106,6 +107,13 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
     found = grouped(file.name, rows_kept, spec.no_tags)
     rows_read = len(rows.rows) + len(rows.bad) + sum(one.rows - 1 for one in bad)
     return FlatRuns(spec, found.runs, bad + found.bad, rows_read, found.copies, mapping.unknown)
+
+
+def _is_empty(name: str, rows: Rows, spec: SourceSpec) -> bool:
+    """Whether a column is mapped and no row has a value there."""
+    column = spec.columns.mapped.get(name)
+    cells = (value_at(row.cells, column.column) for row in rows.rows) if column else ()
+    return column is not None and all(cell in {None, ""} for cell in cells)
 
 
 def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSpec) -> None:

@@ -1,4 +1,4 @@
-"""Tables whose rows are no samples: both arms in one row, or one metric a row."""
+"""Tables whose rows are no samples (both arms in one row, one metric a row), and empty columns."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.errors import RunsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["check_layout", "layout_of"]
+__all__ = ["IDS", "check_layout", "layout_of", "without"]
+
+IDS: Final = ("run_id", "sample_id")  # without which rows are told apart by day and line
 
 _SIDES: Final = (
     ("1", "2"), ("a", "b"), ("left", "right"), ("control", "treatment"), ("base", "test"),
@@ -75,3 +77,9 @@ def check_layout(file: str, columns: Collection[str], spec: SourceSpec) -> None:
     names = [column for column in columns if column.casefold() in _METRIC_NAMES]
     if names and mapped & {*_METRIC_VALUES} and names[0].casefold() not in mapped:
         raise RunsError(f"{file}: {layout_of(columns)}.")
+
+
+def without(spec: SourceSpec, empty: Iterable[str]) -> SourceSpec:
+    """Return a mapping without some of its columns, which no row of a file fills."""
+    columns = spec.columns.model_copy(update=dict.fromkeys(empty))
+    return spec.model_copy(update={"columns": columns})

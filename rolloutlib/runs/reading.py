@@ -187,8 +187,8 @@ class _Reader:
         if spec is None or "result" in raw.types or needs_rows(file, data, raw.types, spec):
             return None
         check_columns(file, raw.types, spec)
-        spec = without_empty(self.gathered.connection, raw, spec)
         try:
+            spec = without_empty(self.gathered.connection, raw, spec)
             part = read_columns(
                 self.gathered.connection, raw, spec, as_of=self.as_of,
                 other_stage=self.is_other_stage(spec.constants.stage),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -169,3 +170,18 @@ def test_a_pattern_that_fits_no_file_is_an_error(tmp_path: Path) -> None:
     source(tmp_path, MAPPED + 'files: "*.parquet"\n')
     with pytest.raises(RunsError, match=r"is about files '\*\.parquet', but .* holds a\.csv"):
         read_runs(tmp_path)
+
+
+@pytest.mark.parametrize("more", [[], ["too,few"]], ids=["columns", "row by row"])
+def test_ids_that_nobody_has_are_not_there(tmp_path: Path, more: list[str]) -> None:
+    """Columns that are mapped and empty in every row name no run, and hide no copy."""
+    chance = Random(3)  # noqa: S311 -- no secret
+    lines = [f"a,passed,2026-10-20T0{n % 9}:00:00Z,,,{chance.uniform(900, 1900):.1f}"
+             for n in range(200)]  # fmt: skip
+    table(tmp_path, "t.csv", *lines, *lines, *more, head=f"{HEAD},run,id,ms")
+    source(tmp_path, "columns: {arm: arm, status: status, started_at: started_at, run_id: run, "
+                     "sample_id: id, latency_ms: ms}\n")  # fmt: skip
+    found = read_runs(tmp_path)
+    check_account(found)
+    assert found.by_day
+    assert (found.kept, dict(found.copies)) == (200, {"a": 200})
