@@ -1,1 +1,0 @@
-"""What is not there yet: each name goes when the thing comes, and the file with the last."""
