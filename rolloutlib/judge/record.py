@@ -173,6 +173,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
         reasons: why this recommendation, the weightiest first.
         changes: what would change it.
         warnings: what a reader should know although it changes no verdict.
+        features: flag, by short key → the plan's letter of its feature.
         completeness: what is missing of each gate's metric, arm by arm.
         set_aside: runs that were read but belong to another stage or moment.
         design: how the arms compare and by which unit; None where nothing could be compared.
@@ -198,6 +199,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     quarantine: tuple[QuarantineGroup, ...] = ()
     arms: tuple[ArmSummary, ...] = ()
     completeness: tuple[Completeness, ...] = ()
+    features: dict[str, str] = {}
     warnings: tuple[Reason, ...] = ()
     changes: tuple[Reason, ...] = ()
     set_aside: tuple[Reason, ...] = ()

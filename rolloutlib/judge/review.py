@@ -102,6 +102,7 @@ def _judged(
         reasons=_reasons(compared, runs, gates, checks, findings),
         gates=gates, segments=parts, checks=checks, issues=issues,
         completeness=compared.completeness,
+        features={f.flag.removeprefix("feature."): key for key, f in plan.features.items()},
         inputs=runs.inputs, quarantine=_groups((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
         warnings=compared.warnings, set_aside=compared.set_aside,

@@ -236,7 +236,8 @@ def clustered_pattern(
     quad, units = clustered(arms), units_of(arms)
     fair, wide = (clusters.cluster_contrast(*quad, weight, kind=kind) for kind in ("CR2", "CR3"))
     one, zero = cr2_variance(arms.one), cr2_variance(arms.zero)
-    shared = (one + weight**2 * zero - np.square(fair.se)) / 2  # weight times the covariance
+    with np.errstate(invalid="ignore"):  # a single unit has no variance, and so no pattern
+        shared = (one + weight**2 * zero - np.square(fair.se)) / 2  # weight times the covariance
     variance = rescaled * one + weight**2 * zero - 2 * np.sqrt(rescaled) * shared
     return Pattern(
         distance, np.maximum(variance, 0.0) * units, df=fair.df / units,

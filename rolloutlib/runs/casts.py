@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
-__all__ = ["LINE", "Cast", "own_casts", "own_statuses", "sample_casts"]
+__all__ = ["LINE", "Cast", "column_name", "own_casts", "own_statuses", "sample_casts"]
 
 LINE: Final = "__line"  # the number of a row in its file, from 1
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -134,7 +134,7 @@ def _status(spec: SourceSpec, types: Mapping[str, str]) -> Cast | None:
     if outcome is None or types.get(outcome.column) not in accepted:
         return None
     words = spec.statuses or own_statuses(spec)
-    cell = f"coalesce({_name(outcome.column)}::VARCHAR, 'null')"
+    cell = f"coalesce({column_name(outcome.column)}::VARCHAR, 'null')"
     whole = f"regexp_replace({cell}, '^{WHOLE}$', '\\1')"
     numbers = {name: to for name, to in words.items() if name.lstrip("-").isdecimal()}
     plain = f"lower(trim({whole}))"
@@ -154,7 +154,7 @@ def _field(name: str, spec: SourceSpec, types: Mapping[str, str]) -> Cast | None
     fallback = f"NULL::{kind}" if constant is None else quoted(str(constant))
     if column is None:
         return Cast(fallback)
-    reader, cell = _READERS.get(name, _text), _name(column.column)
+    reader, cell = _READERS.get(name, _text), column_name(column.column)
     if column.none and name not in TAGS:
         cell = _unless_nothing(cell, types[column.column], Nothing(column.none))
     cast = reader(cell, types[column.column], column, spec)
@@ -165,7 +165,8 @@ def _field(name: str, spec: SourceSpec, types: Mapping[str, str]) -> Cast | None
     return Cast(value, vouched if cast.vouched != "true" else "true")
 
 
-def _name(column: str) -> str:
+def column_name(column: str) -> str:
+    """Return a column's name as SQL quotes it."""
     return '"' + column.replace('"', '""') + '"'
 
 

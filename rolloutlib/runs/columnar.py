@@ -13,7 +13,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from rolloutlib.runs.casts import own_casts, sample_casts
+from rolloutlib.runs.casts import column_name, own_casts, sample_casts
 from rolloutlib.runs.flat import RowMapping
 from rolloutlib.runs.part import CountedRun, Part, RawTable, in_runs, moment
 from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown, twin
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["FlatPart", "read_columns"]
+__all__ = ["FlatPart", "read_columns", "without_empty"]
 
 DETAILED = 1_000  # bad rows of a file that are told one by one; the others are counted
 
@@ -113,6 +113,19 @@ def read_columns(
         read - sum(rows for *_, rows in aside), tuple(aside), part.count_by_arm(copies), words,
         numbered,
     )  # fmt: skip
+
+
+def without_empty(
+    connection: duckdb.DuckDBPyConnection, raw: RawTable, spec: SourceSpec
+) -> SourceSpec:
+    """Return a mapping without the ids that are mapped and empty in every row: nobody has them."""
+    names = [name for name in ("run_id", "sample_id") if name in spec.columns.mapped]
+    if raw.own or not names:
+        return spec
+    cells = [f"count({column_name(spec.columns.mapped[name].column)})" for name in names]
+    counts = connection.execute(f"SELECT {', '.join(cells)} FROM {raw.relation}").fetchone() or ()
+    empty = {name: None for name, count in zip(names, counts, strict=True) if not count}
+    return spec.model_copy(update={"columns": spec.columns.model_copy(update=empty)})
 
 
 def _refused(

@@ -21,7 +21,7 @@ from msgspec import UNSET
 
 from rolloutlib.errors import RunsError
 from rolloutlib.runs.account import Runs
-from rolloutlib.runs.columnar import read_columns
+from rolloutlib.runs.columnar import read_columns, without_empty
 from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
@@ -187,6 +187,7 @@ class _Reader:
         if spec is None or "result" in raw.types or needs_rows(file, data, raw.types, spec):
             return None
         check_columns(file, raw.types, spec)
+        spec = without_empty(self.gathered.connection, raw, spec)
         try:
             part = read_columns(
                 self.gathered.connection, raw, spec, as_of=self.as_of,

@@ -56,7 +56,8 @@ def _configuration(review: Review, arm: ArmSummary) -> list[str]:
         other = next((a.flags for a in review.arms if a.arm != arm.arm), None) or {}
         differing = {k: v for k, v in arm.flags.items() if other.get(k, v) != v}
         alike = {k: v for k, v in arm.flags.items() if k not in differing}
-        lines = [text for flags in (differing, alike) if (text := _flags(flags))]
+        parts = (_flags(review, flags) for flags in (differing, alike))
+        lines = [text for text in parts if text]
     if arm.profiles:
         lines.append(str(say("profile {profiles}", profiles=arm.profiles)))
     if arm.strategies:
@@ -65,9 +66,12 @@ def _configuration(review: Review, arm: ArmSummary) -> list[str]:
     return lines
 
 
-def _flags(flags: Mapping[str, bool | str]) -> str:
+def _flags(review: Review, flags: Mapping[str, bool | str]) -> str:
+    """Name flags by their feature's letter, in the plan's order."""
     words: dict[bool | str, Sentence] = {True: say("on"), False: say("off")}
-    return ", ".join(f"{key} {words.get(value, value)}" for key, value in flags.items())
+    lettered = sorted((review.features.get(key, ""), key) for key in flags)
+    told = (f"{letter} {key} {words.get(flags[key], flags[key])}" for letter, key in lettered)
+    return ", ".join(text.strip() for text in told)
 
 
 def _who(arm: ArmSummary) -> list[str]:

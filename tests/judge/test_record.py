@@ -37,9 +37,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 -- a type, as a
     if origin is tuple:
         return st.lists(values(inner[0]), max_size=2).map(tuple)
     if origin is dict:
-        return st.dictionaries(
-            TEXT, values(inner[1]) if inner[1] == bool | str else FACTS, max_size=2
-        )
+        simple = inner[1] in {str, bool | str}
+        return st.dictionaries(TEXT, values(inner[1]) if simple else FACTS, max_size=2)
     if origin in {Union, UnionType}:
         return st.one_of([values(one) for one in inner])
     if origin is Literal or not issubclass(kind, msgspec.Struct):
