@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.judge.record import Recommendation, Verdict
+from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.reason import Reason, because
 
 if TYPE_CHECKING:
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
     from rolloutlib.plan.gates import Effect
     from rolloutlib.reason import Fact
 
-__all__ = ["Finding", "changes", "hidden_loss", "reasons", "recommend", "rising_issue"]
+__all__ = [
+    "Finding",
+    "changes",
+    "hidden_loss",
+    "reasons",
+    "recommend",
+    "rising_issue",
+    "vanished_issue",
+]
 
 # Whatever the bounds say, these keep a gate open; more clusters lift them.
 TOO_FEW = ("clusters.few", "clusters.heavy")
@@ -146,10 +155,18 @@ def hidden_loss(by: str, value: str, change: float, p: float | None) -> Reason:
     )
 
 
+def vanished_issue(tag: str, control: float | None) -> Reason:
+    """Say that only the control ever has an issue, as if the treatment called it otherwise."""
+    return because("issue.vanishes", issue=tag, value=control, measure="proportion", signed=False)
+
+
 def rising_issue(
     tag: str, control: float | None, treatment: float | None, p: float | None
 ) -> Reason:
-    """Say that an issue became more frequent, or is new."""
+    """Say that an issue, or any issue at all, became more frequent, or is new."""
+    if tag == ANY_ISSUE:
+        return because("issues.rise", limit=control, value=treatment, p=p, measure="proportion",
+                       signed=False)  # fmt: skip
     if not control:
         return because("issue.new", issue=tag, value=treatment, p=p, measure="proportion",
                        signed=False)  # fmt: skip

@@ -17,13 +17,14 @@ from rolloutlib.judge.recommendation import (
     reasons,
     recommend,
     rising_issue,
+    vanished_issue,
 )  # fmt: skip
 from rolloutlib.judge.record import QuarantineGroup, Recommendation, Review, Reviewed, Verdict
 from rolloutlib.measure.comparison import compare
 from rolloutlib.measure.days import load
 from rolloutlib.measure.distributions import distributions
 from rolloutlib.measure.scan import measure
-from rolloutlib.measure.segments import issue_rates, segments
+from rolloutlib.measure.segments import ANY_ISSUE, issue_rates, segments
 from rolloutlib.measure.stored import read_store
 from rolloutlib.measure.validity import copies
 from rolloutlib.plan.gates import Decides
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from rolloutlib.runs import Runs
     from rolloutlib.runs.quarantine import Quarantined
     from rolloutlib.runs.samples import Samples
+
+COMMON = 0.5  # what most samples "have" in one arm only is no issue but a word for none
 
 __all__ = ["data_digest", "invalid_review", "review_stage"]
 
@@ -86,7 +89,7 @@ def _judged(
     """Judge the runs at this look."""
     compared = compare(plan, params, runs, measuring, look)
     issues = _issues(plan, compared)
-    rising = tuple(issue.tag for issue in issues if issue.rises)
+    rising = tuple(i.tag for i in issues if i.rises and i.tag != ANY_ISSUE)
     gates = tuple(
         judge_gate(compared, key, gate, params.stage, decides=plan.decides, rising=rising)
         for key, gate in plan.gates.items()
@@ -105,7 +108,7 @@ def _judged(
         features={f.flag.removeprefix("feature."): key for key, f in plan.features.items()},
         inputs=runs.inputs, quarantine=_groups((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
-        warnings=compared.warnings, set_aside=compared.set_aside,
+        warnings=(*compared.warnings, *_vanished(issues)), set_aside=compared.set_aside,
         profile=compared.profile, min_score=compared.limits.min_score,
         as_of=params.as_of, look=look, stage_name=stage.name, audience=stage.audience,
         source_title=runs.source.title if runs.source else None,
@@ -200,7 +203,21 @@ def _findings(
         for i in issues
         if i.rises
     ]
+    findings += [
+        Finding(vanished_issue(i.tag, i.control), decides.issues)
+        for i in issues
+        if i.vanishes and (i.control or 0.0) > COMMON
+    ]
     return findings
+
+
+def _vanished(issues: Sequence[IssueRate]) -> list[Reason]:
+    """Say which issues only the control has; rare ones may just have been cured."""
+    return [
+        vanished_issue(i.tag, i.control)
+        for i in issues
+        if i.vanishes and (i.control or 0.0) <= COMMON
+    ]
 
 
 def _reasons(

@@ -227,7 +227,7 @@ def compare(
         design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
         blocks=blocks, spent=validity.spent(look), account=account,
         completeness=account.all(metrics), doubts=runs.doubts,
-        adjusts=params.adjust, warnings=validity.warnings(design, runs, pair),
+        adjusts=params.adjust, warnings=validity.warnings(design, runs, pair, summaries),
         set_aside=validity.set_aside(runs, params),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ import msgspec
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from rolloutlib.measure.scan import Count
     from rolloutlib.plan.model import FlagValue, Plan, Stage, StageId
@@ -69,12 +69,19 @@ def unplanned(
 ) -> list[Reason]:
     """Say in what the arms did not run as the stage table says."""
     planned = plan.flags_of_arms(stage)
+    names = [key.removeprefix(_PREFIX) for key in planned["control"]]
+    changed = {
+        key.removeprefix(_PREFIX)
+        for key, value in planned["control"].items()
+        if planned["treatment"][key] != value
+    }
     reasons: list[Reason] = []
     for summary, due in zip(summaries, planned.values(), strict=True):
         mine = [run for run in runs.runs if run.arm == summary.arm]
         reasons += _mixed(summary.arm, mine)
-        wrong = _unlike_plan(summary.arm, summary.flags, due, stage)
+        wrong = _unlike_plan(summary.arm, summary.flags, due, changed, stage)
         reasons += [wrong] if wrong else []
+    reasons += _not_in_plan(summaries, names)
     over = _over_cap(summaries[1].users, plan.stages[stage])
     return [*reasons, *([over] if over else [])]
 
@@ -123,16 +130,35 @@ def _different(values: Iterable[object]) -> tuple[str, ...]:
 
 def _unlike_plan(
     arm: str, flags: Mapping[str, bool | str] | None, planned: Mapping[str, FlagValue],
-    stage: StageId,
+    changed: Collection[str], stage: StageId,
 ) -> Reason | None:  # fmt: skip
-    """Return in which flags an arm ran otherwise than the stage table says of it."""
+    """Return in which flags an arm ran otherwise than the stage table says of it.
+
+    A flag that the stage changes has to be told, where any is.
+    """
     due = {key.removeprefix(_PREFIX): value for key, value in planned.items()}
-    wrong = [key for key in due if flags and key in flags and flags[key] != due[key]]
-    if not flags or not wrong:
+    if not flags:
         return None
-    got = tuple(f"{key} = {str(flags[key]).lower()}" for key in wrong)
+    wrong = [key for key in due if flags.get(key, None if key in changed else due[key]) != due[key]]
+    if not wrong:
+        return None
+    got = tuple(f"{key} = {str(flags.get(key, '–')).lower()}" for key in wrong)
     wanted = tuple(f"{key} = {str(due[key]).lower()}" for key in wrong)
     return because("config.flags_differ", arm=arm, stage=stage, flags=got, planned=wanted)
+
+
+def _not_in_plan(summaries: Sequence[ArmSummary], planned: Collection[str]) -> list[Reason]:
+    """Return the flags in which the arms differ and that the plan does not know."""
+    before, after = (summary.flags or {} for summary in summaries)
+    keys = sorted({*before, *after} - {*planned})
+    unknown = [key for key in keys if before.get(key) != after.get(key)]
+    if not before or not after or not unknown:
+        return []
+    values = tuple(
+        f"{key} = {str(before.get(key, '–')).lower()} | {str(after.get(key, '–')).lower()}"
+        for key in unknown
+    )
+    return [because("config.flags_unknown", flags=values)]
 
 
 def steered(plan: Plan, summaries: Sequence[ArmSummary]) -> set[str]:

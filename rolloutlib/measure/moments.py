@@ -30,7 +30,12 @@ __all__ = [
     "numbers", "scan", "tag_counts", "top_tags",
 ]  # fmt: skip
 
-DERIVED = ("issue", "latency_ms", "slow")  # the others are columns of the samples as they are
+DERIVED = (
+    "issue",
+    "any_issue",
+    "latency_ms",
+    "slow",
+)  # the others are columns of the samples as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,9 @@ def metric_expressions(
     latency = nw.when(timed_out).then(nw.lit(timeout_cap_ms)).otherwise(nw.col("latency_ms"))
     columns = {name: nw.col(name) for name in METRICS if name not in DERIVED}
     issues = {f"issue:{tag}": nw.col("issues").list.contains(tag) for tag in tags}
-    metrics = columns | issues | {"latency_ms": latency, "slow": latency > slow_above_ms}
+    flawed = nw.col("issues").list.len() > 0
+    metrics = columns | issues | {"any_issue": flawed, "latency_ms": latency,
+                                  "slow": latency > slow_above_ms}  # fmt: skip
     return {name: expression.cast(nw.Float64) for name, expression in metrics.items()}
 
 

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["PromptCounts", "Prompts", "lined_up", "prompt_counts", "scan_prompts"]
+__all__ = [
+    "PromptCounts", "Prompts", "due_samples", "lined_up", "prompt_counts", "scan_prompts",
+]  # fmt: skip
+
+EDGE = 1e-9  # a product of whole numbers that rounding takes below one
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def scan_prompts(frame: nw.LazyFrame[Any], arms: tuple[str, str], scale: float) 
         .agg(in_arm[0].alias("old"), in_arm[1].alias("new"))
     )  # fmt: skip
     old, new = nw.col("old"), nw.col("new")
-    lacking = {"lacks_new": old * scale - new, "lacks_old": new * (1 / scale) - old}
+    lacking = {"lacks_new": _due(old, scale) - new, "lacks_old": _due(new, 1 / scale) - old}
     shortfalls = [
         nw.when(short > 0).then(short).otherwise(0.0).sum().alias(name)
         for name, short in lacking.items()
@@ -61,6 +65,21 @@ def scan_prompts(frame: nw.LazyFrame[Any], arms: tuple[str, str], scale: float) 
     return Prompts(
         int(row["shared"]), int(row["all"]), {arms[0]: row["lacks_old"], arms[1]: row["lacks_new"]}
     )
+
+
+def _due(theirs: nw.Expr, scale: float) -> nw.Expr:
+    due = (theirs * scale + EDGE).floor()
+    once = nw.when(theirs > 0).then(1.0).otherwise(0.0)
+    return nw.when(due >= 1).then(due).otherwise(once)
+
+
+def due_samples(theirs: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Return how many samples of each prompt an arm should have beside the other's, (K,).
+
+    As many as the other's scaled to the arm's own number of runs, in whole samples: a prompt that
+    the other arm has is due once at least.
+    """
+    return np.where(theirs > 0, np.maximum(np.floor(theirs * scale + EDGE), 1.0), 0.0)
 
 
 class PromptCounts(NamedTuple):
@@ -91,8 +110,8 @@ def lined_up(
     before[np.searchsorted(union, old.hashes)] = old.n
     after[np.searchsorted(union, new.hashes)] = new.n
     absent = (
-        np.maximum(after / scale - before, 0).sum(),
-        np.maximum(before * scale - after, 0).sum(),
+        np.maximum(due_samples(after, 1 / scale) - before, 0).sum(),
+        np.maximum(due_samples(before, scale) - after, 0).sum(),
     )
     shared = int(((before > 0) & (after > 0)).sum())
     return Prompts(shared, len(union), dict(zip(arms, map(float, absent), strict=True)))

@@ -45,6 +45,9 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     n_treatment: int
 
 
+ANY_ISSUE = "*"  # in place of a tag: a sample with any issue at all
+
+
 class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
     """One issue tag before and after (share of samples that carry it).
 
@@ -53,8 +56,10 @@ class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
             an issue that is shown only because it is frequent in the treatment.
         point: treatment rate / control rate, with its bounds; None when the control has none.
         p_holm: one-sided test that the rate fell at all, adjusted over the ranked issues.
-        p_rise: one-sided test that the rate rose at all, adjusted over all issues of both arms.
+        p_rise: one-sided test that the rate rose at all, adjusted over all issues of both arms and
+            over any issue at all, whose tag is `*`.
         rises: whether the rise holds after the adjustment.
+        vanishes: whether only the control ever has it, beyond chance: another word may be meant.
     """
 
     tag: str
@@ -67,6 +72,7 @@ class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
     p_holm: float | None
     p_rise: float | None = None
     rises: bool = False
+    vanishes: bool = False
 
 
 def segments(
@@ -135,32 +141,46 @@ def issue_rates(
         family: how many tags either arm carries; those that are not listed do not rise.
         arms_of: how to line the arms up for a metric.
     """
+    if not tags:
+        return ()
     arms = {tag: arms_of(table, metric_of(gate, tag)) for tag in tags}
     estimates = [estimate_gate(gate, arms[tag], rules, metric=metric_of(gate, tag)) for tag in tags]
     tested = [None if e is None or e.cap else e.p_better for e in estimates[:ranked]]
-    adjusted = [*_holm(tested), *(None for _ in tags[ranked:])]
-    rises = _rises(gate, arms, rules, family)
-    rank = [place + 1 if place < ranked else None for place in range(len(tags))]
-    rows = zip(tags, rank, estimates, adjusted, rises, strict=True)
+    adjusted = [*_holm(tested), *(None for _ in tags[ranked:]), None]
+    listed = [*tags, ANY_ISSUE]
+    arms[ANY_ISSUE] = arms_of(table, "any_issue")
+    rises, falls = _tests(gate, arms, rules, family)
+    rank = [place + 1 if place < ranked else None for place in range(len(listed))]
+    any_issue = gate.model_copy(update={"metric": "any_issue"})
+    estimates.append(estimate_gate(any_issue, arms[ANY_ISSUE], rules, metric="any_issue"))
+    rows = zip(listed, rank, estimates, adjusted, rises, falls, strict=True)
     return tuple(
         IssueRate(
             tag=tag, rank=place, **_means(arms[tag]), **_bounds(estimate), p_holm=p, p_rise=rise,
             rises=rise is not None and rise < SIGNIFICANT,
+            vanishes=fall is not None and fall < SIGNIFICANT and tag != ANY_ISSUE
+            and not arms[tag].treatment.total.sum(),
         )
-        for tag, place, estimate, p, rise in rows
+        for tag, place, estimate, p, rise, fall in rows
     )  # fmt: skip
 
 
-def _rises(
+def _tests(
     gate: Gate, arms: Mapping[str, Arms], rules: Evidence, family: int
-) -> list[float | None]:
-    """Test each tag for a rise, as a difference: a new one has no ratio."""
-    rise = gate.model_copy(update={"contrast": "difference"})
+) -> tuple[list[float | None], list[float | None]]:
+    """Test each tag for a rise and for a fall, as differences: a new one has no ratio."""
+    change = gate.model_copy(update={"contrast": "difference"})
     estimates = [
-        estimate_gate(rise, both, rules, metric=metric_of(gate, tag)) for tag, both in arms.items()
+        estimate_gate(
+            change, both, rules, metric="any_issue" if tag == ANY_ISSUE else f"issue:{tag}"
+        )
+        for tag, both in arms.items()
     ]
-    tested = [None if e is None or e.cap else e.p_worse for e in estimates]
-    return _holm([*tested, *[1.0] * (family - len(tested))])[: len(tested)]
+    usable = [None if e is None or e.cap else e for e in estimates]
+    unlisted = [1.0] * (family + 1 - len(usable))
+    worse, better = ([getattr(e, name) if e else None for e in usable]
+                     for name in ("p_worse", "p_better"))  # fmt: skip
+    return tuple(_holm([*part, *unlisted])[: len(part)] for part in (worse, better))  # pyright: ignore[reportReturnType]
 
 
 def _means(arms: Arms) -> dict[str, float | None]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from rolloutlib.measure.configuration import ArmSummary
     from rolloutlib.measure.design import Design, Unit
     from rolloutlib.measure.looks import Look
     from rolloutlib.plan.params import ReviewParams
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["copies", "described", "invalid", "set_aside", "spent", "unnamed", "warnings"]
 
 IMBALANCE = 2  # larger arm / smaller, in clusters
+APART = 7  # days between the arms' runs
 
 
 def described(design: Design) -> Reason:
@@ -63,9 +65,11 @@ def unnamed(unit: Unit, named: float) -> list[Reason]:
     return [because("unit.gaps", share=named, unit=unit)] if named < 1 else []
 
 
-def warnings(design: Design, runs: Runs, pair: tuple[str, str]) -> tuple[Reason, ...]:
+def warnings(
+    design: Design, runs: Runs, pair: tuple[str, str], summaries: Sequence[ArmSummary]
+) -> tuple[Reason, ...]:
     """Return what a reader should know although it changes no verdict."""
-    reasons = [*copies(runs, pair), *runs.warnings]
+    reasons = [*copies(runs, pair), *_windows(*summaries), *runs.warnings]
     reasons += [
         because("data.word_in_arm", word=word.word, rows=word.rows, arm=word.arm or "?")
         for word in runs.unknown_words
@@ -78,6 +82,20 @@ def warnings(design: Design, runs: Runs, pair: tuple[str, str]) -> tuple[Reason,
     if design.unit == "user" and 0 < 2 * design.pairs <= max(fewer, more):
         reasons.append(because("users.both", count=design.pairs))
     return tuple(reasons)
+
+
+def _windows(control: ArmSummary, treatment: ArmSummary) -> list[Reason]:
+    """Say whether the arms ran at other times, or not as often."""
+    reasons: list[Reason] = []
+    if control.runs != treatment.runs:
+        reasons.append(because("runs.differ", control=control.runs, treatment=treatment.runs))
+    ends = (control.first, control.last, treatment.first, treatment.last)
+    if None not in ends:
+        first, last, first_new, last_new = (end for end in ends if end is not None)
+        apart = max(first_new - last, first - last_new).days
+        if apart >= APART:
+            reasons.append(because("runs.apart", days=apart))
+    return reasons
 
 
 def copies(runs: Runs, pair: tuple[str, str]) -> list[Reason]:

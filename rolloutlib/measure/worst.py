@@ -18,6 +18,7 @@ from rolloutlib.measure.completeness import Account, due_values
 from rolloutlib.measure.design import Arms
 from rolloutlib.measure.histograms import Histogram, merge_histograms
 from rolloutlib.measure.moments import Cells, added
+from rolloutlib.measure.prompts import due_samples
 from rolloutlib.plan.metrics import metric_record
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _absent(account: Account, arm: str, rows: Floats) -> Floats:
     table = account.measured.table.where(arm=other)
     scale = (account.by_prompt or 1.0) ** (1 if arm == account.pair[1] else -1)
     theirs = added(table.keys["cluster"].codes, table.rows, len(rows))
-    return np.maximum(theirs * scale - rows, 0)
+    return np.maximum(due_samples(theirs, scale) - rows, 0)
 
 
 def _ends(metric: str, rules: Evidence) -> tuple[float, float] | None:

@@ -52,6 +52,7 @@ _TABLE = (
     Metric(
         "style_violations", "Style violations", "count", "ratio", "styleViolations", drawn=False
     ),
+    Metric("any_issue", "Any issue", "binary", "proportion", "issues", drawn=False),
     Metric("suggested", "Suggested tags", "binary", "proportion", "suggestedTags", drawn=False),
     Metric("covariate", "Covariate", "continuous", "ratio", "covariate", drawn=False),
 )  # fmt: skip

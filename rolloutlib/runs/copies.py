@@ -1,7 +1,8 @@
 """Rows that repeat others: a copy is no evidence, however often it stands there.
 
-Rows of an arm are alike when they agree in every column but run, file and date; where samples have
-ids of their own, in these too. Alike rows are copies where chance does not explain them:
+Rows of an arm are alike when they agree in every column but run (with its seed), file and date;
+where samples have ids of their own, in these too. Alike rows are copies where chance does not
+explain them:
 
 * The latency tells rows apart. Without one, or where it is too coarse, nothing is called a copy:
   equal outcomes and equal scores are what the same answers give (a score is 1.0 for many of them).
@@ -58,7 +59,7 @@ _SPREAD = 10  # steps that they must differ by
 _RELATIVE = 500  # steps in the middle latency where they cannot say
 _COMMON = 5  # rows, and times the average, above which a value tells nothing apart
 _SAMPLED = 100_000  # rows that are looked at first
-_OTHERS = {"run_id", "started_at", "sample_id"}
+_OTHERS = {"run_id", "started_at", "sample_id", "seed"}
 _ALIKE = ("own_id", *(name for name in SCHEMA.names if name not in _OTHERS))
 _WHO = "prompt_id, user_id, own_id"
 _FAILED = "coalesce(status IN ('error', 'timeout'), false)"

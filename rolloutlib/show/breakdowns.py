@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.show.charts import VERMILION
 from rolloutlib.show.curves import CONTROL, TREATMENT
 from rolloutlib.show.figure import (
@@ -38,9 +39,10 @@ MANY_PERCENT = 0.1
 @spoken
 def issues_before_after(review: Review) -> Figure | Note:
     """Draw each issue's share of samples before and after."""
-    if not review.issues:
+    tags = [issue for issue in review.issues if issue.tag != ANY_ISSUE]
+    if not tags:
         return Note(str(say("The source names no issues.")))
-    top = review.issues[0]
+    top = tags[0]
     caption = say(
         "An arrow to the left is an issue that became rarer. The control arm's most frequent "
         "issue, {tag}, goes from {control} to {treatment} of samples; issues without a number "
@@ -48,9 +50,9 @@ def issues_before_after(review: Review) -> Figure | Note:
         tag=top.tag, control=show(top.control, "proportion"),
         treatment=show(top.treatment, "proportion"),
     )  # fmt: skip
-    rates = "; ".join(f"{issue.tag}: {_from_to(issue)}" for issue in review.issues)
+    rates = "; ".join(f"{issue.tag}: {_from_to(issue)}" for issue in tags)
     alt = say("Issues before and after: {rates}.", rates=rates)
-    return figure(lambda width: _issues_spec(review.issues, width), alt, caption)
+    return figure(lambda width: _issues_spec(tags, width), alt, caption)
 
 
 def _issues_spec(issues: Sequence[IssueRate], width: int) -> Spec:

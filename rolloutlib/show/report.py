@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.judge.record import Recommendation
+from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.show.folder import save
 from rolloutlib.show.measured import completeness, measured, simulated
 from rolloutlib.show.rows import badge, bounds, gate_row, interval, level, p_value, proof_limit
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.judge.record import GateResult, Review, Reviewed
-    from rolloutlib.measure.segments import Segment
+    from rolloutlib.measure.segments import IssueRate, Segment
     from rolloutlib.plan.params import ReviewParams
 
 __all__ = [
@@ -205,10 +206,14 @@ def issues_table(review: Review) -> Html:
         shares = [show(share, "proportion") for share in (issue.control, issue.treatment)]
         ratio = "–" if issue.point is None else bounds(issue, "ratio")
         cells = [number(text) for text in (*shares, ratio, p_value(issue.p_holm))]
-        rows.append(Row((number(issue.rank or "–"), Cell(issue.tag), *cells)))
+        rows.append(Row((number(issue.rank or "–"), Cell(_tag(issue)), *cells)))
     arms = (say("Control"), say("Treatment"))
     head = (say("Rank"), say("Issue"), *arms, say("Ratio [bounds]"), say("p (Holm)"))
     return table(head, rows, none=str(say("The source names no issues.")))
+
+
+def _tag(issue: IssueRate) -> str:
+    return str(say("any issue")) if issue.tag == ANY_ISSUE else issue.tag
 
 
 @spoken

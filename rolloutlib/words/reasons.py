@@ -107,6 +107,11 @@ TEMPLATES: Final = {
     ),
     "aside.stages": "{count} runs belong to other stages than {stage}.",
     "aside.later": "{count} runs started after {moment}.",
+    "runs.differ": (
+        "The control has {control} runs and the treatment {treatment}; nobody can see here whether "
+        "runs were left out."
+    ),
+    "runs.apart": "{days} days lie between the runs of one arm and those of the other.",
     "users.both": (
         "{count:,} users are in both arms of a comparison that gives each user one arm; they count "
         "as one user each."
@@ -160,6 +165,10 @@ TEMPLATES: Final = {
         "Arm {arm} ran with {flags}; the plan says {planned} at stage {stage}, so this is not what "
         "would be decided."
     ),
+    "config.flags_unknown": (
+        "The arms differ in flags that the plan does not know ({flags}: control | treatment), so "
+        "this is not what would be decided."
+    ),
     "config.flags_mixed": "The runs of arm {arm} differ in their flags: {flags}.",
     "config.flags_untold": "Only {count} of {runs} runs of arm {arm} tell their flags.",
     "config.profiles_mixed": (
@@ -200,6 +209,14 @@ TEMPLATES: Final = {
     "issue.rises": (
         "Rising issue: {issue} goes from {limit} to {value} of the samples (p = {p:.2g} after "
         "Holm's correction)."
+    ),
+    "issue.vanishes": (
+        "Only the control ever has the issue {issue} ({value} of its samples, none of the "
+        "treatment's): is it called otherwise there?"
+    ),
+    "issues.rise": (
+        "Samples with any issue at all rise from {limit} to {value} (p = {p:.2g} after Holm's "
+        "correction)."
     ),
     "issues.nothing": "The control carries no issue, so there is nothing to reduce.",
     "issues.appear": ("The control carries no issue, and in the treatment these appear: {issues}."),

@@ -42,7 +42,6 @@ ONE = dict.fromkeys(CELLS) | {"arm": CONTROL, "status": "passed"}
 LOPSIDED = [ONE, ONE, ONE | {"prompt": "p0"}, ONE | {"arm": TREATMENT}]
 
 
-@pytest.mark.xfail(strict=True, reason="bounds.clustered_pattern subtracts infinite variances")
 @settings(max_examples=60, phases=(Phase.explicit, Phase.generate))  # shrinking takes minutes
 @example(rows=LOPSIDED)
 @given(rows=some.lists(some.fixed_dictionaries(CELLS), min_size=1, max_size=8))

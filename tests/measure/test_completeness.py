@@ -116,6 +116,16 @@ def test_more_runs_are_no_absence() -> None:
     assert prompts.absent["treatment"] == pytest.approx(2)
 
 
+def test_fewer_runs_are_no_absence_in_the_other_arm() -> None:
+    """Each run has prompts of its own; where a treatment's run is gone, the control lacks none."""
+    table = [row for k in range(3) for row in rows("control", 20, run_id=f"c{k}")]
+    table = [{**row, "prompt_id": f"{row['run_id'][1]}-{row['prompt_id']}"} for row in table]
+    other = [{**row, "arm": "treatment", "run_id": "t" + row["run_id"][1]} for row in table]
+    prompts = measured_of([*table, *(row for row in other if row["run_id"] != "t2")]).prompts
+    assert prompts is not None
+    assert (prompts.shared, prompts.absent["control"], prompts.absent["treatment"]) == (40, 0, 20)
+
+
 def test_too_much_is_said_arm_by_arm() -> None:
     """Above the plan's share an arm blocks every gate, with its number; at it, nothing is said."""
     measured = measured_of(rows("control", 98) + rows("treatment", 98))

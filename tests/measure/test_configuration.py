@@ -83,6 +83,30 @@ def test_flags_have_to_be_the_stages() -> None:
     assert reasons[1].facts["planned"] == ("searchLite = false",)
 
 
+def test_a_flag_that_the_stage_changes_has_to_be_told() -> None:
+    """Who tells other flags but not the one that is rolled out may have measured anything."""
+    silent = [run(arm, k, flags=(("styleGuard", True),)) for arm in ("control", "treatment")
+              for k in (1, 2)]  # fmt: skip
+    reasons = told(*silent)
+    assert [reason.code for reason in reasons] == ["config.flags_differ"] * 2
+    assert reasons[1].facts["flags"] == ("searchLite = –",)
+
+
+def test_a_flag_that_the_plan_does_not_know_is_named() -> None:
+    """Where only one arm has it, the plan's features are not all that differs."""
+    runs = both()
+    turbo = [
+        run(one.arm, k, flags=(*(one.flags or ()), ("turbo", one.arm == "treatment")))
+        for k, one in enumerate(runs)
+    ]
+    reasons = told(*turbo)
+    assert [reason.code for reason in reasons] == ["config.flags_unknown"]
+    assert reasons[0].facts["flags"] == ("turbo = false | true",)
+    alike = [run(one.arm, k, flags=(*(one.flags or ()), ("turbo", True)))
+             for k, one in enumerate(runs)]  # fmt: skip
+    assert told(*alike) == []
+
+
 def test_flags_that_nobody_tells_are_not_held_against_runs() -> None:
     """Two files of an eval tool know no flags; the report says so."""
     assert (

@@ -60,6 +60,8 @@ def value(row: Row, metric: str) -> float | None:
     """Return a sample's value of a metric, in the words of the specification."""
     if metric.startswith("issue:"):
         return None if row["issues"] is None else float(metric[6:] in row["issues"])
+    if metric == "any_issue":
+        return None if row["issues"] is None else float(len(row["issues"]) > 0)
     if metric in {"latency_ms", "slow"}:
         latency = (
             CAP if row["status"] == "timeout" and row["latency_ms"] is None else row["latency_ms"]
