@@ -248,7 +248,7 @@ def test_evidence_fails_only_for_the_regression(stage: str) -> None:
         json.loads(line)
         for line in (folder / "incidents.jsonl").read_text(encoding="utf-8").splitlines()
     ]
-    ends = [datetime.fromisoformat(incident["resolvedAt"]) for incident in incidents]
+    ends = [datetime.fromisoformat(i["resolvedAt"]) for i in incidents if "resolvedAt" in i]
     assert max(ends) < last - timedelta(hours=48)
     assert (pass_rate(stage, "treatment") < pass_rate(stage, "control")) == (
         stage == "stage-2-regression"

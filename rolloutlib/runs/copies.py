@@ -24,9 +24,10 @@ explain them:
 * Nor does a latency that rows with other outcomes share more often than they share near ones, and
   more than twice as often as it repeats: a batch's, or a rounded one among exact ones.
 
-What it cannot tell: rows of a batch with the batch's latency, without ids or scores, look like
-copies; a few copies among many rows look like chance. Both are rows with nothing of their own: map
-`prompt_id` or `sample_id` in source.yaml. Below, only what an id proves is exact (`settling`).
+What it cannot tell: one row that is pasted very often looks like a cache's; rows of a batch with
+the batch's latency, without ids or scores, look like copies; a few copies among many rows look like
+chance. All are rows with nothing of their own: map `prompt_id` or `sample_id` in source.yaml.
+Below, only what an id proves is exact (`settling`).
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false

@@ -214,7 +214,7 @@ def test_the_benchmark_is_paired_and_readable(tmp_path: Path) -> None:
     assert control["session"] == treatment["session"] == {"guardianProfileId": "default", "seed": 7}
     differing = [key for key, value in control["flags"].items() if treatment["flags"][key] != value]
     assert differing == ["feature.searchLite"]
-    review = review_stage(review_params({"stage": 0, "runs": str(tmp_path)}))
+    review = review_stage(review_params({"stage": 2, "runs": str(tmp_path)}))
     estimate = next(gate.evidence for gate in review.gates if gate.id == "pass_rate")
     assert (estimate.n_control, estimate.n_treatment) == (30, 30)
     assert review.arms[0].prompts == review.arms[1].prompts == 30
@@ -247,7 +247,7 @@ def test_failures_become_samples_and_count(
     assert len(samples) == 16
     assert 0 < len(failed) == len(result.failures) < 16
     assert all(why in sample["error"] and "score" not in sample for sample in failed)
-    review = review_stage(review_params({"stage": 0, "runs": str(tmp_path)}))
+    review = review_stage(review_params({"stage": 2, "runs": str(tmp_path)}))
     rate = next(gate for gate in review.gates if gate.id == "error_rate").evidence
     assert rate is not None
     assert rate.point == pytest.approx(len(failed) / 16)
@@ -257,7 +257,7 @@ def test_templates_reach_the_reviews_quarantine(tmp_path: Path) -> None:
     """Every CLI_FALLBACK is a run of its own, refused with that reason; the other samples stay."""
     result = _bench(tmp_path, "--fault", "fallback", "--share", "0.5")
     assert 0 < result.fallbacks < 16
-    review = review_stage(review_params({"stage": 0, "runs": str(tmp_path)}))
+    review = review_stage(review_params({"stage": 2, "runs": str(tmp_path)}))
     (group,) = review.quarantine
     assert group.rows == result.fallbacks
     assert "providerNote is 'CLI_FALLBACK'" in group.example

@@ -226,15 +226,17 @@ def test_a_handful_of_equal_rows_is_left(tmp_path: Path) -> None:
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_duplicating_rows_never_adds_to_what_is_kept(tmp_path: Path, data: st.DataObject) -> None:
-    """Any rows of either arm, any number of times, in the same file or another.
+    """Any rows of either arm, up to four times, in the same file or another.
 
-    With ids of samples never a row more; without, never more than eight, which chance may do.
+    With ids of samples never a row more; without, never more than eight, which chance may do. (A
+    value that stands there more often than that may be a clock's or a cache's.)
     """
     numbered = data.draw(st.booleans())
     rows = [{**row, "run_id": "r"} for arm in "ab" for row in answers(60, arm, seed=ord(arm))]
     if numbered:
         rows = [{**row, "sample_id": f"s{n}"} for n, row in enumerate(rows)]
-    again = data.draw(st.lists(st.sampled_from(rows), max_size=200))
+    drawn = data.draw(st.lists(st.sampled_from(rows), max_size=200))
+    again = [row for place, row in enumerate(drawn) if drawn[:place].count(row) < 4]
     if data.draw(st.booleans()):
         put(tmp_path, "more.csv", again or rows[:1])
         put(tmp_path, "t.csv", rows)
@@ -244,4 +246,4 @@ def test_duplicating_rows_never_adds_to_what_is_kept(tmp_path: Path, data: st.Da
     found = read_runs(tmp_path)
     check_account(found)
     kept = Counter(found.table["arm"].to_pylist())
-    assert all(60 <= kept[arm] <= (60 if numbered else 68) for arm in "ab")
+    assert {arm: kept[arm] for arm in "ab" if not 60 <= kept[arm] <= (60 if numbered else 68)} == {}
