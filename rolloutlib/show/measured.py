@@ -12,7 +12,7 @@ from rolloutlib.words.sentences import Sentence, say, spoken, translate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rolloutlib.judge.record import Review
+    from rolloutlib.judge.record import GateResult, Review
     from rolloutlib.measure.completeness import Completeness
     from rolloutlib.measure.configuration import ArmSummary
 
@@ -95,10 +95,17 @@ def _missing(review: Review, arm: ArmSummary) -> list[str]:
     """Return the metrics that lack most, the most first, and what counts once."""
     rows = [row for row in review.completeness if row.arm == arm.arm and row.missing > 0]
     rows.sort(key=lambda row: -row.missing)
-    lines = [_lacking(row) for row in rows[:3]] or [str(say("nothing"))]
+    lines = [_lacking(row) for row in rows[:3]]
+    if unmeasured := tuple(translate(g.title) for g in review.gates if _is_unmeasured(g)):
+        lines.append(str(say("not measured: {gates}", gates=unmeasured)))
+    lines = lines or [str(say("nothing"))]
     if arm.copies:
         lines.append(str(say("{n} copies count once", n=f"{arm.copies:,}")))
     return lines
+
+
+def _is_unmeasured(gate: GateResult) -> bool:
+    return gate.evidence.point is None and gate.control is None and gate.treatment is None
 
 
 def _lacking(row: Completeness) -> str:
