@@ -23,6 +23,8 @@ from rolloutlib.plan.model import load_plan
 from rolloutlib.plan.params import review_params
 from tests.measure import store_runs
 
+pytestmark = pytest.mark.slow  # half a minute of stores
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "data" / "examples"
 PLAN = load_plan(ROOT / "params" / "plan.yaml")

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from rolloutlib.runs import Runs
     from rolloutlib.runs.samples import Samples
 
+pytestmark = pytest.mark.slow  # a minute of small reviews
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE: dict[str, Any] = yaml.safe_load((ROOT / "params" / "plan.yaml").read_text("utf-8"))
 EVIDENCE = ROOT / "data" / "examples" / "story" / "stage-2" / "evidence"
