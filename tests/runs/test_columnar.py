@@ -328,6 +328,7 @@ def test_lists_in_lists_are_for_the_careful_reader(tmp_path: Path) -> None:
     assert (runs.read, runs.kept) == (2, 1)
 
 
+@pytest.mark.slow  # seconds
 def test_flipped_bits_end_in_a_sentence(tmp_path: Path) -> None:
     """Whatever bit of a Parquet file flips, it is read or refused, in whichever column it is."""
     n, chance = 2_000, random.Random(5)  # noqa: S311

@@ -166,6 +166,7 @@ samples = st.lists(
 )
 
 
+@pytest.mark.slow  # seconds
 @settings(max_examples=40)
 @given(listed=st.lists(samples, min_size=1, max_size=4))
 def test_json_json_lines_and_parquet_give_the_same_samples(
@@ -190,6 +191,7 @@ def test_json_json_lines_and_parquet_give_the_same_samples(
     assert tables[0].equals(tables[2])
 
 
+@pytest.mark.slow  # seconds
 @settings(max_examples=100)
 @given(data=st.data())
 def test_any_damage_is_booked(
