@@ -14,14 +14,14 @@ from rolloutlib.reason import because
 from rolloutlib.stats import divergence, sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from rolloutlib.measure.design import Design
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.measure.scan import Measured
     from rolloutlib.plan.gates import Evidence
     from rolloutlib.plan.model import Allocation
-    from rolloutlib.reason import Reason
+    from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import Runs
 
 __all__ = ["replayed", "sample_ratio", "unlike", "user_ratio"]
@@ -148,15 +148,21 @@ def user_ratio(design: Design, rules: Evidence, allocation: Allocation | None) -
     counts = (design.clusters_control, design.clusters_treatment)
     if design.unit != "user" or not min(counts) or _crossed(design):
         return None
+    facts = _mismatch(counts, rules, allocation)
+    return because("arms.sample_ratio", **facts) if facts else None
+
+
+def _mismatch(
+    counts: Sequence[int], rules: Evidence, allocation: Allocation | None
+) -> dict[str, Fact] | None:
+    """Return both arms' counts and the planned ones, where they differ beyond chance."""
     shares = allocation.shares if allocation else (0.5, 0.5)
     p = float(divergence.goodness_of_fit(counts, shares).p_value)
     if p >= rules.sample_ratio_p:
         return None
-    planned = tuple(share * sum(counts) for share in shares)
-    return because(
-        "arms.sample_ratio", control=counts[0], treatment=counts[1], p=p,
-        planned_control=planned[0], planned_treatment=planned[1],
-    )  # fmt: skip
+    control, treatment = (share * sum(counts) for share in shares)
+    return {"control": counts[0], "treatment": counts[1], "p": p, "planned_control": control,
+            "planned_treatment": treatment}  # fmt: skip
 
 
 def sample_ratio(
@@ -170,12 +176,5 @@ def sample_ratio(
     if measured.unit != "sample":
         return None
     rows = [measured.counts[arm].samples + runs.unreadable.get(arm, 0) for arm in pair]
-    shares = allocation.shares if allocation else (0.5, 0.5)
-    p = float(divergence.goodness_of_fit(rows, shares).p_value)
-    if p >= rules.sample_ratio_p:
-        return None
-    planned = tuple(share * sum(rows) for share in shares)
-    return because(
-        "arms.row_ratio", control=rows[0], treatment=rows[1], p=p,
-        planned_control=planned[0], planned_treatment=planned[1],
-    )  # fmt: skip
+    facts = _mismatch(rows, rules, allocation)
+    return because("arms.row_ratio", **facts) if facts else None
