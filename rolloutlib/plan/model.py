@@ -27,6 +27,15 @@ from rolloutlib.plan.gates import (
     StageId,
 )
 from rolloutlib.plan.metrics import METRICS, MetricName
+from rolloutlib.plan.stages import (
+    Allocation,
+    Audience,
+    Feature,
+    FeatureId,
+    FlagValue,
+    Stage,
+    Toggle,
+)
 from rolloutlib.plan.strict_yaml import load_model
 
 if TYPE_CHECKING:
@@ -38,82 +47,7 @@ __all__ = [
     "json_schema", "load_plan", "workbook_root",
 ]  # fmt: skip
 
-Audience = Literal["internal", "dogfood", "opted_in", "everyone", "opted_out"]
-FeatureId = Literal["A", "B", "C", "D", "E", "F"]
 Role = Literal["pm", "engine", "qa", "owner"]
-FlagValue = bool | Literal["explore", "exploit"]
-
-
-class Feature(Model):
-    """One feature behind a flag; a rollback takes a switch to `disabled`, a preset to `default`.
-
-    `steers` names the mix that the feature changes on purpose.
-    """
-
-    flag: Annotated[str, Field(pattern=r"^feature\.[A-Za-z]+$")]
-    title: str
-    enabled: FlagValue
-    disabled: FlagValue
-    default: FlagValue | None = None
-    steers: Literal["difficulty", "category"] | None = None
-    effect: str
-
-    @property
-    def safe(self) -> FlagValue:
-        """The value when the feature is taken back, or nobody can tell."""
-        return self.disabled if self.default is None else self.default
-
-    @model_validator(mode="after")
-    def _preset(self) -> Self:
-        if isinstance(self.enabled, bool) != (self.default is None):
-            raise ValueError(
-                "default is for a preset (explore, exploit); a switch returns to disabled"
-            )
-        return self
-
-
-class Toggle(Model):
-    """Whether a feature is on at a stage: `default`, unless the audience is named."""
-
-    default: bool
-    internal: bool | None = None
-    dogfood: bool | None = None
-    opted_in: bool | None = None
-    everyone: bool | None = None
-    opted_out: bool | None = None
-
-    def on(self, audience: Audience) -> bool:
-        """Return whether the feature is on for this audience."""
-        named = getattr(self, audience)
-        return self.default if named is None else bool(named)
-
-
-class Allocation(Model):
-    """How users, or samples where none are named, are split between the arms: two weights."""
-
-    control: Annotated[Number | Count, Field(gt=0)]
-    treatment: Annotated[Number | Count, Field(gt=0)]
-
-    @property
-    def shares(self) -> tuple[float, float]:
-        """The arms' shares, the control's first."""
-        whole = self.control + self.treatment
-        return self.control / whole, self.treatment / whole
-
-
-class Stage(Model):
-    """One stage: who is in it, how many at most, and what is on for whom.
-
-    Without an `allocation` both arms are to have as many.
-    """
-
-    name: str
-    audience: Audience
-    cap: Count | None = None
-    looks: Count = 1
-    allocation: Allocation | None = None
-    logged: tuple[FeatureId, ...] = ()
-    toggles: dict[FeatureId, Toggle]
 
 
 class TrafficLight(Model):
