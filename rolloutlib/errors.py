@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "FileError",
     "LooksError",
     "NoEvidenceError",
     "PlanError",
@@ -40,6 +41,25 @@ class UsageError(RolloutError):
     """
 
     exit_code = 2
+
+
+class FileError(UsageError):
+    """A file cannot be read: missing, no regular file, larger than its budget, or changing.
+
+    Attributes:
+        why: the sentence without the path and without a full stop, such as "is a named pipe; …".
+        missing: there is nothing under this path.
+    """
+
+    def __init__(self, text: str, *, why: str = "", missing: bool = False) -> None:
+        """Keep the sentence, and its part without the path."""
+        super().__init__(text)
+        self.why, self.missing = why or text, missing
+
+    @classmethod
+    def at(cls, path: str, why: str, *, missing: bool = False) -> FileError:
+        """Name the file and say why it is not read."""
+        return cls(f"{path} {why}.", why=why, missing=missing)
 
 
 class PlanError(UsageError):

@@ -1,0 +1,102 @@
+"""How much of a file is read at most: one table of budgets, each with its environment variable.
+
+A reader that meets more than its budget refuses, and says what it got, the limit and where to raise
+it. The defaults are far above real work (docs/limits.md): they stop what would never end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from rolloutlib.errors import UsageError
+
+__all__ = [
+    "COLUMNS", "DOCUMENT_BYTES", "FILES", "FILE_BYTES", "FOLDER_BYTES", "LIMITS",
+    "LINES", "LINE_BYTES", "NESTING", "PARQUET_BYTES", "PATIENT_ROWS", "ROWS", "SECONDS", "Limit",
+]  # fmt: skip
+
+_STEPS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_NUMBER = re.compile(r"(\d{1,15}) ?([KMGT]?)", re.IGNORECASE)
+
+
+class Limit(NamedTuple):
+    """One budget.
+
+    Attributes:
+        variable: the environment variable that raises or lowers it.
+        default: its value where the variable is not set.
+        unit: what is counted.
+        of: what it is a limit of, for docs/limits.md.
+        ceiling: what it cannot be raised above, since the program would fail beyond; 0: none.
+    """
+
+    variable: str
+    default: int
+    unit: str
+    of: str
+    ceiling: int = 0
+
+    @property
+    def value(self) -> int:
+        """The budget of now.
+
+        Raises:
+            UsageError: the variable is no whole number above 0 (with K, M, G or T for thousands).
+        """
+        written = os.environ.get(self.variable, "").strip()
+        if not written:
+            return self.default
+        number = _NUMBER.fullmatch(written.replace("_", "").replace(",", ""))
+        value = int(number[1]) * _STEPS[number[2].upper()] if number else 0
+        if not value or (self.ceiling and value > self.ceiling):
+            most = f" up to {self.ceiling:,}" if self.ceiling else ""
+            raise UsageError(
+                f"{self.variable} is {written[:40]!r}; expected a whole number of {self.unit} "
+                f"above 0{most}, such as {self.default}, or 20G for 20,000,000,000."
+            )
+        return value
+
+    def refusal(self, got: int | str) -> str:
+        """Say what was got, what is allowed and where to raise it: a clause without a full stop."""
+        told = f"{got:,}" if isinstance(got, int) else got
+        raised = f"raise it with {self.variable}"
+        return f"{told} {self.unit}; expected at most {self.value:,} ({raised}, see docs/limits.md)"
+
+
+DOCUMENT_BYTES = Limit(
+    "ROLLOUT_MAX_DOCUMENT_BYTES", 64 * 10**6, "bytes",
+    "a document beside the runs: evidence, notebooks, review.json, flags, ledger records",
+)  # fmt: skip
+FILE_BYTES = Limit(
+    "ROLLOUT_MAX_FILE_BYTES", 4 * 10**9, "bytes",
+    "a file of runs that is held in memory: JSON, JSON Lines, CSV",
+)  # fmt: skip
+FOLDER_BYTES = Limit(
+    "ROLLOUT_MAX_FOLDER_BYTES", 40 * 10**9, "bytes", "the JSON, JSON Lines and CSV of a folder"
+)
+PARQUET_BYTES = Limit(
+    "ROLLOUT_MAX_PARQUET_BYTES", 10**12, "bytes once unpacked",
+    "a Parquet file, by its own metadata",
+)  # fmt: skip
+LINE_BYTES = Limit(
+    "ROLLOUT_MAX_LINE_BYTES", 256 * 10**6, "bytes", "a line of JSON Lines or CSV: one run, one row"
+)
+LINES = Limit("ROLLOUT_MAX_LINES", 10**8, "lines", "a JSON Lines or CSV file, blank ones included")
+ROWS = Limit("ROLLOUT_MAX_ROWS", 2 * 10**9, "rows", "all files of a review together")
+PATIENT_ROWS = Limit(
+    "ROLLOUT_MAX_PATIENT_ROWS", 5 * 10**6, "rows",
+    "a flat file that has to be read row by row, because its messages quote the rows",
+)  # fmt: skip
+COLUMNS = Limit("ROLLOUT_MAX_COLUMNS", 5_000, "columns", "a table")
+NESTING = Limit(
+    "ROLLOUT_MAX_NESTING", 64, "levels", "objects and lists inside of each other", ceiling=200
+)
+FILES = Limit("ROLLOUT_MAX_FILES", 500_000, "files", "a folder of runs, subfolders included")
+SECONDS = Limit("ROLLOUT_MAX_SECONDS", 4 * 3600, "seconds", "reading the runs of a review")
+
+LIMITS = (
+    FILES, FILE_BYTES, FOLDER_BYTES, PARQUET_BYTES, LINE_BYTES, LINES, ROWS, PATIENT_ROWS, COLUMNS,
+    NESTING, SECONDS, DOCUMENT_BYTES,
+)  # fmt: skip
