@@ -150,13 +150,13 @@ def _rollback(arguments: argparse.Namespace) -> int:
     from rolloutlib.flags.outcome import Trigger
     from rolloutlib.flags.rollback import roll_back
 
-    root, plan = workbook()
+    root, _ = workbook()
     trigger = Trigger(arguments.reason, arguments.signal, arguments.owner, arguments.cause)
     done = roll_back(
-        root, plan, trigger, tuple(arguments.feature), now=datetime.now(UTC),
+        root, trigger, tuple(arguments.feature), now=datetime.now(UTC),
         files=FlagFiles(time.time_ns), lang=arguments.lang,
     )  # fmt: skip
-    off = ", ".join(plan.features[key].flag for key in done.after.off)
+    off = ", ".join(done.flags)
     state = f"(stage {done.after.stage}, generation {done.after.generation})"
     say(f"{'OFF' if done.switched else 'Off already'}: {off} {state}")
     for word, sentences in (("done", done.done), ("OPEN", done.open), ("next", done.follows)):

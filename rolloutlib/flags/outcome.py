@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from rolloutlib.words.sentences import Sentence, say
@@ -31,6 +32,9 @@ class RolledBack:
         before: the flags that were in force; None when the file was missing or damaged.
         after: the safe flags that are in force now.
         switched: False when they were in force already.
+        data: the flag document that is in force now.
+        flags: keys of the flags that are off now, such as `feature.searchLite`.
+        unread: what could not be read, and so was done without: the plan, the flag file.
         record: id of the rollback record, written now or before; None while it is open.
         green: the decision to return to; None when there is none, or nobody can tell.
         done, open: what was done and what could not be done, in order.
@@ -40,11 +44,19 @@ class RolledBack:
     before: FlagState | None
     after: FlagState
     switched: bool
+    data: bytes
+    flags: tuple[str, ...]
+    unread: list[Sentence] = field(default_factory=list[Sentence])
     record: str | None = None
     green: str | None = None
     done: list[Sentence] = field(default_factory=list[Sentence])
     open: list[Sentence] = field(default_factory=list[Sentence])
     follows: list[Sentence] = field(default_factory=list[Sentence])
+
+    @property
+    def digest(self) -> str:
+        """Return the sha256 of the flag document that is in force now."""
+        return sha256(self.data).hexdigest()
 
     def attempt(self, what: Sentence, step: Callable[[], object]) -> None:
         """Do a step; where it fails, keep why among what is open."""

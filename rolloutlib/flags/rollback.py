@@ -26,6 +26,7 @@ from rolloutlib.flags.document import (
 )
 from rolloutlib.flags.outcome import RolledBack
 from rolloutlib.ledger import durable
+from rolloutlib.plan.model import load_plan
 from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 def roll_back(
     root: Path,
-    plan: Plan,
     trigger: Trigger,
     features: tuple[FeatureId, ...] = (),
     *,
@@ -52,7 +52,6 @@ def roll_back(
 
     Args:
         root: the workbook's root; only params/plan.yaml has to be there.
-        plan: the plan.
         trigger: for the record and the notice.
         features: what to turn off; by default what the stage in force turned on for somebody.
         now: the clock's reading.
@@ -63,15 +62,15 @@ def roll_back(
         NotWrittenError: the flags could not be written, so they are still on: the one failure that
             stops here.
     """
-    path = root / FLAGS
+    plan, path = load_plan(root / "params" / "plan.yaml"), root / FLAGS
     file = _read(path)
     before, after = file.state if file else None, _safe_state(root, plan, file, features, now)
-    outcome = RolledBack(before, after, switched=after != before)
+    off = tuple(plan.features[key].flag for key in after.off)
+    safe = document(plan, after)
+    outcome = RolledBack(before, after, after != before, safe, off)
     if outcome.switched:
-        switch(files, path, document(plan, after), before=None)
-        outcome.done.append(
-            say("Flags off: {flags}", flags=", ".join(plan.features[key].flag for key in after.off))
-        )
+        switch(files, path, safe, before=None)
+        outcome.done.append(say("Flags off: {flags}", flags=", ".join(off)))
     session = session_defaults(plan, after)
     outcome.attempt(
         say("Session defaults are safe"), lambda: durable.overwrite(files, root / SESSION, session)

@@ -39,7 +39,7 @@ class _Known:
 
 def record_and_tell(
     root: Path,
-    plan: Plan,
+    plan: Plan | None,
     trigger: Trigger,
     outcome: RolledBack,
     *,
@@ -48,8 +48,11 @@ def record_and_tell(
 ) -> None:
     """Draft the notice, append the record, update the overview; `outcome` keeps what failed.
 
-    A rollback that is recorded already is left as it is.
+    A rollback that is recorded already is left as it is. Without a plan nothing is recorded yet.
     """
+    if plan is None:
+        outcome.open.append(say("Recorded: mend the plan, then run `rollout rollback` again"))
+        return
     known = _Known()
     try:
         known = _known(root, outcome, now)

@@ -62,7 +62,7 @@ def _promote(root: Path, decision: str, hours: float) -> promotion.Promotion:
 
 
 def _roll_back(root: Path, *features: FeatureId, hours: float = 2) -> RolledBack:
-    return roll_back(root, PLAN, REASON, features, now=at(hours), files=FILES)
+    return roll_back(root, REASON, features, now=at(hours), files=FILES)
 
 
 def _finding(root: Path) -> str | None:
@@ -366,7 +366,7 @@ def test_flags_that_cannot_be_written_are_said_to_be_on(root: Path) -> None:
             raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({handle})")
 
     with pytest.raises(NotWrittenError, match=r"flags\.json could not be written \(No space left"):
-        roll_back(root, PLAN, REASON, now=at(2), files=Full(time.time_ns))
+        roll_back(root, REASON, now=at(2), files=Full(time.time_ns))
     assert flags_of(root).off == ()
     assert len(list((root / "docs" / "LEDGER").glob("*.record"))) == 2
 
