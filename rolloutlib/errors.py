@@ -8,6 +8,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from rolloutlib.text import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -26,12 +28,18 @@ __all__ = [
 class RolloutError(Exception):
     """Something a person has to know, in one sentence without a traceback.
 
+    Whatever it quotes, it is one line of bounded length, which no terminal or page obeys.
+
     Attributes:
         exit_code: what the command line ends with: 1 failure, 2 usage, 30 data that are no
             evidence.
     """
 
     exit_code = 1
+
+    def __init__(self, message: object = "") -> None:
+        """Make it of its sentence."""
+        super().__init__(plain(str(message)))
 
 
 class UsageError(RolloutError):

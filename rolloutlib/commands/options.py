@@ -7,6 +7,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rolloutlib.text import terminal
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -98,8 +100,8 @@ def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 
 def say(text: str) -> None:
-    """Print a line."""
-    sys.stdout.write(f"{text}\n")
+    """Print lines, whatever names and values they hold."""
+    sys.stdout.write(f"{terminal(text)}\n")
 
 
 def now() -> datetime:

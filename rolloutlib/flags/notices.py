@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.flags.document import values
 from rolloutlib.ledger.durable import Files, overwrite
+from rolloutlib.text import link, markdown
 from rolloutlib.words.numbers import show
 from rolloutlib.words.sentences import Sentence, say, speaking
 
@@ -136,8 +137,8 @@ def system_overview(root: Path, plan: Plan, state: FlagState, *, lang: str) -> P
 
 def _overview(root: Path, plan: Plan, state: FlagState) -> Iterator[Sentence | str]:
     yield _bullet(_stage(plan, state))
-    yield _bullet(say("Decision: {decision}", decision=state.decision or "–"))
-    about = {"generation": state.generation, "profile": state.profile}
+    yield _bullet(say("Decision: {decision}", decision=markdown(state.decision) or "–"))
+    about = {"generation": state.generation, "profile": markdown(state.profile)}
     yield _bullet(say("Flags: generation {generation}, profile {profile}", **about))
     if state.off:
         off = ", ".join(plan.features[key].flag for key in state.off)
@@ -146,5 +147,6 @@ def _overview(root: Path, plan: Plan, state: FlagState) -> Iterator[Sentence | s
     for title, (folder, pattern) in _LINKED.items():
         names = sorted((path.name for path in (root / folder).glob(pattern)), reverse=True)
         newest = names[: plan.documents.quick_links]
-        links = ", ".join(f"[{name}]({folder.removeprefix('docs/')}/{name})" for name in newest)
+        here = folder.removeprefix("docs/")
+        links = ", ".join(link(name, f"{here}/{name}") for name in newest)
         yield _bullet(say("{title}: {links}", title=say(title), links=links or "–"))

@@ -14,6 +14,7 @@ from rolloutlib.ledger.documents import instant
 from rolloutlib.ledger.records import SIGNER, Head, WayBack
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
+from rolloutlib.text import markdown
 from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def record_and_tell(
         return
     name = outcome.after.decision
     notice = (
-        say("Reason: {reason}", reason=trigger.text),
+        say("Reason: {reason}", reason=markdown(trigger.text)),
         say("When: {time}", time=instant(now)),
         say("Ledger: docs/LEDGER/{record}.md", record=name),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.findings import finding
+from rolloutlib.text import link, markdown
 from rolloutlib.words.numbers import show
 from rolloutlib.words.sentences import Sentence, say, speaking
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.records import CheckState, FlagSet, GateState, Person, Predicate, Record
 
 Line = Sentence | str
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
 _HOLDS: Final = {True: say("holds"), False: say("fails"), None: say("open")}
 _VERDICTS: Final = {
     "pass": say("pass"), "fail": say("fail"), "inconclusive": say("inconclusive"),
@@ -61,32 +60,32 @@ def _promotion(record: Record) -> list[Line]:
     head = [_title(say("Decision Card"), p)]
     if p.stage is None:
         return head
-    recommended = _safe(p.recommendation or "–")
+    recommended = markdown(p.recommendation or "–")
     judged = say("{verdict} (recommended: {recommendation})", verdict=p.verdict,
                  recommendation=recommended)  # fmt: skip
     move = say("Exit of stage {from_} towards stage {to}, for {cohort}.", from_=p.stage.from_,
                to=p.stage.to, cohort=_audience(p.cohort or "–"))  # fmt: skip
-    experts = ", ".join(f"{_safe(who.name)} ({'/'.join(who.roles)})" for who in _experts(p))
+    experts = ", ".join(f"{markdown(who.name)} ({'/'.join(who.roles)})" for who in _experts(p))
     effects = [_number_of(gate, gate.value) for gate in p.gates if gate.value is not None]
     return [
         *head,
         "",
         _bold(say("Decision"), judged),
         *(
-            say("- **WAIVED: {gate} — {reason}**", gate=_safe(w.gate), reason=_safe(w.reason))
+            say("- **WAIVED: {gate} — {reason}**", gate=markdown(w.gate), reason=markdown(w.reason))
             for w in p.waivers
         ),
         _bold(say("Problem"), move),
-        *(f"  - {_safe(reason)}" for reason in p.reasons),
+        *(f"  - {markdown(reason)}" for reason in p.reasons),
         *_measured(p),
-        _bold(say("Tag(s)"), ", ".join(map(_safe, p.tags)) or "–"),
+        _bold(say("Tag(s)"), ", ".join(map(markdown, p.tags)) or "–"),
         _bold(say("Goals"), _joined([_number_of(gate, gate.limit) for gate in p.gates])),
         _bold(say("Experts"), experts or "–"),
         _bold(say("Knob Changes"), ""),
         *_knobs(p.flags_before, p.flags_after),
         _bold(say("Expected Effects"), _joined(effects)),
         _bold(say("Links"), _links(record)),
-        *([_bold(say("Note"), _safe(p.note))] if p.note else []),
+        *([_bold(say("Note"), markdown(p.note))] if p.note else []),
         "",
         *_gates(p.gates),
         "",
@@ -103,9 +102,9 @@ def _measured(p: Predicate) -> list[Line]:
         count = say("{users} users, {samples} samples, {runs} runs",
                     users="–" if arm.users is None else arm.users, samples=arm.samples,
                     runs=arm.runs)  # fmt: skip
-        said = "; ".join(filter(None, (_safe(part) for part in about)))
+        said = "; ".join(filter(None, (markdown(part) for part in about)))
         lines.append(
-            say("  - {arm}: {count}; {about}", arm=_safe(arm.arm), count=count, about=said)
+            say("  - {arm}: {count}; {about}", arm=markdown(arm.arm), count=count, about=said)
         )
     return [_bold(say("Measured"), ""), *lines] if lines else []
 
@@ -113,14 +112,14 @@ def _measured(p: Predicate) -> list[Line]:
 def _links(record: Record) -> str:
     """The review's files, and the folder of evidence as one."""
     names = dict.fromkeys("/".join(subject.name.split("/")[:2]) for subject in record.subject)
-    return ", ".join(f"[{_safe(name.rpartition('/')[2])}](<{name}>)" for name in names) or "–"
+    return ", ".join(link(name.rpartition("/")[2], name) for name in names) or "–"
 
 
 def _keys(record: Record) -> list[Line]:
     p = record.predicate
     done: Line = ""
     if p.change:
-        who = _safe(p.change.principal)
+        who = markdown(p.change.principal)
         done = {
             "add": say("{who} may sign from now on.", who=who),
             "revoke": say("{who} may no longer sign.", who=who),
@@ -131,7 +130,7 @@ def _keys(record: Record) -> list[Line]:
         lines.append(_bold(say("Key"), f"`{p.change.key}`"))
     lines.append(_bold(say("Who may sign"), ""))
     for who, person in p.trust.people.items():
-        lines.append(f"  - {who}: {_safe(person.name)} ({', '.join(person.roles)})")
+        lines.append(f"  - {who}: {markdown(person.name)} ({', '.join(person.roles)})")
     return lines
 
 
@@ -148,7 +147,7 @@ def _rollback(record: Record) -> list[Line]:
         (say("Impact & Follow-ups"), way.impact),
     )
     lines += ["", _bold(say("Rolls back"), way.rolls_back.id)]
-    return lines + [_bold(heading, _safe(text)) for heading, text in said]
+    return lines + [_bold(heading, markdown(text)) for heading, text in said]
 
 
 def _title(kind: Sentence, p: Predicate) -> Line:
@@ -204,7 +203,7 @@ def _checks(checks: Iterable[CheckState]) -> Iterator[Line]:
     yield _row(say("Check"), say("State"), say("Why"))
     yield "| --- | --- | --- |"
     for check in checks:
-        yield _row(_text(check.title), _HOLDS[check.holds], _safe(check.why))
+        yield _row(_text(check.title), _HOLDS[check.holds], markdown(check.why))
 
 
 def _signatures(p: Predicate, files: Sequence[SignoffFile]) -> Iterator[Line]:
@@ -212,7 +211,7 @@ def _signatures(p: Predicate, files: Sequence[SignoffFile]) -> Iterator[Line]:
     yield _row(say("Signed"), say("Role"), say("Decision"), say("Meaning"), say("Time"))
     yield "| --- | --- | --- | --- | --- |"
     for s in sorted(signoffs, key=lambda s: (s.signed_at, s.signer)):
-        who = f"{_safe(s.name)} ({s.signer})"
+        who = f"{markdown(s.name)} ({s.signer})"
         yield _row(who, s.role, s.decision, _MEANINGS[s.meaning], s.signed_at)
     asked, roles = p.trust.thresholds.get(p.verdict), {s.role for s in signoffs}
     missing = [role for role in asked.all if role not in roles] if asked else []
@@ -221,7 +220,7 @@ def _signatures(p: Predicate, files: Sequence[SignoffFile]) -> Iterator[Line]:
 
 
 def _foot(p: Predicate, digest: str) -> Iterator[Line]:
-    ledger = {"digest": digest, "seq": p.seq, "ledger": _safe(p.ledger)}
+    ledger = {"digest": digest, "seq": p.seq, "ledger": markdown(p.ledger)}
     yield say("- **Ledger head**: `{digest}` (number {seq} of {ledger})", **ledger)
     follows = ", ".join(f"{head.id} `{head.sha256[:12]}`" for head in p.prev) or "–"
     green = p.builds_on.id if p.builds_on else "–"
@@ -253,15 +252,15 @@ def _number(text: str | None, unit: str, *, signed: bool) -> Sentence:
 
 
 def _flag(value: bool | str | None) -> str:  # noqa: FBT001
-    return "–" if value is None else _safe(str(value).lower())
+    return "–" if value is None else markdown(str(value).lower())
 
 
 def _word(verdict: str) -> Line:
-    return _VERDICTS.get(verdict, _safe(verdict))
+    return _VERDICTS.get(verdict, markdown(verdict))
 
 
 def _audience(name: str) -> Line:
-    return _AUDIENCES.get(name, _safe(name))
+    return _AUDIENCES.get(name, markdown(name))
 
 
 def _experts(p: Predicate) -> list[Person]:
@@ -272,9 +271,4 @@ def _experts(p: Predicate) -> list[Person]:
 
 def _text(title: str) -> Line:
     """A title of the plan, to be translated; with anything special in it, it is data."""
-    return Sentence(title) if _safe(title) == title else _safe(title)
-
-
-def _safe(text: str) -> str:
-    """Escape what Markdown or HTML would act on; labels and notes come from data."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return Sentence(title) if markdown(title) == title else markdown(title)

@@ -9,6 +9,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from rolloutlib.text import exact
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "InputFile", "Quarantined", "UnknownWord", "shown", "twin", "verbatim", "write_quarantine",
 ]  # fmt: skip
-
-_CUT = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +86,12 @@ def shown(value: object) -> str:
     Cut to 80 characters, control and direction characters escaped.
     """
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    cut = text if len(text) <= _CUT else text[:_CUT] + "…"
-    safe = "".join(c if c.isprintable() or c == " " else _escaped(c) for c in cut)
-    return f"'{safe}'" if isinstance(value, str) else safe
+    return f"'{exact(text)}'" if isinstance(value, str) else exact(text)
 
 
 def verbatim(data: bytes) -> str:
     """Return bytes as text without loss: what is not UTF-8 becomes lone surrogates."""
     return data.decode("utf-8", "surrogateescape")
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
 
 
 def twin(
