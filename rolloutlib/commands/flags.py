@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Audience, FlagValue, Plan
 
 UNRECORDED = 1  # exit code: flags are off, but the ledger does not say so yet
+OLDER = """\
+An earlier version wrote it, for which optIn = 1 is a yes and optOut = 'true' is no refusal. The
+next promotion or rollback writes it anew; until then clients must say true or false of both."""
 PROMOTE = """\
 Put a signed GO in force: switch the flags, read them back, draft release notes, update the
 overview."""
 ROLLBACK = """\
-The kill switch: flags off first, then the record, the notice and the overview. Needs no data and no
-engine. Exit code 0: off and recorded; 1: off, not recorded yet."""
+The kill switch: flags off first, then the record, the notice and the overview. Needs no data, no
+engine, no plan, no ledger and no flag file that can be read. Exit code 0: off and recorded; 1: off,
+not recorded yet; 3: the flag file could not be written, so flags are as they were."""
 
 
 def add(commands: Any) -> None:
@@ -107,17 +111,30 @@ def _check(_: argparse.Namespace) -> int:
     root, plan = workbook()
     file, session = flags.read_flags(root / flags.FLAGS), root / flags.SESSION
     state = file.state
-    if file.data != flags.document(plan, state):
+    if not flags.unedited(plan, file):
         was = "is not what the plan says for its own state: the file or the plan was edited"
-        raise flags.FlagsError(f"{flags.FLAGS} {was}; restore it with git, or decide again")
-    if not session.is_file() or session.read_bytes() != flags.session_defaults(plan, state):
+        way = "restore it with git, or switch off with `rollout rollback` and decide again"
+        raise flags.FlagsError(f"{flags.FLAGS} {was}; {way}")
+    if _bytes(session) != flags.session_defaults(plan, state):
         by = f"promote {state.decision}" if state.decision and not state.off else "rollback"
         again = f"`rollout {by}` writes it again"
         raise flags.FlagsError(f"{flags.SESSION} does not fit {flags.FLAGS}; {again}")
     read_back(root / flags.FLAGS, plan, state)
     fits = f"generation {state.generation} is what the plan says for stage {state.stage}"
     say(f"{flags.FLAGS}: {fits}, and a client reads it so.")
+    if not flags.is_newest(plan, file):
+        say(OLDER)
     return 0
+
+
+def _bytes(path: Path) -> bytes | None:
+    from rolloutlib.errors import FileError
+    from rolloutlib.files import bounded_bytes
+
+    try:
+        return bounded_bytes(path)
+    except FileError:
+        return None
 
 
 def _init(_: argparse.Namespace) -> int:
@@ -125,7 +142,9 @@ def _init(_: argparse.Namespace) -> int:
     from rolloutlib.ledger.durable import Files, create, overwrite
 
     root, plan = workbook()
-    create(Files(), root / FLAGS, document(plan, initial_state(plan)))
+    first = document(plan, initial_state(plan))
+    if _bytes(root / FLAGS) != first:  # where it is that already, an earlier call was cut short
+        create(Files(), root / FLAGS, first)
     overwrite(Files(), root / SESSION, session_defaults(plan, initial_state(plan)))
     say(f"{FLAGS}: stage 0")
     return 0
@@ -146,11 +165,11 @@ def _promote(arguments: argparse.Namespace) -> int:
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
-    from rolloutlib.flags.document import FlagFiles
+    from rolloutlib.flags.file import FlagFiles
     from rolloutlib.flags.outcome import Trigger
-    from rolloutlib.flags.rollback import roll_back
+    from rolloutlib.flags.rollback import roll_back, workbook_to_switch
 
-    root, _ = workbook()
+    root = workbook_to_switch()
     trigger = Trigger(arguments.reason, arguments.signal, arguments.owner, arguments.cause)
     done = roll_back(
         root, trigger, tuple(arguments.feature), now=datetime.now(UTC),
@@ -159,7 +178,12 @@ def _rollback(arguments: argparse.Namespace) -> int:
     off = ", ".join(done.flags)
     state = f"(stage {done.after.stage}, generation {done.after.generation})"
     say(f"{'OFF' if done.switched else 'Off already'}: {off} {state}")
-    for word, sentences in (("done", done.done), ("OPEN", done.open), ("next", done.follows)):
+    for word, sentences in (
+        ("NOTE", done.unread),
+        ("done", done.done),
+        ("OPEN", done.open),
+        ("next", done.follows),
+    ):
         for sentence in sentences:
             say(f"  {word}  {sentence.text(arguments.lang)}")
     if done.green and done.switched:

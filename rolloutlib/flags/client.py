@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from openfeature.client import OpenFeatureClient
     from openfeature.evaluation_context import EvaluationContext
 
-    from rolloutlib.flags.document import FlagState
+    from rolloutlib.flags.bare import OffDocument, OffFlag
+    from rolloutlib.flags.state import FlagState
     from rolloutlib.plan.model import Audience, FlagValue, Plan
 
 DOMAIN: Final = "rollout"
@@ -91,6 +92,34 @@ def read_back(path: Path, plan: Plan, state: FlagState) -> None:
             if wrong is not None:
                 got_it = f"{path}: a client reads {wrong} = {got.get(wrong)!r} for {audience}"
                 raise FlagsError(f"{got_it}, expected {expected[wrong]!r}; run `rollout rollback`")
+
+
+def read_back_off(path: Path, off: OffDocument) -> None:
+    """Check through a real client that a file gives everybody the safe values, without a plan.
+
+    Raises:
+        FlagsError: a flag that the client resolves to something else.
+    """
+    with flag_client(path) as client:
+        for audience, context in CONTEXTS.items():
+            wrong = [
+                key for key, flag in off.flags.items() if not _is_off(client, key, flag, context)
+            ]
+            if dict(resolve_state(client, context)) != off.value:
+                wrong.append(STATE_KEY)
+            for key in wrong:
+                raise FlagsError(f"{path}: a client reads {key} as on for {audience}")
+
+
+def _is_off(
+    client: OpenFeatureClient, key: str, flag: OffFlag, context: Mapping[str, str | bool]
+) -> bool:
+    """Whether a client gets the safe value whatever its own default, or always that default."""
+    about = _context(context)
+    if isinstance(flag.safe, str):
+        return client.get_string_value(key, f"not {flag.safe}", about) == flag.safe
+    got = [client.get_boolean_value(key, default, about) for default in (False, True)]
+    return got == ([False, True] if flag.safe is None else [flag.safe] * 2)
 
 
 def _audiences(audience: Audience) -> tuple[Audience, ...]:

@@ -14,12 +14,13 @@ from rolloutlib.flags.document import (
     FlagsError,
     FlagState,
     document,
+    force,
     read_flags,
     session_defaults,
     switch,
+    unedited,
 )
 from rolloutlib.flags.notices import release_notes, system_overview, write_release_notes
-from rolloutlib.ledger import durable
 from rolloutlib.ledger.findings import Finding
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
@@ -81,7 +82,7 @@ def promote(
     applied = file.state != after
     if applied:
         switch(files, path, document(plan, after), before=file.digest)
-    durable.overwrite(files, root / SESSION, session_defaults(plan, after))
+    force(files, root / SESSION, session_defaults(plan, after))
     read_back(path, plan, after)
     before = file.state if applied else replace(after, stage=STAGES[after.stage - 1])
     notes = release_notes(plan, before, after, node.predicate.gates)
@@ -148,7 +149,7 @@ def _in_force(plan: Plan, node: Node, file: FlagFile) -> bool:
     state, move = file.state, node.predicate.stage
     asked = (node.id, move.to if move else None, ())
     fits = node.predicate.verdict == "GO" and (state.decision, state.stage, state.off) == asked
-    return fits and document(plan, state) == file.data
+    return fits and unedited(plan, file)
 
 
 def flag_finding(plan: Plan, ledger: Ledger, root: Path) -> Finding | None:
@@ -178,4 +179,4 @@ def flag_finding(plan: Plan, ledger: Ledger, root: Path) -> Finding | None:
 
 def _is_first(plan: Plan, file: FlagFile) -> bool:
     first = file.state.generation == 1 and not file.state.decision and not file.state.off
-    return first and document(plan, file.state) == file.data
+    return first and unedited(plan, file)

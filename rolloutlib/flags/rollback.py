@@ -1,5 +1,6 @@
 """The kill switch: flags off, seen off by a client, then the record, then what people are told.
 
+It needs no plan, no ledger and no flag file that can be read, and it waits for nobody without end.
 Each step after the first may fail without stopping the rest; what could not be done is listed as
 open, never skipped in silence. Run again, it does only what is still missing, so a crash at any
 step is mended by the same command.
@@ -7,36 +8,78 @@ step is mended by the same command.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rolloutlib.flags.client import read_back
-from rolloutlib.flags.document import (
+from rolloutlib.errors import RolloutError
+from rolloutlib.flags.bare import off_already, off_document
+from rolloutlib.flags.file import StillOnError, flags_lock, force
+from rolloutlib.flags.limits import SlowError, within
+from rolloutlib.flags.outcome import RolledBack
+from rolloutlib.flags.state import (
     FLAGS,
     SESSION,
-    FlagFile,
-    FlagsError,
     FlagState,
-    changed_features,
-    document,
-    initial_state,
-    read_flags,
+    next_generation,
+    read_strictly,
     salvaged_generation,
-    session_defaults,
-    switch,
+    start_of,
 )
-from rolloutlib.flags.outcome import RolledBack
 from rolloutlib.ledger import durable
-from rolloutlib.plan.model import load_plan
-from rolloutlib.words.sentences import say
+from rolloutlib.ledger.durable import NotWrittenError
+from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
-    from pathlib import Path
     from typing import Literal
 
-    from rolloutlib.flags.document import FlagFiles
+    from rolloutlib.flags.file import FlagFiles
     from rolloutlib.flags.outcome import Trigger
+    from rolloutlib.flags.state import FlagFile
     from rolloutlib.plan.model import FeatureId, Plan
+
+# How long a step may take, in seconds; after that the switch goes on without it.
+LOCK, READ, PLAN, WRITE, CLIENT = 0.5, 1.0, 3.0, 10.0, 10.0
+_TRACES: Final = (FLAGS, "params/plan.yaml", SESSION, "params/roles.yaml", "docs/LEDGER")
+_PINNED: Final = 50  # the newest records whose flag files may tell a generation
+_ON: Final = "FLAGS ARE STILL ON"
+
+
+class _Seen(NamedTuple):
+    """The flag file as it is: read, or what is salvaged of it."""
+
+    file: FlagFile | None
+    data: bytes
+    generation: int
+
+
+class _Safe(NamedTuple):
+    """The safe flags: state, documents, the keys that are off, and how a client shows it."""
+
+    plan: Plan | None
+    state: FlagState
+    data: bytes
+    session: bytes
+    flags: tuple[str, ...]
+    read_back: Callable[[Path], None]
+
+
+def workbook_to_switch(start: Path | None = None) -> Path:
+    """Return the nearest folder, at or above where one stands, with any trace of a workbook.
+
+    Raises:
+        StillOnError: there is none. No other one is taken: it could be another product's.
+    """
+    with suppress(FileNotFoundError):
+        here = start or Path.cwd()
+        for folder in (here, *here.parents):
+            if any(os.path.lexists(folder / trace) for trace in _TRACES):
+                return folder
+    nowhere = f"there is no workbook here or above (looked for {', '.join(_TRACES)})"
+    raise StillOnError(f"{_ON}: {nowhere}; go into the workbook (cd) and run it again")
 
 
 def roll_back(
@@ -51,72 +94,181 @@ def roll_back(
     """Turn features off for everybody and record it.
 
     Args:
-        root: the workbook's root; only params/plan.yaml has to be there.
+        root: the workbook's root; nothing has to be there.
         trigger: for the record and the notice.
         features: what to turn off; by default what the stage in force turned on for somebody.
+            Without a plan that can be read it is everything.
         now: the clock's reading.
         files: the calls into the operating system that write flags.
         lang: language of the record and the documents.
 
     Raises:
-        NotWrittenError: the flags could not be written, so they are still on: the one failure that
+        StillOnError: the flags could not be written, so they are still on: the one failure that
             stops here.
     """
-    plan, path = load_plan(root / "params" / "plan.yaml"), root / FLAGS
-    file = _read(path)
-    before, after = file.state if file else None, _safe_state(root, plan, file, features, now)
-    off = tuple(plan.features[key].flag for key in after.off)
-    safe = document(plan, after)
-    outcome = RolledBack(before, after, after != before, safe, off)
-    if outcome.switched:
-        switch(files, path, safe, before=None)
-        outcome.done.append(say("Flags off: {flags}", flags=", ".join(off)))
-    session = session_defaults(plan, after)
-    outcome.attempt(
-        say("Session defaults are safe"), lambda: durable.overwrite(files, root / SESSION, session)
-    )
-    outcome.attempt(say("A client sees the flags off"), lambda: read_back(path, plan, after))
-    from rolloutlib.flags.rollback_record import (
-        record_and_tell,  # after the flags are off: these imports take a while
-    )
-
-    record_and_tell(root, plan, trigger, outcome, now=now, lang=lang)
+    path, unread = root / FLAGS, list[Sentence]()
+    plan = _plan(root, unread)
+    with flags_lock(path, LOCK, unread):  # two at once: the second finds the flags off already
+        seen = _seen(root, unread)
+        safe = _safe(plan, seen, features, _next_id(root, now), unread)
+        before, held = (seen.file.state, seen.file.data) if seen.file else (None, None)
+        outcome = RolledBack(before, safe.state, held != safe.data, safe.data, safe.flags, unread)
+        if outcome.switched:
+            _switch(files, path, safe, unread)
+        outcome.done.append(say("Flags off: {flags}", flags=", ".join(safe.flags)))
+        outcome.attempt(
+            say("Session defaults are safe"), lambda: _reset_session(files, root, safe, unread)
+        )
+    outcome.attempt(say("A client sees the flags off"), lambda: _read_back(path, safe))
+    try:
+        _record(root, safe.plan, trigger, outcome, now, lang)
+    except Exception as error:  # noqa: BLE001  # whatever it is: the flags are off, and it is told
+        outcome.open.append(say("Recorded: {why}", why=_why(error)))
     return outcome
 
 
-def _read(path: Path) -> FlagFile | None:
+# --- what is there --------------------------------------------------------------------------------
+
+
+def _plan(root: Path, unread: list[Sentence]) -> Plan | None:
     try:
-        return read_flags(path)
-    except FlagsError:
+        from rolloutlib.plan.model import load_plan
+
+        return within(PLAN, lambda: load_plan(root / "params" / "plan.yaml"))
+    except Exception as error:  # noqa: BLE001  # whatever it is: off needs no plan
+        unread.append(_no_plan(error))
         return None
 
 
-def _safe_state(
-    root: Path, plan: Plan, file: FlagFile | None, features: tuple[FeatureId, ...], now: datetime
-) -> FlagState:
-    """Return the state to switch to: the one in force when it is safe already."""
-    profile = plan.rollback.safe_profile
-    if file is not None:
-        held, unedited = file.state, document(plan, file.state) == file.data
-    else:  # nobody can tell the stage: the first one, without anything that any stage turns on
-        held, unedited = (
-            FlagState(
-                initial_state(plan).stage, salvaged_generation(root / FLAGS), profile=profile
-            ),
-            False,
-        )
-        features = (
-            *features,
-            *(key for stage in plan.stages for key in changed_features(plan, stage)),
-        )
-    wanted = {*held.off, *(features or changed_features(plan, held.stage))}
-    off: tuple[FeatureId, ...] = tuple(key for key in plan.features if key in wanted)
-    if unedited and (off, profile) == (held.off, held.profile):
-        return held
-    return FlagState(held.stage, held.generation + 1, _next_id(root, now), off, profile)
+def _seen(root: Path, unread: list[Sentence]) -> _Seen:
+    """Return the flag file, or what can be salvaged of it: its first bytes and its generation."""
+    path = root / FLAGS
+    try:
+        file = within(READ, lambda: read_strictly(path))
+    except Exception as error:  # noqa: BLE001  # whatever it is: it is replaced
+        unread.append(say("The flag file could not be read: {why}", why=_why(error)))
+    else:
+        return _Seen(file, file.data, file.state.generation)
+    data, pinned = b"", 0
+    with suppress(RolloutError):
+        data = within(READ, lambda: start_of(path))
+    with suppress(RolloutError, OSError):
+        pinned = within(READ, lambda: _pinned(root))
+    return _Seen(None, data, max(salvaged_generation(data), pinned))
+
+
+def _pinned(root: Path) -> int:
+    """Return the generation after the newest that the ledger pins, or 0: clients may know it."""
+    pins = sorted((root / "docs" / "LEDGER").glob("dec-*/flags.json"))[-_PINNED:]
+    generations = [salvaged_generation(start_of(pin)) for pin in pins if pin.is_file()]
+    return max(generations) + 1 if generations else 0
 
 
 def _next_id(root: Path, now: datetime) -> str:
     """Return the id that the record will get, by the folder's names: the ledger may be damaged."""
     files = (root / "docs" / "LEDGER").glob("dec-*.record")
     return durable.next_id("rollback", now, [path.stem for path in files])
+
+
+def _no_plan(error: Exception) -> Sentence:
+    return say("The plan could not be read, so every flag is off: {why}", why=_why(error))
+
+
+def _why(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+# --- what is safe ---------------------------------------------------------------------------------
+
+
+def _safe(
+    plan: Plan | None,
+    seen: _Seen,
+    features: tuple[FeatureId, ...],
+    record: str,
+    unread: list[Sentence],
+) -> _Safe:
+    if plan is not None:
+        try:
+            return _by_plan(plan, seen, features, record)
+        except Exception as error:  # noqa: BLE001  # a plan that makes no document is none
+            unread.append(_no_plan(error))
+    if features:
+        unread.append(
+            say(
+                "Only the plan says which flag is feature {names}: every one is off", names=features
+            )
+        )
+    off = seen.file and off_already(seen.file)
+    off = off or off_document(seen.data, next_generation(seen.generation), record)
+
+    def read_back(path: Path) -> None:
+        from rolloutlib.flags.client import read_back_off
+
+        read_back_off(path, off)
+
+    return _Safe(None, off.state, off.data, off.session, tuple(off.flags), read_back)
+
+
+def _by_plan(plan: Plan, seen: _Seen, features: tuple[FeatureId, ...], record: str) -> _Safe:
+    """Return what the plan says is safe: the state in force when it is safe already."""
+    from rolloutlib.flags import client, document
+
+    def at(state: FlagState, data: bytes) -> _Safe:
+        keys = tuple(plan.features[key].flag for key in state.off)
+        session = document.session_defaults(plan, state)
+
+        def read_back(path: Path) -> None:
+            client.read_back(path, plan, state)
+
+        return _Safe(plan, state, data, session, keys, read_back)
+
+    profile, file = plan.rollback.safe_profile, seen.file
+    anything = {key for stage in plan.stages for key in document.changed_features(plan, stage)}
+    if file is None:  # nobody can tell the stage: the first one, without what any stage turns on
+        stage, wanted = document.initial_state(plan).stage, {*features, *anything}
+    else:
+        stage = file.state.stage
+        by_stage = document.changed_features(plan, stage) or anything
+        wanted = {*file.state.off, *(features or by_stage)}
+    off: tuple[FeatureId, ...] = tuple(key for key in plan.features if key in wanted)
+    held = (file.state.off, file.state.profile) if file else None
+    if file and held == (off, profile) and document.unedited(plan, file):
+        return at(file.state, file.data)
+    state = FlagState(stage, next_generation(seen.generation), record, off, profile)
+    return at(state, document.document(plan, state))
+
+
+# --- steps ----------------------------------------------------------------------------------------
+
+
+def _switch(files: FlagFiles, path: Path, safe: _Safe, unread: list[Sentence]) -> None:
+    try:
+        unread.extend(within(WRITE, lambda: force(files, path, safe.data)))
+    except (NotWrittenError, SlowError) as error:
+        why = f"{path}: {error}" if isinstance(error, SlowError) else str(error)
+        todo = "give this user the right to write there, or free the disk, and run it again"
+        raise StillOnError(f"{_ON}: {why}; {todo}") from None
+
+
+def _reset_session(files: FlagFiles, root: Path, safe: _Safe, unread: list[Sentence]) -> None:
+    unread.extend(within(WRITE, lambda: force(files, root / SESSION, safe.session)))
+
+
+def _read_back(path: Path, safe: _Safe) -> None:
+    within(CLIENT, lambda: safe.read_back(path))
+
+
+def _record(
+    root: Path,
+    plan: Plan | None,
+    trigger: Trigger,
+    outcome: RolledBack,
+    now: datetime,
+    lang: Literal["en", "ko"],
+) -> None:
+    from rolloutlib.flags.rollback_record import (
+        record_and_tell,  # after the flags are off: these imports take a while
+    )
+
+    record_and_tell(root, plan, trigger, outcome, now=now, lang=lang)

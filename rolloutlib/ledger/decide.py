@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, Final
 
 import rfc8785
 
 from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.finding import find
 from rolloutlib.judge.record import Verdict
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.workbook import Workbook
     from rolloutlib.measure.configuration import ArmSummary
     from rolloutlib.plan.model import Plan, StageId
+
+_MAX_FLAGS: Final = 1_000_000  # bytes of a flag file
 
 
 def decide(
@@ -89,8 +93,8 @@ def decide(
             if (file := find(name, attested, book.root)) is not None:
                 evidence[f"evidence/{name}"] = file.read_bytes()
     flags = book.root / "params" / "flags.json"
-    if flags.is_file():
-        evidence["flags.json"] = flags.read_bytes()
+    if os.path.lexists(flags):
+        evidence["flags.json"] = bounded_bytes(flags, _MAX_FLAGS)
     entered = STAGES[min(stage + 1, STAGES[-1])]
     then = entered if verdict == "GO" else stage  # only a GO moves flags
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from errno import EIO
+from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
@@ -15,13 +17,22 @@ from rolloutlib.errors import RolloutError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
-    from pathlib import Path
 
 TEMPORARY: Final = ".tmp-"
+LOCK_SECONDS: Final = 60.0  # many writers in a row, each with its signatures to check
 
 
 class NotWrittenError(RolloutError):
-    """The system refused a write: nothing was acknowledged."""
+    """The system refused a write: nothing was acknowledged; `why` is its own word for it."""
+
+    def __init__(self, text: str, why: str = "") -> None:
+        """Take the sentence, and the reason alone."""
+        super().__init__(text)
+        self.why = why or text
+
+
+class BusyError(RolloutError):
+    """Another process holds a folder's lock for longer than anybody should wait."""
 
 
 class Files:
@@ -62,14 +73,51 @@ class Files:
 
 
 @contextmanager
-def locked(folder: Path) -> Generator[None]:
-    """Hold the folder's lock; it ends with the process, so no crash leaves it behind."""
+def locked(folder: Path, seconds: float = LOCK_SECONDS) -> Generator[None]:
+    """Hold the folder's lock; it ends with the process, so no crash leaves it behind.
+
+    Args:
+        folder: whose lock it is.
+        seconds: how long to wait for whoever holds it.
+
+    Raises:
+        BusyError: it was not free in time; the message names who holds it.
+    """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        deadline = time.monotonic() + seconds
+        while not _taken(handle):
+            if time.monotonic() >= deadline:
+                held = f"{folder} is locked by {_holder(handle)}, for more than {seconds:g} s"
+                raise BusyError(f"{held}; wait for it or end it, then run the command again")
+            time.sleep(0.005)
         yield
     finally:
         os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(handle: int) -> str:
+    """Return who holds the lock of an open folder, as far as the system tells."""
+    inode = os.fstat(handle).st_ino
+    with suppress(OSError):
+        held = re.search(
+            rf"^\d+: FLOCK .* (\d+) \w+:\w+:{inode} ", _text("/proc/locks"), re.MULTILINE
+        )
+        if held:
+            return f"process {held[1]} ({_text(f'/proc/{held[1]}/comm').strip()})"
+    return "another process"
+
+
+def _text(path: str) -> str:
+    return Path(path).read_text("utf-8", "replace")
 
 
 def next_id(kind: str, now: datetime, names: Iterable[str]) -> str:
@@ -109,15 +157,16 @@ def _temporary(files: Files, path: Path, data: bytes) -> Generator[Path]:
     try:
         handle = files.open(temporary)
         try:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # until it ends: else nobody needs the file any more
             rest = memoryview(data)
             while rest:
                 if not (written := files.write(handle, rest)):
                     raise OSError(EIO, os.strerror(EIO))
                 rest = rest[written:]
             files.sync(handle)
+            yield temporary
         finally:
             os.close(handle)
-        yield temporary
     except OSError:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -132,5 +181,5 @@ def _sentence(path: Path) -> Generator[None]:
         why = f"{path.name} is there already and is never overwritten; nothing was written"
         raise NotWrittenError(why) from None
     except OSError as error:
-        why = f"{path} could not be written ({error.strerror}); nothing is acknowledged"
-        raise NotWrittenError(f"{why}; see `rollout verify`") from None
+        text = f"{path} could not be written ({error.strerror}); nothing is acknowledged"
+        raise NotWrittenError(f"{text}; see `rollout verify`", str(error.strerror)) from None

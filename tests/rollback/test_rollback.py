@@ -30,10 +30,10 @@ from rolloutlib.flags.document import (
     document,
     switch,
 )
+from rolloutlib.flags.file import StillOnError
 from rolloutlib.flags.outcome import RolledBack, Trigger
 from rolloutlib.flags.promotion import NotPromotedError, flag_finding, promote
 from rolloutlib.flags.rollback import roll_back
-from rolloutlib.ledger.durable import NotWrittenError
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
 from tests.rollback.books import FILES, PLAN, ROOT, at, decided, flags_of, signed, workbook
@@ -331,9 +331,7 @@ def test_a_damaged_flag_file_is_replaced_by_the_safe_state(root: Path, damage: s
     path.write_bytes(path.read_bytes()[:200]) if damage == "truncated" else path.unlink()
     found = _roll_back(root)
     assert found.before is None
-    assert found.after == FlagState(
-        0, 4 if damage == "truncated" else 1, "dec-20260201-rollback-001", ("A", "C", "D")
-    )
+    assert found.after == FlagState(0, 4, "dec-20260201-rollback-001", ("A", "C", "D"))
     assert flags_of(root) == found.after
     assert found.record == "dec-20260201-rollback-001"
 
@@ -358,14 +356,20 @@ def test_a_full_disk_for_documents_is_listed(root: Path, monkeypatch: pytest.Mon
     )
 
 
-def test_flags_that_cannot_be_written_are_said_to_be_on(root: Path) -> None:
+def test_flags_that_cannot_be_written_are_said_to_be_on(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The one failure that stops a rollback: nothing is recorded as off."""
 
     class Full(FlagFiles):
-        def sync(self, handle: int) -> None:
-            raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({handle})")
+        def open(self, path: Path) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
-    with pytest.raises(NotWrittenError, match=r"flags\.json could not be written \(No space left"):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    with pytest.raises(StillOnError, match=r"STILL ON: .*flags\.json could not be written \(No sp"):
         roll_back(root, REASON, now=at(2), files=Full(time.time_ns))
     assert flags_of(root).off == ()
     assert len(list((root / "docs" / "LEDGER").glob("*.record"))) == 2
@@ -379,7 +383,7 @@ class _CrashError(BaseException):
 
 
 FIRST, THEN = (
-    ("switch", "durable.overwrite", "read_back"),
+    ("_switch", "_reset_session", "_read_back"),
     ("verify_ledger", "write_release_notes", "append", "system_overview"),
 )
 STEPS = [*((rollback, name) for name in FIRST), *((rollback_record, name) for name in THEN)]
@@ -422,7 +426,7 @@ def test_a_crash_in_a_rollback_leaves_no_lie(
         (True, False, "UNRECORDED_FLAG_CHANGE"),
         (True, True, None),
     }
-    assert off is not (step == "switch" and not after)
+    assert off is not (step == "_switch" and not after)
     healed = _roll_back(root, hours=2.5)
     assert (flags_of(root).off, healed.record, _finding(root)) == (
         ("A",),
@@ -434,7 +438,7 @@ def test_a_crash_in_a_rollback_leaves_no_lie(
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
-    "step", ["switch", "durable.overwrite", "read_back", "write_release_notes", "system_overview"]
+    "step", ["switch", "force", "read_back", "write_release_notes", "system_overview"]
 )
 def test_a_crash_in_a_promotion_leaves_no_lie(
     root: Path, monkeypatch: pytest.MonkeyPatch, step: str, *, after: bool
