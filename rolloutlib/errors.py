@@ -6,6 +6,7 @@ Every message says what was got, what was expected, where, and what to do next.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rolloutlib.text import plain
@@ -23,6 +24,8 @@ __all__ = [
     "UsageError",
     "did_you_mean",
 ]
+
+_COMPARED = 500  # characters, and words: to compare more takes seconds
 
 
 class RolloutError(Exception):
@@ -95,5 +98,5 @@ class LooksError(RolloutError):
 
 def did_you_mean(got: str, allowed: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the closest allowed word, or an empty string."""
-    close = get_close_matches(got, list(allowed), n=1)
+    close = get_close_matches(got[:_COMPARED], list(islice(allowed, _COMPARED)), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -49,14 +49,15 @@ _SHOWN: Final = re.compile(
     rf"(?!{_SEEN})[{_ACTS}{_HIDES}]"
     rf"|(?<![{_JOINED}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINED}])"
     rf"|(?<=[{_SELECTS}])[{_SELECTS}]"
-    rf"|(?<=[{_MARKS}]{{8}})[{_MARKS}]"  # no script stacks more; a flood covers its neighbours
+    rf"|(?<=[{_MARKS}]{{8}})[{_MARKS}]+"  # no script stacks more; a flood covers its neighbours
 )
 _BREAKS: Final = re.compile(r"[\t\n\v\f\r]+")
 _SPACES: Final = re.compile(r"[\t\n\v\f\r\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _FOLLOWS: Final = re.compile(rf"[{_MARKS}{_SELECTS}\u200c\u200d]")
 _HALF: Final = re.compile(r"\\(u[0-9a-f]{0,3}|U[0-9a-f]{0,7})?\Z")  # of an escape that was cut
+_ENTITIES: Final = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _MARKUP: Final = re.compile(
-    r"([\\`*_{}\[\]<>()#+!|~&$^]"
+    r"([<>&\\`*_{}\[\]()#+!|~$^]"
     r"|:(?=//)|(?<=[Ww]{3})\.|@(?=\w)"  # addresses and mentions
     r"|\A[-=:](?=[-=:\s]|\Z)|(?<=\A\d)[.)](?=\s|\Z)|(?<=\A\d\d)[.)](?=\s|\Z)"  # lists, rules
     r"|=(?==))"
@@ -117,11 +118,11 @@ def markdown(text: str, most: int = SENTENCE) -> str:
     r"""Return a text as words inside a line of Markdown: no markup, no HTML, no address, no list.
 
     >>> markdown("a_b <img src=x>\n\n## GO")
-    'a\\_b \\<img src=x\\> \\#\\# GO'
+    'a\\_b &lt;img src=x&gt; \\#\\# GO'
     >>> markdown("1. https://x.y")
     '1\\. https\\://x.y'
     """
-    return _MARKUP.sub(r"\\\1", " ".join(plain(text, most).split()))
+    return _MARKUP.sub(_as_words, " ".join(plain(text, most).split()))
 
 
 def link(name: str, path: str) -> str:
@@ -145,7 +146,14 @@ def listed(names: Iterable[str], most: int = 8) -> str:
     return f"{first} and {left_out:,} more" if left_out else first
 
 
+def _as_words(match: re.Match[str]) -> str:
+    """Write HTML's own signs as entities: some renderers' links swallow the backslash before."""
+    return _ENTITIES.get(match[0]) or f"\\{match[0]}"
+
+
 def _escaped(match: re.Match[str]) -> str:
+    if len(match[0]) > 1:  # a flood of marks
+        return "…"
     code = ord(match[0])
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 -- the last code of four digits
 

@@ -66,7 +66,8 @@ def _ingest(arguments: argparse.Namespace) -> int:
     except duckdb.Error as error:  # a cell that nothing had read before
         why = str(error).splitlines()[0]
         raise RunsError(f"the samples cannot be read: {why}; write the file again") from None
-    say("\n".join(_summary(ingested, arguments.into)))
+    for line in _summary(ingested, arguments.into):
+        say(line)
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import command, now, option, say
+from rolloutlib.commands.options import command, now, option, say, say_lines
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 
     book = _book()
     replayed = replay(book, book.read().find(arguments.record))
-    say(str(replayed))
+    say_lines(str(replayed))
     return 0 if replayed.ok else 1
 
 

@@ -7,13 +7,16 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rolloutlib.text import terminal
+from rolloutlib.text import plain, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from rolloutlib.plan.model import Plan
+
+
+LINE = 10_000  # characters of a line; a record with many findings has long ones
 
 
 class Option(NamedTuple):
@@ -100,8 +103,13 @@ def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 
 def say(text: str) -> None:
-    """Print lines, whatever names and values they hold."""
-    sys.stdout.write(f"{terminal(text)}\n")
+    """Print one line, whatever names and values it holds: none of them ends it or moves on."""
+    sys.stdout.write(f"{plain(text, most=LINE)}\n")
+
+
+def say_lines(text: str) -> None:
+    """Print lines: a table, or what else was cleaned part by part."""
+    sys.stdout.write(f"{terminal(text, most=LINE)}\n")
 
 
 def now() -> datetime:

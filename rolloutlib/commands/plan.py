@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import command, given, lang, number, option, say, whole, workbook
+from rolloutlib.commands.options import (
+    command,
+    given,
+    lang,
+    number,
+    option,
+    say,
+    say_lines,
+    whole,
+    workbook,
+)
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +64,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     found, spoken = _forecast(arguments, workbook()[1]), arguments.lang
     tables = (outlook.decision_table(found, spoken), outlook.gate_table(found, spoken))
     say(outlook.heading(found).text(spoken))
-    say("\n" + "\n\n".join(str(table.text) for table in tables))
+    say_lines("\n" + "\n\n".join(str(table.text) for table in tables))
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)
         for name, chart in (("decisions", outlook.decision_chart), ("gates", outlook.gate_chart)):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rolloutlib.commands.options import say
+
 if TYPE_CHECKING:
     import argparse
 
@@ -42,5 +44,5 @@ def _page(arguments: argparse.Namespace) -> int:
     text = plan_page(load_plan(root / "params" / "plan.yaml"), arguments.lang)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    print(path)
+    say(str(path))
     return 0

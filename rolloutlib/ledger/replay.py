@@ -12,6 +12,7 @@ from rolloutlib.judge.review import review_stage
 from rolloutlib.ledger.documents import digest_of
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.pins import ReviewFolder, pins_of, results_digest
+from rolloutlib.text import plain
 from rolloutlib.words.reasons import worded
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class Replay:
         lines += [f"pin differs: {pin}" for pin in self.moved]
         lines += [f"{self.level}: {MEANING[self.level]}"]
         lines += [f"  {difference}" for difference in (*self.verdicts, *self.numbers[:10])]
-        return "\n".join([*lines, *(f"knife edge: {gate}" for gate in self.knife_edges)])
+        lines += [f"knife edge: {gate}" for gate in self.knife_edges]
+        return "\n".join(map(plain, lines))
 
 
 def replay(book: Workbook, node: Node, *, tolerance: float = TOLERANCE) -> Replay:

@@ -29,6 +29,7 @@ from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown
 from rolloutlib.runs.rows import Row, Rows, lines_inside, read_rows, rows_in
 from rolloutlib.runs.sources import TAGS, WIRE, native_source, source_of
 from rolloutlib.runs.spellings import status_of, truths, word
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -91,7 +92,7 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
         raise RunsError(f"{file.name} has 0 rows; expected runs, or a table with a row a sample.")
     spec = spec or native_source(rows.columns)
     if spec is None:
-        named = ", ".join(rows.columns)
+        named = listed(rows.columns, most=20)
         due = layout_of(rows.columns) or "write a source.yaml that says which are arm and status"
         msg = f"{file.name} has the columns {named}; {due}."
         raise RunsError(msg)
@@ -123,7 +124,7 @@ def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSp
         if columns is not None and column.column not in columns:
             hint = did_you_mean(column.column, columns)
             got = f"source.yaml maps {name} to column {column.column!r}, which {file.name} lacks"
-            msg = f"{got}; its columns are {', '.join(columns)}.{hint}"
+            msg = f"{got}; its columns are {listed(columns, most=20)}.{hint}"
             raise RunsError(msg)
 
 

@@ -35,6 +35,7 @@ from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_lines, raw_parquet
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source, source_of
 from rolloutlib.runs.tally import Aside, Tally
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -300,7 +301,7 @@ def read_runs(
         reader.tally.refuse(one)
         reader.tally.files.append((one.file, "", "refused unread"))
     if reader.tally.unread and not reader.tally.files:
-        named = ", ".join(reader.tally.unread)
+        named = listed(reader.tally.unread)
         got = f"source.yaml is about files {spec.files!r}" if spec else "there is no source.yaml"
         raise RunsError(f"{got}, but {path} holds {named}; correct `files:` in source.yaml.")
     return reader.tally.runs(reader.gathered, listing.ignored, spec, as_of)

@@ -24,6 +24,7 @@ from rolloutlib.runs.cells import Milliseconds, value_at
 from rolloutlib.runs.located import MalformedError, line_of, read_object, read_value
 from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
 from rolloutlib.runs.sources import UNITS
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -277,7 +278,7 @@ def _read_json(file: RunFile, data: bytes, path: str) -> Rows:
         ) from None
     records = tree if path == "." else value_at({"file": tree}, f"file.{path}")
     if not isinstance(records, list):
-        keys = ", ".join(tree) if isinstance(tree, dict) else "none: it is a list"
+        keys = listed(tree, most=20) if isinstance(tree, dict) else "none: it is a list"
         due = "expected records in source.yaml to name a list (results.results, or . for the file)"
         raise RunsError(f"{file.name} has no list at {path}; {due}; its keys are {keys}.")
     rows: list[Row] = []

@@ -19,6 +19,7 @@ from rolloutlib.runs import RunInfo
 from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.tags import one_spelling
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,7 +124,7 @@ def _cast(field: pa.Field, schema: nw.Schema, where: str) -> nw.Expr:
     if field.name == LATER and LATER not in schema:
         return nw.lit(None, nw.Boolean()).alias(LATER)
     if field.name not in schema:
-        hint, names = did_you_mean(field.name, list(schema)), ", ".join(schema)
+        hint, names = did_you_mean(field.name, list(schema)), listed(schema, most=20)
         raise RunsError(f"{where} has no column {field.name!r}, only {names}.{hint}")
     (wanted, accepted), got = _TYPES[field.type], schema[field.name]
     if not isinstance(got, (*accepted, nw.Unknown)):

@@ -21,6 +21,7 @@ from rolloutlib.show.figure import (
     layer,
     text,
 )  # fmt: skip
+from rolloutlib.text import chart
 from rolloutlib.words.numbers import show
 from rolloutlib.words.sentences import say, spoken, translate
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["issues_before_after", "segments"]
 
-MOST = 20  # segments drawn, the worst
+MOST = 20  # issues drawn, the most frequent; segments, the worst
 MANY_PERCENT = 0.1
 
 
@@ -47,12 +48,13 @@ def issues_before_after(review: Review) -> Figure | Note:
         "An arrow to the left is an issue that became rarer. The control arm's most frequent "
         "issue, {tag}, goes from {control} to {treatment} of samples; issues without a number "
         "were not among its top three and are only watched.",
-        tag=top.tag, control=show(top.control, "proportion"),
+        tag=chart(top.tag), control=show(top.control, "proportion"),
         treatment=show(top.treatment, "proportion"),
     )  # fmt: skip
-    rates = "; ".join(f"{issue.tag}: {_from_to(issue)}" for issue in tags)
+    drawn = tags[:MOST]
+    rates = "; ".join(f"{chart(issue.tag)}: {_from_to(issue)}" for issue in drawn)
     alt = say("Issues before and after: {rates}.", rates=rates)
-    return figure(lambda width: _issues_spec(tags, width), alt, caption)
+    return figure(lambda width: _issues_spec(drawn, width), alt, caption)
 
 
 def _issues_spec(issues: Sequence[IssueRate], width: int) -> Spec:
@@ -101,7 +103,8 @@ def segments(review: Review) -> Figure | Note:
     sign = 1 if gate.harm == "lower" else -1
     parts = [part for part in review.segments if part.gate == gate.id]
     parts.sort(key=lambda part: sign * part.point)
-    losses, title = ", ".join(part.value for part in parts if part.loss), translate(gate.title)
+    losses = tuple(chart(part.value) for part in parts if part.loss)
+    title = translate(gate.title)
     lost = say(
         "{gate} falls in {losses}, even after correcting for {tests} looks: a whole that gains "
         "can hide it, so settle it before promoting.",
@@ -112,9 +115,9 @@ def segments(review: Review) -> Figure | Note:
         "until more data say otherwise.",
         tests=len(parts),
     )  # fmt: skip
-    rows = "; ".join(f"{part.value} {_change(gate, part)}" for part in parts)
-    alt = say("{gate} by segment: {rows}.", gate=title, rows=rows)
     drawn = parts[:MOST]
+    rows = "; ".join(f"{chart(part.value)} {_change(gate, part)}" for part in drawn)
+    alt = say("{gate} by segment: {rows}.", gate=title, rows=rows)
     return figure(lambda width: _segments_spec(drawn, gate, width), alt, lost if losses else fine)
 
 

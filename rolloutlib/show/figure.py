@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html import escape
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from rolloutlib.text import SENTENCE, chart, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,6 +59,13 @@ class Figure:
     alt: str
     caption: str
 
+    def __post_init__(self) -> None:
+        """Leave no text that SVG cannot hold, whoever wrote it."""
+        for name in ("wide", "narrow"):
+            object.__setattr__(self, name, _drawable(getattr(self, name)))
+        for name in ("alt", "caption"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+
     def altair(self) -> alt.Chart:
         """Return the chart as an Altair object, to change it by hand."""
         import altair as alt  # 0.6 s that no report needs
@@ -93,6 +102,10 @@ class Note:
 
     text: str
 
+    def __post_init__(self) -> None:
+        """Leave no text that a page or a terminal obeys."""
+        object.__setattr__(self, "text", plain(self.text))
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/plain": self.text}
 
@@ -112,7 +125,23 @@ def layer(rows: Sequence[Spec], kind: str, *, at: Spec, **mark: Any) -> Spec:  #
         mark: properties of the mark.
     """
     encoding = {name: _channel(name, value) for name, value in at.items()}
-    return {"data": {"values": list(rows)}, "mark": {"type": kind} | mark, "encoding": encoding}
+    values = [_labelled(row) for row in rows]
+    return {"data": {"values": values}, "mark": {"type": kind} | mark, "encoding": encoding}
+
+
+def _labelled(row: Spec) -> Spec:
+    return {name: chart(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _drawable(part: Any) -> Any:  # noqa: ANN401 -- any part of a specification
+    """Return a specification in which every text passed the gate of charts."""
+    if isinstance(part, str):
+        return chart(part, SENTENCE)
+    if isinstance(part, dict):
+        return {name: _drawable(inner) for name, inner in cast("Spec", part).items()}
+    if isinstance(part, list):
+        return [_drawable(inner) for inner in cast("list[Any]", part)]
+    return part
 
 
 def _channel(name: str, value: str | float | Spec) -> Spec:

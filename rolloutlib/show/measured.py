@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rolloutlib.plan.metrics import metric_record
-from rolloutlib.show.tables import Cell, Html, Row, number, table
+from rolloutlib.show.tables import Cell, Html, Row, label, number, table
+from rolloutlib.text import LABEL, plain
 from rolloutlib.words.numbers import show
 from rolloutlib.words.sentences import Sentence, say, spoken, translate
 
@@ -40,7 +41,7 @@ def measured(review: Review) -> Html:
 
 def _arm(review: Review, arm: ArmSummary) -> Row:
     role = say("Control") if arm.arm == review.control else say("Treatment")
-    named = () if arm.arm.lower() == role.template.lower() else (arm.arm,)
+    named = () if arm.arm.lower() == role.template.lower() else (plain(arm.arm, LABEL),)
     ran, *more = _configuration(review, arm)
     who, *how_many = _who(arm)
     missing, *rest = _missing(review, arm)
@@ -129,7 +130,7 @@ def completeness(review: Review) -> Html:
         silent = max(row.expected - row.known - row.unreadable - row.absent, 0)
         counts = (row.expected, row.known, row.unreadable, row.absent, silent)
         share = Cell(str(show(row.missing, "proportion")), kind="number")
-        name = Cell(_title(row.metric), (row.arm,))
+        name = label(_title(row.metric), row.arm)
         rows.append(Row((name, *(number(f"{count:,}") for count in counts), share)))
     head = (say("Metric"), say("Expected"), say("Known"), say("Unreadable"), say("Absent"),
             say("No value"), say("Missing"))  # fmt: skip

@@ -16,11 +16,13 @@ from rolloutlib.show.tables import (
     aligned,
     bullets,
     joined,
+    label,
     number,
     render,
     style,
     table,
 )  # fmt: skip
+from rolloutlib.text import LABEL, plain
 from rolloutlib.words.numbers import show
 from rolloutlib.words.reasons import sentence, texts
 from rolloutlib.words.sentences import Sentence, say, spoken, translate
@@ -58,7 +60,8 @@ def headline(review: Review) -> Html:
     html = render("headline.html.j2", kind=kind, sign=sign, word=word, title=heading,
                   meaning=meaning, facts=_facts(review), reasons=reasons, why=str(say("Why")),
                   style=style(), measured=arms.html, simulated=simulated(review))  # fmt: skip
-    lines = [f"{sign} {heading}", meaning, *(f"- {reason}" for reason in reasons), arms.text]
+    said = (f"- {reason}" for reason in reasons)
+    lines = [*map(plain, (f"{sign} {heading}", meaning, *said)), arms.text]
     return Html(html, "\n".join(lines), heading)
 
 
@@ -67,7 +70,7 @@ def _title(review: Review) -> str:
     return str(say(
         "{recommendation} · stage {stage}, {name} · {treatment}",
         recommendation=_word(review.recommendation), stage=review.stage,
-        name=translate(review.stage_name), treatment=review.treatment,
+        name=translate(review.stage_name), treatment=plain(review.treatment, LABEL),
     ))  # fmt: skip
 
 
@@ -125,10 +128,10 @@ def summary_text(review: Review) -> str:
     """Return the recommendation for a terminal: a table of the gates and the reasons."""
     head = (say("Gate"), say("Plan"), say("Evidence"), say("Estimate [bounds]"), say("Limit"))
     rows = [tuple(map(str, head)), *(_summary_row(gate) for gate in review.gates)]
-    reasons = [f"  - {reason}" for reason in texts(review.reasons)]
-    heading = f"{SIGNS[review.recommendation]} {_title(review)}"
+    reasons = [plain(f"  - {reason}") for reason in texts(review.reasons)]
+    heading = plain(f"{SIGNS[review.recommendation]} {_title(review)}")
     lines = aligned(rows, right=frozenset({3, 4}))
-    look = f"{say('Look')}: {_look(review)}"
+    look = plain(f"{say('Look')}: {_look(review)}")
     return "\n".join([heading, look, "", *lines, "", str(say("Why:")), *reasons])
 
 
@@ -187,7 +190,7 @@ def segments_table(review: Review) -> Html:
         levels = (level(gate, part.control), level(gate, part.treatment))
         cells = (f"{part.n_treatment:,}", *levels, interval(gate, part), p_value(part.p_holm))
         loss = Cell(str(say("▼ loss")), kind="verdict fail") if part.loss else Cell("–")
-        rows.append(Row((Cell(part.value, (translate(part.by),)), *map(number, cells), loss)))
+        rows.append(Row((label(part.value, translate(part.by)), *map(number, cells), loss)))
     arms = (say("Samples"), say("Control"), say("Treatment"))
     head = (say("Segment"), *arms, say("Change [bounds]"), say("p (Holm)"), say("Loss"))
     return table(head, rows, none=str(say("The source names no segments.")))
@@ -206,7 +209,7 @@ def issues_table(review: Review) -> Html:
         shares = [show(share, "proportion") for share in (issue.control, issue.treatment)]
         ratio = "–" if issue.point is None else bounds(issue, "ratio")
         cells = [number(text) for text in (*shares, ratio, p_value(issue.p_holm))]
-        rows.append(Row((number(issue.rank or "–"), Cell(_tag(issue)), *cells)))
+        rows.append(Row((number(issue.rank or "–"), label(_tag(issue)), *cells)))
     arms = (say("Control"), say("Treatment"))
     head = (say("Rank"), say("Issue"), *arms, say("Ratio [bounds]"), say("p (Holm)"))
     return table(head, rows, none=str(say("The source names no issues.")))
@@ -223,7 +226,7 @@ def sample_sizes(review: Review) -> Html:
     for arm in review.arms:
         counts = (arm.runs, arm.samples, arm.users, arm.prompts)
         cells = (number("–" if count is None else f"{count:,}") for count in counts)
-        rows.append(Row((Cell(arm.arm), *cells)))
+        rows.append(Row((label(arm.arm), *cells)))
     head = (say("Arm"), say("Runs"), say("Samples"), say("Users"), say("Prompts"))
     design = [review.design] if review.design else []
     return joined(bullets(texts([*design, *review.set_aside])), table(head, rows))
@@ -240,7 +243,7 @@ def runs_table(review: Review) -> Html:
         )  # fmt: skip
         start = run.started_at.strftime("%Y-%m-%d %H:%M") if run.started_at else "–"
         averaged = Cell(str(say("yes")) if run.averaged else "–")
-        name = Cell(run.run_id, (run.arm,))
+        name = label(run.run_id, run.arm)
         rows.append(Row((name, Cell(start), number(f"{run.n:,}"), *map(number, values), averaged)))
     metrics = (say("Pass rate"), say("Average score"), say("Average latency"), say("Vetoed share"))
     return table((say("Run"), say("Started"), say("Samples"), *metrics, say("Averaged")), rows)
@@ -264,5 +267,5 @@ def inputs(review: Review) -> Html:
     for file in review.inputs:
         digest = Cell(f"{file.sha256[:12]}…", kind="digest", more=file.sha256)
         counts = (number(f"{count:,}") for count in (file.read, file.kept, file.quarantined))
-        rows.append(Row((Cell(file.name), *counts, digest)))
+        rows.append(Row((label(file.name), *counts, digest)))
     return table((say("File"), say("Read"), say("Kept"), say("Quarantined"), say("SHA-256")), rows)

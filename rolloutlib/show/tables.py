@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import category, east_asian_width
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from rolloutlib.text import LABEL, plain, terminal
 from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
     from rolloutlib.words.sentences import Sentence
 
 __all__ = [
-    "LONGEST", "Cell", "Html", "Row", "aligned", "bullets", "joined", "number", "render", "style",
-    "table",
+    "LONGEST", "Cell", "Html", "Row", "aligned", "bullets", "joined", "label", "number", "render",
+    "style", "table",
 ]  # fmt: skip
 
 LONGEST = 50  # rows of a table of files or runs; review.json holds all
+
+
+_LINE = 10_000  # characters of a line of text: several cells, each cut at a sentence's length
 
 
 class Cell(NamedTuple):
@@ -42,15 +47,29 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Html:
-    """A piece of a report: notebooks show `html`, terminals `text`; a page has a title."""
+    """A piece of a report: notebooks show `html`, terminals `text`; a page has a title.
+
+    All of it may be shown as it is: `html` comes from a template, the others are cleaned here.
+    """
 
     html: str
     text: str
     title: str = ""
 
+    def __post_init__(self) -> None:
+        """Leave nothing in text and title that a terminal or a tab obeys."""
+        object.__setattr__(self, "text", terminal(self.text, most=_LINE))
+        object.__setattr__(self, "title", plain(self.title))
+
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, str]]:
         about = {"rolloutlib_title": self.title} if self.title else {}
         return {"text/html": self.html, "text/plain": self.text}, about
+
+
+def label(text: str, *lines: str) -> Cell:
+    """Return a cell of names that come from data, each cut at a label's length."""
+    name, *smaller = (plain(part, LABEL) for part in (text, *lines))
+    return Cell(name, tuple(smaller))
 
 
 def number(text: object) -> Cell:
@@ -70,14 +89,14 @@ def table(
     lines = aligned([tuple(names), *cells])
     for place, row in reversed(list(enumerate(shown, 2))):
         if row.note:
-            lines.insert(place + 1, f"  ! {row.note}")
+            lines.insert(place + 1, f"  ! {plain(row.note)}")
     html = render("table.html.j2", head=names, rows=shown, kind=kind, left_out=left_out)
     return Html(html, "\n".join([*lines, *filter(None, [left_out])]))
 
 
 def bullets(sentences: Sequence[object], none: object = "–") -> Html:
     """List sentences; without any, say so."""
-    lines, nothing = [str(sentence) for sentence in sentences], str(none)
+    lines, nothing = [plain(str(sentence)) for sentence in sentences], str(none)
     html = render("list.html.j2", sentences=lines, nothing=nothing)
     return Html(html, "\n".join(f"- {line}" for line in lines) if lines else nothing)
 
@@ -90,6 +109,7 @@ def joined(*pieces: Html) -> Html:
 
 def aligned(rows: Sequence[tuple[str, ...]], right: frozenset[int] = frozenset()) -> list[str]:
     """Align columns of text, a Korean syllable as two places; a rule follows the first row."""
+    rows = [tuple(plain(cell) for cell in row) for row in rows]
     widths = [max(_width(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines: list[str] = []
     for row in rows:
@@ -103,14 +123,14 @@ def aligned(rows: Sequence[tuple[str, ...]], right: frozenset[int] = frozenset()
 
 def _width(text: str) -> int:
     widths = (
-        0 if category(c) in {"Mn", "Cf"} else 2 if east_asian_width(c) in {"W", "F"} else 1
+        0 if category(c) in {"Mn", "Me", "Cf"} else 2 if east_asian_width(c) in {"W", "F"} else 1
         for c in text
     )
     return sum(widths)
 
 
 def render(template: str, **values: object) -> str:
-    """Fill one of the package's templates; every value is escaped."""
+    """Fill one of the package's templates; every value is escaped, hides nothing, and is cut."""
     return _environment().get_template(template).render(values)
 
 
@@ -126,7 +146,13 @@ def _environment() -> Environment:
     return Environment(
         loader=loader,
         autoescape=True,
+        finalize=_readable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _readable(value: object) -> object:
+    """Clean what a template shows; what is HTML already came from a template."""
+    return terminal(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 import msgspec
 
 from rolloutlib.reason import Reason
+from rolloutlib.text import plain
 from rolloutlib.words.numbers import bound, show
-from rolloutlib.words.sentences import speaking, translate
+from rolloutlib.words.sentences import enumerated, speaking, translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -312,7 +313,7 @@ def sentence(reason: Reason, lang: str | None = None) -> str:
             return sentence(reason)
     template = TEMPLATES.get(reason.code)
     if template is None:
-        return reason.text or reason.code
+        return plain(reason.text or reason.code)
     facts = {name: _shown(name, fact, reason) for name, fact in reason.facts.items()}
     return translate(template).format(**facts)
 
@@ -326,9 +327,9 @@ def _shown(name: str, fact: Fact, reason: Reason) -> object:
     if isinstance(fact, Reason):
         return sentence(fact)
     if isinstance(fact, tuple):
-        return ", ".join(str(_shown(name, part, reason)) for part in fact)
+        return enumerated([str(_shown(name, part, reason)) for part in fact])
     if isinstance(fact, str):
-        return translate(fact) if name in WORDS else fact
+        return plain(translate(fact) if name in WORDS else fact)
     if name in MEASURES or name in BOUNDS:
         how = bound if name in BOUNDS else show
         unit, signed = str(reason.facts["measure"]), bool(reason.facts["signed"])

@@ -17,9 +17,18 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 from rolloutlib.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
-__all__ = ["LANGUAGES", "Sentence", "Spoken", "say", "speaking", "spoken", "translate"]
+__all__ = [
+    "LANGUAGES",
+    "Sentence",
+    "Spoken",
+    "enumerated",
+    "say",
+    "speaking",
+    "spoken",
+    "translate",
+]
 
 LANGUAGES: Final = ("en", "ko")
 _LANGUAGE: ContextVar[str] = ContextVar("language", default="en")
@@ -90,8 +99,18 @@ class Sentence:
 
 def _filled(value: object) -> object:
     if isinstance(value, tuple):
-        return ", ".join(str(part) for part in cast("tuple[object, ...]", value))
+        return enumerated([str(part) for part in cast("tuple[object, ...]", value)])
     return str(value) if isinstance(value, Sentence) else value
+
+
+def enumerated(parts: Sequence[str], most: int = 20) -> str:
+    """List names, at most so many of them, and how many more there are.
+
+    >>> enumerated(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    first, left_out = ", ".join(parts[:most]), len(parts) - most
+    return str(say("{names} and {n:,} more", names=first, n=left_out)) if left_out > 0 else first
 
 
 def say(template: str, **values: object) -> Sentence:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 pytestmark = [pytest.mark.browser, pytest.mark.notebooks, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,15 @@ def book(tmp_path: Path) -> Path:
 @pytest.fixture
 def lab(book: Path) -> Iterator[str]:
     """Start JupyterLab on the workbook; return its address."""
+    with serving(book) as address:
+        yield address
+
+
+@contextmanager
+def serving(book: Path, **settings: str) -> Generator[str]:
+    """Serve a workbook in JupyterLab, whose home is the folder above; give its address."""
     own = {"PYTHONPATH": str(ROOT), "HOME": str(book.parent), "JUPYTER_RUNTIME_DIR": str(book)}
+    own |= settings
     options = ("--no-browser", "--port=0", "--allow-root", "--IdentityProvider.token=")
     with (book / "lab.log").open("w") as log:
         server = subprocess.Popen(

@@ -199,7 +199,7 @@ def test_verdict_against_the_recommendation_needs_a_waiver(
     )
     assert waived.returncode == 0, waived.stderr
     text = (reviewed / "docs" / "LEDGER" / f"{waived.stdout.partition(':')[0]}.md").read_text()
-    assert re.search(r"- \*\*.*recommendation — Wait for \\<b\\>W4\\</b\\>\*\*", text)
+    assert re.search(r"- \*\*.*recommendation — Wait for &lt;b&gt;W4&lt;/b&gt;\*\*", text)
     assert (
         rollout(
             reviewed,
