@@ -7,8 +7,9 @@ plan's document shows.
 from __future__ import annotations
 
 from math import isclose
+from os.path import lexists
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -258,16 +259,27 @@ def _same_keys(where: str, got: Mapping[Any, object], expected: Mapping[Any, obj
         raise ValueError(f"{where} has {', '.join(extra)}; expected only {wanted}")
 
 
+# What only a workbook has: where one lies without a plan, it has lost it.
+_MARKS: Final = ("params/flags.json", "params/roles.yaml", "docs/LEDGER")
+
+
 def workbook_root(start: Path | None = None) -> Path:
     """Return the workbook's root: the nearest folder at or above `start` with params/plan.yaml.
 
     Notebooks run in the caller's folder (papermill) or in their own (nbval), so paths resolve from
     here. Outside a workbook it is the checkout that this package was installed from.
+
+    Raises:
+        PlanError: there is none, or the nearest workbook has lost its plan: what is asked for there
+            must not be done to another one.
     """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
         if (folder / "params" / "plan.yaml").is_file():
             return folder
+        if mark := next((mark for mark in _MARKS if lexists(folder / mark)), None):
+            lost = f"{folder} has {mark} but no params/plan.yaml that is a file"
+            raise PlanError(f"{lost}; restore it (git checkout params/plan.yaml)")
     raise PlanError(
         f"no params/plan.yaml at or above {here}; run `rollout` inside a checkout of the workbook"
     )

@@ -280,3 +280,13 @@ def test_root_of_the_workbook(tmp_path: Path) -> None:
     (tmp_path / "params").mkdir()
     (tmp_path / "params" / "plan.yaml").touch()
     assert workbook_root(inner) == tmp_path.resolve()
+
+
+@pytest.mark.parametrize("mark", ["params/flags.json", "params/roles.yaml", "docs/LEDGER"])
+def test_a_workbook_that_lost_its_plan_is_not_another_one(tmp_path: Path, mark: str) -> None:
+    """Nothing that is asked for there is done to the checkout of the package instead."""
+    (tmp_path / mark).mkdir(parents=True)
+    inner = tmp_path / "a"
+    inner.mkdir()
+    with pytest.raises(PlanError, match=f"{mark} but no params/plan.yaml"):
+        workbook_root(inner)
