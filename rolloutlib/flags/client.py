@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Audience, FlagValue, Plan
 
 DOMAIN: Final = "rollout"
+_SILENT: Final = logging.NullHandler()
 
 
 @contextmanager
@@ -38,6 +40,8 @@ def flag_client(path: Path, *, poll_ms: int = 500) -> Generator[OpenFeatureClien
     from openfeature.exception import OpenFeatureError
     from openfeature.provider.no_op_provider import NoOpProvider
 
+    # Without a handler Python prints what the provider's thread logs, with a traceback.
+    logging.getLogger("openfeature").addHandler(_SILENT)
     provider = FlagdProvider(
         resolver_type=ResolverType.FILE, offline_flag_source_path=str(path), deadline_ms=poll_ms
     )

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 # How long a step may take, in seconds; after that the switch goes on without it.
 LOCK, READ, PLAN, WRITE, CLIENT = 0.5, 1.0, 3.0, 10.0, 10.0
+PLAN_WORK: Final = 0.5  # seconds of work: twenty times what the shipped plan takes
 _TRACES: Final = (FLAGS, "params/plan.yaml", SESSION, "params/roles.yaml", "docs/LEDGER")
 _PINNED: Final = 50  # the newest records whose flag files may tell a generation
 _ON: Final = "FLAGS ARE STILL ON"
@@ -134,7 +135,7 @@ def _plan(root: Path, unread: list[Sentence]) -> Plan | None:
     try:
         from rolloutlib.plan.model import load_plan
 
-        return within(PLAN, lambda: load_plan(root / "params" / "plan.yaml"))
+        return within(PLAN, lambda: load_plan(root / "params" / "plan.yaml"), busy=PLAN_WORK)
     except Exception as error:  # noqa: BLE001  # whatever it is: off needs no plan
         unread.append(_no_plan(error))
         return None

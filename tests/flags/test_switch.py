@@ -60,7 +60,7 @@ PLAN = load_plan(ROOT / "params" / "plan.yaml")
 FILES = FlagFiles(time.time_ns)
 NOW = datetime(2026, 2, 1, 9, tzinfo=UTC)
 ON = document(PLAN, FlagState(3, 7, "dec-20260131-001"))
-SECONDS = 5  # generous: it takes 0.1 s where nothing else runs
+SECONDS = 20  # generous, for a machine that does other things: it takes 0.1 s
 
 
 @pytest.fixture
@@ -674,3 +674,20 @@ def test_what_hangs_ends() -> None:
         within(0.01, lambda: time.sleep(0.5))
     with pytest.raises(KeyError):
         within(1, lambda: PLANS["no such plan"])
+    with pytest.raises(SlowError, match=r"no answer in 0\.05 s"):
+        within(5, lambda: sum(range(3 * 10**7)), busy=0.05)
+
+
+def test_without_another_thread_it_is_done_in_this_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user who may start no thread any more can still switch off."""
+
+    def full(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(rollback, "_read_back", _nothing)  # a client has a thread of its own
+    monkeypatch.setattr(threading.Thread, "start", full)
+    assert _pull(root).switched
+    monkeypatch.undo()
+    assert _on_for(root / FLAGS) == set()
