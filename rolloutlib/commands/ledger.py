@@ -14,9 +14,11 @@ from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable, Sequence
 
     from rolloutlib.ledger.chain import Node
+    from rolloutlib.ledger.findings import Finding
+    from rolloutlib.ledger.lines import State
     from rolloutlib.ledger.workbook import Workbook
 
 ROLES = ("pm", "qa", "owner", "engine")
@@ -28,7 +30,12 @@ Pins data, parameters, code, environment, results and the executed notebook unde
 GO is refused while a gate or check does not hold and is not waived; a verdict against the
 recommendation needs a waiver."""
 VERIFY = """\
-One line a record says that it holds, or what is wrong with it. Exit code 0 only when all holds."""
+One line a record says that it holds (ok), what it waits for (waits), what is overdue (LATE) or what
+is wrong with it (WRONG). Exit code 0: all holds; 10: all holds, and something waits: a signature,
+or a rollback that is recorded beside the ledger; 1: something is WRONG or LATE."""
+LEDGER = """\
+Exit codes as of `rollout verify`; the flags in force are not looked at."""
+CODES = {"WRONG": 1, "LATE": 1, "waits": 10, "ok": 0}  # exit codes by state, the worst first
 REPLAY = """\
 E0 same results, E1 equal within rounding, E2 numbers differ, E3 a verdict differs. Exit code 0 for
 E0 and E1 with all pins of the data in place."""
@@ -67,10 +74,15 @@ def add(commands: Any) -> None:
         description=VERIFY,
     )  # fmt: skip
     again = "draw every card again that is not what its record says"
+    joins = (
+        "append the rollbacks that are recorded beside the ledger, even where it lost what they "
+        "stand on (every command that appends joins the others by itself)"
+    )
     command(
         commands, "ledger", _ledger,
         "list records, missing signatures, the head, and the green record",
         option("--cards", again, action="store_true"),
+        option("--join", joins, action="store_true"), description=LEDGER,
     )  # fmt: skip
     _add_keys(commands)
     command(
@@ -105,6 +117,7 @@ def _add_keys(commands: Any) -> None:
 
 
 def _decide(arguments: argparse.Namespace) -> int:
+    from rolloutlib.flags.promotion import refuse_unrecorded
     from rolloutlib.ledger.decide import decide
     from rolloutlib.ledger.records import Waiver
 
@@ -113,6 +126,8 @@ def _decide(arguments: argparse.Namespace) -> int:
         counted = f"{len(gates)} --waive and {len(reasons)} --reason"
         raise UsageError(f"{counted}; each waiver needs its own reason")
     book = _book()
+    if arguments.verdict == "GO":
+        refuse_unrecorded(book.plan, book.read(), book.root)
     node = decide(
         book, arguments.review.resolve(), verdict=arguments.verdict, by=_by(arguments), now=now(),
         waivers=[*map(Waiver, gates, reasons)], note=arguments.note,
@@ -146,41 +161,60 @@ def _say_missing(book: Workbook, name: str) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from rolloutlib.flags.promotion import flag_finding
+    from rolloutlib.flags.promotion import flag_finding, standing_finding
+    from rolloutlib.ledger.lines import state_of
     from rolloutlib.ledger.verification import verify_ledger
 
-    book = _book()
+    book = _book_or_beside()
     verified = verify_ledger(book, now=now(), head=arguments.head, since=arguments.since)
     if arguments.record:
         verified.ledger.find(arguments.record)
-    moved = flag_finding(book.plan, verified.ledger, book.root)
-    strays = (*verified.strays, *([moved] if moved else []))
+    flags = (
+        flag_finding(book.plan, verified.ledger, book.root),
+        standing_finding(verified, book.root),
+    )
+    strays = (*verified.strays, *filter(None, flags))
     lines = [line for line in verified.lines if arguments.record in {None, line.node.id}]
-    for finding in strays:
-        say(f"{finding.where}  WRONG  {finding.sentence}")
+    _say_strays(strays)
     for line in lines:
         say(str(line))
-    return 0 if not strays and all(line.ok for line in lines) else 1
+    return _worst([state_of(strays), *(line.state for line in lines)])
+
+
+def _worst(states: Sequence[State]) -> int:
+    """Return the exit code of the worst state."""
+    return next(code for state, code in CODES.items() if state in states)
+
+
+def _say_strays(strays: Iterable[Finding]) -> None:
+    from rolloutlib.ledger.lines import state_of
+
+    for finding in strays:
+        say(f"{finding.where}  {state_of([finding]):5}  {finding.sentence}")
 
 
 def _ledger(arguments: argparse.Namespace) -> int:
-    from rolloutlib.ledger.book import write_cards
+    from rolloutlib.ledger.book import join, write_cards
+    from rolloutlib.ledger.lines import state_of
     from rolloutlib.ledger.verification import verify_ledger
 
-    book = _book()
+    book = _book_or_beside()
+    if arguments.join:
+        say(f"joined: {', '.join(join(book, now=now(), forced=True)) or 'nothing waits'}")
     if arguments.cards:
         say(f"cards drawn again: {', '.join(write_cards(book)) or 'none'}")
     verified = verify_ledger(book, now=now())
+    _say_strays(verified.strays)
     for line in verified.lines:
         p, missing = line.node.predicate, ", ".join((*line.missing, *line.pending))
         state = f"missing: {missing}" if missing else "signed"
-        if any(finding.code != "unsigned" for finding in line.findings):
-            state += f"  WRONG: rollout verify {p.id}"
+        if line.state in {"LATE", "WRONG"}:
+            state += f"  {line.state}: rollout verify {p.id}"
         say(f"{p.id}  {p.verdict:8}  {p.prepared.at}  {state}")
     heads = " + ".join(f"{head.id} {head.sha256}" for head in verified.heads)
     say(f"head:  {heads or 'none: the ledger is empty'}")
     say(f"green: {verified.green.id if verified.green else 'none'}")
-    return 0
+    return _worst([state_of(verified.strays), *(line.state for line in verified.lines)])
 
 
 def _keys_add(arguments: argparse.Namespace) -> int:
@@ -241,6 +275,18 @@ def _book() -> Workbook:
     from rolloutlib.plan.model import workbook_root
 
     return Workbook(workbook_root())
+
+
+def _book_or_beside() -> Workbook:
+    """Return the workbook; where it cannot be read, say first what waits beside its ledger."""
+    from rolloutlib.ledger.verification import beside_findings
+    from rolloutlib.plan.model import workbook_root
+
+    try:
+        return _book()
+    except Exception:
+        _say_strays(beside_findings(workbook_root(), None))
+        raise
 
 
 def _by(arguments: argparse.Namespace) -> str:

@@ -21,17 +21,21 @@ from rolloutlib.flags.document import (
     unedited,
 )
 from rolloutlib.flags.notices import release_notes, system_overview, write_release_notes
+from rolloutlib.ledger.beside import read_beside
 from rolloutlib.ledger.findings import Finding
+from rolloutlib.ledger.records import RECORD_ID
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.plan.model import STAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
     from rolloutlib.flags.document import FlagFiles
     from rolloutlib.ledger.chain import Ledger, Node
+    from rolloutlib.ledger.verification import Verification
     from rolloutlib.plan.model import Plan
 
 # The subject by which a record pins the flags that were in force when it was written.
@@ -77,8 +81,11 @@ def promote(
         FlagsError: the flags could not be read or written, or a client reads something else.
     """
     path = root / FLAGS
-    node, file = _verified(root, decision, now), read_flags(path)
+    node, ledger = _verified(root, decision, now)
+    file = read_flags(path)
     after = _after(plan, node, file)
+    if file.state != after:
+        _refuse_unexplained(plan, ledger, node, file)
     applied = file.state != after
     if applied:
         switch(files, path, document(plan, after), before=file.digest)
@@ -91,7 +98,7 @@ def promote(
     return Promotion(before, after, applied, (written, overview))
 
 
-def _verified(root: Path, decision: str, now: datetime) -> Node:
+def _verified(root: Path, decision: str, now: datetime) -> tuple[Node, Ledger]:
     """Return the record if it is green: the newest GO that holds and was not rolled back."""
     verified = verify_ledger(Workbook(root), now=now)
     line = verified.line(decision)
@@ -101,18 +108,30 @@ def _verified(root: Path, decision: str, now: datetime) -> Node:
         raise NotPromotedError(
             f"{decision} says {line.node.predicate.verdict}; only a GO moves flags"
         )
-    if problems := [problem.sentence for problem in (*line.findings, *verified.strays)]:
+    strays = [stray for stray in verified.strays if stray.code != "vacant"]
+    if problems := [problem.sentence for problem in (*line.findings, *strays)]:
         why = f"{decision} is not verified: {'; '.join(problems)}"
         raise NotPromotedError(f"{why} (`rollout verify {decision}`)")
     for later in verified.ledger.nodes:
-        way = later.predicate.rollback
-        if way and way.rolls_back.sha256 == line.node.digest:
-            again = "the stage opens again with a new GO"
-            raise NotPromotedError(f"{decision} was rolled back by {later.id}; {again}")
+        if later.predicate.kind == "rollback" and later.before >> line.node.index & 1:
+            way, again = later.predicate.rollback, "the stage opens again with a new GO"
+            undone = way and way.rolls_back and way.rolls_back.sha256 == line.node.digest
+            was = "was rolled back by" if undone else "is older than the rollback"
+            raise NotPromotedError(f"{decision} {was} {later.id}; {again}")
     green = verified.green.id if verified.green else "none"
     if green != decision:
         raise NotPromotedError(f"{decision} is not the newest GO; green is {green}")
-    return line.node
+    return line.node, verified.ledger
+
+
+def _refuse_unexplained(plan: Plan, ledger: Ledger, node: Node, file: FlagFile) -> None:
+    """Refuse a GO that was decided on flags that no record before it explains.
+
+    Otherwise it would hide for ever that somebody pulled the kill switch, or edited the file.
+    """
+    if not _explained(plan, file, [each for each in ledger.nodes if node.before >> each.index & 1]):
+        why = "was decided on flags that no record before it explains"
+        raise NotPromotedError(f"{node.id} {why}; {_hint(file.state, ledger)}, then decide again")
 
 
 def _after(plan: Plan, node: Node, file: FlagFile) -> FlagState:
@@ -155,26 +174,80 @@ def _in_force(plan: Plan, node: Node, file: FlagFile) -> bool:
 def flag_finding(plan: Plan, ledger: Ledger, root: Path) -> Finding | None:
     """Return a change of the flags in force that no record explains, if there is one.
 
-    Every record pins the flags in force when it was written. After the newest one they are still
-    those, or what a GO asks for that was decided on them. Without any record they are a workbook's
-    first.
+    A rollback record explains the flags that it pins, a GO those that it asks for, when it was
+    decided on explained ones; the pins of meetings explain nothing. Without any of them the flags
+    are a workbook's first. A rollback that waits beside the ledger explains its flags too: that it
+    waits is said by itself.
     """
     try:
         file = read_flags(root / FLAGS)
     except FlagsError as error:
         return Finding(FLAGS, "FLAGS_UNREADABLE", str(error)) if ledger.nodes else None
-    nodes = [node for node in ledger.nodes if pinned_flags(node)]
-    last = pinned_flags(nodes[-1]) if nodes else None
-    promoted = any(pinned_flags(node) == last and _in_force(plan, node, file) for node in nodes)
-    if file.digest == last or promoted or (not nodes and _is_first(plan, file)):
+    if _explained(plan, file, ledger.nodes):
         return None
-    state, hint = file.state, "run `rollout rollback`, or restore the file with git"
+    if any(beside.flags_digest == file.digest for beside in read_beside(root)):
+        return None
+    state = file.state
     what = f"stage {state.stage}, generation {state.generation}"
     if state.off:
         what += f", off: {', '.join(state.off)}"
-        hint = "run `rollout rollback` again to record it"
-    sentence = f"the flags in force ({what}) are in no record; {hint}"
+    sentence = f"the flags in force ({what}) are in no record; {_hint(state, ledger)}"
     return Finding(FLAGS, "UNRECORDED_FLAG_CHANGE", sentence)
+
+
+def refuse_unrecorded(plan: Plan, ledger: Ledger, root: Path) -> None:
+    """Refuse a GO on flags in force that no record explains: it would hide what happened.
+
+    Raises:
+        FlagsError: with the command that records them.
+    """
+    moved = flag_finding(plan, ledger, root)
+    if moved and moved.code == "UNRECORDED_FLAG_CHANGE":
+        raise FlagsError(f"no GO is decided on flags that nobody recorded: {moved.sentence}")
+
+
+def _hint(state: FlagState, ledger: Ledger) -> str:
+    """Return the command that records the flags in force, or what has to be mended before it."""
+    if ledger.damage:
+        return "mend what is WRONG with the ledger first"
+    if state.off:
+        return "run `rollout rollback --reason TEXT` again to record it"
+    if RECORD_ID.fullmatch(state.decision) and state.decision not in ledger.by_name:
+        lost = f"the ledger does not have {state.decision}, on which they stand"
+        return f"{lost}: `git restore docs/LEDGER`, or run `rollout rollback --reason TEXT`"
+    return "run `rollout rollback --reason TEXT`, or restore the file with git"
+
+
+def _explained(plan: Plan, file: FlagFile, nodes: Sequence[Node]) -> bool:
+    pinned = [node for node in nodes if pinned_flags(node)]
+    while pinned:
+        last = pinned[-1]
+        if pinned_flags(last) != file.digest:
+            same = (node for node in pinned if pinned_flags(node) == pinned_flags(last))
+            return any(_in_force(plan, node, file) for node in same)
+        if last.predicate.kind == "rollback":
+            return True
+        pinned.pop()
+    return _is_first(plan, file)
+
+
+def standing_finding(verified: Verification, root: Path) -> Finding | None:
+    """Return it where the flags in force stand on a GO that nobody has signed in full.
+
+    `rollout promote` refuses such a GO, so somebody wrote the file by hand or took a signature
+    away: that is no GO that waits.
+    """
+    try:
+        state = read_flags(root / FLAGS).state
+    except FlagsError:
+        return None
+    line = verified.line(state.decision)
+    if line is None or state.off or line.node.predicate.verdict != "GO" or not line.missing:
+        return None
+    lacking = f"which lacks the signature of {' and '.join(line.missing)}"
+    sign = ", ".join(line.commands)
+    sentence = f"the flags in force stand on {state.decision}, {lacking}: {sign}"
+    return Finding(FLAGS, "UNSIGNED_FLAGS", f"{sentence}, or run `rollout rollback --reason TEXT`")
 
 
 def _is_first(plan: Plan, file: FlagFile) -> bool:

@@ -166,9 +166,13 @@ def _pinned(root: Path) -> int:
 
 
 def _next_id(root: Path, now: datetime) -> str:
-    """Return the id that the record will get, by the folder's names: the ledger may be damaged."""
-    files = (root / "docs" / "LEDGER").glob("dec-*.record")
-    return durable.next_id("rollback", now, [path.stem for path in files])
+    """Return the id that the record will get, by names of files: the ledger may be damaged."""
+    names: list[str] = []
+    for folder in ("docs/LEDGER", "docs/ROLLBACKS", "params/ROLLBACKS"):
+        with suppress(OSError):
+            paths = (root / folder).glob("dec-*.[rm]*")  # records, and cards of those that are gone
+            names += [path.stem.partition("~")[0] for path in paths]
+    return durable.next_id("rollback", now, names)
 
 
 def _no_plan(error: Exception) -> Sentence:

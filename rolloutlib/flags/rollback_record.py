@@ -1,41 +1,50 @@
-"""After the flags are off: the rollback record in the ledger, the notice and the overview."""
+"""After the flags are off: the rollback record, the notice and the overview.
+
+The ledger takes the record, or, where it cannot, a file beside it that the ledger takes over later.
+An event is known by the sha256 of the flags that it put in force: it has one record.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
-from rolloutlib.errors import RolloutError
 from rolloutlib.flags.document import FLAGS, FlagsError, read_flags
-from rolloutlib.flags.notices import release_notes, system_overview, write_release_notes
+from rolloutlib.flags.event import (
+    Event,
+    draw_overview,
+    flags_before,
+    flags_then,
+    mend,
+    signatures,
+    signer_of,
+    told,
+    why_of,
+    write_notes,
+)
+from rolloutlib.flags.notices import notes_are_finished
 from rolloutlib.flags.promotion import PINNED, pinned_flags
-from rolloutlib.ledger.book import append
-from rolloutlib.ledger.documents import instant
-from rolloutlib.ledger.records import SIGNER, Head, WayBack
-from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.beside import Beside, read_beside, tidy, write_beside
+from rolloutlib.ledger.book import append, join
+from rolloutlib.ledger.durable import BusyError, Files, locked
+from rolloutlib.ledger.judge import Judge
+from rolloutlib.ledger.records import WayBack
+from rolloutlib.ledger.undoing import Undone, refuse_lost, undone, way_of
 from rolloutlib.ledger.workbook import Workbook
-from rolloutlib.text import markdown
-from rolloutlib.words.sentences import say
+from rolloutlib.words.sentences import say, speaking
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from datetime import datetime
     from pathlib import Path
     from typing import Literal
 
     from rolloutlib.flags.outcome import RolledBack, Trigger
     from rolloutlib.ledger.book import Slot
-    from rolloutlib.ledger.records import GateState, Predicate
+    from rolloutlib.ledger.records import Head, Predicate
     from rolloutlib.plan.model import Plan
 
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What the ledger tells: whether this is recorded, what it rolls back, what to return to."""
-
-    record: str | None = None
-    undone: Head | None = None
-    green: Head | None = None
-    gates: tuple[GateState, ...] = ()
+_WAIT_S: Final = 30.0
 
 
 def record_and_tell(
@@ -47,110 +56,176 @@ def record_and_tell(
     now: datetime,
     lang: Literal["en", "ko"],
 ) -> None:
-    """Draft the notice, append the record, update the overview; `outcome` keeps what failed.
+    """Draft the notice, record the rollback, update the overview; `outcome` keeps what failed.
 
-    A rollback that is recorded already is left as it is. Without a plan nothing is recorded yet.
+    A rollback that is recorded already is left as it is. Without a plan, or where the ledger, roles
+    or keys are damaged, it is recorded beside the ledger.
     """
-    if plan is None:
-        outcome.open.append(say("Recorded: mend the plan, then run `rollout rollback` again"))
-        return
-    known = _Known()
+    event = Event(root, plan, trigger, outcome, now, lang)
+    with _alone(root), speaking(lang):
+        book, why = _book(root)
+        if not _is_recorded(event, book):
+            _record(event, book, why)
+
+
+@contextmanager
+def _alone(root: Path) -> Generator[None]:
+    """Wait for another rollback that records, but not without end: who is late goes on beside it.
+
+    Doubles cannot come of it: an event is known by its flags, in the ledger and beside it.
+    """
+    with ExitStack() as held:
+        with suppress(BusyError, OSError):
+            held.enter_context(locked(root, _WAIT_S))
+        yield
+
+
+def _book(root: Path) -> tuple[Workbook | None, str]:
+    """Return the workbook if its ledger, roles and keys can be read, or why they cannot."""
     try:
-        known = _known(root, outcome, now)
-    except (RolloutError, OSError) as error:
-        outcome.open.append(say("The ledger could not be read: {why}", why=str(error)))
-    outcome.green = known.green.id if known.green else None
-    outcome.record = known.record
-    if known.record and not outcome.switched:
-        outcome.done.append(say("Recorded already: {record}", record=known.record))
+        book = Workbook(root)
+        book.read()
+    except Exception as error:  # noqa: BLE001 -- whatever is damaged: it is recorded beside
+        return None, why_of(error, root)
+    return book, ""
+
+
+# --- recorded already -----------------------------------------------------------------------------
+
+
+def _is_recorded(event: Event, book: Workbook | None) -> bool:
+    """Whether the flags in force have their record; what waits beside the ledger is joined."""
+    root, outcome = event.root, event.outcome
+    try:
+        digest = read_flags(root / FLAGS).digest
+    except FlagsError:
+        return False
+    waiting = [file.said for file in read_beside(root) if file.flags_digest == digest]
+    if waiting and book:
+        outcome.attempt(say("What waited beside the ledger is in it"),
+                        lambda: join(book, now=event.now))  # fmt: skip
+    nodes = book.read().nodes if book else ()
+    for node in nodes:
+        if node.predicate.kind == "rollback" and pinned_flags(node) == digest:
+            p = node.predicate
+            outcome.record, outcome.green = node.id, p.builds_on.id if p.builds_on else None
+            outcome.done.append(say("Recorded already: {record}", record=node.id))
+            _finish(event, p.note, p.prepared.at, p.rollback)
+            return True
+    for said in filter(None, waiting):
+        outcome.record = said.id
+        outcome.attempt(say("Recorded already, beside the ledger: {record}", record=said.id),
+                        lambda: tidy(root, Files()))  # fmt: skip
+        outcome.follows.append(mend())
+        _finish(event, said.note, said.at, said.way)
+    return bool(outcome.record)
+
+
+def _finish(event: Event, reason: str, at: str, way: WayBack | None) -> None:
+    """Write the documents again that a crash left unfinished."""
+    with suppress(OSError):
+        if notes_are_finished(event.root, event.outcome.after.decision):
+            return
+    _draft_notes(event, reason, at, way.rolls_back if way else None)
+    draw_overview(event)
+
+
+# --- the record -----------------------------------------------------------------------------------
+
+
+def _record(event: Event, book: Workbook | None, why: str) -> None:
+    """Record it in the ledger or beside it, and tell people; notes come first and last.
+
+    The record lists what could not be done; the notes name its card once it is there.
+    """
+    outcome = event.outcome
+    if not _still_off(event):
+        again = say("The flags are not the safe ones any more; run `rollout rollback` again")
+        outcome.open.append(again)
         return
-    name = outcome.after.decision
-    notice = (
-        say("Reason: {reason}", reason=markdown(trigger.text)),
-        say("When: {time}", time=instant(now)),
-        say("Ledger: docs/LEDGER/{record}.md", record=name),
-    )
-    notes = release_notes(plan, outcome.before, outcome.after, known.gates, rollback=notice)
-    outcome.attempt(
-        say("Release notes with the rollback notice are drafted"),
-        lambda: write_release_notes(root, notes, name, now=now, lang=lang),
-    )
+    if not event.trigger.text.strip():
+        outcome.open.append(say("Reason: none was given; write it into the release notes"))
+    before, after = flags_before(outcome), flags_then(outcome.after)
+    way, what = WayBack(None, "", "", (), "–", "", before=before, after=after), Undone(None, None)
+    if book:
+        try:
+            what = _what(event, book, way)
+        except Exception as error:  # noqa: BLE001 -- whatever is damaged: it is recorded beside
+            book, why = None, why_of(error, event.root)
+    outcome.green = what.green.id if what.green else None
+    drafted = _draft_notes(event, event.reason, event.at, what.rolls_back)
     if outcome.green is None:
         outcome.open.append(say("Replay: there is no earlier green record to return to"))
-    outcome.follows.append(say("Signatures: run `rollout sign {record} --as engine`", record=name))
-    outcome.attempt(
-        say("Recorded as {record}", record=name),
-        lambda: _append(root, trigger, outcome, known, now, lang),
+    if book:
+        why = _append(event, book, way, what)
+    if outcome.record is None:
+        _write_beside(event, way, why)
+    if drafted:
+        rolled_back = what.rolls_back.id if what.rolls_back else None
+        with suppress(Exception):  # a first draft is there, which says "not recorded yet"
+            write_notes(event, event.reason, event.at, rolled_back)
+    draw_overview(event)
+
+
+def _draft_notes(event: Event, reason: str, at: str, rolled_back: Head | None) -> bool:
+    """Draft the release notes; return whether they could be written."""
+    known, decision = len(event.outcome.open), rolled_back.id if rolled_back else None
+    event.outcome.attempt(
+        say("Release notes with the rollback notice are drafted"),
+        lambda: write_notes(event, reason, at, decision),
     )
-    outcome.attempt(
-        say("The overview is up to date"),
-        lambda: system_overview(root, plan, outcome.after, lang=lang),
-    )
+    return len(event.outcome.open) == known
 
 
-def _known(root: Path, outcome: RolledBack, now: datetime) -> _Known:
-    verified = verify_ledger(Workbook(root), now=now)
-    digest = read_flags(root / FLAGS).digest
-    nodes = {line.node.id: line.node for line in verified.lines}
-    ways = {node.id: way for node in nodes.values() if (way := node.predicate.rollback)}
-    record = next((name for name in ways if pinned_flags(nodes[name]) == digest), None)
-    undone = {way.rolls_back.sha256 for way in ways.values()}
-    green = [
-        line.node for line in verified.lines if line.ok and line.node.predicate.verdict == "GO"
-    ]
-    standing = [node for node in green if node.digest not in undone]
-    current = nodes.get(outcome.before.decision if outcome.before else "")
-    if current is None and standing:
-        current = standing[-1]
-    if current is None:
-        return _Known(record)
-    head = ways[current.id].rolls_back if current.id in ways else current.head
-    earlier = [node.head for node in standing if node.digest != head.sha256]
-    gates = nodes[head.id].predicate.gates if head.id in nodes else ()
-    return _Known(record, head, earlier[-1] if earlier else None, gates)
+def _still_off(event: Event) -> bool:
+    """Whether the flags in force are ours, or a later rollback's that turned as much off."""
+    try:
+        file = read_flags(event.root / FLAGS)
+    except FlagsError:
+        return False
+    return file.digest == event.outcome.digest or {*file.state.off} >= {*event.outcome.after.off}
 
 
-def _append(
-    root: Path,
-    trigger: Trigger,
-    outcome: RolledBack,
-    known: _Known,
-    now: datetime,
-    lang: Literal["en", "ko"],
-) -> None:
-    if known.undone is None:
-        nothing = "so there is nothing in the ledger to roll back"
-        raise RolloutError(f"no GO record put these flags in force, {nothing}")
-    undone = known.undone
-    who = trigger.owner if SIGNER.fullmatch(trigger.owner) else "rollback@unknown"
+def _what(event: Event, book: Workbook, way: WayBack) -> Undone:
+    """Return what is undone; raise where the ledger cannot tell, because it lost something."""
+    ledger, after = book.read(), flags_then(event.outcome.after)
+    refuse_lost(ledger, way)
+    return undone(ledger, Judge(book, ledger, event.now), way.before or None, after)
+
+
+def _append(event: Event, book: Workbook, way: WayBack, what: Undone) -> str:
+    """Append the record to the ledger; return "", or why the ledger does not take it."""
+    outcome, name = event.outcome, event.outcome.after.decision
+    outcome.follows.append(signatures(book, name))
+    said = way_of(told(event, way), what)
 
     def draft(slot: Slot) -> Predicate:
         return slot.draft(
-            "rollback", "ROLLBACK", who, lang=lang, builds_on=known.green, note=trigger.text,
-            rollback=_told(trigger, outcome, undone, slot.at, lang),
+            "rollback", "ROLLBACK", signer_of(event.trigger), lang=event.lang,
+            builds_on=what.green, note=event.reason, rollback=said,
         )  # fmt: skip
 
-    file = read_flags(root / FLAGS)
-    if file.state != outcome.after:  # somebody switched in between: never on and recorded as off
-        raise FlagsError("the flags are not the safe ones any more; run `rollout rollback` again")
-    outcome.record = append(Workbook(root), "rollback", draft, {PINNED: file.data}, now=now).id
+    pins = {PINNED: outcome.data}
+    try:
+        outcome.record = append(book, "rollback", draft, pins, now=event.now, name=name).id
+    except Exception as error:  # noqa: BLE001 -- whatever is damaged: it is recorded beside
+        outcome.follows.pop()
+        return why_of(error, event.root)
+    outcome.done.append(say("Recorded as {record}", record=outcome.record))
+    return ""
 
 
-def _told(trigger: Trigger, outcome: RolledBack, undone: Head, at: str, lang: str) -> WayBack:
-    green = outcome.green
-    replay = [say("Replay of {green}: run `rollout replay {green}`", green=green)] if green else []
-    open_ = "; ".join(
-        sentence.text(lang) for sentence in (*outcome.open, *replay, *outcome.follows)
-    )
-    impact = say(
-        "{reason}. Stage {stage} stays blocked until a new GO. Open: {open}",
-        reason=trigger.text.rstrip("."), stage=outcome.after.stage, open=open_,
-    )  # fmt: skip
-    return WayBack(
-        rolls_back=undone,
-        trigger=f"{trigger.signal or trigger.text} / {at} / {trigger.owner or '–'}",
-        cause=trigger.cause or say("not known yet").text(lang),
-        actions=tuple(sentence.text(lang) for sentence in outcome.done),
-        restored_from=outcome.green or "–",
-        impact=impact.text(lang),
-    )
+def _write_beside(event: Event, way: WayBack, why: str) -> None:
+    outcome, name = event.outcome, event.outcome.after.decision
+    outcome.follows.append(mend())
+
+    def write() -> None:
+        said = Beside(
+            id=name, at=event.at, by=signer_of(event.trigger), lang=event.lang,
+            note=event.reason, why=why, way=told(event, way), flags=outcome.data.decode(),
+        )  # fmt: skip
+        write_beside(event.root, Files(), said)
+        outcome.record = name
+
+    done = say("Recorded beside the ledger as {record} ({why})", record=name, why=why)
+    outcome.attempt(done, write)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from rolloutlib.ledger.beside import read_beside, take_away
 from rolloutlib.ledger.cards import card_findings, render
-from rolloutlib.ledger.chain import examine
-from rolloutlib.ledger.documents import decode, digest_of, encode, instant
+from rolloutlib.ledger.chain import examine, trust_after
+from rolloutlib.ledger.documents import decode, digest_of, encode, instant, moment
 from rolloutlib.ledger.durable import create, locked, next_id, overwrite
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.folder import SignoffFile
@@ -18,7 +19,9 @@ from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.records import (
     Decision,
     Digests,
+    FlagsThen,
     Head,
+    Joined,
     Kind,
     Predicate,
     Prepared,
@@ -29,12 +32,14 @@ from rolloutlib.ledger.records import (
 )
 from rolloutlib.ledger.signers import public_key
 from rolloutlib.ledger.signing import sign
+from rolloutlib.ledger.undoing import holding, lacks, undone, way_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
     from pathlib import Path
 
+    from rolloutlib.ledger.beside import Beside, BesideFile
     from rolloutlib.ledger.chain import Ledger, Node
     from rolloutlib.ledger.workbook import Workbook
 
@@ -69,11 +74,12 @@ def append(
     evidence: Mapping[str, bytes],
     *,
     now: datetime,
+    name: str = "",
 ) -> Node:
     """Append a record: it is there in whole or not at all.
 
-    Order: (1) lock, heal and scan, (2) draft and examine, (3) evidence, (4) the record, which
-    commits, (5) the cards.
+    Order: (1) lock, heal and scan, join what waits beside the ledger, (2) draft and examine, (3)
+    evidence, (4) the record, which commits, (5) the cards.
 
     Args:
         book: the workbook.
@@ -81,6 +87,7 @@ def append(
         draft: makes the record for the place that it gets.
         evidence: files to keep beside the record, by name; they become its subjects.
         now: the record's time.
+        name: the id that it should get, where that is free and of its kind and day.
 
     Raises:
         LedgerError: the ledger is damaged, or the record would not hold in it (a clock that stands
@@ -89,23 +96,87 @@ def append(
     """
     book.folder.mkdir(parents=True, exist_ok=True)
     with locked(book.folder):
-        ledger = _undamaged(book)  # (1)
-        # A crash may have left cards undrawn that the last record witnesses. They are drawn before
-        # another record commits: from then on nobody would look for them.
-        heads = [ledger.find(head.sha256) for head in ledger.heads]
-        _draw(book, ledger, {name for node in heads for name in node.predicate.witnesses})
-        slot = _slot(book, ledger, kind, now)
-        files = {f"{slot.id}/{name}": data for name, data in sorted(evidence.items())}
-        subjects = tuple(Subject(name, Digests(digest_of(data))) for name, data in files.items())
-        data = encode(Record(subjects, draft(slot)))
-        examine(ledger, data)  # (2)
-        for name, content in files.items():  # (3)
-            (book.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            create(book.files, book.folder / name, content)
-        create(book.files, book.folder / f"{slot.id}.record", data)  # (4)
-        ledger = book.read()
-        _draw(book, ledger, {slot.id, *slot.witnesses})  # (5)
-        return ledger.find(slot.id)
+        ledger = _joined(book, _undamaged(book), now)  # (1)
+        slot = _slot(book, ledger, kind, now, name)
+        return _commit(book, ledger, draft, evidence, slot)
+
+
+def join(book: Workbook, *, now: datetime, forced: bool = False) -> tuple[str, ...]:
+    """Append what is recorded beside the ledger; return the ids of the records.
+
+    Args:
+        book: the workbook.
+        now: when it is joined.
+        forced: even where the ledger lost the decision that it stood on.
+    """
+    book.folder.mkdir(parents=True, exist_ok=True)
+    with locked(book.folder):
+        ledger = _undamaged(book)
+        known = {node.id for node in ledger.nodes}
+        ledger = _joined(book, ledger, now, forced=forced)
+    return tuple(node.id for node in ledger.nodes if node.id not in known)
+
+
+def _commit(
+    book: Workbook,
+    ledger: Ledger,
+    draft: Callable[[Slot], Predicate],
+    evidence: Mapping[str, bytes],
+    slot: Slot,
+) -> Node:
+    # A crash may have left cards undrawn that the last record witnesses. They are drawn before
+    # another record commits: from then on nobody would look for them.
+    heads = [ledger.find(head.sha256) for head in ledger.heads]
+    _draw(book, ledger, {name for node in heads for name in node.predicate.witnesses})
+    files = {f"{slot.id}/{name}": data for name, data in sorted(evidence.items())}
+    subjects = tuple(Subject(name, Digests(digest_of(data))) for name, data in files.items())
+    data = encode(Record(subjects, draft(slot)))
+    examine(ledger, data)  # (2)
+    for name, content in files.items():  # (3)
+        (book.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        create(book.files, book.folder / name, content)
+    create(book.files, book.folder / f"{slot.id}.record", data)  # (4)
+    ledger = book.read()
+    _draw(book, ledger, {slot.id, *slot.witnesses})  # (5)
+    return ledger.find(slot.id)
+
+
+def _joined(book: Workbook, ledger: Ledger, now: datetime, *, forced: bool = False) -> Ledger:
+    """Append each rollback that is recorded beside the ledger, once; return the ledger with them.
+
+    A crash between the record and the removal of its file is found by the record's digests.
+    """
+    for file in read_beside(book.root):
+        for damage in file.damage():
+            raise LedgerError("damaged", first=f"{damage.where}: {damage.sentence}")
+        if file.said is None:
+            continue
+        node = holding(ledger, file)
+        if node is None:
+            if not forced and (lost := lacks(ledger, file.said.way, waits=True)):
+                raise LedgerError("lost.beside", id=file.said.id, decision=lost)
+            node = _join(book, ledger, file, file.said, now)
+            ledger = book.read()
+        _draw(book, ledger, {node.id, *node.predicate.witnesses})
+        take_away(book.files, file, node.id, instant(now))
+    return ledger
+
+
+def _join(book: Workbook, ledger: Ledger, file: BesideFile, said: Beside, now: datetime) -> Node:
+    """Append a rollback with its own time and id, where nothing in the ledger is later."""
+    slot = _slot(book, ledger, "rollback", moment(said.at, "at"), said.id)
+    after = said.way.after or FlagsThen(0, 0, "", ())
+    what = undone(ledger, Judge(book, ledger, now), said.way.before or None, after)
+    way = way_of(said.way, what, Joined(instant(now), said.why, file.digest))
+
+    def draft(slot: Slot) -> Predicate:
+        return slot.draft(
+            "rollback", "ROLLBACK", said.by, lang=said.lang, note=said.note,
+            builds_on=what.green, rollback=way,
+        )  # fmt: skip
+
+    evidence = {"beside.record": file.data, "flags.json": said.flags.encode()}
+    return _commit(book, ledger, draft, evidence, slot)
 
 
 def sign_record(
@@ -139,7 +210,7 @@ def sign_record(
     if who is None:
         raise LedgerError("unknown-key.sign", key=key)
     with locked(book.folder):
-        ledger = _undamaged(book)
+        ledger = _joined(book, _undamaged(book), now)
         node, judge = ledger.find(name), Judge(book, ledger, now)
         if any(file.who == who for file in node.signoffs):
             raise LedgerError("same-person", who=who, id=name)
@@ -174,8 +245,12 @@ def write_cards(book: Workbook) -> tuple[str, ...]:
 
 
 def _undamaged(book: Workbook) -> Ledger:
-    """Heal what a crash left, then read the ledger and refuse to build on damage."""
+    """Refuse to build on damage, then heal what a crash left.
+
+    In this order: what looks left over may belong to a record that somebody has to restore.
+    """
     ledger = book.read()
+    ledger.refuse_damage()
     for name in ledger.orphans:
         path = book.folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -184,13 +259,24 @@ def _undamaged(book: Workbook) -> Ledger:
     return ledger
 
 
-def _slot(book: Workbook, ledger: Ledger, kind: Kind, now: datetime) -> Slot:
+def _slot(book: Workbook, ledger: Ledger, kind: Kind, now: datetime, name: str = "") -> Slot:
+    """Return the next place.
+
+    A rollback is never kept out: neither by a change of keys without a record (the trust of before
+    holds on), nor by a record that is a moment later than its own clock.
+    """
+    heads = [ledger.find(head.sha256).predicate for head in ledger.heads]
+    at, trust = instant(now), None
+    if kind == "rollback":
+        at = max(at, *(head.prepared.at for head in heads), "")
+        trust = trust_after(ledger)
     names = [node.id for node in ledger.nodes]
-    seqs = [ledger.find(head.sha256).predicate.seq for head in ledger.heads]
-    green = Judge(book, ledger, now).green()
+    fresh = next_id(kind, moment(at, "at"), names)
+    chosen = name if name not in names and name[:-3] == fresh[:-3] else fresh
     return Slot(
-        next_id(kind, now, names), 1 + max(seqs, default=0), ledger.heads, instant(now),
-        book.roles.ledger, book.trust, _unwitnessed(ledger), green,
+        chosen, 1 + max((head.seq for head in heads), default=0), ledger.heads, at,
+        book.roles.ledger, trust or book.trust, _unwitnessed(ledger),
+        Judge(book, ledger, now).green(),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.findings import finding
+from rolloutlib.ledger.rollback_card import bold, rollback_lines
 from rolloutlib.text import link, markdown
 from rolloutlib.words.numbers import show
 from rolloutlib.words.sentences import Sentence, say, speaking
@@ -70,22 +71,22 @@ def _promotion(record: Record) -> list[Line]:
     return [
         *head,
         "",
-        _bold(say("Decision"), judged),
+        bold(say("Decision"), judged),
         *(
             say("- **WAIVED: {gate} — {reason}**", gate=markdown(w.gate), reason=markdown(w.reason))
             for w in p.waivers
         ),
-        _bold(say("Problem"), move),
+        bold(say("Problem"), move),
         *(f"  - {markdown(reason)}" for reason in p.reasons),
         *_measured(p),
-        _bold(say("Tag(s)"), ", ".join(map(markdown, p.tags)) or "–"),
-        _bold(say("Goals"), _joined([_number_of(gate, gate.limit) for gate in p.gates])),
-        _bold(say("Experts"), experts or "–"),
-        _bold(say("Knob Changes"), ""),
+        bold(say("Tag(s)"), ", ".join(map(markdown, p.tags)) or "–"),
+        bold(say("Goals"), _joined([_number_of(gate, gate.limit) for gate in p.gates])),
+        bold(say("Experts"), experts or "–"),
+        bold(say("Knob Changes"), ""),
         *_knobs(p.flags_before, p.flags_after),
-        _bold(say("Expected Effects"), _joined(effects)),
-        _bold(say("Links"), _links(record)),
-        *([_bold(say("Note"), markdown(p.note))] if p.note else []),
+        bold(say("Expected Effects"), _joined(effects)),
+        bold(say("Links"), _links(record)),
+        *([bold(say("Note"), markdown(p.note))] if p.note else []),
         "",
         *_gates(p.gates),
         "",
@@ -106,7 +107,7 @@ def _measured(p: Predicate) -> list[Line]:
         lines.append(
             say("  - {arm}: {count}; {about}", arm=markdown(arm.arm), count=count, about=said)
         )
-    return [_bold(say("Measured"), ""), *lines] if lines else []
+    return [bold(say("Measured"), ""), *lines] if lines else []
 
 
 def _links(record: Record) -> str:
@@ -125,10 +126,10 @@ def _keys(record: Record) -> list[Line]:
             "revoke": say("{who} may no longer sign.", who=who),
             "accept": say("Roles, keys or thresholds changed."),
         }[p.change.action]
-    lines = [_title(say("Key Change"), p), "", _bold(say("Decision"), done)]
+    lines = [_title(say("Key Change"), p), "", bold(say("Decision"), done)]
     if p.change and p.change.key:
-        lines.append(_bold(say("Key"), f"`{p.change.key}`"))
-    lines.append(_bold(say("Who may sign"), ""))
+        lines.append(bold(say("Key"), f"`{p.change.key}`"))
+    lines.append(bold(say("Who may sign"), ""))
     for who, person in p.trust.people.items():
         lines.append(f"  - {who}: {markdown(person.name)} ({', '.join(person.roles)})")
     return lines
@@ -136,26 +137,12 @@ def _keys(record: Record) -> list[Line]:
 
 def _rollback(record: Record) -> list[Line]:
     p = record.predicate
-    lines, way = [_title(say("Rollback Decision"), p)], p.rollback
-    if way is None:
-        return lines
-    said = (
-        (say("Trigger (signal/time/owner)"), way.trigger),
-        (say("Root Cause (suspected)"), way.cause),
-        (say("Actions (flags turned off, profile reset)"), "; ".join(way.actions)),
-        (say("Restored From (ledger id/link)"), way.restored_from),
-        (say("Impact & Follow-ups"), way.impact),
-    )
-    lines += ["", _bold(say("Rolls back"), way.rolls_back.id)]
-    return lines + [_bold(heading, markdown(text)) for heading, text in said]
+    title = _title(say("Rollback Decision"), p)
+    return [title, "", *rollback_lines(p.rollback)] if p.rollback else [title]
 
 
 def _title(kind: Sentence, p: Predicate) -> Line:
     return say("# {kind} — {id}", kind=kind, id=p.id)
-
-
-def _bold(heading: Sentence, text: Line) -> Line:
-    return say("- **{heading}**: {text}", heading=heading, text=text)
 
 
 def _number_of(gate: GateState, value: str | None) -> Sentence:
@@ -216,7 +203,7 @@ def _signatures(p: Predicate, files: Sequence[SignoffFile]) -> Iterator[Line]:
     asked, roles = p.trust.thresholds.get(p.verdict), {s.role for s in signoffs}
     missing = [role for role in asked.all if role not in roles] if asked else []
     if missing:
-        yield from ("", _bold(say("Signatures missing"), ", ".join(missing)))
+        yield from ("", bold(say("Signatures missing"), ", ".join(missing)))
 
 
 def _foot(p: Predicate, digest: str) -> Iterator[Line]:

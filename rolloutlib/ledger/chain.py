@@ -10,16 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from rolloutlib.ledger.documents import decode, digest_of
 from rolloutlib.ledger.findings import Finding, LedgerError, finding
 from rolloutlib.ledger.folder import SignoffFile, check_form, read_folder
 from rolloutlib.ledger.records import Head, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    from rolloutlib.ledger.records import Predicate
+    from rolloutlib.ledger.records import Predicate, Trust
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,14 +227,35 @@ def _witnesses(ledger: Ledger, node: Node) -> Iterator[Finding]:
 
 def _built_on(ledger: Ledger, node: Node) -> Iterator[Finding]:
     p = node.predicate
-    for head in filter(None, (p.builds_on, p.rollback.rolls_back if p.rollback else None)):
+    for head in filter(None, (p.builds_on, p.rollback and p.rollback.rolls_back)):
         other = ledger.earlier(node, head.sha256)
         if other is None or (other.id, other.predicate.verdict) != (head.id, "GO"):
             yield finding(node.id, "builds-on", id=head.id)
 
 
 def _parts(node: Node) -> Iterator[Finding]:
-    p = node.predicate
-    given = (p.rollback is not None, p.change is not None)
-    if given != (p.kind == "rollback", p.kind == "keys"):
+    p, way = node.predicate, node.predicate.rollback
+    fits = (way is not None, p.change is not None) == (p.kind == "rollback", p.kind == "keys")
+    if way is not None:
+        undoes = way.kind is UNSET or way.kind == "undoes"
+        fits &= undoes == (way.rolls_back is not None)
+        digests = {subject.digest.sha256 for subject in node.record.subject}
+        fits &= way.joined is UNSET or way.joined.sha256 in digests
+    if not fits:
         yield finding(node.id, "fields.kind", kind=p.kind)
+
+
+# --- what later records stand on ------------------------------------------------------------------
+
+
+def undone_by(nodes: Iterable[Node]) -> dict[str, Node]:
+    """Return the rollback record of every decision that one rolled back, by its digest."""
+    ways = ((node, node.predicate.rollback) for node in nodes)
+    return {way.rolls_back.sha256: node for node, way in ways if way and way.rolls_back}
+
+
+def trust_after(ledger: Ledger) -> Trust | None:
+    """Return whose signatures count in the next record: None in an empty ledger, or at a fork."""
+    parents = [ledger.by_name[head.sha256] for head in ledger.heads]
+    sources = _sources(ledger, parents)
+    return ledger.nodes[max(sources[0], 0)].predicate.trust if len(sources) == 1 else None

@@ -14,19 +14,22 @@ SENTENCES: Final = {
     # the bytes of a document
     "size": "it has {bytes:,} bytes; at most {most:,} are read",
     "line-ends": "its line ends were converted (CR LF); "
-    "restore the bytes from git, with `-text` in .gitattributes",
-    "encoding": "byte {byte} is not UTF-8; restore the bytes from git",
-    "json": "it is not JSON ({error}); restore the bytes from git",
+    "restore the bytes (`git restore docs/LEDGER`), with `-text` in .gitattributes",
+    "encoding": "byte {byte} is not UTF-8; restore the bytes (`git restore docs/LEDGER`)",
+    "json": "it is not JSON ({error}); restore the bytes (`git restore docs/LEDGER`)",
     "duplicate-key": "the key {key!r} is there twice, so two readers may see two decisions",
-    "fields": "{error}",
+    "fields": "{error} (`git restore docs/LEDGER`)",
     "not-canonical": "it was reformatted: "
-    "it says the same in other bytes than the ones that count; restore it from git",
+    "it says the same in other bytes than the ones that count; `git restore docs/LEDGER`",
     "number": "a record cannot hold {value}; expected a finite number or none at all",
     "fields.time": "{where} is {text!r}; expected a time such as 2026-11-22T09:30:00Z",
     # a record by itself
-    "link": "it is a link or no file; the ledger holds plain files only",
+    "link": "it is a link or no file; the ledger holds plain files only "
+    "(remove it, then `git restore docs/LEDGER`)",
     "name": "it is no name of this ledger, though it looks like one; remove or rename it",
-    "other-id": "it is a copy of {id} under another name; each record has its own id",
+    "other-id": "it is a copy of {id} under another name; each record has its own id "
+    "(`rm docs/LEDGER/{name}.record`)",
+    "other-id.beside": "it is the rollback {id} under another name",
     "other-ledger": "it belongs to the ledger {got!r}, not to {expected!r}",
     "fields.id": "a {kind} with verdict {verdict} of {day} does not belong under the id {name}",
     "fields.subjects": "its subjects are not sorted by name, each once",
@@ -42,12 +45,13 @@ SENTENCES: Final = {
     # its place in the chain
     "no-record": "{folder} has no readable record {name}; {newest}",
     "deleted": "it follows {id}, which is not there: "
-    "it was deleted or cannot be read (restore it from git)",
+    "it was deleted or cannot be read (`git restore docs/LEDGER`)",
     "deleted.record": "there is a card or a signoff but no record: "
-    "the record was deleted (restore it from git)",
+    "the record was deleted (`git restore docs/LEDGER`)",
     "deleted.seen": "{who} saw the record {id}, which is no longer there: it was deleted or edited",
-    "edited": "it follows {id} with other bytes: {id} was edited afterwards (restore it from git)",
-    "edited.signed": "the record was changed after {who} signed it (restore it from git)",
+    "edited": "it follows {id} with other bytes: {id} was edited afterwards "
+    "(`git restore docs/LEDGER`)",
+    "edited.signed": "the record was changed after {who} signed it (`git restore docs/LEDGER`)",
     "second-root": "it begins a second ledger: "
     "it follows no record, but another record is the first",
     "sequence": "it is number {seq}; after what it follows it must be {expected}",
@@ -60,10 +64,11 @@ SENTENCES: Final = {
     "trust.join": "it joins two changes of keys ({ids}); "
     "only a keys record can join them (rollout keys accept)",
     "trust.files": "{files} changed without a keys record; "
-    "undo it or record it (rollout keys accept)",
-    "trust-unsigned": "it stands on the change of keys {id}, which does not hold",
+    "undo it (`git restore {paths}`) or record it (`rollout keys accept`)",
+    "trust-unsigned": "it stands on the change of keys {id}, which nobody has signed in full yet",
+    "trust-wrong": "it stands on the change of keys {id}, which does not hold",
     "witness": "{who} had signed {id} when this was drafted; "
-    "that signoff was deleted (restore it from git)",
+    "that signoff was deleted (`git restore docs/LEDGER`)",
     "witness.other": "the signoff of {who} on {id} is not the one "
     "that was there when this was drafted",
     "fork": "{ids} follow the same record and nothing joins them; the next record will",
@@ -72,13 +77,27 @@ SENTENCES: Final = {
     "orphan": "{name} is left over from an interrupted command; the next one removes it",
     "damaged": "the ledger is damaged and takes no records: {first} (`rollout verify` shows all)",
     "not-written": "{id} was not written: {why}",
+    # beside the ledger
+    "unjoined": "the rollback {id} is recorded beside the ledger and waits to be joined: "
+    "{first}`rollout ledger --join`",
+    "lost.beside": "the rollback {id} is recorded beside the ledger, which does not have "
+    "{decision}, by which the flags had been on: restore it (`git restore docs/LEDGER`), or, if it "
+    "is lost for good, join it to what is there: `rollout ledger --join`",
+    "lost": "the ledger does not have {decision}, by which the flags had been on",
+    "beside": "{problem}; restore it (`git restore {name}`), or, if git has none, remove it and "
+    "run `rollout rollback --reason TEXT` again",
+    "folder": "it is no folder; remove it and restore the ledger: "
+    "`rm docs/LEDGER && git restore docs/LEDGER`",
+    "unreadable": "it cannot be read ({why}); give yourself the right to read it, "
+    "or `git restore docs/LEDGER`",
     # what it rests on, and its card
-    "subject-missing": "{name}, which it rests on, is not there (restore it from git)",
-    "subject-changed": "{name}, which it rests on, was changed (restore it from git)",
+    "subject-missing": "{name}, which it rests on, is not there (`git restore docs/LEDGER`)",
+    "subject-changed": "{name}, which it rests on, was changed (`git restore docs/LEDGER`)",
     "card": "the card {name} is not what the record says, which counts "
-    "(rollout ledger --cards draws it again)",
+    "(`rollout ledger --cards` draws it again)",
     # keys
     "signers": "{where}: {trap}",
+    "not-text": "{name} is not UTF-8 (`git restore {name}`)",
     "lint": "nobody could sign safely: {problems}",
     "no-ssh-keygen": "ssh-keygen is not on the path; "
     "install it (Debian: apt-get install openssh-client)",
@@ -112,10 +131,14 @@ SENTENCES: Final = {
     "backdated": "it is dated {at}, before a record that it saw ({latest})",
     "future": "it is dated {at}, later than now ({now}); check the clock",
     "unsigned": "{verdict} needs the signature of {roles}",
+    "late": "{verdict} needed the signature of {roles} by {by}",
+    "vacant": "nobody is {role}, whose signature is needed: `rollout keys add NAME@HOST "
+    "--name NAME --role {role} --key FILE.pub`",
     # commands
     "data-changed": "{files} changed since the review in {folder}; review again",
     "no-pins": "{id} rests on no review (it is a {kind} record); nothing to replay",
-    "subject-changed.replay": "{name} is not the file that {id} rests on (restore it from git)",
+    "subject-changed.replay": "{name} is not the file that {id} rests on "
+    "(`git restore docs/LEDGER`)",
     "subject-changed.review": "{id}/review.json is not the review whose results the record pins",
     "not-verified": "{id} does not hold and is not exported; `rollout verify {id}` says why",
 }
@@ -134,12 +157,21 @@ class LedgerError(RolloutError):
         self.code = code.partition(".")[0]
 
 
+# What only waits for somebody, in its time: nothing was tampered with, and nothing is late.
+WAITING: Final = frozenset({"unsigned", "trust-unsigned", "vacant", "unjoined"})
+
+
 class Finding(NamedTuple):
     """Something that does not hold: where (a record's id, or a file), which class, a sentence."""
 
     where: str
     code: str
     sentence: str
+
+    @property
+    def waits(self) -> bool:
+        """Whether this only waits for somebody."""
+        return self.code in WAITING
 
 
 def finding(place: str, code: str, **facts: object) -> Finding:

@@ -12,7 +12,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rolloutlib.ledger.documents import decode, digest_of, moment
+from rolloutlib.errors import FileError
+from rolloutlib.files import bounded_bytes
+from rolloutlib.ledger.documents import MAX_BYTES, decode, digest_of, moment
 from rolloutlib.ledger.durable import TEMPORARY
 from rolloutlib.ledger.findings import Finding, LedgerError, finding
 from rolloutlib.ledger.records import RECORD_ID, SIGNER, Record, Signoff
@@ -93,6 +95,8 @@ def read_folder(folder: Path, ledger: str) -> Contents:
         ledger: the ledger's name, to which every record must belong.
     """
     contents, names = Contents([], {}, [], []), _Names([], {}, set(), set())
+    if folder.exists() and not folder.is_dir():
+        contents.strays.append(finding("docs/LEDGER", "folder"))
     with os.scandir(folder) if folder.is_dir() else nullcontext(()) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             _sort(contents, names, folder, entry)
@@ -118,7 +122,11 @@ def _sort(contents: Contents, names: _Names, folder: Path, entry: os.DirEntry[st
     elif record:
         names.records.append(folder / entry.name)
     elif signoff:
-        names.signatures[entry.name] = (folder / entry.name).read_bytes()
+        try:
+            data = bounded_bytes(folder / entry.name, MAX_BYTES, links=False)
+            names.signatures[entry.name] = data
+        except FileError as error:
+            contents.strays.append(finding(entry.name, "unreadable", why=error.why))
     elif RECORD_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
         names.evidence.add(entry.name)
     elif _looks_ours(entry.name):
@@ -132,12 +140,14 @@ def _looks_ours(name: str) -> bool:
 
 def _read_record(contents: Contents, path: Path, ledger: str) -> None:
     """Read a record; what is no record, or another ledger's, becomes a finding of its name."""
-    data = path.read_bytes()
     try:
+        data = bounded_bytes(path, MAX_BYTES + 1, links=False)
         record = decode(data, Record)
         check_form(path.stem, record, ledger)
     except LedgerError as error:
         contents.strays.append(Finding(path.stem, error.code, str(error)))
+    except FileError as error:
+        contents.strays.append(finding(path.stem, "unreadable", why=error.why))
     else:
         contents.records.append(RecordFile(path.stem, data, record))
 
@@ -160,8 +170,8 @@ def _without_record(contents: Contents, names: _Names) -> None:
     for name in names.signatures:
         if name.endswith(".sig") and name.removesuffix(".sig") not in names.signatures:
             contents.orphans.append(name)
-    contents.orphans.extend(names.evidence - records)
     signed = {name.split(".", 1)[0] for name in names.signatures if name.endswith(".signoff")}
+    contents.orphans.extend(names.evidence - records - signed - names.cards)
     for name in sorted((signed | names.cards) - records):
         contents.strays.append(finding(name, "deleted.record"))
 
@@ -177,7 +187,7 @@ def check_form(name: str, record: Record, ledger: str) -> None:
     """
     p = record.predicate
     if p.id != name:
-        raise LedgerError("other-id", id=p.id)
+        raise LedgerError("other-id", id=p.id, name=name)
     if p.ledger != ledger:
         raise LedgerError("other-ledger", got=p.ledger, expected=ledger)
     match, day = RECORD_ID.fullmatch(name), f"{moment(p.prepared.at, 'prepared.at'):%Y%m%d}"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from msgspec import structs
+
 from rolloutlib.ledger.cards import card_findings
+from rolloutlib.ledger.chain import undone_by
 from rolloutlib.ledger.documents import digest_of, instant, moment
 from rolloutlib.ledger.findings import Finding, LedgerError, finding
+from rolloutlib.ledger.lines import Line
 from rolloutlib.ledger.signing import signed_by, verify
 
 if TYPE_CHECKING:
@@ -26,43 +29,12 @@ _CLOCK_SKEW: Final = timedelta(minutes=5)
 _DAY: Final = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What `verify` says of one record.
-
-    Attributes:
-        signed: role and signer of the signatures that count.
-        missing: roles whose signature is needed and not there; `pending` ones still have time.
-        dissent: signers who decided otherwise.
-    """
-
-    node: Node
-    signed: tuple[tuple[str, str], ...]
-    missing: tuple[str, ...]
-    pending: tuple[str, ...]
-    dissent: tuple[str, ...]
-    findings: tuple[Finding, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether all holds."""
-        return not self.findings
-
-    def __str__(self) -> str:
-        """Say it in a line."""
-        head = f"{self.node.id}  {'ok   ' if self.ok else 'WRONG'}  {self.node.predicate.verdict}"
-        if not self.ok:
-            return f"{head}: {'; '.join(problem.sentence for problem in self.findings)}"
-        names = ", ".join(f"{role} {who}" for role, who in self.signed) or "nobody"
-        later = f"; {', '.join(self.pending)} within 24 h" if self.pending else ""
-        return f"{head}: signed by {names}{later}"
-
-
 class _Missing(NamedTuple):
-    """Roles without a signature: those that are needed now, and those with time until 24 hours."""
+    """Roles without a signature: those needed now, those with time, and when that ended."""
 
     now: tuple[str, ...]
     later: tuple[str, ...]
+    late: str = ""
 
 
 class Judge:
@@ -79,6 +51,7 @@ class Judge:
         self.book, self.ledger, self.now = book, ledger, now
         self._keys: dict[tuple[str, str], str | LedgerError] = {}
         self._lines: dict[int, Line] = {}
+        self._rules: dict[int, Trust] = {}
         self._settled: set[str] = set()
 
     # --- signatures -------------------------------------------------------------------------------
@@ -166,15 +139,30 @@ class Judge:
         findings += self._source(node)  # (3)
         missing = self._missing(node, signed)
         if missing.now:  # (4)
-            roles = " and ".join(missing.now)
+            verdict, roles = node.predicate.verdict, " and ".join(missing.now)
             findings.append(
-                finding(node.id, "unsigned", verdict=node.predicate.verdict, roles=roles)
+                finding(node.id, "late", verdict=verdict, roles=roles, by=missing.late)
+                if missing.late
+                else finding(node.id, "unsigned", verdict=verdict, roles=roles)
             )
         if files:
             findings += _subjects(self.book.folder, node)  # (5)
             findings += card_findings(self.book.folder, node)  # (6)
         people = tuple(signed.items())
-        return Line(node, people, missing.now, missing.later, tuple(dissent), tuple(findings))
+        lacking = (*missing.now, *missing.later)
+        commands = tuple(self._how_to_sign(node, role) for role in lacking)
+        return Line(
+            node, people, missing.now, missing.later, tuple(dissent), tuple(findings), commands
+        )
+
+    def _how_to_sign(self, node: Node, role: str) -> str:
+        """Return the command that makes a signature, or what has to come before it."""
+        command, people = f"`rollout sign {node.id} --as {role}`", self.rules(node).people.values()
+        if any(role in person.roles for person in people):
+            return command
+        if any(role in person.roles for person in self.book.trust.people.values()):
+            return f"{command} once the change of keys is signed"
+        return f"{command} once somebody is {role}"
 
     def check(self, node: Node, file: SignoffFile, keys: dict[str, str]) -> Signoff:
         """Check one signoff of a record, and add its key to those that have signed it.
@@ -234,33 +222,82 @@ class Judge:
             raise LedgerError("future", at=signoff.signed_at, now=instant(self.now))
 
     def rules(self, node: Node) -> Trust:
-        """Return the trust under which a record is judged: a change of keys by that of before."""
-        changes = node.predicate.kind == "keys" and node.before
-        return (self.ledger.nodes[max(node.source, 0)] if changes else node).predicate.trust
+        """Return the trust under which a record is judged.
+
+        A change of keys is judged by that of before; any other record by its own, where a role that
+        nobody had then is signed for by whom a later change of keys gave it.
+        """
+        if node.index not in self._rules:
+            if node.predicate.kind == "keys" and node.before and not self.founds(node):
+                trust = self.ledger.nodes[max(node.source, 0)].predicate.trust
+            else:
+                trust = node.predicate.trust
+            if node.predicate.kind != "keys":
+                trust = self._filled(node, trust)
+            self._rules[node.index] = trust
+        return self._rules[node.index]
+
+    def founds(self, node: Node) -> bool:
+        """Whether a change of keys needs no signature, because nobody before it could ever sign.
+
+        A rollback may be a ledger's first record, before anybody was admitted. As in an empty
+        ledger, the first people are then admitted by the records that stand on them.
+        """
+        if node.predicate.kind != "keys" or not node.before:
+            return False
+        asked = {*node.predicate.trust.thresholds["KEYS"].all}
+        before = (other for other in self.ledger.nodes if node.before >> other.index & 1)
+        people = (person for other in before for person in other.predicate.trust.people.values())
+        return not any(asked & {*person.roles} for person in people)
+
+    def _filled(self, node: Node, trust: Trust) -> Trust:
+        asked = trust.thresholds.get(node.predicate.verdict)
+        given = {role for person in trust.people.values() for role in person.roles}
+        vacant = {*asked.all} - given if asked else frozenset[str]()
+        later = next((n for n in reversed(self.ledger.nodes) if self._admits(n, node)), None)
+        if not vacant or later is None:
+            return trust
+        people = dict(trust.people)
+        for who, person in later.predicate.trust.people.items():
+            if fresh := tuple(role for role in person.roles if role in vacant):
+                known = people.get(who, structs.replace(person, roles=()))
+                people[who] = structs.replace(known, roles=(*known.roles, *fresh))
+        return structs.replace(trust, people=people)
+
+    def _admits(self, later: Node, node: Node) -> bool:
+        """Whether a record is a change of keys after another one, and holds."""
+        follows = later.predicate.kind == "keys" and later.before >> node.index & 1
+        return bool(follows) and self.line(later, files=True).ok
 
     def _source(self, node: Node) -> Iterator[Finding]:
         """A record stands on the change of keys before it, which must be signed."""
         source = self.ledger.nodes[node.source] if node.source >= 0 else None
-        if source and not self.line(source, files=True).ok:
-            yield finding(node.id, "trust-unsigned", id=source.id)
+        if source and not (line := self.line(source, files=True)).ok:
+            waits = line.state == "waits"
+            yield finding(node.id, "trust-unsigned" if waits else "trust-wrong", id=source.id)
 
     def _missing(self, node: Node, signed: Container[str]) -> _Missing:
         p = node.predicate
         asked = self.rules(node).thresholds.get(p.verdict)
+        if self.founds(node):
+            return _Missing((), ())
         if asked is None or not asked.all:
             return _Missing((f"a role that the plan does not name for {p.verdict}",), ())
 
         def lacking(roles: tuple[Role, ...]) -> tuple[str, ...]:
             return tuple(role for role in roles if role not in signed)
 
-        if moment(p.prepared.at, "prepared.at") + _DAY < self.now:
-            return _Missing(lacking(asked.all), ())
+        # A rollback moved flags already; any other record moves nothing before it is signed.
+        if p.verdict == "ROLLBACK" or asked.within24h:
+            end = moment(p.prepared.at, "prepared.at") + _DAY
+            if end < self.now:
+                return _Missing(lacking(asked.all), (), instant(end))
         return _Missing(lacking(asked.now), lacking(asked.within24h))
 
     def green(self) -> Head | None:
         """Return the newest promotion that says GO, holds in full, and was not rolled back."""
         nodes = self.ledger.nodes
-        undone = {way.rolls_back.sha256 for node in nodes if (way := node.predicate.rollback)}
+        undone = undone_by(nodes)
         for node in reversed(nodes):
             promoted = node.predicate.verdict == "GO" and node.digest not in undone
             if promoted and self.line(node, files=True).ok:

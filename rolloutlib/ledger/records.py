@@ -75,10 +75,8 @@ class Threshold(Part, frozen=True):
 class Trust(Part, frozen=True):
     """Whose signatures count from this record on; only a keys record may change it.
 
-    Attributes:
-        allowed_signers, revoked_keys: sha256 of the two files under params/.
-        people: by signer's name (an address).
-        thresholds: by verdict.
+    `allowed_signers` and `revoked_keys` are the sha256 of files under params/; people are by
+    signer's name (an address), thresholds by verdict.
     """
 
     allowed_signers: Sha256
@@ -186,10 +184,8 @@ class Pins(Part, frozen=True):
 
     Attributes:
         data: typed digest over sorted columns and rows; `inputs` are the files' own digests.
-        cells: digest of the notebook's code cells.
-        commit: git commit of the code; None outside a git checkout.
-        dirty: the code had changes that no commit holds.
-        requirements: digest of requirements.lock.
+        cells, requirements: digests of the notebook's code cells and of requirements.lock.
+        commit, dirty: git commit of the code (None outside a checkout); changes that it lacks.
         results: digest of review.json as canonical JSON.
     """
 
@@ -214,15 +210,42 @@ class Change(Part, frozen=True):
     key: KeyText
 
 
-class WayBack(Part, frozen=True):
-    """What a rollback record says, under the headings of the team's template."""
+class FlagsThen(Part, frozen=True):
+    """Flags in a few words: stage, generation, who asked for them, and what was off for all."""
 
-    rolls_back: Head
+    stage: Whole
+    generation: Whole
+    decision: str
+    off: tuple[str, ...]
+
+
+class Joined(Part, frozen=True):
+    """When and why a rollback that was recorded beside the ledger came in; sha256 of that file."""
+
+    at: str
+    why: str
+    sha256: Sha256
+
+
+class WayBack(Part, frozen=True):
+    """What a rollback record says, under the headings of the team's template.
+
+    Attributes:
+        rolls_back: the GO that had put the flags in force; None where no GO of the ledger had.
+        kind: which of the two; records from before there were two have none.
+        before, after: the flags; `before` is None where nobody could read them.
+    """
+
+    rolls_back: Head | None
     trigger: str
     cause: str
     actions: tuple[str, ...]
     restored_from: str
     impact: str
+    kind: Literal["undoes", "nothing-promoted"] | msgspec.UnsetType = msgspec.UNSET
+    before: FlagsThen | msgspec.UnsetType | None = msgspec.UNSET
+    after: FlagsThen | msgspec.UnsetType = msgspec.UNSET
+    joined: Joined | msgspec.UnsetType = msgspec.UNSET
 
 
 class Predicate(Part, frozen=True, kw_only=True):

@@ -6,22 +6,31 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from rolloutlib.ledger.beside import read_beside
 from rolloutlib.ledger.findings import Finding, finding
-from rolloutlib.ledger.judge import Judge, Line
+from rolloutlib.ledger.judge import Judge
+from rolloutlib.ledger.signers import lint
+from rolloutlib.ledger.undoing import holding, lacks
+from rolloutlib.ledger.workbook import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from rolloutlib.ledger.chain import Ledger
+    from rolloutlib.ledger.lines import Line
     from rolloutlib.ledger.records import Head
     from rolloutlib.ledger.workbook import Workbook
 
 _TRUST_FILES = {
-    "allowed_signers": "params/allowed_signers",
-    "revoked_keys": "params/revoked_keys",
-    "people": "params/roles.yaml",
-    "thresholds": "the thresholds of plan.yaml or roles.yaml",
+    "allowed_signers": ("params/allowed_signers", "params/allowed_signers"),
+    "revoked_keys": ("params/revoked_keys", "params/revoked_keys"),
+    "people": ("params/roles.yaml", "params/roles.yaml"),
+    "thresholds": (
+        "the thresholds of plan.yaml or roles.yaml",
+        "params/plan.yaml params/roles.yaml",
+    ),
 }
 
 
@@ -94,7 +103,36 @@ def verify_ledger(
     judge.check_signatures(workers or os.cpu_count() or 1)  # (3)
     lines = [judge.line(node, files=not settled >> node.index & 1) for node in ledger.nodes]  # (4)
     strays += [finding(name, "orphan", name=name) for name in ledger.orphans]
+    strays += beside_findings(book.root, ledger)
     return Verification(tuple(lines), tuple(strays), ledger, judge.green())
+
+
+def beside_findings(root: Path, ledger: Ledger | None) -> Iterator[Finding]:
+    """Yield what waits beside the ledger to be joined, and what is damaged there.
+
+    Args:
+        root: the workbook's root.
+        ledger: the ledger; None where the files that say who may sign in it cannot be read.
+    """
+    mend = "mend what is WRONG with the ledger, then "
+    for file in read_beside(root):
+        yield from file.damage()
+        if file.said is None or file.problem:
+            continue
+        name = file.said.id
+        if (
+            ledger
+            and not holding(ledger, file)
+            and (lost := lacks(ledger, file.said.way, waits=True))
+        ):
+            yield finding(file.name, "lost.beside", id=name, decision=lost)
+        else:
+            if ledger:
+                first = mend if ledger.damage else ""
+            else:
+                broken = unreadable(root)
+                first = f"mend {broken} (`git restore {broken}`), then "
+            yield finding(file.name, "unjoined", id=name, first=first)
 
 
 def sign_off_status(
@@ -109,17 +147,16 @@ def sign_off_status(
         ledger: the ledger, where it was read already.
     """
     ledger = ledger or book.read()
-    node = ledger.find(name)
-    signers = dict(Judge(book, ledger, now).line(node, files=False).signed)
+    node, judge = ledger.find(name), Judge(book, ledger, now)
+    signers = dict(judge.line(node, files=False).signed)
     times = {file.who: file.signoff.signed_at for file in node.signoffs if file.signoff}
 
     def state(role: str) -> SignatureState:
         who = signers.get(role)
         return SignatureState(role, who, times.get(who or ""), f"rollout sign {name} --as {role}")
 
-    return tuple(
-        state(role) for role in node.predicate.trust.thresholds[node.predicate.verdict].all
-    )
+    asked = node.predicate.trust.thresholds[node.predicate.verdict].all
+    return () if judge.founds(node) else tuple(map(state, asked))
 
 
 def _whole(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
@@ -134,10 +171,18 @@ def _whole(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
             for name, file in _TRUST_FILES.items()
             if getattr(recorded, name) != getattr(book.trust, name)
         ]
-        yield finding("params", "trust.files", files=" and ".join(changed))
+        files, paths = zip(*changed, strict=True)
+        each = dict.fromkeys(" ".join(paths).split())
+        yield finding("params", "trust.files", files=" and ".join(files), paths=" ".join(each))
     if heads:
-        for problem in book.problems(node.predicate.verdict for node in ledger.nodes):
+        for problem in lint(book.roles, book.signers, ()):
             yield Finding("params", "lint", problem)
+        given = {role for person in book.trust.people.values() for role in person.roles}
+        asked = (book.trust.thresholds.get(node.predicate.verdict) for node in ledger.nodes)
+        thresholds = (each for each in (*asked, book.trust.thresholds["KEYS"]) if each)
+        needed = {role for each in thresholds for role in each.all}
+        for role in sorted(needed - given):
+            yield finding("params/roles.yaml", "vacant", role=role)
 
 
 def _missing_heads(ledger: Ledger, *pinned: str | None) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.chain import Ledger, read_ledger
 from rolloutlib.ledger.durable import Files
+from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.signers import lint, load_roles, load_signers, trust
 from rolloutlib.plan.model import load_plan
 
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.records import Decision
 
 FOLDER: Final = "docs/LEDGER"
+
+
+def unreadable(root: Path) -> str:
+    """Return the first file under params/ that keeps a workbook from being read; "" for none."""
+    readers = {"plan.yaml": lambda: load_plan(root / "params" / "plan.yaml"),
+               "roles.yaml": lambda: load_roles(root),
+               "allowed_signers": lambda: load_signers(root)}  # fmt: skip
+    for name, read in readers.items():
+        try:
+            read()
+        except Exception:  # noqa: BLE001 -- whatever is wrong with it
+            return f"params/{name}"
+    return ""
 
 
 class Workbook:
@@ -30,7 +44,10 @@ class Workbook:
         """Read params/; every error names file and key."""
         self.root, self.folder, self.files = root, root / FOLDER, files or Files()
         self.plan = load_plan(root / "params" / "plan.yaml")
-        self.roles, self.signers = load_roles(root), load_signers(root)
+        try:
+            self.roles, self.signers = load_roles(root), load_signers(root)
+        except UnicodeDecodeError:
+            raise LedgerError("not-text", name=unreadable(root)) from None
         self.trust = trust(root, self.plan, self.roles)
 
     def read(self) -> Ledger:

@@ -95,7 +95,7 @@ def test_leaver_keeps_what_was_witnessed(root: Path) -> None:
     signed(root, made.id, "owner_park", hours=4)
     assert codes(root) == {
         "unsigned",
-        "lint",
+        "vacant",
     }  # the pending record lacks qa, and nobody is qa any more
     with pytest.raises(LedgerError, match="revoked"):
         signed(root, pending, "qa_lee", hours=5)

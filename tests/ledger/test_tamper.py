@@ -592,10 +592,7 @@ CASES: dict[str, tuple[str, Callable[[Path], object]]] = {
         "unsigned",
         lambda r: forge(r, FIRST, OWNER, put("decision", "NO_GO")),
     ),
-    "a rollback that the PM never signed": (
-        "unsigned",
-        lambda r: remove(r, f"{BACK}.{PM}.signoff*"),
-    ),
+    "a rollback that the PM never signed": ("late", lambda r: remove(r, f"{BACK}.{PM}.signoff*")),
     # who may sign
     "a key added to allowed_signers by hand": (
         "trust",
@@ -628,7 +625,7 @@ CASES: dict[str, tuple[str, Callable[[Path], object]]] = {
         lambda r: remove(r, f"{KEYS}.{OWNER}.signoff*"),
     ),
     "a record that stands on an unsigned change of keys": (
-        "trust-unsigned",
+        "trust-wrong",
         lambda r: remove(r, f"{KEYS}.{OWNER}.signoff*"),
     ),
     "an outsider who admits himself": ("role", self_admitted),

@@ -27,6 +27,7 @@ TOOLS = (
     "printf",
     "dirname",
     "cat",
+    "date",
 )
 FIRST, SECOND, PM, QA = "dec-20261122-001", "dec-20261122-002", "pm_kim@ex.com", "qa_lee@ex.com"
 

@@ -106,7 +106,8 @@ def decision(reviewed: Path) -> str:
     assert made.returncode == 0, made.stderr
     name = made.stdout.partition(":")[0]
     unsigned = rollout(reviewed, "verify")
-    assert unsigned.returncode == 1
+    assert unsigned.returncode == 10
+    assert f"{name}  waits  GO: " in unsigned.stdout
     assert "GO needs the signature of pm and qa and owner" in unsigned.stdout
     for who, role in (("pm_kim", "pm"), ("qa_lee", "qa"), ("owner_park", "owner")):
         signed = rollout(reviewed, "sign", name, "--as", role, "--key", str(keys() / who))

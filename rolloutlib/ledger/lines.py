@@ -1,0 +1,72 @@
+"""What `verify` says of a record, in a word and in a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rolloutlib.ledger.chain import Node
+    from rolloutlib.ledger.findings import Finding
+
+State = Literal["ok", "waits", "LATE", "WRONG"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What `verify` says of one record.
+
+    Attributes:
+        signed: role and signer of the signatures that count.
+        missing: roles whose signature is needed and not there; `pending` ones still have time.
+        dissent: signers who decided otherwise.
+        commands: what makes the missing signatures, in order.
+    """
+
+    node: Node
+    signed: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+    pending: tuple[str, ...]
+    dissent: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    commands: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether all holds that has to hold by now."""
+        return not self.findings
+
+    @property
+    def state(self) -> State:
+        """Return the one word for it; what was tampered with is never taken for what waits."""
+        if self.ok:
+            return "waits" if self.pending else "ok"
+        return state_of(self.findings)
+
+    def __str__(self) -> str:
+        """Say it in a line, with the commands that help where something only waits."""
+        head = f"{self.node.id}  {self.state:5}  {self.node.predicate.verdict}"
+        then = f" → {', '.join(self.commands)}" if self.commands else ""
+        if not self.ok:
+            said = "; ".join(problem.sentence for problem in self.findings)
+            return f"{head}: {said}{'' if self.state == 'WRONG' else then}"
+        names = ", ".join(f"{role} {who}" for role, who in self.signed)
+        if not names and not self.pending:  # nobody before this change of keys could sign it
+            return f"{head}: needs no signature"
+        later = f"; {', '.join(self.pending)} within 24 h{then}" if self.pending else ""
+        return f"{head}: signed by {names or 'nobody'}{later}"
+
+
+def state_of(findings: Iterable[Finding]) -> State:
+    """Return the one word for findings: the worst of them."""
+    codes = {"waits" if one.waits else one.code for one in findings}
+    if not codes:
+        return "ok"
+    return "waits" if codes == {"waits"} else "LATE" if codes <= {"waits", "late"} else "WRONG"
+
+
+def admit(role: str) -> str:
+    """Return the command that admits somebody for a role."""
+    return f"rollout keys add NAME@HOST --name NAME --role {role} --key FILE.pub"
