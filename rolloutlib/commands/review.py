@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.options import command, given, option, say, whole
-from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
+from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -67,8 +67,7 @@ def add(commands: Any) -> None:
 def _review(arguments: argparse.Namespace) -> int:
     from rolloutlib.plan.model import workbook_root
     from rolloutlib.plan.params import review_params, stage_params
-    from rolloutlib.show.folder import save_invalid
-    from rolloutlib.show.notebooks import review_notebook
+    from rolloutlib.show.sealing import review_notebook
 
     root, stage = workbook_root(), arguments.stage
     named = ("control", "treatment", "profile", "as_of", "days", "adjust", "engine", "lang")
@@ -83,11 +82,8 @@ def _review(arguments: argparse.Namespace) -> int:
     for name in ("runs", "source", "evidence"):
         if (path := params.path(name)) is not None and not path.exists():
             raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")
-    try:
-        return EXIT[review_notebook(params, progress=sys.stderr)]
-    except (NoEvidenceError, RunsError) as error:
-        save_invalid(params, params.path("out") or root, str(error))
-        raise
+    fresh = params.out == out  # two reviews in one second are two reports
+    return EXIT[review_notebook(params, fresh=fresh, progress=sys.stderr)]
 
 
 def _from_here(path: str, root: Path) -> str:

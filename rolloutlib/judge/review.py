@@ -6,7 +6,7 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from rolloutlib.errors import UsageError
+from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.counting import counted
 from rolloutlib.judge.gate import judge_gate
@@ -19,7 +19,7 @@ from rolloutlib.judge.recommendation import (
     rising_issue,
     vanished_issue,
 )  # fmt: skip
-from rolloutlib.judge.record import QuarantineGroup, Recommendation, Review, Reviewed, Verdict
+from rolloutlib.judge.record import QuarantineGroup, Recommendation, Reviewed, Verdict
 from rolloutlib.measure.comparison import compare
 from rolloutlib.measure.days import load
 from rolloutlib.measure.distributions import distributions
@@ -117,12 +117,22 @@ def _judged(
     )  # fmt: skip
 
 
-def invalid_review(params: ReviewParams, message: str) -> Review:
-    """Return the review of data that are no evidence at all: whoever waits for one is told why."""
-    return Review(
-        stage=params.stage, control=params.control, treatment=params.treatment,
-        recommendation=Recommendation.INVALID, as_of=params.as_of,
+def invalid_review(params: ReviewParams, message: str) -> Reviewed:
+    """Return the review of data that are no evidence at all: whoever waits for one is told why.
+
+    What was refused row by row is read again: it did not outlive the error.
+    """
+    try:
+        plan = load_plan(_path(params, "plan"))
+        name, runs = plan.stages[params.stage].name, _evidence(plan, params, None)[0]
+        inputs, refused, failed = runs.inputs, runs.quarantined, runs.failed
+    except RolloutError:  # the source as a whole, and so no row of it
+        name, inputs, refused, failed = "", (), (), ()
+    return Reviewed(
+        stage=params.stage, control=params.control, treatment=params.treatment, stage_name=name,
+        recommendation=Recommendation.INVALID, as_of=params.as_of, inputs=inputs,
         reasons=(because("source.refused", message=message),),
+        quarantine=_groups((*refused, *failed)), refused=refused,
     )  # fmt: skip
 
 

@@ -68,8 +68,8 @@ def decide(
 
     Raises:
         UsageError: no review, an exploration, an unknown waiver, or a waiver that is not needed.
-        LedgerError: the verdict is not covered, data or evidence changed since the review, or the
-            ledger is damaged.
+        LedgerError: the verdict is not covered, data or evidence changed since the review, parts
+            of the report disagree, or the ledger is damaged.
     """
     if problems := book.problems([verdict]):
         raise LedgerError("lint", problems="; ".join(problems))
@@ -78,6 +78,7 @@ def decide(
     if review.look.counting == "exploration":
         again = "decide on what `rollout review` writes, which counts its look"
         raise UsageError(f"{folder} is an exploration, which decides nothing; {again}")
+    read.require_seal()
     attested = read.params.evidence_folder(book.root)
     checks = run_checks(
         plan.checks, attested, now=now, newest=newest_run(review.runs, review.treatment),
@@ -87,7 +88,7 @@ def decide(
     if changed := [*changed_files(read, book.root)]:
         raise LedgerError("data-changed", files=", ".join(changed), folder=folder)
     pins = pins_of(read, review, book.root)
-    evidence = dict(read.files)
+    evidence = read.evidence
     for check in checks:
         for name in check.evidence:
             if (file := find(name, attested, book.root)) is not None:

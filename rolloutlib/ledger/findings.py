@@ -136,6 +136,10 @@ SENTENCES: Final = {
     "--name NAME --role {role} --key FILE.pub`",
     # commands
     "data-changed": "{files} changed since the review in {folder}; review again",
+    "unsealed": "{folder} has no seal.sha256: "
+    "an older version, papermill or somebody in a notebook wrote it; run `rollout review --out` again and decide on what it writes",
+    "unsealed.parts": "the parts of {folder} do not belong together: {parts}; "
+    "run `rollout review --out` again and decide on what it writes",
     "no-pins": "{id} rests on no review (it is a {kind} record); nothing to replay",
     "subject-changed.replay": "{name} is not the file that {id} rests on "
     "(`git restore docs/LEDGER`)",

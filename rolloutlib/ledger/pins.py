@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import rfc8785
 
 from rolloutlib.errors import UsageError
-from rolloutlib.judge.record import Review, decode, encode
+from rolloutlib.judge.record import Recommendation, Review, decode, encode
 from rolloutlib.judge.review import data_digest
 from rolloutlib.ledger.documents import digest_of
+from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.records import Digests, Pins, Subject
+from rolloutlib.ledger.seal import NOTEBOOK, PARAMS, QUARANTINE, REVIEW, SEAL, faults, parts_in
 from rolloutlib.plan.model import load_plan
 from rolloutlib.plan.params import ReviewParams, review_params
 from rolloutlib.plan.strict_yaml import load_yaml
@@ -27,15 +29,16 @@ if TYPE_CHECKING:
 
     from rolloutlib.plan.model import Plan
 
-_NEEDED = ("review.json", "review.ipynb", "params.yaml")
-_OPTIONAL = ("review.html",)
+_NEEDED = (REVIEW, NOTEBOOK, PARAMS)
+_KEPT = 10_000_000  # bytes of refused rows that go into the ledger, and so into git
 _CODE = ("rolloutlib", "notebooks", "params/plan.yaml", "requirements.lock")
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewFolder:
-    """What `rollout review --out` wrote: its files, the review, its parameters, and their plan."""
+    """What `rollout review --out` wrote: its parts, the review, its parameters, and their plan."""
 
+    folder: Path
     files: dict[str, bytes]
     review: Review
     params: ReviewParams
@@ -43,20 +46,44 @@ class ReviewFolder:
 
     @classmethod
     def read(cls, folder: Path, root: Path) -> ReviewFolder:
-        """Read a review folder of a workbook.
+        """Read a review folder of a workbook, each part once.
 
         Raises:
             UsageError: a file is missing or is not what `rollout review` writes.
         """
-        if missing := [name for name in _NEEDED if not (folder / name).is_file()]:
+        files = {name: (folder / name).read_bytes() for name in parts_in(folder)}
+        missing = [name for name in _NEEDED if name not in files]
+        if missing and not (missing == [NOTEBOOK] and SEAL in files):
             expected = "expected the folder that `rollout review --out` wrote"
             raise UsageError(f"{folder} has no {', '.join(missing)}; {expected}")
-        there = [name for name in (*_NEEDED, *_OPTIONAL) if (folder / name).is_file()]
-        files = {name: (folder / name).read_bytes() for name in there}
-        review = decode(files["review.json"], where=str(folder / "review.json"))
-        values = load_yaml(folder / "params.yaml")
-        params = review_params(values, where=str(folder / "params.yaml"))
-        return cls(files, review, params, load_plan(root / params.plan))
+        review = decode(files[REVIEW], where=str(folder / REVIEW))
+        if missing and review.recommendation is Recommendation.INVALID:
+            nothing = "its data are no evidence, and there is nothing to decide"
+            raise UsageError(f"{folder} is INVALID: {nothing}; mend them and review again")
+        values = load_yaml(folder / PARAMS)
+        params = review_params(values, where=str(folder / PARAMS))
+        return cls(folder, files, review, params, load_plan(root / params.plan))
+
+    def require_seal(self) -> None:
+        """Refuse a report whose parts are not those of one review, as it left them.
+
+        Raises:
+            LedgerError: it has no seal, or parts disagree; the message names them.
+        """
+        if SEAL not in self.files:
+            raise LedgerError("unsealed", folder=self.folder)
+        if parts := faults(self.files):
+            raise LedgerError("unsealed.parts", folder=self.folder, parts="; ".join(parts))
+
+    @property
+    def evidence(self) -> dict[str, bytes]:
+        """What a record keeps of the report: all of it, but no quarantine of many megabytes.
+
+        The seal, which the record pins, lists the digests of that, too.
+        """
+        refused = {name for name in self.files if name.startswith(f"{QUARANTINE}/")}
+        large = sum(len(self.files[name]) for name in refused) > _KEPT
+        return {name: data for name, data in self.files.items() if not large or name not in refused}
 
 
 def pins_of(read: ReviewFolder, review: Review, root: Path) -> Pins:

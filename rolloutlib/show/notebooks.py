@@ -9,9 +9,10 @@ from base64 import b64encode
 from contextlib import contextmanager
 from copy import deepcopy
 from importlib import import_module
+from logging import NullHandler, getLogger
+from shutil import move
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
-import msgspec
 import nh3
 from markupsafe import Markup
 
@@ -19,6 +20,7 @@ from rolloutlib import __version__, errors
 from rolloutlib.errors import RolloutError, UsageError, did_you_mean
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.figure import FIGURE_MIME
+from rolloutlib.show.kernel import own_kernel
 from rolloutlib.show.tables import render
 from rolloutlib.words.sentences import say, translate
 
@@ -27,11 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nbformat import NotebookNode
-    from traitlets.config import Config
 
-    from rolloutlib.plan.params import ReviewParams
-
-__all__ = ["localise", "parameter_names", "render_html", "review_notebook", "run_notebook"]
+__all__ = ["localise", "parameter_names", "render_html", "run_notebook"]
 
 # Everything that the pieces of a report are made of, and nothing that loads, runs or leads
 # elsewhere.
@@ -45,14 +44,9 @@ ATTRIBUTES: Final = {
     "td": {"colspan"},
     "th": {"scope"},
 }
+START: Final = 300  # seconds that a process may take to start where many start at once
 # Cells for who runs the notebook, not for the meeting.
 HIDDEN: Final = {"analyst", "parameters", "injected-parameters"}
-
-
-class _Outcome(msgspec.Struct):
-    """All that is read of review.json here: what the record needs takes .6 s to import."""
-
-    recommendation: str
 
 
 class _Section(NamedTuple):
@@ -63,35 +57,6 @@ class _Section(NamedTuple):
     parts: list[Markup]
 
 
-def review_notebook(
-    params: ReviewParams, *, progress: TextIO | None = None, summary: TextIO | None = None
-) -> str:
-    """Run notebooks/stage_review.ipynb into the folder `params.out` and render review.html.
-
-    Args:
-        params: validated parameters; `out` must be set.
-        progress: where to show how far it is.
-        summary: where to print the recommendation and the report's path (standard output).
-
-    Returns:
-        The recommendation, as in review.json.
-    """
-    root, out = workbook_root(), params.path("out")
-    if out is None:
-        raise UsageError("out is not set; name the folder to write the report to")
-    values = params.model_dump(mode="json", exclude={"plan"})
-    notebook, page = root / "notebooks" / "stage_review.ipynb", out / "review.html"
-    executed = run_notebook(
-        notebook, values, out / "review.ipynb", lang=params.lang, progress=progress
-    )
-    page.write_text(render_html(executed, params.lang), encoding="utf-8")
-    path = page.relative_to(root) if page.is_relative_to(root) else page
-    where = say("Report: {path}", path=path).text(params.lang)
-    text = executed.cells[-1].outputs[-1].data["text/plain"]
-    print(text, where, sep="\n\n", file=summary or sys.stdout)
-    return msgspec.json.decode((out / "review.json").read_bytes(), type=_Outcome).recommendation
-
-
 def run_notebook(
     notebook: Path,
     params: Mapping[str, Any],
@@ -99,6 +64,8 @@ def run_notebook(
     *,
     lang: str = "en",
     progress: TextIO | None = None,
+    report: Path | None = None,
+    failed: Path | None = None,
 ) -> NotebookNode:
     """Execute a notebook with papermill in the workbook's root; return what was executed.
 
@@ -108,10 +75,14 @@ def run_notebook(
         out: the file that the executed notebook is written to, also when a cell fails.
         lang: language of its prose.
         progress: a terminal gets a bar, any other stream a line.
+        report: the folder in which the notebook gathers a report, whatever its parameters say.
+        failed: the file that a notebook with a failing cell goes to instead of `out`.
 
     Raises:
         UsageError: a parameter that the notebook does not have.
-        RolloutError: a cell failed; what rolloutlib raised there is raised again as it was.
+        RolloutError: a cell failed, or the notebook's process died; what rolloutlib raised there
+            is raised again as it was.
+        OSError: there is no place for the notebook or for its process.
     """
     with _without_grammars():
         nbformat, papermill = import_module("nbformat"), import_module("papermill")
@@ -125,17 +96,24 @@ def run_notebook(
         print(f"running {notebook.name}: {len(source.cells)} cells", file=progress, flush=True)
     form = "{desc} {percentage:3.0f}% {bar:30} {elapsed}"
     bar = {"file": progress, "bar_format": form, "leave": False}
-    try:
-        return papermill.execute_notebook(
-            localise(source, lang), str(out), dict(params), kernel_name="python3",
-            cwd=str(workbook_root()), progress_bar=bar if terminal else False,
-            request_save_on_cell_execute=False, autosave_cell_every=0,
-            shutdown_kernel="immediate", config=_local_kernel(),
-        )  # fmt: skip
-    except papermill.exceptions.PapermillExecutionError as error:
-        cell = f"{notebook.name}, cell {error.exec_count}"
-        where = f"{cell}: %s; the notebook up to there is {out}"
-        raise _as_sentence(error.ename, error.evalue, where) from None
+    getLogger("papermill").addHandler(NullHandler())  # what it says there is said as an error
+    with own_kernel(report) as kernel:
+        try:
+            return papermill.execute_notebook(
+                localise(source, lang), _literal(out), dict(params), kernel_name="python3",
+                cwd=str(workbook_root()), progress_bar=bar if terminal else False,
+                request_save_on_cell_execute=False, autosave_cell_every=0,
+                start_timeout=START, shutdown_kernel="immediate",
+                kernel_manager_class=kernel.manager,
+            )  # fmt: skip
+        except papermill.exceptions.PapermillExecutionError as error:
+            if failed is not None:
+                move(out, failed)
+            cell = f"{notebook.name}, cell {error.exec_count}"
+            where = f"{cell}: %s; the notebook up to there is {failed or out}"
+            raise _as_sentence(error.ename, error.evalue, where) from None
+        except (RuntimeError, TimeoutError) as error:  # of nbclient and jupyter_client
+            raise kernel.gone(error) from None
 
 
 def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:
@@ -175,6 +153,7 @@ def render_html(notebook: NotebookNode, lang: str = "en") -> str:
         "page.html.j2", lang=lang, title=title, sections=sections, made=made.text(lang),
         contents=[section for section in sections if section.title],
         contents_word=translate("Contents", lang),
+        review=notebook.metadata.get("rolloutlib", {}).get("review", ""),
     )  # fmt: skip
 
 
@@ -194,10 +173,9 @@ def _without_grammars() -> Generator[None]:
             del sys.modules["rfc3987_syntax"]
 
 
-def _local_kernel() -> Config:
-    from traitlets.config import Config
-
-    return Config(KernelManager={"transport": "ipc"}) if sys.platform != "win32" else Config()
+def _literal(path: Path) -> str:
+    """Return a path as papermill takes it, which would fill parameters into its braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _refuse_unknown(params: Mapping[str, Any], known: tuple[str, ...], notebook: Path) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.judge.record import Recommendation
 from rolloutlib.measure.segments import ANY_ISSUE
-from rolloutlib.show.folder import save
+from rolloutlib.show.folder import save, save_beside_reports
+from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.measured import completeness, measured, simulated
 from rolloutlib.show.rows import badge, bounds, gate_row, interval, level, p_value, proof_limit
 from rolloutlib.show.tables import (
@@ -56,7 +57,7 @@ def headline(review: Review) -> Html:
     word, sign = str(_word(review.recommendation)), SIGNS[review.recommendation]
     heading, meaning = _title(review), str(_meaning(review.recommendation))
     reasons, kind = texts(review.reasons), review.recommendation.value.lower()
-    arms = measured(review)
+    arms = measured(review) if review.arms else Html("", "")
     html = render("headline.html.j2", kind=kind, sign=sign, word=word, title=heading,
                   meaning=meaning, facts=_facts(review), reasons=reasons, why=str(say("Why")),
                   style=style(), measured=arms.html, simulated=simulated(review))  # fmt: skip
@@ -78,11 +79,12 @@ def _facts(review: Review) -> list[tuple[str, str]]:
     """Return what the review is about, name by name."""
     stage = say("{stage}: {name}", stage=review.stage, name=translate(review.stage_name))
     until = review.as_of.strftime("%Y-%m-%d %H:%M %Z") if review.as_of else say("all runs")
+    look = _look(review) if review.look.number else None
     facts = (
-        (say("Stage"), stage), (say("Runs until"), until), (say("Look"), _look(review)),
+        (say("Stage"), stage), (say("Runs until"), until), (say("Look"), look),
         (say("Profile"), review.profile), (say("Source"), review.source_title or say("not named")),
     )  # fmt: skip
-    return [(str(name), str(value)) for name, value in facts]
+    return [(str(name), str(value)) for name, value in facts if value is not None]
 
 
 def _look(review: Review) -> Sentence:
@@ -142,10 +144,18 @@ def _summary_row(gate: GateResult) -> tuple[str, ...]:
 
 
 def write_review(review: Reviewed, folder: Path | None, params: ReviewParams) -> Html:
-    """Write the review into a folder, or nothing where there is none; return the summary."""
-    if folder is not None:
-        save(review, folder, params)
+    """Write the review and return the summary for a terminal.
+
+    What `rollout review` runs goes into its report. What anybody else runs goes into the folder, or
+    into a draft beside it where it holds a report; without a folder nothing is written.
+    """
     text = summary_text(review, params.lang)
+    if (gathering := report_folder()) is not None:
+        save(review, gathering, params)
+    elif folder is not None and (place := save_beside_reports(review, folder, params)) != folder:
+        kept = say("{folder} holds a report and stays as it is; this is in {place}.",
+                   folder=folder, place=place)  # fmt: skip
+        text += f"\n\n{kept.text(params.lang)}"
     return Html(render("plain.html.j2", text=text), text)
 
 

@@ -61,9 +61,13 @@ class Html:
         object.__setattr__(self, "text", terminal(self.text, most=_LINE))
         object.__setattr__(self, "title", plain(self.title))
 
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, str]]:
+    def bundle(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return what Jupyter shows, by type, and what it is called."""
         about = {"rolloutlib_title": self.title} if self.title else {}
         return {"text/html": self.html, "text/plain": self.text}, about
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, str]]:
+        return self.bundle()
 
 
 def label(text: str, *lines: str) -> Cell:

@@ -279,7 +279,7 @@ def test_code_and_errors_of_other_cells_stay_out() -> None:
 def test_a_review_runs_end_to_end(tmp_path: Path) -> None:
     """The notebook, run on the shipped example in Korean, leaves report, data and parameters."""
     code = (
-        "import sys; from rolloutlib.show.notebooks import review_notebook; from "
+        "import sys; from rolloutlib.show.sealing import review_notebook; from "
         "rolloutlib.plan.params import review_params\n"
         "print(review_notebook(review_params({'stage': 2, 'runs': 'data/examples/bfcl', "
         "'control': 'gpt-4o-2024-05-13-FC', "
@@ -306,5 +306,6 @@ def test_a_review_runs_end_to_end(tmp_path: Path) -> None:
         "review.html",
         "review.json",
         "params.yaml",
+        "seal.sha256",
     }
     assert (tmp_path / "review.html").read_text("utf-8").count("<figure") == 5

@@ -216,7 +216,10 @@ def test_review_json_names_design_and_needs() -> None:
 
 
 def test_write_review_writes_what_can_be_run_again(tmp_path: Path) -> None:
-    """review.json is strict JSON; params.yaml gives the parameters and the look back."""
+    """review.json is strict JSON; params.yaml gives the parameters and the look back.
+
+    It names no folder: what runs again writes over no report.
+    """
     params = review_params(
         {"stage": 2, "runs": "data/examples/bfcl", "lang": "ko", "out": str(tmp_path)}
     )
@@ -228,7 +231,7 @@ def test_write_review_writes_what_can_be_run_again(tmp_path: Path) -> None:
     assert raw.endswith("}\n")
     assert told["treatment"] == ATTACK
     again = review_params(yaml.safe_load((tmp_path / "new" / "params.yaml").read_text("utf-8")))
-    assert again == params.model_copy(update={"look": hostile().look.number})
+    assert again == params.model_copy(update={"look": hostile().look.number, "out": None})
 
 
 def test_write_review_without_a_folder_only_shows(

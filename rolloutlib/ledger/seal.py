@@ -1,0 +1,115 @@
+"""A report as one thing: each part names the review.json that it is of, the seal lists all parts.
+
+A seal is no signature: it shows what was mixed up or edited, and the ledger signs what it lists.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+__all__ = [
+    "NOTEBOOK", "OF_REVIEW", "PAGE", "PARAMS", "QUARANTINE", "REVIEW", "SEAL", "faults",
+    "first_line", "parts_in", "seal_of",
+]  # fmt: skip
+
+REVIEW: Final = "review.json"
+PAGE: Final = "review.html"
+NOTEBOOK: Final = "review.ipynb"
+PARAMS: Final = "params.yaml"
+SEAL: Final = "seal.sha256"  # as sha256sum writes it: `sha256sum -c seal.sha256`
+QUARANTINE: Final = "quarantine"
+OF_REVIEW: Final = f"{QUARANTINE}/review.sha256"
+_WHOLE: Final = (REVIEW, PAGE, NOTEBOOK, PARAMS)  # what a report that can be decided on has
+_LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.*)")
+_META: Final = re.compile(rb'<meta name="rollout-review" content="sha256:([0-9a-f]{64})">')
+_FIRST: Final = re.compile(rb"# of review\.json sha256:([0-9a-f]{64})\n")
+_SHORT: Final = 12  # digits of a digest that are shown
+
+
+def parts_in(folder: Path) -> Iterator[str]:
+    """Yield the names of a report's parts that are in a folder; other files are not ours."""
+    for name in (*_WHOLE, SEAL):
+        if (folder / name).is_file():
+            yield name
+    for path in sorted((folder / QUARANTINE).glob("*")):
+        name = f"{QUARANTINE}/{path.name}"
+        if path.is_file() and (path.suffix == ".jsonl" or name == OF_REVIEW):
+            yield name
+
+
+def seal_of(parts: Mapping[str, bytes]) -> bytes:
+    """Return the seal of a report's parts, by name."""
+    digests = {name: sha256(data).hexdigest() for name, data in parts.items() if name != SEAL}
+    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)).encode()
+
+
+def first_line(digest: str) -> str:
+    """Return what params.yaml says of the review.json that it made."""
+    return f"# of review.json sha256:{digest}\n"
+
+
+def faults(parts: Mapping[str, bytes]) -> list[str]:
+    """Say which parts of a sealed report disagree; nothing where all are of one review.
+
+    Args:
+        parts: every part that is there, by name, the seal among them.
+    """
+    listed, damage = _listed(parts[SEAL])
+    wrong = [f"{SEAL} {damage}"] if damage else []
+    wrong += [f"{SEAL} does not list {name}" for name in _WHOLE if name not in listed]
+    wrong += [f"{name} is missing" for name in listed if name not in parts]
+    review = listed.get(REVIEW, sha256(parts.get(REVIEW, b"")).hexdigest())
+    for name, data in parts.items():
+        if name == SEAL:
+            continue
+        if (named := _names_review(name, data)) not in {None, review}:
+            other = f"{named[:_SHORT]}…" if named else "none"
+            wrong.append(f"{name} is of another review.json ({other}, not {review[:_SHORT]}…)")
+        elif name not in listed:
+            wrong.append(f"{name} is not of this review: {SEAL} does not list it")
+        elif sha256(data).hexdigest() != listed[name]:
+            wrong.append(f"{name} was changed after the review")
+    if any(name.endswith(".jsonl") for name in listed) and OF_REVIEW not in listed:
+        wrong.append(f"{SEAL} does not list {OF_REVIEW}")
+    return wrong
+
+
+def _listed(seal: bytes) -> tuple[dict[str, str], str]:
+    """Return the digests that a seal lists, by name, and what is wrong with it."""
+    listed: dict[str, str] = {}
+    for line in seal.decode("utf-8", "replace").splitlines():
+        match = _LINE.fullmatch(line)
+        if match is None:
+            return listed, "holds a line that is no digest and name"
+        if match[2] in listed:
+            return listed, f"lists {match[2]} twice"
+        listed[match[2]] = match[1]
+    return listed, ""
+
+
+def _names_review(name: str, data: bytes) -> str | None:
+    """Return the digest of review.json that a part carries: empty without, None if it need not."""
+    if name == PAGE:
+        match = _META.search(data.partition(b"</head>")[0])
+        return match[1].decode() if match else ""
+    if name == PARAMS:
+        match = _FIRST.match(data)
+        return match[1].decode() if match else ""
+    if name == OF_REVIEW:
+        return data.decode("utf-8", "replace").partition("  ")[0]
+    return _notebook_names(data) if name == NOTEBOOK else None
+
+
+def _notebook_names(data: bytes) -> str:
+    try:
+        notebook: Any = json.loads(data)
+        return str(notebook["metadata"]["rolloutlib"]["review"])
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,93 @@
+"""The report of data that are no evidence at all: why, what was refused, and what to do."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from rolloutlib.judge.review import invalid_review
+from rolloutlib.show.folder import save
+from rolloutlib.show.report import SIGNS, headline, inputs, quarantine
+from rolloutlib.show.tables import Html, bullets
+from rolloutlib.words.sentences import say, speaking, translate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nbformat import NotebookNode
+
+    from rolloutlib.judge.record import Reviewed
+    from rolloutlib.plan.params import ReviewParams
+
+__all__ = ["Invalid", "invalid_report"]
+
+
+class Invalid(NamedTuple):
+    """An INVALID review: what its page shows, as a notebook that nobody ran, and its heading."""
+
+    notebook: NotebookNode
+    text: str
+
+
+def invalid_report(params: ReviewParams, folder: Path, message: str) -> Invalid:
+    """Write review.json, params.yaml and quarantine/ of data that are no evidence.
+
+    Args:
+        params: of the review.
+        folder: where its report is gathered.
+        message: why the data are no evidence.
+    """
+    review = invalid_review(params, message)
+    save(review, folder, params)
+    with speaking(params.lang):
+        top = headline(review, params.lang)
+        pieces = ((_opening(), top), *_pieces(review, params.lang))
+    v4 = import_module("nbformat").v4
+    notebook = v4.new_notebook()
+    for prose, piece in pieces:
+        data, metadata = piece.bundle()
+        shown = v4.new_output("display_data", data=data, metadata=metadata)
+        notebook.cells += [v4.new_markdown_cell(prose), v4.new_code_cell("", outputs=[shown])]
+    return Invalid(notebook, f"{SIGNS[review.recommendation]} {top.title}")
+
+
+def _opening() -> str:
+    return translate(
+        "# Stage review\n\nMay this stage be left for the next one? The numbers recommend and say "
+        "why; people decide."
+    )
+
+
+def _pieces(review: Reviewed, lang: str) -> list[tuple[str, Html]]:
+    """Return what stands below the headline: prose, and what it is about."""
+    found = [(translate("## What to do"), bullets(_to_do(review)))]
+    if review.quarantine:
+        prose = translate(
+            "## Quarantine\n\nRows that could not be read as evidence are counted here with an "
+            "example each; none of them is in the numbers."
+        )
+        found.append((prose, quarantine(review, lang)))
+    if review.inputs:
+        prose = translate(
+            "## Inputs and digests\n\nWho holds files with these digests reviews the same data: "
+            "read = kept + quarantined."
+        )
+        found.append((prose, inputs(review, lang)))
+    return found
+
+
+def _to_do(review: Reviewed) -> list[object]:
+    command = f"rollout review {review.stage}"
+    if not review.quarantine:
+        first = say("Mend the source as the reason says: nothing of it could be read as evidence.")
+    else:
+        first = say(
+            "Mend the rows as the examples say, or make the runs again; quarantine/ holds each "
+            "refused row as it was, with its reason."
+        )
+    return [
+        first,
+        say("Then review again: {command}. This review spent no look.", command=command),
+        say("Until then there is nothing to decide: the flags stay as they are, and an older GO "
+            "says nothing of these data."),
+    ]  # fmt: skip

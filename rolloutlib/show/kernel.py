@@ -1,0 +1,185 @@
+"""The process that runs a notebook: in a room of its own, and gone as soon as its parent is.
+
+Its sockets, connection file, IPython's profile and everything temporary (what DuckDB spills) lie in
+one private folder. Whoever looks at the workbook finds nothing of it, whatever ends the run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Final
+
+from rolloutlib.errors import RolloutError
+from rolloutlib.show.owned import owned_folder, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from subprocess import Popen
+
+__all__ = ["Kernel", "own_kernel", "report_folder", "serve"]
+
+PREFIX: Final = "rollout-run-"
+SOCKET: Final = "s"  # s-1 … s-5
+SOCKET_PATH: Final = 90  # bytes that every system allows in the name of a socket
+TOLD: Final = "told"  # what the process writes on its own streams; cells' output is not among it
+TAIL, SAID = 20_000, 200  # bytes that are read of it, characters that are shown
+# rolloutlib is imported as its parent found it, never from the folder that the notebook runs in.
+LAUNCH: Final = (
+    "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv[1]]; "
+    "from rolloutlib.show.kernel import serve; serve()"
+)
+KILLED: Final = (
+    "was killed (SIGKILL), as the system does when memory runs out; give it more memory, or review "
+    "less at once (--days, or fewer runs)"
+)
+
+_report: Path | None = None
+
+
+def report_folder() -> Path | None:
+    """Return the folder that `rollout review` gathers this process's report in; None elsewhere.
+
+    No environment variable tells it: what a cell starts is no part of the review.
+    """
+    return _report
+
+
+@dataclass(slots=True)
+class Kernel:
+    """A notebook's process.
+
+    Attributes:
+        manager: the class of kernel manager that starts it, for nbclient.
+        room: its private folder.
+        process: set once it has started.
+    """
+
+    room: Path
+    manager: type[Any] = object
+    process: list[Popen[bytes]] = field(default_factory=list[Any])
+
+    def gone(self, error: Exception) -> RolloutError:
+        """Say in a sentence why no notebook could be run to its end; called while the room is."""
+        code = self.process[0].poll() if self.process else None
+        if code is None or "respond" in str(error):  # it was ended only after nobody heard of it
+            why = " ".join(str(error).split())[:SAID]
+            return RolloutError(f"the notebook's process does not answer ({why}); run it again")
+        return RolloutError(f"the notebook's process {self._end(code)}; run it again")
+
+    def _end(self, code: int) -> str:
+        if code == -signal.SIGKILL:
+            return KILLED
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended ({code})"
+        last = self._last_words()
+        return f"{how}: {last}" if last else how
+
+    def _last_words(self) -> str:
+        """Return what the process itself said of its end."""
+        text = (self.room / TOLD).read_bytes()[-TAIL:].decode("utf-8", "replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        fatal = [line for line in lines if line.startswith("Fatal")]
+        return "".join((fatal or lines)[-1:])[:SAID]
+
+
+@contextmanager
+def own_kernel(report: Path | None = None) -> Generator[Kernel]:
+    """Make the private folder of a notebook's process and what starts the process in it.
+
+    Args:
+        report: the folder that a report is gathered in; removed with the rest if this run dies.
+
+    Raises:
+        OSError: there is no place for a private folder.
+    """
+    temporary = Path(tempfile.gettempdir())
+    with ExitStack() as stack:
+        room = stack.enter_context(_swept(temporary))
+        sockets = room
+        if not _fits(sockets):  # a long TMPDIR
+            sockets = stack.enter_context(_swept(Path("/tmp")))  # noqa: S108 -- private, 0700
+        reader, writer = os.pipe()
+        stack.callback(os.close, writer)  # last: the process sees its parent go
+        stack.callback(os.close, reader)
+        kernel = Kernel(room)
+        here = str(Path(__file__).parents[2])
+        argv = [sys.executable, "-c", LAUNCH, here, str(reader), str(report or ""),
+                str(room), str(sockets)]  # fmt: skip
+        told = stack.enter_context((room / TOLD).open("wb"))
+        kernel.manager = _manager(kernel, argv, sockets, reader, told.fileno())
+        yield kernel
+
+
+def serve() -> None:
+    """Run as the notebook's process: leave when the parent does, taking everything along."""
+    global _report  # noqa: PLW0603 -- one process, one report
+    _, parent, report, *rooms = sys.argv[1:6]
+    sys.argv[1:6] = []
+    os.set_inheritable(int(parent), False)  # noqa: FBT003 -- its only form
+    _report = Path(report) if report else None
+    folders = [*rooms, *([report] if report else [])]
+    Thread(target=_leave_with, args=(int(parent), folders), daemon=True).start()
+    from ipykernel.kernelapp import launch_new_instance
+
+    launch_new_instance()
+
+
+def _leave_with(parent: int, folders: list[str]) -> None:
+    """Wait until nobody holds the other end of the pipe."""
+    os.read(parent, 1)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+@contextmanager
+def _swept(parent: Path) -> Generator[Path]:
+    sweep(parent, PREFIX)
+    with owned_folder(parent, PREFIX, 0o700) as folder:
+        yield folder
+
+
+def _fits(folder: Path) -> bool:
+    """Whether sockets can lie here: their paths are short, and ZeroMQ takes them for UTF-8."""
+    path = str(folder / f"{SOCKET}-5")
+    return path.isascii() and len(path) <= SOCKET_PATH
+
+
+def _manager(kernel: Kernel, argv: list[str], sockets: Path, reader: int, told: int) -> type[Any]:
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    room = kernel.room
+    places = {"JUPYTER_RUNTIME_DIR": room, "IPYTHONDIR": room / "ipython", "TMPDIR": room}
+    environment = os.environ | {name: str(path) for name, path in places.items()}
+    spec = KernelSpec(display_name="Python 3", language="python")
+
+    class Own(AsyncKernelManager):
+        """Starts this Python, never one that a kernel specification of the user's names."""
+
+        def __init__(self, **traits: Any) -> None:  # noqa: ANN401 -- whatever nbclient sets
+            at = {"connection_file": str(room / "kernel.json"), "ip": str(sockets / SOCKET)}
+            super().__init__(**traits, transport="ipc", **at)
+
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return spec
+
+        def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+            return [*argv, "-f", self.connection_file, *(extra_arguments or [])]
+
+        async def start_kernel(self, **options: Any) -> None:  # noqa: ANN401
+            streams = {"stdout": told, "stderr": told, "pass_fds": (reader,)}
+            manager: Any = super()  # its stubs leave its options open
+            await manager.start_kernel(**options, **streams, env=environment)
+            started: Any = self.provisioner
+            kernel.process.append(started.process)
+
+    return Own

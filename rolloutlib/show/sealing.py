@@ -1,0 +1,111 @@
+"""`rollout review` as a whole: run the notebook, make the page, seal the parts, publish them."""
+
+from __future__ import annotations
+
+import sys
+from hashlib import sha256
+from importlib import import_module
+from typing import TYPE_CHECKING, TextIO
+
+import msgspec
+
+from rolloutlib.errors import NoEvidenceError, RolloutError, RunsError, UsageError
+from rolloutlib.ledger.seal import NOTEBOOK, PAGE, REVIEW, SEAL, parts_in, seal_of
+from rolloutlib.plan.model import workbook_root
+from rolloutlib.show.bundle import new_report
+from rolloutlib.show.notebooks import render_html, run_notebook
+from rolloutlib.words.sentences import say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nbformat import NotebookNode
+
+    from rolloutlib.plan.params import ReviewParams
+
+__all__ = ["review_notebook"]
+
+
+class _Outcome(msgspec.Struct):
+    """All that is read of review.json here: what the record needs takes .6 s to import."""
+
+    recommendation: str
+
+
+def review_notebook(
+    params: ReviewParams,
+    *,
+    fresh: bool = False,
+    progress: TextIO | None = None,
+    summary: TextIO | None = None,
+) -> str:
+    """Run notebooks/stage_review.ipynb and leave a sealed report in the folder `params.out`.
+
+    The notebook's own `out` is left empty: who runs it again by hand writes over no report.
+
+    Args:
+        params: validated parameters; `out` must be set.
+        fresh: whether the folder must be a new one; a name that is taken gets a number.
+        progress: where to show how far it is.
+        summary: where to print the recommendation and the report's path (standard output).
+
+    Returns:
+        The recommendation, as in review.json.
+
+    Raises:
+        NoEvidenceError, RunsError: the data are no evidence; the report says so and why.
+        UsageError: a parameter is wrong, or there can be no report at `out`.
+        RolloutError: the notebook could not be run to its end; no report was touched.
+    """
+    root, out = workbook_root(), params.path("out")
+    if out is None:
+        raise UsageError("out is not set; name the folder to write the report to")
+    values = params.model_dump(mode="json", exclude={"plan"}) | {"out": None}
+    with new_report(out, fresh=fresh) as report:
+        try:
+            executed = run_notebook(
+                root / "notebooks" / "stage_review.ipynb", values, report.folder / NOTEBOOK,
+                lang=params.lang, progress=progress, report=report.folder, failed=report.failed,
+            )  # fmt: skip
+            text, refused = _summary(executed), None
+        except (NoEvidenceError, RunsError) as error:
+            from rolloutlib.show.invalid import invalid_report
+
+            executed, text = invalid_report(params, report.folder, str(error))
+            refused = error
+        recommendation = _seal(report.folder, executed, params.lang, whole=refused is None)
+        page = report.publish() / PAGE
+    path = page.relative_to(root) if page.is_relative_to(root) else page
+    where = say("Report: {path}", path=path).text(params.lang)
+    print(text, where, sep="\n\n", file=summary or sys.stdout)
+    if refused is not None:
+        raise refused
+    return recommendation
+
+
+def _summary(notebook: NotebookNode) -> str:
+    """Return what the notebook's last output says to a terminal."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = [output["data"] for output in outputs if "data" in output]
+    texts = [str(data["text/plain"]) for data in shown if "text/plain" in data]
+    return texts[-1] if texts else ""
+
+
+def _seal(folder: Path, notebook: NotebookNode, lang: str, *, whole: bool) -> str:
+    """Make the page, let each part name the review.json that it is of, list them all."""
+    if not (folder / REVIEW).is_file():
+        call = 'report.write_review(review, params.path("out"), params)'
+        raise RolloutError(f"the notebook wrote no review; its last cell has to be {call}")
+    review = (folder / REVIEW).read_bytes()
+    notebook.metadata["rolloutlib"] = {"review": sha256(review).hexdigest()}
+    if whole:
+        notebook.metadata.get("papermill", {})["output_path"] = NOTEBOOK
+        text = import_module("nbformat").v4.writes(notebook)
+        (folder / NOTEBOOK).write_text(f"{text}\n", encoding="utf-8")
+        (folder / NOTEBOOK).chmod(0o444)  # JupyterLab then saves a copy, not the sealed one
+    else:
+        (folder / NOTEBOOK).unlink(missing_ok=True)
+    (folder / PAGE).write_text(render_html(notebook, lang), encoding="utf-8")
+    parts = {name: (folder / name).read_bytes() for name in parts_in(folder)}
+    (folder / SEAL).write_bytes(seal_of(parts))
+    return msgspec.json.decode(review, type=_Outcome).recommendation
