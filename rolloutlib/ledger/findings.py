@@ -137,7 +137,8 @@ SENTENCES: Final = {
     # commands
     "data-changed": "{files} changed since the review in {folder}; review again",
     "unsealed": "{folder} has no seal.sha256: "
-    "an older version, papermill or somebody in a notebook wrote it; run `rollout review --out` again and decide on what it writes",
+    "an older version, papermill or somebody in a notebook wrote it; "
+    "run `rollout review --out` again and decide on what it writes",
     "unsealed.parts": "the parts of {folder} do not belong together: {parts}; "
     "run `rollout review --out` again and decide on what it writes",
     "no-pins": "{id} rests on no review (it is a {kind} record); nothing to replay",

@@ -31,6 +31,7 @@ __all__ = ["Report", "in_words", "new_report"]
 PREFIX: Final = ".rollout-"
 NEW, OLD = "-new-", "-old"
 CHECKPOINTS: Final = ".ipynb_checkpoints"  # JupyterLab's copies, also of an older report's parts
+_SHORT: Final = 60  # characters of a name that leave room for more in the 255 bytes of a name
 _NO_PLACE: Final = {
     errno.EACCES, errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
     errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS,
@@ -56,7 +57,7 @@ class Report:
     @property
     def failed(self) -> Path:
         """Where a notebook is kept that could not be run to its end."""
-        return self.folder.with_name(f"{self.place.name}.failed.ipynb")
+        return self.folder.with_name(f"{self.place.name[:_SHORT]}.failed.ipynb")
 
     def publish(self) -> Path:
         """Move the report to its place; return it.
@@ -90,6 +91,8 @@ def new_report(
     """
     with in_words(place):
         calls, place = files or Files(), Path(os.path.realpath(place))
+        if place.is_symlink():  # still: it leads to itself
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(place))
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
         elif not place.is_dir():

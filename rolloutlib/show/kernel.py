@@ -41,6 +41,8 @@ KILLED: Final = (
     "less at once (--days, or fewer runs)"
 )
 
+CRASHES: Final = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV}
+
 _report: Path | None = None
 
 
@@ -77,16 +79,19 @@ class Kernel:
     def _end(self, code: int) -> str:
         if code == -signal.SIGKILL:
             return KILLED
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended ({code})"
         last = self._last_words()
-        return f"{how}: {last}" if last else how
+        if code >= 0:
+            return f"ended by itself, with exit code {code}{last}"
+        name = signal.Signals(-code).name
+        how = "crashed in a library" if -code in CRASHES else "was ended by another program"
+        return f"{how} ({name}){last}"
 
     def _last_words(self) -> str:
         """Return what the process itself said of its end."""
         text = (self.room / TOLD).read_bytes()[-TAIL:].decode("utf-8", "replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         fatal = [line for line in lines if line.startswith("Fatal")]
-        return "".join((fatal or lines)[-1:])[:SAID]
+        return "".join(f": {line[:SAID]}" for line in (fatal or lines)[-1:])
 
 
 @contextmanager

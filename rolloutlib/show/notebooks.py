@@ -192,6 +192,8 @@ def _as_sentence(name: str, message: str, where: str) -> RolloutError:
     known = getattr(errors, name, None)
     if isinstance(known, type) and issubclass(known, RolloutError):
         return known(message)
+    if not message and name == "CellExecutionError":  # papermill's own: it found no error to show
+        name, message = "it ended", "without a word, as it does when memory runs out"
     return RolloutError(where % f"{name}: {message}")
 
 

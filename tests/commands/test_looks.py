@@ -77,11 +77,11 @@ def by_papermill(book: Path, *options: str) -> dict[str, Any]:
     """The command that params/stage-3.yaml itself names."""
     parameters = options or ("-f", "params/stage-3.yaml")
     notebook = "notebooks/stage_review.ipynb"
-    command = ("-m", "papermill", notebook, "out.ipynb", *parameters, "-p", "out", "out")
+    command = ("-m", "papermill", notebook, "out.ipynb", *parameters, "-p", "out", "by-program")
     done = run(book, *command, "-k", "python3")
     assert done.returncode == 0, done.stderr
     cells = nbformat.read(book / "out.ipynb", as_version=4).cells
-    written = told(book)
+    written = told(book, "by-program")
     assert f"Look: {said(written['look'])}" in cells[-1].outputs[-1].data["text/plain"]
     return written
 
@@ -97,9 +97,9 @@ def by_import(book: Path, **options: str) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def told(book: Path) -> dict[str, Any]:
+def told(book: Path, folder: str = "out") -> dict[str, Any]:
     """Return the review.json that was written."""
-    return json.loads((book / "out" / "review.json").read_text("utf-8"))
+    return json.loads((book / folder / "review.json").read_text("utf-8"))
 
 
 def said(look: dict[str, Any]) -> str:
@@ -234,7 +234,7 @@ def test_what_a_person_runs_in_a_notebook_explores(book: Path) -> None:
     person = Person(book)
     try:
         person.runs_all(papermill)
-        assert number(told(book)) == (2, False)
+        assert number(told(book, "by-program")) == (2, False)
         person.run("import rolloutlib as rl; explored = rl.review(3, 'runs')")
         assert person.run("print(explored.look.number, explored.look.counting)") == (
             "2 exploration\n"
@@ -245,6 +245,6 @@ def test_what_a_person_runs_in_a_notebook_explores(book: Path) -> None:
         assert number(told(book)) == (2, True)
         grow(book / "runs", 2)
         person.runs_all(papermill, allow_stdin=False)  # a program's request, as nbclient sends it
-        assert number(told(book)) == (3, True)
+        assert number(told(book, "by-program")) == (3, True)
     finally:
         person.stop()

@@ -27,6 +27,7 @@ from rolloutlib.judge.record import (
 )
 from rolloutlib.ledger.dsse import NAMESPACE, pre_authentication
 from rolloutlib.ledger.replay import compare, knife_edges
+from rolloutlib.ledger.seal import SEAL, faults, parts_in, seal_of
 from rolloutlib.reason import Reason
 from tests.ledger.test_verify_sh import verify_sh
 from tests.ledger.workbooks import ROOT, keys
@@ -182,6 +183,8 @@ def test_verdict_against_the_recommendation_needs_a_waiver(
     review = shutil.copytree(reviewed / "reports" / "w3", tmp_path / "w3")
     params = review / "params.yaml"
     params.write_text(params.read_text().replace("lang: en", "lang: ko"))
+    parts = {name: (review / name).read_bytes() for name in parts_in(review)}
+    (review / SEAL).write_bytes(seal_of(parts))  # as if it had been reviewed in Korean
     refused = rollout(reviewed, "decide", str(review), "--verdict", "HOLD", "--by", BY)
     assert refused.returncode == 1
     assert "against the recommendation GO" in refused.stderr
@@ -434,6 +437,32 @@ def test_a_review_of_before_is_refused(reviewed: Path, tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "rolloutlib/review@1" in refused.stderr
     assert "run `rollout review` again" in refused.stderr
+
+
+def test_a_report_whose_parts_disagree_is_not_decided_on(reviewed: Path, tmp_path: Path) -> None:
+    """The page of a NO-GO beside the numbers of a GO: refused, named; an unsealed folder too."""
+    root = shutil.copytree(reviewed, tmp_path / "w", ignore=shutil.ignore_patterns("dec-*"))
+    week = root / "reports" / "w3"
+    page = (week / "review.html").read_text("utf-8")
+    (week / "review.html").write_text(page.replace("GO", "NO-GO"), encoding="utf-8")
+    decide = ("decide", "reports/w3", "--verdict", "GO", "--by", BY)
+    refused = rollout(root, *decide)
+    assert refused.returncode == 1
+    assert "do not belong together: review.html was changed after the review;" in refused.stderr
+    (week / SEAL).unlink()
+    refused = rollout(root, *decide)
+    assert refused.returncode == 1
+    assert "w3 has no seal.sha256" in refused.stderr
+    assert "run `rollout review --out` again" in refused.stderr
+    assert [*(root / "docs" / "LEDGER").glob("*.record")] == []
+
+
+def test_a_record_keeps_the_whole_report(reviewed: Path, decision: str) -> None:
+    """The seal and every part that it lists lie beside the record, and their digests agree."""
+    kept = reviewed / "docs" / "LEDGER" / decision
+    parts = {name: (kept / name).read_bytes() for name in parts_in(kept)}
+    assert {SEAL, "review.html", "review.ipynb", "review.json", "params.yaml"} <= set(parts)
+    assert faults(parts) == []
 
 
 def test_data_that_changed_since_the_review_are_named(reviewed: Path, tmp_path: Path) -> None:

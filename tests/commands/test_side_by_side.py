@@ -1,0 +1,246 @@
+"""Runs side by side: eight reviews of a workbook at once, one killed; notebooks by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from rolloutlib.errors import RolloutError
+from rolloutlib.ledger.seal import SEAL, faults, parts_in
+from rolloutlib.show.notebooks import run_notebook
+from tests.commands.test_looks import grow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbformat import NotebookNode
+
+pytestmark = [pytest.mark.slow, pytest.mark.notebooks]
+ROOT = Path(__file__).resolve().parents[2]
+MAIN = "import sys; from rolloutlib.cli import main; sys.exit(main())"
+PAIR = ("--control", "control", "--treatment", "treatment")
+WHOLE = {"review.html", "review.ipynb", "review.json", "params.yaml", SEAL}
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workbook in git, with two sets of runs, and a folder for what is temporary beside it."""
+    root = tmp_path_factory.mktemp("side") / "book"
+    for name in ("params", "notebooks"):
+        shutil.copytree(ROOT / name, root / name)
+    ignored = (ROOT / ".gitignore").read_text("utf-8")
+    (root / ".gitignore").write_text(f"{ignored}/runs-*\n", encoding="utf-8")
+    grow(root / "runs-1", 0)
+    grow(root / "runs-2", 0)
+    grow(root / "runs-2", 1)
+    (root.parent / "tmp").mkdir()
+    for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "A workbook")):
+        who = ("-c", "user.name=a", "-c", "user.email=a@ex.com")
+        subprocess.run(["git", *who, *command], cwd=root, check=True)
+    return root
+
+
+def environment(book: Path) -> dict[str, str]:
+    """Return what a run finds around it: this code, and a folder for what is temporary."""
+    return os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(book.parent / "tmp")}
+
+
+def started(book: Path, runs: str, *options: str) -> subprocess.Popen[str]:
+    """Start a review of stage 3."""
+    command = (sys.executable, "-c", MAIN, "review", "3", "--runs", runs, *PAIR, *options)
+    return subprocess.Popen(
+        command, cwd=book, env=environment(book), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+
+
+def report(folder: Path) -> dict[str, bytes]:
+    """Return the parts of a whole report."""
+    parts = {name: (folder / name).read_bytes() for name in parts_in(folder)}
+    assert set(parts) == WHOLE
+    assert faults(parts) == []
+    return parts
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for something to hold, or fail."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def children(process: int) -> list[int]:
+    """Return the processes that a process has started and that live."""
+    path = Path(f"/proc/{process}/task/{process}/children")
+    return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+
+
+def lives(process: int) -> bool:
+    """Whether a process runs (and does not only wait to be buried)."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_eight_at_once_one_of_them_killed(book: Path) -> None:
+    """Eight whole reports under eight names, two looks counted, nothing left anywhere.
+
+    Three take the default folder in one second, two share one folder, two have other data, and
+    one is killed in the middle and run again.
+    """
+    temporary = book.parent / "tmp"
+    running = [started(book, "runs-1") for _ in range(3)]
+    running += [started(book, "runs-1", "--out", "reports/shared") for _ in range(2)]
+    running += [started(book, "runs-2", "--out", f"reports/{name}") for name in "ab"]
+    killed = started(book, "runs-1", "--out", "reports/killed {x}")
+    wait_until(lambda: bool(children(killed.pid)))
+    time.sleep(1)
+    (kernel,) = children(killed.pid)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate(timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    wait_until(lambda: not lives(kernel), 20)
+    for one in running:
+        out, err = one.communicate(timeout=300)
+        assert (one.returncode, err) == (10, "running stage_review.ipynb: 47 cells\n"), out
+    assert not (book / "reports" / "killed {x}").exists()
+    again = started(book, "runs-1", "--out", "reports/killed {x}")
+    assert again.communicate(timeout=300)[0].splitlines()[-1] == (
+        "Report: reports/killed {x}/review.html"
+    )
+    folders = {path.name for path in (book / "reports").iterdir()} - {"looks.jsonl"}
+    assert len(folders) == 3 + 1 + 2 + 1
+    assert {"shared", "a", "b", "killed {x}"} < folders
+    for name in folders:
+        report(book / "reports" / name)
+    looks = (book / "reports" / "looks.jsonl").read_text("utf-8").splitlines()
+    assert sorted(json.loads(line)["number"] for line in looks) == [1, 2]
+    status = ["git", "status", "--porcelain", "--ignored"]
+    left = subprocess.run(status, cwd=book, capture_output=True, text=True, check=True).stdout
+    assert left.splitlines() == ["!! reports/", "!! runs-1/", "!! runs-2/"]
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def reviewed(book: Path) -> Path:
+    """Return the folder of a report."""
+    done = started(book, "runs-1", "--out", "reports/week")
+    out, err = done.communicate(timeout=300)
+    assert done.returncode == 10, out + err
+    return book / "reports" / "week"
+
+
+def by_hand(notebook: NotebookNode, book: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run all cells as nbclient does, in the notebook's folder; return what the last one says."""
+    for name, value in environment(book).items():
+        monkeypatch.setenv(name, value)
+    folder = {"metadata": {"path": str(book / "reports" / "week")}}
+    NotebookClient(notebook, kernel_name="python3", resources=folder).execute()
+    return str(notebook.cells[-1].outputs[-1].data["text/plain"])
+
+
+def test_a_reports_notebook_by_hand_leaves_the_report(
+    book: Path, reviewed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run All as it is writes nothing; with other runs, and the report as `out`, a draft beside."""
+    whole = report(reviewed)
+    notebook = nbformat.read(reviewed / "review.ipynb", as_version=4)
+    assert "holds a report" not in by_hand(notebook, book, monkeypatch)
+    injected = next(
+        c for c in notebook.cells if "injected-parameters" in c.metadata.get("tags", [])
+    )
+    assert "out = None" in injected.source
+    injected.source += '\nruns = "runs-2"\nout = "reports/week"'
+    assert "reports/week holds a report and stays as it is" in by_hand(notebook, book, monkeypatch)
+    assert report(reviewed) == whole
+    draft = book / "reports" / "week-draft"
+    assert {*parts_in(draft)} == {"review.json", "params.yaml"}
+    assert (draft / "review.json").read_bytes() != whole["review.json"]
+
+
+def test_papermill_on_a_reports_notebook_leaves_the_report(book: Path, reviewed: Path) -> None:
+    """The command that a scheduler runs, with the report as `out`; nothing lies in the workbook."""
+    whole, before = report(reviewed), {*book.iterdir()}
+    command = ("papermill", "reports/week/review.ipynb", "reports/again.ipynb", "-k", "python3",
+               "-f", "reports/week/params.yaml", "-p", "out", "reports/week")  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=book, env=environment(book), capture_output=True,
+        text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert report(reviewed) == whole
+    assert {*book.iterdir()} == before
+
+
+def test_invalid_leaves_nothing_of_an_older_report(book: Path, reviewed: Path) -> None:
+    """The same --out on a day when the data are broken: its own page, named; no older part."""
+    folder = book / "reports" / "daily"
+    shutil.copytree(reviewed, folder)
+    (folder / "quarantine").mkdir()
+    (folder / "quarantine" / f"{'a' * 64}.jsonl").write_text("{}\n", encoding="utf-8")
+    (book / "runs-bad").mkdir(exist_ok=True)
+    shutil.copy(book / "runs-1" / "source.yaml", book / "runs-bad")
+    bad = "arm,run,sid,status,score\ncontrol,a,b,ok,eleven\n"
+    (book / "runs-bad" / "x.csv").write_text(bad, encoding="utf-8")
+    done = started(book, "runs-bad", "--out", "reports/daily")
+    out, err = done.communicate(timeout=300)
+    assert (done.returncode, "Traceback" in err) == (30, False)
+    assert out == (
+        "! INVALID · stage 3, Default-on · treatment\n\nReport: reports/daily/review.html\n"
+    )
+    parts = {name: (folder / name).read_bytes() for name in parts_in(folder)}
+    assert WHOLE - {"review.ipynb"} < set(parts)
+    assert len([name for name in parts if name.endswith(".jsonl")]) == 1
+    assert b"<title>INVALID" in parts["review.html"]
+    assert b"x.csv:2" in parts["review.html"]
+    assert faults(parts) == [f"{SEAL} does not list review.ipynb"]
+
+
+DEATHS = {
+    "import os; os.kill(os.getpid(), 9)": "was killed (SIGKILL), as the system does when memory",
+    "import os; os.abort()": "crashed in a library (SIGABRT)",
+    "import os; os._exit(3)": "ended by itself, with exit code 3",
+}
+
+
+@pytest.mark.parametrize("code", DEATHS)
+def test_a_dead_kernel_is_a_sentence(
+    tmp_path: Path, code: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Out of memory, a library that aborts, an exit: why, exit code 1, and not another word."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbformat.write(notebook, tmp_path / "x.ipynb")
+    with pytest.raises(RolloutError) as caught:
+        run_notebook(tmp_path / "x.ipynb", {}, tmp_path / "out.ipynb")
+    assert f"the notebook's process {DEATHS[code]}" in str(caught.value)
+    assert str(caught.value).endswith("; run it again")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("folder", ["t" * 120, "이름 {x}"], ids=["long", "odd"])
+def test_odd_temporary_folders(
+    tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where sockets do not fit (TMPDIR is long, or no ASCII) they lie elsewhere; all is removed."""
+    (tmp_path / folder).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / folder))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / folder))
+    cells = [nbformat.v4.new_code_cell("import tempfile; tempfile.mkdtemp()")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "x.ipynb")
+    executed = run_notebook(tmp_path / "x.ipynb", {}, tmp_path / "out.ipynb")
+    where = executed.cells[0].outputs[0].data["text/plain"]
+    assert str(tmp_path / folder / "rollout-run-") in where
+    assert list((tmp_path / folder).iterdir()) == []
