@@ -28,7 +28,10 @@ examples:
       run envelopes up to a moment, the report in Korean
 
 The folder of --out then holds review.html (one file for the meeting), review.ipynb (to explore),
-review.json (for programs), params.yaml (to run it again) and, where rows were refused, quarantine/.
+review.json (for programs), params.yaml (to run it again), where rows were refused quarantine/, and
+seal.sha256, which lists them all: rollout decide takes no report whose parts disagree. The report is
+there in whole or not at all. It replaces an older report in that folder and nothing else there; a
+review that ends with 1 or 2 leaves the older one. INVALID has a page of its own.
 
 Exit code: 0 GO, 10 HOLD, 20 NO_GO, 30 INVALID (data that are no evidence), 2 wrong usage,
 1 failure."""
@@ -57,7 +60,8 @@ def add(commands: Any) -> None:
         option("--engine ENGINE", "where the scan runs: duckdb, or local[N], spark://HOST:PORT or "
                "sc://HOST:PORT, which read Parquet themselves (default: duckdb)"),
         option("--lang", "language of the report (default: en)", choices=("en", "ko")),
-        option("--out DIR", "where to write (default: reports/stage-STAGE-TIME)"),
+        option("--out DIR", "folder of the report, new or with an older one (default: a new "
+               "reports/stage-STAGE-TIME)"),
         description=REVIEW, epilog=EXAMPLES,
     )  # fmt: skip
     schema = "write params/plan.schema.json, which editors use to check plan.yaml"

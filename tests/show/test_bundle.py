@@ -348,6 +348,7 @@ def test_a_crash_at_any_call_mixes_nothing_and_heals(
     after: bool,  # noqa: FBT001 -- a parameter
 ) -> None:
     """Old and new parts never lie together, and the next run leaves its report whole."""
+    place, files = tmp_path, Failing(0, Crash, after=after)
     for at in range(60):
         root = tmp_path / str(at)
         place = prepared(root, way)
