@@ -28,8 +28,8 @@ examples:
       run envelopes up to a moment, the report in Korean
 
 The folder of --out then holds review.html (one file for the meeting), review.ipynb (to explore),
-review.json (for programs), params.yaml (to run it again), where rows were refused quarantine/, and
-seal.sha256, which lists them all: rollout decide takes no report whose parts disagree. The report is
+review.json (for programs), params.yaml (to run it again), quarantine/ (what was refused) and
+seal.sha256, which lists them all: rollout decide takes no report whose parts disagree. A report is
 there in whole or not at all. It replaces an older report in that folder and nothing else there; a
 review that ends with 1 or 2 leaves the older one. INVALID has a page of its own.
 

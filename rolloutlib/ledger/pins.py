@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import rfc8785
 
 from rolloutlib.errors import UsageError
+from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.record import Recommendation, Review, decode, encode
 from rolloutlib.judge.review import data_digest
 from rolloutlib.ledger.documents import digest_of
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.records import Digests, Pins, Subject
 from rolloutlib.ledger.seal import NOTEBOOK, PARAMS, QUARANTINE, REVIEW, SEAL, faults, parts_in
+from rolloutlib.limits import DOCUMENT_BYTES, FILE_BYTES
 from rolloutlib.plan.model import load_plan
 from rolloutlib.plan.params import ReviewParams, review_params
 from rolloutlib.plan.strict_yaml import load_yaml
@@ -51,7 +53,7 @@ class ReviewFolder:
         Raises:
             UsageError: a file is missing or is not what `rollout review` writes.
         """
-        files = {name: (folder / name).read_bytes() for name in parts_in(folder)}
+        files = {name: _bytes_of(folder, name) for name in parts_in(folder)}
         missing = [name for name in _NEEDED if name not in files]
         if missing and not (missing == [NOTEBOOK] and SEAL in files):
             expected = "expected the folder that `rollout review --out` wrote"
@@ -61,6 +63,8 @@ class ReviewFolder:
             nothing = "its data are no evidence, and there is nothing to decide"
             raise UsageError(f"{folder} is INVALID: {nothing}; mend them and review again")
         values = load_yaml(folder / PARAMS)
+        if _bytes_of(folder, PARAMS) != files[PARAMS]:
+            raise UsageError(f"{folder} was written anew while it was read; run it again")
         params = review_params(values, where=str(folder / PARAMS))
         return cls(folder, files, review, params, load_plan(root / params.plan))
 
@@ -84,6 +88,12 @@ class ReviewFolder:
         refused = {name for name in self.files if name.startswith(f"{QUARANTINE}/")}
         large = sum(len(self.files[name]) for name in refused) > _KEPT
         return {name: data for name, data in self.files.items() if not large or name not in refused}
+
+
+def _bytes_of(folder: Path, name: str) -> bytes:
+    """Read a part once; refused rows may be as many as the rows of a file."""
+    refused = name.startswith(f"{QUARANTINE}/")
+    return bounded_bytes(folder / name, FILE_BYTES if refused else DOCUMENT_BYTES)
 
 
 def pins_of(read: ReviewFolder, review: Review, root: Path) -> Pins:
