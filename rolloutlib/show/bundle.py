@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.errors import RolloutError, UsageError
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "in_words", "new_report"]
 
-PREFIX: Final = ".rollout-"
-NEW, OLD = "-new-", "-old"
+PREFIX: Final = ".rollout-"  # of every name beside a report, or in it
+NEW: Final = f"{PREFIX}new-"  # owned by a run; the next one removes those of dead runs
+OLD: Final = f"{PREFIX}old-"  # an older report that steps aside; kept until its swap is finished
 CHECKPOINTS: Final = ".ipynb_checkpoints"  # JupyterLab's copies, also of an older report's parts
 _SHORT: Final = 60  # characters of a name that leave room for more in the 255 bytes of a name
 _NO_PLACE: Final = {
@@ -100,9 +102,8 @@ def new_report(
         with alone_in(place.parent):
             _heal(calls, place)
         beside = place if _must_stay(place) else place.parent
-        sweep(beside, PREFIX)  # of dead runs; what is left to heal has no lock and another name
-        prefix = f"{_name(place)}{NEW}"
-        with owned_folder(beside, prefix, 0o777) as folder:
+        sweep(beside, NEW)
+        with owned_folder(beside, NEW, 0o777) as folder:
             if place.is_dir():
                 shutil.copymode(place, folder)
             yield Report(folder, place, fresh, calls)
@@ -114,7 +115,9 @@ def in_words(place: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        at = f"{error.filename}: " if error.filename and str(error.filename) != str(place) else ""
+        where = Path(str(error.filename or place))
+        where = where.parent if where.name.startswith(PREFIX) else where  # nobody knows ours
+        at = "" if where == place else f"{where}: "
         why = f"{at}{error.strerror or error}"
         if error.errno in _NO_PLACE:
             given = f"out is {str(place)!r}, where no report can be written ({why})"
@@ -148,17 +151,20 @@ def _heal(files: Files, place: Path) -> None:
         return
     for entry in _others(old):  # somebody put it there during the swap
         files.rename(entry, _free(place / entry.name))
-    gone = old.with_name(f"{_name(place)}{NEW}gone-{os.getpid()}")
+    gone = old.with_name(f"{NEW}{token_hex(6)}")
     files.rename(old, gone)  # from here on nothing restores it
     shutil.rmtree(gone, ignore_errors=True)
 
 
 def _replace_parts(files: Files, folder: Path, place: Path) -> None:
     """Take the old report's parts out of a folder that stays, then put the new ones in."""
+    for name in parts_in(folder):
+        (place / name).parent.mkdir(exist_ok=True)
+        if (place / name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place / name))
     for name in sorted([*parts_in(place), *_checkpoints(place)], key=_rank):
         files.unlink(place / name)
     for name in sorted(parts_in(folder), key=_rank, reverse=True):
-        (place / name).parent.mkdir(exist_ok=True)
         files.rename(folder / name, place / name)
     refused = place / QUARANTINE
     if refused.is_dir() and not any(refused.iterdir()):
@@ -189,7 +195,8 @@ def _others(folder: Path) -> list[Path]:
     ours = {folder / name for name in (*parts_in(folder), *_checkpoints(folder))}
     found: list[Path] = []
     for entry in folder.iterdir():
-        inside = {*entry.iterdir()} if entry.name in {QUARANTINE, CHECKPOINTS} else {entry}
+        shared = entry.is_dir() and entry.name in {QUARANTINE, CHECKPOINTS}
+        inside = {*entry.iterdir()} if shared else {entry}
         if not inside <= ours and not entry.name.startswith(PREFIX):
             found.append(entry)
     return found
@@ -222,10 +229,6 @@ def _free(path: Path) -> Path:
     return next(other for other in numbered if not os.path.lexists(other))
 
 
-def _name(place: Path) -> str:
-    """Return how the names beside a place begin: short and plain, whatever the place is called."""
-    return f"{PREFIX}{sha256(os.fsencode(place.name)).hexdigest()[:12]}"
-
-
 def _old(place: Path) -> Path:
-    return place.with_name(f"{_name(place)}{OLD}")
+    """Return where an older report steps aside: a short and plain name, whatever the place's is."""
+    return place.with_name(f"{OLD}{sha256(os.fsencode(place.name)).hexdigest()[:12]}")

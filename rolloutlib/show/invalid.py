@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.judge.review import invalid_review
 from rolloutlib.show.folder import save
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from rolloutlib.plan.params import ReviewParams
 
 __all__ = ["Invalid", "invalid_report"]
+
+# As in notebooks/stage_review.ipynb.
+OPENING: Final = (
+    "# Stage review\n\nMay this stage be left for the next one? The numbers recommend and say why; "
+    "people decide."
+)
 
 
 class Invalid(NamedTuple):
@@ -41,21 +47,14 @@ def invalid_report(params: ReviewParams, folder: Path, message: str) -> Invalid:
     save(review, folder, params)
     with speaking(params.lang):
         top = headline(review, params.lang)
-        pieces = ((_opening(), top), *_pieces(review, params.lang))
+        pieces = ((translate("## Recommendation"), top), *_pieces(review, params.lang))
     v4 = import_module("nbformat").v4
-    notebook = v4.new_notebook()
+    notebook = v4.new_notebook(cells=[v4.new_markdown_cell(translate(OPENING, params.lang))])
     for prose, piece in pieces:
         data, metadata = piece.bundle()
         shown = v4.new_output("display_data", data=data, metadata=metadata)
         notebook.cells += [v4.new_markdown_cell(prose), v4.new_code_cell("", outputs=[shown])]
     return Invalid(notebook, f"{SIGNS[review.recommendation]} {top.title}")
-
-
-def _opening() -> str:
-    return translate(
-        "# Stage review\n\nMay this stage be left for the next one? The numbers recommend and say "
-        "why; people decide."
-    )
 
 
 def _pieces(review: Reviewed, lang: str) -> list[tuple[str, Html]]:
@@ -77,7 +76,7 @@ def _pieces(review: Reviewed, lang: str) -> list[tuple[str, Html]]:
 
 
 def _to_do(review: Reviewed) -> list[object]:
-    command = f"rollout review {review.stage}"
+    command = f"rollout review {review.stage} …"
     if not review.quarantine:
         first = say("Mend the source as the reason says: nothing of it could be read as evidence.")
     else:

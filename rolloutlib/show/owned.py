@@ -76,7 +76,7 @@ def _made(parent: Path, prefix: str, mode: int) -> tuple[Path, int]:
             continue
         with suppress(OSError):  # no locks here: nobody will sweep, either
             fcntl.flock(handle, fcntl.LOCK_EX)
-        if os.fstat(handle).st_nlink and path.exists():
+        if path.exists():
             return path, handle
         os.close(handle)
 

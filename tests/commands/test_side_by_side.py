@@ -235,7 +235,7 @@ def test_odd_temporary_folders(
     tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where sockets do not fit (TMPDIR is long, or no ASCII) they lie elsewhere; all is removed."""
-    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "rollout-run-dead").mkdir(parents=True)  # of a run that was killed
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / folder))
     monkeypatch.setenv("TMPDIR", str(tmp_path / folder))
     cells = [nbformat.v4.new_code_cell("import tempfile; tempfile.mkdtemp()")]

@@ -26,7 +26,7 @@ from rolloutlib.ledger.seal import OF_REVIEW, SEAL, faults, parts_in, seal_of
 from rolloutlib.plan.params import review_params
 from rolloutlib.runs.quarantine import InputFile, Quarantined
 from rolloutlib.show import report
-from rolloutlib.show.bundle import PREFIX, new_report
+from rolloutlib.show.bundle import NEW, new_report
 from rolloutlib.show.folder import save
 from rolloutlib.show.invalid import invalid_report
 from rolloutlib.show.notebooks import render_html
@@ -448,11 +448,39 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
 def test_a_living_run_keeps_its_folder(tmp_path: Path) -> None:
     """Another run beside it removes what the dead left, not what the living write."""
     with new_report(tmp_path / "w3") as living:
-        dead = living.folder.with_name(f"{PREFIX}dead-new-1")
+        dead = living.folder.with_name(f"{NEW}dead")
         dead.mkdir()
         publish(tmp_path / "w3", "other")
         assert (living.folder.is_dir(), dead.exists()) == (True, False)
     assert {path.name for path in tmp_path.iterdir()} == {"w3"}
+
+
+def test_a_swap_that_waits_to_be_healed_is_nobody_elses(tmp_path: Path) -> None:
+    """What a crash left of one report is kept by reviews that write others beside it."""
+    publish(tmp_path / "w3", "old")
+    with pytest.raises(Crash):
+        publish(tmp_path / "w3", "new", Failing(len(PARTS) + 3, Crash, after=False))
+    assert not (tmp_path / "w3").exists()
+    publish(tmp_path / "w4", "other")
+    with new_report(tmp_path / "w3"):
+        assert states(tmp_path / "w3") == {"old", "whole"}
+    assert others_in(tmp_path) == {"w4"}
+
+
+@pytest.mark.parametrize("name", ["quarantine", "review.html", "seal.sha256"])
+def test_other_things_under_a_parts_name(tmp_path: Path, name: str) -> None:
+    """A file where a folder goes, or a folder where a file goes: refused before a part moves."""
+    place = prepared(tmp_path, "empty")
+    for part in ("review.json", "params.yaml"):
+        (place / part).write_text("old\n", encoding="utf-8")
+    if name == "quarantine":
+        (place / name).write_text("mine", encoding="utf-8")
+    else:
+        (place / name).mkdir()
+    with pytest.raises(UsageError, match=name):
+        publish(place, "new")
+    assert {path.name for path in place.iterdir()} == {"review.json", "params.yaml", name}
+    assert states(place) == {"old"}
 
 
 def test_a_report_that_is_not_published_leaves_nothing(tmp_path: Path) -> None:
