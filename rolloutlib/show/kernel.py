@@ -68,6 +68,13 @@ class Kernel:
     manager: type[Any] = object
     process: list[Popen[bytes]] = field(default_factory=list[Any])
 
+    def end(self) -> None:
+        """End the process, where nbclient has not: whatever follows finds it gone."""
+        for process in self.process:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
     def gone(self, error: Exception) -> RolloutError:
         """Say in a sentence why no notebook could be run to its end; called while the room is."""
         code = self.process[0].poll() if self.process else None
@@ -114,6 +121,7 @@ def own_kernel(report: Path | None = None) -> Generator[Kernel]:
         stack.callback(os.close, writer)  # last: the process sees its parent go
         stack.callback(os.close, reader)
         kernel = Kernel(room)
+        stack.callback(kernel.end)
         here = str(Path(__file__).parents[2])
         argv = [sys.executable, "-c", LAUNCH, here, str(reader), str(report or ""),
                 str(room), str(sockets)]  # fmt: skip
