@@ -13,7 +13,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from hashlib import sha256
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
 import rfc8785
@@ -35,8 +35,21 @@ _T = TypeVar("_T", bound=Part)
 
 
 def encode(document: object) -> bytes:
-    """Return a document's one form: of parts, or of the plain data that they are made of."""
-    return rfc8785.dumps(msgspec.to_builtins(document)) + b"\n"
+    """Return a document's one form: of parts, or of the plain data that they are made of.
+
+    Bytes of the command line that are no text stand in it as their codes: JSON cannot hold them.
+    """
+    return rfc8785.dumps(_encodable(msgspec.to_builtins(document))) + b"\n"
+
+
+def _encodable(part: Any) -> Any:  # noqa: ANN401 -- any plain data
+    if isinstance(part, str):
+        return part.encode("utf-8", "backslashreplace").decode()
+    if isinstance(part, dict):
+        return {name: _encodable(inner) for name, inner in cast("dict[str, Any]", part).items()}
+    if isinstance(part, list):
+        return [_encodable(inner) for inner in cast("list[Any]", part)]
+    return part
 
 
 def decode(data: bytes, kind: type[_T]) -> _T:
