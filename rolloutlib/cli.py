@@ -1,21 +1,19 @@
-"""The `rollout` command: parse, call one function, print, exit code."""
+"""The `rollout` command: parse, call one function, print, exit code.
+
+Nothing is imported up here, so that an interruption during the imports is told like any other.
+"""
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from typing import TYPE_CHECKING, Any, TextIO, cast
-
-from rolloutlib import __version__
-from rolloutlib.commands import engine, flags, ingest, ledger, plan, plan_page, review
-from rolloutlib.errors import RolloutError
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Sequence
 
-STORY = """\
+    from rolloutlib.commands.parsing import Parser
+
+STORY: Final = """\
 a rollout, step by step:
   rollout plan      what a stage can prove, in advance   rollout bench     the paired mini benchmark
   rollout ingest    store runs by day, with their sums   rollout risks     which risk signals fire
@@ -23,74 +21,89 @@ a rollout, step by step:
   rollout decide    draft the decision and its card      rollout sign      by role; rollout verify
   rollout promote   move the flags of a verified GO      rollout rollback  take it all back, at once
 
-rollout COMMAND --help teaches each of them."""
+rollout COMMAND --help teaches each of them, with its exit codes. All have in common:
+0 done, 1 failure, 2 wrong usage, 130 interrupted. ROLLOUT_TRACEBACK=1 tells more of a failure."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; a known error is a sentence on stderr."""
-    with _whoever_listens():
+    """Run the command line and return its exit code; whatever stops it is a sentence on stderr.
+
+    Args:
+        argv: the arguments. Without them they are the process's own, and so are its signals,
+            warnings and streams.
+
+    Raises:
+        SystemExit: after help, or after a mistake in the call (exit code 2).
+    """
+    try:
+        if argv is not None:
+            return _run(argv)
+        from rolloutlib.commands.process import own_process
+
+        with own_process():
+            return _run(sys.argv[1:])
+    except KeyboardInterrupt as error:  # before what says it better was there, or while it spoke
+        sys.stderr.write("rollout: interrupted before all was done; run the same command again\n")
+        return 128 + getattr(error, "number", 2)
+
+
+def _run(argv: Sequence[str]) -> int:
+    from rolloutlib.commands.streams import patient_streams
+
+    with patient_streams() as (out, _):
         try:
             arguments = _parser().parse_args(argv)
-            code = arguments.call(arguments)
-            sys.stdout.flush()
-        except RolloutError as error:
-            print(f"rollout: {error}", file=sys.stderr)
-            return error.exit_code
-        except KeyboardInterrupt:
-            print("rollout: interrupted; nothing was decided", file=sys.stderr)
-            return 1
-    return code
+            code: int = arguments.call(arguments)
+        except SystemExit as ended:
+            out.flush()
+            if out.failure is None:
+                raise
+            code = int(ended.code or 0)
+        except BaseException as error:  # noqa: BLE001 -- the one place below which nothing may pass
+            code = _fail(error)
+        out.flush()
+        return code if out.failure is None else _unread(out.failure, code)
 
 
-class _Patient:
-    """A stream whose reader may leave (`rollout … | head`): what is left to do is still done."""
+def _fail(error: BaseException) -> int:
+    """Say what stopped the command; return the exit code."""
+    import os
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    from rolloutlib.commands.failures import SHOW, failure_of
+    from rolloutlib.commands.options import complain
 
-    def write(self, text: str) -> int:
-        self._unless_broken(lambda: self._stream.write(text))
-        return len(text)
+    sys.stdout.flush()
+    failure = failure_of(error)
+    complain(failure.sentence)
+    if SHOW in os.environ:
+        from traceback import print_exception
 
-    def flush(self) -> None:
-        self._unless_broken(self._stream.flush)
-
-    def _unless_broken(self, speak: Callable[[], object]) -> None:
-        try:
-            speak()
-        except OSError as error:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())  # for what Python flushes when it ends, too
-            os.close(nowhere)
-            if not isinstance(error, BrokenPipeError):
-                what = f"{self._stream.name} cannot be written: {error.strerror}"
-                raise RolloutError(what) from None
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._stream, name)
+        print_exception(error)
+    return failure.code
 
 
-@contextmanager
-def _whoever_listens() -> Generator[None]:
-    """Let both streams lose their reader, from the first word (`--help`) to the last flush."""
-    out, err = (cast("TextIO", _Patient(stream)) for stream in (sys.stdout, sys.stderr))
-    with redirect_stdout(out), redirect_stderr(err):
-        try:
-            yield
-        finally:
-            for stream in (out, err):
-                with suppress(RolloutError):
-                    stream.flush()
+def _unread(failure: OSError, code: int) -> int:
+    """Say that what the command printed is lost, and how it ended; return the exit code."""
+    from rolloutlib.commands.options import complain
+
+    lost = f"standard output cannot be written: {failure.strerror}"
+    complain(f"{lost}; the command itself ended with exit code {code}, and what it did stands")
+    return code if code not in {0, 10, 20, 30} else 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="rollout", description="Decide staged rollouts of AI features, and prove why.",
-        epilog=STORY, formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )  # fmt: skip
+def _parser() -> Parser:
+    from rolloutlib import __version__
+    from rolloutlib.commands import engine, flags, ingest, ledger, plan, plan_page, review
+    from rolloutlib.commands.parsing import Parser
+
+    about = "Decide staged rollouts of AI features, and prove why."
+    parser = Parser(prog="rollout", description=about, epilog=STORY)
     parser.add_argument("--version", action="version", version=f"rollout {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for group in (plan, plan_page, ingest, review, ledger, flags, engine):
         group.add(commands)
     return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import command, lang, option, say, whole, workbook
+from rolloutlib.commands.options import command, lang, number, option, say, whole, workbook
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,11 +16,12 @@ if TYPE_CHECKING:
 
     from rolloutlib.engine.bench import BenchResult
 
+MOST_KINDS = 10  # of failures: an engine can fail in another way each time
 LATER = "later: two changes at a time"
 BENCH = """\
 Ask the engine every prompt under both flag sets, in random order, and write run envelopes for
 `rollout review`. A call that fails becomes an error or timeout sample. Interrupted, the same
-command goes on where it stopped."""
+command goes on where it stopped. When a call ends, all that the engine started is ended, too."""
 EXAMPLE = "1 | 2:opted_in | 2:everyone,searchLite=true"
 FLAGS = f"a stage (with its audience), another audience, exceptions: {EXAMPLE}"
 RISKS = """\
@@ -39,10 +39,12 @@ def add(commands: Any) -> None:
         option("--control FLAGS", FLAGS, required=True),
         option("--treatment FLAGS", "likewise", required=True),
         option("--n N", "how many prompts", type=whole(1), default=30),
-        option("--seed S", "draws the prompts, and goes to the engine", type=int, default=1),
+        option("--seed S", "draws the prompts, and goes to the engine", type=whole(0), default=1),
         option("--profile NAME", "guardian profile", default="default"),
-        option("--timeout S", "seconds for a call", type=float, default=30.0),
-        option("--workers N", "engines at once", type=whole(1), default=2),
+        option("--timeout S", "seconds for a call", type=number(0.01, 86_400), default=30.0),
+        option("--most-bytes N", "what an engine may print as its answer", type=whole(1, 10**9),
+               default=4_000_000),
+        option("--workers N", "engines at once", type=whole(1, 256), default=2),
         option("--out DIR", "folder for the envelopes", type=Path, required=True),
         description=BENCH,
     )  # fmt: skip
@@ -59,13 +61,11 @@ def _bench(arguments: argparse.Namespace) -> int:
     import numpy as np
     from tqdm import tqdm
 
-    from rolloutlib.engine.asked import flags_from, read_prompts
+    from rolloutlib.engine.asked import engine_command, flags_from, read_prompts
     from rolloutlib.engine.bench import Bench, run_bench
 
     _, plan = workbook()
-    if not (engine := tuple(shlex.split(arguments.engine))):
-        expected = "expected the engine's command, such as 'python engine.py'"
-        raise UsageError(f"--engine is empty; {expected}")
+    engine = engine_command(arguments.engine)
     rng = np.random.default_rng(arguments.seed)
     bench = Bench(
         prompts=read_prompts(arguments.prompts, arguments.n, rng),
@@ -77,6 +77,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         profile=(arguments.profile, plan.profile(arguments.profile)),
         seed=arguments.seed,
         timeout_s=arguments.timeout,
+        most_bytes=arguments.most_bytes,
     )
     with tqdm(total=2 * len(bench.prompts), unit="call", file=sys.stderr, disable=None) as bar:
 
@@ -94,13 +95,17 @@ def _tell(result: BenchResult) -> int:
     resumed = f", {result.resumed} of them before" if result.resumed else ""
     ended = f"{len(result.failures)} failed, {result.fallbacks} templates"
     say(f"{result.path}: {result.calls} calls{resumed}, {ended}")
-    for why, count in Counter(result.failures).most_common():
+    kinds = Counter(result.failures).most_common()
+    for why, count in kinds[:MOST_KINDS]:
         say(f"  {count} × {why}")
+    if more := kinds[MOST_KINDS:]:
+        say(f"  {sum(count for _, count in more)} × something else")
     say(f"next: rollout review 0 --runs {result.path.parent}")
     return 0
 
 
 def _risks(arguments: argparse.Namespace) -> int:
+    from rolloutlib.files import bounded_bytes
     from rolloutlib.judge.record import decode
     from rolloutlib.judge.risks import judge_risks
     from rolloutlib.words.reasons import sentence
@@ -109,7 +114,7 @@ def _risks(arguments: argparse.Namespace) -> int:
     if not path.is_file():
         expected = "expected a folder that `rollout review --out` wrote"
         raise UsageError(f"{arguments.review} holds no review.json; {expected}")
-    review = decode(path.read_bytes(), where=str(path))
+    review = decode(bounded_bytes(path), where=str(path))
     for risk in judge_risks(workbook()[1], review, reported=arguments.seen):
         seen = sentence(risk.seen, arguments.lang)
         say(f"{risk.state:<6} {risk.id} ({risk.feature}): {seen}")

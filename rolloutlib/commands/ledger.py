@@ -97,7 +97,7 @@ def add(commands: Any) -> None:
 
 
 def _add_keys(commands: Any) -> None:
-    group = commands.add_parser("keys", help="admit or revoke a signer's key", allow_abbrev=False)
+    group = commands.add_parser("keys", help="admit or revoke a signer's key")
     actions = group.add_subparsers(title="actions", required=True, metavar="ACTION")
     command(
         actions, "add", _keys_add,

@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rolloutlib.commands.exits import told
 from rolloutlib.text import plain, terminal
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 LINE = 10_000  # characters of a line; a record with many findings has long ones
+MOST = 2**53  # the largest whole number up to which JSON keeps each
 
 
 class Option(NamedTuple):
@@ -61,21 +63,23 @@ def command(
         description: what it does, in lines as they are to be shown.
         epilog: examples and exit codes, likewise.
     """
-    parser = commands.add_parser(
-        name, help=summary, description=description or f"{summary[0].upper()}{summary[1:]}.",
-        epilog=epilog, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    about = description or f"{summary[0].upper()}{summary[1:]}."
+    codes = "" if "Exit code" in about + epilog else told(name)
+    ends = "\n\n".join(filter(None, (epilog, codes)))
+    parser = commands.add_parser(name, help=summary, description=about, epilog=ends)
     for argument in options:
         parser.add_argument(argument.name, **argument.settings)
-    parser.set_defaults(call=call)
+    parser.set_defaults(call=call, parser=parser)
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers of at least so much."""
+def whole(least: int, most: int = MOST) -> Callable[[str], int]:
+    """Return a reader of whole numbers, by default up to what every format holds exactly."""
 
     def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+        digits = text.isascii() and text.isdigit() and len(text) <= len(str(MOST))
+        if not digits or not least <= int(text) <= most:
+            range_ = f"from {least} to {most:,}" if most < MOST else f"of at least {least}"
+            raise argparse.ArgumentTypeError(f"{text[:80]!r} is no whole number {range_}")
         return int(text)
 
     return read
@@ -110,6 +114,11 @@ def say(text: str) -> None:
 def say_lines(text: str) -> None:
     """Print lines: a table, or what else was cleaned part by part."""
     sys.stdout.write(f"{terminal(text, most=LINE)}\n")
+
+
+def complain(sentence: str) -> None:
+    """Print what a person has to know on standard error; what hides or acts in it is escaped."""
+    sys.stderr.write(f"rollout: {terminal(sentence)}\n")
 
 
 def now() -> datetime:

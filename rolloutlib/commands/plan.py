@@ -46,13 +46,13 @@ def add(commands: Any) -> None:
     command(
         commands, "plan", _plan, "what a stage can prove, and its chances of GO, in advance",
         option("--stage STAGE", "whose limits apply", type=int, choices=range(5), required=True),
-        option("--users N", "people in all (default: the stage's cap)", type=whole(10)),
-        option("--samples-per-user N", "in each arm", type=whole(1), default=20),
+        option("--users N", "people in all (default: the stage's cap)", type=whole(10, 10**6)),
+        option("--samples-per-user N", "in each arm", type=whole(1, 10**4), default=20),
         option("--correlation R", "of two samples of one user, 0 to 0.5", type=number(0.0, 0.5),
                default=0.05),
         option("--paired", "both arms answer every prompt (a replay)", action="store_true"),
         *BASELINES.values(), option("--profile NAME", "guardian profile", default="default"),
-        option("--repetitions N", "simulated reviews", type=whole(100), default=1000),
+        option("--repetitions N", "simulated reviews", type=whole(100, 10**6), default=1000),
         option("--seed S", type=whole(0), default=SEED), lang("the tables"),
         option("--out DIR", "also write the charts there, as SVG", type=Path), description=PLAN,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import say
+from rolloutlib.commands.options import command, lang, option, say
 
 if TYPE_CHECKING:
     import argparse
@@ -21,18 +21,12 @@ FILES = {"en": "docs/ROLLOUT_PLAN.md", "ko": "docs/ROLLOUT_PLAN.ko.md"}
 
 def add(commands: Any) -> None:
     """Add the command to the parser's sub-commands."""
-    page = commands.add_parser(
-        "plan-page", help="write the plan as a page that people read", description=PAGE,
-        allow_abbrev=False,
+    command(
+        commands, "plan-page", _page, "write the plan as a page that people read",
+        lang("the page"),
+        option("--out FILE", "where to (default: docs/ROLLOUT_PLAN.md, or .ko.md)", type=Path),
+        description=PAGE,
     )  # fmt: skip
-    page.add_argument("--lang", choices=("en", "ko"), default="en", help="language (default: en)")
-    page.add_argument(
-        "--out",
-        metavar="FILE",
-        type=Path,
-        help="where to (default: docs/ROLLOUT_PLAN.md, or .ko.md)",
-    )
-    page.set_defaults(call=_page)
 
 
 def _page(arguments: argparse.Namespace) -> int:

@@ -1,13 +1,16 @@
-"""What is asked under which flags: prompts of a file, flag sets as the command line has them."""
+"""Who is asked what under which flags: the engine's command, prompts of a file, flag sets."""
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import msgspec
 
 from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.files import bounded_text
 from rolloutlib.plan.model import STAGES, Audience, StageId
+from rolloutlib.runs.quarantine import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.plan.model import FlagValue, Plan
 
+MOST_PROMPTS: Final = 100_000_000  # bytes of a file of prompts
 AUDIENCES: Final[tuple[Audience, ...]] = get_args(Audience)
 
 
@@ -36,6 +40,23 @@ class Prompt(
         """What the samples of this prompt carry besides what the engine says."""
         known: dict[str, str] = msgspec.to_builtins(self)
         return {key: value for key, value in known.items() if key not in {"text", "guidelines"}}
+
+
+def engine_command(written: str) -> tuple[str, ...]:
+    """Split an engine's command into words as a shell would; no shell ever reads them.
+
+    Raises:
+        UsageError: it has no word, or a quote that is never closed.
+    """
+    expected = "expected the engine's command, such as 'python engine.py'"
+    try:
+        words = tuple(shlex.split(written))
+    except ValueError as error:
+        odd = f"the engine's command {shown(written)} cannot be split into words"
+        raise UsageError(f"{odd} ({str(error).lower()}); {expected}") from None
+    if not words:
+        raise UsageError(f"the engine's command is empty; {expected}")
+    return words
 
 
 def read_prompts(path: Path, n: int, rng: Generator) -> tuple[Prompt, ...]:
@@ -66,12 +87,14 @@ def read_all_prompts(path: Path) -> tuple[Prompt, ...]:
 
     Raises:
         UsageError: the file is missing, has a line that is no prompt, or an id twice.
+        FileError: it is no text in UTF-8, or larger than a file of prompts can be.
     """
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file; expected prompts, one a line")
+    lines = bounded_text(path, MOST_PROMPTS).splitlines()
     prompts = tuple(
         _prompt(f"{path}:{number}", number, line, plain=path.suffix != ".jsonl")
-        for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1)
+        for number, line in enumerate(lines, 1)
         if line.strip()
     )
     if len({prompt.prompt_id for prompt in prompts}) < len(prompts):
@@ -84,8 +107,9 @@ def _prompt(where: str, number: int, line: str, *, plain: bool) -> Prompt:
         return Prompt(f"p{number:04d}", line.strip())
     try:
         return msgspec.json.decode(line, type=Prompt)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"{where}: {error}; expected an object with promptId and text") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
+        why = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise UsageError(f"{where}: {why}; expected an object with promptId and text") from None
 
 
 def flags_from(written: str, plan: Plan) -> dict[str, FlagValue]:

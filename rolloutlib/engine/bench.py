@@ -1,14 +1,16 @@
 """The paired mini benchmark: the same prompts under two flag sets, as run envelopes.
 
 Every finished call goes into a journal at once, so an interrupted benchmark goes on where it
-stopped, and what a failing engine printed is kept.
+stopped. What a failing engine printed is shown and not kept: it may hold a secret.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from math import fsum
@@ -17,13 +19,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from rolloutlib.engine.call import Answer, ask, run_request
-from rolloutlib.ledger.durable import Files, overwrite
+from rolloutlib.engine.process import MOST_ANSWER
+from rolloutlib.errors import UsageError
+from rolloutlib.ledger.durable import Files, locked, overwrite
+from rolloutlib.runs.envelopes import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from numpy.random import Generator
+    import numpy as np
 
     from rolloutlib.engine.asked import Prompt
     from rolloutlib.plan.model import FlagValue, Profile
@@ -42,6 +47,7 @@ class Bench:
         seed: handed to the engine with every prompt, in both arms, so that arms differ by their
             flags alone.
         timeout_s: seconds after which a call counts as timed out.
+        most_bytes: what an engine may print as its answer; no part of what is asked.
     """
 
     prompts: tuple[Prompt, ...]
@@ -50,6 +56,7 @@ class Bench:
     profile: tuple[str, Profile]
     seed: int
     timeout_s: float
+    most_bytes: int = MOST_ANSWER
 
     @property
     def digest(self) -> str:
@@ -61,13 +68,23 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class BenchResult:
-    """Where the envelopes are, and how the calls ended."""
+    """Where the envelopes are, and how the calls ended.
+
+    Attributes:
+        failures: why a call gave no answer, with what a failing engine said; for people to see.
+    """
 
     path: Path
     calls: int
     resumed: int
     failures: tuple[str, ...]
     fallbacks: int
+
+
+class _Start(msgspec.Struct, frozen=True, rename="camel"):
+    """The first line of the journal: when the benchmark began."""
+
+    started_at: datetime
 
 
 class _Call(msgspec.Struct, frozen=True):
@@ -83,7 +100,7 @@ def run_bench(
     out: Path,
     *,
     now: datetime,
-    rng: Generator,
+    rng: np.random.Generator,
     workers: int = 2,
     progress: Callable[[int, int], None],
 ) -> BenchResult:
@@ -96,42 +113,66 @@ def run_bench(
         rng: decides the order of the calls, so that a drift of the engine falls on both arms alike.
         workers: how many engines run at once.
         progress: called with calls done and calls in all.
+
+    Raises:
+        UsageError: the engine cannot be started, or its journal is no journal.
     """
     out.mkdir(parents=True, exist_ok=True)
     journal = out / f".bench-{bench.digest[:16]}.jsonl"
-    started, done = _resume(journal, now)
-    wanted: list[tuple[int, Arm]] = [(i, arm) for i in range(len(bench.prompts)) for arm in ARMS]
-    order: list[int] = rng.permutation(len(wanted)).tolist()
-    missing = [wanted[k] for k in order if wanted[k] not in done]
-    progress(len(done), len(wanted))
-    for call in _calls(bench, missing, journal, workers):
-        done[call.prompt, call.arm] = call.answer
+    with locked(out):  # a second benchmark into this folder waits, and finds the calls done
+        started, done = _resume(journal, now)
+        wanted: list[tuple[int, Arm]] = [(i, a) for i in range(len(bench.prompts)) for a in ARMS]
+        order: list[int] = rng.permutation(len(wanted)).tolist()
+        done = {which: done[which] for which in wanted if which in done}
+        missing = [wanted[k] for k in order if wanted[k] not in done]
         progress(len(done), len(wanted))
-    path = out / f"bench-{bench.digest[:16]}.jsonl"
-    overwrite(Files(), path, b"".join(map(_line, _envelopes(bench, done, started))))
-    failed = [answer.why for answer in done.values() if answer.kind in {"error", "timeout"}]
+        for call in _calls(bench, missing, journal, workers):
+            done[call.prompt, call.arm] = call.answer
+            progress(len(done), len(wanted))
+        path = out / f"bench-{bench.digest[:16]}.jsonl"
+        overwrite(Files(), path, b"".join(map(_line, _envelopes(bench, done, started))))
+    failed = [answer for answer in done.values() if answer.kind in {"error", "timeout"}]
+    failures = tuple(": ".join(filter(None, (one.why, one.heard))) for one in failed)
     fallbacks = sum(answer.kind == "fallback" for answer in done.values())
-    return BenchResult(path, len(wanted), len(wanted) - len(missing), tuple(failed), fallbacks)
+    return BenchResult(path, len(wanted), len(wanted) - len(missing), failures, fallbacks)
 
 
 def _resume(journal: Path, now: datetime) -> tuple[str, dict[tuple[int, Arm], Answer]]:
-    """Read the journal's whole lines, without the half one of an interruption; or begin one."""
-    lines = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
-    if not lines:
+    """Read the journal's whole lines, and cut off the half one of an interruption; or begin one.
+
+    Nothing that stands in it is written again, so a kill in here loses no call.
+    """
+    if journal.exists() and not journal.is_file():
+        raise UsageError(f"{journal} is no file; remove it, and run the same command again")
+    written = journal.read_bytes() if journal.exists() else b""
+    whole = written[: written.rfind(b"\n") + 1]
+    if not whole:
         journal.write_bytes(_line({"startedAt": now.isoformat()}))
         return now.isoformat(), {}
-    journal.write_bytes(b"\n".join([*lines, b""]))
-    calls = [msgspec.json.decode(line, type=_Call) for line in lines[1:]]
-    answers: dict[tuple[int, Arm], Answer] = {
-        (call.prompt, call.arm): call.answer for call in calls
-    }
-    return json.loads(lines[0])["startedAt"], answers
+    if whole != written:
+        os.truncate(journal, len(whole))
+    first, *lines = whole.splitlines()
+    try:
+        started = msgspec.json.decode(first, type=_Start).started_at
+        calls = [_sound(msgspec.json.decode(line, type=_Call)) for line in lines]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        expected = "expected the calls of an earlier `rollout bench`"
+        again = "remove it to ask everything again"
+        raise UsageError(f"{journal} was damaged or edited; {expected}; {again}") from None
+    return started.isoformat(), {(call.prompt, call.arm): call.answer for call in calls}
+
+
+def _sound(call: _Call) -> _Call:
+    """Return a call of the journal whose result is one, or raise what decoding raises."""
+    if call.answer.kind in {"answered", "fallback"}:
+        msgspec.convert(call.answer.result, Result)
+    return call
 
 
 def _calls(
     bench: Bench, missing: Sequence[tuple[int, Arm]], journal: Path, workers: int
 ) -> Iterable[_Call]:
-    """Yield calls as they end, each written down first; an interruption waits for the running."""
+    """Yield calls as they end, each written down first; an interruption ends those that run."""
 
     def call(prompt: int, arm: Arm) -> _Call:
         asked = bench.prompts[prompt]
@@ -139,17 +180,32 @@ def _calls(
             asked.text, bench.flags[arm], bench.profile, seed=bench.seed,
             guidelines=asked.guidelines,
         )  # fmt: skip
-        return _Call(prompt, arm, ask(bench.command, request, timeout_s=bench.timeout_s))
+        answer = ask(
+            bench.command, request, timeout_s=bench.timeout_s, most_bytes=bench.most_bytes,
+            stopped=stopped,
+        )  # fmt: skip
+        return _Call(prompt, arm, answer)
 
-    with journal.open("ab") as lines, ThreadPoolExecutor(workers) as pool:
-        running = [pool.submit(call, *which) for which in missing]
-        try:
-            for future in as_completed(running):
-                lines.write(msgspec.json.encode(future.result()) + b"\n")
-                lines.flush()
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with journal.open("ab") as lines, _stoppable(workers) as (pool, stopped):
+        for future in as_completed([pool.submit(call, *which) for which in missing]):
+            done = future.result()
+            kept = _Call(done.prompt, done.arm, replace(done.answer, heard=""))
+            lines.write(_line(kept))
+            lines.flush()
+            yield done
+
+
+@contextmanager
+def _stoppable(workers: int) -> Generator[tuple[ThreadPoolExecutor, int]]:
+    """Give threads, and a pipe that can be read as soon as what they do is to end."""
+    stopped, stop = os.pipe()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool, stopped
+    finally:
+        os.close(stop)
+        pool.shutdown(cancel_futures=True)
+        os.close(stopped)
 
 
 # --- answers → envelopes --------------------------------------------------------------------------
@@ -212,4 +268,4 @@ def _metrics(samples: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 def _mean(samples: Sequence[Mapping[str, Any]], field: str) -> float:
     """Return a field's mean; 0 where nothing was measured: the contract wants a number."""
     values = [sample[field] for sample in samples if sample.get(field) is not None]
-    return fsum(values) / len(values) if values else 0.0
+    return fsum(value / len(values) for value in values)  # their sum may be beyond a float

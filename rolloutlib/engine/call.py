@@ -7,17 +7,15 @@ measurement is kept apart, and a review refuses it.
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-from contextlib import suppress
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from rolloutlib.errors import UsageError
+from rolloutlib.engine.process import MOST_ANSWER, MOST_ERRORS, run_engine
 from rolloutlib.runs.envelopes import Result
+from rolloutlib.runs.located import MalformedError, read_object
 from rolloutlib.runs.quarantine import shown
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.plan.model import FlagValue, Profile
 
-_GRACE_S = 1.0  # for a killed engine's pipes to close; a grandchild may hold them open for ever
+_QUOTED = re.compile(r"'.*'", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +33,15 @@ class Answer:
     Attributes:
         kind: `answered`; `fallback`: a template, no measurement; `error`; `timeout`.
         result: the run_result as the engine wrote it, for `answered` and `fallback`.
-        why: for `error` and `timeout`, a sentence with what was got and what was expected.
+        why: for `error` and `timeout`, a sentence with what was got and what was expected. It goes
+            into envelopes, so it holds nothing that the engine said: that may be a secret.
+        heard: what the engine said, cut and escaped: for the terminal only, never written down.
     """
 
     kind: Literal["answered", "fallback", "error", "timeout"]
     result: dict[str, Any] | None = None
     why: str = ""
+    heard: str = ""
 
 
 def run_request(
@@ -61,65 +62,84 @@ def run_request(
     }
 
 
-def ask(command: Sequence[str], request: Mapping[str, Any], *, timeout_s: float) -> Answer:
+def ask(
+    command: Sequence[str],
+    request: Mapping[str, Any],
+    *,
+    timeout_s: float,
+    most_bytes: int = MOST_ANSWER,
+    stopped: int | None = None,
+) -> Answer:
     """Run the engine's command once.
 
     Args:
         command: the program and its arguments; no shell reads them.
         request: the run_request.
         timeout_s: after so many seconds the engine, with all that it started, is killed.
+        most_bytes: likewise when it has printed more than so much.
+        stopped: a file descriptor; the call ends without an answer when it can be read.
 
     Raises:
         UsageError: there is no such program.
+        StoppedError: `stopped` could be read.
     """
-    pipe = subprocess.PIPE
-    try:
-        engine = subprocess.Popen(  # noqa: S603
-            command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
-        )
-    except OSError as error:
-        expected = "expected the engine's command, such as --engine 'python engine.py'"
-        why = f"{shown(command[0])} cannot be started ({error.strerror})"
-        raise UsageError(f"{why}; {expected}") from None
-    try:
-        out, err = engine.communicate(msgspec.json.encode(request), timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        _kill(engine)
-        return Answer("timeout", why=f"no answer in {timeout_s:g} s")
-    except BaseException:
-        _kill(engine)
-        raise
-    if engine.returncode:
-        ended = f"the engine ended with exit code {engine.returncode}"
-        return Answer("error", why=f"{ended}{_last_line(err)}")
+    given = msgspec.json.encode(request)
+    end, code, out, err = run_engine(
+        command, given, timeout_s=timeout_s, most_bytes=most_bytes, stopped=stopped
+    )
+    heard = _last_line(err)
+    if end == "timeout":
+        return Answer("timeout", why=f"no answer in {timeout_s:g} s", heard=heard)
+    if end == "answer":
+        return _endless("standard output", most_bytes, heard)
+    if end == "errors":
+        return _endless("standard error", MOST_ERRORS, heard)
+    if end == "lost":
+        lost = "the process that watches over the engine was killed, and the engine with it"
+        return Answer("error", why=lost, heard=heard)
+    if code:
+        silent = "" if heard else ", and said nothing on standard error"
+        return Answer("error", why=f"the engine ended with exit code {code}{silent}", heard=heard)
     return _read(out)
 
 
-def _kill(engine: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(engine.pid, signal.SIGKILL)
-    with suppress(subprocess.TimeoutExpired):
-        engine.communicate(timeout=_GRACE_S)
+def _endless(where: str, most: int, heard: str) -> Answer:
+    why = f"the engine printed more than {most:,} bytes on {where} and was ended"
+    return Answer("error", why=f"{why}; expected one run_result and some lines of log", heard=heard)
 
 
 def _last_line(err: bytes) -> str:
     lines = err.decode(errors="replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f": {shown(last)}" if last else ", and said nothing on standard error"
+    return shown(last) if last else ""
 
 
 def _read(out: bytes) -> Answer:
-    expected = "expected one run_result as a JSON object (log lines belong on standard error)"
+    """Take the answer as it stands; what is odd in it would be read otherwise by somebody else."""
     try:
-        result = msgspec.json.decode(out, type=dict[str, Any])
+        result = msgspec.json.decode(msgspec.json.encode(read_object(out)), type=dict[str, Any])
         known = msgspec.convert(result, Result)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        starts = shown(out[:60].decode(errors="replace"))
-        got = f"standard output starts with {starts}" if out.strip() else "no output"
-        return Answer("error", why=f"{got}: {error}; {expected}")
+    except (MalformedError, msgspec.MsgspecError, ValueError, OverflowError) as error:
+        return _unreadable(out, error)
     if "CLI_FALLBACK" in str(known.provider_note).upper() or "MOCK" in str(known.provider).upper():
         return Answer("fallback", result)
     if not known.samples:
         empty = "the result has no sample, so nothing can be paired"
         return Answer("error", why=f"{empty}; expected at least one")
     return Answer("answered", result)
+
+
+def _unreadable(out: bytes, error: Exception) -> Answer:
+    """Say what kind of text was got in the place of a result, and apart from that how it starts."""
+    expected = "expected one run_result as a JSON object (log lines belong on standard error)"
+    if not out.strip():
+        return Answer("error", why=f"no output; {expected}")
+    heard = f"it starts with {shown(out[:60].decode(errors='replace'))}"
+    if isinstance(error, UnicodeDecodeError):
+        kind = "it is no UTF-8"
+    elif isinstance(error, MalformedError):
+        kind, heard = error.expectation, f"{heard} ({shown(error.field)[1:-1]})"
+    else:
+        kind = str(error).lower()
+    why = f"standard output is no result: {_QUOTED.sub('…', kind)}; {expected}"
+    return Answer("error", why=why, heard=heard)

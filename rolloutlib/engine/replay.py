@@ -7,7 +7,6 @@ run's bounds.
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from math import isclose
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rolloutlib.engine.asked import read_all_prompts
+from rolloutlib.engine.asked import MOST_PROMPTS, engine_command, read_all_prompts
 from rolloutlib.engine.bench import ARMS, Arm, Bench, run_bench
 from rolloutlib.errors import NoEvidenceError, UsageError
+from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.review import review_stage
 from rolloutlib.ledger.durable import Files, overwrite
 from rolloutlib.ledger.replay import TOLERANCE
@@ -120,7 +120,7 @@ class ReplayParams(BaseModel):
 
     def command(self, root: Path) -> tuple[str, ...]:
         """Return the engine's command; its words that are files of the workbook become absolute."""
-        words = shlex.split(self.engine)
+        words = engine_command(self.engine)
         return tuple(str(root / word) if (root / word).is_file() else word for word in words)
 
 
@@ -180,9 +180,10 @@ def _arms(path: Path) -> dict[Arm, _Run]:
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file; {expected}")
     try:
-        runs = msgspec.json.Decoder(_Run).decode_lines(path.read_bytes())
-    except msgspec.DecodeError as error:
-        raise UsageError(f"{path}: {error}; {expected}") from None
+        runs = msgspec.json.Decoder(_Run).decode_lines(bounded_bytes(path, MOST_PROMPTS))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        why = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise UsageError(f"{path}: {why}; {expected}") from None
     arms: dict[Arm, _Run] = {run.arm: run for run in reversed(runs)}
     if set(arms) != set(ARMS):
         raise NoEvidenceError(f"{path} holds no pair of arms; {expected}")

@@ -6,6 +6,7 @@ A misspelt name is an error, never a default.
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -94,6 +95,15 @@ class ReviewParams(BaseModel):
                 "such as 2026-11-20T09:00+09:00"
             )
         return as_of
+
+    @field_validator("as_of")
+    @classmethod
+    def _in_the_calendar(cls, as_of: datetime | None) -> datetime | None:
+        """Refuse a moment that has no date in UTC, in which moments are compared."""
+        try:
+            return as_of and as_of.astimezone(UTC) and as_of
+        except OverflowError:
+            raise ValueError(f"{as_of} is beyond the calendar's last day in UTC") from None
 
     @field_validator("engine")
     @classmethod

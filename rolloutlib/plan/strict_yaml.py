@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["describe", "load_model", "load_yaml"]
 
 MAX_BYTES = 1_000_000
+_MOMENT = "expected ISO 8601 with offset, such as 2026-11-20T09:00+09:00"
+# What the validation calls by a type's name, for people who write YAML.
+EXPECTED = {
+    **dict.fromkeys(("tuple_type", "list_type"), "expected a list, such as [0, 10]"),
+    **dict.fromkeys(("model_type", "dict_type", "mapping_type"), "expected keys with values"),
+    **dict.fromkeys(("datetime_type", "datetime_parsing", "datetime_object_invalid"), _MOMENT),
+    **dict.fromkeys(("datetime_from_date_parsing", "timezone_aware"), _MOMENT),
+    "string_type": "expected text; put it in quotes",
+}
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -139,7 +148,7 @@ def _problem(problem: ErrorDetails, model: type[BaseModel]) -> str:
         words = expected.replace("'", "").replace(" or ", ", ").split(", ")
         hint = "" if str(got) in words else did_you_mean(str(got), words)  # '2' is not 2
         return f"{key} is {got!r}; expected {expected}.{hint}"
-    text = problem["msg"].removeprefix("Value error, ")
+    text = EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
         return f"{key}: {text}" if problem["loc"] else text
     return f"{key} is {str(got)[:80]!r}; {text[0].lower()}{text[1:]}"

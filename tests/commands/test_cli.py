@@ -105,7 +105,7 @@ def test_a_full_disk_is_told() -> None:
         (("revew", "2"), "invalid choice: 'revew'"),
         (("review",), "required: STAGE"),
         (("review", "9"), "invalid choice: 9"),
-        (("review", "two"), "invalid int value: 'two'"),
+        (("review", "two"), "'two' is not a whole number"),
         (("review", "2", "--tretment", "x"), "unrecognized arguments: --tretment x"),
         (("review", "2", "--run", "x"), "unrecognized arguments: --run x"),
         (("review", "2", "--lang", "de"), "invalid choice: 'de'"),
@@ -120,7 +120,11 @@ def test_a_full_disk_is_told() -> None:
         ),
         (
             ("review", "2", *BFCL, "--as-of", "2026-11-20T09:00"),
-            "as_of is '2026-11-20T09:00'; input should have timezone",
+            "as_of is '2026-11-20T09:00'; expected ISO 8601 with offset, such as",
+        ),
+        (
+            ("review", "2", *BFCL, "--as-of", "yesterday"),
+            "as_of is 'yesterday'; expected ISO 8601 with offset, such as",
         ),
         (
             ("review", "2", *BFCL, "--as-of", "20261120"),

@@ -116,9 +116,9 @@ def test_missing_and_oversized_files(tmp_path: Path) -> None:
             "nammed: {}",
             "nammed is not a known key; known there: listed, named. Did you mean 'named'?",
         ),
-        ("listed: [{name: 3}]", "listed.0.name is '3'; input should be a valid string"),
-        ("[]", "the file is '[]'; input should be a valid dictionary or instance of Outer"),
-        ("", "the file is 'None'; input should be a valid dictionary or instance of Outer"),
+        ("listed: [{name: 3}]", "listed.0.name is '3'; expected text; put it in quotes"),
+        ("[]", "the file is '[]'; expected keys with values"),
+        ("", "the file is 'None'; expected keys with values"),
         ("listed: [{name: 1}, {name: 2}, {name: 3}, {name: 4}]", "(and 1 more)"),
     ],
 )

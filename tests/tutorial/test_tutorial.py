@@ -35,9 +35,14 @@ def book(tmp_path: Path) -> Path:
     main = "import sys; from rolloutlib.cli import main; sys.exit(main())"
     for name, code in (("rollout", f'-c "{main}"'), ("papermill", "-m papermill"), ("python3", "")):
         script = tmp_path / "bin" / name
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {code} "$@"\n')
+        script.write_text(f'#!/bin/sh\n"{sys.executable}" {code} "$@"\n{ENDED[name]}')
         script.chmod(0o755)
     return root
+
+
+ENDED = dict.fromkeys(("papermill", "python3"), "") | {
+    "rollout": 'code=$?\necho "$code $*" >> "$(dirname "$0")/ended"\nexit $code\n'
+}
 
 
 def _run(command: str, book: Path) -> str:
@@ -55,12 +60,30 @@ def _run(command: str, book: Path) -> str:
     text = done.stdout.replace(today, WRITTEN_ON).replace(
         f"{today[:4]}-{today[4:6]}-{today[6:]}", "2026-11-22"
     )
+    assert "Traceback" not in done.stdout + done.stderr
     return re.sub(r"\b[0-9a-f]{12,64}\b", "…", text)
 
 
 def _played(block: str, book: Path) -> str:
     commands = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
-    return "".join(f"$ {command}\n{_run(command, book)}" for command in commands)
+    shown = ""
+    for command in commands:
+        shown += f"$ {command}\n{_run(command, book)}"
+        if any(command.startswith(f"rollout {name}") for name in REPEATABLE):
+            _is_heard_in_part(command.partition(" | ")[0].removesuffix(" 2>&1"), book)
+    return shown
+
+
+# The page itself pipes the others into `head`.
+REPEATABLE = ("flags", "risks", "rollback", "verify", "promote")
+
+
+def _is_heard_in_part(command: str, book: Path) -> None:
+    """Assert that a command ends as before, and quietly, when its reader leaves after a line."""
+    ended = book.parent / "bin" / "ended"
+    before, _, arguments = ended.read_text().splitlines()[-1].partition(" ")
+    again = _run(f"{command} 2>&1 | head -n 1; echo ${{PIPESTATUS[0]}}", book)
+    assert again.splitlines()[-1] == before, arguments
 
 
 @pytest.mark.slow
@@ -75,6 +98,11 @@ def test_the_tutorial_is_true(book: Path) -> None:
     if os.environ.get("ROLLOUT_WRITE_TUTORIAL"):
         PAGE.write_text(played, encoding="utf-8")
     assert played == page
+    ended = [line.split() for line in (book.parent / "bin" / "ended").read_text().splitlines()]
+    codes = {name: {code for code, first, *_ in ended if first == name} for _, name, *_ in ended}
+    refused = {"promote": {"0", "1"}, "review": {"0", "20"}}
+    assert codes == {name: {"0"} for name in codes} | refused
+    assert {"review", "decide", "sign", "rollback", "replay", "bench"} <= codes.keys()
 
 
 def test_the_tutorial_shows_every_command_of_the_story() -> None:

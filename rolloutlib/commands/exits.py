@@ -1,0 +1,39 @@
+"""What each command's exit code says; --help shows it, and docs/exit-codes.md is about it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["ALWAYS", "EXITS", "told"]
+
+ALWAYS: Final = "2 wrong usage; 1 failure; 130 interrupted."
+EXITS: Final = {
+    "plan": "0 told",
+    "plan-page": "0 written",
+    "ingest": "0 stored, or stored already",
+    "review": "0 GO; 10 HOLD; 20 NO_GO; 30 INVALID (data that are no evidence)",
+    "schema": "0 written",
+    "decide": "0 drafted; 1 refused, and nothing is recorded",
+    "sign": "0 signed",
+    "verify": "0 all holds; 1 something does not",
+    "ledger": "0 listed, whatever it says: `rollout verify` judges",
+    "add": "0 admitted",
+    "revoke": "0 revoked",
+    "accept": "0 recorded",
+    "replay": "0 the same results (E0, E1); 1 others (E2, E3), or data of the pins are missing",
+    "export": "0 printed",
+    "show": "0 shown",
+    "diff": "0 told, whether something would change or not",
+    "check": "0 the flags are what the plan says; 1 they are not",
+    "init": "0 written",
+    "promote": "0 in force, or in force already; 1 refused, and no flag moved",
+    "rollback": "0 off and recorded; 1 not recorded yet, or not off: the lines say which",
+    "bench": "0 all was asked, whether the engine answered or not",
+    "risks": "0 shown, whether a signal fires or not",
+}
+
+
+def told(name: str) -> str:
+    """Return the paragraph of a command's help."""
+    own = f"{EXITS[name]};" if name in EXITS else "0 done;"
+    return f"Exit code: {own} {ALWAYS}"

@@ -1,0 +1,270 @@
+"""The handler at the top, as a process: whatever happens to it, a user reads a sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rolloutlib.cli import main
+from rolloutlib.commands.exits import EXITS
+from rolloutlib.commands.failures import failure_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLLOUT = f"'{sys.executable}' -m rolloutlib"
+NOBODY = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+COMMANDS = (
+    "plan", "plan-page", "ingest", "review", "schema", "decide", "sign", "verify", "ledger",
+    "keys add", "keys revoke", "keys accept", "replay", "export", "flags show", "flags diff",
+    "flags check", "flags init", "promote", "rollback", "bench", "risks",
+)  # fmt: skip
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """A workbook with parameters and an empty ledger."""
+    root = tmp_path / "book"
+    shutil.copytree(ROOT / "params", root / "params")
+    (root / "docs" / "LEDGER").mkdir(parents=True)
+    return root
+
+
+def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which {R} is `rollout`; its exit code is that of `rollout`."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("ROLLOUT_")
+    }
+    environment |= {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    line = command.replace("{R}", ROLLOUT) + "; exit ${PIPESTATUS[0]}"
+    return subprocess.run(
+        ["bash", "-c", line], cwd=cwd, env=environment, capture_output=True, check=False,
+        timeout=120, encoding="utf-8", errors="backslashreplace",
+    )  # fmt: skip
+
+
+def told(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """Return the one line on standard error that goes with an exit code."""
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stderr.startswith("rollout: ") and done.stderr.count("\n") == 1, done.stderr  # noqa: PT018
+    return done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("{R} flags show >&-", 0),
+        ("{R} flags show <&- >&- 2>&-", 0),
+        ("{R} flags chk 2>&-", 2),
+        ("{R} flags chk 2> /dev/full", 2),
+        ("{R} promote dec-1 | true", 1),
+        ("env -i PYTHONPATH=$PYTHONPATH {R} flags show", 0),
+        ("env -u HOME TERM=dumb {R} flags show", 0),
+        ("HOME=/nonexistent {R} ledger", 0),
+        ("'" + sys.executable + "' -O -m rolloutlib flags show", 0),
+        ("'" + sys.executable + "' -m rolloutlib.cli flags show", 0),
+        ("LC_ALL=C PYTHONCOERCECLOCALE=0 PYTHONUTF8=0 {R} plan-page --lang ko --out p.md", 0),
+    ],
+)
+def test_it_ends_with_its_own_code(book: Path, line: str, code: int) -> None:
+    """Nobody listens, streams are closed, the environment is bare: the result's exit code."""
+    done = shell(line, book)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert bool(done.stderr) == (code == 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("{R} flags show > /dev/full", 1, "ended with exit code 0, and what it did stands"),
+        ("{R} --help > /dev/full", 1, "standard output cannot be written: No space left"),
+        ("{R} rollback --reason x > /dev/full", 1, "what it did stands"),
+        ("{R} plan-page --out /dev/full", 1, "No space left on device; make room there"),
+        ("{R} plan-page --out /proc/x/y", 1, "/proc/x: No such file or directory; check the path"),
+        ("{R} plan-page --out params/plan.yaml/x", 1, "File exists; something else is in its pla"),
+        ("{R} plan-page --out params", 1, "params: Is a directory; it is a folder"),
+        ("{R} plan-page --out " + "x" * 300, 1, "File name too long; name a shorter path"),
+        ("mkdir gone; cd gone; rmdir ../gone; {R} verify", 1, "this was called is gone; change in"),
+        ("ulimit -v 300000; {R} plan --stage 2", 1, "memory"),
+        (f"{NOBODY} {{R}} plan-page", 1, "Permission denied; let this user read and write it"),
+        ("PATH=/nonexistent {R} decide . --verdict GO", 1, "git: No such file or directory; if it"),
+        ("{R} promote $'\\xff\\x1b[31m'", 1, "no record \\udcff\\u001b[31m"),
+        ("PYTHONIOENCODING=ascii {R} promote dec-높", 1, "no record dec-\\ub192"),
+        ("{R} bench --prompts /dev/null --n 1 --engine \"' \" --control 1 --treatment 2 --out o", 2,
+         "cannot be split into words (no closing quotation)"),
+    ],
+)  # fmt: skip
+def test_what_the_machine_refuses_is_a_sentence(
+    book: Path, line: str, code: int, said: str
+) -> None:
+    """The disk, a path, a permission, memory, a missing program: what, where and what to do."""
+    if NOBODY in line:
+        if os.getuid() or not shutil.which("setpriv"):
+            pytest.skip("only root can become nobody")
+        for folder in (book, *book.parents):
+            if not folder.stat().st_mode & 0o001:
+                pytest.skip(f"nobody cannot enter {folder}")
+    assert said in told(shell(line, book), code)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("wait_s", [0.0, 0.15, 0.6])
+def test_an_interruption_is_a_sentence(book: Path, number: signal.Signals, wait_s: float) -> None:
+    """Whenever it comes, from the first import on: one sentence, and the shell's exit code."""
+    (book / "begun").unlink(missing_ok=True)
+    code = (
+        "import sys; from rolloutlib import cli; open('begun', 'w').close(); sys.exit(cli.main())"
+    )
+    began = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "plan", "--stage", "2", "--repetitions", "100000"], cwd=book,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    ) as process:  # fmt: skip
+        while not (book / "begun").exists() and time.monotonic() < began + 60:
+            time.sleep(0.01)
+        time.sleep(wait_s + 0.05)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    died = wait_s == 0 and process.returncode == -number  # not yet arranged: the system's own way
+    assert died or process.returncode == 128 + number, err
+    assert (out, "Traceback" in err) == ("", False)
+    assert died or err.startswith("rollout: interrupted before all was done")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["true", "head -n 0", "head -n 1"])
+def test_a_reader_who_leaves_changes_no_exit_code(book: Path, part: str) -> None:
+    """The kill switch and what follows it end as they do when somebody reads them to the end."""
+    again = book.parent / "again"
+    shutil.copytree(book, again)
+    for command in ("rollback --reason x", "rollback --reason x", "verify", "ledger"):
+        heard, unheard = shell(f"{{R}} {command}", book), shell(f"{{R}} {command} | {part}", again)
+        assert (unheard.returncode, unheard.stderr) == (heard.returncode, heard.stderr), command
+        assert heard.stdout
+
+
+class _FaultError(Exception):
+    """What nobody has foreseen."""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            _FaultError("odd \x1b[31m"),
+            "a fault of rolloutlib, not yours: odd \\u001b[31m; `rollout ver",
+        ),
+        (_FaultError(), "nothing more is known"),
+        (MemoryError(), "not enough memory; free some"),
+        (RecursionError(), "nested too deep; restore the file with git"),
+        (ImportError("libx.so: no"), "cannot be loaded (libx.so: no)"),
+        (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "no"), "\\udcff is no text in UTF-8"),
+        (OSError(5, "Input/output error", "a"), "a: Input/output error; mend that and run"),
+    ],
+)
+def test_every_kind_of_failure_has_its_sentence(error: Exception, said: str) -> None:
+    """What the system, a file or nobody is to blame for, without a name from the inside."""
+    failure = failure_of(error)
+    assert said in failure.sentence
+    assert failure.code in {1, 2}
+    assert failure.foreseen != isinstance(error, _FaultError)
+    assert "_FaultError" not in failure.sentence
+
+
+@pytest.mark.parametrize("show", [False, True])
+def test_a_fault_hides_nothing_from_who_mends_it(
+    show: bool,  # noqa: FBT001 -- a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The original is in a file that the sentence names, and with ROLLOUT_TRACEBACK=1 shown."""
+    from rolloutlib.flags import document
+
+    def broken(_: object) -> None:
+        raise _FaultError("the original")
+
+    monkeypatch.delenv("ROLLOUT_TRACEBACK", raising=False)
+    if show:
+        monkeypatch.setenv("ROLLOUT_TRACEBACK", "1")
+    monkeypatch.setattr(document, "read_flags", broken)
+    assert main(["flags", "show"]) == 1
+    err = capsys.readouterr().err
+    details = Path(err.splitlines()[0].rpartition("developers: ")[2])
+    assert "_FaultError: the original" in details.read_text()
+    assert ("_FaultError: the original" in err) == show
+    details.unlink()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_tells_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command says in its own help what its exit codes mean."""
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert ended.value.code == 0
+    assert "Exit code" in capsys.readouterr().out
+    assert command.rsplit(maxsplit=1)[-1] in EXITS
+
+
+def _usage(line: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(line.split())
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "usage", "said"),
+    [
+        ("revew 2", "usage: rollout [-h]", "Did you mean 'review'?"),
+        ("rev", "usage: rollout [-h]", "Did you mean 'review'?"),
+        ("review 2 --run x", "usage: rollout review", "--run x. Did you mean '--runs'?"),
+        ("review 2 --run=x", "usage: rollout review", "--run=x. Did you mean '--runs'?"),
+        ("review 2 --o x", "usage: rollout review", "Did you mean '--out'?"),
+        ("review 2 x", "usage: rollout review", "unrecognized arguments: x."),
+        ("review two", "usage: rollout review", "'two' is not a whole number"),
+        ("flags chek", "usage: rollout flags", "Did you mean 'check'?"),
+        ("keys", "usage: rollout keys", "are required: ACTION"),
+        ("keys ad", "usage: rollout keys", "Did you mean 'add'?"),
+        ("promote", "usage: rollout promote", "are required: DEC"),
+        ("bench --n -1", "usage: rollout bench", "'-1' is no whole number of at least 1"),
+        ("bench --timeout nan", "usage: rollout bench", "'nan' is no number from 0.01 to 86400"),
+        ("plan --users " + "9" * 5000, "usage: rollout plan", "is no whole number of at least 10"),
+        ("plan --stage 2 --\x1b[2J", "usage: rollout plan", "--\\u001b[2J"),
+    ],
+)
+def test_a_mistake_is_told_with_the_commands_own_usage(
+    line: str, usage: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sub-command's usage, the mistake, and what was meant."""
+    err = _usage(line, capsys)
+    assert err.startswith(usage)
+    assert said in err
+    assert len(err) < 4000
+
+
+def test_main_leaves_its_callers_process_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Called with arguments, it changes neither signals nor hooks nor streams."""
+
+    def arranged() -> tuple[object, ...]:
+        handlers: Callable[[int], object] = signal.getsignal
+        return (*map(handlers, (2, 15, 1)), sys.excepthook, sys.unraisablehook, sys.stdout)
+
+    before = arranged()
+    assert main(["flags", "show"]) == 0
+    assert arranged() == before
+    assert capsys.readouterr().out.startswith("Stage")
