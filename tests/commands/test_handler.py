@@ -243,7 +243,7 @@ def _usage(line: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("promote", "usage: rollout promote", "are required: DEC"),
         ("bench --n -1", "usage: rollout bench", "'-1' is no whole number of at least 1"),
         ("bench --timeout nan", "usage: rollout bench", "'nan' is no number from 0.01 to 86400"),
-        ("plan --users " + "9" * 5000, "usage: rollout plan", "is no whole number of at least 10"),
+        ("plan --users " + "9" * 5000, "usage: rollout plan", "is no whole number from 10"),
         ("plan --stage 2 --\x1b[2J", "usage: rollout plan", "--\\u001b[2J"),
     ],
 )
