@@ -138,6 +138,9 @@ class _Counted:
     def __init__(self, raw: BinaryIO, told: str, most: Limit | int) -> None:
         self._raw, self._told, self._most, self._read = raw, told, most, 0
 
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
     def read(self, size: int = -1) -> bytes:
         pieces: list[bytes] = []
         while size:

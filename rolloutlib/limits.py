@@ -14,7 +14,8 @@ from rolloutlib.errors import UsageError
 
 __all__ = [
     "COLUMNS", "DOCUMENT_BYTES", "FILES", "FILE_BYTES", "FOLDER_BYTES", "LIMITS",
-    "LINES", "LINE_BYTES", "NESTING", "PARQUET_BYTES", "PATIENT_ROWS", "ROWS", "SECONDS", "Limit",
+    "LINES", "LINE_BYTES", "NESTING", "PAGE_BYTES", "PARAMETER_BYTES", "PARQUET_BYTES",
+    "PATIENT_ROWS", "REPEATED_ROWS", "ROWS", "ROW_GROUPS", "SECONDS", "Limit",
 ]  # fmt: skip
 
 _STEPS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -69,34 +70,50 @@ DOCUMENT_BYTES = Limit(
     "ROLLOUT_MAX_DOCUMENT_BYTES", 64 * 10**6, "bytes",
     "a document beside the runs: evidence, notebooks, review.json, flags, ledger records",
 )  # fmt: skip
+PARAMETER_BYTES = Limit(
+    "ROLLOUT_MAX_PARAMETER_BYTES", 10**6, "bytes",
+    "a YAML file: plan.yaml, source.yaml, params/stage-N.yaml, roles.yaml",
+)  # fmt: skip
 FILE_BYTES = Limit(
-    "ROLLOUT_MAX_FILE_BYTES", 4 * 10**9, "bytes",
+    "ROLLOUT_MAX_FILE_BYTES", 2 * 10**9, "bytes",
     "a file of runs that is held in memory: JSON, JSON Lines, CSV",
 )  # fmt: skip
 FOLDER_BYTES = Limit(
-    "ROLLOUT_MAX_FOLDER_BYTES", 40 * 10**9, "bytes", "the JSON, JSON Lines and CSV of a folder"
+    "ROLLOUT_MAX_FOLDER_BYTES", 20 * 10**9, "bytes", "the JSON, JSON Lines and CSV of a folder"
 )
 PARQUET_BYTES = Limit(
     "ROLLOUT_MAX_PARQUET_BYTES", 10**12, "bytes once unpacked",
     "a Parquet file, by its own metadata",
 )  # fmt: skip
+PAGE_BYTES = Limit(
+    "ROLLOUT_MAX_PAGE_BYTES", 64 * 10**6, "bytes once unpacked",
+    "a page of Parquet, by its own header",
+)  # fmt: skip
+ROW_GROUPS = Limit("ROLLOUT_MAX_ROW_GROUPS", 20_000, "groups of rows", "a Parquet file")
 LINE_BYTES = Limit(
     "ROLLOUT_MAX_LINE_BYTES", 256 * 10**6, "bytes", "a line of JSON Lines or CSV: one run, one row"
 )
-LINES = Limit("ROLLOUT_MAX_LINES", 10**8, "lines", "a JSON Lines or CSV file, blank ones included")
+LINES = Limit(
+    "ROLLOUT_MAX_LINES", 5 * 10**7, "lines", "a JSON Lines or CSV file, blank ones included"
+)
 ROWS = Limit("ROLLOUT_MAX_ROWS", 2 * 10**9, "rows", "all files of a review together")
 PATIENT_ROWS = Limit(
     "ROLLOUT_MAX_PATIENT_ROWS", 5 * 10**6, "rows",
     "a flat file that has to be read row by row, because its messages quote the rows",
+)  # fmt: skip
+REPEATED_ROWS = Limit(
+    "ROLLOUT_MAX_REPEATED_ROWS", 20 * 10**6, "rows",
+    "a flat file that have the id of another row of their run",
 )  # fmt: skip
 COLUMNS = Limit("ROLLOUT_MAX_COLUMNS", 5_000, "columns", "a table")
 NESTING = Limit(
     "ROLLOUT_MAX_NESTING", 64, "levels", "objects and lists inside of each other", ceiling=200
 )
 FILES = Limit("ROLLOUT_MAX_FILES", 500_000, "files", "a folder of runs, subfolders included")
-SECONDS = Limit("ROLLOUT_MAX_SECONDS", 4 * 3600, "seconds", "reading the runs of a review")
+SECONDS = Limit("ROLLOUT_MAX_SECONDS", 3600, "seconds", "reading the runs of a review")
 
 LIMITS = (
-    FILES, FILE_BYTES, FOLDER_BYTES, PARQUET_BYTES, LINE_BYTES, LINES, ROWS, PATIENT_ROWS, COLUMNS,
-    NESTING, SECONDS, DOCUMENT_BYTES,
+    FILES, FILE_BYTES, FOLDER_BYTES, LINE_BYTES, LINES, PARQUET_BYTES, PAGE_BYTES, ROW_GROUPS,
+    COLUMNS, NESTING, ROWS, PATIENT_ROWS, REPEATED_ROWS, SECONDS, PARAMETER_BYTES,
+    DOCUMENT_BYTES,
 )  # fmt: skip

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from rolloutlib.errors import RolloutError, UsageError
+from rolloutlib.files import file_sha256
 from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.counting import counted
 from rolloutlib.judge.gate import judge_gate
@@ -31,6 +31,7 @@ from rolloutlib.plan.gates import Decides
 from rolloutlib.plan.model import load_plan, workbook_root
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
+from rolloutlib.runs.database import readable
 from rolloutlib.runs.engines import read_on
 from rolloutlib.runs.samples import from_runs
 
@@ -74,10 +75,14 @@ def review_stage(
         LooksError: the look cannot be counted.
     """
     plan = load_plan(_path(params, "plan"))
-    runs, digest, measuring = _evidence(plan, params, on_progress)
+    with readable():
+        runs, digest, measuring = _evidence(plan, params, on_progress)
 
     def judged(look: Look) -> Reviewed:
-        return _judged(plan, params, runs, digest, measuring, look)
+        with readable():
+            found = _judged(plan, params, runs, digest, measuring, look)
+        runs.check_unchanged()
+        return found
 
     return counted(plan, params, runs, digest, judged, replayed=replayed)
 
@@ -112,7 +117,7 @@ def _judged(
         profile=compared.profile, min_score=compared.limits.min_score,
         as_of=params.as_of, look=look, stage_name=stage.name, audience=stage.audience,
         source_title=runs.source.title if runs.source else None,
-        data_sha256=digest, plan_sha256=sha256(_path(params, "plan").read_bytes()).hexdigest(),
+        data_sha256=digest, plan_sha256=file_sha256(_path(params, "plan")),
         distributions=distributions(compared.measured), refused=runs.quarantined,
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ from rolloutlib.limits import DOCUMENT_BYTES, FILE_BYTES
 from rolloutlib.plan.model import load_plan
 from rolloutlib.plan.params import ReviewParams, review_params
 from rolloutlib.plan.strict_yaml import load_yaml
-from rolloutlib.runs.files import list_files
+from rolloutlib.runs.listing import list_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path  # noqa: TC003 -- msgspec reads the annotations
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import RunsError, UsageError
+from rolloutlib.files import bounded_bytes, file_sha256
+from rolloutlib.limits import FILE_BYTES
 from rolloutlib.measure.design import Unit
 from rolloutlib.measure.moments import Cells, Key, MomentTable
 from rolloutlib.plan.metrics import metric_record
@@ -109,7 +111,7 @@ def load(folder: Path) -> Store | None:
         RunsError: the manifest is damaged.
     """
     path = folder / MANIFEST
-    return _decoded(path, path.read_bytes(), Store) if path.is_file() else None
+    return _decoded(path, bounded_bytes(path, FILE_BYTES), Store) if path.is_file() else None
 
 
 def load_day(folder: Path, date: str, version: str) -> Day:
@@ -119,7 +121,7 @@ def load_day(folder: Path, date: str, version: str) -> Day:
         RunsError: it is not the one that the store names.
     """
     path = folder / f"date={date}" / version / DAY
-    data = path.read_bytes() if path.is_file() else b""
+    data = bounded_bytes(path, FILE_BYTES) if path.is_file() else b""
     if sha256(data).hexdigest()[: len(version)] != version:
         raise _damaged(path)
     return _decoded(path, data, Day)
@@ -168,7 +170,7 @@ class Place:
     def read(self, name: str, columns: Container[str] | None = None) -> pa.Table:
         """Read one of the day's files, after a look at its digest."""
         path = self.folder / name
-        data = path.read_bytes() if path.is_file() else b""
+        data = bounded_bytes(path, FILE_BYTES) if path.is_file() else b""
         if sha256(data).hexdigest() != self.day.files[name]:
             raise _damaged(path)
         buffer, options = pa.py_buffer(data), pa.ipc.IpcReadOptions(use_threads=False)
@@ -179,9 +181,9 @@ class Place:
 
     def check_rows(self) -> None:
         """Look at the digest of the rows, which the engine reads."""
-        with (self.folder / ROWS).open("rb") as stream:
-            if file_digest(stream, "sha256").hexdigest() != self.day.files[ROWS]:
-                raise _damaged(self.folder / ROWS)
+        path = self.folder / ROWS
+        if not path.is_file() or file_sha256(path) != self.day.files[ROWS]:
+            raise _damaged(path)
 
 
 def name_of(info: RunInfo) -> str:
@@ -212,8 +214,7 @@ def flushed(path: Path, data: bytes | pa.Table) -> str:
         with pa.ipc.new_file(path, data.schema, options=_LZ4) as writer:
             writer.write_table(data)
     sync(path)
-    with path.open("rb") as stream:
-        return file_digest(stream, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 def sync(path: Path) -> None:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from scipy import special
 
-from rolloutlib.errors import LooksError
+from rolloutlib.errors import FileError, LooksError
+from rolloutlib.files import bounded_bytes
 from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def count(file: Path, series: Series, data: Data, number: int) -> bool:
 
 def _append(file: Path, handle: int, line: bytes) -> None:
     """Add a line that is whole or not there."""
-    size, text = os.fstat(handle).st_size, file.read_bytes()
+    size, text = os.fstat(handle).st_size, bounded_bytes(file)
     line = (b"" if text.endswith(b"\n") or not text else b"\n") + line + b"\n"
     try:
         with os.fdopen(handle, "ab", closefd=False) as stream:
@@ -236,7 +237,9 @@ def _locked(file: Path) -> Generator[int]:
     """Open the file to append, alone: the lock ends with the process."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(
+            file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644
+        )
     except OSError as error:
         raise _not_counted(file, error) from None
     try:
@@ -253,12 +256,15 @@ def _not_counted(file: Path, error: OSError) -> LooksError:
 
 
 def _entries(file: Path) -> list[_Entry]:
-    if file.exists() and not file.is_file():
-        raise LooksError(f"{file} is no file; expected a file of looks (JSON Lines)")
     try:
-        lines = file.read_bytes().splitlines() if file.exists() else []
-    except OSError as error:
-        raise LooksError(f"{file}: earlier looks cannot be read ({error.strerror})") from None
+        lines = bounded_bytes(file).splitlines()
+    except FileError as error:
+        if error.missing and not file.is_symlink():
+            return []
+        expected = "expected a file of looks (JSON Lines)"
+        raise LooksError(
+            f"{file}: earlier looks cannot be read; it {error.why}; {expected}"
+        ) from None
     return [_entry(f"{file}:{number}", line) for number, line in enumerate(lines, 1)]
 
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import partial
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import UsageError
+from rolloutlib.files import bounded_bytes, file_sha256
 from rolloutlib.measure.days import (
     DAY,
     LOCK,
@@ -54,7 +55,8 @@ from rolloutlib.runs import read_runs
 from rolloutlib.runs.account import FileNote
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import connect
-from rolloutlib.runs.files import META_NAME, list_files
+from rolloutlib.runs.files import META_NAME
+from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.tags import spelled_as
 
 if TYPE_CHECKING:
@@ -140,9 +142,11 @@ def ingest(
                 fresh = read(skip=known)
             store = _with_sources(into, store, fresh, keys)
             if mapping.is_file():
-                put(into / "source.yaml", mapping.read_bytes())
+                put(into / "source.yaml", bounded_bytes(mapping))
         writer = _Writer(into, store, Values.of(plan), fresh)
         written = writer.write(partial(tell, "days written"))
+        if fresh:
+            fresh.check_unchanged()
         days = {date: store.days[date] for date in store.days if date not in writer.touched}
         store = msgspec.structs.replace(store, days=dict(sorted((days | written).items())))
         put(into / MANIFEST, msgspec.json.format(msgspec.json.encode(store), indent=1))
@@ -186,10 +190,7 @@ def _sweep(into: Path, store: Store) -> None:
 def _key(file: Path, mapping: Path, stage: int | None) -> str:
     """Digest a file with what decides how it is read."""
     beside = [path for path in (mapping, file.parent / META_NAME) if path.is_file()]
-    digests: list[str] = []
-    for path in (file, *beside):
-        with path.open("rb") as stream:
-            digests.append(file_digest(stream, "sha256").hexdigest())
+    digests = [file_sha256(path) for path in (file, *beside)]
     return sha256(" ".join([*digests, str(stage)]).encode()).hexdigest()
 
 

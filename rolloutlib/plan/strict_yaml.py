@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from rolloutlib.errors import PlanError, did_you_mean
+from rolloutlib.errors import FileError, PlanError, did_you_mean
+from rolloutlib.files import bounded_text
+from rolloutlib.limits import PARAMETER_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["describe", "load_model", "load_yaml"]
 
-MAX_BYTES = 1_000_000
 _MOMENT = "expected ISO 8601 with offset, such as 2026-11-20T09:00+09:00"
 # What the validation calls by a type's name, for people who write YAML.
 EXPECTED = {
@@ -68,19 +69,14 @@ def load_yaml(path: Path) -> Any:  # noqa: ANN401
     Raises:
         PlanError: it is missing, too large, unreadable, or not the plain YAML that is expected.
     """
-    if not path.is_file():
-        raise PlanError(f"{path}: there is no such file")
-    if path.stat().st_size > MAX_BYTES:
-        raise PlanError(
-            f"{path}: {path.stat().st_size:,} bytes; a parameter file has at most {MAX_BYTES:,}"
-        )
     try:
-        return yaml.load(path.read_text("utf-8-sig"), _StrictLoader)  # noqa: S506
-    except (
-        yaml.YAMLError,
-        ValueError,
-        OSError,
-    ) as error:  # ValueError: no UTF-8, or a date such as 2026-13-01
+        text = bounded_text(path, PARAMETER_BYTES)
+    except FileError as error:
+        why = "there is no such file" if error.missing else error.why
+        raise PlanError(f"{path}: {why}") from None
+    try:
+        return yaml.load(text, _StrictLoader)  # noqa: S506
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
         raise PlanError(f"{path}: {_yaml_sentence(error)}") from None
     except RecursionError:
         raise PlanError(f"{path}: nested too deep; expected plain YAML") from None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rolloutlib.runs.envelopes import FoundRun
+    from rolloutlib.runs.files import Stamp
     from rolloutlib.runs.run_info import RunInfo
     from rolloutlib.runs.sources import SourceSpec
 
@@ -63,6 +64,7 @@ class Runs:
         copies: rows left out because they repeat others, by arm; they are not quarantined.
         doubts: metric → why its numbers may be in another unit.
         by_day: the source names no run, so that an arm's days are its runs.
+        stamps: the files that are read again whenever rows are asked for, as they were.
     """
 
     relation: duckdb.DuckDBPyRelation
@@ -80,6 +82,16 @@ class Runs:
     doubts: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
     by_day: bool = False
     notes: Mapping[str, FileNote] = field(default_factory=dict[str, "FileNote"])
+    stamps: tuple[Stamp, ...] = ()
+
+    def check_unchanged(self) -> None:
+        """Look, after all rows were asked for, whether the files are those that were digested.
+
+        Raises:
+            RunsError: one of them changed meanwhile.
+        """
+        for stamp in self.stamps:
+            stamp.check()
 
     @property
     def title(self) -> str | None:

@@ -13,6 +13,8 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from rolloutlib.errors import RunsError
+from rolloutlib.limits import PATIENT_ROWS
 from rolloutlib.runs.casts import column_name, own_casts, sample_casts
 from rolloutlib.runs.flat import RowMapping
 from rolloutlib.runs.layouts import IDS, without
@@ -83,6 +85,9 @@ def read_columns(
         return None
     read, bad, words = sum(run.n for run in runs), list[Quarantined](), ()
     if any(run.odd for run in runs):
+        odd = sum(run.odd for run in runs)
+        if odd > PATIENT_ROWS.value:
+            raise RunsError(f"{raw.file} has odd rows: {PATIENT_ROWS.refusal(odd)}.")
         lines = part.lines("NOT vouched")
         refused = _refused(raw, spec, lines)
         if refused is None:
@@ -181,13 +186,15 @@ def _outside(part: Part, lines: Sequence[int], runs: Sequence[CountedRun]) -> li
 
 def _told_twins(part: Part, lines: Sequence[int]) -> list[Quarantined]:
     some = ", ".join(map(str, islice(lines, DETAILED)))
-    of_id = "(arm, run_id, sample_id)"
-    query = f"""SELECT arm, line, sample_id, list_sort(list(line) OVER (PARTITION BY {of_id}))
-        FROM {part.name} WHERE {of_id} IN
-        (SELECT {of_id} FROM {part.name} WHERE line IN ({some})) ORDER BY line"""
-    rows = [row for row in part.connection.execute(query).fetchall() if row[1] in {*lines}]
-    rows = rows[:DETAILED]
-    bad = [twin(part.raw.file, line, sample, places, "", arm) for arm, line, sample, places in rows]
+    of_id = "arm, run_id, sample_id"
+    ids = f"SELECT DISTINCT {of_id} FROM {part.name} WHERE line IN ({some})"
+    query = f"""SELECT {of_id}, list_sort(list(line)) FROM {part.name} JOIN ({ids})
+        USING ({of_id}) GROUP BY ALL"""
+    twins, bad = set(lines), list[Quarantined]()
+    for arm, _, sample, places in part.connection.execute(query).fetchall():
+        mine = islice((line for line in places if line in twins), DETAILED)
+        bad += [twin(part.raw.file, line, sample, places, "", arm) for line in mine]
+    bad = sorted(bad, key=lambda one: one.line)[:DETAILED]
     told = {one.line for one in bad}
     further = part.count_by_arm([line for line in lines if line not in told])
     return bad + _counted(part.raw.file, further)

@@ -6,8 +6,10 @@ It reaches the named files and nothing else outside, and spills where it may.
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 import tempfile
+from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -15,12 +17,15 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from rolloutlib.errors import RunsError
 
-__all__ = ["connect", "quoted"]
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+__all__ = ["connect", "quoted", "readable"]
 
 _MEMORY = "600MB"  # of the engine's own buffers; what exceeds it goes to the spill folder
+_KIND = re.compile(r"^[A-Z][\w ]* Error: ")  # the engine's name of its error
 _NUMBERS = count()
 
 
@@ -57,3 +62,18 @@ def _spill_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="rolloutlib-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+@contextmanager
+def readable() -> Generator[None]:
+    """Say in a sentence what the engine cannot read or do in the memory that it has.
+
+    Raises:
+        RunsError: that happened.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        first = _KIND.sub("", str(error).partition("\n")[0])[:300].rstrip(".!")
+        due = "expected whole files; take out or write again the one that is not"
+        raise RunsError(f"The runs cannot be read: {first}; {due}.") from error

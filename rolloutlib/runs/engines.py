@@ -84,7 +84,7 @@ def is_table(path: Path) -> bool:
     """Whether a file, or the first of a (partitioned) folder, is Parquet in `SCHEMA`'s columns."""
     files = path.rglob("*.parquet") if path.is_dir() else iter([path])
     first = min(files, default=None)
-    if first is None or first.suffix != ".parquet":
+    if first is None or first.suffix != ".parquet" or not first.is_file():
         return False
     try:
         names = pq.read_schema(first).names

@@ -21,6 +21,7 @@ from rolloutlib.runs.casts import own_statuses
 from rolloutlib.runs.cells import cell_reader, expected_of, value_at
 from rolloutlib.runs.columns import Sample
 from rolloutlib.runs.envelopes import EXPECTED
+from rolloutlib.runs.files import head_of
 from rolloutlib.runs.grouping import FlatRun, Mapped, RunCells, grouped
 from rolloutlib.runs.layouts import IDS, check_layout, layout_of, without
 from rolloutlib.runs.names import name_of_row
@@ -41,7 +42,6 @@ __all__ = ["FlatRun", "FlatRuns", "RowMapping", "check_columns", "is_flat", "nee
 __all__ += ["read_flat"]
 
 _ENVELOPE = re.compile(rb'"(result|runId|datasetMeta)"[ \t]*:')
-_HEAD = 10_000  # bytes in which a run envelope shows one of its own keys
 
 
 class FlatRuns(NamedTuple):
@@ -64,12 +64,12 @@ def is_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> bool:
         mapped = source_of(spec, file.name)
         if mapped and mapped.records:
             return True
-        return data.lstrip()[:1] == b"[" and not _ENVELOPE.search(data, 0, _HEAD)
+        return data.lstrip()[:1] == b"[" and not _ENVELOPE.search(head_of(data))
     if source_of(spec, file.name):
         return True
     if file.kind == ".parquet":
         return "result" not in _parquet_columns(data)
-    return file.kind == ".csv" or (file.kind == ".jsonl" and not _ENVELOPE.search(data, 0, _HEAD))
+    return file.kind == ".csv" or (file.kind == ".jsonl" and not _ENVELOPE.search(head_of(data)))
 
 
 def _parquet_columns(data: bytes) -> list[str]:
@@ -92,6 +92,8 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
         raise RunsError(f"{file.name} has 0 rows; expected runs, or a table with a row a sample.")
     spec = spec or native_source(rows.columns)
     if spec is None:
+        if not rows.rows:
+            raise RunsError(f"no row of {file.name} can be read; {rows.bad[0].message}")
         named = listed(rows.columns, most=20)
         due = layout_of(rows.columns) or "write a source.yaml that says which are arm and status"
         msg = f"{file.name} has the columns {named}; {due}."

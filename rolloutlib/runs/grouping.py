@@ -1,6 +1,6 @@
 """Rows of a flat table into runs: what a run has one of, and ids that stand in it twice."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportAttributeAccessIssue=false
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
 # (pyarrow carries no types)
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import msgspec
 import pyarrow as pa
 
-from rolloutlib.runs.columns import Sample, sample_columns
+from rolloutlib.runs.columns import SCHEMA, Sample, sample_columns
 from rolloutlib.runs.quarantine import Quarantined, shown, twin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rolloutlib.runs.rows import Row
+    from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["FlatRun", "Grouped", "Mapped", "RunCells", "grouped"]
+__all__ = ["FlatRun", "Grouped", "Mapped", "RunCells", "grouped", "run_columns"]
 
 _ONE_A_RUN = ("profile", "seed")
 _NO_TIME = datetime.max.replace(tzinfo=UTC)
@@ -127,3 +128,16 @@ def _run(run_id: str, arm: str, rows: Sequence[Mapped]) -> FlatRun:
     )
     times, samples = [one.run.started_at for one in rows], [one.sample for one in rows]
     return FlatRun(run_id, arm, seed, profile, rows[0].row.line, times, samples)
+
+
+def run_columns(runs: Sequence[FlatRun], spec: SourceSpec) -> dict[str, pa.Array]:
+    """Return the samples' own columns; a status that a table cannot express is unknown in it."""
+    samples = [sample for run in runs for sample in run.samples]
+    own: dict[str, pa.Array] = sample_columns(samples, spec.no_tags).arrays
+    own["started_at"] = pa.array(
+        [time for run in runs for time in run.times], SCHEMA.field("started_at").type
+    )
+    for name, statuses in (("vetoed", {"vetoed"}), ("error", {"error", "timeout"})):
+        if not spec.expressible & statuses:
+            own[name] = pa.nulls(len(own["status"]), pa.bool_())
+    return own

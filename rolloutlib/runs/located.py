@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from rolloutlib.limits import NESTING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -34,7 +36,6 @@ __all__ = [
 ]
 __all__ += ["text_keys", "tree_keys"]
 
-_MAX_DEPTH = 64
 _MAX_DIGITS = 40
 _ANY = msgspec.json.Decoder()
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -108,7 +109,7 @@ def line_of(text: str, position: int) -> int:
 def parse(text: str) -> Any:  # noqa: ANN401
     """Read one JSON value that fills the text.
 
-    Nesting deeper than 64 is refused before anything is read.
+    Nesting deeper than the limit is refused before anything is read.
 
     Raises:
         MalformedError: the text is not one JSON value.
@@ -189,26 +190,34 @@ def text_keys(data: bytes) -> int:
 
 
 def tree_keys(tree: object, *, fold: bool = False) -> int:
-    """Count the keys of a decoded value.
+    """Count the keys of a decoded value; -1 where it is nested deeper than the limit.
 
     With `fold`, spellings that differ by case only count once.
     """
-    if isinstance(tree, dict):
-        names = {key.casefold() for key in tree} if fold else tree
-        return len(names) + sum(tree_keys(value, fold=fold) for value in tree.values())
-    if isinstance(tree, list):
-        return sum(tree_keys(value, fold=fold) for value in tree)
-    return 0
+    most, keys = NESTING.value, 0
+    waiting = [(tree, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, dict):
+            keys += len({key.casefold() for key in value} if fold else value)
+            inner = value.values()
+        elif isinstance(value, list):
+            inner = value
+        else:
+            continue
+        if depth > most:
+            return -1
+        waiting += [(one, depth + 1) for one in inner if isinstance(one, dict | list)]
+    return keys
 
 
 def _check_depth(text: str) -> None:
-    depth = 0
+    depth, most = 0, NESTING.value
     for token in _TOKEN.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-        if depth > _MAX_DEPTH:
-            raise MalformedError(
-                token.start(), "", f"expected at most {_MAX_DEPTH} levels", "nesting is deeper"
-            )
+        if depth > most:
+            due = f"expected at most {most} levels"
+            raise MalformedError(token.start(), "", due, "nesting is deeper")
 
 
 def _around(text: str, position: int) -> str:

@@ -12,7 +12,9 @@ difference costs a second look.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -42,6 +44,7 @@ __all__ = ["distinct", "field_of", "open_run"]
 
 _STRICT = msgspec.json.Decoder(Envelope)
 _AT = re.compile(r"at `\$(.*)`$")
+_BREAK = re.compile(r"\r\n|\r|\n")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 
 
@@ -135,11 +138,16 @@ def _diagnose(unit: Unit) -> FoundRun | Quarantined:
     return _Diagnosis(unit, text, tree).run()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Diagnosis:
     unit: Unit
     text: str
     tree: Object
+
+    @cached_property
+    def breaks(self) -> list[int]:
+        """Where lines of the text end: CRLF, LF and CR alone each end one."""
+        return [match.start() for match in _BREAK.finditer(self.text)]
 
     def run(self) -> FoundRun | Quarantined:
         result = self.tree.get("result")
@@ -187,9 +195,9 @@ class _Diagnosis:
             if isinstance(one, Sample):
                 places.setdefault(str(one.id), []).append(index)
         for same in (indices for indices in places.values() if len(indices) > 1):
-            where = " and ".join(
-                f"line {self.line(written[i].start)} (sample {i + 1})" for i in same
-            )
+            some = [f"line {self.line(written[i].start)} (sample {i + 1})" for i in same[:8]]
+            more = [f"{len(same) - len(some):,} more"] if len(same) > len(some) else []
+            where = " and ".join(some + more)
             for index in same:
                 fault = Fault(
                     written[index].at["id"],
@@ -239,7 +247,7 @@ class _Diagnosis:
         return arm if arm in ARMS else None
 
     def line(self, position: int) -> int:
-        return self.unit.line + line_of(self.text, position) - 1
+        return self.unit.line + bisect_left(self.breaks, position)
 
 
 def _names(reason: str) -> list[str]:

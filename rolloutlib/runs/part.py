@@ -4,11 +4,16 @@
 # (pyarrow carries no types)
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pyarrow as pa
+
+from rolloutlib.errors import RunsError
+from rolloutlib.limits import REPEATED_ROWS
 from rolloutlib.runs.casts import LINE
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import quoted
@@ -119,15 +124,15 @@ class Part:
 
     def lines(self, condition: str) -> list[int]:
         """Return the lines of the rows that meet a condition, in order."""
-        query = f"SELECT line FROM {self.name} WHERE {condition} ORDER BY line"
-        return [line for (line,) in self._run(query).fetchall()]
+        return self._lines(f"{self.name} WHERE {condition}")
 
     def take_out(self, lines: Sequence[int]) -> None:
         """Leave lines out of the view from now on."""
         if not lines:
             return
         self._run(f"CREATE TEMP TABLE IF NOT EXISTS {self.taken} (line BIGINT)")
-        self.connection.execute(f"INSERT INTO {self.taken} SELECT unnest(?)", [list(lines)])
+        with self._listed(lines) as listed:
+            self._run(f"INSERT INTO {self.taken} FROM {listed}")
         self._only(f"line NOT IN (SELECT line FROM {self.taken})")
 
     def take_out_later(self, as_of: datetime) -> list[tuple[str, str, int]]:
@@ -167,24 +172,52 @@ class Part:
         return [], []
 
     def _shared(self) -> tuple[list[int], list[int]]:
-        shared = f"""SELECT line, arm, run_id, sample_id, row_number() OVER (PARTITION BY {_CONTENT}
-            ORDER BY started_at NULLS LAST, line) > 1 AS copy FROM {self.name}
-            WHERE (arm, run_id, sample_id) IN (SELECT (arm, run_id, sample_id) FROM {self.name}
-            GROUP BY arm, run_id, sample_id HAVING count(*) > 1)"""
-        of_id = "PARTITION BY arm, run_id, sample_id"
-        query = f"""SELECT line, copy, count_if(NOT copy) OVER ({of_id}) > 1 FROM ({shared})
-            ORDER BY line"""
-        found = self._run(query).fetchall()
-        copies = [line for line, copy, _ in found if copy]
-        return copies, [line for line, copy, twin in found if twin and not copy]
+        """Group the rows of shared ids by their content: the first of a group is no copy."""
+        shared, firsts = f"{self.name}_shared", f"{self.name}_firsts"
+        of_id = "(arm, run_id, sample_id)"
+        self._run(
+            f"""CREATE TEMP TABLE {shared} AS SELECT line, started_at,
+            hash(arm, run_id, sample_id) AS id, hash({_CONTENT}) AS content FROM {self.name}
+            WHERE {of_id} IN (SELECT {of_id} FROM {self.name} GROUP BY arm, run_id, sample_id
+            HAVING count(*) > 1)"""
+        )
+        ((rows,),) = self._run(f"SELECT count(*) FROM {shared}").fetchall()
+        if rows > REPEATED_ROWS.value:
+            what = f"{self.raw.file} has rows with the id of another row of their run"
+            raise RunsError(f"{what}: {REPEATED_ROWS.refusal(rows)}.")
+        self._run(
+            f"""CREATE TEMP TABLE {firsts} AS
+            WITH times AS (SELECT id, content, min(started_at) AS time FROM {shared} GROUP BY ALL)
+            SELECT id, content, min(line) AS line FROM {shared} JOIN times USING (id, content)
+            WHERE time IS NULL OR started_at = time GROUP BY ALL"""
+        )
+        copies = self._lines(f"{shared} WHERE line NOT IN (SELECT line FROM {firsts})")
+        several = f"SELECT id FROM {firsts} GROUP BY id HAVING count(*) > 1"
+        twins = self._lines(f"{firsts} WHERE id IN ({several})")
+        self._run(f"DROP TABLE {shared}; DROP TABLE {firsts}")
+        return copies, twins
+
+    def _lines(self, rows: str) -> list[int]:
+        found: Any = self._run(f"SELECT line FROM {rows} ORDER BY line").fetchnumpy()["line"]
+        return found.tolist()
+
+    @contextmanager
+    def _listed(self, lines: Sequence[int]) -> Generator[str]:
+        """Let the engine see lines as a table while a query needs them."""
+        name = f"{self.name}_lines"
+        self.connection.register(name, pa.table({"line": pa.array(lines, pa.int64())}))
+        try:
+            yield name
+        finally:
+            self.connection.unregister(name)
 
     def count_by_arm(self, lines: Sequence[int]) -> dict[Any, int]:
         """Count lines by their arm."""
         if not lines:
             return {}
-        query = f"SELECT arm, count(*) FROM {self.name}_all WHERE line IN (SELECT unnest(?))"
-        query += " GROUP BY arm ORDER BY arm"
-        return dict(self.connection.execute(query, [list(lines)]).fetchall())
+        with self._listed(lines) as listed:
+            query = f"SELECT arm, count(*) FROM {self.name}_all WHERE line IN (FROM {listed})"
+            return dict(self._run(f"{query} GROUP BY arm ORDER BY arm").fetchall())
 
     def sql(self, kept: Sequence[CountedRun], runs: Sequence[CountedRun]) -> str:
         """Return the kept samples; a profile or seed that not every row names is its run's."""

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from rolloutlib.text import exact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 __all__ = [
-    "InputFile", "Quarantined", "UnknownWord", "shown", "twin", "verbatim", "write_quarantine",
+    "InputFile", "Quarantined", "UnknownWord", "shown", "twin", "verbatim",
+    "write_quarantine",
 ]  # fmt: skip
+
+_SOME = 8  # of many lines that a message tells
+_UNREAD = "unread"  # the file of what was refused without being read
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +99,11 @@ def verbatim(data: bytes) -> str:
 
 
 def twin(
-    file: str, line: int, sample: str, lines: Iterable[int], text: str, arm: str | None
+    file: str, line: int, sample: str, lines: Sequence[int], text: str, arm: str | None
 ) -> Quarantined:
     """Refuse one of several samples of a run that have the same id."""
-    value = f"{shown(sample)} on lines {' and '.join(map(str, lines))}"
+    told, more = " and ".join(map(str, lines[:_SOME])), len(lines) - _SOME
+    value = f"{shown(sample)} on lines {told}" + (f" and {more:,} more" if more > 0 else "")
     due = "expected each id once in a run"
     return Quarantined(file, line, "sample id", value, due, text, arm=arm)
 
@@ -108,7 +113,7 @@ def write_quarantine(
 ) -> tuple[Path, ...]:
     """Write ``folder/quarantine/<sha256 of the source>.jsonl``, one line a row.
 
-    Return the paths.
+    What was refused unread has no digest: it goes to ``unread.jsonl``. Return the paths.
 
     Writing the same rows twice gives the same bytes; files of an earlier, different read are left
     alone.
@@ -116,7 +121,7 @@ def write_quarantine(
     digests = {one.name: one.sha256 for one in inputs}
     lines: dict[str, list[str]] = {}
     for row in rows:
-        lines.setdefault(digests[row.file], []).append(
+        lines.setdefault(digests[row.file] or _UNREAD, []).append(
             json.dumps({**asdict(row), "message": row.message})
         )
     target = folder / "quarantine"

@@ -4,7 +4,6 @@ Parquet where it lies, texts where every reader agrees on them.
 
 A CSV is well-formed when it is UTF-8 without NUL, with quotes only around whole cells, and as many
 cells in each row as in the header; one of plain lines the engine reads itself, others Arrow.
-JSON Lines are, when each line is one flat object (Arrow refuses a key that is there twice).
 Anything else is for the careful reader (`rows`).
 """
 
@@ -13,20 +12,17 @@ Anything else is for the careful reader (`rows`).
 from __future__ import annotations
 
 import csv
-import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from rolloutlib.runs.casts import DURATION, LINE
 from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import quoted
-from rolloutlib.runs.located import read_object
 from rolloutlib.runs.part import RawTable
 from rolloutlib.runs.rows import Row, csv_records, ends_inside, named_cells, parquet_cells
 from rolloutlib.runs.sources import UNITS
@@ -41,15 +37,10 @@ if TYPE_CHECKING:
 
     Marks = NDArray[np.bool_]
 
-__all__ = ["RAW_TEXTS", "raw_csv", "raw_lines", "raw_parquet"]
+__all__ = ["RAW_TEXTS", "is_text", "raw_csv", "raw_parquet", "registered", "types_of"]
 
 RAW_TEXTS = "raw_texts"  # Arrow columns of the file that is read right now
 _GLOB = "*?[{"  # in a path the engine would look for several files
-_HEAD = 1_000_000  # bytes of JSON Lines from which the columns of texts are seen
-_HIDDEN = (b"\\u0000", b"\\ud", b"\\uD")  # a NUL, perhaps half a character
-_DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
-_LONG = b"0" * 41  # digits of an integer that the careful reader refuses
-_NESTED = re.compile(rb"\[\s*\[")  # a list in a list, which the engine's reader may drown in
 _COMMA, _QUOTE, _NEWLINE, _RETURN = b',"\n\r'
 
 
@@ -66,7 +57,7 @@ def raw_parquet(connection: duckdb.DuckDBPyConnection, file: RunFile) -> RawTabl
     own = all(schema.field(field.name).type == field.type if field.name in schema.names
               else field.name == LATER for field in SCHEMA)  # fmt: skip
     read = f"read_parquet({quoted(file.path)}, file_row_number = true, hive_partitioning = false)"
-    kinds = _types(connection, f"(SELECT * EXCLUDE (file_row_number) FROM {read})")
+    kinds = types_of(connection, f"(SELECT * EXCLUDE (file_row_number) FROM {read})")
     times = _durations(schema, kinds)
     cells = ", ".join(f"{times.get(name, _name(name))} AS {_name(name)}" for name in kinds)
     relation = f"(SELECT {cells}, file_row_number + 1 AS {LINE} FROM {read})"
@@ -111,7 +102,7 @@ def raw_csv(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -
         if table is None:
             return None
         names = table.column_names[:-1]
-        relation, types = _registered(connection, table), dict.fromkeys(names, "VARCHAR")
+        relation, types = registered(connection, table), dict.fromkeys(names, "VARCHAR")
 
     def rows_at(wanted: Sequence[int]) -> Iterator[Row]:
         places = set(wanted)
@@ -122,24 +113,8 @@ def raw_csv(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -
     return RawTable(file.name, relation, types, rows_at, texts=True)
 
 
-def raw_lines(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -> RawTable | None:
-    """Open JSON Lines of flat objects as columns; None where the careful reader has to look."""
-    table = _arrow_lines(data) if file.kind == ".jsonl" else None
-    if table is None:
-        return None
-    relation = _registered(connection, table)
-
-    def rows_at(wanted: Sequence[int]) -> Iterator[Row]:
-        lines = data.splitlines()
-        for line in wanted:
-            yield Row(line, read_object(lines[line - 1]), lines[line - 1].decode())
-
-    types = _types(connection, relation)
-    types.pop(LINE)
-    return RawTable(file.name, relation, types, rows_at, texts=True)
-
-
-def _registered(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> str:
+def registered(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> str:
+    """Let the engine see a table of texts; return its name."""
     connection.register(RAW_TEXTS, table)
     return RAW_TEXTS
 
@@ -150,7 +125,7 @@ def _plain_header(file: RunFile, data: bytes) -> list[str]:
     odd = (b"\0", b'" ', b' "', b"\n\n", b"\n\r\n")
     if b'"' in head or any(mark in data for mark in odd) or set(_GLOB) & set(file.path):
         return []
-    if not _is_text(data) or (b'"' in data and _lines_in_cells(data)):
+    if not is_text(data) or (b'"' in data and _lines_in_cells(data)):
         return []
     names = next(csv.reader([head.decode().rstrip("\r")]), [])
     alike = len({name.casefold() for name in (*names, LINE)}) <= len(names)
@@ -174,7 +149,7 @@ def _lines_in_cells(data: bytes) -> bool:
     return bool(ends_inside(data)[1].any())
 
 
-def _is_text(data: bytes) -> bool:
+def is_text(data: bytes) -> bool:
     """Whether it is UTF-8 in which every line ends with LF or CRLF."""
     try:
         if not data.isascii():
@@ -210,55 +185,8 @@ def _arrow_csv(data: bytes) -> pa.Table | None:
     return table.append_column(LINE, pa.array(lines[1:]))
 
 
-def _arrow_lines(data: bytes) -> pa.Table | None:
-    """Return the columns of flat objects, one a line, and their lines."""
-    lines = data.count(b"\n") + (not data.endswith(b"\n"))
-    each = data.startswith(b"{") and data.count(b"\n{") == lines - 1
-    if not each or not _is_text(data) or any(mark in data for mark in _HIDDEN):
-        return None
-    if data.translate(_DIGITS).find(_LONG) >= 0 or data.count(b"{") > lines or _NESTED.search(data):
-        return None
-    try:
-        table = _parsed(data, _texts(_parsed(data[: data.rfind(b"\n", 0, _HEAD) + 1] or data)))
-    except pa.ArrowException:
-        return None
-    names, kinds = table.column_names, table.schema.types
-    if table.num_rows != lines or len({name.casefold() for name in names}) < len(names):
-        return None
-    if LINE in names or not all(map(_is_flat, kinds)):
-        return None
-    table = table.cast(pa.schema([(f.name, _known(f.type)) for f in table.schema]))
-    return table.append_column(LINE, pa.array(np.arange(1, lines + 1)))
-
-
-def _parsed(data: bytes, schema: pa.Schema | None = None) -> pa.Table:
-    options = pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer")
-    read = pa_json.ReadOptions(use_threads=False, block_size=1 << 24)
-    return pa_json.read_json(pa.BufferReader(data), read, options)
-
-
-def _texts(table: pa.Table) -> pa.Schema:
-    """Return the columns in which Arrow would see times: they are texts."""
-    times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
-    return pa.schema([(name, pa.string()) for name in times])
-
-
-def _known(kind: pa.DataType) -> pa.DataType:
-    """Return the type itself, or text for a column of which nothing is known."""
-    if pa.types.is_list(kind):
-        return pa.list_(_known(kind.value_type))
-    return pa.string() if pa.types.is_null(kind) else kind
-
-
-def _is_flat(kind: pa.DataType) -> bool:
-    if pa.types.is_list(kind):
-        kind = kind.value_type
-        return pa.types.is_string(kind) or pa.types.is_null(kind)
-    scalars = (pa.types.is_string, pa.types.is_integer, pa.types.is_floating)
-    return any(rule(kind) for rule in (*scalars, pa.types.is_boolean, pa.types.is_null))
-
-
-def _types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+def types_of(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """Return the engine's type of each column."""
     described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     return {name: kind for name, kind, *_ in described}
 

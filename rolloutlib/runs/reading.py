@@ -19,23 +19,34 @@ import duckdb
 import pyarrow as pa
 from msgspec import UNSET
 
-from rolloutlib.errors import RunsError
 from rolloutlib.runs.account import Runs
+from rolloutlib.runs.budget import Budget
 from rolloutlib.runs.columnar import read_columns, without_empty
-from rolloutlib.runs.columns import SCHEMA, SampleColumns, sample_columns
+from rolloutlib.runs.columns import SampleColumns, sample_columns
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
-from rolloutlib.runs.files import RunFile, digest_of, list_files, read_bytes, units_of
+from rolloutlib.runs.files import (
+    RunFile,
+    digest_of,
+    head_of,
+    read_bytes,
+    unchanged,
+    units_of,
+    unreadable,
+)
 from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, needs_rows, read_flat
 from rolloutlib.runs.gathered import Gathered
+from rolloutlib.runs.grouping import run_columns
+from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.located import MalformedError
 from rolloutlib.runs.opening import distinct, open_run
+from rolloutlib.runs.parquet import check_parquet, check_patient, damaged
 from rolloutlib.runs.quarantine import InputFile, Quarantined
-from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_lines, raw_parquet
+from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_parquet
+from rolloutlib.runs.raw_lines import raw_lines
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source, source_of
 from rolloutlib.runs.tally import Aside, Tally
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -46,7 +57,7 @@ if TYPE_CHECKING:
 __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs"]
 
 _RUN = re.compile(rb'"(result|runId|datasetMeta|metrics)"[ \t]*:')
-_HEAD = 10_000  # bytes in which a file of runs shows one of these keys
+_UNREADABLE = (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError, MalformedError)
 _RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's cache
 
 
@@ -67,42 +78,49 @@ class _Reader:
     flags_arms: Mapping[str, Mapping[str, bool | str]]
     spec: SourceSpec | None
     gathered: Gathered
+    budget: Budget
     tally: Tally = field(default_factory=Tally)
 
     def read_all(self, files: Sequence[RunFile], on_progress: Callable[[int, int], None]) -> None:
         """Read every file: flat ones as columns if possible, runs a batch at a time."""
         waiting: list[Unit] = []
         for done, file in enumerate(files, start=1):
-            waiting += self.open(file, among=len(files))
-            while len(waiting) >= _RUNS_A_BATCH or (waiting and done == len(files)):
-                self.take(waiting[:_RUNS_A_BATCH])
-                waiting = waiting[_RUNS_A_BATCH:]
+            self.budget.file = file.name
+            with unchanged(file) as stamp:
+                waiting += self.open(file, among=len(files))
+            self.tally.stamps += [stamp] if file.kind == ".parquet" else []
+            self.budget.still()
+            whole = len(waiting) if done == len(files) else len(waiting) - _RUNS_A_BATCH + 1
+            for start in range(0, whole, _RUNS_A_BATCH):
+                self.take(waiting[start : start + _RUNS_A_BATCH])
+                self.budget.still()
+            waiting = waiting[len(range(0, whole, _RUNS_A_BATCH)) * _RUNS_A_BATCH :]
             if not waiting:
                 on_progress(done, len(files))
 
     def open(self, file: RunFile, *, among: int) -> list[Unit]:
         """Read a flat file, or return the envelopes that another holds."""
-        if file.kind == ".parquet" and (dialect := self.take_columns(file, b"")):
-            self.tally.files.append((file.name, digest_of(file), dialect))
-            return []
+        if file.kind == ".parquet":
+            rows = check_parquet(file, self.budget.still)
+            self.budget.add_rows(rows)
+            if dialect := self.take_columns(file, b""):
+                self.tally.files.append((file.name, digest_of(file), dialect))
+                return []
+            check_patient(file, rows)
         (data, digest), dialect = read_bytes(file), "run envelopes"
-        if data.strip() and self.is_unread(file, data):
+        self.budget.add_bytes(len(data))
+        if refused := unreadable(file, data, alone=among == 1):
+            self.tally.refuse(refused)
+            self.tally.files.append((file.name, digest, dialect))
+            return []
+        if self.is_unread(file, data):
             self.tally.unread.append(file.name)
             return []
         flat = is_flat(file, data, self.spec)
         if flat:
             dialect = self.take_columns(file, data) or self.take_flat(file, data)
-        elif not data.strip():
-            self.empty(file, among)
         self.tally.files.append((file.name, digest, dialect))
-        return units_of(file, data) if data.strip() and not flat else []
-
-    def empty(self, file: RunFile, among: int) -> None:
-        """Count an empty file as one bad row; when there is nothing else, it is an error."""
-        if among == 1:
-            raise RunsError(f"{file.name} has 0 rows; expected at least one run.")
-        due = "expected at least one run"
-        self.tally.refuse(Quarantined(file.name, 0, "the file has 0 rows", "", due, ""))
+        return [] if flat else units_of(file, data)
 
     def is_of_others(self, file: RunFile) -> bool:
         """Whether source.yaml maps columns, but those of other files."""
@@ -115,7 +133,7 @@ class _Reader:
             return False
         if file.kind == ".parquet":
             return is_flat(file, data, self.spec)
-        return not _RUN.search(data, 0, _HEAD)
+        return not _RUN.search(head_of(data))
 
     def take(self, units: Sequence[Unit]) -> None:
         """Read a batch of envelopes; those whose keys do not add up are looked at again."""
@@ -175,15 +193,17 @@ class _Reader:
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
         """Read a flat table as columns; its dialect, or None where it has to go row by row."""
         if file.kind == ".parquet":
-            raw = raw_parquet(self.gathered.connection, file)
+            try:
+                raw = raw_parquet(self.gathered.connection, file)
+            except duckdb.Error as error:
+                self.budget.still()
+                raise damaged(file, error) from None
         else:
             opened = raw_csv if file.kind == ".csv" else raw_lines
             raw = opened(self.gathered.connection, file, data)
-        if raw is None:
+        if raw is None or (self.is_of_others(file) and not raw.own):
             return None
         mapped = None if raw.own else source_of(self.spec, file.name)
-        if self.is_of_others(file) and not raw.own:
-            return None
         spec = mapped or native_source(tuple(raw.types))
         if spec is None or "result" in raw.types or needs_rows(file, data, raw.types, spec):
             return None
@@ -194,7 +214,8 @@ class _Reader:
                 self.gathered.connection, raw, spec, as_of=self.as_of,
                 other_stage=self.is_other_stage(spec.constants.stage),
             )  # fmt: skip
-        except (duckdb.Error, MalformedError):  # the careful reader says what is wrong
+        except _UNREADABLE:  # the careful reader says what is wrong
+            self.budget.still()
             part = None
         if raw.texts:
             self.gathered.connection.unregister(RAW_TEXTS)
@@ -207,6 +228,8 @@ class _Reader:
 
     def take_flat(self, file: RunFile, data: bytes) -> str:
         """Read a flat table row by row and return its dialect."""
+        if file.kind != ".parquet":
+            check_patient(file, data.count(b"{" if file.kind == ".json" else b"\n"))
         flat = read_flat(file, data, self.spec)
         self.keep_flat(file.name, flat)
         return flat.spec.dialect
@@ -216,24 +239,16 @@ class _Reader:
 
         A status that it cannot express is unknown in all of its rows.
         """
-        stage, known = found.spec.constants.stage, found.spec.expressible
+        stage = found.spec.constants.stage
         kept, read = [self.of_this_review(file, run, stage) for run in found.runs], found.read
         read -= sum(len(run.samples) for run in found.runs)
         kept = [run for run in kept if run.samples]
         read += sum(len(run.samples) for run in kept)
         self.tally.add(file, found.spec, read, found.bad, found.copies, found.words)
-        samples = [sample for run in kept for sample in run.samples]
-        own = sample_columns(samples, found.spec.no_tags).arrays
-        own["started_at"] = pa.array(
-            [time for run in kept for time in run.times], SCHEMA.field("started_at").type
-        )
-        for name, statuses in (("vetoed", {"vetoed"}), ("error", {"error", "timeout"})):
-            if not known & statuses:
-                own[name] = pa.nulls(len(own["status"]), pa.bool_())
         infos = [flat_info(run, file, stage) for run in kept]
         for info in infos:
             self.gathered.add(info, numbered=not found.spec.columns.sample_id)
-        self.gathered.append(infos, own)
+        self.gathered.append(infos, run_columns(kept, found.spec))
 
     def of_this_review(self, file: str, run: FlatRun, stage: int | None) -> FlatRun:
         """Return a run's rows that are of this review; the others are set aside."""
@@ -295,13 +310,10 @@ def read_runs(
     spec = load_source(beside) if source or beside.is_file() else None
     kinds = (".parquet", ".csv")
     tables = [Path(file.path).resolve() for file in listing.files if file.kind in kinds]
-    reader = _Reader(stage, as_of, flags_arms or {}, spec, Gathered(connect(tables)))
-    reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
-    for one in listing.refused:
-        reader.tally.refuse(one)
-        reader.tally.files.append((one.file, "", "refused unread"))
-    if reader.tally.unread and not reader.tally.files:
-        named = listed(reader.tally.unread)
-        got = f"source.yaml is about files {spec.files!r}" if spec else "there is no source.yaml"
-        raise RunsError(f"{got}, but {path} holds {named}; correct `files:` in source.yaml.")
-    return reader.tally.runs(reader.gathered, listing.ignored, spec, as_of)
+    connection, budget = connect(tables), Budget()
+    reader = _Reader(stage, as_of, flags_arms or {}, spec, Gathered(connection), budget)
+    with budget.over(connection):
+        reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
+        budget.file = ""
+        reader.tally.refuse_unread(listing, path, spec)
+        return reader.tally.runs(reader.gathered, listing.ignored, spec, as_of)

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from rolloutlib.errors import RunsError
 from rolloutlib.runs.cells import Milliseconds, value_at
 from rolloutlib.runs.located import MalformedError, line_of, read_object, read_value
+from rolloutlib.runs.parquet import damaged
 from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
 from rolloutlib.runs.sources import UNITS
 from rolloutlib.text import listed
@@ -233,10 +234,10 @@ def _read_lines(file: RunFile, data: bytes) -> Rows:
 def _read_parquet(file: RunFile, data: bytes) -> Rows:
     try:
         table = pq.read_table(pa.BufferReader(data))
-    except (pa.ArrowException, OSError) as error:
-        msg = f"{file.name} cannot be read as Parquet: {str(error).splitlines()[0]}"
-        raise RunsError(msg) from None
-    rows = [Row(number, cells, "") for number, cells in enumerate(parquet_cells(table), start=1)]
+        cells = parquet_cells(table)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise damaged(file, error) from None
+    rows = [Row(number, row, "") for number, row in enumerate(cells, start=1)]
     return Rows(tuple(table.column_names), rows, [], {})
 
 

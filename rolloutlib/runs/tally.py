@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from rolloutlib.errors import RunsError
+from rolloutlib.files import shown_path
 from rolloutlib.reason import because
 from rolloutlib.runs.account import FileNote, Runs, failed_calls, later_rows, odd_runs
 from rolloutlib.runs.doubts import by_metric, doubts
@@ -14,14 +16,18 @@ from rolloutlib.runs.files import META_NAME
 from rolloutlib.runs.quarantine import InputFile, Quarantined, UnknownWord
 from rolloutlib.runs.settling import settle
 from rolloutlib.runs.tags import one_spelling
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+    from pathlib import Path
 
     from rolloutlib.reason import Reason
     from rolloutlib.runs.envelopes import FoundRun
+    from rolloutlib.runs.files import Stamp
     from rolloutlib.runs.gathered import Gathered
+    from rolloutlib.runs.listing import Listing
     from rolloutlib.runs.run_info import RunInfo
     from rolloutlib.runs.sources import SourceSpec
 
@@ -53,6 +59,7 @@ class Tally:
         words: rows by file, word for an outcome that nobody knows, and arm.
         naming: by file, how runs got their names where the source names none: `days` or `one`.
         unread: files that nothing read.
+        stamps: files that the engine reads again, whenever rows are asked for.
     """
 
     bad: list[Quarantined] = field(default_factory=list[Quarantined])
@@ -66,11 +73,28 @@ class Tally:
     )
     naming: dict[str, str] = field(default_factory=dict[str, str])
     unread: list[str] = field(default_factory=list[str])
+    stamps: list[Stamp] = field(default_factory=list["Stamp"])
 
     def refuse(self, row: Quarantined) -> None:
         """Book a bad row, run or file."""
         self.read[row.file] += row.rows
         self.bad.append(row)
+
+    def refuse_unread(self, listing: Listing, path: Path, spec: SourceSpec | None) -> None:
+        """Book the files that were refused unread.
+
+        Raises:
+            RunsError: nothing was read, since source.yaml is about other files.
+        """
+        for one in listing.refused:
+            self.refuse(one)
+            self.files.append((one.file, "", "refused unread"))
+        if self.unread and not self.files:
+            got = (
+                f"source.yaml is about files {spec.files!r}" if spec else "no source.yaml is there"
+            )
+            named = f"but {shown_path(path)} holds {listed(self.unread)}"
+            raise RunsError(f"{got}, {named}; correct `files:` in source.yaml.")
 
     def keep(self, info: RunInfo, found: FoundRun) -> None:
         """Book an envelope that is evidence, with the samples of it that are not."""
@@ -128,6 +152,7 @@ class Tally:
             doubts=by_metric(doubts(relation, spec)),
             by_day="days" in self.naming.values(),
             notes=files,
+            stamps=tuple(self.stamps),
         )
 
     def notes(self) -> dict[str, FileNote]:

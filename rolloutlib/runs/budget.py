@@ -1,0 +1,94 @@
+"""What one read may cost in all: bytes, rows and seconds, and a clock that ends a long query."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from rolloutlib.errors import RunsError
+from rolloutlib.limits import FOLDER_BYTES, ROWS, SECONDS
+from rolloutlib.runs.database import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import duckdb
+
+__all__ = ["Budget"]
+
+_AGAIN = 0.2  # seconds until a query that began after the end is interrupted, too
+
+
+@dataclass(slots=True)
+class Budget:
+    """What is left for one read of a folder."""
+
+    seconds: int = field(default_factory=lambda: SECONDS.value)
+    began: float = field(default_factory=monotonic)
+    bytes: int = 0
+    rows: int = 0
+    file: str = ""
+
+    def still(self) -> None:
+        """Go on, unless the time is up.
+
+        Raises:
+            RunsError: the read took longer than it may.
+        """
+        if monotonic() - self.began > self.seconds:
+            raise self.late()
+
+    def late(self) -> RunsError:
+        """Say where the time was up."""
+        took = SECONDS.refusal(f"more than {self.seconds:,}")
+        return RunsError(f"Reading the runs took {took}; it was at {self.file or 'their account'}.")
+
+    def add_bytes(self, size: int) -> None:
+        """Count the bytes of a text.
+
+        Raises:
+            RunsError: those of the folder are more than may be.
+        """
+        self.bytes += size
+        if self.bytes > FOLDER_BYTES.value:
+            raise RunsError(f"The files up to {self.file} have {FOLDER_BYTES.refusal(self.bytes)}.")
+
+    def add_rows(self, rows: int) -> None:
+        """Count rows, before they are read where a file tells how many it has.
+
+        Raises:
+            RunsError: those of the folder are more than may be.
+        """
+        self.rows += rows
+        if self.rows > ROWS.value:
+            raise RunsError(f"The files up to {self.file} have {ROWS.refusal(self.rows)}.")
+
+    @contextmanager
+    def over(self, connection: duckdb.DuckDBPyConnection) -> Generator[None]:
+        """Interrupt the engine's queries when the time is up.
+
+        Raises:
+            RunsError: that happened, or the engine cannot read what a file holds.
+        """
+        done = Event()
+
+        def watch() -> None:
+            left = self.seconds - (monotonic() - self.began)
+            while not done.wait(max(left, _AGAIN)):
+                left = 0.0
+                connection.interrupt()
+
+        watcher = Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            with readable():
+                yield
+        except RunsError:
+            self.still()
+            raise
+        finally:
+            done.set()
+            watcher.join()

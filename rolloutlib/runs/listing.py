@@ -1,0 +1,146 @@
+"""The files of a folder of runs: what is read, what is refused unread, what is no data."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rolloutlib.errors import RunsError, UsageError
+from rolloutlib.files import kind_of, shown_path
+from rolloutlib.limits import FILES, NESTING
+from rolloutlib.runs.files import META_NAME, RunFile
+from rolloutlib.runs.quarantine import Quarantined
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+    from pathlib import Path
+
+__all__ = ["Listing", "list_files"]
+
+_KINDS = (".json", ".jsonl", ".parquet", ".csv")
+_ARCHIVES = (
+    ".7z", ".br", ".bz", ".bz2", ".gz", ".lz", ".lz4", ".lzma", ".lzo", ".rar", ".snappy", ".sz",
+    ".tar", ".tbz2", ".tgz", ".txz", ".xz", ".z", ".zip", ".zst", ".zstd",
+)  # fmt: skip
+_NOT_RUNS = {
+    "quarantine",
+    "evidence",
+}  # folders that lie beside runs: what was refused, what attests the checks
+# Not UTF-8, not printable, or turning the direction of what is printed.
+_ODD_NAME = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a folder holds.
+
+    Files to read in the order of their names, refused ones, and files that are no data.
+    """
+
+    files: tuple[RunFile, ...]
+    refused: tuple[Quarantined, ...]
+    ignored: tuple[str, ...]
+
+    def without(self, names: Container[str]) -> Listing:
+        """Leave files out that need not be read."""
+        return replace(self, files=tuple(file for file in self.files if file.name not in names))
+
+
+def list_files(path: Path) -> Listing:
+    """List a file or a folder with its subfolders; links and archives are refused unread.
+
+    So are pipes, sockets and devices, and names that cannot be written down. Folders named evidence
+    (of the checks) or quarantine, and hidden files, are left out.
+
+    Raises:
+        UsageError: there is no such path.
+        RunsError: nothing in it can hold runs, or it holds more files than it may.
+    """
+    if not path.exists():
+        raise UsageError(f"{shown_path(path)} does not exist; expected a file or a folder of runs.")
+    kinds = ", ".join(_KINDS)
+    if not path.is_dir():
+        return _one_file(path, kinds)
+    files: list[RunFile] = []
+    refused: dict[str, Quarantined] = {}
+    ignored: list[str] = []
+    for name, where, entry in sorted(_walk(str(path))):
+        kind = os.path.splitext(name)[1].lower()  # noqa: PTH122
+        if due := _refused_unread(name, kind, entry):
+            told = _printable(name, refused)
+            refused[told] = Quarantined(told, 0, "file", "", due, "")
+        elif kind in _KINDS and os.path.basename(name) != META_NAME:  # noqa: PTH119
+            files.append(RunFile(name, where, kind))
+        else:
+            ignored.append(_printable(name, ()))
+    if not files and not refused:
+        raise RunsError(f"{shown_path(path)} holds no runs; expected files of kind {kinds}.")
+    return Listing(tuple(files), tuple(refused.values()), tuple(ignored))
+
+
+def _one_file(path: Path, kinds: str) -> Listing:
+    """List the one file that was named; it may be a link."""
+    told, kind = shown_path(path), path.suffix.lower()
+    if not path.is_file():
+        raise RunsError(
+            f"{told} is {kind_of(path.resolve())}; expected a file or a folder of runs."
+        )
+    if kind not in _KINDS:
+        raise RunsError(f"{told} is of kind {path.suffix or 'none'!r}; expected one of {kinds}.")
+    if _ODD_NAME.search(path.name):
+        raise RunsError(f"{told}: {_refused_unread(path.name, kind, '')}; rename it.")
+    return Listing((RunFile(path.name, os.path.realpath(path), kind),), (), ())
+
+
+def _refused_unread(name: str, kind: str, entry: str) -> str:
+    """Say what was expected of an entry that is not read at all; empty where it may be read."""
+    if entry == "a link":
+        return "expected a plain file, not a link"
+    if entry:
+        return f"expected a plain file, not {entry}"
+    if kind in _ARCHIVES:
+        return "expected an unpacked file"
+    if _ODD_NAME.search(name) and kind in _KINDS:
+        return "expected a name in UTF-8 without control characters"
+    return ""
+
+
+def _printable(name: str, taken: Container[str]) -> str:
+    """Return a name that can be written down, which no other file has."""
+    told = shown_path(name) if _ODD_NAME.search(name) else name
+    while told in taken:
+        told += "~"
+    return told
+
+
+def _walk(folder: str) -> Iterator[tuple[str, str, str]]:
+    """Yield name, path and kind of each entry, and stop at more than a folder may hold."""
+    waiting, found = [(folder, "")], 0
+    while waiting:
+        where, prefix = waiting.pop()
+        if prefix.count("/") > NESTING.value:
+            deep = NESTING.refusal(f"more than {NESTING.value:,}")
+            raise RunsError(f"{shown_path(where)}: folders inside of folders have {deep}.")
+        try:
+            with os.scandir(where) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or entry.name in _NOT_RUNS:
+                        continue
+                    found += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append((entry.path, f"{prefix}{entry.name}/"))
+                    else:
+                        plain = entry.is_file(follow_symlinks=False)
+                        kind = "" if plain else kind_of(entry.path)
+                        yield prefix + entry.name, entry.path, kind
+                    if found > FILES.value:
+                        many = FILES.refusal(f"more than {FILES.value:,}")
+                        raise RunsError(f"{shown_path(folder)} has {many}.")
+        except OSError as error:
+            due = "expected a folder that nobody changes and that can be read"
+            why = f"cannot be listed ({error.strerror}); {due}"
+            raise RunsError(f"{shown_path(where)} {why}.") from None
