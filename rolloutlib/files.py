@@ -20,7 +20,15 @@ from rolloutlib.limits import DOCUMENT_BYTES, Limit
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["bounded_bytes", "bounded_text", "file_sha256", "kind_of", "opened", "shown_path"]
+__all__ = [
+    "bounded_bytes",
+    "bounded_text",
+    "file_sha256",
+    "is_there",
+    "kind_of",
+    "opened",
+    "shown_path",
+]
 
 _PIECE = 1 << 20
 _KINDS = (
@@ -113,13 +121,24 @@ def opened(
         )
 
 
-def kind_of(path: str | os.PathLike[str]) -> str:
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to something; a name that no file can have leads to nothing."""
+    try:
+        os.stat(path)  # noqa: PTH116 -- as above
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def kind_of(path: str | os.PathLike[str], *, links: bool = False) -> str:
     """Return what a path is, for a sentence: "a named pipe", "a link"; empty for a regular file.
+
+    With `links`, what the link leads to.
 
     Raises:
         OSError: there is nothing, or it cannot be asked.
     """
-    return _kind(os.lstat(path).st_mode)
+    return _kind(os.stat(path, follow_symlinks=links).st_mode)  # noqa: PTH116 -- as above
 
 
 def shown_path(path: str | os.PathLike[str]) -> str:

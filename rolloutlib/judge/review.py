@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rolloutlib.errors import RolloutError, UsageError
-from rolloutlib.files import file_sha256
+from rolloutlib.files import file_sha256, is_there
 from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.counting import counted
 from rolloutlib.judge.gate import judge_gate
@@ -129,7 +129,8 @@ def invalid_review(params: ReviewParams, message: str) -> Reviewed:
     """
     try:
         plan = load_plan(_path(params, "plan"))
-        name, runs = plan.stages[params.stage].name, _evidence(plan, params, None)[0]
+        with readable():
+            name, runs = plan.stages[params.stage].name, _evidence(plan, params, None)[0]
         inputs, refused, failed = runs.inputs, runs.quarantined, runs.failed
     except RolloutError:  # the source as a whole, and so no row of it
         name, inputs, refused, failed = "", (), (), ()
@@ -143,7 +144,7 @@ def invalid_review(params: ReviewParams, message: str) -> Reviewed:
 
 def _path(params: ReviewParams, name: str) -> Path:
     path = params.path(name)
-    if path is None or not path.exists():
+    if path is None or not is_there(path):
         given = f"{name} is {getattr(params, name)!r}"
         raise UsageError(f"{given}: there is no such file or folder ({path})")
     return path

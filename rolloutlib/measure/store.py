@@ -190,7 +190,7 @@ def _sweep(into: Path, store: Store) -> None:
 def _key(file: Path, mapping: Path, stage: int | None) -> str:
     """Digest a file with what decides how it is read."""
     beside = [path for path in (mapping, file.parent / META_NAME) if path.is_file()]
-    digests = [file_sha256(path) for path in (file, *beside)]
+    digests = map(file_sha256, (file, *beside))
     return sha256(" ".join([*digests, str(stage)]).encode()).hexdigest()
 
 

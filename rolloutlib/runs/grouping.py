@@ -109,14 +109,12 @@ def _told_apart(rows: list[Mapped], no_tags: frozenset[str]) -> tuple[list[Mappe
     shared = [one for one in rows if ids[str(one.sample.id)] > 1]
     shared.sort(key=lambda one: (one.run.started_at or _NO_TIME, one.row.line))
     content = pa.table(sample_columns([one.sample for one in shared], no_tags).arrays).to_pylist()
-    different: dict[str, list[tuple[object, Mapped]]] = {}
+    different: dict[str, dict[str, Mapped]] = {}
     for one, columns in zip(shared, content, strict=True):
-        whole = (columns, one.run.seed, one.run.profile)
-        of_id = different.setdefault(str(one.sample.id), [])
-        if all(whole != other for other, _ in of_id):
-            of_id.append((whole, one))
-    single = {of_id[0][1].row.line for of_id in different.values() if len(of_id) == 1}
-    twins = [one for of_id in different.values() if len(of_id) > 1 for _, one in of_id]
+        whole = repr((columns, one.run.seed, one.run.profile))
+        different.setdefault(str(one.sample.id), {}).setdefault(whole, one)
+    single = {next(iter(of.values())).row.line for of in different.values() if len(of) == 1}
+    twins = [one for of in different.values() if len(of) > 1 for one in of.values()]
     kept = [one for one in rows if ids[str(one.sample.id)] == 1 or one.row.line in single]
     return kept, sorted(twins, key=lambda one: one.row.line)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rolloutlib.errors import RunsError, UsageError
-from rolloutlib.files import kind_of, shown_path
+from rolloutlib.files import is_there, kind_of, shown_path
 from rolloutlib.limits import FILES, NESTING
 from rolloutlib.runs.files import META_NAME, RunFile
 from rolloutlib.runs.quarantine import Quarantined
@@ -60,7 +60,7 @@ def list_files(path: Path) -> Listing:
         UsageError: there is no such path.
         RunsError: nothing in it can hold runs, or it holds more files than it may.
     """
-    if not path.exists():
+    if not is_there(path):
         raise UsageError(f"{shown_path(path)} does not exist; expected a file or a folder of runs.")
     kinds = ", ".join(_KINDS)
     if not path.is_dir():
@@ -87,7 +87,7 @@ def _one_file(path: Path, kinds: str) -> Listing:
     told, kind = shown_path(path), path.suffix.lower()
     if not path.is_file():
         raise RunsError(
-            f"{told} is {kind_of(path.resolve())}; expected a file or a folder of runs."
+            f"{told} is {kind_of(path, links=True)}; expected a file or a folder of runs."
         )
     if kind not in _KINDS:
         raise RunsError(f"{told} is of kind {path.suffix or 'none'!r}; expected one of {kinds}.")

@@ -85,11 +85,14 @@ class Object(dict[str, Any]):
         self.start = start
         self.end = start
         self.at: dict[str, int] = {}
+        self.folded: dict[str, str] = {}
         self.faults: list[Fault] = []
 
     def put(self, key: str, position: int, value: object) -> None:
         """Add one member, noting what is odd about it."""
-        twin = next((k for k in self if k.casefold() == key.casefold()), None)
+        folded = key.casefold()
+        twin = self.folded.get(folded)
+        self.folded.setdefault(folded, key)
         if twin is not None:
             same = "each key once" if twin == key else f"one spelling, beside {twin!r}"
             self.faults.append(Fault(position, key, value, f"expected {same}"))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Settled", "recounted", "settle"]
 
+_SOME = 8  # of many places that a message tells
 _OF_A_RUN = {"started_at", "seed", "profile"}
 _CONTENT = ", ".join(name for name in SCHEMA.names if name not in _OF_A_RUN)
 
@@ -92,9 +93,10 @@ def _runs(gathered: Gathered, bad: list[Quarantined]) -> list[list[int]]:
     for of in pieces.values():
         infos = [gathered.infos[index] for index in of]
         if field := unlike(infos):
-            places = " and ".join(f"{info.file}:{info.line}" for info in infos)
+            places = " and ".join(f"{info.file}:{info.line}" for info in infos[:_SOME])
+            more = f" and {len(infos) - _SOME:,} more" if len(infos) > _SOME else ""
             due = f"expected one {field} in a run, or another run id"
-            value = f"the id of different runs in {places}"
+            value = f"the id of different runs in {places}{more}"
             bad += [_refused(info, value, due) for info in infos]
             gathered.out.update(of)
         else:
@@ -114,7 +116,10 @@ def _twins(gathered: Gathered, runs: Sequence[RunInfo]) -> list[Quarantined]:
         NOT copy AND count_if(NOT copy) OVER ({of_id}) > 1 AS twin FROM ({mine}) WHERE rows > 1"""
     names = "place, arm, run_id, sample_id, copy"
     gathered.leave_out(f"SELECT {names} FROM ({judged}) WHERE copy OR twin")
-    query = f"""SELECT place, arm, sample_id, list(place) OVER ({of_id}) FROM {LEFT_OUT}
+    places = f"""SELECT arm, run_id, sample_id, list_sort(list(DISTINCT place))[1:{_SOME}] AS places
+        FROM {LEFT_OUT} WHERE NOT copy GROUP BY ALL"""
+    query = f"""SELECT place, arm, sample_id, places FROM {LEFT_OUT}
+        JOIN ({places}) USING (arm, run_id, sample_id)
         WHERE NOT copy ORDER BY run_id, sample_id, place"""
     bad: list[Quarantined] = []
     further: Counter[tuple[str, str]] = Counter()

@@ -199,6 +199,7 @@ DAMAGE: dict[str, tuple[str | bytes, str]] = {
     "nesting of 200,000": (_linked("[" * 200_000 + "]" * 200_000), ROW),
     "open nesting of 200,000": ('{"result": ' + "[" * 200_000, ROW),
     "objects in objects": (_linked('{"a": ' * 100 + "1" + "}" * 100), ROW),
+    "100,000 keys": (_more(", ".join(f'"k{n}": NaN' for n in range(100_000))), ROW),
     "no metrics": (RUN.replace('"metrics"', '"metric"'), ROW),
     "no samples": (RUN.replace('"samples"', '"sample"'), ROW),
     "pass rate of 76": (RUN.replace('"passRate": 0.5', '"passRate": 76'), ROW),
@@ -287,6 +288,11 @@ TABLES: dict[str, tuple[str | bytes, str, int]] = {
     "a row copied 1,000 times": (TABLE + "control,f,b,failed,3\n" * 1000, KEPT, 2),
     "an id with 2,000 contents": (
         TABLE + "".join(f"control,f,x,passed,{n / 1000}\n" for n in range(2000)), ROW, 2),
+    "an id with 30,000 contents": (
+        TABLE + "".join(f"control,f,x,passed,{n / 10000}\n" for n in range(30_000)),
+        ROW,
+        2,
+    ),
     "one cell of 2 MB": (TABLE + f"control,f,{'x' * 2_000_000},passed,7\n", KEPT, 3),
 }  # fmt: skip
 
