@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from contextvars import copy_context
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
@@ -20,13 +18,12 @@ class SlowError(RolloutError):
     """A step did not answer in time."""
 
 
-def within(seconds: float, step: Callable[[], Result], *, busy: float = math.inf) -> Result:
+def within(seconds: float, step: Callable[[], Result]) -> Result:
     """Return what a step returns, or raise what it raises.
 
     Args:
         seconds: how long it may take; then it is left to itself, and ends with the process.
         step: what to do.
-        busy: how many seconds of work it may take, on a machine that does other things too.
 
     Raises:
         SlowError: it takes longer.
@@ -41,15 +38,14 @@ def within(seconds: float, step: Callable[[], Result], *, busy: float = math.inf
             failed.append(error)
 
     thread = Thread(target=copy_context().run, args=(run,), daemon=True)
-    deadline, worked = time.monotonic() + seconds, time.process_time() + busy
     try:
         thread.start()
     except RuntimeError:  # no more threads for this user: better without an end than not at all
         run()
-    while thread.is_alive() and time.monotonic() < deadline and time.process_time() < worked:
-        thread.join(0.02)
+    else:
+        thread.join(seconds)
     for error in failed:
         raise error
     if not done:
-        raise SlowError(f"no answer in {min(seconds, busy):g} s")
+        raise SlowError(f"no answer in {seconds:g} s")
     return done[0]
