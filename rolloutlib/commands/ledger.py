@@ -1,9 +1,8 @@
-"""`rollout decide | sign | verify | ledger | keys | replay | export`: the ledger."""
+"""`rollout decide | sign | verify | ledger | replay`: the ledger."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator, Iterable, Sequence
 
-    from rolloutlib.ledger.chain import Node
     from rolloutlib.ledger.findings import Finding
     from rolloutlib.ledger.lines import State
     from rolloutlib.ledger.workbook import Workbook
@@ -84,33 +82,10 @@ def add(commands: Any) -> None:
         option("--cards", again, action="store_true"),
         option("--join", joins, action="store_true"), description=LEDGER,
     )  # fmt: skip
-    _add_keys(commands)
     command(
         commands, "replay", _replay, "run a decision's review again from its pins and compare",
         RECORD, description=REPLAY,
     )  # fmt: skip
-    dsse = "DSSE: the record as payload, signed by you"
-    command(
-        commands, "export", _export, "print a record in an envelope for supply-chain tools",
-        RECORD, option("--dsse", dsse, action="store_true", required=True), KEY,
-    )  # fmt: skip
-
-
-def _add_keys(commands: Any) -> None:
-    group = commands.add_parser("keys", help="admit or revoke a signer's key")
-    actions = group.add_subparsers(title="actions", required=True, metavar="ACTION")
-    command(
-        actions, "add", _keys_add,
-        "admit a public key, and the person if new; an owner signs the record",
-        option("who NAME", "the signer's address, such as pm_kim@ex.com"),
-        option("--name TEXT", "printed name of a new person"),
-        option("--role", "role of a new person", choices=ROLES, action="append", default=[]),
-        option("--key FILE", "the public key", type=Path, required=True), BY,
-    )  # fmt: skip
-    revoke = "revoke a person's keys; signatures seen so far keep counting"
-    command(actions, "revoke", _keys_revoke, revoke, option("who NAME"), BY)
-    accept = "record hand edits of roles, keys or thresholds"
-    command(actions, "accept", _keys_accept, accept, BY)
 
 
 # --- what the commands do -------------------------------------------------------------------------
@@ -118,6 +93,7 @@ def _add_keys(commands: Any) -> None:
 
 def _decide(arguments: argparse.Namespace) -> int:
     from rolloutlib.flags.promotion import refuse_unrecorded
+    from rolloutlib.ledger.book import settle
     from rolloutlib.ledger.decide import decide
     from rolloutlib.ledger.records import Waiver
 
@@ -125,33 +101,35 @@ def _decide(arguments: argparse.Namespace) -> int:
     if len(gates) != len(reasons):
         counted = f"{len(gates)} --waive and {len(reasons)} --reason"
         raise UsageError(f"{counted}; each waiver needs its own reason")
-    book = _book()
+    book = book_here()
+    settle(book, now())
     if arguments.verdict == "GO":
         refuse_unrecorded(book.plan, book.read(), book.root)
     node = decide(
-        book, arguments.review.resolve(), verdict=arguments.verdict, by=_by(arguments), now=now(),
-        waivers=[*map(Waiver, gates, reasons)], note=arguments.note,
+        book, arguments.review.resolve(), verdict=arguments.verdict, by=prepared_by(arguments),
+        now=now(), waivers=[*map(Waiver, gates, reasons)], note=arguments.note,
     )  # fmt: skip
     say(f"{node.id}: {node.predicate.verdict} drafted (sha256 {node.digest})")
     say(f"card: docs/LEDGER/{node.id}.md")
-    return _say_missing(book, node.id)
+    return say_missing(book, node.id)
 
 
 def _sign(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.book import sign_record
 
-    book, name = _book(), arguments.record
-    with _key(arguments, book) as key:
+    book, name = book_here(), arguments.record
+    with key_of(arguments, book) as key:
         signoff = sign_record(
             book, name, role=arguments.role, key=key, who=arguments.by, now=now(),
             decision=arguments.decision, meaning=arguments.meaning,
         )  # fmt: skip
     signed = f"{signoff.signer} signed {signoff.decision} as {signoff.role}"
     say(f"{name}: {signed} ({signoff.meaning})")
-    return _say_missing(book, name)
+    return say_missing(book, name)
 
 
-def _say_missing(book: Workbook, name: str) -> int:
+def say_missing(book: Workbook, name: str) -> int:
+    """Say which signatures a record has and needs; return the exit code, 0."""
     from rolloutlib.ledger.verification import sign_off_status
 
     for state in sign_off_status(book, name, now=now()):
@@ -217,60 +195,20 @@ def _ledger(arguments: argparse.Namespace) -> int:
     return _worst([state_of(verified.strays), *(line.state for line in verified.lines)])
 
 
-def _keys_add(arguments: argparse.Namespace) -> int:
-    from rolloutlib.ledger.keys import add_key
-
-    node = add_key(
-        _book(), arguments.who, name=arguments.name, roles=arguments.role, key=arguments.key,
-        by=_by(arguments), now=now(),
-    )  # fmt: skip
-    return _say_keys(f"{arguments.who} admitted", node)
-
-
-def _keys_revoke(arguments: argparse.Namespace) -> int:
-    from rolloutlib.ledger.keys import revoke_key
-
-    node = revoke_key(_book(), arguments.who, by=_by(arguments), now=now())
-    return _say_keys(f"{arguments.who} revoked", node)
-
-
-def _keys_accept(arguments: argparse.Namespace) -> int:
-    from rolloutlib.ledger.keys import accept
-
-    node = accept(_book(), by=_by(arguments), now=now())
-    return _say_keys("roles, keys and thresholds recorded", node)
-
-
-def _say_keys(done: str, node: Node | None) -> int:
-    if node is None:
-        say(f"{done} (the ledger is empty: its first record will pin the files under params/)")
-        return 0
-    say(f"{done} as {node.id}")
-    return _say_missing(_book(), node.id)
-
-
 def _replay(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.replay import replay
 
-    book = _book()
+    book = book_here()
     replayed = replay(book, book.read().find(arguments.record))
     say_lines(str(replayed))
     return 0 if replayed.ok else 1
 
 
-def _export(arguments: argparse.Namespace) -> int:
-    from rolloutlib.ledger.dsse import envelope
-
-    book = _book()
-    with _key(arguments, book) as key:
-        sys.stdout.write(envelope(book, arguments.record, key=key, now=now()))
-    return 0
-
-
 # --- what they share ------------------------------------------------------------------------------
 
 
-def _book() -> Workbook:
+def book_here() -> Workbook:
+    """Return the workbook that the caller stands in."""
     from rolloutlib.ledger.workbook import Workbook
     from rolloutlib.plan.model import workbook_root
 
@@ -283,13 +221,14 @@ def _book_or_beside() -> Workbook:
     from rolloutlib.plan.model import workbook_root
 
     try:
-        return _book()
+        return book_here()
     except Exception:
         _say_strays(beside_findings(workbook_root(), None))
         raise
 
 
-def _by(arguments: argparse.Namespace) -> str:
+def prepared_by(arguments: argparse.Namespace) -> str:
+    """Return who prepares a record: --by, or git's user.email, as an address in small letters."""
     from rolloutlib.ledger.records import SIGNER
 
     who: str = arguments.by or _git_email()
@@ -308,7 +247,7 @@ def _git_email() -> str:
 
 
 @contextmanager
-def _key(arguments: argparse.Namespace, book: Workbook) -> Generator[Path]:
+def key_of(arguments: argparse.Namespace, book: Workbook) -> Generator[Path]:
     """Give the key file; `agent` is the signers' key whose private half the ssh agent holds."""
     from rolloutlib.ledger.signing import agent_key
 

@@ -49,9 +49,8 @@ def flag_client(path: Path, *, poll_ms: int = 500) -> Generator[OpenFeatureClien
         api.set_provider_and_wait(provider, DOMAIN)
         yield api.get_client(DOMAIN)
     except OpenFeatureError as error:
-        why = str(error) or type(error).__name__
         raise FlagsError(
-            f"an OpenFeature client cannot read {path} ({why}); try `rollout flags check`"
+            f"an OpenFeature client cannot read {path} ({error}); try `rollout flags check`"
         ) from None
     finally:
         provider.shutdown()

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rolloutlib.errors import PlanError, RolloutError
+from rolloutlib.errors import RolloutError
 from rolloutlib.flags.bare import off_already, off_document
 from rolloutlib.flags.file import StillOnError, flags_lock, force
 from rolloutlib.flags.limits import SlowError, within
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import FeatureId, Plan
 
 # How long a step may take, in seconds; after that the switch goes on without it.
-LOCK, READ, PLAN, WRITE, CLIENT = 0.5, 2.0, 5.0, 10.0, 20.0
-_PLAN_BYTES: Final = 150_000  # ten times a plan
+LOCK, READ, PLAN, WRITE, CLIENT = 0.5, 1.0, 3.0, 10.0, 10.0
+PLAN_WORK: Final = 0.5  # seconds of work: twenty times what the shipped plan takes
 _TRACES: Final = (FLAGS, "params/plan.yaml", SESSION, "params/roles.yaml", "docs/LEDGER")
 _PINNED: Final = 50  # the newest records whose flag files may tell a generation
 _ON: Final = "FLAGS ARE STILL ON"
@@ -135,11 +135,7 @@ def _plan(root: Path, unread: list[Sentence]) -> Plan | None:
     try:
         from rolloutlib.plan.model import load_plan
 
-        path = root / "params" / "plan.yaml"
-        if (size := path.stat().st_size) > _PLAN_BYTES:  # it would take seconds
-            unread.append(_no_plan(PlanError(f"{path} has {size:,} bytes, too many for now")))
-            return None
-        return within(PLAN, lambda: load_plan(path))
+        return within(PLAN, lambda: load_plan(root / "params" / "plan.yaml"), busy=PLAN_WORK)
     except Exception as error:  # noqa: BLE001  # whatever it is: off needs no plan
         unread.append(_no_plan(error))
         return None
@@ -199,7 +195,7 @@ def _safe(
 ) -> _Safe:
     if plan is not None:
         try:
-            return _by_plan(plan, seen, features, record, unread)
+            return _by_plan(plan, seen, features, record)
         except Exception as error:  # noqa: BLE001  # a plan that makes no document is none
             unread.append(_no_plan(error))
     if features:
@@ -219,9 +215,7 @@ def _safe(
     return _Safe(None, off.state, off.data, off.session, tuple(off.flags), read_back)
 
 
-def _by_plan(
-    plan: Plan, seen: _Seen, features: tuple[FeatureId, ...], record: str, unread: list[Sentence]
-) -> _Safe:
+def _by_plan(plan: Plan, seen: _Seen, features: tuple[FeatureId, ...], record: str) -> _Safe:
     """Return what the plan says is safe: the state in force when it is safe already."""
     from rolloutlib.flags import client, document
 
@@ -234,7 +228,7 @@ def _by_plan(
 
         return _Safe(plan, state, data, session, keys, read_back)
 
-    profile, file, known = plan.rollback.safe_profile, seen.file, False
+    profile, file = plan.rollback.safe_profile, seen.file
     anything = {key for stage in plan.stages for key in document.changed_features(plan, stage)}
     if file is None:  # nobody can tell the stage: the first one, without what any stage turns on
         stage, wanted = document.initial_state(plan).stage, {*features, *anything}
@@ -242,12 +236,9 @@ def _by_plan(
         stage = file.state.stage
         by_stage = document.changed_features(plan, stage) or anything
         wanted = {*file.state.off, *(features or by_stage)}
-        if not (known := document.unedited(plan, file)):  # its stage may be made up, too
-            unread.append(say("The flag file was edited: all that any stage turns on is off"))
-            wanted |= anything
     off: tuple[FeatureId, ...] = tuple(key for key in plan.features if key in wanted)
     held = (file.state.off, file.state.profile) if file else None
-    if file and known and held == (off, profile):
+    if file and held == (off, profile) and document.unedited(plan, file):
         return at(file.state, file.data)
     state = FlagState(stage, next_generation(seen.generation), record, off, profile)
     return at(state, document.document(plan, state))

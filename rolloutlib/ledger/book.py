@@ -6,36 +6,26 @@ Nothing is overwritten, damage is refused, what a crash left is healed.
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.beside import read_beside, take_away
 from rolloutlib.ledger.cards import card_findings, render
-from rolloutlib.ledger.chain import examine, trust_after
-from rolloutlib.ledger.documents import decode, digest_of, encode, instant, moment
-from rolloutlib.ledger.durable import create, locked, next_id, overwrite
+from rolloutlib.ledger.chain import examine
+from rolloutlib.ledger.changes import finish
+from rolloutlib.ledger.documents import decode, encode, instant, moment
+from rolloutlib.ledger.drafting import Slot, drafted, next_slot, record_in, unwitnessed
+from rolloutlib.ledger.durable import NotWrittenError, create, locked, overwrite
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.folder import SignoffFile
 from rolloutlib.ledger.judge import Judge
-from rolloutlib.ledger.records import (
-    Decision,
-    Digests,
-    FlagsThen,
-    Head,
-    Joined,
-    Kind,
-    Predicate,
-    Prepared,
-    Record,
-    Signoff,
-    Subject,
-    Trust,
-)
+from rolloutlib.ledger.records import Decision, FlagsThen, Joined, Kind, Predicate, Signoff
 from rolloutlib.ledger.signers import public_key
 from rolloutlib.ledger.signing import sign
 from rolloutlib.ledger.undoing import holding, lacks, undone, way_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Generator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -46,25 +36,6 @@ if TYPE_CHECKING:
 MEANINGS: Final = {
     "pm": "responsibility", "qa": "review", "owner": "approval", "engine": "responsibility",
 }  # fmt: skip
-
-
-class Slot(NamedTuple):
-    """The place that an append gives a record; `witnesses` are signatures by record and signer."""
-
-    id: str
-    seq: int
-    prev: tuple[Head, ...]
-    at: str
-    ledger: str
-    trust: Trust
-    witnesses: dict[str, dict[str, str]]
-    builds_on: Head | None
-
-    def draft(self, kind: Kind, verdict: Decision, by: str, **said: Any) -> Predicate:  # noqa: ANN401
-        """Return a record's predicate in this place, with what else it says, by field."""
-        place: dict[str, Any] = {"lang": "en"} | self._asdict() | said
-        prepared = Prepared(by, place.pop("at"))
-        return Predicate(kind=kind, verdict=verdict, prepared=prepared, **place)
 
 
 def append(
@@ -94,11 +65,46 @@ def append(
             before its last record, keys that changed without a record).
         NotWrittenError: the system refused a write; nothing is acknowledged.
     """
+    with writing(book, now) as ledger:  # (1)
+        return append_within(book, ledger, kind, draft, evidence, now=now, name=name)
+
+
+def settle(book: Workbook, now: datetime) -> None:
+    """Heal what a crash left, so that what is read from here on is of one moment.
+
+    Raises:
+        LedgerError: the ledger is damaged.
+    """
+    with writing(book, now):
+        pass
+
+
+@contextmanager
+def writing(book: Workbook, now: datetime) -> Generator[Ledger]:
+    """Hold the lock; heal what a crash left, join what waits; give the ledger, which is whole.
+
+    Raises:
+        LedgerError: the ledger is damaged and takes nothing.
+    """
     book.folder.mkdir(parents=True, exist_ok=True)
     with locked(book.folder):
-        ledger = _joined(book, _undamaged(book), now)  # (1)
-        slot = _slot(book, ledger, kind, now, name)
-        return _commit(book, ledger, draft, evidence, slot)
+        yield _joined(book, _undamaged(book), now)
+
+
+def append_within(
+    book: Workbook,
+    ledger: Ledger,
+    kind: Kind,
+    draft: Callable[[Slot], Predicate],
+    evidence: Mapping[str, bytes],
+    *,
+    now: datetime,
+    name: str = "",
+) -> Node:
+    """Append as `append` does, to the ledger that `writing` gives, under its lock."""
+    slot = next_slot(book, ledger, kind, now, name)
+    same = drafted(ledger, slot, draft, evidence, now)
+    return same or _commit(book, ledger, draft, evidence, slot)
 
 
 def join(book: Workbook, *, now: datetime, forced: bool = False) -> tuple[str, ...]:
@@ -124,17 +130,12 @@ def _commit(
     evidence: Mapping[str, bytes],
     slot: Slot,
 ) -> Node:
-    # A crash may have left cards undrawn that the last record witnesses. They are drawn before
-    # another record commits: from then on nobody would look for them.
-    heads = [ledger.find(head.sha256) for head in ledger.heads]
-    _draw(book, ledger, {name for node in heads for name in node.predicate.witnesses})
-    files = {f"{slot.id}/{name}": data for name, data in sorted(evidence.items())}
-    subjects = tuple(Subject(name, Digests(digest_of(data))) for name, data in files.items())
-    data = encode(Record(subjects, draft(slot)))
+    data = record_in(slot, draft, evidence)
     examine(ledger, data)  # (2)
-    for name, content in files.items():  # (3)
-        (book.folder / name).parent.mkdir(parents=True, exist_ok=True)
-        create(book.files, book.folder / name, content)
+    for name, content in sorted(evidence.items()):  # (3)
+        path = book.folder / slot.id / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        create(book.files, path, content)
     create(book.files, book.folder / f"{slot.id}.record", data)  # (4)
     ledger = book.read()
     _draw(book, ledger, {slot.id, *slot.witnesses})  # (5)
@@ -164,7 +165,7 @@ def _joined(book: Workbook, ledger: Ledger, now: datetime, *, forced: bool = Fal
 
 def _join(book: Workbook, ledger: Ledger, file: BesideFile, said: Beside, now: datetime) -> Node:
     """Append a rollback with its own time and id, where nothing in the ledger is later."""
-    slot = _slot(book, ledger, "rollback", moment(said.at, "at"), said.id)
+    slot = next_slot(book, ledger, "rollback", moment(said.at, "at"), said.id)
     after = said.way.after or FlagsThen(0, 0, "", ())
     what = undone(ledger, Judge(book, ledger, now), said.way.before or None, after)
     way = way_of(said.way, what, Joined(instant(now), said.why, file.digest))
@@ -206,11 +207,10 @@ def sign_record(
         meaning: review, approval or responsibility; by default the role's.
     """
     public = public_key(key)
-    who = who or next((line.who for line in book.signers.of(public)), None)
-    if who is None:
-        raise LedgerError("unknown-key.sign", key=key)
-    with locked(book.folder):
-        ledger = _joined(book, _undamaged(book), now)
+    with writing(book, now) as ledger:
+        who = who or next((line.who for line in book.signers.of(public)), None)
+        if who is None:
+            raise LedgerError("unknown-key.sign", key=key)
         node, judge = ledger.find(name), Judge(book, ledger, now)
         if any(file.who == who for file in node.signoffs):
             raise LedgerError("same-person", who=who, id=name)
@@ -247,8 +247,10 @@ def write_cards(book: Workbook) -> tuple[str, ...]:
 def _undamaged(book: Workbook) -> Ledger:
     """Refuse to build on damage, then heal what a crash left.
 
-    In this order: what looks left over may belong to a record that somebody has to restore.
+    In this order: what looks left over may belong to a record that somebody has to restore. A
+    change of keys that cannot be ended now keeps nothing out that does not stand on it.
     """
+    book.reload()
     ledger = book.read()
     ledger.refuse_damage()
     for name in ledger.orphans:
@@ -256,44 +258,21 @@ def _undamaged(book: Workbook) -> Ledger:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     ledger = book.read() if ledger.orphans else ledger
     ledger.refuse_damage()
+    with suppress(NotWrittenError):
+        finish(book, ledger)
+    _draw(book, ledger, _undrawn(book, ledger))
     return ledger
 
 
-def _slot(book: Workbook, ledger: Ledger, kind: Kind, now: datetime, name: str = "") -> Slot:
-    """Return the next place.
+def _undrawn(book: Workbook, ledger: Ledger) -> Collection[str]:
+    """Return the records whose cards a crash may have left undrawn, and did.
 
-    A rollback is never kept out: neither by a change of keys without a record (the trust of before
-    holds on), nor by a record that is a moment later than its own clock.
+    They are drawn before another record commits: from then on nobody would look for them.
     """
-    heads = [ledger.find(head.sha256).predicate for head in ledger.heads]
-    at, trust = instant(now), None
-    if kind == "rollback":
-        at = max(at, *(head.prepared.at for head in heads), "")
-        trust = trust_after(ledger)
-    names = [node.id for node in ledger.nodes]
-    fresh = next_id(kind, moment(at, "at"), names)
-    chosen = name if name not in names and name[:-3] == fresh[:-3] else fresh
-    return Slot(
-        chosen, 1 + max((head.seq for head in heads), default=0), ledger.heads, at,
-        book.roles.ledger, trust or book.trust, _unwitnessed(ledger),
-        Judge(book, ledger, now).green(),
-    )  # fmt: skip
-
-
-def _unwitnessed(ledger: Ledger) -> dict[str, dict[str, str]]:
-    """The signatures that no record witnesses yet, by record and signer."""
-    seen = {
-        (name, who)
-        for node in ledger.nodes
-        for name, signed in node.predicate.witnesses.items()
-        for who in signed
-    }
-    fresh: dict[str, dict[str, str]] = {}
-    for node in ledger.nodes:
-        for file in node.signoffs:
-            if file.signature and (node.id, file.who) not in seen:
-                fresh.setdefault(node.id, {})[file.who] = file.digest
-    return fresh
+    heads = [ledger.find(head.sha256) for head in ledger.heads]
+    names = {node.id for node in heads} | {*unwitnessed(ledger)}
+    names |= {name for node in heads for name in node.predicate.witnesses}
+    return [name for name in names if [*card_findings(book.folder, ledger.find(name))]]
 
 
 def _draw(book: Workbook, ledger: Ledger, names: Collection[str]) -> None:

@@ -144,16 +144,21 @@ def create(files: Files, path: Path, data: bytes) -> None:
         files.sync_folder(path.parent)
 
 
-def overwrite(files: Files, path: Path, data: bytes) -> None:
-    """Write a file durably over an old one: a reader sees the old bytes or the new ones."""
-    with _sentence(path), _temporary(files, path, data) as temporary:
+def overwrite(files: Files, path: Path, data: bytes, beside: Path | None = None) -> None:
+    """Write a file durably over an old one: a reader sees the old bytes or the new ones.
+
+    `beside` names the temporary file where the caller removes what an earlier process left of it.
+    """
+    with _sentence(path), _temporary(files, path, data, beside) as temporary:
         files.rename(temporary, path)
         files.sync_folder(path.parent)
 
 
 @contextmanager
-def _temporary(files: Files, path: Path, data: bytes) -> Generator[Path]:
-    temporary = path.parent / f"{TEMPORARY}{token_hex(8)}"
+def _temporary(
+    files: Files, path: Path, data: bytes, beside: Path | None = None
+) -> Generator[Path]:
+    temporary = beside or path.parent / f"{TEMPORARY}{token_hex(8)}"
     try:
         handle = files.open(temporary)
         try:

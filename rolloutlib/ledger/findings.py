@@ -65,6 +65,8 @@ SENTENCES: Final = {
     "only a keys record can join them (rollout keys accept)",
     "trust.files": "{files} changed without a keys record; "
     "undo it (`git restore {paths}`) or record it (`rollout keys accept`)",
+    "trust.behind": "{files} are behind {id}, whose command was interrupted; "
+    "`rollout keys accept` ends it (so does the same command again)",
     "trust-unsigned": "it stands on the change of keys {id}, which nobody has signed in full yet",
     "trust-wrong": "it stands on the change of keys {id}, which does not hold",
     "witness": "{who} had signed {id} when this was drafted; "
@@ -97,14 +99,17 @@ SENTENCES: Final = {
     "(`rollout ledger --cards` draws it again)",
     # keys
     "signers": "{where}: {trap}",
-    "not-text": "{name} is not UTF-8 (`git restore {name}`)",
     "lint": "nobody could sign safely: {problems}",
-    "no-ssh-keygen": "ssh-keygen is not on the path; "
+    "no-ssh-keygen": "{name} is not on the path; "
     "install it (Debian: apt-get install openssh-client)",
     "no-key": "{file} holds no SSH public key; `ssh-keygen -y -f {key} > {file}` makes one",
     "no-key.agent": "the ssh agent holds {held} keys of params/allowed_signers; "
     "expected one (ssh-add KEY, or --key FILE.pub)",
-    "not-signed": "ssh-keygen did not sign with {key}: {why}",
+    "not-signed": "{key} did not sign: {why}",
+    "not-signed.add": "ssh-add did not take {key}: {why}",
+    "not-plain": "{key} is of type {kind}; in-toto clients verify a plain signature of ssh-ed25519 "
+    "(`ssh-keygen -t ed25519` makes a key)",
+    "not-plain.size": "an ssh agent signs at most {most:,} bytes, and this record has {bytes:,}",
     # signatures
     "no-signature": "its signature is missing: there is no .signoff.sig",
     "two-signatures": "the file holds two signatures, of which ssh-keygen reads only the first",

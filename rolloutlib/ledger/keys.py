@@ -1,23 +1,28 @@
-"""Who may sign: admit a key, revoke one, and record the change, which an owner of before signs."""
+"""Who may sign: admit a key, revoke one, and record the change, which an owner of before signs.
+
+The record commits a change and the files follow (changes.py), all under the ledger's lock. Each
+command may be given again: what is done already is not done twice, what was interrupted is ended.
+"""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.errors import UsageError
-from rolloutlib.ledger.book import append
-from rolloutlib.ledger.durable import overwrite
-from rolloutlib.ledger.records import SIGNER, Change
-from rolloutlib.ledger.signers import NAMESPACE, REVOKED_FILE, ROLES_FILE, SIGNERS_FILE, public_key
-from rolloutlib.ledger.workbook import Workbook
+from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.ledger.book import append_within, writing
+from rolloutlib.ledger.changes import edit, write
+from rolloutlib.ledger.records import SIGNER, Change, Person
+from rolloutlib.ledger.signers import REVOKED_FILE, ROLES_FILE, SIGNERS_FILE, public_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-    from pathlib import Path
 
-    from rolloutlib.ledger.chain import Node
+    from rolloutlib.ledger.chain import Ledger, Node
+    from rolloutlib.ledger.records import Role, Trust
+    from rolloutlib.ledger.workbook import Workbook
 
 _NAME: Final = re.compile(r"[^\x00-\x1f\"{}\[\]:,#\\]{1,80}")
 
@@ -27,12 +32,15 @@ def add_key(
     who: str,
     *,
     name: str | None,
-    roles: Sequence[str],
+    roles: Sequence[Role],
     key: Path,
     by: str,
     now: datetime,
 ) -> Node | None:
     """Admit a person's public key, valid from now on.
+
+    Order: (1) is it the person's already, or somebody else's, or revoked, (2) who is the person,
+    (3) the record, then the files.
 
     Args:
         book: the workbook.
@@ -44,78 +52,178 @@ def add_key(
         now: when the key begins to be valid.
 
     Returns:
-        The keys record to sign, or None in an empty ledger, whose first record pins what the files
-        then say.
+        The keys record to sign; None in an empty ledger, whose first record pins what the files
+        then say, and where a record other than of this change pins it already.
+
+    Raises:
+        UsageError: the address, the key, the name or the roles are not such that the files could
+            take them; nothing was written.
+        LedgerError: the ledger is damaged, or the key cannot be read.
+        NotWrittenError: the system refused a write; the same command ends what it began.
     """
-    book.read().refuse_damage()
     if not SIGNER.fullmatch(who):
         expected = "expected an address in small letters, such as pm_kim@ex.com"
         raise UsageError(f"{who!r} is no signer's name; {expected}")
-    public = public_key(key)
-    if book.signers.of(public):
-        owner = book.signers.of(public)[0].who
-        raise UsageError(f"{SIGNERS_FILE} has this key already, for {owner}; one key is one person")
-    if public in book.signers.revoked:
-        raise UsageError("this key was revoked; make a new one with ssh-keygen")
-    if who not in book.roles.people:
-        _add_person(book, who, name, roles)
-    options = f'namespaces="{NAMESPACE}",valid-after="{now:%Y%m%d%H%M%SZ}"'
-    _append_line(book, SIGNERS_FILE, f"{who} {options} {public}")
-    return _record(book, Change("add", who, public), by, now)
+    change = Change("add", who, public_key(key))
+    with writing(book, now) as ledger:
+        admitted = _admitted(book, change, now)  # (1)
+        person = _person(book, who, name, roles)  # (2)
+        if admitted and (made := _recorded(ledger, change) or _pinned(ledger, book.trust)):
+            return made if made.predicate.change == change else None
+        return _make(book, ledger, change, person, by, now)  # (3)
 
 
-def revoke_key(book: Workbook, who: str, *, by: str, now: datetime) -> Node | None:
-    """Revoke every key of a person: only signatures that records witness by then keep counting."""
-    book.read().refuse_damage()
-    signers = book.signers
-    keys = [line.key for line in signers.keys if line.who == who]
-    keys = [key for key in keys if key not in signers.revoked]
-    if not keys:
-        raise UsageError(f"{SIGNERS_FILE} has no valid key of {who}")
-    file = book.root / ROLES_FILE
-    lines = file.read_text("utf-8").split("\n")
-    kept = "\n".join(line for line in lines if not line.startswith(f"  {who}:"))
-    overwrite(book.files, file, kept.encode())
-    node: Node | None = None
-    for key in keys:
-        _append_line(book, REVOKED_FILE, key)
-        node = _record(book, Change("revoke", who, key), by, now)
-    return node
+def revoke_key(
+    book: Workbook, who: str, *, by: str, now: datetime, key: Path | None = None
+) -> Node | None:
+    """Revoke keys of a person: only signatures that records witness by then keep counting.
+
+    Every key takes a record of its own, one after the other; a command that is interrupted among
+    them is ended by the same one.
+
+    Args:
+        book: the workbook.
+        who: the signer's address.
+        by: who prepares the change.
+        now: the record's time.
+        key: revoke this key only; by default every key. With the last one the person leaves
+            roles.yaml.
+
+    Returns:
+        The last keys record; None in an empty ledger.
+
+    Raises:
+        UsageError: allowed_signers has no such key; nothing was written.
+        LedgerError: the ledger is damaged.
+        NotWrittenError: the system refused a write; the same command ends what it began.
+    """
+    only = public_key(key) if key else None
+    with writing(book, now) as ledger:
+        own = [*dict.fromkeys(line.key for line in book.signers.keys if line.who == who)]
+        asked = [known for known in own if only in {None, known}]
+        if not asked:
+            raise UsageError(_no_key(book, who, key))
+        node = None
+        left = [known for known in asked if known not in book.signers.revoked]
+        valid = [known for known in own if known not in book.signers.revoked]
+        if not left and not valid and who in book.roles.people:  # revoked by hand, or by half
+            left = asked[-1:]
+        for known in left:
+            valid = [other for other in valid if other != known]
+            person = _known(book, who) if valid else None
+            change = Change("revoke", who, known)
+            node = _make(book, book.read(), change, person, by, now)
+        done = (_recorded(ledger, Change("revoke", who, known)) for known in reversed(asked))
+        return node or next(filter(None, done), None)
 
 
 def accept(book: Workbook, *, by: str, now: datetime) -> Node | None:
-    """Record what roles.yaml, allowed_signers and the plan's thresholds say after hand edits."""
-    book.read().refuse_damage()
-    return _record(book, Change("accept", "", ""), by, now)
+    """Record what roles.yaml, allowed_signers and the plan's thresholds say after hand edits.
+
+    Returns:
+        The keys record to sign, or the record that says all this already; None in an empty ledger.
+    """
+    with writing(book, now) as ledger:
+        if not ledger.nodes:
+            return None
+        if (said := _pinned(ledger, book.trust)) is not None:
+            return said
+        return _append(book, ledger, Change("accept", "", ""), book.trust, by, now)
 
 
-def _add_person(book: Workbook, who: str, name: str | None, roles: Sequence[str]) -> None:
-    if not name or not roles or not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{who} is new: --name (plain text) and --role (pm, qa, owner or engine) are needed"
-        )
-    file = book.root / ROLES_FILE
-    text = file.read_text("utf-8").rstrip("\n")
-    if not re.search(r"^people:( \{\})?$", text, re.MULTILINE):
-        how = f"add {who} by hand, then `rollout keys accept`"
-        raise UsageError(f"{file}: expected a last section `people:`; {how}")
-    text = re.sub(r"^people: \{\}$", "people:", text, flags=re.MULTILINE)
-    person = f"{{name: {name}, roles: [{', '.join(roles)}]}}"
-    overwrite(book.files, file, f"{text}\n  {who}: {person}\n".encode())
+def public_keys(book: Workbook, name: str) -> list[str]:
+    """Return the public keys, type and base64, that a signer's address or a KEY.pub names.
+
+    Raises:
+        UsageError: allowed_signers admits no key of this signer, or each is revoked.
+        LedgerError: the file holds no public key.
+    """
+    if not SIGNER.fullmatch(name):
+        return [public_key(Path(name))]
+    own = [line.key for line in book.signers.keys if line.who == name]
+    valid = [*dict.fromkeys(key for key in own if key not in book.signers.revoked)]
+    if not valid:
+        raise UsageError(_no_key(book, name, None))
+    return valid
 
 
-def _append_line(book: Workbook, name: str, line: str) -> None:
-    file = book.root / name
-    text = file.read_text("utf-8").rstrip("\n") if file.is_file() else ""
-    overwrite(book.files, file, f"{text}\n{line}\n".lstrip("\n").encode())
+def _make(
+    book: Workbook, ledger: Ledger, change: Change, person: Person | None, by: str, now: datetime
+) -> Node | None:
+    """Record a change, then write it into the files; an empty ledger needs no record."""
+    made = edit(book, change, person, now)
+    node = _append(book, ledger, change, made.trust, by, now) if ledger.nodes else None
+    write(book, made)
+    return node
 
 
-def _record(book: Workbook, change: Change, by: str, now: datetime) -> Node | None:
-    """Append the keys record under the files as they are now; an empty ledger needs none."""
-    fresh = Workbook(book.root, book.files)
-    if not fresh.read().nodes:
+def _append(
+    book: Workbook, ledger: Ledger, change: Change, trust: Trust, by: str, now: datetime
+) -> Node:
+    """Append the keys record that pins the files as the change leaves them."""
+    return append_within(
+        book, ledger, "keys",
+        lambda slot: slot._replace(trust=trust).draft("keys", "KEYS", by, change=change),
+        {}, now=now,
+    )  # fmt: skip
+
+
+def _recorded(ledger: Ledger, change: Change) -> Node | None:
+    """Return the newest record of exactly this change."""
+    nodes = reversed(ledger.nodes)
+    return next((node for node in nodes if node.predicate.change == change), None)
+
+
+def _pinned(ledger: Ledger, trust: Trust) -> Node | None:
+    """Return the ledger's head where it pins what the files say; of a fork, none does."""
+    if len(ledger.heads) != 1:
         return None
+    head = ledger.find(ledger.heads[0].sha256)
+    return head if head.predicate.trust == trust else None
 
-    return append(
-        fresh, "keys", lambda slot: slot.draft("keys", "KEYS", by, change=change), {}, now=now
-    )
+
+# --- who is whom ----------------------------------------------------------------------------------
+
+
+def _admitted(book: Workbook, change: Change, now: datetime) -> bool:
+    """Tell whether the key is this person's already; refuse one that cannot be admitted."""
+    lines = book.signers.of(change.key)
+    for line in lines:
+        if line.who != change.principal:
+            owner = f"{line.where}: this key is there already, for {line.who}"
+            raise UsageError(f"{owner}; one key is one person (`ssh-keygen` makes another)")
+    if change.key in book.signers.revoked:
+        raise UsageError(f"{REVOKED_FILE}: this key was revoked; make a new one with ssh-keygen")
+    if lines and not any(line.valid(now) for line in lines):
+        said = f"{lines[-1].where}: this key is there already, but is not valid now"
+        raise UsageError(f"{said}; edit the line, then `rollout keys accept`")
+    return bool(lines)
+
+
+def _person(book: Workbook, who: str, name: str | None, roles: Sequence[Role]) -> Person:
+    """Return the person as the files will say; refuse to change one that is there."""
+    known = book.roles.people.get(who)
+    if known is None:
+        if not name or not _NAME.fullmatch(name) or not name.isprintable() or not name.strip():
+            plain = 'plain text of at most 80 characters without " \\ : , # and brackets'
+            raise UsageError(f"{who} is new: expected --name ({plain}), got {name!r}")
+        if not roles:
+            raise UsageError(f"{who} is new: expected --role pm, qa, owner or engine, got none")
+        return Person(name, tuple(dict.fromkeys(roles)))
+    if (name and name != known.name) or (roles and {*roles} != {*known.roles}):
+        there = f"{ROLES_FILE}: {who} is {known.name!r} with the role {' and '.join(known.roles)}"
+        hint = "edit the file, then `rollout keys accept`"
+        raise UsageError(f"{there}; `keys add` changes no person: {hint}")
+    return Person(known.name, known.roles)
+
+
+def _known(book: Workbook, who: str) -> Person | None:
+    known = book.roles.people.get(who)
+    return Person(known.name, known.roles) if known else None
+
+
+def _no_key(book: Workbook, who: str, key: Path | None) -> str:
+    names = sorted({line.who for line in book.signers.keys})
+    what = f"no line of {who} with {key}" if key and who in names else f"no key of {who}"
+    known = f"it has keys of {', '.join(names)}" if names else "it is empty"
+    return f"{SIGNERS_FILE} has {what}; {known}.{did_you_mean(who, names)}"

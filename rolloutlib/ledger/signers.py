@@ -7,20 +7,22 @@ corners is refused here by name.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rolloutlib.errors import FileError
+from rolloutlib.files import bounded_bytes
 from rolloutlib.ledger.documents import digest_of
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.records import SIGNER, Person, Role, Threshold, Trust
 from rolloutlib.plan.strict_yaml import load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rolloutlib.ledger.records import Decision
     from rolloutlib.plan.model import Plan
@@ -31,6 +33,7 @@ REVOKED_FILE: Final = "params/revoked_keys"
 ROLES_FILE: Final = "params/roles.yaml"
 _KEY = r"(?P<key>(?:ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?"
 _TIME = r"[0-9]{14}Z"
+_MOST_BYTES: Final = 1_000_000  # thousands of keys
 _LINE: Final = re.compile(
     rf'(?P<who>{SIGNER.pattern}) namespaces="{NAMESPACE}"(?:,valid-after="(?P<after>{_TIME})")?'
     rf'(?:,valid-before="(?P<before>{_TIME})")? {_KEY}'
@@ -55,15 +58,21 @@ class Roles(BaseModel):
         default_factory=dict
     )
 
+    @staticmethod
+    def people_of(people: Mapping[str, Person]) -> dict[str, _Person]:
+        """Return people of a record as this file holds them."""
+        return {who: _Person(name=one.name, roles=one.roles) for who, one in people.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class SignerKey:
-    """One line of allowed_signers: a person's public key and when it is valid."""
+    """One line of allowed_signers: a person's public key and when it is valid; where it stands."""
 
     who: str
     key: str
     after: datetime | None
     before: datetime | None
+    where: str = field(default=SIGNERS_FILE, compare=False)
 
     def valid(self, at: datetime) -> bool:
         """Whether the key is valid at a moment; the ends are those of ssh-keygen."""
@@ -105,7 +114,10 @@ def load_signers(root: Path) -> Signers:
 def public_key(key: Path) -> str:
     """Return type and base64 of a key's public half, from KEY.pub or from a public key itself."""
     file = key if key.suffix == ".pub" else Path(f"{key}.pub")
-    text = file.read_text("utf-8").rstrip("\n") if file.is_file() else ""
+    try:
+        text = bounded_bytes(file, _MOST_BYTES).decode(errors="replace").strip()
+    except FileError:
+        text = ""
     if not (match := PUBLIC_KEY.fullmatch(text)):
         raise LedgerError("no-key", file=file, key=key)
     return match["key"]
@@ -152,29 +164,48 @@ def _file_digest(path: Path) -> str:
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
     """Yield a file's lines that say something, each with its place."""
-    text = path.read_text("utf-8") if path.is_file() else ""
-    for number, line in enumerate(text.split("\n"), 1):
+    where = f"{path.parent.name}/{path.name}"
+    for number, line in enumerate(_plain(path, where).split("\n"), 1):
         if line and not line.startswith("#"):
-            yield f"{path.parent.name}/{path.name}:{number}", line
+            yield f"{where}:{number}", line
+
+
+def _plain(path: Path, where: str) -> str:
+    """Return a file's text, empty where there is none; what is no small text file is refused."""
+    try:
+        data = bounded_bytes(path, _MOST_BYTES)
+    except FileError as error:
+        if error.missing:
+            return ""
+        raise LedgerError("signers", where=where, trap=f"it {error.why}") from None
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        trap = f"byte {error.start + 1} is not UTF-8; restore the file from git, or retype the line"
+        raise LedgerError("signers", where=f"{where}:{line}", trap=trap) from None
 
 
 def _signer(where: str, line: str) -> SignerKey:
     if not (match := _LINE.fullmatch(line)):
         raise LedgerError("signers", where=where, trap=_trap(line))
     after, before = (_stamp(where, match[name]) for name in ("after", "before"))
-    return SignerKey(match["who"], match["key"], after, before)
+    return SignerKey(match["who"], match["key"], after, before, where)
 
 
 def _revoked(where: str, line: str) -> str:
     if not (match := PUBLIC_KEY.fullmatch(line)):
-        trap = "expected a public key, such as `ssh-ed25519 AAAA… name`"
+        trap = "expected a public key, such as `ssh-ed25519 AAAA… name`, and a plain line end"
         raise LedgerError("signers", where=where, trap=trap)
     return match["key"]
 
 
-def _trap(line: str) -> str:
+def _trap(line: str) -> str:  # noqa: PLR0911 -- a trap, a return
     """Name the trap in a line that ssh-keygen would accept, or would silently skip."""
     who, _, rest = line.partition(" ")
+    if line.endswith("\r") or line.startswith("\ufeff"):
+        got = "ends in CR LF" if line.endswith("\r") else "begins with a byte order mark"
+        return f"the line {got}; save the file as plain UTF-8 with line ends LF"
     if any(sign in who for sign in "*?!"):
         return f"{who!r} is a wildcard and lets anyone sign; name one person"
     if "cert-authority" in rest:

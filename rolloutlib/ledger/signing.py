@@ -8,6 +8,7 @@ stay closed.
 from __future__ import annotations
 
 import base64
+import os
 import re
 import subprocess
 from datetime import UTC, datetime
@@ -30,13 +31,14 @@ _ARMOUR: Final = re.compile(_BEGIN + rb"((?:[A-Za-z0-9+/=]{1,70}\n)+)" + _END)
 _FIELDS: Final = 5  # public key, namespace, reserved, hash, signature (OpenSSH, PROTOCOL.sshsig)
 
 
-def sign(data: bytes, key: Path, namespace: str = NAMESPACE) -> bytes:
+def sign(data: bytes, key: Path, namespace: str = NAMESPACE, agent: str | None = None) -> bytes:
     """Sign bytes with a private key, or with the agent where `key` is a public one.
 
     From standard input to standard output: with files, an old signature beside them would silently
-    survive. Returns the armoured signature.
+    survive. `agent` is the socket of another agent than the environment names. Returns the armoured
+    signature.
     """
-    made = _ssh_keygen(["-Y", "sign", "-q", "-n", namespace, "-f", str(key)], data)
+    made = _ssh_keygen(["-Y", "sign", "-q", "-n", namespace, "-f", str(key)], data, agent)
     if made.returncode or not made.stdout:
         said = made.stderr.decode(errors="replace").strip().splitlines()
         raise LedgerError("not-signed", key=key, why=said[0] if said else "no reason given")
@@ -108,15 +110,19 @@ def _ask_ssh(
         raise LedgerError("bad-signature")
 
 
-def _ssh_keygen(options: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([_program(), *options], input=data, capture_output=True, check=False)  # noqa: S603
+def _ssh_keygen(
+    options: list[str], data: bytes, agent: str | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "SSH_AUTH_SOCK": agent} if agent else None
+    command = [_program(), *options]
+    return subprocess.run(command, input=data, capture_output=True, check=False, env=environment)  # noqa: S603
 
 
 @cache
 def _program() -> str:
     if program := which("ssh-keygen"):
         return program
-    raise LedgerError("no-ssh-keygen")
+    raise LedgerError("no-ssh-keygen", name="ssh-keygen")
 
 
 # --- the signature's own text ---------------------------------------------------------------------

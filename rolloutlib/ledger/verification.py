@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.ledger.beside import read_beside
+from rolloutlib.ledger.changes import behind
 from rolloutlib.ledger.findings import Finding, finding
 from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.signers import lint
@@ -173,7 +174,11 @@ def _whole(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
         ]
         files, paths = zip(*changed, strict=True)
         each = dict.fromkeys(" ".join(paths).split())
-        yield finding("params", "trust.files", files=" and ".join(files), paths=" ".join(each))
+        names = " and ".join(files)
+        if left := behind(book, ledger):
+            yield finding("params", "trust.behind", files=names, id=left[0].id)
+        else:
+            yield finding("params", "trust.files", files=names, paths=" ".join(each))
     if heads:
         for problem in lint(book.roles, book.signers, ()):
             yield Finding("params", "lint", problem)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.chain import Ledger, read_ledger
 from rolloutlib.ledger.durable import Files
-from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.signers import lint, load_roles, load_signers, trust
 from rolloutlib.plan.model import load_plan
 
@@ -44,11 +43,12 @@ class Workbook:
         """Read params/; every error names file and key."""
         self.root, self.folder, self.files = root, root / FOLDER, files or Files()
         self.plan = load_plan(root / "params" / "plan.yaml")
-        try:
-            self.roles, self.signers = load_roles(root), load_signers(root)
-        except UnicodeDecodeError:
-            raise LedgerError("not-text", name=unreadable(root)) from None
-        self.trust = trust(root, self.plan, self.roles)
+        self.reload()
+
+    def reload(self) -> None:
+        """Read roles and keys again: under the ledger's lock they are those of this moment."""
+        self.roles, self.signers = load_roles(self.root), load_signers(self.root)
+        self.trust = trust(self.root, self.plan, self.roles)
 
     def read(self) -> Ledger:
         """Read the ledger and check its chain."""

@@ -353,14 +353,14 @@ def test_replay_is_equal_and_names_what_changed(
 def test_export_is_a_dsse_envelope(reviewed: Path, decision: str, tmp_path: Path) -> None:
     """The envelope holds the record's bytes.
 
-    Ssh-keygen verifies its signature over the DSSE encoding.
+    Ssh-keygen verifies its SSH signature over the DSSE encoding.
     """
     made = rollout(reviewed, "export", decision, "--dsse", "--key", str(keys() / "eng_choi"))
     assert made.returncode == 0, made.stderr
     told = json.loads(made.stdout)
     payload = base64.b64decode(told["payload"])
     assert payload == (reviewed / "docs" / "LEDGER" / f"{decision}.record").read_bytes()
-    (tmp_path / "sig").write_bytes(base64.b64decode(told["signatures"][0]["sig"]))
+    (tmp_path / "sig").write_bytes(base64.b64decode(told["signatures"][1]["sig"]))
     checked = ["ssh-keygen", "-Y", "check-novalidate", "-n", NAMESPACE, "-s", str(tmp_path / "sig")]
     assert (
         subprocess.run(
