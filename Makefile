@@ -54,7 +54,7 @@ calibrate: $(STAMP) ## Simulate how often each bound holds what it promises
 	$(BIN)/python -m benchmarks.calibration
 
 faults: $(STAMP) ## Crash, fail and kill the ledger's writers, flip every bit, try 1,000 honest ledgers (≤ 10 minutes)
-	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest tests/faults tests/ledger tests/rollback tests/commands/test_fuzz.py -m "not notebooks"
+	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest -n auto --dist loadfile tests/faults tests/ledger tests/rollback tests/commands/test_fuzz.py -m "not notebooks"
 
 lab: $(STAMP) ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

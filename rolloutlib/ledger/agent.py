@@ -14,7 +14,6 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -24,6 +23,7 @@ from rolloutlib.ledger.signers import public_key
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
 ED25519: Final = "ssh-ed25519"
 _SIGN, _SIGNED = 13, 14
@@ -82,8 +82,8 @@ def sign_plain(data: bytes, key: Path, agent: str) -> bytes:
 
 
 def _add(key: Path, path: str) -> None:
-    waited = time.monotonic() + _PATIENCE_S
-    while not Path(path).exists() and time.monotonic() < waited:
+    until = time.monotonic() + _PATIENCE_S
+    while not _listens(path) and time.monotonic() < until:
         time.sleep(0.005)
     added = _ssh_add(path, "-q", str(key.absolute()))
     if added.returncode:
@@ -91,6 +91,12 @@ def _add(key: Path, path: str) -> None:
         asked = said[0].startswith("Enter passphrase")
         why = f"it has a passphrase; `ssh-add {key}`, then --key {key}.pub" if asked else said[0]
         raise LedgerError("not-signed.add", key=key, why=why)
+
+
+def _listens(path: str) -> bool:
+    """Tell whether an agent takes calls: its socket has a name before it does."""
+    with socket.socket(socket.AF_UNIX) as line:
+        return line.connect_ex(path) == 0
 
 
 def _ssh_add(agent: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import subprocess
+import time
 import typing
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -125,6 +126,8 @@ def test_the_agents_key_signs_too(
         ["ssh-agent", "-a", socket, "cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     ):
         monkeypatch.setenv("SSH_AUTH_SOCK", socket)
+        while subprocess.run(["ssh-add", "-l"], capture_output=True, check=False).returncode == 2:
+            time.sleep(0.01)  # the agent does not listen yet
         with pytest.raises(LedgerError, match="did not sign"):
             exported(book, public)
         subprocess.run(["ssh-add", "-q", keys() / "eng_choi"], check=True)
