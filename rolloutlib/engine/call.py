@@ -17,6 +17,7 @@ from rolloutlib.engine.process import MOST_ANSWER, MOST_ERRORS, run_engine
 from rolloutlib.runs.envelopes import Result
 from rolloutlib.runs.located import MalformedError, read_object
 from rolloutlib.runs.quarantine import shown
+from rolloutlib.runs.templates import template_in, values_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,7 +122,7 @@ def _read(out: bytes) -> Answer:
         known = msgspec.convert(result, Result)
     except (MalformedError, msgspec.MsgspecError, ValueError, OverflowError) as error:
         return _unreadable(out, error)
-    if "CLI_FALLBACK" in str(known.provider_note).upper() or "MOCK" in str(known.provider).upper():
+    if any(template_in(value) for _, value in values_named(out, ("provider",))):
         return Answer("fallback", result)
     if not known.samples:
         empty = "the result has no sample, so nothing can be paired"

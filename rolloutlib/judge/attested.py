@@ -1,18 +1,26 @@
-"""The attested facts: test suites, incidents, documents, release notes, each told by a file."""
+"""The attested facts: test suites, documents, release notes, each told by a file."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
-from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
-import msgspec
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    field_validator,
+)
 
-from rolloutlib.errors import PlanError, RunsError
-from rolloutlib.judge.finding import Finding, Moment, find, locate, oldest, read_moment, said
+from rolloutlib.errors import PlanError
+from rolloutlib.files import file_sha256
+from rolloutlib.judge.finding import Finding, find, locate, oldest, read_file, read_moment
+from rolloutlib.judge.incidents import INCIDENTS
 from rolloutlib.judge.junit import read_suite
 from rolloutlib.plan.strict_yaml import describe, load_yaml
 from rolloutlib.reason import because
@@ -25,9 +33,10 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Check
     from rolloutlib.reason import Reason
 
-__all__ = ["FILES", "look_at_documents", "look_at_incidents", "look_at_notes", "look_at_suites"]
+__all__ = ["FILES", "look_at_documents", "look_at_notes", "look_at_suites"]
 
-INCIDENTS, CHANGES, NOTES = "incidents.jsonl", "changes.yaml", "release-notes.md"
+CHANGES, NOTES = "changes.yaml", "release-notes.md"
+_MOST: Final = 1_000_000  # bytes that people write
 FILES = {"incidents": INCIDENTS, "documents": CHANGES, "release_notes": NOTES}
 
 
@@ -54,108 +63,9 @@ def look_at_suites(check: Check, occasion: Occasion) -> Finding:
     return finding(holds=True, why=because("suites.pass", count=len(suites)))
 
 
-# --- incidents ------------------------------------------------------------------------------------
-
-
-class _Incident(msgspec.Struct, rename="camel"):
-    at: datetime
-    severity: str
-    title: str
-    resolved_at: datetime | None = None
-    simulated: bool = False
-
-    @property
-    def latest(self) -> datetime:
-        return max(self.at, self.resolved_at or self.at)
-
-
-class _Coverage(msgspec.Struct, rename="camel"):
-    """A line that is no incident: until when the file tells them all, and whether it is real."""
-
-    at: object = None
-    covers_until: datetime | None = None
-    simulated: bool = False
-
-
-class _Log(NamedTuple):
-    incidents: list[_Incident]
-    until: datetime | None
-    simulated: bool
-
-    def recent(self, since: datetime, as_of: datetime | None) -> list[_Incident]:
-        """Return the incidents that were open, or ended, after a moment, of those known then."""
-        known = [each for each in self.incidents if as_of is None or each.at <= as_of]
-        return [each for each in known if each.resolved_at is None or each.latest > since]
-
-
-def look_at_incidents(check: Check, occasion: Occasion) -> Finding:
-    """No incident began, or was still open, within the hours before now, as far as is known.
-
-    The file must cover the review's moment. Where it ends before now (a decision is later than its
-    review) the hours end with it.
-    """
-    file, hours, now = occasion.folder / INCIDENTS, check.hours or 0, occasion.now
-    if not file.is_file():
-        return Finding(holds=None, why=because("incidents.no_file"))
-    log = _read_log(file)
-    age = (INCIDENTS, Moment(log.until, said(log.until)) if log.until else None)
-    finding = partial(Finding, files=(INCIDENTS,), ages=(age,), simulated=log.simulated)
-    if now is None:
-        return finding(holds=None, why=because("incidents.no_time", hours=hours))
-    moment = occasion.as_of or occasion.newest or now
-    covered = log.until is not None and log.until >= moment
-    end = min(now, log.until) if log.until and covered else now
-    if recent := log.recent(end - timedelta(hours=hours), occasion.as_of):
-        last = max(recent, key=lambda incident: incident.at)
-        why = because(
-            "incidents.recent", count=len(recent), hours=hours, latest=last.title, at=said(last.at)
-        )
-        return finding(holds=False, why=why)
-    if log.until is None:
-        return finding(holds=None, why=because("incidents.empty"))
-    if not covered:
-        why = because("incidents.uncovered", until=said(log.until), moment=said(moment))
-        return finding(holds=None, why=why)
-    why = because("incidents.none", hours=hours, now=said(end), until=said(log.until))
-    return finding(holds=True, why=why)
-
-
-def _read_log(file: Path) -> _Log:
-    """Read the lines; without a line that says until when, the newest time in it is that."""
-    incidents: list[_Incident] = []
-    until, simulated = None, False
-    for number, line in enumerate(file.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
-        if not line.strip():
-            continue
-        read = _line(f"line {number}", line)
-        simulated = simulated or read.simulated
-        if isinstance(read, _Incident):
-            incidents.append(read)
-        else:
-            until = read.covers_until or until
-    return _Log(incidents, until or max((one.latest for one in incidents), default=None), simulated)
-
-
-def _line(where: str, line: bytes) -> _Incident | _Coverage:
-    try:
-        read = msgspec.json.decode(line, type=_Coverage)
-        if read.at is not None or not (read.covers_until or read.simulated):
-            read = msgspec.json.decode(line, type=_Incident)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        expected = "expected an incident with at, severity and title, or coversUntil"
-        raise RunsError(f"{where}: {error}; {expected}") from None
-    for name in ("at", "resolved_at", "covers_until"):
-        moment = getattr(read, name, None)
-        if isinstance(moment, datetime) and moment.tzinfo is None:
-            key = msgspec.structs.fields(read)[read.__struct_fields__.index(name)].encode_name
-            told = f"{key} is {moment.isoformat()!r}"
-            raise RunsError(f"{where}: {told}; expected an offset such as +09:00")
-    return read
-
-
 # --- documents ------------------------------------------------------------------------------------
 
-_Text = Annotated[str, Field(min_length=1)]
+_Text = Annotated[str, Field(pattern=r"\S")]
 _When = Annotated[
     date | datetime | str | None, Field(validation_alias=AliasChoices("updated", "at"))
 ]
@@ -164,7 +74,7 @@ _When = Annotated[
 class _Attested(BaseModel):
     model_config = ConfigDict(extra="forbid")
     updated: _When = None
-    simulated: bool = False
+    simulated: StrictBool = False
 
     @field_validator("updated")
     @classmethod
@@ -177,7 +87,7 @@ class _Attested(BaseModel):
 class _Change(_Attested):
     document: _Text
     path: _Text
-    reflected: bool
+    reflected: StrictBool
     sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")] | None = None
     waived: _Text | None = None
 
@@ -205,10 +115,9 @@ def look_at_documents(check: Check, occasion: Occasion) -> Finding:
 
     A change that needs nothing of a document waives it, with a reason.
     """
-    file = occasion.folder / CHANGES
-    if not file.is_file():
+    if read_file(CHANGES, occasion.folder, _MOST) is None:
         return Finding(holds=None, why=because("documents.no_file"))
-    changes = _read_changes(file)
+    changes = _read_changes(occasion.folder / CHANGES)
     listed = [
         _document(each, occasion) for each in changes.documents if each.document in check.items
     ]
@@ -246,9 +155,12 @@ def _read_changes(file: Path) -> _Changes:
 
 
 def _document(change: _Change, occasion: Occasion) -> _Document:
+    """Find the file that an entry means; the list of documents itself is none."""
     name = locate(change.path, occasion.folder, occasion.root)
     path = name and find(name, occasion.folder, occasion.root)
-    return _Document(change, name, sha256(path.read_bytes()).hexdigest() if path else None)
+    if not path or path.samefile(occasion.folder / CHANGES):
+        return _Document(change, None, None)
+    return _Document(change, name, file_sha256(path))
 
 
 def _unlike(asked: Sequence[_Document], occasion: Occasion) -> Reason | None:
@@ -271,23 +183,38 @@ def _titles(documents: Iterable[_Document]) -> tuple[str, ...]:
 
 # --- release notes --------------------------------------------------------------------------------
 
+_MARKS: Final = r"[ \t>*_#|-]{0,40}"  # of Markdown, around a word
 _DATE: Final = re.compile(
-    r"^[\s>*_#|-]*(?:date|updated|released?|날짜|일자|작성일)[\s*_]*:[\s*_]*(.+?)[\s*_|]*$",
+    rf"^{_MARKS}(?:date|updated|released?|날짜|일자|작성일){_MARKS}:{_MARKS}(.{{1,200}}?){_MARKS}\r?$",
     re.IGNORECASE | re.MULTILINE,
 )
 _SIMULATED: Final = re.compile(r"^\s*simulated\s*:\s*true\s*$", re.IGNORECASE | re.MULTILINE)
 
 
+# What a reader of the rendered notes does not see, and code, whose "#" is no heading.
+_NOT_SHOWN: Final = re.compile(
+    r"<!--.*?(?:-->|\Z)|^(```|~~~).*?(?:^\1|\Z)", re.DOTALL | re.MULTILINE
+)
+_UNSEEN: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+
+
+def _heads(head: str, name: str) -> bool:
+    """Return whether a heading begins with this name, as words: "Rollbacks" is not "Rollback"."""
+    after = head[len(name) : len(name) + 1]
+    return head.startswith(name) and not (after.isascii() and after.isalnum())
+
+
 def look_at_notes(check: Check, occasion: Occasion) -> Finding:
     """The release notes have every heading of the template, each with text below it."""
-    file = occasion.folder / NOTES
-    if not file.is_file():
+    data = read_file(NOTES, occasion.folder, _MOST)
+    if data is None:
         return Finding(holds=None, why=because("notes.no_file"))
-    text = file.read_text("utf-8-sig", "replace")
-    parts = [part.partition("\n") for part in f"\n{text}".split("\n#")]
+    text = _UNSEEN.sub("", data.decode("utf-8-sig", "replace"))
+    lines = "\n".join(text.splitlines())
+    parts = [part.partition("\n") for part in f"\n{_NOT_SHOWN.sub('', lines)}".split("\n#")]
     written = [head.lstrip("# ").lower() for head, _, body in parts if body.strip()]
     missing = tuple(
-        name for name in check.items if not any(head.startswith(name.lower()) for head in written)
+        name for name in check.items if not any(_heads(head, name.lower()) for head in written)
     )
     age = (NOTES, oldest(map(read_moment, _DATE.findall(text))))
     simulated = _SIMULATED.search(text) is not None

@@ -8,20 +8,16 @@ older than the newest treatment run leave their own check open.
 from __future__ import annotations
 
 from datetime import timedelta
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.errors import PlanError, RunsError
-from rolloutlib.judge.attested import (
-    FILES,
-    look_at_documents,
-    look_at_incidents,
-    look_at_notes,
-    look_at_suites,
-)
+from rolloutlib.errors import FileError, RolloutError, RunsError, UsageError
+from rolloutlib.files import file_sha256
+from rolloutlib.judge.attested import FILES, look_at_documents, look_at_notes, look_at_suites
 from rolloutlib.judge.finding import Finding, Occasion, find, oldest, said
+from rolloutlib.judge.incidents import look_at_incidents
 from rolloutlib.judge.record import CheckResult
 from rolloutlib.reason import Reason, because
+from rolloutlib.runs.ranges import latest_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,10 +72,12 @@ def run_checks(
 
 def _result(key: str, check: Check, occasion: Occasion) -> CheckResult:
     try:
-        finding = _aged(check, _LOOK[check.kind](check, occasion), occasion.newest)
+        looked = _LOOK[check.kind](check, occasion)
+        finding = _aged(check, looked, occasion.newest, occasion.as_of)
         digests = tuple(_digest(name, occasion) for name in finding.files)
-    except (PlanError, RunsError, OSError) as error:
-        what = str(error).replace(f"{occasion.folder}/", "")
+    except (UsageError, RunsError, OSError) as error:
+        told = str(error) if isinstance(error, RolloutError) else error.strerror or "no file"
+        what = told.replace(f"{occasion.folder}/", "")
         why = because("evidence.unreadable", what=what)
         return CheckResult(key, check.title, None, why, *_unread(check, occasion))
     moment = oldest(moment for _, moment in finding.ages)
@@ -94,16 +92,18 @@ def _unread(check: Check, occasion: Occasion) -> tuple[tuple[str, ...], tuple[st
     name = FILES.get(check.kind, "")
     try:
         return (name,), (_digest(name, occasion),)
-    except OSError:
+    except (OSError, FileError):
         return (), ()
 
 
 def _digest(name: str, occasion: Occasion) -> str:
     path = find(name, occasion.folder, occasion.root)
-    return sha256((path or occasion.folder / name).read_bytes()).hexdigest()
+    return file_sha256(path or occasion.folder / name)
 
 
-def _aged(check: Check, finding: Finding, newest: datetime | None) -> Finding:
+def _aged(
+    check: Check, finding: Finding, newest: datetime | None, as_of: datetime | None
+) -> Finding:
     """Say how old the evidence is; what would hold is open when it is too old.
 
     Incidents tell until when they cover, and have been held against it.
@@ -112,7 +112,7 @@ def _aged(check: Check, finding: Finding, newest: datetime | None) -> Finding:
         return finding
     facts = finding.why.facts | {"age": _age(finding)}
     told = finding._replace(why=Reason(finding.why.code, facts))
-    doubt = _doubt(check, finding, newest) if finding.holds else None
+    doubt = _doubt(check, finding, newest, as_of) if finding.holds else None
     return told if doubt is None else told._replace(holds=None, why=doubt)
 
 
@@ -126,13 +126,19 @@ def _age(finding: Finding) -> Reason:
     return because("age.told", at=first.text)
 
 
-def _doubt(check: Check, finding: Finding, newest: datetime | None) -> Reason | None:
-    """Return why evidence of that age proves nothing.
+def _doubt(
+    check: Check, finding: Finding, newest: datetime | None, as_of: datetime | None
+) -> Reason | None:
+    """Return why evidence of that age proves nothing; none is of the future.
 
     Where the plan says `max_age_days` evidence may be so much older than the newest treatment run,
     and must tell its age; else it may not be older, where it tells.
     """
     days = check.max_age_days
+    latest = latest_start(as_of) + timedelta(days=1)  # a day is told by its end
+    if ahead := [(name, moment) for name, moment in finding.ages if moment and moment.at > latest]:
+        names = tuple(name for name, _ in ahead)
+        return because("evidence.future", files=names, at=ahead[0][1].text)
     undated = tuple(name for name, moment in finding.ages if moment is None)
     if days is not None and undated:
         return because("evidence.undated", files=undated)

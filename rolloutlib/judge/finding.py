@@ -11,13 +11,26 @@ from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rolloutlib.errors import FileError, RunsError
+from rolloutlib.files import bounded_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from rolloutlib.reason import Reason
 
-__all__ = ["Finding", "Moment", "Occasion", "find", "locate", "oldest", "read_moment", "said"]
+__all__ = [
+    "Finding",
+    "Moment",
+    "Occasion",
+    "find",
+    "locate",
+    "oldest",
+    "read_file",
+    "read_moment",
+    "said",
+]
 
 _EARLIEST: Final = 2000  # before it, a year is a default that a tool wrote
 _WESTERNMOST: Final = timedelta(hours=12)  # of all time zones the last to reach a time of day
@@ -80,6 +93,20 @@ class Finding(NamedTuple):
     simulated: bool = False
 
 
+def read_file(name: str, folder: Path, most: int) -> bytes | None:
+    """Read a file of the evidence folder, of at most so many bytes; None where there is none.
+
+    Raises:
+        RunsError: it is no regular file, too large, or cannot be opened.
+    """
+    try:
+        return bounded_bytes(folder / name, most)
+    except FileError as error:
+        if error.missing:
+            return None
+        raise RunsError(f"{name} {error.why}") from None
+
+
 def find(name: str, folder: Path, root: Path) -> Path | None:
     """Return the file of this name in the evidence folder, or else in the workbook.
 
@@ -96,7 +123,7 @@ def locate(path: str, folder: Path, root: Path) -> str | None:
 
 def _found(name: str, folder: Path, root: Path) -> Iterator[tuple[Path, str]]:
     for base in (folder.resolve(), root.resolve()):
-        with suppress(ValueError):  # a NUL in the name, or a path that leads out
+        with suppress(ValueError, OSError):  # no name of a file, or a path that leads out
             path = (base / name).resolve()
             if path.is_file():
                 yield path, path.relative_to(base).as_posix()

@@ -1,8 +1,9 @@
 """One JUnit XML file, in whichever dialect a tool writes it: did its tests run, and did they pass?
 
-The format has no standard. What counts here: an element's name without its namespace; failures on
-cases, on suites or in counts alone; "did not run" as an element, a status word or a count; tests
-that are declared and are not in the file. A library that maps the elements to objects
+The format has no standard. What counts here: names without their namespace, in whatever case;
+failures on cases, on suites, in counts or in a word alone, wherever they stand but in what a test
+printed; "did not run" as an element, a status word or a count; tests that are declared and are not
+in the file, or the other way round. A library that maps the elements to objects
 (junitparser) knows neither namespaces nor words nor counts that contradict the cases, so the tree
 itself is read, by a parser that refuses entities.
 """
@@ -10,13 +11,14 @@ itself is read, by a parser that refuses entities.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.judge.xml_text import UnreadableError, parse
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
@@ -25,11 +27,18 @@ if TYPE_CHECKING:
 __all__ = ["Suite", "read_suite"]
 
 _SUITES: Final = frozenset({"testsuites", "testsuite", "testrun"})
-_BROKEN: Final = frozenset({"failure", "error"})
+_LOGS: Final = frozenset({"systemout", "systemerr"})  # what is in them is no result
+_BROKEN: Final = frozenset({"failure", "error", "failed", "exception"})
 _ATTEMPTS: Final = {
-    "failures": ("flakyFailure", "rerunFailure"), "errors": ("flakyError", "rerunError"),
+    "failures": ("flakyfailure", "rerunfailure"), "errors": ("flakyerror", "rerunerror"),
 }  # fmt: skip
-_NOT_RUN_COUNTS: Final = ("skipped", "disabled", "skip", "skips", "ignored", "notrun")
+_COUNTS: Final = {
+    "failures": ("failures", "failed", "fails", "failure"),
+    "errors": ("errors", "error", "aborted", "crashed", "timeouts"), "tests": ("tests", "total"),
+    "skipped": ("skipped", "disabled", "skip", "skips", "ignored", "notrun"),
+}  # fmt: skip
+_WORDS: Final = ("status", "result", "outcome", "state")
+_YES_NO: Final = {"success": "failed", "passed": "failed", "executed": "notrun", "run": "notrun"}
 _RAN: Final = frozenset(
     {
         "run",
@@ -65,6 +74,9 @@ _FAILED: Final = frozenset(
         "xpass",
     }
 )
+_UNSURE: Final = frozenset({"inconclusive", "incomplete"})
+_NO: Final = frozenset({"false", "no", "0"})
+_YES: Final = frozenset({"true", "yes", "1"})
 _NAMED: Final = 10
 _COUNT: Final = re.compile(r"\+?([0-9]{1,12})(\.0*)?")
 
@@ -91,10 +103,15 @@ class Suite(NamedTuple):
 class _Tally:
     """What an element and all within it amount to."""
 
-    __slots__ = ("absent", "attempts", "declared", "failed", "flaky", "odd", "passed", "skipped")
+    __slots__ = (
+        "absent", "attempts", "broken", "declared", "failed", "flaky", "odd", "passed", "skipped",
+        "surplus",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.passed = self.failed = self.skipped = self.absent = self.declared = 0
+        self.surplus = 0  # tests in the file beyond those that it declares
+        self.broken = 0  # a failure of which no case or suite has been told yet
         self.attempts = dict.fromkeys(_ATTEMPTS, 0)
         self.flaky: list[str] = []
         self.odd: list[tuple[str, str]] = []
@@ -103,8 +120,13 @@ class _Tally:
     def cases(self) -> int:
         return self.passed + self.failed + self.skipped
 
+    @property
+    def says_something(self) -> bool:
+        numbers = (self.cases, self.failed, self.broken, self.absent, self.declared, self.surplus)
+        return any(numbers) or bool(self.odd)
+
     def add(self, other: _Tally) -> None:
-        for name in ("passed", "failed", "skipped", "absent"):
+        for name in ("passed", "failed", "skipped", "absent", "broken", "surplus"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for kind, attempts in other.attempts.items():
             self.attempts[kind] += attempts
@@ -122,7 +144,7 @@ def read_suite(name: str, file: Path) -> Suite:
         where = f"{file.parent.name}/{file.name}"
         doubt = because("suite.unreadable", suite=name, file=where, what=error.reason)
         return Suite(name, failed=False, doubt=doubt)
-    elements = list(root.iter())
+    elements = list(_results(root))
     whole = _tally(elements)
     failed = whole.failed > 0
     return Suite(
@@ -130,6 +152,16 @@ def read_suite(name: str, file: Path) -> Suite:
         flaky=tuple(whole.flaky), timestamps=_timestamps(elements),
         simulated=any(map(_simulated, elements)),
     )  # fmt: skip
+
+
+def _results(root: Element) -> Iterator[Element]:
+    """Yield the elements, parents first, but for those inside of what a test printed."""
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        yield element
+        if _name(element) not in _LOGS:
+            waiting.extend(reversed(element))
 
 
 def _doubt(name: str, whole: _Tally) -> Reason | None:
@@ -140,6 +172,9 @@ def _doubt(name: str, whole: _Tally) -> Reason | None:
         return because("suite.odd", suite=name, field=field, value=value)
     if whole.absent:
         return because("suite.absent", suite=name, absent=whole.absent, declared=declared)
+    if whole.surplus:
+        cases = whole.cases
+        return because("suite.surplus", suite=name, cases=cases, declared=cases - whole.surplus)
     if not whole.passed:
         return because("suite.not_run", suite=name, tests=declared)
     return None
@@ -159,42 +194,59 @@ def _tally(elements: list[Element]) -> _Tally:
             if inner is not None:
                 tally.add(inner)
         if _name(element) == "testcase":
-            tally.add(_case(element))
+            tally.add(_case(element, broken=tally.broken))
+            tally.broken = 0
         elif _name(element) in _SUITES:
             _count(element, tally)
-        if tally.cases or tally.failed or tally.absent or tally.odd or tally.declared:
+        elif _name(element) in _BROKEN:
+            tally.broken = 1
+        if tally.says_something:
             tallies[element] = tally
+    tally.failed += tally.broken
     return tally
 
 
-def _case(case: Element) -> _Tally:
+def _case(case: Element, *, broken: int) -> _Tally:
     """One test: what its children say counts more than what its status does."""
     tally, kids = _Tally(), [_name(child) for child in case]
-    words = [_word(case.get(key)) for key in ("status", "result")]
+    told = _told(case)
+    words = [_word(text) for text in told.values()]
     attempts = {kind: sum(kid in tags for kid in kids) for kind, tags in _ATTEMPTS.items()}
-    if not _BROKEN.isdisjoint(kids) or not _FAILED.isdisjoint(words):
+    if broken or not _FAILED.isdisjoint((*kids, *words)):
         tally.failed = 1
-    elif not _NOT_RUN.isdisjoint((*map(_word, kids), *words)):
+    elif not _NOT_RUN.isdisjoint((*kids, *words)):
         tally.skipped = 1
     else:
         tally.passed, tally.attempts = 1, attempts
         tally.flaky = [_title(case)] if any(attempts.values()) else []
-        tally.odd = [
-            (key, case.get(key, "")) for key, word in zip(("status", "result"), words, strict=True)
-            if word and word not in _RAN
-        ]  # fmt: skip
+        told |= {kid: kid for kid in kids if kid in _UNSURE}
+        tally.odd = [(key, text[:40]) for key, text in told.items() if _word(text) not in _RAN]
     return tally
+
+
+def _told(element: Element) -> dict[str, str]:
+    """Return what an element's attributes say of how it ended, in words."""
+    attributes = {_plain(key): text for key, text in element.items() if text.strip()}
+    said = {key: attributes[key] for key in _WORDS if key in attributes}
+    no = {key: word for key, word in _YES_NO.items() if _word(attributes.get(key)) in _NO}
+    return said | no
 
 
 def _count(suite: Element, tally: _Tally) -> None:
     """Compare a suite's own counts with what it holds: the worse of both counts."""
-    tally.failed += sum(_name(child) in _BROKEN for child in suite)
+    tally.failed, tally.broken = tally.failed + tally.broken, 0
+    for key, text in _told(suite).items() if _name(suite) != "testrun" else ():
+        tally.failed += _word(text) in _FAILED
+        if _word(text) in _NOT_RUN:
+            tally.odd.append((key, text[:40]))
     for kind, attempts in tally.attempts.items():
         failures = _number(suite, kind, tally)
         if not tally.failed and failures > attempts:  # an attempt that passed later explains one
             tally.failed = failures
-    skipped = sum(_number(suite, name, tally) for name in _NOT_RUN_COUNTS) - tally.skipped
+    skipped = _number(suite, "skipped", tally, total=True) - tally.skipped
     tally.declared = _number(suite, "tests", tally)
+    if any(_plain(key) in _COUNTS["tests"] for key in suite.attrib):
+        tally.surplus = max(tally.surplus, tally.cases - tally.declared)
     gap = max(0, tally.declared - tally.cases - sum(tally.attempts.values()))
     unseen = min(gap, max(0, skipped))  # skipped, and therefore not in the file
     unmarked = min(tally.passed, max(0, skipped - unseen))  # in the file, as if they had passed
@@ -202,13 +254,18 @@ def _count(suite: Element, tally: _Tally) -> None:
     tally.absent = max(tally.absent, gap - unseen)
 
 
-def _number(suite: Element, name: str, tally: _Tally) -> int:
-    """Return a count; none is 0, and nonsense is remembered."""
-    text = (suite.get(name) or "").strip()
-    match = _COUNT.fullmatch(text)
-    if match is None and text:
-        tally.odd.append((name, text[:40]))
-    return int(match[1]) if match else 0
+def _number(suite: Element, kind: str, tally: _Tally, *, total: bool = False) -> int:
+    """Return a count, the largest (or the sum) of its names; nonsense is remembered."""
+    counts = [0]
+    for key, value in suite.items():
+        text = value.strip()
+        if not text or _plain(key) not in _COUNTS[kind]:
+            continue
+        match = _COUNT.fullmatch(text)
+        if match is None:
+            tally.odd.append((_plain(key), text[:40]))
+        counts.append(int(match[1]) if match else 0)
+    return sum(counts) if total else max(counts)
 
 
 def _timestamps(elements: Iterable[Element]) -> tuple[str, ...]:
@@ -222,10 +279,10 @@ def _timestamps(elements: Iterable[Element]) -> tuple[str, ...]:
 
 def _simulated(element: Element) -> bool:
     """Return whether an element says that nothing was tested: a property, or an attribute."""
-    value = element.get("simulated")
-    if value is None and _name(element) == "property" and element.get("name") == "simulated":
-        value = element.get("value") or element.text
-    return _word(value) == "true"
+    values = [value for key, value in element.items() if _plain(key) == "simulated"]
+    if _name(element) == "property" and _word(element.get("name")) == "simulated":
+        values.append(element.get("value") or element.text or "")
+    return any(_word(value) in _YES for value in values)
 
 
 def _title(case: Element) -> str:
@@ -238,5 +295,10 @@ def _word(text: str | None) -> str:
 
 
 def _name(element: Element) -> str:
-    """Return an element's name without its namespace."""
-    return element.tag.rpartition("}")[2]
+    """Return an element's name without its namespace, case and dashes."""
+    return _plain(element.tag)
+
+
+@lru_cache(maxsize=4096)
+def _plain(name: str) -> str:
+    return _word(name.rpartition("}")[2])

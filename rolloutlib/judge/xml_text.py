@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from defusedxml import DefusedXmlException, ElementTree
 
+from rolloutlib.errors import FileError
+from rolloutlib.files import bounded_bytes
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class UnreadableError(Exception):
 
 
 def parse(file: Path, *, roots: Collection[str]) -> Element:
-    """Return the root of an XML file, which must have one of these names.
+    """Return the root of an XML file, which must have one of these names, in whatever case.
 
     Raises:
         UnreadableError: it is empty, too large, another format, cut off, or declares entities.
@@ -84,20 +86,20 @@ def parse(file: Path, *, roots: Collection[str]) -> Element:
     except (ElementTree.ParseError, ValueError) as error:
         raise UnreadableError(because("file.broken", error=str(error))) from None
     name = root.tag.rpartition("}")[2]
-    if name in roots:
-        return root
     if name in _ROOTS:
         raise UnreadableError(because("file.foreign", format=_ROOTS[name]))
+    if name.casefold() in roots:
+        return root
     raise UnreadableError(because("file.root", root=name[:80]))
 
 
 def _bytes(file: Path) -> bytes:
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise UnreadableError(because("file.large", most=MAX_BYTES))
-        data = file.read_bytes()
-    except OSError as error:
-        raise UnreadableError(because("file.broken", error=error.strerror)) from None
+        data = bounded_bytes(file, MAX_BYTES)
+    except FileError as error:
+        if file.is_file() and file.stat().st_size > MAX_BYTES:
+            raise UnreadableError(because("file.large", most=MAX_BYTES)) from None
+        raise UnreadableError(because("file.broken", error=error.why)) from None
     if foreign := next((name for magic, name in _MAGIC if data.startswith(magic)), None):
         raise UnreadableError(because("file.foreign", format=foreign))
     return data

@@ -9,30 +9,26 @@ says: a number that is none, an unknown word, a time without offset. What is odd
 # (pyarrow carries no types)
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from rolloutlib.runs.cells import INTEGER, ROUNDING
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.database import quoted
-from rolloutlib.runs.envelopes import FIRST_YEAR
 from rolloutlib.runs.names import name_cast
+from rolloutlib.runs.ranges import COUNTS, MOST_COVARIATE, MOST_LATENCY_MS, RANGES, within
 from rolloutlib.runs.sources import TAGS, UNITS
 from rolloutlib.runs.spellings import NUMBER, SPACES, WHOLE, Nothing, truths
+from rolloutlib.runs.time_casts import FIRST, time_cast, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from datetime import datetime
 
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
 __all__ = ["LINE", "Cast", "column_name", "own_casts", "own_statuses", "sample_casts"]
 
 LINE: Final = "__line"  # the number of a row in its file, from 1
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
-_OFFSET = r"(Z|[+-][0-9]{2}(:[0-9]{2})?)"
 # A list of plain words as JSON or Python write it; other lists the careful reader knows.
 _JSON = r'\[ *("[^"\\]*"( *, *"[^"\\]*")*)? *\]'
 _PYTHON = r"\[ *('[^'\\]*'( *, *'[^'\\]*')*)? *\]"
@@ -56,12 +52,15 @@ class Cast(NamedTuple):
     vouched: str = "true"
 
 
-def sample_casts(spec: SourceSpec, types: Mapping[str, str]) -> dict[str, Cast] | None:
+def sample_casts(
+    spec: SourceSpec, types: Mapping[str, str], latest: datetime | None = None
+) -> dict[str, Cast] | None:
     """Return the cast of every column of the one table, of the source's columns and `LINE`.
 
     Args:
         spec: what source.yaml says.
         types: the engine's type of each source column.
+        latest: the last moment at which a run can have begun.
 
     Returns:
         None where a column has a type that only the careful reader knows.
@@ -73,7 +72,7 @@ def sample_casts(spec: SourceSpec, types: Mapping[str, str]) -> dict[str, Cast] 
         return None
     casts = {name: cast for name, cast in fields.items() if cast is not None}
     arm, difficulty = casts["arm"], casts["difficulty"]
-    started_at = casts["started_at"].value
+    started_at, vouched = casts["started_at"]
     named = f"coalesce({casts['run_id'].value}, {name_cast(spec, types, started_at)})"
     suggested, confirmed = casts.pop("suggested_tags"), casts.pop("confirmed_tags")
     meant, kept = (_meant(tags.value, spec.no_tags) for tags in (suggested, confirmed))
@@ -83,6 +82,7 @@ def sample_casts(spec: SourceSpec, types: Mapping[str, str]) -> dict[str, Cast] 
     return casts | {
         "run_id": Cast(named, casts["run_id"].vouched),
         "arm": Cast(arm.value, f"{arm.value} IS NOT NULL AND {arm.vouched}"),
+        "started_at": Cast(started_at, until(latest, vouched, started_at)),
         "difficulty": Cast(
             difficulty.value, f"coalesce({difficulty.value} IN ('easy', 'medium', 'hard'), true)"
         ),
@@ -102,14 +102,13 @@ def sample_casts(spec: SourceSpec, types: Mapping[str, str]) -> dict[str, Cast] 
     }
 
 
-def own_casts(types: Collection[str]) -> dict[str, Cast]:
+def own_casts(types: Collection[str], latest: datetime | None = None) -> dict[str, Cast]:
     """Return the casts of a table with our own columns: nothing to cast, the rules stay."""
     rules = {
         "status": f"status IS NULL OR status IN ({', '.join(map(quoted, STATUSES))})",
         "passed": "passed IS NOT DISTINCT FROM (status = 'passed')",
-        "score": "score IS NULL OR score BETWEEN 0 AND 10",
-        "latency_ms": "latency_ms IS NULL OR (latency_ms >= 0 AND isfinite(latency_ms))",
-        "covariate": "covariate IS NULL OR isfinite(covariate)",
+        **{name: f"{name} IS NULL OR {within(name, *ends)}" for name, ends in RANGES.items()},
+        "started_at": until(latest, f"coalesce(started_at > {FIRST}, true)", "started_at"),
         "style_violations": "style_violations IS NULL OR style_violations >= 0",
         "issues": "issues IS NULL OR len(issues) = list_count(issues)",
     }
@@ -214,9 +213,9 @@ def _score(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast 
         return None
     exact = f"10::DOUBLE * ({number.value} - {low!r}::DOUBLE) / {high - low!r}::DOUBLE"
     value = (
-        f"CASE WHEN {exact} < 0 THEN 0::DOUBLE WHEN {exact} > 10 THEN 10::DOUBLE ELSE {exact} END"
+        f"CASE WHEN {exact} <= 0 THEN 0::DOUBLE WHEN {exact} > 10 THEN 10::DOUBLE ELSE {exact} END"
     )
-    near = f"({exact}) BETWEEN {-10 * ROUNDING!r} AND {10 + 10 * ROUNDING!r}"
+    near = within(f"({exact})", -10 * ROUNDING, 10 + 10 * ROUNDING)
     return Cast(value, f"{number.vouched} AND {near}")
 
 
@@ -228,12 +227,16 @@ def _latency(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cas
     if column.unit == "ms" or kind == DURATION:
         exact = number.value
     value = f"CASE WHEN {number.value} BETWEEN {-ROUNDING!r} AND 0 THEN 0::DOUBLE ELSE {exact} END"
-    return Cast(value, f"{number.vouched} AND ({value}) >= 0 AND isfinite({value})")
+    return Cast(value, f"{number.vouched} AND {within(f'({value})', 0, MOST_LATENCY_MS)}")
 
 
 def _covariate(cell: str, kind: str, _column: ColumnSpec, _spec: SourceSpec) -> Cast | None:
     number = _number(cell, kind)
-    return number and Cast(number.value, f"{number.vouched} AND isfinite({number.value})")
+    if number is None:
+        return None
+    value = f"{number.value} + 0.0::DOUBLE"  # -0.0 is 0.0
+    ends = -MOST_COVARIATE, MOST_COVARIATE
+    return Cast(value, f"{number.vouched} AND {within(number.value, *ends)}")
 
 
 def _count(most: str) -> Callable[[str, str, ColumnSpec, SourceSpec], Cast | None]:
@@ -241,9 +244,12 @@ def _count(most: str) -> Callable[[str, str, ColumnSpec, SourceSpec], Cast | Non
         if kind not in {"VARCHAR", *_WHOLE}:
             return None
         value = f"TRY_CAST({cell} AS {most})"
-        whole = f"regexp_full_match({cell}, '{INTEGER}')" if kind == "VARCHAR" else "true"
-        natural = f"{value} >= 0" if most == "INTEGER" else f"{value} IS NOT NULL"
-        return Cast(value, f"{whole} AND {natural}")
+        low, high = COUNTS[most]
+        if kind == "VARCHAR":
+            whole = f"regexp_full_match({cell}, '{INTEGER}')"
+            return Cast(value, f"{whole} AND {value} BETWEEN {low} AND {high}")
+        # Of the cell itself: the engine takes a cast in a comparison for one that cannot fail.
+        return Cast(value, f"{cell} BETWEEN {low} AND {high}")
 
     return reader
 
@@ -275,40 +281,8 @@ def _said(cell: str, kind: str, column: ColumnSpec, spec: SourceSpec) -> Cast | 
 
 
 def _time(cell: str, kind: str, _column: ColumnSpec, spec: SourceSpec) -> Cast | None:
-    shift = _fixed_offset(spec.timezone) if spec.timezone else None
-    local = f"({{}} - to_seconds({shift}))::TIMESTAMPTZ"
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        value, vouched = cell, "true"
-    elif kind in {"TIMESTAMP", "TIMESTAMP_NS", "DATE"} and shift is not None:
-        value, vouched = local.format(f"{cell}::TIMESTAMP"), "true"
-    elif kind == "VARCHAR":
-        value, vouched = (
-            f"TRY_CAST({cell} AS TIMESTAMPTZ)",
-            f"regexp_full_match({cell}, '{_DATE}{_CLOCK}{_OFFSET}')",
-        )
-        if shift is not None:
-            offset = f"regexp_matches({cell}, '{_CLOCK}{_OFFSET}$')"
-            written = local.format(f"TRY_CAST({cell} AS TIMESTAMP)")
-            value = f"CASE WHEN {offset} THEN {value} ELSE {written} END"
-            vouched = f"regexp_full_match({cell}, '{_DATE}({_CLOCK}{_OFFSET}?)?')"
-    else:
-        return None
-    first = f"TIMESTAMPTZ '{FIRST_YEAR}-01-03 00:00:00+00'"
-    return Cast(value, f"{vouched} AND {value} > {first} AND isfinite({value})")
-
-
-@cache
-def _fixed_offset(timezone: str) -> int | None:
-    """Return the seconds that a zone is ahead of UTC, or None where they ever changed."""
-    zone = ZoneInfo(timezone)
-    months = (
-        datetime(year, month, 1, tzinfo=UTC)
-        for year in range(FIRST_YEAR, 2040)
-        for month in range(1, 13)
-    )
-    offsets = {moment.astimezone(zone).utcoffset() for moment in months}
-    only = offsets.pop()
-    return int(only.total_seconds()) if only is not None and not offsets else None
+    cast = time_cast(cell, kind, spec.timezone)
+    return cast and Cast(*cast)
 
 
 _READERS: Final = {

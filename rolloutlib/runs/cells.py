@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-from rolloutlib.errors import RunsError
-from rolloutlib.runs.envelopes import FIRST_YEAR
-from rolloutlib.runs.quarantine import shown
-from rolloutlib.runs.sources import TAGS, UNITS
+from rolloutlib.runs.envelopes import EXPECTED
+from rolloutlib.runs.ranges import (
+    AT_MOST,
+    MOST_LATENCY_MS,
+    NO_OFFSET,
+    NO_TIME,
+    TOO_EARLY,
+    read_time,
+)
+from rolloutlib.runs.sources import TAGS, UNITS, WIRE
 from rolloutlib.runs.spellings import NUMBER, Nothing, listed
 
 if TYPE_CHECKING:
@@ -69,27 +74,38 @@ def value_at(cells: Mapping[str, Any], column: str) -> Any:  # noqa: ANN401
     return None if inner is _ABSENT else inner  # pyright: ignore[reportUnknownVariableType]
 
 
-def cell_reader(name: str, column: ColumnSpec, spec: SourceSpec) -> Callable[[Any], Any]:
-    """Return what reads a field's cells; a cell of a word for nothing is None."""
-    read = _reader(name, column, spec)
+def cell_reader(
+    name: str, column: ColumnSpec, spec: SourceSpec, latest: datetime | None = None
+) -> Callable[[Any], Any]:
+    """Return what reads a field's cells; a cell of a word for nothing is None.
+
+    Args:
+        name: of the field.
+        column: where it stands.
+        spec: what source.yaml says.
+        latest: the last moment at which a run can have begun.
+    """
+    read = _reader(name, column, spec, latest)
     if name in TAGS or not column.none:
         return read
     nothing = Nothing(column.none)
     return lambda cell: None if nothing(cell) else read(cell)
 
 
-def _reader(name: str, column: ColumnSpec, spec: SourceSpec) -> Callable[[Any], Any]:
+def _reader(
+    name: str, column: ColumnSpec, spec: SourceSpec, latest: datetime | None
+) -> Callable[[Any], Any]:
     if name == "score":
         low, high = column.scale
         return lambda cell: within(_number(cell, lambda value: 10 * (value - low) / (high - low)))
     if name == "latency_ms":
         return lambda cell: _latency(cell, UNITS[column.unit])
     if name == "covariate":
-        return lambda cell: _number(cell, float)
+        return lambda cell: _number(cell, lambda value: value + 0.0)  # -0.0 is 0.0
     if name in TAGS:
         return lambda cell: _tags(cell, column.separator)
     if name == "started_at":
-        return lambda cell: _time(cell, spec.timezone)
+        return lambda cell: read_time(str(cell), timezone=spec.timezone, latest=latest)
     return _count if name in {"seed", "style_violations"} else _text
 
 
@@ -101,19 +117,41 @@ def within(score: object) -> object:
     """
     if not isinstance(score, float):
         return score
-    on_it = min(max(score, 0.0), 10.0)
+    on_it = min(max(0.0, score), 10.0)  # which makes -0.0 to 0.0
     return on_it if abs(score - on_it) <= 10 * ROUNDING else score
 
 
-def expected_of(name: str, column: ColumnSpec, cell: object) -> str:
-    """Say what is expected of a score or latency, and which key of source.yaml may be wrong."""
-    low, high = column.scale
+def expected_of(
+    name: str, column: ColumnSpec, spec: SourceSpec, cell: object, latest: datetime | None = None
+) -> str:
+    """Say what is expected of a cell, and which key of source.yaml may be wrong."""
+    if name == "score":
+        return _expected_score(column, cell)
     if name == "latency_ms":
-        return f"a number of {column.unit}, 0 or more{_sentinel(name, cell)}"
+        return _expected_latency(column, cell)
+    if name == "started_at":
+        fault = read_time(str(cell), timezone=spec.timezone, latest=latest)
+        if fault == NO_OFFSET:
+            return f"{fault}; if all times are of one zone, say timezone: in source.yaml"
+        if isinstance(fault, str) and fault not in {NO_TIME, TOO_EARLY}:
+            return fault
+        return EXPECTED["startedAt"]
     number = _number(cell, float)
+    return AT_MOST[name] if isinstance(number, float) else EXPECTED[WIRE[name]]
+
+
+def _expected_score(column: ColumnSpec, cell: object) -> str:
+    (low, high), number = column.scale, _number(cell, float)
     percent = (low, high) == (0, 1) and isinstance(number, float) and 1 < number <= 100  # noqa: PLR2004
     hint = "; if the source writes percent, say scale: [0, 100]" if percent else ""
-    return f"a number from {low:g} to {high:g}{hint or _sentinel(name, cell)}"
+    return f"a number from {low:g} to {high:g}{hint or _sentinel('score', cell)}"
+
+
+def _expected_latency(column: ColumnSpec, cell: object) -> str:
+    value = _latency(cell, UNITS[column.unit])
+    if isinstance(value, float) and value > MOST_LATENCY_MS:
+        return f"{AT_MOST['latencyMs']}; if {column.unit} is not its unit, say unit: in source.yaml"
+    return f"a number of {column.unit}, 0 or more{_sentinel('latency_ms', cell)}"
 
 
 def _sentinel(name: str, cell: object) -> str:
@@ -172,17 +210,3 @@ def _tags(cell: object, separator: str | None) -> object:
     if several is not None:
         return several
     return [word.strip() for word in cell.split(separator)] if separator else [cell]
-
-
-def _time(cell: object, timezone: str | None) -> object:
-    try:
-        time = datetime.fromisoformat(str(cell))
-    except ValueError:
-        return str(cell)
-    if time.tzinfo is None:
-        if timezone is None:
-            due = "source.yaml needs a timezone, such as timezone: Asia/Seoul"
-            msg = f"a time is {shown(str(cell))}, without an offset; {due}."
-            raise RunsError(msg)
-        time = time.replace(tzinfo=ZoneInfo(timezone))
-    return time.astimezone(UTC) if time.year >= FIRST_YEAR else "too early"

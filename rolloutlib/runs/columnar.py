@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.errors import RunsError
 from rolloutlib.limits import PATIENT_ROWS
-from rolloutlib.runs.casts import column_name, own_casts, sample_casts
+from rolloutlib.runs.casts import Cast, column_name, own_casts, sample_casts
+from rolloutlib.runs.database import quoted
 from rolloutlib.runs.flat import RowMapping
 from rolloutlib.runs.layouts import IDS, without
 from rolloutlib.runs.part import CountedRun, Part, RawTable, in_runs, moment
 from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown, twin
 from rolloutlib.runs.run_info import RunInfo, short_digest
+from rolloutlib.runs.templates import is_template, names_provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,6 +64,7 @@ def read_columns(
     spec: SourceSpec,
     *,
     as_of: datetime | None,
+    latest: datetime | None,
     other_stage: bool,
 ) -> FlatPart | None:
     """Read a flat table as columns.
@@ -71,14 +74,16 @@ def read_columns(
         raw: the file's columns as they are.
         spec: which column is which.
         as_of: rows that started later are left out.
+        latest: the last moment at which a run can have begun.
         other_stage: the file is of another stage, so that none of its runs is kept.
 
     Returns:
         None where the careful reader has to read the file row by row.
     """
-    casts = own_casts(raw.types) if raw.own else sample_casts(spec, raw.types)
+    casts = own_casts(raw.types, latest) if raw.own else sample_casts(spec, raw.types, latest)
     if casts is None:
         return None
+    casts |= _templates(connection, raw)
     part = Part(connection, raw, casts)
     runs = part.runs()
     if not runs:
@@ -89,7 +94,9 @@ def read_columns(
         if odd > PATIENT_ROWS.value:
             raise RunsError(f"{raw.file} has odd rows: {PATIENT_ROWS.refusal(odd)}.")
         lines = part.lines("NOT vouched")
-        refused = _refused(raw, spec, lines)
+        mapped = spec.columns.mapped.items()
+        lists = [name for name, column in mapped if raw.types[column.column].endswith("[]")]
+        refused = _refused(raw, RowMapping(raw.file, spec, lists=lists, latest=latest), lines, read)
         if refused is None:
             return None
         bad, words = refused
@@ -121,6 +128,18 @@ def read_columns(
     )  # fmt: skip
 
 
+def _templates(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> dict[str, Cast]:
+    """Return rules that hold only for rows whose provider measured something."""
+    rules: dict[str, Cast] = {}
+    for number, name in enumerate(filter(names_provider, raw.types)):
+        cell = f"{column_name(name)}::VARCHAR"
+        query = f"SELECT DISTINCT {cell} FROM {raw.relation} WHERE {column_name(name)} IS NOT NULL"
+        told = [value for (value,) in connection.execute(query).fetchall()]
+        if marks := ", ".join(quoted(value) for value in told if is_template(value)):
+            rules[f"provider_{number}"] = Cast("NULL", f"coalesce({cell} NOT IN ({marks}), true)")
+    return rules
+
+
 def without_empty(
     connection: duckdb.DuckDBPyConnection, raw: RawTable, spec: SourceSpec
 ) -> SourceSpec:
@@ -134,15 +153,12 @@ def without_empty(
 
 
 def _refused(
-    raw: RawTable, spec: SourceSpec, lines: Sequence[int]
+    raw: RawTable, mapping: RowMapping, lines: Sequence[int], read: int
 ) -> tuple[list[Quarantined], tuple[UnknownWord, ...]] | None:
     """Let the careful reader judge odd rows.
 
-    None when it accepts one, so that it reads the file.
+    None when it accepts one, or accepts none because times lack an offset: it reads the file.
     """
-    mapped = spec.columns.mapped.items()
-    lists = [name for name, column in mapped if raw.types[column.column].endswith("[]")]
-    mapping = RowMapping(raw.file, spec, lists=lists)
     refused: list[Quarantined] = []
     further: Counter[str | None] = Counter()
     for row in raw.rows_at(lines):
@@ -153,6 +169,8 @@ def _refused(
             refused.append(judged)
         else:
             further[judged.arm] += 1
+    if mapping.untimed and len(lines) == read:
+        return None
     return refused + _counted(raw.file, further), mapping.unknown
 
 

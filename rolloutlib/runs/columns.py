@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import UNSET, Meta, UnsetType
 
+from rolloutlib.runs.ranges import MOST_COVARIATE, MOST_LATENCY_MS
 from rolloutlib.runs.spellings import NOTHING, meant
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ _ERRORS = pa.array(["error", "timeout"])
 _Text = str | UnsetType | None
 _Id = str | int | UnsetType | None
 _Tags = tuple[str, ...] | UnsetType | None
+_Covariate = Annotated[float, Meta(ge=-MOST_COVARIATE, le=MOST_COVARIATE)]
 
 
 class Sample(msgspec.Struct, rename="camel", gc=False):
@@ -89,7 +91,7 @@ class Sample(msgspec.Struct, rename="camel", gc=False):
     id: str | int
     status: Literal["passed", "failed", "vetoed", "error", "timeout"]
     score: Annotated[float, Meta(ge=-1e-8, le=10 + 1e-8)] | UnsetType | None = UNSET
-    latency_ms: Annotated[float, Meta(ge=-1e-9)] | UnsetType | None = UNSET
+    latency_ms: Annotated[float, Meta(ge=-1e-9, le=MOST_LATENCY_MS)] | UnsetType | None = UNSET
     issues: _Tags = UNSET
     prompt_id: _Id = UNSET
     user_id: _Id = UNSET
@@ -98,7 +100,7 @@ class Sample(msgspec.Struct, rename="camel", gc=False):
     difficulty: Literal["easy", "medium", "hard"] | UnsetType | None = UNSET
     veto_reason: _Text = UNSET
     style_violations: Annotated[int, Meta(ge=0, lt=2**31)] | UnsetType | None = UNSET
-    covariate: float | UnsetType | None = UNSET
+    covariate: _Covariate | UnsetType | None = UNSET
     suggested_tags: _Tags = UNSET
     confirmed_tags: _Tags = UNSET
     guardian_profile_id: _Text = UNSET

@@ -23,6 +23,7 @@ from rolloutlib.runs.account import later_rows
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.doubts import by_metric, doubts_there
 from rolloutlib.runs.quarantine import InputFile
+from rolloutlib.runs.ranges import FIRST_YEAR, RANGES, latest_start
 from rolloutlib.runs.reading import Runs
 from rolloutlib.runs.run_info import RunInfo
 from rolloutlib.runs.samples import Samples, by_time
@@ -51,6 +52,9 @@ _WRONG = {
         "arm IS NULL OR sample_id IS NULL OR (status IS NULL) <> (passed IS NULL)",
     f"a status of {', '.join(STATUSES)}": f"status NOT IN {STATUSES}",
     "latency_ms of 0 or more": "latency_ms < 0",
+    **{f"{name} from {low:g} to {high:g}": f"NOT {name} BETWEEN {low!r} AND {high!r}"
+       for name, (low, high) in RANGES.items()},  # NaN is beyond every number there
+    "style_violations of 0 or more": "style_violations < 0",
 }  # fmt: skip
 
 
@@ -77,7 +81,7 @@ def read_on(
         return _open(engine, path, as_of)
     runs = read()
     frame = nw.from_native(spark_session(engine).createDataFrame(runs.table))
-    return runs, Samples(Samples.from_frame(frame).frame(), by_time(runs.runs))
+    return runs, Samples(Samples.from_frame(frame, checked=True).frame(), by_time(runs.runs))
 
 
 def is_table(path: Path) -> bool:
@@ -98,10 +102,10 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
     session = spark_session(engine)
     try:
         table = session.read.option("pathGlobFilter", "*.parquet").parquet(str(path))
-        lazy = Samples.from_frame(nw.from_native(table), where=str(path)).frame()
+        lazy = Samples.from_frame(nw.from_native(table), where=str(path), checked=True).frame()
         lazy = nw.from_native(one_spelling_there(nw.to_native(lazy)))
         lazy, later = _until(lazy, as_of)
-        infos = _runs_in(nw.to_native(lazy), path)
+        infos = _runs_in(nw.to_native(lazy), path, latest_start(as_of))
     except (RunsError, UsageError):
         raise
     except Exception as error:
@@ -211,16 +215,20 @@ def _first_line(error: Exception | None) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def _runs_in(table: Any, path: Path) -> list[RunInfo]:  # noqa: ANN401
+def _runs_in(table: Any, path: Path, latest: datetime) -> list[RunInfo]:  # noqa: ANN401
     """One entry a run, computed and checked there; what only a run's own file tells is None."""
     from pyspark.sql import functions
 
-    wrong = [f"count_if({sql}) AS wrong_{place}" for place, sql in enumerate(_WRONG.values())]
+    moment = f"TIMESTAMP '{latest.astimezone(UTC):%Y-%m-%d %H:%M:%S}'"  # its session is in UTC
+    first = f"TIMESTAMP '{FIRST_YEAR}-01-01 00:00:00'"
+    due = f"started_at from {FIRST_YEAR} on, and not in the future"
+    rules = _WRONG | {due: f"started_at < {first} OR started_at > {moment}"}
+    wrong = [f"count_if({sql}) AS wrong_{place}" for place, sql in enumerate(rules.values())]
     expressions = [functions.expr(sql) for sql in (*_RUN_SQL, *wrong)]
     infos: list[RunInfo] = []
     for row in table.groupBy("arm", "run_id").agg(*expressions).toArrow().to_pylist():
-        counts = [row.pop(f"wrong_{place}") for place in range(len(_WRONG))]
-        broken = dict(zip(_WRONG, counts, strict=True))
+        counts = [row.pop(f"wrong_{place}") for place in range(len(rules))]
+        broken = dict(zip(rules, counts, strict=True))
         if row["run_id"] is None:
             raise RunsError(f"{path}: {row['n']} rows have no run_id; expected one in each row")
         for expected, rows in broken.items():

@@ -13,10 +13,11 @@ from msgspec import UNSET, Meta, UnsetType
 
 from rolloutlib.runs.columns import STATUSES, Sample
 from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
+from rolloutlib.runs.ranges import AT_MOST, MOST_LATENCY_MS
 
 __all__ = [
-    "ARMS", "EXPECTED", "FIRST_YEAR", "DatasetMeta", "Envelope", "FoundRun", "Metrics", "Result",
-    "Session", "Unit",
+    "ARMS", "EXPECTED", "DatasetMeta", "Envelope", "FoundRun", "Metrics", "Result", "Session",
+    "Unit", "due_of",
 ]  # fmt: skip
 
 ARMS = ("control", "treatment")
@@ -27,19 +28,49 @@ _Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Metrics(msgspec.Struct, rename="camel", gc=False):
-    """The run's own summary: fractions 0–1, score 0–10, latency in milliseconds."""
+    """The run's own summary: fractions 0–1, score 0–10, latency in milliseconds.
 
-    pass_rate: _Fraction
-    avg_score: Annotated[float, Meta(ge=0, le=10)]
-    avg_latency: Annotated[float, Meta(ge=0)]
-    vetoed_pct: _Fraction
+    The others are what some versions of the engine add; whatever is no number there is not asked.
+    """
+
+    pass_rate: _Fraction | UnsetType = UNSET
+    avg_score: Annotated[float, Meta(ge=0, le=10)] | UnsetType = UNSET
+    avg_latency: Annotated[float, Meta(ge=0, le=MOST_LATENCY_MS)] | UnsetType = UNSET
+    vetoed_pct: _Fraction | UnsetType = UNSET
+    p95: Any = UNSET
+    p95_latency: Any = UNSET
+    p95_latency_ms: Any = UNSET
+    count: Any = UNSET
+    total: Any = UNSET
+    sample_count: Any = UNSET
+    passed: Any = UNSET
+    failed: Any = UNSET
+    vetoed: Any = UNSET
+    errors: Any = UNSET
+    timeouts: Any = UNSET
+
+    @property
+    def p95s(self) -> tuple[Any, ...]:
+        """The 95th percentile of the latency, by each name that it may have."""
+        return self.p95, self.p95_latency, self.p95_latency_ms
+
+    @property
+    def totals(self) -> tuple[Any, ...]:
+        """The number of samples, by each name that it may have."""
+        return self.count, self.total, self.sample_count
+
+    @property
+    def more(self) -> tuple[Any, ...]:
+        """All that is told beside the four numbers of the contract."""
+        others = self.passed, self.failed, self.vetoed, self.errors, self.timeouts
+        return tuple(one for one in (*self.p95s, *self.totals, *others) if one is not UNSET)
 
 
 class Result(msgspec.Struct, rename="camel", gc=False):
     """A run_result; fields of type Any are read only to be counted."""
 
-    metrics: Metrics
     samples: list[Sample]
+    metrics: Metrics = msgspec.field(default_factory=Metrics)
     provider_note: _Text = UNSET
     provider: _Text = UNSET
     issues_top3: Any = msgspec.field(default=UNSET, name="issuesTop3")
@@ -145,4 +176,8 @@ EXPECTED = {
     "flags": "an object of true, false or words",
     "featureFlags": "an object of true, false or words",
 }
-FIRST_YEAR = 2000  # a clock that shows an earlier year was not set
+
+
+def due_of(name: str, reason: str) -> str | None:
+    """Return what is due in a field that the decoder complains about; None where no rule says."""
+    return AT_MOST.get(name) if "<=" in reason and name in AT_MOST else EXPECTED.get(name)

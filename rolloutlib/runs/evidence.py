@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rolloutlib.runs.envelopes import FIRST_YEAR
+from msgspec import UNSET
+
 from rolloutlib.runs.quarantine import shown
+from rolloutlib.runs.ranges import read_time
+from rolloutlib.runs.templates import NO_MEASUREMENT, is_template, template_in, values_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+
+    from msgspec import UnsetType
 
     from rolloutlib.runs.envelopes import Envelope, FoundRun, Result
 
 Flag = bool | str
 
-__all__ = ["RefusedError", "arm_of", "check_evidence", "profile_of", "short_flags", "started_at_of"]
+__all__ = [
+    "RefusedError", "arm_of", "check_evidence", "check_hidden", "implied_arm", "profile_of",
+    "short_flags", "started_at_of",
+]  # fmt: skip
 
 _ROUNDING = 1e-9
-_REPORTED_TO = 0.005
-_PREFIX = "feature."
+_SHORT = re.compile(r"^features?[._]", re.IGNORECASE)
+_PROFILES = ("guardianprofile", "profileid")  # parts of keys
 
 
 class RefusedError(Exception):
@@ -42,7 +51,6 @@ def check_evidence(run: FoundRun) -> None:
     _check_measured(run.envelope)
     _check_possible(run.envelope.result)
     _check_flags(run.envelope)
-    _check_agreement(run)
 
 
 def _check_id(run_id: str) -> None:
@@ -61,18 +69,41 @@ def _check_id(run_id: str) -> None:
 
 
 def _check_measured(run: Envelope) -> None:
-    note = run.result.provider_note
-    if note and "CLI_FALLBACK" in note.upper():
-        raise RefusedError("providerNote", note, "expected measured metrics, these are a template")
-    for provider in (run.provider, run.result.provider):
-        if provider and provider.upper() == "MOCK":
-            raise RefusedError(
-                "provider", provider, "expected measured metrics, these are a template"
-            )
+    for key, text in _providers(run):
+        if text and is_template(text):
+            raise RefusedError(key, text, NO_MEASUREMENT)
+
+
+def _providers(run: Envelope) -> tuple[tuple[str, str | UnsetType | None], ...]:
+    result = run.result
+    return (
+        ("providerNote", result.provider_note), ("provider", run.provider),
+        ("provider", result.provider),
+    )  # fmt: skip
+
+
+def check_hidden(run: FoundRun) -> None:
+    """Look at keys that the reader does not know, wherever they stand: in samples, in datasetMeta.
+
+    Raises:
+        RefusedError: one of them says that nothing was measured, or names another profile.
+    """
+    data = run.unit.data.lower()
+    if b"provider" in data:
+        for key, value in values_named(run.unit.data, ("provider",)):
+            if text := template_in(value):
+                raise RefusedError(key, text, NO_MEASUREMENT)
+    if data.count(b"profile") > data.count(b'"guardianprofileid"'):
+        named = {value for _, value in values_named(run.unit.data, _PROFILES) if value}
+        _one_profile({value for value in named if isinstance(value, str)})
 
 
 def _check_possible(result: Result) -> None:
-    total = result.metrics.pass_rate + result.metrics.vetoed_pct
+    metrics = result.metrics
+    if not result.samples and UNSET in (metrics.pass_rate, metrics.avg_score, metrics.avg_latency):
+        due = "expected passRate, avgScore, avgLatency and vetoedPct of a run without samples"
+        raise RefusedError("metrics", None, due)
+    total = (metrics.pass_rate or 0) + (metrics.vetoed_pct or 0)
     if total > 1 + _ROUNDING:
         raise RefusedError(
             "passRate + vetoedPct", total, "expected at most 1, as the statuses exclude each other"
@@ -84,36 +115,12 @@ def _check_flags(run: Envelope) -> None:
     if not recorded or not run.flags:
         return
     given, noted = short_flags(run.flags), short_flags(recorded)
-    if given == noted:
-        return
-    for key in sorted(given.keys() & noted.keys()):
-        if given[key] != noted[key]:
-            due = f"expected {shown(noted[key])} as in datasetMeta.featureFlags"
+    meant = {_folded(key): value for key, value in noted.items()}
+    for key in sorted(given):
+        other = meant.get(_folded(key))
+        if other is not None and not _same(given[key], other):
+            due = f"expected {shown(other)} as in datasetMeta.featureFlags"
             raise RefusedError(f"flags {key}", given[key], due)
-
-
-def _check_agreement(run: FoundRun) -> None:
-    """Reported rates against the samples.
-
-    Rows that could not be read, or ended in an error, may count either way.
-    """
-    statuses = [sample.status for sample in run.envelope.result.samples]
-    if not statuses:
-        return
-    metrics, rows = run.envelope.result.metrics, run.rows
-    for status, name, reported in (
-        ("passed", "passRate", metrics.pass_rate),
-        ("vetoed", "vetoedPct", metrics.vetoed_pct),
-    ):
-        count, tolerance = statuses.count(status), _REPORTED_TO + 1 / rows
-        most = count + len(run.bad)
-        if not count / rows - tolerance <= reported <= most / rows + tolerance:
-            judged = rows - statuses.count("error") - statuses.count("timeout")
-            if judged == rows or abs(reported - count / max(1, judged)) > tolerance:
-                due = (
-                    f"expected {count / len(statuses):.4g} as in the run's {len(statuses)} samples"
-                )
-                raise RefusedError(name, reported, due)
 
 
 def short_flags(flags: Mapping[str, Flag]) -> dict[str, Flag]:
@@ -129,13 +136,24 @@ def short_flags(flags: Mapping[str, Flag]) -> dict[str, Flag]:
 def _short(flags: tuple[tuple[str, Flag], ...]) -> dict[str, Flag]:
     """The runs of an arm share their flags, so most calls find them here."""
     short: dict[str, Flag] = {}
+    spelled: dict[str, str] = {}
     for key, value in flags:
-        name = key.removeprefix(_PREFIX)
-        if short.setdefault(name, value) != value:
-            raise RefusedError(
-                f"flags {key}", value, f"expected {shown(short[name])} as under {name}"
-            )
+        name = _SHORT.sub("", key)
+        first = spelled.setdefault(_folded(name), name)
+        if not _same(short.setdefault(first, value), value):
+            due = f"expected {shown(short[first])} as under {first}"
+            raise RefusedError(f"flags {key}", value, due)
     return short
+
+
+def _folded(key: str) -> str:
+    """Return what the spellings of one flag have in common: search_lite is searchLite."""
+    return "".join(filter(str.isalnum, key)).casefold()
+
+
+def _same(one: Flag, other: Flag) -> bool:
+    """Return whether two values of a flag mean the same: "True " is true."""
+    return str(one).strip().casefold() == str(other).strip().casefold()
 
 
 def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, Flag]]) -> str:
@@ -164,8 +182,19 @@ def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, Flag]]) -> str:
     return fitting[0]
 
 
-def _fits(flags: Mapping[str, object], expected: Mapping[str, object]) -> bool:
-    return bool(expected) and all(flags.get(key) == value for key, value in expected.items())
+def implied_arm(run: Envelope, flags_arms: Mapping[str, Mapping[str, Flag]]) -> str | None:
+    """Return the arm of a refused run that names none, if its flags imply one."""
+    try:
+        return arm_of(run, flags_arms)
+    except RefusedError:
+        return None
+
+
+def _fits(flags: Mapping[str, Flag], expected: Mapping[str, Flag]) -> bool:
+    told = {_folded(key): value for key, value in flags.items()}
+    return bool(expected) and all(
+        _folded(key) in told and _same(told[_folded(key)], value) for key, value in expected.items()
+    )
 
 
 def profile_of(run: Envelope) -> str | None:
@@ -177,7 +206,11 @@ def profile_of(run: Envelope) -> str | None:
     named = {sample.guardian_profile_id for sample in run.result.samples}
     named.add(run.session.guardian_profile_id if run.session else None)
     named.add(run.dataset_meta.guardian_profile_id if run.dataset_meta else None)
-    profiles = sorted(name for name in named if name)
+    return _one_profile({name for name in named if name})
+
+
+def _one_profile(named: set[str]) -> str | None:
+    profiles = sorted(named)
     if len(profiles) > 1:
         raise RefusedError(
             "guardianProfileId", " and ".join(profiles), "expected one profile in a run"
@@ -185,20 +218,17 @@ def profile_of(run: Envelope) -> str | None:
     return profiles[0] if profiles else None
 
 
-def started_at_of(written: str) -> datetime:
+def started_at_of(written: str, latest: datetime | None = None) -> datetime:
     """Read an ISO 8601 time with its offset.
 
+    Args:
+        written: as the engine wrote it.
+        latest: the last moment at which a run can have begun.
+
     Raises:
-        RefusedError: no such time, no offset, or the clock was not set.
+        RefusedError: no such time, no offset, the clock was not set, or it lies in the future.
     """
-    try:
-        time = datetime.fromisoformat(written)
-    except ValueError:
-        raise RefusedError("startedAt", written, "expected an ISO 8601 time with offset") from None
-    if time.tzinfo is None:
-        raise RefusedError("startedAt", written, "expected an offset, such as +09:00 or Z")
-    if time.year < FIRST_YEAR:
-        raise RefusedError(
-            "startedAt", written, f"expected a year from {FIRST_YEAR}: the clock was not set"
-        )
-    return time.astimezone(UTC)
+    time = read_time(written, latest=latest)
+    if isinstance(time, str):
+        raise RefusedError("startedAt", written, f"expected {time}")
+    return time

@@ -20,6 +20,7 @@ from rolloutlib.files import bounded_bytes, file_sha256, shown_path
 from rolloutlib.limits import COLUMNS, FILE_BYTES, LINE_BYTES, LINES
 from rolloutlib.runs.envelopes import Unit
 from rolloutlib.runs.located import MalformedError, read_object
+from rolloutlib.runs.plain_rows import plain_rows
 from rolloutlib.runs.quarantine import Quarantined
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def units_of(file: RunFile, data: bytes) -> list[Unit]:
         lines = enumerate(data.splitlines(), start=1)
         return [Unit(file.name, number, line) for number, line in lines if line.strip()]
     if file.kind == ".parquet":
-        rows = pq.read_table(pa.BufferReader(data)).to_pylist()
+        rows = plain_rows(pq.read_table(pa.BufferReader(data)))
         return [Unit(file.name, number, _as_json(row)) for number, row in enumerate(rows, start=1)]
     unit = Unit(file.name, 1, data)
     return [unit if _RESULT in data else _enveloped(unit, file)]

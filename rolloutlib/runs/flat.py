@@ -27,13 +27,16 @@ from rolloutlib.runs.layouts import IDS, check_layout, layout_of, without
 from rolloutlib.runs.names import name_of_row
 from rolloutlib.runs.opening import field_of
 from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown
+from rolloutlib.runs.ranges import NO_OFFSET
 from rolloutlib.runs.rows import Row, Rows, lines_inside, read_rows, rows_in
 from rolloutlib.runs.sources import TAGS, WIRE, native_source, source_of
 from rolloutlib.runs.spellings import status_of, truths, word
+from rolloutlib.runs.templates import NO_MEASUREMENT, names_provider, template_in
 from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import SourceSpec
@@ -42,6 +45,7 @@ __all__ = ["FlatRun", "FlatRuns", "RowMapping", "check_columns", "is_flat", "nee
 __all__ += ["read_flat"]
 
 _ENVELOPE = re.compile(rb'"(result|runId|datasetMeta)"[ \t]*:')
+_JUDGED = {"score", "latency_ms", "covariate", "started_at"}  # what is due depends on the cell
 
 
 class FlatRuns(NamedTuple):
@@ -79,12 +83,14 @@ def _parquet_columns(data: bytes) -> list[str]:
         return []
 
 
-def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
+def read_flat(
+    file: RunFile, data: bytes, spec: SourceSpec | None, latest: datetime | None = None
+) -> FlatRuns:
     """Read a flat table into runs: by its run column, or one run an arm.
 
     Raises:
-        RunsError: a mapped column is missing, the table has no rows, or a time has no offset and no
-            time zone.
+        RunsError: a mapped column is missing, the table has no rows, or no row can be read since
+            times have no offset and no time zone.
     """
     spec = source_of(spec, file.name)
     rows = read_rows(file, data, spec)
@@ -100,8 +106,12 @@ def read_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> FlatRuns:
         raise RunsError(msg)
     check_columns(file, _columns_of(rows, spec), spec)
     spec = without(spec, [name for name in IDS if _is_empty(name, rows, spec)])
-    mapping = RowMapping(file.name, spec, lists=_lists(rows, spec))
+    mapping = RowMapping(file.name, spec, lists=_lists(rows, spec), latest=latest)
     read = [mapping.row(row) for row in rows.rows]
+    if mapping.untimed and not any(isinstance(one, Mapped) for one in read):
+        due = "source.yaml needs a timezone, such as timezone: Asia/Seoul"
+        got = f"a time is {shown(mapping.untimed)}, without an offset"
+        raise RunsError(f"{file.name}: {got}; {due}.")
     if rows.inside:
         arms = {one.run.arm for one in read if isinstance(one, Mapped)}
         read = [mapping.unless_swallowing(one, rows.inside, arms) for one in read]
@@ -116,7 +126,7 @@ def _is_empty(name: str, rows: Rows, spec: SourceSpec) -> bool:
     """Whether a column is mapped and no row has a value there."""
     column = spec.columns.mapped.get(name)
     cells = (value_at(row.cells, column.column) for row in rows.rows) if column else ()
-    return column is not None and all(cell in {None, ""} for cell in cells)
+    return column is not None and all(cell is None or cell == "" for cell in cells)
 
 
 def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSpec) -> None:
@@ -154,9 +164,19 @@ class RowMapping:
     The rules are the engine's own.
     """
 
-    def __init__(self, file: str, spec: SourceSpec, *, lists: Collection[str] = ()) -> None:
-        """Prepare the readers of a file's cells; `lists` names the tags whose cells are lists."""
-        self.file, self.spec = file, spec
+    def __init__(
+        self, file: str, spec: SourceSpec, *, lists: Collection[str] = (),
+        latest: datetime | None = None,
+    ) -> None:  # fmt: skip
+        """Prepare the readers of a file's cells.
+
+        Args:
+            file: its name in messages.
+            spec: which column is which.
+            lists: the tags whose cells are lists.
+            latest: the last moment at which a run can have begun.
+        """
+        self.file, self.spec, self.latest, self.untimed = file, spec, latest, ""
         self.words: Counter[tuple[str, str | None]] = Counter()
         self.outcome = spec.outcome.column if spec.outcome else ""
         self.kind = Sample if spec.outcome else _Unjudged
@@ -164,7 +184,7 @@ class RowMapping:
         self.spelled = truths(self.statuses)
         mapped = spec.columns.mapped.items()
         self.readers = {
-            name: (column.column, cell_reader(name, column, spec))
+            name: (column.column, cell_reader(name, column, spec, latest))
             for name, column in mapped
             if name not in {"status", "passed"}
         }
@@ -198,6 +218,8 @@ class RowMapping:
 
     def judged(self, row: Row) -> Mapped | str:
         """Turn a row into a sample, or return the field that is none."""
+        if (provider := self.template(row)) is not None:
+            return provider
         values = {"id": str(row.line), **self.start}
         if self.outcome:
             cell = value_at(row.cells, self.outcome)
@@ -217,17 +239,29 @@ class RowMapping:
 
     def refused(self, row: Row, wire: str) -> Quarantined:
         """Say what was expected of a row's field, which messages name as the source does."""
+        if wire in row.cells and wire == self.template(row):
+            what = wire, shown(template_in(row.cells[wire])), NO_MEASUREMENT
+            return Quarantined(self.file, row.line, *what, self.text(row), arm=self.arm(row))
         name = next((name for name, other in WIRE.items() if other == wire), wire)
         column = self.outcome if wire == "status" else self.readers.get(name, (name,))[0]
         cell = value_at(row.cells, column)
         due = self.expected.get(wire, "text")
-        if name in {"score", "latency_ms"}:
-            due = expected_of(name, self.spec.columns.mapped[name], cell)
-        text = row.text or json.dumps(row.cells, ensure_ascii=False, default=str)
+        if name in _JUDGED:
+            due = expected_of(name, self.spec.columns.mapped[name], self.spec, cell, self.latest)
+            self.untimed = self.untimed or (str(cell) if due.startswith(NO_OFFSET) else "")
         if wire == "status" and cell is not None:
             self.words[word(cell), self.arm(row)] += 1
-        what = column, shown(cell), f"expected {due}", text
+        what = column, shown(cell), f"expected {due}", self.text(row)
         return Quarantined(self.file, row.line, *what, arm=self.arm(row))
+
+    def text(self, row: Row) -> str:
+        """Return a row as it was written, or else its cells."""
+        return row.text or json.dumps(row.cells, ensure_ascii=False, default=str)
+
+    def template(self, row: Row) -> str | None:
+        """Return the column by which a row says that nothing was measured, mapped or not."""
+        told = (key for key, cell in row.cells.items() if cell and names_provider(key))
+        return next((key for key in told if template_in(row.cells[key])), None)
 
     @property
     def unknown(self) -> tuple[UnknownWord, ...]:

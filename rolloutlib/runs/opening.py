@@ -23,7 +23,7 @@ from msgspec.structs import astuple
 
 from rolloutlib.errors import did_you_mean
 from rolloutlib.runs.columns import Sample
-from rolloutlib.runs.envelopes import ARMS, EXPECTED, Envelope, FoundRun, Unit
+from rolloutlib.runs.envelopes import ARMS, EXPECTED, Envelope, FoundRun, Unit, due_of
 from rolloutlib.runs.located import (
     Fault,
     MalformedError,
@@ -40,7 +40,7 @@ from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["distinct", "field_of", "open_run"]
+__all__ = ["distinct", "field_of", "open_run", "understood"]
 
 _STRICT = msgspec.json.Decoder(Envelope)
 _AT = re.compile(r"at `\$(.*)`$")
@@ -61,19 +61,23 @@ def open_run(unit: Unit) -> FoundRun | Quarantined:
     return run if len({s.id for s in samples}) == len(samples) else _diagnose(unit)
 
 
+def understood(runs: Sequence[FoundRun], sample_keys: int) -> bool:
+    """Return whether these runs have no key that the reader does not know, and none twice.
+
+    Every key has one colon, so as many colons as keys (and times) mean that nothing is hidden.
+    """
+    keys = sample_keys + sum(_run_keys(run.envelope) for run in runs)
+    colons = sum(run.unit.data.count(b":") for run in runs)
+    return colons == keys + sum(_time_colons(run.envelope) for run in runs)
+
+
 def distinct(runs: Sequence[FoundRun], sample_keys: int) -> list[FoundRun | Quarantined]:
     """Look again at runs whose text may hold a key twice.
 
-    `sample_keys` were understood in their samples.
-
-    Every key has one colon, so as many colons as keys (and times) mean that nothing is hidden.
-    Labels with colons and keys that the engine added since cost a second, exact count.
+    `sample_keys` were understood in their samples. Labels with colons and keys that the engine
+    added since cost a second, exact count.
     """
     keys = sample_keys + sum(_run_keys(run.envelope) for run in runs)
-    if sum(run.unit.data.count(b":") for run in runs) == keys + sum(
-        _time_colons(run.envelope) for run in runs
-    ):
-        return list(runs)
     if sum(text_keys(run.unit.data) for run in runs) == keys:
         return list(runs)
     return [
@@ -83,7 +87,7 @@ def distinct(runs: Sequence[FoundRun], sample_keys: int) -> list[FoundRun | Quar
 
 def _run_keys(run: Envelope) -> int:
     result = run.result
-    keys = 4 + _given(run) + _given(result)
+    keys = _given(run) + _given(result) + _given(result.metrics)
     for inner in (run.session, run.dataset_meta):
         keys += _given(inner) if inner else 0
     for flags in (run.flags, run.dataset_meta.feature_flags if run.dataset_meta else None):
@@ -93,6 +97,7 @@ def _run_keys(run: Envelope) -> int:
         result.links,
         result.difficulty_report,
         result.style_violations,
+        *result.metrics.more,
     ):
         keys += tree_keys(free) if free else 0
     return keys
@@ -224,7 +229,7 @@ class _Diagnosis:
             return self.quarantined(
                 owner, Fault(value.start, f"{missing[1]} is missing", UNSET, due)
             )
-        due = f"expected {EXPECTED.get(name, _plain(reason))}"
+        due = f"expected {due_of(name, reason) or _plain(reason)}"
         return self.quarantined(owner, Fault(holder.at.get(name, holder.start), name, value, due))
 
     def quarantined(self, owner: Object, fault: Fault) -> Quarantined:

@@ -23,8 +23,9 @@ import pyarrow.parquet as pq
 from rolloutlib.runs.casts import DURATION, LINE
 from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import quoted
+from rolloutlib.runs.parquet_cells import parquet_cells, taken
 from rolloutlib.runs.part import RawTable
-from rolloutlib.runs.rows import Row, csv_records, ends_inside, named_cells, parquet_cells
+from rolloutlib.runs.rows import Row, csv_records, ends_inside, named_cells
 from rolloutlib.runs.sources import UNITS
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def raw_parquet(connection: duckdb.DuckDBPyConnection, file: RunFile) -> RawTabl
         for group, found in groupby(zip(groups.tolist(), lines, strict=True), lambda pair: pair[0]):
             first = int(ends[group - 1]) if group else 0
             places = [line for _, line in found]
-            cells = opened.read_row_group(group).take([line - 1 - first for line in places])
+            cells = taken(opened.read_row_group(group), [line - 1 - first for line in places])
             for line, row in zip(places, parquet_cells(cells), strict=True):
                 yield Row(line, row, "")
 

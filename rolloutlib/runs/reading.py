@@ -20,11 +20,19 @@ import pyarrow as pa
 from msgspec import UNSET
 
 from rolloutlib.runs.account import Runs
+from rolloutlib.runs.agreement import check_rates
 from rolloutlib.runs.budget import Budget
 from rolloutlib.runs.columnar import read_columns, without_empty
 from rolloutlib.runs.columns import SampleColumns, sample_columns
 from rolloutlib.runs.database import connect
-from rolloutlib.runs.evidence import RefusedError, arm_of, check_evidence, profile_of, started_at_of
+from rolloutlib.runs.evidence import (
+    RefusedError,
+    arm_of,
+    check_evidence,
+    implied_arm,
+    profile_of,
+    started_at_of,
+)
 from rolloutlib.runs.files import (
     RunFile,
     digest_of,
@@ -39,12 +47,14 @@ from rolloutlib.runs.gathered import Gathered
 from rolloutlib.runs.grouping import run_columns
 from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.located import MalformedError
-from rolloutlib.runs.opening import distinct, open_run
+from rolloutlib.runs.opening import open_run
 from rolloutlib.runs.parquet import check_parquet, check_patient, damaged
 from rolloutlib.runs.quarantine import InputFile, Quarantined
+from rolloutlib.runs.ranges import latest_start
 from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_parquet
 from rolloutlib.runs.raw_lines import raw_lines
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
+from rolloutlib.runs.second_look import second_look
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source, source_of
 from rolloutlib.runs.tally import Aside, Tally
 
@@ -52,7 +62,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
     from datetime import datetime
 
-    from rolloutlib.runs.envelopes import Envelope, FoundRun, Unit
+    from rolloutlib.runs.envelopes import FoundRun, Unit
 
 __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs"]
 
@@ -75,6 +85,7 @@ class _Reader:
 
     stage: int | None
     as_of: datetime | None
+    latest: datetime
     flags_arms: Mapping[str, Mapping[str, bool | str]]
     spec: SourceSpec | None
     gathered: Gathered
@@ -140,8 +151,8 @@ class _Reader:
         outcomes = [self.judged(open_run(unit)) for unit in units]
         ready = [one for one in outcomes if isinstance(one, _Ready)]
         columns = _columns(ready)
-        found = [one.found for one in ready]
-        again = distinct(found, columns.keys)
+        found, arms = [one.found for one in ready], [one.info.arm for one in ready]
+        again = second_look(found, arms, columns)
         if any(new is not old for new, old in zip(again, found, strict=True)):
             fresh = iter(again)
             outcomes = [
@@ -159,26 +170,17 @@ class _Reader:
             return found
         run = found.envelope
         try:
-            started_at = started_at_of(run.started_at) if run.started_at else None
-            other = self.of_another_review(
-                run.stage if run.stage is not UNSET else None, started_at
-            )
-            if other:
-                arm = run.arm or ""
-                return Aside(found.unit.file, other, arm, run.run_id, found.rows)
+            started_at = started_at_of(run.started_at, self.latest) if run.started_at else None
+            stage = None if run.stage is UNSET else run.stage
+            if other := self.of_another_review(stage, started_at):
+                return Aside(found.unit.file, other, run.arm or "", run.run_id, found.rows)
             arm, profile = arm_of(run, self.flags_arms), profile_of(run)
             check_evidence(found)
+            check_rates(found)
         except RefusedError as error:
             refused = found.refused(error.field, error.value, error.expectation)
-            return replace(refused, arm=refused.arm or self.arm_by_flags(run))
+            return replace(refused, arm=refused.arm or implied_arm(run, self.flags_arms))
         return _Ready(info_of(found, arm, profile, started_at), found)
-
-    def arm_by_flags(self, run: Envelope) -> str | None:
-        """Return the arm of a refused run that names none, if its flags imply one."""
-        try:
-            return arm_of(run, self.flags_arms)
-        except RefusedError:
-            return None
 
     def of_another_review(self, stage: int | None, started_at: datetime | None) -> str:
         """Why a run is not of this review; what it does not tell is not held against it."""
@@ -211,7 +213,7 @@ class _Reader:
         try:
             spec = without_empty(self.gathered.connection, raw, spec)
             part = read_columns(
-                self.gathered.connection, raw, spec, as_of=self.as_of,
+                self.gathered.connection, raw, spec, as_of=self.as_of, latest=self.latest,
                 other_stage=self.is_other_stage(spec.constants.stage),
             )  # fmt: skip
         except _UNREADABLE:  # the careful reader says what is wrong
@@ -230,7 +232,7 @@ class _Reader:
         """Read a flat table row by row and return its dialect."""
         if file.kind != ".parquet":
             check_patient(file, data.count(b"{" if file.kind == ".json" else b"\n"))
-        flat = read_flat(file, data, self.spec)
+        flat = read_flat(file, data, self.spec, self.latest)
         self.keep_flat(file.name, flat)
         return flat.spec.dialect
 
@@ -280,6 +282,7 @@ def read_runs(
     source: Path | None = None,
     stage: int | None = None,
     as_of: datetime | None = None,
+    now: datetime | None = None,
     flags_arms: Mapping[str, Mapping[str, bool | str]] | None = None,
     skip: Container[str] = (),
     on_progress: Callable[[int, int], None] | None = None,
@@ -293,6 +296,7 @@ def read_runs(
         source: the source.yaml that maps a flat table's columns; by default the one in the folder.
         stage: runs of another stage are set aside; runs that do not tell their stage stay.
         as_of: runs that started later are set aside; runs that do not tell their time stay.
+        now: what starts later, and later than `as_of`, lies in the future; by default the clock's.
         flags_arms: the flags that imply an arm, such as ``{"control": {"searchLite": False},
             "treatment": …}``.
         skip: names of files that need not be read.
@@ -310,8 +314,8 @@ def read_runs(
     spec = load_source(beside) if source or beside.is_file() else None
     kinds = (".parquet", ".csv")
     tables = [Path(file.path).resolve() for file in listing.files if file.kind in kinds]
-    connection, budget = connect(tables), Budget()
-    reader = _Reader(stage, as_of, flags_arms or {}, spec, Gathered(connection), budget)
+    connection, budget, latest = connect(tables), Budget(), latest_start(as_of, now)
+    reader = _Reader(stage, as_of, latest, flags_arms or {}, spec, Gathered(connection), budget)
     with budget.over(connection):
         reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
         budget.file = ""

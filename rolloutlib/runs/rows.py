@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import struct
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,11 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import RunsError
-from rolloutlib.runs.cells import Milliseconds, value_at
+from rolloutlib.runs.cells import value_at
 from rolloutlib.runs.located import MalformedError, line_of, read_object, read_value
 from rolloutlib.runs.parquet import damaged
+from rolloutlib.runs.parquet_cells import parquet_cells
 from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
-from rolloutlib.runs.sources import UNITS
 from rolloutlib.text import listed
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["Record", "Row", "Rows", "csv_records", "named_cells", "parquet_cells", "read_rows"]
+__all__ = ["Record", "Row", "Rows", "csv_records", "named_cells", "read_rows"]
 __all__ += ["ends_inside", "lines_inside", "rows_in"]
 
 
@@ -239,32 +238,6 @@ def _read_parquet(file: RunFile, data: bytes) -> Rows:
         raise damaged(file, error) from None
     rows = [Row(number, row, "") for number, row in enumerate(cells, start=1)]
     return Rows(tuple(table.column_names), rows, [], {})
-
-
-def parquet_cells(table: pa.Table) -> list[dict[str, Any]]:
-    """Return a table's rows; a duration is a number of milliseconds that knows its unit."""
-    rows = table.to_pylist() if not any(map(_is_time, table.schema)) else None
-    if rows is not None:
-        return rows
-    times = {
-        field.name: _milliseconds(table[field.name]) for field in table.schema if _is_time(field)
-    }
-    rest = table.drop_columns(list(times)).to_pylist()
-    return [{**row, **{n: cells[i] for n, cells in times.items()}} for i, row in enumerate(rest)]
-
-
-def _is_time(field: pa.Field) -> bool:
-    """Whether it is a duration, or twelve bytes: the interval of Parquet itself."""
-    return pa.types.is_duration(field.type) or field.type == pa.binary(12)
-
-
-def _milliseconds(column: pa.ChunkedArray) -> list[Any]:
-    if pa.types.is_duration(column.type):
-        unit = UNITS[column.type.unit]
-        cells = column.cast(pa.int64()).to_pylist()
-        return [None if cell is None else Milliseconds(float(cell) * unit) for cell in cells]
-    parts = [cell and struct.unpack("<3I", cell) for cell in column.to_pylist()]
-    return [p and Milliseconds(((30 * p[0] + p[1]) * 86_400_000 + p[2]) / 1e3 * 1e3) for p in parts]
 
 
 def _read_json(file: RunFile, data: bytes, path: str) -> Rows:

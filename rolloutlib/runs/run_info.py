@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from rolloutlib.runs.columns import Sample
-    from rolloutlib.runs.envelopes import FoundRun
+    from rolloutlib.runs.envelopes import FoundRun, Metrics
     from rolloutlib.runs.flat import FlatRun
 
 __all__ = [
@@ -76,7 +76,7 @@ class RunInfo:
 def info_of(found: FoundRun, arm: str, profile: str | None, started_at: datetime | None) -> RunInfo:
     """Describe a run envelope whose arm, profile and start are settled."""
     run = found.envelope
-    samples, metrics = run.result.samples, run.result.metrics
+    samples = run.result.samples
     meta = run.dataset_meta or DatasetMeta()
     flags = run.flags or meta.feature_flags
     seed = run.session.seed if run.session and run.session.seed is not UNSET else None
@@ -89,9 +89,7 @@ def info_of(found: FoundRun, arm: str, profile: str | None, started_at: datetime
         seed=seed,
         replicate=_replicate(run.run_id, arm, seed, samples),
         n=len(samples),
-        reported=Reported(
-            metrics.pass_rate, metrics.avg_score, metrics.avg_latency, metrics.vetoed_pct
-        ),
+        reported=_reported(run.result.metrics),
         file=found.unit.file,
         line=found.unit.line,
         flags=tuple(sorted(short_flags(flags).items())) if flags else None,
@@ -99,6 +97,13 @@ def info_of(found: FoundRun, arm: str, profile: str | None, started_at: datetime
         simulated=run.simulated is True or meta.simulated is True,
         last_at=started_at,
     )
+
+
+def _reported(metrics: Metrics) -> Reported | None:
+    """Return a run's own summary, where it has all of it."""
+    told = metrics.pass_rate, metrics.avg_score, metrics.avg_latency, metrics.vetoed_pct
+    rate, score, latency, vetoed = (float("nan") if one is UNSET else one for one in told)
+    return None if UNSET in told else Reported(rate, score, latency, vetoed)
 
 
 def flat_info(run: FlatRun, file: str, stage: int | None) -> RunInfo:

@@ -18,6 +18,7 @@ from rolloutlib.errors import RunsError, UsageError, did_you_mean
 from rolloutlib.runs import RunInfo
 from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import connect
+from rolloutlib.runs.ranges import FIRST_YEAR, RANGES, latest_start
 from rolloutlib.runs.tags import one_spelling
 from rolloutlib.text import listed
 
@@ -78,19 +79,26 @@ class Samples:
         return cls(lazy, by_time(_runs_in(nw.to_native(lazy), path.name)))
 
     @classmethod
-    def from_frame(cls, lazy: nw.LazyFrame[Any], *, where: str = "the frame") -> Self:
+    def from_frame(
+        cls, lazy: nw.LazyFrame[Any], *, where: str = "the frame", checked: bool = False
+    ) -> Self:
         """Take a lazy frame of any engine as samples; it is checked and cast, never copied.
 
         Args:
             lazy: has the columns of `SCHEMA`; numbers may be of another width, text an enum,
                 and a column without a value of no type. `suggested` may be missing: null.
             where: what an error names as the source.
+            checked: whether its values are known to be those of samples; else they are counted.
 
         Raises:
-            RunsError: a column is missing, or of a type that cannot be cast.
+            RunsError: a column is missing, or of a type that cannot be cast; times tell no zone;
+                or a value is none that a sample can have.
         """
         schema = lazy.collect_schema()
-        return cls(lazy.select(*(_cast(field, schema, where) for field in SCHEMA)))
+        cast = lazy.select(*(_cast(field, schema, where) for field in SCHEMA))
+        if not checked:
+            _check_values(cast, where)
+        return cls(cast)
 
     def frame(self) -> nw.LazyFrame[Any]:
         """Return the samples as a lazy frame."""
@@ -130,8 +138,29 @@ def _cast(field: pa.Field, schema: nw.Schema, where: str) -> nw.Expr:
     if not isinstance(got, (*accepted, nw.Unknown)):
         raise RunsError(f"{where}: column {field.name!r} is of type {got}; expected {field.type}.")
     column = nw.col(field.name)
+    if isinstance(got, nw.Datetime) and got.time_zone is None:
+        due = f"expected {field.type}"
+        raise RunsError(f"{where}: column {field.name!r} has times without a zone; {due}.")
     same = got == wanted or isinstance(got, nw.Datetime | nw.List)
     return column if same else column.cast(wanted)
+
+
+def _check_values(lazy: nw.LazyFrame[Any], where: str) -> None:
+    """Refuse numbers and times that no sample can have; the frame's own engine counts them."""
+    rules = [
+        (name, ~nw.col(name).is_finite() | (nw.col(name) < low) | (nw.col(name) > high),
+         f"a number from {low:g} to {high:g}, or null")
+        for name, (low, high) in RANGES.items()
+    ]  # fmt: skip
+    rules.append(("style_violations", nw.col("style_violations") < 0, "a count, 0 or more"))
+    first, last = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), latest_start(None)
+    start, due = nw.col("started_at"), f"a start from {FIRST_YEAR} on that is not in the future"
+    rules.append(("started_at", (start < nw.lit(first)) | (start > nw.lit(last)), due))
+    wrong = [rule.cast(nw.Int64).sum().alias(f"wrong_{n}") for n, (_, rule, _) in enumerate(rules)]
+    counts = lazy.select(*wrong).collect("pyarrow").to_arrow().to_pylist()[0]
+    for (name, _, due), rows in zip(rules, counts.values(), strict=True):
+        if rows:
+            raise RunsError(f"{where}: {rows:,} values of {name} are none; expected {due}.")
 
 
 _WHOLE = (nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.UInt8, nw.UInt16, nw.UInt32)

@@ -244,6 +244,7 @@ TEMPLATES: Final = {
     "suite.unreadable": "{suite}: {file} {what}",
     "suite.not_run": "{suite}: of {tests} tests none ran",
     "suite.absent": "{suite}: of {declared} declared tests {absent} are missing",
+    "suite.surplus": "{suite}: {cases} tests are in the file, which declares {declared}",
     "suite.odd": "{suite}: {field} is {value!r}, which says neither passed nor failed",
     # What a file is instead of JUnit XML: phrases of suite.unreadable.
     "file.empty": "is empty",
@@ -278,6 +279,7 @@ TEMPLATES: Final = {
     "age.told": "Evidence of {at}.",
     "age.partly": "Evidence of {at}; nothing tells the age of: {files}.",
     "age.unknown": "Nothing tells the age of: {files}.",
+    "evidence.future": "Dated in the future: {files}, of {at}.",
     "evidence.stale": "Older than the newest treatment run, of {newest}: {files}, of {at}.",
     "evidence.old": (
         "More than {days} days older than the newest treatment run, of {newest}: {files}, of {at}."

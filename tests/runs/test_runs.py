@@ -43,7 +43,15 @@ def run(run_id: str = "r1", *samples: Record, **fields: object) -> Record:
         sum(one.get("status") == status for one in listed) / len(listed)
         for status in ("passed", "vetoed")
     ]
-    metrics = {"passRate": rates[0], "avgScore": 7.5, "avgLatency": 1500, "vetoedPct": rates[1]}
+    score, latency = (
+        [value for one in listed if isinstance(value := one.get(name), int | float)]
+        for name in ("score", "latencyMs")
+    )
+    metrics = {
+        "passRate": rates[0], "vetoedPct": rates[1],
+        "avgScore": sum(score) / max(1, len(score)),
+        "avgLatency": sum(latency) / max(1, len(latency)),
+    }  # fmt: skip
     plain: Record = {
         "runId": run_id,
         "startedAt": "2026-03-02T10:00:00+09:00",
@@ -279,7 +287,7 @@ def test_rounded_metrics_and_failed_samples_are_no_disagreement(tmp_path: Path) 
         sample(i, status="passed" if i < 50 else "failed" if i < 75 else "error")
         for i in range(100)
     ]
-    metrics = {"passRate": 0.67, "vetoedPct": 0, "avgScore": 7, "avgLatency": 1}
+    metrics = {"passRate": 0.67, "vetoedPct": 0, "avgScore": 7.5, "avgLatency": 1500}
     assert read_runs(write(tmp_path, result(run("r1", *listed), metrics=metrics))).kept == 100
 
 
@@ -331,7 +339,7 @@ def test_a_run_with_only_metrics_is_kept(tmp_path: Path) -> None:
     """An empty list of samples is allowed: the run counts, adds no row, and a warning says so."""
     found = read_runs(write(tmp_path, result(run(), samples=[])))
     assert [(info.n, info.reported and info.reported.avg_latency_ms) for info in found.runs] == [
-        (0, 1500)
+        (0, 1500.5)
     ]
     assert texts(found.warnings) == ["1 of 1 runs have no samples."]
 

@@ -43,7 +43,7 @@ def write_runs(folder: Path, runs: int = 3) -> Path:
             "status": "vetoed",
             "vetoReason": "x",
         }
-        metrics = {"passRate": 0.8, "avgScore": 7, "avgLatency": 2000, "vetoedPct": 0.2}
+        metrics = {"passRate": 0.8, "avgScore": 7.25, "avgLatency": 2001, "vetoedPct": 0.2}
         run: dict[str, Any] = {
             "runId": f"r{number}",
             "startedAt": f"2026-03-0{9 - number}T10:00:00Z",
