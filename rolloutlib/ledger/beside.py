@@ -110,7 +110,7 @@ def _read(root: Path, path: Path) -> BesideFile:
         said = decode(data, Beside)
         _check_form(path, said)
     except RolloutError as error:
-        problem = str(error).replace(f"`git restore {LEDGER}`", "restore it from git")
+        problem = str(error).partition("; restore the bytes")[0].partition(" (`git restore")[0]
         return BesideFile(path, name, data, problem=problem)
     return BesideFile(path, name, data, said)
 

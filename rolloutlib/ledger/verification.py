@@ -115,25 +115,20 @@ def beside_findings(root: Path, ledger: Ledger | None) -> Iterator[Finding]:
         root: the workbook's root.
         ledger: the ledger; None where the files that say who may sign in it cannot be read.
     """
-    mend = "mend what is WRONG with the ledger, then "
-    for file in read_beside(root):
-        yield from file.damage()
-        if file.said is None or file.problem:
+    files = read_beside(root)
+    damaged = [problem for file in files for problem in file.damage()]
+    yield from damaged
+    first = "mend what is WRONG here first, then " if damaged or (ledger and ledger.damage) else ""
+    if ledger is None and (broken := unreadable(root)):
+        first = f"mend {broken} (`git restore {broken}`), then "
+    for file in files:
+        if file.said is None:
             continue
-        name = file.said.id
-        if (
-            ledger
-            and not holding(ledger, file)
-            and (lost := lacks(ledger, file.said.way, waits=True))
-        ):
-            yield finding(file.name, "lost.beside", id=name, decision=lost)
+        gone = ledger and not holding(ledger, file) and lacks(ledger, file.said.way, waits=True)
+        if gone:
+            yield finding(file.name, "lost.beside", id=file.said.id, decision=gone)
         else:
-            if ledger:
-                first = mend if ledger.damage else ""
-            else:
-                broken = unreadable(root)
-                first = f"mend {broken} (`git restore {broken}`), then "
-            yield finding(file.name, "unjoined", id=name, first=first)
+            yield finding(file.name, "unjoined", id=file.said.id, first=first)
 
 
 def sign_off_status(
