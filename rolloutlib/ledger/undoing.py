@@ -11,6 +11,8 @@ from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.records import RECORD_ID, Joined
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rolloutlib.ledger.beside import BesideFile
     from rolloutlib.ledger.chain import Ledger, Node
     from rolloutlib.ledger.judge import Judge
@@ -35,23 +37,24 @@ def undone(ledger: Ledger, judge: Judge, before: FlagsThen | None, after: FlagsT
         before: the flags that were in force; None where nobody can tell.
         after: the safe flags.
     """
-    taken_back = undone_by(ledger.nodes)
-    standing = [
-        node
-        for node in ledger.nodes
-        if node.predicate.verdict == "GO"
-        and node.digest not in taken_back
-        and judge.line(node, files=True).ok
-    ]
-    head = _rolled_back(ledger, standing, before, after)
+    head = _rolled_back(ledger, judge, before, after)
     if head is None:
         return Undone(None, None)
-    earlier = [node.head for node in standing if node.digest != head.sha256]
-    return Undone(head, earlier[-1] if earlier else None)
+    others = (node.head for node in _standing(ledger, judge) if node.digest != head.sha256)
+    return Undone(head, next(others, None))
+
+
+def _standing(ledger: Ledger, judge: Judge) -> Iterator[Node]:
+    """Yield the decisions that hold and that nothing took back, the newest first."""
+    taken_back = undone_by(ledger.nodes)
+    for node in reversed(ledger.nodes):
+        go = node.predicate.verdict == "GO" and node.digest not in taken_back
+        if go and judge.line(node, files=True).ok:
+            yield node
 
 
 def _rolled_back(
-    ledger: Ledger, standing: list[Node], before: FlagsThen | None, after: FlagsThen
+    ledger: Ledger, judge: Judge, before: FlagsThen | None, after: FlagsThen
 ) -> Head | None:
     if before and (node := _by_decision(ledger, before.decision)):
         way = node.predicate.rollback
@@ -59,8 +62,8 @@ def _rolled_back(
     if before and not before.decision:
         return None
     # Nobody can tell, or only the safe flags are left: the newest GO that entered their stage.
-    fits = [node for node in standing if after.stage in {0, _entered(node)}]
-    return fits[-1].head if fits else None
+    fits = (n.head for n in _standing(ledger, judge) if after.stage in {0, _entered(n)})
+    return next(fits, None)
 
 
 def _entered(node: Node) -> int | None:
