@@ -31,7 +31,8 @@ class Case(NamedTuple):
         arguments: the command; `{id}` is the decision, `{keys}` the folder of keys.
         kills: how many of 250 in `make faults`; a tenth in `make test`.
         also: what the same command may say the second time instead of success: it was done.
-        told: whether texts are the same, too.
+        told: whether texts are the same, too. A rollback that is killed between switch and record
+            is recorded by the next one, which no longer knows which flags had been on.
     """
 
     state: str
