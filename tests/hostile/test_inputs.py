@@ -88,9 +88,9 @@ def test_a_hostile_input_has_its_answer(tmp_path: Path, case: Case) -> None:
     folder = tmp_path / "runs"
     good(folder)
     case.put(folder)
-    began = time.monotonic()
+    began = time.process_time()  # of this process: other tests may take the machine
     assert answer_of(folder, case) == case.answer
-    assert time.monotonic() - began < PATIENCE
+    assert time.process_time() - began < PATIENCE
 
 
 def test_there_are_enough_of_them() -> None:
