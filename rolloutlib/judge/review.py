@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -127,13 +128,13 @@ def invalid_review(params: ReviewParams, message: str) -> Reviewed:
 
     What was refused row by row is read again: it did not outlive the error.
     """
-    try:
+    name, inputs, refused, failed = "", (), (), ()
+    with suppress(RolloutError):  # no plan, or the source is refused as a whole: no row of it
         plan = load_plan(_path(params, "plan"))
+        name = plan.stages[params.stage].name
         with readable():
-            name, runs = plan.stages[params.stage].name, _evidence(plan, params, None)[0]
+            runs = _evidence(plan, params, None)[0]
         inputs, refused, failed = runs.inputs, runs.quarantined, runs.failed
-    except RolloutError:  # the source as a whole, and so no row of it
-        name, inputs, refused, failed = "", (), (), ()
     return Reviewed(
         stage=params.stage, control=params.control, treatment=params.treatment, stage_name=name,
         recommendation=Recommendation.INVALID, as_of=params.as_of, inputs=inputs,

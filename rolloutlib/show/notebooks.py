@@ -110,8 +110,8 @@ def run_notebook(
             if failed is not None:
                 move(out, failed)
             cell = f"{notebook.name}, cell {error.exec_count}"
-            where = f"{cell}: %s; the notebook up to there is {failed or out}"
-            raise _as_sentence(error.ename, error.evalue, where) from None
+            kept = f"the notebook up to there is {failed or out}"
+            raise _as_sentence(error.ename, error.evalue, cell, kept) from None
         except (RuntimeError, TimeoutError) as error:  # of nbclient and jupyter_client
             raise kernel.gone(error) from None
 
@@ -187,14 +187,14 @@ def _refuse_unknown(params: Mapping[str, Any], known: tuple[str, ...], notebook:
             )
 
 
-def _as_sentence(name: str, message: str, where: str) -> RolloutError:
+def _as_sentence(name: str, message: str, cell: str, kept: str) -> RolloutError:
     """Make the error of a cell one of ours again; any other names the cell and the notebook."""
     known = getattr(errors, name, None)
     if isinstance(known, type) and issubclass(known, RolloutError):
         return known(message)
     if not message and name == "CellExecutionError":  # papermill's own: it found no error to show
         name, message = "it ended", "without a word, as it does when memory runs out"
-    return RolloutError(where % f"{name}: {message}")
+    return RolloutError(f"{cell}: {name}: {message}; {kept}")
 
 
 def _add_prose(sections: list[_Section], source: str) -> None:

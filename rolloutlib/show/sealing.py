@@ -14,6 +14,7 @@ from rolloutlib.ledger.seal import NOTEBOOK, PAGE, REVIEW, SEAL, parts_in, seal_
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.bundle import new_report
 from rolloutlib.show.notebooks import render_html, run_notebook
+from rolloutlib.text import plain
 from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def review_notebook(
         recommendation = _seal(report.folder, executed, params.lang, whole=refused is None)
         page = report.publish() / PAGE
     path = page.relative_to(root) if page.is_relative_to(root) else page
-    where = say("Report: {path}", path=path).text(params.lang)
+    where = say("Report: {path}", path=plain(str(path))).text(params.lang)
     print(text, where, sep="\n\n", file=summary or sys.stdout)
     if refused is not None:
         raise refused

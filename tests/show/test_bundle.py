@@ -234,6 +234,15 @@ def test_a_notebook_by_hand_replaces_what_a_notebook_wrote(tmp_path: Path) -> No
 # --- INVALID --------------------------------------------------------------------------------------
 
 
+def test_a_source_that_is_refused_as_a_whole_names_its_stage(tmp_path: Path) -> None:
+    """Where no row was read the page names the stage all the same, and says what to do."""
+    (tmp_path / "runs.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    params = review_params({"stage": 2, "runs": str(tmp_path / "runs.csv")})
+    notebook, text = invalid_report(params, tmp_path, "write a source.yaml")
+    assert text == "! INVALID · stage 2, Opt-in beta · treatment"
+    assert "nothing of it could be read as evidence" in render_html(notebook)
+
+
 @pytest.mark.parametrize(
     ("lang", "heading", "to_do"),
     [("en", "INVALID · stage 2, Opt-in beta", "What to do"),

@@ -158,10 +158,12 @@ def test_a_failing_cell_is_one_sentence(
     nbformat.write(made_of("n = 1", "print('before', n)", raised), tmp_path / "broken.ipynb")
     told = io.StringIO()
     with pytest.raises(kind, match=f"^{sentence}$") as caught:
-        run_notebook(tmp_path / "broken.ipynb", {"n": 7}, tmp_path / "out.ipynb", progress=told)
+        run_notebook(
+            tmp_path / "broken.ipynb", {"n": 7}, tmp_path / "%s {x}" / "out.ipynb", progress=told
+        )
     assert type(caught.value) is kind
     assert told.getvalue() == "running broken.ipynb: 3 cells\n"
-    assert "before 7" in (tmp_path / "out.ipynb").read_text("utf-8")
+    assert "before 7" in (tmp_path / "%s {x}" / "out.ipynb").read_text("utf-8")
 
 
 def test_every_error_has_the_signature_that_the_kernel_can_send() -> None:
