@@ -408,7 +408,9 @@ def test_braces_are_filled_once() -> None:
 def test_a_list_of_many_names_is_short(tmp_path: Path) -> None:
     """A header of 4,000 columns, and a reason with 100,000 names, are sentences of a line."""
     file = tmp_path / "t.csv"
-    file.write_text(",".join(f"column{n}" for n in range(4_000)) + "\n1\n", encoding="utf-8")
+    file.write_text(
+        ",".join(f"column{n}" for n in range(4_000)) + "\n" + "1," * 3_999 + "1\n", encoding="utf-8"
+    )
     with pytest.raises(RunsError) as refused:
         read_runs(file)
     assert "and 3,980 more" in str(refused.value)
