@@ -160,7 +160,8 @@ def replayed_run(arm: str, *, with_issues: bool) -> dict[str, Any]:
             del one["issues"]
         samples.append(one)
     passed = sum(one["status"] == "passed" for one in samples) / len(samples)
-    numbers = {"passRate": passed, "avgScore": 8, "avgLatency": 1500, "vetoedPct": 0}
+    latency = sum(one["latencyMs"] for one in samples) / len(samples)
+    numbers = {"passRate": passed, "avgScore": 8, "avgLatency": latency, "vetoedPct": 0}
     flags = {"feature.difficultyDistribution": on, "feature.autoTagging": on}
     return {"runId": arm, "arm": arm, "flags": flags, "startedAt": "2026-10-25T10:00:00Z",
             "result": {"metrics": numbers, "samples": samples}}  # fmt: skip
