@@ -305,8 +305,7 @@ class _Writer:
         fresh = [stored_run(info, self.sources[name_of(info)], about) for info in mine]
         runs = tuple(sorted((*kept, *fresh), key=lambda run: name_of(run.info)))
         unit = unit_of(runs)
-        folder = self.into / f"{NEW}-{date}"
-        folder.mkdir()
+        (folder := self.into / f"{NEW}-{date}").mkdir()
         tables = {ROWS: rows} | day_sums(connection, unit, self.values, runs)
         files = {name: flushed(folder / name, table) for name, table in tables.items()}
         strata = {name: tuple(pc.unique(rows[name]).to_pylist()) for name in STRATA}

@@ -76,9 +76,6 @@ class _Ready(NamedTuple):
     found: FoundRun
 
 
-_Outcome = _Ready | Aside | Quarantined
-
-
 @dataclass(slots=True)
 class _Reader:
     """Collects what the files give, a batch of runs at a time."""
@@ -164,7 +161,7 @@ class _Reader:
             self.book(one)
         self.gathered.append([one.info for one in ready], columns.arrays)
 
-    def judged(self, found: FoundRun | Quarantined) -> _Outcome:
+    def judged(self, found: FoundRun | Quarantined) -> _Ready | Aside | Quarantined:
         """Sort one run: evidence, of another review, or refused by the first rule it breaks."""
         if isinstance(found, Quarantined):
             return found
@@ -261,7 +258,7 @@ class _Reader:
         times, samples = ([of[place] for place in kept] for of in (run.times, run.samples))
         return run._replace(times=times, samples=samples)
 
-    def book(self, outcome: _Outcome) -> None:
+    def book(self, outcome: _Ready | Aside | Quarantined) -> None:
         """Book the rows of one run to its file."""
         if isinstance(outcome, Quarantined):
             self.tally.refuse(outcome)
