@@ -7,12 +7,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("patient", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("patient")
+
+# Started by a shell's `&` a test run ignores Ctrl-C, by nohup SIGHUP too, and so would all that it
+# starts: tests of interruptions need what a terminal gives.
+for number, handler in {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGHUP: signal.SIG_DFL,
+}.items():
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 # Folders whose tests start real engines, keys, kernels and crashes by the hundred: not for `make
 # test-fast`.
