@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,14 +11,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from rolloutlib.flags.state import MAX_BYTES, SESSION, FlagsError, read_flags
-from rolloutlib.ledger.durable import (
-    TEMPORARY,
-    BusyError,
-    Files,
-    NotWrittenError,
-    locked,
-    overwrite,
-)
+from rolloutlib.ledger.durable import BusyError, Files, NotWrittenError, locked, overwrite, sweep
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
@@ -112,24 +104,12 @@ def flags_lock(path: Path, seconds: float, notes: list[Sentence]) -> Generator[N
         except OSError as error:
             notes.append(_unlocked(f"{folder}: {error.strerror}"))
         else:
-            _sweep(folder)
+            sweep(folder)
         yield
 
 
 def _unlocked(why: str) -> Sentence:
     return say("Not locked, so look again with `rollout flags show`: {why}", why=why)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove the temporary files of runs that were killed: nobody holds them any more."""
-    for path in folder.glob(f"{TEMPORARY}*"):
-        with suppress(OSError):
-            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
-            finally:
-                os.close(handle)
 
 
 def switch(files: FlagFiles, path: Path, data: bytes, *, before: str | None) -> None:

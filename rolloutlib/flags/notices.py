@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.flags.document import values
 from rolloutlib.ledger.beside import FOLDERS, LEDGER
-from rolloutlib.ledger.durable import Files, overwrite
+from rolloutlib.ledger.durable import Files, overwrite, sweep
 from rolloutlib.ledger.records import RECORD_ID
 from rolloutlib.text import link, markdown
 from rolloutlib.words.numbers import show
@@ -153,6 +153,7 @@ def write_release_notes(
     """Write the notes of a decision to docs/RELEASE_NOTES/ and return where they are."""
     path = root / NOTES / f"{now:%Y-%m-%d}_{decision}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent)
     with speaking(lang):
         overwrite(Files(), path, "\n".join(map(str, lines)).encode())
     return path
@@ -189,6 +190,7 @@ def system_overview(root: Path, plan: Plan | None, state: FlagState, *, lang: st
     head, begin, rest = text.partition(BEGIN.encode())
     tail = rest.partition(END.encode())[2] or b"\n"
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent)
     whole = (head, begin or BEGIN.encode(), b"\n", ours, b"\n", END.encode(), tail)
     overwrite(Files(), path, b"".join(whole))
     return path

@@ -154,6 +154,18 @@ def overwrite(files: Files, path: Path, data: bytes, beside: Path | None = None)
         files.sync_folder(path.parent)
 
 
+def sweep(folder: Path) -> None:
+    """Remove the temporary files of runs that were killed: nobody holds them any more."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(handle)
+
+
 @contextmanager
 def _temporary(
     files: Files, path: Path, data: bytes, beside: Path | None = None

@@ -6,6 +6,7 @@ Only a verified GO moves flags, anything takes them back, no crash leaves a lie.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import shutil
@@ -571,3 +572,15 @@ def _check(root: Path) -> None:
         arguments.call(arguments)
     finally:
         os.chdir(here)
+
+
+def test_what_a_kill_left_of_notes_and_overview_goes(root: Path) -> None:
+    """Temporary files of a killed command in docs/ are removed by the next; one in use is not."""
+    folder = root / "docs" / "RELEASE_NOTES"
+    folder.mkdir(parents=True, exist_ok=True)
+    left, used = folder / ".tmp-0123456789abcdef", root / "docs" / ".tmp-fedcba9876543210"
+    left.write_bytes(b"#")
+    with used.open("wb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        _roll_back(root)
+        assert (left.exists(), used.exists()) == (False, True)
