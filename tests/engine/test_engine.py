@@ -116,7 +116,7 @@ def test_a_request_is_the_contracts(tmp_path: Path) -> None:
             "error",
             r"log lines belong on standard error\) \| .*starts with 'INFO starting",
         ),
-        ("print('{}')", "error", "missing required field `metrics`"),
+        ("print('{}')", "error", "missing required field `samples`"),
         ("print('[1]')", "error", "expected one run_result"),
         ("print('{}{}')", "error", "expected the end of the JSON value"),
         ("import sys; sys.stdout.buffer.write(b'\\xff\\xfe')", "error", "expected one run_result"),

@@ -207,7 +207,7 @@ def test_baselines_move_the_control_arm(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--stage", "1", "--users", "3"), "'3' is no whole number of at least 10"),
+        (("--stage", "1", "--users", "3"), "'3' is no whole number from 10 to 1,000,000"),
         (("--stage", "1", "--correlation", "0.9"), "'0.9' is no number from 0 to 0.5"),
         (("--stage", "1", "--control-pass-rate", "high"), "'high' is no number from 0.01 to 0.99"),
         (("--stage", "7"), "invalid choice: 7"),

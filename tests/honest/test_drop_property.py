@@ -1,4 +1,4 @@
-"""Rows that are dropped never make a GO of what was none: 171 random worlds near their limits."""
+"""Rows that are dropped never make a GO of what was none: random worlds near their limits."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_a_run_that_comes_again_replaces_its_rows(tmp_path: Path) -> None:
     store = tmp_path / "store"
     ingest(first, store, PLAN)
     run = json.loads(first.read_text(encoding="utf-8").splitlines()[0])
-    run["startedAt"] = "2026-12-24T00:00:00Z"
+    run["startedAt"] = "2026-08-24T00:00:00Z"
     late = tmp_path / "late.jsonl"
     late.write_text(json.dumps(run) + "\n", encoding="utf-8")
     assert ingest(late, store, PLAN).replaced == 1
@@ -121,7 +121,7 @@ def test_a_run_that_comes_again_replaces_its_rows(tmp_path: Path) -> None:
     assert manifest
     days = [load_day(store, date, version) for date, version in manifest.days.items()]
     where = [day.date for day in days for r in day.runs if r.info.run_id == run["runId"]]
-    assert where == ["2026-12-24"]
+    assert where == ["2026-08-24"]
     stored = read_store(store, manifest)
     assert stored.runs.relation.count("*").fetchall() == [(stored.runs.kept,)]
 
