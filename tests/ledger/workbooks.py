@@ -22,6 +22,7 @@ from rolloutlib.ledger.records import (
     Head,
     Move,
     Predicate,
+    Role,
     Waiver,
     WayBack,
 )
@@ -31,7 +32,7 @@ from rolloutlib.ledger.workbook import Workbook
 EXHAUSTIVE = "ROLLOUT_EXHAUSTIVE" in os.environ  # set by `make faults`
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
-PEOPLE = {
+PEOPLE: dict[str, tuple[str, Role]] = {
     "pm_kim": ("Kim Min-ji", "pm"),
     "qa_lee": ("Lee Jun", "qa"),
     "owner_park": ("Park Seo", "owner"),
