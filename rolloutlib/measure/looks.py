@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
@@ -185,7 +185,8 @@ def number_of(file: Path, series: Series, data: Data) -> int:
         LooksError: a line of the file is damaged (its looks' error would be spent again), or the
             file cannot be read.
     """
-    return _number(_entries(file), series, data)[0]
+    with _unwritten(file):
+        return _number(_entries(file), series, data)[0]
 
 
 def count(file: Path, series: Series, data: Data, number: int) -> bool:
@@ -247,6 +248,17 @@ def _locked(file: Path) -> Generator[int]:
         yield handle
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _unwritten(file: Path) -> Generator[None]:
+    """Keep reviews that count at the same time from writing; what cannot be opened says so then."""
+    with ExitStack() as held:
+        with suppress(OSError):
+            handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            held.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
 
 
 def _not_counted(file: Path, error: OSError) -> LooksError:
