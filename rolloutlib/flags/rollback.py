@@ -122,7 +122,11 @@ def roll_back(
         )
     outcome.attempt(say("A client sees the flags off"), lambda: _read_back(path, safe))
     try:
-        _record(root, safe.plan, trigger, outcome, now, lang)
+        from rolloutlib.flags.rollback_record import (
+            record_and_tell,  # after the flags are off: these imports take a while
+        )
+
+        record_and_tell(root, safe.plan, trigger, outcome, now=now, lang=lang)
     except Exception as error:  # noqa: BLE001  # whatever it is: the flags are off, and it is told
         outcome.open.append(say("Recorded: {why}", why=_why(error)))
     return outcome
@@ -262,18 +266,3 @@ def _reset_session(files: FlagFiles, root: Path, safe: _Safe, unread: list[Sente
 
 def _read_back(path: Path, safe: _Safe) -> None:
     within(CLIENT, lambda: safe.read_back(path))
-
-
-def _record(
-    root: Path,
-    plan: Plan | None,
-    trigger: Trigger,
-    outcome: RolledBack,
-    now: datetime,
-    lang: Literal["en", "ko"],
-) -> None:
-    from rolloutlib.flags.rollback_record import (
-        record_and_tell,  # after the flags are off: these imports take a while
-    )
-
-    record_and_tell(root, plan, trigger, outcome, now=now, lang=lang)

@@ -53,8 +53,9 @@ from rolloutlib.show.figure import Figure
 from rolloutlib.show.notebooks import render_html
 from rolloutlib.show.tables import bullets
 from rolloutlib.text import SENTENCE, markdown
-from rolloutlib.words.reasons import BOUNDS, MEASURES, TEMPLATES, sentence, worded
+from rolloutlib.words.reasons import BOUNDS, MEASURES, sentence, worded
 from rolloutlib.words.sentences import say as say_sentence
+from rolloutlib.words.templates import TEMPLATES
 from tests.payloads import HARMLESS, PAYLOADS
 from tests.sample_review import PLAN, executed, issue, segment, story, told
 

@@ -10,8 +10,9 @@ import pytest
 
 from rolloutlib.judge.record import Recommendation, Review
 from rolloutlib.reason import Reason, because
-from rolloutlib.words.reasons import TEMPLATES, sentence, worded
+from rolloutlib.words.reasons import sentence, worded
 from rolloutlib.words.sentences import say, speaking
+from rolloutlib.words.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,8 @@ from rolloutlib.errors import UsageError
 from rolloutlib.measure.design import Unit
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.plan.model import load_plan
-from rolloutlib.words.reasons import TEMPLATES
 from rolloutlib.words.sentences import Sentence, say, translate
+from rolloutlib.words.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

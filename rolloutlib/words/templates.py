@@ -1,0 +1,278 @@
+"""Code → sentence, for every reason there is: a table, in English; the catalogue translates it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["TEMPLATES"]
+
+TEMPLATES: Final = {
+    # What a gate lacks.
+    "field.missing": "no sample carries the field {field}.",
+    "field.missing_in_arm": "no sample of arm {arm} carries the field {field}.",
+    "control.no_event": "the control arm has no event, so there is no ratio to it.",
+    "unit.gaps": (
+        "Only {share:.0%} of the samples name their {unit}, so their dependence is unknown."
+    ),
+    "clusters.few": "Only {clusters} {unit}s an arm; a bound needs at least {least}.",
+    "clusters.heavy": (
+        "A few {unit}s carry nearly all samples ({df:.1f} degrees of freedom); a bound needs at "
+        "least {least:g}."
+    ),
+    # How the arms compare, and whether they can.
+    "design.independent": "Two independent groups of samples.",
+    "design.paired": "{pairs:,} pairs: the same {unit} in both arms.",
+    "design.nested": "Clusters: each {unit} is in one arm ({control:,} and {treatment:,}).",
+    "design.crossed": (
+        "Paired clusters: {pairs:,} {unit}s are in both arms, each with several samples."
+    ),
+    "design.partly": ("Clusters, some of them in both arms: {pairs:,} of {union:,} {unit}s are."),
+    "arms.swapped": (
+        "The arms are named the other way round: the runs' control was given as treatment; swap "
+        "--control and --treatment."
+    ),
+    "profiles.differ": (
+        "The arms ran under different guardian profiles ({control} and {treatment}), so they "
+        "cannot be compared."
+    ),
+    "arms.sample_ratio": (
+        "Sample-ratio mismatch: {control:,} and {treatment:,} users where the plan splits them "
+        "{planned_control:,.0f} to {planned_treatment:,.0f} (p = {p:.1g}); who is missing is not "
+        "random."
+    ),
+    "arms.row_ratio": (
+        "Sample-ratio mismatch: {control:,} and {treatment:,} samples where the plan splits them "
+        "{planned_control:,.0f} to {planned_treatment:,.0f} (p = {p:.1g}); if the split was meant, "
+        "say so in plan.yaml (allocation)."
+    ),
+    "look.spent": (
+        "This is look {number} of {planned} planned: the error that the stage may make is spent; "
+        "plan more looks or bring a new candidate (new by its flags or strategy hash, or where no "
+        "run tells them by the arm's name)."
+    ),
+    "source.refused": "{message}",
+    # What a reader should know.
+    "units.latency": (
+        "{share:.0%} of the latencies of arm {arm} are below 20 ms, as seconds read as "
+        "milliseconds are; name their unit in source.yaml ({confirm}, if they are milliseconds)."
+    ),
+    "units.latency_long": (
+        "{share:.0%} of the latencies of arm {arm} are above 10 minutes, as microseconds read as "
+        "milliseconds are; name their unit in source.yaml ({confirm}, if they are milliseconds)."
+    ),
+    "units.score": (
+        "No score of arm {arm} is above 1, as fractions read as points of 10 are; name their "
+        "scale in source.yaml ({confirm}, if they are points)."
+    ),
+    "source.days": (
+        "The source names no runs, so each day of an arm is a run ({runs} in all); map run_id in "
+        "source.yaml where runs are known."
+    ),
+    "source.one_run": (
+        "The source names neither runs nor times, so each arm is one run; map run_id or started_at "
+        "in source.yaml."
+    ),
+    "source.ignored": "Nothing read these files: {names}.",
+    "source.later": "{rows} rows of these runs started after {moment} and are left out.",
+    "runs.no_start": "{count} of {among} runs have no start time.",
+    "runs.no_samples": "{count} of {among} runs have no samples.",
+    "arms.imbalance": (
+        "The arms' cluster counts differ by more than 2 : 1; the bounds are then slightly too "
+        "narrow (they fail in up to 7 % instead of 5 % of simulated reviews)."
+    ),
+    "pairs.dropped": (
+        "{dropped} samples have no partner in the other arm and are left out of the paired "
+        "comparison."
+    ),
+    "aside.stages": "{count} runs belong to other stages than {stage}.",
+    "aside.later": "{count} runs started after {moment}.",
+    "runs.differ": (
+        "The control has {control} runs and the treatment {treatment}; nobody can see here whether "
+        "runs were left out."
+    ),
+    "runs.apart": "{days} days lie between the runs of one arm and those of the other.",
+    "users.both": (
+        "{count:,} users are in both arms of a comparison that gives each user one arm; they count "
+        "as one user each."
+    ),
+    "data.copies": (
+        "{rows:,} rows of arm {arm} repeat others in everything but run, file and date; each "
+        "counts once."
+    ),
+    "data.word_in_arm": "{rows:,} rows of arm {arm} have an outcome that nobody knows: {word}.",
+    # What is missing.
+    "data.word": "{word} ({rows:,})",
+    "data.unreadable": (
+        "{share:.1%} of the rows of arm {arm} could not be read ({rows:,} of {expected:,}, at most "
+        "{most:.0%}), so no gate may pass."
+    ),
+    "data.unreadable_words": (
+        "{share:.1%} of the rows of arm {arm} could not be read ({rows:,} of {expected:,}, at most "
+        "{most:.0%}), so no gate may pass; unknown words for an outcome: {words}."
+    ),
+    "data.absent": (
+        "{share:.1%} of the samples of arm {arm} are missing ({rows:,} of {expected:,}, at most "
+        "{most:.0%}): the other arm has them, so no gate may pass."
+    ),
+    "data.absent_unlike": (
+        "The arms do not lack samples alike: {control:,} of the control's are missing and "
+        "{treatment:,} of the treatment's (p = {p:.1g}), so no gate may pass."
+    ),
+    "data.mend": "Mend the data: {why}",
+    "missing.share": (
+        "{share:.1%} of arm {arm} have no {field} ({rows:,} of {expected:,}, at most {most:.0%}); "
+        "what is missing may be what is bad."
+    ),
+    "missing.differs": (
+        "The arms do not lack {field} alike: {control:,} of the control's are missing and "
+        "{treatment:,} of the treatment's (p = {p:.1g}); the difference may be what is missing."
+    ),
+    "missing.worst": (
+        "{share:.1%} of arm {arm} are missing ({rows:,} of {expected:,}); if all of them are bad, "
+        "it could be {worst}, and the limit {limit} is not proven."
+    ),
+    # Did both arms run the same thing, and what the plan says.
+    "material.overlap": (
+        "The arms ran different prompts: {shared:,} of {union:,} are in both ({share:.0%}, at "
+        "least {least:.0%}), {alone:,} have no partner."
+    ),
+    "material.mix": (
+        "The arms have another mix of {by}: {named} is {control:.1%} of the control and "
+        "{treatment:.1%} of the treatment (p = {p:.1g}), so they are not alike."
+    ),
+    "config.flags_differ": (
+        "Arm {arm} ran with {flags}; the plan says {planned} at stage {stage}, so this is not what "
+        "would be decided."
+    ),
+    "config.flags_unknown": (
+        "The arms differ in flags that the plan does not know ({flags}: control | treatment), so "
+        "this is not what would be decided."
+    ),
+    "config.flags_mixed": "The runs of arm {arm} differ in their flags: {flags}.",
+    "config.flags_untold": "Only {count} of {runs} runs of arm {arm} tell their flags.",
+    "config.profiles_mixed": (
+        "The runs of arm {arm} have {count} guardian profiles ({values}); expected one."
+    ),
+    "config.hashes_mixed": (
+        "The runs of arm {arm} have {count} strategy hashes ({values}), so they are not one "
+        "candidate."
+    ),
+    "config.seeds_mixed": "Some runs of arm {arm} have a seed and others none.",
+    "stage.over_cap": (
+        "{users:,} users took part in the treatment; the stage is for at most {cap:,}."
+    ),
+    # What bounds prove.
+    "evidence.none": "There are no samples to judge.",
+    "bound.clears": "The bound clears the limit of this stage.",
+    "bound.broken": "Even the favourable bound misses the limit: the breach is proven.",
+    "bound.undecided": "The data prove neither that the limit holds nor that it is broken.",
+    # Why this recommendation.
+    "gate.subject": "{gate} ({subject})",
+    "gate.broken": "{gate}: {point}, at best {best}; the limit {limit} is proven broken.",
+    "gate.refused": "{gate}: the plan's rule fails, {value} against a limit of {limit}.",
+    "gate.unproven": (
+        "{gate}: {point}, but it could be as bad as {worst}; the limit {limit} is not proven."
+    ),
+    "gates.blocked": "{gate}: {why}",
+    "gates.empty": "There are no data for: {gates}.",
+    "gates.silent": "The last runs hold no value for: {gates}.",
+    "runs.few": "The plan averages the last {wanted} runs; there are {runs}.",
+    "segment.loss": (
+        "Hidden loss: the pass rate of {by} {value} changes by {change} (p = {p:.2g} after Holm's "
+        "correction)."
+    ),
+    "issue.new": (
+        "New issue: {issue} is in {value} of the treatment's samples and in none of the control's "
+        "(p = {p:.2g} after Holm's correction)."
+    ),
+    "issue.rises": (
+        "Rising issue: {issue} goes from {limit} to {value} of the samples (p = {p:.2g} after "
+        "Holm's correction)."
+    ),
+    "issue.vanishes": (
+        "Only the control ever has the issue {issue} ({value} of its samples, none of the "
+        "treatment's): is it called otherwise there?"
+    ),
+    "issues.rise": (
+        "Samples with any issue at all rise from {limit} to {value} (p = {p:.2g} after Holm's "
+        "correction)."
+    ),
+    "issues.nothing": "The control carries no issue, so there is nothing to reduce.",
+    "issues.appear": ("The control carries no issue, and in the treatment these appear: {issues}."),
+    "check.failed": "Check failed: {check}. {why}",
+    "check.open": "Check open: {check}. {why}",
+    "checks.open": "No evidence yet for the checks: {checks}.",
+    "all.pass": "Every gate passes by the plan's rule and by the evidence, and every check holds.",
+    # What would change it.
+    "gate.better": "{gate}: a better candidate; more data will not help.",
+    "gate.needs": "{gate}: about {further:,} more {unit} ({total:,} in all).",
+    "gate.enough": (
+        "{gate}: enough data to recognise a good candidate, but this one is not proven good."
+    ),
+    "check.repair": "Repair what the check found: {check}.",
+    "checks.bring": "Bring evidence for the checks: {checks}.",
+    # What a check found.
+    "check.no_folder": "There is no evidence folder.",
+    "suites.fail": "These suites fail: {suites}. {age}",
+    "suites.open": "These suites are open: {suites}.",
+    "suites.pass": "All {count} suites pass. {age}",
+    "suites.flaky": "All {count} suites pass, but some tests failed first: {tests}. {age}",
+    # Why a suite is open: phrases of suites.open.
+    "suite.no_file": "{suite} has no result",
+    "suite.unreadable": "{suite}: {file} {what}",
+    "suite.not_run": "{suite}: of {tests} tests none ran",
+    "suite.absent": "{suite}: of {declared} declared tests {absent} are missing",
+    "suite.surplus": "{suite}: {cases} tests are in the file, which declares {declared}",
+    "suite.odd": "{suite}: {field} is {value!r}, which says neither passed nor failed",
+    # What a file is instead of JUnit XML: phrases of suite.unreadable.
+    "file.empty": "is empty",
+    "file.large": "is larger than {most:,} bytes",
+    "file.foreign": "is {format}, not JUnit XML",
+    "file.root": "is not JUnit XML (its root is {root})",
+    "file.encoding": "has the unknown encoding {encoding}",
+    "file.entities": "declares XML entities, which are refused",
+    "file.broken": "is cut off or broken ({error})",
+    "incidents.no_file": "There is no incidents.jsonl.",
+    "incidents.no_time": "The runs carry no time, so the last {hours} hours are unknown.",
+    "incidents.recent": "{count} incidents in the last {hours} hours; the latest: {latest} ({at}).",
+    "incidents.empty": "incidents.jsonl is empty: nothing says until when it tells every incident.",
+    "incidents.uncovered": "incidents.jsonl says nothing after {until}; it has to cover {moment}.",
+    "incidents.none": (
+        "No incident in the {hours} hours before {now}; what is known ends at {until}."
+    ),
+    "documents.no_file": "There is no changes.yaml.",
+    "documents.stale": "These documents do not reflect the change: {documents}. {age}",
+    "documents.missing": "Nothing is said of these documents: {documents}.",
+    "documents.no_path": "These documents are not where changes.yaml says: {documents}.",
+    "documents.changed": "These documents are not those that changes.yaml attests: {documents}.",
+    "documents.unchanged": (
+        "These documents are as they were in the last green record: {documents}."
+    ),
+    "documents.reflect": "All {count} documents reflect the change. {age}",
+    "documents.waived": "All {count} documents reflect the change or are waived: {waived}. {age}",
+    "notes.no_file": "There is no release-notes.md.",
+    "notes.lack": "The release notes lack: {sections}. {age}",
+    "notes.whole": "The release notes have all sections. {age}",
+    # How old evidence is, by its own word.
+    "age.told": "Evidence of {at}.",
+    "age.partly": "Evidence of {at}; nothing tells the age of: {files}.",
+    "age.unknown": "Nothing tells the age of: {files}.",
+    "evidence.future": "Dated in the future: {files}, of {at}.",
+    "evidence.stale": "Older than the newest treatment run, of {newest}: {files}, of {at}.",
+    "evidence.old": (
+        "More than {days} days older than the newest treatment run, of {newest}: {files}, of {at}."
+    ),
+    "evidence.undated": "The plan limits the age of evidence; nothing tells the age of: {files}.",
+    "evidence.no_run_time": (
+        "The plan limits the age of evidence, but the runs carry no time to compare with."
+    ),
+    "evidence.unreadable": "The evidence cannot be read: {what}",
+    # What the risk register says.
+    "risk.reported": "people say: {signal}",
+    "risk.above": "{metric}: {value}, fires above {limit}",
+    "risk.below": "{metric}: {value}, fires below {limit}",
+    "risk.turn_off": "`{flag}`: {on} → {off} (`rollout rollback --feature {key}`)",
+    "risk.step": "one step of {step} ({title})",
+    "risk.tags": "suggest at most {count} tags",
+    "risk.profile": "another guardian profile: {profiles}",
+}
