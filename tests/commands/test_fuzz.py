@@ -24,7 +24,8 @@ import pytest
 from rolloutlib.cli import main
 from rolloutlib.plan import model
 from rolloutlib.show import sealing
-from tests.ledger.workbooks import EXHAUSTIVE, keys
+from tests.ledger.workbooks import keys
+from tests.often import EXHAUSTIVE
 from tests.rollback import books
 
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import FOLDER, Workbook
 from tests.faults.test_ledger_faults import FAULTS, HARMLESS, Crash, Faulty
 from tests.ledger.workbooks import (
-    EXHAUSTIVE,
     PREPARER,
     START,
     Quick,
@@ -30,6 +29,7 @@ from tests.ledger.workbooks import (
     public,
     workbook,
 )
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ import pytest
 from rolloutlib.flags.document import FLAGS, SESSION, FlagState, document, session_defaults
 from rolloutlib.plan.model import load_plan
 from tests.faults.killing import Ran, Seen, committed, look, run
-from tests.ledger.workbooks import EXHAUSTIVE, PEOPLE, PREPARER, ROOT, keys
+from tests.ledger.workbooks import PEOPLE, PREPARER, ROOT, keys
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,8 @@ from rolloutlib.ledger.book import append, sign_record
 from rolloutlib.ledger.durable import Files, NotWrittenError
 from rolloutlib.ledger.verification import Verification, verify_ledger
 from rolloutlib.ledger.workbook import Workbook
-from tests.ledger.workbooks import EXHAUSTIVE, START, Quick, decided, keys, promotion, workbook
+from tests.ledger.workbooks import START, Quick, decided, keys, promotion, workbook
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

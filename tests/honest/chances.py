@@ -8,7 +8,6 @@ trace, and nobody can know of it.
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +21,7 @@ from rolloutlib.judge import review as judging
 from rolloutlib.plan.model import load_plan
 from tests.honest.reviews import ROOT, review
 from tests.honest.worlds import CONTROL, TREATMENT, one
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -35,8 +35,7 @@ NEAR: Final = ("passed", "score", "tags", "vetoed", "error", "ms", "conf")
 SHARES: Final = (0.003, 0.006, 0.01, 0.015, 0.019, 0.025, 0.05, 0.1, 0.3, 0.6)
 ORDERS: Final = ("flattering", "chance", "worst", "best")
 RUNS, PROMPTS = 3, 120
-EXHAUSTIVE = bool(os.environ.get("ROLLOUT_EXHAUSTIVE"))  # 513 worlds in all, as asked for
-WORLDS = 171 if EXHAUSTIVE else 60  # of each kind of damage
+WORLDS = 171 if EXHAUSTIVE else 36  # of each kind of damage; 513 in all, as asked for
 TIMES = 8 if EXHAUSTIVE else 1  # damages of a world
 
 

@@ -16,6 +16,7 @@ from rolloutlib.judge.record import Recommendation
 from rolloutlib.words.reasons import texts
 from tests.honest.reviews import review
 from tests.honest.worlds import COLUMNS, CONTROL, TREATMENT
+from tests.often import EXHAUSTIVE
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,10 @@ ONE = dict.fromkeys(CELLS) | {"arm": CONTROL, "status": "passed"}
 LOPSIDED = [ONE, ONE, ONE | {"prompt": "p0"}, ONE | {"arm": TREATMENT}]
 
 
-@settings(max_examples=60, phases=(Phase.explicit, Phase.generate))  # shrinking takes minutes
+OFTEN = 60 if EXHAUSTIVE else 30
+
+
+@settings(max_examples=OFTEN, phases=(Phase.explicit, Phase.generate))  # shrinking takes minutes
 @example(rows=LOPSIDED)
 @given(rows=some.lists(some.fixed_dictionaries(CELLS), min_size=1, max_size=8))
 def test_a_handful_of_rows(rows: list[dict[str, Any]]) -> None:

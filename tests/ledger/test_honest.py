@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from rolloutlib.ledger.book import append, sign_record, write_cards
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
-from tests.ledger.workbooks import EXHAUSTIVE, PEOPLE, START, Quick, keys, promotion, workbook
+from tests.ledger.workbooks import PEOPLE, START, Quick, keys, promotion, workbook
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from rolloutlib.ledger.records import Decision

@@ -12,7 +12,7 @@ import yaml
 from rolloutlib.errors import PlanError
 from rolloutlib.ledger.roles_text import UnclearError, with_person, without_person
 from rolloutlib.ledger.signers import ROLES_FILE, Roles, load_roles
-from tests.ledger.workbooks import EXHAUSTIVE
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,17 +26,8 @@ from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.keys import add_key
 from rolloutlib.ledger.verification import Verification, verify_ledger
 from rolloutlib.ledger.workbook import Workbook
-from tests.ledger.workbooks import (
-    EXHAUSTIVE,
-    PEOPLE,
-    START,
-    decided,
-    keys,
-    public,
-    rollback,
-    signed,
-    workbook,
-)
+from tests.ledger.workbooks import PEOPLE, START, decided, keys, public, rollback, signed, workbook
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,6 @@ Real keys made by ssh-keygen, records as `decide` makes them.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -29,7 +28,6 @@ from rolloutlib.ledger.records import (
 from rolloutlib.ledger.signers import NAMESPACE
 from rolloutlib.ledger.workbook import Workbook
 
-EXHAUSTIVE = "ROLLOUT_EXHAUSTIVE" in os.environ  # set by `make faults`
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
 PEOPLE: dict[str, tuple[str, Role]] = {

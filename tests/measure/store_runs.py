@@ -21,6 +21,7 @@ from rolloutlib.measure.store import ingest
 from rolloutlib.measure.stored import read_store
 from rolloutlib.plan.model import load_plan
 from rolloutlib.runs.samples import from_runs
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
 STEPS = ("flushed", "put", "_sweep", "day_sums")
-KILLS, MOST = 112, 400
+KILLS, MOST = (112, 400) if EXHAUSTIVE else (48, 400)
 KILLS_BEFORE_AN_END = 8
 
 

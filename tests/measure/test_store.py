@@ -171,11 +171,11 @@ def test_a_folder_of_others_is_no_store(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_at_any_moment(tmp_path: Path) -> None:
-    """Killed over a hundred times and run again, it is a store that was never killed."""
+    """Killed at every step and at random, and run again, it is a store that was never killed."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-m", "tests.measure.store_runs", str(tmp_path)], cwd=ROOT,
         env=environment, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 100
+    assert int(done.stdout) >= store_runs.KILLS

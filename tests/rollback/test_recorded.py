@@ -32,7 +32,8 @@ from rolloutlib.ledger.records import Head, Record, WayBack
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
 from tests.ledger import workbooks
-from tests.ledger.workbooks import EXHAUSTIVE, keys
+from tests.ledger.workbooks import keys
+from tests.often import EXHAUSTIVE
 from tests.rollback.books import FILES, PLAN, ROOT, at, decided, flags_of, signed, workbook
 from tests.rollback.damages import (
     BESIDE,

@@ -31,7 +31,8 @@ from rolloutlib.show.folder import save
 from rolloutlib.show.invalid import invalid_report
 from rolloutlib.show.notebooks import render_html
 from rolloutlib.show.sealing import _seal
-from tests.ledger.workbooks import EXHAUSTIVE, ROOT, Quick
+from tests.ledger.workbooks import ROOT, Quick
+from tests.often import EXHAUSTIVE
 from tests.sample_review import bfcl
 
 if TYPE_CHECKING:
