@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from rolloutlib.stats._numeric import FloatArray
     from rolloutlib.stats.inference import ClusterInference
 
+_ROUNDING = 1e-12
+
 
 def korn_graubard(
     n: ArrayLike, x: ArrayLike, *, confidence: float = 0.95, icc_floor: float | None = 0.0
@@ -130,9 +132,10 @@ def crossed_score_difference(
     left = np.where(told, np.square(difference.se), 1.0) / np.where(told, apart, 1.0)
     change = np.where(told, difference.point, 0.0)
     differ = np.clip(left * (p1 * (1 - p1) + p0 * (1 - p0)) + change**2, np.abs(change), 1.0)
+    differ *= 1 - _ROUNDING  # so that both parts add up to no more than all pairs
     told &= differ > change**2
     pairs = np.where(told, differ - change**2, 1.0) / np.where(told, variance, 1.0)
-    gained, lost = pairs * (differ + change) / 2, pairs * (differ - change) / 2
+    gained, lost = (np.maximum(pairs * (differ + s * change) / 2, 0.0) for s in (1, -1))
     return _where_told(tango(gained, lost, pairs, confidence=confidence), told)
 
 

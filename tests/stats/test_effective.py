@@ -49,6 +49,12 @@ def test_samples_repeated_count_once() -> None:
     assert nested(10 * n, 10 * x1, 10 * n, 10 * x0) == pytest.approx(once, abs=2e-3)
 
 
+def test_pairs_that_all_differ_are_no_more_than_all() -> None:
+    """Where every pair differs, both ways together are at most all pairs, whatever the rounding."""
+    lower, upper = effective.crossed_score_difference([2, 1], [2, 0], [2, 1], [0, 1])
+    assert -1 <= lower < upper <= 1
+
+
 @pytest.mark.parametrize("score", [nested, effective.crossed_score_difference])
 def test_nothing_known(score: object) -> None:
     """One cluster, or no cluster that deviates, bounds nothing."""
