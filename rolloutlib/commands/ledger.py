@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator, Iterable, Sequence
 
+    from rolloutlib.ledger.chain import Node
     from rolloutlib.ledger.findings import Finding
     from rolloutlib.ledger.lines import State
     from rolloutlib.ledger.workbook import Workbook
@@ -95,7 +96,7 @@ def _decide(arguments: argparse.Namespace) -> int:
     from rolloutlib.flags.promotion import refuse_unrecorded
     from rolloutlib.ledger.book import settle
     from rolloutlib.ledger.decide import decide
-    from rolloutlib.ledger.records import Waiver
+    from rolloutlib.ledger.found import Waiver
 
     gates, reasons = arguments.waive, arguments.reason
     if len(gates) != len(reasons):
@@ -111,6 +112,7 @@ def _decide(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     say(f"{node.id}: {node.predicate.verdict} drafted (sha256 {node.digest})")
     say(f"card: docs/LEDGER/{node.id}.md")
+    _say_accepted(node)
     return say_missing(book, node.id)
 
 
@@ -118,6 +120,7 @@ def _sign(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.book import sign_record
 
     book, name = book_here(), arguments.record
+    _say_accepted(book.read().find(name))
     with key_of(arguments, book) as key:
         signoff = sign_record(
             book, name, role=arguments.role, key=key, who=arguments.by, now=now(),
@@ -126,6 +129,15 @@ def _sign(arguments: argparse.Namespace) -> int:
     signed = f"{signoff.signer} signed {signoff.decision} as {signoff.role}"
     say(f"{name}: {signed} ({signoff.meaning})")
     return say_missing(book, name)
+
+
+def _say_accepted(node: Node) -> None:
+    """Say what a signature on this record accepts: before it is made."""
+    from rolloutlib.ledger.deviations import accepted
+    from rolloutlib.words.reasons import sentence
+
+    for why in accepted(node.predicate):
+        say(f"  accepted deviation: {sentence(why, 'en')}")
 
 
 def say_missing(book: Workbook, name: str) -> int:

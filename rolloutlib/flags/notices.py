@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rolloutlib.errors import RolloutError
+from rolloutlib.files import bounded_bytes
 from rolloutlib.flags.document import values
 from rolloutlib.ledger.beside import FOLDERS, LEDGER
+from rolloutlib.ledger.deviations import accepted
+from rolloutlib.ledger.documents import MAX_BYTES, decode
 from rolloutlib.ledger.durable import Files, overwrite, sweep
-from rolloutlib.ledger.records import RECORD_ID
+from rolloutlib.ledger.records import RECORD_ID, Record
 from rolloutlib.text import link, markdown
 from rolloutlib.words.numbers import show
+from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import Sentence, say, speaking
 
 if TYPE_CHECKING:
@@ -22,8 +27,9 @@ if TYPE_CHECKING:
 
     from rolloutlib.flags.document import FlagState
     from rolloutlib.flags.outcome import RolledBack
-    from rolloutlib.ledger.records import GateState
+    from rolloutlib.ledger.found import GateState
     from rolloutlib.plan.model import Plan
+    from rolloutlib.reason import Reason
 
 Lines = tuple[Sentence | str, ...]
 NOTES: Final = "docs/RELEASE_NOTES"
@@ -173,6 +179,18 @@ def card_of(root: Path, decision: str) -> str | None:
     return next((card for card in cards if (root / card).is_file()), None)
 
 
+def _accepted(root: Path, decision: str) -> Iterator[Reason]:
+    """Yield what the signers of a decision accepted; nothing where its record cannot be read."""
+    if not RECORD_ID.fullmatch(decision):
+        return
+    try:
+        data = bounded_bytes(root / LEDGER / f"{decision}.record", MAX_BYTES)
+        record = decode(data, Record)
+    except RolloutError:
+        return
+    yield from accepted(record.predicate)
+
+
 # --- the overview ---------------------------------------------------------------------------------
 
 
@@ -204,6 +222,8 @@ def _overview(root: Path, plan: Plan | None, state: FlagState) -> Iterator[Sente
         yield _bullet(say("This decision has no record; `rollout verify` says what to do"))
     elif card and not card.startswith(LEDGER):
         yield _bullet(say("Recorded beside the ledger: {card}", card=link(card, f"../{card}")))
+    for why in _accepted(root, state.decision):
+        yield _bullet(say("Accepted with it: {why}", why=markdown(sentence(why))))
     about = {"generation": state.generation, "profile": markdown(state.profile)}
     yield _bullet(say("Flags: generation {generation}, profile {profile}", **about))
     if state.off:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from rolloutlib.judge.record import EvidenceVerdict, GateResult, PlanVerdict, Verdict
-from rolloutlib.judge.verdicts import evidence_of, judge_evidence, judge_plan
+from rolloutlib.judge.verdicts import evidence_of, judge_evidence, judge_plan, tolerated
 from rolloutlib.measure.adjustment import adjust
 from rolloutlib.measure.estimates import clears, estimate_gate
 from rolloutlib.measure.needed import needed
@@ -55,7 +55,9 @@ def judge_gate(
         plan = _plan_at_worst(compared, gate, seen, plan)
         evidence = _evidence(compared, gate, seen, gate.proof_limit(stage, limits))
     levels = (seen.control, seen.treatment)
-    return gate_row(key, gate, stage, limits, levels, plan, evidence, subject=seen.subject)
+    row = gate_row(key, gate, stage, limits, levels, plan, evidence, subject=seen.subject)
+    worst = seen.worst_planned.value if seen.worst_planned else None
+    return msgspec.structs.replace(row, tolerated=tolerated(row, worst))
 
 
 def gate_row(
@@ -73,6 +75,7 @@ def gate_row(
         quantile=gate.quantile, harm=gate.harm,
         evidence_unit="proportion" if gate.statistic == "quantile" else gate.unit,
         signed=gate.contrast == "difference",
+        tolerance=gate.tolerance if gate.reading == "tolerant" else None,
     )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
 The rule (docs/statistics.md): INVALID if any gate is invalid; NO_GO if any gate's evidence fails,
 any check fails, or the plan lets a finding (a segment that loses, an issue that rises) decide so;
-GO if every plan verdict passes, every gate's evidence passes, every check holds and no finding
-holds back; otherwise HOLD.
+GO if every gate's evidence passes, every plan verdict passes or misses within the tolerance that
+the plan declares (`tolerated`), every check holds and no finding holds back; otherwise HOLD.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.judge.record import Recommendation, Verdict
+from rolloutlib.judge.verdicts import named
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.reason import Reason, because
 
@@ -56,7 +57,7 @@ def recommend(
     failed = Verdict.FAIL in evidence or any(check.holds is False for check in checks)
     if failed or "no_go" in effects:
         return Recommendation.NO_GO
-    proven = all(_proven(gate) and gate.plan.verdict is Verdict.PASS for gate in gates)
+    proven = all(_proven(gate) and _kept(gate) for gate in gates)
     attested = bool(checks) and all(check.holds for check in checks)
     free = proven and attested and "hold" not in effects
     return Recommendation.GO if free else Recommendation.HOLD
@@ -66,18 +67,23 @@ def _proven(gate: GateResult) -> bool:
     return gate.evidence.verdict is Verdict.PASS
 
 
+def _kept(gate: GateResult) -> bool:
+    """Return whether the plan's rule holds nothing back: it passes, or misses within tolerance."""
+    return gate.plan.verdict is Verdict.PASS or gate.tolerated is not None
+
+
 def _undecided(gate: GateResult) -> bool:
     return gate.evidence.why.code == "bound.undecided"
 
 
 def reasons(
     gates: Sequence[GateResult], checks: Sequence[CheckResult], hidden: Sequence[Reason] = (), *,
-    blocks: Sequence[Reason] = (), copied: Sequence[Reason] = (),
+    blocks: Sequence[Reason] = (), copied: Sequence[Reason] = (), go: bool = False,
 ) -> tuple[Reason, ...]:  # fmt: skip
     """Say why, the weightiest first.
 
     What blocks every gate, what is proven broken, what is missing of a gate, what the plan refuses,
-    what is hidden, what is unproven, what is open.
+    what it tolerates, what is hidden, what is unproven, what is open.
 
     Args:
         gates: with their verdicts.
@@ -85,9 +91,11 @@ def reasons(
         hidden: findings beside the gates.
         blocks: what keeps every gate from passing, whatever it says.
         copied: what was left out as a copy; told with everything but a GO.
+        go: whether GO is recommended: what is tolerated is then the first thing to know.
     """
     failed = [gate for gate in gates if gate.evidence.verdict is Verdict.FAIL]
-    refused = [gate for gate in gates if gate.plan.verdict is Verdict.FAIL and gate not in failed]
+    refused = [gate for gate in gates if _refuses(gate) and gate not in failed]
+    within = [gate.tolerated for gate in gates if gate.tolerated is not None]
     waiting = [gate for gate in gates if gate.evidence.verdict is Verdict.INCONCLUSIVE]
     free = [gate for gate in waiting if gate.evidence.why not in blocks]
     spent = [gate.evidence.why for gate in free if gate.evidence.why.code == SPENT]
@@ -96,15 +104,15 @@ def reasons(
     data = [*blocks, *map(_broken, failed), *_blocked(lacking)]
     data += _doubted(gate for gate in gates if gate not in lacking and not blocks)
     rest = [*spent[:1], *(_failed(check) for check in checks if check.holds is False)]
-    rest += [*map(_refused, refused), *hidden]
+    rest += [*map(_refused, refused), *([] if go else within), *hidden]
     rest += [because("gate.unproven", **_numbers(gate)) for gate in unproven if _undecided(gate)]
     rest += _blocked(g for g in unproven if not _undecided(g) and g.evidence.why.code != SPENT)
     if empty := tuple(gate.title for gate in waiting if _empty(gate) and gate not in lacking):
         rest.append(because("gates.empty", gates=empty))
     rest += [*_silent(gates), *_few_runs(gates), *_open(checks)]
     if not data and not rest:
-        return (because("all.pass"),)
-    return (*data[:1], *copied, *data[1:], *rest)
+        return (*within, because("all.tolerated")) if within else (because("all.pass"),)
+    return (*(within if go else ()), *data[:1], *copied, *data[1:], *rest)
 
 
 def _empty(gate: GateResult) -> bool:
@@ -113,7 +121,7 @@ def _empty(gate: GateResult) -> bool:
 
 def _broken(gate: GateResult) -> Reason:
     if _empty(gate):
-        return because("gates.blocked", gate=(_named(gate),), why=gate.evidence.why)
+        return because("gates.blocked", gate=(named(gate),), why=gate.evidence.why)
     return because("gate.broken", **_numbers(gate))
 
 
@@ -137,9 +145,7 @@ def changes(
     listed += [
         because("check.repair", check=check.title) for check in checks if check.holds is False
     ]
-    listed += [
-        _refused(gate) for gate in gates if gate.plan.verdict is Verdict.FAIL and _proven(gate)
-    ]
+    listed += [_refused(gate) for gate in gates if _refuses(gate) and _proven(gate)]
     listed += _doubted(gate for gate in gates if gate not in wanting)
     listed += _silent(gates)
     listed += _few_runs(gates)
@@ -174,28 +180,25 @@ def rising_issue(
                    measure="proportion", signed=False)  # fmt: skip
 
 
-def _named(gate: GateResult) -> str | Reason:
-    """Return the gate's name, with what the data decided it to be about (the issue tag)."""
-    if gate.subject is None:
-        return gate.title
-    return because("gate.subject", gate=gate.title, subject=gate.subject)
-
-
 def _numbers(gate: GateResult) -> dict[str, Fact]:
     """Return the facts of a gate's bounds, in the unit that `measure` names."""
     worst, best = gate.evidence.lower, gate.evidence.upper
     if gate.harm == "higher":
         worst, best = best, worst
     return {
-        "gate": _named(gate), "id": gate.id, "point": gate.evidence.point, "worst": worst,
+        "gate": named(gate), "id": gate.id, "point": gate.evidence.point, "worst": worst,
         "best": best, "limit": gate.proof_limit, "measure": gate.evidence_unit,
         "signed": gate.signed,
     }  # fmt: skip
 
 
+def _refuses(gate: GateResult) -> bool:
+    return gate.plan.verdict is Verdict.FAIL and gate.tolerated is None
+
+
 def _refused(gate: GateResult) -> Reason:
     return because(
-        "gate.refused", gate=_named(gate), id=gate.id, value=gate.plan.value, limit=gate.limit,
+        "gate.refused", gate=named(gate), id=gate.id, value=gate.plan.value, limit=gate.limit,
         measure=gate.unit, signed=gate.signed,
     )  # fmt: skip
 
@@ -207,22 +210,22 @@ def _blocked(gates: Iterable[GateResult]) -> list[Reason]:
         titles = next((names for why, names in causes if why == gate.evidence.why), None)
         if titles is None:
             causes.append((gate.evidence.why, titles := []))
-        titles.append(_named(gate))
+        titles.append(named(gate))
     return [because("gates.blocked", gate=tuple(names), why=why) for why, names in causes]
 
 
 def _doubted(gates: Iterable[GateResult]) -> list[Reason]:
     """Say which gates pass by the plan only as long as what is missing is not bad."""
     return [
-        because("gates.blocked", gate=(_named(gate),), why=gate.plan.why)
+        because("gates.blocked", gate=(named(gate),), why=gate.plan.why)
         for gate in gates
-        if gate.plan.why is not None
+        if gate.plan.why is not None and gate.tolerated is None
     ]
 
 
 def _silent(gates: Iterable[GateResult]) -> list[Reason]:
     """Name the gates whose metric only runs before the last ones know: the plan has no value."""
-    silent = tuple(_named(gate) for gate in gates if gate.plan.value is None and not _empty(gate))
+    silent = tuple(named(gate) for gate in gates if gate.plan.value is None and not _empty(gate))
     return [because("gates.silent", gates=silent)] if silent else []
 
 
@@ -256,7 +259,7 @@ def _settles(gate: GateResult) -> bool:
 
 
 def _change(gate: GateResult) -> Reason:
-    name, needed = _named(gate), gate.evidence.needed
+    name, needed = named(gate), gate.evidence.needed
     if gate.evidence.verdict is Verdict.FAIL:
         return because("gate.better", gate=name, id=gate.id)
     if needed is None:

@@ -115,6 +115,9 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
         harm: the direction in which the number gets worse.
         evidence_unit: of point, bounds and proof limit: a quantile gate is judged by a share.
         signed: whether the numbers are differences.
+        tolerance: by how much the plan's value may miss the limit where the evidence passes; None
+            where the gate is read strictly.
+        tolerated: that it does, within the tolerance; None where it does not miss, or holds back.
     """
 
     id: str
@@ -135,6 +138,8 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     harm: Literal["lower", "higher"]
     evidence_unit: str
     signed: bool
+    tolerance: float | None = None
+    tolerated: Reason | None = None
 
 
 class CheckResult(msgspec.Struct, frozen=True):

@@ -104,11 +104,12 @@ def _judged(
     parts, stage = _segments(plan, compared), plan.stages[params.stage]
     decides = Decides(segments="hold", issues="hold") if compared.blocks else plan.decides
     findings = _findings(decides, gates, parts, issues)  # what is blocked proves nothing
+    recommended = recommend(gates, checks, findings)
     return Reviewed(
         stage=params.stage, control=params.control, treatment=params.treatment,
-        recommendation=recommend(gates, checks, findings),
+        recommendation=recommended,
         changes=changes(gates, checks, compared.blocks),
-        reasons=_reasons(compared, runs, gates, checks, findings),
+        reasons=_reasons(compared, runs, gates, checks, findings, recommended),
         gates=gates, segments=parts, checks=checks, issues=issues,
         completeness=compared.completeness,
         features={f.flag.removeprefix("feature."): key for key, f in plan.features.items()},
@@ -239,13 +240,14 @@ def _vanished(issues: Sequence[IssueRate]) -> list[Reason]:
 
 def _reasons(
     compared: Comparison, runs: Runs, gates: Sequence[GateResult], checks: Sequence[CheckResult],
-    findings: Sequence[Finding],
+    findings: Sequence[Finding], recommended: Recommendation,
 ) -> tuple[Reason, ...]:  # fmt: skip
     if compared.invalid is not None:
         return (compared.invalid,)
     hidden = [finding.why for finding in findings]
     copied = copies(runs, compared.pair)
-    return reasons(gates, checks, hidden, blocks=compared.blocks, copied=copied)
+    go = recommended is Recommendation.GO
+    return reasons(gates, checks, hidden, blocks=compared.blocks, copied=copied, go=go)
 
 
 def _segments(plan: Plan, compared: Comparison) -> tuple[Segment, ...]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rolloutlib.judge.record import EvidenceVerdict, PlanVerdict, Verdict
-from rolloutlib.measure.estimates import clears, proves
+from rolloutlib.measure.estimates import clears, proves, within
 from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:
+    from rolloutlib.judge.record import GateResult
     from rolloutlib.measure.estimates import Estimate
     from rolloutlib.measure.needed import Needed
     from rolloutlib.plan.model import Gate
-    from rolloutlib.reason import Reason
+    from rolloutlib.reason import Fact, Reason
 
-__all__ = ["evidence_of", "judge_evidence", "judge_plan"]
+__all__ = ["evidence_of", "judge_evidence", "judge_plan", "named", "tolerated"]
+
+SIDES: Final = {"lower": "≥", "higher": "≤"}  # of the limit, on which a value is to be
 
 
 def judge_plan(
@@ -29,6 +32,40 @@ def judge_plan(
     if runs < runs_wanted:
         verdict = Verdict.INCONCLUSIVE
     return PlanVerdict(verdict, value, ok, runs, runs_wanted)
+
+
+def tolerated(row: GateResult, worst: float | None) -> Reason | None:
+    """Say that a value misses the plan's limit within the declared tolerance; None if not.
+
+    The plan's own verdict stays as it is. The evidence has to pass, the runs have to be enough,
+    and everything that is missing has to be within the tolerance too if all of it is bad.
+
+    Args:
+        row: the gate with both verdicts.
+        worst: the plan's value with everything missing at its worst; None if nothing is missing.
+    """
+    plan, limit = row.plan, row.limit
+    if row.tolerance is None or plan.value is None or plan.verdict is Verdict.PASS:
+        return None
+    if row.evidence.verdict is not Verdict.PASS or plan.runs < plan.runs_wanted:
+        return None
+    judged = plan.value if worst is None else worst
+    if not within(judged, limit, row.tolerance, row.harm):
+        return None
+    facts: dict[str, Fact] = {
+        "gate": named(row), "id": row.id, "value": plan.value, "side": SIDES[row.harm],
+        "limit": limit, "tolerance": row.tolerance, "measure": row.unit, "signed": row.signed,
+    }  # fmt: skip
+    if worst is None:
+        return because("gate.tolerated", **facts)
+    return because("gate.tolerated_worst", **facts, worst=worst)
+
+
+def named(gate: GateResult) -> str | Reason:
+    """Return the gate's name, with what the data decided it to be about (the issue tag)."""
+    if gate.subject is None:
+        return gate.title
+    return because("gate.subject", gate=gate.title, subject=gate.subject)
 
 
 def judge_evidence(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rolloutlib.ledger.deviations import accepted
 from rolloutlib.ledger.findings import finding
 from rolloutlib.ledger.rollback_card import bold, rollback_lines
 from rolloutlib.text import link, markdown
 from rolloutlib.words.numbers import show
+from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import Sentence, say, speaking
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.chain import Node
     from rolloutlib.ledger.findings import Finding
     from rolloutlib.ledger.folder import SignoffFile
-    from rolloutlib.ledger.records import CheckState, FlagSet, GateState, Person, Predicate, Record
+    from rolloutlib.ledger.found import CheckState, GateState
+    from rolloutlib.ledger.records import FlagSet, Person, Predicate, Record
 
 Line = Sentence | str
 _HOLDS: Final = {True: say("holds"), False: say("fails"), None: say("open")}
@@ -50,9 +53,9 @@ def render(node: Node) -> bytes:
     """
     p = node.predicate
     kinds = {"keys": _keys, "rollback": _rollback, "promotion": _promotion}
-    lines = [*kinds[p.kind](node.record), "", *_signatures(p, node.signoffs), ""]
-    lines += _foot(p, node.digest)
     with speaking(p.lang):
+        lines = [*kinds[p.kind](node.record), "", *_signatures(p, node.signoffs), ""]
+        lines += _foot(p, node.digest)
         return "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -76,6 +79,7 @@ def _promotion(record: Record) -> list[Line]:
             say("- **WAIVED: {gate} — {reason}**", gate=markdown(w.gate), reason=markdown(w.reason))
             for w in p.waivers
         ),
+        *(say("- **ACCEPTED: {why}**", why=markdown(sentence(why))) for why in accepted(p)),
         bold(say("Problem"), move),
         *(f"  - {markdown(reason)}" for reason in p.reasons),
         *_measured(p),

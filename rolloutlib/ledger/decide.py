@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 import rfc8785
+from msgspec import UNSET
 
 from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.files import bounded_bytes
@@ -13,18 +14,13 @@ from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.finding import find
 from rolloutlib.judge.record import Verdict
 from rolloutlib.ledger.book import append
+from rolloutlib.ledger.deviations import deviations
 from rolloutlib.ledger.documents import decimal, digest_of
 from rolloutlib.ledger.findings import LedgerError
+from rolloutlib.ledger.found import CheckState, GateState, MeasuredArm, Window
 from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.pins import ReviewFolder, changed_files, pins_of
-from rolloutlib.ledger.records import (
-    CheckState,
-    FlagSet,
-    GateState,
-    MeasuredArm,
-    Move,
-    Window,
-)  # fmt: skip
+from rolloutlib.ledger.records import FlagSet, Move
 from rolloutlib.plan.model import STAGES
 from rolloutlib.words.reasons import sentence
 
@@ -36,7 +32,8 @@ if TYPE_CHECKING:
     from rolloutlib.judge.record import CheckResult, GateResult
     from rolloutlib.ledger.book import Slot
     from rolloutlib.ledger.chain import Node
-    from rolloutlib.ledger.records import Decision, Predicate, Waiver
+    from rolloutlib.ledger.found import Waiver
+    from rolloutlib.ledger.records import Decision, Predicate
     from rolloutlib.ledger.workbook import Workbook
     from rolloutlib.measure.configuration import ArmSummary
     from rolloutlib.plan.model import Plan, StageId
@@ -97,6 +94,7 @@ def decide(
     if os.path.lexists(flags):
         evidence["flags.json"] = bounded_bytes(flags, _MAX_FLAGS)
     entered = STAGES[min(stage + 1, STAGES[-1])]
+    within = tuple(deviations(review.gates)) if verdict == "GO" else ()
     then = entered if verdict == "GO" else stage  # only a GO moves flags
 
     def draft(slot: Slot) -> Predicate:
@@ -109,6 +107,7 @@ def decide(
             measured=tuple(map(_measured, review.arms)),
             gates=tuple(map(gate_state, review.gates)),
             checks=tuple(check_state(check, slot.id) for check in checks),
+            deviations=within or UNSET,
             pins=pins, stage=Move(stage, entered), cohort=plan.stages[entered].audience,
             flags_before=_flags(plan, stage, entered), flags_after=_flags(plan, then, entered),
         )  # fmt: skip
@@ -158,8 +157,9 @@ def check_state(check: CheckResult, record: str) -> CheckState:
 def _check_waivers(
     gates: Sequence[GateResult], checks: Sequence[CheckResult], waivers: Sequence[Waiver]
 ) -> None:
-    """Refuse a waiver of what is not there, of what holds, or without a reason."""
+    """Refuse a waiver of what is not there, of what holds or is tolerated, or without a reason."""
     holds = {gate.id: gate.plan.verdict == gate.evidence.verdict == Verdict.PASS for gate in gates}
+    holds |= {gate.id: True for gate in gates if gate.tolerated is not None}
     holds |= {check.id: bool(check.holds) for check in checks}
     holds |= {"code": False, "recommendation": False}
     for waiver in waivers:

@@ -41,6 +41,7 @@ SENTENCES: Final = {
     "review valid runs first",
     "unwaived.against": "the verdict {verdict} is against the recommendation {recommendation} "
     "and no waiver says why (--waive GATE --reason TEXT)",
+    "deviation": "it accepts a deviation of {gate}, which does not fit what it says of that gate",
     "signoff-fields": "it cannot be read",
     # its place in the chain
     "no-record": "{folder} has no readable record {name}; {newest}",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import FileError
 from rolloutlib.files import bounded_bytes
+from rolloutlib.ledger.deviations import check_deviations
 from rolloutlib.ledger.documents import MAX_BYTES, decode, digest_of, moment
 from rolloutlib.ledger.durable import TEMPORARY
 from rolloutlib.ledger.findings import Finding, LedgerError, finding
@@ -211,14 +212,17 @@ def _inside(subject: str, name: str) -> bool:
 def check_waivers(p: Predicate) -> None:
     """Check that a promotion's verdict is covered by what was found, or by waivers.
 
-    A GO rests on gates and checks that all hold or are waived by name (`code`: uncommitted
-    changes), and never on invalid data; any verdict against the recommendation needs a waiver
-    (of what is in its way, or of `recommendation`).
+    A GO rests on gates and checks that all hold, are accepted as deviations, or are waived by name
+    (`code`: uncommitted changes), and never on invalid data; any verdict against the recommendation
+    needs a waiver (of what is in its way, or of `recommendation`).
     """
     if p.kind != "promotion":
         return
     waived = {waiver.gate for waiver in p.waivers if waiver.reason.strip()}
-    refused = [gate.id for gate in p.gates if (gate.plan, gate.evidence) != ("pass", "pass")]
+    check_deviations(p)
+    held = {gate.id for gate in p.gates if (gate.plan, gate.evidence) == ("pass", "pass")}
+    held |= {deviation.gate for deviation in p.accepted}
+    refused = [gate.id for gate in p.gates if gate.id not in held]
     refused += [check.id for check in p.checks if check.holds is not True]
     refused += ["code"] if p.pins and p.pins.dirty else []
     uncovered = [name for name in refused if name not in waived]

@@ -11,6 +11,16 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from rolloutlib.ledger.documents import Part
+from rolloutlib.ledger.found import (
+    CheckState,
+    Deviation,
+    FlagKey,
+    GateState,
+    MeasuredArm,
+    Waiver,
+    Whole,
+    Window,
+)
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "urn:rolloutlib:decision:v1"
@@ -18,16 +28,11 @@ SIGNOFF: Final = "rolloutlib/signoff@1"
 RECORD_ID: Final = re.compile(r"dec-([0-9]{8})-(?:(rollback|keys)-)?[0-9]{3}")
 SIGNER: Final = re.compile(r"[a-z0-9][a-z0-9._+-]{0,62}@[a-z0-9][a-z0-9.-]{0,62}")
 
-# Keys of objects are ASCII by type, so that every sort order is RFC 8785's.
+# Keys of objects are ASCII by type, so that every sort order is RFC 8785's (as is `FlagKey`).
 RecordId = Annotated[str, msgspec.Meta(pattern=rf"\A{RECORD_ID.pattern}\Z")]
 SignerName = Annotated[str, msgspec.Meta(pattern=rf"\A{SIGNER.pattern}\Z")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-FlagKey = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9.]{1,100}\Z")]
-Decimal = Annotated[
-    str, msgspec.Meta(pattern=r"\A-?[0-9]{1,20}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?\Z")
-]
 KeyText = Annotated[str, msgspec.Meta(pattern=r"\A([a-z0-9@.-]{1,60} [A-Za-z0-9+/=]{1,4000})?\Z")]
-Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Role = Literal["pm", "engine", "qa", "owner"]
 Kind = Literal["promotion", "rollback", "keys"]
 Decision = Literal["GO", "HOLD", "NO_GO", "ROLLBACK", "KEYS"]
@@ -92,70 +97,6 @@ class Move(Part, frozen=True):
     to: Whole
 
 
-class Window(Part, frozen=True):
-    """The runs that were looked at, and the hours without an incident that are attested."""
-
-    runs: tuple[str, ...]
-    incident_free_hours: Whole | None
-
-
-class MeasuredArm(Part, frozen=True):
-    """What was measured in an arm; None, or nothing, where its runs do not tell.
-
-    Attributes:
-        first, last: start of the first and of the last run, UTC.
-        flags: by short key.
-    """
-
-    arm: str
-    runs: Whole
-    samples: Whole
-    users: Whole | None
-    first: str | None
-    last: str | None
-    flags: dict[FlagKey, bool | str] | None
-    profiles: tuple[str, ...]
-    strategies: tuple[str, ...]
-    simulated: bool
-
-
-class GateState(Part, frozen=True):
-    """One gate with both verdicts; numbers are decimal strings.
-
-    Attributes:
-        unit: of limit and value; `evidence_unit` of proof_limit, point and bounds (a quantile gate
-            judges a share).
-        signed: the numbers are differences.
-    """
-
-    id: str
-    title: str
-    unit: str
-    evidence_unit: str
-    signed: bool
-    limit: Decimal | None
-    proof_limit: Decimal | None
-    plan: str
-    value: Decimal | None
-    evidence: str
-    point: Decimal | None
-    lower: Decimal | None
-    upper: Decimal | None
-    n_control: Whole | None
-    n_treatment: Whole | None
-    clusters: Whole | None
-
-
-class CheckState(Part, frozen=True):
-    """One Go/No-Go check; `evidence` names subjects."""
-
-    id: str
-    title: str
-    holds: bool | None
-    why: str
-    evidence: tuple[str, ...]
-
-
 class FlagSet(Part, frozen=True):
     """Flag values for an audience at a stage, and the sha256 of their canonical JSON."""
 
@@ -163,13 +104,6 @@ class FlagSet(Part, frozen=True):
     audience: str
     values: dict[FlagKey, bool | str]
     sha256: Sha256
-
-
-class Waiver(Part, frozen=True):
-    """A gate or check that the meeting waived, and why."""
-
-    gate: str
-    reason: str
 
 
 class Prepared(Part, frozen=True):
@@ -258,6 +192,7 @@ class Predicate(Part, frozen=True, kw_only=True):
             was drafted.
         builds_on: the green record of that moment.
         measured: what each arm ran with; records from before it was asked have none.
+        deviations: what the signers of a GO accept with it; records without any lack the field.
     """
 
     id: RecordId
@@ -282,11 +217,17 @@ class Predicate(Part, frozen=True, kw_only=True):
     gates: tuple[GateState, ...] = ()
     checks: tuple[CheckState, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    deviations: tuple[Deviation, ...] | msgspec.UnsetType = msgspec.UNSET
     flags_before: FlagSet | None = None
     flags_after: FlagSet | None = None
     pins: Pins | None = None
     change: Change | None = None
     rollback: WayBack | None = None
+
+    @property
+    def accepted(self) -> tuple[Deviation, ...]:
+        """The deviations; none where the record lacks the field."""
+        return self.deviations if isinstance(self.deviations, tuple) else ()
 
 
 class Record(Part, frozen=True):

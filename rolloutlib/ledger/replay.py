@@ -18,7 +18,7 @@ from rolloutlib.words.reasons import worded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rolloutlib.judge.record import Review
+    from rolloutlib.judge.record import GateResult, Review
     from rolloutlib.ledger.chain import Node
     from rolloutlib.ledger.records import Pins
     from rolloutlib.ledger.workbook import Workbook
@@ -133,11 +133,23 @@ def knife_edges(review: Review, tolerance: float) -> Iterator[str]:
         for name, value, limit in (
             ("bound", worst, gate.proof_limit),
             ("plan value", gate.plan.value, gate.limit),
+            ("plan value", gate.plan.value, _tolerated_limit(gate)),
         ):
-            if value is not None and isclose(value, limit, rel_tol=tolerance, abs_tol=tolerance):
+            if (
+                limit is not None
+                and value is not None
+                and isclose(value, limit, rel_tol=tolerance, abs_tol=tolerance)
+            ):
                 place = f"lies within {tolerance:g} of its limit ({limit!r})"
                 judged = "another machine may judge otherwise"
                 yield f"the {name} of {gate.id} ({value!r}) {place}; {judged}"
+
+
+def _tolerated_limit(gate: GateResult) -> float | None:
+    """Return where a miss is no longer within the tolerance; None where gates are read strictly."""
+    if gate.tolerance is None:
+        return None
+    return gate.limit - gate.tolerance if gate.harm == "lower" else gate.limit + gate.tolerance
 
 
 def _verdicts(review: Review) -> Iterator[tuple[str, object]]:
@@ -145,6 +157,7 @@ def _verdicts(review: Review) -> Iterator[tuple[str, object]]:
     for gate in review.gates:
         yield f"{gate.id} (plan)", gate.plan.verdict
         yield f"{gate.id} (evidence)", gate.evidence.verdict
+        yield f"{gate.id} (within tolerance)", gate.tolerated is not None
     for check in review.checks:
         yield f"{check.id} (check)", check.holds
     for part in review.segments:

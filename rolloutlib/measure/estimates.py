@@ -133,6 +133,16 @@ def clears(value: float | Floats, limit: float, harm: str) -> bool | Flags:
     return value >= limit - rounding if harm == "lower" else value <= limit + rounding
 
 
+def within(value: float | Floats, limit: float, tolerance: float, harm: str) -> NDArray[np.bool_]:
+    """Return whether a value misses a limit, and by less than a tolerance.
+
+    A miss as large as the tolerance, or nearer to it than a rounding, is not within.
+    """
+    rounding = ROUNDING * max(1.0, abs(limit))
+    miss = np.subtract(limit, value) if harm == "lower" else np.subtract(value, limit)
+    return (miss > rounding) & (miss < tolerance - rounding)
+
+
 def proves(
     lower: float | Floats, upper: float | Floats, limit: float, harm: str
 ) -> tuple[Flags, Flags]:

@@ -55,6 +55,8 @@ class Gate(Model):
         limit: the plan's literal limit for the point estimate.
         tolerance: how far beyond the limit the proof may end, in the gate's unit ("no change"
             cannot be proven to the digit).
+        reading: what a point beyond the limit does, where the evidence passes: `strict` holds;
+            `tolerant` goes, and says so, if it misses by less than the tolerance.
         alternative: the true value that a stage is designed to recognise (for sample sizes).
         proof: laxer limits for the bounds of stages too small to prove the plan's own; every other
             stage proves limit ∓ tolerance, or a share of 1 − quantile beyond the limit.
@@ -69,6 +71,7 @@ class Gate(Model):
     harm: Literal["lower", "higher"]
     limit: Number | FromProfile
     tolerance: Annotated[Number, Field(ge=0)] = 0.0
+    reading: Literal["strict", "tolerant"] = "strict"
     alternative: Number | FromProfile
     proof: dict[StageId, Number] = {}
 
@@ -93,6 +96,15 @@ class Gate(Model):
         if self.contrast == "ratio" and isinstance(self.limit, float) and self.limit <= 0:
             raise ValueError(
                 f"limit is {self.limit}; a ratio's limit is above 0 (1.0 means no change)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _reading(self) -> Self:
+        if self.reading == "tolerant" and not self.tolerance:
+            raise ValueError(
+                "reading: tolerant without a tolerance equals strict; "
+                "declare a tolerance, or leave reading out"
             )
         return self
 

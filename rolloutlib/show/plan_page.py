@@ -112,6 +112,19 @@ def _gates(plan: Plan) -> Iterator[str]:
         clusters=rules.min_clusters, missing=rules.max_missing,
     ))  # fmt: skip
     yield from ("", *(f"- {line}" for line in _honesty(plan)))
+    tolerant = [_tolerance(gate) for gate in plan.gates.values() if gate.reading == "tolerant"]
+    if tolerant:
+        yield "- " + str(say(
+            "A value that misses the plan's limit by less than the tolerance ({tolerances}), while "
+            "the evidence passes, does not hold a GO back: it is the GO's first reason, and who "
+            "signs accepts it.", tolerances=tuple(tolerant),
+        ))  # fmt: skip
+
+
+def _tolerance(gate: Gate) -> str:
+    signed = gate.contrast == "difference"
+    span = str(show(gate.tolerance, gate.unit, signed=signed)).removeprefix("+")
+    return f"{translate(gate.title)} {span}"
 
 
 def _honesty(plan: Plan) -> Iterator[Sentence]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rolloutlib.judge.record import GateResult, Review, Reviewed
     from rolloutlib.measure.segments import IssueRate, Segment
     from rolloutlib.plan.params import ReviewParams
+    from rolloutlib.reason import Reason
 
 __all__ = [
     "changes", "checks", "completeness", "gate_table", "headline", "inputs", "issues_table",
@@ -55,7 +56,7 @@ def _word(recommendation: Recommendation) -> Sentence:
 def headline(review: Review) -> Html:
     """Show the recommendation, what it is about, and why."""
     word, sign = str(_word(review.recommendation)), SIGNS[review.recommendation]
-    heading, meaning = _title(review), str(_meaning(review.recommendation))
+    heading, meaning = _title(review), str(_meaning(review))
     reasons, kind = texts(review.reasons), review.recommendation.value.lower()
     arms = measured(review) if review.arms else Html("", "")
     html = render("headline.html.j2", kind=kind, sign=sign, word=word, title=heading,
@@ -73,6 +74,11 @@ def _title(review: Review) -> str:
         recommendation=_word(review.recommendation), stage=review.stage,
         name=translate(review.stage_name), treatment=plain(review.treatment, LABEL),
     ))  # fmt: skip
+
+
+def tolerated(review: Review) -> tuple[Reason, ...]:
+    """Return what a GO on this review accepts: values that miss the plan's limit by little."""
+    return tuple(gate.tolerated for gate in review.gates if gate.tolerated is not None)
 
 
 def _facts(review: Review) -> list[tuple[str, str]]:
@@ -100,7 +106,13 @@ def _look(review: Review) -> Sentence:
     return say("{number} of {planned}", **about)
 
 
-def _meaning(recommendation: Recommendation) -> Sentence:
+def _meaning(review: Review) -> Sentence:
+    recommendation = review.recommendation
+    if recommendation is GO and (within := tolerated(review)):
+        return say(
+            "Every check holds and the evidence passes at every gate; by the plan's rule {n} miss "
+            "within the declared tolerance, the others pass. People decide.", n=len(within),
+        )  # fmt: skip
     if recommendation is GO:
         return say(
             "The plan's rule and the evidence pass at every gate, and every check holds. People "

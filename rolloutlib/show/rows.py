@@ -15,6 +15,7 @@ from rolloutlib.words.sentences import Sentence, say, translate
 if TYPE_CHECKING:
     from rolloutlib.judge.record import EvidenceVerdict, GateResult
     from rolloutlib.measure.segments import IssueRate, Segment
+    from rolloutlib.reason import Reason
 
 __all__ = ["badge", "bounds", "gate_row", "interval", "level", "p_value", "proof_limit"]
 
@@ -33,6 +34,8 @@ def gate_row(gate: GateResult) -> Row:
         Cell(badge(evidence), _evidence_lines(gate), f"verdict {evidence}"),
         Cell(_settle(gate)),
     )  # fmt: skip
+    if gate.tolerated is not None:
+        return Row(cells, str(_accepted(gate.tolerated)))
     return Row(cells, str(_disagreement(gate)) if gate.disagrees else "")
 
 
@@ -42,6 +45,9 @@ def _plan_lines(gate: GateResult) -> tuple[str, ...]:
         say("limit {value}", value=_sided(gate, limit)),
         say("{runs} of {wanted} runs", runs=plan.runs, wanted=plan.runs_wanted),
     )
+    if gate.tolerated is not None:
+        span = _tight(show(gate.tolerance, gate.unit, signed=gate.signed)).removeprefix("+")
+        lines = (*lines, say("within the tolerance of {tolerance}", tolerance=span))
     value = _tight(show(plan.value, gate.unit, signed=gate.signed))
     return (*(() if plan.value is None else (value,)), *map(str, lines))
 
@@ -84,6 +90,10 @@ def _settle(gate: GateResult) -> str:
         "{further} more {unit} ({total} in all)",
         further=f"{needed.further:,}", unit=say(needed.unit), total=f"{needed.total:,}",
     ))  # fmt: skip
+
+
+def _accepted(why: Reason) -> Sentence:
+    return say("{why} Who signs a GO accepts that.", why=sentence(why))
 
 
 def _disagreement(gate: GateResult) -> Sentence:

@@ -10,7 +10,7 @@ from rolloutlib.ledger.pins import results_digest
 from rolloutlib.ledger.verification import SignatureState, sign_off_status
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.show.tables import Cell, Html, Row, bullets, joined, table
-from rolloutlib.words.reasons import worded
+from rolloutlib.words.reasons import texts, worded
 from rolloutlib.words.sentences import Sentence, say, speaking
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def sign_off(review: Reviewed, lang: str = "en", *, root: Path, now: datetime) -
             at = say("Ledger head: {head}", head=head)
         columns = (say("Role"), say("Signed by"), say("Signed at"), say("Command"))
         signatures = table(columns, [_row(state) for state in states])
-        return joined(bullets([at, _next_step(review, name)]), signatures)
+        within = texts(gate.tolerated for gate in review.gates if gate.tolerated is not None)
+        accepts = (say("Who signs a GO accepts: {why}", why=why) for why in within)
+        return joined(bullets([at, _next_step(review, name), *accepts]), signatures)
 
 
 def _decision(review: Reviewed, ledger: Ledger) -> str | None:

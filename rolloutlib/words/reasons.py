@@ -25,6 +25,7 @@ __all__ = ["BOUNDS", "MEASURES", "sentence", "texts", "worded"]
 
 MEASURES: Final = frozenset({"point", "value", "limit", "change", "step"})
 BOUNDS: Final = frozenset({"worst", "best"})
+SPANS: Final = frozenset({"tolerance"})  # of differences, but no change themselves: no sign
 WORDS: Final = frozenset(
     {"by", "check", "checks", "gate", "gates", "metric", "signal", "title", "unit"}
 )
@@ -66,6 +67,9 @@ def _shown(name: str, fact: Fact, reason: Reason) -> object:
         how = bound if name in BOUNDS else show
         unit, signed = str(reason.facts["measure"]), bool(reason.facts["signed"])
         return str(how(fact, unit, signed=signed))
+    if name in SPANS:
+        unit, signed = str(reason.facts["measure"]), bool(reason.facts["signed"])
+        return str(show(cast("float", fact), unit, signed=signed)).removeprefix("+")
     return fact
 
 

@@ -170,6 +170,14 @@ TEMPLATES: Final = {
     "gate.subject": "{gate} ({subject})",
     "gate.broken": "{gate}: {point}, at best {best}; the limit {limit} is proven broken.",
     "gate.refused": "{gate}: the plan's rule fails, {value} against a limit of {limit}.",
+    "gate.tolerated": (
+        "{gate}: {value} misses the plan's {side} {limit} by less than the declared {tolerance}; "
+        "the evidence passes: within tolerance."
+    ),
+    "gate.tolerated_worst": (
+        "{gate}: {value}, but {worst} if all that is missing is bad; that misses the plan's {side} "
+        "{limit} by less than the declared {tolerance}; the evidence passes: within tolerance."
+    ),
     "gate.unproven": (
         "{gate}: {point}, but it could be as bad as {worst}; the limit {limit} is not proven."
     ),
@@ -203,6 +211,9 @@ TEMPLATES: Final = {
     "check.open": "Check open: {check}. {why}",
     "checks.open": "No evidence yet for the checks: {checks}.",
     "all.pass": "Every gate passes by the plan's rule and by the evidence, and every check holds.",
+    "all.tolerated": (
+        "All else passes by the plan's rule, every gate by the evidence, and every check holds."
+    ),
     # What would change it.
     "gate.better": "{gate}: a better candidate; more data will not help.",
     "gate.needs": "{gate}: about {further:,} more {unit} ({total:,} in all).",

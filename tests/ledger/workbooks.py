@@ -14,17 +14,8 @@ from tempfile import mkdtemp
 
 from rolloutlib.ledger.book import Slot, append, sign_record
 from rolloutlib.ledger.durable import Files
-from rolloutlib.ledger.records import (
-    CheckState,
-    Decision,
-    GateState,
-    Head,
-    Move,
-    Predicate,
-    Role,
-    Waiver,
-    WayBack,
-)
+from rolloutlib.ledger.found import CheckState, GateState, Waiver
+from rolloutlib.ledger.records import Decision, Head, Move, Predicate, Role, WayBack
 from rolloutlib.ledger.signers import NAMESPACE
 from rolloutlib.ledger.workbook import Workbook
 

@@ -27,13 +27,11 @@ from rolloutlib.flags.notices import system_overview
 from rolloutlib.judge.record import QuarantineGroup, decode, encode
 from rolloutlib.ledger.cards import render
 from rolloutlib.ledger.chain import Node
+from rolloutlib.ledger.found import CheckState, GateState, MeasuredArm, Waiver
 from rolloutlib.ledger.records import (
     Change,
-    CheckState,
     FlagSet,
-    GateState,
     Head,
-    MeasuredArm,
     Move,
     Person,
     Predicate,
@@ -42,7 +40,6 @@ from rolloutlib.ledger.records import (
     Subject,
     Threshold,
     Trust,
-    Waiver,
     WayBack,
 )
 from rolloutlib.reason import Reason
