@@ -57,7 +57,7 @@ def judge_gate(
     levels = (seen.control, seen.treatment)
     row = gate_row(key, gate, stage, limits, levels, plan, evidence, subject=seen.subject)
     worst = seen.worst_planned.value if seen.worst_planned else None
-    return msgspec.structs.replace(row, tolerated=tolerated(row, worst))
+    return msgspec.structs.replace(row, chosen=seen.chosen, tolerated=tolerated(row, worst))
 
 
 def gate_row(

@@ -108,6 +108,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         subject: what the gate is about where the data decide it (the issue tag).
+        chosen: how the subject was chosen; None where there is none.
         limit: the plan's limit, in `unit`.
         proof_limit: what the stage's bound must clear, in `evidence_unit`.
         control, treatment: the arms' own values over all kept samples (a p95 gate's p95 in ms).
@@ -123,6 +124,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     title: str
     subject: str | None = None
+    chosen: Reason | None = None
     unit: str
     limit: float
     proof_limit: float

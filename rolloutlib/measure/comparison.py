@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value
 from rolloutlib.measure.completeness import Account, Completeness, absent, lacks, unreadable
 from rolloutlib.measure.design import Arms, metric_of, read_design
 from rolloutlib.measure.scan import run_scale
+from rolloutlib.measure.subject import Subject, Wanted, spelled_as_there
 from rolloutlib.measure.worst import worst as worst_case
 from rolloutlib.measure.worst import worst_planned
 from rolloutlib.plan.metrics import metric_record
@@ -50,6 +51,7 @@ class Seen:
         worst: both arms with every missing value at its worst; None where none is missing.
         worst_planned: `planned` likewise.
         nothing: whether the control carries no issue at all, so that there is nothing to reduce.
+        chosen: how the subject was chosen.
     """
 
     metric: str | None = None
@@ -63,6 +65,7 @@ class Seen:
     worst: Arms | None = None
     worst_planned: PlanValue | None = None
     nothing: bool = False
+    chosen: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +110,38 @@ class Comparison:
 
     def gate(self, gate: Gate) -> Seen:
         """Return what the samples say about a gate: both arms once, and what they lack."""
-        subject = None
-        if gate.metric == "issue":
-            if not self.measured.ranked:
-                return self._no_issue()
-            subject = self.measured.tags[0]
-        metric = metric_of(gate, subject)
+        if gate.metric != "issue":
+            return self.seen(gate, metric_of(gate))
+        if not self.measured.ranked:
+            return self._no_issue()
+        if (subject := self._subject(gate)) is None:
+            return Seen(absent=because("issue.unseen", issue=gate.issue or ""))
+        part = self._tested() if subject.choosers else self
+        seen = part.seen(gate, metric_of(gate, subject.tag))
+        return replace(seen, subject=subject.tag, chosen=subject.why)
+
+    def _subject(self, gate: Gate) -> Subject | None:
+        """Return the issue that a gate is about; None where the one that it names is not there."""
+        if gate.issue is None:
+            return self.measured.subject
+        there = {tag for arm, tag in self.measured.carried if arm == self.pair[0]}
+        tag = spelled_as_there(gate.issue, there)
+        return Subject(tag, "named") if tag in there else None
+
+    def _tested(self) -> Comparison:
+        """Return the comparison without the samples that chose the issue."""
+        tested = self.measured.of_issue
+        return replace(self, measured=tested, account=replace(self.account, measured=tested))
+
+    def seen(self, gate: Gate, metric: str) -> Seen:
+        """Return what these samples say about a gate on a metric."""
         arms = self.arms(self.measured.table, metric)
         control, treatment = (self._level(gate, metric, arm) for arm in self.pair)
         planned, at_worst = self._planned(gate, metric)
         absent = self._absent(gate, arms, metric)
         gaps = self._gaps(gate, metric) if absent is None else None
         worst = worst_case(self.account, gate, arms, metric) if absent is None else None
-        return Seen(metric, subject, arms, control, treatment, planned, absent, gaps, worst,
-                    at_worst)  # fmt: skip
+        return Seen(metric, None, arms, control, treatment, planned, absent, gaps, worst, at_worst)
 
     def _no_issue(self) -> Seen:
         """Return what can be said where the control carries no issue: whether it tells so."""
@@ -193,7 +214,7 @@ def compare(
     profile, limits = _strictest(plan, profiles)
     measured = measuring(
         pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
-        apart=params.adjust,
+        apart=params.adjust, wanted=_wanted(plan, runs, params.control),
     )  # fmt: skip
     if params.adjust and not measured.table.all("covariate").n[0]:
         raise UsageError(
@@ -230,6 +251,13 @@ def compare(
         adjusts=params.adjust, warnings=validity.warnings(design, runs, pair, summaries),
         set_aside=validity.set_aside(runs, params),
     )  # fmt: skip
+
+
+def _wanted(plan: Plan, runs: Runs, control: str) -> Wanted:
+    """Return what decides the top issue before this stage's samples do."""
+    issues = [gate.issue for gate in plan.gates.values() if gate.metric == "issue"]
+    named = tuple(issue for issue in issues if issue is not None)
+    return Wanted(named, None in issues, runs.tags_before.get(control, {}))
 
 
 def _account_metric(gate: Gate, measured: Measured) -> str:

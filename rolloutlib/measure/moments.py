@@ -97,7 +97,7 @@ class MomentTable:
         mask = np.ones(len(self.rows), dtype=bool)
         for name, label in labels.items():
             mask &= self.keys[name].codes == self.keys[name].code(label)
-        return self._take(mask)
+        return self.take(mask)
 
     def by(self, name: str, metric: str) -> Cells:
         """Return a metric's moments per label of one key, (number of labels,).
@@ -111,7 +111,8 @@ class MomentTable:
         """Return a metric's moments over all groups, (1,)."""
         return self.metrics[metric].pooled(np.zeros(len(self.rows), dtype=np.int64), 1)
 
-    def _take(self, rows: NDArray[np.bool_]) -> MomentTable:
+    def take(self, rows: NDArray[np.bool_]) -> MomentTable:
+        """Return the groups that a mask selects."""
         keys = {name: Key(key.codes[rows], key.labels) for name, key in self.keys.items()}
         return MomentTable(
             keys, self.rows[rows], {name: cells.take(rows) for name, cells in self.metrics.items()}

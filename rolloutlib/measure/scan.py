@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 
@@ -17,9 +17,20 @@ from rolloutlib.measure.moments import (
     top_tags,
 )
 from rolloutlib.measure.prompts import scan_prompts
+from rolloutlib.measure.subject import (
+    Subject,
+    Wanted,
+    among,
+    choosers_of,
+    in_both,
+    is_clear,
+    settled,
+    spelled_as_there,
+    split,
+)  # fmt: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rolloutlib.measure.design import Unit
     from rolloutlib.measure.prompts import Prompts
@@ -32,6 +43,9 @@ RISING = 5  # further tags that are measured because they may rise
 NO_TAGS = ("",)  # measured where no sample has an issue: whether it tells so
 CLOSE = 1.0  # standard errors by which a tag has to rise to be looked at
 STEPS = 10  # a unit, of the histograms: tenths of a millisecond, tenths of a point
+CLUSTERS: Final[Mapping[Unit, str]] = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}
+CHOOSING: Final[Mapping[Unit, str]] = {"sample": "sample_id"}  # who chooses, where not clusters
+ANY_ISSUE: Final = Wanted()
 STRATA = ("category", "difficulty", "profile")
 
 
@@ -69,6 +83,8 @@ class Measured:
         by_run: moments by arm and run_id.
         strata: moments of `passed` by arm, cluster and stratum, for each that has several values.
         latency, score: histograms by (arm, run).
+        subject: the issue that the top-issue gate is about; None where the control has none.
+        tested: the same without the samples that chose the subject; None where none had to.
     """
 
     counts: Mapping[str, Count]
@@ -83,6 +99,13 @@ class Measured:
     score: Mapping[tuple[str, str], Histogram]
     carried: Mapping[tuple[str, str], int]
     prompts: Prompts | None
+    subject: Subject | None = None
+    tested: Measured | None = None
+
+    @property
+    def of_issue(self) -> Measured:
+        """What the top-issue gate is judged by; `table` and `by_run` tell nothing but its issue."""
+        return self.tested or self
 
     def merged(self, metric: str, arm: str) -> Histogram:
         """Return one arm's histogram of `latency_ms` or `score`."""
@@ -92,7 +115,7 @@ class Measured:
 
 def measure(
     samples: Samples, arms: tuple[str, str], *,
-    timeout_cap_ms: float, slow_above_ms: float, apart: bool = False,
+    timeout_cap_ms: float, slow_above_ms: float, apart: bool = False, wanted: Wanted = ANY_ISSUE,
 ) -> Measured:  # fmt: skip
     """Measure both arms.
 
@@ -103,6 +126,7 @@ def measure(
         slow_above_ms: samples slower than this count as `slow`.
         apart: whether samples without user and prompt stay clusters of their own (the slope needs
             each by itself).
+        wanted: what decides which issue the top-issue gate is about.
 
     Raises:
         RunsError: a metric holds NaN or an infinite value.
@@ -110,11 +134,12 @@ def measure(
     frame = samples.frame().filter(nw.col("arm").is_in(arms))
     counts, tagged = _counts(frame, arms), tag_counts(frame)
     unit, named = choose_unit(counts)
-    tags, ranked = listed_tags(tagged, counts, arms)
+    subject = settled(tagged, arms[0], wanted) or _choice(frame, arms, unit, tagged, wanted)
+    tags, ranked = listed_tags(tagged, counts, arms, also=also_listed(subject, wanted, tagged))
     metrics = metric_expressions(
         timeout_cap_ms=timeout_cap_ms, slow_above_ms=slow_above_ms, tags=tags or NO_TAGS
     )
-    cluster = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
+    cluster = CLUSTERS[unit]
     if unit == "sample" and apart:
         key = nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
         frame, cluster = frame.with_columns(key.alias("apart")), "apart"
@@ -122,19 +147,81 @@ def measure(
     latency, score = (
         histogram(frame, metrics[name], per_unit=STEPS) for name in ("latency_ms", "score")
     )
-    return Measured(
+    whole = Measured(
         counts, unit, named, tags, ranked,
         table=scan(frame, metrics, by=units),
         by_run=scan(frame, metrics, by={"arm": "arm", "run_id": "run_id"}),
         strata=_strata(frame, {"passed": metrics["passed"]}, units),
         latency=latency, score=score, carried=tagged, prompts=_prompts(frame, arms, counts),
+        subject=subject,
     )  # fmt: skip
+
+    def rest(leaving: Sequence[str]) -> tuple[MomentTable, MomentTable]:
+        if subject is None or subject.choosers is None:
+            return whole.table, whole.by_run
+        metric, others = f"issue:{subject.tag}", split(frame, subject.choosers, leaving)[1]
+        one, by_run = {metric: metrics[metric]}, {"arm": "arm", "run_id": "run_id"}
+        return scan(others, one, by=units), scan(others, one, by=by_run)
+
+    return without_choosers(whole, arms, rest)
+
+
+def _choice(
+    frame: nw.LazyFrame[Any], arms: tuple[str, str], unit: Unit,
+    tagged: Mapping[tuple[str, str], int], wanted: Wanted,
+) -> Subject | None:  # fmt: skip
+    """Let a held-out part of the control choose the issue."""
+    control = arms[0]
+    if not wanted.open or all(arm != control for arm, _ in tagged):
+        return None
+    mine, column = frame.filter(nw.col("arm") == control), CHOOSING.get(unit, CLUSTERS[unit])
+    names: list[str] = []
+    if unit != "sample":
+        names = collect(mine.drop_nulls(column).select(column).unique())[column].to_pylist()
+    choosers = choosers_of(column, unit, names)
+    chose, rest = split(mine, choosers, arms[:1])
+    if unit == "sample":
+        count, others = (collect(part.select(nw.len()))[0][0].as_py() for part in (chose, rest))
+        choosers = replace(choosers, count=count, units=count + others)
+    carried = {tag: n for (_, tag), n in tag_counts(chose).items()}
+    return Subject(among(tagged, carried, control), "held_out", unit, choosers)
+
+
+def without_choosers(
+    whole: Measured, arms: tuple[str, str],
+    rest: Callable[[Sequence[str]], tuple[MomentTable, MomentTable]],
+) -> Measured:  # fmt: skip
+    """Take out of the test who chose the issue, unless one issue leads clearly.
+
+    Args:
+        whole: everything measured.
+        arms: names of the control and the treatment.
+        rest: gives the moments by cluster and by run without the choosers of some arms.
+    """
+    subject = whole.subject
+    if subject is None or subject.choosers is None:
+        return whole
+    if is_clear(whole.table, arms[0], whole.tags[: whole.ranked], whole.unit):
+        return replace(whole, subject=Subject(whole.tags[0], "clear"))
+    shared = in_both(whole.table, arms, subject.tag, whole.unit)
+    table, by_run = rest(arms if shared else arms[:1])
+    return replace(whole, tested=replace(whole, table=table, by_run=by_run))
+
+
+def also_listed(
+    subject: Subject | None, wanted: Wanted, tagged: Mapping[tuple[str, str], int]
+) -> list[str]:
+    """Return the issues that gates are about, which are measured however rare they are."""
+    there = {tag for _, tag in tagged}
+    named = [spelled_as_there(tag, there) for tag in wanted.named]
+    return [*named, *([subject.tag] if subject else [])]
 
 
 def listed_tags(
-    carried: Mapping[tuple[str, str], int], counts: Mapping[str, Count], arms: tuple[str, str]
-) -> tuple[tuple[str, ...], int]:
-    """Choose the tags to measure: both arms' top ones, and those that rise most.
+    carried: Mapping[tuple[str, str], int], counts: Mapping[str, Count], arms: tuple[str, str],
+    *, also: Iterable[str] = (),
+) -> tuple[tuple[str, ...], int]:  # fmt: skip
+    """Choose the tags to measure: both arms' top ones, those that rise most, and `also`.
 
     Returns:
         The tags, and how many of them are the control's top ones, which come first.
@@ -148,7 +235,7 @@ def listed_tags(
         spread = (pooled * (1 - pooled) * (1 / before + 1 / after)) ** 0.5
         rises[tag] = (new / after - old / before) / spread if spread else 0.0
     rising = sorted((tag for tag in rises if rises[tag] > CLOSE), key=lambda t: (-rises[t], t))
-    return tuple(dict.fromkeys((*ranked, *others, *rising[:RISING]))), len(ranked)
+    return tuple(dict.fromkeys((*ranked, *others, *rising[:RISING], *also))), len(ranked)
 
 
 def run_scale(counts: Mapping[str, Count], arms: tuple[str, str]) -> float:

@@ -52,8 +52,8 @@ class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
     """One issue tag before and after (share of samples that carry it).
 
     Attributes:
-        rank: 1–3 among the control arm's issues, fixed before the treatment is looked at; None for
-            an issue that is shown only because it is frequent in the treatment.
+        rank: 1–3 among the control arm's issues; None for one that is shown for another reason (it
+            is frequent in the treatment, it rises, or a gate is about it).
         point: treatment rate / control rate, with its bounds; None when the control has none.
         p_holm: one-sided test that the rate fell at all, adjusted over the ranked issues.
         p_rise: one-sided test that the rate rose at all, adjusted over all issues of both arms and

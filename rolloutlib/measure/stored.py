@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from rolloutlib.measure.days import NO_DATE, ROWS, SEPARATOR, Place, load_day, name_of  # fmt: skip
-from rolloutlib.measure.scan import Measured, choose_unit, measure  # fmt: skip
+from rolloutlib.measure.scan import ANY_ISSUE, Measured, choose_unit, measure  # fmt: skip
 from rolloutlib.measure.summed import Sums, counts_of
 from rolloutlib.runs import InputFile, Quarantined, Runs, load_source
 from rolloutlib.runs.account import later_rows, odd_runs
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.days import Day, Source, Store, StoredRun
     from rolloutlib.measure.design import Unit
+    from rolloutlib.measure.subject import Wanted
     from rolloutlib.runs import RunInfo
 
 __all__ = ["Stored", "read_store"]
@@ -69,20 +70,23 @@ class Stored:
     def measure(
         self, arms: tuple[str, str], *,
         timeout_cap_ms: float, slow_above_ms: float, apart: bool = False,
+        wanted: Wanted = ANY_ISSUE,
     ) -> Measured:  # fmt: skip
         """Measure both arms as `scan.measure` does, from sums wherever they were made that way."""
         runs = [run for run in self.kept if run.info.arm in arms and run.info.n]
         unit, named = choose_unit(counts_of(runs, arms))
         made = (timeout_cap_ms, slow_above_ms)
         fit = all(_fits(place.day, runs, unit, made) for place in self.places)
-        if self.cut or not fit or (apart and unit == "sample"):
+        sums = Sums(self.places, runs, arms, unit)
+        single = unit == "sample" and (apart or sums.has_to_choose(wanted))
+        if self.cut or not fit or single:
             for place in self.places:
                 place.check_rows()
             return measure(
                 from_runs(self.runs), arms, timeout_cap_ms=timeout_cap_ms,
-                slow_above_ms=slow_above_ms, apart=apart,
+                slow_above_ms=slow_above_ms, apart=apart, wanted=wanted,
             )  # fmt: skip
-        return Sums(self.places, runs, arms, unit).measured(named, slow_above_ms)
+        return sums.measured(named, slow_above_ms, wanted)
 
 
 def _fits(day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, float]) -> bool:
@@ -132,10 +136,19 @@ def read_store(
     chosen_places = tuple(places[: len(chosen)])
     runs = _runs(folder, store, chosen_places, kept, [*aside["stage"], *aside["later"]])
     counts = {"other_stage": len(aside["stage"]), "after_as_of": len(aside["later"])}
-    runs = replace(runs, **counts)
+    runs = replace(runs, **counts, tags_before=_tags_before(aside["stage"], stage))
     if as_of and any(run.info.last_at and run.info.last_at > as_of for run in kept):
         return _cut(runs, kept, chosen_places, as_of)
     return Stored(runs, tuple(kept), chosen_places)
+
+
+def _tags_before(runs: Iterable[StoredRun], stage: int | None) -> dict[str, dict[str, int]]:
+    """Count the tags of earlier stages' runs, by arm."""
+    before: dict[str, Counter[str]] = {}
+    for run in runs:
+        if stage is not None and run.info.stage is not None and run.info.stage < stage:
+            before.setdefault(run.info.arm, Counter()).update(run.tags)
+    return {arm: dict(tags) for arm, tags in before.items()}
 
 
 def _cut(

@@ -25,7 +25,19 @@ from rolloutlib.measure.days import (
 from rolloutlib.measure.histograms import Histogram, histograms_of
 from rolloutlib.measure.moments import MomentTable, key_of
 from rolloutlib.measure.prompts import lined_up, prompt_counts
-from rolloutlib.measure.scan import NO_TAGS, STRATA, Count, Measured, listed_tags, run_scale
+from rolloutlib.measure.scan import (
+    ANY_ISSUE,
+    CLUSTERS,
+    NO_TAGS,
+    STRATA,
+    Count,
+    Measured,
+    also_listed,
+    listed_tags,
+    run_scale,
+    without_choosers,
+)  # fmt: skip
+from rolloutlib.measure.subject import Subject, among, choosers_of, chosen_rows, settled
 from rolloutlib.plan.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -34,6 +46,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.days import StoredRun
     from rolloutlib.measure.design import Unit
     from rolloutlib.measure.prompts import PromptCounts
+    from rolloutlib.measure.subject import Wanted
 
 __all__ = ["Sums", "counts_of"]
 
@@ -60,13 +73,14 @@ class Sums:
     arms: tuple[str, str]
     unit: Unit
 
-    def measured(self, named: float, slow_above_ms: float) -> Measured:
+    def measured(self, named: float, slow_above_ms: float, wanted: Wanted = ANY_ISSUE) -> Measured:
         """Put the days' sums together; `named` is the share of samples that name their cluster."""
-        tagged: Counter[tuple[str, str]] = Counter()
-        for run in self.runs:
-            tagged.update({(run.info.arm, tag): n for tag, n in run.tags.items()})
-        counts = counts_of(self.runs, self.arms)
-        tags, ranked = listed_tags(tagged, counts, self.arms)
+        tagged, counts = self._tagged(), counts_of(self.runs, self.arms)
+        subject = settled(tagged, self.arms[0], wanted)
+        if subject is None and self.has_to_choose(wanted):
+            subject = self._choice(tagged)
+        also = also_listed(subject, wanted, tagged)
+        tags, ranked = listed_tags(tagged, counts, self.arms, also=also)
         plain = {name: name for name in METRICS if name not in {"issue", "slow"}}
         columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
         finest = self._moments(f"moments{SUMS}", columns | {"slow": f"slow:{slow_above_ms:g}"})
@@ -74,12 +88,52 @@ class Sums:
         latency, score = (self._histograms(name) for name in ("latency_ms", "score"))
         parts = [p.select(["arm", "prompt", "n"]) for p in self._tables(f"prompts{SUMS}")]
         by_arm = {arm: prompt_counts(parts, arm) for arm in self.arms}
-        return Measured(
+        whole = Measured(
             self._ids(table, counts, by_arm), self.unit, named, tags, ranked, table=table,
             by_run=grouped(finest, "arm", "run_id"), strata=self._strata(),
             latency=latency, score=score, carried=tagged,
-            prompts=lined_up(by_arm, run_scale(counts, self.arms), self.arms),
+            prompts=lined_up(by_arm, run_scale(counts, self.arms), self.arms), subject=subject,
         )  # fmt: skip
+        return without_choosers(
+            whole, self.arms, lambda leaving: self._rest(finest, whole, leaving)
+        )
+
+    def has_to_choose(self, wanted: Wanted) -> bool:
+        """Return whether the control's samples have to choose an issue."""
+        tagged, control = self._tagged(), self.arms[0]
+        there = any(arm == control for arm, _ in tagged)
+        return wanted.open and there and settled(tagged, control, wanted) is None
+
+    def _tagged(self) -> Counter[tuple[str, str]]:
+        tagged: Counter[tuple[str, str]] = Counter()
+        for run in self.runs:
+            tagged.update({(run.info.arm, tag): n for tag, n in run.tags.items()})
+        return tagged
+
+    def _choice(self, tagged: Mapping[tuple[str, str], int]) -> Subject:
+        """Let a held-out part of the control choose the issue."""
+        tags = [tag for arm, tag in tagged if arm == self.arms[0]]
+        columns = {tag: f"issue:{tag}" for tag in tags}
+        mine = self._moments(f"moments{SUMS}", columns).where(arm=self.arms[0])
+        key = mine.keys["cluster"]
+        there = {key.labels[code] for code in np.unique(key.codes).tolist()}
+        names = [name for name in there if name is not None]
+        choosers = choosers_of(CLUSTERS[self.unit], self.unit, names)
+        chose = mine.take(chosen_rows(mine, choosers))
+        carried = {tag: round(float(chose.all(tag).total[0])) for tag in tags}
+        return Subject(among(tagged, carried, self.arms[0]), "held_out", self.unit, choosers)
+
+    def _rest(
+        self, finest: MomentTable, whole: Measured, leaving: Sequence[str]
+    ) -> tuple[MomentTable, MomentTable]:
+        """Return the sums by cluster and by run without the choosers of these arms."""
+        choosers = whole.subject.choosers if whole.subject else None
+        if choosers is None:
+            return whole.table, whole.by_run
+        arm, gone = finest.keys["arm"], chosen_rows(finest, choosers)
+        gone &= np.isin(arm.codes, [arm.code(name) for name in leaving])
+        rest = finest.take(~gone)
+        return grouped(rest, "arm", "cluster"), grouped(rest, "arm", "run_id")
 
     def _tables(self, file: str, columns: Container[str] | None = None) -> list[pa.Table]:
         """Read a file of every day, without the runs that are not asked for."""

@@ -60,6 +60,7 @@ class Gate(Model):
         alternative: the true value that a stage is designed to recognise (for sample sizes).
         proof: laxer limits for the bounds of stages too small to prove the plan's own; every other
             stage proves limit ∓ tolerance, or a share of 1 − quantile beyond the limit.
+        issue: the tag that a gate on an issue is about; without it, the control's top issue.
     """
 
     title: str
@@ -74,6 +75,7 @@ class Gate(Model):
     reading: Literal["strict", "tolerant"] = "strict"
     alternative: Number | FromProfile
     proof: dict[StageId, Number] = {}
+    issue: Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")] | None = None
 
     @property
     def unit(self) -> LevelUnit:
@@ -85,6 +87,10 @@ class Gate(Model):
         if (self.statistic == "quantile") != (self.quantile is not None):
             raise ValueError(
                 "statistic: quantile and quantile: 0.95 belong together; one of them is missing"
+            )
+        if self.issue is not None and self.metric != "issue":
+            raise ValueError(
+                f"issue is {self.issue!r}, but metric is {self.metric}; expected issue"
             )
         of_latency = (self.metric, self.contrast) == ("latency_ms", "treatment")
         if self.statistic == "quantile" and not of_latency:

@@ -64,6 +64,7 @@ class Runs:
         copies: rows left out because they repeat others, by arm; they are not quarantined.
         doubts: metric → why its numbers may be in another unit.
         by_day: the source names no run, so that an arm's days are its runs.
+        tags_before: by arm, how many samples of runs set aside as an earlier stage carry each tag.
         stamps: the files that are read again whenever rows are asked for, as they were.
     """
 
@@ -83,6 +84,9 @@ class Runs:
     by_day: bool = False
     notes: Mapping[str, FileNote] = field(default_factory=dict[str, "FileNote"])
     stamps: tuple[Stamp, ...] = ()
+    tags_before: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict[str, "Mapping[str, int]"]
+    )
 
     def check_unchanged(self) -> None:
         """Look, after all rows were asked for, whether the files are those that were digested.

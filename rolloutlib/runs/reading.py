@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -170,6 +171,7 @@ class _Reader:
             started_at = started_at_of(run.started_at, self.latest) if run.started_at else None
             stage = None if run.stage is UNSET else run.stage
             if other := self.of_another_review(stage, started_at):
+                self.note_before(found, stage)
                 return Aside(found.unit.file, other, run.arm or "", run.run_id, found.rows)
             arm, profile = arm_of(run, self.flags_arms), profile_of(run)
             check_evidence(found)
@@ -188,6 +190,14 @@ class _Reader:
     def is_other_stage(self, stage: int | None) -> bool:
         """Whether a run names another stage than the review's."""
         return self.stage is not None and stage is not None and stage != self.stage
+
+    def note_before(self, found: FoundRun, stage: int | None) -> None:
+        """Let the tags of an earlier stage's run count, if it could have been evidence there."""
+        if self.stage is None or stage is None or stage >= self.stage:
+            return
+        with suppress(RefusedError):
+            check_evidence(found)
+            self.tally.note_before(found.envelope)
 
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
         """Read a flat table as columns; its dialect, or None where it has to go row by row."""

@@ -15,6 +15,7 @@ from rolloutlib.runs.doubts import by_metric, doubts
 from rolloutlib.runs.files import META_NAME
 from rolloutlib.runs.quarantine import InputFile, Quarantined, UnknownWord
 from rolloutlib.runs.settling import settle
+from rolloutlib.runs.spellings import NOTHING, meant
 from rolloutlib.runs.tags import one_spelling
 from rolloutlib.text import listed
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.reason import Reason
-    from rolloutlib.runs.envelopes import FoundRun
+    from rolloutlib.runs.envelopes import Envelope, FoundRun
     from rolloutlib.runs.files import Stamp
     from rolloutlib.runs.gathered import Gathered
     from rolloutlib.runs.listing import Listing
@@ -60,6 +61,7 @@ class Tally:
         naming: by file, how runs got their names where the source names none: `days` or `one`.
         unread: files that nothing read.
         stamps: files that the engine reads again, whenever rows are asked for.
+        tags_before: by arm, samples of an earlier stage's runs that carry each tag.
     """
 
     bad: list[Quarantined] = field(default_factory=list[Quarantined])
@@ -74,6 +76,7 @@ class Tally:
     naming: dict[str, str] = field(default_factory=dict[str, str])
     unread: list[str] = field(default_factory=list[str])
     stamps: list[Stamp] = field(default_factory=list["Stamp"])
+    tags_before: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter[str]))
 
     def refuse(self, row: Quarantined) -> None:
         """Book a bad row, run or file."""
@@ -95,6 +98,14 @@ class Tally:
             )
             named = f"but {shown_path(path)} holds {listed(self.unread)}"
             raise RunsError(f"{got}, {named}; correct `files:` in source.yaml.")
+
+    def note_before(self, run: Envelope) -> None:
+        """Count the tags of an earlier stage's run: they may choose the top issue of this one."""
+        if not run.arm:
+            return
+        for sample in run.result.samples:
+            tags = sample.issues if isinstance(sample.issues, tuple) else ()
+            self.tags_before[run.arm].update(meant(tags, NOTHING))
 
     def keep(self, info: RunInfo, found: FoundRun) -> None:
         """Book an envelope that is evidence, with the samples of it that are not."""
@@ -153,6 +164,7 @@ class Tally:
             by_day="days" in self.naming.values(),
             notes=files,
             stamps=tuple(self.stamps),
+            tags_before={arm: dict(tags) for arm, tags in self.tags_before.items()},
         )
 
     def notes(self) -> dict[str, FileNote]:

@@ -150,8 +150,9 @@ def _gate(plan: Plan, gate: Gate) -> tuple[object, ...]:
     proofs = [show(gate.proof_limit(stage, profile), unit, signed=signed) for stage in STAGES]
     limit = show(gate.plan_limit(profile), gate.unit, signed=signed)
     design = show(gate.design_alternative(profile), unit, signed=signed)
+    title = translate(gate.title)
     return (
-        translate(gate.title),
+        say("{gate} ({subject})", gate=title, subject=gate.issue) if gate.issue else title,
         f"{side} {limit}",
         *(f"{side} {proof}" for proof in proofs),
         design,

@@ -28,7 +28,7 @@ def gate_row(gate: GateResult) -> Row:
     """Show both verdicts of a gate, what would settle it, and a disagreement."""
     plan, evidence = gate.plan.verdict, gate.evidence.verdict
     cells = (
-        Cell(translate(gate.title), (gate.subject,) if gate.subject else ()),
+        Cell(translate(gate.title), _subject(gate)),
         number(level(gate, gate.control)), number(level(gate, gate.treatment)),
         Cell(badge(plan), _plan_lines(gate), f"verdict {plan}"),
         Cell(badge(evidence), _evidence_lines(gate), f"verdict {evidence}"),
@@ -37,6 +37,13 @@ def gate_row(gate: GateResult) -> Row:
     if gate.tolerated is not None:
         return Row(cells, str(_accepted(gate.tolerated)))
     return Row(cells, str(_disagreement(gate)) if gate.disagrees else "")
+
+
+def _subject(gate: GateResult) -> tuple[str, ...]:
+    """Say which issue a gate is about, and who chose it."""
+    if gate.subject is None:
+        return ()
+    return (gate.subject, *([sentence(gate.chosen)] if gate.chosen else []))
 
 
 def _plan_lines(gate: GateResult) -> tuple[str, ...]:
