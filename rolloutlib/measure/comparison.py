@@ -257,7 +257,8 @@ def _wanted(plan: Plan, runs: Runs, control: str) -> Wanted:
     """Return what decides the top issue before this stage's samples do."""
     issues = [gate.issue for gate in plan.gates.values() if gate.metric == "issue"]
     named = tuple(issue for issue in issues if issue is not None)
-    return Wanted(named, None in issues, runs.tags_before.get(control, {}))
+    before = tuple(sorted(runs.tags_before.get(control, {}).items()))
+    return Wanted(named, None in issues, before)
 
 
 def _account_metric(gate: Gate, measured: Measured) -> str:

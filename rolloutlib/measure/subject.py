@@ -54,12 +54,12 @@ class Wanted(NamedTuple):
     Attributes:
         named: issues that gates of the plan name; they are measured in any case.
         open: whether a gate is about the top issue that nobody names.
-        before: how many earlier control samples carry each tag; empty where there are none.
+        before: each tag of earlier control samples, and how many carry it.
     """
 
     named: tuple[str, ...] = ()
     open: bool = True
-    before: Mapping[str, int] = {}
+    before: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def settled(tagged: Mapping[tuple[str, str], int], control: str, wanted: Wanted)
         wanted: what decides before this stage.
     """
     there = {tag for arm, tag in tagged if arm == control}
-    if earlier := chosen_tag(wanted.before, there):
+    if earlier := chosen_tag(dict(wanted.before), there):
         return Subject(earlier, "before")
     return Subject(next(iter(there)), "only") if len(there) == 1 else None
 

@@ -190,7 +190,7 @@ def test_the_control_of_an_earlier_stage_chooses(tmp_path: Path) -> None:
 def test_earlier_counts_choose_what_is_there() -> None:
     """The most frequent earlier tag that the control still has; none chooses nothing."""
     tagged = {("control", "Bias"): 3, ("control", "x"): 9, ("treatment", "gone"): 2}
-    chosen = settled(tagged, "control", Wanted(before={"gone": 9, "bias": 5, "x": 2}))
+    chosen = settled(tagged, "control", Wanted(before=(("gone", 9), ("bias", 5), ("x", 2))))
     assert chosen
     assert (chosen.tag, chosen.how) == ("Bias", "before")
     assert chosen_tag({"gone": 1}, {"Bias"}) is None
