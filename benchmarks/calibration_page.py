@@ -1,13 +1,10 @@
-"""The pages that `make calibrate` writes.
-
-Docs/calibration.md, calibration.csv and images/calibration.png.
-"""
+"""What `make calibrate` writes: calibration.md, calibration.csv and images/calibration.png."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -16,67 +13,95 @@ from rolloutlib.show.figure import INK, WIDE, Figure, Grid, Spec, dots, layer, t
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-MORE = 5  # times as many repetitions, with other draws, for what the first pass flags
-BALANCED, HARD = 0.05, 0.07  # targets of false GO
-TRUTHS = ("better", "limit", "beyond")
-COLORS = {"independent": "#586271", "paired": "#7a5b00", "nested": "#1d5fa8", "crossed": "#00735c"}
-LITERAL = "#b93c00"
+    from benchmarks.calibration_harm import Harm
+
+PROMISED: Final = 0.05
+BEYOND: Final = 0.07
+Z: Final = 1.959964  # two-sided 95 %
+FALSE_GO, FALSE_NO_GO = "#b93c00", "#1d5fa8"
+
+# Why a family's worlds may be beyond 7 %, and what the report says there.
+BECAUSE: Final = {
+    "runs differ": (
+        "A run's own effect is seen in the spread of few runs only.",
+        "How far runs differ beyond chance, and what that costs.",
+    ),
+    "outages": (
+        "Three runs without an outage do not show one that hits every third run.",
+        "In how many reviews so many runs would miss an outage.",
+    ),
+    "few prompts": (
+        "The effect varies by prompt, and few prompts do not show how much.",
+        "How many prompts there are, and that they count as a source of variance.",
+    ),
+    "teams": (
+        "Teams that the source does not declare (`cluster`) cannot be seen.",
+        "The unit of every bound; declare `cluster` in source.yaml.",
+    ),
+    "concentrated": (
+        "Users who hold all events are missed by chance: with a share q of n users in (1 − q)ⁿ.",
+        "Within which correlation the bound holds.",
+    ),
+    "rare in the control": (
+        "No correlation of single events can be seen in few users.",
+        "Within which correlation the bound holds.",
+    ),
+    "odd scores": (
+        "A catastrophe that no user of the sample had leaves no trace in it.",
+        "That a mean of bounded scores of few users cannot exclude a rare catastrophe.",
+    ),
+    "heavy latencies": (
+        "A slow user who is not in the sample leaves no trace in it.",
+        "The cap of the mean, and how many samples were capped.",
+    ),
+}  # fmt: skip
+OTHER: Final = ("Monte Carlo error, or few clusters.", "The method and the number of clusters.")
 
 
 class Row(NamedTuple):
-    """One gate in one world.
+    """One gate in one world, at its limit and at its design alternative.
 
-    Proportions of repetitions, `error` the Monte Carlo error of `false_go`.
+    Attributes:
+        false_go: how often the evidence passes though the truth is exactly at the stage's limit;
+            a GO needs that pass, so it is no more likely.
+        false_no_go: how often it fails there.
+        power: how often it passes where the design alternative is true.
+        seconds: of processor time.
     """
 
+    family: str
     world: str
-    stage: int
     gate: str
+    stage: int
     repetitions: int
     false_go: float
-    error: float
-    target: float
-    beyond: float
     false_no_go: float
-    covers_lower: float
-    covers_upper: float
-    literal: float
-    decision: float
-    literal_decision: float
+    power: float
+    seconds: float
 
     @property
-    def kind(self) -> str:
-        """The design."""
-        return self.world.split(":")[0].split(",")[0]
-
-    @property
-    def missed(self) -> bool:
-        """Whether the gate lets more through at its limit than promised."""
-        return self.false_go > self.target + (2 * self.error if self.target == BALANCED else 0)
-
-
-class Harm(NamedTuple):
-    """Fourteen daily looks at the pass rate.
-
-    Shares of repetitions with a rollback, and the median day with a loss.
-    """
-
-    world: str
-    false_alarm: float
-    error: float
-    plain: float
-    literal: float
-    detected: float
-    day: float
+    def is_beyond(self) -> bool:
+        """Whether more than 7 % pass at the limit."""
+        return self.false_go > BEYOND
 
 
 class Results(NamedTuple):
-    """The grid, what was flagged and simulated again, the harm tests, and how long it took."""
+    """The grid, the harm tests, and how long it took."""
 
     rows: list[Row]
-    again: list[Row]
     harms: list[Harm]
     seconds: float
+
+
+def interval(share: float, n: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval (1927, JASA 22:209) of a simulated share.
+
+    >>> [round(end, 3) for end in interval(0.05, 2000)]
+    [0.041, 0.06]
+    """
+    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def write(found: Results, docs: Path) -> None:
@@ -85,187 +110,147 @@ def write(found: Results, docs: Path) -> None:
 
     with (docs / "calibration.csv").open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow([*Row._fields, "step"])
-        for name, part in (("first", found.rows), ("again", found.again)):
-            out.writerows(
-                [[*(f"{v:.4f}" if isinstance(v, float) else v for v in row), name] for row in part]
-            )
+        shares = ("false_go", "false_no_go", "power")
+        ends = [f"{name}_{end}" for name in shares for end in ("low", "high")]
+        fields = Row._fields[:-1]
+        out.writerow([*fields, *ends])
+        for row in found.rows:
+            bounds = [end for name in shares for end in interval(getattr(row, name),
+                                                                row.repetitions)]  # fmt: skip
+            out.writerow([*(_short(getattr(row, name)) for name in fields), *map(_short, bounds)])
     png = vl_convert.svg_to_png(chart(found.rows).svg(), scale=1.5)
     (docs / "images" / "calibration.png").write_bytes(png)
     template = (Path(__file__).parent / "calibration.md").read_text(encoding="utf-8")
     (docs / "calibration.md").write_text(template.format(**_values(found)), encoding="utf-8")
 
 
+def _short(value: object) -> object:
+    return f"{value:.4f}" if isinstance(value, float) else value
+
+
 def _values(found: Results) -> dict[str, object]:
-    rows, layouts = found.rows, len({row.world for row in found.rows})
-    worst = max(rows, key=lambda row: row.decision)
+    rows = found.rows
+    held = [row for row in rows if not row.is_beyond]
     return {
-        "layouts": layouts, "worlds": layouts * len(TRUTHS),
-        "repetitions": f"{rows[0].repetitions:,}",
-        "seconds": f"{found.seconds:.0f}", "gates": _gates(rows), "results": f"{len(rows):,}",
-        "again": _again(found.again, MORE * rows[0].repetitions), "full": _full(rows),
-        "coverage": _coverage(rows),
-        "decision": f"{worst.decision:.1%} ± "
-        f"{(worst.decision * (1 - worst.decision) / worst.repetitions) ** 0.5:.1%}",
-        "decision_where": f"{worst.gate}, {worst.world}",
-        "literal_decision": f"{max(row.literal_decision for row in rows):.0%}",
+        "worlds": len(rows), "repetitions": f"{max(row.repetitions for row in rows):,}",
+        "fewest": f"{min(row.repetitions for row in rows):,}",
+        "seconds": f"{found.seconds / 60:.0f}", "count": len(rows) - len(held),
+        "beyond": _beyond([row for row in rows if row.is_beyond]),
+        "families": _families(rows), "gates": _gates(rows), "every": _every(rows),
+        "held": f"{np.mean([row.false_go for row in held]):.1%}",
         "harm": _harm(found.harms), "alarm": f"{max(one.false_alarm for one in found.harms):.1%}",
     }  # fmt: skip
 
 
-def _again(rows: Sequence[Row], repetitions: int) -> str:
-    if not rows:
-        return "None is."
-    told = f"{len(rows)} are; with {repetitions:,} repetitions and other draws "
-    misses = [row for row in rows if row.missed]
-    if not misses:
-        return f"{told}none of them stays there."
-    body = [
-        (r.world, r.gate, f"{r.false_go:.1%} ± {r.error:.1%}", f"{r.target:.0%}") for r in misses
-    ]
-    return f"{told}these stay:\n\n{_table(('world', 'gate', 'false GO', 'target'), body)}"
-
-
-def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *body]
+def _table(head: Sequence[str], body: Iterable[Sequence[str]], words: int = 1) -> str:
+    lines = [head, ["---"] * words + ["--:"] * (len(head) - words), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def _share(share: float, n: int) -> str:
+    low, high = interval(share, n)
+    return f"{100 * share:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+
+
+def _beyond(rows: list[Row]) -> str:
+    """List what errs more often than 7 %, family by family, the worst first."""
+    if not rows:
+        return "None."
+    families = dict.fromkeys(row.family for row in sorted(rows, key=lambda row: -row.false_go))
+    parts: list[str] = []
+    for family in families:
+        own = sorted((r for r in rows if r.family == family), key=lambda row: -row.false_go)
+        why, told = BECAUSE.get(family, OTHER)
+        body = [(row.world, row.gate, str(row.stage), _share(row.false_go, row.repetitions),
+                 _share(row.false_no_go, row.repetitions)) for row in own]  # fmt: skip
+        table = _table(("world", "gate", "stage", "false GO, %", "false NO-GO, %"), body, words=2)
+        parts.append(f"### {family}\n\n*Why:* {why} *The report says:* {told}\n\n{table}")
+    return "\n\n".join(parts)
+
+
+def _families(rows: list[Row]) -> str:
+    head = ("worlds", "number", "beyond 7 %", "false GO: mean (most), %",
+            "false NO-GO: mean (most), %", "power: mean, %")  # fmt: skip
+    return _table(head, (_summary(f, [r for r in rows if r.family == f])
+                         for f in dict.fromkeys(r.family for r in rows)))  # fmt: skip
+
+
 def _gates(rows: list[Row]) -> str:
-    def cells(gate: str) -> list[str]:
-        own = [row for row in rows if row.gate == gate]
-        easy, hard = ([row for row in own if row.target == target] for target in (BALANCED, HARD))
-        worst = [
-            f"{np.mean([r.false_go for r in part]):.1%} ({max(r.false_go for r in part):.1%})"
-            for part in (easy, hard)
-        ]
-        return [
-            gate,
-            *worst,
-            f"{max(r.beyond for r in own):.1%}",
-            f"{max(r.decision for r in own):.1%}",
-            f"{np.mean([r.literal for r in own]):.0%} ({max(r.literal for r in own):.0%})",
-        ]
-
-    head = (
-        "gate",
-        "≥ 10 balanced clusters: mean (most)",
-        "5–10, unequal or 2 : 1: mean (most)",
-        "beyond: most",
-        "GO by it alone: most",
-        "plan's rule at the limit: mean (most)",
-    )
-    return _table(head, [cells(gate) for gate in dict.fromkeys(row.gate for row in rows)])
+    own = [row for row in rows if row.family == rows[0].family]
+    head = ("gate", "number", "beyond 7 %", "false GO: mean (most), %",
+            "false NO-GO: mean (most), %", "power: mean, %")  # fmt: skip
+    return _table(head, (_summary(g, [r for r in own if r.gate == g])
+                         for g in dict.fromkeys(r.gate for r in own)))  # fmt: skip
 
 
-def _full(rows: list[Row]) -> str:
-    gates = list(dict.fromkeys(row.gate for row in rows))
-    by = {(row.world, row.gate): row for row in rows}
-
-    def cell(row: Row) -> str:
-        mark = "**" if row.missed else ""
-        return f"{mark}{100 * row.false_go:.1f}{mark} / {100 * row.literal:.0f}"
-
-    worlds = dict.fromkeys((row.world, row.stage) for row in rows)
-    return _table(
-        ["world", "stage", *gates],
-        [
-            [world, str(stage), *(cell(by[world, gate]) for gate in gates)]
-            for world, stage in worlds
-        ],
-    )
+def _summary(name: str, own: list[Row]) -> tuple[str, ...]:
+    go, no_go = [100 * row.false_go for row in own], [100 * row.false_no_go for row in own]
+    return (
+        name, str(len(own)), str(sum(row.is_beyond for row in own)),
+        f"{np.mean(go):.1f} ({max(go):.1f})", f"{np.mean(no_go):.1f} ({max(no_go):.1f})",
+        f"{100 * np.mean([row.power for row in own]):.0f}",
+    )  # fmt: skip
 
 
-def _coverage(rows: list[Row]) -> str:
-    def cells(gate: str) -> list[str]:
-        own = [row for row in rows if row.gate == gate]
-        return [
-            gate,
-            *(
-                f"{np.mean(some):.1%} ({min(some):.1%})"
-                for some in ([r.covers_lower for r in own], [r.covers_upper for r in own])
-            ),
-        ]
-
-    return _table(
-        ("gate", "lower bound: mean (least)", "upper bound: mean (least)"),
-        [cells(gate) for gate in dict.fromkeys(r.gate for r in rows)],
-    )
+def _every(rows: list[Row]) -> str:
+    head = ("world", "gate", "stage", "repetitions", "false GO, %", "false NO-GO, %", "power, %")
+    parts: list[str] = []
+    for family in dict.fromkeys(row.family for row in rows):
+        own = [row for row in rows if row.family == family]
+        body = [(row.world, row.gate, str(row.stage), f"{row.repetitions:,}",
+                 *(_share(share, row.repetitions)
+                   for share in (row.false_go, row.false_no_go, row.power)))
+                for row in own]  # fmt: skip
+        table = _table(head, body, words=2)
+        parts.append(
+            f"<details><summary>{family}: {len(own)} worlds</summary>\n\n{table}\n\n</details>"
+        )
+    return "\n\n".join(parts)
 
 
 def _harm(rows: list[Harm]) -> str:
-    head = (
-        "world",
-        "false rollback",
-        "uncorrected daily z",
-        "any day below −2 pp",
-        "−10 pp detected",
-        "on day (median)",
-    )
+    head = ("world", "false rollback", "uncorrected daily z", "any day below −2 pp",
+            "−10 pp detected", "on day (median)")  # fmt: skip
     body = [
-        (
-            h.world,
-            f"{h.false_alarm:.1%} ± {h.error:.1%}",
-            f"{h.plain:.0%}",
-            f"{h.literal:.0%}",
-            f"{h.detected:.0%}",
-            f"{h.day:g}",
-        )
+        (h.world, f"{h.false_alarm:.1%} ± {h.error:.1%}", f"{h.plain:.0%}", f"{h.literal:.0%}",
+         f"{h.detected:.0%}", f"{h.day:g}")
         for h in rows
-    ]
+    ]  # fmt: skip
     return _table(head, body)
 
 
 def chart(rows: Sequence[Row]) -> Figure:
-    """Draw false GO of every gate in every world, and of the plan's literal rule."""
-    gates = list(dict.fromkeys(row.gate for row in rows))
-    grid = Grid(len(gates), WIDE, 56, 44, 170, 880)
-    order = {name: k for k, name in enumerate(dict.fromkeys(row.world for row in rows))}
+    """Draw false GO and false NO-GO of every world, family by family."""
+    families = list(dict.fromkeys(row.family for row in rows))
+    grid = Grid(len(families), WIDE, 40, 44, 200, 880)
     points: list[Spec] = []
-    literal: list[Spec] = []
-    for row in rows:
-        y = gates.index(row.gate) + (order[row.world] / len(order) - 0.5) * 0.36
-        points.append({"row": y - 0.2, "x": row.false_go, "color": COLORS[row.kind]})
-        literal.append({"row": y + 0.22, "x": row.literal, "color": LITERAL})
-    title = (
-        "chance to pass exactly at the limit "
-        "(upper row: evidence, lower row: the plan's literal rule)"
-    )
-    axis: Spec = {
-        "title": title,
-        "format": ".0%",
-        "values": [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
-        "grid": False,
-    }
+    for k, family in enumerate(families):
+        own = [row for row in rows if row.family == family]
+        for place, row in enumerate(own):
+            y = k + ((place + 0.5) / len(own) - 0.5) * 0.3
+            points.append({"row": y + 0.18, "x": row.false_no_go, "color": FALSE_NO_GO})
+            points.append({"row": y - 0.18, "x": row.false_go, "color": FALSE_GO})
+    most = max(0.2, *(point["x"] for point in points)) + 0.02
+    ticks = [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    axis: Spec = {"title": "share of reviews, exactly at the limit", "format": ".0%",
+                  "values": [tick for tick in ticks if tick < most], "grid": False}  # fmt: skip
     layers = [
-        layer(
-            [{"x": 0.05}],
-            "rule",
-            at={"x": "x", "y": grid.header, "y2": grid.bottom},
-            color=INK,
-            strokeDash=[3, 3],
-        ),
-        dots(literal, {"x": "x", "y": "row", "color": "color"}, size=22, filled=False, opacity=0.5),
-        dots(points, {"x": "x", "y": "row", "color": "color"}, size=26, opacity=0.8),
-        text([{"row": k, "text": name} for k, name in enumerate(gates)], "text", 0, fontWeight=600),
+        layer([{"x": PROMISED}], "rule", at={"x": "x", "y": grid.header, "y2": grid.bottom},
+              color=INK, strokeDash=[3, 3]),
+        dots(points, {"x": "x", "y": "row", "color": "color"}, size=26, opacity=0.7),
+        text([{"row": k, "text": name} for k, name in enumerate(families)], "text", 0,
+             fontWeight=600),
         *_keys(),
-    ]
-    wide = grid.spec(layers, (0, 0.65), axis)
-    return Figure(wide, wide, "False GO of every gate in every world, at its limit", "")
+    ]  # fmt: skip
+    wide = grid.spec(layers, (0, most), axis)
+    return Figure(wide, wide, "False GO and false NO-GO of every world, at its limit", "")
 
 
 def _keys() -> list[Spec]:
-    said = [(f"● {kind}", color) for kind, color in COLORS.items()] + [
-        ("○ the plan's literal rule", LITERAL)
-    ]
+    said = (("● false GO", FALSE_GO), ("● false NO-GO", FALSE_NO_GO))
     look: Spec = {"align": "left", "fontWeight": 600, "fontSize": 13}
     return [
-        layer(
-            [{"text": words}],
-            "text",
-            at={"x": 170 + 118 * k, "y": 14, "text": "text"},
-            color=color,
-            **look,
-        )
+        layer([{"text": words}], "text", at={"x": 200 + 118 * k, "y": 14, "text": "text"},
+              color=color, **look)
         for k, (words, color) in enumerate(said)
-    ]
+    ]  # fmt: skip

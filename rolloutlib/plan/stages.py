@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from rolloutlib.plan.gates import Count, Model, Number
 
-__all__ = ["Allocation", "Audience", "Feature", "FeatureId", "FlagValue", "Stage", "Toggle"]
+__all__ = [
+    "Allocation", "Audience", "Feature", "FeatureId", "FlagValue", "Planned", "Stage", "Toggle",
+]  # fmt: skip
 
 Audience = Literal["internal", "dogfood", "opted_in", "everyone", "opted_out"]
 FeatureId = Literal["A", "B", "C", "D", "E", "F"]
@@ -72,6 +74,20 @@ class Allocation(Model):
         return self.control / whole, self.treatment / whole
 
 
+class Planned(Model):
+    """What a stage plans to collect until its last look; forecasts and the ladder simulate it.
+
+    Attributes:
+        users: people in all.
+        samples: of each of them, in each arm that they are in.
+        runs: of each arm.
+    """
+
+    users: Annotated[Count, Field(ge=10)]
+    samples: Count
+    runs: Count
+
+
 class Stage(Model):
     """One stage: who is in it, how many at most, and what is on for whom.
 
@@ -82,6 +98,18 @@ class Stage(Model):
     audience: Audience
     cap: Count | None = None
     looks: Count = 1
+    planned: Planned | None = None
     allocation: Allocation | None = None
     logged: tuple[FeatureId, ...] = ()
     toggles: dict[FeatureId, Toggle]
+
+    @model_validator(mode="after")
+    def _within_the_cap(self) -> Self:
+        if self.planned and self.cap is not None and self.planned.users > self.cap:
+            raise ValueError(f"planned.users is {self.planned.users}, but cap is {self.cap}")
+        if self.planned and self.planned.runs < self.looks:
+            raise ValueError(
+                f"planned.runs is {self.planned.runs}, but looks is {self.looks}; "
+                "every look needs a further run"
+            )
+        return self

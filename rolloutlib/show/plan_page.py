@@ -46,11 +46,12 @@ def plan_page(plan: Plan, lang: str = "en") -> str:
 
 def _stages(plan: Plan) -> Iterator[str]:
     weeks = {s: [week for week, due in plan.schedule.items() if s in due.stages] for s in STAGES}
-    head = (say("Stage"), say("Who"), say("At most"), say("Split"), say("Looks"), say("Week"))
+    head = (say("Stage"), say("Who"), say("At most"), say("Split"), say("Looks"), say("Planned"),
+            say("Week"))  # fmt: skip
     rows = [
         (f"{number}: {translate(stage.name)}", AUDIENCES[stage.audience],
          say("{cap} users", cap=stage.cap) if stage.cap else "–", _split(stage), stage.looks,
-         _listed(weeks[number]))
+         _planned(stage), _listed(weeks[number]))
         for number, stage in sorted(plan.stages.items())
     ]  # fmt: skip
     yield from _table(head, rows)
@@ -65,6 +66,15 @@ def _split(stage: Stage) -> str:
     """Return the planned shares of control and treatment."""
     shares = stage.allocation.shares if stage.allocation else (0.5, 0.5)
     return " : ".join(f"{share:.0%}" for share in shares)
+
+
+def _planned(stage: Stage) -> object:
+    """Return whom the stage plans to ask, and how often."""
+    due = stage.planned
+    if due is None:
+        return "–"
+    return say("{users} users × {samples}, {runs} runs", users=due.users, samples=due.samples,
+               runs=due.runs)  # fmt: skip
 
 
 def _features(plan: Plan) -> Iterator[str]:

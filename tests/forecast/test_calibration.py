@@ -1,18 +1,22 @@
-"""The calibration: its grid is as wide as promised, its results keep the targets, it still runs."""
+"""The calibration: its grid is as wide as promised, its draws are true, its results are honest."""
 
 from __future__ import annotations
 
 import csv
 import math
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import binom, norm
+from statsmodels.stats.proportion import proportion_confint
 
-from benchmarks.calibration import grid, harm, judge, truths
-from benchmarks.calibration_page import BALANCED, HARD, TRUTHS, Results, Row, write
+from benchmarks.calibration_harm import harm
+from benchmarks.calibration_judge import judged
+from benchmarks.calibration_page import Results, Row, interval, write
+from benchmarks.calibration_worlds import World, grid
 from rolloutlib.plan.model import load_plan
 from rolloutlib.stats.proportions import clopper_pearson
 
@@ -21,6 +25,11 @@ pytestmark = pytest.mark.slow  # simulates
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
 WORLDS = grid()
+KINDS = {
+    "nothing but chance", "runs differ", "outages", "few prompts", "teams", "top issue chosen",
+    "heavy latencies", "canary", "per user", "adjusted", "carried", "looks", "rare in the control",
+    "concentrated", "odd scores", "drift", "missing",
+}  # fmt: skip
 
 
 def committed() -> list[dict[str, str]]:
@@ -30,86 +39,91 @@ def committed() -> list[dict[str, str]]:
 
 
 def test_the_grid_is_wide() -> None:
-    """More than 100 worlds: every design, 5–100 users, correlation 0–.2, unequal sizes, 2 .
+    """At least 400 worlds of every kind that users meet, each with another title."""
+    assert len(WORLDS) >= 400
+    assert {world.family for world in WORLDS} == KINDS
+    titles = Counter((world.family, world.gate, world.stage, world.title) for world in WORLDS)
+    assert max(titles.values()) == 1
+    assert {world.study.runs for world in WORLDS if world.family == "runs differ"} == {3, 6, 8}
+    assert {world.gate for world in WORLDS} == set(PLAN.gates)
 
-    1, missing rows.
-    """
-    assert len(WORLDS) * len(TRUTHS) > 100
-    assert len({world.name for world in WORLDS}) == len(WORLDS)
-    assert {world.study.kind for world in WORLDS} == {"independent", "paired", "nested", "crossed"}
-    users = [world.study for world in WORLDS if world.study.kind in {"nested", "crossed"}]
-    assert {len(study.sizes_treatment) for study in users} == {5, 10, 30, 100}
-    assert {study.icc for study in users} == {0.0, 0.05, 0.2}
-    assert any(study.missing for study in users)
-    assert any(len(set(study.sizes_treatment)) > 1 for study in users)
-    assert {len(study.sizes_control) / len(study.sizes_treatment) for study in users} == {
-        0.5,
-        1.0,
-        2.0,
+
+def one_of_a_kind(family: str) -> World:
+    """Return the cheapest world of a kind."""
+    own = [world for world in WORLDS if world.family == family]
+    return min(own, key=lambda world: world.study.units * world.study.samples)
+
+
+@pytest.mark.parametrize("family", sorted(KINDS))
+def test_every_kind_still_runs(family: str) -> None:
+    """The cheapest world of a kind is drawn and judged; the design passes more than the limit."""
+    world = one_of_a_kind(family)
+    gate, limits = PLAN.gates[world.gate], PLAN.profile("default")
+    truths = (gate.proof_limit(world.stage, limits), gate.design_alternative(limits))
+    limit, design = (judged(world, PLAN, truth, np.random.default_rng(1), 40) for truth in truths)
+    assert len(limit.passed) == len(design.failed) == 40
+    assert design.passed.mean() >= limit.passed.mean() - 0.2
+    assert not (limit.passed & limit.failed).any()
+
+
+def test_worlds_share_no_code_with_the_policy() -> None:
+    """Nothing in benchmarks/worlds imports rolloutlib."""
+    for path in (ROOT / "benchmarks" / "worlds").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(from|import) rolloutlib", text, re.MULTILINE), path.name
+
+
+def test_committed_results_are_of_this_grid() -> None:
+    """docs/calibration.csv has every world of today's grid."""
+    rows = committed()
+    assert {(row["family"], row["world"], row["gate"]) for row in rows} == {
+        (world.family, world.title, world.gate) for world in WORLDS
     }
-    hard = [world.study for world in WORLDS if not world.hard]
-    assert all(
-        len(study.sizes_treatment) >= 10 and len(set(study.sizes_treatment)) == 1 for study in hard
-    )
+    plain = [row for row in rows if row["family"] == "nothing but chance"]
+    assert all(float(row["false_go_low"]) < 0.07 for row in plain)
 
 
-def test_truths_are_at_the_limit_and_beyond() -> None:
-    """`limit` is exactly the stage's limit, `beyond` is worse and `better` better, gate by gate."""
-    better, limit, beyond = truths(PLAN, 2)
-    assert limit.treatment["passed"] == pytest.approx(limit.control["passed"] - 0.03)
-    assert limit.treatment["issue"] == pytest.approx(limit.control["issue"] * 0.8)
-    for metric, value in limit.treatment.items():
-        sign = -1 if metric in {"passed", "score"} else 1
-        assert sign * better.treatment[metric] < sign * value < sign * beyond.treatment[metric]
-
-
-def test_committed_results_keep_the_targets() -> None:
-    """docs/calibration.csv has every gate of every world of today's grid, below its target."""
-    rows = [row for row in committed() if row["step"] == "first"]
-    assert {row["world"] for row in rows} == {world.name for world in WORLDS}
-    assert len(rows) == len(WORLDS) * len(PLAN.gates)
-    again = {(row["world"], row["gate"]): row for row in committed() if row["step"] == "again"}
-    for first in rows:
-        row = again.get((first["world"], first["gate"]), first)
-        rate, error, target = (float(row[name]) for name in ("false_go", "error", "target"))
-        assert target in {BALANCED, HARD}
-        assert rate <= target + (2 * error if target == BALANCED else 0), (
-            row["world"],
-            row["gate"],
-        )
-        assert float(row["decision"]) <= rate, "a GO needs the gate's pass"
-        assert int(first["repetitions"]) >= 2000
+def test_what_errs_is_listed_first() -> None:
+    """The page names every world beyond 7 % before all others, with why and what is said."""
+    page = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
+    first = page.split("## All kinds of worlds")[0]
+    beyond = [row for row in committed() if float(row["false_go"]) > 0.07]
+    for row in beyond:
+        assert f"| {row['world']} | {row['gate']} | {row['stage']} |" in first
+    assert first.count("*Why:*") == first.count("*The report says:*")
+    assert first.count("*Why:*") == len({row["family"] for row in beyond})
 
 
 def test_committed_rollbacks_keep_the_target() -> None:
-    """No world without harm is rolled back in more than 5 % plus two Monte Carlo errors."""
+    """No world without harm is rolled back in more than 5 % plus three Monte Carlo errors."""
     page = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
     found = re.findall(r"users, correlation [\d.]+ \| ([\d.]+)% ± ([\d.]+)% \|", page)
     assert len(found) == 18
-    assert all(float(rate) <= 5 + 2 * float(error) for rate, error in found)
+    assert all(float(rate) <= 5 + 3 * float(error) for rate, error in found)
 
 
-def test_it_still_runs(tmp_path: Path) -> None:
-    """A small world of each kind, judged, and the pages written from it."""
-    kinds = (
-        r"^(nested|crossed): 10 .*0\.05$|^(paired|independent): 90$"
-        r"|^nested, unequal sizes: 10 .* 0$"
-    )
-    some = [world for world in WORLDS if re.search(kinds, world.name)]
-    rows = [row for k, world in enumerate(some) for row in judge(world, 60, (1, k))]
-    assert len(rows) == 5 * len(PLAN.gates)
-    assert all(row.false_go <= 0.2 for row in rows)
-    assert all(row.covers_lower >= 0.85 <= row.covers_upper for row in rows)
-    assert all(row.beyond <= row.false_go + 0.05 for row in rows)
+def test_pages(tmp_path: Path) -> None:
+    """A world beyond 7 % is listed with its reason, the chart is drawn."""
     (tmp_path / "images").mkdir()
-    flagged: list[Row] = [rows[0]._replace(false_go=0.3, target=BALANCED)]
-    write(Results(rows, flagged, [harm("nested", 10, 0.05, 60, (1,))], 1.0), tmp_path)
+    rows = [
+        Row("nothing but chance", "a", "pass_rate", 0, 100, 0.04, 0.05, 0.9, 1.0),
+        Row("outages", "b", "error_rate", 1, 100, 0.30, 0.0, 0.9, 1.0),
+    ]
+    write(Results(rows, [harm("nested", 10, 0.05, 60, (1,))], 1.0), tmp_path)
     page = (tmp_path / "calibration.md").read_text(encoding="utf-8")
-    assert "30.0%" in page, "what stays above its target is named"
+    assert "### outages" in page.split("## All kinds")[0]
+    assert "30.0 (21.9–39.6)" in page
     assert (tmp_path / "images" / "calibration.png").stat().st_size > 10_000
 
 
-@pytest.mark.slow
+def test_intervals() -> None:
+    """Wilson's, as statsmodels has them."""
+    for events in (0, 3, 50, 100):
+        assert interval(events / 100, 100) == pytest.approx(
+            proportion_confint(events, 100, method="wilson"), abs=1e-6
+        )
+
+
 def test_daily_harm_test() -> None:
     """Persistent users, 14 looks.
 

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from rolloutlib.flags.document import FlagState, document, initial_state
 from rolloutlib.flags.notices import release_notes, system_overview
 from rolloutlib.forecast.chances import CONTROL, truths_of
+from rolloutlib.forecast.ladder import steps_of
 from rolloutlib.judge import review as judge_review
 from rolloutlib.judge.checks import run_checks
 from rolloutlib.judge.counting import looks_file
@@ -227,6 +228,7 @@ class Outcomes:
             "flags": flags, "signatures": self.signatures, "notes": self.notes,
             "checks": lambda plan: run_checks(plan.checks, EVIDENCE, now=NOW),
             "risks": self.risks, "truths": truths, "file of looks": self.looks_file,
+            "ladder": steps_of,
         }  # fmt: skip
         reviews = {
             f"review of stage {stage}, {profile}": partial(self.of_review, stage, profile)
@@ -354,7 +356,7 @@ def value_at(place: Place) -> Any:  # noqa: ANN401
 def test_exceptions_are_needed(outcomes: Outcomes, pattern: str) -> None:
     """An exception names leaves that there are, of which one at least changes nothing else."""
     places = [place for leaf, place in LEAVES.items() if fnmatch(leaf, pattern)]
-    quick = list(outcomes.parts().items())[:7]
+    quick = list(outcomes.parts().items())[:8]
     assert any(
         all(part(plan) == outcomes.base[name] for name, part in quick)
         for place in places

@@ -1,0 +1,178 @@
+"""How a world of the calibration is judged, under one truth: by the functions that reviews use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.policy import Verdicts, compared, judge, metric_name
+from benchmarks.worlds.joined import tags, with_covariate
+from benchmarks.worlds.people import Arm, Seen
+from benchmarks.worlds.rates import Rates
+from rolloutlib.measure.adjustment import adjust
+from rolloutlib.measure.design import Arms
+from rolloutlib.measure.estimates import estimate_gate, proves
+from rolloutlib.measure.looks import look_at
+from rolloutlib.measure.moments import Cells
+
+if TYPE_CHECKING:
+    from benchmarks.calibration_worlds import World
+    from rolloutlib.plan.model import Evidence, Gate, Plan
+
+    Rng = np.random.Generator
+
+LOOKS = 3
+PORTION = 4_000_000  # values drawn at a time, so that memory stays small
+
+
+def judged(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
+    """Simulate a world whose contrast is truly that, and judge it.
+
+    Args:
+        world: what is drawn.
+        plan: gates and rules.
+        truth: of the gate's contrast, in its own unit.
+        rng: seeded.
+        repetitions: how many.
+    """
+    cells = max(world.study.sizes(1).size, 1) * (20 if world.how == "tags" else 1)
+    if world.gate == "avg_latency" and world.study.kind == "independent":
+        cells *= world.study.units
+    portion = max(PORTION // cells, 20)
+    parts = [
+        _HOW[world.how](world, plan, truth, rng, min(portion, repetitions - start))
+        for start in range(0, repetitions, portion)
+    ]
+    return Verdicts(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def level_of(world: World, gate: Gate, truth: float) -> float:
+    """Return the treatment's level when the gate's contrast is truly that."""
+    levels = {"treatment": truth, "difference": world.control + truth,
+              "ratio": world.control * truth}  # fmt: skip
+    return levels[gate.contrast]
+
+
+def _seen(world: World, gate: Gate, truth: float, rng: Rng, repetitions: int) -> Seen:
+    level = level_of(world, gate, truth)
+    return world.draw(level if gate.contrast == "treatment" else world.control, level, rng,
+                      repetitions)  # fmt: skip
+
+
+def _plain(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
+    gate = plan.gates[world.gate]
+    seen = _seen(world, gate, truth, rng, repetitions)
+    arms = compared(seen, world.study.kind, contrast=gate.contrast)
+    return judge(gate, arms, plan.evidence, _proof(world, plan))
+
+
+def _proof(world: World, plan: Plan) -> float:
+    return plan.gates[world.gate].proof_limit(world.stage, plan.profile("default"))
+
+
+def _looks(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
+    """Review a third of the runs, two thirds, all of them, until a look passes or fails."""
+    gate, runs = plan.gates[world.gate], world.study.runs
+    seen = _seen(world, gate, truth, rng, repetitions)
+    passed, failed = (np.zeros(repetitions, dtype=bool) for _ in range(2))
+    point = np.full(repetitions, np.nan)
+    for number in range(1, LOOKS + 1):
+        until = runs * number // LOOKS
+        part = Seen.of(
+            Arm(arm.n[:, :until], arm.total[:, :until]) for arm in (seen.control, seen.treatment)
+        )
+        look = look_at(number, planned=LOOKS, confidence=plan.evidence.confidence)
+        rules = plan.evidence.model_copy(update={"confidence": look.confidence})
+        arms = compared(part, world.study.kind, contrast=gate.contrast)
+        found = judge(gate, arms, rules, _proof(world, plan))
+        going = ~passed & ~failed
+        passed, failed = passed | (going & found.passed), failed | (going & found.failed)
+        point = np.where(going, found.point, point)
+    return Verdicts(passed, failed, point)
+
+
+def _tags(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
+    """Let the control choose the tag, as a review does, and test the reduction of it."""
+    gate = plan.gates[world.gate]
+    many = int(world.name.split()[0])
+    equal = "unequal" not in world.name
+    levels = tuple([0.05] * many if equal else np.linspace(0.08, 0.02, many))
+    drawn = tags(world.study, Rates(), levels, truth, rng, repetitions)
+    counts = np.stack([seen.control.total.sum(axis=(1, 2)) for seen in drawn])
+    top, row = counts.argmax(axis=0), np.arange(repetitions)
+    arms = [
+        Arm(*(np.stack(parts)[top, row] for parts in zip(*(seen[arm] for seen in drawn),
+                                                          strict=True)))
+        for arm in (0, 1)
+    ]  # type: ignore[misc]  # fmt: skip
+    both = compared(Seen.of(arms), world.study.kind, contrast=gate.contrast)
+    return judge(gate, both, plan.evidence, _proof(world, plan))
+
+
+def _per_user(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
+    gate = plan.gates[world.gate].model_copy(update={"estimand": "per_user"})
+    seen = _seen(world, gate, truth, rng, repetitions)
+    arms = compared(seen, world.study.kind, contrast=gate.contrast)
+
+    def cells(n: np.ndarray, total: np.ndarray) -> Cells:
+        mean = total / np.maximum(n, 1)
+        return Cells(n, mean, n * mean * (1 - mean))
+
+    each = (
+        Arms(cells(arms.zero.n[k] * (gate.contrast != "treatment"), arms.zero.total[k]),
+             cells(arms.one.n[k], arms.one.total[k]), "user")
+        for k in range(repetitions)
+    )  # fmt: skip
+    return _one_by_one(gate, each, plan.evidence, _proof(world, plan))
+
+
+def _adjusted(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
+    """Regress out what the units showed before, as `--adjust` does."""
+    gate, study = plan.gates[world.gate], world.study
+    means = (world.control or truth, level_of(world, gate, truth))
+    rho, sd = float(world.name.split()[-1]), 0.5 if world.gate == "avg_score" else 800.0
+    drawn = with_covariate(study.units, study.samples, means, sd, rho, shared=study.shared,
+                           rng=rng, repetitions=repetitions)  # fmt: skip
+
+    def arms(k: int) -> Arms:
+        nested = study.kind == "nested"
+        unit = "prompt" if study.kind == "paired" else "user"
+        y = _cells(drawn.n[k], drawn.control[k], drawn.treatment[k], nested=nested)
+        x = _cells(drawn.n[k], drawn.before_control[k], drawn.before_treatment[k], nested=nested)
+        return adjust(Arms(*y, unit), Arms(*x, unit))[0]
+
+    each = (arms(k) for k in range(repetitions))
+    return _one_by_one(gate, each, plan.evidence, _proof(world, plan))
+
+
+def _cells(
+    n: np.ndarray, zero: np.ndarray, one: np.ndarray, *, nested: bool
+) -> tuple[Cells, Cells]:
+    """Return the arms' moments side by side; users nested in an arm have an empty place beside."""
+    none = np.zeros_like(n)
+    if not nested:
+        return Cells(n, zero, none), Cells(n, one, none)
+    pad = np.concatenate([none, none])
+    n0, n1 = np.concatenate([n, none]), np.concatenate([none, n])
+    return (
+        Cells(n0, np.concatenate([zero, none]), pad), Cells(n1, np.concatenate([none, one]), pad)
+    )  # fmt: skip
+
+
+def _one_by_one(gate: Gate, each: object, rules: Evidence, limit: float) -> Verdicts:
+    """Judge repetitions as single reviews."""
+    rows: list[tuple[bool, bool, float]] = []
+    for arms in each:  # type: ignore[attr-defined]
+        found = estimate_gate(gate, arms, rules, metric=metric_name(gate))
+        if found is None or found.cap is not None:
+            rows.append((False, False, np.nan))
+            continue
+        kept, broken = proves(found.lower, found.upper, limit, gate.harm)
+        rows.append((bool(kept), bool(broken), found.point))
+    passed, failed, point = zip(*rows, strict=True)
+    return Verdicts(np.array(passed), np.array(failed), np.array(point))
+
+
+_HOW = {"plain": _plain, "looks": _looks, "tags": _tags, "per user": _per_user,
+        "adjusted": _adjusted}  # fmt: skip
