@@ -15,6 +15,7 @@ import msgspec
 
 from rolloutlib.errors import UsageError
 from rolloutlib.measure.averages import RunRow
+from rolloutlib.measure.beyond import Varied
 from rolloutlib.measure.completeness import Completeness
 from rolloutlib.measure.configuration import ArmSummary
 from rolloutlib.measure.distributions import Distribution
@@ -81,6 +82,8 @@ class EvidenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
         design: `one_arm`, `independent`, `paired`, `nested` or `crossed`.
         unit: what a cluster or pair is.
         p_worse, p_better: one-sided, against no change, towards harm and away from it.
+        varied: what runs and prompts show beyond the units that the method knows.
+        widened: by how much farther from the point the bound towards harm is for them: .4 is 40 %.
     """
 
     verdict: Verdict
@@ -101,6 +104,8 @@ class EvidenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
     clusters_treatment: int | None = None
     p_worse: float | None = None
     p_better: float | None = None
+    varied: tuple[Varied, ...] = ()
+    widened: float = 0.0
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -113,4 +113,5 @@ def evidence_of(
         design=design.kind, unit=design.unit,
         clusters_control=counts[0], clusters_treatment=counts[1],
         p_worse=known(estimate.p_worse), p_better=known(estimate.p_better),
+        varied=estimate.varied, widened=estimate.widened,
     )  # fmt: skip

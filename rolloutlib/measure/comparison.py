@@ -10,6 +10,7 @@ from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure import configuration, material, validity
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value, run_rows
 from rolloutlib.measure.completeness import Account, Completeness, absent, lacks, unreadable
+from rolloutlib.measure.components import RunSources
 from rolloutlib.measure.design import Arms, metric_of, read_design
 from rolloutlib.measure.scan import run_scale
 from rolloutlib.measure.subject import Subject, Wanted, spelled_as_there
@@ -83,6 +84,7 @@ class Comparison:
         account: what is missing of each metric.
         completeness: the same of the plan's metrics, row by row.
         doubts: metric → why its numbers may be in another unit.
+        sources: what runs add to the variance of each metric.
         adjusts: whether score and latency are to be adjusted for the covariate.
     """
 
@@ -100,13 +102,15 @@ class Comparison:
     account: Account
     completeness: tuple[Completeness, ...]
     doubts: Mapping[str, Reason]
+    sources: RunSources
     adjusts: bool
     warnings: tuple[Reason, ...]
     set_aside: tuple[Reason, ...]
 
     def arms(self, table: MomentTable, metric: str) -> Arms:
-        """Line up both arms of a metric per unit."""
-        return _arms(table, metric, self.pair, self.measured)
+        """Line up both arms of a metric per unit, with what the runs of the whole add."""
+        arms = _arms(table, metric, self.pair, self.measured)
+        return replace(arms, beyond=self.sources.of_metric(metric))
 
     def gate(self, gate: Gate) -> Seen:
         """Return what the samples say about a gate: both arms once, and what they lack."""
@@ -131,7 +135,8 @@ class Comparison:
     def _tested(self) -> Comparison:
         """Return the comparison without the samples that chose the issue."""
         tested = self.measured.of_issue
-        return replace(self, measured=tested, account=replace(self.account, measured=tested))
+        account, sources = replace(self.account, measured=tested), self.sources.within(tested)
+        return replace(self, measured=tested, account=account, sources=sources)
 
     def seen(self, gate: Gate, metric: str) -> Seen:
         """Return what these samples say about a gate on a metric."""
@@ -248,6 +253,7 @@ def compare(
         design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
         blocks=blocks, spent=validity.spent(look), account=account,
         completeness=account.all(metrics), doubts=runs.doubts,
+        sources=RunSources.of(measured, pair, rows),
         adjusts=params.adjust, warnings=validity.warnings(design, runs, pair, summaries),
         set_aside=validity.set_aside(runs, params),
     )  # fmt: skip

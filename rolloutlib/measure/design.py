@@ -6,7 +6,7 @@ units that repeat within one arm are nested clusters, anything else is independe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 Unit = Literal["sample", "prompt", "user"]
+SourceKind = Literal["run", "prompt"]
 Kind = Literal["one_arm", "independent", "paired", "nested", "crossed"]
 
 
@@ -47,22 +48,81 @@ class Design:
     dropped: int = 0
 
 
+class Quadratic(NamedTuple):
+    """A variance of treatment − weight·control, as a function of the weight.
+
+    Attributes:
+        one, zero: variances of the treatment's and of the control's mean. (repetitions,)
+        both: their covariance.
+    """
+
+    one: Floats
+    zero: Floats
+    both: Floats
+
+    def at(self, weight: Floats | float) -> Floats:
+        """Return the variance at a weight; not below 0."""
+        whole = self.one + np.square(weight) * self.zero - 2 * np.asarray(weight) * self.both
+        return np.maximum(whole, 0.0)
+
+
+class Source(NamedTuple):
+    """A source of variance beside the units: what the means of its groups show of one metric.
+
+    Attributes:
+        kind: what a group is.
+        groups: groups with samples in the control and in the treatment.
+        seen: variance of the arms' means that the means of the groups show.
+        due: what it would be if the groups added none.
+        df_one, df_zero: degrees of freedom of an arm's own. (repetitions,)
+        df_both: of matched groups, which vary together; NaN where each arm's vary for themselves.
+        shares: sum of the squared shares of samples that the groups have, in either arm: what of a
+            group's variance an arm's mean keeps.
+    """
+
+    kind: SourceKind
+    groups: tuple[int, int]
+    seen: Quadratic
+    due: Quadratic
+    df_one: Floats
+    df_zero: Floats
+    df_both: Floats
+    shares: tuple[Floats, Floats]
+
+    def take(self, repetition: int) -> Source:
+        """Return one repetition."""
+        seen, due = (Quadratic(*(_one_of(part, repetition) for part in whole))
+                     for whole in (self.seen, self.due))  # fmt: skip
+        freedom = (_one_of(df, repetition) for df in (self.df_one, self.df_zero, self.df_both))
+        one, zero = (_one_of(share, repetition) for share in self.shares)
+        return Source(self.kind, self.groups, seen, due, *freedom, shares=(one, zero))
+
+
+def _one_of(value: Floats, repetition: int) -> Floats:
+    return value if len(value) == 1 else value[[repetition]]
+
+
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """One metric's moments per unit in both arms: entry k of both belongs to the same unit."""
+    """One metric's moments per unit in both arms: entry k of both belongs to the same unit.
+
+    Attributes:
+        beyond: sources of variance that units do not show (runs, prompts), which bounds add.
+    """
 
     control: Cells
     treatment: Cells
     unit: Unit
+    beyond: tuple[Source, ...] = ()
 
     @property
     def per_user(self) -> Arms:
         """The same with every unit counted once, at its mean: the per-user estimand."""
-        return Arms(_once(self.control), _once(self.treatment), self.unit)
+        return replace(self, control=_once(self.control), treatment=_once(self.treatment))
 
     def take(self, units: NDArray[np.bool_]) -> Arms:
         """Return the units that a mask selects."""
-        return Arms(self.control.take(units), self.treatment.take(units), self.unit)
+        return replace(self, control=self.control.take(units), treatment=self.treatment.take(units))
 
 
 class Sums(NamedTuple):
@@ -94,12 +154,16 @@ class Compared(NamedTuple):
     """Both arms as every method takes them: entry k of both is the same unit.
 
     Independent samples are pooled, so their arms may have different numbers of entries.
+
+    Attributes:
+        beyond: sources of variance that units do not show, which bounds add.
     """
 
     one: Sums
     zero: Sums
     kind: Kind
     unit: Unit
+    beyond: tuple[Source, ...] = ()
 
     @property
     def repeats(self) -> bool:
@@ -108,7 +172,9 @@ class Compared(NamedTuple):
 
     def take(self, repetition: int) -> Compared:
         """Return one repetition."""
-        return self._replace(one=self.one.take(repetition), zero=self.zero.take(repetition))
+        beyond = tuple(source.take(repetition) for source in self.beyond)
+        one, zero = self.one.take(repetition), self.zero.take(repetition)
+        return self._replace(one=one, zero=zero, beyond=beyond)
 
 
 def metric_of(gate: Gate, subject: str | None = None) -> str:
@@ -151,7 +217,7 @@ def read_design(arms: Arms, contrast: str) -> tuple[Arms, Design]:
 def compared(arms: Arms, kind: Kind) -> Compared:
     """Return a review's arms as one repetition."""
     one, zero = _sums(arms.treatment), _sums(arms.control)
-    return Compared(one, zero, kind, arms.unit)
+    return Compared(one, zero, kind, arms.unit, arms.beyond)
 
 
 def _sums(cells: Cells) -> Sums:

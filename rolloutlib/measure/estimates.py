@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
 
+from rolloutlib.measure.beyond import Varied, recover, title, varied
 from rolloutlib.measure.design import compared, is_binary, read_design
 from rolloutlib.measure.methods import method_for
 from rolloutlib.reason import Reason, because
@@ -41,6 +42,8 @@ class Estimate:
         p_worse, p_better: one-sided p-values against "no change", towards harm and away from it;
             None for one arm.
         cap: why the verdict cannot be more than inconclusive; None when it can.
+        varied: what runs and prompts show beyond the units.
+        widened: by how much farther from the point the bound towards harm is for them.
     """
 
     point: float
@@ -56,6 +59,8 @@ class Estimate:
     p_worse: float | None = None
     p_better: float | None = None
     cap: Reason | None = None
+    varied: tuple[Varied, ...] = ()
+    widened: float = 0.0
 
 
 class Estimates(NamedTuple):
@@ -97,22 +102,28 @@ def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Es
     arms, design = read_design(arms, gate.contrast)
     both = compared(arms, design.kind)
     method = method_for(gate.contrast, both, binary=per_sample_binary(gate, metric))
-    inference = method.infer(both, rules)
+    inference, wider = recover(
+        method.infer(both, rules), both, gate.contrast, rules, binary=is_binary(metric)
+    )
+    shown = varied(both, gate.contrast, np.asarray(inference.point))
     less, greater = (known(inference.p(side)) for side in ("less", "greater"))
     worse, better = (less, greater) if gate.harm == "lower" else (greater, less)
     se, df = known(inference.se), known(inference.df)
     return Estimate(
         first(inference.point), first(inference.bounds.lower), first(inference.bounds.upper),
-        rules.confidence, method.title(both, rules, fell=bool(np.all(inference.fell))), design,
+        rules.confidence,
+        title(method.title(both, rules, fell=bool(np.all(inference.fell))), shown), design,
         int(arms.control.n.sum()), int(arms.treatment.n.sum()),
         se, df, worse, better, _cap(both, df, rules),
+        shown, first(wider[0 if gate.harm == "lower" else 1]),
     )  # fmt: skip
 
 
 def estimate_many(gate: Gate, arms: Compared, rules: Evidence, *, metric: str) -> Estimates:
     """Estimate a gate's contrast in every repetition; arguments as `estimate_gate`."""
-    method = method_for(gate.contrast, arms, binary=is_binary(metric))
-    inference = method.infer(arms, rules)
+    binary = is_binary(metric)
+    method = method_for(gate.contrast, arms, binary=binary)
+    inference, _ = recover(method.infer(arms, rules), arms, gate.contrast, rules, binary=binary)
     point = np.asarray(inference.point)
     lower, upper = (np.asarray(bound) for bound in inference.bounds)
     return Estimates(

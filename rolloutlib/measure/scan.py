@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 
+from rolloutlib.measure.components import Overlap, overlap_of
 from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
 from rolloutlib.measure.moments import (
     MomentTable,
@@ -81,6 +82,7 @@ class Measured:
         prompts: which prompts both arms have; None where an arm names none.
         table: moments by arm and cluster.
         by_run: moments by arm and run_id.
+        overlap: which units the runs share; None where samples are their own units.
         strata: moments of `passed` by arm, cluster and stratum, for each that has several values.
         latency, score: histograms by (arm, run).
         subject: the issue that the top-issue gate is about; None where the control has none.
@@ -99,6 +101,7 @@ class Measured:
     score: Mapping[tuple[str, str], Histogram]
     carried: Mapping[tuple[str, str], int]
     prompts: Prompts | None
+    overlap: Overlap | None = None
     subject: Subject | None = None
     tested: Measured | None = None
 
@@ -154,6 +157,8 @@ def measure(
         strata=_strata(frame, {"passed": metrics["passed"]}, units),
         latency=latency, score=score, carried=tagged, prompts=_prompts(frame, arms, counts),
         subject=subject,
+        overlap=overlap_of(scan(frame, {}, by={"run_id": "run_id", **units}))
+        if unit != "sample" and max(count.runs for count in counts.values()) > 1 else None,
     )  # fmt: skip
 
     def rest(leaving: Sequence[str]) -> tuple[MomentTable, MomentTable]:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rolloutlib.measure.components import overlap_of
 from rolloutlib.measure.days import (
     KNOWN_ISSUES,
     SEPARATOR,
@@ -93,6 +94,7 @@ class Sums:
             by_run=grouped(finest, "arm", "run_id"), strata=self._strata(),
             latency=latency, score=score, carried=tagged,
             prompts=lined_up(by_arm, run_scale(counts, self.arms), self.arms), subject=subject,
+            overlap=overlap_of(finest) if self.unit != "sample" else None,
         )  # fmt: skip
         return without_choosers(
             whole, self.arms, lambda leaving: self._rest(finest, whole, leaving)

@@ -15,7 +15,6 @@ import numpy as np
 
 from rolloutlib.measure.averages import PlanValue, RunRow, plan_value
 from rolloutlib.measure.completeness import Account, due_values
-from rolloutlib.measure.design import Arms
 from rolloutlib.measure.histograms import Histogram, merge_histograms
 from rolloutlib.measure.moments import Cells, added
 from rolloutlib.measure.prompts import due_samples
@@ -24,7 +23,7 @@ from rolloutlib.plan.metrics import metric_record
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rolloutlib.measure.design import Floats
+    from rolloutlib.measure.design import Arms, Floats
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.gates import Evidence, Gate
 
@@ -44,9 +43,10 @@ def worst(account: Account, gate: Gate, arms: Arms, metric: str) -> Arms | None:
     if not any(part.any() for part in extra):
         return None
     control, treatment = extra
-    return Arms(
-        _filled(arms.control, control, good), _filled(arms.treatment, treatment, bad), arms.unit
-    )
+    return replace(
+        arms, control=_filled(arms.control, control, good),
+        treatment=_filled(arms.treatment, treatment, bad),
+    )  # fmt: skip
 
 
 def worst_planned(

@@ -1,0 +1,285 @@
+"""Runs as sources of variance: how much their means differ beyond what their samples explain.
+
+A user who is in every run adds nothing to how runs differ, one who is in a single run does. What is
+due follows from the variances within and between units and from which units the runs share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rolloutlib.measure.design import Quadratic, Source
+from rolloutlib.stats import clusters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rolloutlib.measure.averages import RunRow
+    from rolloutlib.measure.design import Floats, Unit
+    from rolloutlib.measure.moments import Cells, MomentTable
+    from rolloutlib.measure.scan import Measured
+
+__all__ = ["Overlap", "RunSources", "overlap_of"]
+
+MOST_RUNS = 400  # above, what runs share is not looked at: so many means tell enough
+Named = tuple[str, str]  # arm and run_id
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Which units the runs share.
+
+    Attributes:
+        runs: of both arms.
+        n: samples of each. (runs,)
+        shared: Σ over units of the product of two runs' samples. (runs, runs)
+    """
+
+    runs: tuple[Named, ...]
+    n: Floats
+    shared: Floats
+
+
+def overlap_of(table: MomentTable) -> Overlap | None:
+    """Reduce counts by arm, run_id and cluster to what runs share; None for very many runs."""
+    from scipy.sparse import csr_array
+
+    arm, run, unit = (table.keys[name] for name in ("arm", "run_id", "cluster"))
+    n, width = table.rows, len(run.labels)
+    pairs, place = np.unique(arm.codes * width + run.codes, return_inverse=True)
+    if len(pairs) > MOST_RUNS:
+        return None
+    shape = (len(pairs), len(unit.labels))
+    counts: Any = csr_array((n, (place, unit.codes)), shape=shape)  # scipy has no types
+    names = tuple((str(arm.labels[int(pair) // width]), str(run.labels[int(pair) % width]))
+                  for pair in pairs)  # fmt: skip
+    sizes = np.bincount(place, n, len(pairs)).astype(np.float64, copy=False)
+    return Overlap(names, sizes, np.asarray((counts @ counts.T).toarray(), dtype=np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class RunSources:
+    """What the runs of both arms add to any metric's variance.
+
+    Attributes:
+        measured: moments by unit and by run, and which units runs share.
+        pair: names of the control and the treatment.
+        replicates: run → what is the same for runs that repeat seed and prompts: those are one.
+    """
+
+    measured: Measured
+    pair: tuple[str, str]
+    replicates: Mapping[Named, str]
+    _made: dict[str, tuple[Source, ...]] = field(default_factory=dict[str, tuple[Source, ...]])
+
+    @classmethod
+    def of(cls, measured: Measured, pair: tuple[str, str], rows: Sequence[RunRow]) -> RunSources:
+        """Return those of a review."""
+        return cls(measured, pair, {(row.arm, row.run_id): row.replicate for row in rows})
+
+    def within(self, measured: Measured) -> RunSources:
+        """Return those of a part of the samples."""
+        return RunSources(measured, self.pair, self.replicates)
+
+    def of_metric(self, metric: str) -> tuple[Source, ...]:
+        """Return what runs add to a metric; nothing where no arm has two runs."""
+        if metric not in self._made:
+            told = metric in self.measured.by_run.metrics and metric in self.measured.table.metrics
+            self._made[metric] = self._sources(metric) if told else ()
+        return self._made[metric]
+
+    def _sources(self, metric: str) -> tuple[Source, ...]:
+        zero, one = (self._runs(arm, metric) for arm in self.pair)
+        if len(one.members) < 2 and len(zero.members) < 2:  # noqa: PLR2004 -- one mean tells nothing
+            return ()
+        table, unit = self.measured.table, self.measured.unit
+        units = _spread(*(table.where(arm=arm).by("cluster", metric) for arm in self.pair), unit)
+        placed = self._placed(zero, one)
+        apart = _apart(zero, one, units, placed)
+        matched = _matched(zero, one, units, placed) if placed is not None else None
+        return (apart if matched is None else _sharper(apart, matched),)
+
+    def _runs(self, arm: str, metric: str) -> _Runs:
+        """Return an arm's runs with samples of a metric, those that repeat another added to it."""
+        mine = self.measured.by_run.where(arm=arm)
+        run = mine.keys["run_id"]
+        names = [str(run.labels[int(code)]) for code in run.codes]
+        same = np.array([self.replicates.get((arm, name), name) for name in names], dtype=str)
+        labels, place = np.unique(same, return_inverse=True)
+        cells = mine.metrics[metric].pooled(place, len(labels))
+        told = np.flatnonzero(cells.n > 0)
+        members = [[(arm, names[i]) for i in np.flatnonzero(place == k)] for k in told]
+        return _Runs(cells.take(told), members)
+
+    def _placed(self, zero: _Runs, one: _Runs) -> _Placed | None:
+        """Return how runs' shares of the units differ from their arm's, control first."""
+        if (overlap := self.measured.overlap) is None:
+            return None
+        place = {name: k for k, name in enumerate(overlap.runs)}
+        picked: Floats = np.zeros((len(zero.members) + len(one.members), len(place)))
+        for row, names in enumerate([*zero.members, *one.members]):
+            picked[row, [place[name] for name in names]] = 1.0
+        shared: Floats = picked @ overlap.shared @ picked.T
+        n: Floats = picked @ overlap.n
+        mine = np.arange(len(n)) < len(zero.members)
+        same = mine[:, None] == mine
+        whole: Floats = np.where(mine, n[mine].sum(), n[~mine].sum())
+        apart: Floats = np.diag(1 / n) - same / whole[:, None]
+        norm = np.sqrt(np.diag(shared))
+        return _Placed(apart @ shared @ apart.T, shared / np.outer(norm, norm), len(zero.members))
+
+
+class _Runs(NamedTuple):
+    """An arm's runs: their moments, and the run_ids that each of them has."""
+
+    cells: Cells
+    members: list[list[Named]]
+
+    @property
+    def shares(self) -> Floats:
+        """Each run's share of the arm's samples."""
+        return self.cells.n / max(self.cells.n.sum(), 1.0)
+
+    @property
+    def several(self) -> bool:
+        return len(self.members) > 1
+
+    @property
+    def weights(self) -> Floats:
+        """What a run's deviation counts in the variance of the arm's mean (CR2)."""
+        return self.shares / np.sqrt(1 - self.shares) if self.several else 0.0 * self.shares
+
+    @property
+    def deviations(self) -> Floats:
+        """Each run's part of the error of the arm's mean."""
+        return self.weights * (self.cells.mean - self.shares @ self.cells.mean)
+
+    @property
+    def df(self) -> float:
+        found = clusters.cluster_mean(self.cells.n, self.cells.total, kind="CR2")
+        return float(found.df) if self.several else 0.0
+
+
+class _Placed(NamedTuple):
+    """What runs share, the control's first.
+
+    Attributes:
+        apart: Σ over units of how far a run's share of the unit is from its arm's, times another
+            run's.
+        alike: how alike the units of two runs are, 0–1.
+        controls: runs of the control.
+    """
+
+    apart: Floats
+    alike: Floats
+    controls: int
+
+
+class _Spread(NamedTuple):
+    """Variance within units, by arm, and between them."""
+
+    within_one: float
+    within_zero: float
+    between: tuple[float, float, float]
+
+
+def _spread(zero: Cells, one: Cells, unit: Unit) -> _Spread:
+    """Estimate both components by the method of moments (Searle et al. 1992, chapter 3)."""
+    if unit == "sample":
+        return _Spread(_total(one), _total(zero), (0.0, 0.0, 0.0))
+    (within_one, between_one), (within_zero, between_zero) = _components(one), _components(zero)
+    both = (one.n > 0) & (zero.n > 0)
+    shared = 0.0
+    if both.sum() > 1:
+        weight = one.n[both] * zero.n[both] / (one.n[both] + zero.n[both])
+        pair = np.cov(one.mean[both], zero.mean[both], aweights=weight)
+        edge = np.sqrt(between_one * between_zero)
+        shared = float(np.clip(pair[0, 1], -edge, edge))
+    return _Spread(within_one, within_zero, (between_one, between_zero, shared))
+
+
+def _total(cells: Cells) -> float:
+    n = cells.n.sum()
+    mean = cells.total.sum() / max(n, 1.0)
+    square = (cells.m2 + cells.n * (cells.mean - mean) ** 2).sum()
+    return float(square / (n - 1)) if n > 1 else 0.0
+
+
+def _components(cells: Cells) -> tuple[float, float]:
+    """Return the variances within and between an arm's units; all of it between single samples."""
+    n, units = cells.n.sum(), (cells.n > 0).sum()
+    if units < 2:  # noqa: PLR2004 -- a single unit
+        return _total(cells), 0.0
+    within = float(cells.m2.sum() / (n - units)) if n > units else 0.0
+    mean = cells.total.sum() / n
+    square = float(cells.n @ (cells.mean - mean) ** 2)
+    size = n - float(cells.n @ cells.n) / n
+    return within, max((square - (units - 1) * within) / size, 0.0)
+
+
+def _apart(zero: _Runs, one: _Runs, units: _Spread, placed: _Placed | None) -> Source:
+    """Return what runs show where each arm's vary for themselves."""
+    seen = [float(arm.deviations @ arm.deviations) for arm in (one, zero)]
+    due = _due(zero, one, units, placed)
+    nothing = np.zeros(1)
+    return Source(
+        "run", (len(zero.members), len(one.members)),
+        Quadratic(np.array([seen[0]]), np.array([seen[1]]), nothing),
+        Quadratic(np.array([due[0]]), np.array([due[1]]), nothing),
+        np.array([one.df]), np.array([zero.df]), np.array([np.nan]), _kept(zero, one),
+    )  # fmt: skip
+
+
+def _due(zero: _Runs, one: _Runs, units: _Spread, placed: _Placed | None) -> tuple[float, float]:
+    """Return the variance of both arms' means that runs would show if they added none."""
+    of_units = [0.0, 0.0]
+    if placed is not None:
+        own = np.diag(placed.apart)
+        parts = own[placed.controls :], own[: placed.controls]
+        of_units = [
+            float(arm.weights**2 @ part) for arm, part in zip((one, zero), parts, strict=True)
+        ]
+    noise = [within / arm.cells.n.sum() if arm.several else 0.0
+             for within, arm in ((units.within_one, one), (units.within_zero, zero))]  # fmt: skip
+    return (noise[0] + units.between[0] * of_units[0], noise[1] + units.between[1] * of_units[1])
+
+
+def _matched(zero: _Runs, one: _Runs, units: _Spread, placed: _Placed) -> Source | None:
+    """Return what pairs of runs show that have most units in common; None if they do not pair."""
+    from scipy.optimize import linear_sum_assignment
+
+    if len(zero.members) != len(one.members):
+        return None
+    _, order = linear_sum_assignment(-placed.alike[placed.controls :, : placed.controls])
+    zero = _Runs(zero.cells.take(order), [zero.members[k] for k in order])
+    apart = _apart(zero, one, units, _reordered(placed, order))
+    both = float(one.deviations @ zero.deviations)
+    products = np.diag(placed.apart[placed.controls :][:, order])
+    common = units.between[2] * float((one.weights * zero.weights) @ products)
+    quad = (part for arm in (one, zero) for part in (arm.cells.n, arm.cells.total))
+    found = clusters.cluster_contrast(*quad, kind="CR2")
+    return apart._replace(
+        seen=apart.seen._replace(both=np.array([both])),
+        due=apart.due._replace(both=np.array([common])), df_both=np.array([float(found.df)]),
+    )  # fmt: skip
+
+
+def _reordered(placed: _Placed, order: NDArray[np.intp]) -> _Placed:
+    places = np.concatenate([order, np.arange(placed.controls, len(placed.apart))])
+    return placed._replace(apart=placed.apart[np.ix_(places, places)])
+
+
+def _sharper(apart: Source, matched: Source) -> Source:
+    """Return what tells the component with less noise, whatever the runs' means happen to be."""
+    noise = [source.due.at(1.0) ** 2 / df for source, df in
+             ((apart, apart.df_one + apart.df_zero), (matched, matched.df_both))]  # fmt: skip
+    return matched if noise[1] < noise[0] else apart
+
+
+def _kept(zero: _Runs, one: _Runs) -> tuple[Floats, Floats]:
+    return np.array([one.shares @ one.shares]), np.array([zero.shares @ zero.shares])
