@@ -128,8 +128,8 @@ class RunSources:
         n: Floats = picked @ overlap.n
         mine = np.arange(len(n)) < len(zero.members)
         same = mine[:, None] == mine
-        whole: Floats = np.where(mine, n[mine].sum(), n[~mine].sum())
-        apart: Floats = np.diag(1 / n) - same / whole[:, None]
+        sizes = np.array([n[~mine].sum(), n[mine].sum()])[mine.astype(np.intp)]
+        apart: Floats = np.diag(1 / n) - same / sizes[:, None]
         norm = np.sqrt(np.diag(shared))
         return _Placed(apart @ shared @ apart.T, shared / np.outer(norm, norm), len(zero.members))
 
