@@ -98,7 +98,8 @@ class RunSources:
         if len(one.members) < 2 and len(zero.members) < 2:  # noqa: PLR2004 -- one mean tells nothing
             return ()
         table, unit = self.measured.table, self.measured.unit
-        units = _spread(*(table.where(arm=arm).by("cluster", metric) for arm in self.pair), unit)
+        mine, other = (table.where(arm=arm).by("cluster", metric) for arm in self.pair)
+        units = _spread(mine, other, unit)
         placed = self._placed(zero, one)
         apart = _apart(zero, one, units, placed)
         matched = _matched(zero, one, units, placed) if placed is not None else None

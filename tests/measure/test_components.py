@@ -13,6 +13,7 @@ from rolloutlib.measure.components import RunSources, overlap_of
 from rolloutlib.measure.design import Arms, Compared, Quadratic, Source, Sums
 from rolloutlib.measure.estimates import estimate_gate, estimate_many, proves
 from rolloutlib.measure.moments import Cells, Key, MomentTable
+from rolloutlib.measure.scan import Count, Measured
 from rolloutlib.stats.components import component as component_of
 from rolloutlib.stats.components import excess_p, recovered, rescaled_p
 from rolloutlib.stats.pairs import tango
@@ -54,21 +55,31 @@ def lined_up(
     control, treatment = (moments(arm[0], arm[2], units) for arm in (zero, one))
     arms = Arms(control, treatment, unit)
     by_run = [moments(arm[1], arm[2], runs) for arm in (zero, one)]
-    cells = Cells(*(np.concatenate([getattr(part, name) for part in by_run])
-                    for name in ("n", "mean", "m2")))  # fmt: skip
     names, labels = tuple(map(str, range(runs))), tuple(map(str, range(units)))
-    keys = {
-        "arm": Key(np.repeat([0, 1], runs), PAIR),
-        "run_id": Key(np.tile(np.arange(runs), 2), names),
-    }
-    table = MomentTable(keys, cells.n, {"score": cells})
     groups = np.array([(k, r, u) for k, arm in enumerate((zero, one))
                        for u, r in zip(arm[0], arm[1], strict=True)])  # fmt: skip
     cut, n = np.unique(groups, axis=0, return_counts=True)
-    shared = overlap_of(Key(cut[:, 0], PAIR), Key(cut[:, 1], names), Key(cut[:, 2], labels),
-                        n.astype(float)) if unit != "sample" else None  # fmt: skip
-    sources = RunSources(table, shared, PAIR, replicates or {})
-    return replace(arms, beyond=sources.of_metric("score", lambda: arms))
+    keys = {"arm": Key(cut[:, 0], PAIR), "run_id": Key(cut[:, 1], names),
+            "cluster": Key(cut[:, 2], labels)}  # fmt: skip
+    shared = overlap_of(MomentTable(keys, n.astype(float), {})) if unit != "sample" else None
+    counts = {name: Count(len(arm[0]), 0, 0, 0, 0)
+              for name, arm in zip(PAIR, (zero, one), strict=True)}  # fmt: skip
+    measured = Measured(
+        counts, unit, 1.0, (), 0, table([control, treatment], "cluster", labels),
+        table(by_run, "run_id", names), {}, {}, {}, {}, None, overlap=shared,
+    )  # fmt: skip
+    sources = RunSources(measured, PAIR, replicates or {})
+    return replace(arms, beyond=sources.of_metric("score"))
+
+
+def table(parts: list[Cells], name: str, labels: tuple[str, ...]) -> MomentTable:
+    """Return both arms' moments of the metric `score` as a table by arm and one other key."""
+    n, mean, m2 = (
+        np.concatenate([getattr(part, of) for part in parts]) for of in ("n", "mean", "m2")
+    )
+    arm, other = np.repeat([0, 1], len(labels)), np.tile(np.arange(len(labels)), 2)
+    keys = {"arm": Key(arm, PAIR), name: Key(other, labels)}
+    return MomentTable(keys, n, {"score": Cells(n, mean, m2)})
 
 
 def dealt(rng: np.random.Generator, kind: str) -> tuple[Ints, Ints]:
