@@ -19,6 +19,7 @@ from rolloutlib.measure.beyond import Varied
 from rolloutlib.measure.completeness import Completeness
 from rolloutlib.measure.configuration import ArmSummary
 from rolloutlib.measure.distributions import Distribution
+from rolloutlib.measure.drift import Drift
 from rolloutlib.measure.looks import Look
 from rolloutlib.measure.needed import Needed
 from rolloutlib.measure.segments import IssueRate, Segment
@@ -187,6 +188,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
         warnings: what a reader should know although it changes no verdict.
         features: flag, by short key → the plan's letter of its feature.
         completeness: what is missing of each gate's metric, arm by arm.
+        drift: each gate with data, run by run, and whether later runs say something else.
         set_aside: runs that were read but belong to another stage or moment.
         design: how the arms compare and by which unit; None where nothing could be compared.
         profile: the guardian profile whose thresholds were used; `min_score` is one of them.
@@ -214,6 +216,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     features: dict[str, str] = {}
     warnings: tuple[Reason, ...] = ()
     changes: tuple[Reason, ...] = ()
+    drift: tuple[Drift, ...] = ()
     set_aside: tuple[Reason, ...] = ()
     design: Reason | None = None
     profile: str | None = None

@@ -21,9 +21,11 @@ from rolloutlib.judge.recommendation import (
     vanished_issue,
 )  # fmt: skip
 from rolloutlib.judge.record import QuarantineGroup, Recommendation, Reviewed, Verdict
+from rolloutlib.judge.verdicts import named
 from rolloutlib.measure.comparison import compare
 from rolloutlib.measure.days import load
 from rolloutlib.measure.distributions import distributions
+from rolloutlib.measure.drift import Named, contrasts
 from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import ANY_ISSUE, issue_rates, segments
 from rolloutlib.measure.stored import read_store
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.judge.record import CheckResult, GateResult
     from rolloutlib.measure.comparison import Comparison
+    from rolloutlib.measure.drift import Drift
     from rolloutlib.measure.looks import Look
     from rolloutlib.measure.scan import Measured
     from rolloutlib.measure.segments import IssueRate, Segment
@@ -102,8 +105,10 @@ def _judged(
     )
     checks = _checks(plan, params, compared)
     parts, stage = _segments(plan, compared), plan.stages[params.stage]
-    decides = Decides(segments="hold", issues="hold") if compared.blocks else plan.decides
+    decides = Decides() if compared.blocks else plan.decides
     findings = _findings(decides, gates, parts, issues)  # what is blocked proves nothing
+    drift = _drift(plan, compared, gates)
+    findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
     recommended = recommend(gates, checks, findings)
     return Reviewed(
         stage=params.stage, control=params.control, treatment=params.treatment,
@@ -115,7 +120,9 @@ def _judged(
         features={f.flag.removeprefix("feature."): key for key, f in plan.features.items()},
         inputs=runs.inputs, quarantine=_groups((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
-        warnings=(*compared.warnings, *_vanished(issues)), set_aside=compared.set_aside,
+        warnings=(*compared.warnings, *_vanished(issues),
+                  *(d.why for d in drift if d.better or d.proven)),
+        drift=drift, set_aside=compared.set_aside,
         profile=compared.profile, min_score=compared.limits.min_score,
         as_of=params.as_of, look=look, stage_name=stage.name, audience=stage.audience,
         source_title=runs.source.title if runs.source else None,
@@ -255,6 +262,17 @@ def _segments(plan: Plan, compared: Comparison) -> tuple[Segment, ...]:
     if gate is None:
         return ()
     return segments("pass_rate", gate, strata, compared.rules, arms_of=compared.arms)
+
+
+def _drift(plan: Plan, compared: Comparison, gates: Sequence[GateResult]) -> tuple[Drift, ...]:
+    """Lay the gates that have data out run by run."""
+    listed = [
+        Named(gate.id, plan.gates[gate.id], named(gate), gate.subject,
+              gate.proof_limit, gate.evidence_unit, signed=gate.signed)
+        for gate in gates
+        if gate.evidence.point is not None
+    ]  # fmt: skip
+    return contrasts(listed, compared.rows, compared.measured.by_run, compared.pair, compared.rules)
 
 
 def _issues(plan: Plan, compared: Comparison) -> tuple[IssueRate, ...]:

@@ -7,7 +7,7 @@ from math import nan
 from typing import TYPE_CHECKING
 
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
-from rolloutlib.measure import configuration, material, validity
+from rolloutlib.measure import configuration, material, periods, validity
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value, run_rows
 from rolloutlib.measure.completeness import Account, Completeness, absent, lacks, unreadable
 from rolloutlib.measure.components import RunSources
@@ -241,11 +241,12 @@ def compare(
         configuration.summary(arm, runs, count) for arm, count in measured.counts.items()
     )
     steered = configuration.steered(plan, summaries)
+    other_time, partly = periods.met(rows, pair, rules.max_apart_hours)
     blocks = (
         *configuration.unplanned(plan, params.stage, runs, summaries),
         *unreadable(lacking, measured, runs, rules), *([ratio] if ratio else []),
         *material.unlike(measured, design, rules, pair, steered), *absent(lacking, measured, rules),
-        *validity.unnamed(measured.unit, measured.named),
+        *validity.unnamed(measured.unit, measured.named), *([other_time] if other_time else []),
     )  # fmt: skip
     users = material.user_ratio(design, rules, stage.allocation)
     return Comparison(
@@ -254,7 +255,8 @@ def compare(
         blocks=blocks, spent=validity.spent(look), account=account,
         completeness=account.all(metrics), doubts=runs.doubts,
         sources=RunSources.of(measured, pair, rows),
-        adjusts=params.adjust, warnings=validity.warnings(design, runs, pair, summaries),
+        adjusts=params.adjust,
+        warnings=validity.warnings(design, runs, pair, summaries, partly),
         set_aside=validity.set_aside(runs, params),
     )  # fmt: skip
 

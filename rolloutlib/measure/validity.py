@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["copies", "described", "invalid", "set_aside", "spent", "unnamed", "warnings"]
 
 IMBALANCE = 2  # larger arm / smaller, in clusters
-APART = 7  # days between the arms' runs
 
 
 def described(design: Design) -> Reason:
@@ -66,10 +65,19 @@ def unnamed(unit: Unit, named: float) -> list[Reason]:
 
 
 def warnings(
-    design: Design, runs: Runs, pair: tuple[str, str], summaries: Sequence[ArmSummary]
-) -> tuple[Reason, ...]:
-    """Return what a reader should know although it changes no verdict."""
-    reasons = [*copies(runs, pair), *_windows(*summaries), *runs.warnings]
+    design: Design, runs: Runs, pair: tuple[str, str], summaries: Sequence[ArmSummary],
+    partly: Reason | None = None,
+) -> tuple[Reason, ...]:  # fmt: skip
+    """Return what a reader should know although it changes no verdict.
+
+    `partly`: that the arms are of one time only in part.
+    """
+    reasons = [
+        *([partly] if partly else []),
+        *copies(runs, pair),
+        *_counts(*summaries),
+        *runs.warnings,
+    ]
     reasons += [
         because("data.word_in_arm", word=word.word, rows=word.rows, arm=word.arm or "?")
         for word in runs.unknown_words
@@ -84,18 +92,11 @@ def warnings(
     return tuple(reasons)
 
 
-def _windows(control: ArmSummary, treatment: ArmSummary) -> list[Reason]:
-    """Say whether the arms ran at other times, or not as often."""
-    reasons: list[Reason] = []
-    if control.runs != treatment.runs:
-        reasons.append(because("runs.differ", control=control.runs, treatment=treatment.runs))
-    ends = (control.first, control.last, treatment.first, treatment.last)
-    if None not in ends:
-        first, last, first_new, last_new = (end for end in ends if end is not None)
-        apart = max(first_new - last, first - last_new).days
-        if apart >= APART:
-            reasons.append(because("runs.apart", days=apart))
-    return reasons
+def _counts(control: ArmSummary, treatment: ArmSummary) -> list[Reason]:
+    """Say whether the arms did not run as often."""
+    if control.runs == treatment.runs:
+        return []
+    return [because("runs.differ", control=control.runs, treatment=treatment.runs)]
 
 
 def copies(runs: Runs, pair: tuple[str, str]) -> list[Reason]:

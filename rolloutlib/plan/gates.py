@@ -171,11 +171,13 @@ class Decides(Model):
     Attributes:
         segments: of a segment that loses significantly although the whole does not.
         issues: of an issue that rises significantly, new ones included.
+        drift: of a gate whose later runs say something worse than those before.
         nothing_to_reduce: what the top-issue gate says where the control carries no issue.
     """
 
     segments: Effect = "hold"
     issues: Effect = "hold"
+    drift: Effect = "hold"
     nothing_to_reduce: Literal["pass", "fail", "open"] = "pass"
 
 
@@ -192,6 +194,7 @@ class Evidence(Model):
     missing_p: Annotated[Number, Field(gt=0, lt=0.1)] = 0.001
     min_overlap: Proportion = 0.95
     labelled: Literal["all", "sample"] = "all"
+    max_apart_hours: Annotated[Number, Field(gt=0)] = 36.0
     timeout_cap_ms: Annotated[Number, Field(gt=0)]
     segments: tuple[Literal["category", "profile", "difficulty"], ...]
     looks_file: Annotated[str, Field(min_length=1)] = "reports/looks.jsonl"

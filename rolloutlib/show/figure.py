@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIGURE_MIME", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Grid", "Note", "Spec", "dots",
-    "figure", "key", "layer", "plot", "text",
+    "figure", "key", "layer", "plot", "stacked", "text",
 ]  # fmt: skip
 
 Spec = dict[str, Any]
@@ -188,6 +188,16 @@ def plot(layers: list[Spec], width: int, height: int) -> Spec:
     """Return a plot with axes: what is left of the width beside the y axis and its title."""
     padding = {"left": 4, "right": 14, "top": 6, "bottom": 4}
     return _spec(layers, width - 75, height) | {"padding": padding}
+
+
+def stacked(panels: Sequence[tuple[list[Spec], int]], width: int) -> Spec:
+    """Return plots below each other: the layers and the height of each."""
+    whole = plot([], width, 0)
+    common = {name: whole[name] for name in ("$schema", "padding", "config")}
+    parts = [
+        {"width": whole["width"], "height": height, "layer": layers} for layers, height in panels
+    ]
+    return common | {"spacing": 26, "vconcat": parts}
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,10 @@ def _honesty(plan: Plan) -> Iterator[Sentence]:
     yield say("A segment that loses although the whole does not: {effect}.",
               effect=EFFECTS[decides.segments])  # fmt: skip
     yield say("An issue that rises: {effect}.", effect=EFFECTS[decides.issues])
+    yield say("Samples of both arms are of one time within {hours} hours.",
+              hours=f"{rules.max_apart_hours:g}")  # fmt: skip
+    yield say("A gate whose later runs say something worse than those before: {effect}.",
+              effect=EFFECTS[decides.drift])  # fmt: skip
     yield say("Top issue, where the control has none: {effect}.",
               effect=EFFECTS[decides.nothing_to_reduce])  # fmt: skip
 

@@ -90,7 +90,46 @@ TEMPLATES: Final = {
         "The control has {control} runs and the treatment {treatment}; nobody can see here whether "
         "runs were left out."
     ),
-    "runs.apart": "{days} days lie between the runs of one arm and those of the other.",
+    "time.apart": (
+        "The arms were not measured at the same time: the control from {control_first} to "
+        "{control_last}, the treatment from {treatment_first} to {treatment_last} (UTC); "
+        "{share:.0%} of the samples have one of the other arm within {hours:g} hours. What "
+        "changed in between would count as an effect: let both arms run in turns, or measure the "
+        "control again."
+    ),
+    "time.partly": (
+        "Only {share:.0%} of the samples have one of the other arm within {hours:g} hours (the "
+        "control ran from {control_first} to {control_last}, the treatment from "
+        "{treatment_first} to {treatment_last}, UTC); what changed over time may look like an "
+        "effect. Let both arms run in turns."
+    ),
+    "drift.worse": (
+        "{gate}: the last {late} runs say {value}, the {early} before {point} (p = {p:.2g} after "
+        "Holm's correction). They do not measure the same thing: find what changed in between, "
+        "and judge the runs since then."
+    ),
+    "drift.harmless": (
+        "{gate}: the last {late} runs say {value}, the {early} before {point} (p = {p:.2g} after "
+        "Holm's correction). They do not measure the same thing, though the last ones alone prove "
+        "the limit of this stage."
+    ),
+    "drift.better": (
+        "{gate}: the last {late} runs say {value}, the {early} before {point} (p = {p:.2g} after "
+        "Holm's correction). They do not measure the same thing, though it got better; the "
+        "evidence pools all of them."
+    ),
+    "drift.none": (
+        "{gate}: later runs say no more than chance else than earlier ones (p = {p:.2g} after "
+        "Holm's correction, {runs} runs)."
+    ),
+    "drift.few": (
+        "{gate}: with {runs} runs nobody can tell a drift from chance; a test needs {least} that "
+        "started at different times."
+    ),
+    "drift.no_order": (
+        "{gate}: not every run tells when it started, so the runs stand by name and a drift "
+        "cannot be tested."
+    ),
     "users.both": (
         "{count:,} users are in both arms of a comparison that gives each user one arm; they count "
         "as one user each."

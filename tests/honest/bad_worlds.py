@@ -388,6 +388,25 @@ def fractions_as_points() -> World:
     return one(rows, "scores are fractions; the treatment is 0.6 points worse", "(?i)score", r"\d")
 
 
+def control_before() -> World:
+    """The control was measured thirty days before the treatment."""
+    rows = base()
+    rows["at"] = rows["at"].mask(~treated(rows), rows["at"].str.replace("2026-10", "2026-09"))
+    return one(rows, "the control ran in September, the treatment in October", "0%", "2026-09")
+
+
+def later_runs() -> World:
+    """Whole and plan's rule pass; the last three of ten runs are worse than those before."""
+    rows = base(n=400, runs=10, better=0.08)
+    rows["at"] = [f"2026-10-{15 + int(run[1])}T10:00:00+09:00" for run in rows["run"]]
+    late = treated(rows) & rows["run"].str[1].isin(["7", "8", "9"])
+    lost = late & (rows["sid"].str[1:].astype(int) % 11 == 0)
+    why = "the treatment loses every eleventh answer in its last three runs"
+    return one(
+        rows.assign(status=rows["status"].mask(lost, "failed")), why, "last 3 runs", "7 before"
+    )
+
+
 WORLDS: Final[dict[str, Callable[[], World]]] = {
     make.__name__: make
     for make in (
@@ -398,6 +417,6 @@ WORLDS: Final[dict[str, Callable[[], World]]] = {
         rows_absent_5, rows_absent_30_at_random, control_absent_50, absent_apart, run_stopped,
         run_absent, category_mix, difficulty_mix, few, copies_in_file, copies_in_run,
         copies_on_date, cumulative, repeats, spelling, fifth_issue, first_issues, seconds_as_ms,
-        fractions_as_points,
+        fractions_as_points, control_before, later_runs,
     )
 }  # fmt: skip

@@ -14,7 +14,7 @@ import pytest
 
 from rolloutlib.judge.record import Verdict
 from rolloutlib.measure.distributions import Distribution
-from rolloutlib.show import breakdowns, charts, curves
+from rolloutlib.show import breakdowns, charts, curves, over_runs
 from rolloutlib.show import figure as vega
 from rolloutlib.show.figure import Figure, Note
 from tests.sample_review import ATTACK, bfcl, hostile, story
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PHONE = 390 - 2 * 16  # a small phone's width minus the page's margins
 DRAW: tuple[Callable[[Reviewed, str], Figure | Note], ...] = (
     charts.forest, curves.latency_ecdf, curves.score_ecdf, curves.pass_rate_by_run,
-    breakdowns.issues_before_after, breakdowns.segments,
+    over_runs.contrast_by_run, breakdowns.issues_before_after, breakdowns.segments,
 )  # fmt: skip
 REVIEWS = {"bfcl": bfcl, "story": story, "hostile": hostile}
 
