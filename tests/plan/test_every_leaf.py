@@ -64,7 +64,7 @@ BOUND = (
 )  # fmt: skip
 
 REVIEWS = (*((stage, "default") for stage in (2, 0, 1, 3, 4)), (2, "strict"), (2, "fast"))
-REPLAYS = ("issues.jsonl", "none.jsonl")
+REPLAYS = ("issues.jsonl", "none.jsonl", "daily.jsonl")
 OFF: tuple[tuple[FeatureId, ...], ...] = ((), ("A", "F"))
 
 Place = tuple[Any, ...]
@@ -168,6 +168,26 @@ def replayed_run(arm: str, *, with_issues: bool) -> dict[str, Any]:
             "result": {"metrics": numbers, "samples": samples}}  # fmt: skip
 
 
+def daily() -> list[dict[str, Any]]:
+    """Return six runs, days apart: the treatment runs 36 hours later, and gets worse by half."""
+    passing = {"control": [34] * 6, "treatment": [39, 38, 39, 31, 32, 31]}
+    return [daily_run(arm, day, count) for arm in passing for day, count in enumerate(passing[arm])]
+
+
+def daily_run(arm: str, day: int, passing: int) -> dict[str, Any]:
+    """Return an envelope of 40 samples; as many pass as told."""
+    at = datetime(2026, 10, 1 + 4 * day, tzinfo=UTC) + timedelta(hours=36 * (arm == "treatment"))
+    samples = [
+        {"id": str(i), "promptId": f"p{i}", "status": "passed" if i < passing else "failed",
+         "score": 8, "latencyMs": 1500 + 40 * day + i, "issues": []}
+        for i in range(40)
+    ]  # fmt: skip
+    latency = sum(one["latencyMs"] for one in samples) / 40
+    numbers = {"passRate": passing / 40, "avgScore": 8, "avgLatency": latency, "vetoedPct": 0}
+    return {"runId": f"{arm}-{day}", "arm": arm, "startedAt": at.isoformat(),
+            "result": {"metrics": numbers, "samples": samples}}  # fmt: skip
+
+
 def always(answer: object) -> Callable[..., object]:
     """Return a function that gives the same answer to every question."""
 
@@ -205,7 +225,9 @@ class Outcomes:
         for day in range(1, 10):
             (folder / "docs" / "LEDGER" / f"dec-2026110{day}-001.md").touch()
         for name in REPLAYS:
-            lines = [json.dumps(run) for run in replay(with_issues=name == REPLAYS[0])]
+            of_days = name == REPLAYS[2]
+            listed = daily() if of_days else replay(with_issues=name == REPLAYS[0])
+            lines = [json.dumps(run) for run in listed]
             (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
         names = ("runs.csv", *REPLAYS)
         runs = {folder / name: judge_review.read_runs(folder / name) for name in names}

@@ -310,4 +310,4 @@ def test_a_review_runs_end_to_end(tmp_path: Path) -> None:
         "params.yaml",
         "seal.sha256",
     }
-    assert (tmp_path / "review.html").read_text("utf-8").count("<figure") == 5
+    assert (tmp_path / "review.html").read_text("utf-8").count("<figure") == 6
