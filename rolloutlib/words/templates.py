@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from rolloutlib.words.check_templates import CHECKS
+
 __all__ = ["TEMPLATES"]
 
 TEMPLATES: Final = {
@@ -274,62 +276,7 @@ TEMPLATES: Final = {
     ),
     "check.repair": "Repair what the check found: {check}.",
     "checks.bring": "Bring evidence for the checks: {checks}.",
-    # What a check found.
-    "check.no_folder": "There is no evidence folder.",
-    "suites.fail": "These suites fail: {suites}. {age}",
-    "suites.open": "These suites are open: {suites}.",
-    "suites.pass": "All {count} suites pass. {age}",
-    "suites.flaky": "All {count} suites pass, but some tests failed first: {tests}. {age}",
-    # Why a suite is open: phrases of suites.open.
-    "suite.no_file": "{suite} has no result",
-    "suite.unreadable": "{suite}: {file} {what}",
-    "suite.not_run": "{suite}: of {tests} tests none ran",
-    "suite.absent": "{suite}: of {declared} declared tests {absent} are missing",
-    "suite.surplus": "{suite}: {cases} tests are in the file, which declares {declared}",
-    "suite.odd": "{suite}: {field} is {value!r}, which says neither passed nor failed",
-    # What a file is instead of JUnit XML: phrases of suite.unreadable.
-    "file.empty": "is empty",
-    "file.large": "is larger than {most:,} bytes",
-    "file.foreign": "is {format}, not JUnit XML",
-    "file.root": "is not JUnit XML (its root is {root})",
-    "file.encoding": "has the unknown encoding {encoding}",
-    "file.entities": "declares XML entities, which are refused",
-    "file.broken": "is cut off or broken ({error})",
-    "incidents.no_file": "There is no incidents.jsonl.",
-    "incidents.no_time": "The runs carry no time, so the last {hours} hours are unknown.",
-    "incidents.recent": "{count} incidents in the last {hours} hours; the latest: {latest} ({at}).",
-    "incidents.empty": "incidents.jsonl is empty: nothing says until when it tells every incident.",
-    "incidents.uncovered": "incidents.jsonl says nothing after {until}; it has to cover {moment}.",
-    "incidents.none": (
-        "No incident in the {hours} hours before {now}; what is known ends at {until}."
-    ),
-    "documents.no_file": "There is no changes.yaml.",
-    "documents.stale": "These documents do not reflect the change: {documents}. {age}",
-    "documents.missing": "Nothing is said of these documents: {documents}.",
-    "documents.no_path": "These documents are not where changes.yaml says: {documents}.",
-    "documents.changed": "These documents are not those that changes.yaml attests: {documents}.",
-    "documents.unchanged": (
-        "These documents are as they were in the last green record: {documents}."
-    ),
-    "documents.reflect": "All {count} documents reflect the change. {age}",
-    "documents.waived": "All {count} documents reflect the change or are waived: {waived}. {age}",
-    "notes.no_file": "There is no release-notes.md.",
-    "notes.lack": "The release notes lack: {sections}. {age}",
-    "notes.whole": "The release notes have all sections. {age}",
-    # How old evidence is, by its own word.
-    "age.told": "Evidence of {at}.",
-    "age.partly": "Evidence of {at}; nothing tells the age of: {files}.",
-    "age.unknown": "Nothing tells the age of: {files}.",
-    "evidence.future": "Dated in the future: {files}, of {at}.",
-    "evidence.stale": "Older than the newest treatment run, of {newest}: {files}, of {at}.",
-    "evidence.old": (
-        "More than {days} days older than the newest treatment run, of {newest}: {files}, of {at}."
-    ),
-    "evidence.undated": "The plan limits the age of evidence; nothing tells the age of: {files}.",
-    "evidence.no_run_time": (
-        "The plan limits the age of evidence, but the runs carry no time to compare with."
-    ),
-    "evidence.unreadable": "The evidence cannot be read: {what}",
+    **CHECKS,
     # What the risk register says.
     "risk.reported": "people say: {signal}",
     "risk.above": "{metric}: {value}, fires above {limit}",
