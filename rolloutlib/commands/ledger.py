@@ -112,7 +112,7 @@ def _decide(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     say(f"{node.id}: {node.predicate.verdict} drafted (sha256 {node.digest})")
     say(f"card: docs/LEDGER/{node.id}.md")
-    _say_accepted(node)
+    _say_accepted(book, node)
     return say_missing(book, node.id)
 
 
@@ -120,7 +120,7 @@ def _sign(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.book import sign_record
 
     book, name = book_here(), arguments.record
-    _say_accepted(book.read().find(name))
+    _say_accepted(book, book.read().find(name))
     with key_of(arguments, book) as key:
         signoff = sign_record(
             book, name, role=arguments.role, key=key, who=arguments.by, now=now(),
@@ -131,10 +131,15 @@ def _sign(arguments: argparse.Namespace) -> int:
     return say_missing(book, name)
 
 
-def _say_accepted(node: Node) -> None:
+def _say_accepted(book: Workbook, node: Node) -> None:
     """Say what a signature on this record accepts: before it is made."""
     from rolloutlib.ledger.deviations import accepted
+    from rolloutlib.ledger.left_out import left_out_of_record
     from rolloutlib.words.reasons import sentence
+
+    if book.plan.evidence.carries != "none":
+        for why in left_out_of_record(node, book.read()):
+            say(f"  warning: {sentence(why, 'en')}")
 
     for why in accepted(node.predicate):
         say(f"  accepted deviation: {sentence(why, 'en')}")

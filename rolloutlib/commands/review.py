@@ -24,6 +24,8 @@ examples:
   rollout review 2 --runs data/examples/bfcl --control gpt-4o-2024-05-13-FC \\
       --treatment gpt-4o-2024-08-06-FC
       two arms of a flat table that data/examples/bfcl/source.yaml explains
+  rollout review 3 --runs runs/stage-3 --carry runs/stage-2 --carry runs/stage-1
+      the evidence of stages 2 and 1 counts too, as far as they are of the same candidate
   rollout review 2 --runs runs/ --as-of 2026-11-20T09:00+09:00 --lang ko --out reports/w3
       run envelopes up to a moment, the report in Korean
 
@@ -45,6 +47,9 @@ def add(commands: Any) -> None:
         commands, "review", _review, "review a stage's exit",
         option("stage STAGE", STAGES, type=int, choices=range(5)),
         option("--runs PATH", "file or folder of runs (default: as params/stage-STAGE.yaml says)"),
+        option("--carry PATH", "runs of an earlier stage whose evidence counts here too; given "
+               "several times downwards from the stage before (default: as params/ says; '' none)",
+               action="append"),
         option("--control ARM", "name of the control arm (default: control)"),
         option("--treatment ARM", "name of the treatment arm (default: treatment)"),
         option("--source FILE", "source.yaml that explains flat tables (default: beside the runs)"),
@@ -74,7 +79,17 @@ def _review(arguments: argparse.Namespace) -> int:
     from rolloutlib.show.sealing import review_notebook
 
     root, stage = workbook_root(), arguments.stage
-    named = ("control", "treatment", "profile", "as_of", "days", "adjust", "engine", "lang")
+    named = (
+        "control",
+        "treatment",
+        "profile",
+        "as_of",
+        "days",
+        "adjust",
+        "engine",
+        "lang",
+        "carry",
+    )
     said = given(arguments, *PATHS, *named)
     base = {} if "runs" in said else stage_params(root / "params" / f"stage-{stage}.yaml")
     out = f"reports/stage-{stage}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
@@ -82,7 +97,12 @@ def _review(arguments: argparse.Namespace) -> int:
     for name in PATHS:
         if said.get(name):  # an empty one stays empty
             values[name] = _from_here(said[name], root)
+    if "carry" in said:
+        values["carry"] = [_from_here(path, root) for path in said["carry"] if path]
     params = review_params(values, where="rollout review")
+    for path in params.carry:
+        if not (root / path).exists():
+            raise UsageError(f"--carry {path}: there is no such file or folder")
     for name in ("runs", "source", "evidence"):
         if (path := params.path(name)) is not None and not path.exists():
             raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")

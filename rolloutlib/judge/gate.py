@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rolloutlib.judge.record import EvidenceVerdict, GateResult, PlanVerdict, Verdict
+from rolloutlib.judge.record import EvidenceVerdict, GateResult, PlanVerdict, StageEvidence, Verdict
 from rolloutlib.judge.verdicts import evidence_of, judge_evidence, judge_plan, tolerated
 from rolloutlib.measure.adjustment import adjust
+from rolloutlib.measure.carried import stage_arms, summed
 from rolloutlib.measure.estimates import clears, estimate_gate
 from rolloutlib.measure.needed import needed
-from rolloutlib.reason import because
+from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,11 +54,47 @@ def judge_gate(
             runs=seen.planned.runs, runs_wanted=compared.rules.runs_averaged,
         )  # fmt: skip
         plan = _plan_at_worst(compared, gate, seen, plan)
-        evidence = _evidence(compared, gate, seen, gate.proof_limit(stage, limits))
+        whole = summed(compared, gate, seen)
+        limit = gate.proof_limit(stage, limits)
+        evidence = _evidence(compared, gate, whole, limit)
+        if whole is not seen and evidence.verdict is Verdict.PASS:
+            evidence = _not_against_its_own(compared, gate, seen, limit, evidence)
     levels = (seen.control, seen.treatment)
     row = gate_row(key, gate, stage, limits, levels, plan, evidence, subject=seen.subject)
     worst = seen.worst_planned.value if seen.worst_planned else None
-    return msgspec.structs.replace(row, chosen=seen.chosen, tolerated=tolerated(row, worst))
+    return msgspec.structs.replace(
+        row,
+        chosen=seen.chosen,
+        tolerated=tolerated(row, worst),
+        stages=_by_stage(compared, gate, seen, stage),
+    )
+
+
+def _not_against_its_own(
+    compared: Comparison, gate: Gate, seen: Seen, limit: float, judged: EvidenceVerdict
+) -> EvidenceVerdict:
+    """Let a pass of several stages stand only if the reviewed one does not prove the breach."""
+    if seen.arms is None:
+        return judged
+    alone = estimate_gate(gate, seen.arms, compared.rules, metric=seen.metric or "")
+    own = judge_evidence(gate, alone, limit, missing=None)
+    if own.verdict is not Verdict.FAIL:
+        return judged
+    why = because("carry.contradicts")
+    return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
+
+
+def _by_stage(
+    compared: Comparison, gate: Gate, seen: Seen, stage: StageId
+) -> tuple[StageEvidence, ...]:
+    """Estimate each stage by itself, where several stages' samples are summed."""
+    rows: list[StageEvidence] = []
+    for number, arms in stage_arms(compared, gate, seen, stage):
+        alone = estimate_gate(gate, arms, compared.rules, metric=seen.metric or "")
+        counts = (int(part.n.sum()) for part in (arms.control, arms.treatment))
+        ends = (alone.point, alone.lower, alone.upper) if alone else (None, None, None)
+        rows.append(StageEvidence(number, *counts, *map(known, ends)))
+    return tuple(rows)
 
 
 def gate_row(
@@ -149,7 +186,9 @@ def _lacking(compared: Comparison, gate: Gate, metric: str) -> dict[str, Fact]:
     """Return the arm of those compared that lacks most of a metric, and how much."""
     of_samples = "latency_ms" if metric == "slow" else metric
     pair = compared.pair[1:] if gate.contrast == "treatment" else compared.pair
-    row = max((compared.account.of(of_samples, arm) for arm in pair), key=lambda r: r.missing)
+    accounts = [compared.account, *(one.compared.account for one in compared.earlier)]
+    rows = (account.of(of_samples, arm) for account in accounts for arm in pair)
+    row = max(rows, key=lambda r: r.missing)
     return {"arm": row.arm, "rows": row.expected - row.known, "expected": row.expected,
             "share": row.missing}  # fmt: skip
 

@@ -16,6 +16,7 @@ import msgspec
 from rolloutlib.errors import UsageError
 from rolloutlib.measure.averages import RunRow
 from rolloutlib.measure.beyond import Varied
+from rolloutlib.measure.carried import CarriedStage
 from rolloutlib.measure.completeness import Completeness
 from rolloutlib.measure.configuration import ArmSummary
 from rolloutlib.measure.distributions import Distribution
@@ -28,7 +29,7 @@ from rolloutlib.runs.quarantine import InputFile, Quarantined
 
 __all__ = [
     "SCHEMA", "CheckResult", "EvidenceVerdict", "GateResult", "PlanVerdict", "QuarantineGroup",
-    "Recommendation", "Review", "Reviewed", "Verdict", "decode", "encode",
+    "Recommendation", "Review", "Reviewed", "StageEvidence", "Verdict", "decode", "encode",
 ]  # fmt: skip
 
 SCHEMA: Final = "rolloutlib/review@2"
@@ -68,6 +69,22 @@ class PlanVerdict(msgspec.Struct, frozen=True):
     runs: int
     runs_wanted: int
     why: Reason | None = None
+
+
+class StageEvidence(msgspec.Struct, frozen=True):
+    """What one stage's samples say of a gate by themselves, where several stages' count.
+
+    Attributes:
+        point: in the gate's `evidence_unit`; None where the stage has no values.
+        lower, upper: one-sided bounds of this stage alone; None beside a point is no bound.
+    """
+
+    stage: int
+    n_control: int
+    n_treatment: int
+    point: float | None
+    lower: float | None
+    upper: float | None
 
 
 class EvidenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +142,8 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
         tolerance: by how much the plan's value may miss the limit where the evidence passes; None
             where the gate is read strictly.
         tolerated: that it does, within the tolerance; None where it does not miss, or holds back.
+        stages: stage by stage what `evidence` sums, the reviewed one first; nothing where it is
+            that stage's alone.
     """
 
     id: str
@@ -148,6 +167,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     signed: bool
     tolerance: float | None = None
     tolerated: Reason | None = None
+    stages: tuple[StageEvidence, ...] = ()
 
 
 class CheckResult(msgspec.Struct, frozen=True):
@@ -187,6 +207,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
         changes: what would change it.
         warnings: what a reader should know although it changes no verdict.
         features: flag, by short key → the plan's letter of its feature.
+        carried: the earlier stages that were named, and why where they are not carried.
         completeness: what is missing of each gate's metric, arm by arm.
         drift: each gate with data, run by run, and whether later runs say something else.
         set_aside: runs that were read but belong to another stage or moment.
@@ -196,7 +217,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
         look: which look at the stage this is, and the confidence that it has left for each bound.
         runs: of both arms, by their start: the window that was looked at.
         audience: whom the stage is for, as the plan names it.
-        data_sha256: digest of the samples of both arms, whatever files and order they came in.
+        data_sha256: digest of the samples of both arms, whatever files and order they came in, and
+            of those that are carried.
         plan_sha256: of the bytes of plan.yaml.
     """
 
@@ -209,6 +231,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     segments: tuple[Segment, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     inputs: tuple[InputFile, ...] = ()
+    carried: tuple[CarriedStage, ...] = ()
     issues: tuple[IssueRate, ...] = ()
     quarantine: tuple[QuarantineGroup, ...] = ()
     arms: tuple[ArmSummary, ...] = ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rolloutlib.errors import RolloutError, UsageError
-from rolloutlib.files import file_sha256, is_there
+from rolloutlib.errors import RolloutError
+from rolloutlib.files import file_sha256
+from rolloutlib.judge.carrying import carry
 from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.counting import counted
 from rolloutlib.judge.gate import judge_gate
@@ -21,43 +22,37 @@ from rolloutlib.judge.recommendation import (
     vanished_issue,
 )  # fmt: skip
 from rolloutlib.judge.record import QuarantineGroup, Recommendation, Reviewed, Verdict
+from rolloutlib.judge.sources import given_path, read_source
 from rolloutlib.judge.verdicts import named
 from rolloutlib.measure.comparison import compare
-from rolloutlib.measure.days import load
 from rolloutlib.measure.distributions import distributions
 from rolloutlib.measure.drift import Named, contrasts
-from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import ANY_ISSUE, issue_rates, segments
-from rolloutlib.measure.stored import read_store
 from rolloutlib.measure.validity import copies
 from rolloutlib.plan.gates import Decides
 from rolloutlib.plan.model import load_plan, workbook_root
 from rolloutlib.reason import because
-from rolloutlib.runs import read_runs
 from rolloutlib.runs.database import readable
-from rolloutlib.runs.engines import read_on
-from rolloutlib.runs.samples import from_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
+    from rolloutlib.judge.carrying import Carrying
     from rolloutlib.judge.record import CheckResult, GateResult
+    from rolloutlib.judge.sources import Source
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.drift import Drift
     from rolloutlib.measure.looks import Look
-    from rolloutlib.measure.scan import Measured
     from rolloutlib.measure.segments import IssueRate, Segment
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
     from rolloutlib.runs.quarantine import Quarantined
-    from rolloutlib.runs.samples import Samples
 
 COMMON = 0.5  # what most samples "have" in one arm only is no issue but a word for none
 
-__all__ = ["data_digest", "invalid_review", "review_stage"]
+__all__ = ["invalid_review", "review_stage"]
 
 
 def review_stage(
@@ -78,25 +73,30 @@ def review_stage(
         RunsError, NoEvidenceError: the source as a whole, or all its runs, are no evidence.
         LooksError: the look cannot be counted.
     """
-    plan = load_plan(_path(params, "plan"))
+    plan = load_plan(given_path(params, "plan"))
     with readable():
-        runs, digest, measuring = _evidence(plan, params, on_progress)
+        source = read_source(plan, params, on_progress)
+        carrying = carry(plan, params, source)
 
     def judged(look: Look) -> Reviewed:
         with readable():
-            found = _judged(plan, params, runs, digest, measuring, look)
-        runs.check_unchanged()
+            found = _judged(plan, params, source, carrying, look)
+        for each in (source, *carrying.sources):
+            each.runs.check_unchanged()
         return found
 
-    return counted(plan, params, runs, digest, judged, replayed=replayed)
+    counting = replace(source.runs, inputs=(*source.runs.inputs, *carrying.counting()))
+    digest = carrying.digest(source.digest)
+    return counted(plan, params, counting, digest, judged, replayed=replayed)
 
 
 def _judged(
-    plan: Plan, params: ReviewParams, runs: Runs, digest: str,
-    measuring: Callable[..., Measured], look: Look,
-) -> Reviewed:  # fmt: skip
+    plan: Plan, params: ReviewParams, source: Source, carrying: Carrying, look: Look
+) -> Reviewed:
     """Judge the runs at this look."""
-    compared = compare(plan, params, runs, measuring, look)
+    runs, fixed = source.runs, carrying.fixed
+    alone = compare(plan, params, runs, source.measuring, look, fixed=fixed)
+    compared = carrying.on(alone)
     issues = _issues(plan, compared)
     rising = tuple(i.tag for i in issues if i.rises and i.tag != ANY_ISSUE)
     gates = tuple(
@@ -118,15 +118,17 @@ def _judged(
         gates=gates, segments=parts, checks=checks, issues=issues,
         completeness=compared.completeness,
         features={f.flag.removeprefix("feature."): key for key, f in plan.features.items()},
-        inputs=runs.inputs, quarantine=_groups((*runs.quarantined, *runs.failed)),
+        inputs=(*runs.inputs, *carrying.inputs), carried=carrying.stages,
+        quarantine=_groups((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
-        warnings=(*compared.warnings, *_vanished(issues),
+        warnings=(*_not_carried(carrying), *compared.warnings, *_vanished(issues),
                   *(d.why for d in drift if d.better or d.proven)),
         drift=drift, set_aside=compared.set_aside,
         profile=compared.profile, min_score=compared.limits.min_score,
         as_of=params.as_of, look=look, stage_name=stage.name, audience=stage.audience,
         source_title=runs.source.title if runs.source else None,
-        data_sha256=digest, plan_sha256=file_sha256(_path(params, "plan")),
+        data_sha256=carrying.digest(source.digest),
+        plan_sha256=file_sha256(given_path(params, "plan")),
         distributions=distributions(compared.measured), refused=runs.quarantined,
     )  # fmt: skip
 
@@ -138,10 +140,10 @@ def invalid_review(params: ReviewParams, message: str) -> Reviewed:
     """
     name, inputs, refused, failed = "", (), (), ()
     with suppress(RolloutError):  # no plan, or the source is refused as a whole: no row of it
-        plan = load_plan(_path(params, "plan"))
+        plan = load_plan(given_path(params, "plan"))
         name = plan.stages[params.stage].name
         with readable():
-            runs = _evidence(plan, params, None)[0]
+            runs = read_source(plan, params).runs
         inputs, refused, failed = runs.inputs, runs.quarantined, runs.failed
     return Reviewed(
         stage=params.stage, control=params.control, treatment=params.treatment, stage_name=name,
@@ -149,57 +151,6 @@ def invalid_review(params: ReviewParams, message: str) -> Reviewed:
         reasons=(because("source.refused", message=message),),
         quarantine=_groups((*refused, *failed)), refused=refused,
     )  # fmt: skip
-
-
-def _path(params: ReviewParams, name: str) -> Path:
-    path = params.path(name)
-    if path is None or not is_there(path):
-        given = f"{name} is {getattr(params, name)!r}"
-        raise UsageError(f"{given}: there is no such file or folder ({path})")
-    return path
-
-
-def data_digest(params: ReviewParams) -> str | None:
-    """Return the digest of data whose files are not what a review read: a store's, or Spark's.
-
-    Returns:
-        None where the files of runs themselves are what is pinned.
-    """
-    if params.engine == "duckdb" and not load(_path(params, "runs")):
-        return None
-    return _evidence(load_plan(_path(params, "plan")), params, None)[1]
-
-
-def _evidence(
-    plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None
-) -> tuple[Runs, str, Callable[..., Measured]]:
-    """Return the runs, the digest of their samples and what measures them: rows, or stored days."""
-    path = _path(params, "runs")
-    if store := load(path):
-        if params.engine != "duckdb":
-            given = f"engine is {params.engine!r}, but {path} is a store, whose sums need none"
-            raise UsageError(f"{given}; leave engine out, or name the runs that it was made of")
-        stored = read_store(path, store, stage=params.stage, as_of=params.as_of, days=params.days)
-        return stored.runs, stored.digest(), stored.measure
-    if params.days:
-        raise UsageError(f"days is {params.days}, but {path} is no store; make one: rollout ingest")
-    runs, samples = _read(plan, params, path, on_progress)
-    return runs, samples.digest(), partial(measure, samples)
-
-
-def _read(
-    plan: Plan, params: ReviewParams, path: Path, on_progress: Callable[[int, int], None] | None
-) -> tuple[Runs, Samples]:
-    def read() -> Runs:
-        return read_runs(
-            path, source=params.path("source"), stage=params.stage, as_of=params.as_of,
-            flags_arms=plan.flags_of_arms(params.stage), on_progress=on_progress,
-        )  # fmt: skip
-
-    if params.engine != "duckdb":
-        return read_on(params.engine, path, as_of=params.as_of, read=read)
-    runs = read()
-    return runs, from_runs(runs)
 
 
 def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[CheckResult, ...]:
@@ -234,6 +185,15 @@ def _findings(
         if i.vanishes and (i.control or 0.0) > COMMON
     ]
     return findings
+
+
+def _not_carried(carrying: Carrying) -> list[Reason]:
+    """Say of each earlier stage that was named in vain why it does not count."""
+    return [
+        because("carry.refused", stage=one.stage, source=one.source, why=one.why)
+        for one in carrying.stages
+        if one.why is not None
+    ]
 
 
 def _vanished(issues: Sequence[IssueRate]) -> list[Reason]:

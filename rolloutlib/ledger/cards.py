@@ -111,6 +111,11 @@ def _measured(p: Predicate) -> list[Line]:
         lines.append(
             say("  - {arm}: {count}; {about}", arm=markdown(arm.arm), count=count, about=said)
         )
+    lines += [
+        say("  - carried from stage {stage}: {control} and {treatment} samples, the same candidate",
+            stage=one.stage, control=f"{one.control:,}", treatment=f"{one.treatment:,}")
+        for one in (p.carried if isinstance(p.carried, tuple) else ())
+    ]  # fmt: skip
     return [bold(say("Measured"), ""), *lines] if lines else []
 
 

@@ -17,7 +17,7 @@ from rolloutlib.ledger.book import append
 from rolloutlib.ledger.deviations import deviations
 from rolloutlib.ledger.documents import decimal, digest_of
 from rolloutlib.ledger.findings import LedgerError
-from rolloutlib.ledger.found import CheckState, GateState, MeasuredArm, Window
+from rolloutlib.ledger.found import CarriedPart, CheckState, GateState, MeasuredArm, Window
 from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.pins import ReviewFolder, changed_files, pins_of
 from rolloutlib.ledger.records import FlagSet, Move
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from rolloutlib.judge.record import CheckResult, GateResult
+    from rolloutlib.judge.record import CheckResult, GateResult, Review
     from rolloutlib.ledger.book import Slot
     from rolloutlib.ledger.chain import Node
     from rolloutlib.ledger.found import Waiver
@@ -104,7 +104,7 @@ def decide(
             reasons=tuple(reason.text for reason in review.reasons),
             tags=tuple(issue.tag for issue in review.issues if issue.rank is not None),
             window=Window(tuple(run.run_id for run in review.runs), _quiet_hours(plan, checks)),
-            measured=tuple(map(_measured, review.arms)),
+            measured=tuple(map(_measured, review.arms)), carried=_carried(review) or UNSET,
             gates=tuple(map(gate_state, review.gates)),
             checks=tuple(check_state(check, slot.id) for check in checks),
             deviations=within or UNSET,
@@ -133,6 +133,14 @@ def _measured(arm: ArmSummary) -> MeasuredArm:
         arm.arm, arm.runs, arm.samples, arm.users, first, last, arm.flags, arm.profiles,
         arm.strategies, arm.simulated,
     )  # fmt: skip
+
+
+def _carried(review: Review) -> tuple[CarriedPart, ...]:
+    return tuple(
+        CarriedPart(one.stage, one.control, one.treatment, one.runs, one.data_sha256)
+        for one in review.carried
+        if one.why is None
+    )
 
 
 def gate_state(gate: GateResult) -> GateState:

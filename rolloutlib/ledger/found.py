@@ -45,6 +45,16 @@ class MeasuredArm(Part, frozen=True):
     simulated: bool
 
 
+class CarriedPart(Part, frozen=True):
+    """An earlier stage whose samples the evidence sums: how many, of which runs, their digest."""
+
+    stage: Whole
+    control: Whole
+    treatment: Whole
+    runs: tuple[str, ...]
+    data: str
+
+
 class GateState(Part, frozen=True):
     """One gate with both verdicts; numbers are decimal strings.
 

@@ -13,8 +13,9 @@ import rfc8785
 
 from rolloutlib.errors import UsageError
 from rolloutlib.files import bounded_bytes
+from rolloutlib.judge.carrying import stage_in, stage_params_of, under, whole_digest
 from rolloutlib.judge.record import Recommendation, Review, decode, encode
-from rolloutlib.judge.review import data_digest
+from rolloutlib.judge.sources import data_digest
 from rolloutlib.ledger.documents import digest_of
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.records import Digests, Pins, Subject
@@ -104,7 +105,8 @@ def pins_of(read: ReviewFolder, review: Review, root: Path) -> Pins:
         review: the review in it, or the same one made again.
         root: the workbook's root.
     """
-    used = read.params.model_dump(mode="json", exclude={"out", "lang"})
+    unused = {"out", "lang", *(() if read.params.carry else ("carry",))}  # as before there was one
+    used = read.params.model_dump(mode="json", exclude=unused)
     inputs = sorted((file.name, file.sha256) for file in review.inputs if file.sha256)
     commit, dirty = _git(root)
     lock = root / "requirements.lock"
@@ -124,21 +126,33 @@ def changed_files(read: ReviewFolder, root: Path) -> Iterator[str]:
 
     Of a store and of data on Spark there is one digest, and so one name: that of the runs.
     """
+    review = read.review
     digest = data_digest(read.params)
     if digest is None:
-        yield from _changed_runs(read, root)
-    elif digest != read.review.data_sha256:
+        yield from _changed_runs(read, root / read.params.runs, "")
+    elif whole_digest(digest, review.carried) != review.data_sha256:
         yield read.params.runs
+    for place, carried in enumerate(review.carried):
+        its = stage_params_of(read.params, place)
+        if not carried.data_sha256:
+            continue
+        digest = data_digest(its)
+        if digest is None:
+            yield from _changed_runs(read, root / its.runs, under(carried.stage))
+        elif digest != carried.data_sha256:
+            yield its.runs
     if digest_of((root / read.params.plan).read_bytes()) != read.review.plan_sha256:
         yield read.params.plan
 
 
-def _changed_runs(read: ReviewFolder, root: Path) -> Iterator[str]:
-    reviewed = {file.name: file.sha256 for file in read.review.inputs if file.sha256}
+def _changed_runs(read: ReviewFolder, runs: Path, start: str) -> Iterator[str]:
+    """Yield the files of one stage that changed; a carried one's names have its start."""
+    reviewed = {file.name: file.sha256 for file in read.review.inputs
+                if file.sha256 and stage_in(file.name) == start}  # fmt: skip
     there: dict[str, str] = {}
-    for file in list_files(root / read.params.runs).files:
+    for file in list_files(runs).files:
         with open(file.path, "rb") as stream:  # noqa: PTH123
-            there[file.name] = file_digest(stream, "sha256").hexdigest()
+            there[f"{start}{file.name}"] = file_digest(stream, "sha256").hexdigest()
     for name in sorted(reviewed | there):
         if reviewed.get(name) != there.get(name):
             yield name

@@ -12,6 +12,7 @@ import msgspec
 
 from rolloutlib.ledger.documents import Part
 from rolloutlib.ledger.found import (
+    CarriedPart,
     CheckState,
     Deviation,
     FlagKey,
@@ -192,6 +193,8 @@ class Predicate(Part, frozen=True, kw_only=True):
             was drafted.
         builds_on: the green record of that moment.
         measured: what each arm ran with; records from before it was asked have none.
+        carried: the earlier stages whose samples the gates' evidence sums with the measured ones;
+            records without any lack the field.
         deviations: what the signers of a GO accept with it; records without any lack the field.
     """
 
@@ -214,6 +217,7 @@ class Predicate(Part, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     window: Window | None = None
     measured: tuple[MeasuredArm, ...] | msgspec.UnsetType = msgspec.UNSET
+    carried: tuple[CarriedPart, ...] | msgspec.UnsetType = msgspec.UNSET
     gates: tuple[GateState, ...] = ()
     checks: tuple[CheckState, ...] = ()
     waivers: tuple[Waiver, ...] = ()

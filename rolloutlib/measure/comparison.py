@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure import configuration, material, periods, validity
@@ -12,6 +12,7 @@ from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value
 from rolloutlib.measure.completeness import Account, Completeness, absent, lacks, unreadable
 from rolloutlib.measure.components import RunSources
 from rolloutlib.measure.design import Arms, metric_of, read_design
+from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
 from rolloutlib.measure.scan import run_scale
 from rolloutlib.measure.subject import Subject, Wanted, spelled_as_there
 from rolloutlib.measure.worst import worst as worst_case
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
 
-__all__ = ["Comparison", "Seen", "compare", "slow_limit"]
+__all__ = ["Comparison", "Earlier", "Seen", "compare"]
 
 NOTHING_PLANNED = PlanValue(None, 0)
 
@@ -86,6 +87,8 @@ class Comparison:
         doubts: metric → why its numbers may be in another unit.
         sources: what runs add to the variance of each metric.
         adjusts: whether score and latency are to be adjusted for the covariate.
+        earlier: the stages whose evidence is carried here, the latest first (see `carried`).
+        fixed: the issue that an earlier stage chose.
     """
 
     measured: Measured
@@ -106,6 +109,8 @@ class Comparison:
     adjusts: bool
     warnings: tuple[Reason, ...]
     set_aside: tuple[Reason, ...]
+    earlier: tuple[Earlier, ...] = ()
+    fixed: str | None = None
 
     def arms(self, table: MomentTable, metric: str) -> Arms:
         """Line up both arms of a metric per unit, with what the runs of the whole add."""
@@ -120,7 +125,7 @@ class Comparison:
             return self._no_issue()
         if (subject := self._subject(gate)) is None:
             return Seen(absent=because("issue.unseen", issue=gate.issue or ""))
-        part = self._tested() if subject.choosers else self
+        part = self.tested() if subject.choosers else self
         seen = part.seen(gate, metric_of(gate, subject.tag))
         return replace(seen, subject=subject.tag, chosen=subject.why)
 
@@ -132,7 +137,7 @@ class Comparison:
         tag = spelled_as_there(gate.issue, there)
         return Subject(tag, "named") if tag in there else None
 
-    def _tested(self) -> Comparison:
+    def tested(self) -> Comparison:
         """Return the comparison without the samples that chose the issue."""
         tested = self.measured.of_issue
         account, sources = replace(self.account, measured=tested), self.sources.within(tested)
@@ -195,9 +200,17 @@ class Comparison:
         return self.pair[1:] if gate.contrast == "treatment" else self.pair
 
 
+class Earlier(NamedTuple):
+    """A stage before the one that is reviewed, whose evidence is carried there."""
+
+    stage: int
+    compared: Comparison
+
+
 def compare(
-    plan: Plan, params: ReviewParams, runs: Runs, measuring: Callable[..., Measured], look: Look
-) -> Comparison:
+    plan: Plan, params: ReviewParams, runs: Runs, measuring: Callable[..., Measured], look: Look, *,
+    fixed: str | None = None,
+) -> Comparison:  # fmt: skip
     """Pick both arms, measure them once, and look whether they can be compared.
 
     Args:
@@ -206,6 +219,7 @@ def compare(
         runs: the runs of both.
         measuring: `scan.measure` of the runs' samples, or `Stored.measure`.
         look: what error this look may spend.
+        fixed: the issue that an earlier stage chose, whatever these samples carry.
 
     Raises:
         UsageError: an arm or profile that does not exist.
@@ -215,11 +229,11 @@ def compare(
     _require(pair, runs)
     confidence = look.confidence or plan.evidence.confidence
     rules = plan.evidence.model_copy(update={"confidence": confidence})
-    profiles = {arm: _profiles(runs, arm, params.profile) for arm in pair}
-    profile, limits = _strictest(plan, profiles)
+    profiles = {arm: profiles_of(runs, arm, params.profile) for arm in pair}
+    profile, limits = strictest(plan, profiles)
     measured = measuring(
         pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
-        apart=params.adjust, wanted=_wanted(plan, runs, params.control),
+        apart=params.adjust, wanted=_wanted(plan, runs, params.control, fixed),
     )  # fmt: skip
     if params.adjust and not measured.table.all("covariate").n[0]:
         raise UsageError(
@@ -257,14 +271,16 @@ def compare(
         sources=RunSources.of(measured, pair, rows),
         adjusts=params.adjust,
         warnings=validity.warnings(design, runs, pair, summaries, partly),
-        set_aside=validity.set_aside(runs, params),
+        set_aside=validity.set_aside(runs, params), fixed=fixed,
     )  # fmt: skip
 
 
-def _wanted(plan: Plan, runs: Runs, control: str) -> Wanted:
+def _wanted(plan: Plan, runs: Runs, control: str, fixed: str | None) -> Wanted:
     """Return what decides the top issue before this stage's samples do."""
     issues = [gate.issue for gate in plan.gates.values() if gate.metric == "issue"]
     named = tuple(issue for issue in issues if issue is not None)
+    if fixed is not None:
+        return Wanted((*named, fixed), None in issues, ((fixed, 1),))
     before = tuple(sorted(runs.tags_before.get(control, {}).items()))
     return Wanted(named, None in issues, before)
 
@@ -298,21 +314,3 @@ def _require(pair: tuple[str, str], runs: Runs) -> None:
             raise UsageError(f"{name} is {arm!r}; the runs have {there}.{hint}")
         why = first or f"name one of {there} with --{name}"
         raise NoEvidenceError(f"the {name} arm has no run that is evidence; {why}")
-
-
-def _profiles(runs: Runs, arm: str, given: str | None) -> set[str]:
-    return {run.profile or given or "default" for run in runs.runs if run.arm == arm}
-
-
-def _strictest(plan: Plan, profiles: dict[str, set[str]]) -> tuple[str, Profile]:
-    """Return the profile with the strictest latency target, of those that the arms ran under."""
-    names = sorted(set[str]().union(*profiles.values()))
-    strictest = min(names, key=lambda name: plan.profile(name).max_latency_ms)
-    return strictest, plan.profile(strictest)
-
-
-def slow_limit(plan: Plan, limits: Profile) -> float:
-    """Return above which latency in ms a sample counts as slow: the quantile gate's limit."""
-    quantiles = (gate for gate in plan.gates.values() if gate.statistic == "quantile")
-    gate = next(quantiles, None)
-    return gate.plan_limit(limits) if gate else limits.max_latency_ms

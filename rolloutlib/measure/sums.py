@@ -14,10 +14,10 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from rolloutlib.measure.comparison import slow_limit
 from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, binary, name_of
 from rolloutlib.measure.histograms import histogram
 from rolloutlib.measure.moments import metric_expressions, scan
+from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import STEPS, STRATA
 from rolloutlib.runs.columns import SCHEMA
 

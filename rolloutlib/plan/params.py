@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import (
     AwareDatetime,
@@ -41,6 +41,8 @@ class ReviewParams(BaseModel):
         stage: the stage whose exit is reviewed.
         runs: a file or folder of runs.
         control, treatment: names of the arms to compare.
+        carry: earlier stages whose evidence counts here too, downwards from the one before: each a
+            file, folder or store, with all runs of that stage.
         source: source.yaml of flat tables; by default the one beside the runs.
         profile: guardian profile where the runs name none.
         evidence: folder with the evidence of the checks; by default `evidence/` beside the runs.
@@ -61,6 +63,7 @@ class ReviewParams(BaseModel):
     runs: _Text
     control: _Text = "control"
     treatment: _Text = "treatment"
+    carry: tuple[_Text, ...] = ()
     source: _Text | None = None
     profile: _Text | None = None
     evidence: _Text | None = None
@@ -84,6 +87,14 @@ class ReviewParams(BaseModel):
         runs = root / self.runs
         beside = (runs if runs.is_dir() else runs.parent) / "evidence"
         return root / self.evidence if self.evidence else beside
+
+    @field_validator("carry", mode="before")
+    @classmethod
+    def _several(cls, carry: object) -> object:
+        """Take a list of paths; nothing, or an empty text, carries nothing."""
+        if isinstance(carry, list | tuple):
+            return tuple(path for path in cast("list[object]", carry) if path)
+        return (carry,) if isinstance(carry, str) and carry else carry or ()
 
     @field_validator("as_of", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Issues before and after, and the change within each segment, as charts."""
+"""Issues before and after, the change within each segment, and the evidence by stage."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ from rolloutlib.show.figure import (
     layer,
     text,
 )  # fmt: skip
-from rolloutlib.text import chart
+from rolloutlib.show.stages import alone, not_carried, whole
+from rolloutlib.show.tables import Cell, Html, Row, bullets, joined, number, table
+from rolloutlib.text import LABEL, chart, plain
 from rolloutlib.words.numbers import show
-from rolloutlib.words.sentences import say, spoken, translate
+from rolloutlib.words.sentences import Sentence, say, spoken, translate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rolloutlib.judge.record import GateResult, Review
+    from rolloutlib.measure.carried import CarriedStage
     from rolloutlib.measure.segments import IssueRate, Segment
 
-__all__ = ["issues_before_after", "segments"]
+__all__ = ["evidence_by_stage", "issues_before_after", "segments"]
 
 MOST = 20  # issues drawn, the most frequent; segments, the worst
 MANY_PERCENT = 0.1
@@ -167,3 +170,33 @@ def _segment_row(part: Segment, gate: GateResult) -> Spec:
 
 def _change(gate: GateResult, part: Segment) -> str:
     return str(show(part.point, gate.evidence_unit, signed=gate.signed))
+
+
+@spoken
+def evidence_by_stage(review: Review) -> Html:
+    """Show gate by gate what each stage's samples say, and all of them together."""
+    carried = [_carried(one) for one in review.carried if one.why is None]
+    told = bullets([*carried, *not_carried(review)],
+                   say("Only this stage's own samples count here."))  # fmt: skip
+    numbers = sorted({one.stage for gate in review.gates for one in gate.stages}, reverse=True)
+    if not numbers:
+        return told
+    heads = [say("Stage {number}", number=each) for each in numbers]
+    rows = [_stages(gate, numbers) for gate in review.gates]
+    return joined(told, table((say("Gate"), *heads, say("All, with bounds")), rows))
+
+
+def _carried(one: CarriedStage) -> Sentence:
+    return say(
+        "Stage {stage} counts too: the same candidate, {control} and {treatment} samples "
+        "({source}).",
+        stage=one.stage, source=plain(one.source, LABEL), control=f"{one.control:,}",
+        treatment=f"{one.treatment:,}",
+    )  # fmt: skip
+
+
+def _stages(gate: GateResult, numbers: list[int]) -> Row:
+    by_stage = {one.stage: one for one in gate.stages}
+    cells = [number(alone(gate, by_stage[each]) if each in by_stage else "–") for each in numbers]
+    name = Cell(translate(gate.title), (gate.subject,) if gate.subject else ())
+    return Row((name, *cells, number(whole(gate, gate.evidence))))

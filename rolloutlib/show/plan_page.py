@@ -147,6 +147,11 @@ def _honesty(plan: Plan) -> Iterator[Sentence]:
         yield say("A sample without issue labels is missing.")
     else:
         yield say("Only samples with issue labels are expected to have them.")
+    if rules.carries == "same_candidate":
+        yield say("Samples of earlier stages count too, as long as candidate and control are the "
+                  "same.")  # fmt: skip
+    else:
+        yield say("Each stage is judged by its own samples.")
     yield say("A segment that loses although the whole does not: {effect}.",
               effect=EFFECTS[decides.segments])  # fmt: skip
     yield say("An issue that rises: {effect}.", effect=EFFECTS[decides.issues])

@@ -10,6 +10,7 @@ from rolloutlib.show.folder import save, save_beside_reports
 from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.measured import completeness, measured, simulated
 from rolloutlib.show.rows import badge, bounds, gate_row, interval, level, p_value, proof_limit
+from rolloutlib.show.stages import not_carried, stages_of
 from rolloutlib.show.tables import (
     Cell,
     Html,
@@ -88,6 +89,7 @@ def _facts(review: Review) -> list[tuple[str, str]]:
     look = _look(review) if review.look.number else None
     facts = (
         (say("Stage"), stage), (say("Runs until"), until), (say("Look"), look),
+        (say("Evidence of"), stages_of(review)),
         (say("Profile"), review.profile), (say("Source"), review.source_title or say("not named")),
     )  # fmt: skip
     return [(str(name), str(value)) for name, value in facts if value is not None]
@@ -146,7 +148,9 @@ def summary_text(review: Review) -> str:
     heading = plain(f"{SIGNS[review.recommendation]} {_title(review)}")
     lines = aligned(rows, right=frozenset({3, 4}))
     look = plain(f"{say('Look')}: {_look(review)}")
-    return "\n".join([heading, look, "", *lines, "", str(say("Why:")), *reasons])
+    carried = [plain(f"{say('Evidence of')}: {stages_of(review)}")] if stages_of(review) else []
+    carried += map(plain, not_carried(review))
+    return "\n".join([heading, look, *carried, "", *lines, "", str(say("Why:")), *reasons])
 
 
 def _summary_row(gate: GateResult) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.judge.record import Verdict
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.show.charts import SYMBOLS, verdict_word
+from rolloutlib.show.stages import stage_lines
 from rolloutlib.show.tables import Cell, Row, number
 from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.reasons import sentence
@@ -64,7 +65,7 @@ def _evidence_lines(gate: GateResult) -> tuple[str, ...]:
     if gate.evidence.point is None:
         return (limit,)
     method = f"{gate.evidence.method} · {_size(gate.evidence)}"
-    lines = (interval(gate, gate.evidence), limit, method)
+    lines = (interval(gate, gate.evidence), limit, *stage_lines(gate), method)
     if gate.statistic != "quantile":
         return lines
     return (str(say("share slower than {limit}", limit=show(gate.limit, gate.unit))), *lines)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rolloutlib.errors import RolloutError
 from rolloutlib.judge.record import Recommendation
+from rolloutlib.ledger.left_out import left_out_of_review
 from rolloutlib.ledger.pins import results_digest
 from rolloutlib.ledger.verification import SignatureState, sign_off_status
 from rolloutlib.ledger.workbook import Workbook
@@ -51,8 +52,10 @@ def sign_off(review: Reviewed, lang: str = "en", *, root: Path, now: datetime) -
         columns = (say("Role"), say("Signed by"), say("Signed at"), say("Command"))
         signatures = table(columns, [_row(state) for state in states])
         within = texts(gate.tolerated for gate in review.gates if gate.tolerated is not None)
+        carries = book.plan.evidence.carries != "none"
+        omitted = texts(left_out_of_review(review, ledger)) if carries else []
         accepts = (say("Who signs a GO accepts: {why}", why=why) for why in within)
-        return joined(bullets([at, _next_step(review, name), *accepts]), signatures)
+        return joined(bullets([at, _next_step(review, name), *omitted, *accepts]), signatures)
 
 
 def _decision(review: Reviewed, ledger: Ledger) -> str | None:

@@ -25,6 +25,7 @@ from rolloutlib.flags.notices import release_notes, system_overview
 from rolloutlib.forecast.chances import CONTROL, truths_of
 from rolloutlib.forecast.ladder import steps_of
 from rolloutlib.judge import review as judge_review
+from rolloutlib.judge import sources as judge_sources
 from rolloutlib.judge.checks import run_checks
 from rolloutlib.judge.counting import looks_file
 from rolloutlib.judge.record import encode
@@ -84,7 +85,7 @@ WORDS = (
     "Other words", "feature.other", "A", "F", *get_args(MetricName), *get_args(Audience), "explore",
     "exploit", "difference", "ratio", "treatment", "higher", "lower", "mean", "min_score",
     "max_latency_ms", "strict", "fast", "junit", "documents", "release_notes", "responsible",
-    "approves", "no_go", "tell", "fail", "sample", "category",
+    "approves", "no_go", "tell", "fail", "sample", "category", "none",
 )  # fmt: skip
 
 
@@ -230,12 +231,12 @@ class Outcomes:
             lines = [json.dumps(run) for run in listed]
             (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
         names = ("runs.csv", *REPLAYS)
-        runs = {folder / name: judge_review.read_runs(folder / name) for name in names}
-        samples = {id(read): judge_review.from_runs(read) for read in runs.values()}
+        runs = {folder / name: judge_sources.read_runs(folder / name) for name in names}
+        samples = {id(read): judge_sources.from_runs(read) for read in runs.values()}
         monkeypatch.setattr(judge_review, "load_plan", self.current)
-        monkeypatch.setattr(judge_review, "read_runs", read_once(runs))
-        monkeypatch.setattr(judge_review, "from_runs", opened_once(samples))
-        monkeypatch.setattr(judge_review, "measure", measured_once(judge_review.measure))
+        monkeypatch.setattr(judge_sources, "read_runs", read_once(runs))
+        monkeypatch.setattr(judge_sources, "from_runs", opened_once(samples))
+        monkeypatch.setattr(judge_sources, "measure", measured_once(judge_sources.measure))
         self.plan = Plan.model_validate(SOURCE)
         self.first, self.page = self.review(2, "default"), plan_page(self.plan)
         self.base = {name: part(self.plan) for name, part in self.parts().items()}
@@ -269,7 +270,9 @@ class Outcomes:
 
     def review(self, stage: int, profile: str, runs: str = "runs.csv") -> Reviewed:
         """Review a source under `self.plan`."""
-        about = {"stage": stage, "profile": profile, "runs": str(self.folder / runs), "looks": ""}
+        carry = [str(self.folder / REPLAYS[1])] if runs == REPLAYS[0] else []
+        about = {"stage": stage, "profile": profile, "runs": str(self.folder / runs), "looks": "",
+                 "carry": carry}  # fmt: skip
         return judge_review.review_stage(review_params(about | {"evidence": str(EVIDENCE)}))
 
     def of_review(self, stage: int, profile: str, plan: Plan, *, runs: str = "runs.csv") -> bytes:

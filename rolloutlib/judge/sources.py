@@ -1,0 +1,111 @@
+"""What a review reads: rows of runs, an engine's, or stored days; and what measures them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from rolloutlib.errors import UsageError
+from rolloutlib.files import is_there
+from rolloutlib.measure.days import load
+from rolloutlib.measure.scan import measure
+from rolloutlib.measure.stored import read_store
+from rolloutlib.plan.model import load_plan
+from rolloutlib.runs import read_runs
+from rolloutlib.runs.engines import read_on
+from rolloutlib.runs.samples import from_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rolloutlib.measure.scan import Measured
+    from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.params import ReviewParams
+    from rolloutlib.runs import Runs
+    from rolloutlib.runs.samples import Samples
+
+__all__ = ["Source", "data_digest", "given_path", "read_source"]
+
+
+class Source(NamedTuple):
+    """Runs, the digest of their samples, and what measures them: rows, or stored days."""
+
+    runs: Runs
+    digest: str
+    measuring: Callable[..., Measured]
+
+
+def given_path(params: ReviewParams, name: str) -> Path:
+    """Return the path that a parameter names.
+
+    Raises:
+        UsageError: nothing is there.
+    """
+    path = params.path(name)
+    if path is None or not is_there(path):
+        given = f"{name} is {getattr(params, name)!r}"
+        raise UsageError(f"{given}: there is no such file or folder ({path})")
+    return path
+
+
+def read_source(
+    plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None = None
+) -> Source:
+    """Read the runs that the parameters name; what was measured once is not measured again.
+
+    Raises:
+        UsageError: the path, or what was asked of it, does not exist.
+        RunsError, NoEvidenceError: the source as a whole, or all its runs, are no evidence.
+    """
+    path = given_path(params, "runs")
+    if store := load(path):
+        if params.engine != "duckdb":
+            given = f"engine is {params.engine!r}, but {path} is a store, whose sums need none"
+            raise UsageError(f"{given}; leave engine out, or name the runs that it was made of")
+        stored = read_store(path, store, stage=params.stage, as_of=params.as_of, days=params.days)
+        return Source(stored.runs, stored.digest(), _once(stored.measure))
+    if params.days:
+        raise UsageError(f"days is {params.days}, but {path} is no store; make one: rollout ingest")
+    runs, samples = _read(plan, params, path, on_progress)
+    return Source(runs, samples.digest(), _once(partial(measure, samples)))
+
+
+def data_digest(params: ReviewParams) -> str | None:
+    """Return the digest of data whose files are not what a review read: a store's, or Spark's.
+
+    Returns:
+        None where the files of runs themselves are what is pinned.
+    """
+    if params.engine == "duckdb" and not load(given_path(params, "runs")):
+        return None
+    return read_source(load_plan(given_path(params, "plan")), params).digest
+
+
+def _once(measuring: Callable[..., Measured]) -> Callable[..., Measured]:
+    """Keep what was measured: an overtaken look, or evidence that is carried, asks again."""
+    made: list[tuple[object, Measured]] = []
+
+    def again(pair: tuple[str, str], **how: object) -> Measured:
+        found = next((measured for asked, measured in made if asked == (pair, how)), None)
+        if found is None:
+            found = measuring(pair, **how)
+            made.append(((pair, how), found))
+        return found
+
+    return again
+
+
+def _read(
+    plan: Plan, params: ReviewParams, path: Path, on_progress: Callable[[int, int], None] | None
+) -> tuple[Runs, Samples]:
+    def read() -> Runs:
+        return read_runs(
+            path, source=params.path("source"), stage=params.stage, as_of=params.as_of,
+            flags_arms=plan.flags_of_arms(params.stage), on_progress=on_progress,
+        )  # fmt: skip
+
+    if params.engine != "duckdb":
+        return read_on(params.engine, path, as_of=params.as_of, read=read)
+    runs = read()
+    return runs, from_runs(runs)

@@ -1,0 +1,30 @@
+"""The guardian profile whose thresholds a comparison uses, and what counts as slow under it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rolloutlib.plan.model import Plan, Profile
+    from rolloutlib.runs import Runs
+
+__all__ = ["profiles_of", "slow_limit", "strictest"]
+
+
+def profiles_of(runs: Runs, arm: str, given: str | None) -> set[str]:
+    """Return the guardian profiles of an arm's runs; `given` is that of runs that name none."""
+    return {run.profile or given or "default" for run in runs.runs if run.arm == arm}
+
+
+def strictest(plan: Plan, profiles: dict[str, set[str]]) -> tuple[str, Profile]:
+    """Return the profile with the strictest latency target, of those that the arms ran under."""
+    names = sorted(set[str]().union(*profiles.values()))
+    strictest = min(names, key=lambda name: plan.profile(name).max_latency_ms)
+    return strictest, plan.profile(strictest)
+
+
+def slow_limit(plan: Plan, limits: Profile) -> float:
+    """Return above which latency in ms a sample counts as slow: the quantile gate's limit."""
+    quantiles = (gate for gate in plan.gates.values() if gate.statistic == "quantile")
+    gate = next(quantiles, None)
+    return gate.plan_limit(limits) if gate else limits.max_latency_ms
