@@ -14,6 +14,7 @@ import numpy as np
 from rolloutlib.forecast.worlds import Truth, compared, layout, simulate
 from rolloutlib.measure.design import metric_of
 from rolloutlib.measure.estimates import clears, estimate_many, proves
+from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.looks import look_at
 from rolloutlib.measure.needed import Needed, further
 
@@ -202,7 +203,8 @@ def truths_of(
             levels = {"treatment": value, "difference": base + value, "ratio": base * value}
             level = levels[gate.contrast]
             worlds[truth][metric] = level if metric in SCALES else min(max(level, LEAST), 1 - LEAST)
-    return {truth: Truth(control, values) for truth, values in worlds.items()}
+    cap = latency_cap(plan, profile)
+    return {truth: Truth(control, values, cap) for truth, values in worlds.items()}
 
 
 def _contrasts(gate: Gate, stage: StageId, profile: Profile) -> dict[str, float]:
@@ -220,7 +222,7 @@ def judge_many(
     """Judge one gate in every repetition of a world, as a review would.
 
     Args:
-        gate: with the per-sample estimand.
+        gate: its contrast, estimand and direction of harm.
         world: what was seen.
         study: how the arms compare.
         rules: confidence, smallest number of clusters, floor of the intra-class correlation.

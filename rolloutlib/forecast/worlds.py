@@ -70,10 +70,15 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The true value of every metric, by name: a proportion, a score or a mean latency in ms."""
+    """The true value of every metric, by name: a proportion, a score or a mean latency in ms.
+
+    Attributes:
+        latency_cap_ms: up to which a sample counts in that mean.
+    """
 
     control: Mapping[str, float]
     treatment: Mapping[str, float]
+    latency_cap_ms: float = np.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +170,11 @@ def _portion(
             seen: dict[tuple[float, ...], dict[str, Sums]] = {}  # truths often share their control
             for truth, world in zip(truths, worlds, strict=True):
                 mean = (truth.control, truth.treatment)[arm]
-                key = (mean[metric], mean.get("slow", 0.0))
+                key = (mean[metric], mean.get("slow", 0.0), truth.latency_cap_ms)
                 if key not in seen:
                     icc = _latent_icc(metric, key[0], study.icc)
                     latent = _mixed(of_people[arm], of_answers[arm], arms[arm], icc)
-                    values = _values(metric, latent, mean)
+                    values = _values(metric, latent, mean, truth.latency_cap_ms)
                     seen[key] = {
                         name: _sums(value, kept[arm], arms[arm]) for name, value in values.items()
                     }
@@ -177,12 +182,14 @@ def _portion(
     return tuple(worlds)
 
 
-def _values(metric: str, latent: Floats, mean: Mapping[str, float]) -> dict[str, Values]:
+def _values(
+    metric: str, latent: Floats, mean: Mapping[str, float], cap_ms: float
+) -> dict[str, Values]:
     """A latent value as its metric; a latency also tells whether it is slow."""
-    values = {metric: _value(metric, latent, mean[metric])}
-    if metric == "latency_ms":
-        values["slow"] = latent > _threshold(mean["slow"])
-    return values
+    if metric != "latency_ms":
+        return {metric: _value(metric, latent, mean[metric])}
+    latency = _latency(latent, mean[metric], cap_ms)
+    return {metric: latency, "slow": latent > _threshold(mean["slow"])}
 
 
 class _Draws:
@@ -233,11 +240,27 @@ def _mixed(person: Floats, answer: Floats, sizes: tuple[int, ...], icc: float) -
 def _value(metric: str, latent: Floats, mean: float) -> Values:
     if metric == "score":
         return mean - SCORE_SD * latent.astype(np.float64)
-    if metric == "latency_ms":
-        return np.exp(
-            np.float32(LOG_LATENCY_SD) * latent + np.float32(np.log(mean) - LOG_LATENCY_SD**2 / 2)
-        )
     return latent <= -_threshold(mean) if metric == "passed" else latent > _threshold(mean)
+
+
+def _latency(latent: Floats, mean: float, cap_ms: float) -> Floats:
+    """A lognormal latency whose mean is that once each is capped."""
+    centre = np.float32(_log_median(mean, cap_ms))
+    return np.minimum(np.exp(np.float32(LOG_LATENCY_SD) * latent + centre), np.float32(cap_ms))
+
+
+@cache
+def _log_median(mean: float, cap_ms: float) -> float:
+    """The median's logarithm of a lognormal latency with that mean below a cap."""
+    sd = LOG_LATENCY_SD
+    low, high = np.log(mean) - sd**2 / 2, np.log(mean) + 2.0
+    for _ in range(60 if np.isfinite(cap_ms) else 0):
+        centre = (low + high) / 2
+        z = (np.log(cap_ms) - centre) / sd
+        below, above = (float(special.ndtr(np.array(side))) for side in (z - sd, -z))
+        capped = float(np.exp(centre + sd**2 / 2)) * below + cap_ms * above
+        low, high = (centre, high) if capped < mean else (low, centre)
+    return float(low)
 
 
 def _threshold(share: float) -> np.float32:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["gate_row", "judge_gate"]
 
 ADJUSTABLE = ("score", "latency_ms")  # what a covariate is regressed out of
+ONE_ARM = "one arm alone, and the covariate's mean is as uncertain as its own"
 Levels = tuple[float | None, float | None]
 
 
@@ -67,6 +68,7 @@ def judge_gate(
         chosen=seen.chosen,
         tolerated=tolerated(row, worst),
         stages=_by_stage(compared, gate, seen, stage),
+        capped=seen.capped,
     )
 
 
@@ -194,12 +196,14 @@ def _lacking(compared: Comparison, gate: Gate, metric: str) -> dict[str, Fact]:
 
 
 def _estimated(compared: Comparison, gate: Gate, seen: Seen) -> tuple[Arms | None, Estimate | None]:
-    """Estimate the gate's contrast; where asked for, with the covariate regressed out."""
+    """Estimate the gate's contrast; a difference, where asked for, without the covariate's part."""
     if seen.arms is None or seen.metric is None:
         return None, None
     plain = estimate_gate(gate, seen.arms, compared.rules, metric=seen.metric)
     if plain is None or not compared.adjusts or seen.metric not in ADJUSTABLE:
         return seen.arms, plain
+    if gate.contrast == "treatment":
+        return seen.arms, replace(plain, method=f"{plain.method}, not adjusted: {ONE_ARM}")
     covariate = compared.arms(compared.measured.table, "covariate")
     arms, _ = adjust(seen.arms, covariate)
     estimate = estimate_gate(gate, arms, compared.rules, metric=seen.metric)

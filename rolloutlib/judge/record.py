@@ -21,6 +21,7 @@ from rolloutlib.measure.completeness import Completeness
 from rolloutlib.measure.configuration import ArmSummary
 from rolloutlib.measure.distributions import Distribution
 from rolloutlib.measure.drift import Drift
+from rolloutlib.measure.histograms import Capped
 from rolloutlib.measure.looks import Look
 from rolloutlib.measure.needed import Needed
 from rolloutlib.measure.segments import IssueRate, Segment
@@ -144,6 +145,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
         tolerated: that it does, within the tolerance; None where it does not miss, or holds back.
         stages: stage by stage what `evidence` sums, the reviewed one first; nothing where it is
             that stage's alone.
+        capped: what the cap leaves out of a mean of latencies.
     """
 
     id: str
@@ -168,6 +170,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     tolerance: float | None = None
     tolerated: Reason | None = None
     stages: tuple[StageEvidence, ...] = ()
+    capped: Capped | None = None
 
 
 class CheckResult(msgspec.Struct, frozen=True):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     Side = Literal["less", "greater"]
 
 
+NOISE = 1e-9  # of a count: what is left of one that was a mean times a size
+
+
 class Inference(NamedTuple):
     """What a method says; every array is (repetitions,).
 
@@ -79,9 +82,17 @@ def no_test(side: Side) -> Floats:  # noqa: ARG001 -- of one arm: there is no co
     return np.array([np.nan])
 
 
+def whole(total: Floats, n: Floats) -> Floats:
+    """Return counts without the rounding of a mean times a count; a user's share may be broken."""
+    nearest = np.rint(total)
+    near = np.abs(total - nearest) < NOISE * np.maximum(nearest, 1.0)
+    return np.minimum(np.where(near, nearest, total), n)
+
+
 def events(arm: Sums) -> tuple[Floats, Floats]:
-    """Return events and samples; events are rounded, as they may be means times counts."""
-    return np.rint(arm.total.sum(axis=-1)), arm.n.sum(axis=-1)
+    """Return events and samples."""
+    n = arm.n.sum(axis=-1)
+    return whole(arm.total.sum(axis=-1), n), n
 
 
 def clustered(arms: Compared) -> tuple[Floats, Floats, Floats, Floats]:
@@ -113,9 +124,18 @@ def by_t(found: ClusterInference, rules: Evidence) -> Inference:
     return Inference(np.asarray(found.point), bounds, p, found.se, found.df)
 
 
-def skewed(found: ClusterInference, units: Floats, rules: Evidence) -> Inference:
-    """Return the bounds of a positive mean that is skewed to the right."""
-    bounds = means.skewed_mean(found, units, confidence=rules.confidence)
+def widened(found: ClusterInference, arms: Compared, rules: Evidence) -> Inference:
+    """Return Student's bounds and tests, widened where a few units lie far off on one side."""
+    seen = means.skewness_of(clusters.contributions(*clustered(arms)))
+    bounds = means.skewed_t(found, seen, confidence=rules.confidence)
+    return by_t(found, rules)._replace(bounds=bounds)
+
+
+def skewed(
+    found: ClusterInference, units: Floats, rules: Evidence, seen: Number = 0.0
+) -> Inference:
+    """Return the bounds of a positive mean that is skewed to the right; `seen`: how much it is."""
+    bounds = means.skewed_mean(found, units, seen, confidence=rules.confidence)
     return by_t(found, rules)._replace(bounds=bounds, p=no_test)
 
 
@@ -179,8 +199,8 @@ def _put(old: Number, where: Flags, new: Number) -> Floats:
 def effective_events(arm: Sums, rules: Evidence) -> tuple[Floats, Floats]:
     """Return counts over the arm's design effect (Korn & Graubard 1998)."""
     x, n = events(arm)
-    whole = np.rint(arm.total)
-    size = np.asarray(effective.effective_sample_size(arm.n, whole, icc_floor=rules.icc_floor))
+    counts = whole(arm.total, arm.n)
+    size = np.asarray(effective.effective_sample_size(arm.n, counts, icc_floor=rules.icc_floor))
     return x / n * size, size
 
 

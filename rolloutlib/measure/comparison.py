@@ -7,11 +7,12 @@ from math import nan
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
-from rolloutlib.measure import configuration, material, periods, validity
+from rolloutlib.measure import adjustment, configuration, material, periods, validity
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value, run_rows
 from rolloutlib.measure.completeness import Account, Completeness, absent, lacks, unreadable
 from rolloutlib.measure.components import RunSources
 from rolloutlib.measure.design import Arms, metric_of, read_design
+from rolloutlib.measure.latency import latency_cap, left_out
 from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
 from rolloutlib.measure.scan import run_scale
 from rolloutlib.measure.subject import Subject, Wanted, spelled_as_there
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rolloutlib.measure.configuration import ArmSummary
+    from rolloutlib.measure.histograms import Capped
     from rolloutlib.measure.looks import Look
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.measure.scan import Measured
@@ -54,6 +56,7 @@ class Seen:
         worst_planned: `planned` likewise.
         nothing: whether the control carries no issue at all, so that there is nothing to reduce.
         chosen: how the subject was chosen.
+        capped: what the cap leaves out of a mean of latencies; None of everything else.
     """
 
     metric: str | None = None
@@ -68,6 +71,7 @@ class Seen:
     worst_planned: PlanValue | None = None
     nothing: bool = False
     chosen: Reason | None = None
+    capped: Capped | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,8 @@ class Comparison:
         absent = self._absent(gate, arms, metric)
         gaps = self._gaps(gate, metric) if absent is None else None
         worst = worst_case(self.account, gate, arms, metric) if absent is None else None
-        return Seen(metric, None, arms, control, treatment, planned, absent, gaps, worst, at_worst)
+        return Seen(metric, None, arms, control, treatment, planned, absent, gaps, worst, at_worst,
+                    capped=left_out(self.measured, self.pair, metric))  # fmt: skip
 
     def _no_issue(self) -> Seen:
         """Return what can be said where the control carries no issue: whether it tells so."""
@@ -222,7 +227,7 @@ def compare(
         fixed: the issue that an earlier stage chose, whatever these samples carry.
 
     Raises:
-        UsageError: an arm or profile that does not exist.
+        UsageError: an arm or profile that does not exist, or a covariate that cannot be used.
         NoEvidenceError: an arm has no evidence left.
     """
     pair = (params.control, params.treatment)
@@ -233,13 +238,11 @@ def compare(
     profile, limits = strictest(plan, profiles)
     measured = measuring(
         pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
-        apart=params.adjust, wanted=_wanted(plan, runs, params.control, fixed),
+        latency_cap_ms=latency_cap(plan, limits), apart=params.adjust,
+        wanted=_wanted(plan, runs, params.control, fixed),
     )  # fmt: skip
-    if params.adjust and not measured.table.all("covariate").n[0]:
-        raise UsageError(
-            "adjust is set, but no sample carries a covariate; "
-            "name its column in source.yaml (columns)"
-        )
+    if params.adjust:
+        adjustment.check(measured.table, pair)
     rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
     design = read_design(_arms(measured.table, "passed", pair, measured), "difference")[1]
     stage = plan.stages[params.stage]

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 __all__ = [
-    "Day", "Place", "Source", "Store", "StoredRun", "binary", "cells_of", "check_folder", "flushed",
-    "grouped", "load", "load_day", "name_of", "numbers", "other_parts", "put", "sync",
+    "Day", "Place", "Source", "Store", "StoredRun", "binary", "capped", "cells_of", "check_folder",
+    "flushed", "grouped", "load", "load_day", "name_of", "numbers", "other_parts", "put", "sync",
 ]  # fmt: skip
 
 SEPARATOR = "\x1f"
@@ -80,6 +80,7 @@ class Day(msgspec.Struct, frozen=True):
     strata: dict[str, tuple[str | None, ...]]
     runs: tuple[StoredRun, ...]
     files: dict[str, str]
+    latency_cap_ms: tuple[float, ...] = ()  # none of a day of before: its rows are read
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -189,6 +190,11 @@ class Place:
 def name_of(info: RunInfo) -> str:
     """Return what names a run in a store: its arm and its id."""
     return f"{info.arm}{SEPARATOR}{info.run_id}"
+
+
+def capped(latency_cap_ms: float) -> str:
+    """Return the name of the moments of latencies that count up to this."""
+    return f"latency_ms:{latency_cap_ms:g}"
 
 
 def binary(metric: str) -> bool:

@@ -26,6 +26,10 @@ SourceKind = Literal["run", "prompt"]
 Kind = Literal["one_arm", "independent", "paired", "nested", "crossed"]
 
 
+# What clusters compare by once each of them is one value.
+SINGLE: dict[Kind, Kind] = {"nested": "independent", "crossed": "paired"}
+
+
 @dataclass(frozen=True, slots=True)
 class Design:
     """How the two arms compare for one metric.
@@ -115,10 +119,12 @@ class Arms:
     unit: Unit
     beyond: tuple[Source, ...] = ()
 
-    @property
-    def per_user(self) -> Arms:
-        """The same with every unit counted once, at its mean: the per-user estimand."""
-        return replace(self, control=_once(self.control), treatment=_once(self.treatment))
+    def per_user(self, *, binary: bool) -> Arms:
+        """Return the same with every unit weighed alike: the per-user estimand, as `alike`."""
+        control, treatment = (
+            _alike(cells, binary=binary) for cells in (self.control, self.treatment)
+        )
+        return replace(self, control=control, treatment=treatment)
 
     def take(self, units: NDArray[np.bool_]) -> Arms:
         """Return the units that a mask selects."""
@@ -177,6 +183,37 @@ class Compared(NamedTuple):
         return self._replace(one=one, zero=zero, beyond=beyond)
 
 
+def alike(n: Floats, *, binary: bool) -> Floats:
+    """Return samples a unit with which a mean over samples is the mean over units.
+
+    One each; of a rate the harmonic mean of their sizes h, because the mean of G units' rates with
+    p in each has the variance of a share of G·h samples, p(1 − p)/(G·h): so score and exact bounds
+    and floors of the correlation hold for it as they do for samples.
+    """
+    there = n > 0
+    inverse = np.divide(1.0, n, out=np.zeros_like(n), where=there).sum(axis=-1, keepdims=True)
+    units = there.sum(axis=-1, keepdims=True)
+    size = np.divide(units, inverse, out=np.ones_like(inverse), where=inverse > 0)
+    return np.where(there, size if binary else 1.0, 0.0)
+
+
+def per_user(arms: Compared, *, binary: bool) -> Compared:
+    """Return repetitions with every unit weighed alike; means of users are single values."""
+    both = [_weighed(arm, binary=binary) for arm in (arms.one, arms.zero)]
+    if binary:
+        return arms._replace(one=both[0], zero=both[1])
+    if arms.kind == "crossed":
+        there = ((both[0].n > 0) & (both[1].n > 0)).astype(np.float64)
+        both = [Sums(arm.n * there, arm.total * there) for arm in both]
+    kind = SINGLE.get(arms.kind, arms.kind)
+    return arms._replace(one=both[0], zero=both[1], kind=kind)
+
+
+def _weighed(arm: Sums, *, binary: bool) -> Sums:
+    n = alike(arm.n, binary=binary)
+    return Sums(n, n * (arm.total / np.maximum(arm.n, 1.0)))
+
+
 def metric_of(gate: Gate, subject: str | None = None) -> str:
     """Return the metric's name in the moments.
 
@@ -224,5 +261,6 @@ def _sums(cells: Cells) -> Sums:
     return Sums(cells.n[None], cells.total[None], cells.m2[None])
 
 
-def _once(cells: Cells) -> Cells:
-    return Cells((cells.n > 0).astype(np.float64), cells.mean, np.zeros_like(cells.n))
+def _alike(cells: Cells, *, binary: bool) -> Cells:
+    mean = np.clip(cells.mean, 0.0, 1.0) if binary else cells.mean  # a merged 1 may be rounded up
+    return Cells(alike(cells.n, binary=binary), mean, np.zeros_like(cells.n))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 import numpy as np
 
 from rolloutlib.measure.beyond import Varied, recover, title, varied
-from rolloutlib.measure.design import compared, is_binary, read_design
+from rolloutlib.measure.design import compared, is_binary, per_user, read_design
 from rolloutlib.measure.methods import method_for
 from rolloutlib.reason import Reason, because
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.bounds import Inference
     from rolloutlib.measure.design import Arms, Compared, Design, Floats
+    from rolloutlib.measure.moments import Cells
     from rolloutlib.plan.model import Evidence, Gate
 
     Flags = NDArray[np.bool_]
@@ -93,7 +94,8 @@ def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Es
     """
     if gate.estimand == "per_user" and arms.unit != "user":
         return None
-    arms = arms.per_user if gate.estimand == "per_user" else arms
+    if gate.estimand == "per_user":
+        arms = arms.per_user(binary=is_binary(metric))
     n_control, n_treatment = float(arms.control.n.sum()), float(arms.treatment.n.sum())
     if not n_treatment or (gate.contrast != "treatment" and not n_control):
         return None
@@ -101,7 +103,7 @@ def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Es
         return None
     arms, design = read_design(arms, gate.contrast)
     both = compared(arms, design.kind)
-    method = method_for(gate.contrast, both, binary=per_sample_binary(gate, metric))
+    method = method_for(gate.contrast, both, binary=is_binary(metric))
     inference, wider = recover(
         method.infer(both, rules), both, gate.contrast, rules, binary=is_binary(metric)
     )
@@ -113,15 +115,22 @@ def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Es
         first(inference.point), first(inference.bounds.lower), first(inference.bounds.upper),
         rules.confidence,
         title(method.title(both, rules, fell=bool(np.all(inference.fell))), shown), design,
-        int(arms.control.n.sum()), int(arms.treatment.n.sum()),
+        _counted(gate, arms.control), _counted(gate, arms.treatment),
         se, df, worse, better, _cap(both, df, rules),
         shown, first(wider[0 if gate.harm == "lower" else 1]),
     )  # fmt: skip
 
 
+def _counted(gate: Gate, cells: Cells) -> int:
+    """Return how many values an arm's mean is of: samples, or users."""
+    return int((cells.n > 0).sum() if gate.estimand == "per_user" else cells.n.sum())
+
+
 def estimate_many(gate: Gate, arms: Compared, rules: Evidence, *, metric: str) -> Estimates:
     """Estimate a gate's contrast in every repetition; arguments as `estimate_gate`."""
     binary = is_binary(metric)
+    if gate.estimand == "per_user":
+        arms = per_user(arms, binary=binary)
     method = method_for(gate.contrast, arms, binary=binary)
     inference, _ = recover(method.infer(arms, rules), arms, gate.contrast, rules, binary=binary)
     point = np.asarray(inference.point)
@@ -166,11 +175,6 @@ def proves(
     kept = np.isfinite(worst) & (sign * np.subtract(worst, limit) > 0)
     broken = np.isfinite(best) & (sign * np.subtract(best, limit) < 0) & ~kept
     return kept, broken
-
-
-def per_sample_binary(gate: Gate, metric: str) -> bool:
-    """Return whether what a gate averages is 0 or 1; the means of users are not."""
-    return is_binary(metric) and gate.estimand == "per_sample"
 
 
 def first(value: Floats | float) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from rolloutlib.measure.moments import added, collect, key_of, numbers
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Histogram", "histogram", "histograms_of", "merge_histograms"]
+__all__ = ["Capped", "Histogram", "capped", "histogram", "histograms_of", "merge_histograms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,33 @@ class Histogram:
             for rank in (np.floor(place), np.ceil(place))
         )
         return float(low + (high - low) * (place - np.floor(place)))
+
+
+class Capped(Struct, frozen=True):
+    """What capping left out of a mean of latencies.
+
+    Attributes:
+        at_ms: what a slower sample counts.
+        control, treatment: samples that were slower, of so many with a latency (`_n`).
+        control_uncapped, treatment_uncapped: the arms' means in ms without a cap, to a twentieth of
+            a millisecond; None of an arm without latencies.
+    """
+
+    at_ms: float
+    control: int
+    treatment: int
+    control_n: int
+    treatment_n: int
+    control_uncapped: float | None
+    treatment_uncapped: float | None
+
+
+def capped(control: Histogram, treatment: Histogram, at_ms: float) -> Capped:
+    """Return what a cap leaves out of both arms' latencies."""
+    arms = (control, treatment)
+    beyond = [int(arm.counts[arm.values > at_ms].sum()) for arm in arms]
+    whole = [float(arm.values @ arm.counts) / arm.n if arm.n else None for arm in arms]
+    return Capped(at_ms, *beyond, control.n, treatment.n, *whole)
 
 
 def histogram(

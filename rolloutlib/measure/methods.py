@@ -34,6 +34,8 @@ from rolloutlib.measure.bounds import (
     skewed,
     tango_null,
     units_of,
+    whole,
+    widened,
     within,
 )  # fmt: skip
 from rolloutlib.measure.design import Sums
@@ -47,12 +49,14 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Evidence
 
 SCORE = "Miettinen–Nurminen score"
+RARE = 1.5  # times the floor of exact bounds is that of score bounds, which are less cautious
 RATIO_SCORE = "Miettinen–Nurminen score for a ratio"
 TANGO = "Tango score for pairs (1998)"
 CR3 = "CR3, Satterthwaite t, {kind}{unit}s (Bell & McCaffrey 2002)"
 EFFECTIVE = " at the effective sample size (ICC ≥ {icc:g})"
 RAO_SCOTT = " at the effective sample size of {kind}{unit}s (Rao & Scott 1992, CR3)"
 SKEWED = ", corrected for skewness (Hall 1992)"
+WIDENED = ", widened for skewness beyond chance (Hall 1992)"
 
 
 class Method(NamedTuple):
@@ -144,7 +148,7 @@ def _paired_score_pattern(arms: Compared, limit: float, alternative: float) -> P
 
 def _paired_t(arms: Compared, rules: Evidence) -> Inference:
     within = Sums(arms.one.n, arms.one.total - arms.zero.total)
-    return by_t(means.mean_inference(*moments(within)), rules)
+    return widened(means.mean_inference(*moments(within)), arms, rules)
 
 
 def _paired_t_pattern(arms: Compared, limit: float, alternative: float) -> Pattern:
@@ -153,7 +157,7 @@ def _paired_t_pattern(arms: Compared, limit: float, alternative: float) -> Patte
 
 
 def _clustered_difference(arms: Compared, rules: Evidence) -> Inference:
-    return by_t(clusters.cluster_contrast(*clustered(arms)), rules)
+    return widened(clusters.cluster_contrast(*clustered(arms)), arms, rules)
 
 
 def _clustered_difference_pattern(arms: Compared, limit: float, alternative: float) -> Pattern:
@@ -165,10 +169,10 @@ def _clustered_rates(arms: Compared, rules: Evidence) -> Inference:
 
     Standard error and tests stay those of the clusters.
     """
-    robust = _clustered_difference(arms, rules)
-    nested = arms.kind == "nested"
+    robust, nested = _clustered_difference(arms, rules), arms.kind == "nested"
     score = effective.nested_score_difference if nested else effective.crossed_score_difference
-    usual = robust._replace(bounds=score(*clustered(arms), confidence=rules.confidence))
+    floors = {"confidence": rules.confidence, "icc_floor": RARE * rules.icc_floor}
+    usual = robust._replace(bounds=score(*clustered(arms), **floors))
     flat = one_sided(arms) | (np.asarray(robust.se) == 0)
     return instead(usual, flat, score_difference, arms, rules)
 
@@ -254,8 +258,9 @@ def _one_mean_pattern(arms: Compared, limit: float, alternative: float) -> Patte
 
 
 def _clustered_mean(arms: Compared, rules: Evidence) -> Inference:
-    found = clusters.cluster_mean(arms.one.n, arms.one.total, kind="CR3")
-    return skewed(found, arms.one.units, rules)
+    n, total, _ = arms.one
+    seen = means.skewness_of(clusters.contributions(n, total, 0 * n, 0 * n))
+    return skewed(clusters.cluster_mean(n, total, kind="CR3"), arms.one.units, rules, seen)
 
 
 def _clustered_mean_pattern(arms: Compared, limit: float, alternative: float) -> Pattern:
@@ -279,7 +284,10 @@ def _clopper_pearson(arms: Compared, rules: Evidence) -> Inference:
 def _korn_graubard(arms: Compared, rules: Evidence) -> Inference:
     x, n = events(arms.one)
     bounds = effective.korn_graubard(
-        arms.one.n, np.rint(arms.one.total), confidence=rules.confidence, icc_floor=rules.icc_floor
+        arms.one.n,
+        whole(arms.one.total, arms.one.n),
+        confidence=rules.confidence,
+        icc_floor=rules.icc_floor,
     )
     return Inference(x / n, bounds, no_test, df=arms.one.units - 1.0)
 
@@ -289,8 +297,8 @@ def _korn_graubard(arms: Compared, rules: Evidence) -> Inference:
 SCORE_DIFFERENCE = Method(f"{SCORE} (1985)", _independent_rates, _independent_rates_pattern)
 WELCH = Method("Welch t (1947)", _welch, _welch_pattern)
 PAIRED_SCORE = Method(TANGO, _paired_score, _paired_score_pattern)
-PAIRED_T = Method("paired t (Student 1908)", _paired_t, _paired_t_pattern)
-CLUSTERED_DIFFERENCE = Method(CR3, _clustered_difference, _clustered_difference_pattern)
+PAIRED_T = Method(f"paired t (Student 1908){WIDENED}", _paired_t, _paired_t_pattern)
+CLUSTERED_DIFFERENCE = Method(CR3 + WIDENED, _clustered_difference, _clustered_difference_pattern)
 NESTED_SCORE = Method(
     f"{SCORE} (1985){RAO_SCOTT}", _clustered_rates, _nested_rates_pattern, SCORE + EFFECTIVE
 )

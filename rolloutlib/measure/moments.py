@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 __all__ = [
-    "Cells", "Key", "MomentTable", "added", "collect", "key_of", "metric_expressions",
-    "numbers", "scan", "tag_counts", "top_tags",
+    "Cells", "Key", "MomentTable", "added", "collect", "key_of", "latency_expression",
+    "metric_expressions", "numbers", "scan", "tag_counts", "top_tags",
 ]  # fmt: skip
 
 DERIVED = (
@@ -152,8 +152,16 @@ def _stacked(a: Cells, b: Cells) -> Cells:
     )
 
 
+def latency_expression(timeout_cap_ms: float) -> nw.Expr:
+    """Return a sample's latency as it was; a timeout that reports none counts as this long."""
+    import narwhals as nw
+
+    timed_out = (nw.col("status") == "timeout") & nw.col("latency_ms").is_null()
+    return nw.when(timed_out).then(nw.lit(timeout_cap_ms)).otherwise(nw.col("latency_ms"))
+
+
 def metric_expressions(
-    *, timeout_cap_ms: float, slow_above_ms: float, tags: Iterable[str]
+    *, timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, tags: Iterable[str]
 ) -> dict[str, nw.Expr]:
     """Return each metric as a numeric expression over the table of samples.
 
@@ -162,16 +170,19 @@ def metric_expressions(
     Args:
         timeout_cap_ms: latency of a timeout that reports none (it is never dropped).
         slow_above_ms: samples slower than this count as `slow` (the exceedances of the p95 gate).
+        latency_cap_ms: what `latency_ms` counts of a slower sample, so that its mean has bounds
+            which hold; quantiles and curves are drawn from latencies as they were.
         tags: issue tags; each becomes the metric `issue:<tag>`.
     """
     import narwhals as nw
 
-    timed_out = (nw.col("status") == "timeout") & nw.col("latency_ms").is_null()
-    latency = nw.when(timed_out).then(nw.lit(timeout_cap_ms)).otherwise(nw.col("latency_ms"))
+    latency = latency_expression(timeout_cap_ms)
+    beyond = latency.is_finite() & (latency > latency_cap_ms)
+    capped = nw.when(beyond).then(nw.lit(latency_cap_ms)).otherwise(latency)
     columns = {name: nw.col(name) for name in METRICS if name not in DERIVED}
     issues = {f"issue:{tag}": nw.col("issues").list.contains(tag) for tag in tags}
     flawed = nw.col("issues").list.len() > 0
-    metrics = columns | issues | {"any_issue": flawed, "latency_ms": latency,
+    metrics = columns | issues | {"any_issue": flawed, "latency_ms": capped,
                                   "slow": latency > slow_above_ms}  # fmt: skip
     return {name: expression.cast(nw.Float64) for name, expression in metrics.items()}
 

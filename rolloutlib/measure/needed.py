@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 from scipy import special
 
-from rolloutlib.measure.bounds import units_of
-from rolloutlib.measure.design import compared, read_design
-from rolloutlib.measure.estimates import first, per_sample_binary
+from rolloutlib.measure.bounds import units_of, whole
+from rolloutlib.measure.design import compared, is_binary, read_design
+from rolloutlib.measure.estimates import first
 from rolloutlib.measure.methods import method_for
 from rolloutlib.stats import effective, proportions
 
@@ -68,7 +68,8 @@ def needed(
         None when nothing can be said: no variance is known, or there is enough already and only the
         effect is missing.
     """
-    arms = arms.per_user if gate.estimand == "per_user" and arms.unit == "user" else arms
+    if gate.estimand == "per_user" and arms.unit == "user":
+        arms = arms.per_user(binary=is_binary(metric))
     kept, _ = read_design(arms, gate.contrast)
     return further(
         gate, compared(kept, design.kind), metric=metric, limit=limit, alternative=alternative,
@@ -99,7 +100,7 @@ def total_for(
     """
     if gate.contrast == "ratio" and not arms.zero.total.sum():
         return None
-    method = method_for(gate.contrast, arms, binary=per_sample_binary(gate, metric))
+    method = method_for(gate.contrast, arms, binary=is_binary(metric))
     if method.pattern is None:
         total = _fewest_exact(arms, limit, alternative, rules)
     else:
@@ -153,7 +154,7 @@ def _fewest_exact(arms: Compared, limit: float, alternative: float, rules: Evide
     """
     repeats, (samples, units) = arms.repeats, (first(arms.one.n.sum()), first(arms.one.units))
     per_unit = samples / units if repeats else 1.0
-    counts = arms.one.n[0], np.rint(arms.one.total[0])
+    counts = arms.one.n[0], whole(arms.one.total[0], arms.one.n[0])
     seen, used = (
         (samples / effective.effective_sample_size(*counts, icc_floor=floor) if repeats else 1.0)
         for floor in (0.0, rules.icc_floor)

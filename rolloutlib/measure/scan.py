@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
@@ -12,6 +13,7 @@ from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
 from rolloutlib.measure.moments import (
     MomentTable,
     collect,
+    latency_expression,
     metric_expressions,
     scan,
     tag_counts,
@@ -84,9 +86,10 @@ class Measured:
         by_run: moments by arm and run_id.
         overlap: which units the runs share; None where samples are their own units.
         strata: moments of `passed` by arm, cluster and stratum, for each that has several values.
-        latency, score: histograms by (arm, run).
+        latency, score: histograms by (arm, run), latencies as they were.
         subject: the issue that the top-issue gate is about; None where the control has none.
         tested: the same without the samples that chose the subject; None where none had to.
+        latency_cap_ms: what the moments of `latency_ms` count of a slower sample.
     """
 
     counts: Mapping[str, Count]
@@ -104,6 +107,7 @@ class Measured:
     overlap: Overlap | None = None
     subject: Subject | None = None
     tested: Measured | None = None
+    latency_cap_ms: float = inf
 
     @property
     def of_issue(self) -> Measured:
@@ -118,7 +122,8 @@ class Measured:
 
 def measure(
     samples: Samples, arms: tuple[str, str], *,
-    timeout_cap_ms: float, slow_above_ms: float, apart: bool = False, wanted: Wanted = ANY_ISSUE,
+    timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, apart: bool = False,
+    wanted: Wanted = ANY_ISSUE,
 ) -> Measured:  # fmt: skip
     """Measure both arms.
 
@@ -127,6 +132,7 @@ def measure(
         arms: names of the control and the treatment.
         timeout_cap_ms: latency of a timeout that reports none.
         slow_above_ms: samples slower than this count as `slow`.
+        latency_cap_ms: what the moments of `latency_ms` count of a slower sample.
         apart: whether samples without user and prompt stay clusters of their own (the slope needs
             each by itself).
         wanted: what decides which issue the top-issue gate is about.
@@ -140,15 +146,17 @@ def measure(
     subject = settled(tagged, arms[0], wanted) or _choice(frame, arms, unit, tagged, wanted)
     tags, ranked = listed_tags(tagged, counts, arms, also=also_listed(subject, wanted, tagged))
     metrics = metric_expressions(
-        timeout_cap_ms=timeout_cap_ms, slow_above_ms=slow_above_ms, tags=tags or NO_TAGS
-    )
+        timeout_cap_ms=timeout_cap_ms, slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms,
+        tags=tags or NO_TAGS,
+    )  # fmt: skip
     cluster = CLUSTERS[unit]
     if unit == "sample" and apart:
         key = nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
         frame, cluster = frame.with_columns(key.alias("apart")), "apart"
     units = {"arm": "arm", "cluster": cluster}
     latency, score = (
-        histogram(frame, metrics[name], per_unit=STEPS) for name in ("latency_ms", "score")
+        histogram(frame, value, per_unit=STEPS)
+        for value in (latency_expression(timeout_cap_ms), metrics["score"])
     )
     whole = Measured(
         counts, unit, named, tags, ranked,
@@ -156,7 +164,7 @@ def measure(
         by_run=scan(frame, metrics, by={"arm": "arm", "run_id": "run_id"}),
         strata=_strata(frame, {"passed": metrics["passed"]}, units),
         latency=latency, score=score, carried=tagged, prompts=_prompts(frame, arms, counts),
-        subject=subject,
+        subject=subject, latency_cap_ms=latency_cap_ms,
         overlap=overlap_of(scan(frame, {}, by={"run_id": "run_id", **units}))
         if unit != "sample" and max(count.runs for count in counts.values()) > 1 else None,
     )  # fmt: skip

@@ -14,7 +14,7 @@ import os
 import shutil
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC
 from functools import partial
 from hashlib import sha256
@@ -309,8 +309,8 @@ class _Writer:
         tables = {ROWS: rows} | day_sums(connection, unit, self.values, runs)
         files = {name: flushed(folder / name, table) for name, table in tables.items()}
         strata = {name: tuple(pc.unique(rows[name]).to_pylist()) for name in STRATA}
-        values = (self.values.timeout_cap_ms, self.values.slow_above_ms)
-        manifest = msgspec.json.encode(Day(date, unit, *values, strata, runs, files))
+        cap, slow, capped = astuple(self.values)
+        manifest = msgspec.json.encode(Day(date, unit, cap, slow, strata, runs, files, capped))
         version = flushed(folder / DAY, manifest)[:_VERSION]
         target = self.into / f"date={date}" / version
         target.parent.mkdir(exist_ok=True)

@@ -69,13 +69,13 @@ class Stored:
 
     def measure(
         self, arms: tuple[str, str], *,
-        timeout_cap_ms: float, slow_above_ms: float, apart: bool = False,
+        timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, apart: bool = False,
         wanted: Wanted = ANY_ISSUE,
     ) -> Measured:  # fmt: skip
         """Measure both arms as `scan.measure` does, from sums wherever they were made that way."""
         runs = [run for run in self.kept if run.info.arm in arms and run.info.n]
         unit, named = choose_unit(counts_of(runs, arms))
-        made = (timeout_cap_ms, slow_above_ms)
+        made = (timeout_cap_ms, slow_above_ms, latency_cap_ms)
         fit = all(_fits(place.day, runs, unit, made) for place in self.places)
         sums = Sums(self.places, runs, arms, unit)
         single = unit == "sample" and (apart or sums.has_to_choose(wanted))
@@ -84,15 +84,20 @@ class Stored:
                 place.check_rows()
             return measure(
                 from_runs(self.runs), arms, timeout_cap_ms=timeout_cap_ms,
-                slow_above_ms=slow_above_ms, apart=apart, wanted=wanted,
+                slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms, apart=apart,
+                wanted=wanted,
             )  # fmt: skip
-        return sums.measured(named, slow_above_ms, wanted)
+        return sums.measured(named, slow_above_ms, latency_cap_ms, wanted)
 
 
-def _fits(day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, float]) -> bool:
+def _fits(
+    day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, float, float]
+) -> bool:
     """Return whether a day's sums are those of the plan's values and of the review's unit."""
-    cap, slow = made
+    cap, slow, capped = made
     if day.timeout_cap_ms != cap or slow not in day.slow_above_ms:
+        return False
+    if capped not in day.latency_cap_ms:
         return False
     if unit in {day.unit, "sample"}:
         return True

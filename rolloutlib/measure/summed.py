@@ -18,6 +18,7 @@ from rolloutlib.measure.days import (
     SEPARATOR,
     SUMS,
     Place,
+    capped,
     cells_of,
     grouped,
     name_of,
@@ -74,7 +75,10 @@ class Sums:
     arms: tuple[str, str]
     unit: Unit
 
-    def measured(self, named: float, slow_above_ms: float, wanted: Wanted = ANY_ISSUE) -> Measured:
+    def measured(
+        self, named: float, slow_above_ms: float, latency_cap_ms: float,
+        wanted: Wanted = ANY_ISSUE,
+    ) -> Measured:  # fmt: skip
         """Put the days' sums together; `named` is the share of samples that name their cluster."""
         tagged, counts = self._tagged(), counts_of(self.runs, self.arms)
         subject = settled(tagged, self.arms[0], wanted)
@@ -84,7 +88,8 @@ class Sums:
         tags, ranked = listed_tags(tagged, counts, self.arms, also=also)
         plain = {name: name for name in METRICS if name not in {"issue", "slow"}}
         columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
-        finest = self._moments(f"moments{SUMS}", columns | {"slow": f"slow:{slow_above_ms:g}"})
+        columns |= {"slow": f"slow:{slow_above_ms:g}", "latency_ms": capped(latency_cap_ms)}
+        finest = self._moments(f"moments{SUMS}", columns)
         table = grouped(finest, "arm", "cluster")
         latency, score = (self._histograms(name) for name in ("latency_ms", "score"))
         parts = [p.select(["arm", "prompt", "n"]) for p in self._tables(f"prompts{SUMS}")]
@@ -95,6 +100,7 @@ class Sums:
             latency=latency, score=score, carried=tagged,
             prompts=lined_up(by_arm, run_scale(counts, self.arms), self.arms), subject=subject,
             overlap=overlap_of(finest) if self.unit != "sample" else None,
+            latency_cap_ms=latency_cap_ms,
         )  # fmt: skip
         return without_choosers(
             whole, self.arms, lambda leaving: self._rest(finest, whole, leaving)

@@ -14,9 +14,10 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, binary, name_of
+from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, binary, capped, name_of
 from rolloutlib.measure.histograms import histogram
-from rolloutlib.measure.moments import metric_expressions, scan
+from rolloutlib.measure.latency import latency_cap
+from rolloutlib.measure.moments import latency_expression, metric_expressions, scan
 from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import STEPS, STRATA
 from rolloutlib.runs.columns import SCHEMA
@@ -47,20 +48,23 @@ _TAGS = """SELECT arm, run_id, tag, count(*) FROM (SELECT arm, run_id,
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The plan's values that sums depend on: every profile's latency limit, and the cap."""
+    """The plan's values that sums depend on: every profile's latency limit, and the caps."""
 
     timeout_cap_ms: float
     slow_above_ms: tuple[float, ...]
+    latency_cap_ms: tuple[float, ...]
 
     @classmethod
     def of(cls, plan: Plan) -> Values:
         """Return those of a plan."""
         limits = {slow_limit(plan, profile) for profile in plan.profiles.values()}
-        return cls(plan.evidence.timeout_cap_ms, tuple(sorted(limits)))
+        caps = {latency_cap(plan, profile) for profile in plan.profiles.values()}
+        return cls(plan.evidence.timeout_cap_ms, tuple(sorted(limits)), tuple(sorted(caps)))
 
     def made(self, day: Day) -> bool:
         """Return whether a day's sums were made with these."""
-        return (day.timeout_cap_ms, day.slow_above_ms) == (self.timeout_cap_ms, self.slow_above_ms)
+        of_day = (day.timeout_cap_ms, day.slow_above_ms, day.latency_cap_ms)
+        return of_day == (self.timeout_cap_ms, self.slow_above_ms, self.latency_cap_ms)
 
 
 def about_runs(
@@ -100,12 +104,16 @@ def day_sums(
     """Sum a day: moments and strata by (arm, run, cluster), histograms by (arm, run), prompts."""
     frame = nw.from_native(connection.table("rows"))
     tags = sorted({"", *(tag for run in runs for tag in run.tags)})
-    first, *others = values.slow_above_ms
     made = partial(metric_expressions, timeout_cap_ms=values.timeout_cap_ms, tags=tags)
-    metrics = made(slow_above_ms=first)
-    metrics[f"slow:{first:g}"] = metrics.pop("slow")
-    for limit in others:
-        metrics[f"slow:{limit:g}"] = made(slow_above_ms=limit)["slow"]
+    slow, cap = values.slow_above_ms[0], values.latency_cap_ms[0]
+    metrics = made(slow_above_ms=slow, latency_cap_ms=cap)
+    del metrics["slow"], metrics["latency_ms"]
+    for limit in values.slow_above_ms:
+        one = made(slow_above_ms=limit, latency_cap_ms=cap)
+        metrics[f"slow:{limit:g}"] = one["slow"]
+    for limit in values.latency_cap_ms:
+        one = made(slow_above_ms=slow, latency_cap_ms=limit)
+        metrics[capped(limit)] = one["latency_ms"]
     cluster = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
     by = {"arm": "arm", "run_id": "run_id", "cluster": cluster}
     tables = {f"moments{SUMS}": _columns(scan(frame, metrics, by=by))}
@@ -113,8 +121,9 @@ def day_sums(
         tables[f"{name}{SUMS}"] = _columns(
             scan(frame, {"passed": metrics["passed"]}, by={**by, name: name})
         )
-    for name in ("latency_ms", "score"):
-        tables[f"{name}{SUMS}"] = _steps(frame, metrics[name])
+    whole = {"latency_ms": latency_expression(values.timeout_cap_ms), "score": metrics["score"]}
+    for name, value in whole.items():
+        tables[f"{name}{SUMS}"] = _steps(frame, value)
     return tables | {f"prompts{SUMS}": connection.sql(_PROMPTS).to_arrow_table()}
 
 

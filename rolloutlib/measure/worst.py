@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.design import Arms, Floats
     from rolloutlib.measure.moments import MomentTable
-    from rolloutlib.plan.gates import Evidence, Gate
+    from rolloutlib.plan.gates import Gate
 
 __all__ = ["worst", "worst_planned"]
 
@@ -35,7 +35,7 @@ def worst(account: Account, gate: Gate, arms: Arms, metric: str) -> Arms | None:
 
     A metric without a worst value has no worst case either.
     """
-    ends = _ends(metric, account.rules)
+    ends = _ends(metric, account)
     if ends is None:
         return None
     good, bad = ends if gate.harm == "higher" else ends[::-1]
@@ -68,7 +68,7 @@ def worst_planned(
         treatment: the treatment's.
     """
     of_samples = "latency_ms" if metric == "slow" else metric
-    ends = _ends(of_samples, account.rules)
+    ends = _ends(of_samples, account)
     if ends is None:
         return None
     values = ends if gate.harm == "higher" else ends[::-1]
@@ -130,10 +130,10 @@ def _absent(account: Account, arm: str, rows: Floats) -> Floats:
     return np.maximum(due_samples(theirs, scale) - rows, 0)
 
 
-def _ends(metric: str, rules: Evidence) -> tuple[float, float] | None:
+def _ends(metric: str, account: Account) -> tuple[float, float] | None:
     """Return the lowest and the highest value that a sample of a metric can have."""
     if metric == "latency_ms":
-        return 0.0, rules.timeout_cap_ms
+        return 0.0, min(account.rules.timeout_cap_ms, account.measured.latency_cap_ms)
     if metric == "score":
         return 0.0, 10.0
     return (0.0, 1.0) if metric_record(metric).kind == "binary" else None

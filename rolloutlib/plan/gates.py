@@ -196,6 +196,7 @@ class Evidence(Model):
     labelled: Literal["all", "sample"] = "all"
     max_apart_hours: Annotated[Number, Field(gt=0)] = 36.0
     timeout_cap_ms: Annotated[Number, Field(gt=0)]
+    cap_factor: Annotated[Number, Field(gt=1)] = 3.0
     segments: tuple[Literal["category", "profile", "difficulty"], ...]
     carries: Literal["same_candidate", "none"] = "none"
     looks_file: Annotated[str, Field(min_length=1)] = "reports/looks.jsonl"

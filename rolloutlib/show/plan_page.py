@@ -143,6 +143,8 @@ def _honesty(plan: Plan) -> Iterator[Sentence]:
     yield say("Both arms have at least {share:.0%} of all prompts.", share=rules.min_overlap)
     yield say("Arms that do not lack values alike (p below {p:g}) prove nothing.",
               p=rules.missing_p)  # fmt: skip
+    yield say("In a mean of latencies a sample counts up to {factor:g} times the target.",
+              factor=rules.cap_factor)  # fmt: skip
     if rules.labelled == "all":
         yield say("A sample without issue labels is missing.")
     else:

@@ -271,7 +271,8 @@ def runs_table(review: Review) -> Html:
         averaged = Cell(str(say("yes")) if run.averaged else "–")
         name = label(run.run_id, run.arm)
         rows.append(Row((name, Cell(start), number(f"{run.n:,}"), *map(number, values), averaged)))
-    metrics = (say("Pass rate"), say("Average score"), say("Average latency"), say("Vetoed share"))
+    latency = say("Average latency, capped")
+    metrics = (say("Pass rate"), say("Average score"), latency, say("Vetoed share"))
     return table((say("Run"), say("Started"), say("Samples"), *metrics, say("Averaged")), rows)
 
 

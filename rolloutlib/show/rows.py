@@ -22,6 +22,7 @@ __all__ = ["badge", "bounds", "gate_row", "interval", "level", "p_value", "proof
 
 _NBSP: Final = "\u00a0"
 TINY_P: Final = 0.0001
+WORTH_SAYING: Final = 0.01  # of a mean: how far the one without a cap is off before it is told
 UNITS: Final = {"user": "users", "prompt": "prompts", "sample": "samples"}
 
 
@@ -65,10 +66,26 @@ def _evidence_lines(gate: GateResult) -> tuple[str, ...]:
     if gate.evidence.point is None:
         return (limit,)
     method = f"{gate.evidence.method} · {_size(gate.evidence)}"
-    lines = (interval(gate, gate.evidence), limit, *stage_lines(gate), method)
+    lines = (interval(gate, gate.evidence), limit, *_capped(gate), *stage_lines(gate), method)
     if gate.statistic != "quantile":
         return lines
     return (str(say("share slower than {limit}", limit=show(gate.limit, gate.unit))), *lines)
+
+
+def _capped(gate: GateResult) -> tuple[str, ...]:
+    """Say up to what a latency counts in the mean, and the mean without a cap where it differs."""
+    cap = gate.capped
+    if cap is None or not cap.treatment_n:
+        return ()
+    counts = {"slower": f"{cap.treatment:,}", "n": f"{cap.treatment_n:,}"}
+    about = {"cap": show(cap.at_ms, "ms"), **counts}
+    mean, capped = cap.treatment_uncapped, gate.treatment
+    if mean is None or capped is None or mean <= capped * (1 + WORTH_SAYING):
+        return (str(say("capped at {cap}: {slower} of {n} samples", **about)),)
+    return (str(say(
+        "capped at {cap}: {slower} of {n} samples; {mean} without a cap",
+        **about, mean=show(mean, "ms"),
+    )),)  # fmt: skip
 
 
 def _size(evidence: EvidenceVerdict) -> Sentence:

@@ -93,6 +93,15 @@ def cluster_contrast(
     return _contrast(_aligned(n1, s1, n0, s0), [1.0, -weight], kind=kind)
 
 
+def contributions(n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike) -> FloatArray:
+    """Return what each cluster adds to the error of mean1 - mean0, (..., clusters).
+
+    Arguments as `cluster_contrast`.
+    """
+    one, zero = _aligned(n1, s1, n0, s0)
+    return one.deviation - zero.deviation
+
+
 def cluster_ratio(
     n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike, *, kind: Kind = "CR3"
 ) -> ClusterInference:

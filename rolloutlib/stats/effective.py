@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-12
 
 
+_FEW = 5.0  # clusters with an event that show how alike samples are
+_RARE = 3.0  # one cluster in so many, likewise
+
+
 def korn_graubard(
     n: ArrayLike, x: ArrayLike, *, confidence: float = 0.95, icc_floor: float | None = 0.0
 ) -> Bounds:
@@ -85,8 +89,9 @@ def effective_sample_size(n: ArrayLike, x: ArrayLike, *, icc_floor: float | None
 
 
 def nested_score_difference(
-    n1: ArrayLike, x1: ArrayLike, n0: ArrayLike, x0: ArrayLike, *, confidence: float = 0.95
-) -> Bounds:
+    n1: ArrayLike, x1: ArrayLike, n0: ArrayLike, x0: ArrayLike, *, confidence: float = 0.95,
+    icc_floor: float = 0.0,
+) -> Bounds:  # fmt: skip
     """Return the score bounds of p1 - p0 where every cluster is in one arm.
 
     Miettinen and Nurminen's at counts over the design effect (Rao and Scott 1992, Biometrics
@@ -101,11 +106,15 @@ def nested_score_difference(
         n0: control samples per cluster.
         x0: control events per cluster.
         confidence: of each bound separately, above one half.
+        icc_floor: the correlation that is assumed at least of an arm in which fewer than five
+            clusters, or fewer than a third, have an event (or anything else): those do not show how
+            alike a cluster's samples are.
     """
     check_between("confidence", confidence, 0.5, 1)
     (p1, size1), (p0, size0) = _share(n1, x1), _share(n0, x0)
     binomial = p1 * (1 - p1) / or_one(size1) + p0 * (1 - p0) / or_one(size0)
-    variance, told = _inflated(cluster_contrast(n1, x1, n0, x0), confidence)
+    least = _assumed(n1, x1, icc_floor) + _assumed(n0, x0, icc_floor)
+    variance, told = _inflated(cluster_contrast(n1, x1, n0, x0), confidence, least)
     told &= binomial > 0
     effect = np.maximum(np.where(told, variance, 1.0) / np.where(told, binomial, 1.0), 1.0)
     one, zero = size1 / effect, size0 / effect
@@ -114,8 +123,9 @@ def nested_score_difference(
 
 
 def crossed_score_difference(
-    n1: ArrayLike, x1: ArrayLike, n0: ArrayLike, x0: ArrayLike, *, confidence: float = 0.95
-) -> Bounds:
+    n1: ArrayLike, x1: ArrayLike, n0: ArrayLike, x0: ArrayLike, *, confidence: float = 0.95,
+    icc_floor: float = 0.0,
+) -> Bounds:  # fmt: skip
     """Return the score bounds of p1 - p0 where clusters are in both arms.
 
     Tango's at the effective number of pairs. Sums per cluster do not tell which pairs differ, so
@@ -127,9 +137,11 @@ def crossed_score_difference(
     difference = cluster_contrast(n1, x1, n0, x0)
     (p1, _), (p0, _) = _share(n1, x1), _share(n0, x0)
     apart = np.square(cluster_mean(n1, x1).se) + np.square(cluster_mean(n0, x0).se)
-    variance, told = _inflated(difference, confidence)
-    told &= np.isfinite(apart) & (apart > 0)
-    left = np.where(told, np.square(difference.se), 1.0) / np.where(told, apart, 1.0)
+    known = np.isfinite(apart) & (apart > 0) & np.isfinite(difference.se)
+    left = np.where(known, np.square(difference.se), 1.0) / np.where(known, apart, 1.0)
+    least = left * (_assumed(n1, x1, icc_floor) + _assumed(n0, x0, icc_floor))
+    variance, told = _inflated(difference, confidence, least)
+    told &= known
     change = np.where(told, difference.point, 0.0)
     differ = np.clip(left * (p1 * (1 - p1) + p0 * (1 - p0)) + change**2, np.abs(change), 1.0)
     differ *= 1 - _ROUNDING  # so that both parts add up to no more than all pairs
@@ -144,14 +156,25 @@ def _share(n: ArrayLike, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
     return events / or_one(size), size
 
 
+def _assumed(n: ArrayLike, x: ArrayLike, icc_floor: float) -> FloatArray:
+    """Return the variance of an arm's share at the correlation that is assumed of it at least."""
+    n, x = np.broadcast_arrays(*floats(n, x))
+    p, size = _share(n, x)
+    events, others = ((part > 0).sum(axis=-1) for part in (x, n - x))
+    few = np.minimum(events, others) < np.maximum(_FEW, (n > 0).sum(axis=-1) / _RARE)
+    neighbours = np.maximum(np.sum(n**2, axis=-1) / or_one(size) - 1.0, 0.0)
+    return p * (1.0 - p) / or_one(size) * (1.0 + np.where(few, icc_floor, 0.0) * neighbours)
+
+
 def _inflated(
-    difference: ClusterInference, confidence: float
+    difference: ClusterInference, confidence: float, least: FloatArray
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return the variance times (t/z)², and where it is known."""
+    """Return the variance, at least so much, times (t/z)², and where it is known."""
     _, se, df = floats(*difference)
     told = np.isfinite(se) & (se > 0) & (df > 0)
     wider = special.stdtrit(np.where(df > 0, df, 1.0), confidence) / special.ndtri(confidence)
-    return np.where(told, np.square(np.where(told, se, 1.0) * wider), 1.0), told
+    variance = np.maximum(np.square(np.where(told, se, 1.0)), least) * wider**2
+    return np.where(told, variance, 1.0), told
 
 
 def _where_told(bounds: Bounds, told: NDArray[np.bool_]) -> Bounds:

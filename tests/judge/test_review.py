@@ -140,11 +140,19 @@ def test_disaster_in_prompt_mode() -> None:
 
 
 def test_better_but_slower() -> None:
-    """3.5-turbo → 4o-mini: the pass rate is better, the average latency above 2,000 ms."""
+    """3.5-turbo → 4o-mini: the pass rate is better, the average latency above 2,000 ms.
+
+    Capped at three targets it is just below, which proves nothing; the whole mean stands beside it.
+    """
     found = review(EXAMPLES / "bfcl", "gpt-3.5-turbo-0125-FC", MINI)
     assert gate(found, "pass_rate").evidence.verdict is PASS
-    assert gate(found, "avg_latency").evidence.verdict is FAIL
-    assert gate(found, "avg_latency").treatment == pytest.approx(2137, abs=0.5)
+    latency = gate(found, "avg_latency")
+    assert latency.evidence.verdict is INCONCLUSIVE
+    assert latency.treatment == pytest.approx(1998, abs=0.5)
+    assert latency.capped is not None
+    assert (latency.capped.at_ms, latency.capped.treatment) == (6000, 89)
+    assert latency.capped.treatment_uncapped == pytest.approx(2137, abs=0.5)
+    assert gate(found, "p95_latency").evidence.verdict is FAIL
 
 
 @pytest.mark.parametrize(

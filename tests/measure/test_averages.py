@@ -10,7 +10,7 @@ import pytest
 
 from rolloutlib.measure.averages import RunRow, last_runs, plan_value, run_rows
 from rolloutlib.measure.histograms import histogram
-from rolloutlib.measure.moments import metric_expressions, scan
+from rolloutlib.measure.moments import latency_expression, metric_expressions, scan
 from rolloutlib.runs import Reported, RunInfo
 from tests.tables import PLAN, frame_of
 
@@ -59,7 +59,9 @@ def reviewed(
     frame = frame_of(
         [{"run_id": run, "arm": arm, **row} for (run, arm, _), rows in runs.items() for row in rows]
     )
-    metrics = metric_expressions(timeout_cap_ms=30_000, slow_above_ms=2_200, tags=("x",))
+    metrics = metric_expressions(
+        timeout_cap_ms=30_000, slow_above_ms=2_200, latency_cap_ms=6_000, tags=("x",)
+    )
     table = scan(frame, metrics, by={"arm": "arm", "run_id": "run_id", "cluster": "arm"})
     infos = [
         info(run, arm, day, (replicates or {}).get(run, ""), n=len(rows))
@@ -67,7 +69,7 @@ def reviewed(
     ]
     rows = run_rows([*infos, *only_reported], table, ARMS, 3)
     control, treatment = (last_runs(rows, arm, 3) for arm in ARMS)
-    counted = histogram(frame, metrics["latency_ms"], per_unit=10)
+    counted = histogram(frame, latency_expression(30_000), per_unit=10)
     found = plan_value(gate, metric, table, counted, control=control, treatment=treatment)
     return (found.value, found.runs), rows
 
@@ -208,7 +210,10 @@ def test_runs_that_only_report() -> None:
 
 
 def test_headline_numbers() -> None:
-    """A run's own numbers are plain means of its samples; what they do not tell is None."""
+    """A run's own numbers are plain means of its samples; what they do not tell is None.
+
+    A latency counts up to the cap, as in the gate.
+    """
     rows = [
         {"passed": True, "latency_ms": 100.0, "score": 7.0},
         {"passed": False, "status": "timeout", "latency_ms": None},
@@ -222,7 +227,7 @@ def test_headline_numbers() -> None:
         2,
         0.5,
         7.0,
-        (100.0 + 30_000.0) / 2,
+        (100.0 + 6_000.0) / 2,
         None,
         averaged=True,
     )

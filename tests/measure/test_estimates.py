@@ -532,21 +532,46 @@ PER_USER = PASS.model_copy(update={"estimand": "per_user"})
 def test_mean_of_users() -> None:
     """The per-user estimand gives every user one vote.
 
-    Welch's bounds of the user means, as SciPy's.
+    Welch's bounds of the user means of a score, as SciPy's.
     """
-    found = judge(PER_USER, NESTED)
     expected = scipy_stats.ttest_ind(X1 / N1, X0 / N0, equal_var=False)
+    found = estimate_gate(PER_USER, NESTED, RULES, metric="score")
+    assert found is not None
     assert found.point == pytest.approx((X1 / N1).mean() - (X0 / N0).mean())
     assert bounds(found) == pytest.approx(tuple(expected.confidence_interval(0.90)))
     assert judge(PASS, NESTED).point == pytest.approx(X1.sum() / N1.sum() - X0.sum() / N0.sum())
 
 
 def test_mean_of_users_in_both_arms() -> None:
-    """In a replay the user means are pairs."""
+    """In a replay the user means of a score are pairs; one bound is widened, for their skewness."""
     expected = scipy_stats.ttest_rel(X1 / N1, XC / NC)
-    assert bounds(judge(PER_USER, CROSSED)) == pytest.approx(
-        tuple(expected.confidence_interval(0.90))
-    )
+    found = estimate_gate(PER_USER, CROSSED, RULES, metric="score")
+    assert found is not None
+    lower, upper = expected.confidence_interval(0.90)
+    assert found.lower == pytest.approx(lower)
+    assert upper < found.upper < upper + 0.01
+
+
+@pytest.mark.parametrize("gate", [PASS, ERROR, ISSUE])
+def test_users_rates_are_judged_as_rates(gate: Gate) -> None:
+    """Where all users have as many samples, both estimands are one, bounds and all."""
+    n, x1, x0 = np.full(12, 8), RNG.binomial(8, 0.2, 12), RNG.binomial(8, 0.3, 12)
+    both = arms(cells(n, x0), cells(n, x1))
+    by_user = gate.model_copy(update={"estimand": "per_user"})
+    found, expected = judge(by_user, both), judge(gate, both)
+    assert found.method == expected.method
+    assert (found.point, *bounds(found)) == pytest.approx((expected.point, *bounds(expected)))
+    assert (found.n_treatment, expected.n_treatment) == (12, 96)
+
+
+def test_rates_of_users_of_unlike_sizes() -> None:
+    """Users weigh alike, and their rates' binomial variance is that of so many samples."""
+    found = judge(ERROR.model_copy(update={"estimand": "per_user"}), NESTED)
+    assert found.point == pytest.approx((X1 / N1).mean())
+    size = scipy_stats.hmean(N1)
+    alike = cells(np.full(len(N1), size), size * X1 / N1)
+    whole = judge(ERROR, nested(cells(N0, X0), alike))
+    assert bounds(found) == pytest.approx(bounds(whole))
 
 
 def test_mean_of_users_without_users() -> None:

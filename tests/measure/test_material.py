@@ -27,7 +27,13 @@ CANARY = Allocation(control=9, treatment=1)
 
 def measured_of(table: Sequence[dict[str, Any]]) -> tuple[Measured, Design]:
     """Measure rows as a review does, and read how the arms compare."""
-    measured = measure(Samples(frame_of(table)), PAIR, timeout_cap_ms=30_000, slow_above_ms=2_200)
+    measured = measure(
+        Samples(frame_of(table)),
+        PAIR,
+        timeout_cap_ms=30_000,
+        slow_above_ms=2_200,
+        latency_cap_ms=6_000,
+    )
     cells = [measured.table.where(arm=arm).by("cluster", "passed") for arm in PAIR]
     return measured, read_design(Arms(cells[0], cells[1], measured.unit), "difference")[1]
 

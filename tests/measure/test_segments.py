@@ -34,7 +34,9 @@ TAGS = ("hallucination", "repetition", "tone")
 def table_of(rows: Sequence[dict[str, Any]]) -> MomentTable:
     """Scan samples with their strata."""
     return scan(
-        frame_of(rows), metric_expressions(timeout_cap_ms=1, slow_above_ms=1, tags=TAGS), by=BY
+        frame_of(rows),
+        metric_expressions(timeout_cap_ms=1, slow_above_ms=1, latency_cap_ms=1, tags=TAGS),
+        by=BY,
     )
 
 

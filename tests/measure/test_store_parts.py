@@ -58,7 +58,7 @@ def test_later_rows_of_a_run_are_left_out(tmp_path: Path) -> None:
     assert [info.n for info in there.runs.runs] == [info.n for info in here.runs] == [4, 4]
     assert there.runs.warnings == here.warnings
     assert [(one.kept, one.set_aside) for one in there.runs.inputs] == [(8, 4)]
-    measured = there.measure(("a", "b"), timeout_cap_ms=1e4, slow_above_ms=2e3)
+    measured = there.measure(("a", "b"), timeout_cap_ms=1e4, slow_above_ms=2e3, latency_cap_ms=6e3)
     assert measured.counts["a"].samples == 4
     assert there.digest() != stored(into).digest()
 

@@ -196,7 +196,9 @@ def test_scores_alone_are_samples(
 def test_no_outcome_is_no_failure(tmp_path: Path) -> None:
     """Moments of an unknown outcome have no sample, so that a gate on it says what is missing."""
     found = read(tmp_path, "columns: {arm: a, score: s}\n", t_csv="a,s\nx,7\ny,8\n")
-    made = metric_expressions(timeout_cap_ms=60_000, slow_above_ms=2_500, tags=())
+    made = metric_expressions(
+        timeout_cap_ms=60_000, slow_above_ms=2_500, latency_cap_ms=6_000, tags=()
+    )
     table = scan(from_runs(found).frame(), made, by={"arm": "arm"})
     assert sum(table.all("passed").n) == 0
     assert sum(table.all("score").n) == 2

@@ -44,7 +44,9 @@ ARMS = ("control", "treatment")
 
 def measured(samples: Samples) -> Measured:
     """Measure both arms with the story's limits."""
-    return measure(samples, ARMS, timeout_cap_ms=30_000.0, slow_above_ms=2_200.0)
+    return measure(
+        samples, ARMS, timeout_cap_ms=30_000.0, slow_above_ms=2_200.0, latency_cap_ms=6_000.0
+    )
 
 
 @pytest.fixture(scope="module")

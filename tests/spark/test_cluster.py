@@ -96,7 +96,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _measured(samples: Samples) -> Measured:
     """Measure both arms with the story's limits."""
     arms = ("control", "treatment")
-    return measure(samples, arms, timeout_cap_ms=30_000.0, slow_above_ms=2_200.0)
+    return measure(
+        samples, arms, timeout_cap_ms=30_000.0, slow_above_ms=2_200.0, latency_cap_ms=6_000.0
+    )
 
 
 def test_measured_is_the_same_on_a_cluster(cluster: tuple[str, Path], stored: Path) -> None:
