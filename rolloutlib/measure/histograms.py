@@ -75,10 +75,16 @@ class Capped(Struct, frozen=True):
 
 def capped(control: Histogram, treatment: Histogram, at_ms: float) -> Capped:
     """Return what a cap leaves out of both arms' latencies."""
-    arms = (control, treatment)
-    beyond = [int(arm.counts[arm.values > at_ms].sum()) for arm in arms]
-    whole = [float(arm.values @ arm.counts) / arm.n if arm.n else None for arm in arms]
-    return Capped(at_ms, *beyond, control.n, treatment.n, *whole)
+    slower = [int(arm.counts[arm.values > at_ms].sum()) for arm in (control, treatment)]
+    return Capped(
+        at_ms, slower[0], slower[1], control.n, treatment.n,
+        control_uncapped=_mean(control), treatment_uncapped=_mean(treatment),
+    )  # fmt: skip
+
+
+def _mean(histogram: Histogram) -> float | None:
+    n = histogram.n
+    return float(histogram.values @ histogram.counts) / n if n else None
 
 
 def histogram(

@@ -55,8 +55,7 @@ TANGO = "Tango score for pairs (1998)"
 CR3 = "CR3, Satterthwaite t, {kind}{unit}s (Bell & McCaffrey 2002)"
 EFFECTIVE = " at the effective sample size (ICC ≥ {icc:g})"
 RAO_SCOTT = " at the effective sample size of {kind}{unit}s (Rao & Scott 1992, CR3)"
-SKEWED = ", corrected for skewness (Hall 1992)"
-WIDENED = ", widened for skewness beyond chance (Hall 1992)"
+SKEWED, WIDENED = ", corrected for skewness (Hall 1992)", ", widened for skewness (Hall 1992)"
 
 
 class Method(NamedTuple):
