@@ -15,14 +15,20 @@ from rolloutlib.measure.design import Arms
 from rolloutlib.measure.estimates import estimate_gate, proves
 from rolloutlib.measure.looks import look_at
 from rolloutlib.measure.moments import Cells
+from rolloutlib.measure.subject import CLEAR, SHARE
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from benchmarks.calibration_worlds import World
     from rolloutlib.plan.model import Evidence, Gate, Plan
 
+    Floats = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
     Rng = np.random.Generator
 
 LOOKS = 3
+LISTED = 3  # tags of the control that are ranked
 PORTION = 4_000_000  # values drawn at a time, so that memory stays small
 
 
@@ -36,7 +42,7 @@ def judged(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -
         rng: seeded.
         repetitions: how many.
     """
-    cells = max(world.study.sizes(1).size, 1) * (20 if world.how == "tags" else 1)
+    cells = max(world.study.sizes(1).size, 1) * (40 if world.how == "tags" else 1)
     if world.gate == "avg_latency" and world.study.kind == "independent":
         cells *= world.study.units
     portion = max(PORTION // cells, 20)
@@ -79,9 +85,8 @@ def _looks(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -
     point = np.full(repetitions, np.nan)
     for number in range(1, LOOKS + 1):
         until = runs * number // LOOKS
-        part = Seen.of(
-            Arm(arm.n[:, :until], arm.total[:, :until]) for arm in (seen.control, seen.treatment)
-        )
+        part = Seen.of(arm.take(slice(None), slice(until))
+                       for arm in (seen.control, seen.treatment))  # fmt: skip
         look = look_at(number, planned=LOOKS, confidence=plan.evidence.confidence)
         rules = plan.evidence.model_copy(update={"confidence": look.confidence})
         arms = compared(part, world.study.kind, contrast=gate.contrast)
@@ -93,21 +98,47 @@ def _looks(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -
 
 
 def _tags(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
-    """Let the control choose the tag, as a review does, and test the reduction of it."""
-    gate = plan.gates[world.gate]
+    """Let the control choose the tag as `measure.subject` does, and test the reduction of it.
+
+    A tag that leads clearly is tested on all; else the first fifth of the control's units chooses
+    and leaves the test, where units are in both arms from both.
+    """
+    gate, study = plan.gates[world.gate], world.study
     many = int(world.name.split()[0])
     equal = "unequal" not in world.name
     levels = tuple([0.05] * many if equal else np.linspace(0.08, 0.02, many))
-    drawn = tags(world.study, Rates(), levels, truth, rng, repetitions)
-    counts = np.stack([seen.control.total.sum(axis=(1, 2)) for seen in drawn])
-    top, row = counts.argmax(axis=0), np.arange(repetitions)
-    arms = [
-        Arm(*(np.stack(parts)[top, row] for parts in zip(*(seen[arm] for seen in drawn),
-                                                          strict=True)))
-        for arm in (0, 1)
-    ]  # type: ignore[misc]  # fmt: skip
-    both = compared(Seen.of(arms), world.study.kind, contrast=gate.contrast)
+    drawn = tags(study, Rates(), levels, truth, rng, repetitions)
+    by_unit = np.stack([seen.control.total.sum(axis=1) for seen in drawn])
+    whole = np.stack([seen.treatment.total.sum(axis=(1, 2)) for seen in drawn])
+    clear, top = _clearly_first(by_unit)
+    fifth = max(1, int(SHARE * by_unit.shape[-1]))
+    rank = by_unit[..., :fifth].sum(axis=-1) + (whole + by_unit.sum(axis=-1)) / 1e9
+    chosen, row = np.where(clear, top, rank.argmax(axis=0)), np.arange(repetitions)
+    tested = clear[:, None, None] | (np.arange(by_unit.shape[-1]) >= fifth)[None, None, :]
+    arms: list[Arm] = []
+    for arm in (0, 1):
+        mine = [(seen.control, seen.treatment)[arm] for seen in drawn]
+        n = np.stack([each.n for each in mine])[chosen, row]
+        total = np.stack([each.total for each in mine])[chosen, row]
+        left = tested if arm == 0 or study.shared else np.ones_like(tested)
+        arms.append(Arm(n * left, total * left))
+    both = compared(Seen.of(arms), study.kind, contrast=gate.contrast)
     return judge(gate, both, plan.evidence, _proof(world, plan))
+
+
+def _clearly_first(by_unit: Floats) -> tuple[Flags, NDArray[np.int64]]:
+    """Return whether the first tag leads the next two clearly, and which it is.
+
+    Args:
+        by_unit: the control's counts by tag, repetition and unit.
+    """
+    order = np.argsort(-by_unit.sum(axis=-1), axis=0, kind="stable")[:LISTED]
+    first, *others = np.take_along_axis(by_unit, order[..., None], axis=0)
+    clear = np.ones(first.shape[0], dtype=bool)
+    for other in others:
+        lead = first - other
+        clear &= lead.sum(axis=-1) > CLEAR * np.square(lead).sum(axis=-1) ** 0.5
+    return clear, order[0]
 
 
 def _per_user(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:

@@ -92,6 +92,7 @@ def main() -> int:
     plan, started = load_plan(ROOT / "params" / "plan.yaml"), time.perf_counter()
     ladders = {f"runs differ by {100 * sd:g} pp": planned(plan, run_sd=sd) for sd in SPREADS}
     ladders["same flags throughout"] = planned(plan, same=True)
+    ladders["three looks at stage 3"] = planned(plan, looks=3)
     tables: list[str] = []
     for name, found in climbed(ladders, arguments.rollouts, arguments.workers):
         tables.append(table(name, found))

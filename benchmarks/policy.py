@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rolloutlib.forecast.sources import ByRun, run_sources
 from rolloutlib.measure.design import Compared, Sums, metric_of
 from rolloutlib.measure.estimates import estimate_many, proves
 from rolloutlib.stats.clusters import side_by_side
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.worlds.people import Arm, Kind, Seen
-    from rolloutlib.measure.design import Unit
+    from rolloutlib.measure.design import Source, Unit
     from rolloutlib.plan.model import Evidence, Gate
 
     Flags = NDArray[np.bool_]
@@ -38,13 +39,24 @@ def metric_name(gate: Gate) -> str:
 def compared(seen: Seen, kind: Kind, *, contrast: str) -> Compared:
     """Return what was seen as the policy takes it: runs added up, units side by side."""
     one, zero = _sums(seen.treatment), _sums(seen.control)
-    unit = UNIT.get(kind, "user")
+    unit, beyond = UNIT.get(kind, "user"), _sources(seen, kind, contrast=contrast)
     if contrast == "treatment":
-        return Compared(one, one, "one_arm", unit)
+        return Compared(one, one, "one_arm", unit, beyond)
     if kind == "nested":
         n1, s1, n0, s0 = side_by_side(one.n, one.total, zero.n, zero.total)
         one, zero = Sums(n1, s1), Sums(n0, s0)
-    return Compared(one, zero, kind, unit)
+    return Compared(one, zero, kind, unit, beyond)
+
+
+def _sources(seen: Seen, kind: Kind, *, contrast: str) -> tuple[Source, ...]:
+    """Return what runs add to the variance, as a review's tables would tell."""
+    one, zero = (
+        ByRun(*(np.asarray(part, np.float64) for part in (arm.n, arm.total, arm.squares)))
+        for arm in (seen.treatment, seen.control)
+    )
+    if contrast == "treatment":
+        return run_sources(one, one, shared=False)
+    return run_sources(one, zero, shared=kind in {"crossed", "paired"})
 
 
 def _sums(arm: Arm) -> Sums:

@@ -19,8 +19,7 @@ from benchmarks.worlds.numbers import Latencies, Scores, latencies, scores
 from benchmarks.worlds.people import Arm, People, Seen
 from benchmarks.worlds.rates import Rates, rates
 from rolloutlib.forecast.ladder import steps_of
-from rolloutlib.measure.design import Compared, Sums
-from rolloutlib.measure.estimates import clears
+from rolloutlib.measure.estimates import clears, within
 from rolloutlib.measure.looks import look_at
 
 if TYPE_CHECKING:
@@ -86,9 +85,20 @@ class Ladder:
     tolerant: bool = True
 
 
-def planned(plan: Plan, *, run_sd: float = 0.0, same: bool = False) -> Ladder:
-    """Return the ladder of the plan; `same`: flags stay as they are through all stages."""
+def planned(
+    plan: Plan, *, run_sd: float = 0.0, same: bool = False, looks: int | None = None
+) -> Ladder:
+    """Return the ladder of the plan.
+
+    Args:
+        plan: with its stages.
+        run_sd: as `Ladder`.
+        same: whether flags stay as they are through all stages, so that all evidence is carried.
+        looks: of the last stage, where not as planned.
+    """
     due = [step for step in steps_of(plan) if step.stage <= LAST]
+    if looks is not None:
+        due[-1] = due[-1]._replace(looks=looks)
     steps = tuple(
         Step(step.users, step.samples, step.runs, step.looks,
              joins=plan.stages[step.stage].cap is None and step.looks > 1)
@@ -171,9 +181,12 @@ def _reviewed(
     for key, gate in plan.gates.items():
         own = _rows(seen[key], rows, until)
         all_of_it = (*(_rows(one, rows, None) for one in before.get(key, ())), own)
-        parts = [compared(each, "crossed", contrast=gate.contrast) for each in all_of_it]
-        found = judge(gate, _together(parts), rules,
-                      gate.proof_limit(stage, plan.profile("default")))  # fmt: skip
+        arms = compared(reduce(both_stages, all_of_it), "crossed", contrast=gate.contrast)
+        limit = gate.proof_limit(stage, plan.profile("default"))
+        found = judge(gate, arms, rules, limit)
+        if len(all_of_it) > 1:  # what the stage itself proves broken does not pass by the sum
+            alone = judge(gate, compared(own, "crossed", contrast=gate.contrast), rules, limit)
+            found = found._replace(passed=found.passed & ~alone.failed)
         value = _literal(gate, own, plan.evidence.runs_averaged)
         go &= found.passed & _read(ladder, plan, gate, value)
         no_go |= found.failed
@@ -181,28 +194,17 @@ def _reviewed(
     return go & ~no_go & enough, no_go
 
 
-def _together(parts: Sequence[Compared]) -> Compared:
-    """Add stages up: other people, side by side."""
-    arms = [[getattr(part, arm) for part in parts] for arm in ("one", "zero")]
-    one, zero = (
-        Sums(np.concatenate([each.n for each in arm], axis=-1),
-             np.concatenate([each.total for each in arm], axis=-1))
-        for arm in arms
-    )  # fmt: skip
-    return parts[-1]._replace(one=one, zero=zero)
-
-
 def _rows(seen: Seen, rows: NDArray[np.int64], until: int | None) -> Seen:
-    return Seen.of(
-        Arm(arm.n[rows, :until], arm.total[rows, :until])
-        for arm in (seen.control, seen.treatment)
-    )  # fmt: skip
+    return Seen.of(arm.take(rows, slice(until)) for arm in (seen.control, seen.treatment))
 
 
 def _until(seen: Seen, ended: NDArray[np.int64]) -> Seen:
     """Keep the runs that were there when the stage ended."""
     there = np.arange(seen.treatment.n.shape[1])[None, :, None] < ended[:, None, None]
-    return Seen.of(Arm(arm.n * there, arm.total * there) for arm in (seen.control, seen.treatment))
+    return Seen.of(
+        Arm(arm.n * there, arm.total * there, None if arm.square is None else arm.square * there)
+        for arm in (seen.control, seen.treatment)
+    )
 
 
 def _literal(gate: Gate, own: Seen, last: int) -> NDArray[np.float64]:
@@ -221,9 +223,10 @@ def _read(ladder: Ladder, plan: Plan, gate: Gate, value: NDArray[np.float64]) ->
     """Return where the plan's rule passes; a tolerant reading lets a declared tolerance through."""
     limits = plan.profile("default")
     limit = 1 - gate.quantile if gate.quantile is not None else gate.plan_limit(limits)
-    if ladder.tolerant and gate.tolerance:
-        limit += gate.tolerance * (1 if gate.harm == "higher" else -1) * (1 - 1e-9)
-    return np.asarray(clears(value, limit, gate.harm))
+    strictly = np.asarray(clears(value, limit, gate.harm))
+    if gate.reading == "strict" or not ladder.tolerant:
+        return strictly
+    return strictly | np.asarray(within(value, limit, gate.tolerance, gate.harm))
 
 
 def candidates(plan: Plan) -> dict[str, dict[str, float]]:

@@ -39,7 +39,7 @@ from rolloutlib.measure.segments import IssueRate, Segment
 from rolloutlib.plan.model import load_plan
 from rolloutlib.reason import Reason, because
 from rolloutlib.runs.quarantine import InputFile
-from rolloutlib.show import breakdowns, charts, curves, over_runs, report
+from rolloutlib.show import assured, breakdowns, charts, curves, over_runs, report
 from rolloutlib.show.figure import Figure, Note
 from rolloutlib.show.notebooks import localise
 from rolloutlib.show.signoffs import sign_off
@@ -552,6 +552,7 @@ def executed(review: Reviewed, lang: str = "en") -> NotebookNode:
         ):
             here = {"root": ROOT, "now": datetime(2026, 11, 22, tzinfo=UTC)}
             names = {
+                "assured": assured,
                 "breakdowns": breakdowns,
                 "over_runs": over_runs,
                 "charts": charts,

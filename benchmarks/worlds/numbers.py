@@ -59,9 +59,16 @@ def scores(
     vary = Rates(icc=of_points, run_sd=how.run_sd / width)
     p0, p1 = ((mean - low) / width for mean in (control, treatment))
     seen = rates(study, vary, p0, p1, rng, repetitions, points=points)
-    arms = (Arm(arm.n, low * arm.n + arm.total * width / points)
-            for arm in (seen.control, seen.treatment))  # fmt: skip
-    return Seen.of(arms)
+    return Seen.of(_scored(arm, low, width, points) for arm in (seen.control, seen.treatment))
+
+
+def _scored(arm: Arm, low: float, width: float, points: int) -> Arm:
+    """Turn points into scores; within a cell they vary as so many points do."""
+    n = np.maximum(arm.n, 1.0)
+    share = arm.total / (n * points)
+    total = low * arm.n + arm.total * width / points
+    inside = width**2 * share * (1 - share) / points
+    return Arm(arm.n, total, total**2 / n + np.maximum(arm.n - 1, 0.0) * inside)
 
 
 def _normal(
@@ -85,7 +92,9 @@ def _normal(
         if arm and how.share:
             value = value + LOST * (how.share - (rng.random(person[arm].shape) < how.share))
         total = n * value + within * np.sqrt(n) * luck[arm]
-        arms.append(Arm(np.broadcast_to(n, total.shape), total))
+        inside = within**2 * rng.chisquare(np.maximum(n - 1, 1e-9), total.shape)
+        square = np.where(n > 0, total**2 / np.maximum(n, 1), 0.0) + np.where(n > 1, inside, 0.0)
+        arms.append(Arm(np.broadcast_to(n, total.shape), total, square))
     return Seen.of(arms)
 
 
@@ -127,12 +136,14 @@ def latencies(
     person = rng.standard_normal((repetitions, 1, n.shape[1], 1))
     slow = rng.random((repetitions, 1, n.shape[1], 1))
     run = rng.standard_normal((repetitions, study.runs, 1, 1))
-    total = np.zeros((repetitions, *n.shape))
+    total, square = (np.zeros((repetitions, *n.shape)) for _ in range(2))
     for k in range(per):  # a sample of every cell at a time
         there = n > k
         value = _values(how, rng, person[..., 0], slow[..., 0], run[..., 0], total.shape)
-        total += np.where(there, _capped(value * scale, how), 0.0)
-    arm = Arm(np.broadcast_to(n.astype(np.float64), total.shape), total)
+        seen = np.where(there, _capped(value * scale, how), 0.0)
+        total += seen
+        square += seen**2
+    arm = Arm(np.broadcast_to(n.astype(np.float64), total.shape), total, square)
     return Seen(arm, arm)
 
 

@@ -23,10 +23,27 @@ Kind = Literal["independent", "paired", "nested", "crossed"]
 
 
 class Arm(NamedTuple):
-    """One arm of one metric: samples and their sum, each (repetitions, runs, units)."""
+    """One arm of one metric; each array is (repetitions, runs, units).
+
+    Attributes:
+        n: samples.
+        total: their sum.
+        square: their sum of squares; None where a sample is 0 or 1.
+    """
 
     n: Floats
     total: Floats
+    square: Floats | None = None
+
+    @property
+    def squares(self) -> Floats:
+        """The sum of squares, whatever the metric."""
+        return self.total if self.square is None else self.square
+
+    def take(self, rows: NDArray[Any] | slice, runs: slice) -> Arm:
+        """Return some repetitions and runs."""
+        parts = [None if part is None else part[rows, runs] for part in self]
+        return Arm(parts[0], parts[1], parts[2])  # type: ignore[arg-type]
 
 
 class Seen(NamedTuple):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import argparse
 
     from rolloutlib.forecast.chances import Forecast
+    from rolloutlib.forecast.ladder import LadderForecast
     from rolloutlib.plan.model import Plan
 
 PLAN = """\
@@ -37,6 +38,8 @@ BASELINES = {
     "vetoed": option("--control-vetoed P", "share of its samples that are vetoed (default: 0.05)"),
 }
 SEED = 20261122
+SAMPLES, RUNS = 20, 3  # of a stage that plans none
+FEWER = 5  # rollouts are that many times fewer than reviews: each has four stages
 
 
 def add(commands: Any) -> None:
@@ -46,8 +49,13 @@ def add(commands: Any) -> None:
     command(
         commands, "plan", _plan, "what a stage can prove, and its chances of GO, in advance",
         option("--stage STAGE", "whose limits apply", type=int, choices=range(5), required=True),
-        option("--users N", "people in all (default: the stage's cap)", type=whole(10, 10**6)),
-        option("--samples-per-user N", "in each arm", type=whole(1, 10**4), default=20),
+        option("--users N", "people in all (default: as planned, else the stage's cap)",
+               type=whole(10, 10**6)),
+        option("--samples-per-user N", "in each arm (default: as planned, else 20)",
+               type=whole(1, 10**4)),
+        option("--runs N", "of each arm (default: as planned, else 3)", type=whole(1, 100)),
+        option("--run-sd SD", "standard deviation of a run's own pass rate, 0 to 0.1; other "
+               "metrics vary with it", type=number(0.0, 0.1), default=0.005),
         option("--correlation R", "of two samples of one user, 0 to 0.5", type=number(0.0, 0.5),
                default=0.05),
         option("--paired", "both arms answer every prompt (a replay)", action="store_true"),
@@ -61,10 +69,13 @@ def add(commands: Any) -> None:
 def _plan(arguments: argparse.Namespace) -> int:
     from rolloutlib.show import outlook
 
-    found, spoken = _forecast(arguments, workbook()[1]), arguments.lang
+    plan, spoken = workbook()[1], arguments.lang
+    found, ladder = _forecast(arguments, plan), _ladder(arguments, plan)
     tables = (outlook.decision_table(found, spoken), outlook.gate_table(found, spoken))
     say(outlook.heading(found).text(spoken))
-    say_lines("\n" + "\n\n".join(str(table.text) for table in tables))
+    say_lines("\n" + "\n\n".join(str(table.text) for table in tables) + "\n")
+    say(outlook.ladder_heading(ladder).text(spoken))
+    say_lines("\n" + str(outlook.ladder_table(ladder, spoken).text))
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)
         for name, chart in (("decisions", outlook.decision_chart), ("gates", outlook.gate_chart)):
@@ -79,13 +90,30 @@ def _forecast(arguments: argparse.Namespace, plan: Plan) -> Forecast:
 
     from rolloutlib.forecast.chances import forecast
 
-    users = arguments.users or plan.stages[arguments.stage].cap
+    due = plan.stages[arguments.stage].planned
+    users = arguments.users or (due.users if due else plan.stages[arguments.stage].cap)
+    samples = arguments.samples_per_user or (due.samples if due else SAMPLES)
     if users is None:
         missing = f"stage {arguments.stage} has no cap in the plan"
         raise UsageError(f"{missing}; say how many with --users")
     return forecast(
-        plan, arguments.stage, users=users, samples_per_user=arguments.samples_per_user,
+        plan, arguments.stage, users=users, samples_per_user=samples,
+        runs=arguments.runs or (due.runs if due else RUNS), run_sd=arguments.run_sd,
         correlation=arguments.correlation, paired=arguments.paired,
         rng=np.random.default_rng(arguments.seed), control=given(arguments, *BASELINES),
         profile=arguments.profile, repetitions=arguments.repetitions,
     )  # fmt: skip
+
+
+def _ladder(arguments: argparse.Namespace, plan: Plan) -> LadderForecast:
+    import numpy as np
+
+    from rolloutlib.forecast.chances import CONTROL
+    from rolloutlib.forecast.ladder import Rollouts, climb
+
+    what = Rollouts(
+        arguments.correlation, arguments.paired, arguments.run_sd, arguments.profile,
+        max(arguments.repetitions // FEWER, 1),
+    )  # fmt: skip
+    control = CONTROL | given(arguments, *BASELINES)
+    return climb(plan, what, control, np.random.default_rng(arguments.seed))

@@ -6,14 +6,13 @@ one are clearly better: that one decides, so it is where a wrong GO is likeliest
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from rolloutlib.forecast.judged import Judged, judge_many, literal_limit, world_metric
 from rolloutlib.forecast.worlds import Truth, compared, layout, simulate
-from rolloutlib.measure.design import metric_of
-from rolloutlib.measure.estimates import clears, estimate_many, proves
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.looks import look_at
 from rolloutlib.measure.needed import Needed, further
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rolloutlib.forecast.worlds import Layout, World
-    from rolloutlib.plan.model import Evidence, Gate, Plan, Profile, StageId
+    from rolloutlib.plan.model import Gate, Plan, Profile, StageId
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-TRUTHS: Final = ("better", "design", "equal", "limit", "worse")
+TRUTHS: Final = ("better", "good", "design", "equal", "limit", "worse")
 # The control arm that a stage is planned with; gates of the treatment alone need none.
 CONTROL: Final = {"passed": 0.90, "score": 7.5, "issue": 0.15, "vetoed": 0.05}
 # A clearly better candidate: differences, the top issue's ratio, values (latency: of the target).
@@ -37,28 +36,16 @@ BETTER: Final = {
     "passed": 0.03, "score": 0.3, "issue": 0.35, "vetoed": -0.03,
     "error": 0.001, "edited": 0.17, "latency_ms": 0.80, "slow": 0.01,
 }  # fmt: skip
+# One that is as good as the control and does what the plan asks for: no difference in what is
+# compared, fewer issues, fast, few errors; the rest as the plan designs it.
+GOOD: Final = {"issue": 0.33, "error": 0.001, "latency_ms": 0.80}
 SCALES: Final = ("score", "latency_ms")  # the other metrics are proportions
 LEAST: Final = 0.001  # a proportion is never closer to 0 or 1 in a simulated world
 PILOTS: Final = 5  # simulated reviews from which the needed sizes are taken
 
 
-class Judged(NamedTuple):
-    """One gate in every repetition; each array is (repetitions,).
-
-    Attributes:
-        point: the estimate; NaN where there is none.
-        lower, upper: its bounds; infinite where there are none.
-        passed, failed: the evidence's verdict; inconclusive where neither.
-        literal: whether the point alone clears the plan's limit: the plan's rule, when the last
-            runs are all there is.
-    """
-
-    point: Floats
-    lower: Floats
-    upper: Floats
-    passed: Flags
-    failed: Flags
-    literal: Flags
+# Truths that hold for every gate at once.
+PLAINLY: Final = ("better", "good", "design", "equal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +85,10 @@ class Decision:
     """How often a stage review says what, when every check holds.
 
     Attributes:
-        truth: `better` and `equal` hold for every gate; `limit` and `worse` for one, the others are
-            clearly better.
+        truth: `better`, `good`, `design` and `equal` hold for every gate; `limit` and `worse` for
+            one, the others are clearly better.
         gate: that one: of all gates the one which lets the most GO through.
-        literal: how often the plan's literal rule says GO in the same worlds.
+        literal: how often the plan's rule, read strictly, says GO in the same worlds.
     """
 
     truth: str
@@ -123,7 +110,7 @@ class Forecast:
     decisions: tuple[Decision, ...]
 
 
-class _Setting(NamedTuple):
+class Setting(NamedTuple):
     """What every gate of a forecast has in common."""
 
     plan: Plan
@@ -135,7 +122,7 @@ class _Setting(NamedTuple):
 def forecast(  # noqa: PLR0913 -- a study has that many sides
     plan: Plan, stage: StageId, *, users: int, samples_per_user: int, correlation: float,
     paired: bool, rng: np.random.Generator, control: Mapping[str, float] | None = None,
-    profile: str = "default", repetitions: int = 1000,
+    profile: str = "default", repetitions: int = 1000, runs: int = 1, run_sd: float = 0.0,
 ) -> Forecast:  # fmt: skip
     """Simulate a stage's reviews under every truth.
 
@@ -150,10 +137,14 @@ def forecast(  # noqa: PLR0913 -- a study has that many sides
         control: true values of the control arm, where they differ from CONTROL.
         profile: guardian profile, whose latency target counts.
         repetitions: simulated reviews.
+        runs: of each arm.
+        run_sd: standard deviation of a run's own pass rate; other metrics vary with it.
     """
-    plan, limits = _at_the_last_look(plan, stage), plan.profile(profile)
-    study = _study(users, samples_per_user, correlation, paired=paired)
-    setting = _Setting(plan, stage, limits, study)
+    plan, limits = at_the_last_look(plan, stage), plan.profile(profile)
+    study = study_of(users, samples_per_user, correlation, paired=paired)
+    study = replace(study, runs=min(runs, samples_per_user if samples_per_user > 1 else runs),
+                    run_sd=run_sd)  # fmt: skip
+    setting = Setting(plan, stage, limits, study)
     truths = truths_of(plan, stage, limits, CONTROL | dict(control or {}))
     parts = {truth: {key: list[Judged]() for key in plan.gates} for truth in truths}
     pilots: dict[str, World] = {}
@@ -162,18 +153,18 @@ def forecast(  # noqa: PLR0913 -- a study has that many sides
         pilots = pilots or worlds
         for truth, world in worlds.items():
             for key, gate in plan.gates.items():
-                parts[truth][key].append(_judge(setting, gate, world))
+                parts[truth][key].append(judge_gate(setting, gate, world))
     judged = {
         truth: {key: _joined(portions) for key, portions in gates.items()}
         for truth, gates in parts.items()
     }
     gates = tuple(_gate(setting, key, judged, pilots["design"]) for key in plan.gates)
-    plainly = tuple(_decision(truth, judged) for truth in ("better", "equal"))
+    plainly = tuple(decision(truth, judged) for truth in PLAINLY)
     worst = tuple(_worst(truth, judged) for truth in ("limit", "worse"))
     return Forecast(stage, study, repetitions, gates, plainly + worst)
 
 
-def _at_the_last_look(plan: Plan, stage: StageId) -> Plan:
+def at_the_last_look(plan: Plan, stage: StageId) -> Plan:
     """Return the plan with the confidence that the stage's last look leaves."""
     looks = plan.stages[stage].looks
     last = look_at(looks, planned=looks, confidence=plan.evidence.confidence)
@@ -181,7 +172,8 @@ def _at_the_last_look(plan: Plan, stage: StageId) -> Plan:
     return plan.model_copy(update={"evidence": evidence})
 
 
-def _study(users: int, samples: int, correlation: float, *, paired: bool) -> Layout:
+def study_of(users: int, samples: int, correlation: float, *, paired: bool) -> Layout:
+    """Return the layout of a stage: pairs or users in both arms, or half of them in each."""
     if samples == 1:
         return layout("paired", users) if paired else layout("independent", users // 2)
     kind, units = ("crossed", users) if paired else ("nested", users // 2)
@@ -213,40 +205,15 @@ def _contrasts(gate: Gate, stage: StageId, profile: Profile) -> dict[str, float]
     design = gate.design_alternative(profile)
     better = BETTER[metric] * (profile.max_latency_ms if metric == "latency_ms" else 1.0)
     equal = {"treatment": design, "difference": 0.0, "ratio": 1.0}[gate.contrast]
-    return dict(zip(TRUTHS, (better, design, equal, proof, 2 * proof - better), strict=True))
+    scale = profile.max_latency_ms if metric == "latency_ms" else 1.0
+    good = GOOD[metric] * scale if metric in GOOD else equal
+    return dict(zip(TRUTHS, (better, good, design, equal, proof, 2 * proof - better), strict=True))
 
 
-def judge_many(
-    gate: Gate, world: World, study: Layout, rules: Evidence, *, proof: float, literal: float
-) -> Judged:
-    """Judge one gate in every repetition of a world, as a review would.
-
-    Args:
-        gate: its contrast, estimand and direction of harm.
-        world: what was seen.
-        study: how the arms compare.
-        rules: confidence, smallest number of clusters, floor of the intra-class correlation.
-        proof: what the stage's bound must clear.
-        literal: the plan's own limit, in the same unit (a share for a quantile gate).
-    """
-    metric = world_metric(gate)
-    arms = compared(world, study, metric, contrast=gate.contrast)
-    point, lower, upper, capped = estimate_many(gate, arms, rules, metric=metric)
-    usable = ~np.isnan(point) & ~capped
-    kept, broken = (usable & proven for proven in proves(lower, upper, proof, gate.harm))
-    cleared = np.asarray(clears(point, literal, gate.harm))
-    return Judged(point, lower, upper, kept, broken, cleared)
-
-
-def world_metric(gate: Gate) -> str:
-    """Return the name of a gate's metric in a simulated world, which has one issue."""
-    return metric_of(gate, "top").partition(":")[0]
-
-
-def _judge(setting: _Setting, gate: Gate, world: World) -> Judged:
+def judge_gate(setting: Setting, gate: Gate, world: World) -> Judged:
+    """Judge one gate of the plan at the stage in every repetition."""
     plan, stage, limits, study = setting
-    literal = 1 - gate.quantile if gate.quantile is not None else gate.plan_limit(limits)
-    proof = gate.proof_limit(stage, limits)
+    proof, literal = gate.proof_limit(stage, limits), literal_limit(gate, limits)
     return judge_many(gate, world, study, plan.evidence, proof=proof, literal=literal)
 
 
@@ -255,14 +222,14 @@ def _joined(parts: list[Judged]) -> Judged:
 
 
 def _gate(
-    setting: _Setting, key: str, judged: Mapping[str, Mapping[str, Judged]], pilot: World
+    setting: Setting, key: str, judged: Mapping[str, Mapping[str, Judged]], pilot: World
 ) -> GateForecast:
     plan, stage, limits, _ = setting
     gate, power = plan.gates[key], plan.evidence.power
     chances = {truth: _chance(gates[key]) for truth, gates in judged.items()}
     design = judged["design"][key]
     bound, share = (design.lower, 1 - power) if gate.harm == "lower" else (design.upper, power)
-    provable = float(np.quantile(bound, share))
+    provable = float(np.quantile(bound, share, method="inverted_cdf"))  # bounds may be infinite
     return GateForecast(
         key, gate, gate.proof_limit(stage, limits), _contrasts(gate, stage, limits), provable,
         _needed(setting, gate, pilot), chances,
@@ -274,7 +241,7 @@ def _chance(judged: Judged) -> Chance:
     return Chance(*shares)
 
 
-def _needed(setting: _Setting, gate: Gate, pilot: World) -> Needed | None:
+def _needed(setting: Setting, gate: Gate, pilot: World) -> Needed | None:
     """Return the median over simulated reviews of what each of them would ask for."""
     plan, stage, limits, study = setting
     metric = world_metric(gate)
@@ -290,24 +257,30 @@ def _needed(setting: _Setting, gate: Gate, pilot: World) -> Needed | None:
     return asked[len(asked) // 2] if 2 * len(asked) > PILOTS else None
 
 
-def _decision(
+def decision(
     truth: str, judged: Mapping[str, Mapping[str, Judged]], odd: str | None = None
 ) -> Decision:
     """Combine the gates.
 
     With `odd`, only that one is under the truth and the others are clearly better.
     """
-    others = judged["better" if odd else truth]
-    gates = [judged[truth][key] if key == odd else others[key] for key in others]
-    literal: Flags = np.all([gate.literal for gate in gates], axis=0)
-    no_go: Flags = np.any([gate.failed for gate in gates], axis=0)
-    passed: Flags = np.all([gate.passed for gate in gates], axis=0)
-    go = passed & literal & ~no_go
+    go, no_go, literal = combined(truth, judged, odd)
     shares = (go, ~go & ~no_go, no_go, literal)
     return Decision(truth, odd, *(float(np.mean(share)) for share in shares))
 
 
+def combined(
+    truth: str, judged: Mapping[str, Mapping[str, Judged]], odd: str | None = None
+) -> tuple[Flags, Flags, Flags]:
+    """Return which repetitions end in GO, which in NO_GO, and where the strict rule says GO."""
+    others = judged["better" if odd else truth]
+    gates = [judged[truth][key] if key == odd else others[key] for key in others]
+    read: Flags = np.all([gate.read for gate in gates], axis=0)
+    literal: Flags = np.all([gate.literal for gate in gates], axis=0)
+    no_go: Flags = np.any([gate.failed for gate in gates], axis=0)
+    passed: Flags = np.all([gate.passed for gate in gates], axis=0)
+    return passed & read & ~no_go, no_go, literal
+
+
 def _worst(truth: str, judged: Mapping[str, Mapping[str, Judged]]) -> Decision:
-    return max(
-        (_decision(truth, judged, key) for key in judged[truth]), key=lambda decision: decision.go
-    )
+    return max((decision(truth, judged, key) for key in judged[truth]), key=lambda found: found.go)

@@ -9,13 +9,20 @@ same people had the candidate been better or worse.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy import special
 
+from rolloutlib.forecast.latent import (
+    LOG_LATENCY_SD,
+    latent_icc,
+    log_median,
+    run_spread,
+    threshold,
+)  # fmt: skip
+from rolloutlib.forecast.sources import ByRun, run_sources
 from rolloutlib.measure.design import Compared, Sums
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.stats.clusters import side_by_side
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rolloutlib.measure.design import Kind, Unit
+    from rolloutlib.measure.design import Kind, Source, Unit
 
     Floats = NDArray[np.floating[Any]]
     Values = Floats | NDArray[np.bool_]
@@ -34,7 +41,6 @@ DRAWN: Final = tuple(name for name, metric in METRICS.items() if metric.drawn)
 # Their gates look at the treatment alone.
 ONE_ARM: Final = ("error", "edited", "latency_ms", "slow")
 SCORE_SD: Final = 1.2
-LOG_LATENCY_SD: Final = 0.5  # skewness 1.75, about that of published load tests
 SHARED: Final = 0.3  # of a latent value's variance is the factor that all metrics have in common
 UNIT_OF: dict[str, Unit] = {"independent": "sample", "paired": "prompt"}
 CHUNK: Final = 1_500_000  # samples drawn at a time, so that memory stays small
@@ -53,6 +59,9 @@ class Layout:
         pairing: latent correlation of the two arms' answers to one prompt; also of a user's bent in
             both arms.
         missing: share of samples which an arm lacks, at random.
+        runs: of each arm (1 after `layout`); a unit's samples are dealt out over them in turn.
+        run_sd: standard deviation of a run's own rate at a rate of .9; the other metrics vary with
+            it, by as much of their latent value.
     """
 
     kind: Kind
@@ -61,6 +70,8 @@ class Layout:
     icc: float
     pairing: float = 0.0
     missing: float = 0.0
+    runs: int = 1
+    run_sd: float = 0.0
 
     @property
     def shared(self) -> bool:
@@ -85,11 +96,13 @@ class Truth:
 class World:
     """What was seen under one truth.
 
-    A metric whose gate looks at the treatment alone has no control.
+    A metric whose gate looks at the treatment alone has no control. Where a study has runs, what
+    they saw is kept by run and unit.
     """
 
     control: dict[str, Sums]
     treatment: dict[str, Sums]
+    by_run: dict[tuple[str, int], ByRun] = field(default_factory=dict[tuple[str, int], ByRun])
 
 
 def compared(world: World, study: Layout, metric: str, *, contrast: str) -> Compared:
@@ -98,8 +111,9 @@ def compared(world: World, study: Layout, metric: str, *, contrast: str) -> Comp
     A pair whose partner is missing is left out.
     """
     one, unit = world.treatment[metric], UNIT_OF.get(study.kind, "user")
+    beyond = sources_of(world, study, metric, contrast=contrast)
     if contrast == "treatment":
-        return Compared(one, one, "one_arm", unit)
+        return Compared(one, one, "one_arm", unit, beyond)
     zero = world.control[metric]
     if study.kind == "nested":
         n1, s1, n0, s0 = side_by_side(one.n, one.total, zero.n, zero.total)
@@ -107,7 +121,17 @@ def compared(world: World, study: Layout, metric: str, *, contrast: str) -> Comp
     if study.kind == "paired":
         both = ((one.n > 0) & (zero.n > 0)).astype(np.float64)
         one, zero = Sums(both, one.total * both), Sums(both, zero.total * both)
-    return Compared(one, zero, study.kind, unit)
+    return Compared(one, zero, study.kind, unit, beyond)
+
+
+def sources_of(world: World, study: Layout, metric: str, *, contrast: str) -> tuple[Source, ...]:
+    """Return what the runs add to a metric's variance; nothing in a study of one run."""
+    if study.runs == 1:
+        return ()
+    one = world.by_run[metric, 1]
+    if contrast == "treatment":
+        return run_sources(one, one, shared=False)
+    return run_sources(one, world.by_run[metric, 0], shared=study.shared)
 
 
 def layout(
@@ -162,23 +186,33 @@ def _portion(
     people = _Draws(rng, size, tuple(len(sizes) for sizes in arms), study.pairing)
     answers = _Draws(rng, size, tuple(sum(sizes) for sizes in arms), study.pairing)
     kept = [_kept(rng, size, sum(sizes), study.missing) for sizes in arms]
+    places = [_runs_of(sizes, study.runs) for sizes in arms]
+    days = run_spread(study.run_sd, truths[0].control.get("passed", 0.9)) if study.run_sd else 0.0
     worlds = [World({}, {}) for _ in truths]
     for metric in DRAWN[:-1]:
         both = metric not in ONE_ARM
         of_people, of_answers = people.metric(both=both), answers.metric(both=both)
         for arm in (0, 1) if both else (1,):
-            seen: dict[tuple[float, ...], dict[str, Sums]] = {}  # truths often share their control
+            # Truths often share their control.
+            seen: dict[tuple[float, ...], tuple[dict[str, Sums], dict[str, ByRun]]] = {}
+            of_runs = days * rng.standard_normal((size, study.runs)) if days else None
             for truth, world in zip(truths, worlds, strict=True):
                 mean = (truth.control, truth.treatment)[arm]
                 key = (mean[metric], mean.get("slow", 0.0), truth.latency_cap_ms)
                 if key not in seen:
-                    icc = _latent_icc(metric, key[0], study.icc)
+                    icc = latent_icc(metric, key[0], study.icc)
                     latent = _mixed(of_people[arm], of_answers[arm], arms[arm], icc)
+                    if of_runs is not None:
+                        own = np.float32((1 - days**2) ** 0.5)
+                        latent = own * latent + of_runs.astype(np.float32)[:, places[arm]]
                     values = _values(metric, latent, mean, truth.latency_cap_ms)
-                    seen[key] = {
-                        name: _sums(value, kept[arm], arms[arm]) for name, value in values.items()
-                    }
-                (world.control, world.treatment)[arm].update(seen[key])
+                    seen[key] = (
+                        {name: _sums(x, kept[arm], arms[arm]) for name, x in values.items()},
+                        {name: _by_run(x, kept[arm], arms[arm], places[arm], study.runs)
+                         for name, x in values.items() if study.runs > 1},
+                    )  # fmt: skip
+                (world.control, world.treatment)[arm].update(seen[key][0])
+                world.by_run.update({(name, arm): x for name, x in seen[key][1].items()})
     return tuple(worlds)
 
 
@@ -189,7 +223,7 @@ def _values(
     if metric != "latency_ms":
         return {metric: _value(metric, latent, mean[metric])}
     latency = _latency(latent, mean[metric], cap_ms)
-    return {metric: latency, "slow": latent > _threshold(mean["slow"])}
+    return {metric: latency, "slow": latent > threshold(mean["slow"])}
 
 
 class _Draws:
@@ -240,32 +274,13 @@ def _mixed(person: Floats, answer: Floats, sizes: tuple[int, ...], icc: float) -
 def _value(metric: str, latent: Floats, mean: float) -> Values:
     if metric == "score":
         return mean - SCORE_SD * latent.astype(np.float64)
-    return latent <= -_threshold(mean) if metric == "passed" else latent > _threshold(mean)
+    return latent <= -threshold(mean) if metric == "passed" else latent > threshold(mean)
 
 
 def _latency(latent: Floats, mean: float, cap_ms: float) -> Floats:
     """A lognormal latency whose mean is that once each is capped."""
-    centre = np.float32(_log_median(mean, cap_ms))
+    centre = np.float32(log_median(mean, cap_ms))
     return np.minimum(np.exp(np.float32(LOG_LATENCY_SD) * latent + centre), np.float32(cap_ms))
-
-
-@cache
-def _log_median(mean: float, cap_ms: float) -> float:
-    """The median's logarithm of a lognormal latency with that mean below a cap."""
-    sd = LOG_LATENCY_SD
-    low, high = np.log(mean) - sd**2 / 2, np.log(mean) + 2.0
-    for _ in range(60 if np.isfinite(cap_ms) else 0):
-        centre = (low + high) / 2
-        z = (np.log(cap_ms) - centre) / sd
-        below, above = (float(special.ndtr(np.array(side))) for side in (z - sd, -z))
-        capped = float(np.exp(centre + sd**2 / 2)) * below + cap_ms * above
-        low, high = (centre, high) if capped < mean else (low, centre)
-    return float(low)
-
-
-def _threshold(share: float) -> np.float32:
-    """What a standard normal value exceeds in that share of samples."""
-    return np.float32(special.ndtri(1 - share))
 
 
 def _sums(value: Values, kept: NDArray[np.bool_] | None, sizes: tuple[int, ...]) -> Sums:
@@ -275,6 +290,31 @@ def _sums(value: Values, kept: NDArray[np.bool_] | None, sizes: tuple[int, ...])
     return Sums(_by_unit(kept, sizes), _by_unit(value * kept, sizes))
 
 
+def _runs_of(sizes: tuple[int, ...], runs: int) -> NDArray[np.int64]:
+    """Return the run of every sample: a unit's samples in turn, single ones unit by unit."""
+    within = np.concatenate([np.arange(size) for size in sizes])
+    return (np.arange(len(sizes)) if max(sizes) == 1 else within) % runs
+
+
+def _by_run(
+    value: Values, kept: NDArray[np.bool_] | None, sizes: tuple[int, ...],
+    place: NDArray[np.int64], runs: int,
+) -> ByRun:  # fmt: skip
+    """Add samples up by run and unit."""
+    exact = value if value.dtype == np.bool_ else value.astype(np.float64)
+
+    def summed(each: Values) -> NDArray[np.float64]:
+        if len(set(sizes)) == 1 and not sizes[0] % runs:
+            shape = (len(each), len(sizes), sizes[0] // runs, runs)
+            return np.moveaxis(each.reshape(shape).sum(axis=2, dtype=np.float64), 2, 1)
+        return np.stack([_by_unit(each * (place == run), sizes) for run in range(runs)], axis=1)
+
+    there = np.ones((1, value.shape[1]), dtype=bool) if kept is None else kept
+    total = summed(exact if kept is None else exact * kept)
+    square = total if value.dtype == np.bool_ else summed(np.square(exact) * there)
+    return ByRun(np.broadcast_to(summed(there), total.shape), total, square)
+
+
 def _by_unit(value: Values, sizes: tuple[int, ...]) -> NDArray[np.float64]:
     """Add a unit's samples up, which stand side by side."""
     if len(set(sizes)) == 1:
@@ -282,33 +322,3 @@ def _by_unit(value: Values, sizes: tuple[int, ...]) -> NDArray[np.float64]:
         return value.reshape(shape).sum(axis=2, dtype=np.float64)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     return np.add.reduceat(value, starts, axis=1, dtype=np.float64)
-
-
-@cache
-def _latent_icc(metric: str, mean: float, icc: float) -> float:
-    """Latent correlation of a user's values which gives the metric that correlation."""
-    if metric == "score" or not icc:
-        return icc
-    if metric == "latency_ms":  # lognormal: corr = (exp(r·sd²) − 1)/(exp(sd²) − 1)
-        return float(np.log1p(icc * np.expm1(LOG_LATENCY_SD**2)) / LOG_LATENCY_SD**2)
-    low, high = 0.0, 1.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _binary_icc(mean, middle) < icc else (low, middle)
-    return (low + high) / 2
-
-
-def _binary_icc(share: float, latent: float) -> float:
-    """Intra-class correlation of a thresholded normal value.
-
-    E[Φ((√r·u − t)/√(1 − r))²] by Gauss and Hermite.
-    """
-    nodes, weights = _hermite()
-    z = (latent**0.5 * nodes - float(_threshold(share))) / (1 - latent) ** 0.5
-    chance = special.ndtr(np.asarray(z, dtype=np.float64))
-    return float((weights @ chance**2 / weights.sum() - share**2) / (share * (1 - share)))
-
-
-@cache
-def _hermite() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return np.polynomial.hermite_e.hermegauss(120)

@@ -13,8 +13,12 @@ from rolloutlib.words.sentences import Sentence, say, spoken, translate
 
 if TYPE_CHECKING:
     from rolloutlib.forecast.chances import Decision, Forecast, GateForecast
+    from rolloutlib.forecast.ladder import Climb, LadderForecast
 
-__all__ = ["decision_chart", "decision_table", "gate_chart", "gate_table", "heading"]
+__all__ = [
+    "decision_chart", "decision_table", "gate_chart", "gate_table", "heading", "ladder_heading",
+    "ladder_table",
+]  # fmt: skip
 
 LITERAL = "#1d5fa8"
 GO, HOLD, NO_GO = COLORS[Verdict.PASS], COLORS[Verdict.INCONCLUSIVE], COLORS[Verdict.FAIL]
@@ -39,9 +43,10 @@ def heading(outlook: Forecast) -> Sentence:
         "independent": say("{control} and {treatment} independent samples", **numbers),
     }[study.kind]
     return say(
-        "Stage {stage}: {how}, correlation {icc:g}; {repetitions:,} simulated reviews, every "
-        "check taken as held.",
-        stage=outlook.stage, how=how, icc=study.icc, repetitions=outlook.repetitions,
+        "Stage {stage}: {how}, {runs} runs an arm that differ by {sd:.1f} points, correlation "
+        "{icc:g}; {repetitions:,} simulated reviews, every check taken as held.",
+        stage=outlook.stage, how=how, runs=study.runs, sd=100 * study.run_sd, icc=study.icc,
+        repetitions=outlook.repetitions,
     )  # fmt: skip
 
 
@@ -50,15 +55,50 @@ def _mean(sizes: tuple[int, ...]) -> float:
 
 
 def _truth(decision: Decision, outlook: Forecast) -> str:
-    if decision.truth == "better":
-        return str(say("clearly better in everything"))
-    if decision.truth == "equal":
-        return str(say("equal to the control"))
+    if decision.gate is None:
+        return str(_plainly(decision.truth))
     titles = {gate.id: translate(gate.gate.title) for gate in outlook.gates}
-    title = titles[decision.gate or ""]
+    title = titles[decision.gate]
     if decision.truth == "limit":
         return str(say("only {gate} at its limit", gate=title))
     return str(say("only {gate} beyond its limit", gate=title))
+
+
+def _plainly(truth: str) -> Sentence:
+    """Name a truth that holds for every gate."""
+    return {
+        "better": say("clearly better in everything"),
+        "good": say("as good, fast, a third of the issues"),
+        "design": say("as the plan designs it"),
+        "equal": say("equal to the control, issues too"),
+    }[truth]
+
+
+@spoken
+def ladder_table(outlook: LadderForecast) -> Html:
+    """Show how many candidates of a kind climb the stages from 0 on."""
+    words = [say("0 to {stage}", stage=step.stage) if step.stage else "0"
+             for step in outlook.steps]  # fmt: skip
+    rows = [Row((Cell(_climber(found)), *(number(f"{share:.0%}") for share in found.stages)))
+            for found in outlook.climbs]  # fmt: skip
+    return table((say("GO at stages …, if the candidate is …"), *words), rows, kind="forecast")
+
+
+def ladder_heading(outlook: LadderForecast) -> Sentence:
+    """Say what of the ladder was simulated."""
+    who = say("everybody in both arms") if outlook.paired else say("everybody in one arm")
+    return say(
+        "The whole ladder: {rollouts:,} simulated rollouts with the people, samples and runs that "
+        "plan.yaml plans, {who}; runs of one arm differ by {sd:.1f} points of the pass rate. "
+        "Evidence is carried from stage to stage where the flags are the same.",
+        rollouts=outlook.rollouts, sd=100 * outlook.run_sd, who=who,
+    )  # fmt: skip
+
+
+def _climber(found: Climb) -> str:
+    if found.gate is None:
+        return str(_plainly(found.truth))
+    return str(say("only {gate} at the plan's limit", gate=translate(found.title)))
 
 
 @spoken

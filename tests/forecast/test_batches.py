@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from rolloutlib.forecast.chances import judge_many, world_metric
+from rolloutlib.forecast.judged import judge_many, world_metric
 from rolloutlib.forecast.worlds import Truth, compared, layout, simulate
 from rolloutlib.judge.record import Verdict
 from rolloutlib.judge.verdicts import judge_evidence

@@ -154,8 +154,8 @@ def test_numbers_of_the_statistics_page() -> None:
         ("−10 pp", -0.10),
     ):
         assert f"| {said} | {100 * literal(change):.0f} % |" in page
-    squared = (norm.ppf(0.95) + norm.ppf(0.8)) ** 2 / 0.02**2  # 80 % to clear −2 pp
-    assert f"{math.ceil(0.18 * squared):,} samples" in page  # at .9 in both arms
+    squared = (norm.ppf(0.95) + norm.ppf(0.8)) ** 2 / 0.02**2  # 80 % to clear −2 pp, Wald's
+    assert f"{math.ceil(0.18 * squared):,}" in page  # at .9 in both arms
     assert str(math.ceil(0.05 * squared)) in page  # pairs of which 5 % differ
     for events, samples in enumerate((299, 473, 628, 773)):
         assert str(samples) in page

@@ -224,16 +224,21 @@ def test_command_refuses(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--stage", "3"), "say how many with --users"),
-        (("--stage", "1", "--profile", "lax"), "profile is 'lax'"),
-    ],
+    ("arguments", "said"), [(("--stage", "1", "--profile", "lax"), "profile is 'lax'")]
 )
 def test_command_names_what_the_plan_lacks(arguments: tuple[str, ...], said: str) -> None:
     """What only the plan can tell is refused with what to do."""
     with pytest.raises(RolloutError, match=said):
         command(*arguments)
+
+
+def test_a_stage_that_plans_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a cap and without planned people the command asks how many."""
+    open_end = PLAN.stages[3].model_copy(update={"planned": None})
+    plan = PLAN.model_copy(update={"stages": PLAN.stages | {3: open_end}})
+    monkeypatch.setattr(plan_command, "workbook", lambda: (ROOT, plan))
+    with pytest.raises(RolloutError, match="say how many with --users"):
+        command("--stage", "3")
 
 
 def test_defaults_are_the_plans_metrics() -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from rolloutlib.forecast.chances import CONTROL, judge_many, truths_of, world_metric
+from rolloutlib.forecast.chances import CONTROL, truths_of
+from rolloutlib.forecast.judged import judge_many, world_metric
 from rolloutlib.forecast.worlds import compared, layout, simulate
 from rolloutlib.judge.record import Verdict
 from rolloutlib.judge.verdicts import judge_evidence

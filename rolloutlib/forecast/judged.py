@@ -1,0 +1,112 @@
+"""One gate in every repetition of a world, judged as a review judges it: by evidence and plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rolloutlib.forecast.worlds import compared
+from rolloutlib.measure.design import metric_of
+from rolloutlib.measure.estimates import clears, estimate_many, proves, within
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rolloutlib.forecast.sources import ByRun
+    from rolloutlib.forecast.worlds import Layout, World
+    from rolloutlib.measure.design import Compared
+    from rolloutlib.plan.model import Evidence, Gate, Profile
+
+    Floats = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+
+
+class Judged(NamedTuple):
+    """One gate in every repetition; each array is (repetitions,).
+
+    Attributes:
+        point: the estimate; NaN where there is none.
+        lower, upper: its bounds; infinite where there are none.
+        passed, failed: the evidence's verdict; inconclusive where neither.
+        literal: whether the value of the last runs clears the plan's limit: the plan's rule.
+        read: the same, or it misses by less than the tolerance that the gate declares, where it is
+            read tolerantly.
+    """
+
+    point: Floats
+    lower: Floats
+    upper: Floats
+    passed: Flags
+    failed: Flags
+    literal: Flags
+    read: Flags
+
+
+def judge_many(
+    gate: Gate, world: World, study: Layout, rules: Evidence, *, proof: float, literal: float
+) -> Judged:
+    """Judge one gate in every repetition of a world, as a review would.
+
+    Args:
+        gate: with the per-sample estimand.
+        world: what was seen.
+        study: how the arms compare.
+        rules: confidence, smallest number of clusters, floor of the intra-class correlation.
+        proof: what the stage's bound must clear.
+        literal: the plan's own limit, in the same unit (a share for a quantile gate).
+    """
+    metric = world_metric(gate)
+    arms = compared(world, study, metric, contrast=gate.contrast)
+    return judge_arms(gate, arms, rules, proof=proof, literal=literal,
+                      value=last_runs(gate, world, study, rules.runs_averaged))  # fmt: skip
+
+
+def judge_arms(
+    gate: Gate, arms: Compared, rules: Evidence, *, proof: float, literal: float,
+    value: Floats | None = None,
+) -> Judged:  # fmt: skip
+    """Judge one gate in every repetition; `value` is the plan's own, else the estimate."""
+    point, lower, upper, capped = estimate_many(gate, arms, rules, metric=world_metric(gate))
+    usable = ~np.isnan(point) & ~capped
+    kept, broken = (usable & proven for proven in proves(lower, upper, proof, gate.harm))
+    value = point if value is None else value
+    cleared = np.asarray(clears(value, literal, gate.harm))
+    return Judged(point, lower, upper, kept, broken, cleared,
+                  cleared | tolerated(gate, value, literal))  # fmt: skip
+
+
+def tolerated(gate: Gate, value: Floats, limit: float) -> Flags:
+    """Return where a value misses the plan's limit by less than what a tolerant gate declares."""
+    if gate.reading == "strict":
+        return np.zeros(np.shape(value), dtype=bool)
+    return np.asarray(within(value, limit, gate.tolerance, gate.harm))
+
+
+def last_runs(gate: Gate, world: World, study: Layout, most: int) -> Floats | None:
+    """Return the plan's value: the mean of the last runs' means; None in a study of one run."""
+    if study.runs == 1:
+        return None
+    metric = world_metric(gate)
+    one = _mean_of_runs(world.by_run[metric, 1], most)
+    if gate.contrast == "treatment":
+        return one
+    zero = _mean_of_runs(world.by_run[metric, 0], most)
+    if gate.contrast == "difference":
+        return one - zero
+    return np.where(zero > 0, one / np.where(zero > 0, zero, 1.0), np.nan)
+
+
+def _mean_of_runs(arm: ByRun, most: int) -> Floats:
+    n, total = (part[:, -most:].sum(axis=2) for part in (arm.n, arm.total))
+    return np.asarray((total / np.maximum(n, 1.0)).mean(axis=1))
+
+
+def world_metric(gate: Gate) -> str:
+    """Return the name of a gate's metric in a simulated world, which has one issue."""
+    return metric_of(gate, "top").partition(":")[0]
+
+
+def literal_limit(gate: Gate, limits: Profile) -> float:
+    """Return the plan's own limit in the evidence's unit."""
+    return 1 - gate.quantile if gate.quantile is not None else gate.plan_limit(limits)

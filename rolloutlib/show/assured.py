@@ -1,0 +1,51 @@
+"""What people are told after a HOLD: the chance of a GO with further data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rolloutlib.files import file_sha256
+from rolloutlib.forecast.assurance import assurance
+from rolloutlib.plan.model import load_plan, workbook_root
+from rolloutlib.show.tables import bullets
+from rolloutlib.words.sentences import Sentence, say, spoken, translate
+
+if TYPE_CHECKING:
+    from rolloutlib.forecast.assurance import Assurance
+    from rolloutlib.judge.record import Review
+    from rolloutlib.show.tables import Html
+
+__all__ = ["chance_of_go", "told"]
+
+
+@spoken
+def chance_of_go(review: Review) -> Html:
+    """Say how likely a GO is with further data, by the workbook's plan."""
+    path = workbook_root() / "params" / "plan.yaml"
+    if review.plan_sha256 and file_sha256(path) != review.plan_sha256:
+        return bullets([], say("No chance is named: the plan is not the one of this review."))
+    return told(assurance(review, load_plan(path)))
+
+
+def told(found: Assurance | None) -> Html:
+    """Say a chance in the language that is spoken."""
+    if found is None:
+        return bullets([], say("No chance is named: not a HOLD, or a gate has no data."))
+    return bullets([str(line) for line in _lines(found)])
+
+
+def _lines(found: Assurance) -> list[Sentence]:
+    title, chance = found.weakest
+    numbers = {"further": found.further, "unit": say(found.unit), **found.chance}
+    lines = [
+        say("With {further:,} further {unit} like these: GO with {open:.0%} (if the truth is what "
+            "was seen: {seen:.0%}; if the candidate is as the plan designs it: {design:.0%}).",
+            **numbers),
+        say("Likeliest to stand in the way: {gate}, which passes with {chance:.0%}.",
+            gate=translate(title), chance=chance),
+    ]  # fmt: skip
+    if not found.looks_left:
+        lines.append(say("No planned look is left: these chances are of a stage that plans one "
+                         "more, or of a new candidate with the same data."))  # fmt: skip
+    lines.append(say("Every check is taken as held, and data that block a gate as mended."))
+    return lines
