@@ -170,6 +170,8 @@ def _adjusted(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int
         nested = study.kind == "nested"
         unit = "prompt" if study.kind == "paired" else "user"
         y = _cells(drawn.n[k], drawn.control[k], drawn.treatment[k], nested=nested)
+        if gate.contrast == "treatment":  # one arm is not adjusted
+            return Arms(*y, unit)
         x = _cells(drawn.n[k], drawn.before_control[k], drawn.before_treatment[k], nested=nested)
         return adjust(Arms(*y, unit), Arms(*x, unit))[0]
 

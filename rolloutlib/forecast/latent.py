@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy import special
@@ -11,7 +11,9 @@ from scipy import special
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LOG_LATENCY_SD", "latent_icc", "log_median", "run_spread", "threshold"]
+    Floats = NDArray[np.floating[Any]]
+
+__all__ = ["LOG_LATENCY_SD", "latency", "latent_icc", "run_spread", "threshold"]
 
 LOG_LATENCY_SD: Final = 0.5  # skewness 1.75, about that of published load tests
 
@@ -21,8 +23,14 @@ def threshold(share: float) -> np.float32:
     return np.float32(special.ndtri(1 - share))
 
 
+def latency(latent: Floats, mean: float, cap_ms: float) -> Floats:
+    """Return lognormal latencies whose mean is that once each is capped."""
+    centre = np.float32(_log_median(mean, cap_ms))
+    return np.minimum(np.exp(np.float32(LOG_LATENCY_SD) * latent + centre), np.float32(cap_ms))
+
+
 @cache
-def log_median(mean: float, cap_ms: float) -> float:
+def _log_median(mean: float, cap_ms: float) -> float:
     """Return the median's logarithm of a lognormal latency with that mean below a cap."""
     sd = LOG_LATENCY_SD
     low, high = np.log(mean) - sd**2 / 2, np.log(mean) + 2.0

@@ -15,13 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import special
 
-from rolloutlib.forecast.latent import (
-    LOG_LATENCY_SD,
-    latent_icc,
-    log_median,
-    run_spread,
-    threshold,
-)  # fmt: skip
+from rolloutlib.forecast.latent import latency, latent_icc, run_spread, threshold  # fmt: skip
 from rolloutlib.forecast.sources import ByRun, run_sources
 from rolloutlib.measure.design import Compared, Sums
 from rolloutlib.plan.metrics import METRICS
@@ -222,8 +216,7 @@ def _values(
     """A latent value as its metric; a latency also tells whether it is slow."""
     if metric != "latency_ms":
         return {metric: _value(metric, latent, mean[metric])}
-    latency = _latency(latent, mean[metric], cap_ms)
-    return {metric: latency, "slow": latent > threshold(mean["slow"])}
+    return {metric: latency(latent, mean[metric], cap_ms), "slow": latent > threshold(mean["slow"])}
 
 
 class _Draws:
@@ -275,12 +268,6 @@ def _value(metric: str, latent: Floats, mean: float) -> Values:
     if metric == "score":
         return mean - SCORE_SD * latent.astype(np.float64)
     return latent <= -threshold(mean) if metric == "passed" else latent > threshold(mean)
-
-
-def _latency(latent: Floats, mean: float, cap_ms: float) -> Floats:
-    """A lognormal latency whose mean is that once each is capped."""
-    centre = np.float32(log_median(mean, cap_ms))
-    return np.minimum(np.exp(np.float32(LOG_LATENCY_SD) * latent + centre), np.float32(cap_ms))
 
 
 def _sums(value: Values, kept: NDArray[np.bool_] | None, sizes: tuple[int, ...]) -> Sums:
