@@ -188,7 +188,11 @@ def _lacking(compared: Comparison, gate: Gate, metric: str) -> dict[str, Fact]:
     """Return the arm of those compared that lacks most of a metric, and how much."""
     of_samples = "latency_ms" if metric == "slow" else metric
     pair = compared.pair[1:] if gate.contrast == "treatment" else compared.pair
-    accounts = [compared.account, *(one.compared.account for one in compared.earlier)]
+    earlier = (one.compared.account for one in compared.earlier)
+    accounts = [
+        compared.account,
+        *(one for one in earlier if of_samples in one.measured.table.metrics),
+    ]
     rows = (account.of(of_samples, arm) for account in accounts for arm in pair)
     row = max(rows, key=lambda r: r.missing)
     return {"arm": row.arm, "rows": row.expected - row.known, "expected": row.expected,

@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CarriedStage", "refusal", "stage_arms", "summed"]
 
-NO_EVENT: Final = "control.no_event"  # an arm without an event is data; without values it is none
-_ALIKE: Final = 0.5  # share of an arm's samples whose units look the same in two stages: copies
+# A control without an event, or without the issue, is data; without values it is none.
+NOTHING_HAPPENED: Final = ("control.no_event", "issue.unseen")
+# Share of a stage's samples above which those that look the same in another one are copies: no two
+# runs have the same numbers by chance; a unit with one sample may.
+_ALIKE: Final = {"run_id": 0.0, "cluster": 0.5}
 _FINE: Final = ("latency_ms", "score")  # fine enough that two groups are not alike by chance
 _TOLD: Final = (*_FINE, "passed")  # by which copies are told
 
@@ -131,11 +134,11 @@ def _blocked(earlier: Comparison, own: Comparison, gates: Iterable[Gate]) -> Rea
         return earlier.invalid or earlier.blocks[0]
     for gate in gates:
         here = own.gate(gate)
-        if here.absent is not None and here.absent.code != NO_EVENT:
+        if here.absent is not None and here.absent.code not in NOTHING_HAPPENED:
             continue
         there = earlier.gate(gate)
         lacks = there.gaps
-        if there.absent is not None and there.absent.code != NO_EVENT:
+        if there.absent is not None and there.absent.code not in NOTHING_HAPPENED:
             lacks = there.absent
         if lacks is not None:
             return lacks
@@ -147,11 +150,12 @@ def _overlap(earlier: Comparison, later: Comparison) -> Reason | None:
     names = {row.run_id for row in earlier.rows} & {row.run_id for row in later.rows}
     if names:
         return because("carry.runs", runs=tuple(sorted(names)))
-    for key, tables in (("run_id", (earlier.measured.by_run, later.measured.by_run)),
-                        ("cluster", (earlier.measured.table, later.measured.table))):  # fmt: skip
+    both = (earlier.measured, later.measured)
+    groups = {"run_id": [one.by_run for one in both], "cluster": [one.table for one in both]}
+    for key, tables in groups.items():
         mine, its = (_prints(table, key) for table in tables)
         alike = sum(rows for print_, rows in mine.items() if print_ in its)
-        if alike > _ALIKE * sum(mine.values()):
+        if alike > _ALIKE[key] * sum(mine.values()):
             return because("carry.copies", share=alike / sum(mine.values()))
     return None
 

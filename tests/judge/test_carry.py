@@ -215,6 +215,8 @@ def test_the_same_runs_do_not_count_twice(stages: dict[int, str], tmp_path: Path
     assert why(review(3, stages[3], write(tmp_path / "same", again))) == ["carry.runs"]
     renamed: list[Run] = [run | {"runId": f"other-{k}"} for k, run in enumerate(again)]
     assert why(review(3, stages[3], write(tmp_path / "renamed", renamed))) == ["carry.copies"]
+    one = [renamed[0], *runs_of(2)[1:]]
+    assert why(review(3, stages[3], write(tmp_path / "one", one))) == ["carry.copies"]
     for run in renamed:
         for sample in run["result"]["samples"]:
             sample["userId"] += "-again"
