@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.design import Compared, Floats, Source
     from rolloutlib.plan.model import Evidence
 
-__all__ = ["Added", "Varied", "excess_of", "recover", "title", "varied"]
+__all__ = ["Added", "Between", "Varied", "between", "excess_of", "recover", "title", "varied"]
 
 MOVER = ", {sources} added (MOVER, Zou & Donner 2008)"
 NAMES = {"run": "variance between runs", "prompt": "variance between prompts"}
@@ -114,6 +114,32 @@ def excess_of(source: Source, arms: Compared, contrast: str, ratio: Floats) -> C
     mean = arms.zero.total.sum(axis=-1) / np.maximum(arms.zero.n.sum(axis=-1), 1.0)
     square = np.square(np.where(mean != 0, mean, np.inf))
     return Component(part.excess / square, part.error / square**2)
+
+
+class Between(NamedTuple):
+    """What the source that adds most adds to treatment − weight·control, in one repetition.
+
+    Attributes:
+        kind: what a group is.
+        groups: of the arm with fewer.
+        excess, error: as `Component`.
+    """
+
+    kind: SourceKind
+    groups: int
+    excess: float
+    error: float
+
+
+def between(arms: Compared, contrast: str, limit: float) -> Between | None:
+    """Return what most widens one repetition's bounds, at a ratio's limit; None if nothing does."""
+    found: list[Between] = []
+    for source in arms.beyond:
+        part = component(*_at(source, _weight(contrast, np.array([limit]))))
+        groups = [n for n in source.groups[contrast == "treatment" :] if n > 1]
+        excess, error = float(part.excess.flat[0]), float(part.error.flat[0])
+        found += [Between(source.kind, min(groups), excess, error)] if groups and excess else []
+    return max(found, key=lambda part: part.excess, default=None)
 
 
 def _weight(contrast: str, ratio: Floats) -> Floats:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure import adjustment, configuration, material, periods, validity
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value, run_rows
+from rolloutlib.measure.by_prompt import PromptSources
 from rolloutlib.measure.completeness import Account, Completeness, absent, lacks, unreadable
 from rolloutlib.measure.components import RunSources
 from rolloutlib.measure.design import Arms, metric_of, read_design
@@ -89,7 +90,7 @@ class Comparison:
         account: what is missing of each metric.
         completeness: the same of the plan's metrics, row by row.
         doubts: metric → why its numbers may be in another unit.
-        sources: what runs add to the variance of each metric.
+        sources, prompt_sources: what runs and prompts add to the variance of each metric.
         adjusts: whether score and latency are to be adjusted for the covariate.
         earlier: the stages whose evidence is carried here, the latest first (see `carried`).
         fixed: the issue that an earlier stage chose.
@@ -110,6 +111,7 @@ class Comparison:
     completeness: tuple[Completeness, ...]
     doubts: Mapping[str, Reason]
     sources: RunSources
+    prompt_sources: PromptSources
     adjusts: bool
     warnings: tuple[Reason, ...]
     set_aside: tuple[Reason, ...]
@@ -117,9 +119,10 @@ class Comparison:
     fixed: str | None = None
 
     def arms(self, table: MomentTable, metric: str) -> Arms:
-        """Line up both arms of a metric per unit, with what the runs of the whole add."""
+        """Line up both arms of a metric per unit, with what runs and prompts of the whole add."""
         arms = _arms(table, metric, self.pair, self.measured)
-        return replace(arms, beyond=self.sources.of_metric(metric))
+        beyond = self.sources.of_metric(metric) + self.prompt_sources.of_metric(metric)
+        return replace(arms, beyond=beyond)
 
     def gate(self, gate: Gate) -> Seen:
         """Return what the samples say about a gate: both arms once, and what they lack."""
@@ -144,8 +147,10 @@ class Comparison:
     def tested(self) -> Comparison:
         """Return the comparison without the samples that chose the issue."""
         tested = self.measured.of_issue
-        account, sources = replace(self.account, measured=tested), self.sources.within(tested)
-        return replace(self, measured=tested, account=account, sources=sources)
+        return replace(
+            self, measured=tested, account=replace(self.account, measured=tested),
+            sources=self.sources.within(tested), prompt_sources=self.prompt_sources.within(tested),
+        )  # fmt: skip
 
     def seen(self, gate: Gate, metric: str) -> Seen:
         """Return what these samples say about a gate on a metric."""
@@ -271,7 +276,7 @@ def compare(
         design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
         blocks=blocks, spent=validity.spent(look), account=account,
         completeness=account.all(metrics), doubts=runs.doubts,
-        sources=RunSources.of(measured, pair, rows),
+        sources=RunSources.of(measured, pair, rows), prompt_sources=PromptSources(measured, pair),
         adjusts=params.adjust,
         warnings=validity.warnings(design, runs, pair, summaries, partly),
         set_aside=validity.set_aside(runs, params), fixed=fixed,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.moments import Cells, MomentTable
     from rolloutlib.measure.scan import Measured
 
-__all__ = ["Overlap", "RunSources", "overlap_of"]
+__all__ = ["Overlap", "RunSources", "Spread", "overlap_of", "spread_of", "total_of"]
 
 MOST_RUNS = 400  # above, what runs share is not looked at: so many means tell enough
 Named = tuple[str, str]  # arm and run_id
@@ -99,7 +99,7 @@ class RunSources:
             return ()
         table, unit = self.measured.table, self.measured.unit
         mine, other = (table.where(arm=arm).by("cluster", metric) for arm in self.pair)
-        units = _spread(mine, other, unit)
+        units = spread_of(mine, other, unit)
         placed = self._placed(zero, one)
         apart = _apart(zero, one, units, placed)
         matched = _matched(zero, one, units, placed) if placed is not None else None
@@ -181,18 +181,23 @@ class _Placed(NamedTuple):
     controls: int
 
 
-class _Spread(NamedTuple):
-    """Variance within units, by arm, and between them."""
+class Spread(NamedTuple):
+    """Variances of single values.
+
+    Attributes:
+        within_one, within_zero: within units, in the treatment and in the control.
+        between: between units in the treatment, in the control, and in common.
+    """
 
     within_one: float
     within_zero: float
     between: tuple[float, float, float]
 
 
-def _spread(zero: Cells, one: Cells, unit: Unit) -> _Spread:
+def spread_of(zero: Cells, one: Cells, unit: Unit) -> Spread:
     """Estimate both components by the method of moments (Searle et al. 1992, chapter 3)."""
     if unit == "sample":
-        return _Spread(_total(one), _total(zero), (0.0, 0.0, 0.0))
+        return Spread(total_of(one), total_of(zero), (0.0, 0.0, 0.0))
     (within_one, between_one), (within_zero, between_zero) = _components(one), _components(zero)
     both = (one.n > 0) & (zero.n > 0)
     shared = 0.0
@@ -201,10 +206,11 @@ def _spread(zero: Cells, one: Cells, unit: Unit) -> _Spread:
         pair = np.cov(one.mean[both], zero.mean[both], aweights=weight)
         edge = np.sqrt(between_one * between_zero)
         shared = float(np.clip(pair[0, 1], -edge, edge))
-    return _Spread(within_one, within_zero, (between_one, between_zero, shared))
+    return Spread(within_one, within_zero, (between_one, between_zero, shared))
 
 
-def _total(cells: Cells) -> float:
+def total_of(cells: Cells) -> float:
+    """Return the variance of all values of an arm together."""
     n = cells.n.sum()
     mean = cells.total.sum() / max(n, 1.0)
     square = (cells.m2 + cells.n * (cells.mean - mean) ** 2).sum()
@@ -215,7 +221,7 @@ def _components(cells: Cells) -> tuple[float, float]:
     """Return the variances within and between an arm's units; all of it between single samples."""
     n, units = cells.n.sum(), (cells.n > 0).sum()
     if units < 2:  # noqa: PLR2004 -- a single unit
-        return _total(cells), 0.0
+        return total_of(cells), 0.0
     within = float(cells.m2.sum() / (n - units)) if n > units else 0.0
     mean = cells.total.sum() / n
     square = float(cells.n @ (cells.mean - mean) ** 2)
@@ -223,7 +229,7 @@ def _components(cells: Cells) -> tuple[float, float]:
     return within, max((square - (units - 1) * within) / size, 0.0)
 
 
-def _apart(zero: _Runs, one: _Runs, units: _Spread, placed: _Placed | None) -> Source:
+def _apart(zero: _Runs, one: _Runs, units: Spread, placed: _Placed | None) -> Source:
     """Return what runs show where each arm's vary for themselves."""
     seen = [float(arm.deviations @ arm.deviations) for arm in (one, zero)]
     due = _due(zero, one, units, placed)
@@ -236,7 +242,7 @@ def _apart(zero: _Runs, one: _Runs, units: _Spread, placed: _Placed | None) -> S
     )  # fmt: skip
 
 
-def _due(zero: _Runs, one: _Runs, units: _Spread, placed: _Placed | None) -> tuple[float, float]:
+def _due(zero: _Runs, one: _Runs, units: Spread, placed: _Placed | None) -> tuple[float, float]:
     """Return the variance of both arms' means that runs would show if they added none."""
     of_units = [0.0, 0.0]
     if placed is not None:
@@ -250,7 +256,7 @@ def _due(zero: _Runs, one: _Runs, units: _Spread, placed: _Placed | None) -> tup
     return (noise[0] + units.between[0] * of_units[0], noise[1] + units.between[1] * of_units[1])
 
 
-def _matched(zero: _Runs, one: _Runs, units: _Spread, placed: _Placed) -> Source | None:
+def _matched(zero: _Runs, one: _Runs, units: Spread, placed: _Placed) -> Source | None:
     """Return what pairs of runs show that have most units in common; None if they do not pair."""
     from scipy.optimize import linear_sum_assignment
 

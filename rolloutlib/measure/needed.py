@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from scipy import special
 
+from rolloutlib.measure.beyond import between
 from rolloutlib.measure.bounds import units_of, whole
 from rolloutlib.measure.design import compared, is_binary, read_design
 from rolloutlib.measure.estimates import first
@@ -24,12 +25,13 @@ from rolloutlib.stats import effective, proportions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rolloutlib.measure.beyond import Between
     from rolloutlib.measure.design import Arms, Compared, Design, Unit
     from rolloutlib.plan.model import Evidence, Gate
 
 __all__ = ["Needed", "needed", "total_for"]
 
-NeededUnit = Literal["pairs", "samples", "prompts", "users"]
+NeededUnit = Literal["pairs", "samples", "prompts", "users", "runs"]
 UNITS: dict[Unit, NeededUnit] = {"sample": "samples", "prompt": "prompts", "user": "users"}
 MOST_UNITS = 10**9  # no stage collects more
 NORMAL_DF = 1e6
@@ -82,9 +84,13 @@ def further(
 ) -> Needed | None:
     """Return the same from one repetition as the policy takes it; arguments as `needed`."""
     total = total_for(gate, arms, metric=metric, limit=limit, alternative=alternative, rules=rules)
+    have = int(first(units_of(arms)))
+    if (groups := _groups(gate, arms, metric, limit, alternative, rules)) is not None and (
+        total is None or total / have > groups.total / (groups.total - groups.further)
+    ):
+        return groups
     if total is None:
         return None
-    have = int(first(units_of(arms)))
     unit = "pairs" if arms.kind == "paired" else UNITS[arms.unit]
     if arms.kind == "one_arm" and not arms.repeats:
         unit = "samples"
@@ -101,13 +107,50 @@ def total_for(
     if gate.contrast == "ratio" and not arms.zero.total.sum():
         return None
     method = method_for(gate.contrast, arms, binary=is_binary(metric))
-    if method.pattern is None:
+    more = between(arms, gate.contrast, limit)
+    if method.pattern is None and more is None:
         total = _fewest_exact(arms, limit, alternative, rules)
     else:
-        pattern = _Pattern(*(first(part) for part in method.pattern(arms, limit, alternative)))
-        total = _first(lambda units: _power(pattern, units, rules.confidence) >= rules.power, 2)
+        pattern = _pattern(gate, arms, metric, limit, alternative)
+        total = _first(
+            lambda units: _power(pattern, units, rules.confidence, more) >= rules.power, 2
+        )
     least = rules.min_clusters if arms.repeats else 1
     return None if total is None else max(total, least)
+
+
+def _groups(
+    gate: Gate, arms: Compared, metric: str, limit: float, alternative: float, rules: Evidence
+) -> Needed | None:
+    """Return how many runs (or prompts), each with as many samples as now, prove the limit."""
+    more = between(arms, gate.contrast, limit)
+    if more is None:
+        return None
+    pattern, have = _pattern(gate, arms, metric, limit, alternative), first(units_of(arms))
+
+    def enough(groups: int) -> bool:
+        share = more.groups / groups
+        error = more.error * share**2 * (more.groups - 1) / (groups - 1)
+        fewer = more._replace(excess=more.excess * share, error=error)
+        return _power(pattern, have / share, rules.confidence, fewer) >= rules.power
+
+    total = _first(enough, more.groups + 1)
+    units: dict[str, NeededUnit] = {"run": "runs", "prompt": "prompts"}
+    return None if total is None else Needed(units[more.kind], total, total - more.groups)
+
+
+def _pattern(gate: Gate, arms: Compared, metric: str, limit: float, alternative: float) -> _Pattern:
+    """Return the method's pattern; of an exact bound its variance at the alternative."""
+    method = method_for(gate.contrast, arms, binary=is_binary(metric))
+    if method.pattern is not None:
+        return _Pattern(*(first(part) for part in method.pattern(arms, limit, alternative)))
+    size = first(arms.one.n.sum(axis=-1))
+    if arms.repeats:
+        counts = arms.one.n[0], whole(arms.one.total[0], arms.one.n[0])
+        size = float(effective.effective_sample_size(*counts, icc_floor=0.0))
+    variance = alternative * (1 - alternative) * first(units_of(arms)) / size
+    null = limit * (1 - limit) / (alternative * (1 - alternative))
+    return _Pattern(abs(limit - alternative), variance, null, np.inf, 0.0, 0.0)
 
 
 class _Pattern(NamedTuple):
@@ -121,19 +164,26 @@ class _Pattern(NamedTuple):
     skewness: float
 
 
-def _power(pattern: _Pattern, units: float, confidence: float) -> float:
+def _power(
+    pattern: _Pattern, units: float, confidence: float, more: Between | None = None
+) -> float:
     """Chance that the bound clears the limit.
 
-    The estimate by its own variance, the bound by its own.
+    The estimate by its own variance, the bound by its own; `more` is what runs add to both.
     """
     if not (isfinite(pattern.variance) and pattern.variance > 0 and pattern.distance > 0):
         return 0.0
     df = min(max(pattern.df * units - 1, 1.0) if isfinite(pattern.df) else NORMAL_DF, NORMAL_DF)
-    wider = (pattern.null * (1 + pattern.inflation / units)) ** 0.5
+    own = pattern.variance / units
+    bound = own * pattern.null * (1 + pattern.inflation / units)
+    if more is not None:
+        own, bound, before = own + more.excess, bound + more.excess, bound
+        df = min(max(bound**2 / (more.error + before**2 / df), 1.0), NORMAL_DF)
+    wider = (bound / own) ** 0.5
     t = float(special.stdtrit(df, confidence)) * wider
     k = pattern.skewness / units**0.5
     t += k / 6 + k * t**2 / 3  # how Hall's transformation widens the bound, to first order
-    shift = pattern.distance / (pattern.variance / units) ** 0.5
+    shift = pattern.distance / own**0.5
     # A high mean comes with a high standard error: cov(mean, var) = μ₃/n.
     shift = t + (shift - t) / (1 + k * t / 2)
     if df >= NORMAL_DF:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 
+from rolloutlib.measure.by_prompt import answered_often, scan_answers
 from rolloutlib.measure.components import Overlap, overlap_of
 from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
 from rolloutlib.measure.moments import (
@@ -85,6 +86,7 @@ class Measured:
         table: moments by arm and cluster.
         by_run: moments by arm and run_id.
         overlap: which units the runs share; None where samples are their own units.
+        answers: moments by arm, prompt and perhaps cluster, where clusters answer prompts often.
         strata: moments of `passed` by arm, cluster and stratum, for each that has several values.
         latency, score: histograms by (arm, run), latencies as they were.
         subject: the issue that the top-issue gate is about; None where the control has none.
@@ -105,6 +107,7 @@ class Measured:
     carried: Mapping[tuple[str, str], int]
     prompts: Prompts | None
     overlap: Overlap | None = None
+    answers: MomentTable | None = None
     subject: Subject | None = None
     tested: Measured | None = None
     latency_cap_ms: float = inf
@@ -167,6 +170,8 @@ def measure(
         subject=subject, latency_cap_ms=latency_cap_ms,
         overlap=overlap_of(scan(frame, {}, by={"run_id": "run_id", **units}))
         if unit != "sample" and max(count.runs for count in counts.values()) > 1 else None,
+        answers=scan_answers(frame, metrics, units, counts)
+        if answered_often(counts, unit) else None,
     )  # fmt: skip
 
     def rest(leaving: Sequence[str]) -> tuple[MomentTable, MomentTable]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from rolloutlib.measure.by_prompt import EXACT_ROWS, answered_often
 from rolloutlib.measure.days import NO_DATE, ROWS, SEPARATOR, Place, load_day, name_of  # fmt: skip
 from rolloutlib.measure.scan import ANY_ISSUE, Measured, choose_unit, measure  # fmt: skip
 from rolloutlib.measure.summed import Sums, counts_of
@@ -79,15 +80,18 @@ class Stored:
         fit = all(_fits(place.day, runs, unit, made) for place in self.places)
         sums = Sums(self.places, runs, arms, unit)
         single = unit == "sample" and (apart or sums.has_to_choose(wanted))
-        if self.cut or not fit or single:
-            for place in self.places:
-                place.check_rows()
-            return measure(
-                from_runs(self.runs), arms, timeout_cap_ms=timeout_cap_ms,
-                slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms, apart=apart,
-                wanted=wanted,
-            )  # fmt: skip
-        return sums.measured(named, slow_above_ms, latency_cap_ms, wanted)
+        if not (self.cut or single) and fit:
+            measured = sums.measured(named, slow_above_ms, latency_cap_ms, wanted)
+            few = sum(run.info.n for run in runs) <= EXACT_ROWS
+            if not (few and answered_often(measured.counts, unit)):
+                return measured  # sums are not by prompt; beyond so many rows none are read
+        for place in self.places:
+            place.check_rows()
+        return measure(
+            from_runs(self.runs), arms, timeout_cap_ms=timeout_cap_ms,
+            slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms, apart=apart,
+            wanted=wanted,
+        )  # fmt: skip
 
 
 def _fits(

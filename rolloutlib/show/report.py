@@ -10,6 +10,7 @@ from rolloutlib.show.folder import save, save_beside_reports
 from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.measured import completeness, measured, simulated
 from rolloutlib.show.rows import badge, bounds, gate_row, interval, level, p_value, proof_limit
+from rolloutlib.show.spread import spread
 from rolloutlib.show.stages import not_carried, stages_of
 from rolloutlib.show.tables import (
     Cell,
@@ -260,7 +261,10 @@ def sample_sizes(review: Review) -> Html:
 
 @spoken
 def runs_table(review: Review) -> Html:
-    """Show every run's own headline; the plan averages the last ones of each arm."""
+    """Show how much runs differ beyond chance, and every run's own headline.
+
+    The plan averages the last runs of each arm.
+    """
     rows: list[Row] = []
     for run in review.runs:
         values = (
@@ -273,7 +277,8 @@ def runs_table(review: Review) -> Html:
         rows.append(Row((name, Cell(start), number(f"{run.n:,}"), *map(number, values), averaged)))
     latency = say("Average latency, capped")
     metrics = (say("Pass rate"), say("Average score"), latency, say("Vetoed share"))
-    return table((say("Run"), say("Started"), say("Samples"), *metrics, say("Averaged")), rows)
+    head = (say("Run"), say("Started"), say("Samples"), *metrics, say("Averaged"))
+    return joined(bullets(spread(review)), table(head, rows))
 
 
 @spoken

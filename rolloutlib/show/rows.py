@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.judge.record import Verdict
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.show.charts import SYMBOLS, verdict_word
+from rolloutlib.show.spread import outages
 from rolloutlib.show.stages import stage_lines
 from rolloutlib.show.tables import Cell, Row, number
 from rolloutlib.words.numbers import bound, show
@@ -66,7 +67,9 @@ def _evidence_lines(gate: GateResult) -> tuple[str, ...]:
     if gate.evidence.point is None:
         return (limit,)
     method = f"{gate.evidence.method} · {_size(gate.evidence)}"
-    lines = (interval(gate, gate.evidence), limit, *_capped(gate), *stage_lines(gate), method)
+    missed = outages(gate)
+    more = (*stage_lines(gate), method, *([str(missed)] if missed else []))
+    lines = (interval(gate, gate.evidence), limit, *_capped(gate), *more)
     if gate.statistic != "quantile":
         return lines
     return (str(say("share slower than {limit}", limit=show(gate.limit, gate.unit))), *lines)

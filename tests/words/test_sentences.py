@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 
 from rolloutlib.errors import UsageError
 from rolloutlib.measure.design import Unit
+from rolloutlib.measure.needed import NeededUnit
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.plan.model import load_plan
 from rolloutlib.words.sentences import Sentence, say, translate
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "rolloutlib" / "locale" / "ko" / "LC_MESSAGES" / "rolloutlib.po"
 SAME = {"GO", "Green", "SHA-256", "{lower} to {upper}", "{number} ms", "{number} pp"}
-UNITS = {*get_args(Unit), "pairs", "samples", "prompts", "users"}  # what designs and `Needed` count
+UNITS = {*get_args(Unit), *get_args(NeededUnit)}  # what designs and `Needed` count
 
 
 def literals_of(path: Path) -> Iterator[str]:
