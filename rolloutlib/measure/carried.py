@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 import numpy as np
 
+from rolloutlib.measure.by_prompt import PromptSources
 from rolloutlib.measure.components import Overlap, RunSources
+from rolloutlib.measure.days import grouped
 from rolloutlib.measure.moments import Cells
 from rolloutlib.measure.worst import worst as worst_case
 from rolloutlib.reason import Reason, because
@@ -191,7 +193,7 @@ def summed(compared: Comparison, gate: Gate, seen: Seen) -> Seen:
         return seen
     own = _without_choosers(compared, seen.subject) if gate.metric == "issue" else compared
     every = [_Part(seen.arms, seen.worst or seen.arms, own), *(part for _, part in others)]
-    beyond = _runs_of_all(every, seen.metric)
+    beyond = _runs_of_all(every, seen.metric) + _prompts_of_all(every, seen.metric)
     arms = _joined([(part.arms, part.labels) for part in every])
     lacking = any(part.worst is not part.arms for part in every)
     worst = _joined([(part.worst, part.labels) for part in every]) if lacking else None
@@ -253,6 +255,20 @@ def _runs_of_all(parts: Sequence[_Part], metric: str) -> tuple[Source, ...]:
     whole = replace(every[0], table=table, by_run=by_run, overlap=_overlaps(every))
     rows = [row for part in parts for row in part.compared.rows]
     return RunSources.of(whole, parts[0].compared.pair, rows).of_metric(metric)
+
+
+def _prompts_of_all(parts: Sequence[_Part], metric: str) -> tuple[Source, ...]:
+    """Return what prompts add to it, by the stages that tell prompts from users."""
+    answers = [part.compared.measured.answers for part in parts]
+    tables = [table for table in answers if table is not None and metric in table.metrics]
+    keys = [key for key in ("arm", "prompt", "cluster") if all(key in t.keys for t in tables)]
+    one = [
+        grouped(replace(table, metrics={metric: table.metrics[metric]}), *keys) for table in tables
+    ]
+    if not one:
+        return ()
+    whole = replace(parts[0].compared.measured, answers=grouped(sum(one[1:], start=one[0]), *keys))
+    return PromptSources(whole, parts[0].compared.pair).of_metric(metric)
 
 
 def _only(measured: Measured, metric: str) -> Measured:

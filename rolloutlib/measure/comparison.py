@@ -276,8 +276,8 @@ def compare(
         design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
         blocks=blocks, spent=validity.spent(look), account=account,
         completeness=account.all(metrics), doubts=runs.doubts,
-        sources=RunSources.of(measured, pair, rows), prompt_sources=PromptSources(measured, pair),
-        adjusts=params.adjust,
+        sources=RunSources.of(measured, pair, rows), adjusts=params.adjust,
+        prompt_sources=PromptSources(measured, pair),
         warnings=validity.warnings(design, runs, pair, summaries, partly),
         set_aside=validity.set_aside(runs, params), fixed=fixed,
     )  # fmt: skip
