@@ -31,6 +31,7 @@ __all__ = ["PromptSources", "answered_often", "scan_answers"]
 
 SEVERAL = 2  # samples of a prompt in each arm from which on prompts may show
 EXACT_ROWS = 200_000  # above, cells of prompt and user are as many as samples, and each is one
+OTHERS = ("prompt_id", "arm", "apart")  # columns of clusters that are no people
 OWN = 1.2  # prompts a user, below which users and their prompts are the same thing
 
 
@@ -56,6 +57,8 @@ def scan_answers(
         units: the columns of arm and cluster.
         counts: of both arms.
     """
+    if not answered_often(counts, "user" if units["cluster"] not in OTHERS else "sample"):
+        return None
     if sum(count.samples for count in counts.values()) > EXACT_ROWS:
         units = {"arm": "arm"}
     return scan(frame, metrics, by={**units, "prompt": "prompt_id"})

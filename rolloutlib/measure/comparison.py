@@ -121,8 +121,8 @@ class Comparison:
     def arms(self, table: MomentTable, metric: str) -> Arms:
         """Line up both arms of a metric per unit, with what runs and prompts of the whole add."""
         arms = _arms(table, metric, self.pair, self.measured)
-        beyond = self.sources.of_metric(metric) + self.prompt_sources.of_metric(metric)
-        return replace(arms, beyond=beyond)
+        runs, prompts = (of.of_metric(metric) for of in (self.sources, self.prompt_sources))
+        return replace(arms, beyond=runs + prompts)
 
     def gate(self, gate: Gate) -> Seen:
         """Return what the samples say about a gate: both arms once, and what they lack."""
@@ -147,10 +147,10 @@ class Comparison:
     def tested(self) -> Comparison:
         """Return the comparison without the samples that chose the issue."""
         tested = self.measured.of_issue
-        return replace(
-            self, measured=tested, account=replace(self.account, measured=tested),
-            sources=self.sources.within(tested), prompt_sources=self.prompt_sources.within(tested),
-        )  # fmt: skip
+        sources, prompts = (of.within(tested) for of in (self.sources, self.prompt_sources))
+        account = replace(self.account, measured=tested)
+        return replace(self, measured=tested, account=account, sources=sources,
+                       prompt_sources=prompts)  # fmt: skip
 
     def seen(self, gate: Gate, metric: str) -> Seen:
         """Return what these samples say about a gate on a metric."""

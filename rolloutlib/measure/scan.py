@@ -85,8 +85,7 @@ class Measured:
         prompts: which prompts both arms have; None where an arm names none.
         table: moments by arm and cluster.
         by_run: moments by arm and run_id.
-        overlap: which units the runs share; None where samples are their own units.
-        answers: moments by arm, prompt and perhaps cluster, where clusters answer prompts often.
+        overlap, answers: which units runs share; moments by arm, prompt and perhaps cluster.
         strata: moments of `passed` by arm, cluster and stratum, for each that has several values.
         latency, score: histograms by (arm, run), latencies as they were.
         subject: the issue that the top-issue gate is about; None where the control has none.
@@ -161,6 +160,7 @@ def measure(
         histogram(frame, value, per_unit=STEPS)
         for value in (latency_expression(timeout_cap_ms), metrics["score"])
     )
+    related = unit != "sample" and max(count.runs for count in counts.values()) > 1
     whole = Measured(
         counts, unit, named, tags, ranked,
         table=scan(frame, metrics, by=units),
@@ -168,10 +168,8 @@ def measure(
         strata=_strata(frame, {"passed": metrics["passed"]}, units),
         latency=latency, score=score, carried=tagged, prompts=_prompts(frame, arms, counts),
         subject=subject, latency_cap_ms=latency_cap_ms,
-        overlap=overlap_of(scan(frame, {}, by={"run_id": "run_id", **units}))
-        if unit != "sample" and max(count.runs for count in counts.values()) > 1 else None,
-        answers=scan_answers(frame, metrics, units, counts)
-        if answered_often(counts, unit) else None,
+        overlap=overlap_of(scan(frame, {}, by={"run_id": "run_id", **units})) if related else None,
+        answers=scan_answers(frame, metrics, units, counts),
     )  # fmt: skip
 
     def rest(leaving: Sequence[str]) -> tuple[MomentTable, MomentTable]:
