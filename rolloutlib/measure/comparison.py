@@ -121,8 +121,8 @@ class Comparison:
     def arms(self, table: MomentTable, metric: str) -> Arms:
         """Line up both arms of a metric per unit, with what runs and prompts of the whole add."""
         arms = _arms(table, metric, self.pair, self.measured)
-        runs, prompts = (of.of_metric(metric) for of in (self.sources, self.prompt_sources))
-        return replace(arms, beyond=runs + prompts)
+        beyond = self.sources.of_metric(metric) + self.prompt_sources.of_metric(metric)
+        return replace(arms, beyond=beyond)
 
     def gate(self, gate: Gate) -> Seen:
         """Return what the samples say about a gate: both arms once, and what they lack."""

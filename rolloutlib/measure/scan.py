@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 
-from rolloutlib.measure.by_prompt import answered_often, scan_answers
+from rolloutlib.measure.by_prompt import scan_answers
 from rolloutlib.measure.components import Overlap, overlap_of
 from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
 from rolloutlib.measure.moments import (
