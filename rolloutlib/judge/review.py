@@ -24,9 +24,11 @@ from rolloutlib.judge.recommendation import (
 from rolloutlib.judge.record import QuarantineGroup, Recommendation, Reviewed, Verdict
 from rolloutlib.judge.sources import given_path, read_source
 from rolloutlib.judge.verdicts import named
-from rolloutlib.measure.comparison import compare
+from rolloutlib.measure.comparison import Earlier, compare
+from rolloutlib.measure.design import metric_of
 from rolloutlib.measure.distributions import distributions
 from rolloutlib.measure.drift import Named, contrasts
+from rolloutlib.measure.run_series import StageRuns
 from rolloutlib.measure.segments import ANY_ISSUE, issue_rates, segments
 from rolloutlib.measure.validity import copies
 from rolloutlib.plan.gates import Decides
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.drift import Drift
     from rolloutlib.measure.looks import Look
     from rolloutlib.measure.segments import IssueRate, Segment
-    from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.model import Plan, StageId
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
@@ -107,7 +109,7 @@ def _judged(
     parts, stage = _segments(plan, compared), plan.stages[params.stage]
     decides = Decides() if compared.blocks else plan.decides
     findings = _findings(decides, gates, parts, issues)  # what is blocked proves nothing
-    drift = _drift(plan, compared, gates)
+    drift = _drift(plan, params.stage, compared, gates)
     findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
     recommended = recommend(gates, checks, findings)
     return Reviewed(
@@ -224,15 +226,30 @@ def _segments(plan: Plan, compared: Comparison) -> tuple[Segment, ...]:
     return segments("pass_rate", gate, strata, compared.rules, arms_of=compared.arms)
 
 
-def _drift(plan: Plan, compared: Comparison, gates: Sequence[GateResult]) -> tuple[Drift, ...]:
-    """Lay the gates that have data out run by run."""
+def _drift(
+    plan: Plan, stage: StageId, compared: Comparison, gates: Sequence[GateResult]
+) -> tuple[Drift, ...]:
+    """Lay the gates that have data out run by run, with the runs of every stage that counts."""
+    every = [*reversed(compared.earlier), Earlier(stage, compared)]
     listed = [
         Named(gate.id, plan.gates[gate.id], named(gate), gate.subject,
-              gate.proof_limit, gate.evidence_unit, signed=gate.signed)
+              _runs_of(plan, every, gate), gate.proof_limit, gate.evidence_unit, signed=gate.signed)
         for gate in gates
         if gate.evidence.point is not None
     ]  # fmt: skip
-    return contrasts(listed, compared.rows, compared.measured.by_run, compared.pair, compared.rules)
+    return contrasts(listed, compared.pair, compared.rules)
+
+
+def _runs_of(plan: Plan, every: Sequence[Earlier], gate: GateResult) -> tuple[StageRuns, ...]:
+    """Return the runs of each stage that a gate's evidence sums; of a top issue those that test."""
+    metric, counting = metric_of(plan.gates[gate.id], gate.subject), {s.stage for s in gate.stages}
+    found: list[StageRuns] = []
+    for stage, one in every:
+        parts = (one.measured.of_issue.by_run, one.measured.by_run)
+        table = next((table for table in parts if metric in table.metrics), None)
+        if table is not None and (stage in counting or one is every[-1].compared):
+            found.append(StageRuns(stage, one.rows, table))
+    return tuple(found)
 
 
 def _issues(plan: Plan, compared: Comparison) -> tuple[IssueRate, ...]:

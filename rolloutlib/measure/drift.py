@@ -14,16 +14,14 @@ import numpy as np
 
 from rolloutlib.measure.design import Compared, Sums, is_binary, metric_of
 from rolloutlib.measure.estimates import estimate_many
-from rolloutlib.measure.run_series import series
+from rolloutlib.measure.run_series import joined
 from rolloutlib.reason import Reason, because, known
 from rolloutlib.stats.drift import later_bounds, step_test, weighted_holm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rolloutlib.measure.averages import RunRow
-    from rolloutlib.measure.moments import MomentTable
-    from rolloutlib.measure.run_series import Series
+    from rolloutlib.measure.run_series import Series, StageRuns
     from rolloutlib.plan.gates import Evidence, Gate
     from rolloutlib.stats.drift import Floats, Step
 
@@ -40,6 +38,7 @@ class RunContrast(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         runs: their ids, the control's first; several where an arm ran more often than the other.
         started_at: start of the treatment's; None where a run of the gate tells none.
+        stage: whose run it is: evidence of earlier stages may count, too.
         control, treatment: the arms' own values.
         point, lower, upper: in the gate's `evidence_unit`, the samples taken as independent; None
             is no number, or no bound.
@@ -47,6 +46,7 @@ class RunContrast(msgspec.Struct, frozen=True, kw_only=True):
 
     runs: tuple[str, ...]
     started_at: datetime | None
+    stage: int
     n_control: int
     n_treatment: int
     control: float | None
@@ -86,6 +86,7 @@ class Named(NamedTuple):
         key: its id in the plan.
         name: how it is called, with what the data decided it to be about.
         subject: that alone (the issue tag).
+        stages: the runs of each stage that counts, the first stage first.
         limit: what the stage has to prove, in the unit of its contrast.
         measure: that unit; `signed`: whether it is a difference.
     """
@@ -94,6 +95,7 @@ class Named(NamedTuple):
     gate: Gate
     name: str | Reason
     subject: str | None
+    stages: tuple[StageRuns, ...]
     limit: float
     measure: str
     signed: bool
@@ -114,23 +116,17 @@ class _Tested(NamedTuple):
     proven: bool = False
 
 
-def contrasts(
-    gates: Sequence[Named], rows: Sequence[RunRow], table: MomentTable, pair: tuple[str, str],
-    rules: Evidence,
-) -> tuple[Drift, ...]:  # fmt: skip
+def contrasts(gates: Sequence[Named], pair: tuple[str, str], rules: Evidence) -> tuple[Drift, ...]:
     """Lay each gate out run by run, and test whether later runs say something else.
 
     The first gate has half of the error, the others share the rest (Holm, weighted).
 
     Args:
         gates: those that have data, in the plan's order.
-        rows: the runs of both arms, by their start.
-        table: moments by arm and run.
         pair: names of the control and the treatment.
         rules: how evidence is judged.
     """
-    parts = tuple(table.where(arm=arm) for arm in pair)
-    tested = [_tested(named, rows, parts, pair, rules) for named in gates]
+    tested = [_tested(named, pair, rules) for named in gates]
     due = [part for part in tested if part.steps is not None]
     weights = [float(max(len(due) - 1, 1) if part is due[0] else 1) for part in due]
     adjusted = [
@@ -140,16 +136,10 @@ def contrasts(
     return tuple(_judged(part, p_of.get(part.of.key)) for part in tested)
 
 
-def _tested(
-    of: Named, rows: Sequence[RunRow], parts: Sequence[MomentTable], pair: tuple[str, str],
-    rules: Evidence,
-) -> _Tested:  # fmt: skip
+def _tested(of: Named, pair: tuple[str, str], rules: Evidence) -> _Tested:
     """Return a gate run by run, and its steps where the runs allow a test."""
     metric = metric_of(of.gate, of.subject)
-    control, treatment = (
-        series(part, metric, [row for row in rows if row.arm == arm])
-        for part, arm in zip(parts, pair, strict=True)
-    )
+    control, treatment = (joined(of.stages, arm, metric) for arm in pair)
     arms, told = [treatment], treatment.told
     if of.gate.contrast != "treatment":
         told = told and control.told
@@ -249,6 +239,7 @@ def _listed(
     return tuple(
         RunContrast(
             runs=(*(old.names[k] if both else ()), *new.names[k]), started_at=new.starts[k],
+            stage=new.stages[k],
             n_control=int(old.n[k]) if both else 0, n_treatment=int(new.n[k]),
             control=float(old.total[k] / old.n[k]) if both else None,
             treatment=float(new.total[k] / new.n[k]),

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Series", "series"]
+__all__ = ["Series", "StageRuns", "joined", "series"]
+
+
+class StageRuns(NamedTuple):
+    """The runs of one stage: by their start, and their moments by arm and run."""
+
+    stage: int
+    rows: Sequence[RunRow]
+    by_run: MomentTable
 
 
 class Series(NamedTuple):
@@ -25,6 +33,7 @@ class Series(NamedTuple):
 
     names: tuple[tuple[str, ...], ...]
     starts: tuple[datetime | None, ...]
+    stages: tuple[int, ...]
     n: Floats
     total: Floats
     within: Floats
@@ -41,8 +50,9 @@ class Series(NamedTuple):
         spread = self.within + self.n * (self.total / self.n - mean) ** 2
         names = tuple(tuple(name for k in part for name in self.names[k]) for part in parts)
         starts = tuple(self.starts[part[0]] for part in parts)
+        stages = tuple(self.stages[part[0]] for part in parts)
         within = np.array([spread[part].sum() for part in parts])
-        return Series(names, starts, n, total, within)
+        return Series(names, starts, stages, n, total, within)
 
     @property
     def told(self) -> bool:
@@ -59,8 +69,22 @@ class Series(NamedTuple):
         return (within or float(np.var(self.total / self.n)) or 1.0) / self.n
 
 
-def series(part: MomentTable, metric: str, rows: Sequence[RunRow]) -> Series:
+def joined(stages: Sequence[StageRuns], arm: str, metric: str) -> Series:
+    """Line an arm's runs of all stages up, the first stage first."""
+    parts = [series(of, arm, metric) for of in stages]
+    return Series(
+        tuple(name for part in parts for name in part.names),
+        tuple(start for part in parts for start in part.starts),
+        tuple(stage for part in parts for stage in part.stages),
+        np.concatenate([part.n for part in parts]),
+        np.concatenate([part.total for part in parts]),
+        np.concatenate([part.within for part in parts]),
+    )
+
+
+def series(of: StageRuns, arm: str, metric: str) -> Series:
     """Line an arm's runs up that know the metric; replicates are one run, at their latest."""
+    part, rows = of.by_run.where(arm=arm), [row for row in of.rows if row.arm == arm]
     cells, names = part.by("run_id", metric), part.keys["run_id"].labels
     place = {name: k for k, name in enumerate(names) if cells.n[k]}
     groups: dict[str, list[RunRow]] = {}
@@ -74,4 +98,4 @@ def series(part: MomentTable, metric: str, rows: Sequence[RunRow]) -> Series:
     pooled = cells.pooled(codes, len(listed) + 1).take(np.arange(len(listed)))
     starts = tuple(group[-1].started_at for group in listed)
     ids = tuple(tuple(row.run_id for row in group) for group in listed)
-    return Series(ids, starts, pooled.n, pooled.total, pooled.m2)
+    return Series(ids, starts, (of.stage,) * len(ids), pooled.n, pooled.total, pooled.m2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.show.charts import VERMILION
 from rolloutlib.show.curves import CONTROL, TREATMENT
-from rolloutlib.show.figure import INK, WIDE, Figure, Note, dots, figure, key, layer, stacked
+from rolloutlib.show.figure import INK, SOFT, WIDE, Figure, Note, dots, figure, key, layer, stacked
 from rolloutlib.words.numbers import show
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import say, spoken, translate
@@ -121,11 +121,19 @@ def _contrast(gate: GateResult, drift: Drift, x: Spec) -> list[Spec]:
         for k, run in known
     ]  # fmt: skip
     spans = _parts(gate, drift)
+    turns = [
+        {"x": k + 0.5, "text": str(say("stage {number}", number=run.stage))}
+        for k, run in enumerate(drift.runs)
+        if k and run.stage != drift.runs[k - 1].stage
+    ]
     at: Spec = {"x": x, "y": y}
     whole = at | {"x2": {"field": "end"}, "color": "color"}
     return [
         layer([{"y": gate.proof_limit}], "rule", at={"y": y}, color=INK, strokeDash=[5, 3]),
         *_names(gate),
+        layer(turns, "rule", at={"x": x}, color=SOFT, strokeDash=[1, 3]),
+        layer(turns, "text", at={"x": x, "y": 8, "text": "text"}, align="left", dx=4, fontSize=12,
+              color=SOFT),
         layer(spans, "rule", at=whole, strokeWidth=6, opacity=0.3),
         layer(rows, "rule", at={"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"},
                                 "color": "color"}, strokeWidth=1.5),

@@ -13,6 +13,7 @@ from rolloutlib.measure.averages import RunRow
 from rolloutlib.measure.drift import Drift, Named, contrasts
 from rolloutlib.measure.moments import Cells, Key, MomentTable
 from rolloutlib.measure.periods import met
+from rolloutlib.measure.run_series import StageRuns
 from tests.tables import PLAN, RULES
 
 if TYPE_CHECKING:
@@ -116,9 +117,10 @@ def drift(
     rows = [*runs("control", times[: len(control)]), *runs("treatment", times[: len(treatment)])]
     rules = PLAN.gates[gate]
     limit = rules.proof_limit(3, PLAN.profile("default"))
-    named = Named(gate, rules, gate, subject, limit, rules.unit, signed=True)
     whole = table({"control": {metric: control}, "treatment": {metric: treatment}})
-    return contrasts([named], rows, whole, PAIR, RULES)[0]
+    of = (StageRuns(3, rows, whole),)
+    named = Named(gate, rules, gate, subject, of, limit, rules.unit, signed=True)
+    return contrasts([named], PAIR, RULES)[0]
 
 
 def level(at: float, m: int, seed: int = 1) -> list[float]:
@@ -197,8 +199,10 @@ def test_replicates_are_one_run() -> None:
         for r in rows
     ]  # fmt: skip
     rates = {"passed": level(0.9, 4)}
-    named = Named("pass_rate", PLAN.gates["pass_rate"], "p", None, -0.02, "proportion", signed=True)
-    found = contrasts([named], rows, table({"control": rates, "treatment": rates}), PAIR, RULES)[0]
+    of = (StageRuns(3, rows, table({"control": rates, "treatment": rates})),)
+    gate = PLAN.gates["pass_rate"]
+    named = Named("pass_rate", gate, "p", None, of, -0.02, "proportion", signed=True)
+    found = contrasts([named], PAIR, RULES)[0]
     assert [run.runs for run in found.runs] == [
         ("c00", "t00"), ("c02", "t02"), ("c01", "c03", "t01", "t03"),
     ]  # fmt: skip
@@ -209,9 +213,26 @@ def test_the_first_gate_has_half_of_the_error() -> None:
     control, treatment = level(0.9, 10), np.add(level(0.9, 10, 2), [0.02] * 7 + [0] * 3).tolist()
     alone = drift(control, treatment)
     gate = PLAN.gates["pass_rate"]
-    named = [Named(f"g{k}", gate, "g", None, -0.02, "proportion", signed=True) for k in range(7)]
     rows = [*runs("control", range(10)), *runs("treatment", range(10))]
-    whole = table({"control": {"passed": control}, "treatment": {"passed": treatment}})
-    several = contrasts(named, rows, whole, PAIR, RULES)
+    of = (StageRuns(3, rows, table({"control": {"passed": control},
+                                    "treatment": {"passed": treatment}})),)  # fmt: skip
+    named = [Named(f"g{k}", gate, "g", None, of, -0.02, "proportion", signed=True)
+             for k in range(7)]  # fmt: skip
+    several = contrasts(named, PAIR, RULES)
     assert alone.p_worse is not None
     assert several[0].p_worse == pytest.approx(min(1.0, 2 * alone.p_worse))
+
+
+def test_stages_that_count_are_in_the_row() -> None:
+    """+5 points in six runs of the stage before, −5 in three of this one: carried, they drift."""
+    gate = PLAN.gates["pass_rate"]
+    before, now = (
+        StageRuns(stage, [*runs("control", days), *runs("treatment", days)],
+                  table({"control": {"passed": level(0.9, len(days), 5)},
+                         "treatment": {"passed": level(0.9 + shift, len(days), 6)}}))
+        for stage, days, shift in ((2, range(6), 0.05), (3, range(10, 13), -0.05))
+    )  # fmt: skip
+    named = Named("p", gate, "p", None, (before, now), -0.02, "proportion", signed=True)
+    found = contrasts([named], PAIR, RULES)[0]
+    assert [run.stage for run in found.runs] == [2] * 6 + [3] * 3
+    assert (found.why.code, found.why.facts["late"]) == ("drift.worse", 3)
