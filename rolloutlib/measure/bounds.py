@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Side = Literal["less", "greater"]
 
 
+RARE = 1.5  # times the floor of exact bounds is that of score bounds
 NOISE = 1e-9  # of a count: what is left of one that was a mean times a size
 
 
@@ -196,11 +197,22 @@ def _put(old: Number, where: Flags, new: Number) -> Floats:
     return value
 
 
+def floor_of_scores(rules: Evidence) -> float:
+    """Return the correlation that score bounds assume at least of arms that show none.
+
+    More than exact bounds, which are cautious by themselves: with .10 a share of vetoes of which
+    users have correlation .2 passed at its limit in 6–8 % of worlds with 10–30 users.
+    """
+    return min(RARE * rules.icc_floor, 0.99)
+
+
 def effective_events(arm: Sums, rules: Evidence) -> tuple[Floats, Floats]:
-    """Return counts over the arm's design effect (Korn & Graubard 1998)."""
+    """Return counts over the arm's design effect (Korn & Graubard 1998), for a score."""
     x, n = events(arm)
     counts = whole(arm.total, arm.n)
-    size = np.asarray(effective.effective_sample_size(arm.n, counts, icc_floor=rules.icc_floor))
+    size = np.asarray(
+        effective.effective_sample_size(arm.n, counts, icc_floor=floor_of_scores(rules))
+    )
     return x / n * size, size
 
 

@@ -20,6 +20,7 @@ from rolloutlib.measure.bounds import (
     clustered_pattern,
     cr2_variance,
     events,
+    floor_of_scores,
     inflation,
     instead,
     levels,
@@ -49,11 +50,10 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Evidence
 
 SCORE = "Miettinen–Nurminen score"
-RARE = 1.5  # times the floor of exact bounds is that of score bounds, which are less cautious
 RATIO_SCORE = "Miettinen–Nurminen score for a ratio"
 TANGO = "Tango score for pairs (1998)"
 CR3 = "CR3, Satterthwaite t, {kind}{unit}s (Bell & McCaffrey 2002)"
-EFFECTIVE = " at the effective sample size (ICC ≥ {icc:g})"
+EFFECTIVE = " at the effective sample size (ICC ≥ {floor:g})"
 RAO_SCOTT = " at the effective sample size of {kind}{unit}s (Rao & Scott 1992, CR3)"
 SKEWED, WIDENED = ", corrected for skewness (Hall 1992)", ", widened for skewness (Hall 1992)"
 
@@ -62,7 +62,7 @@ class Method(NamedTuple):
     """A method of the policy.
 
     Attributes:
-        name: with its source, for people; `{kind}`, `{unit}` and `{icc}` are filled in.
+        name: with its source, for people; `{kind}`, `{unit}`, `{icc}`, `{floor}` are filled in.
         infer: bounds and tests from both arms.
         pattern: from both arms, the limit and the alternative; None for exact bounds, whose sizes
             are searched for.
@@ -78,7 +78,8 @@ class Method(NamedTuple):
         """Return the name for people."""
         kind = "" if arms.kind == "one_arm" else f"{arms.kind} "
         name = self.fallback if fell else self.name
-        return name.format(kind=kind, unit=arms.unit, icc=rules.icc_floor)
+        icc, floor = rules.icc_floor, floor_of_scores(rules)
+        return name.format(kind=kind, unit=arms.unit, icc=icc, floor=floor)
 
 
 def method_for(contrast: str, arms: Compared, *, binary: bool) -> Method:
@@ -164,14 +165,11 @@ def _clustered_difference_pattern(arms: Compared, limit: float, alternative: flo
 
 
 def _clustered_rates(arms: Compared, rules: Evidence) -> Inference:
-    """Score bounds, because the variance that few events show is too small (docs/calibration.md).
-
-    Standard error and tests stay those of the clusters.
-    """
+    """Score bounds, as the variance that few events show is too small; tests are the clusters'."""
     robust, nested = _clustered_difference(arms, rules), arms.kind == "nested"
     score = effective.nested_score_difference if nested else effective.crossed_score_difference
-    floors = {"confidence": rules.confidence, "icc_floor": RARE * rules.icc_floor}
-    usual = robust._replace(bounds=score(*clustered(arms), **floors))
+    rare = {"confidence": rules.confidence, "icc_floor": floor_of_scores(rules)}
+    usual = robust._replace(bounds=score(*clustered(arms), **rare))
     flat = one_sided(arms) | (np.asarray(robust.se) == 0)
     return instead(usual, flat, score_difference, arms, rules)
 

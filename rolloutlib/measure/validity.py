@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, log
 from typing import TYPE_CHECKING
 
 from rolloutlib.reason import because
@@ -13,12 +14,14 @@ if TYPE_CHECKING:
     from rolloutlib.measure.design import Design, Unit
     from rolloutlib.measure.looks import Look
     from rolloutlib.plan.params import ReviewParams
-    from rolloutlib.reason import Reason
+    from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import Runs
 
 __all__ = ["copies", "described", "invalid", "set_aside", "spent", "unnamed", "warnings"]
 
 IMBALANCE = 2  # larger arm / smaller, in clusters
+MISSED = 0.05  # of reviews in which a trouble may not be seen
+RARE_TROUBLE = 0.01  # share of users that have it, about which nothing is said
 
 
 def described(design: Design) -> Reason:
@@ -85,11 +88,26 @@ def warnings(
     fewer, more = sorted((design.clusters_control, design.clusters_treatment))
     if design.kind == "nested" and more > IMBALANCE * fewer:
         reasons.append(because("arms.imbalance"))
+    reasons += _unseen(design)
     if design.kind == "paired" and design.dropped:
         reasons.append(because("pairs.dropped", dropped=design.dropped))
     if design.unit == "user" and 0 < 2 * design.pairs <= max(fewer, more):
         reasons.append(because("users.both", count=design.pairs))
     return tuple(reasons)
+
+
+def _unseen(design: Design) -> list[Reason]:
+    """Say which share of all users may have a trouble that none of so few of them had.
+
+    With a share q of users in whom everything fails, G users show none of it with (1 - q)^G.
+    """
+    few = min(design.clusters_control, design.clusters_treatment)
+    share = 1 - MISSED ** (1 / max(few, 1))
+    if design.unit not in {"user", "cluster"} or not few or share <= RARE_TROUBLE:
+        return []
+    enough = ceil(log(MISSED) / log(1 - RARE_TROUBLE))
+    facts: dict[str, Fact] = {"clusters": few, "unit": design.unit, "share": share, "total": enough}
+    return [because("clusters.unseen", **facts)]
 
 
 def _counts(control: ArmSummary, treatment: ArmSummary) -> list[Reason]:

@@ -17,6 +17,11 @@ TEMPLATES: Final = {
         "Only {share:.0%} of the samples name their {unit}, so their dependence is unknown."
     ),
     "clusters.few": "Only {clusters} {unit}s an arm; a bound needs at least {least}.",
+    "clusters.unseen": (
+        "With {clusters} {unit}s, trouble that fewer than {share:.0%} of all {unit}s have can be "
+        "missed altogether; {total} show what 1% have. Bounds of rates hold where the samples of a "
+        "{unit} correlate by up to 0.2."
+    ),
     "clusters.heavy": (
         "A few {unit}s carry nearly all samples ({df:.1f} degrees of freedom); a bound needs at "
         "least {least:g}."

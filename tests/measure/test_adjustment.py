@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from scipy.stats import linregress
 
-from rolloutlib.measure.adjustment import adjust, slope
+from rolloutlib.errors import UsageError
+from rolloutlib.measure.adjustment import adjust, check, slope
 from rolloutlib.measure.design import Arms
-from rolloutlib.measure.moments import Cells
+from rolloutlib.measure.moments import Cells, Key, MomentTable
+
+PAIR = ("a", "b")
 
 
 def _arm(values: np.ndarray) -> Cells:
@@ -96,3 +99,30 @@ def test_pairs_with_a_shared_covariate_are_unchanged() -> None:
     assert theta != 0
     gaps = [arms.treatment.mean - arms.control.mean for arms in (metric, shifted)]
     np.testing.assert_allclose(gaps[1], gaps[0], atol=1e-12)
+
+
+def _covariates(control: list[float | None], treatment: list[float | None]) -> MomentTable:
+    """Return the moments of users of two arms, a sample each; None where none is known."""
+    values = [*control, *treatment]
+    names = tuple(f"u{k}" for k in range(len(values)))
+    arm = np.repeat([0, 1], [len(control), len(treatment)])
+    keys = {"arm": Key(arm, PAIR), "cluster": Key(np.arange(len(values)), names)}
+    n = np.array([value is not None for value in values], dtype=np.float64)
+    cells = Cells(n, np.array([value or 0.0 for value in values]), np.zeros(len(values)))
+    return MomentTable(keys, np.ones(len(values)), {"covariate": cells})
+
+
+def test_a_covariate_that_one_arm_lacks_is_refused() -> None:
+    """Ten of thirty users without history in one arm only is no chance; in both it is fine."""
+    known: list[float | None] = [1.0] * 30
+    lost: list[float | None] = [*[None] * 10, *[1.0] * 20]
+    with pytest.raises(UsageError, match="0 of 30 units of arm a and 10 of 30 of arm b"):
+        check(_covariates(known, lost), PAIR)
+    check(_covariates(lost, lost), PAIR)
+    check(_covariates(known, known), PAIR)
+
+
+def test_a_covariate_that_nobody_has_is_refused() -> None:
+    """Nothing to adjust by is said, not passed over."""
+    with pytest.raises(UsageError, match="no sample carries a covariate"):
+        check(_covariates([None] * 3, [None] * 3), PAIR)

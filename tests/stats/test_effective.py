@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from scipy.stats import betabinom
+from scipy.stats import betabinom, norm
+from scipy.stats import t as student
 
 from rolloutlib.stats import clusters, differences, effective, inference, means, pairs, proportions
 
@@ -144,3 +145,38 @@ def test_size_of_skewed_means(spread: float) -> None:
     missed = float(np.mean(np.asarray(means.skewed_mean(found, 30).upper) < 1))
     assert 0.03 < missed < 0.057
     assert float(np.mean(np.asarray(inference.t_bounds(found).upper) < 1)) > missed
+
+
+def test_few_clusters_with_events_assume_a_correlation() -> None:
+    """Three vetoes of three users weigh as the floor says; where a third has some, as was seen."""
+    n, none = np.full(12, 20.0), np.zeros(12)
+    rare, often = none.copy(), np.arange(12) % 4.0
+    rare[:3] = 1
+    for x1, widened in ((rare, True), (often, False)):
+        plain, floored = (
+            effective.nested_score_difference(
+                *clusters.side_by_side(n, x1, n, x1[::-1]), icc_floor=floor
+            )
+            for floor in (0.0, 0.15)
+        )
+        assert (floored.upper > plain.upper + 1e-9) == widened
+    size = 240 / (1 + 0.15 * 19) / (student.ppf(0.95, 22) / norm.ppf(0.95)) ** 2
+    expected = differences.miettinen_nurminen_difference(size / 80, size, size / 80, size)
+    found = effective.nested_score_difference(
+        *clusters.side_by_side(n, rare, n, rare), icc_floor=0.15
+    )
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_floor_of_crossed_clusters() -> None:
+    """Where both arms' few events are in the same users, the floor leaves out what they share."""
+    n, one, zero = np.full(12, 20.0), np.zeros(12), np.zeros(12)
+    one[:3], zero[:2] = 1, 1
+    plain, floored = (
+        effective.crossed_score_difference(n, one, n, zero, icc_floor=floor)
+        for floor in (0.0, 0.15)
+    )
+    apart = effective.nested_score_difference(
+        *clusters.side_by_side(n, one, n, zero), icc_floor=0.15
+    )
+    assert plain.upper < floored.upper < apart.upper

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.stats import t as student
 from scipy.stats import ttest_1samp, ttest_ind
 
 from rolloutlib.stats import inference, means
@@ -72,3 +74,32 @@ def test_bounds_and_test_agree_on_arrays() -> None:
     p = np.asarray(inference.t_test(found, alternative="greater").p_value)
     assert ((lower > 0) == (p < 0.05)).all()
     assert 0 < (lower > 0).sum() < 41
+
+
+@pytest.mark.parametrize("seen", [0.15, 0.4, 0.9])
+def test_a_skewed_side_is_where_halls_transformation_is_t(seen: float) -> None:
+    """The bound towards the skewness is the root of Hall's cubic; the other one is Student's."""
+    found, df = inference.ClusterInference(2.0, 0.5, 24.0), 24
+    k, t = seen - 6**0.5 / (df + 1), student.ppf(0.95, df)
+    root = brentq(lambda x: x + k * x**2 / 3 + k**2 * x**3 / 27 + k / 6 + t, -1e3, 1e3)
+    above, below = (means.skewed_t(found, sign * seen) for sign in (1, -1))
+    plain = inference.t_bounds(found)
+    assert above == pytest.approx((plain.lower, 2 - 0.5 * root))
+    assert below == pytest.approx((2 + 0.5 * root, plain.upper))
+
+
+def test_skewness_by_chance_changes_nothing() -> None:
+    """What normal data show, and an estimate without an error, keep Student's bounds."""
+    for found in (inference.ClusterInference(2.0, 0.5, 24.0), inference.ClusterInference(2, 0, 9)):
+        assert means.skewed_t(found, 0.09) == inference.t_bounds(found)
+    assert means.skewness_of(np.zeros(5)) == 0
+
+
+def test_rare_catastrophes_pass_at_most_as_promised() -> None:
+    """One user in 14 loses 7 points: at the limit, 100 users pass in 9 % by Student, not here."""
+    rng = np.random.default_rng(8)
+    change = 0.38 * rng.standard_normal((4000, 100)) - 7 * (rng.random((4000, 100)) < 0.07)
+    found = means.mean_inference(change.mean(-1), change.var(-1, ddof=1), np.full(4000, 100))
+    seen = means.skewness_of(change - change.mean(-1, keepdims=True))
+    assert np.mean(np.greater(inference.t_bounds(found).lower, -0.49)) > 0.07
+    assert np.mean(np.greater(means.skewed_t(found, seen).lower, -0.49)) < 0.05
