@@ -418,7 +418,7 @@ def test_an_arm_without_events() -> None:
     single = judge(ISSUE, arms(proportion(60, 600), proportion(0, 600), "sample"))
     assert 0 < single.upper < issue.upper < 1
     assert issue.p_better is not None
-    assert issue.p_better < 1e-5
+    assert issue.p_better < 1e-4  # of samples that are taken as correlated
 
 
 def test_a_segment_that_fails_wholly_is_tested() -> None:
