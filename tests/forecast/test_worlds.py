@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import lognorm, multivariate_normal, norm
 
 from rolloutlib.forecast import worlds
+from rolloutlib.forecast.latent import LOG_LATENCY_SD
 from rolloutlib.forecast.worlds import DRAWN, Sums, Truth, World, layout, simulate
 
 CONTROL = {
@@ -93,7 +94,7 @@ def test_latencies_are_lognormal() -> None:
     """Skewed as SciPy's lognormal distribution of that deviation, with the mean asked for."""
     (world,) = whole(layout("independent", 5000), 20, Truth(CONTROL, CONTROL))
     latency = world.treatment["latency_ms"].total.ravel()
-    spread = worlds.LOG_LATENCY_SD
+    spread = LOG_LATENCY_SD
     expected = lognorm(spread, scale=1800 * np.exp(-(spread**2) / 2))
     assert np.quantile(latency, [0.1, 0.5, 0.95]) == pytest.approx(
         expected.ppf([0.1, 0.5, 0.95]), rel=0.02
