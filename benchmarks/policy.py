@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from operator import attrgetter
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
 from rolloutlib.forecast.sources import ByRun, run_sources
-from rolloutlib.measure.design import Compared, Sums, metric_of
+from rolloutlib.measure.by_prompt import PromptSources
+from rolloutlib.measure.design import Compared, Quadratic, Source, Sums, metric_of
 from rolloutlib.measure.estimates import estimate_many, proves
+from rolloutlib.measure.moments import Cells, Key, MomentTable
 from rolloutlib.stats.clusters import side_by_side
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from benchmarks.worlds.people import Arm, Kind, Seen
-    from rolloutlib.measure.design import Source, Unit
+    from rolloutlib.measure.design import Unit
+    from rolloutlib.measure.scan import Measured
     from rolloutlib.plan.model import Evidence, Gate
 
     Flags = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
 
+PAIR = ("control", "treatment")
 UNIT: dict[str, Unit] = {"independent": "sample", "paired": "prompt"}
 
 
@@ -56,7 +66,50 @@ def _sources(seen: Seen, kind: Kind, *, contrast: str) -> tuple[Source, ...]:
     )
     if contrast == "treatment":
         return run_sources(one, one, shared=False)
-    return run_sources(one, zero, shared=kind in {"crossed", "paired"})
+    of_runs = run_sources(one, zero, shared=kind in {"crossed", "paired"})
+    return of_runs if seen.prompts is None else (*of_runs, *_of_prompts(seen.prompts))
+
+
+def _of_prompts(arms: tuple[Arm, Arm]) -> tuple[Source, ...]:
+    """Return what prompts add, repetition by repetition as a review measures it."""
+    found = [
+        PromptSources(cast("Measured", SimpleNamespace(answers=_answers(arms, k))), PAIR)
+        .of_metric("passed")
+        for k in range(len(arms[0].n))
+    ]  # fmt: skip
+    return tuple(_stacked(each) for each in zip(*found, strict=True))
+
+
+def _answers(arms: tuple[Arm, Arm], repetition: int) -> MomentTable:
+    """Return one repetition's moments by arm, prompt and user."""
+    n, total = (np.stack([getattr(arm, name)[repetition] for arm in arms])
+                for name in ("n", "total"))  # fmt: skip
+    arm, prompt, user = np.nonzero(n > 0)
+    n, total = n[arm, prompt, user], total[arm, prompt, user]
+    mean = total / n
+    sizes = arms[0].n.shape[1:]
+    keys = {"arm": Key(arm, PAIR), "prompt": Key(prompt, tuple(map(str, range(sizes[0])))),
+            "cluster": Key(user, tuple(map(str, range(sizes[1]))))}  # fmt: skip
+    return MomentTable(keys, n, {"passed": Cells(n, mean, n * mean * (1 - mean))})
+
+
+def _stacked(sources: Sequence[Source]) -> Source:
+    """Put repetitions of one source together."""
+
+    def whole(of: Callable[[Source], Floats]) -> Floats:
+        return np.concatenate([of(source) for source in sources])
+
+    seen, due = (
+        Quadratic(*(whole(partial(_part, name, place)) for place in range(3)))
+        for name in ("seen", "due")
+    )
+    freedom = (whole(attrgetter(name)) for name in ("df_one", "df_zero", "df_both"))
+    shares = (whole(lambda source: source.shares[0]), whole(lambda source: source.shares[1]))
+    return Source(sources[0].kind, sources[0].groups, seen, due, *freedom, shares=shares)
+
+
+def _part(name: str, place: int, source: Source) -> Floats:
+    return getattr(source, name)[place]
 
 
 def _sums(arm: Arm) -> Sums:

@@ -49,8 +49,8 @@ class Arm(NamedTuple):
 class Seen(NamedTuple):
     """What a study saw of one metric; entry k of both arms is the same unit where they share it.
 
-    `prompts` holds the same samples by prompt instead of unit, where few prompts are answered by
-    many users.
+    `prompts` holds the same samples by prompt instead of run, where many users answer few
+    prompts.
     """
 
     control: Arm

@@ -158,8 +158,9 @@ def _by_prompt(
         arms.append((count, rate))
     (n0, p0), (n1, p1) = arms
     x0, x1 = _events(n0, p0, n1, p1, study.pairing if study.shared else 0.0, rng)
-    prompts = (Arm(n0.sum(axis=2), x0.sum(axis=2)), Arm(n1.sum(axis=2), x1.sum(axis=2)))
-    return Seen(Arm(n[0], x0.sum(axis=3)), Arm(n[1], x1.sum(axis=3)), prompts)
+    prompts = [Arm(*(np.moveaxis(part.sum(axis=1), 2, 1) for part in arm))
+               for arm in ((n0, x0), (n1, x1))]  # fmt: skip
+    return Seen(Arm(n[0], x0.sum(axis=3)), Arm(n[1], x1.sum(axis=3)), (prompts[0], prompts[1]))
 
 
 def _events(
