@@ -126,7 +126,7 @@ TEMPLATES: Final = {
         "evidence pools all of them."
     ),
     "drift.none": (
-        "{gate}: later runs say no more than chance else than earlier ones (p = {p:.2g} after "
+        "{gate}: later runs differ from earlier ones by no more than chance (p = {p:.2g} after "
         "Holm's correction, {runs} runs)."
     ),
     "drift.few": (
