@@ -100,7 +100,7 @@ def read_flat(
     if spec is None:
         if not rows.rows:
             raise RunsError(f"no row of {file.name} can be read; {rows.bad[0].message}")
-        named = listed(rows.columns, most=20)
+        named = listed(rows.columns, most=20) or "none"
         due = layout_of(rows.columns) or "write a source.yaml that says which are arm and status"
         msg = f"{file.name} has the columns {named}; {due}."
         raise RunsError(msg)

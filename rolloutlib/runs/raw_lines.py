@@ -69,7 +69,7 @@ def _arrow_lines(data: bytes) -> pa.Table | None:
     if table is None:
         return None
     names, kinds = table.column_names, table.schema.types
-    if table.num_rows != lines or len({name.casefold() for name in names}) < len(names):
+    if not names or table.num_rows != lines or len({n.casefold() for n in names}) < len(names):
         return None
     if LINE in names or not all(map(_is_flat, kinds)):
         return None

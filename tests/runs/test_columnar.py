@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rolloutlib.errors import RunsError
-from rolloutlib.runs import reading
+from rolloutlib.runs import read_runs, reading
 from rolloutlib.runs.samples import from_runs
 from tests.often import EXHAUSTIVE
 
@@ -318,6 +318,13 @@ def test_a_column_with_the_name_of_the_line(tmp_path: Path) -> None:
     table = {"arm": ["a", "b"], "status": ["passed", "passed"], "__line": [9, 8]}
     pq.write_table(pa.table(table), tmp_path / "t.parquet")
     assert reading.read_runs(tmp_path).table["sample_id"].to_pylist() == ["1", "2"]
+
+
+def test_lines_that_say_nothing_are_refused_in_words(tmp_path: Path) -> None:
+    """`{}` has no column: a sentence says so, with the name of the file."""
+    (tmp_path / "empty.jsonl").write_text("{}\n{}\n", encoding="utf-8")
+    with pytest.raises(RunsError, match=r"empty\.jsonl has the columns none; write a"):
+        read_runs(tmp_path)
 
 
 def test_lists_in_lists_are_for_the_careful_reader(tmp_path: Path) -> None:
