@@ -71,7 +71,8 @@ def recover(
         return Added(inference, (np.zeros_like(point), np.zeros_like(point)))
     low, high = RANGES[contrast] if binary or contrast == "ratio" else (-np.inf, np.inf)
     sides = [_side(inference, arms, contrast, sign, rules.confidence) for sign in (-1.0, 1.0)]
-    bounds = Bounds(*(np.clip(side.end, low, high) for side in sides))  # pyright: ignore[reportArgumentType]
+    ends = (np.where(side.wider > 0, np.clip(side.end, low, high), side.end) for side in sides)
+    bounds = Bounds(*ends)  # pyright: ignore[reportArgumentType]
 
     def p(side: Side) -> Floats:
         there = sides[side == "less"]  # the test against a fall is that of the upper bound

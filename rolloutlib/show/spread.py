@@ -47,13 +47,13 @@ def _line(gate: GateResult, row: Varied) -> Sentence:
     about |= {"sd": sd, "p": p, "wider": f"{gate.evidence.widened:.0%}"}
     if row.source == "run":
         return say(
-            "{gate}: runs differ by {sd} beyond chance ({n} runs, p {p}); the bound is {wider} "
-            "wider for it. Six to eight short runs with as many samples in all cost less.",
+            "{gate}: runs differ by {sd} more than samples explain ({n} runs, p {p}); the bound is "
+            "{wider} wider for it. Six to eight short runs with as many samples in all cost less.",
             **about,
         )  # fmt: skip
     return say(
-        "{gate}: prompts differ by {sd} beyond chance ({n} prompts, p {p}); the bound is {wider} "
-        "wider for it. More prompts cost less than more users.", **about,
+        "{gate}: prompts differ by {sd} more than samples explain ({n} prompts, p {p}); the bound "
+        "is {wider} wider for it. More prompts cost less than more users.", **about,
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 PASS = PLAN.gates["pass_rate"]
+TOP = PLAN.gates["top_issue"]
 SCORE = PASS.model_copy(update={"metric": "score"})
 PAIR = ("control", "treatment")
 Arm = tuple["Ints", "Ints", "Floats"]  # unit, run and value of each sample
@@ -179,6 +180,11 @@ def test_runs_that_agree_change_nothing_and_those_that_do_not_widen_all() -> Non
             assert wider.widened > 0
             assert "variance between runs" in wider.method
             assert (wider.p_worse or 0) > (plain.p_worse or 1)
+        ratio = estimate_gate(TOP, with_runs, RULES, metric="passed")
+        alone = estimate_gate(TOP, replace(with_runs, beyond=()), RULES, metric="passed")
+        assert ratio is not None
+        assert alone is not None
+        assert (ratio.lower == alone.lower) == (ratio.upper == alone.upper) == same
 
 
 @pytest.mark.slow
