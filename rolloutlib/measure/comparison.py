@@ -16,7 +16,7 @@ from rolloutlib.measure.design import Arms, metric_of, read_design
 from rolloutlib.measure.latency import latency_cap, left_out
 from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
 from rolloutlib.measure.scan import run_scale
-from rolloutlib.measure.subject import Subject, Wanted, spelled_as_there
+from rolloutlib.measure.subject import Subject, spelled_as_there, wanted_of
 from rolloutlib.measure.worst import worst as worst_case
 from rolloutlib.measure.worst import worst_planned
 from rolloutlib.plan.metrics import metric_record
@@ -187,6 +187,8 @@ class Comparison:
 
     def _absent(self, gate: Gate, arms: Arms, metric: str) -> Reason | None:
         """Return which field a gate without an estimate lacks."""
+        if gate.estimand == "per_user" and arms.unit == "cluster":
+            return because("clusters.per_user")
         if gate.estimand == "per_user" and arms.unit != "user":
             return because("field.missing", field="userId")
         field = metric_record(metric).field
@@ -244,14 +246,15 @@ def compare(
     measured = measuring(
         pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
         latency_cap_ms=latency_cap(plan, limits), apart=params.adjust,
-        wanted=_wanted(plan, runs, params.control, fixed),
+        wanted=wanted_of(plan, runs, params.control, fixed),
     )  # fmt: skip
     if params.adjust:
         adjustment.check(measured.table, pair)
     rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
     design = read_design(_arms(measured.table, "passed", pair, measured), "difference")[1]
     stage = plan.stages[params.stage]
-    same_prompts = material.replayed(measured, design)
+    people = material.of_people(measured, design)
+    same_prompts = material.replayed(measured, people)
     ratio = material.sample_ratio(measured, runs, pair, rules, stage.allocation)
     split = stage.allocation is not None or ratio is not None
     lacking = lacks(measured, runs, pair, replayed=same_prompts, split=split)
@@ -267,10 +270,11 @@ def compare(
     blocks = (
         *configuration.unplanned(plan, params.stage, runs, summaries),
         *unreadable(lacking, measured, runs, rules), *([ratio] if ratio else []),
-        *material.unlike(measured, design, rules, pair, steered), *absent(lacking, measured, rules),
+        *material.unlike(measured, people, rules, pair, steered), *absent(lacking, measured, rules),
         *validity.unnamed(measured.unit, measured.named), *([other_time] if other_time else []),
+        *validity.clusters(measured, runs.source),
     )  # fmt: skip
-    users = material.user_ratio(design, rules, stage.allocation)
+    users = material.user_ratio(material.allocated(measured, design), rules, stage.allocation)
     return Comparison(
         measured, rules, pair, profile, limits, rows, summaries,
         design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
@@ -281,16 +285,6 @@ def compare(
         warnings=validity.warnings(design, runs, pair, summaries, partly),
         set_aside=validity.set_aside(runs, params), fixed=fixed,
     )  # fmt: skip
-
-
-def _wanted(plan: Plan, runs: Runs, control: str, fixed: str | None) -> Wanted:
-    """Return what decides the top issue before this stage's samples do."""
-    issues = [gate.issue for gate in plan.gates.values() if gate.metric == "issue"]
-    named = tuple(issue for issue in issues if issue is not None)
-    if fixed is not None:
-        return Wanted((*named, fixed), None in issues, ((fixed, 1),))
-    before = tuple(sorted(runs.tags_before.get(control, {}).items()))
-    return Wanted(named, None in issues, before)
 
 
 def _account_metric(gate: Gate, measured: Measured) -> str:

@@ -56,7 +56,7 @@ class StoredRun(msgspec.Struct, frozen=True):
     Attributes:
         source: the source that it came from, by its name in the store.
         content: digest of its samples, whatever their order and the run's id.
-        with_user, with_prompt: samples that carry the id.
+        with_user, with_prompt, with_cluster: samples that carry the id.
         labelled: samples that tell their issues.
         tags: how many of its samples carry each issue tag.
     """
@@ -68,6 +68,7 @@ class StoredRun(msgspec.Struct, frozen=True):
     with_prompt: int = 0
     labelled: int = 0
     tags: dict[str, int] = {}
+    with_cluster: int = 0
 
 
 class Day(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-Unit = Literal["sample", "prompt", "user"]
+Unit = Literal["sample", "prompt", "user", "cluster"]
 SourceKind = Literal["run", "prompt"]
 Kind = Literal["one_arm", "independent", "paired", "nested", "crossed"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rolloutlib.measure.design import Arms
+from rolloutlib.measure.design import Arms, Design
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.moments import Cells, added
 from rolloutlib.plan.gates import Gate
@@ -16,7 +16,6 @@ from rolloutlib.stats import divergence, sequential
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from rolloutlib.measure.design import Design
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.measure.scan import Measured
     from rolloutlib.plan.gates import Evidence
@@ -24,10 +23,11 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import Runs
 
-__all__ = ["replayed", "sample_ratio", "unlike", "user_ratio"]
+__all__ = ["allocated", "of_people", "replayed", "sample_ratio", "unlike", "user_ratio"]
 
 VALUES = 50  # of a category that are compared, the most frequent ones
 MIXES = ("category", "difficulty")
+PEOPLE = ("user", "cluster")
 # A share of samples in both arms, compared like any gate.
 SHARE = Gate(title="", metric="passed", contrast="difference", harm="lower", limit=-1.0,
              alternative=0.0)  # fmt: skip
@@ -38,7 +38,25 @@ def replayed(measured: Measured, design: Design) -> bool:
     prompts = measured.prompts
     if prompts is None or not prompts.shared:
         return False
-    return measured.unit == "prompt" or _crossed(design)
+    return design.unit == "prompt" or _crossed(design)
+
+
+def of_people(measured: Measured, design: Design) -> Design:
+    """Return how the arms' users compare, whatever clusters they are in."""
+    people = measured.people
+    if people is None or not people.control + people.treatment:
+        return design
+    kind = "crossed" if people.both else "nested"
+    return Design(kind, "user", people.control, people.treatment, people.both)
+
+
+def allocated(measured: Measured, design: Design) -> Design:
+    """Return the design of what was allocated: clusters, where each is in one arm, else users.
+
+    Users of one cluster then go together, and their number varies more than single users' would.
+    """
+    whole = measured.unit == "cluster" and not design.pairs
+    return design if whole else of_people(measured, design)
 
 
 def _crossed(design: Design) -> bool:
@@ -68,7 +86,7 @@ def _overlap(measured: Measured, design: Design, rules: Evidence) -> Reason | No
     Users of a split each bring prompts of their own; there prompts need no partner.
     """
     prompts = measured.prompts
-    if prompts is None or (measured.unit == "user" and not _crossed(design)):
+    if prompts is None or (design.unit in PEOPLE and not _crossed(design)):
         return None
     share = prompts.shared / prompts.union
     if share >= rules.min_overlap:
@@ -146,7 +164,7 @@ def _two_sided(arms: Arms, rules: Evidence) -> float | None:
 def user_ratio(design: Design, rules: Evidence, allocation: Allocation | None) -> Reason | None:
     """Test the planned allocation of users; a replay, with most in both arms, has none."""
     counts = (design.clusters_control, design.clusters_treatment)
-    if design.unit != "user" or not min(counts) or _crossed(design):
+    if design.unit not in PEOPLE or not min(counts) or _crossed(design):
         return None
     facts = _mismatch(counts, rules, allocation)
     return because("arms.sample_ratio", **facts) if facts else None

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Needed", "needed", "total_for"]
 
-NeededUnit = Literal["pairs", "samples", "prompts", "users", "runs"]
-UNITS: dict[Unit, NeededUnit] = {"sample": "samples", "prompt": "prompts", "user": "users"}
+NeededUnit = Literal["pairs", "samples", "prompts", "users", "clusters", "runs"]
+UNITS: dict[Unit, NeededUnit] = {"sample": "samples", "prompt": "prompts", "user": "users",
+                                  "cluster": "clusters"}  # fmt: skip
 MOST_UNITS = 10**9  # no stage collects more
 NORMAL_DF = 1e6
 

@@ -20,21 +20,21 @@ from rolloutlib.measure.moments import (
     tag_counts,
     top_tags,
 )
+from rolloutlib.measure.people import People, scan_people
 from rolloutlib.measure.prompts import scan_prompts
 from rolloutlib.measure.subject import (
     Subject,
     Wanted,
+    also_listed,
     among,
     choosers_of,
-    in_both,
-    is_clear,
     settled,
-    spelled_as_there,
     split,
+    without_choosers,
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rolloutlib.measure.design import Unit
     from rolloutlib.measure.prompts import Prompts
@@ -47,7 +47,12 @@ RISING = 5  # further tags that are measured because they may rise
 NO_TAGS = ("",)  # measured where no sample has an issue: whether it tells so
 CLOSE = 1.0  # standard errors by which a tag has to rise to be looked at
 STEPS = 10  # a unit, of the histograms: tenths of a millisecond, tenths of a point
-CLUSTERS: Final[Mapping[Unit, str]] = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}
+CLUSTERS: Final[Mapping[Unit, str]] = {
+    "user": "user_id",
+    "prompt": "prompt_id",
+    "sample": "arm",
+    "cluster": "cluster",
+}
 CHOOSING: Final[Mapping[Unit, str]] = {"sample": "sample_id"}  # who chooses, where not clusters
 ANY_ISSUE: Final = Wanted()
 STRATA = ("category", "difficulty", "profile")
@@ -60,6 +65,7 @@ class Count:
     Attributes:
         runs: different runs.
         labelled: samples that tell their issues, be it that there are none.
+        with_cluster: samples that carry the id of a declared cluster above users.
     """
 
     samples: int
@@ -69,6 +75,7 @@ class Count:
     prompts: int
     runs: int = 0
     labelled: int = 0
+    with_cluster: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class Measured:
         overlap, answers: which units runs share; moments by arm, prompt and perhaps cluster.
         strata: moments of `passed` by arm, cluster and stratum, for each that has several values.
         latency, score: histograms by (arm, run), latencies as they were.
+        people: the users inside of declared clusters; None where no clusters are declared.
         subject: the issue that the top-issue gate is about; None where the control has none.
         tested: the same without the samples that chose the subject; None where none had to.
         latency_cap_ms: what the moments of `latency_ms` count of a slower sample.
@@ -107,6 +115,7 @@ class Measured:
     prompts: Prompts | None
     overlap: Overlap | None = None
     answers: MomentTable | None = None
+    people: People | None = None
     subject: Subject | None = None
     tested: Measured | None = None
     latency_cap_ms: float = inf
@@ -167,17 +176,20 @@ def measure(
         by_run=scan(frame, metrics, by={"arm": "arm", "run_id": "run_id"}),
         strata=_strata(frame, {"passed": metrics["passed"]}, units),
         latency=latency, score=score, carried=tagged, prompts=_prompts(frame, arms, counts),
+        people=scan_people(frame, arms) if unit == "cluster" else None,
         subject=subject, latency_cap_ms=latency_cap_ms,
         overlap=overlap_of(scan(frame, {}, by={"run_id": "run_id", **units})) if related else None,
         answers=scan_answers(frame, metrics, units, counts),
     )  # fmt: skip
 
-    def rest(leaving: Sequence[str]) -> tuple[MomentTable, MomentTable]:
+    def rest(leaving: Sequence[str]) -> Measured:
         if subject is None or subject.choosers is None:
-            return whole.table, whole.by_run
+            return whole
         metric, others = f"issue:{subject.tag}", split(frame, subject.choosers, leaving)[1]
         one, by_run = {metric: metrics[metric]}, {"arm": "arm", "run_id": "run_id"}
-        return scan(others, one, by=units), scan(others, one, by=by_run)
+        shared = overlap_of(scan(others, {}, by=by_run | units)) if whole.overlap else None
+        return replace(whole, table=scan(others, one, by=units),
+                       by_run=scan(others, one, by=by_run), overlap=shared)  # fmt: skip
 
     return without_choosers(whole, arms, rest)
 
@@ -201,36 +213,6 @@ def _choice(
         choosers = replace(choosers, count=count, units=count + others)
     carried = {tag: n for (_, tag), n in tag_counts(chose).items()}
     return Subject(among(tagged, carried, control), "held_out", unit, choosers)
-
-
-def without_choosers(
-    whole: Measured, arms: tuple[str, str],
-    rest: Callable[[Sequence[str]], tuple[MomentTable, MomentTable]],
-) -> Measured:  # fmt: skip
-    """Take out of the test who chose the issue, unless one issue leads clearly.
-
-    Args:
-        whole: everything measured.
-        arms: names of the control and the treatment.
-        rest: gives the moments by cluster and by run without the choosers of some arms.
-    """
-    subject = whole.subject
-    if subject is None or subject.choosers is None:
-        return whole
-    if is_clear(whole.table, arms[0], whole.tags[: whole.ranked], whole.unit):
-        return replace(whole, subject=Subject(whole.tags[0], "clear"))
-    shared = in_both(whole.table, arms, subject.tag, whole.unit)
-    table, by_run = rest(arms if shared else arms[:1])
-    return replace(whole, tested=replace(whole, table=table, by_run=by_run))
-
-
-def also_listed(
-    subject: Subject | None, wanted: Wanted, tagged: Mapping[tuple[str, str], int]
-) -> list[str]:
-    """Return the issues that gates are about, which are measured however rare they are."""
-    there = {tag for _, tag in tagged}
-    named = [spelled_as_there(tag, there) for tag in wanted.named]
-    return [*named, *([subject.tag] if subject else [])]
 
 
 def listed_tags(
@@ -281,6 +263,7 @@ def _counts(frame: nw.LazyFrame[Any], arms: tuple[str, str]) -> dict[str, Count]
     aggregates = {
         "with_user": user.count(), "users": user.n_unique(), "with_prompt": prompt.count(),
         "prompts": prompt.n_unique(), "runs": run.n_unique(), "labelled": issues.count(),
+        "with_cluster": nw.col("cluster").count(),
     }  # fmt: skip
     named = [expression.alias(name) for name, expression in aggregates.items()]
     grouped = frame.group_by("arm").agg(nw.len().alias("samples"), *named)
@@ -293,14 +276,15 @@ def _count(row: Mapping[str, int]) -> Count:
     """Take null out of the different ids, where it counts as one of its own."""
     n, with_user, with_prompt = row["samples"], row["with_user"], row["with_prompt"]
     users, prompts = row["users"] - (with_user < n), row["prompts"] - (with_prompt < n)
-    return Count(n, with_user, users, with_prompt, prompts, row["runs"], row["labelled"])
+    more = (row["runs"], row["labelled"], row["with_cluster"])
+    return Count(n, with_user, users, with_prompt, prompts, *more)
 
 
 def choose_unit(counts: Mapping[str, Count]) -> tuple[Unit, float]:
-    """Choose what a cluster is: users when samples name them, else prompts, else the sample itself.
+    """Choose what a cluster is: a declared one, else users, else prompts, else the sample itself.
 
-    Samples of one user are not independent, so a user id that only some samples carry leaves the
-    dependence unknown.
+    The first that any sample names. Samples of one user are not independent, so a user id that only
+    some samples carry leaves the dependence unknown.
 
     Returns:
         The unit, and the smaller arm's share of samples that name it.
@@ -309,6 +293,7 @@ def choose_unit(counts: Mapping[str, Count]) -> tuple[Unit, float]:
     ('prompt', 0.75)
     """
     known: dict[Unit, list[int]] = {
+        "cluster": [count.with_cluster for count in counts.values()],
         "user": [count.with_user for count in counts.values()],
         "prompt": [count.with_prompt for count in counts.values()],
     }

@@ -23,7 +23,7 @@ from rolloutlib.measure.scan import ANY_ISSUE, Measured, choose_unit, measure  #
 from rolloutlib.measure.summed import Sums, counts_of
 from rolloutlib.runs import InputFile, Quarantined, Runs, load_source
 from rolloutlib.runs.account import later_rows, odd_runs
-from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.columns import LATER, SCHEMA
 from rolloutlib.runs.database import connect, quoted
 from rolloutlib.runs.doubts import by_metric
 from rolloutlib.runs.samples import from_runs
@@ -105,6 +105,8 @@ def _fits(
         return False
     if unit in {day.unit, "sample"}:
         return True
+    if unit == "cluster":  # a day's sums are of users, whom clusters are made of
+        return False
     of_day = {name_of(run.info) for run in day.runs}
     mine = [run for run in runs if name_of(run.info) in of_day]
     return not any(run.with_user if unit == "user" else run.with_prompt for run in mine)
@@ -226,8 +228,8 @@ def _relation(
         connection.register("samples", SCHEMA.empty_table())
         return connection.table("samples")
     stored = connection.read_parquet([str(file) for file in files], union_by_name=True)
-    there = set(stored.columns)  # days written by an older version lack the last column
-    names = [name if name in there else f"NULL::BOOLEAN AS {name}" for name in SCHEMA.names]
+    there = set(stored.columns)  # days written by an older version lack the last columns
+    names = [name if name in there else f"NULL::{LATER[name]} AS {name}" for name in SCHEMA.names]
     relation = stored.project(", ".join(names))
     if all_in:
         return relation

@@ -10,7 +10,7 @@ nobody can tune and every engine computes alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -22,17 +22,21 @@ from rolloutlib.reason import because
 from rolloutlib.runs.spellings import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from rolloutlib.measure.design import Unit
     from rolloutlib.measure.moments import MomentTable
+    from rolloutlib.measure.scan import Measured
+    from rolloutlib.plan.model import Plan
     from rolloutlib.reason import Reason
+    from rolloutlib.runs import Runs
 
 __all__ = [
-    "Choosers", "Subject", "Wanted", "among", "choosers_of", "chosen_rows", "chosen_tag", "in_both",
-    "is_clear", "settled", "spelled_as_there", "split",
+    "Choosers", "Subject", "Wanted", "also_listed", "among", "choosers_of", "chosen_rows",
+    "chosen_tag", "in_both", "is_clear", "settled", "spelled_as_there", "split", "wanted_of",
+    "without_choosers",
 ]  # fmt: skip
 
 SHARE: Final = 0.2  # of the control's units that choose; docs/statistics.md compares shares
@@ -96,6 +100,16 @@ class Subject:
             return _CHOSEN[self.how]
         by, among = self.choosers.count, self.choosers.units
         return because("issue.held_out", count=by, among=among, unit=self.unit)
+
+
+def wanted_of(plan: Plan, runs: Runs, control: str, fixed: str | None) -> Wanted:
+    """Return what decides the top issue before this stage's samples do."""
+    issues = [gate.issue for gate in plan.gates.values() if gate.metric == "issue"]
+    named = tuple(issue for issue in issues if issue is not None)
+    if fixed is not None:
+        return Wanted((*named, fixed), None in issues, ((fixed, 1),))
+    before = tuple(sorted(runs.tags_before.get(control, {}).items()))
+    return Wanted(named, None in issues, before)
 
 
 def settled(tagged: Mapping[tuple[str, str], int], control: str, wanted: Wanted) -> Subject | None:
@@ -186,6 +200,35 @@ def in_both(table: MomentTable, arms: tuple[str, str], tag: str, unit: Unit) -> 
     metric = f"issue:{tag}"
     control, treatment = (table.where(arm=arm).by("cluster", metric) for arm in arms)
     return read_design(Arms(control, treatment, unit), "ratio")[1].kind in {"paired", "crossed"}
+
+
+def without_choosers(
+    whole: Measured, arms: tuple[str, str],
+    rest: Callable[[Sequence[str]], Measured],
+) -> Measured:  # fmt: skip
+    """Take out of the test who chose the issue, unless one issue leads clearly.
+
+    Args:
+        whole: everything measured.
+        arms: names of the control and the treatment.
+        rest: gives what is measured without the choosers of some arms.
+    """
+    subject = whole.subject
+    if subject is None or subject.choosers is None:
+        return whole
+    if is_clear(whole.table, arms[0], whole.tags[: whole.ranked], whole.unit):
+        return replace(whole, subject=Subject(whole.tags[0], "clear"))
+    shared = in_both(whole.table, arms, subject.tag, whole.unit)
+    return replace(whole, tested=rest(arms if shared else arms[:1]))
+
+
+def also_listed(
+    subject: Subject | None, wanted: Wanted, tagged: Mapping[tuple[str, str], int]
+) -> list[str]:
+    """Return the issues that gates are about, which are measured however rare they are."""
+    there = {tag for _, tag in tagged}
+    named = [spelled_as_there(tag, there) for tag in wanted.named]
+    return [*named, *([subject.tag] if subject else [])]
 
 
 def chosen_rows(table: MomentTable, choosers: Choosers) -> NDArray[np.bool_]:

@@ -34,12 +34,18 @@ from rolloutlib.measure.scan import (
     STRATA,
     Count,
     Measured,
-    also_listed,
     listed_tags,
     run_scale,
+)  # fmt: skip
+from rolloutlib.measure.subject import (
+    Subject,
+    also_listed,
+    among,
+    choosers_of,
+    chosen_rows,
+    settled,
     without_choosers,
 )  # fmt: skip
-from rolloutlib.measure.subject import Subject, among, choosers_of, chosen_rows, settled
 from rolloutlib.plan.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -60,7 +66,7 @@ def counts_of(runs: Sequence[StoredRun], arms: Sequence[str]) -> dict[str, Count
         arm: Count(
             sum(run.info.n for run in of), sum(run.with_user for run in of), 0,
             sum(run.with_prompt for run in of), 0,
-            len(of), sum(run.labelled for run in of),
+            len(of), sum(run.labelled for run in of), sum(run.with_cluster for run in of),
         )
         for arm, of in mine.items()
     }  # fmt: skip
@@ -131,17 +137,16 @@ class Sums:
         carried = {tag: round(float(chose.all(tag).total[0])) for tag in tags}
         return Subject(among(tagged, carried, self.arms[0]), "held_out", self.unit, choosers)
 
-    def _rest(
-        self, finest: MomentTable, whole: Measured, leaving: Sequence[str]
-    ) -> tuple[MomentTable, MomentTable]:
-        """Return the sums by cluster and by run without the choosers of these arms."""
+    def _rest(self, finest: MomentTable, whole: Measured, leaving: Sequence[str]) -> Measured:
+        """Return the sums without the choosers of these arms."""
         choosers = whole.subject.choosers if whole.subject else None
         if choosers is None:
-            return whole.table, whole.by_run
+            return whole
         arm, gone = finest.keys["arm"], chosen_rows(finest, choosers)
         gone &= np.isin(arm.codes, [arm.code(name) for name in leaving])
         rest = finest.take(~gone)
-        return grouped(rest, "arm", "cluster"), grouped(rest, "arm", "run_id")
+        table, by_run = (grouped(rest, "arm", key) for key in ("cluster", "run_id"))
+        return replace(whole, table=table, by_run=by_run, overlap=overlap_of(rest))
 
     def _tables(self, file: str, columns: Container[str] | None = None) -> list[pa.Table]:
         """Read a file of every day, without the runs that are not asked for."""

@@ -19,8 +19,8 @@ from rolloutlib.measure.histograms import histogram
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.moments import latency_expression, metric_expressions, scan
 from rolloutlib.measure.profiles import slow_limit
-from rolloutlib.measure.scan import STEPS, STRATA
-from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.measure.scan import CLUSTERS, STEPS, STRATA
+from rolloutlib.runs.columns import CLUSTER, SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Values", "about_runs", "day_sums", "stored_run", "unit_of"]
 
 _OF_RUNS = (
-    "SELECT arm, run_id, sum(hash(1, {rest})), sum(hash(2, {rest})), count(user_id),"
-    " count(prompt_id), count(issues) FROM rows GROUP BY arm, run_id"
+    "SELECT arm, run_id, sum({one}), sum({two}), count(user_id),"
+    " count(prompt_id), count(issues), count(cluster) FROM rows GROUP BY arm, run_id"
 )
 _PROMPTS = """SELECT arm, run_id, md5_number_lower(prompt_id) AS prompt, count(*) AS n FROM rows
     WHERE prompt_id IS NOT NULL GROUP BY ALL ORDER BY ALL"""
@@ -70,9 +70,13 @@ class Values:
 def about_runs(
     connection: duckdb.DuckDBPyConnection,
 ) -> dict[str, tuple[list[int], dict[str, int]]]:
-    """Return, by run, what its rows say: two sums of hashes and three counts, and its tags."""
-    rest = ", ".join(name for name in SCHEMA.names if name != "run_id")
-    found = connection.execute(_OF_RUNS.format(rest=rest)).fetchall()
+    """Return, by run, what its rows say: two sums of hashes and four counts, and its tags."""
+    rest = ", ".join(name for name in SCHEMA.names if name not in {"run_id", CLUSTER})
+    one, two = (  # a row without a cluster has the hash of before there were clusters
+        f"CASE WHEN cluster IS NULL THEN hash({n}, {rest}) ELSE hash({n}, {rest}, cluster) END"
+        for n in (1, 2)
+    )
+    found = connection.execute(_OF_RUNS.format(one=one, two=two)).fetchall()
     about = {f"{arm}{SEPARATOR}{run}": (list(numbers), {}) for arm, run, *numbers in found}
     for arm, run, tag, count in connection.execute(_TAGS).fetchall():
         about[f"{arm}{SEPARATOR}{run}"][1][tag] = count
@@ -83,11 +87,18 @@ def stored_run(
     info: RunInfo, source: str, about: Mapping[str, tuple[list[int], dict[str, int]]]
 ) -> StoredRun:
     """Put what is known of a run together; its content is a digest of its rows in any order."""
-    numbers, tags = about.get(name_of(info), ([0, 0, 0, 0, 0], {}))
-    one, two, with_user, with_prompt, labelled = numbers
+    numbers, tags = about.get(name_of(info), ([0] * 6, {}))
+    one, two, with_user, with_prompt, labelled, with_cluster = numbers
     content = msgspec.json.encode((str(one), str(two), info.reported))
     return StoredRun(
-        info, source, sha256(content).hexdigest(), with_user, with_prompt, labelled, tags
+        info,
+        source,
+        sha256(content).hexdigest(),
+        with_user,
+        with_prompt,
+        labelled,
+        tags,
+        with_cluster,
     )
 
 
@@ -114,7 +125,7 @@ def day_sums(
     for limit in values.latency_cap_ms:
         one = made(slow_above_ms=slow, latency_cap_ms=limit)
         metrics[capped(limit)] = one["latency_ms"]
-    cluster = {"user": "user_id", "prompt": "prompt_id", "sample": "arm"}[unit]
+    cluster = CLUSTERS[unit]
     by = {"arm": "arm", "run_id": "run_id", "cluster": cluster}
     tables = {f"moments{SUMS}": _columns(scan(frame, metrics, by=by))}
     for name in STRATA:

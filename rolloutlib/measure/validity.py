@@ -13,11 +13,22 @@ if TYPE_CHECKING:
     from rolloutlib.measure.configuration import ArmSummary
     from rolloutlib.measure.design import Design, Unit
     from rolloutlib.measure.looks import Look
+    from rolloutlib.measure.scan import Measured
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import Runs
+    from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["copies", "described", "invalid", "set_aside", "spent", "unnamed", "warnings"]
+__all__ = [
+    "clusters",
+    "copies",
+    "described",
+    "invalid",
+    "set_aside",
+    "spent",
+    "unnamed",
+    "warnings",
+]
 
 IMBALANCE = 2  # larger arm / smaller, in clusters
 MISSED = 0.05  # of reviews in which a trouble may not be seen
@@ -65,6 +76,18 @@ def unnamed(unit: Unit, named: float) -> list[Reason]:
     unknown.
     """
     return [because("unit.gaps", share=named, unit=unit)] if named < 1 else []
+
+
+def clusters(measured: Measured, source: SourceSpec | None) -> list[Reason]:
+    """Say why declared clusters are not what a bound may rest on.
+
+    Users who are in several make these alike, so that there are fewer than it seems; and a declared
+    column that no sample fills leaves every bound to users, whom clusters make alike.
+    """
+    if source and source.columns.cluster and measured.unit != "cluster":
+        return [because("unit.gaps", share=0.0, unit="cluster")]
+    several = measured.people.several if measured.people else 0
+    return [because("clusters.shared", count=several)] if several else []
 
 
 def warnings(

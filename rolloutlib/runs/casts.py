@@ -42,7 +42,7 @@ _TYPES: Final = {"seed": "BIGINT", "score": "DOUBLE", "latency_ms": "DOUBLE", "c
                  "suggested_tags": "VARCHAR[]", "confirmed_tags": "VARCHAR[]"}  # fmt: skip
 _PLAIN: Final = ("arm", "started_at", "seed", "profile", "prompt_id", "user_id", "session_id",
                  "category", "difficulty", "score", "latency_ms", "issues", "veto_reason",
-                 "style_violations", "covariate")  # fmt: skip
+                 "style_violations", "covariate", "cluster")  # fmt: skip
 
 
 class Cast(NamedTuple):
@@ -114,8 +114,8 @@ def own_casts(types: Collection[str], latest: datetime | None = None) -> dict[st
     }
     whole = {name: f"{name} IS NOT NULL" for name in ("run_id", "arm", "sample_id")}
     casts = {name: Cast(name, (rules | whole).get(name, "true")) for name in SCHEMA.names}
-    if LATER not in types:
-        casts[LATER] = Cast("NULL::BOOLEAN")
+    for name in LATER.keys() - {*types}:
+        casts[name] = Cast(f"NULL::{LATER[name]}")
     return casts
 
 

@@ -24,7 +24,7 @@ from rolloutlib.runs.spellings import NOTHING, meant
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LATER", "SCHEMA", "STATUSES", "Sample", "SampleColumns", "sample_columns"]
+__all__ = ["CLUSTER", "LATER", "SCHEMA", "STATUSES", "Sample", "SampleColumns", "sample_columns"]
 
 STATUSES = ("passed", "failed", "vetoed", "error", "timeout")
 
@@ -53,10 +53,13 @@ SCHEMA = pa.schema(
         ("edited", pa.bool_()),
         ("covariate", pa.float64()),
         ("suggested", pa.bool_()),
+        ("cluster", pa.string()),
     ]
 )
 
-LATER = "suggested"  # a column that tables written before it was there lack: null
+CLUSTER = "cluster"
+# Columns that tables written before they were there lack, as SQL types: null.
+LATER = {"suggested": "BOOLEAN", "cluster": "VARCHAR"}
 
 _PLAIN = {
     "id": "sample_id",
@@ -72,7 +75,10 @@ _PLAIN = {
             "score",
         )
     },
-    **{name: name for name in ("latency_ms", "veto_reason", "style_violations", "covariate")},
+    **{
+        name: name
+        for name in ("latency_ms", "veto_reason", "style_violations", "covariate", "cluster")
+    },
 }
 _UNBUILT = ("suggested_tags", "confirmed_tags", "guardian_profile_id", "error")
 _ERRORS = pa.array(["error", "timeout"])
@@ -96,6 +102,7 @@ class Sample(msgspec.Struct, rename="camel", gc=False):
     prompt_id: _Id = UNSET
     user_id: _Id = UNSET
     session_id: _Id = UNSET
+    cluster: _Id = UNSET
     category: _Text = UNSET
     difficulty: Literal["easy", "medium", "hard"] | UnsetType | None = UNSET
     veto_reason: _Text = UNSET
@@ -171,6 +178,7 @@ def _columns(s: Sequence[Sample]) -> dict[str, list[Any]]:
         "prompt_id": [x.prompt_id for x in s],
         "user_id": [x.user_id for x in s],
         "session_id": [x.session_id for x in s],
+        "cluster": [x.cluster for x in s],
         "category": [x.category for x in s],
         "difficulty": [x.difficulty for x in s],
         "veto_reason": [x.veto_reason for x in s],

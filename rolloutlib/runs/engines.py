@@ -95,7 +95,7 @@ def is_table(path: Path) -> bool:
     except (pa.ArrowInvalid, OSError):
         return False
     parts = first.relative_to(path).parts[:-1]
-    return {*SCHEMA.names} - {LATER} <= {*names, *(part.partition("=")[0] for part in parts)}
+    return {*SCHEMA.names} - {*LATER} <= {*names, *(part.partition("=")[0] for part in parts)}
 
 
 def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Samples]:

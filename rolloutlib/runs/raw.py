@@ -56,7 +56,7 @@ def raw_parquet(connection: duckdb.DuckDBPyConnection, file: RunFile) -> RawTabl
     if not opened.metadata.num_rows or len(names) <= len(schema.names):
         return None
     own = all(schema.field(field.name).type == field.type if field.name in schema.names
-              else field.name == LATER for field in SCHEMA)  # fmt: skip
+              else field.name in LATER for field in SCHEMA)  # fmt: skip
     read = f"read_parquet({quoted(file.path)}, file_row_number = true, hive_partitioning = false)"
     kinds = types_of(connection, f"(SELECT * EXCLUDE (file_row_number) FROM {read})")
     times = _durations(schema, kinds)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -148,8 +147,8 @@ class _Reader:
         """Read a batch of envelopes; those whose keys do not add up are looked at again."""
         outcomes = [self.judged(open_run(unit)) for unit in units]
         ready = [one for one in outcomes if isinstance(one, _Ready)]
-        columns = _columns(ready)
-        found, arms = [one.found for one in ready], [one.info.arm for one in ready]
+        columns, arms = _columns(ready), [one.info.arm for one in ready]
+        found = [one.found for one in ready]
         again = second_look(found, arms, columns)
         if any(new is not old for new, old in zip(again, found, strict=True)):
             fresh = iter(again)
@@ -171,7 +170,7 @@ class _Reader:
             started_at = started_at_of(run.started_at, self.latest) if run.started_at else None
             stage = None if run.stage is UNSET else run.stage
             if other := self.of_another_review(stage, started_at):
-                self.note_before(found, stage)
+                self.tally.note_before(found, stage, self.stage)
                 return Aside(found.unit.file, other, run.arm or "", run.run_id, found.rows)
             arm, profile = arm_of(run, self.flags_arms), profile_of(run)
             check_evidence(found)
@@ -190,14 +189,6 @@ class _Reader:
     def is_other_stage(self, stage: int | None) -> bool:
         """Whether a run names another stage than the review's."""
         return self.stage is not None and stage is not None and stage != self.stage
-
-    def note_before(self, found: FoundRun, stage: int | None) -> None:
-        """Let the tags of an earlier stage's run count, if it could have been evidence there."""
-        if self.stage is None or stage is None or stage >= self.stage:
-            return
-        with suppress(RefusedError):
-            check_evidence(found)
-            self.tally.note_before(found.envelope)
 
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
         """Read a flat table as columns; its dialect, or None where it has to go row by row."""

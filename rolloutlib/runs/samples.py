@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from rolloutlib.errors import RunsError, UsageError, did_you_mean
 from rolloutlib.runs import RunInfo
-from rolloutlib.runs.columns import LATER, SCHEMA
+from rolloutlib.runs.columns import CLUSTER, LATER, SCHEMA
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.ranges import FIRST_YEAR, RANGES, latest_start
 from rolloutlib.runs.tags import one_spelling
@@ -86,7 +86,7 @@ class Samples:
 
         Args:
             lazy: has the columns of `SCHEMA`; numbers may be of another width, text an enum,
-                and a column without a value of no type. `suggested` may be missing: null.
+                and a column without a value of no type. Those of `LATER` may be missing: null.
             where: what an error names as the source.
             checked: whether its values are known to be those of samples; else they are counted.
 
@@ -129,8 +129,8 @@ def from_runs(runs: Runs) -> Samples:
 
 def _cast(field: pa.Field, schema: nw.Schema, where: str) -> nw.Expr:
     """Return a column as `SCHEMA` has it."""
-    if field.name == LATER and LATER not in schema:
-        return nw.lit(None, nw.Boolean()).alias(LATER)
+    if field.name in LATER and field.name not in schema:
+        return nw.lit(None, _TYPES[field.type][0]).alias(field.name)
     if field.name not in schema:
         hint, names = did_you_mean(field.name, list(schema)), listed(schema, most=20)
         raise RunsError(f"{where} has no column {field.name!r}, only {names}.{hint}")
@@ -184,7 +184,7 @@ def _digest_of(lazy: nw.LazyFrame[Any], rows: int) -> str:
         native = connect().from_arrow(lazy.collect("pyarrow").to_arrow())
     if (rows or len(native)) > EXACT_ROWS:
         return _duckdb_sum(native)
-    names = sorted(SCHEMA.names)
+    names = sorted(_told(native))
     hashers = {name: _ColumnDigest() for name in names}
     for batch in native.order(_ROW_ORDER).to_arrow_reader(_ROWS_AT_ONCE):
         for name in names:
@@ -193,12 +193,18 @@ def _digest_of(lazy: nw.LazyFrame[Any], rows: int) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def _told(relation: duckdb.DuckDBPyRelation) -> list[str]:
+    """Return the columns that a digest is of: data without clusters have the digest of before."""
+    clusters = relation.aggregate("count(cluster)").fetchall()[0][0]
+    return [name for name in SCHEMA.names if clusters or name != CLUSTER]
+
+
 def _duckdb_sum(relation: duckdb.DuckDBPyRelation) -> str:
     """Sum a hash of each whole row, so that a value cannot move to another row or column.
 
     A hash of two rounds, since one alone keeps too much of its last column's own hash.
     """
-    row = f"hash(hash({', '.join(SCHEMA.names)}))"
+    row = f"hash(hash({', '.join(_told(relation))}))"
     rows, total = relation.aggregate(f"count(*), sum({row})").fetchall()[0]
     return f"sums:duckdb-{duckdb.__version__}:{rows:x}-{int(total or 0):x}"
 
@@ -209,13 +215,19 @@ def _spark_sums(table: Any) -> str:  # noqa: ANN401 -- an extra's type
     Spark's hash skips nulls, which the key keeps in their column and row; whole rows tell apart
     what carries the same key.
     """
-    hashed = {name: f"arm, run_id, sample_id, {name}" for name in SCHEMA.names}
+    told = [name for name in SCHEMA.names if name != CLUSTER or not _is_null(table, CLUSTER)]
+    hashed = {name: f"arm, run_id, sample_id, {name}" for name in told}
     hashed["issues"] = f"coalesce(size(issues), -1), {hashed['issues']}"  # [] is not null
-    hashed["row"] = ", ".join(SCHEMA.names)
+    hashed["row"] = ", ".join(told)
     sums = (f"sum(cast(xxhash64({of}) AS decimal(20, 0))) AS c_{n}" for n, of in hashed.items())
     totals = table.selectExpr("count(*) AS rows", *sums).toArrow().to_pylist()[0]
     text = " ".join(f"{name}={total}" for name, total in totals.items())
     return f"sums:spark:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _is_null(table: Any, column: str) -> bool:  # noqa: ANN401 -- an extra's type
+    """Return whether no row on Spark has a value in a column."""
+    return not table.selectExpr(f"count({column}) AS n").toArrow().to_pylist()[0]["n"]
 
 
 class _ColumnDigest:

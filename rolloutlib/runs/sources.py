@@ -35,7 +35,7 @@ from pydantic.alias_generators import to_camel
 
 from rolloutlib.errors import RunsError, did_you_mean
 from rolloutlib.plan.strict_yaml import load_model
-from rolloutlib.runs.columns import STATUSES
+from rolloutlib.runs.columns import CLUSTER, STATUSES
 from rolloutlib.runs.spellings import NOTHING, word
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ class Columns(_Model):
     prompt_id: _Column | None = None
     user_id: _Column | None = None
     session_id: _Column | None = None
+    cluster: _Column | None = None
     category: _Column | None = None
     difficulty: _Column | None = None
     passed: _Column | None = None
@@ -306,7 +307,7 @@ def native_source(columns: tuple[str, ...]) -> SourceSpec | None:
     names = {
         name: wire if wire in columns else name
         for name, wire in WIRE.items()
-        if {name, wire} & set(columns)
+        if {name, wire} & set(columns) and name != CLUSTER  # which nobody declared to be one
     }
     if "arm" not in names or not {"status", "passed"} & set(names):
         return None  # scores alone could be anybody's: source.yaml has to say so

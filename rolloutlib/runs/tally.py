@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +13,7 @@ from rolloutlib.files import shown_path
 from rolloutlib.reason import because
 from rolloutlib.runs.account import FileNote, Runs, failed_calls, later_rows, odd_runs
 from rolloutlib.runs.doubts import by_metric, doubts
+from rolloutlib.runs.evidence import RefusedError, check_evidence
 from rolloutlib.runs.files import META_NAME
 from rolloutlib.runs.quarantine import InputFile, Quarantined, UnknownWord
 from rolloutlib.runs.settling import settle
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.reason import Reason
-    from rolloutlib.runs.envelopes import Envelope, FoundRun
+    from rolloutlib.runs.envelopes import FoundRun
     from rolloutlib.runs.files import Stamp
     from rolloutlib.runs.gathered import Gathered
     from rolloutlib.runs.listing import Listing
@@ -99,13 +101,19 @@ class Tally:
             named = f"but {shown_path(path)} holds {listed(self.unread)}"
             raise RunsError(f"{got}, {named}; correct `files:` in source.yaml.")
 
-    def note_before(self, run: Envelope) -> None:
-        """Count the tags of an earlier stage's run: they may choose the top issue of this one."""
-        if not run.arm:
+    def note_before(self, found: FoundRun, stage: int | None, reviewed: int | None) -> None:
+        """Count the tags of an earlier stage's run: they may choose the top issue of this one.
+
+        Of a run, that is, which could have been evidence there and tells its arm.
+        """
+        run = found.envelope
+        if not run.arm or stage is None or reviewed is None or stage >= reviewed:
             return
-        for sample in run.result.samples:
-            tags = sample.issues if isinstance(sample.issues, tuple) else ()
-            self.tags_before[run.arm].update(meant(tags, NOTHING))
+        with suppress(RefusedError):
+            check_evidence(found)
+            for sample in run.result.samples:
+                tags = sample.issues if isinstance(sample.issues, tuple) else ()
+                self.tags_before[run.arm].update(meant(tags, NOTHING))
 
     def keep(self, info: RunInfo, found: FoundRun) -> None:
         """Book an envelope that is evidence, with the samples of it that are not."""

@@ -24,7 +24,7 @@ __all__ = ["badge", "bounds", "gate_row", "interval", "level", "p_value", "proof
 _NBSP: Final = "\u00a0"
 TINY_P: Final = 0.0001
 WORTH_SAYING: Final = 0.01  # of a mean: how far the one without a cap is off before it is told
-UNITS: Final = {"user": "users", "prompt": "prompts", "sample": "samples"}
+UNITS: Final = {"user": "users", "prompt": "prompts", "sample": "samples", "cluster": "clusters"}
 
 
 def gate_row(gate: GateResult) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rolloutlib.words.check_templates import CHECKS
+from rolloutlib.words.issue_templates import ISSUES
 
 __all__ = ["TEMPLATES"]
 
@@ -21,6 +22,14 @@ TEMPLATES: Final = {
         "With {clusters} {unit}s, trouble that fewer than {share:.0%} of all {unit}s have can be "
         "missed altogether; {total} show what 1% have. Bounds of rates hold where the samples of a "
         "{unit} correlate by up to 0.2."
+    ),
+    "clusters.shared": (
+        "{count:,} users are in several clusters, so that these are not independent; give each "
+        "user one cluster, or leave the column out."
+    ),
+    "clusters.per_user": (
+        "A mean of users is not computed where clusters above them are declared; use estimand: "
+        "per_sample."
     ),
     "clusters.heavy": (
         "A few {unit}s carry nearly all samples ({df:.1f} degrees of freedom); a bound needs at "
@@ -288,21 +297,7 @@ TEMPLATES: Final = {
         "Samples with any issue at all rise from {limit} to {value} (p = {p:.2g} after Holm's "
         "correction)."
     ),
-    "issue.named": "The plan names this issue.",
-    "issue.before": (
-        "Chosen by the control of an earlier stage, whose samples are not tested here."
-    ),
-    "issue.only": "The control's only issue.",
-    "issue.clear": "The control's most frequent issue, by a clear lead.",
-    "issue.held_out": (
-        "Chosen by {count:,} of the control's {among:,} {unit}s, which this gate then leaves out."
-    ),
-    "issue.unseen": (
-        "The plan names the issue {issue}, and no sample of the control carries it; correct issue "
-        "in plan.yaml, or leave it out there, so that the most frequent one is taken."
-    ),
-    "issues.nothing": "The control carries no issue, so there is nothing to reduce.",
-    "issues.appear": ("The control carries no issue, and in the treatment these appear: {issues}."),
+    **ISSUES,
     "check.failed": "Check failed: {check}. {why}",
     "check.open": "Check open: {check}. {why}",
     "checks.open": "No evidence yet for the checks: {checks}.",

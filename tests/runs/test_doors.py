@@ -319,8 +319,9 @@ def test_the_documented_source_is_read(tmp_path: Path) -> None:
     """The example of docs/source.md reads a table of its columns."""
     text = (ROOT / "docs" / "source.md").read_text(encoding="utf-8")
     spec = text.partition("```yaml\n")[2].partition("```")[0]
-    header = "variant,question_id,user,outcome,rating,seconds,tags,day\n"
-    found = read(tmp_path, spec, t_csv=header + "old,q1,u1,ok,5,1.5,bias;none,2026-11-02\n")
+    header = "variant,question_id,user,team,outcome,rating,seconds,tags,day\n"
+    found = read(tmp_path, spec, t_csv=header + "old,q1,u1,t1,ok,5,1.5,bias;none,2026-11-02\n")
     (row,) = found.table.to_pylist()
     assert (row["score"], row["latency_ms"], row["issues"]) == (10.0, 1500.0, ["bias"])
+    assert (row["user_id"], row["cluster"]) == ("u1", "t1")
     assert not found.doubts

@@ -105,6 +105,7 @@ def test_every_field_of_a_sample_reaches_its_column(tmp_path: Path) -> None:
     full = sample(
         1, promptId="p1", userId="u1", sessionId="x1", category="law", difficulty="hard", vetoReason="policy",
         styleViolations=2, suggestedTags=["bias", "unclear"], confirmedTags=["bias"], status="vetoed", covariate=12.5,
+        cluster="t1",
     )  # fmt: skip
     session = {"guardianProfileId": "strict", "seed": 7}
     row = read_runs(write(tmp_path, run("r1", full, session=session))).table.to_pylist()[0]
@@ -113,7 +114,7 @@ def test_every_field_of_a_sample_reaches_its_column(tmp_path: Path) -> None:
         "profile": "strict", "sample_id": "s1", "prompt_id": "p1", "user_id": "u1", "session_id": "x1",
         "category": "law", "difficulty": "hard", "status": "vetoed", "passed": False, "vetoed": True, "error": False,
         "score": 7.5, "latency_ms": 1500.5, "issues": [], "veto_reason": "policy", "style_violations": 2,
-        "edited": True, "covariate": 12.5, "suggested": True,
+        "edited": True, "covariate": 12.5, "suggested": True, "cluster": "t1",
     }  # fmt: skip
 
 
