@@ -61,6 +61,7 @@ UNTIL_MONITORED = ("monitoring.*", "schedule.*.stages", "stages.*.logged")
 # Values that only the one beside them allows: another is refused, by the sentence that names both.
 BOUND = (
     "schema", "gates.*.harm", "gates.*.contrast", "gates.*.statistic", "gates.p95_latency.metric",
+    "stages.0.planned.users",
     "checks.*.kind", "monitoring.difficulty.*", "monitoring.traffic_lights.*.better",
 )  # fmt: skip
 
@@ -178,13 +179,17 @@ def daily() -> list[dict[str, Any]]:
 def daily_run(arm: str, day: int, passing: int) -> dict[str, Any]:
     """Return an envelope of 40 samples; as many pass as told."""
     at = datetime(2026, 10, 1 + 4 * day, tzinfo=UTC) + timedelta(hours=36 * (arm == "treatment"))
+    latencies = [1500 + 40 * day + i for i in range(40)]
     samples = [
         {"id": str(i), "promptId": f"p{i}", "status": "passed" if i < passing else "failed",
-         "score": 8, "latencyMs": 1500 + 40 * day + i, "issues": []}
-        for i in range(40)
+         "score": 8, "latencyMs": latency, "issues": []} for i, latency in enumerate(latencies)
     ]  # fmt: skip
-    latency = sum(one["latencyMs"] for one in samples) / 40
-    numbers = {"passRate": passing / 40, "avgScore": 8, "avgLatency": latency, "vetoedPct": 0}
+    numbers = {
+        "passRate": passing / 40,
+        "avgScore": 8,
+        "avgLatency": sum(latencies) / 40,
+        "vetoedPct": 0,
+    }
     return {"runId": f"{arm}-{day}", "arm": arm, "startedAt": at.isoformat(),
             "result": {"metrics": numbers, "samples": samples}}  # fmt: skip
 

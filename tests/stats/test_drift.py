@@ -10,7 +10,7 @@ from scipy import stats
 
 from rolloutlib.stats.drift import DRAWS, later_bounds, step_test, weighted_holm
 from rolloutlib.stats.sequential import holm
-from tests.ledger.workbooks import EXHAUSTIVE
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
