@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rolloutlib.files import file_sha256
 from rolloutlib.forecast.assurance import assurance
+from rolloutlib.judge.record import Recommendation
 from rolloutlib.plan.model import load_plan, workbook_root
 from rolloutlib.show.tables import bullets
 from rolloutlib.words.sentences import Sentence, say, spoken, translate
@@ -21,6 +22,8 @@ __all__ = ["chance_of_go", "told"]
 @spoken
 def chance_of_go(review: Review) -> Html:
     """Say how likely a GO is with further data, by the workbook's plan."""
+    if review.recommendation is not Recommendation.HOLD:
+        return bullets([], say("This review is no HOLD, so no further data are asked for."))
     path = workbook_root() / "params" / "plan.yaml"
     if review.plan_sha256 and file_sha256(path) != review.plan_sha256:
         return bullets([], say("No chance is named: the plan is not the one of this review."))
@@ -30,7 +33,7 @@ def chance_of_go(review: Review) -> Html:
 def told(found: Assurance | None) -> Html:
     """Say a chance in the language that is spoken."""
     if found is None:
-        return bullets([], say("No chance is named: not a HOLD, or a gate has no data."))
+        return bullets([], say("No chance is named: a gate has no data."))
     return bullets([str(line) for line in _lines(found)])
 
 

@@ -103,5 +103,5 @@ def test_the_report_says_why_it_says_nothing() -> None:
     """A review of another plan, and one that is no HOLD, name no chance."""
     other = msgspec.structs.replace(held(0.0, 0.01), plan_sha256="0" * 64)
     assert "not the one of this review" in chance_of_go(other).text
-    assert "not a HOLD" in chance_of_go(msgspec.structs.replace(other, plan_sha256="",
+    assert "is no HOLD" in chance_of_go(msgspec.structs.replace(other, plan_sha256="",
                                         recommendation=Recommendation.NO_GO)).text  # fmt: skip
