@@ -8,7 +8,14 @@ import msgspec
 import numpy as np
 
 from rolloutlib.measure.design import SourceKind
-from rolloutlib.stats.components import Component, component, excess_p, recovered, rescaled_p
+from rolloutlib.stats.components import (
+    Component,
+    component,
+    excess_p,
+    quantile,
+    recovered,
+    rescaled_p,
+)
 from rolloutlib.stats.inference import Bounds
 
 if TYPE_CHECKING:
@@ -76,17 +83,24 @@ def recover(
 
     def p(side: Side) -> Floats:
         there = sides[side == "less"]  # the test against a fall is that of the upper bound
-        return rescaled_p(inference.p(side), inference.df, 1 / (1 + there.wider), there.df)
+        return rescaled_p(inference.p(side), inference.df, there.ratio, there.df)
 
     wider = (sides[0].wider, sides[1].wider)
     return Added(inference._replace(bounds=bounds, p=p), wider)
 
 
 class _Side(NamedTuple):
-    """A bound: where it ends, how much farther that is, and its degrees of freedom."""
+    """A bound after the sources: where it ends and how it came there.
+
+    Attributes:
+        wider: by how much farther from the point it lies; 0 is nothing.
+        ratio: the standard error before over that after.
+        df: its degrees of freedom.
+    """
 
     end: Floats
     wider: Floats
+    ratio: Floats
     df: Floats
 
 
@@ -103,7 +117,9 @@ def _side(
     grown = known & (farther > distance)
     apart = np.where(distance > 0, distance, 1.0)
     wider = np.where(grown & (distance > 0), np.where(grown, farther, 0.0) / apart - 1, 0.0)
-    return _Side(np.where(grown, point + sign * np.where(grown, farther, 0.0), end), wider, after)
+    ratio = quantile(after, confidence) / quantile(df, confidence) / (1 + wider)
+    new_end = np.where(grown, point + sign * np.where(grown, farther, 0.0), end)
+    return _Side(new_end, wider, ratio, after)
 
 
 def excess_of(source: Source, arms: Compared, contrast: str, ratio: Floats) -> Component:

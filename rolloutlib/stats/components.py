@@ -78,8 +78,7 @@ def recovered(
         confidence: of the bound.
     """
     distance, df = floats(distance, df)
-    before = np.where(np.isfinite(df) & (df > 0), np.minimum(df, _MANY), _MANY)
-    t_before = special.stdtrit(before, confidence)
+    before, t_before = _freedom(df), quantile(df, confidence)
     known = np.isfinite(distance)
     own = np.square(np.where(known, distance, 0.0) / t_before)
     excess = sum((part.excess for part in components), start=np.zeros(()))
@@ -89,6 +88,16 @@ def recovered(
     after = np.clip(after, 1.0, _MANY)
     wider = special.stdtrit(after, confidence) * np.sqrt(own + excess)
     return np.where(adds, np.maximum(wider, distance), distance), np.where(adds, after, df)
+
+
+def quantile(df: ArrayLike, confidence: float) -> FloatArray:
+    """Return Student's quantile, the normal one where there are no degrees of freedom (NaN)."""
+    return np.asarray(special.stdtrit(_freedom(df), confidence), dtype=np.float64)
+
+
+def _freedom(df: ArrayLike) -> FloatArray:
+    df = np.asarray(df, dtype=np.float64)
+    return np.where(np.isfinite(df) & (df > 0), np.minimum(df, _MANY), _MANY)
 
 
 def rescaled_p(p: ArrayLike, df: ArrayLike, ratio: ArrayLike, after: ArrayLike) -> FloatArray:
@@ -101,12 +110,10 @@ def rescaled_p(p: ArrayLike, df: ArrayLike, ratio: ArrayLike, after: ArrayLike) 
         after: degrees of freedom after.
     """
     p, df, ratio, after = floats(p, df, ratio, after)
-    before = np.where(np.isfinite(df) & (df > 0), np.minimum(df, _MANY), _MANY)
     with np.errstate(invalid="ignore"):
-        statistic = special.stdtrit(before, p) * ratio
-    freedom = np.where(np.isfinite(after) & (after > 0), np.minimum(after, _MANY), _MANY)
+        statistic = special.stdtrit(_freedom(df), p) * ratio
     changed = (ratio < 1) & np.isfinite(statistic)
-    return np.where(changed, special.stdtr(freedom, np.where(changed, statistic, 0.0)), p)
+    return np.where(changed, special.stdtr(_freedom(after), np.where(changed, statistic, 0.0)), p)
 
 
 def excess_p(seen: ArrayLike, due: ArrayLike, df: ArrayLike) -> float:

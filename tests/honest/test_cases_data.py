@@ -236,13 +236,13 @@ def test_case_ok5_prompts_are_clusters(tmp_path: Path) -> None:
 
 
 def test_case_ok6_timeouts_only_in_the_canary(tmp_path: Path) -> None:
-    """The errors gate fails, and a timeout counts at its cap: 3 % add 900 ms."""
+    """The errors gate fails, and a timeout counts at the cap of the mean: three targets."""
     world = bad_worlds.timeouts()
     found = look(world, tmp_path)
     assert found.recommendation is Recommendation.NO_GO
     assert gate(found, "error_rate").evidence.verdict is Verdict.FAIL
     rows = world.parts["samples"]
-    due = rows.loc[treated(rows), "ms"].fillna(30_000).mean()
+    due = rows.loc[treated(rows), "ms"].fillna(30_000).clip(upper=6_000).mean()
     assert gate(found, "avg_latency").treatment == pytest.approx(due)
 
 

@@ -43,7 +43,7 @@ def test_the_regression_sets_off_latency_and_pass_rate() -> None:
         "slow_search",
         "too_strict",
     ]
-    assert sentence(found["slow_search"].seen) == "latency_ms: ×1.23, fires above ×1.10"
+    assert sentence(found["slow_search"].seen) == "latency_ms: ×1.22, fires above ×1.10"
     change = found["slow_search"].change
     assert change is not None
     assert sentence(change) == "`feature.searchLite`: true → false (`rollout rollback --feature A`)"
