@@ -187,6 +187,21 @@ def test_runs_that_agree_change_nothing_and_those_that_do_not_widen_all() -> Non
             assert (wider.p_worse or 0) > (plain.p_worse or 1)
 
 
+def test_a_test_and_its_bound_say_the_same() -> None:
+    """The bound at the confidence 1 − p ends at no change, also where runs widen it."""
+    users, runs = np.repeat(np.arange(30), 12), np.tile(np.arange(12) % 3, 30)
+    noise = np.random.default_rng(3).normal(size=(2, 360))
+    arms = lined_up((users, runs, noise[0]), (users, runs, noise[1] - 1.0 + 0.5 * runs))
+    usual = estimate_gate(SCORE, arms, RULES, metric="score")
+    assert usual is not None
+    assert usual.varied[0].adds
+    confidence = 1 - (usual.p_worse or 0)
+    rules = RULES.model_copy(update={"confidence": confidence})
+    again = estimate_gate(SCORE, arms, rules, metric="score")
+    assert again is not None
+    assert again.upper == pytest.approx(0, abs=1e-9)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("both", [True, False], ids=["both arms", "the treatment alone"])
 @pytest.mark.parametrize(
