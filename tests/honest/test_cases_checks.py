@@ -160,7 +160,9 @@ def test_case_22_three_looks_are_three(tmp_path: Path) -> None:
     assert [review["recommendation"] for review in told] == ["GO", "HOLD", "HOLD"]
 
 
-@pytest.mark.parametrize("line", ["flags show", "plan --stage 2", "review --help"])
+@pytest.mark.parametrize(
+    "line", ["flags show", "plan --stage 2 --users 10 --repetitions 100", "review --help"]
+)
 def test_case_47_a_pipe_that_ends(line: str) -> None:
     """A reader who has seen enough ends the command quietly."""
     command = f"{ROLLOUT} {line} | head -n 1"

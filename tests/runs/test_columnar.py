@@ -175,7 +175,7 @@ def test_columns_say_what_rows_say(
     With good cells and with odd ones.
     """
 
-    @settings(max_examples=60 if EXHAUSTIVE else 24, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=60 if EXHAUSTIVE else 16, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(row(odd=odd), min_size=1, max_size=8))
     def check(rows: list[dict[str, str]]) -> None:
         folder = tmp_path_factory.mktemp("t")
