@@ -1,8 +1,7 @@
 """Engine files → checked runs: what was read, what is evidence, what was set apart and why.
 
-Order of checks on a run: it can be read; it is of this stage and not later than `as_of`; its time,
-arm and profile are clear; it is measured, possible, and agrees with its flags and samples; no key
-is hidden; nobody else is the same run.
+Checks on a run, in order: readable; of this stage, not later than `as_of`; time, arm and profile
+clear; measured, possible, agreeing with its flags and samples; no hidden key; no second one.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from rolloutlib.words.carry_templates import CARRIES
 from rolloutlib.words.check_templates import CHECKS
 from rolloutlib.words.issue_templates import ISSUES
 
@@ -186,43 +187,6 @@ TEMPLATES: Final = {
         "{share:.1%} of arm {arm} are missing ({rows:,} of {expected:,}); if all of them are bad, "
         "it could be {worst}, and the limit {limit} is not proven."
     ),
-    # Why an earlier stage's evidence does not count here.
-    "carry.none": "the plan lets each stage stand alone (evidence.carries).",
-    "carry.gap": "stage {stage} is not carried, and nothing is carried across a gap.",
-    "carry.unreadable": "its runs are no evidence: {message}",
-    "carry.stage": (
-        "{count} runs in it tell other stages than {stage}; stages are named downwards, from the "
-        "one before."
-    ),
-    "carry.untold": (
-        "arm {arm} does not tell its {field} at both stages, so nobody can tell whether it is the "
-        "same candidate."
-    ),
-    "carry.strategy": (
-        "arm {arm} ran with another strategy there ({strategies}; here {now}), so it is another "
-        "candidate."
-    ),
-    "carry.flags": (
-        "arm {arm} ran with other flags there ({flags}; here {now}), so it is another candidate."
-    ),
-    "carry.profile": "it ran under another guardian profile ({profile}; here {now}).",
-    "carry.adjusts": "the covariate's slope is of one stage; leave adjust out to carry evidence.",
-    "carry.blocked": "its own data prove nothing: {why}",
-    "carry.unit": "its units are {unit}s and here {now}s.",
-    "carry.runs": "these runs are in both stages: {runs}.",
-    "carry.copies": "{share:.0%} of its samples are copies of samples that count already.",
-    "carry.contradicts": (
-        "This stage's own samples prove the limit broken; with those of earlier stages they pass, "
-        "so the stages do not show the same candidate."
-    ),
-    "carry.left_out": (
-        "Stage {stage} of the same candidate was decided on ({decision}), and its evidence does "
-        "not count here: nothing may be left out because of what it says (--carry)."
-    ),
-    "carry.other_runs": (
-        "Stage {stage} counts with other runs than those that {decision} decided on."
-    ),
-    "carry.refused": "Stage {stage} is not carried ({source}): {why}",
     # Did both arms run the same thing, and what the plan says.
     "material.overlap": (
         "The arms ran different prompts: {shared:,} of {union:,} are in both ({share:.0%}, at "
@@ -298,6 +262,7 @@ TEMPLATES: Final = {
         "correction)."
     ),
     **ISSUES,
+    **CARRIES,
     "check.failed": "Check failed: {check}. {why}",
     "check.open": "Check open: {check}. {why}",
     "checks.open": "No evidence yet for the checks: {checks}.",
