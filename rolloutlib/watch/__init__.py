@@ -1,0 +1,1 @@
+"""The daily watch: days of runs → series and their lights, signals, alarms → one record."""
