@@ -7,6 +7,7 @@ from typing import Final
 from rolloutlib.words.carry_templates import CARRIES
 from rolloutlib.words.check_templates import CHECKS
 from rolloutlib.words.issue_templates import ISSUES
+from rolloutlib.words.watch_templates import WATCHES
 
 __all__ = ["TEMPLATES"]
 
@@ -263,6 +264,7 @@ TEMPLATES: Final = {
     ),
     **ISSUES,
     **CARRIES,
+    **WATCHES,
     "check.failed": "Check failed: {check}. {why}",
     "check.open": "Check open: {check}. {why}",
     "checks.open": "No evidence yet for the checks: {checks}.",
