@@ -14,7 +14,7 @@ from rolloutlib.errors import FileError, RolloutError, RunsError, UsageError
 from rolloutlib.files import file_sha256
 from rolloutlib.judge.attested import FILES, look_at_documents, look_at_notes, look_at_suites
 from rolloutlib.judge.finding import Finding, Occasion, find, oldest, said
-from rolloutlib.judge.incidents import look_at_incidents
+from rolloutlib.judge.quiet import look_at_incidents
 from rolloutlib.judge.record import CheckResult
 from rolloutlib.reason import Reason, because
 from rolloutlib.runs.ranges import latest_start

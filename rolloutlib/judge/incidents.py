@@ -1,44 +1,132 @@
-"""incidents.jsonl: a line an incident, and until when the file tells them all."""
+"""incidents.jsonl: what went wrong, when it began and ended, and until when the file tells it all.
+
+A line is an incident, the end of one that an earlier line began (by its id), or says until when
+the file covers. Lines of one id are one incident.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import msgspec
 
-from rolloutlib.errors import RunsError
-from rolloutlib.judge.finding import Finding, Moment, read_file, said
-from rolloutlib.reason import because
+from rolloutlib.errors import FileError, RunsError
+from rolloutlib.files import bounded_bytes
+from rolloutlib.judge.finding import said
 from rolloutlib.runs.located import MalformedError, read_object
 from rolloutlib.runs.quarantine import shown
 from rolloutlib.runs.ranges import FIRST_YEAR, latest_start
 
 if TYPE_CHECKING:
-    from rolloutlib.judge.finding import Occasion
-    from rolloutlib.plan.model import Check
+    from collections.abc import Iterable
+    from pathlib import Path
 
-__all__ = ["INCIDENTS", "look_at_incidents"]
+__all__ = ["INCIDENTS", "LOG", "MOST", "Incident", "IncidentLog", "read_incidents", "read_log"]
 
 INCIDENTS: Final = "incidents.jsonl"
-_MOST: Final = 16_000_000  # bytes
-
+LOG: Final = f"data/{INCIDENTS}"  # the workbook's own, which `rollout incident` writes
+MOST: Final = 16_000_000  # bytes
 
 _Word = Annotated[str, msgspec.Meta(pattern=r"\S")]
 
 
-class _Incident(msgspec.Struct, rename="camel"):
-    at: datetime
-    severity: _Word
-    title: _Word
-    resolved_at: datetime | None = None
-    simulated: bool = False
-    covers_until: datetime | None = None
+class Incident(NamedTuple):
+    """One incident as it was known at a moment.
+
+    Attributes:
+        id: `inc-20261120-001`; `line 3` where its line tells none.
+        opened, closed: when it began and ended; `closed` is None while it is open.
+        feature: the letter of the feature that it is about, where somebody said so.
+        blocking: users report that it keeps them from their work.
+    """
+
+    id: str
+    opened: datetime
+    closed: datetime | None
+    title: str
+    severity: str
+    feature: str | None = None
+    blocking: bool = False
 
     @property
     def latest(self) -> datetime:
-        return max(self.at, self.resolved_at or self.at)
+        """The newest moment that is known of it."""
+        return max(self.opened, self.closed or self.opened)
+
+
+class IncidentLog(NamedTuple):
+    """A file of incidents.
+
+    Attributes:
+        incidents: in the order of their first lines.
+        until: until when the file tells every incident: what its last line about that says, else
+            the newest time in it; None for an empty file.
+        simulated: a line says that it is not from real work.
+    """
+
+    incidents: tuple[Incident, ...]
+    until: datetime | None
+    simulated: bool
+
+    def recent(self, since: datetime, as_of: datetime | None) -> list[Incident]:
+        """Return the incidents that were open, or ended, after a moment, of those known then."""
+        known = [each for each in self.incidents if as_of is None or each.opened <= as_of]
+        return [each for each in known if each.closed is None or each.latest > since]
+
+
+def read_incidents(path: Path, as_of: datetime | None = None) -> tuple[Incident, ...]:
+    """Read the incidents of a file as they were known at a moment: who was open, who had ended.
+
+    Args:
+        path: the file; where there is none, there are no incidents.
+        as_of: later ones are left out, and what ended later is still open; None: all is told.
+
+    Raises:
+        RunsError: a line cannot be read, or the file cannot be opened; the message names both.
+    """
+    try:
+        data = bounded_bytes(path, MOST)
+    except FileError as error:
+        if error.missing:
+            return ()
+        raise RunsError(str(error)) from None
+    told = read_log(data, latest_start(as_of) + timedelta(days=1), path.name).incidents
+    if as_of is None:
+        return told
+    known = (each for each in told if each.opened <= as_of)
+    return tuple(_then(each, as_of) for each in known)
+
+
+def _then(incident: Incident, as_of: datetime) -> Incident:
+    ended = incident.closed is not None and incident.closed <= as_of
+    return incident if ended else incident._replace(closed=None)
+
+
+# --- lines ----------------------------------------------------------------------------------------
+
+
+class _Opening(msgspec.Struct, rename="camel"):
+    """An incident; written again with its id, it says more of the same one."""
+
+    at: datetime
+    severity: _Word
+    title: _Word
+    id: _Word | None = None
+    resolved_at: datetime | None = None
+    feature: _Word | None = None
+    blocking: bool = False
+    simulated: bool = False
+    covers_until: datetime | None = None
+
+
+class _Closing(msgspec.Struct, rename="camel"):
+    """The end of an incident that another line began."""
+
+    id: _Word
+    resolved_at: datetime
+    simulated: bool = False
+    covers_until: datetime | None = None
 
 
 class _Coverage(msgspec.Struct, rename="camel"):
@@ -48,93 +136,106 @@ class _Coverage(msgspec.Struct, rename="camel"):
     simulated: bool = False
 
 
-_KEYS: Final = {"at", "severity", "title", "resolvedAt", "simulated", "coversUntil"}
+_Line = _Opening | _Closing | _Coverage
+_KEYS: Final = {
+    "at", "severity", "title", "resolvedAt", "simulated", "coversUntil", "id", "feature",
+    "blocking", "by", "note", "recordedAt",
+}  # fmt: skip
+_DUE: Final = (
+    "expected an incident with at, severity and title, the end of one with id and resolvedAt, "
+    "or coversUntil"
+)
 
 
-class _Log(NamedTuple):
-    incidents: list[_Incident]
-    until: datetime | None
-    simulated: bool
+def read_log(data: bytes, latest: datetime, name: str = INCIDENTS) -> IncidentLog:
+    """Read the bytes of a file of incidents.
 
-    def recent(self, since: datetime, as_of: datetime | None) -> list[_Incident]:
-        """Return the incidents that were open, or ended, after a moment, of those known then."""
-        known = [each for each in self.incidents if as_of is None or each.at <= as_of]
-        return [each for each in known if each.resolved_at is None or each.latest > since]
+    Args:
+        data: the bytes; ends may stand before their beginnings, as merged files have them.
+        latest: no file can cover more than this moment.
+        name: the file's, for messages.
 
-
-def look_at_incidents(check: Check, occasion: Occasion) -> Finding:
-    """No incident began, or was still open, within the hours before now, as far as is known.
-
-    The file must cover the review's moment. Where it ends before now (a decision is later than its
-    review) the hours end with it.
+    Raises:
+        RunsError: a line is none of the three kinds, or lines contradict each other.
     """
-    data, hours, now = read_file(INCIDENTS, occasion.folder, _MOST), check.hours or 0, occasion.now
-    if data is None:
-        return Finding(holds=None, why=because("incidents.no_file"))
-    log = _read_log(data, latest_start(occasion.as_of) + timedelta(days=1))
-    age = (INCIDENTS, Moment(log.until, said(log.until)) if log.until else None)
-    finding = partial(Finding, files=(INCIDENTS,), ages=(age,), simulated=log.simulated)
-    if now is None:
-        return finding(holds=None, why=because("incidents.no_time", hours=hours))
-    moment = occasion.as_of or occasion.newest or now
-    covered = log.until is not None and log.until >= moment
-    end = min(now, log.until) if log.until and covered else now
-    if recent := log.recent(end - timedelta(hours=hours), occasion.as_of):
-        last = max(recent, key=lambda incident: incident.at)
-        why = because(
-            "incidents.recent", count=len(recent), hours=hours, latest=last.title, at=said(last.at)
-        )
-        return finding(holds=False, why=why)
-    if log.until is None:
-        return finding(holds=None, why=because("incidents.empty"))
-    if not covered:
-        why = because("incidents.uncovered", until=said(log.until), moment=said(moment))
-        return finding(holds=None, why=why)
-    why = because("incidents.none", hours=hours, now=said(end), until=said(log.until))
-    return finding(holds=True, why=why)
-
-
-def _read_log(data: bytes, latest: datetime) -> _Log:
-    """Read the lines; without a line that says until when, the newest time in it is that."""
-    incidents: list[_Incident] = []
-    until, simulated = None, False
+    lines: list[tuple[int, _Line]] = []
+    until = None
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
         if not line.strip():
             continue
         try:
             read = _line(line, latest)
         except RunsError as error:
-            raise RunsError(f"line {number}: {error} ({INCIDENTS})") from None
-        simulated = simulated or read.simulated
-        if isinstance(read, _Incident):
-            incidents.append(read)
+            raise RunsError(f"line {number}: {error} ({name})") from None
+        lines.append((number, read))
         until = read.covers_until or until
-    return _Log(incidents, until or max((one.latest for one in incidents), default=None), simulated)
+    incidents = _put_together(lines, name)
+    until = until or max((one.latest for one in incidents), default=None)
+    return IncidentLog(incidents, until, any(read.simulated for _, read in lines))
 
 
-def _line(line: bytes, latest: datetime) -> _Incident | _Coverage:
+def _put_together(lines: Iterable[tuple[int, _Line]], name: str) -> tuple[Incident, ...]:
+    """Make one incident of the lines of one id."""
+    found: dict[str, Incident] = {}
+    ends: list[tuple[int, _Closing]] = []
+    for number, line in lines:
+        if isinstance(line, _Opening):
+            one = _incident(line, number)
+            found[one.id] = _merged(found.get(one.id), one, f"line {number}", name)
+        elif isinstance(line, _Closing):
+            ends.append((number, line))
+    for number, end in ends:
+        begun = found.get(end.id)
+        if begun is None:
+            unknown = f"line {number}: no line begins the incident {shown(end.id)}"
+            raise RunsError(f"{unknown}; expected the id of one that is open ({name})")
+        closed = begun._replace(closed=end.resolved_at)
+        found[end.id] = _merged(begun, closed, f"line {number}", name)
+    return tuple(found.values())
+
+
+def _incident(line: _Opening, number: int) -> Incident:
+    return Incident(
+        line.id or f"line {number}", line.at, line.resolved_at, line.title, line.severity,
+        line.feature, line.blocking,
+    )  # fmt: skip
+
+
+def _merged(before: Incident | None, now: Incident, where: str, name: str) -> Incident:
+    """Return an incident with what a further line of its id says; ends are not taken back."""
+    if before is not None and before.closed and before.closed != now.closed:
+        ended = f"{where}: the incident {shown(now.id)} ended at {said(before.closed)}"
+        raise RunsError(f"{ended}; expected a new id for what came after it ({name})")
+    if before is not None and before.opened != now.opened:
+        began = f"{where}: the incident {shown(now.id)} began at {said(before.opened)}"
+        raise RunsError(f"{began}, not at {said(now.opened)}; expected an id of its own ({name})")
+    if now.closed and now.closed < now.opened:
+        due = f"expected a time after its begin ({said(now.opened)})"
+        raise RunsError(f"{where}: resolvedAt is {said(now.closed)}; {due} ({name})")
+    return now
+
+
+def _line(line: bytes, latest: datetime) -> _Line:
     """Read a line in which nothing is odd: keys are there once and in one spelling.
 
     Raises:
-        RunsError: it is neither an incident nor says until when the file covers.
+        RunsError: it is neither an incident, nor its end, nor says until when the file covers.
     """
-    due = "expected an incident with at, severity and title, or coversUntil"
     try:
         told = read_object(line)
-        kind = _Incident if told.keys() & {"at", "severity", "title", "resolvedAt"} else _Coverage
-        read = msgspec.json.decode(line, type=kind)
+        read = msgspec.json.decode(line, type=_kind(told.keys()))
     except MalformedError as error:
         what = f"{error.field} is {error.value}" if error.value else error.field
-        other = f"; {due}" if error.field == "JSON" else ""
+        other = f"; {_DUE}" if error.field == "JSON" else ""
         raise RunsError(f"{what[:200]}; {error.expectation}{other}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RunsError(f"{error}; {due}") from None
+        raise RunsError(f"{error}; {_DUE}") from None
     known = {"".join(filter(str.isalnum, key)).casefold(): key for key in _KEYS}
     for key in told.keys() - _KEYS:
         if meant := known.get("".join(filter(str.isalnum, key)).casefold()):
             raise RunsError(f"the key {shown(key)} is unknown; expected {meant}")
     if isinstance(read, _Coverage) and not (read.covers_until or read.simulated):
-        raise RunsError(f"no key of it is known; {due}")
+        raise RunsError(f"no key of it is known; {_DUE}")
     _check_times(read)
     if read.covers_until and read.covers_until > latest:
         due = "expected a time until which incidents can be known"
@@ -142,7 +243,16 @@ def _line(line: bytes, latest: datetime) -> _Incident | _Coverage:
     return read
 
 
-def _check_times(read: _Incident | _Coverage) -> None:
+def _kind(keys: Iterable[str]) -> type[_Line]:
+    there = {*keys}
+    if there & {"at", "severity", "title"}:
+        return _Opening
+    if "resolvedAt" in there:
+        return _Closing if "id" in there else _Opening
+    return _Opening if there & {"id", "blocking", "feature"} else _Coverage
+
+
+def _check_times(read: _Line) -> None:
     for name in ("at", "resolved_at", "covers_until"):
         moment = getattr(read, name, None)
         if not isinstance(moment, datetime):
@@ -153,6 +263,3 @@ def _check_times(read: _Incident | _Coverage) -> None:
             raise RunsError(f"{told}; expected an offset such as +09:00")
         if moment.year < FIRST_YEAR:
             raise RunsError(f"{told}; expected a year from {FIRST_YEAR}")
-    if isinstance(read, _Incident) and read.resolved_at and read.resolved_at < read.at:
-        due = f"expected a time after its begin ({said(read.at)})"
-        raise RunsError(f"resolvedAt is {said(read.resolved_at)}; {due}")

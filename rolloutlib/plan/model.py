@@ -95,7 +95,8 @@ class Check(Model):
     """An attested fact that has a file as its evidence, and no p-value.
 
     `max_age_days`: evidence may be so much older than the newest treatment run, and must tell its
-    age; without it, evidence may not be older where it tells its age.
+    age; without it, evidence may not be older where it tells its age. `log`: the workbook's own
+    file of incidents, which is read beside that of the evidence folder.
     """
 
     title: str
@@ -103,6 +104,7 @@ class Check(Model):
     items: tuple[str, ...] = ()
     hours: Count | None = None
     max_age_days: Annotated[int, Field(ge=0)] | None = None
+    log: str | None = None
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
@@ -110,6 +112,8 @@ class Check(Model):
         by_hours = self.kind == "incidents"
         if by_hours and self.max_age_days is not None:
             raise ValueError("incidents.jsonl says until when it covers; leave max_age_days out")
+        if self.log is not None and not by_hours:
+            raise ValueError("log names a file of incidents; only a check of kind incidents has it")
         if not (self.hours if by_hours else self.items):
             wanted = "hours" if by_hours else "items"
             raise ValueError(f"a check of kind {self.kind} needs {wanted}")

@@ -30,12 +30,24 @@ CHECKS: Final = {
     "file.broken": "is cut off or broken ({error})",
     "incidents.no_file": "There is no incidents.jsonl.",
     "incidents.no_time": "The runs carry no time, so the last {hours} hours are unknown.",
-    "incidents.recent": "{count} incidents in the last {hours} hours; the latest: {latest} ({at}).",
+    "incidents.one": "{incident}; {hours} hours without an incident are asked for.",
+    "incidents.recent": (
+        "{count} incidents, the latest: {latest}; {hours} hours without an incident are asked for."
+    ),
     "incidents.empty": "incidents.jsonl is empty: nothing says until when it tells every incident.",
     "incidents.uncovered": "incidents.jsonl says nothing after {until}; it has to cover {moment}.",
     "incidents.none": (
         "No incident in the {hours} hours before {now}; what is known ends at {until}."
     ),
+    # What is true of an incident: phrases of incidents.one and incidents.recent.
+    "incident.open": "{title} ({severity}) has been open for {span}",
+    "incident.ended": "{title} ({severity}) ended {span} before, at {at}",
+    "incident.until": "{title} ({severity}) was open until {at}",
+    "incident.later": "{title} ({severity}) began later, at {at}",
+    "span.short": "less than an hour",
+    "span.hour": "1 hour",
+    "span.hours": "{count} hours",
+    "span.days": "{count} days",
     "documents.no_file": "There is no changes.yaml.",
     "documents.stale": "These documents do not reflect the change: {documents}. {age}",
     "documents.missing": "Nothing is said of these documents: {documents}.",

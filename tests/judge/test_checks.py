@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rolloutlib.errors import RunsError
 from rolloutlib.judge.checks import run_checks
 from rolloutlib.judge.finding import read_moment
+from rolloutlib.judge.incidents import Incident, read_incidents
 from rolloutlib.plan.model import Check
 from rolloutlib.words.reasons import sentence
 
@@ -188,15 +191,113 @@ def test_a_review_as_of_then_knows_no_later_incident(tmp_path: Path) -> None:
     assert look(INCIDENTS, tmp_path, as_of=NOW).holds is False
 
 
-def test_the_latest_incident_is_named(tmp_path: Path) -> None:
-    """The sentence counts the incidents and names the latest, in whatever order they are."""
-    (tmp_path / "incidents.jsonl").write_text(
-        incident(1, title="Late") + incident(2, title="Early"), encoding="utf-8"
-    )
-    assert (
-        sentence(look(INCIDENTS, tmp_path).why)
-        == "2 incidents in the last 48 hours; the latest: Late (2026-11-20 08:00 +0000)."
-    )
+def test_the_sentence_says_what_is_true_of_incidents(tmp_path: Path) -> None:
+    """It counts them, in the singular too, and says of the latest whether it is open or over."""
+    log, rest = tmp_path / "incidents.jsonl", "48 hours without an incident are asked for."
+
+    def told(lines: str) -> str:
+        log.write_text(lines, encoding="utf-8")
+        return sentence(look(INCIDENTS, tmp_path).why)
+
+    late, early = incident(1, title="Late"), incident(200, 40, title="Early")
+    assert told(late) == f"Late (high) has been open for 1 hour; {rest}"
+    assert told(incident(121)) == f"Outage (high) has been open for 5 days; {rest}"
+    assert told(incident(47.5)) == f"Outage (high) has been open for 47 hours; {rest}"
+    assert told(incident(0.5)).startswith("Outage (high) has been open for less than an hour;")
+    assert told(early).startswith("Early (high) ended 40 hours before, at 2026-11-18 17:00 +0000;")
+    assert told(incident(60, -1)).startswith("Outage (high) was open until 2026-11-20 10:00 +0000")
+    assert told(incident(-5)).startswith("Outage (high) began later, at 2026-11-20 14:00 +0000;")
+    both = f"2 incidents, the latest: Late (high) has been open for 1 hour; {rest}"
+    assert told(late + early) == both
+
+
+def identified(name: str, **fields: object) -> str:
+    """Return a line of the incident of an id; without other fields, it begins 72 hours ago."""
+    begins = {"at": (NOW - timedelta(hours=72)).isoformat(), "severity": "S2", "title": "Outage"}
+    return json.dumps({"id": name, **(fields or begins)}) + "\n"
+
+
+def ended(hours_ago: float) -> str:
+    """Return the line that ends incident a."""
+    return identified("a", resolvedAt=(NOW - timedelta(hours=hours_ago)).isoformat())
+
+
+@pytest.mark.parametrize(
+    ("lines", "holds"),
+    [
+        (identified("a") + COVERED, False),
+        (identified("a") + ended(71) + COVERED, True),
+        (ended(71) + identified("a") + COVERED, True),  # as a merge may order them
+        (identified("a") + ended(71) + ended(71) + COVERED, True),
+        (identified("a") + identified("b") + ended(71) + COVERED, False),
+        (identified("a") + ended(47) + COVERED, False),
+        (ended(71) + COVERED, None),
+        (identified("a") + ended(71) + ended(70) + COVERED, None),
+        (identified("a") + ended(73) + COVERED, None),
+        (identified("a") + identified("a", at=NOW.isoformat(), severity="S1", title="B"), None),
+        (identified("a", blocking=True) + COVERED, None),
+    ],
+    ids=[
+        "open", "ended", "ended before it began in the file", "ended twice at one time",
+        "another one is open", "ended a short while ago", "an end without a begin",
+        "two ends", "ended before it began", "two incidents of one id", "blocking without a title",
+    ],
+)  # fmt: skip
+def test_lines_of_one_id_are_one_incident(
+    tmp_path: Path, lines: str, *, holds: bool | None
+) -> None:
+    """An end closes the incident of its id and no other one; a contradiction leaves it open."""
+    (tmp_path / "incidents.jsonl").write_text(lines, encoding="utf-8")
+    assert look(INCIDENTS, tmp_path).holds is holds
+
+
+def test_incidents_are_read_as_they_were_known(tmp_path: Path) -> None:
+    """What began later is unknown, what ended later is open; without a file there are none."""
+    log = tmp_path / "incidents.jsonl"
+    assert read_incidents(log) == ()
+    began, later = NOW - timedelta(hours=72), incident(1, title="Late")
+    log.write_text(
+        identified("a", at=began.isoformat(), severity="S1", title="No", feature="A", blocking=True)
+        + ended(71) + later,
+        encoding="utf-8",
+    )  # fmt: skip
+    end = NOW - timedelta(hours=71)
+    first = Incident("a", began, end, "No", "S1", "A", blocking=True)
+    assert read_incidents(log)[0] == first
+    assert [each.id for each in read_incidents(log)] == ["a", "line 3"]
+    assert read_incidents(log, end) == (first,)
+    assert read_incidents(log, end - timedelta(seconds=1)) == (first._replace(closed=None),)
+    assert read_incidents(log, began - timedelta(seconds=1)) == ()
+    log.write_text("{}", encoding="utf-8")
+    with pytest.raises(RunsError, match=r"line 1: .*incidents\.jsonl"):
+        read_incidents(log)
+
+
+@pytest.mark.parametrize(
+    ("folder", "workbook", "holds"),
+    [
+        (None, incident(72, 71) + COVERED, True),
+        (incident(72, 71), incident(1), False),
+        (incident(1), COVERED, False),
+        (incident(72, 71), COVERED, True),  # together they cover as far as the later one
+        (None, None, None),
+        (COVERED, "{}", None),
+    ],
+)
+def test_the_workbooks_log_is_read_where_the_plan_says_so(
+    tmp_path: Path, folder: str | None, workbook: str | None, *, holds: bool | None
+) -> None:
+    """Incidents of either file count, and both are evidence; a damaged one leaves it open."""
+    evidence, log = tmp_path / "evidence", tmp_path / "data" / "incidents.jsonl"
+    for path, text in ((evidence / "incidents.jsonl", folder), (log, workbook)):
+        path.parent.mkdir()
+        if text is not None:
+            path.write_text(text, encoding="utf-8")
+    check = Check(title="Quiet", kind="incidents", hours=48, log="data/incidents.jsonl")
+    (found,) = run_checks({"quiet": check}, evidence, now=NOW, root=tmp_path)
+    assert found.holds is holds
+    names = [name for name, text in (("incidents.jsonl", folder), (check.log, workbook)) if text]
+    assert found.holds is None or list(found.evidence) == names
 
 
 def test_without_a_time_the_hours_are_unknown(tmp_path: Path) -> None:

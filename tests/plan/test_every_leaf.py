@@ -231,6 +231,9 @@ class Outcomes:
         (folder / "docs" / "LEDGER").mkdir(parents=True)
         for day in range(1, 10):
             (folder / "docs" / "LEDGER" / f"dec-2026110{day}-001.md").touch()
+        (folder / "data").mkdir()
+        log = f'{{"at": "{NOW.isoformat()}", "severity": "S2", "title": "Outage"}}'
+        (folder / "data" / "incidents.jsonl").write_text(log, encoding="utf-8")
         for name in REPLAYS:
             of_days = name == REPLAYS[2]
             listed = daily() if of_days else replay(with_issues=name == REPLAYS[0])
@@ -255,7 +258,7 @@ class Outcomes:
         """Return what makes each part, the quick ones first."""
         quick: dict[str, Callable[[Plan], object]] = {
             "flags": flags, "signatures": self.signatures, "notes": self.notes,
-            "checks": lambda plan: run_checks(plan.checks, EVIDENCE, now=NOW),
+            "checks": lambda plan: run_checks(plan.checks, EVIDENCE, now=NOW, root=self.folder),
             "risks": self.risks, "truths": truths, "file of looks": self.looks_file,
             "ladder": steps_of,
         }  # fmt: skip
