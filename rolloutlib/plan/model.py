@@ -38,6 +38,7 @@ from rolloutlib.plan.stages import (
     Toggle,
 )
 from rolloutlib.plan.strict_yaml import load_model
+from rolloutlib.plan.triggers import Rollback  # noqa: TC001 -- pydantic reads it
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +50,7 @@ __all__ = [
 ]  # fmt: skip
 
 Role = Literal["pm", "engine", "qa", "owner"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class TrafficLight(Model):
@@ -81,13 +83,22 @@ def _measured(name: str) -> str:
 
 
 class Monitoring(Model):
-    """The daily report: its metrics, the planned difficulty mix, and when a light is green."""
+    """The daily report: its metrics, the planned difficulty mix, and when a light is green.
+
+    Attributes:
+        harm_test_days: the harm test spends most of its error over so many days.
+        day_spread: an arm's day may differ by so many standard deviations of a single sample for
+            reasons of its own, until the days themselves show how much they do.
+        data_days: weekdays on which data are expected; no alarm misses them on others.
+    """
 
     metrics: tuple[MetricName, ...]
     difficulty: Annotated[
         dict[Literal["easy", "medium", "hard"], Proportion], AfterValidator(_whole_shares)
     ]
     harm_test_days: Count
+    day_spread: Annotated[Number, Field(ge=0, lt=1)] = 0.05
+    data_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = get_args(Weekday)
     traffic_lights: dict[Annotated[str, AfterValidator(_measured)], TrafficLight]
 
 
@@ -118,14 +129,6 @@ class Check(Model):
             wanted = "hours" if by_hours else "items"
             raise ValueError(f"a check of kind {self.kind} needs {wanted}")
         return self
-
-
-class Rollback(Model):
-    """What triggers the kill switch and what it does, in order."""
-
-    triggers: tuple[str, ...]
-    actions: tuple[str, ...]
-    safe_profile: str
 
 
 class Signal(Model):

@@ -187,6 +187,13 @@ def _monitoring(plan: Plan) -> Iterator[str]:
     yield f"- {say('Planned difficulty')}: {_listed(mix)}"
     days = watch.harm_test_days
     yield f"- {say('The test for harm spends its error over {days} days.', days=days)}"
+    spread = say(
+        "Days of an arm are taken to differ by {share:g} standard deviations of a sample, until "
+        "they show how much they do.",
+        share=watch.day_spread,
+    )
+    yield f"- {spread}"
+    yield f"- {say('Data are expected on')}: {_listed(watch.data_days)}"
     yield ""
     rows: list[tuple[str, ...]] = []
     for name, light in watch.traffic_lights.items():
@@ -211,7 +218,20 @@ def _checks(plan: Plan) -> Iterator[str]:
 
 
 def _rollback(plan: Plan) -> Iterator[str]:
-    yield f"{say('Triggers')}: {_translated(plan.rollback.triggers)}"
+    head = (say("Trigger"), say("Alarms"), say("Pulls the switch by itself"))
+    rows = [
+        (translate(each.title), _listed(each.alarms), say("yes") if each.pulls else say("no"))
+        for each in plan.rollback.triggers.values()
+    ]
+    yield from _table(head, rows)
+    breaker = plan.rollback.breaker
+    yield ""
+    yield str(
+        say(
+            "Incidents: one open {severities}, or more than {most} in {hours} hours",
+            severities=_listed(breaker.severities), most=breaker.most, hours=breaker.hours,
+        )
+    )  # fmt: skip
     yield from ("", *(f"1. {translate(action)}" for action in plan.rollback.actions), "")
     yield f"{say('Profile to return to')}: `{plan.rollback.safe_profile}`"
 

@@ -53,12 +53,15 @@ NOW = datetime(2026, 10, 20, tzinfo=UTC)
 
 # Prose: people read it in the plan's document; no code could obey it.
 PROSE = (
-    "name", "features.*.title", "features.*.effect", "rollback.triggers", "rollback.actions",
-    "risks.*.risk", "schedule.*.note", "roles.*.raci", "roles.*.duties", "documents.pr_sections",
-    "documents.dataset_meta", "documents.references",
+    "name", "features.*.title", "features.*.effect", "rollback.triggers.*.title",
+    "rollback.actions", "risks.*.risk", "schedule.*.note", "roles.*.raci", "roles.*.duties",
+    "documents.pr_sections", "documents.dataset_meta", "documents.references",
 )  # fmt: skip
 # Numbers that people act on, shown in the plan's document until the daily monitor reads them.
-UNTIL_MONITORED = ("monitoring.*", "schedule.*.stages", "stages.*.logged")
+UNTIL_MONITORED = (
+    "monitoring.*", "schedule.*.stages", "stages.*.logged", "rollback.triggers.*.alarms",
+    "rollback.triggers.*.pulls", "rollback.breaker.*",
+)  # fmt: skip
 # Values that only the one beside them allows: another is refused, by the sentence that names both.
 BOUND = (
     "schema", "gates.*.harm", "gates.*.contrast", "gates.*.statistic", "gates.p95_latency.metric",

@@ -59,7 +59,8 @@ def names_of(path: Path) -> Iterator[str]:
     yield from (feature.effect for feature in plan.features.values())
     yield from (stage.name for stage in plan.stages.values())
     yield from plan.evidence.segments
-    yield from (*plan.rollback.triggers, *plan.rollback.actions, *plan.monitoring.difficulty)
+    yield from (trigger.title for trigger in plan.rollback.triggers.values())
+    yield from (*plan.rollback.actions, *plan.monitoring.difficulty)
     for risk in plan.risks.values():
         yield from (risk.risk, risk.mitigation, *([risk.signal.text] if risk.signal.text else ()))
     yield from (week.note for week in plan.schedule.values())
