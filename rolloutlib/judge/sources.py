@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.measure.scan import Measured
+    from rolloutlib.measure.stored import Stored
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.runs import Runs
@@ -29,11 +30,16 @@ __all__ = ["Source", "data_digest", "given_path", "read_source"]
 
 
 class Source(NamedTuple):
-    """Runs, the digest of their samples, and what measures them: rows, or stored days."""
+    """Runs, the digest of their samples, and what measures them: rows, or stored days.
+
+    Attributes:
+        samples: the rows, or what a store has of them; `measure.daily` sums them up by day.
+    """
 
     runs: Runs
     digest: str
     measuring: Callable[..., Measured]
+    samples: Samples | Stored
 
 
 def given_path(params: ReviewParams, name: str) -> Path:
@@ -64,11 +70,11 @@ def read_source(
             given = f"engine is {params.engine!r}, but {path} is a store, whose sums need none"
             raise UsageError(f"{given}; leave engine out, or name the runs that it was made of")
         stored = read_store(path, store, stage=params.stage, as_of=params.as_of, days=params.days)
-        return Source(stored.runs, stored.digest(), _once(stored.measure))
+        return Source(stored.runs, stored.digest(), _once(stored.measure), stored)
     if params.days:
         raise UsageError(f"days is {params.days}, but {path} is no store; make one: rollout ingest")
     runs, samples = _read(plan, params, path, on_progress)
-    return Source(runs, samples.digest(), _once(partial(measure, samples)))
+    return Source(runs, samples.digest(), _once(partial(measure, samples)), samples)
 
 
 def data_digest(params: ReviewParams) -> str | None:

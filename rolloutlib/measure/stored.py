@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.subject import Wanted
     from rolloutlib.runs import RunInfo
 
-__all__ = ["Stored", "read_store"]
+__all__ = ["Stored", "fits", "read_store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Stored:
         runs = [run for run in self.kept if run.info.arm in arms and run.info.n]
         unit, named = choose_unit(counts_of(runs, arms))
         made = (timeout_cap_ms, slow_above_ms, latency_cap_ms)
-        fit = all(_fits(place.day, runs, unit, made) for place in self.places)
+        fit = all(fits(place.day, runs, unit, made) for place in self.places)
         sums = Sums(self.places, runs, arms, unit)
         single = unit == "sample" and (apart or sums.has_to_choose(wanted))
         if not (self.cut or single) and fit:
@@ -94,9 +94,7 @@ class Stored:
         )  # fmt: skip
 
 
-def _fits(
-    day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, float, float]
-) -> bool:
+def fits(day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, float, float]) -> bool:
     """Return whether a day's sums are those of the plan's values and of the review's unit."""
     cap, slow, capped = made
     if day.timeout_cap_ms != cap or slow not in day.slow_above_ms:

@@ -95,7 +95,7 @@ class Sums:
         plain = {name: name for name in METRICS if name not in {"issue", "slow"}}
         columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
         columns |= {"slow": f"slow:{slow_above_ms:g}", "latency_ms": capped(latency_cap_ms)}
-        finest = self._moments(f"moments{SUMS}", columns)
+        finest = self.moments(f"moments{SUMS}", columns)
         table = grouped(finest, "arm", "cluster")
         latency, score = (self._histograms(name) for name in ("latency_ms", "score"))
         parts = [p.select(["arm", "prompt", "n"]) for p in self._tables(f"prompts{SUMS}")]
@@ -128,7 +128,7 @@ class Sums:
         """Let a held-out part of the control choose the issue."""
         tags = [tag for arm, tag in tagged if arm == self.arms[0]]
         columns = {tag: f"issue:{tag}" for tag in tags}
-        mine = self._moments(f"moments{SUMS}", columns).where(arm=self.arms[0])
+        mine = self.moments(f"moments{SUMS}", columns).where(arm=self.arms[0])
         key = mine.keys["cluster"]
         there = {key.labels[code] for code in np.unique(key.codes).tolist()}
         names = [name for name in there if name is not None]
@@ -165,7 +165,7 @@ class Sums:
             parts.append(table)
         return parts
 
-    def _moments(self, name: str, metrics: Mapping[str, str], *more: str) -> MomentTable:
+    def moments(self, name: str, metrics: Mapping[str, str], *more: str) -> MomentTable:
         """Put the days' moments together: metric → its name in the files."""
         keys = ("arm", "run_id", "cluster", *more)
         fields = [f"{column}.{part}" for column in metrics.values() for part in ("n", "mean", "m2")]
@@ -184,7 +184,7 @@ class Sums:
         for name in STRATA:
             values = {value for place in self.places for value in place.day.strata[name]}
             if len(values) > 1:
-                table = self._moments(f"{name}{SUMS}", {"passed": "passed"}, name)
+                table = self.moments(f"{name}{SUMS}", {"passed": "passed"}, name)
                 if len(np.unique(table.keys[name].codes)) > 1:
                     tables[name] = grouped(table, "arm", "cluster", name)
         return tables

@@ -10,6 +10,7 @@ from math import isclose
 from os.path import lexists
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_args
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -82,6 +83,13 @@ def _measured(name: str) -> str:
     return name
 
 
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        hint = did_you_mean(name, available_timezones())
+        raise ValueError(f"is {name!r}; expected a name such as Asia/Seoul or UTC.{hint}")
+    return name
+
+
 class Monitoring(Model):
     """The daily report: its metrics, the planned difficulty mix, and when a light is green.
 
@@ -90,6 +98,8 @@ class Monitoring(Model):
         day_spread: an arm's day may differ by so many standard deviations of a single sample for
             reasons of its own, until the days themselves show how much they do.
         data_days: weekdays on which data are expected; no alarm misses them on others.
+        window_days: so many days are watched at most; work does not grow with older ones.
+        zone: of the calendar days that are watched, such as Asia/Seoul.
     """
 
     metrics: tuple[MetricName, ...]
@@ -99,6 +109,8 @@ class Monitoring(Model):
     harm_test_days: Count
     day_spread: Annotated[Number, Field(ge=0, lt=1)] = 0.05
     data_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = get_args(Weekday)
+    window_days: Count = 28
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     traffic_lights: dict[Annotated[str, AfterValidator(_measured)], TrafficLight]
 
 

@@ -194,6 +194,9 @@ def _monitoring(plan: Plan) -> Iterator[str]:
     )
     yield f"- {spread}"
     yield f"- {say('Data are expected on')}: {_listed(watch.data_days)}"
+    window, zone = watch.window_days, watch.zone
+    text = say("The last {days} calendar days of {zone} are watched.", days=window, zone=zone)
+    yield f"- {text}"
     yield ""
     rows: list[tuple[str, ...]] = []
     for name, light in watch.traffic_lights.items():
