@@ -98,7 +98,7 @@ class _Window:
 
 def days_of(
     source: Samples | Stored, arms: tuple[str, str], plan: Plan, *,
-    since: date | None, until: date, zone: ZoneInfo,
+    since: date | None, until: datetime, zone: ZoneInfo,
 ) -> Days:  # fmt: skip
     """Sum a stage up by day.
 
@@ -109,7 +109,7 @@ def days_of(
         arms: names of the control and the treatment; other arms are left out.
         plan: whose timeout cap and latency limits count, and how many days are watched.
         since: the first day; None: the plan's `window_days` until the last.
-        until: the last day, with data or without.
+        until: the moment that is looked at; its day is the last, with data or without.
         zone: of the clock that days are of.
 
     Raises:
@@ -117,7 +117,9 @@ def days_of(
         PlanError: a run has a guardian profile that the plan does not have.
     """
     mine = [run for run in _infos(source) if run.arm in arms and run.n]
-    window = _Window(since or until - timedelta(plan.monitoring.window_days - 1), until, zone)
+    last = _local(until, zone)
+    first = since or last - timedelta(plan.monitoring.window_days - 1)
+    window = _Window(min(first, last), last, zone)
     runs = [run for run in mine if window.has(run)]
     values = _Values.of(plan, runs)
     asked = _asked(plan)

@@ -6,13 +6,11 @@ plan's document shows.
 
 from __future__ import annotations
 
-from math import isclose
 from os.path import lexists
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_args
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from rolloutlib.errors import PlanError, did_you_mean
 from rolloutlib.plan.gates import (
@@ -25,10 +23,10 @@ from rolloutlib.plan.gates import (
     Model,
     Number,
     Profile,
-    Proportion,
     StageId,
 )
-from rolloutlib.plan.metrics import METRICS, MetricName
+from rolloutlib.plan.metrics import MetricName  # noqa: TC001 -- pydantic reads it
+from rolloutlib.plan.monitoring import Monitoring  # noqa: TC001 -- likewise
 from rolloutlib.plan.stages import (
     Allocation,
     Audience,
@@ -51,67 +49,6 @@ __all__ = [
 ]  # fmt: skip
 
 Role = Literal["pm", "engine", "qa", "owner"]
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-
-
-class TrafficLight(Model):
-    """Green at or beyond `green`, amber at or beyond `amber`, else red."""
-
-    better: Literal["higher", "lower"]
-    green: Number
-    amber: Number
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if (self.green > self.amber) != (self.better == "higher") or self.green == self.amber:
-            raise ValueError(
-                f"green is {self.green} and amber {self.amber}, but better: {self.better}"
-            )
-        return self
-
-
-def _whole_shares(shares: dict[str, float]) -> dict[str, float]:
-    if not isclose(total := sum(shares.values()), 1):
-        raise ValueError(f"adds up to {total:g}; expected shares that add up to 1")
-    return shares
-
-
-def _measured(name: str) -> str:
-    if name.partition(":")[0] not in METRICS:
-        hint = did_you_mean(name, METRICS)
-        raise ValueError(f"is no metric; expected one of {', '.join(METRICS)}, or issue:TAG.{hint}")
-    return name
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        hint = did_you_mean(name, available_timezones())
-        raise ValueError(f"is {name!r}; expected a name such as Asia/Seoul or UTC.{hint}")
-    return name
-
-
-class Monitoring(Model):
-    """The daily report: its metrics, the planned difficulty mix, and when a light is green.
-
-    Attributes:
-        harm_test_days: the harm test spends most of its error over so many days.
-        day_spread: an arm's day may differ by so many standard deviations of a single sample for
-            reasons of its own, until the days themselves show how much they do.
-        data_days: weekdays on which data are expected; no alarm misses them on others.
-        window_days: so many days are watched at most; work does not grow with older ones.
-        zone: of the calendar days that are watched, such as Asia/Seoul.
-    """
-
-    metrics: tuple[MetricName, ...]
-    difficulty: Annotated[
-        dict[Literal["easy", "medium", "hard"], Proportion], AfterValidator(_whole_shares)
-    ]
-    harm_test_days: Count
-    day_spread: Annotated[Number, Field(ge=0, lt=1)] = 0.05
-    data_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = get_args(Weekday)
-    window_days: Count = 28
-    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
-    traffic_lights: dict[Annotated[str, AfterValidator(_measured)], TrafficLight]
 
 
 class Check(Model):

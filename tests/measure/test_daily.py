@@ -57,7 +57,8 @@ def daily(table: pd.DataFrame, folder: Path, last: date, *, stored: bool = False
 
 def of(source: object, last: date, zone: ZoneInfo = SEOUL) -> Days:
     """Sum a source up until a day."""
-    return days_of(source, ARMS, PLAN, since=None, until=last, zone=zone)  # type: ignore[arg-type]
+    until = datetime(last.year, last.month, last.day, 18, tzinfo=zone)
+    return days_of(source, ARMS, PLAN, since=None, until=until, zone=zone)  # type: ignore[arg-type]
 
 
 def by_day(days: Days, arm: str, metric: str = "passed") -> dict[str | None, tuple[float, float]]:
@@ -140,7 +141,8 @@ def test_the_window_ends_with_the_day_that_is_asked_for(tmp_path: Path) -> None:
     assert len(by_day(found, "control")) == window
     assert {found.day_of(run) for run in found.runs} == set(found.dates)
     samples = from_runs(read_runs(tmp_path / "runs"))
-    since = days_of(samples, ARMS, PLAN, since=date(2026, 7, 1), until=date(2026, 8, 2), zone=SEOUL)
+    second = datetime(2026, 8, 2, tzinfo=SEOUL)
+    since = days_of(samples, ARMS, PLAN, since=date(2026, 7, 1), until=second, zone=SEOUL)
     assert since.dates == (date(2026, 8, 1), date(2026, 8, 2))
-    nothing = days_of(samples, ARMS, PLAN, since=None, until=date(2026, 7, 1), zone=SEOUL)
+    nothing = of(samples, date(2026, 7, 1))
     assert (nothing.dates, nothing.runs) == ((), ())
