@@ -20,7 +20,7 @@ from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.moments import latency_expression, metric_expressions, scan
 from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import CLUSTERS, STEPS, STRATA
-from rolloutlib.runs.columns import CLUSTER, SCHEMA
+from rolloutlib.runs.columns import SCHEMA, TOLD_LATER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,9 +71,10 @@ def about_runs(
     connection: duckdb.DuckDBPyConnection,
 ) -> dict[str, tuple[list[int], dict[str, int]]]:
     """Return, by run, what its rows say: two sums of hashes and four counts, and its tags."""
-    rest = ", ".join(name for name in SCHEMA.names if name not in {"run_id", CLUSTER})
-    one, two = (  # a row without a cluster has the hash of before there were clusters
-        f"CASE WHEN cluster IS NULL THEN hash({n}, {rest}) ELSE hash({n}, {rest}, cluster) END"
+    rest = ", ".join(name for name in SCHEMA.names if name not in {"run_id", *TOLD_LATER})
+    one, two = (  # a row that tells none of the later columns has the hash of before they were
+        f"CASE WHEN suggested_tags IS NOT NULL THEN hash({n}, {rest}, cluster, suggested_tags)"
+        f" WHEN cluster IS NOT NULL THEN hash({n}, {rest}, cluster) ELSE hash({n}, {rest}) END"
         for n in (1, 2)
     )
     found = connection.execute(_OF_RUNS.format(one=one, two=two)).fetchall()

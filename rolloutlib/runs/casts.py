@@ -40,6 +40,7 @@ _WHOLE: Final = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALL
 _TYPES: Final = {"seed": "BIGINT", "score": "DOUBLE", "latency_ms": "DOUBLE", "covariate": "DOUBLE",
                  "style_violations": "INTEGER", "started_at": "TIMESTAMPTZ", "issues": "VARCHAR[]",
                  "suggested_tags": "VARCHAR[]", "confirmed_tags": "VARCHAR[]"}  # fmt: skip
+_LISTS: Final = {"issues", "suggested_tags"}
 _PLAIN: Final = ("arm", "started_at", "seed", "profile", "prompt_id", "user_id", "session_id",
                  "category", "difficulty", "score", "latency_ms", "issues", "veto_reason",
                  "style_violations", "covariate", "cluster")  # fmt: skip
@@ -99,22 +100,24 @@ def sample_casts(
         ),
         "edited": Cast(edited, f"{suggested.vouched} AND {confirmed.vouched}"),
         "suggested": Cast(f"len({meant}) > 0"),
+        "suggested_tags": Cast(f"{meant}::VARCHAR[]"),
     }
 
 
 def own_casts(types: Collection[str], latest: datetime | None = None) -> dict[str, Cast]:
     """Return the casts of a table with our own columns: nothing to cast, the rules stay."""
+    there = {*types}
     rules = {
         "status": f"status IS NULL OR status IN ({', '.join(map(quoted, STATUSES))})",
         "passed": "passed IS NOT DISTINCT FROM (status = 'passed')",
         **{name: f"{name} IS NULL OR {within(name, *ends)}" for name, ends in RANGES.items()},
         "started_at": until(latest, f"coalesce(started_at > {FIRST}, true)", "started_at"),
         "style_violations": "style_violations IS NULL OR style_violations >= 0",
-        "issues": "issues IS NULL OR len(issues) = list_count(issues)",
+        **{name: f"{name} IS NULL OR len({name}) = list_count({name})" for name in _LISTS & there},
     }
     whole = {name: f"{name} IS NOT NULL" for name in ("run_id", "arm", "sample_id")}
     casts = {name: Cast(name, (rules | whole).get(name, "true")) for name in SCHEMA.names}
-    for name in LATER.keys() - {*types}:
+    for name in LATER.keys() - there:
         casts[name] = Cast(f"NULL::{LATER[name]}")
     return casts
 

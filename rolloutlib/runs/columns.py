@@ -24,7 +24,10 @@ from rolloutlib.runs.spellings import NOTHING, meant
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["CLUSTER", "LATER", "SCHEMA", "STATUSES", "Sample", "SampleColumns", "sample_columns"]
+__all__ = [
+    "CLUSTER", "LATER", "SCHEMA", "STATUSES", "TOLD_LATER", "Sample", "SampleColumns",
+    "sample_columns",
+]  # fmt: skip
 
 STATUSES = ("passed", "failed", "vetoed", "error", "timeout")
 
@@ -54,12 +57,15 @@ SCHEMA = pa.schema(
         ("covariate", pa.float64()),
         ("suggested", pa.bool_()),
         ("cluster", pa.string()),
+        ("suggested_tags", pa.list_(pa.string())),
     ]
 )
 
 CLUSTER = "cluster"
 # Columns that tables written before they were there lack, as SQL types: null.
-LATER = {"suggested": "BOOLEAN", "cluster": "VARCHAR"}
+LATER = {"suggested": "BOOLEAN", "cluster": "VARCHAR", "suggested_tags": "VARCHAR[]"}
+# Data in which nobody tells them have the digests of before they were there.
+TOLD_LATER = (CLUSTER, "suggested_tags")
 
 _PLAIN = {
     "id": "sample_id",
@@ -146,7 +152,7 @@ def sample_columns(
         "error": pc.is_in(status, value_set=_ERRORS),
         "issues": issues.array,
         "edited": _edited(given["suggested_tags"], given["confirmed_tags"], none),
-        "suggested": _suggested(given["suggested_tags"], none),
+        **_suggested(given["suggested_tags"], none),
         "score": _between(arrays["score"], 0.0, 10.0),
         "latency_ms": _between(arrays["latency_ms"], 0.0, inf),
     }
@@ -239,12 +245,17 @@ def _changed(suggested: tuple[str, ...], confirmed: object, none: frozenset[str]
     return None if confirmed and not kept else tags != kept  # "n/a" alone does not confirm
 
 
-def _suggested(suggested: list[Any], none: frozenset[str]) -> pa.Array:
-    """True where the sample has a suggested tag; null where nobody knows."""
+def _suggested(suggested: list[Any], none: frozenset[str]) -> dict[str, pa.Array]:
+    """Return the tags that were suggested, folded and in one order, and whether there are any.
+
+    Null where nobody knows.
+    """
     if _absent(suggested):
-        return pa.nulls(len(suggested), pa.bool_())
-    known = [bool(meant(s, none)) if type(s) is tuple else None for s in suggested]
-    return pa.array(known, pa.bool_())
+        nothing = pa.nulls(len(suggested), SCHEMA.field("suggested_tags").type)
+        return {"suggested_tags": nothing, "suggested": pa.nulls(len(suggested), pa.bool_())}
+    tags = [tuple(sorted(meant(s, none))) if type(s) is tuple else None for s in suggested]
+    known = pa.array([None if one is None else bool(one) for one in tags], pa.bool_())
+    return {"suggested_tags": _lists(tags).array, "suggested": known}
 
 
 def _between(numbers: pa.Array, low: float, high: float) -> pa.Array:

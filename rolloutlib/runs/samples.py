@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from rolloutlib.errors import RunsError, UsageError, did_you_mean
 from rolloutlib.runs import RunInfo
-from rolloutlib.runs.columns import CLUSTER, LATER, SCHEMA
+from rolloutlib.runs.columns import LATER, SCHEMA, TOLD_LATER
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.ranges import FIRST_YEAR, RANGES, latest_start
 from rolloutlib.runs.tags import one_spelling
@@ -194,9 +194,11 @@ def _digest_of(lazy: nw.LazyFrame[Any], rows: int) -> str:
 
 
 def _told(relation: duckdb.DuckDBPyRelation) -> list[str]:
-    """Return the columns that a digest is of: data without clusters have the digest of before."""
-    clusters = relation.aggregate("count(cluster)").fetchall()[0][0]
-    return [name for name in SCHEMA.names if clusters or name != CLUSTER]
+    """Return the columns that a digest is of."""
+    counts = ", ".join(f"count({name})" for name in TOLD_LATER)
+    rows = relation.aggregate(counts).fetchall()[0]
+    untold = {name for name, count in zip(TOLD_LATER, rows, strict=True) if not count}
+    return [name for name in SCHEMA.names if name not in untold]
 
 
 def _duckdb_sum(relation: duckdb.DuckDBPyRelation) -> str:
@@ -215,9 +217,11 @@ def _spark_sums(table: Any) -> str:  # noqa: ANN401 -- an extra's type
     Spark's hash skips nulls, which the key keeps in their column and row; whole rows tell apart
     what carries the same key.
     """
-    told = [name for name in SCHEMA.names if name != CLUSTER or not _is_null(table, CLUSTER)]
+    untold = {name for name in TOLD_LATER if _is_null(table, name)}
+    told = [name for name in SCHEMA.names if name not in untold]
     hashed = {name: f"arm, run_id, sample_id, {name}" for name in told}
-    hashed["issues"] = f"coalesce(size(issues), -1), {hashed['issues']}"  # [] is not null
+    for name in {"issues", "suggested_tags"} & {*told}:  # [] is not null
+        hashed[name] = f"coalesce(size({name}), -1), {hashed[name]}"
     hashed["row"] = ", ".join(told)
     sums = (f"sum(cast(xxhash64({of}) AS decimal(20, 0))) AS c_{n}" for n, of in hashed.items())
     totals = table.selectExpr("count(*) AS rows", *sums).toArrow().to_pylist()[0]

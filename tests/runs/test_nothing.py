@@ -171,6 +171,7 @@ def test_edits_are_of_meanings(
     table = found.sort_by("sample_id")
     assert table["edited"].to_pylist() == edited
     assert table["suggested"].to_pylist() == [one != "none" for one in suggested]
+    assert table["suggested_tags"].to_pylist() == [["a", "b"], *[["a"]] * 3, [], ["a"], ["a"]]
 
 
 def test_edits_of_envelopes_are_of_meanings(tmp_path: Path) -> None:
@@ -182,6 +183,7 @@ def test_edits_of_envelopes_are_of_meanings(tmp_path: Path) -> None:
     table = read_runs(write(tmp_path, run("r1", *samples))).table
     assert table["edited"].to_pylist() == [False, None, True, None]
     assert table["suggested"].to_pylist() == [True, True, True, False]
+    assert table["suggested_tags"].to_pylist() == [["a", "b"], ["a"], ["a"], []]
 
 
 def test_korean_tags_are_kept() -> None:

@@ -115,6 +115,7 @@ def test_every_field_of_a_sample_reaches_its_column(tmp_path: Path) -> None:
         "category": "law", "difficulty": "hard", "status": "vetoed", "passed": False, "vetoed": True, "error": False,
         "score": 7.5, "latency_ms": 1500.5, "issues": [], "veto_reason": "policy", "style_violations": 2,
         "edited": True, "covariate": 12.5, "suggested": True, "cluster": "t1",
+        "suggested_tags": ["bias", "unclear"],
     }  # fmt: skip
 
 

@@ -68,7 +68,7 @@ timezone: Asia/Seoul
         "category": None, "difficulty": None, "status": "passed", "passed": True, "vetoed": False, "error": None,
         "score": 10.0, "latency_ms": 2500.0, "issues": ["bias", "unclear"], "veto_reason": None,
         "style_violations": 3, "edited": None, "covariate": 41.5, "suggested": None,
-        "cluster": None,
+        "cluster": None, "suggested_tags": None,
     }  # fmt: skip
     assert (second["vetoed"], second["score"], second["latency_ms"], second["issues"]) == (
         True,
