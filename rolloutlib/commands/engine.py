@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rolloutlib.engine.bench import BenchResult
 
 MOST_KINDS = 10  # of failures: an engine can fail in another way each time
-LATER = "later: two changes at a time"
 BENCH = """\
 Ask the engine every prompt under both flag sets, in random order, and write run envelopes for
 `rollout review`. A call that fails becomes an error or timeout sample. Interrupted, the same
@@ -107,18 +106,17 @@ def _tell(result: BenchResult) -> int:
 def _risks(arguments: argparse.Namespace) -> int:
     from rolloutlib.files import bounded_bytes
     from rolloutlib.judge.record import decode
-    from rolloutlib.judge.risks import judge_risks
-    from rolloutlib.words.reasons import sentence
+    from rolloutlib.judge.risks import judge_risks, readings_of
+    from rolloutlib.show.registered import register_lines
+    from rolloutlib.words.sentences import speaking
 
     path = arguments.review / "review.json"
     if not path.is_file():
         expected = "expected a folder that `rollout review --out` wrote"
         raise UsageError(f"{arguments.review} holds no review.json; {expected}")
     review = decode(bounded_bytes(path), where=str(path))
-    for risk in judge_risks(workbook()[1], review, reported=arguments.seen):
-        seen = sentence(risk.seen, arguments.lang)
-        say(f"{risk.state:<6} {risk.id} ({risk.feature}): {seen}")
-        if risk.state == "fires":
-            change = sentence(risk.change, arguments.lang) if risk.change else LATER
-            say(f"       {risk.mitigation} → {change}")
+    risks = judge_risks(workbook()[1], readings_of(review.risks), reported=arguments.seen)
+    with speaking(arguments.lang):
+        for line in register_lines(risks):
+            say(line)
     return 0

@@ -14,6 +14,7 @@ from typing import Final, Literal
 import msgspec
 
 from rolloutlib.errors import UsageError
+from rolloutlib.judge.risks import RiskState
 from rolloutlib.measure.averages import RunRow
 from rolloutlib.measure.beyond import Varied
 from rolloutlib.measure.carried import CarriedStage
@@ -210,6 +211,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
         changes: what would change it.
         warnings: what a reader should know although it changes no verdict.
         features: flag, by short key → the plan's letter of its feature.
+        risks: the plan's risk register against what these data show.
         carried: the earlier stages that were named, and why where they are not carried.
         completeness: what is missing of each gate's metric, arm by arm.
         drift: each gate with data, run by run, and whether later runs say something else.
@@ -233,6 +235,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     gates: tuple[GateResult, ...] = ()
     segments: tuple[Segment, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    risks: tuple[RiskState, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     carried: tuple[CarriedStage, ...] = ()
     issues: tuple[IssueRate, ...] = ()

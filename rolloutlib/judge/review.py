@@ -22,6 +22,9 @@ from rolloutlib.judge.recommendation import (
     vanished_issue,
 )  # fmt: skip
 from rolloutlib.judge.record import QuarantineGroup, Recommendation, Reviewed, Verdict
+from rolloutlib.judge.register import over_the_cap, register_findings, register_warnings
+from rolloutlib.judge.risks import judge_risks
+from rolloutlib.judge.signals import read_signals
 from rolloutlib.judge.sources import given_path, read_source
 from rolloutlib.judge.verdicts import named
 from rolloutlib.measure.comparison import Earlier, compare
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.judge.carrying import Carrying
     from rolloutlib.judge.record import CheckResult, GateResult
+    from rolloutlib.judge.risks import RiskState
     from rolloutlib.judge.sources import Source
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.drift import Drift
@@ -111,19 +115,22 @@ def _judged(
     findings = _findings(decides, gates, parts, issues)  # what is blocked proves nothing
     drift = _drift(plan, params.stage, compared, gates)
     findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
+    risks = _risks(plan, source, alone)
+    findings += register_findings(risks)
     recommended = recommend(gates, checks, findings)
     return Reviewed(
         stage=params.stage, control=params.control, treatment=params.treatment,
         recommendation=recommended,
         changes=changes(gates, checks, compared.blocks),
         reasons=_reasons(compared, runs, gates, checks, findings, recommended),
-        gates=gates, segments=parts, checks=checks, issues=issues,
+        gates=gates, segments=parts, checks=checks, risks=risks, issues=issues,
         completeness=compared.completeness,
         features={f.flag.removeprefix("feature."): key for key, f in plan.features.items()},
         inputs=(*runs.inputs, *carrying.inputs), carried=carrying.stages,
         quarantine=_groups((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
-        warnings=(*_not_carried(carrying), *compared.warnings, *_vanished(issues),
+        warnings=(*over_the_cap(plan, params.stage, alone), *register_warnings(risks),
+                  *_not_carried(carrying), *compared.warnings, *_vanished(issues),
                   *(d.why for d in drift if d.better or d.proven)),
         drift=drift, set_aside=compared.set_aside,
         profile=compared.profile, min_score=compared.limits.min_score,
@@ -153,6 +160,12 @@ def invalid_review(params: ReviewParams, message: str) -> Reviewed:
         reasons=(because("source.refused", message=message),),
         quarantine=_groups((*refused, *failed)), refused=refused,
     )  # fmt: skip
+
+
+def _risks(plan: Plan, source: Source, compared: Comparison) -> tuple[RiskState, ...]:
+    """Judge the risk register by this stage's own samples."""
+    shares = source.sharing(compared.pair, unit=compared.measured.unit)
+    return judge_risks(plan, read_signals(plan, compared, shares, source.runs.copies))
 
 
 def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[CheckResult, ...]:

@@ -1,52 +1,135 @@
-"""The risk register on a review: which signals fire, and the exact change that answers each."""
+"""The risk register against what data show: which signals fire, and the command that answers."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.plan.metrics import METRICS
 from rolloutlib.reason import Reason, because
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from rolloutlib.judge.record import Review
-    from rolloutlib.plan.model import Plan, Risk, Signal
+    from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.risks import Risk, Signal
+    from rolloutlib.reason import Fact
 
-__all__ = ["AT_ONCE", "RiskState", "judge_risks"]
+__all__ = [
+    "NATS", "Reading", "RiskState", "SignalState", "Signals", "judge_risks", "readings_of",
+    "weight_of",
+]  # fmt: skip
 
-AT_ONCE: Final = 2  # more knobs moved together, and nobody knows which one helped
+State = Literal["fires", "quiet", "open"]
+NATS: Final = "nats"
+_UNSEEN: Final = 0.05  # a share that no sample has is quiet once more than this is excluded
+_TURNS: Final = ("risk.knob", "risk.profile")
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What data say of one signal.
+
+    Attributes:
+        value: in `measure`; None where they do not show it, and `absent` says why.
+        lower, upper: one-sided bounds, each at the plan's confidence; None is no bound.
+        measure: `ratio`, `proportion`, `score`, `ms` or `nats`; `signed` for a difference.
+        n: the treatment's samples that it is of; `count` of them have what a share counts.
+        chance: what chance alone stays within at the plan's confidence; None but of a mix.
+        p: of a mix, against the planned one.
+        method: name and source, for people.
+        told: what stands beside the number.
+    """
+
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    measure: str = "proportion"
+    signed: bool = False
+    n: int = 0
+    count: int | None = None
+    chance: float | None = None
+    p: float | None = None
+    method: str | None = None
+    absent: Reason | None = None
+    told: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """The readings that a register is judged by.
+
+    Attributes:
+        readings: by risk and signal, both as the plan names them; what is missing is not known.
+        profile: the guardian profile that the treatment ran under; None where nobody knows.
+        latency_ms: the treatment's average latency.
+    """
+
+    readings: Mapping[tuple[str, str], Reading]
+    profile: str | None = None
+    latency_ms: float | None = None
+
+
+class SignalState(msgspec.Struct, frozen=True):
+    """One signal of a risk.
+
+    Attributes:
+        name: as the plan names it.
+        state: `fires`: the number is beyond its limit, or people say so; `quiet`: it is not, and
+            its bound is not either; `open`: neither, or nobody can say.
+        sure: of one that fires by a number: whether the bound is beyond the limit too.
+        limit: beyond which it fires; None of words.
+        seen: the number with its bounds against the limit, or the words to look for.
+        reading: what the data say; None of words.
+    """
+
+    name: str
+    state: State
+    sure: bool
+    limit: float | None
+    seen: Reason
+    reading: Reading | None = None
 
 
 class RiskState(msgspec.Struct, frozen=True):
-    """One line of the risk register against what a review measured.
+    """One line of the risk register against what data show and people say.
 
     Attributes:
         feature: whose flag or knob answers it; `mitigation` says how, in the plan's words.
-        state: `fires`; `quiet`; `open`: people have to say (a signal in words), or the review has
-            no such number.
-        seen: the measured number against its threshold, or the words to look for.
-        change: what to do now; None unless it fires, or while two other changes come first.
+        state: `fires` if one of its signals does; `quiet` if all that data can show are; else
+            `open`.
+        seen: of the signal that says most.
+        changes: what to do now, each with its exact command; empty unless it fires.
+        waits: it fires, but as many knobs as may be turned at once come first.
+        decides: what the plan lets it do: `rollback`, `hold` or `tell`.
+        sure: whether a signal fires whose bound is beyond its limit too, or people say so.
     """
 
     id: str
+    risk: str
     feature: str
     mitigation: str
-    state: Literal["fires", "quiet", "open"]
+    state: State
     seen: Reason
-    change: Reason | None = None
+    changes: tuple[Reason, ...] = ()
+    waits: bool = False
+    decides: Literal["rollback", "hold", "tell"] = "tell"
+    sure: bool = False
+    signals: tuple[SignalState, ...] = ()
+    profile: str | None = None
+    latency_ms: float | None = None
 
 
 def judge_risks(
-    plan: Plan, review: Review, *, reported: Collection[str] = ()
+    plan: Plan, signals: Signals, *, reported: Collection[str] = ()
 ) -> tuple[RiskState, ...]:
     """Judge every risk of the plan.
 
     Args:
         plan: whose register it is.
-        review: whose gates carry the numbers.
+        signals: what data show (`signals.read_signals`), of a review, a day or a watch.
         reported: ids of the risks whose signal people have seen.
 
     Raises:
@@ -57,57 +140,187 @@ def judge_risks(
             known = f"expected {', '.join(plan.risks)}.{did_you_mean(name, plan.risks)}"
             raise UsageError(f"{name!r} is no risk of the plan; {known}")
     states: list[RiskState] = []
+    turned = 0
     for name, risk in plan.risks.items():
-        value = _value(review, risk.signal)
-        fires = name in reported or (value is not None and _beyond(risk.signal, value))
-        state = "fires" if fires else "open" if value is None else "quiet"
-        first = sum(earlier.change is not None for earlier in states) < AT_ONCE
-        change = _change(plan, risk) if fires and first else None
-        seen = _seen(risk.signal, value)
-        states.append(RiskState(name, risk.feature, risk.mitigation, state, seen, change))
+        judged = tuple(
+            _signal(key, signal, signals.readings.get((name, key)))
+            for key, signal in risk.shown_by.items()
+        )
+        said = name in reported
+        state = _state(judged, said=said)
+        changes = tuple(_changes(plan, name, risk, signals)) if state == "fires" else ()
+        knobs = sum(change.code in _TURNS for change in changes)
+        waits = bool(knobs) and turned + knobs > plan.knobs.at_once
+        turned += 0 if waits else knobs
+        states.append(RiskState(
+            name, risk.risk, risk.feature, risk.mitigation, state, _weightiest(risk, judged, said),
+            () if waits else changes, waits, risk.decides,
+            sure=said or any(one.sure for one in judged), signals=judged,
+            profile=signals.profile, latency_ms=signals.latency_ms,
+        ))  # fmt: skip
     return tuple(states)
 
 
-def _value(review: Review, signal: Signal) -> float | None:
-    """Return the signal's contrast from the arms of a gate on its metric, or None."""
-    for gate in review.gates:
-        if gate.metric == signal.metric and gate.statistic == "mean":
-            break
-    else:
+def readings_of(states: Iterable[RiskState]) -> Signals:
+    """Return what a register was judged by, to judge it again with what people say."""
+    listed = tuple(states)
+    readings = {
+        (state.id, signal.name): signal.reading
+        for state in listed
+        for signal in state.signals
+        if signal.reading is not None
+    }
+    first = listed[0] if listed else None
+    return Signals(readings, first.profile if first else None, first.latency_ms if first else None)
+
+
+def weight_of(state: RiskState) -> Literal["rollback", "hold", "tell"] | None:
+    """Return what a risk asks for: None unless it fires; a rollback only where it is sure."""
+    if state.state != "fires":
         return None
-    if gate.control is None or gate.treatment is None:
-        return None
-    if signal.contrast == "ratio":
-        return gate.treatment / gate.control if gate.control else None
-    return gate.treatment - gate.control
+    return "hold" if state.decides == "rollback" and not state.sure else state.decides
 
 
-def _beyond(signal: Signal, value: float) -> bool:
-    high = signal.above is not None and value > signal.above
-    return high or (signal.below is not None and value < signal.below)
+# --- one signal -----------------------------------------------------------------------------------
 
 
-def _seen(signal: Signal, value: float | None) -> Reason:
-    if signal.text is not None:
-        return because("risk.reported", signal=signal.text)
-    signed = signal.contrast != "ratio"
-    measure, metric = "proportion" if signed else "ratio", signal.metric or ""
-    if signal.above is not None:
-        return because("risk.above", metric=metric, value=value, limit=signal.above,
-                       measure=measure, signed=signed)  # fmt: skip
-    return because("risk.below", metric=metric, value=value, limit=signal.below,
-                   measure=measure, signed=signed)  # fmt: skip
+def _signal(name: str, signal: Signal, reading: Reading | None) -> SignalState:
+    limit = signal.limit
+    if limit is None:
+        return SignalState(name, "open", sure=False, limit=None,
+                           seen=because("risk.reported", signal=signal.text or ""))  # fmt: skip
+    if reading is None or reading.value is None:
+        why = reading.absent if reading and reading.absent else because("evidence.none")
+        seen = because("risk.unseen", title=_title(signal), why=why)
+        return SignalState(name, "open", sure=False, limit=limit, seen=seen, reading=reading)
+    state, sure = _judged(signal, limit, reading, reading.value)
+    return SignalState(name, state, sure, limit, _seen(signal, limit, reading), reading)
 
 
-def _change(plan: Plan, risk: Risk) -> Reason:
-    """Return the flag or knob change that the register has for a risk."""
-    feature = plan.features[risk.feature]
-    if risk.turn_off:
-        was, now = str(feature.enabled).lower(), str(feature.disabled).lower()
-        return because("risk.turn_off", flag=feature.flag, key=risk.feature, on=was, off=now)
-    if risk.step is not None:
-        return because("risk.step", step=risk.step, title=feature.title, measure="score",
-                       signed=True)  # fmt: skip
-    if risk.max_tags is not None:
-        return because("risk.tags", count=risk.max_tags)
-    return because("risk.profile", profiles=tuple(plan.profiles))
+def _judged(signal: Signal, limit: float, reading: Reading, value: float) -> tuple[State, bool]:
+    """Return whether a number fires, and whether that is sure."""
+    if signal.mix is not None:
+        if reading.chance is None:  # too few clusters to know what chance makes
+            return "open", False
+        beyond = value > limit and value > reading.chance
+        quiet = value <= limit and reading.chance <= limit
+        return ("fires", True) if beyond else ("quiet" if quiet else "open", False)
+    high = signal.below is None
+    towards, away = (reading.lower, reading.upper) if high else (reading.upper, reading.lower)
+    if _beyond(value, limit, high=high):
+        return "fires", towards is not None and _beyond(towards, limit, high=high)
+    least = limit if signal.share is None else max(limit, _UNSEEN)
+    quiet = away is not None and not _beyond(away, least, high=high)
+    return "quiet" if quiet else "open", False
+
+
+def _beyond(value: float, limit: float, *, high: bool) -> bool:
+    return value > limit if high else value < limit
+
+
+def _title(signal: Signal) -> str | Reason:
+    """Name what a signal measures."""
+    if signal.mix is not None:
+        return because("risk.title_mix")
+    if signal.share is not None:
+        return (
+            because("risk.title_tags") if signal.share == "tags" else because("risk.title_copies")
+        )
+    title = METRICS[signal.metric or "passed"].title
+    if signal.issue is None:
+        return title
+    return because("gate.subject", gate=title, subject=signal.issue)
+
+
+def _seen(signal: Signal, limit: float, reading: Reading) -> Reason:
+    if reading.measure == NATS:
+        chance = "–" if reading.chance is None else f"{reading.chance:.3f}"
+        return because("risk.mix", title=_title(signal), value=f"{reading.value:.3f}",
+                       limit=f"{limit:g}", chance=chance)  # fmt: skip
+    facts: dict[str, Fact] = {
+        "title": _title(signal), "value": reading.value, "best": reading.lower,
+        "worst": reading.upper,
+        "limit": limit, "measure": reading.measure, "signed": reading.signed,
+    }  # fmt: skip
+    if signal.share is not None:
+        return because("risk.share", **facts, count=reading.count or 0, n=reading.n)
+    if signal.below is None:
+        return because("risk.above", **facts)
+    return because("risk.below", **facts)
+
+
+# --- one risk -------------------------------------------------------------------------------------
+
+
+def _state(judged: Sequence[SignalState], *, said: bool) -> State:
+    if said or any(one.state == "fires" for one in judged):
+        return "fires"
+    shown = [one for one in judged if one.limit is not None]
+    return "quiet" if shown and all(one.state == "quiet" for one in shown) else "open"
+
+
+def _weightiest(risk: Risk, judged: Sequence[SignalState], said: bool) -> Reason:  # noqa: FBT001
+    """Return what the signal that says most has seen: that fires, people's words, open, quiet."""
+    for one in judged:
+        if one.state == "fires":
+            return one.seen
+    words = next((signal.text for signal in risk.shown_by.values() if signal.text), None)
+    if said:
+        return because("risk.reported", signal=words or risk.risk)
+    by_state = sorted(judged, key=lambda one: (one.limit is None, one.state == "quiet"))
+    return by_state[0].seen
+
+
+def _changes(plan: Plan, name: str, risk: Risk, signals: Signals) -> Iterator[Reason]:
+    """Yield what the register has for a risk: flags first, then knobs, with their commands."""
+    switched = [risk.feature] if risk.turn_off else []
+    switched += [risk.resets] if risk.resets is not None and risk.resets not in switched else []
+    for letter in switched:
+        feature = plan.features[letter]
+        was = feature.disabled if feature.safe == feature.enabled else feature.enabled
+        yield because("risk.turn_off", flag=feature.flag, key=letter, on=str(was).lower(),
+                      off=str(feature.safe).lower())  # fmt: skip
+    for knob, turn in risk.turns.items():
+        yield because("risk.knob", title=plan.knobs.known[knob].title, knob=knob,
+                      amount=turn.amount, risk=name)  # fmt: skip
+    if risk.offers:
+        yield _profiles(plan, name, risk, signals)
+    if risk.step is not None:  # of a plan from before knobs had names
+        yield because("risk.step", step=risk.step, title=plan.features[risk.feature].title,
+                      measure="score", signed=True)  # fmt: skip
+    if risk.max_tags is not None and not risk.turns:
+        yield because("risk.tags", count=risk.max_tags)
+
+
+def _profiles(plan: Plan, name: str, risk: Risk, signals: Signals) -> Reason:
+    """Offer the profiles that are milder than the present one, for these samples.
+
+    Never the present one, none that asks for more score, and one that holds latency tighter only
+    where samples are that quick on average.
+    """
+    present = signals.profile if signals.profile in plan.profiles else plan.rollback.safe_profile
+    now, slow = plan.profile(present), signals.latency_ms
+    milder = [
+        key
+        for key in risk.offers
+        if key != present
+        and (other := plan.profile(key)).min_score <= now.min_score
+        and (other.max_latency_ms >= now.max_latency_ms
+             or (slow is not None and slow <= other.max_latency_ms))
+    ]  # fmt: skip
+    if not milder:
+        others = [because("risk.tighter", profile=key, least=f"{plan.profile(key).min_score:g}",
+                          most=f"{plan.profile(key).max_latency_ms:,.0f}",
+                          latency="–" if slow is None else f"{slow:,.0f}")
+                  for key in risk.offers if key != present]  # fmt: skip
+        return because("risk.no_profile", profile=present, others=tuple(others))
+    chosen = plan.profile(milder[0])
+    return because("risk.profile", profile=milder[0], present=present, profiles=tuple(milder),
+                   knob=_profile_knob(plan), risk=name, least=f"{chosen.min_score:g}",
+                   most=f"{chosen.max_latency_ms:,.0f}")  # fmt: skip
+
+
+def _profile_knob(plan: Plan) -> str:
+    """Return the name of the knob that holds the guardian profile."""
+    keys = {knob.key: name for name, knob in plan.knobs.known.items()}
+    return keys.get("guardianProfileId", "guardianProfile")

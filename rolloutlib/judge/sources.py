@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rolloutlib.errors import UsageError
 from rolloutlib.files import is_there
 from rolloutlib.measure.days import load
 from rolloutlib.measure.scan import measure
+from rolloutlib.measure.shares import shares_of
 from rolloutlib.measure.stored import read_store
 from rolloutlib.plan.model import load_plan
 from rolloutlib.runs import read_runs
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.measure.scan import Measured
+    from rolloutlib.measure.shares import Shares
     from rolloutlib.measure.stored import Stored
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.runs import Runs
     from rolloutlib.runs.samples import Samples
+
+Found = TypeVar("Found")
 
 __all__ = ["Source", "data_digest", "given_path", "read_source"]
 
@@ -34,12 +38,14 @@ class Source(NamedTuple):
 
     Attributes:
         samples: the rows, or what a store has of them; `measure.daily` sums them up by day.
+        sharing: counts of both arms for the risk register, made when they are asked for.
     """
 
     runs: Runs
     digest: str
     measuring: Callable[..., Measured]
     samples: Samples | Stored
+    sharing: Callable[..., Shares]
 
 
 def given_path(params: ReviewParams, name: str) -> Path:
@@ -70,11 +76,13 @@ def read_source(
             given = f"engine is {params.engine!r}, but {path} is a store, whose sums need none"
             raise UsageError(f"{given}; leave engine out, or name the runs that it was made of")
         stored = read_store(path, store, stage=params.stage, as_of=params.as_of, days=params.days)
-        return Source(stored.runs, stored.digest(), _once(stored.measure), stored)
+        measuring, sharing = _once(stored.measure), _once(stored.shares)
+        return Source(stored.runs, stored.digest(), measuring, stored, sharing)
     if params.days:
         raise UsageError(f"days is {params.days}, but {path} is no store; make one: rollout ingest")
     runs, samples = _read(plan, params, path, on_progress)
-    return Source(runs, samples.digest(), _once(partial(measure, samples)), samples)
+    measuring, sharing = _once(partial(measure, samples)), _once(partial(shares_of, samples))
+    return Source(runs, samples.digest(), measuring, samples, sharing)
 
 
 def data_digest(params: ReviewParams) -> str | None:
@@ -88,11 +96,11 @@ def data_digest(params: ReviewParams) -> str | None:
     return read_source(load_plan(given_path(params, "plan")), params).digest
 
 
-def _once(measuring: Callable[..., Measured]) -> Callable[..., Measured]:
+def _once(measuring: Callable[..., Found]) -> Callable[..., Found]:
     """Keep what was measured: an overtaken look, or evidence that is carried, asks again."""
-    made: list[tuple[object, Measured]] = []
+    made: list[tuple[object, Found]] = []
 
-    def again(pair: tuple[str, str], **how: object) -> Measured:
+    def again(pair: tuple[str, str], **how: object) -> Found:
         found = next((measured for asked, measured in made if asked == (pair, how)), None)
         if found is None:
             found = measuring(pair, **how)

@@ -20,6 +20,7 @@ from msgspec import structs
 from rolloutlib.measure.by_prompt import EXACT_ROWS, answered_often
 from rolloutlib.measure.days import NO_DATE, ROWS, SEPARATOR, Place, load_day, name_of  # fmt: skip
 from rolloutlib.measure.scan import ANY_ISSUE, Measured, choose_unit, measure  # fmt: skip
+from rolloutlib.measure.shares import COUNTED, Shares, shares_of
 from rolloutlib.measure.summed import Sums, counts_of
 from rolloutlib.runs import InputFile, Quarantined, Runs, load_source
 from rolloutlib.runs.account import later_rows, odd_runs
@@ -93,6 +94,19 @@ class Stored:
             wanted=wanted,
         )  # fmt: skip
 
+    def shares(self, arms: tuple[str, str], *, unit: Unit) -> Shares:
+        """Count both arms' samples as `shares.shares_of` does, from sums where days have them."""
+        runs = [run for run in self.kept if run.info.arm in arms and run.info.n]
+        whole = not self.cut and all(
+            set(COUNTED) <= place.day.files.keys() and _of_unit(place.day, runs, unit)
+            for place in self.places
+        )
+        if whole and runs:
+            return Sums(self.places, runs, arms, unit).shares()
+        for place in self.places:
+            place.check_rows()
+        return shares_of(from_runs(self.runs), arms, unit=unit)
+
 
 def fits(day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, float, float]) -> bool:
     """Return whether a day's sums are those of the plan's values and of the review's unit."""
@@ -101,6 +115,11 @@ def fits(day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, flo
         return False
     if capped not in day.latency_cap_ms:
         return False
+    return _of_unit(day, runs, unit)
+
+
+def _of_unit(day: Day, runs: Sequence[StoredRun], unit: Unit) -> bool:
+    """Return whether a day's sums are by the review's unit."""
     if unit in {day.unit, "sample"}:
         return True
     if unit == "cluster":  # a day's sums are of users, whom clusters are made of

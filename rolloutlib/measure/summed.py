@@ -37,6 +37,7 @@ from rolloutlib.measure.scan import (
     listed_tags,
     run_scale,
 )  # fmt: skip
+from rolloutlib.measure.shares import COUNTED, Shares
 from rolloutlib.measure.subject import (
     Subject,
     also_listed,
@@ -110,6 +111,19 @@ class Sums:
         )  # fmt: skip
         return without_choosers(
             whole, self.arms, lambda leaving: self._rest(finest, whole, leaving)
+        )
+
+    def shares(self) -> Shares:
+        """Put the days' counts of mixes, vetoes and suggested tags together."""
+        mix, vetoes, suggested = COUNTED
+        tags = pa.concat_tables(
+            [_plain(p, ("arm", "run_id", "tags")) for p in self._tables(suggested)]
+        )
+        keys = {key: key_of(tags[key]) for key in ("arm", "run_id", "tags")}
+        return Shares(
+            self._moments(mix, {}, "profile", "difficulty"),
+            self._moments(vetoes, {}, "profile", "reason"),
+            MomentTable(keys, numbers(tags, "rows"), {}) if len(tags) else None,
         )
 
     def has_to_choose(self, wanted: Wanted) -> bool:

@@ -20,6 +20,7 @@ from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.moments import latency_expression, metric_expressions, scan
 from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import CLUSTERS, STEPS, STRATA
+from rolloutlib.measure.shares import COUNTED, counted
 from rolloutlib.runs.columns import SCHEMA, TOLD_LATER
 
 if TYPE_CHECKING:
@@ -113,7 +114,10 @@ def unit_of(runs: Sequence[StoredRun]) -> Unit:
 def day_sums(
     connection: duckdb.DuckDBPyConnection, unit: Unit, values: Values, runs: Sequence[StoredRun]
 ) -> dict[str, pa.Table]:
-    """Sum a day: moments and strata by (arm, run, cluster), histograms by (arm, run), prompts."""
+    """Sum a day: moments and strata by (arm, run, cluster), histograms by (arm, run), prompts.
+
+    And the counts of the risk register (`shares`).
+    """
     frame = nw.from_native(connection.table("rows"))
     tags = sorted({"", *(tag for run in runs for tag in run.tags)})
     made = partial(metric_expressions, timeout_cap_ms=values.timeout_cap_ms, tags=tags)
@@ -136,6 +140,12 @@ def day_sums(
     whole = {"latency_ms": latency_expression(values.timeout_cap_ms), "score": metrics["score"]}
     for name, value in whole.items():
         tables[f"{name}{SUMS}"] = _steps(frame, value)
+    shares = counted(frame, cluster)
+    nothing = pa.table({name: pa.array([], pa.string()) for name in ("arm", "run_id", "tags")})
+    rows = pa.array([], pa.int64())
+    told = _columns(shares.tags) if shares.tags else nothing.append_column("rows", rows)
+    counts = (_columns(shares.mix), _columns(shares.vetoes), told)
+    tables |= dict(zip(COUNTED, counts, strict=True))
     return tables | {f"prompts{SUMS}": connection.sql(_PROMPTS).to_arrow_table()}
 
 

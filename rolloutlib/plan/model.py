@@ -21,12 +21,11 @@ from rolloutlib.plan.gates import (
     FromProfile,
     Gate,
     Model,
-    Number,
     Profile,
     StageId,
 )
-from rolloutlib.plan.metrics import MetricName  # noqa: TC001 -- pydantic reads it
-from rolloutlib.plan.monitoring import Monitoring  # noqa: TC001 -- likewise
+from rolloutlib.plan.monitoring import Monitoring  # noqa: TC001 -- pydantic reads it
+from rolloutlib.plan.risks import Knob, Knobs, Risk, Signal
 from rolloutlib.plan.stages import (
     Allocation,
     Audience,
@@ -44,8 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STAGES", "Allocation", "Audience", "Check", "Evidence", "Feature", "FeatureId", "FlagValue",
-    "FromProfile", "Gate", "Plan", "Profile", "Risk", "Signal", "Stage", "StageId", "Toggle",
-    "json_schema", "load_plan", "workbook_root",
+    "FromProfile", "Gate", "Knob", "Knobs", "Plan", "Profile", "Risk", "Signal", "Stage",
+    "StageId", "Toggle", "json_schema", "load_plan", "workbook_root",
 ]  # fmt: skip
 
 Role = Literal["pm", "engine", "qa", "owner"]
@@ -78,35 +77,6 @@ class Check(Model):
             wanted = "hours" if by_hours else "items"
             raise ValueError(f"a check of kind {self.kind} needs {wanted}")
         return self
-
-
-class Signal(Model):
-    """A measured signal (metric, contrast, above/below) or one that people report (text)."""
-
-    metric: MetricName | None = None
-    contrast: Literal["difference", "ratio"] | None = None
-    above: Number | None = None
-    below: Number | None = None
-    text: str | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        limited = self.above is not None or self.below is not None
-        if self.text is None and not (self.metric and self.contrast and limited):
-            raise ValueError("a signal has metric, contrast and above or below, or else text")
-        return self
-
-
-class Risk(Model):
-    """One line of the risk register."""
-
-    feature: FeatureId
-    risk: str
-    signal: Signal
-    mitigation: str
-    step: Annotated[Number, Field(ge=-0.15, le=0.15)] | None = None
-    turn_off: bool = False
-    max_tags: Count | None = None
 
 
 class Week(Model):
@@ -154,6 +124,7 @@ class Plan(Model):
     checks: Annotated[dict[str, Check], Field(min_length=1)]
     rollback: Rollback
     risks: dict[str, Risk]
+    knobs: Knobs = Knobs()
     schedule: dict[str, Week]
     roles: dict[Role, Duty]
     signatures: dict[Literal["GO", "NO_GO", "HOLD", "ROLLBACK"], Signatures]
@@ -171,7 +142,17 @@ class Plan(Model):
         if (safe := self.rollback.safe_profile) not in self.profiles:
             known = sorted(self.profiles)
             raise ValueError(f"rollback.safe_profile is {safe!r}; expected one of {known}")
+        for name, risk in self.risks.items():
+            self._answered(name, risk)
         return self
+
+    def _answered(self, name: str, risk: Risk) -> None:
+        """Refuse a risk whose answer turns what the plan does not have."""
+        if why := self.knobs.unfit(risk):
+            raise ValueError(f"risks.{name}.turns: {why}")
+        if other := next((one for one in risk.offers if one not in self.profiles), None):
+            known, hint = ", ".join(self.profiles), did_you_mean(other, self.profiles)
+            raise ValueError(f"risks.{name}.offers has {other!r}; expected {known}.{hint}")
 
     def profile(self, name: str) -> Profile:
         """Return a guardian profile, or raise PlanError naming the profiles that there are."""

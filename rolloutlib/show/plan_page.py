@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Final, get_args
 from rolloutlib.plan.gates import STAGES
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.plan.model import Audience
+from rolloutlib.show.plan_lines import metric_title as _metric
+from rolloutlib.show.plan_lines import table_lines as _table
+from rolloutlib.show.plan_risks import knob_lines, risk_lines
 from rolloutlib.words.numbers import show, unit_of
 from rolloutlib.words.sentences import say, speaking, translate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from rolloutlib.plan.model import Feature, FeatureId, Gate, Plan, Signal, Stage, StageId
+    from rolloutlib.plan.model import Feature, FeatureId, Gate, Plan, Stage, StageId
     from rolloutlib.words.sentences import Sentence
 
 __all__ = ["plan_page"]
@@ -207,11 +210,6 @@ def _monitoring(plan: Plan) -> Iterator[str]:
     yield from _table((say("Light"), say("Green"), say("Amber")), rows)
 
 
-def _metric(name: str) -> str:
-    tag = name.partition(":")[2]
-    return translate(metric_record(name).title) + (f" ({tag})" if tag else "")
-
-
 def _checks(plan: Plan) -> Iterator[str]:
     for check in plan.checks.values():
         items = f": {_listed(check.items)}" if check.items else ""
@@ -237,25 +235,6 @@ def _rollback(plan: Plan) -> Iterator[str]:
     )  # fmt: skip
     yield from ("", *(f"1. {translate(action)}" for action in plan.rollback.actions), "")
     yield f"{say('Profile to return to')}: `{plan.rollback.safe_profile}`"
-
-
-def _risks(plan: Plan) -> Iterator[str]:
-    head = (say("Feature"), say("Risk"), say("Signal"), say("Answer"))
-    rows = [
-        (risk.feature, translate(risk.risk), _signal(risk.signal), translate(risk.mitigation))
-        for risk in plan.risks.values()
-    ]
-    return _table(head, rows)
-
-
-def _signal(signal: Signal) -> str:
-    if signal.metric is None:
-        return translate(signal.text or "")
-    signed, unit = signal.contrast == "difference", metric_record(signal.metric).unit
-    side, limit = (">", signal.above) if signal.below is None else ("<", signal.below)
-    return (
-        f"{_metric(signal.metric)} {side} {show(limit, unit if signed else 'ratio', signed=signed)}"
-    )
 
 
 def _schedule(plan: Plan) -> Iterator[str]:
@@ -291,15 +270,11 @@ def _translated(parts: Iterable[str]) -> str:
     return _listed(map(translate, parts))
 
 
-def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    for cells in (head, ["---"] * len(head), *rows):
-        yield f"| {' | '.join(str(cell).replace('|', '/') for cell in cells)} |"
-
-
 SECTIONS: Final = (
     (say("Stages"), _stages), (say("What is on, and for whom"), _features),
     (say("Exit criteria"), _gates), (say("Daily monitoring"), _monitoring),
-    (say("Go/No-Go checks"), _checks), (say("Rollback"), _rollback), (say("Risks"), _risks),
+    (say("Go/No-Go checks"), _checks), (say("Rollback"), _rollback), (say("Risks"), risk_lines),
+    (say("Knobs"), knob_lines),
     (say("Schedule"), _schedule), (say("Roles and signatures"), _roles),
     (say("Documents"), _documents),
 )  # fmt: skip

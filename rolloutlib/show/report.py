@@ -9,6 +9,7 @@ from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.show.folder import save, save_beside_reports
 from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.measured import completeness, measured, simulated
+from rolloutlib.show.registered import firing, register
 from rolloutlib.show.rows import badge, bounds, gate_row, interval, level, p_value, proof_limit
 from rolloutlib.show.spread import spread
 from rolloutlib.show.stages import not_carried, stages_of
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "changes", "checks", "completeness", "gate_table", "headline", "inputs", "issues_table",
-    "quarantine", "runs_table", "sample_sizes", "segments_table", "summary_text", "warnings",
-    "write_review",
+    "quarantine", "register", "runs_table", "sample_sizes", "segments_table", "summary_text",
+    "warnings", "write_review",
 ]  # fmt: skip
 
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
@@ -60,11 +61,13 @@ def headline(review: Review) -> Html:
     word, sign = str(_word(review.recommendation)), SIGNS[review.recommendation]
     heading, meaning = _title(review), str(_meaning(review))
     reasons, kind = texts(review.reasons), review.recommendation.value.lower()
+    risks = [line for line in firing(review) if line not in reasons]
     arms = measured(review) if review.arms else Html("", "")
     html = render("headline.html.j2", kind=kind, sign=sign, word=word, title=heading,
                   meaning=meaning, facts=_facts(review), reasons=reasons, why=str(say("Why")),
-                  style=style(), measured=arms.html, simulated=simulated(review))  # fmt: skip
-    said = (f"- {reason}" for reason in reasons)
+                  style=style(), measured=arms.html, simulated=simulated(review),
+                  risks=risks)  # fmt: skip
+    said = (f"- {reason}" for reason in (*reasons, *risks))
     lines = [*map(plain, (f"{sign} {heading}", meaning, *said)), arms.text]
     return Html(html, "\n".join(lines), heading)
 
@@ -145,7 +148,9 @@ def summary_text(review: Review) -> str:
     """Return the recommendation for a terminal: a table of the gates and the reasons."""
     head = (say("Gate"), say("Plan"), say("Evidence"), say("Estimate [bounds]"), say("Limit"))
     rows = [tuple(map(str, head)), *(_summary_row(gate) for gate in review.gates)]
-    reasons = [plain(f"  - {reason}") for reason in texts(review.reasons)]
+    told = texts(review.reasons)
+    told += [line for line in firing(review) if line not in told]
+    reasons = [plain(f"  - {reason}") for reason in told]
     heading = plain(f"{SIGNS[review.recommendation]} {_title(review)}")
     lines = aligned(rows, right=frozenset({3, 4}))
     look = plain(f"{say('Look')}: {_look(review)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import comb
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _FEW_OUTCOMES = 2_000_000
 _CHUNK = 200_000
+_EXACT = 300  # samples of few categories up to which chance is listed, not approximated
 
 
 def kl_divergence(counts: ArrayLike, target: ArrayLike) -> float:
@@ -106,6 +107,74 @@ def kl_null_quantile(
         raise ValueError(message)
     simulated = _kl(rng.multinomial(n, shares, size=draws).astype(np.float64), shares)
     return float(np.quantile(simulated, confidence, method="inverted_cdf"))
+
+
+class Chance(NamedTuple):
+    """What chance alone makes of a divergence.
+
+    Attributes:
+        within: the KL that samples of the target itself stay within, at the confidence asked for.
+        p_value: how often they diverge as much as was seen, or more.
+    """
+
+    within: float
+    p_value: float
+
+
+def kl_chance(kl: float, n: int, target: ArrayLike, *, confidence: float = 0.95) -> Chance:
+    """Hold a divergence of n single samples against what chance alone makes.
+
+    `within` is exact up to 300 samples; beyond it, and for the p-value, 2·n·KL is chi-squared with
+    one degree of freedom less than categories (Wilks 1938, Ann Math Stat 9:60).
+
+    Args:
+        kl: what was seen; inf where a category occurs that the target excludes.
+        n: samples, 1 or more.
+        target: the declared shares, scaled to add up to 1.
+        confidence: of `within`.
+
+    >>> kl_chance(0.02289, 30, [3, 4, 3])
+    Chance(within=0.098, p_value=0.503)
+    """
+    check_confidence(confidence)
+    _, shares = _checked(np.zeros(np.size(target)), target)
+    df = int((shares > 0).sum()) - 1
+    if df == 0:
+        return Chance(0.0, 0.0 if kl > 0 else 1.0)
+    wilks = float(special.chdtri(*floats(df, 1 - confidence))) / (2 * n)
+    within = kl_null_quantile(n, target, confidence=confidence) if n <= _EXACT else wilks
+    return Chance(within, float(special.chdtrc(*floats(df, 2 * n * kl))))
+
+
+def design_effect(counts: ArrayLike) -> float:
+    """Return by how much clusters vary the shares of a mix beyond single samples.
+
+    The mean generalised design effect (Rao & Scott 1981, JASA 76:221, first-order correction): n
+    samples in clusters tell of a mix as much as n / effect single ones.
+
+    Args:
+        counts: (clusters, categories); clusters without any count do not matter.
+
+    Returns:
+        1 where every cluster has one sample; NaN with fewer than two clusters or one category.
+
+    >>> round(design_effect([[2, 0], [0, 2], [2, 0], [0, 2]]), 3)  # pairs that are alike: 2 · 4/3
+    2.667
+    """
+    (table,) = floats(counts)
+    table = table[table.sum(axis=1) > 0]
+    sizes, shares = table.sum(axis=1), table.sum(axis=0) / max(table.sum(), 1.0)
+    there = (shares > 0) & (shares < 1)
+    groups, categories = len(table), int((shares > 0).sum())
+    if groups < 2 or categories < 2:  # noqa: PLR2004 -- what varies is at least two
+        return float("nan")
+    if sizes.max() <= 1:
+        return 1.0
+    p = shares[there]
+    residual = table[:, there] - sizes[:, None] * p
+    variance = groups / (groups - 1) * np.square(residual).sum(axis=0) / sizes.sum() ** 2
+    effects = variance / (p * (1 - p) / sizes.sum())
+    return float(np.sum((1 - p) * effects) / (categories - 1))
 
 
 def _checked(counts: ArrayLike, target: ArrayLike) -> tuple[FloatArray, FloatArray]:

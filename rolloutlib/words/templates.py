@@ -7,6 +7,7 @@ from typing import Final
 from rolloutlib.words.carry_templates import CARRIES
 from rolloutlib.words.check_templates import CHECKS
 from rolloutlib.words.issue_templates import ISSUES
+from rolloutlib.words.risk_templates import RISKS
 from rolloutlib.words.watch_templates import WATCHES
 
 __all__ = ["TEMPLATES"]
@@ -281,12 +282,5 @@ TEMPLATES: Final = {
     "check.repair": "Repair what the check found: {check}.",
     "checks.bring": "Bring evidence for the checks: {checks}.",
     **CHECKS,
-    # What the risk register says.
-    "risk.reported": "people say: {signal}",
-    "risk.above": "{metric}: {value}, fires above {limit}",
-    "risk.below": "{metric}: {value}, fires below {limit}",
-    "risk.turn_off": "`{flag}`: {on} → {off} (`rollout rollback --feature {key}`)",
-    "risk.step": "one step of {step} ({title})",
-    "risk.tags": "suggest at most {count} tags",
-    "risk.profile": "another guardian profile: {profiles}",
+    **RISKS,
 }

@@ -83,7 +83,7 @@ def plan() -> Plan:
         ("treatment\n    statistic", "difference\n    statistic", "gates.p95_latency: statistic: quantile needs metri"),
         ("    hours: 48\n", "", "checks.incident_free: a check of kind incidents needs hours"),
         ("[What changed, Who is impacted, Metrics summary, Actions]", "[]", "checks.release_notes: a check of kind re"),
-        ('{text: "less readable"}', "{}", "risks.over_formal.signal: a signal has metric, contrast and above or below"),
+        ('{text: "less readable"}', "{}", "risks.over_formal.signals.reported: a signal has metric, contrast and above or below"),
         # what is missing
         ("    title: Pass rate\n", "", "gates.pass_rate.title is missing"),
         (STAGE_1, STAGE_1.replace(", F: {default: true}", ""), "stages.1.toggles lacks F; every one of A, B, C, D, E,"),

@@ -1,4 +1,4 @@
-"""The risk register on reviews of the story.
+"""The risk register on reviews of the story, and on samples that show one risk each.
 
 The regression sets off what it should, the good stage nothing.
 """
@@ -13,7 +13,7 @@ import pytest
 
 from rolloutlib.errors import UsageError
 from rolloutlib.judge.review import review_stage
-from rolloutlib.judge.risks import RiskState, judge_risks
+from rolloutlib.judge.risks import RiskState, judge_risks, readings_of
 from rolloutlib.plan.params import review_params
 from rolloutlib.words.reasons import sentence
 from tests.tables import PLAN
@@ -26,54 +26,80 @@ STORY = Path(__file__).parents[2] / "data" / "examples" / "story"
 
 @cache
 def _review(folder: str) -> Review:
-    return review_stage(review_params({"stage": 2, "runs": str(STORY / folder)}))
+    return review_stage(review_params({"stage": 2, "runs": str(STORY / folder), "looks": ""}))
 
 
 def _states(folder: str, *reported: str) -> dict[str, RiskState]:
-    return {one.id: one for one in judge_risks(PLAN, _review(folder), reported=reported)}
+    signals = readings_of(_review(folder).risks)
+    return {one.id: one for one in judge_risks(PLAN, signals, reported=reported)}
 
 
 def test_the_regression_sets_off_latency_and_pass_rate() -> None:
-    """Its truth (README of the story).
+    """Its truth (README of the story): latency × 1.2 against 1.10, pass rate − 8 pp against − 5 pp.
 
-    Latency × 1.2 against 1.10, pass rate − 8 pp against − 5 pp.
+    Both are sure, since the bounds are beyond the limits too, and the review's first lines say so.
     """
-    found = _states("stage-2-regression")
-    assert [name for name, one in found.items() if one.state == "fires"] == [
-        "slow_search",
-        "too_strict",
+    found, review = _states("stage-2-regression"), _review("stage-2-regression")
+    assert [(name, one.sure) for name, one in found.items() if one.state == "fires"] == [
+        ("slow_search", True),
+        ("too_strict", True),
     ]
-    assert sentence(found["slow_search"].seen) == "latency_ms: ×1.22, fires above ×1.10"
-    change = found["slow_search"].change
-    assert change is not None
-    assert sentence(change) == "`feature.searchLite`: true → false (`rollout rollback --feature A`)"
+    seen = "Average latency: ×1.22 [×1.22 to ×1.23], fires above ×1.10"
+    assert sentence(found["slow_search"].seen) == seen
+    assert [*map(sentence, found["slow_search"].changes)] == [
+        "`feature.searchLite`: true → false (`rollout rollback --feature A`)"
+    ]
+    assert any(seen in sentence(warning) for warning in review.warnings)
+
+
+def test_veto_reasons_that_rose_stand_beside_the_pass_rate() -> None:
+    """The regression's vetoes are for latency and score; no profile of the plan relaxes both."""
+    risk = _states("stage-2-regression")["too_strict"]
+    (signal,) = risk.signals
+    assert signal.reading is not None
+    rose = {told.facts["reason"] for told in signal.reading.told if told.code == "risk.veto_rose"}
+    assert rose == {"min_score", "max_latency"}
+    assert [change.code for change in risk.changes] == ["risk.no_profile"]
 
 
 def test_the_good_stage_is_quiet() -> None:
-    """Measured signals are quiet; signals in words stay open, because only people can say."""
-    states = {name: one.state for name, one in _states("stage-2").items()}
+    """What data show is quiet; what only people can say is listed, and stays open by itself."""
+    found = _states("stage-2")
+    states = {name: one.state for name, one in found.items()}
     assert states == {
         "slow_search": "quiet",
-        "over_tuning": "open",
-        "over_formal": "open",
+        "over_tuning": "quiet",
+        "over_formal": "quiet",
         "too_strict": "quiet",
-        "over_tagging": "open",
+        "over_tagging": "quiet",
     }
+    told = {one.name: one.state for risk in found.values() for one in risk.signals}
+    assert told["reported"] == "open"
 
 
-def test_what_people_report_fires_with_its_step() -> None:
-    """A reported signal asks for one step of the plan's size."""
+def test_what_people_report_fires_with_its_command() -> None:
+    """A reported signal asks for one step of the plan's size, as a command."""
     one = _states("stage-2", "over_formal")["over_formal"]
     assert one.state == "fires"
-    assert one.change is not None
-    assert sentence(one.change) == "one step of −0.05 (Style guard)"
+    assert [*map(sentence, one.changes)] == [
+        "Style strictness: `rollout knobs set styleStrictness -0.05 --because over_formal`"
+    ]
 
 
-def test_two_changes_at_a_time() -> None:
-    """Of five risks that fire the first two get their change now."""
-    found = _states("stage-2-regression", "over_tuning", "over_formal", "over_tagging").values()
-    assert [one.state for one in found] == ["fires"] * 5
-    assert [one.change is not None for one in found] == [True, True, False, False, False]
+def test_the_difficulty_becomes_small_and_the_mode_exploit() -> None:
+    """The plan's two answers to over-tuning are two commands."""
+    one = _states("stage-2", "over_tuning")["over_tuning"]
+    assert [*map(sentence, one.changes)] == [
+        "`feature.mode`: explore → exploit (`rollout rollback --feature F`)",
+        "Step of the difficulty: `rollout knobs set difficultyStep 0.05 --because over_tuning`",
+    ]
+
+
+def test_two_knobs_at_a_time() -> None:
+    """A third knob waits; flags do not count, since turning off is always right."""
+    found = _states("stage-2-regression", "over_tuning", "over_formal", "over_tagging")
+    assert [one.state for one in found.values()] == ["fires"] * 5
+    assert [name for name, one in found.items() if one.waits] == ["over_tagging"]
 
 
 def test_an_unknown_risk_is_named() -> None:
@@ -81,4 +107,4 @@ def test_an_unknown_risk_is_named() -> None:
     with pytest.raises(
         UsageError, match=r"'over_formall' is no risk of the plan; .* Did you mean 'over_formal'"
     ):
-        judge_risks(PLAN, _review("stage-2"), reported=["over_formall"])
+        _states("stage-2", "over_formall")

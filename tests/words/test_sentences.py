@@ -62,7 +62,9 @@ def names_of(path: Path) -> Iterator[str]:
     yield from (trigger.title for trigger in plan.rollback.triggers.values())
     yield from (*plan.rollback.actions, *plan.monitoring.difficulty)
     for risk in plan.risks.values():
-        yield from (risk.risk, risk.mitigation, *([risk.signal.text] if risk.signal.text else ()))
+        yield from (risk.risk, risk.mitigation)
+        yield from (signal.text for signal in risk.shown_by.values() if signal.text)
+    yield from (knob.title for knob in plan.knobs.known.values())
     yield from (week.note for week in plan.schedule.values())
     for duty in plan.roles.values():
         yield from (duty.raci, *duty.duties)
