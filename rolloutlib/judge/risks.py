@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.risks import Risk, Signal
+    from rolloutlib.plan.stages import FeatureId
     from rolloutlib.reason import Fact
 
 __all__ = [
@@ -273,8 +274,11 @@ def _weightiest(risk: Risk, judged: Sequence[SignalState], said: bool) -> Reason
 
 def _changes(plan: Plan, name: str, risk: Risk, signals: Signals) -> Iterator[Reason]:
     """Yield what the register has for a risk: flags first, then knobs, with their commands."""
-    switched = [risk.feature] if risk.turn_off else []
-    switched += [risk.resets] if risk.resets is not None and risk.resets not in switched else []
+    switched: list[FeatureId] = []
+    if risk.turn_off:
+        switched.append(risk.feature)
+    if risk.resets is not None and risk.resets not in switched:
+        switched.append(risk.resets)
     for letter in switched:
         feature = plan.features[letter]
         was = feature.disabled if feature.safe == feature.enabled else feature.enabled

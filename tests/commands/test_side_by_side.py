@@ -115,7 +115,7 @@ def test_eight_at_once_one_of_them_killed(book: Path) -> None:
     wait_until(lambda: not lives(kernel), 20)
     for one in running:
         out, err = one.communicate(timeout=300)
-        assert (one.returncode, err) == (10, "running stage_review.ipynb: 53 cells\n"), out
+        assert (one.returncode, err) == (10, "running stage_review.ipynb: 55 cells\n"), out
     assert not (book / "reports" / "killed {x}").exists()
     again = started(book, "runs-1", "--out", "reports/killed {x}")
     assert again.communicate(timeout=300)[0].splitlines()[-1] == (
