@@ -93,14 +93,24 @@ def _unread(failure: OSError, code: int) -> int:
 
 def _parser() -> Parser:
     from rolloutlib import __version__
-    from rolloutlib.commands import engine, flags, ingest, keys, ledger, plan, plan_page, review
+    from rolloutlib.commands import (
+        engine,
+        flags,
+        ingest,
+        keys,
+        ledger,
+        notify,
+        plan,
+        plan_page,
+        review,
+    )
     from rolloutlib.commands.parsing import Parser
 
     about = "Decide staged rollouts of AI features, and prove why."
     parser = Parser(prog="rollout", description=about, epilog=STORY)
     parser.add_argument("--version", action="version", version=f"rollout {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for group in (plan, plan_page, ingest, review, ledger, keys, flags, engine):
+    for group in (plan, plan_page, ingest, review, ledger, keys, flags, engine, notify):
         group.add(commands)
     return parser
 

@@ -29,6 +29,7 @@ EXITS: Final = {
     "init": "0 written",
     "promote": "0 in force, or in force already; 1 refused, and no flag moved",
     "rollback": "0 off and recorded; 1 not recorded yet, or not off: the lines say which",
+    "notify": "0 shown, or told by every way; 1 not told by some way",
     "bench": "0 all was asked, whether the engine answered or not",
     "risks": "0 shown, whether a signal fires or not",
 }

@@ -165,16 +165,18 @@ def _promote(arguments: argparse.Namespace) -> int:
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
+    from rolloutlib.commands.telling import tell_rollback, telling_of_failed_rollback
     from rolloutlib.flags.file import FlagFiles
     from rolloutlib.flags.outcome import Trigger
     from rolloutlib.flags.rollback import roll_back, workbook_to_switch
 
     root = workbook_to_switch()
     trigger = Trigger(arguments.reason, arguments.signal, arguments.owner, arguments.cause)
-    done = roll_back(
-        root, trigger, tuple(arguments.feature), now=datetime.now(UTC),
-        files=FlagFiles(time.time_ns), lang=arguments.lang,
-    )  # fmt: skip
+    with telling_of_failed_rollback(root):
+        done = roll_back(
+            root, trigger, tuple(arguments.feature), now=datetime.now(UTC),
+            files=FlagFiles(time.time_ns), lang=arguments.lang,
+        )  # fmt: skip
     off = ", ".join(done.flags)
     state = f"(stage {done.after.stage}, generation {done.after.generation})"
     say(f"{'OFF' if done.switched else 'Off already'}: {off} {state}")
@@ -188,7 +190,10 @@ def _rollback(arguments: argparse.Namespace) -> int:
             say(f"  {word}  {sentence.text(arguments.lang)}")
     if done.green and done.switched:
         say(f"  {_replayed(root, done.green)}")
-    return 0 if done.record else UNRECORDED
+    code = 0 if done.record else UNRECORDED
+    sys.stdout.flush()
+    tell_rollback(done, arguments.reason, root, code)
+    return code
 
 
 def _replayed(root: Path, green: str) -> str:

@@ -93,6 +93,7 @@ def add(commands: Any) -> None:
 
 
 def _decide(arguments: argparse.Namespace) -> int:
+    from rolloutlib.commands.telling import tell_decision
     from rolloutlib.flags.promotion import refuse_unrecorded
     from rolloutlib.ledger.book import settle
     from rolloutlib.ledger.decide import decide
@@ -113,7 +114,9 @@ def _decide(arguments: argparse.Namespace) -> int:
     say(f"{node.id}: {node.predicate.verdict} drafted (sha256 {node.digest})")
     say(f"card: docs/LEDGER/{node.id}.md")
     _say_accepted(book, node)
-    return say_missing(book, node.id)
+    code = say_missing(book, node.id)
+    tell_decision(node, book.root)
+    return code
 
 
 def _sign(arguments: argparse.Namespace) -> int:

@@ -74,6 +74,7 @@ def add(commands: Any) -> None:
 
 
 def _review(arguments: argparse.Namespace) -> int:
+    from rolloutlib.commands.telling import telling_of_review
     from rolloutlib.plan.model import workbook_root
     from rolloutlib.plan.params import review_params, stage_params
     from rolloutlib.show.sealing import review_notebook
@@ -107,7 +108,9 @@ def _review(arguments: argparse.Namespace) -> int:
         if (path := params.path(name)) is not None and not path.exists():
             raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")
     fresh = params.out == out  # two reviews in one second are two reports
-    return EXIT[review_notebook(params, fresh=fresh, progress=sys.stderr)]
+    with telling_of_review(stage, root) as page:
+        outcome = review_notebook(params, fresh=fresh, progress=sys.stderr, published=page)
+    return EXIT[outcome]
 
 
 def _from_here(path: str, root: Path) -> str:

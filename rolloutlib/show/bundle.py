@@ -11,27 +11,29 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.ledger.durable import Files
 from rolloutlib.ledger.seal import PAGE, QUARANTINE, SEAL, parts_in
-from rolloutlib.show.owned import alone_in, owned_folder, sweep
+from rolloutlib.show.owned import alone_in, only_writer, owned_folder, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from contextlib import AbstractContextManager
 
 __all__ = ["Report", "in_words", "new_report"]
 
 PREFIX: Final = ".rollout-"  # of every name beside a report, or in it
 NEW: Final = f"{PREFIX}new-"  # owned by a run; the next one removes those of dead runs
 OLD: Final = f"{PREFIX}old-"  # an older report that steps aside; kept until its swap is finished
+LOCK: Final = f"{PREFIX}lock-"  # held by the run that writes a report to a place
 CHECKPOINTS: Final = ".ipynb_checkpoints"  # JupyterLab's copies, also of an older report's parts
 _SHORT: Final = 60  # characters of a name that leave room for more in the 255 bytes of a name
 _NO_PLACE: Final = {
@@ -81,15 +83,16 @@ class Report:
 
 @contextmanager
 def new_report(
-    place: Path, *, fresh: bool = False, files: Files | None = None
+    place: Path, *, fresh: bool = False, files: Files | None = None, progress: TextIO | None = None
 ) -> Generator[Report]:
     """Begin a report: its parts go to `Report.folder`, and `publish` moves them.
 
-    Without `publish`, and whatever ends the process, the place is as it was.
+    Without `publish`, and whatever ends the process, the place is as it was. One run at a time
+    writes to a place; the next one waits, and says on `progress` for whom.
 
     Raises:
         UsageError: it can be no folder of a report.
-        RolloutError: the disk is full or fails.
+        RolloutError: the disk is full or fails, or another run writes there for ten minutes.
     """
     with in_words(place):
         calls, place = files or Files(), Path(os.path.realpath(place))
@@ -99,11 +102,14 @@ def new_report(
             place.parent.mkdir(parents=True, exist_ok=True)
         elif not place.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
-        with alone_in(place.parent):
-            _heal(calls, place)
-        beside = place if _must_stay(place) else place.parent
-        sweep(beside, NEW)
-        with owned_folder(beside, NEW, 0o777) as folder:
+        with ExitStack() as held:
+            if not fresh:
+                held.enter_context(_only_writer(place, progress))
+            with alone_in(place.parent):
+                _heal(calls, place)
+            beside = place if _must_stay(place) else place.parent
+            sweep(beside, NEW)
+            folder = held.enter_context(owned_folder(beside, NEW, 0o777))
             if place.is_dir():
                 shutil.copymode(place, folder)
             yield Report(folder, place, fresh, calls)
@@ -125,6 +131,15 @@ def in_words(place: Path) -> Generator[None]:
             raise UsageError(f"{given}; {expected}") from None
         again = "make room or repair it, or name another place with --out, and run it again"
         raise RolloutError(f"the report {place} could not be written ({why}); {again}") from None
+
+
+def _only_writer(place: Path, progress: TextIO | None) -> AbstractContextManager[None]:
+    def waiting(sentence: str) -> None:
+        if progress is not None:
+            print(f"rollout: {sentence}", file=progress, flush=True)
+
+    at = place.parent if os.access(place.parent, os.W_OK | os.X_OK) else place
+    return only_writer(place, _beside(at, LOCK, place), waiting)
 
 
 def _swap(files: Files, folder: Path, place: Path) -> None:
@@ -231,4 +246,8 @@ def _free(path: Path) -> Path:
 
 def _old(place: Path) -> Path:
     """Return where an older report steps aside: a short and plain name, whatever the place's is."""
-    return place.with_name(f"{OLD}{sha256(os.fsencode(place.name)).hexdigest()[:12]}")
+    return _beside(place.parent, OLD, place)
+
+
+def _beside(folder: Path, prefix: str, place: Path) -> Path:
+    return folder / f"{prefix}{sha256(os.fsencode(place.name)).hexdigest()[:12]}"

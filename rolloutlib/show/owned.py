@@ -1,4 +1,4 @@
-"""Folders that one run owns: locked while it lives, removed by the next run once it is dead."""
+"""What one run owns: folders that the next run removes once it is dead, and a place to write to."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ import os
 import shutil
 import time
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
+from rolloutlib.errors import RolloutError
+from rolloutlib.text import plain
+
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
-__all__ = ["alone_in", "owned_folder", "sweep"]
+__all__ = ["alone_in", "only_writer", "owned_folder", "sweep"]
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PATIENCE: Final = 60.0  # seconds; whoever is waited for only renames a few files
+WAIT_SECONDS: Final = 600.0  # for whoever writes a whole report
+_TOLD_BYTES: Final = 80  # of what a lock says of its holder
 
 
 @contextmanager
@@ -63,6 +70,77 @@ def alone_in(folder: Path) -> Generator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def only_writer(place: Path, lock: Path, waiting: Callable[[str], object]) -> Generator[None]:
+    """Be the only run that writes a report to a place; another one is waited for.
+
+    The lock ends with the process, however it ends; its file goes when the report is there.
+
+    Args:
+        place: where the report will be, for the sentence.
+        lock: the file that is locked; it says who holds it, and since when.
+        waiting: hears once who is waited for.
+
+    Raises:
+        RolloutError: the other run takes longer than `WAIT_SECONDS`.
+    """
+    handle = _lock_of(place, lock, waiting)
+    if handle is None:  # file systems without locks, a lock of another user: parts still come whole
+        yield
+        return
+    try:
+        with suppress(OSError):
+            os.truncate(handle, 0)
+            os.write(handle, f"{os.getpid()} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}".encode())
+        yield
+    finally:
+        with suppress(OSError):
+            lock.unlink()  # while it is held: who waits for it looks whether it is still there
+        os.close(handle)
+
+
+def _lock_of(place: Path, lock: Path, waiting: Callable[[str], object]) -> int | None:
+    """Return the open and locked file, or None where nothing can be locked."""
+    until, told = time.monotonic() + WAIT_SECONDS, False
+    while True:
+        try:
+            handle = os.open(lock, _LOCK, 0o644)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(lock, handle):
+                return handle
+        except BlockingIOError:
+            busy = f"{plain(str(place))} is being written by {_writer(handle)}"
+            if time.monotonic() > until:
+                todo = "wait for it or end it, then run the same command again"
+                raise RolloutError(f"{busy}, for more than {WAIT_SECONDS:g} s; {todo}") from None
+            if not told:
+                waiting(f"{busy}; waiting for it")
+            told = True
+            time.sleep(0.1)
+        except OSError:
+            os.close(handle)
+            return None
+        os.close(handle)
+
+
+def _is_at(lock: Path, handle: int) -> bool:
+    """Whether the file that was locked is still the one that others meet."""
+    try:
+        return os.path.samestat(os.lstat(lock), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def _writer(handle: int) -> str:
+    """Return who holds a lock, in its own words."""
+    said = os.pread(handle, _TOLD_BYTES, 0).decode("ascii", "replace")
+    pid, _, since = said.partition(" ")
+    return f"process {pid} since {since} UTC" if pid.isdigit() else "another process"
 
 
 def _made(parent: Path, prefix: str, mode: int) -> tuple[Path, int]:

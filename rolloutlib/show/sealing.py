@@ -18,6 +18,7 @@ from rolloutlib.text import plain
 from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from nbformat import NotebookNode
@@ -39,6 +40,7 @@ def review_notebook(
     fresh: bool = False,
     progress: TextIO | None = None,
     summary: TextIO | None = None,
+    published: Callable[[Path], object] | None = None,
 ) -> str:
     """Run notebooks/stage_review.ipynb and leave a sealed report in the folder `params.out`.
 
@@ -49,6 +51,7 @@ def review_notebook(
         fresh: whether the folder must be a new one; a name that is taken gets a number.
         progress: where to show how far it is.
         summary: where to print the recommendation and the report's path (standard output).
+        published: hears where the page is, once the report is there in whole.
 
     Returns:
         The recommendation, as in review.json.
@@ -62,7 +65,7 @@ def review_notebook(
     if out is None:
         raise UsageError("out is not set; name the folder to write the report to")
     values = params.model_dump(mode="json", exclude={"plan"}) | {"out": None}
-    with new_report(out, fresh=fresh) as report:
+    with new_report(out, fresh=fresh, progress=progress) as report:
         try:
             executed = run_notebook(
                 root / "notebooks" / "stage_review.ipynb", values, report.folder / NOTEBOOK,
@@ -76,6 +79,8 @@ def review_notebook(
             refused = error
         recommendation = _seal(report.folder, executed, params.lang, whole=refused is None)
         page = report.publish() / PAGE
+    if published is not None:
+        published(page)
     path = page.relative_to(root) if page.is_relative_to(root) else page
     where = say("Report: {path}", path=plain(str(path))).text(params.lang)
     print(text, where, sep="\n\n", file=summary or sys.stdout)

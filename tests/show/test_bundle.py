@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import nbformat
@@ -25,8 +27,8 @@ from rolloutlib.ledger.pins import ReviewFolder
 from rolloutlib.ledger.seal import OF_REVIEW, SEAL, faults, parts_in, seal_of
 from rolloutlib.plan.params import review_params
 from rolloutlib.runs.quarantine import InputFile, Quarantined
-from rolloutlib.show import report
-from rolloutlib.show.bundle import NEW, new_report
+from rolloutlib.show import owned, report
+from rolloutlib.show.bundle import LOCK, NEW, new_report
 from rolloutlib.show.folder import save
 from rolloutlib.show.invalid import invalid_report
 from rolloutlib.show.notebooks import render_html
@@ -460,9 +462,59 @@ def test_a_living_run_keeps_its_folder(tmp_path: Path) -> None:
     with new_report(tmp_path / "w3") as living:
         dead = living.folder.with_name(f"{NEW}dead")
         dead.mkdir()
-        publish(tmp_path / "w3", "other")
+        publish(tmp_path / "w4", "other")
         assert (living.folder.is_dir(), dead.exists()) == (True, False)
+    assert {path.name for path in tmp_path.iterdir()} == {"w4"}
+
+
+def test_one_run_at_a_time_writes_to_a_place(tmp_path: Path) -> None:
+    """The second run says once whom it waits for, and goes on when that one is done."""
+    told, found = StringIO(), set[str]()
+
+    def second() -> None:
+        with new_report(tmp_path / "w3", progress=told) as later:
+            found.update(states(tmp_path / "w3"))
+            written(later.folder, generation("second"))
+            later.publish()
+
+    with new_report(tmp_path / "w3") as first:
+        written(first.folder, generation("first"))
+        thread = Thread(target=second)
+        thread.start()
+        time.sleep(0.3)
+        assert thread.is_alive()
+        first.publish()
+    thread.join(10)
+    assert (thread.is_alive(), found) == (False, {"first", "whole"})
+    assert states(tmp_path / "w3") == {"second", "whole"}
+    (line,) = told.getvalue().splitlines()
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    busy = rf"rollout: {tmp_path}/w3 is being written by process {os.getpid()} since {moment}; "
+    assert re.fullmatch(f"{busy}waiting for it", line)
     assert {path.name for path in tmp_path.iterdir()} == {"w3"}
+
+
+def test_a_run_that_takes_too_long_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for more than ten minutes is told by a sentence what to do."""
+    monkeypatch.setattr(owned, "WAIT_SECONDS", 0.2)
+    with new_report(tmp_path / "w3"):
+        busy = rf"w3 is being written by process {os.getpid()} since .* UTC, for more than 0.2 s; "
+        with (
+            pytest.raises(RolloutError, match=f"{busy}wait for it or end it, then run the same"),
+            new_report(tmp_path / "w3"),
+        ):
+            pass
+
+
+def test_the_lock_of_a_dead_run_is_free(tmp_path: Path) -> None:
+    """A run that was killed leaves the name of its lock, which holds nobody up."""
+    lock = tmp_path / f"{LOCK}{sha256(b'w3').hexdigest()[:12]}"
+    lock.write_text("1 2026-11-30 09:00:00")
+    publish(tmp_path / "w3", "next")
+    assert {path.name for path in tmp_path.iterdir()} == {"w3"}
+    assert states(tmp_path / "w3") == {"next", "whole"}
 
 
 def test_a_swap_that_waits_to_be_healed_is_nobody_elses(tmp_path: Path) -> None:

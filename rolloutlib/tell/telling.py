@@ -1,0 +1,108 @@
+"""Tell an event by every way that params/notify.yaml names: bounded, and never in anybody's way."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from rolloutlib.flags.limits import within
+from rolloutlib.ledger.durable import Files, NotWrittenError, create, overwrite
+from rolloutlib.tell import forms
+from rolloutlib.tell.settings import load_settings
+from rolloutlib.tell.webhook import post
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rolloutlib.tell.event import Event
+    from rolloutlib.tell.settings import Mail, Settings, Webhook
+
+__all__ = ["SECONDS", "Told", "tell"]
+
+SECONDS: Final = 20.0  # for all ways together
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One way by which an event was told.
+
+    Attributes:
+        way: `webhook HOST`, `comment PATH` or `mail PATH`: nothing secret.
+        failure: why it was not; None where it was.
+    """
+
+    way: str
+    failure: str | None = None
+
+
+def tell(event: Event, root: Path, *, seconds: float = SECONDS) -> list[Told]:
+    """Tell an event; what cannot be told is returned, and nothing is raised.
+
+    Args:
+        event: what happened; kinds and outcomes that the settings leave out are told to nobody.
+        root: the workbook.
+        seconds: for all ways together; then they are left to themselves.
+    """
+    try:
+        settings = load_settings(root)
+    except Exception as error:  # noqa: BLE001 -- nobody's way, whatever it is
+        return [Told("params/notify.yaml", _why(error))]
+    if event.kind != "test" and (
+        event.kind not in settings.about or event.outcome in settings.quiet
+    ):
+        return []
+    until, told = time.monotonic() + seconds, list[Told]()
+    for name, way in _ways(event, root, settings):
+        left = max(until - time.monotonic(), 0.2)
+        try:
+            within(left, lambda way=way, left=left: way(left))
+            told.append(Told(name))
+        except Exception as error:  # noqa: BLE001 -- as above
+            told.append(Told(name, _why(error)))
+    return told
+
+
+def _ways(
+    event: Event, root: Path, settings: Settings
+) -> Iterator[tuple[str, Callable[[float], object]]]:
+    """Yield what is told by name and as a step, the quick ones first."""
+    told = forms.message(event, root, settings.lang, f"msg_{token_hex(12)}")
+    if settings.comments is not None:
+        stage = "" if event.stage is None else f"-stage-{event.stage}"
+        name = f"{settings.comments}/{event.kind}{stage}.md"
+        yield f"comment {name}", lambda _: _comment(root / name, told)
+    if settings.mail is not None:
+        mail = settings.mail
+        yield f"mail {mail.folder}/", lambda _: _mail(root / mail.folder, told, mail, event)
+    if settings.webhook is not None:
+        webhook = settings.webhook
+        yield f"webhook {webhook.host()}", lambda left: _post(webhook, told, left)
+
+
+def _comment(path: Path, told: forms.Message) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    overwrite(Files(), path, forms.comment(told).encode())
+
+
+def _mail(folder: Path, told: forms.Message, settings: Mail, event: Event) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{event.at:%Y%m%dT%H%M%S}-{event.kind}-{told.id.removeprefix('msg_')}.eml"
+    create(Files(), folder / name, forms.mail(told, settings, event))
+
+
+def _post(webhook: Webhook, told: forms.Message, seconds: float) -> None:
+    body = msgspec.json.encode(told)
+    post(webhook.address(), told.id, body, secret=webhook.secret(), seconds=seconds * 0.9)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, NotWrittenError):
+        return f"cannot be written ({error.why})"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be written ({error.strerror})"
+    return str(error) or type(error).__name__
