@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-CHUNKS, EACH = (20, 75) if EXHAUSTIVE else (7, 30)
+CHUNKS, EACH = (20, 75) if EXHAUSTIVE else (5, 30)
 LIMIT_S = 20  # of the processor, for one try; most take a tenth of a second
 WAIT_S = 300  # until a try that only waits is ended
 # What only a developer knows: places in the code, types, libraries, addresses in memory.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = load_plan(ROOT / "params" / "plan.yaml")
 STEPS = ("flushed", "put", "_sweep", "day_sums")
-KILLS, MOST = (112, 400) if EXHAUSTIVE else (24, 400)
+KILLS, MOST = (112, 400) if EXHAUSTIVE else (12, 400)
 KILLS_BEFORE_AN_END = 8
 
 
