@@ -9,6 +9,7 @@ from rolloutlib.words.sentences import Sentence, say
 __all__ = ["bound", "show", "unit_of"]
 
 TEN_PERCENT = 0.1
+SMALL_COUNT = 0.1
 
 
 def unit_of(unit: str, statistic: str) -> str:
@@ -34,7 +35,8 @@ def show(value: float | None, unit: str, *, signed: bool = False) -> Sentence:
         return Sentence(f"{value:.1%}" if abs(value) >= TEN_PERCENT else f"{value:.2%}")
     if unit == "ms":
         return say("{number} ms", number=_number(value, ",.0f", signed=signed))
-    return Sentence(("×" if unit == "ratio" else "") + _number(value, ".2f", signed=signed))
+    form = ".4f" if unit == "count" and abs(value) < SMALL_COUNT else ".2f"
+    return Sentence(("×" if unit == "ratio" else "") + _number(value, form, signed=signed))
 
 
 def bound(value: float | None, unit: str, *, signed: bool = False) -> Sentence:

@@ -24,10 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["BOUNDS", "MEASURES", "sentence", "texts", "worded"]
 
 MEASURES: Final = frozenset({"point", "value", "limit", "change", "step"})
-BOUNDS: Final = frozenset({"worst", "best"})
+BOUNDS: Final = frozenset({"worst", "best", "lower", "upper"})
 SPANS: Final = frozenset({"tolerance"})  # of differences, but no change themselves: no sign
 WORDS: Final = frozenset(
-    {"by", "check", "checks", "gate", "gates", "metric", "signal", "title", "unit"}
+    {
+        "by",
+        "check",
+        "checks",
+        "colour",
+        "gate",
+        "gates",
+        "metric",
+        "reaches",
+        "signal",
+        "title",
+        "unit",
+    }
 )
 
 Part = TypeVar("Part")

@@ -17,6 +17,7 @@ from rolloutlib.measure.design import Unit
 from rolloutlib.measure.needed import NeededUnit
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.plan.model import load_plan
+from rolloutlib.watch.record import Colour
 from rolloutlib.words.sentences import Sentence, say, translate
 from rolloutlib.words.templates import TEMPLATES
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "rolloutlib" / "locale" / "ko" / "LC_MESSAGES" / "rolloutlib.po"
-SAME = {"GO", "Green", "SHA-256", "{lower} to {upper}", "{number} ms", "{number} pp"}
+SAME = {
+    "GO", "Green", "SHA-256", "{light} {trend}", "{lower} to {upper}", "{number} ms", "{number} pp",
+}  # fmt: skip
 UNITS = {*get_args(Unit), *get_args(NeededUnit)}  # what designs and `Needed` count
 
 
@@ -78,7 +81,7 @@ def said() -> set[str]:
         cells = json.loads(notebook.read_text("utf-8"))["cells"]
         texts |= {"".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
     texts |= {*TEMPLATES.values()}
-    return texts | UNITS | set(names_of(ROOT / "params" / "plan.yaml"))
+    return texts | UNITS | {*get_args(Colour)} | set(names_of(ROOT / "params" / "plan.yaml"))
 
 
 def catalogue() -> dict[str, str]:
