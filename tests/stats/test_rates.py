@@ -52,7 +52,7 @@ def test_people_who_differ_are_covered(people: int, each: int, rate: float, shap
 def test_the_next_mean_is_a_prediction_of_weighted_means() -> None:
     """The same interval as of one more observation in a weighted regression on a constant."""
     means, n, following = [7.5, 7.4, 7.6, 7.45], [30, 20, 40, 10], 25
-    fit = sm.WLS(means, np.ones(4), weights=np.array(n)).fit()
+    fit = sm.WLS(means, np.ones(4), weights=np.array(n))  # pyright: ignore[reportArgumentType].fit()
     frame = fit.get_prediction(np.ones((1, 1)), weights=following).summary_frame(alpha=0.1)
     found = prediction_bounds(means, n, following)
     assert found.lower == pytest.approx(float(frame["obs_ci_lower"].iloc[0]))
