@@ -121,8 +121,8 @@ class Sums:
         )
         keys = {key: key_of(tags[key]) for key in ("arm", "run_id", "tags")}
         return Shares(
-            self._moments(mix, {}, "profile", "difficulty"),
-            self._moments(vetoes, {}, "profile", "reason"),
+            self.moments(mix, {}, "profile", "difficulty"),
+            self.moments(vetoes, {}, "profile", "reason"),
             MomentTable(keys, numbers(tags, "rows"), {}) if len(tags) else None,
         )
 
