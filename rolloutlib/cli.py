@@ -20,6 +20,7 @@ a rollout, step by step:
   rollout review    judge a stage's runs, report
   rollout decide    draft the decision and its card      rollout sign      by role; rollout verify
   rollout promote   move the flags of a verified GO      rollout rollback  take it all back, at once
+  rollout incident  what went wrong, and until when
 
 rollout COMMAND --help teaches each of them, with its exit codes. All have in common:
 0 done, 1 failure, 2 wrong usage, 130 interrupted. ROLLOUT_TRACEBACK=1 tells more of a failure."""
@@ -96,6 +97,7 @@ def _parser() -> Parser:
     from rolloutlib.commands import (
         engine,
         flags,
+        incident,
         ingest,
         keys,
         ledger,
@@ -110,7 +112,8 @@ def _parser() -> Parser:
     parser = Parser(prog="rollout", description=about, epilog=STORY)
     parser.add_argument("--version", action="version", version=f"rollout {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for group in (plan, plan_page, ingest, review, ledger, keys, flags, engine, notify):
+    groups = (plan, plan_page, ingest, review, ledger, keys, flags, engine, notify, incident)
+    for group in groups:
         group.add(commands)
     return parser
 

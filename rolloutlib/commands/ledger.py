@@ -251,7 +251,7 @@ def prepared_by(arguments: argparse.Namespace) -> str:
     """Return who prepares a record: --by, or git's user.email, as an address in small letters."""
     from rolloutlib.ledger.records import SIGNER
 
-    who: str = arguments.by or _git_email()
+    who: str = arguments.by or git_email()
     if not who:
         unknown = "who prepares this? git has no user.email here"
         raise UsageError(f"{unknown}; name yourself with --by NAME")
@@ -260,7 +260,8 @@ def prepared_by(arguments: argparse.Namespace) -> str:
     return who.lower()
 
 
-def _git_email() -> str:
+def git_email() -> str:
+    """Return git's user.email here; empty where it has none."""
     git = ["git", "config", "user.email"]
     asked = subprocess.run(git, capture_output=True, text=True, check=False)  # noqa: S603
     return asked.stdout.strip()

@@ -180,8 +180,8 @@ def _put_together(lines: Iterable[tuple[int, _Line]], name: str) -> tuple[Incide
     ends: list[tuple[int, _Closing]] = []
     for number, line in lines:
         if isinstance(line, _Opening):
-            one = _incident(line, number)
-            found[one.id] = _merged(found.get(one.id), one, f"line {number}", name)
+            one, key = _incident(line, number), line.id or f"\0{number}"  # no other line means it
+            found[key] = _merged(found.get(key), one, f"line {number}", name)
         elif isinstance(line, _Closing):
             ends.append((number, line))
     for number, end in ends:

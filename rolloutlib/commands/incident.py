@@ -1,0 +1,140 @@
+"""`rollout incident open | close | cover | list`: the workbook's own log of incidents."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rolloutlib.commands.options import command, now, option, say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rolloutlib.judge.incidents import Incident
+
+OPEN = 10  # exit code of the list while an incident is open
+SEVERITIES = ("S1", "S2", "S3", "S4")
+OPENED = """\
+Add the begin of an incident to data/incidents.jsonl: under a lock, synced to the disk, and no line
+is ever changed. The check of the hours without an incident reads the log, and so does the daily
+watch, for which an incident that blocks users is an alarm.
+
+examples:
+  rollout incident open --title "Search answers are empty" --severity S2 --feature A --blocking
+  rollout incident open --title "Provider was slow" --severity S3 --at 2026-11-22T09:00+09:00"""
+COVER = """\
+Say that the log tells every incident until a moment. The check of the hours without an incident
+asks for it: a log that merely has no line does not say that nothing happened."""
+LIST = """\
+One line an incident, open ones first, and until when the log tells them all."""
+
+
+def add(commands: Any) -> None:
+    """Add the commands to the parser's sub-commands."""
+    group = commands.add_parser("incident", help="open, close and list incidents")
+    kinds = group.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    by = option("--by NAME", "who says so (default: git's user.email)")
+    command(
+        kinds, "open", _open, "something went wrong",
+        option("--title TEXT", "what, in a line", required=True),
+        option("--severity", "how bad, S1 is the worst", choices=SEVERITIES, required=True),
+        option("--feature A", "the feature that it is about", choices=tuple("ABCDEF"), default=""),
+        option("--blocking", "users report that it keeps them from their work",
+               action="store_true"),
+        option("--at TIME", "when it began (ISO 8601 with offset; default: now)", type=_moment),
+        by, description=OPENED,
+    )  # fmt: skip
+    command(
+        kinds, "close", _close, "it is over",
+        option("incident ID", "such as inc-20261122-001"),
+        option("--at TIME", "when it ended (ISO 8601 with offset; default: now)", type=_moment),
+        option("--note TEXT", "what ended it", default=""), by,
+    )  # fmt: skip
+    command(
+        kinds, "cover", _cover, "the log tells every incident until now",
+        option("--until TIME", "until when (ISO 8601 with offset; default: now)", type=_moment),
+        by, description=COVER,
+    )  # fmt: skip
+    command(kinds, "list", _list, "the incidents, open ones first", description=LIST)
+
+
+def _moment(text: str) -> datetime:
+    """Read a moment with an offset: which day an incident is of must not depend on the reader."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None and moment.astimezone().tzinfo:
+            return moment
+    except (ValueError, OverflowError):
+        pass
+    due = "ISO 8601 with offset, such as 2026-11-22T09:00+09:00"
+    raise argparse.ArgumentTypeError(f"{text[:80]!r} is no moment; expected {due}")
+
+
+def _open(arguments: argparse.Namespace) -> int:
+    from rolloutlib.ledger.incident_log import open_incident
+
+    made = open_incident(
+        _root(), arguments.title, arguments.severity, by=_by(arguments), now=now(),
+        at=arguments.at, feature=arguments.feature, blocking=arguments.blocking,
+    )  # fmt: skip
+    say(_line(made))
+    return 0
+
+
+def _close(arguments: argparse.Namespace) -> int:
+    from rolloutlib.ledger.incident_log import close_incident
+
+    ended = close_incident(
+        _root(), arguments.incident, by=_by(arguments), now=now(), at=arguments.at,
+        note=arguments.note,
+    )  # fmt: skip
+    say(_line(ended))
+    return 0
+
+
+def _cover(arguments: argparse.Namespace) -> int:
+    from rolloutlib.judge.finding import said
+    from rolloutlib.ledger.incident_log import cover
+
+    until = cover(_root(), by=_by(arguments), now=now(), until=arguments.until)
+    say(f"the log tells every incident until {said(until)}")
+    return 0
+
+
+def _list(_: argparse.Namespace) -> int:
+    from rolloutlib.judge.finding import said
+    from rolloutlib.ledger.incident_log import log_of
+
+    log = log_of(_root())
+    open_ = [one for one in log.incidents if one.closed is None]
+    ended = sorted((one for one in log.incidents if one.closed), key=lambda one: one.latest)
+    for one in (*open_, *reversed(ended)):
+        say(_line(one))
+    until = f"until {said(log.until)}" if log.until else "nothing yet: `rollout incident cover`"
+    say(f"{len(open_)} open, {len(ended)} over; the log tells every incident {until}")
+    return OPEN if open_ else 0
+
+
+def _line(one: Incident) -> str:
+    from rolloutlib.judge.finding import said
+
+    state = f"over {said(one.closed)}" if one.closed else "OPEN"
+    about = "".join((f" [{one.feature}]" if one.feature else "", " blocking" * one.blocking))
+    return f"{one.id}  {one.severity}  {said(one.opened)}  {state}{about}  {one.title}"
+
+
+def _root() -> Path:
+    from rolloutlib.plan.model import workbook_root
+
+    return workbook_root()
+
+
+def _by(arguments: argparse.Namespace) -> str:
+    """Return who says so; an incident is never refused because nobody knows."""
+    from rolloutlib.commands.ledger import git_email
+
+    with suppress(OSError):  # no git
+        return arguments.by or git_email()
+    return ""
