@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -56,7 +57,10 @@ def add(commands: Any) -> None:
         option("--feature A", off, nargs="+", choices=tuple("ABCDEF"), default=()),
         option("--signal TEXT", f"what was seen, {seen}", default=""),
         option("--owner NAME", "who pulls the switch", default=""),
-        option("--cause TEXT", "the suspected cause", default=""), lang("record and documents"),
+        option("--cause TEXT", "the suspected cause", default=""),
+        option("--review DIR", "folder of the review or watch that shows it: the notice prints its "
+               "numbers, and the record keeps it", default=""),
+        lang("record and documents"),
         description=ROLLBACK,
     )  # fmt: skip
 
@@ -171,7 +175,8 @@ def _rollback(arguments: argparse.Namespace) -> int:
     from rolloutlib.flags.rollback import roll_back, workbook_to_switch
 
     root = workbook_to_switch()
-    trigger = Trigger(arguments.reason, arguments.signal, arguments.owner, arguments.cause)
+    review = os.path.abspath(arguments.review) if arguments.review else ""  # noqa: PTH100 -- any name
+    trigger = Trigger(arguments.reason, arguments.signal, arguments.owner, arguments.cause, review)
     with telling_of_failed_rollback(root):
         done = roll_back(
             root, trigger, tuple(arguments.feature), now=datetime.now(UTC),

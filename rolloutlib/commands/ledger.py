@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import command, now, option, say, say_lines
+from rolloutlib.commands.options import command, complain, now, option, say, say_lines
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def _decide(arguments: argparse.Namespace) -> int:
     say(f"card: docs/LEDGER/{node.id}.md")
     _say_accepted(book, node)
     code = say_missing(book, node.id)
+    _link(book, node, (arguments.review / "review.json").resolve())
     tell_decision(node, book.root)
     return code
 
@@ -131,7 +132,28 @@ def _sign(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
     signed = f"{signoff.signer} signed {signoff.decision} as {signoff.role}"
     say(f"{name}: {signed} ({signoff.meaning})")
-    return say_missing(book, name)
+    missing = say_missing(book, name)
+    _refresh(book, book.read().find(name).predicate.lang)
+    return missing
+
+
+def _link(book: Workbook, node: Node, review: Path) -> None:
+    """Link a decision in the run log of its review and in the overview; what fails is said."""
+    from rolloutlib.errors import RolloutError
+    from rolloutlib.ledger.run_log import link_decision
+
+    try:
+        link_decision(book.root, review.read_bytes(), node.id)
+    except (OSError, RolloutError) as error:
+        complain(f"{node.id} stands, but is not linked in the review's run log: {error}")
+    _refresh(book, node.predicate.lang)
+
+
+def _refresh(book: Workbook, lang: str) -> None:
+    from rolloutlib.flags.overview import refresh_overview
+
+    if (why := refresh_overview(book.root, lang)) is not None:
+        complain(why.text("en"))
 
 
 def _say_accepted(book: Workbook, node: Node) -> None:

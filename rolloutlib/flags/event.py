@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rolloutlib.flags.notices import (
-    UNFINISHED,
-    card_of,
-    rollback_notes,
-    system_overview,
-    write_release_notes,
-)
+from rolloutlib.flags.notices import UNFINISHED, rollback_notes, write_release_notes
+from rolloutlib.flags.overview import card_of, system_overview
 from rolloutlib.ledger.documents import instant
 from rolloutlib.ledger.lines import admit
 from rolloutlib.ledger.records import RECORD_ID, SIGNER, FlagsThen, WayBack
@@ -22,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
+    from rolloutlib.flags.cause import Cause
     from rolloutlib.flags.document import FlagState
     from rolloutlib.flags.outcome import RolledBack, Trigger
     from rolloutlib.ledger.workbook import Workbook
@@ -34,7 +30,7 @@ _WHOLE: Final = 2**53 - 1
 
 
 class Event(NamedTuple):
-    """One pull of the switch, and what came of it."""
+    """One pull of the switch, what came of it, and what was seen, if somebody named it."""
 
     root: Path
     plan: Plan | None
@@ -42,6 +38,7 @@ class Event(NamedTuple):
     outcome: RolledBack
     now: datetime
     lang: Literal["en", "ko"]
+    cause: Cause | None = None
 
     @property
     def at(self) -> str:
@@ -128,7 +125,8 @@ def write_notes(event: Event, reason: str, at: str, rolled_back: str | None) -> 
         say("When: {time}", time=at),
         ledger,
     )
-    lines = rollback_notes(event.plan, event.outcome, notice, rolled_back)
+    shown = event.cause.lines if event.cause else ()
+    lines = rollback_notes(event.plan, event.outcome, notice, rolled_back, shown)
     lines = lines if card else (*lines, UNFINISHED, "")
     write_release_notes(root, lines, name, now=event.now, lang=event.lang)
 

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Why it is rolled back: what people saw, who pulls the switch, what they suspect."""
+    """Why it is rolled back: what people saw, who pulls the switch, what they suspect.
+
+    `review`: the path of the report, of a review or a watch, that shows it.
+    """
 
     text: str
     signal: str = ""
     owner: str = ""
     cause: str = ""
+    review: str = ""
 
 
 @dataclass(slots=True)

@@ -20,13 +20,16 @@ from rolloutlib.flags.document import (
     switch,
     unedited,
 )
-from rolloutlib.flags.notices import release_notes, system_overview, write_release_notes
+from rolloutlib.flags.notices import release_notes, write_release_notes
+from rolloutlib.flags.overview import system_overview
 from rolloutlib.ledger.beside import read_beside
+from rolloutlib.ledger.deviations import accepted
 from rolloutlib.ledger.findings import Finding
 from rolloutlib.ledger.records import RECORD_ID
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.plan.model import STAGES
+from rolloutlib.words.sentences import speaking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +95,8 @@ def promote(
     force(files, root / SESSION, session_defaults(plan, after))
     read_back(path, plan, after)
     before = file.state if applied else replace(after, stage=STAGES[after.stage - 1])
-    notes = release_notes(plan, before, after, node.predicate.gates)
+    with speaking(lang):
+        notes = release_notes(plan, before, after, node.predicate.gates, accepted(node.predicate))
     written = write_release_notes(root, notes, decision, now=now, lang=lang)
     overview = system_overview(root, plan, after, lang=lang)
     return Promotion(before, after, applied, (written, overview))

@@ -22,6 +22,7 @@ from rolloutlib.flags.event import (
     why_of,
     write_notes,
 )
+from rolloutlib.flags.limits import within
 from rolloutlib.flags.notices import notes_are_finished
 from rolloutlib.flags.promotion import PINNED, pinned_flags
 from rolloutlib.ledger.beside import Beside, read_beside, tidy, write_beside
@@ -39,12 +40,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
+    from rolloutlib.flags.cause import Cause
     from rolloutlib.flags.outcome import RolledBack, Trigger
     from rolloutlib.ledger.book import Slot
     from rolloutlib.ledger.records import Head, Predicate
     from rolloutlib.plan.model import Plan
 
 _WAIT_S: Final = 30.0
+_READ_S: Final = 20.0
 
 
 def record_and_tell(
@@ -61,8 +64,8 @@ def record_and_tell(
     A rollback that is recorded already is left as it is. Without a plan, or where the ledger, roles
     or keys are damaged, it is recorded beside the ledger.
     """
-    event = Event(root, plan, trigger, outcome, now, lang)
     with _alone(root), speaking(lang):
+        event = Event(root, plan, trigger, outcome, now, lang, _cause(root, trigger, outcome))
         book, why = _book(root)
         if not _is_recorded(event, book):
             _record(event, book, why)
@@ -78,6 +81,21 @@ def _alone(root: Path) -> Generator[None]:
         with suppress(BusyError, OSError):
             held.enter_context(locked(root, _WAIT_S))
         yield
+
+
+def _cause(root: Path, trigger: Trigger, outcome: RolledBack) -> Cause | None:
+    """Read the review or watch that somebody named; where it cannot be read, that is open."""
+    if not trigger.review:
+        return None
+    try:
+        from rolloutlib.flags.cause import read_cause  # the reader of reviews: heavy, seldom asked
+
+        cause = within(_READ_S, lambda: read_cause(trigger.review))
+    except Exception as error:  # noqa: BLE001 -- whatever it is: the notes do without its numbers
+        outcome.open.append(say("The review that shows it: {why}", why=why_of(error, root)))
+        return None
+    outcome.done.append(say("The numbers are those of {review}", review=cause.name_in(root)))
+    return cause
 
 
 def _book(root: Path) -> tuple[Workbook | None, str]:
@@ -205,7 +223,7 @@ def _append(event: Event, book: Workbook, way: WayBack, what: Undone) -> str:
             builds_on=what.green, note=event.reason, rollback=said,
         )  # fmt: skip
 
-    pins = {PINNED: outcome.data}
+    pins = {PINNED: outcome.data} | ({event.cause.file: event.cause.data} if event.cause else {})
     try:
         outcome.record = append(book, "rollback", draft, pins, now=event.now, name=name).id
     except Exception as error:  # noqa: BLE001 -- whatever is damaged: it is recorded beside

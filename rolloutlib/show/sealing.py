@@ -86,7 +86,26 @@ def review_notebook(
     print(text, where, sep="\n\n", file=summary or sys.stdout)
     if refused is not None:
         raise refused
+    _log(root, page, params.lang)
     return recommendation
+
+
+def _log(root: Path, page: Path, lang: str) -> None:
+    """Write the review's run log and bring the overview up to date, where they can link the report.
+
+    What fails is said: the report is there, and an exploration has no log.
+    """
+    if not page.is_relative_to(root):
+        return
+    from datetime import UTC, datetime
+
+    from rolloutlib.flags.overview import log_run
+    from rolloutlib.ledger.run_log import ran_of_review
+
+    review = (page.parent / REVIEW).read_bytes()
+    if (ran := ran_of_review(review, page, at=datetime.now(UTC))) is not None:
+        for why in log_run(root, ran, lang):
+            sys.stderr.write(f"{why.text(lang)}\n")
 
 
 def _summary(notebook: NotebookNode) -> str:

@@ -8,7 +8,7 @@ import pytest
 from msgspec import UNSET, structs
 
 from rolloutlib.cli import main
-from rolloutlib.flags.notices import system_overview
+from rolloutlib.flags.overview import system_overview
 from rolloutlib.flags.state import FlagState
 from rolloutlib.ledger.book import append
 from rolloutlib.ledger.documents import decode, encode

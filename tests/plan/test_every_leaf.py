@@ -21,7 +21,8 @@ import yaml
 from pydantic import ValidationError
 
 from rolloutlib.flags.document import FlagState, document, initial_state
-from rolloutlib.flags.notices import release_notes, system_overview
+from rolloutlib.flags.notices import release_notes
+from rolloutlib.flags.overview import system_overview
 from rolloutlib.forecast.chances import CONTROL, truths_of
 from rolloutlib.forecast.ladder import steps_of
 from rolloutlib.judge import review as judge_review
@@ -234,6 +235,8 @@ class Outcomes:
         (folder / "docs" / "LEDGER").mkdir(parents=True)
         for day in range(1, 10):
             (folder / "docs" / "LEDGER" / f"dec-2026110{day}-001.md").touch()
+        (folder / "outputs").mkdir()
+        (folder / "outputs" / "dataset_meta.json").write_text("{}", encoding="utf-8")
         (folder / "data").mkdir()
         log = f'{{"at": "{NOW.isoformat()}", "severity": "S2", "title": "Outage"}}'
         (folder / "data" / "incidents.jsonl").write_text(log, encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rolloutlib.flags import notices, rollback_record
+from rolloutlib.flags import notices, overview, rollback_record
 from rolloutlib.flags.document import FLAGS, FlagsError, FlagState, document, switch
 from rolloutlib.flags.outcome import RolledBack, Trigger
 from rolloutlib.flags.promotion import (
@@ -89,7 +89,7 @@ def states(root: Path, hours: float) -> list[str]:
 
 def dead_links(root: Path) -> list[str]:
     """Return the cards that notes and overview name and that are not there."""
-    pages = [*(root / notices.NOTES).glob("*.md"), *root.glob(notices.OVERVIEW)]
+    pages = [*(root / notices.NOTES).glob("*.md"), *root.glob(overview.OVERVIEW)]
     text = "".join(page.read_text() for page in pages)
     named = {*re.findall(r"[A-Z]+/dec-[\w-]+\.md", text)}
     return [name for name in sorted(named) if not any(root.glob(f"*/{name}"))]

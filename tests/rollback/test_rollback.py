@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.flags import document as flags
-from rolloutlib.flags import event, notices, promotion, rollback, rollback_record
+from rolloutlib.flags import event, notices, overview, promotion, rollback, rollback_record
 from rolloutlib.flags.client import flag_client, resolve
 from rolloutlib.flags.document import (
     CONTEXTS,
@@ -115,7 +115,7 @@ def test_the_overview_keeps_what_people_wrote(root: Path) -> None:
 
     With links to the latest three decisions.
     """
-    path = root / notices.OVERVIEW
+    path = root / overview.OVERVIEW
     path.write_text("# Ours\n\nabove\n\n" + path.read_text().partition("\n\n")[2] + "below\n")
     _promote(root, decided(root, hours=2), 2.5)
     text = path.read_text()
@@ -239,7 +239,7 @@ def test_rollback_is_the_whole_runbook(root: Path) -> None:
         assert f"- {line}" in notice
     assert (
         "Turned off by a rollback: feature.searchLite; blocked until a new GO"
-        in (root / notices.OVERVIEW).read_text()
+        in (root / overview.OVERVIEW).read_text()
     )
     assert _finding(root) is None
 
@@ -438,7 +438,7 @@ def test_a_crash_in_a_promotion_leaves_no_lie(
     _promote(root, decision, 2.6)
     assert flags_of(root).stage == 3
     assert (root / SESSION).read_bytes() == flags.session_defaults(PLAN, flags_of(root))
-    assert notices.OVERVIEW
+    assert overview.OVERVIEW
 
 
 def test_flags_that_somebody_edits_are_unrecorded(root: Path) -> None:

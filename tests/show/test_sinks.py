@@ -23,7 +23,7 @@ from rolloutlib.cli import main
 from rolloutlib.commands.options import LINE, say
 from rolloutlib.errors import RunsError
 from rolloutlib.flags.document import initial_state
-from rolloutlib.flags.notices import system_overview
+from rolloutlib.flags.overview import system_overview
 from rolloutlib.judge.record import QuarantineGroup, decode, encode
 from rolloutlib.ledger.cards import render
 from rolloutlib.ledger.chain import Node

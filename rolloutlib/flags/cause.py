@@ -1,0 +1,109 @@
+"""What showed that something has to be rolled back: a review or a day's watch, in a few lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rolloutlib.errors import UsageError
+from rolloutlib.files import bounded_bytes
+from rolloutlib.flags.notices import measured_gate
+from rolloutlib.text import markdown
+from rolloutlib.words.numbers import show
+from rolloutlib.words.reasons import sentence
+from rolloutlib.words.sentences import Sentence, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rolloutlib.judge.record import Review
+    from rolloutlib.watch.record import DailySeries, Watch
+
+__all__ = ["Cause", "read_cause"]
+
+REVIEW, WATCH = "review.json", "watch.json"
+_FILES: Final = (REVIEW, WATCH)
+
+
+class Cause(NamedTuple):
+    """A review or watch that shows why.
+
+    Attributes:
+        path: of its file; `file` is the name that the record keeps it under.
+        lines: its numbers, for the notice.
+        data: its bytes.
+    """
+
+    path: Path
+    lines: tuple[Sentence, ...]
+    data: bytes
+
+    @property
+    def file(self) -> str:
+        """`review.json` or `watch.json`."""
+        return self.path.name
+
+    def name_in(self, root: Path) -> str:
+        """Return its path in the workbook, or as it is where it lies elsewhere."""
+        inside = self.path.is_relative_to(root)
+        return markdown(str(self.path.relative_to(root) if inside else self.path))
+
+
+def read_cause(place: str) -> Cause:
+    """Read the review or watch of a report.
+
+    Args:
+        place: the report's folder, or the file itself.
+
+    Raises:
+        UsageError: there is neither of them, or it cannot be read.
+    """
+    given = Path(place)
+    path = next((given / name for name in _FILES if (given / name).exists()), given)
+    if path.name not in _FILES:
+        wanted = "expected the folder of a review or a watch"
+        raise UsageError(f"{place} has no {REVIEW} and no {WATCH}; {wanted}")
+    data = bounded_bytes(path)
+    lines = _of_review(data, path) if path.name == REVIEW else _of_watch(data, path)
+    return Cause(path, (*lines,), data)
+
+
+def _of_review(data: bytes, path: Path) -> Iterator[Sentence]:
+    from rolloutlib.judge.record import decode
+    from rolloutlib.ledger.decide import gate_state
+
+    review: Review = decode(data, where=str(path))
+    yield say("The review of stage {stage} says {verdict}: {path}",
+              stage=review.stage, verdict=review.recommendation.value,
+              path=markdown(_short(path)))  # fmt: skip
+    for gate in review.gates:
+        yield measured_gate(gate_state(gate))
+
+
+def _of_watch(data: bytes, path: Path) -> Iterator[Sentence]:
+    from rolloutlib.watch.record import decode
+
+    watch: Watch = decode(data, where=str(path))
+    yield say("The watch of stage {stage} on {day} says {verdict}: {path}",
+              stage=watch.stage, day=f"{watch.as_of:%Y-%m-%d}", verdict=watch.outcome.value,
+              path=markdown(_short(path)))  # fmt: skip
+    for alarm in watch.alarms:
+        yield say("Alarm: {why}", why=markdown(sentence(alarm.why)))
+    for series in watch.series:
+        if (line := _newest(series)) is not None:
+            yield line
+
+
+def _short(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _newest(series: DailySeries) -> Sentence | None:
+    """Return a metric's newest day that has a value; None where no day has one."""
+    point = next((each for each in reversed(series.points) if each.treatment is not None), None)
+    if point is None:
+        return None
+    values = (show(value, series.measure) for value in (point.treatment, point.control))
+    treatment, control = values
+    return say("{metric} on {day}: {treatment}, control {control}", metric=markdown(series.metric),
+               day=point.day.isoformat(), treatment=treatment, control=control)  # fmt: skip
