@@ -105,6 +105,7 @@ def _parser() -> Parser:
         plan,
         plan_page,
         review,
+        runlogs,
     )
     from rolloutlib.commands.parsing import Parser
 
@@ -112,7 +113,9 @@ def _parser() -> Parser:
     parser = Parser(prog="rollout", description=about, epilog=STORY)
     parser.add_argument("--version", action="version", version=f"rollout {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    groups = (plan, plan_page, ingest, review, ledger, keys, flags, engine, notify, incident)
+    groups = (
+        plan, plan_page, ingest, review, ledger, keys, flags, engine, notify, incident, runlogs,
+    )  # fmt: skip
     for group in groups:
         group.add(commands)
     return parser

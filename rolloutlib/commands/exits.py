@@ -31,6 +31,7 @@ EXITS: Final = {
     "rollback": "0 off and recorded; 1 not recorded yet, or not off: the lines say which",
     "notify": "0 shown, or told by every way; 1 not told by some way",
     "bench": "0 all was asked, whether the engine answered or not",
+    "runlogs": "0 listed; 10 some are no evidence",
     "open": "0 opened; the line tells its id",
     "close": "0 closed, or closed at that moment already",
     "cover": "0 written",

@@ -210,7 +210,13 @@ def _decisions(root: Path, most: int) -> list[str]:
     """Return links to the newest decisions, whatever their verdict; changes of keys are none."""
     found = [*_recorded(root / LEDGER, most), *_waiting(root)]
     newest = sorted(found, reverse=True)[:most]
-    return [f"{link(one.name, one.path)} {one.verdict}".rstrip() for one in newest]
+    return [f"{_linked(root, one)} {one.verdict}".rstrip() for one in newest]
+
+
+def _linked(root: Path, one: _Listed) -> str:
+    """Return a link to a decision's card, or its name where the card is gone."""
+    there = (root / "docs" / one.path).is_file()
+    return link(one.name, one.path) if there else markdown(one.name)
 
 
 def _recorded(folder: Path, most: int) -> Iterator[_Listed]:

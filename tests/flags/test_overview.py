@@ -22,6 +22,7 @@ def recorded(root: Path, name: str, verdict: str, seq: int, at: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     said = {"predicate": {"seq": seq, "verdict": verdict, "prepared": {"at": at}}}
     (folder / f"{name}.record").write_text(json.dumps(said), encoding="utf-8")
+    (folder / f"{name}.md").touch()
 
 
 def line(root: Path, title: str) -> str:
@@ -47,7 +48,7 @@ def test_decisions_are_in_the_order_of_the_ledger(tmp_path: Path) -> None:
         "[dec-20261122-rollback-001](LEDGER/dec-20261122-rollback-001.md) ROLLBACK"
     )
     (tmp_path / "docs" / "LEDGER" / "dec-20261123-001.record").write_text("{oops")
-    assert line(tmp_path, "Decisions").startswith("[dec-20261123-001]")
+    assert line(tmp_path, "Decisions").startswith("dec-20261123-001, [dec-20261122-003](")
 
 
 def test_runs_are_the_newest_of_all_four_dialects(tmp_path: Path) -> None:

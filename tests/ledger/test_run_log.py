@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -130,6 +131,6 @@ def test_eight_at_once_get_eight_logs(tmp_path: Path) -> None:
     """Each review has its own number, and each only once."""
     reviews = [review(stage=n) for n in range(8)] * 2
     with ThreadPoolExecutor(8) as pool:
-        paths = [*pool.map(lambda data: logged(tmp_path, data), reviews)]
+        paths = [*pool.map(partial(logged, tmp_path), reviews)]
     assert len({*paths}) == 8
     assert paths[:8] == paths[8:]

@@ -98,7 +98,7 @@ def test_a_signed_go_moves_one_stage_on(tmp_path: Path) -> None:
     assert "`feature.autoTagging`: false / false → true / true (everyone / opted in)" in notes
     assert "Rollback Notice" not in notes
     assert f"Decision: {decision}" in overview
-    assert f"[{decision}.md](LEDGER/{decision}.md)" in overview
+    assert f"[{decision}](LEDGER/{decision}.md) GO" in overview
 
 
 def test_promoting_twice_changes_nothing(root: Path) -> None:
