@@ -112,8 +112,9 @@ def _list(_: argparse.Namespace) -> int:
     ended = sorted((one for one in log.incidents if one.closed), key=lambda one: one.latest)
     for one in (*open_, *reversed(ended)):
         say(_line(one))
-    until = f"until {said(log.until)}" if log.until else "nothing yet: `rollout incident cover`"
-    say(f"{len(open_)} open, {len(ended)} over; the log tells every incident {until}")
+    until = log.until and f"the log tells every incident until {said(log.until)}"
+    nothing = "nothing says until when the log tells every incident (`rollout incident cover`)"
+    say(f"{len(open_)} open, {len(ended)} over; {until or nothing}")
     return OPEN if open_ else 0
 
 
