@@ -20,7 +20,7 @@ a rollout, step by step:
   rollout review    judge a stage's runs, report
   rollout decide    draft the decision and its card      rollout sign      by role; rollout verify
   rollout promote   move the flags of a verified GO      rollout rollback  take it all back, at once
-  rollout incident  what went wrong, and until when
+  rollout incident  what went wrong, and until when      rollout knobs     turn what a risk names
 
 rollout COMMAND --help teaches each of them, with its exit codes. All have in common:
 0 done, 1 failure, 2 wrong usage, 130 interrupted. ROLLOUT_TRACEBACK=1 tells more of a failure."""
@@ -100,6 +100,7 @@ def _parser() -> Parser:
         incident,
         ingest,
         keys,
+        knobs,
         ledger,
         notify,
         plan,
@@ -115,6 +116,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     groups = (
         plan, plan_page, ingest, review, ledger, keys, flags, engine, notify, incident, runlogs,
+        knobs,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

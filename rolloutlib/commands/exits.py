@@ -36,6 +36,8 @@ EXITS: Final = {
     "close": "0 closed, or closed at that moment already",
     "cover": "0 written",
     "list": "0 none is open; 10 some are",
+    "set": "0 turned and recorded; 1 refused, and nothing is turned",
+    "undo": "0 taken back and recorded; 1 refused, and nothing is turned",
     "risks": "0 shown, whether a signal fires or not",
 }
 

@@ -111,6 +111,7 @@ def _change(plan: Plan, flag: str, who: Audience, state: FlagState, then: FlagSt
 def _check(_: argparse.Namespace) -> int:
     from rolloutlib.flags import document as flags
     from rolloutlib.flags.client import read_back
+    from rolloutlib.flags.knobs import kept
 
     root, plan = workbook()
     file, session = flags.read_flags(root / flags.FLAGS), root / flags.SESSION
@@ -119,7 +120,7 @@ def _check(_: argparse.Namespace) -> int:
         was = "is not what the plan says for its own state: the file or the plan was edited"
         way = "restore it with git, or switch off with `rollout rollback` and decide again"
         raise flags.FlagsError(f"{flags.FLAGS} {was}; {way}")
-    if _bytes(session) != flags.session_defaults(plan, state):
+    if _bytes(session) != kept(root, plan, flags.session_defaults(plan, state)):
         by = f"promote {state.decision}" if state.decision and not state.off else "rollback"
         again = f"`rollout {by}` writes it again"
         raise flags.FlagsError(f"{flags.SESSION} does not fit {flags.FLAGS}; {again}")

@@ -20,6 +20,7 @@ from rolloutlib.flags.document import (
     switch,
     unedited,
 )
+from rolloutlib.flags.knobs import kept
 from rolloutlib.flags.notices import release_notes, write_release_notes
 from rolloutlib.flags.overview import system_overview
 from rolloutlib.ledger.beside import read_beside
@@ -89,10 +90,10 @@ def promote(
     after = _after(plan, node, file)
     if file.state != after:
         _refuse_unexplained(plan, ledger, node, file)
-    applied = file.state != after
+    applied, session = file.state != after, kept(root, plan, session_defaults(plan, after))
     if applied:
         switch(files, path, document(plan, after), before=file.digest)
-    force(files, root / SESSION, session_defaults(plan, after))
+    force(files, root / SESSION, session)
     read_back(path, plan, after)
     before = file.state if applied else replace(after, stage=STAGES[after.stage - 1])
     with speaking(lang):

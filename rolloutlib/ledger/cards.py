@@ -87,7 +87,7 @@ def _promotion(record: Record) -> list[Line]:
         bold(say("Goals"), _joined([_number_of(gate, gate.limit) for gate in p.gates])),
         bold(say("Experts"), experts or "–"),
         bold(say("Knob Changes"), ""),
-        *_knobs(p.flags_before, p.flags_after),
+        *_knobs(p),
         bold(say("Expected Effects"), _joined(effects)),
         bold(say("Links"), _links(record)),
         *([bold(say("Note"), markdown(p.note))] if p.note else []),
@@ -159,7 +159,16 @@ def _number_of(gate: GateState, value: str | None) -> Sentence:
     return say("{gate}: {limit}", gate=_text(gate.title), limit=number)
 
 
-def _knobs(before: FlagSet | None, after: FlagSet | None) -> list[Line]:
+def _knobs(p: Predicate) -> list[Line]:
+    """List what changes: flags by the stage, and knobs that were turned since the last record."""
+    turned = p.knobs if isinstance(p.knobs, tuple) else ()
+    return _flags(p.flags_before, p.flags_after) + [
+        _knob(knob.path, _flag(knob.before), _flag(knob.after), markdown(knob.why))
+        for knob in turned
+    ]
+
+
+def _flags(before: FlagSet | None, after: FlagSet | None) -> list[Line]:
     if before is None or after is None:
         return []
     why = say("stage {number}, {audience}", number=after.stage, audience=_audience(after.audience))
@@ -167,9 +176,13 @@ def _knobs(before: FlagSet | None, after: FlagSet | None) -> list[Line]:
     for key, value in after.values.items():
         old = before.values.get(key)
         if old != value:
-            change = {"before": _flag(old), "after": _flag(value), "why": why}
-            lines.append(say("  - `{key}`: {before} → {after} ({why})", key=key, **change))
+            lines.append(_knob(key, _flag(old), _flag(value), why))
     return lines or [say("  - no flag changes")]
+
+
+def _knob(key: str, before: str, after: str, why: Line) -> Line:
+    change = {"before": before, "after": after, "why": why}
+    return say("  - `{key}`: {before} → {after} ({why})", key=key, **change)
 
 
 def _gates(gates: Iterable[GateState]) -> Iterator[Line]:

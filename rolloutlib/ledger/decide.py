@@ -19,6 +19,7 @@ from rolloutlib.ledger.documents import decimal, digest_of
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.found import CarriedPart, CheckState, GateState, MeasuredArm, Window
 from rolloutlib.ledger.judge import Judge
+from rolloutlib.ledger.knobs import LOG, encoded, knobs_since, read_log
 from rolloutlib.ledger.pins import ReviewFolder, changed_files, pins_of
 from rolloutlib.ledger.records import FlagSet, Move
 from rolloutlib.plan.model import STAGES
@@ -93,6 +94,8 @@ def decide(
     flags = book.root / "params" / "flags.json"
     if os.path.lexists(flags):
         evidence["flags.json"] = bounded_bytes(flags, _MAX_FLAGS)
+    if os.path.lexists(book.root / LOG):
+        evidence["knobs.jsonl"] = encoded(read_log(book.root))
     entered = STAGES[min(stage + 1, STAGES[-1])]
     within = tuple(deviations(review.gates)) if verdict == "GO" else ()
     then = entered if verdict == "GO" else stage  # only a GO moves flags
@@ -110,6 +113,7 @@ def decide(
             deviations=within or UNSET,
             pins=pins, stage=Move(stage, entered), cohort=plan.stages[entered].audience,
             flags_before=_flags(plan, stage, entered), flags_after=_flags(plan, then, entered),
+            knobs=knobs_since(book, plan, slot.seq) or UNSET,
         )  # fmt: skip
 
     return append(book, "promotion", draft, evidence, now=now)

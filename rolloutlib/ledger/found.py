@@ -115,3 +115,12 @@ class Deviation(Part, frozen=True):
     value: Decimal
     worst: Decimal | None
     tolerance: Decimal
+
+
+class KnobPart(Part, frozen=True):
+    """A knob that was turned since the promotion record before: its place, values, and why."""
+
+    path: str
+    before: str | None
+    after: str | None
+    why: str

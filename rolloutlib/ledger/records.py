@@ -17,6 +17,7 @@ from rolloutlib.ledger.found import (
     Deviation,
     FlagKey,
     GateState,
+    KnobPart,
     MeasuredArm,
     Waiver,
     Whole,
@@ -195,6 +196,7 @@ class Predicate(Part, frozen=True, kw_only=True):
         measured: what each arm ran with; records from before it was asked have none.
         carried: the earlier stages whose samples the gates' evidence sums with the measured ones;
             records without any lack the field.
+        knobs: what was turned since the promotion record before; records without any lack it.
         deviations: what the signers of a GO accept with it; records without any lack the field.
     """
 
@@ -224,6 +226,7 @@ class Predicate(Part, frozen=True, kw_only=True):
     deviations: tuple[Deviation, ...] | msgspec.UnsetType = msgspec.UNSET
     flags_before: FlagSet | None = None
     flags_after: FlagSet | None = None
+    knobs: tuple[KnobPart, ...] | msgspec.UnsetType = msgspec.UNSET
     pins: Pins | None = None
     change: Change | None = None
     rollback: WayBack | None = None

@@ -182,6 +182,12 @@ class Knob(Model):
             raise ValueError(f"default: {why}")
         return self
 
+    def holds(self, value: float | str) -> bool:
+        """Return whether a value is one that this knob may have."""
+        if self.values or isinstance(value, str):
+            return value in self.values
+        return self._outside(None, value) is None
+
     def refuses(self, before: float | str | None, turn: Turn) -> str | None:
         """Return why a turn is none of this knob; None where it is.
 
