@@ -69,7 +69,7 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _set(arguments: argparse.Namespace) -> int:
-    from rolloutlib.flags.document import FlagFiles
+    from rolloutlib.flags.document import SESSION, FlagFiles
     from rolloutlib.flags.knobs import turn, turn_of
 
     root, plan = workbook()
@@ -81,7 +81,7 @@ def _set(arguments: argparse.Namespace) -> int:
     how = turn_of(known[arguments.knob], arguments.value)
     line = turn(root, plan, arguments.knob, how, because, files=FlagFiles(time.time_ns))
     say(_told(plan, line))
-    say("In params/session.config.json now; the next decision's record and card repeat it.")
+    say(f"{SESSION} has it now; the next decision's record and card repeat it.")
     return 0
 
 
