@@ -21,6 +21,7 @@ a rollout, step by step:
   rollout decide    draft the decision and its card      rollout sign      by role; rollout verify
   rollout promote   move the flags of a verified GO      rollout rollback  take it all back, at once
   rollout incident  what went wrong, and until when      rollout knobs     turn what a risk names
+  rollout schedule  files for cron, Airflow …            rollout notify    who is told; try it
 
 rollout COMMAND --help teaches each of them, with its exit codes. All have in common:
 0 done, 1 failure, 2 wrong usage, 130 interrupted. ROLLOUT_TRACEBACK=1 tells more of a failure."""
@@ -107,6 +108,7 @@ def _parser() -> Parser:
         plan_page,
         review,
         runlogs,
+        schedule,
     )
     from rolloutlib.commands.parsing import Parser
 
@@ -116,7 +118,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     groups = (
         plan, plan_page, ingest, review, ledger, keys, flags, engine, notify, incident, runlogs,
-        knobs,
+        knobs, schedule,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

@@ -29,6 +29,7 @@ EXITS: Final = {
     "init": "0 written",
     "promote": "0 in force, or in force already; 1 refused, and no flag moved",
     "rollback": "0 off and recorded; 1 not recorded yet, or not off: the lines say which",
+    "schedule": "0 printed or written",
     "notify": "0 shown, or told by every way; 1 not told by some way",
     "bench": "0 all was asked, whether the engine answered or not",
     "runlogs": "0 listed; 10 some are no evidence",

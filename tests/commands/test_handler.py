@@ -26,7 +26,7 @@ BOUND = "setpriv --bounding-set=-dac_override"  # root whom modes of files bind 
 COMMANDS = (
     "plan", "plan-page", "ingest", "review", "schema", "decide", "sign", "verify", "ledger",
     "keys add", "keys revoke", "keys accept", "replay", "export", "flags show", "flags diff",
-    "flags check", "flags init", "promote", "rollback", "bench", "risks", "notify",
+    "flags check", "flags init", "promote", "rollback", "bench", "risks", "notify", "schedule",
 )  # fmt: skip
 
 

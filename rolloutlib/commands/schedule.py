@@ -1,0 +1,143 @@
+"""`rollout schedule`: ready files for cron, systemd, GitHub Actions and Airflow."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date, time
+from typing import TYPE_CHECKING, Any, cast
+
+from rolloutlib.commands.options import command, complain, option, say, whole
+from rolloutlib.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KINDS = ("cron", "systemd", "github", "airflow")
+DAILY = "params/daily.yaml"
+SCHEDULE = """\
+Print files that run `rollout watch` every day and review each stage in the week that plan.yaml
+(schedule) names, with this workbook's own environment. A HOLD or an amber day is no failure; a
+NO_GO, a red day, a ROLLBACK and data that are no evidence fail the job. docs/schedule.md tells how
+to install each."""
+EXAMPLES = """\
+examples:
+  rollout schedule systemd --start 2026-11-02 --write ~/.config/systemd/user
+      timers for the daily watch and for the reviews of W1 to W5
+  rollout schedule cron --at 07:30 --zone Europe/Berlin
+      without a start: the daily watch alone, unless params/daily.yaml tells the start
+
+Reviews look up to their own moment and write to a folder of their date, so a late or repeated one
+says the same and is the same look. After a change of plan.yaml, print them again.
+
+Exit code: 0 printed or written; 2 wrong usage; 1 failure."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's sub-commands."""
+    command(
+        commands, "schedule", _schedule, "ready files for cron, systemd, GitHub Actions, Airflow",
+        option("kind", "the scheduler", choices=KINDS),
+        option("--at HH:MM", "time of day", type=_time, default="09:00"),
+        option("--zone ZONE", "zone of that time, such as Asia/Seoul (default: the plan's "
+               "monitoring.zone)"),
+        option("--start DATE", "first day of the plan's first week (default: start in "
+               f"{DAILY}; without one there are no reviews)", type=_date),
+        option("--day N", "day of each week on which its stages are reviewed, 1 is the start's "
+               "weekday (default: 5)", type=whole(1, 7)),
+        option("--write DIR", "write the files there instead of printing them; files of the same "
+               "name are replaced"),
+        description=SCHEDULE, epilog=EXAMPLES,
+    )  # fmt: skip
+
+
+def _schedule(arguments: argparse.Namespace) -> int:
+    from rolloutlib.commands.options import workbook
+    from rolloutlib.show.schedules import Place, files_of
+    from rolloutlib.show.timetable import Clock, timetable
+
+    root, plan = workbook()
+    zone = _zone(arguments.zone) if arguments.zone else plan.monitoring.clock
+    start = arguments.start or _start(root)
+    if start is None:
+        way = f"give --start DATE, or start in {DAILY}"
+        complain(f"no reviews are scheduled: nobody says when the first week begins; {way}")
+    clock = Clock(arguments.at, zone)
+    jobs = timetable(plan, clock, start, arguments.day or 5)
+    files = files_of(arguments.kind, jobs, Place(root, _own_rollout(root)), clock)
+    if arguments.write:
+        _write(root, arguments.write, files)
+    else:
+        _print(files)
+    return 0
+
+
+def _own_rollout(root: Path) -> Path:
+    """Return the workbook's own `rollout`, or that of the environment that runs now."""
+    own = root / ".venv" / "bin" / "rollout"
+    found = own if own.exists() else type(root)(sys.executable).parent / "rollout"
+    if not found.exists():
+        raise UsageError(
+            f"there is neither {own} nor {found}; run `make review` once, which installs it"
+        )
+    return found
+
+
+def _start(root: Path) -> date | None:
+    from rolloutlib.plan.strict_yaml import load_yaml
+
+    if not (root / DAILY).is_file():
+        return None
+    daily = load_yaml(root / DAILY)
+    found = cast("dict[str, object]", daily).get("start") if isinstance(daily, dict) else None
+    if found is None or isinstance(found, date):
+        return found
+    try:
+        return date.fromisoformat(str(found))
+    except ValueError:
+        raise UsageError(
+            f"{DAILY}: start is {found!r}; expected a date such as 2026-11-02"
+        ) from None
+
+
+def _write(root: Path, folder: str, files: dict[str, str]) -> None:
+    from rolloutlib.ledger.durable import Files, overwrite
+
+    for name, text in files.items():
+        path = type(root)(folder).expanduser() / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        overwrite(Files(), path, text.encode())
+        say(str(path))
+
+
+def _print(files: dict[str, str]) -> None:
+    for name, text in files.items():
+        if len(files) > 1:
+            sys.stdout.write(f"### {name}\n")
+        sys.stdout.write(text if len(files) == 1 else f"{text}\n")
+
+
+def _zone(name: str) -> Any:
+    from zoneinfo import ZoneInfo, available_timezones
+
+    from rolloutlib.errors import did_you_mean
+
+    if name not in (known := available_timezones()):
+        hint = did_you_mean(name, known)
+        raise UsageError(f"--zone is {name!r}; expected a zone such as Asia/Seoul or UTC.{hint}")
+    return ZoneInfo(name)
+
+
+def _time(text: str) -> time:
+    try:
+        hour, minute = text.split(":")
+        return time(int(hour), int(minute))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time of day such as 09:00") from None
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2026-11-02") from None
