@@ -280,6 +280,7 @@ def test_what_is_cut_off_never_passes(file: Path, tmp_path: Path) -> None:
         assert verdict(read_suite("perf", cut_off)) != "passed", cut
 
 
+@pytest.mark.slow
 def test_damaged_files_are_verdicts_too(tmp_path: Path) -> None:
     """Whatever bytes a file has, there is a verdict with a sentence, and no other error."""
     rng, damaged = random.Random(9), tmp_path / "TEST-perf.xml"  # noqa: S311 -- to be repeatable

@@ -47,6 +47,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 -- a type, as a
     return st.builds(kind, **parts)
 
 
+@pytest.mark.slow
 @given(values(Review))
 def test_a_decoded_record_is_the_encoded_one(review: Review) -> None:
     """Whatever a review holds survives review.json, reasons and all."""

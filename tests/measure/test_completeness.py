@@ -159,6 +159,7 @@ def test_arms_that_lack_unlike_block_what_compares_them() -> None:
     assert account_of(alike).gap("score", PAIR) is None
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.integers(0, 12), st.integers(0, 12), st.sampled_from(["score", "passed", "latency_ms"]))
 def test_the_worst_case_is_what_one_would_fill_in(old: int, new: int, metric: str) -> None:

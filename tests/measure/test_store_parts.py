@@ -31,6 +31,7 @@ def stored(folder: Path, as_of: datetime | None = None) -> Stored:
     return read_store(folder, store, as_of=as_of)
 
 
+@pytest.mark.slow
 def test_a_part_that_comes_later_adds_to_its_run(tmp_path: Path) -> None:
     """The files with a run's other parts are read again, or half of the run would be lost."""
     source, into = tmp_path / "runs", tmp_path / "store"

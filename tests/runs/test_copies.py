@@ -223,6 +223,7 @@ def test_a_handful_of_equal_rows_is_left(tmp_path: Path) -> None:
     assert copies(put(tmp_path, "t.csv", rows + rows[:9])) == {"a": 9}
 
 
+@pytest.mark.slow
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_duplicating_rows_never_adds_to_what_is_kept(tmp_path: Path, data: st.DataObject) -> None:

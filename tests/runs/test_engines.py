@@ -243,6 +243,7 @@ def test_large_data_have_a_digest_of_sums() -> None:
 TABLE = WHOLE.slice(0, 60)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.permutations(range(len(TABLE))), st.integers(1, 60))
 def test_sums_ignore_the_order_of_rows_and_batches(order: list[int], size: int) -> None:
