@@ -96,6 +96,7 @@ def _unread(failure: OSError, code: int) -> int:
 def _parser() -> Parser:
     from rolloutlib import __version__
     from rolloutlib.commands import (
+        check_pr,
         engine,
         flags,
         incident,
@@ -118,7 +119,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     groups = (
         plan, plan_page, ingest, review, ledger, keys, flags, engine, notify, incident, runlogs,
-        knobs, schedule,
+        knobs, schedule, check_pr,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

@@ -32,6 +32,7 @@ EXITS: Final = {
     "schedule": "0 printed or written",
     "notify": "0 shown, or told by every way; 1 not told by some way",
     "bench": "0 all was asked, whether the engine answered or not",
+    "check-pr": "0 whole; 10 a section is missing or says nothing",
     "runlogs": "0 listed; 10 some are no evidence",
     "open": "0 opened; the line tells its id",
     "close": "0 closed, or closed at that moment already",

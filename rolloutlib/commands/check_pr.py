@@ -1,0 +1,73 @@
+"""`rollout check-pr`: does a pull request's description say what the plan wants of it?"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from rolloutlib.commands.options import command, option, say, workbook
+from rolloutlib.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from rolloutlib.ledger.pull_request import Lack
+
+LACKING = 10
+MOST: Final = 1_000_000  # bytes of a description
+ABOUT = """\
+Check that a pull request's description has every section of the plan (documents.pr_sections), each
+with words of its own: comments, open boxes, "TBD" and "N/A" alone are none.
+
+examples:
+  rollout check-pr description.md
+  gh pr view 7 --json body --jq .body | rollout check-pr -
+in a workflow of GitHub, with the description handed on by the environment (it is not ours):
+  env: {BODY: "${{ github.event.pull_request.body }}"}
+  run: printf '%s' "$BODY" | rollout check-pr -"""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's sub-commands."""
+    command(
+        commands, "check-pr", _check, "does a pull request's description say what the plan wants",
+        option("file FILE", "the description in Markdown; - reads standard input"),
+        description=ABOUT,
+    )  # fmt: skip
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from rolloutlib.ledger.pull_request import lacking
+
+    _, plan = workbook()
+    wanted = plan.documents.pr_sections
+    lacks = lacking(_text(arguments.file), wanted)
+    for lack in lacks:
+        say(_sentence(lack))
+    if not lacks:
+        say(f"all {len(wanted)} sections say something: {', '.join(wanted)}")
+    return LACKING if lacks else 0
+
+
+def _text(file: str) -> str:
+    from rolloutlib.files import bounded_text
+
+    if file != "-":
+        return bounded_text(file, MOST)
+    data = sys.stdin.buffer.read(MOST + 1)
+    if len(data) > MOST:
+        raise UsageError(f"standard input has more than {MOST:,} bytes; expected a description")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start} is 0x{data[error.start]:02x}"
+        raise UsageError(f"standard input is no UTF-8: {where}; save it as UTF-8") from None
+
+
+def _sentence(lack: Lack) -> str:
+    why = {
+        "missing": f"there is no heading {lack.section!r}; add `## {lack.section}` with its words",
+        "empty": "nothing stands below the heading but comments; say what holds for this change",
+        "placeholder": f"{lack.text[:60]!r} says nothing; say what holds for this change, and why",
+    }[lack.why]
+    return f"{lack.section}: {why}"
