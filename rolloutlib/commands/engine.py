@@ -60,7 +60,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     import numpy as np
     from tqdm import tqdm
 
-    from rolloutlib.engine.asked import engine_command, flags_from, read_prompts
+    from rolloutlib.engine.asked import engine_command, flags_from, read_prompts, stage_of
     from rolloutlib.engine.bench import Bench, run_bench
 
     _, plan = workbook()
@@ -77,6 +77,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         timeout_s=arguments.timeout,
         most_bytes=arguments.most_bytes,
+        stage=stage_of(arguments.treatment),
     )
     with tqdm(total=2 * len(bench.prompts), unit="call", file=sys.stderr, disable=None) as bar:
 

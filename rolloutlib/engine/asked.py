@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -137,6 +138,11 @@ def flags_from(written: str, plan: Plan) -> dict[str, FlagValue]:
         key, value = _exception(exception, plan)
         flags[key] = value
     return flags
+
+
+def stage_of(written: str) -> int:
+    """Return the stage that a flag set names, which `flags_from` has read."""
+    return int(re.split("[:,]", written, maxsplit=1)[0])
 
 
 def _exception(written: str, plan: Plan) -> tuple[str, FlagValue]:

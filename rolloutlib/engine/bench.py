@@ -48,6 +48,7 @@ class Bench:
             flags alone.
         timeout_s: seconds after which a call counts as timed out.
         most_bytes: what an engine may print as its answer; no part of what is asked.
+        stage: the stage that the treatment's flags are of; None where nobody said.
     """
 
     prompts: tuple[Prompt, ...]
@@ -57,13 +58,26 @@ class Bench:
     seed: int
     timeout_s: float
     most_bytes: int = MOST_ANSWER
+    stage: int | None = None
 
     @property
     def digest(self) -> str:
         """Return sha256 of all of it: names the journal and the runs."""
         prompts = [msgspec.to_builtins(prompt) for prompt in self.prompts]
         asked = [prompts, self.command, self.flags, self.profile[0], self.seed, self.timeout_s]
+        asked += [] if self.stage is None else [self.stage]
         return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def strategy_hash(self) -> str:
+        """Return sha256 of what both arms share: the engine's command, the profile's thresholds.
+
+        Flags are left out: by them alone the arms differ. So are prompts and seed, which say what
+        was asked, not how it is answered.
+        """
+        name, thresholds = self.profile
+        shared = [self.command, name, thresholds.model_dump(mode="json")]
+        return sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +240,9 @@ def _envelopes(
             "arm": arm,
             "flags": bench.flags[arm],
             "session": {"guardianProfileId": bench.profile[0], "seed": bench.seed},
+            "datasetMeta": _dataset_meta(bench, arm, started),
         }
+        head |= {} if bench.stage is None else {"stage": bench.stage}
         run_id = f"{datetime.fromisoformat(started):%Y-%m-%d}_bench-{bench.digest[:8]}-{arm}"
         samples: list[dict[str, Any]] = []
         for prompt, answer in answers:
@@ -236,6 +252,18 @@ def _envelopes(
         for prompt, answer in answers:
             if answer.kind == "fallback":
                 yield {"runId": f"{run_id}-{prompt.prompt_id}", **head, "result": answer.result}
+
+
+def _dataset_meta(bench: Bench, arm: Arm, started: str) -> dict[str, Any]:
+    """Return what the plan wants recorded of a run: which flags it had, and which strategy."""
+    flags = bench.flags[arm].items()
+    return {
+        "version": "1",
+        "createdAt": started,
+        "strategyHash": bench.strategy_hash,
+        "featureFlags": {key.removeprefix("feature."): value for key, value in flags},
+        "guardianProfileId": bench.profile[0],
+    }
 
 
 def _samples(bench: Bench, prompt: Prompt, answer: Answer) -> list[dict[str, Any]]:

@@ -93,6 +93,7 @@ class _Run(msgspec.Struct):
     flags: dict[str, FlagValue]
     session: _Session
     result: _Result
+    stage: int | None = None
 
 
 class ReplayParams(BaseModel):
@@ -206,6 +207,7 @@ def _bench(arms: Mapping[Arm, _Run], plan: Plan, prompts: Path, command: tuple[s
         profile=(profile, plan.profile(profile)),
         seed=session.seed,
         timeout_s=plan.evidence.timeout_cap_ms / 1000,
+        stage=arms["control"].stage,
     )
 
 

@@ -18,7 +18,7 @@ import pytest
 from rolloutlib.engine.asked import Prompt, flags_from, read_prompts
 from rolloutlib.engine.bench import Bench, BenchResult, run_bench
 from rolloutlib.engine.call import ask, run_request
-from rolloutlib.errors import UsageError
+from rolloutlib.errors import NoEvidenceError, UsageError
 from rolloutlib.judge.review import review_stage
 from rolloutlib.plan.model import load_plan
 from rolloutlib.plan.params import review_params
@@ -54,7 +54,7 @@ def _bench(
         "control": flags_from("1", PLAN),
         "treatment": flags_from("2", PLAN),
     }
-    bench = Bench(prompts, (*ENGINE, *options), flags, PROFILE, 7, timeout_s)
+    bench = Bench(prompts, (*ENGINE, *options), flags, PROFILE, 7, timeout_s, stage=2)
     return run_bench(
         bench,
         out,
@@ -214,11 +214,28 @@ def test_the_benchmark_is_paired_and_readable(tmp_path: Path) -> None:
     assert control["session"] == treatment["session"] == {"guardianProfileId": "default", "seed": 7}
     differing = [key for key, value in control["flags"].items() if treatment["flags"][key] != value]
     assert differing == ["feature.searchLite"]
+    for run in (control, treatment):
+        meta = run["datasetMeta"]
+        assert {f"feature.{key}": value for key, value in meta["featureFlags"].items()} == run[
+            "flags"
+        ]
+        assert (run["stage"], meta["guardianProfileId"], meta["createdAt"]) == (
+            2, "default", NOW.isoformat(),
+        )  # fmt: skip
+    hashes = {run["datasetMeta"]["strategyHash"] for run in (control, treatment)}
+    assert len(hashes) == 1
     review = review_stage(review_params({"stage": 2, "runs": str(tmp_path)}))
     estimate = next(gate.evidence for gate in review.gates if gate.id == "pass_rate")
     assert (estimate.n_control, estimate.n_treatment) == (30, 30)
     assert review.arms[0].prompts == review.arms[1].prompts == 30
     assert review.quarantine == ()
+    assert [arm.strategies for arm in review.arms] == [tuple(hashes)] * 2
+    with pytest.raises(NoEvidenceError, match="no run is left as evidence"):  # of another stage
+        review_stage(review_params({"stage": 1, "runs": str(tmp_path)}))
+    assert (
+        _envelopes(_bench(tmp_path / "b", "--broken", n=1))[0]["datasetMeta"]["strategyHash"]
+        not in hashes
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,17 @@ import pytest
 from msgspec import UNSET, structs
 
 from rolloutlib.cli import main
+from rolloutlib.flags.notices import release_notes
 from rolloutlib.flags.overview import system_overview
 from rolloutlib.flags.state import FlagState
 from rolloutlib.ledger.book import append
+from rolloutlib.ledger.deviations import accepted
 from rolloutlib.ledger.documents import decode, encode
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.found import Deviation
 from rolloutlib.ledger.records import Record
 from rolloutlib.ledger.workbook import Workbook
+from rolloutlib.plan.model import load_plan
 from tests.ledger.workbooks import GATE, START, Quick, decided, keys, promotion, workbook
 
 if TYPE_CHECKING:
@@ -109,3 +112,13 @@ def test_the_overview_says_it(tmp_path: Path) -> None:
     state = FlagState(3, 1, name)
     text = system_overview(root, None, state, lang="en").read_text("utf-8")
     assert f"- Accepted with it: {SAYS}" in text
+
+
+def test_the_release_notes_say_it(tmp_path: Path) -> None:
+    """Who is told of the promotion is told what its signers accepted, below the numbers."""
+    root = workbook(tmp_path / "w")
+    name = drafted(root)
+    predicate = Workbook(root).read().find(name).predicate
+    plan, state = load_plan(root / "params" / "plan.yaml"), FlagState(3, 1, predicate.id)
+    lines = release_notes(plan, None, state, predicate.gates, accepted(predicate))
+    assert any(str(line).startswith(f"- Accepted with it: {SAYS}") for line in lines)

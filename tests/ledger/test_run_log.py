@@ -12,7 +12,14 @@ import pytest
 
 from rolloutlib.errors import UsageError
 from rolloutlib.ledger.marked import DamagedMarksError
-from rolloutlib.ledger.run_log import RUN_LOGS, link_decision, ran_of_review, write_run_log
+from rolloutlib.ledger.run_log import (
+    RUN_LOGS,
+    link_decision,
+    ran_of_review,
+    ran_of_watch,
+    write_run_log,
+)
+from tests.rollback.test_cause import watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,3 +141,16 @@ def test_eight_at_once_get_eight_logs(tmp_path: Path) -> None:
         paths = [*pool.map(partial(logged, tmp_path), reviews)]
     assert len({*paths}) == 8
     assert paths[:8] == paths[8:]
+
+
+def test_a_day_of_a_watch_has_one_log(tmp_path: Path) -> None:
+    """The newest day that has values is told; watched again, the same day is the same file."""
+    path = write_run_log(tmp_path, ran_of_watch(watched(), None))
+    text = path.read_text("utf-8")
+    assert path.name == "2026-02-02_run-001.md"
+    assert "- **Mode / N / Seeds**: stage 2 daily watch / N=38 / seed=–" in text
+    assert "- **Results**: PASS Rate: 83.0% / Avg Score: – / Avg Latency: – / Vetoed: –" in text
+    assert "- **Control**: PASS Rate: 91.0% " in text
+    assert "- **Outcome**: ROLLBACK" in text
+    assert write_run_log(tmp_path, ran_of_watch(watched(), None)) == path
+    assert path.read_text("utf-8") == text

@@ -31,6 +31,7 @@ from rolloutlib.judge.checks import run_checks
 from rolloutlib.judge.counting import looks_file
 from rolloutlib.judge.record import encode
 from rolloutlib.judge.risks import judge_risks
+from rolloutlib.ledger.pull_request import lacking
 from rolloutlib.ledger.signers import load_roles, trust
 from rolloutlib.plan.metrics import MetricName
 from rolloutlib.plan.model import STAGES, Audience, FeatureId, Plan
@@ -56,7 +57,7 @@ NOW = datetime(2026, 10, 20, tzinfo=UTC)
 PROSE = (
     "name", "features.*.title", "features.*.effect", "rollback.triggers.*.title",
     "rollback.actions", "risks.*.risk", "schedule.*.note", "roles.*.raci", "roles.*.duties",
-    "documents.pr_sections", "documents.dataset_meta", "documents.references",
+    "documents.references",
 )  # fmt: skip
 # Numbers that people act on, shown in the plan's document until the daily monitor reads them.
 UNTIL_MONITORED = (
@@ -264,6 +265,7 @@ class Outcomes:
         """Return what makes each part, the quick ones first."""
         quick: dict[str, Callable[[Plan], object]] = {
             "flags": flags, "signatures": self.signatures, "notes": self.notes,
+            "pull requests": pull_requests,
             "checks": lambda plan: run_checks(plan.checks, EVIDENCE, now=NOW, root=self.folder),
             "risks": self.risks, "truths": truths, "file of looks": self.looks_file,
             "ladder": steps_of,
@@ -320,6 +322,11 @@ def flags(plan: Plan) -> object:
     states = [FlagState(stage, 1, off=off) for stage in STAGES for off in OFF]
     values = [plan.flags_of(stage, who) for stage in STAGES for who in get_args(Audience)]
     return [document(plan, state) for state in states], values, initial_state(plan)
+
+
+def pull_requests(plan: Plan) -> object:
+    """What an empty description of a pull request lacks."""
+    return lacking("", plan.documents.pr_sections)
 
 
 def truths(plan: Plan) -> object:
