@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.design import Floats
     from rolloutlib.plan.gates import Evidence
 
-__all__ = ["COUNTS", "DayBands", "bands", "day_sums_of"]
+__all__ = ["COUNTS", "DayBands", "bands", "count_bounds", "day_sums_of"]
 
 COUNTS = "Garwood (1936) at the effective sample size"
 
@@ -82,14 +82,14 @@ def bands(days: Days, arm: str, metric: str, rules: Evidence) -> DayBands:
 
 def _bounds(sums: Sums, days: Days, metric: str, rules: Evidence) -> tuple[Floats, Floats, str]:
     if metric_record(metric).kind == "count":
-        return *_count_bounds(sums, days, rules), COUNTS
+        return *count_bounds(sums, days, rules), COUNTS
     arms = Compared(sums, sums, "one_arm", days.unit)
     method = method_for("treatment", arms, binary=is_binary(metric))
     lower, upper = method.infer(arms, rules).bounds
     return np.asarray(lower), np.asarray(upper), method.title(arms, rules, fell=False)
 
 
-def _count_bounds(sums: Sums, days: Days, rules: Evidence) -> tuple[Floats, Floats]:
+def count_bounds(sums: Sums, days: Days, rules: Evidence) -> tuple[Floats, Floats]:
     """Return bounds of a count a sample; single samples may still vary more than Poisson's."""
     if days.unit != "sample":
         found = rates.clustered_rate(

@@ -55,5 +55,74 @@ WATCHES: Final = {
         "Rose to {value} on {day}, above what the {before} days before let expect ({lower} to "
         "{upper}); days in a row: {run}."
     ),
+    # What each feature's risk demands.
+    "watch.no_treatment": "The treatment has no sample on the days that are watched.",
+    "watch.no_day": "No sample of the days that are watched tells it.",
+    "watch.flags_told": "as the runs tell",
+    "watch.flags_planned": "by the plan, as the runs do not tell their flags",
+    "watch.flag_same": (
+        "{title} is {setting} in both arms ({how}), so on and off cannot be compared."
+    ),
+    "watch.flag_mixed": (
+        "{title} does not have one value in each arm, so on and off cannot be compared."
+    ),
+    "watch.no_latency": "An arm tells no latency, so on and off cannot be compared.",
+    "watch.latency": (
+        "With {title} on ({how}), latency is {value} of that with it off; bounds {lower} and "
+        "{upper}, limit {limit}."
+    ),
+    "watch.no_veto": "None of {count:,} samples was vetoed.",
+    "watch.no_reason": "No veto reason was told ({count:,} samples were vetoed; field vetoReason).",
+    "watch.vetoes_one": (
+        "{count:,} vetoes under {profiles}, most often for {reason} ({share:.0%}); {unknown:,} "
+        "tell no reason."
+    ),
+    "watch.vetoes": (
+        "{count:,} vetoes under {profiles}, most often for {reason} ({share:.0%}); {unknown:,} "
+        "tell no reason. That reasons do not depend on the profile: p = {p:.3g} (Cramér's V "
+        "{strength:.2f})."
+    ),
+    "watch.tags": (
+        "{each:.2f} suggested tags a sample ({count:,} samples tell them). Too many or opposed "
+        "ones: {value} (bounds {lower} and {upper}), of them {many:,} samples with more than "
+        "{most} and {against:,} with an opposed pair. {edits}"
+    ),
+    "watch.edits": "People changed {value} of {count:,} suggestions that they confirmed.",
+    "watch.no_edits": "No sample tells whether people changed the suggestions.",
+    "watch.mix": "Difficulty against the plan: over the days watched {whole}; on {day} {today}.",
+    "watch.mix_within": (
+        "KL {kl:.4f} nats, within chance or the plan's limit ({count:,} samples; chance "
+        "{chance:.4f})"
+    ),
+    "watch.mix_beyond": (
+        "KL {kl:.4f} nats, more than chance and the plan's limit ({count:,} samples; chance "
+        "{chance:.4f})"
+    ),
+    "watch.mix_few": "too few people to tell ({count:,} samples)",
+    "watch.mix_off": (
+        "The difficulty mix is off in the treatment, so it is not held against the plan."
+    ),
+    "watch.copies": (
+        "{count:,} rows of the treatment were left out because they repeat others ({value}; "
+        "bounds {lower} and {upper}). {tags}"
+    ),
+    "watch.duplicate_tag": "The issue {tag} is on {value} of its samples.",
+    "watch.no_duplicate_tag": "No sample tells the issue that the register names for duplicates.",
+    "watch.style": (
+        "{value} style violations a sample ({count:,} samples; bounds {lower} and {upper}). "
+        "{beside}"
+    ),
+    "watch.style_beside": (
+        "That is {value} of the control's (bounds {lower} and {upper}, limit {limit})."
+    ),
+    "watch.style_alone": "The control has none to compare with.",
+    "watch.no_mode": "No run of the treatment tells its mode.",
+    "watch.mode_one": (
+        "All runs of the treatment that tell it ran in {mode} ({count:,}; {untold:,} do not tell)."
+    ),
+    "watch.modes": (
+        "The treatment ran in several modes; what passed in {mode} is {value} against "
+        "{other_mode} (bounds {lower} and {upper})."
+    ),
     # (end of series and signals)
 }

@@ -9,6 +9,7 @@ import numpy as np
 
 from rolloutlib.measure.daily import Days
 from rolloutlib.measure.moments import Cells, Key, MomentTable
+from rolloutlib.measure.shares import Shares
 from rolloutlib.plan.metrics import METRICS, metric_record
 from tests.tables import PLAN
 
@@ -62,4 +63,5 @@ def days(
         metrics[name] = Cells(size, mean, size * mean * (1 - mean) if binary else size * abs(mean))
     table = MomentTable(keys, size, metrics)
     dated = tuple(FIRST + timedelta(k) for k in range(dates)) if there.any() else ()
-    return Days(dated, PLAN.monitoring.clock, unit, 1.0, table, tags, ranked, ())
+    none = Shares(MomentTable({}, size, {}), MomentTable({}, size, {}), None)
+    return Days(dated, PLAN.monitoring.clock, unit, 1.0, table, tags, ranked, (), none)

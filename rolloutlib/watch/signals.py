@@ -1,0 +1,251 @@
+"""The numbers that each feature's risk demands, over the days that are watched."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from rolloutlib.measure.daily_bands import count_bounds, day_sums_of
+from rolloutlib.measure.design import Arms, Sums
+from rolloutlib.measure.estimates import estimate_gate
+from rolloutlib.plan.gates import Gate
+from rolloutlib.reason import because, known
+from rolloutlib.watch.mixes import NATS, difficulty, duplicates, nothing, suggested, vetoes
+from rolloutlib.watch.record import FeatureSignal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rolloutlib.measure.daily import Days
+    from rolloutlib.measure.estimates import Estimate
+    from rolloutlib.plan.gates import StageId
+    from rolloutlib.plan.metrics import MetricName
+    from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.stages import FeatureId
+    from rolloutlib.reason import Fact
+
+__all__ = ["signals"]
+
+Contrast = Literal["difference", "ratio"]
+
+
+def signals(
+    days: Days, plan: Plan, arms: tuple[str, str], stage: StageId,
+    copies: Mapping[str, int] | None = None,
+) -> tuple[FeatureSignal, ...]:  # fmt: skip
+    """Return a number for each risk that the plan names, A to F; what data do not tell is said.
+
+    Args:
+        days: both arms, summed up by day.
+        plan: the features, their planned mix, and the limits of the register.
+        arms: names of the control and the treatment.
+        stage: whose flags the arms have by the plan, where the runs do not tell theirs.
+        copies: rows that were left out because they repeat others, by arm (`Runs.copies`).
+    """
+    if not days.dates:
+        return ()
+    treatment, none = arms[1], copies or {}
+    asked: tuple[tuple[FeatureId, str, Callable[[], FeatureSignal]], ...] = (
+        ("A", "latency_ratio", partial(_latency, days, plan, arms, stage)),
+        ("B", "veto_reasons", partial(vetoes, days, treatment)),
+        ("C", "tags", partial(suggested, days, plan, treatment)),
+        ("D", "difficulty_mix", partial(_mix, days, plan, treatment, stage)),
+        ("D", "duplicates", partial(duplicates, days, plan, treatment, none)),
+        ("E", "style", partial(_style, days, plan, arms)),
+        ("F", "mode", partial(_mode, days, plan, treatment)),
+    )
+    there = bool(days.table.where(arm=treatment).rows.sum())
+    return tuple(
+        make() if there else nothing(feature, name, "count", because("watch.no_treatment"))
+        for feature, name, make in asked if feature in plan.features
+    )  # fmt: skip
+
+
+def _mix(days: Days, plan: Plan, treatment: str, stage: StageId) -> FeatureSignal:
+    """Hold difficulty against the plan, unless the feature that steers it is off."""
+    values, _ = _settings(days, plan, treatment, stage, "D")
+    if values == {plan.features["D"].disabled}:
+        return nothing("D", "difficulty_mix", NATS, because("watch.mix_off"))
+    return difficulty(days, plan, treatment)
+
+
+# --- A: what search costs -------------------------------------------------------------------------
+
+
+def _latency(days: Days, plan: Plan, arms: tuple[str, str], stage: StageId) -> FeatureSignal:
+    """Compare latencies with feature A on and off: the ratio of means, by Fieller's bounds."""
+    absent = partial(nothing, "A", "latency_ratio", "ratio")
+    feature = plan.features["A"]
+    settings = [_settings(days, plan, arm, stage, "A") for arm in arms]
+    how = because(
+        "watch.flags_told" if all(told for _, told in settings) else "watch.flags_planned"
+    )
+    if any(len(values) != 1 for values, _ in settings):
+        return absent(because("watch.flag_mixed", title=feature.title))
+    before, after = (next(iter(values)) for values, _ in settings)
+    if before == after:
+        setting = str(after).lower()
+        return absent(because("watch.flag_same", title=feature.title, setting=setting, how=how))
+    on, off = (arms[1], arms[0]) if after == feature.enabled else (arms[0], arms[1])
+    limit = _limit(plan, "A", "latency_ms")
+    found = _estimate(_between(days, "latency_ms", off, on), "latency_ms", "ratio", plan)
+    if found is None:
+        return absent(because("watch.no_latency"))
+    facts = _facts(found, limit, "ratio")
+    says = because("watch.latency", title=feature.title, how=how, **facts)
+    return FeatureSignal("A", "latency_ratio", "ratio", found.point, *_ends(found), limit,
+                         _beyond(found, limit), (), says)  # fmt: skip
+
+
+def _settings(
+    days: Days, plan: Plan, arm: str, stage: StageId, feature: FeatureId
+) -> tuple[set[bool | str], bool]:
+    """Return the values of a feature's flag in an arm, and whether the runs tell them."""
+    key = plan.features[feature].flag
+    short = key.partition(".")[2] or key
+    told = [dict(run.flags) for run in days.runs if run.arm == arm and run.flags is not None]
+    values = {flags[name] for flags in told for name in (short,) if name in flags}
+    if values:
+        return values, True
+    planned = plan.flags_of_arms(stage).get(arm, {})
+    return ({planned[key]} if key in planned else set()), False
+
+
+# --- E: style -------------------------------------------------------------------------------------
+
+
+def _style(days: Days, plan: Plan, arms: tuple[str, str]) -> FeatureSignal:
+    """Count the treatment's style violations a sample, beside the control's."""
+    metric: MetricName = "style_violations"
+    absent = partial(nothing, "E", "style", "count")
+    control, treatment = (_pooled(day_sums_of(days, arm, metric)) for arm in arms)
+    n = float(treatment.n.sum())
+    if not n:
+        return absent(because("watch.untold", field="styleViolations"))
+    rate = float(treatment.total.sum()) / n
+    lower, upper = (float(end[0]) for end in count_bounds(treatment, days, plan.evidence))
+    others = float(control.n.sum())
+    before = float(control.total.sum()) / others if others else None
+    parts = [("violations", arms[1], rate)]
+    parts += [("violations", arms[0], before)] if before is not None else []
+    bound = _limit(plan, "E", metric)
+    limit = None if bound is None or not before else bound * before
+    found = _estimate(_between(days, metric, *arms), metric, "ratio", plan)
+    beside = (
+        because("watch.style_alone") if found is None
+        else because("watch.style_beside", **_facts(found, bound, "ratio"))
+    )  # fmt: skip
+    says = because("watch.style", value=rate, lower=known(lower), upper=known(upper),
+                   measure="count", signed=False, count=round(n), beside=beside)  # fmt: skip
+    beyond = None if found is None else _beyond(found, bound)
+    return FeatureSignal("E", "style", "count", rate, known(lower), known(upper), limit, beyond,
+                         tuple(parts), says)  # fmt: skip
+
+
+def _pooled(sums: Sums) -> Sums:
+    """Return the sums of all days together, as one repetition."""
+    n, total = (part.sum(axis=0, keepdims=True) for part in (sums.n, sums.total))
+    within = np.broadcast_to(sums.within, sums.n.shape)
+    day = sums.total / np.maximum(sums.n, 1.0)
+    mean = total / np.maximum(n, 1.0)
+    return Sums(n, total, np.sum(within + sums.n * (day - mean) ** 2, axis=0, keepdims=True))
+
+
+# --- F: the generator's mode ----------------------------------------------------------------------
+
+
+def _mode(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
+    """Say which modes the treatment ran in, and how they differ in what passed."""
+    absent = partial(nothing, "F", "mode", "proportion")
+    feature = plan.features["F"]
+    short = feature.flag.partition(".")[2] or feature.flag
+    modes: dict[str, set[str]] = {}
+    untold = 0
+    for run in days.runs:
+        if run.arm == treatment:
+            value = dict(run.flags or ()).get(short)
+            untold += value is None
+            if value is not None:
+                modes.setdefault(str(value), set()).add(run.run_id)
+    if not modes:
+        return absent(because("watch.no_mode"))
+    names = tuple(sorted(modes, key=lambda name: (name != str(feature.enabled), name)))
+    parts: list[tuple[str, str, float]] = []
+    for name in names:
+        cells = _of_runs(days, treatment, modes[name], "passed")
+        if cells.control.n.sum():
+            parts.append((name, "passed", float(cells.control.total.sum() / cells.control.n.sum())))
+    if len(names) == 1:
+        says = because("watch.mode_one", mode=names[0], count=len(modes[names[0]]), untold=untold)
+        return FeatureSignal("F", "mode", "proportion", None, None, None, None, None,
+                             tuple(parts), says)  # fmt: skip
+    one, other = (_of_runs(days, treatment, modes[name], "passed").control for name in names[:2])
+    found = _estimate(Arms(other, one, days.unit), "passed", "difference", plan)
+    if found is None:
+        return absent(because("watch.untold", field="status"))
+    facts = _facts(found, None, "proportion", signed=True)
+    says = because("watch.modes", mode=names[0], other_mode=names[1], **facts)
+    return FeatureSignal("F", "mode", "proportion", found.point, known(found.lower),
+                         known(found.upper), None, None, tuple(parts), says)  # fmt: skip
+
+
+def _of_runs(days: Days, arm: str, runs: set[str], metric: str) -> Arms:
+    """Return an arm's cells by cluster, of some of its runs, twice."""
+    table = days.table.where(arm=arm)
+    key = table.keys["run_id"]
+    mine = np.array([label in runs for label in key.labels], bool)
+    cells = table.take(mine[key.codes]).by("cluster", metric)
+    return Arms(cells, cells, days.unit)
+
+
+# --- contrasts ------------------------------------------------------------------------------------
+
+
+def _between(days: Days, metric: str, before: str, after: str) -> Arms:
+    control, treatment = (
+        days.table.where(arm=arm).by("cluster", metric) for arm in (before, after)
+    )
+    return Arms(control, treatment, days.unit)
+
+
+def _estimate(arms: Arms, metric: MetricName, contrast: Contrast, plan: Plan) -> Estimate | None:
+    """Estimate a contrast as a gate on it would; None where an arm has no value."""
+    gate = Gate(title="", metric=metric, contrast=contrast, harm="higher", limit=1.0,
+                alternative=0.0)  # fmt: skip
+    return estimate_gate(gate, arms, plan.evidence, metric=metric)
+
+
+def _limit(plan: Plan, feature: str, metric: str) -> float | None:
+    """Return the register's limit of a feature's ratio."""
+    found = (
+        signal.limit for risk in plan.risks.values() if risk.feature == feature
+        for signal in risk.shown_by.values()
+        if signal.metric == metric and signal.contrast == "ratio"
+    )  # fmt: skip
+    return next(found, None)
+
+
+def _ends(found: Estimate) -> tuple[float | None, float | None]:
+    """Return an estimate's bounds; one that is capped proves nothing, so it has none."""
+    return (known(found.lower), known(found.upper)) if found.cap is None else (None, None)
+
+
+def _facts(
+    found: Estimate, limit: float | None, measure: str, *, signed: bool = False
+) -> dict[str, Fact]:
+    lower, upper = _ends(found)
+    return {
+        "value": found.point, "lower": lower, "upper": upper, "limit": limit, "measure": measure,
+        "signed": signed,
+    }  # fmt: skip
+
+
+def _beyond(found: Estimate, limit: float | None) -> bool | None:
+    """Return whether a ratio is beyond its limit; None where its bound is, but not the ratio."""
+    if limit is None:
+        return None
+    if found.point > limit:
+        return True
+    return False if found.cap is None and found.upper <= limit else None
