@@ -19,6 +19,8 @@ from rolloutlib.words.reasons import sentence
 from tests.tables import PLAN, frame_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from rolloutlib.watch.record import FeatureSignal
 
 ARMS = ("control", "treatment")
@@ -28,11 +30,11 @@ pytestmark = pytest.mark.slow  # a scan each
 
 
 def watched(
-    rows: list[dict[str, Any]], flags: dict[str, dict[str, bool | str] | None] | None = None
+    rows: list[dict[str, Any]], flags: Mapping[str, Mapping[str, bool | str]] | None = None
 ) -> Days:
     """Sum rows up by day; a row's `day` counts from 0, and each arm has one run a day."""
     told = flags or {}
-    made = [
+    made: list[dict[str, Any]] = [
         {
             "run_id": f"{row['arm']}-{row.get('day', 0)}",
             "started_at": START + timedelta(row.get("day", 0)),
@@ -46,7 +48,7 @@ def watched(
         n = 1 + (info.n if info else 0)
         runs[row["run_id"]] = RunInfo(
             row["run_id"], row["arm"], row["started_at"], 2, "default", None, row["run_id"], n,
-            None, "f", 1, flags=tuple((told.get(row["arm"]) or {}).items()) or None,
+            None, "f", 1, flags=tuple(told.get(row["arm"], {}).items()) or None,
             last_at=row["started_at"],
         )  # fmt: skip
     samples = Samples(frame_of(made), tuple(runs.values()))
@@ -54,7 +56,10 @@ def watched(
     return days_of(samples, ARMS, PLAN, since=None, until=last, zone=PLAN.monitoring.clock)
 
 
-def both(count: int, **same: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+Value = bool | float | str | list[str] | None
+
+
+def both(count: int, **same: Value | Callable[[int, str], Value]) -> list[dict[str, Any]]:
     """Return so many samples of each arm, of ten people; callables take the sample's number."""
     return [
         {"arm": arm, "user_id": f"{arm}{n % 10}"}
@@ -100,7 +105,7 @@ def test_latency_is_compared_where_the_arms_differ_in_search() -> None:
     assert (found.limit, found.beyond) == (1.10, True)
     assert found.lower < 1.24 < found.upper  # type: ignore[operator]
     turned = signal(watched(rows, {"control": on, "treatment": off}), "latency_ratio")
-    assert turned.value == pytest.approx(1 / found.value)
+    assert turned.value == pytest.approx(1 / (found.value or 0))
     assert turned.beyond is False
     assert (
         signal(watched(rows, dict.fromkeys(ARMS, on)), "latency_ratio").says.code
