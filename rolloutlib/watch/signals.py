@@ -79,9 +79,8 @@ def _latency(days: Days, plan: Plan, arms: tuple[str, str], stage: StageId) -> F
     absent = partial(nothing, "A", "latency_ratio", "ratio")
     feature = plan.features["A"]
     settings = [_settings(days, plan, arm, stage, "A") for arm in arms]
-    how = because(
-        "watch.flags_told" if all(told for _, told in settings) else "watch.flags_planned"
-    )
+    told = all(of_runs for _, of_runs in settings)
+    how = because("watch.flags_told") if told else because("watch.flags_planned")
     if any(len(values) != 1 for values, _ in settings):
         return absent(because("watch.flag_mixed", title=feature.title))
     before, after = (next(iter(values)) for values, _ in settings)
