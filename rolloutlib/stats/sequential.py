@@ -23,6 +23,7 @@ _EDGE = 9.0  # standard deviations beyond which a path has no weight
 _PANEL_NODES = 32  # of Gauss and Legendre, in each panel
 _PANEL_STEPS = 5.0  # width of a panel in the steps' standard deviations
 _MOST_PANELS = 200
+_EVENTS = 12.0  # standard deviations beyond which a count of events has no weight
 _SAME_LOOK = 1e-5  # a look that adds less information than this is no new look
 
 
@@ -112,19 +113,21 @@ def lan_demets_boundaries(
 
 
 def binomial_spending_limits(
-    sizes: Sequence[int], *, p0: float, alpha: float = 0.05, spending: Spending = "pocock"
-) -> list[int]:
+    sizes: Sequence[int], *, p0: float, alpha: float = 0.05, spending: Spending = "pocock",
+    elapsed: Sequence[float] | None = None,
+) -> list[int]:  # fmt: skip
     """Return the cumulative numbers of events that reject P(event) <= p0 at each look, exactly.
 
     At look k the limit is the smallest count with P(reached at look k for the first time) within
-    what the spending function allows by then and has not been used up; the information fraction is
-    the share of the last size.
+    what the spending function allows by then and has not been used up.
 
     Args:
         sizes: cumulative samples at each look, increasing.
         p0: the tolerated probability of an event.
         alpha: the chance of ever rejecting when P(event) = p0.
         spending: the spending function, as `spent`.
+        elapsed: the share of the plan that is over at each look, where later sizes are not known
+            yet; without it, each size's share of the last one.
 
     Returns:
         A limit per look: reject when the events so far are at least that many, size + 1 when none
@@ -137,11 +140,12 @@ def binomial_spending_limits(
     if len(sizes) == 0 or not np.all(np.diff([0, *sizes]) > 0):
         message = f"sizes == {list(sizes)}, must be increasing whole numbers above 0."
         raise ValueError(message)
+    shares = [size / sizes[-1] for size in sizes] if elapsed is None else elapsed
     limits: list[int] = []
     going, used, before = np.ones(1), 0.0, 0
-    for size in sizes:
+    for size, share in zip(sizes, shares, strict=True):
         going = np.convolve(going, _binomial_pmf(size - before, p0))
-        allowed = spent(size / sizes[-1], alpha=alpha, spending=spending) - used
+        allowed = spent(share, alpha=alpha, spending=spending) - used
         tail = np.cumsum(going[::-1])[::-1]
         limit = int(np.argmax(np.append(tail, 0.0) <= allowed))
         used += float(np.append(tail, 0.0)[limit])
@@ -198,6 +202,7 @@ def _legendre() -> tuple[FloatArray, FloatArray]:
 
 
 def _binomial_pmf(n: int, p: float) -> FloatArray:
-    k = np.arange(n + 1)
+    most = n * p + _EVENTS * np.sqrt(n * p * (1 - p)) + 2 * _EVENTS
+    k = np.arange(min(n, int(most)) + 1)
     ways = log_factorial(n) - log_factorial(k) - log_factorial(n - k)
     return np.exp(ways + special.xlogy(k, p) + special.xlogy(n - k, 1.0 - p))

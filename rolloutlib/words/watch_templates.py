@@ -125,4 +125,79 @@ WATCHES: Final = {
         "{other_mode} (bounds {lower} and {upper})."
     ),
     # (end of series and signals)
+    # Alarms: harm and errors.
+    "watch.since_first": "since the first day",
+    "watch.recent": "over the last {days} days",
+    "watch.that_day": "on that day",
+    "watch.harm": (
+        "{metric}{tag}: {change} against the control {over}, at least {best}; seen on {day}. "
+        "Without harm any such alarm comes in at most {error:.0%} of rollouts."
+    ),
+    "watch.harm_allowed": (
+        "{metric}{tag}: {change} against the control {over}, at least {best}; seen on {day}. "
+        "It is worse, but within what the plan allows ({limit})."
+    ),
+    "watch.harm_ratio": (
+        "{metric}{tag}: {value} of the control {over}, at least {best}, where the plan allows "
+        "{limit}; seen on {day}. Without harm any such alarm comes in at most {error:.0%} of "
+        "rollouts."
+    ),
+    "watch.harm_level": (
+        "{metric}{tag}: {value} {over}, at least {best}, where the plan's limit is {limit}; seen "
+        "on {day}. Within it any such alarm comes in at most {error:.0%} of rollouts."
+    ),
+    "watch.surge": (
+        "Errors and timeouts: {value} {over}, where the plan's limit is {limit}; seen on {day}. "
+        "{control} At the limit such an alarm comes in at most {error:.0%} of rollouts."
+    ),
+    "watch.surge_both": (
+        "Errors and timeouts: {value} {over}, where the plan's limit is {limit}; seen on {day}. "
+        "{control} Both arms have them, so a rollback would not end them."
+    ),
+    "watch.control_errors": "The control has {value}.",
+    # Alarms: what people report.
+    "watch.blocked": (
+        "Users report being blocked since {since}: {what} ({name}, {severity}; open reports: "
+        "{count})."
+    ),
+    "watch.incident": (
+        "An incident is open since {since}: {what} ({name}, {severity}; open ones of that weight: "
+        "{count})."
+    ),
+    "watch.incidents": (
+        "{count} incidents within {hours} hours, where the plan allows {most}; the latest: "
+        "{latest}."
+    ),
+    # Alarms: the feed.
+    "watch.nothing": "There are no data that count: the watch sees nothing.",
+    "watch.stopped": (
+        "The feed has stopped: the last data are of {last}, and now it is {now} (days without "
+        "data: {days})."
+    ),
+    "watch.arm_never": "The arm {arm} has no data, while {other} has.",
+    "watch.arm_stopped": (
+        "The arm {arm} has no data since {last}, while {other} goes on (days: {days})."
+    ),
+    "watch.gaps": "Days without data: {days}.",
+    "watch.thin": "The arm {arm} has {count} samples on {day}, where {usual} are usual.",
+    "watch.vanished": (
+        "{title} has vanished: of the arm {arm} {told} samples tell it since {day}, where {due} "
+        "should."
+    ),
+    "watch.frozen": (
+        "The arm {arm} has the same values on {day} as on {other}, number by number: the feed "
+        "repeats itself."
+    ),
+    "watch.future": (
+        "{count} runs are dated after {now}, the latest {latest}: a clock is wrong, or the watch "
+        "looks at the wrong day."
+    ),
+    "watch.undated": (
+        "{samples} samples are of runs that do not tell their start: they are of no day."
+    ),
+    "watch.at_once": "{count} runs of the arm {arm} are said to have started at one moment, {at}.",
+    "watch.backwards": (
+        "A clock jumps: run {run} of the arm {arm} is dated {at}, before the run that its number "
+        "follows."
+    ),
 }

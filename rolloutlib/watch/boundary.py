@@ -1,0 +1,156 @@
+"""When a daily contrast is harm: three ways to cross a limit, one error for all looks of a test.
+
+Four fifths of a test's error are spent over the plan's days, the last fifth over all that follow.
+Of either, three fifths go to everything since the first day and two to the last `RECENT` days
+alone, in which a regression that begins late is not diluted by the good days before it.
+Arrays may have any axes before days and units: simulations judge many rollouts at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from rolloutlib.stats.anytime import mixture_rho, normal_mixture_one_sided
+from rolloutlib.stats.calendar import calendar_limits
+from rolloutlib.stats.daily import DayArm, daily_contrast
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rolloutlib.stats.daily import Looks
+
+    Floats = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+__all__ = ["RECENT", "Calendar", "Crossing", "crossing"]
+
+RECENT = 3  # days
+PLANNED, WHOLE = 0.8, 0.6  # shares of the error: of the plan's days; of all days so far
+
+
+class Calendar(NamedTuple):
+    """By which days a test spends its error, and what it takes to look.
+
+    Attributes:
+        planned: days of the plan's harm test.
+        cut: older days were left out, so that the planned days are over.
+        spread: an arm's days differ by so many standard deviations of a sample, as assumed.
+        least: units that each arm needs.
+        alone: samples are units of their own.
+    """
+
+    planned: int
+    cut: bool
+    spread: float
+    least: int
+    alone: bool
+
+
+class Crossing(NamedTuple):
+    """A test's looks at everything so far, or at the last days alone. Each (..., days).
+
+    Attributes:
+        beyond: whether the look crossed its limit.
+        point: treatment less control (times the null, of a ratio).
+        bound: what it is at least, as sure as the limit asks; infinite where there is no look.
+    """
+
+    beyond: Mask
+    point: Floats
+    bound: Floats
+
+
+def crossing(
+    one: DayArm, zero: DayArm | None, calendar: Calendar, *,
+    harm: int, null: float, error: Floats | float,
+) -> tuple[Crossing, Crossing]:  # fmt: skip
+    """Judge each day: everything so far, and the last days alone.
+
+    Args:
+        one: the treatment's samples.
+        zero: the control's; None: the treatment's mean is judged by itself.
+        calendar: how days count.
+        harm: 1 where more is worse, −1 where less is.
+        null: the contrast that is no harm; what is beyond it in the direction of harm is.
+        error: the chance of ever crossing without harm.
+    """
+    error = np.asarray(error, dtype=np.float64)
+    looks = daily_contrast(one, zero, spread=calendar.spread, alone=calendar.alone)
+    whole = _crossing(looks, _whole_limits(looks, calendar, error), calendar, harm, null)
+    looks = _recent(one, zero, calendar)
+    recent = _crossing(looks, _recent_limits(looks, calendar, error), calendar, harm, null)
+    return whole, recent
+
+
+def _usable(looks: Looks, calendar: Calendar) -> Mask:
+    told = np.isfinite(looks.se) & (looks.se > 0) & (looks.df > 0)
+    return told & (looks.fresh > 0) & (calendar.alone | (looks.units >= calendar.least))
+
+
+def _crossing(looks: Looks, limits: Floats, calendar: Calendar, harm: int, null: float) -> Crossing:
+    z = harm * looks.z(null)
+    beyond = _usable(looks, calendar) & (z > limits)
+    df, sure = np.maximum(looks.df, 1e-9), np.where(beyond, limits, 0.0)
+    back = special.stdtrit(df, special.ndtr(sure)) * np.where(beyond, looks.se, 0.0)
+    return Crossing(
+        beyond, looks.point, np.where(beyond, looks.point - harm * back, -harm * np.inf)
+    )
+
+
+def _whole_limits(looks: Looks, calendar: Calendar, error: Floats) -> Floats:
+    """Return the limits of looks at everything so far: spent by calendar, then a mixture's."""
+    usable = _usable(looks, calendar)
+    information = np.where(usable, 1 / np.square(np.where(usable, looks.se, 1.0)), 0.0)
+    days: Floats = np.arange(1, information.shape[-1] + 1, dtype=np.float64)
+    early: Mask = (days <= calendar.planned) & (not calendar.cut)
+    planned = np.where(early, information, 0.0)
+    limits = calendar_limits(planned, days / calendar.planned, alpha=error * PLANNED * WHOLE)
+    if early.all():
+        return limits
+    there: Floats = information[..., : calendar.planned].max(axis=-1, keepdims=True)
+    there = np.where(there > 0, there, information.max(axis=-1, keepdims=True))
+    ratio = information / np.where(there > 0, there, 1.0)
+    return np.where(early, limits, _mixture(ratio, error * (1 - PLANNED) * WHOLE))
+
+
+def _mixture(ratio: Floats, alpha: Floats) -> Floats:
+    """Return z limits that hold at all looks, tightest at the information of the planned days."""
+    known = ratio > 0
+    safe = np.where(known, ratio, 1.0)
+    limits = np.full(ratio.shape, np.inf)
+    for each in np.unique(alpha):
+        rho = mixture_rho(1.0, alpha=float(each))
+        edge = normal_mixture_one_sided(safe, rho=rho, alpha=float(each)) / np.sqrt(safe)
+        limits = np.where(known & (alpha[..., None] == each), edge, limits)
+    return limits
+
+
+def _recent(one: DayArm, zero: DayArm | None, calendar: Calendar) -> Looks:
+    """Return looks at the last days alone, one a day; the first days have none of their own."""
+    arms = [None if arm is None else DayArm(*map(_windows, arm)) for arm in (one, zero)]
+    looks = daily_contrast(arms[0], arms[1], spread=calendar.spread, alone=calendar.alone)  # type: ignore[arg-type]
+    last = type(looks)(*(part[..., -1] for part in looks))
+    days = one.n.shape[-2]
+    late: Mask = np.arange(days, dtype=np.int64) >= RECENT
+    return last._replace(fresh=last.fresh * late)
+
+
+def _windows(values: Floats) -> Floats:
+    """Return the last days of each day: (..., days, RECENT, units)."""
+    before = [(0, 0)] * (values.ndim - 2) + [(RECENT - 1, 0), (0, 0)]
+    rolled = np.lib.stride_tricks.sliding_window_view(np.pad(values, before), RECENT, axis=-2)
+    return np.moveaxis(rolled, -1, -2)
+
+
+def _recent_limits(looks: Looks, calendar: Calendar, error: Floats) -> Floats:
+    """Return limits that share the error evenly over the planned days, then as 1/(j(j + 1))."""
+    day: Floats = np.arange(1, looks.point.shape[-1] + 1, dtype=np.float64)
+    share = np.full(day.shape, PLANNED / max(calendar.planned - RECENT, 1))
+    after = day + calendar.planned if calendar.cut else day - calendar.planned
+    late = after > 0
+    share[late] = (1 - PLANNED) / (after[late] * (after[late] + 1))
+    spent = (1 - WHOLE) * share * error[..., None]
+    return -np.asarray(special.ndtri(spent), dtype=np.float64)

@@ -1,0 +1,337 @@
+"""The feed itself: days without data, an arm that stopped, a metric that vanished, an odd clock.
+
+A watch that sees nothing must say so: each of these is an alarm of its own. What is usual is read
+off the stage's own days; weekdays on which the plan expects no data are no gaps.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from rolloutlib.plan.metrics import metric_record
+from rolloutlib.reason import because
+from rolloutlib.watch.record import Alarm, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from rolloutlib.measure.daily import Days
+    from rolloutlib.plan.model import Plan
+    from rolloutlib.reason import Reason
+    from rolloutlib.runs import RunInfo
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["feed", "no_feed"]
+
+USUAL_DAYS: Final = 3  # so many earlier days tell what is usual
+COLLAPSE: Final = 0.1  # of the usual samples of a day
+EXPECTED: Final = 20.0  # values that should have been there before their absence says anything
+DAY: Final = timedelta(days=1)
+GAP: Final = timedelta(hours=30)  # between two runs of a daily feed, an hour of delay and more
+SLACK: Final = 1.25  # times the usual gap between runs
+NEARLY: Final = timedelta(minutes=1)  # a day is over then
+BACKWARDS: Final = timedelta(hours=12)
+AT_ONCE: Final = 6  # runs of one arm that started at the same moment
+ORDERED: Final = 0.8  # of the pairs of numbered runs that follow each other in time
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def no_feed(as_of: datetime) -> tuple[Alarm, ...]:
+    """Return the alarm of a watch that has no data at all."""
+    return (_alarm("no_data", Outcome.RED, None, as_of, because("watch.nothing")),)
+
+
+def feed(
+    days: Days, plan: Plan, *, arms: tuple[str, str], as_of: datetime,
+    future: Sequence[RunInfo] = (),
+) -> tuple[Alarm, ...]:  # fmt: skip
+    """Return what is wrong with the feed at a moment.
+
+    Args:
+        days: of the stage.
+        plan: which weekdays have data, and which metrics are watched.
+        arms: names of the control and the treatment.
+        as_of: the moment.
+        future: runs that are dated after it, which the days leave out.
+    """
+    if not days.dates:
+        return (*no_feed(as_of), *_future(days, future, as_of))
+    seen = _Seen(days, plan, arms, as_of)
+    return (
+        *_stopped(seen), *_gaps(seen), *_thin(seen), *_vanished(seen, plan), *_frozen(seen),
+        *_future(days, future, as_of), *_clock(days, arms, as_of),
+    )  # fmt: skip
+
+
+class _Seen:
+    """Samples by arm and day, and which days should have some."""
+
+    def __init__(self, days: Days, plan: Plan, arms: tuple[str, str], as_of: datetime) -> None:
+        self.days, self.arms, self.as_of = days, arms, as_of
+        self.expected = set(plan.monitoring.data_days)
+        self.rows = {arm: self.by_day(arm, None) for arm in arms}
+        self.any = sum(self.rows.values(), start=np.zeros(len(days.dates)))
+
+    def by_day(self, arm: str, metric: str | None) -> Floats:
+        """Return an arm's samples of each day, or those that know a metric."""
+        table = self.days.table.where(arm=arm)
+        key = table.keys["day"]
+        place = {day.isoformat(): k for k, day in enumerate(self.days.dates)}
+        places = np.array([place[str(label)] for label in key.labels], dtype=np.int64)[key.codes]
+        n = table.rows if metric is None else table.metrics[metric].n
+        return np.bincount(places, n, len(self.days.dates)).astype(np.float64, copy=False)
+
+    def due(self, day: date) -> bool:
+        """Return whether the plan expects data on a day."""
+        return WEEKDAYS[day.weekday()] in self.expected
+
+    def over(self, day: date) -> bool:
+        """Return whether a day is over at the moment that is looked at."""
+        return self.as_of + NEARLY >= self.start(day + DAY)
+
+    def start(self, day: date) -> datetime:
+        """Return the moment at which a day begins."""
+        return datetime.combine(day, time(), self.days.zone)
+
+    def missed(self, rows: Floats) -> list[date]:
+        """Return the expected days without data after the last one with some."""
+        last = int(np.flatnonzero(rows)[-1]) if rows.any() else -1
+        return [day for day in self.days.dates[last + 1 :] if self.due(day)]
+
+    def cadence(self, rows: Floats) -> int:
+        """Return how many expected days usually lie from one day with data to the next; 1 daily."""
+        there = np.flatnonzero(rows)
+        apart = [
+            sum(map(self.due, self.days.dates[a + 1 : b + 1])) for a, b in pairwise(there.tolist())
+        ]
+        apart = [steps for steps in apart if steps]
+        if len(apart) < USUAL_DAYS - 1 or float(np.median(apart)) <= 1:
+            return 1
+        return max(apart)
+
+
+# --- what is not there ----------------------------------------------------------------------------
+
+
+def _stopped(seen: _Seen) -> Iterator[Alarm]:
+    """Yield the alarm of a feed, or of one arm, that has ended."""
+    if (alarm := _ended(seen)) is not None:
+        yield alarm
+        return
+    for arm in seen.arms:
+        rows = seen.rows[arm]
+        other = next(name for name in seen.arms if name != arm)
+        if not rows.any():
+            why = because("watch.arm_never", arm=arm, other=other)
+            yield _alarm("stopped", Outcome.RED, None, seen.start(seen.days.dates[0]), why)
+            continue
+        last = int(np.flatnonzero(rows)[-1])
+        ahead = np.flatnonzero(seen.rows[other][last + 1 :]) + last + 1
+        alone = [seen.days.dates[k] for k in ahead.tolist() if seen.over(seen.days.dates[k])]
+        if len(alone) >= seen.cadence(rows):
+            why = because(
+                "watch.arm_stopped", arm=arm, other=other, last=seen.days.dates[last].isoformat(),
+                days=len(alone),
+            )  # fmt: skip
+            yield _alarm("stopped", Outcome.RED, None, seen.start(alone[0]), why)
+
+
+def _ended(seen: _Seen) -> Alarm | None:
+    """Return the alarm where the last data are older than is usual."""
+    missed, cadence = seen.missed(seen.any), seen.cadence(seen.any)
+    whole = [day for day in missed if seen.over(day)]
+    starts = [run.last_at or run.started_at for run in seen.days.runs]
+    known = [moment for moment in starts if moment is not None and moment <= seen.as_of]
+    if not missed or not known:
+        return None
+    silent = seen.as_of - max(known) > _usual_gap(seen, cadence)
+    if len(whole) < cadence and not (silent and len(missed) >= cadence):
+        return None
+    last = max(known).astimezone(seen.days.zone)
+    why = because(
+        "watch.stopped", last=last.isoformat(" ", "minutes"),
+        now=seen.as_of.astimezone(seen.days.zone).isoformat(" ", "minutes"), days=len(missed),
+    )  # fmt: skip
+    return _alarm("stopped", Outcome.RED, None, seen.start(missed[0]), why)
+
+
+def _usual_gap(seen: _Seen, cadence: int) -> timedelta:
+    """Return after which silence between runs something is wrong, on days that have data."""
+    starts = sorted({run.started_at for run in seen.days.runs if run.started_at is not None})
+    gaps = [b - a for a, b in pairwise(starts) if b - a <= 2 * DAY]
+    if cadence > 1 or len(gaps) < USUAL_DAYS:
+        return max(GAP, cadence * DAY * SLACK)
+    return min(max(gaps) * SLACK, GAP)
+
+
+def _gaps(seen: _Seen) -> Iterator[Alarm]:
+    """Yield the alarm of expected days without data, after which data came again."""
+    there = np.flatnonzero(seen.any)
+    if seen.cadence(seen.any) > 1:
+        return
+    inside = range(int(there[0]), int(there[-1])) if there.size else ()
+    gaps = [seen.days.dates[k] for k in inside if not seen.any[k] and seen.due(seen.days.dates[k])]
+    if gaps:
+        why = because("watch.gaps", days=tuple(map(str, gaps)), count=len(gaps))
+        yield _alarm("no_data", Outcome.AMBER, None, seen.start(gaps[0]), why)
+
+
+def _thin(seen: _Seen) -> Iterator[Alarm]:
+    """Yield the alarm of the newest whole day on which an arm has a tenth of what is usual."""
+    for arm in seen.arms:
+        rows = seen.rows[arm]
+        there = [k for k in np.flatnonzero(rows).tolist() if seen.over(seen.days.dates[k])]
+        if len(there) <= USUAL_DAYS:
+            continue
+        *before, day = there
+        usual = float(np.median(rows[before]))
+        if rows[day] <= COLLAPSE * usual:
+            why = because(
+                "watch.thin", arm=arm, day=seen.days.dates[day].isoformat(), count=int(rows[day]),
+                usual=round(usual),
+            )  # fmt: skip
+            yield _alarm("thin", Outcome.AMBER, None, seen.start(seen.days.dates[day]), why)
+
+
+def _vanished(seen: _Seen, plan: Plan) -> Iterator[Alarm]:
+    """Yield an alarm for each watched metric that an arm told before and tells no more."""
+    watched = [*plan.monitoring.metrics, *(gate.metric for gate in plan.gates.values())]
+    names = dict.fromkeys("any_issue" if name == "issue" else name for name in watched)
+    for metric in names:
+        if metric not in seen.days.table.metrics:
+            continue
+        for arm in seen.arms:
+            if (alarm := _missing(seen, arm, metric)) is not None:
+                yield alarm
+                break
+
+
+def _missing(seen: _Seen, arm: str, metric: str) -> Alarm | None:
+    """Return the alarm where the newest day tells less than half of what it would have told."""
+    rows, told = seen.rows[arm], seen.by_day(arm, metric)
+    there = np.flatnonzero(rows)
+    if there.size < 2:  # noqa: PLR2004 -- nothing to compare with
+        return None
+    day, before = there[-1], there[:-1]
+    if told.any() and not told[there[-2:]].any():  # since earlier than the newest day
+        before = there[: int(np.flatnonzero(told[there])[-1]) + 1]
+        day = there[before.size]
+    share = told[before].sum() / rows[before].sum()
+    due = share * rows[there[there >= day]].sum()
+    got = told[there[there >= day]].sum()
+    if due < EXPECTED or got >= due / 2:
+        return None
+    title = metric_record(metric).title
+    why = because(
+        "watch.vanished", title=title, arm=arm, day=seen.days.dates[int(day)].isoformat(),
+        told=int(got), due=round(float(due)),
+    )  # fmt: skip
+    return _alarm("vanished", Outcome.RED, metric, seen.start(seen.days.dates[int(day)]), why)
+
+
+# --- what cannot be -------------------------------------------------------------------------------
+
+
+def _frozen(seen: _Seen) -> Iterator[Alarm]:
+    """Yield the alarm of a day whose values are those of an earlier day, number by number."""
+    for arm in seen.arms:
+        first: dict[object, date] = {}
+        for day in seen.days.dates:
+            print_ = _fingerprint(seen.days, arm, day)
+            if print_ is not None and (same := first.setdefault(print_, day)) != day:
+                why = because("watch.frozen", arm=arm, day=day.isoformat(), other=same.isoformat())
+                yield _alarm("frozen", Outcome.RED, None, seen.start(day), why)
+                break
+
+
+def _fingerprint(days: Days, arm: str, day: date) -> object:
+    """Return what a day's latencies (or scores) were, unit by unit; None for too few to tell."""
+    table = days.table.where(arm=arm, day=day.isoformat())
+    for metric in ("latency_ms", "score"):
+        if metric not in table.metrics:
+            continue
+        cells = table.metrics[metric]
+        varies = float(cells.m2.sum()) > 0 or np.unique(cells.mean[cells.n > 0]).size > 1
+        if cells.n.sum() >= EXPECTED and varies:
+            parts = (cells.n, np.round(cells.mean, 6), np.round(cells.m2, 3))
+            rows = np.stack(parts, axis=1)[cells.n > 0]
+            return rows[np.lexsort(rows.T)].tobytes()
+        if cells.n.sum():
+            return None
+    return None
+
+
+def _future(days: Days, future: Sequence[RunInfo], as_of: datetime) -> Iterator[Alarm]:
+    ahead = [run for run in (*days.runs, *future) if run.started_at and run.started_at > as_of]
+    if ahead:
+        latest = max(filter(None, (run.started_at for run in ahead)))
+        why = because(
+            "watch.future", count=len(ahead), latest=latest.isoformat(" ", "minutes"),
+            now=as_of.isoformat(" ", "minutes"),
+        )  # fmt: skip
+        yield _alarm("clock", Outcome.RED, None, as_of, why)
+
+
+def _clock(days: Days, arms: tuple[str, str], as_of: datetime) -> Iterator[Alarm]:
+    """Yield alarms of starts that no clock would give."""
+    if days.undated:
+        why = because("watch.undated", samples=days.undated)
+        yield _alarm("clock", Outcome.AMBER, None, as_of, why)
+    for arm in arms:
+        runs = [run for run in days.runs if run.arm == arm and run.started_at is not None]
+        for odd in (_at_once, _backwards):
+            if (told := odd(runs)) is not None:
+                since, why = told
+                yield _alarm("clock", Outcome.AMBER, None, since, why)
+
+
+def _at_once(runs: Sequence[RunInfo]) -> tuple[datetime, Reason] | None:
+    """Return the moment at which too many runs of an arm are said to have started."""
+    starts = [run.started_at for run in runs if run.started_at is not None]
+    for moment in dict.fromkeys(starts):
+        if (count := starts.count(moment)) >= AT_ONCE and count > len(starts) / 2:
+            at = moment.isoformat(" ", "minutes")
+            return moment, because("watch.at_once", arm=runs[0].arm, count=count, at=at)
+    return None
+
+
+def _backwards(runs: Sequence[RunInfo]) -> tuple[datetime, Reason] | None:
+    """Return where numbered runs, which follow each other otherwise, step back in time."""
+    numbered = sorted((each for each in map(_numbered, runs) if each is not None), key=_number)
+    if len(numbered) < len(runs) or len(runs) <= USUAL_DAYS:
+        return None
+    if len({stem for stem, _, _ in numbered}) > 1:
+        return None
+    steps = [(earlier, later) for (_, _, earlier), (_, _, later) in pairwise(numbered)]
+    back = [later for earlier, later in steps if _start(later) < _start(earlier) - BACKWARDS]
+    if not back or len(back) > (1 - ORDERED) * len(steps):
+        return None
+    run = back[0]
+    why = because("watch.backwards", arm=run.arm, run=run.run_id, at=str(run.started_at))
+    return _start(run), why
+
+
+def _start(run: RunInfo) -> datetime:
+    """Return the start of a run that tells it."""
+    return run.started_at or datetime.min.replace(tzinfo=UTC)
+
+
+def _numbered(run: RunInfo) -> tuple[str, int, RunInfo] | None:
+    stem = run.run_id.rstrip("0123456789")
+    digits = run.run_id[len(stem) :]
+    return (stem, int(digits), run) if digits and len(digits) < 19 else None  # noqa: PLR2004
+
+
+def _number(each: tuple[str, int, RunInfo]) -> int:
+    return each[1]
+
+
+def _alarm(code: str, asks: Outcome, metric: str | None, since: datetime, why: Reason) -> Alarm:
+    return Alarm(code, asks, metric, None, pulls=False, since=since, features=(), why=why)

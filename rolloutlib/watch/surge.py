@@ -1,0 +1,157 @@
+"""Errors that surge: exact binomial limits against the plan's own, day by day and in all so far.
+
+A user whose every request fails is one event, not twenty, so counts are taken at their effective
+size (Korn & Graubard 1998, the plan's floor of the correlation). Half of the error is for all days
+so far (spent by the calendar), half for each day alone, on which an outage is not diluted.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from rolloutlib.measure.profiles import strictest
+from rolloutlib.reason import because
+from rolloutlib.stats.effective import effective_sample_size
+from rolloutlib.stats.sequential import binomial_spending_limits
+from rolloutlib.watch.harm import OF_ERRORS, arm_of, calendar_of
+from rolloutlib.watch.record import Alarm, Outcome
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rolloutlib.measure.daily import Days
+    from rolloutlib.plan.model import Plan
+    from rolloutlib.stats.daily import DayArm
+    from rolloutlib.watch.boundary import Calendar
+
+__all__ = ["Surges", "surge", "surges"]
+
+OF_DAYS = 0.5  # of the error, for each day alone
+PLANNED = 0.8  # of either half, for the planned days
+
+
+class Surges(NamedTuple):
+    """Whether a day crossed: all days so far, and the day alone. Each (days,)."""
+
+    whole: NDArray[np.bool_]
+    alone: NDArray[np.bool_]
+
+
+def surge(days: Days, plan: Plan, *, arms: tuple[str, str]) -> tuple[Alarm, ...]:
+    """Return the alarm of errors beyond the plan's limit, since the first day that crossed.
+
+    Errors that surge in the control as well ask for attention, not for a rollback, which would not
+    end them.
+    """
+    limit = error_limit(days, plan) if days.dates else None
+    if limit is None or "error" not in days.table.metrics:
+        return ()
+    control, treatment = (arm_of(days, arm, "error") for arm in arms)
+    calendar, error = calendar_of(days, plan), (1 - plan.evidence.confidence) * OF_ERRORS
+    floor = plan.evidence.icc_floor
+    found = surges(treatment, calendar, limit=limit, error=error, icc_floor=floor)
+    crossed = np.flatnonzero(found.whole | found.alone)
+    if not crossed.size:
+        return ()
+    day = int(crossed[0])
+    single = bool(found.alone[day])
+    first = day if single else 0
+    also = surges(control, calendar, limit=limit, error=error, icc_floor=floor)
+    both = bool((also.whole | also.alone).any())
+    facts = {
+        "value": _share(treatment, first, day), "measure": "proportion", "signed": False,
+        "limit": limit, "day": days.dates[day].isoformat(), "error": round(error, 9),
+        "over": because("watch.that_day") if single else because("watch.since_first"),
+        "control": because(
+            "watch.control_errors", value=_share(control, first, day), measure="proportion",
+            signed=False,
+        ),
+    }  # fmt: skip
+    why = because("watch.surge_both", **facts) if both else because("watch.surge", **facts)
+    since = datetime.combine(days.dates[day], time(), days.zone)
+    asks = Outcome.RED if both else Outcome.ROLLBACK
+    return (Alarm("surge", asks, "error", None, pulls=False, since=since, features=(), why=why),)
+
+
+def error_limit(days: Days, plan: Plan) -> float | None:
+    """Return the plan's limit for errors; None where it has none."""
+    _, limits = strictest(plan, {"": {run.profile or "default" for run in days.runs}})
+    gates = (
+        gate for gate in plan.gates.values()
+        if gate.metric == "error" and gate.contrast == "treatment"
+    )  # fmt: skip
+    gate = next(gates, None)
+    return None if gate is None else gate.plan_limit(limits)
+
+
+def surges(
+    arm: DayArm, calendar: Calendar, *, limit: float, error: float, icc_floor: float
+) -> Surges:
+    """Return the days on which an arm's errors crossed.
+
+    Args:
+        arm: errors by day and unit, one rollout. (days, units)
+        calendar: how days count.
+        limit: the share of errors that is allowed.
+        error: the chance of ever crossing at the limit.
+        icc_floor: how alike a unit's samples are at least.
+    """
+    days = len(arm.n)
+    day = np.arange(1, days + 1.0)
+    planned = 0 if calendar.cut else calendar.planned
+    after = np.maximum(day - planned, 0.0) + (calendar.planned if calendar.cut else 0)
+    later = np.where(after > 0, (1 - PLANNED) / np.maximum(after * (after + 1), 1.0), 0.0)
+    n, events = _effective(np.cumsum(arm.n, axis=0), np.cumsum(arm.s, axis=0), calendar, icc_floor)
+    whole = _tail(n, events, limit) <= error * (1 - OF_DAYS) * later
+    early = int(min(planned, days))
+    if early:
+        alpha = error * (1 - OF_DAYS) * PLANNED
+        whole[:early] = _spent(n[:early], events[:early], calendar.planned, limit, alpha)
+    n, events = _effective(arm.n, arm.s, calendar, icc_floor)
+    share = np.where(after > 0, later, PLANNED / max(calendar.planned, 1))
+    return Surges(whole, (_tail(n, events, limit) <= error * OF_DAYS * share) & (events > 0))
+
+
+def _effective(
+    n: NDArray[np.float64], events: NDArray[np.float64], calendar: Calendar, icc_floor: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return samples and events by day, at the size that units leave of them."""
+    total, x = n.sum(axis=-1), np.minimum(events, n).sum(axis=-1)
+    if calendar.alone:
+        return total, x
+    size = np.asarray(effective_sample_size(n, np.minimum(events, n), icc_floor=icc_floor))
+    return np.minimum(size, total), x * np.minimum(size, total) / np.maximum(total, 1.0)
+
+
+def _tail(n: NDArray[np.float64], events: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
+    """Return the chance of at least so many events at the limit; 1 without any."""
+    known = events > 0
+    x = np.where(known, events, 1.0)
+    chance = special.betainc(x, np.maximum(n - x, 0.0) + 1.0, limit)
+    return np.where(known, chance, 1.0)
+
+
+def _spent(
+    n: NDArray[np.float64], events: NDArray[np.float64], planned: int, limit: float, alpha: float
+) -> NDArray[np.bool_]:
+    """Hold whole effective counts of the planned days against the exact limits."""
+    sizes = np.maximum.accumulate(np.floor(n + 1e-9)).astype(np.int64)
+    grown = np.flatnonzero(np.diff(sizes, prepend=0) > 0)
+    crossed = np.zeros(len(n), dtype=bool)
+    if not grown.size:
+        return crossed
+    elapsed = [(int(place) + 1) / planned for place in grown]
+    limits = binomial_spending_limits(
+        sizes[grown].tolist(), p0=limit, alpha=alpha, spending="pocock", elapsed=elapsed
+    )
+    crossed[grown] = np.floor(events[grown] + 1e-9) >= np.array(limits)
+    return crossed
+
+
+def _share(arm: DayArm, first: int, last: int) -> float | None:
+    n, events = (float(part[first : last + 1].sum()) for part in (arm.n, arm.s))
+    return events / n if n else None
