@@ -29,6 +29,7 @@ from rolloutlib.judge import review as judge_review
 from rolloutlib.judge import sources as judge_sources
 from rolloutlib.judge.checks import run_checks
 from rolloutlib.judge.counting import looks_file
+from rolloutlib.judge.incidents import Incident
 from rolloutlib.judge.record import encode
 from rolloutlib.judge.risks import judge_risks
 from rolloutlib.ledger.pull_request import lacking
@@ -37,7 +38,9 @@ from rolloutlib.plan.metrics import MetricName
 from rolloutlib.plan.model import STAGES, Audience, FeatureId, Plan
 from rolloutlib.plan.params import review_params
 from rolloutlib.show.plan_page import plan_page
+from rolloutlib.watch.alarms import alarms
 from tests.often import EXHAUSTIVE
+from tests.watch.made import ARMS, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,6 +55,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE: dict[str, Any] = yaml.safe_load((ROOT / "params" / "plan.yaml").read_text("utf-8"))
 EVIDENCE = ROOT / "data" / "examples" / "story" / "stage-2" / "evidence"
 NOW = datetime(2026, 10, 20, tzinfo=UTC)
+NOON = datetime(2026, 10, 10, 12, tzinfo=UTC)
 
 # Prose: people read it in the plan's document; no code could obey it.
 PROSE = (
@@ -61,8 +65,7 @@ PROSE = (
 )  # fmt: skip
 # Numbers that people act on, shown in the plan's document until the daily monitor reads them.
 UNTIL_MONITORED = (
-    "monitoring.*", "schedule.*.stages", "stages.*.logged", "rollback.triggers.*.alarms",
-    "rollback.triggers.*.pulls", "rollback.breaker.*",
+    "monitoring.*", "schedule.*.stages", "stages.*.logged",
 )  # fmt: skip
 # Values that only the one beside them allows: another is refused, by the sentence that names both.
 BOUND = (
@@ -107,7 +110,7 @@ def others(value: Any) -> list[Any]:  # noqa: ANN401
         return [*scaled[:1], value + 0.01, value - 0.01, *scaled[1:], 0.05]
     if isinstance(value, str):
         return [word for word in WORDS if word != value]
-    return [value[:-1], ["Other words"], ["A"], ["pm"], [0], value[::-1]]
+    return [value[:-1], ["Other words"], ["A"], ["pm"], [0], value[::-1], ["frozen"]]
 
 
 def changed(place: Place, value: Any) -> Plan:  # noqa: ANN401
@@ -278,7 +281,7 @@ class Outcomes:
             f"review of {name}": partial(self.of_review, 1, "default", runs=name)
             for name in REPLAYS
         }
-        return quick | reviews | replays
+        return quick | reviews | replays | {"alarms": alarms_of}
 
     def other(self, plan: Plan) -> str | None:
         """Return the first part that comes out otherwise than from the shipped plan."""
@@ -315,6 +318,18 @@ class Outcomes:
     def risks(self, plan: Plan) -> object:
         """The register on the first review, each signal reported alone."""
         return [judge_risks(plan, self.first, reported=[risk]) for risk in plan.risks]
+
+
+def alarms_of(plan: Plan) -> object:
+    """Alarms of a stage that gets worse and lacks a Sunday, and of two logs of incidents."""
+    stage = Stage(days=8, users=12).change(passed=0.3, error=0.3).without(6)
+    low = [Incident(str(n), NOON - timedelta(hours=47), None, "slow", "low") for n in range(3)]
+    high = [Incident("x", NOON, None, "down", "high")]
+    told = (
+        alarms(None, plan, arms=ARMS, stage=2, as_of=NOON, incidents=incidents)
+        for incidents in (low, high)
+    )
+    return stage.alarms(plan), *told
 
 
 def flags(plan: Plan) -> object:

@@ -14,6 +14,8 @@ from tests.watch.made import ARMS, FIRST, PLAN, SEOUL, Stage, codes
 if TYPE_CHECKING:
     from rolloutlib.plan.model import Plan
 
+pytestmark = pytest.mark.slow  # a tenth of a second each
+
 
 def plan_with(**monitoring: object) -> Plan:
     """Return the shipped plan with other values of its monitoring."""

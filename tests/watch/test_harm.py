@@ -15,6 +15,8 @@ from tests.watch.made import ARMS, PLAN, Stage, codes
 
 NOON = datetime(2026, 10, 10, 12, tzinfo=UTC)
 
+pytestmark = pytest.mark.slow  # a tenth of a second each
+
 
 def rung(stage: Stage) -> list[tuple[str, str, str | None]]:
     """Return the alarms that a stage's last day rings."""
@@ -36,7 +38,7 @@ def test_what_got_worse_is_named(
     rates: dict[str, float], found: tuple[str, str, str | None]
 ) -> None:
     """Each metric that got worse rings its own alarm, and no other does."""
-    assert set(rung(Stage().change(**rates))) == {found}
+    assert set(rung(Stage().change(**rates))  # pyright: ignore[reportArgumentType] -- names of metrics) == {found}
 
 
 def test_what_got_better_rings_nothing() -> None:
