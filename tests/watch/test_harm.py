@@ -38,7 +38,8 @@ def test_what_got_worse_is_named(
     rates: dict[str, float], found: tuple[str, str, str | None]
 ) -> None:
     """Each metric that got worse rings its own alarm, and no other does."""
-    assert set(rung(Stage().change(**rates))  # pyright: ignore[reportArgumentType] -- names of metrics) == {found}
+    stage = Stage().change(**rates)  # pyright: ignore[reportArgumentType] -- names of metrics
+    assert set(rung(stage)) == {found}
 
 
 def test_what_got_better_rings_nothing() -> None:
