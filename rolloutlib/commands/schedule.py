@@ -7,11 +7,13 @@ import sys
 from datetime import date, time
 from typing import TYPE_CHECKING, Any, cast
 
-from rolloutlib.commands.options import command, complain, option, say, whole
+from rolloutlib.commands.options import command, complain, now, option, say, whole
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rolloutlib.show.timetable import Job
 
 KINDS = ("cron", "systemd", "github", "airflow")
 DAILY = "params/daily.yaml"
@@ -28,7 +30,8 @@ examples:
       without a start: the daily watch alone, unless params/daily.yaml tells the start
 
 Reviews look up to their own moment and write to a folder of their date, so a late or repeated one
-says the same and is the same look. After a change of plan.yaml, print them again.
+says the same and is the same look. What is past is left out. After a change of plan.yaml, print
+them again.
 
 Exit code: 0 printed or written; 2 wrong usage; 1 failure."""
 
@@ -63,13 +66,21 @@ def _schedule(arguments: argparse.Namespace) -> int:
         way = f"give --start DATE, or start in {DAILY}"
         complain(f"no reviews are scheduled: nobody says when the first week begins; {way}")
     clock = Clock(arguments.at, zone)
-    jobs = timetable(plan, clock, start, arguments.day or 5)
+    jobs = _to_come(timetable(plan, clock, start, arguments.day or 5))
     files = files_of(arguments.kind, jobs, Place(root, _own_rollout(root)), clock)
     if arguments.write:
         _write(root, arguments.write, files)
     else:
         _print(files)
     return 0
+
+
+def _to_come(jobs: list[Job]) -> list[Job]:
+    """Leave out what is past: it would run at once, or in a year; say how to run it by hand."""
+    for job in jobs:
+        if job.when is not None and job.when <= now():
+            complain(f"past, and left out: {job.title}; `rollout {' '.join(job.arguments)}`")
+    return [job for job in jobs if job.when is None or job.when > now()]
 
 
 def _own_rollout(root: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from os.path import lexists
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -126,7 +127,7 @@ def test_event() -> Event:
 
 def _try_to_tell(event: Callable[[], Event], root: Path, seconds: float = 20.0) -> None:
     try:
-        if not (root / NOTIFY).is_file():
+        if not lexists(root / NOTIFY):
             return
         from rolloutlib.tell.telling import tell
 

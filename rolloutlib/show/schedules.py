@@ -64,7 +64,7 @@ def _cron(jobs: Sequence[Job], place: Place, clock: Clock) -> dict[str, str]:
         if len(line.encode()) > CRON_BYTES:
             given = f"the line of {job.name} has {len(line.encode())} bytes"
             raise UsageError(
-                f"{given}, and cron takes {CRON_BYTES}; link the workbook to a shorter path"
+                f"{given}, and cron takes {CRON_BYTES}; move the workbook to a shorter path"
             )
         lines += [f"# {job.title}", line]
     return {"rollout.cron": "\n".join([*lines, ""])}
@@ -277,7 +277,7 @@ def _refuse(kind: str, path: str) -> None:
     held = NOT_IN_PATHS[kind].search(path) or re.search(r"[^\S ]|[\x00-\x1f\x7f]|\A\s|\s\Z", path)
     if held or not path.isprintable():
         got = f"{plain(path)!r} has {plain(held[0]) if held else 'what cannot be printed'!r}"
-        raise UsageError(f"{got}, which {kind} cannot be told; link the workbook to a plainer path")
+        raise UsageError(f"{got}, which {kind} cannot be told; move the workbook to a plainer path")
 
 
 KINDS: Final[dict[str, Callable[[Sequence[Job], Place, Clock], dict[str, str]]]] = {

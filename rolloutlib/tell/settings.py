@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FILE", "Mail", "Settings", "Webhook", "load_settings"]
 
 FILE: Final = "params/notify.yaml"
-_ADDRESS: Final = r"^[^@\s<>,;:\"\\\x00-\x1f]+@[^@\s<>,;:\"\\\x00-\x1f]+$"
+_ADDRESS: Final = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$"  # as browsers take it
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 _Address = Annotated[str, Field(pattern=_ADDRESS, max_length=254)]
 _Text = Annotated[str, Field(min_length=1)]

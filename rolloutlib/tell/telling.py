@@ -48,15 +48,16 @@ def tell(event: Event, root: Path, *, seconds: float = SECONDS) -> list[Told]:
         root: the workbook.
         seconds: for all ways together; then they are left to themselves.
     """
+    until = time.monotonic() + seconds
     try:
-        settings = load_settings(root)
+        settings = within(seconds, lambda: load_settings(root))
     except Exception as error:  # noqa: BLE001 -- nobody's way, whatever it is
         return [Told("params/notify.yaml", _why(error))]
     if event.kind != "test" and (
         event.kind not in settings.about or event.outcome in settings.quiet
     ):
         return []
-    until, told = time.monotonic() + seconds, list[Told]()
+    told = list[Told]()
     for name, way in _ways(event, root, settings):
         left = max(until - time.monotonic(), 0.2)
         try:

@@ -90,7 +90,7 @@ def post(url: str, name: str, body: bytes, *, secret: bytes | None, seconds: flo
         except _AgainError as error:
             wait = max(pause * SystemRandom().uniform(0.8, 1.2), error.after)
             if time.monotonic() + wait >= until:
-                raise NotToldError(f"{error} (tried for {seconds:g} s)") from None
+                raise NotToldError(f"{error} (tried for {seconds:.0f} s)") from None
             time.sleep(wait)
             pause *= 2
 

@@ -130,7 +130,7 @@ def test_cron_asks_for_the_year(tmp_path: Path) -> None:
 def test_a_line_that_is_too_long_for_cron(tmp_path: Path) -> None:
     """Cron would cut it."""
     deep = Place(tmp_path / ("x" * 250), tmp_path / ("x" * 250) / "rollout")
-    with pytest.raises(UsageError, match="cron takes 998; link the workbook to a shorter path"):
+    with pytest.raises(UsageError, match="cron takes 998; move the workbook to a shorter path"):
         files_of("cron", JOBS, deep, CLOCK)
 
 
@@ -274,7 +274,7 @@ def test_airflow_runs_a_dag(tmp_path: Path, code: int, state: str) -> None:
 def test_paths_that_cannot_be_told(kind: str, name: str) -> None:
     """What a scheduler takes for its own template, or for the end of a line, is refused."""
     where = Place(Path("/") / name, Path("/rollout"))
-    with pytest.raises(UsageError, match="link the workbook to a plainer path"):
+    with pytest.raises(UsageError, match="move the workbook to a plainer path"):
         files_of(kind, JOBS, where, CLOCK)
 
 
@@ -291,15 +291,27 @@ def test_titles_of_the_plan_stay_titles(tmp_path: Path) -> None:
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It prints one file, or several under their names, or writes them; --start may be absent."""
-    assert main(["schedule", "cron", "--start", "2026-12-07", "--zone", "Asia/Seoul"]) == 0
+    start = datetime.now(SEOUL).date() + timedelta(days=2)
+    assert main(["schedule", "cron", "--start", str(start), "--zone", "Asia/Seoul"]) == 0
     assert capsys.readouterr().out.count("rollout review") == 6
     assert main(["schedule", "systemd"]) == 0
     told = capsys.readouterr()
     assert told.out.startswith("### rollout-watch.service\n")
     assert told.err.startswith("rollout: no reviews are scheduled: nobody says")
-    assert main(["schedule", "github", "--write", str(tmp_path), "--start", "2026-12-07"]) == 0
+    assert main(["schedule", "github", "--write", str(tmp_path), "--start", str(start)]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / ".github/workflows/rollout.yml")
     assert (tmp_path / ".github" / "workflows" / "rollout.yml").is_file()
+
+
+def test_what_is_past_is_not_scheduled(capsys: pytest.CaptureFixture[str]) -> None:
+    """A review whose moment is over would run at once, or in a year: its command is told."""
+    start = datetime.now(SEOUL).date() - timedelta(days=10)
+    assert main(["schedule", "cron", "--start", str(start), "--zone", "Asia/Seoul"]) == 0
+    told = capsys.readouterr()
+    assert told.out.count("rollout review") == 5
+    day = start + timedelta(days=4)
+    again = f"`rollout review 0 --as-of {day}T09:00+09:00 --out reports/stage-0-{day}`"
+    assert told.err == f"rollout: past, and left out: W1: review the exit of stage 0; {again}\n"
 
 
 @pytest.mark.parametrize(
