@@ -1,4 +1,4 @@
-"""Parameters of a review: what papermill injects, validated.
+"""Parameters of a review and of a daily watch: what papermill injects, validated.
 
 A misspelt name is an error, never a default.
 """
@@ -6,14 +6,17 @@ A misspelt name is an error, never a default.
 from __future__ import annotations
 
 import re
-from datetime import UTC
+from contextlib import suppress
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
+    PlainValidator,
     ValidationError,
     field_serializer,
     field_validator,
@@ -25,13 +28,61 @@ from rolloutlib.plan.strict_yaml import describe, load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import tzinfo
     from pathlib import Path
 
-__all__ = ["ReviewParams", "review_params", "stage_params"]
+__all__ = ["DailyParams", "ReviewParams", "daily_params", "review_params", "stage_params"]
 
 _ENGINE = re.compile(r"duckdb|local(\[(\d+|\*)\])?|(spark|sc)://\S+")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _an_engine(engine: str) -> str:
+    if not _ENGINE.fullmatch(engine):
+        known = "duckdb, local, local[N], spark://HOST:PORT or sc://HOST:PORT"
+        raise ValueError(f"is {engine!r}; expected {known}")
+    return engine
+
+
+def _in_calendar(as_of: datetime) -> datetime:
+    """Refuse a moment that has no date in UTC, in which moments are compared."""
+    try:
+        as_of.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{as_of} is beyond the calendar's last day in UTC") from None
+    return as_of
+
+
+def _day(told: object) -> date | None:
+    """Take a date; never a number, which would be taken for seconds since 1970."""
+    if told is None or (isinstance(told, date) and not isinstance(told, datetime)):
+        return told
+    if isinstance(told, str) and _DAY.fullmatch(told):
+        with suppress(ValueError):
+            return date.fromisoformat(told)
+    raise ValueError(f"is {str(told)!r}; expected a date such as 2026-11-20")
+
+
+def _day_or_moment(told: object) -> date | datetime | None:
+    """Take a date, which is a whole day of the plan's clock, or a moment with its offset."""
+    with suppress(ValueError):
+        return _day(told)
+    moment = told if isinstance(told, datetime) else None
+    if isinstance(told, str) and "T" in told:
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(told)
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(
+            f"is {str(told)!r}; expected a date such as 2026-11-20, or ISO 8601 with offset, such "
+            "as 2026-11-20T09:00+09:00"
+        )
+    return _in_calendar(moment)
+
+
 _Text = Annotated[str, Field(min_length=1)]
+_Engine = Annotated[str, AfterValidator(_an_engine)]
+_Moment = Annotated[AwareDatetime, AfterValidator(_in_calendar)]
+_Date = Annotated[date | None, PlainValidator(_day)]
 
 
 class ReviewParams(BaseModel):
@@ -67,12 +118,12 @@ class ReviewParams(BaseModel):
     source: _Text | None = None
     profile: _Text | None = None
     evidence: _Text | None = None
-    as_of: AwareDatetime | None = None
+    as_of: _Moment | None = None
     days: Annotated[int, Field(ge=1)] | None = None
     adjust: bool = False
     looks: str | None = None
     look: Annotated[int, Field(ge=1)] | None = None
-    engine: str = "duckdb"
+    engine: _Engine = "duckdb"
     lang: Literal["en", "ko"] = "en"
     out: _Text | None = None
     plan: _Text = "params/plan.yaml"
@@ -107,26 +158,92 @@ class ReviewParams(BaseModel):
             )
         return as_of
 
-    @field_validator("as_of")
-    @classmethod
-    def _in_the_calendar(cls, as_of: datetime | None) -> datetime | None:
-        """Refuse a moment that has no date in UTC, in which moments are compared."""
-        try:
-            return as_of and as_of.astimezone(UTC) and as_of
-        except OverflowError:
-            raise ValueError(f"{as_of} is beyond the calendar's last day in UTC") from None
-
-    @field_validator("engine")
-    @classmethod
-    def _an_engine(cls, engine: str) -> str:
-        if not _ENGINE.fullmatch(engine):
-            known = "duckdb, local, local[N], spark://HOST:PORT or sc://HOST:PORT"
-            raise ValueError(f"is {engine!r}; expected {known}")
-        return engine
-
     @field_serializer("as_of")
     def _iso(self, as_of: datetime | None) -> str | None:
         return None if as_of is None else as_of.isoformat()
+
+
+class DailyParams(BaseModel):
+    """Parameters of notebooks/daily_monitor.ipynb; paths are relative to the workbook's root.
+
+    Attributes:
+        stage: the stage that is watched; by default the one that params/flags.json has in force.
+        runs: a file, folder or store of runs; by default that of params/stage-N.yaml.
+        control, treatment: names of the arms.
+        source, profile, engine: as of a review.
+        as_of: a date, which is the end of that day in the plan's clock, or a moment; by default
+            now. Later runs are left out.
+        since: the first day that is watched.
+        days: only the last so many days.
+        start: the first day of the rollout, with which the schedule's first week begins; by default
+            that of the earliest run that the ledger's decisions rest on.
+        incidents: the log of incidents.
+        lang: language of the page.
+        out: the folder of daily watches, one folder a day in it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: StageId | None = None
+    runs: _Text | None = None
+    control: _Text = "control"
+    treatment: _Text = "treatment"
+    source: _Text | None = None
+    profile: _Text | None = None
+    as_of: Annotated[date | datetime | None, PlainValidator(_day_or_moment)] = None
+    since: _Date = None
+    days: Annotated[int, Field(ge=1)] | None = None
+    start: _Date = None
+    incidents: _Text = "data/incidents.jsonl"
+    engine: _Engine = "duckdb"
+    lang: Literal["en", "ko"] = "en"
+    out: _Text | None = "reports/daily"
+    plan: _Text = "params/plan.yaml"
+
+    def path(self, name: str) -> Path | None:
+        """Return one of the path parameters, resolved from the workbook's root."""
+        value = getattr(self, name)
+        return None if value is None else workbook_root() / value
+
+    def until(self, zone: tzinfo) -> datetime:
+        """Return the moment that is looked at: now, or the end of a day of the plan's clock."""
+        if self.as_of is None:
+            return datetime.now(zone).replace(microsecond=0)
+        if isinstance(self.as_of, datetime):
+            return self.as_of
+        return datetime.combine(self.as_of, time(23, 59, 59), zone)
+
+    def reading(self, as_of: datetime) -> ReviewParams:
+        """Return how a review would read these runs; it counts no look.
+
+        Raises:
+            UsageError: nothing says which stage is watched, or which runs.
+        """
+        if self.stage is None or self.runs is None:
+            missing = "stage" if self.stage is None else "runs"
+            raise UsageError(f"{missing} is not set; name it, or run `rollout watch`")
+        return ReviewParams(
+            stage=self.stage, runs=self.runs, control=self.control, treatment=self.treatment,
+            source=self.source, profile=self.profile, engine=self.engine, lang=self.lang,
+            plan=self.plan, as_of=as_of, looks="",
+        )  # fmt: skip
+
+    @field_serializer("as_of", "since", "start")
+    def _iso(self, told: date | datetime | None) -> str | None:
+        return None if told is None else told.isoformat()
+
+
+def daily_params(values: Mapping[str, Any], *, where: str = "parameters") -> DailyParams:
+    """Validate parameters.
+
+    Raises:
+        UsageError: an unknown name or an impossible value; the message names it and what is
+            allowed.
+    """
+    try:
+        return DailyParams.model_validate(dict(values))
+    except ValidationError as error:
+        raise UsageError(describe(error, where, DailyParams)) from None
 
 
 def review_params(values: Mapping[str, Any], *, where: str = "parameters") -> ReviewParams:

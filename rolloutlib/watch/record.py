@@ -158,6 +158,10 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True, tag=SCHEMA, tag_field="sc
         missed: scheduled days before this one that nobody watched.
         data_sha256, plan_sha256: what was read, and the plan's file.
         runs, samples: by arm.
+        stage_name, features: names of the plan, of features by their letter.
+        simulated: whether a run says of itself that it is no real one.
+        counts: whether the data are of the stage as the plan has it; else no switch is pulled.
+        answer: the arguments of `rollout` that answer the alarms which ask for a rollback.
     """
 
     stage: int
@@ -183,6 +187,11 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True, tag=SCHEMA, tag_field="sc
     samples: dict[str, int]
     data_sha256: str
     plan_sha256: str
+    stage_name: str = ""
+    features: dict[str, str] = {}
+    simulated: bool = False
+    counts: bool = True
+    answer: tuple[str, ...] = ()
 
 
 def encode(watch: Watch) -> bytes:
