@@ -7,15 +7,7 @@ from typing import Final
 
 from rolloutlib.judge.risks import RiskState
 from rolloutlib.reason import Reason
-from rolloutlib.watch.record import (
-    Alarm,
-    DailySeries,
-    FeatureSignal,
-    Here,
-    Outcome,
-    Point,
-    Watch,
-)
+from rolloutlib.watch.record import Alarm, DailySeries, FeatureSignal, Here, Outcome, Point, Watch
 
 __all__ = ["sample_watch"]
 
@@ -53,15 +45,27 @@ def series(
     return DailySeries(metric, measure, tuple(points), light, *limits, says)  # pyright: ignore[reportArgumentType] -- colours by name
 
 
+def signal(
+    feature: str, name: str, measure: str, numbers: tuple[float | None, ...],
+    parts: tuple[tuple[str, str, float], ...], says: Reason,
+) -> FeatureSignal:  # fmt: skip
+    """Return a signal; its numbers are value, bounds and limit."""
+    value, lower, upper, limit = numbers
+    beyond = None if value is None or limit is None else value > limit
+    return FeatureSignal(feature, name, measure, value, lower, upper, limit, beyond, parts, says)
+
+
 def sample_watch(outcome: Outcome = Outcome.ROLLBACK) -> Watch:
     """Return a watch of 14 days of stage 2."""
     since = datetime(2026, 10, 17, 1, 0, tzinfo=UTC)
     alarms = (
-        Alarm("harm", Outcome.ROLLBACK, "passed", "worse", False, since, ("A",),
-              told("Pass rate: −9.8 pp since 2026-10-16, worse than the limit −2.0 pp; such a "
-                   "fall comes by chance in fewer than 5 of 100 rollouts.")),
-        Alarm("stopped", Outcome.RED, None, None, False, since, (),
-              told("No run of the treatment since 2026-10-17 01:00; one was due on 2026-10-18.")),
+        Alarm(code="harm", asks=Outcome.ROLLBACK, metric="passed", trigger="worse", pulls=False,
+              since=since, features=("A",), why=told(
+                  "Pass rate: −9.8 pp since 2026-10-16, worse than the limit −2.0 pp; such a "
+                  "fall comes by chance in fewer than 5 of 100 rollouts.")),
+        Alarm(code="stopped", asks=Outcome.RED, metric=None, trigger=None, pulls=False,
+              since=since, features=(), why=told(
+                  "No run of the treatment since 2026-10-17 01:00; one was due on 2026-10-18.")),
     )  # fmt: skip
     mix = tuple(
         (label, kind, value)
@@ -75,16 +79,16 @@ def sample_watch(outcome: Outcome = Outcome.ROLLBACK) -> Watch:
     reasons = (("min_score", "default", 31.0), ("min_score", "strict", 12.0),
                ("policy", "default", 9.0), ("max_latency", "strict", 4.0))  # fmt: skip
     signals = (
-        FeatureSignal("D", "difficulty_mix", "ratio", 0.061, None, None, 0.012, True, mix,
-                      told("Difficulty: KL 0.061, beyond what chance gives at most (0.012).")),
-        FeatureSignal("B", "veto_reasons", "count", 56.0, None, None, None, None, reasons,
-                      told("Vetoes: 56, most of them by min_score; the profiles do not differ.")),
-        FeatureSignal("A", "latency_ratio", "ratio", 1.23, 1.21, 1.25, 1.1, True, (),
-                      told("Latency on/off: ×1.23 [×1.21, ×1.25], above the plan's ×1.10.")),
-        FeatureSignal("E", "style", "count", 0.29, 0.27, 0.31, None, False, (),
-                      told("Style violations: 0.29 a sample.")),
-        FeatureSignal("C", "tags", "count", None, None, None, 2.0, None, (),
-                      told("No tag was suggested in these runs.")),
+        signal("D", "difficulty_mix", "ratio", (0.061, None, None, 0.012), mix,
+               told("Difficulty: KL 0.061, beyond what chance gives at most (0.012).")),
+        signal("B", "veto_reasons", "count", (56.0, None, None, None), reasons,
+               told("Vetoes: 56, most of them by min_score; the profiles do not differ.")),
+        signal("A", "latency_ratio", "ratio", (1.23, 1.21, 1.25, 1.1), (),
+               told("Latency on/off: ×1.23 [×1.21, ×1.25], above the plan's ×1.10.")),
+        signal("E", "style", "count", (0.29, 0.27, 0.31, 0.5), (),
+               told("Style violations: 0.29 a sample.")),
+        signal("C", "tags", "count", (None, None, None, 2.0), (),
+               told("No tag was suggested in these runs.")),
     )  # fmt: skip
     lines = (
         series("passed", "proportion", 0.86, -0.1, "amber"),

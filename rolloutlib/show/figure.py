@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from rolloutlib.words.sentences import Sentence
 
 __all__ = [
-    "FIGURE_MIME", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Grid", "Note", "Spec", "dots",
-    "figure", "key", "layer", "plot", "stacked", "text",
+    "FIGURE_MIME", "HALF", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Figures", "Grid", "Note",
+    "Spec", "dots", "figure", "key", "layer", "plot", "stacked", "text",
 ]  # fmt: skip
 
 Spec = dict[str, Any]
 WIDE: Final = 900
+HALF: Final = 440  # two of them stand beside each other on a page
 NARROW: Final = 342
 FIGURE_MIME: Final = "application/vnd.rolloutlib.figure+json"
 # JupyterLab prefers text/html to Vega, and Altair's own v6 type is refused by nbformat, so: this
@@ -97,6 +98,17 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """Several charts, shown one after the other."""
+
+    charts: tuple[Figure, ...]
+
+    def _ipython_display_(self) -> None:
+        for one in self.charts:
+            one._ipython_display_()
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Stands where there is nothing to draw, and says why."""
 
@@ -110,9 +122,11 @@ class Note:
         return {"text/plain": self.text}
 
 
-def figure(draw: Callable[[int], Spec], alt: Sentence, caption: Sentence) -> Figure:
+def figure(
+    draw: Callable[[int], Spec], alt: Sentence, caption: Sentence | str, *, wide: int = WIDE
+) -> Figure:
     """Draw both layouts; `draw` is given the width in pixels."""
-    return Figure(draw(WIDE), draw(NARROW), str(alt), str(caption))
+    return Figure(draw(wide), draw(NARROW), str(alt), str(caption))
 
 
 def layer(rows: Sequence[Spec], kind: str, *, at: Spec, **mark: Any) -> Spec:  # noqa: ANN401

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from rolloutlib import __version__, errors
 from rolloutlib.errors import RolloutError, UsageError, did_you_mean
 from rolloutlib.plan.model import workbook_root
-from rolloutlib.show.figure import FIGURE_MIME
+from rolloutlib.show.figure import FIGURE_MIME, WIDE
 from rolloutlib.show.kernel import own_kernel
 from rolloutlib.show.tables import render
 from rolloutlib.words.sentences import say, translate
@@ -231,7 +231,9 @@ def _figure(parts: Mapping[str, str]) -> dict[str, Any]:
         size = re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"', svg)
         pictures[layout] = "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
         sizes[layout] = size.groups() if size else ("", "")
-    return {"alt": parts["alt"], "caption": parts["caption"], "picture": pictures, "size": sizes}
+    half = 0 < float(sizes["wide"][0] or 0) < WIDE / 2 + 10
+    return {"alt": parts["alt"], "caption": parts["caption"], "picture": pictures, "size": sizes,
+            "half": half}  # fmt: skip
 
 
 def _sanitised(html: str) -> Markup:
