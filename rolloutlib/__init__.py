@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from rolloutlib.judge.record import Review, Reviewed
     from rolloutlib.plan.model import StageId, load_plan
     from rolloutlib.runs import read_runs
+    from rolloutlib.watch.record import Watch
 
 __version__ = "0.1.0"
-__all__ = ["Review", "load_plan", "read_runs", "review"]
+__all__ = ["Review", "Watch", "load_plan", "read_runs", "review", "watch_stage"]
 
 # Where the names of this page are at home. They are imported when they are asked for: numpy, DuckDB
 # and pydantic take a second that `import rolloutlib` does not.
 _HOMES = {
     "Review": "rolloutlib.judge.record",
+    "Watch": "rolloutlib.watch.record",
     "load_plan": "rolloutlib.plan.model",
     "read_runs": "rolloutlib.runs",
 }
@@ -53,6 +55,26 @@ def review(stage: StageId, runs: str, **parameters: object) -> Reviewed:
     from rolloutlib.plan.params import review_params
 
     return review_stage(review_params({"stage": stage, "runs": runs, **parameters}))
+
+
+def watch_stage(stage: StageId, runs: str, **parameters: object) -> Watch:
+    """Watch a stage day by day: series, signals, alarms, and what today asks for.
+
+    Args:
+        stage: the stage that is watched, 0–4.
+        runs: a file, folder or store of runs; relative paths start at the workbook's root.
+        parameters: any of `rolloutlib.plan.params.DailyParams`, such as as_of (a date or a moment).
+
+    Returns:
+        What watch.json holds.
+
+    Raises:
+        UsageError: an unknown parameter, or a path, arm or profile that does not exist.
+    """
+    from rolloutlib.plan.params import daily_params
+    from rolloutlib.watch.watch import watch_stage as watched
+
+    return watched(daily_params({"stage": stage, "runs": runs, **parameters}))
 
 
 def __getattr__(name: str) -> object:

@@ -17,7 +17,7 @@ STORY: Final = """\
 a rollout, step by step:
   rollout plan      what a stage can prove, in advance   rollout bench     the paired mini benchmark
   rollout ingest    store runs by day, with their sums   rollout risks     which risk signals fire
-  rollout review    judge a stage's runs, report
+  rollout review    judge a stage's runs, report         rollout watch     day by day, alarms first
   rollout decide    draft the decision and its card      rollout sign      by role; rollout verify
   rollout promote   move the flags of a verified GO      rollout rollback  take it all back, at once
   rollout incident  what went wrong, and until when      rollout knobs     turn what a risk names
@@ -90,7 +90,7 @@ def _unread(failure: OSError, code: int) -> int:
 
     lost = f"standard output cannot be written: {failure.strerror}"
     complain(f"{lost}; the command itself ended with exit code {code}, and what it did stands")
-    return code if code not in {0, 10, 20, 30} else 1
+    return code if code not in {0, 10, 20, 30, 40} else 1
 
 
 def _parser() -> Parser:
@@ -110,6 +110,7 @@ def _parser() -> Parser:
         review,
         runlogs,
         schedule,
+        watch,
     )
     from rolloutlib.commands.parsing import Parser
 
@@ -118,8 +119,8 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"rollout {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     groups = (
-        plan, plan_page, ingest, review, ledger, keys, flags, engine, notify, incident, runlogs,
-        knobs, schedule, check_pr,
+        plan, plan_page, ingest, review, watch, ledger, keys, flags, engine, notify, incident,
+        runlogs, knobs, schedule, check_pr,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

@@ -126,6 +126,12 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
+def from_here(path: str, root: Path) -> str:
+    """Return a path as parameters hold it: those of the command line are the caller's."""
+    absolute = (type(root).cwd() / path).resolve()
+    return str(absolute.relative_to(root)) if absolute.is_relative_to(root) else str(absolute)
+
+
 def workbook() -> tuple[Path, Plan]:
     """Return the root of the workbook that the caller stands in, and its plan."""
     from rolloutlib.plan.model import load_plan, workbook_root

@@ -6,12 +6,11 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import command, given, option, say, whole
+from rolloutlib.commands.options import command, from_here, given, option, say, whole
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
 
 EXIT = {"GO": 0, "HOLD": 10, "NO_GO": 20, "INVALID": 30}
 REVIEW = """\
@@ -97,9 +96,9 @@ def _review(arguments: argparse.Namespace) -> int:
     values = {"out": out} | base | said | {"stage": stage}
     for name in PATHS:
         if said.get(name):  # an empty one stays empty
-            values[name] = _from_here(said[name], root)
+            values[name] = from_here(said[name], root)
     if "carry" in said:
-        values["carry"] = [_from_here(path, root) for path in said["carry"] if path]
+        values["carry"] = [from_here(path, root) for path in said["carry"] if path]
     params = review_params(values, where="rollout review")
     for path in params.carry:
         if not (root / path).exists():
@@ -111,12 +110,6 @@ def _review(arguments: argparse.Namespace) -> int:
     with telling_of_review(stage, root) as page:
         outcome = review_notebook(params, fresh=fresh, progress=sys.stderr, published=page)
     return EXIT[outcome]
-
-
-def _from_here(path: str, root: Path) -> str:
-    """Paths on the command line are the caller's, those in params/ the workbook's."""
-    absolute = (type(root).cwd() / path).resolve()
-    return str(absolute.relative_to(root)) if absolute.is_relative_to(root) else str(absolute)
 
 
 def _schema(_: argparse.Namespace) -> int:

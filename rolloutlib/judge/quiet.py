@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Check
     from rolloutlib.reason import Reason
 
-__all__ = ["look_at_incidents"]
+__all__ = ["look_at_incidents", "told_at"]
 
 _HOUR: Final = timedelta(hours=1)
 _DAYS_FROM: Final = timedelta(hours=48)  # what is shorter is told in hours
@@ -85,13 +85,13 @@ def _is_that(path: Path, occasion: Occasion) -> bool:
 
 def _broken(recent: Sequence[Incident], hours: int, end: datetime) -> Reason:
     last = max(recent, key=lambda incident: incident.opened)
-    told = _told(last, end)
+    told = told_at(last, end)
     if len(recent) == 1:
         return because("incidents.one", incident=told, hours=hours)
     return because("incidents.recent", count=len(recent), hours=hours, latest=told)
 
 
-def _told(incident: Incident, end: datetime) -> Reason:
+def told_at(incident: Incident, end: datetime) -> Reason:
     """Say of an incident what is true at the moment at which the hours end."""
     title, severity = incident.title, incident.severity
     if incident.opened > end:

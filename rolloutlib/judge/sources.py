@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.shares import Shares
     from rolloutlib.measure.stored import Stored
     from rolloutlib.plan.model import Plan
-    from rolloutlib.plan.params import ReviewParams
+    from rolloutlib.plan.params import DailyParams, ReviewParams
     from rolloutlib.runs import Runs
     from rolloutlib.runs.samples import Samples
 
@@ -48,7 +48,7 @@ class Source(NamedTuple):
     sharing: Callable[..., Shares]
 
 
-def given_path(params: ReviewParams, name: str) -> Path:
+def given_path(params: ReviewParams | DailyParams, name: str) -> Path:
     """Return the path that a parameter names.
 
     Raises:

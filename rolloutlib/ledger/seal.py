@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "NOTEBOOK", "OF_REVIEW", "PAGE", "PARAMS", "QUARANTINE", "REVIEW", "SEAL", "faults",
-    "first_line", "parts_in", "seal_of",
+    "NOTEBOOK", "OF_REVIEW", "PAGE", "PARAMS", "QUARANTINE", "REVIEW", "SEAL", "WATCH",
+    "WATCH_NOTEBOOK", "WATCH_PAGE", "faults", "first_line", "parts_in", "seal_of",
 ]  # fmt: skip
 
 REVIEW: Final = "review.json"
 PAGE: Final = "review.html"
 NOTEBOOK: Final = "review.ipynb"
 PARAMS: Final = "params.yaml"
+WATCH: Final = "watch.json"
+WATCH_PAGE: Final = "watch.html"
+WATCH_NOTEBOOK: Final = "watch.ipynb"
 SEAL: Final = "seal.sha256"  # as sha256sum writes it: `sha256sum -c seal.sha256`
 QUARANTINE: Final = "quarantine"
 OF_REVIEW: Final = f"{QUARANTINE}/review.sha256"
@@ -35,7 +38,7 @@ _SHORT: Final = 12  # digits of a digest that are shown
 
 def parts_in(folder: Path) -> Iterator[str]:
     """Yield the names of a report's parts that are in a folder; other files are not ours."""
-    for name in (*_WHOLE, SEAL):
+    for name in (*_WHOLE, WATCH, WATCH_PAGE, WATCH_NOTEBOOK, SEAL):
         if (folder / name).is_file():
             yield name
     for path in sorted((folder / QUARANTINE).glob("*")):

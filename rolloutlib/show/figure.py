@@ -90,11 +90,14 @@ class Figure:
         return {VEGA_MIME: self.wide, FIGURE_MIME: parts, **plain}
 
     def _ipython_display_(self) -> None:
+        self.show()
+
+    def show(self) -> None:
         """Show the chart, then its caption (JupyterLab shows only one of a bundle's types)."""
-        show = import_module("IPython.display").display  # only where there is a notebook
-        show(self.bundle(), raw=True)
+        display = import_module("IPython.display").display  # only where there is a notebook
+        display(self.bundle(), raw=True)
         below = {"text/html": f"<p>{escape(self.caption)}</p>", "text/plain": self.caption}
-        show(below, raw=True, metadata={"rolloutlib_caption": True})
+        display(below, raw=True, metadata={"rolloutlib_caption": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Figures:
 
     def _ipython_display_(self) -> None:
         for one in self.charts:
-            one._ipython_display_()
+            one.show()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LONGEST", "Cell", "Html", "Row", "aligned", "bullets", "joined", "label", "number", "render",
-    "style", "table",
+    "style", "table", "width_of",
 ]  # fmt: skip
 
 LONGEST = 50  # rows of a table of files or runs; review.json holds all
@@ -114,18 +114,19 @@ def joined(*pieces: Html) -> Html:
 def aligned(rows: Sequence[tuple[str, ...]], right: frozenset[int] = frozenset()) -> list[str]:
     """Align columns of text, a Korean syllable as two places; a rule follows the first row."""
     rows = [tuple(plain(cell) for cell in row) for row in rows]
-    widths = [max(_width(row[k]) for row in rows) for k in range(len(rows[0]))]
+    widths = [max(width_of(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines: list[str] = []
     for row in rows:
         cells: list[str] = []
         for k, (text, width) in enumerate(zip(row, widths, strict=True)):
-            space = " " * (width - _width(text))
+            space = " " * (width - width_of(text))
             cells.append(space + text if k in right else text + space)
         lines.append("  ".join(cells).rstrip())
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
 
 
-def _width(text: str) -> int:
+def width_of(text: str) -> int:
+    """Return how many places of a terminal a text takes: a Korean syllable two, a mark none."""
     widths = (
         0 if category(c) in {"Mn", "Me", "Cf"} else 2 if east_asian_width(c) in {"W", "F"} else 1
         for c in text

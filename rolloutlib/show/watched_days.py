@@ -28,6 +28,7 @@ HEIGHT: Final = 150
 HEAD: Final = 34  # pixels above the plot: the title and the arms
 TICKS: Final = 6  # labels of days, at most
 ROOM: Final = 0.06  # of the values' range, above and below
+MARGIN: Final = 0.14  # of the days' width, right of them: there the limits have their names
 EMPTY: Final = "#eceef1"
 
 
@@ -87,7 +88,8 @@ def _days_axis(line: DailySeries) -> Spec:
     names = ", ".join(f"'{line.points[k].day:%m-%d}'" for k in range(most))
     axis = {"title": None, "values": shown, "labelExpr": f"[{names}][datum.value]",
             "grid": False}  # fmt: skip
-    scale = {"domain": [-0.5, most - 0.5], "nice": False}
+    margin = most * (MARGIN if line.green is not None or line.amber is not None else 0)
+    scale = {"domain": [-0.5, most - 0.5 + margin], "nice": False}
     return {"field": "x", "type": "quantitative", "scale": scale, "axis": axis}
 
 

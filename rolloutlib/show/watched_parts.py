@@ -19,6 +19,7 @@ from rolloutlib.show.figure import (
     layer,
     plot,
 )  # fmt: skip
+from rolloutlib.show.tables import width_of
 from rolloutlib.show.watched import signal_title
 from rolloutlib.text import LABEL, plain
 from rolloutlib.words.numbers import show
@@ -34,7 +35,11 @@ __all__ = ["schedule", "signal_charts"]
 HUES: Final = (TREATMENT, CONTROL, OCHRE, INK, "#7b4fa3", "#0b7285")
 BAR, BETWEEN = 15, 14  # pixels of a bar, and between the groups
 MOST: Final = 12  # labels that are drawn; the table names the rest
-STRIP: Final = 74  # pixels of the strip's height, or of a week's row on a phone
+STRIP: Final = 92  # pixels of the strip's height, or of a week's row on a phone
+WHOLE, COLUMNS = (
+    48,
+    25,
+)  # of a week's note on a phone, and beside the others; a Korean syllable is two
 HERE: Final = "#eaf1f8"
 
 
@@ -141,9 +146,10 @@ def _strip(watch: Watch, width: int) -> Spec:
         boxes.append({
             "x": left, "end": width - 75 if small else left + pitch - 8, "y": top,
             "bottom": top + STRIP, "week": f"{week} · {_stages(stages)}",
-            "here": f"▶ {say('you are here')}" if now else "", "note": translate(note),
+            "here": f"▶ {say('you are here')}" if now else "",
+            "note": _lines(translate(note), WHOLE if small else COLUMNS),
             "fill": HERE if now else "#ffffff", "edge": TREATMENT if now else HAIR,
-            "text_x": left + 10, "week_y": top + 17, "here_y": top + 60, "note_y": top + 38,
+            "text_x": left + 10, "week_y": top + 17, "here_y": top + 78, "note_y": top + 38,
         })  # fmt: skip
     pixels = {"type": "quantitative", "scale": None, "axis": None}
 
@@ -151,7 +157,7 @@ def _strip(watch: Watch, width: int) -> Spec:
         return {"x": {"field": x} | pixels, "y": {"field": y} | pixels, "text": text}
 
     room = (width - 95) if small else pitch - 28
-    usual = {"align": "left", "baseline": "middle", "limit": room}
+    usual = {"align": "left", "baseline": "middle", "limit": room, "lineHeight": 14}
     area = {
         "x": {"field": "x"} | pixels, "x2": {"field": "end"}, "y": {"field": "y"} | pixels,
         "y2": {"field": "bottom"}, "color": "fill", "stroke": "edge",
@@ -164,3 +170,15 @@ def _strip(watch: Watch, width: int) -> Spec:
         layer(boxes, "text", at=at("text_x", "here_y", "here"), fontWeight=600, fontSize=12,
               color=TREATMENT, **usual),
     ], width, int(pitch * len(weeks)) if small else STRIP)  # fmt: skip
+
+
+def _lines(words: str, columns: int) -> list[str]:
+    """Break a note into lines of so many columns; what is no word's end is not broken."""
+    lines, line = list[str](), ""
+    for word in plain(words, LABEL).split(" "):
+        longer = f"{line} {word}".strip()
+        if line and width_of(longer) > columns:
+            lines.append(line)
+            longer = word
+        line = longer
+    return [*lines, line]

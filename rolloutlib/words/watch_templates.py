@@ -28,6 +28,11 @@ WATCHES: Final = {
         "Late: the plan's last week, {week}, ended before day {day} since {start}; it names stage "
         "{planned}, and stage {stage} is in force."
     ),
+    # What the day comes to.
+    "watch.calm": "On {days} days with data of both arms nothing asks for anything.",
+    "watch.empty": "No run of this stage started in the days that are watched.",
+    "watch.incidents_unread": "The log of incidents cannot be read: {message}",
+    "watch.one_arm": "No day has data of both arms, so nothing can be compared.",
     "watch.no_start": "Nothing tells when the rollout began, so its week is unknown.",
     # A metric of a day: its light, and what it means beside the days before.
     "watch.lit": "{light} {trend}",

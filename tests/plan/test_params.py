@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from rolloutlib.errors import UsageError
-from rolloutlib.plan.params import review_params, stage_params
+from rolloutlib.plan.params import daily_params, review_params, stage_params
 
 ROOT = Path(__file__).resolve().parents[2]
 GIVEN = {"stage": 2, "runs": "runs"}
@@ -97,3 +98,44 @@ def test_misspelt_stage_file(tmp_path: Path) -> None:
         UsageError, match=r"stage-2\.yaml: runs is missing; run is not a known key.*'runs'"
     ):
         stage_params(file)
+
+
+@pytest.mark.parametrize(
+    ("told", "moment"),
+    [
+        ("2026-10-18", "2026-10-18T23:59:59+09:00"),
+        (date(2026, 10, 18), "2026-10-18T23:59:59+09:00"),
+        ("2026-10-18T09:00+02:00", "2026-10-18T09:00:00+02:00"),
+    ],
+)
+def test_a_date_alone_is_the_end_of_that_day(told: object, moment: str) -> None:
+    """A day is one of the plan's clock, whatever the machine's is."""
+    params = daily_params({"as_of": told})
+    assert params.until(ZoneInfo("Asia/Seoul")).isoformat() == moment
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"as_of": "2026-10-18T09:00"}, "expected a date such as 2026-11-20, or ISO 8601 with"),
+        ({"as_of": 20261018}, "as_of: is '20261018'; expected a date"),
+        ({"as_of": "2026-02-30"}, "as_of: is '2026-02-30'; expected a date"),
+        ({"as_of": "9999-12-31T23:59-12:00"}, "beyond the calendar's last day in UTC"),
+        ({"since": 5}, "since: is '5'; expected a date"),
+        ({"stag": 2}, "Did you mean 'stage'?"),
+        ({"days": 0}, "days is '0'"),
+        ({"engine": "dukdb"}, "is 'dukdb'; expected duckdb"),
+    ],
+)
+def test_a_slip_in_a_daily_parameter_is_one_sentence(wrong: dict[str, Any], sentence: str) -> None:
+    """No number is taken for a moment, no misspelt key for a default."""
+    with pytest.raises(UsageError) as caught:
+        daily_params(wrong)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(("given", "missing"), [({}, "stage"), ({"stage": 2}, "runs")])
+def test_a_watch_needs_a_stage_and_its_runs(given: dict[str, Any], missing: str) -> None:
+    """Parameters that leave them open are refused where runs are to be read."""
+    with pytest.raises(UsageError, match=f"{missing} is not set"):
+        daily_params(given).reading(datetime(2026, 10, 18, tzinfo=UTC))

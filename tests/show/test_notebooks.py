@@ -19,7 +19,7 @@ import pytest
 
 from rolloutlib import errors
 from rolloutlib.errors import NoEvidenceError, RolloutError, UsageError
-from rolloutlib.plan.params import ReviewParams
+from rolloutlib.plan.params import DailyParams, ReviewParams
 from rolloutlib.show.notebooks import localise, parameter_names, render_html, run_notebook
 from tests.sample_review import ATTACK, Tags, bfcl, executed, hostile
 
@@ -98,6 +98,12 @@ def test_the_review_notebook_takes_every_parameter_of_a_review() -> None:
     The plan stays the workbook's own.
     """
     assert set(parameter_names(read(REVIEW))) == set(ReviewParams.model_fields) - {"plan"}
+
+
+def test_the_daily_notebook_takes_every_parameter_of_a_watch() -> None:
+    """What `rollout watch` can be told, papermill can be told."""
+    daily = read(ROOT / "notebooks" / "daily_monitor.ipynb")
+    assert set(parameter_names(daily)) == set(DailyParams.model_fields) - {"plan"}
 
 
 def test_the_golden_notebook_was_executed() -> None:

@@ -1,0 +1,72 @@
+"""What a day's watch leaves behind: watch.json and the parameters that run it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import yaml
+
+from rolloutlib.ledger.seal import PARAMS, WATCH
+from rolloutlib.plan.model import workbook_root
+from rolloutlib.show.kernel import report_folder
+from rolloutlib.show.tables import Html, render
+from rolloutlib.show.watched_summary import summary_text
+from rolloutlib.show.watching import day_folder
+from rolloutlib.watch.answer import rollback_arguments
+from rolloutlib.watch.record import Outcome, encode
+from rolloutlib.words.reasons import sentence, worded
+from rolloutlib.words.sentences import speaking
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rolloutlib.plan.params import DailyParams
+    from rolloutlib.watch.record import Alarm, Watch
+
+__all__ = ["answer_of", "answered", "write_watch"]
+
+
+def answered(watch: Watch, params: DailyParams) -> Watch:
+    """Return the watch with the command that answers its alarms, in the language of the page."""
+    asking = [alarm for alarm in watch.alarms if alarm.asks is Outcome.ROLLBACK]
+    if not asking:
+        return watch
+    folder = day_folder(params) if params.out else None
+    root = workbook_root()
+    inside = folder and folder.is_relative_to(root)
+    shown = str(folder.relative_to(root) if folder and inside else folder or "")
+    return msgspec.structs.replace(watch, answer=tuple(answer_of(asking, params, shown)))
+
+
+def answer_of(alarms: Sequence[Alarm], params: DailyParams, folder: str) -> list[str]:
+    """Return the arguments of `rollout` that answer alarms.
+
+    Args:
+        alarms: at least one, the first weighs most.
+        params: whose language the record speaks.
+        folder: of the watch that shows them; empty without one.
+    """
+    with speaking(params.lang):
+        said = [sentence(alarm.why) for alarm in alarms]
+    return rollback_arguments(alarms, reason=said[0], signal=" ".join(said[1:]))
+
+
+def write_watch(watch: Watch, params: DailyParams) -> Html:
+    """Write the record where `rollout watch` gathers it; return the summary for a terminal.
+
+    Whoever runs the notebook by hand writes nothing.
+    """
+    if (folder := report_folder()) is not None:
+        save(watch, params, folder)
+    text = summary_text(watch, params.lang)
+    return Html(render("plain.html.j2", text=text), text)
+
+
+def save(watch: Watch, params: DailyParams, folder: Path) -> None:
+    """Write watch.json and params.yaml, which watches the same day again."""
+    (folder / WATCH).write_bytes(encode(worded(watch)))
+    plain = params.model_dump(mode="json", exclude_none=True)
+    text = yaml.safe_dump(plain, allow_unicode=True, sort_keys=False)
+    (folder / PARAMS).write_text(text, encoding="utf-8")

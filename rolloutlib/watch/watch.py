@@ -1,0 +1,235 @@
+"""A day's watch: runs measured once, then by day; series, signals, risks and alarms; one outcome.
+
+What a review would not believe, a watch does not either: the same reading refuses rows, the same
+comparison says whether the arms ran what the stage has. An alarm that asks for the kill switch is
+told whatever else is doubted; only a program does not pull it then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.errors import NoEvidenceError, RunsError
+from rolloutlib.files import file_sha256
+from rolloutlib.judge.incidents import read_incidents
+from rolloutlib.judge.quiet import told_at
+from rolloutlib.judge.sources import given_path, read_source
+from rolloutlib.measure.comparison import compare
+from rolloutlib.measure.daily import days_of
+from rolloutlib.measure.days import load
+from rolloutlib.measure.looks import Look
+from rolloutlib.plan.model import load_plan
+from rolloutlib.reason import because
+from rolloutlib.runs.database import readable
+from rolloutlib.watch.alarms import alarms
+from rolloutlib.watch.here import here, start_of
+from rolloutlib.watch.record import Outcome, Watch
+from rolloutlib.watch.series import series
+from rolloutlib.watch.signals import signals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from rolloutlib.judge.incidents import Incident
+    from rolloutlib.judge.risks import RiskState
+    from rolloutlib.judge.sources import Source
+    from rolloutlib.measure.comparison import Comparison
+    from rolloutlib.measure.daily import Days
+    from rolloutlib.plan.model import Plan, StageId
+    from rolloutlib.plan.params import DailyParams, ReviewParams
+    from rolloutlib.reason import Reason
+    from rolloutlib.watch.record import Alarm, DailySeries, FeatureSignal, Here
+
+__all__ = ["watch_stage"]
+
+# What blocks a review because other things ran than the stage has: such data say nothing of it.
+OTHER: Final = ("config.", "arms.", "profiles.")
+INCIDENTS_TOLD: Final = timedelta(days=7)  # so long after its end an incident is still told
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the data say by this day.
+
+    Attributes:
+        risks: the register on what was measured.
+        blocks: why the data say nothing of the stage, or less than they seem to.
+    """
+
+    compared: Comparison
+    days: Days
+    series: tuple[DailySeries, ...]
+    signals: tuple[FeatureSignal, ...]
+    risks: tuple[RiskState, ...]
+    blocks: tuple[Reason, ...]
+    warnings: tuple[Reason, ...]
+    digest: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether the arms ran what the stage has, so that the data are of it."""
+        return not any(block.code.startswith(OTHER) for block in self.blocks)
+
+    @property
+    def looked(self) -> int:
+        """Days with data of both arms."""
+        pair, table = self.compared.pair, self.days.table
+        of_arms = [table.where(arm=arm).keys["day"].codes for arm in pair]
+        return len({*of_arms[0].tolist()} & {*of_arms[1].tolist()})
+
+
+def watch_stage(params: DailyParams) -> Watch:
+    """Watch a stage's days up to a moment.
+
+    Args:
+        params: validated parameters that name a stage and its runs.
+
+    Raises:
+        UsageError: a path, an arm or a profile that does not exist.
+    """
+    plan = load_plan(given_path(params, "plan"))
+    as_of = params.until(plan.monitoring.clock).astimezone(plan.monitoring.clock)
+    reading = _reading(plan, params, as_of)
+    known, doubts = _known(params, as_of)
+    seen, refused = None, None
+    try:
+        with readable():
+            seen = _seen(plan, params, reading, as_of)
+    except (RunsError, NoEvidenceError) as error:
+        refused = because("source.refused", message=str(error))
+    return _watched(plan, params, reading, as_of, seen, refused, known, doubts)
+
+
+def _known(params: DailyParams, as_of: datetime) -> tuple[tuple[Incident, ...], tuple[Reason, ...]]:
+    """Read the log of incidents; a damaged one silences nothing, and is told."""
+    path = params.path("incidents")
+    try:
+        return (read_incidents(path, as_of) if path else ()), ()
+    except RunsError as error:
+        return (), (because("watch.incidents_unread", message=str(error)),)
+
+
+def _reading(plan: Plan, params: DailyParams, as_of: datetime) -> ReviewParams:
+    """Return how the runs are read; of a store only the days that are watched."""
+    reading = params.reading(as_of)
+    path = reading.path("runs")
+    if path is None or not load(path):
+        return reading
+    days = (params.days or plan.monitoring.window_days) + 1  # stored days are of another clock
+    return reading.model_copy(update={"days": days})
+
+
+def _seen(plan: Plan, params: DailyParams, reading: ReviewParams, as_of: datetime) -> _Seen:
+    """Measure the runs once as a review does, and by day."""
+    source = read_source(plan, reading)
+    compared = compare(plan, reading, source.runs, source.measuring, _no_look(plan))
+    since = params.since
+    if since is None and params.days:
+        since = as_of.date() - timedelta(days=params.days - 1)
+    days = days_of(source.samples, compared.pair, plan, since=since, until=as_of,
+                   zone=plan.monitoring.clock)  # fmt: skip
+    source.runs.check_unchanged()
+    pair, stage = compared.pair, reading.stage
+    blocks = ([compared.invalid] if compared.invalid else []) + [*compared.blocks]
+    return _Seen(
+        compared, days, series(days, plan, pair), signals(days, plan, pair, stage),
+        _risks(plan, source, compared), tuple(blocks),
+        (*compared.warnings, *compared.set_aside), source.digest,
+    )  # fmt: skip
+
+
+def _no_look(plan: Plan) -> Look:
+    """Return a look that spends nothing: no gate is judged here."""
+    return Look(1, 1, plan.evidence.confidence, 0.0)
+
+
+def _risks(plan: Plan, source: Source, compared: Comparison) -> tuple[RiskState, ...]:
+    return ()
+
+
+def _watched(
+    plan: Plan, params: DailyParams, reading: ReviewParams, as_of: datetime,
+    seen: _Seen | None, refused: Reason | None, known: Sequence[Incident],
+    doubts: tuple[Reason, ...],
+) -> Watch:  # fmt: skip
+    """Put together what is known: with data, or without any that count."""
+    pair, stage = (reading.control, reading.treatment), reading.stage
+    rung = alarms(seen.days if seen else None, plan, arms=pair, stage=stage, as_of=as_of,
+                  incidents=tuple(known))  # fmt: skip
+    first = seen.days.dates[0] if seen and seen.days.dates else None
+    summaries = seen.compared.summaries if seen else ()
+    treated = next((arm.users for arm in summaries if arm.arm == pair[1]), None)
+    return Watch(
+        stage=stage, control=pair[0], treatment=pair[1], as_of=as_of, since=first,
+        planned_days=plan.monitoring.harm_test_days, looked=seen.looked if seen else 0,
+        outcome=_outcome(seen, rung, doubts), reasons=_reasons(seen, refused, rung, doubts),
+        alarms=rung,
+        series=seen.series if seen else (), signals=seen.signals if seen else (),
+        risks=seen.risks if seen else (), here=_here(plan, params, stage, first, as_of),
+        people=treated, cap=plan.stages[stage].cap, incidents=_incidents(known, as_of), missed=(),
+        warnings=seen.warnings if seen else (),
+        runs={arm.arm: arm.runs for arm in summaries},
+        samples={arm.arm: arm.samples for arm in summaries},
+        data_sha256=seen.digest if seen else "",
+        plan_sha256=file_sha256(given_path(reading, "plan")),
+        stage_name=plan.stages[stage].name,
+        features={key: feature.title for key, feature in plan.features.items()},
+        simulated=any(arm.simulated for arm in summaries),
+        counts=seen is not None and seen.counts and bool(seen.days.dates),
+    )  # fmt: skip
+
+
+def _here(
+    plan: Plan, params: DailyParams, stage: StageId, first: date | None, as_of: datetime
+) -> Here:
+    today = as_of.date()
+    return here(plan, stage, params.start or start_of(plan, stage, first), today)
+
+
+def _incidents(known: Sequence[Incident], as_of: datetime) -> tuple[Reason, ...]:
+    """Return what the log says of the last days, open incidents first."""
+    told = [one for one in known if one.closed is None or as_of - one.latest <= INCIDENTS_TOLD]
+    told.sort(key=lambda one: (one.closed is not None, -one.latest.timestamp()))
+    return tuple(told_at(one, as_of) for one in told)
+
+
+# --- the outcome ----------------------------------------------------------------------------------
+
+
+def _outcome(seen: _Seen | None, rung: Sequence[Alarm], doubts: Sequence[Reason]) -> Outcome:
+    """Return the worst of what alarms, lights and doubts ask for."""
+    asked = {alarm.asks for alarm in rung}
+    if Outcome.ROLLBACK in asked:
+        return Outcome.ROLLBACK
+    if seen is None or not seen.counts or not seen.days.dates:
+        return Outcome.NO_DATA
+    lights = {line.light for line in seen.series}
+    if Outcome.RED in asked or "red" in lights:
+        return Outcome.RED
+    beyond = any(signal.beyond for signal in seen.signals)
+    fires = any(risk.state == "fires" for risk in seen.risks)
+    doubted = "amber" in lights or beyond or fires or seen.blocks or doubts or not seen.looked
+    return Outcome.AMBER if asked or doubted else Outcome.CALM
+
+
+def _reasons(
+    seen: _Seen | None, refused: Reason | None, rung: Sequence[Alarm], doubts: Sequence[Reason]
+) -> tuple[Reason, ...]:
+    """Return why the outcome is what it is, the first weighs most."""
+    reasons = [*(alarm.why for alarm in rung), *doubts]
+    if refused is not None:
+        return (*reasons, refused)
+    if seen is None or not seen.days.dates:
+        return (*reasons, because("watch.empty"))
+    reasons += seen.blocks
+    for colour in ("red", "amber"):
+        reasons += [line.says for line in seen.series if line.light == colour]
+    reasons += [signal.says for signal in seen.signals if signal.beyond]
+    reasons += [risk.seen for risk in seen.risks if risk.state == "fires"]
+    if not seen.looked:
+        reasons.append(because("watch.one_arm"))
+    once = [why for k, why in enumerate(reasons) if why not in reasons[:k]]
+    return tuple(once) or (because("watch.calm", days=seen.looked),)

@@ -1,0 +1,113 @@
+"""A day's watch as people read it: tables, small charts, the summary for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from rolloutlib.show import watched, watched_days, watched_parts
+from rolloutlib.show.figure import Figure, Figures, Note
+from rolloutlib.show.watched_summary import summary_text
+from rolloutlib.watch.record import Outcome, decode, encode
+from rolloutlib.words.reasons import worded
+from tests.sample_watch import GAP, sample_watch
+
+ANSWER = ("rollback", "--reason", "it's slow", "--feature", "A")
+WATCH = msgspec.structs.replace(
+    sample_watch(), answer=ANSWER, stage_name="Opt-in beta", features={"A": "Search summaries"}
+)
+BARE = msgspec.structs.replace(
+    WATCH, alarms=(), series=(), signals=(), incidents=(), warnings=(), missed=(), answer=(),
+    reasons=(), outcome=Outcome.NO_DATA, people=None, since=None,
+)  # fmt: skip
+
+
+def layers(chart: Figure, mark: str) -> list[dict[str, Any]]:
+    """Return the layers of a kind, with rows."""
+    return [
+        layer
+        for layer in chart.wide["layer"]
+        if layer["mark"]["type"] == mark and layer["data"]["values"]
+    ]
+
+
+def charts(shown: Figures | Note) -> tuple[Figure, ...]:
+    """Return the charts that are drawn."""
+    assert isinstance(shown, Figures)
+    return shown.charts
+
+
+def test_a_terminal_reads_alarms_first_and_the_command_whole() -> None:
+    """The command can be copied as it stands: a quote in a reason does not end it."""
+    lines = summary_text(WATCH).splitlines()
+    assert lines[0] == "✕ ROLLBACK · stage 2, Opt-in beta · treatment · 2026-10-18"
+    assert lines.index("Alarms:") < next(k for k, line in enumerate(lines) if "Metric" in line)
+    assert """      rollout rollback --reason 'it'"'"'s slow' --feature A""" in lines
+    assert any(line.startswith("Average latency ") and "■ red" in line for line in lines)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_every_outcome_has_a_word_a_sign_and_a_meaning(outcome: Outcome, lang: str) -> None:
+    """Nobody has to tell outcomes by colour, in either language."""
+    shown = watched.headline(msgspec.structs.replace(WATCH, outcome=outcome), lang)
+    assert shown.title.startswith(str(watched.outcome_word(outcome).text(lang)))
+    assert watched.SIGNS[outcome] in shown.text
+
+
+def test_a_day_without_anything_says_so_everywhere() -> None:
+    """Every piece has a sentence where there is nothing to show."""
+    pieces = (watched.alarm_table, watched.lights, watched.signal_table, watched.incidents)
+    assert [piece(BARE).text for piece in pieces] == [
+        "No alarm.", "No day has data.", "No feature has data.", "No incident is known.",
+    ]  # fmt: skip
+    assert isinstance(watched_days.daily_series(BARE), Note)
+    assert isinstance(watched_parts.signal_charts(BARE), Note)
+    assert "NO DATA" in summary_text(BARE)
+
+
+def test_lines_do_not_bridge_a_day_without_data() -> None:
+    """A gap is shaded and named, and no line pretends to know what was between."""
+    chart = charts(watched_days.daily_series(WATCH))[0]
+    for line in layers(chart, "line"):
+        rows = line["data"]["values"]
+        assert {row["x"] for row in rows if row["part"]} == set(range(GAP + 1, 14))
+        assert {row["x"] for row in rows if not row["part"]} == set(range(GAP))
+    (shaded,) = layers(chart, "rect")
+    assert [row["x"] for row in shaded["data"]["values"]] == [GAP - 0.5]
+
+
+def test_an_alarm_marks_its_day_in_its_own_series() -> None:
+    """Only the series that the alarm is about has the mark, on the day on which it began."""
+    marked = [
+        [row["x"] for layer in layers(chart, "text") for row in layer["data"]["values"]
+         if "alarm" in row.get("text", "")]
+        for chart in charts(watched_days.daily_series(WATCH))
+    ]  # fmt: skip
+    assert marked == [[12], [], [], [], []]
+
+
+def test_parts_are_named_in_the_language_that_is_spoken() -> None:
+    """What the watch itself names has Korean words; labels of the data stay as they are."""
+    mix, reasons = charts(watched_parts.signal_charts(WATCH, "ko"))
+    texts = [row["text"] for layer in layers(mix, "text") for row in layer["data"]["values"]]
+    assert {"쉬움", "■ 계획"} <= set(texts)
+    assert "min_score" in reasons.alt
+
+
+def test_hostile_names_are_only_shown() -> None:
+    """An arm or a tag that looks like markup is text wherever it is shown."""
+    evil = "<script>x</script>"
+    line = msgspec.structs.replace(WATCH.series[0], metric=f"issue:{evil}")
+    watch = msgspec.structs.replace(WATCH, treatment=evil, series=(line,))
+    shown = (watched.headline(watch), watched.lights(watch), watched.sources(watch))
+    assert all(evil not in piece.html for piece in shown)
+
+
+def test_the_record_is_read_as_it_was_written() -> None:
+    """watch.json holds every field, and each reason its English sentence."""
+    said = worded(WATCH)
+    assert decode(encode(said), "watch.json") == said
+    assert b'"schema": "rolloutlib/watch@1"' in encode(said)
