@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.options import command, from_here, given, option, say_lines, whole
 from rolloutlib.commands.options import say as put
+from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -74,6 +75,9 @@ def _watch(arguments: argparse.Namespace) -> int:
     from rolloutlib.show.watching import resolved
 
     params = resolved(_said(arguments), where="rollout watch")
+    for name in ("runs", "source"):
+        if (path := params.path(name)) is not None and not path.exists():
+            raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")
     *earlier, newest = _days(params, arguments)
     for day in earlier:
         _one(day, pull=False)  # what rang on a day that has gone is told, not acted upon
