@@ -98,9 +98,10 @@ def sample_watch(outcome: Outcome = Outcome.ROLLBACK) -> Watch:
         series("issue:hallucination", "proportion", 0.08, 0.05, None),
     )
     risks = (
-        RiskState("slow_search", "A", "cache them, or turn the feature off", "fires",
-                  told("latency ×1.23, fires above ×1.10"), told("feature.searchLite → false")),
-        RiskState("over_formal", "E", "lower styleStrictness", "quiet", told("×1.02")),
+        RiskState("slow_search", "search summaries slow the engine down", "A", "cache them",
+                  "fires", told("latency ×1.23, above ×1.10"), (told("turn A off"),), sure=True),
+        RiskState("over_formal", "style gets too formal", "E", "lower styleStrictness", "quiet",
+                  told("×1.02")),
     )  # fmt: skip
     here = Here(WEEKS, "W2", 2, late=False, says=told("W2 of the plan: stage 2 is in force."))
     return Watch(

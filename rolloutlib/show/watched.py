@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.plan.metrics import METRICS, metric_record
+from rolloutlib.show.registered import register_table
 from rolloutlib.show.tables import (
     Cell,
     Html,
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLOURED", "SHAPES", "SIGNS", "alarm_table", "alarm_word", "command", "headline", "incidents",
-    "latest", "light_word", "lights", "moment", "outcome_word", "series_title", "signal_table",
-    "signal_title", "sources", "title_of", "warnings",
+    "latest", "light_word", "lights", "moment", "outcome_word", "risks", "series_title",
+    "signal_table", "signal_title", "sources", "title_of", "warnings",
 ]  # fmt: skip
 
 SIGNS: Final = {
@@ -70,7 +71,7 @@ def alarm_word(code: str) -> str:
         "blocked": say("users are blocked"), "no_data": say("no data"),
         "stopped": say("the feed stopped"), "thin": say("far fewer samples"),
         "vanished": say("a metric vanished"), "frozen": say("the same data again"),
-        "clock": say("clock"),
+        "clock": say("clock"), "risk": say("risk"),
     }  # fmt: skip
     return str(words.get(code, code))
 
@@ -126,7 +127,7 @@ def headline(watch: Watch) -> Html:
     html = render("headline.html.j2", kind=KINDS[watch.outcome], sign=sign, word=word,
                   title=heading, meaning=str(_meaning(watch)), facts=_facts(watch),
                   reasons=reasons, why=str(say("Why")), style=style(), measured=answer.html,
-                  simulated=simulated)  # fmt: skip
+                  simulated=simulated, risks=[])  # fmt: skip
     said = (f"- {reason}" for reason in reasons)
     lines = [*map(plain, (f"{sign} {heading}", str(_meaning(watch)), *said)), answer.text]
     return Html(html, "\n".join(lines), heading)
@@ -264,6 +265,12 @@ def _signal(signal: FeatureSignal) -> str:
         return value
     lower, upper = (bound(end, signal.measure) for end in (signal.lower, signal.upper))
     return f"{value} [{lower}, {upper}]"
+
+
+@spoken
+def risks(watch: Watch) -> Html:
+    """Show the risk register on what was measured, and what answers each risk."""
+    return register_table(watch.risks)
 
 
 @spoken

@@ -15,6 +15,9 @@ from rolloutlib.errors import NoEvidenceError, RunsError
 from rolloutlib.files import file_sha256
 from rolloutlib.judge.incidents import read_incidents
 from rolloutlib.judge.quiet import told_at
+from rolloutlib.judge.register import fires, over_the_cap, people_of
+from rolloutlib.judge.risks import judge_risks, weight_of
+from rolloutlib.judge.signals import read_signals
 from rolloutlib.judge.sources import given_path, read_source
 from rolloutlib.measure.comparison import compare
 from rolloutlib.measure.daily import days_of
@@ -25,7 +28,7 @@ from rolloutlib.reason import because
 from rolloutlib.runs.database import readable
 from rolloutlib.watch.alarms import alarms
 from rolloutlib.watch.here import here, start_of
-from rolloutlib.watch.record import Outcome, Watch
+from rolloutlib.watch.record import Alarm, Outcome, Watch
 from rolloutlib.watch.series import series
 from rolloutlib.watch.signals import signals
 
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Plan, StageId
     from rolloutlib.plan.params import DailyParams, ReviewParams
     from rolloutlib.reason import Reason
-    from rolloutlib.watch.record import Alarm, DailySeries, FeatureSignal, Here
+    from rolloutlib.watch.record import DailySeries, FeatureSignal, Here
 
 __all__ = ["watch_stage"]
 
@@ -137,7 +140,8 @@ def _seen(plan: Plan, params: DailyParams, reading: ReviewParams, as_of: datetim
     return _Seen(
         compared, days, series(days, plan, pair), signals(days, plan, pair, stage),
         _risks(plan, source, compared), tuple(blocks),
-        (*compared.warnings, *compared.set_aside), source.digest,
+        (*over_the_cap(plan, stage, compared), *compared.warnings, *compared.set_aside),
+        source.digest,
     )  # fmt: skip
 
 
@@ -147,7 +151,22 @@ def _no_look(plan: Plan) -> Look:
 
 
 def _risks(plan: Plan, source: Source, compared: Comparison) -> tuple[RiskState, ...]:
-    return ()
+    """Judge the register on what was measured, as a review does."""
+    shares = source.sharing(compared.pair, unit=compared.measured.unit)
+    return judge_risks(plan, read_signals(plan, compared, shares, source.runs.copies))
+
+
+def _risk_alarms(risks: Sequence[RiskState], as_of: datetime) -> tuple[Alarm, ...]:
+    """Return the alarms of risks that the plan lets ask for a rollback, where they are sure.
+
+    No trigger of the plan names them, so people pull.
+    """
+    return tuple(
+        Alarm("risk", Outcome.ROLLBACK, None, None, pulls=False, since=as_of,
+              features=(risk.feature,), why=fires(risk))
+        for risk in risks
+        if weight_of(risk) == "rollback"
+    )  # fmt: skip
 
 
 def _watched(
@@ -159,9 +178,9 @@ def _watched(
     pair, stage = (reading.control, reading.treatment), reading.stage
     rung = alarms(seen.days if seen else None, plan, arms=pair, stage=stage, as_of=as_of,
                   incidents=tuple(known))  # fmt: skip
+    rung = (*_risk_alarms(seen.risks if seen else (), as_of), *rung)
     first = seen.days.dates[0] if seen and seen.days.dates else None
     summaries = seen.compared.summaries if seen else ()
-    treated = next((arm.users for arm in summaries if arm.arm == pair[1]), None)
     return Watch(
         stage=stage, control=pair[0], treatment=pair[1], as_of=as_of, since=first,
         planned_days=plan.monitoring.harm_test_days, looked=seen.looked if seen else 0,
@@ -169,8 +188,8 @@ def _watched(
         alarms=rung,
         series=seen.series if seen else (), signals=seen.signals if seen else (),
         risks=seen.risks if seen else (), here=_here(plan, params, stage, first, as_of),
-        people=treated, cap=plan.stages[stage].cap, incidents=_incidents(known, as_of), missed=(),
-        warnings=seen.warnings if seen else (),
+        people=people_of(seen.compared) if seen else None, cap=plan.stages[stage].cap,
+        incidents=_incidents(known, as_of), missed=(), warnings=seen.warnings if seen else (),
         runs={arm.arm: arm.runs for arm in summaries},
         samples={arm.arm: arm.samples for arm in summaries},
         data_sha256=seen.digest if seen else "",
@@ -228,7 +247,7 @@ def _reasons(
     for colour in ("red", "amber"):
         reasons += [line.says for line in seen.series if line.light == colour]
     reasons += [signal.says for signal in seen.signals if signal.beyond]
-    reasons += [risk.seen for risk in seen.risks if risk.state == "fires"]
+    reasons += [fires(risk) for risk in seen.risks if risk.state == "fires"]
     if not seen.looked:
         reasons.append(because("watch.one_arm"))
     once = [why for k, why in enumerate(reasons) if why not in reasons[:k]]
