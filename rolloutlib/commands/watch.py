@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.options import command, from_here, given, option, say_lines, whole
 from rolloutlib.commands.options import say as put
+from rolloutlib.commands.telling import tell_people
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from rolloutlib.plan.params import DailyParams
+    from rolloutlib.tell.event import Event
     from rolloutlib.watch.record import Alarm, Watch
     from rolloutlib.words.sentences import Sentence
 
@@ -130,7 +133,22 @@ def _one(params: DailyParams, *, pull: bool) -> int:
     put(say("Report: {path}", path=str(page)).text(params.lang))
     if pull:
         _pull(watch, params, str(page.parent))
+    tell_people(_event(watch, made.page), root)
     return EXIT[watch.outcome]
+
+
+def _event(watch: Watch, page: Path) -> Event:
+    """Return what people are told: the outcome, why, and the command that answers it."""
+    from rolloutlib.show.watched import command, headline_of
+    from rolloutlib.tell.event import Event
+    from rolloutlib.words.sentences import say
+
+    answer = [say("The answer: {command}", command=command(watch))] if watch.answer else []
+    return Event(
+        kind="watch", outcome=watch.outcome.value, exit_code=EXIT[watch.outcome],
+        headline=headline_of(watch), lines=(*watch.reasons, *answer), stage=watch.stage,
+        report=page,
+    )  # fmt: skip
 
 
 def _pull_without_a_page(params: DailyParams) -> None:

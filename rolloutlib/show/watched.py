@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from rolloutlib.watch.record import Alarm, Colour, DailySeries, FeatureSignal, Point, Watch
 
 __all__ = [
-    "COLOURED", "SHAPES", "SIGNS", "alarm_table", "alarm_word", "command", "headline", "incidents",
-    "latest", "light_word", "lights", "moment", "outcome_word", "risks", "series_title",
-    "signal_table", "signal_title", "sources", "title_of", "warnings",
+    "COLOURED", "SHAPES", "SIGNS", "alarm_table", "alarm_word", "command", "headline",
+    "headline_of", "incidents", "latest", "light_word", "lights", "moment", "outcome_word", "risks",
+    "series_title", "signal_table", "signal_title", "sources", "title_of", "warnings",
 ]  # fmt: skip
 
 SIGNS: Final = {
@@ -133,13 +133,18 @@ def headline(watch: Watch) -> Html:
     return Html(html, "\n".join(lines), heading)
 
 
-def title_of(watch: Watch) -> str:
-    """Name outcome, stage, treatment and day."""
-    return str(say(
+def headline_of(watch: Watch) -> Sentence:
+    """Name outcome, stage, treatment and day, in any language."""
+    return say(
         "{outcome} · stage {stage}, {name} · {treatment} · {day}",
-        outcome=outcome_word(watch.outcome), stage=watch.stage, name=translate(watch.stage_name),
+        outcome=outcome_word(watch.outcome), stage=watch.stage, name=Sentence(watch.stage_name),
         treatment=plain(watch.treatment, LABEL), day=watch.as_of.date().isoformat(),
-    ))  # fmt: skip
+    )  # fmt: skip
+
+
+def title_of(watch: Watch) -> str:
+    """Name outcome, stage, treatment and day, in the language that is spoken."""
+    return str(headline_of(watch))
 
 
 def _answer(watch: Watch) -> Sentence:

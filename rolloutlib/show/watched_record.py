@@ -12,8 +12,9 @@ from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.tables import Html, render
 from rolloutlib.show.watched_summary import summary_text
-from rolloutlib.show.watching import day_folder
+from rolloutlib.show.watching import day_folder, watched_days
 from rolloutlib.watch.answer import rollback_arguments
+from rolloutlib.watch.missed import missed_days
 from rolloutlib.watch.record import Outcome, encode
 from rolloutlib.words.reasons import sentence, worded
 from rolloutlib.words.sentences import speaking
@@ -29,15 +30,20 @@ __all__ = ["answer_of", "answered", "write_watch"]
 
 
 def answered(watch: Watch, params: DailyParams) -> Watch:
-    """Return the watch with the command that answers its alarms, in the language of the page."""
+    """Return the watch with what only its workbook tells: missed days, and the answer's command."""
+    out, today = params.path("out"), watch.as_of.date()
+    missed = missed_days(watched_days(out), today)[:-1] if out else ()
     asking = [alarm for alarm in watch.alarms if alarm.asks is Outcome.ROLLBACK]
-    if not asking:
-        return watch
-    folder = day_folder(params) if params.out else None
-    root = workbook_root()
-    inside = folder and folder.is_relative_to(root)
-    shown = str(folder.relative_to(root) if folder and inside else folder or "")
-    return msgspec.structs.replace(watch, answer=tuple(answer_of(asking, params, shown)))
+    answer = answer_of(asking, params, _shown(params)) if asking else []
+    return msgspec.structs.replace(watch, missed=missed, answer=tuple(answer))
+
+
+def _shown(params: DailyParams) -> str:
+    """Return the folder of the day as the workbook's commands name it; empty without one."""
+    if params.out is None:
+        return ""
+    folder, root = day_folder(params), workbook_root()
+    return str(folder.relative_to(root) if folder.is_relative_to(root) else folder)
 
 
 def answer_of(alarms: Sequence[Alarm], params: DailyParams, folder: str) -> list[str]:
