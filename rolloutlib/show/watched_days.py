@@ -191,6 +191,6 @@ def _alarms(watch: Watch, line: DailySeries, x: Spec) -> list[Spec]:
     side = "right" if shown and shown[0] > len(line.points) / 2 else "left"
     return [
         layer(rows, "rule", at={"x": x}, color=VERMILION, strokeWidth=1.5),
-        layer(rows, "text", at={"x": x, "y": 8, "text": "text"}, align=side, fontSize=12,
+        layer(rows, "text", at={"x": x, "y": HEIGHT - 8, "text": "text"}, align=side, fontSize=12,
               fontWeight=600, dx=-4 if side == "right" else 4, color=VERMILION),
     ]  # fmt: skip
