@@ -5,7 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import command, from_here, given, option, say_lines, whole
+from rolloutlib.commands.options import (
+    command,
+    complain,
+    from_here,
+    given,
+    option,
+    say_lines,
+    whole,
+)
 from rolloutlib.commands.options import say as put
 from rolloutlib.commands.telling import tell_people
 from rolloutlib.errors import UsageError
@@ -115,6 +123,8 @@ def _days(params: DailyParams, arguments: argparse.Namespace) -> list[DailyParam
 
 def _one(params: DailyParams, *, pull: bool) -> int:
     """Watch one day; return its exit code."""
+    from rolloutlib.flags.overview import log_run
+    from rolloutlib.ledger.run_log import ran_of_watch
     from rolloutlib.plan.model import workbook_root
     from rolloutlib.show.watching import watch_notebook
     from rolloutlib.watch.record import decode
@@ -133,6 +143,9 @@ def _one(params: DailyParams, *, pull: bool) -> int:
     put(say("Report: {path}", path=str(page)).text(params.lang))
     if pull:
         _pull(watch, params, str(page.parent))
+    if made.page.is_relative_to(root):
+        for undone in log_run(root, ran_of_watch(watch, made.page), params.lang):
+            complain(undone.text(params.lang))
     tell_people(_event(watch, made.page), root)
     return EXIT[watch.outcome]
 

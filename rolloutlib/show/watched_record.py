@@ -56,7 +56,9 @@ def answer_of(alarms: Sequence[Alarm], params: DailyParams, folder: str) -> list
     """
     with speaking(params.lang):
         said = [sentence(alarm.why) for alarm in alarms]
-    return rollback_arguments(alarms, reason=said[0], signal=" ".join(said[1:]))
+    return rollback_arguments(
+        alarms, reason=said[0], signal=" ".join(said[1:]) or said[0], review=folder
+    )
 
 
 def write_watch(watch: Watch, params: DailyParams) -> Html:
