@@ -11,13 +11,14 @@ from rolloutlib.ledger.seal import PARAMS, WATCH
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.tables import Html, render
+from rolloutlib.show.watched import alarm_word, series_title
 from rolloutlib.show.watched_summary import summary_text
 from rolloutlib.show.watching import day_folder, watched_days
 from rolloutlib.watch.answer import rollback_arguments
 from rolloutlib.watch.missed import missed_days
 from rolloutlib.watch.record import Outcome, encode
 from rolloutlib.words.reasons import sentence, worded
-from rolloutlib.words.sentences import speaking
+from rolloutlib.words.sentences import say, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,10 +56,14 @@ def answer_of(alarms: Sequence[Alarm], params: DailyParams, folder: str) -> list
         folder: of the watch that shows them; empty without one.
     """
     with speaking(params.lang):
-        said = [sentence(alarm.why) for alarm in alarms]
-    return rollback_arguments(
-        alarms, reason=said[0], signal=" ".join(said[1:]) or said[0], review=folder
-    )
+        about = [f"{alarm_word(alarm.code)}{_metric(alarm)}" for alarm in alarms]
+        day = say("Daily watch: {alarms}", alarms=tuple(dict.fromkeys(about)))
+        first = sentence(alarms[0].why)
+    return rollback_arguments(alarms, reason=day.text(params.lang), signal=first, review=folder)
+
+
+def _metric(alarm: Alarm) -> str:
+    return f" ({series_title(alarm.metric)})" if alarm.metric else ""
 
 
 def write_watch(watch: Watch, params: DailyParams) -> Html:

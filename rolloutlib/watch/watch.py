@@ -23,6 +23,7 @@ from rolloutlib.measure.comparison import compare
 from rolloutlib.measure.daily import days_of
 from rolloutlib.measure.days import load
 from rolloutlib.measure.looks import Look
+from rolloutlib.plan.metrics import metric_record
 from rolloutlib.plan.model import load_plan
 from rolloutlib.reason import because
 from rolloutlib.runs.database import readable
@@ -245,10 +246,19 @@ def _reasons(
         return (*reasons, because("watch.empty"))
     reasons += seen.blocks
     for colour in ("red", "amber"):
-        reasons += [line.says for line in seen.series if line.light == colour]
+        reasons += [_of(line) for line in seen.series if line.light == colour]
     reasons += [signal.says for signal in seen.signals if signal.beyond]
     reasons += [fires(risk) for risk in seen.risks if risk.state == "fires"]
     if not seen.looked:
         reasons.append(because("watch.one_arm"))
     once = [why for k, why in enumerate(reasons) if why not in reasons[:k]]
     return tuple(once) or (because("watch.calm", days=seen.looked),)
+
+
+def _of(line: DailySeries) -> Reason:
+    """Say of which metric it is what a series says."""
+    name, _, tag = line.metric.partition(":")
+    title = metric_record(name).title
+    if tag:
+        return because("watch.of_issue", metric=title, tag=tag, why=line.says)
+    return because("watch.of", metric=title, why=line.says)

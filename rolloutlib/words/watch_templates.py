@@ -32,6 +32,8 @@ WATCHES: Final = {
     "watch.calm": "On {days} days with data of both arms nothing asks for anything.",
     "watch.empty": "No run of this stage started in the days that are watched.",
     "watch.incidents_unread": "The log of incidents cannot be read: {message}",
+    "watch.of": "{metric}: {why}",
+    "watch.of_issue": "{metric} ({tag}): {why}",
     "watch.one_arm": "No day has data of both arms, so nothing can be compared.",
     "watch.no_start": "Nothing tells when the rollout began, so its week is unknown.",
     # A metric of a day: its light, and what it means beside the days before.
