@@ -28,7 +28,8 @@ review: $(STAMP) ## Review the shipped example: prints the recommendation and wh
 		case $$? in 10 | 20 | 30) ;; *) exit 1 ;; esac # HOLD, NO_GO and INVALID are results, not failures
 
 test: $(STAMP) ## Run every test: package, doctests, command line, browser, notebooks
-	$(BIN)/pytest -n auto --dist loadfile rolloutlib tests notebooks --nbval-lax --nbval-current-env
+	$(BIN)/pytest -n auto --dist loadfile rolloutlib tests notebooks --nbval-lax --nbval-current-env \
+		--ignore notebooks/daily_monitor.ipynb # tests/commands/test_watch.py runs it
 
 test-fast: $(STAMP) ## Run the tests that need no notebook, browser or patience (under a minute)
 	$(BIN)/pytest -n auto --dist loadfile -m "not slow and not browser and not notebooks"
