@@ -139,7 +139,8 @@ def _seen(plan: Plan, params: DailyParams, reading: ReviewParams, as_of: datetim
     pair, stage = compared.pair, reading.stage
     blocks = ([compared.invalid] if compared.invalid else []) + [*compared.blocks]
     return _Seen(
-        compared, days, series(days, plan, pair), signals(days, plan, pair, stage),
+        compared, days, series(days, plan, pair),
+        signals(days, plan, pair, stage, source.runs.copies),
         _risks(plan, source, compared), tuple(blocks),
         (*over_the_cap(plan, stage, compared), *compared.warnings, *compared.set_aside),
         source.digest,
