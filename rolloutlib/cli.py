@@ -107,6 +107,7 @@ def _parser() -> Parser:
         notify,
         plan,
         plan_page,
+        retrospective,
         review,
         runlogs,
         schedule,
@@ -120,7 +121,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     groups = (
         plan, plan_page, ingest, review, watch, ledger, keys, flags, engine, notify, incident,
-        runlogs, knobs, schedule, check_pr,
+        runlogs, knobs, schedule, check_pr, retrospective,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

@@ -34,6 +34,7 @@ EXITS: Final = {
     "notify": "0 shown, or told by every way; 1 not told by some way",
     "bench": "0 all was asked, whether the engine answered or not",
     "check-pr": "0 whole; 10 a section is missing or says nothing",
+    "retrospective": "0 written",
     "runlogs": "0 listed; 10 some are no evidence",
     "open": "0 opened; the line tells its id",
     "close": "0 closed, or closed at that moment already",

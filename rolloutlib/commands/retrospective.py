@@ -1,0 +1,54 @@
+"""`rollout retrospective`: look back on the rollout, as a notebook and as one page."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rolloutlib.commands.options import command, given, option, say
+
+if TYPE_CHECKING:
+    import argparse
+
+NOTEBOOK, PAGE = "retrospective.ipynb", "retrospective.html"
+ABOUT = """\
+Run notebooks/retrospective.ipynb: decisions on a time line, chances of a GO against what came
+(Brier score), alarms that nobody acted on, days at each stage, knobs, deviations, waivers,
+incidents. The folder of --out then holds retrospective.html (one file) and retrospective.ipynb."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's sub-commands."""
+    command(
+        commands, "retrospective", _retrospective, "look back on the rollout, from the ledger",
+        option("--as-of TIME", "look back from then (ISO 8601 with offset; default: now)"),
+        option("--watches DIR", "folder of the days' watches (default: as params/ says)"),
+        option("--lang", "language of the page (default: as params/ says)", choices=("en", "ko")),
+        option("--out DIR", "folder of the page (default: reports/retrospective-DATE)", type=Path),
+        description=ABOUT,
+    )  # fmt: skip
+
+
+def _retrospective(arguments: argparse.Namespace) -> int:
+    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.strict_yaml import load_yaml
+    from rolloutlib.show.bundle import new_report
+    from rolloutlib.show.notebooks import render_html, run_notebook
+
+    root = workbook_root()
+    file = root / "params" / "retrospective.yaml"
+    values: dict[str, Any] = dict(load_yaml(file) if file.is_file() else {})
+    values |= given(arguments, "as_of", "watches", "lang")
+    lang = values.get("lang") or "en"
+    place = arguments.out or root / "reports" / f"retrospective-{datetime.now(UTC):%Y-%m-%d}"
+    with new_report(place.resolve()) as report:
+        executed = run_notebook(
+            root / "notebooks" / NOTEBOOK, values, report.folder / NOTEBOOK, lang=lang,
+            progress=sys.stderr, failed=report.failed,
+        )  # fmt: skip
+        (report.folder / PAGE).write_text(render_html(executed, lang), encoding="utf-8")
+        page = report.publish() / PAGE
+    say(str(page.relative_to(root) if page.is_relative_to(root) else page))
+    return 0

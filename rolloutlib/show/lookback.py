@@ -1,0 +1,215 @@
+"""A rollout looked back on: its decisions on a time line, and what can be learnt from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.show.charts import GREEN, OCHRE, VERMILION
+from rolloutlib.show.figure import INK, NARROW, Figure, Note, dots, figure, layer, plot, text
+from rolloutlib.show.tables import Cell, Html, Row, bullets, joined, label, number, style, table
+from rolloutlib.words.numbers import show
+from rolloutlib.words.reasons import sentence
+from rolloutlib.words.sentences import Sentence, say, spoken
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rolloutlib.flags.retrospective import Forecast, LookBack, Stay, Step
+    from rolloutlib.show.figure import Spec
+
+__all__ = [
+    "accepted_table", "alarms_table", "forecast_table", "headline", "incidents_table",
+    "knobs_table", "stays_table", "steps_table", "time_line",
+]  # fmt: skip
+
+HUES: Final = {"GO": GREEN, "HOLD": OCHRE, "NO_GO": VERMILION, "ROLLBACK": INK}
+SHAPES: Final = {"GO": "circle", "HOLD": "diamond", "NO_GO": "cross", "ROLLBACK": "triangle-down"}
+FEW: Final = 10  # forecasts: below it a score says next to nothing about calibration
+BASE: Final = 0.25  # the score of who always says 50 %
+
+
+def _day(at: datetime | None) -> str:
+    return "–" if at is None else f"{at:%Y-%m-%d}"
+
+
+@spoken
+def headline(back: LookBack) -> Html:
+    """Say the rollout in a few sentences."""
+    counts = {verdict: sum(s.verdict == verdict for s in back.steps) for verdict in HUES}
+    lines: list[Sentence] = []
+    if back.steps:
+        first, last = back.steps[0].at, back.steps[-1].at
+        lines.append(say("{n} decisions from {first} to {last}: {go} GO, {hold} HOLD, {no} NO_GO, "
+                         "{back} rollbacks.", n=len(back.steps), first=_day(first),
+                         last=_day(last), go=counts["GO"], hold=counts["HOLD"],
+                         no=counts["NO_GO"], back=counts["ROLLBACK"]))  # fmt: skip
+        undone = sum(step.undone is not None for step in back.steps)
+        lines.append(say("{n} of the {go} GO were taken back.", n=undone, go=counts["GO"]))
+    if back.stays:
+        lines.append(say("The rollout is at stage {stage}.", stage=back.stays[-1].stage))
+    lines += [say("Not read: {what}", what=what) for what in back.unread]
+    listed = bullets(lines, say("The ledger holds no decision yet."))
+    html = f"<style>{style()}</style>\n{listed.html}"
+    return Html(html, listed.text, str(say("Retrospective")))
+
+
+@spoken
+def time_line(back: LookBack) -> Figure | Note:
+    """Draw each decision at its time, at the stage that it was about."""
+    steps = [step for step in back.steps if step.stage is not None]
+    if not steps:
+        return Note(str(say("The ledger holds no decision yet.")))
+    caption = say("Each mark is a decision at its stage: circles are GO, diamonds HOLD, crosses "
+                  "NO_GO, triangles rollbacks. The line is the stage in force.")  # fmt: skip
+    told = ", ".join(f"{_day(s.at)} {s.verdict} {s.stage}" for s in steps)
+    alt = say("Decisions by day and stage: {rows}.", rows=told)
+    return figure(lambda width: _line(back, steps, width), alt, caption)
+
+
+def _line(back: LookBack, steps: list[Step], width: int) -> Spec:
+    axis = {"title": None, "format": "%m-%d", "tickCount": 4 if width == NARROW else 8}
+    x: Spec = {"field": "at", "type": "temporal", "axis": axis, "scale": {"type": "utc"}}
+    stages = {"title": str(say("stage")), "values": list(range(5)), "format": "d"}
+    scale = {"domain": [-0.4, 4.4], "nice": False}
+    y: Spec = {"field": "stage", "type": "quantitative", "scale": scale, "axis": stages}
+    marks = [
+        {"at": s.at.isoformat(), "stage": s.stage, "color": HUES[s.verdict],
+         "shape": SHAPES[s.verdict], "name": s.id.removeprefix("dec-")} for s in steps
+    ]  # fmt: skip
+    begin = min(step.at for step in steps)
+    path = [
+        {"at": at.isoformat(), "stage": stay.stage}
+        for stay in back.stays
+        for at in (max(stay.entered or begin, begin), stay.left or back.now)
+    ]
+    channels: Spec = {"x": x, "y": y}
+    layers = [
+        layer(path, "line", at=channels, color=INK, opacity=0.35, strokeWidth=2),
+        dots(marks, channels | {"color": "color", "shape": "shape"}, size=150),
+    ]
+    if width > NARROW:
+        names = text(marks, "name", "at", "stage", dy=-14, align="center", fontSize=11)
+        names["encoding"] |= channels
+        layers.append(names)
+    return plot(layers, width, 220)
+
+
+@spoken
+def steps_table(back: LookBack) -> Html:
+    """List the decisions in order."""
+    head = (say("Decision"), say("Day"), say("Stage"), say("Verdict"), say("What came of it"))
+    return table(head, [_step(step) for step in back.steps],
+                 none=str(say("The ledger holds no decision yet.")))  # fmt: skip
+
+
+def _step(step: Step) -> Row:
+    came = say("–")
+    if step.undone:
+        came = say("taken back by {id}", id=step.undone)
+    elif step.entered is not None:
+        came = say("stage {stage} entered", stage=step.entered)
+    elif step.verdict == "GO":
+        came = say("never put in force")
+    stage = "–" if step.stage is None else str(step.stage)
+    cells = (label(step.id), Cell(_day(step.at)), number(stage), Cell(step.verdict))
+    return Row((*cells, Cell(str(came))))
+
+
+@spoken
+def forecast_table(back: LookBack) -> Html:
+    """Hold the chances that were named against what came, and sum them up in a score."""
+    head = (say("Decision"), say("Stage"), say("Chance of a GO"), say("Next decision"),
+            say("What it said"))  # fmt: skip
+    listed = table(head, [_forecast(one) for one in back.forecasts],
+                   none=str(say("No HOLD was decided, so no chance was named.")))  # fmt: skip
+    return joined(bullets([*_score(back)]), listed) if back.forecasts else listed
+
+
+def _forecast(one: Forecast) -> Row:
+    chance = say("none") if one.chance is None else show(one.chance, "proportion")
+    said = say("not known yet") if one.came is None else say("GO") if one.came else say("no GO")
+    cells = (label(one.decision), number(one.stage), number(chance), label(one.next or "–"))
+    return Row((*cells, Cell(str(said))))
+
+
+def _score(back: LookBack) -> list[Sentence]:
+    unnamed = sum(one.chance is None for one in back.forecasts)
+    lines: list[Sentence] = []
+    if back.score is None:
+        lines.append(say("No forecast came due, so there is no score."))
+    else:
+        lines.append(say("Brier score {score:.3f} of {n} forecasts: 0 is perfect, {base} is who "
+                         "always says 50 %.", score=back.score, n=back.scored,
+                         base=BASE))  # fmt: skip
+        if back.scored < FEW:
+            lines.append(say("So few forecasts say next to nothing about calibration."))
+    if unnamed:
+        lines.append(say("{n} cannot be named any more: the plan has changed since, or a gate had "
+                         "no data.", n=unnamed))  # fmt: skip
+    return lines
+
+
+@spoken
+def alarms_table(back: LookBack) -> Html:
+    """List the alarms that asked for a rollback, and whether anybody acted on them."""
+    head = (say("Alarm"), say("Stage"), say("From"), say("Until"), say("Days"), say("Acted on"))
+    rows: list[Row] = []
+    for one in back.heard:
+        cells = (label(one.code, one.metric or ""), number(one.stage), Cell(_day(one.first)),
+                 Cell(_day(one.last)), number(one.days))  # fmt: skip
+        answer = one.answered or str(say("nobody acted on it"))
+        rows.append(Row((*cells, label(answer)), sentence(one.why)))
+    false = sum(one.answered is None for one in back.heard)
+    told = say("{watches} days were watched; {n} alarms asked for a rollback, and nobody acted on "
+               "{false} of them.", watches=back.watches, n=len(rows), false=false)  # fmt: skip
+    return joined(bullets([told]), table(head, rows)) if rows else bullets([told])
+
+
+@spoken
+def stays_table(back: LookBack) -> Html:
+    """Say how long the rollout was at each stage."""
+    head = (say("Stage"), say("From"), say("Until"), say("Days"), say("of them after a rollback"))
+    return table(head, [_stay(stay) for stay in back.stays])
+
+
+def _stay(stay: Stay) -> Row:
+    until = str(say("today")) if stay.left is None else _day(stay.left)
+    days = "–" if stay.days is None else f"{stay.days:.1f}"
+    cells = (number(stay.stage), Cell(_day(stay.entered)), Cell(until), number(days))
+    return Row((*cells, number(f"{stay.blocked:.1f}")))
+
+
+@spoken
+def knobs_table(back: LookBack) -> Html:
+    """List what was turned."""
+    head = (say("Day"), say("Knob"), say("Before"), say("After"), say("Why"))
+    values = [
+        (Cell(_day(line.at)), label(line.knob), label(_value(line.before)),
+         label(_value(line.after)), label(line.why)) for line in back.knobs
+    ]  # fmt: skip
+    return table(head, [*map(Row, values)], none=str(say("No knob was turned.")))
+
+
+def _value(value: float | str | None) -> str:
+    return "–" if value is None else value if isinstance(value, str) else f"{value:g}"
+
+
+@spoken
+def accepted_table(back: LookBack) -> Html:
+    """List what signers accepted: misses within a tolerance, and waivers with their reasons."""
+    lines = [f"{name}: {sentence(why)}" for name, why in back.deviations]
+    for name, one in back.waivers:
+        waived = say("{id}: {gate} was waived: {why}", id=name, gate=one.gate, why=one.reason)
+        lines.append(str(waived))
+    return bullets(lines, say("Nothing was accepted or waived."))
+
+
+@spoken
+def incidents_table(back: LookBack) -> Html:
+    """List the incidents of the workbook's log."""
+    head = (say("Incident"), say("Severity"), say("From"), say("Until"), say("What"))
+    rows = [
+        Row((label(one.id), label(one.severity), Cell(_day(one.opened)), Cell(_day(one.closed)),
+             label(one.title))) for one in back.incidents
+    ]  # fmt: skip
+    return table(head, rows, none=str(say("The log holds no incident.")))
