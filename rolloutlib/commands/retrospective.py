@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.options import command, given, option, say
@@ -32,9 +33,10 @@ def add(commands: Any) -> None:
 
 
 def _retrospective(arguments: argparse.Namespace) -> int:
+    from rolloutlib.ledger.durable import Files, overwrite
     from rolloutlib.plan.model import workbook_root
     from rolloutlib.plan.strict_yaml import load_yaml
-    from rolloutlib.show.bundle import new_report
+    from rolloutlib.show.bundle import in_words
     from rolloutlib.show.notebooks import render_html, run_notebook
 
     root = workbook_root()
@@ -42,13 +44,16 @@ def _retrospective(arguments: argparse.Namespace) -> int:
     values: dict[str, Any] = dict(load_yaml(file) if file.is_file() else {})
     values |= given(arguments, "as_of", "watches", "lang")
     lang = values.get("lang") or "en"
-    place = arguments.out or root / "reports" / f"retrospective-{datetime.now(UTC):%Y-%m-%d}"
-    with new_report(place.resolve()) as report:
+    dated = root / "reports" / f"retrospective-{datetime.now(UTC):%Y-%m-%d}"
+    place: Path = (arguments.out or dated).resolve()
+    with TemporaryDirectory(prefix="rollout-") as folder, in_words(place):
+        made = Path(folder) / NOTEBOOK
         executed = run_notebook(
-            root / "notebooks" / NOTEBOOK, values, report.folder / NOTEBOOK, lang=lang,
-            progress=sys.stderr, failed=report.failed,
-        )  # fmt: skip
-        (report.folder / PAGE).write_text(render_html(executed, lang), encoding="utf-8")
-        page = report.publish() / PAGE
+            root / "notebooks" / NOTEBOOK, values, made, lang=lang, progress=sys.stderr
+        )
+        place.mkdir(parents=True, exist_ok=True)
+        overwrite(Files(), place / NOTEBOOK, made.read_bytes())
+        overwrite(Files(), place / PAGE, render_html(executed, lang).encode())
+    page = place / PAGE
     say(str(page.relative_to(root) if page.is_relative_to(root) else page))
     return 0

@@ -207,9 +207,12 @@ def _at(node: Node) -> datetime:
 def _steps(nodes: Sequence[Node], in_force: str) -> tuple[Step, ...]:
     undone = undone_by(nodes)
     steps: list[Step] = []
+    led_to = {node.digest: node.predicate.stage.to for node in nodes if node.predicate.stage}
     for place, node in enumerate(nodes):
         p, back = node.predicate, undone.get(node.digest)
         stage, entered = _stage(node), None
+        if stage is None and p.rollback and p.rollback.rolls_back:  # of before flags were told
+            stage = led_to.get(p.rollback.rolls_back.sha256)
         later = nodes[place + 1 :]
         if p.verdict == "GO" and p.stage and (back or _promoted(node, p.stage.to, later, in_force)):
             entered = p.stage.to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.show.charts import GREEN, OCHRE, VERMILION
@@ -25,6 +26,8 @@ __all__ = [
 HUES: Final = {"GO": GREEN, "HOLD": OCHRE, "NO_GO": VERMILION, "ROLLBACK": INK}
 SHAPES: Final = {"GO": "circle", "HOLD": "diamond", "NO_GO": "cross", "ROLLBACK": "triangle-down"}
 FEW: Final = 10  # forecasts: below it a score says next to nothing about calibration
+NAMED: Final = 8  # names that fit side by side
+_SHORT: Final = timedelta(days=3)  # a time line that is told in hours
 BASE: Final = 0.25  # the score of who always says 50 %
 
 
@@ -40,11 +43,11 @@ def headline(back: LookBack) -> Html:
     if back.steps:
         first, last = back.steps[0].at, back.steps[-1].at
         lines.append(say("{n} decisions from {first} to {last}: {go} GO, {hold} HOLD, {no} NO_GO, "
-                         "{back} rollbacks.", n=len(back.steps), first=_day(first),
+                         "{back} ROLLBACK.", n=len(back.steps), first=_day(first),
                          last=_day(last), go=counts["GO"], hold=counts["HOLD"],
                          no=counts["NO_GO"], back=counts["ROLLBACK"]))  # fmt: skip
         undone = sum(step.undone is not None for step in back.steps)
-        lines.append(say("{n} of the {go} GO were taken back.", n=undone, go=counts["GO"]))
+        lines.append(say("Taken back: {n} of {go} GO.", n=undone, go=counts["GO"]))
     if back.stays:
         lines.append(say("The rollout is at stage {stage}.", stage=back.stays[-1].stage))
     lines += [say("Not read: {what}", what=what) for what in back.unread]
@@ -67,7 +70,9 @@ def time_line(back: LookBack) -> Figure | Note:
 
 
 def _line(back: LookBack, steps: list[Step], width: int) -> Spec:
-    axis = {"title": None, "format": "%m-%d", "tickCount": 4 if width == NARROW else 8}
+    short = back.now - steps[0].at < _SHORT
+    axis = {"title": None, "format": "%H:%M" if short else "%m-%d",
+            "tickCount": 3 if width == NARROW else 7}  # fmt: skip
     x: Spec = {"field": "at", "type": "temporal", "axis": axis, "scale": {"type": "utc"}}
     stages = {"title": str(say("stage")), "values": list(range(5)), "format": "d"}
     scale = {"domain": [-0.4, 4.4], "nice": False}
@@ -87,11 +92,19 @@ def _line(back: LookBack, steps: list[Step], width: int) -> Spec:
         layer(path, "line", at=channels, color=INK, opacity=0.35, strokeWidth=2),
         dots(marks, channels | {"color": "color", "shape": "shape"}, size=150),
     ]
-    if width > NARROW:
-        names = text(marks, "name", "at", "stage", dy=-14, align="center", fontSize=11)
+    named = [mark for mark, step in zip(marks, steps, strict=True) if _is_apart(step, back)]
+    if width > NARROW and named:
+        names = text(named, "name", "at", "stage", dy=-14, dx=-4, fontSize=11)
         names["encoding"] |= channels
         layers.append(names)
     return plot(layers, width, 220)
+
+
+def _is_apart(step: Step, back: LookBack) -> bool:
+    """Whether a decision's name has room: the next one at its stage is far enough away."""
+    room = (back.now - back.steps[0].at) / NAMED
+    later = (other.at for other in back.steps if other.stage == step.stage and other.at >= step.at)
+    return all(at == step.at or at - step.at > room for at in later)
 
 
 @spoken
@@ -159,9 +172,11 @@ def alarms_table(back: LookBack) -> Html:
                  Cell(_day(one.last)), number(one.days))  # fmt: skip
         answer = one.answered or str(say("nobody acted on it"))
         rows.append(Row((*cells, label(answer)), sentence(one.why)))
+    if not back.watches:
+        return bullets([], say("No day's watch was found."))
     false = sum(one.answered is None for one in back.heard)
-    told = say("{watches} days were watched; {n} alarms asked for a rollback, and nobody acted on "
-               "{false} of them.", watches=back.watches, n=len(rows), false=false)  # fmt: skip
+    told = say("Days watched: {watches}. Alarms that asked for a rollback: {n}; that nobody acted "
+               "on: {false}.", watches=back.watches, n=len(rows), false=false)  # fmt: skip
     return joined(bullets([told]), table(head, rows)) if rows else bullets([told])
 
 
