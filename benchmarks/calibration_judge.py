@@ -11,13 +11,17 @@ from benchmarks.worlds.joined import tags, with_covariate
 from benchmarks.worlds.people import Arm, Seen
 from benchmarks.worlds.rates import Rates
 from rolloutlib.measure.adjustment import adjust
-from rolloutlib.measure.design import Arms
+from rolloutlib.measure.design import Arms, is_binary
+from rolloutlib.measure.design import compared as as_compared
 from rolloutlib.measure.estimates import estimate_gate, proves
 from rolloutlib.measure.looks import look_at
 from rolloutlib.measure.moments import Cells
 from rolloutlib.measure.subject import CLEAR, SHARE
+from rolloutlib.measure.unseen import breaks, held_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from benchmarks.calibration_worlds import World
@@ -70,11 +74,17 @@ def _plain(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -
     gate = plan.gates[world.gate]
     seen = _seen(world, gate, truth, rng, repetitions)
     arms = compared(seen, world.study.kind, contrast=gate.contrast)
-    return judge(gate, arms, plan.evidence, _proof(world, plan))
+    return judge(gate, arms, plan.evidence, _proof(world, plan), _worst(world, plan))
 
 
 def _proof(world: World, plan: Plan) -> float:
     return plan.gates[world.gate].proof_limit(world.stage, plan.profile("default"))
+
+
+def _worst(world: World, plan: Plan) -> float | None:
+    """Return the worst value of a sample, where what nobody saw holds the gate at the stage."""
+    gate = plan.gates[world.gate]
+    return held_at(plan, gate, world.stage, plan.profile("default"), metric_name(gate))
 
 
 def _looks(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
@@ -90,7 +100,7 @@ def _looks(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -
         look = look_at(number, planned=LOOKS, confidence=plan.evidence.confidence)
         rules = plan.evidence.model_copy(update={"confidence": look.confidence})
         arms = compared(part, world.study.kind, contrast=gate.contrast)
-        found = judge(gate, arms, rules, _proof(world, plan))
+        found = judge(gate, arms, rules, _proof(world, plan), _worst(world, plan))
         going = ~passed & ~failed
         passed, failed = passed | (going & found.passed), failed | (going & found.failed)
         point = np.where(going, found.point, point)
@@ -123,7 +133,7 @@ def _tags(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) ->
         left = tested if arm == 0 or study.shared else np.ones_like(tested)
         arms.append(Arm(n * left, total * left))
     both = compared(Seen.of(arms), study.kind, contrast=gate.contrast)
-    return judge(gate, both, plan.evidence, _proof(world, plan))
+    return judge(gate, both, plan.evidence, _proof(world, plan), _worst(world, plan))
 
 
 def _clearly_first(by_unit: Floats) -> tuple[Flags, NDArray[np.int64]]:
@@ -155,7 +165,7 @@ def _per_user(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int
              cells(arms.one.n[k], arms.one.total[k]), "user")
         for k in range(repetitions)
     )  # fmt: skip
-    return _one_by_one(gate, each, plan.evidence, _proof(world, plan))
+    return _one_by_one(gate, each, plan.evidence, _proof(world, plan), _worst(world, plan))
 
 
 def _adjusted(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
@@ -176,7 +186,7 @@ def _adjusted(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int
         return adjust(Arms(*y, unit), Arms(*x, unit))[0]
 
     each = (arms(k) for k in range(repetitions))
-    return _one_by_one(gate, each, plan.evidence, _proof(world, plan))
+    return _one_by_one(gate, each, plan.evidence, _proof(world, plan), _worst(world, plan))
 
 
 def _cells(
@@ -193,15 +203,21 @@ def _cells(
     )  # fmt: skip
 
 
-def _one_by_one(gate: Gate, each: object, rules: Evidence, limit: float) -> Verdicts:
+def _one_by_one(
+    gate: Gate, each: Iterable[Arms], rules: Evidence, limit: float, worst: float | None
+) -> Verdicts:
     """Judge repetitions as single reviews."""
     rows: list[tuple[bool, bool, float]] = []
-    for arms in each:  # type: ignore[attr-defined]
+    binary = is_binary(metric_name(gate))
+    for arms in each:
         found = estimate_gate(gate, arms, rules, metric=metric_name(gate))
         if found is None or found.cap is not None:
             rows.append((False, False, np.nan))
             continue
         kept, broken = proves(found.lower, found.upper, limit, gate.harm)
+        alike = arms.per_user(binary=binary) if gate.estimand == "per_user" else arms
+        both = as_compared(alike, found.design.kind)
+        kept &= ~breaks(gate, both, limit, worst, metric=metric_name(gate))[0]
         rows.append((bool(kept), bool(broken), found.point))
     passed, failed, point = zip(*rows, strict=True)
     return Verdicts(np.array(passed), np.array(failed), np.array(point))

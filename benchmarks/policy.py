@@ -14,6 +14,7 @@ from rolloutlib.measure.by_prompt import PromptSources
 from rolloutlib.measure.design import Compared, Quadratic, Source, Sums, metric_of
 from rolloutlib.measure.estimates import estimate_many, proves
 from rolloutlib.measure.moments import Cells, Key, MomentTable
+from rolloutlib.measure.unseen import breaks
 from rolloutlib.stats.clusters import side_by_side
 
 if TYPE_CHECKING:
@@ -116,9 +117,20 @@ def _sums(arm: Arm) -> Sums:
     return Sums(arm.n.sum(axis=1), arm.total.sum(axis=1))
 
 
-def judge(gate: Gate, arms: Compared, rules: Evidence, limit: float) -> Verdicts:
-    """Say where the evidence proves the limit kept, and where broken."""
+def judge(
+    gate: Gate, arms: Compared, rules: Evidence, limit: float, worst: float | None = None
+) -> Verdicts:
+    """Say where the evidence proves the limit kept, and where broken.
+
+    Args:
+        gate: of the plan.
+        arms: what was seen.
+        rules: of evidence.
+        limit: of the stage.
+        worst: value of a sample, where what nobody saw holds the gate (`unseen.held_at`).
+    """
     found = estimate_many(gate, arms, rules, metric=metric_name(gate))
     usable = ~np.isnan(found.point) & ~found.capped
     kept, broken = (usable & each for each in proves(found.lower, found.upper, limit, gate.harm))
+    kept &= ~breaks(gate, arms, limit, worst, metric=metric_name(gate))
     return Verdicts(kept, broken, found.point)

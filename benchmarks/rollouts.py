@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.policy import compared, judge
+from benchmarks.policy import compared, judge, metric_name
 from benchmarks.worlds.joined import both_stages
 from benchmarks.worlds.numbers import Latencies, Scores, latencies, scores
 from benchmarks.worlds.people import Arm, People, Seen
@@ -21,6 +21,7 @@ from benchmarks.worlds.rates import Rates, rates
 from rolloutlib.forecast.ladder import steps_of
 from rolloutlib.measure.estimates import clears, within
 from rolloutlib.measure.looks import look_at
+from rolloutlib.measure.unseen import held_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -182,8 +183,10 @@ def _reviewed(
         own = _rows(seen[key], rows, until)
         all_of_it = (*(_rows(one, rows, None) for one in before.get(key, ())), own)
         arms = compared(reduce(both_stages, all_of_it), "crossed", contrast=gate.contrast)
-        limit = gate.proof_limit(stage, plan.profile("default"))
-        found = judge(gate, arms, rules, limit)
+        limits = plan.profile("default")
+        limit = gate.proof_limit(stage, limits)
+        worst = held_at(plan, gate, stage, limits, metric_name(gate))
+        found = judge(gate, arms, rules, limit, worst)
         if len(all_of_it) > 1:  # what the stage itself proves broken does not pass by the sum
             alone = judge(gate, compared(own, "crossed", contrast=gate.contrast), rules, limit)
             found = found._replace(passed=found.passed & ~alone.failed)

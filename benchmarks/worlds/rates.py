@@ -28,7 +28,8 @@ class Rates:
         prompts, prompt_sd: how many prompts the users answer, and how the effect of the treatment
             varies by prompt.
         teams, team_sd: units in one team, and how the effect varies by team.
-        bad_users: share of the units that hold all events; 0 for none.
+        bad_users: share of the units that hold all events; 0 for none. Where so few could not have
+            as many, all samples of somewhat more units have one.
         outage: share of the runs that hold all events; 0 for none.
     """
 
@@ -111,8 +112,9 @@ def _bents(
 
 
 def _bad(rng: np.random.Generator, mean: float, share: float, shape: tuple[int, ...]) -> Floats:
-    """Give all events to a share of the units, which have them at random."""
-    return np.where(rng.random(shape) < share, min(mean / share, 1.0), 0.0)
+    """Give all events to a share of the units, and to no fewer than have them all the time."""
+    share = max(share, mean)
+    return np.where(rng.random(shape) < share, mean / share, 0.0)
 
 
 def _effect(rng: np.random.Generator, mean: float, sd: float, shape: tuple[int, ...]) -> Floats:

@@ -16,6 +16,7 @@ from rolloutlib.forecast.worlds import Truth, compared, layout, simulate
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.looks import look_at
 from rolloutlib.measure.needed import Needed, further
+from rolloutlib.measure.unseen import held_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -214,7 +215,8 @@ def judge_gate(setting: Setting, gate: Gate, world: World) -> Judged:
     """Judge one gate of the plan at the stage in every repetition."""
     plan, stage, limits, study = setting
     proof, literal = gate.proof_limit(stage, limits), literal_limit(gate, limits)
-    return judge_many(gate, world, study, plan.evidence, proof=proof, literal=literal)
+    worst = held_at(plan, gate, stage, limits, world_metric(gate))
+    return judge_many(gate, world, study, plan.evidence, proof=proof, literal=literal, worst=worst)
 
 
 def _joined(parts: list[Judged]) -> Judged:

@@ -9,6 +9,7 @@ import numpy as np
 from rolloutlib.forecast.worlds import compared
 from rolloutlib.measure.design import metric_of
 from rolloutlib.measure.estimates import clears, estimate_many, proves, within
+from rolloutlib.measure.unseen import breaks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +45,9 @@ class Judged(NamedTuple):
 
 
 def judge_many(
-    gate: Gate, world: World, study: Layout, rules: Evidence, *, proof: float, literal: float
-) -> Judged:
+    gate: Gate, world: World, study: Layout, rules: Evidence, *, proof: float, literal: float,
+    worst: float | None = None,
+) -> Judged:  # fmt: skip
     """Judge one gate in every repetition of a world, as a review would.
 
     Args:
@@ -55,21 +57,23 @@ def judge_many(
         rules: confidence, smallest number of clusters, floor of the intra-class correlation.
         proof: what the stage's bound must clear.
         literal: the plan's own limit, in the same unit (a share for a quantile gate).
+        worst: value of a sample, where what nobody saw holds the gate (`unseen.held_at`).
     """
     metric = world_metric(gate)
     arms = compared(world, study, metric, contrast=gate.contrast)
-    return judge_arms(gate, arms, rules, proof=proof, literal=literal,
+    return judge_arms(gate, arms, rules, proof=proof, literal=literal, worst=worst,
                       value=last_runs(gate, world, study, rules.runs_averaged))  # fmt: skip
 
 
 def judge_arms(
     gate: Gate, arms: Compared, rules: Evidence, *, proof: float, literal: float,
-    value: Floats | None = None,
+    value: Floats | None = None, worst: float | None = None,
 ) -> Judged:  # fmt: skip
     """Judge one gate in every repetition; `value` is the plan's own, else the estimate."""
     point, lower, upper, capped = estimate_many(gate, arms, rules, metric=world_metric(gate))
     usable = ~np.isnan(point) & ~capped
     kept, broken = (usable & proven for proven in proves(lower, upper, proof, gate.harm))
+    kept &= ~breaks(gate, arms, proof, worst, metric=world_metric(gate))
     value = point if value is None else value
     cleared = np.asarray(clears(value, literal, gate.harm))
     return Judged(point, lower, upper, kept, broken, cleared,

@@ -17,6 +17,7 @@ from rolloutlib.forecast.judged import judge_arms, last_runs, literal_limit, wor
 from rolloutlib.forecast.sources import beside, run_sources
 from rolloutlib.forecast.worlds import CHUNK, compared, simulate
 from rolloutlib.measure.design import Compared, Sums
+from rolloutlib.measure.unseen import held_at
 from rolloutlib.plan.model import STAGES
 
 if TYPE_CHECKING:
@@ -185,8 +186,9 @@ def _judged(plan: Plan, step: Step, profile: str, seen: Sequence[Seen]) -> dict[
     for key, gate in plan.gates.items():
         proof, literal = gate.proof_limit(step.stage, limits), literal_limit(gate, limits)
         value = last_runs(gate, world, study, rules.runs_averaged)
+        worst = held_at(plan, gate, step.stage, limits, world_metric(gate))
         whole = judge_arms(gate, _together(gate, seen), rules, proof=proof, literal=literal,
-                           value=value)  # fmt: skip
+                           value=value, worst=worst)  # fmt: skip
         if len(seen) > 1:  # what the stage itself proves broken does not pass by what is carried
             own = judge_arms(gate, _together(gate, seen[-1:]), rules, proof=proof, literal=literal)
             whole = whole._replace(passed=whole.passed & ~own.failed)

@@ -11,8 +11,20 @@ from rolloutlib.judge.record import EvidenceVerdict, GateResult, PlanVerdict, St
 from rolloutlib.judge.verdicts import evidence_of, judge_evidence, judge_plan, tolerated
 from rolloutlib.measure.adjustment import adjust
 from rolloutlib.measure.carried import stage_arms, summed
+from rolloutlib.measure.design import compared as as_compared
+from rolloutlib.measure.design import is_binary
 from rolloutlib.measure.estimates import clears, estimate_gate
 from rolloutlib.measure.needed import needed
+from rolloutlib.measure.unseen import (
+    OUTAGE,
+    breaks,
+    due_runs,
+    due_units,
+    outage_missed,
+    seen_units,
+    unseen,
+    worst_of,
+)
 from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:
@@ -23,7 +35,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.estimates import Estimate
     from rolloutlib.plan.gates import Decides
     from rolloutlib.plan.model import Gate, Profile, StageId
-    from rolloutlib.reason import Fact
+    from rolloutlib.reason import Fact, Reason
 
 __all__ = ["gate_row", "judge_gate"]
 
@@ -57,7 +69,7 @@ def judge_gate(
         plan = _plan_at_worst(compared, gate, seen, plan)
         whole = summed(compared, gate, seen)
         limit = gate.proof_limit(stage, limits)
-        evidence = _evidence(compared, gate, whole, limit)
+        evidence = _evidence(compared, gate, whole, stage)
         if whole is not seen and evidence.verdict is Verdict.PASS:
             evidence = _not_against_its_own(compared, gate, seen, limit, evidence)
     levels = (seen.control, seen.treatment)
@@ -135,14 +147,19 @@ def _nothing(
     return PlanVerdict(literal, None, None, 0, wanted), evidence_of(None, verdict, why)
 
 
-def _evidence(compared: Comparison, gate: Gate, seen: Seen, limit: float) -> EvidenceVerdict:
+def _evidence(compared: Comparison, gate: Gate, seen: Seen, stage: StageId) -> EvidenceVerdict:
+    limit = gate.proof_limit(stage, compared.limits)
     arms, estimate = _estimated(compared, gate, seen)
     if compared.invalid is not None:
         return evidence_of(estimate, Verdict.INVALID, compared.invalid)
     missing = next(iter(compared.blocks), seen.gaps or compared.spent) if estimate else seen.absent
     judged = judge_evidence(gate, estimate, limit, missing=missing)
     if judged.verdict is Verdict.PASS and estimate is not None:
-        return _at_worst(compared, gate, seen, limit, judged)
+        judged = _at_worst(compared, gate, seen, limit, judged)
+    if judged.verdict is Verdict.PASS and estimate is not None and arms is not None:
+        if (why := _unseen(compared, gate, seen.metric or "", arms, estimate, stage)) is None:
+            return judged
+        return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
     if judged.verdict is not Verdict.INCONCLUSIVE or estimate is None or arms is None:
         return judged
     more = needed(
@@ -167,6 +184,32 @@ def _at_worst(
     why = because("missing.worst", **_lacking(compared, gate, seen.metric), worst=worst,
                   limit=limit, measure=unit, signed=gate.contrast == "difference")  # fmt: skip
     return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
+
+
+def _unseen(
+    compared: Comparison, gate: Gate, metric: str, arms: Arms, estimate: Estimate, stage: StageId
+) -> Reason | None:
+    """Say that what nobody saw may break the stage's limit, where the plan holds for that."""
+    rules = compared.rules
+    runs = next((row.treatment for row in estimate.varied if row.source == "run"), 1)
+    if outage_missed(rules, gate, runs):
+        missed = (1 - OUTAGE) ** runs
+        return because("evidence.outage", runs=runs, missed=missed, enough=due_runs())
+    cap_ms = min(rules.timeout_cap_ms, compared.measured.latency_cap_ms)
+    worst = worst_of(gate, metric, cap_ms) if rules.holds_unseen(gate, stage) else None
+    if gate.estimand == "per_user":
+        arms = arms.per_user(binary=is_binary(metric))
+    both, limit = as_compared(arms, estimate.design.kind), gate.proof_limit(stage, compared.limits)
+    if worst is None or not breaks(gate, both, limit, worst, metric=metric)[0]:
+        return None
+    found, units = unseen(gate, both, worst, metric=metric), int(seen_units(both)[0])
+    base, slope = float(found.base[0]), float(found.slope[0])
+    unit = "proportion" if gate.statistic == "quantile" else gate.unit
+    return because(
+        "evidence.unseen", units=units, unit=arms.unit, share=float(found.share[0]),
+        value=float(found.value[0]), limit=limit, measure=unit,
+        signed=gate.contrast == "difference", enough=due_units((limit - base) / slope),
+    )  # fmt: skip
 
 
 def _plan_at_worst(

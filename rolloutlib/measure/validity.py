@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from math import ceil, log
 from typing import TYPE_CHECKING
 
+from rolloutlib.measure.unseen import due_units, missable
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ __all__ = [
 ]
 
 IMBALANCE = 2  # larger arm / smaller, in clusters
-MISSED = 0.05  # of reviews in which a trouble may not be seen
 RARE_TROUBLE = 0.01  # share of users that have it, about which nothing is said
 
 
@@ -125,10 +124,10 @@ def _unseen(design: Design) -> list[Reason]:
     With a share q of users in whom everything fails, G users show none of it with (1 - q)^G.
     """
     few = min(design.clusters_control, design.clusters_treatment)
-    share = 1 - MISSED ** (1 / max(few, 1))
+    share = float(missable(few))
     if design.unit not in {"user", "cluster"} or not few or share <= RARE_TROUBLE:
         return []
-    enough = ceil(log(MISSED) / log(1 - RARE_TROUBLE))
+    enough = due_units(RARE_TROUBLE)
     facts: dict[str, Fact] = {"clusters": few, "unit": design.unit, "share": share, "total": enough}
     return [because("clusters.unseen", **facts)]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.gates import Gate
 
-__all__ = ["worst", "worst_planned"]
+__all__ = ["ends", "worst", "worst_planned"]
 
 
 def worst(account: Account, gate: Gate, arms: Arms, metric: str) -> Arms | None:
@@ -131,9 +131,13 @@ def _absent(account: Account, arm: str, rows: Floats) -> Floats:
 
 
 def _ends(metric: str, account: Account) -> tuple[float, float] | None:
+    return ends(metric, min(account.rules.timeout_cap_ms, account.measured.latency_cap_ms))
+
+
+def ends(metric: str, cap_ms: float) -> tuple[float, float] | None:
     """Return the lowest and the highest value that a sample of a metric can have."""
     if metric == "latency_ms":
-        return 0.0, min(account.rules.timeout_cap_ms, account.measured.latency_cap_ms)
+        return 0.0, cap_ms
     if metric == "score":
         return 0.0, 10.0
     return (0.0, 1.0) if metric_record(metric).kind == "binary" else None

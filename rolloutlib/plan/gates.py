@@ -20,6 +20,7 @@ Number = Annotated[float, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, gt=0)]
 Proportion = Annotated[Number, Field(ge=0, le=1)]
 Effect = Literal["no_go", "hold", "tell"]
+Unseen = Literal["tell", "hold"]
 
 
 class Model(BaseModel):
@@ -60,6 +61,8 @@ class Gate(Model):
         alternative: the true value that a stage is designed to recognise (for sample sizes).
         proof: laxer limits for the bounds of stages too small to prove the plan's own; every other
             stage proves limit ∓ tolerance, or a share of 1 − quantile beyond the limit.
+        unseen: what a stage does about trouble that all of its users may have missed, where that
+            differs from `evidence.unseen`.
         issue: the tag that a gate on an issue is about; without it, the control's top issue.
     """
 
@@ -75,6 +78,7 @@ class Gate(Model):
     reading: Literal["strict", "tolerant"] = "strict"
     alternative: Number | FromProfile
     proof: dict[StageId, Number] = {}
+    unseen: dict[StageId, Unseen] = {}
     issue: Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")] | None = None
 
     @property
@@ -198,5 +202,11 @@ class Evidence(Model):
     timeout_cap_ms: Annotated[Number, Field(gt=0)]
     cap_factor: Annotated[Number, Field(gt=1)] = 3.0
     segments: tuple[Literal["category", "profile", "difficulty"], ...]
+    unseen: dict[StageId, Unseen] = {}
+    outages: Unseen = "tell"
     carries: Literal["same_candidate", "none"] = "none"
     looks_file: Annotated[str, Field(min_length=1)] = "reports/looks.jsonl"
+
+    def holds_unseen(self, gate: Gate, stage: StageId) -> bool:
+        """Return whether a gate stays open where what nobody saw would break its limit."""
+        return gate.unseen.get(stage, self.unseen.get(stage)) == "hold"

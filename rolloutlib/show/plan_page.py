@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
+from rolloutlib.measure.unseen import due_runs
 from rolloutlib.plan.gates import STAGES
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.plan.model import Audience
@@ -140,6 +141,12 @@ def _tolerance(gate: Gate) -> str:
     return f"{translate(gate.title)} {span}"
 
 
+def _held(plan: Plan, gate: Gate) -> str:
+    """Name a gate and the stages at which what nobody saw holds it; nothing where none does."""
+    stages = [str(stage) for stage in STAGES if plan.evidence.holds_unseen(gate, stage)]
+    return f"{translate(gate.title)} ({', '.join(stages)})" if stages else ""
+
+
 def _honesty(plan: Plan) -> Iterator[Sentence]:
     """Say what the data have to show before a gate may pass, and what else decides."""
     rules, decides = plan.evidence, plan.decides
@@ -157,6 +164,12 @@ def _honesty(plan: Plan) -> Iterator[Sentence]:
                   "same.")  # fmt: skip
     else:
         yield say("Each stage is judged by its own samples.")
+    held = tuple(filter(None, (_held(plan, gate) for gate in plan.gates.values())))
+    if held:
+        yield say("A pass stays open where a trouble that all users of a stage may have missed "
+                  "would break its limit: {gates}.", gates=held)  # fmt: skip
+    if rules.outages == "hold":
+        yield say("Errors cannot pass with fewer than {runs} runs.", runs=due_runs())
     yield say("A segment that loses although the whole does not: {effect}.",
               effect=EFFECTS[decides.segments])  # fmt: skip
     yield say("An issue that rises: {effect}.", effect=EFFECTS[decides.issues])

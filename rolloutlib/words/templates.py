@@ -223,6 +223,15 @@ TEMPLATES: Final = {
     "evidence.none": "There are no samples to judge.",
     "bound.clears": "The bound clears the limit of this stage.",
     "bound.broken": "Even the favourable bound misses the limit: the breach is proven.",
+    "evidence.unseen": (
+        "The bound clears the limit {limit}, but {units:,} {unit}s can all miss a trouble that "
+        "{share:.1%} of all {unit}s have; at its worst that makes it {value}. {enough:,} {unit}s "
+        "would show it."
+    ),
+    "evidence.outage": (
+        "No error bound holds for what no run had: an outage in one run of three is missed by "
+        "{runs} runs in {missed:.0%} of reviews; {enough} runs show it."
+    ),
     "bound.undecided": "The data prove neither that the limit holds nor that it is broken.",
     # Why this recommendation.
     "gate.subject": "{gate} ({subject})",

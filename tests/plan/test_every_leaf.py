@@ -34,6 +34,7 @@ from rolloutlib.judge.record import encode
 from rolloutlib.judge.risks import judge_risks
 from rolloutlib.ledger.pull_request import lacking
 from rolloutlib.ledger.signers import load_roles, trust
+from rolloutlib.measure.unseen import held_at
 from rolloutlib.plan.metrics import MetricName
 from rolloutlib.plan.model import STAGES, Audience, FeatureId, Plan
 from rolloutlib.plan.params import review_params
@@ -95,7 +96,7 @@ WORDS = (
     "Other words", "feature.other", "A", "F", *get_args(MetricName), *get_args(Audience), "explore",
     "exploit", "difference", "ratio", "treatment", "higher", "lower", "mean", "min_score",
     "max_latency_ms", "strict", "fast", "junit", "documents", "release_notes", "responsible",
-    "approves", "no_go", "tell", "fail", "sample", "category", "none",
+    "approves", "no_go", "tell", "hold", "fail", "sample", "category", "none",
 )  # fmt: skip
 
 
@@ -271,7 +272,7 @@ class Outcomes:
             "pull requests": pull_requests,
             "checks": lambda plan: run_checks(plan.checks, EVIDENCE, now=NOW, root=self.folder),
             "risks": self.risks, "truths": truths, "file of looks": self.looks_file,
-            "ladder": steps_of,
+            "ladder": steps_of, "held": held,
         }  # fmt: skip
         reviews = {
             f"review of stage {stage}, {profile}": partial(self.of_review, stage, profile)
@@ -350,6 +351,15 @@ def truths(plan: Plan) -> object:
         truths_of(plan, stage, profile, CONTROL)
         for stage in STAGES
         for profile in plan.profiles.values()
+    ]
+
+
+def held(plan: Plan) -> object:
+    """Which gate stays open at which stage, for what nobody saw."""
+    return [
+        held_at(plan, gate, stage, plan.profile("default"), "error")
+        for gate in plan.gates.values()
+        for stage in STAGES
     ]
 
 

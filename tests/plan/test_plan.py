@@ -208,7 +208,7 @@ def test_limits_from_profiles(plan: Plan) -> None:
     assert [average.plan_limit(plan.profile(name)) for name in ("default", "fast")] == [2000, 1800]
     assert p95.plan_limit(plan.profile("default")) == pytest.approx(2200)
     assert average.proof_limit(2, plan.profile("fast")) == 1800
-    assert p95.proof_limit(0, plan.profile("fast")) == 0.15
+    assert p95.proof_limit(0, plan.profile("fast")) == 0.26
 
 
 def test_the_ladder(plan: Plan) -> None:
@@ -226,9 +226,9 @@ def test_the_ladder(plan: Plan) -> None:
         "avg_score": [-0.5, -0.3, -0.2, -0.1, -0.1],
         "top_issue": [1.5, 1.0, 0.8, 0.7, 0.7],
         "avg_latency": [2000.0] * 5,
-        "p95_latency": [0.15, 0.07, 0.05, 0.05, 0.05],
+        "p95_latency": [0.26, 0.10, 0.05, 0.05, 0.05],
         "vetoed": [0.10, 0.05, 0.03, 0.02, 0.02],
-        "error_rate": [0.10, 0.03, 0.01, 0.01, 0.01],
+        "error_rate": [0.26, 0.10, 0.03, 0.01, 0.01],
         "manual_edit_rate": [0.40, 0.35, 0.30, 0.30, 0.30],
     }
 
