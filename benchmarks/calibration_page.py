@@ -40,19 +40,19 @@ BECAUSE: Final = {
     ),
     "concentrated": (
         "Users who hold all events are missed by chance: with a share q of n users in (1 − q)ⁿ.",
-        "Within which correlation the bound holds.",
+        "Which share can be missed; where the plan holds for it, the gate stays open.",
     ),
     "rare in the control": (
         "No correlation of single events can be seen in few users.",
-        "Within which correlation the bound holds.",
+        "Within which correlation the bound holds; from stage 3 on the gate stays open.",
     ),
     "odd scores": (
         "A catastrophe that no user of the sample had leaves no trace in it.",
-        "That a mean of bounded scores of few users cannot exclude a rare catastrophe.",
+        "Which share of users can be missed; from stage 3 on the gate stays open.",
     ),
     "heavy latencies": (
         "A slow user who is not in the sample leaves no trace in it.",
-        "The cap of the mean, and how many samples were capped.",
+        "The cap of the mean, and what it capped; from stage 2 on the gate stays open.",
     ),
 }  # fmt: skip
 OTHER: Final = ("Monte Carlo error, or few clusters.", "The method and the number of clusters.")
