@@ -35,6 +35,7 @@ Given = Literal["open", "seen", "design"]
 DRAWS: Final = 4000
 SEED: Final = 20261130
 MOST: Final = 9.0  # times the data so far; nobody collects more for one look
+ROUNDED: Final = 0.5  # of a unit
 ENOUGH: Final = 1.0  # as much again, where no gate says how much it needs
 
 
@@ -134,8 +135,16 @@ def _passes(
     else:
         worst, fresh = _of_bounds(*of, more=more, confidence=confidence, rng=rng)
     limit, sign = literal_limit(gate, limits), 1.0 if gate.harm == "lower" else -1.0
-    kept = sign * (worst - found.proof_limit) > 0
+    kept = (sign * (worst - found.proof_limit) > 0) & _shown(found.evidence, more)
     return kept & (np.asarray(clears(fresh, limit, gate.harm)) | tolerated(gate, fresh, limit))
+
+
+def _shown(evidence: EvidenceVerdict, more: float) -> bool:
+    """Return whether so many show what the ones so far may all have missed (`evidence.unseen`)."""
+    if evidence.why.code not in {"evidence.unseen", "evidence.outage"} or evidence.needed is None:
+        return True
+    total, further = evidence.needed.total, evidence.needed.further
+    return (total - further) * (1 + more) >= total - ROUNDED
 
 
 def _of_bounds(

@@ -14,7 +14,7 @@ from rolloutlib.measure.carried import stage_arms, summed
 from rolloutlib.measure.design import compared as as_compared
 from rolloutlib.measure.design import is_binary
 from rolloutlib.measure.estimates import clears, estimate_gate
-from rolloutlib.measure.needed import needed
+from rolloutlib.measure.needed import UNITS, Needed, needed
 from rolloutlib.measure.unseen import (
     OUTAGE,
     breaks,
@@ -157,9 +157,9 @@ def _evidence(compared: Comparison, gate: Gate, seen: Seen, stage: StageId) -> E
     if judged.verdict is Verdict.PASS and estimate is not None:
         judged = _at_worst(compared, gate, seen, limit, judged)
     if judged.verdict is Verdict.PASS and estimate is not None and arms is not None:
-        if (why := _unseen(compared, gate, seen.metric or "", arms, estimate, stage)) is None:
+        if (held := _unseen(compared, gate, seen.metric or "", arms, estimate, stage)) is None:
             return judged
-        return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
+        return evidence_of(estimate, Verdict.INCONCLUSIVE, *held)
     if judged.verdict is not Verdict.INCONCLUSIVE or estimate is None or arms is None:
         return judged
     more = needed(
@@ -188,13 +188,13 @@ def _at_worst(
 
 def _unseen(
     compared: Comparison, gate: Gate, metric: str, arms: Arms, estimate: Estimate, stage: StageId
-) -> Reason | None:
+) -> tuple[Reason, Needed] | None:  # fmt: skip
     """Say that what nobody saw may break the stage's limit, where the plan holds for that."""
     rules = compared.rules
     runs = next((row.treatment for row in estimate.varied if row.source == "run"), 1)
     if outage_missed(rules, gate, runs):
-        missed = (1 - OUTAGE) ** runs
-        return because("evidence.outage", runs=runs, missed=missed, enough=due_runs())
+        why = because("evidence.outage", runs=runs, missed=(1 - OUTAGE) ** runs, enough=due_runs())
+        return why, Needed("runs", due_runs(), due_runs() - runs)
     cap_ms = min(rules.timeout_cap_ms, compared.measured.latency_cap_ms)
     worst = worst_of(gate, metric, cap_ms) if rules.holds_unseen(gate, stage) else None
     if gate.estimand == "per_user":
@@ -204,12 +204,14 @@ def _unseen(
         return None
     found, units = unseen(gate, both, worst, metric=metric), int(seen_units(both)[0])
     base, slope = float(found.base[0]), float(found.slope[0])
+    enough = due_units((limit - base) / slope)
     unit = "proportion" if gate.statistic == "quantile" else gate.unit
-    return because(
+    why = because(
         "evidence.unseen", units=units, unit=arms.unit, share=float(found.share[0]),
         value=float(found.value[0]), limit=limit, measure=unit,
-        signed=gate.contrast == "difference", enough=due_units((limit - base) / slope),
+        signed=gate.contrast == "difference", enough=enough,
     )  # fmt: skip
+    return why, Needed(UNITS[arms.unit], enough, enough - units)
 
 
 def _plan_at_worst(

@@ -24,6 +24,7 @@ __all__ = ["badge", "bounds", "gate_row", "interval", "level", "p_value", "proof
 _NBSP: Final = "\u00a0"
 TINY_P: Final = 0.0001
 WORTH_SAYING: Final = 0.01  # of a mean: how far the one without a cap is off before it is told
+HELD: Final = ("evidence.unseen", "evidence.outage")  # a pass but for what nobody saw
 UNITS: Final = {"user": "users", "prompt": "prompts", "sample": "samples", "cluster": "clusters"}
 
 
@@ -134,6 +135,11 @@ def _disagreement(gate: GateResult) -> Sentence:
         return say(
             "Disagreement: the point value clears the plan's limit, yet the evidence proves that "
             "this stage's limit is broken."
+        )  # fmt: skip
+    if gate.evidence.why.code in HELD:
+        return say(
+            "Disagreement: the point value clears the plan's limit and the bound this stage's, but "
+            "so few could not have shown what may break it."
         )  # fmt: skip
     return say(
         "Disagreement: the point value clears the plan's limit, but chance alone could explain "

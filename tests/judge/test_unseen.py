@@ -37,7 +37,12 @@ def gates(
     folder: Path, monkeypatch: pytest.MonkeyPatch, plan: Plan, stage: int
 ) -> dict[str, EvidenceVerdict]:
     """Review the runs under a plan."""
-    monkeypatch.setattr(judge_review, "load_plan", lambda _: plan)
+
+    def tried(path: Path) -> Plan:
+        del path
+        return plan
+
+    monkeypatch.setattr(judge_review, "load_plan", tried)
     found = review_stage(review_params({"stage": stage, "runs": str(folder), "looks": ""}))
     return {gate.id: gate.evidence for gate in found.gates}
 
@@ -52,6 +57,8 @@ def test_too_few_users_for_the_limit_of_stage_3(
     told = sentence(held.why, "en")
     assert "100 users can all miss a trouble that 3.0% of all users have" in told
     assert "at its worst that makes it −2.89 pp. 146 users would show it." in told
+    assert held.needed is not None
+    assert (held.needed.unit, held.needed.total, held.needed.further) == ("users", 146, 46)
     rules = PLAN.evidence.model_copy(update={"unseen": {}})
     tells = gates(folder, monkeypatch, PLAN.model_copy(update={"evidence": rules}), 3)["pass_rate"]
     assert tells.verdict.value == "pass"
