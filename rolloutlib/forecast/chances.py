@@ -15,8 +15,8 @@ from rolloutlib.forecast.judged import Judged, judge_many, literal_limit, world_
 from rolloutlib.forecast.worlds import Truth, compared, layout, simulate
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.looks import look_at
-from rolloutlib.measure.needed import Needed, further
-from rolloutlib.measure.unseen import held_at
+from rolloutlib.measure.needed import UNITS, Needed, further
+from rolloutlib.measure.unseen import breaks, due_units, held_at, seen_units, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rolloutlib.forecast.worlds import Layout, World
+    from rolloutlib.measure.design import Compared
     from rolloutlib.plan.model import Gate, Plan, Profile, StageId
 
     Floats = NDArray[np.float64]
@@ -244,10 +245,14 @@ def _chance(judged: Judged) -> Chance:
 
 
 def _needed(setting: Setting, gate: Gate, pilot: World) -> Needed | None:
-    """Return the median over simulated reviews of what each of them would ask for."""
+    """Return the median over simulated reviews of what each of them would ask for.
+
+    Where more are due to show what so many may all have missed, they are needed.
+    """
     plan, stage, limits, study = setting
     metric = world_metric(gate)
     arms = compared(pilot, study, metric, contrast=gate.contrast)
+    due = _due(setting, gate, arms)
     sizes = [
         further(
             gate, arms.take(review), metric=metric, limit=gate.proof_limit(stage, limits),
@@ -256,7 +261,21 @@ def _needed(setting: Setting, gate: Gate, pilot: World) -> Needed | None:
         for review in range(min(PILOTS, len(arms.one.n)))
     ]  # fmt: skip
     asked = sorted((size for size in sizes if size is not None), key=lambda size: size.total)
-    return asked[len(asked) // 2] if 2 * len(asked) > PILOTS else None
+    usual = asked[len(asked) // 2] if 2 * len(asked) > PILOTS else None
+    return due if due is not None and (usual is None or due.total > usual.total) else usual
+
+
+def _due(setting: Setting, gate: Gate, arms: Compared) -> Needed | None:
+    """Return how many show what these may all have missed; None where nothing holds, or enough."""
+    plan, stage, limits, _ = setting
+    metric, limit = world_metric(gate), gate.proof_limit(stage, limits)
+    worst = held_at(plan, gate, stage, limits, metric)
+    if worst is None or not breaks(gate, arms, limit, worst, metric=metric).any():
+        return None
+    found, units = unseen(gate, arms, worst, metric=metric), int(np.min(seen_units(arms)))
+    room = float(np.median((limit - found.base) / found.slope))
+    enough = due_units(room) if room > 0 else units
+    return Needed(UNITS[arms.unit], enough, enough - units) if enough > units else None
 
 
 def decision(

@@ -48,21 +48,29 @@ def found() -> Forecast:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stage", "users"), [(0, 10), (1, 30), (2, 100), (3, 100)])
+@pytest.mark.parametrize(("stage", "users"), [(0, 10), (1, 30), (2, 100), (3, 300)])
 def test_the_ladder_keeps_its_promise(stage: StageId, users: int) -> None:
     """Paired, 20 samples a user.
 
     Clearly better gets its GO with .8 at least, one gate at its limit .05 at most.
     """
-    decisions = {
-        decision.truth: decision for decision in ask(stage, users, repetitions=1000).decisions
-    }
+    told = ask(stage, users, repetitions=1000)
+    decisions = {decision.truth: decision for decision in told.decisions}
     assert decisions["better"].go >= 0.8
     assert (
         decisions["limit"].go <= 0.05 + 3 * (0.05 * 0.95 / 1000) ** 0.5
     )  # the largest of eight gates
     assert decisions["worse"].go == 0
-    assert decisions["limit"].literal > 0.3, "the plan's literal rule lets many of them through"
+    literal = max(gate.chances["limit"].literal for gate in told.gates)
+    assert literal > 0.3, "the plan's literal rule lets many of them through"
+
+
+def test_what_so_few_cannot_show_is_asked_for() -> None:
+    """100 users cannot pass stage 3's errors, whatever they show: 299 are needed."""
+    errors = next(gate for gate in ask(3, 100, repetitions=20).gates if gate.id == "error_rate")
+    assert {chance.passed for chance in errors.chances.values()} == {0.0}
+    assert errors.needed is not None
+    assert (errors.needed.unit, errors.needed.total, errors.needed.further) == ("users", 299, 199)
 
 
 def test_chances_add_up(found: Forecast) -> None:
