@@ -8,7 +8,7 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any, cast
 
 from rolloutlib.commands.options import command, complain, now, option, say, whole
-from rolloutlib.errors import UsageError
+from rolloutlib.errors import RolloutError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 KINDS = ("cron", "systemd", "github", "airflow")
 DAILY = "params/daily.yaml"
+YEARS = range(2000, 9000)  # in which a rollout may begin: the calendar of Python ends
 SCHEDULE = """\
 Print files that run `rollout watch` every day and review each stage in the week that plan.yaml
 (schedule) names, with this workbook's own environment. A HOLD or an amber day is no failure; a
@@ -101,10 +102,8 @@ def _start(root: Path) -> date | None:
         return None
     daily = load_yaml(root / DAILY)
     found = cast("dict[str, object]", daily).get("start") if isinstance(daily, dict) else None
-    if found is None or isinstance(found, date):
-        return found
     try:
-        return date.fromisoformat(str(found))
+        return None if found is None else _first_day(str(found))
     except ValueError:
         raise UsageError(
             f"{DAILY}: start is {found!r}; expected a date such as 2026-11-02"
@@ -112,12 +111,17 @@ def _start(root: Path) -> date | None:
 
 
 def _write(root: Path, folder: str, files: dict[str, str]) -> None:
-    from rolloutlib.ledger.durable import Files, overwrite
+    from rolloutlib.ledger.durable import Files, NotWrittenError, overwrite
 
     for name, text in files.items():
         path = type(root)(folder).expanduser() / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        overwrite(Files(), path, text.encode())
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            overwrite(Files(), path, text.encode())
+        except (NotWrittenError, OSError) as error:
+            why = error.why if isinstance(error, NotWrittenError) else error.strerror
+            todo = "name a folder where you may write: --write DIR"
+            raise RolloutError(f"{path} could not be written ({why}); {todo}") from None
         say(str(path))
 
 
@@ -149,6 +153,13 @@ def _time(text: str) -> time:
 
 def _date(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return _first_day(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2026-11-02") from None
+
+
+def _first_day(text: str) -> date:
+    day = date.fromisoformat(text)
+    if day.year not in YEARS:
+        raise ValueError(text)
+    return day

@@ -303,6 +303,17 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert (tmp_path / ".github" / "workflows" / "rollout.yml").is_file()
 
 
+def test_a_folder_that_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file where a folder goes: a sentence that says what to do."""
+    (tmp_path / "taken").write_text("mine", encoding="utf-8")
+    assert main(["schedule", "airflow", "--write", str(tmp_path / "taken")]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("(File exists); name a folder where you may write: --write DIR")
+    assert (tmp_path / "taken").read_text("utf-8") == "mine"
+
+
 def test_what_is_past_is_not_scheduled(capsys: pytest.CaptureFixture[str]) -> None:
     """A review whose moment is over would run at once, or in a year: its command is told."""
     start = datetime.now(SEOUL).date() - timedelta(days=10)
@@ -319,6 +330,7 @@ def test_what_is_past_is_not_scheduled(capsys: pytest.CaptureFixture[str]) -> No
     [
         ("schedule cron --at 25:00", "'25:00' is no time of day such as 09:00"),
         ("schedule cron --start 2026-13-01", "'2026-13-01' is no date such as 2026-11-02"),
+        ("schedule cron --start 9999-12-30", "'9999-12-30' is no date such as"),
         ("schedule crn", "Did you mean 'cron'?"),
         ("schedule cron --day 8", "'8' is no whole number from 1 to 7"),
     ],
