@@ -29,6 +29,7 @@ pytestmark = pytest.mark.slow  # writes the whole story again
 EXAMPLES = Path(__file__).resolve().parents[1] / "data" / "examples"
 STORY = EXAMPLES / "story"
 STAGES = ("stage-0", "stage-1", "stage-2-regression", "stage-2", "stage-3", "stage-4")
+FEED = "stage-2-daily"  # watched day by day, not reviewed
 ROUNDING = 5.1e-7  # the engine's numbers have 6 digits
 
 CONTRACT = {
@@ -108,7 +109,10 @@ def test_story_is_written_again_to_the_same_bytes(again: Path) -> None:
     """Every shipped file of the story, runs and evidence, is what the simulator writes."""
     written = {file.relative_to(again) for file in again.rglob("*") if file.is_file()}
     shipped = {
-        f.relative_to(STORY) for stage in STAGES for f in (STORY / stage).rglob("*") if f.is_file()
+        f.relative_to(STORY)
+        for stage in (*STAGES, FEED)
+        for f in (STORY / stage).rglob("*")
+        if f.is_file()
     }
     assert written == shipped
     assert [name for name in sorted(written) if not same(again / name, STORY / name)] == []
@@ -144,7 +148,7 @@ def test_another_seed_tells_another_story(tmp_path: Path) -> None:
     assert (tmp_path / name).read_bytes() != (STORY / name).read_bytes()
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, FEED])
 def test_reported_numbers_are_those_of_the_samples(stage: str) -> None:
     """A run's metrics, top issues and style counts agree with its samples.
 
@@ -189,7 +193,7 @@ def test_story_has_every_field_of_the_contract() -> None:
     assert all(run["datasetMeta"]["simulated"] is True for run in every)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, FEED])
 def test_statuses_exclude_each_other(stage: str) -> None:
     """Only a vetoed sample has a reason, only a failing one a message.
 
@@ -204,7 +208,7 @@ def test_statuses_exclude_each_other(stage: str) -> None:
         assert len(sample.get("suggestedTags", ())) <= 2
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, FEED])
 def test_arms_are_a_replay(stage: str) -> None:
     """Both arms hold the same prompts of the same users on the same days, each once.
 

@@ -36,12 +36,12 @@ EXAMPLES = """\
 examples:
   rollout watch
       the stage in force (params/flags.json), up to now
-  rollout watch 2 --as-of 2026-10-18 --runs data/examples/story/stage-2-regression
+  rollout watch 2 --as-of 2026-10-29 --runs data/examples/story/stage-2-daily
       a stage at the end of a day, in the plan's clock
   rollout watch --catch-up
       every day since the last one that was watched, the oldest first
 
-The folder of the day, reports/daily/2026-10-18, then holds watch.html, watch.json (for programs),
+The folder of the day, reports/daily/2026-10-29, then holds watch.html, watch.json (for programs),
 watch.ipynb and params.yaml (to run it again). The same day again replaces it.
 
 --rollback pulls the kill switch when an alarm rings that the plan lets pull it (plan.yaml:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COLOURED", "SHAPES", "SIGNS", "alarm_table", "alarm_word", "command", "headline",
     "headline_of", "incidents", "latest", "light_word", "lights", "moment", "outcome_word", "risks",
-    "series_title", "signal_table", "signal_title", "sources", "title_of", "warnings",
+    "series_title", "signal_table", "signal_title", "sources", "title_of", "told_only", "warnings",
 ]  # fmt: skip
 
 SIGNS: Final = {
@@ -255,13 +255,20 @@ def signal_table(watch: Watch) -> Html:
         rows.append(Row(cells))
     head = (say("Feature"), say("Seen [bounds]"), say("Limit"), say("State"),
             say("What it means today"))  # fmt: skip
-    return table(head, rows, none=str(say("No feature has data.")))
+    return table(head, rows, kind="signals", none=str(say("No feature has data.")))
 
 
 def _beyond(signal: FeatureSignal) -> tuple[Sentence, str]:
+    if told_only(signal):
+        return say("told"), ""
     if signal.beyond is None:
         return say("? unknown"), ""
     return (say("▲ beyond"), "inconclusive") if signal.beyond else (say("✓ within"), "pass")
+
+
+def told_only(signal: FeatureSignal) -> bool:
+    """Whether a signal has no limit that it could be beyond."""
+    return signal.beyond is None and signal.limit is None
 
 
 def _signal(signal: FeatureSignal) -> str:

@@ -16,6 +16,7 @@ from rolloutlib.show.watched import (
     series_title,
     signal_title,
     title_of,
+    told_only,
 )  # fmt: skip
 from rolloutlib.text import plain
 from rolloutlib.words.numbers import show
@@ -76,6 +77,7 @@ def _signals(watch: Watch) -> list[str]:
 
 def _signal(signal: FeatureSignal) -> str:
     sign = "?" if signal.beyond is None else "▲" if signal.beyond else "✓"
+    sign = "·" if told_only(signal) else sign
     title = signal_title(signal.signal)
     return f"{sign} {signal.feature} {title}: {sentence(signal.says)}"
 

@@ -35,7 +35,8 @@ def show(value: float | None, unit: str, *, signed: bool = False) -> Sentence:
         return Sentence(f"{value:.1%}" if abs(value) >= TEN_PERCENT else f"{value:.2%}")
     if unit == "ms":
         return say("{number} ms", number=_number(value, ",.0f", signed=signed))
-    form = ".4f" if unit == "count" and abs(value) < SMALL_COUNT else ".2f"
+    small = unit == "count" and abs(value) < SMALL_COUNT
+    form = ".4f" if small or unit == "nats" else ".2f"
     return Sentence(("×" if unit == "ratio" else "") + _number(value, form, signed=signed))
 
 

@@ -25,6 +25,7 @@ HEALTHY = {
     "stage-2": (date(2026, 10, 21), 3), "stage-3": (date(2026, 10, 26), 3),
     "stage-4": (date(2026, 11, 2), 5),
 }  # fmt: skip
+FEED = date(2026, 10, 19)  # the first day of the daily feed, which breaks on its ninth
 BROKEN = date(2026, 10, 16)  # the first day of the regression
 
 
@@ -58,6 +59,17 @@ def test_the_planted_regression_is_found_within_its_three_days() -> None:
     assert watch.outcome is Outcome.ROLLBACK
     assert "passed" in {alarm.metric for alarm in harm}
     assert all(alarm.since.astimezone(watch.as_of.tzinfo).date() >= BROKEN for alarm in harm)
+
+
+def test_a_break_in_the_middle_is_found_within_three_days() -> None:
+    """Eight healthy days do not outweigh what broke on the ninth: it rings on the eleventh."""
+    days = [FEED + timedelta(days=k) for k in (range(14) if EXHAUSTIVE else (7, 10))]
+    rung = {day: watched("stage-2-daily", day) for day in days}
+    for day, watch in rung.items():
+        asked = watch.outcome is Outcome.ROLLBACK
+        assert asked == (day >= FEED + timedelta(days=10)), day
+        assert bool(watch.alarms) == asked
+    assert {alarm.since.date() for alarm in rung[days[-1]].alarms} >= {FEED + timedelta(days=10)}
 
 
 def test_the_day_after_the_last_run_is_no_silence() -> None:

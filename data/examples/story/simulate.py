@@ -61,7 +61,7 @@ def _envelope(rng: Generator, stage: Stage, replay: Replay, arm: int) -> Record:
     run_id = f"{started:%Y-%m-%d}_run-{arm + 1:03d}"
     flags = {f"feature.{key}": letter in stage.truths[arm].on for letter, key in FLAGS.items()}
     flags |= {"feature.mode": "exploit"}
-    samples = draw_samples(rng, replay, arm, stage.truths[arm])
+    samples = draw_samples(rng, replay, arm, stage.truth(arm, replay.day))
     named = [_names(stage, replay, i) | sample for i, sample in enumerate(samples)]
     return {
         "runId": run_id,
@@ -167,6 +167,8 @@ def write_stage(stage: Stage, out: Path, seed: int) -> None:
     else:
         for envelope in envelopes:
             _write(folder / f"{envelope['runId']}.json", _line(envelope))
+    if not stage.reviewed:
+        return
     for name, text in evidence.files(stage, _facts(stage, envelopes)).items():
         _write(folder / "evidence" / name, text)
 

@@ -110,6 +110,8 @@ class Stage:
         truths: of the control arm and of the treatment.
         green: the decision that was in force when the runs were made.
         prompts: the least and the most prompts that a user has in one run.
+        breaks: the run from which on the treatment has the regression, counted from 0.
+        reviewed: whether the stage's exit is reviewed, for which it has evidence.
     """
 
     folder: str
@@ -122,6 +124,13 @@ class Stage:
     layout: Literal["json", "jsonl", "parquet"]
     runs: int = 3
     prompts: tuple[int, int] = (6, 8)
+    breaks: int | None = None
+    reviewed: bool = True
+
+    def truth(self, arm: int, run: int) -> Truth:
+        """What holds for an arm in one of its runs."""
+        broken = arm == 1 and self.breaks is not None and run >= self.breaks
+        return BROKEN if broken else self.truths[arm]
 
     @property
     def broken(self) -> bool:
@@ -139,4 +148,8 @@ STAGES = (
     Stage("stage-2", 2, "beta_optin", 100, date(2026, 10, 21), _A, "dec-20261015-001", "jsonl"),
     Stage("stage-3", 3, "new_sessions", 300, date(2026, 10, 26), _A, "dec-20261024-001", "parquet"),
     Stage("stage-4", 4, "everyone", 400, date(2026, 11, 2), _A, "dec-20261029-001", "parquet", 5, (3, 5)),
+    Stage(
+        "stage-2-daily", 2, "beta_optin", 60, date(2026, 10, 19), _A, "dec-20261015-001", "parquet", 14,
+        (3, 5), breaks=8, reviewed=False,
+    ),
 )
