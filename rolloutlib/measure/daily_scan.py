@@ -199,7 +199,7 @@ def _of_store(
     unit, named = choose_unit(counts)
     made = (values.timeout_cap_ms, values.slow_above_ms, values.latency_cap_ms)
     usable = all(fits(place.day, kept, unit, made) for place in places)
-    if stored.cut or not usable or any(map(is_long, runs)):
+    if not kept or stored.cut or not usable or any(map(is_long, runs)):
         for place in places:
             place.check_rows()
         return _of_rows(from_runs(stored.runs), arms, runs, values, window, asked)
