@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rolloutlib.measure import daily as measured
+from rolloutlib.measure import daily_scan
 from rolloutlib.measure.daily import Days, days_of
 from rolloutlib.measure.days import load
 from rolloutlib.measure.store import ingest
@@ -114,9 +114,11 @@ def test_stored_days_are_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     last = date(2026, 10, 24)
     rows_, sums = of(from_runs(runs), last), tmp_path / "store"
     ingest(ROOT / "data/examples/story/stage-2", sums, PLAN)
-    monkeypatch.setattr(measured, "_of_rows", pytest.fail)
     manifest = load(sums)
     assert manifest
+    nothing = of(read_store(sums, manifest, stage=2), date(2026, 7, 1))
+    assert (nothing.dates, nothing.runs) == ((), ())
+    monkeypatch.setattr(daily_scan, "_of_rows", pytest.fail)
     stored = of(read_store(sums, manifest, stage=2), last)
     assert (rows_.dates, rows_.unit, rows_.tags, rows_.ranked) == (
         stored.dates, stored.unit, stored.tags, stored.ranked,
@@ -133,13 +135,15 @@ def test_stored_days_are_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_window_ends_with_the_day_that_is_asked_for(tmp_path: Path) -> None:
     """Older days than the plan watches are left out, and later ones; a day early begins it."""
-    at = [datetime(2026, 8, 1, 9, tzinfo=UTC) + timedelta(days=n) for n in range(40)]
-    table = rows(at, each=1)
-    found = daily(table, tmp_path / "runs", date(2026, 9, 5))
-    window = PLAN.monitoring.window_days
-    assert (len(found.dates), found.dates[-1]) == (window, date(2026, 9, 5))
-    assert len(by_day(found, "control")) == window
-    assert {found.day_of(run) for run in found.runs} == set(found.dates)
+    last = date(2026, 9, 5)
+    first = last - timedelta(PLAN.monitoring.window_days - 1)
+    dates = [date(2026, 8, 1), date(2026, 8, 2), first - timedelta(1), first, last,
+             last + timedelta(1)]  # fmt: skip
+    at = [datetime(day.year, day.month, day.day, 9, tzinfo=UTC) for day in dates]
+    found = daily(rows(at, each=1), tmp_path / "runs", last)
+    assert (len(found.dates), found.dates[0], found.dates[-1]) == (28, first, last)
+    assert [*by_day(found, "control")] == [str(first), str(last)]
+    assert {found.day_of(run) for run in found.runs} == {first, last}
     samples = from_runs(read_runs(tmp_path / "runs"))
     second = datetime(2026, 8, 2, tzinfo=SEOUL)
     since = days_of(samples, ARMS, PLAN, since=date(2026, 7, 1), until=second, zone=SEOUL)

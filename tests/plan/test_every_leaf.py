@@ -96,7 +96,7 @@ WORDS = (
     "Other words", "feature.other", "A", "F", *get_args(MetricName), *get_args(Audience), "explore",
     "exploit", "difference", "ratio", "treatment", "higher", "lower", "mean", "min_score",
     "max_latency_ms", "strict", "fast", "junit", "documents", "release_notes", "responsible",
-    "approves", "no_go", "tell", "hold", "fail", "sample", "category", "none",
+    "approves", "no_go", "tell", "hold", "fail", "sample", "category", "none", "UTC",
 )  # fmt: skip
 
 

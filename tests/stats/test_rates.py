@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -52,7 +54,8 @@ def test_people_who_differ_are_covered(people: int, each: int, rate: float, shap
 def test_the_next_mean_is_a_prediction_of_weighted_means() -> None:
     """The same interval as of one more observation in a weighted regression on a constant."""
     means, n, following = [7.5, 7.4, 7.6, 7.45], [30, 20, 40, 10], 25
-    fit = sm.WLS(means, np.ones(4), weights=np.array(n))  # pyright: ignore[reportArgumentType].fit()
+    weights: Any = np.array(n)  # which the library's annotations know as one number
+    fit = sm.WLS(means, np.ones(4), weights=weights).fit()
     frame = fit.get_prediction(np.ones((1, 1)), weights=following).summary_frame(alpha=0.1)
     found = prediction_bounds(means, n, following)
     assert found.lower == pytest.approx(float(frame["obs_ci_lower"].iloc[0]))
