@@ -36,7 +36,7 @@ def _runlogs(arguments: argparse.Namespace) -> int:
         say(_line(log))
     refused = sum(bool(log.refused) for log in logs)
     more = f", {len(logs) - arguments.most} not shown" if len(logs) > arguments.most else ""
-    say(f"{len(logs)} logs{more}; {refused} of them no evidence")
+    say(f"logs: {len(logs)}{more}; no evidence: {refused}")
     return REFUSED if refused else 0
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -27,7 +28,7 @@ from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import Sentence, say, speaking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from rolloutlib.flags.document import FlagState
@@ -125,8 +126,8 @@ def _overview(root: Path, plan: Plan | None, state: FlagState | None) -> Iterato
     most = plan.documents.quick_links if plan else _QUICK_LINKS
     for title, links in (
         (say("Decisions"), _decisions(root, most)),
-        (say("Runs"), _dated(root, RUN_LOGS, ("*.md", "*.jsonl"), most)),
-        (say("Notes"), _dated(root, NOTES, ("*.md",), most)),
+        (say("Runs"), _dated(root, RUN_LOGS, ("*.md", "*.jsonl"), most, _moment)),
+        (say("Notes"), _dated(root, NOTES, ("*.md",), most, partial(_place, root))),
         (say("Data set"), _data_set(root, plan)),
     ):
         yield _bullet(say("{title}: {links}", title=title, links=", ".join(links) or "–"))
@@ -253,16 +254,29 @@ def _waiting(root: Path) -> Iterator[_Listed]:
 # --- runs, notes, the data set --------------------------------------------------------------------
 
 
-def _dated(root: Path, folder: str, patterns: Iterable[str], most: int) -> list[str]:
-    """Return links to the newest files of a folder whose names begin with their day."""
+def _dated(
+    root: Path, folder: str, patterns: Iterable[str], most: int, within: Callable[[Path], Any]
+) -> list[str]:
+    """Return links to the newest files of a folder whose names begin with their day.
+
+    `within` orders those of one day.
+    """
     paths = [path for pattern in patterns for path in (root / folder).glob(pattern)]
     days = {path: "".join(match.groups()) for path in paths if (match := _DAY.match(path.name))}
     oldest = sorted(days.values(), reverse=True)[:most][-1:]
     recent = [path for path, day in days.items() if day >= "".join(oldest)]
-    keys = ((days[path], _moment(path), path.name) for path in recent)
+    keys = ((days[path], within(path), path.name) for path in recent)
     newest = [name for *_, name in sorted(keys, reverse=True)][:most]
     here = folder.removeprefix("docs/")
     return [link(name, f"{here}/{name}") for name in newest]
+
+
+def _place(root: Path, notes: Path) -> tuple[str, int]:
+    """Return the place of the decision that notes are about, in the ledger or waiting for it."""
+    decision = notes.stem.partition("_")[2]
+    said = _predicate(root / LEDGER / f"{decision}.record")
+    waiting = ((one.at, one.seq) for one in _waiting(root) if one.name == decision)
+    return (said.prepared.at, said.seq) if said.seq else next(waiting, ("", 0))
 
 
 def _moment(path: Path) -> datetime:

@@ -176,11 +176,11 @@ def read_log(data: bytes, latest: datetime, name: str = INCIDENTS) -> IncidentLo
 
 def _put_together(lines: Iterable[tuple[int, _Line]], name: str) -> tuple[Incident, ...]:
     """Make one incident of the lines of one id."""
-    found: dict[str, Incident] = {}
+    found: dict[str | int, Incident] = {}
     ends: list[tuple[int, _Closing]] = []
     for number, line in lines:
         if isinstance(line, _Opening):
-            one, key = _incident(line, number), line.id or f"\0{number}"  # no other line means it
+            one, key = _incident(line, number), line.id or number  # by which no end names it
             found[key] = _merged(found.get(key), one, f"line {number}", name)
         elif isinstance(line, _Closing):
             ends.append((number, line))

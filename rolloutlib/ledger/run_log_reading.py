@@ -110,8 +110,10 @@ _MOMENT: Final = re.compile(
 _ISSUE: Final = re.compile(r"^\s*\d+[.)]\s+`?([\w\\-]+)`?", re.MULTILINE)
 _DECISION: Final = re.compile(r"dec-\d{8}-(?:rollback-)?\d{3}")
 _PROVIDER: Final = re.compile(r"provider(?:Note)?[*`\s]*:[*`\s]*([\w-]+)", re.IGNORECASE)
-_N: Final = re.compile(r"\bN\s*=\s*(\d+)")
-_NUMBER: Final = r"[*`\s]*:[*`\s]*(?P<value>-?[\d,]+(?:\.\d+)?)[`\s]*(?P<unit>%p?|ms|s\b)?"
+_N: Final = re.compile(r"\bN\s*=\s*(\d{1,12})\b")
+_NUMBER: Final = (
+    r"[*`\s]*:[*`\s]*(?P<value>-?\d[\d,]{0,20}(?:\.\d{1,20})?)[`\s]*(?P<unit>%p?|ms|s\b)?"
+)
 _HAND: Final = {
     "pass_rate": ("PASS Rate", "%", "a percentage, such as 76%"),
     "avg_score": ("Avg Score", None, "a score of 0 to 10 without a unit"),
@@ -166,7 +168,7 @@ def _moment(text: object) -> datetime | None:
 _WEB_NAME: Final = re.compile(r"_run-\d{10,}\.md\Z")
 _WEB: Final = re.compile(r"\A\s*# Run Log\W+\d{4}-\d{2}-\d{2}\s+\d{4}-\d{2}-\d{2}T\S+Z")
 _FENCED: Final = re.compile(r"^## Metrics\s*```(?:json)?\s*(.*?)```", re.DOTALL | re.MULTILINE)
-_TICKED: Final = r"{}[*`\s]*:[*`\s]*(\d+(?:\.\d+)?)"
+_TICKED: Final = r"{}[*`\s]*:[*`\s]*(\d{{1,15}}(?:\.\d{{1,15}})?)"
 _KEYS: Final = ("passRate", "avgScore", "avgLatency", "vetoedPct")
 
 

@@ -102,10 +102,13 @@ def _log(root: Path, page: Path, lang: str) -> None:
     from rolloutlib.flags.overview import log_run
     from rolloutlib.ledger.run_log import ran_of_review
 
-    review = (page.parent / REVIEW).read_bytes()
-    if (ran := ran_of_review(review, page, at=datetime.now(UTC))) is not None:
-        for why in log_run(root, ran, lang):
-            sys.stderr.write(f"{why.text(lang)}\n")
+    try:
+        ran = ran_of_review((page.parent / REVIEW).read_bytes(), page, at=datetime.now(UTC))
+    except (OSError, RolloutError) as error:
+        sys.stderr.write(f"{say('The run log is not written')}: {error}\n")
+        return
+    for why in log_run(root, ran, lang) if ran else ():
+        sys.stderr.write(f"{why.text(lang)}\n")
 
 
 def _summary(notebook: NotebookNode) -> str:

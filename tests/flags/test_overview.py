@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rolloutlib.flags.document import FlagState
 from rolloutlib.flags.overview import OVERVIEW, refresh_overview, system_overview
 from rolloutlib.ledger.marked import BEGIN, END, DamagedMarksError, with_block
+from tests.rollback.books import PLAN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +51,21 @@ def test_decisions_are_in_the_order_of_the_ledger(tmp_path: Path) -> None:
     )
     (tmp_path / "docs" / "LEDGER" / "dec-20261123-001.record").write_text("{oops")
     assert line(tmp_path, "Decisions").startswith("dec-20261123-001, [dec-20261122-003](")
+
+
+def test_notes_are_in_the_order_of_the_ledger_too(tmp_path: Path) -> None:
+    """Those of a rollback stand before those of a later promotion, whatever the names say."""
+    folder = tmp_path / "docs" / "RELEASE_NOTES"
+    folder.mkdir(parents=True)
+    for seq, name in enumerate(
+        ("dec-20261122-003", "dec-20261122-rollback-001", "dec-20261122-004"), 1
+    ):
+        recorded(tmp_path, name, "GO", seq, f"{DAY}{seq:02d}:00:00Z")
+        (folder / f"2026-11-22_{name}.md").write_text("When: 2026-11-22T23:00:00Z")
+    (folder / "2026-11-22_by-hand.md").touch()
+    names = ("dec-20261122-004", "dec-20261122-rollback-001", "dec-20261122-003")
+    links = (f"[2026-11-22\\_{name}.md](RELEASE_NOTES/2026-11-22_{name}.md)" for name in names)
+    assert line(tmp_path, "Notes") == ", ".join(links)
 
 
 def test_runs_are_the_newest_of_all_four_dialects(tmp_path: Path) -> None:
@@ -119,3 +136,36 @@ def test_damaged_marks_are_refused_in_words(tmp_path: Path, marks: bytes) -> Non
     assert path.read_bytes() == b"above\n" + marks + b"\nbelow\n"
     with pytest.raises(DamagedMarksError):
         with_block(path.read_bytes(), b"", OVERVIEW)
+
+
+GOLDEN = """\
+# System overview
+
+<!-- rollout: from here -->
+- Stage 2: Opt-in beta
+- Decision: dec-20261122-001
+- Flags: generation 3, profile default
+
+## Quick Links
+
+- Decisions: [dec-20261122-001](LEDGER/dec-20261122-001.md) GO
+- Runs: [2026-11-22\\_run-001.md](RUN_LOGS/2026-11-22_run-001.md)
+- Notes: [2026-11-22\\_dec-20261122-001.md](RELEASE_NOTES/2026-11-22_dec-20261122-001.md)
+- Data set: [outputs/dataset\\_meta.json](../outputs/dataset_meta.json), [outputs/](../outputs/)
+<!-- rollout: to here -->
+"""
+
+
+def test_the_whole_page(tmp_path: Path) -> None:
+    """The page of a new workbook after its first promotion, to the last byte."""
+    recorded(tmp_path, "dec-20261122-001", "GO", 1, f"{DAY}09:00:00Z")
+    meta = '{"strategyHash": "a", "featureFlags": {}}'
+    for name, text in {
+        "docs/RUN_LOGS/2026-11-22_run-001.md": "", "outputs/dataset_meta.json": meta,
+        "docs/RELEASE_NOTES/2026-11-22_dec-20261122-001.md": "",
+    }.items():  # fmt: skip
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    state = FlagState(2, 3, "dec-20261122-001", profile="default")
+    page = system_overview(tmp_path, PLAN, state, lang="en")
+    assert page.read_text("utf-8") == GOLDEN

@@ -128,6 +128,18 @@ def test_rounded_percentages_may_add_up_to_a_little_more(tmp_path: Path) -> None
     assert only(tmp_path, "docs/RUN_LOGS/2025-08-30_run-1.md", text).refused == ""
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["PASS Rate: ,%", "N=" + "9" * 5000, f"PASS Rate: {'9' * 20}%", "2025-13-41 99:99"],
+    ids=["no digit", "a long number", "a large share", "no day"],
+)
+def test_odd_numbers_end_no_reader(tmp_path: Path, text: str) -> None:
+    """What is no number, or none that a run can have, is not told or refused."""
+    found = only(tmp_path, "docs/RUN_LOGS/2025-08-30_run-1.md", text)
+    assert (found.n, found.at) == (None, None)
+    assert found.results.pass_rate is None or found.refused.startswith("passRate is 1e+18")
+
+
 def test_what_we_write_we_read(tmp_path: Path) -> None:
     """A review's log comes back with the treatment's numbers, its time and its issues."""
     ran = ran_of_review(review(), tmp_path / "page.html", at=NOW)
@@ -156,5 +168,5 @@ def test_the_command_lists_and_refuses(
     assert capsys.readouterr().out.splitlines() == [
         f"2025-08-30 10:15 +0900  {name}  {numbers}  hallucination, too_long  dec-20250830-001",
         "no time  docs/RUN_LOGS/2025-08-31_run-001.md  REFUSED: the file is no UTF-8",
-        "2 logs; 1 of them no evidence",
+        "logs: 2; no evidence: 1",
     ]
