@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
+from rolloutlib.cli import main
 from rolloutlib.errors import UsageError
 from rolloutlib.files import file_sha256
 from rolloutlib.flags.document import FLAGS, FlagState, document
@@ -23,7 +25,8 @@ from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.show import lookback
 from rolloutlib.watch import record as watches
 from tests.ledger import workbooks
-from tests.rollback.books import FILES, PLAN, at, decided, workbook
+from tests.often import EXHAUSTIVE
+from tests.rollback.books import FILES, PLAN, ROOT, at, decided, workbook
 from tests.rollback.test_cause import watched
 from tests.sample_review import story
 
@@ -160,3 +163,23 @@ def test_the_moment_needs_an_offset() -> None:
     for odd in ("2026-02-01", "soon", 20260201):
         with pytest.raises(UsageError, match="expected ISO 8601 with offset"):
             moment_of(odd)  # pyright: ignore[reportArgumentType] -- as YAML may read it
+
+
+@pytest.mark.notebooks
+@pytest.mark.skipif(not EXHAUSTIVE, reason="the notebook itself runs in every test run")
+def test_the_command_writes_one_page_over_its_own_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Run twice, in two languages: the second page is there, and so is another file beside it."""
+    root = workbook(tmp_path / "book")
+    for name in ("notebooks/retrospective.ipynb", "params/retrospective.yaml"):
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    monkeypatch.chdir(root)
+    assert main(["retrospective", "--out", "reports/back"]) == 0
+    (root / "reports" / "back" / "notes.txt").touch()
+    assert main(["retrospective", "--out", "reports/back", "--lang", "ko"]) == 0
+    assert capsys.readouterr().out == "reports/back/retrospective.html\n" * 2
+    page = (root / "reports" / "back" / "retrospective.html").read_text("utf-8")
+    assert "원장에 아직 결정이 없습니다." in page
+    assert (root / "reports" / "back" / "notes.txt").is_file()
