@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.workbook import Workbook
     from rolloutlib.measure.configuration import ArmSummary
     from rolloutlib.plan.model import Plan, StageId
+    from rolloutlib.reason import Reason
 
 _MAX_FLAGS: Final = 1_000_000  # bytes of a flag file
 
@@ -104,7 +105,7 @@ def decide(
         return slot.draft(
             "promotion", verdict, by, lang=read.params.lang, note=note, waivers=tuple(waivers),
             recommendation=review.recommendation.value,
-            reasons=tuple(reason.text for reason in review.reasons),
+            reasons=tuple(reason.text for reason in (*review.reasons, *_noticed(review))),
             tags=tuple(issue.tag for issue in review.issues if issue.rank is not None),
             window=Window(tuple(run.run_id for run in review.runs), _quiet_hours(plan, checks)),
             measured=tuple(map(_measured, review.arms)), carried=_carried(review) or UNSET,
@@ -137,6 +138,11 @@ def _measured(arm: ArmSummary) -> MeasuredArm:
         arm.arm, arm.runs, arm.samples, arm.users, first, last, arm.flags, arm.profiles,
         arm.strategies, arm.simulated,
     )  # fmt: skip
+
+
+def _noticed(review: Review) -> list[Reason]:
+    """Return which risks fire, and whether more people than planned took part."""
+    return [w for w in review.warnings if w.code in {"risk.fires", "cap.exceeded"}]
 
 
 def _carried(review: Review) -> tuple[CarriedPart, ...]:
