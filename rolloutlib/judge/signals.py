@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rolloutlib.judge.risks import NATS, Reading, Signals
+from rolloutlib.judge.readings import NATS, Reading, Signals
 from rolloutlib.measure.design import Arms, metric_of
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.moments import Cells

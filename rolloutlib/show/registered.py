@@ -13,8 +13,9 @@ from rolloutlib.words.sentences import Sentence, say, spoken, translate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from rolloutlib.judge.readings import SignalState
     from rolloutlib.judge.record import Review
-    from rolloutlib.judge.risks import RiskState, SignalState
+    from rolloutlib.judge.risks import RiskState
 
 __all__ = ["firing", "register", "register_lines", "register_table"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rolloutlib.judge.risks import Reading
+    from rolloutlib.judge.readings import Reading
     from rolloutlib.measure.daily import Days
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.model import Plan

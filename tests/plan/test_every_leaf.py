@@ -20,9 +20,11 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from rolloutlib.flags.document import FlagState, document, initial_state
+from rolloutlib.flags.document import FlagState, document, initial_state, session_defaults
+from rolloutlib.flags.knobs import in_force, kept
 from rolloutlib.flags.notices import release_notes
 from rolloutlib.flags.overview import system_overview
+from rolloutlib.flags.state import SESSION
 from rolloutlib.forecast.chances import CONTROL, truths_of
 from rolloutlib.forecast.ladder import steps_of
 from rolloutlib.judge import review as judge_review
@@ -31,13 +33,15 @@ from rolloutlib.judge.checks import run_checks
 from rolloutlib.judge.counting import looks_file
 from rolloutlib.judge.incidents import Incident
 from rolloutlib.judge.record import encode
-from rolloutlib.judge.risks import judge_risks
+from rolloutlib.judge.risks import judge_risks, readings_of
+from rolloutlib.ledger.knobs import LOG, KnobLine, encoded
 from rolloutlib.ledger.pull_request import lacking
 from rolloutlib.ledger.signers import load_roles, trust
 from rolloutlib.measure.unseen import held_at
 from rolloutlib.plan.metrics import MetricName
 from rolloutlib.plan.model import STAGES, Audience, FeatureId, Plan
 from rolloutlib.plan.params import review_params
+from rolloutlib.plan.risks import Turn
 from rolloutlib.show.plan_page import plan_page
 from rolloutlib.watch.alarms import alarms
 from tests.often import EXHAUSTIVE
@@ -62,7 +66,7 @@ NOON = datetime(2026, 10, 10, 12, tzinfo=UTC)
 PROSE = (
     "name", "features.*.title", "features.*.effect", "rollback.triggers.*.title",
     "rollback.actions", "risks.*.risk", "schedule.*.note", "roles.*.raci", "roles.*.duties",
-    "documents.references",
+    "documents.references", "knobs.known.*.title", "knobs.known.*.feature",
 )  # fmt: skip
 # Numbers that people act on, shown in the plan's document until the daily monitor reads them.
 UNTIL_MONITORED = (
@@ -72,10 +76,12 @@ UNTIL_MONITORED = (
 BOUND = (
     "schema", "gates.*.harm", "gates.*.contrast", "gates.*.statistic", "gates.p95_latency.metric",
     "stages.0.planned.users",
-    "checks.*.kind", "monitoring.difficulty.*", "monitoring.traffic_lights.*.better",
+    "checks.*.kind", "risks.*.signals.*.mix", "risks.*.signals.*.share",
+    "monitoring.difficulty.*", "monitoring.traffic_lights.*.better",
 )  # fmt: skip
 
 REVIEWS = (*((stage, "default") for stage in (2, 0, 1, 3, 4)), (2, "strict"), (2, "fast"))
+TAGS = ("too_easy", "unclear", "bias")  # suggested in threes, twos and ones
 REPLAYS = ("issues.jsonl", "none.jsonl", "daily.jsonl")
 OFF: tuple[tuple[FeatureId, ...], ...] = ((), ("A", "F"))
 
@@ -96,7 +102,8 @@ WORDS = (
     "Other words", "feature.other", "A", "F", *get_args(MetricName), *get_args(Audience), "explore",
     "exploit", "difference", "ratio", "treatment", "higher", "lower", "mean", "min_score",
     "max_latency_ms", "strict", "fast", "junit", "documents", "release_notes", "responsible",
-    "approves", "no_go", "tell", "hold", "fail", "sample", "category", "none", "UTC",
+    "approves", "no_go", "tell", "hold", "fail", "sample", "category", "none", "up", "allow",
+    "strategy.other",
 )  # fmt: skip
 
 
@@ -145,7 +152,7 @@ def sample(arm: str, user: int, i: int, rng: np.random.Generator) -> dict[str, A
         "issues": "hallucination" if rng.random() < 0.2 - 0.1 * on else "tone" if on else "",
         "category": "ab"[i % 3 // 2], "difficulty": ("easy", "hard")[i % 2],
         "suggestedTags": "tone", "confirmedTags": "tone" if rng.random() < 0.8 else "",
-        "styleViolations": int(rng.poisson(0.3)),
+        "styleViolations": int(rng.poisson(0.3)), "vetoReason": "min_score",
     }  # fmt: skip
 
 
@@ -168,6 +175,7 @@ def replayed_run(arm: str, *, with_issues: bool) -> dict[str, Any]:
             "difficulty": "easy" if i % 2 or (on and i % 10) else "hard",
             "score": 8, "latencyMs": 1500 + i,
             "issues": ["hallucination"] if with_issues and i % 9 == 0 else [],
+            "suggestedTags": [*TAGS[i % 40 : i % 40 + 3], *(["too_hard"] if i % 40 == 0 else [])],
         }  # fmt: skip
         if with_issues and i % 20 == 1:
             del one["issues"]
@@ -256,9 +264,14 @@ class Outcomes:
         monkeypatch.setattr(judge_review, "load_plan", self.current)
         monkeypatch.setattr(judge_sources, "read_runs", read_once(runs))
         monkeypatch.setattr(judge_sources, "from_runs", opened_once(samples))
-        monkeypatch.setattr(judge_sources, "measure", measured_once(judge_sources.measure))
+        for name in ("measure", "shares_of"):
+            monkeypatch.setattr(judge_sources, name, measured_once(getattr(judge_sources, name)))
         self.plan = Plan.model_validate(SOURCE)
-        self.first, self.page = self.review(2, "default"), plan_page(self.plan)
+        self.page = plan_page(self.plan)
+        reviews = (self.review(2, "default"), self.review(1, "default", REPLAYS[0]))
+        self.signals = [readings_of(review.risks) for review in reviews]
+        self.session = session_defaults(self.plan, initial_state(self.plan))
+        write_knobs(folder, self.plan)
         self.base = {name: part(self.plan) for name, part in self.parts().items()}
 
     def current(self, _: Path) -> Plan:
@@ -271,8 +284,8 @@ class Outcomes:
             "flags": flags, "signatures": self.signatures, "notes": self.notes,
             "pull requests": pull_requests,
             "checks": lambda plan: run_checks(plan.checks, EVIDENCE, now=NOW, root=self.folder),
-            "risks": self.risks, "truths": truths, "file of looks": self.looks_file,
-            "ladder": steps_of, "held": held,
+            "risks": self.risks, "knobs": self.knobs, "truths": truths,
+            "file of looks": self.looks_file, "ladder": steps_of, "held": held,
         }  # fmt: skip
         reviews = {
             f"review of stage {stage}, {profile}": partial(self.of_review, stage, profile)
@@ -317,8 +330,42 @@ class Outcomes:
         return [[str(line) for line in notes] for notes in lines], overview
 
     def risks(self, plan: Plan) -> object:
-        """The register on the first review, each signal reported alone."""
-        return [judge_risks(plan, self.first, reported=[risk]) for risk in plan.risks]
+        """The register as data show it, each signal reported alone, and all of them."""
+        ids = [*plan.risks]
+        said = ([], ids, *([risk] for risk in ids))
+        return [judge_risks(plan, of, reported=r) for of in self.signals for r in said]
+
+    def knobs(self, plan: Plan) -> object:
+        """What is in force, what a promotion keeps, and what may be turned."""
+        now = [(one.name, one.value, one.recorded) for one in in_force(self.folder, plan)]
+        turned = [
+            knob.refuses(before, turn)
+            for knob in plan.knobs.known.values()
+            for before in (None, 0.1, 0.5, 1.0, 2.0)
+            for turn in TURNS
+        ]
+        return now, kept(self.folder, plan, self.session), turned
+
+
+TURNS = (
+    *(Turn(by=step) for step in (-0.15, -0.05, -0.01, 0.04, 0.05, 0.12, 0.15, 0.2, 0.5, 1.0, -1.0)),
+    *(Turn(to=value) for value in (0.05, 0.0, 0.1, 0.15, 1.0, 2.0, "fast", "allow", "default")),
+)
+
+
+def write_knobs(folder: Path, plan: Plan) -> None:
+    """Write a session config and a log in which every knob stands at an end of its bounds."""
+    session: dict[str, Any] = {"searchLite": False}
+    lines: list[KnobLine] = []
+    for name, knob in plan.knobs.known.items():
+        value = knob.values[-1] if knob.values else knob.least
+        *parents, last = knob.key.split(".")
+        node = session.setdefault(parents[0], {}) if parents else session
+        node[last] = value
+        lines.append(KnobLine(len(lines) + 1, NOW, name, knob.key, None, value, "tried"))
+    (folder / "params").mkdir()
+    (folder / SESSION).write_text(json.dumps(session), encoding="utf-8")
+    (folder / LOG).write_bytes(encoded(lines))
 
 
 def alarms_of(plan: Plan) -> object:

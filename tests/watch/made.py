@@ -11,6 +11,7 @@ import numpy as np
 
 from rolloutlib.measure.daily import Days
 from rolloutlib.measure.moments import Cells, Key, MomentTable
+from rolloutlib.measure.shares import Shares
 from rolloutlib.plan.model import Plan, load_plan
 from rolloutlib.runs import RunInfo
 from rolloutlib.watch.alarms import alarms
@@ -97,7 +98,7 @@ class Stage:
         return Days(
             tuple(self.dates), SEOUL, "user", 1.0, table, (), 0,
             tuple(sorted(runs, key=lambda run: run.started_at or datetime.max.replace(tzinfo=UTC))),
-            undated=self.undated,
+            Shares(table, table, None), undated=self.undated,
         )  # fmt: skip
 
     def _cells(self, name: str, groups: list[tuple[str, int, int]]) -> Cells:
