@@ -32,6 +32,7 @@ from rolloutlib.judge import sources as judge_sources
 from rolloutlib.judge.checks import run_checks
 from rolloutlib.judge.counting import looks_file
 from rolloutlib.judge.incidents import Incident
+from rolloutlib.judge.readings import Signals
 from rolloutlib.judge.record import encode
 from rolloutlib.judge.risks import judge_risks, readings_of
 from rolloutlib.ledger.knobs import LOG, KnobLine, encoded
@@ -77,6 +78,7 @@ BOUND = (
     "schema", "gates.*.harm", "gates.*.contrast", "gates.*.statistic", "gates.p95_latency.metric",
     "stages.0.planned.users",
     "checks.*.kind", "risks.*.signals.*.mix", "risks.*.signals.*.share",
+    "risks.*.signals.duplicates.metric",
     "monitoring.difficulty.*", "monitoring.traffic_lights.*.better",
 )  # fmt: skip
 
@@ -115,7 +117,7 @@ def others(value: Any) -> list[Any]:  # noqa: ANN401
         return [value + 1, value * 10, max(value - 1, 1), 10 * value + 0.5]
     if isinstance(value, float):
         scaled = [value * factor for factor in (100, 10, 1.5, 1.05, 0.9, 0.5) if value]
-        return [*scaled[:1], value + 0.01, value - 0.01, *scaled[1:], 0.05]
+        return [*scaled[:1], value + 0.01, value - 0.01, *scaled[1:], 0.05, value + 0.1]
     if isinstance(value, str):
         return [word for word in WORDS if word != value]
     return [value[:-1], ["Other words"], ["A"], ["pm"], [0], value[::-1], ["frozen"]]
@@ -269,7 +271,7 @@ class Outcomes:
         self.plan = Plan.model_validate(SOURCE)
         self.page = plan_page(self.plan)
         reviews = (self.review(2, "default"), self.review(1, "default", REPLAYS[0]))
-        self.signals = [readings_of(review.risks) for review in reviews]
+        self.signals = [Signals({}), *(readings_of(review.risks) for review in reviews)]
         self.session = session_defaults(self.plan, initial_state(self.plan))
         write_knobs(folder, self.plan)
         self.base = {name: part(self.plan) for name, part in self.parts().items()}
@@ -341,7 +343,7 @@ class Outcomes:
         turned = [
             knob.refuses(before, turn)
             for knob in plan.knobs.known.values()
-            for before in (None, 0.1, 0.5, 1.0, 2.0)
+            for before in (None, knob.default, 0.1, 0.5, 1.0, 2.0)
             for turn in TURNS
         ]
         return now, kept(self.folder, plan, self.session), turned
