@@ -105,7 +105,7 @@ WORDS = (
     "exploit", "difference", "ratio", "treatment", "higher", "lower", "mean", "min_score",
     "max_latency_ms", "strict", "fast", "junit", "documents", "release_notes", "responsible",
     "approves", "no_go", "tell", "hold", "fail", "sample", "category", "none", "up", "allow",
-    "strategy.other",
+    "strategy.other", "UTC",
 )  # fmt: skip
 
 
