@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Arm", "Both", "DailyWorld", "draw"]
 
-BINARY = {"passed": 0.90, "vetoed": 0.03, "any_issue": 0.15, "issue": 0.06, "error": 0.002}
+BINARY = {
+    "passed": 0.90,
+    "vetoed": 0.03,
+    "any_issue": 0.15,
+    "issue:hallucination": 0.06,
+    "error": 0.002,
+}
 SCORE, SCORE_SD = 8.0, 1.3
 WEEKDAYS = 5
 LATENCY_MS, LATENCY_CV = 1400.0, 0.45

@@ -72,7 +72,7 @@ class Monitoring(Model):
         dict[Literal["easy", "medium", "hard"], Proportion], AfterValidator(_whole_shares)
     ]
     harm_test_days: Count
-    day_spread: Annotated[Number, Field(ge=0, lt=1)] = 0.07
+    day_spread: Annotated[Number, Field(ge=0, lt=1)] = 0.05
     data_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = get_args(Weekday)
     window_days: Count = 28
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"

@@ -142,7 +142,11 @@ class _Standardised(NamedTuple):
     def of(cls, day: _DayMeans, weight: FloatArray, level: FloatArray | float) -> _Standardised:
         factor = np.where(weight > 0, weight / or_one(day.size), 0.0)[..., None]
         moved = day.arm.s - day.arm.n * np.broadcast_to(level, day.size.shape)[..., None]
-        n, s = np.cumsum(factor * day.arm.n, axis=-2), np.cumsum(factor * moved, axis=-2)
+        weighed = np.cumsum(weight, axis=-1)
+        sampled = np.cumsum(np.where(weight > 0, day.size, 0.0), axis=-1)
+        size = (sampled / or_one(weighed))[..., None]  # weights add up to the arm's samples
+        n = size * np.cumsum(factor * day.arm.n, axis=-2)
+        s = size * np.cumsum(factor * moved, axis=-2)
         within, between = _components(day.arm)
         shares = day.arm.n / or_one(day.size)[..., None]
         return cls(n, s, shares, day.size, within, between, (n > 0).sum(axis=-1))
@@ -217,7 +221,7 @@ def _due(part: _Standardised, *, alone: bool) -> FloatArray:
     if alone:
         return noise
     held = part.n / or_one(part.n.sum(axis=-1, keepdims=True))
-    both = held @ np.swapaxes(part.shares, -1, -2)
+    both = np.einsum("...kg,...dg->...kd", held, part.shares)  # no threads for small products
     apart = (held**2).sum(axis=-1)[..., :, None] - 2 * both
     apart = apart + (part.shares**2).sum(axis=-1)[..., None, :]
     return noise + part.between[..., :, None] * np.maximum(apart, 0.0)

@@ -1,8 +1,9 @@
 """Errors that surge: exact binomial limits against the plan's own, day by day and in all so far.
 
 A user whose every request fails is one event, not twenty, so counts are taken at their effective
-size (Korn & Graubard 1998, the plan's floor of the correlation). Half of the error is for all days
-so far (spent by the calendar), half for each day alone, on which an outage is not diluted.
+size (Korn & Graubard 1998, the plan's floor of the correlation). Half of the error is for the plan's
+limit: all days so far (spent by the calendar), and each day alone, on which an outage is not
+diluted. The other half is for a rise over the control, which shows sooner where errors are rare.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rolloutlib.measure.profiles import strictest
 from rolloutlib.reason import because
 from rolloutlib.stats.effective import effective_sample_size
 from rolloutlib.stats.sequential import binomial_spending_limits
+from rolloutlib.watch.boundary import RECENT, crossing
 from rolloutlib.watch.harm import OF_ERRORS, arm_of, calendar_of
 from rolloutlib.watch.record import Alarm, Outcome
 
@@ -25,12 +27,15 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.daily import Days
     from rolloutlib.plan.model import Plan
+    from rolloutlib.reason import Reason
     from rolloutlib.stats.daily import DayArm
-    from rolloutlib.watch.boundary import Calendar
+    from rolloutlib.watch.boundary import Calendar, Crossing
 
-__all__ = ["Surges", "surge", "surges"]
+__all__ = ["Surges", "risen", "surge", "surges"]
 
-OF_DAYS = 0.5  # of the error, for each day alone
+OF_LIMIT = 0.5  # of the error, for the plan's limit; the rest is for a rise over the control
+OF_DAYS = 0.5  # of that, for each day alone
+SERIOUS = (Outcome.ROLLBACK, Outcome.RED, Outcome.AMBER)
 PLANNED = 0.8  # of either half, for the planned days
 
 
@@ -44,37 +49,94 @@ class Surges(NamedTuple):
 def surge(days: Days, plan: Plan, *, arms: tuple[str, str]) -> tuple[Alarm, ...]:
     """Return the alarm of errors beyond the plan's limit, since the first day that crossed.
 
-    Errors that surge in the control as well ask for attention, not for a rollback, which would not
-    end them.
+    Errors that surge in the control as well, and are no more in the treatment, ask for attention,
+    not for a rollback, which would not end them. So do errors that rose within the plan's limit.
     """
     limit = error_limit(days, plan) if days.dates else None
     if limit is None or "error" not in days.table.metrics:
         return ()
     control, treatment = (arm_of(days, arm, "error") for arm in arms)
     calendar, error = calendar_of(days, plan), (1 - plan.evidence.confidence) * OF_ERRORS
-    floor = plan.evidence.icc_floor
-    found = surges(treatment, calendar, limit=limit, error=error, icc_floor=floor)
-    crossed = np.flatnonzero(found.whole | found.alone)
-    if not crossed.size:
+    rules = {"limit": limit, "error": error, "icc_floor": plan.evidence.icc_floor}
+    whole, recent = risen(treatment, control, calendar, error=error)
+    shared = _any(surges(control, calendar, **rules)) and not _any(
+        Surges(whole.beyond, recent.beyond)
+    )
+    found = surges(treatment, calendar, **rules)
+    spans = [
+        *(_Span(0, day, shared, rose=False) for day in _days(found.whole)),
+        *(_Span(day, day, shared, rose=False) for day in _days(found.alone)),
+        *(_Span(0, day, shared=False, rose=True) for day in _days(whole.beyond)),
+        *(_Span(max(day - RECENT + 1, 0), day, shared=False, rose=True)
+          for day in _days(recent.beyond)),
+    ]  # fmt: skip
+    if not spans:
         return ()
-    day = int(crossed[0])
-    single = bool(found.alone[day])
-    first = day if single else 0
-    also = surges(control, calendar, limit=limit, error=error, icc_floor=floor)
-    both = bool((also.whole | also.alone).any())
+    told = [(_asked(span, treatment, limit), span) for span in spans]
+    asks, span = min(told, key=lambda each: (SERIOUS.index(each[0]), each[1].last))
+    since = datetime.combine(days.dates[span.last], time(), days.zone)
+    why = _why(span, asks, treatment, control, limit, error, days)
+    return (Alarm("surge", asks, "error", None, pulls=False, since=since, features=(), why=why),)
+
+
+class _Span(NamedTuple):
+    """Days on which errors were too many, and of whom.
+
+    Attributes:
+        shared: the control has them as well.
+        rose: they are more than the control's; else more than the plan's limit.
+    """
+
+    first: int
+    last: int
+    shared: bool
+    rose: bool
+
+
+def _any(found: Surges) -> bool:
+    return bool((found.whole | found.alone).any())
+
+
+def _days(crossed: NDArray[np.bool_]) -> list[int]:
+    return np.flatnonzero(crossed).tolist()
+
+
+def _asked(span: _Span, treatment: DayArm, limit: float) -> Outcome:
+    if span.rose and (_share(treatment, span.first, span.last) or 0.0) <= limit:
+        return Outcome.AMBER
+    return Outcome.RED if span.shared else Outcome.ROLLBACK
+
+
+def _why(
+    span: _Span, asks: Outcome, treatment: DayArm, control: DayArm, limit: float, error: float,
+    days: Days,
+) -> Reason:  # fmt: skip
+    length = span.last - span.first + 1
+    over = because("watch.that_day")
+    if length > 1 or span.last == 0:
+        over = because("watch.since_first")
+    if span.first and length > 1:
+        over = because("watch.recent", days=length)
     facts = {
-        "value": _share(treatment, first, day), "measure": "proportion", "signed": False,
-        "limit": limit, "day": days.dates[day].isoformat(), "error": round(error, 9),
-        "over": because("watch.that_day") if single else because("watch.since_first"),
+        "value": _share(treatment, span.first, span.last), "measure": "proportion",
+        "signed": False, "limit": limit, "day": days.dates[span.last].isoformat(),
+        "error": round(error, 9), "over": over,
         "control": because(
-            "watch.control_errors", value=_share(control, first, day), measure="proportion",
-            signed=False,
+            "watch.control_errors", value=_share(control, span.first, span.last),
+            measure="proportion", signed=False,
         ),
     }  # fmt: skip
-    why = because("watch.surge_both", **facts) if both else because("watch.surge", **facts)
-    since = datetime.combine(days.dates[day], time(), days.zone)
-    asks = Outcome.RED if both else Outcome.ROLLBACK
-    return (Alarm("surge", asks, "error", None, pulls=False, since=since, features=(), why=why),)
+    if asks == Outcome.AMBER:
+        return because("watch.errors_rose", **facts)
+    return because("watch.surge_both", **facts) if span.shared else because("watch.surge", **facts)
+
+
+def risen(
+    treatment: DayArm, control: DayArm, calendar: Calendar, *, error: float
+) -> tuple[Crossing, Crossing]:
+    """Judge whether errors rose over the control: everything so far, and the last days alone."""
+    share = error * (1 - OF_LIMIT)
+    return crossing(treatment, control, calendar, harm=1, null=0.0, error=share)
 
 
 def error_limit(days: Days, plan: Plan) -> float | None:
@@ -97,10 +159,10 @@ def surges(
         arm: errors by day and unit, one rollout. (days, units)
         calendar: how days count.
         limit: the share of errors that is allowed.
-        error: the chance of ever crossing at the limit.
+        error: the chance of ever crossing, at the limit, any of a surge's limits.
         icc_floor: how alike a unit's samples are at least.
     """
-    days = len(arm.n)
+    days, error = len(arm.n), error * OF_LIMIT
     day = np.arange(1, days + 1.0)
     planned = 0 if calendar.cut else calendar.planned
     after = np.maximum(day - planned, 0.0) + (calendar.planned if calendar.cut else 0)

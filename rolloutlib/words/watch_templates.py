@@ -155,11 +155,15 @@ WATCHES: Final = {
     ),
     "watch.surge": (
         "Errors and timeouts: {value} {over}, where the plan's limit is {limit}; seen on {day}. "
-        "{control} At the limit such an alarm comes in at most {error:.0%} of rollouts."
+        "{control} Without harm such an alarm comes in at most {error:.0%} of rollouts."
     ),
     "watch.surge_both": (
         "Errors and timeouts: {value} {over}, where the plan's limit is {limit}; seen on {day}. "
         "{control} Both arms have them, so a rollback would not end them."
+    ),
+    "watch.errors_rose": (
+        "Errors and timeouts rose: {value} {over}, within the plan's limit of {limit}; seen on "
+        "{day}. {control}"
     ),
     "watch.control_errors": "The control has {value}.",
     # Alarms: what people report.
