@@ -59,7 +59,7 @@ ladder: $(STAMP) ## Simulate whole rollouts: who climbs from stage 0 to 3 (some 
 
 faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that the tests only sample (half an hour)
 	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest -n auto --dist loadfile tests/faults tests/ledger tests/rollback \
-		tests/honest tests/flags/test_flags.py tests/measure/test_store.py tests/runs/test_columnar.py tests/plan/test_every_leaf.py \
+		tests/honest tests/flags/test_flags.py tests/measure/test_store.py tests/runs/test_columnar.py tests/plan/test_every_leaf.py tests/watch \
 		tests/show/test_bundle.py tests/commands/test_fuzz.py tests/commands/test_looks.py \
 		tests/commands/test_side_by_side.py
 

@@ -1,8 +1,8 @@
 """Errors that surge: exact binomial limits against the plan's own, day by day and in all so far.
 
 A user whose every request fails is one event, not twenty, so counts are taken at their effective
-size (Korn & Graubard 1998, the plan's floor of the correlation). Half of the error is for the plan's
-limit: all days so far (spent by the calendar), and each day alone, on which an outage is not
+size (Korn & Graubard 1998, the plan's floor of the correlation). Half of the error is for the limit
+of the plan: all days so far (spent by the calendar), and each day alone, on which an outage is not
 diluted. The other half is for a rise over the control, which shows sooner where errors are rare.
 """
 

@@ -88,6 +88,13 @@ def test_errors_of_both_arms_ask_for_no_rollback() -> None:
     assert ("surge", "RED", "error") in rung(stage)
 
 
+def test_errors_that_rose_within_the_limit_are_amber() -> None:
+    """Many samples prove a rise from none to .7 %, which the plan's 1 % allows."""
+    stage = Stage(days=7, users=200, samples=20)
+    stage.change(arm="control", error=0.0).change(error=0.007)
+    assert rung(stage) == [("surge", "AMBER", "error")]
+
+
 def test_one_user_whose_every_request_fails_is_no_surge() -> None:
     """Forty samples of one user that all fail are one user of forty."""
     stage = Stage()
