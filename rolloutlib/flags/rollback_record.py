@@ -32,6 +32,7 @@ from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.records import WayBack
 from rolloutlib.ledger.undoing import Undone, refuse_lost, undone, way_of
 from rolloutlib.ledger.workbook import Workbook
+from rolloutlib.text import plain
 from rolloutlib.words.sentences import say, speaking
 
 if TYPE_CHECKING:
@@ -90,11 +91,11 @@ def _cause(root: Path, trigger: Trigger, outcome: RolledBack) -> Cause | None:
     try:
         from rolloutlib.flags.cause import read_cause  # the reader of reviews: heavy, seldom asked
 
-        cause = within(_READ_S, lambda: read_cause(trigger.review))
+        cause = within(_READ_S, lambda: read_cause(trigger.review, root))
     except Exception as error:  # noqa: BLE001 -- whatever it is: the notes do without its numbers
         outcome.open.append(say("The review that shows it: {why}", why=why_of(error, root)))
         return None
-    outcome.done.append(say("The numbers are those of {review}", review=cause.name_in(root)))
+    outcome.done.append(say("The numbers are those of {review}", review=plain(cause.name_in(root))))
     return cause
 
 

@@ -65,7 +65,10 @@ def test_the_notice_prints_the_numbers_of_the_review(root: Path) -> None:
     found, notes = roll(root, root / "reports" / "w3")
     review = story()
     lines = metrics(notes)
-    assert lines[0] == f"- The review of stage 2 says {review.recommendation.value}: w3/review.json"
+    assert (
+        lines[0]
+        == f"- The review of stage 2 says {review.recommendation.value}: reports/w3/review.json"
+    )
     assert len(lines) == len(review.gates) + 2
     assert lines[1].startswith(f"- {review.gates[0].title}: ")
     assert lines[-1].endswith("on its card: docs/LEDGER/dec-20260201-002.md")
@@ -138,13 +141,13 @@ def test_a_watch_is_a_cause_too(root: Path) -> None:
     report = root / "reports" / "daily" / "2026-02-02"
     report.mkdir(parents=True)
     (report / "watch.json").write_bytes(watches.encode(watched()))
-    lines = [str(line) for line in read_cause(str(report)).lines]
+    lines = [str(line) for line in read_cause(str(report), root).lines]
     assert lines == [
-        "The watch of stage 2 on 2026-02-02 says ROLLBACK: 2026-02-02/watch.json",
+        "The watch of stage 2 on 2026-02-02 says ROLLBACK: reports/daily/2026-02-02/watch.json",
         "Alarm: x \\(S1\\) has been open for 1 hour",
-        "passed on 2026-02-01: 83.0%, control 91.0%",
+        "Pass rate on 2026-02-01: 83.0%, control 91.0%",
     ]
     found, notes = roll(root, report, "ko")
     assert found.record is not None
-    assert "- 경보: x\\(S1\\): 1시간째 열려 있음" in notes
+    assert "- 경보: x\\(S1\\): 1시간 동안 열려 있음" in notes
     assert (root / "docs" / "LEDGER" / found.record / "watch.json").is_file()
