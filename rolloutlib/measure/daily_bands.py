@@ -13,12 +13,18 @@ from rolloutlib.plan.metrics import metric_record
 from rolloutlib.stats import rates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
     from rolloutlib.measure.daily import Days
     from rolloutlib.measure.design import Floats
+    from rolloutlib.measure.moments import Cells, MomentTable
     from rolloutlib.plan.gates import Evidence
 
-__all__ = ["COUNTS", "DayBands", "bands", "count_bounds", "day_sums_of"]
+__all__ = ["COUNTS", "DayBands", "bands", "count_bounds", "day_sums_of", "range_of"]
 
+DENSE = 1_000_000  # cells of days and people that are held at once
 COUNTS = "Garwood (1936) at the effective sample size"
 
 
@@ -44,40 +50,76 @@ class DayBands(NamedTuple):
 def day_sums_of(days: Days, arm: str, metric: str) -> Sums:
     """Return an arm's sums by day and cluster, (days, clusters)."""
     part = days.table.where(arm=arm)
-    day, cluster = part.keys["day"], part.keys["cluster"]
-    place = {date.isoformat(): k for k, date in enumerate(days.dates)}
-    at = np.array([place[label or ""] for label in day.labels], dtype=np.int64)
+    cluster, at = part.keys["cluster"], _days_at(days, part)
     size = max(len(cluster.labels), 1)
-    codes = at[day.codes] * size + cluster.codes if len(at) else day.codes
-    cells = part.metrics[metric].pooled(codes, len(days.dates) * size)
+    cells = part.metrics[metric].pooled(at * size + cluster.codes, len(days.dates) * size)
     shape = (len(days.dates), size)
     return Sums(cells.n.reshape(shape), cells.total.reshape(shape), cells.m2.reshape(shape))
 
 
-def bands(days: Days, arm: str, metric: str, rules: Evidence) -> DayBands:
+def _days_at(days: Days, part: MomentTable) -> NDArray[np.int64]:
+    """Return the place of each group's day in the window."""
+    place = {date.isoformat(): k for k, date in enumerate(days.dates)}
+    key = part.keys["day"]
+    at = np.array([place[label or ""] for label in key.labels], dtype=np.int64)
+    return at[key.codes] if len(at) else key.codes
+
+
+def bands(days: Days, arm: str, metric: str, rules: Evidence | None) -> DayBands:
     """Return a metric's value and bounds on each day, by the method that fits one arm.
 
     The bounds are those that a gate on this arm alone would have: exact ones of shares, at the
     effective sample size where people have several samples; a day's own samples, and not by how
-    much days differ.
+    much days differ. They end where the metric does.
 
     Args:
         days: the days of a stage.
         arm: the arm's name.
         metric: its name in the moments.
-        rules: confidence, and the correlation that is assumed of rare events at least.
+        rules: confidence, and the correlation that is assumed of rare events at least; None where
+            no bounds are asked for.
     """
-    sums = day_sums_of(days, arm, metric)
-    n = sums.n.sum(axis=-1)
-    told = n > 0
-    value = np.divide(sums.total.sum(axis=-1), n, out=np.full(len(n), np.nan), where=told)
-    lower, upper = np.full(len(n), -np.inf), np.full(len(n), np.inf)
+    part = days.table.where(arm=arm)
+    at = _days_at(days, part)
+    cells = part.metrics[metric].pooled(at, len(days.dates))
+    told = cells.n > 0
+    lower, upper = np.full(len(told), -np.inf), np.full(len(told), np.inf)
     method = ""
-    if told.any():
+    if rules is not None and told.any():
+        for rows, sums in _parts(days, arm, metric, told):
+            lower[rows], upper[rows], method = _bounds(sums, days, metric, rules)
+    low, high = range_of(metric)
+    ends = [np.where(np.isfinite(end), np.clip(end, low, high), end) for end in (lower, upper)]
+    value = np.where(told, cells.mean, np.nan)
+    return DayBands(cells.n, value, ends[0], ends[1], _single(cells, metric), method)
+
+
+def _parts(
+    days: Days, arm: str, metric: str, told: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.int64], Sums]]:
+    """Yield the days that have values, all at once or, of very many people, one after the other."""
+    there = np.flatnonzero(told)
+    part = days.table.where(arm=arm)
+    cluster = part.keys["cluster"]
+    if len(days.dates) * len(cluster.labels) <= DENSE:
+        sums = day_sums_of(days, arm, metric)
         within = np.broadcast_to(sums.within, sums.n.shape)[told]
-        there = Sums(sums.n[told], sums.total[told], within)
-        lower[told], upper[told], method = _bounds(there, days, metric, rules)
-    return DayBands(n, value, lower, upper, _single(sums, metric), method)
+        yield there, Sums(sums.n[told], sums.total[told], within)
+        return
+    at, cells = _days_at(days, part), part.metrics[metric]
+    for day in there:
+        mine = at == day
+        used, codes = np.unique(cluster.codes[mine], return_inverse=True)
+        one = cells.take(mine).pooled(codes, len(used))
+        yield np.array([day]), Sums(one.n[None], one.total[None], one.m2[None])
+
+
+def range_of(metric: str) -> tuple[float, float]:
+    """Return the least and the largest mean that a metric can have."""
+    record = metric_record(metric)
+    if record.kind == "binary":
+        return 0.0, 1.0
+    return {"score": (0.0, 10.0), "covariate": (-np.inf, np.inf)}.get(record.name, (0.0, np.inf))
 
 
 def _bounds(sums: Sums, days: Days, metric: str, rules: Evidence) -> tuple[Floats, Floats, str]:
@@ -104,16 +146,13 @@ def count_bounds(sums: Sums, days: Days, rules: Evidence) -> tuple[Floats, Float
     return np.asarray(found.lower), np.asarray(found.upper)
 
 
-def _single(sums: Sums, metric: str) -> float:
+def _single(cells: Cells, metric: str) -> float:
     """Return the variance of a single sample; a share of 0 or 1 is not known to have none."""
-    n, total = float(sums.n.sum()), float(sums.total.sum())
+    n, total = float(cells.n.sum()), float(cells.total.sum())
     if not n:
         return float("nan")
     if is_binary(metric):
         rate = (float(whole(np.array([total]), np.array([n]))[0]) + 1) / (n + 2)
         return rate * (1 - rate)
-    mean = sums.total.sum(axis=-1) / np.maximum(sums.n.sum(axis=-1), 1.0)
-    unit = sums.total / np.maximum(sums.n, 1.0)
-    square = np.sum(sums.within + sums.n * (unit - mean[..., None]) ** 2)
-    freedom = n - int((sums.n.sum(axis=-1) > 0).sum())
-    return float(square) / freedom if freedom > 0 else float("nan")
+    freedom = n - int((cells.n > 0).sum())
+    return float(cells.m2.sum()) / freedom if freedom > 0 else float("nan")

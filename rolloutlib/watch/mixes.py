@@ -58,10 +58,10 @@ def difficulty(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
     latest = _latest(days, treatment)
     counts = [_levels(days, plan, treatment, dates) for dates in (days.dates, (latest,))]
     whole, today = (mix_reading(c, {**target}, half, single=days.unit == "sample") for c in counts)
-    if whole.value is None or today.value is None:
+    if whole.value is None:
         return nothing("D", "difficulty_mix", NATS, whole.absent or because("watch.no_day"))
     moved = [_moved(reading, limit) for reading in (whole, today)]
-    beyond = True if True in moved else None if None in moved else False
+    beyond = True if moved[1] else moved[0]
     parts = tuple(
         (level, seen, float(share))
         for column, (level, planned) in enumerate(target.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.measure.daily_bands import bands
+from rolloutlib.measure.daily_bands import bands, range_of
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because, known
 from rolloutlib.runs.spellings import folded
@@ -53,7 +53,10 @@ def series(days: Days, plan: Plan, arms: tuple[str, str]) -> tuple[DailySeries, 
     if not days.dates:
         return ()
     names = metrics_of(days, plan)
-    both = {name: [bands(days, arm, name, plan.evidence) for arm in arms] for name in names}
+    both = {
+        name: (bands(days, arms[0], name, None), bands(days, arms[1], name, plan.evidence))
+        for name in names
+    }
     told = sum(bool((treatment.n > 0).any()) for _, treatment in both.values())
     confidence = 1 - WRONG / (2 * max(told, 1))  # Bonferroni over the series and their two sides
     top = f"issue:{days.tags[0]}" if days.ranked else None
@@ -95,9 +98,12 @@ def _moved(
     if latest is None or latest.treatment is None:
         return because("watch.untold", field=metric_record(metric).field)
     found = trend(treatment, confidence=confidence)
+    low, high = range_of(metric)
+    expected = [known(end) for end in found.expected]
+    lower, upper = (None if end is None else min(max(end, low), high) for end in expected)
     facts = {
-        "value": latest.treatment, "lower": known(found.expected.lower),
-        "upper": known(found.expected.upper), "measure": measure, "signed": False,
+        "value": latest.treatment, "lower": lower, "upper": upper, "measure": measure,
+        "signed": False,
         "day": latest.day.isoformat(), "before": found.before,
     }  # fmt: skip
     if found.way == "short" or (found.way == "steady" and not isfinite(found.expected.upper)):

@@ -81,7 +81,9 @@ def _latency(days: Days, plan: Plan, arms: tuple[str, str], stage: StageId) -> F
     settings = [_settings(days, plan, arm, stage, "A") for arm in arms]
     told = all(of_runs for _, of_runs in settings)
     how = because("watch.flags_told") if told else because("watch.flags_planned")
-    if any(len(values) != 1 for values, _ in settings):
+    if any(not values for values, _ in settings):
+        return absent(because("watch.flag_untold", title=feature.title))
+    if any(len(values) > 1 for values, _ in settings):
         return absent(because("watch.flag_mixed", title=feature.title))
     before, after = (next(iter(values)) for values, _ in settings)
     if before == after:

@@ -70,6 +70,10 @@ WATCHES: Final = {
     "watch.flag_same": (
         "{title} is {setting} in both arms ({how}), so on and off cannot be compared."
     ),
+    "watch.flag_untold": (
+        "Neither the runs nor the plan tell whether {title} is on in each arm, so on and off cannot "
+        "be compared."
+    ),
     "watch.flag_mixed": (
         "{title} does not have one value in each arm, so on and off cannot be compared."
     ),
@@ -131,7 +135,6 @@ WATCHES: Final = {
         "The treatment ran in several modes; what passed in {mode} is {value} against "
         "{other_mode} (bounds {lower} and {upper})."
     ),
-    # (end of series and signals)
     # Alarms: harm and errors.
     "watch.since_first": "since the first day",
     "watch.recent": "over the last {days} days",
