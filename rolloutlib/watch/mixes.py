@@ -49,15 +49,18 @@ def difficulty(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
     """Hold the treatment's difficulty against the planned mix, over the window and on its last day.
 
     Beyond is what is more than chance and more than the plan's own limit of the divergence, if the
-    register has one. Two looks share the error of one (Bonferroni).
+    register has one. The window is held as the register holds it; the day errs a fifth as often.
     """
     rules = plan.evidence
-    half = rules.model_copy(update={"confidence": 1 - (1 - rules.confidence) / 2})
+    strict = rules.model_copy(update={"confidence": 1 - (1 - rules.confidence) / 5})
     target = plan.monitoring.difficulty
     limit = _limit_of(plan, lambda signal: signal.mix is not None)
     latest = _latest(days, treatment)
     counts = [_levels(days, plan, treatment, dates) for dates in (days.dates, (latest,))]
-    whole, today = (mix_reading(c, {**target}, half, single=days.unit == "sample") for c in counts)
+    whole, today = (
+        mix_reading(levels, {**target}, how, single=days.unit == "sample")
+        for levels, how in zip(counts, (rules, strict), strict=True)
+    )
     if whole.value is None:
         return nothing("D", "difficulty_mix", NATS, whole.absent or because("watch.no_day"))
     moved = [_moved(reading, limit) for reading in (whole, today)]

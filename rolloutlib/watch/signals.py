@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,7 +19,7 @@ from rolloutlib.watch.mixes import NATS, difficulty, duplicates, nothing, sugges
 from rolloutlib.watch.record import FeatureSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from rolloutlib.measure.daily import Days
     from rolloutlib.measure.estimates import Estimate
@@ -29,11 +32,12 @@ if TYPE_CHECKING:
 __all__ = ["signals"]
 
 Contrast = Literal["difference", "ratio"]
+Lined = Callable[[str], Arms]
 
 
 def signals(
     days: Days, plan: Plan, arms: tuple[str, str], stage: StageId,
-    copies: Mapping[str, int] | None = None,
+    copies: Mapping[str, int] | None = None, lined: Lined | None = None,
 ) -> tuple[FeatureSignal, ...]:  # fmt: skip
     """Return a number for each risk that the plan names, A to F; what data do not tell is said.
 
@@ -43,17 +47,20 @@ def signals(
         arms: names of the control and the treatment.
         stage: whose flags the arms have by the plan, where the runs do not tell theirs.
         copies: rows that were left out because they repeat others, by arm (`Runs.copies`).
+        lined: both arms of a metric by cluster with what runs add, as the register has them
+            (`Comparison.arms`), so that a number has the same bounds there; else the days' own.
     """
     if not days.dates:
         return ()
     treatment, none = arms[1], copies or {}
+    arms_of = lined or partial(_between, days, arms)
     asked: tuple[tuple[FeatureId, str, Callable[[], FeatureSignal]], ...] = (
-        ("A", "latency_ratio", partial(_latency, days, plan, arms, stage)),
+        ("A", "latency_ratio", partial(_latency, days, plan, arms, stage, arms_of)),
         ("B", "veto_reasons", partial(vetoes, days, treatment)),
         ("C", "tags", partial(suggested, days, plan, treatment)),
         ("D", "difficulty_mix", partial(_mix, days, plan, treatment, stage)),
         ("D", "duplicates", partial(duplicates, days, plan, treatment, none)),
-        ("E", "style", partial(_style, days, plan, arms)),
+        ("E", "style", partial(_style, days, plan, arms, arms_of)),
         ("F", "mode", partial(_mode, days, plan, treatment)),
     )
     there = bool(days.table.where(arm=treatment).rows.sum())
@@ -74,7 +81,9 @@ def _mix(days: Days, plan: Plan, treatment: str, stage: StageId) -> FeatureSigna
 # --- A: what search costs -------------------------------------------------------------------------
 
 
-def _latency(days: Days, plan: Plan, arms: tuple[str, str], stage: StageId) -> FeatureSignal:
+def _latency(
+    days: Days, plan: Plan, arms: tuple[str, str], stage: StageId, arms_of: Lined
+) -> FeatureSignal:
     """Compare latencies with feature A on and off: the ratio of means, by Fieller's bounds."""
     absent = partial(nothing, "A", "latency_ratio", "ratio")
     feature = plan.features["A"]
@@ -89,11 +98,11 @@ def _latency(days: Days, plan: Plan, arms: tuple[str, str], stage: StageId) -> F
     if before == after:
         setting = str(after).lower()
         return absent(because("watch.flag_same", title=feature.title, setting=setting, how=how))
-    on, off = (arms[1], arms[0]) if after == feature.enabled else (arms[0], arms[1])
     limit = _limit(plan, "A", "latency_ms")
-    found = _estimate(_between(days, "latency_ms", off, on), "latency_ms", "ratio", plan)
+    found = _estimate(arms_of("latency_ms"), "latency_ms", "ratio", plan)
     if found is None:
         return absent(because("watch.no_latency"))
+    found = found if after == feature.enabled else _turned(found)
     facts = _facts(found, limit, "ratio")
     says = because("watch.latency", title=feature.title, how=how, **facts)
     return FeatureSignal("A", "latency_ratio", "ratio", found.point, *_ends(found), limit,
@@ -117,7 +126,7 @@ def _settings(
 # --- E: style -------------------------------------------------------------------------------------
 
 
-def _style(days: Days, plan: Plan, arms: tuple[str, str]) -> FeatureSignal:
+def _style(days: Days, plan: Plan, arms: tuple[str, str], arms_of: Lined) -> FeatureSignal:
     """Count the treatment's style violations a sample, beside the control's."""
     metric: MetricName = "style_violations"
     absent = partial(nothing, "E", "style", "count")
@@ -133,7 +142,7 @@ def _style(days: Days, plan: Plan, arms: tuple[str, str]) -> FeatureSignal:
     parts += [("violations", arms[0], before)] if before is not None else []
     bound = _limit(plan, "E", metric)
     limit = None if bound is None or not before else bound * before
-    found = _estimate(_between(days, metric, *arms), metric, "ratio", plan)
+    found = _estimate(arms_of(metric), metric, "ratio", plan)
     beside = (
         because("watch.style_alone") if found is None
         else because("watch.style_beside", **_facts(found, bound, "ratio"))
@@ -204,11 +213,19 @@ def _of_runs(days: Days, arm: str, runs: set[str], metric: str) -> Arms:
 # --- contrasts ------------------------------------------------------------------------------------
 
 
-def _between(days: Days, metric: str, before: str, after: str) -> Arms:
-    control, treatment = (
-        days.table.where(arm=arm).by("cluster", metric) for arm in (before, after)
-    )
+def _between(days: Days, pair: tuple[str, str], metric: str) -> Arms:
+    control, treatment = (days.table.where(arm=arm).by("cluster", metric) for arm in pair)
     return Arms(control, treatment, days.unit)
+
+
+def _turned(found: Estimate) -> Estimate:
+    """Return the control over the treatment: Fieller's bounds of the inverse are the inverses."""
+    lower, upper = (1 / end if isfinite(end) and end > 0 else None
+                    for end in (found.upper, found.lower))  # fmt: skip
+    return replace(
+        found, point=1 / found.point if found.point else inf,
+        lower=-inf if lower is None else lower, upper=inf if upper is None else upper,
+    )  # fmt: skip
 
 
 def _estimate(arms: Arms, metric: MetricName, contrast: Contrast, plan: Plan) -> Estimate | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.errors import NoEvidenceError, RunsError
@@ -134,13 +135,14 @@ def _seen(plan: Plan, params: DailyParams, reading: ReviewParams, as_of: datetim
     if since is None and params.days:
         since = as_of.date() - timedelta(days=params.days - 1)
     days = days_of(source.samples, compared.pair, plan, since=since, until=as_of,
-                   zone=plan.monitoring.clock)  # fmt: skip
+                   zone=plan.monitoring.clock, counting=source.sharing)  # fmt: skip
     source.runs.check_unchanged()
     pair, stage = compared.pair, reading.stage
     blocks = ([compared.invalid] if compared.invalid else []) + [*compared.blocks]
     return _Seen(
         compared, days, series(days, plan, pair),
-        signals(days, plan, pair, stage, source.runs.copies),
+        signals(days, plan, pair, stage, source.runs.copies,
+                partial(compared.arms, compared.measured.table)),
         _risks(plan, source, compared), tuple(blocks),
         (*over_the_cap(plan, stage, compared), *compared.warnings, *compared.set_aside),
         source.digest,

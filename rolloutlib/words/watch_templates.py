@@ -71,8 +71,8 @@ WATCHES: Final = {
         "{title} is {setting} in both arms ({how}), so on and off cannot be compared."
     ),
     "watch.flag_untold": (
-        "Neither the runs nor the plan tell whether {title} is on in each arm, so on and off cannot "
-        "be compared."
+        "Neither the runs nor the plan tell whether {title} is on in each arm, so on and off "
+        "cannot be compared."
     ),
     "watch.flag_mixed": (
         "{title} does not have one value in each arm, so on and off cannot be compared."
