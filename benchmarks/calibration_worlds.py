@@ -202,7 +202,7 @@ def _heavy() -> Iterator[World]:
     own, gate = "heavy latencies", "avg_latency"
     studies = [
         *(People("independent", n, runs=3) for n in (30, 90, 300)),
-        *(users("nested", n) for n in (10, 30, 100)),
+        *(users("nested", n) for n in (10, 30, 100, 300)),
     ]
     for study in studies:
         for share in (0.005, 0.01, 0.03):
@@ -268,22 +268,31 @@ def _looks() -> Iterator[World]:
 
 
 def _rare() -> Iterator[World]:
-    for n, icc in product((10, 30, 100), (0.1, 0.2, 0.35, 0.5)):
+    for n, icc in product((10, 30, 100, 300), (0.1, 0.2, 0.35, 0.5)):
         yield world("rare in the control", f"control .3 %, correlation {icc:g}", "vetoed",
                     users("nested", n), Rates(icc=icc), control=0.003)  # fmt: skip
 
 
 def _concentrated() -> Iterator[World]:
-    shares = ((10, 0.2), (10, 0.1), (30, 0.1), (30, 0.05), (100, 0.05), (100, 0.02))
-    for gate, (n, share) in product(("error_rate", "p95_latency"), shares):
-        yield world("concentrated", f"all events from {share:.0%} of users", gate,
-                    users("nested", n), Rates(bad_users=share))  # fmt: skip
+    """All events are a few users'; those of the smallest share have them all the time."""
+    own, shares = "concentrated", {
+        "error_rate": ((10, 0.26), (10, 0.5), (30, 0.1), (30, 0.2), (100, 0.03), (100, 0.06),
+                       (300, 0.01), (300, 0.03)),
+        "p95_latency": ((10, 0.26), (10, 0.5), (30, 0.1), (30, 0.2), (100, 0.05), (300, 0.05)),
+        "vetoed": ((10, 0.1), (30, 0.05), (100, 0.03), (300, 0.02)),
+    }  # fmt: skip
+    for gate, many in shares.items():
+        for n, share in many:
+            yield world(own, f"all events from {share:.0%} of users", gate, users("nested", n),
+                        Rates(bad_users=share), control=0.0001 * (gate == "vetoed"))  # fmt: skip
+    for n, icc in product((10, 30, 100, 300), (0.5, 0.9)):
+        yield world(own, f"correlation {icc:g}", "error_rate", users("nested", n), Rates(icc=icc))
 
 
 def _odd_scores() -> Iterator[World]:
-    for n in (5, 10, 30, 100):
-        yield world("odd scores", "7 % of users lose 7 points", "avg_score", users("nested", n),
-                    Scores("catastrophe", share=0.07))  # fmt: skip
+    for n, share in product((5, 10, 30, 100, 300), (0.02, 0.07)):
+        yield world("odd scores", f"{share:.0%} of users lose 7 points", "avg_score",
+                    users("nested", n), Scores("catastrophe", share=share))  # fmt: skip
     for shape in ("points", "ceiling", "two levels"):
         for study in (People("paired", 30), People("paired", 90), users("nested", 10),
                       users("nested", 30)):  # fmt: skip
