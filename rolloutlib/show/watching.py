@@ -135,7 +135,7 @@ def watch_notebook(params: DailyParams, *, progress: TextIO | None = None) -> Wa
 
     values = params.model_dump(mode="json", exclude={"plan"})
     notebook = workbook_root() / "notebooks" / "daily_monitor.ipynb"
-    with new_report(day_folder(params)) as report:
+    with new_report(day_folder(params), progress=progress) as report:
         executed = run_notebook(
             notebook, values, report.folder / WATCH_NOTEBOOK, lang=params.lang,
             progress=progress, report=report.folder, failed=report.failed,

@@ -59,11 +59,11 @@ def environment(book: Path) -> dict[str, str]:
     return own | {"PYTHONPATH": str(ROOT), "TMPDIR": str(book.parent / "tmp")}
 
 
-def started(book: Path, runs: str, *options: str) -> subprocess.Popen[str]:
-    """Start a review of stage 3."""
-    command = (sys.executable, "-c", MAIN, "review", "3", "--runs", runs, *PAIR, *options)
+def started(book: Path, runs: str, *options: str, command: str = "review") -> subprocess.Popen[str]:
+    """Start a review, or a watch, of stage 3."""
+    line = (sys.executable, "-c", MAIN, command, "3", "--runs", runs, *PAIR, *options)
     return subprocess.Popen(
-        command, cwd=book, env=environment(book), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        line, cwd=book, env=environment(book), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
 
@@ -108,6 +108,7 @@ def test_many_at_once_one_of_them_killed(book: Path) -> None:
     running = [started(book, "runs-1") for _ in range(own)]
     running += [started(book, "runs-1", "--out", "reports/shared") for _ in range(2)]
     running += [started(book, "runs-2", "--out", f"reports/{name}") for name in names]
+    watches = [started(book, "runs-1", command="watch") for _ in names]
     killed = started(book, "runs-1", "--out", "reports/killed {x}")
     wait_until(lambda: bool(children(killed.pid)))
     time.sleep(1)
@@ -124,7 +125,8 @@ def test_many_at_once_one_of_them_killed(book: Path) -> None:
     assert again.communicate(timeout=300)[0].splitlines()[-1] == (
         "Report: reports/killed {x}/review.html"
     )
-    folders = {path.name for path in (book / "reports").iterdir()} - {"looks.jsonl"}
+    watched_well(watches, book)
+    folders = {path.name for path in (book / "reports").iterdir()} - {"looks.jsonl", "daily"}
     assert len(folders) == own + 1 + len(names) + 1
     assert {"shared", *names, "killed {x}"} < folders
     reports = [report(book / "reports" / name)["review.json"] for name in folders]
@@ -133,8 +135,18 @@ def test_many_at_once_one_of_them_killed(book: Path) -> None:
     assert len(set(reports)) == len(looks)
     status = ["git", "status", "--porcelain", "--ignored"]
     left = subprocess.run(status, cwd=book, capture_output=True, text=True, check=True).stdout
-    assert left.splitlines() == ["!! reports/", "!! runs-1/", "!! runs-2/"]
+    assert left.splitlines() == ["?? docs/", "!! reports/", "!! runs-1/", "!! runs-2/"]
+    assert {path.name for path in (book / "docs").iterdir()} == {"RUN_LOGS", "SYSTEM_OVERVIEW.md"}
     assert list(temporary.iterdir()) == []
+
+
+def watched_well(watches: list[subprocess.Popen[str]], book: Path) -> None:
+    """Wait for two watches of one day: the same outcome, one report, and the second waited."""
+    told = [process.communicate(timeout=300) for process in watches]
+    assert len({process.returncode for process in watches}) <= 1, told
+    assert sum("is being written by process" in err for _, err in told) == len(watches) // 2, told
+    for day in (book / "reports").glob("daily/*"):
+        assert subprocess.run(["sha256sum", "-c", "--quiet", SEAL], cwd=day, check=True)
 
 
 def ended_well(process: subprocess.Popen[str]) -> list[str]:
