@@ -246,7 +246,10 @@ def _reasons(
     if refused is not None:
         return (*reasons, refused)
     if seen is None or not seen.days.dates:
-        return (*reasons, because("watch.empty"))
+        reasons.append(because("watch.empty"))
+        if seen is not None and seen.days.undated:
+            reasons.append(because("watch.undated", samples=seen.days.undated))
+        return tuple(reasons)
     reasons += seen.blocks
     for colour in ("red", "amber"):
         reasons += [_of(line) for line in seen.series if line.light == colour]

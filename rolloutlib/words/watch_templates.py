@@ -82,7 +82,7 @@ WATCHES: Final = {
         "With {title} on ({how}), latency is {value} of that with it off; bounds {lower} and "
         "{upper}, limit {limit}."
     ),
-    "watch.no_veto": "None of {count:,} samples was vetoed.",
+    "watch.no_veto": "No sample was vetoed ({count:,} tell it).",
     "watch.no_reason": "No veto reason was told ({count:,} samples were vetoed; field vetoReason).",
     "watch.vetoes_one": (
         "{count:,} vetoes under {profiles}, most often for {reason} ({share:.0%}); {unknown:,} "
