@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.errors import NoEvidenceError, RunsError
+from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
 from rolloutlib.files import file_sha256
 from rolloutlib.judge.incidents import read_incidents
 from rolloutlib.judge.quiet import told_at
@@ -132,6 +132,9 @@ def _seen(plan: Plan, params: DailyParams, reading: ReviewParams, as_of: datetim
     source = read_source(plan, reading)
     compared = compare(plan, reading, source.runs, source.measuring, _no_look(plan))
     since = params.since
+    if since and since > as_of.date():
+        given = f"since is {since}, but the days that are watched end on {as_of.date()}"
+        raise UsageError(f"{given}; expected an earlier day")
     if since is None and params.days:
         since = as_of.date() - timedelta(days=params.days - 1)
     days = days_of(source.samples, compared.pair, plan, since=since, until=as_of,
@@ -246,10 +249,7 @@ def _reasons(
     if refused is not None:
         return (*reasons, refused)
     if seen is None or not seen.days.dates:
-        reasons.append(because("watch.empty"))
-        if seen is not None and seen.days.undated:
-            reasons.append(because("watch.undated", samples=seen.days.undated))
-        return tuple(reasons)
+        return (*reasons, *_empty(seen))
     reasons += seen.blocks
     for colour in ("red", "amber"):
         reasons += [_of(line) for line in seen.series if line.light == colour]
@@ -268,3 +268,14 @@ def _of(line: DailySeries) -> Reason:
     if tag:
         return because("watch.of_issue", metric=title, tag=tag, why=line.says)
     return because("watch.of", metric=title, why=line.says)
+
+
+def _empty(seen: _Seen | None) -> tuple[Reason, ...]:
+    """Say that no day has data, and of which time the runs are that there are."""
+    if seen is not None and seen.days.undated:
+        return (because("watch.undated", samples=seen.days.undated),)
+    starts = [row.started_at for row in seen.compared.rows if row.started_at] if seen else []
+    if not starts or seen is None:
+        return (because("watch.empty"),)
+    newest = max(starts).astimezone(seen.days.zone)
+    return (because("watch.empty_since", newest=f"{newest:%Y-%m-%d %H:%M}"),)

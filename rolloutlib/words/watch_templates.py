@@ -31,6 +31,10 @@ WATCHES: Final = {
     # What the day comes to.
     "watch.calm": "On {days} days with data of both arms nothing asks for anything.",
     "watch.empty": "No run of this stage started in the days that are watched.",
+    "watch.empty_since": (
+        "No run of this stage started in the days that are watched; the newest one started at "
+        "{newest}."
+    ),
     "watch.incidents_unread": "The log of incidents cannot be read: {message}",
     "watch.of": "{metric}: {why}",
     "watch.of_issue": "{metric} ({tag}): {why}",
