@@ -16,7 +16,7 @@ from rolloutlib.commands.options import (
 )
 from rolloutlib.commands.options import say as put
 from rolloutlib.commands.telling import tell_people
-from rolloutlib.errors import UsageError
+from rolloutlib.errors import RolloutError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -90,8 +90,11 @@ def _watch(arguments: argparse.Namespace) -> int:
         if (path := params.path(name)) is not None and not path.exists():
             raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")
     *earlier, newest = _days(params, arguments)
-    for day in earlier:
-        _one(day, pull=False)  # what rang on a day that has gone is told, not acted upon
+    for day in earlier:  # what rang on a day that has gone is told, not acted upon
+        try:
+            _one(day, pull=False)
+        except RolloutError as error:  # no day that has gone keeps today from being watched
+            complain(f"{day.as_of}: {error}")
     return _one(newest, pull=arguments.rollback)
 
 
@@ -219,7 +222,6 @@ def _not_pulled(watch: Watch, rung: list[Alarm], able: list[Alarm]) -> Sentence 
 
 def _in_force() -> int | None:
     """Return the stage in force; None where the flag file cannot be read, which stops nothing."""
-    from rolloutlib.errors import RolloutError
     from rolloutlib.flags.state import FLAGS, read_flags
     from rolloutlib.plan.model import workbook_root
 

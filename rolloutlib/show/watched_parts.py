@@ -53,14 +53,18 @@ def signal_charts(watch: Watch) -> Figures | Note:
 
 def _chart(signal: FeatureSignal) -> Figure:
     title = f"{signal.feature}  {signal_title(signal.signal)}"
-    rows = "; ".join(f"{label}, {kind}: {_told(value)}" for label, kind, value in signal.parts)
+    rows = "; ".join(
+        f"{label}, {kind}: {_told(value, signal)}" for label, kind, value in signal.parts
+    )
     alt = say("{title}: {rows}.", title=title, rows=rows)
     return figure(lambda width: _bars(signal, title, width), alt, sentence(signal.says), wide=HALF)
 
 
-def _told(value: float) -> str:
-    """Return a count as it is, and a share in percent."""
-    return f"{value:,.0f}" if value == int(value) and value > 1 else str(show(value, "proportion"))
+def _told(value: float, signal: FeatureSignal) -> str:
+    """Return a number of a part: how many, how many a sample, or a share."""
+    if signal.measure == "count":
+        return f"{value:,.0f}" if value == int(value) else str(show(value, "count"))
+    return str(show(value, "proportion"))
 
 
 def _bars(signal: FeatureSignal, title: str, width: int) -> Spec:
@@ -71,7 +75,7 @@ def _bars(signal: FeatureSignal, title: str, width: int) -> Spec:
     top = max((value for _, _, value in signal.parts), default=1.0) or 1.0
     rows = [
         {
-            "x": 0, "end": value, "text": _told(value), "color": HUES[k % len(HUES)],
+            "x": 0, "end": value, "text": _told(value, signal), "color": HUES[k % len(HUES)],
             "y": labels.index(label) * pitch + k * BAR + BAR / 2, "thick": BAR - 3,
         }
         for label, kind, value in signal.parts
@@ -79,11 +83,11 @@ def _bars(signal: FeatureSignal, title: str, width: int) -> Spec:
         for k in (kinds.index(kind),)
     ]  # fmt: skip
     names = [
-        {"text": plain(translate(label), LABEL), "y": k * pitch + len(kinds) * BAR / 2}
+        {"text": plain(str(_named(label)), LABEL), "y": k * pitch + len(kinds) * BAR / 2}
         for k, label in enumerate(labels)
     ]
     legend = [
-        {"text": f"■ {plain(str(_kind(kind)), LABEL)}", "color": HUES[k % len(HUES)],
+        {"text": f"■ {plain(str(_named(kind)), LABEL)}", "color": HUES[k % len(HUES)],
          "y": -18 - 17 * (len(kinds) - 1 - k)}
         for k, kind in enumerate(kinds)
     ]  # fmt: skip
@@ -107,13 +111,16 @@ def _bars(signal: FeatureSignal, title: str, width: int) -> Spec:
     ], width, len(labels) * pitch)  # fmt: skip
 
 
-def _kind(kind: str) -> object:
-    """Return a series' name; those that the watch itself makes are words."""
+def _named(name: str) -> object:
+    """Return what a part is called: the watch's own names are words, the data's stay."""
     words = {
-        "seen": say("seen"), "planned": say("planned"), "control": say("Control"),
-        "treatment": say("Treatment"),
+        "seen": say("seen"), "planned": say("planned"), "window": say("days watched"),
+        "today": say("today"), "control": say("Control"), "treatment": say("Treatment"),
+        "more than allowed": say("more than allowed"), "contradictory": say("contradictory"),
+        "edited": say("edited"), "copies": say("copies"), "violations": say("violations"),
+        "passed": say("Pass rate"),
     }  # fmt: skip
-    return words.get(kind, kind)
+    return words.get(name) or translate(name)
 
 
 # --- the plan's weeks -----------------------------------------------------------------------------
