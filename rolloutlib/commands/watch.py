@@ -159,7 +159,11 @@ def _event(watch: Watch, page: Path) -> Event:
     from rolloutlib.tell.event import Event
     from rolloutlib.words.sentences import say
 
-    answer = [say("The answer: {command}", command=command(watch))] if watch.answer else []
+    answer = (
+        [say("{word} {command}", word=say("The answer:"), command=command(watch))]
+        if watch.answer
+        else []
+    )
     return Event(
         kind="watch", outcome=watch.outcome.value, exit_code=EXIT[watch.outcome],
         headline=headline_of(watch), lines=(*watch.reasons, *answer), stage=watch.stage,

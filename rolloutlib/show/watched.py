@@ -123,7 +123,7 @@ def headline(watch: Watch) -> Html:
         told = say("Simulated: these runs say of themselves that nobody measured them.")
         simulated = str(told)
     reasons = texts(watch.reasons)
-    answer = bullets([_answer(watch)]) if watch.answer else Html("", "")
+    answer = _answer(watch) if watch.answer else Html("", "")
     html = render("headline.html.j2", kind=KINDS[watch.outcome], sign=sign, word=word,
                   title=heading, meaning=str(_meaning(watch)), facts=_facts(watch),
                   reasons=reasons, why=str(say("Why")), style=style(), measured=answer.html,
@@ -147,8 +147,10 @@ def title_of(watch: Watch) -> str:
     return str(headline_of(watch))
 
 
-def _answer(watch: Watch) -> Sentence:
-    return say("The answer: {command}", command=command(watch))
+def _answer(watch: Watch) -> Html:
+    """Show the command that answers the alarms, to be copied."""
+    word, text = str(say("The answer:")), command(watch)
+    return Html(render("command.html.j2", word=word, text=text), f"{word} {text}")
 
 
 def _meaning(watch: Watch) -> Sentence:
@@ -168,11 +170,17 @@ def _facts(watch: Watch) -> list[tuple[str, str]]:
     days = say("{looked} of {planned}", looked=watch.looked, planned=watch.planned_days)
     week = watch.here.week or "–"
     facts = (
-        (say("Stage"), stage), (say("Runs until"), moment(watch, watch.as_of)),
-        (say("Data since"), watch.since or "–"), (say("Days with both arms"), days),
+        (say("Stage"), stage), (say("Looked at"), moment(watch, watch.as_of)),
+        (say("Data"), _span(watch)), (say("Days with both arms"), days),
         (say("Week of the plan"), week), (say("People in the treatment"), _people(watch)),
     )  # fmt: skip
     return [(str(name), str(value)) for name, value in facts if value is not None]
+
+
+def _span(watch: Watch) -> str:
+    """Return the first and the last day with data."""
+    last = max((point.day for line in watch.series if (point := latest(line))), default=None)
+    return f"{watch.since or '–'} – {last}" if last else "–"
 
 
 def _people(watch: Watch) -> Sentence | str | None:
@@ -198,8 +206,7 @@ def alarm_table(watch: Watch) -> Html:
                  Cell(sentence(alarm.why)), Cell(str(_switch(alarm))))  # fmt: skip
         rows.append(Row(cells))
     head = (say("Alarm"), say("Asks for"), say("Since"), say("What was seen"), say("Kill switch"))
-    piece = table(head, rows, kind="alarms", none=str(say("No alarm.")))
-    return joined(piece, bullets([_answer(watch)])) if watch.answer else piece
+    return table(head, rows, kind="alarms", none=str(say("No alarm.")))
 
 
 def _switch(alarm: Alarm) -> Sentence:

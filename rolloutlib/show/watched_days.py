@@ -25,7 +25,7 @@ __all__ = ["daily_series"]
 AXES: Final = {"proportion": ".0%", "ms": ",d", "score": ".1f", "ratio": ".2f", "count": ".2f"}
 HUES: Final = {"green": GREEN, "amber": OCHRE, "red": VERMILION, None: SOFT}
 HEIGHT: Final = 150
-HEAD: Final = 34  # pixels above the plot: the title and the arms
+HEAD: Final = 46  # pixels above the plot: the title and the arms
 TICKS: Final = 6  # labels of days, at most
 ROOM: Final = 0.06  # of the values' range, above and below
 MARGIN: Final = 0.14  # of the days' width, right of them: there the limits have their names
@@ -191,6 +191,6 @@ def _alarms(watch: Watch, line: DailySeries, x: Spec) -> list[Spec]:
     side = "right" if shown and shown[0] > len(line.points) / 2 else "left"
     return [
         layer(rows, "rule", at={"x": x}, color=VERMILION, strokeWidth=1.5),
-        layer(rows, "text", at={"x": x, "y": HEIGHT - 8, "text": "text"}, align=side, fontSize=12,
+        layer(rows, "text", at={"x": x, "y": -8, "text": "text"}, align=side, fontSize=12,
               fontWeight=600, dx=-4 if side == "right" else 4, color=VERMILION),
     ]  # fmt: skip

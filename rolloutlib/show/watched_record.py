@@ -59,7 +59,15 @@ def answer_of(alarms: Sequence[Alarm], params: DailyParams, folder: str) -> list
         about = [f"{alarm_word(alarm.code)}{_metric(alarm)}" for alarm in alarms]
         day = say("Daily watch: {alarms}", alarms=tuple(dict.fromkeys(about)))
         first = sentence(alarms[0].why)
-    return rollback_arguments(alarms, reason=day.text(params.lang), signal=first, review=folder)
+    argv = rollback_arguments(alarms, reason=day.text(params.lang), signal=first, review=folder)
+    return [part for argument in argv for part in _apart(argument)]
+
+
+def _apart(argument: str) -> tuple[str, ...]:
+    """Return an option and its value as people write them, where that cannot be misread."""
+    name, equals, value = argument.partition("=")
+    apart = equals and name.startswith("--") and value and not value.startswith("-")
+    return (name, value) if apart else (argument,)
 
 
 def _metric(alarm: Alarm) -> str:

@@ -24,6 +24,7 @@ from rolloutlib.measure.comparison import compare
 from rolloutlib.measure.daily import days_of
 from rolloutlib.measure.days import load
 from rolloutlib.measure.looks import Look
+from rolloutlib.measure.validity import set_aside
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.plan.model import load_plan
 from rolloutlib.reason import because
@@ -99,12 +100,15 @@ def watch_stage(params: DailyParams) -> Watch:
     as_of = params.until(plan.monitoring.clock).astimezone(plan.monitoring.clock)
     reading = _reading(plan, params, as_of)
     known, doubts = _known(params, as_of)
-    seen, refused = None, None
+    source, seen = None, None
+    refused: tuple[Reason, ...] = ()
     try:
         with readable():
-            seen = _seen(plan, params, reading, as_of)
+            source = read_source(plan, reading)
+            seen = _seen(plan, params, reading, as_of, source)
     except (RunsError, NoEvidenceError) as error:
-        refused = because("source.refused", message=str(error))
+        aside = set_aside(source.runs, reading) if source else ()
+        refused = (because("source.refused", message=str(error)), *aside)
     return _watched(plan, params, reading, as_of, seen, refused, known, doubts)
 
 
@@ -127,9 +131,10 @@ def _reading(plan: Plan, params: DailyParams, as_of: datetime) -> ReviewParams:
     return reading.model_copy(update={"days": days})
 
 
-def _seen(plan: Plan, params: DailyParams, reading: ReviewParams, as_of: datetime) -> _Seen:
+def _seen(
+    plan: Plan, params: DailyParams, reading: ReviewParams, as_of: datetime, source: Source
+) -> _Seen:
     """Measure the runs once as a review does, and by day."""
-    source = read_source(plan, reading)
     compared = compare(plan, reading, source.runs, source.measuring, _no_look(plan))
     since = params.since
     if since and since > as_of.date():
@@ -178,7 +183,7 @@ def _risk_alarms(risks: Sequence[RiskState], as_of: datetime) -> tuple[Alarm, ..
 
 def _watched(
     plan: Plan, params: DailyParams, reading: ReviewParams, as_of: datetime,
-    seen: _Seen | None, refused: Reason | None, known: Sequence[Incident],
+    seen: _Seen | None, refused: Sequence[Reason], known: Sequence[Incident],
     doubts: tuple[Reason, ...],
 ) -> Watch:  # fmt: skip
     """Put together what is known: with data, or without any that count."""
@@ -242,12 +247,12 @@ def _outcome(seen: _Seen | None, rung: Sequence[Alarm], doubts: Sequence[Reason]
 
 
 def _reasons(
-    seen: _Seen | None, refused: Reason | None, rung: Sequence[Alarm], doubts: Sequence[Reason]
+    seen: _Seen | None, refused: Sequence[Reason], rung: Sequence[Alarm], doubts: Sequence[Reason]
 ) -> tuple[Reason, ...]:
     """Return why the outcome is what it is, the first weighs most."""
     reasons = [*(alarm.why for alarm in rung), *doubts]
-    if refused is not None:
-        return (*reasons, refused)
+    if refused:
+        return (*reasons, *refused)
     if seen is None or not seen.days.dates:
         return (*reasons, *_empty(seen))
     reasons += seen.blocks
