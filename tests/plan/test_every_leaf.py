@@ -41,9 +41,11 @@ from rolloutlib.ledger.signers import load_roles, trust
 from rolloutlib.measure.unseen import held_at
 from rolloutlib.plan.metrics import MetricName
 from rolloutlib.plan.model import STAGES, Audience, FeatureId, Plan
-from rolloutlib.plan.params import review_params
+from rolloutlib.plan.params import daily_params, review_params
 from rolloutlib.plan.risks import Turn
 from rolloutlib.show.plan_page import plan_page
+from rolloutlib.watch import record as daily_watch
+from rolloutlib.watch import watch as watching
 from rolloutlib.watch.alarms import alarms
 from tests.often import EXHAUSTIVE
 from tests.watch.made import ARMS, Stage
@@ -69,10 +71,8 @@ PROSE = (
     "rollback.actions", "risks.*.risk", "schedule.*.note", "roles.*.raci", "roles.*.duties",
     "documents.references", "knobs.known.*.title", "knobs.known.*.feature",
 )  # fmt: skip
-# Numbers that people act on, shown in the plan's document until the daily monitor reads them.
-UNTIL_MONITORED = (
-    "monitoring.*", "schedule.*.stages", "stages.*.logged",
-)  # fmt: skip
+# What people read in the plan's document, and what only a watch of stored days reads.
+IN_THE_PAGE = ("stages.*.logged", "monitoring.window_days")
 # Values that only the one beside them allows: another is refused, by the sentence that names both.
 BOUND = (
     "schema", "gates.*.harm", "gates.*.contrast", "gates.*.statistic", "gates.p95_latency.metric",
@@ -263,7 +263,8 @@ class Outcomes:
         names = ("runs.csv", *REPLAYS)
         runs = {folder / name: judge_sources.read_runs(folder / name) for name in names}
         samples = {id(read): judge_sources.from_runs(read) for read in runs.values()}
-        monkeypatch.setattr(judge_review, "load_plan", self.current)
+        for module in (judge_review, watching):
+            monkeypatch.setattr(module, "load_plan", self.current)
         monkeypatch.setattr(judge_sources, "read_runs", read_once(runs))
         monkeypatch.setattr(judge_sources, "from_runs", opened_once(samples))
         for name in ("measure", "shares_of"):
@@ -297,7 +298,7 @@ class Outcomes:
             f"review of {name}": partial(self.of_review, 1, "default", runs=name)
             for name in REPLAYS
         }
-        return quick | reviews | replays | {"alarms": alarms_of}
+        return quick | reviews | replays | {"alarms": alarms_of, "watch": self.watch}
 
     def other(self, plan: Plan) -> str | None:
         """Return the first part that comes out otherwise than from the shipped plan."""
@@ -315,6 +316,14 @@ class Outcomes:
         """Encode a review."""
         self.plan = plan
         return encode(self.review(stage, profile, runs).record)
+
+    def watch(self, plan: Plan) -> bytes:
+        """Encode a watch of the same source, on the last of its days."""
+        self.plan = plan
+        log = str(self.folder / "data" / "incidents.jsonl")
+        about = {"stage": 2, "runs": str(self.folder / "runs.csv"), "as_of": "2026-10-27",
+                 "start": "2026-10-12", "incidents": log}  # fmt: skip
+        return daily_watch.encode(watching.watch_stage(daily_params(about)))
 
     def looks_file(self, plan: Plan) -> Path | None:
         """Where a plan counts looks."""
@@ -462,7 +471,7 @@ def test_every_leaf_changes_something(outcomes: Outcomes, leaf: str) -> None:
     found = list(plans(LEAVES[leaf]))
     if listed(leaf, BOUND):
         assert not found or any(map(outcomes.other, found))
-    elif listed(leaf, (*PROSE, *UNTIL_MONITORED)):
+    elif listed(leaf, (*PROSE, *IN_THE_PAGE)):
         assert any(plan_page(plan) != outcomes.page for plan in found)
     else:
         assert any(map(outcomes.other, found)), "changes nothing"
@@ -476,7 +485,7 @@ def value_at(place: Place) -> Any:  # noqa: ANN401
     return node
 
 
-@pytest.mark.parametrize("pattern", [*PROSE, *UNTIL_MONITORED, *BOUND])
+@pytest.mark.parametrize("pattern", [*PROSE, *IN_THE_PAGE, *BOUND])
 def test_exceptions_are_needed(outcomes: Outcomes, pattern: str) -> None:
     """An exception names leaves that there are, of which one at least changes nothing else."""
     places = [place for leaf, place in LEAVES.items() if fnmatch(leaf, pattern)]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.errors import UsageError
+from rolloutlib.judge.readings import Reading, Signals
+from rolloutlib.judge.register import register_findings
 from rolloutlib.judge.review import review_stage
 from rolloutlib.judge.risks import RiskState, judge_risks, readings_of
 from rolloutlib.plan.params import review_params
@@ -108,3 +110,56 @@ def test_an_unknown_risk_is_named() -> None:
         UsageError, match=r"'over_formall' is no risk of the plan; .* Did you mean 'over_formal'"
     ):
         _states("stage-2", "over_formall")
+
+
+def _decided(decides: str) -> list[tuple[str, str]]:
+    """Return what the regression's findings do, where a slow search decides something."""
+    risks = dict(PLAN.risks)
+    risks["slow_search"] = risks["slow_search"].model_copy(update={"decides": decides})
+    plan = PLAN.model_copy(update={"risks": risks})
+    states = judge_risks(plan, readings_of(_review("stage-2-regression").risks))
+    return [(str(f.why.facts["id"]), f.effect) for f in register_findings(states)]
+
+
+def test_what_the_plan_lets_a_risk_decide() -> None:
+    """Tell is a warning, hold keeps a GO away, and a sure rollback is a NO_GO."""
+    assert _decided("tell") == []
+    assert _decided("hold") == [("slow_search", "hold")]
+    assert _decided("rollback") == [("slow_search", "no_go")]
+
+
+def _state(risk: str, signal: str, **said: float) -> tuple[str, bool]:
+    """Return what one reading makes of a risk."""
+    reading = Reading(measure="nats" if "chance" in said else "proportion", **said)  # pyright: ignore[reportArgumentType]
+    states = {s.id: s for s in judge_risks(PLAN, Signals({(risk, signal): reading}))}
+    return states[risk].state, states[risk].sure
+
+
+def test_how_sure_a_signal_is() -> None:
+    """Beyond the limit it fires, surely if the bound is too; within it is quiet only if that is."""
+    latency = ("slow_search", "latency")
+    assert _state(*latency, value=1.2, lower=1.15, upper=1.25) == ("fires", True)
+    assert _state(*latency, value=1.2, lower=0.9, upper=1.5) == ("fires", False)
+    assert _state(*latency, value=1.0, lower=0.9, upper=1.09) == ("quiet", False)
+    assert _state(*latency, value=1.0, lower=0.7, upper=1.4) == ("open", False)
+    assert _state("too_strict", "pass_rate", value=-0.06, upper=-0.055) == ("fires", True)
+    assert _state("over_tagging", "tags", value=0.001, lower=1e-5, upper=0.01) == ("fires", True)
+    assert _state("over_tagging", "tags", value=0.0, lower=0.0, upper=0.3) == ("open", False)
+    assert _state("over_tuning", "mix", value=0.05, chance=0.01) == ("fires", True)
+    assert _state("over_tuning", "mix", value=0.05, chance=0.09) == ("open", False)
+
+
+def test_milder_profiles_only() -> None:
+    """From strict the plan relaxes to default, or fast where samples are quick; never sideways."""
+    reading = Reading(value=-0.1, lower=-0.2, upper=-0.06, signed=True)
+
+    def offered(profile: str, latency: float) -> object:
+        signals = Signals({("too_strict", "pass_rate"): reading}, profile, latency)
+        (change,) = {s.id: s for s in judge_risks(PLAN, signals)}["too_strict"].changes
+        return change.facts.get("profiles", ())
+
+    assert offered("strict", 1900.0) == ("default",)
+    assert offered("strict", 1700.0) == ("default", "fast")
+    assert offered("default", 1700.0) == ("fast",)
+    assert offered("default", 1900.0) == ()
+    assert offered("fast", 1700.0) == ("default",)
