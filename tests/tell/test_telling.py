@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,16 +21,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mistune
 import pytest
 
 from rolloutlib.errors import PlanError
 from rolloutlib.reason import because
 from rolloutlib.tell import webhook
 from rolloutlib.tell.event import Event
+from rolloutlib.tell.forms import comment, message
 from rolloutlib.tell.settings import load_settings
 from rolloutlib.tell.telling import Told, tell
 from rolloutlib.tell.webhook import NotToldError, post, signature
 from rolloutlib.words.sentences import say
+from tests.payloads import PAYLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -262,6 +266,18 @@ def test_a_headline_is_one_line_of_a_mail(tmp_path: Path) -> None:
     read = message_from_bytes(path.read_bytes(), policy=policy.default)
     assert read["Bcc"] is None
     assert "Bcc: everybody" in read["Subject"]
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_words_of_others_stay_words(tmp_path: Path, payload: str) -> None:
+    """A comment has the structure that it has with a harmless name, and no mention of anybody."""
+    pages: list[list[str]] = []
+    for name in ("harmless", payload):
+        told = replace(EVENT, headline=say("{x}", x=name), lines=(say("{x}", x=name),))
+        text = comment(message(told, tmp_path, "en", "msg_1"))
+        pages.append(re.findall(r"</?[a-z][^>]*>", str(mistune.html(text))))
+        assert not re.search(r"(?<!\\)@\w", text)
+    assert pages[0] == pages[1]
 
 
 def test_one_way_that_fails_leaves_the_others(tmp_path: Path) -> None:
