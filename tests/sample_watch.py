@@ -81,7 +81,7 @@ def sample_watch(outcome: Outcome = Outcome.ROLLBACK) -> Watch:
     signals = (
         signal("D", "difficulty_mix", "ratio", (0.061, None, None, 0.012), mix,
                told("Difficulty: KL 0.061, beyond what chance gives at most (0.012).")),
-        signal("B", "veto_reasons", "count", (56.0, None, None, None), reasons,
+        signal("B", "veto_reasons", "ratio", (None, None, None, None), reasons,
                told("Vetoes: 56, most of them by min_score; the profiles do not differ.")),
         signal("A", "latency_ratio", "ratio", (1.23, 1.21, 1.25, 1.1), (),
                told("Latency on/off: ×1.23 [×1.21, ×1.25], above the plan's ×1.10.")),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["schedule", "signal_charts"]
 
 HUES: Final = (TREATMENT, CONTROL, OCHRE, INK, "#7b4fa3", "#0b7285")
+COUNTED: Final = {"veto_reasons"}  # signals whose parts are how many
 BAR, BETWEEN = 15, 14  # pixels of a bar, and between the groups
 MOST: Final = 12  # labels that are drawn; the table names the rest
 STRIP: Final = 92  # pixels of the strip's height, or of a week's row on a phone
@@ -62,8 +63,10 @@ def _chart(signal: FeatureSignal) -> Figure:
 
 def _told(value: float, signal: FeatureSignal) -> str:
     """Return a number of a part: how many, how many a sample, or a share."""
+    if signal.signal in COUNTED:
+        return f"{value:,.0f}"
     if signal.measure == "count":
-        return f"{value:,.0f}" if value == int(value) else str(show(value, "count"))
+        return str(show(value, "count"))
     return str(show(value, "proportion"))
 
 

@@ -94,7 +94,8 @@ def test_parts_are_named_in_the_language_that_is_spoken() -> None:
     mix, reasons = charts(watched_parts.signal_charts(WATCH, "ko"))
     texts = [row["text"] for layer in layers(mix, "text") for row in layer["data"]["values"]]
     assert {"쉬움", "■ 계획"} <= set(texts)
-    assert "min_score" in reasons.alt
+    assert "min_score, default: 31;" in reasons.alt
+    assert "easy, seen: 41.0%" in mix.alt
 
 
 def test_hostile_names_are_only_shown() -> None:
