@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self, cast, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rolloutlib.plan.gates import Count, Model
 
@@ -21,12 +21,12 @@ class Trigger(Model):
     """Something that the plan rolls back for.
 
     Attributes:
-        alarms: the watch's alarms that mean it.
+        alarms: the watch's alarms that mean it; none where people have to say so.
         pulls: whether `rollout watch --rollback` may pull the kill switch for them by itself.
     """
 
     title: str
-    alarms: Annotated[tuple[AlarmCode, ...], Field(min_length=1)]
+    alarms: tuple[AlarmCode, ...] = ()
     pulls: bool = False
 
 
@@ -38,18 +38,27 @@ class Breaker(Model):
         most: so many incidents of any severity within `hours` are no reason, one more is.
     """
 
-    severities: tuple[Annotated[str, Field(min_length=1)], ...]
-    most: Count
-    hours: Count
+    severities: tuple[Annotated[str, Field(min_length=1)], ...] = ("critical", "high")
+    most: Count = 2
+    hours: Count = 48
 
 
 class Rollback(Model):
     """What triggers the kill switch, and what it does, in order."""
 
     triggers: dict[str, Trigger]
-    breaker: Breaker
+    breaker: Breaker = Breaker()
     actions: tuple[str, ...]
     safe_profile: str
+
+    @field_validator("triggers", mode="before")
+    @classmethod
+    def _of_before(cls, triggers: object) -> object:
+        """Take a list of words, as plans that decisions have pinned may have it."""
+        if not isinstance(triggers, list | tuple):
+            return triggers
+        titles = cast("list[object]", triggers)
+        return {str(place): {"title": title} for place, title in enumerate(titles, start=1)}
 
     @model_validator(mode="after")
     def _one_trigger_each(self) -> Self:

@@ -249,6 +249,18 @@ def test_alternative_of_a_gate() -> None:
     assert gate.design_alternative(plan.profile("default")) == 1800
 
 
+def test_a_pinned_plan_of_before_is_read(tmp_path: Path) -> None:
+    """Triggers in words, as decisions of before have pinned them, name no alarm and pull nothing."""
+    before, after = SOURCE.split("  triggers:\n", 1)[0], SOURCE.split("  actions:\n", 1)[1]
+    path = tmp_path / "plan.yaml"
+    words = "  triggers: [metrics get worse, errors surge]\n  actions:\n"
+    path.write_text(before + words + after, encoding="utf-8")
+    triggers = load_plan(path).rollback.triggers
+    assert [each.title for each in triggers.values()] == ["metrics get worse", "errors surge"]
+    assert not any(each.alarms or each.pulls for each in triggers.values())
+    assert load_plan(path).rollback.trigger_of("harm") is None
+
+
 def test_schema_is_in_step() -> None:
     """params/plan.schema.json is what `rollout schema` would write now."""
     shipped = (ROOT / "params" / "plan.schema.json").read_text("utf-8")
