@@ -231,12 +231,12 @@ def card(labels: Sequence[str]) -> str:
 
 
 def overview(folder: Path, labels: Sequence[str]) -> str:
-    """Return the overview of a workbook whose notes have labels for names."""
+    """Return the overview of a workbook whose run logs have labels in their names."""
     notes = folder / "docs" / "RUN_LOGS"
     notes.mkdir(parents=True)
     for label in labels:
         name = re.sub(r"[/\0\ud800]", "_", label)[:80]
-        (notes / f"{name}.md").touch()
+        (notes / f"2026-01-01_{name}.md").touch()
     documents = PLAN.documents.model_copy(update={"quick_links": 50})
     plan = PLAN.model_copy(update={"documents": documents})
     return system_overview(folder, plan, initial_state(plan), lang="en").read_text("utf-8")
