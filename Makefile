@@ -1,7 +1,7 @@
 # Two commands need nothing before them but Python 3.11, make and network: `make review` and `make test`.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help review test test-fast spark check lint bench calibrate ladder faults lab lock clean
+.PHONY: help review test test-fast spark check lint bench calibrate ladder watch-worlds faults lab lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -56,6 +56,9 @@ calibrate: $(STAMP) ## Simulate how often the policy errs in 507 worlds (≤ 12 
 
 ladder: $(STAMP) ## Simulate whole rollouts: who climbs from stage 0 to 3 (some minutes)
 	$(BIN)/python -m benchmarks.ladder
+
+watch-worlds: $(STAMP) ## Simulate how often the daily watch rings, with and without harm (half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.watch
 
 faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that the tests only sample (half an hour)
 	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest -n auto --dist loadfile tests/faults tests/ledger tests/rollback \

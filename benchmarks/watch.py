@@ -1,16 +1,15 @@
 """How often the daily watch rings: simulated rollouts of 14 days, healthy ones and ones with harm.
 
-    python -m benchmarks.watch [--repetitions 500] [--only WORD]
-
 Rollouts come from `benchmarks/worlds/daily.py`, which shares nothing with the policy; what rings is
-decided by the shipped plan and `rolloutlib.watch`. docs/calibration.md has the table.
+decided by the shipped plan and `rolloutlib.watch`. docs/statistics.md has the tables.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
+LARGE = 300 * 14  # users times days, above which half as many rollouts are drawn
+MARKS = ("<!-- watch: written by `make watch-worlds` -->", "<!-- watch: end -->")
 PART = 100  # rollouts at once: what fits into memory
 
 HEALTHY = (
@@ -77,6 +78,12 @@ HARM = (
     DailyWorld("errors .5 % → 5 %", changes={"error": 10.0}, rates={"error": 0.005}),
     DailyWorld("errors .2 % → 20 % from day 8 on", changes={"error": 100.0}, starts=7),
 )  # fmt: skip
+QUIET = "| {kind} | any alarm, % | ± |"
+TABLES = (
+    (QUIET.format(kind="worlds that hurt"), HURTS),
+    (QUIET.format(kind="two weeks without harm"), (*HEALTHY, *LONG)),
+    ("| with harm | found, % | on day (median) | 80 % by day |", HARM),
+)
 ALL = ("passed", "score", "vetoed", "latency_ms", "any_issue", "issue:hallucination", "error")
 
 
@@ -142,31 +149,50 @@ def _surged(plan: Plan, arm: Sequence[np.ndarray], calendar: Calendar) -> np.nda
 
 
 def line(rang: Rang) -> str:
-    """Return a row of the table."""
+    """Return a row of a table."""
     days = np.quantile(rang.first, (0.5, 0.8), method="inverted_cdf")
     middle, most = ("–" if np.isinf(day) else f"{day:.0f}" for day in days)
-    if rang.world.changes and not rang.world.name.startswith("better"):
+    if rang.world in HARM:
         return f"| {rang.world.name} | {100 * rang.share:.1f} | {middle} | {most} |"
-    return f"| {rang.world.name} | {100 * rang.share:.1f} | ±{100 * rang.error:.1f} |"
+    return f"| {rang.world.name} | {100 * rang.share:.1f} | {100 * rang.error:.1f} |"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=500)
-    parser.add_argument("--only", default="", help="worlds whose name has this word")
-    told = parser.parse_args(argv)
-    plan, started = load_plan(ROOT / "params" / "plan.yaml"), time.process_time()
-    for title, worlds in (("hurts", HURTS), ("healthy", HEALTHY), ("long", LONG), ("harm", HARM)):
-        sys.stdout.write(f"{title}\n")
-        for place, world in enumerate(worlds):
-            if told.only in world.name:
-                metrics = tuple(world.changes) if title == "harm" else ALL
-                count = told.repetitions // (1 + (world.users >= 300) + (title == "long"))  # noqa: PLR2004
-                sys.stdout.write(f"{line(watched(plan, world, count, place, metrics))}\n")
-                sys.stdout.flush()
-    sys.stdout.write(f"{time.process_time() - started:.0f} s of CPU\n")
+def page(text: str, tables: Sequence[str]) -> str:
+    """Return the page with other tables between the marks."""
+    before, _, rest = text.partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    return "\n\n".join((before + MARKS[0], *tables, MARKS[1] + after))
+
+
+def main() -> int:
+    """Simulate, print the tables, and put them into the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.watch", allow_abbrev=False)
+    parser.add_argument("--rollouts", type=int, default=500, metavar="N",
+                        help="of each kind, half of large ones (default: 500)")  # fmt: skip
+    parser.add_argument("--workers", type=int, default=2, metavar="N",
+                        help="processes (default: 2)")  # fmt: skip
+    parser.add_argument("--dry", action="store_true", help="print the tables, write nothing")
+    told = parser.parse_args()
+    plan, tables = load_plan(ROOT / "params" / "plan.yaml"), list[str]()
+    with ProcessPoolExecutor(told.workers) as pool:
+        for head, worlds in TABLES:
+            rows = list(pool.map(partial(_row, plan, told.rollouts), worlds))
+            rule = "| --- |" + " --: |" * (head.count("|") - 2)
+            tables.append("\n".join((head, rule, *rows)))
+            print(f"\n{tables[-1]}\n", flush=True)
+    if not told.dry:
+        path = ROOT / "docs" / "statistics.md"
+        path.write_text(page(path.read_text("utf-8"), tables), encoding="utf-8")
+        print(f"see {path.relative_to(ROOT)}")
     return 0
+
+
+def _row(plan: Plan, rollouts: int, world: DailyWorld) -> str:
+    large = world.users * world.days >= LARGE
+    metrics = tuple(world.changes) if world in HARM else ALL
+    return line(
+        watched(plan, world, rollouts // 2 if large else rollouts, len(world.name), metrics)
+    )
 
 
 if __name__ == "__main__":
