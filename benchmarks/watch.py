@@ -20,7 +20,7 @@ from rolloutlib.plan.model import load_plan
 from rolloutlib.stats.daily import DayArm
 from rolloutlib.watch.boundary import Calendar
 from rolloutlib.watch.harm import OF_ERRORS, harm_tests, judged
-from rolloutlib.watch.surge import risen, surges
+from rolloutlib.watch.surge import people, risen, surges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +69,13 @@ HARM = (
     DailyWorld("pass rate −5 pp, 100 users an arm", changes={"passed": -0.05}),
     DailyWorld("pass rate −5 pp, 300 users an arm", users=300, changes={"passed": -0.05}),
     DailyWorld("pass rate −10 pp from day 8 on", changes={"passed": -0.1}, starts=7),
+    DailyWorld("pass rate → 20 % from day 8 on", changes={"passed": -0.7}, starts=7),
+    DailyWorld("pass rate → 20 % from day 8 on, 30 users an arm", users=30,
+               changes={"passed": -0.7}, starts=7),
+    DailyWorld("latency ×3 from day 8 on, 30 users an arm", users=30, changes={"latency_ms": 3.0},
+               starts=7),
+    DailyWorld("vetoed +40 pp from day 8 on, 30 users an arm", users=30, changes={"vetoed": 0.4},
+               starts=7),
     DailyWorld("score −1", changes={"score": -1.0}),
     DailyWorld("score −1, 10 users an arm", users=10, changes={"score": -1.0}),
     DailyWorld("latency ×1.3", changes={"latency_ms": 1.3}),
@@ -76,6 +83,8 @@ HARM = (
     DailyWorld("vetoed +10 pp", changes={"vetoed": 0.1}),
     DailyWorld("errors .2 % → 2 %", changes={"error": 10.0}),
     DailyWorld("errors .5 % → 5 %", changes={"error": 10.0}, rates={"error": 0.005}),
+    DailyWorld("errors .2 % → 8 % from day 8 on, 30 users an arm", users=30,
+               changes={"error": 40.0}, starts=7),
     DailyWorld("errors .2 % → 20 % from day 8 on", changes={"error": 100.0}, starts=7),
 )  # fmt: skip
 QUIET = "| {kind} | any alarm, % | ± |"
@@ -125,12 +134,13 @@ def _part(
     for test in harm_tests(plan, plan.profile("default")):
         if test.metric in metrics:
             one, zero = (DayArm(*arm) for arm in drawn[test.metric])
-            whole, recent = judged(test, one, zero, calendar)
-            rang |= whole.beyond | recent.beyond
+            for looks in judged(test, one, zero, calendar):
+                rang |= looks.beyond
     if "error" in metrics:
         one, zero = (DayArm(*arm) for arm in drawn["error"])
-        whole, recent = risen(one, zero, calendar, error=_of_errors(plan))
-        rang |= whole.beyond | recent.beyond | _surged(plan, one, calendar)
+        for looks in risen(one, zero, calendar, error=_of_errors(plan)):
+            rang |= looks.beyond
+        rang |= _surged(plan, one, zero, calendar)
     return np.where(rang.any(axis=1), rang.argmax(axis=1) + 1.0, np.inf)
 
 
@@ -138,13 +148,15 @@ def _of_errors(plan: Plan) -> float:
     return (1 - plan.evidence.confidence) * OF_ERRORS
 
 
-def _surged(plan: Plan, arm: Sequence[np.ndarray], calendar: Calendar) -> np.ndarray:
+def _surged(plan: Plan, one: DayArm, zero: DayArm, calendar: Calendar) -> np.ndarray:
     limit = plan.gates["error_rate"].plan_limit(plan.profile("default"))
+    error, floor = _of_errors(plan), plan.evidence.icc_floor
     rows: list[np.ndarray] = []
-    for each in zip(*arm, strict=True):
-        found = surges(DayArm(*each), calendar, limit=limit, error=_of_errors(plan),
-                       icc_floor=plan.evidence.icc_floor)  # fmt: skip
-        rows.append(found.whole | found.alone)
+    for treated, control in zip(zip(*one, strict=True), zip(*zero, strict=True), strict=True):
+        arm = DayArm(*treated)
+        found = surges(arm, calendar, limit=limit, error=error, icc_floor=floor)
+        hit = people((arm, DayArm(*control)), calendar, limit=limit, error=error)
+        rows.append(found.whole | found.alone | hit)
     return np.array(rows)
 
 

@@ -27,6 +27,7 @@ BINARY = {
 }
 SCORE, SCORE_SD = 8.0, 1.3
 WEEKDAYS = 5
+PASS_SD = 0.3  # of a sample, at a pass rate of .9
 LATENCY_MS, LATENCY_CV = 1400.0, 0.45
 
 
@@ -53,8 +54,8 @@ class DailyWorld:
         users: of each arm; where people are in both, in all.
         crossed: people are in both arms.
         icc: how alike a user's samples are.
-        day_sd: standard deviation of what both arms share of a day, in a sample's own (.02 / .3 of
-            a pass rate of .9 is 2 pp).
+        day_sd: standard deviation of what both arms share of a day, in a sample's own (.02 / .3
+            is 2 pp of a pass rate of .9); of rates it moves the odds.
         arm_sd: of what an arm has of a day for itself.
         samples: of a user a day, Poisson.
         weekend: share of the usual samples on days 6 and 7.
@@ -158,10 +159,9 @@ def _values(
 
 
 def _rates(rate: Floats | float, own: Floats, mood: Floats, icc: float) -> Floats:
-    """Beta-distributed rates of users by their quantiles, moved by the day."""
+    """Beta-distributed rates of users by their quantiles, whose odds a day moves."""
     from scipy import special
 
-    sd = np.sqrt(np.asarray(rate) * (1 - np.asarray(rate)))
     if icc:
         spread = 1 / icc - 1
         quantile = np.clip(special.ndtr(own), 1e-9, 1 - 1e-9)
@@ -173,7 +173,8 @@ def _rates(rate: Floats | float, own: Floats, mood: Floats, icc: float) -> Float
             base = special.betaincinv(rate * spread, (1 - rate) * spread, quantile)
     else:
         base = np.broadcast_to(rate, own.shape)
-    return np.clip(base + sd * mood, 0.0, 1.0)
+    held = np.clip(base, 1e-12, 1 - 1e-12)
+    return special.expit(special.logit(held) + mood / PASS_SD)
 
 
 def _measured(n: Floats, centre: Floats, sd: float, rng: np.random.Generator) -> Arm:

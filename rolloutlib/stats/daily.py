@@ -47,6 +47,8 @@ class Looks(NamedTuple):
         df: degrees of freedom; 0 where it cannot be told.
         fresh: whether the day added samples to the comparison.
         units: units with samples so far, in the arm that has fewer.
+        between: variance of a single day's contrast beyond samples and units, as it seems by then.
+        between_df: its degrees of freedom.
     """
 
     point: FloatArray
@@ -54,6 +56,8 @@ class Looks(NamedTuple):
     df: FloatArray
     fresh: FloatArray
     units: FloatArray
+    between: FloatArray
+    between_df: FloatArray
 
     def z(self, null: float = 0.0) -> FloatArray:
         """Return the normal score of "above the null" (…, days); NaN where nothing can be told."""
@@ -65,21 +69,25 @@ class Looks(NamedTuple):
 
 
 def daily_contrast(
-    one: DayArm, zero: DayArm | None, *, spread: float, alone: bool = False
-) -> Looks:
+    one: DayArm, zero: DayArm | None, *, spread: float, alone: bool = False,
+    earlier: tuple[FloatArray, FloatArray] | None = None,
+) -> Looks:  # fmt: skip
     """Return treatment − control after each day, or the treatment's mean without a control.
 
     Days are strata with the weights n₁n₀/(n₁ + n₀): what an arm has more of on a day, and what
     both share on it, cancels. Units give the standard error (CR3 and Satterthwaite's freedom, as
     `clusters.cluster_contrast`), and days add their own spread: DerSimonian and Laird's (1986,
     Control Clin Trials 7:177) variance of the daily contrasts beyond what samples and units
-    explain, shrunk to an assumed one that weighs `PRIOR_DF` days.
+    explain, shrunk to an assumed one that weighs `PRIOR_DF` days; where they show more than that,
+    it is theirs, with their few degrees of freedom.
 
     Args:
         one: the treatment.
         zero: the control; entry g of both is the same unit; None for one arm's mean.
         spread: assumed standard deviation of an arm's days, in those of a single sample.
         alone: units are no clusters; a cell holds all samples of its day.
+        earlier: `between` and `between_df` of days before these, so that what happens on these is
+            not taken for how days differ; NaN where there are none, and the spread is assumed.
     """
     arms = [_DayMeans.of(one)] if zero is None else [_DayMeans.of(one), _DayMeans.of(zero)]
     weight = arms[0].size if zero is None else _harmonic(arms[0].size, arms[1].size)
@@ -92,6 +100,8 @@ def daily_contrast(
     point = np.cumsum(np.where(used, weight * daily, 0.0), axis=-1) / total
     known = np.cumsum(weight, axis=-1) > 0
     days = _spread_of_days(parts, daily, weight, spread, alone=alone)
+    if earlier is not None:
+        days = _of_earlier(parts, spread, earlier)
     share = np.cumsum(weight**2, axis=-1) / total**2
     told = known & np.isfinite(sampling) & (df > 0)
     sampling, between = np.where(told, sampling, 0.0), days.variance * share
@@ -102,7 +112,7 @@ def daily_contrast(
     se = np.where(told, np.sqrt(np.where(told, variance, 1.0)), np.inf)
     return Looks(
         np.where(known, point, np.nan), se,
-        np.where(told, freedom, 0.0), used.astype(np.float64), units,
+        np.where(told, freedom, 0.0), used.astype(np.float64), units, *days,
     )  # fmt: skip
 
 
@@ -210,9 +220,20 @@ def _spread_of_days(
     df = np.maximum(told.sum(axis=-1) - 1.0, 0.0)
     slope = whole - (precision**2).sum(axis=-1) / whole
     found = np.where(df > 0, np.maximum(q - df, 0.0) / or_one(slope), 0.0)
-    single = sum((part.within + part.between for part in parts), start=np.zeros(()))
-    assumed = spread**2 * single
-    return _Days((PRIOR_DF * assumed + df * found) / (PRIOR_DF + df), PRIOR_DF + df)
+    shrunk = (PRIOR_DF * _assumed(parts, spread) + df * found) / (PRIOR_DF + df)
+    return _Days(np.maximum(shrunk, found), np.where(found > shrunk, df, PRIOR_DF + df))
+
+
+def _assumed(parts: list[_Standardised], spread: float) -> FloatArray:
+    return spread**2 * sum((part.within + part.between for part in parts), start=np.zeros(()))
+
+
+def _of_earlier(
+    parts: list[_Standardised], spread: float, earlier: tuple[FloatArray, FloatArray]
+) -> _Days:
+    known = np.isfinite(earlier[0])
+    assumed = _assumed(parts, spread)
+    return _Days(np.where(known, earlier[0], assumed), np.where(known, earlier[1], PRIOR_DF))
 
 
 def _due(part: _Standardised, *, alone: bool) -> FloatArray:

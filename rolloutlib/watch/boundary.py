@@ -1,8 +1,9 @@
 """When a daily contrast is harm: three ways to cross a limit, one error for all looks of a test.
 
 Four fifths of a test's error are spent over the plan's days, the last fifth over all that follow.
-Of either, three fifths go to everything since the first day and two to the last `RECENT` days
-alone, in which a regression that begins late is not diluted by the good days before it.
+Of either, half goes to everything since the first day, a quarter each to the last `RECENT` days and
+to the newest day alone, in which harm that begins late is not diluted by the good days before it.
+How much days differ is then told by the days before, so that a jump is not its own excuse.
 Arrays may have any axes before days and units: simulations judge many rollouts at once.
 """
 
@@ -15,12 +16,10 @@ from scipy import special
 
 from rolloutlib.stats.anytime import mixture_rho, normal_mixture_one_sided
 from rolloutlib.stats.calendar import calendar_limits
-from rolloutlib.stats.daily import DayArm, daily_contrast
+from rolloutlib.stats.daily import DayArm, Looks, daily_contrast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from rolloutlib.stats.daily import Looks
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -28,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["RECENT", "Calendar", "Crossing", "crossing"]
 
 RECENT = 3  # days
-PLANNED, WHOLE = 0.8, 0.6  # shares of the error: of the plan's days; of all days so far
+PLANNED, WHOLE = 0.8, 0.5  # shares of the error: of the plan's days; of all days so far
+SPANS = (RECENT, 1)  # days of the looks at the last ones alone, with equal parts of what is left
 
 
 class Calendar(NamedTuple):
@@ -56,18 +56,20 @@ class Crossing(NamedTuple):
         beyond: whether the look crossed its limit.
         point: treatment less control (times the null, of a ratio).
         bound: what it is at least, as sure as the limit asks; infinite where there is no look.
+        span: days that are looked at; 0 is all so far.
     """
 
     beyond: Mask
     point: Floats
     bound: Floats
+    span: int
 
 
 def crossing(
     one: DayArm, zero: DayArm | None, calendar: Calendar, *,
     harm: int, null: float, error: Floats | float,
-) -> tuple[Crossing, Crossing]:  # fmt: skip
-    """Judge each day: everything so far, and the last days alone.
+) -> tuple[Crossing, ...]:  # fmt: skip
+    """Judge each day: everything so far, the last days alone, and the day itself.
 
     Args:
         one: the treatment's samples.
@@ -79,10 +81,13 @@ def crossing(
     """
     error = np.asarray(error, dtype=np.float64)
     looks = daily_contrast(one, zero, spread=calendar.spread, alone=calendar.alone)
-    whole = _crossing(looks, _whole_limits(looks, calendar, error), calendar, harm, null)
-    looks = _recent(one, zero, calendar)
-    recent = _crossing(looks, _recent_limits(looks, calendar, error), calendar, harm, null)
-    return whole, recent
+    question = (calendar, harm, null)
+    found = [_crossing(looks, _whole_limits(looks, calendar, error), 0, *question)]
+    for span in SPANS:
+        last = _last(one, zero, calendar, looks, span)
+        limits = _last_limits(last, calendar, error, span)
+        found.append(_crossing(last, limits, span, *question))
+    return tuple(found)
 
 
 def _usable(looks: Looks, calendar: Calendar) -> Mask:
@@ -90,13 +95,15 @@ def _usable(looks: Looks, calendar: Calendar) -> Mask:
     return told & (looks.fresh > 0) & (calendar.alone | (looks.units >= calendar.least))
 
 
-def _crossing(looks: Looks, limits: Floats, calendar: Calendar, harm: int, null: float) -> Crossing:
+def _crossing(
+    looks: Looks, limits: Floats, span: int, calendar: Calendar, harm: int, null: float
+) -> Crossing:
     z = harm * looks.z(null)
     beyond = _usable(looks, calendar) & (z > limits)
     df, sure = np.maximum(looks.df, 1e-9), np.where(beyond, limits, 0.0)
     back = special.stdtrit(df, special.ndtr(sure)) * np.where(beyond, looks.se, 0.0)
     return Crossing(
-        beyond, looks.point, np.where(beyond, looks.point - harm * back, -harm * np.inf)
+        beyond, looks.point, np.where(beyond, looks.point - harm * back, -harm * np.inf), span
     )
 
 
@@ -128,29 +135,37 @@ def _mixture(ratio: Floats, alpha: Floats) -> Floats:
     return limits
 
 
-def _recent(one: DayArm, zero: DayArm | None, calendar: Calendar) -> Looks:
+def _last(one: DayArm, zero: DayArm | None, calendar: Calendar, whole: Looks, span: int) -> Looks:
     """Return looks at the last days alone, one a day; the first days have none of their own."""
-    arms = [None if arm is None else DayArm(*map(_windows, arm)) for arm in (one, zero)]
-    looks = daily_contrast(arms[0], arms[1], spread=calendar.spread, alone=calendar.alone)  # type: ignore[arg-type]
-    last = type(looks)(*(part[..., -1] for part in looks))
-    days = one.n.shape[-2]
-    late: Mask = np.arange(days, dtype=np.int64) >= RECENT
+    treated = DayArm(*(_windows(part, span) for part in one))
+    control = None if zero is None else DayArm(*(_windows(part, span) for part in zero))
+    before = np.full((*whole.between.shape[:-1], span), np.nan)
+    earlier = [
+        np.concatenate([before, part], axis=-1)[..., : part.shape[-1], None]
+        for part in (whole.between, whole.between_df)
+    ]
+    looks = daily_contrast(
+        treated, control, spread=calendar.spread, alone=calendar.alone,
+        earlier=(earlier[0], earlier[1]),
+    )  # fmt: skip
+    last = Looks(*(np.broadcast_to(part, looks.point.shape)[..., -1] for part in looks))
+    late: Mask = np.arange(one.n.shape[-2], dtype=np.int64) >= span
     return last._replace(fresh=last.fresh * late)
 
 
-def _windows(values: Floats) -> Floats:
-    """Return the last days of each day: (..., days, RECENT, units)."""
-    before = [(0, 0)] * (values.ndim - 2) + [(RECENT - 1, 0), (0, 0)]
-    rolled = np.lib.stride_tricks.sliding_window_view(np.pad(values, before), RECENT, axis=-2)
+def _windows(values: Floats, span: int) -> Floats:
+    """Return the last days of each day: (..., days, span, units)."""
+    before = [(0, 0)] * (values.ndim - 2) + [(span - 1, 0), (0, 0)]
+    rolled = np.lib.stride_tricks.sliding_window_view(np.pad(values, before), span, axis=-2)
     return np.moveaxis(rolled, -1, -2)
 
 
-def _recent_limits(looks: Looks, calendar: Calendar, error: Floats) -> Floats:
+def _last_limits(looks: Looks, calendar: Calendar, error: Floats, span: int) -> Floats:
     """Return limits that share the error evenly over the planned days, then as 1/(j(j + 1))."""
     day: Floats = np.arange(1, looks.point.shape[-1] + 1, dtype=np.float64)
-    share = np.full(day.shape, PLANNED / max(calendar.planned - RECENT, 1))
+    share = np.full(day.shape, PLANNED / max(calendar.planned - span, 1))
     after = day + calendar.planned if calendar.cut else day - calendar.planned
     late = after > 0
     share[late] = (1 - PLANNED) / (after[late] * (after[late] + 1))
-    spent = (1 - WHOLE) * share * error[..., None]
+    spent = (1 - WHOLE) / len(SPANS) * share * error[..., None]
     return -np.asarray(special.ndtri(spent), dtype=np.float64)

@@ -19,7 +19,7 @@ from rolloutlib.measure.profiles import strictest
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because, known
 from rolloutlib.stats.daily import DayArm
-from rolloutlib.watch.boundary import RECENT, Calendar, crossing
+from rolloutlib.watch.boundary import Calendar, crossing
 from rolloutlib.watch.record import Alarm, Outcome
 
 if TYPE_CHECKING:
@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
     from rolloutlib.watch.boundary import Crossing
 
-__all__ = ["OF_ERRORS", "HarmTest", "arm_of", "calendar_of", "harm", "harm_tests", "judged"]
+__all__ = [
+    "OF_ERRORS",
+    "HarmTest",
+    "arm_of",
+    "calendar_of",
+    "harm",
+    "harm_tests",
+    "judged",
+    "over_days",
+]
 
 OF_ERRORS = 0.2  # of the whole error, for the surge of errors
 OF_FIRST = 0.5  # of the rest, for the plan's first gate
@@ -174,10 +183,8 @@ def arm_of(days: Days, arm: str, metric: str) -> DayArm:
     return DayArm(n, s, q)
 
 
-def judged(
-    test: HarmTest, one: DayArm, zero: DayArm, calendar: Calendar
-) -> tuple[Crossing, Crossing]:
-    """Judge a test's days: everything so far, and the last days alone."""
+def judged(test: HarmTest, one: DayArm, zero: DayArm, calendar: Calendar) -> tuple[Crossing, ...]:
+    """Judge a test's days: everything so far, the last days alone, and each day itself."""
     if test.against == "level":
         return crossing(one, None, calendar, harm=test.harm, null=test.null, error=test.error)
     scaled = zero.scaled(test.null) if test.ratio else zero
@@ -189,34 +196,39 @@ def _alarm(
     test: HarmTest, days: Days, plan: Plan, arms: tuple[str, str], calendar: Calendar
 ) -> Alarm | None:
     zero, one = (arm_of(days, arm, test.metric) for arm in arms)
-    both = judged(test, one, zero, calendar)
+    looked = judged(test, one, zero, calendar)
     crossed = [
         (_allows(test, float(looks.point[day])), int(day), which)
-        for which, looks in enumerate(both) for day in np.flatnonzero(looks.beyond)
+        for which, looks in enumerate(looked) for day in np.flatnonzero(looks.beyond)
     ]  # fmt: skip
     if not crossed:
         return None
     allowed, day, which = min(crossed)  # what the plan does not allow first, then the earliest
-    looks, recent = both[which], which == 1
-    shown = _shown(test, looks, day, zero, recent=recent)
+    looks = looked[which]
+    shown = _shown(test, looks, day, zero)
     since = datetime.combine(days.dates[day], time(), days.zone)
-    why = _why(test, shown, days.dates[day], plan, allowed=allowed, recent=recent)
+    why = _why(test, shown, days.dates[day], plan, allowed=allowed, span=looks.span)
     asks = Outcome.AMBER if allowed else Outcome.ROLLBACK
     return Alarm("harm", asks, test.metric, None, pulls=False, since=since, features=(), why=why)
+
+
+def over_days(span: int) -> Reason:
+    """Return the words for the days that were looked at; 0 is all so far."""
+    if span == 1:
+        return because("watch.that_day")
+    return because("watch.recent", days=span) if span else because("watch.since_first")
 
 
 def _allows(test: HarmTest, point: float) -> bool:
     return test.limit is not None and test.harm * (point - test.limit) <= 0
 
 
-def _shown(
-    test: HarmTest, looks: Crossing, day: int, zero: DayArm, *, recent: bool
-) -> tuple[float, float | None]:
+def _shown(test: HarmTest, looks: Crossing, day: int, zero: DayArm) -> tuple[float, float | None]:
     """Return the contrast and its bound as people read them: ratios as ratios."""
     point, bound = float(looks.point[day]), float(looks.bound[day])
     if not test.ratio:
         return point, known(bound)
-    first = max(day - RECENT + 1, 0) if recent else 0
+    first = max(day - looks.span + 1, 0) if looks.span else 0
     n, s = (part[first : day + 1].sum() for part in (zero.n, zero.s))
     level = s / n if n else np.nan
     return float(test.null + point / level), known(test.null + bound / level)
@@ -224,7 +236,7 @@ def _shown(
 
 def _why(
     test: HarmTest, shown: tuple[float, float | None], day: date, plan: Plan, *,
-    allowed: bool, recent: bool,
+    allowed: bool, span: int,
 ) -> Reason:  # fmt: skip
     name, _, tag = test.metric.partition(":")
     record = metric_record(name)
@@ -235,7 +247,7 @@ def _why(
         "signed": test.against == "control", "day": day.isoformat(),
         "error": round(1 - plan.evidence.confidence, 9),
     }  # fmt: skip
-    over = because("watch.recent", days=RECENT) if recent else because("watch.since_first")
+    over = over_days(span)
     if test.against == "control" and allowed:
         return because("watch.harm_allowed", change=point, limit=test.limit, over=over, **facts)
     if test.against == "level":

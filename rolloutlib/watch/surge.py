@@ -1,9 +1,10 @@
 """Errors that surge: exact binomial limits against the plan's own, day by day and in all so far.
 
 A user whose every request fails is one event, not twenty, so counts are taken at their effective
-size (Korn & Graubard 1998, the plan's floor of the correlation). Half of the error is for the limit
-of the plan: all days so far (spent by the calendar), and each day alone, on which an outage is not
-diluted. The other half is for a rise over the control, which shows sooner where errors are rare.
+size (Korn & Graubard 1998, the plan's floor of the correlation). Two fifths of the error are for
+the limit of the plan: all days so far (spent by the calendar), and each day alone, on which an
+outage is not diluted. The rest is for a rise over the control, which shows sooner where errors are
+rare, and for a day on which more people than before have an error at all.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from rolloutlib.measure.profiles import strictest
 from rolloutlib.reason import because
 from rolloutlib.stats.effective import effective_sample_size
 from rolloutlib.stats.sequential import binomial_spending_limits
-from rolloutlib.watch.boundary import RECENT, crossing
-from rolloutlib.watch.harm import OF_ERRORS, arm_of, calendar_of
+from rolloutlib.watch.boundary import crossing
+from rolloutlib.watch.harm import OF_ERRORS, arm_of, calendar_of, over_days
 from rolloutlib.watch.record import Alarm, Outcome
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
     from rolloutlib.stats.daily import DayArm
     from rolloutlib.watch.boundary import Calendar, Crossing
 
-__all__ = ["Surges", "risen", "surge", "surges"]
+__all__ = ["Surges", "people", "risen", "surge", "surges"]
 
-OF_LIMIT = 0.5  # of the error, for the plan's limit; the rest is for a rise over the control
+OF_LIMIT, OF_RISE = 0.4, 0.3  # of the error: the plan's limit, a rise over the control; people
+FEWEST = 3  # errors that are told though they prove nothing
 OF_DAYS = 0.5  # of that, for each day alone
 SERIOUS = (Outcome.ROLLBACK, Outcome.RED, Outcome.AMBER)
 PLANNED = 0.8  # of either half, for the planned days
@@ -58,17 +60,19 @@ def surge(days: Days, plan: Plan, *, arms: tuple[str, str]) -> tuple[Alarm, ...]
     control, treatment = (arm_of(days, arm, "error") for arm in arms)
     calendar, error = calendar_of(days, plan), (1 - plan.evidence.confidence) * OF_ERRORS
     rules = {"limit": limit, "error": error, "icc_floor": plan.evidence.icc_floor}
-    whole, recent = risen(treatment, control, calendar, error=error)
-    shared = _any(surges(control, calendar, **rules)) and not _any(
-        Surges(whole.beyond, recent.beyond)
-    )
+    rises = risen(treatment, control, calendar, error=error)
+    hit = [people(pair, calendar, limit=limit, error=error) for pair in (
+        (treatment, control), (control, treatment))]  # fmt: skip
+    also = surges(control, calendar, **rules)
+    shared = (also.whole | also.alone).any() and not any(rise.beyond.any() for rise in rises)
     found = surges(treatment, calendar, **rules)
     spans = [
-        *(_Span(0, day, shared, rose=False) for day in _days(found.whole)),
-        *(_Span(day, day, shared, rose=False) for day in _days(found.alone)),
-        *(_Span(0, day, shared=False, rose=True) for day in _days(whole.beyond)),
-        *(_Span(max(day - RECENT + 1, 0), day, shared=False, rose=True)
-          for day in _days(recent.beyond)),
+        *(_Span(0, day, bool(shared), rose=False) for day in _days(found.whole)),
+        *(_Span(day, day, bool(shared), rose=False) for day in _days(found.alone)),
+        *(_Span(max(day - rise.span + 1, 0) if rise.span else 0, day, shared=False, rose=True)
+          for rise in rises for day in _days(rise.beyond)),
+        *(_Span(day, day, bool(hit[1][day]), rose=True) for day in _days(hit[0])),
+        *_unproven(treatment, limit),
     ]  # fmt: skip
     if not spans:
         return ()
@@ -79,22 +83,31 @@ def surge(days: Days, plan: Plan, *, arms: tuple[str, str]) -> tuple[Alarm, ...]
     return (Alarm("surge", asks, "error", None, pulls=False, since=since, features=(), why=why),)
 
 
+def _unproven(treatment: DayArm, limit: float) -> list[_Span]:
+    """Return all days where their share is beyond the limit: one person's trouble, or everybody's.
+
+    Nobody can tell yet, and nothing of the promised error is spent.
+    """
+    last = len(treatment.n) - 1
+    share = _share(treatment, 0, last) or 0.0
+    told = share > limit and treatment.s.sum() >= FEWEST
+    return [_Span(0, last, shared=False, rose=False, proven=False)] if told else []
+
+
 class _Span(NamedTuple):
     """Days on which errors were too many, and of whom.
 
     Attributes:
         shared: the control has them as well.
-        rose: they are more than the control's; else more than the plan's limit.
+        rose: they are more than before, or than the control's; else more than the plan's limit.
+        proven: whether it is more than chance.
     """
 
     first: int
     last: int
     shared: bool
     rose: bool
-
-
-def _any(found: Surges) -> bool:
-    return bool((found.whole | found.alone).any())
+    proven: bool = True
 
 
 def _days(crossed: NDArray[np.bool_]) -> list[int]:
@@ -102,6 +115,8 @@ def _days(crossed: NDArray[np.bool_]) -> list[int]:
 
 
 def _asked(span: _Span, treatment: DayArm, limit: float) -> Outcome:
+    if not span.proven:
+        return Outcome.AMBER
     if span.rose and (_share(treatment, span.first, span.last) or 0.0) <= limit:
         return Outcome.AMBER
     return Outcome.RED if span.shared else Outcome.ROLLBACK
@@ -111,12 +126,7 @@ def _why(
     span: _Span, asks: Outcome, treatment: DayArm, control: DayArm, limit: float, error: float,
     days: Days,
 ) -> Reason:  # fmt: skip
-    length = span.last - span.first + 1
-    over = because("watch.that_day")
-    if length > 1 or span.last == 0:
-        over = because("watch.since_first")
-    if span.first and length > 1:
-        over = because("watch.recent", days=length)
+    over = over_days(span.last - span.first + 1 if span.first else 0)
     facts = {
         "value": _share(treatment, span.first, span.last), "measure": "proportion",
         "signed": False, "limit": limit, "day": days.dates[span.last].isoformat(),
@@ -126,6 +136,9 @@ def _why(
             measure="proportion", signed=False,
         ),
     }  # fmt: skip
+    if not span.proven:
+        worst = treatment.s.sum(axis=0).max()
+        return because("watch.errors_over", most=int(worst), count=int(treatment.s.sum()), **facts)
     if asks == Outcome.AMBER:
         return because("watch.errors_rose", **facts)
     return because("watch.surge_both", **facts) if span.shared else because("watch.surge", **facts)
@@ -133,10 +146,50 @@ def _why(
 
 def risen(
     treatment: DayArm, control: DayArm, calendar: Calendar, *, error: float
-) -> tuple[Crossing, Crossing]:
-    """Judge whether errors rose over the control: everything so far, and the last days alone."""
-    share = error * (1 - OF_LIMIT)
+) -> tuple[Crossing, ...]:
+    """Judge whether errors rose over the control's, as any other metric."""
+    share = error * OF_RISE
     return crossing(treatment, control, calendar, harm=1, null=0.0, error=share)
+
+
+def people(
+    arms: tuple[DayArm, DayArm], calendar: Calendar, *, limit: float, error: float
+) -> NDArray[np.bool_]:
+    """Return on which days unusually many people of the first arm had an error, (days,).
+
+    Days whose errors are within the limit are none: how often people meet one differs by day.
+    Against the people of both arms on all days before: the beta-binomial chance of so many after
+    what was seen (a uniform prior). People whose calls fail every day are in what was seen.
+    """
+    there, hit = (
+        [np.asarray((part > 0).sum(axis=-1), dtype=np.float64) for part in parts]
+        for parts in ([arm.n for arm in arms], [arm.s for arm in arms])
+    )
+    seen, events = (np.cumsum(sum(both)) - sum(both) for both in (there, hit))
+    chance = np.array(
+        [_so_many(*told) for told in zip(hit[0], there[0], events, seen, strict=True)]
+    )
+    share = error * (1 - OF_LIMIT - OF_RISE) * _shares(len(seen), calendar)
+    n, x = (np.asarray(part.sum(axis=-1), dtype=np.float64) for part in (arms[0].n, arms[0].s))
+    many = (hit[0] > 1) & (x > limit * n)
+    return (seen > 0) & many & (chance <= share) & (not calendar.alone)
+
+
+def _so_many(hit: float, there: float, events: float, seen: float) -> float:
+    """Return the chance of at least so many of those who are there, after what was seen."""
+    k = np.arange(hit, there + 1)
+    before, after = events + 1, seen - events + 1
+    ways = special.gammaln(there + 1) - special.gammaln(k + 1) - special.gammaln(there - k + 1)
+    log = ways + special.betaln(k + before, there - k + after) - special.betaln(before, after)
+    return float(np.exp(log).sum())
+
+
+def _shares(days: int, calendar: Calendar) -> NDArray[np.float64]:
+    """Return each day's share of an error that days spend evenly, and as 1/(j(j + 1)) later."""
+    day = np.arange(1, days + 1, dtype=np.float64)
+    after = day + calendar.planned if calendar.cut else day - calendar.planned
+    later = (1 - PLANNED) / np.maximum(after * (after + 1), 1.0)
+    return np.where(after > 0, later, PLANNED / calendar.planned)
 
 
 def error_limit(days: Days, plan: Plan) -> float | None:
@@ -163,19 +216,16 @@ def surges(
         icc_floor: how alike a unit's samples are at least.
     """
     days, error = len(arm.n), error * OF_LIMIT
-    day = np.arange(1, days + 1.0)
     planned = 0 if calendar.cut else calendar.planned
-    after = np.maximum(day - planned, 0.0) + (calendar.planned if calendar.cut else 0)
-    later = np.where(after > 0, (1 - PLANNED) / np.maximum(after * (after + 1), 1.0), 0.0)
+    shares = _shares(days, calendar)
     n, events = _effective(np.cumsum(arm.n, axis=0), np.cumsum(arm.s, axis=0), calendar, icc_floor)
-    whole = _tail(n, events, limit) <= error * (1 - OF_DAYS) * later
+    whole = _tail(n, events, limit) <= error * (1 - OF_DAYS) * shares
     early = int(min(planned, days))
     if early:
         alpha = error * (1 - OF_DAYS) * PLANNED
         whole[:early] = _spent(n[:early], events[:early], calendar.planned, limit, alpha)
     n, events = _effective(arm.n, arm.s, calendar, icc_floor)
-    share = np.where(after > 0, later, PLANNED / max(calendar.planned, 1))
-    return Surges(whole, (_tail(n, events, limit) <= error * OF_DAYS * share) & (events > 0))
+    return Surges(whole, (_tail(n, events, limit) <= error * OF_DAYS * shares) & (events > 0))
 
 
 def _effective(

@@ -172,6 +172,10 @@ WATCHES: Final = {
         "Errors and timeouts rose: {value} {over}, within the plan's limit of {limit}; seen on "
         "{day}. {control}"
     ),
+    "watch.errors_over": (
+        "Errors and timeouts: {value} {over} ({count} in all, {most} of one person), beyond the "
+        "plan's limit of {limit}; nobody can tell yet whether it is more than chance. {control}"
+    ),
     "watch.control_errors": "The control has {value}.",
     # Alarms: what people report.
     "watch.blocked": (

