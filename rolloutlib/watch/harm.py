@@ -198,13 +198,13 @@ def _alarm(
     zero, one = (arm_of(days, arm, test.metric) for arm in arms)
     looked = judged(test, one, zero, calendar)
     crossed = [
-        (_allows(test, float(looks.point[day])), int(day), which)
+        (_allows(test, float(looks.point[day])), int(day), -which)
         for which, looks in enumerate(looked) for day in np.flatnonzero(looks.beyond)
     ]  # fmt: skip
     if not crossed:
         return None
     allowed, day, which = min(crossed)  # what the plan does not allow first, then the earliest
-    looks = looked[which]
+    looks = looked[-which]  # of one day the sharpest
     shown = _shown(test, looks, day, zero)
     since = datetime.combine(days.dates[day], time(), days.zone)
     why = _why(test, shown, days.dates[day], plan, allowed=allowed, span=looks.span)
