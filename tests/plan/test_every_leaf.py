@@ -68,7 +68,7 @@ NOON = datetime(2026, 10, 10, 12, tzinfo=UTC)
 # Prose: people read it in the plan's document; no code could obey it.
 PROSE = (
     "name", "features.*.title", "features.*.effect", "rollback.triggers.*.title",
-    "rollback.actions", "risks.*.risk", "schedule.*.note", "roles.*.raci", "roles.*.duties",
+    "rollback.actions", "schedule.*.note", "roles.*.raci", "roles.*.duties",
     "documents.references", "knobs.known.*.title", "knobs.known.*.feature",
 )  # fmt: skip
 # What people read in the plan's document, and what only a watch of stored days reads.
