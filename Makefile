@@ -51,7 +51,7 @@ bench: $(STAMP) ## Measure reviews, files and ledger beside other ways (15 minut
 	@$(BIN)/pip install --quiet --require-hashes --no-compile -r benchmarks/requirements.lock
 	@$(BIN)/python -m benchmarks
 
-calibrate: $(STAMP) ## Simulate how often the policy errs in 507 worlds (≤ 12 minutes; REPETITIONS=200: 1)
+calibrate: $(STAMP) ## Simulate how often the policy errs in 507 worlds (half an hour; REPETITIONS=200: some minutes)
 	$(BIN)/python -m benchmarks.calibration --repetitions $(or $(REPETITIONS),2000)
 
 ladder: $(STAMP) ## Simulate whole rollouts: who climbs from stage 0 to 3 (some minutes)

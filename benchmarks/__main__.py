@@ -15,6 +15,7 @@ sections = [
     formats.measured(size),
     days.measured(size),
     command.measured(size),
+    command.watch(size),
     read_runs.measured(size),
 ]
 if not size.quick:

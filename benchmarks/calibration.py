@@ -1,7 +1,7 @@
 """How often the shipped policy errs: simulated worlds → docs/calibration.md, .csv and a chart.
 
-Run by `make calibrate` (2,000 repetitions: at most 12 minutes on two quiet cores). The worlds are
-those of benchmarks/worlds; the reviews' own policy judges them, thousands of repetitions at once.
+Run by `make calibrate` (2,000 repetitions; REPETITIONS=300: half an hour on two busy cores). The
+worlds are those of benchmarks/worlds; the reviews' own policy judges them, thousands at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole commands: `rollout review` on the shipped example and its parts; a ledger."""
+"""Whole commands: `rollout review` on the shipped example and its parts; a watch; a ledger."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from benchmarks.harness import Goal, Section, cells, measure, python, table
 if TYPE_CHECKING:
     from benchmarks.harness import Size
 
+WATCH_MOST = 1.5  # times the CPU of a review of the same runs
+DAILY = ("2", "--runs", "data/examples/story/stage-2-daily", "--as-of")
 FIRST_VERSION = 4.1  # seconds of CPU of the same command before there were columns
 REVIEW = (
     Path(sys.executable).with_name("rollout"), "review", "2", "--runs", "data/examples/bfcl",
@@ -56,6 +58,24 @@ def measured(size: Size) -> Section:
         + table(("process", "CPU", "wall", "peak memory"), lines)
     )
     return Section("The whole command", body, (goal,))
+
+
+def watch(size: Size) -> Section:
+    """Measure a day's watch beside a review of the same runs."""
+    rollout = str(Path(sys.executable).with_name("rollout"))
+    with tempfile.TemporaryDirectory() as out:
+        review = [rollout, "review", *DAILY, "2026-11-01T23:59+09:00", "--looks", ""]
+        costs = [
+            measure([*review, "--out", f"{out}/report"], repeats=size.repeats),
+            measure([rollout, "watch", *DAILY, "2026-11-01", "--out", out], repeats=size.repeats),
+        ]
+    ratio = costs[1].cpu / costs[0].cpu
+    goal = Goal("CPU of a watch against a review of the same runs", ratio, WATCH_MOST)
+    names = ("`rollout review` of the fortnight", "`rollout watch` of its last day")
+    lines = [(name, *cells(cost)) for name, cost in zip(names, costs, strict=True)]
+    text = "Fourteen days of 60 people, about 240 samples an arm and day; both with their pages."
+    body = table(("process", "CPU", "wall", "peak memory"), lines)
+    return Section("A day's watch", f"{text}\n\n{body}", (goal,))
 
 
 def ledger() -> Section:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = (0, 10, 20, 30)  # exit codes of a review: GO, HOLD, NO_GO, INVALID
+RESULTS = (0, 10, 20, 30, 40)  # exit codes of reviews and watches
 
 
 class Size(NamedTuple):
