@@ -1,0 +1,83 @@
+"""Release notes in the team's format, to the last byte, in both languages.
+
+`ROLLOUT_REWRITE=1 pytest tests/flags/test_notices.py` writes the golden files: read what changed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rolloutlib.flags.document import FlagState
+from rolloutlib.flags.notices import measured_gate, release_notes, rollback_notes
+from rolloutlib.flags.outcome import RolledBack
+from rolloutlib.ledger.found import GateState
+from rolloutlib.plan.model import load_plan
+from rolloutlib.reason import because
+from rolloutlib.words.sentences import Sentence, say, speaking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Notes = Callable[[], tuple[Sentence | str, ...]]
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = Path(__file__).parent / "golden"
+PLAN = load_plan(ROOT / "params" / "plan.yaml")
+BEFORE = FlagState(1, 3, "dec-20261019-001")
+AFTER = FlagState(2, 4, "dec-20261026-001")
+OFF = FlagState(2, 5, "dec-20261029-rollback-001", off=("A",))
+
+
+def gate(name: str, unit: str, limit: str, value: str, *, signed: bool = True) -> GateState:
+    """Return what a record holds of a gate."""
+    title = PLAN.gates[name].title
+    return GateState(
+        name, title, unit, unit, signed, limit, limit, "pass", value, "pass", value, None, None,
+        300, 300, 60,
+    )  # fmt: skip
+
+
+GOOD = (
+    gate("pass_rate", "proportion", "-0.02", "0.0654"),
+    gate("avg_latency", "ms", "2000", "1812", signed=False),
+)
+BAD = (gate("pass_rate", "proportion", "-0.02", "-0.0853"),)
+WITHIN = because(
+    "gate.tolerated", gate="Average score", value=-0.02, limit=0.0, tolerance=0.1, side="≥",
+    measure="score", signed=True,
+)  # fmt: skip
+
+
+def promoted() -> tuple[Sentence | str, ...]:
+    """Return the notes of a promotion with an accepted deviation."""
+    return (*release_notes(PLAN, BEFORE, AFTER, GOOD, [WITHIN]),)
+
+
+def rolled_back() -> tuple[Sentence | str, ...]:
+    """Return the notice of a rollback that a review has caused."""
+    outcome = RolledBack(
+        AFTER, OFF, switched=True, data=b"", flags=(PLAN.features["A"].flag,),
+        record=OFF.decision, green=BEFORE.decision,
+    )  # fmt: skip
+    notice = (
+        say("Reason: {reason}", reason="pass rate fell"),
+        say("When: {time}", time="2026-10-29T09:00:00Z"),
+        say("Ledger: {card}", card=f"docs/LEDGER/{OFF.decision}.md"),
+    )
+    return (*rollback_notes(PLAN, outcome, notice, AFTER.decision, map(measured_gate, BAD)),)
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize("notes", [promoted, rolled_back], ids=lambda notes: notes.__name__)
+def test_notes_are_the_golden_ones(notes: Notes, lang: str) -> None:
+    """What changed, who, the numbers that caused it, actions, and how it is taken back."""
+    with speaking(lang):
+        text = "\n".join(str(line) for line in notes())
+    path = GOLDEN / f"{notes.__name__}.{lang}.md"
+    if os.environ.get("ROLLOUT_REWRITE"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
