@@ -45,7 +45,7 @@ __all__ = [
 
 OF_ERRORS = 0.2  # of the whole error, for the surge of errors
 OF_FIRST = 0.5  # of the rest, for the plan's first gate
-MOST_UNITS = 20_000  # above, units are merged: fewer, larger clusters are as valid
+MOST_UNITS = 5_000  # above, units are merged: fewer, larger clusters are as valid
 
 
 @dataclass(frozen=True, slots=True)
