@@ -225,7 +225,15 @@ def _spread_of_days(
 
 
 def _assumed(parts: list[_Standardised], spread: float) -> FloatArray:
-    return spread**2 * sum((part.within + part.between for part in parts), start=np.zeros(()))
+    """Return the assumed variance of a day's contrast, by a sample's variance if arms are alike.
+
+    So that two arms without any variation, of which one is all good and one all bad, do differ.
+    """
+    single = sum((part.within + part.between for part in parts), start=np.zeros(()))
+    if len(parts) > 1:
+        means = [part.s.sum(axis=-1) / or_one(part.n.sum(axis=-1)) for part in parts]
+        single = single + (means[0] - means[1]) ** 2 / 2
+    return spread**2 * single
 
 
 def _of_earlier(

@@ -77,10 +77,16 @@ def surge(days: Days, plan: Plan, *, arms: tuple[str, str]) -> tuple[Alarm, ...]
     if not spans:
         return ()
     told = [(_asked(span, treatment, limit), span) for span in spans]
-    asks, span = min(told, key=lambda each: (SERIOUS.index(each[0]), each[1].last))
+    asks, span = min(told, key=_first_sharpest)
     since = datetime.combine(days.dates[span.last], time(), days.zone)
     why = _why(span, asks, treatment, control, limit, error, days)
     return (Alarm("surge", asks, "error", None, pulls=False, since=since, features=(), why=why),)
+
+
+def _first_sharpest(told: tuple[Outcome, _Span]) -> tuple[int, int, int]:
+    """Order by what is asked, then by the day, then by the fewest days that show it."""
+    asks, span = told
+    return SERIOUS.index(asks), span.last, span.last - span.first
 
 
 def _unproven(treatment: DayArm, limit: float) -> list[_Span]:

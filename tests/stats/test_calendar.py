@@ -83,7 +83,8 @@ def test_the_spread_of_days_is_dersimonian_and_lairds() -> None:
     apart = means[0] - means[1]
     q = float((weight * (apart - apart.mean()) ** 2).sum())
     between = max(q - 9, 0) / (weight.sum() - (weight**2).sum() / weight.sum())
-    shrunk = (4 * 0.1**2 * sum(variances) + 9 * between) / 13
+    alike = sum(variances) + apart.mean() ** 2 / 2  # as if both arms were one
+    shrunk = (4 * 0.1**2 * alike + 9 * between) / 13
     assert looks.se[-1] ** 2 == pytest.approx(sum(variances) / 500 + shrunk / 10, rel=1e-9)
 
 

@@ -88,6 +88,12 @@ def test_what_collapses_is_told_on_the_same_day(
     assert stage.alarms()[0].since.date() == stage.dates[7]
 
 
+def test_all_bad_beside_all_good_needs_no_variation() -> None:
+    """Where nobody in either arm differs from anybody, the arms still differ from each other."""
+    stage = Stage(days=3).change(passed=0.0).change(arm="control", passed=1.0)
+    assert ("harm", "ROLLBACK", "passed") in rung(stage)
+
+
 def test_the_error_is_divided_and_no_more_than_the_plans() -> None:
     """All tests and the surge together have the plan's 5 %, the first gate the most of it."""
     tests = harm_tests(PLAN, PLAN.profile("default"))
