@@ -68,8 +68,8 @@ def _moment(text: str) -> datetime:
             return moment
     except (ValueError, OverflowError):
         pass
-    due = "ISO 8601 with offset, such as 2026-11-22T09:00+09:00"
-    raise argparse.ArgumentTypeError(f"{text[:80]!r} is no moment; expected {due}")
+    expected = "ISO 8601 with offset, such as 2026-11-22T09:00+09:00"
+    raise argparse.ArgumentTypeError(f"{text[:80]!r} is no moment; expected {expected}")
 
 
 def _open(arguments: argparse.Namespace) -> int:
@@ -108,22 +108,28 @@ def _list(_: argparse.Namespace) -> int:
     from rolloutlib.ledger.incident_log import log_of
 
     log = log_of(_root())
-    open_ = [one for one in log.incidents if one.closed is None]
-    ended = sorted((one for one in log.incidents if one.closed), key=lambda one: one.latest)
-    for one in (*open_, *reversed(ended)):
-        say(_line(one))
+    open_ = [incident for incident in log.incidents if incident.closed is None]
+    ended = sorted(
+        (incident for incident in log.incidents if incident.closed),
+        key=lambda incident: incident.latest,
+    )
+    for incident in (*open_, *reversed(ended)):
+        say(_line(incident))
     until = log.until and f"the log tells every incident until {said(log.until)}"
     nothing = "nothing says until when the log tells every incident (`rollout incident cover`)"
     say(f"{len(open_)} open, {len(ended)} over; {until or nothing}")
     return OPEN if open_ else 0
 
 
-def _line(one: Incident) -> str:
+def _line(incident: Incident) -> str:
     from rolloutlib.judge.finding import said
 
-    state = f"over {said(one.closed)}" if one.closed else "OPEN"
-    about = "".join((f" [{one.feature}]" if one.feature else "", " blocking" * one.blocking))
-    return f"{one.id}  {one.severity}  {said(one.opened)}  {state}{about}  {one.title}"
+    state = f"over {said(incident.closed)}" if incident.closed else "OPEN"
+    about = "".join(
+        (f" [{incident.feature}]" if incident.feature else "", " blocking" * incident.blocking)
+    )
+    opened = said(incident.opened)
+    return f"{incident.id}  {incident.severity}  {opened}  {state}{about}  {incident.title}"
 
 
 def _root() -> Path:

@@ -58,11 +58,12 @@ def _list(_: argparse.Namespace) -> int:
     from rolloutlib.ledger.knobs import LOG, read_log, said
 
     root, plan = workbook()
-    for one in in_force(root, plan):
-        knob = one.knob
+    for setting in in_force(root, plan):
+        knob = setting.knob
         bounds = ", ".join(knob.values) or f"{said(knob.least)} to {said(knob.most)}"
-        odd = "" if one.recorded else f"; {LOG} says another value: a rollback reset it, or a hand"
-        say(f"{one.name} ({knob.feature}) = {said(one.value)}  {knob.key}: {bounds}{odd}")
+        another = f"; {LOG} says another value: a rollback reset it, or a hand"
+        odd = "" if setting.recorded else another
+        say(f"{setting.name} ({knob.feature}) = {said(setting.value)}  {knob.key}: {bounds}{odd}")
     for line in read_log(root):
         say(f"  {_told(plan, line)}")
     return 0

@@ -73,7 +73,7 @@ def _test(root: Path) -> int:
     from rolloutlib.commands.telling import test_event
     from rolloutlib.tell.telling import tell
 
-    told = tell(test_event(), root)
-    for way in told:
+    ways = tell(test_event(), root)
+    for way in ways:
         say(f"{way.way}: {'told' if way.failure is None else f'NOT TOLD: {way.failure}'}")
-    return int(any(way.failure is not None for way in told))
+    return int(any(way.failure is not None for way in ways))

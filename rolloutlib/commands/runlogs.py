@@ -42,11 +42,11 @@ def _runlogs(arguments: argparse.Namespace) -> int:
 
 def _line(log: Logged) -> str:
     at = f"{log.at:%Y-%m-%d %H:%M %z}" if log.at else "no time"
-    told = [log.provider, f"N={log.n}" if log.n is not None else "", *_numbers(log), log.told]
-    told += [", ".join(log.issues), log.decision]
+    fields = [log.provider, f"N={log.n}" if log.n is not None else "", *_numbers(log), log.told]
+    fields += [", ".join(log.issues), log.decision]
     if log.refused:
-        told = [f"REFUSED: {log.refused}"]
-    return "  ".join(filter(None, (at, log.file, *told)))
+        fields = [f"REFUSED: {log.refused}"]
+    return "  ".join(filter(None, (at, log.file, *fields)))
 
 
 def _numbers(log: Logged) -> list[str]:

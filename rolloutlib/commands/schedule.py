@@ -87,12 +87,12 @@ def _to_come(jobs: list[Job]) -> list[Job]:
 def _own_rollout(root: Path) -> Path:
     """Return the workbook's own `rollout`, or that of the environment that runs now."""
     own = root / ".venv" / "bin" / "rollout"
-    found = own if own.exists() else type(root)(sys.executable).parent / "rollout"
-    if not found.exists():
+    program = own if own.exists() else type(root)(sys.executable).parent / "rollout"
+    if not program.exists():
         raise UsageError(
-            f"there is neither {own} nor {found}; run `make review` once, which installs it"
+            f"there is neither {own} nor {program}; run `make review` once, which installs it"
         )
-    return found
+    return program
 
 
 def _start(root: Path) -> date | None:
@@ -101,12 +101,12 @@ def _start(root: Path) -> date | None:
     if not (root / DAILY).is_file():
         return None
     daily = load_yaml(root / DAILY)
-    found = cast("dict[str, object]", daily).get("start") if isinstance(daily, dict) else None
+    start = cast("dict[str, object]", daily).get("start") if isinstance(daily, dict) else None
     try:
-        return None if found is None else _first_day(str(found))
+        return None if start is None else _first_day(str(start))
     except ValueError:
         raise UsageError(
-            f"{DAILY}: start is {found!r}; expected a date such as 2026-11-02"
+            f"{DAILY}: start is {start!r}; expected a date such as 2026-11-02"
         ) from None
 
 

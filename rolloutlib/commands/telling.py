@@ -131,9 +131,9 @@ def _try_to_tell(event: Callable[[], Event], root: Path, seconds: float = 20.0) 
             return
         from rolloutlib.tell.telling import tell
 
-        for told in tell(event(), root, seconds=seconds):
-            if told.failure is not None:
-                complain(f"not told: {told.way}: {told.failure}")
+        for delivery in tell(event(), root, seconds=seconds):
+            if delivery.failure is not None:
+                complain(f"not told: {delivery.way}: {delivery.failure}")
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- what was done stands, and so does its exit code
         why = str(error) or type(error).__name__
         complain(f"not told: {why}; what the command did stands")
@@ -149,9 +149,9 @@ def _of_review(stage: int, pages: list[Path], why: str = "") -> Event:
             kind="review", outcome="FAILED", exit_code=FAILURE, headline=failed, stage=stage
         )
     outcome, reasons = _read(pages[0])
-    said = say("Review of stage {stage}: {outcome}", stage=stage, outcome=outcome)
+    headline = say("Review of stage {stage}: {outcome}", stage=stage, outcome=outcome)
     return Event(
-        kind="review", outcome=outcome, exit_code=EXIT[outcome], headline=said, lines=reasons,
+        kind="review", outcome=outcome, exit_code=EXIT[outcome], headline=headline, lines=reasons,
         stage=stage, report=pages[0],
     )  # fmt: skip
 
@@ -161,8 +161,8 @@ def _read(page: Path) -> tuple[str, tuple[Reason, ...]]:
     from rolloutlib.files import bounded_bytes
     from rolloutlib.ledger.seal import REVIEW
 
-    told = msgspec.json.decode(bounded_bytes(page.with_name(REVIEW)), type=_Reviewed)
-    return told.recommendation, told.reasons
+    review = msgspec.json.decode(bounded_bytes(page.with_name(REVIEW)), type=_Reviewed)
+    return review.recommendation, review.reasons
 
 
 def _still_on(why: str) -> Event:

@@ -103,9 +103,9 @@ def _said(arguments: argparse.Namespace) -> dict[str, Any]:
 
     names = ("stage", "as_of", "since", "days", "start", "control", "treatment", "profile",
              "engine", "lang")  # fmt: skip
-    said = given(arguments, *PATHS, *names)
+    values = given(arguments, *PATHS, *names)
     root = workbook_root()
-    return said | {name: from_here(said[name], root) for name in PATHS if said.get(name)}
+    return values | {name: from_here(values[name], root) for name in PATHS if values.get(name)}
 
 
 def _days(params: DailyParams, arguments: argparse.Namespace) -> list[DailyParams]:
@@ -119,8 +119,8 @@ def _days(params: DailyParams, arguments: argparse.Namespace) -> list[DailyParam
     zone = load_plan(workbook_root() / params.plan).monitoring.clock
     today = params.until(zone).astimezone(zone).date()
     out = params.path("out")
-    due = missed_days(watched_days(out) if out else (), today)
-    earlier = [params.model_copy(update={"as_of": day}) for day in due if day != today]
+    unwatched = missed_days(watched_days(out) if out else (), today)
+    earlier = [params.model_copy(update={"as_of": day}) for day in unwatched if day != today]
     return [*earlier, params]
 
 
@@ -190,22 +190,22 @@ def _pull(watch: Watch, params: DailyParams, folder: str) -> None:
     from rolloutlib.watch.record import Outcome
     from rolloutlib.words.sentences import say
 
-    rung = [alarm for alarm in watch.alarms if alarm.asks is Outcome.ROLLBACK]
-    if not rung:
+    alarms = [alarm for alarm in watch.alarms if alarm.asks is Outcome.ROLLBACK]
+    if not alarms:
         return
-    able = [alarm for alarm in rung if alarm.pulls and (watch.counts or alarm.metric is None)]
-    if why := _not_pulled(watch, rung, able):
+    able = [alarm for alarm in alarms if alarm.pulls and (watch.counts or alarm.metric is None)]
+    if why := _not_pulled(watch, alarms, able):
         put(why.text(params.lang))
         return
     put(say("The plan lets this alarm pull the kill switch:").text(params.lang))
     _roll_back(answer_of(able, params, folder))
 
 
-def _not_pulled(watch: Watch, rung: list[Alarm], able: list[Alarm]) -> Sentence | None:
+def _not_pulled(watch: Watch, alarms: list[Alarm], able: list[Alarm]) -> Sentence | None:
     """Say why the switch is left to people; None where it is to be pulled."""
     from rolloutlib.words.sentences import say
 
-    if not any(alarm.pulls for alarm in rung):
+    if not any(alarm.pulls for alarm in alarms):
         return say(
             "The kill switch was not pulled: the plan lets none of these alarms pull it "
             "(rollback.triggers in plan.yaml: pulls). The command above pulls it."

@@ -84,14 +84,14 @@ def in_force(root: Path, plan: Plan) -> list[InForce]:
     """
     session, log = _session(root), read_log(root)
     last = {line.knob: line.after for line in log}
-    found: list[InForce] = []
+    knobs: list[InForce] = []
     for name, knob in plan.knobs.known.items():
         value = _at(session, knob.key)
-        told = knob.default if value is None else value
+        effective = knob.default if value is None else value
         logged = last.get(name)
-        same = name not in last or logged == value or (logged is None and told == knob.default)
-        found.append(InForce(name, knob, told, same))
-    return found
+        same = name not in last or logged == value or (logged is None and effective == knob.default)
+        knobs.append(InForce(name, knob, effective, same))
+    return knobs
 
 
 def turn(

@@ -209,15 +209,15 @@ class _Listed(NamedTuple):
 
 def _decisions(root: Path, most: int) -> list[str]:
     """Return links to the newest decisions, whatever their verdict; changes of keys are none."""
-    found = [*_recorded(root / LEDGER, most), *_waiting(root)]
-    newest = sorted(found, reverse=True)[:most]
-    return [f"{_linked(root, one)} {one.verdict}".rstrip() for one in newest]
+    listed = [*_recorded(root / LEDGER, most), *_waiting(root)]
+    newest = sorted(listed, reverse=True)[:most]
+    return [f"{_linked(root, decision)} {decision.verdict}".rstrip() for decision in newest]
 
 
-def _linked(root: Path, one: _Listed) -> str:
+def _linked(root: Path, decision: _Listed) -> str:
     """Return a link to a decision's card, or its name where the card is gone."""
-    there = (root / "docs" / one.path).is_file()
-    return link(one.name, one.path) if there else markdown(one.name)
+    there = (root / "docs" / decision.path).is_file()
+    return link(decision.name, decision.path) if there else markdown(decision.name)
 
 
 def _recorded(folder: Path, most: int) -> Iterator[_Listed]:
@@ -231,9 +231,9 @@ def _recorded(folder: Path, most: int) -> Iterator[_Listed]:
     oldest = days[:most][-1] if days else ""
     for name, day in names.items():
         if day >= oldest:
-            said = _predicate(folder / f"{name}.record")
-            at = said.prepared.at or f"{day[:4]}-{day[4:6]}-{day[6:]}"
-            yield _Listed(at, said.seq, name, markdown(said.verdict), f"LEDGER/{name}.md")
+            predicate = _predicate(folder / f"{name}.record")
+            at = predicate.prepared.at or f"{day[:4]}-{day[4:6]}-{day[6:]}"
+            yield _Listed(at, predicate.seq, name, markdown(predicate.verdict), f"LEDGER/{name}.md")
 
 
 def _predicate(path: Path) -> _Predicate:
@@ -274,9 +274,9 @@ def _dated(
 def _place(root: Path, notes: Path) -> tuple[str, int]:
     """Return the place of the decision that notes are about, in the ledger or waiting for it."""
     decision = notes.stem.partition("_")[2]
-    said = _predicate(root / LEDGER / f"{decision}.record")
-    waiting = ((one.at, one.seq) for one in _waiting(root) if one.name == decision)
-    return (said.prepared.at, said.seq) if said.seq else next(waiting, ("", 0))
+    predicate = _predicate(root / LEDGER / f"{decision}.record")
+    waiting = ((listed.at, listed.seq) for listed in _waiting(root) if listed.name == decision)
+    return (predicate.prepared.at, predicate.seq) if predicate.seq else next(waiting, ("", 0))
 
 
 def _moment(path: Path) -> datetime:
@@ -284,10 +284,10 @@ def _moment(path: Path) -> datetime:
     if epoch := _EPOCH.search(path.name):
         return datetime.fromtimestamp(int(epoch[1]) / 1000, UTC)
     try:
-        told = _TIME.search(bounded_bytes(path, MAX_BYTES))
-        if told:
-            text = f"{told[1].decode()}T{told[2].decode()}"
-            return datetime.fromisoformat(text).replace(tzinfo=UTC if told[3] else KST)
+        match = _TIME.search(bounded_bytes(path, MAX_BYTES))
+        if match:
+            text = f"{match[1].decode()}T{match[2].decode()}"
+            return datetime.fromisoformat(text).replace(tzinfo=UTC if match[3] else KST)
     except (FileError, ValueError):
         pass
     return datetime.min.replace(tzinfo=UTC)

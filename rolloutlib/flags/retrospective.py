@@ -155,8 +155,8 @@ def look_back(root: Path, *, now: datetime, watches: str = "reports/daily") -> L
     decisions = [node for node in nodes if node.predicate.kind != "keys"]
     steps = _steps(decisions, _in_force(root))
     forecasts = tuple(_forecasts(book, ledger, decisions))
-    pairs = [(one.chance, one.came) for one in forecasts
-             if one.chance is not None and one.came is not None]  # fmt: skip
+    pairs = [(forecast.chance, forecast.came) for forecast in forecasts
+             if forecast.chance is not None and forecast.came is not None]  # fmt: skip
     seen = [*_watches(root / watches, now, unread)]
     return LookBack(
         now=now, steps=steps, forecasts=forecasts, score=brier(pairs), scored=len(pairs),
@@ -177,13 +177,13 @@ def moment_of(as_of: str | datetime | None) -> datetime:
     if as_of is None or as_of == "":
         return datetime.now(UTC)
     try:
-        told = as_of if isinstance(as_of, datetime) else datetime.fromisoformat(as_of)
+        moment = as_of if isinstance(as_of, datetime) else datetime.fromisoformat(as_of)
     except (TypeError, ValueError):
-        told = None
-    if told is None or told.tzinfo is None:
-        due = "expected ISO 8601 with offset, such as 2026-11-22T09:00+09:00"
-        raise UsageError(f"as_of is {as_of!r}; {due}")
-    return told
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        expected = "expected ISO 8601 with offset, such as 2026-11-22T09:00+09:00"
+        raise UsageError(f"as_of is {as_of!r}; {expected}")
+    return moment
 
 
 def brier(pairs: Sequence[tuple[float, bool]]) -> float | None:
@@ -302,8 +302,8 @@ def _chance(book: Workbook, path: Path) -> float | None:
         return None
     if review.plan_sha256 != plan or review.recommendation is not Recommendation.HOLD:
         return None
-    found = assurance(review, book.plan)
-    return None if found is None else found.chance["open"]
+    outlook = assurance(review, book.plan)
+    return None if outlook is None else outlook.chance["open"]
 
 
 # --- watches, knobs, incidents --------------------------------------------------------------------
@@ -311,14 +311,14 @@ def _chance(book: Workbook, path: Path) -> float | None:
 
 def _watches(folder: Path, now: datetime, unread: list[str]) -> Iterator[Watch]:
     """Yield the days' watches, the oldest first; the same record twice counts once."""
-    found: dict[str, Watch] = {}
+    by_digest: dict[str, Watch] = {}
     for path in sorted(folder.glob("*/watch.json")):
         try:
             data = bounded_bytes(path)
-            found[sha256(data).hexdigest()] = decode_watch(data, where=str(path))
+            by_digest[sha256(data).hexdigest()] = decode_watch(data, where=str(path))
         except RolloutError as error:
             unread.append(str(error))
-    known = (watch for watch in found.values() if watch.as_of <= now)
+    known = (watch for watch in by_digest.values() if watch.as_of <= now)
     yield from sorted(known, key=lambda watch: watch.as_of)
 
 
@@ -337,8 +337,8 @@ def _heard(watches: Iterable[Watch], nodes: Sequence[Node]) -> tuple[Heard, ...]
                 place = (alarm.code, alarm.metric, watch.stage)
                 of.append(Heard(*place, now, now, 1, alarm.why, None))
     pulled = [(_at(node), node.id) for node in nodes if node.predicate.kind == "rollback"]
-    every = sorted((one for of in rings.values() for one in of), key=lambda one: one.first)
-    return tuple(one._replace(answered=_answer(one, pulled)) for one in every)
+    every = sorted((heard for of in rings.values() for heard in of), key=lambda heard: heard.first)
+    return tuple(heard._replace(answered=_answer(heard, pulled)) for heard in every)
 
 
 def _answer(heard: Heard, pulled: Iterable[tuple[datetime, str]]) -> str | None:

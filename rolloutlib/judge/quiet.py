@@ -71,7 +71,7 @@ def _read(check: Check, occasion: Occasion) -> tuple[tuple[str, ...], IncidentLo
         data = read_file(check.log, occasion.root, MOST) or b""
         logs[check.log] = read_log(data, latest, check.log)
     together = IncidentLog(
-        tuple(one for log in logs.values() for one in log.incidents),
+        tuple(incident for log in logs.values() for incident in log.incidents),
         max((log.until for log in logs.values() if log.until), default=None),
         any(log.simulated for log in logs.values()),
     )
@@ -85,10 +85,10 @@ def _is_that(path: Path, occasion: Occasion) -> bool:
 
 def _broken(recent: Sequence[Incident], hours: int, end: datetime) -> Reason:
     last = max(recent, key=lambda incident: incident.opened)
-    told = told_at(last, end)
+    latest = told_at(last, end)
     if len(recent) == 1:
-        return because("incidents.one", incident=told, hours=hours)
-    return because("incidents.recent", count=len(recent), hours=hours, latest=told)
+        return because("incidents.one", incident=latest, hours=hours)
+    return because("incidents.recent", count=len(recent), hours=hours, latest=latest)
 
 
 def told_at(incident: Incident, end: datetime) -> Reason:

@@ -89,12 +89,12 @@ def _contrast(compared: Comparison, signal: Signal, shares: Shares) -> Reading:
         estimate = estimate_gate(gate, arms, compared.rules, metric=metric_of(gate, signal.issue))
     if estimate is None:
         return Reading(measure=measure, signed=signed, absent=absent or because("evidence.none"))
-    told = _vetoes(compared, shares) if signal.vetoes else ()
-    return _of_estimate(estimate, measure, signed=signed, told=told)
+    remarks = _vetoes(compared, shares) if signal.vetoes else ()
+    return _of_estimate(estimate, measure, signed=signed, remarks=remarks)
 
 
 def _of_estimate(
-    estimate: Estimate, measure: str, *, signed: bool, told: tuple[Reason, ...] = ()
+    estimate: Estimate, measure: str, *, signed: bool, remarks: tuple[Reason, ...] = ()
 ) -> Reading:
     """Take an estimate's numbers; one that is capped proves nothing, so it has no bounds."""
     free = estimate.cap is None
@@ -102,7 +102,7 @@ def _of_estimate(
         value=known(estimate.point), lower=known(estimate.lower) if free else None,
         upper=known(estimate.upper) if free else None, measure=measure, signed=signed,
         n=estimate.n_treatment, method=estimate.method,
-        told=(*([] if estimate.cap is None else [estimate.cap]), *told),
+        told=(*([] if estimate.cap is None else [estimate.cap]), *remarks),
     )  # fmt: skip
 
 
@@ -122,8 +122,8 @@ def _arms(compared: Comparison, gate: Gate, signal: Signal) -> tuple[Arms | None
             for c in (arms.control, arms.treatment)
         )
         arms = Arms(control, treatment, arms.unit)
-    told = arms.control.n.sum() and arms.treatment.n.sum()
-    return (arms, None) if told else (None, because("field.missing", field="issues"))
+    labelled = arms.control.n.sum() and arms.treatment.n.sum()
+    return (arms, None) if labelled else (None, because("field.missing", field="issues"))
 
 
 def _vetoes(compared: Comparison, shares: Shares) -> tuple[Reason, ...]:
@@ -249,13 +249,13 @@ def _crowded(risk: Risk, compared: Comparison, shares: Shares) -> Reading:
         n for tags, n in sets.items()
         if len(tags) > most or any(both <= {*map(folded, tags)} for both in pairs.values())
     )  # fmt: skip
-    told = [because("risk.many_tags", count=many, most=most)] if many else []
-    told += [
+    remarks = [because("risk.many_tags", count=many, most=most)] if many else []
+    remarks += [
         because("risk.opposed", count=n, one=pair[0], other=pair[1])
         for pair, n in opposed.items()
         if n
     ]
-    return share_reading(wrong, sum(sets.values()), compared.rules, told=tuple(told))
+    return share_reading(wrong, sum(sets.values()), compared.rules, remarks=tuple(remarks))
 
 
 def _copied(compared: Comparison, copies: Mapping[str, int]) -> Reading:
@@ -265,12 +265,14 @@ def _copied(compared: Comparison, copies: Mapping[str, int]) -> Reading:
     return share_reading(left_out, rows + left_out, compared.rules)
 
 
-def share_reading(count: int, n: int, rules: Evidence, *, told: tuple[Reason, ...] = ()) -> Reading:
+def share_reading(
+    count: int, n: int, rules: Evidence, *, remarks: tuple[Reason, ...] = ()
+) -> Reading:
     """Return a share with its exact bounds; samples count as independent ones."""
     if not n:
         return Reading(absent=because("evidence.none"))
     bounds = proportions.clopper_pearson(count, n, confidence=rules.confidence)
     return Reading(
         value=count / n, lower=float(bounds.lower), upper=float(bounds.upper), n=n, count=count,
-        method="Clopper & Pearson 1934", told=told,
+        method="Clopper & Pearson 1934", told=remarks,
     )  # fmt: skip

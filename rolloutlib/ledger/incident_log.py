@@ -142,16 +142,16 @@ def _past(at: datetime | None, now: datetime, option: str) -> datetime:
 def _next(log: IncidentLog, begun: datetime) -> str:
     """Return the id after those of the day on which it began, UTC."""
     day = f"inc-{begun.astimezone(UTC):%Y%m%d}-"
-    ids = (one.id for one in log.incidents if one.id.startswith(day))
+    ids = (incident.id for incident in log.incidents if incident.id.startswith(day))
     used = [int(match[1]) for match in map(_ID.fullmatch, ids) if match]
     return f"{day}{max(used, default=0) + 1:03d}"
 
 
 def _found(log: IncidentLog, name: str) -> Incident:
-    known = [one.id for one in log.incidents]
-    for one in log.incidents:
-        if one.id == name:
-            return one
+    known = [incident.id for incident in log.incidents]
+    for incident in log.incidents:
+        if incident.id == name:
+            return incident
     lists = f"`rollout incident list` shows them.{did_you_mean(name, known)}"
     raise UsageError(f"there is no incident {name[:80]!r} in {LOG}; {lists}")
 

@@ -99,13 +99,13 @@ def encoded(lines: Iterable[KnobLine]) -> bytes:
 
 def net(lines: Iterable[KnobLine], *, since: datetime | None = None) -> dict[str, Turned]:
     """Return what the changes after a moment come to, by knob; what was undone is left out."""
-    found: dict[str, Turned] = {}
+    turns: dict[str, Turned] = {}
     for line in lines:
         if since is None or line.at > since:
-            first = found.get(line.knob)
+            first = turns.get(line.knob)
             before = line.before if first is None else first.before
-            found[line.knob] = Turned(line.key, before, line.after, line.why)
-    return {knob: turned for knob, turned in found.items() if turned.before != turned.after}
+            turns[line.knob] = Turned(line.key, before, line.after, line.why)
+    return {knob: turned for knob, turned in turns.items() if turned.before != turned.after}
 
 
 def said(value: Value) -> str:

@@ -52,8 +52,8 @@ def _parts(page: bytes, where: str) -> tuple[bytes, bytes, bytes]:
     if counts != (1, 1) or page.index(BEGIN) > page.index(END):
         begins, ends = counts
         got = f"{where} has {begins} of the line {BEGIN.decode()} and {ends} of {END.decode()}"
-        due = "expected one of each, in this order, with what rollout writes between them"
-        raise DamagedMarksError(f"{got}; {due}: mend them, or remove them all to get a new block")
+        rule = "expected one of each, in this order, with what rollout writes between them"
+        raise DamagedMarksError(f"{got}; {rule}: mend them, or remove them all to get a new block")
     head, _, rest = page.partition(BEGIN)
     middle, _, tail = rest.partition(END)
     return head, middle, tail

@@ -148,7 +148,7 @@ def _free(folder: Path, at: datetime) -> Path:
     day = f"{at.astimezone(KST):%Y-%m-%d}"
     names = map(_NAME.fullmatch, os.listdir(folder))  # noqa: PTH208 -- names are all that is asked
     used = [int(match["number"]) for match in names if match and match["day"] == day]
-    number = max((one for one in used if one < _LEAST), default=0) + 1
+    number = max((n for n in used if n < _LEAST), default=0) + 1
     return folder / f"{day}_run-{number:03d}.md"
 
 
@@ -159,8 +159,8 @@ def _lines(root: Path, ran: Ran, name: str, card: str | None) -> Iterator[str]:
     yield f"- **Results**: {_numbers(ran.treatment)}"
     yield f"- **Control**: {_numbers(ran.control)}"
     yield "- **Issues Top-3**:" + ("" if ran.issues else f" {_NONE}")
-    for place, (tag, told) in enumerate(ran.issues, 1):
-        yield f"  {place}. {markdown(tag)} ({told})"
+    for place, (tag, shares) in enumerate(ran.issues, 1):
+        yield f"  {place}. {markdown(tag)} ({shares})"
     yield f"- **Outcome**: {ran.outcome}"
     yield card or f"- **Decision Card**: {_NONE}"
     if ran.report is not None and ran.report.is_relative_to(root):
@@ -240,8 +240,10 @@ def ran_of_review(review: bytes, page: Path, *, at: datetime) -> Ran | None:
         ) from None
     if read.look.counting == "exploration":
         return None
-    ranked = sorted((one for one in read.issues if one.rank is not None), key=_rank)
-    issues = ((one.tag, f"{_percent(one.control)} → {_percent(one.treatment)}") for one in ranked)
+    ranked = sorted((issue for issue in read.issues if issue.rank is not None), key=_rank)
+    issues = (
+        (issue.tag, f"{_percent(issue.control)} → {_percent(issue.treatment)}") for issue in ranked
+    )
     n = next((arm.samples for arm in read.arms if arm.arm == read.treatment), None)
     return Ran(
         _key_of_review(review), f"stage {read.stage} review", at, n, _of(read, "treatment"),
@@ -284,18 +286,18 @@ def ran_of_watch(watch: Watch, page: Path | None) -> Ran:
 def _last(watch: Watch, arm: str) -> Results:
     newest: dict[str, float | None] = {}
     for series in watch.series:
-        told = [value for point in series.points if (value := getattr(point, arm)) is not None]
-        newest[series.metric] = told[-1] if told else None
+        values = [value for point in series.points if (value := getattr(point, arm)) is not None]
+        newest[series.metric] = values[-1] if values else None
     return Results(*(newest.get(name) for name in ("passed", "score", "latency_ms", "vetoed")))
 
 
 def _issues(watch: Watch) -> tuple[tuple[str, str], ...]:
-    found: list[tuple[float, str, str]] = []
+    ranked: list[tuple[float, str, str]] = []
     for series in watch.series:
         if not series.metric.startswith("issue:"):
             continue
-        told = [point for point in series.points if point.treatment is not None]
-        if told:
-            share, tag = told[-1].treatment or 0.0, series.metric.removeprefix("issue:")
-            found.append((-share, tag, f"{_percent(told[-1].control)} → {_percent(share)}"))
-    return tuple((tag, text) for _, tag, text in sorted(found)[:3])
+        points = [point for point in series.points if point.treatment is not None]
+        if points:
+            share, tag = points[-1].treatment or 0.0, series.metric.removeprefix("issue:")
+            ranked.append((-share, tag, f"{_percent(points[-1].control)} → {_percent(share)}"))
+    return tuple((tag, text) for _, tag, text in sorted(ranked)[:3])

@@ -68,13 +68,13 @@ class Logged(NamedTuple):
 
 def read_run_logs(root: Path) -> tuple[Logged, ...]:
     """Read every run log of a workbook, the newest first; what tells no time comes last."""
-    found: list[Logged] = []
+    logs: list[Logged] = []
     for folder, pattern in _PLACES:
         for path in sorted((root / folder).glob(pattern)):
             if path.name.lower() != "readme.md":
-                found += read_log(path, path.relative_to(root).as_posix())
+                logs += read_log(path, path.relative_to(root).as_posix())
     never = datetime.min.replace(tzinfo=UTC)
-    return tuple(sorted(found, key=lambda one: (one.at or never, one.file), reverse=True))
+    return tuple(sorted(logs, key=lambda log: (log.at or never, log.file), reverse=True))
 
 
 def read_log(path: Path, name: str) -> Iterator[Logged]:
@@ -125,12 +125,12 @@ _HAND: Final = {
 def _by_hand(text: str, name: str, stem: str) -> Logged:
     values: dict[str, float | None] = {}
     faults: list[str] = []
-    for field, (title, unit, due) in _HAND.items():
+    for field, (title, unit, expected) in _HAND.items():
         match = re.search(re.escape(title) + _NUMBER, text, re.IGNORECASE)
         if match is None:
             values[field] = None
         elif match["unit"] != unit:
-            faults.append(f"{title} is {match['value']}{match['unit'] or ''}; expected {due}")
+            faults.append(f"{title} is {match['value']}{match['unit'] or ''}; expected {expected}")
         else:
             value = Decimal(match["value"].replace(",", ""))
             values[field] = float(value / _PERCENT if unit == "%" else value)
@@ -198,35 +198,35 @@ def _lines(text: str, name: str, dialect: Dialect) -> Iterator[Logged]:
             continue
         place = f"{name}:{number}"
         try:
-            told = read_object(line.encode())
-            if told.get("event") != "run_start":
-                yield _request(told, place) if dialect == "web requests" else _routed(told, place)
+            row = read_object(line.encode())
+            if row.get("event") != "run_start":
+                yield _request(row, place) if dialect == "web requests" else _routed(row, place)
         except (MalformedError, UnicodeError, _OddError) as error:
             why = f"the line cannot be read: {plain(str(error), 200)}"
             yield Logged(place, dialect, "", None, refused=why)
 
 
-def _request(told: Mapping[str, Any], place: str) -> Logged:
-    provider, metrics = str(told.get("provider") or ""), told.get("metrics")
+def _request(row: Mapping[str, Any], place: str) -> Logged:
+    provider, metrics = str(row.get("provider") or ""), row.get("metrics")
     results = _metrics(cast("dict[str, Any]", metrics)) if isinstance(metrics, dict) else Results()
-    failed = told.get("event") == "run_err"
-    why = f"the run failed: {plain(str(told.get('error') or 'no reason told'), 200)}"
+    failed = row.get("event") == "run_err"
+    why = f"the run failed: {plain(str(row.get('error') or 'no reason told'), 200)}"
     nothing = "" if isinstance(metrics, dict) else "it tells no metrics"
     return Logged(
-        place, "web requests", "", _moment(told.get("ts")), results, provider=provider,
-        wall_ms=_number(told, "latencyMs"),
+        place, "web requests", "", _moment(row.get("ts")), results, provider=provider,
+        wall_ms=_number(row, "latencyMs"),
         refused=why if failed else nothing or _refusal(results, provider),
     )  # fmt: skip
 
 
-def _routed(told: Mapping[str, Any], place: str) -> Logged:
+def _routed(row: Mapping[str, Any], place: str) -> Logged:
     """Return what the router tells: its own quality, p95 and failure, none of the four numbers."""
-    quality, p95 = _number(told, "quality_score"), _number(told, "p95_ms")
-    parts = (("quality", quality), ("p95 ms", p95), ("cost", _number(told, "cost")))
+    quality, p95 = _number(row, "quality_score"), _number(row, "p95_ms")
+    parts = (("quality", quality), ("p95 ms", p95), ("cost", _number(row, "cost")))
     shown = ", ".join(f"{name} {value:g}" for name, value in parts if value is not None)
-    failure, provider = str(told.get("failure_class") or "-"), str(told.get("routing_path") or "")
+    failure, provider = str(row.get("failure_class") or "-"), str(row.get("routing_path") or "")
     return Logged(
-        place, "router", str(told.get("run_id") or ""), _moment(told.get("timestamp")),
+        place, "router", str(row.get("run_id") or ""), _moment(row.get("timestamp")),
         provider=provider, told=shown,
         refused="" if failure == "-" else f"the run failed: {plain(failure, 80)}",
     )  # fmt: skip
@@ -236,12 +236,12 @@ class _OddError(ValueError):
     """A value is not what its key promises."""
 
 
-def _metrics(told: Mapping[str, Any]) -> Results:
-    return Results(*(_number(told, key) for key in _KEYS))
+def _metrics(row: Mapping[str, Any]) -> Results:
+    return Results(*(_number(row, key) for key in _KEYS))
 
 
-def _number(told: Mapping[str, Any], key: str) -> float | None:
-    value = told.get(key)
+def _number(row: Mapping[str, Any], key: str) -> float | None:
+    value = row.get(key)
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     raise _OddError(f"{key} is {plain(repr(value), 80)}; expected a number")

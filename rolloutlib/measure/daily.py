@@ -96,14 +96,14 @@ def days_of(
     first = since or last - timedelta(plan.monitoring.window_days - 1)
     window = Window(min(first, last), last, zone)
     runs = [run for run in mine if window.has(run)]
-    found = found_in(source, arms, plan, runs, window)
-    table = _by_day(found.table, runs, window)
+    scanned = found_in(source, arms, plan, runs, window)
+    table = _by_day(scanned.table, runs, window)
     there = sorted(label for label in table.keys["day"].labels if label)
     window = replace(window, first=date.fromisoformat(there[0])) if there else window
-    shares = (counting or partial(_counted, source))(arms, unit=found.unit)
+    shares = (counting or partial(_counted, source))(arms, unit=scanned.unit)
     return Days(
-        dates=window.dates if there else (), zone=zone, unit=found.unit, named=found.named,
-        table=table, tags=found.tags, ranked=found.ranked, runs=by_time(runs),
+        dates=window.dates if there else (), zone=zone, unit=scanned.unit, named=scanned.named,
+        table=table, tags=scanned.tags, ranked=scanned.ranked, runs=by_time(runs),
         shares=shares, undated=sum(run.n for run in mine if run.started_at is None),
     )  # fmt: skip
 
@@ -127,7 +127,9 @@ def of_dates(days: Days, table: MomentTable, dates: Collection[date]) -> MomentT
         (info.arm, info.run_id) for info in days.runs
         if (len(dates) == len(days.dates) if is_long(info) else days.day_of(info) in dates)
     }  # fmt: skip
-    known = np.array([[(one, two) in wanted for two in run.labels] for one in arm.labels], bool)
+    known = np.array(
+        [[(name, run_id) in wanted for run_id in run.labels] for name in arm.labels], bool
+    )
     return table.take(known[arm.codes, run.codes] if known.size else np.zeros(0, dtype=bool))
 
 

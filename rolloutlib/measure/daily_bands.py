@@ -82,36 +82,36 @@ def bands(days: Days, arm: str, metric: str, rules: Evidence | None) -> DayBands
     part = days.table.where(arm=arm)
     at = _days_at(days, part)
     cells = part.metrics[metric].pooled(at, len(days.dates))
-    told = cells.n > 0
-    lower, upper = np.full(len(told), -np.inf), np.full(len(told), np.inf)
+    sampled = cells.n > 0
+    lower, upper = np.full(len(sampled), -np.inf), np.full(len(sampled), np.inf)
     method = ""
-    if rules is not None and told.any():
-        for rows, sums in _parts(days, arm, metric, told):
+    if rules is not None and sampled.any():
+        for rows, sums in _parts(days, arm, metric, sampled):
             lower[rows], upper[rows], method = _bounds(sums, days, metric, rules)
     low, high = range_of(metric)
     ends = [np.where(np.isfinite(end), np.clip(end, low, high), end) for end in (lower, upper)]
-    value = np.where(told, cells.mean, np.nan)
+    value = np.where(sampled, cells.mean, np.nan)
     return DayBands(cells.n, value, ends[0], ends[1], _single(cells, metric), method)
 
 
 def _parts(
-    days: Days, arm: str, metric: str, told: NDArray[np.bool_]
+    days: Days, arm: str, metric: str, sampled: NDArray[np.bool_]
 ) -> Iterator[tuple[NDArray[np.int64], Sums]]:
     """Yield the days that have values, all at once or, of very many people, one after the other."""
-    there = np.flatnonzero(told)
+    there = np.flatnonzero(sampled)
     part = days.table.where(arm=arm)
     cluster = part.keys["cluster"]
     if len(days.dates) * len(cluster.labels) <= DENSE:
         sums = day_sums_of(days, arm, metric)
-        within = np.broadcast_to(sums.within, sums.n.shape)[told]
-        yield there, Sums(sums.n[told], sums.total[told], within)
+        within = np.broadcast_to(sums.within, sums.n.shape)[sampled]
+        yield there, Sums(sums.n[sampled], sums.total[sampled], within)
         return
     at, cells = _days_at(days, part), part.metrics[metric]
     for day in there:
         mine = at == day
         used, codes = np.unique(cluster.codes[mine], return_inverse=True)
-        one = cells.take(mine).pooled(codes, len(used))
-        yield np.array([day]), Sums(one.n[None], one.total[None], one.m2[None])
+        units = cells.take(mine).pooled(codes, len(used))
+        yield np.array([day]), Sums(units.n[None], units.total[None], units.m2[None])
 
 
 def range_of(metric: str) -> tuple[float, float]:
@@ -134,16 +134,16 @@ def _bounds(sums: Sums, days: Days, metric: str, rules: Evidence) -> tuple[Float
 def count_bounds(sums: Sums, days: Days, rules: Evidence) -> tuple[Floats, Floats]:
     """Return bounds of a count a sample; single samples may still vary more than Poisson's."""
     if days.unit != "sample":
-        found = rates.clustered_rate(
+        bounds = rates.clustered_rate(
             sums.n, sums.total, confidence=rules.confidence, icc_floor=rules.icc_floor
         )
-        return np.asarray(found.lower), np.asarray(found.upper)
+        return np.asarray(bounds.lower), np.asarray(bounds.upper)
     n, events = sums.n.sum(axis=-1), sums.total.sum(axis=-1)
     spread = np.sum(sums.within, axis=-1) / np.maximum(n - 1, 1.0)
     rate = events / n
     effect = np.maximum(np.divide(spread, rate, out=np.ones_like(n), where=rate > 0), 1.0)
-    found = rates.garwood(events / effect, n / effect, confidence=rules.confidence)
-    return np.asarray(found.lower), np.asarray(found.upper)
+    bounds = rates.garwood(events / effect, n / effect, confidence=rules.confidence)
+    return np.asarray(bounds.lower), np.asarray(bounds.upper)
 
 
 def _single(cells: Cells, metric: str) -> float:

@@ -104,8 +104,8 @@ def day_of(run: RunInfo, zone: ZoneInfo) -> date | None:
 
 def is_long(run: RunInfo) -> bool:
     """Return whether a run goes on for so long that its samples have days of their own."""
-    told = run.started_at and run.last_at
-    return bool(told) and run.last_at - run.started_at >= WHOLE_DAY  # type: ignore[operator]
+    timed = run.started_at and run.last_at
+    return bool(timed) and run.last_at - run.started_at >= WHOLE_DAY  # type: ignore[operator]
 
 
 def _asked(plan: Plan) -> tuple[str, ...]:
@@ -117,9 +117,9 @@ def _asked(plan: Plan) -> tuple[str, ...]:
     return tuple(tag for tag in named if tag)
 
 
-def _there(asked: Sequence[str], tagged: Mapping[tuple[str, str], int]) -> list[str]:
+def _there(wanted: Sequence[str], tagged: Mapping[tuple[str, str], int]) -> list[str]:
     there = {tag for _, tag in tagged}
-    return [spelled_as_there(tag, there) for tag in asked]
+    return [spelled_as_there(tag, there) for tag in wanted]
 
 
 def found_in(
@@ -127,10 +127,10 @@ def found_in(
     window: Window,
 ) -> Found:  # fmt: skip
     """Sum the runs of a window up, from the source's rows or sums."""
-    values, asked = _Values.of(plan, runs), _asked(plan)
+    values, wanted = _Values.of(plan, runs), _asked(plan)
     if isinstance(source, Stored):
-        return _of_store(source, arms, runs, values, window, asked)
-    return _of_rows(source, arms, runs, values, window, asked)
+        return _of_store(source, arms, runs, values, window, wanted)
+    return _of_rows(source, arms, runs, values, window, wanted)
 
 
 # --- from rows ------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def found_in(
 
 def _of_rows(
     samples: Samples, arms: tuple[str, str], runs: Sequence[RunInfo], values: _Values,
-    window: Window, asked: Sequence[str],
+    window: Window, wanted: Sequence[str],
 ) -> Found:  # fmt: skip
     """Scan the rows of the window once; what of them is no day's is left out later."""
     frame = samples.frame().filter(nw.col("arm").is_in(arms))
@@ -152,7 +152,7 @@ def _of_rows(
         frame = frame.filter(own | nw.col("run_id").is_in(short))
     counts, tagged = _counts(frame, arms), tag_counts(frame)
     unit, named = choose_unit(counts)
-    tags, ranked = listed_tags(tagged, counts, arms, also=_there(asked, tagged))
+    tags, ranked = listed_tags(tagged, counts, arms, also=_there(wanted, tagged))
     metrics = metric_expressions(
         timeout_cap_ms=values.timeout_cap_ms, slow_above_ms=values.slow_above_ms,
         latency_cap_ms=values.latency_cap_ms, tags=tags or NO_TAGS,
@@ -171,13 +171,13 @@ def _counts(frame: nw.LazyFrame[Any], arms: tuple[str, str]) -> dict[str, Count]
     grouped = frame.group_by("arm").agg(nw.len().alias("n"), *counted)
     rows = {row["arm"]: row for row in collect(grouped).to_pylist()}
     nothing = dict.fromkeys(("n", *(f"n_{name}" for name in names)), 0)
-    told = {arm: rows.get(arm, nothing) for arm in arms}
+    by_arm = {arm: rows.get(arm, nothing) for arm in arms}
     return {
         arm: Count(
             row["n"], row["n_user_id"], 0, row["n_prompt_id"], 0,
             labelled=row["n_issues"], with_cluster=row["n_cluster"],
         )
-        for arm, row in told.items()
+        for arm, row in by_arm.items()
     }  # fmt: skip
 
 
@@ -186,7 +186,7 @@ def _counts(frame: nw.LazyFrame[Any], arms: tuple[str, str]) -> dict[str, Count]
 
 def _of_store(
     stored: Stored, arms: tuple[str, str], runs: Sequence[RunInfo], values: _Values,
-    window: Window, asked: Sequence[str],
+    window: Window, wanted: Sequence[str],
 ) -> Found:  # fmt: skip
     """Add the stored days' sums up; rows are read where sums were made with other values."""
     names = set(map(name_of, runs))
@@ -202,9 +202,9 @@ def _of_store(
     if not kept or stored.cut or not usable or any(map(is_long, runs)):
         for place in places:
             place.check_rows()
-        return _of_rows(from_runs(stored.runs), arms, runs, values, window, asked)
+        return _of_rows(from_runs(stored.runs), arms, runs, values, window, wanted)
     tagged = _tagged(kept)
-    tags, ranked = listed_tags(tagged, counts, arms, also=_there(asked, tagged))
+    tags, ranked = listed_tags(tagged, counts, arms, also=_there(wanted, tagged))
     columns = {name: name for name in METRICS if name not in {"issue", "slow", "latency_ms"}}
     columns |= {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
     columns["slow"] = f"slow:{values.slow_above_ms:g}"

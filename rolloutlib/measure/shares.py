@@ -74,8 +74,8 @@ def _tags(frame: nw.LazyFrame[Any]) -> MomentTable | None:
     if SUGGESTED not in frame.collect_schema():
         return None
     keys = ("arm", "run_id", SUGGESTED)
-    told = frame.select(*keys).drop_nulls(SUGGESTED).group_by(*keys).agg(nw.len().alias("rows"))
-    sums = collect(told)
+    tagged = frame.select(*keys).drop_nulls(SUGGESTED).group_by(*keys).agg(nw.len().alias("rows"))
+    sums = collect(tagged)
     if not len(sums):
         return None
     sets = [BETWEEN.join(sorted(set(tags))) for tags in sums[SUGGESTED].to_pylist()]

@@ -106,11 +106,15 @@ def unseen(gate: Gate, arms: Compared, worst: float, *, metric: str) -> Unseen:
         metric: its name in the moments.
     """
     share = missable(seen_units(arms))
-    one, zero = (arm.total.sum(axis=-1) / np.maximum(arm.n.sum(axis=-1), 1.0)
-                 for arm in (arms.one, arms.zero))  # fmt: skip
-    seen = np.zeros_like(one) if gate.contrast == "treatment" and is_binary(metric) else one
-    scale = np.where(zero > 0, zero, np.nan) if gate.contrast == "ratio" else np.ones_like(one)
-    less = zero if gate.contrast == "difference" else np.zeros_like(one)
+    treated, control = (arm.total.sum(axis=-1) / np.maximum(arm.n.sum(axis=-1), 1.0)
+                        for arm in (arms.one, arms.zero))  # fmt: skip
+    seen = np.zeros_like(treated) if gate.contrast == "treatment" and is_binary(metric) else treated
+    scale = (
+        np.where(control > 0, control, np.nan)
+        if gate.contrast == "ratio"
+        else np.ones_like(treated)
+    )
+    less = control if gate.contrast == "difference" else np.zeros_like(treated)
     base, slope = seen / scale - less, (worst - seen) / scale
     return Unseen(share, base + share * slope, base, slope)
 
@@ -119,8 +123,8 @@ def breaks(gate: Gate, arms: Compared, limit: float, worst: float | None, *, met
     """Return where what may have been missed would break a limit; nowhere without a worst value."""
     if worst is None:
         return np.zeros(len(arms.one.n), dtype=bool)
-    found = unseen(gate, arms, worst, metric=metric)
-    return ~np.asarray(clears(found.value, limit, gate.harm))
+    worst_case = unseen(gate, arms, worst, metric=metric)
+    return ~np.asarray(clears(worst_case.value, limit, gate.harm))
 
 
 def outage_missed(rules: Evidence, gate: Gate, runs: int) -> bool:

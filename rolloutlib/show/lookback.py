@@ -64,8 +64,8 @@ def time_line(back: LookBack) -> Figure | Note:
         return Note(str(say("The ledger holds no decision yet.")))
     caption = say("Each mark is a decision at its stage: circles are GO, diamonds HOLD, crosses "
                   "NO_GO, triangles rollbacks. The line is the stage in force.")  # fmt: skip
-    told = ", ".join(f"{_day(s.at)} {s.verdict} {s.stage}" for s in steps)
-    alt = say("Decisions by day and stage: {rows}.", rows=told)
+    rows = ", ".join(f"{_day(s.at)} {s.verdict} {s.stage}" for s in steps)
+    alt = say("Decisions by day and stage: {rows}.", rows=rows)
     return figure(lambda width: _line(back, steps, width), alt, caption)
 
 
@@ -133,20 +133,22 @@ def forecast_table(back: LookBack) -> Html:
     """Hold the chances that were named against what came, and sum them up in a score."""
     head = (say("Decision"), say("Stage"), say("Chance of a GO"), say("Next decision"),
             say("What it said"))  # fmt: skip
-    listed = table(head, [_forecast(one) for one in back.forecasts],
+    listed = table(head, [_forecast(forecast) for forecast in back.forecasts],
                    none=str(say("No HOLD was decided, so no chance was named.")))  # fmt: skip
     return joined(bullets([*_score(back)]), listed) if back.forecasts else listed
 
 
-def _forecast(one: Forecast) -> Row:
-    chance = say("none") if one.chance is None else show(one.chance, "proportion")
-    said = say("not known yet") if one.came is None else say("GO") if one.came else say("no GO")
-    cells = (label(one.decision), number(one.stage), number(chance), label(one.next or "–"))
-    return Row((*cells, Cell(str(said))))
+def _forecast(forecast: Forecast) -> Row:
+    chance = say("none") if forecast.chance is None else show(forecast.chance, "proportion")
+    came = forecast.came
+    outcome = say("not known yet") if came is None else say("GO") if came else say("no GO")
+    cells = (label(forecast.decision), number(forecast.stage), number(chance),
+             label(forecast.next or "–"))  # fmt: skip
+    return Row((*cells, Cell(str(outcome))))
 
 
 def _score(back: LookBack) -> list[Sentence]:
-    unnamed = sum(one.chance is None for one in back.forecasts)
+    unnamed = sum(forecast.chance is None for forecast in back.forecasts)
     lines: list[Sentence] = []
     if back.score is None:
         lines.append(say("No forecast came due, so there is no score."))
@@ -167,17 +169,17 @@ def alarms_table(back: LookBack) -> Html:
     """List the alarms that asked for a rollback, and whether anybody acted on them."""
     head = (say("Alarm"), say("Stage"), say("From"), say("Until"), say("Days"), say("Acted on"))
     rows: list[Row] = []
-    for one in back.heard:
-        cells = (label(one.code, one.metric or ""), number(one.stage), Cell(_day(one.first)),
-                 Cell(_day(one.last)), number(one.days))  # fmt: skip
-        answer = one.answered or str(say("nobody acted on it"))
-        rows.append(Row((*cells, label(answer)), sentence(one.why)))
+    for alarm in back.heard:
+        cells = (label(alarm.code, alarm.metric or ""), number(alarm.stage),
+                 Cell(_day(alarm.first)), Cell(_day(alarm.last)), number(alarm.days))  # fmt: skip
+        answer = alarm.answered or str(say("nobody acted on it"))
+        rows.append(Row((*cells, label(answer)), sentence(alarm.why)))
     if not back.watches:
         return bullets([], say("No day's watch was found."))
-    false = sum(one.answered is None for one in back.heard)
-    told = say("Days watched: {watches}. Alarms that asked for a rollback: {n}; that nobody acted "
-               "on: {false}.", watches=back.watches, n=len(rows), false=false)  # fmt: skip
-    return joined(bullets([told]), table(head, rows)) if rows else bullets([told])
+    false = sum(alarm.answered is None for alarm in back.heard)
+    summary = say("Days watched: {watches}. Alarms that asked for a rollback: {n}; that nobody "
+                  "acted on: {false}.", watches=back.watches, n=len(rows), false=false)  # fmt: skip
+    return joined(bullets([summary]), table(head, rows)) if rows else bullets([summary])
 
 
 @spoken
@@ -213,8 +215,8 @@ def _value(value: float | str | None) -> str:
 def accepted_table(back: LookBack) -> Html:
     """List what signers accepted: misses within a tolerance, and waivers with their reasons."""
     lines = [f"{name}: {sentence(why)}" for name, why in back.deviations]
-    for name, one in back.waivers:
-        waived = say("{id}: {gate} was waived: {why}", id=name, gate=one.gate, why=one.reason)
+    for name, waiver in back.waivers:
+        waived = say("{id}: {gate} was waived: {why}", id=name, gate=waiver.gate, why=waiver.reason)
         lines.append(str(waived))
     return bullets(lines, say("Nothing was accepted or waived."))
 
@@ -224,7 +226,7 @@ def incidents_table(back: LookBack) -> Html:
     """List the incidents of the workbook's log."""
     head = (say("Incident"), say("Severity"), say("From"), say("Until"), say("What"))
     rows = [
-        Row((label(one.id), label(one.severity), Cell(_day(one.opened)), Cell(_day(one.closed)),
-             label(one.title))) for one in back.incidents
+        Row((label(incident.id), label(incident.severity), Cell(_day(incident.opened)),
+             Cell(_day(incident.closed)), label(incident.title))) for incident in back.incidents
     ]  # fmt: skip
     return table(head, rows, none=str(say("The log holds no incident.")))

@@ -39,13 +39,13 @@ def risk_lines(plan: Plan) -> Iterator[str]:
 
 
 def _signal(risk: Risk, signal: Signal) -> str:
-    said = [translate(signal.text)] if signal.text else []
+    parts = [translate(signal.text)] if signal.text else []
     if signal.limit is not None:
         side = ">" if signal.below is None else "<"
-        said.insert(0, f"{_measured(risk, signal)} {side} {_limit(signal)}")
+        parts.insert(0, f"{_measured(risk, signal)} {side} {_limit(signal)}")
     if signal.vetoes:
-        said.append(str(say("with the veto reasons that rose")))
-    return ", ".join(said)
+        parts.append(str(say("with the veto reasons that rose")))
+    return ", ".join(parts)
 
 
 def _measured(risk: Risk, signal: Signal) -> str:
@@ -54,7 +54,7 @@ def _measured(risk: Risk, signal: Signal) -> str:
     if signal.share == "copies":
         return str(say("share of copied rows"))
     if signal.share == "tags":
-        pairs = ", ".join(f"{one} + {other}" for one, other in risk.contradictory) or "–"
+        pairs = ", ".join(f"{left} + {right}" for left, right in risk.contradictory) or "–"
         crowd = say("share of samples with more than {most} tags, or with {pairs}",
                     most=risk.max_tags or 0, pairs=pairs)  # fmt: skip
         return str(crowd)

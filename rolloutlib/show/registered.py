@@ -50,9 +50,9 @@ def _row(risk: RiskState) -> Row:
 
 def _seen(risk: RiskState) -> Cell:
     """Show what its weightiest signal saw, then the others and what stands beside each."""
-    lines = [sentence(one.seen) for one in risk.signals if one.seen != risk.seen]
-    for one in risk.signals:
-        lines += texts(one.reading.told) if one.reading else []
+    lines = [sentence(signal.seen) for signal in risk.signals if signal.seen != risk.seen]
+    for signal in risk.signals:
+        lines += texts(signal.reading.told) if signal.reading else []
     return Cell(sentence(risk.seen), tuple(lines))
 
 

@@ -118,18 +118,15 @@ def command(watch: Watch) -> str:
 def headline(watch: Watch) -> Html:
     """Show what the day asks for, what it is about, and why."""
     word, sign, heading = str(outcome_word(watch.outcome)), SIGNS[watch.outcome], title_of(watch)
-    simulated = ""
-    if watch.simulated:
-        told = say("Simulated: these runs say of themselves that nobody measured them.")
-        simulated = str(told)
+    simulated = say("Simulated: these runs say of themselves that nobody measured them.")
     reasons = texts(watch.reasons)
     answer = _answer(watch) if watch.answer else Html("", "")
     html = render("headline.html.j2", kind=KINDS[watch.outcome], sign=sign, word=word,
                   title=heading, meaning=str(_meaning(watch)), facts=_facts(watch),
                   reasons=reasons, why=str(say("Why")), style=style(), measured=answer.html,
-                  simulated=simulated, risks=[])  # fmt: skip
-    said = (f"- {reason}" for reason in reasons)
-    lines = [*map(plain, (f"{sign} {heading}", str(_meaning(watch)), *said)), answer.text]
+                  simulated=str(simulated) if watch.simulated else "", risks=[])  # fmt: skip
+    listed = (f"- {reason}" for reason in reasons)
+    lines = [*map(plain, (f"{sign} {heading}", str(_meaning(watch)), *listed)), answer.text]
     return Html(html, "\n".join(lines), heading)
 
 
@@ -302,8 +299,8 @@ def incidents(watch: Watch) -> Html:
 def warnings(watch: Watch) -> Html:
     """List what a reader should know although it changes nothing; missed days among it."""
     missed = [say("Nobody watched on {days}.", days=tuple(day.isoformat() for day in watch.missed))]
-    said = [*texts(watch.warnings), *(map(str, missed) if watch.missed else ())]
-    return bullets(said, say("No warnings."))
+    lines = [*texts(watch.warnings), *(map(str, missed) if watch.missed else ())]
+    return bullets(lines, say("No warnings."))
 
 
 @spoken

@@ -41,8 +41,8 @@ def daily_series(watch: Watch) -> Figures | Note:
 
 def _chart(watch: Watch, line: DailySeries) -> Figure:
     title, newest = series_title(line.metric), latest(line)
-    said = ((point.day.isoformat(), show(point.treatment, line.measure)) for point in line.points)
-    rows = "; ".join(f"{day}: {value}" for day, value in said)
+    values = ((point.day.isoformat(), show(point.treatment, line.measure)) for point in line.points)
+    rows = "; ".join(f"{day}: {value}" for day, value in values)
     light = str(light_word(line.light)) if line.light else ""
     alt = say("{title} day by day, treatment: {rows}. {light}", title=title, rows=rows, light=light)
     value = "" if newest is None else str(show(newest.treatment, line.measure))

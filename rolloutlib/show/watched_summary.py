@@ -44,13 +44,13 @@ def summary_text(watch: Watch) -> str:
 
 def _alarms(watch: Watch) -> list[str]:
     """Return the alarms, the command that answers them below."""
-    said = [
+    alarms = [
         str(say("{sign} {asks} since {since}: {why}", sign=SIGNS[alarm.asks],
                 asks=outcome_word(alarm.asks), since=moment(watch, alarm.since),
                 why=sentence(alarm.why)))
         for alarm in watch.alarms
     ]  # fmt: skip
-    lines = _listed(str(say("Alarms:")), said or [str(say("No alarm."))])
+    lines = _listed(str(say("Alarms:")), alarms or [str(say("No alarm."))])
     answer = plain(command(watch), most=10_000)
     return [*lines[:-1], f"      {answer}", ""] if answer else lines
 
@@ -82,5 +82,5 @@ def _signal(signal: FeatureSignal) -> str:
     return f"{sign} {signal.feature} {title}: {sentence(signal.says)}"
 
 
-def _listed(head: str, said: list[str]) -> list[str]:
-    return [head, *(plain(f"  - {one}") for one in said), ""] if said else []
+def _listed(head: str, items: list[str]) -> list[str]:
+    return [head, *(plain(f"  - {item}") for item in items), ""] if items else []

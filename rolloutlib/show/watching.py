@@ -48,7 +48,7 @@ class _Pinned(msgspec.Struct):
     runs: tuple[_Run, ...] = ()
 
 
-def resolved(said: Mapping[str, Any], where: str = "parameters") -> DailyParams:
+def resolved(given: Mapping[str, Any], where: str = "parameters") -> DailyParams:
     """Return parameters in which nothing is left open: stage, runs, moment and first day.
 
     What is said comes first, then params/daily.yaml, then the flags in force, params/stage-N.yaml
@@ -59,7 +59,7 @@ def resolved(said: Mapping[str, Any], where: str = "parameters") -> DailyParams:
         FlagsError: no stage is named, and the flag file does not tell one.
     """
     root = workbook_root()
-    values = _daily(root) | {name: value for name, value in said.items() if value is not None}
+    values = _daily(root) | {name: value for name, value in given.items() if value is not None}
     params = daily_params(values, where=where)
     if params.stage is None:
         from rolloutlib.flags.state import FLAGS, read_flags
@@ -82,8 +82,8 @@ def _daily(root: Path) -> dict[str, Any]:
     path = root / DAILY
     if not path.exists():
         return {}
-    told = daily_params(load_yaml(path) or {}, where=str(path))
-    return told.model_dump(exclude_unset=True, exclude_none=True, mode="json")
+    params = daily_params(load_yaml(path) or {}, where=str(path))
+    return params.model_dump(exclude_unset=True, exclude_none=True, mode="json")
 
 
 def _first_day(root: Path) -> date | None:

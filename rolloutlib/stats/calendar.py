@@ -40,18 +40,18 @@ def calendar_limits(information: ArrayLike, elapsed: ArrayLike, *, alpha: ArrayL
     alpha = np.broadcast_to(np.asarray(alpha, dtype=np.float64), information.shape[:-1])
     flat = information.reshape(-1, information.shape[-1])
     spend = np.log1p((np.e - 1.0) * np.minimum(np.asarray(elapsed, dtype=np.float64), 1.0))
-    due = alpha.reshape(-1, 1) * spend
-    return _limits(flat, due).reshape(information.shape)
+    spendable = alpha.reshape(-1, 1) * spend
+    return _limits(flat, spendable).reshape(information.shape)
 
 
-def _limits(information: FloatArray, due: FloatArray) -> FloatArray:
+def _limits(information: FloatArray, spendable: FloatArray) -> FloatArray:
     limits = np.full(information.shape, np.inf)
     tests = len(information)
     x, weights = np.polynomial.legendre.leggauss(_NODES)
     time, used = np.zeros(tests), np.zeros(tests)
     points, mass = np.zeros((tests, 1)), np.ones((tests, 1))  # of paths, in sqrt(information)
     for look in range(information.shape[1]):
-        left = due[:, look] - used
+        left = spendable[:, look] - used
         going = np.flatnonzero((information[:, look] > 0) & (left > 0))
         if not going.size:
             continue
@@ -74,7 +74,7 @@ def _limits(information: FloatArray, due: FloatArray) -> FloatArray:
             density = np.einsum("rij,rj->ri", np.exp(-0.5 * apart**2), have)
             mass[rows] = density * half[:, None] * weights / (step * np.sqrt(2 * np.pi))[:, None]
             points[rows], time[rows] = new, then
-            used[rows] = due[rows, look]
+            used[rows] = spendable[rows, look]
     return limits
 
 

@@ -69,7 +69,7 @@ class Looks(NamedTuple):
 
 
 def daily_contrast(
-    one: DayArm, zero: DayArm | None, *, spread: float, alone: bool = False,
+    treatment: DayArm, control: DayArm | None, *, spread: float, alone: bool = False,
     earlier: tuple[FloatArray, FloatArray] | None = None,
 ) -> Looks:  # fmt: skip
     """Return treatment − control after each day, or the treatment's mean without a control.
@@ -82,37 +82,37 @@ def daily_contrast(
     it is theirs, with their few degrees of freedom.
 
     Args:
-        one: the treatment.
-        zero: the control; entry g of both is the same unit; None for one arm's mean.
+        treatment: its samples by day and unit.
+        control: likewise; entry g of both is the same unit; None for one arm's mean.
         spread: assumed standard deviation of an arm's days, in those of a single sample.
         alone: units are no clusters; a cell holds all samples of its day.
         earlier: `between` and `between_df` of days before these, so that what happens on these is
             not taken for how days differ; NaN where there are none, and the spread is assumed.
     """
-    arms = [_DayMeans.of(one)] if zero is None else [_DayMeans.of(one), _DayMeans.of(zero)]
-    weight = arms[0].size if zero is None else _harmonic(arms[0].size, arms[1].size)
+    arms = [_DayMeans.of(arm) for arm in (treatment, control) if arm is not None]
+    weight = arms[0].size if control is None else _harmonic(arms[0].size, arms[1].size)
     used = weight > 0
-    level = sum((arm.mean for arm in arms), start=np.zeros(())) / 2 if zero is not None else 0.0
+    level = sum((arm.mean for arm in arms), start=np.zeros(())) / 2 if control is not None else 0.0
     parts = [_Standardised.of(arm, weight, level) for arm in arms]
     total = or_one(np.cumsum(weight, axis=-1))
     sampling, df = _by_samples(parts, weight, total) if alone else _by_units(parts)
-    daily = arms[0].mean - (arms[1].mean if zero is not None else 0.0)
+    daily = arms[0].mean - (arms[1].mean if control is not None else 0.0)
     point = np.cumsum(np.where(used, weight * daily, 0.0), axis=-1) / total
     known = np.cumsum(weight, axis=-1) > 0
     days = _spread_of_days(parts, daily, weight, spread, alone=alone)
     if earlier is not None:
         days = _of_earlier(parts, spread, earlier)
     share = np.cumsum(weight**2, axis=-1) / total**2
-    told = known & np.isfinite(sampling) & (df > 0)
-    sampling, between = np.where(told, sampling, 0.0), days.variance * share
+    usable = known & np.isfinite(sampling) & (df > 0)
+    sampling, between = np.where(usable, sampling, 0.0), days.variance * share
     variance = sampling + between
     freedom = variance**2 / or_one(sampling**2 / or_one(df) + between**2 / or_one(days.df))
-    told &= variance > 0
+    usable &= variance > 0
     units = np.min([part.units for part in parts], axis=0)
-    se = np.where(told, np.sqrt(np.where(told, variance, 1.0)), np.inf)
+    se = np.where(usable, np.sqrt(np.where(usable, variance, 1.0)), np.inf)
     return Looks(
         np.where(known, point, np.nan), se,
-        np.where(told, freedom, 0.0), used.astype(np.float64), units, *days,
+        np.where(usable, freedom, 0.0), used.astype(np.float64), units, *days,
     )  # fmt: skip
 
 
@@ -176,16 +176,16 @@ def _components(arm: DayArm) -> tuple[FloatArray, FloatArray]:
     return within, np.where((units > 1) & (repeats > 0), np.maximum(between, 0.0), 0.0)
 
 
-def _harmonic(one: FloatArray, zero: FloatArray) -> FloatArray:
-    return one * zero / or_one(one + zero)
+def _harmonic(treatment: FloatArray, control: FloatArray) -> FloatArray:
+    return treatment * control / or_one(treatment + control)
 
 
 def _by_units(parts: list[_Standardised]) -> tuple[FloatArray, FloatArray]:
     if len(parts) == 1:
-        found = clusters.cluster_mean(parts[0].n, parts[0].s)
+        estimate = clusters.cluster_mean(parts[0].n, parts[0].s)
     else:
-        found = clusters.cluster_contrast(parts[0].n, parts[0].s, parts[1].n, parts[1].s)
-    return np.square(found.se), np.asarray(found.df)
+        estimate = clusters.cluster_contrast(parts[0].n, parts[0].s, parts[1].n, parts[1].s)
+    return np.square(estimate.se), np.asarray(estimate.df)
 
 
 def _by_samples(
@@ -210,18 +210,18 @@ def _spread_of_days(
     """Return the variance of a day's contrast that neither samples nor units explain."""
     days = weight.shape[-1]
     seen = (weight > 0)[..., None, :] & np.tri(days, dtype=bool)  # (..., look, day)
-    due = sum((_due(part, alone=alone) for part in parts), start=np.zeros(()))
-    told = seen & (due > 0)
-    precision = np.where(told, 1.0 / or_one(due), 0.0)
+    explained = sum((_due(part, alone=alone) for part in parts), start=np.zeros(()))
+    usable = seen & (explained > 0)
+    precision = np.where(usable, 1.0 / or_one(explained), 0.0)
     whole = or_one(precision.sum(axis=-1))
     value = daily[..., None, :]
     mean = (precision * value).sum(axis=-1) / whole
     q = (precision * (value - mean[..., None]) ** 2).sum(axis=-1)
-    df = np.maximum(told.sum(axis=-1) - 1.0, 0.0)
+    df = np.maximum(usable.sum(axis=-1) - 1.0, 0.0)
     slope = whole - (precision**2).sum(axis=-1) / whole
-    found = np.where(df > 0, np.maximum(q - df, 0.0) / or_one(slope), 0.0)
-    shrunk = (PRIOR_DF * _assumed(parts, spread) + df * found) / (PRIOR_DF + df)
-    return _Days(np.maximum(shrunk, found), np.where(found > shrunk, df, PRIOR_DF + df))
+    excess = np.where(df > 0, np.maximum(q - df, 0.0) / or_one(slope), 0.0)
+    shrunk = (PRIOR_DF * _assumed(parts, spread) + df * excess) / (PRIOR_DF + df)
+    return _Days(np.maximum(shrunk, excess), np.where(excess > shrunk, df, PRIOR_DF + df))
 
 
 def _assumed(parts: list[_Standardised], spread: float) -> FloatArray:

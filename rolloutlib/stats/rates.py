@@ -57,8 +57,8 @@ def clustered_rate(
     size = or_one(total)
     rate = x.sum(axis=-1) / size
     variance = np.square(cluster_mean(n, x, kind="CR1").se)
-    told = np.isfinite(variance) & (rate > 0)
-    effect = np.where(told, variance, 0.0) * size / np.where(told, rate, 1.0)
+    usable = np.isfinite(variance) & (rate > 0)
+    effect = np.where(usable, variance, 0.0) * size / np.where(usable, rate, 1.0)
     neighbours = np.maximum(np.sum(n**2, axis=-1) / size - 1.0, 0.0)
     effect = np.maximum(effect, 1.0 + icc_floor * neighbours)
     t_samples = special.stdtrit(or_one(total - 1.0), confidence)

@@ -68,26 +68,26 @@ def message(event: Event, root: Path, lang: str, name: str) -> Message:
     )  # fmt: skip
 
 
-def comment(told: Message) -> str:
+def comment(message: Message) -> str:
     """Write GitHub-flavoured Markdown; its first line says which comment it replaces."""
-    about = told.kind if told.stage is None else f"{told.kind} stage-{told.stage}"
-    head = [f"<!-- rolloutlib {about} -->", f"### {markdown(told.headline)}", ""]
-    lines = [f"- {markdown(line)}" for line in told.lines]
-    report = [markdown(told.report)] if told.report else []
-    made = " · ".join([f"`{told.outcome}`", f"`{told.at}`", *report])
+    about = message.kind if message.stage is None else f"{message.kind} stage-{message.stage}"
+    head = [f"<!-- rolloutlib {about} -->", f"### {markdown(message.headline)}", ""]
+    lines = [f"- {markdown(line)}" for line in message.lines]
+    report = [markdown(message.report)] if message.report else []
+    made = " · ".join([f"`{message.outcome}`", f"`{message.at}`", *report])
     return "\n".join([*head, *lines, *([""] if lines else []), made, ""])
 
 
-def mail(told: Message, settings: Mail, event: Event) -> bytes:
+def mail(message: Message, settings: Mail, event: Event) -> bytes:
     """Write a mail as RFC 5322 wants it, ready to be sent."""
     written = EmailMessage(policy=policy.SMTP)
     written["From"] = settings.sender
     written["To"] = ", ".join(settings.to)
-    written["Subject"] = plain(f"[{told.outcome}] {told.headline}", 200)
+    written["Subject"] = plain(f"[{message.outcome}] {message.headline}", 200)
     written["Date"] = format_datetime(event.at)
-    written["Message-ID"] = f"<{told.id}@{settings.sender.rpartition('@')[2]}>"
+    written["Message-ID"] = f"<{message.id}@{settings.sender.rpartition('@')[2]}>"
     written["Auto-Submitted"] = "auto-generated"  # RFC 3834: no machine answers it
-    written.set_content(f"{told.text}\n")
+    written.set_content(f"{message.text}\n")
     return written.as_bytes()
 
 

@@ -57,48 +57,48 @@ def tell(event: Event, root: Path, *, seconds: float = SECONDS) -> list[Told]:
         event.kind not in settings.about or event.outcome in settings.quiet
     ):
         return []
-    told = list[Told]()
+    deliveries = list[Told]()
     for name, way in _ways(event, root, settings):
         left = max(until - time.monotonic(), 0.2)
         try:
             within(left, lambda way=way, left=left: way(left))
-            told.append(Told(name))
+            deliveries.append(Told(name))
         except Exception as error:  # noqa: BLE001 -- as above
-            told.append(Told(name, _why(error)))
-    return told
+            deliveries.append(Told(name, _why(error)))
+    return deliveries
 
 
 def _ways(
     event: Event, root: Path, settings: Settings
 ) -> Iterator[tuple[str, Callable[[float], object]]]:
     """Yield what is told by name and as a step, the quick ones first."""
-    told = forms.message(event, root, settings.lang, f"msg_{token_hex(12)}")
+    message = forms.message(event, root, settings.lang, f"msg_{token_hex(12)}")
     if settings.comments is not None:
         stage = "" if event.stage is None else f"-stage-{event.stage}"
         name = f"{settings.comments}/{event.kind}{stage}.md"
-        yield f"comment {name}", lambda _: _comment(root / name, told)
+        yield f"comment {name}", lambda _: _comment(root / name, message)
     if settings.mail is not None:
         mail = settings.mail
-        yield f"mail {mail.folder}/", lambda _: _mail(root / mail.folder, told, mail, event)
+        yield f"mail {mail.folder}/", lambda _: _mail(root / mail.folder, message, mail, event)
     if settings.webhook is not None:
         webhook = settings.webhook
-        yield f"webhook {webhook.host()}", lambda left: _post(webhook, told, left)
+        yield f"webhook {webhook.host()}", lambda left: _post(webhook, message, left)
 
 
-def _comment(path: Path, told: forms.Message) -> None:
+def _comment(path: Path, message: forms.Message) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    overwrite(Files(), path, forms.comment(told).encode())
+    overwrite(Files(), path, forms.comment(message).encode())
 
 
-def _mail(folder: Path, told: forms.Message, settings: Mail, event: Event) -> None:
+def _mail(folder: Path, message: forms.Message, settings: Mail, event: Event) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{event.at:%Y%m%dT%H%M%S}-{event.kind}-{told.id.removeprefix('msg_')}.eml"
-    create(Files(), folder / name, forms.mail(told, settings, event))
+    name = f"{event.at:%Y%m%dT%H%M%S}-{event.kind}-{message.id.removeprefix('msg_')}.eml"
+    create(Files(), folder / name, forms.mail(message, settings, event))
 
 
-def _post(webhook: Webhook, told: forms.Message, seconds: float) -> None:
-    body = msgspec.json.encode(told)
-    post(webhook.address(), told.id, body, secret=webhook.secret(), seconds=seconds * 0.9)
+def _post(webhook: Webhook, message: forms.Message, seconds: float) -> None:
+    body = msgspec.json.encode(message)
+    post(webhook.address(), message.id, body, secret=webhook.secret(), seconds=seconds * 0.9)
 
 
 def _why(error: Exception) -> str:

@@ -142,8 +142,8 @@ def _attempt(url: str, body: bytes, headers: Mapping[str, str], seconds: float) 
 
 def _refusal(error: HTTPError) -> RolloutError:
     if error.code in AGAIN:
-        asked = (error.headers.get("Retry-After") or "").strip()
-        return _AgainError(f"it answers {error.code}", float(asked) if asked.isdigit() else 0.0)
+        pause = (error.headers.get("Retry-After") or "").strip()
+        return _AgainError(f"it answers {error.code}", float(pause) if pause.isdigit() else 0.0)
     if 300 <= error.code < 400:  # noqa: PLR2004 -- redirects
         moved = "name the new address, since no other host is told"
         return NotToldError(f"it answers {error.code} (moved); {moved}")

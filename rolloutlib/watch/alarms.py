@@ -44,14 +44,14 @@ def alarms(
     """
     changed = added(plan, stage)
     if days is None:
-        seen = no_feed(as_of)
+        of_data = no_feed(as_of)
     else:
-        seen = (
+        of_data = (
             *harm(days, plan, arms=arms), *surge(days, plan, arms=arms),
             *feed(days, plan, arms=arms, as_of=as_of, future=future),
         )  # fmt: skip
-    told = incidents_alarms(incidents, plan, as_of=as_of, changed=changed)
-    meant = (_meant(alarm, plan, changed) for alarm in (*told, *seen))
+    of_incidents = incidents_alarms(incidents, plan, as_of=as_of, changed=changed)
+    meant = (_meant(alarm, plan, changed) for alarm in (*of_incidents, *of_data))
     return tuple(sorted(meant, key=lambda alarm: ORDER.index(alarm.asks)))
 
 

@@ -66,33 +66,33 @@ class Crossing(NamedTuple):
 
 
 def crossing(
-    one: DayArm, zero: DayArm | None, calendar: Calendar, *,
+    treatment: DayArm, control: DayArm | None, calendar: Calendar, *,
     harm: int, null: float, error: Floats | float,
 ) -> tuple[Crossing, ...]:  # fmt: skip
     """Judge each day: everything so far, the last days alone, and the day itself.
 
     Args:
-        one: the treatment's samples.
-        zero: the control's; None: the treatment's mean is judged by itself.
+        treatment: its samples by day.
+        control: likewise; None: the treatment's mean is judged by itself.
         calendar: how days count.
         harm: 1 where more is worse, −1 where less is.
         null: the contrast that is no harm; what is beyond it in the direction of harm is.
         error: the chance of ever crossing without harm.
     """
     error = np.asarray(error, dtype=np.float64)
-    looks = daily_contrast(one, zero, spread=calendar.spread, alone=calendar.alone)
+    looks = daily_contrast(treatment, control, spread=calendar.spread, alone=calendar.alone)
     question = (calendar, harm, null)
-    found = [_crossing(looks, _whole_limits(looks, calendar, error), 0, *question)]
+    crossings = [_crossing(looks, _whole_limits(looks, calendar, error), 0, *question)]
     for span in SPANS:
-        last = _last(one, zero, calendar, looks, span)
+        last = _last(treatment, control, calendar, looks, span)
         limits = _last_limits(last, calendar, error, span)
-        found.append(_crossing(last, limits, span, *question))
-    return tuple(found)
+        crossings.append(_crossing(last, limits, span, *question))
+    return tuple(crossings)
 
 
 def _usable(looks: Looks, calendar: Calendar) -> Mask:
-    told = np.isfinite(looks.se) & (looks.se > 0) & (looks.df > 0)
-    return told & (looks.fresh > 0) & (calendar.alone | (looks.units >= calendar.least))
+    estimable = np.isfinite(looks.se) & (looks.se > 0) & (looks.df > 0)
+    return estimable & (looks.fresh > 0) & (calendar.alone | (looks.units >= calendar.least))
 
 
 def _crossing(
@@ -135,21 +135,23 @@ def _mixture(ratio: Floats, alpha: Floats) -> Floats:
     return limits
 
 
-def _last(one: DayArm, zero: DayArm | None, calendar: Calendar, whole: Looks, span: int) -> Looks:
+def _last(
+    treatment: DayArm, control: DayArm | None, calendar: Calendar, whole: Looks, span: int
+) -> Looks:
     """Return looks at the last days alone, one a day; the first days have none of their own."""
-    treated = DayArm(*(_windows(part, span) for part in one))
-    control = None if zero is None else DayArm(*(_windows(part, span) for part in zero))
+    treated = DayArm(*(_windows(part, span) for part in treatment))
+    untreated = None if control is None else DayArm(*(_windows(part, span) for part in control))
     before = np.full((*whole.between.shape[:-1], span), np.nan)
     earlier = [
         np.concatenate([before, part], axis=-1)[..., : part.shape[-1], None]
         for part in (whole.between, whole.between_df)
     ]
     looks = daily_contrast(
-        treated, control, spread=calendar.spread, alone=calendar.alone,
+        treated, untreated, spread=calendar.spread, alone=calendar.alone,
         earlier=(earlier[0], earlier[1]),
     )  # fmt: skip
     last = Looks(*(np.broadcast_to(part, looks.point.shape)[..., -1] for part in looks))
-    late: Mask = np.arange(one.n.shape[-2], dtype=np.int64) >= span
+    late: Mask = np.arange(treatment.n.shape[-2], dtype=np.int64) >= span
     return last._replace(fresh=last.fresh * late)
 
 

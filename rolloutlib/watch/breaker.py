@@ -79,5 +79,5 @@ def _alarm(code: str, incidents: Sequence[Incident], changed: Collection[str]) -
 def _features(incidents: Sequence[Incident], changed: Collection[str]) -> tuple[str, ...]:
     """Return the features to turn off; none where an incident tells none that the stage adds."""
     named = [each.feature for each in incidents]
-    told = [feature for feature in named if feature is not None and feature in changed]
-    return tuple(sorted(set(told))) if len(told) == len(named) else ()
+    features = [feature for feature in named if feature is not None and feature in changed]
+    return tuple(sorted(set(features))) if len(features) == len(named) else ()

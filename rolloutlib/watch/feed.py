@@ -215,23 +215,23 @@ def _vanished(seen: _Seen, plan: Plan) -> Iterator[Alarm]:
 
 def _missing(seen: _Seen, arm: str, metric: str) -> Alarm | None:
     """Return the alarm where the newest day tells less than half of what it would have told."""
-    rows, told = seen.rows[arm], seen.by_day(arm, metric)
+    rows, reported = seen.rows[arm], seen.by_day(arm, metric)
     there = np.flatnonzero(rows)
     if there.size < 2:  # noqa: PLR2004 -- nothing to compare with
         return None
     day, before = there[-1], there[:-1]
-    if told.any() and not told[there[-2:]].any():  # since earlier than the newest day
-        before = there[: int(np.flatnonzero(told[there])[-1]) + 1]
+    if reported.any() and not reported[there[-2:]].any():  # since earlier than the newest day
+        before = there[: int(np.flatnonzero(reported[there])[-1]) + 1]
         day = there[before.size]
-    share = told[before].sum() / rows[before].sum()
-    due = share * rows[there[there >= day]].sum()
-    got = told[there[there >= day]].sum()
-    if due < EXPECTED or got >= due / 2:
+    share = reported[before].sum() / rows[before].sum()
+    expected = share * rows[there[there >= day]].sum()
+    received = reported[there[there >= day]].sum()
+    if expected < EXPECTED or received >= expected / 2:
         return None
     title = metric_record(metric).title
     why = because(
         "watch.vanished", title=title, arm=arm, day=seen.days.dates[int(day)].isoformat(),
-        told=int(got), due=round(float(due)),
+        told=int(received), due=round(float(expected)),
     )  # fmt: skip
     return _alarm("vanished", Outcome.RED, metric, seen.start(seen.days.dates[int(day)]), why)
 
@@ -287,8 +287,8 @@ def _clock(days: Days, arms: tuple[str, str], as_of: datetime) -> Iterator[Alarm
     for arm in arms:
         runs = [run for run in days.runs if run.arm == arm and run.started_at is not None]
         for odd in (_at_once, _backwards):
-            if (told := odd(runs)) is not None:
-                since, why = told
+            if (fault := odd(runs)) is not None:
+                since, why = fault
                 yield _alarm("clock", Outcome.AMBER, None, since, why)
 
 

@@ -77,17 +77,17 @@ class HarmTest:
 
 def harm_tests(plan: Plan, limits: Profile) -> tuple[HarmTest, ...]:
     """Return the tests of a plan, the error divided among them."""
-    asked = [test for metric in plan.monitoring.metrics for test in _tests(plan, metric, limits)]
+    tests = [test for metric in plan.monitoring.metrics for test in _tests(plan, metric, limits)]
     whole = (1 - plan.evidence.confidence) * (1 - OF_ERRORS)
-    if len(asked) < 2:  # noqa: PLR2004 -- nothing to divide
-        return tuple(replace(test, error=whole) for test in asked)
+    if len(tests) < 2:  # noqa: PLR2004 -- nothing to divide
+        return tuple(replace(test, error=whole) for test in tests)
     first = next(iter(plan.gates.values())).metric
-    lead = next((place for place, test in enumerate(asked) if test.metric == first), None)
+    lead = next((place for place, test in enumerate(tests) if test.metric == first), None)
     if lead is None:
-        return tuple(replace(test, error=whole / len(asked)) for test in asked)
-    rest = whole * (1 - OF_FIRST) / (len(asked) - 1)
-    errors = (whole * OF_FIRST if place == lead else rest for place in range(len(asked)))
-    return tuple(replace(test, error=error) for test, error in zip(asked, errors, strict=True))
+        return tuple(replace(test, error=whole / len(tests)) for test in tests)
+    rest = whole * (1 - OF_FIRST) / (len(tests) - 1)
+    errors = (whole * OF_FIRST if place == lead else rest for place in range(len(tests)))
+    return tuple(replace(test, error=error) for test, error in zip(tests, errors, strict=True))
 
 
 def _tests(plan: Plan, metric: str, limits: Profile) -> Iterator[HarmTest]:
@@ -183,29 +183,31 @@ def arm_of(days: Days, arm: str, metric: str) -> DayArm:
     return DayArm(n, s, q)
 
 
-def judged(test: HarmTest, one: DayArm, zero: DayArm, calendar: Calendar) -> tuple[Crossing, ...]:
+def judged(
+    test: HarmTest, treatment: DayArm, control: DayArm, calendar: Calendar
+) -> tuple[Crossing, ...]:
     """Judge a test's days: everything so far, the last days alone, and each day itself."""
     if test.against == "level":
-        return crossing(one, None, calendar, harm=test.harm, null=test.null, error=test.error)
-    scaled = zero.scaled(test.null) if test.ratio else zero
+        return crossing(treatment, None, calendar, harm=test.harm, null=test.null, error=test.error)
+    scaled = control.scaled(test.null) if test.ratio else control
     null = 0.0 if test.ratio else test.null
-    return crossing(one, scaled, calendar, harm=test.harm, null=null, error=test.error)
+    return crossing(treatment, scaled, calendar, harm=test.harm, null=null, error=test.error)
 
 
 def _alarm(
     test: HarmTest, days: Days, plan: Plan, arms: tuple[str, str], calendar: Calendar
 ) -> Alarm | None:
-    zero, one = (arm_of(days, arm, test.metric) for arm in arms)
-    looked = judged(test, one, zero, calendar)
+    control, treatment = (arm_of(days, arm, test.metric) for arm in arms)
+    crossings = judged(test, treatment, control, calendar)
     crossed = [
         (_allows(test, float(looks.point[day])), int(day), -which)
-        for which, looks in enumerate(looked) for day in np.flatnonzero(looks.beyond)
+        for which, looks in enumerate(crossings) for day in np.flatnonzero(looks.beyond)
     ]  # fmt: skip
     if not crossed:
         return None
     allowed, day, which = min(crossed)  # what the plan does not allow first, then the earliest
-    looks = looked[-which]  # of one day the sharpest
-    shown = _shown(test, looks, day, zero)
+    looks = crossings[-which]  # of one day the sharpest
+    shown = _shown(test, looks, day, control)
     since = datetime.combine(days.dates[day], time(), days.zone)
     why = _why(test, shown, days.dates[day], plan, allowed=allowed, span=looks.span)
     asks = Outcome.AMBER if allowed else Outcome.ROLLBACK
@@ -223,13 +225,15 @@ def _allows(test: HarmTest, point: float) -> bool:
     return test.limit is not None and test.harm * (point - test.limit) <= 0
 
 
-def _shown(test: HarmTest, looks: Crossing, day: int, zero: DayArm) -> tuple[float, float | None]:
+def _shown(
+    test: HarmTest, looks: Crossing, day: int, control: DayArm
+) -> tuple[float, float | None]:
     """Return the contrast and its bound as people read them: ratios as ratios."""
     point, bound = float(looks.point[day]), float(looks.bound[day])
     if not test.ratio:
         return point, known(bound)
     first = max(day - looks.span + 1, 0) if looks.span else 0
-    n, s = (part[first : day + 1].sum() for part in (zero.n, zero.s))
+    n, s = (part[first : day + 1].sum() for part in (control.n, control.s))
     level = s / n if n else np.nan
     return float(test.null + point / level), known(test.null + bound / level)
 

@@ -157,14 +157,16 @@ def vetoes(days: Days, treatment: str) -> FeatureSignal:
     Whole people swap profiles, not samples (`stats.contingency`); one who ran under two profiles
     counts as two. It is a diagnostic: profiles are there to veto for other reasons.
     """
-    told = days.table.where(arm=treatment).all("vetoed")
+    vetoed = days.table.where(arm=treatment).all("vetoed")
     table = of_dates(days, days.shares.vetoes.where(arm=treatment), days.dates)
-    if not told.n[0]:
+    if not vetoed.n[0]:
         return nothing(
             "B", "veto_reasons", "ratio", because("watch.untold", field="status: vetoed")
         )
     if not table.rows.sum():
-        return nothing("B", "veto_reasons", "ratio", because("watch.no_veto", count=int(told.n[0])))
+        return nothing(
+            "B", "veto_reasons", "ratio", because("watch.no_veto", count=int(vetoed.n[0]))
+        )
     reason, profile = table.keys["reason"], table.keys["profile"]
     unknown = float(table.where(reason=None).rows.sum())
     total = float(table.rows.sum())
@@ -223,22 +225,22 @@ def suggested(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
     The value is the share of samples with more tags than the register allows, or with opposed
     ones; samples count as independent ones.
     """
-    found = _tag_risk(plan)
+    rules = _tag_risk(plan)
     tags = days.shares.tags
     sets = tags_of(of_dates(days, tags, days.dates), treatment) if tags is not None else {}
     n = sum(sets.values())
     if not n:
         return nothing("C", "tags", "proportion", because("watch.untold", field="suggestedTags"))
-    most, pairs, limit = (found[0].max_tags, found[0].contradictory, found[1].limit) if found else (
+    most, pairs, limit = (rules[0].max_tags, rules[0].contradictory, rules[1].limit) if rules else (
         None, (), None)  # fmt: skip
     opposed = [{*map(folded, pair)} for pair in pairs]
-    many = sum(k for one, k in sets.items() if most is not None and len(one) > most)
-    against = sum(k for one, k in sets.items() if any(pair <= {*one} for pair in opposed))
+    many = sum(k for combo, k in sets.items() if most is not None and len(combo) > most)
+    against = sum(k for combo, k in sets.items() if any(pair <= {*combo} for pair in opposed))
     wrong = sum(
-        k for one, k in sets.items()
-        if (most is not None and len(one) > most) or any(pair <= {*one} for pair in opposed)
+        k for combo, k in sets.items()
+        if (most is not None and len(combo) > most) or any(pair <= {*combo} for pair in opposed)
     )  # fmt: skip
-    each = sum(len(one) * k for one, k in sets.items()) / n
+    each = sum(len(combo) * k for combo, k in sets.items()) / n
     reading = share_reading(wrong, n, plan.evidence)
     edited = days.table.where(arm=treatment).all("edited")
     parts = [("more than allowed", treatment, many / n), ("contradictory", treatment, against / n)]
@@ -257,11 +259,11 @@ def suggested(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
 
 def _edits(days: Days, plan: Plan, treatment: str) -> Reason:
     """Say how many suggestions people changed, on the whole and on the latest day."""
-    found = bands(days, treatment, "edited", plan.evidence)
-    n = found.n.sum()
+    edited = bands(days, treatment, "edited", plan.evidence)
+    n = edited.n.sum()
     if not n:
         return because("watch.no_edits")
-    value = float(np.nansum(found.value * found.n) / n)
+    value = float(np.nansum(edited.value * edited.n) / n)
     return because("watch.edits", value=value, count=round(float(n)), measure="proportion",
                    signed=False)  # fmt: skip
 

@@ -57,8 +57,8 @@ def series(days: Days, plan: Plan, arms: tuple[str, str]) -> tuple[DailySeries, 
         name: (bands(days, arms[0], name, None), bands(days, arms[1], name, plan.evidence))
         for name in names
     }
-    told = sum(bool((treatment.n > 0).any()) for _, treatment in both.values())
-    confidence = 1 - WRONG / (2 * max(told, 1))  # Bonferroni over the series and their two sides
+    sampled = sum(bool((treatment.n > 0).any()) for _, treatment in both.values())
+    confidence = 1 - WRONG / (2 * max(sampled, 1))  # Bonferroni over the series and their two sides
     top = f"issue:{days.tags[0]}" if days.ranked else None
     return tuple(
         _one(days, plan, name, *both[name], confidence=confidence, top=top) for name in names
@@ -97,22 +97,22 @@ def _moved(
     """Say what the latest day is beside the days before it."""
     if latest is None or latest.treatment is None:
         return because("watch.untold", field=metric_record(metric).field)
-    found = trend(treatment, confidence=confidence)
+    moved = trend(treatment, confidence=confidence)
     low, high = range_of(metric)
-    expected = [known(end) for end in found.expected]
+    expected = [known(end) for end in moved.expected]
     lower, upper = (None if end is None else min(max(end, low), high) for end in expected)
     facts = {
         "value": latest.treatment, "lower": lower, "upper": upper, "measure": measure,
         "signed": False,
-        "day": latest.day.isoformat(), "before": found.before,
+        "day": latest.day.isoformat(), "before": moved.before,
     }  # fmt: skip
-    if found.way == "short" or (found.way == "steady" and not isfinite(found.expected.upper)):
+    if moved.way == "short" or (moved.way == "steady" and not isfinite(moved.expected.upper)):
         return because("watch.first", **facts)
-    if found.way == "steady":
+    if moved.way == "steady":
         return because("watch.steady", **facts)
-    if found.way == "fell":
-        return because("watch.fell", run=found.run, **facts)
-    return because("watch.rose", run=found.run, **facts)
+    if moved.way == "fell":
+        return because("watch.fell", run=moved.run, **facts)
+    return because("watch.rose", run=moved.run, **facts)
 
 
 def _measure(metric: str) -> str:
@@ -121,4 +121,4 @@ def _measure(metric: str) -> str:
 
 
 def _spelled(tag: str, there: tuple[str, ...]) -> str:
-    return next((one for one in there if folded(one) == folded(tag)), tag)
+    return next((spelling for spelling in there if folded(spelling) == folded(tag)), tag)

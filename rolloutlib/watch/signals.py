@@ -54,7 +54,7 @@ def signals(
         return ()
     treatment, none = arms[1], copies or {}
     arms_of = lined or partial(_between, days, arms)
-    asked: tuple[tuple[FeatureId, str, Callable[[], FeatureSignal]], ...] = (
+    makers: tuple[tuple[FeatureId, str, Callable[[], FeatureSignal]], ...] = (
         ("A", "latency_ratio", partial(_latency, days, plan, arms, stage, arms_of)),
         ("B", "veto_reasons", partial(vetoes, days, treatment)),
         ("C", "tags", partial(suggested, days, plan, treatment)),
@@ -66,7 +66,7 @@ def signals(
     there = bool(days.table.where(arm=treatment).rows.sum())
     return tuple(
         make() if there else nothing(feature, name, "count", because("watch.no_treatment"))
-        for feature, name, make in asked if feature in plan.features
+        for feature, name, make in makers if feature in plan.features
     )  # fmt: skip
 
 
@@ -88,8 +88,8 @@ def _latency(
     absent = partial(nothing, "A", "latency_ratio", "ratio")
     feature = plan.features["A"]
     settings = [_settings(days, plan, arm, stage, "A") for arm in arms]
-    told = all(of_runs for _, of_runs in settings)
-    how = because("watch.flags_told") if told else because("watch.flags_planned")
+    by_runs = all(of_runs for _, of_runs in settings)
+    how = because("watch.flags_told") if by_runs else because("watch.flags_planned")
     if any(not values for values, _ in settings):
         return absent(because("watch.flag_untold", title=feature.title))
     if any(len(values) > 1 for values, _ in settings):
@@ -99,14 +99,14 @@ def _latency(
         setting = str(after).lower()
         return absent(because("watch.flag_same", title=feature.title, setting=setting, how=how))
     limit = _limit(plan, "A", "latency_ms")
-    found = _estimate(arms_of("latency_ms"), "latency_ms", "ratio", plan)
-    if found is None:
+    estimate = _estimate(arms_of("latency_ms"), "latency_ms", "ratio", plan)
+    if estimate is None:
         return absent(because("watch.no_latency"))
-    found = found if after == feature.enabled else _turned(found)
-    facts = _facts(found, limit, "ratio")
+    estimate = estimate if after == feature.enabled else _turned(estimate)
+    facts = _facts(estimate, limit, "ratio")
     says = because("watch.latency", title=feature.title, how=how, **facts)
-    return FeatureSignal("A", "latency_ratio", "ratio", found.point, *_ends(found), limit,
-                         _beyond(found, limit), (), says)  # fmt: skip
+    return FeatureSignal("A", "latency_ratio", "ratio", estimate.point, *_ends(estimate), limit,
+                         _beyond(estimate, limit), (), says)  # fmt: skip
 
 
 def _settings(
@@ -115,8 +115,8 @@ def _settings(
     """Return the values of a feature's flag in an arm, and whether the runs tell them."""
     key = plan.features[feature].flag
     short = key.partition(".")[2] or key
-    told = [dict(run.flags) for run in days.runs if run.arm == arm and run.flags is not None]
-    values = {flags[name] for flags in told for name in (short,) if name in flags}
+    flag_sets = [dict(run.flags) for run in days.runs if run.arm == arm and run.flags is not None]
+    values = {flags[name] for flags in flag_sets for name in (short,) if name in flags}
     if values:
         return values, True
     planned = plan.flags_of_arms(stage).get(arm, {})
@@ -142,14 +142,14 @@ def _style(days: Days, plan: Plan, arms: tuple[str, str], arms_of: Lined) -> Fea
     parts += [("violations", arms[0], before)] if before is not None else []
     bound = _limit(plan, "E", metric)
     limit = None if bound is None or not before else bound * before
-    found = _estimate(arms_of(metric), metric, "ratio", plan)
+    estimate = _estimate(arms_of(metric), metric, "ratio", plan)
     beside = (
-        because("watch.style_alone") if found is None
-        else because("watch.style_beside", **_facts(found, bound, "ratio"))
+        because("watch.style_alone") if estimate is None
+        else because("watch.style_beside", **_facts(estimate, bound, "ratio"))
     )  # fmt: skip
     says = because("watch.style", value=rate, lower=known(lower), upper=known(upper),
                    measure="count", signed=False, count=round(n), beside=beside)  # fmt: skip
-    beyond = None if found is None else _beyond(found, bound)
+    beyond = None if estimate is None else _beyond(estimate, bound)
     return FeatureSignal("E", "style", "count", rate, known(lower), known(upper), limit, beyond,
                          tuple(parts), says)  # fmt: skip
 
@@ -191,14 +191,14 @@ def _mode(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
         says = because("watch.mode_one", mode=names[0], count=len(modes[names[0]]), untold=untold)
         return FeatureSignal("F", "mode", "proportion", None, None, None, None, None,
                              tuple(parts), says)  # fmt: skip
-    one, other = (_of_runs(days, treatment, modes[name], "passed").control for name in names[:2])
-    found = _estimate(Arms(other, one, days.unit), "passed", "difference", plan)
-    if found is None:
+    first, second = (_of_runs(days, treatment, modes[name], "passed").control for name in names[:2])
+    estimate = _estimate(Arms(second, first, days.unit), "passed", "difference", plan)
+    if estimate is None:
         return absent(because("watch.untold", field="status"))
-    facts = _facts(found, None, "proportion", signed=True)
+    facts = _facts(estimate, None, "proportion", signed=True)
     says = because("watch.modes", mode=names[0], other_mode=names[1], **facts)
-    return FeatureSignal("F", "mode", "proportion", found.point, known(found.lower),
-                         known(found.upper), None, None, tuple(parts), says)  # fmt: skip
+    return FeatureSignal("F", "mode", "proportion", estimate.point, known(estimate.lower),
+                         known(estimate.upper), None, None, tuple(parts), says)  # fmt: skip
 
 
 def _of_runs(days: Days, arm: str, runs: set[str], metric: str) -> Arms:
@@ -218,12 +218,12 @@ def _between(days: Days, pair: tuple[str, str], metric: str) -> Arms:
     return Arms(control, treatment, days.unit)
 
 
-def _turned(found: Estimate) -> Estimate:
+def _turned(estimate: Estimate) -> Estimate:
     """Return the control over the treatment: Fieller's bounds of the inverse are the inverses."""
     lower, upper = (1 / end if isfinite(end) and end > 0 else None
-                    for end in (found.upper, found.lower))  # fmt: skip
+                    for end in (estimate.upper, estimate.lower))  # fmt: skip
     return replace(
-        found, point=1 / found.point if found.point else inf,
+        estimate, point=1 / estimate.point if estimate.point else inf,
         lower=-inf if lower is None else lower, upper=inf if upper is None else upper,
     )  # fmt: skip
 
@@ -237,33 +237,33 @@ def _estimate(arms: Arms, metric: MetricName, contrast: Contrast, plan: Plan) ->
 
 def _limit(plan: Plan, feature: str, metric: str) -> float | None:
     """Return the register's limit of a feature's ratio."""
-    found = (
+    limits = (
         signal.limit for risk in plan.risks.values() if risk.feature == feature
         for signal in risk.shown_by.values()
         if signal.metric == metric and signal.contrast == "ratio"
     )  # fmt: skip
-    return next(found, None)
+    return next(limits, None)
 
 
-def _ends(found: Estimate) -> tuple[float | None, float | None]:
+def _ends(estimate: Estimate) -> tuple[float | None, float | None]:
     """Return an estimate's bounds; one that is capped proves nothing, so it has none."""
-    return (known(found.lower), known(found.upper)) if found.cap is None else (None, None)
+    return (known(estimate.lower), known(estimate.upper)) if estimate.cap is None else (None, None)
 
 
 def _facts(
-    found: Estimate, limit: float | None, measure: str, *, signed: bool = False
+    estimate: Estimate, limit: float | None, measure: str, *, signed: bool = False
 ) -> dict[str, Fact]:
-    lower, upper = _ends(found)
+    lower, upper = _ends(estimate)
     return {
-        "value": found.point, "lower": lower, "upper": upper, "limit": limit, "measure": measure,
+        "value": estimate.point, "lower": lower, "upper": upper, "limit": limit, "measure": measure,
         "signed": signed,
     }  # fmt: skip
 
 
-def _beyond(found: Estimate, limit: float | None) -> bool | None:
+def _beyond(estimate: Estimate, limit: float | None) -> bool | None:
     """Return whether a ratio is beyond its limit; None where its bound is, but not the ratio."""
     if limit is None:
         return None
-    if found.point > limit:
+    if estimate.point > limit:
         return True
-    return False if found.cap is None and found.upper <= limit else None
+    return False if estimate.cap is None and estimate.upper <= limit else None

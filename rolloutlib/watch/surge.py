@@ -61,31 +61,31 @@ def surge(days: Days, plan: Plan, *, arms: tuple[str, str]) -> tuple[Alarm, ...]
     calendar, error = calendar_of(days, plan), (1 - plan.evidence.confidence) * OF_ERRORS
     rules = {"limit": limit, "error": error, "icc_floor": plan.evidence.icc_floor}
     rises = risen(treatment, control, calendar, error=error)
-    hit = [people(pair, calendar, limit=limit, error=error) for pair in (
+    crowds = [people(pair, calendar, limit=limit, error=error) for pair in (
         (treatment, control), (control, treatment))]  # fmt: skip
     also = surges(control, calendar, **rules)
     shared = (also.whole | also.alone).any() and not any(rise.beyond.any() for rise in rises)
-    found = surges(treatment, calendar, **rules)
+    surging = surges(treatment, calendar, **rules)
     spans = [
-        *(_Span(0, day, bool(shared), rose=False) for day in _days(found.whole)),
-        *(_Span(day, day, bool(shared), rose=False) for day in _days(found.alone)),
+        *(_Span(0, day, bool(shared), rose=False) for day in _days(surging.whole)),
+        *(_Span(day, day, bool(shared), rose=False) for day in _days(surging.alone)),
         *(_Span(max(day - rise.span + 1, 0) if rise.span else 0, day, shared=False, rose=True)
           for rise in rises for day in _days(rise.beyond)),
-        *(_Span(day, day, bool(hit[1][day]), rose=True) for day in _days(hit[0])),
+        *(_Span(day, day, bool(crowds[1][day]), rose=True) for day in _days(crowds[0])),
         *_unproven(treatment, limit),
     ]  # fmt: skip
     if not spans:
         return ()
-    told = [(_asked(span, treatment, limit), span) for span in spans]
-    asks, span = min(told, key=_first_sharpest)
+    candidates = [(_asked(span, treatment, limit), span) for span in spans]
+    asks, span = min(candidates, key=_first_sharpest)
     since = datetime.combine(days.dates[span.last], time(), days.zone)
     why = _why(span, asks, treatment, control, limit, error, days)
     return (Alarm("surge", asks, "error", None, pulls=False, since=since, features=(), why=why),)
 
 
-def _first_sharpest(told: tuple[Outcome, _Span]) -> tuple[int, int, int]:
+def _first_sharpest(candidate: tuple[Outcome, _Span]) -> tuple[int, int, int]:
     """Order by what is asked, then by the day, then by the fewest days that show it."""
-    asks, span = told
+    asks, span = candidate
     return SERIOUS.index(asks), span.last, span.last - span.first
 
 
@@ -96,8 +96,8 @@ def _unproven(treatment: DayArm, limit: float) -> list[_Span]:
     """
     last = len(treatment.n) - 1
     share = _share(treatment, 0, last) or 0.0
-    told = share > limit and treatment.s.sum() >= FEWEST
-    return [_Span(0, last, shared=False, rose=False, proven=False)] if told else []
+    beyond = share > limit and treatment.s.sum() >= FEWEST
+    return [_Span(0, last, shared=False, rose=False, proven=False)] if beyond else []
 
 
 class _Span(NamedTuple):
@@ -167,23 +167,23 @@ def people(
     Against the people of both arms on all days before: the beta-binomial chance of so many after
     what was seen (a uniform prior). People whose calls fail every day are in what was seen.
     """
-    there, hit = (
+    there, affected = (
         [np.asarray((part > 0).sum(axis=-1), dtype=np.float64) for part in parts]
         for parts in ([arm.n for arm in arms], [arm.s for arm in arms])
     )
-    seen, events = (np.cumsum(sum(both)) - sum(both) for both in (there, hit))
+    seen, events = (np.cumsum(sum(both)) - sum(both) for both in (there, affected))
     chance = np.array(
-        [_so_many(*told) for told in zip(hit[0], there[0], events, seen, strict=True)]
+        [_so_many(*counts) for counts in zip(affected[0], there[0], events, seen, strict=True)]
     )
     share = error * (1 - OF_LIMIT - OF_RISE) * _shares(len(seen), calendar)
     n, x = (np.asarray(part.sum(axis=-1), dtype=np.float64) for part in (arms[0].n, arms[0].s))
-    many = (hit[0] > 1) & (x > limit * n)
+    many = (affected[0] > 1) & (x > limit * n)
     return (seen > 0) & many & (chance <= share) & (not calendar.alone)
 
 
-def _so_many(hit: float, there: float, events: float, seen: float) -> float:
+def _so_many(affected: float, there: float, events: float, seen: float) -> float:
     """Return the chance of at least so many of those who are there, after what was seen."""
-    k = np.arange(hit, there + 1)
+    k = np.arange(affected, there + 1)
     before, after = events + 1, seen - events + 1
     ways = special.gammaln(there + 1) - special.gammaln(k + 1) - special.gammaln(there - k + 1)
     log = ways + special.betaln(k + before, there - k + after) - special.betaln(before, after)

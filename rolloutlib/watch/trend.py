@@ -36,7 +36,7 @@ class Trend(NamedTuple):
     expected: Bounds
 
 
-def trend(found: DayBands, *, confidence: float) -> Trend:
+def trend(daily: DayBands, *, confidence: float) -> Trend:
     """Compare the latest days with those before them.
 
     A run is as long as all its days lie beyond the bounds of a prediction from the days before the
@@ -44,14 +44,14 @@ def trend(found: DayBands, *, confidence: float) -> Trend:
     and differ from each other as much as they did (`stats.prediction`).
 
     Args:
-        found: the days' values; those without samples are left out.
+        daily: the days' values; those without samples are left out.
         confidence: of each side.
     """
-    there = np.flatnonzero(found.n > 0)
-    value, n = found.value[there], found.n[there]
+    there = np.flatnonzero(daily.n > 0)
+    value, n = daily.value[there], daily.n[there]
     best: Trend | None = None
     for run in range(1, len(there) - LEAST_DAYS + 1):
-        beyond = _beyond(value, n, run, found.within, confidence)
+        beyond = _beyond(value, n, run, daily.within, confidence)
         if best is None and run == 1:
             best = Trend("steady", 0, len(there) - 1, beyond[0])
         if side := beyond[1]:

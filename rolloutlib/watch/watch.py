@@ -188,16 +188,16 @@ def _watched(
 ) -> Watch:  # fmt: skip
     """Put together what is known: with data, or without any that count."""
     pair, stage = (reading.control, reading.treatment), reading.stage
-    rung = alarms(seen.days if seen else None, plan, arms=pair, stage=stage, as_of=as_of,
-                  incidents=tuple(known))  # fmt: skip
-    rung = (*_risk_alarms(seen.risks if seen else (), as_of), *rung)
+    raised = alarms(seen.days if seen else None, plan, arms=pair, stage=stage, as_of=as_of,
+                    incidents=tuple(known))  # fmt: skip
+    raised = (*_risk_alarms(seen.risks if seen else (), as_of), *raised)
     first = seen.days.dates[0] if seen and seen.days.dates else None
     summaries = seen.compared.summaries if seen else ()
     return Watch(
         stage=stage, control=pair[0], treatment=pair[1], as_of=as_of, since=first,
         planned_days=plan.monitoring.harm_test_days, looked=seen.looked if seen else 0,
-        outcome=_outcome(seen, rung, doubts), reasons=_reasons(seen, refused, rung, doubts),
-        alarms=rung,
+        outcome=_outcome(seen, raised, doubts), reasons=_reasons(seen, refused, raised, doubts),
+        alarms=raised,
         series=seen.series if seen else (), signals=seen.signals if seen else (),
         risks=seen.risks if seen else (), here=_here(plan, params, stage, first, as_of),
         people=people_of(seen.compared) if seen else None, cap=plan.stages[stage].cap,
@@ -222,35 +222,39 @@ def _here(
 
 def _incidents(known: Sequence[Incident], as_of: datetime) -> tuple[Reason, ...]:
     """Return what the log says of the last days, open incidents first."""
-    told = [one for one in known if one.closed is None or as_of - one.latest <= INCIDENTS_TOLD]
-    told.sort(key=lambda one: (one.closed is not None, -one.latest.timestamp()))
-    return tuple(told_at(one, as_of) for one in told)
+    recent = [
+        incident
+        for incident in known
+        if incident.closed is None or as_of - incident.latest <= INCIDENTS_TOLD
+    ]
+    recent.sort(key=lambda incident: (incident.closed is not None, -incident.latest.timestamp()))
+    return tuple(told_at(incident, as_of) for incident in recent)
 
 
 # --- the outcome ----------------------------------------------------------------------------------
 
 
-def _outcome(seen: _Seen | None, rung: Sequence[Alarm], doubts: Sequence[Reason]) -> Outcome:
+def _outcome(seen: _Seen | None, raised: Sequence[Alarm], doubts: Sequence[Reason]) -> Outcome:
     """Return the worst of what alarms, lights and doubts ask for."""
-    asked = {alarm.asks for alarm in rung}
-    if Outcome.ROLLBACK in asked:
+    asks = {alarm.asks for alarm in raised}
+    if Outcome.ROLLBACK in asks:
         return Outcome.ROLLBACK
     if seen is None or not seen.counts or not seen.days.dates:
         return Outcome.NO_DATA
     lights = {line.light for line in seen.series}
-    if Outcome.RED in asked or "red" in lights:
+    if Outcome.RED in asks or "red" in lights:
         return Outcome.RED
     beyond = any(signal.beyond for signal in seen.signals)
     fires = any(risk.state == "fires" for risk in seen.risks)
     doubted = "amber" in lights or beyond or fires or seen.blocks or doubts or not seen.looked
-    return Outcome.AMBER if asked or doubted else Outcome.CALM
+    return Outcome.AMBER if asks or doubted else Outcome.CALM
 
 
 def _reasons(
-    seen: _Seen | None, refused: Sequence[Reason], rung: Sequence[Alarm], doubts: Sequence[Reason]
+    seen: _Seen | None, refused: Sequence[Reason], raised: Sequence[Alarm], doubts: Sequence[Reason]
 ) -> tuple[Reason, ...]:
     """Return why the outcome is what it is, the first weighs most."""
-    reasons = [*(alarm.why for alarm in rung), *doubts]
+    reasons = [*(alarm.why for alarm in raised), *doubts]
     if refused:
         return (*reasons, *refused)
     if seen is None or not seen.days.dates:
