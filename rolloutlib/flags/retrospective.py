@@ -6,22 +6,21 @@ the logs of incidents and knobs. What is not known is said, never filled in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.files import bounded_bytes, file_sha256
+from rolloutlib.flags.lookback import Forecast, Heard, LookBack, Stay, Step
 from rolloutlib.flags.state import FLAGS, read_strictly
 from rolloutlib.forecast.assurance import assurance
-from rolloutlib.judge.incidents import LOG, Incident, read_incidents
+from rolloutlib.judge.incidents import LOG, read_incidents
 from rolloutlib.judge.record import Recommendation
 from rolloutlib.judge.record import decode as decode_review
 from rolloutlib.ledger.chain import undone_by
 from rolloutlib.ledger.deviations import accepted
 from rolloutlib.ledger.documents import moment
-from rolloutlib.ledger.knobs import KnobLine
 from rolloutlib.ledger.knobs import read_log as read_knobs
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.watch.record import Outcome
@@ -31,110 +30,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from rolloutlib.judge.incidents import Incident
     from rolloutlib.ledger.chain import Ledger, Node
-    from rolloutlib.ledger.found import Waiver
-    from rolloutlib.reason import Reason
+    from rolloutlib.ledger.knobs import KnobLine
     from rolloutlib.watch.record import Watch
 
-__all__ = ["Forecast", "Heard", "LookBack", "Stay", "Step", "brier", "look_back", "moment_of"]
+__all__ = ["brier", "look_back", "moment_of"]
 
 _ANSWERED: Final = timedelta(days=2)  # so long after its last day an alarm may be acted on
 _DAY_S: Final = 86_400.0
-
-
-class Step(NamedTuple):
-    """A decision.
-
-    Attributes:
-        stage: that it was about.
-        entered: the stage that it led to; None where it led nowhere: no GO, or one that nobody
-            promoted.
-        undone: the rollback that took it back.
-    """
-
-    id: str
-    at: datetime
-    verdict: str
-    stage: int | None
-    entered: int | None
-    undone: str | None
-
-
-class Forecast(NamedTuple):
-    """A HOLD's chance of a GO at the next look, and what that look said.
-
-    Attributes:
-        chance: 0–1; None where none can be named any more (another plan, a gate without data).
-        next: the next decision about the stage; None while there is none.
-        came: whether that review recommended a GO.
-    """
-
-    decision: str
-    stage: int
-    chance: float | None
-    next: str | None
-    came: bool | None
-
-
-class Stay(NamedTuple):
-    """Time at a stage, in days.
-
-    Attributes:
-        entered: None where nothing tells it.
-        left: None while it lasts; the days then count until now.
-        blocked: days of it after a rollback, until a new GO.
-    """
-
-    stage: int
-    entered: datetime | None
-    left: datetime | None
-    days: float | None
-    blocked: float
-
-
-class Heard(NamedTuple):
-    """An alarm that asked for a rollback, once for all days on which it rang.
-
-    Attributes:
-        days: on how many days it rang.
-        answered: the rollback that followed it; None where nobody acted on it.
-    """
-
-    code: str
-    metric: str | None
-    stage: int
-    first: datetime
-    last: datetime
-    days: int
-    why: Reason
-    answered: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class LookBack:
-    """A rollout, looked back on.
-
-    Attributes:
-        score: the mean squared difference between chances and what came (Brier 1950, Monthly
-            Weather Review 78:1), 0 is perfect; None without a forecast that came due.
-        scored: how many forecasts that is.
-        watches: how many days' watches were found.
-        unread: files that could not be read, with why.
-    """
-
-    now: datetime
-    steps: tuple[Step, ...]
-    forecasts: tuple[Forecast, ...]
-    score: float | None
-    scored: int
-    stays: tuple[Stay, ...]
-    heard: tuple[Heard, ...]
-    watches: int
-    knobs: tuple[KnobLine, ...]
-    deviations: tuple[tuple[str, Reason], ...]
-    waivers: tuple[tuple[str, Waiver], ...]
-    incidents: tuple[Incident, ...]
-    unread: tuple[str, ...]
 
 
 def look_back(root: Path, *, now: datetime, watches: str = "reports/daily") -> LookBack:
@@ -177,13 +81,13 @@ def moment_of(as_of: str | datetime | None) -> datetime:
     if as_of is None or as_of == "":
         return datetime.now(UTC)
     try:
-        moment = as_of if isinstance(as_of, datetime) else datetime.fromisoformat(as_of)
+        instant = as_of if isinstance(as_of, datetime) else datetime.fromisoformat(as_of)
     except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        instant = None
+    if instant is None or instant.tzinfo is None:
         expected = "expected ISO 8601 with offset, such as 2026-11-22T09:00+09:00"
         raise UsageError(f"as_of is {as_of!r}; {expected}")
-    return moment
+    return instant
 
 
 def brier(pairs: Sequence[tuple[float, bool]]) -> float | None:

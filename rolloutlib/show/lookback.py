@@ -15,7 +15,7 @@ from rolloutlib.words.sentences import Sentence, say, spoken
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rolloutlib.flags.retrospective import Forecast, LookBack, Stay, Step
+    from rolloutlib.flags.lookback import Forecast, LookBack, Stay, Step
     from rolloutlib.show.figure import Spec
 
 __all__ = [

@@ -6,7 +6,7 @@ off the stage's own days; weekdays on which the plan expects no data are no gaps
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because
+from rolloutlib.watch.clock import feed_alarm, future_runs, odd_starts
 from rolloutlib.watch.record import Alarm, Outcome
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.daily import Days
     from rolloutlib.plan.model import Plan
-    from rolloutlib.reason import Reason
     from rolloutlib.runs import RunInfo
 
     Floats = NDArray[np.float64]
@@ -37,15 +37,12 @@ DAY: Final = timedelta(days=1)
 GAP: Final = timedelta(hours=30)  # between two runs of a daily feed, an hour of delay and more
 SLACK: Final = 1.25  # times the usual gap between runs
 NEARLY: Final = timedelta(minutes=1)  # a day is over then
-BACKWARDS: Final = timedelta(hours=12)
-AT_ONCE: Final = 6  # runs of one arm that started at the same moment
-ORDERED: Final = 0.8  # of the pairs of numbered runs that follow each other in time
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def no_feed(as_of: datetime) -> tuple[Alarm, ...]:
     """Return the alarm of a watch that has no data at all."""
-    return (_alarm("no_data", Outcome.RED, None, as_of, because("watch.nothing")),)
+    return (feed_alarm("no_data", Outcome.RED, None, as_of, because("watch.nothing")),)
 
 
 def feed(
@@ -62,11 +59,11 @@ def feed(
         future: runs that are dated after it, which the days leave out.
     """
     if not days.dates:
-        return (*no_feed(as_of), *_future(days, future, as_of))
+        return (*no_feed(as_of), *future_runs(days, future, as_of))
     seen = _Seen(days, plan, arms, as_of)
     return (
         *_stopped(seen), *_gaps(seen), *_thin(seen), *_vanished(seen, plan), *_frozen(seen),
-        *_future(days, future, as_of), *_clock(days, arms, as_of),
+        *future_runs(days, future, as_of), *odd_starts(days, arms, as_of),
     )  # fmt: skip
 
 
@@ -130,7 +127,7 @@ def _stopped(seen: _Seen) -> Iterator[Alarm]:
         other = next(name for name in seen.arms if name != arm)
         if not rows.any():
             why = because("watch.arm_never", arm=arm, other=other)
-            yield _alarm("stopped", Outcome.RED, None, seen.start(seen.days.dates[0]), why)
+            yield feed_alarm("stopped", Outcome.RED, None, seen.start(seen.days.dates[0]), why)
             continue
         last = int(np.flatnonzero(rows)[-1])
         ahead = np.flatnonzero(seen.rows[other][last + 1 :]) + last + 1
@@ -140,7 +137,7 @@ def _stopped(seen: _Seen) -> Iterator[Alarm]:
                 "watch.arm_stopped", arm=arm, other=other, last=seen.days.dates[last].isoformat(),
                 days=len(alone),
             )  # fmt: skip
-            yield _alarm("stopped", Outcome.RED, None, seen.start(alone[0]), why)
+            yield feed_alarm("stopped", Outcome.RED, None, seen.start(alone[0]), why)
 
 
 def _ended(seen: _Seen) -> Alarm | None:
@@ -159,7 +156,7 @@ def _ended(seen: _Seen) -> Alarm | None:
         "watch.stopped", last=last.isoformat(" ", "minutes"),
         now=seen.as_of.astimezone(seen.days.zone).isoformat(" ", "minutes"), days=len(missed),
     )  # fmt: skip
-    return _alarm("stopped", Outcome.RED, None, seen.start(missed[0]), why)
+    return feed_alarm("stopped", Outcome.RED, None, seen.start(missed[0]), why)
 
 
 def _usual_gap(seen: _Seen, cadence: int) -> timedelta:
@@ -180,7 +177,7 @@ def _gaps(seen: _Seen) -> Iterator[Alarm]:
     gaps = [seen.days.dates[k] for k in inside if not seen.any[k] and seen.due(seen.days.dates[k])]
     if gaps:
         why = because("watch.gaps", days=tuple(map(str, gaps)), count=len(gaps))
-        yield _alarm("no_data", Outcome.AMBER, None, seen.start(gaps[0]), why)
+        yield feed_alarm("no_data", Outcome.AMBER, None, seen.start(gaps[0]), why)
 
 
 def _thin(seen: _Seen) -> Iterator[Alarm]:
@@ -197,7 +194,7 @@ def _thin(seen: _Seen) -> Iterator[Alarm]:
                 "watch.thin", arm=arm, day=seen.days.dates[day].isoformat(), count=int(rows[day]),
                 usual=round(usual),
             )  # fmt: skip
-            yield _alarm("thin", Outcome.AMBER, None, seen.start(seen.days.dates[day]), why)
+            yield feed_alarm("thin", Outcome.AMBER, None, seen.start(seen.days.dates[day]), why)
 
 
 def _vanished(seen: _Seen, plan: Plan) -> Iterator[Alarm]:
@@ -233,7 +230,7 @@ def _missing(seen: _Seen, arm: str, metric: str) -> Alarm | None:
         "watch.vanished", title=title, arm=arm, day=seen.days.dates[int(day)].isoformat(),
         told=int(received), due=round(float(expected)),
     )  # fmt: skip
-    return _alarm("vanished", Outcome.RED, metric, seen.start(seen.days.dates[int(day)]), why)
+    return feed_alarm("vanished", Outcome.RED, metric, seen.start(seen.days.dates[int(day)]), why)
 
 
 # --- what cannot be -------------------------------------------------------------------------------
@@ -247,7 +244,7 @@ def _frozen(seen: _Seen) -> Iterator[Alarm]:
             print_ = _fingerprint(seen.days, arm, day)
             if print_ is not None and (same := first.setdefault(print_, day)) != day:
                 why = because("watch.frozen", arm=arm, day=day.isoformat(), other=same.isoformat())
-                yield _alarm("frozen", Outcome.RED, None, seen.start(day), why)
+                yield feed_alarm("frozen", Outcome.RED, None, seen.start(day), why)
                 break
 
 
@@ -266,72 +263,3 @@ def _fingerprint(days: Days, arm: str, day: date) -> object:
         if cells.n.sum():
             return None
     return None
-
-
-def _future(days: Days, future: Sequence[RunInfo], as_of: datetime) -> Iterator[Alarm]:
-    ahead = [run for run in (*days.runs, *future) if run.started_at and run.started_at > as_of]
-    if ahead:
-        latest = max(filter(None, (run.started_at for run in ahead)))
-        why = because(
-            "watch.future", count=len(ahead), latest=latest.isoformat(" ", "minutes"),
-            now=as_of.isoformat(" ", "minutes"),
-        )  # fmt: skip
-        yield _alarm("clock", Outcome.RED, None, as_of, why)
-
-
-def _clock(days: Days, arms: tuple[str, str], as_of: datetime) -> Iterator[Alarm]:
-    """Yield alarms of starts that no clock would give."""
-    if days.undated:
-        why = because("watch.undated", samples=days.undated)
-        yield _alarm("clock", Outcome.AMBER, None, as_of, why)
-    for arm in arms:
-        runs = [run for run in days.runs if run.arm == arm and run.started_at is not None]
-        for odd in (_at_once, _backwards):
-            if (fault := odd(runs)) is not None:
-                since, why = fault
-                yield _alarm("clock", Outcome.AMBER, None, since, why)
-
-
-def _at_once(runs: Sequence[RunInfo]) -> tuple[datetime, Reason] | None:
-    """Return the moment at which too many runs of an arm are said to have started."""
-    starts = [run.started_at for run in runs if run.started_at is not None]
-    for moment in dict.fromkeys(starts):
-        if (count := starts.count(moment)) >= AT_ONCE and count > len(starts) / 2:
-            at = moment.isoformat(" ", "minutes")
-            return moment, because("watch.at_once", arm=runs[0].arm, count=count, at=at)
-    return None
-
-
-def _backwards(runs: Sequence[RunInfo]) -> tuple[datetime, Reason] | None:
-    """Return where numbered runs, which follow each other otherwise, step back in time."""
-    numbered = sorted((each for each in map(_numbered, runs) if each is not None), key=_number)
-    if len(numbered) < len(runs) or len(runs) <= USUAL_DAYS:
-        return None
-    if len({stem for stem, _, _ in numbered}) > 1:
-        return None
-    steps = [(earlier, later) for (_, _, earlier), (_, _, later) in pairwise(numbered)]
-    back = [later for earlier, later in steps if _start(later) < _start(earlier) - BACKWARDS]
-    if not back or len(back) > (1 - ORDERED) * len(steps):
-        return None
-    run = back[0]
-    why = because("watch.backwards", arm=run.arm, run=run.run_id, at=str(run.started_at))
-    return _start(run), why
-
-
-def _start(run: RunInfo) -> datetime:
-    """Return the start of a run that tells it."""
-    return run.started_at or datetime.min.replace(tzinfo=UTC)
-
-
-def _numbered(run: RunInfo) -> tuple[str, int, RunInfo] | None:
-    stem = run.run_id.rstrip("0123456789")
-    digits = run.run_id[len(stem) :]
-    return (stem, int(digits), run) if digits and len(digits) < 19 else None  # noqa: PLR2004
-
-
-def _number(each: tuple[str, int, RunInfo]) -> int:
-    return each[1]
-
-
-def _alarm(code: str, asks: Outcome, metric: str | None, since: datetime, why: Reason) -> Alarm:
-    return Alarm(code, asks, metric, None, pulls=False, since=since, features=(), why=why)

@@ -33,7 +33,7 @@ from tests.sample_review import story
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rolloutlib.flags.retrospective import LookBack
+    from rolloutlib.flags.lookback import LookBack
     from rolloutlib.ledger.book import Slot
     from rolloutlib.ledger.records import Predicate
 
