@@ -223,12 +223,18 @@ def test_the_same_runs_do_not_count_twice(stages: dict[int, str], tmp_path: Path
     assert why(review(3, stages[3], write(tmp_path / "users", renamed))) == ["carry.copies"]
 
 
-def test_bad_evidence_from_before_counts(
-    stages: dict[int, str], alone: Reviewed, tmp_path: Path
-) -> None:
+def telling(folder: Path) -> str:
+    """Return a plan that holds no gate for what twenty users cannot show."""
+    plan = folder / "telling.yaml"
+    text = (ROOT / "params" / "plan.yaml").read_text("utf-8")
+    plan.write_text(text.replace("unseen: {3: hold, 4: hold}", "unseen: {}"), "utf-8")
+    return str(plan)
+
+
+def test_bad_evidence_from_before_counts(stages: dict[int, str], tmp_path: Path) -> None:
     """An earlier stage that went badly is not left out: its samples pull the sum down."""
-    bad = write(tmp_path / "bad", runs_of(2, World((0.90, 0.60))))
-    carried = review(3, stages[3], bad)
+    bad, plan = write(tmp_path / "bad", runs_of(2, World((0.90, 0.60)))), telling(tmp_path)
+    alone, carried = review(3, stages[3], plan=plan), review(3, stages[3], bad, plan=plan)
     verdicts = [gate(found).evidence.verdict.value for found in (alone, carried)]
     assert verdicts == ["pass", "inconclusive"]
     assert (gate(carried).evidence.point or 0) < -0.05
@@ -246,13 +252,13 @@ def test_good_evidence_from_before_hides_no_breach(tmp_path: Path) -> None:
 
 def test_what_is_missing_before_is_bad_there(tmp_path: Path) -> None:
     """A missing score of an earlier stage counts at its worst, as it would here."""
-    equal = World(score=(8.0, 8.0))
+    equal, plan = World(score=(8.0, 8.0)), telling(tmp_path)
     own, runs = write(tmp_path / "own", runs_of(3, equal)), runs_of(2, equal)
-    whole = gate(review(3, own, write(tmp_path / "whole", runs)), "avg_score")
+    whole = gate(review(3, own, write(tmp_path / "whole", runs), plan=plan), "avg_score")
     assert whole.evidence.verdict.value == "pass"
     for run in runs:
         run["result"]["samples"][0]["score"] = None
-    found = review(3, own, write(tmp_path / "gaps", runs))
+    found = review(3, own, write(tmp_path / "gaps", runs), plan=plan)
     assert why(found) == [None]
     score = gate(found, "avg_score").evidence
     assert score.n_treatment == 2 * 180 - 3
