@@ -19,6 +19,7 @@ from rolloutlib.words.reasons import sentence
 from tests.honest.reviews import ROOT, STORY, review
 from tests.honest.worlds import base, one
 from tests.ledger.workbooks import keys, public, workbook
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from rolloutlib.judge.record import CheckResult
@@ -124,6 +125,7 @@ def test_older_evidence_is_open(runs: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.notebooks
+@pytest.mark.skipif(not EXHAUSTIVE, reason="tests/commands/test_looks.py asks it of smaller data")
 def test_case_22_three_looks_are_three(tmp_path: Path) -> None:
     """Growing data, looked at by the command, by papermill and in a renamed folder: 1, 2, 3.
 

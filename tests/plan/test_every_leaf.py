@@ -462,7 +462,7 @@ def plans(place: Place) -> Iterator[Plan]:
             return
 
 
-@pytest.mark.parametrize("leaf", LEAVES if EXHAUSTIVE else list(LEAVES)[::3])
+@pytest.mark.parametrize("leaf", LEAVES if EXHAUSTIVE else list(LEAVES)[::5])
 def test_every_leaf_changes_something(outcomes: Outcomes, leaf: str) -> None:
     """Another value comes out otherwise: of prose in the document, else in what the code does.
 
