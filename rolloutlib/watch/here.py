@@ -9,6 +9,7 @@ from rolloutlib.reason import because
 from rolloutlib.watch.record import Here
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from rolloutlib.plan.model import Plan, StageId
@@ -33,10 +34,16 @@ def here(plan: Plan, stage: StageId, start: date | None, today: date) -> Here:
         return Here(weeks, None, stage, late=False, says=because("watch.no_start"))
     number = (today - start).days // WEEK.days
     over = number >= len(weeks)
-    name, planned, _ = weeks[min(number, len(weeks) - 1)]
+    place = min(number, len(weeks) - 1)
+    name, planned = weeks[place][0], _planned(weeks[: place + 1]) or (stage,)
     late = stage < (max(planned) if over else min(planned))
     says = _says(name, planned, stage, start, today, over=over, late=late)
     return Here(weeks, None if over else name, stage, late=late, says=says)
+
+
+def _planned(weeks: Sequence[tuple[str, tuple[int, ...], str]]) -> tuple[int, ...]:
+    """Return the stages of the last week that names any: a week without one goes on with it."""
+    return next((stages for _, stages, _ in reversed(weeks) if stages), ())
 
 
 def start_of(plan: Plan, stage: StageId, first: date | None) -> date | None:

@@ -55,6 +55,16 @@ def test_another_schedule_is_another_place() -> None:
     assert found.weeks == (("A", (0, 1, 2), "x"), ("B", (4,), "y"))
 
 
+@pytest.mark.parametrize(("day", "planned"), [(0, "2"), (8, "1"), (15, "1"), (30, "1")])
+def test_a_week_without_a_stage_goes_on(day: int, planned: str) -> None:
+    """A pause in the schedule is the stage of the week before; before any, the one in force."""
+    pause = Week(stages=(), note="x")
+    weeks = {"A": pause, "B": Week(stages=(1,), note="x"), "C": pause}
+    plan = PLAN.model_copy(update={"schedule": weeks})
+    told = here(plan, 2, START, START + timedelta(days=day)).says
+    assert told.facts["planned"] == (planned,)
+
+
 def test_a_rollout_without_records_is_taken_to_be_in_time() -> None:
     """Where nothing tells the first day, the stage's first data are of the week that names it."""
     assert [start_of(PLAN, stage, START) for stage in (0, 2, 4)] == [
