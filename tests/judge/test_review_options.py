@@ -24,6 +24,8 @@ from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
 from rolloutlib.show.report import summary_text
 
+pytestmark = pytest.mark.slow  # whole reviews
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = """\
 columns: {arm: arm, status: status, score: score, covariate: before}
@@ -156,7 +158,6 @@ def test_what_makes_data_new(tmp_path: Path, change: str) -> None:
     assert number == (2 if change in {"a row less", "an earlier moment"} else 1)
 
 
-@pytest.mark.slow
 def test_a_replay_is_the_look_that_it_repeats(tmp_path: Path) -> None:
     """Whatever was counted since, it has the record's number, and it spends nothing."""
     looks, runs = tmp_path / "looks.jsonl", _write(tmp_path / "runs")
@@ -203,7 +204,6 @@ def test_an_overtaken_review_is_judged_again(tmp_path: Path) -> None:
     assert len(looks.read_bytes().splitlines()) == 2
 
 
-@pytest.mark.slow
 def test_runs_that_tell_what_ran_are_the_candidate(tmp_path: Path) -> None:
     """Envelopes tell flags and strategy: another strategy is another candidate, mixed in it is not.
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.scan import Measured
 
+pytestmark = pytest.mark.slow  # whole reviews
+
 RUNS = ROOT / "data" / "examples" / "story" / "stage-2"
 RAW = read_runs(RUNS, stage=2)
 WHOLE = RAW.table
@@ -243,7 +245,6 @@ def test_large_data_have_a_digest_of_sums() -> None:
 TABLE = WHOLE.slice(0, 60)
 
 
-@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.permutations(range(len(TABLE))), st.integers(1, 60))
 def test_sums_ignore_the_order_of_rows_and_batches(order: list[int], size: int) -> None:
