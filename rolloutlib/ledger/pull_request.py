@@ -12,8 +12,8 @@ __all__ = ["Lack", "lacking"]
 
 _COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _UNSEEN: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
-_TODO: Final = re.compile(r"\A\[ \]\s")  # an open box: nothing is said to be done
-_BOX: Final = re.compile(r"\A\[[xX]\]\s+")
+_OPEN_BOX: Final = re.compile(r"\A\[ \]\s")  # an open box: nothing is said to be done
+_DONE_BOX: Final = re.compile(r"\A\[[xX]\]\s+")
 # What stands in a template's place without saying anything, as whole lines.
 _NOTHING: Final = frozenset({
     "tbd", "todo", "tba", "n/a", "na", "none", "nothing", "wip", "fixme", "later", "pending", "xxx",
@@ -61,9 +61,9 @@ def _is(heading: str, name: str) -> bool:
 
 
 def _says(line: str) -> bool:
-    if _TODO.match(line):
+    if _OPEN_BOX.match(line):
         return False
-    words = _BOX.sub("", line).strip(" \t.-–—…:*_?!()[]").casefold()
+    words = _DONE_BOX.sub("", line).strip(" \t.-–—…:*_?!()[]").casefold()
     return bool(words) and words not in _NOTHING
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -79,6 +79,7 @@ def _day_or_moment(told: object) -> date | datetime | None:
     return _in_calendar(moment)
 
 
+_Params = TypeVar("_Params", bound=BaseModel)
 _Text = Annotated[str, Field(min_length=1)]
 _Engine = Annotated[str, AfterValidator(_an_engine)]
 _Moment = Annotated[AwareDatetime, AfterValidator(_in_calendar)]
@@ -233,6 +234,13 @@ class DailyParams(BaseModel):
         return None if told is None else told.isoformat()
 
 
+def _validated(kind: type[_Params], values: Mapping[str, Any], where: str) -> _Params:
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise UsageError(describe(error, where, kind)) from None
+
+
 def daily_params(values: Mapping[str, Any], *, where: str = "parameters") -> DailyParams:
     """Validate parameters.
 
@@ -240,10 +248,7 @@ def daily_params(values: Mapping[str, Any], *, where: str = "parameters") -> Dai
         UsageError: an unknown name or an impossible value; the message names it and what is
             allowed.
     """
-    try:
-        return DailyParams.model_validate(dict(values))
-    except ValidationError as error:
-        raise UsageError(describe(error, where, DailyParams)) from None
+    return _validated(DailyParams, values, where)
 
 
 def review_params(values: Mapping[str, Any], *, where: str = "parameters") -> ReviewParams:
@@ -253,10 +258,7 @@ def review_params(values: Mapping[str, Any], *, where: str = "parameters") -> Re
         UsageError: an unknown name or an impossible value; the message names it and what is
             allowed.
     """
-    try:
-        return ReviewParams.model_validate(dict(values))
-    except ValidationError as error:
-        raise UsageError(describe(error, where, ReviewParams)) from None
+    return _validated(ReviewParams, values, where)
 
 
 def stage_params(path: Path) -> dict[str, Any]:
