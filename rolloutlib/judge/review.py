@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.errors import RolloutError
 from rolloutlib.files import file_sha256
@@ -58,7 +58,20 @@ if TYPE_CHECKING:
 
 COMMON = 0.5  # what most samples "have" in one arm only is no issue but a word for none
 
-__all__ = ["invalid_review", "review_stage"]
+__all__ = ["Judged", "invalid_review", "judge_stage", "review_stage"]
+
+
+class Judged(NamedTuple):
+    """A review, and what it was made of: whoever explores it asks the same samples.
+
+    Attributes:
+        source: the runs, their samples, and what was measured of them.
+    """
+
+    review: Reviewed
+    plan: Plan
+    params: ReviewParams
+    source: Source
 
 
 def review_stage(
@@ -67,6 +80,16 @@ def review_stage(
     on_progress: Callable[[int, int], None] | None = None,
     replayed: Look | None = None,
 ) -> Reviewed:
+    """Review a stage's exit, with what `judge_stage` takes and raises."""
+    return judge_stage(params, on_progress=on_progress, replayed=replayed).review
+
+
+def judge_stage(
+    params: ReviewParams,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+    replayed: Look | None = None,
+) -> Judged:
     """Review a stage's exit: read the runs, measure them once, judge gates and checks, recommend.
 
     Args:
@@ -93,7 +116,8 @@ def review_stage(
 
     counting = replace(source.runs, inputs=(*source.runs.inputs, *carrying.counting()))
     digest = carrying.digest(source.digest)
-    return counted(plan, params, counting, digest, judged, replayed=replayed)
+    review = counted(plan, params, counting, digest, judged, replayed=replayed)
+    return Judged(review, plan, params, source)
 
 
 def _judged(
