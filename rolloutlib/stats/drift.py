@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ def step_test(values: Floats, sampling: Floats, splits: Sequence[int]) -> tuple[
         directed: Floats = sign * t[0]
         k = int(np.argmax(directed))
         beyond = int(np.count_nonzero((sign * reference >= directed[k]).any(axis=1)))
-        by_samples = float(stats.norm.sf(sign * float(after[0, k] - before[0, k]) / spread[k]))
+        by_samples = float(special.ndtr(-sign * float(after[0, k] - before[0, k]) / spread[k]))
         p = max((1 + beyond) / (1 + DRAWS), by_samples)
         found.append(Step(splits[k], float(before[0, k]), float(after[0, k]), min(1.0, p)))
     return found[0], found[1]
@@ -93,7 +93,7 @@ def later_bounds(
     squares = sum(float((w * (v - np.average(v, weights=w)) ** 2).sum()) for w, v in parts)
     (w, v), own = parts[1], sampling[last]
     spread = max(squares / (m - 2) / w.sum(), (w**2 * own).sum() / w.sum() ** 2)
-    mean, reach = float(np.average(v, weights=w)), float(stats.t.ppf(confidence, m - 2))
+    mean, reach = float(np.average(v, weights=w)), float(special.stdtrit(m - 2, confidence))
     return mean - reach * float(spread) ** 0.5, mean + reach * float(spread) ** 0.5
 
 
