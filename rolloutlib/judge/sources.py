@@ -10,7 +10,7 @@ from rolloutlib.files import is_there
 from rolloutlib.measure.days import load
 from rolloutlib.measure.scan import measure
 from rolloutlib.measure.shares import shares_of
-from rolloutlib.measure.stored import read_store
+from rolloutlib.measure.stored import Stored, read_store
 from rolloutlib.plan.model import load_plan
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.engines import read_on
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.scan import Measured
     from rolloutlib.measure.shares import Shares
-    from rolloutlib.measure.stored import Stored
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import DailyParams, ReviewParams
     from rolloutlib.runs import Runs
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-__all__ = ["Source", "data_digest", "given_path", "read_source"]
+__all__ = ["Source", "data_digest", "given_path", "read_source", "sample_frame"]
 
 
 class Source(NamedTuple):
@@ -83,6 +82,26 @@ def read_source(
     runs, samples = _read(plan, params, path, on_progress)
     measuring, sharing = _once(partial(measure, samples)), _once(partial(shares_of, samples))
     return Source(runs, samples.digest(), measuring, samples, sharing)
+
+
+def sample_frame(source: Source, *, texts: bool = False) -> Samples:
+    """Return the rows of a source, be it runs, an engine's or stored days, as one lazy frame.
+
+    Its columns are those of `SCHEMA`, then `Samples.extras`, then `Samples.texts`.
+
+    Args:
+        source: what a review read.
+        texts: whether to have the texts of prompts and answers, where source.yaml maps them.
+
+    Raises:
+        RunsError: the data are not those that the review read.
+    """
+    del texts
+    if not isinstance(source.samples, Stored):
+        return source.samples
+    for place in source.samples.places:
+        place.check_rows()
+    return from_runs(source.samples.runs)
 
 
 def data_digest(params: ReviewParams) -> str | None:

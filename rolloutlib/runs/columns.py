@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "CLUSTER", "LATER", "SCHEMA", "STATUSES", "TOLD_LATER", "Sample", "SampleColumns",
+    "CLUSTER", "LATER", "SCHEMA", "STATUSES", "TEXTS", "TOLD_LATER", "Sample", "SampleColumns",
     "sample_columns",
 ]  # fmt: skip
 
@@ -62,6 +62,7 @@ SCHEMA = pa.schema(
 )
 
 CLUSTER = "cluster"
+TEXTS = ("prompt_text", "answer_text")  # shown to people, never measured
 # Columns that tables written before they were there lack, as SQL types: null.
 LATER = {"suggested": "BOOLEAN", "cluster": "VARCHAR", "suggested_tags": "VARCHAR[]"}
 # Data in which nobody tells them have the digests of before they were there.

@@ -50,11 +50,15 @@ class Samples:
         lazy: has the columns of `SCHEMA`; expressions on it run in its own engine.
         runs: one entry a run, by start time (runs without a time last), then by id.
         known: the digest, where it was computed before.
+        extras: further columns of text by which samples may be told apart, named by source.yaml.
+        texts: those of `TEXTS` that the frame has: what was asked, and what was answered.
     """
 
     lazy: nw.LazyFrame[Any]
     runs: tuple[RunInfo, ...] = ()
     known: str = ""
+    extras: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @classmethod
     def from_parquet(cls, path: Path) -> Self:
