@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.doctest import DoctestItem
 
 from rolloutlib.judge import counting
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from rolloutlib.explore.review import Review
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
 
@@ -32,3 +35,21 @@ def looks_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(counting, "looks_file", own_file)
         yield
+
+
+@pytest.fixture(autouse=True)
+def example(request: pytest.FixtureRequest, doctest_namespace: dict[str, object]) -> None:
+    """Give the examples of the explorer one review, made once a process."""
+    if isinstance(request.node, DoctestItem) and "explore" in request.node.path.parts:
+        doctest_namespace["review"] = shipped()
+
+
+@cache
+def shipped() -> Review:
+    """Review the shipped example, as an exploration: it counts no look."""
+    import rolloutlib
+
+    return rolloutlib.review(
+        stage=2, runs="data/examples/bfcl", control="gpt-4o-2024-05-13-FC",
+        treatment="gpt-4o-2024-08-06-FC", looks="",
+    )  # fmt: skip

@@ -3,21 +3,19 @@
 Runs become samples, samples moments, moments estimates; estimates meet limits, verdicts become a
 recommendation, people sign a decision, and the decision moves flags.
 
->>> import rolloutlib as rl
->>> upgrade = rl.review(
-...     stage=2, runs="data/examples/bfcl",
-...     control="gpt-4o-2024-05-13-FC", treatment="gpt-4o-2024-08-06-FC",
-... )
->>> upgrade.recommendation, len(upgrade.gates)
-(<Recommendation.NO_GO: 'NO_GO'>, 8)
+`review` makes a review of runs; its value in a notebook is a glance, its tables are frames, and
+docs/explore.md shows them all.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from rolloutlib.judge.record import Review, Reviewed
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rolloutlib.explore.review import Review
     from rolloutlib.plan.model import StageId, load_plan
     from rolloutlib.runs import read_runs
     from rolloutlib.watch.record import Watch
@@ -28,33 +26,73 @@ __all__ = ["Review", "Watch", "load_plan", "read_runs", "review", "watch_stage"]
 # Where the names of this page are at home. They are imported when they are asked for: numpy, DuckDB
 # and pydantic take a second that `import rolloutlib` does not.
 _HOMES = {
-    "Review": "rolloutlib.judge.record",
+    "Review": "rolloutlib.explore.review",
     "Watch": "rolloutlib.watch.record",
     "load_plan": "rolloutlib.plan.model",
     "read_runs": "rolloutlib.runs",
 }
 
 
-def review(stage: StageId, runs: str, **parameters: object) -> Reviewed:
+def review(  # noqa: PLR0913 -- each is a parameter of a review: completion and help list them
+    stage: StageId,
+    runs: str,
+    control: str = "control",
+    treatment: str = "treatment",
+    *,
+    carry: str | Sequence[str] = (),
+    source: str | None = None,
+    profile: str | None = None,
+    evidence: str | None = None,
+    as_of: datetime | str | None = None,
+    days: int | None = None,
+    adjust: bool = False,
+    looks: str | None = None,
+    look: int | None = None,
+    engine: str = "duckdb",
+    lang: Literal["en", "ko"] = "en",
+    plan: str = "params/plan.yaml",
+) -> Review:
     """Review a stage's exit: judge every gate twice, run the checks, recommend.
+
+    >>> import rolloutlib as rl
+    >>> rl.review(
+    ...     stage=2, runs="data/examples/bfcl",
+    ...     control="gpt-4o-2024-05-13-FC", treatment="gpt-4o-2024-08-06-FC",
+    ... ).segments.to_pandas().query("loss")["value"].to_list()
+    ['rest']
 
     Args:
         stage: the stage whose exit is reviewed, 0–4.
-        runs: a file or folder of runs; relative paths start at the workbook's root.
-        parameters: any of `rolloutlib.plan.params.ReviewParams`, such as control, treatment (names
-            of the arms), evidence, as_of, lang.
+        runs: a file, folder or store of runs; relative paths start at the workbook's root.
+        control: name of the arm that is compared against.
+        treatment: name of the arm that may be rolled out.
+        carry: earlier stages whose evidence counts here too: files, folders or stores.
+        source: source.yaml of flat tables; by default the one beside the runs.
+        profile: guardian profile where the runs name none.
+        evidence: folder with the evidence of the checks; by default `evidence/` beside the runs.
+        as_of: runs that started later are left out; a moment with its offset.
+        days: only the last so many days, where the runs are a store of days.
+        adjust: whether score and latency are adjusted for the samples' covariate (CUPED).
+        looks: file of earlier looks; by default the plan's. An empty text counts nothing: the
+            review is an exploration, as one is that a person runs in a notebook.
+        look: number of the look, where it is known.
+        engine: where the scan runs: duckdb, local[N], spark://HOST:PORT or sc://HOST:PORT.
+        lang: language of what it shows.
+        plan: the plan.
 
     Returns:
         The review; its `record` is what review.json holds.
 
     Raises:
-        UsageError: an unknown parameter, or a path, arm or profile that does not exist.
+        UsageError: an impossible value, or a path, arm or profile that does not exist.
         RunsError, NoEvidenceError: the source as a whole, or all its runs, are no evidence.
+        LooksError: the look cannot be counted.
     """
-    from rolloutlib.judge.review import review_stage
+    given = {**locals()}
+    from rolloutlib.explore.review import review_of
     from rolloutlib.plan.params import review_params
 
-    return review_stage(review_params({"stage": stage, "runs": runs, **parameters}))
+    return review_of(review_params(given))
 
 
 def watch_stage(stage: StageId, runs: str, **parameters: object) -> Watch:
@@ -78,12 +116,15 @@ def watch_stage(stage: StageId, runs: str, **parameters: object) -> Watch:
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'rolloutlib' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    from rolloutlib.errors import did_you_mean
+
+    hint = "" if name.startswith("_") else did_you_mean(name, __all__)
+    raise AttributeError(f"module 'rolloutlib' has no attribute {name!r}.{hint}", name=name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import rolloutlib
-from rolloutlib.judge.record import Review
+from rolloutlib.explore.review import Review
 from rolloutlib.plan.model import load_plan
 
 ROOT = Path(__file__).parents[1]
@@ -199,6 +199,6 @@ def test_the_face() -> None:
     """The names of the page are those of their homes, and no other is there."""
     assert rolloutlib.load_plan is load_plan
     assert rolloutlib.Review is Review
-    assert set(rolloutlib.__all__) <= set(dir(rolloutlib))
-    with pytest.raises(AttributeError, match="has no attribute 'reviews'"):
+    assert dir(rolloutlib) == sorted(rolloutlib.__all__)
+    with pytest.raises(AttributeError, match=r"has no attribute 'reviews'\. Did you mean 'review'"):
         _ = rolloutlib.reviews  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]

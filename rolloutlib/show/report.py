@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
 
 __all__ = [
-    "changes", "checks", "completeness", "gate_table", "headline", "inputs", "issues_table",
-    "quarantine", "register", "runs_table", "sample_sizes", "segments_table", "summary_text",
-    "warnings", "write_review",
+    "SIGNS", "changes", "checks", "completeness", "gate_table", "headline", "inputs",
+    "issues_table", "meaning_of", "quarantine", "register", "runs_table", "sample_sizes",
+    "segments_table", "summary_text", "title_of", "warnings", "write_review",
 ]  # fmt: skip
 
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
@@ -59,7 +59,7 @@ def _word(recommendation: Recommendation) -> Sentence:
 def headline(review: Review) -> Html:
     """Show the recommendation, what it is about, and why."""
     word, sign = str(_word(review.recommendation)), SIGNS[review.recommendation]
-    heading, meaning = _title(review), str(_meaning(review))
+    heading, meaning = title_of(review), str(meaning_of(review))
     reasons, kind = texts(review.reasons), review.recommendation.value.lower()
     risks = [line for line in firing(review) if line not in reasons]
     arms = measured(review) if review.arms else Html("", "")
@@ -72,7 +72,7 @@ def headline(review: Review) -> Html:
     return Html(html, "\n".join(lines), heading)
 
 
-def _title(review: Review) -> str:
+def title_of(review: Review) -> str:
     """Name recommendation, stage and treatment."""
     return str(say(
         "{recommendation} · stage {stage}, {name} · {treatment}",
@@ -112,7 +112,8 @@ def _look(review: Review) -> Sentence:
     return say("{number} of {planned}", **about)
 
 
-def _meaning(review: Review) -> Sentence:
+def meaning_of(review: Review) -> Sentence:
+    """Say what a recommendation means."""
     recommendation = review.recommendation
     if recommendation is GO and (within := tolerated(review)):
         return say(
@@ -151,7 +152,7 @@ def summary_text(review: Review) -> str:
     told = texts(review.reasons)
     told += [line for line in firing(review) if line not in told]
     reasons = [plain(f"  - {reason}") for reason in told]
-    heading = plain(f"{SIGNS[review.recommendation]} {_title(review)}")
+    heading = plain(f"{SIGNS[review.recommendation]} {title_of(review)}")
     lines = aligned(rows, right=frozenset({3, 4}))
     look = plain(f"{say('Look')}: {_look(review)}")
     carried = [plain(f"{say('Evidence of')}: {stages_of(review)}")] if stages_of(review) else []

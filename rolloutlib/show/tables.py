@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LONGEST", "Cell", "Html", "Row", "aligned", "bullets", "joined", "label", "number", "render",
-    "style", "table", "width_of",
+    "sheet", "style", "table", "width_of",
 ]  # fmt: skip
 
 LONGEST = 50  # rows of a table of files or runs; review.json holds all
@@ -141,7 +141,12 @@ def render(template: str, **values: object) -> str:
 
 def style() -> str:
     """Return the stylesheet of the pieces: JupyterLab needs it once, in the headline."""
-    return _environment().get_template("pieces.css").render()
+    return sheet("pieces.css")
+
+
+def sheet(name: str) -> str:
+    """Return one of the package's stylesheets."""
+    return _environment().get_template(name).render()
 
 
 @cache
