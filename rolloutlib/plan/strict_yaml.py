@@ -5,6 +5,7 @@ Safe tags, no duplicate keys, no aliases, a size cap, one sentence an error.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import yaml
@@ -15,6 +16,7 @@ from rolloutlib.files import bounded_text
 from rolloutlib.limits import PARAMETER_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
@@ -69,17 +71,7 @@ def load_yaml(path: Path) -> Any:  # noqa: ANN401
     Raises:
         PlanError: it is missing, too large, unreadable, or not the plain YAML that is expected.
     """
-    try:
-        text = bounded_text(path, PARAMETER_BYTES)
-    except FileError as error:
-        why = "there is no such file" if error.missing else error.why
-        raise PlanError(f"{path}: {why}") from None
-    try:
-        return yaml.load(text, _StrictLoader)  # noqa: S506
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
-        raise PlanError(f"{path}: {_yaml_sentence(error)}") from None
-    except RecursionError:
-        raise PlanError(f"{path}: nested too deep; expected plain YAML") from None
+    return _read(path, _parsed)
 
 
 def load_model(path: Path, model: type[_Model]) -> _Model:
@@ -88,9 +80,31 @@ def load_model(path: Path, model: type[_Model]) -> _Model:
     Every error is a PlanError that names file, key and value.
     """
     try:
-        return model.model_validate(load_yaml(path))
+        return model.model_validate(_read(path, _parsed_once))
     except ValidationError as error:
         raise PlanError(describe(error, str(path), model)) from None
+
+
+def _read(path: Path, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401
+    try:
+        text = bounded_text(path, PARAMETER_BYTES)
+    except FileError as error:
+        why = "there is no such file" if error.missing else error.why
+        raise PlanError(f"{path}: {why}") from None
+    try:
+        return parse(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
+        raise PlanError(f"{path}: {_yaml_sentence(error)}") from None
+    except RecursionError:
+        raise PlanError(f"{path}: nested too deep; expected plain YAML") from None
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401
+    return yaml.load(text, _StrictLoader)  # noqa: S506
+
+
+# A command reads the plan in several places: 30 ms each time, and a model is built anew from it.
+_parsed_once = lru_cache(maxsize=8)(_parsed)
 
 
 def describe(error: ValidationError, where: str, model: type[BaseModel]) -> str:

@@ -130,3 +130,14 @@ def test_wrong_values(tmp_path: Path, text: str, sentence: str) -> None:
         load_model(file, Outer)
     assert str(caught.value).startswith(f"{file}: ")
     assert sentence in str(caught.value)
+
+
+def test_a_file_is_read_as_it_is_now(tmp_path: Path) -> None:
+    """What was parsed once is not what stands there later, and two models share nothing."""
+    file = tmp_path / "x.yaml"
+    file.write_text("named: {a: {name: x}}", encoding="utf-8")
+    first, again = load_model(file, Outer), load_model(file, Outer)
+    first.named.clear()
+    assert again.named["a"].name == load_model(file, Outer).named["a"].name == "x"
+    file.write_text("named: {a: {name: y}}", encoding="utf-8")
+    assert load_model(file, Outer).named["a"].name == "y"

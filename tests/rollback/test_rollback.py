@@ -49,13 +49,19 @@ REASON = Trigger(
 )
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A workbook at stage 2 by two signed decisions."""
-    folder = workbook(tmp_path / "book")
+@pytest.fixture(scope="module")
+def promoted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workbook at stage 2 by two signed decisions, made once: six signatures, two promotions."""
+    folder = workbook(tmp_path_factory.mktemp("promoted") / "book")
     _promote(folder, decided(folder, hours=0), 0.5)
     _promote(folder, decided(folder, hours=1), 1.5)
     return folder
+
+
+@pytest.fixture
+def root(promoted: Path, tmp_path: Path) -> Path:
+    """A copy of it to change."""
+    return Path(shutil.copytree(promoted, tmp_path / "book"))
 
 
 def _promote(root: Path, decision: str, hours: float) -> promotion.Promotion:
