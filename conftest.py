@@ -11,6 +11,7 @@ import pytest
 from _pytest.doctest import DoctestItem
 
 from rolloutlib.judge import counting
+from rolloutlib.show.folder import save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +40,16 @@ def looks_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def example(request: pytest.FixtureRequest, doctest_namespace: dict[str, object]) -> None:
-    """Give the examples of the explorer one review, made once a process."""
-    if isinstance(request.node, DoctestItem) and "explore" in request.node.path.parts:
-        doctest_namespace["review"] = shipped()
+    """Give the face's examples a review, made once a process, a report of it, and a folder."""
+    place = request.node.path.parts[-2:]
+    if isinstance(request.node, DoctestItem) and (
+        "explore" in place or place == ("rolloutlib", "__init__.py")
+    ):
+        folder: Path = request.getfixturevalue("tmp_path")
+        review, report = shipped(), folder / "report"
+        report.mkdir()
+        save(review.judged.review, report, review.params)
+        doctest_namespace |= {"review": review, "report": report, "folder": folder}
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from os import PathLike
 
     from rolloutlib.explore.review import Review
     from rolloutlib.plan.model import StageId, load_plan
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rolloutlib.watch.record import Watch
 
 __version__ = "0.1.0"
-__all__ = ["Review", "Watch", "load_plan", "read_runs", "review", "watch_stage"]
+__all__ = ["Review", "Watch", "load_plan", "open", "read_runs", "review", "watch_stage"]
 
 # Where the names of this page are at home. They are imported when they are asked for: numpy, DuckDB
 # and pydantic take a second that `import rolloutlib` does not.
@@ -93,6 +94,28 @@ def review(  # noqa: PLR0913 -- each is a parameter of a review: completion and 
     from rolloutlib.plan.params import review_params
 
     return review_of(review_params(given))
+
+
+def open(path: str | PathLike[str]) -> Review:  # noqa: A001 -- `rl.open`, as `gzip.open`
+    """Open a report that was written earlier; nothing is judged again.
+
+    Its samples are read when they are asked for, by the parameters that the report keeps, and only
+    if the data are still those that it was of.
+
+    >>> import rolloutlib as rl
+    >>> rl.open(report).recommendation.value
+    'NO_GO'
+
+    Args:
+        path: the folder that `rollout review --out` wrote, or its review.json; relative paths start
+            at the workbook's root, else at the working directory.
+
+    Raises:
+        UsageError: there is none, or its parts are not those of one review, as its seal has them.
+    """
+    from rolloutlib.explore.opening import open_report
+
+    return open_report(path)
 
 
 def watch_stage(stage: StageId, runs: str, **parameters: object) -> Watch:

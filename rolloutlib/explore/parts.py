@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rolloutlib.explore.described import flag, moment, number, said, text, whole
 from rolloutlib.measure.segments import ANY_ISSUE
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARMS", "CARRIED", "CHECKS", "COMPLETENESS", "INPUTS", "ISSUES", "QUARANTINE", "REASONS",
-    "RISKS", "RUNS",
+    "RISKS", "RUNS", "SAMPLES",
 ]  # fmt: skip
 
 ISSUES: Final[tuple[Column[IssueRate], ...]] = (
@@ -142,4 +142,34 @@ RISKS: Final[tuple[Column[RiskState], ...]] = (
     flag("sure", "whether a bound is beyond its limit, too, or people say so"),
     text("mitigation", "in the plan's words"),
     text("changes", "what to do now", said("changes")),
+)
+
+SAMPLES: Final[tuple[Column[Any], ...]] = (
+    text("run_id", "the run"),
+    text("arm", "whose sample it is", brief=True),
+    moment("started_at", "its start; null where the source carries no time"),
+    whole("seed", "of the run"),
+    text("profile", "guardian profile of the run"),
+    text("sample_id", "its id within the run", brief=True),
+    text("prompt_id", "the same in both arms where prompts are shared", brief=True),
+    text("user_id", "who got the answer"),
+    text("session_id", "in which session"),
+    text("category", "as the source has it", brief=True),
+    text("difficulty", "as the source has it"),
+    text("status", "passed, failed, vetoed, error or timeout", brief=True),
+    flag("passed", "whether it passed", brief=True),
+    flag("vetoed", "whether the guardian refused it"),
+    flag("error", "whether there was no answer: an error or a timeout"),
+    number("score", "of the answer", "score 0–10", brief=True),
+    number("latency_ms", "from request to answer, not capped", "ms", brief=True),
+    text("issues", "its tags"),
+    text("veto_reason", "why the guardian refused it"),
+    whole("style_violations", "how many"),
+    flag("edited", "whether suggested tags were edited by hand"),
+    number("covariate", "what score and latency may be adjusted for", "as the source has it"),
+    flag("suggested", "whether tags were suggested"),
+    text("cluster", "what samples that are not independent have in common"),
+    text("suggested_tags", "the tags that were suggested"),
+    text("prompt_text", "the prompt, where source.yaml maps it"),
+    text("answer_text", "the answer, where source.yaml maps it"),
 )

@@ -13,7 +13,7 @@ from rolloutlib.show.rows import badge, interval, proof_limit
 from rolloutlib.show.tables import Html, aligned, render, sheet, width_of
 from rolloutlib.text import LABEL, plain
 from rolloutlib.words.reasons import texts
-from rolloutlib.words.sentences import say, spoken, translate
+from rolloutlib.words.sentences import say, translate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,11 +48,16 @@ class Grid(NamedTuple):
     columns_in_all: int
 
 
-@spoken
-def glance(review: Review) -> Html:
-    """Show a review as a cell's value: recommendation, reasons, gates, where its numbers are."""
+def glance(review: Review, note: str = "") -> Html:
+    """Show a review as a cell's value, in the language that is spoken.
+
+    Args:
+        review: its recommendation, reasons and gates are shown, and where its numbers are.
+        note: what a reader must know of this copy of it.
+    """
     sign, heading, meaning = SIGNS[review.recommendation], title_of(review), str(meaning_of(review))
-    reasons, told = texts(review.reasons), simulated(review)
+    reasons = texts(review.reasons)
+    told = " ".join(filter(None, (note, simulated(review))))
     gates = [_gate(gate) for gate in review.gates]
     head = [str(name) for name in (say("Gate"), say("Plan"), say("Evidence"),
                                    say("Estimate [bounds]"), say("Limit"))]  # fmt: skip
