@@ -66,8 +66,9 @@ faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that t
 		tests/show/test_bundle.py tests/commands/test_fuzz.py tests/commands/test_looks.py \
 		tests/commands/test_side_by_side.py
 
-lab: $(STAMP) ## Open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+lab: $(STAMP) ## Open the notebooks and the reports in JupyterLab
+	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/stage_review.ipynb \
+		--FileContentsManager.pre_save_hook=rolloutlib.show.trusted.keep_as_it_ran
 
 lock: ## Resolve both locks again (newest versions: make lock UPGRADE=--upgrade)
 	@$(require-python)

@@ -1,4 +1,4 @@
-"""What all tests and doctests share: each counts the looks of its reviews in a file of its own."""
+"""What all tests and doctests share: files of their own for looks and for notebooks' signatures."""
 
 from __future__ import annotations
 
@@ -61,3 +61,11 @@ def shipped() -> Review:
         stage=2, runs="data/examples/bfcl", control="gpt-4o-2024-05-13-FC",
         treatment="gpt-4o-2024-08-06-FC", looks="",
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="session")
+def signatures_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Sign the notebooks of tests in a folder of theirs, not in the user's own database."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path_factory.mktemp("jupyter")))
+        yield

@@ -38,6 +38,7 @@ def _retrospective(arguments: argparse.Namespace) -> int:
     from rolloutlib.plan.strict_yaml import load_yaml
     from rolloutlib.show.bundle import in_words
     from rolloutlib.show.notebooks import render_html, run_notebook
+    from rolloutlib.show.trusted import as_it_ran
 
     root = workbook_root()
     file = root / "params" / "retrospective.yaml"
@@ -53,6 +54,7 @@ def _retrospective(arguments: argparse.Namespace) -> int:
         )
         place.mkdir(parents=True, exist_ok=True)
         overwrite(Files(), place / NOTEBOOK, made.read_bytes())
+        as_it_ran(place / NOTEBOOK)
         overwrite(Files(), place / PAGE, render_html(executed, lang).encode())
     page = place / PAGE
     say(str(page.relative_to(root) if page.is_relative_to(root) else page))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "NOTEBOOK", "OF_REVIEW", "PAGE", "PARAMS", "QUARANTINE", "REVIEW", "SEAL", "WATCH",
+    "NAMES", "NOTEBOOK", "OF_REVIEW", "PAGE", "PARAMS", "QUARANTINE", "REVIEW", "SEAL", "WATCH",
     "WATCH_NOTEBOOK", "WATCH_PAGE", "faults", "first_line", "parts_in", "seal_of",
 ]  # fmt: skip
 
@@ -30,6 +30,7 @@ SEAL: Final = "seal.sha256"  # as sha256sum writes it: `sha256sum -c seal.sha256
 QUARANTINE: Final = "quarantine"
 OF_REVIEW: Final = f"{QUARANTINE}/review.sha256"
 _WHOLE: Final = (REVIEW, PAGE, NOTEBOOK, PARAMS)  # what a report that can be decided on has
+NAMES: Final = (*_WHOLE, WATCH, WATCH_PAGE, WATCH_NOTEBOOK, SEAL)  # of parts outside the quarantine
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _META: Final = re.compile(rb'<meta name="rollout-review" content="sha256:([0-9a-f]{64})">')
 _FIRST: Final = re.compile(rb"# of review\.json sha256:([0-9a-f]{64})\n")
@@ -38,7 +39,7 @@ _SHORT: Final = 12  # digits of a digest that are shown
 
 def parts_in(folder: Path) -> Iterator[str]:
     """Yield the names of a report's parts that are in a folder; other files are not ours."""
-    for name in (*_WHOLE, WATCH, WATCH_PAGE, WATCH_NOTEBOOK, SEAL):
+    for name in NAMES:
         if (folder / name).is_file():
             yield name
     for path in sorted((folder / QUARANTINE).glob("*")):

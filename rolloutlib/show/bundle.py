@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.ledger.durable import Files
-from rolloutlib.ledger.seal import PAGE, QUARANTINE, SEAL, parts_in
+from rolloutlib.ledger.seal import NAMES, PAGE, QUARANTINE, SEAL, parts_in
 from rolloutlib.show.owned import alone_in, only_writer, owned_folder, sweep
 
 if TYPE_CHECKING:
@@ -220,9 +220,8 @@ def _others(folder: Path) -> list[Path]:
 def _checkpoints(folder: Path) -> list[str]:
     """Return JupyterLab's copies of parts of a report."""
     copies = (folder / CHECKPOINTS).glob("*-checkpoint.*")
-    parts = {"review.html", "review.ipynb", "review.json", "params.yaml"}
     named = {path: path.name.replace("-checkpoint", "") for path in copies}
-    return [f"{CHECKPOINTS}/{path.name}" for path, name in named.items() if name in parts]
+    return [f"{CHECKPOINTS}/{path.name}" for path, name in named.items() if name in NAMES]
 
 
 def _sync(files: Files, folder: Path) -> None:

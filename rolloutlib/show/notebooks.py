@@ -22,6 +22,7 @@ from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.figure import FIGURE_MIME, WIDE
 from rolloutlib.show.kernel import own_kernel
 from rolloutlib.show.tables import render
+from rolloutlib.show.trusted import trust
 from rolloutlib.words.sentences import say, translate
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def run_notebook(
         except papermill.exceptions.PapermillExecutionError as error:
             if failed is not None:
                 move(out, failed)
+            trust(failed or out)  # who looks for the error sees what was shown before it
             cell = f"{notebook.name}, cell {error.exec_count}"
             kept = f"the notebook up to there is {failed or out}"
             raise _as_sentence(error.ename, error.evalue, cell, kept) from None

@@ -14,6 +14,7 @@ from rolloutlib.ledger.seal import NOTEBOOK, PAGE, REVIEW, SEAL, parts_in, seal_
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.bundle import new_report
 from rolloutlib.show.notebooks import render_html, run_notebook
+from rolloutlib.show.trusted import as_it_ran
 from rolloutlib.text import plain
 from rolloutlib.words.sentences import say
 
@@ -130,7 +131,7 @@ def _seal(folder: Path, notebook: NotebookNode, lang: str, *, whole: bool) -> st
         notebook.metadata.get("papermill", {})["output_path"] = NOTEBOOK
         text = import_module("nbformat").v4.writes(notebook)
         (folder / NOTEBOOK).write_text(f"{text}\n", encoding="utf-8")
-        (folder / NOTEBOOK).chmod(0o444)  # JupyterLab then saves a copy, not the sealed one
+        as_it_ran(folder / NOTEBOOK)
     else:
         (folder / NOTEBOOK).unlink(missing_ok=True)
     (folder / PAGE).write_text(render_html(notebook, lang), encoding="utf-8")

@@ -157,6 +157,7 @@ def _finish(folder: Path, notebook: NotebookNode, lang: str) -> bytes:
     from importlib import import_module
 
     from rolloutlib.show.notebooks import render_html
+    from rolloutlib.show.trusted import as_it_ran
 
     if not (folder / WATCH).is_file():
         call = "watched_record.write_watch(watch, params)"
@@ -164,6 +165,7 @@ def _finish(folder: Path, notebook: NotebookNode, lang: str) -> bytes:
     notebook.metadata.get("papermill", {})["output_path"] = WATCH_NOTEBOOK
     text = import_module("nbformat").v4.writes(notebook)
     (folder / WATCH_NOTEBOOK).write_text(f"{text}\n", encoding="utf-8")
+    as_it_ran(folder / WATCH_NOTEBOOK)
     (folder / WATCH_PAGE).write_text(render_html(notebook, lang), encoding="utf-8")
     parts = {name: (folder / name).read_bytes() for name in parts_in(folder)}
     (folder / SEAL).write_bytes(seal_of(parts))
