@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.errors import UsageError
+from rolloutlib.explore.asking import Asked, Asking
 from rolloutlib.explore.recorded import Recorded
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def review_of(params: ReviewParams) -> Review:
     return Review(judged.review.record, params=params, judge=lambda: judged)
 
 
-class Review(Recorded):
+class Review(Recorded, Asking):
     """A stage review: its recommendation, its numbers as tables, and the samples behind them.
 
     >>> review.recommendation, len(review.gates), review.gates[0].id
@@ -110,3 +111,6 @@ class Review(Recorded):
         from rolloutlib.explore.export import export
 
         return export(self, folder, samples=samples)
+
+    def _asked(self) -> Asked:
+        return Asked(self)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Gate, Profile, StageId
     from rolloutlib.reason import Fact, Reason
 
-__all__ = ["gate_row", "judge_gate"]
+__all__ = ["estimated", "gate_row", "judge_gate"]
 
 ADJUSTABLE = ("score", "latency_ms")  # what a covariate is regressed out of
 ONE_ARM = "one arm alone, and the covariate's mean is as uncertain as its own"
@@ -149,7 +149,7 @@ def _nothing(
 
 def _evidence(compared: Comparison, gate: Gate, seen: Seen, stage: StageId) -> EvidenceVerdict:
     limit = gate.proof_limit(stage, compared.limits)
-    arms, estimate = _estimated(compared, gate, seen)
+    arms, estimate = estimated(compared, gate, seen)
     if compared.invalid is not None:
         return evidence_of(estimate, Verdict.INVALID, compared.invalid)
     missing = next(iter(compared.blocks), seen.gaps or compared.spent) if estimate else seen.absent
@@ -244,7 +244,7 @@ def _lacking(compared: Comparison, gate: Gate, metric: str) -> dict[str, Fact]:
             "share": row.missing}  # fmt: skip
 
 
-def _estimated(compared: Comparison, gate: Gate, seen: Seen) -> tuple[Arms | None, Estimate | None]:
+def estimated(compared: Comparison, gate: Gate, seen: Seen) -> tuple[Arms | None, Estimate | None]:
     """Estimate the gate's contrast; a difference, where asked for, without the covariate's part."""
     if seen.arms is None or seen.metric is None:
         return None, None

@@ -98,7 +98,7 @@ def segments(
         estimate = estimate_gate(gate, arms, rules, metric=metric)
         if estimate is not None:
             rows.append((by, value, arms, estimate))
-    adjusted = _holm([None if estimate.cap else estimate.p_worse for *_, estimate in rows])
+    adjusted = holm_of([None if estimate.cap else estimate.p_worse for *_, estimate in rows])
     return tuple(
         Segment(
             by=by, value=value, gate=gate_id, **_means(arms), **_bounds(estimate), p_holm=p,
@@ -146,7 +146,7 @@ def issue_rates(
     arms = {tag: arms_of(table, metric_of(gate, tag)) for tag in tags}
     estimates = [estimate_gate(gate, arms[tag], rules, metric=metric_of(gate, tag)) for tag in tags]
     tested = [None if e is None or e.cap else e.p_better for e in estimates[:ranked]]
-    adjusted = [*_holm(tested), *(None for _ in tags[ranked:]), None]
+    adjusted = [*holm_of(tested), *(None for _ in tags[ranked:]), None]
     listed = [*tags, ANY_ISSUE]
     arms[ANY_ISSUE] = arms_of(table, "any_issue")
     rises, falls = _tests(gate, arms, rules, family)
@@ -180,7 +180,7 @@ def _tests(
     unlisted = [1.0] * (family + 1 - len(usable))
     worse, better = ([getattr(e, name) if e else None for e in usable]
                      for name in ("p_worse", "p_better"))  # fmt: skip
-    return tuple(_holm([*part, *unlisted])[: len(part)] for part in (worse, better))  # pyright: ignore[reportReturnType]
+    return tuple(holm_of([*part, *unlisted])[: len(part)] for part in (worse, better))  # pyright: ignore[reportReturnType]
 
 
 def _means(arms: Arms) -> dict[str, float | None]:
@@ -194,7 +194,7 @@ def _bounds(estimate: Estimate | None) -> dict[str, Any]:
     return {name: known(getattr(estimate, name, None)) for name in names}
 
 
-def _holm(p_values: Sequence[float | None]) -> list[float | None]:
+def holm_of(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjust what has a p-value and leave the rest None."""
     tested = [place for place, p in enumerate(p_values) if p is not None]
     adjusted = sequential.holm([p for p in p_values if p is not None])

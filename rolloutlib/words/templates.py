@@ -8,6 +8,7 @@ from rolloutlib.words.carry_templates import CARRIES
 from rolloutlib.words.check_templates import CHECKS
 from rolloutlib.words.issue_templates import ISSUES
 from rolloutlib.words.risk_templates import RISKS
+from rolloutlib.words.slice_templates import SLICES
 from rolloutlib.words.watch_templates import WATCHES
 
 __all__ = ["TEMPLATES"]
@@ -274,6 +275,7 @@ TEMPLATES: Final = {
     ),
     **ISSUES,
     **CARRIES,
+    **SLICES,
     **WATCHES,
     "check.failed": "Check failed: {check}. {why}",
     "check.open": "Check open: {check}. {why}",

@@ -1,0 +1,290 @@
+"""The samples behind a number: `review.samples(…)`, bounded, with the whole count told."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+import narwhals as nw
+
+from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.explore.described import text
+from rolloutlib.explore.samples import SINGLE, by_group, by_prompt
+from rolloutlib.explore.tables import Table
+from rolloutlib.judge.answers import asked_of, flips, pair_of, told_texts, why_none
+from rolloutlib.judge.counting import by_hand
+from rolloutlib.judge.slices import samples_within
+from rolloutlib.measure.behind import groups, singles
+from rolloutlib.measure.moments import latency_expression, tag_counts
+from rolloutlib.measure.segments import ANY_ISSUE
+from rolloutlib.measure.within import SHORT, sliceable
+from rolloutlib.runs.columns import STATUSES
+from rolloutlib.runs.database import readable
+from rolloutlib.show.answers import Answered, answered
+from rolloutlib.show.flipped import is_in
+from rolloutlib.text import LABEL, listed, plain
+from rolloutlib.words.reasons import sentence
+from rolloutlib.words.sentences import Sentence, say, speaking, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rolloutlib.explore.tables import Column
+    from rolloutlib.judge.review import Judged
+    from rolloutlib.measure.behind import Behind
+    from rolloutlib.measure.within import Condition
+    from rolloutlib.show.tables import Html
+
+__all__ = ["Answers", "Wanted", "samples_of"]
+
+MOST: Final = 10_000  # rows that are brought here
+SHOWN: Final = 200  # rows that a notebook shows of them
+_CELLS: Final[set[str]] = set()  # of a live notebook, which the script of tables stands in
+
+
+class Wanted(NamedTuple):
+    """What samples are asked for; see `rolloutlib.explore.review.Review.samples`."""
+
+    gate: str | None = None
+    outcome: str | None = None
+    worst: str | None = None
+    slowest: int | bool = False
+    issue: str | bool = False
+    status: str | None = None
+    arm: str = "treatment"
+    n: int = 100
+
+
+class Answers(Table[Any]):
+    """Rows of samples: a table like any other, which tells how many there are in all.
+
+    >>> flipped = review.samples(gate="pass_rate", outcome="worse", n=5)
+    >>> len(flipped), flipped.total, flipped.counts["better"]
+    (5, 57, 82)
+    """
+
+    _behind: Behind
+    _notes: Sequence[Sentence]
+
+    @classmethod
+    def of(
+        cls, behind: Behind, columns: Sequence[Column[Any]], title: Sentence,
+        notes: Sequence[Sentence], lang: str,
+    ) -> Self:  # fmt: skip
+        """Take rows that were asked for; the first note is the table's own.
+
+        >>> type(review.samples(n=1)).__name__
+        'Answers'
+        """
+        made = cls.from_arrow(behind.rows, columns, title=title, lang=lang, note=notes[0])
+        made._behind, made._notes = behind, notes  # noqa: SLF001 -- its own
+        return made
+
+    @property
+    def total(self) -> int:
+        """How many rows there are in the data, of which these are the first.
+
+        >>> review.where(category="rest").samples().total
+        70
+        """
+        return self._behind.total
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Of prompts side by side: how many there are of each outcome.
+
+        >>> review.where(category="rest").samples().counts["worse"]
+        18
+        """
+        return self._behind.counts
+
+    def __repr__(self) -> str:
+        """Show the first rows, at most twelve lines."""
+        return self._seen(live=False).text
+
+    def _repr_html_(self) -> str:
+        """Show the rows in a notebook; in a live one they can be sorted and searched."""
+        return self._seen(live=by_hand()).html
+
+    def _seen(self, *, live: bool) -> Html:
+        told = [column.null_count < self.to_arrow().num_rows for column in self.to_arrow().columns]
+        places = [k for k, column in enumerate(self._columns) if column.brief and told[k]]
+        names = [(self._columns[k].name, self._columns[k].kind in {"whole", "number"})
+                 for k in places]  # fmt: skip
+        rows = [[row[k] for k in places] for row in self[:SHOWN]]
+        with speaking(self._lang):
+            notes = [str(note) for note in self._notes]
+            shown = Answered(str(self._title), notes, names, rows, self.total)
+            return answered(shown, live=live, first=live and _is_first())
+
+
+def _is_first() -> bool:
+    """Return whether the script has to be brought along: no other cell of this notebook has it."""
+    from IPython import get_ipython
+
+    shell: Any = get_ipython()
+    cell = str(shell.get_parent().get("metadata", {}).get("cellId", ""))
+    if _CELLS and cell not in _CELLS:
+        return False
+    _CELLS.add(cell)
+    return True
+
+
+def samples_of(
+    judged: Judged, wanted: Wanted, conditions: Sequence[Condition] = (), *, lang: str = "en"
+) -> Answers:
+    """Bring the samples that are asked for, at most so many; the engine that has them chooses.
+
+    Raises:
+        UsageError: what was asked for does not go together, or is not there.
+        RunsError: the samples cannot be read, or are not those of the review.
+    """
+    lists = {"worst": wanted.worst, "slowest": wanted.slowest, "issue": wanted.issue,
+             "status": wanted.status}  # fmt: skip
+    named = [name for name, value in lists.items() if value not in {None, False}]
+    _check(wanted, named)
+    with speaking(lang):
+        if not named:
+            return _side_by_side(judged, wanted, conditions, lang)
+        if wanted.worst:
+            return _worst(judged, wanted, conditions, lang)
+        return _singles(judged, wanted, conditions, lang)
+
+
+def _check(wanted: Wanted, named: Sequence[str]) -> None:
+    """Refuse what does not go together."""
+    if len(named) > 1:
+        raise UsageError(f"samples() got {' and '.join(named)}; ask for one of them at a time.")
+    if named and wanted.outcome is not None:
+        raise UsageError(f"samples() got outcome and {named[0]}: an outcome is of a gate.")
+    if named and named != ["worst"] and wanted.gate is not None:
+        raise UsageError(f"samples() got gate and {named[0]}; ask for one of them at a time.")
+    n = wanted.slowest if wanted.slowest is not False and wanted.slowest is not True else wanted.n
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST:  # pyright: ignore[reportUnnecessaryIsInstance] -- an analyst may pass anything
+        raise UsageError(f"samples() got {n!r} rows; expected a whole number from 1 to {MOST:,}.")
+
+
+def _side_by_side(
+    judged: Judged, wanted: Wanted, conditions: Sequence[Condition], lang: str
+) -> Answers:
+    gate, outcome = wanted.gate or "pass_rate", wanted.outcome or "all"
+    behind = flips(judged, conditions, gate, outcome, wanted.n)
+    if why := why_none(judged, behind, gate):
+        raise UsageError(
+            f"{sentence(why, 'en')} Single answers are listed by samples(status=…), "
+            "samples(slowest=…), samples(issue=…) and samples(worst=…)."
+        )
+    title = translate(judged.plan.gates[gate].title)
+    counts = {name: f"{n:,}" for name, n in behind.counts.items()}
+    heading = say("{gate}: the same prompt in both arms, {outcome}",
+                  gate=title, outcome=_OUTCOMES[outcome])  # fmt: skip
+    notes = [say(
+        "{every} prompts in both arms: {worse} worse, {better} better, {same} the same.",
+        every=counts["all"], worse=counts["worse"], better=counts["better"], same=counts["same"],
+    )]  # fmt: skip
+    if behind.counts["one arm"]:
+        notes.append(say("{n} prompts have a value in one arm only.", n=counts["one arm"]))
+    return _answers(judged, behind, heading, notes, conditions, by_prompt(judged, gate), lang)
+
+
+_OUTCOMES: Final = {
+    "all": say("the largest loss first"), "worse": say("worse"), "better": say("better"),
+    "same": say("the same"), "both passed": say("both passed"), "both failed": say("both failed"),
+}  # fmt: skip
+
+
+def _worst(judged: Judged, wanted: Wanted, conditions: Sequence[Condition], lang: str) -> Answers:
+    gate = wanted.gate or "pass_rate"
+    asked, pair = asked_of(judged, gate), pair_of(judged)
+    with readable():
+        samples = samples_within(judged, conditions)
+        names = sliceable(samples.extras)
+        by = wanted.worst if wanted.worst in names else SHORT.get(str(wanted.worst), "")
+        if not by:
+            hint = did_you_mean(str(wanted.worst), [*SHORT, *names])
+            there = listed([*SHORT, *names], most=20)
+            raise UsageError(
+                f"worst is {plain(str(wanted.worst), LABEL)!r}; expected one of {there}.{hint}"
+            )
+        behind = groups(samples.frame(), pair, asked, by, n=wanted.n)
+    judged.source.runs.check_unchanged()
+    if not behind.total:
+        raise UsageError(f"no sample tells its {plain(by, LABEL)} and a value of {gate}.")
+    heading = say("{gate} by {by}: what costs most first", gate=translate(
+        judged.plan.gates[gate].title), by=plain(translate(by), LABEL))  # fmt: skip
+    notes = [say("{worse} of {every} lose. The order is loss × samples: a look at many groups that "
+                 "nobody planned, without any test.",
+                 worse=f"{behind.counts['worse']:,}", every=f"{behind.total:,}")]  # fmt: skip
+    return _answers(judged, behind, heading, notes, conditions, by_group(judged, gate, by), lang)
+
+
+def _singles(judged: Judged, wanted: Wanted, conditions: Sequence[Condition], lang: str) -> Answers:
+    arms, order = _arms(judged, wanted.arm), None
+    with readable():
+        samples = samples_within(judged, conditions)
+        frame = samples.frame()
+        if wanted.slowest:
+            order = latency_expression(judged.plan.evidence.timeout_cap_ms)
+            heading = say("The slowest calls")
+        elif wanted.issue:
+            tag = ANY_ISSUE if wanted.issue is True else str(wanted.issue)
+            frame, heading = _with_issue(frame, tag)
+        else:
+            frame, heading = _with_status(frame, str(wanted.status))
+        n = wanted.n if wanted.slowest in {False, True} else int(wanted.slowest)
+        behind = singles(frame, arms, order=order, n=n, extras=samples.extras)
+        behind = told_texts(judged, behind)
+    judged.source.runs.check_unchanged()
+    whose = say('Of {arms}; arm="both" lists both.', arms=tuple(plain(a, LABEL) for a in arms))
+    return _answers(judged, behind, heading, [whose], conditions, SINGLE, lang)
+
+
+def _arms(judged: Judged, arm: str) -> tuple[str, ...]:
+    control, treatment = pair_of(judged)
+    known = {"control": (control,), "treatment": (treatment,), "both": (control, treatment),
+             control: (control,), treatment: (treatment,)}  # fmt: skip
+    if arm not in known:
+        hint = did_you_mean(arm, known)
+        raise UsageError(f"arm is {plain(arm, LABEL)!r}; expected one of {listed(known)}.{hint}")
+    return known[arm]
+
+
+def _with_issue(frame: nw.LazyFrame[Any], tag: str) -> tuple[nw.LazyFrame[Any], Sentence]:
+    if tag == ANY_ISSUE:
+        return frame.filter(nw.col("issues").list.len() > 0), say("Samples with an issue")
+    tags = sorted({tag for _, tag in tag_counts(frame)})
+    if tag not in tags:
+        there = f"there are {listed(tags)}" if tags else "no sample here carries any"
+        hint = did_you_mean(tag, tags)
+        raise UsageError(f"no sample carries the issue {plain(tag, LABEL)!r}; {there}.{hint}")
+    return (frame.filter(nw.col("issues").list.contains(tag)),
+            say("Samples with the issue {issue}", issue=plain(tag, LABEL)))  # fmt: skip
+
+
+def _with_status(frame: nw.LazyFrame[Any], status: str) -> tuple[nw.LazyFrame[Any], Sentence]:
+    if status == "edited":
+        return frame.filter(nw.col("edited")), say("Samples whose suggested tags were edited")
+    known = (*STATUSES, "edited")
+    if status not in known:
+        hint = did_you_mean(status, known)
+        raise UsageError(
+            f"status is {plain(status, LABEL)!r}; expected one of {', '.join(known)}.{hint}"
+        )
+    return (frame.filter(nw.col("status") == status),
+            say("Samples with the status {status}", status=status))  # fmt: skip
+
+
+def _answers(
+    judged: Judged, behind: Behind, heading: Sentence, notes: Sequence[Sentence],
+    conditions: Sequence[Condition], columns: Sequence[Column[Any]], lang: str,
+) -> Answers:  # fmt: skip
+    told = [*notes]
+    if conditions:
+        told.append(say("Only {slice}.", slice=is_in(conditions)))
+    if judged.review.carried:
+        told.append(say("Only this stage's own answers are shown."))
+    extras = [text(name, "a column of the source", brief=True)
+              for name in behind.rows.column_names
+              if name not in {column.name for column in columns}]  # fmt: skip
+    return Answers.of(behind, [*columns, *extras], heading, told, lang)

@@ -1,0 +1,164 @@
+"""The answers behind a gate: which number, which prompts, and which of them a report shows."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.judge.record import Verdict
+from rolloutlib.judge.slices import samples_within
+from rolloutlib.judge.sources import sample_frame
+from rolloutlib.measure.behind import OUTCOMES, Asked, side_by_side
+from rolloutlib.measure.texts import with_texts
+from rolloutlib.measure.within import Condition
+from rolloutlib.reason import because
+from rolloutlib.runs.database import readable
+from rolloutlib.text import LABEL, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rolloutlib.judge.record import GateResult
+    from rolloutlib.judge.review import Judged
+    from rolloutlib.measure.behind import Behind, Outcome
+    from rolloutlib.reason import Reason
+
+__all__ = ["Flipped", "asked_of", "flipped", "flips", "pair_of", "told_texts", "why_none"]
+
+SOFT = ("latency_ms", "slow")  # what no answer is judged by: no answer flips from fast to slow
+
+
+class Flipped(NamedTuple):
+    """What a report shows of the answers behind its worst number.
+
+    Attributes:
+        gate: whose number it is; None where there is none at all.
+        conditions: the segment that loses, where the whole does not.
+        behind: the prompts that got worse, the worst first.
+        why: why there is nothing to show; None where there is.
+    """
+
+    gate: GateResult | None
+    conditions: tuple[Condition, ...]
+    behind: Behind | None
+    why: Reason | None
+
+
+def pair_of(judged: Judged) -> tuple[str, str]:
+    """Return the names of the control and the treatment."""
+    return judged.review.control, judged.review.treatment
+
+
+def asked_of(judged: Judged, gate_id: str) -> Asked:
+    """Return which number of a sample a gate is about.
+
+    Raises:
+        UsageError: the plan has no such gate, or it is about an issue that no sample has.
+    """
+    gates = judged.plan.gates
+    if gate_id not in gates:
+        hint = did_you_mean(gate_id, gates)
+        raise UsageError(
+            f"gate is {plain(gate_id, LABEL)!r}; the plan has {', '.join(gates)}.{hint}"
+        )
+    gate, metric = gates[gate_id], gates[gate_id].metric
+    if metric == "issue":
+        subject = next((one.subject for one in judged.review.gates if one.id == gate_id), None)
+        if subject is None:
+            raise UsageError(f"{gate_id}: the control carries no issue, so there is none to show.")
+        metric = f"issue:{subject}"
+    return Asked(metric, gate.harm, judged.plan.evidence.timeout_cap_ms)
+
+
+def flips(
+    judged: Judged, conditions: Sequence[Condition], gate_id: str, outcome: str, n: int
+) -> Behind:
+    """Lay the prompts of a slice side by side by a gate's number (see `side_by_side`).
+
+    Raises:
+        UsageError: an unknown gate or outcome.
+        RunsError: the rows cannot be read, or their files changed.
+    """
+    asked, kind = asked_of(judged, gate_id), _outcome(outcome)
+    if kind.startswith("both") and not asked.is_binary:
+        raise UsageError(
+            f"outcome is {kind!r}, but no answer passes or fails {gate_id}; expected worse, "
+            "better, same or all."
+        )
+    pair = pair_of(judged)
+    with readable():
+        samples = samples_within(judged, conditions)
+        behind = side_by_side(
+            samples.frame(), pair, asked, outcome=kind, n=n, extras=samples.extras
+        )
+        behind = told_texts(judged, behind)
+    judged.source.runs.check_unchanged()
+    return behind
+
+
+def told_texts(judged: Judged, behind: Behind) -> Behind:
+    """Add the texts of the rows, where source.yaml maps them."""
+    if not behind.rows.num_rows:
+        return behind
+    samples = sample_frame(judged.source, texts=True)
+    rows = with_texts(behind.rows, samples.frame(), samples.texts, pair_of(judged))
+    return replace(behind, rows=rows)
+
+
+def _outcome(outcome: str) -> Outcome:
+    if outcome not in OUTCOMES:
+        hint = did_you_mean(outcome, OUTCOMES)
+        raise UsageError(
+            f"outcome is {plain(outcome, LABEL)!r}; expected one of {', '.join(OUTCOMES)}.{hint}"
+        )
+    return outcome
+
+
+def why_none(judged: Judged, behind: Behind, gate_id: str) -> Reason | None:
+    """Say why no prompt can be laid side by side; None where some can."""
+    if behind.counts["all"]:
+        return None
+    arms = judged.review.arms
+    if not all(arm.prompts for arm in arms):
+        return because("answers.unnamed")
+    seen = next((gate for gate in judged.review.gates if gate.id == gate_id), None)
+    if seen is not None and seen.control is None and seen.treatment is None:
+        return because("answers.no_value", gate=seen.title)
+    return because("answers.unshared", prompts=behind.counts["one arm"])
+
+
+def flipped(judged: Judged, most: int = 10) -> Flipped:
+    """Choose the number whose worst answers a report shows, and the answers.
+
+    The first gate about answers whose evidence fails; else the segment that loses most surely; else
+    the first gate that fails at all; else the gate that looks most harmed; else the pass rate.
+    """
+    gate, conditions = _worst(judged)
+    if gate is None:
+        return Flipped(None, (), None, because("answers.no_gate"))
+    behind = flips(judged, conditions, gate.id, "worse", most)
+    why = why_none(judged, behind, gate.id)
+    if why is None and not behind.total:
+        why = because("answers.none_worse", prompts=behind.counts["all"], gate=gate.title)
+    return Flipped(gate, conditions, behind, why)
+
+
+def _worst(judged: Judged) -> tuple[GateResult | None, tuple[Condition, ...]]:
+    review = judged.review
+    told = [gate for gate in review.gates if gate.evidence.point is not None
+            and (gate.metric != "issue" or gate.subject)]  # fmt: skip
+    failing = [gate for gate in told if gate.evidence.verdict is Verdict.FAIL]
+    if answered := [gate for gate in failing if gate.metric not in SOFT]:
+        return answered[0], ()
+    losses = [part for part in review.segments if part.loss and part.p_holm is not None]
+    for part in sorted(losses, key=lambda part: part.p_holm or 0.0):
+        gate = next((gate for gate in told if gate.id == part.gate), None)
+        return gate, (Condition(part.by, (part.value,)),)
+    if failing:
+        return failing[0], ()
+    tested = [gate for gate in told if gate.evidence.p_worse is not None]
+    tested.sort(key=lambda gate: gate.evidence.p_worse or 0.0)
+    return next(iter([*tested, *told]), None), ()

@@ -1,0 +1,297 @@
+"""A slice of a review: every gate on part of the samples, by the same methods. Exploration only.
+
+Nobody planned the look, so a slice gives numbers and no verdict: an estimate, its bounds, the
+one-sided p of a loss, and what Holm makes of that p over every slice that was tried. Only the
+samples of the reviewed stage count, whatever the review carries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import narwhals as nw
+
+from rolloutlib.errors import UsageError
+from rolloutlib.judge.gate import estimated
+from rolloutlib.judge.sources import sample_frame
+from rolloutlib.measure import adjustment
+from rolloutlib.measure.comparison import compare
+from rolloutlib.measure.latency import latency_cap
+from rolloutlib.measure.profiles import slow_limit
+from rolloutlib.measure.scan import measure
+from rolloutlib.measure.segments import Segment, holm_of, segments
+from rolloutlib.measure.subject import Wanted
+from rolloutlib.measure.within import Condition, conditions_of, joined, matching, within
+from rolloutlib.reason import Reason, because, known
+from rolloutlib.runs.database import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from rolloutlib.judge.review import Judged
+    from rolloutlib.measure.comparison import Comparison
+    from rolloutlib.measure.estimates import Estimate
+    from rolloutlib.measure.scan import Measured
+    from rolloutlib.plan.model import Gate
+    from rolloutlib.runs.samples import Samples
+
+__all__ = [
+    "SliceGate", "Sliced", "TriedSlice", "adjusted", "judge_slice", "samples_within",
+    "sliced_conditions", "tried",
+]  # fmt: skip
+
+
+class SliceGate(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate's number in a slice: an estimate with bounds, and no verdict.
+
+    Attributes:
+        subject: the issue that the review's gate is about.
+        limit: what the stage's bound must clear over all samples, in `unit`, for comparison.
+        unit: of the levels, the estimate, the bounds and the limit.
+        control, treatment: the arms' own values in `level_unit`; None without data.
+        lower, upper: one-sided bounds, each at `confidence`; None beside a point is no bound.
+        p: one-sided, against no change towards harm; None where the slice allows no such test.
+        why: what the slice cannot show of this gate; None where it shows everything.
+    """
+
+    id: str
+    title: str
+    subject: str | None
+    metric: str
+    contrast: str
+    harm: str
+    unit: str
+    level_unit: str
+    signed: bool
+    limit: float
+    control: float | None
+    treatment: float | None
+    point: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    confidence: float | None = None
+    n_control: int = 0
+    n_treatment: int = 0
+    design: str | None = None
+    method: str | None = None
+    p: float | None = None
+    why: Reason | None = None
+
+
+class Sliced(msgspec.Struct, frozen=True):
+    """What was found in a slice.
+
+    Attributes:
+        conditions: what its samples have in common.
+        n_control, n_treatment: samples.
+        gates: of the plan, in its order.
+        parts: the pass rate within the plan's segments of the slice; their p-values are not told,
+            because to look at them is to try as many slices.
+    """
+
+    conditions: tuple[Condition, ...]
+    n_control: int
+    n_treatment: int
+    gates: tuple[SliceGate, ...]
+    parts: tuple[Segment, ...] = ()
+
+
+class TriedSlice(NamedTuple):
+    """A gate in one of the slices that were tried, and its p after Holm over all of them."""
+
+    sliced: Sliced
+    gate: SliceGate
+    p_holm: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """The samples of a slice, and whose review they are of."""
+
+    judged: Judged
+    samples: Samples
+    conditions: tuple[Condition, ...]
+
+
+def sliced_conditions(
+    judged: Judged, given: Mapping[str, object], first: Sequence[Condition] = ()
+) -> tuple[Condition, ...]:
+    """Read what an analyst asks for, within a slice that is sliced on.
+
+    Raises:
+        UsageError: no condition, an unknown column, or a value that no sample has.
+        RunsError: the rows cannot be read.
+    """
+    with readable():
+        samples = sample_frame(judged.source)
+        asked = conditions_of(given, samples.extras)
+        pair = (judged.review.control, judged.review.treatment)
+        of_both = samples.frame().filter(nw.col("arm").is_in(pair))
+        matching(within(of_both, first), asked)
+    return joined(first, asked)
+
+
+def samples_within(judged: Judged, conditions: Sequence[Condition]) -> Samples:
+    """Return the samples of both arms in a slice, lazily."""
+    samples = sample_frame(judged.source)
+    pair = (judged.review.control, judged.review.treatment)
+    frame = within(samples.frame().filter(nw.col("arm").is_in(pair)), conditions)
+    return replace(samples, lazy=frame, known="")
+
+
+def judge_slice(judged: Judged, conditions: Sequence[Condition]) -> Sliced:
+    """Estimate every gate on the samples that meet the conditions.
+
+    One scan of them, in the engine that holds them, measures all gates. The methods are those of
+    the review, as the design within the slice allows: pairs, clusters, runs and prompts are looked
+    for anew. The issue is the review's, limits and confidence are those of its stage and look.
+
+    Args:
+        judged: the review.
+        conditions: what the samples have in common (see `sliced_conditions`).
+
+    Raises:
+        UsageError: no sample meets them.
+        RunsError: the rows cannot be read, or their files changed.
+    """
+    with readable():
+        within_it = _Within(judged, samples_within(judged, conditions), tuple(conditions))
+        compared = _compared(within_it)
+        gates = tuple(_gate(within_it, compared, key) for key in judged.plan.gates)
+        parts = _parts(within_it, compared)
+    judged.source.runs.check_unchanged()
+    counts = compared.measured.counts
+    n_control, n_treatment = (counts[arm].samples for arm in compared.pair)
+    return Sliced(within_it.conditions, n_control, n_treatment, gates, parts)
+
+
+def _compared(sliced: _Within) -> Comparison:
+    """Lay both arms of a slice side by side; what blocks or spends a review is no matter here."""
+    judged = sliced.judged
+    plan, params, review, runs = judged.plan, judged.params, judged.review, judged.source.runs
+    pair, limits = (review.control, review.treatment), plan.profile(review.profile or "default")
+    issue = tuple(gate.subject for gate in review.gates if gate.subject)
+    measured = measure(
+        sliced.samples, pair, timeout_cap_ms=plan.evidence.timeout_cap_ms,
+        slow_above_ms=slow_limit(plan, limits), latency_cap_ms=latency_cap(plan, limits),
+        apart=params.adjust, wanted=Wanted(issue, open=False),  # no issue is chosen by a slice
+    )  # fmt: skip
+    if not any(measured.counts[arm].samples for arm in pair):
+        raise UsageError("no sample meets all of these conditions.")
+    there = replace(runs, runs=_runs_there(runs.runs, measured, pair), quarantined=(), copies={})
+    plain = params.model_copy(update={"adjust": False})
+    compared = compare(plan, plain, there, partial(_again, measured), review.look)
+    return replace(compared, limits=limits, adjusts=params.adjust and _adjusts(measured, pair))
+
+
+def _again(measured: Measured, _pair: tuple[str, str], **_how: object) -> Measured:
+    return measured
+
+
+def _runs_there(infos: Sequence[Any], measured: Measured, pair: tuple[str, str]) -> tuple[Any, ...]:
+    """Return the runs that have samples in a slice; an arm without any keeps one, empty."""
+    arm, run = (measured.by_run.keys[key] for key in ("arm", "run_id"))
+    rows = {
+        (arm.labels[int(a)], run.labels[int(r)]): int(n)
+        for a, r, n in zip(arm.codes, run.codes, measured.by_run.rows, strict=True)
+    }
+    there: list[Any] = []
+    for name in pair:
+        mine = [info for info in infos if info.arm == name]
+        held = [replace(info, n=rows[name, info.run_id], reported=None)
+                for info in mine if (name, info.run_id) in rows]  # fmt: skip
+        there += held or [replace(info, n=0, reported=None) for info in mine[:1]]
+    return tuple(there)
+
+
+def _adjusts(measured: Measured, pair: tuple[str, str]) -> bool:
+    """Return whether the slice's covariates can be used; else its numbers are not adjusted."""
+    try:
+        adjustment.check(measured.table, pair)
+    except UsageError:
+        return False
+    return True
+
+
+def _gate(sliced: _Within, compared: Comparison, key: str) -> SliceGate:
+    judged = sliced.judged
+    gate, stage = judged.plan.gates[key], judged.params.stage
+    asked = next((one for one in judged.review.gates if one.id == key), None)
+    subject = asked.subject if asked else None
+    seen = compared.gate(gate.model_copy(update={"issue": subject}) if subject else gate)
+    estimate = None if seen.nothing else estimated(compared, gate, seen)[1]
+    row = SliceGate(
+        id=key, title=gate.title, subject=subject,
+        metric=gate.metric, contrast=gate.contrast, harm=gate.harm,
+        unit="proportion" if gate.statistic == "quantile" else gate.unit,
+        level_unit=_level_unit(gate), signed=gate.contrast == "difference",
+        limit=gate.proof_limit(stage, compared.limits),
+        control=seen.control, treatment=seen.treatment,
+        why=_why(compared, gate, estimate, because("issues.nothing") if seen.nothing
+                 else seen.absent),
+    )  # fmt: skip
+    if estimate is None:
+        return row
+    return msgspec.structs.replace(
+        row, point=known(estimate.point), lower=known(estimate.lower), upper=known(estimate.upper),
+        confidence=estimate.confidence, method=estimate.method, design=estimate.design.kind,
+        n_control=estimate.n_control, n_treatment=estimate.n_treatment,
+        p=None if estimate.cap else estimate.p_worse,
+    )  # fmt: skip
+
+
+def _level_unit(gate: Gate) -> str:
+    """Return the unit of an arm's own value, which a ratio's is not."""
+    return "proportion" if gate.contrast == "ratio" else gate.unit
+
+
+def _why(
+    compared: Comparison, gate: Gate, estimate: Estimate | None, absent: Reason | None
+) -> Reason | None:
+    """Say what a slice cannot show of a gate."""
+    arms = compared.pair[1:] if gate.contrast == "treatment" else compared.pair
+    for arm in arms:
+        if not compared.measured.counts[arm].samples:
+            return because("slice.arm_empty", arm=arm)
+    if estimate is None:
+        if absent is None or absent.code == "issue.unseen":
+            return because("slice.no_issue")
+        return absent
+    if estimate.cap is not None:
+        return estimate.cap
+    if gate.contrast == "treatment":
+        return because("slice.one_arm")
+    return because("slice.untested") if estimate.p_worse is None else None
+
+
+def _parts(sliced: _Within, compared: Comparison) -> tuple[Segment, ...]:
+    """Estimate the pass rate within the plan's segments of the slice; nothing is tested."""
+    gate = sliced.judged.plan.gates.get("pass_rate")
+    if gate is None or not all(compared.measured.counts[arm].samples for arm in compared.pair):
+        return ()
+    strata = compared.measured.strata
+    found = segments("pass_rate", gate, strata, compared.rules, arms_of=compared.arms)
+    return tuple(msgspec.structs.replace(part, p_holm=None, loss=False) for part in found)
+
+
+def adjusted(slices: Sequence[Sliced]) -> list[list[float | None]]:
+    """Return each gate's p of each slice after Holm over all p-values of all slices.
+
+    Slices and gates are one family: whoever looks at one slice sees all its gates.
+    """
+    flat = holm_of([gate.p for one in slices for gate in one.gates])
+    values = iter(flat)
+    return [[next(values) for _ in one.gates] for one in slices]
+
+
+def tried(slices: Sequence[Sliced]) -> tuple[TriedSlice, ...]:
+    """List every gate of every slice with its p over all of them."""
+    return tuple(
+        TriedSlice(one, gate, p)
+        for one, values in zip(slices, adjusted(slices), strict=True)
+        for gate, p in zip(one.gates, values, strict=True)
+    )
