@@ -14,7 +14,7 @@ from rolloutlib.judge import counting
 from rolloutlib.show.folder import save
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rolloutlib.explore.review import Review
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def looks_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Give each test its file where the plan's would count: tests are no looks at a stage."""
+def looks_of_tests(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[Plan, ReviewParams], Path | None]]:
+    """Give each test its file where the plan's would count: tests are no looks at a stage.
+
+    Whoever asks for it gets the function that names the plan's own file.
+    """
     folder, as_named = tmp_path_factory.mktemp("looks"), counting.looks_file
 
     def own_file(plan: Plan, params: ReviewParams) -> Path | None:
@@ -35,7 +40,7 @@ def looks_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(counting, "looks_file", own_file)
-        yield
+        yield as_named
 
 
 @pytest.fixture(autouse=True)
