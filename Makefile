@@ -63,8 +63,7 @@ watch-worlds: $(STAMP) ## Simulate how often the daily watch rings, with and wit
 faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that the tests only sample (half an hour)
 	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest -n auto --dist loadfile tests/faults tests/ledger tests/rollback \
 		tests/honest tests/flags/test_flags.py tests/measure/test_store.py tests/runs/test_columnar.py tests/plan/test_every_leaf.py tests/watch \
-		tests/show/test_bundle.py tests/commands/test_fuzz.py tests/commands/test_looks.py \
-		tests/commands/test_side_by_side.py
+		tests/show/test_bundle.py tests/commands
 
 lab: $(STAMP) ## Open the notebooks and the reports in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/stage_review.ipynb \

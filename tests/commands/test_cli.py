@@ -14,6 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from rolloutlib.errors import RolloutError
+from rolloutlib.judge.review import review_stage
+from rolloutlib.plan.params import review_params
+from tests.often import EXHAUSTIVE
+
 pytestmark = pytest.mark.slow  # starts a process a test
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -171,24 +176,33 @@ def test_review_of_the_example(tmp_path: Path) -> None:
     ] == ["rest"]
 
 
+NO_EVIDENCE = {
+    "runs.jsonl": ("", "runs.jsonl"),
+    "runs.json": ("{", "runs.json"),
+    "runs.csv": ("a,b\ncontrol,true\n", "source.yaml"),
+}
+
+
 @pytest.mark.slow
 @pytest.mark.notebooks
-@pytest.mark.parametrize(
-    ("name", "text", "code", "said"),
-    [
-        ("runs.jsonl", "", 30, "runs.jsonl"),
-        ("runs.json", "{", 30, "runs.json"),
-        ("runs.csv", "a,b\ncontrol,true\n", 30, "source.yaml"),
-    ],
-)
-def test_files_that_are_no_evidence(
-    tmp_path: Path, name: str, text: str, code: int, said: str
-) -> None:
+@pytest.mark.parametrize("name", NO_EVIDENCE if EXHAUSTIVE else ["runs.csv"])
+def test_files_that_are_no_evidence(tmp_path: Path, name: str) -> None:
     """An empty file, half a file, a table without source.yaml: 30, and a sentence that names it."""
+    text, said = NO_EVIDENCE[name]
     (tmp_path / name).write_text(text, encoding="utf-8")
     assert said in sentence(
-        rollout("review", "2", "--runs", str(tmp_path), "--out", str(tmp_path / "out")), code
+        rollout("review", "2", "--runs", str(tmp_path), "--out", str(tmp_path / "out")), 30
     )
+
+
+@pytest.mark.parametrize("name", NO_EVIDENCE)
+def test_what_the_notebook_raises_of_them(tmp_path: Path, name: str) -> None:
+    """The error that the command above ends with, whatever the file."""
+    text, said = NO_EVIDENCE[name]
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(RolloutError, match=re.escape(said)) as caught:
+        review_stage(review_params({"stage": 2, "runs": str(tmp_path)}))
+    assert caught.value.exit_code == 30
 
 
 @pytest.mark.slow

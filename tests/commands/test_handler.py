@@ -16,6 +16,7 @@ import pytest
 from rolloutlib.cli import main
 from rolloutlib.commands.exits import EXITS
 from rolloutlib.commands.failures import failure_of
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,11 @@ COMMANDS = (
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     """A workbook with parameters and an empty ledger."""
-    root = tmp_path / "book"
+    return workbook(tmp_path / "book")
+
+
+def workbook(root: Path) -> Path:
+    """Make one."""
     shutil.copytree(ROOT / "params", root / "params")
     (root / "docs" / "LEDGER").mkdir(parents=True)
     return root
@@ -122,9 +127,16 @@ def test_what_a_user_may_not_write_is_a_sentence(book: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("module", ["commands.process", "commands.plan", "forecast.chances"])
-def test_an_interruption_is_a_sentence(book: Path, number: signal.Signals, module: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "number"),
+    [
+        (module, number)
+        for place, module in enumerate(("commands.process", "commands.plan", "forecast.chances"))
+        for turn, number in enumerate((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        if EXHAUSTIVE or place in {1, turn}  # each module, each signal
+    ],
+)
+def test_an_interruption_is_a_sentence(book: Path, module: str, number: signal.Signals) -> None:
     """Whenever it comes, from the first import on: one sentence, and the shell's exit code."""
     begins = f"name == 'import' and what[0] == 'rolloutlib.{module}'"
     hook = f"sys.addaudithook(lambda name, what: {begins} and open('begun', 'w').close())"
@@ -146,16 +158,26 @@ def test_an_interruption_is_a_sentence(book: Path, number: signal.Signals, modul
     assert died or err.startswith("rollout: interrupted before all was done")
 
 
+SWITCH = ("rollback --reason x", "rollback --reason x", "verify", "ledger")
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> list[subprocess.CompletedProcess[str]]:
+    """Return how the kill switch, twice, and what follows it end when somebody reads it all."""
+    root = workbook(tmp_path_factory.mktemp("heard") / "book")
+    return [shell(f"{{R}} {command}", root) for command in SWITCH]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["true", "head -n 0", "head -n 1"])
-def test_a_reader_who_leaves_changes_no_exit_code(book: Path, part: str) -> None:
+def test_a_reader_who_leaves_changes_no_exit_code(
+    book: Path, part: str, heard: list[subprocess.CompletedProcess[str]]
+) -> None:
     """The kill switch and what follows it end as they do when somebody reads them to the end."""
-    again = book.parent / "again"
-    shutil.copytree(book, again)
-    for command in ("rollback --reason x", "rollback --reason x", "verify", "ledger"):
-        heard, unheard = shell(f"{{R}} {command}", book), shell(f"{{R}} {command} | {part}", again)
-        assert (unheard.returncode, unheard.stderr) == (heard.returncode, heard.stderr), command
-        assert heard.stdout
+    for command, read in zip(SWITCH, heard, strict=True):
+        unheard = shell(f"{{R}} {command} | {part}", book)
+        assert (unheard.returncode, unheard.stderr) == (read.returncode, read.stderr), command
+        assert read.stdout
 
 
 class _FaultError(Exception):
