@@ -35,8 +35,9 @@ NEAR: Final = ("passed", "score", "tags", "vetoed", "error", "ms", "conf")
 SHARES: Final = (0.003, 0.006, 0.01, 0.015, 0.019, 0.025, 0.05, 0.1, 0.3, 0.6)
 ORDERS: Final = ("flattering", "chance", "worst", "best")
 RUNS, PROMPTS = 3, 120
-WORLDS = 171 if EXHAUSTIVE else 36  # of each kind of damage; 513 in all, as asked for
-TIMES = 8 if EXHAUSTIVE else 1  # damages of a world
+WORLDS = 171 if EXHAUSTIVE else 14  # of each kind of damage; 513 in all, as asked for
+TIMES = 8 if EXHAUSTIVE else 2  # damages of a world
+BELIEVED = max(WORLDS, 36)  # worlds that the naive judge alone is asked about, in milliseconds
 
 
 @dataclass(frozen=True)
@@ -216,12 +217,12 @@ def _plan_read_once() -> Generator[None]:
 
 @dataclass(frozen=True)
 class Trial:
-    """A world, what a review and a naive judge say of it, and of it after each damage."""
+    """A world, what a review and a naive judge say of it, and a review of it after each damage."""
 
     seed: int
     go: bool
     naive: bool
-    after: tuple[tuple[Damage, bool, bool], ...] = ()
+    after: tuple[tuple[Damage, bool], ...] = ()
     shuffled: bool | None = None
 
 
@@ -241,8 +242,8 @@ def _trial(kind: Kind, seed: int, folder: Path) -> Trial:
         return Trial(seed, go, naive, shuffled=mixed)
     drawn = [any_damage(rng, kind, near) for _ in range(TIMES)]
     hit = [damaged(rows, damage, rng) for damage in drawn]
-    after = [(_is_go(left, folder), naive_go(left)) for left in hit]
-    return Trial(seed, go, naive, tuple((d, *said) for d, said in zip(drawn, after, strict=True)))
+    after = [_is_go(left, folder) for left in hit]
+    return Trial(seed, go, naive, tuple(zip(drawn, after, strict=True)))
 
 
 def _is_go(rows: pd.DataFrame, folder: Path) -> bool:
@@ -252,9 +253,14 @@ def _is_go(rows: pd.DataFrame, folder: Path) -> bool:
 
 def wrong(tried: Iterable[Trial]) -> list[tuple[int, Damage]]:
     """Return the damages that made a GO of what was none."""
-    return [(t.seed, damage) for t in tried for damage, go, _ in t.after if go]
+    return [(t.seed, damage) for t in tried for damage, go in t.after if go]
 
 
-def fooled(tried: Iterable[Trial]) -> int:
-    """Return how often the naive judge is fooled by a damage."""
-    return sum(naive and not t.naive for t in tried for _, _, naive in t.after)
+def fooled(kind: Kind, first: int) -> float:
+    """Return the share of damages that fool the naive judge, of worlds that are no GO to it."""
+    said: list[bool] = []
+    for seed in range(first, first + BELIEVED):
+        (rows, near), rng = world(seed), np.random.default_rng([3, seed])
+        if not naive_go(rows):
+            said += [naive_go(damaged(rows, any_damage(rng, kind, near), rng)) for _ in range(2)]
+    return sum(said) / len(said)

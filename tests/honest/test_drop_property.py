@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.honest.chances import Trial, fooled, trials, wrong
+from tests.often import EXHAUSTIVE
 
 pytestmark = pytest.mark.slow  # reviews by the hundred
 
@@ -24,12 +25,12 @@ def test_the_worlds_lie_near_the_limits(tried: list[Trial]) -> None:
     """A third or more are GO and a third or more are not; the naive judge agrees, undamaged."""
     going = sum(trial.go for trial in tried)
     assert len(tried) / 3 <= going <= 2 * len(tried) / 3
-    assert sum(trial.go != trial.naive for trial in tried) <= len(tried) / 6
+    assert sum(trial.go != trial.naive for trial in tried) <= len(tried) / (6 if EXHAUSTIVE else 4)
 
 
-def test_a_judge_who_believes_all_is_fooled(tried: list[Trial]) -> None:
+def test_a_judge_who_believes_all_is_fooled() -> None:
     """The property has teeth: means over what is there are fooled by one damage in twenty."""
-    assert fooled(tried) >= sum(len(trial.after) for trial in tried) / 20
+    assert fooled("drop", 0) >= 1 / 20
 
 
 def test_order_is_no_evidence(tried: list[Trial]) -> None:
