@@ -27,9 +27,12 @@ review: $(STAMP) ## Review the shipped example: prints the recommendation and wh
 		--treatment gpt-4o-2024-08-06-FC --out reports/bfcl || \
 		case $$? in 10 | 20 | 30) ;; *) exit 1 ;; esac # HOLD, NO_GO and INVALID are results, not failures
 
+# Notebooks that tests run with parameters of their own.
+TESTED := daily_monitor planning rollback_replay
+
 test: $(STAMP) ## Run every test: package, doctests, command line, browser, notebooks
 	$(BIN)/pytest -n auto --dist loadfile rolloutlib tests notebooks --nbval-lax --nbval-current-env \
-		--ignore notebooks/daily_monitor.ipynb # tests/commands/test_watch.py runs it
+		$(TESTED:%=--ignore notebooks/%.ipynb)
 
 test-fast: $(STAMP) ## Run the tests that need no notebook, browser or patience (under a minute)
 	$(BIN)/pytest -n auto --dist loadfile -m "not slow and not browser and not notebooks"
@@ -62,7 +65,7 @@ watch-worlds: $(STAMP) ## Simulate how often the daily watch rings, with and wit
 
 faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that the tests only sample (half an hour)
 	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest -n auto --dist loadfile tests/faults tests/ledger tests/rollback \
-		tests/honest tests/flags/test_flags.py tests/measure/test_store.py tests/runs/test_columnar.py tests/plan/test_every_leaf.py tests/watch \
+		tests/honest tests/flags/test_flags.py tests/measure tests/runs tests/plan/test_every_leaf.py tests/watch \
 		tests/show/test_bundle.py tests/commands
 
 lab: $(STAMP) ## Open the notebooks and the reports in JupyterLab

@@ -171,7 +171,7 @@ def test_a_folder_of_others_is_no_store(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_at_any_moment(tmp_path: Path) -> None:
-    """Killed at every step and at random, and run again, it is a store that was never killed."""
+    """Killed at steps and at random, and run again, it is a store that was never killed."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-m", "tests.measure.store_runs", str(tmp_path)], cwd=ROOT,

@@ -282,6 +282,16 @@ def test_code_and_errors_of_other_cells_stay_out() -> None:
     assert "&lt;b&gt;1 &lt; 2&lt;/b&gt;" in body
 
 
+@pytest.mark.slow
+@pytest.mark.notebooks
+def test_planning_runs(tmp_path: Path) -> None:
+    """All its cells, with a tenth of the repetitions that a person waits for."""
+    few = {"repetitions": 100, "stage": 1, "users": 20}
+    executed_plan = run_notebook(ROOT / "notebooks" / "planning.ipynb", few, tmp_path / "x.ipynb")
+    outputs = [cell.outputs for cell in executed_plan.cells if cell.cell_type == "code"]
+    assert sum(map(bool, outputs)) == len(outputs) - 3  # not parameters (twice) and imports
+
+
 @pytest.mark.notebooks
 @pytest.mark.slow
 def test_a_review_runs_end_to_end(tmp_path: Path) -> None:
