@@ -338,11 +338,11 @@ def test_a_full_disk_leaves_the_old_flags_of_a_promotion(file: Path, call: str) 
 
 @pytest.mark.slow
 def test_a_million_reads_see_no_mixed_state(file: Path) -> None:
-    """1,000,000 reads of rollout.state during 500 switches; a fifth of that in each test run.
+    """1,000,000 reads of rollout.state during 500 switches; a tenth of that in each test run.
 
     Every one is a state as it was written, none is older.
     """
-    on, part = CONTEXTS["opted_in"], 1 if EXHAUSTIVE else 5
+    on, part = CONTEXTS["opted_in"], 1 if EXHAUSTIVE else 10
     switches, reads = 500 // part, 1_000_000 // part
     seen: set[int] = set()
     with flag_client(file, poll_ms=5) as client:

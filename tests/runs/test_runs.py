@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rolloutlib.errors import RunsError, UsageError
 from rolloutlib.runs import Runs, read_runs
 from rolloutlib.words.reasons import texts
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,7 +178,7 @@ samples = st.lists(
 
 
 @pytest.mark.slow  # seconds
-@settings(max_examples=40)
+@settings(max_examples=40 if EXHAUSTIVE else 15)
 @given(listed=st.lists(samples, min_size=1, max_size=4))
 def test_json_json_lines_and_parquet_give_the_same_samples(
     tmp_path_factory: pytest.TempPathFactory, listed: list[list[Record]]
@@ -202,7 +203,7 @@ def test_json_json_lines_and_parquet_give_the_same_samples(
 
 
 @pytest.mark.slow  # seconds
-@settings(max_examples=100)
+@settings(max_examples=100 if EXHAUSTIVE else 40)
 @given(data=st.data())
 def test_any_damage_is_booked(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
