@@ -32,7 +32,7 @@ from rolloutlib.measure.design import metric_of
 from rolloutlib.measure.distributions import distributions
 from rolloutlib.measure.drift import Named, contrasts
 from rolloutlib.measure.run_series import StageRuns
-from rolloutlib.measure.segments import ANY_ISSUE, issue_rates, segments
+from rolloutlib.measure.segments import ANY_ISSUE, issue_rates, segments, unseen_segments
 from rolloutlib.measure.validity import copies
 from rolloutlib.plan.gates import Decides
 from rolloutlib.plan.model import load_plan, workbook_root
@@ -154,7 +154,8 @@ def _judged(
         quarantine=_groups((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
         warnings=(*_not_carried(carrying), *over_the_cap(plan, params.stage, alone),
-                  *register_warnings(risks), *compared.warnings, *_vanished(issues),
+                  *register_warnings(risks), *compared.warnings,
+                  *unseen_segments(plan.evidence, runs.extras, alone.measured), *_vanished(issues),
                   *(d.why for d in drift if d.better or d.proven)),
         drift=drift, set_aside=compared.set_aside,
         profile=compared.profile, min_score=compared.limits.min_score,

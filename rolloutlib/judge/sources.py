@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from rolloutlib.errors import UsageError
+from rolloutlib.errors import RunsError, UsageError
 from rolloutlib.files import is_there
 from rolloutlib.measure.days import load
 from rolloutlib.measure.scan import measure
@@ -13,7 +13,7 @@ from rolloutlib.measure.shares import shares_of
 from rolloutlib.measure.stored import Stored, read_store
 from rolloutlib.plan.model import load_plan
 from rolloutlib.runs import read_runs
-from rolloutlib.runs.engines import read_on
+from rolloutlib.runs.engines import is_table, read_on
 from rolloutlib.runs.samples import from_runs
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Source(NamedTuple):
     Attributes:
         samples: the rows, or what a store has of them; `measure.daily` sums them up by day.
         sharing: counts of both arms for the risk register, made when they are asked for.
+        again: reads the same files with the texts of prompts and answers; None where the samples
+            reach them anyway.
     """
 
     runs: Runs
@@ -45,6 +47,7 @@ class Source(NamedTuple):
     measuring: Callable[..., Measured]
     samples: Samples | Stored
     sharing: Callable[..., Shares]
+    again: Callable[[], Runs] | None = None
 
 
 def given_path(params: ReviewParams | DailyParams, name: str) -> Path:
@@ -79,9 +82,12 @@ def read_source(
         return Source(stored.runs, stored.digest(), measuring, stored, sharing)
     if params.days:
         raise UsageError(f"days is {params.days}, but {path} is no store; make one: rollout ingest")
-    runs, samples = _read(plan, params, path, on_progress)
+    read = partial(_read_runs, plan, params, path)
+    runs, samples = _read(params, path, partial(read, on_progress))
     measuring, sharing = _once(partial(measure, samples)), _once(partial(shares_of, samples))
-    return Source(runs, samples.digest(), measuring, samples, sharing)
+    here = params.engine == "duckdb" or not is_table(path)
+    again = partial(read, texts=True) if here else None
+    return Source(runs, samples.digest(), measuring, samples, sharing, again)
 
 
 def sample_frame(source: Source, *, texts: bool = False) -> Samples:
@@ -96,12 +102,18 @@ def sample_frame(source: Source, *, texts: bool = False) -> Samples:
     Raises:
         RunsError: the data are not those that the review read.
     """
-    del texts
-    if not isinstance(source.samples, Stored):
-        return source.samples
-    for place in source.samples.places:
-        place.check_rows()
-    return from_runs(source.samples.runs)
+    samples = source.samples
+    if isinstance(samples, Stored):
+        for place in samples.places:
+            place.check_rows()
+        samples = from_runs(samples.runs)
+    elif texts and source.again:
+        runs = source.again()
+        if runs.inputs != source.runs.inputs:
+            due = "review them again, or restore the files"
+            raise RunsError(f"the runs are not those that the review read; {due}.")
+        return from_runs(runs)
+    return samples if texts else samples.without_texts()
 
 
 def data_digest(params: ReviewParams) -> str | None:
@@ -129,16 +141,18 @@ def _once(measuring: Callable[..., Found]) -> Callable[..., Found]:
     return again
 
 
-def _read(
-    plan: Plan, params: ReviewParams, path: Path, on_progress: Callable[[int, int], None] | None
-) -> tuple[Runs, Samples]:
-    def read() -> Runs:
-        return read_runs(
-            path, source=params.path("source"), stage=params.stage, as_of=params.as_of,
-            flags_arms=plan.flags_of_arms(params.stage), on_progress=on_progress,
-        )  # fmt: skip
-
+def _read(params: ReviewParams, path: Path, read: Callable[[], Runs]) -> tuple[Runs, Samples]:
     if params.engine != "duckdb":
         return read_on(params.engine, path, as_of=params.as_of, read=read)
     runs = read()
     return runs, from_runs(runs)
+
+
+def _read_runs(
+    plan: Plan, params: ReviewParams, path: Path,
+    on_progress: Callable[[int, int], None] | None = None, *, texts: bool = False,
+) -> Runs:  # fmt: skip
+    return read_runs(
+        path, source=params.path("source"), stage=params.stage, as_of=params.as_of,
+        flags_arms=plan.flags_of_arms(params.stage), texts=texts, on_progress=on_progress,
+    )  # fmt: skip

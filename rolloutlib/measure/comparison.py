@@ -246,7 +246,7 @@ def compare(
     measured = measuring(
         pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
         latency_cap_ms=latency_cap(plan, limits), apart=params.adjust,
-        wanted=wanted_of(plan, runs, params.control, fixed),
+        wanted=wanted_of(plan, runs, params.control, fixed), segments=rules.segments,
     )  # fmt: skip
     if params.adjust:
         adjustment.check(measured.table, pair)

@@ -8,7 +8,9 @@ and the plan's values that its sums were made with.
 # (pyarrow carries no types)
 from __future__ import annotations
 
+import fcntl
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path  # noqa: TC003 -- msgspec reads the annotations
@@ -25,12 +27,13 @@ from rolloutlib.limits import FILE_BYTES
 from rolloutlib.measure.design import Unit
 from rolloutlib.measure.moments import Cells, Key, MomentTable
 from rolloutlib.plan.metrics import metric_record
+from rolloutlib.plan.segments import OWN
 from rolloutlib.reason import Reason
 from rolloutlib.runs import Quarantined, RunInfo
 from rolloutlib.runs.account import FileNote
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Generator, Iterable
 
     from numpy.typing import NDArray
 
@@ -38,13 +41,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Day", "Place", "Source", "Store", "StoredRun", "binary", "capped", "cells_of", "check_folder",
-    "flushed", "grouped", "load", "load_day", "name_of", "numbers", "other_parts", "put", "sync",
+    "flushed", "grouped", "load", "load_day", "locked", "name_of", "numbers", "other_parts", "put",
+    "segment_of", "sum_file", "sync",
 ]  # fmt: skip
 
 SEPARATOR = "\x1f"
 MANIFEST, DAY, LOCK = "store.json", "day.json", ".lock"
 NEW = ".new"  # begins the name of what is being written
 ROWS, SUMS = "samples.parquet", ".arrow"
+_SEGMENT = "segment-"
 NO_DATE = "undated"  # sorts after every date
 _LZ4 = pa.ipc.IpcWriteOptions(compression="lz4")
 KNOWN_ISSUES = "issue:"  # in the moments: how many samples tell their issues, whatever the tag
@@ -72,7 +77,13 @@ class StoredRun(msgspec.Struct, frozen=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """A day's manifest: `unit` is what a cluster is in its sums, `strata` their values."""
+    """A day's manifest.
+
+    Attributes:
+        unit: what a cluster is in its sums.
+        strata: the values of each segment that has sums; of one with too many, some.
+        extras: further segments that its rows have.
+    """
 
     date: str
     unit: Unit
@@ -82,6 +93,7 @@ class Day(msgspec.Struct, frozen=True):
     runs: tuple[StoredRun, ...]
     files: dict[str, str]
     latency_cap_ms: tuple[float, ...] = ()  # none of a day of before: its rows are read
+    extras: tuple[str, ...] = ()
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -142,6 +154,24 @@ def check_folder(folder: Path) -> None:
         )
 
 
+@contextmanager
+def locked(into: Path) -> Generator[None]:
+    """Hold a store's lock; it ends with the process, so no crash leaves it behind.
+
+    Raises:
+        UsageError: another ingest holds it.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    handle = os.open(into / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UsageError(f"another ingest writes to {into}; wait until it has ended.") from None
+    finally:
+        os.close(handle)
+
+
 def other_parts(folder: Path, store: Store, runs: Iterable[RunInfo]) -> set[str]:
     """Return the files that have other parts of these runs: a run is stored as a whole."""
     names = {name_of(info) for info in runs}
@@ -186,6 +216,16 @@ class Place:
         path = self.folder / ROWS
         if not path.is_file() or file_sha256(path) != self.day.files[ROWS]:
             raise _damaged(path)
+
+
+def sum_file(segment: str) -> str:
+    """Return the name of the file of a segment's sums."""
+    return f"{segment}{SUMS}" if segment in OWN else f"{_SEGMENT}{segment}{SUMS}"
+
+
+def segment_of(file: str) -> str | None:
+    """Return the segment, beside every source's own, whose sums a file holds; None of others."""
+    return file.removeprefix(_SEGMENT).removesuffix(SUMS) if file.startswith(_SEGMENT) else None
 
 
 def name_of(info: RunInfo) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +32,7 @@ from rolloutlib.measure.subject import (
     split,
     without_choosers,
 )  # fmt: skip
+from rolloutlib.plan.segments import MOST_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -99,6 +100,7 @@ class Measured:
         subject: the issue that the top-issue gate is about; None where the control has none.
         tested: the same without the samples that chose the subject; None where none had to.
         latency_cap_ms: what the moments of `latency_ms` count of a slower sample.
+        crowded: segments with more than `MOST_VALUES` values, and how many; they have no strata.
     """
 
     counts: Mapping[str, Count]
@@ -119,6 +121,7 @@ class Measured:
     subject: Subject | None = None
     tested: Measured | None = None
     latency_cap_ms: float = inf
+    crowded: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def of_issue(self) -> Measured:
@@ -134,7 +137,7 @@ class Measured:
 def measure(
     samples: Samples, arms: tuple[str, str], *,
     timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, apart: bool = False,
-    wanted: Wanted = ANY_ISSUE,
+    wanted: Wanted = ANY_ISSUE, segments: Sequence[str] = (),
 ) -> Measured:  # fmt: skip
     """Measure both arms.
 
@@ -147,6 +150,7 @@ def measure(
         apart: whether samples without user and prompt stay clusters of their own (the slope needs
             each by itself).
         wanted: what decides which issue the top-issue gate is about.
+        segments: those that the plan names; the samples' own are measured in any case.
 
     Raises:
         RunsError: a metric holds NaN or an infinite value.
@@ -169,12 +173,14 @@ def measure(
         histogram(frame, value, per_unit=STEPS)
         for value in (latency_expression(timeout_cap_ms), metrics["score"])
     )
+    names = (*STRATA, *(name for name in segments if name in samples.extras))
+    strata, crowded = _strata(frame, {"passed": metrics["passed"]}, units, names)
     related = unit != "sample" and max(count.runs for count in counts.values()) > 1
     whole = Measured(
         counts, unit, named, tags, ranked,
         table=scan(frame, metrics, by=units),
         by_run=scan(frame, metrics, by={"arm": "arm", "run_id": "run_id"}),
-        strata=_strata(frame, {"passed": metrics["passed"]}, units),
+        strata=strata, crowded=crowded,
         latency=latency, score=score, carried=tagged, prompts=_prompts(frame, arms, counts),
         people=scan_people(frame, arms) if unit == "cluster" else None,
         subject=subject, latency_cap_ms=latency_cap_ms,
@@ -249,12 +255,15 @@ def _prompts(
 
 
 def _strata(
-    frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr], units: Mapping[str, str]
-) -> dict[str, MomentTable]:
-    different = frame.select(*(nw.col(name).n_unique().alias(name) for name in STRATA))
+    frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr], units: Mapping[str, str],
+    names: Sequence[str],
+) -> tuple[dict[str, MomentTable], dict[str, int]]:  # fmt: skip
+    """Scan by each stratum that has several values; count those of what has too many."""
+    different = frame.select(*(nw.col(name).n_unique().alias(name) for name in names))
     counted = collect(different).to_pylist()[0]
-    several = [name for name in STRATA if counted[name] > 1]
-    return {name: scan(frame, metrics, by={**units, name: name}) for name in several}
+    crowded = {name: counted[name] for name in names[len(STRATA) :] if counted[name] > MOST_VALUES}
+    several = [name for name in names if counted[name] > 1 and name not in crowded]
+    return {name: scan(frame, metrics, by={**units, name: name}) for name in several}, crowded
 
 
 def _counts(frame: nw.LazyFrame[Any], arms: tuple[str, str]) -> dict[str, Count]:

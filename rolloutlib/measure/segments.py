@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from rolloutlib.measure.design import Arms, metric_of
 from rolloutlib.measure.estimates import Estimate, estimate_gate
-from rolloutlib.reason import known
+from rolloutlib.plan.segments import MOST_VALUES, OWN
+from rolloutlib.reason import because, known
 from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from rolloutlib.measure.moments import MomentTable
+    from rolloutlib.measure.scan import Measured
     from rolloutlib.plan.model import Evidence, Gate
+    from rolloutlib.reason import Reason
 
 SIGNIFICANT = 0.05  # family-wise, after Holm
 
@@ -118,6 +122,35 @@ def _parts(
         values = [label for label in labels if label is not None]
         for value in values if len(values) > 1 else ():
             yield by, value, strata[by].where(**{by: value})
+
+
+def unseen_segments(
+    rules: Evidence, known: Collection[str], measured: Measured
+) -> tuple[Reason, ...]:
+    """Say why segments that the plan names are not in the review.
+
+    Args:
+        rules: which segments.
+        known: those that the source names.
+        measured: what the scan of the samples gave.
+    """
+    return tuple(filter(None, (_unseen(name, known, measured) for name in rules.segments)))
+
+
+def _unseen(name: str, known: Collection[str], measured: Measured) -> Reason | None:
+    if name in OWN:  # many sources have none, and no plan needs to say so
+        return None
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        if near:
+            return because("segments.misspelled", segment=name, near=near[0])
+        return because("segments.unmapped", segment=name)
+    if values := measured.crowded.get(name):
+        return because("segments.crowded", segment=name, values=values, most=MOST_VALUES)
+    labels = measured.strata[name].keys[name].labels if name in measured.strata else ()
+    if len([label for label in labels if label is not None]) > 1:
+        return None
+    return because("segments.alike", segment=name)
 
 
 def issue_rates(

@@ -9,11 +9,9 @@ an ingest or after it, and an ingest that was killed leaves only folders that th
 # (pyarrow carries no types)
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC
 from functools import partial
@@ -27,11 +25,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rolloutlib.errors import UsageError
 from rolloutlib.files import bounded_bytes, file_sha256
 from rolloutlib.measure.days import (
     DAY,
-    LOCK,
     MANIFEST,
     NEW,
     NO_DATE,
@@ -44,23 +40,32 @@ from rolloutlib.measure.days import (
     flushed,
     load,
     load_day,
+    locked,
     name_of,
     other_parts,
     put,
     sync,
 )  # fmt: skip
-from rolloutlib.measure.scan import STRATA
-from rolloutlib.measure.sums import Values, about_runs, day_sums, stored_run, unit_of
+from rolloutlib.measure.sums import (
+    Values,
+    about_runs,
+    day_sums,
+    extras_of,
+    stored_run,
+    strata_of,
+    unit_of,
+)  # fmt: skip
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.account import FileNote
-from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.columns import SCHEMA, TEXTS
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.files import META_NAME
+from rolloutlib.runs.further import schema_with
 from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.tags import spelled_as
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rolloutlib.measure.days import StoredRun
     from rolloutlib.plan.model import FlagValue, Plan, StageId
@@ -71,6 +76,7 @@ if TYPE_CHECKING:
 __all__ = ["Ingested", "ingest"]
 
 _ROWS_AT_ONCE = 100_000
+_TEXTS_AT_ONCE = 5_000  # rows with the texts of prompts and answers
 _VERSION = 16  # hex digits of a day's digest that name its version
 
 
@@ -124,7 +130,7 @@ def ingest(
     tell: _Tell = on_progress or (lambda _what, _done, _among: None)
     listing = list_files(runs)
     mapping = source or (runs if runs.is_dir() else runs.parent) / "source.yaml"
-    with _locked(into):
+    with locked(into):
         store = load(into) or Store()
         _sweep(into, store)
         keys = {file.name: _key(Path(file.path), mapping, stage) for file in listing.files}
@@ -133,7 +139,7 @@ def ingest(
         fresh = None
         if len(known) < len(keys):
             read = partial(
-                read_runs, runs, source=source, stage=stage, flags_arms=flags_arms,
+                read_runs, runs, source=source, stage=stage, flags_arms=flags_arms, texts=True,
                 on_progress=partial(tell, "files read"),
             )  # fmt: skip
             fresh = read(skip=known)
@@ -154,20 +160,6 @@ def ingest(
         return Ingested(
             fresh.inputs if fresh else (), len(known), writer.totals(written), writer.replaced
         )
-
-
-@contextmanager
-def _locked(into: Path) -> Generator[None]:
-    """Hold the store's lock; it ends with the process, so no crash leaves it behind."""
-    into.mkdir(parents=True, exist_ok=True)
-    handle = os.open(into / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise UsageError(f"another ingest writes to {into}; wait until it has ended.") from None
-    finally:
-        os.close(handle)
 
 
 def _sweep(into: Path, store: Store) -> None:
@@ -269,11 +261,13 @@ class _Writer:
         days = sorted(set(dates))
         day_of = np.array([days.index(date) for date in dates], dtype=np.int64)
         paths = {date: folder / f"{date}.parquet" for date in days}
+        schema = schema_with(self.fresh.extras, self.fresh.texts)
+        at_once = _TEXTS_AT_ONCE if self.fresh.texts else _ROWS_AT_ONCE
         rows = spelled_as(self.fresh.relation, (r.tags for d in self.old.values() for r in d.runs))
         with ExitStack() as stack:
-            writers = [stack.enter_context(pq.ParquetWriter(paths[d], SCHEMA)) for d in days]
-            for batch in rows.to_arrow_reader(_ROWS_AT_ONCE):
-                table = pa.Table.from_batches([batch]).cast(SCHEMA)
+            writers = [stack.enter_context(pq.ParquetWriter(paths[d], schema)) for d in days]
+            for batch in rows.to_arrow_reader(at_once):
+                table = pa.Table.from_batches([batch]).cast(schema)
                 name = pc.binary_join_element_wise(table["arm"], table["run_id"], SEPARATOR)
                 at = day_of[pc.index_in(name, value_set=names).to_numpy()]
                 for day in np.unique(at):
@@ -291,7 +285,9 @@ class _Writer:
             parts.append(rows.filter(pc.invert(again)))
         if staged is not None:
             parts.append(pq.ParquetFile(staged).read())
-        rows = pa.concat_tables(parts, promote_options="default").cast(SCHEMA)
+        rows = pa.concat_tables(parts, promote_options="permissive")
+        schema = schema_with(extras_of(rows), [name for name in TEXTS if name in rows.column_names])
+        rows = rows.select(schema.names).cast(schema)
         order = [(name, "ascending") for name in ("arm", "run_id", "sample_id")]
         return rows.take(pc.sort_indices(rows, sort_keys=order))
 
@@ -301,16 +297,17 @@ class _Writer:
         """Write a day beside the store, then rename it to its version."""
         connection = connect()
         connection.register("rows", rows)
-        about = about_runs(connection)
+        about = about_runs(connection, extras_of(rows))
         fresh = [stored_run(info, self.sources[name_of(info)], about) for info in mine]
         runs = tuple(sorted((*kept, *fresh), key=lambda run: name_of(run.info)))
         unit = unit_of(runs)
         (folder := self.into / f"{NEW}-{date}").mkdir()
-        tables = {ROWS: rows} | day_sums(connection, unit, self.values, runs)
+        strata = strata_of(rows, self.values)
+        tables = {ROWS: rows} | day_sums(connection, unit, self.values, runs, strata)
         files = {name: flushed(folder / name, table) for name, table in tables.items()}
-        strata = {name: tuple(pc.unique(rows[name]).to_pylist()) for name in STRATA}
-        cap, slow, capped = astuple(self.values)
-        manifest = msgspec.json.encode(Day(date, unit, cap, slow, strata, runs, files, capped))
+        cap, slow, capped, _ = astuple(self.values)
+        day = Day(date, unit, cap, slow, strata, runs, files, capped, extras_of(rows))
+        manifest = msgspec.json.encode(day)
         version = flushed(folder / DAY, manifest)[:_VERSION]
         target = self.into / f"date={date}" / version
         target.parent.mkdir(exist_ok=True)

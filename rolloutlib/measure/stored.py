@@ -24,7 +24,7 @@ from rolloutlib.measure.shares import COUNTED, Shares, shares_of
 from rolloutlib.measure.summed import Sums, counts_of
 from rolloutlib.runs import InputFile, Quarantined, Runs, load_source
 from rolloutlib.runs.account import later_rows, odd_runs
-from rolloutlib.runs.columns import LATER, SCHEMA
+from rolloutlib.runs.columns import LATER, SCHEMA, TEXTS
 from rolloutlib.runs.database import connect, quoted
 from rolloutlib.runs.doubts import by_metric
 from rolloutlib.runs.samples import from_runs
@@ -72,14 +72,15 @@ class Stored:
     def measure(
         self, arms: tuple[str, str], *,
         timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, apart: bool = False,
-        wanted: Wanted = ANY_ISSUE,
+        wanted: Wanted = ANY_ISSUE, segments: Sequence[str] = (),
     ) -> Measured:  # fmt: skip
         """Measure both arms as `scan.measure` does, from sums wherever they were made that way."""
         runs = [run for run in self.kept if run.info.arm in arms and run.info.n]
         unit, named = choose_unit(counts_of(runs, arms))
         made = (timeout_cap_ms, slow_above_ms, latency_cap_ms)
-        fit = all(fits(place.day, runs, unit, made) for place in self.places)
-        sums = Sums(self.places, runs, arms, unit)
+        further = tuple(name for name in segments if name in self.runs.extras)
+        fit = all(fits(place.day, runs, unit, made, further) for place in self.places)
+        sums = Sums(self.places, runs, arms, unit, further)
         single = unit == "sample" and (apart or sums.has_to_choose(wanted))
         if not (self.cut or single) and fit:
             measured = sums.measured(named, slow_above_ms, latency_cap_ms, wanted)
@@ -91,7 +92,7 @@ class Stored:
         return measure(
             from_runs(self.runs), arms, timeout_cap_ms=timeout_cap_ms,
             slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms, apart=apart,
-            wanted=wanted,
+            wanted=wanted, segments=segments,
         )  # fmt: skip
 
     def shares(self, arms: tuple[str, str], *, unit: Unit) -> Shares:
@@ -108,12 +109,15 @@ class Stored:
         return shares_of(from_runs(self.runs), arms, unit=unit)
 
 
-def fits(day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, float, float]) -> bool:
+def fits(
+    day: Day, runs: Sequence[StoredRun], unit: Unit, made: tuple[float, float, float],
+    segments: Sequence[str] = (),
+) -> bool:  # fmt: skip
     """Return whether a day's sums are those of the plan's values and of the review's unit."""
     cap, slow, capped = made
     if day.timeout_cap_ms != cap or slow not in day.slow_above_ms:
         return False
-    if capped not in day.latency_cap_ms:
+    if capped not in day.latency_cap_ms or not {*segments} & {*day.extras} <= day.strata.keys():
         return False
     return _of_unit(day, runs, unit)
 
@@ -221,8 +225,11 @@ def _runs(
     ]  # fmt: skip
     beside = folder / "source.yaml"
     infos, notes = tuple(run.info for run in kept), [s.note for s in sources.values()]
+    extras = tuple(sorted({name for place in places for name in place.day.extras}))
+    relation = _relation(places, infos, extras, all_in=not aside)
     return Runs(
-        relation=_relation(places, infos, all_in=not aside), runs=infos,
+        relation=relation, runs=infos, extras=extras,
+        texts=tuple(name for name in TEXTS if name in relation.columns),
         inputs=tuple(sorted(inputs, key=lambda file: file.name)),
         quarantined=tuple(row for s in sources.values() if s.quarantined
                           for row in _quarantined(folder / "quarantine", s)),
@@ -236,7 +243,7 @@ def _runs(
 
 
 def _relation(
-    places: Sequence[Place], infos: Sequence[RunInfo], *, all_in: bool
+    places: Sequence[Place], infos: Sequence[RunInfo], extras: Sequence[str], *, all_in: bool
 ) -> duckdb.DuckDBPyRelation:
     """Lay the one table over the days' files; runs that were left out are left out of it."""
     files = [(place.folder / ROWS).resolve() for place in places]
@@ -247,6 +254,7 @@ def _relation(
     stored = connection.read_parquet([str(file) for file in files], union_by_name=True)
     there = set(stored.columns)  # days written by an older version lack the last columns
     names = [name if name in there else f"NULL::{LATER[name]} AS {name}" for name in SCHEMA.names]
+    names += [f'"{name}"' for name in (*extras, *TEXTS) if name in there]
     relation = stored.project(", ".join(names))
     if all_in:
         return relation

@@ -23,6 +23,8 @@ from rolloutlib.measure.days import (
     grouped,
     name_of,
     numbers,
+    segment_of,
+    sum_file,
 )  # fmt: skip
 from rolloutlib.measure.histograms import Histogram, histograms_of
 from rolloutlib.measure.moments import MomentTable, key_of
@@ -48,6 +50,7 @@ from rolloutlib.measure.subject import (
     without_choosers,
 )  # fmt: skip
 from rolloutlib.plan.metrics import METRICS
+from rolloutlib.plan.segments import MOST_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -75,12 +78,13 @@ def counts_of(runs: Sequence[StoredRun], arms: Sequence[str]) -> dict[str, Count
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """The days' sums of both arms' runs."""
+    """The days' sums of both arms' runs; `segments` are those beside every source's own."""
 
     places: tuple[Place, ...]
     runs: Sequence[StoredRun]
     arms: tuple[str, str]
     unit: Unit
+    segments: tuple[str, ...] = ()
 
     def measured(
         self, named: float, slow_above_ms: float, latency_cap_ms: float,
@@ -101,9 +105,10 @@ class Sums:
         latency, score = (self._histograms(name) for name in ("latency_ms", "score"))
         parts = [p.select(["arm", "prompt", "n"]) for p in self._tables(f"prompts{SUMS}")]
         by_arm = {arm: prompt_counts(parts, arm) for arm in self.arms}
+        strata, crowded = self._strata()
         whole = Measured(
             self._ids(table, counts, by_arm), self.unit, named, tags, ranked, table=table,
-            by_run=grouped(finest, "arm", "run_id"), strata=self._strata(),
+            by_run=grouped(finest, "arm", "run_id"), strata=strata, crowded=crowded,
             latency=latency, score=score, carried=tagged,
             prompts=lined_up(by_arm, run_scale(counts, self.arms), self.arms), subject=subject,
             overlap=overlap_of(finest) if self.unit != "sample" else None,
@@ -168,7 +173,7 @@ class Sums:
         mine = pa.array(sorted(names), pa.string())
         parts: list[pa.Table] = []
         for place in self.places:
-            table = place.read(file, columns)
+            table = _read(place, file, columns)
             if any(run.info.n and name_of(run.info) not in names for run in place.day.runs):
                 arm, run = (table[key].cast(pa.string()) for key in ("arm", "run_id"))
                 name_of_row = pc.binary_join_element_wise(arm, run, SEPARATOR)
@@ -193,15 +198,19 @@ class Sums:
         cells = {metric: cells_of(whole, column) for metric, column in metrics.items()}
         return MomentTable(coded, numbers(whole, "rows"), cells)
 
-    def _strata(self) -> dict[str, MomentTable]:
+    def _strata(self) -> tuple[dict[str, MomentTable], dict[str, int]]:
         tables: dict[str, MomentTable] = {}
-        for name in STRATA:
-            values = {value for place in self.places for value in place.day.strata[name]}
-            if len(values) > 1:
-                table = self.moments(f"{name}{SUMS}", {"passed": "passed"}, name)
+        crowded: dict[str, int] = {}
+        for name in (*STRATA, *self.segments):
+            days = [place.day.strata.get(name, (None,)) for place in self.places]
+            values = {value for of_day in days for value in of_day}
+            if name in self.segments and len(values) > MOST_VALUES:
+                crowded[name] = len(values)
+            elif len(values) > 1:
+                table = self.moments(sum_file(name), {"passed": "passed"}, name)
                 if len(np.unique(table.keys[name].codes)) > 1:
                     tables[name] = grouped(table, "arm", "cluster", name)
-        return tables
+        return tables, crowded
 
     def _histograms(self, name: str) -> dict[tuple[str, str], Histogram]:
         keys = ("arm", "run_id")
@@ -220,6 +229,15 @@ class Sums:
             of_users = users if self.unit == "user" else 0
             full[arm] = replace(count, users=of_users, prompts=len(prompts[arm].hashes))
         return full
+
+
+def _read(place: Place, file: str, columns: Container[str] | None) -> pa.Table:
+    """Read a day's sums; a segment that no sample of the day tells is unknown in all of them."""
+    segment = segment_of(file)
+    if segment is None or file in place.day.files:
+        return place.read(file, columns)
+    table = place.read(sum_file(STRATA[0]), columns)  # in more groups, which add up to the same
+    return table.append_column(segment, pa.nulls(len(table), pa.string()))
 
 
 def _plain(table: pa.Table, keys: Sequence[str]) -> pa.Table:

@@ -13,15 +13,18 @@ import msgspec
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, binary, capped, name_of
+from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, binary, capped, name_of, sum_file
 from rolloutlib.measure.histograms import histogram
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.moments import latency_expression, metric_expressions, scan
 from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import CLUSTERS, STEPS, STRATA
 from rolloutlib.measure.shares import COUNTED, counted
-from rolloutlib.runs.columns import SCHEMA, TOLD_LATER
+from rolloutlib.plan.segments import MOST_VALUES
+from rolloutlib.runs.columns import SCHEMA, TEXTS, TOLD_LATER
+from rolloutlib.runs.database import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Plan
     from rolloutlib.runs import RunInfo
 
-__all__ = ["Values", "about_runs", "day_sums", "stored_run", "unit_of"]
+__all__ = ["Values", "about_runs", "day_sums", "extras_of", "stored_run", "strata_of", "unit_of"]
 
 _OF_RUNS = (
     "SELECT arm, run_id, sum({one}), sum({two}), count(user_id),"
@@ -49,27 +52,31 @@ _TAGS = """SELECT arm, run_id, tag, count(*) FROM (SELECT arm, run_id,
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The plan's values that sums depend on: every profile's latency limit, and the caps."""
+    """The plan's values that sums depend on: every profile's latency limit, the caps, segments."""
 
     timeout_cap_ms: float
     slow_above_ms: tuple[float, ...]
     latency_cap_ms: tuple[float, ...]
+    segments: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, plan: Plan) -> Values:
         """Return those of a plan."""
         limits = {slow_limit(plan, profile) for profile in plan.profiles.values()}
         caps = {latency_cap(plan, profile) for profile in plan.profiles.values()}
-        return cls(plan.evidence.timeout_cap_ms, tuple(sorted(limits)), tuple(sorted(caps)))
+        segments = tuple(name for name in plan.evidence.segments if name not in STRATA)
+        cap = plan.evidence.timeout_cap_ms
+        return cls(cap, tuple(sorted(limits)), tuple(sorted(caps)), segments)
 
     def made(self, day: Day) -> bool:
         """Return whether a day's sums were made with these."""
         of_day = (day.timeout_cap_ms, day.slow_above_ms, day.latency_cap_ms)
-        return of_day == (self.timeout_cap_ms, self.slow_above_ms, self.latency_cap_ms)
+        mine = (self.timeout_cap_ms, self.slow_above_ms, self.latency_cap_ms)
+        return of_day == mine and {*self.segments} & {*day.extras} <= day.strata.keys()
 
 
 def about_runs(
-    connection: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection, extras: Sequence[str] = ()
 ) -> dict[str, tuple[list[int], dict[str, int]]]:
     """Return, by run, what its rows say: two sums of hashes and four counts, and its tags."""
     rest = ", ".join(name for name in SCHEMA.names if name not in {"run_id", *TOLD_LATER})
@@ -78,6 +85,12 @@ def about_runs(
         f" WHEN cluster IS NOT NULL THEN hash({n}, {rest}, cluster) ELSE hash({n}, {rest}) END"
         for n in (1, 2)
     )
+    told = "".join(  # likewise: a label that a row does not tell leaves its hash as it is
+        f' + CASE WHEN "{name}" IS NULL THEN 0 ELSE hash({{row}}, {quoted(name)}, "{name}") END'
+        for name in extras
+    )
+    if told:
+        one, two = (f"({row})::HUGEINT{told.format(row=row)}" for row in (one, two))
     found = connection.execute(_OF_RUNS.format(one=one, two=two)).fetchall()
     about = {f"{arm}{SEPARATOR}{run}": (list(numbers), {}) for arm, run, *numbers in found}
     for arm, run, tag, count in connection.execute(_TAGS).fetchall():
@@ -111,12 +124,32 @@ def unit_of(runs: Sequence[StoredRun]) -> Unit:
     return "prompt" if any(run.with_prompt for run in runs) else "sample"
 
 
+def extras_of(rows: pa.Table) -> tuple[str, ...]:
+    """Return the segments that rows have beside every source's own."""
+    own = {*SCHEMA.names, *TEXTS}
+    return tuple(sorted(name for name in rows.column_names if name not in own))
+
+
+def strata_of(rows: pa.Table, values: Values) -> dict[str, tuple[str | None, ...]]:
+    """Return the values of each segment that a day is summed by; of an id, some."""
+    names = (*STRATA, *(name for name in values.segments if name in extras_of(rows)))
+    every = {name: tuple(pc.unique(rows[name]).to_pylist()) for name in names}
+    return {
+        name: of if _is_segment(name, of) else of[: MOST_VALUES + 1] for name, of in every.items()
+    }
+
+
+def _is_segment(name: str, values: Sequence[str | None]) -> bool:
+    return name in STRATA or len(values) <= MOST_VALUES
+
+
 def day_sums(
-    connection: duckdb.DuckDBPyConnection, unit: Unit, values: Values, runs: Sequence[StoredRun]
-) -> dict[str, pa.Table]:
+    connection: duckdb.DuckDBPyConnection, unit: Unit, values: Values, runs: Sequence[StoredRun],
+    strata: Mapping[str, Sequence[str | None]],
+) -> dict[str, pa.Table]:  # fmt: skip
     """Sum a day: moments and strata by (arm, run, cluster), histograms by (arm, run), prompts.
 
-    And the counts of the risk register (`shares`).
+    And the counts of the risk register (`shares`). `strata` are those of `strata_of`.
     """
     frame = nw.from_native(connection.table("rows"))
     tags = sorted({"", *(tag for run in runs for tag in run.tags)})
@@ -133,8 +166,8 @@ def day_sums(
     cluster = CLUSTERS[unit]
     by = {"arm": "arm", "run_id": "run_id", "cluster": cluster}
     tables = {f"moments{SUMS}": _columns(scan(frame, metrics, by=by))}
-    for name in STRATA:
-        tables[f"{name}{SUMS}"] = _columns(
+    for name in (name for name, values in strata.items() if _is_segment(name, values)):
+        tables[sum_file(name)] = _columns(
             scan(frame, {"passed": metrics["passed"]}, by={**by, name: name})
         )
     whole = {"latency_ms": latency_expression(values.timeout_cap_ms), "score": metrics["score"]}

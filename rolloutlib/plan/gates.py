@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from rolloutlib.plan.metrics import METRICS, LevelUnit, MetricName
+from rolloutlib.plan.segments import NAME, checked
 
 __all__ = [
     "STAGES", "Count", "Decides", "Effect", "Evidence", "FromProfile", "Gate", "Model", "Number",
@@ -21,6 +22,8 @@ Count = Annotated[int, Field(strict=True, gt=0)]
 Proportion = Annotated[Number, Field(ge=0, le=1)]
 Effect = Literal["no_go", "hold", "tell"]
 Unseen = Literal["tell", "hold"]
+# The pattern is for editors; the validator says in words what is wrong.
+SegmentName = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"})]
 
 
 class Model(BaseModel):
@@ -201,11 +204,17 @@ class Evidence(Model):
     max_apart_hours: Annotated[Number, Field(gt=0)] = 36.0
     timeout_cap_ms: Annotated[Number, Field(gt=0)]
     cap_factor: Annotated[Number, Field(gt=1)] = 3.0
-    segments: tuple[Literal["category", "profile", "difficulty"], ...]
+    segments: tuple[SegmentName, ...]
     unseen: dict[StageId, Unseen] = {}
     outages: Unseen = "tell"
     carries: Literal["same_candidate", "none"] = "none"
     looks_file: Annotated[str, Field(min_length=1)] = "reports/looks.jsonl"
+
+    @field_validator("segments")
+    @classmethod
+    def _named(cls, segments: tuple[str, ...]) -> tuple[str, ...]:
+        checked(segments, own=True)
+        return segments
 
     def holds_unseen(self, gate: Gate, stage: StageId) -> bool:
         """Return whether a gate stays open where what nobody saw would break its limit."""

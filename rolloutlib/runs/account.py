@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.reason import Reason, because
-from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.further import schema_with
 from rolloutlib.runs.quarantine import InputFile, Quarantined, UnknownWord, shown, write_quarantine
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Runs:
 
     Attributes:
         relation: the samples of the kept runs, with the columns of
-            `rolloutlib.runs.columns.SCHEMA`; rows come when asked.
+            `rolloutlib.runs.columns.SCHEMA`, then `extras`, then `texts`; rows come when asked.
         runs: the kept runs, in the order of their files.
         inputs: what each file gave; read = kept + quarantined in each and in total.
         quarantined: bad rows and refused runs, each with its sentence in ``message``.
@@ -66,6 +66,8 @@ class Runs:
         by_day: the source names no run, so that an arm's days are its runs.
         tags_before: by arm, how many samples of runs set aside as an earlier stage carry each tag.
         stamps: the files that are read again whenever rows are asked for, as they were.
+        extras: the segments that source.yaml or run envelopes name beside the one table's.
+        texts: the texts that were asked for and are there.
     """
 
     relation: duckdb.DuckDBPyRelation
@@ -84,6 +86,8 @@ class Runs:
     by_day: bool = False
     notes: Mapping[str, FileNote] = field(default_factory=dict[str, "FileNote"])
     stamps: tuple[Stamp, ...] = ()
+    extras: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
     tags_before: Mapping[str, Mapping[str, int]] = field(
         default_factory=dict[str, "Mapping[str, int]"]
     )
@@ -114,8 +118,10 @@ class Runs:
 
     @property
     def table(self) -> pa.Table:
-        """All samples in memory, for small data."""
-        return self.relation.to_arrow_table().cast(SCHEMA)
+        """All samples in memory without their texts, for small data."""
+        schema = schema_with(self.extras)
+        names = ", ".join(f'"{name}"' for name in schema.names)
+        return self.relation.project(names).to_arrow_table().cast(schema)
 
     @property
     def rows_quarantined(self) -> int:

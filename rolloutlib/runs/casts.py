@@ -12,11 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.runs.cells import INTEGER, ROUNDING
+from rolloutlib.runs.column_spec import UNITS
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.database import quoted
+from rolloutlib.runs.further import label_cast
 from rolloutlib.runs.names import name_cast
 from rolloutlib.runs.ranges import COUNTS, MOST_COVARIATE, MOST_LATENCY_MS, RANGES, within
-from rolloutlib.runs.sources import TAGS, UNITS
+from rolloutlib.runs.sources import TAGS
 from rolloutlib.runs.spellings import NUMBER, SPACES, WHOLE, Nothing, truths
 from rolloutlib.runs.time_casts import FIRST, time_cast, until
 
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
-__all__ = ["LINE", "Cast", "column_name", "own_casts", "own_statuses", "sample_casts"]
+__all__ = ["LINE", "Cast", "beside_casts", "column_name", "own_casts", "own_statuses"]
+__all__ += ["sample_casts"]
 
 LINE: Final = "__line"  # the number of a row in its file, from 1
 # A list of plain words as JSON or Python write it; other lists the careful reader knows.
@@ -119,6 +122,20 @@ def own_casts(types: Collection[str], latest: datetime | None = None) -> dict[st
     casts = {name: Cast(name, (rules | whole).get(name, "true")) for name in SCHEMA.names}
     for name in LATER.keys() - there:
         casts[name] = Cast(f"NULL::{LATER[name]}")
+    return casts
+
+
+def beside_casts(spec: SourceSpec, types: Mapping[str, str]) -> dict[str, Cast] | None:
+    """Return the casts of segments and texts; None where only the careful reader knows a type."""
+    casts: dict[str, Cast] = {}
+    for name, column in spec.beside.items():
+        cell, kind = column_name(column.column), types[column.column]
+        if column.none:
+            cell = _unless_nothing(cell, kind, Nothing(column.none))
+        value = label_cast(cell, kind)
+        if value is None:
+            return None
+        casts[name] = Cast(value)
     return casts
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from rolloutlib.runs.column_spec import UNITS
 from rolloutlib.runs.envelopes import EXPECTED
 from rolloutlib.runs.ranges import (
     AT_MOST,
@@ -20,7 +21,7 @@ from rolloutlib.runs.ranges import (
     TOO_EARLY,
     read_time,
 )
-from rolloutlib.runs.sources import TAGS, UNITS, WIRE
+from rolloutlib.runs.sources import TAGS, WIRE
 from rolloutlib.runs.spellings import NUMBER, Nothing, listed
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.errors import RunsError
 from rolloutlib.limits import PATIENT_ROWS
-from rolloutlib.runs.casts import Cast, column_name, own_casts, sample_casts
+from rolloutlib.runs.casts import Cast, beside_casts, column_name, own_casts, sample_casts
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.flat import RowMapping
 from rolloutlib.runs.layouts import IDS, without
@@ -46,6 +46,7 @@ class FlatPart(NamedTuple):
         copies: rows left out because their run has them already, by arm.
         words: words for outcomes that nobody knows.
         numbered: the source has no ids of samples, so that they are its lines.
+        beside: the further columns of the relation.
     """
 
     relation: str
@@ -56,6 +57,7 @@ class FlatPart(NamedTuple):
     copies: Mapping[str, int]
     words: tuple[UnknownWord, ...]
     numbered: bool
+    beside: tuple[str, ...] = ()
 
 
 def read_columns(
@@ -81,10 +83,11 @@ def read_columns(
         None where the careful reader has to read the file row by row.
     """
     casts = own_casts(raw.types, latest) if raw.own else sample_casts(spec, raw.types, latest)
-    if casts is None:
+    beside = beside_casts(spec, raw.types)
+    if casts is None or beside is None:
         return None
-    casts |= _templates(connection, raw)
-    part = Part(connection, raw, casts)
+    casts |= beside | _templates(connection, raw)
+    part = Part(connection, raw, casts, labels=spec.labels, beside=[*beside])
     runs = part.runs()
     if not runs:
         return None
@@ -124,7 +127,7 @@ def read_columns(
     return FlatPart(
         part.sql(kept, runs), _infos(part, kept, spec.constants.stage), tuple(bad),
         read - sum(rows for *_, rows in aside), tuple(aside), part.count_by_arm(copies), words,
-        numbered,
+        numbered, part.beside,
     )  # fmt: skip
 
 
@@ -136,7 +139,7 @@ def _templates(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> dict[str
         query = f"SELECT DISTINCT {cell} FROM {raw.relation} WHERE {column_name(name)} IS NOT NULL"
         told = [value for (value,) in connection.execute(query).fetchall()]
         if marks := ", ".join(quoted(value) for value in told if is_template(value)):
-            rules[f"provider_{number}"] = Cast("NULL", f"coalesce({cell} NOT IN ({marks}), true)")
+            rules[f"__provider_{number}"] = Cast("NULL", f"coalesce({cell} NOT IN ({marks}), true)")
     return rules
 
 

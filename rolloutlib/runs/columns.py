@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import UNSET, Meta, UnsetType
 
+from rolloutlib.plan.segments import MOST_SEGMENTS, NAME, OWN, TAKEN
+from rolloutlib.runs.located import tree_keys
 from rolloutlib.runs.ranges import MOST_COVARIATE, MOST_LATENCY_MS
 from rolloutlib.runs.spellings import NOTHING, meant
 
@@ -88,10 +90,15 @@ _PLAIN = {
     },
 }
 _UNBUILT = ("suggested_tags", "confirmed_tags", "guardian_profile_id", "error")
+_NESTED = ("segments", "prompt", "answer")
 _ERRORS = pa.array(["error", "timeout"])
 _Text = str | UnsetType | None
 _Id = str | int | UnsetType | None
 _Tags = tuple[str, ...] | UnsetType | None
+_Segment = Annotated[str, Meta(pattern=rf"^(?!({'|'.join(sorted(TAKEN | {*OWN}))})$){NAME}$")]
+_Segments = Annotated[
+    dict[_Segment, str | float | int | bool | None], Meta(max_length=MOST_SEGMENTS)
+]
 _Covariate = Annotated[float, Meta(ge=-MOST_COVARIATE, le=MOST_COVARIATE)]
 
 
@@ -119,6 +126,9 @@ class Sample(msgspec.Struct, rename="camel", gc=False):
     confirmed_tags: _Tags = UNSET
     guardian_profile_id: _Text = UNSET
     error: _Text = UNSET
+    segments: _Segments | UnsetType | None = UNSET
+    prompt: Any = UNSET  # a text, or whatever was asked; never measured
+    answer: Any = UNSET
 
 
 class SampleColumns(NamedTuple):
@@ -158,7 +168,8 @@ def sample_columns(
         "latency_ms": _between(arrays["latency_ms"], 0.0, inf),
     }
     keys = sum(column.present for column in (*built.values(), issues))
-    return SampleColumns(arrays, keys + sum(_present(given[name]) for name in _UNBUILT))
+    keys += sum(_present(given[name]) for name in _UNBUILT)
+    return SampleColumns(arrays, keys + sum(_inner(given[name]) for name in _NESTED))
 
 
 class _Built(NamedTuple):
@@ -168,6 +179,15 @@ class _Built(NamedTuple):
 
 def _present(column: list[Any]) -> int:
     return len(column) - column.count(UNSET)
+
+
+def _inner(column: list[Any]) -> int:
+    """Count the keys of what may be nested, with its own."""
+    if _absent(column):
+        return 0
+    return _present(column) + sum(
+        tree_keys(cell) for cell in column if isinstance(cell, dict | list)
+    )
 
 
 def _absent(column: list[Any]) -> bool:
@@ -195,6 +215,9 @@ def _columns(s: Sequence[Sample]) -> dict[str, list[Any]]:
         "confirmed_tags": [x.confirmed_tags for x in s],
         "guardian_profile_id": [x.guardian_profile_id for x in s],
         "error": [x.error for x in s],
+        "segments": [x.segments for x in s],
+        "prompt": [x.prompt for x in s],
+        "answer": [x.answer for x in s],
     }
 
 

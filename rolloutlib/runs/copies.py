@@ -43,6 +43,8 @@ from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import duckdb
     from numpy.typing import NDArray
 
@@ -83,33 +85,39 @@ class _Found(NamedTuple):
     times: float
 
 
-def copies_in(connection: duckdb.DuckDBPyConnection, samples: str, rows: int) -> list[str]:
+def copies_in(
+    connection: duckdb.DuckDBPyConnection, samples: str, rows: int, extras: Iterable[str] = ()
+) -> list[str]:
     """Return SQL of the rows to leave out, one statement an arm; none where chance explains all.
 
     Args:
         connection: the engine that holds or reaches the samples.
         samples: SQL of the samples, with `place` and `own_id` beside the columns of the one table.
         rows: how many there are.
+        extras: further columns, which source.yaml names.
     """
+    columns = (*_ALIKE, *(f'"{name}"' for name in extras))
     parts = max(1, rows // _SAMPLED)
-    query = f"""SELECT arm, hash({", ".join(_ALIKE)}) AS alike FROM ({samples})
+    query = f"""SELECT arm, hash({", ".join(columns)}) AS alike FROM ({samples})
         WHERE latency_ms IS NOT NULL AND hash(latency_ms, score) % {parts} = 0"""
     repeated = f"SELECT arm FROM ({query}) GROUP BY arm, alike HAVING count(*) > 1"
     arms = connection.execute(f"SELECT DISTINCT arm FROM ({repeated}) ORDER BY arm").fetchall()
     statements: list[str] = []
     for (arm,) in arms:
         of_arm = f"SELECT * FROM ({samples}) WHERE arm = {quoted(arm)}"
-        if found := _found(connection, of_arm):
-            statements.append(_rows_to_leave_out(of_arm, found))
+        if found := _found(connection, of_arm, columns):
+            statements.append(_rows_to_leave_out(of_arm, found, columns))
     return statements
 
 
-def _found(connection: duckdb.DuckDBPyConnection, samples: str) -> _Found | None:
-    latency = _cells(connection, samples, "latency_ms")
+def _found(
+    connection: duckdb.DuckDBPyConnection, samples: str, columns: Sequence[str]
+) -> _Found | None:
+    latency = _cells(connection, samples, "latency_ms", columns)
     step = _step(latency.value)
     if step is None or not _is_fine(latency, step):
         return None
-    score = _cells(connection, samples, "score")
+    score = _cells(connection, samples, "score", columns)
     for column, cells in (("latency_ms", latency), ("score", score)):
         if (width := _step(cells.value)) is None:
             continue
@@ -120,8 +128,10 @@ def _found(connection: duckdb.DuckDBPyConnection, samples: str) -> _Found | None
     return None
 
 
-def _cells(connection: duckdb.DuckDBPyConnection, samples: str, column: str) -> _Cells:
-    rest = ", ".join(name for name in _ALIKE if name != column)
+def _cells(
+    connection: duckdb.DuckDBPyConnection, samples: str, column: str, columns: Sequence[str]
+) -> _Cells:
+    rest = ", ".join(name for name in columns if name != column)
     query = f"""SELECT hash({_WHO}) AS who, hash({rest}) AS rest, {column} AS value,
         count(*) AS rows FROM ({samples}) WHERE {column} IS NOT NULL AND NOT {_FAILED}
         GROUP BY ALL"""
@@ -193,13 +203,13 @@ def _upper(count: float) -> float:
     return count + 3 * count**0.5 + 3
 
 
-def _rows_to_leave_out(samples: str, found: _Found) -> str:
+def _rows_to_leave_out(samples: str, found: _Found, columns: Sequence[str]) -> str:
     """Select all but the earliest of alike rows; of those with a common value, their share."""
     listed = ", ".join(repr(float(value)) for value in found.common) or "NULL"
     common = (
         f"({_FAILED} OR {found.column} IS NULL OR coalesce({found.column} IN ({listed}), false))"
     )
-    alike = f"PARTITION BY {', '.join(_ALIKE)}"
+    alike = f"PARTITION BY {', '.join(columns)}"
     first = "ORDER BY started_at NULLS LAST, place, run_id, sample_id"
     share = f"greatest(1, floor(count(*) OVER ({alike}) / {found.times!r} + 0.5))"
     left = f"CASE WHEN {common} THEN {share} ELSE 1 END"

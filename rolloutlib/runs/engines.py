@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from dataclasses import replace
 from datetime import UTC
 from hashlib import sha256
 from importlib.util import find_spec
@@ -29,6 +30,7 @@ from rolloutlib.runs.run_info import RunInfo
 from rolloutlib.runs.samples import Samples, by_time
 from rolloutlib.runs.sources import load_source
 from rolloutlib.runs.tags import one_spelling_there
+from rolloutlib.runs.there import samples_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +83,8 @@ def read_on(
         return _open(engine, path, as_of)
     runs = read()
     frame = nw.from_native(spark_session(engine).createDataFrame(runs.table))
-    return runs, Samples(Samples.from_frame(frame, checked=True).frame(), by_time(runs.runs))
+    samples = Samples.from_frame(frame, checked=True, extras=runs.extras)
+    return runs, replace(samples, runs=by_time(runs.runs))
 
 
 def is_table(path: Path) -> bool:
@@ -99,11 +102,13 @@ def is_table(path: Path) -> bool:
 
 
 def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Samples]:
-    session = spark_session(engine)
+    session, folder = spark_session(engine), path if path.is_dir() else path.parent
+    beside = folder / "source.yaml"
+    spec = load_source(beside) if beside.is_file() else None
     try:
         table = session.read.option("pathGlobFilter", "*.parquet").parquet(str(path))
-        lazy = Samples.from_frame(nw.from_native(table), where=str(path), checked=True).frame()
-        lazy = nw.from_native(one_spelling_there(nw.to_native(lazy)))
+        samples = samples_there(table, path, spec)
+        lazy = nw.from_native(one_spelling_there(nw.to_native(samples.frame())))
         lazy, later = _until(lazy, as_of)
         infos = _runs_in(nw.to_native(lazy), path, latest_start(as_of))
     except (RunsError, UsageError):
@@ -117,16 +122,18 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
     after = later.keys() - names
     if not infos:
         raise NoEvidenceError(f"no run of {path} is left as evidence ({len(after)} runs read)")
-    digest = Samples(lazy).digest()
-    samples = Samples(lazy, by_time(infos), digest)
+    digest = replace(samples, lazy=lazy).digest()
+    samples = replace(samples, lazy=lazy, runs=by_time(infos), known=digest)
     left, rows = sum(info.n for info in infos), sum(later.values())
     name, content = path.name, sha256(digest.encode()).hexdigest()  # files may be out of reach
     account = InputFile(name, content, f"samples, by {engine}", left, left, 0, rows)
     notes = later_rows(sum(rows for name, rows in later.items() if name in names), as_of)
-    native, beside = nw.to_native(lazy), (path if path.is_dir() else path.parent) / "source.yaml"
-    spec = load_source(beside) if beside.is_file() else None
+    native = nw.to_native(lazy)
     doubts = by_metric(doubts_there(native, spec))
-    runs = Runs(native, samples.runs, (account,), (), 0, len(after), notes, doubts=doubts)
+    runs = Runs(
+        native, samples.runs, (account,), (), 0, len(after), notes, doubts=doubts,
+        extras=samples.extras, texts=samples.texts,
+    )  # fmt: skip
     return runs, samples
 
 

@@ -160,6 +160,7 @@ EXPECTED = {
     "suggestedTags": "a list of words",
     "confirmedTags": "a list of words",
     "difficulty": "one of easy, medium, hard",
+    "segments": "30 plain names at most (a–z, 0–9, _), each with text, a number, true or false",
     "styleViolations": "a count, 0 or more",
     "passRate": "a fraction from 0 to 1",
     "vetoedPct": "a fraction from 0 to 1",

@@ -16,21 +16,22 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rolloutlib.errors import RunsError, did_you_mean
+from rolloutlib.errors import RunsError
 from rolloutlib.runs.casts import own_statuses
 from rolloutlib.runs.cells import cell_reader, expected_of, value_at
-from rolloutlib.runs.columns import Sample
+from rolloutlib.runs.columns import TEXTS, Sample
 from rolloutlib.runs.envelopes import EXPECTED
 from rolloutlib.runs.files import head_of
+from rolloutlib.runs.further import label, text
 from rolloutlib.runs.grouping import FlatRun, Mapped, RunCells, grouped
-from rolloutlib.runs.layouts import IDS, check_layout, layout_of, without
+from rolloutlib.runs.layouts import IDS, check_columns, columns_of, is_empty, layout_of, without
 from rolloutlib.runs.names import name_of_row
 from rolloutlib.runs.opening import field_of
 from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown
 from rolloutlib.runs.ranges import NO_OFFSET
 from rolloutlib.runs.rows import Row, Rows, lines_inside, read_rows, rows_in
 from rolloutlib.runs.sources import TAGS, WIRE, native_source, source_of
-from rolloutlib.runs.spellings import status_of, truths, word
+from rolloutlib.runs.spellings import Nothing, status_of, truths, word
 from rolloutlib.runs.templates import NO_MEASUREMENT, names_provider, template_in
 from rolloutlib.text import listed
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["FlatRun", "FlatRuns", "RowMapping", "check_columns", "is_flat", "needs_rows"]
+__all__ = ["FlatRun", "FlatRuns", "RowMapping", "is_flat", "needs_rows"]
 __all__ += ["read_flat"]
 
 _ENVELOPE = re.compile(rb'"(result|runId|datasetMeta)"[ \t]*:')
@@ -84,19 +85,27 @@ def _parquet_columns(data: bytes) -> list[str]:
 
 
 def read_flat(
-    file: RunFile, data: bytes, spec: SourceSpec | None, latest: datetime | None = None
-) -> FlatRuns:
+    file: RunFile, data: bytes, spec: SourceSpec | None, latest: datetime | None = None, *,
+    texts: bool = False,
+) -> FlatRuns:  # fmt: skip
     """Read a flat table into runs: by its run column, or one run an arm.
+
+    Args:
+        file: the table.
+        data: its bytes.
+        spec: what source.yaml says.
+        latest: the last moment at which a run can have begun.
+        texts: whether to keep the texts of prompts and answers.
 
     Raises:
         RunsError: a mapped column is missing, the table has no rows, or no row can be read since
             times have no offset and no time zone.
     """
-    spec = source_of(spec, file.name)
+    beside, spec = spec, source_of(spec, file.name)
     rows = read_rows(file, data, spec)
     if not rows.rows and not rows.bad:
         raise RunsError(f"{file.name} has 0 rows; expected runs, or a table with a row a sample.")
-    spec = spec or native_source(rows.columns)
+    spec = spec or native_source(rows.columns, beside, file.name)
     if spec is None:
         if not rows.rows:
             raise RunsError(f"no row of {file.name} can be read; {rows.bad[0].message}")
@@ -104,8 +113,8 @@ def read_flat(
         due = layout_of(rows.columns) or "write a source.yaml that says which are arm and status"
         msg = f"{file.name} has the columns {named}; {due}."
         raise RunsError(msg)
-    check_columns(file, _columns_of(rows, spec), spec)
-    spec = without(spec, [name for name in IDS if _is_empty(name, rows, spec)])
+    check_columns(file, columns_of(rows, spec), spec)
+    spec = without(spec.told_of(texts=texts), [n for n in IDS if is_empty(n, rows, spec)])
     mapping = RowMapping(file.name, spec, lists=_lists(rows, spec), latest=latest)
     read = [mapping.row(row) for row in rows.rows]
     if mapping.untimed and not any(isinstance(one, Mapped) for one in read):
@@ -122,27 +131,10 @@ def read_flat(
     return FlatRuns(spec, found.runs, bad + found.bad, rows_read, found.copies, mapping.unknown)
 
 
-def _is_empty(name: str, rows: Rows, spec: SourceSpec) -> bool:
-    """Whether a column is mapped and no row has a value there."""
-    column = spec.columns.mapped.get(name)
-    cells = (value_at(row.cells, column.column) for row in rows.rows) if column else ()
-    return column is not None and all(cell is None or cell == "" for cell in cells)
-
-
-def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSpec) -> None:
-    """Refuse a mapping to columns that the file lacks; a file without rows (None) has no say."""
-    check_layout(file.name, columns or (), spec)
-    for name, column in spec.columns.mapped.items():
-        if columns is not None and column.column not in columns:
-            hint = did_you_mean(column.column, columns)
-            got = f"source.yaml maps {name} to column {column.column!r}, which {file.name} lacks"
-            msg = f"{got}; its columns are {listed(columns, most=20)}.{hint}"
-            raise RunsError(msg)
-
-
 def needs_rows(file: RunFile, data: bytes, columns: Collection[str], spec: SourceSpec) -> bool:
     """Whether a table has to go row by row: cells inside of others, or rows inside of cells."""
-    names = {column.column for column in spec.columns.mapped.values()} - {*columns}
+    mapped = spec.columns.mapped | spec.beside
+    names = {column.column for column in mapped.values()} - {*columns}
     if any(name.partition(".")[0] in columns for name in names):
         return True
     if spec.escape is not None and spec.escape.encode() in data:
@@ -188,6 +180,7 @@ class RowMapping:
             for name, column in mapped
             if name not in {"status", "passed"}
         }
+        self.beside = [(name, one.column, Nothing(one.none)) for name, one in spec.beside.items()]
         self.start: dict[str, object] = {
             WIRE[name]: value
             for name, value in spec.constants
@@ -196,6 +189,7 @@ class RowMapping:
         words = {"issues", "suggested_tags"} & spec.columns.mapped.keys() - {*lists}
         self.start |= {WIRE[name]: () for name in words}
         self.expected = {**EXPECTED, "status": f"one of {', '.join(self.statuses)}"}
+        self.expected |= dict.fromkeys(spec.segments, "text, a number, or true or false")
 
     def unless_swallowing(
         self, one: Mapped | Quarantined, inside: Mapping[int, Sequence[Row]], arms: set[str]
@@ -228,6 +222,8 @@ class RowMapping:
             cell = value_at(row.cells, column)
             if cell is not None and (value := read(cell)) is not None:
                 values[WIRE[name]] = value
+        if wrong := self.lay_beside(row, values):
+            return wrong
         try:
             run, sample = msgspec.convert(values, RunCells), msgspec.convert(values, self.kind)
             if not run.run_id:
@@ -237,6 +233,23 @@ class RowMapping:
         except msgspec.ValidationError as error:
             return field_of(str(error))
 
+    def lay_beside(self, row: Row, values: dict[str, object]) -> str | None:
+        """Put a row's labels and texts into its values, or return the label that is none."""
+        labels: dict[str, object] = {}
+        for name, column, nothing in self.beside:
+            cell = value_at(row.cells, column)
+            if cell is None or nothing(cell):
+                continue
+            if name in TEXTS:
+                values[name.removesuffix("_text")] = text(cell)
+            elif (told := label(cell)) is not None:
+                labels[name] = told
+                if not isinstance(told, str):
+                    return name
+        if labels:
+            values["segments"] = labels
+        return None
+
     def refused(self, row: Row, wire: str) -> Quarantined:
         """Say what was expected of a row's field, which messages name as the source does."""
         if wire in row.cells and wire == self.template(row):
@@ -244,8 +257,11 @@ class RowMapping:
             return Quarantined(self.file, row.line, *what, self.text(row), arm=self.arm(row))
         name = next((name for name, other in WIRE.items() if other == wire), wire)
         column = self.outcome if wire == "status" else self.readers.get(name, (name,))[0]
+        column = self.spec.segments[name].column if name in self.spec.segments else column
         cell = value_at(row.cells, column)
-        due = self.expected.get(wire, "text")
+        due = self.expected.get(
+            wire, "text, a number, or true or false" if wire in self.spec.segments else "text"
+        )
         if name in _JUDGED:
             due = expected_of(name, self.spec.columns.mapped[name], self.spec, cell, self.latest)
             self.untimed = self.untimed or (str(cell) if due.startswith(NO_OFFSET) else "")
@@ -286,14 +302,3 @@ def _lists(rows: Rows, spec: SourceSpec) -> set[str]:
         for name, column in columns.items()
         if any(isinstance(value_at(row.cells, column), list) for row in rows.rows)
     }
-
-
-def _columns_of(rows: Rows, spec: SourceSpec) -> Collection[str] | None:
-    """Return the columns that a mapping may name, those inside of records too."""
-    if not rows.rows:
-        return None
-    inner = {column.column for column in spec.columns.mapped.values()} - {*rows.columns}
-    told = [
-        name for name in inner if any(value_at(row.cells, name) is not None for row in rows.rows)
-    ]
-    return [*rows.columns, *told]

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.columns import SCHEMA, TEXTS
 from rolloutlib.runs.database import quoted
+from rolloutlib.runs.further import schema_with
 from rolloutlib.runs.part import in_runs
 from rolloutlib.runs.run_info import RunInfo
 
@@ -45,6 +46,9 @@ class Gathered:
         batches: samples in memory, in the order of their pieces.
         out: the pieces that are refused.
         prefixed: the pieces whose samples take their file's name in front of their ids.
+        labels: the further columns that tell samples apart.
+        texts: the texts that are kept.
+        beside: the further columns of each part.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -55,6 +59,22 @@ class Gathered:
     batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
     out: set[int] = field(default_factory=set[int])
     prefixed: set[int] = field(default_factory=set[int])
+    labels: set[str] = field(default_factory=set[str])
+    texts: tuple[str, ...] = ()
+    beside: list[frozenset[str]] = field(default_factory=list[frozenset[str]])
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The texts that any piece has."""
+        there = {name for part in self.beside for name in part}
+        for batch in self.batches:
+            there.update(n for n in batch.schema.names if batch.column(n).null_count < len(batch))
+        return tuple(name for name in self.texts if name in there)
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The labels in the order of the alphabet."""
+        return tuple(sorted(self.labels))
 
     def add(self, info: RunInfo, home: int | None = None, *, numbered: bool = False) -> None:
         """Add a piece; the samples of one in memory follow by `append`."""
@@ -63,11 +83,14 @@ class Gathered:
         self.infos.append(info)
         self.homes.append(home)
 
-    def add_part(self, relation: str, infos: Sequence[RunInfo], *, numbered: bool) -> None:
+    def add_part(
+        self, relation: str, infos: Sequence[RunInfo], beside: Iterable[str], *, numbered: bool
+    ) -> None:
         """Add the pieces of a file whose samples are where this SQL says."""
         for info in infos:
             self.add(info, len(self.parts), numbered=numbered)
         self.parts.append(relation)
+        self.beside.append(frozenset(beside))
 
     def append(self, runs: Sequence[RunInfo], own: Mapping[str, pa.Array]) -> None:
         """Put the runs' columns beside their samples' columns."""
@@ -77,8 +100,11 @@ class Gathered:
             for name in _RUN_COLUMNS
         }
         arrays = {**{name: column.take(rows) for name, column in shared.items()}, **own}
+        further = [name for name in own if name not in SCHEMA.names]
+        self.labels.update(set(further) - {*TEXTS})
+        schema = pa.schema([*SCHEMA, *((name, own[name].type) for name in further)])
         self.batches.append(
-            pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
+            pa.RecordBatch.from_arrays([arrays[name] for name in schema.names], schema=schema)
         )
 
     def content(self, index: int) -> object:
@@ -86,7 +112,7 @@ class Gathered:
         samples = f"({self.everything()}) WHERE {in_runs([self.infos[index]])}"
         home = self.homes[index]
         place = index if home is None else self.homes.index(home)
-        names = ", ".join(name for name in SCHEMA.names if name != "run_id")
+        names = ", ".join(f'"{name}"' for name in (*SCHEMA.names, *self.extras) if name != "run_id")
         rows = f"md5(list(hash({names}))::VARCHAR)"  # one thread reads them in their order
         query = f"SELECT {rows} FROM {samples} AND place = {place}"
         return self.connection.execute(query).fetchone()
@@ -117,7 +143,8 @@ class Gathered:
     def relation(self) -> duckdb.DuckDBPyRelation:
         """Return the kept samples."""
         if self._tables(LEFT_OUT):
-            return self.connection.sql(f"SELECT {', '.join(SCHEMA.names)} FROM ({self.kept()})")
+            names = ", ".join(f'"{name}"' for name in (*SCHEMA.names, *self.extras, *self.texts))
+            return self.connection.sql(f"SELECT {names} FROM ({self.kept()})")
         self._hold()
         return self.connection.sql(" UNION ALL ".join(self._selections()))
 
@@ -146,7 +173,12 @@ class Gathered:
 
     def _hold(self) -> None:
         """Let the engine see the samples in memory."""
-        held = pa.Table.from_batches(self.batches, SCHEMA)
+        every = schema_with(self.extras, self.texts)
+        if all(batch.schema.equals(every) for batch in self.batches):
+            held = pa.Table.from_batches(self.batches, every)
+        else:
+            parts = [every.empty_table(), *(pa.Table.from_batches([b]) for b in self.batches)]
+            held = pa.concat_tables(parts, promote_options="permissive")
         mine = [index for index, home in enumerate(self.homes) if home is None]
         places = np.repeat(np.array(mine, dtype=np.int64), [self.infos[i].n for i in mine])
         self.connection.register(_IN_MEMORY, held.append_column("place", pa.array(places)))
@@ -154,6 +186,7 @@ class Gathered:
     def _selections(self, *more: str) -> list[str]:
         """Select from memory and from each part; `more` adds `place` and `own_id`."""
         names = [name for name in SCHEMA.names if name != "sample_id"]
+        beside = (*self.extras, *self.texts)
         selections: list[str] = []
         for home in (None, *range(len(self.parts))):
             mine = [index for index, at in enumerate(self.homes) if at == home]
@@ -164,9 +197,12 @@ class Gathered:
             ids = self._cases(mine, self.prefixed, "{stem} || sample_id", "sample_id")
             own = self._cases(mine, self.numbered, "NULL", "sample_id")
             columns = {**dict.fromkeys(names), "sample_id": ids, "place": place, "own_id": own}
+            there = None if home is None else self.beside[home]
+            for name in beside:
+                columns[name] = None if there is None or name in there else "NULL::VARCHAR"
             listed = ", ".join(
-                f"{columns[name]} AS {name}" if columns[name] else name
-                for name in (*SCHEMA.names, *more)
+                f'{columns[name]} AS "{name}"' if columns[name] else f'"{name}"'
+                for name in (*SCHEMA.names, *beside, *more)
             )
             refused = self._condition([index for index in mine if index in self.out])
             where = f" WHERE NOT ({refused})" if refused else ""

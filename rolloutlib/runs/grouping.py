@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from rolloutlib.runs.columns import SCHEMA, Sample, sample_columns
+from rolloutlib.runs.further import labels_of, texts_of
 from rolloutlib.runs.quarantine import Quarantined, shown, twin
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def _told_apart(rows: list[Mapped], no_tags: frozenset[str]) -> tuple[list[Mappe
         return rows, []
     shared = [one for one in rows if ids[str(one.sample.id)] > 1]
     shared.sort(key=lambda one: (one.run.started_at or _NO_TIME, one.row.line))
-    content = pa.table(sample_columns([one.sample for one in shared], no_tags).arrays).to_pylist()
+    samples = [one.sample for one in shared]
+    arrays = {**sample_columns(samples, no_tags).arrays, **labels_of(samples)}
+    content = pa.table(arrays).to_pylist()
     different: dict[str, dict[str, Mapped]] = {}
     for one, columns in zip(shared, content, strict=True):
         whole = repr((columns, one.run.seed, one.run.profile))
@@ -138,4 +141,4 @@ def run_columns(runs: Sequence[FlatRun], spec: SourceSpec) -> dict[str, pa.Array
     for name, statuses in (("vetoed", {"vetoed"}), ("error", {"error", "timeout"})):
         if not spec.expressible & statuses:
             own[name] = pa.nulls(len(own["status"]), pa.bool_())
-    return own
+    return own | labels_of(samples, spec.labels) | texts_of(samples, {*spec.beside})

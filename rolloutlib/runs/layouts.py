@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.errors import RunsError
+from rolloutlib.errors import RunsError, did_you_mean
+from rolloutlib.runs.cells import value_at
+from rolloutlib.runs.columns import TEXTS
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from rolloutlib.runs.files import RunFile
+    from rolloutlib.runs.rows import Rows
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["IDS", "check_layout", "layout_of", "without"]
+__all__ = ["IDS", "check_columns", "check_layout", "columns_of", "is_empty", "layout_of", "without"]
 
 IDS: Final = ("run_id", "sample_id")  # without which rows are told apart by day and line
 
@@ -83,3 +88,38 @@ def without(spec: SourceSpec, empty: Iterable[str]) -> SourceSpec:
     """Return a mapping without some of its columns, which no row of a file fills."""
     columns = spec.columns.model_copy(update=dict.fromkeys(empty))
     return spec.model_copy(update={"columns": columns})
+
+
+def is_empty(name: str, rows: Rows, spec: SourceSpec) -> bool:
+    """Whether a column is mapped and no row has a value there."""
+    column = spec.columns.mapped.get(name)
+    cells = (value_at(row.cells, column.column) for row in rows.rows) if column else ()
+    return column is not None and all(cell is None or cell == "" for cell in cells)
+
+
+def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSpec) -> None:
+    """Refuse a mapping to columns that the file lacks; a file without rows (None) has no say."""
+    check_layout(file.name, columns or (), spec)
+    for name, column in (spec.columns.mapped | spec.beside).items():
+        if columns is not None and not _has(columns, column.column, inside=name in TEXTS):
+            hint = did_you_mean(column.column, columns)
+            got = f"source.yaml maps {name} to column {column.column!r}, which {file.name} lacks"
+            msg = f"{got}; its columns are {listed(columns, most=20)}.{hint}"
+            raise RunsError(msg)
+
+
+def _has(columns: Collection[str], column: str, *, inside: bool) -> bool:
+    """Whether there is a column, or one that may hold it inside of it."""
+    return column in columns or (inside and column.partition(".")[0] in columns)
+
+
+def columns_of(rows: Rows, spec: SourceSpec) -> Collection[str] | None:
+    """Return the columns that a mapping may name, those inside of records too."""
+    if not rows.rows:
+        return None
+    mapped = spec.columns.mapped | spec.beside
+    inner = {column.column for column in mapped.values()} - {*rows.columns}
+    told = [
+        name for name in inner if any(value_at(row.cells, name) is not None for row in rows.rows)
+    ]
+    return [*rows.columns, *told]

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["distinct", "field_of", "open_run", "understood"]
 
 _STRICT = msgspec.json.Decoder(Envelope)
-_AT = re.compile(r"at `\$(.*)`$")
+_AT = re.compile(r"(?:at|in) `\$(.*)`$")  # a key stands in what it is a key of
 _BREAK = re.compile(r"\r\n|\r|\n")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 

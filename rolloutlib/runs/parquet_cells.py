@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rolloutlib.runs.cells import Milliseconds
+from rolloutlib.runs.column_spec import UNITS
 from rolloutlib.runs.plain_rows import plain_rows
-from rolloutlib.runs.sources import UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -34,7 +34,7 @@ _RUNS = """SELECT arm, run_id, min(profile), max(profile), min(seed), max(seed),
     epoch_us(min(started_at)), epoch_us(max(started_at)), count(*), min(line), count(prompt_id),
     count(profile), count(seed), count_if(NOT vouched)
     FROM {part} GROUP BY arm, run_id ORDER BY min(line)"""
-_CONTENT = ", ".join(name for name in SCHEMA.names if name != "started_at")
+_CONTENT = tuple(name for name in SCHEMA.names if name != "started_at")
 
 RowsAt = Callable[[Sequence[int]], Iterator["Row"]]
 
@@ -98,14 +98,25 @@ class Part:
     """One file while it is read: a view of its cast columns, from which lines are taken out."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, raw: RawTable, casts: dict[str, Cast]
-    ) -> None:
-        """Lay a view of the casts over a file's columns."""
+        self, connection: duckdb.DuckDBPyConnection, raw: RawTable, casts: dict[str, Cast], *,
+        labels: Sequence[str] = (), beside: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Lay a view of the casts over a file's columns.
+
+        Args:
+            connection: the engine that can reach the file.
+            raw: its columns as they are.
+            casts: what they become.
+            labels: the further columns that tell samples apart.
+            beside: all further columns: labels and texts.
+        """
         self.connection, self.raw = connection, raw
+        self.beside = tuple(beside)
+        self.content = ", ".join((*_CONTENT, *map(_name, labels)))
         self.name = f"part_{next(_NUMBERS)}"
         self.taken = f"{self.name}_taken"
         self.conditions: dict[str, None] = {}
-        values = ", ".join(f"({cast.value}) AS {name}" for name, cast in casts.items())
+        values = ", ".join(f"({cast.value}) AS {_name(name)}" for name, cast in casts.items())
         rules = dict.fromkeys(cast.vouched for cast in casts.values() if cast.vouched != "true")
         vouched = " AND ".join(f"coalesce({rule}, false)" for rule in rules) or "true"
         kind = "TABLE" if raw.texts else "VIEW"  # texts are cast once, typed columns at each scan
@@ -177,7 +188,7 @@ class Part:
         of_id = "(arm, run_id, sample_id)"
         self._run(
             f"""CREATE TEMP TABLE {shared} AS SELECT line, started_at,
-            hash(arm, run_id, sample_id) AS id, hash({_CONTENT}) AS content FROM {self.name}
+            hash(arm, run_id, sample_id) AS id, hash({self.content}) AS content FROM {self.name}
             WHERE {of_id} IN (SELECT {of_id} FROM {self.name} GROUP BY arm, run_id, sample_id
             HAVING count(*) > 1)"""
         )
@@ -221,7 +232,7 @@ class Part:
 
     def sql(self, kept: Sequence[CountedRun], runs: Sequence[CountedRun]) -> str:
         """Return the kept samples; a profile or seed that not every row names is its run's."""
-        names = ", ".join(f"part.{name}" for name in SCHEMA.names)
+        names = ", ".join(f"part.{_name(name)}" for name in (*SCHEMA.names, *self.beside))
         filled = [name for name in ("profile", "seed") if self._gaps(name, kept)]
         for name in filled:
             values = " ".join(
@@ -229,7 +240,7 @@ class Part:
                 f"THEN {_literal(getattr(run, name))}"
                 for run in kept
             )
-            names = names.replace(f"part.{name}", f"CASE {values} END AS {name}")
+            names = names.replace(f"part.{_name(name)}", f"CASE {values} END AS {name}")
         where = "" if len(kept) == len(runs) else f" WHERE {in_runs(kept)}"
         return f"SELECT {names} FROM {self.name} AS part{where}"
 
@@ -243,6 +254,11 @@ def in_runs(runs: Iterable[CountedRun | RunInfo]) -> str:
     """Return the condition that a row is of one of these runs."""
     pairs = ", ".join(f"({quoted(run.arm)}, {quoted(run.run_id)})" for run in runs)
     return f"(arm, run_id) IN ({pairs})" if pairs else "false"
+
+
+def _name(column: str) -> str:
+    """Quote one of our own names, which may be a word of SQL."""
+    return f'"{column}"'
 
 
 def _literal(value: Any) -> str:  # noqa: ANN401

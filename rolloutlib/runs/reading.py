@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -22,7 +22,7 @@ from rolloutlib.runs.account import Runs
 from rolloutlib.runs.agreement import check_rates
 from rolloutlib.runs.budget import Budget
 from rolloutlib.runs.columnar import read_columns, without_empty
-from rolloutlib.runs.columns import SampleColumns, sample_columns
+from rolloutlib.runs.columns import TEXTS
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.evidence import (
     RefusedError,
@@ -41,9 +41,10 @@ from rolloutlib.runs.files import (
     units_of,
     unreadable,
 )
-from rolloutlib.runs.flat import FlatRun, FlatRuns, check_columns, is_flat, needs_rows, read_flat
+from rolloutlib.runs.flat import FlatRun, FlatRuns, is_flat, needs_rows, read_flat
 from rolloutlib.runs.gathered import Gathered
 from rolloutlib.runs.grouping import run_columns
+from rolloutlib.runs.layouts import check_columns
 from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.located import MalformedError
 from rolloutlib.runs.opening import open_run
@@ -52,6 +53,7 @@ from rolloutlib.runs.quarantine import InputFile, Quarantined
 from rolloutlib.runs.ranges import latest_start
 from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_parquet
 from rolloutlib.runs.raw_lines import raw_lines
+from rolloutlib.runs.ready import Ready, beside_of, columns_of, note_labels
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
 from rolloutlib.runs.second_look import second_look
 from rolloutlib.runs.sources import SourceSpec, load_source, native_source, source_of
@@ -68,11 +70,6 @@ __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs
 _RUN = re.compile(rb'"(result|runId|datasetMeta|metrics)"[ \t]*:')
 _UNREADABLE = (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError, MalformedError)
 _RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's cache
-
-
-class _Ready(NamedTuple):
-    info: RunInfo
-    found: FoundRun
 
 
 @dataclass(slots=True)
@@ -145,22 +142,23 @@ class _Reader:
     def take(self, units: Sequence[Unit]) -> None:
         """Read a batch of envelopes; those whose keys do not add up are looked at again."""
         outcomes = [self.judged(open_run(unit)) for unit in units]
-        ready = [one for one in outcomes if isinstance(one, _Ready)]
-        columns, arms = _columns(ready), [one.info.arm for one in ready]
+        ready = [one for one in outcomes if isinstance(one, Ready)]
+        columns, arms = columns_of(ready), [one.info.arm for one in ready]
         found = [one.found for one in ready]
         again = second_look(found, arms, columns)
         if any(new is not old for new, old in zip(again, found, strict=True)):
             fresh = iter(again)
             outcomes = [
-                self.judged(next(fresh)) if isinstance(one, _Ready) else one for one in outcomes
+                self.judged(next(fresh)) if isinstance(one, Ready) else one for one in outcomes
             ]
-            ready = [one for one in outcomes if isinstance(one, _Ready)]
-            columns = _columns(ready)
+            ready = [one for one in outcomes if isinstance(one, Ready)]
+            columns = columns_of(ready)
         for one in outcomes:
             self.book(one)
-        self.gathered.append([one.info for one in ready], columns.arrays)
+        arrays = columns.arrays | beside_of(ready, self.gathered.texts)
+        self.gathered.append([one.info for one in ready], arrays)
 
-    def judged(self, found: FoundRun | Quarantined) -> _Ready | Aside | Quarantined:
+    def judged(self, found: FoundRun | Quarantined) -> Ready | Aside | Quarantined:
         """Sort one run: evidence, of another review, or refused by the first rule it breaks."""
         if isinstance(found, Quarantined):
             return found
@@ -174,10 +172,11 @@ class _Reader:
             arm, profile = arm_of(run, self.flags_arms), profile_of(run)
             check_evidence(found)
             check_rates(found)
+            note_labels(run, self.gathered.labels)
         except RefusedError as error:
             refused = found.refused(error.field, error.value, error.expectation)
             return replace(refused, arm=refused.arm or implied_arm(run, self.flags_arms))
-        return _Ready(info_of(found, arm, profile, started_at), found)
+        return Ready(info_of(found, arm, profile, started_at), found)
 
     def of_another_review(self, stage: int | None, started_at: datetime | None) -> str:
         """Why a run is not of this review; what it does not tell is not held against it."""
@@ -203,11 +202,12 @@ class _Reader:
         if raw is None or (self.is_of_others(file) and not raw.own):
             return None
         mapped = None if raw.own else source_of(self.spec, file.name)
-        spec = mapped or native_source(tuple(raw.types))
+        spec = mapped or native_source(tuple(raw.types), self.spec, file.name)
         if spec is None or "result" in raw.types or needs_rows(file, data, raw.types, spec):
             return None
         check_columns(file, raw.types, spec)
         try:
+            spec = spec.told_of(texts=bool(self.gathered.texts))
             spec = without_empty(self.gathered.connection, raw, spec)
             part = read_columns(
                 self.gathered.connection, raw, spec, as_of=self.as_of, latest=self.latest,
@@ -222,14 +222,14 @@ class _Reader:
             return None
         self.tally.add(file.name, spec, part.read, part.bad, part.copies, part.words)
         self.tally.aside += [Aside(file.name, *one) for one in part.set_aside]
-        self.gathered.add_part(part.relation, part.infos, numbered=part.numbered)
+        self.gathered.add_part(part.relation, part.infos, part.beside, numbered=part.numbered)
         return spec.dialect
 
     def take_flat(self, file: RunFile, data: bytes) -> str:
         """Read a flat table row by row and return its dialect."""
         if file.kind != ".parquet":
             check_patient(file, data.count(b"{" if file.kind == ".json" else b"\n"))
-        flat = read_flat(file, data, self.spec, self.latest)
+        flat = read_flat(file, data, self.spec, self.latest, texts=bool(self.gathered.texts))
         self.keep_flat(file.name, flat)
         return flat.spec.dialect
 
@@ -258,7 +258,7 @@ class _Reader:
         times, samples = ([of[place] for place in kept] for of in (run.times, run.samples))
         return run._replace(times=times, samples=samples)
 
-    def book(self, outcome: _Ready | Aside | Quarantined) -> None:
+    def book(self, outcome: Ready | Aside | Quarantined) -> None:
         """Book the rows of one run to its file."""
         if isinstance(outcome, Quarantined):
             self.tally.refuse(outcome)
@@ -269,11 +269,7 @@ class _Reader:
             self.gathered.add(outcome.info)
 
 
-def _columns(ready: Sequence[_Ready]) -> SampleColumns:
-    return sample_columns([sample for one in ready for sample in one.found.envelope.result.samples])
-
-
-def read_runs(
+def read_runs(  # noqa: PLR0913 -- each decides what is read
     path: Path,
     *,
     source: Path | None = None,
@@ -282,6 +278,7 @@ def read_runs(
     now: datetime | None = None,
     flags_arms: Mapping[str, Mapping[str, bool | str]] | None = None,
     skip: Container[str] = (),
+    texts: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Runs:
     """Read a file or folder of runs.
@@ -297,6 +294,7 @@ def read_runs(
         flags_arms: the flags that imply an arm, such as ``{"control": {"searchLite": False},
             "treatment": …}``.
         skip: names of files that need not be read.
+        texts: whether to keep the texts of prompts and answers.
         on_progress: called with (files done, files in all).
 
     Returns:
@@ -312,7 +310,9 @@ def read_runs(
     kinds = (".parquet", ".csv")
     tables = [Path(file.path).resolve() for file in listing.files if file.kind in kinds]
     connection, budget, latest = connect(tables), Budget(), latest_start(as_of, now)
-    reader = _Reader(stage, as_of, latest, flags_arms or {}, spec, Gathered(connection), budget)
+    labels = set(spec.labels if spec else ())
+    gathered = Gathered(connection, labels=labels, texts=TEXTS if texts else ())
+    reader = _Reader(stage, as_of, latest, flags_arms or {}, spec, gathered, budget)
     with budget.over(connection):
         reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
         budget.file = ""

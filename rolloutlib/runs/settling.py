@@ -34,7 +34,7 @@ __all__ = ["Settled", "recounted", "settle"]
 
 _SOME = 8  # of many places that a message tells
 _OF_A_RUN = {"started_at", "seed", "profile"}
-_CONTENT = ", ".join(name for name in SCHEMA.names if name not in _OF_A_RUN)
+_CONTENT = tuple(name for name in SCHEMA.names if name not in _OF_A_RUN)
 
 
 class Settled(NamedTuple):
@@ -68,7 +68,7 @@ def settle(gathered: Gathered) -> Settled:
         bad += _twins(gathered, [gathered.infos[index] for index in shared])
     infos = [merged([gathered.infos[index] for index in of]) for of in runs]
     rows = sum(info.n for info in infos)
-    for statement in copies_in(gathered.connection, gathered.kept(), rows) if rows else ():
+    for statement in _copies(gathered, rows) if rows else ():
         gathered.leave_out(statement)
     left = gathered.left_out()
     for (place, arm, _, copy), rows in left.items():
@@ -76,6 +76,10 @@ def settle(gathered: Gathered) -> Settled:
             copies[gathered.file_at(place), arm] += rows
     relation = gathered.relation()
     return Settled(relation, recounted(infos, relation) if left else tuple(infos), bad, copies)
+
+
+def _copies(gathered: Gathered, rows: int) -> list[str]:
+    return copies_in(gathered.connection, gathered.kept(), rows, gathered.extras)
 
 
 def _refused(info: RunInfo, value: str, due: str) -> Quarantined:
@@ -109,7 +113,8 @@ def _runs(gathered: Gathered, bad: list[Quarantined]) -> list[list[int]]:
 def _twins(gathered: Gathered, runs: Sequence[RunInfo]) -> list[Quarantined]:
     """Leave out what pieces of a run have twice; refuse samples that differ under one id."""
     of_id = "PARTITION BY arm, run_id, sample_id"
-    alike = f"PARTITION BY {_CONTENT} ORDER BY started_at NULLS LAST, place"
+    content = ", ".join((*_CONTENT, *(f'"{name}"' for name in gathered.extras)))
+    alike = f"PARTITION BY {content} ORDER BY started_at NULLS LAST, place"
     mine = f"""SELECT *, row_number() OVER ({alike}) > 1 AS copy, count(*) OVER ({of_id}) AS rows
         FROM ({gathered.everything()}) WHERE {in_runs(runs)} AND own_id IS NOT NULL"""
     judged = f"""SELECT place, arm, run_id, sample_id, copy,

@@ -17,6 +17,8 @@ express is null too. A source of scores alone needs no status: its outcomes are 
     statuses                   the source's words: {ok: passed, bad: failed}; true and false stand
                                for True, TRUE, t, yes, y, 1 and 1.0, and for their opposites
     constants                  what is the same in every row: {profile: default}
+    segments                   further columns to tell samples apart by: {platform: device}
+    texts                      what was asked and answered: {prompt: question, answer: output}
     arms                       the arm by file: {control: v1.csv, treatment: "v2/*.csv"}
     records                    where the list of samples is in a .json file: results.results
     escape                     "\\" where a CSV writes \" for a quote inside quotes
@@ -35,8 +37,9 @@ from pydantic.alias_generators import to_camel
 
 from rolloutlib.errors import RunsError, did_you_mean
 from rolloutlib.plan.strict_yaml import load_model
-from rolloutlib.runs.columns import CLUSTER, STATUSES
-from rolloutlib.runs.spellings import NOTHING, word
+from rolloutlib.runs.column_spec import Column, ColumnSpec, Segments, Texts
+from rolloutlib.runs.columns import CLUSTER, STATUSES, TEXTS
+from rolloutlib.runs.spellings import word
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,13 +50,12 @@ __all__ = [
     "ColumnSpec",
     "Columns",
     "SourceSpec",
+    "further_of",
     "load_source",
     "native_source",
     "source_of",
 ]
 
-_SCALE = (0.0, 10.0)
-UNITS = {"ms": 1.0, "s": 1000.0, "us": 1e-3, "ns": 1e-6, "min": 6e4, "h": 3.6e6}  # milliseconds
 TAGS = ("issues", "suggested_tags", "confirmed_tags")
 _OPTIONS = {"unit": ("latency_ms",), "scale": ("score",), "separator": TAGS}
 _ALWAYS = ("arm", "run_id", "sample_id", "passed", "status")  # fields that no word may empty
@@ -63,81 +65,31 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def _as_words(value: object) -> object:
-    """A word for nothing may be written as a number, as null or as true; one needs no list."""
-    several = cast("list[object]", value if isinstance(value, list | tuple) else [value])
-    return tuple(map(word, several))
-
-
-class ColumnSpec(_Model):
-    """A column and how its cells are to be read.
-
-    Attributes:
-        column: its name in the file.
-        unit: of a latency; milliseconds are the default.
-        scale: of a score, lowest and highest; scores are mapped linearly to 0–10.
-        separator: between the words of a list that is written as text.
-        none: what stands where there is no value, such as -1 or n/a, without case; of issues and
-            tags the words that name none.
-    """
-
-    column: str
-    unit: Literal["ms", "s", "us", "ns", "min", "h"] = "ms"
-    scale: tuple[float, float] = _SCALE
-    separator: str | None = None
-    none: Annotated[tuple[str, ...], BeforeValidator(_as_words)] = ()
-
-    def says(self, option: str) -> bool:
-        """Whether source.yaml itself names an option, so that nobody has to doubt it."""
-        return option in self.model_fields_set
-
-    @property
-    def no_tags(self) -> tuple[str, ...]:
-        """The words of a column of tags that are no tag."""
-        return self.none if self.says("none") else NOTHING
-
-    @field_validator("scale")
-    @classmethod
-    def _ordered(cls, scale: tuple[float, float]) -> tuple[float, float]:
-        if scale[0] >= scale[1]:
-            due = "expected the lowest score, then the highest"
-            msg = f"goes from {scale[0]:g} to {scale[1]:g}; {due}"
-            raise ValueError(msg)
-        return scale
-
-
-def _named(value: object) -> object:
-    return {"column": value} if isinstance(value, str) else value
-
-
-_Column = Annotated[ColumnSpec, BeforeValidator(_named, json_schema_input_type=str | ColumnSpec)]
-
-
 class Columns(_Model):
     """Which column is which field; ``arm`` is needed here, in constants or in arms."""
 
-    arm: _Column | None = None
-    run_id: _Column | None = None
-    started_at: _Column | None = None
-    seed: _Column | None = None
-    profile: _Column | None = None
-    sample_id: _Column | None = None
-    prompt_id: _Column | None = None
-    user_id: _Column | None = None
-    session_id: _Column | None = None
-    cluster: _Column | None = None
-    category: _Column | None = None
-    difficulty: _Column | None = None
-    passed: _Column | None = None
-    status: _Column | None = None
-    score: _Column | None = None
-    latency_ms: _Column | None = None
-    issues: _Column | None = None
-    veto_reason: _Column | None = None
-    style_violations: _Column | None = None
-    covariate: _Column | None = None
-    suggested_tags: _Column | None = None
-    confirmed_tags: _Column | None = None
+    arm: Column | None = None
+    run_id: Column | None = None
+    started_at: Column | None = None
+    seed: Column | None = None
+    profile: Column | None = None
+    sample_id: Column | None = None
+    prompt_id: Column | None = None
+    user_id: Column | None = None
+    session_id: Column | None = None
+    cluster: Column | None = None
+    category: Column | None = None
+    difficulty: Column | None = None
+    passed: Column | None = None
+    status: Column | None = None
+    score: Column | None = None
+    latency_ms: Column | None = None
+    issues: Column | None = None
+    veto_reason: Column | None = None
+    style_violations: Column | None = None
+    covariate: Column | None = None
+    suggested_tags: Column | None = None
+    confirmed_tags: Column | None = None
 
     @model_validator(mode="after")
     def _options(self) -> Self:
@@ -199,6 +151,8 @@ class SourceSpec(_Model):
         files: glob of the files that this is about; others in the folder are read as run envelopes.
         statuses: the source's words for a sample's outcome. A status that no word means stays
             unknown (null).
+        segments: our name → their column, by which samples are told apart too.
+        texts: where prompts and answers stand.
         arms: glob, or globs, of the files of each arm, where no column names it.
         records: where a .json file holds its list of samples: names joined by dots, "." for the
             file itself.
@@ -218,6 +172,8 @@ class SourceSpec(_Model):
         BeforeValidator(_words),
     ] = {}
     constants: Constants = Constants()
+    segments: Segments = {}
+    texts: Texts = Texts()
     arms: dict[str, Annotated[tuple[str, ...], BeforeValidator(_globs)]] = {}
     records: str | None = None
     escape: Literal["\\"] | None = None
@@ -235,7 +191,7 @@ class SourceSpec(_Model):
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
-        if self.envelopes and not self.columns.mapped:
+        if (self.envelopes or self.beside) and not self.columns.mapped:
             return self
         if not (self.columns.arm or self.constants.arm or self.arms):
             msg = "columns.arm is missing; expected the column that names the arm, or arms by file"
@@ -255,6 +211,22 @@ class SourceSpec(_Model):
     def outcome(self) -> ColumnSpec | None:
         """The column that names a sample's outcome; None where nobody judged pass or fail."""
         return self.columns.status or self.columns.passed
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its segments, in the order of the alphabet."""
+        return tuple(sorted(self.segments))
+
+    @property
+    def beside(self) -> dict[str, ColumnSpec]:
+        """The columns beside the fields: segments, and texts by their names in the table."""
+        told = zip(TEXTS, (self.texts.prompt, self.texts.answer), strict=True)
+        texts = {name: ColumnSpec(column=column) for name, column in told if column}
+        return {**self.segments, **texts}
+
+    def told_of(self, *, texts: bool) -> Self:
+        """Return the same, without texts where nobody asks for them."""
+        return self if texts else self.model_copy(update={"texts": Texts()})
 
     @property
     def no_tags(self) -> frozenset[str]:
@@ -299,10 +271,18 @@ def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
     return spec.model_copy(update={"constants": constants})
 
 
-def native_source(columns: tuple[str, ...]) -> SourceSpec | None:
+def native_source(
+    columns: tuple[str, ...], beside: SourceSpec | None = None, file: str = ""
+) -> SourceSpec | None:
     """Return the mapping of a table whose columns have our names or the engine's.
 
-    None when it has no outcome.
+    Args:
+        columns: of the table.
+        beside: a source.yaml, which may name its segments and texts.
+        file: the table's name.
+
+    Returns:
+        None when it has no outcome.
     """
     names = {
         name: wire if wire in columns else name
@@ -317,4 +297,23 @@ def native_source(columns: tuple[str, ...]) -> SourceSpec | None:
         name: {"column": column, **({"separator": ";"} if name in TAGS else {})}
         for name, column in names.items()
     }
-    return SourceSpec(columns=Columns.model_validate(mapped))
+    further = further_of(columns, beside, file)
+    segments = {name: one for name, one in further.items() if name not in TEXTS}
+    prompt, answer = (further[name].column if name in further else None for name in TEXTS)
+    texts = Texts(prompt=prompt, answer=answer)
+    return SourceSpec(columns=Columns.model_validate(mapped), segments=segments, texts=texts)
+
+
+def further_of(
+    columns: tuple[str, ...], spec: SourceSpec | None, file: str
+) -> dict[str, ColumnSpec]:
+    """Return what a source.yaml names beside the fields, of a table whose fields it does not map.
+
+    Where it maps those of other tables, what this one lacks is unknown; else it has to be there.
+    """
+    if spec is None or not fnmatch(file, spec.files):
+        return {}
+    every = spec.beside
+    if not spec.columns.mapped:
+        return every
+    return {name: one for name, one in every.items() if one.column in columns}

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.spellings import NOTHING, SPACES, folded
 
@@ -72,7 +71,7 @@ def spelled_as(
 
 
 def _with_issues(samples: duckdb.DuckDBPyRelation, issues: str) -> duckdb.DuckDBPyRelation:
-    names = (f"{issues} AS issues" if name == "issues" else name for name in SCHEMA.names)
+    names = (f"{issues} AS issues" if n == "issues" else f'"{n}"' for n in samples.columns)
     return samples.project(", ".join(names))
 
 

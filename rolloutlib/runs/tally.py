@@ -143,6 +143,7 @@ class Tally:
         as_of: datetime | None,
     ) -> Runs:  # fmt: skip
         """Put the runs together and draw up the account."""
+        gathered.texts = gathered.told
         settled = settle(gathered)
         relation = one_spelling(settled.relation, spec)
         self.bad.extend(settled.bad)
@@ -172,6 +173,8 @@ class Tally:
             by_day="days" in self.naming.values(),
             notes=files,
             stamps=tuple(self.stamps),
+            extras=gathered.extras,
+            texts=gathered.texts,
             tags_before={arm: dict(tags) for arm, tags in self.tags_before.items()},
         )
 

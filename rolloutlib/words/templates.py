@@ -94,6 +94,23 @@ TEMPLATES: Final = {
     ),
     "source.ignored": "Nothing read these files: {names}.",
     "source.later": "{rows} rows of these runs started after {moment} and are left out.",
+    "segments.unmapped": (
+        "The plan asks for segments by {segment}, which the source does not name: add "
+        '"segments: {{{segment}: <its column>}}" to source.yaml, or take {segment} out of '
+        "evidence.segments."
+    ),
+    "segments.misspelled": (
+        "The plan asks for segments by {segment}, which the source does not name; its segments:"
+        " in source.yaml has {near}. One of the two spellings is wrong."
+    ),
+    "segments.crowded": (
+        "The plan asks for segments by {segment}, which has {values:,} values; {most:,} are the"
+        " most. What has so many is an id: it can filter samples, but it is no segment."
+    ),
+    "segments.alike": (
+        "The plan asks for segments by {segment}, of which the samples tell fewer than two "
+        "values (segments: in source.yaml)."
+    ),
     "runs.no_start": "{count} of {among} runs have no start time.",
     "runs.no_samples": "{count} of {among} runs have no samples.",
     "arms.imbalance": (

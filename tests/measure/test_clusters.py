@@ -17,7 +17,7 @@ from rolloutlib.judge.review import review_stage
 from rolloutlib.measure.store import ingest
 from rolloutlib.measure.sums import about_runs
 from rolloutlib.plan.params import review_params
-from rolloutlib.runs import samples as digests
+from rolloutlib.runs import digests
 from rolloutlib.runs.samples import Samples
 from tests.tables import PLAN, frame_of
 

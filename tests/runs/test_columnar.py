@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from rolloutlib.errors import RunsError
 from rolloutlib.runs import read_runs, reading
+from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.samples import from_runs
 from tests.often import EXHAUSTIVE
 
@@ -46,6 +47,11 @@ columns:
 statuses: {{ok: passed, bad: failed, veto: vetoed, crash: error, true: passed, 2: failed}}
 constants: {{profile: default, category: qa}}
 timezone: Asia/Seoul
+segments:
+  platform: device
+  user: {{column: nation, none: [n/a, -1]}}
+  order: rating
+texts: {{prompt: question, answer: reply}}
 """
 GOOD = {
     "arm": ["a", "b"],
@@ -63,6 +69,10 @@ GOOD = {
     "level": ["easy", "hard", ""],
     "seed": ["3", ""],
     "style": ["0", "2", ""],
+    "device": ["web", " Web", "WEB", "true", "1.0", "", "\u202eios\x1b[0m", "null"],
+    "nation": ["", "n/a", "N/A ", "-1", "-1.0", "kr", "2.50", "1e3", "007"],
+    "question": ["", "why?", "a:b", "1.50"],
+    "reply": ["", "because", 'he said ""no""', "two\nlines"],
     "at": [
         "2026-10-20",
         "2026-10-20T10:00:00+09:00",
@@ -130,7 +140,7 @@ def write_lines(folder: Path, rows: list[dict[str, str]]) -> None:
         kept = {name: cell or None for name, cell in cells.items() if cell or place % 2}
         lines.append(json.dumps(kept, ensure_ascii=False))
     text = "\n".join(lines)
-    for name in ("rating", "seconds"):
+    for name in ("rating", "seconds", "nation", "question"):
         text = re.sub(rf'("{name}": )"([0-9.]+)"', r"\1\2", text)
     (folder / "t.jsonl").write_text(text + "\n", encoding="utf-8")
 
@@ -138,11 +148,12 @@ def write_lines(folder: Path, rows: list[dict[str, str]]) -> None:
 def said(folder: Path) -> Any:  # noqa: ANN401 -- samples, runs, account, or the refusal
     """Return everything that a read says of a folder."""
     try:
-        runs: Runs = reading.read_runs(folder)
+        runs: Runs = reading.read_runs(folder, texts=True)
     except RunsError as error:
         return str(error)
-    order = [("run_id", "ascending"), ("sample_id", "ascending")]
-    samples = runs.table.sort_by(order).to_pylist()
+    rows = runs.relation.order("run_id, sample_id").to_arrow_table()
+    assert rows.column_names == [*SCHEMA.names, *runs.extras, *runs.texts]
+    samples = rows.to_pylist()
     bad = sorted(
         (q.file, q.line, q.field, q.value, q.expectation, q.rows) for q in runs.quarantined
     )

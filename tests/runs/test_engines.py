@@ -20,18 +20,18 @@ from hypothesis import strategies as st
 
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
 from rolloutlib.judge.review import review_stage
-from rolloutlib.measure.scan import measure
+from rolloutlib.measure.scan import collect, measure
 from rolloutlib.plan.params import review_params
+from rolloutlib.runs import digests as digests_module
 from rolloutlib.runs import engines as engines_module
 from rolloutlib.runs import read_runs
-from rolloutlib.runs import samples as samples_module
 from rolloutlib.runs.engines import is_table, read_on, spark_session
 from rolloutlib.runs.samples import SCHEMA, Samples, from_runs
 from tests.engines import CLOSE, not_read, same_measured, same_numbers, same_review
 from tests.tables import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rolloutlib.measure.scan import Measured
@@ -44,11 +44,12 @@ WHOLE = RAW.table
 ARMS = ("control", "treatment")
 
 
-def measured(samples: Samples) -> Measured:
+def measured(samples: Samples, segments: Sequence[str] = ()) -> Measured:
     """Measure both arms with the story's limits."""
     return measure(
-        samples, ARMS, timeout_cap_ms=30_000.0, slow_above_ms=2_200.0, latency_cap_ms=6_000.0
-    )
+        samples, ARMS, timeout_cap_ms=30_000.0, slow_above_ms=2_200.0, latency_cap_ms=6_000.0,
+        segments=segments,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,38 @@ def test_measured_is_the_same_on_sail(sail: str, stored: Path) -> None:
     _, there = read_on(sail, stored, as_of=None, read=not_read)
     same_measured(measured(here), measured(there))
     assert measured(here).strata  # the story has categories to compare
+
+
+def test_segments_and_texts_are_the_same_on_sail(sail: str, tmp_path: Path) -> None:
+    """Labels of every type, words for nothing, and a digest that counts them: as read here."""
+    table, some = WHOLE, np.arange(len(WHOLE)) % 5
+    devices, versions = ["web", "", " Web", "n/a", "tv"], [2.0, 0.5, np.nan, -1.0, 1e3]
+    table = table.append_column("device", pa.array([devices[n] for n in some]))
+    table = table.append_column("version", pa.array([versions[n] for n in some]))
+    table = table.append_column("reply", pa.array([f"answer {n}" for n in some]))
+    pq.write_table(table, tmp_path / "samples.parquet")
+    (tmp_path / "source.yaml").write_text(
+        "segments:\n  platform: {column: device, none: [N/A]}\n"
+        "  version: {column: version, none: -1}\ntexts: {answer: reply}\n"
+    )
+    here = from_runs(read_runs(tmp_path, texts=True))
+    runs, there = read_on(sail, tmp_path, as_of=None, read=not_read)
+    assert (here.extras, here.texts) == (there.extras, there.texts) == (runs.extras, runs.texts)
+    names = ("sample_id", "run_id", "platform", "version", "answer_text")
+    order = [(name, "ascending") for name in names]
+    rows = [collect(one.frame().select(*names)).sort_by(order) for one in (here, there)]
+    assert rows[0].to_pydict() == rows[1].to_pydict()
+    assert set(rows[0]["version"].to_pylist()) == {"2", "0.5", None, "1000"}
+    assert set(rows[0]["platform"].to_pylist()) == {"web", None, " Web", "tv"}
+    both = [measured(one, segments=("platform", "version")) for one in (here, there)]
+    same_measured(*both)
+    assert {"platform", "version"} <= both[0].strata.keys()
+    assert there.digest() != digest_on(sail, _without_source(tmp_path))
+
+
+def _without_source(folder: Path) -> Path:
+    (folder / "source.yaml").unlink()
+    return folder
 
 
 def test_a_whole_review_is_the_same_on_sail(sail: str, stored: Path) -> None:
@@ -228,7 +261,7 @@ def _changed(table: Any) -> Iterator[Any]:  # noqa: ANN401
 
 def large(table: Any) -> Samples:  # noqa: ANN401
     """Return samples whose runs say that they are many."""
-    many = replace(RAW.runs[0], n=samples_module.EXACT_ROWS + 1)
+    many = replace(RAW.runs[0], n=digests_module.EXACT_ROWS + 1)
     connection = duckdb.connect(":memory:")
     connection.register("samples", table)
     return Samples(nw.from_native(connection.table("samples")), (many,))

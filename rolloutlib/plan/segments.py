@@ -1,0 +1,59 @@
+"""Names of segments: by what samples are told apart, beside category, profile and difficulty."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["MOST_SEGMENTS", "MOST_VALUES", "NAME", "OWN", "TAKEN", "checked"]
+
+OWN: Final = ("category", "profile", "difficulty")  # fields of every source
+NAME: Final = r"[a-z][a-z0-9_]{0,39}"
+MOST_SEGMENTS: Final = 30
+MOST_VALUES: Final = 1_000  # different ones of a segment; what has more is an id
+# Columns of the table of samples (`runs.columns.SCHEMA`), and names that its readers need.
+TAKEN: Final = frozenset({
+    "run_id", "arm", "started_at", "seed", "sample_id", "prompt_id", "user_id", "session_id",
+    "status", "passed", "vetoed", "error", "score", "latency_ms", "issues", "veto_reason",
+    "style_violations", "edited", "covariate", "suggested", "cluster", "suggested_tags",
+    "prompt_text", "answer_text", "place", "own_id", "line", "vouched", "rows", "apart",
+})  # fmt: skip
+
+
+def checked(names: Collection[str], *, own: bool) -> None:
+    """Refuse what is no list of segments.
+
+    Args:
+        names: of segments.
+        own: whether the fields of every source may be among them.
+
+    Raises:
+        ValueError: there are too many, one is there twice, or one is no name.
+    """
+    if len(names) > MOST_SEGMENTS:
+        msg = f"names {len(names)} segments; expected at most {MOST_SEGMENTS}"
+        raise ValueError(msg)
+    for place, name in enumerate(names):
+        if fault := _fault(name, own=own):
+            raise ValueError(fault)
+        if name in [*names][:place]:
+            msg = f"names {name} twice; expected each segment once"
+            raise ValueError(msg)
+
+
+def _fault(name: str, *, own: bool) -> str:
+    if name in OWN:
+        due = f"map it under columns: (columns: {{{name}: …}})"
+        return "" if own else f"{name!r} is a field of its own; {due}"
+    if name in TAKEN:
+        return f"{name!r} is a column of the table of samples; expected another name"
+    if not re.fullmatch(NAME, name):
+        due = "expected a plain word of a–z, 0–9 and _ that begins with a letter, 40 at most"
+        hint = did_you_mean(name[:80], OWN) if own else ""
+        return f"{name[:80]!r} is no name of a segment; {due}.{hint}"
+    return ""

@@ -1,0 +1,86 @@
+"""A column of a source as source.yaml names it, with its options."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, cast
+
+from pydantic import AfterValidator, BeforeValidator, field_validator
+
+from rolloutlib.plan.gates import Model
+from rolloutlib.plan.segments import checked
+from rolloutlib.runs.spellings import NOTHING, word
+
+__all__ = ["UNITS", "Column", "ColumnSpec", "Segments", "Texts"]
+
+_SCALE = (0.0, 10.0)
+UNITS = {"ms": 1.0, "s": 1000.0, "us": 1e-3, "ns": 1e-6, "min": 6e4, "h": 3.6e6}  # milliseconds
+
+
+def _as_words(value: object) -> object:
+    """A word for nothing may be written as a number, as null or as true; one needs no list."""
+    several = cast("list[object]", value if isinstance(value, list | tuple) else [value])
+    return tuple(map(word, several))
+
+
+class ColumnSpec(Model):
+    """A column and how its cells are to be read.
+
+    Attributes:
+        column: its name in the file.
+        unit: of a latency; milliseconds are the default.
+        scale: of a score, lowest and highest; scores are mapped linearly to 0–10.
+        separator: between the words of a list that is written as text.
+        none: what stands where there is no value, such as -1 or n/a, without case; of issues and
+            tags the words that name none.
+    """
+
+    column: str
+    unit: Literal["ms", "s", "us", "ns", "min", "h"] = "ms"
+    scale: tuple[float, float] = _SCALE
+    separator: str | None = None
+    none: Annotated[tuple[str, ...], BeforeValidator(_as_words)] = ()
+
+    def says(self, option: str) -> bool:
+        """Whether source.yaml itself names an option, so that nobody has to doubt it."""
+        return option in self.model_fields_set
+
+    @property
+    def no_tags(self) -> tuple[str, ...]:
+        """The words of a column of tags that are no tag."""
+        return self.none if self.says("none") else NOTHING
+
+    @field_validator("scale")
+    @classmethod
+    def _ordered(cls, scale: tuple[float, float]) -> tuple[float, float]:
+        if scale[0] >= scale[1]:
+            due = "expected the lowest score, then the highest"
+            msg = f"goes from {scale[0]:g} to {scale[1]:g}; {due}"
+            raise ValueError(msg)
+        return scale
+
+
+def _named(value: object) -> object:
+    return {"column": value} if isinstance(value, str) else value
+
+
+Column = Annotated[ColumnSpec, BeforeValidator(_named, json_schema_input_type=str | ColumnSpec)]
+
+
+def _mapped(segments: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
+    checked(segments, own=False)
+    for name, spec in segments.items():
+        if wrong := sorted(spec.model_fields_set - {"column", "none"}):
+            msg = f"{name} has a {wrong[0]}; expected column and none alone"
+            raise ValueError(msg)
+    return segments
+
+
+# A segment's name → the column that it is.
+Segments = Annotated[dict[str, Column], AfterValidator(_mapped)]
+
+
+class Texts(Model):
+    """Where what was asked and what was answered stand: they are shown, and never measured."""
+
+    prompt: str | None = None
+    answer: str | None = None

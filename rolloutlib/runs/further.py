@@ -1,0 +1,113 @@
+"""What stands beside the fields of a sample: labels to tell samples apart by, and texts to show.
+
+Both readers of flat tables and the reader of run envelopes follow the rules of this module: a label
+is the text of any scalar, and an empty text is none.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import pyarrow as pa
+
+from rolloutlib.runs.columns import SCHEMA, TEXTS
+from rolloutlib.runs.spellings import word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rolloutlib.runs.columns import Sample
+
+__all__ = ["label", "label_cast", "labels_of", "schema_with", "text", "texts_of"]
+
+_WORDS: Final = {"BOOLEAN", "DATE", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT",
+                 "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}  # fmt: skip
+_WHOLE = 1e15  # below, a number without a fraction is written without one
+_TEXT = pa.large_string()  # answers of one file may be more than an array of texts can hold
+
+
+def schema_with(labels: Iterable[str], texts: Iterable[str] = ()) -> pa.Schema:
+    """Return the one table's columns with those beside them, all of text."""
+    further = [(name, pa.string()) for name in labels] + [(name, _TEXT) for name in texts]
+    return pa.schema([*SCHEMA, *further])
+
+
+def label(cell: object) -> object:
+    """Return a cell as a label; what is no scalar comes back as it is, for the rule to refuse.
+
+    >>> label(2.0), label("2.50"), label(True), label(""), label([1])
+    ('2', '2.50', 'true', None, [1])
+    """
+    if isinstance(cell, str):
+        return cell or None
+    if isinstance(cell, float):
+        return _number(cell)
+    return cell if isinstance(cell, dict | list | bytes) else word(cell)
+
+
+def _number(cell: float) -> str | None:
+    if cell != cell:  # noqa: PLR0124 -- NaN
+        return None
+    return str(int(cell)) if abs(cell) < _WHOLE and cell == int(cell) else str(cell)
+
+
+def text(cell: object) -> object:
+    """Return a cell as a text; what is no scalar is written as JSON.
+
+    >>> text([{"role": "user", "content": "안녕"}])
+    '[{"role":"user","content":"안녕"}]'
+    """
+    if isinstance(cell, dict | list):
+        return json.dumps(cell, ensure_ascii=False, separators=(",", ":"), default=str)
+    return None if isinstance(cell, bytes) else label(cell)
+
+
+def label_cast(cell: str, kind: str) -> str | None:
+    """Return `label` as SQL; None of a type that only the careful reader knows.
+
+    Args:
+        cell: SQL of the cell.
+        kind: the engine's type of its column.
+    """
+    if kind == "VARCHAR":
+        return f"nullif({cell}, '')"
+    if kind in _WORDS:
+        return f"{cell}::VARCHAR"
+    if kind in {"DOUBLE", "FLOAT"}:
+        number = f"({cell})::DOUBLE"
+        whole = f"abs({number}) < {_WHOLE!r} AND {number} = trunc({number})"
+        return (
+            f"CASE WHEN isnan({number}) THEN NULL "
+            f"WHEN {whole} THEN TRY_CAST({number} AS BIGINT)::VARCHAR ELSE {number}::VARCHAR END"
+        )
+    return None
+
+
+def labels_of(samples: Sequence[Sample], names: Iterable[str] = ()) -> dict[str, pa.Array]:
+    """Return a column for each label that a sample carries, and for each of these names."""
+    told = [sample.segments or {} for sample in samples]
+    every = sorted({*names, *(name for of in told for name in of)})
+    return {name: pa.array([label_of(of, name) for of in told], pa.string()) for name in every}
+
+
+def label_of(told: dict[str, Any], name: str) -> object:
+    """Return one label of a sample; None where it does not tell."""
+    cell = told.get(name)
+    return None if cell is None else label(cell)
+
+
+def texts_of(samples: Sequence[Sample], names: Iterable[str]) -> dict[str, pa.Array]:
+    """Return the columns of these texts."""
+    cells = {
+        "prompt_text": [sample.prompt for sample in samples],
+        "answer_text": [sample.answer for sample in samples],
+    }
+    return {name: pa.array(map(_shown, cells[name]), _TEXT) for name in TEXTS if name in names}
+
+
+def _shown(cell: object) -> object:
+    return None if cell is None or cell is msgspec.UNSET else text(cell)

@@ -1,0 +1,64 @@
+"""Segments and texts of samples that lie on Spark, by the rules of `further`."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (Spark is an extra)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+
+from rolloutlib.errors import RunsError, did_you_mean
+from rolloutlib.runs.columns import TEXTS
+from rolloutlib.runs.database import quoted
+from rolloutlib.runs.samples import Samples
+from rolloutlib.runs.sources import further_of
+from rolloutlib.runs.spellings import Nothing
+from rolloutlib.text import listed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rolloutlib.runs.column_spec import ColumnSpec
+    from rolloutlib.runs.sources import SourceSpec
+
+__all__ = ["samples_there"]
+
+
+def samples_there(table: Any, path: Path, spec: SourceSpec | None) -> Samples:  # noqa: ANN401
+    """Take a table on Spark as samples, with the segments and texts that source.yaml names.
+
+    Raises:
+        RunsError: it is none, or lacks a column that source.yaml names.
+    """
+    further = further_of(tuple(table.columns), spec, path.name)
+    kinds: dict[str, str] = dict(table.dtypes)
+    for name, column in further.items():
+        if column.column not in kinds:
+            hint = did_you_mean(column.column, kinds)
+            got = f"source.yaml maps {name} to column {column.column!r}, which {path.name} lacks"
+            raise RunsError(f"{got}; its columns are {listed(kinds, most=20)}.{hint}")
+    labels = {name: _label(column, kinds[column.column]) for name, column in further.items()}
+    others = [f"`{name}`" for name in table.columns if name not in labels]
+    wider = table.selectExpr(*others, *(f"{sql} AS `{name}`" for name, sql in labels.items()))
+    return Samples.from_frame(
+        nw.from_native(wider), where=str(path), checked=True,
+        extras=[name for name in labels if name not in TEXTS],
+        texts=[name for name in TEXTS if name in labels],
+    )  # fmt: skip
+
+
+def _label(column: ColumnSpec, kind: str) -> str:
+    """Return a cell as SQL: as it is written, whole numbers without a fraction, nothing as null."""
+    cell = f"`{column.column.replace('`', '``')}`"
+    text, nothing = f"cast({cell} AS string)", Nothing(column.none)
+    if kind in {"double", "float"}:
+        whole = f"abs({cell}) < 1e15 AND {cell} = floor({cell})"
+        number = f"cast(cast({cell} AS bigint) AS string)"
+        text = f"CASE WHEN isnan({cell}) THEN NULL WHEN {whole} THEN {number} ELSE {text} END"
+    gone = [f"lower(trim({text})) IN ({', '.join(map(quoted, sorted({'', *nothing.words})))})"]
+    if nothing.numbers:
+        numbers = ", ".join(f"cast('{number!r}' AS double)" for number in sorted(nothing.numbers))
+        gone.append(f"try_cast({text} AS double) IN ({numbers})")
+    none = " OR ".join(gone) if column.none else f"{text} = ''"
+    return f"CASE WHEN {none} THEN NULL ELSE {text} END"
