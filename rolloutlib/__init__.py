@@ -121,6 +121,11 @@ def open(path: str | PathLike[str]) -> Review:  # noqa: A001 -- `rl.open`, as `g
 def watch_stage(stage: StageId, runs: str, **parameters: object) -> Watch:
     """Watch a stage day by day: series, signals, alarms, and what today asks for.
 
+    >>> import rolloutlib as rl
+    >>> today = rl.watch_stage(2, "data/examples/story/stage-2-daily", as_of="2026-10-20")
+    >>> today.stage
+    2
+
     Args:
         stage: the stage that is watched, 0–4.
         runs: a file, folder or store of runs; relative paths start at the workbook's root.

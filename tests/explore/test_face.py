@@ -1,0 +1,100 @@
+"""The face: what completion and help show, one example a name, and what it costs to import."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import rolloutlib
+from rolloutlib import explore
+from rolloutlib.errors import UsageError
+from rolloutlib.explore.public import Public
+from rolloutlib.explore.review import Review
+from rolloutlib.plan.params import ReviewParams
+from tests.sample_review import bfcl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MODULES = [f"rolloutlib.explore.{one.name}" for one in pkgutil.iter_modules(explore.__path__)]
+
+
+def held(kind: type[Any] = Public) -> Iterator[type[Any]]:
+    """Yield every class that an analyst holds."""
+    for one in kind.__subclasses__():
+        if one.__module__ in MODULES:
+            yield one
+        yield from held(one)
+
+
+def public() -> dict[str, Any]:
+    """Return every public name of the face, and every public method of what it gives."""
+    for module in MODULES:
+        import_module(module)
+    names = {name: getattr(rolloutlib, name) for name in rolloutlib.__all__}
+    for kind in held():
+        own = {name: one for name, one in vars(kind).items() if not name.startswith("_")}
+        names |= {f"{kind.__name__}.{name}": one for name, one in own.items()
+                  if callable(one) or isinstance(one, property | classmethod)}  # fmt: skip
+    return names
+
+
+def test_every_public_name_has_an_example() -> None:
+    """Shift-Tab shows a sentence and an example, which runs as a doctest."""
+    names = public()
+    assert {"review", "open", "Review.export", "Recorded.gates", "Table.to_pandas"} <= set(names)
+    bare = [name for name, one in names.items() if ">>> " not in (inspect.getdoc(one) or "")]
+    assert bare == []
+
+
+def test_completion_shows_what_is_public() -> None:
+    """`rl.`, a review, its tables: no helper, no import, nothing with an underscore."""
+    review = Review(bfcl().record)
+    assert dir(rolloutlib) == sorted(rolloutlib.__all__)
+    for thing in (review, review.gates, review.gates.columns):
+        names = dir(thing)
+        assert not [name for name in names if name.startswith("_")]
+        assert not [name for name in names if inspect.ismodule(inspect.getattr_static(thing, name))]
+    assert {"gates", "segments", "export", "recommendation"} <= set(dir(review))
+
+
+@pytest.mark.parametrize(("typo", "meant"), [
+    ("gate", "gates"), ("recomendation", "recommendation"), ("to_panda", None), ("_x", None),
+])  # fmt: skip
+def test_a_typo_is_answered(typo: str, meant: str | None) -> None:
+    """The nearest name is named; what resembles nothing is only refused."""
+    with pytest.raises(AttributeError) as error:
+        getattr(Review(bfcl().record), typo)
+    said = str(error.value)
+    assert said.startswith(f"Review has no attribute '{typo}'")
+    assert said.endswith(f"Did you mean '{meant}'?") == (meant is not None)
+
+
+def test_help_lists_the_parameters_of_a_review() -> None:
+    """`rl.review` has those of `rollout review` by the same names and defaults, but `out`."""
+    listed = {
+        name: one.default
+        for name, one in inspect.signature(rolloutlib.review).parameters.items()
+    }  # fmt: skip
+    due = {
+        name: inspect.Parameter.empty if field.is_required() else field.default
+        for name, field in ReviewParams.model_fields.items()
+        if name != "out"
+    }
+    assert listed == due
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"stage": 7}, "stage is 7"), ({"lang": "kr"}, "lang"), ({"as_of": "yesterday"}, "as_of"),
+    ({"control": "off"}, "off"), ({"runs": "no/such"}, "no such file"), ({"runs": None}, "runs"),
+    ({"days": "many"}, "days"), ({"carry": 3}, "carry"),
+])  # fmt: skip
+def test_impossible_values_are_sentences(runs: object, given: dict[str, Any], said: str) -> None:
+    """Whatever type a notebook hands in: one sentence that names the parameter."""
+    fine = {"stage": 2, "runs": str(runs), "control": "old", "treatment": "new", "looks": ""}
+    with pytest.raises(UsageError, match=said):
+        rolloutlib.review(**fine | given)
