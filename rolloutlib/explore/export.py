@@ -126,7 +126,7 @@ def _everything(made: Path, review: Review, *, samples: bool) -> tuple[list[File
 def _table(made: Path, name: str, table: Table[Any]) -> list[File]:
     """Write a table as Parquet and as CSV."""
     arrow = table.to_arrow()
-    return _written(made, name, _documented(arrow.schema, table.columns), [arrow])
+    return written(made, name, _documented(arrow.schema, table.columns), [arrow])
 
 
 def _samples(made: Path, review: Review) -> tuple[list[File], list[Column[Any]]]:
@@ -147,10 +147,10 @@ def _samples(made: Path, review: Review) -> tuple[list[File], list[Column[Any]]]
     known = {column.name: column for column in SAMPLES}
     columns = [known.get(name) or text(name, FURTHER) for name in schema.names]
     pieces = (tidy(pa.Table.from_batches([batch])) for batch in reader)
-    return _written(made, "samples", _documented(schema, columns), pieces), columns
+    return written(made, "samples", _documented(schema, columns), pieces), columns
 
 
-def _written(made: Path, name: str, schema: pa.Schema, pieces: Iterable[pa.Table]) -> list[File]:
+def written(made: Path, name: str, schema: pa.Schema, pieces: Iterable[pa.Table]) -> list[File]:
     """Write tables of a schema below each other, as Parquet and as CSV."""
     rows, (verbatim, cells) = 0, _names(name)
     with (

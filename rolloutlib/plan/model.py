@@ -225,6 +225,9 @@ def workbook_root(start: Path | None = None) -> Path:
 def load_plan(path: Path) -> Plan:
     """Read and validate a plan.
 
+    >>> load_plan(workbook_root() / "params" / "plan.yaml").gates["pass_rate"].title
+    'Pass rate'
+
     Raises:
         PlanError: it is missing or wrong; the message names file, key, value and what is allowed.
     """

@@ -283,6 +283,9 @@ def read_runs(  # noqa: PLR0913 -- each decides what is read
 ) -> Runs:
     """Read a file or folder of runs.
 
+    >>> len(read_runs(Path("data/examples/bfcl")).runs)
+    6
+
     Args:
         path: run envelopes (.json, .jsonl, .parquet), bare run_results beside a dataset_meta.json,
             or flat tables (.csv, .jsonl, .parquet), in any mixture. Folders named evidence or

@@ -82,14 +82,15 @@ def grid(table: Grid) -> Html:
     size = str(say("{rows} rows × {columns} columns", rows=f"{table.rows_in_all:,}",
                    columns=table.columns_in_all))  # fmt: skip
     cells = [[_cell(value) for value in row] for row in table.rows]
+    title, note = plain(table.title, LABEL), plain(table.note)
     more = str(say("All of it: .to_pandas(); what the columns mean: .columns"))
     below = f"… {more}" if table.rows_in_all > TEXT_ROWS else more
     html = render(
-        "grid.html.j2", title=table.title, note=table.note, size=size, more=more, rows=cells,
+        "grid.html.j2", title=title, note=note, size=size, more=more, rows=cells,
         columns=table.columns, style=sheet("face.css"),
     )  # fmt: skip
-    heading = " · ".join(filter(None, (table.title, size)))
-    lines = [heading, table.note, *_narrow(table, cells[:TEXT_ROWS]), below]
+    heading = " · ".join(filter(None, (title, size)))
+    lines = [heading, note, *_narrow(table, cells[:TEXT_ROWS]), below]
     return Html(html, "\n".join(filter(None, lines)))
 
 

@@ -146,6 +146,9 @@ class Here(msgspec.Struct, frozen=True):
 class Watch(msgspec.Struct, frozen=True, kw_only=True, tag=SCHEMA, tag_field="schema"):
     """A day's watch.
 
+    >>> "alarms" in Watch.__struct_fields__
+    True
+
     Attributes:
         as_of: the moment that it looks at; later runs are left out.
         since: the first day of the stage's data.

@@ -22,8 +22,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small") / "runs"
     folder.mkdir()
     rows = [
-        ("r1", arm, f"{arm}{n}", f"p{n}", ("=SUM(A1)", "rest")[n % 2], ("passed", "failed")[n % (3 + k) == 0],
-         900 + 10 * n + 7 * k)
+        ("r1", arm, f"{arm}{n}", f"p{n}", ("=SUM(A1)", "rest")[n % 2],
+         ("passed", "failed")[n % (3 + k) == 0], 900 + 10 * n + 7 * k)
         for k, arm in enumerate(("old", "new")) for n in range(40)
     ]  # fmt: skip
     with (folder / "samples.csv").open("w", newline="", encoding="utf-8") as file:

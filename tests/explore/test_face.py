@@ -95,6 +95,12 @@ def test_help_lists_the_parameters_of_a_review() -> None:
 ])  # fmt: skip
 def test_impossible_values_are_sentences(runs: object, given: dict[str, Any], said: str) -> None:
     """Whatever type a notebook hands in: one sentence that names the parameter."""
-    fine = {"stage": 2, "runs": str(runs), "control": "old", "treatment": "new", "looks": ""}
+    fine: dict[str, Any] = {
+        "stage": 2,
+        "runs": str(runs),
+        "control": "old",
+        "treatment": "new",
+        "looks": "",
+    }
     with pytest.raises(UsageError, match=said):
         rolloutlib.review(**fine | given)

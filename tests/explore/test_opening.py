@@ -46,7 +46,6 @@ def written(small: Review, copied: Path, tmp_path: Path) -> Path:
     return report(tmp_path / "w47", small.judged.review, params)
 
 
-@pytest.mark.slow
 def test_a_report_is_the_review_that_it_was(small: Review, written: Path) -> None:
     """Its tables and its samples are those of the review, by its folder and by its review.json."""
     for path in (written, written / "review.json", str(written)):
@@ -67,7 +66,6 @@ def test_nothing_is_read_before_it_is_asked_for(written: Path, copied: Path) -> 
     assert opened.recommendation is opened.record.recommendation
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("edit", ["value", "order"])
 def test_changed_data_are_no_evidence_of_this_report(
     written: Path, copied: Path, edit: str
@@ -85,9 +83,8 @@ def test_changed_data_are_no_evidence_of_this_report(
         _ = opened.judged
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new", "same"), [
-    ("", "\n# a remark\n", True), ("limit: -0.02", "limit: 0.2", False),
+    ("", "\n# a remark\n", True), ("2: -0.03}", "2: -0.04}", False),
 ])  # fmt: skip
 def test_a_changed_plan(
     small: Review, tmp_path: Path, *, old: str, new: str, same: bool
