@@ -69,7 +69,7 @@ faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that t
 		tests/show/test_bundle.py tests/commands tests/hostile
 
 lab: $(STAMP) ## Open the notebooks and the reports in JupyterLab
-	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/stage_review.ipynb \
+	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/explore.ipynb \
 		--FileContentsManager.pre_save_hook=rolloutlib.show.trusted.keep_as_it_ran
 
 lock: ## Resolve both locks again (newest versions: make lock UPGRADE=--upgrade)

@@ -216,7 +216,7 @@ def _output(output: NotebookNode) -> Markup | None:
     data = output.get("data", {})
     if FIGURE_MIME in data:
         return Markup(render("figure.html.j2", **_figure(data[FIGURE_MIME])))  # noqa: S704
-    if "rolloutlib_caption" in output.metadata:
+    if "rolloutlib_caption" in output.get("metadata", {}):  # a stream has none
         return None  # the figure before it has it
     if "text/html" in data:
         return _sanitised(data["text/html"])

@@ -37,9 +37,8 @@ def keep_as_it_ran(*, path: str, contents_manager: Any, **_: object) -> None:  #
     """
     file = Path(contents_manager.root_dir, path)
     if file.is_file() and not file.stat().st_mode & 0o222:
-        refused = import_module("tornado.web").HTTPError
         why = "is as its run left it; save what you changed under another name (File, Save As)"
-        raise refused(403, reason=f"{file.name} {why}", log_message=f"{file} is read-only")
+        raise import_module("tornado.web").HTTPError(403, f"{file.name} {why}")
 
 
 def trust(notebook: Path) -> bool:

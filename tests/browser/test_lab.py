@@ -1,9 +1,14 @@
-"""A real JupyterLab in a real Chromium: Run All is an exploration, which counts no look."""
+"""A real JupyterLab in a real Chromium, started as `make lab` does: what an analyst sees and does.
+
+One server and one browser for all; each notebook is opened once, run by the menu, and asked.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,48 +19,78 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
+
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
+
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.notebooks, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
+BFCL = {
+    "runs": "data/examples/bfcl", "control": "gpt-4o-2024-05-13-FC",
+    "treatment": "gpt-4o-2024-08-06-FC",
+}  # fmt: skip
+REPORT = (
+    "import sys; from rolloutlib.plan.params import review_params; "
+    "from rolloutlib.show.sealing import review_notebook; "
+    f"review_notebook(review_params({BFCL!r} | {{'stage': 2, 'out': 'reports/bfcl'}}))"
+)
+# A notebook of this height is drawn as a whole: Lab leaves out cells that nobody sees.
+TALL = {"width": 1400, "height": 12_000}
+PROMPTS = "[...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]"
+RAN = f"() => {PROMPTS}.length > 3 && {PROMPTS}.every(one => /\\[\\d+\\]/.test(one.textContent))"
+BROKEN = "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type$='stderr']"
+# Text and ground of whatever shows text in what our code made, where it is below 4.5 : 1.
+FAINT = """() => {
+  const channels = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+    .map(c => c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+    .reduce((sum, c, k) => sum + c * [.2126, .7152, .0722][k], 0);
+  const ground = element => {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = channels(getComputedStyle(one).backgroundColor);
+      if (colour.length === 3 || colour[3] > .99) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  for (const element of document.querySelectorAll('.rl, .rl *, .rl-face, .rl-face *')) {
+    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+    if (!own || !element.offsetParent || element.matches('style, script, .disabled')) continue;
+    const pair = [light(channels(getComputedStyle(element).color)), light(ground(element))];
+    const ratio = (Math.max(...pair) + .05) / (Math.min(...pair) + .05);
+    if (ratio < 4.5) faint.push(`${element.textContent.slice(0, 40)}: ${ratio.toFixed(2)}`);
+  }
+  return faint;
+}"""
 
 
-@pytest.fixture
-def book(tmp_path: Path) -> Path:
-    """A workbook with the review's notebook, which writes what it found."""
-    root = tmp_path / "book"
-    for name in ("params", "notebooks", "data/examples/bfcl"):
-        shutil.copytree(ROOT / name, root / name)
-    file = root / "notebooks" / "stage_review.ipynb"
-    notebook = nbformat.read(file, as_version=4)
-    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    cell.source += "\nout = 'out'"
-    named = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.metadata["kernelspec"] = named  # or Lab asks for one
-    nbformat.write(notebook, file)
-    return root
+# --- a server on a workbook -----------------------------------------------------------------------
 
 
-@pytest.fixture
-def lab(book: Path) -> Iterator[str]:
-    """Start JupyterLab on the workbook; return its address."""
-    with serving(book) as address:
-        yield address
+def command_of_make() -> list[str]:
+    """Return the arguments that `make lab` gives to JupyterLab."""
+    said = subprocess.run(
+        ["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.replace("\\\n", "")
+    line = next(line for line in said.splitlines() if "/jupyter lab" in line)
+    return shlex.split(line)[2:]
 
 
 @contextmanager
-def serving(book: Path, **settings: str) -> Generator[str]:
+def serving(book: Path, arguments: Sequence[str] = (), **settings: str) -> Generator[str]:
     """Serve a workbook in JupyterLab, whose home is the folder above; give its address."""
     own = {"PYTHONPATH": str(ROOT), "HOME": str(book.parent), "JUPYTER_RUNTIME_DIR": str(book)}
     own |= settings
     options = ("--no-browser", "--port=0", "--allow-root", "--IdentityProvider.token=")
     with (book / "lab.log").open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options], cwd=book, env=os.environ | own,
-            stdout=log, stderr=log,
+            [sys.executable, "-m", "jupyterlab", *arguments, *options], cwd=book,
+            env=os.environ | own, stdout=log, stderr=log,
         )  # fmt: skip
         try:
             yield json.loads(wait_for(book, f"jpserver-{server.pid}.json"))["url"]
@@ -74,16 +109,156 @@ def wait_for(folder: Path, name: str, seconds: int = 60) -> str:
     pytest.fail(f"{name} is not there after {seconds} s: {(folder / 'lab.log').read_text()}")
 
 
-def test_run_all_is_an_exploration(chromium: str, lab: str, book: Path) -> None:
-    """The menu's Run All Cells writes a review that says so, and leaves no look."""
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workbook with the example's report, as `rollout review` leaves it."""
+    root = tmp_path_factory.mktemp("lab") / "book"
+    for name in ("params", "notebooks", "data/examples/bfcl", "data/examples/story"):
+        shutil.copytree(ROOT / name, root / name)
+    for file in (root / "notebooks").glob("*.ipynb"):
+        notebook = nbformat.read(file, as_version=4)
+        named = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata["kernelspec"] = named  # or Lab asks for one
+        nbformat.write(notebook, file)
+    own = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", REPORT], cwd=root, env=own, check=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def lab(book: Path) -> Iterator[str]:
+    """Start JupyterLab on the workbook as `make lab` does; return its address."""
+    extra = ["--LabApp.expose_app_in_browser=True"]
+    with serving(book, [*command_of_make(), *extra]) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Start Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(f"{lab}lab/tree/notebooks/stage_review.ipynb")
-        page.get_by_text("| Idle").wait_for(timeout=60_000)  # its kernel answers
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.locator('[data-command="runmenu:run-all"]').click()
-        review: dict[str, Any] = json.loads(wait_for(book, "out/review.json"))
-        browser.close()
-    assert (review["look"]["number"], review["look"]["counting"]) == (1, "exploration")
-    assert not (book / "reports").exists()
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str, refused: str = "") -> Generator[Page]:
+    """Open a notebook and wait for its kernel; no error on the console but a refusal."""
+    page = browser.new_page(viewport=TALL)  # pyright: ignore[reportArgumentType] -- a size
+    wrong: list[str] = []
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(address)
+    page.get_by_text("| Idle").wait_for(timeout=60_000)
+    yield page
+    page.close()
+    assert [one for one in wrong if not refused or not re.search(refused, one)] == []
+
+
+def run_all(page: Page, until: str = RAN) -> None:
+    """Choose Run All Cells in the menu, and wait; no cell may fail or warn."""
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator('[data-command="runmenu:run-all"]').click()
+    page.wait_for_function(until, timeout=120_000)
+    assert page.locator(BROKEN).all_inner_texts() == []
+
+
+def command(page: Page, name: str, **arguments: str) -> None:
+    """Run a command of JupyterLab."""
+    page.evaluate(f"() => window.jupyterapp.commands.execute({name!r}, {json.dumps(arguments)})")
+
+
+def dark(page: Page) -> None:
+    """Choose the dark theme, and wait until the page has it."""
+    command(page, "apputils:change-theme", theme="JupyterLab Dark")
+    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+
+
+# --- a report's notebook --------------------------------------------------------------------------
+
+
+def test_a_report_opens_trusted_and_run_all_leaves_it_alone(
+    browser: Browser, lab: str, book: Path
+) -> None:
+    """Below reports/ it opens with our sheet; run and saved, it stays as `rollout review` left it.
+
+    The headline's facts stand apart, all is readable in the dark, and the run counts no look.
+    """
+    before = {path: path.read_bytes() for path in (book / "reports").rglob("*") if path.is_file()}
+    refused = "status of 403|as its run left it"
+    with opened(browser, f"{lab}lab/tree/reports/bfcl/review.ipynb?reset", refused) as page:
+        word = page.locator(".rl-headline .rl-word")
+        assert word.evaluate("one => getComputedStyle(one).fontSize") == "44px"
+        facts_stand_apart(page)
+        assert page.evaluate(FAINT) == []
+        dark(page)
+        assert page.evaluate(FAINT) == []
+        run_all(page, "() => document.body.innerText.includes('exploration: not counted')")
+        page.keyboard.press("Control+s")
+        told = page.locator(".jp-Dialog").inner_text() if os.geteuid() == 0 else ""
+        assert os.geteuid() or "review.ipynb is as its run left it" in told  # root may write it
+    after = {path: path.read_bytes() for path in before}
+    assert after == before
+    kept = {
+        path for path in (book / "reports").rglob("*") if ".ipynb_checkpoints" not in path.parts
+    }
+    assert {path for path in kept if path.is_file()} == set(before)
+
+
+def facts_stand_apart(page: Page) -> None:
+    """Each name of a fact has its line above its value, and neither is broken by letters."""
+    facts = page.locator(".rl-headline .rl-facts > div")
+    assert facts.count() >= 4
+    for fact in facts.all():
+        name, value = box_of(fact.locator("dt")), box_of(fact.locator("dd"))
+        assert name["y"] + name["height"] <= value["y"] + 1
+        assert abs(name["x"] - value["x"]) <= 1
+        assert name["height"] < 30  # one line
+
+
+def box_of(element: Locator) -> Any:  # noqa: ANN401 -- playwright's FloatRect
+    """Return where an element is drawn."""
+    box = element.bounding_box()
+    assert box is not None
+    return box
+
+
+# --- the explorer ---------------------------------------------------------------------------------
+
+
+def test_an_analyst_explores_a_review(browser: Browser, lab: str) -> None:
+    """It runs, offers choices, and is readable in both themes.
+
+    From the report's hidden loss its three lines lead to the 70 prompts of `rest`.
+    """
+    with opened(browser, f"{lab}lab/tree/notebooks/explore.ipynb?reset") as page:
+        run_all(page)
+        assert page.get_by_text("70 rows × 26 columns").count() == 1
+        assert page.evaluate(FAINT) == []
+        choose_another_slice(page)
+        dark(page)
+        assert page.evaluate(FAINT) == []
+
+
+def choose_another_slice(page: Page) -> None:
+    """Choose `java` where the slice is shown: it is estimated, and both looks are counted."""
+    lists = page.locator(".jupyter-widgets select")
+    assert [one.input_value() for one in lists.all()] == ["Pass rate", "worse", "category", "rest"]
+    expect(page.get_by_text("Slice: category rest (70 + 70 samples)")).to_be_visible(timeout=30_000)
+    lists.last.select_option("java")
+    expect(page.get_by_text("Slice: category java (100 + 100 samples)")).to_be_visible(
+        timeout=30_000
+    )
+    expect(page.get_by_text("2 different slices were tried")).to_be_visible(timeout=30_000)
+
+
+@pytest.mark.skipif(not EXHAUSTIVE, reason="make faults opens every notebook")
+@pytest.mark.parametrize("name", ["daily_monitor", "planning", "retrospective", "rollback_replay"])
+def test_every_other_notebook_runs(browser: Browser, lab: str, book: Path, name: str) -> None:
+    """Run All ends without an error, a warning or a word on the console."""
+    for needed in ("docs", "examples"):
+        shutil.copytree(ROOT / needed, book / needed, dirs_exist_ok=True)
+    with opened(browser, f"{lab}lab/tree/notebooks/{name}.ipynb?reset") as page:
+        run_all(page)
+        assert page.evaluate(FAINT) == []
