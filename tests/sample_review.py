@@ -21,6 +21,7 @@ from msgspec import structs
 from rolloutlib.judge.gate import gate_row
 from rolloutlib.judge.record import (
     CheckResult,
+    EvidenceVerdict,
     GateResult,
     QuarantineGroup,
     Recommendation,
@@ -39,8 +40,9 @@ from rolloutlib.measure.segments import IssueRate, Segment
 from rolloutlib.plan.model import load_plan
 from rolloutlib.reason import Reason, because
 from rolloutlib.runs.quarantine import InputFile
-from rolloutlib.show import assured, breakdowns, charts, curves, over_runs, report
+from rolloutlib.show import assured, breakdowns, charts, curves, moved, over_runs, report
 from rolloutlib.show.figure import Figure, Note
+from rolloutlib.show.last_review import LastReview
 from rolloutlib.show.notebooks import localise
 from rolloutlib.show.signoffs import sign_off
 
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
+    from rolloutlib.judge.record import Review
     from rolloutlib.plan.model import StageId
     from rolloutlib.show.tables import Html
 
@@ -541,6 +544,26 @@ class Tags(HTMLParser):
         self.names |= {name for name, _ in attrs}
 
 
+def earlier(review: Review) -> Review:
+    """Return a review as it may have been a week before: half of its runs, other numbers."""
+    gates = [structs.replace(gate, evidence=_smaller(gate.evidence)) for gate in review.gates]
+    runs = review.runs[: len(review.runs) // 2]
+    return structs.replace(
+        review, gates=tuple(gates), runs=runs, recommendation=Recommendation.HOLD,
+        reasons=review.reasons[1:], data_sha256="0" * 64,
+    )  # fmt: skip
+
+
+def _smaller(evidence: EvidenceVerdict) -> EvidenceVerdict:
+    """Return evidence that is not settled yet, its numbers a tenth smaller."""
+    numbers = {
+        name: None if value is None else 0.9 * value
+        for name in ("point", "lower", "upper")
+        for value in [getattr(evidence, name)]
+    }
+    return structs.replace(evidence, verdict=Verdict.INCONCLUSIVE, **numbers)
+
+
 def executed(review: Reviewed, lang: str = "en") -> NotebookNode:
     """Return notebooks/stage_review.ipynb as if a kernel had run it on this review."""
     notebook = localise(
@@ -560,6 +583,8 @@ def executed(review: Reviewed, lang: str = "en") -> NotebookNode:
                 "over_runs": over_runs,
                 "charts": charts,
                 "curves": curves,
+                "moved": moved,
+                "last": LastReview("reports/w46", earlier(review)),
                 "report": report,
                 "review": review,
                 "lang": lang,
@@ -579,4 +604,7 @@ def _shown(thing: Figure | Note | Html) -> NotebookNode:
     return nbformat.v4.new_output("display_data", data=data, metadata=metadata)
 
 
-__all__ = ["ATTACK", "CONTROL", "PLAN", "TREATMENT", "Tags", "bfcl", "executed", "hostile", "story"]
+__all__ = [
+    "ATTACK", "CONTROL", "PLAN", "TREATMENT", "Tags", "bfcl", "earlier", "executed", "hostile",
+    "story",
+]  # fmt: skip

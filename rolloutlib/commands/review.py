@@ -11,6 +11,7 @@ from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
 EXIT = {"GO": 0, "HOLD": 10, "NO_GO": 20, "INVALID": 30}
 REVIEW = """\
@@ -25,6 +26,8 @@ examples:
       two arms of a flat table that data/examples/bfcl/source.yaml explains
   rollout review 3 --runs runs/stage-3 --carry runs/stage-2 --carry runs/stage-1
       the evidence of stages 2 and 1 counts too, as far as they are of the same candidate
+  rollout review 2 --against reports/stage-2-2026-11-13
+      the page's "Against the last review" compares with the report that is named
   rollout review 2 --runs runs/ --as-of 2026-11-20T09:00+09:00 --lang ko --out reports/w3
       run envelopes up to a moment, the report in Korean
 
@@ -63,6 +66,9 @@ def add(commands: Any) -> None:
                action="store_const", const=True),
         option("--engine ENGINE", "where the scan runs: duckdb, or local[N], spark://HOST:PORT or "
                "sc://HOST:PORT, which read Parquet themselves (default: duckdb)"),
+        option("--against REPORT", "earlier report that the page compares this review with: its "
+               "folder or review.json, or last (the newest of this stage and these arms in reports/"
+               " or beside --out), or none (default: last); it changes no verdict"),
         option("--lang", "language of the report (default: en)", choices=("en", "ko")),
         option("--out DIR", "folder of the report, new or with an older one (default: a new "
                "reports/stage-STAGE-TIME)"),
@@ -97,6 +103,8 @@ def _review(arguments: argparse.Namespace) -> int:
     for name in PATHS:
         if said.get(name):  # an empty one stays empty
             values[name] = from_here(said[name], root)
+    if arguments.against is not None:
+        values["against"] = _against(arguments.against, root)
     if "carry" in said:
         values["carry"] = [from_here(path, root) for path in said["carry"] if path]
     params = review_params(values, where="rollout review")
@@ -110,6 +118,20 @@ def _review(arguments: argparse.Namespace) -> int:
     with telling_of_review(stage, root) as page:
         outcome = review_notebook(params, fresh=fresh, progress=sys.stderr, published=page)
     return EXIT[outcome]
+
+
+def _against(said: str, root: Path) -> str:
+    """Return what --against names, as parameters hold it; refuse early what is no report."""
+    from rolloutlib.plan.params import LAST, NONE
+    from rolloutlib.show.last_review import record_at
+
+    if said in {LAST, NONE}:
+        return said
+    if not said:
+        raise UsageError("--against is empty; expected the folder of a report, last or none")
+    path = from_here(said, root)
+    record_at(root / path)
+    return path if path not in {LAST, NONE} else f"./{path}"
 
 
 def _schema(_: argparse.Namespace) -> int:

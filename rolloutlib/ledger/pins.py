@@ -105,7 +105,8 @@ def pins_of(read: ReviewFolder, review: Review, root: Path) -> Pins:
         review: the review in it, or the same one made again.
         root: the workbook's root.
     """
-    unused = {"out", "lang", *(() if read.params.carry else ("carry",))}  # as before there was one
+    of_the_page = {"out", "lang", "against"}
+    unused = of_the_page | (set() if read.params.carry else {"carry"})  # as before there was one
     used = read.params.model_dump(mode="json", exclude=unused)
     inputs = sorted((file.name, file.sha256) for file in review.inputs if file.sha256)
     commit, dirty = _git(root)

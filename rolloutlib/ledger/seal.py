@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NAMES", "NOTEBOOK", "OF_REVIEW", "PAGE", "PARAMS", "QUARANTINE", "REVIEW", "SEAL", "WATCH",
-    "WATCH_NOTEBOOK", "WATCH_PAGE", "faults", "first_line", "parts_in", "seal_of",
+    "WATCH_NOTEBOOK", "WATCH_PAGE", "faults", "first_line", "lists", "parts_in", "seal_of",
 ]  # fmt: skip
 
 REVIEW: Final = "review.json"
@@ -83,6 +83,12 @@ def faults(parts: Mapping[str, bytes]) -> list[str]:
     if any(name.endswith(".jsonl") for name in listed) and OF_REVIEW not in listed:
         wrong.append(f"{SEAL} does not list {OF_REVIEW}")
     return wrong
+
+
+def lists(seal: bytes, name: str, data: bytes) -> bool:
+    """Whether a seal lists a part with these bytes; a damaged seal lists nothing."""
+    listed, damage = _listed(seal)
+    return not damage and listed.get(name) == sha256(data).hexdigest()
 
 
 def _listed(seal: bytes) -> tuple[dict[str, str], str]:

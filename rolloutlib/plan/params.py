@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -31,8 +31,12 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-__all__ = ["DailyParams", "ReviewParams", "daily_params", "review_params", "stage_params"]
+__all__ = [
+    "LAST", "NONE", "DailyParams", "ReviewParams", "daily_params", "review_params", "stage_params",
+]  # fmt: skip
 
+LAST: Final = "last"  # of `against`: the last report of the same stage and arms
+NONE: Final = "none"
 _ENGINE = re.compile(r"duckdb|local(\[(\d+|\*)\])?|(spark|sc)://\S+")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -105,6 +109,9 @@ class ReviewParams(BaseModel):
             default the plan's. An empty text counts nothing: the review is an exploration.
         look: number of the look, where it is known; a file of looks may know of more.
         engine: where the scan runs: duckdb, local[N], spark://HOST:PORT or sc://HOST:PORT.
+        against: the earlier report that the page compares this review with: a folder or its
+            review.json, `last` (the last one of the same stage and arms), or `none`. It changes
+            no verdict and nothing in review.json.
         lang: language of the report.
         out: folder to write review.json and params.yaml to.
     """
@@ -125,6 +132,7 @@ class ReviewParams(BaseModel):
     looks: str | None = None
     look: Annotated[int, Field(ge=1)] | None = None
     engine: _Engine = "duckdb"
+    against: _Text = LAST
     lang: Literal["en", "ko"] = "en"
     out: _Text | None = None
     plan: _Text = "params/plan.yaml"

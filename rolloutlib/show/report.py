@@ -41,15 +41,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SIGNS", "changes", "checks", "completeness", "gate_table", "headline", "inputs",
-    "issues_table", "meaning_of", "quarantine", "register", "runs_table", "sample_sizes",
-    "segments_table", "summary_text", "title_of", "warnings", "write_review",
+    "issues_table", "meaning_of", "quarantine", "recommendation_word", "register", "runs_table",
+    "sample_sizes", "segments_table", "summary_text", "title_of", "warnings", "write_review",
 ]  # fmt: skip
 
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
 SIGNS: Final = {GO: "✓", HOLD: "?", NO_GO: "✕", Recommendation.INVALID: "!"}
 
 
-def _word(recommendation: Recommendation) -> Sentence:
+def recommendation_word(recommendation: Recommendation) -> Sentence:
     """Return a recommendation as people read it."""
     words = {GO: say("GO"), HOLD: say("HOLD"), NO_GO: say("NO-GO")}
     return words.get(recommendation, say("INVALID"))
@@ -58,7 +58,7 @@ def _word(recommendation: Recommendation) -> Sentence:
 @spoken
 def headline(review: Review) -> Html:
     """Show the recommendation, what it is about, and why."""
-    word, sign = str(_word(review.recommendation)), SIGNS[review.recommendation]
+    word, sign = str(recommendation_word(review.recommendation)), SIGNS[review.recommendation]
     heading, meaning = title_of(review), str(meaning_of(review))
     reasons, kind = texts(review.reasons), review.recommendation.value.lower()
     risks = [line for line in firing(review) if line not in reasons]
@@ -76,7 +76,7 @@ def title_of(review: Review) -> str:
     """Name recommendation, stage and treatment."""
     return str(say(
         "{recommendation} · stage {stage}, {name} · {treatment}",
-        recommendation=_word(review.recommendation), stage=review.stage,
+        recommendation=recommendation_word(review.recommendation), stage=review.stage,
         name=translate(review.stage_name), treatment=plain(review.treatment, LABEL),
     ))  # fmt: skip
 

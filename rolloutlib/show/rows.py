@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.segments import IssueRate, Segment
     from rolloutlib.reason import Reason
 
-__all__ = ["badge", "bounds", "gate_row", "interval", "level", "p_value", "proof_limit"]
+__all__ = ["badge", "bounds", "gate_row", "interval", "level", "p_value", "proof_limit", "tight"]
 
 _NBSP: Final = "\u00a0"
 TINY_P: Final = 0.0001
@@ -57,9 +57,9 @@ def _plan_lines(gate: GateResult) -> tuple[str, ...]:
         say("{runs} of {wanted} runs", runs=plan.runs, wanted=plan.runs_wanted),
     )
     if gate.tolerated is not None:
-        span = _tight(show(gate.tolerance, gate.unit, signed=gate.signed)).removeprefix("+")
+        span = tight(show(gate.tolerance, gate.unit, signed=gate.signed)).removeprefix("+")
         lines = (*lines, say("within the tolerance of {tolerance}", tolerance=span))
-    value = _tight(show(plan.value, gate.unit, signed=gate.signed))
+    value = tight(show(plan.value, gate.unit, signed=gate.signed))
     return (*(() if plan.value is None else (value,)), *map(str, lines))
 
 
@@ -162,8 +162,8 @@ def bounds(
 ) -> str:
     """Say a point and its bounds; None is no bound."""
     ends = (bound(end, unit, signed=signed) for end in (estimated.lower, estimated.upper))
-    lower, upper = (_tight(end) for end in ends)
-    return f"{_tight(show(estimated.point, unit, signed=signed))} [{lower}, {upper}]"
+    lower, upper = (tight(end) for end in ends)
+    return f"{tight(show(estimated.point, unit, signed=signed))} [{lower}, {upper}]"
 
 
 def proof_limit(gate: GateResult) -> str:
@@ -172,7 +172,7 @@ def proof_limit(gate: GateResult) -> str:
 
 
 def _sided(gate: GateResult, limit: Sentence) -> str:
-    return f"{'≥' if gate.harm == 'lower' else '≤'}{_NBSP}{_tight(limit)}"
+    return f"{'≥' if gate.harm == 'lower' else '≤'}{_NBSP}{tight(limit)}"
 
 
 def level(gate: GateResult, value: float | None) -> str:
@@ -180,7 +180,7 @@ def level(gate: GateResult, value: float | None) -> str:
     return str(show(value, metric_record(gate.metric).unit))
 
 
-def _tight(value: Sentence) -> str:
+def tight(value: Sentence) -> str:
     """Keep a number and its unit on one line."""
     return str(value).replace(" ", _NBSP)
 

@@ -7,6 +7,7 @@ from typing import Final
 from rolloutlib.words.carry_templates import CARRIES
 from rolloutlib.words.check_templates import CHECKS
 from rolloutlib.words.issue_templates import ISSUES
+from rolloutlib.words.moved_templates import MOVES
 from rolloutlib.words.risk_templates import RISKS
 from rolloutlib.words.slice_templates import SLICES
 from rolloutlib.words.watch_templates import WATCHES
@@ -293,6 +294,7 @@ TEMPLATES: Final = {
     **ISSUES,
     **CARRIES,
     **SLICES,
+    **MOVES,
     **WATCHES,
     "check.failed": "Check failed: {check}. {why}",
     "check.open": "Check open: {check}. {why}",
