@@ -246,7 +246,7 @@ def test_a_page_has_language_title_and_order() -> None:
         "<title>승급 불가 (NO-GO) · 스테이지 2, 옵트인 베타 · gpt-4o-2024-08-06-FC</title>" in page
     )
     titles = re.findall("<h2>(.*?)</h2>", page)
-    assert titles[:4] == ["권고", "게이트와 기준", "게이트별 두 가지 판정", "스테이지별 근거"]
+    assert titles[:4] == ["권고", "게이트와 기준", "게이트별 두 가지 판정", "지난 검토와 견주어"]
     assert "report.headline" not in page
 
 
