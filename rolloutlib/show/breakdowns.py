@@ -6,25 +6,12 @@ from typing import TYPE_CHECKING
 
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.show.charts import VERMILION
-from rolloutlib.show.curves import CONTROL, TREATMENT
-from rolloutlib.show.figure import (
-    INK,
-    NARROW,
-    SOFT,
-    WIDE,
-    Figure,
-    Grid,
-    Note,
-    Spec,
-    dots,
-    figure,
-    layer,
-    text,
-)  # fmt: skip
+from rolloutlib.show.figure import INK, NARROW, SOFT, WIDE, Figure, Note, Spec, figure
+from rolloutlib.show.marks import CONTROL, TREATMENT, Beside, axis, mark
 from rolloutlib.show.stages import alone, not_carried, whole
 from rolloutlib.show.tables import Cell, Html, Row, bullets, joined, number, table
 from rolloutlib.text import LABEL, chart, plain
-from rolloutlib.words.numbers import show
+from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.sentences import Sentence, say, spoken, translate
 
 if TYPE_CHECKING:
@@ -33,11 +20,13 @@ if TYPE_CHECKING:
     from rolloutlib.judge.record import GateResult, Review
     from rolloutlib.measure.carried import CarriedStage
     from rolloutlib.measure.segments import IssueRate, Segment
+    from rolloutlib.show.marks import Drawn
 
 __all__ = ["evidence_by_stage", "issues_before_after", "segments"]
 
 MOST = 20  # issues drawn, the most frequent; segments, the worst
 MANY_PERCENT = 0.1
+EDGE = 0.025  # of an axis from zero, so that a mark at zero is whole
 
 
 @spoken
@@ -57,37 +46,44 @@ def issues_before_after(review: Review) -> Figure | Note:
     drawn = tags[:MOST]
     rates = "; ".join(f"{chart(issue.tag)}: {_from_to(issue)}" for issue in drawn)
     alt = say("Issues before and after: {rates}.", rates=rates)
-    return figure(lambda width: _issues_spec(drawn, width), alt, caption)
+    return figure(lambda width: _issues_chart(drawn, width), alt, caption)
 
 
-def _issues_spec(issues: Sequence[IssueRate], width: int) -> Spec:
-    small, n = width < WIDE, len(issues)
-    grid = Grid(n, NARROW, 62, 8, 8, NARROW - 12) if small else Grid(n, WIDE, 40, 8, 390, 690)
-    rows = [_issue_row(issue, grid, k, small=small) for k, issue in enumerate(issues)]
+def _issues_chart(issues: Sequence[IssueRate], width: int) -> Drawn:
+    small = width < WIDE
+    room = Beside(0, NARROW - 16, 0, 62) if small else Beside(390, 300, 210, 40)
+    rows = [_issue_row(issue, k) for k, issue in enumerate(issues)]
     most = max([*(row["from"] for row in rows), *(row["to"] for row in rows), 0.001])
-    title = say("share of samples: ○ control → treatment")
     form = ".0%" if most > MANY_PERCENT else ".1%"
-    axis: Spec = {"format": form, "title": str(title), "grid": False, "tickCount": 5}
-    at, side, size = (NARROW, "right", 12) if small else (grid.right + 20, "left", 13)
-    return grid.spec([
-        layer(rows, "rule", at={"x": "from", "x2": "to", "y": "row"}, strokeWidth=2.5,
-              color=TREATMENT),
-        dots(rows, {"x": "from", "y": "row"}, fill="white", stroke=CONTROL, strokeWidth=2, size=80),
-        dots(rows, {"x": "to", "y": "row", "shape": "head"}, color=TREATMENT, size=110),
-        text(rows, "tag", 0, "tag_y", fontWeight=600, fontSize=size,
-              limit=NARROW if small else 370),
-        text(rows, "text", at, "text_y", align=side, fontSize=size),
-    ], (0, most * 1.06), axis)  # fmt: skip
+    x = axis("X", "from", (-most * EDGE, most * 1.06), format=form, grid=False, tickCount=5,
+             title=str(say("share of samples: ○ control → treatment")))  # fmt: skip
+    at, size = {"x": x, "y": room.y()}, 12 if small else 13
+    tip = {"tag": say("Issue"), "control": say("Control"), "treatment": say("Treatment"),
+           "ratio": say("Ratio [bounds]"), "rise": say("p (Holm)")}  # fmt: skip
+    side: Spec = {"align": "right", "dy": 20} if small else {}
+    return room.plot([
+        mark("rule", at | {"x2": "to"}, tip=tip, strokeWidth=2.5, color=TREATMENT, clip=True),
+        mark("point", at, tip=tip, fill="white", stroke=CONTROL, strokeWidth=2, size=80, clip=True),
+        mark("point", at | {"x": "to:Q", "shape": "head"}, tip=tip, color=TREATMENT, size=110,
+             clip=True),
+        room.text("tag", -room.left, tip=tip, fontWeight=600, fontSize=size, dy=-18 * small,
+                  limit=NARROW if small else 370),
+        room.text("text", room.width if small else room.width + 20, fontSize=size, **side),
+    ], rows)  # fmt: skip
 
 
-def _issue_row(issue: IssueRate, grid: Grid, k: int, *, small: bool) -> Spec:
+def _issue_row(issue: IssueRate, row: int) -> Spec:
     before, after = issue.control or 0.0, issue.treatment or 0.0
-    above, below = (-18, 20) if small else (0, 0)
+    ratio, low, high = (show(x, "ratio") for x in (issue.point, issue.lower, issue.upper))
+    p = issue.p_holm if issue.p_rise is None or not issue.rises else issue.p_rise
     return {
-        "row": k, "tag": f"{issue.rank}. {issue.tag}" if issue.rank else issue.tag,
+        "row": row, "tag": f"{issue.rank}. {issue.tag}" if issue.rank else issue.tag,
         "from": before, "to": after, "text": _from_to(issue),
         "head": "triangle-left" if after < before else "triangle-right",
-        "tag_y": grid.y(k, above), "text_y": grid.y(k, below),
+        "control": str(show(issue.control, "proportion")),
+        "treatment": str(show(issue.treatment, "proportion")),
+        "ratio": "–" if issue.point is None else f"{ratio} [{low}, {high}]",
+        "rise": "–" if p is None else f"{p:.2g}",
     }  # fmt: skip
 
 
@@ -121,47 +117,57 @@ def segments(review: Review) -> Figure | Note:
     drawn = parts[:MOST]
     rows = "; ".join(f"{chart(part.value)} {_change(gate, part)}" for part in drawn)
     alt = say("{gate} by segment: {rows}.", gate=title, rows=rows)
-    return figure(lambda width: _segments_spec(drawn, gate, width), alt, lost if losses else fine)
+    return figure(lambda width: _segments_chart(drawn, gate, width), alt, lost if losses else fine)
 
 
-def _segments_spec(parts: Sequence[Segment], gate: GateResult, width: int) -> Spec:
-    small, n = width < WIDE, len(parts)
-    grid = Grid(n, NARROW, 56, 8, 8, NARROW - 8) if small else Grid(n, WIDE, 34, 8, 340, 680)
+def _segments_chart(parts: Sequence[Segment], gate: GateResult, width: int) -> Drawn:
+    small = width < WIDE
+    room = Beside(0, NARROW - 16, 0, 56) if small else Beside(340, 340, 220, 34)
     zero = 1.0 if gate.contrast == "ratio" else 0.0
     ends = [end for s in parts for end in (s.point, s.lower, s.upper) if end is not None]
     low, high = min([*ends, zero]), max([*ends, zero])
-    rows = [
-        _segment_row(part, gate)
-        | {"row": k, "zero": zero, "top": k - 0.5, "end": k + 0.5,
-           "lower": low if part.lower is None else part.lower,
-           "upper": high if part.upper is None else part.upper,
-           "name_y": grid.y(k, -16 if small else 0), "n_y": grid.y(k, 18 if small else 0)}
-        for k, part in enumerate(parts)
-    ]  # fmt: skip
-    room, limit = (high - low) * 0.04, NARROW - 130 if small else 260
-    at, side = (NARROW, "right") if small else (grid.right + 20, "left")
-    left, edge = (0, "left") if small else (330, "right")
-    return grid.spec([
-        layer(rows, "rule", at={"x": "zero", "y": "top", "y2": "end"}, color=INK, strokeWidth=1.5),
-        layer(rows, "rule", at={"x": "lower", "x2": "upper", "y": "row", "color": "color"},
-              strokeWidth=3),
-        dots(rows, {"x": "x", "y": "row", "color": "color", "shape": "shape"}, size=110),
-        text(rows, "name", 0, "name_y", hue="ink", fontWeight=600, limit=limit),
-        text(rows, "n", left, "n_y", color=SOFT, fontSize=12, align=edge),
-        text(rows, "text", at, "name_y", hue="ink", align=side),
-    ], (low - room, high + room), _change_axis(gate))  # fmt: skip
+    rows = [_segment_row(part, gate, (low, high)) | {"row": k} for k, part in enumerate(parts)]
+    edge = (high - low) * 0.04 or 1.0
+    at = {"x": axis("X", "low", (low - edge, high + edge), **_change_axis(gate)), "y": room.y()}
+    own = {"color": "color"}
+    tip = {"segment": say("Segment"), "change": say("Change [bounds]"), "control": say("Control"),
+           "treatment": say("Treatment"), "n": say("Samples"), "p": say("p (Holm)")}  # fmt: skip
+    up, down = (-16, 18) if small else (0, 0)
+    aside: Spec = {"align": "right"} if small else {}
+    return room.plot([
+        mark("rule", {"x": at["x"]}, [{"low": zero}], color=INK, strokeWidth=1.5, clip=True),
+        mark("rule", at | own | {"x2": "high"}, tip=tip, strokeWidth=3, clip=True),
+        mark("point", at | own | {"x": "point:Q", "shape": "shape"}, tip=tip, size=110, clip=True),
+        room.text("segment", -room.left, hue="ink", tip=tip, fontWeight=600, dy=up,
+                  limit=NARROW - 130 if small else 260),
+        room.text("size", 0 if small else -10, color=SOFT, fontSize=12, dy=down,
+                  align="left" if small else "right"),
+        room.text("text", room.width if small else room.width + 20, hue="ink", dy=up, **aside),
+    ], rows)  # fmt: skip
 
 
 def _change_axis(gate: GateResult) -> Spec:
     title, form = say("change"), "format(datum.value, '+.2~f')"
     if gate.unit == "proportion":
-        title, form = (say("change in pp"), "datum.value ? format(100 * datum.value, '+.0f') : '0'")
+        title, form = (say("change in pp"), "datum.value ? format(100 * datum.value, '+.0~f') : '0'")
     return {"labelExpr": form, "title": str(title), "grid": False, "tickCount": 7}
 
 
-def _segment_row(part: Segment, gate: GateResult) -> Spec:
-    row: Spec = {"name": part.value, "n": f"n = {part.n_treatment:,}", "x": part.point}
-    change = _change(gate, part)
+def _segment_row(part: Segment, gate: GateResult, edges: tuple[float, float]) -> Spec:
+    """Lay a segment out; a bound that is missing reaches the edge, and says so in the tooltip."""
+    change, unit = _change(gate, part), gate.evidence_unit
+    bounds = ", ".join(
+        str(bound(end, unit, signed=gate.signed)) for end in (part.lower, part.upper)
+    )
+    level = "proportion" if gate.contrast == "ratio" else gate.unit
+    row: Spec = {
+        "segment": part.value, "size": f"n = {part.n_treatment:,}", "point": part.point,
+        "low": edges[0] if part.lower is None else part.lower,
+        "high": edges[1] if part.upper is None else part.upper,
+        "change": f"{change} [{bounds}]", "n": f"{part.n_control:,} + {part.n_treatment:,}",
+        "control": str(show(part.control, level)), "treatment": str(show(part.treatment, level)),
+        "p": "–" if part.p_holm is None else f"{part.p_holm:.2g}",
+    }  # fmt: skip
     if part.loss:
         lost = f"{change}  {say('▼ loss')}"
         return row | {"color": VERMILION, "ink": VERMILION, "shape": "triangle-down", "text": lost}

@@ -5,31 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rolloutlib.show.figure import (
-    INK,
-    WIDE,
-    Figure,
-    Note,
-    Spec,
-    dots,
-    figure,
-    key,
-    layer,
+from rolloutlib.show.figure import INK, WIDE, Figure, Note, Spec, figure
+from rolloutlib.show.marks import (
+    AXES_WIDE,
+    CONTROL,
+    TREATMENT,
+    arm_color,
+    axis,
+    distinct,
+    mark,
     plot,
-)  # fmt: skip
+)
 from rolloutlib.words.numbers import show
 from rolloutlib.words.sentences import Sentence, say, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import altair as alt
+
     from rolloutlib.judge.record import Review, Reviewed
     from rolloutlib.measure.averages import RunRow
     from rolloutlib.measure.distributions import Distribution
+    from rolloutlib.show.marks import Drawn
 
 __all__ = ["CONTROL", "TREATMENT", "latency_ecdf", "pass_rate_by_run", "score_ecdf", "thinned"]
 
-CONTROL, TREATMENT = "#6b7280", "#1d5fa8"
 CURVE_POINTS = 200
 P95, TAIL, LOG_FROM = 0.95, 0.01, 4
 
@@ -119,61 +120,78 @@ def _ecdf(
     marks: list[_Mark],
     caption: Sentence,
 ) -> Figure:
-    arms = list(zip(curves, map(str, names), (CONTROL, TREATMENT), strict=False))
-    ticks, title_y = [0, 0.25, 0.5, 0.75, 0.95], str(say("share of samples"))
-    axis = {"format": ".0%", "title": title_y, "values": ticks}
-    y: Spec = {"field": "y", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": axis}
-    points = [point for curve, _, color in arms for point in thinned(curve, color)]
-    slow = [(c, color) for c, _, color in arms if c.metric == "latency_ms"]
-    ends = [{"x": c.p95, "y": P95, "color": color} for c, color in slow]
-
-    def draw(width: int) -> Spec:
-        small = width < WIDE
-        x = _ecdf_x(curves, str(title), [mark.value for mark in marks], small=small)
-        at: Spec = {"x": x, "y": y, "color": "color"}
-        lines = [{"x": mark.value} for mark in marks]
-        return plot([
-            layer(lines, "rule", at={"x": x}, color=INK, strokeDash=[5, 3]),
-            *(_mark_name(mark, x) for mark in marks),
-            layer(points, "line", at=at, interpolate="step-after", strokeWidth=2.2, clip=True),
-            dots(ends, at, size=90, stroke="white", clip=True),
-            key([(name, color) for _, name, color in arms], width, -58),
-        ], width, 250 if small else 300)  # fmt: skip
+    def draw(width: int) -> Drawn:
+        return _ecdf_chart(curves, distinct([*map(str, names)]), str(title), marks, width)
 
     listed = "; ".join(map(str, names))
     alt = say("Share of samples at or below each value. {arms}.", arms=listed)
     return figure(draw, alt, caption)
 
 
-def _mark_name(mark: _Mark, x: Spec) -> Spec:
-    style: Spec = {"align": mark.side, "dx": -3 if mark.side == "right" else 3, "fontSize": 12}
-    at = {"x": x, "y": -4, "text": "text"}
-    row = {"x": mark.value, "text": mark.name}
-    return layer([row], "text", at=at, baseline="bottom", color=INK, **style)
+def _ecdf_chart(
+    curves: list[Distribution], names: list[str], title: str, marks: list[_Mark], width: int
+) -> Drawn:
+    small, share = width < WIDE, str(say("share of samples"))
+    height = 250 if small else 300
+    x = _ecdf_x(curves, title, [mark.value for mark in marks], small=small)
+    y = axis("Y", "y", (0, 1), title=share, format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95])
+    seen = {"arm": say("Arm"), "value": title, "share": share, "n": say("Samples")}
+    layers = [
+        mark("rule", {"x": x}, [{"x": line.value} for line in marks], color=INK, strokeDash=[5, 3],
+             clip=True),
+        *(_mark_name(line, x, height) for line in marks),
+    ]  # fmt: skip
+    for curve, name, color in zip(curves, names, (CONTROL, TREATMENT), strict=False):
+        rows = thinned(curve)
+        at = {"x": x, "y": y, "color": arm_color(names, width, datum=name)}
+        layers += [
+            mark("line", at, rows, interpolate="step-after", strokeWidth=2.2, clip=True),
+            mark("point", at, rows, tip=seen, opacity=0, size=160, clip=True),
+        ]
+        if curve.metric == "latency_ms":
+            layers.append(mark("point", {"x": x, "y": y}, [_step(curve, curve.p95, P95)], tip=seen,
+                               size=90, stroke="white", color=color, clip=True))  # fmt: skip
+    return plot(layers, width - AXES_WIDE, height)
 
 
-def _ecdf_x(curves: list[Distribution], title: str, marks: list[float], *, small: bool) -> Spec:
+def _mark_name(line: _Mark, x: object, height: int) -> alt.Chart:
+    """Name a line at its foot, where curves are low or far away, so that zoom can hide both."""
+    aside = -3 if line.side == "right" else 3
+    at = {"x": x, "y": height - 9, "text": "text:N"}
+    row = {"x": line.value, "text": line.name}
+    return mark("text", at, [row], align=line.side, dx=aside, fontSize=12, clip=True)
+
+
+def _ecdf_x(curves: list[Distribution], title: str, marks: list[float], *, small: bool) -> object:
     """Clip the slowest and fastest percent; go to a log scale where the range is wide."""
     low = min(float(c.values[c.share >= TAIL][0]) for c in curves)
     slowest = [float(c.values[c.share >= 1 - TAIL][0]) for c in curves]
     high = max(slowest + [1.02 * mark for mark in marks])
     form = ",d" if curves[0].metric == "latency_ms" else ".1f"
-    axis: Spec = {"title": title, "grid": False, "format": form, "tickCount": 4 if small else 8}
-    scale: Spec = {"domain": [low, high], "nice": False}
+    look: dict[str, object] = {"title": title, "grid": False, "format": form,
+                               "tickCount": 4 if small else 8}  # fmt: skip
     if low > 0 and high / low > LOG_FROM:
         steps = (1, 2, 5) if small else (1, 1.5, 2, 3, 5, 7)
-        ticks = [step * 10**power for power in range(6) for step in steps]
-        axis["values"] = [tick for tick in ticks if low <= tick <= high]
-        scale["type"] = "log"
-    return {"field": "x", "type": "quantitative", "scale": scale, "axis": axis}
+        look |= {"type": "log", "values": [step * 10**power for power in range(6) for step in steps]}
+    return axis("X", "x", (low, high), **look)
 
 
-def thinned(curve: Distribution, color: str) -> list[Spec]:
+def thinned(curve: Distribution) -> list[Spec]:
     """Keep at most CURVE_POINTS steps of a distribution function and the last."""
     step = max(1, len(curve.values) // CURVE_POINTS)
     steps = zip(curve.values[::step], curve.share[::step], strict=True)
-    pairs = [*steps, (curve.values[-1], curve.share[-1])]
-    return [{"x": round(float(x), 3), "y": round(float(y), 4), "color": color} for x, y in pairs]
+    return [
+        _step(curve, float(x), float(y)) for x, y in (*steps, (curve.values[-1], curve.share[-1]))
+    ]
+
+
+def _step(curve: Distribution, value: float, share: float) -> Spec:
+    """Return a step and what its tooltip says."""
+    unit = "ms" if curve.metric == "latency_ms" else "score"
+    return {
+        "x": round(value, 3), "y": round(share, 4), "arm": curve.arm, "share": f"{share:.1%}",
+        "value": str(show(value, unit)), "n": f"{share * curve.n:,.0f} / {curve.n:,}",
+    }  # fmt: skip
 
 
 # --- runs -----------------------------------------------------------------------------------------
@@ -206,43 +224,61 @@ def pass_rate_by_run(review: Review) -> Figure | Note:
     rates = ", ".join(f"{run.arm} {show(run.pass_rate, 'proportion')}" for run in runs)
     alt = say("Pass rate of every run: {rates}.", rates=rates)
     enough = min(averaged) >= wanted
-    return figure(lambda width: _runs_spec(runs, arms, width), alt, steady if enough else few)
+    return figure(lambda width: _runs_chart(runs, arms, width), alt, steady if enough else few)
 
 
-def _runs_spec(runs: Sequence[RunRow], arms: tuple[str, str], width: int) -> Spec:
-    looks = list(zip(arms, (CONTROL, TREATMENT), (-0.06, 0.06), strict=True))
-    rows = [dot for arm, color, shift in looks for dot in _run_dots(runs, arm, color, shift)]
-    most, rates = max(row["run"] for row in rows), [row["y"] for row in rows]
+def _runs_chart(runs: Sequence[RunRow], arms: tuple[str, str], width: int) -> Drawn:
+    names = distinct(arms)
+    parts = [
+        _run_rows([run for run in runs if run.arm == arm], *look)
+        for arm, *look in zip(arms, names, (CONTROL, TREATMENT), (-0.06, 0.06), strict=True)
+    ]
+    rows = [row for part in parts for row in part]
+    most, rates = max(row["run"] for row in rows), [row["rate"] for row in rows]
     room = max(0.02, (max(rates) - min(rates)) * 0.25)
-    low_high = [max(0.0, min(rates) - room), min(1.0, max(rates) + room)]
-    ticks = {
-        "title": str(say("run of the arm, oldest first")), "values": list(range(1, most + 1)),
-        "format": "d", "grid": False,
-    }  # fmt: skip
-    percent = {"title": str(say("pass rate")), "format": ".1%", "tickCount": 5}
-    places, levels = {"domain": [0.5, most + 0.5]}, {"domain": low_high, "nice": False}
-    x: Spec = {"field": "x", "type": "quantitative", "scale": places, "axis": ticks}
-    y: Spec = {"field": "y", "type": "quantitative", "scale": levels, "axis": percent}
-    own, averaged = {"x": x, "y": y, "color": "color"}, [row for row in rows if row["averaged"]]
-    mean = own | {
-        "x": x | {"aggregate": "min"}, "x2": {"field": "x", "aggregate": "max"},
-        "y": y | {"aggregate": "mean"},
-    }  # fmt: skip
-    ring = {"x": x, "y": y, "stroke": "color", "fill": "fill"}
+    low_high = max(0.0, min(rates) - room), min(1.0, max(rates) + room)
+    x = axis("X", "x", (0.5, most + 0.5), title=str(say("run of the arm, oldest first")),
+             values=[*range(1, most + 1)], format="d", grid=False)  # fmt: skip
+    y = axis("Y", "rate", low_high, title=str(say("pass rate")), format=".1%", tickCount=5)
+    own = {"x": x, "y": y, "stroke": arm_color(names, width, "Stroke", field="arm")}
     return plot([
-        layer(rows, "line", at=own, strokeWidth=1, opacity=0.5),
-        layer(averaged, "rule", at=mean, strokeWidth=6, opacity=0.25),
-        dots(rows, ring, filled=False, size=110, strokeWidth=2),
-        layer(rows if most == 1 else [], "text", at=own | {"text": "label"}, dy=-15, fontSize=12),
-        key([(arm, color) for arm, color, _ in looks], width, -34),
-    ], width, 200)  # fmt: skip
+        mark("line", own, strokeWidth=1, opacity=0.5, clip=True),
+        mark("rule", own | {"x2": "end"}, [row for part in parts for row in _mean_of(part)],
+             strokeWidth=6, opacity=0.25, clip=True, tip=_shown("arm", "n", "shown")),
+        mark("point", own | {"fill": "fill"}, size=110, strokeWidth=2, clip=True,
+             tip=_shown("run_id", "arm", "started", "n", "shown", "averaged")),
+        *([mark("text", own | {"text": "shown:N"}, dy=-15, fontSize=12, align="center", clip=True,
+                strokeWidth=0, tip=_shown("arm", "n", "shown"))] if most == 1 else []),
+    ], width - AXES_WIDE, 200, zoom=("x", "y"), rows=rows)  # fmt: skip
 
 
-def _run_dots(runs: Sequence[RunRow], arm: str, color: str, shift: float) -> list[Spec]:
-    own = [run for run in runs if run.arm == arm]
+def _shown(*fields: str) -> dict[str, object]:
+    """Return the titles of a tooltip about runs."""
+    titles = {
+        "run_id": say("Run"), "arm": say("Arm"), "started": say("Started"), "n": say("Samples"),
+        "shown": say("Pass rate"), "averaged": say("Averaged"),
+    }  # fmt: skip
+    return {field: titles[field] for field in fields}
+
+
+def _run_rows(own: Sequence[RunRow], name: str, color: str, shift: float) -> list[Spec]:
     return [
-        {"run": k, "x": k + shift, "y": run.pass_rate, "color": color,
-              "fill": color if run.averaged else "white",
-         "label": str(show(run.pass_rate, "proportion")), "averaged": run.averaged}
+        {"run": k, "x": k + shift, "rate": run.pass_rate, "arm": name, "n": f"{run.n:,}",
+         "fill": color if run.averaged else "white", "run_id": run.run_id,
+         "started": f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else "–",
+         "averaged": str(say("yes") if run.averaged else say("no")), "counts": run.averaged,
+         "shown": str(show(run.pass_rate, "proportion"))}
         for k, run in enumerate(own, 1)
     ]  # fmt: skip
+
+
+def _mean_of(rows: Sequence[Spec]) -> list[Spec]:
+    """Return the mean of an arm's averaged runs, from the first of them to the last."""
+    averaged = [row for row in rows if row["counts"]]
+    if not averaged:
+        return []
+    rate = sum(row["rate"] for row in averaged) / len(averaged)
+    return [{
+        "x": averaged[0]["x"], "end": averaged[-1]["x"], "rate": rate, "arm": averaged[0]["arm"],
+        "n": str(say("{n} runs", n=len(averaged))), "shown": str(show(rate, "proportion")),
+    }]  # fmt: skip

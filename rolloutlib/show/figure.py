@@ -1,4 +1,4 @@
-"""How charts are laid out and shown: layers of Vega-Lite, page and phone, the stored figure."""
+"""How charts are shown: Altair's for page and phone, their look, the figure that a report stores."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from rolloutlib.show.marks import building
 from rolloutlib.text import SENTENCE, chart, plain
 
 if TYPE_CHECKING:
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
 
     import altair as alt
 
+    from rolloutlib.show.marks import Drawn
     from rolloutlib.words.sentences import Sentence
 
 __all__ = [
     "FIGURE_MIME", "HALF", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Figures", "Grid", "Note",
-    "Spec", "dots", "figure", "key", "layer", "plot", "stacked", "text",
+    "Spec", "dots", "figure", "key", "layer", "own_look", "plot", "spec", "stacked", "text",
 ]  # fmt: skip
 
 Spec = dict[str, Any]
@@ -40,8 +42,14 @@ AXIS: Final = {
 }  # fmt: skip
 CONFIG: Final = {
     "font": FONT, "view": {"stroke": None}, "axis": AXIS, "background": "white",
-    "legend": {"disable": True},
+    "legend": {
+        "labelColor": INK, "symbolStrokeWidth": 3, "symbolSize": 60, "rowPadding": 4,
+        "layout": {"top": {"bounds": "full"}},  # flush with the axis' texts, not with the plot
+    },
 }  # fmt: skip
+PADDING: Final = {"left": 4, "right": 14, "top": 6, "bottom": 4}
+# What JupyterLab draws; Vega-Lite 6 does, too.
+SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v5.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +61,14 @@ class Figure:
         narrow: the same for a phone.
         alt: what is seen, for who cannot see it.
         caption: what to see and what it means for the decision.
+        live: the page's chart as an object of Altair, where it was built as one.
     """
 
     wide: Spec = field(repr=False)
     narrow: Spec = field(repr=False)
     alt: str
     caption: str
+    live: Drawn | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Leave no text that SVG cannot hold, whoever wrote it."""
@@ -67,18 +77,25 @@ class Figure:
         for name in ("alt", "caption"):
             object.__setattr__(self, name, plain(getattr(self, name)))
 
-    def altair(self) -> alt.Chart:
-        """Return the chart as an Altair object, to change it by hand."""
-        import altair as alt  # 0.6 s that no report needs
+    def altair(self) -> Drawn:
+        """Return the chart as an object of Altair, to change, layer or lay beside another.
 
-        return alt.Chart.from_dict(self.wide)
+        It has tooltips and zoom. Shown in JupyterLab it looks as in the report, unless another
+        renderer or theme of Altair's is enabled.
+        """
+        with building():
+            import altair as alt
+
+            own_look()
+            return alt.Chart.from_dict(self.wide) if self.live is None else self.live
 
     def svg(self, *, narrow: bool = False) -> str:
         """Return the chart as SVG; nothing is fetched."""
         import vl_convert  # starts a JavaScript engine
 
-        plain = (self.narrow if narrow else self.wide) | {"config": CONFIG | {"font": "sans-serif"}}
-        svg = vl_convert.vegalite_to_svg(plain, allowed_base_urls=[])
+        look = {"config": CONFIG | {"font": "sans-serif", "aria": False}}
+        still = _still(self.narrow if narrow else self.wide) | look
+        svg = vl_convert.vegalite_to_svg(still, allowed_base_urls=[])
         # Text measured in one font takes two thirds of the time of a search through the stack.
         return svg.replace('font-family="sans-serif"', f'font-family="{FONT}"')
 
@@ -126,10 +143,77 @@ class Note:
 
 
 def figure(
-    draw: Callable[[int], Spec], alt: Sentence, caption: Sentence | str, *, wide: int = WIDE
-) -> Figure:
+    draw: Callable[[int], Drawn | Spec], alt: Sentence, caption: Sentence | str, *,
+    wide: int = WIDE,
+) -> Figure:  # fmt: skip
     """Draw both layouts; `draw` is given the width in pixels."""
-    return Figure(draw(wide), draw(NARROW), str(alt), str(caption))
+    with building():
+        page, phone = draw(wide), draw(NARROW)
+        live = None if isinstance(page, dict) else page
+        return Figure(spec(page), spec(phone), str(alt), str(caption), live)
+
+
+def spec(drawn: Drawn | Spec) -> Spec:
+    """Return a chart as Vega-Lite in the report's look; its data are named in their order."""
+    if isinstance(drawn, dict):
+        return drawn
+    whole = drawn.to_dict(validate=False)
+    names = {name: f"rows {k}" for k, name in enumerate(whole.get("datasets", {}))}
+    data = {names[name]: rows for name, rows in whole.pop("datasets", {}).items()}
+    look = {"$schema": SCHEMA, "padding": PADDING, "config": CONFIG, "datasets": data}
+    return _renamed(whole, names) | look
+
+
+def _renamed(part: Spec, names: dict[str, str]) -> Spec:
+    """Call data by their order: Altair's names are digests of what is in them."""
+    if "data" in part:
+        part = part | {"data": {"name": names[part["data"]["name"]]}}
+    inner = {
+        name: [_renamed(one, names) for one in part[name]]
+        for name in ("layer", "hconcat", "vconcat")
+        if name in part
+    }
+    return part | inner
+
+
+def _still(part: Any) -> Any:  # noqa: ANN401 -- any part of a specification
+    """Return a specification without what only a pointer reaches: tooltips, zoom, hidden marks."""
+    if isinstance(part, list):
+        return [_still(one) for one in cast("list[Any]", part) if not _for_pointers(one)]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: inner if name in {"datasets", "values"} else _still(inner)
+        for name, inner in cast("Spec", part).items()
+        if name != "tooltip"
+    }
+
+
+def _for_pointers(part: Any) -> bool:  # noqa: ANN401
+    """Whether a layer has no ink, or a parameter moves scales."""
+    if not isinstance(part, dict):
+        return False
+    named = cast("Spec", part)
+    return named.get("bind") == "scales" or (
+        isinstance(named.get("mark"), dict) and named["mark"].get("opacity") == 0
+    )
+
+
+def own_look() -> None:
+    """Let Altair's charts look as in the report and draw offline, where nobody chose otherwise."""
+    import altair as alt
+
+    if alt.theme.active == "default":
+        alt.theme.register("rolloutlib", enable=True)(lambda: {"config": CONFIG})
+    if alt.renderers.active == "default":  # it loads its scripts from elsewhere
+        alt.renderers.register("rolloutlib", _shown)
+        alt.renderers.enable("rolloutlib")
+
+
+def _shown(whole: Spec, **_: object) -> Spec:
+    """Return what a cell shows of a chart: Vega for JupyterLab, an image elsewhere."""
+    drawn = Figure(whole | {"$schema": SCHEMA}, {}, "", "")
+    return {VEGA_MIME: drawn.wide, "image/svg+xml": drawn.svg()}
 
 
 def layer(rows: Sequence[Spec], kind: str, *, at: Spec, **mark: Any) -> Spec:  # noqa: ANN401

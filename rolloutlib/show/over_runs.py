@@ -6,24 +6,37 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.show.charts import VERMILION
-from rolloutlib.show.curves import CONTROL, TREATMENT
-from rolloutlib.show.figure import INK, SOFT, WIDE, Figure, Note, dots, figure, key, layer, stacked
-from rolloutlib.words.numbers import show
+from rolloutlib.show.figure import INK, SOFT, WIDE, Figure, Note, figure
+from rolloutlib.show.marks import (
+    AXES_WIDE,
+    TREATMENT,
+    arm_color,
+    axis,
+    distinct,
+    mark,
+    plot,
+)
+from rolloutlib.text import listed
+from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import say, spoken, translate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import altair as alt
+
     from rolloutlib.judge.record import GateResult, Review
     from rolloutlib.measure.drift import Drift
     from rolloutlib.show.figure import Spec
+    from rolloutlib.show.marks import Drawn
 
 __all__ = ["contrast_by_run"]
 
 AXES: Final = {"proportion": ".1%", "ms": ",d", "score": ".2f", "ratio": ".2f"}
 TICKS: Final = 12  # of the axis of runs, at most
 ROOM: Final = 0.08  # of the values' range, above and below
+RIGHT: Final = {"value": {"expr": "width"}}  # the panel's edge
 LABELS: Final = 56  # pixels beside both panels, so that their runs stand below each other
 
 
@@ -43,7 +56,7 @@ def contrast_by_run(review: Review) -> Figure | Note:
     points = [show(run.point, gate.evidence_unit, signed=gate.signed) for run in drift.runs]
     alt = say("{gate}, run by run: {rows}.", gate=translate(gate.title),
               rows=", ".join(map(str, points)))  # fmt: skip
-    return figure(lambda width: _spec(review, gate, drift, width), alt, caption)
+    return figure(lambda width: _chart(review, gate, drift, width), alt, caption)
 
 
 def _weight(drift: Drift) -> tuple[bool, bool, float]:
@@ -52,119 +65,161 @@ def _weight(drift: Drift) -> tuple[bool, bool, float]:
     return not drift.worse, not drift.better, 1.0 if p is None else p
 
 
-def _spec(review: Review, gate: GateResult, drift: Drift, width: int) -> Spec:
-    small = width < WIDE
-    x = _runs_axis(drift)
-    panels = [(_contrast(gate, drift, x), 170 if small else 220)]
-    if gate.contrast != "treatment":
-        quiet = x | {"axis": x["axis"] | {"labels": False, "ticks": False, "title": None}}
-        names = [(review.control, CONTROL), (review.treatment, TREATMENT)]
-        lines = [*_arms(gate, drift, quiet), key(names, width, -30)]
-        panels.insert(0, (lines, 90 if small else 110))
-    return stacked(panels, width)
+def _chart(review: Review, gate: GateResult, drift: Drift, width: int) -> Drawn:
+    import altair as alt
+
+    small, wide = width < WIDE, width - AXES_WIDE
+    below = plot(_contrast(gate, drift), wide, 170 if small else 220, zoom=())
+    if gate.contrast == "treatment":
+        return below.add_params(alt.selection_interval(bind="scales", encodings=["x"]))
+    names = distinct((review.control, review.treatment))
+    above = plot(_arms(gate, drift, names, width), wide, 90 if small else 110, zoom=())
+    both = alt.VConcatChart(vconcat=[above, below], spacing=26)
+    return both.add_params(alt.selection_interval(bind="scales", encodings=["x"]))
 
 
-def _runs_axis(drift: Drift) -> Spec:
+def _runs_axis(drift: Drift, *, quiet: bool = False) -> object:
     most = len(drift.runs)
-    step = ceil(most / TICKS)
     starts = [run.started_at for run in drift.runs if run.started_at]
     title = say("runs, by name")
     if len(starts) == most:
         title = say("runs, oldest first: {first} to {last}", first=f"{starts[0]:%Y-%m-%d}",
                     last=f"{starts[-1]:%Y-%m-%d}")  # fmt: skip
-    axis = {"title": str(title), "values": list(range(1, most + 1, step)), "format": "d",
-            "grid": False}  # fmt: skip
-    scale = {"domain": [0.5, most + 0.5], "nice": False}
-    return {"field": "x", "type": "quantitative", "scale": scale, "axis": axis}
+    step = ceil(most / TICKS)
+    look: Spec = {"title": str(title), "values": [*range(1, most + 1, step)], "format": "d",
+                  "grid": False}  # fmt: skip
+    if quiet:
+        look |= {"labels": False, "ticks": False, "title": None}
+    return axis("X", "run", (0.5, most + 0.5), **look)
 
 
-def _values_axis(values: Sequence[float], title: str, form: str, ticks: int) -> Spec:
+def _values_axis(
+    values: Sequence[float], title: str, *, field: str = "value", **look: object
+) -> object:
     room = max((max(values) - min(values)) * ROOM, 1e-3 * max(1.0, *map(abs, values)))
-    scale = {"domain": [min(values) - room, max(values) + room], "nice": False, "zero": False}
-    axis = {"title": title, "format": form, "tickCount": ticks, "minExtent": LABELS,
-            "maxExtent": LABELS}  # fmt: skip
-    return {"field": "y", "type": "quantitative", "scale": scale, "axis": axis}
+    ends = min(values) - room, max(values) + room
+    return axis("Y", field, ends, title=title, minExtent=LABELS, maxExtent=LABELS, **look)
 
 
-def _arms(gate: GateResult, drift: Drift, x: Spec) -> list[Spec]:
+def _about(gate: GateResult, drift: Drift) -> list[Spec]:
+    """Return what the tooltip says of each run."""
+
+    def told(value: float | None) -> str:
+        return str(bound(value, gate.evidence_unit, signed=gate.signed))
+
+    level = "proportion" if gate.contrast == "ratio" else gate.unit
+    return [
+        {
+            "run": k, "name": listed(run.runs), "n": f"{run.n_control:,} + {run.n_treatment:,}",
+            "started": f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else "–",
+            "stage": run.stage, "control": str(show(run.control, level)),
+            "treatment": str(show(run.treatment, level)),
+            "told": f"{told(run.point)} [{told(run.lower)}, {told(run.upper)}]",
+        }
+        for k, run in enumerate(drift.runs, 1)
+    ]  # fmt: skip
+
+
+def _tip() -> dict[str, object]:
+    return {
+        "name": say("Run"), "started": say("Started"), "stage": say("Stage"), "n": say("Samples"),
+        "control": say("Control"), "treatment": say("Treatment"), "told": say("Estimate [bounds]"),
+    }  # fmt: skip
+
+
+def _arms(gate: GateResult, drift: Drift, names: list[str], width: int) -> list[alt.Chart]:
     """Draw both arms' own values run by run."""
     rows = [
-        {"x": k, "y": value, "color": color}
-        for k, run in enumerate(drift.runs, 1)
-        for value, color in ((run.control, CONTROL), (run.treatment, TREATMENT))
+        about | {"value": value, "arm": name}
+        for about, run in zip(_about(gate, drift), drift.runs, strict=True)
+        for value, name in zip((run.control, run.treatment), names, strict=True)
         if value is not None
     ]
     level = "proportion" if gate.contrast == "ratio" else gate.unit
-    y = _values_axis([float(row["y"]) for row in rows], str(say("both arms")), AXES[level], 3)
-    at: Spec = {"x": x, "y": y, "color": "color"}
-    return [layer(rows, "line", at=at, strokeWidth=2), dots(rows, at, size=55)]
+    values = [float(row["value"]) for row in rows]
+    y = _values_axis(values, str(say("both arms")), format=AXES[level], tickCount=3)
+    at = {"x": _runs_axis(drift, quiet=True), "y": y, "color": arm_color(names, width, field="arm")}
+    return [
+        mark("line", at, rows, strokeWidth=2, clip=True),
+        mark("point", at, rows, tip=_tip(), size=55, clip=True),
+    ]
 
 
-def _contrast(gate: GateResult, drift: Drift, x: Spec) -> list[Spec]:
+def _contrast(gate: GateResult, drift: Drift) -> list[alt.Chart]:
     """Draw each run's contrast with its bounds, all runs together, and the stage's limit."""
-    known = [(k, run) for k, run in enumerate(drift.runs, 1) if run.point is not None]
+    known = [(about, run) for about, run in zip(_about(gate, drift), drift.runs, strict=True)
+             if run.point is not None]  # fmt: skip
     pooled = gate.evidence.point
     ends = [end for _, run in known for end in (run.point, run.lower, run.upper)]
     values = [v for v in (*ends, pooled, gate.proof_limit) if v is not None]
     low, high = min(values), max(values)
-    form = "+" + AXES[gate.evidence_unit] if gate.signed else AXES[gate.evidence_unit]
-    points = gate.signed and gate.evidence_unit == "proportion"
-    apart = say("treatment − control, pp") if points else say("treatment − control")
-    words = {"difference": apart, "ratio": say("treatment / control")}
-    title = words.get(gate.contrast, say("treatment"))
-    y = _values_axis(values, str(title), form, 5)
-    if points:
-        y["axis"] |= {"labelExpr": "format(100 * datum.value, '+.1f')"}
+    x, y = _runs_axis(drift), _contrast_axis(gate, values)
     rows = [
-        {"x": k, "y": run.point, "low": low if run.lower is None else run.lower,
-         "high": high if run.upper is None else run.upper, "color": TREATMENT}
-        for k, run in known
+        about | {"value": run.point, "low": low if run.lower is None else run.lower,
+                 "high": high if run.upper is None else run.upper}
+        for about, run in known
     ]  # fmt: skip
-    spans = _parts(gate, drift)
     turns = [
-        {"x": k + 0.5, "text": str(say("stage {number}", number=run.stage))}
+        {"run": k + 0.5, "text": str(say("stage {number}", number=run.stage))}
         for k, run in enumerate(drift.runs)
         if k and run.stage != drift.runs[k - 1].stage
     ]
-    at: Spec = {"x": x, "y": y}
-    whole = at | {"x2": {"field": "end"}, "color": "color"}
+    at = {"x": x, "y": y}
     return [
-        layer([{"y": gate.proof_limit}], "rule", at={"y": y}, color=INK, strokeDash=[5, 3]),
+        mark("rule", {"y": y}, [{"value": gate.proof_limit}], color=INK, strokeDash=[5, 3],
+             clip=True),
         *_names(gate),
-        layer(turns, "rule", at={"x": x}, color=SOFT, strokeDash=[1, 3]),
-        layer(turns, "text", at={"x": x, "y": 8, "text": "text"}, align="left", dx=4, fontSize=12,
-              color=SOFT),
-        layer(spans, "rule", at=whole, strokeWidth=6, opacity=0.3),
-        layer(rows, "rule", at={"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"},
-                                "color": "color"}, strokeWidth=1.5),
-        dots(rows, at | {"color": "color"}, size=80),
+        mark("rule", {"x": x}, turns, color=SOFT, strokeDash=[1, 3], clip=True),
+        mark("text", {"x": x, "y": 8, "text": "text:N"}, turns, dx=4, fontSize=12, color=SOFT,
+             clip=True),
+        mark("rule", at | {"x2": "end", "color": "color"}, _parts(gate, drift), strokeWidth=6,
+             opacity=0.3, clip=True, tip={"told": say("Estimate")}),
+        mark("rule", at | {"y": _contrast_axis(gate, values, "low"), "y2": "high"}, rows, strokeWidth=1.5,
+             color=TREATMENT, clip=True, tip=_tip()),
+        mark("point", at, rows, size=80, color=TREATMENT, clip=True, tip=_tip()),
     ]  # fmt: skip
 
 
-def _names(gate: GateResult) -> list[Spec]:
+def _contrast_axis(gate: GateResult, values: Sequence[float], field: str = "value") -> object:
+    points = gate.signed and gate.evidence_unit == "proportion"
+    apart = say("treatment − control, pp") if points else say("treatment − control")
+    words = {"difference": apart, "ratio": say("treatment / control")}
+    form: Spec = {"format": ("+" if gate.signed else "") + AXES[gate.evidence_unit]}
+    if points:
+        form = {"labelExpr": "format(100 * datum.value, '+.1f')"}
+    title = str(words.get(gate.contrast, say("treatment")))
+    return _values_axis(values, title, field=field, tickCount=5, **form)
+
+
+def _names(gate: GateResult) -> list[alt.Chart]:
     """Name the two lines above the panel."""
     pooled, limit = (
         show(value, gate.evidence_unit, signed=gate.signed)
         for value in (gate.evidence.point, gate.proof_limit)
     )
-    names = (("━ ", say("all runs: {value}", value=pooled), TREATMENT, 0, "left"),
-             ("- - ", say("limit {value}", value=limit), INK, 1, "right"))  # fmt: skip
-    at = {"text": "text", "color": "color", "y": -8}
+    names = ((f"━ {say('all runs: {value}', value=pooled)}", TREATMENT, 0, "left"),
+             (f"- - {say('limit {value}', value=limit)}", INK, RIGHT, "right"))  # fmt: skip
     return [
-        layer([{"text": f"{sign}{name}", "color": color}], "text", align=align,
-              at=at | {"x": {"value": {"expr": "width"}} if end else 0}, fontSize=12)
-        for sign, name, color, end, align in names
+        mark("text", {"x": x, "y": -8, "text": "text:N"}, [{"text": name}], align=align,
+             color=color, fontSize=12)
+        for name, color, x, align in names
     ]  # fmt: skip
 
 
 def _parts(gate: GateResult, drift: Drift) -> list[Spec]:
     """Return the level of all runs, and where they drift those before and after the step."""
-    most = len(drift.runs)
-    pooled = {"x": 0.5, "end": most + 0.5, "y": gate.evidence.point, "color": TREATMENT}
+
+    def level(first: float, end: float, value: float | None, color: str) -> Spec:
+        told = str(show(value, gate.evidence_unit, signed=gate.signed))
+        return {"run": first, "end": end, "value": value, "color": color, "told": told}
+
+    last = len(drift.runs) + 0.5
+    pooled = level(0.5, last, gate.evidence.point, TREATMENT)
     facts, step = drift.why.facts, drift.worse or drift.better
     before, after, late = (facts.get(name) for name in ("point", "value", "late"))
-    if not step or not isinstance(late, int) or before is None or after is None:
+    if not step or not isinstance(late, int):
         return [pooled]
-    turn = most - late + 0.5
-    return [pooled, {"x": 0.5, "end": turn, "y": before, "color": VERMILION},
-            {"x": turn, "end": most + 0.5, "y": after, "color": VERMILION}]  # fmt: skip
+    if not isinstance(before, float) or not isinstance(after, float):
+        return [pooled]
+    turn = last - late
+    return [pooled, level(0.5, turn, before, VERMILION), level(turn, last, after, VERMILION)]
