@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from os import PathLike
 
+    from rolloutlib.explore.charts import Charts
     from rolloutlib.explore.export import Exported
     from rolloutlib.judge import record as records
     from rolloutlib.judge.review import Judged
@@ -84,6 +85,17 @@ class Review(Recorded, Asking):
                 raise UsageError(f"this review was made without its data; {AGAIN}")
             self._judged = self._judge()
         return self._judged
+
+    @property
+    def charts(self) -> Charts:
+        """Its charts as live objects of Altair.
+
+        >>> dir(review.charts)
+        ['contrast', 'gates', 'issues', 'latency', 'linked', 'runs', 'score', 'segments']
+        """
+        from rolloutlib.explore.charts import Charts
+
+        return Charts(self)
 
     def export(self, folder: str | PathLike[str], *, samples: bool = True) -> Exported:
         """Write every table, and the samples of both arms, as Parquet and CSV into a folder.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.show.charts import VERMILION
 from rolloutlib.show.figure import INK, NARROW, SOFT, WIDE, Figure, Note, Spec, figure
-from rolloutlib.show.marks import CONTROL, TREATMENT, Beside, axis, mark
+from rolloutlib.show.marks import CONTROL, POINTS, TREATMENT, Beside, axis, mark
 from rolloutlib.show.stages import alone, not_carried, whole
 from rolloutlib.show.tables import Cell, Html, Row, bullets, joined, number, table
 from rolloutlib.text import LABEL, chart, plain
@@ -69,7 +69,7 @@ def _issues_chart(issues: Sequence[IssueRate], width: int) -> Drawn:
         room.text("tag", -room.left, tip=tip, fontWeight=600, fontSize=size, dy=-18 * small,
                   limit=NARROW if small else 370),
         room.text("text", room.width if small else room.width + 20, fontSize=size, **side),
-    ], rows)  # fmt: skip
+    ], rows, tip)  # fmt: skip
 
 
 def _issue_row(issue: IssueRate, row: int) -> Spec:
@@ -143,13 +143,13 @@ def _segments_chart(parts: Sequence[Segment], gate: GateResult, width: int) -> D
         room.text("size", 0 if small else -10, color=SOFT, fontSize=12, dy=down,
                   align="left" if small else "right"),
         room.text("text", room.width if small else room.width + 20, hue="ink", dy=up, **aside),
-    ], rows)  # fmt: skip
+    ], rows, tip)  # fmt: skip
 
 
 def _change_axis(gate: GateResult) -> Spec:
     title, form = say("change"), "format(datum.value, '+.2~f')"
     if gate.unit == "proportion":
-        title, form = (say("change in pp"), "datum.value ? format(100 * datum.value, '+.0~f') : '0'")
+        title, form = say("change in pp"), POINTS
     return {"labelExpr": form, "title": str(title), "grid": False, "tickCount": 7}
 
 

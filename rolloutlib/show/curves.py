@@ -33,6 +33,7 @@ __all__ = ["CONTROL", "TREATMENT", "latency_ecdf", "pass_rate_by_run", "score_ec
 
 CURVE_POINTS = 200
 P95, TAIL, LOG_FROM = 0.95, 0.01, 4
+BEYOND = 1.16  # room right of a line for its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,40 +140,41 @@ def _ecdf_chart(
     layers = [
         mark("rule", {"x": x}, [{"x": line.value} for line in marks], color=INK, strokeDash=[5, 3],
              clip=True),
-        *(_mark_name(line, x, height) for line in marks),
+        *(_mark_name(line, x, -10 if small else height - 9) for line in marks),
     ]  # fmt: skip
-    for curve, name, color in zip(curves, names, (CONTROL, TREATMENT), strict=False):
-        rows = thinned(curve)
-        at = {"x": x, "y": y, "color": arm_color(names, width, datum=name)}
-        layers += [
-            mark("line", at, rows, interpolate="step-after", strokeWidth=2.2, clip=True),
-            mark("point", at, rows, tip=seen, opacity=0, size=160, clip=True),
-        ]
-        if curve.metric == "latency_ms":
-            layers.append(mark("point", {"x": x, "y": y}, [_step(curve, curve.p95, P95)], tip=seen,
-                               size=90, stroke="white", color=color, clip=True))  # fmt: skip
+    named = list(zip(curves, names, strict=True))
+    rows = [step | {"arm": name} for curve, name in named for step in thinned(curve)]
+    slow = [(curve, name) for curve, name in named if curve.metric == "latency_ms"]
+    ends = [_step(curve, curve.p95, P95) | {"arm": name} for curve, name in slow]
+    at = {"x": x, "y": y, "color": arm_color(names, width)}
+    layers += [
+        mark("line", at, rows, interpolate="step-after", strokeWidth=2.2, clip=True),
+        mark("point", at, rows, tip=seen, opacity=0, size=160, clip=True),
+        mark("point", at, ends, tip=seen, size=90, stroke="white", clip=True),
+    ]
     return plot(layers, width - AXES_WIDE, height)
 
 
-def _mark_name(line: _Mark, x: object, height: int) -> alt.Chart:
-    """Name a line at its foot, where curves are low or far away, so that zoom can hide both."""
-    aside = -3 if line.side == "right" else 3
-    at = {"x": x, "y": height - 9, "text": "text:N"}
-    row = {"x": line.value, "text": line.name}
-    return mark("text", at, [row], align=line.side, dx=aside, fontSize=12, clip=True)
+def _mark_name(line: _Mark, x: object, foot: float) -> alt.Chart:
+    """Name a line at the foot of a page's plot, where zoom hides both; on a phone above it."""
+    look: Spec = {"align": line.side, "dx": -3 if line.side == "right" else 3, "fontSize": 12}
+    at = {"x": x, "y": foot, "text": "text:N"}
+    return mark("text", at, [{"x": line.value, "text": line.name}], **look, clip=foot > 0)
 
 
 def _ecdf_x(curves: list[Distribution], title: str, marks: list[float], *, small: bool) -> object:
     """Clip the slowest and fastest percent; go to a log scale where the range is wide."""
     low = min(float(c.values[c.share >= TAIL][0]) for c in curves)
     slowest = [float(c.values[c.share >= 1 - TAIL][0]) for c in curves]
-    high = max(slowest + [1.02 * mark for mark in marks])
+    beyond = 1.02 if small else BEYOND
+    high = max(
+        slowest + [low * (mark / low) ** beyond if low > 0 else beyond * mark for mark in marks]
+    )
     form = ",d" if curves[0].metric == "latency_ms" else ".1f"
     look: dict[str, object] = {"title": title, "grid": False, "format": form,
                                "tickCount": 4 if small else 8}  # fmt: skip
     if low > 0 and high / low > LOG_FROM:
-        steps = (1, 2, 5) if small else (1, 1.5, 2, 3, 5, 7)
-        look |= {"type": "log", "values": [step * 10**power for power in range(6) for step in steps]}
+        look |= {"type": "log", "ticks": False}
     return axis("X", "x", (low, high), **look)
 
 
@@ -189,7 +191,7 @@ def _step(curve: Distribution, value: float, share: float) -> Spec:
     """Return a step and what its tooltip says."""
     unit = "ms" if curve.metric == "latency_ms" else "score"
     return {
-        "x": round(value, 3), "y": round(share, 4), "arm": curve.arm, "share": f"{share:.1%}",
+        "x": round(value, 3), "y": round(share, 4), "share": f"{share:.1%}",
         "value": str(show(value, unit)), "n": f"{share * curve.n:,.0f} / {curve.n:,}",
     }  # fmt: skip
 
@@ -224,14 +226,16 @@ def pass_rate_by_run(review: Review) -> Figure | Note:
     rates = ", ".join(f"{run.arm} {show(run.pass_rate, 'proportion')}" for run in runs)
     alt = say("Pass rate of every run: {rates}.", rates=rates)
     enough = min(averaged) >= wanted
-    return figure(lambda width: _runs_chart(runs, arms, width), alt, steady if enough else few)
+    told = steady if enough else few
+    return figure(lambda width: _runs_chart(runs, arms, width), alt, told, zoom=("x", "y"))
 
 
 def _runs_chart(runs: Sequence[RunRow], arms: tuple[str, str], width: int) -> Drawn:
     names = distinct(arms)
+    looks = zip(arms, names, (CONTROL, TREATMENT), (-0.06, 0.06), strict=True)
     parts = [
-        _run_rows([run for run in runs if run.arm == arm], *look)
-        for arm, *look in zip(arms, names, (CONTROL, TREATMENT), (-0.06, 0.06), strict=True)
+        _run_rows([run for run in runs if run.arm == arm], name, color, shift)
+        for arm, name, color, shift in looks
     ]
     rows = [row for part in parts for row in part]
     most, rates = max(row["run"] for row in rows), [row["rate"] for row in rows]
@@ -240,7 +244,7 @@ def _runs_chart(runs: Sequence[RunRow], arms: tuple[str, str], width: int) -> Dr
     x = axis("X", "x", (0.5, most + 0.5), title=str(say("run of the arm, oldest first")),
              values=[*range(1, most + 1)], format="d", grid=False)  # fmt: skip
     y = axis("Y", "rate", low_high, title=str(say("pass rate")), format=".1%", tickCount=5)
-    own = {"x": x, "y": y, "stroke": arm_color(names, width, "Stroke", field="arm")}
+    own = {"x": x, "y": y, "stroke": arm_color(names, width, "Stroke")}
     return plot([
         mark("line", own, strokeWidth=1, opacity=0.5, clip=True),
         mark("rule", own | {"x2": "end"}, [row for part in parts for row in _mean_of(part)],
@@ -249,7 +253,7 @@ def _runs_chart(runs: Sequence[RunRow], arms: tuple[str, str], width: int) -> Dr
              tip=_shown("run_id", "arm", "started", "n", "shown", "averaged")),
         *([mark("text", own | {"text": "shown:N"}, dy=-15, fontSize=12, align="center", clip=True,
                 strokeWidth=0, tip=_shown("arm", "n", "shown"))] if most == 1 else []),
-    ], width - AXES_WIDE, 200, zoom=("x", "y"), rows=rows)  # fmt: skip
+    ], width - AXES_WIDE, 200, rows=rows)  # fmt: skip
 
 
 def _shown(*fields: str) -> dict[str, object]:

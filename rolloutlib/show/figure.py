@@ -1,4 +1,4 @@
-"""How charts are shown: Altair's for page and phone, their look, the figure that a report stores."""
+"""How charts are shown: layouts for page and phone, their look, the figure that a report stores."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from rolloutlib.show.marks import building
+from rolloutlib.show.marks import building, zoomed
 from rolloutlib.text import SENTENCE, chart, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import altair as alt
 
     from rolloutlib.show.marks import Drawn
     from rolloutlib.words.sentences import Sentence
@@ -40,14 +38,18 @@ AXIS: Final = {
     "labelFontSize": 12, "titleFontSize": 12, "gridColor": HAIR, "domainColor": HAIR,
     "tickColor": HAIR,
 }  # fmt: skip
-CONFIG: Final = {
+CONFIG: Final[dict[str, Any]] = {
     "font": FONT, "view": {"stroke": None}, "axis": AXIS, "background": "white",
     "legend": {
         "labelColor": INK, "symbolStrokeWidth": 3, "symbolSize": 60, "rowPadding": 4,
-        "layout": {"top": {"bounds": "full"}},  # flush with the axis' texts, not with the plot
     },
 }  # fmt: skip
-PADDING: Final = {"left": 4, "right": 14, "top": 6, "bottom": 4}
+# The page names a picture by its own alternative text, so what is inside needs no names.
+MUTE: Final = {"aria": False}
+PICTURE: Final = CONFIG | MUTE | {
+    "font": "sans-serif", "axis": AXIS | MUTE, "legend": CONFIG["legend"] | MUTE,
+}  # fmt: skip
+PADDING: Final = {"left": 4, "right": 6, "top": 6, "bottom": 4}
 # What JupyterLab draws; Vega-Lite 6 does, too.
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v5.json"
 
@@ -93,8 +95,7 @@ class Figure:
         """Return the chart as SVG; nothing is fetched."""
         import vl_convert  # starts a JavaScript engine
 
-        look = {"config": CONFIG | {"font": "sans-serif", "aria": False}}
-        still = _still(self.narrow if narrow else self.wide) | look
+        still = _still(self.narrow if narrow else self.wide) | {"config": PICTURE}
         svg = vl_convert.vegalite_to_svg(still, allowed_base_urls=[])
         # Text measured in one font takes two thirds of the time of a search through the stack.
         return svg.replace('font-family="sans-serif"', f'font-family="{FONT}"')
@@ -144,13 +145,21 @@ class Note:
 
 def figure(
     draw: Callable[[int], Drawn | Spec], alt: Sentence, caption: Sentence | str, *,
-    wide: int = WIDE,
+    wide: int = WIDE, zoom: Sequence[str] = ("x",),
 ) -> Figure:  # fmt: skip
-    """Draw both layouts; `draw` is given the width in pixels."""
+    """Draw both layouts.
+
+    Args:
+        draw: is given the width in pixels.
+        alt: what is seen, for who cannot see it.
+        caption: what to see and what it means for the decision.
+        wide: the width on a page.
+        zoom: the channels that wheel and drag move.
+    """
     with building():
         page, phone = draw(wide), draw(NARROW)
-        live = None if isinstance(page, dict) else page
-        return Figure(spec(page), spec(phone), str(alt), str(caption), live)
+        live = None if isinstance(page, dict) else zoomed(page, zoom, str(alt))
+        return Figure(spec(live or page), spec(phone), str(alt), str(caption), live)
 
 
 def spec(drawn: Drawn | Spec) -> Spec:
@@ -204,10 +213,14 @@ def own_look() -> None:
     import altair as alt
 
     if alt.theme.active == "default":
-        alt.theme.register("rolloutlib", enable=True)(lambda: {"config": CONFIG})
+        alt.theme.register("rolloutlib", enable=True)(_look)
     if alt.renderers.active == "default":  # it loads its scripts from elsewhere
         alt.renderers.register("rolloutlib", _shown)
         alt.renderers.enable("rolloutlib")
+
+
+def _look() -> Any:  # noqa: ANN401 -- Altair's own type of it
+    return {"config": CONFIG}
 
 
 def _shown(whole: Spec, **_: object) -> Spec:

@@ -10,8 +10,10 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from warnings import catch_warnings, simplefilter
+from zlib import crc32
 
-from rolloutlib.text import SENTENCE, chart
+from rolloutlib.text import chart
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -21,15 +23,21 @@ if TYPE_CHECKING:
     Drawn = alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart
 
 __all__ = [
-    "Beside", "arm_color", "axis", "building", "distinct", "mark", "plot", "table", "without_grammars",
+    "Beside", "arm_color", "axis", "building", "distinct", "mark", "plot", "table",
+    "without_grammars", "zoomed",
 ]  # fmt: skip
 
 HAIR: Final = "#dfe3e8"
 INK: Final = "#1c2430"
 CONTROL, TREATMENT = "#6b7280", "#1d5fa8"
 AXES_WIDE: Final = 75  # pixels that a y axis and its title take of a chart's width
+POINTS: Final = "datum.value ? format(100 * datum.value, '+.1~f') : '0'"  # percents
 IDENTITY: Final = {"color", "fill", "stroke", "shape"}  # channels whose strings are the look itself
-TEXT: Final = {"baseline": "middle", "align": "left", "fontSize": 13, "color": INK}
+# Where scales zoom, Vega-Lite clips every mark that does not say otherwise.
+USUAL: Final[dict[str, dict[str, Any]]] = {
+    "text": {"baseline": "middle", "align": "left", "fontSize": 13, "color": INK, "clip": False},
+    "point": {"filled": True, "opacity": 1},
+}
 
 
 @contextmanager
@@ -89,10 +97,9 @@ def mark(
         channels["tooltip"] = [
             alt.Tooltip(field=name, type="nominal", title=str(title)) for name, title in tip.items()
         ]
-    usual = TEXT if kind == "text" else {"filled": True, "opacity": 1} if kind == "point" else {}
-    drawn = alt.Chart(
-        mark={"type": kind} | usual | style, encoding=alt.FacetedEncoding(**channels)
-    )
+    usual = USUAL.get(kind, {})
+    look: dict[str, Any] = {"type": kind} | usual | style
+    drawn = alt.Chart(mark=alt.MarkDef(**look), encoding=alt.FacetedEncoding(**channels))
     if rows is not None:
         drawn.data = table(rows)
     return drawn
@@ -124,9 +131,8 @@ def axis(channel: str, field: str, domain: Sequence[float], **look: Any) -> Any:
     """
     import altair as alt
 
-    scale: dict[str, Any] = {"domain": [*domain], "nice": False, "zero": False}
-    if "type" in look:
-        scale["type"] = look.pop("type")
+    scale: dict[str, Any] = {"domain": [*domain], "nice": False}
+    scale |= {"type": look.pop("type")} if "type" in look else {"zero": False}
     kind = alt.X if channel == "X" else alt.Y
     return kind(field=field, type="quantitative", scale=scale, axis=look)
 
@@ -144,29 +150,28 @@ def distinct(names: Sequence[str]) -> list[str]:
     return shown
 
 
-def arm_color(names: Sequence[str], width: int, channel: str = "Color", **at: Any) -> Any:  # noqa: ANN401
-    """Return the arms' colours with a legend above the plot.
+def arm_color(names: Sequence[str], width: int, channel: str = "Color") -> Any:  # noqa: ANN401
+    """Return the colours of the field `arm`, with a legend above the plot.
 
     Args:
-        names: what the legend calls them, the control first.
+        names: what the legend calls the arms, the control first.
         width: of the whole chart.
         channel: `Color`, `Stroke`.
-        at: `field` of the arm's name; or nothing, for `alt.datum` in layers of their own.
     """
     import altair as alt
 
-    legend = {
-        "title": None, "orient": "top", "direction": "vertical", "labelLimit": width - 40,
-        "symbolType": "circle", "symbolOpacity": 1, "labelFontWeight": 600,
-        "labelFontSize": 13 if width > AXES_WIDE * 6 else 11,
-    }  # fmt: skip
+    look = {"title": None, "symbolType": "circle", "symbolOpacity": 1, "symbolFillColor": "white"}
+    look |= {"orient": "top", "direction": "vertical", "labelLimit": width - AXES_WIDE - 20,
+             "labelFontSize": 13, "labelFontWeight": 600}  # fmt: skip
+    if width < AXES_WIDE * 6:  # a phone: flush with the axis' title, not with the plot
+        look |= {"orient": "none", "legendX": -44, "legendY": -58, "labelLimit": width - 60,
+                 "labelFontSize": 11}  # fmt: skip
     scale = {"domain": [*names], "range": [CONTROL, TREATMENT][: len(names)]}
-    kind = getattr(alt, channel if "field" in at else f"{channel}Datum")
-    return kind(type="nominal", scale=scale, legend=legend, **at)
+    return getattr(alt, channel)(field="arm", type="nominal", scale=scale, legend=look)
 
 
 def plot(
-    layers: Sequence[alt.Chart], width: int, height: int, *, zoom: Sequence[str] = ("x",),
+    layers: Sequence[alt.Chart], width: int, height: int, *,
     rows: Sequence[Mapping[str, Any]] | None = None,
 ) -> alt.LayerChart:  # fmt: skip
     """Lay marks over each other.
@@ -175,7 +180,6 @@ def plot(
         layers: the marks; those without data take `rows`.
         width: of the plot between its axes, in pixels.
         height: likewise.
-        zoom: the channels that wheel and drag move, double click sets back.
         rows: data of the layers that have none.
     """
     import altair as alt
@@ -183,9 +187,24 @@ def plot(
     whole = alt.LayerChart(layer=[*layers], width=width, height=height)
     if rows is not None:
         whole.data = table(rows)
-    if zoom:
-        whole = whole.add_params(alt.selection_interval(bind="scales", encodings=[*zoom]))
     return whole
+
+
+def zoomed(drawn: Drawn, channels: Sequence[str], about: str) -> Drawn:
+    """Let wheel and drag move scales, and double click set them back.
+
+    Args:
+        drawn: the chart.
+        channels: `x`, `y` or both.
+        about: what it shows; charts of other things zoom by themselves when they are composed.
+    """
+    import altair as alt
+
+    name = f"zoom_{crc32(about.encode(errors='replace')):08x}"
+    ranges = alt.selection_interval(name=name, bind="scales", encodings=[*channels])  # pyright: ignore[reportArgumentType] -- names of channels
+    with catch_warnings():
+        simplefilter("ignore", UserWarning)  # panels below each other are meant to zoom as one
+        return drawn.add_params(ranges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +236,15 @@ class Beside:
         return mark("text", {"x": x, "y": self.y(), "text": f"{name}:N"} | look, tip=tip, **style)
 
     def plot(
-        self, layers: Sequence[alt.Chart], rows: Sequence[Mapping[str, Any]]
-    ) -> alt.LayerChart:
-        """Lay marks and texts over hairlines between the rows; zoom moves the marks alone."""
+        self, layers: Sequence[alt.Chart], rows: Sequence[Mapping[str, Any]],
+        tip: Mapping[str, object] | None = None,
+    ) -> alt.LayerChart:  # fmt: skip
+        """Lay marks and texts over hairlines between the rows; `tip` is each whole row's."""
         across = {"x": -self.left, "x2": self.width + self.right}
+        area = mark("rect", across | {"y": self.y()}, tip=tip, opacity=0, clip=False)
         lines = [
-            mark("rule", across | {"y": self.y(bandPosition=1)}, color=HAIR),
-            mark("rule", across | {"y": 0}, [{}], color=HAIR),
+            mark("rule", across | {"y": self.y(bandPosition=1)}, color=HAIR, clip=False),
+            mark("rule", across | {"y": 0}, [{}], color=HAIR, clip=False),
         ]
-        return plot([*layers, *lines], self.width, len(rows) * self.step, rows=rows)
+        layers = [*([area] if tip else []), *layers, *lines]
+        return plot(layers, self.width, len(rows) * self.step, rows=rows)

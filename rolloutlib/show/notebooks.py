@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 from base64 import b64encode
-from contextlib import contextmanager
 from copy import deepcopy
 from importlib import import_module
 from logging import NullHandler, getLogger
@@ -21,12 +19,13 @@ from rolloutlib.errors import RolloutError, UsageError, did_you_mean
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.figure import FIGURE_MIME, WIDE
 from rolloutlib.show.kernel import own_kernel
+from rolloutlib.show.marks import without_grammars
 from rolloutlib.show.tables import render
 from rolloutlib.show.trusted import trust
 from rolloutlib.words.sentences import say, translate
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from nbformat import NotebookNode
@@ -85,7 +84,7 @@ def run_notebook(
             is raised again as it was.
         OSError: there is no place for the notebook or for its process.
     """
-    with _without_grammars():
+    with without_grammars():
         nbformat, papermill = import_module("nbformat"), import_module("papermill")
     if not notebook.is_file():
         raise UsageError(f"{notebook}: there is no such notebook")
@@ -157,22 +156,6 @@ def render_html(notebook: NotebookNode, lang: str = "en") -> str:
         contents_word=translate("Contents", lang),
         review=notebook.metadata.get("rolloutlib", {}).get("review", ""),
     )  # fmt: skip
-
-
-@contextmanager
-def _without_grammars() -> Generator[None]:
-    """Import jsonschema without its check of international URLs: its grammars take 2 s to compile.
-
-    jsonschema treats rfc3987_syntax as optional; None in sys.modules says that it is not there.
-    """
-    absent = "rfc3987_syntax" not in sys.modules
-    if absent:
-        sys.modules["rfc3987_syntax"] = None  # pyright: ignore[reportArgumentType] -- documented by importlib
-    try:
-        yield
-    finally:
-        if absent:
-            del sys.modules["rfc3987_syntax"]
 
 
 def _literal(path: Path) -> str:

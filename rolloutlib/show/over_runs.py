@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.show.charts import VERMILION
 from rolloutlib.show.figure import INK, SOFT, WIDE, Figure, Note, figure
-from rolloutlib.show.marks import (
-    AXES_WIDE,
-    TREATMENT,
-    arm_color,
-    axis,
-    distinct,
-    mark,
-    plot,
-)
+from rolloutlib.show.marks import AXES_WIDE, TREATMENT, arm_color, axis, distinct, mark, plot
 from rolloutlib.text import listed
 from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.reasons import sentence
@@ -69,13 +61,12 @@ def _chart(review: Review, gate: GateResult, drift: Drift, width: int) -> Drawn:
     import altair as alt
 
     small, wide = width < WIDE, width - AXES_WIDE
-    below = plot(_contrast(gate, drift), wide, 170 if small else 220, zoom=())
+    below = plot(_contrast(gate, drift), wide, 170 if small else 220)
     if gate.contrast == "treatment":
-        return below.add_params(alt.selection_interval(bind="scales", encodings=["x"]))
+        return below
     names = distinct((review.control, review.treatment))
-    above = plot(_arms(gate, drift, names, width), wide, 90 if small else 110, zoom=())
-    both = alt.VConcatChart(vconcat=[above, below], spacing=26)
-    return both.add_params(alt.selection_interval(bind="scales", encodings=["x"]))
+    above = plot(_arms(gate, drift, names, width), wide, 90 if small else 110)
+    return alt.VConcatChart(vconcat=[above, below], spacing=26)
 
 
 def _runs_axis(drift: Drift, *, quiet: bool = False) -> object:
@@ -138,7 +129,7 @@ def _arms(gate: GateResult, drift: Drift, names: list[str], width: int) -> list[
     level = "proportion" if gate.contrast == "ratio" else gate.unit
     values = [float(row["value"]) for row in rows]
     y = _values_axis(values, str(say("both arms")), format=AXES[level], tickCount=3)
-    at = {"x": _runs_axis(drift, quiet=True), "y": y, "color": arm_color(names, width, field="arm")}
+    at = {"x": _runs_axis(drift, quiet=True), "y": y, "color": arm_color(names, width)}
     return [
         mark("line", at, rows, strokeWidth=2, clip=True),
         mark("point", at, rows, tip=_tip(), size=55, clip=True),
@@ -154,6 +145,7 @@ def _contrast(gate: GateResult, drift: Drift) -> list[alt.Chart]:
     values = [v for v in (*ends, pooled, gate.proof_limit) if v is not None]
     low, high = min(values), max(values)
     x, y = _runs_axis(drift), _contrast_axis(gate, values)
+    bottom = _contrast_axis(gate, values, "low")
     rows = [
         about | {"value": run.point, "low": low if run.lower is None else run.lower,
                  "high": high if run.upper is None else run.upper}
@@ -174,7 +166,7 @@ def _contrast(gate: GateResult, drift: Drift) -> list[alt.Chart]:
              clip=True),
         mark("rule", at | {"x2": "end", "color": "color"}, _parts(gate, drift), strokeWidth=6,
              opacity=0.3, clip=True, tip={"told": say("Estimate")}),
-        mark("rule", at | {"y": _contrast_axis(gate, values, "low"), "y2": "high"}, rows, strokeWidth=1.5,
+        mark("rule", at | {"y": bottom, "y2": "high"}, rows, strokeWidth=1.5,
              color=TREATMENT, clip=True, tip=_tip()),
         mark("point", at, rows, size=80, color=TREATMENT, clip=True, tip=_tip()),
     ]  # fmt: skip
