@@ -83,8 +83,8 @@ class Charts(Public):
     def score(self) -> Drawn | Note:
         """Draw both arms' scores as distribution functions; asks the samples.
 
-        >>> review.charts.score()
-        No sample has a score.
+        >>> review.charts.score().text
+        'No sample has a score.'
         """
         return _live(curves.score_ecdf(self._review.judged.review, self._review.lang))
 
