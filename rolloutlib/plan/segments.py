@@ -16,12 +16,13 @@ OWN: Final = ("category", "profile", "difficulty")  # fields of every source
 NAME: Final = r"[a-z][a-z0-9_]{0,39}"
 MOST_SEGMENTS: Final = 30
 MOST_VALUES: Final = 1_000  # different ones of a segment; what has more is an id
-# Columns of the table of samples (`runs.columns.SCHEMA`), and names that its readers need.
+# Columns of the table of samples (`runs.columns.SCHEMA`), and of what is computed from it.
 TAKEN: Final = frozenset({
     "run_id", "arm", "started_at", "seed", "sample_id", "prompt_id", "user_id", "session_id",
     "status", "passed", "vetoed", "error", "score", "latency_ms", "issues", "veto_reason",
     "style_violations", "edited", "covariate", "suggested", "cluster", "suggested_tags",
-    "prompt_text", "answer_text", "place", "own_id", "line", "vouched", "rows", "apart",
+    "prompt_text", "answer_text", "place", "own_id", "line", "vouched", "rows", "apart", "copy",
+    "n", "control", "treatment", "change", "loss", "cost",
 })  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def _fault(name: str, *, own: bool) -> str:
         due = f"map it under columns: (columns: {{{name}: …}})"
         return "" if own else f"{name!r} is a field of its own; {due}"
     if name in TAKEN:
-        return f"{name!r} is a column of the table of samples; expected another name"
+        return f"{name!r} is a column of ours already; expected another name"
     if not re.fullmatch(NAME, name):
         due = "expected a plain word of a–z, 0–9 and _ that begins with a letter, 40 at most"
         hint = did_you_mean(name[:80], OWN) if own else ""

@@ -135,6 +135,19 @@ def test_a_segment_that_is_planned_later_is_read_from_rows(runs: Path, tmp_path:
     assert rows.data_sha256 == sums.data_sha256
 
 
+def test_a_segment_named_later_is_no_further_look(runs: Path, tmp_path: Path) -> None:
+    """The files are the same: whoever maps a column more spends no look, though digests differ."""
+    mine, looks = tmp_path / "runs", str(tmp_path / "looks.jsonl")
+    mine.mkdir()
+    (mine / "samples.parquet").write_bytes((runs / "samples.parquet").read_bytes())
+    plan, reviews = planned(tmp_path, "category", "platform"), list[Any]()
+    for spec in ("texts: {answer: reply}\n", SPEC):
+        (mine / "source.yaml").write_text(spec, encoding="utf-8")
+        reviews.append(judged(mine, plan, looks=looks).review)
+    assert [review.look.number for review in reviews] == [1, 1]
+    assert reviews[0].data_sha256 != reviews[1].data_sha256
+
+
 def _parts(record: Any) -> list[dict[str, Any]]:  # noqa: ANN401
     return [{name: getattr(part, name) for name in part.__struct_fields__}
             for part in record.segments]  # fmt: skip

@@ -136,7 +136,7 @@ texts: {prompt: in}
     ("spec", "said"),
     [
         ("segments: {Platform: x}", "'Platform' is no name of a segment; expected a plain word"),
-        ("segments: {score: x}", "'score' is a column of the table of samples; expected another"),
+        ("segments: {score: x}", "'score' is a column of ours already; expected another"),
         ("segments: {category: x}", "'category' is a field of its own; map it under columns:"),
         (f"segments: {{{'a' * 41}: x}}", "is no name of a segment"),
         ("segments: {platform: {column: x, unit: s}}", "platform has a unit; expected column"),
@@ -232,6 +232,19 @@ def test_texts_hide_no_key(tmp_path: Path) -> None:
         assert (found.kept, len(found.quarantined)) == (0, 1), run
 
 
+def test_names_may_be_words_of_sql(tmp_path: Path) -> None:
+    """A run in two files, whose rows are compared, with columns that SQL has another use for."""
+    names = ("order", "user", "group", "select", "end", "desc", "null", "from", "id", "own", "twin")
+    named = ", ".join(f'"{name}": {{column: "{name} x"}}' for name in names)
+    spec = f"columns: {{arm: arm, passed: ok, sample_id: s}}\nsegments: {{{named}}}\n"
+    head, cells = ",".join(f"{name} x" for name in names), ",".join(names)
+    rows = [f"arm,ok,s,{head}\na,true,{n},{cells}\na,true,same,{cells}\n" for n in range(2)]
+    found = read(tmp_path, spec, t_csv=rows[0], u_csv=rows[1])
+    assert (found.kept, dict(found.copies)) == (3, {"a": 1})
+    assert [{*column(found, name)} for name in names] == [{name} for name in names]
+    assert from_runs(found).digest()
+
+
 def test_labels_tell_rows_apart_and_texts_do_not(tmp_path: Path) -> None:
     """Two rows of one id that differ in a segment are twins; in a text alone they are copies."""
     other = TABLE.replace("a,ok,1,web", "a,ok,1,ios").partition("\n")[2].splitlines()[0]
@@ -295,7 +308,7 @@ def test_frames_name_their_further_columns(kind: str, tmp_path: Path) -> None:
     assert samples.without_texts().frame().collect_schema().names() == names[:-1]
     with pytest.raises(RunsError, match="has no column 'platfrom'"):
         Samples.from_parquet(path, extras=["platfrom"])
-    with pytest.raises(UsageError, match="'score' is a column of the table of samples"):
+    with pytest.raises(UsageError, match="'score' is a column of ours already"):
         Samples.from_parquet(path, extras=["score"])
     with pytest.raises(UsageError, match="Did you mean 'answer_text'"):
         Samples.from_parquet(path, texts=["answer"])
@@ -318,7 +331,7 @@ def test_a_plan_names_any_segment(tmp_path: Path) -> None:
     for names, due in {
         ("platform", "platform"): "names platform twice",
         ("Category",): "Did you mean 'category'?",
-        ("score",): "'score' is a column of the table of samples",
+        ("score",): "'score' is a column of ours already",
     }.items():
         with pytest.raises(ValueError, match=due.replace("?", r"\?")):
             Evidence.model_validate(rules | {"segments": names})
