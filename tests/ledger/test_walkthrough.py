@@ -6,17 +6,23 @@ With real keys.
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import warnings
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 from msgspec.structs import replace
 
+from rolloutlib.cli import main
+from rolloutlib.judge import counting
 from rolloutlib.judge.record import (
     EvidenceVerdict,
     GateResult,
@@ -33,7 +39,11 @@ from tests.ledger.test_verify_sh import verify_sh
 from tests.ledger.workbooks import ROOT, keys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
     from pathlib import Path
+
+    from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.params import ReviewParams
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.slow]
 BY = "ana_jung@ex.com"
@@ -48,16 +58,26 @@ def environment(root: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(ROOT), "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(root)}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def looks_of_the_workbook(
+    looks_of_tests: Callable[[Plan, ReviewParams], Path | None],
+) -> Generator[None]:
+    """Count looks where the workbook's plan says: its notebook, in its own process, does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "looks_file", looks_of_tests)
+        yield
+
+
 def rollout(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a workbook."""
-    return subprocess.run(
-        [sys.executable, "-c", MAIN, *arguments],
-        cwd=root,
-        env=environment(root),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Run the command line in a workbook: in this process, which has imported it already."""
+    with (
+        mock.patch.dict(os.environ, environment(root), clear=True), contextlib.chdir(root),
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+        warnings.catch_warnings(action="ignore"),  # as the process `rollout` does
+    ):  # fmt: skip
+        code = main([*arguments])
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
