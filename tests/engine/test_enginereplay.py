@@ -47,9 +47,13 @@ def _replay(root: Path, options: str = "", **changed: str) -> EngineReplay:
 def test_a_seeded_engine_agrees_exactly(root: Path) -> None:
     """Same flags, profile, seed and prompts.
 
-    Every gate that has data is equal, sample for sample.
+    Every gate that has data is equal, sample for sample; replay.json carries the record's id and
+    digest, and the digests of both runs.
     """
-    found = _replay(root)
+    record = root / "docs" / "LEDGER" / "dec-20261122-rollback-001.record"
+    record.parent.mkdir(parents=True)
+    record.write_bytes(b"{}\n")
+    found = _replay(root, record=record.stem)
     assert found.agreement == "exact"
     assert {gate.agreement for gate in found.gates} <= {"exact", "no data"}
     green, again = (
@@ -61,6 +65,12 @@ def test_a_seeded_engine_agrees_exactly(root: Path) -> None:
     )
     assert green == again
     assert "exactly equal" in replay_table(found).text
+    written = json.loads((root / "out" / "replay.json").read_text())
+    assert written["record_sha256"] == found.record_sha256 == sha256(b"{}\n").hexdigest()
+    assert (
+        written["green_sha256"]
+        == sha256((root / "examples" / "engine" / "green.jsonl").read_bytes()).hexdigest()
+    )
 
 
 def test_another_engine_differs(root: Path) -> None:
@@ -87,20 +97,6 @@ def test_an_unseeded_engine_agrees_within_the_bounds(root: Path) -> None:
     assert latency.green != latency.replay
     assert latency.agreement == (
         "within" if latency.lower <= latency.replay <= latency.upper else "differs"
-    )
-
-
-def test_the_result_is_pinned_to_the_rollback_record(root: Path) -> None:
-    """replay.json carries the record's id and digest, and the digests of both runs."""
-    record = root / "docs" / "LEDGER" / "dec-20261122-rollback-001.record"
-    record.parent.mkdir(parents=True)
-    record.write_bytes(b"{}\n")
-    found = _replay(root, record=record.stem)
-    written = json.loads((root / "out" / "replay.json").read_text())
-    assert written["record_sha256"] == found.record_sha256 == sha256(b"{}\n").hexdigest()
-    assert (
-        written["green_sha256"]
-        == sha256((root / "examples" / "engine" / "green.jsonl").read_bytes()).hexdigest()
     )
 
 

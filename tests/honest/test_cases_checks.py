@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rolloutlib.judge import review as judging
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.signers import NAMESPACE, load_signers
 from rolloutlib.ledger.signing import sign, verify
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.params import review_params
 from rolloutlib.words.reasons import sentence
 from tests.honest.reviews import ROOT, STORY, review
 from tests.honest.worlds import base, one
@@ -22,7 +25,10 @@ from tests.ledger.workbooks import keys, public, workbook
 from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from rolloutlib.judge.record import CheckResult
+    from rolloutlib.judge.sources import Source
 
 pytestmark = pytest.mark.slow
 
@@ -81,9 +87,20 @@ OPEN = {
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a small world."""
-    return one(base(n=20), "small", kind="parquet").write(tmp_path_factory.mktemp("runs"))
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """Return a small world; it is read and measured once, whatever evidence lies beside it."""
+    path = one(base(n=20), "small", kind="parquet").write(tmp_path_factory.mktemp("runs"))
+    plan, params = (
+        load_plan(ROOT / "params" / "plan.yaml"), review_params({"stage": 3, "runs": str(path)})
+    )  # fmt: skip
+    source = judging.read_source(plan, params)
+
+    def _read(*_: object) -> Source:
+        return source
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judging, "read_source", _read)
+        yield path
 
 
 def checked(runs: Path, folder: Path, contract: str) -> CheckResult:
