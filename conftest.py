@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from _pytest.doctest import DoctestItem
 
 from rolloutlib.judge import counting
 from rolloutlib.show.folder import save
+
+# jsonschema compiles grammars of international URLs where it finds them: 2 s that no test needs.
+sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore[reportArgumentType] -- documented by importlib
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

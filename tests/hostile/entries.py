@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import os
 import socket
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,27 +140,34 @@ def _repeated(rows: int, *columns: str) -> bytes:
     return _bytes(pa.table(cells))
 
 
+def _bomb() -> bytes:
+    """Return a small file with a page of 100 MB."""
+    cells = {"arm": ["control"], "status": ["passed"], "x": ["x" * 100_000_000]}
+    return _bytes(pa.table(cells), compression="zstd")
+
+
 def parquet_damage() -> Iterator[Case]:
     """Parquet that is cut, flipped, announces too much, or is another thing."""
     whole = parquet()
     for end in (0, 3, 8, 11, 12, 100, len(whole) // 2, len(whole) - 9, len(whole) - 1):
         yield Case(f"parquet cut after {end} bytes", written("h.parquet", whole[:end]), REFUSED)
-    for name, data in {
+    contents: dict[str, bytes | Callable[[], bytes]] = {
         "of zeros": b"\0" * 1000,
         "with metadata beyond its start": whole[:-8] + b"\xff\xff\xff\x7f" + b"PAR1",
         "with metadata of nothing": whole[:-8] + b"\0\0\0\0PAR1",
         "that is encrypted": whole[:-4] + b"PARE",
         "with bytes behind": whole + b"x" * 100,
-        "of 6,000 columns": _bytes(pa.table({f"c{n}": [1] for n in range(6_000)})),
+        "of 6,000 columns": lambda: _bytes(pa.table({f"c{n}": [1] for n in range(6_000)})),
         "of no columns": _bytes(pa.table({})),
         "of other columns": _bytes(pa.table({"a": [1]})),
         "of no rows": parquet(0),
-    }.items():
+    }
+    for name, data in contents.items():
         yield Case(f"parquet {name}", written("h.parquet", data), REFUSED, 0, "h.parquet")
-    copies = _repeated(200_000, "arm", "status", "run_id", "sample_id")
+    copies = partial(_repeated, 200_000, "arm", "status", "run_id", "sample_id")
     yield Case("parquet of 200,000 equal rows", written("h.parquet", copies), KEPT, 1)
     rows = 1_000_000
-    flood = _repeated(rows, "arm", "status")
+    flood = partial(_repeated, rows, "arm", "status")
     yield Case("parquet of 1 M rows in 10 KB", written("h.parquet", flood), KEPT, rows)
     deep = pa.string()
     value: object = "x"
@@ -167,9 +175,7 @@ def parquet_damage() -> Iterator[Case]:
         deep, value = pa.struct([("a", deep)]), {"a": value}
     nested = _bytes(pa.table({"arm": ["control"], "x": pa.array([value], deep)}))
     yield Case("parquet nested 120 deep", written("h.parquet", nested), REFUSED, 0, "nested")
-    bomb = _bytes(pa.table({"arm": ["control"], "status": ["passed"], "x": ["x" * 100_000_000]}),
-                  compression="zstd")  # fmt: skip
-    yield Case("parquet with a page of 100 MB", written("h.parquet", bomb), REFUSED, 0, "PAGE")
+    yield Case("parquet with a page of 100 MB", written("h.parquet", _bomb), REFUSED, 0, "PAGE")
     sealed = bytearray(parquet(write_page_checksum=True))
     sealed[sealed.index(b"passed") + 2] ^= 1
     yield Case("parquet against its checksum", written("h.parquet", bytes(sealed)), REFUSED, 0,

@@ -53,13 +53,14 @@ def good(folder: Path) -> None:
     (folder / "good.jsonl").write_text(text, encoding="utf-8")
 
 
-def written(name: str, data: str | bytes) -> Callable[[Path], object]:
-    """Return what writes one file; folders in its name are made."""
+def written(name: str, data: str | bytes | Callable[[], bytes]) -> Callable[[Path], object]:
+    """Return what writes one file, made only then if it is large; folders in its name are made."""
 
     def put(folder: Path) -> None:
-        path = folder / name
+        path, content = folder / name, data() if callable(data) else data
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
+        plain = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+        path.write_bytes(plain)
 
     return put
 

@@ -131,6 +131,7 @@ def test_fields_that_the_source_lacks(upgrade: Review) -> None:
         assert field in sentence(found.evidence.why)
 
 
+@pytest.mark.slow
 def test_disaster_in_prompt_mode() -> None:
     """05-13 → 08-06 in prompt mode: .79 → .26 is a proven breach, a NO_GO."""
     found = review(EXAMPLES / "bfcl", "gpt-4o-2024-05-13", "gpt-4o-2024-08-06")
@@ -139,6 +140,7 @@ def test_disaster_in_prompt_mode() -> None:
     assert gate(found, "pass_rate").treatment == pytest.approx(0.2582, abs=5e-5)
 
 
+@pytest.mark.slow
 def test_better_but_slower() -> None:
     """3.5-turbo → 4o-mini: the pass rate is better, the average latency above 2,000 ms.
 
@@ -155,6 +157,7 @@ def test_better_but_slower() -> None:
     assert gate(found, "p95_latency").evidence.verdict is FAIL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "verdict", "disagrees"), [(2, PASS, False), (3, INCONCLUSIVE, True)]
 )
@@ -180,6 +183,7 @@ def test_top_issue() -> None:
     assert (issue.evidence.verdict, issue.disagrees) == (INCONCLUSIVE, True)
 
 
+@pytest.mark.slow
 def test_swapped_upgrade(upgrade: Review) -> None:
     """The other way round, the difference and its bounds change sign and place."""
     there = gate(upgrade, "pass_rate").evidence
@@ -420,6 +424,7 @@ def test_failed_and_open_checks(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_incidents_before_a_review(tmp_path: Path) -> None:
     """The 48 hours end at the last run, or at --as-of.
 
@@ -515,6 +520,7 @@ def test_empty_and_missing(tmp_path: Path) -> None:
     assert "run.json" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_same_bytes_same_review(tmp_path: Path) -> None:
     """The order of files changes nothing: the same runs under other names give the same numbers."""
     first = review(write(tmp_path / "a", good(60)))
