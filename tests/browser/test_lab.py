@@ -228,17 +228,48 @@ def box_of(element: Locator) -> Any:  # noqa: ANN401 -- playwright's FloatRect
 
 
 def test_an_analyst_explores_a_review(browser: Browser, lab: str) -> None:
-    """It runs, offers choices, and is readable in both themes.
+    """It runs, tells numbers at the pointer, filters one chart by another, and offers choices.
 
     From the report's hidden loss its three lines lead to the 70 prompts of `rest`.
     """
     with opened(browser, f"{lab}lab/tree/notebooks/explore.ipynb?reset") as page:
         run_all(page)
         assert page.get_by_text("70 rows × 26 columns").count() == 1
+        chart = page.locator(".vega-embed canvas").first
+        tip, row = first_tip(page, chart, across=0.15, like="rest")
+        assert "−24.29 pp" in tip
+        assert "70 + 70" in tip
+        assert "1,700" in first_tip(page, chart, across=0.75, like="of samples")[0]
+        page.mouse.click(*row)
+        assert re.search(
+            r"of samples:\s*70\b", first_tip(page, chart, across=0.75, like="of samples")[0]
+        )
         assert page.evaluate(FAINT) == []
         choose_another_slice(page)
         dark(page)
         assert page.evaluate(FAINT) == []
+
+
+def first_tip(page: Page, chart: Locator, *, across: float, like: str) -> tuple[str, Any]:
+    """Move the pointer down a line of a chart until what it tells has a text; return it and where.
+
+    Args:
+        page: the notebook.
+        chart: a canvas.
+        across: where the line is, as a share of the chart's width.
+        like: part of the text.
+    """
+    box = box_of(chart)
+    x = box["x"] + across * box["width"]
+    page.mouse.move(x, box["y"] + 1)
+    for y in range(int(box["y"]) + 20, int(box["y"] + box["height"]), 4):
+        page.mouse.move(x, y)
+        page.wait_for_timeout(20)
+        tip = page.locator("#vg-tooltip-element")
+        said = re.sub(r"\s+", " ", tip.inner_text()) if tip.count() else ""
+        if like in said:
+            return said, (x, y)
+    pytest.fail(f"no mark at {across:.0%} of the chart tells {like!r}")
 
 
 def choose_another_slice(page: Page) -> None:
