@@ -239,12 +239,16 @@ class Beside:
         self, layers: Sequence[alt.Chart], rows: Sequence[Mapping[str, Any]],
         tip: Mapping[str, object] | None = None,
     ) -> alt.LayerChart:  # fmt: skip
-        """Lay marks and texts over hairlines between the rows; `tip` is each whole row's."""
+        """Lay marks and texts over hairlines between the rows; `tip` is each whole row's.
+
+        The first layer is the one that zooms, so it has to stand on the scale of x.
+        """
         across = {"x": -self.left, "x2": self.width + self.right}
         area = mark("rect", across | {"y": self.y()}, tip=tip, opacity=0, clip=False)
         lines = [
             mark("rule", across | {"y": self.y(bandPosition=1)}, color=HAIR, clip=False),
             mark("rule", across | {"y": 0}, [{}], color=HAIR, clip=False),
         ]
-        layers = [*([area] if tip else []), *layers, *lines]
-        return plot(layers, self.width, len(rows) * self.step, rows=rows)
+        first, *rest = layers
+        drawn = [first, *([area] if tip else []), *rest, *lines]
+        return plot(drawn, self.width, len(rows) * self.step, rows=rows)

@@ -66,7 +66,8 @@ def _chart(review: Review, gate: GateResult, drift: Drift, width: int) -> Drawn:
         return below
     names = distinct((review.control, review.treatment))
     above = plot(_arms(gate, drift, names, width), wide, 90 if small else 110)
-    return alt.VConcatChart(vconcat=[above, below], spacing=26)
+    own = {"scale": {"color": "independent"}}  # the legend is the upper panel's
+    return alt.VConcatChart(vconcat=[above, below], spacing=26, resolve=own)
 
 
 def _runs_axis(drift: Drift, *, quiet: bool = False) -> object:
@@ -158,10 +159,10 @@ def _contrast(gate: GateResult, drift: Drift) -> list[alt.Chart]:
     ]
     at = {"x": x, "y": y}
     return [
+        mark("rule", {"x": x}, turns, color=SOFT, strokeDash=[1, 3], clip=True),
         mark("rule", {"y": y}, [{"value": gate.proof_limit}], color=INK, strokeDash=[5, 3],
              clip=True),
         *_names(gate),
-        mark("rule", {"x": x}, turns, color=SOFT, strokeDash=[1, 3], clip=True),
         mark("text", {"x": x, "y": 8, "text": "text:N"}, turns, dx=4, fontSize=12, color=SOFT,
              clip=True),
         mark("rule", at | {"x2": "end", "color": "color"}, _parts(gate, drift), strokeWidth=6,

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from conftest import shipped
+import rolloutlib
 from rolloutlib.errors import UsageError
 from rolloutlib.judge.sources import sample_frame
 
@@ -21,7 +21,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def review() -> Review:
     """The shipped example."""
-    return shipped()
+    return rolloutlib.review(
+        stage=2, runs="data/examples/bfcl", control="gpt-4o-2024-05-13-FC",
+        treatment="gpt-4o-2024-08-06-FC", looks="",
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
