@@ -75,6 +75,8 @@ class Table(Public, Sequence[Row]):
     1  hold
     """
 
+    _glance = GLANCE
+
     def __init__(
         self,
         rows: Sequence[Row],
@@ -140,7 +142,7 @@ class Table(Public, Sequence[Row]):
         >>> table.columns[0].unit
         'ms'
         """
-        return Table(self._columns, _OF_COLUMNS)
+        return _Columns(self._columns, _OF_COLUMNS, lang=self._lang)
 
     def to_arrow(self) -> pa.Table:
         """Return an Arrow table.
@@ -229,7 +231,7 @@ class Table(Public, Sequence[Row]):
             return grid(Grid(
                 str(self._title), str(self._note),
                 [(column.name, column.kind in {"whole", "number"}) for column in brief],
-                [[column.get(row) for column in brief] for row in self._first(GLANCE)],
+                [[column.get(row) for column in brief] for row in self._first(self._glance)],
                 rows_in_all=len(self), columns_in_all=len(self._columns),
             ))  # fmt: skip
 
@@ -238,6 +240,12 @@ class Table(Public, Sequence[Row]):
         if self._rows is None:
             return _rows_of(self.to_arrow().slice(0, most))
         return self._rows[:most]
+
+
+class _Columns(Table[Column[Any]]):
+    """What columns mean: a notebook shows all of it."""
+
+    _glance = 100
 
 
 def _rows_of(table: pa.Table) -> tuple[Any, ...]:

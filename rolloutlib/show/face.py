@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Grid", "glance", "grid"]
 
-CELL: Final = 80  # characters of a text in a notebook's table
+CELL: Final = 120  # characters of a text in a notebook's table
 REASONS: Final = 6  # of a review
 LINE: Final = 100  # places of a terminal's line, where twelve lines are a glance
 TEXT_CELL: Final = 40
