@@ -52,3 +52,6 @@ def _lines(found: Assurance) -> list[Sentence]:
                          "more, or of a new candidate with the same data."))  # fmt: skip
     lines.append(say("Every check is taken as held, and data that block a gate as mended."))
     return lines
+
+
+__dir__ = __all__.copy  # what completion lists

@@ -206,3 +206,6 @@ def _stages(gate: GateResult, numbers: list[int]) -> Row:
     cells = [number(alone(gate, by_stage[each]) if each in by_stage else "–") for each in numbers]
     name = Cell(translate(gate.title), (gate.subject,) if gate.subject else ())
     return Row((name, *cells, number(whole(gate, gate.evidence))))
+
+
+__dir__ = __all__.copy  # what completion lists

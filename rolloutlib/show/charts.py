@@ -180,3 +180,6 @@ def _places(row: Spec, grid: Grid, *, small: bool) -> Spec:
         lines = PAGE | {"title_y": title, "limit_y": limit}
     places = {name: grid.y(row["row"], pixels) for name, pixels in lines.items()}
     return places | {"top": row["row"] - 0.5, "end": row["row"] + 0.5}
+
+
+__dir__ = __all__.copy  # what completion lists

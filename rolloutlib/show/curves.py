@@ -286,3 +286,6 @@ def _mean_of(rows: Sequence[Spec]) -> list[Spec]:
         "x": averaged[0]["x"], "end": averaged[-1]["x"], "rate": rate, "arm": averaged[0]["arm"],
         "n": str(say("{n} runs", n=len(averaged))), "shown": str(show(rate, "proportion")),
     }]  # fmt: skip
+
+
+__dir__ = __all__.copy  # what completion lists

@@ -152,3 +152,6 @@ def _keywords(values: Mapping[str, object]) -> str:
 
 def _is_name(name: str) -> bool:
     return name.isidentifier() and not iskeyword(name)
+
+
+__dir__ = __all__.copy  # what completion lists

@@ -230,3 +230,6 @@ def incidents_table(back: LookBack) -> Html:
              Cell(_day(incident.closed)), label(incident.title))) for incident in back.incidents
     ]  # fmt: skip
     return table(head, rows, none=str(say("The log holds no incident.")))
+
+
+__dir__ = __all__.copy  # what completion lists

@@ -277,3 +277,6 @@ def _keys(grid: Grid, width: int, *, small: bool) -> list[Spec]:
 def _percent_axis(title: Sentence) -> Spec:
     ticks = [0, 0.05, 0.25, 0.5, 0.8, 1]
     return {"title": str(title), "format": ".0%", "values": ticks, "grid": False}
+
+
+__dir__ = __all__.copy  # what completion lists

@@ -216,3 +216,6 @@ def _parts(gate: GateResult, drift: Drift) -> list[Spec]:
         return [pooled]
     turn = last - late
     return [pooled, level(0.5, turn, before, VERMILION), level(turn, last, after, VERMILION)]
+
+
+__dir__ = __all__.copy  # what completion lists

@@ -32,3 +32,6 @@ def _row(gate: GateAgreement) -> Row:
     bounds = say("{lower} to {upper}", lower=lower, upper=upper)
     cells = (number(green), number(bounds), number(again), Cell(str(words[gate.agreement])))
     return Row((Cell(translate(gate.title)), *cells))
+
+
+__dir__ = __all__.copy  # what completion lists

@@ -307,3 +307,6 @@ def inputs(review: Review) -> Html:
         counts = (number(f"{count:,}") for count in (file.read, file.kept, file.quarantined))
         rows.append(Row((label(file.name), *counts, digest)))
     return table((say("File"), say("Read"), say("Kept"), say("Quarantined"), say("SHA-256")), rows)
+
+
+__dir__ = __all__.copy  # what completion lists

@@ -90,3 +90,6 @@ def _row(state: SignatureState) -> Row:
     command = "–" if state.signer else state.command
     words = (state.role, state.signer or "–", state.signed_at or "–", command)
     return Row(tuple(map(Cell, words)))
+
+
+__dir__ = __all__.copy  # what completion lists

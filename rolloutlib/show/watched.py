@@ -34,6 +34,7 @@ __all__ = [
     "headline_of", "incidents", "latest", "light_word", "lights", "moment", "outcome_word", "risks",
     "series_title", "signal_table", "signal_title", "sources", "title_of", "told_only", "warnings",
 ]  # fmt: skip
+__dir__ = __all__.copy  # what completion lists
 
 SIGNS: Final = {
     Outcome.CALM: "✓", Outcome.AMBER: "▲", Outcome.RED: "■", Outcome.NO_DATA: "!",

@@ -194,3 +194,6 @@ def _alarms(watch: Watch, line: DailySeries, x: Spec) -> list[Spec]:
         layer(rows, "text", at={"x": x, "y": -8, "text": "text"}, align=side, fontSize=12,
               fontWeight=600, dx=-4 if side == "right" else 4, color=VERMILION),
     ]  # fmt: skip
+
+
+__dir__ = __all__.copy  # what completion lists

@@ -192,3 +192,6 @@ def _lines(words: str, columns: int) -> list[str]:
             longer = word
         line = longer
     return [*lines, line]
+
+
+__dir__ = __all__.copy  # what completion lists

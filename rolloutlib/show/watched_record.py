@@ -91,3 +91,6 @@ def save(watch: Watch, params: DailyParams, folder: Path) -> None:
     plain = params.model_dump(mode="json", exclude_none=True)
     text = yaml.safe_dump(plain, allow_unicode=True, sort_keys=False)
     (folder / PARAMS).write_text(text, encoding="utf-8")
+
+
+__dir__ = __all__.copy  # what completion lists

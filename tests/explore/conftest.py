@@ -23,16 +23,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     rows = [
         ("r1", arm, f"{arm}{n}", f"p{n}", ("=SUM(A1)", "rest")[n % 2],
-         ("passed", "failed")[n % (3 + k) == 0], 900 + 10 * n + 7 * k)
+         ("passed", "failed")[n % (3 + k) == 0], 900 + 10 * n + 7 * k, ("web", "app")[n % 2],
+         f"@ask {n}")
         for k, arm in enumerate(("old", "new")) for n in range(40)
     ]  # fmt: skip
     with (folder / "samples.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("run", "arm", "id", "prompt", "topic", "result", "ms"))
+        writer.writerow(
+            ("run", "arm", "id", "prompt", "topic", "result", "ms", "device", "question")
+        )
         writer.writerows(rows)
     (folder / "source.yaml").write_text(
         "columns: {run_id: run, arm: arm, sample_id: id, prompt_id: prompt, category: topic, "
-        "status: result, latency_ms: ms}\n",
+        "status: result, latency_ms: ms}\n"
+        "segments: {platform: device}\ntexts: {prompt: question}\n",
         encoding="utf-8",
     )
     return folder

@@ -79,6 +79,8 @@ def test_everything_is_there_twice(small: Review, tmp_path: Path) -> None:
     assert samples["latency_ms"].sum() == sum(
         900 + 10 * n + 7 * k for k in (0, 1) for n in range(40)
     )
+    assert set(samples["platform"]) == {"web", "app"}
+    assert samples["prompt_text"].str.startswith("'@ask").all()
     assert set(samples["category"]) == {"'=SUM(A1)", "rest"}
     assert set(pd.read_parquet(written.folder / "samples.parquet")["category"]) == {
         "=SUM(A1)", "rest"}  # fmt: skip

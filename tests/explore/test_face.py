@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from rolloutlib import explore
 from rolloutlib.errors import UsageError
 from rolloutlib.explore.public import Public
 from rolloutlib.explore.review import Review
+from rolloutlib.plan.model import workbook_root
 from rolloutlib.plan.params import ReviewParams
 from tests.sample_review import bfcl
 
@@ -104,3 +106,19 @@ def test_impossible_values_are_sentences(runs: object, given: dict[str, Any], sa
     }
     with pytest.raises(UsageError, match=said):
         rolloutlib.review(**fine | given)
+
+
+def test_modules_that_notebooks_import_list_what_is_public() -> None:
+    """`report.` and its neighbours complete to pieces of a page, not to what those are made of."""
+    imports = re.compile(
+        r"from rolloutlib\.show import ([\w, ]+)|from (rolloutlib\.show\.\w+) import"
+    )
+    names: set[str] = set()
+    for notebook in (workbook_root() / "notebooks").glob("*.ipynb"):
+        for several, one in imports.findall(notebook.read_text("utf-8")):
+            names |= {one} if one else {f"rolloutlib.show.{name}" for name in several.split(", ")}
+    assert "rolloutlib.show.report" in names
+    modules = [import_module(name) for name in names]
+    assert {one.__name__: dir(one) for one in modules} == {
+        one.__name__: sorted(one.__all__) for one in modules
+    }
