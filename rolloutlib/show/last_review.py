@@ -184,3 +184,6 @@ def _end(runs: Iterable[_Run | RunRow]) -> datetime:
 
 def _named(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+__dir__ = __all__.copy  # what completion lists

@@ -167,3 +167,6 @@ def _reasons(pair: Moved) -> list[Sentence]:
     if more := len(came[MOST:]) + len(went[MOST:]):
         lines.append(say("{n} more of them are in review.json.", n=f"{more:,}"))
     return lines
+
+
+__dir__ = __all__.copy  # what completion lists
