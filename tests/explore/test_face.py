@@ -77,7 +77,7 @@ def test_a_typo_is_answered(typo: str, meant: str | None) -> None:
 
 
 def test_help_lists_the_parameters_of_a_review() -> None:
-    """`rl.review` has those of `rollout review` by the same names and defaults, but those of the report."""
+    """`rl.review` has those of `rollout review`, names and defaults, but for the report's."""
     listed = {
         name: one.default
         for name, one in inspect.signature(rolloutlib.review).parameters.items()
