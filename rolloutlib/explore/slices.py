@@ -84,8 +84,8 @@ def tried_of(review: Review) -> Table[TriedSlice]:
 
 def _note(slices: int) -> Sentence:
     return say(
-        "A look that nobody planned: {n} different slices were tried here so far. p_holm is p "
-        "after Holm over all their gates, and grows as more are tried; no verdict follows.",
+        "A look that nobody planned. Different slices tried here so far: {n}. p_holm is p after "
+        "Holm over all their gates, and grows as more are tried; no verdict follows.",
         n=slices,
     )  # fmt: skip
 
@@ -151,7 +151,7 @@ class Slice(Asking):
         """What a reader has to know of it: nobody planned the look, and how many there were.
 
         >>> review.where(category="rest").note[:27]
-        'A look that nobody planned:'
+        'A look that nobody planned.'
         """
         with speaking(self._review.lang):
             return str(_note(len(_tried(self._review))))
