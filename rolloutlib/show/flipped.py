@@ -39,7 +39,9 @@ def worst_answers(judged: Judged) -> Html | Note:
     found = flipped(judged, MOST)
     if found.why is not None or found.behind is None or found.gate is None:
         return Note(sentence(found.why) if found.why else "–")
-    rows = [_row(found.gate, row) for row in found.behind.rows.to_pylist()]
+    told = [name for name in judged.plan.evidence.segments if name != "profile"]
+    kinds = tuple(dict.fromkeys(("category", "difficulty", *told)))
+    rows = [_row(found.gate, row, kinds) for row in found.behind.rows.to_pylist()]
     head = (say("Prompt"), say("Control"), say("Treatment"))
     lines = in_python(judged.params, found.gate.id, found.conditions, found.behind.total)
     word = str(say("All of them, in Python:"))
@@ -84,10 +86,11 @@ def is_in(conditions: Sequence[Condition]) -> str:
     return "; ".join(parts)
 
 
-def _row(gate: GateResult, row: Mapping[str, Any]) -> Row:
-    kinds = [plain(str(row[name]), LABEL) for name in ("category", "difficulty") if row[name]]
+def _row(gate: GateResult, row: Mapping[str, Any], kinds: Sequence[str]) -> Row:
+    """Show a prompt, what it is told apart by, and both answers."""
+    values = [plain(str(row[name]), LABEL) for name in kinds if row.get(name)]
     asked = row.get("prompt_text")
-    prompt = Cell(plain(row["prompt_id"], LABEL), (*kinds, *_text(asked)))
+    prompt = Cell(plain(row["prompt_id"], LABEL), (*values, *_text(asked)))
     return Row((prompt, _answer(gate, row, "control"), _answer(gate, row, "treatment")))
 
 
