@@ -55,6 +55,11 @@ class Wanted(NamedTuple):
     arm: str = "treatment"
     n: int = 100
 
+    @property
+    def rows(self) -> int:
+        """How many rows at most; 1 is a number here, although it equals True."""
+        return self.n if isinstance(self.slowest, bool) else self.slowest
+
 
 class Answers(Table[Any]):
     """Rows of samples: a table like any other, which tells how many there are in all.
@@ -142,7 +147,7 @@ def samples_of(
     """
     lists = {"worst": wanted.worst, "slowest": wanted.slowest, "issue": wanted.issue,
              "status": wanted.status}  # fmt: skip
-    named = [name for name, value in lists.items() if value not in {None, False}]
+    named = [name for name, value in lists.items() if value is not None and value is not False]
     _check(wanted, named)
     with speaking(lang):
         if not named:
@@ -160,7 +165,7 @@ def _check(wanted: Wanted, named: Sequence[str]) -> None:
         raise UsageError(f"samples() got outcome and {named[0]}: an outcome is of a gate.")
     if named and named != ["worst"] and wanted.gate is not None:
         raise UsageError(f"samples() got gate and {named[0]}; ask for one of them at a time.")
-    n = wanted.slowest if wanted.slowest is not False and wanted.slowest is not True else wanted.n
+    n = wanted.rows
     if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST:  # pyright: ignore[reportUnnecessaryIsInstance] -- an analyst may pass anything
         raise UsageError(f"samples() got {n!r} rows; expected a whole number from 1 to {MOST:,}.")
 
@@ -232,8 +237,7 @@ def _singles(judged: Judged, wanted: Wanted, conditions: Sequence[Condition], la
             frame, heading = _with_issue(frame, tag)
         else:
             frame, heading = _with_status(frame, str(wanted.status))
-        n = wanted.n if wanted.slowest in {False, True} else int(wanted.slowest)
-        behind = singles(frame, arms, order=order, n=n, extras=samples.extras)
+        behind = singles(frame, arms, order=order, n=wanted.rows, extras=samples.extras)
         behind = told_texts(judged, behind)
     judged.source.runs.check_unchanged()
     whose = say('Of {arms}; arm="both" lists both.', arms=tuple(plain(a, LABEL) for a in arms))

@@ -15,7 +15,8 @@ from rolloutlib.explore.tables import Column, Table
 from rolloutlib.judge.slices import judge_slice, sliced_conditions, tried
 from rolloutlib.measure.within import named
 from rolloutlib.show.flipped import is_in
-from rolloutlib.words.sentences import Sentence, say, speaking
+from rolloutlib.words.reasons import texts
+from rolloutlib.words.sentences import say, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
     from rolloutlib.judge.slices import Sliced, TriedSlice
     from rolloutlib.measure.segments import Segment
     from rolloutlib.measure.within import Condition
+    from rolloutlib.reason import Reason
 
 __all__ = ["Slice", "slice_of", "tried_of"]
+
+
+DOUBTS: Final = 3  # of a slice that are told with it
 
 
 class _Data(NamedTuple):
@@ -79,15 +84,20 @@ def tried_of(review: Review) -> Table[TriedSlice]:
     """List every gate of every slice that was tried on a review's data."""
     slices = _tried(review)
     return Table(tried(slices), _TRIED_GATES, title=say("Slices tried"), lang=review.lang,
-                 note=_note(len(slices)))  # fmt: skip
+                 note=_note(review, slices))  # fmt: skip
 
 
-def _note(slices: int) -> Sentence:
-    return say(
+def _note(review: Review, slices: Sequence[Sliced], doubts: Sequence[Reason] = ()) -> str:
+    """Say that nobody planned the look, how many there were, and what is doubtful of this one."""
+    told = [say(
         "A look that nobody planned. Different slices tried here so far: {n}. p_holm is p after "
         "Holm over all their gates, and grows as more are tried; no verdict follows.",
-        n=slices,
-    )  # fmt: skip
+        n=len(slices),
+    )]  # fmt: skip
+    if review.record.carried:
+        told.append(say("Only this stage's own samples count here."))
+    with speaking(review.lang):
+        return " ".join([*map(str, told), *texts(doubts[:DOUBTS])])
 
 
 class Slice(Asking):
@@ -153,8 +163,7 @@ class Slice(Asking):
         >>> review.where(category="rest").note[:27]
         'A look that nobody planned.'
         """
-        with speaking(self._review.lang):
-            return str(_note(len(_tried(self._review))))
+        return _note(self._review, _tried(self._review), self._sliced.doubts)
 
     @property
     def gates(self) -> Table[TriedSlice]:
@@ -171,7 +180,7 @@ class Slice(Asking):
                         slice=is_in(self._sliced.conditions), control=f"{self.n_control:,}",
                         treatment=f"{self.n_treatment:,}").text()  # fmt: skip
         columns = (*_GATES, whole("slices_tried", "different slices so far", lambda _: len(slices)))
-        return Table(mine, columns, title=title, lang=self._review.lang, note=_note(len(slices)))
+        return Table(mine, columns, title=title, lang=self._review.lang, note=self.note)
 
     @property
     def segments(self) -> Table[Segment]:
@@ -181,7 +190,7 @@ class Slice(Asking):
         2
         """
         return Table(self._sliced.parts, _PARTS, title=say("Segments"), lang=self._review.lang,
-                     note=_note(len(_tried(self._review))))  # fmt: skip
+                     note=self.note)  # fmt: skip
 
     def _asked(self) -> Asked:
         return Asked(self._review, self._sliced.conditions)

@@ -91,6 +91,8 @@ class Sliced(msgspec.Struct, frozen=True):
         gates: of the plan, in its order.
         parts: the pass rate within the plan's segments of the slice; their p-values are not told,
             because to look at them is to try as many slices.
+        doubts: what keeps a review's gates from passing where it holds of these samples: arms that
+            cannot be compared, or did not run the same thing.
     """
 
     conditions: tuple[Condition, ...]
@@ -98,6 +100,7 @@ class Sliced(msgspec.Struct, frozen=True):
     n_treatment: int
     gates: tuple[SliceGate, ...]
     parts: tuple[Segment, ...] = ()
+    doubts: tuple[Reason, ...] = ()
 
 
 class TriedSlice(NamedTuple):
@@ -166,11 +169,13 @@ def judge_slice(judged: Judged, conditions: Sequence[Condition]) -> Sliced:
     judged.source.runs.check_unchanged()
     counts = compared.measured.counts
     n_control, n_treatment = (counts[arm].samples for arm in compared.pair)
-    return Sliced(within_it.conditions, n_control, n_treatment, gates, parts)
+    invalid = (compared.invalid,) if compared.invalid else ()
+    doubts = (*invalid, *compared.blocks) if n_control and n_treatment else ()
+    return Sliced(within_it.conditions, n_control, n_treatment, gates, parts, doubts)
 
 
 def _compared(sliced: _Within) -> Comparison:
-    """Lay both arms of a slice side by side; what blocks or spends a review is no matter here."""
+    """Lay both arms of a slice side by side, with the issue and the limits of the review."""
     judged = sliced.judged
     plan, params, review, runs = judged.plan, judged.params, judged.review, judged.source.runs
     pair, limits = (review.control, review.treatment), plan.profile(review.profile or "default")
@@ -232,8 +237,8 @@ def _gate(sliced: _Within, compared: Comparison, key: str) -> SliceGate:
         level_unit=_level_unit(gate), signed=gate.contrast == "difference",
         limit=gate.proof_limit(stage, compared.limits),
         control=seen.control, treatment=seen.treatment,
-        why=_why(compared, gate, estimate, because("issues.nothing") if seen.nothing
-                 else seen.absent),
+        why=_why(compared, gate, estimate,
+                 because("issues.nothing") if seen.nothing else seen.absent or seen.gaps),
     )  # fmt: skip
     if estimate is None:
         return row
@@ -251,19 +256,18 @@ def _level_unit(gate: Gate) -> str:
 
 
 def _why(
-    compared: Comparison, gate: Gate, estimate: Estimate | None, absent: Reason | None
+    compared: Comparison, gate: Gate, estimate: Estimate | None, lacks: Reason | None
 ) -> Reason | None:
-    """Say what a slice cannot show of a gate."""
+    """Say what a slice cannot show of a gate, or what is missing of it."""
     arms = compared.pair[1:] if gate.contrast == "treatment" else compared.pair
     for arm in arms:
         if not compared.measured.counts[arm].samples:
             return because("slice.arm_empty", arm=arm)
     if estimate is None:
-        if absent is None or absent.code == "issue.unseen":
-            return because("slice.no_issue")
-        return absent
-    if estimate.cap is not None:
-        return estimate.cap
+        unseen = lacks is None or lacks.code == "issue.unseen"
+        return because("slice.no_issue") if unseen else lacks
+    if estimate.cap is not None or lacks is not None:
+        return estimate.cap or lacks
     if gate.contrast == "treatment":
         return because("slice.one_arm")
     return because("slice.untested") if estimate.p_worse is None else None

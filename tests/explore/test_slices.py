@@ -10,7 +10,7 @@ from rolloutlib.errors import UsageError
 from rolloutlib.explore import slices
 from rolloutlib.explore.review import Review
 from rolloutlib.show.answers import Answered, answered
-from tests.sample_judged import bfcl
+from tests.sample_judged import bfcl, story
 from tests.sample_review import ATTACK, Tags
 
 if TYPE_CHECKING:
@@ -66,8 +66,21 @@ def test_the_shipped_loss_leads_to_seventy_prompts(review: Review) -> None:
     assert (frame["change"] < 0).sum() == 18
     few = review.samples(gate="pass_rate", outcome="worse", n=20)
     assert (len(few), few.total) == (20, 57)
+    assert len(review.samples(slowest=1)) == 1
     assert few.columns[0].name == "prompt_id"
     assert all(column.doc for column in few.columns)
+
+
+@pytest.mark.slow
+def test_what_is_doubtful_of_a_slice_stands_with_it() -> None:
+    """Difficulty is what a feature of the story steers, so its slices hold other prompts."""
+    judged = story()
+    review = Review(judged.review.record, params=judged.params, judge=lambda: judged)
+    hard = review.where(category="law", difficulty="hard")
+    assert "The arms ran different prompts" in hard.note
+    assert "The arms ran different prompts" in repr(hard)
+    assert "what is missing may be what is bad" in hard.gates.to_pandas()["why"][0]
+    assert "different prompts" not in review.where(category="law").note
 
 
 @pytest.mark.slow
