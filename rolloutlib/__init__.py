@@ -36,22 +36,22 @@ _HOMES = {
 
 def review(  # noqa: PLR0913 -- each is a parameter of a review: completion and help list them
     stage: StageId,
-    runs: str,
+    runs: str | PathLike[str],
     control: str = "control",
     treatment: str = "treatment",
     *,
-    carry: str | Sequence[str] = (),
-    source: str | None = None,
+    carry: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
+    source: str | PathLike[str] | None = None,
     profile: str | None = None,
-    evidence: str | None = None,
+    evidence: str | PathLike[str] | None = None,
     as_of: datetime | str | None = None,
     days: int | None = None,
     adjust: bool = False,
-    looks: str | None = None,
+    looks: str | PathLike[str] | None = None,
     look: int | None = None,
     engine: str = "duckdb",
     lang: Literal["en", "ko"] = "en",
-    plan: str = "params/plan.yaml",
+    plan: str | PathLike[str] = "params/plan.yaml",
 ) -> Review:
     """Review a stage's exit: judge every gate twice, run the checks, recommend.
 
@@ -90,10 +90,10 @@ def review(  # noqa: PLR0913 -- each is a parameter of a review: completion and 
         LooksError: the look cannot be counted.
     """
     given = {**locals()}
-    from rolloutlib.explore.review import review_of
+    from rolloutlib.explore.review import as_text, review_of
     from rolloutlib.plan.params import review_params
 
-    return review_of(review_params(given))
+    return review_of(review_params(as_text(given)))
 
 
 def open(path: str | PathLike[str]) -> Review:  # noqa: A001 -- `rl.open`, as `gzip.open`

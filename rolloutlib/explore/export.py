@@ -28,6 +28,7 @@ from rolloutlib.explore.parts import SAMPLES
 from rolloutlib.explore.tables import Table
 from rolloutlib.files import bounded_text, file_sha256
 from rolloutlib.judge.sources import sample_frame
+from rolloutlib.plan.model import workbook_root
 from rolloutlib.runs.database import readable
 from rolloutlib.show.owned import owned_folder, sweep
 from rolloutlib.show.report import meaning_of, title_of
@@ -78,6 +79,7 @@ def export(review: Review, folder: str | os.PathLike[str], *, samples: bool = Tr
             f"folder is {folder!r}; expected a folder to write to, such as 'handed-on'"
         )
     place = Path(os.path.realpath(folder))
+    _require_outside(place, review)
     _require_ours(place)
     with _in_words(place):
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -215,6 +217,24 @@ def _about(made: Path, review: Review, missing: str) -> File:
 def _lines(folder: Path) -> Iterator[str]:
     for path in sorted(folder.iterdir()):
         yield f"{file_sha256(path)}  {path.name}\n"
+
+
+def _require_outside(place: Path, review: Review) -> None:
+    """Refuse a place among runs, where the next review would read the export as runs.
+
+    Raises:
+        UsageError: it names the runs.
+    """
+    try:
+        named = (review.params.runs, *review.params.carry)
+    except UsageError:  # made without parameters: nobody knows where its runs are
+        return
+    for runs in (Path(os.path.realpath(workbook_root() / name)) for name in named):
+        if runs == place or runs in place.parents:
+            raise UsageError(
+                f"{place} lies among the runs of {runs}, where the next review would read it; "
+                "name a folder outside of them"
+            )
 
 
 def _require_ours(place: Path) -> None:

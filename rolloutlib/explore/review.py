@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import os
+from os import PathLike
+from typing import TYPE_CHECKING, Final, cast
 
 from rolloutlib.errors import UsageError
 from rolloutlib.explore.asking import Asked, Asking
 from rolloutlib.explore.recorded import Recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from os import PathLike
+    from collections.abc import Callable, Mapping, Sequence
 
     from rolloutlib.explore.charts import Charts
     from rolloutlib.explore.export import Exported
@@ -30,6 +31,24 @@ def review_of(params: ReviewParams) -> Review:
 
     judged = judge_stage(params)
     return Review(judged.review.record, params=params, judge=lambda: judged)
+
+
+def as_text(given: Mapping[str, object]) -> dict[str, object]:
+    """Return parameters with paths as text, as files of parameters have them.
+
+    >>> from pathlib import Path
+    >>> as_text({"stage": 2, "runs": Path("data/runs"), "carry": [Path("data/before")]})
+    {'stage': 2, 'runs': 'data/runs', 'carry': ['data/before']}
+    """
+
+    def texts(value: object) -> object:
+        if isinstance(value, PathLike):
+            return os.fspath(cast("PathLike[str]", value))
+        if isinstance(value, list | tuple):
+            return [texts(one) for one in cast("Sequence[object]", value)]
+        return value
+
+    return {name: texts(value) for name, value in given.items()}
 
 
 class Review(Recorded, Asking):

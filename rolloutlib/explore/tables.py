@@ -195,6 +195,11 @@ class Table(Public, Sequence[Row]):
     def __getitem__(self, place: slice) -> Sequence[Row]: ...
     def __getitem__(self, place: int | slice) -> Row | Sequence[Row]:
         """Return a record, or several."""
+        if not isinstance(place, int | slice):  # pyright: ignore[reportUnnecessaryIsInstance] -- in a notebook nobody checks types
+            raise TypeError(
+                f"{place!r} is no place in this table; expected a number, such as [0]; to choose "
+                "rows or columns by name, take .to_pandas()"
+            )
         return self._records()[place]
 
     def __iter__(self) -> Iterator[Row]:

@@ -45,7 +45,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small(runs: Path) -> Review:
     """Review them, as an exploration."""
-    return rolloutlib.review(2, str(runs), "old", "new", looks="")
+    return rolloutlib.review(2, runs, "old", "new", looks="")
 
 
 @pytest.fixture

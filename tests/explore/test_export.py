@@ -189,3 +189,12 @@ def test_relative_paths_start_where_one_works(
     monkeypatch.chdir(tmp_path)
     written = Explored(story().record).export("out", samples=False)
     assert written.folder == Path(os.path.realpath(tmp_path / "out"))
+
+
+def test_an_export_is_not_written_among_the_runs(small: Review, runs: Path) -> None:
+    """The next review would read it as runs: the folder is refused, and nothing is written."""
+    before = sorted(runs.iterdir())
+    for place in (runs / "out", runs / "a" / "b", runs):
+        with pytest.raises(UsageError, match="lies among the runs of"):
+            small.export(place)
+    assert sorted(runs.iterdir()) == before

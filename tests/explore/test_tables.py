@@ -78,6 +78,8 @@ def test_a_table_is_the_sequence_of_its_records() -> None:
     assert record.gates[1] in gates
     with pytest.raises(IndexError):
         _ = gates[100]
+    with pytest.raises(TypeError, match=r"'pass_rate' is no place .*to_pandas"):
+        _ = gates["pass_rate"]  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def test_numbers_are_those_of_the_record() -> None:
