@@ -24,6 +24,7 @@ from rolloutlib.runs import read_runs
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.words.reasons import sentence
 from tests.engines import same_numbers
+from tests.often import EXHAUSTIVE
 
 pytestmark = pytest.mark.slow  # whole reviews
 
@@ -135,6 +136,7 @@ def test_a_segment_that_is_planned_later_is_read_from_rows(runs: Path, tmp_path:
     assert rows.data_sha256 == sums.data_sha256
 
 
+@pytest.mark.skipif(not EXHAUSTIVE, reason="two whole reviews more")
 def test_a_segment_named_later_is_no_further_look(runs: Path, tmp_path: Path) -> None:
     """The files are the same: whoever maps a column more spends no look, though digests differ."""
     mine, looks = tmp_path / "runs", str(tmp_path / "looks.jsonl")
