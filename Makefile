@@ -31,7 +31,7 @@ review: $(STAMP) ## Review the shipped example: prints the recommendation and wh
 TESTED := daily_monitor planning rollback_replay
 
 test: $(STAMP) ## Run every test: package, doctests, command line, browser, notebooks
-	$(BIN)/pytest -n auto --dist loadfile rolloutlib tests notebooks --nbval-lax --nbval-current-env \
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder rolloutlib tests notebooks --nbval-lax --nbval-current-env \
 		$(TESTED:%=--ignore notebooks/%.ipynb)
 
 test-fast: $(STAMP) ## Run the tests that need no notebook, browser or patience (under a minute)
