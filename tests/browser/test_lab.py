@@ -281,7 +281,7 @@ def choose_another_slice(page: Page) -> None:
     expect(page.get_by_text("Slice: category java (100 + 100 samples)")).to_be_visible(
         timeout=30_000
     )
-    expect(page.get_by_text("2 different slices were tried")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Different slices tried here so far: 2")).to_be_visible(timeout=30_000)
 
 
 @pytest.mark.skipif(not EXHAUSTIVE, reason="make faults opens every notebook")
