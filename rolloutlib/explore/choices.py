@@ -121,7 +121,10 @@ def _list(name: object, options: Sequence[tuple[str, str]], chosen: str) -> Any:
 def _shown_below(lists: Sequence[Any], view: Callable[[], object]) -> Callable[[object], None]:
     """Show lists and the view of what they say; return what shows it again."""
     first = view()  # its errors come before any list
-    _display(import_module("ipywidgets").HBox(list(lists)))
+    beside = import_module("ipywidgets").HBox(list(lists))
+    # Where the notebook is read later, without its kernel, there is nothing to choose from.
+    stored = {"text/plain": str(say("Run this cell to choose from lists."))}
+    _display(beside._repr_mimebundle_() | stored, raw=True)
     place: Any = _display(first, display_id=True)
 
     def show(_: object) -> None:

@@ -160,7 +160,7 @@ def run_all(page: Page, until: str = RAN) -> None:
     """Choose Run All Cells in the menu, and wait; no cell may fail or warn."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator('[data-command="runmenu:run-all"]').click()
-    page.wait_for_function(until, timeout=120_000)
+    page.wait_for_function(until, timeout=300_000)
     assert page.locator(BROKEN).all_inner_texts() == []
 
 
@@ -281,7 +281,7 @@ def choose_another_slice(page: Page) -> None:
     expect(page.get_by_text("Slice: category java (100 + 100 samples)")).to_be_visible(
         timeout=30_000
     )
-    expect(page.get_by_text("Different slices tried here so far: 2")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("slices tried here so far: 2")).to_be_visible(timeout=30_000)
 
 
 @pytest.mark.skipif(not EXHAUSTIVE, reason="make faults opens every notebook")
