@@ -40,6 +40,7 @@ AXIS: Final = {
 }  # fmt: skip
 CONFIG: Final[dict[str, Any]] = {
     "font": FONT, "view": {"stroke": None}, "axis": AXIS, "background": "white",
+    "title": {"color": INK, "subtitleColor": SOFT},  # JupyterLab's dark theme has white ones
     "legend": {
         "labelColor": INK, "symbolStrokeWidth": 3, "symbolSize": 60, "rowPadding": 4,
     },
