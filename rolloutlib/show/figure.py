@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIGURE_MIME", "HALF", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Figures", "Grid", "Note",
-    "Spec", "dots", "figure", "key", "layer", "own_look", "plot", "spec", "stacked", "text",
+    "Spec", "dots", "figure", "layer", "own_look", "plot", "spec", "text",
 ]  # fmt: skip
 
 Spec = dict[str, Any]
@@ -286,33 +286,10 @@ def text(
     return layer([row for row in rows if row[name]], "text", at=at, **(usual | style))
 
 
-def key(arms: Sequence[tuple[str, str]], width: int, top: int) -> Spec:
-    """Name the arms in their colours above a plot, from pixel row `top` downwards."""
-    rows = [
-        {"text": f"● {name}", "color": color, "y": top + 18 * k}
-        for k, (name, color) in enumerate(arms)
-    ]
-    left, size = (-40, 11) if width < WIDE else (0, 13)
-    pixels: Spec = {"field": "y", "type": "quantitative", "scale": None}
-    at: Spec = {"x": left, "y": pixels, "text": "text", "color": "color"}
-    style: Spec = {"align": "left", "baseline": "middle", "fontWeight": 600, "fontSize": size}
-    return layer(rows, "text", at=at, limit=width - 40, **style)
-
-
 def plot(layers: list[Spec], width: int, height: int) -> Spec:
     """Return a plot with axes: what is left of the width beside the y axis and its title."""
     padding = {"left": 4, "right": 14, "top": 6, "bottom": 4}
     return _spec(layers, width - 75, height) | {"padding": padding}
-
-
-def stacked(panels: Sequence[tuple[list[Spec], int]], width: int) -> Spec:
-    """Return plots below each other: the layers and the height of each."""
-    whole = plot([], width, 0)
-    common = {name: whole[name] for name in ("$schema", "padding", "config")}
-    parts = [
-        {"width": whole["width"], "height": height, "layer": layers} for layers, height in panels
-    ]
-    return common | {"spacing": 26, "vconcat": parts}
 
 
 @dataclass(frozen=True, slots=True)
