@@ -31,7 +31,7 @@ review: $(STAMP) ## Review the shipped example: prints the recommendation and wh
 TESTED := daily_monitor planning rollback_replay
 
 test: $(STAMP) ## Run every test: package, doctests, command line, browser, notebooks
-	$(BIN)/pytest -n auto --dist loadfile rolloutlib tests notebooks --nbval-lax --nbval-current-env \
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder rolloutlib tests notebooks --nbval-lax --nbval-current-env \
 		$(TESTED:%=--ignore notebooks/%.ipynb)
 
 test-fast: $(STAMP) ## Run the tests that need no notebook, browser or patience (under a minute)
@@ -66,7 +66,7 @@ watch-worlds: $(STAMP) ## Simulate how often the daily watch rings, with and wit
 faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that the tests only sample (half an hour)
 	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest -n auto --dist loadfile tests/faults tests/ledger tests/rollback \
 		tests/honest tests/flags/test_flags.py tests/measure tests/runs tests/plan/test_every_leaf.py tests/watch \
-		tests/show/test_bundle.py tests/commands tests/hostile tests/browser/test_lab.py
+		tests/show/test_bundle.py tests/commands tests/hostile tests/tutorial tests/browser/test_lab.py
 
 lab: $(STAMP) ## Open the notebooks and the reports in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/explore.ipynb \

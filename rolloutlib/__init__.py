@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from os import PathLike
 
+    from rolloutlib.explore.pairs import Pair
     from rolloutlib.explore.review import Review
     from rolloutlib.plan.model import StageId, load_plan
     from rolloutlib.runs import read_runs
     from rolloutlib.watch.record import Watch
 
 __version__ = "0.1.0"
-__all__ = ["Review", "Watch", "load_plan", "open", "read_runs", "review", "watch_stage"]
+__all__ = ["Review", "Watch", "compare", "load_plan", "open", "read_runs", "review", "watch_stage"]
 
 # Where the names of this page are at home. They are imported when they are asked for: numpy, DuckDB
 # and pydantic take a second that `import rolloutlib` does not.
@@ -116,6 +117,30 @@ def open(path: str | PathLike[str]) -> Review:  # noqa: A001 -- `rl.open`, as `g
     from rolloutlib.explore.opening import open_report
 
     return open_report(path)
+
+
+def compare(a: Review | str | PathLike[str], b: Review | str | PathLike[str]) -> Pair:
+    """Lay two reviews side by side: what moved from the first to the second, and what both share.
+
+    Stages, arms and plans may differ; what differs beside the data is said. Nothing is tested.
+
+    >>> import rolloutlib as rl
+    >>> rl.compare(report, review).runs.to_pandas()["state"].to_list()
+    ['same', 'same']
+
+    Args:
+        a: the earlier review, or the path of its report, as `open` takes it.
+        b: the later one.
+
+    Returns:
+        The pair: `gates`, `runs` and `reasons` as tables, `samples` that are new or turned.
+
+    Raises:
+        UsageError: there is no such report, or its parts are not those of one review.
+    """
+    from rolloutlib.explore.pairs import compare_reviews
+
+    return compare_reviews(a, b)
 
 
 def watch_stage(stage: StageId, runs: str, **parameters: object) -> Watch:

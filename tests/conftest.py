@@ -29,8 +29,17 @@ for number, handler in {
 SLOW_FOLDERS = {"engine", "faults", "flags", "ledger", "rollback", "tutorial"}
 
 
+# Files that take longest, for few tests: two workers end together only if none of them comes last.
+LONGEST = (
+    "test_tutorial.py", "test_looks.py", "test_lab.py", "test_side_by_side.py", "test_fuzz.py",
+    "test_hostile.py", "test_copy_property.py", "test_drop_property.py", "test_mask_property.py",
+    "test_pages.py", "test_walkthrough.py", "test_store.py", "test_enginereplay.py",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow folders' tests as slow."""
+    """Put the longest files first, and mark the slow folders' tests as slow."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     for item in items:
         inside = item.path.relative_to(item.config.rootpath)  # a checkout may have any name
         if SLOW_FOLDERS & set(inside.parts):

@@ -240,6 +240,8 @@ def _singles(judged: Judged, wanted: Wanted, conditions: Sequence[Condition], la
         behind = singles(frame, arms, order=order, n=wanted.rows, extras=samples.extras)
         behind = told_texts(judged, behind)
     judged.source.runs.check_unchanged()
+    if wanted.slowest and not behind.total:
+        raise UsageError(f"no sample of {listed(arms)} tells its latency; map latency_ms.")
     whose = say('Of {arms}; arm="both" lists both.', arms=tuple(plain(a, LABEL) for a in arms))
     return _answers(judged, behind, heading, [whose], conditions, SINGLE, lang)
 

@@ -177,7 +177,7 @@ def _row(label: str, counts: list[Spec], judged: Judged, tested: Segment | None)
     for name, arm in (("control", judged.params.control), ("treatment", judged.params.treatment)):
         own = [row for row in counts if row["arm"] == arm]
         sizes[name], known = sum(row["n"] for row in own), sum(row["judged"] for row in own)
-        rates[name] = sum(row["passes"] or 0 for row in own) / known if known else None
+        rates[name] = sum(int(row["passes"] or 0) for row in own) / known if known else None
     control, treatment = rates["control"], rates["treatment"]
     point = None if control is None or treatment is None else treatment - control
     low, high = (tested.lower, tested.upper) if tested else (None, None)

@@ -169,7 +169,7 @@ def spec(drawn: Drawn | Spec) -> Spec:
         return drawn
     whole = drawn.to_dict(validate=False)
     names = {name: f"rows {k}" for k, name in enumerate(whole.get("datasets", {}))}
-    data = {names[name]: rows for name, rows in whole.pop("datasets", {}).items()}
+    data = {names[name]: [*rows] for name, rows in whole.pop("datasets", {}).items()}
     look = {"$schema": SCHEMA, "padding": PADDING, "config": CONFIG, "datasets": data}
     return _renamed(whole, names) | look
 

@@ -69,11 +69,12 @@ def table(rows: Iterable[Mapping[str, Any]]) -> alt.InlineData:
     """Return rows as a chart's data: every text of them has passed the gate of charts."""
     import altair as alt
 
-    shown = [
+    shown = (
         {name: chart(value) if isinstance(value, str) else value for name, value in row.items()}
         for row in rows
-    ]
-    return alt.InlineData(values=shown)
+    )
+    # Altair copies its parts a dozen times, lists to their last cell; a tuple it takes as it is.
+    return alt.InlineData(values=tuple(shown))  # pyright: ignore[reportArgumentType]
 
 
 def mark(

@@ -54,7 +54,8 @@ def side_by_side(pair: Moved, where: str, now: str = "") -> Html:
         where: where the earlier review is.
         now: where the later one is; nothing where it is the page's own.
     """
-    head = (say("Gate"), say("Last time"), say("Now"), say("Moved by"), say("Changed verdict"))
+    sides = (say("Before"), say("After")) if now else (say("Last time"), say("Now"))
+    head = (say("Gate"), *sides, say("Moved by"), say("Changed verdict"))
     rows = [_row(gate) for gate in pair.gates]
     facts = [_opening(pair, where, now), _runs(pair), *_shared(pair), *texts(pair.differs)]
     gates = table(head, rows, kind="moved", none=str(say("Neither review has a gate.")))

@@ -75,3 +75,9 @@ def test_what_samples_do_not_tell_is_a_sentence(review: Review) -> None:
         review.charts.linked(by="catgory")
     with pytest.raises(UsageError, match="no sample tells score"):
         review.charts.linked("score")
+
+
+def test_segments_that_were_not_tested_have_their_changes(review: Review) -> None:
+    """Of a column that the review tests nothing by: counts of the engine, no bounds."""
+    rows = rows_of(review.charts.linked("latency_ms", by="profile").to_dict(), "bounds")
+    assert {row["low"] for row in rows} == {None}
