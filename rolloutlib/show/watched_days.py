@@ -9,16 +9,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.show.charts import GREEN, OCHRE, VERMILION
-from rolloutlib.show.curves import CONTROL, TREATMENT
-from rolloutlib.show.figure import HALF, INK, SOFT, Figure, Figures, Note, dots, figure, layer, plot
+from rolloutlib.show.figure import HALF, INK, SOFT, Figure, Figures, Note, figure
+from rolloutlib.show.marks import AXES_WIDE, CONTROL, TREATMENT, axis, mark, plot
 from rolloutlib.show.watched import SHAPES, latest, light_word, series_title
-from rolloutlib.words.numbers import show
+from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import say, spoken
 
 if TYPE_CHECKING:
+    import altair as alt
+
     from rolloutlib.show.figure import Spec
-    from rolloutlib.watch.record import DailySeries, Watch
+    from rolloutlib.show.marks import Drawn
+    from rolloutlib.watch.record import DailySeries, Point, Watch
 
 __all__ = ["daily_series"]
 
@@ -26,10 +29,12 @@ AXES: Final = {"proportion": ".0%", "ms": ",d", "score": ".1f", "ratio": ".2f", 
 HUES: Final = {"green": GREEN, "amber": OCHRE, "red": VERMILION, None: SOFT}
 HEIGHT: Final = 150
 HEAD: Final = 46  # pixels above the plot: the title and the arms
-TICKS: Final = 6  # labels of days, at most
+RULER: Final = 31  # days that have a tick each, at most
 ROOM: Final = 0.06  # of the values' range, above and below
+NAMED: Final = 0.12  # of it, above: the alarm's name
 MARGIN: Final = 0.14  # of the days' width, right of them: there the limits have their names
 EMPTY: Final = "#eceef1"
+RIGHT: Final = {"value": {"expr": "width"}}  # the plot's edge
 
 
 @spoken
@@ -48,52 +53,51 @@ def _chart(watch: Watch, line: DailySeries) -> Figure:
     value = "" if newest is None else str(show(newest.treatment, line.measure))
     head = f"{title}  {value}"
     return figure(
-        lambda width: _spec(watch, line, head, width), alt, sentence(line.says), wide=HALF
+        lambda width: _drawn(watch, line, head, width), alt, sentence(line.says), wide=HALF
     )
 
 
-def _spec(watch: Watch, line: DailySeries, head: str, width: int) -> Spec:
-    x, y = _days_axis(line), _values_axis(line)
-    at: Spec = {"x": x, "y": y}
-    right: Spec = {"value": {"expr": "width"}}
-    light = "" if line.light is None else f"{SHAPES[line.light]} {light_word(line.light)}"
-    hue, top = HUES[line.light], {"baseline": "middle", "fontWeight": 600}
-    names = [
-        {"text": f"━ {watch.treatment}", "color": TREATMENT, "y": 0},
-        {"text": f"┄ {watch.control}", "color": CONTROL, "y": 1},
-    ]
+def _drawn(watch: Watch, line: DailySeries, head: str, width: int) -> Drawn:
+    """Lay the days over each other; what zooms is inside the plot, heads stand above it."""
+    alarmed = _alarmed(watch, line)
+    x, y = _days_axis(line), _values_axis(line, alarmed=bool(alarmed))
     return plot([
         *_gaps(line, x),
         *_limits(line, y),
-        *_arms(line, at),
-        *_alarms(watch, line, x),
-        layer([{"text": head}], "text", at={"x": 0, "y": -HEAD, "text": "text"}, align="left",
-              fontSize=14, color=INK, **top),
-        layer([{"text": light}], "text", at={"x": right, "y": -HEAD, "text": "text"},
-              align="right", fontSize=13, color=hue, **top),
-        *(
-            layer([name], "text", at={"x": 0 if not k else right, "y": -HEAD + 18, "text": "text",
-                                      "color": "color"}, align="right" if k else "left",
-                  fontSize=12, limit=width / 2 - 60, **top)
-            for k, name in enumerate(names)
-        ),
-    ], width, HEIGHT)  # fmt: skip
+        *_arms(line, x, y),
+        *_alarms(line, alarmed, x),
+        *_heads(watch, line, head, width),
+    ], width - AXES_WIDE, HEIGHT)  # fmt: skip
 
 
-def _days_axis(line: DailySeries) -> Spec:
+def _heads(watch: Watch, line: DailySeries, head: str, width: int) -> list[alt.Chart]:
+    """Name the series and its light, and below them the arms."""
+    light = "" if line.light is None else f"{SHAPES[line.light]} {light_word(line.light)}"
+    names = (
+        (head, INK, 14, 0, "left"), (light, HUES[line.light], 13, 0, "right"),
+        (f"━ {watch.treatment}", TREATMENT, 12, 18, "left"),
+        (f"┄ {watch.control}", CONTROL, 12, 18, "right"),
+    )  # fmt: skip
+    return [
+        mark("text", {"x": RIGHT if side == "right" else 0, "y": down - HEAD, "text": "text:N"},
+             [{"text": name}], align=side, color=hue, fontSize=size, fontWeight=600,
+             limit=width / 2 - 60 if down else width)
+        for name, hue, size, down, side in names
+        if name
+    ]  # fmt: skip
+
+
+def _days_axis(line: DailySeries) -> object:
     """Lay days out one beside the other, whether they have data or not."""
     most = len(line.points)
-    step = max(1, -(-most // TICKS))
-    shown = list(range(0, most, step))
-    names = ", ".join(f"'{line.points[k].day:%m-%d}'" for k in range(most))
-    axis = {"title": None, "values": shown, "labelExpr": f"[{names}][datum.value]",
-            "grid": False}  # fmt: skip
+    names = ", ".join(f"'{point.day:%m-%d}'" for point in line.points)
     margin = most * (MARGIN if line.green is not None or line.amber is not None else 0)
-    scale = {"domain": [-0.5, most - 0.5 + margin], "nice": False}
-    return {"field": "x", "type": "quantitative", "scale": scale, "axis": axis}
+    return axis("X", "x", (-0.5, most - 0.5 + margin), title=None, values=[*range(most)],
+                labelExpr=f"[{names}][datum.value]", labelOverlap=True, labelSeparation=4,
+                ticks=most <= RULER, grid=False)  # fmt: skip
 
 
-def _values_axis(line: DailySeries) -> Spec:
+def _values_axis(line: DailySeries, *, alarmed: bool) -> object:
     known = [
         value
         for point in line.points
@@ -107,60 +111,79 @@ def _values_axis(line: DailySeries) -> Spec:
     form = AXES.get(line.measure, ".2f")
     if line.measure == "proportion" and high - low < 0.1:  # noqa: PLR2004 -- ten points of percent
         form = ".1%"
-    axis = {"title": None, "format": form, "tickCount": 4}
-    scale = {"domain": [floor, high + room], "nice": False, "zero": False}
-    return {"field": "y", "type": "quantitative", "scale": scale, "axis": axis}
+    top = high + room + (high - low) * NAMED * alarmed
+    return axis("Y", "y", (floor, top), title=None, format=form, tickCount=4)
 
 
-def _gaps(line: DailySeries, x: Spec) -> list[Spec]:
+def _about(line: DailySeries, point: Point) -> Spec:
+    """Return what the tooltip says of a day."""
+    treatment = str(show(point.treatment, line.measure))
+    if point.treatment is not None:
+        lower, upper = (bound(end, line.measure) for end in (point.lower, point.upper))
+        treatment += f" [{lower}, {upper}]"
+    return {
+        "day": point.day.isoformat(), "n": f"{point.n_control:,} + {point.n_treatment:,}",
+        "control": str(show(point.control, line.measure)), "treatment": treatment,
+    }  # fmt: skip
+
+
+def _tip() -> dict[str, object]:
+    return {"day": say("Day"), "n": say("Samples"), "control": say("Control"),
+            "treatment": say("Treatment [bounds]")}  # fmt: skip
+
+
+def _gaps(line: DailySeries, x: object) -> list[alt.Chart]:
     """Shade days on which the treatment has no value, and name them by a cross."""
     rows = [
-        {"x": k - 0.5, "end": k + 0.5, "middle": k, "text": "✕"}
+        _about(line, point) | {"x": k - 0.5, "end": k + 0.5, "middle": k, "text": "✕"}
         for k, point in enumerate(line.points)
         if point.treatment is None
     ]
-    whole = {"x": x, "x2": {"field": "end"}, "y": 0, "y2": HEIGHT}
+    whole = {"x": x, "x2": "end", "y": 0, "y2": HEIGHT}
+    cross = {"x": "middle:Q", "y": HEIGHT - 9, "text": "text:N"}
     return [
-        layer(rows, "rect", at=whole, color=EMPTY, opacity=1),
-        layer(rows, "text", at={"x": x | {"field": "middle"}, "y": HEIGHT - 9, "text": "text"},
-              color=SOFT, fontSize=11),
-    ]  # fmt: skip
+        mark("rect", whole, rows, tip=_tip(), color=EMPTY, opacity=1, clip=True),
+        mark("text", cross, rows, tip=_tip(), align="center", color=SOFT, fontSize=11, clip=True),
+    ]
 
 
-def _limits(line: DailySeries, y: Spec) -> list[Spec]:
+def _limits(line: DailySeries, y: object) -> list[alt.Chart]:
     """Draw the light's limits: green a long dash, amber a short one, each with its word."""
     parts = ((line.green, GREEN, [7, 3], say("green")), (line.amber, OCHRE, [2, 3], say("amber")))
-    drawn: list[Spec] = []
+    drawn: list[alt.Chart] = []
     for limit, hue, dash, word in parts:
         if limit is None:
             continue
-        rows = [{"y": limit, "text": str(word)}]
+        rows = [{"y": limit, "text": str(word), "limit": str(show(limit, line.measure))}]
+        tip = {"text": say("Light"), "limit": say("Limit")}
         drawn += [
-            layer(rows, "rule", at={"y": y}, color=hue, strokeDash=dash),
-            layer(rows, "text", at={"x": {"value": {"expr": "width"}}, "y": y, "text": "text"},
-                  align="right", baseline="bottom", dy=-1, color=hue, fontSize=11),
+            mark("rule", {"y": y}, rows, tip=tip, color=hue, strokeDash=dash, clip=True),
+            mark("text", {"x": RIGHT, "y": y, "text": "text:N"}, rows, tip=tip, align="right",
+                 baseline="bottom", dy=-1, color=hue, fontSize=11),
         ]  # fmt: skip
     return drawn
 
 
-def _arms(line: DailySeries, at: Spec) -> list[Spec]:
+def _arms(line: DailySeries, x: object, y: object) -> list[alt.Chart]:
     """Draw the band of each day and both arms; a line joins only days that follow each other."""
     bands = [
-        {"x": k, "y": point.lower, "high": point.upper}
+        _about(line, point) | {"x": k, "y": point.lower, "high": point.upper}
         for k, point in enumerate(line.points)
         if point.lower is not None and point.upper is not None
     ]
-    arms = [("control", CONTROL, [4, 3]), ("treatment", TREATMENT, [1, 0])]
+    at = {"x": x, "y": y}
+    arms = (("control", CONTROL, [4, 3], "square"), ("treatment", TREATMENT, [1, 0], "circle"))
     drawn = [
-        layer(bands, "rule", at=at | {"y2": {"field": "high"}}, strokeWidth=9, opacity=0.22,
-              color=TREATMENT),
+        mark("rule", at | {"y2": "high"}, bands, tip=_tip(), strokeWidth=9, opacity=0.22,
+             color=TREATMENT, clip=True),
     ]  # fmt: skip
-    for arm, hue, dash in arms:
+    for arm, hue, dash, shape in arms:
         rows = _run(line, arm)
-        path = at | {"detail": {"field": "part", "type": "nominal"}}
-        drawn.append(layer(rows, "line", at=path, strokeWidth=1.8, color=hue, strokeDash=dash))
-        drawn.append(dots(rows, at, size=34, color=hue,
-                          shape="circle" if arm == "treatment" else "square"))  # fmt: skip
+        drawn += [
+            mark("line", at | {"detail": "part:N"}, rows, strokeWidth=1.8, color=hue,
+                 strokeDash=dash, clip=True),
+            mark("point", at, rows, tip=_tip(), size=34, color=hue, shape=shape, clip=True),
+        ]  # fmt: skip
     return drawn
 
 
@@ -173,12 +196,12 @@ def _run(line: DailySeries, arm: str) -> list[Spec]:
         if value is None:
             part += 1
         else:
-            rows.append({"x": k, "y": value, "part": part})
+            rows.append(_about(line, point) | {"x": k, "y": value, "part": part})
     return rows
 
 
-def _alarms(watch: Watch, line: DailySeries, x: Spec) -> list[Spec]:
-    """Mark the day on which an alarm about this metric began."""
+def _alarmed(watch: Watch, line: DailySeries) -> list[int]:
+    """Return the days on which alarms about this metric began, counted from the first point's."""
     first = line.points[0].day
     zone = watch.as_of.tzinfo
     days = {
@@ -186,13 +209,21 @@ def _alarms(watch: Watch, line: DailySeries, x: Spec) -> list[Spec]:
         for alarm in watch.alarms
         if alarm.metric == line.metric
     }
-    shown = sorted(day for day in days if 0 <= day < len(line.points))
-    rows = [{"x": day, "text": f"▼ {say('alarm')}"} for day in shown]
-    side = "right" if shown and shown[0] > len(line.points) / 2 else "left"
+    return sorted(day for day in days if 0 <= day < len(line.points))
+
+
+def _alarms(line: DailySeries, days: list[int], x: object) -> list[alt.Chart]:
+    """Mark the day on which an alarm about this metric began."""
+    if not days:
+        return []
+    rows = [
+        _about(line, line.points[day]) | {"x": day, "text": f"▼ {say('alarm')}"} for day in days
+    ]
+    side = "right" if days[0] > len(line.points) / 2 else "left"
     return [
-        layer(rows, "rule", at={"x": x}, color=VERMILION, strokeWidth=1.5),
-        layer(rows, "text", at={"x": x, "y": -8, "text": "text"}, align=side, fontSize=12,
-              fontWeight=600, dx=-4 if side == "right" else 4, color=VERMILION),
+        mark("rule", {"x": x}, rows, tip=_tip(), color=VERMILION, strokeWidth=1.5, clip=True),
+        mark("text", {"x": x, "y": 7, "text": "text:N"}, rows, tip=_tip(), align=side, fontSize=12,
+             fontWeight=600, dx=-4 if side == "right" else 4, color=VERMILION, clip=True),
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import altair as alt
 import msgspec
 import pytest
 
@@ -24,12 +25,18 @@ BARE = msgspec.structs.replace(
 )  # fmt: skip
 
 
+def rows_of(chart: Figure, layer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a layer's rows."""
+    data = layer.get("data") or chart.wide["data"]
+    return data["values"] if "values" in data else chart.wide["datasets"][data["name"]]
+
+
 def layers(chart: Figure, mark: str) -> list[dict[str, Any]]:
     """Return the layers of a kind, with rows."""
     return [
         layer
         for layer in chart.wide["layer"]
-        if layer["mark"]["type"] == mark and layer["data"]["values"]
+        if layer["mark"]["type"] == mark and rows_of(chart, layer)
     ]
 
 
@@ -72,17 +79,43 @@ def test_lines_do_not_bridge_a_day_without_data() -> None:
     """A gap is shaded and named, and no line pretends to know what was between."""
     chart = charts(watched_days.daily_series(WATCH))[0]
     for line in layers(chart, "line"):
-        rows = line["data"]["values"]
+        rows = rows_of(chart, line)
         assert {row["x"] for row in rows if row["part"]} == set(range(GAP + 1, 14))
         assert {row["x"] for row in rows if not row["part"]} == set(range(GAP))
     (shaded,) = layers(chart, "rect")
-    assert [row["x"] for row in shaded["data"]["values"]] == [GAP - 0.5]
+    assert [row["x"] for row in rows_of(chart, shaded)] == [GAP - 0.5]
+
+
+def test_a_day_tells_its_numbers_at_the_pointer() -> None:
+    """Dots and bands of a series have counts and bounds in their tooltip; pictures have none."""
+    chart = charts(watched_days.daily_series(WATCH))[0]
+    for kind in ("rule", "point"):
+        told = layers(chart, kind)[-2]
+        assert "tooltip" in told["encoding"]
+    last = rows_of(chart, layers(chart, "point")[-1])[-1]
+    assert (last["day"], last["n"]) == ("2026-10-18", "700 + 690")
+    assert last["treatment"] == "75.1% [71.4%, 78.9%]"
+    assert "700 + 690" not in chart.svg()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_the_charts_are_valid_and_zoom_without_dragging_texts(lang: str) -> None:
+    """Altair's schema accepts both layouts; what stands on a scale that zooms ends at the plot."""
+    drawn = charts(watched_days.daily_series(WATCH, lang))
+    for chart in drawn:
+        for whole in (chart.wide, chart.narrow):
+            alt.Chart.from_dict(whole)
+        for layer in chart.wide["layer"]:
+            if "field" in layer["encoding"].get("x", {}):
+                assert layer["mark"]["clip"]
+    assert isinstance(drawn[0].altair() | drawn[1].altair(), alt.HConcatChart)
 
 
 def test_an_alarm_marks_its_day_in_its_own_series() -> None:
     """Only the series that the alarm is about has the mark, on the day on which it began."""
     marked = [
-        [row["x"] for layer in layers(chart, "text") for row in layer["data"]["values"]
+        [row["x"] for layer in layers(chart, "text") for row in rows_of(chart, layer)
          if "alarm" in row.get("text", "")]
         for chart in charts(watched_days.daily_series(WATCH))
     ]  # fmt: skip
@@ -92,7 +125,7 @@ def test_an_alarm_marks_its_day_in_its_own_series() -> None:
 def test_parts_are_named_in_the_language_that_is_spoken() -> None:
     """What the watch itself names has Korean words; labels of the data stay as they are."""
     mix, reasons = charts(watched_parts.signal_charts(WATCH, "ko"))
-    texts = [row["text"] for layer in layers(mix, "text") for row in layer["data"]["values"]]
+    texts = [row["text"] for layer in layers(mix, "text") for row in rows_of(mix, layer)]
     assert {"쉬움", "■ 계획"} <= set(texts)
     assert "min_score, default: 31;" in reasons.alt
     assert "easy, seen: 41.0%" in mix.alt
@@ -105,6 +138,17 @@ def test_hostile_names_are_only_shown() -> None:
     watch = msgspec.structs.replace(WATCH, treatment=evil, series=(line,))
     shown = (watched.headline(watch), watched.lights(watch), watched.sources(watch))
     assert all(evil not in piece.html for piece in shown)
+    (chart,) = charts(watched_days.daily_series(watch))
+    assert evil not in chart.svg()
+
+
+def test_a_name_that_svg_cannot_hold_is_drawn_escaped() -> None:
+    """A control character in an arm's name passes the gate of charts, live object and all."""
+    watch = msgspec.structs.replace(WATCH, treatment="on\x07")
+    live = charts(watched_days.daily_series(watch))[0].altair().to_dict()
+    texts = [row.get("text") for rows in live["datasets"].values() for row in rows]
+    assert "━ on\\u0007" in texts
+    assert "━ on\x07" not in texts
 
 
 def test_the_record_is_read_as_it_was_written() -> None:
