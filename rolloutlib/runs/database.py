@@ -43,6 +43,7 @@ def connect(readable: Iterable[Path] = ()) -> duckdb.DuckDBPyConnection:
     connection.execute(
         f"SET temp_directory = {quoted(str(spill))}; SET allowed_paths = [{paths}];"
         f"SET memory_limit = '{_MEMORY}'; SET threads = 1; SET TimeZone = 'UTC';"
+        "SET enable_progress_bar = false;"  # a notebook would show it among its cells' outputs
         "SET enable_external_access = false; SET lock_configuration = true"
     )
     return connection
