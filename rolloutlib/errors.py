@@ -6,7 +6,6 @@ Every message says what was got, what was expected, where, and what to do next.
 from __future__ import annotations
 
 from difflib import get_close_matches
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from rolloutlib.text import plain
@@ -98,5 +97,6 @@ class LooksError(RolloutError):
 
 def did_you_mean(got: str, allowed: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the closest allowed word, or an empty string."""
-    close = get_close_matches(got[:_COMPARED], list(islice(allowed, _COMPARED)), n=1)
+    likely = sorted(allowed, key=lambda word: (word[:1] != got[:1], word))
+    close = get_close_matches(got[:_COMPARED], likely[:_COMPARED], n=1)
     return f" Did you mean {close[0]!r}?" if close else ""

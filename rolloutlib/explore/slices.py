@@ -12,7 +12,7 @@ from rolloutlib.explore.asking import Asked, Asking
 from rolloutlib.explore.described import flag, number, said, text, whole
 from rolloutlib.explore.gates import BOUND
 from rolloutlib.explore.tables import Column, Table
-from rolloutlib.judge.slices import judge_slice, sliced_conditions, tried
+from rolloutlib.judge.slices import judge_slice, listed_beside, sliced_conditions, tried
 from rolloutlib.measure.within import named
 from rolloutlib.show.flipped import is_in
 from rolloutlib.words.reasons import texts
@@ -83,16 +83,18 @@ def slice_of(review: Review, given: Mapping[str, object], first: Sequence[Condit
 def tried_of(review: Review) -> Table[TriedSlice]:
     """List every gate of every slice that was tried on a review's data."""
     slices = _tried(review)
-    return Table(tried(slices), _TRIED_GATES, title=say("Slices tried"), lang=review.lang,
+    rows = tried(slices, listed_beside(review.record))
+    return Table(rows, _TRIED_GATES, title=say("Slices tried"), lang=review.lang,
                  note=_note(review, slices))  # fmt: skip
 
 
 def _note(review: Review, slices: Sequence[Sliced], doubts: Sequence[Reason] = ()) -> str:
     """Say that nobody planned the look, how many there were, and what is doubtful of this one."""
     told = [say(
-        "A look that nobody planned. Different slices tried here so far: {n}. p_holm is p after "
-        "Holm over all their gates, and grows as more are tried; no verdict follows.",
-        n=len(slices),
+        "A look that nobody planned. Different slices tried here so far: {n}, beside {listed} "
+        "segments that the review tests. p_holm is p after Holm over all of them, and grows as "
+        "more are tried; no verdict follows.",
+        n=len(slices), listed=listed_beside(review.record),
     )]  # fmt: skip
     if review.record.carried:
         told.append(say("Only this stage's own samples count here."))
@@ -174,7 +176,8 @@ class Slice(Asking):
         ['pass_rate']
         """
         slices = _tried(self._review)
-        mine = [row for row in tried(slices) if row.sliced is self._sliced]
+        listed = listed_beside(self._review.record)
+        mine = [row for row in tried(slices, listed) if row.sliced is self._sliced]
         with speaking(self._review.lang):
             title = say("Slice: {slice} ({control} + {treatment} samples)",
                         slice=is_in(self._sliced.conditions), control=f"{self.n_control:,}",
@@ -221,8 +224,8 @@ _GATES: Final[tuple[Column[Any], ...]] = (
            "unit", _of("limit")),
     number("p", "one-sided test against no change, towards harm, as if it were the only look; "
            "null: no such test", "p-value", _of("p"), brief=True),
-    number("p_holm", "p after Holm over every gate of every slice tried so far", "p-value",
-           brief=True),
+    number("p_holm", "p after Holm over every gate of every slice tried so far, and over the "
+           "segments that the review tests", "p-value", brief=True),
     text("why", "what the slice cannot show", said(_of("why")), brief=True),
     whole("n_control", "values of the control", _of("n_control")),
     whole("n_treatment", "values of the treatment", _of("n_treatment")),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from rolloutlib.judge.record import Review
     from rolloutlib.judge.review import Judged
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.estimates import Estimate
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from rolloutlib.runs.samples import Samples
 
 __all__ = [
-    "SliceGate", "Sliced", "TriedSlice", "adjusted", "judge_slice", "samples_within",
-    "sliced_conditions", "tried",
+    "SliceGate", "Sliced", "TriedSlice", "adjusted", "judge_slice", "listed_beside",
+    "samples_within", "sliced_conditions", "tried",
 ]  # fmt: skip
 
 
@@ -283,20 +284,29 @@ def _parts(sliced: _Within, compared: Comparison) -> tuple[Segment, ...]:
     return tuple(msgspec.structs.replace(part, p_holm=None, loss=False) for part in found)
 
 
-def adjusted(slices: Sequence[Sliced]) -> list[list[float | None]]:
+def listed_beside(review: Review) -> int:
+    """Count the segments that a review tests: whoever asks for a slice has seen all of them."""
+    return sum(part.p_holm is not None for part in review.segments)
+
+
+def adjusted(slices: Sequence[Sliced], listed: int = 0) -> list[list[float | None]]:
     """Return each gate's p of each slice after Holm over all p-values of all slices.
 
     Slices and gates are one family: whoever looks at one slice sees all its gates.
+
+    Args:
+        slices: those that were tried.
+        listed: further tests that were seen (see `listed_beside`), as if each found nothing.
     """
-    flat = holm_of([gate.p for one in slices for gate in one.gates])
-    values = iter(flat)
+    own = [gate.p for one in slices for gate in one.gates]
+    values = iter(holm_of([*own, *[1.0] * listed]))
     return [[next(values) for _ in one.gates] for one in slices]
 
 
-def tried(slices: Sequence[Sliced]) -> tuple[TriedSlice, ...]:
-    """List every gate of every slice with its p over all of them."""
+def tried(slices: Sequence[Sliced], listed: int = 0) -> tuple[TriedSlice, ...]:
+    """List every gate of every slice with its p over all of them, and over `listed` tests."""
     return tuple(
         TriedSlice(one, gate, p)
-        for one, values in zip(slices, adjusted(slices), strict=True)
+        for one, values in zip(slices, adjusted(slices, listed), strict=True)
         for gate, p in zip(one.gates, values, strict=True)
     )

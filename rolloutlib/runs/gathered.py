@@ -49,6 +49,7 @@ class Gathered:
         labels: the further columns that tell samples apart.
         texts: the texts that are kept.
         beside: the further columns of each part.
+        mapped: the texts that a source names for its rows, whether or not any row tells one.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -62,11 +63,12 @@ class Gathered:
     labels: set[str] = field(default_factory=set[str])
     texts: tuple[str, ...] = ()
     beside: list[frozenset[str]] = field(default_factory=list[frozenset[str]])
+    mapped: set[str] = field(default_factory=set[str])
 
     @property
     def told(self) -> tuple[str, ...]:
         """The texts that any piece has."""
-        there = {name for part in self.beside for name in part}
+        there = self.mapped.union(*self.beside)
         for batch in self.batches:
             there.update(n for n in batch.schema.names if batch.column(n).null_count < len(batch))
         return tuple(name for name in self.texts if name in there)

@@ -234,10 +234,7 @@ class _Reader:
         return flat.spec.dialect
 
     def keep_flat(self, file: str, found: FlatRuns) -> None:
-        """Keep the runs of one flat table.
-
-        A status that it cannot express is unknown in all of its rows.
-        """
+        """Keep a flat table's runs; a status that it cannot express is unknown in all its rows."""
         stage = found.spec.constants.stage
         kept, read = [self.of_this_review(file, run, stage) for run in found.runs], found.read
         read -= sum(len(run.samples) for run in found.runs)
@@ -247,6 +244,7 @@ class _Reader:
         infos = [flat_info(run, file, stage) for run in kept]
         for info in infos:
             self.gathered.add(info, numbered=not found.spec.columns.sample_id)
+        self.gathered.mapped.update(found.spec.beside)
         self.gathered.append(infos, run_columns(kept, found.spec))
 
     def of_this_review(self, file: str, run: FlatRun, stage: int | None) -> FlatRun:
@@ -310,8 +308,7 @@ def read_runs(  # noqa: PLR0913 -- each decides what is read
     listing = list_files(path).without(skip)
     beside = source or (path if path.is_dir() else path.parent) / "source.yaml"
     spec = load_source(beside) if source or beside.is_file() else None
-    kinds = (".parquet", ".csv")
-    tables = [Path(file.path).resolve() for file in listing.files if file.kind in kinds]
+    tables = [Path(f.path).resolve() for f in listing.files if f.kind in {".parquet", ".csv"}]
     connection, budget, latest = connect(tables), Budget(), latest_start(as_of, now)
     labels = set(spec.labels if spec else ())
     gathered = Gathered(connection, labels=labels, texts=TEXTS if texts else ())
