@@ -128,6 +128,7 @@ def switch(files: FlagFiles, path: Path, data: bytes, *, before: str | None) -> 
     """
     target = where_clients_read(path)
     with locked(target.parent, _LOCK_SECONDS):
+        sweep(target.parent)  # what a killed change left beside the flags
         if before is None:
             force(files, path, data)
         elif (there := read_flags(path).digest) != before:
