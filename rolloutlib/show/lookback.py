@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.show.charts import GREEN, OCHRE, VERMILION
-from rolloutlib.show.figure import INK, NARROW, Figure, Note, dots, figure, layer, plot, text
+from rolloutlib.show.figure import INK, NARROW, Figure, Note, figure
+from rolloutlib.show.marks import AXES_WIDE, axis, mark, plot
 from rolloutlib.show.tables import Cell, Html, Row, bullets, joined, label, number, style, table
 from rolloutlib.words.numbers import show
 from rolloutlib.words.reasons import sentence
@@ -15,8 +16,11 @@ from rolloutlib.words.sentences import Sentence, say, spoken
 if TYPE_CHECKING:
     from datetime import datetime
 
+    import altair as alt
+
     from rolloutlib.flags.lookback import Forecast, LookBack, Stay, Step
     from rolloutlib.show.figure import Spec
+    from rolloutlib.show.marks import Drawn
 
 __all__ = [
     "accepted_table", "alarms_table", "forecast_table", "headline", "incidents_table",
@@ -27,7 +31,11 @@ HUES: Final = {"GO": GREEN, "HOLD": OCHRE, "NO_GO": VERMILION, "ROLLBACK": INK}
 SHAPES: Final = {"GO": "circle", "HOLD": "diamond", "NO_GO": "cross", "ROLLBACK": "triangle-down"}
 FEW: Final = 10  # forecasts: below it a score says next to nothing about calibration
 NAMED: Final = 8  # names that fit side by side
-_SHORT: Final = timedelta(days=3)  # a time line that is told in hours
+ROOM: Final = 0.02  # of a time line, before the first decision and after the last moment
+LATE: Final = 0.85  # of a time line, after which a name ends at its mark
+MOMENT: Final = (
+    "utcFormat(datum.value, utchours(datum.value) + utcminutes(datum.value) ? '%H:%M' : '%m-%d')"
+)
 BASE: Final = 0.25  # the score of who always says 50 %
 
 
@@ -69,35 +77,59 @@ def time_line(back: LookBack) -> Figure | Note:
     return figure(lambda width: _line(back, steps, width), alt, caption)
 
 
-def _line(back: LookBack, steps: list[Step], width: int) -> Spec:
-    short = back.now - steps[0].at < _SHORT
-    axis = {"title": None, "format": "%H:%M" if short else "%m-%d",
-            "tickCount": 3 if width == NARROW else 7}  # fmt: skip
-    x: Spec = {"field": "at", "type": "temporal", "axis": axis, "scale": {"type": "utc"}}
-    stages = {"title": str(say("stage")), "values": list(range(5)), "format": "d"}
-    scale = {"domain": [-0.4, 4.4], "nice": False}
-    y: Spec = {"field": "stage", "type": "quantitative", "scale": scale, "axis": stages}
-    marks = [
-        {"at": s.at.isoformat(), "stage": s.stage, "color": HUES[s.verdict],
-         "shape": SHAPES[s.verdict], "name": s.id.removeprefix("dec-")} for s in steps
-    ]  # fmt: skip
-    begin = min(step.at for step in steps)
-    path = [
-        {"at": at.isoformat(), "stage": stay.stage}
-        for stay in back.stays
-        for at in (max(stay.entered or begin, begin), stay.left or back.now)
-    ]
-    channels: Spec = {"x": x, "y": y}
+def _line(back: LookBack, steps: list[Step], width: int) -> Drawn:
+    x, begin = _times(back, steps, width), min(step.at for step in steps)
+    y = axis("Y", "stage", (-0.4, 4.4), title=str(say("stage")), values=[*range(5)], format="d")
+    at = {"x": x, "y": y}
+    marks = [_decided(step, back, begin) for step in steps]
+    stays = [_stayed(stay, back, begin) for stay in back.stays]
+    path = [stay | {"at": stay[end]} for stay in stays for end in ("at", "end")]
+    tip = {"id": say("Decision"), "day": say("Day"), "stage": say("Stage"),
+           "verdict": say("Verdict"), "came": say("What came of it")}  # fmt: skip
+    stayed = {"stage": say("Stage"), "from": say("From"), "until": say("Until"),
+              "days": say("Days"), "blocked": say("of them after a rollback")}  # fmt: skip
     layers = [
-        layer(path, "line", at=channels, color=INK, opacity=0.35, strokeWidth=2),
-        dots(marks, channels | {"color": "color", "shape": "shape"}, size=150),
-    ]
-    named = [mark for mark, step in zip(marks, steps, strict=True) if _is_apart(step, back)]
+        mark("line", at, path, color=INK, opacity=0.35, strokeWidth=2, clip=True),
+        mark("rule", at | {"x2": "end"}, stays, tip=stayed, strokeWidth=14, opacity=0, clip=True),
+        mark("point", at | {"color": "color", "shape": "shape"}, marks, tip=tip, size=150,
+             clip=True),
+    ]  # fmt: skip
+    named = [row for row, step in zip(marks, steps, strict=True) if _is_apart(step, back)]
     if width > NARROW and named:
-        names = text(named, "name", "at", "stage", dy=-14, dx=-4, fontSize=11)
-        names["encoding"] |= channels
-        layers.append(names)
-    return plot(layers, width, 220)
+        side = {"align": {"expr": "datum.late ? 'right' : 'left'"},
+                "dx": {"expr": "datum.late ? 4 : -4"}}  # fmt: skip
+        layers.append(mark("text", at | {"text": "name:N"}, named, tip=tip, dy=-14, fontSize=11,
+                           limit=width // NAMED, clip=True, **side))  # fmt: skip
+    return plot(layers, width - AXES_WIDE, 220)
+
+
+def _times(back: LookBack, steps: list[Step], width: int) -> alt.X:
+    """Return the axis of times: days, and hours where they are short or zoomed to."""
+    import altair as alt
+
+    first = min(step.at for step in steps)
+    room = max((back.now - first) * ROOM, timedelta(minutes=1))
+    ends = [1000 * at.timestamp() for at in (first - room, back.now + room)]
+    look: Spec = {"title": None, "labelExpr": MOMENT, "tickCount": 3 if width == NARROW else 7}
+    scale: Spec = {"type": "utc", "domain": ends, "nice": False}
+    return alt.X(field="at", type="temporal", scale=scale, axis=look)
+
+
+def _decided(step: Step, back: LookBack, begin: datetime) -> Spec:
+    return {
+        "at": step.at.isoformat(), "stage": step.stage, "color": HUES[step.verdict],
+        "shape": SHAPES[step.verdict], "name": step.id.removeprefix("dec-"), "id": step.id,
+        "day": f"{step.at:%Y-%m-%d %H:%M}", "verdict": step.verdict, "came": str(_came(step)),
+        "late": step.at - begin > LATE * (back.now - begin),
+    }  # fmt: skip
+
+
+def _stayed(stay: Stay, back: LookBack, begin: datetime) -> Spec:
+    return {
+        "at": max(stay.entered or begin, begin).isoformat(), "stage": stay.stage,
+        "end": (stay.left or back.now).isoformat(), "from": _day(stay.entered),
+        "until": _until(stay), "days": _days(stay), "blocked": f"{stay.blocked:.1f}",
+    }  # fmt: skip
 
 
 def _is_apart(step: Step, back: LookBack) -> bool:
@@ -115,17 +147,18 @@ def steps_table(back: LookBack) -> Html:
                  none=str(say("The ledger holds no decision yet.")))  # fmt: skip
 
 
-def _step(step: Step) -> Row:
-    came = say("–")
+def _came(step: Step) -> Sentence:
     if step.undone:
-        came = say("taken back by {id}", id=step.undone)
-    elif step.entered is not None:
-        came = say("stage {stage} entered", stage=step.entered)
-    elif step.verdict == "GO":
-        came = say("never put in force")
+        return say("taken back by {id}", id=step.undone)
+    if step.entered is not None:
+        return say("stage {stage} entered", stage=step.entered)
+    return say("never put in force") if step.verdict == "GO" else say("–")
+
+
+def _step(step: Step) -> Row:
     stage = "–" if step.stage is None else str(step.stage)
     cells = (label(step.id), Cell(_day(step.at)), number(stage), Cell(step.verdict))
-    return Row((*cells, Cell(str(came))))
+    return Row((*cells, Cell(str(_came(step)))))
 
 
 @spoken
@@ -190,10 +223,16 @@ def stays_table(back: LookBack) -> Html:
 
 
 def _stay(stay: Stay) -> Row:
-    until = str(say("today")) if stay.left is None else _day(stay.left)
-    days = "–" if stay.days is None else f"{stay.days:.1f}"
-    cells = (number(stay.stage), Cell(_day(stay.entered)), Cell(until), number(days))
+    cells = (number(stay.stage), Cell(_day(stay.entered)), Cell(_until(stay)), number(_days(stay)))
     return Row((*cells, number(f"{stay.blocked:.1f}")))
+
+
+def _until(stay: Stay) -> str:
+    return str(say("today")) if stay.left is None else _day(stay.left)
+
+
+def _days(stay: Stay) -> str:
+    return "–" if stay.days is None else f"{stay.days:.1f}"
 
 
 @spoken

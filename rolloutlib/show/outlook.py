@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.judge.record import Verdict
 from rolloutlib.show.charts import COLORS
-from rolloutlib.show.figure import INK, SOFT, WIDE, Figure, Grid, Spec, dots, figure, layer, text
+from rolloutlib.show.figure import INK, NARROW, SOFT, WIDE, Figure, Spec, figure
+from rolloutlib.show.marks import Beside, axis, mark
 from rolloutlib.show.tables import Cell, Html, Row, number, table
 from rolloutlib.words.numbers import show, unit_of
 from rolloutlib.words.sentences import Sentence, say, spoken, translate
 
 if TYPE_CHECKING:
+    import altair as alt
+
     from rolloutlib.forecast.chances import Decision, Forecast, GateForecast
     from rolloutlib.forecast.ladder import Climb, LadderForecast
+    from rolloutlib.show.marks import Drawn
 
 __all__ = [
     "decision_chart", "decision_table", "gate_chart", "gate_table", "heading", "ladder_heading",
@@ -29,6 +33,7 @@ MARKS: Final = {
 MAY, SHOULD = 0.05, 0.8  # chance to pass at the limit, and when clearly better
 ROOM = 0.13  # of a bar, below which its number does not fit
 WHOLE = 0.08  # above, a chance is shown in whole percents
+EDGE = 0.02  # of an axis beyond 0 and 100 %, so that a mark there is whole
 
 
 def heading(outlook: Forecast) -> Sentence:
@@ -156,51 +161,59 @@ def decision_chart(outlook: Forecast) -> Figure:
         for d in outlook.decisions
     )
     alt = say("Chances of every decision. {rows}.", rows=rows)
-    return figure(lambda width: _decision_spec(outlook, width), alt, caption)
+    return figure(lambda width: _decision_chart(outlook, width), alt, caption)
 
 
-def _decision_spec(outlook: Forecast, width: int) -> Spec:
-    small, n = width < WIDE, len(outlook.decisions)
-    height, left = (74, 8) if small else (54, 300)
-    grid = Grid(n, width, height, 34, left, width - 14)
-    bars = [bar for k, d in enumerate(outlook.decisions) for bar in _bars(d, grid, k, small=small)]
-    top, bottom, above = (0, 32, -18) if small else (-17, 17, 0)
-    names = [
-        {"row": grid.y(k, above), "text": _truth(d, outlook)}
-        for k, d in enumerate(outlook.decisions)
-    ]
-    marks = [
-        {"top": grid.y(k, top), "bottom": grid.y(k, bottom), "x": d.literal}
-        for k, d in enumerate(outlook.decisions)
-    ]
+def _decision_chart(outlook: Forecast, width: int) -> Drawn:
+    small = width < WIDE
+    room = Beside(8, NARROW - 26, 14, 74) if small else Beside(300, WIDE - 314, 14, 54)
+    rows = [_decision_row(found, outlook) | {"row": k} for k, found in enumerate(outlook.decisions)]
+    fits = 2 * ROOM if small else ROOM
+    bars = [row | bar for row, found in zip(rows, outlook.decisions, strict=True)
+            for bar in _bars(found, fits)]  # fmt: skip
+    tip = {"truth": say("If the candidate is …"), "go": say("GO"), "hold": say("HOLD"),
+           "no_go": say("NO-GO"), "literal": say("plan's rule says GO")}  # fmt: skip
+    at = {"x": _percent_axis("a", say("share of simulated reviews")), "y": room.y()}
+    there = at | {"x": "x:Q"}
+    down, up, tall = (16, -18, 32) if small else (0, 0, 34)
+    upright: Spec = {"orient": "vertical", "size": tall, "yOffset": down, "clip": True,
+                     "opacity": 1}  # fmt: skip
     literal = say("the plan's literal rule says GO")
-    key = {"text": f"┃ {literal}"}
-    upright = {"x": "x", "y": "top", "y2": "bottom"}
-    layers = [
-        layer(bars, "rule", at={"x": "a", "x2": "b", "y": "row", "color": "color"}, strokeWidth=24),
-        text(bars, "text", "a", color="white", dx=8, fontWeight=600),
-        layer(marks, "rule", at=upright, color="white", strokeWidth=8),
-        layer(marks, "rule", at=upright, color=LITERAL, strokeWidth=4),
-        text(names, "text", 0, fontWeight=600, limit=width if small else 285),
-        layer([key], "text", at={"x": grid.right, "y": 10, "text": "text"}, align="right",
-              color=LITERAL, fontSize=13),
-    ]  # fmt: skip
-    return grid.spec(layers, (0, 1), _percent_axis(say("share of simulated reviews")))
+    return room.plot([
+        mark("rule", at | {"x2": "b", "color": "color"}, bars, tip=tip, strokeWidth=24,
+             yOffset=down, clip=True),
+        mark("text", at | {"text": "text:N"}, [bar for bar in bars if bar["text"]], tip=tip,
+             color="white", dx=6, dy=down, fontWeight=600, clip=True),
+        mark("tick", there, tip=tip, color="white", thickness=8, **upright),
+        mark("tick", there, tip=tip, color=LITERAL, thickness=4, **upright),
+        room.text("truth", -room.left, tip=tip, fontWeight=600, dy=up,
+                  limit=NARROW if small else 285),
+        mark("text", {"x": room.width, "y": -24, "text": "text:N"}, [{"text": f"┃ {literal}"}],
+             align="right", color=LITERAL),
+    ], rows, tip)  # fmt: skip
 
 
-def _bars(decision: Decision, grid: Grid, row: int, *, small: bool) -> list[Spec]:
+def _decision_row(found: Decision, outlook: Forecast) -> Spec:
+    return {
+        "truth": _truth(found, outlook), "x": found.literal,
+        "go": _counted(found.go, outlook), "hold": _counted(found.hold, outlook),
+        "no_go": _counted(found.no_go, outlook), "literal": _counted(found.literal, outlook),
+    }  # fmt: skip
+
+
+def _counted(share: float, outlook: Forecast) -> str:
+    """Say in how many of the simulated reviews."""
+    return f"{share:.1%} ({share * outlook.repetitions:,.0f} / {outlook.repetitions:,})"
+
+
+def _bars(found: Decision, fits: float) -> list[Spec]:
     """Lay the three chances of a decision end to end, each with its number where it fits."""
-    y, room = (grid.y(row, 16), 2 * ROOM) if small else (row, ROOM)
-    parts = (
-        (decision.go, GO, "GO"),
-        (decision.hold, HOLD, "HOLD"),
-        (decision.no_go, NO_GO, "NO-GO"),
-    )
+    parts = ((found.go, GO, "GO"), (found.hold, HOLD, "HOLD"), (found.no_go, NO_GO, "NO-GO"))
     bars: list[Spec] = []
     start = 0.0
     for share, color, word in parts:
-        label = f"{word} {share:.0%}" if share > room else ""
-        bars.append({"row": y, "a": start, "b": start + share, "color": color, "text": label})
+        label = f"{word} {share:.0%}" if share > fits else ""
+        bars.append({"a": start, "b": start + share, "color": color, "text": label})
         start += share
     return bars
 
@@ -225,58 +238,66 @@ def gate_chart(outlook: Forecast) -> Figure:
         for g in outlook.gates
     )
     alt = say("Chance of passing when better, at the limit. {rows}.", rows=rows)
-    return figure(lambda width: _gate_spec(outlook, width), alt, caption)
+    return figure(lambda width: _gate_chart(outlook, width), alt, caption)
 
 
-def _gate_spec(outlook: Forecast, width: int) -> Spec:
-    small, n = width < WIDE, len(outlook.gates)
-    height, header, left, right = (56, 50, 10, 16) if small else (36, 34, 215, 210)
-    grid = Grid(n, width, height, header, left, width - right)
-    above, below = (-15, 10) if small else (0, 0)
-    points: list[Spec] = []
-    names: list[Spec] = []
-    notes: list[Spec] = []
-    for k, gate in enumerate(outlook.gates):
-        for truth, (shape, color) in MARKS.items():
-            chance = gate.chances[truth].passed
-            points.append({"row": grid.y(k, below), "x": chance, "shape": shape, "color": color})
-        value, best = _value(gate, gate.proof), _value(gate, gate.provable)
-        note = say("limit {value}, provable {best}", value=value, best=best)
-        names.append({"row": grid.y(k, above), "text": translate(gate.gate.title)})
-        notes.append({"row": grid.y(k, above), "text": str(note)})
-    lines = [{"x": MAY}, {"x": SHOULD}]
-    size, note_size, room = (12, 10, 130) if small else (13, 12, 205)
-    layers = [
-        layer(lines, "rule", at={"x": "x", "y": grid.header, "y2": grid.bottom}, color=SOFT,
-              strokeDash=[3, 3]),
-        dots(points[::-1], {"x": "x", "y": "row", "color": "color", "shape": "shape"}, size=95),
-        text(names, "text", 0, fontWeight=600, limit=room, fontSize=size),
-        text(notes, "text", width, align="right", color=SOFT, fontSize=note_size),
-        *_keys(grid, width, small=small),
-    ]  # fmt: skip
-    return grid.spec(layers, (0, 1), _percent_axis(say("chance that the gate passes")))
+def _gate_chart(outlook: Forecast, width: int) -> Drawn:
+    small = width < WIDE
+    room = Beside(10, NARROW - 26, 16, 56) if small else Beside(215, WIDE - 425, 210, 36)
+    rows = [_gate_forecast(gate, outlook) | {"row": k} for k, gate in enumerate(outlook.gates)]
+    points = [
+        row | {"x": gate.chances[truth].passed, "shape": shape, "color": color}
+        for row, gate in zip(rows, outlook.gates, strict=True)
+        for truth, (shape, color) in reversed(MARKS.items())
+    ]
+    tip = {"gate": say("Gate"), "proof": say("Stage limit"), "provable": say("Provable"),
+           "needed": say("Needed"), "better": say("passes if better"), "equal": say("if equal"),
+           "limit": say("at the limit"), "worse": say("beyond it"),
+           "literal": say("plan's rule at the limit")}  # fmt: skip
+    x = _percent_axis("x", say("chance that the gate passes"))
+    up, down, size, note_size = (-15, 10, 12, 10) if small else (0, 0, 13, 12)
+    at = {"x": x, "y": room.y(), "color": "color", "shape": "shape"}
+    return room.plot([
+        mark("rule", {"x": x}, [{"x": MAY}, {"x": SHOULD}], color=SOFT, strokeDash=[3, 3],
+             clip=True),
+        mark("point", at, points, tip=tip, size=95, yOffset=down, clip=True),
+        room.text("gate", -room.left, tip=tip, fontWeight=600, fontSize=size, dy=up,
+                  limit=130 if small else 205),
+        room.text("note", room.width + room.right, tip=tip, align="right", color=SOFT,
+                  fontSize=note_size, dy=up),
+        *_keys(room, small=small),
+    ], rows, tip)  # fmt: skip
 
 
-def _keys(grid: Grid, width: int, *, small: bool) -> list[Spec]:
+def _gate_forecast(gate: GateForecast, outlook: Forecast) -> Spec:
+    value, best = _value(gate, gate.proof), _value(gate, gate.provable)
+    chances = {truth: _counted(gate.chances[truth].passed, outlook) for truth in MARKS}
+    return chances | {
+        "gate": translate(gate.gate.title), "proof": str(value), "provable": str(best),
+        "needed": str(_needed(gate)),
+        "literal": _counted(gate.chances["limit"].literal, outlook),
+        "note": str(say("limit {value}, provable {best}", value=value, best=best)),
+    }  # fmt: skip
+
+
+def _keys(room: Beside, *, small: bool) -> list[alt.Chart]:
     """Name the truths and their marks above the first row."""
     words = {
         "better": ("●", say("clearly better")), "equal": ("◆", say("equal")),
         "limit": ("✚", say("at the limit")), "worse": ("▼", say("beyond it")),
     }  # fmt: skip
-    left, room, size = (0, width, 11) if small else (grid.left, grid.right - grid.left, 13)
-    layers: list[Spec] = []
-    for k, (truth, (sign, word)) in enumerate(words.items()):
-        color = MARKS[truth][1]
-        row = {"x": 0.0, "text": f"{sign} {word}", "color": color}
-        at = {"x": left + k * room / len(words), "y": 12, "text": "text"}
-        style: Spec = {"align": "left", "fontWeight": 600, "fontSize": size}
-        layers.append(layer([row], "text", at=at, color=color, **style))
-    return layers
+    left, wide, y, size = (-room.left, NARROW, -38, 11) if small else (0, room.width, -22, 13)
+    return [
+        mark("text", {"x": left + k * wide / len(words), "y": y, "text": "text:N"},
+             [{"text": f"{sign} {word}"}], color=MARKS[truth][1], fontWeight=600, fontSize=size)
+        for k, (truth, (sign, word)) in enumerate(words.items())
+    ]  # fmt: skip
 
 
-def _percent_axis(title: Sentence) -> Spec:
+def _percent_axis(field: str, title: Sentence) -> object:
     ticks = [0, 0.05, 0.25, 0.5, 0.8, 1]
-    return {"title": str(title), "format": ".0%", "values": ticks, "grid": False}
+    return axis("X", field, (-EDGE, 1 + EDGE), title=str(title), format=".0%", values=ticks,
+                grid=False)  # fmt: skip
 
 
 __dir__ = __all__.copy  # what completion lists

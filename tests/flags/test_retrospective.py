@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
+import altair as alt
 import msgspec
 import pytest
 
@@ -23,12 +26,14 @@ from rolloutlib.ledger.incident_log import open_incident
 from rolloutlib.ledger.records import Move
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.show import lookback
+from rolloutlib.show.figure import Figure
+from rolloutlib.text import chart
 from rolloutlib.watch import record as watches
 from tests.ledger import workbooks
 from tests.often import EXHAUSTIVE
 from tests.rollback.books import FILES, PLAN, ROOT, at, decided, workbook
 from tests.rollback.test_cause import watched
-from tests.sample_review import story
+from tests.sample_review import ATTACK, story
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,6 +150,27 @@ def test_every_piece_is_drawn(back: LookBack, lang: str) -> None:
     drawn = lookback.time_line(back, lang)
     assert "2026-02-05 ROLLBACK 2" in getattr(drawn, "alt", "")
     assert "<svg" in drawn.svg(narrow=True)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_marks_of_the_time_line_tell_what_came_of_them(back: LookBack) -> None:
+    """Decisions and stays have tooltips of inert text, names keep to their width, time zooms."""
+    odd = back.steps[0]._replace(id="dec-" + ATTACK + "y" * 200)
+    drawn = lookback.time_line(replace(back, steps=(odd, *back.steps[1:])))
+    assert isinstance(drawn, Figure)
+    wide = drawn.wide
+    alt.Chart.from_dict(wide)  # held against Vega-Lite's schema
+    told = {part["mark"]["type"] for part in wide["layer"] if "tooltip" in part["encoding"]}
+    assert told == {"rule", "point", "text"}
+    rows = [row for values in wide["datasets"].values() for row in values]
+    assert {"stage 2 entered", "22.0"} & {row.get("came", row.get("days")) for row in rows}
+    assert all(value == chart(value) for row in rows for value in row.values()
+               if isinstance(value, str))  # fmt: skip
+    (zoom,) = wide["params"]
+    assert (zoom["bind"], zoom["select"]["encodings"]) == ("scales", ["x"])
+    svg = drawn.svg()
+    assert ATTACK not in svg
+    assert "aria-label=" not in svg
+    assert float(ET.fromstring(svg).attrib["width"]) <= 916  # noqa: S314
 
 
 def test_an_empty_ledger_is_no_error(tmp_path: Path) -> None:

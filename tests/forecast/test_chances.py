@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
+import altair as alt
 import numpy as np
 import pytest
 
@@ -159,6 +161,24 @@ def test_shown_in_words_and_charts(found: Forecast, lang: str) -> None:
         assert len(chart.caption) > 40
         assert "<svg" in chart.svg()
         assert "<svg" in chart.svg(narrow=True)
+
+
+def test_marks_tell_chances_and_how_many_reviews_they_are_of(found: Forecast) -> None:
+    """Tooltips count simulated reviews, zoom stands on the scale of shares; pictures have none."""
+    gate = found.gates[0]
+    passed, n = gate.chances["better"].passed, found.repetitions
+    both = outlook.decision_chart(found), outlook.gate_chart(found)
+    assert isinstance(both[0].altair() & both[1].altair(), alt.VConcatChart)
+    for chart in both:
+        shown = alt.Chart.from_dict(chart.wide).to_json()  # held against Vega-Lite's schema
+        assert f"({passed * n:.0f} / {n})" in shown
+        assert '"tooltip"' in shown
+        (zoom,) = chart.wide["params"]
+        scaled = next(part for part in chart.wide["layer"] if part.get("name") in zoom["views"])
+        assert "field" in scaled["encoding"]["x"]
+        assert "aria-label=" not in chart.svg()
+        width = float(ET.fromstring(chart.svg(narrow=True)).attrib["width"])  # noqa: S314
+        assert width <= 390 - 2 * 16
 
 
 def test_too_small_a_stage_says_so() -> None:
