@@ -199,6 +199,9 @@ def _output(output: NotebookNode) -> Markup | None:
     data = output.get("data", {})
     if FIGURE_MIME in data:
         return Markup(render("figure.html.j2", **_figure(data[FIGURE_MIME])))  # noqa: S704
+    if "image/svg+xml" in data:  # a live chart of an explorer
+        picture = _address(data["image/svg+xml"])
+        return Markup('<p class="rl"><img src="{}" alt="{}"></p>').format(picture, _said(data))
     if "rolloutlib_caption" in output.get("metadata", {}):  # a stream has none
         return None  # the figure before it has it
     if "text/html" in data:
@@ -214,11 +217,22 @@ def _figure(parts: Mapping[str, str]) -> dict[str, Any]:
     for layout in ("wide", "narrow"):
         svg = parts[layout]
         size = re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"', svg)
-        pictures[layout] = "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
+        pictures[layout] = _address(svg)
         sizes[layout] = size.groups() if size else ("", "")
     half = 0 < float(sizes["wide"][0] or 0) < WIDE / 2 + 10
     return {"alt": parts["alt"], "caption": parts["caption"], "picture": pictures, "size": sizes,
             "half": half}  # fmt: skip
+
+
+def _said(data: Mapping[str, Any]) -> str:
+    """Return a picture's text, where it is more than the name of its class."""
+    text = str(data.get("text/plain", ""))
+    return "" if text.startswith(("alt.", "<")) else text
+
+
+def _address(svg: str) -> str:
+    """Return a picture as an address that holds it; a browser runs nothing in such a one."""
+    return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
 
 
 def _sanitised(html: str) -> Markup:

@@ -266,6 +266,15 @@ def test_outputs_are_sanitised(html: str) -> None:
     assert not re.search(r"<(script|img|a|svg|iframe|style)\b|\son\w+=|style=|evil", body)
 
 
+def test_a_live_chart_is_a_picture_on_a_page() -> None:
+    """What an explorer draws stands on the page as an image, which runs nothing."""
+    svg = "<svg onload='alert(1)'><script>alert(1)</script></svg>"
+    output = {"image/svg+xml": svg, "text/plain": "alt.HConcatChart(...)"}
+    body = render_html(with_output(output)).partition("<body>")[2]
+    assert '<img src="data:image/svg+xml;base64,' in body
+    assert not re.search(r"<(script|svg)\b|alert|HConcat", body)
+
+
 def test_prose_is_sanitised_too() -> None:
     """Markdown may hold raw HTML; a page shows none of it."""
     notebook = nbformat.v4.new_notebook(
