@@ -155,7 +155,7 @@ def figure(
         alt: what is seen, for who cannot see it.
         caption: what to see and what it means for the decision.
         wide: the width on a page.
-        zoom: the channels that wheel and drag move.
+        zoom: the channels that wheel and drag move, if any.
     """
     with building():
         page, phone = draw(wide), draw(NARROW)

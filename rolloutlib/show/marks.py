@@ -196,11 +196,13 @@ def zoomed(drawn: Drawn, channels: Sequence[str], about: str) -> Drawn:
 
     Args:
         drawn: the chart.
-        channels: `x`, `y` or both.
+        channels: `x`, `y`, both, or none where no axis is a quantity.
         about: what it shows; charts of other things zoom by themselves when they are composed.
     """
     import altair as alt
 
+    if not channels:
+        return drawn
     name = f"zoom_{crc32(about.encode(errors='replace')):08x}"
     ranges = alt.selection_interval(name=name, bind="scales", encodings=[*channels])  # pyright: ignore[reportArgumentType] -- names of channels
     with catch_warnings():

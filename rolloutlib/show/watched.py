@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 __all__ = [
     "COLOURED", "SHAPES", "SIGNS", "alarm_table", "alarm_word", "command", "headline",
     "headline_of", "incidents", "latest", "light_word", "lights", "moment", "outcome_word", "risks",
-    "series_title", "signal_table", "signal_title", "sources", "title_of", "told_only", "warnings",
+    "series_title", "signal_table", "signal_title", "signal_value", "sources", "title_of",
+    "told_only", "warnings",
 ]  # fmt: skip
 __dir__ = __all__.copy  # what completion lists
 
@@ -254,7 +255,7 @@ def signal_table(watch: Watch) -> Html:
         word, kind = _beyond(signal)
         feature = f"{signal.feature} {translate(watch.features.get(signal.feature, ''))}".strip()
         state = Cell(str(word), kind=f"verdict {kind}" if kind else "")
-        cells = (Cell(feature, (signal_title(signal.signal),)), number(_signal(signal)),
+        cells = (Cell(feature, (signal_title(signal.signal),)), number(signal_value(signal)),
                  number(show(signal.limit, signal.measure)), state,
                  Cell(sentence(signal.says)))  # fmt: skip
         rows.append(Row(cells))
@@ -276,12 +277,11 @@ def told_only(signal: FeatureSignal) -> bool:
     return signal.beyond is None and signal.limit is None
 
 
-def _signal(signal: FeatureSignal) -> str:
-    value = str(show(signal.value, signal.measure))
-    if signal.lower is None and signal.upper is None:
-        return value
-    lower, upper = (bound(end, signal.measure) for end in (signal.lower, signal.upper))
-    return f"{value} [{lower}, {upper}]"
+def signal_value(signal: FeatureSignal) -> str:
+    """Return a signal's number over the days watched, with its bounds where it has any."""
+    value, ends = show(signal.value, signal.measure), (signal.lower, signal.upper)
+    lower, upper = (bound(end, signal.measure) for end in ends)
+    return str(value) if ends == (None, None) else f"{value} [{lower}, {upper}]"
 
 
 @spoken

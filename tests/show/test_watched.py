@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import msgspec
@@ -14,6 +14,9 @@ from rolloutlib.show.watched_summary import summary_text
 from rolloutlib.watch.record import Outcome, decode, encode
 from rolloutlib.words.reasons import worded
 from tests.sample_watch import GAP, sample_watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ANSWER = ("rollback", "--reason", "it's slow", "--feature", "A")
 WATCH = msgspec.structs.replace(
@@ -28,7 +31,7 @@ BARE = msgspec.structs.replace(
 def rows_of(chart: Figure, layer: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a layer's rows."""
     data = layer.get("data") or chart.wide["data"]
-    return data["values"] if "values" in data else chart.wide["datasets"][data["name"]]
+    return chart.wide["datasets"][data["name"]]
 
 
 def layers(chart: Figure, mark: str) -> list[dict[str, Any]]:
@@ -102,14 +105,28 @@ def test_a_day_tells_its_numbers_at_the_pointer() -> None:
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_the_charts_are_valid_and_zoom_without_dragging_texts(lang: str) -> None:
     """Altair's schema accepts both layouts; what stands on a scale that zooms ends at the plot."""
-    drawn = charts(watched_days.daily_series(WATCH, lang))
+    days, parts = watched_days.daily_series(WATCH, lang), watched_parts.signal_charts(WATCH, lang)
+    drawn = (*charts(days), *charts(parts))
     for chart in drawn:
         for whole in (chart.wide, chart.narrow):
             alt.Chart.from_dict(whole)
         for layer in chart.wide["layer"]:
             if "field" in layer["encoding"].get("x", {}):
                 assert layer["mark"]["clip"]
-    assert isinstance(drawn[0].altair() | drawn[1].altair(), alt.HConcatChart)
+    assert isinstance(drawn[0].altair() | drawn[-1].altair(), alt.HConcatChart)
+
+
+@pytest.mark.slow
+def test_the_strip_of_weeks_is_valid_and_does_not_zoom() -> None:
+    """Weeks have no scale that could move; each tells its whole note at the pointer."""
+    strip = watched_parts.schedule(WATCH)
+    assert isinstance(strip, Figure)
+    for whole in (strip.wide, strip.narrow):
+        alt.Chart.from_dict(whole)
+    assert "params" not in str(strip.wide)
+    (boxes,) = layers(strip, "rect")
+    assert rows_of(strip, boxes)[4]["whole"] == "everyone; retrospective and standards"
+    assert "tooltip" in boxes["encoding"]
 
 
 def test_an_alarm_marks_its_day_in_its_own_series() -> None:
@@ -131,6 +148,19 @@ def test_parts_are_named_in_the_language_that_is_spoken() -> None:
     assert "easy, seen: 41.0%" in mix.alt
 
 
+def test_a_bar_tells_its_part_and_the_whole_signal_with_bounds() -> None:
+    """A tooltip has the part's words and, where the signal has a number, that with its limit."""
+    signal = msgspec.structs.replace(WATCH.signals[0], lower=0.05, upper=0.07)
+    chart = charts(watched_parts.signal_charts(msgspec.structs.replace(WATCH, signals=(signal,))))[
+        0
+    ]
+    (bars,) = layers(chart, "rule")
+    first = rows_of(chart, bars)[0]
+    assert (first["label"], first["kind"], first["text"]) == ("easy", "seen", "41.0%")
+    assert (first["whole"], first["limit"]) == ("×0.06 [×0.05, ×0.07]", "×0.01")
+    assert [one["field"] for one in bars["encoding"]["tooltip"]][-2:] == ["whole", "limit"]
+
+
 def test_hostile_names_are_only_shown() -> None:
     """An arm or a tag that looks like markup is text wherever it is shown."""
     evil = "<script>x</script>"
@@ -149,6 +179,30 @@ def test_a_name_that_svg_cannot_hold_is_drawn_escaped() -> None:
     texts = [row.get("text") for rows in live["datasets"].values() for row in rows]
     assert "━ on\\u0007" in texts
     assert "━ on\x07" not in texts
+
+
+def test_labels_of_parts_and_notes_pass_the_gate_of_charts() -> None:
+    """No text of a live chart of parts or weeks has a control character that the data had."""
+    signal = msgspec.structs.replace(WATCH.signals[0], parts=(("a\x07", "b\x07", 0.5),))
+    weeks = (("W1\x07", (0,), "a note\x07 of words"),)
+    here = msgspec.structs.replace(WATCH.here, weeks=weeks)
+    watch = msgspec.structs.replace(WATCH, signals=(signal,), here=here)
+    strip = watched_parts.schedule(watch)
+    assert isinstance(strip, Figure)
+    for figure in (*charts(watched_parts.signal_charts(watch)), strip):
+        texts = str([*_texts(figure.altair().to_dict())])
+        assert r"\\u0007" in texts
+        assert r"\x07" not in texts
+
+
+def _texts(part: Any) -> Iterator[str]:  # noqa: ANN401 -- any part of a specification
+    """Yield every text of a specification."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, dict | list | tuple):
+        inner: Any = part.values() if isinstance(part, dict) else part
+        for one in inner:
+            yield from _texts(one)
 
 
 def test_the_record_is_read_as_it_was_written() -> None:
