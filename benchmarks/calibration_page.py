@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from rolloutlib.show.figure import INK, WIDE, Figure, Grid, Spec, dots, layer, text
+from rolloutlib.show.figure import INK, WIDE, Figure, Spec
+from rolloutlib.show.pixels import Grid, dots, layer, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """Every gate against its limit, and what verdicts look like. Nothing is computed but the layout.
 
-Charts are Vega-Lite specifications as plain data (see rolloutlib.show.figure); `Figure.altair()`
-gives the Altair chart to whoever wants to change one.
+The forest is a plain Vega-Lite specification (see rolloutlib.show.pixels); `Figure.altair()` gives
+the Altair chart to whoever wants to change it.
 """
 
 from __future__ import annotations
@@ -11,19 +11,8 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.judge.record import Verdict
-from rolloutlib.show.figure import (
-    INK,
-    NARROW,
-    SOFT,
-    WIDE,
-    Figure,
-    Grid,
-    Spec,
-    dots,
-    figure,
-    layer,
-    text,
-)  # fmt: skip
+from rolloutlib.show.figure import INK, NARROW, SOFT, WIDE, Figure, Spec, figure
+from rolloutlib.show.pixels import Grid, dots, layer, text
 from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import Sentence, say, spoken, translate

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rolloutlib.words.sentences import Sentence
 
 __all__ = [
-    "FIGURE_MIME", "HALF", "NARROW", "VEGA_MIME", "WIDE", "Figure", "Figures", "Grid", "Note",
-    "Spec", "dots", "figure", "layer", "own_look", "plot", "spec", "text",
+    "CONFIG", "FIGURE_MIME", "HAIR", "HALF", "INK", "NARROW", "SCHEMA", "SOFT", "VEGA_MIME", "WIDE",
+    "Figure", "Figures", "Note", "Spec", "figure", "own_look", "spec",
 ]  # fmt: skip
 
 Spec = dict[str, Any]
@@ -230,24 +230,6 @@ def _shown(whole: Spec, **_: object) -> Spec:
     return {VEGA_MIME: drawn.wide, "image/svg+xml": drawn.svg()}
 
 
-def layer(rows: Sequence[Spec], kind: str, *, at: Spec, **mark: Any) -> Spec:  # noqa: ANN401
-    """Return one layer.
-
-    Args:
-        rows: its data.
-        kind: Vega-Lite's mark type.
-        at: channel → a field's name, a number of pixels, or a whole channel definition.
-        mark: properties of the mark.
-    """
-    encoding = {name: _channel(name, value) for name, value in at.items()}
-    values = [_labelled(row) for row in rows]
-    return {"data": {"values": values}, "mark": {"type": kind} | mark, "encoding": encoding}
-
-
-def _labelled(row: Spec) -> Spec:
-    return {name: chart(value) if isinstance(value, str) else value for name, value in row.items()}
-
-
 def _drawable(part: Any) -> Any:  # noqa: ANN401 -- any part of a specification
     """Return a specification in which every text passed the gate of charts."""
     if isinstance(part, str):
@@ -257,79 +239,3 @@ def _drawable(part: Any) -> Any:  # noqa: ANN401 -- any part of a specification
     if isinstance(part, list):
         return [_drawable(inner) for inner in cast("list[Any]", part)]
     return part
-
-
-def _channel(name: str, value: str | float | Spec) -> Spec:
-    if isinstance(value, dict):
-        return value
-    if not isinstance(value, str):
-        return {"value": value}
-    if name in {"x", "y"}:
-        return {"field": value, "type": "quantitative"}
-    if name in {"x2", "y2", "text"}:
-        return {"field": value}
-    return {"field": value, "type": "nominal", "scale": None}
-
-
-def dots(rows: Sequence[Spec], at: Spec, **mark: Any) -> Spec:  # noqa: ANN401
-    """Return a layer of opaque points, filled unless told otherwise."""
-    return layer(rows, "point", at=at, **({"filled": True, "opacity": 1} | mark))
-
-
-def text(
-    rows: Sequence[Spec], name: str, x: str | float, y: str = "row", *, hue: str = "",
-    **style: Any,  # noqa: ANN401
-) -> Spec:  # fmt: skip
-    """Return a layer of texts, without empty ones; `hue` names the field of their colours."""
-    at: Spec = {"x": x, "y": y, "text": name} | ({"color": hue} if hue else {})
-    usual = {"align": "left", "baseline": "middle", "fontSize": 13, "color": INK}
-    return layer([row for row in rows if row[name]], "text", at=at, **(usual | style))
-
-
-def plot(layers: list[Spec], width: int, height: int) -> Spec:
-    """Return a plot with axes: what is left of the width beside the y axis and its title."""
-    padding = {"left": 4, "right": 14, "top": 6, "bottom": 4}
-    return _spec(layers, width - 75, height) | {"padding": padding}
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A chart of rows beside texts: data from `left` to `right` pixels, row k's middle at y = k."""
-
-    rows: int
-    width: int
-    row_height: int
-    header: int
-    left: int
-    right: int
-
-    @property
-    def bottom(self) -> int:
-        """The plot's lower edge in pixels."""
-        return self.header + self.rows * self.row_height
-
-    def y(self, row: int, pixels: int) -> float:
-        """Return the y of something so many pixels below a row's middle."""
-        return row + pixels / self.row_height
-
-    def spec(self, layers: list[Spec], domain: tuple[float, float], axis: Spec | None) -> Spec:
-        """Put layers together over hairlines between the rows, all with the same x and y."""
-        lines = [{"row": k - 0.5} for k in range(self.rows + 1)]
-        hairlines = layer(lines, "rule", at={"y": "row", "x": 0, "x2": self.width}, color=HAIR)
-        layers = [*layers, hairlines]
-        across = {"domain": [*domain], "nice": False, "range": [self.left, self.right]}
-        rows, pixels = [-0.5, self.rows - 0.5], [self.header, self.bottom]
-        down = {"domain": rows, "range": pixels, "nice": False}
-        x, y = {"scale": across, "axis": axis}, {"scale": down, "axis": None}
-        for channel, common in (("x", x), ("y", y)):
-            for drawn in layers:
-                if "field" in drawn["encoding"].get(channel, {}):
-                    drawn["encoding"][channel] |= common
-        return _spec(layers, self.width, self.bottom)
-
-
-def _spec(layers: list[Spec], width: int, height: int) -> Spec:
-    # What JupyterLab draws; Vega-Lite 6 does, too.
-    schema = "https://vega.github.io/schema/vega-lite/v5.json"
-    size = {"padding": 4, "width": width, "height": height}
-    return {"$schema": schema, **size, "layer": layers, "config": CONFIG}
