@@ -113,8 +113,9 @@ class Answers(Table[Any]):
         return self._seen(live=by_hand()).html
 
     def _seen(self, *, live: bool) -> Html:
-        told = [column.null_count < self.to_arrow().num_rows for column in self.to_arrow().columns]
-        places = [k for k, column in enumerate(self._columns) if column.brief and told[k]]
+        table = self.to_arrow()
+        has_values = [column.null_count < table.num_rows for column in table.columns]
+        places = [k for k, column in enumerate(self._columns) if column.brief and has_values[k]]
         names = [(self._columns[k].name, self._columns[k].kind in {"whole", "number"})
                  for k in places]  # fmt: skip
         rows = [[row[k] for k in places] for row in self[:SHOWN]]
@@ -285,12 +286,12 @@ def _answers(
     judged: Judged, behind: Behind, heading: Sentence, notes: Sequence[Sentence],
     conditions: Sequence[Condition], columns: Sequence[Column[Any]], lang: str,
 ) -> Answers:  # fmt: skip
-    told = [*notes]
+    lines = [*notes]
     if conditions:
-        told.append(say("Only {slice}.", slice=is_in(conditions)))
+        lines.append(say("Only {slice}.", slice=is_in(conditions)))
     if judged.review.carried:
-        told.append(say("Only this stage's own answers are shown."))
+        lines.append(say("Only this stage's own answers are shown."))
     extras = [text(name, "a column of the source", brief=True)
               for name in behind.rows.column_names
               if name not in {column.name for column in columns}]  # fmt: skip
-    return Answers.of(behind, [*columns, *extras], heading, told, lang)
+    return Answers.of(behind, [*columns, *extras], heading, lines, lang)

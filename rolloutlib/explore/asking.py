@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.explore.public import Public
@@ -24,12 +25,12 @@ class Asked(NamedTuple):
     conditions: tuple[Condition, ...] = ()
 
 
-class Asking(Public):
+class Asking(Public, ABC):
     """Something with samples behind it."""
 
+    @abstractmethod
     def _asked(self) -> Asked:
         """Return whose samples are asked for."""
-        raise NotImplementedError
 
     def where(self, **conditions: object) -> Slice:
         """Look at part of the samples: every gate by the same methods, as an exploration.

@@ -173,8 +173,8 @@ def _names(name: str) -> tuple[str, str]:
 
 def _documented(schema: pa.Schema, columns: Iterable[Column[Any]]) -> pa.Schema:
     """Return a schema whose fields carry unit and meaning along, for who opens only the Parquet."""
-    told = {column.name: {"unit": column.unit, "meaning": column.doc} for column in columns}
-    return pa.schema([field.with_metadata(told.get(field.name, {})) for field in schema])
+    described = {column.name: {"unit": column.unit, "meaning": column.doc} for column in columns}
+    return pa.schema([field.with_metadata(described.get(field.name, {})) for field in schema])
 
 
 _COLUMNS: Final[tuple[Column[tuple[str, Column[Any]]], ...]] = (

@@ -26,8 +26,8 @@ def _varied(source: str, field: str) -> Callable[[GateResult], object]:
     """Return what takes a field of what runs, or prompts, show beyond the units."""
 
     def get(gate: GateResult) -> object:
-        found = (one for one in gate.evidence.varied if one.source == source)
-        return next((getattr(one, field) for one in found), None)
+        of_source = (one for one in gate.evidence.varied if one.source == source)
+        return next((getattr(one, field) for one in of_source), None)
 
     return get
 

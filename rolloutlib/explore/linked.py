@@ -70,13 +70,13 @@ def linked(judged: Judged, metric: Metric | None, by: str | None, lang: str) -> 
 
 
 def _metric(judged: Judged, metric: str | None) -> Metric:
-    told = {each.metric for each in judged.review.distributions}
+    drawable = {each.metric for each in judged.review.distributions}
     known: tuple[Metric, ...] = ("score", "latency_ms")
     for each in known:
-        if each in told and metric in {None, each}:
+        if each in drawable and metric in {None, each}:
             return each
     wanted = f"no sample tells {metric or 'score or latency_ms'}"
-    raise UsageError(f"{wanted}; expected {listed(sorted(told)) or 'values to draw'}")
+    raise UsageError(f"{wanted}; expected {listed(sorted(drawable)) or 'values to draw'}")
 
 
 def _edges(judged: Judged, metric: Metric) -> NDArray[np.float64]:
@@ -115,12 +115,12 @@ def _counted(
     value = nw.col(metric)
     above = [(value > float(edge)).cast(nw.Int64) for edge in edges[:-1]]
     step = above[0] if len(above) == 1 else nw.sum_horizontal(*above) if above else nw.lit(0)
-    told = frame.with_columns(
+    stepped = frame.with_columns(
         nw.when(column.is_in(kept)).then(column).alias("segment"),
         column.is_null().alias("untold"),
         nw.when(~value.is_null()).then(step).alias("step"),
     )
-    counts = told.group_by("arm", "segment", "untold", "step").agg(
+    counts = stepped.group_by("arm", "segment", "untold", "step").agg(
         nw.len().alias("n"),
         nw.col("passed").cast(nw.Int64).sum().alias("passes"),
         nw.col("passed").count().alias("judged"),

@@ -90,16 +90,16 @@ def tried_of(review: Review) -> Table[TriedSlice]:
 
 def _note(review: Review, slices: Sequence[Sliced], doubts: Sequence[Reason] = ()) -> str:
     """Say that nobody planned the look, how many there were, and what is doubtful of this one."""
-    told = [say(
+    sentences = [say(
         "A look that nobody planned. Different slices tried here so far: {n}, beside {listed} "
         "segments that the review tests. p_holm is p after Holm over all of them, and grows as "
         "more are tried; no verdict follows.",
         n=len(slices), listed=listed_beside(review.record),
     )]  # fmt: skip
     if review.record.carried:
-        told.append(say("Only this stage's own samples count here."))
+        sentences.append(say("Only this stage's own samples count here."))
     with speaking(review.lang):
-        return " ".join([*map(str, told), *texts(doubts[:DOUBTS])])
+        return " ".join([*map(str, sentences), *texts(doubts[:DOUBTS])])
 
 
 class Slice(Asking):

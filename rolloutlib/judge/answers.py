@@ -148,17 +148,17 @@ def flipped(judged: Judged, most: int = 10) -> Flipped:
 
 def _worst(judged: Judged) -> tuple[GateResult | None, tuple[Condition, ...]]:
     review = judged.review
-    told = [gate for gate in review.gates if gate.evidence.point is not None
+    with_data = [gate for gate in review.gates if gate.evidence.point is not None
             and (gate.metric != "issue" or gate.subject)]  # fmt: skip
-    failing = [gate for gate in told if gate.evidence.verdict is Verdict.FAIL]
+    failing = [gate for gate in with_data if gate.evidence.verdict is Verdict.FAIL]
     if answered := [gate for gate in failing if gate.metric not in SOFT]:
         return answered[0], ()
     losses = [part for part in review.segments if part.loss and part.p_holm is not None]
     for part in sorted(losses, key=lambda part: part.p_holm or 0.0):
-        gate = next((gate for gate in told if gate.id == part.gate), None)
+        gate = next((gate for gate in with_data if gate.id == part.gate), None)
         return gate, (Condition(part.by, (part.value,)),)
     if failing:
         return failing[0], ()
-    tested = [gate for gate in told if gate.evidence.p_worse is not None]
+    tested = [gate for gate in with_data if gate.evidence.p_worse is not None]
     tested.sort(key=lambda gate: gate.evidence.p_worse or 0.0)
-    return next(iter([*tested, *told]), None), ()
+    return next(iter([*tested, *with_data]), None), ()

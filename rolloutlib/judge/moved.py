@@ -180,14 +180,14 @@ def _other_quantity(before: GateResult, after: GateResult) -> Reason | None:
 
 
 def _limits(before: GateResult, after: GateResult) -> list[Reason]:
-    found: list[Reason] = []
+    differences: list[Reason] = []
     if before.limit != after.limit:
-        found.append(because("moved.limit", value=before.limit, limit=after.limit,
+        differences.append(because("moved.limit", value=before.limit, limit=after.limit,
                              measure=after.unit, signed=after.signed))  # fmt: skip
     if before.proof_limit != after.proof_limit:
-        found.append(because("moved.proof", value=before.proof_limit, limit=after.proof_limit,
+        differences.append(because("moved.proof", value=before.proof_limit, limit=after.proof_limit,
                              measure=after.evidence_unit, signed=after.signed))  # fmt: skip
-    return found
+    return differences
 
 
 def _minus(after: float | None, before: float | None) -> float | None:
@@ -215,41 +215,44 @@ def _interval(
 
 def _differs(before: Review, after: Review, gates: Sequence[GateMoved]) -> tuple[Reason, ...]:
     """Say what else moved: stage, arms, plan, profile, confidence, design, what is carried."""
-    found: list[Reason] = []
+    differences: list[Reason] = []
     if before.stage != after.stage:
-        found.append(because("moved.stage", before=before.stage, after=after.stage))
+        differences.append(because("moved.stage", before=before.stage, after=after.stage))
     arms = [(review.control, review.treatment) for review in (before, after)]
     if arms[0] != arms[1]:
-        found.append(because("moved.arms", before=arms[0], after=arms[1]))
+        differences.append(because("moved.arms", before=arms[0], after=arms[1]))
     both = [(gate.before, gate.after) for gate in gates if gate.before and gate.after]
     limits = sum((old.limit, old.proof_limit) != (new.limit, new.proof_limit) for old, new in both)
     if before.plan_sha256 != after.plan_sha256:
         plan = because("moved.plan", limits=limits, gates=len(gates))
-        found.append(plan if limits else because("moved.plan_only"))
+        differences.append(plan if limits else because("moved.plan_only"))
     if before.profile != after.profile:
         names = {"before": before.profile or "–", "after": after.profile or "–"}
-        found.append(because("moved.profile", **names))
+        differences.append(because("moved.profile", **names))
     stages = [tuple(map(str, carried_stages(review))) or "–" for review in (before, after)]
     if stages[0] != stages[1]:
-        found.append(because("moved.carried", before=stages[0], after=stages[1]))
-    return (*found, *_estimated_otherwise([(old.evidence, new.evidence) for old, new in both]))
+        differences.append(because("moved.carried", before=stages[0], after=stages[1]))
+    return (
+        *differences,
+        *_estimated_otherwise([(old.evidence, new.evidence) for old, new in both]),
+    )
 
 
 def _estimated_otherwise(both: Iterable[tuple[EvidenceVerdict, EvidenceVerdict]]) -> list[Reason]:
     """Say where bounds are of another kind: their confidence, their design, an adjustment."""
-    found: list[Reason] = []
+    differences: list[Reason] = []
     judged = [(old, new) for old, new in both if old.point is not None and new.point is not None]
     levels = [(old.confidence, new.confidence) for old, new in judged]
     earlier, now = next((pair for pair in levels if pair[0] != pair[1]), (None, None))
     if earlier is not None and now is not None:
-        found.append(because("moved.confidence", earlier=earlier, now=now))
+        differences.append(because("moved.confidence", earlier=earlier, now=now))
     if any((old.design, old.unit) != (new.design, new.unit) for old, new in judged):
-        found.append(because("moved.design"))
+        differences.append(because("moved.design"))
     if any(
         ("CUPED" in (old.method or "")) != ("CUPED" in (new.method or "")) for old, new in judged
     ):
-        found.append(because("moved.adjusted"))
-    return found
+        differences.append(because("moved.adjusted"))
+    return differences
 
 
 # --- reasons --------------------------------------------------------------------------------------

@@ -110,8 +110,8 @@ def sample_frame(source: Source, *, texts: bool = False) -> Samples:
     elif texts and source.again:
         runs = source.again()
         if runs.inputs != source.runs.inputs:
-            due = "review them again, or restore the files"
-            raise RunsError(f"the runs are not those that the review read; {due}.")
+            way_out = "review them again, or restore the files"
+            raise RunsError(f"the runs are not those that the review read; {way_out}.")
         return from_runs(runs)
     return samples if texts else samples.without_texts()
 

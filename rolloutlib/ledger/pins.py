@@ -105,8 +105,9 @@ def pins_of(read: ReviewFolder, review: Review, root: Path) -> Pins:
         review: the review in it, or the same one made again.
         root: the workbook's root.
     """
-    of_the_page = {"out", "lang", "against"}
-    unused = of_the_page | (set() if read.params.carry else {"carry"})  # as before there was one
+    unused = {"out", "lang", "against"}  # of the page alone
+    if not read.params.carry:
+        unused.add("carry")  # pins of before it was there stay equal
     used = read.params.model_dump(mode="json", exclude=unused)
     inputs = sorted((file.name, file.sha256) for file in review.inputs if file.sha256)
     commit, dirty = _git(root)

@@ -259,8 +259,8 @@ def groups(
     loss = -change if asked.harm == "lower" else change
     costed = grouped.with_columns((loss * nw.col("n_treatment") + 0.0).alias("cost"))  # no −0
     names = (by, "control", "treatment", "change", "n_control", "n_treatment", "cost")
-    told = costed.filter(~nw.col("cost").is_null())
-    table = collect(told.sort("cost", by, descending=[True, False]).head(n).select(*names))
+    with_cost = costed.filter(~nw.col("cost").is_null())
+    table = collect(with_cost.sort("cost", by, descending=[True, False]).head(n).select(*names))
     rules = {"worse": nw.col("cost") > EDGE, "all": nw.col("n_treatment") > 0}
-    counts = _counted(told, rules)
+    counts = _counted(with_cost, rules)
     return Behind(table, counts["all"], counts)

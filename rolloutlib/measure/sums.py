@@ -85,12 +85,12 @@ def about_runs(
         f" WHEN cluster IS NOT NULL THEN hash({n}, {rest}, cluster) ELSE hash({n}, {rest}) END"
         for n in (1, 2)
     )
-    told = "".join(  # likewise: a label that a row does not tell leaves its hash as it is
+    hashed_labels = "".join(  # likewise: a label that a row does not tell leaves its hash as it is
         f' + CASE WHEN "{name}" IS NULL THEN 0 ELSE hash({{row}}, {quoted(name)}, "{name}") END'
         for name in extras
     )
-    if told:
-        one, two = (f"({row})::HUGEINT{told.format(row=row)}" for row in (one, two))
+    if hashed_labels:
+        one, two = (f"({row})::HUGEINT{hashed_labels.format(row=row)}" for row in (one, two))
     found = connection.execute(_OF_RUNS.format(one=one, two=two)).fetchall()
     about = {f"{arm}{SEPARATOR}{run}": (list(numbers), {}) for arm, run, *numbers in found}
     for arm, run, tag, count in connection.execute(_TAGS).fetchall():
@@ -176,8 +176,8 @@ def day_sums(
     shares = counted(frame, cluster)
     nothing = pa.table({name: pa.array([], pa.string()) for name in ("arm", "run_id", "tags")})
     rows = pa.array([], pa.int64())
-    told = _columns(shares.tags) if shares.tags else nothing.append_column("rows", rows)
-    counts = (_columns(shares.mix), _columns(shares.vetoes), told)
+    tags = _columns(shares.tags) if shares.tags else nothing.append_column("rows", rows)
+    counts = (_columns(shares.mix), _columns(shares.vetoes), tags)
     tables |= dict(zip(COUNTED, counts, strict=True))
     return tables | {f"prompts{SUMS}": connection.sql(_PROMPTS).to_arrow_table()}
 

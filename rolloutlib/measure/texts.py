@@ -35,10 +35,10 @@ def with_texts(
     rows = table.to_pylist()
     ids = [{row[f"{prefix}{name}"] for row in rows for prefix, _ in places}
            for name in ("run_id", "sample_id")]  # fmt: skip
-    told = _texts_of(frame, texts, ids)
+    shown_texts = _texts_of(frame, texts, ids)
     names: dict[str, str] = dict(zip(("control", "treatment"), pair, strict=True))
     found = [
-        [told.get((row["arm"] if alone else names[arm], row[f"{prefix}run_id"],
+        [shown_texts.get((row["arm"] if alone else names[arm], row[f"{prefix}run_id"],
                    row[f"{prefix}sample_id"]), {}) for prefix, arm in places]
         for row in rows
     ]  # fmt: skip

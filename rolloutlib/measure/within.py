@@ -207,8 +207,8 @@ def _nobody(frame: nw.LazyFrame[Any], column: str, value: str | None) -> str:
             "source.yaml."
         )
     hint = did_you_mean(value, known)
-    due = _listed(rows, column)
-    return f"no sample's {title} is {plain(value, LABEL)!r}; there are {due}.{hint}"
+    there = _listed(rows, column)
+    return f"no sample's {title} is {plain(value, LABEL)!r}; there are {there}.{hint}"
 
 
 def _listed(rows: Sequence[Mapping[str, Any]], column: str) -> str:

@@ -49,12 +49,12 @@ def checked(names: Collection[str], *, own: bool) -> None:
 
 def _fault(name: str, *, own: bool) -> str:
     if name in OWN:
-        due = f"map it under columns: (columns: {{{name}: …}})"
-        return "" if own else f"{name!r} is a field of its own; {due}"
+        expected = f"map it under columns: (columns: {{{name}: …}})"
+        return "" if own else f"{name!r} is a field of its own; {expected}"
     if name in TAKEN:
         return f"{name!r} is a column of ours already; expected another name"
     if not re.fullmatch(NAME, name):
-        due = "expected a plain word of a–z, 0–9 and _ that begins with a letter, 40 at most"
+        expected = "expected a plain word of a–z, 0–9 and _ that begins with a letter, 40 at most"
         hint = did_you_mean(name[:80], OWN) if own else ""
-        return f"{name[:80]!r} is no name of a segment; {due}.{hint}"
+        return f"{name[:80]!r} is no name of a segment; {expected}.{hint}"
     return ""

@@ -53,8 +53,8 @@ class ColumnSpec(Model):
     @classmethod
     def _ordered(cls, scale: tuple[float, float]) -> tuple[float, float]:
         if scale[0] >= scale[1]:
-            due = "expected the lowest score, then the highest"
-            msg = f"goes from {scale[0]:g} to {scale[1]:g}; {due}"
+            expected = "expected the lowest score, then the highest"
+            msg = f"goes from {scale[0]:g} to {scale[1]:g}; {expected}"
             raise ValueError(msg)
         return scale
 

@@ -66,9 +66,9 @@ def _duckdb_sum(relation: duckdb.DuckDBPyRelation, extras: Sequence[str]) -> str
     A hash of two rounds, since one alone keeps too much of its last column's own hash. The names of
     further columns are hashed too: two that exchange their values are others.
     """
-    told = _told(relation, extras)
+    columns = _told(relation, extras)
     names = ", ".join(
-        f"{quoted(name)}, {_quoted(name)}" if name in extras else name for name in told
+        f"{quoted(name)}, {_quoted(name)}" if name in extras else name for name in columns
     )
     rows, total = relation.aggregate(f"count(*), sum(hash(hash({names})))").fetchall()[0]
     return f"sums:duckdb-{duckdb.__version__}:{rows:x}-{int(total or 0):x}"
@@ -85,11 +85,11 @@ def _spark_sums(table: Any, extras: Sequence[str]) -> str:  # noqa: ANN401 -- an
     what carries the same key.
     """
     untold = {name for name in (*TOLD_LATER, *extras) if _is_null(table, name)}
-    told = [name for name in SCHEMA.names if name not in untold]
-    hashed = {name: f"arm, run_id, sample_id, {name}" for name in told}
-    for name in {"issues", "suggested_tags"} & {*told}:  # [] is not null
+    columns = [name for name in SCHEMA.names if name not in untold]
+    hashed = {name: f"arm, run_id, sample_id, {name}" for name in columns}
+    for name in {"issues", "suggested_tags"} & {*columns}:  # [] is not null
         hashed[name] = f"coalesce(size({name}), -1), {hashed[name]}"
-    hashed["row"] = ", ".join(told)
+    hashed["row"] = ", ".join(columns)
     for name in extras:
         if name not in untold:
             hashed[name] = f"arm, run_id, sample_id, '{name}', `{name}`"

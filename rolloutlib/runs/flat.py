@@ -110,17 +110,19 @@ def read_flat(
         if not rows.rows:
             raise RunsError(f"no row of {file.name} can be read; {rows.bad[0].message}")
         named = listed(rows.columns, most=20) or "none"
-        due = layout_of(rows.columns) or "write a source.yaml that says which are arm and status"
-        msg = f"{file.name} has the columns {named}; {due}."
+        expected = (
+            layout_of(rows.columns) or "write a source.yaml that says which are arm and status"
+        )
+        msg = f"{file.name} has the columns {named}; {expected}."
         raise RunsError(msg)
     check_columns(file, columns_of(rows, spec), spec)
     spec = without(spec.told_of(texts=texts), [n for n in IDS if is_empty(n, rows, spec)])
     mapping = RowMapping(file.name, spec, lists=_lists(rows, spec), latest=latest)
     read = [mapping.row(row) for row in rows.rows]
     if mapping.untimed and not any(isinstance(one, Mapped) for one in read):
-        due = "source.yaml needs a timezone, such as timezone: Asia/Seoul"
+        expected = "source.yaml needs a timezone, such as timezone: Asia/Seoul"
         got = f"a time is {shown(mapping.untimed)}, without an offset"
-        raise RunsError(f"{file.name}: {got}; {due}.")
+        raise RunsError(f"{file.name}: {got}; {expected}.")
     if rows.inside:
         arms = {one.run.arm for one in read if isinstance(one, Mapped)}
         read = [mapping.unless_swallowing(one, rows.inside, arms) for one in read]
@@ -259,15 +261,17 @@ class RowMapping:
         column = self.outcome if wire == "status" else self.readers.get(name, (name,))[0]
         column = self.spec.segments[name].column if name in self.spec.segments else column
         cell = value_at(row.cells, column)
-        due = self.expected.get(
+        expected = self.expected.get(
             wire, "text, a number, or true or false" if wire in self.spec.segments else "text"
         )
         if name in _JUDGED:
-            due = expected_of(name, self.spec.columns.mapped[name], self.spec, cell, self.latest)
-            self.untimed = self.untimed or (str(cell) if due.startswith(NO_OFFSET) else "")
+            expected = expected_of(
+                name, self.spec.columns.mapped[name], self.spec, cell, self.latest
+            )
+            self.untimed = self.untimed or (str(cell) if expected.startswith(NO_OFFSET) else "")
         if wire == "status" and cell is not None:
             self.words[word(cell), self.arm(row)] += 1
-        what = column, shown(cell), f"expected {due}", self.text(row)
+        what = column, shown(cell), f"expected {expected}", self.text(row)
         return Quarantined(self.file, row.line, *what, arm=self.arm(row))
 
     def text(self, row: Row) -> str:

@@ -89,9 +89,9 @@ def label_cast(cell: str, kind: str) -> str | None:
 
 def labels_of(samples: Sequence[Sample], names: Iterable[str] = ()) -> dict[str, pa.Array]:
     """Return a column for each label that a sample carries, and for each of these names."""
-    told = [sample.segments or {} for sample in samples]
-    every = sorted({*names, *(name for of in told for name in of)})
-    return {name: pa.array([label_of(of, name) for of in told], pa.string()) for name in every}
+    own = [sample.segments or {} for sample in samples]
+    every = sorted({*names, *(name for of in own for name in of)})
+    return {name: pa.array([label_of(of, name) for of in own], pa.string()) for name in every}
 
 
 def label_of(told: dict[str, Any], name: str) -> object:

@@ -119,7 +119,7 @@ def columns_of(rows: Rows, spec: SourceSpec) -> Collection[str] | None:
         return None
     mapped = spec.columns.mapped | spec.beside
     inner = {column.column for column in mapped.values()} - {*rows.columns}
-    told = [
+    filled = [
         name for name in inner if any(value_at(row.cells, name) is not None for row in rows.rows)
     ]
-    return [*rows.columns, *told]
+    return [*rows.columns, *filled]

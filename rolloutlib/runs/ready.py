@@ -50,8 +50,8 @@ def note_labels(run: Envelope, known: set[str]) -> None:
     named = [sample.segments for sample in run.result.samples if sample.segments]
     every = known.union(*named)
     if len(every) > MOST_SEGMENTS:
-        due = f"expected at most {MOST_SEGMENTS} names of segments in all runs together"
-        raise RefusedError("segments", min(every - known), due)
+        expected = f"expected at most {MOST_SEGMENTS} names of segments in all runs together"
+        raise RefusedError("segments", min(every - known), expected)
     known.update(every)
 
 

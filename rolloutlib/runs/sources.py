@@ -220,8 +220,8 @@ class SourceSpec(_Model):
     @property
     def beside(self) -> dict[str, ColumnSpec]:
         """The columns beside the fields: segments, and texts by their names in the table."""
-        told = zip(TEXTS, (self.texts.prompt, self.texts.answer), strict=True)
-        texts = {name: ColumnSpec(column=column) for name, column in told if column}
+        mapped = zip(TEXTS, (self.texts.prompt, self.texts.answer), strict=True)
+        texts = {name: ColumnSpec(column=column) for name, column in mapped if column}
         return {**self.segments, **texts}
 
     def told_of(self, *, texts: bool) -> Self:

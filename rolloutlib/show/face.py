@@ -57,14 +57,14 @@ def glance(review: Review, note: str = "") -> Html:
     """
     sign, heading, meaning = SIGNS[review.recommendation], title_of(review), str(meaning_of(review))
     reasons = texts(review.reasons)
-    told = " ".join(filter(None, (note, simulated(review))))
+    notes = " ".join(filter(None, (note, simulated(review))))
     gates = [_gate(gate) for gate in review.gates]
     head = [str(name) for name in (say("Gate"), say("Plan"), say("Evidence"),
                                    say("Estimate [bounds]"), say("Limit"))]  # fmt: skip
     further = str(say("{n} more: .reasons", n=len(reasons) - REASONS))
     html = render(
         "glance.html.j2", kind=review.recommendation.value.lower(), sign=sign, title=heading,
-        meaning=meaning, told=told, why=str(say("Why")), reasons=reasons[:REASONS],
+        meaning=meaning, told=notes, why=str(say("Why")), reasons=reasons[:REASONS],
         left_out=further if len(reasons) > REASONS else "", head=head, gates=gates,
         more=f"{say('Numbers')}: {_TABLES}", style=sheet("face.css"),
     )  # fmt: skip
@@ -72,7 +72,7 @@ def glance(review: Review, note: str = "") -> Html:
     rest = len(reasons) - TEXT_REASONS
     if rest > 0:
         first.append(f"- {say('{n} more: .reasons', n=rest)}")
-    lines = [plain(f"{sign} {heading}"), meaning, told, *first, _counted(review),
+    lines = [plain(f"{sign} {heading}"), meaning, notes, *first, _counted(review),
              f"{say('Numbers')}: {_TABLES}"]  # fmt: skip
     return Html(html, "\n".join(filter(None, lines)), heading)
 
@@ -108,8 +108,8 @@ def _gate(gate: GateResult) -> tuple[str, tuple[str, str], tuple[str, str], str,
 def _counted(review: Review) -> str:
     """Say how many gates the evidence passes, fails and leaves open; nothing without gates."""
     verdicts = [gate.evidence.verdict for gate in review.gates]
-    told = [f"{badge(kind)} {verdicts.count(kind)}" for kind in Verdict if kind in verdicts]
-    return f"{say('Gates')}: {', '.join(told)}" if told else ""
+    counts = [f"{badge(kind)} {verdicts.count(kind)}" for kind in Verdict if kind in verdicts]
+    return f"{say('Gates')}: {', '.join(counts)}" if counts else ""
 
 
 def _narrow(table: Grid, rows: Sequence[Sequence[str]]) -> list[str]:

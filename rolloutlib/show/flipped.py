@@ -36,17 +36,17 @@ UNKEPT: Final = frozenset({"out", "lang", "look", "looks"})  # of no matter to w
 @spoken
 def worst_answers(judged: Judged) -> Html | Note:
     """Show the prompts that got worst by the number that is worst, and how to get them all."""
-    found = flipped(judged, MOST)
-    if found.why is not None or found.behind is None or found.gate is None:
-        return Note(sentence(found.why) if found.why else "–")
-    told = [name for name in judged.plan.evidence.segments if name != "profile"]
-    kinds = tuple(dict.fromkeys(("category", "difficulty", *told)))
-    rows = [_row(found.gate, row, kinds) for row in found.behind.rows.to_pylist()]
+    answers = flipped(judged, MOST)
+    if answers.why is not None or answers.behind is None or answers.gate is None:
+        return Note(sentence(answers.why) if answers.why else "–")
+    segments = [name for name in judged.plan.evidence.segments if name != "profile"]
+    kinds = tuple(dict.fromkeys(("category", "difficulty", *segments)))
+    rows = [_row(answers.gate, row, kinds) for row in answers.behind.rows.to_pylist()]
     head = (say("Prompt"), say("Control"), say("Treatment"))
-    lines = in_python(judged.params, found.gate.id, found.conditions, found.behind.total)
+    lines = in_python(judged.params, answers.gate.id, answers.conditions, answers.behind.total)
     word = str(say("All of them, in Python:"))
     code = Html(render("code.html.j2", word=word, text=lines), f"{word}\n{lines}")
-    return joined(bullets(_about(judged, found)), table(head, rows, kind="answers"), code)
+    return joined(bullets(_about(judged, answers)), table(head, rows, kind="answers"), code)
 
 
 def _about(judged: Judged, found: Flipped) -> list[Sentence]:
@@ -55,24 +55,26 @@ def _about(judged: Judged, found: Flipped) -> list[Sentence]:
     if behind is None or gate is None:
         return []
     counts = {name: f"{n:,}" for name, n in behind.counts.items()}
-    told = [say(
+    sentences = [say(
         "{gate}: {worse} of {every} prompts got worse and {better} better; the {shown} that got "
         "worst stand here.",
         gate=translate(gate.title), worse=counts["worse"], every=counts["all"],
         better=counts["better"], shown=f"{behind.rows.num_rows:,}",
     )]  # fmt: skip
     if found.conditions:
-        told.append(say("Only {slice}: there the review finds a loss.",
+        sentences.append(say("Only {slice}: there the review finds a loss.",
                         slice=is_in(found.conditions)))  # fmt: skip
     if behind.counts["one arm"]:
-        told.append(say("{n} prompts have a value in one arm only.", n=counts["one arm"]))
+        sentences.append(say("{n} prompts have a value in one arm only.", n=counts["one arm"]))
     if judged.review.carried:
-        told.append(say("Only this stage's own answers are shown."))
+        sentences.append(say("Only this stage's own answers are shown."))
     if "prompt_text" not in behind.rows.column_names and not any(
         name.endswith("_answer") for name in behind.rows.column_names
     ):
-        told.append(say("Texts of prompts and answers appear where source.yaml maps them (texts)."))
-    return told
+        sentences.append(
+            say("Texts of prompts and answers appear where source.yaml maps them (texts).")
+        )
+    return sentences
 
 
 def is_in(conditions: Sequence[Condition]) -> str:

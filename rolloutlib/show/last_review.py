@@ -99,8 +99,8 @@ def last_review(review: Review, params: ReviewParams) -> LastReview:
         path = root / against
         return LastReview(_named(path, root), record_at(path), asked=against)
     damaged: list[str] = []
-    found = sorted(_candidates(review, _places(root, params), damaged, root), reverse=True)
-    for one in found:
+    candidates = sorted(_candidates(review, _places(root, params), damaged, root), reverse=True)
+    for one in candidates:
         with suppress(UsageError):  # its seal or its record cannot be read
             if lists(bounded_bytes(one.folder / SEAL), REVIEW, one.data):
                 where = _named(one.folder, root)

@@ -39,11 +39,11 @@ def contrast_by_run(review: Review) -> Figure | Note:
         return Note(str(say("No gate has data that could be shown run by run.")))
     drift = min(review.drift, key=_weight)
     gate = next(gate for gate in review.gates if gate.id == drift.gate)
-    told = [one for one in review.drift if one.worse or one.better] or [drift]
+    moving = [one for one in review.drift if one.worse or one.better] or [drift]
     caption = say(
         "{gate}: each dot is one run, with bounds that take its samples as independent; the blue "
         "line is all runs together, the dashed line what this stage has to prove. {tests}",
-        gate=translate(gate.title), tests=" ".join(sentence(one.why) for one in told),
+        gate=translate(gate.title), tests=" ".join(sentence(one.why) for one in moving),
     )  # fmt: skip
     points = [show(run.point, gate.evidence_unit, signed=gate.signed) for run in drift.runs]
     alt = say("{gate}, run by run: {rows}.", gate=translate(gate.title),
@@ -203,8 +203,8 @@ def _parts(gate: GateResult, drift: Drift) -> list[Spec]:
     """Return the level of all runs, and where they drift those before and after the step."""
 
     def level(first: float, end: float, value: float | None, color: str) -> Spec:
-        told = str(show(value, gate.evidence_unit, signed=gate.signed))
-        return {"run": first, "end": end, "value": value, "color": color, "told": told}
+        shown_value = str(show(value, gate.evidence_unit, signed=gate.signed))
+        return {"run": first, "end": end, "value": value, "color": color, "told": shown_value}
 
     last = len(drift.runs) + 0.5
     pooled = level(0.5, last, gate.evidence.point, TREATMENT)
