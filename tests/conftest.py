@@ -42,7 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
     for item in items:
         inside = item.path.relative_to(item.config.rootpath)  # a checkout may have any name
-        if SLOW_FOLDERS & set(inside.parts):
+        examples = inside.parts[:2] == ("rolloutlib", "explore")  # of whole reviews
+        if examples or SLOW_FOLDERS & set(inside.parts):
             item.add_marker(pytest.mark.slow)
 
 

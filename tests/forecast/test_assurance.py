@@ -70,6 +70,7 @@ def test_what_was_seen_by_hand() -> None:
     assert chance(point, se).chance["seen"] == pytest.approx(passes.mean(), abs=0.03)
 
 
+@pytest.mark.slow
 def test_more_and_better_data_help() -> None:
     """A better point, less uncertainty and more further users have higher chances."""
     assert chance(0.0).chance["open"] > chance(-0.015).chance["open"]

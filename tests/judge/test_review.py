@@ -410,6 +410,7 @@ def test_arms_given_the_other_way_round(tmp_path: Path) -> None:
     assert found.startswith("INVALID: The arms are named the other way round")
 
 
+@pytest.mark.slow
 def test_failed_and_open_checks(tmp_path: Path) -> None:
     """A check without evidence holds the good candidate back; a failed one is a NO_GO."""
     folder = write(tmp_path / "runs", good())

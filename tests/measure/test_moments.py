@@ -113,6 +113,7 @@ def test_one_scan_equals_brute_force(rows: list[Row]) -> None:
             same(cells, place, brute(mine, metric))
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(st.lists(sample_rows, min_size=2, max_size=12), st.data())
 def test_scans_add_up_in_any_split(rows: list[Row], data: st.DataObject) -> None:

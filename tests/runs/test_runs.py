@@ -578,6 +578,7 @@ def test_quarantine_is_written_verbatim_and_twice_the_same(tmp_path: Path) -> No
     assert written.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_progress_reaches_the_end(tmp_path: Path) -> None:
     """Progress is told in files, never backwards, up to all of them."""
     for i in range(130):

@@ -216,6 +216,7 @@ def test_korean_notebooks_have_korean_prose() -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_page_loads_nothing_and_runs_nothing() -> None:
     """Even with hostile labels.
 

@@ -169,6 +169,7 @@ def test_no_variation_is_no_certainty() -> None:
         assert inference.t_bounds(found) == EVERYTHING
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(1, 30), st.floats(0, 1)), min_size=2, max_size=12),
     st.integers(0, 3),

@@ -131,6 +131,7 @@ def test_exact_coverage_is_near_nominal() -> None:
         assert 0.925 < chance[lower <= p1 - p0].sum() < 0.98
 
 
+@pytest.mark.slow
 @settings(max_examples=40)  # root finding takes 10 ms an example
 @given(tables())
 def test_swapped_arms_mirror(table: tuple[int, int, int, int]) -> None:
