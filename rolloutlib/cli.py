@@ -111,6 +111,7 @@ def _parser() -> Parser:
         review,
         runlogs,
         schedule,
+        source,
         watch,
     )
     from rolloutlib.commands.parsing import Parser
@@ -121,7 +122,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     groups = (
         plan, plan_page, ingest, review, watch, ledger, keys, flags, engine, notify, incident,
-        runlogs, knobs, schedule, check_pr, retrospective,
+        runlogs, knobs, schedule, check_pr, retrospective, source,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

@@ -6,6 +6,7 @@ from typing import Final
 
 from rolloutlib.words.carry_templates import CARRIES
 from rolloutlib.words.check_templates import CHECKS
+from rolloutlib.words.draft_templates import DRAFTS
 from rolloutlib.words.issue_templates import ISSUES
 from rolloutlib.words.moved_templates import MOVES
 from rolloutlib.words.risk_templates import RISKS
@@ -291,6 +292,7 @@ TEMPLATES: Final = {
         "Samples with any issue at all rise from {limit} to {value} (p = {p:.2g} after Holm's "
         "correction)."
     ),
+    **DRAFTS,
     **ISSUES,
     **CARRIES,
     **SLICES,

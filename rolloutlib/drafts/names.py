@@ -1,0 +1,140 @@
+"""By which names people call the fields of a sample, in English and Korean."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["FIELDS", "SEGMENTS", "UNIT_OF", "fields_of", "folded"]
+
+# Field → its names, folded; the first that a table has wins. What is a field only by its values
+# (id, result, model) is looked at in `table`.
+FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "arm": (
+        "arm", "variant", "variation", "group", "treatmentgroup", "experimentgroup", "bucket",
+        "실험군", "실험그룹", "그룹", "군", "집단", "변형",
+    ),
+    "model": (
+        "model", "modelname", "modelid", "provider", "providerid", "version", "modelversion",
+        "system", "engine", "deployment", "모델", "모델명", "버전", "시스템",
+    ),
+    "run_id": ("runid", "run", "evalid", "experimentid", "jobid", "실행", "실행번호", "실행id"),
+    "started_at": (
+        "startedat", "starttime", "started", "timestamp", "createdat", "created", "datetime",
+        "date", "time", "ts", "시작시각", "시작일시", "일시", "시각", "날짜", "생성일시", "생성일",
+    ),
+    "prompt_id": (
+        "promptid", "questionid", "qid", "itemid", "taskid", "exampleid", "caseid", "testid",
+        "testcaseid", "inputid", "docid", "promptno", "문항id", "문항번호", "문제번호", "질문id",
+        "질문번호", "프롬프트id", "문항", "번호",
+    ),
+    "id": ("id", "uid", "uuid", "key", "아이디", "식별자"),
+    "index": ("index", "idx", "no", "row", "rowid", "순번", "연번"),
+    "prompt": (
+        "prompt", "question", "query", "input", "instruction", "userinput", "inputs", "request",
+        "질문", "문제", "질의", "입력", "프롬프트", "지시문",
+    ),
+    "answer": (
+        "answer", "response", "output", "completion", "prediction", "generation", "modeloutput",
+        "actualoutput", "outputs", "답변", "응답", "출력", "모델답변", "생성결과",
+    ),
+    "sample_id": ("sampleid", "responseid", "answerid", "requestid", "traceid", "응답id"),
+    "user_id": (
+        "userid", "user", "username", "customerid", "customer", "studentid", "사용자", "사용자id",
+        "고객", "고객id", "학생", "회원", "회원번호",
+    ),
+    "session_id": (
+        "sessionid", "session", "conversationid", "threadid", "dialogid", "세션", "세션id", "대화",
+        "대화id",
+    ),
+    "category": (
+        "category", "topic", "domain", "subject", "tasktype", "분류", "범주", "카테고리", "주제",
+        "영역", "과목",
+    ),
+    "difficulty": ("difficulty", "level", "난이도"),
+    "passed": (
+        "passed", "pass", "ispassed", "success", "succeeded", "correct", "iscorrect", "accuracy",
+        "acc", "exactmatch", "em", "match", "resolved", "solved", "통과", "합격", "정답여부",
+        "정오", "성공", "성공여부", "통과여부", "합격여부", "정답",
+    ),
+    "failed": ("failed", "fail", "isfailed", "incorrect", "wrong", "실패", "실패여부", "오답여부"),
+    "status": (
+        "status", "outcome", "verdict", "result", "state", "evalresult", "judgement", "judgment",
+        "상태", "결과", "판정", "평가결과", "채점결과",
+    ),
+    "score": (
+        "score", "rating", "totalscore", "overallscore", "overall", "finalscore", "quality",
+        "grade", "judgescore", "점수", "평점", "평가점수", "총점", "별점", "품질", "품질점수",
+    ),
+    "latency_ms": (
+        "latency", "duration", "elapsed", "elapsedtime", "responsetime", "latencytime", "runtime",
+        "timetaken", "generationtime", "지연", "지연시간", "응답시간", "소요시간", "처리시간",
+        "레이턴시", "걸린시간",
+    ),
+    "issues": (
+        "issues", "issue", "failuremodes", "failuremode", "problems", "flaws", "issuetags", "이슈",
+        "문제점", "오류유형", "결함",
+    ),
+    "veto_reason": ("vetoreason", "blockedreason", "차단사유"),
+}  # fmt: skip
+
+SEGMENTS: Final = {
+    "language": ("language", "lang", "locale", "언어"),
+    "country": ("country", "region", "geo", "국가", "지역"),
+    "platform": ("platform", "device", "os", "client", "플랫폼", "기기"),
+}
+
+# The end of a latency's name → its unit.
+UNIT_OF: Final = {
+    "milliseconds": "ms", "millis": "ms", "msec": "ms", "ms": "ms", "밀리초": "ms",
+    "microseconds": "us", "micros": "us", "us": "us", "nanoseconds": "ns", "nanos": "ns",
+    "ns": "ns", "seconds": "s", "secs": "s", "sec": "s", "s": "s", "초": "s", "minutes": "min",
+    "mins": "min", "min": "min", "분": "min", "hours": "h",
+}  # fmt: skip
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_BETWEEN = re.compile(r"[\s_\-/()\[\]:]+")
+
+
+def folded(name: str) -> str:
+    """Return what spellings of one name have in common.
+
+    >>> folded("Response Time (ms)"), folded("questionId"), folded("question_id")
+    ('responsetimems', 'questionid', 'questionid')
+    """
+    return _BETWEEN.sub("", name).casefold()
+
+
+def fields_of(column: str) -> tuple[tuple[str, int], ...]:
+    """Return the fields that a column may be by its name, with the place among their names.
+
+    Of a dotted path its last name counts, after the whole.
+
+    >>> fields_of("metrics.score"), fields_of("응답시간(초)"), fields_of("notes")
+    ((('score', 0),), (('latency_ms', 11),), ())
+    """
+    told: dict[str, int] = {}
+    for name in dict.fromkeys((column, column.rpartition(".")[2])):
+        for field, known in FIELDS.items():
+            spelled = without_unit(name) if field == "latency_ms" else folded(name)
+            if spelled in known:
+                told.setdefault(field, known.index(spelled))
+    return tuple(told.items())
+
+
+def without_unit(name: str) -> str:
+    """Return a name, folded, without the unit at its end."""
+    words = _BETWEEN.split(_CAMEL.sub("_", name).strip("_)] "))
+    last = words[-1].casefold()
+    if len(words) > 1 and last in UNIT_OF:
+        return folded("".join(words[:-1]))
+    return folded(name)
+
+
+def unit_of(name: str) -> str:
+    """Return the unit that a latency's name ends with; empty where it names none.
+
+    >>> unit_of("latency_ms"), unit_of("elapsedSeconds"), unit_of("지연시간(초)"), unit_of("time")
+    ('ms', 's', 's', '')
+    """
+    words = _BETWEEN.split(_CAMEL.sub("_", name).strip("_)] "))
+    return UNIT_OF.get(words[-1].casefold(), "") if len(words) > 1 else ""

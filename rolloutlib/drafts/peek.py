@@ -1,0 +1,221 @@
+"""A first look at files that somebody else wrote: their columns and some of their records.
+
+It is bounded: at most 32 MB of text and 20,000 records of each file, and at most 40 files of each
+folder. What is drafted from it is read again, whole and strictly, by whoever reviews.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (files of any shape; pyarrow carries no types)
+from __future__ import annotations
+
+import csv
+import io
+import os
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+import msgspec
+
+from rolloutlib.errors import FileError, RunsError, UsageError
+from rolloutlib.files import bounded_bytes
+from rolloutlib.limits import FILE_BYTES
+from rolloutlib.runs.listing import list_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rolloutlib.runs.files import RunFile
+
+__all__ = ["ARMS", "FIRST", "Peek", "PeekFile", "flat", "peek"]
+
+ARMS: Final = ("control", "treatment")
+FIRST: Final = 200  # records that are looked at closely
+_RECORDS, _BYTES, _FILES, _DEEP = 20_000, 32 * 10**6, 40, 4
+Cells = dict[str, Any]
+
+
+class PeekFile(NamedTuple):
+    """What one file shows.
+
+    Attributes:
+        name: relative to the folder beside which source.yaml is to stand.
+        path: where it is.
+        kind: .csv, .jsonl, .json or .parquet, whatever it was packed in.
+        columns: names of the columns; of nested records dotted paths to what is no object.
+        records: the first 200 records, as they are written.
+        root: what a .json file holds, where that is one object; of others None.
+        place: where in a .json file the records are: a path, or "." for the file itself.
+        every: all records within the bounds, where the first 200 are not enough.
+        opening: keys of source.yaml without which the file cannot be read (encoding, delimiter …).
+    """
+
+    name: str
+    path: Path
+    kind: str
+    columns: tuple[str, ...]
+    records: tuple[Cells, ...]
+    root: Cells | None = None
+    place: str = ""
+    every: tuple[Cells, ...] = ()
+    opening: dict[str, Any] = {}  # noqa: RUF012 -- nobody writes to it
+
+
+class Peek(NamedTuple):
+    """What was looked at.
+
+    Attributes:
+        files: in the order of their names, those of the first path first.
+        folder: beside which source.yaml is to stand: the files' names are relative to it.
+        arms: arm → glob of its files, where two paths were given; else empty.
+    """
+
+    files: tuple[PeekFile, ...]
+    folder: Path = Path()
+    arms: dict[str, str] = {}  # noqa: RUF012 -- nobody writes to it
+
+    @property
+    def first(self) -> PeekFile:
+        """The first file that holds records, or else the first one."""
+        return next((file for file in self.files if file.records), self.files[0])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that every file with records has."""
+        filled = [file for file in self.files if file.records]
+        return tuple(c for c in self.first.columns if all(c in f.columns for f in filled))
+
+
+def peek(paths: Sequence[Path]) -> Peek:
+    """Look at one file or folder, or at two: the control's and the treatment's.
+
+    Raises:
+        UsageError: a path does not exist, there are more than two, or both are the same.
+        RunsError: nothing there can be read.
+    """
+    if not 1 <= len(paths) <= len(ARMS):
+        due = "expected one file or folder, or two: the control's, then the treatment's"
+        raise UsageError(f"{len(paths)} paths are given; {due}.")
+    listed = [list_files(path).files[:_FILES] for path in paths]
+    whole = [path.resolve() for path in paths]
+    if len(whole) == 1:
+        folder = whole[0] if whole[0].is_dir() else whole[0].parent
+        return Peek(tuple(_looked_at(folder, listed[0])), folder)
+    folder, arms = _beside(whole)
+    return Peek(tuple(_looked_at(folder, [*listed[0], *listed[1]])), folder, arms)
+
+
+def _beside(paths: Sequence[Path]) -> tuple[Path, dict[str, str]]:
+    """Return the folder above both paths, and each arm's files as a glob relative to it."""
+    one, other = paths
+    if one == other or one in other.parents or other in one.parents:
+        raise UsageError(f"{paths[0]} and {paths[1]} hold the same files; expected two arms.")
+    folder = Path(os.path.commonpath([path.parent for path in paths]))
+    globs: list[str] = []
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        globs.append(_literal(name) + ("/*" if path.is_dir() else ""))
+    return folder, dict(zip(ARMS, globs, strict=True))
+
+
+def _literal(name: str) -> str:
+    """Return a glob of one name, whatever characters are in it."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
+
+
+def _looked_at(folder: Path, files: Iterable[RunFile]) -> Iterator[PeekFile]:
+    for file in files:
+        path = Path(file.path).resolve()
+        name = Path(os.path.relpath(path, folder)).as_posix()
+        try:
+            data = bounded_bytes(path, FILE_BYTES)
+        except FileError as error:
+            raise RunsError(f"{name} {error.why}.") from None
+        yield _looked(name, path, file.kind, data)
+
+
+def _looked(name: str, path: Path, kind: str, data: bytes) -> PeekFile:
+    root, place = None, ""
+    if kind == ".json":
+        tree = _decoded(data)
+        place, every = records_of(tree)
+        root = cast("Cells", tree) if isinstance(tree, dict) else None
+    else:
+        records = _RECORDS_OF[kind](data[:_BYTES] if kind != ".parquet" else data)
+        every = tuple(islice(records, _RECORDS))
+    columns = tuple(dict.fromkeys(name for record in every for name in flat(record)))
+    return PeekFile(name, path, kind, columns, every[:FIRST], root, place, every)
+
+
+def _decoded(data: bytes) -> object:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def records_of(tree: object) -> tuple[str, tuple[Cells, ...]]:
+    """Return where the longest list of objects is, and the objects; an empty place is nowhere.
+
+    >>> records_of({"version": 3, "results": {"results": [{"id": 1}, {"id": 2}]}})
+    ('results.results', ({'id': 1}, {'id': 2}))
+    """
+    best, records = "", tuple[Cells, ...]()
+    for place, items in _lists(tree, ".", 0):
+        if len(items) > len(records):
+            best, records = place, tuple(items[:_RECORDS])
+    return best, records
+
+
+def _lists(tree: object, place: str, deep: int) -> Iterator[tuple[str, list[Cells]]]:
+    if isinstance(tree, list):
+        if tree and all(isinstance(item, dict) for item in tree):
+            yield place, cast("list[Cells]", tree)
+    elif isinstance(tree, dict) and deep < _DEEP:
+        for name, inner in tree.items():
+            yield from _lists(inner, name if place == "." else f"{place}.{name}", deep + 1)
+
+
+def flat(record: Cells, prefix: str = "", deep: int = 0) -> dict[str, Any]:
+    """Return a record's cells by column; what is in an inner object by its dotted path.
+
+    >>> flat({"id": 1, "usage": {"cost": 2, "tags": ["a"]}})
+    {'id': 1, 'usage.cost': 2, 'usage.tags': ['a']}
+    """
+    cells: dict[str, Any] = {}
+    for name, cell in record.items():
+        if isinstance(cell, dict) and cell and deep < _DEEP:
+            cells |= flat(cast("Cells", cell), f"{prefix}{name}.", deep + 1)
+        else:
+            cells[f"{prefix}{name}"] = cell
+    return cells
+
+
+def _csv(data: bytes) -> Iterator[Cells]:
+    csv.field_size_limit(2**31 - 1)
+    rows = csv.reader(io.StringIO(data.decode("utf-8-sig", "replace"), newline=""))
+    header = next(rows, [])
+    for row in rows:
+        if len(row) == len(header):
+            yield {name: cell or None for name, cell in zip(header, row, strict=True)}
+
+
+def _jsonl(data: bytes) -> Iterator[Cells]:
+    for line in data.removeprefix(b"\xef\xbb\xbf").splitlines():
+        record = _decoded(line) if line.strip() else None
+        if isinstance(record, dict):
+            yield cast("Cells", record)
+
+
+def _parquet(data: bytes) -> Iterator[Cells]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        for batch in pq.ParquetFile(pa.BufferReader(data)).iter_batches(FIRST):
+            yield from batch.to_pylist()
+    except (pa.ArrowException, OSError):
+        return
+
+
+_RECORDS_OF: Final = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}

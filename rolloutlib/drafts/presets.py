@@ -1,0 +1,12 @@
+"""The tools whose files are recognised, the first that recognises them wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rolloutlib.drafts.record import Preset
+
+__all__ = ["PRESETS"]
+
+PRESETS: Final[tuple[Preset, ...]] = ()

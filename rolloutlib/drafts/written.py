@@ -1,0 +1,76 @@
+"""A draft as the text of a source.yaml: a line a field, with the reason beside it."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, cast
+
+import yaml
+
+from rolloutlib.text import plain
+from rolloutlib.words.reasons import sentence
+from rolloutlib.words.sentences import say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rolloutlib.drafts.record import Draft
+    from rolloutlib.reason import Reason
+
+__all__ = ["text_of"]
+
+_WIDTH = 110  # of a line with its comment; longer reasons stand above their line
+_BLOCKS = ("columns", "segments", "scores", "arms", "wide")
+
+
+def text_of(draft: Draft, missed: Sequence[str] = ()) -> str:
+    """Return source.yaml with a comment a line, in the language that is spoken.
+
+    Args:
+        draft: what was drafted.
+        missed: what the plan's gates will miss, a sentence each.
+    """
+    title = draft.mapping.get("title")
+    lines = [f"# {say('Drafted by rollout source from files of {tool}.', tool=draft.tool)}"]
+    if title is None and draft.tool == "table":
+        lines = [f"# {say('Drafted by rollout source by names and values of the columns.')}"]
+    for key, value in draft.mapping.items():
+        if key in _BLOCKS and isinstance(value, dict) and value:
+            lines += _commented(f"{key}:", draft.notes.get(key), "")
+            for name, inner in cast("dict[str, object]", value).items():
+                lines += _commented(
+                    f"  {_flow({name: inner})}", draft.notes.get(f"{key}.{name}"), "  "
+                )
+        else:
+            lines += _commented(_flow({key: value}), draft.notes.get(key), "")
+    if draft.left:
+        lines += ["", f"# {say('Left out:')}"]
+        for name, why in draft.left.items():
+            lines += _wrapped(f"{plain(name)}: {sentence(why)}", "#   ")
+    if missed:
+        lines += ["", f"# {say('What the gates of the plan will miss:')}"]
+        for told in missed:
+            lines += _wrapped(told, "#   ")
+    return "\n".join(lines) + "\n"
+
+
+def _commented(line: str, why: Reason | None, indent: str) -> list[str]:
+    if why is None:
+        return [line]
+    told = sentence(why)
+    if len(line) + len(told) + 4 <= _WIDTH:
+        return [f"{line}  # {told}"]
+    return [*_wrapped(told, f"{indent}# "), line]
+
+
+def _wrapped(told: str, mark: str) -> list[str]:
+    parts = wrap(told, _WIDTH - len(mark), break_long_words=False, break_on_hyphens=False)
+    return [f"{mark}{part}" for part in parts]
+
+
+def _flow(value: dict[str, Any]) -> str:
+    """Return a key and its value on one line."""
+    written = yaml.safe_dump(
+        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=2**31
+    )
+    return written.strip().removeprefix("{").removesuffix("}")

@@ -1,0 +1,46 @@
+"""Sentences of drafted source.yaml files: why a line stands there, why a column was left."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["DRAFTS"]
+
+DRAFTS: Final = {
+    # Why a line stands there.
+    "draft.read": "the files that are read by this",
+    "draft.records": "where the list of samples is",
+    "draft.paths": "as they were given: the control's, then the treatment's",
+    "draft.files": "no column tells the arm, so each file is one of its own",
+    "draft.one_arm": "one arm alone; name the other's file too: rollout source A B",
+    "draft.arm": "{count} arms: {values}; name two of them with --control and --treatment",
+    "draft.named": "by its name",
+    "draft.tool": "as {tool} writes it",
+    "draft.same_prompts": "{share:.0%} of its values are in both arms: pairs",
+    "draft.unique": "no two rows share it",
+    "draft.words": "by its words: {words}",
+    "draft.scale": "numbers from {low:g} to {high:g}; correct the scale if it has other ends",
+    "draft.unit_named": "its name says {unit}",
+    "draft.unit_by": "numbers around {middle:g} are {unit}",
+    "draft.moments": "times with their offset",
+    # Why a column was left.
+    "draft.unknown": "no field is called so; under segments it would tell samples apart",
+    "draft.another": "another column is {field}",
+    "draft.no_arm": "{count} values ({values}) are no arms",
+    "draft.arm_by_path": "the paths that were given are the arms",
+    "draft.other_prompts": "only {share:.0%} of its values are in both arms, so it makes no pairs",
+    "draft.text": "text, which a report would show: under texts if all who get it may read it",
+    "draft.words_unknown": (
+        "called like an outcome, but the words {words} may mean anything; say statuses"
+    ),
+    "draft.scale_open": (
+        "numbers from {low:g} to {high:g} may be of several scales; say score with its scale"
+    ),
+    "draft.no_numbers": "{words} are no numbers of this kind",
+    "draft.unit_open": "numbers around {middle:g} may be ms or s; say latency_ms with its unit",
+    "draft.no_offset": "times without an offset; say started_at, and timezone",
+    "draft.no_moments": "no times that are known",
+    "draft.no_run": "nearly every row has one of its own",
+    "draft.empty": "no row has a value there",
+    "draft.only": "not every file has it, but {file}",
+}
