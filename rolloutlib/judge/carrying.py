@@ -16,7 +16,8 @@ import msgspec
 from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.judge.sources import Source, read_source
 from rolloutlib.measure.carried import CarriedStage, refusal
-from rolloutlib.measure.comparison import Earlier, compare
+from rolloutlib.measure.comparing import compare
+from rolloutlib.measure.comparison import Earlier
 from rolloutlib.measure.days import load
 from rolloutlib.measure.looks import look_at
 from rolloutlib.plan.model import STAGES, workbook_root

@@ -27,7 +27,8 @@ from rolloutlib.judge.risks import judge_risks
 from rolloutlib.judge.signals import read_signals
 from rolloutlib.judge.sources import given_path, read_source
 from rolloutlib.judge.verdicts import named
-from rolloutlib.measure.comparison import Earlier, compare
+from rolloutlib.measure.comparing import compare
+from rolloutlib.measure.comparison import Earlier
 from rolloutlib.measure.design import metric_of
 from rolloutlib.measure.distributions import distributions
 from rolloutlib.measure.drift import Named, contrasts

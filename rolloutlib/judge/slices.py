@@ -18,7 +18,7 @@ from rolloutlib.errors import UsageError
 from rolloutlib.judge.gate import estimated
 from rolloutlib.judge.sources import sample_frame
 from rolloutlib.measure import adjustment
-from rolloutlib.measure.comparison import compare
+from rolloutlib.measure.comparing import compare
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import measure

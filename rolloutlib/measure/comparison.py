@@ -6,36 +6,29 @@ from dataclasses import dataclass, replace
 from math import nan
 from typing import TYPE_CHECKING, NamedTuple
 
-from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
-from rolloutlib.measure import adjustment, configuration, material, periods, validity
-from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value, run_rows
-from rolloutlib.measure.by_prompt import PromptSources
-from rolloutlib.measure.completeness import Account, Completeness, absent, lacks, unreadable
-from rolloutlib.measure.components import RunSources
-from rolloutlib.measure.design import Arms, metric_of, read_design
-from rolloutlib.measure.latency import latency_cap, left_out
-from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
-from rolloutlib.measure.scan import run_scale
-from rolloutlib.measure.subject import Subject, spelled_as_there, wanted_of
+from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value
+from rolloutlib.measure.design import Arms, metric_of
+from rolloutlib.measure.latency import left_out
+from rolloutlib.measure.subject import Subject, spelled_as_there
 from rolloutlib.measure.worst import worst as worst_case
 from rolloutlib.measure.worst import worst_planned
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from rolloutlib.measure.by_prompt import PromptSources
+    from rolloutlib.measure.completeness import Account, Completeness
+    from rolloutlib.measure.components import RunSources
     from rolloutlib.measure.configuration import ArmSummary
     from rolloutlib.measure.histograms import Capped
-    from rolloutlib.measure.looks import Look
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.measure.scan import Measured
-    from rolloutlib.plan.model import Evidence, Gate, Plan, Profile
-    from rolloutlib.plan.params import ReviewParams
+    from rolloutlib.plan.model import Evidence, Gate, Profile
     from rolloutlib.reason import Reason
-    from rolloutlib.runs import Runs
 
-__all__ = ["Comparison", "Earlier", "Seen", "compare"]
+__all__ = ["Comparison", "Earlier", "Seen", "arms_of"]
 
 NOTHING_PLANNED = PlanValue(None, 0)
 
@@ -120,7 +113,7 @@ class Comparison:
 
     def arms(self, table: MomentTable, metric: str) -> Arms:
         """Line up both arms of a metric per unit, with what runs and prompts of the whole add."""
-        arms = _arms(table, metric, self.pair, self.measured)
+        arms = arms_of(table, metric, self.pair, self.measured)
         beyond = self.sources.of_metric(metric) + self.prompt_sources.of_metric(metric)
         return replace(arms, beyond=beyond)
 
@@ -219,100 +212,7 @@ class Earlier(NamedTuple):
     compared: Comparison
 
 
-def compare(
-    plan: Plan, params: ReviewParams, runs: Runs, measuring: Callable[..., Measured], look: Look, *,
-    fixed: str | None = None,
-) -> Comparison:  # fmt: skip
-    """Pick both arms, measure them once, and look whether they can be compared.
-
-    Args:
-        plan: the gates and the rules of evidence.
-        params: which arms, of which stage.
-        runs: the runs of both.
-        measuring: `scan.measure` of the runs' samples, or `Stored.measure`.
-        look: what error this look may spend.
-        fixed: the issue that an earlier stage chose, whatever these samples carry.
-
-    Raises:
-        UsageError: an arm or profile that does not exist, or a covariate that cannot be used.
-        NoEvidenceError: an arm has no evidence left.
-    """
-    pair = (params.control, params.treatment)
-    _require(pair, runs)
-    confidence = look.confidence or plan.evidence.confidence
-    rules = plan.evidence.model_copy(update={"confidence": confidence})
-    profiles = {arm: profiles_of(runs, arm, params.profile) for arm in pair}
-    profile, limits = strictest(plan, profiles)
-    measured = measuring(
-        pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
-        latency_cap_ms=latency_cap(plan, limits), apart=params.adjust,
-        wanted=wanted_of(plan, runs, params.control, fixed), segments=rules.segments,
-    )  # fmt: skip
-    if params.adjust:
-        adjustment.check(measured.table, pair)
-    rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
-    design = read_design(_arms(measured.table, "passed", pair, measured), "difference")[1]
-    stage = plan.stages[params.stage]
-    people = material.of_people(measured, design)
-    same_prompts = material.replayed(measured, people)
-    ratio = material.sample_ratio(measured, runs, pair, rules, stage.allocation)
-    split = stage.allocation is not None or ratio is not None
-    lacking = lacks(measured, runs, pair, replayed=same_prompts, split=split)
-    by_prompt = run_scale(measured.counts, pair) if same_prompts else None
-    account = Account(measured, pair, lacking, rules,
-                      by_prompt if measured.unit == "prompt" else None)  # fmt: skip
-    metrics = [_account_metric(gate, measured) for gate in plan.gates.values()]
-    summaries = tuple(
-        configuration.summary(arm, runs, count) for arm, count in measured.counts.items()
-    )
-    steered = configuration.steered(plan, summaries)
-    other_time, partly = periods.met(rows, pair, rules.max_apart_hours)
-    blocks = (
-        *configuration.unplanned(plan, params.stage, runs, summaries),
-        *unreadable(lacking, measured, runs, rules), *([ratio] if ratio else []),
-        *material.unlike(measured, people, rules, pair, steered), *absent(lacking, measured, rules),
-        *validity.unnamed(measured.unit, measured.named), *([other_time] if other_time else []),
-        *validity.clusters(measured, runs.source),
-    )  # fmt: skip
-    users = material.user_ratio(material.allocated(measured, design), rules, stage.allocation)
-    return Comparison(
-        measured, rules, pair, profile, limits, rows, summaries,
-        design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
-        blocks=blocks, spent=validity.spent(look), account=account,
-        completeness=account.all(metrics), doubts=runs.doubts,
-        sources=RunSources.of(measured, pair, rows), adjusts=params.adjust,
-        prompt_sources=PromptSources(measured, pair),
-        warnings=validity.warnings(design, runs, pair, summaries, partly),
-        set_aside=validity.set_aside(runs, params), fixed=fixed,
-    )  # fmt: skip
-
-
-def _account_metric(gate: Gate, measured: Measured) -> str:
-    """Return the metric whose values a gate needs of samples."""
-    return f"issue:{(*measured.tags, '')[0]}" if gate.metric == "issue" else gate.metric
-
-
-def _arms(table: MomentTable, metric: str, pair: tuple[str, str], measured: Measured) -> Arms:
+def arms_of(table: MomentTable, metric: str, pair: tuple[str, str], measured: Measured) -> Arms:
+    """Line up both arms of a metric per unit."""
     control, treatment = (table.where(arm=arm).by("cluster", metric) for arm in pair)
     return Arms(control, treatment, measured.unit)
-
-
-def _require(pair: tuple[str, str], runs: Runs) -> None:
-    """Both arms are there and are two."""
-    if pair[0] == pair[1]:
-        raise UsageError(f"control and treatment are both {pair[0]!r}; name two different arms")
-    arms = sorted({run.arm for run in runs.runs})
-    first = runs.quarantined[0].message if runs.quarantined else ""
-    if not arms:
-        read = f"{runs.read:,} rows read, {runs.rows_quarantined:,} refused"
-        why = f"; the first reason: {first}" if first else ""
-        raise NoEvidenceError(f"no run is left as evidence ({read}){why}")
-    for name, arm in zip(("control", "treatment"), pair, strict=True):
-        if arm in arms:
-            continue
-        there = f"the arms {', '.join(arms)}"
-        if arm not in {"control", "treatment"}:
-            hint = did_you_mean(arm, arms)
-            raise UsageError(f"{name} is {arm!r}; the runs have {there}.{hint}")
-        why = first or f"name one of {there} with --{name}"
-        raise NoEvidenceError(f"the {name} arm has no run that is evidence; {why}")

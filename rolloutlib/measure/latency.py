@@ -8,12 +8,13 @@ from rolloutlib.measure.histograms import Capped, capped
 
 if TYPE_CHECKING:
     from rolloutlib.measure.scan import Measured
-    from rolloutlib.plan.model import Plan, Profile
+    from rolloutlib.plan.judging import GatesPlan
+    from rolloutlib.plan.model import Profile
 
 __all__ = ["latency_cap", "left_out"]
 
 
-def latency_cap(plan: Plan, limits: Profile) -> float:
+def latency_cap(plan: GatesPlan, limits: Profile) -> float:
     """Return up to which latency in ms a sample counts in a mean: a multiple of the mean's limit.
 
     A bound of the mean of latencies that a timeout may make fifteen times as long as the rest holds

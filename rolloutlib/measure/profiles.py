@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rolloutlib.plan.model import Plan, Profile
+    from rolloutlib.plan.judging import GatesPlan
+    from rolloutlib.plan.model import Profile
     from rolloutlib.runs import Runs
 
 __all__ = ["profiles_of", "slow_limit", "strictest"]
@@ -16,14 +17,14 @@ def profiles_of(runs: Runs, arm: str, given: str | None) -> set[str]:
     return {run.profile or given or "default" for run in runs.runs if run.arm == arm}
 
 
-def strictest(plan: Plan, profiles: dict[str, set[str]]) -> tuple[str, Profile]:
+def strictest(plan: GatesPlan, profiles: dict[str, set[str]]) -> tuple[str, Profile]:
     """Return the profile with the strictest latency target, of those that the arms ran under."""
     names = sorted(set[str]().union(*profiles.values()))
     strictest = min(names, key=lambda name: plan.profile(name).max_latency_ms)
     return strictest, plan.profile(strictest)
 
 
-def slow_limit(plan: Plan, limits: Profile) -> float:
+def slow_limit(plan: GatesPlan, limits: Profile) -> float:
     """Return above which latency in ms a sample counts as slow: the quantile gate's limit."""
     quantiles = (gate for gate in plan.gates.values() if gate.statistic == "quantile")
     gate = next(quantiles, None)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.design import Unit
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.measure.scan import Measured
-    from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.judging import GatesPlan
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
 
@@ -102,7 +102,7 @@ class Subject:
         return because("issue.held_out", count=by, among=among, unit=self.unit)
 
 
-def wanted_of(plan: Plan, runs: Runs, control: str, fixed: str | None) -> Wanted:
+def wanted_of(plan: GatesPlan, runs: Runs, control: str, fixed: str | None) -> Wanted:
     """Return what decides the top issue before this stage's samples do."""
     issues = [gate.issue for gate in plan.gates.values() if gate.metric == "issue"]
     named = tuple(issue for issue in issues if issue is not None)

@@ -20,7 +20,7 @@ from rolloutlib.judge.register import fires, over_the_cap, people_of
 from rolloutlib.judge.risks import judge_risks, weight_of
 from rolloutlib.judge.signals import read_signals
 from rolloutlib.judge.sources import given_path, read_source
-from rolloutlib.measure.comparison import compare
+from rolloutlib.measure.comparing import compare
 from rolloutlib.measure.daily import days_of
 from rolloutlib.measure.days import load
 from rolloutlib.measure.looks import Look

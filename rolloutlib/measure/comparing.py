@@ -1,0 +1,197 @@
+"""A comparison is made: both arms picked, measured once, and asked whether they can be compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
+from rolloutlib.measure import adjustment, configuration, material, periods, validity
+from rolloutlib.measure.averages import run_rows
+from rolloutlib.measure.by_prompt import PromptSources
+from rolloutlib.measure.comparison import Comparison, arms_of
+from rolloutlib.measure.completeness import Account, absent, lacks, unreadable
+from rolloutlib.measure.components import RunSources
+from rolloutlib.measure.design import read_design
+from rolloutlib.measure.latency import latency_cap
+from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
+from rolloutlib.measure.scan import run_scale
+from rolloutlib.measure.subject import wanted_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rolloutlib.measure.configuration import ArmSummary
+    from rolloutlib.measure.design import Design
+    from rolloutlib.measure.looks import Look
+    from rolloutlib.measure.scan import Measured
+    from rolloutlib.plan.gates import Evidence
+    from rolloutlib.plan.judging import GatesPlan
+    from rolloutlib.plan.model import Allocation, Gate, Plan
+    from rolloutlib.plan.params import ReviewParams
+    from rolloutlib.reason import Reason
+    from rolloutlib.runs import Runs
+
+__all__ = ["Asked", "Configured", "compare", "compare_arms"]
+
+
+class Configured(NamedTuple):
+    """What the arms ran with, held against what they were to run with.
+
+    Attributes:
+        blocks: in what it differs, so that no gate may pass.
+        steered: mixes that a feature changes on purpose.
+    """
+
+    blocks: Sequence[Reason] = ()
+    steered: frozenset[str] = frozenset()
+
+
+class Asked(NamedTuple):
+    """Which arms are compared, and what is known of them beside their samples.
+
+    Attributes:
+        pair: names of the control and the treatment.
+        configured: holds what the arms ran with against what was planned.
+        profile: of runs that name none.
+        adjust: whether score and latency are adjusted for the covariate.
+        allocation: how units were to be split between the arms; None for equal parts.
+        allocates: whether units were sent to arms at all, or both arms were given the same.
+        same_time: whether arms of other times prove nothing; else it is told.
+        blocks: what else keeps every gate from passing.
+        set_aside: what was read but belongs elsewhere.
+    """
+
+    pair: tuple[str, str]
+    configured: Callable[[Sequence[ArmSummary]], Configured]
+    profile: str | None = None
+    adjust: bool = False
+    allocation: Allocation | None = None
+    allocates: bool = True
+    same_time: bool = True
+    blocks: tuple[Reason, ...] = ()
+    set_aside: tuple[Reason, ...] = ()
+
+
+def compare(
+    plan: Plan, params: ReviewParams, runs: Runs, measuring: Callable[..., Measured], look: Look, *,
+    fixed: str | None = None,
+) -> Comparison:  # fmt: skip
+    """Compare both arms of a stage.
+
+    Args:
+        plan: the gates and the rules of evidence.
+        params: which arms, of which stage.
+        runs: the runs of both.
+        measuring: `scan.measure` of the runs' samples, or `Stored.measure`.
+        look: what error this look may spend.
+        fixed: the issue that an earlier stage chose, whatever these samples carry.
+
+    Raises:
+        UsageError: an arm or profile that does not exist, or a covariate that cannot be used.
+        NoEvidenceError: an arm has no evidence left.
+    """
+
+    def configured(summaries: Sequence[ArmSummary]) -> Configured:
+        unplanned = configuration.unplanned(plan, params.stage, runs, summaries)
+        return Configured(unplanned, frozenset(configuration.steered(plan, summaries)))
+
+    asked = Asked(
+        (params.control, params.treatment), configured, params.profile, params.adjust,
+        plan.stages[params.stage].allocation, set_aside=validity.set_aside(runs, params),
+    )  # fmt: skip
+    return compare_arms(plan, asked, runs, measuring, look, fixed=fixed)
+
+
+def compare_arms(
+    plan: GatesPlan, asked: Asked, runs: Runs, measuring: Callable[..., Measured], look: Look, *,
+    fixed: str | None = None,
+) -> Comparison:  # fmt: skip
+    """Pick both arms, measure them once, and look whether they can be compared.
+
+    Takes and raises what `compare` does, with what is `asked` instead of a stage's parameters.
+    """
+    pair = asked.pair
+    _require(pair, runs)
+    confidence = look.confidence or plan.evidence.confidence
+    rules = plan.evidence.model_copy(update={"confidence": confidence})
+    profiles = {arm: profiles_of(runs, arm, asked.profile) for arm in pair}
+    profile, limits = strictest(plan, profiles)
+    measured = measuring(
+        pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
+        latency_cap_ms=latency_cap(plan, limits), apart=asked.adjust,
+        wanted=wanted_of(plan, runs, pair[0], fixed), segments=rules.segments,
+    )  # fmt: skip
+    if asked.adjust:
+        adjustment.check(measured.table, pair)
+    rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
+    design = read_design(arms_of(measured.table, "passed", pair, measured), "difference")[1]
+    people = material.of_people(measured, design)
+    same_prompts = material.replayed(measured, people)
+    ratio, users = _ratios(asked, measured, runs, material.allocated(measured, design), rules)
+    split = asked.allocation is not None or ratio is not None
+    lacking = lacks(measured, runs, pair, replayed=same_prompts, split=split)
+    by_prompt = run_scale(measured.counts, pair) if same_prompts else None
+    account = Account(measured, pair, lacking, rules,
+                      by_prompt if measured.unit == "prompt" else None)  # fmt: skip
+    metrics = [_account_metric(gate, measured) for gate in plan.gates.values()]
+    summaries = tuple(
+        configuration.summary(arm, runs, count) for arm, count in measured.counts.items()
+    )
+    ran = asked.configured(summaries)
+    other_time, partly = periods.met(rows, pair, rules.max_apart_hours)
+    if not asked.same_time:
+        other_time, partly = None, other_time or partly
+    blocks = (
+        *asked.blocks, *ran.blocks,
+        *unreadable(lacking, measured, runs, rules), *([ratio] if ratio else []),
+        *material.unlike(measured, people, rules, pair, ran.steered),
+        *absent(lacking, measured, rules),
+        *validity.unnamed(measured.unit, measured.named), *([other_time] if other_time else []),
+        *validity.clusters(measured, runs.source),
+    )  # fmt: skip
+    return Comparison(
+        measured, rules, pair, profile, limits, rows, summaries,
+        design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
+        blocks=blocks, spent=validity.spent(look), account=account,
+        completeness=account.all(metrics), doubts=runs.doubts,
+        sources=RunSources.of(measured, pair, rows), adjusts=asked.adjust,
+        prompt_sources=PromptSources(measured, pair),
+        warnings=validity.warnings(design, runs, pair, summaries, partly),
+        set_aside=asked.set_aside, fixed=fixed,
+    )  # fmt: skip
+
+
+def _ratios(
+    asked: Asked, measured: Measured, runs: Runs, allocated: Design, rules: Evidence
+) -> tuple[Reason | None, Reason | None]:
+    """Test how samples, and how users, were split between the arms; nothing where nobody was."""
+    if not asked.allocates:
+        return None, None
+    ratio = material.sample_ratio(measured, runs, asked.pair, rules, asked.allocation)
+    return ratio, material.user_ratio(allocated, rules, asked.allocation)
+
+
+def _account_metric(gate: Gate, measured: Measured) -> str:
+    """Return the metric whose values a gate needs of samples."""
+    return f"issue:{(*measured.tags, '')[0]}" if gate.metric == "issue" else gate.metric
+
+
+def _require(pair: tuple[str, str], runs: Runs) -> None:
+    """Both arms are there and are two."""
+    if pair[0] == pair[1]:
+        raise UsageError(f"control and treatment are both {pair[0]!r}; name two different arms")
+    arms = sorted({run.arm for run in runs.runs})
+    first = runs.quarantined[0].message if runs.quarantined else ""
+    if not arms:
+        read = f"{runs.read:,} rows read, {runs.rows_quarantined:,} refused"
+        why = f"; the first reason: {first}" if first else ""
+        raise NoEvidenceError(f"no run is left as evidence ({read}){why}")
+    for name, arm in zip(("control", "treatment"), pair, strict=True):
+        if arm in arms:
+            continue
+        there = f"the arms {', '.join(arms)}"
+        if arm not in {"control", "treatment"}:
+            hint = did_you_mean(arm, arms)
+            raise UsageError(f"{name} is {arm!r}; the runs have {there}.{hint}")
+        why = first or f"name one of {there} with --{name}"
+        raise NoEvidenceError(f"the {name} arm has no run that is evidence; {why}")
