@@ -47,9 +47,13 @@ class Finding(NamedTuple):
 
 
 def recommend(
-    gates: Sequence[GateResult], checks: Sequence[CheckResult], findings: Sequence[Finding] = ()
-) -> Recommendation:
-    """Apply the rule; an empty list says nothing: no gates are invalid, no checks hold back."""
+    gates: Sequence[GateResult], checks: Sequence[CheckResult], findings: Sequence[Finding] = (),
+    *, attests: bool = True,
+) -> Recommendation:  # fmt: skip
+    """Apply the rule; an empty list says nothing: no gates are invalid, no checks hold back.
+
+    `attests`: whether there are to be checks at all; a comparison of files has none.
+    """
     effects = {finding.effect for finding in findings}
     evidence = [gate.evidence.verdict for gate in gates]
     if not gates or Verdict.INVALID in evidence:
@@ -58,7 +62,7 @@ def recommend(
     if failed or "no_go" in effects:
         return Recommendation.NO_GO
     proven = all(_proven(gate) and _kept(gate) for gate in gates)
-    attested = bool(checks) and all(check.holds for check in checks)
+    attested = all(check.holds for check in checks) and bool(checks) is attests
     free = proven and attested and "hold" not in effects
     return Recommendation.GO if free else Recommendation.HOLD
 

@@ -144,7 +144,8 @@ def compare_arms(
     blocks = (
         *asked.blocks, *ran.blocks,
         *unreadable(lacking, measured, runs, rules), *([ratio] if ratio else []),
-        *material.unlike(measured, people, rules, pair, ran.steered),
+        *material.unlike(measured, people if asked.allocates else None, rules, pair, ran.steered),
+        *([] if asked.allocates else material.unnamed(measured, pair)),
         *absent(lacking, measured, rules),
         *validity.unnamed(measured.unit, measured.named), *([other_time] if other_time else []),
         *validity.clusters(measured, runs.source),

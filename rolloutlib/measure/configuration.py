@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import RunInfo, Runs
 
-__all__ = ["ArmSummary", "steered", "summary", "unplanned"]
+__all__ = ["ArmSummary", "mixed", "steered", "summary", "unplanned"]
 
 _PREFIX = "feature."
 
@@ -78,7 +78,7 @@ def unplanned(
     reasons: list[Reason] = []
     for summary, due in zip(summaries, planned.values(), strict=True):
         mine = [run for run in runs.runs if run.arm == summary.arm]
-        reasons += _mixed(summary.arm, mine)
+        reasons += mixed(summary.arm, mine)
         wrong = _unlike_plan(summary.arm, summary.flags, due, changed, stage)
         reasons += [wrong] if wrong else []
     reasons += _not_in_plan(summaries, names)
@@ -89,7 +89,7 @@ def unplanned(
 def _flags_of(runs: Sequence[RunInfo]) -> dict[str, bool | str] | None:
     """Return the flags that the runs of an arm tell, by short key; None where none does.
 
-    A flag on which runs differ keeps its first value; `_mixed` says that they do.
+    A flag on which runs differ keeps its first value; `mixed` says that they do.
     """
     merged: dict[str, bool | str] = {}
     for run in runs:
@@ -98,7 +98,7 @@ def _flags_of(runs: Sequence[RunInfo]) -> dict[str, bool | str] | None:
     return merged or None
 
 
-def _mixed(arm: str, runs: Sequence[RunInfo]) -> list[Reason]:
+def mixed(arm: str, runs: Sequence[RunInfo]) -> list[Reason]:
     """Say in what the runs of one arm differ, so that they are not one candidate."""
     told = [dict(run.flags) for run in runs if run.flags is not None]
     keys = sorted({key for flags in told for key in flags})

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import Runs
 
-__all__ = ["allocated", "of_people", "replayed", "sample_ratio", "unlike", "user_ratio"]
+__all__ = [
+    "allocated", "of_people", "replayed", "sample_ratio", "unlike", "unnamed", "user_ratio",
+]  # fmt: skip
 
 VALUES = 50  # of a category that are compared, the most frequent ones
 MIXES = ("category", "difficulty")
@@ -64,14 +66,14 @@ def _crossed(design: Design) -> bool:
 
 
 def unlike(
-    measured: Measured, design: Design, rules: Evidence, pair: tuple[str, str],
+    measured: Measured, design: Design | None, rules: Evidence, pair: tuple[str, str],
     steered: Collection[str],
 ) -> list[Reason]:  # fmt: skip
     """Say in what the arms did not run the same thing.
 
     Args:
         measured: the samples of both arms.
-        design: how they compare.
+        design: how they compare; None where both were given the same prompts, whoever asked them.
         rules: how evidence is judged.
         pair: names of the control and the treatment.
         steered: mixes that a feature changes on purpose, and that differ by design.
@@ -80,13 +82,24 @@ def unlike(
     return [*([other] if other else []), *_mixes(measured, rules, pair, steered=steered)]
 
 
-def _overlap(measured: Measured, design: Design, rules: Evidence) -> Reason | None:
+def unnamed(measured: Measured, pair: tuple[str, str]) -> list[Reason]:
+    """Say which arms do not name all their prompts: nobody can tell that both ran the same."""
+    counts = {arm: measured.counts[arm] for arm in pair}
+    return [
+        because("material.unnamed", arm=arm, rows=count.samples - count.with_prompt,
+                expected=count.samples)
+        for arm, count in counts.items()
+        if count.with_prompt < count.samples
+    ]  # fmt: skip
+
+
+def _overlap(measured: Measured, design: Design | None, rules: Evidence) -> Reason | None:
     """Return whether the arms share fewer prompts than the plan allows.
 
     Users of a split each bring prompts of their own; there prompts need no partner.
     """
     prompts = measured.prompts
-    if prompts is None or (design.unit in PEOPLE and not _crossed(design)):
+    if prompts is None or (design and design.unit in PEOPLE and not _crossed(design)):
         return None
     share = prompts.shared / prompts.union
     if share >= rules.min_overlap:

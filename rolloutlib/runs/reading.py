@@ -45,10 +45,10 @@ from rolloutlib.runs.flat import FlatRun, FlatRuns, is_flat, needs_rows, read_fl
 from rolloutlib.runs.gathered import Gathered
 from rolloutlib.runs.grouping import run_columns
 from rolloutlib.runs.layouts import check_columns
-from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.located import MalformedError
 from rolloutlib.runs.opening import open_run
 from rolloutlib.runs.parquet import check_parquet, check_patient, damaged
+from rolloutlib.runs.places import Place, place_of
 from rolloutlib.runs.quarantine import InputFile, Quarantined
 from rolloutlib.runs.ranges import latest_start
 from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_parquet
@@ -56,7 +56,7 @@ from rolloutlib.runs.raw_lines import raw_lines
 from rolloutlib.runs.ready import Ready, beside_of, columns_of, note_labels
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
 from rolloutlib.runs.second_look import second_look
-from rolloutlib.runs.sources import SourceSpec, load_source, native_source, source_of
+from rolloutlib.runs.sources import SourceSpec, native_source, source_of
 from rolloutlib.runs.tally import Aside, Tally
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ class _Reader:
 
 
 def read_runs(  # noqa: PLR0913 -- each decides what is read
-    path: Path,
+    path: Path | Place,
     *,
     source: Path | None = None,
     stage: int | None = None,
@@ -287,7 +287,7 @@ def read_runs(  # noqa: PLR0913 -- each decides what is read
     Args:
         path: run envelopes (.json, .jsonl, .parquet), bare run_results beside a dataset_meta.json,
             or flat tables (.csv, .jsonl, .parquet), in any mixture. Folders named evidence or
-            quarantine are left out.
+            quarantine are left out. Or the files themselves (`places`).
         source: the source.yaml that maps a flat table's columns; by default the one in the folder.
         stage: runs of another stage are set aside; runs that do not tell their stage stay.
         as_of: runs that started later are set aside; runs that do not tell their time stay.
@@ -305,9 +305,8 @@ def read_runs(  # noqa: PLR0913 -- each decides what is read
         UsageError: the path does not exist, or source.yaml is wrong.
         RunsError: the source cannot be read as a whole.
     """
-    listing = list_files(path).without(skip)
-    beside = source or (path if path.is_dir() else path.parent) / "source.yaml"
-    spec = load_source(beside) if source or beside.is_file() else None
+    named, everything, spec = path if isinstance(path, Place) else place_of(path, source)
+    listing = everything.without(skip)
     tables = [Path(f.path).resolve() for f in listing.files if f.kind in {".parquet", ".csv"}]
     connection, budget, latest = connect(tables), Budget(), latest_start(as_of, now)
     labels = set(spec.labels if spec else ())
@@ -316,5 +315,5 @@ def read_runs(  # noqa: PLR0913 -- each decides what is read
     with budget.over(connection):
         reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
         budget.file = ""
-        reader.tally.refuse_unread(listing, path, spec)
+        reader.tally.refuse_unread(listing, named, spec)
         return reader.tally.runs(reader.gathered, listing.ignored, spec, as_of)

@@ -1,0 +1,123 @@
+"""What stands beside the gates: segments that lose, issues that rise, runs that disagree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rolloutlib.judge.recommendation import Finding, hidden_loss, rising_issue, vanished_issue
+from rolloutlib.judge.record import QuarantineGroup, Verdict
+from rolloutlib.judge.verdicts import named
+from rolloutlib.measure.design import metric_of
+from rolloutlib.measure.drift import Named, contrasts
+from rolloutlib.measure.run_series import StageRuns
+from rolloutlib.measure.segments import issue_rates, segments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rolloutlib.judge.record import GateResult
+    from rolloutlib.measure.comparison import Comparison, Earlier
+    from rolloutlib.measure.drift import Drift
+    from rolloutlib.measure.segments import IssueRate, Segment
+    from rolloutlib.plan.gates import Decides
+    from rolloutlib.plan.judging import GatesPlan
+    from rolloutlib.reason import Reason
+    from rolloutlib.runs.quarantine import Quarantined
+
+__all__ = ["findings_of", "groups_of", "issues_of", "moving", "segments_of", "vanished_of"]
+
+COMMON = 0.5  # what most samples "have" in one arm only is no issue but a word for none
+
+
+def findings_of(
+    decides: Decides, gates: Sequence[GateResult], parts: Sequence[Segment],
+    issues: Sequence[IssueRate],
+) -> list[Finding]:  # fmt: skip
+    """Return what stands beside the gates: segments that lose, and issues that rise."""
+    broken = {gate.id for gate in gates if gate.evidence.verdict is Verdict.FAIL}
+    findings = [
+        Finding(hidden_loss(part.by, part.value, part.point, part.p_holm), decides.segments)
+        for part in parts  # nothing hides in a broken whole: it is broken itself
+        if part.loss and part.gate not in broken
+    ]
+    findings += [
+        Finding(rising_issue(i.tag, i.control, i.treatment, i.p_rise), decides.issues)
+        for i in issues
+        if i.rises
+    ]
+    findings += [
+        Finding(vanished_issue(i.tag, i.control), decides.issues)
+        for i in issues
+        if i.vanishes and (i.control or 0.0) > COMMON
+    ]
+    return findings
+
+
+def vanished_of(issues: Sequence[IssueRate]) -> list[Reason]:
+    """Say which issues only the control has; rare ones may just have been cured."""
+    return [
+        vanished_issue(i.tag, i.control)
+        for i in issues
+        if i.vanishes and (i.control or 0.0) <= COMMON
+    ]
+
+
+def segments_of(plan: GatesPlan, compared: Comparison) -> tuple[Segment, ...]:
+    """Return the pass rate of every segment in both arms."""
+    gate, strata = plan.gates.get("pass_rate"), compared.measured.strata
+    if gate is None:
+        return ()
+    return segments("pass_rate", gate, strata, compared.rules, arms_of=compared.arms)
+
+
+def moving(
+    plan: GatesPlan, every: Sequence[Earlier], gates: Sequence[GateResult]
+) -> tuple[Drift, ...]:
+    """Lay the gates that have data out run by run, with the runs of every stage that counts.
+
+    `every`: those stages, the reviewed one last.
+    """
+    compared = every[-1].compared
+    listed = [
+        Named(gate.id, plan.gates[gate.id], named(gate), gate.subject,
+              _runs_of(plan, every, gate), gate.proof_limit, gate.evidence_unit, signed=gate.signed)
+        for gate in gates
+        if gate.evidence.point is not None
+    ]  # fmt: skip
+    return contrasts(listed, compared.pair, compared.rules)
+
+
+def _runs_of(plan: GatesPlan, every: Sequence[Earlier], gate: GateResult) -> tuple[StageRuns, ...]:
+    """Return the runs of each stage that a gate's evidence sums; of a top issue those that test."""
+    metric, counting = metric_of(plan.gates[gate.id], gate.subject), {s.stage for s in gate.stages}
+    found: list[StageRuns] = []
+    for stage, one in every:
+        parts = (one.measured.of_issue.by_run, one.measured.by_run)
+        table = next((table for table in parts if metric in table.metrics), None)
+        if table is not None and (stage in counting or one is every[-1].compared):
+            found.append(StageRuns(stage, one.rows, table))
+    return tuple(found)
+
+
+def issues_of(plan: GatesPlan, compared: Comparison) -> tuple[IssueRate, ...]:
+    """Return the rate of every issue in both arms; nothing without a gate on issues."""
+    gate = next((gate for gate in plan.gates.values() if gate.metric == "issue"), None)
+    measured = compared.measured
+    if gate is None or not measured.tags:
+        return ()
+    return issue_rates(
+        gate, measured.table, compared.rules, tags=measured.tags, ranked=measured.ranked,
+        family=len({tag for _, tag in measured.carried}), arms_of=compared.arms,
+    )  # fmt: skip
+
+
+def groups_of(rows: Sequence[Quarantined]) -> tuple[QuarantineGroup, ...]:
+    """Group what was refused by what was expected, the largest group first."""
+    groups: dict[str, list[Quarantined]] = {}
+    for row in rows:
+        groups.setdefault(row.expectation, []).append(row)
+    counted = [
+        QuarantineGroup(expected, sum(row.rows for row in group), group[0].message)
+        for expected, group in groups.items()
+    ]
+    return tuple(sorted(counted, key=lambda group: -group.rows))

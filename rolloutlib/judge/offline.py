@@ -1,0 +1,238 @@
+"""Two files of an eval tool, compared: read as two arms, measured once, judged by the evidence.
+
+Of a stage's review everything that keeps a wrong GO away holds here too: what is missing, prompts
+that one file lacks, mixes, copies, quarantine, doubted units, templates. What is of a stage does
+not: looks, flags, allocation, checks, the plan's rule of averages.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
+from rolloutlib.files import shown_path
+from rolloutlib.judge.beside import (
+    findings_of,
+    groups_of,
+    issues_of,
+    moving,
+    segments_of,
+    vanished_of,
+)
+from rolloutlib.judge.gate import judge_gate
+from rolloutlib.judge.pair_record import PairReview
+from rolloutlib.judge.recommendation import Finding, changes, reasons, recommend
+from rolloutlib.judge.record import PlanVerdict, Recommendation
+from rolloutlib.measure.comparing import Asked, Configured, compare_arms
+from rolloutlib.measure.comparison import Earlier
+from rolloutlib.measure.configuration import mixed
+from rolloutlib.measure.looks import look_at
+from rolloutlib.measure.same import copied, unlike_prompts
+from rolloutlib.measure.scan import measure
+from rolloutlib.measure.segments import ANY_ISSUE
+from rolloutlib.measure.validity import copies
+from rolloutlib.plan.gates import Decides
+from rolloutlib.reason import because
+from rolloutlib.runs import read_runs
+from rolloutlib.runs.database import readable
+from rolloutlib.runs.places import Place
+from rolloutlib.runs.samples import from_runs
+from rolloutlib.text import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from rolloutlib.judge.record import GateResult
+    from rolloutlib.measure.comparison import Comparison
+    from rolloutlib.plan.offline import EvalGate, EvalPlan
+    from rolloutlib.reason import Reason
+    from rolloutlib.runs import InputFile, Quarantined, Runs, SourceSpec
+    from rolloutlib.runs.places import Two
+
+__all__ = ["Pair", "compare_files", "nothing_compared"]
+
+OUTCOMES = "pair.no_outcome"
+
+
+class Pair(NamedTuple):
+    """What was found, and what it was made of.
+
+    Attributes:
+        compared: both arms after the measurement; None where nothing could be compared.
+        runs: as they were read, with texts; likewise.
+    """
+
+    review: PairReview
+    refused: tuple[Quarantined, ...]
+    compared: Comparison | None = None
+    runs: Runs | None = None
+
+
+def compare_files(
+    plan: EvalPlan, two: Two, spec: SourceSpec | None, *, names: tuple[str, str]
+) -> Pair:
+    """Read two files as two arms, judge every gate by the evidence, recommend.
+
+    Args:
+        plan: what they are compared by.
+        two: the files of both, the control's first.
+        spec: what their columns mean; None for run envelopes and tables in our own columns.
+        names: what to call them.
+
+    Raises:
+        UsageError: a file holds several arms, or both the same.
+        RunsError, NoEvidenceError: the files are no evidence.
+    """
+    with readable():
+        runs = read_runs(Place(two.folder, two.listing, spec), texts=True)
+        _not_the_same(runs.inputs, two)
+        pair = _arms_of(runs, two, names)
+        found = _judged(plan, runs, pair, names)
+    runs.check_unchanged()
+    return found
+
+
+def nothing_compared(
+    plan: EvalPlan, names: tuple[str, str], message: str, runs: Runs | None = None
+) -> Pair:
+    """Return what is said of files that are no evidence at all."""
+    refused = (*runs.quarantined, *runs.failed) if runs else ()
+    review = PairReview(
+        control="control", treatment="treatment", recommendation=Recommendation.INVALID,
+        reasons=(because("source.refused", message=message),), first=names[0], second=names[1],
+        plan_name=plan.name, quarantine=groups_of(refused), inputs=runs.inputs if runs else (),
+    )  # fmt: skip
+    return Pair(review, refused)
+
+
+def _not_the_same(inputs: Sequence[InputFile], two: Two) -> None:
+    """Refuse a file that is compared with itself, or with a copy."""
+    control, treatment = (
+        {file.sha256: file.name for file in inputs if file.name in names and file.sha256}
+        for names in two.names
+    )
+    if same := sorted(control.keys() & treatment.keys()):
+        both = f"{control[same[0]]} and {treatment[same[0]]} are the same file, byte by byte"
+        raise RunsError(
+            f"{both} (sha256 {same[0][:12]}…): nothing is compared; name the other run's output."
+        )
+
+
+def _arms_of(runs: Runs, two: Two, names: tuple[str, str]) -> tuple[str, str]:
+    """Return the arm that each file holds."""
+    arms: list[str] = []
+    for path, files in zip(names, two.names, strict=True):
+        mine = sorted({run.arm for run in runs.runs if files & {run.file, *run.files}})
+        if not mine:
+            first = next((row.message for row in runs.quarantined if row.file in files), "")
+            raise NoEvidenceError(f"{path} has no row that is evidence; {first}".rstrip("; "))
+        if len(mine) > 1:
+            told = f"{path} holds several arms: {listed(mine)}"
+            raise UsageError(
+                f"{told}; expected one a file. Split it, or review it as a folder: rollout review"
+            )
+        arms += mine
+    if arms[0] == arms[1]:
+        told = f"both {names[0]} and {names[1]} say that they are arm {arms[0]!r}"
+        raise UsageError(f"{told}; expected two; leave the column out in source.yaml (--source)")
+    return arms[0], arms[1]
+
+
+def _judged(plan: EvalPlan, runs: Runs, pair: tuple[str, str], names: tuple[str, str]) -> Pair:
+    alike, equal = unlike_prompts(runs, pair, plan.differs), copied(runs, pair)
+
+    def configured(_: object) -> Configured:
+        own = (why for arm in pair for why in mixed(arm, [r for r in runs.runs if r.arm == arm]))
+        return Configured([*own])
+
+    asked = Asked(
+        pair, configured, allocates=False, same_time=False, blocks=(*alike.blocks, *equal.blocks)
+    )
+    look = look_at(1, planned=1, confidence=plan.evidence.confidence)
+    compared = compare_arms(plan, asked, runs, partial(measure, from_runs(runs)), look)
+    issues = issues_of(plan, compared)
+    rising = tuple(i.tag for i in issues if i.rises and i.tag != ANY_ISSUE)
+    applying = {key: gate for key, gate in plan.gates.items() if _applies(compared, gate)}
+    gates = tuple(
+        _by_evidence(judge_gate(compared, key, gate, 0, decides=plan.decides, rising=rising))
+        for key, gate in applying.items()
+    )
+    parts = segments_of(plan, compared)
+    decides = Decides() if compared.blocks else plan.decides
+    drift = moving(plan, [Earlier(0, compared)], gates)
+    findings = findings_of(decides, gates, parts, issues)
+    findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
+    findings += [Finding(why, "hold") for why in _unanswered(plan, gates)]
+    recommended = recommend(gates, (), findings, attests=False)
+    review = PairReview(
+        control=pair[0], treatment=pair[1], first=names[0], second=names[1], plan_name=plan.name,
+        recommendation=recommended,
+        reasons=_reasons(compared, runs, gates, findings, recommended),
+        changes=changes(gates, (), compared.blocks),
+        gates=gates, segments=parts, issues=issues, completeness=compared.completeness,
+        inputs=runs.inputs, quarantine=groups_of((*runs.quarantined, *runs.failed)),
+        arms=compared.summaries, runs=compared.rows, design=compared.design,
+        warnings=(*equal.told, *alike.told, *compared.warnings, *vanished_of(issues),
+                  *(d.why for d in drift if d.better or d.proven)),
+        drift=drift, set_aside=compared.set_aside, data_sha256=from_runs(runs).digest(),
+        source_title=runs.source.title if runs.source else None,
+        unjudged=_titles(plan.gates, plan.gates.keys() - applying.keys()),
+        needs=_titles(plan.gates, plan.needs),
+    )  # fmt: skip
+    return Pair(review, runs.quarantined, compared, runs)
+
+
+def _titles(gates: Mapping[str, EvalGate], keys: Collection[str]) -> tuple[str, ...]:
+    return tuple(gate.title for key, gate in gates.items() if key in keys)
+
+
+def _applies(compared: Comparison, gate: EvalGate) -> bool:
+    """Whether a gate is to be judged: always, or since one arm at least has a value of it."""
+    if gate.where == "always":
+        return True
+    if gate.metric == "issue":
+        return any(compared.measured.counts[arm].labelled for arm in compared.pair)
+    seen = compared.gate(gate)
+    return seen.arms is not None and bool(seen.arms.control.n.sum() + seen.arms.treatment.n.sum())
+
+
+def _by_evidence(row: GateResult) -> GateResult:
+    """Let the evidence speak alone: files have no rule of averages over the last runs."""
+    evidence = row.evidence
+    clears = row.plan.clears if evidence.point is not None else None
+    plan = PlanVerdict(evidence.verdict, evidence.point, clears, 0, 0)
+    return replace(row, plan=plan, tolerated=None, disagrees=False)
+
+
+def _unanswered(plan: EvalPlan, gates: Sequence[GateResult]) -> list[Reason]:
+    """Say that none of the gates that the plan needs is judged: speed alone is no answer."""
+    judged = {gate.id for gate in gates if gate.evidence.point is not None}
+    if judged & {*plan.needs}:
+        return []
+    return [because(OUTCOMES, gates=_titles(plan.gates, plan.needs))]
+
+
+def _reasons(
+    compared: Comparison, runs: Runs, gates: Sequence[GateResult],
+    findings: Sequence[Finding], recommended: Recommendation,
+) -> tuple[Reason, ...]:  # fmt: skip
+    if compared.invalid is not None:
+        return (compared.invalid,)
+    if recommended is Recommendation.GO:
+        told = [finding.why for finding in findings]
+        return (because("pair.all_pass", gates=len(gates)), *told)
+    return reasons(
+        gates, (), [finding.why for finding in findings], blocks=compared.blocks,
+        copied=copies(runs, compared.pair),
+    )  # fmt: skip
+
+
+def shown_names(paths: tuple[Path, Path], two: Two) -> tuple[str, str]:
+    """Return what two paths are called: as they were named, without what both have in common."""
+    named = (path.resolve() for path in paths)
+    control, treatment = (shown_path(path.relative_to(two.folder.resolve())) for path in named)
+    return control, treatment

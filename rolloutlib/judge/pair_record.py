@@ -1,0 +1,56 @@
+"""What a comparison of two files found, as one frozen record: a review without a stage."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from rolloutlib.judge.record import Review
+from rolloutlib.reason import Reason
+
+__all__ = ["PAIR_SCHEMA", "PairReview", "TakenFor", "encode_pair"]
+
+PAIR_SCHEMA: Final = "rolloutlib/comparison@1"
+NO_STAGE: Final = -1
+
+
+class TakenFor(msgspec.Struct, frozen=True):
+    """One line of source.yaml: what a column was taken for, and why, if that was drafted."""
+
+    field: str
+    column: str
+    why: Reason | None = None
+
+
+class PairReview(
+    Review, frozen=True, kw_only=True, omit_defaults=True, tag_field="schema", tag=PAIR_SCHEMA
+):
+    """A comparison of two files: fields of a review, those of a stage left out.
+
+    `plan` of a gate repeats its evidence, since there is no other rule. No decision rests on it.
+
+    Attributes:
+        first, second: names of both files or folders, the control's first.
+        tool: which eval tool wrote them, as far as that was recognised.
+        plan_name: of eval.yaml.
+        taken: what the columns were taken for.
+        left: columns that nothing was made of, and why.
+        unjudged: titles of gates that do not apply, since neither file has a value.
+        needs: titles of the gates of which one has to be judged.
+    """
+
+    stage: int = NO_STAGE
+    first: str = ""
+    second: str = ""
+    tool: str = ""
+    plan_name: str = ""
+    taken: tuple[TakenFor, ...] = ()
+    left: tuple[TakenFor, ...] = ()
+    unjudged: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+def encode_pair(review: PairReview) -> bytes:
+    """Return review.json: one field a line, floats that decode to the same floats."""
+    return msgspec.json.format(msgspec.json.encode(review), indent=1) + b"\n"

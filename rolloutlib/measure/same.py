@@ -1,0 +1,123 @@
+"""Two files that claim to be two runs of the same prompts: is the material alike, is one a copy?
+
+What a source tells of a prompt (its text, category, task, judge …) has to be the same in both arms;
+what was measured must not be.
+"""
+
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# (pyarrow carries no types)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from rolloutlib.reason import because
+from rolloutlib.runs.columns import SCHEMA, TEXTS
+from rolloutlib.runs.database import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from rolloutlib.reason import Reason
+    from rolloutlib.runs import Runs
+
+__all__ = ["Alike", "copied", "unlike_prompts"]
+
+PROMPT_TEXT, ANSWER_TEXT = TEXTS
+PROMPT: Final = "prompt"  # what the text of a prompt is called in `differs`
+MATERIAL: Final = ("category", "difficulty")
+# What tells whose row it is, and when: not what was measured in it.
+WHOSE: Final = frozenset({
+    "run_id", "arm", "started_at", "seed", "profile", "sample_id", "prompt_id", "user_id",
+    "session_id", "cluster", *MATERIAL,
+})  # fmt: skip
+COPIED: Final = 0.5  # share of equal rows, where nearly every latency is another one
+NEARLY: Final = 0.9  # where latencies repeat, or as a remark
+FINE: Final = 0.5  # latencies that are different, as a share of rows
+
+
+class Alike(NamedTuple):
+    """What keeps every gate from passing, and what a reader should know."""
+
+    blocks: tuple[Reason, ...] = ()
+    told: tuple[Reason, ...] = ()
+
+
+def unlike_prompts(runs: Runs, pair: tuple[str, str], differs: Collection[str]) -> Alike:
+    """Say of which prompts the arms do not tell the same.
+
+    Args:
+        runs: the samples of both arms, with the texts of prompts where they are known.
+        pair: names of the control and the treatment.
+        differs: names of what may differ: segments, `category`, `difficulty`, `prompt`.
+    """
+    texts = {PROMPT_TEXT: PROMPT} if PROMPT_TEXT in runs.texts else {}
+    named = {**dict.fromkeys(MATERIAL), **dict.fromkeys(runs.extras), **texts}
+    blocks: list[Reason] = []
+    told: list[Reason] = []
+    for column, other in named.items():
+        name = other or column
+        if name in differs:
+            continue
+        both, unlike, example = _by_prompt(runs, pair, column)
+        if unlike:
+            blocks.append(because("material.unlike", named=name, prompts=unlike, of=both,
+                                  example=example))  # fmt: skip
+        elif (silent := _silent(runs, pair, column)) is not None:
+            told.append(because("material.silent", named=name, arm=silent))
+    return Alike(tuple(blocks), tuple(told))
+
+
+def _by_prompt(runs: Runs, pair: tuple[str, str], column: str) -> tuple[int, int, str]:
+    """Count the prompts of which both arms tell a column, and those of which they tell another."""
+    old, new = (
+        f"list_sort(list_distinct(list(told) FILTER (arm = {quoted(arm)})))" for arm in pair
+    )
+    told = f'SELECT prompt_id, arm, "{column}"::VARCHAR AS told FROM samples'
+    by_prompt = f"""SELECT prompt_id, {old} AS old, {new} AS new FROM ({told})
+        WHERE told IS NOT NULL AND prompt_id IS NOT NULL GROUP BY prompt_id"""
+    query = f"""SELECT count(*), count(*) FILTER (old <> new), min(prompt_id) FILTER (old <> new)
+        FROM ({by_prompt}) WHERE len(old) > 0 AND len(new) > 0"""
+    both, unlike, example = _row(runs, query)
+    return both, unlike, example or ""
+
+
+def _silent(runs: Runs, pair: tuple[str, str], column: str) -> str | None:
+    """Return the arm that tells nothing of a column which the other tells; None where both do."""
+    counts = (f'count("{column}") FILTER (arm = {quoted(arm)})' for arm in pair)
+    old, new = _row(runs, f"SELECT {', '.join(counts)} FROM samples")
+    return None if bool(old) is bool(new) else pair[0] if not old else pair[1]
+
+
+def copied(runs: Runs, pair: tuple[str, str]) -> Alike:
+    """Say whether one arm's rows are the other's.
+
+    A latency is never the same twice, so equal rows with equal latencies are copies. Without
+    latencies equal rows may be equal answers: only if all are, nothing shows that there were two
+    runs.
+    """
+    columns = [name for name in SCHEMA.names if name not in WHOSE]
+    columns += [ANSWER_TEXT] if ANSWER_TEXT in runs.texts else []
+    alike = ", ".join(f'"{name}"' for name in columns)
+    old, new = (f"count(*) FILTER (arm = {quoted(arm)})" for arm in pair)
+    cells = f"""SELECT {old} AS old, {new} AS new FROM samples WHERE prompt_id IS NOT NULL
+        GROUP BY prompt_id, hash({alike})"""
+    equal, before, after = _row(
+        runs, f"SELECT sum(least(old, new)), sum(old), sum(new) FROM ({cells})"
+    )
+    known, different = _row(runs, """SELECT count(latency_ms) / greatest(count(*), 1),
+        count(DISTINCT latency_ms) / greatest(count(latency_ms), 1) FROM samples
+        WHERE prompt_id IS NOT NULL AND NOT coalesce(error, false)""")  # fmt: skip
+    rows = int(min(before or 0, after or 0))
+    share = int(equal or 0) / rows if rows else 0.0
+    facts = {"rows": int(equal or 0), "of": rows, "share": share}
+    timed = known >= FINE
+    if timed and share >= (COPIED if 2 * different >= FINE else NEARLY):
+        return Alike(blocks=(because("pair.copied", **facts),))
+    if not timed and share == 1:
+        return Alike(blocks=(because("pair.equal", **facts),))
+    return Alike(told=(because("pair.nearly", **facts),) if share >= NEARLY else ())
+
+
+def _row(runs: Runs, query: str) -> Sequence[Any]:
+    found = runs.relation.query("samples", query).fetchone()
+    return found or ()
