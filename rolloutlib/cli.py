@@ -97,6 +97,7 @@ def _parser() -> Parser:
     from rolloutlib import __version__
     from rolloutlib.commands import (
         check_pr,
+        compare,
         engine,
         flags,
         incident,
@@ -121,8 +122,8 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"rollout {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     groups = (
-        plan, plan_page, ingest, review, watch, ledger, keys, flags, engine, notify, incident,
-        runlogs, knobs, schedule, check_pr, retrospective, source,
+        plan, plan_page, source, compare, ingest, review, watch, ledger, keys, flags, engine,
+        notify, incident, runlogs, knobs, schedule, check_pr, retrospective,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

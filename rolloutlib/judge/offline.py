@@ -55,8 +55,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Pair", "compare_files", "nothing_compared"]
 
-OUTCOMES = "pair.no_outcome"
-
 
 class Pair(NamedTuple):
     """What was found, and what it was made of.
@@ -213,7 +211,7 @@ def _unanswered(plan: EvalPlan, gates: Sequence[GateResult]) -> list[Reason]:
     judged = {gate.id for gate in gates if gate.evidence.point is not None}
     if judged & {*plan.needs}:
         return []
-    return [because(OUTCOMES, gates=_titles(plan.gates, plan.needs))]
+    return [because("pair.no_outcome", gates=_titles(plan.gates, plan.needs))]
 
 
 def _reasons(

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import ast
-import re
-from base64 import b64encode
 from copy import deepcopy
 from importlib import import_module
 from logging import NullHandler, getLogger
 from shutil import move
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-import nh3
 from markupsafe import Markup
 
-from rolloutlib import __version__, errors
+from rolloutlib import errors
 from rolloutlib.errors import RolloutError, UsageError, did_you_mean
 from rolloutlib.plan.model import workbook_root
-from rolloutlib.show.figure import FIGURE_MIME, WIDE
+from rolloutlib.show.figure import FIGURE_MIME
 from rolloutlib.show.kernel import own_kernel
 from rolloutlib.show.marks import without_grammars
-from rolloutlib.show.tables import render
+from rolloutlib.show.pages import Section, add_prose, address, drawn, page, sanitised
 from rolloutlib.show.trusted import trust
-from rolloutlib.words.sentences import say, translate
+from rolloutlib.words.sentences import translate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,29 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["localise", "parameter_names", "render_html", "run_notebook"]
 
-# Everything that the pieces of a report are made of, and nothing that loads, runs or leads
-# elsewhere.
-TAGS: Final = {
-    "section", "div", "p", "span", "strong", "em", "small", "code", "pre", "ul", "ol", "li", "dl",
-    "dt", "dd", "br", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "h1",
-    "h2", "h3", "h4",
-}  # fmt: skip
-ATTRIBUTES: Final = {
-    "*": {"class", "aria-label", "aria-hidden", "data-label"},
-    "td": {"colspan"},
-    "th": {"scope"},
-}
 START: Final = 300  # seconds that a process may take to start where many start at once
 # Cells for who runs the notebook, not for the meeting.
 HIDDEN: Final = {"analyst", "parameters", "injected-parameters"}
-
-
-class _Section(NamedTuple):
-    """A heading of the report with everything up to the next one."""
-
-    anchor: str
-    title: str
-    parts: list[Markup]
 
 
 def run_notebook(
@@ -136,26 +113,19 @@ def localise(notebook: NotebookNode, lang: str) -> NotebookNode:
 
 def render_html(notebook: NotebookNode, lang: str = "en") -> str:
     """Render an executed notebook as one page without code, sanitised, loading nothing."""
-    sections = [_Section("top", "", [])]
+    sections = [Section("top", "", [])]
     for cell in notebook.cells:
         if HIDDEN & set(cell.metadata.get("tags", [])):
             continue
         if cell.cell_type == "markdown":
-            _add_prose(sections, cell.source)
+            add_prose(sections, cell.source)
         else:
             sections[-1].parts.extend(part for output in cell.outputs if (part := _output(output)))
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     titles = [str(output.get("metadata", {}).get("rolloutlib_title", "")) for output in outputs]
     title = next(filter(None, titles), "rolloutlib")
-    made = say(
-        "Made by rolloutlib {version}. The numbers recommend; people decide.", version=__version__
-    )
-    return render(
-        "page.html.j2", lang=lang, title=title, sections=sections, made=made.text(lang),
-        contents=[section for section in sections if section.title],
-        contents_word=translate("Contents", lang),
-        review=notebook.metadata.get("rolloutlib", {}).get("review", ""),
-    )  # fmt: skip
+    review = notebook.metadata.get("rolloutlib", {}).get("review", "")
+    return page(sections, title=title, lang=lang, review=review)
 
 
 def _literal(path: Path) -> str:
@@ -182,60 +152,24 @@ def _as_sentence(name: str, message: str, cell: str, kept: str) -> RolloutError:
     return RolloutError(f"{cell}: {name}: {message}; {kept}")
 
 
-def _add_prose(sections: list[_Section], source: str) -> None:
-    """Render a Markdown cell; a second-level heading starts a section."""
-    import mistune
-
-    heading, _, rest = source.partition("\n")
-    if heading.startswith("## "):
-        sections.append(_Section(f"part-{len(sections)}", heading.removeprefix("## ").strip(), []))
-        source = rest
-    html = str(mistune.html(source))
-    sections[-1].parts.append(_sanitised(html))
-
-
 def _output(output: NotebookNode) -> Markup | None:
     """Return one output as safe HTML: a figure, a piece of a report, or plain text."""
     data = output.get("data", {})
     if FIGURE_MIME in data:
-        return Markup(render("figure.html.j2", **_figure(data[FIGURE_MIME])))  # noqa: S704
+        return drawn(data[FIGURE_MIME])
     if "image/svg+xml" in data:  # a live chart of an explorer
-        picture = _address(data["image/svg+xml"])
+        picture = address(data["image/svg+xml"])
         return Markup('<p class="rl"><img src="{}" alt="{}"></p>').format(picture, _said(data))
     if "rolloutlib_caption" in output.get("metadata", {}):  # a stream has none
         return None  # the figure before it has it
     if "text/html" in data:
-        return _sanitised(data["text/html"])
+        return sanitised(data["text/html"])
     if "text/plain" in data:
         return Markup('<p class="rl rl-none">{}</p>').format(data["text/plain"])
     return None
-
-
-def _figure(parts: Mapping[str, str]) -> dict[str, Any]:
-    pictures: dict[str, str] = {}
-    sizes: dict[str, tuple[str, ...]] = {}
-    for layout in ("wide", "narrow"):
-        svg = parts[layout]
-        size = re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"', svg)
-        pictures[layout] = _address(svg)
-        sizes[layout] = size.groups() if size else ("", "")
-    half = 0 < float(sizes["wide"][0] or 0) < WIDE / 2 + 10
-    return {"alt": parts["alt"], "caption": parts["caption"], "picture": pictures, "size": sizes,
-            "half": half}  # fmt: skip
 
 
 def _said(data: Mapping[str, Any]) -> str:
     """Return a picture's text, where it is more than the name of its class."""
     text = str(data.get("text/plain", ""))
     return "" if text.startswith(("alt.", "<")) else text
-
-
-def _address(svg: str) -> str:
-    """Return a picture as an address that holds it; a browser runs nothing in such a one."""
-    return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
-
-
-def _sanitised(html: str) -> Markup:
-    return Markup(  # noqa: S704
-        nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=set(), link_rel=None)
-    )

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from rolloutlib.measure.segments import IssueRate, Segment
     from rolloutlib.reason import Reason
 
-__all__ = ["badge", "bounds", "gate_row", "interval", "level", "p_value", "proof_limit", "tight"]
+__all__ = [
+    "badge", "bounds", "evidence_lines", "gate_row", "interval", "level", "p_value", "proof_limit",
+    "settled_by", "tight",
+]  # fmt: skip
 
 _NBSP: Final = "\u00a0"
 TINY_P: Final = 0.0001
@@ -35,8 +38,8 @@ def gate_row(gate: GateResult) -> Row:
         Cell(translate(gate.title), _subject(gate)),
         number(level(gate, gate.control)), number(level(gate, gate.treatment)),
         Cell(badge(plan), _plan_lines(gate), f"verdict {plan}"),
-        Cell(badge(evidence), _evidence_lines(gate), f"verdict {evidence}"),
-        Cell(_settle(gate)),
+        Cell(badge(evidence), evidence_lines(gate), f"verdict {evidence}"),
+        Cell(settled_by(gate)),
     )  # fmt: skip
     if gate.tolerated is not None:
         return Row(cells, str(_accepted(gate.tolerated)))
@@ -63,7 +66,8 @@ def _plan_lines(gate: GateResult) -> tuple[str, ...]:
     return (*(() if plan.value is None else (value,)), *map(str, lines))
 
 
-def _evidence_lines(gate: GateResult) -> tuple[str, ...]:
+def evidence_lines(gate: GateResult) -> tuple[str, ...]:
+    """Return an estimate with its bounds, the limit, the method, and what it rests on."""
     limit = str(say("limit {value}", value=proof_limit(gate)))
     if gate.evidence.point is None:
         return (limit,)
@@ -109,7 +113,8 @@ def _size(evidence: EvidenceVerdict) -> Sentence:
     return say("{n} samples", n=n)
 
 
-def _settle(gate: GateResult) -> str:
+def settled_by(gate: GateResult) -> str:
+    """Say what would settle a gate; a dash where it passes."""
     needed = gate.evidence.needed
     if gate.evidence.verdict is Verdict.PASS:
         return "–"

@@ -9,6 +9,7 @@ from rolloutlib.words.check_templates import CHECKS
 from rolloutlib.words.draft_templates import DRAFTS
 from rolloutlib.words.issue_templates import ISSUES
 from rolloutlib.words.moved_templates import MOVES
+from rolloutlib.words.pair_templates import PAIRS
 from rolloutlib.words.risk_templates import RISKS
 from rolloutlib.words.slice_templates import SLICES
 from rolloutlib.words.watch_templates import WATCHES
@@ -313,6 +314,7 @@ TEMPLATES: Final = {
     ),
     "check.repair": "Repair what the check found: {check}.",
     "checks.bring": "Bring evidence for the checks: {checks}.",
+    **PAIRS,
     **CHECKS,
     **RISKS,
 }

@@ -1,0 +1,154 @@
+"""What a comparison of two files shows: the answer, its gates, and what nobody knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rolloutlib.judge.record import Recommendation
+from rolloutlib.show.measured import measured, simulated
+from rolloutlib.show.report import SIGNS, recommendation_word
+from rolloutlib.show.rows import badge, evidence_lines, interval, level, proof_limit, settled_by
+from rolloutlib.show.tables import (
+    Cell,
+    Html,
+    Row,
+    aligned,
+    bullets,
+    label,
+    number,
+    render,
+    style,
+    table,
+)  # fmt: skip
+from rolloutlib.text import LABEL, plain
+from rolloutlib.words.reasons import sentence, texts
+from rolloutlib.words.sentences import say, spoken, translate
+
+if TYPE_CHECKING:
+    from rolloutlib.judge.pair_record import PairReview
+    from rolloutlib.judge.record import GateResult
+    from rolloutlib.words.sentences import Sentence
+
+__all__ = [
+    "answer", "gates", "meaning_of", "terminal_answer", "title_of", "unknown", "unknown_lines",
+    "what_for",
+]  # fmt: skip
+
+GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
+
+
+def title_of(review: PairReview) -> str:
+    """Name the recommendation and both files."""
+    return str(say(
+        "{recommendation} · {treatment} against {control}",
+        recommendation=recommendation_word(review.recommendation),
+        treatment=plain(review.second, LABEL), control=plain(review.first, LABEL),
+    ))  # fmt: skip
+
+
+def meaning_of(review: PairReview) -> Sentence:
+    """Say what a recommendation means where two files are compared."""
+    if review.recommendation is GO:
+        return say(
+            "The data prove that the treatment keeps every limit. This compares two files; it "
+            "decides no stage."
+        )
+    if review.recommendation is HOLD:
+        return say(
+            "Nothing is proven broken, but not everything is proven yet. This compares two files; "
+            "it decides no stage."
+        )
+    if review.recommendation is NO_GO:
+        return say("A limit is proven broken. This compares two files; it decides no stage.")
+    return say("These files cannot be compared, so they support nothing.")
+
+
+@spoken
+def answer(review: PairReview) -> Html:
+    """Show the recommendation, which files it is about, and why."""
+    word, sign = str(recommendation_word(review.recommendation)), SIGNS[review.recommendation]
+    heading, meaning, reasons = title_of(review), str(meaning_of(review)), texts(review.reasons)
+    arms = measured(review) if review.arms else Html("", "")
+    facts = (
+        (say("Control"), review.first), (say("Treatment"), review.second),
+        (say("Tool"), review.tool), (say("Judged by"), translate(review.plan_name)),
+    )  # fmt: skip
+    about = [(str(name), value) for name, value in facts if value]
+    html = render(
+        "headline.html.j2", kind=review.recommendation.value.lower(), sign=sign, word=word,
+        title=heading, meaning=meaning, facts=about,
+        reasons=reasons, why=str(say("Why")), style=style(), measured=arms.html,
+        simulated=simulated(review), risks=[],
+    )  # fmt: skip
+    lines = [f"{sign} {heading}", meaning, *(f"- {reason}" for reason in reasons)]
+    return Html(html, "\n".join([*map(plain, lines), arms.text]), heading)
+
+
+@spoken
+def gates(review: PairReview) -> Html:
+    """Show every gate that applies: both files, what the data prove, what would settle it."""
+    rows = [_row(gate) for gate in review.gates]
+    arms = (say("Gate"), say("Control"), say("Treatment"))
+    return table((*arms, say("Evidence"), say("What would settle it")), rows, kind="gates")
+
+
+def _row(gate: GateResult) -> Row:
+    evidence = gate.evidence.verdict
+    subject = (gate.subject,) if gate.subject else ()
+    return Row((
+        Cell(translate(gate.title), subject),
+        number(level(gate, gate.control)), number(level(gate, gate.treatment)),
+        Cell(badge(evidence), evidence_lines(gate), f"verdict {evidence}"),
+        Cell(settled_by(gate)),
+    ))  # fmt: skip
+
+
+@spoken
+def unknown(review: PairReview) -> Html:
+    """Say what nobody knows: gates without values, columns that nothing was made of."""
+    lines = unknown_lines(review)
+    lines += [
+        str(say("The column {column} is left out: {why}", column=plain(one.column, LABEL),
+                why=sentence(one.why)))
+        for one in review.left
+        if one.why
+    ]  # fmt: skip
+    return bullets(lines, say("Nothing that the plan asks for is missing."))
+
+
+def unknown_lines(review: PairReview) -> list[str]:
+    """Return what nobody knows, and what to know beside the verdicts, line by line."""
+    titles = tuple(translate(title) for title in review.unjudged)
+    silent = say("Neither file has values of: {gates}. They are not judged.", gates=titles)
+    return [*([str(silent)] if titles else []), *texts(review.warnings)]
+
+
+@spoken
+def what_for(review: PairReview) -> Html:
+    """Show what each column was taken for, and why."""
+    rows = [
+        Row((label(one.field), label(one.column), Cell(sentence(one.why) if one.why else "–")))
+        for one in review.taken
+    ]
+    none = str(say("The files have our own columns, or are run envelopes."))
+    return table((say("Field"), say("Column"), say("Why")), rows, none=none)
+
+
+@spoken
+def terminal_answer(review: PairReview) -> str:
+    """Return the answer for a terminal: a table of the gates, the reasons, what is not known."""
+    heading = plain(f"{SIGNS[review.recommendation]} {title_of(review)}")
+    lines = [heading, plain(str(meaning_of(review))), ""]
+    if review.gates:
+        head = (say("Gate"), say("Evidence"), say("Estimate [bounds]"), say("Limit"))
+        rows = [tuple(map(str, head)), *(_summary_row(gate) for gate in review.gates)]
+        lines += [*aligned(rows, right=frozenset({2, 3})), ""]
+    lines += [str(say("Why:")), *(plain(f"  - {reason}") for reason in texts(review.reasons))]
+    if more := unknown_lines(review):
+        lines += ["", str(say("To know beside:")), *(plain(f"  - {line}") for line in more)]
+    return "\n".join(lines)
+
+
+def _summary_row(gate: GateResult) -> tuple[str, ...]:
+    bounds = interval(gate, gate.evidence) if gate.evidence.point is not None else say("no data")
+    return (translate(gate.title), badge(gate.evidence.verdict), str(bounds), proof_limit(gate))

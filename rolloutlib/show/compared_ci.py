@@ -1,0 +1,122 @@
+"""A comparison for machines of a CI: JUnit XML that test reports open, and a Markdown comment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree as Tree
+
+from rolloutlib.judge.record import Recommendation, Verdict
+from rolloutlib.show.compared import meaning_of, title_of, unknown_lines
+from rolloutlib.show.report import SIGNS
+from rolloutlib.show.rows import badge, interval, level, proof_limit
+from rolloutlib.text import LABEL, markdown, plain
+from rolloutlib.words.reasons import sentence, texts
+from rolloutlib.words.sentences import say, spoken, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rolloutlib.judge.pair_record import PairReview
+    from rolloutlib.judge.record import GateResult
+
+__all__ = ["comment", "junit"]
+
+SUITE: Final = "rollout compare"
+GO, INVALID = Recommendation.GO, Recommendation.INVALID
+
+
+@spoken
+def junit(review: PairReview) -> bytes:
+    """Return JUnit XML: a case for the files, one a gate, one for what stands beside the gates.
+
+    What is proven broken is a failure, what is not proven (or no evidence at all) an error, and
+    what neither file has a skipped case: a CI is green where the answer is GO, and nowhere else.
+    """
+    cases = [_files(review), *map(_gate, review.gates), *map(_skipped, review.unjudged)]
+    red = any(case.find(kind) is not None for case in cases for kind in ("failure", "error"))
+    if review.recommendation is not GO and not red:
+        cases.append(_beside(review))
+    found = {kind: sum(case.find(kind) is not None for case in cases)
+             for kind in ("failure", "error", "skipped")}  # fmt: skip
+    counts = {"tests": str(len(cases)), "failures": str(found["failure"]),
+              "errors": str(found["error"]), "skipped": str(found["skipped"])}  # fmt: skip
+    root = Tree.Element("testsuites", {"name": SUITE, **counts, "time": "0"})
+    suite = Tree.SubElement(root, "testsuite", {"name": SUITE, **counts, "time": "0"})
+    properties = Tree.SubElement(suite, "properties")
+    about = {"recommendation": review.recommendation.value, "control": review.first,
+             "treatment": review.second}  # fmt: skip
+    for name, value in about.items():
+        Tree.SubElement(properties, "property", {"name": name, "value": plain(value, LABEL)})
+    suite.extend(cases)
+    Tree.indent(root)
+    return Tree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+
+
+def _case(name: str) -> Tree.Element:
+    return Tree.Element("testcase", {"classname": SUITE, "name": plain(name, LABEL), "time": "0"})
+
+
+def _told(case: Tree.Element, kind: str, why: str, text: str = "") -> Tree.Element:
+    told = Tree.SubElement(case, kind, {"message": plain(why), "type": kind})
+    told.text = plain(text) or None
+    return case
+
+
+def _files(review: PairReview) -> Tree.Element:
+    """Return the case of the files themselves: can they be compared at all?"""
+    case = _case(str(say("The files can be compared")))
+    if review.recommendation is INVALID:
+        return _told(case, "error", *texts(review.reasons)[:1])
+    return case
+
+
+def _gate(gate: GateResult) -> Tree.Element:
+    case, verdict = _case(translate(gate.title)), gate.evidence.verdict
+    if verdict is Verdict.PASS:
+        return case
+    kind = "failure" if verdict is Verdict.FAIL else "error"
+    bounds = interval(gate, gate.evidence) if gate.evidence.point is not None else ""
+    limit = str(say("limit {value}", value=proof_limit(gate)))
+    return _told(case, kind, sentence(gate.evidence.why), f"{bounds} {limit}".strip())
+
+
+def _skipped(title: str) -> Tree.Element:
+    why = say("Neither file has values of: {gates}. They are not judged.", gates=translate(title))
+    return _told(_case(translate(title)), "skipped", str(why))
+
+
+def _beside(review: PairReview) -> Tree.Element:
+    """Return the case of what holds a GO back although every gate passes."""
+    case = _case(str(say("Nothing beside the gates holds back")))
+    kind = "failure" if review.recommendation is Recommendation.NO_GO else "error"
+    return _told(case, kind, " ".join(texts(review.reasons)))
+
+
+@spoken
+def comment(review: PairReview) -> str:
+    """Return a comment in Markdown: the recommendation, the gates, what nobody knows."""
+    lines = [f"### {SIGNS[review.recommendation]} {markdown(title_of(review))}", ""]
+    lines += [markdown(str(meaning_of(review))), ""]
+    lines += [f"- {markdown(reason)}" for reason in texts(review.reasons)]
+    if review.gates:
+        head = (say("Gate"), say("Control"), say("Treatment"), say("Estimate [bounds]"),
+                say("Limit"), say("Evidence"))  # fmt: skip
+        lines += ["", _line([str(name) for name in head]), "|---|--:|--:|--:|--:|---|"]
+        lines += [_line(_cells(gate)) for gate in review.gates]
+    if told := unknown_lines(review):
+        lines += ["", f"**{markdown(str(say('To know beside:')))}**", ""]
+        lines += [f"- {markdown(line)}" for line in told]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(gate: GateResult) -> list[str]:
+    bounds = interval(gate, gate.evidence) if gate.evidence.point is not None else say("no data")
+    name = f"{translate(gate.title)} ({gate.subject})" if gate.subject else translate(gate.title)
+    return [
+        name, level(gate, gate.control), level(gate, gate.treatment), str(bounds),
+        proof_limit(gate), badge(gate.evidence.verdict),
+    ]  # fmt: skip
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(markdown(cell, LABEL) for cell in cells)} |"

@@ -1,0 +1,102 @@
+"""One HTML page of sections: prose, tables and figures; offline, sanitised, loading nothing."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import nh3
+from markupsafe import Markup
+
+from rolloutlib import __version__
+from rolloutlib.show.figure import WIDE
+from rolloutlib.show.tables import render
+from rolloutlib.words.sentences import say, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Section", "add_prose", "address", "drawn", "page", "sanitised"]
+
+# Everything that the pieces of a report are made of, and nothing that loads, runs or leads
+# elsewhere.
+TAGS: Final = {
+    "section", "div", "p", "span", "strong", "em", "small", "code", "pre", "ul", "ol", "li", "dl",
+    "dt", "dd", "br", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "h1",
+    "h2", "h3", "h4",
+}  # fmt: skip
+ATTRIBUTES: Final = {
+    "*": {"class", "aria-label", "aria-hidden", "data-label"},
+    "td": {"colspan"},
+    "th": {"scope"},
+}
+
+
+class Section(NamedTuple):
+    """A heading of the report with everything up to the next one."""
+
+    anchor: str
+    title: str
+    parts: list[Markup]
+
+
+def page(sections: Sequence[Section], *, title: str, lang: str, review: str) -> str:
+    """Return the page of these sections, the first without a title.
+
+    Args:
+        sections: in their order.
+        title: of the browser's tab.
+        lang: language of what the page says of itself.
+        review: digest of the review.json that it shows; empty where there is none.
+    """
+    made = say(
+        "Made by rolloutlib {version}. The numbers recommend; people decide.", version=__version__
+    )
+    return render(
+        "page.html.j2", lang=lang, title=title, sections=sections, made=made.text(lang),
+        contents=[section for section in sections if section.title],
+        contents_word=translate("Contents", lang), review=review,
+    )  # fmt: skip
+
+
+def add_prose(sections: list[Section], source: str) -> None:
+    """Add Markdown; a second-level heading starts a section."""
+    import mistune
+
+    heading, _, rest = source.partition("\n")
+    if heading.startswith("## "):
+        sections.append(Section(f"part-{len(sections)}", heading.removeprefix("## ").strip(), []))
+        source = rest
+    html = str(mistune.html(source))
+    sections[-1].parts.append(sanitised(html))
+
+
+def drawn(parts: Mapping[str, str]) -> Markup:
+    """Return a figure's parts, in both layouts, as HTML."""
+    return Markup(render("figure.html.j2", **_figure(parts)))  # noqa: S704
+
+
+def _figure(parts: Mapping[str, str]) -> dict[str, Any]:
+    pictures: dict[str, str] = {}
+    sizes: dict[str, tuple[str, ...]] = {}
+    for layout in ("wide", "narrow"):
+        svg = parts[layout]
+        size = re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"', svg)
+        pictures[layout] = address(svg)
+        sizes[layout] = size.groups() if size else ("", "")
+    half = 0 < float(sizes["wide"][0] or 0) < WIDE / 2 + 10
+    return {"alt": parts["alt"], "caption": parts["caption"], "picture": pictures, "size": sizes,
+            "half": half}  # fmt: skip
+
+
+def address(svg: str) -> str:
+    """Return a picture as an address that holds it; a browser runs nothing in such a one."""
+    return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
+
+
+def sanitised(html: str) -> Markup:
+    """Return HTML with nothing in it that loads, runs or leads elsewhere."""
+    return Markup(  # noqa: S704
+        nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=set(), link_rel=None)
+    )

@@ -1,0 +1,37 @@
+"""Sentences of two files that are compared: are they two runs of the same prompts?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["PAIRS"]
+
+PAIRS: Final = {
+    "material.unnamed": (
+        "{rows:,} of {expected:,} rows of arm {arm} name no prompt, so nobody can tell that both "
+        "files ran the same; map prompt_id in source.yaml."
+    ),
+    "material.unlike": (
+        "{prompts:,} of the {of:,} prompts of both files have another {named} in each ({example} "
+        "is one), so they are not the same; if that is what is compared: --differs {named}."
+    ),
+    "material.silent": (
+        "Only one file tells {named}: nobody knows whether it was the same in arm {arm}."
+    ),
+    "pair.copied": (
+        "{share:.0%} of the rows ({rows:,} of {of:,}) are the same in both files, the latency "
+        "included: copied, not run a second time."
+    ),
+    "pair.equal": (
+        "All {of:,} rows are the same in both files in everything that these tell, so nothing "
+        "shows that there were two runs; latencies or answers would."
+    ),
+    "pair.nearly": (
+        "{rows:,} of {of:,} rows are the same in both files in everything that these tell."
+    ),
+    "pair.no_outcome": (
+        "No gate that says how good the answers are could be judged: {gates}. Speed, errors and "
+        "cost alone are no answer."
+    ),
+    "pair.all_pass": "The evidence passes at every gate that applies ({gates}).",
+}
