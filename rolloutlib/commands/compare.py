@@ -181,6 +181,5 @@ def _write(found: Pair, arguments: argparse.Namespace) -> None:
         return
     if arguments.markdown is not None:
         Path(arguments.markdown).write_text(comment(review, spoken), encoding="utf-8")
-    say_lines(terminal_answer(review, spoken))
-    say("")
+    say_lines(f"{terminal_answer(review, spoken)}\n")
     say(worded("Report: {path}", path=str(page)).text(spoken))

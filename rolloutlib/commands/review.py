@@ -74,7 +74,7 @@ def add(commands: Any) -> None:
                "reports/stage-STAGE-TIME)"),
         description=REVIEW, epilog=EXAMPLES,
     )  # fmt: skip
-    schema = "write params/plan.schema.json, which editors use to check plan.yaml"
+    schema = "write params/*.schema.json, by which editors check plan.yaml and eval.yaml"
     command(commands, "schema", _schema, schema)
 
 
@@ -138,8 +138,11 @@ def _schema(_: argparse.Namespace) -> int:
     import json
 
     from rolloutlib.plan.model import json_schema, workbook_root
+    from rolloutlib.plan.offline import eval_schema
 
-    path = workbook_root() / "params" / "plan.schema.json"
-    path.write_text(json.dumps(json_schema(), indent=1) + "\n", encoding="utf-8")
-    say(str(path))
+    folder = workbook_root() / "params"
+    for name, schema in (("plan", json_schema()), ("eval", eval_schema())):
+        path = folder / f"{name}.schema.json"
+        path.write_text(json.dumps(schema, indent=1) + "\n", encoding="utf-8")
+        say(str(path))
     return 0

@@ -6,12 +6,11 @@ from typing import Final
 
 import msgspec
 
-from rolloutlib.judge.record import Review
+from rolloutlib.judge.record import PAIR_SCHEMA, Review
 from rolloutlib.reason import Reason
 
-__all__ = ["PAIR_SCHEMA", "PairReview", "TakenFor", "encode_pair"]
+__all__ = ["PairReview", "TakenFor", "encode_pair"]
 
-PAIR_SCHEMA: Final = "rolloutlib/comparison@1"
 NO_STAGE: Final = -1
 
 

@@ -30,11 +30,13 @@ from rolloutlib.reason import Reason
 from rolloutlib.runs.quarantine import InputFile, Quarantined
 
 __all__ = [
-    "SCHEMA", "CheckResult", "EvidenceVerdict", "GateResult", "PlanVerdict", "QuarantineGroup",
-    "Recommendation", "Review", "Reviewed", "StageEvidence", "Verdict", "decode", "encode",
+    "PAIR_SCHEMA", "SCHEMA", "CheckResult", "EvidenceVerdict", "GateResult", "PlanVerdict",
+    "QuarantineGroup", "Recommendation", "Review", "Reviewed", "StageEvidence", "Verdict", "decode",
+    "encode",
 ]  # fmt: skip
 
 SCHEMA: Final = "rolloutlib/review@2"
+PAIR_SCHEMA: Final = "rolloutlib/comparison@1"  # of two files, by `rollout compare`
 
 
 class Verdict(StrEnum):
@@ -304,6 +306,9 @@ def decode(data: bytes, *, where: str = "review.json") -> Review:
             return msgspec.json.decode(data, type=Review)
     except msgspec.DecodeError as error:
         raise UsageError(f"{where} is no review ({error}); run `rollout review` again") from None
+    if schema == PAIR_SCHEMA:
+        told = f"{where} compares two files (rollout compare), and no stage is decided on that"
+        raise UsageError(f"{told}; review the stage: rollout review STAGE --runs DIR")
     raise UsageError(
         f"{where} has the schema {schema!r}; expected {SCHEMA!r}: run `rollout review` again"
     )

@@ -56,6 +56,8 @@ class ReviewFolder:
         """
         files = {name: _bytes_of(folder, name) for name in parts_in(folder)}
         missing = [name for name in _NEEDED if name not in files]
+        if missing and REVIEW in files:
+            decode(files[REVIEW], where=str(folder / REVIEW))  # what is no review at all says so
         if missing and not (missing == [NOTEBOOK] and SEAL in files):
             expected = "expected the folder that `rollout review --out` wrote"
             raise UsageError(f"{folder} has no {', '.join(missing)}; {expected}")

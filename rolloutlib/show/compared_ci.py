@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from xml.etree import ElementTree as Tree
+from xml.etree import ElementTree as ET
 
 from rolloutlib.judge.record import Recommendation, Verdict
 from rolloutlib.show.compared import meaning_of, title_of, unknown_lines
@@ -40,29 +40,29 @@ def junit(review: PairReview) -> bytes:
              for kind in ("failure", "error", "skipped")}  # fmt: skip
     counts = {"tests": str(len(cases)), "failures": str(found["failure"]),
               "errors": str(found["error"]), "skipped": str(found["skipped"])}  # fmt: skip
-    root = Tree.Element("testsuites", {"name": SUITE, **counts, "time": "0"})
-    suite = Tree.SubElement(root, "testsuite", {"name": SUITE, **counts, "time": "0"})
-    properties = Tree.SubElement(suite, "properties")
+    root = ET.Element("testsuites", {"name": SUITE, **counts, "time": "0"})
+    suite = ET.SubElement(root, "testsuite", {"name": SUITE, **counts, "time": "0"})
+    properties = ET.SubElement(suite, "properties")
     about = {"recommendation": review.recommendation.value, "control": review.first,
              "treatment": review.second}  # fmt: skip
     for name, value in about.items():
-        Tree.SubElement(properties, "property", {"name": name, "value": plain(value, LABEL)})
+        ET.SubElement(properties, "property", {"name": name, "value": plain(value, LABEL)})
     suite.extend(cases)
-    Tree.indent(root)
-    return Tree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    ET.indent(root)
+    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
 
 
-def _case(name: str) -> Tree.Element:
-    return Tree.Element("testcase", {"classname": SUITE, "name": plain(name, LABEL), "time": "0"})
+def _case(name: str) -> ET.Element:
+    return ET.Element("testcase", {"classname": SUITE, "name": plain(name, LABEL), "time": "0"})
 
 
-def _told(case: Tree.Element, kind: str, why: str, text: str = "") -> Tree.Element:
-    told = Tree.SubElement(case, kind, {"message": plain(why), "type": kind})
+def _told(case: ET.Element, kind: str, why: str, text: str = "") -> ET.Element:
+    told = ET.SubElement(case, kind, {"message": plain(why), "type": kind})
     told.text = plain(text) or None
     return case
 
 
-def _files(review: PairReview) -> Tree.Element:
+def _files(review: PairReview) -> ET.Element:
     """Return the case of the files themselves: can they be compared at all?"""
     case = _case(str(say("The files can be compared")))
     if review.recommendation is INVALID:
@@ -70,7 +70,7 @@ def _files(review: PairReview) -> Tree.Element:
     return case
 
 
-def _gate(gate: GateResult) -> Tree.Element:
+def _gate(gate: GateResult) -> ET.Element:
     case, verdict = _case(translate(gate.title)), gate.evidence.verdict
     if verdict is Verdict.PASS:
         return case
@@ -80,12 +80,12 @@ def _gate(gate: GateResult) -> Tree.Element:
     return _told(case, kind, sentence(gate.evidence.why), f"{bounds} {limit}".strip())
 
 
-def _skipped(title: str) -> Tree.Element:
+def _skipped(title: str) -> ET.Element:
     why = say("Neither file has values of: {gates}. They are not judged.", gates=translate(title))
     return _told(_case(translate(title)), "skipped", str(why))
 
 
-def _beside(review: PairReview) -> Tree.Element:
+def _beside(review: PairReview) -> ET.Element:
     """Return the case of what holds a GO back although every gate passes."""
     case = _case(str(say("Nothing beside the gates holds back")))
     kind = "failure" if review.recommendation is Recommendation.NO_GO else "error"

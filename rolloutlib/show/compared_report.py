@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rolloutlib.judge.pair_record import encode_pair
 from rolloutlib.ledger.seal import PAGE, REVIEW
@@ -12,7 +12,7 @@ from rolloutlib.show import compared, report
 from rolloutlib.show.bundle import new_report
 from rolloutlib.show.pages import Section, add_prose, page, sanitised
 from rolloutlib.words.reasons import worded
-from rolloutlib.words.sentences import speaking, translate
+from rolloutlib.words.sentences import say, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,51 @@ if TYPE_CHECKING:
     from rolloutlib.judge.offline import Pair
     from rolloutlib.judge.pair_record import PairReview
     from rolloutlib.show.tables import Html
+    from rolloutlib.words.sentences import Sentence, Spoken
 
 __all__ = ["page_of", "write_comparison"]
+
+OPENING: Final = say(
+    "# Two files compared\n\nIs the treatment as good as the control? The numbers recommend and "
+    "say why; people decide."
+)
+GATES: Final = say(
+    "## Every gate\n\nA gate passes if its one-sided bound clears the limit: then the data prove "
+    "it, whatever chance did."
+)
+UNKNOWN: Final = say(
+    "## What nobody knows\n\nWhat the files do not tell is not judged; what only one of them "
+    "tells keeps a gate open."
+)
+CHANGES: Final = say(
+    "## What would change the answer\n\nThe list says what to do next, gate by gate."
+)
+SEGMENTS: Final = say(
+    "## Segments of the files\n\nLook for a segment that loses while the whole gains; p is "
+    "corrected for the number of segments."
+)
+ISSUES: Final = say(
+    "## Issues\n\nHow often each issue is in either file; p is corrected for their number."
+)
+RESTS: Final = say(
+    "## What the numbers rest on\n\nLook whether the arms are of a size, and how they are compared."
+)
+MISSING: Final = say(
+    "## What is missing\n\nLook for a metric that one arm lacks more than the other: a gate "
+    "passes only if it would also pass with every missing value at its worst."
+)
+TAKEN: Final = say(
+    "## What the columns were taken for\n\nNothing is guessed silently: correct a wrong line in "
+    "a source.yaml (rollout source) and compare again with --source."
+)
+QUARANTINE: Final = say(
+    "## Quarantine\n\nRows that could not be read as evidence are counted here with an example "
+    "each; none of them is in the numbers."
+)
+INPUTS: Final = say(
+    "## Inputs and digests\n\nWho holds files with these digests reviews the same data: read = "
+    "kept + quarantined."
+)
 
 
 def write_comparison(pair: Pair, out: Path, lang: str, *, fresh: bool) -> Path:
@@ -54,91 +97,26 @@ def page_of(review: PairReview, lang: str, digest: str) -> str:
     top = compared.answer(review, lang)
     sections = [Section("top", "", [])]
     with speaking(lang):
-        add_prose(sections, translate(
-            "# Two files compared\n\nIs the treatment as good as the control? The numbers "
-            "recommend and say why; people decide."
-        ))  # fmt: skip
+        add_prose(sections, str(OPENING))
         sections[-1].parts.append(sanitised(top.html))
-        for prose, piece in _pieces(review, lang):
-            add_prose(sections, prose)
-            sections[-1].parts.append(sanitised(piece.html))
+        for prose, piece in _pieces(review):
+            add_prose(sections, str(prose))
+            sections[-1].parts.append(sanitised(piece(review, lang).html))
     return page(sections, title=top.title, lang=lang, review=digest)
 
 
-def _pieces(review: PairReview, lang: str) -> Iterator[tuple[str, Html]]:
-    """Yield what stands below the answer: prose, and what it is about."""
-    if review.gates:
-        yield (
-            translate(
-                "## Every gate\n\nA gate passes if its one-sided bound clears the limit: the data prove "
-                "it, whatever chance did."
-            ),
-            compared.gates(review, lang),
-        )
-    yield (
-        translate(
-            "## What nobody knows\n\nWhat the files do not tell is not judged; what only one of them "
-            "tells keeps a gate open."
-        ),
-        compared.unknown(review, lang),
+def _pieces(review: PairReview) -> Iterator[tuple[Sentence, Spoken[PairReview, Html]]]:
+    """Yield what stands below the answer, as far as there is any: prose, and what it is about."""
+    there: tuple[tuple[object, Sentence, Spoken[PairReview, Html]], ...] = (
+        (review.gates, GATES, compared.gates),
+        (True, UNKNOWN, compared.unknown),
+        (review.changes, CHANGES, report.changes),
+        (review.segments, SEGMENTS, report.segments_table),
+        (review.issues, ISSUES, report.issues_table),
+        (review.gates, RESTS, report.sample_sizes),
+        (review.gates, MISSING, report.completeness),
+        (True, TAKEN, compared.what_for),
+        (review.quarantine, QUARANTINE, report.quarantine),
+        (review.inputs, INPUTS, report.inputs),
     )
-    if review.changes:
-        yield (
-            translate(
-                "## What would change the answer\n\nThe list says what to do next, gate by gate."
-            ),
-            report.changes(review, lang),
-        )
-    if review.segments:
-        yield (
-            translate(
-                "## Segments of the files\n\nLook for a segment that loses while the whole gains; p is "
-                "corrected for the number of segments."
-            ),
-            report.segments_table(review, lang),
-        )
-    if review.issues:
-        yield (
-            translate(
-                "## Issues\n\nHow often each issue is in either file; p is corrected for their number."
-            ),
-            report.issues_table(review, lang),
-        )
-    if review.gates:
-        yield (
-            translate(
-                "## What the numbers rest on\n\nLook whether the arms are of a size, and how they are "
-                "compared."
-            ),
-            report.sample_sizes(review, lang),
-        )
-        yield (
-            translate(
-                "## What is missing\n\nLook for a metric that one arm lacks more than the other: a "
-                "gate passes only if it would also pass with every missing value at its worst."
-            ),
-            report.completeness(review, lang),
-        )
-    yield (
-        translate(
-            "## What the columns were taken for\n\nNothing is guessed silently: correct a wrong line in "
-            "a source.yaml (rollout source) and compare again with --source."
-        ),
-        compared.what_for(review, lang),
-    )
-    if review.quarantine:
-        yield (
-            translate(
-                "## Quarantine\n\nRows that could not be read as evidence are counted here with an "
-                "example each; none of them is in the numbers."
-            ),
-            report.quarantine(review, lang),
-        )
-    if review.inputs:
-        yield (
-            translate(
-                "## Inputs and digests\n\nWho holds files with these digests reviews the same data: "
-                "read = kept + quarantined."
-            ),
-            report.inputs(review, lang),
-        )
+    return ((prose, piece) for applies, prose, piece in there if applies)

@@ -1,0 +1,271 @@
+"""`rollout compare`: two files of an eval tool in an empty folder, one answer, one exit code."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rolloutlib.cli import main
+from rolloutlib.errors import UsageError
+from rolloutlib.judge.junit import read_suite
+from rolloutlib.judge.record import decode
+from rolloutlib.plan.offline import SHIPPED, eval_schema, load_eval_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Rows = list[dict[str, Any]]
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMPTS = 300
+pytestmark = pytest.mark.slow  # each reads, judges and writes a report
+
+
+def rows_of(seed: int, *, worse: float = 0.0, prompts: int = PROMPTS) -> Rows:
+    """Return one run of the same prompts; most are easy, so that equal runs mostly agree."""
+    draw = random.Random(seed)  # noqa: S311 -- no secret
+    rows: Rows = []
+    for number in range(prompts):
+        easy = random.Random(number).random() < 0.8  # noqa: S311 -- likewise
+        passed = draw.random() < (0.98 if easy else 0.15) - worse
+        rows.append({
+            "question_id": f"q{number}", "question": f"What is {number}?",
+            "passed": str(passed).lower(), "latency_ms": round(draw.lognormvariate(6.5, 0.4), 1),
+        })  # fmt: skip
+    return rows
+
+
+def write(path: Path, rows: Rows) -> Path:
+    """Write a table."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    return path
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a folder with nothing in it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def compared(first: Rows, second: Rows, *more: str) -> tuple[int, dict[str, Any]]:
+    """Compare two tables in the working folder; return the exit code and review.json."""
+    write(Path("a.csv"), first), write(Path("b.csv"), second)
+    code = main(["compare", "a.csv", "b.csv", "--out", "out", *more])
+    return code, json.loads(Path("out/review.json").read_text("utf-8"))
+
+
+def codes(review: dict[str, Any]) -> set[str]:
+    """Return the codes of the reasons, and of what they name."""
+    inner = {str(why["facts"].get("why", {}).get("code")) for why in review["reasons"]}
+    return {why["code"] for why in review["reasons"]} | inner
+
+
+def test_an_equal_candidate_is_a_go_from_nothing(
+    empty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two files and nothing else: an answer, a page and a record that says it is of no stage."""
+    code, review = compared(rows_of(1), rows_of(2))
+    assert (code, review["recommendation"]) == (0, "GO")
+    assert {gate["id"] for gate in review["gates"]} == {"pass_rate", "avg_latency"}
+    assert "stage" not in review
+    assert (review["schema"], review["first"]) == ("rolloutlib/comparison@1", "a.csv")
+    assert {path.name for path in empty.iterdir()} == {"a.csv", "b.csv", "out"}
+    assert {path.name for path in (empty / "out").iterdir()} == {"review.html", "review.json"}
+    said = capsys.readouterr().out
+    assert said.startswith("✓ GO · b.csv against a.csv\n")
+    assert "Neither file has values of: Average score" in said
+
+
+def test_a_worse_candidate_is_a_no_go(empty: Path) -> None:
+    """A loss far beyond the margin is proven, and a CI sees it."""
+    code, review = compared(rows_of(1), rows_of(2, worse=0.2), "--junit", "found.xml")
+    assert (code, review["recommendation"]) == (20, "NO_GO")
+    suite = read_suite("compare", empty / "found.xml")
+    assert suite.failed
+
+
+def test_too_few_prompts_are_a_hold(empty: Path) -> None:
+    """What 20 prompts cannot show stays open, and what would settle it is said."""
+    few = {"prompts": 20}
+    code, review = compared(rows_of(1, **few), rows_of(2, **few), "--junit", "found.xml")
+    assert code == 10
+    assert "gate.unproven" in codes(review)
+    assert any(why["code"] == "gate.needs" for why in review["changes"])
+    assert b'errors="0"' not in (empty / "found.xml").read_bytes()
+
+
+@pytest.mark.parametrize("same", ["itself", "copy"])
+def test_a_file_is_not_compared_with_itself(
+    empty: Path, capsys: pytest.CaptureFixture[str], same: str
+) -> None:
+    """A copy under another name proves nothing: INVALID, with a report and red tests."""
+    write(empty / "a.csv", rows_of(1))
+    (empty / "b.csv").write_bytes((empty / "a.csv").read_bytes())
+    second = "a.csv" if same == "itself" else "b.csv"
+    files = ["compare", "a.csv", second, "--out", "out", "--junit", "found.xml"]
+    if same == "itself":
+        assert main(files) == 2
+        assert "name the two outputs" in capsys.readouterr().err
+        return
+    assert main(files) == 30
+    assert "are the same file, byte by byte" in capsys.readouterr().err
+    assert json.loads((empty / "out/review.json").read_text())["recommendation"] == "INVALID"
+    assert b'errors="1"' in (empty / "found.xml").read_bytes()
+
+
+def test_copied_rows_are_no_second_run(empty: Path) -> None:
+    """Two thirds of the rows, latencies and all, come from the other file."""
+    first, second = rows_of(1), rows_of(2)
+    code, review = compared(first, [*first[:200], *second[200:]])
+    assert (code, codes(review) & {"pair.copied"}) == (10, {"pair.copied"})
+
+
+def test_equal_outcomes_without_latencies_show_no_second_run(empty: Path) -> None:
+    """Every row is equal and nothing tells the runs apart: that may be one run."""
+    first = [{k: v for k, v in row.items() if k != "latency_ms"} for row in rows_of(1)]
+    code, review = compared(first, [row | {"note": "b"} for row in first])
+    assert (code, codes(review) & {"pair.equal"}) == (10, {"pair.equal"})
+
+
+def test_other_prompts_are_no_comparison(empty: Path) -> None:
+    """A tenth of the prompts is in one file only."""
+    code, review = compared(rows_of(1), rows_of(2)[30:])
+    assert code == 10
+    assert codes(review) & {"material.overlap", "data.absent"}
+
+
+def test_the_same_ids_with_other_questions_are_other_prompts(empty: Path) -> None:
+    """Ids that count rows mean other questions in another order."""
+    source = "columns: {prompt_id: question_id, passed: passed, latency_ms: latency_ms}\n"
+    (empty / "source.yaml").write_text(f"{source}texts: {{prompt: question}}\n", "utf-8")
+    asked = [row["question"] for row in rows_of(1)]
+    second = [row | {"question": text} for row, text in zip(rows_of(2), asked[::-1], strict=True)]
+    code, review = compared(rows_of(1), second)
+    assert (code, codes(review) & {"material.unlike"}) == (10, {"material.unlike"})
+    assert compared(rows_of(1), second, "--differs", "prompt")[0] == 0
+
+
+def test_another_judge_is_another_ruler(empty: Path) -> None:
+    """A segment that the files tell has to be the same for a prompt, but for the model."""
+    source = "columns: {prompt_id: question_id, passed: passed, latency_ms: latency_ms}\n"
+    (empty / "source.yaml").write_text(f"{source}segments: {{judge: judge, model: model}}\n")
+    first, second = (
+        [row | {"judge": judge, "model": judge} for row in rows_of(seed)]
+        for seed, judge in ((1, "x"), (2, "y"))
+    )
+    code, review = compared(first, second)
+    unlike = [why for why in review["reasons"] if why["code"] == "material.unlike"]
+    assert (code, [why["facts"]["named"] for why in unlike]) == (10, ["judge"])
+
+
+def test_what_names_no_prompt_may_be_anything(empty: Path) -> None:
+    """Without ids nobody can tell that both files ran the same."""
+    (empty / "source.yaml").write_text("columns: {passed: passed, latency_ms: latency_ms}\n")
+    code, review = compared(rows_of(1), rows_of(2))
+    assert (code, codes(review) & {"material.unnamed"}) == (10, {"material.unnamed"})
+
+
+def test_speed_alone_is_no_answer(empty: Path) -> None:
+    """Files of latencies pass every gate that they have, and say nothing of the answers."""
+    (empty / "source.yaml").write_text(
+        "columns: {prompt_id: question_id, latency_ms: {column: latency_ms, unit: ms}}\n"
+    )
+    code, review = compared(rows_of(1), rows_of(2))
+    assert (code, codes(review) & {"pair.no_outcome"}) == (10, {"pair.no_outcome"})
+
+
+def test_what_one_file_alone_tells_stays_open(empty: Path) -> None:
+    """A latency that only the control has is no pass of the latency's gate."""
+    (empty / "source.yaml").write_text(
+        "columns: {prompt_id: question_id, passed: passed, "
+        "latency_ms: {column: latency_ms, unit: ms}}\n"
+    )
+    code, review = compared(rows_of(1), [row | {"latency_ms": ""} for row in rows_of(2)])
+    assert code == 10
+    gate = next(gate for gate in review["gates"] if gate["id"] == "avg_latency")
+    assert gate["evidence"]["verdict"] == "inconclusive"
+
+
+def test_the_margin_is_the_callers(empty: Path) -> None:
+    """A margin that 300 prompts cannot prove holds what the plan's own lets go."""
+    assert compared(rows_of(1), rows_of(2), "--margin", "0.005")[0] == 10
+
+
+def test_a_comment_is_read_and_never_obeyed(
+    empty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names of files and segments are words in Markdown, whatever they hold."""
+    write(empty / "a.csv", rows_of(1))
+    write(empty / "@all <img src=x>.csv", rows_of(2))
+    files = ["compare", "a.csv", "@all <img src=x>.csv", "--out", "out", "--markdown"]
+    assert main([*files, "-"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("### ✓ GO · \\@all &lt;img src=x&gt;.csv against a.csv\n")
+    assert "| Pass rate |" in said
+    assert main([*files, "comment.md"]) == 0
+    assert (empty / "comment.md").read_text("utf-8") == said
+
+
+def test_korean(empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Answer, page, JUnit and comment are in Korean."""
+    compared(rows_of(1), rows_of(2), "--lang", "ko", "--junit", "j.xml", "--markdown", "m.md")
+    page = (empty / "out" / "review.html").read_text("utf-8")
+    for text in (capsys.readouterr().out, page, (empty / "m.md").read_text("utf-8")):
+        assert "통과율" in text
+        assert "두 파일의 비교일 뿐" in text or "데이터가 증명" in text
+    assert 'lang="ko"' in page
+
+
+def test_no_stage_is_decided_on_it(empty: Path) -> None:
+    """Who opens the report as a review is told what it is."""
+    compared(rows_of(1), rows_of(2))
+    with pytest.raises(UsageError, match="no stage is decided on that"):
+        decode((empty / "out" / "review.json").read_bytes())
+
+
+def test_two_folders_with_names_that_look_like_globs(empty: Path) -> None:
+    """Folders are arms, whatever characters their names have."""
+    for name, seed in (("v[1]", 1), ("v*", 2)):
+        (empty / name).mkdir()
+        for part, rows in enumerate((rows_of(seed)[:150], rows_of(seed)[150:])):
+            write(empty / name / f"part-{part}.csv", rows)
+    assert main(["compare", "v[1]", "v*", "--out", "out"]) == 0
+    review = json.loads((empty / "out" / "review.json").read_text("utf-8"))
+    assert [(arm["arm"], arm["samples"]) for arm in review["arms"]] == [
+        ("control", 300), ("treatment", 300),
+    ]  # fmt: skip
+
+
+def test_the_shipped_plan_is_the_workbooks() -> None:
+    """Who has no workbook is judged by the same gates; editors know its keys."""
+    assert SHIPPED.read_bytes() == (ROOT / "params" / "eval.yaml").read_bytes()
+    schema = json.loads((ROOT / "params" / "eval.schema.json").read_text("utf-8"))
+    assert schema == json.loads(json.dumps(eval_schema())), "run `rollout schema`"
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (("needs: [pass_rate", "needs: [pas_rate"), "needs has 'pas_rate'"),
+        (("    limit: 1.20", "    limit: {profile: max_latency_ms}"), "are numbers here"),
+        (("    limit: -0.05", "    limit: -0.05\n    proof: {0: -0.1}"), "proof is of stages"),
+    ],
+)
+def test_a_plan_that_asks_for_a_stage_is_refused(
+    tmp_path: Path, edit: tuple[str, str], said: str
+) -> None:
+    """What only stages have names the key and why."""
+    plan = tmp_path / "eval.yaml"
+    plan.write_text(SHIPPED.read_text("utf-8").replace(*edit), "utf-8")
+    with pytest.raises(UsageError, match=said):
+        load_eval_plan(plan)
