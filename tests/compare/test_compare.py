@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,6 @@ from rolloutlib.judge.record import decode
 from rolloutlib.plan.offline import SHIPPED, eval_schema, load_eval_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     Rows = list[dict[str, Any]]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +56,8 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def compared(first: Rows, second: Rows, *more: str) -> tuple[int, dict[str, Any]]:
     """Compare two tables in the working folder; return the exit code and review.json."""
-    write(Path("a.csv"), first), write(Path("b.csv"), second)
+    write(Path("a.csv"), first)
+    write(Path("b.csv"), second)
     code = main(["compare", "a.csv", "b.csv", "--out", "out", *more])
     return code, json.loads(Path("out/review.json").read_text("utf-8"))
 
@@ -123,21 +121,24 @@ def test_a_file_is_not_compared_with_itself(
     assert b'errors="1"' in (empty / "found.xml").read_bytes()
 
 
-def test_copied_rows_are_no_second_run(empty: Path) -> None:
+@pytest.mark.usefixtures("empty")
+def test_copied_rows_are_no_second_run() -> None:
     """Two thirds of the rows, latencies and all, come from the other file."""
     first, second = rows_of(1), rows_of(2)
     code, review = compared(first, [*first[:200], *second[200:]])
     assert (code, codes(review) & {"pair.copied"}) == (10, {"pair.copied"})
 
 
-def test_equal_outcomes_without_latencies_show_no_second_run(empty: Path) -> None:
+@pytest.mark.usefixtures("empty")
+def test_equal_outcomes_without_latencies_show_no_second_run() -> None:
     """Every row is equal and nothing tells the runs apart: that may be one run."""
     first = [{k: v for k, v in row.items() if k != "latency_ms"} for row in rows_of(1)]
     code, review = compared(first, [row | {"note": "b"} for row in first])
     assert (code, codes(review) & {"pair.equal"}) == (10, {"pair.equal"})
 
 
-def test_other_prompts_are_no_comparison(empty: Path) -> None:
+@pytest.mark.usefixtures("empty")
+def test_other_prompts_are_no_comparison() -> None:
     """A tenth of the prompts is in one file only."""
     code, review = compared(rows_of(1), rows_of(2)[30:])
     assert code == 10
@@ -196,7 +197,8 @@ def test_what_one_file_alone_tells_stays_open(empty: Path) -> None:
     assert gate["evidence"]["verdict"] == "inconclusive"
 
 
-def test_the_margin_is_the_callers(empty: Path) -> None:
+@pytest.mark.usefixtures("empty")
+def test_the_margin_is_the_callers() -> None:
     """A margin that 300 prompts cannot prove holds what the plan's own lets go."""
     assert compared(rows_of(1), rows_of(2), "--margin", "0.005")[0] == 10
 
