@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 import narwhals as nw
 
 from rolloutlib.errors import UsageError, did_you_mean
-from rolloutlib.explore.described import text
+from rolloutlib.explore.described import number, text
 from rolloutlib.explore.samples import SINGLE, by_group, by_prompt
 from rolloutlib.explore.tables import Table
 from rolloutlib.judge.answers import asked_of, flips, pair_of, told_texts, why_none
@@ -21,6 +21,7 @@ from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.measure.within import SHORT, sliceable
 from rolloutlib.runs.columns import STATUSES
 from rolloutlib.runs.database import readable
+from rolloutlib.runs.further import is_scorer
 from rolloutlib.show.answers import Answered, answered
 from rolloutlib.show.flipped import is_in
 from rolloutlib.text import LABEL, listed, plain
@@ -291,7 +292,12 @@ def _answers(
         lines.append(say("Only {slice}.", slice=is_in(conditions)))
     if judged.review.carried:
         lines.append(say("Only this stage's own answers are shown."))
-    extras = [text(name, "a column of the source", brief=True)
-              for name in behind.rows.column_names
+    extras = [_of_source(name) for name in behind.rows.column_names
               if name not in {column.name for column in columns}]  # fmt: skip
     return Answers.of(behind, [*columns, *extras], heading, lines, lang)
+
+
+def _of_source(name: str) -> Column[Any]:
+    if is_scorer(name):
+        return number(name, "of a further scorer", "score 0–10", brief=True)
+    return text(name, "a column of the source", brief=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rolloutlib.errors import RolloutError
 from rolloutlib.judge.counting import by_hand
 from rolloutlib.judge.sources import sample_frame
+from rolloutlib.measure.within import sliceable
 from rolloutlib.runs.database import readable
 from rolloutlib.show.figure import Note
 from rolloutlib.text import LABEL, plain
@@ -99,7 +100,7 @@ def _values(review: Review) -> dict[str, list[str]]:
     """Return the values of every column that tells samples apart."""
     with readable():
         samples = sample_frame(review.judged.source)
-        known = {name: _told(samples, name) for name in (*COLUMNS, *samples.extras)}
+        known = {name: _told(samples, name) for name in sliceable(samples.extras)}
     return {name: values for name, values in known.items() if len(values) > 1}
 
 

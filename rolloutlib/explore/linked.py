@@ -15,6 +15,7 @@ import numpy as np
 from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.judge.sources import sample_frame
 from rolloutlib.runs.database import readable
+from rolloutlib.runs.further import labels_in
 from rolloutlib.show.charts import VERMILION
 from rolloutlib.show.figure import INK, SOFT, own_look
 from rolloutlib.show.marks import (
@@ -57,7 +58,7 @@ def linked(judged: Judged, metric: Metric | None, by: str | None, lang: str) -> 
     """Return both panels, as `rolloutlib.explore.charts.Charts.linked` says."""
     with speaking(lang), readable(), building():
         samples = sample_frame(judged.source)
-        known = (*PLANNED, *samples.extras)
+        known = (*PLANNED, *labels_in(samples.extras))
         metric = _metric(judged, metric)
         edges = _edges(judged, metric)
         arms = (judged.params.control, judged.params.treatment)

@@ -170,6 +170,12 @@ SAMPLES: Final[tuple[Column[Any], ...]] = (
     flag("suggested", "whether tags were suggested"),
     text("cluster", "what samples that are not independent have in common"),
     text("suggested_tags", "the tags that were suggested"),
+    number("cost", "of the answer", "as the source has it"),
+    whole("tokens_in", "tokens of the prompt"),
+    whole("tokens_out", "tokens of the answer"),
+    flag("cached", "whether a cache answered; such rows are left out"),
+    flag("human_passed", "whether a person passed it, too"),
+    number("human_score", "a person's score of the answer", "score 0–10"),
     text("prompt_text", "the prompt, where source.yaml maps it"),
     text("answer_text", "the answer, where source.yaml maps it"),
 )

@@ -177,6 +177,13 @@ def _account_metric(gate: Gate, measured: Measured) -> str:
     return f"issue:{(*measured.tags, '')[0]}" if gate.metric == "issue" else gate.metric
 
 
+def _of_cache(runs: Runs, arm: str) -> str:
+    """Say how many rows an arm, or all arms, lost as copies of earlier answers; "" for none."""
+    rows = runs.cached.get(arm, 0) if arm else sum(runs.cached.values())
+    way_out = "copies of earlier ones are no evidence: ask again without the cache"
+    return f"; {rows:,} of its answers came from a cache, and {way_out}" if rows else ""
+
+
 def _require(pair: tuple[str, str], runs: Runs) -> None:
     """Both arms are there and are two."""
     if pair[0] == pair[1]:
@@ -185,11 +192,13 @@ def _require(pair: tuple[str, str], runs: Runs) -> None:
     first = runs.quarantined[0].message if runs.quarantined else ""
     if not arms:
         read = f"{runs.read:,} rows read, {runs.rows_quarantined:,} refused"
-        why = f"; the first reason: {first}" if first else ""
+        why = f"; the first reason: {first}" if first else _of_cache(runs, "")
         raise NoEvidenceError(f"no run is left as evidence ({read}){why}")
     for name, arm in zip(("control", "treatment"), pair, strict=True):
         if arm in arms:
             continue
+        if arm in runs.cached:
+            raise NoEvidenceError(f"arm {arm} has no run that is evidence{_of_cache(runs, arm)}")
         there = f"the arms {', '.join(arms)}"
         if arm not in {"control", "treatment"}:
             hint = did_you_mean(arm, arms)

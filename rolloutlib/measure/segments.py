@@ -11,6 +11,7 @@ from rolloutlib.measure.design import Arms, metric_of
 from rolloutlib.measure.estimates import Estimate, estimate_gate
 from rolloutlib.plan.segments import MOST_VALUES, OWN
 from rolloutlib.reason import because, known
+from rolloutlib.runs.further import labels_in
 from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def unseen_segments(
         known: those that the source names.
         measured: what the scan of the samples gave.
     """
-    return tuple(filter(None, (_unseen(name, known, measured) for name in rules.segments)))
+    labels = labels_in(known)
+    return tuple(filter(None, (_unseen(name, labels, measured) for name in rules.segments)))
 
 
 def _unseen(name: str, known: Collection[str], measured: Measured) -> Reason | None:

@@ -29,7 +29,7 @@ from rolloutlib.runs.database import connect, quoted
 from rolloutlib.runs.doubts import by_metric
 from rolloutlib.runs.samples import from_runs
 from rolloutlib.runs.settling import recounted
-from rolloutlib.runs.tally import all_copies, all_words, naming_reasons
+from rolloutlib.runs.tally import all_cached, all_copies, all_words, naming_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -237,7 +237,7 @@ def _runs(
         doubts=by_metric(w for s in sources.values() for w in s.warnings),
         source=load_source(beside) if beside.is_file() else None,
         failed=tuple(row for source in sources.values() for row in source.failed),
-        unknown_words=all_words(notes), copies=all_copies(notes),
+        unknown_words=all_words(notes), copies=all_copies(notes), cached=all_cached(notes),
         by_day=any(note.naming == "days" for note in notes),
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import CLUSTERS, STEPS, STRATA
 from rolloutlib.measure.shares import COUNTED, counted
 from rolloutlib.plan.segments import MOST_VALUES
-from rolloutlib.runs.columns import SCHEMA, TEXTS, TOLD_LATER
+from rolloutlib.runs.columns import CLUSTER, SCHEMA, TEXTS, TOLD_LATER
 from rolloutlib.runs.database import quoted
 
 if TYPE_CHECKING:
@@ -85,12 +85,12 @@ def about_runs(
         f" WHEN cluster IS NOT NULL THEN hash({n}, {rest}, cluster) ELSE hash({n}, {rest}) END"
         for n in (1, 2)
     )
-    hashed_labels = "".join(  # likewise: a label that a row does not tell leaves its hash as it is
+    further = (*(name for name in TOLD_LATER if name not in {CLUSTER, "suggested_tags"}), *extras)
+    hashed = "".join(  # likewise: what a row does not tell of these leaves its hash as it is
         f' + CASE WHEN "{name}" IS NULL THEN 0 ELSE hash({{row}}, {quoted(name)}, "{name}") END'
-        for name in extras
+        for name in further
     )
-    if hashed_labels:
-        one, two = (f"({row})::HUGEINT{hashed_labels.format(row=row)}" for row in (one, two))
+    one, two = (f"({row})::HUGEINT{hashed.format(row=row)}" for row in (one, two))
     found = connection.execute(_OF_RUNS.format(one=one, two=two)).fetchall()
     about = {f"{arm}{SEPARATOR}{run}": (list(numbers), {}) for arm, run, *numbers in found}
     for arm, run, tag, count in connection.execute(_TAGS).fetchall():

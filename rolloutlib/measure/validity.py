@@ -140,9 +140,11 @@ def _counts(control: ArmSummary, treatment: ArmSummary) -> list[Reason]:
 
 
 def copies(runs: Runs, pair: tuple[str, str]) -> list[Reason]:
-    """Say how many rows of each arm are copies of others."""
-    counts = {arm: runs.copies.get(arm, 0) for arm in pair}
-    return [because("data.copies", arm=arm, rows=n) for arm, n in counts.items() if n]
+    """Say how many rows of each arm are copies of others, by what they say of themselves or not."""
+    cached = {arm: runs.cached.get(arm, 0) for arm in pair}
+    others = {arm: runs.copies.get(arm, 0) - cached[arm] for arm in pair}
+    reasons = [because("data.copies", arm=arm, rows=n) for arm, n in others.items() if n]
+    return reasons + [because("data.cached", arm=arm, rows=n) for arm, n in cached.items() if n]
 
 
 def set_aside(runs: Runs, params: ReviewParams) -> tuple[Reason, ...]:

@@ -17,6 +17,7 @@ import narwhals as nw
 from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.measure.moments import collect
 from rolloutlib.runs.columns import SCHEMA
+from rolloutlib.runs.further import is_scorer, labels_in
 from rolloutlib.text import LABEL, listed, plain
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ NO_SLICE: Final = {
     "arm": "a slice holds both arms",
     **dict.fromkeys(
         ("status", "passed", "vetoed", "error", "score", "latency_ms", "issues", "edited",
-         "veto_reason", "style_violations", "suggested", "suggested_tags"),
+         "veto_reason", "style_violations", "suggested", "suggested_tags", "cost", "tokens_in",
+         "tokens_out", "cached", "human_passed", "human_score"),
         "it is told by the answer, and samples that are chosen by their outcome only tell what "
         "they were chosen for; samples(…) shows the answers behind a number",
     ),
@@ -57,7 +59,7 @@ class Condition(msgspec.Struct, frozen=True):
 
 def sliceable(extras: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the columns that a slice may be chosen by: the usual ones, and those of the source."""
-    return (*COLUMNS, *extras)
+    return (*COLUMNS, *labels_in(extras))
 
 
 def conditions_of(given: Mapping[str, object], extras: Sequence[str] = ()) -> tuple[Condition, ...]:
@@ -88,8 +90,8 @@ def _column(name: str, names: Sequence[str]) -> str:
     column = name if name in names else SHORT.get(name, name)
     if column in names:
         return column
-    if column in NO_SLICE:
-        raise UsageError(f"no slice is chosen by {column}: {NO_SLICE[column]}.")
+    if why := NO_SLICE.get("score" if is_scorer(column) else column):
+        raise UsageError(f"no slice is chosen by {column}: {why}.")
     what = "is no column to slice by" if column in SCHEMA.names else "is no column of the samples"
     raise UsageError(
         f"{plain(name, LABEL)!r} {what}; there are {listed(names, most=20)}. Name a further column "

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["METRICS", "Metric", "MetricName", "metric_record"]
+__all__ = ["METRICS", "SCORER", "Metric", "MetricName", "metric_record"]
+
+SCORER: Final = "score:"  # begins the name of a further scorer's metric, and of its column
 
 MetricName = Literal[
     "passed", "score", "latency_ms", "vetoed", "error", "edited", "issue", "style_violations"

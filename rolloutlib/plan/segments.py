@@ -21,6 +21,7 @@ TAKEN: Final = frozenset({
     "run_id", "arm", "started_at", "seed", "sample_id", "prompt_id", "user_id", "session_id",
     "status", "passed", "vetoed", "error", "score", "latency_ms", "issues", "veto_reason",
     "style_violations", "edited", "covariate", "suggested", "cluster", "suggested_tags",
+    "tokens_in", "tokens_out", "cached", "human_passed", "human_score",
     "prompt_text", "answer_text", "place", "own_id", "line", "vouched", "rows", "apart", "copy",
     "n", "control", "treatment", "change", "loss", "cost",
 })  # fmt: skip

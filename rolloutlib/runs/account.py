@@ -35,11 +35,13 @@ class FileNote(NamedTuple):
         copies: rows left out because they repeat others, by arm.
         words: its words for an outcome that nobody knows.
         naming: how its runs got their names if it names none: ``days`` or ``one``.
+        cached: those of `copies` that say themselves that they came from a cache.
     """
 
     copies: dict[str, int]
     words: tuple[UnknownWord, ...]
     naming: str
+    cached: dict[str, int] = {}  # noqa: RUF012 -- msgspec gives each its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Runs:
         notes: by file, what a store keeps of it.
         unknown_words: words for an outcome that nobody knows, each with arm and number of rows.
         copies: rows left out because they repeat others, by arm; they are not quarantined.
+        cached: those of `copies` that say themselves that they came from a cache, by arm.
         doubts: metric → why its numbers may be in another unit.
         by_day: the source names no run, so that an arm's days are its runs.
         tags_before: by arm, how many samples of runs set aside as an earlier stage carry each tag.
@@ -82,6 +85,7 @@ class Runs:
     failed: tuple[Quarantined, ...] = ()
     unknown_words: tuple[UnknownWord, ...] = ()
     copies: Mapping[str, int] = field(default_factory=dict[str, int])
+    cached: Mapping[str, int] = field(default_factory=dict[str, int])
     doubts: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
     by_day: bool = False
     notes: Mapping[str, FileNote] = field(default_factory=dict[str, "FileNote"])

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rolloutlib.runs.cells import INTEGER, ROUNDING
+from rolloutlib.runs.cells import ROUNDING
 from rolloutlib.runs.column_spec import UNITS
-from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
+from rolloutlib.runs.columns import BILLED, LATER, SCHEMA, STATUSES
+from rolloutlib.runs.count_casts import INTEGERS, count_cast, token_cast, truth_cast, word_case
 from rolloutlib.runs.database import quoted
-from rolloutlib.runs.further import label_cast
+from rolloutlib.runs.further import is_scorer, label_cast
 from rolloutlib.runs.names import name_cast
-from rolloutlib.runs.ranges import COUNTS, MOST_COVARIATE, MOST_LATENCY_MS, RANGES, within
+from rolloutlib.runs.ranges import COUNTED, RANGES, within
 from rolloutlib.runs.sources import TAGS
-from rolloutlib.runs.spellings import NUMBER, SPACES, WHOLE, Nothing, truths
+from rolloutlib.runs.spellings import NUMBER, WHOLE, Nothing, truths
+from rolloutlib.runs.tag_casts import folded_text, meant_tags, tags_cast
 from rolloutlib.runs.time_casts import FIRST, time_cast, until
+from rolloutlib.runs.truths import own_truths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -28,25 +31,23 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
+    _Reader = Callable[[str, str, ColumnSpec, SourceSpec], "Cast | None"]
+
 __all__ = ["LINE", "Cast", "beside_casts", "column_name", "own_casts", "own_statuses"]
 __all__ += ["sample_casts"]
 
 LINE: Final = "__line"  # the number of a row in its file, from 1
-# A list of plain words as JSON or Python write it; other lists the careful reader knows.
-_JSON = r'\[ *("[^"\\]*"( *, *"[^"\\]*")*)? *\]'
-_PYTHON = r"\[ *('[^'\\]*'( *, *'[^'\\]*')*)? *\]"
-_ODD_SPACES = SPACES.replace("[ ", "[")  # which the engine's trim() leaves
-_BRACKETS = r"[\[{(]"
 DURATION: Final = "DURATION"  # milliseconds of a column that knows its own unit
-_WHOLE: Final = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER",
-                 "UBIGINT", "HUGEINT"}  # fmt: skip
 _TYPES: Final = {"seed": "BIGINT", "score": "DOUBLE", "latency_ms": "DOUBLE", "covariate": "DOUBLE",
                  "style_violations": "INTEGER", "started_at": "TIMESTAMPTZ", "issues": "VARCHAR[]",
-                 "suggested_tags": "VARCHAR[]", "confirmed_tags": "VARCHAR[]"}  # fmt: skip
+                 "suggested_tags": "VARCHAR[]", "confirmed_tags": "VARCHAR[]", "cost": "DOUBLE",
+                 "tokens_in": "BIGINT", "tokens_out": "BIGINT", "cached": "BOOLEAN",
+                 "human_passed": "BOOLEAN", "human_score": "DOUBLE"}  # fmt: skip
 _LISTS: Final = {"issues", "suggested_tags"}
 _PLAIN: Final = ("arm", "started_at", "seed", "profile", "prompt_id", "user_id", "session_id",
                  "category", "difficulty", "score", "latency_ms", "issues", "veto_reason",
-                 "style_violations", "covariate", "cluster")  # fmt: skip
+                 "style_violations", "covariate", "cluster", *BILLED, "cached", "human_passed",
+                 "human_score")  # fmt: skip
 
 
 class Cast(NamedTuple):
@@ -79,7 +80,7 @@ def sample_casts(
     started_at, vouched = casts["started_at"]
     named = f"coalesce({casts['run_id'].value}, {name_cast(spec, types, started_at)})"
     suggested, confirmed = casts.pop("suggested_tags"), casts.pop("confirmed_tags")
-    meant, kept = (_meant(tags.value, spec.no_tags) for tags in (suggested, confirmed))
+    meant, kept = (meant_tags(tags.value, spec.no_tags) for tags in (suggested, confirmed))
     told = f"(len({kept}) > 0 OR len({confirmed.value}) = 0)"  # not by words for nothing alone
     edited = f"CASE WHEN len({meant}) > 0 AND {told} THEN {meant} <> {kept} END"
     known = spec.expressible
@@ -114,8 +115,11 @@ def own_casts(types: Collection[str], latest: datetime | None = None) -> dict[st
         "status": f"status IS NULL OR status IN ({', '.join(map(quoted, STATUSES))})",
         "passed": "passed IS NOT DISTINCT FROM (status = 'passed')",
         **{name: f"{name} IS NULL OR {within(name, *ends)}" for name, ends in RANGES.items()},
+        **{
+            name: f"{name} IS NULL OR {name} BETWEEN 0 AND {most}"
+            for name, (most, _) in COUNTED.items()
+        },
         "started_at": until(latest, f"coalesce(started_at > {FIRST}, true)", "started_at"),
-        "style_violations": "style_violations IS NULL OR style_violations >= 0",
         **{name: f"{name} IS NULL OR len({name}) = list_count({name})" for name in _LISTS & there},
     }
     whole = {name: f"{name} IS NOT NULL" for name in ("run_id", "arm", "sample_id")}
@@ -126,16 +130,18 @@ def own_casts(types: Collection[str], latest: datetime | None = None) -> dict[st
 
 
 def beside_casts(spec: SourceSpec, types: Mapping[str, str]) -> dict[str, Cast] | None:
-    """Return the casts of segments and texts; None where only the careful reader knows a type."""
+    """Return the casts of segments, scorers and texts; None as `sample_casts` does."""
     casts: dict[str, Cast] = {}
     for name, column in spec.beside.items():
         cell, kind = column_name(column.column), types[column.column]
         if column.none:
             cell = _unless_nothing(cell, kind, Nothing(column.none))
         value = label_cast(cell, kind)
-        if value is None:
+        cast = _score(cell, kind, column, spec) if is_scorer(name) else value and Cast(value)
+        if not cast:
             return None
-        casts[name] = Cast(value)
+        vouched = f"({cell} IS NULL OR coalesce({cast.vouched}, false))"
+        casts[name] = Cast(cast.value, vouched) if is_scorer(name) else cast
     return casts
 
 
@@ -149,7 +155,7 @@ def own_statuses(spec: SourceSpec) -> dict[str, str]:
 def _status(spec: SourceSpec, types: Mapping[str, str]) -> Cast | None:
     """Return the outcome by its exact word, else by the boolean or the whole number it spells."""
     outcome = spec.outcome
-    accepted = {"VARCHAR", "BOOLEAN", "DOUBLE", "FLOAT", *_WHOLE}
+    accepted = {"VARCHAR", "BOOLEAN", "DOUBLE", "FLOAT", *INTEGERS}
     if outcome is None or types.get(outcome.column) not in accepted:
         return None
     words = spec.statuses or own_statuses(spec)
@@ -157,14 +163,9 @@ def _status(spec: SourceSpec, types: Mapping[str, str]) -> Cast | None:
     whole = f"regexp_replace({cell}, '^{WHOLE}$', '\\1')"
     numbers = {name: to for name, to in words.items() if name.lstrip("-").isdecimal()}
     plain = f"lower(trim({whole}))"
-    steps = [_case(cell, words), _case(whole, numbers), _case(plain, truths(words))]
+    steps = [word_case(cell, words), word_case(whole, numbers), word_case(plain, truths(words))]
     value = f"coalesce({', '.join(steps)})"
     return Cast(value, f"{value} IS NOT NULL")
-
-
-def _case(cell: str, words: Mapping[str, str]) -> str:
-    cases = " ".join(f"WHEN {quoted(word)} THEN {quoted(to)}" for word, to in words.items())
-    return f"CASE {cell} {cases} END" if words else "NULL"
 
 
 def _field(name: str, spec: SourceSpec, types: Mapping[str, str]) -> Cast | None:
@@ -196,35 +197,23 @@ def _unless_nothing(cell: str, kind: str, nothing: Nothing) -> str:
     if kind != "VARCHAR":
         number = f"TRY_CAST({cell} AS DOUBLE) IN ({numbers})"
         return f"CASE WHEN {number} THEN NULL ELSE {cell} END"
-    text = _folded(cell)
+    text = folded_text(cell)
     number = (
         f"(regexp_full_match({text}, '{NUMBER}') AND TRY_CAST({text} AS DOUBLE) IN ({numbers}))"
     )
     return f"CASE WHEN {text} IN ({words}) OR {number} THEN NULL ELSE {cell} END"
 
 
-def _folded(text: str) -> str:
-    """Return what two spellings of a word have in common, as `spellings.folded` does."""
-    return f"lower(trim(regexp_replace({text}, '{SPACES}+', ' ', 'g')))"
-
-
-def _meant(tags: str, none: Collection[str]) -> str:
-    """Return the tags that a list means, in one order, as `spellings.meant` does."""
-    folded = f"list_distinct(list_transform({tags}, w -> {_folded('w')}))"
-    words = ", ".join(map(quoted, sorted(none))) or "NULL"
-    return f"list_sort(list_filter({folded}, w -> w NOT IN ({words})))"
-
-
 def _text(cell: str, kind: str, _column: ColumnSpec, _spec: SourceSpec) -> Cast | None:
     if kind == "VARCHAR":
         return Cast(cell)
-    return Cast(f"{cell}::VARCHAR") if kind in _WHOLE else None
+    return Cast(f"{cell}::VARCHAR") if kind in INTEGERS else None
 
 
 def _number(cell: str, kind: str) -> Cast | None:
     if kind == "VARCHAR":
         return Cast(f"TRY_CAST({cell} AS DOUBLE)", f"regexp_full_match({cell}, '{NUMBER}')")
-    return Cast(f"{cell}::DOUBLE") if kind in {"DOUBLE", "FLOAT", *_WHOLE} else None
+    return Cast(f"{cell}::DOUBLE") if kind in {"DOUBLE", "FLOAT", *INTEGERS} else None
 
 
 def _score(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast | None:
@@ -247,7 +236,7 @@ def _latency(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cas
     if column.unit == "ms" or kind == DURATION:
         exact = number.value
     value = f"CASE WHEN {number.value} BETWEEN {-ROUNDING!r} AND 0 THEN 0::DOUBLE ELSE {exact} END"
-    return Cast(value, f"{number.vouched} AND {within(f'({value})', 0, MOST_LATENCY_MS)}")
+    return Cast(value, f"{number.vouched} AND {within(f'({value})', *RANGES['latency_ms'])}")
 
 
 def _covariate(cell: str, kind: str, _column: ColumnSpec, _spec: SourceSpec) -> Cast | None:
@@ -255,58 +244,40 @@ def _covariate(cell: str, kind: str, _column: ColumnSpec, _spec: SourceSpec) -> 
     if number is None:
         return None
     value = f"{number.value} + 0.0::DOUBLE"  # -0.0 is 0.0
-    ends = -MOST_COVARIATE, MOST_COVARIATE
-    return Cast(value, f"{number.vouched} AND {within(number.value, *ends)}")
+    return Cast(value, f"{number.vouched} AND {within(number.value, *RANGES['covariate'])}")
 
 
-def _count(most: str) -> Callable[[str, str, ColumnSpec, SourceSpec], Cast | None]:
-    def reader(cell: str, kind: str, _column: ColumnSpec, _spec: SourceSpec) -> Cast | None:
-        if kind not in {"VARCHAR", *_WHOLE}:
-            return None
-        value = f"TRY_CAST({cell} AS {most})"
-        low, high = COUNTS[most]
-        if kind == "VARCHAR":
-            whole = f"regexp_full_match({cell}, '{INTEGER}')"
-            return Cast(value, f"{whole} AND {value} BETWEEN {low} AND {high}")
-        # Of the cell itself: the engine takes a cast in a comparison for one that cannot fail.
-        return Cast(value, f"{cell} BETWEEN {low} AND {high}")
+def _cost(cell: str, kind: str, _column: ColumnSpec, _spec: SourceSpec) -> Cast | None:
+    number = _number(cell, kind)
+    if number is None:
+        return None
+    exact = number.value
+    value = f"CASE WHEN {exact} BETWEEN {-ROUNDING!r} AND 0 THEN 0::DOUBLE ELSE {exact} END"
+    return Cast(value, f"{number.vouched} AND {within(f'({value})', *RANGES['cost'])}")
+
+
+def _read_by(cast: Callable[[str, str, ColumnSpec, SourceSpec], tuple[str, str] | None]) -> _Reader:
+    def reader(cell: str, kind: str, column: ColumnSpec, spec: SourceSpec) -> Cast | None:
+        found = cast(cell, kind, column, spec)
+        return found and Cast(*found)
 
     return reader
 
 
-def _tags(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast | None:
-    if kind == "VARCHAR[]":
-        return Cast(cell, f"len({cell}) = list_count({cell})")
-    if kind != "VARCHAR":
-        return None
-    words, plain = f"[{cell}]", f"NOT regexp_matches({cell}, '{_ODD_SPACES}')"
-    if column.separator:
-        words = f"list_transform(string_split({cell}, {quoted(column.separator)}), w -> trim(w))"
-    cases = " ".join(
-        f"WHEN regexp_full_match({cell}, {quoted(form)}) "
-        f"THEN regexp_extract_all({cell}, {quoted(mark + '([^' + mark + ']*)' + mark)}, 1)"
-        for form, mark in ((_JSON, '"'), (_PYTHON, "'"))
-    )
-    inside = " OR ".join(f"regexp_full_match({cell}, {quoted(form)})" for form in (_JSON, _PYTHON))
-    listed = f"CASE WHEN {cell} IS NULL THEN NULL {cases} ELSE {words} END"
-    return Cast(listed, f"{plain} AND (NOT regexp_matches({cell}, '^ *{_BRACKETS}') OR {inside})")
+def _truth(name: str) -> _Reader:
+    return _read_by(lambda cell, kind, _, spec: truth_cast(cell, kind, own_truths(name, spec)))
 
 
-def _said(cell: str, kind: str, column: ColumnSpec, spec: SourceSpec) -> Cast | None:
-    """In a column of words no word means no issue; in one of lists null means that nobody knows."""
-    cast = _tags(cell, kind, column, spec)
-    if cast is None or kind != "VARCHAR":
-        return cast
-    return cast._replace(value=f"coalesce({cast.value}, []::VARCHAR[])")
-
-
-def _time(cell: str, kind: str, _column: ColumnSpec, spec: SourceSpec) -> Cast | None:
-    cast = time_cast(cell, kind, spec.timezone)
-    return cast and Cast(*cast)
-
-
+_said = _read_by(lambda cell, kind, column, _: tags_cast(cell, kind, column.separator, said=True))
+_tokens = _read_by(lambda cell, kind, _, __: token_cast(cell, kind))
 _READERS: Final = {
-    "score": _score, "latency_ms": _latency, "covariate": _covariate, "started_at": _time,
-    "seed": _count("BIGINT"), "style_violations": _count("INTEGER"), "issues": _said,
-    "suggested_tags": _said, "confirmed_tags": _tags,
+    "score": _score, "latency_ms": _latency, "covariate": _covariate, "cost": _cost,
+    "started_at": _read_by(lambda cell, kind, _, spec: time_cast(cell, kind, spec.timezone)),
+    "seed": _read_by(lambda cell, kind, _, __: count_cast(cell, kind, "BIGINT")),
+    "style_violations": _read_by(lambda cell, kind, _, __: count_cast(cell, kind, "INTEGER")),
+    "issues": _said, "suggested_tags": _said, "confirmed_tags": _read_by(
+        lambda cell, kind, column, _: tags_cast(cell, kind, column.separator, said=False)
+    ),
+    "tokens_in": _tokens, "tokens_out": _tokens, "human_score": _score,
+    "cached": _truth("cached"), "human_passed": _truth("human_passed"),
 }  # fmt: skip

@@ -11,18 +11,22 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from rolloutlib.plan.metrics import SCORER
 from rolloutlib.runs.column_spec import UNITS
 from rolloutlib.runs.envelopes import EXPECTED
 from rolloutlib.runs.ranges import (
     AT_MOST,
+    COUNTED,
     MOST_LATENCY_MS,
     NO_OFFSET,
     NO_TIME,
+    RANGES,
     TOO_EARLY,
     read_time,
 )
 from rolloutlib.runs.sources import TAGS, WIRE
-from rolloutlib.runs.spellings import NUMBER, Nothing, listed
+from rolloutlib.runs.spellings import INTEGER, NUMBER, WHOLE, Nothing, listed
+from rolloutlib.runs.truths import TRUTHS, own_truths, truth_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,18 +34,17 @@ if TYPE_CHECKING:
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
 __all__ = [
-    "INTEGER",
     "ROUNDING",
     "Milliseconds",
     "cell_reader",
     "expected_of",
+    "is_score",
     "value_at",
     "within",
 ]
 
-INTEGER = r"-?[0-9]{1,19}"
 ROUNDING = 1e-9  # of a scale's width, or as much beyond 0 of a latency's own unit: still on it
-_NUMBER, _INTEGER = re.compile(NUMBER), re.compile(INTEGER)
+_NUMBER, _INTEGER, _WHOLE = re.compile(NUMBER), re.compile(INTEGER), re.compile(WHOLE)
 _ABSENT = object()
 # A duration as pandas, SQL and ISO 8601 write it; days, hours, minutes, seconds.
 _CLOCK = re.compile(r"(-?)(?:([0-9]+) days? )?([0-9]{1,2}):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")
@@ -96,18 +99,26 @@ def cell_reader(
 def _reader(
     name: str, column: ColumnSpec, spec: SourceSpec, latest: datetime | None
 ) -> Callable[[Any], Any]:
-    if name == "score":
+    if is_score(name):
         low, high = column.scale
         return lambda cell: within(_number(cell, lambda value: 10 * (value - low) / (high - low)))
-    if name == "latency_ms":
-        return lambda cell: _latency(cell, UNITS[column.unit])
-    if name == "covariate":
-        return lambda cell: _number(cell, lambda value: value + 0.0)  # -0.0 is 0.0
-    if name in TAGS:
-        return lambda cell: _tags(cell, column.separator)
-    if name == "started_at":
-        return lambda cell: read_time(str(cell), timezone=spec.timezone, latest=latest)
-    return _count if name in {"seed", "style_violations"} else _text
+    if name in TRUTHS:
+        return truth_of(own_truths(name, spec))
+    readers: dict[str, Callable[[Any], Any]] = {
+        "latency_ms": lambda cell: _latency(cell, UNITS[column.unit]),
+        "covariate": lambda cell: _number(cell, lambda value: value + 0.0),  # -0.0 is 0.0
+        "started_at": lambda cell: read_time(str(cell), timezone=spec.timezone, latest=latest),
+        "cost": lambda cell: _number(cell, lambda value: 0.0 if -ROUNDING <= value < 0 else value),
+        **dict.fromkeys(("tokens_in", "tokens_out"), lambda cell: _count(_whole(cell))),
+        **dict.fromkeys(("seed", "style_violations"), _count),
+        **dict.fromkeys(TAGS, lambda cell: _tags(cell, column.separator)),
+    }
+    return readers.get(name, _text)
+
+
+def is_score(field: str) -> bool:
+    """Return whether a field is one of the scores, each of which has a scale of its own."""
+    return field in {"score", "human_score"} or field.startswith(SCORER)
 
 
 def within(score: object) -> object:
@@ -126,26 +137,39 @@ def expected_of(
     name: str, column: ColumnSpec, spec: SourceSpec, cell: object, latest: datetime | None = None
 ) -> str:
     """Say what is expected of a cell, and which key of source.yaml may be wrong."""
-    if name == "score":
-        return _expected_score(column, cell)
+    if is_score(name):
+        return _expected_score(name, column, cell)
     if name == "latency_ms":
         return _expected_latency(column, cell)
     if name == "started_at":
-        fault = read_time(str(cell), timezone=spec.timezone, latest=latest)
-        if fault == NO_OFFSET:
-            return f"{fault}; if all times are of one zone, say timezone: in source.yaml"
-        if isinstance(fault, str) and fault not in {NO_TIME, TOO_EARLY}:
-            return fault
-        return EXPECTED["startedAt"]
-    number = _number(cell, float)
-    return AT_MOST[name] if isinstance(number, float) else EXPECTED[WIRE[name]]
+        return _expected_time(spec, cell, latest)
+    if name in TRUTHS:
+        words = dict.fromkeys((*spec.statuses, "true", "false") if name == "human_passed" else ())
+        return f"{' or '.join(words) or EXPECTED[WIRE[name]]}{_sentinel(name, cell)}"
+    return _expected_number(name, cell)
 
 
-def _expected_score(column: ColumnSpec, cell: object) -> str:
+def _expected_time(spec: SourceSpec, cell: object, latest: datetime | None) -> str:
+    fault = read_time(str(cell), timezone=spec.timezone, latest=latest)
+    if fault == NO_OFFSET:
+        return f"{fault}; if all times are of one zone, say timezone: in source.yaml"
+    if isinstance(fault, str) and fault not in {NO_TIME, TOO_EARLY}:
+        return fault
+    return EXPECTED["startedAt"]
+
+
+def _expected_number(name: str, cell: object) -> str:
+    number, wire = _number(cell, float), WIRE[name]
+    most = RANGES[name][1] if name in RANGES else COUNTED[name][0]
+    beyond = isinstance(number, float) and (number > most or name == "covariate")
+    return f"{AT_MOST[wire] if beyond else EXPECTED[wire]}{_sentinel(name, cell)}"
+
+
+def _expected_score(name: str, column: ColumnSpec, cell: object) -> str:
     (low, high), number = column.scale, _number(cell, float)
     percent = (low, high) == (0, 1) and isinstance(number, float) and 1 < number <= 100  # noqa: PLR2004
     hint = "; if the source writes percent, say scale: [0, 100]" if percent else ""
-    return f"a number from {low:g} to {high:g}{hint or _sentinel('score', cell)}"
+    return f"a number from {low:g} to {high:g}{hint or _sentinel(name, cell)}"
 
 
 def _expected_latency(column: ColumnSpec, cell: object) -> str:
@@ -197,6 +221,13 @@ def _duration(cell: str) -> object:
 
 def _count(cell: object) -> object:
     return int(cell) if isinstance(cell, str) and _INTEGER.fullmatch(cell) else cell
+
+
+def _whole(cell: object) -> object:
+    """Return a whole number as what has no gaps to spare writes one: 12.0 is 12."""
+    if isinstance(cell, str) and (whole := _WHOLE.fullmatch(cell)):
+        return whole[1]
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
 
 
 def _text(cell: object) -> object:

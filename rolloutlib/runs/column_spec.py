@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+import re
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, field_validator
 
 from rolloutlib.plan.gates import Model
-from rolloutlib.plan.segments import checked
+from rolloutlib.plan.segments import MOST_SEGMENTS, NAME, checked
 from rolloutlib.runs.spellings import NOTHING, word
 
-__all__ = ["UNITS", "Column", "ColumnSpec", "Segments", "Texts"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["UNITS", "Column", "ColumnSpec", "Scores", "Segments", "Texts", "check_scorers"]
 
 _SCALE = (0.0, 10.0)
 UNITS = {"ms": 1.0, "s": 1000.0, "us": 1e-3, "ns": 1e-6, "min": 6e4, "h": 3.6e6}  # milliseconds
@@ -28,7 +32,8 @@ class ColumnSpec(Model):
     Attributes:
         column: its name in the file.
         unit: of a latency; milliseconds are the default.
-        scale: of a score, lowest and highest; scores are mapped linearly to 0–10.
+        scale: of a score (the judge's, a person's, a further scorer's), lowest and highest; scores
+            are mapped linearly to 0–10.
         separator: between the words of a list that is written as text.
         none: what stands where there is no value, such as -1 or n/a, without case; of issues and
             tags the words that name none.
@@ -68,15 +73,42 @@ Column = Annotated[ColumnSpec, BeforeValidator(_named, json_schema_input_type=st
 
 def _mapped(segments: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
     checked(segments, own=False)
-    for name, spec in segments.items():
-        if wrong := sorted(spec.model_fields_set - {"column", "none"}):
-            msg = f"{name} has a {wrong[0]}; expected column and none alone"
-            raise ValueError(msg)
+    _only(segments, "column", "none")
     return segments
+
+
+def _scored(scores: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
+    check_scorers(scores)
+    _only(scores, "column", "none", "scale")
+    return scores
+
+
+def check_scorers(names: Collection[str]) -> None:
+    """Refuse what are no names of scorers.
+
+    Raises:
+        ValueError: there are too many, or one is no name.
+    """
+    if len(names) > MOST_SEGMENTS:
+        raise ValueError(f"names {len(names)} scorers; expected at most {MOST_SEGMENTS}")
+    expected = "expected a plain word of a–z, 0–9 and _ that begins with a letter, 40 at most"
+    for name in names:
+        if not re.fullmatch(NAME, name):
+            raise ValueError(f"{name[:80]!r} is no name of a scorer; {expected}")
+
+
+def _only(columns: dict[str, ColumnSpec], *options: str) -> None:
+    for name, spec in columns.items():
+        if wrong := sorted(spec.model_fields_set - {*options}):
+            listed = f"{', '.join(options[:-1])} and {options[-1]}"
+            msg = f"{name} has a {wrong[0]}; expected {listed} alone"
+            raise ValueError(msg)
 
 
 # A segment's name → the column that it is.
 Segments = Annotated[dict[str, Column], AfterValidator(_mapped)]
+# A further scorer's name → the column and the scale of its numbers.
+Scores = Annotated[dict[str, Column], AfterValidator(_scored)]
 
 
 class Texts(Model):

@@ -43,7 +43,8 @@ class FlatPart(NamedTuple):
     Attributes:
         relation: SQL of its kept samples, with the columns of the one table.
         set_aside: (reason, arm, run, rows) of what belongs to another review.
-        copies: rows left out because their run has them already, by arm.
+        copies: rows left out because their run has them already or they are cached, by arm.
+        cached: the latter.
         words: words for outcomes that nobody knows.
         numbered: the source has no ids of samples, so that they are its lines.
         beside: the further columns of the relation.
@@ -58,6 +59,7 @@ class FlatPart(NamedTuple):
     words: tuple[UnknownWord, ...]
     numbered: bool
     beside: tuple[str, ...] = ()
+    cached: Mapping[str, int] = {}
 
 
 def read_columns(
@@ -107,7 +109,8 @@ def read_columns(
         runs = part.runs()
     later = part.take_out_later(as_of) if as_of and not other_stage else []
     aside = [("after_as_of", *one) for one in later]
-    runs = part.runs() if later else runs
+    cached = {} if other_stage else part.take_out_cached()
+    runs = part.runs() if later or cached else runs
     mixed = [run for run in runs if run.mixed]
     numbered = not (spec.columns.sample_id or raw.own)
     copies, twins = ([], []) if numbered else part.twins(read)
@@ -126,8 +129,8 @@ def read_columns(
         kept = []
     return FlatPart(
         part.sql(kept, runs), _infos(part, kept, spec.constants.stage), tuple(bad),
-        read - sum(rows for *_, rows in aside), tuple(aside), part.count_by_arm(copies), words,
-        numbered, part.beside,
+        read - sum(rows for *_, rows in aside), tuple(aside),
+        Counter(part.count_by_arm(copies)) + Counter(cached), words, numbered, part.beside, cached,
     )  # fmt: skip
 
 

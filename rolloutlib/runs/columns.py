@@ -20,15 +20,15 @@ from msgspec import UNSET, Meta, UnsetType
 
 from rolloutlib.plan.segments import MOST_SEGMENTS, NAME, OWN, TAKEN
 from rolloutlib.runs.located import tree_keys
-from rolloutlib.runs.ranges import MOST_COVARIATE, MOST_LATENCY_MS
+from rolloutlib.runs.ranges import MOST_COST, MOST_COVARIATE, MOST_LATENCY_MS, MOST_TOKENS
 from rolloutlib.runs.spellings import NOTHING, meant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "CLUSTER", "LATER", "SCHEMA", "STATUSES", "TEXTS", "TOLD_LATER", "Sample", "SampleColumns",
-    "sample_columns",
+    "BILLED", "CLUSTER", "LATER", "SCHEMA", "STATUSES", "TEXTS", "TOLD_LATER", "Sample",
+    "SampleColumns", "between", "sample_columns",
 ]  # fmt: skip
 
 STATUSES = ("passed", "failed", "vetoed", "error", "timeout")
@@ -60,37 +60,35 @@ SCHEMA = pa.schema(
         ("suggested", pa.bool_()),
         ("cluster", pa.string()),
         ("suggested_tags", pa.list_(pa.string())),
+        ("cost", pa.float64()),
+        ("tokens_in", pa.int64()),
+        ("tokens_out", pa.int64()),
+        ("cached", pa.bool_()),
+        ("human_passed", pa.bool_()),
+        ("human_score", pa.float64()),
     ]
 )
 
 CLUSTER = "cluster"
+BILLED = ("cost", "tokens_in", "tokens_out")
 TEXTS = ("prompt_text", "answer_text")  # shown to people, never measured
 # Columns that tables written before they were there lack, as SQL types: null.
-LATER = {"suggested": "BOOLEAN", "cluster": "VARCHAR", "suggested_tags": "VARCHAR[]"}
+LATER = {
+    "suggested": "BOOLEAN", "cluster": "VARCHAR", "suggested_tags": "VARCHAR[]", "cost": "DOUBLE",
+    "tokens_in": "BIGINT", "tokens_out": "BIGINT", "cached": "BOOLEAN", "human_passed": "BOOLEAN",
+    "human_score": "DOUBLE",
+}  # fmt: skip
 # Data in which nobody tells them have the digests of before they were there.
-TOLD_LATER = (CLUSTER, "suggested_tags")
+TOLD_LATER = (CLUSTER, "suggested_tags", *BILLED, "cached", "human_passed", "human_score")
 
-_PLAIN = {
-    "id": "sample_id",
-    **{
-        name: name
-        for name in (
-            "prompt_id",
-            "user_id",
-            "session_id",
-            "category",
-            "difficulty",
-            "status",
-            "score",
-        )
-    },
-    **{
-        name: name
-        for name in ("latency_ms", "veto_reason", "style_violations", "covariate", "cluster")
-    },
-}
+_SAME = (
+    "prompt_id", "user_id", "session_id", "category", "difficulty", "status", "score", "latency_ms",
+    "veto_reason", "style_violations", "covariate", "cluster", *BILLED, "cached", "human_passed",
+    "human_score",
+)  # fmt: skip
+_PLAIN = {"id": "sample_id", **{name: name for name in _SAME}}
 _UNBUILT = ("suggested_tags", "confirmed_tags", "guardian_profile_id", "error")
-_NESTED = ("segments", "prompt", "answer")
+_NESTED = ("segments", "scores", "prompt", "answer")
 _ERRORS = pa.array(["error", "timeout"])
 _Text = str | UnsetType | None
 _Id = str | int | UnsetType | None
@@ -98,6 +96,11 @@ _Tags = tuple[str, ...] | UnsetType | None
 _Segment = Annotated[str, Meta(pattern=rf"^(?!({'|'.join(sorted(TAKEN | {*OWN}))})$){NAME}$")]
 _Segments = Annotated[
     dict[_Segment, str | float | int | bool | None], Meta(max_length=MOST_SEGMENTS)
+]
+_Score = Annotated[float, Meta(ge=-1e-8, le=10 + 1e-8)]
+_Tokens = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | UnsetType | None
+_Scores = Annotated[
+    dict[Annotated[str, Meta(pattern=f"^{NAME}$")], _Score | None], Meta(max_length=MOST_SEGMENTS)
 ]
 _Covariate = Annotated[float, Meta(ge=-MOST_COVARIATE, le=MOST_COVARIATE)]
 
@@ -110,7 +113,7 @@ class Sample(msgspec.Struct, rename="camel", gc=False):
 
     id: str | int
     status: Literal["passed", "failed", "vetoed", "error", "timeout"]
-    score: Annotated[float, Meta(ge=-1e-8, le=10 + 1e-8)] | UnsetType | None = UNSET
+    score: _Score | UnsetType | None = UNSET
     latency_ms: Annotated[float, Meta(ge=-1e-9, le=MOST_LATENCY_MS)] | UnsetType | None = UNSET
     issues: _Tags = UNSET
     prompt_id: _Id = UNSET
@@ -126,7 +129,14 @@ class Sample(msgspec.Struct, rename="camel", gc=False):
     confirmed_tags: _Tags = UNSET
     guardian_profile_id: _Text = UNSET
     error: _Text = UNSET
+    cost: Annotated[float, Meta(ge=-1e-9, le=MOST_COST)] | UnsetType | None = UNSET
+    tokens_in: _Tokens = UNSET
+    tokens_out: _Tokens = UNSET
+    cached: bool | UnsetType | None = UNSET
+    human_passed: bool | UnsetType | None = UNSET
+    human_score: _Score | UnsetType | None = UNSET
     segments: _Segments | UnsetType | None = UNSET
+    scores: _Scores | UnsetType | None = UNSET  # of further scorers
     prompt: Any = UNSET  # a text, or whatever was asked; never measured
     answer: Any = UNSET
 
@@ -164,8 +174,10 @@ def sample_columns(
         "issues": issues.array,
         "edited": _edited(given["suggested_tags"], given["confirmed_tags"], none),
         **_suggested(given["suggested_tags"], none),
-        "score": _between(arrays["score"], 0.0, 10.0),
-        "latency_ms": _between(arrays["latency_ms"], 0.0, inf),
+        "score": between(arrays["score"], 0.0, 10.0),
+        "latency_ms": between(arrays["latency_ms"], 0.0, inf),
+        "cost": between(arrays["cost"], 0.0, inf),
+        "human_score": between(arrays["human_score"], 0.0, 10.0),
     }
     keys = sum(column.present for column in (*built.values(), issues))
     keys += sum(_present(given[name]) for name in _UNBUILT)
@@ -215,7 +227,14 @@ def _columns(s: Sequence[Sample]) -> dict[str, list[Any]]:
         "confirmed_tags": [x.confirmed_tags for x in s],
         "guardian_profile_id": [x.guardian_profile_id for x in s],
         "error": [x.error for x in s],
+        "cost": [x.cost for x in s],
+        "tokens_in": [x.tokens_in for x in s],
+        "tokens_out": [x.tokens_out for x in s],
+        "cached": [x.cached for x in s],
+        "human_passed": [x.human_passed for x in s],
+        "human_score": [x.human_score for x in s],
         "segments": [x.segments for x in s],
+        "scores": [x.scores for x in s],
         "prompt": [x.prompt for x in s],
         "answer": [x.answer for x in s],
     }
@@ -282,7 +301,7 @@ def _suggested(suggested: list[Any], none: frozenset[str]) -> dict[str, pa.Array
     return {"suggested_tags": _lists(tags).array, "suggested": known}
 
 
-def _between(numbers: pa.Array, low: float, high: float) -> pa.Array:
+def between(numbers: pa.Array, low: float, high: float) -> pa.Array:
     """Put what lies a rounding beyond a scale on it; the types refuse what lies further."""
     least = pc.max_element_wise(numbers, low, skip_nulls=False)
     return pc.min_element_wise(least, high, skip_nulls=False)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from rolloutlib.runs.columns import SCHEMA, TOLD_LATER
 from rolloutlib.runs.database import connect, quoted
+from rolloutlib.runs.further import kind_beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ __all__ = ["digest_of"]
 
 EXACT_ROWS = 200_000  # up to here the digest is the exact one, which sorts every row here
 _ROWS_AT_ONCE = 100_000
+_UNNAMED = {*SCHEMA.names} - {*TOLD_LATER} | {"cluster", "suggested_tags"}  # as of old
 _ROW_ORDER = "run_id, sample_id, prompt_id, status, score, latency_ms, arm"
 
 
@@ -46,8 +48,8 @@ def digest_of(lazy: nw.LazyFrame[Any], rows: int, extras: Sequence[str]) -> str:
     for batch in native.order(_ROW_ORDER).to_arrow_reader(_ROWS_AT_ONCE):
         for name in names:
             hashers[name].add(batch.column(name))
-    kinds = {name: SCHEMA.field(name).type for name in SCHEMA.names}
-    parts = [f"{n} {kinds.get(n, pa.string())} {hashers[n].hexdigest()}" for n in names]
+    kinds = {n: kind_beside(n) for n in extras} | {f.name: f.type for f in SCHEMA}
+    parts = [f"{n} {kinds[n]} {hashers[n].hexdigest()}" for n in names]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -64,11 +66,11 @@ def _duckdb_sum(relation: duckdb.DuckDBPyRelation, extras: Sequence[str]) -> str
     """Sum a hash of each whole row, so that a value cannot move to another row or column.
 
     A hash of two rounds, since one alone keeps too much of its last column's own hash. The names of
-    further columns are hashed too: two that exchange their values are others.
+    columns that may be missing are hashed too: two that exchange their values are others.
     """
     columns = _told(relation, extras)
     names = ", ".join(
-        f"{quoted(name)}, {_quoted(name)}" if name in extras else name for name in columns
+        name if name in _UNNAMED else f"{quoted(name)}, {_quoted(name)}" for name in columns
     )
     rows, total = relation.aggregate(f"count(*), sum(hash(hash({names})))").fetchall()[0]
     return f"sums:duckdb-{duckdb.__version__}:{rows:x}-{int(total or 0):x}"
@@ -93,7 +95,7 @@ def _spark_sums(table: Any, extras: Sequence[str]) -> str:  # noqa: ANN401 -- an
     for name in extras:
         if name not in untold:
             hashed[name] = f"arm, run_id, sample_id, '{name}', `{name}`"
-    sums = (f"sum(cast(xxhash64({of}) AS decimal(20, 0))) AS c_{n}" for n, of in hashed.items())
+    sums = (f"sum(cast(xxhash64({of}) AS decimal(20, 0))) AS `c_{n}`" for n, of in hashed.items())
     totals = table.selectExpr("count(*) AS rows", *sums).toArrow().to_pylist()[0]
     text = " ".join(f"{name}={total}" for name, total in totals.items())
     return f"sums:spark:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from rolloutlib.plan.metrics import SCORER
 from rolloutlib.reason import Reason, because
+from rolloutlib.runs.further import is_scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import duckdb
 
@@ -26,7 +28,6 @@ _OF_ARM: Final = (
     "count(CASE WHEN latency_ms > 0 THEN 1 END) AS timed",
     f"count(CASE WHEN latency_ms > 0 AND latency_ms < {_FAST_MS} THEN 1 END) AS fast",
     f"count(CASE WHEN latency_ms > {_SLOW_MS} THEN 1 END) AS slow",
-    "max(score) AS highest",
 )
 _TIMES: Final = ("latency_ms", "slow")
 _METRICS: Final = {
@@ -44,32 +45,57 @@ def doubts(samples: duckdb.DuckDBPyRelation, spec: SourceSpec | None) -> tuple[R
         samples: with the columns of `rolloutlib.runs.columns.SCHEMA`.
         spec: what source.yaml says.
     """
-    return _doubts(samples.aggregate(f"arm, {', '.join(_OF_ARM)}", "arm").fetchall(), spec)
+    scores = _scores(samples.columns)
+    highest = (f'max("{name}")' for name in scores)
+    rows = samples.aggregate(", ".join(("arm", *_OF_ARM, *highest)), "arm").fetchall()
+    return _doubts(rows, scores, spec)
 
 
 def doubts_there(table: Any, spec: SourceSpec | None) -> tuple[Reason, ...]:  # noqa: ANN401
     """Return what `doubts` does, of a table of samples on Spark."""
     from pyspark.sql import functions as sql
 
-    arms = table.groupBy("arm").agg(*map(sql.expr, _OF_ARM)).toArrow().to_pylist()
-    return _doubts([tuple(arm.values()) for arm in arms], spec)
+    scores = _scores(table.columns)
+    highest = (f"max(`{name}`) AS highest_{place}" for place, name in enumerate(scores))
+    arms = table.groupBy("arm").agg(*map(sql.expr, (*_OF_ARM, *highest))).toArrow().to_pylist()
+    return _doubts([tuple(arm.values()) for arm in arms], scores, spec)
 
 
-def _doubts(rows: list[tuple[Any, ...]], spec: SourceSpec | None) -> tuple[Reason, ...]:
+def _scores(columns: Iterable[str]) -> tuple[str, ...]:
+    return ("score", "human_score", *filter(is_scorer, columns))
+
+
+def _doubts(
+    rows: list[tuple[Any, ...]], scores: Sequence[str], spec: SourceSpec | None
+) -> tuple[Reason, ...]:
     arms = sorted(rows, key=lambda row: row[0])
     reasons: list[Reason] = []
     if confirm := _unsaid(spec, "latency_ms", "unit", "ms"):
-        told = (_latency(arm, timed, fast, slow, confirm) for arm, timed, fast, slow, _ in arms)
+        told = (_latency(arm, timed, fast, slow, confirm) for arm, timed, fast, slow, *_ in arms)
         reasons += [reason for reason in told if reason][:1]
-    if confirm := _unsaid(spec, "score", "scale", "[0, 10]"):
-        small = [arm for arm, *_, highest in arms if highest is not None and 0 < highest <= 1]
-        reasons += [because("units.score", arm=arm, confirm=confirm) for arm in small[:1]]
+    for place, name in enumerate(scores, start=4):
+        if confirm := _unsaid(spec, name, "scale", "[0, 10]"):
+            small = [row[0] for row in arms if row[place] is not None and 0 < row[place] <= 1]
+            reasons += [_score(name, arm, confirm) for arm in small[:1]]
     return tuple(reasons)
+
+
+def _score(name: str, arm: str, confirm: str) -> Reason:
+    if name == "score":
+        return because("units.score", arm=arm, confirm=confirm)
+    return because("units.scorer", scorer=name.removeprefix(SCORER), arm=arm, confirm=confirm)
 
 
 def by_metric(reasons: Iterable[Reason]) -> dict[str, Reason]:
     """Return doubts by the metric whose numbers they are about."""
-    return {metric: reason for reason in reasons for metric in _METRICS.get(reason.code, ())}
+    return {metric: reason for reason in reasons for metric in _about(reason)}
+
+
+def _about(reason: Reason) -> tuple[str, ...]:
+    if reason.code != "units.scorer":
+        return _METRICS.get(reason.code, ())
+    scorer = str(reason.facts["scorer"])
+    return (SCORER + scorer, scorer)  # the score of a person is a metric by its own name
 
 
 def _latency(arm: str, timed: int, fast: int, slow: int, confirm: str) -> Reason | None:
@@ -82,10 +108,11 @@ def _latency(arm: str, timed: int, fast: int, slow: int, confirm: str) -> Reason
 
 def _unsaid(spec: SourceSpec | None, field: str, option: str, usual: str) -> str:
     """Return what would say the unit in source.yaml; nothing where it says one."""
-    column = spec.columns.mapped.get(field) if spec else None
+    column = (spec.columns.mapped | spec.scorers).get(field) if spec else None
     said = spec.envelopes if spec else None
     if (column and column.says(option)) or (said and getattr(said, option) is not None):
         return ""
     if column:
-        return f"{field}: {{column: {column.column}, {option}: {usual}}}"
+        told = f"{field.removeprefix(SCORER)}: {{column: {column.column}, {option}: {usual}}}"
+        return f"scores: {{{told}}}" if is_scorer(field) else told
     return f"envelopes: {{{option}: {usual}}}"

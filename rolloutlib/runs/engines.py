@@ -23,8 +23,9 @@ from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
 from rolloutlib.runs.account import later_rows
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.doubts import by_metric, doubts_there
+from rolloutlib.runs.further import is_scorer
 from rolloutlib.runs.quarantine import InputFile
-from rolloutlib.runs.ranges import FIRST_YEAR, RANGES, latest_start
+from rolloutlib.runs.ranges import COUNTED, FIRST_YEAR, ON_SCALE, RANGES, latest_start
 from rolloutlib.runs.reading import Runs
 from rolloutlib.runs.run_info import RunInfo
 from rolloutlib.runs.samples import Samples, by_time
@@ -56,7 +57,8 @@ _WRONG = {
     "latency_ms of 0 or more": "latency_ms < 0",
     **{f"{name} from {low:g} to {high:g}": f"NOT {name} BETWEEN {low!r} AND {high!r}"
        for name, (low, high) in RANGES.items()},  # NaN is beyond every number there
-    "style_violations of 0 or more": "style_violations < 0",
+    **{f"{name} of 0 or more": f"NOT {name} BETWEEN 0 AND {most}"
+       for name, (most, _) in COUNTED.items()},
 }  # fmt: skip
 
 
@@ -110,7 +112,7 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
         samples = samples_there(table, path, spec)
         lazy = nw.from_native(one_spelling_there(nw.to_native(samples.frame())))
         lazy, later = _until(lazy, as_of)
-        infos = _runs_in(nw.to_native(lazy), path, latest_start(as_of))
+        infos, cached = _runs_in(nw.to_native(lazy), path, latest_start(as_of)), _cached(table)
     except (RunsError, UsageError):
         raise
     except Exception as error:
@@ -121,20 +123,31 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
     names = {(info.arm, info.run_id) for info in infos}
     after = later.keys() - names
     if not infos:
-        raise NoEvidenceError(f"no run of {path} is left as evidence ({len(after)} runs read)")
+        read = f"{len(after)} runs read, {sum(cached.values()):,} answers of a cache left out"
+        raise NoEvidenceError(f"no run of {path} is left as evidence ({read})")
     digest = replace(samples, lazy=lazy).digest()
     samples = replace(samples, lazy=lazy, runs=by_time(infos), known=digest)
     left, rows = sum(info.n for info in infos), sum(later.values())
     name, content = path.name, sha256(digest.encode()).hexdigest()  # files may be out of reach
-    account = InputFile(name, content, f"samples, by {engine}", left, left, 0, rows)
+    copies = sum(cached.values())
+    dialect = f"samples, by {engine}"
+    account = InputFile(name, content, dialect, left + copies, left, 0, rows, copies)
     notes = later_rows(sum(rows for name, rows in later.items() if name in names), as_of)
     native = nw.to_native(lazy)
     doubts = by_metric(doubts_there(native, spec))
     runs = Runs(
         native, samples.runs, (account,), (), 0, len(after), notes, doubts=doubts,
-        extras=samples.extras, texts=samples.texts,
+        extras=samples.extras, texts=samples.texts, copies=cached, cached=cached,
     )  # fmt: skip
     return runs, samples
+
+
+def _cached(table: Any) -> dict[str, int]:  # noqa: ANN401
+    """Count the rows whose answers came from a cache, by arm; they are left out."""
+    if "cached" not in table.columns:
+        return {}
+    found = table.where("cached").groupBy("arm").count().toArrow().to_pylist()
+    return {row["arm"]: row["count"] for row in sorted(found, key=lambda row: row["arm"])}
 
 
 def _until(lazy: Any, as_of: datetime | None) -> tuple[Any, dict[tuple[str, str], int]]:  # noqa: ANN401
@@ -230,6 +243,9 @@ def _runs_in(table: Any, path: Path, latest: datetime) -> list[RunInfo]:  # noqa
     first = f"TIMESTAMP '{FIRST_YEAR}-01-01 00:00:00'"
     due = f"started_at from {FIRST_YEAR} on, and not in the future"
     rules = _WRONG | {due: f"started_at < {first} OR started_at > {moment}"}
+    low, high = ON_SCALE
+    rules |= {f"{name} from {low:g} to {high:g}": f"NOT `{name}` BETWEEN {low!r} AND {high!r}"
+              for name in filter(is_scorer, table.columns)}  # fmt: skip
     wrong = [f"count_if({sql}) AS wrong_{place}" for place, sql in enumerate(rules.values())]
     expressions = [functions.expr(sql) for sql in (*_RUN_SQL, *wrong)]
     infos: list[RunInfo] = []

@@ -19,19 +19,21 @@ import pyarrow.parquet as pq
 from rolloutlib.errors import RunsError
 from rolloutlib.runs.casts import own_statuses
 from rolloutlib.runs.cells import cell_reader, expected_of, value_at
-from rolloutlib.runs.columns import TEXTS, Sample
+from rolloutlib.runs.columns import Sample
 from rolloutlib.runs.envelopes import EXPECTED
 from rolloutlib.runs.files import head_of
-from rolloutlib.runs.further import label, text
+from rolloutlib.runs.further import is_scorer
 from rolloutlib.runs.grouping import FlatRun, Mapped, RunCells, grouped
+from rolloutlib.runs.laid import Beside
 from rolloutlib.runs.layouts import IDS, check_columns, columns_of, is_empty, layout_of, without
 from rolloutlib.runs.names import name_of_row
+from rolloutlib.runs.native import native_source
 from rolloutlib.runs.opening import field_of
 from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown
 from rolloutlib.runs.ranges import NO_OFFSET
 from rolloutlib.runs.rows import Row, Rows, lines_inside, read_rows, rows_in
-from rolloutlib.runs.sources import TAGS, WIRE, native_source, source_of
-from rolloutlib.runs.spellings import Nothing, status_of, truths, word
+from rolloutlib.runs.sources import TAGS, WIRE, source_of
+from rolloutlib.runs.spellings import status_of, truths, word
 from rolloutlib.runs.templates import NO_MEASUREMENT, names_provider, template_in
 from rolloutlib.text import listed
 
@@ -46,7 +48,18 @@ __all__ = ["FlatRun", "FlatRuns", "RowMapping", "is_flat", "needs_rows"]
 __all__ += ["read_flat"]
 
 _ENVELOPE = re.compile(rb'"(result|runId|datasetMeta)"[ \t]*:')
-_JUDGED = {"score", "latency_ms", "covariate", "started_at"}  # what is due depends on the cell
+_JUDGED = {
+    "score",
+    "latency_ms",
+    "covariate",
+    "started_at",
+    "cost",
+    "tokens_in",
+    "tokens_out",
+    "cached",
+    "human_passed",
+    "human_score",
+}  # what is due depends on the cell
 
 
 class FlatRuns(NamedTuple):
@@ -58,6 +71,7 @@ class FlatRuns(NamedTuple):
     read: int
     copies: Mapping[str, int]
     words: tuple[UnknownWord, ...]
+    cached: Mapping[str, int]
 
 
 def is_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> bool:
@@ -130,7 +144,8 @@ def read_flat(
     rows_kept = [one for one in read if not isinstance(one, Quarantined)]
     found = grouped(file.name, rows_kept, spec.no_tags)
     rows_read = len(rows.rows) + len(rows.bad) + sum(one.rows - 1 for one in bad)
-    return FlatRuns(spec, found.runs, bad + found.bad, rows_read, found.copies, mapping.unknown)
+    account = rows_read, found.copies, mapping.unknown, found.cached
+    return FlatRuns(spec, found.runs, bad + found.bad, *account)
 
 
 def needs_rows(file: RunFile, data: bytes, columns: Collection[str], spec: SourceSpec) -> bool:
@@ -182,7 +197,7 @@ class RowMapping:
             for name, column in mapped
             if name not in {"status", "passed"}
         }
-        self.beside = [(name, one.column, Nothing(one.none)) for name, one in spec.beside.items()]
+        self.beside = Beside(spec)
         self.start: dict[str, object] = {
             WIRE[name]: value
             for name, value in spec.constants
@@ -224,7 +239,7 @@ class RowMapping:
             cell = value_at(row.cells, column)
             if cell is not None and (value := read(cell)) is not None:
                 values[WIRE[name]] = value
-        if wrong := self.lay_beside(row, values):
+        if wrong := self.beside.lay(row.cells, values):
             return wrong
         try:
             run, sample = msgspec.convert(values, RunCells), msgspec.convert(values, self.kind)
@@ -235,23 +250,6 @@ class RowMapping:
         except msgspec.ValidationError as error:
             return field_of(str(error))
 
-    def lay_beside(self, row: Row, values: dict[str, object]) -> str | None:
-        """Put a row's labels and texts into its values, or return the label that is none."""
-        labels: dict[str, object] = {}
-        for name, column, nothing in self.beside:
-            cell = value_at(row.cells, column)
-            if cell is None or nothing(cell):
-                continue
-            if name in TEXTS:
-                values[name.removesuffix("_text")] = text(cell)
-            elif (told := label(cell)) is not None:
-                labels[name] = told
-                if not isinstance(told, str):
-                    return name
-        if labels:
-            values["segments"] = labels
-        return None
-
     def refused(self, row: Row, wire: str) -> Quarantined:
         """Say what was expected of a row's field, which messages name as the source does."""
         if wire in row.cells and wire == self.template(row):
@@ -259,15 +257,14 @@ class RowMapping:
             return Quarantined(self.file, row.line, *what, self.text(row), arm=self.arm(row))
         name = next((name for name, other in WIRE.items() if other == wire), wire)
         column = self.outcome if wire == "status" else self.readers.get(name, (name,))[0]
-        column = self.spec.segments[name].column if name in self.spec.segments else column
+        column = self.spec.beside[name].column if name in self.spec.beside else column
         cell = value_at(row.cells, column)
         expected = self.expected.get(
             wire, "text, a number, or true or false" if wire in self.spec.segments else "text"
         )
-        if name in _JUDGED:
-            expected = expected_of(
-                name, self.spec.columns.mapped[name], self.spec, cell, self.latest
-            )
+        if name in _JUDGED or is_scorer(name):
+            mapped = (self.spec.columns.mapped | self.spec.scorers)[name]
+            expected = expected_of(name, mapped, self.spec, cell, self.latest)
             self.untimed = self.untimed or (str(cell) if expected.startswith(NO_OFFSET) else "")
         if wire == "status" and cell is not None:
             self.words[word(cell), self.arm(row)] += 1

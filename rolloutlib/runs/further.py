@@ -1,7 +1,7 @@
-"""What stands beside the fields of a sample: labels to tell samples apart by, and texts to show.
+"""What stands beside the fields of a sample: labels, the scores of further scorers, and texts.
 
 Both readers of flat tables and the reader of run envelopes follow the rules of this module: a label
-is the text of any scalar, and an empty text is none.
+is the text of any scalar, and an empty text is none; a scorer's column is named `score:NAME`.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import pyarrow as pa
 
-from rolloutlib.runs.columns import SCHEMA, TEXTS
+from rolloutlib.plan.metrics import SCORER
+from rolloutlib.runs.columns import SCHEMA, TEXTS, between
 from rolloutlib.runs.spellings import word
 
 if TYPE_CHECKING:
@@ -22,18 +23,43 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.columns import Sample
 
-__all__ = ["label", "label_cast", "labels_of", "schema_with", "text", "texts_of"]
+__all__ = [
+    "NUMBERS",
+    "columns_beside",
+    "is_scorer",
+    "kind_beside",
+    "label",
+    "label_cast",
+    "labels_in",
+]
+__all__ += ["schema_with", "text", "texts_of"]
 
 _WORDS: Final = {"BOOLEAN", "DATE", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT",
                  "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}  # fmt: skip
 _WHOLE = 1e15  # below, a number without a fraction is written without one
+NUMBERS: Final = pa.float64()  # of a scorer
 _TEXT = pa.large_string()  # answers of one file may be more than an array of texts can hold
 
 
 def schema_with(labels: Iterable[str], texts: Iterable[str] = ()) -> pa.Schema:
-    """Return the one table's columns with those beside them, all of text."""
-    further = [(name, pa.string()) for name in labels] + [(name, _TEXT) for name in texts]
+    """Return the one table's columns with those beside them: labels, scorers' numbers, texts."""
+    further = [(name, kind_beside(name)) for name in labels] + [(name, _TEXT) for name in texts]
     return pa.schema([*SCHEMA, *further])
+
+
+def is_scorer(column: str) -> bool:
+    """Return whether a column beside the fields holds a scorer's numbers."""
+    return column.startswith(SCORER)
+
+
+def labels_in(columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns beside the fields that are labels, in their order."""
+    return tuple(name for name in columns if not is_scorer(name))
+
+
+def kind_beside(column: str) -> pa.DataType:
+    """Return the type of a column beside the fields that is no text to show."""
+    return NUMBERS if is_scorer(column) else pa.string()
 
 
 def label(cell: object) -> object:
@@ -87,11 +113,20 @@ def label_cast(cell: str, kind: str) -> str | None:
     return None
 
 
-def labels_of(samples: Sequence[Sample], names: Iterable[str] = ()) -> dict[str, pa.Array]:
-    """Return a column for each label that a sample carries, and for each of these names."""
-    own = [sample.segments or {} for sample in samples]
-    every = sorted({*names, *(name for of in own for name in of)})
-    return {name: pa.array([label_of(of, name) for of in own], pa.string()) for name in every}
+def columns_beside(samples: Sequence[Sample], names: Iterable[str] = ()) -> dict[str, pa.Array]:
+    """Return a column for each label and scorer of a sample, and for each of these names."""
+    own, asked = [sample.segments or {} for sample in samples], tuple(names)
+    every = sorted({*labels_in(asked), *(name for of in own for name in of)})
+    labels = {name: pa.array([label_of(of, name) for of in own], pa.string()) for name in every}
+    return labels | _scores_of(samples, filter(is_scorer, asked))
+
+
+def _scores_of(samples: Sequence[Sample], names: Iterable[str]) -> dict[str, pa.Array]:
+    own = [sample.scores or {} for sample in samples]
+    every = sorted({*names, *(SCORER + name for of in own for name in of)})
+    scorers = {name: name.removeprefix(SCORER) for name in every}
+    return {column: between(pa.array([of.get(name) for of in own], NUMBERS), 0.0, 10.0)
+            for column, name in scorers.items()}  # fmt: skip
 
 
 def label_of(told: dict[str, Any], name: str) -> object:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from rolloutlib.runs.columns import SCHEMA, TEXTS
 from rolloutlib.runs.database import quoted
-from rolloutlib.runs.further import schema_with
+from rolloutlib.runs.further import is_scorer, schema_with
 from rolloutlib.runs.part import in_runs
 from rolloutlib.runs.run_info import RunInfo
 
@@ -46,7 +46,7 @@ class Gathered:
         batches: samples in memory, in the order of their pieces.
         out: the pieces that are refused.
         prefixed: the pieces whose samples take their file's name in front of their ids.
-        labels: the further columns that tell samples apart.
+        labels: the further columns that tell samples apart, and those of scorers.
         texts: the texts that are kept.
         beside: the further columns of each part.
         mapped: the texts that a source names for its rows, whether or not any row tells one.
@@ -93,6 +93,7 @@ class Gathered:
             self.add(info, len(self.parts), numbered=numbered)
         self.parts.append(relation)
         self.beside.append(frozenset(beside))
+        self.labels.update({*beside} - {*TEXTS})
 
     def append(self, runs: Sequence[RunInfo], own: Mapping[str, pa.Array]) -> None:
         """Put the runs' columns beside their samples' columns."""
@@ -201,7 +202,8 @@ class Gathered:
             columns = {**dict.fromkeys(names), "sample_id": ids, "place": place, "own_id": own}
             there = None if home is None else self.beside[home]
             for name in beside:
-                columns[name] = None if there is None or name in there else "NULL::VARCHAR"
+                nothing = "NULL::DOUBLE" if is_scorer(name) else "NULL::VARCHAR"
+                columns[name] = None if there is None or name in there else nothing
             listed = ", ".join(
                 f'{columns[name]} AS "{name}"' if columns[name] else f'"{name}"'
                 for name in (*SCHEMA.names, *beside, *more)

@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from rolloutlib.runs.columns import SCHEMA, Sample, sample_columns
-from rolloutlib.runs.further import labels_of, texts_of
+from rolloutlib.runs.further import columns_beside, texts_of
 from rolloutlib.runs.quarantine import Quarantined, shown, twin
 
 if TYPE_CHECKING:
@@ -58,19 +58,27 @@ class FlatRun(NamedTuple):
 
 
 class Grouped(NamedTuple):
-    """The runs of a flat table, what was refused, and by arm the rows left out as copies."""
+    """The runs of a flat table, what was refused, and by arm the rows left out as copies.
+
+    Those of the copies that came from a cache are counted in `cached` too.
+    """
 
     runs: list[FlatRun]
     bad: list[Quarantined]
     copies: Counter[str]
+    cached: Counter[str]
 
 
 def grouped(file: str, rows: Iterable[Mapped], no_tags: frozenset[str]) -> Grouped:
     """Sort rows into runs: (arm, run id); `no_tags` are the words for no tag."""
-    found = Grouped([], [], Counter())
+    found = Grouped([], [], Counter(), Counter())
     runs: dict[tuple[str, str], list[Mapped]] = {}
     for one in rows:
-        runs.setdefault((one.run.arm, one.run.run_id or ""), []).append(one)
+        if one.sample.cached is True:
+            found.cached[one.run.arm] += 1
+        else:
+            runs.setdefault((one.run.arm, one.run.run_id or ""), []).append(one)
+    found.copies.update(found.cached)
     for of_run in runs.values():
         _add_run(found, file, of_run, no_tags)
     return found
@@ -110,7 +118,7 @@ def _told_apart(rows: list[Mapped], no_tags: frozenset[str]) -> tuple[list[Mappe
     shared = [one for one in rows if ids[str(one.sample.id)] > 1]
     shared.sort(key=lambda one: (one.run.started_at or _NO_TIME, one.row.line))
     samples = [one.sample for one in shared]
-    arrays = {**sample_columns(samples, no_tags).arrays, **labels_of(samples)}
+    arrays = {**sample_columns(samples, no_tags).arrays, **columns_beside(samples)}
     content = pa.table(arrays).to_pylist()
     different: dict[str, dict[str, Mapped]] = {}
     for one, columns in zip(shared, content, strict=True):
@@ -141,4 +149,4 @@ def run_columns(runs: Sequence[FlatRun], spec: SourceSpec) -> dict[str, pa.Array
     for name, statuses in (("vetoed", {"vetoed"}), ("error", {"error", "timeout"})):
         if not spec.expressible & statuses:
             own[name] = pa.nulls(len(own["status"]), pa.bool_())
-    return own | labels_of(samples, spec.labels) | texts_of(samples, {*spec.beside})
+    return own | columns_beside(samples, spec.labels) | texts_of(samples, {*spec.beside})

@@ -155,6 +155,13 @@ class Part:
             self._only(f"(started_at IS NULL OR started_at <= {moment})")
         return later
 
+    def take_out_cached(self) -> dict[str, int]:
+        """Leave rows out whose answers came from a cache; return how many, by arm."""
+        query = f"SELECT arm, count(*) FROM {self.name} WHERE cached GROUP BY arm ORDER BY arm"
+        if cached := dict[str, int](self._run(query).fetchall()):
+            self._only("cached IS NOT TRUE")
+        return cached
+
     def _only(self, condition: str) -> None:
         """Hold only rows that meet this condition too."""
         self.conditions = dict.fromkeys([*self.conditions, condition])

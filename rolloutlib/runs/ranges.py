@@ -11,21 +11,32 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 __all__ = [
-    "AT_MOST", "COUNTS", "FIRST_YEAR", "MOST_COVARIATE", "MOST_LATENCY_MS", "NO_OFFSET", "NO_TIME",
-    "RANGES", "TOO_EARLY", "latest_start", "read_time", "within",
+    "AT_MOST", "COUNTED", "COUNTS", "FIRST_YEAR", "MOST_COST", "MOST_COVARIATE", "MOST_LATENCY_MS",
+    "MOST_TOKENS", "NO_OFFSET", "NO_TIME", "ON_SCALE", "RANGES", "TOO_EARLY", "latest_start",
+    "read_time", "within",
 ]  # fmt: skip
 
 MOST_LATENCY_MS: Final = 30 * 86_400_000.0
 MOST_COVARIATE: Final = 1e15  # on either side of 0
+MOST_COST: Final = 1e12  # of whatever currency
+MOST_TOKENS: Final = 10**12
+ON_SCALE: Final = (0.0, 10.0)  # of every score
 RANGES: Final = {
-    "score": (0.0, 10.0), "latency_ms": (0.0, MOST_LATENCY_MS),
-    "covariate": (-MOST_COVARIATE, MOST_COVARIATE),
+    "score": ON_SCALE, "latency_ms": (0.0, MOST_LATENCY_MS),
+    "covariate": (-MOST_COVARIATE, MOST_COVARIATE), "cost": (0.0, MOST_COST),
+    "human_score": ON_SCALE,
+}  # fmt: skip
+COUNTED: Final = {  # whole numbers from 0 on: the most, and the SQL type
+    "style_violations": (2**31 - 1, "INTEGER"), "tokens_in": (MOST_TOKENS, "BIGINT"),
+    "tokens_out": (MOST_TOKENS, "BIGINT"),
 }  # fmt: skip
 COUNTS: Final = {"INTEGER": (0, 2**31 - 1), "BIGINT": (-(2**63), 2**63 - 1)}  # by SQL type
 AT_MOST: Final = {
     "latencyMs": f"at most {MOST_LATENCY_MS:,.0f} ms (30 days)",
     "avgLatency": f"at most {MOST_LATENCY_MS:,.0f} ms (30 days)",
     "covariate": f"a number from {-MOST_COVARIATE:g} to {MOST_COVARIATE:g}",
+    "cost": f"a number from 0 to {MOST_COST:g}",
+    **dict.fromkeys(("tokensIn", "tokensOut"), f"a count from 0 to {MOST_TOKENS:,}"),
 }  # by the engine's name: what is expected of a number that is too large
 
 FIRST_YEAR: Final = 2000  # a clock that shows an earlier year was not set

@@ -46,6 +46,7 @@ from rolloutlib.runs.gathered import Gathered
 from rolloutlib.runs.grouping import run_columns
 from rolloutlib.runs.layouts import check_columns
 from rolloutlib.runs.located import MalformedError
+from rolloutlib.runs.native import native_source
 from rolloutlib.runs.opening import open_run
 from rolloutlib.runs.parquet import check_parquet, check_patient, damaged
 from rolloutlib.runs.places import Place, place_of
@@ -56,7 +57,7 @@ from rolloutlib.runs.raw_lines import raw_lines
 from rolloutlib.runs.ready import Ready, beside_of, columns_of, note_labels
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
 from rolloutlib.runs.second_look import second_look
-from rolloutlib.runs.sources import SourceSpec, native_source, source_of
+from rolloutlib.runs.sources import SourceSpec, source_of
 from rolloutlib.runs.tally import Aside, Tally
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ class _Reader:
             self.gathered.connection.unregister(RAW_TEXTS)
         if part is None:
             return None
-        self.tally.add(file.name, spec, part.read, part.bad, part.copies, part.words)
+        self.tally.add(file.name, spec, part.read, part)
         self.tally.aside += [Aside(file.name, *one) for one in part.set_aside]
         self.gathered.add_part(part.relation, part.infos, part.beside, numbered=part.numbered)
         return spec.dialect
@@ -236,11 +237,10 @@ class _Reader:
     def keep_flat(self, file: str, found: FlatRuns) -> None:
         """Keep a flat table's runs; a status that it cannot express is unknown in all its rows."""
         stage = found.spec.constants.stage
-        kept, read = [self.of_this_review(file, run, stage) for run in found.runs], found.read
-        read -= sum(len(run.samples) for run in found.runs)
-        kept = [run for run in kept if run.samples]
-        read += sum(len(run.samples) for run in kept)
-        self.tally.add(file, found.spec, read, found.bad, found.copies, found.words)
+        judged = [self.of_this_review(file, run, stage) for run in found.runs]
+        kept = [run for run in judged if run.samples]
+        mine, every = (sum(len(run.samples) for run in runs) for runs in (kept, found.runs))
+        self.tally.add(file, found.spec, found.read - every + mine, found)
         infos = [flat_info(run, file, stage) for run in kept]
         for info in infos:
             self.gathered.add(info, numbered=not found.spec.columns.sample_id)

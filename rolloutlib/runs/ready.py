@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from rolloutlib.plan.metrics import SCORER
 from rolloutlib.plan.segments import MOST_SEGMENTS
 from rolloutlib.runs.columns import sample_columns
 from rolloutlib.runs.evidence import RefusedError
-from rolloutlib.runs.further import labels_of, texts_of
+from rolloutlib.runs.further import columns_beside, is_scorer, labels_in, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,23 +37,26 @@ def columns_of(ready: Sequence[Ready]) -> SampleColumns:
 
 
 def beside_of(ready: Sequence[Ready], texts: Iterable[str]) -> dict[str, pa.Array]:
-    """Return the columns beside them: all labels that samples carry, and these texts."""
+    """Return the columns beside them: all labels and scorers of samples, and these texts."""
     samples = _samples(ready)
-    return labels_of(samples) | texts_of(samples, texts)
+    return columns_beside(samples) | texts_of(samples, texts)
 
 
 def note_labels(run: Envelope, known: set[str]) -> None:
-    """Add the labels of a run's samples to those that are known.
+    """Add the labels and scorers of a run's samples to those that are known.
 
     Raises:
         RefusedError: then there would be more than a source may have.
     """
-    named = [sample.segments for sample in run.result.samples if sample.segments]
-    every = known.union(*named)
-    if len(every) > MOST_SEGMENTS:
-        expected = f"expected at most {MOST_SEGMENTS} names of segments in all runs together"
-        raise RefusedError("segments", min(every - known), expected)
-    known.update(every)
+    samples = run.result.samples
+    labels = {*labels_in(known)}.union(*(one.segments for one in samples if one.segments))
+    scorers = {SCORER + name for one in samples if one.scores for name in one.scores}
+    scorers |= {*filter(is_scorer, known)}
+    for field, every in (("segments", labels), ("scores", scorers)):
+        if len(every) > MOST_SEGMENTS:
+            expected = f"expected at most {MOST_SEGMENTS} names of {field} in all runs together"
+            raise RefusedError(field, min(every - known), expected)
+    known.update(labels, scorers)
 
 
 def _samples(ready: Sequence[Ready]) -> list[Sample]:

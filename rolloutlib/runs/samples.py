@@ -13,13 +13,15 @@ import narwhals as nw
 import pyarrow as pa
 
 from rolloutlib.errors import RunsError, UsageError, did_you_mean
+from rolloutlib.plan.metrics import SCORER
 from rolloutlib.plan.segments import checked as check_segments
 from rolloutlib.runs import RunInfo
+from rolloutlib.runs.column_spec import check_scorers
 from rolloutlib.runs.columns import LATER, SCHEMA, TEXTS
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.digests import digest_of
-from rolloutlib.runs.further import schema_with
-from rolloutlib.runs.ranges import FIRST_YEAR, RANGES, latest_start
+from rolloutlib.runs.further import is_scorer, labels_in, schema_with
+from rolloutlib.runs.ranges import COUNTED, FIRST_YEAR, ON_SCALE, RANGES, latest_start
 from rolloutlib.runs.tags import one_spelling
 from rolloutlib.text import listed
 
@@ -95,12 +97,15 @@ class Samples:
     ) -> Self:  # fmt: skip
         """Take a lazy frame of any engine as samples; it is checked and cast, never copied.
 
+        Rows that are `cached` are left out.
+
         Args:
             lazy: has the columns of `SCHEMA`; numbers may be of another width, text an enum,
                 and a column without a value of no type. Those of `LATER` may be missing: null.
             where: what an error names as the source.
             checked: whether its values are known to be those of samples; else they are counted.
-            extras: further columns of text by which samples may be told apart.
+            extras: further columns of text by which samples may be told apart, and those of numbers
+                0–10 that are named `score:NAME`.
             texts: those of `TEXTS` that it has.
 
         Raises:
@@ -113,7 +118,9 @@ class Samples:
         fields = schema_with(sorted(extras), texts)
         cast = lazy.select(*(_cast(field, schema, where) for field in fields))
         if not checked:
-            _check_values(cast, where)
+            _check_values(cast, where, extras)
+        if "cached" in schema:  # an answer from a cache is a copy of an earlier one
+            cast = cast.filter(~nw.col("cached") | nw.col("cached").is_null())
         return cls(cast, extras=tuple(sorted(extras)), texts=tuple(texts))
 
     def frame(self) -> nw.LazyFrame[Any]:
@@ -154,7 +161,8 @@ def from_runs(runs: Runs) -> Samples:
 
 def _check_names(extras: Sequence[str], texts: Sequence[str]) -> None:
     try:
-        check_segments(extras, own=False)
+        check_segments(labels_in(extras), own=False)
+        check_scorers([name.removeprefix(SCORER) for name in extras if is_scorer(name)])
     except ValueError as error:
         raise UsageError(f"extras: {error}.") from None
     for name in texts:
@@ -181,14 +189,16 @@ def _cast(field: pa.Field, schema: nw.Schema, where: str) -> nw.Expr:
     return column if same else column.cast(wanted)
 
 
-def _check_values(lazy: nw.LazyFrame[Any], where: str) -> None:
+def _check_values(lazy: nw.LazyFrame[Any], where: str, extras: Sequence[str]) -> None:
     """Refuse numbers and times that no sample can have; the frame's own engine counts them."""
+    ranges = RANGES | dict.fromkeys(filter(is_scorer, extras), ON_SCALE)
     rules = [
         (name, ~nw.col(name).is_finite() | (nw.col(name) < low) | (nw.col(name) > high),
          f"a number from {low:g} to {high:g}, or null")
-        for name, (low, high) in RANGES.items()
+        for name, (low, high) in ranges.items()
     ]  # fmt: skip
-    rules.append(("style_violations", nw.col("style_violations") < 0, "a count, 0 or more"))
+    rules += [(name, (nw.col(name) < 0) | (nw.col(name) > most), "a count, 0 or more")
+              for name, (most, _) in COUNTED.items()]  # fmt: skip
     first, last = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), latest_start(None)
     start, due = nw.col("started_at"), f"a start from {FIRST_YEAR} on that is not in the future"
     rules.append(("started_at", (start < nw.lit(first)) | (start > nw.lit(last)), due))

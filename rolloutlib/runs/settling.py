@@ -43,12 +43,14 @@ class Settled(NamedTuple):
     Attributes:
         relation: their samples.
         copies: rows left out as copies, by file and arm.
+        cached: those of them that came from a cache.
     """
 
     relation: duckdb.DuckDBPyRelation
     infos: tuple[RunInfo, ...]
     bad: list[Quarantined]
     copies: Counter[tuple[str, str]]
+    cached: Counter[tuple[str, str]]
 
 
 def settle(gathered: Gathered) -> Settled:
@@ -63,6 +65,7 @@ def settle(gathered: Gathered) -> Settled:
             value = f"the content of run {other.run_id} in {other.file}:{other.line}"
             bad.append(_refused(info, value, "expected each run once"))
     runs = _runs(gathered, bad)
+    cached = _cached(gathered)
     shared = [of[0] for of in runs if sum(i not in gathered.numbered for i in of) > 1]
     if shared:
         bad += _twins(gathered, [gathered.infos[index] for index in shared])
@@ -75,7 +78,21 @@ def settle(gathered: Gathered) -> Settled:
         if copy:
             copies[gathered.file_at(place), arm] += rows
     relation = gathered.relation()
-    return Settled(relation, recounted(infos, relation) if left else tuple(infos), bad, copies)
+    infos = recounted(infos, relation) if left else tuple(infos)
+    return Settled(relation, infos, bad, copies, cached)
+
+
+def _cached(gathered: Gathered) -> Counter[tuple[str, str]]:
+    """Leave out what came from a cache, by its run's own word; count it by file and arm."""
+    if not any(batch["cached"].true_count for batch in gathered.batches):
+        return Counter()
+    gathered.leave_out(
+        f"SELECT place, arm, run_id, sample_id, true FROM ({gathered.everything()}) WHERE cached"
+    )
+    rows: Counter[tuple[str, str]] = Counter()
+    for (place, arm, _, _), count in gathered.left_out().items():
+        rows[gathered.file_at(place), arm] += count
+    return rows
 
 
 def _copies(gathered: Gathered, rows: int) -> list[str]:

@@ -10,7 +10,7 @@ express is null too. A source of scores alone needs no status: its outcomes are 
     columns                    field: column, or field: {column: …, and its options}; a dotted name
                                (provider.id, results.0.score) reaches into nested records
       unit                     of latency_ms: ms (default), us, ns, s, min, h
-      scale                    of score: [lowest, highest], default [0, 10]
+      scale                    of score and human_score: [lowest, highest], default [0, 10]
       separator                of issues and tags that are one text
       none                     what stands where there is no value: [-1, n/a]; of issues and tags
                                the words for no issue (by default "", -, none, n/a, null, [], ok, …)
@@ -18,6 +18,7 @@ express is null too. A source of scores alone needs no status: its outcomes are 
                                for True, TRUE, t, yes, y, 1 and 1.0, and for their opposites
     constants                  what is the same in every row: {profile: default}
     segments                   further columns to tell samples apart by: {platform: device}
+    scores                     further scorers: {helpful: {column: h, scale: [1, 5]}}
     texts                      what was asked and answered: {prompt: question, answer: output}
     arms                       the arm by file: {control: v1.csv, treatment: "v2/*.csv"}
     records                    where the list of samples is in a .json file: results.results
@@ -36,28 +37,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, mo
 from pydantic.alias_generators import to_camel
 
 from rolloutlib.errors import RunsError, did_you_mean
+from rolloutlib.plan.metrics import SCORER
 from rolloutlib.plan.strict_yaml import load_model
-from rolloutlib.runs.column_spec import Column, ColumnSpec, Segments, Texts
-from rolloutlib.runs.columns import CLUSTER, STATUSES, TEXTS
+from rolloutlib.runs.column_spec import Column, ColumnSpec, Scores, Segments, Texts
+from rolloutlib.runs.columns import STATUSES, TEXTS
 from rolloutlib.runs.spellings import word
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = [
-    "TAGS",
-    "WIRE",
-    "ColumnSpec",
-    "Columns",
-    "SourceSpec",
-    "further_of",
-    "load_source",
-    "native_source",
-    "source_of",
-]
+__all__ = ["TAGS", "WIRE", "ColumnSpec", "Columns", "SourceSpec", "load_source", "source_of"]
 
 TAGS = ("issues", "suggested_tags", "confirmed_tags")
-_OPTIONS = {"unit": ("latency_ms",), "scale": ("score",), "separator": TAGS}
+_OPTIONS = {"unit": ("latency_ms",), "scale": ("score", "human_score"), "separator": TAGS}
 _ALWAYS = ("arm", "run_id", "sample_id", "passed", "status")  # fields that no word may empty
 
 
@@ -90,6 +82,12 @@ class Columns(_Model):
     covariate: Column | None = None
     suggested_tags: Column | None = None
     confirmed_tags: Column | None = None
+    cost: Column | None = None
+    tokens_in: Column | None = None
+    tokens_out: Column | None = None
+    cached: Column | None = None
+    human_passed: Column | None = None
+    human_score: Column | None = None
 
     @model_validator(mode="after")
     def _options(self) -> Self:
@@ -152,6 +150,7 @@ class SourceSpec(_Model):
         statuses: the source's words for a sample's outcome. A status that no word means stays
             unknown (null).
         segments: our name → their column, by which samples are told apart too.
+        scores: a further scorer's name → its column and scale.
         texts: where prompts and answers stand.
         arms: glob, or globs, of the files of each arm, where no column names it.
         records: where a .json file holds its list of samples: names joined by dots, "." for the
@@ -173,6 +172,7 @@ class SourceSpec(_Model):
     ] = {}
     constants: Constants = Constants()
     segments: Segments = {}
+    scores: Scores = {}
     texts: Texts = Texts()
     arms: dict[str, Annotated[tuple[str, ...], BeforeValidator(_globs)]] = {}
     records: str | None = None
@@ -214,15 +214,20 @@ class SourceSpec(_Model):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of its segments, in the order of the alphabet."""
-        return tuple(sorted(self.segments))
+        """The columns of its segments and scorers, in the order of the alphabet."""
+        return tuple(sorted((*self.segments, *self.scorers)))
+
+    @property
+    def scorers(self) -> dict[str, ColumnSpec]:
+        """Its scorers by their names in the table."""
+        return {SCORER + name: column for name, column in self.scores.items()}
 
     @property
     def beside(self) -> dict[str, ColumnSpec]:
-        """The columns beside the fields: segments, and texts by their names in the table."""
+        """The columns beside the fields: segments, and scorers and texts by their names there."""
         mapped = zip(TEXTS, (self.texts.prompt, self.texts.answer), strict=True)
         texts = {name: ColumnSpec(column=column) for name, column in mapped if column}
-        return {**self.segments, **texts}
+        return {**self.segments, **self.scorers, **texts}
 
     def told_of(self, *, texts: bool) -> Self:
         """Return the same, without texts where nobody asks for them."""
@@ -269,51 +274,3 @@ def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
         raise RunsError(f"{file} {got}; {due}.")
     constants = spec.constants.model_copy(update={"arm": arms[0]})
     return spec.model_copy(update={"constants": constants})
-
-
-def native_source(
-    columns: tuple[str, ...], beside: SourceSpec | None = None, file: str = ""
-) -> SourceSpec | None:
-    """Return the mapping of a table whose columns have our names or the engine's.
-
-    Args:
-        columns: of the table.
-        beside: a source.yaml, which may name its segments and texts.
-        file: the table's name.
-
-    Returns:
-        None when it has no outcome.
-    """
-    names = {
-        name: wire if wire in columns else name
-        for name, wire in WIRE.items()
-        if {name, wire} & set(columns) and name != CLUSTER  # which nobody declared to be one
-    }
-    if "arm" not in names or not {"status", "passed"} & set(names):
-        return None  # scores alone could be anybody's: source.yaml has to say so
-    if "status" in names:
-        names.pop("passed", None)
-    mapped = {
-        name: {"column": column, **({"separator": ";"} if name in TAGS else {})}
-        for name, column in names.items()
-    }
-    further = further_of(columns, beside, file)
-    segments = {name: one for name, one in further.items() if name not in TEXTS}
-    prompt, answer = (further[name].column if name in further else None for name in TEXTS)
-    texts = Texts(prompt=prompt, answer=answer)
-    return SourceSpec(columns=Columns.model_validate(mapped), segments=segments, texts=texts)
-
-
-def further_of(
-    columns: tuple[str, ...], spec: SourceSpec | None, file: str
-) -> dict[str, ColumnSpec]:
-    """Return what a source.yaml names beside the fields, of a table whose fields it does not map.
-
-    Where it maps those of other tables, what this one lacks is unknown; else it has to be there.
-    """
-    if spec is None or not fnmatch(file, spec.files):
-        return {}
-    every = spec.beside
-    if not spec.columns.mapped:
-        return every
-    return {name: one for name, one in every.items() if one.column in columns}

@@ -14,12 +14,23 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["NOTHING", "SPACES", "WHOLE", "Nothing", "folded", "listed", "meant", "status_of"]
+__all__ = [
+    "INTEGER",
+    "NOTHING",
+    "SPACES",
+    "WHOLE",
+    "Nothing",
+    "folded",
+    "listed",
+    "meant",
+    "status_of",
+]
 __all__ += ["truths", "word"]
 
 # Booleans as YAML, JSON, pandas, SQL and people write them; 1.0 is read as 1.
 _BOOLEANS: Final = (("true", "t", "yes", "y", "1", "on"), ("false", "f", "no", "n", "0", "off"))
 WHOLE: Final = r"(-?[0-9]+)\.0+"  # a whole number as programs write one that has no gaps to spare
+INTEGER: Final = r"-?[0-9]{1,19}"
 NOTHING: Final = (
     "", "-", "--", "–", "—", ".", "#n/a", "n/a", "n.a.", "na", "<na>", "nan", "nil", "none",
     "(none)", "<none>", "null", "\\n", "undefined", "nothing", "no", "false", "no issue",

@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.reason import Reason
+    from rolloutlib.runs.columnar import FlatPart
     from rolloutlib.runs.envelopes import FoundRun
     from rolloutlib.runs.files import Stamp
+    from rolloutlib.runs.flat import FlatRuns
     from rolloutlib.runs.gathered import Gathered
     from rolloutlib.runs.listing import Listing
     from rolloutlib.runs.run_info import RunInfo
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["Aside", "Tally", "all_copies", "all_words", "naming_reasons"]
+__all__ = ["Aside", "Tally", "all_cached", "all_copies", "all_words", "naming_reasons"]
 
 _NO_DATA = {".md", ".rst", ".yaml", ".yml", ".py", ".ipynb", ".html", ".png", ".svg", ".pdf"}
 _ABOUT = ("readme", "licen", "copying", "notice", "changelog")  # how names of no data begin
@@ -59,6 +61,7 @@ class Tally:
         files: name, sha256 and dialect of each.
         read: rows by file.
         copies: rows left out because they repeat others, by file and arm.
+        cached: those of them that came from a cache.
         words: rows by file, word for an outcome that nobody knows, and arm.
         naming: by file, how runs got their names where the source names none: `days` or `one`.
         unread: files that nothing read.
@@ -75,6 +78,7 @@ class Tally:
     words: dict[str, Counter[tuple[str, str | None]]] = field(
         default_factory=lambda: defaultdict(Counter[tuple[str, "str | None"]])
     )
+    cached: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     naming: dict[str, str] = field(default_factory=dict[str, str])
     unread: list[str] = field(default_factory=list[str])
     stamps: list[Stamp] = field(default_factory=list["Stamp"])
@@ -124,16 +128,13 @@ class Tally:
                 self.words[row.file][row.value[1:-1], info.arm] += row.rows
         self.failed.extend(replace(row, arm=info.arm) for row in failed_calls(found))
 
-    def add(
-        self, file: str, spec: SourceSpec, read: int, bad: Iterable[Quarantined],
-        copies: Mapping[str, int], words: Iterable[UnknownWord],
-    ) -> None:  # fmt: skip
-        """Book a flat file."""
+    def add(self, file: str, spec: SourceSpec, read: int, gave: FlatPart | FlatRuns) -> None:
+        """Book a flat file: the rows that count as read, and all else that it gave."""
         self.read[file] += read
-        self.bad.extend(bad)
-        for arm, rows in copies.items():
-            self.copies[file, arm] += rows
-        for one in words:
+        self.bad.extend(gave.bad)
+        for counter, rows in ((self.copies, gave.copies), (self.cached, gave.cached)):
+            counter.update({(file, arm): count for arm, count in rows.items()})
+        for one in gave.words:
             self.words[file][one.word, one.arm] += one.rows
         if spec.columns.run_id is None:
             self.naming[file] = "days" if spec.columns.started_at else "one"
@@ -148,6 +149,7 @@ class Tally:
         relation = one_spelling(settled.relation, spec)
         self.bad.extend(settled.bad)
         self.copies.update(settled.copies)
+        self.cached.update(settled.cached)
         names = {(info.arm, info.run_id) for info in settled.infos}
         later = [one for one in self.aside if one.reason == "after_as_of"]
         others = {one[2:4] for one in self.aside} - {one[2:4] for one in later}
@@ -169,6 +171,7 @@ class Tally:
             source=spec,
             unknown_words=all_words(files.values()),
             copies=all_copies(files.values()),
+            cached=all_cached(files.values()),
             doubts=by_metric(doubts(relation, spec)),
             by_day="days" in self.naming.values(),
             notes=files,
@@ -180,19 +183,17 @@ class Tally:
 
     def notes(self) -> dict[str, FileNote]:
         """Tell each file's copies, unknown words and how its runs got their names."""
-        copies: dict[str, dict[str, int]] = defaultdict(dict)
-        for (file, arm), rows in self.copies.items():
-            if rows:
-                copies[file][arm] = rows
+        copies, cached = (_by_file(rows) for rows in (self.copies, self.cached))
         words = {
             file: tuple(UnknownWord(*key, rows) for key, rows in of.items())
             for file, of in self.words.items()
         }
         files = (copies, words, self.naming)
         return {
-            file: FileNote(copies.get(file, {}), words.get(file, ()), self.naming.get(file, ""))
+            file: FileNote(copies.get(file, {}), words.get(file, ()), self.naming.get(file, ""),
+                           cached.get(file, {}))
             for file in sorted(set[str]().union(*files))
-        }
+        }  # fmt: skip
 
     def _unread(self, names: Iterable[str]) -> list[Reason]:
         """Name the files that may be data and that nothing read."""
@@ -228,10 +229,27 @@ def naming_reasons(naming: Iterable[str], runs: int) -> list[Reason]:
 
 def all_copies(notes: Iterable[FileNote]) -> dict[str, int]:
     """Add up the copies of several files, by arm."""
-    copies: Counter[str] = Counter()
-    for note in notes:
-        copies.update(note.copies)
-    return dict(sorted(copies.items()))
+    return _summed(note.copies for note in notes)
+
+
+def all_cached(notes: Iterable[FileNote]) -> dict[str, int]:
+    """Add up those of the copies that came from a cache, by arm."""
+    return _summed(note.cached for note in notes)
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    every: Counter[str] = Counter()
+    for of_file in counts:
+        every.update(of_file)
+    return dict(sorted(every.items()))
+
+
+def _by_file(rows: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    files: dict[str, dict[str, int]] = defaultdict(dict)
+    for (file, arm), count in rows.items():
+        if count:
+            files[file][arm] = count
+    return files
 
 
 def all_words(notes: Iterable[FileNote]) -> tuple[UnknownWord, ...]:

@@ -1,4 +1,4 @@
-"""Segments and texts of samples that lie on Spark, by the rules of `further`."""
+"""Segments, scorers and texts of samples that lie on Spark, by the rules of `further`."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 # (Spark is an extra)
@@ -11,8 +11,9 @@ import narwhals as nw
 from rolloutlib.errors import RunsError, did_you_mean
 from rolloutlib.runs.columns import TEXTS
 from rolloutlib.runs.database import quoted
+from rolloutlib.runs.further import is_scorer
+from rolloutlib.runs.native import further_of, own_scorers
 from rolloutlib.runs.samples import Samples
-from rolloutlib.runs.sources import further_of
 from rolloutlib.runs.spellings import Nothing
 from rolloutlib.text import listed
 
@@ -26,19 +27,21 @@ __all__ = ["samples_there"]
 
 
 def samples_there(table: Any, path: Path, spec: SourceSpec | None) -> Samples:  # noqa: ANN401
-    """Take a table on Spark as samples, with the segments and texts that source.yaml names.
+    """Take a table on Spark as samples, with what source.yaml names beside the fields.
 
     Raises:
         RunsError: it is none, or lacks a column that source.yaml names.
     """
-    further = further_of(tuple(table.columns), spec, path.name)
+    names = tuple(table.columns)
+    further = own_scorers(names, path.name) | further_of(names, spec, path.name)
     kinds: dict[str, str] = dict(table.dtypes)
     for name, column in further.items():
         if column.column not in kinds:
             hint = did_you_mean(column.column, kinds)
             got = f"source.yaml maps {name} to column {column.column!r}, which {path.name} lacks"
             raise RunsError(f"{got}; its columns are {listed(kinds, most=20)}.{hint}")
-    labels = {name: _label(column, kinds[column.column]) for name, column in further.items()}
+    labels = {name: (_score if is_scorer(name) else _label)(column, kinds[column.column])
+              for name, column in further.items()}  # fmt: skip
     others = [f"`{name}`" for name in table.columns if name not in labels]
     wider = table.selectExpr(*others, *(f"{sql} AS `{name}`" for name, sql in labels.items()))
     return Samples.from_frame(
@@ -46,6 +49,12 @@ def samples_there(table: Any, path: Path, spec: SourceSpec | None) -> Samples:  
         extras=[name for name in labels if name not in TEXTS],
         texts=[name for name in TEXTS if name in labels],
     )  # fmt: skip
+
+
+def _score(column: ColumnSpec, kind: str) -> str:
+    """Return a scorer's number as SQL, on the scale from 0 to 10."""
+    text, (low, high) = _label(column, kind), column.scale
+    return f"10D * (cast({text} AS double) - {low!r}D) / {high - low!r}D"
 
 
 def _label(column: ColumnSpec, kind: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from rolloutlib.words.bill_templates import BILLS
 from rolloutlib.words.carry_templates import CARRIES
 from rolloutlib.words.check_templates import CHECKS
 from rolloutlib.words.draft_templates import DRAFTS
@@ -75,18 +76,6 @@ TEMPLATES: Final = {
     ),
     "source.refused": "{message}",
     # What a reader should know.
-    "units.latency": (
-        "{share:.0%} of the latencies of arm {arm} are below 20 ms, as seconds read as "
-        "milliseconds are; name their unit in source.yaml ({confirm}, if they are milliseconds)."
-    ),
-    "units.latency_long": (
-        "{share:.0%} of the latencies of arm {arm} are above 10 minutes, as microseconds read as "
-        "milliseconds are; name their unit in source.yaml ({confirm}, if they are milliseconds)."
-    ),
-    "units.score": (
-        "No score of arm {arm} is above 1, as fractions read as points of 10 are; name their "
-        "scale in source.yaml ({confirm}, if they are points)."
-    ),
     "source.days": (
         "The source names no runs, so each day of an arm is a run ({runs} in all); map run_id in "
         "source.yaml where runs are known."
@@ -295,6 +284,7 @@ TEMPLATES: Final = {
     ),
     **DRAFTS,
     **ISSUES,
+    **BILLS,
     **CARRIES,
     **SLICES,
     **MOVES,

@@ -44,6 +44,12 @@ columns:
   style_violations: style
   started_at: "at"
   covariate: {{column: prior, none: [-1, n/a]}}
+  cost: {{column: usd, none: -1}}
+  tokens_in: asked
+  tokens_out: told
+  cached: hit
+  human_passed: review
+  human_score: {{column: liked, scale: [1, 5]}}
 statuses: {{ok: passed, bad: failed, veto: vetoed, crash: error, true: passed, 2: failed}}
 constants: {{profile: default, category: qa}}
 timezone: Asia/Seoul
@@ -51,6 +57,9 @@ segments:
   platform: device
   user: {{column: nation, none: [n/a, -1]}}
   order: rating
+scores:
+  faithful: {{column: faithful, scale: [0, 1], none: n/a}}
+  helpful: helpful
 texts: {{prompt: question, answer: reply}}
 """
 GOOD = {
@@ -66,6 +75,14 @@ GOOD = {
     "sug": ["", "a;b", "a", "none", "A ; b", '["a", "n/a"]'],
     "conf": ["", "b;a", "a", "c", "-", "[]", "B;A", "a  ; b", "['b', 'a']"],
     "prior": ["", "-1", "-1.0", "N/A", " n/a ", "3", "-10"],
+    "usd": ["", "0", "0.0031", "-1", "-0.0", "-1e-12", "12", "1e-6"],
+    "asked": ["", "0", "12", "12.0", "007", "1000000000000"],
+    "told": ["", "3", "3.000"],
+    "hit": ["", "false", "No", "0", "0.0", "true", "1", " TRUE"],
+    "review": ["", "ok", "bad", "veto", "true", "No", "1.0", "passed", "Failed"],
+    "liked": ["", "1", "5", "3.3"],
+    "faithful": ["", "0", "1", "0.7", "N/A", "1.0000000000000002"],
+    "helpful": ["", "0", "10", "7.5"],
     "level": ["easy", "hard", ""],
     "seed": ["3", ""],
     "style": ["0", "2", ""],
@@ -100,6 +117,13 @@ ODD = {
     "conf": ["['it''s']", "(a)", '["a\\u0041"]', "b\u00a0;\u00a0a"],
     "prior": ["none", "1e400", "\u0661"],
     "arm": [""],
+    "usd": ["-0.1", "nan", "1e13", "0,01", "$1"],
+    "asked": ["-1", "1.5", "1e3", "1000000000001", "many"],
+    "hit": ["maybe", "2", "hit"],
+    "review": ["crash", "good", "2.0", "OK"],
+    "liked": ["0", "6", "x"],
+    "faithful": ["1.1", "-0.1", "yes"],
+    "helpful": ["11", "NaN"],
 }
 
 

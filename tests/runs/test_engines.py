@@ -188,6 +188,24 @@ def test_other_sources_are_checked_here_and_handed_over(sail: str) -> None:
     same_measured(measured(from_runs(RAW)), measured(there))
 
 
+def test_scorers_and_cached_answers_are_the_same_on_sail(sail: str, tmp_path: Path) -> None:
+    """A column named score:NAME is a scorer there too, and rows of a cache are counted and left."""
+    table, cached = WHOLE, pa.array([n % 10 == 0 for n in range(len(WHOLE))])
+    table = table.set_column(table.schema.get_field_index("cached"), "cached", cached)
+    table = table.append_column("score:helpful", table["score"])
+    pq.write_table(table, tmp_path / "t.parquet")
+    there, samples = read_on(sail, tmp_path / "t.parquet", as_of=None, read=not_read)
+    here = read_runs(tmp_path / "t.parquet")
+    assert sum(there.cached.values()) == len(cached) // 10 + bool(len(cached) % 10)
+    assert (there.cached, there.copies, there.extras) == (here.cached, here.copies, here.extras)
+    same_measured(measured(from_runs(here)), measured(samples))
+    high = pa.array([10.5] * len(table))
+    beyond = table.set_column(len(table.schema) - 1, "score:helpful", high)
+    pq.write_table(beyond, tmp_path / "t.parquet")
+    with pytest.raises(RunsError, match="expected score:helpful from 0 to 10"):
+        digest_on(sail, tmp_path / "t.parquet")
+
+
 def test_a_whole_review_of_envelopes_is_the_same_on_sail(sail: str) -> None:
     """All of the record but the digest's kind is equal, warnings and quarantine too."""
     shared = {"stage": 2, "runs": str(RUNS), "looks": ""}

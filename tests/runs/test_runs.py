@@ -106,7 +106,8 @@ def test_every_field_of_a_sample_reaches_its_column(tmp_path: Path) -> None:
     full = sample(
         1, promptId="p1", userId="u1", sessionId="x1", category="law", difficulty="hard", vetoReason="policy",
         styleViolations=2, suggestedTags=["bias", "unclear"], confirmedTags=["bias"], status="vetoed", covariate=12.5,
-        cluster="t1",
+        cluster="t1", cost=0.02, tokensIn=120, tokensOut=40, cached=False, humanPassed=False, humanScore=3.5,
+        scores={"helpful": 8},
     )  # fmt: skip
     session = {"guardianProfileId": "strict", "seed": 7}
     row = read_runs(write(tmp_path, run("r1", full, session=session))).table.to_pylist()[0]
@@ -116,7 +117,8 @@ def test_every_field_of_a_sample_reaches_its_column(tmp_path: Path) -> None:
         "category": "law", "difficulty": "hard", "status": "vetoed", "passed": False, "vetoed": True, "error": False,
         "score": 7.5, "latency_ms": 1500.5, "issues": [], "veto_reason": "policy", "style_violations": 2,
         "edited": True, "covariate": 12.5, "suggested": True, "cluster": "t1",
-        "suggested_tags": ["bias", "unclear"],
+        "suggested_tags": ["bias", "unclear"], "cost": 0.02, "tokens_in": 120, "tokens_out": 40, "cached": False,
+        "human_passed": False, "human_score": 3.5, "score:helpful": 8.0,
     }  # fmt: skip
 
 

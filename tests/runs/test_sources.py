@@ -54,12 +54,21 @@ columns:
   started_at: day
   style_violations: style
   covariate: words
+  cost: usd
+  tokens_in: prompt_tokens
+  tokens_out: answer_tokens
+  cached: hit
+  human_passed: review
+  human_score: {column: liked, scale: [1, 5]}
+scores: {faithfulness: {column: faithful, scale: [0, 1]}}
 statuses: {ok: passed, bad: failed, stop: vetoed}
 constants: {profile: strict}
 timezone: Asia/Seoul
 """
-    rows = ["x,007,ok,5,2.5,bias|unclear,2026-03-02,3,41.5", "x,008,stop,,,,2026-03-02,,"]
-    text = "\n".join(["model,task,outcome,stars,wait,tags,day,style,words", *rows])
+    rows = ["x,007,ok,5,2.5,bias|unclear,2026-03-02,3,41.5,0.003,12.0,7,no,bad,2,0.75",
+            "x,008,stop,,,,2026-03-02,,,,,,,,,"]  # fmt: skip
+    header = "model,task,outcome,stars,wait,tags,day,style,words,usd,prompt_tokens,answer_tokens"
+    text = "\n".join([f"{header},hit,review,liked,faithful", *rows])
     found = read_csv(tmp_path, text, spec)
     first, second = found.table.to_pylist()
     assert first == {
@@ -68,7 +77,8 @@ timezone: Asia/Seoul
         "category": None, "difficulty": None, "status": "passed", "passed": True, "vetoed": False, "error": None,
         "score": 10.0, "latency_ms": 2500.0, "issues": ["bias", "unclear"], "veto_reason": None,
         "style_violations": 3, "edited": None, "covariate": 41.5, "suggested": None,
-        "cluster": None, "suggested_tags": None,
+        "cluster": None, "suggested_tags": None, "cost": 0.003, "tokens_in": 12, "tokens_out": 7,
+        "cached": False, "human_passed": False, "human_score": 2.5, "score:faithfulness": 7.5,
     }  # fmt: skip
     assert (second["vetoed"], second["score"], second["latency_ms"], second["issues"]) == (
         True,

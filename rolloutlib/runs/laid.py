@@ -1,0 +1,66 @@
+"""What a row of a flat table has beside its fields: labels, further scores and texts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rolloutlib.plan.metrics import SCORER
+from rolloutlib.runs.cells import cell_reader, value_at
+from rolloutlib.runs.columns import TEXTS
+from rolloutlib.runs.further import is_scorer, label, text
+from rolloutlib.runs.ranges import ON_SCALE
+from rolloutlib.runs.spellings import Nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rolloutlib.runs.sources import SourceSpec
+
+__all__ = ["Beside"]
+
+_KEYS: Final = {name: name.removesuffix("_text") for name in TEXTS}
+
+
+class Beside:
+    """Lays what source.yaml names beside the fields into a sample's values."""
+
+    def __init__(self, spec: SourceSpec) -> None:
+        """Prepare the readers of the columns that source.yaml names."""
+        plain = {name: one for name, one in spec.beside.items() if not is_scorer(name)}
+        self.columns = [(name, one.column, Nothing(one.none)) for name, one in plain.items()]
+        self.scorers = [
+            (name, one.column, cell_reader(name, one, spec)) for name, one in spec.scorers.items()
+        ]
+
+    def lay(self, cells: Mapping[str, Any], values: dict[str, object]) -> str | None:
+        """Put a row's labels, scores and texts into its values, or return the one that is none."""
+        return self._labels(cells, values) or self._scores(cells, values)
+
+    def _labels(self, cells: Mapping[str, Any], values: dict[str, object]) -> str | None:
+        labels: dict[str, object] = {}
+        for name, column, nothing in self.columns:
+            cell = value_at(cells, column)
+            if cell is None or nothing(cell):
+                continue
+            if name in _KEYS:
+                values[_KEYS[name]] = text(cell)
+            elif (told := label(cell)) is not None:
+                labels[name] = told
+                if not isinstance(told, str):
+                    return name
+        if labels:
+            values["segments"] = labels
+        return None
+
+    def _scores(self, cells: Mapping[str, Any], values: dict[str, object]) -> str | None:
+        scores: dict[str, float] = {}
+        for name, column, read in self.scorers:
+            cell = value_at(cells, column)
+            score = None if cell is None else read(cell)
+            if isinstance(score, float) and ON_SCALE[0] <= score <= ON_SCALE[1]:
+                scores[name.removeprefix(SCORER)] = score
+            elif score is not None:
+                return name
+        if scores:
+            values["scores"] = scores
+        return None
