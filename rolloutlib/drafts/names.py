@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["FIELDS", "SEGMENTS", "UNIT_OF", "fields_of", "folded"]
+__all__ = [
+    "CONTROLS",
+    "FIELDS",
+    "SEGMENTS",
+    "TREATMENTS",
+    "UNIT_OF",
+    "fields_of",
+    "folded",
+    "unit_of",
+]
 
 # Field → its names, folded; the first that a table has wins. What is a field only by its values
 # (id, result, model) is looked at in `table`.
@@ -75,8 +84,33 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
         "issues", "issue", "failuremodes", "failuremode", "problems", "flaws", "issuetags", "이슈",
         "문제점", "오류유형", "결함",
     ),
+    "cost": ("cost", "totalcost", "price", "costusd", "totalcostusd", "비용", "요금", "총비용"),
+    "tokens_in": (
+        "tokensin", "inputtokens", "prompttokens", "numprompttokens", "입력토큰", "입력토큰수",
+    ),
+    "tokens_out": (
+        "tokensout", "outputtokens", "completiontokens", "generatedtokens", "출력토큰",
+        "출력토큰수",
+    ),
+    "cached": ("cached", "cachehit", "fromcache", "iscached", "캐시", "캐시여부"),
+    "human_passed": (
+        "humanpassed", "humanpass", "humanlabel", "humanverdict", "humancorrect", "사람판정",
+        "검수결과",
+    ),
+    "human_score": ("humanscore", "humanrating", "사람점수", "검수점수"),
+    "error": (
+        "error", "iserror", "haserror", "errormessage", "exception", "errored", "오류", "에러",
+    ),
     "veto_reason": ("vetoreason", "blockedreason", "차단사유"),
 }  # fmt: skip
+
+# Names of files and folders that tell which arm they are, folded.
+CONTROLS: Final = (
+    "control", "baseline", "base", "old", "before", "reference", "대조군", "기존", "이전",
+)  # fmt: skip
+TREATMENTS: Final = (
+    "treatment", "candidate", "new", "after", "variant", "처치군", "실험군", "신규", "이후",
+)  # fmt: skip
 
 SEGMENTS: Final = {
     "language": ("language", "lang", "locale", "언어"),

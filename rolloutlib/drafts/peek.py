@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
+import re
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
@@ -19,7 +21,7 @@ import msgspec
 
 from rolloutlib.errors import FileError, RunsError, UsageError
 from rolloutlib.files import bounded_bytes
-from rolloutlib.limits import FILE_BYTES
+from rolloutlib.limits import COLUMNS, FILE_BYTES
 from rolloutlib.runs.listing import list_files
 
 if TYPE_CHECKING:
@@ -27,11 +29,12 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.files import RunFile
 
-__all__ = ["ARMS", "FIRST", "Peek", "PeekFile", "flat", "peek"]
+__all__ = ["ARMS", "FIRST", "Peek", "PeekFile", "flat", "literal", "peek"]
 
 ARMS: Final = ("control", "treatment")
 FIRST: Final = 200  # records that are looked at closely
 _RECORDS, _BYTES, _FILES, _DEEP = 20_000, 32 * 10**6, 40, 4
+_ODD_NUMBER = re.compile(rb"NaN|Infinity")
 Cells = dict[str, Any]
 
 
@@ -114,11 +117,11 @@ def _beside(paths: Sequence[Path]) -> tuple[Path, dict[str, str]]:
     globs: list[str] = []
     for path in paths:
         name = path.relative_to(folder).as_posix()
-        globs.append(_literal(name) + ("/*" if path.is_dir() else ""))
+        globs.append(literal(name) + ("/*" if path.is_dir() else ""))
     return folder, dict(zip(ARMS, globs, strict=True))
 
 
-def _literal(name: str) -> str:
+def literal(name: str) -> str:
     """Return a glob of one name, whatever characters are in it."""
     return "".join(f"[{character}]" if character in "*?[" else character for character in name)
 
@@ -141,16 +144,26 @@ def _looked(name: str, path: Path, kind: str, data: bytes) -> PeekFile:
         place, every = records_of(tree)
         root = cast("Cells", tree) if isinstance(tree, dict) else None
     else:
-        records = _RECORDS_OF[kind](data[:_BYTES] if kind != ".parquet" else data)
-        every = tuple(islice(records, _RECORDS))
-    columns = tuple(dict.fromkeys(name for record in every for name in flat(record)))
+        whole = kind == ".parquet" or len(data) <= _BYTES
+        text = data if whole else data[:_BYTES].rpartition(b"\n")[0]
+        every = tuple(islice(_RECORDS_OF[kind](text), _RECORDS))
+    names = dict.fromkeys(name for record in every for name in flat(record))
+    columns = tuple(islice(names, COLUMNS.value))
     return PeekFile(name, path, kind, columns, every[:FIRST], root, place, every)
 
 
 def _decoded(data: bytes) -> object:
+    """Return what JSON says; NaN, which many tools write, is nothing here."""
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except RecursionError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if not _ODD_NUMBER.search(data):
+            return None
+    try:
+        return json.loads(data, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
         return None
 
 

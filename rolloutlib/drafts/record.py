@@ -24,12 +24,15 @@ class Draft(NamedTuple):
             given: these are the arms then.
         notes: key of the mapping, dotted ("columns.score"), → why it stands there.
         left: column, or what else the files hold → why it was left out.
+        unread: field → a column that is called like it and was left all the same, though nothing
+            else is that field: there is a measurement that nobody reads.
     """
 
     tool: str
     mapping: dict[str, Any]
     notes: Mapping[str, Reason] = {}
     left: Mapping[str, Reason] = {}
+    unread: Mapping[str, str] = {}
 
 
 class Preset(NamedTuple):

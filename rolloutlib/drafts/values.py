@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from math import isfinite
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,10 @@ from rolloutlib.runs.spellings import NUMBER, Nothing, word
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["OUTCOMES", "filled", "numbers_of", "outcomes_of", "scale_of", "time_unit", "unit_by"]
+__all__ = [
+    "OUTCOMES", "counts_rows", "filled", "numbers_of", "of_calls", "outcomes_of", "scale_of",
+    "time_unit", "unit_by",
+]  # fmt: skip
 
 # The word of an outcome, folded → the status. Words that may mean several things are not here.
 OUTCOMES: Final = {
@@ -30,18 +34,21 @@ OUTCOMES: Final = {
     **dict.fromkeys(("timeout", "timedout", "timed out", "시간초과", "시간 초과"), "timeout"),
     **dict.fromkeys(("vetoed", "veto", "blocked", "차단"), "vetoed"),
 }  # fmt: skip
+_MARKS: Final = {"o": "passed", "○": "passed", "◯": "passed", "x": "failed", "×": "failed"}
 _NUMBER = re.compile(NUMBER)
 _NOTHING = Nothing(("", "n/a", "na", "nan", "none", "null", "-"))
 _LEAST = 3  # values at the very top of a scale, and their share, that show where it ends
 _SHARE = 0.05
 _FRACTIONS = 10  # different fractions below 1: nobody writes them on a scale to ten
+_SLOWEST = 600_000  # ms: ten minutes; what is larger may be a moment, or nanoseconds
+_CALLS = frozenset({"success", "succeeded", "successful", "ok", "true", "completed", "done"})
 _WITHIN = {"s": (946_684_800, 4_102_444_800)}  # 2000 to 2100 in seconds
 _STEPS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def filled(cells: Iterable[Any]) -> list[Any]:
-    """Return the cells that hold a value."""
-    return [cell for cell in cells if cell is not None and not _NOTHING(cell)]
+    """Return the cells that hold a value; NaN is none."""
+    return [cell for cell in cells if cell is not None and cell == cell and not _NOTHING(cell)]  # noqa: PLR0124 -- only NaN differs from itself
 
 
 def numbers_of(cells: Sequence[Any]) -> list[float] | None:
@@ -51,11 +58,19 @@ def numbers_of(cells: Sequence[Any]) -> list[float] | None:
         and (isinstance(cell, int | float) or _NUMBER.fullmatch(str(cell).strip()))
         for cell in cells
     )
-    return [float(cell) for cell in cells] if cells and plain else None
+    try:
+        numbers = [float(cell) for cell in cells] if plain else []
+    except OverflowError:  # a whole number that no float holds
+        return None
+    return numbers if numbers and all(map(isfinite, numbers)) else None
 
 
-def outcomes_of(cells: Sequence[Any]) -> dict[str, str] | None:
+def outcomes_of(cells: Sequence[Any], *, korean: bool = False) -> dict[str, str] | None:
     """Return what each word of a column of outcomes means; None where one is none that we know.
+
+    Args:
+        cells: the values.
+        korean: whether O is right and X is wrong, as marks are given in Korea.
 
     >>> outcomes_of(["Pass", "FAIL", "Pass"])
     {'Pass': 'passed', 'FAIL': 'failed'}
@@ -66,11 +81,36 @@ def outcomes_of(cells: Sequence[Any]) -> dict[str, str] | None:
             return None
         written = word(cell)
         plain = written.strip().casefold()
-        meaning = OUTCOMES.get({"1.0": "1", "0.0": "0"}.get(plain, plain))
+        plain = {"1.0": "1", "0.0": "0"}.get(plain, plain)
+        meaning = OUTCOMES.get(plain) or (_MARKS.get(plain) if korean else None)
         if meaning is None:
             return None
         found.setdefault(written, meaning)
     return found or None
+
+
+def of_calls(words: dict[str, str]) -> bool:
+    """Whether words tell of calls that came back, not of answers that were right.
+
+    >>> of_calls({"success": "passed", "error": "error"}), of_calls({"true": "passed"})
+    (True, True)
+    >>> of_calls({"ok": "passed", "bad": "failed"})
+    False
+    """
+    good = {written.strip().casefold() for written, status in words.items() if status == "passed"}
+    return "failed" not in words.values() and good <= _CALLS
+
+
+def counts_rows(numbers: Sequence[float]) -> bool:
+    """Whether numbers are those of rows, or ranks: each once, without a gap.
+
+    >>> counts_rows([*range(1, 41)]), counts_rows([7, 8, 8, 9] * 10)
+    (True, False)
+    """
+    distinct = len({*numbers}) == len(numbers) >= _FRACTIONS
+    return distinct and all(number % 1 == 0 for number in numbers) and (
+        max(numbers) - min(numbers) == len(numbers) - 1
+    )  # fmt: skip
 
 
 def scale_of(numbers: Sequence[float]) -> tuple[float, float] | None:
@@ -111,7 +151,7 @@ def unit_by(numbers: Sequence[float]) -> str:
     ('ms', 's', '')
     """
     middle = median(numbers)
-    if middle >= 1000:  # noqa: PLR2004 -- above
+    if 1000 <= middle <= _SLOWEST:  # noqa: PLR2004 -- above
         return "ms"
     broken = any(number % 1 for number in numbers)
     return "s" if middle < 20 and broken else ""  # noqa: PLR2004 -- as runs.doubts has it

@@ -23,12 +23,12 @@ _WIDTH = 110  # of a line with its comment; longer reasons stand above their lin
 _BLOCKS = ("columns", "segments", "scores", "arms", "wide")
 
 
-def text_of(draft: Draft, missed: Sequence[str] = ()) -> str:
+def text_of(draft: Draft, missed: Sequence[Reason] = ()) -> str:
     """Return source.yaml with a comment a line, in the language that is spoken.
 
     Args:
         draft: what was drafted.
-        missed: what the plan's gates will miss, a sentence each.
+        missed: which gates of the plan will miss their values.
     """
     title = draft.mapping.get("title")
     lines = [f"# {say('Drafted by rollout source from files of {tool}.', tool=draft.tool)}"]
@@ -49,8 +49,8 @@ def text_of(draft: Draft, missed: Sequence[str] = ()) -> str:
             lines += _wrapped(f"{plain(name)}: {sentence(why)}", "#   ")
     if missed:
         lines += ["", f"# {say('What the gates of the plan will miss:')}"]
-        for told in missed:
-            lines += _wrapped(told, "#   ")
+        for why in missed:
+            lines += _wrapped(sentence(why), "#   ")
     return "\n".join(lines) + "\n"
 
 

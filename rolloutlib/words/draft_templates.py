@@ -23,6 +23,11 @@ DRAFTS: Final = {
     "draft.unit_named": "its name says {unit}",
     "draft.unit_by": "numbers around {middle:g} are {unit}",
     "draft.moments": "times with their offset",
+    "draft.epoch": "moments, counted in {unit} from 1970 on",
+    "draft.wide": "both arms are in each row",
+    "draft.scorer": "its scorer {name}",
+    # What a plan asks and the files lack.
+    "draft.missed": "{gate}: nothing says {field}",
     # Why a column was left.
     "draft.unknown": "no field is called so; under segments it would tell samples apart",
     "draft.another": "another column is {field}",
@@ -36,11 +41,26 @@ DRAFTS: Final = {
     "draft.scale_open": (
         "numbers from {low:g} to {high:g} may be of several scales; say score with its scale"
     ),
+    "draft.of_call": "{words}: of the call or of the answer? Say statuses if of the answer",
+    "draft.of_question": (
+        "has the words of {other}: it may be the key to the question; say statuses if it is not"
+    ),
+    "draft.same_outcomes": (
+        "the same in both arms for each prompt: it may be the prompt's own; say statuses if not"
+    ),
+    "draft.error": "calls that failed: say status with statuses where a column tells all outcomes",
+    "draft.less_is_better": (
+        "called like something of which less is better; say its scale from worst to best"
+    ),
+    "draft.rows": "{low:g} to {high:g}, each once: ranks or numbers of rows, no scores",
+    "draft.unit_doubted": "its name says {unit}, but its numbers are around {middle:g}",
+    "draft.nobody": "values such as {words} name no person or session",
     "draft.no_numbers": "{words} are no numbers of this kind",
     "draft.unit_open": "numbers around {middle:g} may be ms or s; say latency_ms with its unit",
     "draft.no_offset": "times without an offset; say started_at, and timezone",
     "draft.no_moments": "no times that are known",
     "draft.no_run": "nearly every row has one of its own",
+    "draft.off_scale": "not all of it are numbers from {low:g} to {high:g}",
     "draft.empty": "no row has a value there",
     "draft.only": "not every file has it, but {file}",
 }
