@@ -154,7 +154,8 @@ def _changed_runs(read: ReviewFolder, runs: Path, start: str) -> Iterator[str]:
     reviewed = {file.name: file.sha256 for file in read.review.inputs
                 if file.sha256 and stage_in(file.name) == start}  # fmt: skip
     there: dict[str, str] = {}
-    for file in list_files(runs).files:
+    names = [name.removeprefix(start) for name in reviewed]
+    for file in list_files(runs, names).files:
         with open(file.path, "rb") as stream:  # noqa: PTH123
             there[f"{start}{file.name}"] = file_digest(stream, "sha256").hexdigest()
     for name in sorted(reviewed | there):

@@ -16,6 +16,7 @@ from rolloutlib.runs.column_spec import UNITS
 from rolloutlib.runs.columns import BILLED, LATER, SCHEMA, STATUSES
 from rolloutlib.runs.count_casts import INTEGERS, count_cast, token_cast, truth_cast, word_case
 from rolloutlib.runs.database import quoted
+from rolloutlib.runs.decimals import dotted_cast, is_number
 from rolloutlib.runs.further import is_scorer, label_cast
 from rolloutlib.runs.names import name_cast
 from rolloutlib.runs.ranges import COUNTED, RANGES, within
@@ -134,6 +135,8 @@ def beside_casts(spec: SourceSpec, types: Mapping[str, str]) -> dict[str, Cast] 
     casts: dict[str, Cast] = {}
     for name, column in spec.beside.items():
         cell, kind = column_name(column.column), types[column.column]
+        if spec.decimal == "," and kind == "VARCHAR" and is_scorer(name):
+            cell = dotted_cast(cell)
         if column.none:
             cell = _unless_nothing(cell, kind, Nothing(column.none))
         value = label_cast(cell, kind)
@@ -175,6 +178,8 @@ def _field(name: str, spec: SourceSpec, types: Mapping[str, str]) -> Cast | None
     if column is None:
         return Cast(fallback)
     reader, cell = _READERS.get(name, _text), column_name(column.column)
+    if spec.decimal == "," and types[column.column] == "VARCHAR" and is_number(name):
+        cell = dotted_cast(cell)
     if column.none and name not in TAGS:
         cell = _unless_nothing(cell, types[column.column], Nothing(column.none))
     cast = reader(cell, types[column.column], column, spec)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.runs.column_spec import UNITS
+from rolloutlib.runs.decimals import dotted, is_number
 from rolloutlib.runs.envelopes import EXPECTED
 from rolloutlib.runs.ranges import (
     AT_MOST,
@@ -39,6 +40,7 @@ __all__ = [
     "cell_reader",
     "expected_of",
     "is_score",
+    "numeric_columns",
     "value_at",
     "within",
 ]
@@ -90,9 +92,13 @@ def cell_reader(
         latest: the last moment at which a run can have begun.
     """
     read = _reader(name, column, spec, latest)
-    if name in TAGS or not column.none:
-        return read
-    nothing = Nothing(column.none)
+    write = dotted if spec.decimal == "," and is_number(name) else None
+    if name not in TAGS and column.none:
+        read = _unless(Nothing(column.none), read)
+    return (lambda cell: read(write(cell))) if write else read
+
+
+def _unless(nothing: Nothing, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda cell: None if nothing(cell) else read(cell)
 
 
@@ -119,6 +125,12 @@ def _reader(
 def is_score(field: str) -> bool:
     """Return whether a field is one of the scores, each of which has a scale of its own."""
     return field in {"score", "human_score"} or field.startswith(SCORER)
+
+
+def numeric_columns(spec: SourceSpec) -> tuple[str, ...]:
+    """Return the columns of a mapping whose cells are numbers."""
+    mapped = (spec.columns.mapped | spec.scorers).items()
+    return tuple(dict.fromkeys(column.column for name, column in mapped if is_number(name)))
 
 
 def within(score: object) -> object:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from rolloutlib.errors import RunsError
 from rolloutlib.limits import PATIENT_ROWS
 from rolloutlib.runs.casts import Cast, beside_casts, column_name, own_casts, sample_casts
+from rolloutlib.runs.cells import numeric_columns
 from rolloutlib.runs.database import quoted
+from rolloutlib.runs.decimals import Seen, seen_sql, settled
 from rolloutlib.runs.flat import RowMapping
 from rolloutlib.runs.layouts import IDS, without
 from rolloutlib.runs.part import CountedRun, Part, RawTable, in_runs, moment
@@ -26,13 +28,13 @@ from rolloutlib.runs.templates import is_template, names_provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     import duckdb
 
+    from rolloutlib.runs.asked import Asked
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["FlatPart", "read_columns", "without_empty"]
+__all__ = ["FlatPart", "read_columns", "with_decimal", "without_empty"]
 
 DETAILED = 1_000  # bad rows of a file that are told one by one; the others are counted
 
@@ -63,13 +65,7 @@ class FlatPart(NamedTuple):
 
 
 def read_columns(
-    connection: duckdb.DuckDBPyConnection,
-    raw: RawTable,
-    spec: SourceSpec,
-    *,
-    as_of: datetime | None,
-    latest: datetime | None,
-    other_stage: bool,
+    connection: duckdb.DuckDBPyConnection, raw: RawTable, spec: SourceSpec, asked: Asked
 ) -> FlatPart | None:
     """Read a flat table as columns.
 
@@ -77,13 +73,12 @@ def read_columns(
         connection: the engine that can reach the file.
         raw: the file's columns as they are.
         spec: which column is which.
-        as_of: rows that started later are left out.
-        latest: the last moment at which a run can have begun.
-        other_stage: the file is of another stage, so that none of its runs is kept.
+        asked: what the review asks for; of a file of another stage no run is kept.
 
     Returns:
         None where the careful reader has to read the file row by row.
     """
+    latest, other_stage = asked.latest, asked.is_other_stage(spec.constants.stage)
     casts = own_casts(raw.types, latest) if raw.own else sample_casts(spec, raw.types, latest)
     beside = beside_casts(spec, raw.types)
     if casts is None or beside is None:
@@ -107,7 +102,7 @@ def read_columns(
         bad, words = refused
         part.take_out(lines)
         runs = part.runs()
-    later = part.take_out_later(as_of) if as_of and not other_stage else []
+    later = part.take_out_later(asked.as_of) if asked.as_of and not other_stage else []
     aside = [("after_as_of", *one) for one in later]
     cached = {} if other_stage else part.take_out_cached()
     runs = part.runs() if later or cached else runs
@@ -156,6 +151,22 @@ def without_empty(
     cells = [f"count({column_name(spec.columns.mapped[name].column)})" for name in names]
     counts = connection.execute(f"SELECT {', '.join(cells)} FROM {raw.relation}").fetchone() or ()
     return without(spec, [name for name, count in zip(names, counts, strict=True) if not count])
+
+
+def with_decimal(
+    connection: duckdb.DuckDBPyConnection, raw: RawTable, spec: SourceSpec, delimiter: str
+) -> SourceSpec:
+    """Let the numbers of a table say which decimal mark they have, if nobody else does.
+
+    Raises:
+        DoorError: they say both, or leave it open.
+    """
+    texts = [name for name in numeric_columns(spec) if raw.types.get(name) == "VARCHAR"]
+    if raw.own or spec.decimal or delimiter == "," or not texts:
+        return spec
+    query = seen_sql(map(column_name, texts), raw.relation)
+    found = [Seen(*row) for row in connection.execute(query).fetchall()]
+    return spec.model_copy(update={"decimal": settled(raw.file, found)})
 
 
 def _refused(

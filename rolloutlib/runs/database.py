@@ -1,6 +1,6 @@
 """A private DuckDB for one read.
 
-It reaches the named files and nothing else outside, and spills where it may.
+It reaches the named files, texts that were laid out for it, and nothing else outside.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rolloutlib.errors import RunsError
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-__all__ = ["connect", "quoted", "readable"]
+__all__ = ["connect", "quoted", "readable", "texts_folder"]
 
 _MEMORY = "600MB"  # of the engine's own buffers; what exceeds it goes to the spill folder
 _KIND = re.compile(r"^[A-Z][\w ]* Error: ")  # the engine's name of its error
@@ -42,6 +42,7 @@ def connect(readable: Iterable[Path] = ()) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     connection.execute(
         f"SET temp_directory = {quoted(str(spill))}; SET allowed_paths = [{paths}];"
+        f"SET allowed_directories = [{quoted(str(texts_folder()))}];"
         f"SET memory_limit = '{_MEMORY}'; SET threads = 1; SET TimeZone = 'UTC';"
         "SET enable_progress_bar = false;"  # a notebook would show it among its cells' outputs
         "SET enable_external_access = false; SET lock_configuration = true"
@@ -52,6 +53,14 @@ def connect(readable: Iterable[Path] = ()) -> duckdb.DuckDBPyConnection:
 def quoted(text: str) -> str:
     """Return a text as a SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+@cache
+def texts_folder() -> Path:
+    """One folder a process for texts that were unpacked or decoded, for the engine to scan."""
+    folder = _spill_folder() / "texts"
+    folder.mkdir()
+    return folder
 
 
 @cache

@@ -27,18 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 __all__ = [
-    "META_NAME", "RunFile", "Stamp", "digest_of", "format_of", "head_of", "read_bytes", "unchanged",
-    "units_of", "unreadable",
+    "META_NAME", "RunFile", "Stamp", "check_lines", "digest_of", "empty", "head_of", "plain_text",
+    "read_bytes", "shows_run", "unchanged", "units_of",
 ]  # fmt: skip
 
 META_NAME = "dataset_meta.json"
-_MARKS = (
-    (b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"),
-    (b"\xfe\xff", "UTF-16"), (b"\x1f\x8b", "packed (gzip)"), (b"PK\x03\x04", "packed (zip)"),
-    (b"BZh", "packed (bzip2)"), (b"\xfd7zXZ\0", "packed (xz)"), (b"7z\xbc\xaf", "packed (7z)"),
-    (b"\x28\xb5\x2f\xfd", "packed (zstd)"), (b"PAR1", "Parquet"), (b"SQLite format 3", "SQLite"),
-)  # fmt: skip
 _FILLED = re.compile(rb"[^ \t\r\n]")
+_RUN = re.compile(rb'"(result|runId|datasetMeta|metrics)"[ \t]*:')
 _HEAD = 10_000
 _RESULT = b'"result"'
 _BOM = b"\xef\xbb\xbf"
@@ -46,33 +41,47 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class RunFile:
-    """One file to read: its name inside the folder, and where it is."""
+    """One file to read.
+
+    Attributes:
+        name: inside the folder.
+        path: where it is.
+        kind: how its name ends; once it is open, one of the four kinds that are read.
+        delimiter: between the cells of a CSV.
+        as_it_is: whether what is read are the bytes of the file itself.
+    """
 
     name: str
     path: str
     kind: str
+    delimiter: str = ","
+    as_it_is: bool = True
 
 
 def read_bytes(file: RunFile) -> tuple[bytes, str]:
-    """Return the content without its byte-order mark, and the sha256 of the file as it is.
+    """Return the content of a file and its sha256.
 
     Raises:
-        RunsError: the file cannot be read, changes meanwhile, or is larger than it may be; a line
-            of it is, or it has too many.
+        RunsError: the file cannot be read, changes meanwhile, or is larger than it may be.
     """
     try:
         data = bounded_bytes(file.path, FILE_BYTES, links=False)
     except FileError as error:
         raise RunsError(f"{shown_path(file.path)} {error.why}.") from None
-    digest = hashlib.sha256(data).hexdigest()
-    data = data.removeprefix(_BOM)
-    if file.kind in {".csv", ".jsonl"}:
-        _check_lines(file, data)
-    return data, digest
+    return data, hashlib.sha256(data).hexdigest()
 
 
-def _check_lines(file: RunFile, data: bytes) -> None:
-    """Refuse a flood of lines, or a line without end, before anything looks at them."""
+def plain_text(data: bytes) -> bytes:
+    """Return a text without the byte-order mark of UTF-8."""
+    return data.removeprefix(_BOM)
+
+
+def check_lines(file: RunFile, data: bytes) -> None:
+    """Refuse a flood of lines, or a line without end, before anything looks at them.
+
+    Raises:
+        RunsError: a line is longer than it may be, or there are too many of them, or of columns.
+    """
     lines = data.count(b"\n") + data.count(b"\r") + 1
     if lines > LINES.value:
         raise RunsError(f"{file.name} has {LINES.refusal(lines)}.")
@@ -84,44 +93,21 @@ def _check_lines(file: RunFile, data: bytes) -> None:
             raise RunsError(f"{file.name}:{line}: the line has {LINE_BYTES.refusal(longer)}.")
         place = end + 1
     head = data[: data.find(b"\n")] if file.kind == ".csv" else b""
-    if head.count(b",") >= COLUMNS.value:
-        raise RunsError(f"{file.name} has {COLUMNS.refusal(head.count(b',') + 1)}.")
+    columns = head.count(file.delimiter.encode()) + 1
+    if columns > COLUMNS.value:
+        raise RunsError(f"{file.name} has {COLUMNS.refusal(columns)}.")
 
 
-def format_of(data: bytes) -> str:
-    """Return what bytes are that are no UTF-8 text, for a sentence; empty where they may be text.
-
-    >>> format_of("arm".encode("utf-16")), format_of(b"arm")
-    ('UTF-16', '')
-    """
-    for mark, name in _MARKS:
-        if data.startswith(mark):
-            return name
-    head = data[:64]
-    halves = (head[::2], head[1::2])
-    wide = len(head) > 3 and any(half and not half.strip(b"\0") for half in halves)  # noqa: PLR2004
-    return "UTF-16 or UTF-32" if wide else ""
-
-
-def unreadable(file: RunFile, data: bytes, *, alone: bool) -> Quarantined | None:
-    """Return the refusal of a file that is empty or no UTF-8 text; None where it may be read.
+def empty(file: RunFile, *, alone: bool) -> Quarantined:
+    """Return the refusal of a file that holds nothing.
 
     Raises:
-        RunsError: there is no other file, or it is a table or many runs, so that more would be lost
-            than the one row that a refused file counts as.
+        RunsError: there is no other file.
     """
-    if not data.strip():
-        if alone:
-            raise RunsError(f"{file.name} has 0 rows; expected at least one run.")
-        due = "expected at least one run"
-        return Quarantined(file.name, 0, "the file has 0 rows", "", due, "")
-    found = "" if file.kind == ".parquet" else format_of(data)
-    if not found:
-        return None
-    due = "an unpacked file" if "packed" in found else "UTF-8 text; save it as UTF-8"
-    if alone or file.kind != ".json":
-        raise RunsError(f"{file.name} is {found}; expected {due}.")
-    return Quarantined(file.name, 0, "file", found, f"expected {due}", "")
+    if alone:
+        raise RunsError(f"{file.name} has 0 rows; expected at least one run.")
+    due = "expected at least one run"
+    return Quarantined(file.name, 0, "the file has 0 rows", "", due, "")
 
 
 def head_of(data: bytes) -> bytes:
@@ -132,6 +118,11 @@ def head_of(data: bytes) -> bytes:
     """
     found = _FILLED.search(data)
     return data[found.start() : found.start() + _HEAD] if found else b""
+
+
+def shows_run(data: bytes) -> bool:
+    """Whether a file's beginning has a key of run envelopes."""
+    return bool(_RUN.search(head_of(data)))
 
 
 @contextmanager

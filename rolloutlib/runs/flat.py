@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 
 from rolloutlib.errors import RunsError
 from rolloutlib.runs.casts import own_statuses
-from rolloutlib.runs.cells import cell_reader, expected_of, value_at
+from rolloutlib.runs.cells import cell_reader, expected_of, numeric_columns, value_at
 from rolloutlib.runs.columns import Sample
+from rolloutlib.runs.decimals import hint, seen_in, settled
 from rolloutlib.runs.envelopes import EXPECTED
 from rolloutlib.runs.files import head_of
 from rolloutlib.runs.further import is_scorer
@@ -131,6 +132,7 @@ def read_flat(
         raise RunsError(msg)
     check_columns(file, columns_of(rows, spec), spec)
     spec = without(spec.told_of(texts=texts), [n for n in IDS if is_empty(n, rows, spec)])
+    spec = _with_decimal(file, rows, spec)
     mapping = RowMapping(file.name, spec, lists=_lists(rows, spec), latest=latest)
     read = [mapping.row(row) for row in rows.rows]
     if mapping.untimed and not any(isinstance(one, Mapped) for one in read):
@@ -157,7 +159,8 @@ def needs_rows(file: RunFile, data: bytes, columns: Collection[str], spec: Sourc
     if spec.escape is not None and spec.escape.encode() in data:
         return True
     mapping = RowMapping("", spec)
-    rows = rows_in([*columns], lines_inside(data)) if file.kind == ".csv" else ()
+    lines = lines_inside(data) if file.kind == ".csv" else ()
+    rows = rows_in([*columns], lines, file.delimiter)
     return any(isinstance(mapping.judged(row), Mapped) for row in rows)
 
 
@@ -265,6 +268,7 @@ class RowMapping:
         if name in _JUDGED or is_scorer(name):
             mapped = (self.spec.columns.mapped | self.spec.scorers)[name]
             expected = expected_of(name, mapped, self.spec, cell, self.latest)
+            expected += "" if self.spec.decimal else hint(cell)
             self.untimed = self.untimed or (str(cell) if expected.startswith(NO_OFFSET) else "")
         if wire == "status" and cell is not None:
             self.words[word(cell), self.arm(row)] += 1
@@ -293,6 +297,13 @@ class RowMapping:
             cell = value_at(row.cells, column)
             arm = arm if cell is None else read(cell)
         return arm if isinstance(arm, str) else None
+
+
+def _with_decimal(file: RunFile, rows: Rows, spec: SourceSpec) -> SourceSpec:
+    """Let the numbers of a table say which decimal mark they have, if nobody else does."""
+    columns = () if spec.decimal or file.delimiter == "," else numeric_columns(spec)
+    seen = seen_in(value_at(row.cells, column) for row in rows.rows for column in columns)
+    return spec.model_copy(update={"decimal": settled(file.name, [seen])}) if columns else spec
 
 
 def _lists(rows: Rows, spec: SourceSpec) -> set[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
+from rolloutlib.doors.opened import kind_of_name
+from rolloutlib.doors.packed import PACKINGS
 from rolloutlib.errors import RunsError, UsageError
 from rolloutlib.files import is_there, kind_of, shown_path
 from rolloutlib.limits import FILES, NESTING
@@ -14,12 +17,15 @@ from rolloutlib.runs.files import META_NAME, RunFile
 from rolloutlib.runs.quarantine import Quarantined
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Collection, Container, Iterator
     from pathlib import Path
 
 __all__ = ["Listing", "list_files"]
 
-_KINDS = (".json", ".jsonl", ".parquet", ".csv")
+_KINDS = ".json, .jsonl, .csv, .tsv, .parquet, .xlsx, .ods or .eval (texts also as .gz, .zst)"
+_TEXT = ".txt"  # of any text: data only where somebody names it
+_LOCK = "~$"  # how names begin of what Excel lays beside a workbook that is open
+_WORKBOOKS = (".xls", ".xlsb", ".numbers")  # in which errors and percentages cannot be told
 _ARCHIVES = (
     ".7z", ".br", ".bz", ".bz2", ".gz", ".lz", ".lz4", ".lzma", ".lzo", ".rar", ".snappy", ".sz",
     ".tar", ".tbz2", ".tgz", ".txz", ".xz", ".z", ".zip", ".zst", ".zstd",
@@ -50,11 +56,15 @@ class Listing:
         return replace(self, files=tuple(file for file in self.files if file.name not in names))
 
 
-def list_files(path: Path) -> Listing:
+def list_files(path: Path, named: Collection[str] = ()) -> Listing:
     """List a file or a folder with its subfolders; links and archives are refused unread.
 
     So are pipes, sockets and devices, and names that cannot be written down. Folders named evidence
     (of the checks) or quarantine, and hidden files, are left out.
+
+    Args:
+        path: the file or folder.
+        named: names, or patterns of names, of texts that are data although they end with .txt.
 
     Raises:
         UsageError: there is no such path.
@@ -62,35 +72,35 @@ def list_files(path: Path) -> Listing:
     """
     if not is_there(path):
         raise UsageError(f"{shown_path(path)} does not exist; expected a file or a folder of runs.")
-    kinds = ", ".join(_KINDS)
     if not path.is_dir():
-        return _one_file(path, kinds)
+        return _one_file(path)
     files: list[RunFile] = []
     refused: dict[str, Quarantined] = {}
     ignored: list[str] = []
     for name, where, entry in sorted(_walk(str(path))):
-        kind = os.path.splitext(name)[1].lower()  # noqa: PTH122
+        kind = kind_of_name(name)
         if due := _refused_unread(name, kind, entry):
             told = _printable(name, refused)
             refused[told] = Quarantined(told, 0, "file", "", due, "")
-        elif kind in _KINDS and os.path.basename(name) != META_NAME:  # noqa: PTH119
+        elif kind and _is_data(name, kind, named):
             files.append(RunFile(name, where, kind))
         else:
             ignored.append(_printable(name, ()))
     if not files and not refused:
-        raise RunsError(f"{shown_path(path)} holds no runs; expected files of kind {kinds}.")
+        raise RunsError(f"{shown_path(path)} holds no runs; expected files of kind {_KINDS}.")
     return Listing(tuple(files), tuple(refused.values()), tuple(ignored))
 
 
-def _one_file(path: Path, kinds: str) -> Listing:
+def _one_file(path: Path) -> Listing:
     """List the one file that was named; it may be a link."""
-    told, kind = shown_path(path), path.suffix.lower()
+    told, kind = shown_path(path), kind_of_name(path.name)
     if not path.is_file():
         raise RunsError(
             f"{told} is {kind_of(path, links=True)}; expected a file or a folder of runs."
         )
-    if kind not in _KINDS:
-        raise RunsError(f"{told} is of kind {path.suffix or 'none'!r}; expected one of {kinds}.")
+    if not kind:
+        due = _refused_unread(path.name, kind, "") or f"expected one of {_KINDS}"
+        raise RunsError(f"{told} is of kind {path.suffix or 'none'!r}; {due}.")
     if _ODD_NAME.search(path.name):
         raise RunsError(f"{told}: {_refused_unread(path.name, kind, '')}; rename it.")
     return Listing((RunFile(path.name, os.path.realpath(path), kind),), (), ())
@@ -102,11 +112,27 @@ def _refused_unread(name: str, kind: str, entry: str) -> str:
         return "expected a plain file, not a link"
     if entry:
         return f"expected a plain file, not {entry}"
-    if kind in _ARCHIVES:
-        return "expected an unpacked file"
-    if _ODD_NAME.search(name) and kind in _KINDS:
+    if _ODD_NAME.search(name) and kind:
         return "expected a name in UTF-8 without control characters"
-    return ""
+    return "" if kind else _expected_instead(name.lower())
+
+
+def _expected_instead(name: str) -> str:
+    """Say what was expected of a file whose ending is near to one that is read."""
+    end = os.path.splitext(name)[1]  # noqa: PTH122
+    if end in PACKINGS and not name.endswith(f".tar{end}"):
+        return f"expected an unpacked file, or a name that says what is in it: results.csv{end}"
+    if end in _ARCHIVES:
+        return "expected an unpacked file"
+    return "expected a workbook saved as .xlsx" if end in _WORKBOOKS else ""
+
+
+def _is_data(name: str, kind: str, named: Collection[str]) -> bool:
+    """Whether a file of a kind that may hold data does: no text that nobody named, no lock."""
+    last = os.path.basename(name)  # noqa: PTH119
+    if last == META_NAME or last.startswith(_LOCK):
+        return False
+    return kind != _TEXT or any(name == one or fnmatch(name, one) for one in named)
 
 
 def _printable(name: str, taken: Container[str]) -> str:

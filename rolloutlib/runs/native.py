@@ -55,7 +55,9 @@ def native_source(
     prompt, answer = (further[name].column if name in further else None for name in TEXTS)
     texts = Texts(prompt=prompt, answer=answer)
     whole = Columns.model_validate(mapped)
-    return SourceSpec(columns=whole, segments=segments, scores=scores, texts=texts)
+    wrapping = beside.wrapping if beside and fnmatch(file, beside.files) else {}
+    own = {"columns": whole, "segments": segments, "scores": scores, "texts": texts}
+    return SourceSpec.model_validate(own | wrapping)
 
 
 def own_scorers(columns: Collection[str], file: str) -> dict[str, ColumnSpec]:

@@ -12,6 +12,7 @@ from rolloutlib.errors import RunsError, UsageError
 from rolloutlib.files import shown_path
 from rolloutlib.runs.listing import Listing, list_files
 from rolloutlib.runs.sources import load_source
+from rolloutlib.runs.unwrapped import named_texts
 
 if TYPE_CHECKING:
     from rolloutlib.runs.quarantine import Quarantined
@@ -41,9 +42,9 @@ def place_of(path: Path, source: Path | None) -> Place:
         UsageError: the path does not exist, or source.yaml is wrong.
         RunsError: nothing in it can hold runs.
     """
-    listing = list_files(path)
     beside = source or (path if path.is_dir() else path.parent) / "source.yaml"
-    return Place(path, listing, load_source(beside) if source or beside.is_file() else None)
+    spec = load_source(beside) if source or beside.is_file() else None
+    return Place(path, list_files(path, named_texts(spec)), spec)
 
 
 class Two(NamedTuple):

@@ -42,7 +42,7 @@ __all__ = ["RAW_TEXTS", "is_text", "raw_csv", "raw_parquet", "registered", "type
 
 RAW_TEXTS = "raw_texts"  # Arrow columns of the file that is read right now
 _GLOB = "*?[{"  # in a path the engine would look for several files
-_COMMA, _QUOTE, _NEWLINE, _RETURN = b',"\n\r'
+_QUOTE, _NEWLINE, _RETURN = b'"\n\r'
 
 
 def raw_parquet(connection: duckdb.DuckDBPyConnection, file: RunFile) -> RawTable | None:
@@ -99,7 +99,7 @@ def raw_csv(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -
     if names := _plain_header(file, data):
         relation, types = _plain_csv(file, names), dict.fromkeys(names, "VARCHAR")
     else:
-        table = _arrow_csv(data)
+        table = _arrow_csv(data, file.delimiter)
         if table is None:
             return None
         names = table.column_names[:-1]
@@ -107,7 +107,7 @@ def raw_csv(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -
 
     def rows_at(wanted: Sequence[int]) -> Iterator[Row]:
         places = set(wanted)
-        for line, cells, text, _ in csv_records(data.decode()):
+        for line, cells, text, _ in csv_records(data.decode(), delimiter=file.delimiter):
             if line in places:
                 yield Row(line, named_cells(names, cells), text)
 
@@ -128,20 +128,21 @@ def _plain_header(file: RunFile, data: bytes) -> list[str]:
         return []
     if not is_text(data) or (b'"' in data and _lines_in_cells(data)):
         return []
-    names = next(csv.reader([head.decode().rstrip("\r")]), [])
+    names = next(csv.reader([head.decode().rstrip("\r")], delimiter=file.delimiter), [])
     alike = len({name.casefold() for name in (*names, LINE)}) <= len(names)
-    if alike or len(names) == 1 or not all(names) or not _cells_are_named(data, len(names)):
+    if alike or len(names) == 1 or not all(names):
         return []
-    return names
+    return names if _cells_are_named(data, len(names), file.delimiter) else []
 
 
-def _cells_are_named(data: bytes, cells: int) -> bool:
+def _cells_are_named(data: bytes, cells: int, delimiter: str) -> bool:
     """Whether no line ends with a comma too many, which the engine would not mind."""
-    if not any(mark in data for mark in (b",\n", b",\r")) and not data.endswith(b","):
+    last = delimiter.encode()
+    if not any(last + end in data for end in (b"\n", b"\r")) and not data.endswith(last):
         return True
     text = np.frombuffer(data if data.endswith(b"\n") else data + b"\n", dtype=np.uint8)
     ends = np.flatnonzero(text == _NEWLINE)
-    commas = np.searchsorted(np.flatnonzero(text == _COMMA), ends)
+    commas = np.searchsorted(np.flatnonzero(text == ord(delimiter)), ends)
     return bool((np.diff(commas, prepend=0) == cells - 1).all())
 
 
@@ -162,21 +163,24 @@ def is_text(data: bytes) -> bool:
 
 def _plain_csv(file: RunFile, names: list[str]) -> str:
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
-    options = "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"'"
+    options = "auto_detect = false, header = true, quote = '\"', escape = '\"'"
+    options += f", delim = {quoted(file.delimiter)}"
     strict = "nullstr = '', strict_mode = true, null_padding = false"
     read = f"read_csv({quoted(file.path)}, columns = {{{columns}}}, {options}, {strict})"
     return f"(SELECT *, row_number() OVER () + 1 AS {LINE} FROM {read})"
 
 
-def _arrow_csv(data: bytes) -> pa.Table | None:
-    lines = _record_lines(data)
+def _arrow_csv(data: bytes, delimiter: str) -> pa.Table | None:
+    lines = _record_lines(data, ord(delimiter))
     if lines is None or len(lines) < 2:  # noqa: PLR2004 -- the header and a row
         return None
     table = pa_csv.read_csv(
         pa.BufferReader(data),
-        parse_options=pa_csv.ParseOptions(newlines_in_values=b'"' in data),
+        parse_options=pa_csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=b'"' in data
+        ),
         convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(_header(data), pa.string()),
+            column_types=dict.fromkeys(_header(data, delimiter), pa.string()),
             null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True,
         ),
     )  # fmt: skip
@@ -192,15 +196,17 @@ def types_of(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, 
     return {name: kind for name, kind, *_ in described}
 
 
-def _header(data: bytes) -> list[str]:
+def _header(data: bytes, delimiter: str) -> list[str]:
+    head = data[: 1 << 24].lstrip(b"\r\n")
     first = pa_csv.open_csv(
-        pa.BufferReader(data[: data.find(b"\n") + 1] or data),
+        pa.BufferReader(head[: head.find(b"\n") + 1] or head),
         read_options=pa_csv.ReadOptions(block_size=1 << 24),
+        parse_options=pa_csv.ParseOptions(delimiter=delimiter),
     )
     return first.schema.names
 
 
-def _record_lines(data: bytes) -> NDArray[np.int64] | None:
+def _record_lines(data: bytes, between: int) -> NDArray[np.int64] | None:
     """Return the line on which each record that is not blank starts; None unless well-formed."""
     try:
         data.decode()
@@ -211,13 +217,13 @@ def _record_lines(data: bytes) -> NDArray[np.int64] | None:
     text = np.frombuffer(data if data.endswith(b"\n") else data + b"\n", dtype=np.uint8)
     quotes = text == _QUOTE
     inside = np.bitwise_xor.accumulate(quotes.view(np.uint8)).view(np.bool_)
-    if inside[-1] or not _quotes_whole_cells(text, quotes, inside):
+    if inside[-1] or not _quotes_whole_cells(text, quotes, inside, between):
         return None
     newlines = text == _NEWLINE
     ends = np.flatnonzero(newlines & ~inside)
     starts = np.concatenate([[0], ends[:-1] + 1])
     filled = ends - starts > (text[np.maximum(ends - 1, 0)] == _RETURN)
-    commas = np.concatenate([[0], np.cumsum((text == _COMMA) & ~inside, dtype=np.int64)])
+    commas = np.concatenate([[0], np.cumsum((text == between) & ~inside, dtype=np.int64)])
     cells = (commas[ends] - commas[starts])[filled]
     if not len(cells) or (cells != cells[0]).any() or not cells[0]:
         return None
@@ -225,11 +231,13 @@ def _record_lines(data: bytes) -> NDArray[np.int64] | None:
     return 1 + np.searchsorted(line_ends, starts[filled], side="left")
 
 
-def _quotes_whole_cells(text: NDArray[np.uint8], quotes: Marks, inside: Marks) -> bool:
+def _quotes_whole_cells(
+    text: NDArray[np.uint8], quotes: Marks, inside: Marks, between: int
+) -> bool:
     """Whether each quote opens a cell at its start, closes it at its end, or is one of a pair."""
     if not quotes.any():
         return True
     before = np.concatenate([[_NEWLINE], text[:-1]])[quotes & inside]
     after = np.concatenate([text[1:], [_NEWLINE]])[quotes & ~inside]
-    opens = np.isin(before, (_COMMA, _NEWLINE, _QUOTE)).all()
-    return bool(opens and np.isin(after, (_COMMA, _NEWLINE, _RETURN, _QUOTE)).all())
+    opens = np.isin(before, (between, _NEWLINE, _QUOTE)).all()
+    return bool(opens and np.isin(after, (between, _NEWLINE, _RETURN, _QUOTE)).all())

@@ -19,7 +19,7 @@ from rolloutlib.limits import COLUMNS
 from rolloutlib.runs.casts import LINE
 from rolloutlib.runs.located import read_object
 from rolloutlib.runs.part import RawTable
-from rolloutlib.runs.raw import is_text, registered, types_of
+from rolloutlib.runs.raw import is_text, raw_csv, registered, types_of
 from rolloutlib.runs.rows import Row
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.files import RunFile
 
-__all__ = ["raw_lines"]
+__all__ = ["raw_lines", "raw_text"]
 
 _HEAD = 1_000_000  # bytes of JSON Lines from which the columns of texts are seen
 _HIDDEN = (b"\\u0000", b"\\ud", b"\\uD")  # a NUL, perhaps half a character
@@ -39,9 +39,15 @@ _NESTED = re.compile(rb"\[\s*\[")  # a list in a list, which the engine's reader
 _KEY = re.compile(rb'"((?:[^"\\]|\\.)*+)"[ \t]*+:')
 
 
+def raw_text(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -> RawTable | None:
+    """Open a text as columns; None where the careful reader has to look."""
+    return (raw_csv if file.kind == ".csv" else raw_lines)(connection, file, data)
+
+
 def raw_lines(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -> RawTable | None:
     """Open JSON Lines of flat objects as columns; None where the careful reader has to look."""
-    table = _arrow_lines(data) if file.kind == ".jsonl" else None
+    above = len(data) - len(data.lstrip(b"\n"))  # a sheet's lines above its first row
+    table = _arrow_lines(data[above:], above) if file.kind == ".jsonl" else None
     if table is None:
         return None
     relation = registered(connection, table)
@@ -56,7 +62,7 @@ def raw_lines(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes)
     return RawTable(file.name, relation, types, rows_at, texts=True)
 
 
-def _arrow_lines(data: bytes) -> pa.Table | None:
+def _arrow_lines(data: bytes, above: int) -> pa.Table | None:
     """Return the columns of flat objects, one a line, and their lines."""
     lines = data.count(b"\n") + (not data.endswith(b"\n"))
     each = data.startswith(b"{") and data.count(b"\n{") == lines - 1
@@ -74,7 +80,7 @@ def _arrow_lines(data: bytes) -> pa.Table | None:
     if LINE in names or not all(map(_is_flat, kinds)):
         return None
     table = table.cast(pa.schema([(f.name, _known(f.type)) for f in table.schema]))
-    return table.append_column(LINE, pa.array(np.arange(1, lines + 1)))
+    return table.append_column(LINE, pa.array(np.arange(1, lines + 1) + above))
 
 
 def _laid_out(data: bytes, head: bytes) -> pa.Table | None:

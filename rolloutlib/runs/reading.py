@@ -8,20 +8,20 @@ clear; measured, possible, agreeing with its flags and samples; no hidden key; n
 # (pyarrow carries no types)
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 from msgspec import UNSET
 
+from rolloutlib.doors.refusal import DoorError
 from rolloutlib.runs.account import Runs
 from rolloutlib.runs.agreement import check_rates
+from rolloutlib.runs.asked import Asked
 from rolloutlib.runs.budget import Budget
-from rolloutlib.runs.columnar import read_columns, without_empty
+from rolloutlib.runs.columnar import read_columns, with_decimal, without_empty
 from rolloutlib.runs.columns import TEXTS
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.evidence import (
@@ -35,11 +35,11 @@ from rolloutlib.runs.evidence import (
 from rolloutlib.runs.files import (
     RunFile,
     digest_of,
-    head_of,
+    empty,
     read_bytes,
+    shows_run,
     unchanged,
     units_of,
-    unreadable,
 )
 from rolloutlib.runs.flat import FlatRun, FlatRuns, is_flat, needs_rows, read_flat
 from rolloutlib.runs.gathered import Gathered
@@ -52,24 +52,26 @@ from rolloutlib.runs.parquet import check_parquet, check_patient, damaged
 from rolloutlib.runs.places import Place, place_of
 from rolloutlib.runs.quarantine import InputFile, Quarantined
 from rolloutlib.runs.ranges import latest_start
-from rolloutlib.runs.raw import RAW_TEXTS, raw_csv, raw_parquet
-from rolloutlib.runs.raw_lines import raw_lines
+from rolloutlib.runs.raw import RAW_TEXTS, raw_parquet
+from rolloutlib.runs.raw_lines import raw_text
 from rolloutlib.runs.ready import Ready, beside_of, columns_of, note_labels
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
 from rolloutlib.runs.second_look import second_look
 from rolloutlib.runs.sources import SourceSpec, source_of
 from rolloutlib.runs.tally import Aside, Tally
+from rolloutlib.runs.unwrapped import refused_run, scanned, scanned_paths, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from rolloutlib.runs.envelopes import FoundRun, Unit
 
 __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs"]
 
-_RUN = re.compile(rb'"(result|runId|datasetMeta|metrics)"[ \t]*:')
 _UNREADABLE = (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError, MalformedError)
+_ENVELOPES = "run envelopes"
 _RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's cache
 
 
@@ -77,10 +79,7 @@ _RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's 
 class _Reader:
     """Collects what the files give, a batch of runs at a time."""
 
-    stage: int | None
-    as_of: datetime | None
-    latest: datetime
-    flags_arms: Mapping[str, Mapping[str, bool | str]]
+    asked: Asked
     spec: SourceSpec | None
     gathered: Gathered
     budget: Budget
@@ -112,20 +111,38 @@ class _Reader:
                 self.tally.files.append((file.name, digest_of(file), dialect))
                 return []
             check_patient(file, rows)
-        (data, digest), dialect = read_bytes(file), "run envelopes"
-        self.budget.add_bytes(len(data))
-        if refused := unreadable(file, data, alone=among == 1):
-            self.tally.refuse(refused)
-            self.tally.files.append((file.name, digest, dialect))
-            return []
+        packed, digest = read_bytes(file)
+        self.budget.add_bytes(len(packed))
+        try:
+            file, data = unwrapped(file, packed, self.spec)
+        except DoorError as error:
+            return self.leave(file, error, digest, alone=among == 1)
+        self.budget.add_bytes(0 if file.as_it_is else len(data))
+        if not data.strip():
+            return self.refuse(empty(file, alone=among == 1), digest)
         if self.is_unread(file, data):
             self.tally.unread.append(file.name)
             return []
-        flat = is_flat(file, data, self.spec)
-        if flat:
-            dialect = self.take_columns(file, data) or self.take_flat(file, data)
-        self.tally.files.append((file.name, digest, dialect))
-        return [] if flat else units_of(file, data)
+        if is_flat(file, data, self.spec):
+            with scanned(file, data) as there:
+                dialect = self.take_columns(there, data) or self.take_flat(there, data)
+            self.tally.files.append((file.name, digest, dialect))
+            return []
+        self.tally.files.append((file.name, digest, _ENVELOPES))
+        return units_of(file, data)
+
+    def leave(self, file: RunFile, error: DoorError, digest: str, *, alone: bool) -> list[Unit]:
+        """Leave a file that has no way in, or refuse it if it is one of ours."""
+        if not self.is_of_others(file):
+            return self.refuse(refused_run(error, alone=alone), digest)
+        self.tally.unread.append(file.name)
+        return []
+
+    def refuse(self, what: Quarantined, digest: str) -> list[Unit]:
+        """Book a file that is no run at all, and has none."""
+        self.tally.refuse(what)
+        self.tally.files.append((what.file, digest, _ENVELOPES))
+        return []
 
     def is_of_others(self, file: RunFile) -> bool:
         """Whether source.yaml maps columns, but those of other files."""
@@ -138,7 +155,7 @@ class _Reader:
             return False
         if file.kind == ".parquet":
             return is_flat(file, data, self.spec)
-        return not _RUN.search(head_of(data))
+        return not shows_run(data)
 
     def take(self, units: Sequence[Unit]) -> None:
         """Read a batch of envelopes; those whose keys do not add up are looked at again."""
@@ -165,41 +182,32 @@ class _Reader:
             return found
         run = found.envelope
         try:
-            started_at = started_at_of(run.started_at, self.latest) if run.started_at else None
+            told, latest = run.started_at, self.asked.latest
+            started_at = started_at_of(told, latest) if told else None
             stage = None if run.stage is UNSET else run.stage
-            if other := self.of_another_review(stage, started_at):
-                self.tally.note_before(found, stage, self.stage)
+            if other := self.asked.of_another_review(stage, started_at):
+                self.tally.note_before(found, stage, self.asked.stage)
                 return Aside(found.unit.file, other, run.arm or "", run.run_id, found.rows)
-            arm, profile = arm_of(run, self.flags_arms), profile_of(run)
+            arm, profile = arm_of(run, self.asked.flags_arms), profile_of(run)
             check_evidence(found)
             check_rates(found)
             note_labels(run, self.gathered.labels)
         except RefusedError as error:
             refused = found.refused(error.field, error.value, error.expectation)
-            return replace(refused, arm=refused.arm or implied_arm(run, self.flags_arms))
+            return replace(refused, arm=refused.arm or implied_arm(run, self.asked.flags_arms))
         return Ready(info_of(found, arm, profile, started_at), found)
-
-    def of_another_review(self, stage: int | None, started_at: datetime | None) -> str:
-        """Why a run is not of this review; what it does not tell is not held against it."""
-        if self.is_other_stage(stage):
-            return "other_stage"
-        return "after_as_of" if self.as_of and started_at and started_at > self.as_of else ""
-
-    def is_other_stage(self, stage: int | None) -> bool:
-        """Whether a run names another stage than the review's."""
-        return self.stage is not None and stage is not None and stage != self.stage
 
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
         """Read a flat table as columns; its dialect, or None where it has to go row by row."""
+        connection = self.gathered.connection
         if file.kind == ".parquet":
             try:
-                raw = raw_parquet(self.gathered.connection, file)
+                raw = raw_parquet(connection, file)
             except duckdb.Error as error:
                 self.budget.still()
                 raise damaged(file, error) from None
         else:
-            opened = raw_csv if file.kind == ".csv" else raw_lines
-            raw = opened(self.gathered.connection, file, data)
+            raw = raw_text(connection, file, data)
         if raw is None or (self.is_of_others(file) and not raw.own):
             return None
         mapped = None if raw.own else source_of(self.spec, file.name)
@@ -209,16 +217,14 @@ class _Reader:
         check_columns(file, raw.types, spec)
         try:
             spec = spec.told_of(texts=bool(self.gathered.texts))
-            spec = without_empty(self.gathered.connection, raw, spec)
-            part = read_columns(
-                self.gathered.connection, raw, spec, as_of=self.as_of, latest=self.latest,
-                other_stage=self.is_other_stage(spec.constants.stage),
-            )  # fmt: skip
+            spec = without_empty(connection, raw, spec)
+            spec = with_decimal(connection, raw, spec, file.delimiter)
+            part = read_columns(connection, raw, spec, self.asked)
         except _UNREADABLE:  # the careful reader says what is wrong
             self.budget.still()
             part = None
         if raw.texts:
-            self.gathered.connection.unregister(RAW_TEXTS)
+            connection.unregister(RAW_TEXTS)
         if part is None:
             return None
         self.tally.add(file.name, spec, part.read, part)
@@ -230,7 +236,7 @@ class _Reader:
         """Read a flat table row by row and return its dialect."""
         if file.kind != ".parquet":
             check_patient(file, data.count(b"{" if file.kind == ".json" else b"\n"))
-        flat = read_flat(file, data, self.spec, self.latest, texts=bool(self.gathered.texts))
+        flat = read_flat(file, data, self.spec, self.asked.latest, texts=bool(self.gathered.texts))
         self.keep_flat(file.name, flat)
         return flat.spec.dialect
 
@@ -249,7 +255,7 @@ class _Reader:
 
     def of_this_review(self, file: str, run: FlatRun, stage: int | None) -> FlatRun:
         """Return a run's rows that are of this review; the others are set aside."""
-        reasons = [self.of_another_review(stage, time) for time in run.times]
+        reasons = [self.asked.of_another_review(stage, time) for time in run.times]
         for reason, rows in Counter(filter(None, reasons)).items():
             self.tally.aside.append(Aside(file, reason, run.arm, run.run_id, rows))
         kept = [place for place, reason in enumerate(reasons) if not reason]
@@ -281,13 +287,13 @@ def read_runs(  # noqa: PLR0913 -- each decides what is read
 ) -> Runs:
     """Read a file or folder of runs.
 
+    >>> from pathlib import Path
     >>> len(read_runs(Path("data/examples/bfcl")).runs)
     6
 
     Args:
-        path: run envelopes (.json, .jsonl, .parquet), bare run_results beside a dataset_meta.json,
-            or flat tables (.csv, .jsonl, .parquet), in any mixture. Folders named evidence or
-            quarantine are left out. Or the files themselves (`places`).
+        path: run envelopes, bare run_results beside a dataset_meta.json, flat tables (.csv, …), in
+            any mixture, evidence and quarantine left out. Or the files themselves (`places`).
         source: the source.yaml that maps a flat table's columns; by default the one in the folder.
         stage: runs of another stage are set aside; runs that do not tell their stage stay.
         as_of: runs that started later are set aside; runs that do not tell their time stay.
@@ -307,11 +313,10 @@ def read_runs(  # noqa: PLR0913 -- each decides what is read
     """
     named, everything, spec = path if isinstance(path, Place) else place_of(path, source)
     listing = everything.without(skip)
-    tables = [Path(f.path).resolve() for f in listing.files if f.kind in {".parquet", ".csv"}]
-    connection, budget, latest = connect(tables), Budget(), latest_start(as_of, now)
-    labels = set(spec.labels if spec else ())
-    gathered = Gathered(connection, labels=labels, texts=TEXTS if texts else ())
-    reader = _Reader(stage, as_of, latest, flags_arms or {}, spec, gathered, budget)
+    connection, budget = connect(scanned_paths(listing.files)), Budget()
+    labels, told = set(spec.labels if spec else ()), TEXTS if texts else ()
+    asked = Asked(stage, as_of, latest_start(as_of, now), flags_arms or {})
+    reader = _Reader(asked, spec, Gathered(connection, labels=labels, texts=told), budget)
     with budget.over(connection):
         reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
         budget.file = ""

@@ -81,11 +81,13 @@ def read_rows(file: RunFile, data: bytes, spec: SourceSpec | None = None) -> Row
     return _read_parquet(file, data) if file.kind == ".parquet" else _read_lines(file, data)
 
 
+_UTF8 = "expected UTF-8, or the file's encoding: in source.yaml"
 csv.field_size_limit(2**31 - 1)  # answers of models are long texts, and no fault
 
 
 def _read_csv(file: RunFile, data: bytes, escape: str | None) -> Rows:
-    records = csv_records(data.decode("utf-8", "surrogateescape"), escape)
+    text = data.decode("utf-8", "surrogateescape")
+    records = csv_records(text, escape, file.delimiter)
     first = next(records, Record(1, [], ""))
     header = first.cells
     twice = [name for name, count in Counter(header).items() if count > 1]
@@ -111,7 +113,7 @@ def _read_csv(file: RunFile, data: bytes, escape: str | None) -> Rows:
             found.bad.append(Quarantined(file.name, line, problem[0], "", problem[1], text))
         else:
             found.rows.append(Row(line, named_cells(header, cells), text))
-            if "\n" in text and (inside := _lines_inside(header, record)):
+            if "\n" in text and (inside := _lines_inside(header, record, file.delimiter)):
                 found.inside[line] = inside
     if broken and not found.rows:
         raise RunsError(f"{file.name}:{broken[0].line}: {broken[0].fault}.")
@@ -127,16 +129,19 @@ def named_cells(header: Sequence[str], cells: Sequence[str]) -> dict[str, str | 
     return {name: cell or None for name, cell in zip(header, cells, strict=True)}
 
 
-def _lines_inside(header: list[str], record: Record) -> list[Row]:
+def _lines_inside(header: list[str], record: Record, delimiter: str) -> list[Row]:
     """Return the lines inside of a record that have as many cells as a row."""
     lines = record.text.splitlines()[1:]
-    return list(rows_in(header, ((record.line + n, line) for n, line in enumerate(lines, 1))))
+    numbered = ((record.line + place, line) for place, line in enumerate(lines, 1))
+    return list(rows_in(header, numbered, delimiter))
 
 
-def rows_in(header: Sequence[str], lines: Iterable[tuple[int, str]]) -> Iterator[Row]:
+def rows_in(
+    header: Sequence[str], lines: Iterable[tuple[int, str]], delimiter: str = ","
+) -> Iterator[Row]:
     """Yield the lines that have as many cells as the header names."""
     for number, line in lines:
-        cells = next(csv.reader([line]), [])
+        cells = next(csv.reader([line], delimiter=delimiter), [])
         if len(cells) == len(header):
             yield Row(number, named_cells(header, cells), line)
 
@@ -159,7 +164,7 @@ def lines_inside(data: bytes) -> Iterator[tuple[int, str]]:
         yield place + 2, data[int(ends[place]) + 1 : end].decode("utf-8", "replace").rstrip("\r")
 
 
-def csv_records(text: str, escape: str | None = None) -> Iterator[Record]:
+def csv_records(text: str, escape: str | None = None, delimiter: str = ",") -> Iterator[Record]:
     """Yield each record that is not blank; a quoted cell may span lines.
 
     A record whose quotes are broken costs the line on which it starts, and the next line is read
@@ -168,7 +173,8 @@ def csv_records(text: str, escape: str | None = None) -> Iterator[Record]:
     lines, start = list(io.StringIO(text, newline="")), 0
     while start < len(lines):
         rest = (lines[place] for place in range(start, len(lines)))
-        reader, first = csv.reader(rest, strict=True, escapechar=escape), start
+        reader = csv.reader(rest, delimiter=delimiter, strict=True, escapechar=escape)
+        first = start
         try:
             for cells in reader:
                 end = first + reader.line_num
@@ -200,7 +206,7 @@ def _csv_problem(header: list[str], record: Record) -> tuple[str, str] | None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        return f"byte {len(text[: error.start].encode())} of the row is no UTF-8", "expected UTF-8"
+        return f"byte {len(text[: error.start].encode())} of the row is no UTF-8", _UTF8
     return None
 
 

@@ -24,6 +24,7 @@ express is null too. A source of scores alone needs no status: its outcomes are 
     records                    where the list of samples is in a .json file: results.results
     escape                     "\\" where a CSV writes \" for a quote inside quotes
     timezone                   of times that are written without an offset
+    encoding, delimiter, decimal, sheet   how a file is written: cp949, ";", ",", Results
     envelopes                  {unit: ms, scale: [0, 10]}: the engine's own runs are in these
 """
 
@@ -42,6 +43,7 @@ from rolloutlib.plan.strict_yaml import load_model
 from rolloutlib.runs.column_spec import Column, ColumnSpec, Scores, Segments, Texts
 from rolloutlib.runs.columns import STATUSES, TEXTS
 from rolloutlib.runs.spellings import word
+from rolloutlib.runs.wrapping import Wrapping
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,7 +142,7 @@ def _globs(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class SourceSpec(_Model):
+class SourceSpec(_Model, Wrapping):
     """A source.yaml.
 
     Attributes:
@@ -156,7 +158,6 @@ class SourceSpec(_Model):
         records: where a .json file holds its list of samples: names joined by dots, "." for the
             file itself.
         escape: the character before a quote inside a quoted cell of a CSV that does not double it.
-        timezone: of times that are written without an offset.
         envelopes: what is said of run envelopes beside the table.
     """
 
@@ -177,7 +178,6 @@ class SourceSpec(_Model):
     arms: dict[str, Annotated[tuple[str, ...], BeforeValidator(_globs)]] = {}
     records: str | None = None
     escape: Literal["\\"] | None = None
-    timezone: str | None = None
     envelopes: Engine | None = None
 
     @field_validator("timezone")
@@ -191,7 +191,7 @@ class SourceSpec(_Model):
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
-        if (self.envelopes or self.beside) and not self.columns.mapped:
+        if (self.envelopes or self.beside or self.wrapping) and not self.columns.mapped:
             return self
         if not (self.columns.arm or self.constants.arm or self.arms):
             msg = "columns.arm is missing; expected the column that names the arm, or arms by file"

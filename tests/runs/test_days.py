@@ -146,9 +146,9 @@ def test_many_unread_files_are_counted(tmp_path: Path) -> None:
     """A sentence names five and says how many there are."""
     table(tmp_path, "a.csv", "a,passed,2026-10-20T00:00:00Z", head=HEAD)
     for number in range(7):
-        (tmp_path / f"{number}.tsv").write_text("x")
+        (tmp_path / f"{number}.log").write_text("x")
     assert texts(read_runs(tmp_path).warnings)[1] == (
-        "Nothing read these files: 0.tsv, 1.tsv, 2.tsv, 3.tsv, 4.tsv, … (7)."
+        "Nothing read these files: 0.log, 1.log, 2.log, 3.log, 4.log, … (7)."
     )
 
 

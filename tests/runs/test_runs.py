@@ -530,12 +530,12 @@ def test_links_and_archives_are_refused_unread(tmp_path: Path) -> None:
     folder.mkdir()
     write(folder, run("r1"))
     (folder / "link.json").symlink_to(outside)
-    (folder / "bomb.json.gz").write_bytes(b"\x1f\x8b")
+    (folder / "bomb.json.zip").write_bytes(b"PK")
     (folder / "README.md").write_text("about", encoding="utf-8")
     found = read_runs(folder)
     check_account(found)
     assert messages(found) == [
-        "bomb.json.gz: file; expected an unpacked file.",
+        "bomb.json.zip: file; expected an unpacked file.",
         "link.json: file; expected a plain file, not a link.",
     ]
     assert found.ignored == ("README.md",)
@@ -552,13 +552,12 @@ def test_sources_that_cannot_be_read_at_all(tmp_path: Path) -> None:
     ):
         read_runs(tmp_path / "nowhere")
     with pytest.raises(
-        RunsError,
-        match=r"holds no runs; expected files of kind \.json, \.jsonl, \.parquet, \.csv\.",
+        RunsError, match=r"holds no runs; expected files of kind \.json, \.jsonl, \.csv, \.tsv, "
     ):
         read_runs(tmp_path)
     for name, text, match in (
         ("a.json", " ", "0 rows"),
-        ("b.txt", "x", "of kind '.txt'"),
+        ("b.doc", "x", "of kind '.doc'"),
         ("c.parquet", "x", "cannot be read as Parquet"),
     ):
         (tmp_path / name).write_text(text, encoding="utf-8")

@@ -215,7 +215,7 @@ RAGGED = {
     "x,true,9": "t.csv:3: the row has 3 values; expected 2 as in the header.",
     "x": "t.csv:3: the row has 1 values; expected 2 as in the header.",
     "x,tr\0ue": "t.csv:3: the row has a NUL byte; expected text.",
-    "x,tr\udcffue": "t.csv:3: byte 4 of the row is no UTF-8; expected UTF-8.",
+    "x,tr\udcffue": "t.csv:3: byte 4 of the row is no UTF-8; expected UTF-8, or the file's encoding: in source.yaml.",
     '"x\ny",maybe': "t.csv:3: pass is 'maybe'; expected one of true, false.",
     '"\u202ex",m\x07': r"t.csv:3: pass is 'm\u0007'; expected one of true, false.",
 }

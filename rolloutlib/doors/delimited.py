@@ -1,0 +1,92 @@
+"""What stands between the cells of a text table: said by its name, its first line, or source.yaml.
+
+It is never guessed. Where a table has one column by the one and several by another, the message
+names the other.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.doors.refusal import DoorError
+from rolloutlib.limits import COLUMNS
+from rolloutlib.text import exact
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["DELIMITERS", "WRITTEN", "delimiter_of", "without_sep"]
+
+DELIMITERS: Final = (",", ";", "\t", "|")
+WRITTEN: Final = {"\t": '"\\t"', ",": '","', ";": '";"', "|": '"|"'}  # as source.yaml writes them
+_BY_NAME: Final = {".tsv": "\t", ".tab": "\t"}
+_TOLD: Final = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+_SEP = re.compile(rb'"?sep=(.)"?[ \t,;|]*(\r\n|\n|\r|\Z)', re.IGNORECASE)
+_HEAD = 1 << 20
+
+
+def without_sep(data: bytes) -> tuple[bytes, str | None]:
+    r"""Return a table without Excel's line `sep=;`, which stays as a blank one, and what it says.
+
+    >>> without_sep(b"sep=;\na;b\n")
+    (b'\na;b\n', ';')
+    """
+    found = _SEP.match(data)
+    said = found[1].decode("latin-1") if found else ""
+    if not found or said not in DELIMITERS:
+        return data, None
+    return found[2] + data[found.end() :], said
+
+
+def delimiter_of(
+    name: str, kind: str, data: bytes, said: str | None, wanted: Collection[str] = ()
+) -> str:
+    """Return what is between the cells of a table.
+
+    Args:
+        name: the file's, for messages.
+        kind: how its name ends.
+        data: its bytes, as UTF-8.
+        said: what source.yaml or the file's first line says.
+        wanted: the columns that source.yaml maps.
+
+    Raises:
+        DoorError: the header has its columns by another one.
+    """
+    taken = said or _BY_NAME.get(kind, ",")
+    head, mapped = _header(data), {*wanted}
+    cells = _cells(head, taken)
+    if mapped <= {*cells} and (mapped or len(cells) > 1):
+        return taken
+    others = {one: _cells(head, one) for one in DELIMITERS if one != taken}
+    tables = {one: names for one, names in others.items() if len(names) > 1 and all(names)}
+    if not tables:
+        return taken
+    likely = max(tables, key=lambda one: (len(mapped & {*tables[one]}), len(tables[one])))
+    names = tables[likely]
+    if len(cells) > 1 and len(mapped & {*names}) <= len(mapped & {*cells}):
+        return taken
+    got = f"has {len(cells)} column{'s' * (len(cells) != 1)} between {_TOLD[taken]}"
+    columns = f"{len(names)} columns ({exact(', '.join(names))})"
+    due = f"delimiter: {WRITTEN[likely]} in source.yaml, by which it has {columns}"
+    raise DoorError(name, got, due, key="delimiter", value=likely)
+
+
+def _header(data: bytes) -> str:
+    """Return the first line that is not blank."""
+    head = data[:_HEAD].lstrip(b"\r\n").splitlines()
+    return head[0].decode("utf-8", "replace") if head else ""
+
+
+def _cells(head: str, delimiter: str) -> list[str]:
+    if head.count(delimiter) > COLUMNS.value:  # which the reader refuses
+        return []
+    try:
+        for cells in csv.reader(io.StringIO(head), delimiter=delimiter):
+            return cells
+    except csv.Error:
+        return []
+    return []

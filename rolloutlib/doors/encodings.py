@@ -1,0 +1,273 @@
+"""Text in any encoding as UTF-8: by its byte-order mark, or by the name that source.yaml says.
+
+An encoding is never guessed. Where a text is none of ours, each likely one is tried, and the
+message names the first that gives whole words of its script, with one of them to look at.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rolloutlib.doors.refusal import DoorError
+from rolloutlib.limits import FILE_BYTES
+from rolloutlib.text import exact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Guess", "as_utf8", "is_text_encoding", "likely_encoding", "other_format"]
+
+_MARKS: Final = (  # the longer first: UTF-32's begins as UTF-16's does
+    (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
+_BOM = codecs.BOM_UTF8
+_FORMATS: Final = (  # what it is, and what to do
+    (b"\x1f\x8b", "packed (gzip)", "a name that ends so: {name}.gz"),
+    (b"\x28\xb5\x2f\xfd", "packed (zstd)", "a name that ends so: {name}.zst"),
+    (b"PK\x03\x04", "packed (zip)", "an unpacked file (a workbook's name ends with .xlsx or .ods)"),
+    (b"BZh", "packed (bzip2)", "an unpacked file"),
+    (b"\xfd7zXZ\0", "packed (xz)", "an unpacked file"),
+    (b"7z\xbc\xaf", "packed (7z)", "an unpacked file"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old workbook", "a name that ends so: {stem}.xls"),
+    (b"PAR1", "Parquet", "a name that ends so: {stem}.parquet"),
+    (b"SQLite format 3", "SQLite", "a table of it as CSV"),
+)  # fmt: skip
+_PIECE = 1 << 22
+_HEAD = 64
+_MANY = 0.1  # of the lines are no UTF-8: then it is not a few broken rows
+_FEW = 3
+_SEVERAL = 6  # bytes of text in another encoding, and no single broken one
+_SEEN = 1 << 20  # bytes that are looked at to tell one encoding from another
+_CONTROLS = 0xA0
+_WORD = re.compile(r"\w+")
+_FOREIGN = re.compile(rb"[\x80-\xff]")
+
+
+_HAN: Final = (("\u4e00", "\u9fff"), ("\u3000", "\u303f"), ("\uff01", "\uff5e"))
+_LATIN: Final = (  # letters; signs; quotes, dashes and the euro
+    ("\xc0", "\xff"), ("\xa0", "\xbf"), ("\u0152", "\u017e"), ("\u2013", "\u2026"),
+    ("\u20ac", "\u20ac"),
+)  # fmt: skip
+
+
+class Guess(NamedTuple):
+    """An encoding in which a whole text has words of its script, and the first of them."""
+
+    encoding: str
+    word: str
+
+
+def is_text_encoding(name: str) -> bool:
+    """Whether Python knows an encoding of texts by this name.
+
+    >>> is_text_encoding("cp949"), is_text_encoding("base64"), is_text_encoding("kroean")
+    (True, False, False)
+    """
+    try:
+        "".encode(name)
+    except (LookupError, ValueError, UnicodeError):
+        return False
+    return name.lower() not in {"undefined", "idna", "punycode"}
+
+
+def as_utf8(name: str, data: bytes, encoding: str | None, kind: str = ".csv") -> bytes:
+    """Return a text as UTF-8 without a byte-order mark.
+
+    A mark wins over what source.yaml says. Without both it has to be UTF-8; single broken rows are
+    left to the reader, which sets them apart.
+
+    Args:
+        name: the file's, for messages.
+        data: its bytes.
+        encoding: what source.yaml says.
+        kind: .csv, whose first line is a header, .jsonl, or .json, which is one text.
+
+    Raises:
+        DoorError: it is no text, or text in another encoding.
+    """
+    if data.startswith(_BOM):
+        return data[len(_BOM) :]
+    for mark, marked in _MARKS:
+        if data.startswith(mark):
+            return _recoded(name, data[len(mark) :], marked)
+    if found := other_format(name, data):
+        raise DoorError(name, f"is {found[0]}", found[1])
+    if encoding and codecs.lookup(encoding).name != "utf-8":
+        return _said(name, data, encoding)
+    if wide := _wide(data):
+        _refuse(name, f"is {wide[:6].upper()} without its mark", wide)
+    if data.isascii() or _is_utf8(data):
+        return data
+    guess = likely_encoding(data)
+    if guess and _is_broken_throughout(data, kind):
+        _refuse(name, "is no UTF-8", guess.encoding, guess.word)
+    return data
+
+
+def other_format(name: str, data: bytes) -> tuple[str, str] | None:
+    r"""Return what bytes are that are no text, and what is expected instead.
+
+    >>> other_format("t.csv", b"\x1f\x8b")
+    ('packed (gzip)', 'a name that ends so: t.csv.gz')
+    """
+    for mark, what, due in _FORMATS:
+        if data.startswith(mark):
+            return what, due.format(name=name, stem=name.rpartition(".")[0] or name)
+    return None
+
+
+def _refuse(name: str, got: str, encoding: str, word: str = "") -> None:
+    seen = f", in which it is text ({exact(word)!r})" if word else ""
+    due = f"UTF-8, or encoding: {encoding} in source.yaml{seen}"
+    raise DoorError(name, got, due, key="encoding", value=encoding)
+
+
+def _said(name: str, data: bytes, encoding: str) -> bytes:
+    """Decode by the encoding that source.yaml says; a text that is UTF-8 already is refused."""
+    utf8 = not data.isascii() and _is_utf8(data)
+    if utf8 and _is_single(encoding):  # which would decode anything, UTF-8 too
+        raise DoorError(
+            name, f"is UTF-8, and source.yaml says encoding: {encoding}",
+            "all files in the encoding that it names; narrow files: there, or save them alike",
+            key="encoding",
+        )  # fmt: skip
+    return _recoded(name, data, encoding)
+
+
+def _recoded(name: str, data: bytes, encoding: str) -> bytes:
+    """Decode piece by piece, so that beside the two texts nothing is held."""
+    decoder, found, view = codecs.getincrementaldecoder(encoding)(), io.BytesIO(), memoryview(data)
+    place = 0
+    try:
+        for place in range(0, max(1, len(data)), _PIECE):
+            last = place + _PIECE >= len(data)
+            found.write(decoder.decode(view[place : place + _PIECE], last).encode())
+            if found.tell() > FILE_BYTES.value:
+                raise DoorError(name, f"has {FILE_BYTES.refusal(found.tell())}", "a smaller file")
+    except UnicodeError as error:
+        at = place + getattr(error, "start", 0)
+        raise _undecoded(name, data, encoding, at) from None
+    return found.getvalue().removeprefix(_BOM)
+
+
+def _undecoded(name: str, data: bytes, encoding: str, at: int) -> DoorError:
+    got = f"is no {encoding} around byte {at:,}"
+    if _is_utf8(data):
+        due = "no encoding: in source.yaml, since it is UTF-8"
+        return DoorError(name, got, due, key="encoding", value="utf-8")
+    guess = likely_encoding(data)
+    if guess and guess.encoding != encoding:
+        due = f"encoding: {guess.encoding} in source.yaml, in which it is text ({guess.word!r})"
+        return DoorError(name, got, due, key="encoding", value=guess.encoding)
+    return DoorError(name, got, "a whole text in the encoding that source.yaml names")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        codecs.utf_8_decode(data, "strict", True)  # noqa: FBT003 -- its C function takes no names
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_single(encoding: str) -> bool:
+    """Whether an encoding has a character a byte."""
+    return len(b"\xe4\xb8\xad".decode(encoding, "replace")) == 3  # noqa: PLR2004 -- three bytes
+
+
+def _wide(data: bytes) -> str:
+    """Return the encoding of a text that has NUL in every second place, or three of four."""
+    head = data[:_HEAD]
+    if len(head) < 4 or b"\0" not in head:  # noqa: PLR2004 -- one character of UTF-32
+        return ""
+    zeros = [not head[place::4].strip(b"\0") for place in range(4)]
+    kinds = {
+        (False, True, True, True): "utf-32-le", (True, True, True, False): "utf-32-be",
+        (False, True, False, True): "utf-16-le", (True, False, True, False): "utf-16-be",
+    }  # fmt: skip
+    return kinds.get((zeros[0], zeros[1], zeros[2], zeros[3]), "") or _mostly_wide(data)
+
+
+def _mostly_wide(data: bytes) -> str:
+    """Tell UTF-16 of a header in Korean, whose letters have no NUL, by its commas and line ends."""
+    for name, newline in (("utf-16-le", b"\n\0"), ("utf-16-be", b"\0\n")):
+        if len(data) % 2 == 0 and newline in data[:_SEEN] and _decodes(data, name):
+            text = data[: _SEEN & ~1].decode(name, "ignore")
+            if "\0" not in text and "\n" in text:
+                return name
+    return ""
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    decoder, view = codecs.getincrementaldecoder(encoding)(), memoryview(data)
+    try:
+        for place in range(0, len(data), _PIECE):
+            decoder.decode(view[place : place + _PIECE], place + _PIECE >= len(data))
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_broken_throughout(data: bytes, kind: str) -> bool:
+    """Whether the header or many lines are no UTF-8: not a few broken rows of a UTF-8 text."""
+    if kind == ".json":
+        return len(_FOREIGN.findall(data[:_SEEN])) >= _SEVERAL
+    lines = data[:_SEEN].split(b"\n")
+    lines = lines[: max(1, len(lines) - (len(data) > _SEEN))]  # the last one may be cut
+    if kind == ".csv" and not _is_utf8(lines[0]):
+        return True
+    broken = sum(not line.isascii() and not _is_utf8(line) for line in lines)
+    return broken >= max(_FEW, _MANY * len(lines))
+
+
+def likely_encoding(data: bytes) -> Guess | None:
+    """Return the first encoding in which a whole text consists of words of its script.
+
+    >>> likely_encoding("모델,결과".encode("cp949"))
+    Guess(encoding='cp949', word='모델')
+    """
+    found = _FOREIGN.search(data)
+    if not found:
+        return None
+    start = data.rfind(b"\n", 0, found.start()) + 1  # a line begins with a whole character
+    for encoding, is_of_script, least in _SCRIPTS:
+        if not _decodes(data, encoding):
+            continue
+        text = data[start : start + _SEEN].decode(encoding, "ignore")
+        foreign = [char for char in text if not char.isascii()]
+        if any(ord(char) < _CONTROLS for char in foreign):
+            continue
+        if sum(map(is_of_script, foreign)) >= least * len(foreign):
+            words = (one for one in _WORD.findall(text) if not one.isascii())
+            return Guess(encoding, next(words, foreign[0])[:20])
+    return None
+
+
+def _hangul(char: str) -> bool:
+    return "가" <= char <= "힣"
+
+
+def _japanese(char: str) -> bool:
+    return "\u3040" <= char <= "\u30ff"
+
+
+def _han(char: str) -> bool:
+    return any(low <= char <= high for low, high in _HAN)
+
+
+def _cyrillic(char: str) -> bool:
+    return "\u0410" <= char <= "\u044f" or char in "ёЁ"
+
+
+def _latin(char: str) -> bool:
+    return any(low <= char <= high for low, high in _LATIN)
+
+
+_SCRIPTS: Final[tuple[tuple[str, Callable[[str], bool], float], ...]] = (
+    ("cp949", _hangul, 0.9), ("cp932", _japanese, 0.3), ("gb18030", _han, 0.95),
+    ("big5", _han, 0.95), ("cp1251", _cyrillic, 0.9), ("cp1252", _latin, 0.9),
+)  # fmt: skip

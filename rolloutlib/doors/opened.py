@@ -1,0 +1,104 @@
+"""A file that somebody wrote, in whatever wrapping, as one of four kinds that the readers know."""
+
+from __future__ import annotations
+
+import os
+from typing import Final, NamedTuple
+
+from rolloutlib.doors.delimited import delimiter_of, without_sep
+from rolloutlib.doors.encodings import as_utf8
+from rolloutlib.doors.packed import PACKINGS, archived, unpacked
+from rolloutlib.doors.refusal import DoorError
+from rolloutlib.doors.sheets import WORKBOOKS, sheet_lines
+
+__all__ = ["KINDS", "Opened", "Said", "kind_of_name", "opened"]
+
+_TEXTS: Final = {
+    ".csv": ".csv", ".tsv": ".csv", ".tab": ".csv", ".txt": ".csv", ".jtl": ".csv",
+    ".json": ".json", ".jsonl": ".jsonl", ".ndjson": ".jsonl",
+}  # fmt: skip
+_EVAL = ".eval"  # Inspect's archive
+KINDS: Final = (*_TEXTS, ".parquet", _EVAL, *WORKBOOKS)
+
+
+class Said(NamedTuple):
+    """What source.yaml says of a file's wrapping; nothing of it is guessed.
+
+    Attributes:
+        encoding, delimiter, sheet: its keys.
+        wanted: the columns that it maps.
+        times: those of moments.
+        strict: those in which a date is what a spreadsheet made of something else.
+        words: those in which an error's word (#N/A) is judged as a word.
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    wanted: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
+    strict: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+class Opened(NamedTuple):
+    """What a file holds: .csv, .jsonl or .json in UTF-8 without a mark, or .parquet as it is."""
+
+    kind: str
+    data: bytes
+    delimiter: str = ","
+
+
+def kind_of_name(name: str) -> str:
+    """Return what a file may be by its name, packed or not: one of `KINDS`; empty for others.
+
+    >>> kind_of_name("a/runs.csv.gz"), kind_of_name("Book.XLSX"), kind_of_name("notes.md")
+    ('.csv', '.xlsx', '')
+    """
+    stem, end = _parts(name)
+    kind = _parts(stem)[1] if end in PACKINGS else end
+    return kind if kind in (_TEXTS if end in PACKINGS else KINDS) else ""
+
+
+def _parts(name: str) -> tuple[str, str]:
+    stem, end = os.path.splitext(name)  # noqa: PTH122 -- names may be no paths
+    return stem, end.lower()
+
+
+def opened(name: str, data: bytes, said: Said | None = None) -> Opened:
+    """Open a file's bytes.
+
+    Args:
+        name: the file's; its ending says what it is.
+        data: its bytes as they are.
+        said: what source.yaml says of it.
+
+    Raises:
+        DoorError: it is something else than its name says, or has no way in without a key of
+            source.yaml, which the sentence names.
+    """
+    said = said or Said()
+    kind, end = kind_of_name(name), _parts(name)[1]
+    if kind == ".parquet":
+        return Opened(kind, data)
+    if end in PACKINGS:
+        data = unpacked(name, data, end)
+    if kind in WORKBOOKS and data:
+        return Opened(".jsonl", _sheet(name, data, kind, said))
+    if kind == _EVAL and data:
+        return Opened(".json", archived(name, data))
+    text = as_utf8(name, data, said.encoding, _TEXTS[kind])
+    if _TEXTS[kind] != ".csv" or not text.strip():
+        return Opened(_TEXTS[kind], text)
+    if kind == ".jtl" and text.lstrip()[:1] == b"<":
+        due = "CSV: set jmeter.save.saveservice.output_format=csv"
+        raise DoorError(name, "is XML", due)
+    text, first = without_sep(text)
+    return Opened(".csv", text, delimiter_of(name, end, text, first or said.delimiter, said.wanted))
+
+
+def _sheet(name: str, data: bytes, kind: str, said: Said) -> bytes:
+    return sheet_lines(
+        name, data, kind, said.sheet, wanted=said.wanted, times=said.times, strict=said.strict,
+        words=said.words,
+    )  # fmt: skip

@@ -1,0 +1,81 @@
+"""Workbooks (.xlsx, .xlsm, .ods) as JSON Lines, each row on the line of its number in the sheet."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.doors import workbook
+from rolloutlib.doors.refusal import DoorError
+from rolloutlib.limits import FILE_BYTES, SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["WORKBOOKS", "sheet_lines"]
+
+WORKBOOKS: Final = (".xlsx", ".xlsm", ".ods")
+_ROOM = 10**9  # bytes of a process that has read nothing yet, generously
+_PIECE = 1 << 20
+
+
+def sheet_lines(
+    name: str,
+    data: bytes,
+    kind: str,
+    sheet: str | None = None,
+    *,
+    wanted: Collection[str] = (),
+    times: Collection[str] = (),
+    strict: Collection[str] = (),
+    words: Collection[str] = (),
+) -> bytes:
+    """Read one sheet of a workbook.
+
+    Args:
+        name: the file's, for messages.
+        data: its bytes.
+        kind: how its name ends.
+        sheet: which one; by default the only one that has rows.
+        wanted: the columns that source.yaml maps, by which the header is known.
+        times: columns of moments.
+        strict: columns in which a date is what a spreadsheet made of something else.
+        words: columns in which an error's word (#N/A) is judged as a word.
+
+    Raises:
+        DoorError: it is no workbook, no table stands there, or it is larger than it may be.
+    """
+    options = {
+        "kind": kind, "sheet": sheet, "seconds": SECONDS.value,
+        "memory": FILE_BYTES.value + _ROOM, "wanted": [*wanted], "times": [*times],
+        "strict": [*strict], "words": [*words],
+    }  # fmt: skip
+    command = [sys.executable, "-I", workbook.__file__, json.dumps(options)]
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as told:
+        given.write(data)
+        given.seek(0)
+        with subprocess.Popen(  # noqa: S603 -- this Python and a module of ours
+            command, stdin=given, stdout=subprocess.PIPE, stderr=told
+        ) as reader:
+            found = io.BytesIO()
+            while reader.stdout and (piece := reader.stdout.read(_PIECE)):
+                found.write(piece)
+                if found.tell() > FILE_BYTES.value:
+                    reader.kill()
+                    raise DoorError(name, f"has {FILE_BYTES.refusal(found.tell())}", "less")
+        told.seek(0)
+        return _answered(name, reader.returncode, found.getvalue(), told.read())
+
+
+def _answered(name: str, code: int, lines: bytes, told: bytes) -> bytes:
+    if code == workbook.REFUSED:
+        refusal = json.loads(told)
+        raise DoorError(name, refusal["got"], refusal["expected"], key=refusal["key"])
+    if code:
+        due = "a sheet without cells far outside of its table; save the table as CSV in UTF-8"
+        raise DoorError(name, "takes more memory or time than a workbook may", due)
+    return lines

@@ -1,0 +1,146 @@
+"""Numbers that are written with a decimal comma: 0,87 and 1.234,5.
+
+Source.yaml may say which mark is the decimal one. Where it does not, and something else than a
+comma stands between the cells, the table's own numbers have to say it: 0,87 can only be one thing,
+1,234 two. What all of them leave open is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rolloutlib.doors.refusal import DoorError
+from rolloutlib.plan.metrics import SCORER
+from rolloutlib.runs.database import quoted
+from rolloutlib.runs.spellings import NUMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Seen", "dotted", "dotted_cast", "hint", "is_number", "seen_in", "seen_sql", "settled"]
+
+# Fields whose cells are numbers.
+_NUMERIC: Final = frozenset(
+    {"score", "latency_ms", "covariate", "style_violations", "seed", "human_score", "cost",
+     "tokens_in", "tokens_out"}
+)  # fmt: skip
+_SPACES = " \xa0\u202f"  # which stand between thousands, too
+_POWER = "(?:[eE][-+]?[0-9]+)"
+_COMMA: Final = (
+    rf"-?(?:[0-9]+|[0-9]{{1,3}}(?:[.{_SPACES}][0-9]{{3}})+)(?:,[0-9]+)?{_POWER}?"  # 1.234,5
+)
+
+
+def _sure(decimal: str, other: str) -> str:
+    """Return what only numbers with this decimal mark match, whose `other` is between thousands."""
+    grouped = rf"[0-9]{{1,3}}(?:[{other}{_SPACES}][0-9]{{3}})+[{decimal}][0-9]+"
+    fraction = rf"0*[{decimal}][0-9]+|[0-9]+[{decimal}](?:[0-9]{{1,2}}|[0-9]{{4,}})"
+    long = rf"[0-9]{{4,}}[{decimal}][0-9]+|[0-9]{{1,3}}(?:[{other}][0-9]{{3}}){{2,}}"
+    return rf"-?(?:(?:{grouped}|{fraction}|{long}){_POWER}?|[0-9]+[{decimal}][0-9]+{_POWER})"
+
+
+# What a cell says of the decimal mark: that it is a comma, a point, or either.
+_SAYING: Final = {
+    "comma": _sure(",", "."), "point": _sure(".", ","), "open": r"-?[1-9][0-9]{0,2}[.,][0-9]{3}",
+}  # fmt: skip
+_NUMBER, _WITH_COMMA = re.compile(NUMBER), re.compile(_COMMA)
+_SAID = {name: re.compile(pattern) for name, pattern in _SAYING.items()}
+
+
+def is_number(field: str) -> bool:
+    """Whether the cells of a field are numbers."""
+    return field in _NUMERIC or field.startswith(SCORER)
+
+
+class Seen(NamedTuple):
+    """One cell, if there is any, that says each thing of the decimal mark."""
+
+    comma: str | None = None
+    point: str | None = None
+    open: str | None = None
+
+
+def dotted(cell: object) -> object:
+    """Return a text with a decimal comma as Python writes the number.
+
+    A number with a decimal point is none then: it comes back as a text that is no number.
+
+    >>> dotted("1.234,5"), dotted("12"), dotted("0.5"), dotted("n/a"), dotted(0.5)
+    ('1234.5', '12', '0.5?', 'n/a', 0.5)
+    """
+    if not isinstance(cell, str):
+        return cell
+    if _WITH_COMMA.fullmatch(cell):
+        return re.sub(rf"[.{_SPACES}]", "", cell).replace(",", ".")
+    return f"{cell}?" if _NUMBER.fullmatch(cell) else cell
+
+
+def dotted_cast(cell: str) -> str:
+    """Return what `dotted` does as SQL, of a cell that is text."""
+    plain = f"replace(regexp_replace({cell}, '[.{_SPACES}]', '', 'g'), ',', '.')"
+    return (
+        f"CASE WHEN regexp_full_match({cell}, {quoted(_COMMA)}) THEN {plain} "
+        f"WHEN regexp_full_match({cell}, {quoted(NUMBER)}) THEN {cell} || '?' ELSE {cell} END"
+    )
+
+
+def hint(cell: object) -> str:
+    """Return the key of source.yaml that would read a cell; nothing where none would.
+
+    >>> hint("0,87"), hint("2,050")
+    ('; if its comma is a decimal one, say decimal: "," in source.yaml', '')
+    """
+    if isinstance(cell, str) and _SAID["comma"].fullmatch(cell):
+        return '; if its comma is a decimal one, say decimal: "," in source.yaml'
+    return ""
+
+
+def seen_in(cells: Iterable[object]) -> Seen:
+    """Look what cells say of the decimal mark."""
+    found: dict[str, str] = {}
+    for cell in cells:
+        if isinstance(cell, str):
+            for name, pattern in _SAID.items():
+                if name not in found and pattern.fullmatch(cell):
+                    found[name] = cell
+    return Seen(**found)
+
+
+def seen_sql(columns: Iterable[str], relation: str) -> str:
+    """Return the query by which the engine looks for the same; each row of it is a `Seen`.
+
+    Args:
+        columns: of text, quoted.
+        relation: the table.
+    """
+    parts = (
+        ", ".join(
+            f"any_value({column}) FILTER (WHERE regexp_full_match({column}, {quoted(pattern)}))"
+            for pattern in _SAYING.values()
+        )
+        for column in columns
+    )
+    return " UNION ALL ".join(f"SELECT {part} FROM {relation}" for part in parts)
+
+
+def settled(file: str, found: Iterable[Seen]) -> str:
+    """Return the decimal mark of a table by what its columns of numbers say.
+
+    Raises:
+        DoorError: they say both, or leave it open.
+    """
+    told: Mapping[str, str | None] = {
+        name: next((cell for cell in cells if cell is not None), None)
+        for name, cells in zip(Seen._fields, zip(Seen(), *found, strict=True), strict=True)
+    }
+    comma, point, either = told.values()
+    due = 'decimal: "," or decimal: "." in source.yaml'
+    if comma and point:
+        got = f"has numbers such as {comma!r} and such as {point!r}"
+        alike = f"one decimal mark; write them alike, and say {due}"
+        raise DoorError(file, got, alike, key="decimal")
+    if either and not (comma or point):
+        got = f"has numbers such as {either!r}, whose mark may be between thousands or decimals"
+        raise DoorError(file, got, due, key="decimal")
+    return "," if comma else "."

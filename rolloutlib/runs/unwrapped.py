@@ -1,0 +1,113 @@
+"""A file of runs out of its wrapping: unpacked, decoded, out of its workbook, as a kind we read."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from fnmatch import fnmatch
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rolloutlib.doors.opened import Said, kind_of_name, opened
+from rolloutlib.runs.columns import TEXTS
+from rolloutlib.runs.database import texts_folder
+from rolloutlib.runs.files import check_lines, plain_text
+from rolloutlib.runs.quarantine import Quarantined
+from rolloutlib.runs.sources import TAGS, WIRE
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from rolloutlib.doors.refusal import DoorError
+    from rolloutlib.runs.files import RunFile
+    from rolloutlib.runs.sources import SourceSpec
+
+__all__ = ["named_texts", "refused_run", "said_of", "scanned", "scanned_paths"]
+__all__ += ["unwrapped"]
+
+_TIMES = ("started_at",)
+_WORDS = {"passed", "status", "score", "latency_ms", "covariate", *TAGS}  # their words are judged
+_SCANNED = {".parquet", ".csv", ".tsv", ".tab", ".txt", ".jtl"}
+_NUMBERS = count()
+
+
+def said_of(spec: SourceSpec | None, file: str) -> Said:
+    """Return what source.yaml says of how a file is written, and what its columns may hold.
+
+    A table that it does not map may have our own names.
+    """
+    if spec is None or not fnmatch(file, spec.files):
+        spec = None
+    columns = spec.columns.mapped if spec else {}
+    if not columns:
+        names = {name: (name, WIRE[name]) for name in WIRE}
+        wanted = tuple(one.column for one in spec.segments.values()) if spec else ()
+    else:
+        names = {name: (column.column,) for name, column in columns.items()}
+        wanted = (*(name for (name,) in names.values()),)
+    times = {name for field in _TIMES for name in names.get(field, ())}
+    words = {name for field in _WORDS & names.keys() for name in names[field]}
+    words |= {column.column for column in columns.values() if column.none}
+    beside = {n: one.column for n, one in spec.beside.items() if n not in TEXTS} if spec else {}
+    every = {name for several in names.values() for name in several} | {*beside.values()}
+    return Said(
+        encoding=spec.encoding if spec else None, delimiter=spec.delimiter if spec else None,
+        sheet=spec.sheet if spec else None, wanted=wanted, times=tuple(sorted(times)),
+        strict=tuple(sorted(every - times)), words=tuple(sorted(words)),
+    )  # fmt: skip
+
+
+def named_texts(spec: SourceSpec | None) -> tuple[str, ...]:
+    """Return the patterns of source.yaml that name texts (.txt), which else are no data."""
+    if spec is None:
+        return ()
+    patterns = (spec.files, *(one for globs in spec.arms.values() for one in globs))
+    return tuple(one for one in patterns if ".txt" in one.lower())
+
+
+def unwrapped(file: RunFile, data: bytes, spec: SourceSpec | None) -> tuple[RunFile, bytes]:
+    """Open a file's bytes: the file as it is read from now on, and its text.
+
+    Raises:
+        DoorError: it has no way in as it is; the sentence names the key that would mend it.
+        RunsError: it has more lines, or longer ones, than may be.
+    """
+    found = opened(file.name, data, said_of(spec, file.name))
+    same = found.data is data or plain_text(data) == found.data
+    read = replace(file, kind=found.kind, delimiter=found.delimiter, as_it_is=same)
+    if read.kind in {".csv", ".jsonl"}:
+        check_lines(read, found.data)
+    return read, found.data
+
+
+def refused_run(error: DoorError, *, alone: bool) -> Quarantined:
+    """Return the refusal of a run; a table, or the only file, refuses the whole read.
+
+    Raises:
+        DoorError: the error itself.
+    """
+    if alone or kind_of_name(error.file) != ".json":
+        raise error
+    what = error.got.removeprefix("is ")
+    field, value = ("file", what) if what != error.got else (error.got, "")
+    return Quarantined(error.file, 0, field, value, f"expected {error.expected}", "")
+
+
+def scanned_paths(files: Iterable[RunFile]) -> list[Path]:
+    """Return the files that the engine reads where they lie."""
+    return [Path(file.path).resolve() for file in files if file.kind in _SCANNED]
+
+
+@contextmanager
+def scanned(file: RunFile, data: bytes) -> Generator[RunFile]:
+    """Give the engine a file that it can scan: the file itself, or its text laid out for it."""
+    if file.as_it_is or file.kind != ".csv":
+        yield file
+        return
+    path = Path(texts_folder()) / f"{next(_NUMBERS)}.csv"
+    path.write_bytes(data)
+    try:
+        yield replace(file, path=str(path))
+    finally:
+        path.unlink()
