@@ -90,11 +90,20 @@ def opened(name: str, data: bytes, said: Said | None = None) -> Opened:
     text = as_utf8(name, data, said.encoding, _TEXTS[kind])
     if _TEXTS[kind] != ".csv" or not text.strip():
         return Opened(_TEXTS[kind], text)
-    if kind == ".jtl" and text.lstrip()[:1] == b"<":
-        due = "CSV: set jmeter.save.saveservice.output_format=csv"
-        raise DoorError(name, "is XML", due)
+    if kind == ".jtl":
+        _check_jmeter(name, text)
     text, first = without_sep(text)
-    return Opened(".csv", text, delimiter_of(name, end, text, first or said.delimiter, said.wanted))
+    taken = delimiter_of(name, kind, text, first or said.delimiter, said.wanted)
+    return Opened(".csv", text, taken)
+
+
+def _check_jmeter(name: str, text: bytes) -> None:
+    if text.lstrip()[:1] == b"<":
+        due = "CSV, by -Jjmeter.save.saveservice.output_format=csv"
+        raise DoorError(name, "is JMeter's XML", due)
+    if text[:1].isdigit():
+        due = "one, by -Jjmeter.save.saveservice.print_field_names=true"
+        raise DoorError(name, "has no header", due)
 
 
 def _sheet(name: str, data: bytes, kind: str, said: Said) -> bytes:

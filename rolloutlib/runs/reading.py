@@ -58,7 +58,7 @@ from rolloutlib.runs.ready import Ready, beside_of, columns_of, note_labels
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
 from rolloutlib.runs.second_look import second_look
 from rolloutlib.runs.sources import SourceSpec, source_of
-from rolloutlib.runs.tally import Aside, Tally
+from rolloutlib.runs.tally import ENVELOPES, Aside, Tally
 from rolloutlib.runs.unwrapped import refused_run, scanned, scanned_paths, unwrapped
 
 if TYPE_CHECKING:
@@ -71,7 +71,6 @@ if TYPE_CHECKING:
 __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs"]
 
 _UNREADABLE = (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError, MalformedError)
-_ENVELOPES = "run envelopes"
 _RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's cache
 
 
@@ -119,7 +118,8 @@ class _Reader:
             return self.leave(file, error, digest, alone=among == 1)
         self.budget.add_bytes(0 if file.as_it_is else len(data))
         if not data.strip():
-            return self.refuse(empty(file, alone=among == 1), digest)
+            self.tally.refuse_file(empty(file, alone=among == 1), digest)
+            return []
         if self.is_unread(file, data):
             self.tally.unread.append(file.name)
             return []
@@ -128,20 +128,15 @@ class _Reader:
                 dialect = self.take_columns(there, data) or self.take_flat(there, data)
             self.tally.files.append((file.name, digest, dialect))
             return []
-        self.tally.files.append((file.name, digest, _ENVELOPES))
+        self.tally.files.append((file.name, digest, ENVELOPES))
         return units_of(file, data)
 
     def leave(self, file: RunFile, error: DoorError, digest: str, *, alone: bool) -> list[Unit]:
         """Leave a file that has no way in, or refuse it if it is one of ours."""
-        if not self.is_of_others(file):
-            return self.refuse(refused_run(error, alone=alone), digest)
-        self.tally.unread.append(file.name)
-        return []
-
-    def refuse(self, what: Quarantined, digest: str) -> list[Unit]:
-        """Book a file that is no run at all, and has none."""
-        self.tally.refuse(what)
-        self.tally.files.append((what.file, digest, _ENVELOPES))
+        if self.is_of_others(file):
+            self.tally.unread.append(file.name)
+        else:
+            self.tally.refuse_file(refused_run(error, alone=alone), digest)
         return []
 
     def is_of_others(self, file: RunFile) -> bool:
@@ -153,9 +148,7 @@ class _Reader:
         """Whether source.yaml is about other files, and this one shows no sign of a run."""
         if not self.is_of_others(file):
             return False
-        if file.kind == ".parquet":
-            return is_flat(file, data, self.spec)
-        return not shows_run(data)
+        return is_flat(file, data, self.spec) if file.kind == ".parquet" else not shows_run(data)
 
     def take(self, units: Sequence[Unit]) -> None:
         """Read a batch of envelopes; those whose keys do not add up are looked at again."""

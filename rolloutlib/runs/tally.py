@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from rolloutlib.runs.run_info import RunInfo
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["Aside", "Tally", "all_cached", "all_copies", "all_words", "naming_reasons"]
+__all__ = ["ENVELOPES", "Aside", "Tally", "all_cached", "all_copies", "all_words"]
+__all__ += ["naming_reasons"]
 
 _NO_DATA = {".md", ".rst", ".yaml", ".yml", ".py", ".ipynb", ".html", ".png", ".svg", ".pdf"}
 _ABOUT = ("readme", "licen", "copying", "notice", "changelog")  # how names of no data begin
+ENVELOPES = "run envelopes"  # the dialect of files of runs
 _NAMED = 5  # files that a sentence names
 
 
@@ -88,6 +90,11 @@ class Tally:
         """Book a bad row, run or file."""
         self.read[row.file] += row.rows
         self.bad.append(row)
+
+    def refuse_file(self, what: Quarantined, digest: str) -> None:
+        """Book a file that is no run at all."""
+        self.refuse(what)
+        self.files.append((what.file, digest, ENVELOPES))
 
     def refuse_unread(self, listing: Listing, path: Path, spec: SourceSpec | None) -> None:
         """Book the files that were refused unread.

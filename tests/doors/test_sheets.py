@@ -1,0 +1,120 @@
+"""Workbooks as people keep them: titles above the header, several sheets, what Excel made of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from openpyxl import Workbook
+
+from rolloutlib.errors import RunsError
+from rolloutlib.runs import read_runs
+from tests.doors.test_texts import KOREAN, MAPPED, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from openpyxl.worksheet.worksheet import Worksheet
+
+HEAD = ("arm", "run_id", "prompt_id", "status", "score")
+SOURCE = """
+columns: {arm: arm, run_id: run_id, prompt_id: prompt_id, status: status, score: score}
+"""
+
+
+def written(folder: Path, rows: Sequence[Sequence[object]], source: str = SOURCE,
+            then: Callable[[Worksheet], object] | None = None) -> Path:  # fmt: skip
+    """Write a workbook of one sheet, and its source.yaml."""
+    book = Workbook()
+    sheet = book.worksheets[0]
+    for row in rows:
+        sheet.append(list(row))
+    if then:
+        then(sheet)
+    folder.mkdir(exist_ok=True)
+    book.save(folder / "book.xlsx")
+    (folder / "source.yaml").write_text(source, encoding="utf-8")
+    return folder
+
+
+def rows_of(*further: Sequence[object]) -> list[Sequence[object]]:
+    """Return a table of ten good rows an arm, and further ones."""
+    good = [(arm, "r", f"q{n}", "passed", n / 2) for arm in "ab" for n in range(10)]
+    return [HEAD, *good, *further]
+
+
+def test_a_sheet_reads_as_its_csv(tmp_path: Path) -> None:
+    """Korean names, a merged title and a blank row above the header, numbers as Excel has them."""
+    lines = [line.split(",") for line in KOREAN.splitlines()]
+    typed = [[float(cell) if cell.replace(".", "").isdigit() else cell for cell in line]
+             for line in lines]  # fmt: skip
+    folder = written(
+        tmp_path / "x",
+        [["주간 보고"], [], *typed],
+        MAPPED,
+        lambda sheet: sheet.merge_cells("A1:F1"),
+    )
+    plain = tmp_path / "c"
+    plain.mkdir()
+    (plain / "t.csv").write_text(KOREAN, encoding="utf-8")
+    (plain / "source.yaml").write_text(MAPPED, encoding="utf-8")
+    assert told(read_runs(folder)) == told(read_runs(plain))
+
+
+ODD: dict[str, tuple[Sequence[object], Callable[[Worksheet], object] | None, str]] = {
+    "3-4 that became a date": (
+        ("a", "r", dt.datetime(2026, 3, 4), "passed", 1), None,  # noqa: DTZ001 -- as Excel has it
+        'prompt_id is {"date": "2026-03-04"}; expected text.'),
+    "an id that lost digits": (
+        ("a", "r", 1234567890123456789, "passed", 1), None,
+        "prompt_id is 1.234567890123457e+18; expected text."),
+    "an error in a word": (
+        ("a", "r", "q", "passed", 1), lambda sheet: _error(sheet["C22"]),
+        'prompt_id is {"error": "#ERROR"}; expected text.'),
+    "an error in a number": (
+        ("a", "r", "q", "passed", 1), lambda sheet: _error(sheet["E22"]),
+        "score is '#ERROR'; expected a number from 0 to 10."),
+    "a percentage": (
+        ("a", "r", "q", "passed", 0.85), lambda sheet: _percent(sheet["E22"]),
+        "score is '85%'; expected a number from 0 to 10."),
+    "a boolean where a number is due": (
+        ("a", "r", "q", "passed", True), None, "score is true; expected a number from 0 to 10."),
+}  # fmt: skip
+
+
+def _error(cell: Any) -> None:  # noqa: ANN401 -- openpyxl's
+    cell.value, cell.data_type = "#N/A", "e"
+
+
+def _percent(cell: Any) -> None:  # noqa: ANN401 -- openpyxl's
+    cell.number_format = "0%"
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_excel_made_of_a_cell_is_never_its_value(tmp_path: Path, odd: str) -> None:
+    """It costs its row, which is named by the sheet's own number."""
+    row, then, message = ODD[odd]
+    found = read_runs(written(tmp_path / "x", rows_of(row), then=then))
+    assert [one.message for one in found.quarantined] == [f"book.xlsx:22: {message}"]
+    assert found.kept == 20
+
+
+def test_several_sheets_need_one_key(tmp_path: Path) -> None:
+    """The message names the sheets; that one key is enough."""
+    folder = written(tmp_path / "x", rows_of())
+    book = Workbook()
+    book.worksheets[0].title = "메모"
+    book.worksheets[0].append(["a", "note"])
+    sheet = book.create_sheet("결과")
+    for row in rows_of():
+        sheet.append(list(row))
+    book.create_sheet("empty")
+    book.save(folder / "book.xlsx")
+    with pytest.raises(RunsError, match=r"several sheets with rows \('메모', '결과'\).*sheet: "):
+        read_runs(folder)
+    (folder / "source.yaml").write_text(SOURCE + "sheet: 결과\n", encoding="utf-8")
+    assert read_runs(folder).kept == 20
+    (folder / "source.yaml").write_text("sheet: 결과\n", encoding="utf-8")
+    assert read_runs(folder).kept == 20
