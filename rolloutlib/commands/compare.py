@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rolloutlib.judge.offline import Pair
     from rolloutlib.judge.pair_record import TakenFor
     from rolloutlib.plan.offline import EvalPlan
+    from rolloutlib.reason import Reason
     from rolloutlib.runs.places import Two
     from rolloutlib.runs.sources import SourceSpec
 
@@ -75,6 +76,8 @@ class _Read(NamedTuple):
     """What the columns mean, and what was drafted of it."""
 
     spec: SourceSpec | None
+    doubts: tuple[Reason, ...] = ()
+    guessed: bool = False
     tool: str = ""
     taken: tuple[TakenFor, ...] = ()
     left: tuple[TakenFor, ...] = ()
@@ -110,7 +113,9 @@ def _found(plan: EvalPlan, two: Two, names: tuple[str, str], arguments: argparse
     from rolloutlib.judge.offline import compare_files
 
     read = _read(arguments, two)
-    found = compare_files(plan, two, read.spec, names=names)
+    found = compare_files(
+        plan, two, read.spec, names=names, doubts=read.doubts, guessed=read.guessed
+    )
     review = replace(found.review, tool=read.tool, taken=read.taken, left=read.left)
     return found._replace(review=review)
 
@@ -128,6 +133,7 @@ def _read(arguments: argparse.Namespace, two: Two) -> _Read:
 
 def _drafted(arguments: argparse.Namespace) -> _Read:
     from rolloutlib.drafts.drafting import draft
+    from rolloutlib.drafts.unread import TABLE, as_compared, unread
     from rolloutlib.judge.pair_record import TakenFor
 
     drafted = draft([arguments.control, arguments.treatment])
@@ -137,7 +143,8 @@ def _drafted(arguments: argparse.Namespace) -> _Read:
         for field, column in columns.items()
     )
     left = tuple(TakenFor("", column, why) for column, why in drafted.draft.left.items())
-    return _Read(drafted.spec, drafted.draft.tool, taken, left)
+    doubts, guessed = unread(drafted), drafted.draft.tool == TABLE
+    return _Read(as_compared(drafted), doubts, guessed, drafted.draft.tool, taken, left)
 
 
 def _with_arms(mapping: object, two: Two, where: str) -> SourceSpec:

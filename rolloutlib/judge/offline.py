@@ -8,7 +8,7 @@ not: looks, flags, allocation, checks, the plan's rule of averages.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -30,7 +30,7 @@ from rolloutlib.measure.comparing import Asked, Configured, compare_arms
 from rolloutlib.measure.comparison import Earlier
 from rolloutlib.measure.configuration import mixed
 from rolloutlib.measure.looks import look_at
-from rolloutlib.measure.same import copied, unlike_prompts
+from rolloutlib.measure.same import copied, like_keys, several, unlike_prompts
 from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.measure.validity import copies
@@ -56,6 +56,17 @@ if TYPE_CHECKING:
 __all__ = ["Pair", "compare_files", "nothing_compared"]
 
 
+# What every file of an eval tool is like, and nobody has to be told.
+USUAL: Final = frozenset({"source.one_run", "runs.no_start"})
+
+
+class Doubts(NamedTuple):
+    """What keeps a GO back: what is unread, and whether columns are guessed by their names."""
+
+    unread: tuple[Reason, ...]
+    guessed: bool
+
+
 class Pair(NamedTuple):
     """What was found, and what it was made of.
 
@@ -71,8 +82,9 @@ class Pair(NamedTuple):
 
 
 def compare_files(
-    plan: EvalPlan, two: Two, spec: SourceSpec | None, *, names: tuple[str, str]
-) -> Pair:
+    plan: EvalPlan, two: Two, spec: SourceSpec | None, *, names: tuple[str, str],
+    doubts: tuple[Reason, ...] = (), guessed: bool = False,
+) -> Pair:  # fmt: skip
     """Read two files as two arms, judge every gate by the evidence, recommend.
 
     Args:
@@ -80,6 +92,8 @@ def compare_files(
         two: the files of both, the control's first.
         spec: what their columns mean; None for run envelopes and tables in our own columns.
         names: what to call them.
+        doubts: what may have been measured and is not read; each holds.
+        guessed: whether columns were taken for outcomes by their names alone.
 
     Raises:
         UsageError: a file holds several arms, or both the same.
@@ -89,7 +103,7 @@ def compare_files(
         runs = read_runs(Place(two.folder, two.listing, spec), texts=True)
         _not_the_same(runs.inputs, two)
         pair = _arms_of(runs, two, names)
-        found = _judged(plan, runs, pair, names)
+        found = _judged(plan, runs, pair, names, Doubts(doubts, guessed=guessed))
     runs.check_unchanged()
     return found
 
@@ -140,8 +154,12 @@ def _arms_of(runs: Runs, two: Two, names: tuple[str, str]) -> tuple[str, str]:
     return arms[0], arms[1]
 
 
-def _judged(plan: EvalPlan, runs: Runs, pair: tuple[str, str], names: tuple[str, str]) -> Pair:
+def _judged(
+    plan: EvalPlan, runs: Runs, pair: tuple[str, str], names: tuple[str, str],
+    doubts: Doubts,
+) -> Pair:  # fmt: skip
     alike, equal = unlike_prompts(runs, pair, plan.differs), copied(runs, pair)
+    keys = like_keys(runs, pair)
 
     def configured(_: object) -> Configured:
         own = (why for arm in pair for why in mixed(arm, [r for r in runs.runs if r.arm == arm]))
@@ -164,7 +182,9 @@ def _judged(plan: EvalPlan, runs: Runs, pair: tuple[str, str], names: tuple[str,
     drift = moving(plan, [Earlier(0, compared)], gates)
     findings = findings_of(decides, gates, parts, issues)
     findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
-    findings += [Finding(why, "hold") for why in _unanswered(plan, gates)]
+    holding = [*several(runs, dict(zip(pair, names, strict=True))), *doubts.unread]
+    holding += keys if doubts.guessed else []
+    findings += [Finding(why, "hold") for why in (*holding, *_unanswered(plan, gates))]
     recommended = recommend(gates, (), findings, attests=False)
     review = PairReview(
         control=pair[0], treatment=pair[1], first=names[0], second=names[1], plan_name=plan.name,
@@ -174,7 +194,9 @@ def _judged(plan: EvalPlan, runs: Runs, pair: tuple[str, str], names: tuple[str,
         gates=gates, segments=parts, issues=issues, completeness=compared.completeness,
         inputs=runs.inputs, quarantine=groups_of((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
-        warnings=(*equal.told, *alike.told, *compared.warnings, *vanished_of(issues),
+        warnings=(*_refused(runs), *equal.told, *alike.told, *([] if doubts.guessed else keys),
+                  *vanished_of(issues),
+                  *(why for why in compared.warnings if why.code not in USUAL),
                   *(d.why for d in drift if d.better or d.proven)),
         drift=drift, set_aside=compared.set_aside, data_sha256=from_runs(runs).digest(),
         source_title=runs.source.title if runs.source else None,
@@ -182,6 +204,14 @@ def _judged(plan: EvalPlan, runs: Runs, pair: tuple[str, str], names: tuple[str,
         needs=_titles(plan.gates, plan.needs),
     )  # fmt: skip
     return Pair(review, runs.quarantined, compared, runs)
+
+
+def _refused(runs: Runs) -> list[Reason]:
+    """Say how many rows were refused, with an example: few enough that the gates could be judged."""
+    refused, example = runs.rows_quarantined, next(iter(runs.quarantined), None)
+    if example is None:
+        return []
+    return [because("pair.refused", rows=refused, read=runs.read, example=example.message)]
 
 
 def _titles(gates: Mapping[str, EvalGate], keys: Collection[str]) -> tuple[str, ...]:

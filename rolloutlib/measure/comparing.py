@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure import adjustment, configuration, material, periods, validity
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from rolloutlib.runs import Runs
 
 __all__ = ["Asked", "Configured", "compare", "compare_arms"]
+
+TOLD: Final = ("passed", "score", "latency_ms")
 
 
 class Configured(NamedTuple):
@@ -124,7 +126,7 @@ def compare_arms(
     if asked.adjust:
         adjustment.check(measured.table, pair)
     rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
-    design = read_design(arms_of(measured.table, "passed", pair, measured), "difference")[1]
+    design = read_design(arms_of(measured.table, _told(measured), pair, measured), "difference")[1]
     people = material.of_people(measured, design)
     same_prompts = material.replayed(measured, people)
     ratio, users = _ratios(asked, measured, runs, material.allocated(measured, design), rules)
@@ -170,6 +172,12 @@ def _ratios(
         return None, None
     ratio = material.sample_ratio(measured, runs, asked.pair, rules, asked.allocation)
     return ratio, material.user_ratio(allocated, rules, asked.allocation)
+
+
+def _told(measured: Measured) -> str:
+    """Return a metric that samples tell, the outcome first: how the arms compare shows in it."""
+    table = measured.table
+    return next((name for name in TOLD if table.all(name).n.any()), TOLD[0])
 
 
 def _account_metric(gate: Gate, measured: Measured) -> str:

@@ -15,16 +15,20 @@ from rolloutlib.runs.columns import SCHEMA, TEXTS
 from rolloutlib.runs.database import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
 
-__all__ = ["Alike", "copied", "unlike_prompts"]
+__all__ = ["Alike", "copied", "like_keys", "several", "unlike_prompts"]
 
 PROMPT_TEXT, ANSWER_TEXT = TEXTS
 PROMPT: Final = "prompt"  # what the text of a prompt is called in `differs`
 MATERIAL: Final = ("category", "difficulty")
+CANDIDATES: Final = ("candidate", "model", "provider")  # segments that name what is evaluated
+SHOWN: Final = 5  # of several values
+OUTCOMES: Final = ("passed", "score")
+MANY: Final = 20  # prompts whose outcomes two runs hardly share all
 # What tells whose row it is, and when: not what was measured in it.
 WHOSE: Final = frozenset({
     "run_id", "arm", "started_at", "seed", "profile", "sample_id", "prompt_id", "user_id",
@@ -116,6 +120,37 @@ def copied(runs: Runs, pair: tuple[str, str]) -> Alike:
     if not timed and share == 1:
         return Alike(blocks=(because("pair.equal", **facts),))
     return Alike(told=(because("pair.nearly", **facts),) if share >= NEARLY else ())
+
+
+def like_keys(runs: Runs, pair: tuple[str, str]) -> list[Reason]:
+    """Say which outcome is the same in both arms for every prompt, as an expected answer would be.
+
+    A mark that the call came back, or the answer that was due, is no verdict on what came.
+    """
+    reasons: list[Reason] = []
+    for column in OUTCOMES:
+        both, unlike, _ = _by_prompt(runs, pair, column)
+        if both >= MANY and not unlike:
+            reasons.append(because("pair.key", field=column, prompts=both))
+    return reasons
+
+
+def several(runs: Runs, names: Mapping[str, str]) -> tuple[Reason, ...]:
+    """Say which arm is no one candidate: its rows name several models.
+
+    Args:
+        runs: the samples of both arms.
+        names: arm → what its file is called.
+    """
+    reasons: list[Reason] = []
+    for column in (name for name in CANDIDATES if name in runs.extras):
+        query = f"""SELECT arm, list_sort(list_distinct(list("{column}"))) FROM samples
+            WHERE "{column}" IS NOT NULL GROUP BY arm ORDER BY arm"""
+        for arm, values in runs.relation.query("samples", query).fetchall():
+            if len(values) > 1 and arm in names:
+                reasons.append(because("pair.several", file=names[arm], named=column,
+                                       values=tuple(values[:SHOWN])))  # fmt: skip
+    return tuple(reasons)
 
 
 def _row(runs: Runs, query: str) -> Sequence[Any]:

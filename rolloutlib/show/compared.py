@@ -120,7 +120,12 @@ def unknown_lines(review: PairReview) -> list[str]:
     """Return what nobody knows, and what to know beside the verdicts, line by line."""
     titles = tuple(translate(title) for title in review.unjudged)
     silent = say("Neither file has values of: {gates}. They are not judged.", gates=titles)
-    return [*([str(silent)] if titles else []), *texts(review.warnings)]
+    columns = tuple(plain(one.column, LABEL) for one in review.left)
+    left = say("Columns that nothing was made of: {columns}.", columns=columns)
+    return [
+        *([str(silent)] if titles else []), *texts(review.warnings),
+        *([str(left)] if columns else []),
+    ]  # fmt: skip
 
 
 @spoken

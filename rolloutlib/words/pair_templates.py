@@ -29,6 +29,23 @@ PAIRS: Final = {
     "pair.nearly": (
         "{rows:,} of {of:,} rows are the same in both files in everything that these tell."
     ),
+    "pair.several": (
+        "The rows of {file} are of several: {named} is {values}. Which of them is compared? Split "
+        "the file, or, if all together are the candidate, leave {named} out in a source.yaml "
+        "(--source)."
+    ),
+    "pair.key": (
+        "{field} is the same in both files for every one of {prompts:,} prompts, as an expected "
+        "answer or a mark that the call came back would be; if it is the verdict, say so in a "
+        "source.yaml (--source)."
+    ),
+    "pair.refused": (
+        "{rows:,} of {read:,} rows were refused and are in no number; the first: {example}"
+    ),
+    "pair.unread": (
+        "{field} is not judged: the column {column} is left out ({why}). Say in a source.yaml what "
+        "it means (rollout source drafts it; then --source)."
+    ),
     "pair.no_outcome": (
         "No gate that says how good the answers are could be judged: {gates}. Speed, errors and "
         "cost alone are no answer."
