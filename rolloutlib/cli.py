@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rolloutlib.commands.parsing import Parser
 
 STORY: Final = """\
+two files of an eval tool, and nothing else:
+  rollout compare   is B as good as A? one report        rollout source    what their columns mean
+
 a rollout, step by step:
   rollout plan      what a stage can prove, in advance   rollout bench     the paired mini benchmark
   rollout ingest    store runs by day, with their sums   rollout risks     which risk signals fire

@@ -32,7 +32,7 @@ examples:
   rollout compare v1.json v2.json
       two outputs of promptfoo, Inspect, lm-eval …, or tables (CSV, JSON Lines, Parquet, workbooks)
   rollout compare runs/v1 runs/v2 --margin 0.02
-      two folders; pass rate and score may lose 2 % of their range instead of 5 %
+      two folders; pass rate and score may lose 2 % of their range
   rollout compare v1.csv v2.csv --source source.yaml
       what the columns mean is written there (rollout source v1.csv v2.csv drafts it)
   rollout compare v1.json v2.json --junit compare.xml --markdown comment.md
@@ -142,9 +142,14 @@ def _drafted(arguments: argparse.Namespace) -> _Read:
         TakenFor(field, str(column.column), drafted.draft.notes.get(f"columns.{field}"))
         for field, column in columns.items()
     )
-    left = tuple(TakenFor("", column, why) for column, why in drafted.draft.left.items())
-    doubts, guessed = unread(drafted), drafted.draft.tool == TABLE
-    return _Read(as_compared(drafted), doubts, guessed, drafted.draft.tool, taken, left)
+    spec, guessed = as_compared(drafted), drafted.draft.tool == TABLE
+    used = {column.column for column in spec.beside.values()}
+    left = tuple(
+        TakenFor("", column, why)
+        for column, why in drafted.draft.left.items()
+        if column not in used
+    )
+    return _Read(spec, unread(drafted), guessed, drafted.draft.tool, taken, left)
 
 
 def _with_arms(mapping: object, two: Two, where: str) -> SourceSpec:

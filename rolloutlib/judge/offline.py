@@ -207,7 +207,7 @@ def _judged(
 
 
 def _refused(runs: Runs) -> list[Reason]:
-    """Say how many rows were refused, with an example: few enough that the gates could be judged."""
+    """Say how many rows were refused, with an example; many of them are a block besides."""
     refused, example = runs.rows_quarantined, next(iter(runs.quarantined), None)
     if example is None:
         return []

@@ -176,6 +176,41 @@ def test_what_names_no_prompt_may_be_anything(empty: Path) -> None:
     assert (code, codes(review) & {"material.unnamed"}) == (10, {"material.unnamed"})
 
 
+@pytest.mark.usefixtures("empty")
+def test_an_outcome_that_could_not_be_read_holds() -> None:
+    """One file writes other words: its pass rate is left out, and the speed alone is no GO."""
+    second = [row | {"passed": row["passed"].upper() + "*"} for row in rows_of(2)]
+    rated = [
+        [row | {"score": round(random.Random(i).uniform(2, 9), 1)} for i, row in enumerate(rows)]  # noqa: S311 -- no secret
+        for rows in (rows_of(1), second)
+    ]
+    code, review = compared(*rated)
+    unread = [why["facts"] for why in review["reasons"] if why["code"] == "pair.unread"]
+    assert (code, [why["column"] for why in unread][:1]) == (10, ["passed"])
+
+
+@pytest.mark.usefixtures("empty")
+def test_an_expected_answer_is_no_outcome() -> None:
+    """A column that is the same for every prompt in both files may be the answer key."""
+    first, second = rows_of(1), rows_of(2)
+    keyed = [row | {"passed": other["passed"]} for row, other in zip(second, first, strict=True)]
+    code, review = compared(first, keyed)
+    assert (code, codes(review) & {"pair.key"}) == (10, {"pair.key"})
+    source = "columns: {prompt_id: question_id, passed: passed, latency_ms: latency_ms}\n"
+    Path("source.yaml").write_text(source, "utf-8")
+    assert compared(first, keyed)[0] == 0, "who says that it is the outcome is believed"
+
+
+@pytest.mark.usefixtures("empty")
+def test_rows_of_two_models_are_no_candidate() -> None:
+    """A file in which the control's model answered too is not one candidate."""
+    first = [row | {"model": "old"} for row in rows_of(1)]
+    mixed = [row | {"model": "old" if i % 3 else "new"} for i, row in enumerate(rows_of(2))]
+    code, review = compared(first, mixed)
+    several = [why["facts"] for why in review["reasons"] if why["code"] == "pair.several"]
+    assert (code, [why["values"] for why in several]) == (10, [["new", "old"]])
+
+
 def test_speed_alone_is_no_answer(empty: Path) -> None:
     """Files of latencies pass every gate that they have, and say nothing of the answers."""
     (empty / "source.yaml").write_text(
@@ -260,7 +295,7 @@ def test_the_shipped_plan_is_the_workbooks() -> None:
     [
         (("needs: [pass_rate", "needs: [pas_rate"), "needs has 'pas_rate'"),
         (("    limit: 1.20", "    limit: {profile: max_latency_ms}"), "are numbers here"),
-        (("    limit: -0.05", "    limit: -0.05\n    proof: {0: -0.1}"), "proof is of stages"),
+        (("    limit: -0.07", "    limit: -0.07\n    proof: {0: -0.1}"), "proof is of stages"),
     ],
 )
 def test_a_plan_that_asks_for_a_stage_is_refused(
