@@ -133,7 +133,7 @@ def _read(arguments: argparse.Namespace, two: Two) -> _Read:
 
 def _drafted(arguments: argparse.Namespace) -> _Read:
     from rolloutlib.drafts.drafting import draft
-    from rolloutlib.drafts.unread import TABLE, as_compared, unread
+    from rolloutlib.drafts.two import TABLE, as_compared, unread
     from rolloutlib.judge.pair_record import TakenFor
 
     drafted = draft([arguments.control, arguments.treatment])

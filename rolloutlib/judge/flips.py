@@ -206,6 +206,6 @@ def _new_sums(
 
 def _shares(verdicts: NDArray[np.int64]) -> dict[str, float]:
     return {
-        NAMES[code]: np.count_nonzero(verdicts == code) / len(verdicts)
+        NAMES[code]: int(np.count_nonzero(verdicts == code)) / len(verdicts)
         for code in (GO, HOLD, NO_GO)
     }

@@ -22,6 +22,7 @@ from rolloutlib.judge.beside import (
     segments_of,
     vanished_of,
 )
+from rolloutlib.judge.flips import flips_of
 from rolloutlib.judge.gate import judge_gate
 from rolloutlib.judge.pair_record import PairReview
 from rolloutlib.judge.recommendation import Finding, changes, reasons, recommend
@@ -202,6 +203,7 @@ def _judged(
         source_title=runs.source.title if runs.source else None,
         unjudged=_titles(plan.gates, plan.gates.keys() - applying.keys()),
         needs=_titles(plan.gates, plan.needs),
+        flips=None if compared.blocks else flips_of(compared, gates, plan.gates),
     )  # fmt: skip
     return Pair(review, runs.quarantined, compared, runs)
 
@@ -233,7 +235,8 @@ def _by_evidence(row: GateResult) -> GateResult:
     evidence = row.evidence
     clears = row.plan.clears if evidence.point is not None else None
     plan = PlanVerdict(evidence.verdict, evidence.point, clears, 0, 0)
-    return replace(row, plan=plan, tolerated=None, disagrees=False)
+    capped = row.capped if row.capped and row.capped.treatment else None
+    return replace(row, plan=plan, tolerated=None, disagrees=False, capped=capped)
 
 
 def _unanswered(plan: EvalPlan, gates: Sequence[GateResult]) -> list[Reason]:

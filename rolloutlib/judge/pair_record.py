@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from rolloutlib.judge.flips import Flips  # noqa: TC001 -- msgspec reads it
 from rolloutlib.judge.record import PAIR_SCHEMA, Review
 from rolloutlib.reason import Reason
 
@@ -37,6 +38,7 @@ class PairReview(
         left: columns that nothing was made of, and why.
         unjudged: titles of gates that do not apply, since neither file has a value.
         needs: titles of the gates of which one has to be judged.
+        flips: how often a repeat would say something else; None where that cannot be told.
     """
 
     stage: int = NO_STAGE
@@ -48,6 +50,7 @@ class PairReview(
     left: tuple[TakenFor, ...] = ()
     unjudged: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    flips: Flips | None = None
 
 
 def encode_pair(review: PairReview) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rolloutlib.judge.record import Recommendation
-from rolloutlib.show.measured import measured, simulated
+from rolloutlib.show.measured import how_many, missing_lines, simulated
 from rolloutlib.show.report import SIGNS, recommendation_word
 from rolloutlib.show.rows import badge, evidence_lines, interval, level, proof_limit, settled_by
 from rolloutlib.show.tables import (
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from rolloutlib.words.sentences import Sentence
 
 __all__ = [
-    "answer", "gates", "meaning_of", "terminal_answer", "title_of", "unknown", "unknown_lines",
-    "what_for",
+    "answer", "gates", "meaning_of", "repeat_lines", "repeats", "terminal_answer", "title_of",
+    "unknown", "unknown_lines", "what_for",
 ]  # fmt: skip
 
+TABLE = "table"  # the tool of files that no preset knows
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
 
 
@@ -68,10 +69,11 @@ def answer(review: PairReview) -> Html:
     """Show the recommendation, which files it is about, and why."""
     word, sign = str(recommendation_word(review.recommendation)), SIGNS[review.recommendation]
     heading, meaning, reasons = title_of(review), str(meaning_of(review)), texts(review.reasons)
-    arms = measured(review) if review.arms else Html("", "")
+    arms = _arms(review) if review.arms else Html("", "")
     facts = (
         (say("Control"), review.first), (say("Treatment"), review.second),
-        (say("Tool"), review.tool), (say("Judged by"), translate(review.plan_name)),
+        (say("Tool"), review.tool if review.tool != TABLE else ""),
+        (say("Judged by"), translate(review.plan_name)),
     )  # fmt: skip
     about = [(str(name), value) for name, value in facts if value]
     html = render(
@@ -82,6 +84,19 @@ def answer(review: PairReview) -> Html:
     )  # fmt: skip
     lines = [f"{sign} {heading}", meaning, *(f"- {reason}" for reason in reasons)]
     return Html(html, "\n".join([*map(plain, lines), arms.text]), heading)
+
+
+def _arms(review: PairReview) -> Html:
+    """Show both files side by side: how much each holds, and what it lacks."""
+    files = {review.control: (say("Control"), review.first),
+             review.treatment: (say("Treatment"), review.second)}  # fmt: skip
+    rows: list[Row] = []
+    for arm in review.arms:
+        (role, file), (count, *more) = files[arm.arm], how_many(arm)
+        missing, *rest = missing_lines(review, arm)
+        rows.append(Row((label(str(role), file), Cell(count, tuple(more)),
+                         Cell(missing, tuple(rest)))))  # fmt: skip
+    return table((say("Arm"), say("Who, how many"), say("Missing")), rows, kind="measured")
 
 
 @spoken
@@ -101,6 +116,31 @@ def _row(gate: GateResult) -> Row:
         Cell(badge(evidence), evidence_lines(gate), f"verdict {evidence}"),
         Cell(settled_by(gate)),
     ))  # fmt: skip
+
+
+@spoken
+def repeats(review: PairReview) -> Html:
+    """Say how often a repeat of both runs would end otherwise, and how that was found."""
+    return bullets(repeat_lines(review), say("Nothing was drawn again: no gate rests on chance."))
+
+
+def repeat_lines(review: PairReview) -> list[str]:
+    """Return how often a repeat would recommend something else, line by line."""
+    flips = review.flips
+    if flips is None:
+        return []
+    shares = tuple(f"{name} {share:.0%}" for name, share in flips.shares.items() if share)
+    lines = (
+        say("A repeat with other {unit}s of the same kind would recommend something else in {rate} "
+            "of cases (± {error}): {shares}.", unit=say(flips.unit), rate=f"{flips.rate:.0%}",
+            error=f"{flips.error:.1%}", shares=shares),
+        say("If both files were runs of the same candidate, two repeats would differ in {rate} of "
+            "cases (± {error}).", rate=f"{flips.aa_rate:.0%}", error=f"{flips.aa_error:.1%}"),
+        say("Found by drawing the {unit}s again {repeats} times and judging each draw by the same "
+            "methods; files, runs and judges stay as they are.", unit=say(flips.unit),
+            repeats=flips.repeats),
+    )  # fmt: skip
+    return [str(line) for line in lines]
 
 
 @spoken
@@ -149,6 +189,8 @@ def terminal_answer(review: PairReview) -> str:
         rows = [tuple(map(str, head)), *(_summary_row(gate) for gate in review.gates)]
         lines += [*aligned(rows, right=frozenset({2, 3})), ""]
     lines += [str(say("Why:")), *(plain(f"  - {reason}") for reason in texts(review.reasons))]
+    if again := repeat_lines(review)[:1]:
+        lines += ["", *map(plain, again)]
     if more := unknown_lines(review):
         lines += ["", str(say("To know beside:")), *(plain(f"  - {line}") for line in more)]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rolloutlib.judge.record import Recommendation, Verdict
-from rolloutlib.show.compared import meaning_of, title_of, unknown_lines
+from rolloutlib.show.compared import meaning_of, repeat_lines, title_of, unknown_lines
 from rolloutlib.show.report import SIGNS
 from rolloutlib.show.rows import badge, interval, level, proof_limit
 from rolloutlib.text import LABEL, markdown, plain
@@ -103,6 +103,8 @@ def comment(review: PairReview) -> str:
                 say("Limit"), say("Evidence"))  # fmt: skip
         lines += ["", _line([str(name) for name in head]), "|---|--:|--:|--:|--:|---|"]
         lines += [_line(_cells(gate)) for gate in review.gates]
+    if again := repeat_lines(review)[:1]:
+        lines += ["", *map(markdown, again)]
     if told := unknown_lines(review):
         lines += ["", f"**{markdown(str(say('To know beside:')))}**", ""]
         lines += [f"- {markdown(line)}" for line in told]

@@ -29,9 +29,16 @@ OPENING: Final = say(
     "# Two files compared\n\nIs the treatment as good as the control? The numbers recommend and "
     "say why; people decide."
 )
+ANSWER: Final = say(
+    "## The answer\n\nThe first reason weighs most. GO needs a proof of every gate that applies."
+)
 GATES: Final = say(
     "## Every gate\n\nA gate passes if its one-sided bound clears the limit: then the data prove "
     "it, whatever chance did."
+)
+REPEATS: Final = say(
+    "## Would a repeat say the same?\n\nA verdict that flips often rests on which prompts were "
+    "asked: ask more of them."
 )
 UNKNOWN: Final = say(
     "## What nobody knows\n\nWhat the files do not tell is not judged; what only one of them "
@@ -98,6 +105,7 @@ def page_of(review: PairReview, lang: str, digest: str) -> str:
     sections = [Section("top", "", [])]
     with speaking(lang):
         add_prose(sections, str(OPENING))
+        add_prose(sections, str(ANSWER))
         sections[-1].parts.append(sanitised(top.html))
         for prose, piece in _pieces(review):
             add_prose(sections, str(prose))
@@ -109,6 +117,7 @@ def _pieces(review: PairReview) -> Iterator[tuple[Sentence, Spoken[PairReview, H
     """Yield what stands below the answer, as far as there is any: prose, and what it is about."""
     there: tuple[tuple[object, Sentence, Spoken[PairReview, Html]], ...] = (
         (review.gates, GATES, compared.gates),
+        (review.flips, REPEATS, compared.repeats),
         (True, UNKNOWN, compared.unknown),
         (review.changes, CHANGES, report.changes),
         (review.segments, SEGMENTS, report.segments_table),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.completeness import Completeness
     from rolloutlib.measure.configuration import ArmSummary
 
-__all__ = ["completeness", "measured", "simulated"]
+__all__ = ["completeness", "how_many", "measured", "missing_lines", "simulated"]
 
 _SHORT = 12  # digits of a strategy hash that are shown
 
@@ -43,9 +43,9 @@ def _arm(review: Review, arm: ArmSummary) -> Row:
     role = say("Control") if arm.arm == review.control else say("Treatment")
     named = () if arm.arm.lower() == role.template.lower() else (plain(arm.arm, LABEL),)
     ran, *more = _configuration(review, arm)
-    who, *how_many = _who(arm)
-    missing, *rest = _missing(review, arm)
-    cells = (Cell(str(role), named), Cell(ran, tuple(more)), Cell(who, tuple(how_many)),
+    who, *counts = how_many(arm)
+    missing, *rest = missing_lines(review, arm)
+    cells = (Cell(str(role), named), Cell(ran, tuple(more)), Cell(who, tuple(counts)),
              Cell(_when(arm)), Cell(missing, tuple(rest)))  # fmt: skip
     return Row(cells)
 
@@ -75,7 +75,8 @@ def _flags(review: Review, flags: Mapping[str, bool | str]) -> str:
     return ", ".join(text.strip() for text in told)
 
 
-def _who(arm: ArmSummary) -> list[str]:
+def how_many(arm: ArmSummary) -> list[str]:
+    """Return how many users, prompts, samples and runs an arm has, line by line."""
     counts: tuple[tuple[Sentence, int | None], ...] = (
         (say("{n} users", n=f"{arm.users or 0:,}"), arm.users),
         (say("{n} prompts", n=f"{arm.prompts or 0:,}"), arm.prompts),
@@ -92,7 +93,7 @@ def _when(arm: ArmSummary) -> str:
     return last if arm.first == arm.last else f"{first} – {last}"
 
 
-def _missing(review: Review, arm: ArmSummary) -> list[str]:
+def missing_lines(review: Review, arm: ArmSummary) -> list[str]:
     """Return the metrics that lack most, the most first, and what counts once."""
     rows = [row for row in review.completeness if row.arm == arm.arm and row.missing > 0]
     rows.sort(key=lambda row: -row.missing)

@@ -137,7 +137,7 @@ def flip(verdicts: NDArray[np.int64], own: int | None = None) -> Flip:
     """
     repeats = len(verdicts)
     if own is not None:
-        rate = np.count_nonzero(verdicts != own) / repeats
+        rate = int(np.count_nonzero(verdicts != own)) / repeats
         return Flip(rate, (rate * (1 - rate) / repeats) ** 0.5)
     _, counts = np.unique(verdicts, return_counts=True)
     share = counts / repeats

@@ -76,6 +76,8 @@ def test_an_equal_candidate_is_a_go_from_nothing(
     assert (code, review["recommendation"]) == (0, "GO")
     assert {gate["id"] for gate in review["gates"]} == {"pass_rate", "avg_latency"}
     assert "stage" not in review
+    assert 0 <= review["flips"]["rate"] < 0.5
+    assert sum(review["flips"]["shares"].values()) == pytest.approx(1)
     assert (review["schema"], review["first"]) == ("rolloutlib/comparison@1", "a.csv")
     assert {path.name for path in empty.iterdir()} == {"a.csv", "b.csv", "out"}
     assert {path.name for path in (empty / "out").iterdir()} == {"review.html", "review.json"}
@@ -184,7 +186,7 @@ def test_an_outcome_that_could_not_be_read_holds() -> None:
         [row | {"score": round(random.Random(i).uniform(2, 9), 1)} for i, row in enumerate(rows)]  # noqa: S311 -- no secret
         for rows in (rows_of(1), second)
     ]
-    code, review = compared(*rated)
+    code, review = compared(rated[0], rated[1])
     unread = [why["facts"] for why in review["reasons"] if why["code"] == "pair.unread"]
     assert (code, [why["column"] for why in unread][:1]) == (10, ["passed"])
 

@@ -17,6 +17,7 @@ from rolloutlib.measure.design import Unit
 from rolloutlib.measure.needed import NeededUnit
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.offline import load_eval_plan
 from rolloutlib.watch.record import Colour
 from rolloutlib.words.sentences import Sentence, say, translate
 from rolloutlib.words.templates import TEMPLATES
@@ -72,6 +73,9 @@ def names_of(path: Path) -> Iterator[str]:
     for duty in plan.roles.values():
         yield from (duty.raci, *duty.duties)
     yield from (metric.title for metric in METRICS.values())
+    offline = load_eval_plan(ROOT / "params" / "eval.yaml")
+    yield from (offline.name, *(gate.title for gate in offline.gates.values()))
+    yield from offline.evidence.segments
 
 
 def said() -> set[str]:

@@ -1,8 +1,4 @@
-"""What a draft left although it seems to measure something, and columns that name a candidate.
-
-Two files without a draft of their pass rate look like files without a pass rate: whoever compares
-them has to know that a column was left, and why.
-"""
+"""A draft of two files that are compared: what may hold a GO back, and what tells them apart."""
 
 from __future__ import annotations
 
@@ -14,8 +10,6 @@ from rolloutlib.reason import because
 from rolloutlib.runs.column_spec import ColumnSpec, Texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rolloutlib.drafts.drafting import Drafted
     from rolloutlib.reason import Reason
     from rolloutlib.runs.sources import SourceSpec
@@ -23,36 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["TABLE", "as_compared", "unread"]
 
 TABLE: Final = "table"  # the tool of files that no preset knows
-# A field by its name → the field of source.yaml that it would be.
-MEASURED: Final = {
-    "passed": "passed", "failed": "passed", "status": "passed", "score": "score",
-    "latency_ms": "latency_ms", "issues": "issues", "cost": "cost", "tokens_in": "tokens_in",
-    "tokens_out": "tokens_out",
-}  # fmt: skip
 CANDIDATE: Final = {"arm": "candidate", "model": "model"}  # a field by its name → a segment
-EMPTY: Final = "draft.empty"
 TEMPLATES: Final = frozenset({"prompt", "instruction", "request", "프롬프트", "지시문"})
 
 
 def unread(drafted: Drafted) -> tuple[Reason, ...]:
-    """Return which columns are called like a measurement that the draft does not have.
+    """Return why what is called like a measurement is none in the draft.
 
-    A preset knows what it leaves; of other tables nobody does.
+    Two files without a draft of their pass rate look like files without a pass rate.
     """
-    if drafted.draft.tool != TABLE:
-        return ()
-    mapped = {*drafted.spec.columns.mapped, *(["passed"] if drafted.spec.outcome else [])}
-    reasons: dict[str, Reason] = {}
-    for column in _columns(drafted):
-        why = drafted.draft.left.get(column)
-        if why is not None and why.code == EMPTY:
-            continue
-        for field, _ in fields_of(column):
-            due = MEASURED.get(field)
-            if due and due not in mapped:
-                told = why or because("draft.only", file=_file_with(drafted, column))
-                reasons.setdefault(due, because("pair.unread", field=due, column=column, why=told))
-    return tuple(reasons.values())
+    left = drafted.draft.left
+    return tuple(
+        because("pair.unread", field=field, column=column, why=left[column])
+        for field, column in drafted.draft.unread.items()
+    )
 
 
 def as_compared(drafted: Drafted) -> SourceSpec:
@@ -88,15 +66,6 @@ def _candidates(drafted: Drafted) -> dict[str, str]:
         if label and label not in taken | found.keys() and _is_plain(drafted, column):
             found[label] = column
     return found
-
-
-def _columns(drafted: Drafted) -> Iterator[str]:
-    """Yield every column of any file once."""
-    yield from dict.fromkeys(c for file in drafted.peek.files for c in file.columns)
-
-
-def _file_with(drafted: Drafted, column: str) -> str:
-    return next(file.name for file in drafted.peek.files if column in file.columns)
 
 
 def _is_plain(drafted: Drafted, column: str) -> bool:
