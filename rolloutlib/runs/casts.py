@@ -23,7 +23,7 @@ from rolloutlib.runs.ranges import COUNTED, RANGES, within
 from rolloutlib.runs.sources import TAGS
 from rolloutlib.runs.spellings import NUMBER, WHOLE, Nothing, truths
 from rolloutlib.runs.tag_casts import folded_text, meant_tags, tags_cast
-from rolloutlib.runs.time_casts import FIRST, time_cast, until
+from rolloutlib.runs.time_casts import FIRST, stamp_cast, time_cast, until
 from rolloutlib.runs.truths import own_truths
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _status(spec: SourceSpec, types: Mapping[str, str]) -> Cast | None:
 def _field(name: str, spec: SourceSpec, types: Mapping[str, str]) -> Cast | None:
     kind, column = _TYPES.get(name, "VARCHAR"), spec.columns.mapped.get(name)
     constant = getattr(spec.constants, name, None)
-    fallback = f"NULL::{kind}" if constant is None else quoted(str(constant))
+    fallback = f"NULL::{kind}" if constant is None else f"{quoted(str(constant))}::{kind}"
     if column is None:
         return Cast(fallback)
     reader, cell = _READERS.get(name, _text), column_name(column.column)
@@ -277,7 +277,10 @@ _said = _read_by(lambda cell, kind, column, _: tags_cast(cell, kind, column.sepa
 _tokens = _read_by(lambda cell, kind, _, __: token_cast(cell, kind))
 _READERS: Final = {
     "score": _score, "latency_ms": _latency, "covariate": _covariate, "cost": _cost,
-    "started_at": _read_by(lambda cell, kind, _, spec: time_cast(cell, kind, spec.timezone)),
+    "started_at": _read_by(
+        lambda cell, kind, column, spec: stamp_cast(cell, kind, column.unit)
+        if column.says("unit") else time_cast(cell, kind, spec.timezone)
+    ),
     "seed": _read_by(lambda cell, kind, _, __: count_cast(cell, kind, "BIGINT")),
     "style_violations": _read_by(lambda cell, kind, _, __: count_cast(cell, kind, "INTEGER")),
     "issues": _said, "suggested_tags": _said, "confirmed_tags": _read_by(

@@ -9,12 +9,14 @@ import math
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.runs.column_spec import UNITS
 from rolloutlib.runs.decimals import dotted, is_number
 from rolloutlib.runs.envelopes import EXPECTED
+from rolloutlib.runs.picked import as_json
+from rolloutlib.runs.quarantine import shown
 from rolloutlib.runs.ranges import (
     AT_MOST,
     COUNTED,
@@ -26,11 +28,20 @@ from rolloutlib.runs.ranges import (
     read_time,
 )
 from rolloutlib.runs.sources import TAGS, WIRE
-from rolloutlib.runs.spellings import INTEGER, NUMBER, WHOLE, Nothing, listed
+from rolloutlib.runs.spellings import (
+    INTEGER,
+    NUMBER,
+    WHOLE,
+    Nothing,
+    listed,
+    status_of,
+    truths,
+)  # fmt: skip
+from rolloutlib.runs.stamps import Span, milliseconds, read_stamp, unit_of
 from rolloutlib.runs.truths import TRUTHS, own_truths, truth_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
@@ -41,13 +52,11 @@ __all__ = [
     "expected_of",
     "is_score",
     "numeric_columns",
-    "value_at",
     "within",
 ]
 
 ROUNDING = 1e-9  # of a scale's width, or as much beyond 0 of a latency's own unit: still on it
 _NUMBER, _INTEGER, _WHOLE = re.compile(NUMBER), re.compile(INTEGER), re.compile(WHOLE)
-_ABSENT = object()
 # A duration as pandas, SQL and ISO 8601 write it; days, hours, minutes, seconds.
 _CLOCK = re.compile(r"(-?)(?:([0-9]+) days? )?([0-9]{1,2}):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")
 _ISO = re.compile(
@@ -59,25 +68,6 @@ class Milliseconds(float):
     """A duration whose column knows its own unit."""
 
     __slots__ = ()
-
-
-def value_at(cells: Mapping[str, Any], column: str) -> Any:  # noqa: ANN401
-    """Return a cell by its column, or by a path of names and places that are joined by dots.
-
-    >>> value_at({"provider": {"id": "a"}, "b.c": [1], "d": [{"e": 2}]}, "provider.id")
-    'a'
-    """
-    if column in cells:
-        return cells[column]
-    inner: Any = cells
-    for name in column.split("."):
-        if isinstance(inner, dict):
-            inner = inner.get(name, _ABSENT)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        elif isinstance(inner, list) and name.isdecimal() and int(name) < len(inner):  # pyright: ignore[reportUnknownArgumentType]
-            inner = inner[int(name)]  # pyright: ignore[reportUnknownVariableType]
-        else:
-            return None
-    return None if inner is _ABSENT else inner  # pyright: ignore[reportUnknownVariableType]
 
 
 def cell_reader(
@@ -106,20 +96,42 @@ def _reader(
     name: str, column: ColumnSpec, spec: SourceSpec, latest: datetime | None
 ) -> Callable[[Any], Any]:
     if is_score(name):
-        low, high = column.scale
-        return lambda cell: within(_number(cell, lambda value: 10 * (value - low) / (high - low)))
+        return _score_reader(column)
     if name in TRUTHS:
         return truth_of(own_truths(name, spec))
     readers: dict[str, Callable[[Any], Any]] = {
-        "latency_ms": lambda cell: _latency(cell, UNITS[column.unit]),
+        "latency_ms": lambda cell: _latency(cell, column, spec.timezone),
+        "prompt_id": _prompt,
         "covariate": lambda cell: _number(cell, lambda value: value + 0.0),  # -0.0 is 0.0
-        "started_at": lambda cell: read_time(str(cell), timezone=spec.timezone, latest=latest),
+        "started_at": lambda cell: _moment(cell, column, spec.timezone, latest),
         "cost": lambda cell: _number(cell, lambda value: 0.0 if -ROUNDING <= value < 0 else value),
         **dict.fromkeys(("tokens_in", "tokens_out"), lambda cell: _count(_whole(cell))),
         **dict.fromkeys(("seed", "style_violations"), _count),
         **dict.fromkeys(TAGS, lambda cell: _tags(cell, column.separator)),
     }
     return readers.get(name, _text)
+
+
+def _score_reader(column: ColumnSpec) -> Callable[[Any], Any]:
+    (low, high), values = column.scale, column.values
+    spelled = truths(values)
+
+    def read(cell: object) -> object:
+        told = status_of(cell, values, spelled) if values else None
+        number = cell if told is None else float(told)
+        return within(_number(number, lambda value: 10 * (value - low) / (high - low)))
+
+    return read
+
+
+def _moment(
+    cell: object, column: ColumnSpec, timezone: str | None, latest: datetime | None
+) -> object:
+    """Return a moment; a plain number is one only where its unit is told."""
+    stamp = read_stamp(cell, column.unit, latest) if column.says("unit") else None
+    if stamp is None and unit_of(cell):
+        return NO_TIME
+    return read_time(str(cell), timezone=timezone, latest=latest) if stamp is None else stamp
 
 
 def is_score(field: str) -> bool:
@@ -152,17 +164,22 @@ def expected_of(
     if is_score(name):
         return _expected_score(name, column, cell)
     if name == "latency_ms":
-        return _expected_latency(column, cell)
+        return _expected_latency(column, cell, spec.timezone)
     if name == "started_at":
-        return _expected_time(spec, cell, latest)
+        return _expected_time(column, spec.timezone, cell, latest)
     if name in TRUTHS:
         words = dict.fromkeys((*spec.statuses, "true", "false") if name == "human_passed" else ())
         return f"{' or '.join(words) or EXPECTED[WIRE[name]]}{_sentinel(name, cell)}"
     return _expected_number(name, cell)
 
 
-def _expected_time(spec: SourceSpec, cell: object, latest: datetime | None) -> str:
-    fault = read_time(str(cell), timezone=spec.timezone, latest=latest)
+def _expected_time(
+    column: ColumnSpec, timezone: str | None, cell: object, latest: datetime | None
+) -> str:
+    if not column.says("unit") and (unit := unit_of(cell, latest)):
+        counted = f"if it counts {unit} from 1970 on, say unit: {unit} of started_at"
+        return f"{NO_TIME}; {counted} in source.yaml"
+    fault = _moment(cell, column, timezone, latest)
     if fault == NO_OFFSET:
         return f"{fault}; if all times are of one zone, say timezone: in source.yaml"
     if isinstance(fault, str) and fault not in {NO_TIME, TOO_EARLY}:
@@ -179,15 +196,22 @@ def _expected_number(name: str, cell: object) -> str:
 
 def _expected_score(name: str, column: ColumnSpec, cell: object) -> str:
     (low, high), number = column.scale, _number(cell, float)
+    words = f"one of {', '.join(column.values)}, or " if column.values else ""
     percent = (low, high) == (0, 1) and isinstance(number, float) and 1 < number <= 100  # noqa: PLR2004
     hint = "; if the source writes percent, say scale: [0, 100]" if percent else ""
-    return f"a number from {low:g} to {high:g}{hint or _sentinel(name, cell)}"
+    hint = hint or _sentinel(name, cell)
+    if not hint and not words and isinstance(cell, str | bool) and isinstance(number, str):
+        hint = f"; if it is a word for a score, say values: {{{shown(cell)}: …}} of {name}"
+    return f"{words}a number from {low:g} to {high:g}{hint}"
 
 
-def _expected_latency(column: ColumnSpec, cell: object) -> str:
-    value = _latency(cell, UNITS[column.unit])
+def _expected_latency(column: ColumnSpec, cell: object, timezone: str | None) -> str:
+    value = _latency(cell, column, timezone)
     if isinstance(value, float) and value > MOST_LATENCY_MS:
         return f"{AT_MOST['latencyMs']}; if {column.unit} is not its unit, say unit: in source.yaml"
+    if isinstance(cell, Span):
+        ends = f"two numbers of {column.unit} or two times, the start (since) not after the end"
+        return f"{ends}; if they count something else, say unit: in source.yaml"
     return f"a number of {column.unit}, 0 or more{_sentinel('latency_ms', cell)}"
 
 
@@ -211,8 +235,12 @@ def _number(cell: object, scaled: Callable[[float], float]) -> object:
     return scaled(float(cell))
 
 
-def _latency(cell: object, unit: float) -> object:
+def _latency(cell: object, column: ColumnSpec, timezone: str | None) -> object:
     """Return milliseconds; a duration knows its own unit, and a rounding below 0 is 0."""
+    unit = UNITS[column.unit]
+    if isinstance(cell, Span):
+        apart = milliseconds(cell, unit, timezone)
+        return str(cell) if apart is None else apart
     time = _duration(cell) if isinstance(cell, str) else cell
     if isinstance(time, timedelta):
         time = Milliseconds(time / timedelta(milliseconds=1))
@@ -244,6 +272,12 @@ def _whole(cell: object) -> object:
 
 def _text(cell: object) -> object:
     return str(cell) if isinstance(cell, int) and not isinstance(cell, bool) else cell
+
+
+def _prompt(cell: object) -> object:
+    """Return the id of a prompt: what was asked may be an object, and then is its JSON."""
+    nested = isinstance(cell, dict | list)
+    return as_json(cast("object", cell)) if nested else _text(cell)
 
 
 def _tags(cell: object, separator: str | None) -> object:

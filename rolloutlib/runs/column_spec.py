@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import AfterValidator, BeforeValidator, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from rolloutlib.plan.gates import Model
 from rolloutlib.plan.segments import MOST_SEGMENTS, NAME, checked
@@ -26,28 +26,68 @@ def _as_words(value: object) -> object:
     return tuple(map(word, several))
 
 
+def _as_keys(value: object) -> object:
+    """YAML reads true and false as booleans; as keys of a map they are words like any other."""
+    if not isinstance(value, dict):
+        return value
+    return {word(key): told for key, told in cast("dict[object, object]", value).items()}
+
+
+def _as_paths(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+# A column's name, or a path into records; of what has several parts a list of them.
+_AS_PATHS = BeforeValidator(_as_paths, json_schema_input_type=str | tuple[str, ...])
+
+
 class ColumnSpec(Model):
     """A column and how its cells are to be read.
 
     Attributes:
-        column: its name in the file.
-        unit: of a latency; milliseconds are the default.
-        scale: of a score (the judge's, a person's, a further scorer's), lowest and highest; scores
+        paths: its name in the file or its path in a record, ``column`` in YAML; several are the
+            parts of one id.
+        unit: of a latency, milliseconds are the default; of a time what is counted from 1970 on.
+        since: where the start stands, of a latency whose column is the end.
+        scale: of a score (the judge's, a person's, a further scorer's), from worst to best; scores
             are mapped linearly to 0–10.
+        values: what a word stands for, of a score a number on its scale.
         separator: between the words of a list that is written as text.
         none: what stands where there is no value, such as -1 or n/a, without case; of issues and
             tags the words that name none.
     """
 
-    column: str
+    paths: Annotated[tuple[str, ...], _AS_PATHS] = Field(alias="column", min_length=1)
     unit: Literal["ms", "s", "us", "ns", "min", "h"] = "ms"
+    since: str | None = None
     scale: tuple[float, float] = _SCALE
+    values: Annotated[dict[str, bool | float], BeforeValidator(_as_keys)] = Field(default={})
     separator: str | None = None
     none: Annotated[tuple[str, ...], BeforeValidator(_as_words)] = ()
+
+    @property
+    def column(self) -> str:
+        """What it is called in messages: its name, or the parts of an id."""
+        return "/".join(self.paths)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a cell alone is its value, so that the engine can cast it."""
+        return len(self.paths) == 1 and self.since is None and not self.values
 
     def says(self, option: str) -> bool:
         """Whether source.yaml itself names an option, so that nobody has to doubt it."""
         return option in self.model_fields_set
+
+    @property
+    def options(self) -> set[str]:
+        """The keys that source.yaml names of it."""
+        return {"column" if name == "paths" else name for name in self.model_fields_set}
+
+    @property
+    def scores_words(self) -> bool:
+        """Whether its words stand for numbers, if it names any."""
+        return not any(isinstance(number, bool) for number in self.values.values())
 
     @property
     def no_tags(self) -> tuple[str, ...]:
@@ -57,18 +97,22 @@ class ColumnSpec(Model):
     @field_validator("scale")
     @classmethod
     def _ordered(cls, scale: tuple[float, float]) -> tuple[float, float]:
-        if scale[0] >= scale[1]:
-            expected = "expected the lowest score, then the highest"
+        if scale[0] == scale[1]:
+            expected = "expected the worst score, then the best, such as [0, 1]"
             msg = f"goes from {scale[0]:g} to {scale[1]:g}; {expected}"
             raise ValueError(msg)
         return scale
 
 
 def _named(value: object) -> object:
-    return {"column": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"column": value}
+    return {"column": tuple(cast("list[object]", value))} if isinstance(value, list) else value
 
 
-Column = Annotated[ColumnSpec, BeforeValidator(_named, json_schema_input_type=str | ColumnSpec)]
+Column = Annotated[
+    ColumnSpec, BeforeValidator(_named, json_schema_input_type=str | tuple[str, ...] | ColumnSpec)
+]
 
 
 def _mapped(segments: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
@@ -79,7 +123,12 @@ def _mapped(segments: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
 
 def _scored(scores: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
     check_scorers(scores)
-    _only(scores, "column", "none", "scale")
+    _only(scores, "column", "none", "scale", "values")
+    for name, spec in scores.items():
+        if len(spec.paths) > 1:
+            raise ValueError(f"{name} is a list of columns; expected one")
+        if not spec.scores_words:
+            raise ValueError(f"{name} has values that are no numbers; expected them on its scale")
     return scores
 
 
@@ -99,7 +148,7 @@ def check_scorers(names: Collection[str]) -> None:
 
 def _only(columns: dict[str, ColumnSpec], *options: str) -> None:
     for name, spec in columns.items():
-        if wrong := sorted(spec.model_fields_set - {*options}):
+        if wrong := sorted(spec.options - {*options}):
             listed = f"{', '.join(options[:-1])} and {options[-1]}"
             msg = f"{name} has a {wrong[0]}; expected {listed} alone"
             raise ValueError(msg)

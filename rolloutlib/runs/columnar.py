@@ -19,10 +19,10 @@ from rolloutlib.runs.casts import Cast, beside_casts, column_name, own_casts, sa
 from rolloutlib.runs.cells import numeric_columns
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.decimals import Seen, seen_sql, settled
-from rolloutlib.runs.flat import RowMapping
 from rolloutlib.runs.layouts import IDS, without
 from rolloutlib.runs.part import CountedRun, Part, RawTable, in_runs, moment
 from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown, twin
+from rolloutlib.runs.row_mapping import RowMapping
 from rolloutlib.runs.run_info import RunInfo, short_digest
 from rolloutlib.runs.templates import is_template, names_provider
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from rolloutlib.reason import Reason
     from rolloutlib.runs.asked import Asked
     from rolloutlib.runs.sources import SourceSpec
 
@@ -62,6 +63,7 @@ class FlatPart(NamedTuple):
     numbered: bool
     beside: tuple[str, ...] = ()
     cached: Mapping[str, int] = {}
+    told: tuple[Reason, ...] = ()
 
 
 def read_columns(

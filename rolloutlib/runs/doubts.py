@@ -108,7 +108,7 @@ def _latency(arm: str, timed: int, fast: int, slow: int, confirm: str) -> Reason
 
 def _unsaid(spec: SourceSpec | None, field: str, option: str, usual: str) -> str:
     """Return what would say the unit in source.yaml; nothing where it says one."""
-    column = (spec.columns.mapped | spec.scorers).get(field) if spec else None
+    column = (spec.mapped | spec.scorers).get(field) if spec else None
     said = spec.envelopes if spec else None
     if (column and column.says(option)) or (said and getattr(said, option) is not None):
         return ""

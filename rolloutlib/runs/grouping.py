@@ -124,9 +124,9 @@ def _told_apart(rows: list[Mapped], no_tags: frozenset[str]) -> tuple[list[Mappe
     for one, columns in zip(shared, content, strict=True):
         whole = repr((columns, one.run.seed, one.run.profile))
         different.setdefault(str(one.sample.id), {}).setdefault(whole, one)
-    single = {next(iter(of.values())).row.line for of in different.values() if len(of) == 1}
+    single = {next(iter(of.values())).row.place for of in different.values() if len(of) == 1}
     twins = [one for of in different.values() if len(of) > 1 for one in of.values()]
-    kept = [one for one in rows if ids[str(one.sample.id)] == 1 or one.row.line in single]
+    kept = [one for one in rows if ids[str(one.sample.id)] == 1 or one.row.place in single]
     return kept, sorted(twins, key=lambda one: one.row.line)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rolloutlib.plan.metrics import SCORER
-from rolloutlib.runs.cells import cell_reader, value_at
+from rolloutlib.runs.cells import cell_reader
 from rolloutlib.runs.columns import TEXTS
 from rolloutlib.runs.further import is_scorer, label, text
+from rolloutlib.runs.picked import cell_of
 from rolloutlib.runs.ranges import ON_SCALE
 from rolloutlib.runs.spellings import Nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from rolloutlib.runs.rows import Row
     from rolloutlib.runs.sources import SourceSpec
 
 __all__ = ["Beside"]
@@ -27,19 +27,19 @@ class Beside:
     def __init__(self, spec: SourceSpec) -> None:
         """Prepare the readers of the columns that source.yaml names."""
         plain = {name: one for name, one in spec.beside.items() if not is_scorer(name)}
-        self.columns = [(name, one.column, Nothing(one.none)) for name, one in plain.items()]
+        self.columns = [(name, one, Nothing(one.none)) for name, one in plain.items()]
         self.scorers = [
-            (name, one.column, cell_reader(name, one, spec)) for name, one in spec.scorers.items()
+            (name, one, cell_reader(name, one, spec)) for name, one in spec.scorers.items()
         ]
 
-    def lay(self, cells: Mapping[str, Any], values: dict[str, object]) -> str | None:
+    def lay(self, row: Row, values: dict[str, object]) -> str | None:
         """Put a row's labels, scores and texts into its values, or return the one that is none."""
-        return self._labels(cells, values) or self._scores(cells, values)
+        return self._labels(row, values) or self._scores(row, values)
 
-    def _labels(self, cells: Mapping[str, Any], values: dict[str, object]) -> str | None:
+    def _labels(self, row: Row, values: dict[str, object]) -> str | None:
         labels: dict[str, object] = {}
         for name, column, nothing in self.columns:
-            cell = value_at(cells, column)
+            cell = cell_of(row.cells, name, column, row.root)
             if cell is None or nothing(cell):
                 continue
             if name in _KEYS:
@@ -52,10 +52,10 @@ class Beside:
             values["segments"] = labels
         return None
 
-    def _scores(self, cells: Mapping[str, Any], values: dict[str, object]) -> str | None:
+    def _scores(self, row: Row, values: dict[str, object]) -> str | None:
         scores: dict[str, float] = {}
         for name, column, read in self.scorers:
-            cell = value_at(cells, column)
+            cell = cell_of(row.cells, name, column, row.root)
             score = None if cell is None else read(cell)
             if isinstance(score, float) and ON_SCALE[0] <= score <= ON_SCALE[1]:
                 scores[name.removeprefix(SCORER)] = score

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rolloutlib.doors.paths import is_path
 from rolloutlib.errors import RunsError, did_you_mean
-from rolloutlib.runs.cells import value_at
-from rolloutlib.runs.columns import TEXTS
+from rolloutlib.reason import Reason, because
+from rolloutlib.runs.picked import cell_of
 from rolloutlib.text import listed
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from rolloutlib.runs.rows import Rows
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["IDS", "check_columns", "check_layout", "columns_of", "is_empty", "layout_of", "without"]
+__all__ = ["IDS", "check_columns", "check_layout", "columns_of", "empty_paths", "empty_told"]
+__all__ += ["is_empty", "layout_of", "without"]
 
 IDS: Final = ("run_id", "sample_id")  # without which rows are told apart by day and line
 
@@ -86,40 +88,66 @@ def check_layout(file: str, columns: Collection[str], spec: SourceSpec) -> None:
 
 def without(spec: SourceSpec, empty: Iterable[str]) -> SourceSpec:
     """Return a mapping without some of its columns, which no row of a file fills."""
-    columns = spec.columns.model_copy(update=dict.fromkeys(empty))
+    gone = dict.fromkeys(name for name in empty if name in spec.columns.mapped)
+    columns = spec.columns.model_copy(update=gone)
     return spec.model_copy(update={"columns": columns})
 
 
 def is_empty(name: str, rows: Rows, spec: SourceSpec) -> bool:
     """Whether a column is mapped and no row has a value there."""
     column = spec.columns.mapped.get(name)
-    cells = (value_at(row.cells, column.column) for row in rows.rows) if column else ()
+    cells = (cell_of(row.cells, name, column, row.root) for row in rows.rows) if column else ()
     return column is not None and all(cell is None or cell == "" for cell in cells)
 
 
 def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSpec) -> None:
-    """Refuse a mapping to columns that the file lacks; a file without rows (None) has no say."""
+    """Refuse a mapping to columns that the file lacks; a file without rows (None) has no say.
+
+    What a path leads to is known when all rows are there, but a CSV has no records to lead into.
+    """
     check_layout(file.name, columns or (), spec)
     for name, column in (spec.columns.mapped | spec.beside).items():
-        if columns is not None and not _has(columns, column.column, inside=name in TEXTS):
-            hint = did_you_mean(column.column, columns)
-            got = f"source.yaml maps {name} to column {column.column!r}, which {file.name} lacks"
-            msg = f"{got}; its columns are {listed(columns, most=20)}.{hint}"
-            raise RunsError(msg)
+        paths = (*column.paths, *((column.since,) if column.since else ()))
+        for path in paths if columns is not None else ():
+            nested = is_path(path) and file.kind != ".csv"
+            if not nested and path not in (columns or ()):
+                hint = did_you_mean(path, columns or ())
+                got = f"source.yaml maps {name} to column {path!r}, which {file.name} lacks"
+                msg = f"{got}; its columns are {listed(columns or (), most=20)}.{hint}"
+                raise RunsError(msg)
 
 
-def _has(columns: Collection[str], column: str, *, inside: bool) -> bool:
-    """Whether there is a column, or one that may hold it inside of it."""
-    return column in columns or (inside and column.partition(".")[0] in columns)
+def columns_of(rows: Rows) -> Collection[str] | None:
+    """Return the columns that a mapping may name; None where no row says any."""
+    return rows.columns if rows.rows else None
 
 
-def columns_of(rows: Rows, spec: SourceSpec) -> Collection[str] | None:
-    """Return the columns that a mapping may name, those inside of records too."""
-    if not rows.rows:
-        return None
-    mapped = spec.columns.mapped | spec.beside
-    inner = {column.column for column in mapped.values()} - {*rows.columns}
-    filled = [
-        name for name in inner if any(value_at(row.cells, name) is not None for row in rows.rows)
-    ]
-    return [*rows.columns, *filled]
+def empty_paths(file: str, rows: Rows, spec: SourceSpec) -> tuple[str, ...]:
+    """Return the fields whose path no record fills; of a column that is there, empty is empty.
+
+    Raises:
+        RunsError: it is the arm or the outcome, without which no row says anything.
+    """
+    paths = {
+        name: column
+        for name, column in (spec.columns.mapped | spec.beside).items()
+        if any(is_path(path) and path not in rows.columns for path in column.paths)
+    }
+    empty = [
+        name for name, column in paths.items()
+        if rows.rows and all(
+            cell_of(row.cells, name, column, row.root) is None for row in rows.rows
+        )
+    ]  # fmt: skip
+    for name in empty:
+        if name in {"arm", "passed", "status"}:
+            due = f"correct columns.{name} in source.yaml"
+            raise RunsError(f"no record of {file} has {paths[name].column}; {due}.")
+    return tuple(empty)
+
+
+def empty_told(file: str, empty: Iterable[str], spec: SourceSpec) -> tuple[Reason, ...]:
+    """Tell the fields whose path no record fills."""
+    every = spec.columns.mapped | spec.beside
+    names = tuple(f"{name} ({every[name].column})" for name in empty)
+    return (because("source.empty", file=file, names=names),) if names else ()

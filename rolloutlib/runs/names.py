@@ -5,7 +5,7 @@ A run is (arm, name), so both arms may use the same names, and a file is only a 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -30,25 +30,28 @@ def name_of_row(spec: SourceSpec, started_at: datetime | None, written: object) 
         started_at: in UTC.
         written: its cell; without a time zone the date is the one that is written.
     """
-    if spec.columns.started_at is None:
+    column = spec.columns.started_at
+    if column is None and spec.constants.started_at is None:
         return ALL
     if started_at is None:
         return UNDATED
     if spec.timezone:
         return f"{started_at.astimezone(ZoneInfo(spec.timezone)):%Y-%m-%d}"
-    moment = datetime.fromisoformat(written) if isinstance(written, str) else started_at
+    counted = column is None or column.says("unit")
+    dated = isinstance(written, str) and not counted
+    moment = datetime.fromisoformat(str(written)) if dated else started_at
     return f"{moment:%Y-%m-%d}"
 
 
 def name_cast(spec: SourceSpec, types: Mapping[str, str], started_at: str) -> str:
     """Return the same as SQL; `started_at` is the SQL of the row's start, in UTC."""
-    column = spec.columns.started_at
+    column, start = spec.columns.started_at, spec.constants.started_at
     if column is None:
-        return quoted(ALL)
+        return quoted(ALL if start is None else name_of_row(spec, start.astimezone(UTC), None))
     cell = '"' + column.column.replace('"', '""') + '"'
     if spec.timezone:
         day = f"timezone({quoted(spec.timezone)}, {started_at})::DATE::VARCHAR"
-    elif types[column.column] == "VARCHAR":
+    elif types[column.column] == "VARCHAR" and not column.says("unit"):
         day = f"left({cell}, 10)"
     else:
         day = f"({started_at})::DATE::VARCHAR"

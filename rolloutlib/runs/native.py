@@ -66,7 +66,7 @@ def own_scorers(columns: Collection[str], file: str) -> dict[str, ColumnSpec]:
     Raises:
         RunsError: there are too many.
     """
-    own = {name: ColumnSpec(column=name) for name in columns if _SCORER.fullmatch(name)}
+    own = {name: ColumnSpec(column=(name,)) for name in columns if _SCORER.fullmatch(name)}
     if len(own) > MOST_SEGMENTS:
         due = (
             f"expected at most {MOST_SEGMENTS}; name those that matter under scores: in source.yaml"
@@ -85,6 +85,6 @@ def further_of(
     if spec is None or not fnmatch(file, spec.files):
         return {}
     every = spec.beside
-    if not spec.columns.mapped:
+    if not spec.mapped:
         return every
     return {name: one for name, one in every.items() if one.column in columns}

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 __all__ = [
     "AT_MOST", "COUNTED", "COUNTS", "FIRST_YEAR", "MOST_COST", "MOST_COVARIATE", "MOST_LATENCY_MS",
-    "MOST_TOKENS", "NO_OFFSET", "NO_TIME", "ON_SCALE", "RANGES", "TOO_EARLY", "latest_start",
-    "read_time", "within",
+    "MOST_TOKENS", "NO_OFFSET", "NO_TIME", "ON_SCALE", "RANGES", "TOO_EARLY", "in_time",
+    "latest_start", "read_time", "within",
 ]  # fmt: skip
 
 MOST_LATENCY_MS: Final = 30 * 86_400_000.0
@@ -99,8 +99,12 @@ def read_time(
     if time.year == MAXYEAR:  # its moment in UTC may lie beyond the calendar
         return _TOO_LATE
     moment = _moment(time, timezone)
-    late = latest is not None and isinstance(moment, datetime) and moment > latest
-    return _TOO_LATE if late else moment
+    return in_time(moment, latest) if isinstance(moment, datetime) else moment
+
+
+def in_time(moment: datetime, latest: datetime | None) -> datetime | str:
+    """Return a moment, or what is expected instead of one that is later than the last."""
+    return _TOO_LATE if latest is not None and moment > latest else moment
 
 
 def _moment(time: datetime, timezone: str | None) -> datetime | str:

@@ -46,6 +46,7 @@ from rolloutlib.runs.gathered import Gathered
 from rolloutlib.runs.grouping import run_columns
 from rolloutlib.runs.layouts import check_columns
 from rolloutlib.runs.located import MalformedError
+from rolloutlib.runs.mappings import source_of
 from rolloutlib.runs.native import native_source
 from rolloutlib.runs.opening import open_run
 from rolloutlib.runs.parquet import check_parquet, check_patient, damaged
@@ -57,7 +58,6 @@ from rolloutlib.runs.raw_lines import raw_text
 from rolloutlib.runs.ready import Ready, beside_of, columns_of, note_labels
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
 from rolloutlib.runs.second_look import second_look
-from rolloutlib.runs.sources import SourceSpec, source_of
 from rolloutlib.runs.tally import ENVELOPES, Aside, Tally
 from rolloutlib.runs.unwrapped import refused_run, scanned, scanned_paths, unwrapped
 
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.runs.envelopes import FoundRun, Unit
+    from rolloutlib.runs.sources import SourceSpec
 
 __all__ = ["InputFile", "Quarantined", "Reported", "RunInfo", "Runs", "read_runs"]
 
@@ -141,7 +142,7 @@ class _Reader:
 
     def is_of_others(self, file: RunFile) -> bool:
         """Whether source.yaml maps columns, but those of other files."""
-        mapped = self.spec is not None and bool(self.spec.columns.mapped)
+        mapped = self.spec is not None and bool(self.spec.mapped)
         return mapped and source_of(self.spec, file.name) is None
 
     def is_unread(self, file: RunFile, data: bytes) -> bool:

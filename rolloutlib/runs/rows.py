@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rolloutlib.doors.records import records_at
 from rolloutlib.errors import RunsError
-from rolloutlib.runs.cells import value_at
 from rolloutlib.runs.located import MalformedError, line_of, read_object, read_value
 from rolloutlib.runs.parquet import damaged
 from rolloutlib.runs.parquet_cells import parquet_cells
@@ -27,7 +27,7 @@ from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
 from rolloutlib.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,23 +39,40 @@ __all__ += ["ends_inside", "lines_inside", "rows_in"]
 
 
 class Row(NamedTuple):
-    """One row: its line.
+    """One row.
 
-    Its number in Parquet, its cells by column, and its text as it was written.
+    Attributes:
+        line: on which it stands; its number in Parquet and in JSON.
+        cells: by column.
+        text: as it was written.
+        root: what the whole file is, for paths that begin there.
+        item: which one of several that stand on the line, such as 2 or 2.1.
     """
 
     line: int
     cells: dict[str, Any]
     text: str
+    root: object = None
+    item: str = ""
+
+    @property
+    def place(self) -> str:
+        """What tells it apart from all other rows of its file."""
+        return f"{self.line}.{self.item}" if self.item else str(self.line)
 
 
 class Rows(NamedTuple):
-    """The rows of a flat table, those that are none, and what lines inside of a row's cells say."""
+    """The rows of a flat table, those that are none, and what lines inside of a row's cells say.
+
+    Attributes:
+        left: what `where` leaves out: (column, the word that stood there) → rows.
+    """
 
     columns: tuple[str, ...]
     rows: list[Row]
     bad: list[Quarantined]
     inside: dict[int, list[Row]]
+    left: Mapping[tuple[str, str], int] = {}
 
 
 class Record(NamedTuple):
@@ -78,7 +95,9 @@ def read_rows(file: RunFile, data: bytes, spec: SourceSpec | None = None) -> Row
         return _read_csv(file, data, spec.escape if spec else None)
     if file.kind == ".json":
         return _read_json(file, data, (spec.records if spec else None) or ".")
-    return _read_parquet(file, data) if file.kind == ".parquet" else _read_lines(file, data)
+    if file.kind == ".parquet":
+        return _read_parquet(file, data)
+    return _read_lines(file, data, spec.records if spec else None)
 
 
 _UTF8 = "expected UTF-8, or the file's encoding: in source.yaml"
@@ -210,7 +229,7 @@ def _csv_problem(header: list[str], record: Record) -> tuple[str, str] | None:
     return None
 
 
-def _read_lines(file: RunFile, data: bytes) -> Rows:
+def _read_lines(file: RunFile, data: bytes, path: str | None) -> Rows:
     rows: list[Row] = []
     bad: list[Quarantined] = []
     for number, line in enumerate(data.splitlines(), start=1):
@@ -218,7 +237,7 @@ def _read_lines(file: RunFile, data: bytes) -> Rows:
             continue
         text = verbatim(line)
         try:
-            rows.append(Row(number, read_object(line), text))
+            record = read_object(line)
         except UnicodeDecodeError as error:
             field = f"byte {error.start} of the line is no UTF-8"
             bad.append(Quarantined(file.name, number, field, "", "expected UTF-8", text))
@@ -233,7 +252,33 @@ def _read_lines(file: RunFile, data: bytes) -> Rows:
                     text,
                 )
             )
-    return Rows(tuple(dict.fromkeys(name for row in rows for name in row.cells)), rows, bad, {})
+        else:
+            found = _rows_of_line(file, Row(number, record, text, record), path)
+            for one in found:
+                (rows if isinstance(one, Row) else bad).append(one)  # pyright: ignore[reportArgumentType]
+    return Rows(_columns(rows), rows, bad, {})
+
+
+def _rows_of_line(file: RunFile, line: Row, path: str | None) -> Iterator[Row | Quarantined]:
+    """Yield the records inside of a line, or the line where source.yaml names none."""
+    if path is None or path == ".":
+        yield line
+        return
+    records = records_at(line.cells, path)
+    if records is None:
+        what = path, "", "expected a list there, as records in source.yaml says", line.text
+        yield Quarantined(file.name, line.line, *what)
+        return
+    for number, record in enumerate(records, start=1):
+        if isinstance(record, dict):
+            yield line._replace(cells=record, text="", item=str(number))
+        else:
+            what = f"{path} (item {number})", shown(record), "expected an object", line.text
+            yield Quarantined(file.name, line.line, *what)
+
+
+def _columns(rows: Iterable[Row]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for row in rows for name in row.cells))
 
 
 def _read_parquet(file: RunFile, data: bytes) -> Rows:
@@ -256,8 +301,8 @@ def _read_json(file: RunFile, data: bytes, path: str) -> Rows:
         raise RunsError(
             f"{file.name}:{line}: it is no JSON in which nothing is odd; {due}."
         ) from None
-    records = tree if path == "." else value_at({"file": tree}, f"file.{path}")
-    if not isinstance(records, list):
+    records = records_at(tree, path)
+    if records is None:
         keys = listed(tree, most=20) if isinstance(tree, dict) else "none: it is a list"
         due = "expected records in source.yaml to name a list (results.results, or . for the file)"
         raise RunsError(f"{file.name} has no list at {path}; {due}; its keys are {keys}.")
@@ -265,10 +310,10 @@ def _read_json(file: RunFile, data: bytes, path: str) -> Rows:
     bad: list[Quarantined] = []
     for number, record in enumerate(records, start=1):
         if isinstance(record, dict):
-            rows.append(Row(number, record, ""))
+            rows.append(Row(number, record, "", tree))
         else:
             got, text = f"record {number}", json.dumps(record, ensure_ascii=False)
             bad.append(
                 Quarantined(file.name, number, got, shown(record), "expected an object", text)
             )
-    return Rows(tuple(dict.fromkeys(name for row in rows for name in row.cells)), rows, bad, {})
+    return Rows(_columns(rows), rows, bad, {})

@@ -7,10 +7,14 @@ express is null too. A source of scores alone needs no status: its outcomes are 
 
     title, licence, origin     shown in reports
     files                      glob of the files that this is about
-    columns                    field: column, or field: {column: …, and its options}; a dotted name
-                               (provider.id, results.0.score) reaches into nested records
-      unit                     of latency_ms: ms (default), us, ns, s, min, h
-      scale                    of score and human_score: [lowest, highest], default [0, 10]
+    columns                    field: column, or field: {column: …, and its options}; a path
+                               (provider.id, results.0.score, spans.*.cost, scores[name=a].value,
+                               $.model) reaches into nested records; of ids a list of them, joined
+      unit                     of latency_ms: ms (default), us, ns, s, min, h; of started_at: s, ms,
+                               us or ns from 1970 on
+      since                    of latency_ms: where the start stands, if the column is the end
+      scale                    of score and human_score: [worst, best], default [0, 10]
+      values                   of the same: the numbers of words: {C: 1, I: 0}
       separator                of issues and tags that are one text
       none                     what stands where there is no value: [-1, n/a]; of issues and tags
                                the words for no issue (by default "", -, none, n/a, null, [], ok, …)
@@ -21,7 +25,14 @@ express is null too. A source of scores alone needs no status: its outcomes are 
     scores                     further scorers: {helpful: {column: h, scale: [1, 5]}}
     texts                      what was asked and answered: {prompt: question, answer: output}
     arms                       the arm by file: {control: v1.csv, treatment: "v2/*.csv"}
-    records                    where the list of samples is in a .json file: results.results
+                               or, of the words that `named` finds: {control: "gpt-4*"}
+    named                      what the path of a file says: "{arm}/samples_{category}_{_}.jsonl"
+    records                    where the list of samples is in a .json file, or in each line of a
+                               .jsonl file: results.results, resourceSpans.*.scopeSpans.*.spans
+    explode                    the list inside of a record of which each item is a row: turns
+    where                      only rows in which these words stand: {filter: strict-match}
+    wide                       columns of each arm, where both stand in one row:
+                               {control: {score: score_a}, treatment: {score: score_b}}
     escape                     "\\" where a CSV writes \" for a quote inside quotes
     timezone                   of times that are written without an offset
     encoding, delimiter, decimal, sheet   how a file is written: cp949, ";", ",", Results
@@ -30,119 +41,49 @@ express is null too. A source of scores alone needs no status: its outcomes are 
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, BeforeValidator, field_validator, model_validator
 
-from rolloutlib.errors import RunsError, did_you_mean
+from rolloutlib.doors.naming import pattern_of
+from rolloutlib.errors import did_you_mean
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.plan.strict_yaml import load_model
-from rolloutlib.runs.column_spec import Column, ColumnSpec, Scores, Segments, Texts
+from rolloutlib.runs.column_spec import ColumnSpec, Scores, Segments, Texts
 from rolloutlib.runs.columns import STATUSES, TEXTS
+from rolloutlib.runs.source_columns import (
+    MEASURED,
+    TAGS,
+    WIRE,
+    Columns,
+    Constants,
+    Engine,
+    words_of_yaml,
+)
 from rolloutlib.runs.spellings import word
 from rolloutlib.runs.wrapping import Wrapping
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["TAGS", "WIRE", "ColumnSpec", "Columns", "SourceSpec", "load_source", "source_of"]
-
-TAGS = ("issues", "suggested_tags", "confirmed_tags")
-_OPTIONS = {"unit": ("latency_ms",), "scale": ("score", "human_score"), "separator": TAGS}
-_ALWAYS = ("arm", "run_id", "sample_id", "passed", "status")  # fields that no word may empty
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Columns(_Model):
-    """Which column is which field; ``arm`` is needed here, in constants or in arms."""
-
-    arm: Column | None = None
-    run_id: Column | None = None
-    started_at: Column | None = None
-    seed: Column | None = None
-    profile: Column | None = None
-    sample_id: Column | None = None
-    prompt_id: Column | None = None
-    user_id: Column | None = None
-    session_id: Column | None = None
-    cluster: Column | None = None
-    category: Column | None = None
-    difficulty: Column | None = None
-    passed: Column | None = None
-    status: Column | None = None
-    score: Column | None = None
-    latency_ms: Column | None = None
-    issues: Column | None = None
-    veto_reason: Column | None = None
-    style_violations: Column | None = None
-    covariate: Column | None = None
-    suggested_tags: Column | None = None
-    confirmed_tags: Column | None = None
-    cost: Column | None = None
-    tokens_in: Column | None = None
-    tokens_out: Column | None = None
-    cached: Column | None = None
-    human_passed: Column | None = None
-    human_score: Column | None = None
-
-    @model_validator(mode="after")
-    def _options(self) -> Self:
-        for name, spec in self.mapped.items():
-            for option in sorted(spec.model_fields_set & _OPTIONS.keys()):
-                if name not in _OPTIONS[option]:
-                    having = ", ".join(_OPTIONS[option])
-                    msg = f"{name} has a {option}; expected that only of {having}"
-                    raise ValueError(msg)
-            if name in _ALWAYS and spec.says("none"):
-                msg = f"{name} has a none; expected it only of fields that a sample may lack"
-                raise ValueError(msg)
-        return self
-
-    @property
-    def mapped(self) -> dict[str, ColumnSpec]:
-        """The fields that the source has."""
-        return {name: spec for name, spec in self if spec is not None}
-
-
-# How the engine and the run envelopes write the fields.
-WIRE = {name: "id" if name == "sample_id" else to_camel(name) for name in Columns.model_fields}
-
-
-class Constants(_Model):
-    """What is the same for every row and stands in no column."""
-
-    arm: str | None = None
-    profile: str | None = None
-    stage: int | None = None
-    category: str | None = None
-    difficulty: Literal["easy", "medium", "hard"] | None = None
-
-
-def _words(value: object) -> object:
-    """YAML reads true and false as booleans; in a map of statuses they are words like any other."""
-    if not isinstance(value, dict):
-        return value
-    return {word(key): status for key, status in cast("dict[object, object]", value).items()}
-
-
-class Engine(_Model):
-    """What source.yaml says of run envelopes: that their numbers are in the engine's own units."""
-
-    unit: Literal["ms"] | None = None
-    scale: tuple[Literal[0], Literal[10]] | None = None
+__all__ = ["NAMED", "TAGS", "WIRE", "ColumnSpec", "Columns", "SourceSpec", "load_source"]
 
 
 def _globs(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class SourceSpec(_Model, Wrapping):
+def _as_words(value: object) -> object:
+    several = cast("list[object]", value if isinstance(value, list | tuple) else [value])
+    return tuple(map(word, several))
+
+
+_Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
+NAMED = ("arm", "run_id", "started_at", "profile", "category", "difficulty")  # `named` may name
+
+
+class SourceSpec(Wrapping, BaseModel):
     """A source.yaml.
 
     Attributes:
@@ -154,9 +95,14 @@ class SourceSpec(_Model, Wrapping):
         segments: our name → their column, by which samples are told apart too.
         scores: a further scorer's name → its column and scale.
         texts: where prompts and answers stand.
-        arms: glob, or globs, of the files of each arm, where no column names it.
-        records: where a .json file holds its list of samples: names joined by dots, "." for the
-            file itself.
+        arms: glob, or globs, of the files of each arm, where no column names it; of the arm's
+            words, where `named` finds them.
+        named: a pattern of the files' paths, with fields of `constants` in braces.
+        records: where a .json file, or a line of .jsonl, holds its list of samples: a path, "." for
+            the file itself.
+        explode: path of a list or map in a record, of which each item is a row.
+        where: path → the words of rows that this is about.
+        wide: arm → its columns, where a row is of all arms.
         escape: the character before a quote inside a quoted cell of a CSV that does not double it.
         envelopes: what is said of run envelopes beside the table.
     """
@@ -169,14 +115,18 @@ class SourceSpec(_Model, Wrapping):
     columns: Columns = Columns()
     statuses: Annotated[
         dict[str, Literal["passed", "failed", "vetoed", "error", "timeout"]],
-        BeforeValidator(_words),
+        BeforeValidator(words_of_yaml),
     ] = {}
     constants: Constants = Constants()
     segments: Segments = {}
     scores: Scores = {}
     texts: Texts = Texts()
     arms: dict[str, Annotated[tuple[str, ...], BeforeValidator(_globs)]] = {}
+    named: str | None = None
     records: str | None = None
+    explode: str | None = None
+    where: Annotated[dict[str, _Words], BeforeValidator(words_of_yaml)] = {}
+    wide: dict[str, Columns] = {}
     escape: Literal["\\"] | None = None
     envelopes: Engine | None = None
 
@@ -189,28 +139,105 @@ class SourceSpec(_Model, Wrapping):
             raise ValueError(msg)
         return name
 
+    @field_validator("named")
+    @classmethod
+    def _readable(cls, named: str | None) -> str | None:
+        if named is not None:
+            pattern_of(named, NAMED)
+        return named
+
     @model_validator(mode="after")
     def _enough(self) -> Self:
-        if (self.envelopes or self.beside or self.wrapping) and not self.columns.mapped:
+        if (self.envelopes or self.beside or self.wrapping) and not self.mapped:
             return self
-        if not (self.columns.arm or self.constants.arm or self.arms):
-            msg = "columns.arm is missing; expected the column that names the arm, or arms by file"
-            raise ValueError(msg)
-        if self.arms and (self.columns.arm or self.constants.arm):
-            msg = "arms is there beside another arm; expected either arms by file or a column"
-            raise ValueError(msg)
-        if self.columns.passed and self.columns.status:
-            msg = "columns has passed and status; expected one, so that a sample has one outcome"
-            raise ValueError(msg)
-        if not (self.outcome or self.columns.mapped.keys() - {"arm"}):
-            msg = "columns maps no outcome, score or other field; expected at least one"
-            raise ValueError(msg)
+        wrong = self._wrong_arm() or self._wrong_shape()
+        if not wrong and self.columns.passed and self.columns.status:
+            wrong = "columns has passed and status; expected one, so that a sample has one outcome"
+        if not wrong and not (self.outcome or self.mapped.keys() - {"arm"}):
+            wrong = "columns maps no outcome, score or other field; expected at least one"
+        if wrong:
+            raise ValueError(wrong)
         return self
+
+    def _wrong_arm(self) -> str:
+        """Say why nobody, or not one key alone, tells the arm; nothing where one does."""
+        by_name = "arm" in self.name_fields
+        told = {
+            "columns.arm": self.columns.arm, "constants.arm": self.constants.arm,
+            "arms": self.arms and not by_name, "named": by_name, "wide": self.wide,
+        }  # fmt: skip
+        keys = [key for key, says in told.items() if says]
+        if not keys:
+            return (
+                "columns.arm is missing; expected the column that names the arm, or arms by file, "
+                "named or wide"
+            )
+        if len(keys) > 1:
+            due = "expected either arms by file or a column" if "arms" in keys else "expected one"
+            return f"{keys[-1]} is there beside {keys[0]}, another arm; {due}"
+        return ""
+
+    def _wrong_shape(self) -> str:
+        """Say what is wrong with explode, where or wide; nothing where all is well."""
+        units = ("prompt_id", "user_id", "cluster")
+        if self.explode and not any(name in self.mapped for name in units):
+            due = f"expected columns to map one of {', '.join(units)}"
+            return f"explode makes several rows of a record, which are no new evidence; {due}"
+        measured = {
+            path: name
+            for side in self.sides
+            for name, column in side.columns.mapped.items()
+            if name in MEASURED
+            for path in column.paths
+        }  # fmt: skip
+        measured |= {one.column: name for name, one in self.scorers.items()}
+        for path in self.where:
+            if path in measured:
+                due = "expected a column that says what a row is, not what came of it"
+                return f"where chooses rows by {path}, which columns.{measured[path]} maps; {due}"
+        return self._wrong_sides()
+
+    def _wrong_sides(self) -> str:
+        if len(self.wide) == 1:
+            return f"wide has arm {next(iter(self.wide))} alone; expected two arms"
+        every = {arm: {*columns.mapped} for arm, columns in self.wide.items()}
+        for arm, fields in every.items():
+            for other, theirs in every.items():
+                if lacking := sorted(theirs - fields):
+                    return f"wide.{arm} lacks {lacking[0]}, which wide.{other} has; expected both"
+            if twice := sorted(fields & self.columns.mapped.keys()):
+                return f"wide.{arm}.{twice[0]} is in columns too; expected it in one of them"
+        return ""
+
+    @property
+    def name_fields(self) -> tuple[str, ...]:
+        """The fields that the path of a file says."""
+        return pattern_of(self.named, NAMED).fields if self.named else ()
+
+    @property
+    def sides(self) -> tuple[Self, ...]:
+        """The mapping of each arm, where a row is of all arms; else the one that it is."""
+        return tuple(
+            self.model_copy(
+                update={
+                    "wide": {},
+                    "columns": self.columns.with_those_of(columns),
+                    "constants": self.constants.model_copy(update={"arm": arm}),
+                }
+            )
+            for arm, columns in self.wide.items()
+        ) or (self,)
+
+    @property
+    def mapped(self) -> dict[str, ColumnSpec]:
+        """The fields that it maps; of the first arm, where a row is of all."""
+        further = next(iter(self.wide.values()), None)
+        return self.columns.mapped | (further.mapped if further else {})
 
     @property
     def outcome(self) -> ColumnSpec | None:
         """The column that names a sample's outcome; None where nobody judged pass or fail."""
-        return self.columns.status or self.columns.passed
+        return self.mapped.get("status") or self.mapped.get("passed")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -223,10 +250,20 @@ class SourceSpec(_Model, Wrapping):
         return {SCORER + name: column for name, column in self.scores.items()}
 
     @property
+    def named_columns(self) -> dict[str, tuple[str, ...]]:
+        """Every column, path and start that a field maps, in the mappings of all arms."""
+        named: dict[str, tuple[str, ...]] = {}
+        for side in self.sides:
+            for name, column in side.columns.mapped.items():
+                start = (column.since,) if column.since else ()
+                named[name] = (*named.get(name, ()), *column.paths, *start)
+        return named
+
+    @property
     def beside(self) -> dict[str, ColumnSpec]:
         """The columns beside the fields: segments, and scorers and texts by their names there."""
         mapped = zip(TEXTS, (self.texts.prompt, self.texts.answer), strict=True)
-        texts = {name: ColumnSpec(column=column) for name, column in mapped if column}
+        texts = {name: ColumnSpec(column=(column,)) for name, column in mapped if column}
         return {**self.segments, **self.scorers, **texts}
 
     def told_of(self, *, texts: bool) -> Self:
@@ -236,7 +273,7 @@ class SourceSpec(_Model, Wrapping):
     @property
     def no_tags(self) -> frozenset[str]:
         """The words that are no suggested and no confirmed tag."""
-        both = (self.columns.suggested_tags, self.columns.confirmed_tags)
+        both = (self.mapped.get("suggested_tags"), self.mapped.get("confirmed_tags"))
         return frozenset(one for column in both if column for one in column.no_tags)
 
     @property
@@ -244,7 +281,7 @@ class SourceSpec(_Model, Wrapping):
         """The statuses that the source can tell apart."""
         if not self.outcome:
             return frozenset()
-        own = STATUSES if self.columns.status else ("passed", "failed")
+        own = STATUSES if "status" in self.mapped else ("passed", "failed")
         return frozenset(self.statuses.values() or own)
 
 
@@ -255,22 +292,3 @@ def load_source(path: Path) -> SourceSpec:
         PlanError: it is missing or wrong; the message names the key and what is allowed there.
     """
     return load_model(path, SourceSpec)
-
-
-def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
-    """Return the mapping of one file, with the arm that its name tells; None where it is another's.
-
-    Raises:
-        RunsError: the file belongs to no arm, or to several.
-    """
-    if spec is None or not spec.columns.mapped or not fnmatch(file, spec.files):
-        return None
-    if not spec.arms:
-        return spec
-    arms = [arm for arm, globs in spec.arms.items() if any(fnmatch(file, one) for one in globs)]
-    if len(arms) != 1:
-        got = f"is a file of arms {' and '.join(arms)}" if arms else "is a file of no arm"
-        due = "expected one pattern of arms in source.yaml to name it (or narrow files there)"
-        raise RunsError(f"{file} {got}; {due}.")
-    constants = spec.constants.model_copy(update={"arm": arms[0]})
-    return spec.model_copy(update={"constants": constants})

@@ -9,7 +9,7 @@ import json
 import re
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,6 +26,8 @@ __all__ = [
     "status_of",
 ]
 __all__ += ["truths", "word"]
+
+_Meaning = TypeVar("_Meaning")
 
 # Booleans as YAML, JSON, pandas, SQL and people write them; 1.0 is read as 1.
 _BOOLEANS: Final = (("true", "t", "yes", "y", "1", "on"), ("false", "f", "no", "n", "0", "off"))
@@ -58,13 +60,13 @@ def word(value: object) -> str:
     return "null" if value is None else str(value)
 
 
-def truths(statuses: Mapping[str, str]) -> dict[str, str]:
+def truths(statuses: Mapping[str, _Meaning]) -> dict[str, _Meaning]:
     """Return what the usual spellings of the map's booleans mean; unclear ones mean nothing.
 
     >>> truths({"true": "passed"})["yes"], truths({"1": "passed", "true": "error"})
     ('passed', {})
     """
-    spelled: dict[str, str] = {}
+    spelled: dict[str, _Meaning] = {}
     for group in _BOOLEANS:
         meanings = {status for name, status in statuses.items() if name.lower() in group}
         if len(meanings) == 1:
@@ -72,12 +74,14 @@ def truths(statuses: Mapping[str, str]) -> dict[str, str]:
     return spelled
 
 
-def status_of(cell: object, statuses: Mapping[str, str], spelled: Mapping[str, str]) -> str | None:
-    """Return the status that a cell means: by its exact word, else by the boolean that it spells.
+def status_of(
+    cell: object, statuses: Mapping[str, _Meaning], spelled: Mapping[str, _Meaning]
+) -> _Meaning | None:
+    """Return what a cell means: by its exact word, else by the boolean that it spells.
 
     Args:
         cell: the outcome as the source wrote it.
-        statuses: the source's words.
+        statuses: the source's words, each with its status or number.
         spelled: their `truths`.
     """
     exact = word(cell)

@@ -42,7 +42,7 @@ def one_spelling(
         samples: with the columns of `SCHEMA`.
         spec: what source.yaml says; it may name the words that are no issue.
     """
-    column = spec.columns.issues if spec else None
+    column = spec.mapped.get("issues") if spec else None
     none = column.no_tags if column else NOTHING
     name, words = _name("tag"), ", ".join(map(quoted, sorted(none))) or "NULL"
     query = _ODD.format(name=name, samples="samples", none=words)

@@ -68,6 +68,7 @@ class Tally:
         naming: by file, how runs got their names where the source names none: `days` or `one`.
         unread: files that nothing read.
         stamps: files that the engine reads again, whenever rows are asked for.
+        told: what else is told of files.
         tags_before: by arm, samples of an earlier stage's runs that carry each tag.
     """
 
@@ -84,6 +85,7 @@ class Tally:
     naming: dict[str, str] = field(default_factory=dict[str, str])
     unread: list[str] = field(default_factory=list[str])
     stamps: list[Stamp] = field(default_factory=list["Stamp"])
+    told: list[Reason] = field(default_factory=list["Reason"])
     tags_before: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter[str]))
 
     def refuse(self, row: Quarantined) -> None:
@@ -143,8 +145,10 @@ class Tally:
             counter.update({(file, arm): count for arm, count in rows.items()})
         for one in gave.words:
             self.words[file][one.word, one.arm] += one.rows
-        if spec.columns.run_id is None:
-            self.naming[file] = "days" if spec.columns.started_at else "one"
+        self.told.extend(gave.told)
+        if "run_id" not in spec.mapped and spec.constants.run_id is None:
+            dated = "started_at" in spec.mapped or spec.constants.started_at is not None
+            self.naming[file] = "days" if dated else "one"
 
     def runs(
         self, gathered: Gathered, ignored: tuple[str, ...], spec: SourceSpec | None,
@@ -164,7 +168,7 @@ class Tally:
         files = self.notes()
         unread = tuple(sorted({*ignored, *self.unread}))
         naming = naming_reasons(self.naming.values(), len(settled.infos))
-        reasons = (*naming, *self._unread(unread), *later_rows(rows_later, as_of))
+        reasons = (*naming, *self.told, *self._unread(unread), *later_rows(rows_later, as_of))
         return Runs(
             relation=relation,
             runs=settled.infos,

@@ -8,12 +8,14 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from rolloutlib.runs.ranges import FIRST_YEAR
+from rolloutlib.runs.stamps import PER_SECOND
 
-__all__ = ["FIRST", "time_cast", "until"]
+__all__ = ["FIRST", "stamp_cast", "time_cast", "until"]
 
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
 _OFFSET = r"(Z|\+(0[0-9]|1[0-3])(:[0-5][0-9])?|\+14(:00)?|-(0[0-9]|1[01])(:[0-5][0-9])?|-12(:00)?)"
+_FIRST_SECOND, _LAST_SECOND = 946_900_000, 4_102_444_800  # early in 2000, the end of 2099
 FIRST: Final = f"TIMESTAMPTZ '{FIRST_YEAR}-01-03 00:00:00+00'"  # in every time zone of that year
 
 
@@ -55,6 +57,31 @@ def time_cast(cell: str, kind: str, timezone: str | None) -> tuple[str, str] | N
     else:
         return None
     return value, f"{vouched} AND {value} > {FIRST}"
+
+
+def stamp_cast(cell: str, kind: str, unit: str) -> tuple[str, str] | None:
+    """Return a number of units from 1970 on as SQL, as `stamps.read_stamp` reads it.
+
+    Args:
+        cell: SQL of the cell.
+        kind: the engine's type of it.
+        unit: s, ms, us or ns.
+
+    Returns:
+        None where only the careful reader knows the type; text that is no number it knows, too.
+    """
+    whole = f"TRY_CAST({cell} AS BIGINT)"
+    if kind not in {"VARCHAR", "INTEGER", "UINTEGER", "BIGINT", "UBIGINT"}:
+        return None
+    per_second = PER_SECOND[unit]
+    micros = (
+        f"{whole} // {per_second // 1_000_000}" if per_second > 1_000_000  # noqa: PLR2004 -- ns
+        else f"{whole} * {1_000_000 // per_second}"
+    )  # fmt: skip
+    inside = f"{whole} BETWEEN {_FIRST_SECOND * per_second} AND {_LAST_SECOND * per_second}"
+    value = f"CASE WHEN {inside} THEN make_timestamp({micros})::TIMESTAMPTZ END"
+    digits = f"regexp_full_match({cell}, '[0-9]+') AND " if kind == "VARCHAR" else ""
+    return value, f"{digits}{inside}"
 
 
 @cache

@@ -39,13 +39,13 @@ def said_of(spec: SourceSpec | None, file: str) -> Said:
     """
     if spec is None or not fnmatch(file, spec.files):
         spec = None
-    columns = spec.columns.mapped if spec else {}
+    columns = spec.mapped if spec else {}
     if not columns:
         names = {name: (name, WIRE[name]) for name in WIRE}
         wanted = tuple(one.column for one in spec.segments.values()) if spec else ()
     else:
-        names = {name: (column.column,) for name, column in columns.items()}
-        wanted = (*(name for (name,) in names.values()),)
+        names = spec.named_columns if spec else {}
+        wanted = tuple(dict.fromkeys(name for several in names.values() for name in several))
     times = {name for field in _TIMES for name in names.get(field, ())}
     words = {name for field in _WORDS & names.keys() for name in names[field]}
     words |= {column.column for column in columns.values() if column.none}

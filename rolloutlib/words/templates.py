@@ -13,6 +13,7 @@ from rolloutlib.words.moved_templates import MOVES
 from rolloutlib.words.pair_templates import PAIRS
 from rolloutlib.words.risk_templates import RISKS
 from rolloutlib.words.slice_templates import SLICES
+from rolloutlib.words.source_templates import SOURCES
 from rolloutlib.words.watch_templates import WATCHES
 
 __all__ = ["TEMPLATES"]
@@ -76,16 +77,7 @@ TEMPLATES: Final = {
     ),
     "source.refused": "{message}",
     # What a reader should know.
-    "source.days": (
-        "The source names no runs, so each day of an arm is a run ({runs} in all); map run_id in "
-        "source.yaml where runs are known."
-    ),
-    "source.one_run": (
-        "The source names neither runs nor times, so each arm is one run; map run_id or started_at "
-        "in source.yaml."
-    ),
-    "source.ignored": "Nothing read these files: {names}.",
-    "source.later": "{rows} rows of these runs started after {moment} and are left out.",
+    **SOURCES,
     "segments.unmapped": (
         "The plan asks for segments by {segment}, which the source does not name: add "
         '"segments: {{{segment}: <its column>}}" to source.yaml, or take {segment} out of '

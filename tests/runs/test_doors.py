@@ -77,7 +77,7 @@ def test_a_file_has_one_arm(tmp_path: Path, patterns: str, message: str) -> None
 
 
 WRONG = {
-    "columns: {arm: a, passed: ok}\narms: {control: v1.csv}\n": "arms is there beside another arm",
+    "columns: {arm: a, passed: ok}\narms: {control: v1.csv}\n": "arms is there beside columns.arm, another",
     "columns: {passed: ok}\n": "columns.arm is missing",
     "columns: {arm: a, passed: {column: ok, none: [x]}}\n": "passed has a none; expected it only",
     "columns: {arm: a, passed: ok}\nescape: x\n": "escape",
@@ -157,8 +157,8 @@ def test_a_place_in_a_list_is_a_name(tmp_path: Path) -> None:
         ("results", '{"results": []}', r"t\.json has 0 rows"),
         (
             "r",
-            '{"r": [{"provider": {"name": "x"}}]}',
-            r"column 'provider\.id', which t\.json lacks",
+            '{"r": [{"provider": {"name": "x"}, "ok": true, "latencyMs": 1}]}',
+            r"no record of t\.json has provider\.id; correct columns\.arm",
         ),
     ],
 )

@@ -258,7 +258,7 @@ WRONG = {
     "columns: {arm: a, passed: p}\nstatuses: {yes: okay}": "expected 'passed', 'failed', 'vetoed', ",
     "columns: {arm: a, passed: p}\ntimezone: KST": "timezone: is 'KST'; expected a name such as Asia/Seoul or UTC",
     "columns: {arm: a, arm: b, passed: p}": "the key 'arm' is there twice",
-    "columns: {arm: a, passed: p, score: {column: s, scale: [5, 5]}}": "goes from 5 to 5; expected the lowest",
+    "columns: {arm: a, passed: p, score: {column: s, scale: [5, 5]}}": "goes from 5 to 5; expected the worst",
     "columns: {arm: a, passed: {column: p, unit: s}}": "passed has a unit; expected that only of latency_ms",
 }
 

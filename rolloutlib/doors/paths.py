@@ -1,0 +1,172 @@
+"""Paths into records that somebody else wrote: which value of a record a name of source.yaml means.
+
+A column's exact name comes first. Else a path is names and places that are joined by dots:
+
+    provider.id             a name inside of a name; names with dots in them are found too
+    results.0.score         a place in a list, from 0
+    turns.*.cost            every item of a list, or every value of a map
+    scores[name=correct].value   the item of a list whose key is the word
+    $.eval.model            from the root of the file, whatever the record
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["ROOT", "Several", "is_path", "value_at"]
+
+ROOT = "$."
+_MOST_STEPS = 64  # as deep as JSON may be nested
+_STEP = re.compile(
+    r"\[(?P<key>[^\[\]=]+)=(?P<word>[^\[\]]*)\]|\[(?P<place>[0-9]{1,9})\]|(?P<name>[^.\[\]]+)"
+)
+_PAIR = 2  # a key of a map and its value
+_QUOTES = ("''", '""')
+
+
+class Several(list[Any]):
+    """What stands at several places that one path names."""
+
+
+class _Pick(NamedTuple):
+    """The items of a list whose key is a word."""
+
+    key: str
+    word: str
+
+
+_Steps = tuple["str | _Pick", ...]
+_REACHED = object()  # a list or map of which a path asks every item, and which may be empty
+
+
+def is_path(column: str) -> bool:
+    """Whether a name may lead into a record: anything but a plain column.
+
+    >>> is_path("score"), is_path("provider.id"), is_path("tags[0]")
+    (False, True, True)
+    """
+    return column.startswith(ROOT) or "." in column or "[" in column or column == "*"
+
+
+def value_at(record: Mapping[str, Any], path: str, root: object = None) -> Any:  # noqa: ANN401
+    """Return what stands at a path of a record.
+
+    Args:
+        record: a row, or an object inside of a file.
+        path: a column's name, or a path.
+        root: what the whole file is, for paths that begin with ``$.``.
+
+    Returns:
+        The value; None where there is none; `Several` where the path names more than one place.
+
+    >>> value_at({"provider": {"id": "a"}, "b.c": [1], "d": [{"e": 2}]}, "provider.id")
+    'a'
+    >>> value_at({"s": [{"name": "a", "by": 1}, {"name": "b", "by": 2}]}, "s[name=b].by")
+    2
+    >>> value_at({"turns": [{"cost": 1}, {"cost": 2}]}, "turns.*.cost")
+    [1, 2]
+    """
+    if path in record:
+        return record[path]
+    if path.startswith(ROOT):
+        return _value(root, _steps(path.removeprefix(ROOT)))
+    for cut in _cuts(path):  # the longest name that is a column
+        if path[:cut] in record:
+            return _value(record[path[:cut]], _steps(path[cut:].removeprefix(".")))
+    return _value(record, _steps(path)) if path.startswith("*") else None
+
+
+@lru_cache(maxsize=1024)
+def _cuts(path: str) -> tuple[int, ...]:
+    ends = [place for place, mark in enumerate(path) if mark in ".["]
+    return tuple(reversed(ends[:_MOST_STEPS]))
+
+
+@lru_cache(maxsize=1024)
+def _steps(path: str) -> _Steps:
+    """Return a path's steps; one that is none leads to nothing."""
+    steps: list[str | _Pick] = []
+    place = 0
+    while place < len(path):
+        step = _STEP.match(path, place)
+        if step is None:
+            return (path,)
+        word = step["word"]
+        if step["key"]:
+            word = word[1:-1] if word[:1] + word[1:][-1:] in _QUOTES else word
+            steps.append(_Pick(step["key"], word))
+        else:
+            steps.append(step["place"] or step["name"])
+        place = step.end()
+        place += path[place : place + 1] == "."
+    return tuple(steps) if len(steps) <= _MOST_STEPS else (path,)
+
+
+def _value(start: object, steps: _Steps) -> Any:  # noqa: ANN401
+    every = list(_along(start, steps))
+    values = [value for value in every if value is not _REACHED]
+    if len(values) < len(every) or len(values) > 1:
+        return Several(values)
+    return values[0] if values else None
+
+
+def _along(value: object, steps: _Steps) -> Iterator[object]:
+    """Yield what stands at the end of steps; nothing where a name, place or item is not there."""
+    value = _plain(value)
+    if not steps or value is None:
+        yield value
+    elif isinstance(steps[0], _Pick):
+        for item in _picked(value, steps[0]):
+            yield from _along(item, steps[1:])
+    elif steps[0] == "*" and isinstance(value, dict | list):
+        yield _REACHED
+        items = cast("dict[str, object] | list[object]", value)
+        for item in items.values() if isinstance(items, dict) else items:
+            yield from _along(item, steps[1:])
+    elif isinstance(value, dict):
+        yield from _named(cast("dict[str, object]", value), steps)
+    elif isinstance(value, list):
+        items, place = cast("list[object]", value), steps[0]
+        if place.isdecimal() and int(place) < len(items):
+            yield from _along(items[int(place)], steps[1:])
+
+
+def _named(record: dict[str, object], steps: _Steps) -> Iterator[object]:
+    """Follow the longest name: a map may have a key such as gen_ai.usage.input_tokens."""
+    names: list[str] = []
+    for step in steps:
+        if isinstance(step, _Pick) or step == "*":
+            break
+        names.append(step)
+    for count in range(len(names), 0, -1):
+        name = ".".join(names[:count])
+        if name in record:
+            yield from _along(record[name], steps[count:])
+            return
+
+
+def _picked(value: object, pick: _Pick) -> Iterator[object]:
+    for item in cast("list[object]", value) if isinstance(value, list) else ():
+        plain = _plain(item)
+        if isinstance(plain, dict):
+            told = value_at(cast("dict[str, object]", plain), pick.key)
+            if told is not None and _word(told) == pick.word:
+                yield item
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401
+    """Return a map of Parquet, which Python gets as pairs, as the map that it is."""
+    if isinstance(value, list) and value:
+        items = cast("list[Any]", value)
+        if all(isinstance(one, tuple) and len(one) == _PAIR for one in items):  # pyright: ignore[reportUnknownArgumentType]
+            return {str(key): inner for key, inner in items}
+    return cast("Any", value)

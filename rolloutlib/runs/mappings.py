@@ -1,0 +1,68 @@
+"""Which mapping a file has: that of source.yaml, with what its path tells, or our own columns."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from rolloutlib.doors.naming import as_time, pattern_of
+from rolloutlib.errors import RunsError
+from rolloutlib.runs.ranges import NO_OFFSET, read_time
+from rolloutlib.runs.source_columns import Constants
+from rolloutlib.runs.sources import NAMED
+
+if TYPE_CHECKING:
+    from rolloutlib.runs.sources import SourceSpec
+
+__all__ = ["source_of"]
+
+
+def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
+    """Return the mapping of one file, with what its path tells; None where it is another's.
+
+    Raises:
+        RunsError: the file belongs to no arm, or to several, or its path says nothing.
+    """
+    if spec is None or not spec.mapped or not fnmatch(file, spec.files):
+        return None
+    told = _told_by_name(spec, file)
+    if spec.arms and "arm" not in told:
+        told["arm"] = _arm_of(spec, file, file)
+    if not told:
+        return spec
+    try:
+        constants = Constants.model_validate(spec.constants.model_dump() | told)
+    except ValidationError as error:
+        field = error.errors()[0]["loc"][0]
+        due = "expected a name that says it; correct named in source.yaml"
+        raise RunsError(f"{file}: {field} is {told[str(field)]!r}; {due}.") from None
+    return spec.model_copy(update={"constants": constants})
+
+
+def _told_by_name(spec: SourceSpec, file: str) -> dict[str, object]:
+    """Return the fields that the path of a file says."""
+    if not spec.named:
+        return {}
+    told: dict[str, object] = dict(pattern_of(spec.named, NAMED).told_by(file))
+    if "arm" in told and spec.arms:
+        told["arm"] = _arm_of(spec, str(told["arm"]), file)
+    if "started_at" in told:
+        time = read_time(as_time(str(told["started_at"])), timezone=spec.timezone)
+        if isinstance(time, str):
+            hint = ", say timezone: in source.yaml" if time == NO_OFFSET else ""
+            raise RunsError(f"{file}: its name says {told['started_at']}; expected {time}{hint}.")
+        told["started_at"] = time
+    return told
+
+
+def _arm_of(spec: SourceSpec, word: str, file: str) -> str:
+    """Return the one arm of whose patterns a file, or the word in its path, fits one."""
+    arms = [arm for arm, globs in spec.arms.items() if any(fnmatch(word, one) for one in globs)]
+    if len(arms) == 1:
+        return arms[0]
+    got = f"is a file of arms {' and '.join(arms)}" if arms else "is a file of no arm"
+    of_word = "" if word == file else f" ({word!r} in its path)"
+    due = "expected one pattern of arms in source.yaml to name it (or narrow files there)"
+    raise RunsError(f"{file} {got}{of_word}; {due}.")

@@ -1,0 +1,138 @@
+"""The fields of a sample as source.yaml may map them, and what is the same in every row."""
+
+from __future__ import annotations
+
+from typing import Literal, Self, cast
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
+from pydantic.alias_generators import to_camel
+
+from rolloutlib.runs.column_spec import Column, ColumnSpec
+from rolloutlib.runs.spellings import word
+
+__all__ = ["MEASURED", "TAGS", "WIRE", "Columns", "Constants", "Engine", "words_of_yaml"]
+
+TAGS = ("issues", "suggested_tags", "confirmed_tags")
+_SCORES = ("score", "human_score")
+_OPTIONS = {
+    "unit": ("latency_ms", "started_at"),
+    "since": ("latency_ms",),
+    "scale": _SCORES,
+    "values": _SCORES,
+    "separator": TAGS,
+}
+_JOINED = ("arm", "run_id", "sample_id", "prompt_id", "user_id", "session_id", "cluster", "profile",
+           "category")  # fmt: skip
+_STAMPS = ("s", "ms", "us", "ns")
+_ALWAYS = ("arm", "run_id", "sample_id", "passed", "status")  # fields that no word may empty
+
+
+class _Model(BaseModel):
+    """What people write in YAML: unknown keys, NaN and infinite values are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Columns(_Model):
+    """Which column is which field; ``arm`` is needed here, in constants or in arms."""
+
+    arm: Column | None = None
+    run_id: Column | None = None
+    started_at: Column | None = None
+    seed: Column | None = None
+    profile: Column | None = None
+    sample_id: Column | None = None
+    prompt_id: Column | None = None
+    user_id: Column | None = None
+    session_id: Column | None = None
+    cluster: Column | None = None
+    category: Column | None = None
+    difficulty: Column | None = None
+    passed: Column | None = None
+    status: Column | None = None
+    score: Column | None = None
+    latency_ms: Column | None = None
+    issues: Column | None = None
+    veto_reason: Column | None = None
+    style_violations: Column | None = None
+    covariate: Column | None = None
+    suggested_tags: Column | None = None
+    confirmed_tags: Column | None = None
+    cost: Column | None = None
+    tokens_in: Column | None = None
+    tokens_out: Column | None = None
+    cached: Column | None = None
+    human_passed: Column | None = None
+    human_score: Column | None = None
+
+    @model_validator(mode="after")
+    def _options(self) -> Self:
+        for name, spec in self.mapped.items():
+            for option in sorted(spec.model_fields_set & _OPTIONS.keys()):
+                if name not in _OPTIONS[option]:
+                    having = ", ".join(_OPTIONS[option])
+                    msg = f"{name} has a {option}; expected that only of {having}"
+                    raise ValueError(msg)
+            if wrong := _wrong(name, spec):
+                raise ValueError(f"{name} {wrong}")
+        return self
+
+    @property
+    def mapped(self) -> dict[str, ColumnSpec]:
+        """The fields that the source has."""
+        return {name: spec for name, spec in self if spec is not None}
+
+    def with_those_of(self, others: Columns) -> Columns:
+        """Return the same with further fields."""
+        return self.model_copy(update=others.mapped)
+
+
+def _wrong(name: str, spec: ColumnSpec) -> str:
+    """Say what is wrong with a field's options, and what is expected; nothing where all is well."""
+    if name in _ALWAYS and spec.says("none"):
+        return "has a none; expected it only of fields that a sample may lack"
+    if len(spec.paths) > 1 and name not in _JOINED:
+        return f"is a list of columns; expected that only of {', '.join(_JOINED)}"
+    if name == "started_at" and spec.unit not in _STAMPS:
+        return f"has unit {spec.unit}; expected one of {', '.join(_STAMPS)}, counted from 1970 on"
+    if name in _SCORES and not spec.scores_words:
+        return "has values that are no numbers; expected them on its scale, such as {C: 1, I: 0}"
+    return ""
+
+
+# How the engine and the run envelopes write the fields.
+WIRE = {name: "id" if name == "sample_id" else to_camel(name) for name in Columns.model_fields}
+
+
+class Constants(_Model):
+    """What is the same for every row and stands in no column."""
+
+    arm: str | None = None
+    run_id: str | None = None
+    started_at: AwareDatetime | None = None
+    profile: str | None = None
+    stage: int | None = None
+    category: str | None = None
+    difficulty: Literal["easy", "medium", "hard"] | None = None
+
+
+# What may not choose rows: what was measured, or may come of it.
+MEASURED = (
+    "passed", "status", "score", "latency_ms", "issues", "veto_reason", "style_violations",
+    "suggested_tags", "confirmed_tags", "cost", "tokens_in", "tokens_out", "human_passed",
+    "human_score",
+)  # fmt: skip
+
+
+def words_of_yaml(value: object) -> object:
+    """YAML reads true and false as booleans; in a map of statuses they are words like any other."""
+    if not isinstance(value, dict):
+        return value
+    return {word(key): status for key, status in cast("dict[object, object]", value).items()}
+
+
+class Engine(_Model):
+    """What source.yaml says of run envelopes: that their numbers are in the engine's own units."""
+
+    unit: Literal["ms"] | None = None
+    scale: tuple[Literal[0], Literal[10]] | None = None
