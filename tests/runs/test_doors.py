@@ -77,7 +77,7 @@ def test_a_file_has_one_arm(tmp_path: Path, patterns: str, message: str) -> None
 
 
 WRONG = {
-    "columns: {arm: a, passed: ok}\narms: {control: v1.csv}\n": r"arms is there beside columns\.arm",
+    "columns: {arm: a, passed: ok}\narms: {b: v1.csv}\n": r"arms is there beside columns\.arm",
     "columns: {passed: ok}\n": "columns.arm is missing",
     "columns: {arm: a, passed: {column: ok, none: [x]}}\n": "passed has a none; expected it only",
     "columns: {arm: a, passed: ok}\nescape: x\n": "escape",
