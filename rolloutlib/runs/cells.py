@@ -36,6 +36,7 @@ from rolloutlib.runs.spellings import (
     listed,
     status_of,
     truths,
+    word,
 )  # fmt: skip
 from rolloutlib.runs.stamps import Span, milliseconds, read_stamp, unit_of
 from rolloutlib.runs.truths import TRUTHS, own_truths, truth_of
@@ -55,6 +56,7 @@ __all__ = [
     "within",
 ]
 
+_MARKED = ({"error"}, {"date"})  # keys of what `doors.workbook` makes of a cell that is no word
 ROUNDING = 1e-9  # of a scale's width, or as much beyond 0 of a latency's own unit: still on it
 _NUMBER, _INTEGER, _WHOLE = re.compile(NUMBER), re.compile(INTEGER), re.compile(WHOLE)
 # A duration as pandas, SQL and ISO 8601 write it; days, hours, minutes, seconds.
@@ -200,7 +202,7 @@ def _expected_score(name: str, column: ColumnSpec, cell: object) -> str:
     percent = (low, high) == (0, 1) and isinstance(number, float) and 1 < number <= 100  # noqa: PLR2004
     hint = "; if the source writes percent, say scale: [0, 100]" if percent else ""
     hint = hint or _sentinel(name, cell)
-    if not hint and not words and isinstance(cell, str | bool) and isinstance(number, str):
+    if not hint and not words and word(cell).isalpha() and isinstance(number, str):
         hint = f"; if it is a word for a score, say values: {{{shown(cell)}: …}} of {name}"
     return f"{words}a number from {low:g} to {high:g}{hint}"
 
@@ -275,7 +277,12 @@ def _text(cell: object) -> object:
 
 
 def _prompt(cell: object) -> object:
-    """Return the id of a prompt: what was asked may be an object, and then is its JSON."""
+    """Return the id of a prompt: what was asked may be an object, and then is its JSON.
+
+    What a workbook marks as no word stays so.
+    """
+    if isinstance(cell, dict) and {*cast("dict[str, object]", cell)} in _MARKED:
+        return cast("object", cell)
     nested = isinstance(cell, dict | list)
     return as_json(cast("object", cell)) if nested else _text(cell)
 

@@ -80,7 +80,9 @@ ODD: dict[str, tuple[Sequence[object], Callable[[Worksheet], object] | None, str
         ("a", "r", "q", "passed", 0.85), lambda sheet: _percent(sheet["E22"]),
         "score is '85%'; expected a number from 0 to 10."),
     "a boolean where a number is due": (
-        ("a", "r", "q", "passed", True), None, "score is true; expected a number from 0 to 10."),
+        ("a", "r", "q", "passed", True), None,
+        ("score is true; expected a number from 0 to 10; if it is a word for a score, say values: "
+         "{true: …} of score.")),
 }  # fmt: skip
 
 

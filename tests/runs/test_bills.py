@@ -204,7 +204,10 @@ def test_fractions_read_as_points_are_doubted(tmp_path: Path) -> None:
     ("scores", "why"),
     [
         ("{Helpful: h}", "'Helpful' is no name of a scorer"),
-        ("{helpful: {column: h, unit: s}}", "helpful has a unit; expected column, none and scale"),
+        (
+            "{helpful: {column: h, unit: s}}",
+            "helpful has a unit; expected column, none, scale and values",
+        ),
         ("{" + ", ".join(f"s{n}: h" for n in range(31)) + "}", "names 31 scorers"),
     ],
 )
