@@ -56,7 +56,7 @@ __all__ = [
     "within",
 ]
 
-_MARKED = ({"error"}, {"date"}, {"time"})  # keys of what `doors.workbook` makes of a cell that is no word
+_MARKED = ({"error"}, {"date"}, {"time"})  # keys of what a workbook's odd cells become
 ROUNDING = 1e-9  # of a scale's width, or as much beyond 0 of a latency's own unit: still on it
 _NUMBER, _INTEGER, _WHOLE = re.compile(NUMBER), re.compile(INTEGER), re.compile(WHOLE)
 # A duration as pandas, SQL and ISO 8601 write it; days, hours, minutes, seconds.
