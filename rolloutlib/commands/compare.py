@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from rolloutlib.commands.options import command, lang, number, option, say, say_lines
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
@@ -14,11 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from rolloutlib.judge.offline import Pair
-    from rolloutlib.judge.pair_record import TakenFor
     from rolloutlib.plan.offline import EvalPlan
-    from rolloutlib.reason import Reason
-    from rolloutlib.runs.places import Two
-    from rolloutlib.runs.sources import SourceSpec
 
 EXIT: Final = {"GO": 0, "HOLD": 10, "NO_GO": 20, "INVALID": 30}
 COMPARE = """\
@@ -33,6 +29,8 @@ examples:
       two outputs of promptfoo, Inspect, lm-eval …, or tables (CSV, JSON Lines, Parquet, workbooks)
   rollout compare runs/v1 runs/v2 --margin 0.02
       two folders; pass rate and score may lose 2 % of their range
+  rollout compare results.json --control openai:gpt-4o --treatment openai:gpt-5
+      one file with two arms: providers of promptfoo, models of a table
   rollout compare v1.csv v2.csv --source source.yaml
       what the columns mean is written there (rollout source v1.csv v2.csv drafts it)
   rollout compare v1.json v2.json --junit compare.xml --markdown comment.md
@@ -52,8 +50,11 @@ def add(commands: Any) -> None:
     """Add the command to the parser's sub-commands."""
     command(
         commands, "compare", _compare, "compare two outputs of an eval tool",
-        option("control A", "file or folder of the control", type=Path),
-        option("treatment B", "file or folder of the treatment", type=Path),
+        option("a A", "file or folder of the control", type=Path),
+        option("b B", "file or folder of the treatment; without it A holds both arms", type=Path,
+               nargs="?"),
+        option("--control ARM", "of one file: the arm to compare with (a model, a provider …)"),
+        option("--treatment ARM", "of one file: the arm that is to be as good"),
         option("--source FILE", "source.yaml that says what the columns mean (default: the one "
                "beside both, else it is drafted)", type=Path),
         option("--plan FILE", "eval plan (default: params/eval.yaml, else what rolloutlib ships)",
@@ -72,108 +73,53 @@ def add(commands: Any) -> None:
     )  # fmt: skip
 
 
-class _Read(NamedTuple):
-    """What the columns mean, and what was drafted of it."""
-
-    spec: SourceSpec | None
-    doubts: tuple[Reason, ...] = ()
-    guessed: bool = False
-    tool: str = ""
-    taken: tuple[TakenFor, ...] = ()
-    left: tuple[TakenFor, ...] = ()
-
-
 def _compare(arguments: argparse.Namespace) -> int:
-    from rolloutlib.judge.offline import nothing_compared, shown_names
+    from rolloutlib.judge.offline import check_differs, nothing_compared
     from rolloutlib.plan.offline import load_eval_plan, nearest_eval_plan
-    from rolloutlib.runs.places import two_places
 
-    for given in (arguments.plan, arguments.source):
-        if given is not None and not given.is_file():
-            raise UsageError(f"{given}: there is no such file")
+    _check_call(arguments)
     plan = load_eval_plan(arguments.plan or nearest_eval_plan())
     plan = plan.with_margin(arguments.margin).allowing(tuple(arguments.differs))
-    paths = (arguments.control, arguments.treatment)
-    names, refused = (str(paths[0]), str(paths[1])), None
+    refused = None
     try:
-        two = two_places(*paths)
-        names = shown_names(paths, two)
-        found = _found(plan, two, names, arguments)
+        found = _found(plan, arguments)
+        check_differs(arguments.differs, found.runs)
     except (NoEvidenceError, RunsError) as error:
-        found, refused = nothing_compared(plan, names, str(error)), error
+        named = (str(arguments.a), str(arguments.b or arguments.a))
+        found, refused = nothing_compared(plan, named, str(error)), error
     _write(found, arguments)
     if refused is not None:
         raise refused
     return EXIT[found.review.recommendation]
 
 
-def _found(plan: EvalPlan, two: Two, names: tuple[str, str], arguments: argparse.Namespace) -> Pair:
-    from msgspec.structs import replace
-
-    from rolloutlib.judge.offline import compare_files
-
-    read = _read(arguments, two)
-    found = compare_files(
-        plan, two, read.spec, names=names, doubts=read.doubts, guessed=read.guessed
-    )
-    review = replace(found.review, tool=read.tool, taken=read.taken, left=read.left)
-    return found._replace(review=review)
-
-
-def _read(arguments: argparse.Namespace, two: Two) -> _Read:
-    """Return what the columns mean: as source.yaml says, else as it would be drafted."""
-    from rolloutlib.plan.strict_yaml import load_yaml
-
-    beside = two.folder / "source.yaml"
-    path = arguments.source or (beside if beside.is_file() else None)
-    if path is not None:
-        return _Read(_with_arms(load_yaml(path), two, str(path)))
-    return _drafted(arguments)
+def _check_call(arguments: argparse.Namespace) -> None:
+    """Refuse what contradicts itself before anything is read."""
+    for given in (arguments.plan, arguments.source):
+        if given is not None and not given.is_file():
+            raise UsageError(f"{given}: there is no such file")
+    arms = [arguments.control, arguments.treatment]
+    if arguments.b is not None and any(arms):
+        raise UsageError("--control and --treatment are arms of one file; of two, A is the control")
+    if arguments.b is None and not all(arms):
+        one = f"{arguments.a} alone holds both arms"
+        raise UsageError(f"{one}, or B is missing; name B, or the arms: --control X --treatment Y")
 
 
-def _drafted(arguments: argparse.Namespace) -> _Read:
-    from rolloutlib.drafts.drafting import draft
-    from rolloutlib.drafts.two import TABLE, as_compared, unread
-    from rolloutlib.judge.pair_record import TakenFor
+def _found(plan: EvalPlan, arguments: argparse.Namespace) -> Pair:
+    from rolloutlib.drafts.two import meaning_of, source_beside
+    from rolloutlib.judge.offline import One, compare_files, shown_names
+    from rolloutlib.runs.places import two_places
 
-    drafted = draft([arguments.control, arguments.treatment])
-    columns = drafted.spec.columns.mapped
-    taken = tuple(
-        TakenFor(field, str(column.column), drafted.draft.notes.get(f"columns.{field}"))
-        for field, column in columns.items()
-    )
-    spec, guessed = as_compared(drafted), drafted.draft.tool == TABLE
-    used = {column.column for column in spec.beside.values()}
-    left = tuple(
-        TakenFor("", column, why)
-        for column, why in drafted.draft.left.items()
-        if column not in used
-    )
-    return _Read(spec, unread(drafted), guessed, drafted.draft.tool, taken, left)
-
-
-def _with_arms(mapping: object, two: Two, where: str) -> SourceSpec:
-    """Return a source.yaml in which both paths are the arms, whatever it says of arms."""
-    from pydantic import ValidationError
-
-    from rolloutlib.errors import PlanError
-    from rolloutlib.plan.strict_yaml import describe
-    from rolloutlib.runs.sources import SourceSpec
-
-    told = cast("dict[str, Any]", mapping) if isinstance(mapping, dict) else {}
-    parts = {name: _without_arm(told[name]) for name in ("columns", "constants") if name in told}
-    arms = dict(zip(("control", "treatment"), two.globs, strict=True))
-    try:
-        return SourceSpec.model_validate({**told, **parts, "arms": arms})
-    except ValidationError as error:
-        raise PlanError(describe(error, where, SourceSpec)) from None
-
-
-def _without_arm(part: object) -> object:
-    if not isinstance(part, dict):
-        return part
-    named = cast("dict[object, object]", part)
-    return {name: one for name, one in named.items() if name != "arm"}
+    if arguments.b is None:
+        beside = source_beside([arguments.a], arguments.a.parent)
+        meaning = meaning_of([arguments.a], arguments.source or beside, None)
+        pair = (arguments.control, arguments.treatment)
+        return compare_files(plan, One(arguments.a, pair), meaning, names=pair)
+    paths = (arguments.a, arguments.b)
+    two = two_places(*paths)
+    meaning = meaning_of(paths, arguments.source or source_beside(paths, two.folder), two)
+    return compare_files(plan, two, meaning, names=shown_names(paths, two))
 
 
 def _write(found: Pair, arguments: argparse.Namespace) -> None:

@@ -1,27 +1,120 @@
-"""A draft of two files that are compared: what may hold a GO back, and what tells them apart."""
+"""What the columns of compared files mean: as a source.yaml says, else as it is drafted."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from pydantic import ValidationError
+
+from rolloutlib.drafts.drafting import draft
 from rolloutlib.drafts.names import fields_of, folded
-from rolloutlib.drafts.peek import flat
+from rolloutlib.drafts.peek import flat, peek
+from rolloutlib.errors import PlanError, RunsError, UsageError
+from rolloutlib.judge.pair_record import Meaning, TakenFor
+from rolloutlib.plan.strict_yaml import describe, load_yaml
 from rolloutlib.reason import because
 from rolloutlib.runs.column_spec import ColumnSpec, Texts
+from rolloutlib.runs.sources import SourceSpec
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     from rolloutlib.drafts.drafting import Drafted
     from rolloutlib.reason import Reason
-    from rolloutlib.runs.sources import SourceSpec
+    from rolloutlib.runs.places import Two
 
-__all__ = ["TABLE", "as_compared", "unread"]
+__all__ = ["meaning_of", "source_beside"]
 
 TABLE: Final = "table"  # the tool of files that no preset knows
 CANDIDATE: Final = {"arm": "candidate", "model": "model"}  # a field by its name → a segment
 TEMPLATES: Final = frozenset({"prompt", "instruction", "request", "프롬프트", "지시문"})
+ENVELOPE: Final = ("runId", "result")  # keys of the engine's own runs
 
 
-def unread(drafted: Drafted) -> tuple[Reason, ...]:
+def meaning_of(paths: Sequence[Path], source: Path | None, two: Two | None) -> Meaning:
+    """Return what the columns of files mean.
+
+    Args:
+        paths: one that holds both arms, or two that are an arm each.
+        source: a source.yaml that says it; without one it is drafted.
+        two: the files of two paths.
+
+    Raises:
+        PlanError: the source.yaml is wrong.
+        RunsError: nothing is recognised.
+    """
+    if source is not None:
+        spec = _said(load_yaml(source), two, str(source))
+        return Meaning(spec, taken=_taken(spec, {}))
+    try:
+        drafted = draft(paths)
+    except RunsError:
+        if _is_engines(paths):
+            return Meaning(None)
+        raise
+    spec, notes = _as_compared(drafted, one_file=two is None), drafted.draft.notes
+    used = {column.column for column in spec.beside.values()}
+    left = tuple(
+        TakenFor("", column, why)
+        for column, why in drafted.draft.left.items()
+        if column not in used
+    )
+    tool = "" if drafted.draft.tool == TABLE else drafted.draft.tool
+    return Meaning(
+        spec, _unread(drafted), guessed=not tool, tool=tool, taken=_taken(spec, notes), left=left
+    )
+
+
+def source_beside(paths: Sequence[Path], folder: Path) -> Path | None:
+    """Return the source.yaml of a folder that holds both paths, or of theirs.
+
+    Raises:
+        UsageError: there are several that differ.
+    """
+    folders = (folder, *(path if path.is_dir() else path.parent for path in paths))
+    there = {(one / "source.yaml").resolve() for one in folders if (one / "source.yaml").is_file()}
+    different = {path.read_bytes(): path for path in sorted(there, reverse=True)}
+    if len(different) > 1:
+        named = listed(map(str, sorted(there)))
+        raise UsageError(f"{named} differ; name the one that explains both: --source FILE")
+    return next(iter(different.values()), None)
+
+
+def _said(mapping: object, two: Two | None, where: str) -> SourceSpec:
+    """Return a source.yaml; of two paths each is an arm, whatever it says of arms."""
+    told = _keys(mapping)
+    if two is not None:
+        arm = _keys(told.get("columns")).get("arm")
+        parts = {key: _without_arm(told[key]) for key in ("columns", "constants") if key in told}
+        arms = dict(zip(("control", "treatment"), two.globs, strict=True))
+        told = {**told, **parts, "arms": arms}
+        if arm is not None:  # several of them in one file are no candidate
+            told["segments"] = {"candidate": arm, **_keys(told.get("segments"))}
+    try:
+        return SourceSpec.model_validate(told)
+    except ValidationError as error:
+        raise PlanError(describe(error, where, SourceSpec)) from None
+
+
+def _keys(part: object) -> dict[str, Any]:
+    """Return keys with values; nothing of what is none, which the model refuses by its key."""
+    return {**cast("dict[str, Any]", part)} if isinstance(part, dict) else {}
+
+
+def _without_arm(part: object) -> object:
+    kept = {name: one for name, one in _keys(part).items() if name != "arm"}
+    return kept if isinstance(part, dict) else part
+
+
+def _is_engines(paths: Sequence[Path]) -> bool:
+    """Whether the files are the engine's own runs, which tell their arm and need no source.yaml."""
+    files = [file for file in peek(paths).files if file.records]
+    return bool(files) and all(set(ENVELOPE) <= {*file.records[0]} for file in files)
+
+
+def _unread(drafted: Drafted) -> tuple[Reason, ...]:
     """Return why what is called like a measurement is none in the draft.
 
     Two files without a draft of their pass rate look like files without a pass rate.
@@ -33,14 +126,22 @@ def unread(drafted: Drafted) -> tuple[Reason, ...]:
     )
 
 
-def as_compared(drafted: Drafted) -> SourceSpec:
+def _taken(spec: SourceSpec, notes: Mapping[str, Reason]) -> tuple[TakenFor, ...]:
+    return tuple(
+        TakenFor(field, str(column.column), notes.get(f"columns.{field}"))
+        for field, column in spec.columns.mapped.items()
+    )
+
+
+def _as_compared(drafted: Drafted, *, one_file: bool) -> SourceSpec:
     """Return a draft with what tells two files apart: who is evaluated, what was asked, answered.
 
     No comparison shows that; a review that shows it has to be told so by a person.
     """
     spec = drafted.spec
-    named = {name: ColumnSpec(column=column) for name, column in _candidates(drafted).items()}
-    changed: dict[str, object] = {"segments": {**spec.segments, **named}}
+    named = {} if one_file else _candidates(drafted)
+    segments = {name: ColumnSpec(column=column) for name, column in named.items()}
+    changed: dict[str, object] = {"segments": {**spec.segments, **segments}}
     if drafted.draft.tool == TABLE and spec.texts == Texts():
         prompt, answer = (_text(drafted, field) for field in ("prompt", "answer"))
         changed["texts"] = Texts(prompt=prompt, answer=answer)

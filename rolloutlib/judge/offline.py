@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
+from rolloutlib.errors import NoEvidenceError, RunsError, UsageError, did_you_mean
 from rolloutlib.files import shown_path
 from rolloutlib.judge.beside import (
     findings_of,
@@ -31,7 +31,7 @@ from rolloutlib.measure.comparing import Asked, Configured, compare_arms
 from rolloutlib.measure.comparison import Earlier
 from rolloutlib.measure.configuration import mixed
 from rolloutlib.measure.looks import look_at
-from rolloutlib.measure.same import copied, like_keys, several, unlike_prompts
+from rolloutlib.measure.same import MATERIAL, PROMPT, copied, like_keys, several, unlike_prompts
 from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.measure.validity import copies
@@ -39,6 +39,8 @@ from rolloutlib.plan.gates import Decides
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.database import readable
+from rolloutlib.runs.further import labels_in
+from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.places import Place
 from rolloutlib.runs.samples import from_runs
 from rolloutlib.text import listed
@@ -47,25 +49,26 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from rolloutlib.judge.pair_record import Meaning
     from rolloutlib.judge.record import GateResult
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.plan.offline import EvalGate, EvalPlan
     from rolloutlib.reason import Reason
-    from rolloutlib.runs import InputFile, Quarantined, Runs, SourceSpec
+    from rolloutlib.runs import InputFile, Quarantined, Runs
     from rolloutlib.runs.places import Two
 
-__all__ = ["Pair", "compare_files", "nothing_compared"]
+__all__ = ["One", "Pair", "check_differs", "compare_files", "nothing_compared", "shown_names"]
 
 
 # What every file of an eval tool is like, and nobody has to be told.
 USUAL: Final = frozenset({"source.one_run", "runs.no_start"})
 
 
-class Doubts(NamedTuple):
-    """What keeps a GO back: what is unread, and whether columns are guessed by their names."""
+class One(NamedTuple):
+    """One file or folder that holds both arms, and their names."""
 
-    unread: tuple[Reason, ...]
-    guessed: bool
+    path: Path
+    pair: tuple[str, str]
 
 
 class Pair(NamedTuple):
@@ -83,30 +86,36 @@ class Pair(NamedTuple):
 
 
 def compare_files(
-    plan: EvalPlan, two: Two, spec: SourceSpec | None, *, names: tuple[str, str],
-    doubts: tuple[Reason, ...] = (), guessed: bool = False,
-) -> Pair:  # fmt: skip
+    plan: EvalPlan, files: Two | One, meaning: Meaning, *, names: tuple[str, str]
+) -> Pair:
     """Read two files as two arms, judge every gate by the evidence, recommend.
 
     Args:
         plan: what they are compared by.
-        two: the files of both, the control's first.
-        spec: what their columns mean; None for run envelopes and tables in our own columns.
-        names: what to call them.
-        doubts: what may have been measured and is not read; each holds.
-        guessed: whether columns were taken for outcomes by their names alone.
+        files: of both arms, the control's first, or one that holds both.
+        meaning: what their columns mean.
+        names: what to call the arms.
 
     Raises:
-        UsageError: a file holds several arms, or both the same.
+        UsageError: a file holds several arms, or there is no such arm.
         RunsError, NoEvidenceError: the files are no evidence.
     """
     with readable():
-        runs = read_runs(Place(two.folder, two.listing, spec), texts=True)
-        _not_the_same(runs.inputs, two)
-        pair = _arms_of(runs, two, names)
-        found = _judged(plan, runs, pair, names, Doubts(doubts, guessed=guessed))
+        runs = read_runs(_place(files, meaning), texts=True)
+        if isinstance(files, One):
+            pair = files.pair
+        else:
+            _not_the_same(runs.inputs, files)
+            pair = _arms_of(runs, files, names)
+        found = _judged(plan, runs, pair, names, meaning)
     runs.check_unchanged()
     return found
+
+
+def _place(files: Two | One, meaning: Meaning) -> Place:
+    if isinstance(files, One):
+        return Place(files.path, list_files(files.path), meaning.spec)
+    return Place(files.folder, files.listing, meaning.spec)
 
 
 def nothing_compared(
@@ -145,9 +154,8 @@ def _arms_of(runs: Runs, two: Two, names: tuple[str, str]) -> tuple[str, str]:
             raise NoEvidenceError(f"{path} has no row that is evidence; {first}".rstrip("; "))
         if len(mine) > 1:
             told = f"{path} holds several arms: {listed(mine)}"
-            raise UsageError(
-                f"{told}; expected one a file. Split it, or review it as a folder: rollout review"
-            )
+            way_out = f"rollout compare {path} --control {mine[0]} --treatment {mine[1]}"
+            raise UsageError(f"{told}; expected one a file. To compare these: {way_out}")
         arms += mine
     if arms[0] == arms[1]:
         told = f"both {names[0]} and {names[1]} say that they are arm {arms[0]!r}"
@@ -156,9 +164,8 @@ def _arms_of(runs: Runs, two: Two, names: tuple[str, str]) -> tuple[str, str]:
 
 
 def _judged(
-    plan: EvalPlan, runs: Runs, pair: tuple[str, str], names: tuple[str, str],
-    doubts: Doubts,
-) -> Pair:  # fmt: skip
+    plan: EvalPlan, runs: Runs, pair: tuple[str, str], names: tuple[str, str], meaning: Meaning
+) -> Pair:
     alike, equal = unlike_prompts(runs, pair, plan.differs), copied(runs, pair)
     keys = like_keys(runs, pair)
 
@@ -183,8 +190,8 @@ def _judged(
     drift = moving(plan, [Earlier(0, compared)], gates)
     findings = findings_of(decides, gates, parts, issues)
     findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
-    holding = [*several(runs, dict(zip(pair, names, strict=True))), *doubts.unread]
-    holding += keys if doubts.guessed else []
+    holding = [*several(runs, dict(zip(pair, names, strict=True))), *meaning.doubts]
+    holding += keys if meaning.guessed else []
     findings += [Finding(why, "hold") for why in (*holding, *_unanswered(plan, gates))]
     recommended = recommend(gates, (), findings, attests=False)
     review = PairReview(
@@ -195,7 +202,7 @@ def _judged(
         gates=gates, segments=parts, issues=issues, completeness=compared.completeness,
         inputs=runs.inputs, quarantine=groups_of((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
-        warnings=(*_refused(runs), *equal.told, *alike.told, *([] if doubts.guessed else keys),
+        warnings=(*_refused(runs), *equal.told, *alike.told, *([] if meaning.guessed else keys),
                   *vanished_of(issues),
                   *(why for why in compared.warnings if why.code not in USUAL),
                   *(d.why for d in drift if d.better or d.proven)),
@@ -203,6 +210,7 @@ def _judged(
         source_title=runs.source.title if runs.source else None,
         unjudged=_titles(plan.gates, plan.gates.keys() - applying.keys()),
         needs=_titles(plan.gates, plan.needs),
+        tool=meaning.tool, taken=meaning.taken, left=meaning.left,
         flips=None if compared.blocks else flips_of(compared, gates, plan.gates),
     )  # fmt: skip
     return Pair(review, runs.quarantined, compared, runs)
@@ -214,6 +222,18 @@ def _refused(runs: Runs) -> list[Reason]:
     if example is None:
         return []
     return [because("pair.refused", rows=refused, read=runs.read, example=example.message)]
+
+
+def check_differs(names: Sequence[str], runs: Runs | None) -> None:
+    """Refuse a name in which nothing can differ: who misspelt it would wait for a GO in vain.
+
+    Raises:
+        UsageError: the files tell nothing of that name.
+    """
+    there = (*MATERIAL, PROMPT, *(labels_in(runs.extras) if runs else ()))
+    if unknown := next((name for name in names if name not in there), None):
+        hint = did_you_mean(unknown, there)
+        raise UsageError(f"--differs {unknown}: the files tell {listed(there)}.{hint}")
 
 
 def _titles(gates: Mapping[str, EvalGate], keys: Collection[str]) -> tuple[str, ...]:

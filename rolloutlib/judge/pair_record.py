@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -10,7 +10,10 @@ from rolloutlib.judge.flips import Flips  # noqa: TC001 -- msgspec reads it
 from rolloutlib.judge.record import PAIR_SCHEMA, Review
 from rolloutlib.reason import Reason
 
-__all__ = ["PairReview", "TakenFor", "encode_pair"]
+if TYPE_CHECKING:
+    from rolloutlib.runs.sources import SourceSpec
+
+__all__ = ["Meaning", "PairReview", "TakenFor", "encode_pair"]
 
 NO_STAGE: Final = -1
 
@@ -56,3 +59,23 @@ class PairReview(
 def encode_pair(review: PairReview) -> bytes:
     """Return review.json: one field a line, floats that decode to the same floats."""
     return msgspec.json.format(msgspec.json.encode(review), indent=1) + b"\n"
+
+
+class Meaning(NamedTuple):
+    """What columns mean, and what is known of that.
+
+    Attributes:
+        spec: how the files are read; None for the engine's own runs.
+        doubts: what is called like a measurement and is not read; each holds a GO back.
+        guessed: whether columns were taken for what they are by their names alone.
+        tool: that wrote the files; empty where nobody asked.
+        taken: what each column was taken for.
+        left: columns that nothing was made of.
+    """
+
+    spec: SourceSpec | None
+    doubts: tuple[Reason, ...] = ()
+    guessed: bool = False
+    tool: str = ""
+    taken: tuple[TakenFor, ...] = ()
+    left: tuple[TakenFor, ...] = ()

@@ -122,7 +122,7 @@ class Comparison:
         if gate.metric != "issue":
             return self.seen(gate, metric_of(gate))
         if not self.measured.ranked:
-            return self._no_issue()
+            return self._new_issue(gate) or self._no_issue()
         if (subject := self._subject(gate)) is None:
             return Seen(absent=because("issue.unseen", issue=gate.issue or ""))
         part = self.tested() if subject.choosers else self
@@ -163,6 +163,13 @@ class Comparison:
             return Seen(absent=because("field.missing", field=metric_record("issue").field))
         metric = f"issue:{(*self.measured.tags, '')[0]}"
         return Seen(gaps=self.account.gap(metric, self.pair), nothing=True)
+
+    def _new_issue(self, gate: Gate) -> Seen | None:
+        """Return what a difference says where the treatment alone has issues: its most frequent."""
+        if gate.contrast != "difference" or not self.measured.tags:
+            return None
+        tag = self.measured.tags[0]
+        return replace(self.seen(gate, metric_of(gate, tag)), subject=tag)
 
     def _level(self, gate: Gate, metric: str, arm: str) -> float | None:
         if gate.statistic == "quantile":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rolloutlib.reason import because
 from rolloutlib.runs.columns import SCHEMA, TEXTS
 from rolloutlib.runs.database import quoted
+from rolloutlib.runs.further import is_scorer, labels_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
 
-__all__ = ["Alike", "copied", "like_keys", "several", "unlike_prompts"]
+__all__ = [
+    "MATERIAL", "PROMPT", "Alike", "copied", "like_keys", "several", "unlike_prompts",
+]  # fmt: skip
 
 PROMPT_TEXT, ANSWER_TEXT = TEXTS
 PROMPT: Final = "prompt"  # what the text of a prompt is called in `differs`
@@ -55,7 +58,7 @@ def unlike_prompts(runs: Runs, pair: tuple[str, str], differs: Collection[str]) 
         differs: names of what may differ: segments, `category`, `difficulty`, `prompt`.
     """
     texts = {PROMPT_TEXT: PROMPT} if PROMPT_TEXT in runs.texts else {}
-    named = {**dict.fromkeys(MATERIAL), **dict.fromkeys(runs.extras), **texts}
+    named = {**dict.fromkeys(MATERIAL), **dict.fromkeys(labels_in(runs.extras)), **texts}
     blocks: list[Reason] = []
     told: list[Reason] = []
     for column, other in named.items():
@@ -100,6 +103,7 @@ def copied(runs: Runs, pair: tuple[str, str]) -> Alike:
     runs.
     """
     columns = [name for name in SCHEMA.names if name not in WHOSE]
+    columns += [name for name in runs.extras if is_scorer(name)]
     columns += [ANSWER_TEXT] if ANSWER_TEXT in runs.texts else []
     alike = ", ".join(f'"{name}"' for name in columns)
     old, new = (f"count(*) FILTER (arm = {quoted(arm)})" for arm in pair)

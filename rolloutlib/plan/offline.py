@@ -11,12 +11,13 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from rolloutlib.errors import UsageError, did_you_mean
-from rolloutlib.plan.gates import Decides, Evidence, Gate, Model, Profile
+from rolloutlib.plan.gates import Count, Decides, Evidence, Gate, Model, Profile
 from rolloutlib.plan.strict_yaml import load_model
 
 __all__ = ["SHIPPED", "EvalGate", "EvalPlan", "eval_schema", "load_eval_plan", "nearest_eval_plan"]
 
 SHIPPED: Final = Path(__file__).with_name("eval.yaml")
+STAGED: Final = ("runs_averaged", "unseen", "outages", "carries", "looks_file")
 MARGINS: Final = {"passed": 1.0, "score": 10.0}  # a margin is a share of the metric's range
 
 
@@ -42,6 +43,18 @@ class EvalGate(Gate):
         return self
 
 
+class EvalEvidence(Evidence):
+    """How the evidence of two files is judged: without rules of a stage's runs and looks."""
+
+    runs_averaged: Count = 1
+
+    @model_validator(mode="after")
+    def _of_no_stage(self) -> Self:
+        if staged := [name for name in STAGED if name in self.model_fields_set]:
+            raise ValueError(f"{staged[0]} is of stages, and a comparison of files has none")
+        return self
+
+
 class EvalPlan(Model):
     """What two files are compared by; see params/eval.yaml, whose sections these are.
 
@@ -56,7 +69,7 @@ class EvalPlan(Model):
     gates: Annotated[dict[str, EvalGate], Field(min_length=1)]
     needs: Annotated[tuple[str, ...], Field(min_length=1)]
     differs: tuple[str, ...] = ()
-    evidence: Evidence
+    evidence: EvalEvidence
     decides: Decides = Decides()
 
     @model_validator(mode="after")

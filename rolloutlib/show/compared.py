@@ -34,7 +34,6 @@ __all__ = [
     "unknown", "unknown_lines", "what_for",
 ]  # fmt: skip
 
-TABLE = "table"  # the tool of files that no preset knows
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
 
 
@@ -72,7 +71,7 @@ def answer(review: PairReview) -> Html:
     arms = _arms(review) if review.arms else Html("", "")
     facts = (
         (say("Control"), review.first), (say("Treatment"), review.second),
-        (say("Tool"), review.tool if review.tool != TABLE else ""),
+        (say("Tool"), review.tool),
         (say("Judged by"), translate(review.plan_name)),
     )  # fmt: skip
     about = [(str(name), value) for name, value in facts if value]

@@ -213,6 +213,55 @@ def test_rows_of_two_models_are_no_candidate() -> None:
     assert (code, [why["values"] for why in several]) == (10, [["new", "old"]])
 
 
+def test_one_file_may_hold_both_arms(empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two models of one table are named; one file without names is a mistake in the call."""
+    both = [
+        row | {"model": name} for name, seed in (("old", 1), ("new", 2)) for row in rows_of(seed)
+    ]
+    write(empty / "both.csv", both)
+    call = ["compare", "both.csv", "--out", "out"]
+    assert main([*call, "--control", "old", "--treatment", "new"]) == 0
+    assert capsys.readouterr().out.startswith("✓ GO · new against old\n")
+    assert main(call) == 2
+    assert "name B, or the arms" in capsys.readouterr().err
+    assert main([*call, "--control", "old", "--treatment", "newer"]) == 2
+    assert "Did you mean 'new'?" in capsys.readouterr().err
+
+
+def test_runs_of_the_engine_need_no_draft(empty: Path) -> None:
+    """Envelopes tell their arm and fields themselves; who swaps the files is told."""
+    lines = (ROOT / "data/examples/story/stage-1/runs.jsonl").read_text("utf-8").splitlines()
+    for arm in ("control", "treatment"):
+        mine = [line for line in lines if json.loads(line).get("arm") == arm]
+        (empty / f"{arm}.jsonl").write_text("\n".join(mine), "utf-8")
+    assert main(["compare", "control.jsonl", "treatment.jsonl", "--out", "out"]) in {0, 10, 20}
+    review = json.loads((empty / "out" / "review.json").read_text("utf-8"))
+    assert {gate["id"] for gate in review["gates"]} >= {"pass_rate", "avg_score", "errors"}
+    assert main(["compare", "treatment.jsonl", "control.jsonl", "--out", "out"]) == 30
+
+
+def test_issues_of_the_treatment_alone_are_judged(empty: Path) -> None:
+    """A tenth of the answers has an issue that the control never has: no gate passes that."""
+    (empty / "source.yaml").write_text(
+        "columns: {prompt_id: question_id, passed: passed, issues: {column: issues, "
+        'separator: ";"}}\n'
+    )
+    first = [row | {"issues": ""} for row in rows_of(1)]
+    second = [row | {"issues": "" if i % 10 else "rude"} for i, row in enumerate(rows_of(2))]
+    code, review = compared(first, second)
+    gate = next(gate for gate in review["gates"] if gate["id"] == "top_issue")
+    assert (code, gate["subject"]) == (20, "rude")
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_misspelt_name_is_no_permission(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who lets the files differ in what they do not tell is told what they tell."""
+    write(Path("a.csv"), rows_of(1))
+    write(Path("b.csv"), rows_of(2))
+    assert main(["compare", "a.csv", "b.csv", "--differs", "categori"]) == 2
+    assert "Did you mean 'category'?" in capsys.readouterr().err
+
+
 def test_speed_alone_is_no_answer(empty: Path) -> None:
     """Files of latencies pass every gate that they have, and say nothing of the answers."""
     (empty / "source.yaml").write_text(
@@ -297,6 +346,7 @@ def test_the_shipped_plan_is_the_workbooks() -> None:
     [
         (("needs: [pass_rate", "needs: [pas_rate"), "needs has 'pas_rate'"),
         (("    limit: 1.20", "    limit: {profile: max_latency_ms}"), "are numbers here"),
+        (("  confidence: 0.95", "  runs_averaged: 3\n  confidence: 0.95"), "runs_averaged is of"),
         (("    limit: -0.07", "    limit: -0.07\n    proof: {0: -0.1}"), "proof is of stages"),
     ],
 )
