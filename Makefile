@@ -66,7 +66,8 @@ watch-worlds: $(STAMP) ## Simulate how often the daily watch rings, with and wit
 faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that the tests only sample (half an hour)
 	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest -n auto --dist loadfile tests/faults tests/ledger tests/rollback \
 		tests/honest tests/flags/test_flags.py tests/measure tests/runs tests/plan/test_every_leaf.py tests/watch \
-		tests/show/test_bundle.py tests/commands tests/hostile tests/tutorial tests/browser/test_lab.py
+		tests/show/test_bundle.py tests/commands tests/compare tests/hostile tests/tutorial \
+		tests/browser/test_lab.py
 
 lab: $(STAMP) ## Open the notebooks and the reports in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/explore.ipynb \
