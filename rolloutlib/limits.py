@@ -76,7 +76,8 @@ PARAMETER_BYTES = Limit(
 )  # fmt: skip
 FILE_BYTES = Limit(
     "ROLLOUT_MAX_FILE_BYTES", 2 * 10**9, "bytes",
-    "a file of runs that is held in memory: JSON, JSON Lines, CSV",
+    "a file of runs that is held in memory: JSON, JSON Lines, CSV; as it lies, and once unpacked, "
+    "decoded or read out of a workbook",
 )  # fmt: skip
 FOLDER_BYTES = Limit(
     "ROLLOUT_MAX_FOLDER_BYTES", 20 * 10**9, "bytes", "the JSON, JSON Lines and CSV of a folder"

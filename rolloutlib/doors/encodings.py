@@ -93,7 +93,7 @@ def as_utf8(name: str, data: bytes, encoding: str | None, kind: str = ".csv") ->
         return data[len(_BOM) :]
     for mark, marked in _MARKS:
         if data.startswith(mark):
-            return _recoded(name, data[len(mark) :], marked)
+            return _recoded(name, data[len(mark) :], marked, marked=True)
     if found := other_format(name, data):
         raise DoorError(name, f"is {found[0]}", found[1])
     if encoding and codecs.lookup(encoding).name != "utf-8":
@@ -138,7 +138,7 @@ def _said(name: str, data: bytes, encoding: str) -> bytes:
     return _recoded(name, data, encoding)
 
 
-def _recoded(name: str, data: bytes, encoding: str) -> bytes:
+def _recoded(name: str, data: bytes, encoding: str, *, marked: bool = False) -> bytes:
     """Decode piece by piece, so that beside the two texts nothing is held."""
     decoder, found, view = codecs.getincrementaldecoder(encoding)(), io.BytesIO(), memoryview(data)
     place = 0
@@ -150,6 +150,9 @@ def _recoded(name: str, data: bytes, encoding: str) -> bytes:
                 raise DoorError(name, f"has {FILE_BYTES.refusal(found.tell())}", "a smaller file")
     except UnicodeError as error:
         at = place + getattr(error, "start", 0)
+        if marked or b"\0" in data[:_HEAD]:
+            got = f"is {encoding.upper()}, and is cut off or damaged around byte {at:,}"
+            raise DoorError(name, got, "the whole file; write it again from its source") from None
         raise _undecoded(name, data, encoding, at) from None
     return found.getvalue().removeprefix(_BOM)
 
@@ -167,11 +170,7 @@ def _undecoded(name: str, data: bytes, encoding: str, at: int) -> DoorError:
 
 
 def _is_utf8(data: bytes) -> bool:
-    try:
-        codecs.utf_8_decode(data, "strict", True)  # noqa: FBT003 -- its C function takes no names
-    except UnicodeDecodeError:
-        return False
-    return True
+    return _decodes(data, "utf-8")
 
 
 def _is_single(encoding: str) -> bool:
@@ -231,7 +230,7 @@ def likely_encoding(data: bytes) -> Guess | None:
     Guess(encoding='cp949', word='모델')
     """
     found = _FOREIGN.search(data)
-    if not found:
+    if not found or b"\0" in data[:_SEEN]:
         return None
     start = data.rfind(b"\n", 0, found.start()) + 1  # a line begins with a whole character
     for encoding, is_of_script, least in _SCRIPTS:

@@ -30,6 +30,10 @@ REFUSED: Final = 3  # exit code: standard error is the refusal, as JSON
 _EXACT = 10**15  # from here on a spreadsheet's numbers have lost digits
 _ERROR = re.compile(r"#(?:N/A|DIV/0!|NAME\?|[A-Z_]+!)|Err:[0-9]{3}")
 _AT = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
+_FORMULA = re.compile(
+    rb"(<(?:\w+:)?c\b[^>]*>)\s*<(?:\w+:)?f\b(?:[^>]*/>|[^<]*</(?:\w+:)?f>)"
+    rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
 _STYLES = re.compile(rb"<cellXfs\b.*?</cellXfs>", re.DOTALL)
 _FORMAT = re.compile(rb"<numFmt\b[^>]*>")
 _STYLE = re.compile(rb"<xf\b[^>]*>")
@@ -228,6 +232,7 @@ def _marks(data: bytes, sheet: CalamineSheet, kind: str) -> _Marks:
                 raise Refusal(f"has {what}", due)
         return _Marks()
     xml = archive.read(_part_of(archive, sheet.name))
+    _check_computed(xml)
     percents = _percent_styles(archive)
     styles = b"|".join(b"%d" % style for style in percents)
     either = rb'\bt="e"' + (rb'|\bs="(?:' + styles + rb')"' if styles else b"")
@@ -239,6 +244,16 @@ def _marks(data: bytes, sheet: CalamineSheet, kind: str) -> _Marks:
         place = int(at[2]) - 1, _column(at[1])
         (errors if b't="e"' in found[0] else shown).add(place)
     return _Marks(frozenset(errors), frozenset(shown))
+
+
+def _check_computed(xml: bytes) -> None:
+    """Refuse formulas without values: who wrote them left computing them to a spreadsheet."""
+    for found in _FORMULA.finditer(xml):
+        if b't="str"' not in found[1]:  # a formula may give an empty text
+            at = _AT.search(found[1])
+            cell = (at[1] + at[2]).decode() if at else "somewhere"
+            due = "it opened and saved by a spreadsheet, which computes them"
+            raise Refusal(f"has formulas without their values ({cell})", due)
 
 
 def _column(letters: bytes) -> int:

@@ -59,6 +59,7 @@ __all__ = [
 _MARKED = ({"error"}, {"date"}, {"time"})  # keys of what a workbook's odd cells become
 ROUNDING = 1e-9  # of a scale's width, or as much beyond 0 of a latency's own unit: still on it
 _NUMBER, _INTEGER, _WHOLE = re.compile(NUMBER), re.compile(INTEGER), re.compile(WHOLE)
+_PERCENTS = ((0, 1), (0, 100))  # the scales on which a percentage can only be one thing
 # A duration as pandas, SQL and ISO 8601 write it; days, hours, minutes, seconds.
 _CLOCK = re.compile(r"(-?)(?:([0-9]+) days? )?([0-9]{1,2}):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")
 _ISO = re.compile(
@@ -117,13 +118,22 @@ def _reader(
 def _score_reader(column: ColumnSpec) -> Callable[[Any], Any]:
     (low, high), values = column.scale, column.values
     spelled = truths(values)
+    share = high / 100 if (low, high) in _PERCENTS else None
 
     def read(cell: object) -> object:
         told = status_of(cell, values, spelled) if values else None
-        number = cell if told is None else float(told)
+        number = _of_percent(cell, share) if told is None else float(told)
         return within(_number(number, lambda value: 10 * (value - low) / (high - low)))
 
     return read
+
+
+def _of_percent(cell: object, share: float | None) -> object:
+    """Return what 95% is on a scale of 0 to 1, or to 100; on another one it is no number."""
+    if share is None or not isinstance(cell, str) or not cell.endswith("%"):
+        return cell
+    number = cell[:-1].rstrip(" \xa0\u202f")
+    return float(number) * share if _NUMBER.fullmatch(number) else cell
 
 
 def _moment(
@@ -201,6 +211,8 @@ def _expected_score(name: str, column: ColumnSpec, cell: object) -> str:
     words = f"one of {', '.join(column.values)}, or " if column.values else ""
     percent = (low, high) == (0, 1) and isinstance(number, float) and 1 < number <= 100  # noqa: PLR2004
     hint = "; if the source writes percent, say scale: [0, 100]" if percent else ""
+    if isinstance(cell, str) and cell.endswith("%") and (low, high) not in _PERCENTS:
+        hint = "; a percentage is read by scale: [0, 1] or [0, 100]"
     hint = hint or _sentinel(name, cell)
     if not hint and not words and word(cell).isalpha() and isinstance(number, str):
         hint = f"; if it is a word for a score, say values: {{{shown(cell)}: …}} of {name}"

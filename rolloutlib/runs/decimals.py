@@ -26,6 +26,7 @@ _NUMERIC: Final = frozenset(
      "tokens_in", "tokens_out"}
 )  # fmt: skip
 _SPACES = " \xa0\u202f"  # which stand between thousands, too
+_PERCENT = f"(?:[{_SPACES}]?%)?"
 _POWER = "(?:[eE][-+]?[0-9]+)"
 _COMMA: Final = (
     rf"-?(?:[0-9]+|[0-9]{{1,3}}(?:[.{_SPACES}][0-9]{{3}})+)(?:,[0-9]+)?{_POWER}?"  # 1.234,5
@@ -37,12 +38,14 @@ def _sure(decimal: str, other: str) -> str:
     grouped = rf"[0-9]{{1,3}}(?:[{other}{_SPACES}][0-9]{{3}})+[{decimal}][0-9]+"
     fraction = rf"0*[{decimal}][0-9]+|[0-9]+[{decimal}](?:[0-9]{{1,2}}|[0-9]{{4,}})"
     long = rf"[0-9]{{4,}}[{decimal}][0-9]+|[0-9]{{1,3}}(?:[{other}][0-9]{{3}}){{2,}}"
-    return rf"-?(?:(?:{grouped}|{fraction}|{long}){_POWER}?|[0-9]+[{decimal}][0-9]+{_POWER})"
+    either = rf"(?:{grouped}|{fraction}|{long}){_POWER}?|[0-9]+[{decimal}][0-9]+{_POWER}"
+    return rf"-?(?:{either}){_PERCENT}"
 
 
 # What a cell says of the decimal mark: that it is a comma, a point, or either.
 _SAYING: Final = {
-    "comma": _sure(",", "."), "point": _sure(".", ","), "open": r"-?[1-9][0-9]{0,2}[.,][0-9]{3}",
+    "comma": _sure(",", "."), "point": _sure(".", ","),
+    "open": r"-?[1-9][0-9]{0,2}[.,][0-9]{3}" + _PERCENT,
 }  # fmt: skip
 _NUMBER, _WITH_COMMA = re.compile(NUMBER), re.compile(_COMMA)
 _SAID = {name: re.compile(pattern) for name, pattern in _SAYING.items()}
@@ -71,6 +74,8 @@ def dotted(cell: object) -> object:
     """
     if not isinstance(cell, str):
         return cell
+    if cell.endswith("%"):
+        return f"{dotted(cell[:-1].rstrip(_SPACES))}%"
     if _WITH_COMMA.fullmatch(cell):
         return re.sub(rf"[.{_SPACES}]", "", cell).replace(",", ".")
     return f"{cell}?" if _NUMBER.fullmatch(cell) else cell
@@ -91,7 +96,7 @@ def hint(cell: object) -> str:
     >>> hint("0,87"), hint("2,050")
     ('; if its comma is a decimal one, say decimal: "," in source.yaml', '')
     """
-    if isinstance(cell, str) and _SAID["comma"].fullmatch(cell):
+    if isinstance(cell, str) and "," in cell and _SAID["comma"].fullmatch(cell):
         return '; if its comma is a decimal one, say decimal: "," in source.yaml'
     return ""
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Listing", "list_files"]
 
-_KINDS = ".json, .jsonl, .csv, .tsv, .parquet, .xlsx, .ods or .eval (texts also as .gz, .zst)"
+_KINDS = (
+    ".json, .jsonl, .csv, .tsv, .jtl, .parquet, .xlsx, .ods or .eval (texts also as .csv.gz, "
+    ".jsonl.zst …), or a .txt that files: in source.yaml names"
+)
 _TEXT = ".txt"  # of any text: data only where somebody names it
 _LOCK = "~$"  # how names begin of what Excel lays beside a workbook that is open
 _WORKBOOKS = (".xls", ".xlsb", ".numbers")  # in which errors and percentages cannot be told

@@ -29,6 +29,7 @@ __all__ += ["unwrapped"]
 _TIMES = ("started_at",)
 _WORDS = {"passed", "status", "score", "latency_ms", "covariate", *TAGS}  # their words are judged
 _SCANNED = {".parquet", ".csv", ".tsv", ".tab", ".txt", ".jtl"}
+_OWN = ("arm",)  # without which a table has not our own names
 _NUMBERS = count()
 
 
@@ -42,7 +43,7 @@ def said_of(spec: SourceSpec | None, file: str) -> Said:
     columns = spec.mapped if spec else {}
     if not columns:
         names = {name: (name, WIRE[name]) for name in WIRE}
-        wanted = tuple(one.column for one in spec.segments.values()) if spec else ()
+        wanted = _OWN
     else:
         names = spec.named_columns if spec else {}
         wanted = tuple(dict.fromkeys(name for several in names.values() for name in several))

@@ -78,7 +78,7 @@ ODD: dict[str, tuple[Sequence[object], Callable[[Worksheet], object] | None, str
         "score is '#ERROR'; expected a number from 0 to 10."),
     "a percentage": (
         ("a", "r", "q", "passed", 0.85), lambda sheet: _percent(sheet["E22"]),
-        "score is '85%'; expected a number from 0 to 10."),
+        "score is '85%'; expected a number from 0 to 10; a percentage is read by scale: [0, 1] or [0, 100]."),
     "a boolean where a number is due": (
         ("a", "r", "q", "passed", True), None,
         ("score is true; expected a number from 0 to 10; if it is a word for a score, say values: "
