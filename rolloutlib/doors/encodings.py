@@ -47,7 +47,10 @@ _WORD = re.compile(r"\w+")
 _FOREIGN = re.compile(rb"[\x80-\xff]")
 
 
-_HAN: Final = (("\u4e00", "\u9fff"), ("\u3000", "\u303f"), ("\uff01", "\uff5e"))
+_WIDER: Final = {  # encodings, and the wider one that is tried in their place
+    "euc_kr": "cp949", "shift_jis": "cp932", "gbk": "gb18030", "gb2312": "gb18030",
+    "cp1251": "", "cp1252": "",
+}  # fmt: skip
 _LATIN: Final = (  # letters; signs; quotes, dashes and the euro
     ("\xc0", "\xff"), ("\xa0", "\xbf"), ("\u0152", "\u017e"), ("\u2013", "\u2026"),
     ("\u20ac", "\u20ac"),
@@ -128,8 +131,7 @@ def _refuse(name: str, got: str, encoding: str, word: str = "") -> None:
 
 def _said(name: str, data: bytes, encoding: str) -> bytes:
     """Decode by the encoding that source.yaml says; a text that is UTF-8 already is refused."""
-    utf8 = not data.isascii() and _is_utf8(data)
-    if utf8 and _is_single(encoding):  # which would decode anything, UTF-8 too
+    if not data.isascii() and _is_utf8(data) and not _is_by_chance(data, encoding):
         raise DoorError(
             name, f"is UTF-8, and source.yaml says encoding: {encoding}",
             "all files in the encoding that it names; narrow files: there, or save them alike",
@@ -173,9 +175,14 @@ def _is_utf8(data: bytes) -> bool:
     return _decodes(data, "utf-8")
 
 
-def _is_single(encoding: str) -> bool:
-    """Whether an encoding has a character a byte."""
-    return len(b"\xe4\xb8\xad".decode(encoding, "replace")) == 3  # noqa: PLR2004 -- three bytes
+def _is_by_chance(data: bytes, encoding: str) -> bool:
+    """Whether a text that is UTF-8 is only so by chance: by the encoding it has words of a script.
+
+    An encoding of a character a byte makes letters of anything, so it proves nothing.
+    """
+    name = codecs.lookup(encoding).name
+    guess = likely_encoding(data)
+    return guess is not None and _WIDER.get(name, name) == guess.encoding
 
 
 def _wide(data: bytes) -> str:
@@ -247,15 +254,22 @@ def likely_encoding(data: bytes) -> Guess | None:
 
 
 def _hangul(char: str) -> bool:
-    return "가" <= char <= "힣"
+    """Whether it is one of the 2,350 syllables that Korean is written with."""
+    return "가" <= char <= "힣" and len(char.encode("euc_kr", "ignore")) == 2  # noqa: PLR2004 -- bytes
 
 
 def _japanese(char: str) -> bool:
     return "\u3040" <= char <= "\u30ff"
 
 
-def _han(char: str) -> bool:
-    return any(low <= char <= high for low, high in _HAN)
+def _simplified(char: str) -> bool:
+    """Whether it is one of GB 2312's common characters, or its punctuation."""
+    return b"\xa1" <= char.encode("gb2312", "ignore") < b"\xd8"
+
+
+def _traditional(char: str) -> bool:
+    """Whether it is one of Big5's common characters, or its punctuation."""
+    return b"\xa1" <= char.encode("big5", "ignore") < b"\xc7"
 
 
 def _cyrillic(char: str) -> bool:
@@ -267,6 +281,6 @@ def _latin(char: str) -> bool:
 
 
 _SCRIPTS: Final[tuple[tuple[str, Callable[[str], bool], float], ...]] = (
-    ("cp949", _hangul, 0.9), ("cp932", _japanese, 0.3), ("gb18030", _han, 0.95),
-    ("big5", _han, 0.95), ("cp1251", _cyrillic, 0.9), ("cp1252", _latin, 0.9),
+    ("cp949", _hangul, 0.9), ("cp932", _japanese, 0.3), ("gb18030", _simplified, 0.9),
+    ("big5", _traditional, 0.9), ("cp1251", _cyrillic, 0.9), ("cp1252", _latin, 0.9),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 HEAD = ("arm", "run_id", "prompt_id", "status", "score")
+PERCENT = (
+    "score is '85%'; expected a number from 0 to 10; a percentage is read by scale: "
+    "[0, 1] or [0, 100]."
+)
 SOURCE = """
 columns: {arm: arm, run_id: run_id, prompt_id: prompt_id, status: status, score: score}
 """
@@ -78,7 +83,7 @@ ODD: dict[str, tuple[Sequence[object], Callable[[Worksheet], object] | None, str
         "score is '#ERROR'; expected a number from 0 to 10."),
     "a percentage": (
         ("a", "r", "q", "passed", 0.85), lambda sheet: _percent(sheet["E22"]),
-        "score is '85%'; expected a number from 0 to 10; a percentage is read by scale: [0, 1] or [0, 100]."),
+        PERCENT),
     "a boolean where a number is due": (
         ("a", "r", "q", "passed", True), None,
         ("score is true; expected a number from 0 to 10; if it is a word for a score, say values: "
@@ -120,3 +125,73 @@ def test_several_sheets_need_one_key(tmp_path: Path) -> None:
     assert read_runs(folder).kept == 20
     (folder / "source.yaml").write_text("sheet: 결과\n", encoding="utf-8")
     assert read_runs(folder).kept == 20
+
+
+@pytest.mark.parametrize(("scale", "score"), [("[0, 1]", 8.5), ("[0, 100]", 8.5)])
+def test_a_percentage_is_read_where_it_can_only_be_one_thing(
+    tmp_path: Path, scale: str, score: float
+) -> None:
+    """As people see it, on both scales that a percentage may have."""
+    source = SOURCE.replace("score: score}", f"score: {{column: score, scale: {scale}}}}}")
+    row = ("a", "r", "q", "passed", 0.85)
+    folder = written(tmp_path / "x", [HEAD, row], source, lambda sheet: _percent(sheet["E2"]))
+    assert read_runs(folder).table["score"].to_pylist() == [score]
+
+
+REFUSED: dict[str, tuple[Callable[[Worksheet], object], str]] = {
+    "merged cells among the rows": (
+        lambda sheet: sheet.merge_cells("A3:A5"), r"merged cells among its rows \(A3:A5\)"),
+    "formulas that nobody computed": (
+        lambda sheet: sheet.__setitem__("E4", "=1+1"), r"formulas without their values \(E4\)"),
+    "a name twice": (lambda sheet: sheet.__setitem__("E1", "arm"), "names 'arm' twice in row 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_sheet_of_which_nobody_can_say_its_values_is_refused(tmp_path: Path, name: str) -> None:
+    """The sentence names the cells."""
+    then, message = REFUSED[name]
+    with pytest.raises(RunsError, match=message):
+        read_runs(written(tmp_path / "x", rows_of(), then=then))
+
+
+ODS = """<?xml version="1.0" encoding="UTF-8"?><office:document-content
+ xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+ xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0">
+ <office:body><office:spreadsheet><table:table table:name="결과">{rows}</table:table>
+ </office:spreadsheet></office:body></office:document-content>"""
+
+
+MANIFEST = """<?xml version="1.0" encoding="UTF-8"?><manifest:manifest
+ xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">
+ <manifest:file-entry manifest:full-path="/"
+  manifest:media-type="application/vnd.oasis.opendocument.spreadsheet"/></manifest:manifest>"""
+
+
+def ods(folder: Path, *cells: tuple[str, str]) -> Path:
+    """Write an .ods by hand: a header, and a row of typed cells."""
+
+    def row(*cells: tuple[str, str]) -> str:
+        return "".join(
+            f'<table:table-cell office:value-type="{kind}" office:value="{value}">'
+            f"<text:p>{value}</text:p></table:table-cell>" for kind, value in cells
+        )  # fmt: skip
+
+    head = row(*(("string", name) for name in HEAD))
+    rows = "".join(f"<table:table-row>{one}</table:table-row>" for one in (head, row(*cells)))
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "t.ods", "w") as made:
+        made.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        made.writestr("META-INF/manifest.xml", MANIFEST)
+        made.writestr("content.xml", ODS.format(rows=rows))
+    return folder
+
+
+def test_open_document_is_read_alike(tmp_path: Path) -> None:
+    """Where percentages stand, nobody can tell which cells they are: it is refused."""
+    words = [("string", word) for word in ("a", "r", "q", "passed")]
+    found = read_runs(ods(tmp_path / "x", *words, ("float", "4.5")))
+    assert found.table["score"].to_pylist() == [4.5]
+    with pytest.raises(RunsError, match="has percentages; expected plain values"):
+        read_runs(ods(tmp_path / "y", *words, ("percentage", "0.45")))
