@@ -174,8 +174,9 @@ def ods(folder: Path, *cells: tuple[str, str]) -> Path:
 
     def row(*cells: tuple[str, str]) -> str:
         return "".join(
-            f'<table:table-cell office:value-type="{kind}" office:value="{value}">'
-            f"<text:p>{value}</text:p></table:table-cell>" for kind, value in cells
+            f'<table:table-cell office:value-type="{kind}"'
+            + (f' office:value="{value}"' if kind != "string" else "")
+            + f"><text:p>{value}</text:p></table:table-cell>" for kind, value in cells
         )  # fmt: skip
 
     head = row(*(("string", name) for name in HEAD))
