@@ -20,7 +20,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from python_calamine import CalamineSheet, CalamineWorkbook
 
@@ -303,22 +303,17 @@ def _bounded(seconds: int, memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, most))
 
 
-def _written(lines: Iterable[str]) -> int:
-    try:
-        for line in lines:
-            sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-    except Refusal as refusal:
-        sys.stderr.write(json.dumps(refusal.told))
-        return REFUSED
-    return 0
-
-
 def _main() -> int:
     options = json.loads(sys.argv[1])
     _bounded(options["seconds"], options["memory"])
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogatepass", newline="\n")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  a file here
-    return _written(lines_of(sys.stdin.buffer.read(), options))
+    try:
+        for line in lines_of(sys.stdin.buffer.read(), options):
+            sys.stdout.write(line + "\n")
+    except Refusal as refusal:
+        sys.stderr.write(json.dumps(refusal.told))
+        return REFUSED
+    return 0
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["named_texts", "refused_run", "said_of", "scanned", "scanned_paths"]
 __all__ += ["unwrapped"]
 
-_TIMES = ("started_at",)
 _WORDS = {"passed", "status", "score", "latency_ms", "covariate", *TAGS}  # their words are judged
 _SCANNED = {".parquet", ".csv", ".tsv", ".tab", ".txt", ".jtl"}
 _OWN = ("arm",)  # without which a table has not our own names
@@ -47,7 +46,8 @@ def said_of(spec: SourceSpec | None, file: str) -> Said:
     else:
         names = spec.named_columns if spec else {}
         wanted = tuple(dict.fromkeys(name for several in names.values() for name in several))
-    times = {name for field in _TIMES for name in names.get(field, ())}
+    between = {name for name, column in columns.items() if column.since}
+    times = {name for field in {"started_at", *between} for name in names.get(field, ())}
     words = {name for field in _WORDS & names.keys() for name in names[field]}
     words |= {column.column for column in columns.values() if column.none}
     beside = {n: one.column for n, one in spec.beside.items() if n not in TEXTS} if spec else {}
