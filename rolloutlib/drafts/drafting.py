@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from rolloutlib.drafts.peek import Peek, peek
+from rolloutlib.drafts.peek import Peek, literal, peek
 from rolloutlib.drafts.presets import PRESETS
 from rolloutlib.drafts.table import draft_table
 from rolloutlib.errors import RunsError
 from rolloutlib.plan.strict_yaml import describe
 from rolloutlib.reason import because
+from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.sources import SourceSpec
 from rolloutlib.text import listed
 from rolloutlib.words.reasons import sentence
@@ -54,17 +55,28 @@ def draft(paths: Sequence[Path]) -> Drafted:
         due = "expected samples as CSV, JSON Lines, JSON, Parquet or a workbook"
         raise RunsError(f"no records are found in {names}; {due}.")
     known = next((preset for preset in PRESETS if preset.recognises(seen)), None)
-    drafted = _with_arms(known.drafts(seen) if known else draft_table(seen), seen)
+    drafted = known.drafts(seen) if known else draft_table(seen)
+    drafted = _opening(_named(_with_arms(drafted, seen), paths, seen), seen)
     if known is None:
         _check_measured(drafted, seen)
     try:
         spec = SourceSpec.model_validate(drafted.mapping)
+        if _neighbours(paths, seen, spec):
+            drafted = _alone(drafted)
+            spec = SourceSpec.model_validate(drafted.mapping)
     except ValidationError as error:
         told = describe(error, "the draft", SourceSpec)
         named = listed(seen.columns, most=20) or "none that all files share"
         due = "write source.yaml by hand (docs/source.md)"
         raise RunsError(f"{told}; the columns are {named}; {due}.") from None
     return Drafted(drafted, seen, spec)
+
+
+def _named(draft: Draft, paths: Sequence[Path], seen: Peek) -> Draft:
+    """Name the one file that was given, so that another of its kind is not read beside it."""
+    if len(paths) > 1 or paths[0].is_dir():
+        return draft
+    return draft._replace(mapping={**draft.mapping, "files": literal(seen.first.name)})
 
 
 def _check_measured(draft: Draft, seen: Peek) -> None:
@@ -79,6 +91,37 @@ def _check_measured(draft: Draft, seen: Peek) -> None:
     due = "write source.yaml by hand (docs/source.md)"
     got = f"no column of {seen.first.name} is known to say how an answer was"
     raise RunsError(f"{got} ({listed(why, most=10)}); {due}.")
+
+
+def _neighbours(paths: Sequence[Path], seen: Peek, spec: SourceSpec) -> bool:
+    """Whether a review of the folder would meet files that the draft is not about."""
+    if spec.others == "ignored" or (len(paths) == 1 and paths[0].is_dir()):
+        return False
+    alone = spec.model_copy(update={"others": "ignored"})
+    try:
+        return any(alone.ignores(file.name) for file in list_files(seen.folder).files)
+    except RunsError:  # more than a folder may hold
+        return True
+
+
+def _alone(draft: Draft) -> Draft:
+    """Read no other file of the folder."""
+    mapping: dict[str, Any] = {}
+    for key, value in draft.mapping.items():
+        mapping[key] = value
+        if key == "files":
+            mapping["others"] = "ignored"
+    return draft._replace(mapping=mapping, notes={**draft.notes, "others": because("draft.alone")})
+
+
+def _opening(draft: Draft, seen: Peek) -> Draft:
+    """Add the keys without which the files cannot be read."""
+    if not seen.opening:
+        return draft
+    notes = {key: because("draft.opening") for key in seen.opening}
+    files = {"files": draft.mapping.get("files", "*")}
+    mapping = {**files, **seen.opening, **draft.mapping}
+    return draft._replace(mapping=mapping, notes={**draft.notes, **notes})
 
 
 def _with_arms(draft: Draft, seen: Peek) -> Draft:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from rolloutlib.drafts.names import fields_of
 from rolloutlib.drafts.peek import flat
-from rolloutlib.drafts.values import filled
+from rolloutlib.drafts.values import filled, numbers_of
 from rolloutlib.reason import because
+from rolloutlib.runs.decimals import seen_in
 from rolloutlib.runs.spellings import word
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_WORDS", "Table"]
 
+_NUMBERS = {"score", "latency_ms", "cost", "tokens_in", "tokens_out", "human_score"}
 MOST_WORDS = 12  # of a column that a comment lists
 
 
@@ -34,6 +36,7 @@ class Table:
         self.rows = [(file.name, flat(record)) for file in peek.files for record in file.every]
         self.cells = {c: filled(row.get(c) for _, row in self.rows) for c in peek.columns}
         self.told = {column: dict(fields_of(column)) for column in peek.columns}
+        self.decimal = self._decimal()
         self.columns: dict[str, Any] = {}
         self.statuses: dict[str, str] = {}
         self.segments: dict[str, Any] = {}
@@ -41,6 +44,17 @@ class Table:
         self.notes: dict[str, Reason] = {}
         self.left: dict[str, Reason] = {}
         self.taken: set[str] = set()
+
+    def _decimal(self) -> str:
+        """Return the decimal mark: a comma where numbers can be nothing else."""
+        named = [column for column, told in self.told.items() if told.keys() & _NUMBERS]
+        found = [seen_in(self.cells[column]) for column in named]
+        comma = any(seen.comma for seen in found) and not any(seen.point for seen in found)
+        return "," if comma else "."
+
+    def numbers(self, column: str) -> list[float] | None:
+        """Return the numbers of a column; None where a cell is none."""
+        return numbers_of(self.cells[column], self.decimal)
 
     def named(self, *fields: str) -> list[str]:
         """Return the columns whose name suggests one of the fields, the likeliest first."""

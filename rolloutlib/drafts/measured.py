@@ -115,7 +115,7 @@ def _take_words(table: Table, column: str, words: dict[str, str]) -> None:
 def take_score(table: Table) -> None:
     """Find the score: numbers that show their scale, of which more is better."""
     for column in table.named("score"):
-        numbers = numbers_of(table.cells[column])
+        numbers = table.numbers(column)
         if numbers is None:
             table.leave(column, because("draft.no_numbers", words=table.some(column)[:5]))
             continue
@@ -139,14 +139,17 @@ def take_score(table: Table) -> None:
 def _of_rows(table: Table, column: str) -> bool:
     """Whether the numbers of an arm are those of its rows."""
     arms = table.by_arm(column).values()
-    every = [numbers_of([cell for cell in cells if cell is not None]) or [] for cells in arms]
+    every = [
+        numbers_of([cell for cell in cells if cell is not None], table.decimal) or []
+        for cells in arms
+    ]
     return any(counts_rows(numbers) for numbers in every)
 
 
 def take_latency(table: Table) -> None:
     """Find the latency: numbers whose unit the name tells, or their size; both may not disagree."""
     for column in table.named("latency_ms"):
-        numbers = numbers_of(table.cells[column])
+        numbers = table.numbers(column)
         if numbers is None or min(numbers) < 0:
             table.leave(column, because("draft.no_numbers", words=table.some(column)[:5]))
             continue
@@ -177,7 +180,7 @@ def take_numbers(table: Table) -> None:
     """Find cost and tokens, which need no scale, and whether an answer came from a cache."""
     for field in ("cost", "tokens_in", "tokens_out"):
         for column in table.named(field):
-            numbers = numbers_of(table.cells[column])
+            numbers = table.numbers(column)
             whole = field == "cost" or all(number % 1 == 0 for number in numbers or ())
             if numbers is None or min(numbers) < 0 or not whole:
                 table.leave(column, because("draft.no_numbers", words=table.some(column)[:5]))
@@ -198,7 +201,7 @@ def take_people(table: Table) -> None:
         if words and all(known.get(written) == status for written, status in words.items()):
             table.take("human_passed", column, because("draft.named"))
     for column in table.named("human_score"):
-        numbers = numbers_of(table.cells[column])
+        numbers = table.numbers(column)
         scale = scale_of(numbers) if numbers else None
         if numbers and scale:
             why = because("draft.scale", low=min(numbers), high=max(numbers))

@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import msgspec
 
+from rolloutlib.doors.opened import Opened, Said, opened
+from rolloutlib.doors.records import records_at
+from rolloutlib.doors.refusal import DoorError
 from rolloutlib.errors import FileError, RunsError, UsageError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.limits import COLUMNS, FILE_BYTES
@@ -83,6 +86,11 @@ class Peek(NamedTuple):
         return next((file for file in self.files if file.records), self.files[0])
 
     @property
+    def opening(self) -> dict[str, Any]:
+        """The keys of source.yaml without which the files cannot be read."""
+        return {key: value for file in self.files for key, value in file.opening.items()}
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns that every file with records has."""
         filled = [file for file in self.files if file.records]
@@ -134,11 +142,27 @@ def _looked_at(folder: Path, files: Iterable[RunFile]) -> Iterator[PeekFile]:
             data = bounded_bytes(path, FILE_BYTES)
         except FileError as error:
             raise RunsError(f"{name} {error.why}.") from None
-        yield _looked(name, path, file.kind, data)
+        yield _looked(name, path, *_way_in(name, data))
 
 
-def _looked(name: str, path: Path, kind: str, data: bytes) -> PeekFile:
-    root, place = None, ""
+def _way_in(name: str, data: bytes) -> tuple[Opened, dict[str, Any]]:
+    """Return a file's text, and the keys of source.yaml without which there is no way in.
+
+    Raises:
+        DoorError: no key would mend it, or nobody but a person knows its value.
+    """
+    keys: dict[str, Any] = {}
+    while True:
+        try:
+            return opened(name, data, Said(**keys)), keys
+        except DoorError as error:
+            if error.value is None or error.key in keys or error.key not in Said._fields:
+                raise
+            keys[error.key] = error.value
+
+
+def _looked(name: str, path: Path, found: Opened, opening: dict[str, Any]) -> PeekFile:
+    root, place, kind, data = None, "", found.kind, found.data
     if kind == ".json":
         tree = _decoded(data)
         place, every = records_of(tree)
@@ -146,10 +170,11 @@ def _looked(name: str, path: Path, kind: str, data: bytes) -> PeekFile:
     else:
         whole = kind == ".parquet" or len(data) <= _BYTES
         text = data if whole else data[:_BYTES].rpartition(b"\n")[0]
-        every = tuple(islice(_RECORDS_OF[kind](text), _RECORDS))
+        records = _csv(text, found.delimiter) if kind == ".csv" else _RECORDS_OF[kind](text)
+        every = tuple(islice(records, _RECORDS))
     names = dict.fromkeys(name for record in every for name in flat(record))
     columns = tuple(islice(names, COLUMNS.value))
-    return PeekFile(name, path, kind, columns, every[:FIRST], root, place, every)
+    return PeekFile(name, path, kind, columns, every[:FIRST], root, place, every, opening)
 
 
 def _decoded(data: bytes) -> object:
@@ -174,19 +199,22 @@ def records_of(tree: object) -> tuple[str, tuple[Cells, ...]]:
     ('results.results', ({'id': 1}, {'id': 2}))
     """
     best, records = "", tuple[Cells, ...]()
-    for place, items in _lists(tree, ".", 0):
-        if len(items) > len(records):
-            best, records = place, tuple(items[:_RECORDS])
+    for place in _places(tree, ".", 0):
+        items = records_at(tree, place) or []
+        if len(items) > len(records) and all(isinstance(item, dict) for item in items):
+            best, records = place, tuple(cast("list[Cells]", items[:_RECORDS]))
     return best, records
 
 
-def _lists(tree: object, place: str, deep: int) -> Iterator[tuple[str, list[Cells]]]:
+def _places(tree: object, place: str, deep: int) -> Iterator[str]:
+    """Yield the paths of lists, and of tables of `columns` and `data`."""
     if isinstance(tree, list):
-        if tree and all(isinstance(item, dict) for item in tree):
-            yield place, cast("list[Cells]", tree)
+        yield place
     elif isinstance(tree, dict) and deep < _DEEP:
+        if {"columns", "data"} <= tree.keys():
+            yield place
         for name, inner in tree.items():
-            yield from _lists(inner, name if place == "." else f"{place}.{name}", deep + 1)
+            yield from _places(inner, name if place == "." else f"{place}.{name}", deep + 1)
 
 
 def flat(record: Cells, prefix: str = "", deep: int = 0) -> dict[str, Any]:
@@ -204,9 +232,10 @@ def flat(record: Cells, prefix: str = "", deep: int = 0) -> dict[str, Any]:
     return cells
 
 
-def _csv(data: bytes) -> Iterator[Cells]:
+def _csv(data: bytes, delimiter: str) -> Iterator[Cells]:
     csv.field_size_limit(2**31 - 1)
-    rows = csv.reader(io.StringIO(data.decode("utf-8-sig", "replace"), newline=""))
+    text = io.StringIO(data.decode("utf-8-sig", "replace"), newline="")
+    rows = csv.reader(text, delimiter=delimiter)
     header = next(rows, [])
     for row in rows:
         if len(row) == len(header):
@@ -231,4 +260,4 @@ def _parquet(data: bytes) -> Iterator[Cells]:
         return
 
 
-_RECORDS_OF: Final = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
+_RECORDS_OF: Final = {".jsonl": _jsonl, ".parquet": _parquet}

@@ -1,12 +1,16 @@
-"""The tools whose files are recognised, the first that recognises them wins."""
+"""The tools whose files are recognised; the first that recognises them wins."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+
+from rolloutlib.drafts import alpaca, helm, mlflow, mt_bench, ragas
 
 if TYPE_CHECKING:
     from rolloutlib.drafts.record import Preset
 
 __all__ = ["PRESETS"]
 
-PRESETS: Final[tuple[Preset, ...]] = ()
+PRESETS: Final[tuple[Preset, ...]] = (
+    ragas.PRESET, mlflow.PRESET, helm.PRESET, alpaca.PRESET, mt_bench.PRESET,
+)  # fmt: skip

@@ -6,7 +6,6 @@ reason; whoever knows better adds a line.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from rolloutlib.drafts.both_arms import put_back, sides_of, told_apart
@@ -21,6 +20,7 @@ from rolloutlib.drafts.measured import (
 )
 from rolloutlib.drafts.names import fields_of
 from rolloutlib.drafts.record import Draft
+from rolloutlib.drafts.tool import glob_of
 from rolloutlib.drafts.whose import take_arm, take_plain, take_prompt, take_segments, take_start
 from rolloutlib.reason import because
 
@@ -34,11 +34,10 @@ _STEPS: Final = (
     take_arm, take_prompt, take_outcome, take_score, take_latency, take_issues, take_numbers,
     take_people, take_start, take_plain, take_segments,
 )  # fmt: skip
-_READ_AS: Final = {
-    "failed": "passed",
-    "status": "passed",
-    "error": "error",
-}  # one of them is enough
+_MEASURED: Final = frozenset(
+    {"passed", "score", "latency_ms", "cost", "tokens_in", "tokens_out", "issues", "error"}
+)
+_READ_AS: Final = {"failed": "passed", "status": "passed"}  # one of them is enough
 
 
 def draft_table(peek: Peek) -> Draft:
@@ -66,10 +65,13 @@ def _drafted(table: Table) -> Draft:
 
 
 def _mapping(table: Table) -> dict[str, Any]:
-    mapping: dict[str, Any] = {"files": _files(table.peek)}
+    mapping: dict[str, Any] = {"files": glob_of(table.peek)}
     table.notes["files"] = because("draft.read")
     if table.arms:
         mapping["arms"] = table.arms
+    if table.decimal == ",":
+        mapping["decimal"] = ","
+        table.notes["decimal"] = because("draft.decimal")
     mapping["columns"] = table.columns
     if table.statuses:
         booleans = {"true": True, "false": False}  # as people write them in YAML
@@ -86,25 +88,11 @@ def _mapping(table: Table) -> dict[str, Any]:
 
 def _unread(table: Table) -> dict[str, str]:
     """Return the measurements that a name tells and nothing reads."""
+    mapped = {"passed" if field == "status" else field for field in table.columns}
     unread: dict[str, str] = {}
     for column, why in table.left.items():
-        for field, _ in fields_of(column):
-            read = _READ_AS.get(field, field)
-            outcome = read == "passed" and table.columns.keys() & {"passed", "status"}
-            if (
-                read in _MEASURED - table.columns.keys()
-                and not outcome
-                and why.code != "draft.empty"
-            ):
-                unread.setdefault(read, column)
+        for name, _ in fields_of(column):
+            field = _READ_AS.get(name, name)
+            if field in _MEASURED - mapped and why.code != "draft.empty":
+                unread.setdefault(field, column)
     return unread
-
-
-_MEASURED: Final = {
-    "passed", "score", "latency_ms", "cost", "tokens_in", "tokens_out", "issues", "error",
-}  # fmt: skip
-
-
-def _files(peek: Peek) -> str:
-    kinds = {PurePosixPath(file.name).suffix for file in peek.files if file.records}
-    return f"*{kinds.pop()}" if len(kinds) == 1 else "*"

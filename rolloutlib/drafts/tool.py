@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rolloutlib.drafts.peek import flat
+from rolloutlib.doors.paths import value_at
 from rolloutlib.drafts.record import Draft
 from rolloutlib.drafts.values import filled, numbers_of
 from rolloutlib.reason import because
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from rolloutlib.drafts.peek import Peek
     from rolloutlib.reason import Reason
 
-__all__ = ["Scorer", "ToolDraft"]
+__all__ = ["Scorer", "ToolDraft", "glob_of"]
+
+_LAST = re.compile(r"[./]")
 
 
 class Scorer(NamedTuple):
@@ -54,17 +58,27 @@ class ToolDraft:
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """All records that were looked at, flat."""
-        return [flat(record) for file in self.peek.files for record in file.every]
+        """All records that were looked at."""
+        return [record for file in self.peek.files for record in file.every]
 
-    def cells(self, column: str) -> list[Any]:
-        """Return the values of a column."""
-        return filled(row.get(column) for row in self.rows)
+    def cells(self, path: str) -> list[Any]:
+        """Return the values of a column, or of a path."""
+        return filled(value_at(row, path) for row in self.rows)
+
+    def has(self, path: str) -> bool:
+        """Whether any sample has a value there."""
+        return any(value_at(row, path) is not None for row in self.rows)
 
     def take(self, field: str, column: str, why: Reason | None = None, **options: object) -> None:
         """Map a field to a column."""
         self.columns[field] = {"column": column, **options} if options else column
         self.notes[f"columns.{field}"] = why or self.why
+        self.taken.add(column)
+
+    def scorer(self, name: str, column: str, **options: object) -> None:
+        """Read a further scorer by its name."""
+        self.scores[name] = {"column": column, **options}
+        self.notes[f"scores.{name}"] = self.why
         self.taken.add(column)
 
     def segment(self, name: str, column: str) -> None:
@@ -89,8 +103,7 @@ class ToolDraft:
             elif "score" not in self.columns:
                 self.take("score", column, because("draft.scorer", name=name), scale=[*scale])
             else:
-                self.scores[name] = {"column": column, "scale": [*scale]}
-                self.notes[f"scores.{name}"] = self.why
+                self.scorer(name, column, scale=[*scale])
 
     def draft(self, files: str, texts: Collection[str] = (), **further: object) -> Draft:
         """Return the draft; columns of which nothing was said are left, as text or as unknown.
@@ -101,11 +114,18 @@ class ToolDraft:
             further: other keys of source.yaml.
         """
         for column in self.peek.columns:
-            if column not in self.taken and column.rpartition(".")[2] not in texts:
-                self.left.setdefault(column, because("draft.unknown"))
-            elif column not in self.taken:
-                self.left.setdefault(column, because("draft.text"))
+            if column in self.taken or any(column.startswith(f"{one}.") for one in self.taken):
+                continue
+            text = {column.partition(".")[0], _LAST.split(column)[-1]} & {*texts}
+            why = because("draft.text") if text else because("draft.unknown")
+            self.left.setdefault(column, why)
         beside = {"scores": self.scores, "segments": self.segments}
         mapping: dict[str, Any] = {"files": files, "columns": self.columns, **further}
         mapping |= {key: value for key, value in beside.items() if value}
         return Draft(self.name, mapping, self.notes, self.left)
+
+
+def glob_of(peek: Peek) -> str:
+    """Return the glob of files that all have the same ending, or of all files."""
+    kinds = {PurePosixPath(file.name).suffix for file in peek.files if file.records}
+    return f"*{kinds.pop()}" if len(kinds) == 1 else "*"

@@ -8,6 +8,7 @@ from math import isfinite
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+from rolloutlib.runs.decimals import dotted
 from rolloutlib.runs.spellings import NUMBER, Nothing, word
 
 if TYPE_CHECKING:
@@ -51,8 +52,18 @@ def filled(cells: Iterable[Any]) -> list[Any]:
     return [cell for cell in cells if cell is not None and cell == cell and not _NOTHING(cell)]  # noqa: PLR0124 -- only NaN differs from itself
 
 
-def numbers_of(cells: Sequence[Any]) -> list[float] | None:
-    """Return the cells as numbers; None where one of them is none, or there are none."""
+def numbers_of(cells: Sequence[Any], decimal: str = ".") -> list[float] | None:
+    """Return the cells as numbers; None where one of them is none, or there are none.
+
+    Args:
+        cells: the values.
+        decimal: the mark of numbers that are text.
+
+    >>> numbers_of(["0,5", "1.234,5"], ","), numbers_of(["0,5"])
+    ([0.5, 1234.5], None)
+    """
+    if decimal == ",":
+        cells = [dotted(cell) for cell in cells]
     plain = all(
         not isinstance(cell, bool)
         and (isinstance(cell, int | float) or _NUMBER.fullmatch(str(cell).strip()))

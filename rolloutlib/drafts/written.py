@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
+from rolloutlib.drafts.presets import PRESETS
 from rolloutlib.text import plain
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import say
@@ -30,10 +31,11 @@ def text_of(draft: Draft, missed: Sequence[Reason] = ()) -> str:
         draft: what was drafted.
         missed: which gates of the plan will miss their values.
     """
-    title = draft.mapping.get("title")
-    lines = [f"# {say('Drafted by rollout source from files of {tool}.', tool=draft.tool)}"]
-    if title is None and draft.tool == "table":
+    title = next((preset.title for preset in PRESETS if preset.name == draft.tool), None)
+    if title is None:
         lines = [f"# {say('Drafted by rollout source by names and values of the columns.')}"]
+    else:
+        lines = [f"# {say('Drafted by rollout source from files of {tool}.', tool=title)}"]
     for key, value in draft.mapping.items():
         if key in _BLOCKS and isinstance(value, dict) and value:
             lines += _commented(f"{key}:", draft.notes.get(key), "")

@@ -24,7 +24,7 @@ from rolloutlib.limits import DOCUMENT_BYTES, FILE_BYTES
 from rolloutlib.plan.model import load_plan
 from rolloutlib.plan.params import ReviewParams, review_params
 from rolloutlib.plan.strict_yaml import load_yaml
-from rolloutlib.runs.listing import list_files
+from rolloutlib.runs.places import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +133,7 @@ def changed_files(read: ReviewFolder, root: Path) -> Iterator[str]:
     review = read.review
     digest = data_digest(read.params)
     if digest is None:
-        yield from _changed_runs(read, root / read.params.runs, "")
+        yield from _changed_runs(read, read.params, root, "")
     elif whole_digest(digest, review.carried) != review.data_sha256:
         yield read.params.runs
     for place, carried in enumerate(review.carried):
@@ -142,20 +142,22 @@ def changed_files(read: ReviewFolder, root: Path) -> Iterator[str]:
             continue
         digest = data_digest(its)
         if digest is None:
-            yield from _changed_runs(read, root / its.runs, under(carried.stage))
+            yield from _changed_runs(read, its, root, under(carried.stage))
         elif digest != carried.data_sha256:
             yield its.runs
     if digest_of((root / read.params.plan).read_bytes()) != read.review.plan_sha256:
         yield read.params.plan
 
 
-def _changed_runs(read: ReviewFolder, runs: Path, start: str) -> Iterator[str]:
+def _changed_runs(
+    read: ReviewFolder, params: ReviewParams, root: Path, start: str
+) -> Iterator[str]:
     """Yield the files of one stage that changed; a carried one's names have its start."""
     reviewed = {file.name: file.sha256 for file in read.review.inputs
                 if file.sha256 and stage_in(file.name) == start}  # fmt: skip
     there: dict[str, str] = {}
-    names = [name.removeprefix(start) for name in reviewed]
-    for file in list_files(runs, names).files:
+    source = root / params.source if params.source else None
+    for file in place_of(root / params.runs, source).listing.files:
         with open(file.path, "rb") as stream:  # noqa: PTH123
             there[f"{start}{file.name}"] = file_digest(stream, "sha256").hexdigest()
     for name in sorted(reviewed | there):

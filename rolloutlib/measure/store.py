@@ -61,10 +61,8 @@ from rolloutlib.runs.columns import SCHEMA, TEXTS
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.files import META_NAME
 from rolloutlib.runs.further import schema_with
-from rolloutlib.runs.listing import list_files
-from rolloutlib.runs.sources import load_source
+from rolloutlib.runs.places import place_of
 from rolloutlib.runs.tags import spelled_as
-from rolloutlib.runs.unwrapped import named_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -131,8 +129,7 @@ def ingest(
     check_folder(into)
     tell: _Tell = on_progress or (lambda _what, _done, _among: None)
     mapping = source or (runs if runs.is_dir() else runs.parent) / "source.yaml"
-    spec = load_source(mapping) if mapping.is_file() else None
-    listing = list_files(runs, named_texts(spec))
+    listing = place_of(runs, source).listing
     with locked(into):
         store = load(into) or Store()
         _sweep(into, store)

@@ -15,9 +15,10 @@ from rolloutlib.files import is_there, kind_of, shown_path
 from rolloutlib.limits import FILES, NESTING
 from rolloutlib.runs.files import META_NAME, RunFile
 from rolloutlib.runs.quarantine import Quarantined
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterator
+    from collections.abc import Callable, Collection, Container, Iterator
     from pathlib import Path
 
 __all__ = ["Listing", "list_files"]
@@ -53,6 +54,25 @@ class Listing:
     files: tuple[RunFile, ...]
     refused: tuple[Quarantined, ...]
     ignored: tuple[str, ...]
+
+    def apart_from(self, ignored: Callable[[str], bool]) -> Listing:
+        """Tell files that are no data as ignored, whatever they seem to be.
+
+        Raises:
+            RunsError: nothing is left.
+        """
+        names = {one.name for one in self.files if ignored(one.name)}
+        names |= {one.file for one in self.refused if ignored(one.file)}
+        if names and names >= {one.name for one in self.files}:
+            due = "expected files and arms of source.yaml to name one"
+            raise RunsError(
+                f"source.yaml names none of these files: {listed(sorted(names))}; {due}."
+            )
+        return Listing(
+            tuple(one for one in self.files if one.name not in names),
+            tuple(one for one in self.refused if one.file not in names),
+            tuple(sorted({*self.ignored, *names})),
+        )
 
     def without(self, names: Container[str]) -> Listing:
         """Leave files out that need not be read."""

@@ -44,7 +44,8 @@ def place_of(path: Path, source: Path | None) -> Place:
     """
     beside = source or (path if path.is_dir() else path.parent) / "source.yaml"
     spec = load_source(beside) if source or beside.is_file() else None
-    return Place(path, list_files(path, named_texts(spec)), spec)
+    listing = list_files(path, named_texts(spec))
+    return Place(path, listing.apart_from(spec.ignores) if spec else listing, spec)
 
 
 class Two(NamedTuple):

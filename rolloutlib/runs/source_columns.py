@@ -91,8 +91,9 @@ def _wrong(name: str, spec: ColumnSpec) -> str:
     """Say what is wrong with a field's options, and what is expected; nothing where all is well."""
     if name in _ALWAYS and spec.says("none"):
         return "has a none; expected it only of fields that a sample may lack"
-    if len(spec.paths) > 1 and name not in _JOINED:
-        return f"is a list of columns; expected that only of {', '.join(_JOINED)}"
+    if len(spec.paths) > 1 and name not in _JOINED and not (name in _SCORES and spec.values):
+        due = f"expected that only of {', '.join(_JOINED)}, and of scores with values"
+        return f"is a list of columns; {due}"
     if name == "started_at" and spec.unit not in _STAMPS:
         return f"has unit {spec.unit}; expected one of {', '.join(_STAMPS)}, counted from 1970 on"
     if name in _SCORES and not spec.scores_words:

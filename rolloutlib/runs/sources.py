@@ -41,6 +41,7 @@ express is null too. A source of scores alone needs no status: its outcomes are 
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 from zoneinfo import available_timezones
 
@@ -89,7 +90,8 @@ class SourceSpec(Wrapping, BaseModel):
     Attributes:
         title, licence, origin: shown in reports.
         dialect: a name for messages.
-        files: glob of the files that this is about; others in the folder are read as run envelopes.
+        files: glob of the files that this is about.
+        others: what the folder's other files are: run envelopes, or no data.
         statuses: the source's words for a sample's outcome. A status that no word means stays
             unknown (null).
         segments: our name → their column, by which samples are told apart too.
@@ -112,6 +114,7 @@ class SourceSpec(Wrapping, BaseModel):
     origin: str | None = None
     dialect: str = "flat table"
     files: str = "*"
+    others: Literal["runs", "ignored"] = "runs"
     columns: Columns = Columns()
     statuses: Annotated[
         dict[str, Literal["passed", "failed", "vetoed", "error", "timeout"]],
@@ -208,6 +211,15 @@ class SourceSpec(Wrapping, BaseModel):
             if twice := sorted(fields & self.columns.mapped.keys()):
                 return f"wide.{arm}.{twice[0]} is in columns too; expected it in one of them"
         return ""
+
+    def ignores(self, file: str) -> bool:
+        """Whether a file is no data: neither `files` nor the files of an arm name it."""
+        if self.others == "runs":
+            return False
+        globs = () if "arm" in self.name_fields else self.arms.values()
+        of_arms = [glob for several in globs for glob in several]
+        named = fnmatch(file, self.files)
+        return not named or bool(of_arms and not any(fnmatch(file, one) for one in of_arms))
 
     @property
     def name_fields(self) -> tuple[str, ...]:

@@ -24,8 +24,15 @@ DRAFTS: Final = {
     "draft.unit_by": "numbers around {middle:g} are {unit}",
     "draft.moments": "times with their offset",
     "draft.epoch": "moments, counted in {unit} from 1970 on",
+    "draft.alone": "the folder holds other files, which are no data of these",
+    "draft.opening": "without it the files have no way in",
+    "draft.decimal": "its numbers have a decimal comma",
     "draft.wide": "both arms are in each row",
     "draft.scorer": "its scorer {name}",
+    "draft.helm": "{name}: which metric is the scenario's own stands in none of its files",
+    "draft.generators": "{column}: {names}",
+    "draft.pair": "one of {pairs} pairs of models in these files; name another here",
+    "draft.games": "a line is one judgment of two games: what one wins the other loses",
     # What a plan asks and the files lack.
     "draft.missed": "{gate}: nothing says {field}",
     # Why a column was left.
@@ -55,6 +62,9 @@ DRAFTS: Final = {
     "draft.rows": "{low:g} to {high:g}, each once: ranks or numbers of rows, no scores",
     "draft.unit_doubted": "its name says {unit}, but its numbers are around {middle:g}",
     "draft.nobody": "values such as {words} name no person or session",
+    "draft.scorer_open": (
+        "numbers from {low:g} to {high:g} whose scale nothing tells; say it under scores"
+    ),
     "draft.no_numbers": "{words} are no numbers of this kind",
     "draft.unit_open": "numbers around {middle:g} may be ms or s; say latency_ms with its unit",
     "draft.no_offset": "times without an offset; say started_at, and timezone",

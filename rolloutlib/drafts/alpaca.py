@@ -1,0 +1,50 @@
+"""AlpacaEval: annotations.json, a list of judgments of two outputs for one instruction each.
+
+`output_1` is the reference's and `output_2` the model's, as the tool calls its annotator; it turns
+its own random order back before it writes. `preference` runs from 1 (the reference is better) to 2
+(the model is), 1.5 is a tie, and it is null where the judge's answer could not be read. Both halves
+of a row are one judgment: they are a pair of one prompt, never two pieces of evidence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rolloutlib.drafts.record import Preset
+from rolloutlib.drafts.tool import ToolDraft, glob_of
+from rolloutlib.reason import because
+
+if TYPE_CHECKING:
+    from rolloutlib.drafts.peek import Peek
+    from rolloutlib.drafts.record import Draft
+
+__all__ = ["PRESET"]
+
+_SHAPE: Final = frozenset({"instruction", "output_1", "output_2", "preference"})
+_TEXTS: Final = frozenset({"output_1", "output_2", "instruction", "raw_completion", "input"})
+
+
+def _recognises(peek: Peek) -> bool:
+    return {*peek.columns} >= _SHAPE
+
+
+def _drafts(peek: Peek) -> Draft:
+    making = ToolDraft(peek, PRESET.name, PRESET.title)
+    making.take("prompt_id", "instruction")
+    if "dataset" in peek.columns:
+        making.take("category", "dataset")
+    if "annotator" in peek.columns:
+        making.segment("judge", "annotator")
+    making.taken |= {"preference", "generator_1", "generator_2"}
+    wide: dict[str, Any] = {
+        "control": {"score": {"column": "preference", "scale": [2, 1]}},
+        "treatment": {"score": {"column": "preference", "scale": [1, 2]}},
+    }
+    for arm, column in (("control", "generator_1"), ("treatment", "generator_2")):
+        names = tuple(dict.fromkeys(str(name) for name in making.cells(column)))
+        making.notes[f"wide.{arm}"] = because("draft.generators", column=column, names=names)
+    further = {"records": peek.first.place} if peek.first.place else {}
+    return making.draft(glob_of(peek), texts=_TEXTS, wide=wide, **further)
+
+
+PRESET: Final = Preset("alpaca_eval", "AlpacaEval", _recognises, _drafts)
