@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from rolloutlib.judge.people import as_people_have_it, doubted, people_for
 from rolloutlib.judge.record import EvidenceVerdict, GateResult, PlanVerdict, StageEvidence, Verdict
 from rolloutlib.judge.verdicts import evidence_of, judge_evidence, judge_plan, tolerated
 from rolloutlib.measure.adjustment import adjust
 from rolloutlib.measure.carried import stage_arms, summed
+from rolloutlib.measure.corrected import needed_labels
 from rolloutlib.measure.design import compared as as_compared
 from rolloutlib.measure.design import is_binary
 from rolloutlib.measure.estimates import clears, estimate_gate
@@ -30,6 +32,7 @@ from rolloutlib.reason import because, known
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rolloutlib.measure.corrected import People
     from rolloutlib.measure.comparison import Comparison, Seen
     from rolloutlib.measure.design import Arms
     from rolloutlib.measure.estimates import Estimate
@@ -59,17 +62,20 @@ def judge_gate(
         rising: issues that rise significantly.
     """
     seen, limits = compared.gate(gate), compared.limits
+    judged = NOTHING
     if seen.nothing:
         plan, evidence = _nothing(compared, seen, decides, rising)
     else:
+        whole = summed(compared, gate, seen)
+        judged = _judged(compared, gate, whole)
+        seen = as_people_have_it(seen, judged.people)
         plan = judge_plan(
             gate, seen.planned.value, gate.plan_limit(limits),
             runs=seen.planned.runs, runs_wanted=compared.rules.runs_averaged,
         )  # fmt: skip
         plan = _plan_at_worst(compared, gate, seen, plan)
-        whole = summed(compared, gate, seen)
         limit = gate.proof_limit(stage, limits)
-        evidence = _evidence(compared, gate, whole, stage)
+        evidence = _evidence(compared, gate, whole, stage, judged)
         if whole is not seen and evidence.verdict is Verdict.PASS:
             evidence = _not_against_its_own(compared, gate, seen, limit, evidence)
     levels = (seen.control, seen.treatment)
@@ -81,7 +87,26 @@ def judge_gate(
         tolerated=tolerated(row, worst),
         stages=_by_stage(compared, gate, seen, stage),
         capped=seen.capped,
+        labels=judged.people.told if judged.people else None,
     )
+
+
+class _Judged(NamedTuple):
+    """What a gate's estimate is made of, the estimate, and what people's labels make of it."""
+
+    arms: Arms | None
+    estimate: Estimate | None
+    people: People | None
+
+
+NOTHING: Final = _Judged(None, None, None)
+
+
+def _judged(compared: Comparison, gate: Gate, seen: Seen) -> _Judged:
+    """Estimate the gate, as people would have it where they labelled some of its samples."""
+    arms, own = estimated(compared, gate, seen)
+    people = people_for(compared, gate, arms, own)
+    return _Judged(arms, people.estimate if people else own, people)
 
 
 def _not_against_its_own(
@@ -147,24 +172,34 @@ def _nothing(
     return PlanVerdict(literal, None, None, 0, wanted), evidence_of(None, verdict, why)
 
 
-def _evidence(compared: Comparison, gate: Gate, seen: Seen, stage: StageId) -> EvidenceVerdict:
+def _evidence(
+    compared: Comparison, gate: Gate, seen: Seen, stage: StageId, found: _Judged
+) -> EvidenceVerdict:
     limit = gate.proof_limit(stage, compared.limits)
-    arms, estimate = estimated(compared, gate, seen)
+    arms, estimate, people = found
     if compared.invalid is not None:
         return evidence_of(estimate, Verdict.INVALID, compared.invalid)
-    missing = next(iter(compared.blocks), seen.gaps or compared.spent) if estimate else seen.absent
+    gaps = seen.gaps or doubted(compared, gate, people)
+    missing = next(iter(compared.blocks), gaps or compared.spent) if estimate else seen.absent
     judged = judge_evidence(gate, estimate, limit, missing=missing)
     if judged.verdict is Verdict.PASS and estimate is not None:
         judged = _at_worst(compared, gate, seen, limit, judged)
+    if judged.verdict is Verdict.PASS and people and people.contradicts:
+        told = people.told
+        why = because("labels.contradict", control=told.control, treatment=told.treatment,
+                      change=told.shift, measure=gate.unit, signed=True)  # fmt: skip
+        return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
     if judged.verdict is Verdict.PASS and estimate is not None and arms is not None:
         if (held := _unseen(compared, gate, seen.metric or "", arms, estimate, stage)) is None:
             return judged
         return evidence_of(estimate, Verdict.INCONCLUSIVE, *held)
     if judged.verdict is not Verdict.INCONCLUSIVE or estimate is None or arms is None:
         return judged
-    more = needed(
+    alternative = gate.design_alternative(compared.limits)
+    more = people and needed_labels(gate, people, limit, alternative, compared.rules)
+    more = more or needed(
         gate, arms, estimate.design, metric=seen.metric or "", limit=limit,
-        alternative=gate.design_alternative(compared.limits), rules=compared.rules,
+        alternative=alternative, rules=compared.rules,
     )  # fmt: skip
     return evidence_of(estimate, judged.verdict, judged.why, more)
 
@@ -176,6 +211,8 @@ def _at_worst(
     if seen.worst is None or seen.metric is None:
         return judged
     estimate = estimate_gate(gate, seen.worst, compared.rules, metric=seen.metric)
+    if people := people_for(compared, gate, seen.worst, estimate):
+        estimate = people.estimate
     again = judge_evidence(gate, estimate, limit, missing=None)
     if again.verdict is Verdict.PASS:
         return judged

@@ -25,6 +25,7 @@ from rolloutlib.judge.beside import (
 from rolloutlib.judge.flips import flips_of
 from rolloutlib.judge.gate import judge_gate
 from rolloutlib.judge.pair_record import PairReview
+from rolloutlib.judge.people import people_say
 from rolloutlib.judge.recommendation import Finding, changes, reasons, recommend
 from rolloutlib.judge.record import PlanVerdict, Recommendation
 from rolloutlib.measure.comparing import Asked, Configured, compare_arms
@@ -193,6 +194,7 @@ def _judged(
     holding = [*several(runs, dict(zip(pair, names, strict=True))), *meaning.doubts]
     holding += keys if meaning.guessed else []
     findings += [Finding(why, "hold") for why in (*holding, *_unanswered(plan, gates))]
+    labels, of_labels = people_say(compared, plan.gates, gates)
     recommended = recommend(gates, (), findings, attests=False)
     review = PairReview(
         control=pair[0], treatment=pair[1], first=names[0], second=names[1], plan_name=plan.name,
@@ -202,8 +204,9 @@ def _judged(
         gates=gates, segments=parts, issues=issues, completeness=compared.completeness,
         inputs=runs.inputs, quarantine=groups_of((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
+        labels=labels,
         warnings=(*_refused(runs), *equal.told, *alike.told, *([] if meaning.guessed else keys),
-                  *vanished_of(issues),
+                  *of_labels, *vanished_of(issues),
                   *(why for why in compared.warnings if why.code not in USUAL),
                   *(d.why for d in drift if d.better or d.proven)),
         drift=drift, set_aside=compared.set_aside, data_sha256=from_runs(runs).digest(),

@@ -20,9 +20,11 @@ from rolloutlib.measure.beyond import Varied
 from rolloutlib.measure.carried import CarriedStage
 from rolloutlib.measure.completeness import Completeness
 from rolloutlib.measure.configuration import ArmSummary
+from rolloutlib.measure.corrected import GateLabels
 from rolloutlib.measure.distributions import Distribution
 from rolloutlib.measure.drift import Drift
 from rolloutlib.measure.histograms import Capped
+from rolloutlib.measure.judge_errors import JudgeErrors
 from rolloutlib.measure.looks import Look
 from rolloutlib.measure.needed import Needed
 from rolloutlib.measure.segments import IssueRate, Segment
@@ -149,6 +151,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
         stages: stage by stage what `evidence` sums, the reviewed one first; nothing where it is
             that stage's alone.
         capped: what the cap leaves out of a mean of latencies.
+        labels: what people's labels make of it; None where nobody labelled its metric.
     """
 
     id: str
@@ -174,6 +177,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     tolerated: Reason | None = None
     stages: tuple[StageEvidence, ...] = ()
     capped: Capped | None = None
+    labels: GateLabels | None = None
 
 
 class CheckResult(msgspec.Struct, frozen=True):
@@ -241,6 +245,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     inputs: tuple[InputFile, ...] = ()
     carried: tuple[CarriedStage, ...] = ()
     issues: tuple[IssueRate, ...] = ()
+    labels: tuple[JudgeErrors, ...] = ()
     quarantine: tuple[QuarantineGroup, ...] = ()
     arms: tuple[ArmSummary, ...] = ()
     completeness: tuple[Completeness, ...] = ()

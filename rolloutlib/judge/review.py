@@ -20,6 +20,7 @@ from rolloutlib.judge.carrying import carry
 from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.counting import counted
 from rolloutlib.judge.gate import judge_gate
+from rolloutlib.judge.people import people_say
 from rolloutlib.judge.recommendation import Finding, changes, reasons, recommend  # fmt: skip
 from rolloutlib.judge.record import Recommendation, Reviewed
 from rolloutlib.judge.register import over_the_cap, register_findings, register_warnings
@@ -132,6 +133,7 @@ def _judged(
     every = [*reversed(compared.earlier), Earlier(params.stage, compared)]
     drift = moving(plan, every, gates)
     findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
+    labels, of_labels = people_say(compared, plan.gates, gates)
     risks = _risks(plan, source, alone)
     findings += register_findings(risks)
     recommended = recommend(gates, checks, findings)
@@ -141,13 +143,13 @@ def _judged(
         changes=changes(gates, checks, compared.blocks),
         reasons=_reasons(compared, runs, gates, checks, findings, recommended),
         gates=gates, segments=parts, checks=checks, risks=risks, issues=issues,
-        completeness=compared.completeness,
+        labels=labels, completeness=compared.completeness,
         features={f.flag.removeprefix("feature."): key for key, f in plan.features.items()},
         inputs=(*runs.inputs, *carrying.inputs), carried=carrying.stages,
         quarantine=groups_of((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
         warnings=(*_not_carried(carrying), *over_the_cap(plan, params.stage, alone),
-                  *register_warnings(risks), *compared.warnings,
+                  *register_warnings(risks), *compared.warnings, *of_labels,
                   *unseen_segments(plan.evidence, runs.extras, alone.measured),
                   *vanished_of(issues),
                   *(d.why for d in drift if d.better or d.proven)),

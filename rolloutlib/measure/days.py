@@ -64,6 +64,7 @@ class StoredRun(msgspec.Struct, frozen=True):
         with_user, with_prompt, with_cluster: samples that carry the id.
         labelled: samples that tell their issues.
         tags: how many of its samples carry each issue tag.
+        people: labels of people that its samples carry.
     """
 
     info: RunInfo
@@ -74,6 +75,7 @@ class StoredRun(msgspec.Struct, frozen=True):
     labelled: int = 0
     tags: dict[str, int] = {}
     with_cluster: int = 0
+    people: int = 0
 
 
 class Day(msgspec.Struct, frozen=True):

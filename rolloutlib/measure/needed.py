@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Needed", "needed", "total_for"]
 
-NeededUnit = Literal["pairs", "samples", "prompts", "users", "clusters", "runs"]
+NeededUnit = Literal["pairs", "samples", "prompts", "users", "clusters", "runs", "labels"]
 UNITS: dict[Unit, NeededUnit] = {"sample": "samples", "prompt": "prompts", "user": "users",
                                   "cluster": "clusters"}  # fmt: skip
 MOST_UNITS = 10**9  # no stage collects more

@@ -11,6 +11,7 @@ import narwhals as nw
 from rolloutlib.measure.by_prompt import scan_answers
 from rolloutlib.measure.components import Overlap, overlap_of
 from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
+from rolloutlib.measure.labelled import labels_among
 from rolloutlib.measure.moments import (
     MomentTable,
     collect,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rolloutlib.measure.design import Unit
+    from rolloutlib.measure.labelled import Labels
     from rolloutlib.measure.prompts import Prompts
     from rolloutlib.runs.samples import Samples
 
@@ -67,6 +69,7 @@ class Count:
         runs: different runs.
         labelled: samples that tell their issues, be it that there are none.
         with_cluster: samples that carry the id of a declared cluster above users.
+        people: labels of people that its samples carry.
     """
 
     samples: int
@@ -77,6 +80,7 @@ class Count:
     runs: int = 0
     labelled: int = 0
     with_cluster: int = 0
+    people: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class Measured:
         tested: the same without the samples that chose the subject; None where none had to.
         latency_cap_ms: what the moments of `latency_ms` count of a slower sample.
         crowded: segments with more than `MOST_VALUES` values, and how many; they have no strata.
+        labels: what people said of some samples; None where nobody said anything.
     """
 
     counts: Mapping[str, Count]
@@ -122,6 +127,7 @@ class Measured:
     tested: Measured | None = None
     latency_cap_ms: float = inf
     crowded: Mapping[str, int] = field(default_factory=dict[str, int])
+    labels: Labels | None = None
 
     @property
     def of_issue(self) -> Measured:
@@ -186,6 +192,7 @@ def measure(
         subject=subject, latency_cap_ms=latency_cap_ms,
         overlap=overlap_of(scan(frame, {}, by={"run_id": "run_id", **units})) if related else None,
         answers=scan_answers(frame, metrics, units, counts),
+        labels=labels_among(frame, counts, None if unit == "sample" else CLUSTERS[unit]),
     )  # fmt: skip
 
     def rest(leaving: Sequence[str]) -> Measured:
@@ -273,6 +280,7 @@ def _counts(frame: nw.LazyFrame[Any], arms: tuple[str, str]) -> dict[str, Count]
         "with_user": user.count(), "users": user.n_unique(), "with_prompt": prompt.count(),
         "prompts": prompt.n_unique(), "runs": run.n_unique(), "labelled": issues.count(),
         "with_cluster": nw.col("cluster").count(),
+        "people": nw.col("human_passed").count() + nw.col("human_score").count(),
     }  # fmt: skip
     named = [expression.alias(name) for name, expression in aggregates.items()]
     grouped = frame.group_by("arm").agg(nw.len().alias("samples"), *named)
@@ -285,7 +293,7 @@ def _count(row: Mapping[str, int]) -> Count:
     """Take null out of the different ids, where it counts as one of its own."""
     n, with_user, with_prompt = row["samples"], row["with_user"], row["with_prompt"]
     users, prompts = row["users"] - (with_user < n), row["prompts"] - (with_prompt < n)
-    more = (row["runs"], row["labelled"], row["with_cluster"])
+    more = (row["runs"], row["labelled"], row["with_cluster"], row["people"])
     return Count(n, with_user, users, with_prompt, prompts, *more)
 
 

@@ -15,11 +15,13 @@ from datetime import UTC
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import narwhals as nw
 from msgspec import structs
 
 from rolloutlib.measure.by_prompt import EXACT_ROWS, answered_often
 from rolloutlib.measure.days import NO_DATE, ROWS, SEPARATOR, Place, load_day, name_of  # fmt: skip
-from rolloutlib.measure.scan import ANY_ISSUE, Measured, choose_unit, measure  # fmt: skip
+from rolloutlib.measure.labelled import labels_among
+from rolloutlib.measure.scan import ANY_ISSUE, CLUSTERS, Measured, choose_unit, measure
 from rolloutlib.measure.shares import COUNTED, Shares, shares_of
 from rolloutlib.measure.summed import Sums, counts_of
 from rolloutlib.runs import InputFile, Quarantined, Runs, load_source
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.days import Day, Source, Store, StoredRun
     from rolloutlib.measure.design import Unit
+    from rolloutlib.measure.labelled import Labels
     from rolloutlib.measure.subject import Wanted
     from rolloutlib.runs import RunInfo
 
@@ -86,7 +89,8 @@ class Stored:
             measured = sums.measured(named, slow_above_ms, latency_cap_ms, wanted)
             few = sum(run.info.n for run in runs) <= EXACT_ROWS
             if not (few and answered_often(measured.counts, unit)):
-                return measured  # sums are not by prompt; beyond so many rows none are read
+                # Sums are not by prompt; beyond so many rows none are read, but those with a label.
+                return replace(measured, labels=self._labels(arms, measured))
         for place in self.places:
             place.check_rows()
         return measure(
@@ -94,6 +98,16 @@ class Stored:
             slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms, apart=apart,
             wanted=wanted, segments=segments,
         )  # fmt: skip
+
+    def _labels(self, arms: tuple[str, str], measured: Measured) -> Labels | None:
+        """Read the rows that people labelled, where runs have any."""
+        if not any(count.people for count in measured.counts.values()):
+            return None
+        for place in self.places:
+            place.check_rows()
+        frame = from_runs(self.runs).frame().filter(nw.col("arm").is_in(arms))
+        column = None if measured.unit == "sample" else CLUSTERS[measured.unit]
+        return labels_among(frame, measured.counts, column)
 
     def shares(self, arms: tuple[str, str], *, unit: Unit) -> Shares:
         """Count both arms' samples as `shares.shares_of` does, from sums where days have them."""

@@ -71,6 +71,7 @@ def counts_of(runs: Sequence[StoredRun], arms: Sequence[str]) -> dict[str, Count
             sum(run.info.n for run in of), sum(run.with_user for run in of), 0,
             sum(run.with_prompt for run in of), 0,
             len(of), sum(run.labelled for run in of), sum(run.with_cluster for run in of),
+            sum(run.people for run in of),
         )
         for arm, of in mine.items()
     }  # fmt: skip

@@ -41,7 +41,8 @@ __all__ = ["Values", "about_runs", "day_sums", "extras_of", "stored_run", "strat
 
 _OF_RUNS = (
     "SELECT arm, run_id, sum({one}), sum({two}), count(user_id),"
-    " count(prompt_id), count(issues), count(cluster) FROM rows GROUP BY arm, run_id"
+    " count(prompt_id), count(issues), count(cluster), count(human_passed) + count(human_score)"
+    " FROM rows GROUP BY arm, run_id"
 )
 _PROMPTS = """SELECT arm, run_id, md5_number_lower(prompt_id) AS prompt, count(*) AS n FROM rows
     WHERE prompt_id IS NOT NULL GROUP BY ALL ORDER BY ALL"""
@@ -78,7 +79,7 @@ class Values:
 def about_runs(
     connection: duckdb.DuckDBPyConnection, extras: Sequence[str] = ()
 ) -> dict[str, tuple[list[int], dict[str, int]]]:
-    """Return, by run, what its rows say: two sums of hashes and four counts, and its tags."""
+    """Return, by run, what its rows say: two sums of hashes and five counts, and its tags."""
     rest = ", ".join(name for name in SCHEMA.names if name not in {"run_id", *TOLD_LATER})
     one, two = (  # a row that tells none of the later columns has the hash of before they were
         f"CASE WHEN suggested_tags IS NOT NULL THEN hash({n}, {rest}, cluster, suggested_tags)"
@@ -102,8 +103,8 @@ def stored_run(
     info: RunInfo, source: str, about: Mapping[str, tuple[list[int], dict[str, int]]]
 ) -> StoredRun:
     """Put what is known of a run together; its content is a digest of its rows in any order."""
-    numbers, tags = about.get(name_of(info), ([0] * 6, {}))
-    one, two, with_user, with_prompt, labelled, with_cluster = numbers
+    numbers, tags = about.get(name_of(info), ([0] * 7, {}))
+    one, two, with_user, with_prompt, labelled, with_cluster, people = numbers
     content = msgspec.json.encode((str(one), str(two), info.reported))
     return StoredRun(
         info,
@@ -114,6 +115,7 @@ def stored_run(
         labelled,
         tags,
         with_cluster,
+        people,
     )
 
 

@@ -201,6 +201,7 @@ class Evidence(Model):
     missing_p: Annotated[Number, Field(gt=0, lt=0.1)] = 0.001
     min_overlap: Proportion = 0.95
     labelled: Literal["all", "sample"] = "all"
+    human_labels: Literal["correct", "tell"] = "correct"
     max_apart_hours: Annotated[Number, Field(gt=0)] = 36.0
     timeout_cap_ms: Annotated[Number, Field(gt=0)]
     cap_factor: Annotated[Number, Field(gt=1)] = 3.0

@@ -1,0 +1,72 @@
+"""What people's labels make of gates, and what they say beside them: how the judge errs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rolloutlib.judge.verdicts import named
+from rolloutlib.measure.averages import PlanValue
+from rolloutlib.measure.corrected import people_of
+from rolloutlib.measure.judge_errors import judge_errors, told_of
+from rolloutlib.measure.labelled import HUMAN, labels_of_all
+from rolloutlib.reason import because
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rolloutlib.judge.record import GateResult
+    from rolloutlib.measure.comparison import Comparison, Seen
+    from rolloutlib.measure.corrected import People
+    from rolloutlib.measure.design import Arms
+    from rolloutlib.measure.estimates import Estimate
+    from rolloutlib.measure.judge_errors import JudgeErrors
+    from rolloutlib.plan.model import Gate
+    from rolloutlib.reason import Reason
+
+__all__ = ["as_people_have_it", "doubted", "people_for", "people_say"]
+
+
+def people_say(
+    compared: Comparison, gates: Mapping[str, Gate], results: Sequence[GateResult]
+) -> tuple[tuple[JudgeErrors, ...], tuple[Reason, ...]]:
+    """Return how the judge errs, arm by arm, and what a reader has to know about the labels.
+
+    Args:
+        compared: both arms.
+        gates: the plan's, by id.
+        results: every gate's verdict.
+    """
+    rows = judge_errors(compared, [*gates.values()])
+    told = [
+        because("labels.judge_alone", gate=named(result), why=result.labels.why)
+        for result in results
+        if result.labels is not None and result.labels.why is not None
+    ]
+    return rows, (*told, *told_of(rows, compared.rules))
+
+
+def people_for(
+    compared: Comparison, gate: Gate, arms: Arms | None, own: Estimate | None
+) -> People | None:
+    """Return what people's labels make of a gate's own estimate; None where they tell nothing."""
+    if arms is None or own is None or (labels := labels_of_all(compared)) is None:
+        return None
+    return people_of(gate, arms, own, labels, compared.pair, compared.rules)
+
+
+def as_people_have_it(seen: Seen, people: People | None) -> Seen:
+    """Move the plan's own values by as much as people's labels move the evidence."""
+    if people is None or not people.moved:
+        return seen
+    planned, worst = (
+        one and PlanValue(None if one.value is None else one.value + people.moved, one.runs)
+        for one in (seen.planned, seen.worst_planned)
+    )
+    return replace(seen, planned=planned or seen.planned, worst_planned=worst)
+
+
+def doubted(compared: Comparison, gate: Gate, people: People | None) -> Reason | None:
+    """Return whether what corrects a gate, people's own numbers, may be on another scale."""
+    corrected = people is not None and people.told.corrected
+    return compared.doubts.get(HUMAN[gate.metric]) if corrected else None

@@ -1,0 +1,232 @@
+"""Each gate's estimate as people would have it, where they labelled some of what a judge judged.
+
+A judge's pass rate is of its own verdicts. What people say of some of the same samples tells how it
+errs in each arm (`stats.judge_error`). The labels of an arm correct that arm only: a judge that
+favours one candidate is told apart from one that is strict with everybody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil, isfinite
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+from scipy import special
+
+from rolloutlib.measure.design import Arms, is_binary
+from rolloutlib.measure.estimates import estimate_gate
+from rolloutlib.measure.labelled import HUMAN
+from rolloutlib.measure.needed import MOST_UNITS, Needed
+from rolloutlib.reason import Reason, because, known
+from rolloutlib.stats import judge_error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rolloutlib.measure.estimates import Estimate
+    from rolloutlib.measure.labelled import Known, Labels
+    from rolloutlib.measure.moments import Cells
+    from rolloutlib.plan.model import Evidence, Gate
+    from rolloutlib.stats.judge_error import Corrected
+
+__all__ = ["GateLabels", "People", "arm_of", "needed_labels", "people_of"]
+
+METHODS: Final = {
+    "passed": "{judge}; people's labels added (PPI++, Angelopoulos et al. 2023; exact)",
+    "score": "{judge}; people's labels added (PPI++, Angelopoulos et al. 2023; CR3)",
+}
+MOST: Final = {"passed": 1.0, "score": judge_error.SPAN}  # the scale's end
+RANGES: Final = {"difference": (-1.0, 1.0), "treatment": (0.0, 1.0), "ratio": (0.0, np.inf)}
+
+
+class GateLabels(msgspec.Struct, frozen=True, kw_only=True):
+    """What people's labels say of one gate.
+
+    Attributes:
+        corrected: whether the evidence is the corrected estimate.
+        control, treatment: labelled samples of each arm.
+        judge, judge_lower, judge_upper: the judge's own estimate with its bounds.
+        people, people_lower, people_upper: the corrected one; None where it cannot be made.
+        shift, shift_lower, shift_upper: by how much people move it, and bounds of that.
+        contradict: people differ from the judge, to its favourite's harm, by more than chance.
+        why: why the evidence is the judge's own; None where it is corrected.
+    """
+
+    corrected: bool
+    control: int
+    treatment: int
+    judge: float
+    judge_lower: float | None = None
+    judge_upper: float | None = None
+    people: float | None = None
+    people_lower: float | None = None
+    people_upper: float | None = None
+    shift: float | None = None
+    shift_lower: float | None = None
+    shift_upper: float | None = None
+    contradict: bool = False
+    why: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """A gate with people's labels: what they make of its estimate, and the record of that.
+
+    Attributes:
+        own: the judge's own estimate.
+        estimate: the one that judges the gate: corrected where the labels allow it.
+        told: for the record.
+        found: the contrast as people would give it; None where an arm has no label.
+    """
+
+    own: Estimate
+    estimate: Estimate
+    told: GateLabels
+    found: Corrected | None
+
+    @property
+    def moved(self) -> float:
+        """By how much the gate's point is moved; 0 where it is the judge's own."""
+        shift = self.told.shift
+        return shift if self.told.corrected and shift is not None else 0.0
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether too few labels to correct the judge speak against what it favours."""
+        why = self.told.why
+        return self.told.contradict and why is not None and why.code != "labels.tell"
+
+
+def people_of(
+    gate: Gate, arms: Arms, own: Estimate, labels: Labels, pair: tuple[str, str], rules: Evidence
+) -> People | None:
+    """Return what people's labels make of a gate; None where they do not tell its metric.
+
+    Args:
+        gate: its contrast and direction of harm.
+        arms: the judge's moments per unit that the estimate is of.
+        own: the judge's own estimate.
+        labels: the labelled samples of both arms.
+        pair: names of the control and the treatment.
+        rules: confidence, smallest number of units, and what labels are for.
+    """
+    if gate.metric not in HUMAN:
+        return None
+    mine = {arm: labels.of(arm, gate.metric) for arm in pair}
+    if not any(len(known.judge) for known in mine.values()):
+        return None
+    compared = pair[1:] if gate.contrast == "treatment" else pair
+    found = _contrast(gate, arms, own, mine, pair, rules)
+    why = _not_corrected(gate, mine, compared, rules)
+    against = _against(gate, found)
+    told = GateLabels(
+        corrected=why is None, control=len(mine[pair[0]].judge), treatment=len(mine[pair[1]].judge),
+        judge=own.point, judge_lower=known(own.lower), judge_upper=known(own.upper),
+        people=known(found.point), people_lower=known(found.bounds.lower),
+        people_upper=known(found.bounds.upper), shift=known(found.shift),
+        shift_lower=known(found.moved.lower), shift_upper=known(found.moved.upper),
+        contradict=against, why=why,
+    )  # fmt: skip
+    if why is not None:
+        return People(own, own, told, found)
+    method = METHODS[gate.metric].format(judge=own.method)
+    estimate = replace(own, point=found.point, lower=found.bounds.lower, upper=found.bounds.upper,
+                       se=None, p_worse=None, p_better=None, method=method)  # fmt: skip
+    return People(own, estimate, told, found)
+
+
+def _not_corrected(
+    gate: Gate, mine: Mapping[str, Known], compared: Sequence[str], rules: Evidence
+) -> Reason | None:
+    """Say why a gate keeps the judge's own estimate; None where it is corrected."""
+    if rules.human_labels == "tell":
+        return because("labels.tell")
+    if gate.estimand == "per_user":
+        return because("labels.per_user")
+    fewest = min(compared, key=lambda arm: mine[arm].units)
+    if mine[fewest].units < rules.min_clusters:
+        units = mine[fewest].units
+        return because("labels.few", arm=fewest, labels=units, least=rules.min_clusters)
+    return None
+
+
+def _against(gate: Gate, found: Corrected) -> bool:
+    """Return whether people move the gate towards harm, and by more than chance."""
+    lower, upper = found.moved
+    return upper < 0 if gate.harm == "lower" else lower > 0
+
+
+def _contrast(
+    gate: Gate, arms: Arms, own: Estimate, mine: Mapping[str, Known], pair: tuple[str, str],
+    rules: Evidence,
+) -> Corrected:  # fmt: skip
+    """Return the gate's contrast as people would give it; an arm without labels keeps its own."""
+    zero, one = (arm_of(gate, arms, cells, mine[arm], rules)
+                 for cells, arm in zip((arms.control, arms.treatment), pair, strict=True))  # fmt: skip
+    found = judge_error.contrast(gate.contrast, (own.point, own.lower, own.upper), one, zero)
+    low, high = (end * MOST[gate.metric] for end in RANGES[gate.contrast])
+    ends = (min(max(end, low), high) for end in found.bounds)
+    return found._replace(bounds=type(found.bounds)(*ends))
+
+
+def arm_of(gate: Gate, arms: Arms, cells: Cells, known: Known, rules: Evidence) -> judge_error.Arm:
+    """Return an arm's mean as people would give it, and the judge's own.
+
+    Args:
+        gate: on the metric.
+        arms: both arms' moments, for their unit.
+        cells: the arm's.
+        known: its labelled samples.
+        rules: confidence and floors.
+    """
+    alone = gate.model_copy(update={"contrast": "treatment", "estimand": "per_sample"})
+    own = estimate_gate(alone, Arms(cells, cells, arms.unit), rules, metric=gate.metric)
+    if own is None:
+        return judge_error.Arm(judge_error.Level(0.0, 1.0, 0.0, 0.0), 0.0, 0.0, 0.0)
+    level = judge_error.Level(own.point, 1.0, 0.0, 0.0)
+    if len(known.judge):
+        level = _level(gate.metric, own.point, known, rules)
+    below, above = own.point - own.lower, own.upper - own.point
+    return judge_error.Arm(level, own.point, below, above)
+
+
+def _level(metric: str, judged: float, known: Known, rules: Evidence) -> judge_error.Level:
+    """Return an arm's mean as people would give it."""
+    if not is_binary(metric):
+        return judge_error.corrected_mean(judged, known.judge, known.human, known.cluster,
+                                          confidence=rules.confidence)  # fmt: skip
+    passed = known.judge > 0
+    strata = (_counted(known, there) for there in (passed, ~passed))
+    return judge_error.corrected_rate(judged, *strata, confidence=rules.confidence,
+                                      icc_floor=rules.icc_floor)  # fmt: skip
+
+
+def _counted(known: Known, there: np.ndarray) -> judge_error.Labels:
+    """Count labels, and passes among them, of what the judge said one thing about, per unit."""
+    n = np.bincount(known.cluster[there], minlength=known.units).astype(np.float64)
+    return judge_error.Labels(n, np.bincount(known.cluster[there], known.human[there], known.units))
+
+
+def needed_labels(
+    gate: Gate, people: People, limit: float, alternative: float, rules: Evidence
+) -> Needed | None:
+    """Return how many labels an arm prove the limit with the plan's power; None if labels cannot.
+
+    What the judge's own means add to the bound stays; what the labels add shrinks with their root.
+    """
+    if not people.told.corrected or people.found is None:
+        return None
+    harm = 0 if gate.harm == "lower" else 1
+    whole = abs(people.estimate.point - people.found.bounds[harm])
+    there = abs(people.found.shift - people.found.moved[harm])
+    if not (isfinite(whole) and there > 0):
+        return None
+    z, more = special.ndtri(rules.confidence), special.ndtri(rules.power)
+    room = (abs(alternative - limit) * z / (z + more)) ** 2 - max(whole**2 - there**2, 0.0)
+    have = min([people.told.control, people.told.treatment][gate.contrast == "treatment" :])
+    if room <= 0 or have * there**2 / room > MOST_UNITS:
+        return None
+    total = ceil(have * there**2 / room)
+    return Needed("labels", total, total - have) if total > have else None

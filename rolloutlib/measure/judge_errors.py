@@ -1,0 +1,145 @@
+"""What the judge got wrong, arm by arm, and whether the labels that tell it may be believed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+from scipy import special
+
+from rolloutlib.measure.carried import summed
+from rolloutlib.measure.corrected import MOST, arm_of
+from rolloutlib.measure.design import is_binary
+from rolloutlib.measure.labelled import HUMAN, labels_of_all
+from rolloutlib.reason import Reason, because, known
+from rolloutlib.stats.contingency import contingency_chi2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rolloutlib.measure.comparison import Comparison
+    from rolloutlib.measure.design import Arms
+    from rolloutlib.measure.labelled import Known
+    from rolloutlib.measure.moments import Cells
+    from rolloutlib.plan.model import Evidence, Gate
+
+__all__ = ["JudgeErrors", "judge_errors", "told_of"]
+
+COPIED: Final = 50  # labels that all equal the judge's: perhaps they are its own
+
+
+class JudgeErrors(msgspec.Struct, frozen=True, kw_only=True):
+    """What the judge got wrong in one arm.
+
+    Attributes:
+        metric: passed or score.
+        samples, labelled: that the judge judged, and that people labelled too.
+        both_passed, judge_only, people_only, both_failed: verdicts of both; None of scores.
+        judge: the judge's mean over all samples, `people` as people would give it, with bounds.
+        apart: people's mean minus the judge's, over the labelled samples.
+        selected_p: test that labels are drawn at random, whatever the judge said; None untested.
+    """
+
+    arm: str
+    metric: str
+    samples: int
+    labelled: int
+    both_passed: int | None = None
+    judge_only: int | None = None
+    people_only: int | None = None
+    both_failed: int | None = None
+    judge: float | None = None
+    people: float | None = None
+    people_lower: float | None = None
+    people_upper: float | None = None
+    apart: float | None = None
+    selected_p: float | None = None
+    labelled_of_passed: float | None = None
+    labelled_of_failed: float | None = None
+
+
+def judge_errors(compared: Comparison, gates: Iterable[Gate]) -> tuple[JudgeErrors, ...]:
+    """Say of each arm, and of each metric that people labelled, how the judge errs.
+
+    Args:
+        compared: both arms.
+        gates: the plan's; a metric without a gate is not told.
+    """
+    labels = labels_of_all(compared)
+    if labels is None:
+        return ()
+    rows: list[JudgeErrors] = []
+    for metric in HUMAN:
+        gate = next((gate for gate in gates if gate.metric == metric), None)
+        if gate is None:
+            continue
+        arms = summed(compared, gate, compared.gate(gate)).arms
+        for arm, cells in zip(compared.pair, _cells(arms), strict=True):
+            mine = labels.of(arm, metric)
+            if arms and cells is not None and cells.n.sum() and len(mine.judge):
+                rows.append(_errors(gate, arm, arms, cells, mine, compared.rules))
+    return tuple(rows)
+
+
+def _cells(arms: Arms | None) -> tuple[Cells | None, Cells | None]:
+    return (arms.control, arms.treatment) if arms else (None, None)
+
+
+def _errors(
+    gate: Gate, arm: str, arms: Arms, cells: Cells, mine: Known, rules: Evidence
+) -> JudgeErrors:
+    whole = arm_of(gate, arms, cells, mine, rules)
+    judged, level, slope = whole.judged, whole.level, abs(whole.level.slope)
+    below, above = (float(np.hypot(slope * own, part)) for own, part in
+                    ((whole.below, level.below), (whole.above, level.above)))  # fmt: skip
+    row = JudgeErrors(
+        arm=arm, metric=gate.metric, samples=int(cells.n.sum()), labelled=len(mine.judge),
+        judge=judged, people=known(level.point), people_lower=known(max(level.point - below, 0.0)),
+        people_upper=known(min(level.point + above, MOST[gate.metric])),
+        apart=float(np.mean(mine.human - mine.judge)),
+    )  # fmt: skip
+    if not is_binary(gate.metric):
+        return msgspec.structs.replace(row, selected_p=_score_p(cells, mine))
+    passed, said = mine.judge > 0, mine.human > 0
+    counts = [int(np.sum(a & b)) for a in (passed, ~passed) for b in (said, ~said)]
+    events = round(float(cells.total.sum()))
+    sizes = (events, int(cells.n.sum()) - events)
+    drawn = (int(passed.sum()), int((~passed).sum()))
+    rest = [max(size - n, 0) for size, n in zip(sizes, drawn, strict=True)]
+    shares = [n / size if size else None for n, size in zip(drawn, sizes, strict=True)]
+    return msgspec.structs.replace(
+        row, both_passed=counts[0], judge_only=counts[1], people_only=counts[2],
+        both_failed=counts[3], labelled_of_passed=shares[0], labelled_of_failed=shares[1],
+        selected_p=float(contingency_chi2([drawn, rest]).p_value),
+    )  # fmt: skip
+
+
+def _score_p(cells: Cells, mine: Known) -> float | None:
+    """Test that the labelled samples' mean of the judge's scores is that of all."""
+    size, labelled = float(cells.n.sum()), len(mine.judge)
+    mean = float(cells.total.sum()) / size
+    spread = float((cells.m2 + cells.n * (cells.mean - mean) ** 2).sum()) / max(size - 1, 1.0)
+    error = spread * (1 / labelled - 1 / size)
+    if error <= 0:
+        return None
+    return float(2 * special.ndtr(-abs(float(np.mean(mine.judge)) - mean) / error**0.5))
+
+
+def told_of(rows: Sequence[JudgeErrors], rules: Evidence) -> tuple[Reason, ...]:
+    """Say what a reader has to know about the labels before they are believed."""
+    reasons: list[Reason] = []
+    for row in rows:
+        if row.selected_p is None or row.selected_p >= rules.missing_p:
+            continue
+        if row.metric == "passed":
+            reasons.append(because("labels.selected", arm=row.arm, p=row.selected_p,
+                                   passed=row.labelled_of_passed,
+                                   failed=row.labelled_of_failed))  # fmt: skip
+        else:
+            reasons.append(because("labels.selected_score", arm=row.arm, p=row.selected_p))
+    verdicts = [row for row in rows if row.metric == "passed"]
+    labelled = sum(row.labelled for row in verdicts)
+    if labelled >= COPIED and not any(row.judge_only or row.people_only for row in verdicts):
+        reasons.append(because("labels.copied", labels=labelled))
+    return tuple(reasons)
