@@ -32,8 +32,8 @@ from rolloutlib.reason import because, known
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rolloutlib.measure.corrected import People
     from rolloutlib.measure.comparison import Comparison, Seen
+    from rolloutlib.measure.corrected import People
     from rolloutlib.measure.design import Arms
     from rolloutlib.measure.estimates import Estimate
     from rolloutlib.plan.gates import Decides

@@ -163,8 +163,8 @@ def _contrast(
     rules: Evidence,
 ) -> Corrected:  # fmt: skip
     """Return the gate's contrast as people would give it; an arm without labels keeps its own."""
-    zero, one = (arm_of(gate, arms, cells, mine[arm], rules)
-                 for cells, arm in zip((arms.control, arms.treatment), pair, strict=True))  # fmt: skip
+    both = zip((arms.control, arms.treatment), pair, strict=True)
+    zero, one = (arm_of(gate, arms, cells, mine[arm], rules) for cells, arm in both)
     found = judge_error.contrast(gate.contrast, (own.point, own.lower, own.upper), one, zero)
     low, high = (end * MOST[gate.metric] for end in RANGES[gate.contrast])
     ends = (min(max(end, low), high) for end in found.bounds)

@@ -97,7 +97,7 @@ def _errors(
         arm=arm, metric=gate.metric, samples=int(cells.n.sum()), labelled=len(mine.judge),
         judge=judged, people=known(level.point), people_lower=known(max(level.point - below, 0.0)),
         people_upper=known(min(level.point + above, MOST[gate.metric])),
-        apart=float(np.mean(mine.human - mine.judge)),
+        apart=float((mine.human - mine.judge).mean()),
     )  # fmt: skip
     if not is_binary(gate.metric):
         return msgspec.structs.replace(row, selected_p=_score_p(cells, mine))

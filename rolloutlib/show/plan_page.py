@@ -159,6 +159,10 @@ def _honesty(plan: Plan) -> Iterator[Sentence]:
         yield say("A sample without issue labels is missing.")
     else:
         yield say("Only samples with issue labels are expected to have them.")
+    if rules.human_labels == "correct":
+        yield say("Pass rate and score are corrected by people's labels where samples have them.")
+    else:
+        yield say("People's labels are told; the judge's own verdicts decide.")
     if rules.carries == "same_candidate":
         yield say("Samples of earlier stages count too, as long as candidate and control are the "
                   "same.")  # fmt: skip

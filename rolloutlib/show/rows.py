@@ -74,10 +74,21 @@ def evidence_lines(gate: GateResult) -> tuple[str, ...]:
     method = f"{gate.evidence.method} · {_size(gate.evidence)}"
     missed = outages(gate)
     more = (*stage_lines(gate), method, *([str(missed)] if missed else []))
-    lines = (interval(gate, gate.evidence), limit, *_capped(gate), *more)
+    lines = (interval(gate, gate.evidence), limit, *_labels(gate), *_capped(gate), *more)
     if gate.statistic != "quantile":
         return lines
     return (str(say("share slower than {limit}", limit=show(gate.limit, gate.unit))), *lines)
+
+
+def _labels(gate: GateResult) -> tuple[str, ...]:
+    """Say what the judge alone says, where people's labels correct it."""
+    labels = gate.labels
+    if labels is None or not labels.corrected:
+        return ()
+    ends = (tight(bound(end, gate.evidence_unit, signed=gate.signed))
+            for end in (labels.judge_lower, labels.judge_upper))  # fmt: skip
+    point = tight(show(labels.judge, gate.evidence_unit, signed=gate.signed))
+    return (str(say("by the judge alone {estimate}", estimate=f"{point} [{', '.join(ends)}]")),)
 
 
 def _capped(gate: GateResult) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from rolloutlib.words.carry_templates import CARRIES
 from rolloutlib.words.check_templates import CHECKS
 from rolloutlib.words.draft_templates import DRAFTS
 from rolloutlib.words.issue_templates import ISSUES
+from rolloutlib.words.label_templates import LABELS
 from rolloutlib.words.moved_templates import MOVES
 from rolloutlib.words.pair_templates import PAIRS
 from rolloutlib.words.risk_templates import RISKS
@@ -276,6 +277,7 @@ TEMPLATES: Final = {
     ),
     **DRAFTS,
     **ISSUES,
+    **LABELS,
     **BILLS,
     **CARRIES,
     **SLICES,

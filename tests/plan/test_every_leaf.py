@@ -72,7 +72,7 @@ PROSE = (
     "documents.references", "knobs.known.*.title", "knobs.known.*.feature",
 )  # fmt: skip
 # What people read in the plan's document, and what only a watch of stored days reads.
-IN_THE_PAGE = ("stages.*.logged", "monitoring.window_days")
+IN_THE_PAGE = ("stages.*.logged", "monitoring.window_days", "evidence.human_labels")
 # Values that only the one beside them allows: another is refused, by the sentence that names both.
 BOUND = (
     "schema", "gates.*.harm", "gates.*.contrast", "gates.*.statistic", "gates.p95_latency.metric",
