@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from rolloutlib.judge.verdicts import named
 from rolloutlib.measure.averages import PlanValue
-from rolloutlib.measure.corrected import people_of
+from rolloutlib.measure.corrected import labels_of_all, people_of
 from rolloutlib.measure.judge_errors import judge_errors, told_of
-from rolloutlib.measure.labelled import HUMAN, labels_of_all
+from rolloutlib.measure.labelled import HUMAN
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -38,12 +38,21 @@ def people_say(
         results: every gate's verdict.
     """
     rows = judge_errors(compared, [*gates.values()])
-    told = [
-        because("labels.judge_alone", gate=named(result), why=result.labels.why)
-        for result in results
-        if result.labels is not None and result.labels.why is not None
-    ]
+    told = [why for result in results if (why := _told(result)) is not None]
     return rows, (*told, *told_of(rows, compared.rules))
+
+
+def _told(gate: GateResult) -> Reason | None:
+    """Say what decides a gate that people labelled: their labels, or the judge alone and why."""
+    labels = gate.labels
+    if labels is None:
+        return None
+    if labels.why is not None:
+        return because("labels.judge_alone", gate=named(gate), why=labels.why)
+    return because(
+        "labels.corrected", gate=named(gate), control=labels.control, treatment=labels.treatment,
+        point=labels.people, value=labels.judge, measure=gate.evidence_unit, signed=gate.signed,
+    )  # fmt: skip
 
 
 def people_for(

@@ -25,13 +25,14 @@ from rolloutlib.stats import judge_error
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.estimates import Estimate
     from rolloutlib.measure.labelled import Known, Labels
     from rolloutlib.measure.moments import Cells
     from rolloutlib.plan.model import Evidence, Gate
     from rolloutlib.stats.judge_error import Corrected
 
-__all__ = ["GateLabels", "People", "arm_of", "needed_labels", "people_of"]
+__all__ = ["GateLabels", "People", "arm_of", "labels_of_all", "needed_labels", "people_of"]
 
 METHODS: Final = {
     "passed": "{judge}; people's labels added (PPI++, Angelopoulos et al. 2023; exact)",
@@ -97,6 +98,13 @@ class People:
         """Whether too few labels to correct the judge speak against what it favours."""
         why = self.told.why
         return self.told.contradict and why is not None and why.code != "labels.tell"
+
+
+def labels_of_all(compared: Comparison) -> Labels | None:
+    """Return people's labels of every stage that counts; None where there are none."""
+    every = [one.measured.labels for one in (compared, *(e.compared for e in compared.earlier))]
+    there = [labels for labels in every if labels is not None]
+    return there[0].joined(there[1:]) if there else None
 
 
 def people_of(

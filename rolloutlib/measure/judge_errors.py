@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
-from scipy import special
 
 from rolloutlib.measure.carried import summed
-from rolloutlib.measure.corrected import MOST, arm_of
+from rolloutlib.measure.corrected import MOST, arm_of, labels_of_all
 from rolloutlib.measure.design import is_binary
-from rolloutlib.measure.labelled import HUMAN, labels_of_all
+from rolloutlib.measure.labelled import HUMAN
 from rolloutlib.reason import Reason, because, known
 from rolloutlib.stats.contingency import contingency_chi2
+from rolloutlib.stats.inference import normal_p_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -97,7 +97,7 @@ def _errors(
         arm=arm, metric=gate.metric, samples=int(cells.n.sum()), labelled=len(mine.judge),
         judge=judged, people=known(level.point), people_lower=known(max(level.point - below, 0.0)),
         people_upper=known(min(level.point + above, MOST[gate.metric])),
-        apart=float((mine.human - mine.judge).mean()),
+        apart=float(np.sum(mine.human - mine.judge)) / len(mine.judge),
     )  # fmt: skip
     if not is_binary(gate.metric):
         return msgspec.structs.replace(row, selected_p=_score_p(cells, mine))
@@ -123,7 +123,7 @@ def _score_p(cells: Cells, mine: Known) -> float | None:
     error = spread * (1 / labelled - 1 / size)
     if error <= 0:
         return None
-    return float(2 * special.ndtr(-abs(float(np.mean(mine.judge)) - mean) / error**0.5))
+    return normal_p_value((float(np.sum(mine.judge)) / labelled - mean) / error**0.5, "two-sided")
 
 
 def told_of(rows: Sequence[JudgeErrors], rules: Evidence) -> tuple[Reason, ...]:

@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.design import Floats
     from rolloutlib.measure.scan import Count
 
     Ints = NDArray[np.int64]
 
-__all__ = ["HUMAN", "Known", "Labels", "labels_among", "labels_of_all"]
+__all__ = ["HUMAN", "Known", "Labels", "labels_among"]
 
 HUMAN: Final = {"passed": "human_passed", "score": "human_score"}
 
@@ -68,13 +67,6 @@ class Known:
     def units(self) -> int:
         """Different units."""
         return int(self.cluster.max(initial=-1)) + 1
-
-
-def labels_of_all(compared: Comparison) -> Labels | None:
-    """Return people's labels of every stage that counts; None where there are none."""
-    every = [one.measured.labels for one in (compared, *(e.compared for e in compared.earlier))]
-    there = [labels for labels in every if labels is not None]
-    return there[0].joined(there[1:]) if there else None
 
 
 def labels_among(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 
+from rolloutlib.measure import labelled
 from rolloutlib.measure.by_prompt import scan_answers
 from rolloutlib.measure.components import Overlap, overlap_of
 from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
-from rolloutlib.measure.labelled import labels_among
 from rolloutlib.measure.moments import (
     MomentTable,
     collect,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rolloutlib.measure.design import Unit
-    from rolloutlib.measure.labelled import Labels
     from rolloutlib.measure.prompts import Prompts
     from rolloutlib.runs.samples import Samples
 
@@ -68,8 +67,7 @@ class Count:
     Attributes:
         runs: different runs.
         labelled: samples that tell their issues, be it that there are none.
-        with_cluster: samples that carry the id of a declared cluster above users.
-        people: labels of people that its samples carry.
+        with_cluster, people: those of a declared cluster above users, and labels of people.
     """
 
     samples: int
@@ -127,7 +125,7 @@ class Measured:
     tested: Measured | None = None
     latency_cap_ms: float = inf
     crowded: Mapping[str, int] = field(default_factory=dict[str, int])
-    labels: Labels | None = None
+    labels: labelled.Labels | None = None
 
     @property
     def of_issue(self) -> Measured:
@@ -192,7 +190,7 @@ def measure(
         subject=subject, latency_cap_ms=latency_cap_ms,
         overlap=overlap_of(scan(frame, {}, by={"run_id": "run_id", **units})) if related else None,
         answers=scan_answers(frame, metrics, units, counts),
-        labels=labels_among(frame, counts, None if unit == "sample" else CLUSTERS[unit]),
+        labels=labelled.labels_among(frame, counts, None if unit == "sample" else CLUSTERS[unit]),
     )  # fmt: skip
 
     def rest(leaving: Sequence[str]) -> Measured:
@@ -314,10 +312,9 @@ def choose_unit(counts: Mapping[str, Count]) -> tuple[Unit, float]:
         "user": [count.with_user for count in counts.values()],
         "prompt": [count.with_prompt for count in counts.values()],
     }
+    sizes = [max(count.samples, 1) for count in counts.values()]
     for unit, carrying in known.items():
-        shares = [
-            n / max(count.samples, 1) for n, count in zip(carrying, counts.values(), strict=True)
-        ]
+        shares = [n / size for n, size in zip(carrying, sizes, strict=True)]
         if max(shares) > 0:
             return unit, min(shares)
     return "sample", 1.0

@@ -10,6 +10,7 @@ from rolloutlib.ledger.seal import PAGE, REVIEW
 from rolloutlib.runs import write_quarantine
 from rolloutlib.show import compared, report
 from rolloutlib.show.bundle import new_report
+from rolloutlib.show.labels import judge_errors
 from rolloutlib.show.pages import Section, add_prose, page, sanitised
 from rolloutlib.words.reasons import worded
 from rolloutlib.words.sentences import say, speaking
@@ -39,6 +40,10 @@ GATES: Final = say(
 REPEATS: Final = say(
     "## Would a repeat say the same?\n\nA verdict that flips often rests on which prompts were "
     "asked: ask more of them."
+)
+JUDGED: Final = say(
+    "## What the judge got wrong\n\nWhere people labelled samples that a judge had judged: look "
+    "whether it errs more for one arm than for the other."
 )
 UNKNOWN: Final = say(
     "## What nobody knows\n\nWhat the files do not tell is not judged; what only one of them "
@@ -118,6 +123,7 @@ def _pieces(review: PairReview) -> Iterator[tuple[Sentence, Spoken[PairReview, H
     there: tuple[tuple[object, Sentence, Spoken[PairReview, Html]], ...] = (
         (review.gates, GATES, compared.gates),
         (review.flips, REPEATS, compared.repeats),
+        (review.labels, JUDGED, judge_errors),
         (True, UNKNOWN, compared.unknown),
         (review.changes, CHANGES, report.changes),
         (review.segments, SEGMENTS, report.segments_table),

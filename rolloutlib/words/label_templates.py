@@ -7,6 +7,10 @@ from typing import Final
 __all__ = ["LABELS"]
 
 LABELS: Final = {
+    "labels.corrected": (
+        "{gate}: {point} as people would have it ({control:,} and {treatment:,} labels), {value} "
+        "by the judge alone."
+    ),
     "labels.judge_alone": (
         "{gate}: the judge's own verdicts decide although people labelled some samples. {why}"
     ),
