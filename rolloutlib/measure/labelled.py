@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HUMAN", "Known", "Labels", "labels_among"]
 
+OWN: Final = "\x00"  # begins the name of a unit that is one sample
 HUMAN: Final = {"passed": "human_passed", "score": "human_score"}
 
 
@@ -48,8 +49,10 @@ class Labels:
     def joined(self, others: Sequence[Labels]) -> Labels:
         """Return these with those of other stages; units of one name are one unit."""
         every = (self, *others)
-        arm, cluster = (np.concatenate([getattr(part, name) for part in every])
-                        for name in ("arm", "cluster"))  # fmt: skip
+        arm = np.concatenate([part.arm for part in every])
+        cluster = np.array([f"{OWN}{stage}{unit}" if unit.startswith(OWN) else unit
+                            for stage, part in enumerate(every) for unit in part.cluster],
+                           dtype=object)  # fmt: skip
         judge, human = ({metric: np.concatenate([getattr(part, name)[metric] for part in every])
                          for metric in HUMAN} for name in ("judge", "human"))  # fmt: skip
         return Labels(arm, cluster, judge, human)
@@ -96,7 +99,7 @@ def _scan(frame: nw.LazyFrame[Any], cluster: str | None) -> Labels:
     arm, units = (np.repeat(np.array(found[key].to_pylist(), dtype=object), again)
                   for key in ("k_arm", "k_unit"))  # fmt: skip
     own = np.array([unit is None for unit in units], dtype=np.bool_)
-    units = np.array([f"\x00{place}" if alone else unit
+    units = np.array([f"{OWN}{place}" if alone else unit
                       for place, (unit, alone) in enumerate(zip(units, own, strict=True))],
                      dtype=object)  # fmt: skip
     told = {name: np.repeat(numbers(found[f"v_{name}"]), again) for name in names}
