@@ -8,6 +8,7 @@ from rolloutlib.judge.record import Recommendation
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.show.folder import save, save_beside_reports
 from rolloutlib.show.kernel import report_folder
+from rolloutlib.show.labels import judge_errors
 from rolloutlib.show.measured import completeness, measured, simulated
 from rolloutlib.show.registered import firing, register
 from rolloutlib.show.rows import badge, bounds, gate_row, interval, level, p_value, proof_limit
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SIGNS", "changes", "checks", "completeness", "gate_table", "headline", "inputs",
-    "issues_table", "meaning_of", "quarantine", "recommendation_word", "register", "runs_table",
+    "issues_table", "judge_errors", "meaning_of", "quarantine", "recommendation_word", "register", "runs_table",
     "sample_sizes", "segments_table", "summary_text", "title_of", "warnings", "write_review",
 ]  # fmt: skip
 
