@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SIGNS", "changes", "checks", "completeness", "gate_table", "headline", "inputs",
-    "issues_table", "judge_errors", "meaning_of", "quarantine", "recommendation_word", "register", "runs_table",
+    "issues_table", "judge_errors", "meaning_of", "quarantine", "recommendation_word", "register",
+    "runs_table",
     "sample_sizes", "segments_table", "summary_text", "title_of", "warnings", "write_review",
 ]  # fmt: skip
 
