@@ -11,6 +11,7 @@ import pytest
 
 from rolloutlib.judge.flips import Flips, flips_of
 from rolloutlib.judge.offline import compare_files
+from rolloutlib.judge.pair_record import Meaning
 from rolloutlib.plan.offline import SHIPPED, load_eval_plan
 from rolloutlib.runs import load_source
 from rolloutlib.runs.places import two_places
@@ -50,7 +51,7 @@ def compared(
         write(folder, name, own, worse=loss, prompts=prompts)
     (folder / "source.yaml").write_text(SOURCE, "utf-8")
     plan, two = load_eval_plan(SHIPPED), two_places(folder / "a.csv", folder / "b.csv")
-    pair = compare_files(plan, two, load_source(folder / "source.yaml"), names=("a", "b"))
+    pair = compare_files(plan, two, Meaning(load_source(folder / "source.yaml")), names=("a", "b"))
     assert pair.compared is not None
     found = flips_of(pair.compared, pair.review.gates, plan.gates)
     assert found is not None

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from rolloutlib.judge.offline import Pair, compare_files
-from rolloutlib.judge.pair_record import PairReview, encode_pair
+from rolloutlib.judge.pair_record import Meaning, PairReview, encode_pair
 from rolloutlib.judge.record import Recommendation, Verdict
 from rolloutlib.plan.offline import SHIPPED, load_eval_plan
 from rolloutlib.runs import load_source
@@ -85,7 +85,7 @@ def compared(
     (folder / "source.yaml").write_text(SOURCE.format(columns=columns), "utf-8")
     plan, two = load_eval_plan(SHIPPED), two_places(folder / "a.csv", folder / "b.csv")
     plan = plan.model_copy(update={"evidence": plan.evidence.model_copy(update=rules)})
-    return compare_files(plan, two, load_source(folder / "source.yaml"), names=("a", "b"))
+    return compare_files(plan, two, Meaning(load_source(folder / "source.yaml")), names=("a", "b"))
 
 
 WORSE: dict[str, Any] = {"truth": (0.92, 0.72), "flatters": 0.95}
