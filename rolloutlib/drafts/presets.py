@@ -1,10 +1,21 @@
-"""The tools whose files are recognised; the first that recognises them wins."""
+"""The tools whose files are recognised, the first that recognises them wins."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.drafts import alpaca, helm, mlflow, mt_bench, ragas
+from rolloutlib.drafts import (
+    alpaca,
+    helm,
+    jmeter,
+    k6,
+    langfuse,
+    locust,
+    mlflow,
+    mt_bench,
+    otel,
+    ragas,
+)
 
 if TYPE_CHECKING:
     from rolloutlib.drafts.record import Preset
@@ -12,5 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["PRESETS"]
 
 PRESETS: Final[tuple[Preset, ...]] = (
-    ragas.PRESET, mlflow.PRESET, helm.PRESET, alpaca.PRESET, mt_bench.PRESET,
+    ragas.PRESET, mlflow.PRESET, helm.PRESET, alpaca.PRESET, mt_bench.PRESET, langfuse.PRESET,
+    otel.PRESET, jmeter.PRESET, k6.PRESET, locust.PRESET,
 )  # fmt: skip

@@ -15,6 +15,7 @@ from rolloutlib.words.pair_templates import PAIRS
 from rolloutlib.words.risk_templates import RISKS
 from rolloutlib.words.slice_templates import SLICES
 from rolloutlib.words.source_templates import SOURCES
+from rolloutlib.words.trace_templates import TRACES
 from rolloutlib.words.watch_templates import WATCHES
 
 __all__ = ["TEMPLATES"]
@@ -276,6 +277,7 @@ TEMPLATES: Final = {
         "correction)."
     ),
     **DRAFTS,
+    **TRACES,
     **ISSUES,
     **LABELS,
     **BILLS,

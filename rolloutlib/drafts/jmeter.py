@@ -1,0 +1,62 @@
+"""JMeter's results (.jtl as CSV): a row a request.
+
+A load test measures how long calls take and which fail. Whether an answer was good it does not
+know, so nothing is mapped to pass or fail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rolloutlib.drafts.gathering import Gathering, records_of, seen_in
+from rolloutlib.drafts.record import Preset
+from rolloutlib.drafts.values import time_unit
+from rolloutlib.reason import because
+
+if TYPE_CHECKING:
+    from rolloutlib.drafts.peek import Peek
+    from rolloutlib.drafts.record import Draft
+
+__all__ = ["PRESET"]
+
+_TRANSACTION = "Number of samples in transaction"
+
+
+def _recognises(peek: Peek) -> bool:
+    return seen_in(peek, "timeStamp", "elapsed", "label")
+
+
+def _drafts(peek: Peek) -> Draft:
+    found = Gathering("jmeter", peek, records_of(peek))
+    found.take("latency_ms", "elapsed", because("draft.load.whole"), unit="ms")
+    failed = {"true": False, "false": True}
+    found.take("error", "success", because("draft.load.failed"), values=failed)
+    if time_unit(found.cells("timeStamp")) == "ms":
+        found.take("started_at", "timeStamp", because("draft.epoch", unit="ms"), unit="ms")
+    else:
+        found.left["timeStamp"] = because("draft.no_offset")
+    found.take("category", "label", because("draft.load.kind"))
+    if len(found.words("threadName")) > 1:  # a listener of other tools writes one name for all
+        found.take("user_id", "threadName", because("draft.load.user"))
+    _without_transactions(found)
+    if found.cells("Latency"):
+        found.left["Latency"] = because("draft.load.first_byte")
+    other = [name for name in ("Connect", "responseCode", "threadName") if found.cells(name)]
+    found.left |= dict.fromkeys(other, because("draft.load.other"))
+    return found.draft()
+
+
+def _without_transactions(found: Gathering) -> None:
+    """A transaction's row adds up requests that have rows of their own."""
+    sums = {
+        row.get("label")
+        for row in found.rows
+        if str(row.get("responseMessage") or "").startswith(_TRANSACTION)
+    }
+    labels = [label for label in found.words("label") if label not in sums]
+    if sums and labels:
+        found.head["where"] = {"label": labels}
+        found.notes["where"] = because("draft.load.transactions", words=tuple(map(str, sums)))
+
+
+PRESET = Preset("jmeter", "JMeter", _recognises, _drafts)

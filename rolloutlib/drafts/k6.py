@@ -1,0 +1,57 @@
+"""k6's results (--out csv=… and --out json=…): a row a metric, of which the requests are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rolloutlib.drafts.gathering import Gathering, records_of, seen_in
+from rolloutlib.drafts.record import Preset
+from rolloutlib.reason import because
+
+if TYPE_CHECKING:
+    from rolloutlib.drafts.peek import Peek
+    from rolloutlib.drafts.record import Draft
+
+__all__ = ["PRESET"]
+
+_REQUESTS = "http_req_duration"
+_FAILED = {"true": False, "false": True}  # whether the response was the expected one
+
+
+def _recognises(peek: Peek) -> bool:
+    csv = seen_in(peek, "metric_name", "timestamp", "metric_value")
+    lines = seen_in(peek, "type", "metric", "data.time", "data.value")
+    return (csv or lines) and any(_metric(row) == _REQUESTS for row in records_of(peek))
+
+
+def _metric(record: dict[str, object]) -> object:
+    return record.get("metric_name") or record.get("metric")
+
+
+def _drafts(peek: Peek) -> Draft:
+    csv = seen_in(peek, "metric_name")
+    requests = [row for row in records_of(peek) if _metric(row) == _REQUESTS]
+    points = requests if csv else [row for row in requests if row.get("type") == "Point"]
+    found = Gathering("k6", peek, points)
+    kept = {"metric_name": _REQUESTS} if csv else {"type": "Point", "metric": _REQUESTS}
+    found.head["where"] = kept
+    found.notes["where"] = because("draft.k6.requests")
+    value, moment, tags = (
+        ("metric_value", "timestamp", "") if csv else ("data.value", "data.time", "data.tags.")
+    )
+    found.take("latency_ms", value, because("draft.load.whole"), unit="ms")
+    failed = because("draft.load.failed")
+    found.take("error", f"{tags}expected_response", failed, values=_FAILED)
+    if csv:
+        found.take("started_at", moment, because("draft.epoch", unit="s"), unit="s")
+    else:
+        found.take("started_at", moment, because("draft.moments"))
+    found.take("category", f"{tags}name", because("draft.load.kind"))
+    found.take("user_id", f"{tags}vu", because("draft.load.user"))
+    for column in ("group", "scenario", "status", "url"):
+        if found.cells(f"{tags}{column}"):
+            found.left[f"{tags}{column}"] = because("draft.load.other")
+    return found.draft()
+
+
+PRESET = Preset("k6", "k6", _recognises, _drafts)
