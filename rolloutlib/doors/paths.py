@@ -6,11 +6,13 @@ A column's exact name comes first. Else a path is names and places that are join
     results.0.score         a place in a list, from 0
     turns.*.cost            every item of a list, or every value of a map
     scores[name=correct].value   the item of a list whose key is the word
+    correctness.*           of a cell of a CSV too, if it holds JSON: [0.9]
     $.eval.model            from the root of the file, whatever the record
 """
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -117,7 +119,7 @@ def _value(start: object, steps: _Steps) -> Any:  # noqa: ANN401
 
 def _along(value: object, steps: _Steps) -> Iterator[object]:
     """Yield what stands at the end of steps; nothing where a name, place or item is not there."""
-    value = _plain(value)
+    value = _inside(_plain(value)) if steps else _plain(value)
     if not steps or value is None:
         yield value
     elif isinstance(steps[0], _Pick):
@@ -161,6 +163,16 @@ def _picked(value: object, pick: _Pick) -> Iterator[object]:
 
 def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _inside(value: object) -> object:
+    """Return what a text holds that is JSON itself, as a CSV has lists and objects in its cells."""
+    if not isinstance(value, str) or value.strip()[:1] not in {"[", "{"}:
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401

@@ -144,7 +144,7 @@ def _by_column(found: Gathering) -> dict[str, _Score]:
         lists = [_listed(cell) for cell in found.cells(column)]
         if column.partition(".")[0] not in _OWN and lists and all(lists):
             values = [value for several in lists for value in several or ()]
-            scores[column] = _Score(column, values, several=len(values) > len(lists))
+            scores[column] = _Score(f"{column}.*", values, several=len(values) > len(lists))
     return scores
 
 

@@ -140,6 +140,8 @@ def _moment(
     cell: object, column: ColumnSpec, timezone: str | None, latest: datetime | None
 ) -> object:
     """Return a moment; a plain number is one only where its unit is told."""
+    if isinstance(cell, str):
+        cell = cell.strip('"')  # as a CSV has it whose writer put JSON into cells
     stamp = read_stamp(cell, column.unit, latest) if column.says("unit") else None
     if stamp is None and unit_of(cell):
         return NO_TIME

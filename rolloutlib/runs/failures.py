@@ -4,6 +4,8 @@ Load tools and traces know which calls failed, and nobody judged the others: nei
 failed, but no error either. `error` of source.yaml's columns says so.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false
+# (pyarrow carries no types)
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast

@@ -169,7 +169,13 @@ def _unmapped(file: RunFile, rows: Rows) -> str:
 def needs_rows(file: RunFile, data: bytes, columns: Collection[str], spec: SourceSpec) -> bool:
     """Whether a table has to go row by row: cells inside of others, or rows inside of cells."""
     mapped = spec.columns.mapped | spec.beside
-    if spec.wide or spec.explode or spec.where or not all(c.is_plain for c in mapped.values()):
+    if (
+        spec.wide
+        or spec.explode
+        or spec.where
+        or spec.columns.error
+        or not all(c.is_plain for c in mapped.values())
+    ):
         return True
     if any(is_path(column.column) and column.column not in columns for column in mapped.values()):
         return True

@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from rolloutlib.runs.columns import SCHEMA, Sample, sample_columns
+from rolloutlib.runs.failures import failure_columns
 from rolloutlib.runs.further import columns_beside, texts_of
 from rolloutlib.runs.quarantine import Quarantined, shown, twin
 
@@ -149,4 +150,6 @@ def run_columns(runs: Sequence[FlatRun], spec: SourceSpec) -> dict[str, pa.Array
     for name, statuses in (("vetoed", {"vetoed"}), ("error", {"error", "timeout"})):
         if not spec.expressible & statuses:
             own[name] = pa.nulls(len(own["status"]), pa.bool_())
+    if spec.columns.error and not spec.outcome:
+        own |= failure_columns(samples)
     return own | columns_beside(samples, spec.labels) | texts_of(samples, {*spec.beside})

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.doors.paths import is_path
 from rolloutlib.errors import RunsError, did_you_mean
 from rolloutlib.reason import Reason, because
+from rolloutlib.runs.failures import ABSENT
 from rolloutlib.runs.picked import cell_of
 from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from rolloutlib.runs.column_spec import ColumnSpec
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.rows import Rows
     from rolloutlib.runs.sources import SourceSpec
@@ -82,7 +85,8 @@ def check_layout(file: str, columns: Collection[str], spec: SourceSpec) -> None:
     """
     mapped = {column.column.casefold() for column in spec.columns.mapped.values()}
     names = [column for column in columns if column.casefold() in _METRIC_NAMES]
-    if names and mapped & {*_METRIC_VALUES} and names[0].casefold() not in mapped:
+    one = bool(names) and len(spec.where.get(names[0], ())) == 1  # whose rows alone are read
+    if names and not one and mapped & {*_METRIC_VALUES} and names[0].casefold() not in mapped:
         raise RunsError(f"{file}: {layout_of(columns)}.")
 
 
@@ -103,18 +107,23 @@ def is_empty(name: str, rows: Rows, spec: SourceSpec) -> bool:
 def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSpec) -> None:
     """Refuse a mapping to columns that the file lacks; a file without rows (None) has no say.
 
-    What a path leads to is known when all rows are there, but a CSV has no records to lead into.
+    What a path leads to is known when all rows are there; in a CSV it leads into a column.
     """
     check_layout(file.name, columns or (), spec)
     for name, column in (spec.columns.mapped | spec.beside).items():
         paths = (*column.paths, *((column.since,) if column.since else ()))
         for path in paths if columns is not None else ():
-            nested = is_path(path) and file.kind != ".csv"
+            nested = is_path(path) and (file.kind != ".csv" or _first(path, columns or ()))
             if not nested and path not in (columns or ()):
                 hint = did_you_mean(path, columns or ())
                 got = f"source.yaml maps {name} to column {path!r}, which {file.name} lacks"
                 msg = f"{got}; its columns are {listed(columns or (), most=20)}.{hint}"
                 raise RunsError(msg)
+
+
+def _first(path: str, columns: Collection[str]) -> bool:
+    """Whether a path leads into a column, which may hold JSON."""
+    return any(path.startswith((f"{column}.", f"{column}[")) for column in columns)
 
 
 def columns_of(rows: Rows) -> Collection[str] | None:
@@ -132,6 +141,7 @@ def empty_paths(file: str, rows: Rows, spec: SourceSpec) -> tuple[str, ...]:
         name: column
         for name, column in (spec.columns.mapped | spec.beside).items()
         if any(is_path(path) and path not in rows.columns for path in column.paths)
+        and not (name == "error" and _absent_is_told(column, rows))
     }
     empty = [
         name for name, column in paths.items()
@@ -144,6 +154,12 @@ def empty_paths(file: str, rows: Rows, spec: SourceSpec) -> tuple[str, ...]:
             due = f"correct columns.{name} in source.yaml"
             raise RunsError(f"no record of {file} has {paths[name].column}; {due}.")
     return tuple(empty)
+
+
+def _absent_is_told(column: ColumnSpec, rows: Rows) -> bool:
+    """Whether source.yaml says what it means that nothing stands at a path, and it may be there."""
+    first = re.split(r"[.\[]", column.column, maxsplit=1)[0]
+    return ABSENT in column.values and first in rows.columns
 
 
 def empty_told(file: str, empty: Iterable[str], spec: SourceSpec) -> tuple[Reason, ...]:

@@ -39,7 +39,8 @@ def name_of_row(spec: SourceSpec, started_at: datetime | None, written: object) 
         return f"{started_at.astimezone(ZoneInfo(spec.timezone)):%Y-%m-%d}"
     counted = column is None or column.says("unit")
     dated = isinstance(written, str) and not counted
-    moment = datetime.fromisoformat(str(written)) if dated else started_at
+    text = str(written).strip('"')  # JSON in the cell of a CSV
+    moment = datetime.fromisoformat(text) if dated else started_at
     return f"{moment:%Y-%m-%d}"
 
 

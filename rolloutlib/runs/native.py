@@ -38,7 +38,8 @@ def native_source(
     names = {
         name: wire if wire in columns else name
         for name, wire in WIRE.items()
-        if {name, wire} & set(columns) and name != CLUSTER  # which nobody declared to be one
+        if {name, wire} & set(columns)
+        and name not in {CLUSTER, "error"}  # which nobody declared to be one
     }
     if "arm" not in names or not {"status", "passed"} & set(names):
         return None  # scores alone could be anybody's: source.yaml has to say so

@@ -15,6 +15,7 @@ from rolloutlib.runs.cells import cell_reader, expected_of
 from rolloutlib.runs.columns import Sample
 from rolloutlib.runs.decimals import hint
 from rolloutlib.runs.envelopes import EXPECTED
+from rolloutlib.runs.failures import FAILED, failed_of, failure_words
 from rolloutlib.runs.further import is_scorer
 from rolloutlib.runs.grouping import Mapped, RunCells
 from rolloutlib.runs.laid import Beside
@@ -28,7 +29,7 @@ from rolloutlib.runs.spellings import status_of, truths, word
 from rolloutlib.runs.templates import NO_MEASUREMENT, names_provider, template_in
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from rolloutlib.runs.column_spec import ColumnSpec
@@ -54,7 +55,7 @@ _JUDGED = {
 class _Unjudged(Sample, rename="camel", gc=False):
     """A sample of a source that names no outcome."""
 
-    status: Literal["passed"] | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
+    status: Literal["error"] | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class RowMapping:
@@ -85,8 +86,10 @@ class RowMapping:
         self.readers = {
             name: (column, cell_reader(name, column, spec, latest))
             for name, column in mapped
-            if name not in {"status", "passed"}
+            if name not in {"status", "passed", "error"}
         }
+        failed = spec.columns.error
+        self.failed = (failed, failed_of(failed)) if failed else None
         self.beside = Beside(spec)
         self.start: dict[str, object] = {
             WIRE[name]: value
@@ -96,6 +99,8 @@ class RowMapping:
         words = {"issues", "suggested_tags"} & spec.columns.mapped.keys() - {*lists}
         self.start |= {WIRE[name]: () for name in words}
         self.expected = {**EXPECTED, "status": f"one of {', '.join(self.statuses)}"}
+        if failed:
+            self.expected["error"] = f"one of {', '.join(failure_words(failed))}"
         self.expected |= dict.fromkeys(spec.segments, "text, a number, or true or false")
 
     def unless_swallowing(
@@ -125,6 +130,8 @@ class RowMapping:
         if self.outcome:
             cell = cell_of(row.cells, "status", self.outcome, row.root)
             values["status"] = status_of(cell, self.statuses, self.spelled)
+        if self.failed:
+            values |= self.failure(row, *self.failed)
         for name, (column, read) in self.readers.items():
             cell = cell_of(row.cells, name, column, row.root)
             if cell is not None and (value := read(cell)) is not None:
@@ -140,6 +147,18 @@ class RowMapping:
             return Mapped(row, run, sample)
         except msgspec.ValidationError as error:
             return field_of(str(error))
+
+    def failure(
+        self, row: Row, column: ColumnSpec, read: Callable[[object], object]
+    ) -> dict[str, object]:
+        """Return what a row says of a call that failed: an error, whatever else is said of it."""
+        told = read(cell_of(row.cells, "error", column, row.root))
+        if told is None:
+            return {}
+        if not isinstance(told, bool):
+            return {"error": [told]}  # which no rule allows
+        said: dict[str, object] = {"status": "error"} if told else {}
+        return said if self.outcome else {**said, "error": FAILED[told]}
 
     def refused(self, row: Row, wire: str) -> Quarantined:
         """Say what was expected of a row's field, which messages name as the source does."""

@@ -18,7 +18,7 @@ _OPTIONS = {
     "unit": ("latency_ms", "started_at"),
     "since": ("latency_ms",),
     "scale": _SCORES,
-    "values": _SCORES,
+    "values": (*_SCORES, "error"),
     "separator": TAGS,
 }
 _JOINED = ("arm", "run_id", "sample_id", "prompt_id", "user_id", "session_id", "cluster", "profile",
@@ -64,6 +64,7 @@ class Columns(_Model):
     cached: Column | None = None
     human_passed: Column | None = None
     human_score: Column | None = None
+    error: Column | None = None
 
     @model_validator(mode="after")
     def _options(self) -> Self:
@@ -96,6 +97,8 @@ def _wrong(name: str, spec: ColumnSpec) -> str:
         return f"is a list of columns; {due}"
     if name == "started_at" and spec.unit not in _STAMPS:
         return f"has unit {spec.unit}; expected one of {', '.join(_STAMPS)}, counted from 1970 on"
+    if name == "error" and {*spec.values.values()} - {True, False}:
+        return 'has values that are no truths; expected such as {ERROR: true, "*": false}'
     if name in _SCORES and not spec.scores_words:
         return "has values that are no numbers; expected them on its scale, such as {C: 1, I: 0}"
     return ""
@@ -119,7 +122,7 @@ class Constants(_Model):
 
 # What may not choose rows: what was measured, or may come of it.
 MEASURED = (
-    "passed", "status", "score", "latency_ms", "issues", "veto_reason", "style_violations",
+    "passed", "status", "error", "score", "latency_ms", "issues", "veto_reason", "style_violations",
     "suggested_tags", "confirmed_tags", "cost", "tokens_in", "tokens_out", "human_passed",
     "human_score",
 )  # fmt: skip

@@ -294,7 +294,8 @@ class SourceSpec(Wrapping, BaseModel):
         if not self.outcome:
             return frozenset()
         own = STATUSES if "status" in self.mapped else ("passed", "failed")
-        return frozenset(self.statuses.values() or own)
+        beside = {"error"} if "error" in self.mapped else set[str]()
+        return frozenset(self.statuses.values() or own) | beside
 
 
 def load_source(path: Path) -> SourceSpec:

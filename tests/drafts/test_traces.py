@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rolloutlib.cli import main
+from rolloutlib.commands.compare import EXIT
 from rolloutlib.drafts.drafting import draft
 from rolloutlib.drafts.written import text_of
 from rolloutlib.errors import RunsError
@@ -194,6 +196,19 @@ def test_load_tests_are_requests_of_virtual_users(
     assert any(row["error"] for row in rows)
     people = {row["user_id"] for row in rows}
     assert len(people) == (1 if ending == "csv" else 5 if tool == "k6" else 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tool", "ending"), [("locust", "jsonl"), ("k6", "csv"), ("k6", "jsonl")])
+def test_speed_alone_is_no_go(
+    tmp_path: Path, tool: str, ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A comparison of two load tests reads them without a word of help, and holds."""
+    arms = [str(FILES / tool / f"{version}.{ending}") for version in ("v1", "v2")]
+    assert main(["compare", *arms, "--out", str(tmp_path / "report")]) == EXIT["HOLD"]
+    told = capsys.readouterr().out
+    assert "Average latency" in told
+    assert "Errors and timeouts" in told
 
 
 def test_transactions_of_jmeter_are_not_counted_twice(tmp_path: Path) -> None:
