@@ -1,4 +1,4 @@
-"""The tools whose files are recognised, the first that recognises them wins."""
+"""The tools whose files are recognised; the first that recognises them wins."""
 
 from __future__ import annotations
 
