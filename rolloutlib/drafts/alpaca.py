@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rolloutlib.drafts.record import Preset
 from rolloutlib.drafts.tool import ToolDraft, glob_of
+from rolloutlib.errors import RunsError
 from rolloutlib.reason import because
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from rolloutlib.drafts.peek import Peek
@@ -36,6 +38,9 @@ def _drafts(peek: Peek) -> Draft:
     if "annotator" in peek.columns:
         making.segment("judge", "annotator")
     making.taken |= {"preference", "generator_1", "generator_2"}
+    further = {"records": peek.first.place} if peek.first.place else {}
+    if peek.arms:
+        return _against_one(making, further)
     wide: dict[str, Any] = {
         "control": {"score": {"column": "preference", "scale": [2, 1]}},
         "treatment": {"score": {"column": "preference", "scale": [1, 2]}},
@@ -43,8 +48,23 @@ def _drafts(peek: Peek) -> Draft:
     for arm, column in (("control", "generator_1"), ("treatment", "generator_2")):
         names = tuple(dict.fromkeys(str(name) for name in making.cells(column)))
         making.notes[f"wide.{arm}"] = because("draft.generators", column=column, names=names)
-    further = {"records": peek.first.place} if peek.first.place else {}
     return making.draft(glob_of(peek), texts=_TEXTS, wide=wide, **further)
+
+
+def _against_one(making: ToolDraft, further: dict[str, Any]) -> Draft:
+    """Map two files of judgments: each arm's chance to win against the same reference.
+
+    Raises:
+        RunsError: there are several references.
+    """
+    references = sorted({str(name) for name in making.cells("generator_1")})
+    if len(references) > 1:
+        got = f"the judgments are against several references ({listed(references)})"
+        raise RunsError(f"{got}; expected one in both files.")
+    making.take("score", "preference", because("draft.against"), scale=[1, 2])
+    making.segment("reference", "generator_1")
+    making.segment("model", "generator_2")
+    return making.draft(glob_of(making.peek), texts=_TEXTS, **further)
 
 
 PRESET: Final = Preset("alpaca_eval", "AlpacaEval", _recognises, _drafts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
+from rolloutlib.drafts.arms import arms_of
 from rolloutlib.drafts.peek import Peek, literal, peek
 from rolloutlib.drafts.presets import PRESETS
 from rolloutlib.drafts.table import draft_table
@@ -72,6 +74,19 @@ def draft(paths: Sequence[Path]) -> Drafted:
     return Drafted(drafted, seen, spec)
 
 
+def _by_file(draft: Draft, seen: Peek) -> Draft:
+    """Let each folder, or file, be an arm, where nothing else tells one."""
+    mapping = draft.mapping
+    told = mapping.get("arms") or "arm" in mapping.get("constants", {})
+    if told or "arm" in mapping["columns"] or "{arm}" in mapping.get("named", ""):
+        return draft
+    files = [file.name for file in seen.files if file.records]
+    arms = arms_of([name for name in files if fnmatch(name, mapping["files"])])
+    why = because("draft.one_arm") if len(arms) == 1 else because("draft.files")
+    ordered = {"files": mapping["files"], "arms": arms, **mapping}
+    return draft._replace(mapping=ordered, notes={**draft.notes, "arms": why})
+
+
 def _named(draft: Draft, paths: Sequence[Path], seen: Peek) -> Draft:
     """Name the one file that was given, so that another of its kind is not read beside it."""
     if len(paths) > 1 or paths[0].is_dir():
@@ -126,8 +141,10 @@ def _opening(draft: Draft, seen: Peek) -> Draft:
 
 def _with_arms(draft: Draft, seen: Peek) -> Draft:
     """Let two paths be the arms, whatever the files say of models."""
-    if not seen.arms or "wide" in draft.mapping:
+    if "wide" in draft.mapping:
         return draft
+    if not seen.arms:
+        return _by_file(draft, seen)
     mapping = {name: value for name, value in draft.mapping.items() if name != "arms"}
     columns = dict(mapping.get("columns", {}))
     arm = columns.pop("arm", None)
@@ -139,6 +156,7 @@ def _with_arms(draft: Draft, seen: Peek) -> Draft:
     notes = {key: why for key, why in draft.notes.items() if key != "columns.arm"}
     notes["arms"] = because("draft.paths")
     left = dict(draft.left)
-    if isinstance(arm, str):
-        left[arm] = because("draft.arm_by_path")
+    if isinstance(arm, str):  # kept beside the arms, so that a mix of several shows
+        ordered["segments"] = {"model": arm, **mapping.get("segments", {})}
+        notes["segments.model"] = because("draft.arm_by_path")
     return draft._replace(mapping=ordered, notes=notes, left=left)

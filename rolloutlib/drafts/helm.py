@@ -7,11 +7,15 @@ the draft says so. Perturbed copies of an instance have its id, so that they are
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from rolloutlib.drafts.record import Preset
 from rolloutlib.drafts.tool import Scorer, ToolDraft
+from rolloutlib.errors import RunsError
 from rolloutlib.reason import because
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +32,7 @@ _OUTCOMES: Final = (
     "math_equiv_chain_of_thought", "chain_of_thought_correctness", "exact_set_match", "correct",
     "prefix_exact_match", "quasi_prefix_exact_match", "pass", "execution_accuracy",
 )  # fmt: skip
+_MODEL: Final = re.compile(r",?_?model[=-][^,/]*")  # in the name of a run's folder
 # What is a share from 0 to 1 of how right an answer is.
 _SHARES: Final = (
     "ifeval_strict_accuracy", "omni_math_accuracy", "wildbench_score_rescaled", "f1_score",
@@ -41,6 +46,19 @@ def _files(peek: Peek) -> list[PeekFile]:
 
 def _recognises(peek: Peek) -> bool:
     return any({"instance_id", "train_trial_index", "stats"} <= {*f.columns} for f in _files(peek))
+
+
+def _check_one(peek: Peek) -> None:
+    """Refuse runs of several scenarios, or two of one in an arm: their instances share ids.
+
+    Raises:
+        RunsError: with what the names of the folders say.
+    """
+    runs = [file.name.rpartition("/")[0] for file in _files(peek)]
+    scenarios = {_MODEL.sub("", PurePosixPath(run).name) for run in runs}
+    if len(scenarios) > 1 or (peek.arms and len(runs) > len(peek.arms)):
+        got = f"these are runs of several scenarios, whose instances share ids ({listed(runs)})"
+        raise RunsError(f"{got}; expected the folders of two runs of one scenario.")
 
 
 def _stats(peek: Peek) -> set[str]:
@@ -62,6 +80,7 @@ def _at(name: str, part: str = "mean") -> str:
 
 
 def _drafts(peek: Peek) -> Draft:
+    _check_one(peek)
     making = ToolDraft(peek._replace(files=tuple(_files(peek))), PRESET.name, PRESET.title)
     stats = _stats(peek)
     making.take("prompt_id", "instance_id")

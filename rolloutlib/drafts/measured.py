@@ -20,6 +20,7 @@ from rolloutlib.drafts.values import (
     unit_by,
 )
 from rolloutlib.reason import because
+from rolloutlib.runs.columns import STATUSES
 from rolloutlib.runs.spellings import word
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def _take_words(table: Table, column: str, words: dict[str, str]) -> None:
     if "failed" in table.told[column]:
         opposite = {"passed": "failed", "failed": "passed"}
         words = {written: opposite.get(status, status) for written, status in words.items()}
+    words = dict(sorted(words.items(), key=lambda item: STATUSES.index(item[1])))
     two = {*words.values()} <= {"passed", "failed"}
     shown = tuple(f"{written}: {status}" for written, status in words.items())
     table.take("passed" if two else "status", column, because("draft.words", words=shown))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rolloutlib.drafts.record import Preset
 from rolloutlib.drafts.tool import ToolDraft
+from rolloutlib.errors import RunsError
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def _recognises(peek: Peek) -> bool:
 
 def _drafts(peek: Peek) -> Draft:
     making = ToolDraft(peek, PRESET.name, PRESET.title)
+    if peek.arms and {*peek.columns} >= _PAIR:
+        got = f"{peek.first.name} and the other path hold both models of each judgment"
+        raise RunsError(f"{got}; expected one path: rollout source {peek.first.name}.")
     making.take("prompt_id", "question_id")
     if "tstamp" in peek.columns:
         making.take("started_at", "tstamp", unit="s")

@@ -29,6 +29,7 @@ DRAFTS: Final = {
     "draft.decimal": "its numbers have a decimal comma",
     "draft.wide": "both arms are in each row",
     "draft.scorer": "its scorer {name}",
+    "draft.against": "the chance to win against the reference, which is the same in both files",
     "draft.helm": "{name}: which metric is the scenario's own stands in none of its files",
     "draft.generators": "{column}: {names}",
     "draft.pair": "one of {pairs} pairs of models in these files; name another here",

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import json
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import openpyxl
 import pytest
 
 from rolloutlib.cli import main
 from rolloutlib.drafts.drafting import draft
+from rolloutlib.drafts.missing import missing_for
 from rolloutlib.drafts.written import text_of
 from rolloutlib.errors import RunsError, UsageError
+from rolloutlib.plan.offline import SHIPPED, load_eval_plan
 from rolloutlib.runs.reading import read_runs
 from rolloutlib.runs.sources import SourceSpec, load_source
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
+ROOT = Path(__file__).resolve().parents[2]
 HEADER = ["번호", "질문", "결과", "점수", "응답시간(초)"]
 
 
@@ -36,10 +43,14 @@ def write_table(path: Path, seed: int, header: list[str] = HEADER) -> Path:
 
 def test_two_tables_in_korean_are_two_arms(tmp_path: Path) -> None:
     """Names and values in Korean become fields, and every row is read as the draft says."""
-    files = [write_table(tmp_path / f"{name}.csv", seed) for seed, name in enumerate(("a", "b"))]
+    files = [write_table(tmp_path / f"{name}.csv", seed) for seed, name in enumerate(("v1", "v2"))]
     drafted = draft(files)
     source = drafted.peek.folder / "source.yaml"
-    source.write_text(text_of(drafted.draft), encoding="utf-8")
+    missing = missing_for(drafted.spec, load_eval_plan(SHIPPED).gates)
+    source.write_text(text_of(drafted.draft, missing), encoding="utf-8")
+    shown = (ROOT / "docs" / "source.md").read_text("utf-8").partition("```yaml\nfiles: '*.csv'")[2]
+    lines = shown.partition("```")[0].splitlines()
+    assert [line for line in lines if line not in source.read_text("utf-8").splitlines()] == []
     assert load_source(source) == drafted.spec == SourceSpec.model_validate(drafted.draft.mapping)
     runs = read_runs(tmp_path)
     assert (runs.kept, runs.rows_quarantined) == (80, 0)
@@ -84,3 +95,74 @@ def test_the_same_files_twice_are_no_two_arms(tmp_path: Path) -> None:
         draft([path, path])
     with pytest.raises(UsageError, match="hold the same files"):
         draft([tmp_path, path])
+
+
+def as_korean_excel(path: Path, text: str) -> None:
+    """Write what Excel saves as CSV in Korean, with semicolons and decimal commas."""
+    path.write_bytes(text.replace(",", ";").replace(".", ",").encode("cp949"))
+
+
+def as_workbook(path: Path, text: str) -> None:
+    """Write a workbook with numbers in its cells."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for line in text.splitlines():
+        sheet.append([float(c) if c.replace(".", "").isdigit() else c for c in line.split(",")])
+    book.save(path)
+
+
+WRITTEN: dict[str, Callable[[Path, str], object]] = {
+    "xlsx": as_workbook,
+    "csv": as_korean_excel,
+    "csv.gz": lambda path, text: path.write_bytes(gzip.compress(text.encode())),
+    "tsv": lambda path, text: path.write_text(text.replace(",", "\t"), encoding="utf-16"),
+    "json": lambda path, text: path.write_text(as_json(text), encoding="utf-8"),
+}
+
+
+def as_json(text: str) -> str:
+    """Return a document with the rows somewhere inside, and NaN where a cell is empty."""
+    header, *rows = [line.split(",") for line in text.splitlines()]
+    records = [dict(zip(header, row, strict=True)) for row in rows]
+    return json.dumps({"run": {"id": 7}, "out": {"rows": records}}, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_however_a_table_is_written(kind: str, tmp_path: Path) -> None:
+    """The draft says what opens the file, in what it is written, and reads the same samples."""
+    files: list[Path] = []
+    for seed, name in enumerate(("v1", "v2")):
+        plain = write_table(tmp_path / "plain", seed).read_text("utf-8")
+        files.append(tmp_path / f"{name}.{kind}")
+        WRITTEN[kind](files[-1], plain)
+    (tmp_path / "plain").unlink()
+    drafted = draft(files)
+    (tmp_path / "source.yaml").write_text(text_of(drafted.draft), encoding="utf-8")
+    runs = read_runs(tmp_path)
+    assert (runs.kept, runs.rows_quarantined) == (80, 0)
+    rows = runs.table.select(["prompt_id", "status", "score", "latency_ms"]).to_pylist()
+    assert all(cell is not None for row in rows for cell in row.values())
+    assert 300 <= min(row["latency_ms"] for row in rows) < 3000
+
+
+def test_neighbours_are_no_data(tmp_path: Path) -> None:
+    """Two files of a folder of three are read alone, and so is one of two."""
+    files = [write_table(tmp_path / f"{name}.csv", 1) for name in ("a", "b", "c")]
+    for paths, kept in ((files[:2], 80), (files[2:], 40)):
+        drafted = draft(paths)
+        assert drafted.draft.mapping["others"] == "ignored"
+        (tmp_path / "source.yaml").write_text(text_of(drafted.draft), encoding="utf-8")
+        assert read_runs(tmp_path).kept == kept
+
+
+def test_check_shows_what_will_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A row that is none is set apart and told, and the exit code says so."""
+    path, other = (write_table(tmp_path / f"{name}.csv", seed) for seed, name in enumerate("ab"))
+    with path.open("a", encoding="utf-8") as file:
+        file.write("41,cut off\n")
+    assert main(["source", str(path), str(other), "--check", "--rows", "2"]) == 10
+    told = capsys.readouterr().out
+    assert "81 rows read = 80 kept (control 40, treatment 40) + 1 set apart + 0 copies" in told
+    assert "a.csv:42: the row has 2 values; expected 5 as in the header." in told
+    assert told.count("\ncontrol ") == told.count("\ntreatment ") == 2
