@@ -17,6 +17,9 @@ from rolloutlib.show.folder import save
 # jsonschema compiles grammars of international URLs where it finds them: 2 s that no test needs.
 sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore[reportArgumentType] -- documented by importlib
 
+# What eval and load tools run in an environment of their own.
+collect_ignore_glob = ["tests/tools/write_*.py", "tests/tools/locustfile.py"]
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
