@@ -17,7 +17,9 @@ __all__ = ["SINGLE", "by_group", "by_prompt", "unit_of"]
 def unit_of(judged: Judged, gate: str) -> str:
     """Return the unit of a sample's number that a gate is about."""
     record = metric_record(judged.plan.gates[gate].metric)
-    return {"proportion": "share", "score": "score 0–10", "ms": "ms"}.get(record.unit, "count")
+    named = {"proportion": "share", "score": "score 0–10", "ms": "ms", "tokens": "tokens",
+             "cost": "as the source has it"}  # fmt: skip
+    return named.get(record.unit, "count")
 
 
 def by_prompt(judged: Judged, gate: str) -> tuple[Column[Any], ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from rolloutlib.forecast.judged import Judged, judge_many, literal_limit, world_metric
+from rolloutlib.forecast.judged import Judged, judge_many, literal_limit, simulated, world_metric
 from rolloutlib.forecast.worlds import Truth, compared, layout, simulate
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.looks import look_at
@@ -103,13 +103,17 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A stage's chances; every proportion has a Monte Carlo error of at most 1/(2·√repetitions)."""
+    """A stage's chances; every proportion has a Monte Carlo error of at most 1/(2·√repetitions).
+
+    `left` are the titles of gates that cannot be simulated.
+    """
 
     stage: StageId
     study: Layout
     repetitions: int
     gates: tuple[GateForecast, ...]
     decisions: tuple[Decision, ...]
+    left: tuple[str, ...] = ()
 
 
 class Setting(NamedTuple):
@@ -142,12 +146,14 @@ def forecast(  # noqa: PLR0913 -- a study has that many sides
         runs: of each arm.
         run_sd: standard deviation of a run's own pass rate; other metrics vary with it.
     """
-    plan, limits = at_the_last_look(plan, stage), plan.profile(profile)
+    known = CONTROL | dict(control or {})
+    plan, left = simulated(at_the_last_look(plan, stage), known)
+    limits = plan.profile(profile)
     study = study_of(users, samples_per_user, correlation, paired=paired)
     study = replace(study, runs=min(runs, samples_per_user if samples_per_user > 1 else runs),
                     run_sd=run_sd)  # fmt: skip
     setting = Setting(plan, stage, limits, study)
-    truths = truths_of(plan, stage, limits, CONTROL | dict(control or {}))
+    truths = truths_of(plan, stage, limits, known)
     parts = {truth: {key: list[Judged]() for key in plan.gates} for truth in truths}
     pilots: dict[str, World] = {}
     for portion in simulate(study, list(truths.values()), rng, repetitions):
@@ -163,7 +169,7 @@ def forecast(  # noqa: PLR0913 -- a study has that many sides
     gates = tuple(_gate(setting, key, judged, pilots["design"]) for key in plan.gates)
     plainly = tuple(decision(truth, judged) for truth in PLAINLY)
     worst = tuple(_worst(truth, judged) for truth in ("limit", "worse"))
-    return Forecast(stage, study, repetitions, gates, plainly + worst)
+    return Forecast(stage, study, repetitions, gates, plainly + worst, left)
 
 
 def at_the_last_look(plan: Plan, stage: StageId) -> Plan:

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rolloutlib.errors import UsageError
 from rolloutlib.forecast.worlds import compared
 from rolloutlib.measure.design import metric_of
 from rolloutlib.measure.estimates import clears, estimate_many, proves, within
 from rolloutlib.measure.unseen import breaks
+from rolloutlib.plan.metrics import METRICS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from rolloutlib.forecast.sources import ByRun
     from rolloutlib.forecast.worlds import Layout, World
     from rolloutlib.measure.design import Compared
-    from rolloutlib.plan.model import Evidence, Gate, Profile
+    from rolloutlib.plan.model import Evidence, Gate, Plan, Profile
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
@@ -42,6 +46,31 @@ class Judged(NamedTuple):
     failed: Flags
     literal: Flags
     read: Flags
+
+
+def simulated(plan: Plan, control: Mapping[str, float]) -> tuple[Plan, tuple[str, ...]]:
+    """Return the plan with the gates that a world can show, and the titles of the others.
+
+    Args:
+        plan: all gates.
+        control: the metrics of which the control's true value is known.
+
+    Raises:
+        UsageError: it can show none.
+    """
+    shown = {key: gate for key, gate in plan.gates.items() if _is_drawn(gate, control)}
+    if not shown:
+        titles = ", ".join(gate.title for gate in plan.gates.values())
+        raise UsageError(f"none of the plan's gates can be simulated: {titles}.")
+    left = tuple(gate.title for key, gate in plan.gates.items() if key not in shown)
+    return plan.model_copy(update={"gates": shown}), left
+
+
+def _is_drawn(gate: Gate, control: Mapping[str, float]) -> bool:
+    """Whether a gate's metric is drawn, and in both arms where it compares them."""
+    if gate.scorer or not METRICS[gate.metric].drawn:
+        return False
+    return gate.contrast == "treatment" or gate.metric in control
 
 
 def judge_many(

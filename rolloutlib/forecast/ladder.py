@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from rolloutlib.forecast.chances import PLAINLY, at_the_last_look, combined, study_of, truths_of
-from rolloutlib.forecast.judged import judge_arms, last_runs, literal_limit, world_metric
+from rolloutlib.forecast.judged import judge_arms, last_runs, literal_limit, simulated, world_metric
 from rolloutlib.forecast.sources import beside, run_sources
 from rolloutlib.forecast.worlds import CHUNK, compared, simulate
 from rolloutlib.measure.design import Compared, Sums
@@ -128,6 +128,7 @@ def climb(
         control: true values of the control arm.
         rng: seeded generator.
     """
+    plan, _ = simulated(plan, control)
     steps = tuple(step for step in steps_of(plan) if step.stage <= TOP)
     parts: list[dict[tuple[str, str | None], list[Flags]]] = []
     portion = max(1, min(PORTION, CHUNK // max(2 * step.users * step.samples for step in steps)))

@@ -12,6 +12,7 @@ from rolloutlib.judge.record import Verdict
 from rolloutlib.judge.slices import samples_within
 from rolloutlib.judge.sources import sample_frame
 from rolloutlib.measure.behind import OUTCOMES, Asked, side_by_side
+from rolloutlib.measure.design import metric_of
 from rolloutlib.measure.texts import with_texts
 from rolloutlib.measure.within import Condition
 from rolloutlib.reason import because
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Flipped", "asked_of", "flipped", "flips", "pair_of", "told_texts", "why_none"]
 
-SOFT = ("latency_ms", "slow")  # what no answer is judged by: no answer flips from fast to slow
+# What no answer is judged by: none flips from fast to slow, or from cheap to dear.
+SOFT = ("latency_ms", "slow", "cost", "tokens_in", "tokens_out")
 
 
 class Flipped(NamedTuple):
@@ -64,7 +66,8 @@ def asked_of(judged: Judged, gate_id: str) -> Asked:
         raise UsageError(
             f"gate is {plain(gate_id, LABEL)!r}; the plan has {', '.join(gates)}.{hint}"
         )
-    gate, metric = gates[gate_id], gates[gate_id].metric
+    gate = gates[gate_id]
+    metric = metric_of(gate) if gate.scorer else gate.metric
     if metric == "issue":
         subject = next((one.subject for one in judged.review.gates if one.id == gate_id), None)
         if subject is None:

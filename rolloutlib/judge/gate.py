@@ -14,7 +14,7 @@ from rolloutlib.measure.adjustment import adjust
 from rolloutlib.measure.carried import stage_arms, summed
 from rolloutlib.measure.corrected import needed_labels
 from rolloutlib.measure.design import compared as as_compared
-from rolloutlib.measure.design import is_binary
+from rolloutlib.measure.design import is_binary, metric_of
 from rolloutlib.measure.estimates import clears, estimate_gate
 from rolloutlib.measure.needed import UNITS, Needed, needed
 from rolloutlib.measure.unseen import (
@@ -147,7 +147,8 @@ def gate_row(
         limit=gate.plan_limit(limits), proof_limit=gate.proof_limit(stage, limits),
         control=levels[0], treatment=levels[1], plan=plan, evidence=evidence,
         disagrees=both and plan.clears != (evidence.verdict is Verdict.PASS),
-        metric=gate.metric, contrast=gate.contrast, statistic=gate.statistic,
+        metric=metric_of(gate) if gate.scorer else gate.metric, contrast=gate.contrast,
+        statistic=gate.statistic,
         quantile=gate.quantile, harm=gate.harm,
         evidence_unit="proportion" if gate.statistic == "quantile" else gate.unit,
         signed=gate.contrast == "difference",

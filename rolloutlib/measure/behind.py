@@ -66,7 +66,7 @@ class Asked(NamedTuple):
             return (nw.col("issues").list.len() > 0).cast(nw.Float64)
         if name in {"latency_ms", "slow"}:
             return latency_expression(self.timeout_cap_ms).cast(nw.Float64)
-        return nw.col(name).cast(nw.Float64)
+        return nw.col(self.metric).cast(nw.Float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

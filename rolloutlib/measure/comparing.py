@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
@@ -11,7 +12,7 @@ from rolloutlib.measure.by_prompt import PromptSources
 from rolloutlib.measure.comparison import Comparison, arms_of
 from rolloutlib.measure.completeness import Account, absent, lacks, unreadable
 from rolloutlib.measure.components import RunSources
-from rolloutlib.measure.design import read_design
+from rolloutlib.measure.design import metric_of, read_design
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
 from rolloutlib.measure.scan import run_scale
@@ -123,6 +124,9 @@ def compare_arms(
         latency_cap_ms=latency_cap(plan, limits), apart=asked.adjust,
         wanted=wanted_of(plan, runs, pair[0], fixed), segments=rules.segments,
     )  # fmt: skip
+    scorers = [metric_of(gate) for gate in plan.gates.values() if gate.scorer]
+    measured = replace(measured, table=measured.table.with_unknown(scorers),
+                       by_run=measured.by_run.with_unknown(scorers))  # fmt: skip
     if asked.adjust:
         adjustment.check(measured.table, pair)
     rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
@@ -137,7 +141,8 @@ def compare_arms(
                       by_prompt if measured.unit == "prompt" else None)  # fmt: skip
     metrics = [_account_metric(gate, measured) for gate in plan.gates.values()]
     summaries = tuple(
-        configuration.summary(arm, runs, count) for arm, count in measured.counts.items()
+        configuration.summary(arm, runs, count, configuration.bill(measured.table, arm))
+        for arm, count in measured.counts.items()
     )
     ran = asked.configured(summaries)
     other_time, partly = periods.met(rows, pair, rules.max_apart_hours)
@@ -182,7 +187,9 @@ def _told(measured: Measured) -> str:
 
 def _account_metric(gate: Gate, measured: Measured) -> str:
     """Return the metric whose values a gate needs of samples."""
-    return f"issue:{(*measured.tags, '')[0]}" if gate.metric == "issue" else gate.metric
+    if gate.metric == "issue":
+        return f"issue:{(*measured.tags, '')[0]}"
+    return metric_of(gate) if gate.scorer else gate.metric
 
 
 def _of_cache(runs: Runs, arm: str) -> str:

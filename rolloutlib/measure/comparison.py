@@ -7,7 +7,7 @@ from math import nan
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value
-from rolloutlib.measure.design import Arms, metric_of
+from rolloutlib.measure.design import Arms, is_binary, metric_of
 from rolloutlib.measure.latency import left_out
 from rolloutlib.measure.subject import Subject, spelled_as_there
 from rolloutlib.measure.worst import worst as worst_case
@@ -198,9 +198,8 @@ class Comparison:
         for arm in self._compared(gate):
             if not counts[arm]:
                 return because("field.missing_in_arm", arm=arm, field=field)
-        if gate.contrast == "ratio" and not arms.control.total.sum():
-            return because("control.no_event")
-        return None
+        nothing = gate.contrast == "ratio" and not arms.control.total.sum()
+        return _no_ratio(metric, field) if nothing else None
 
     def _gaps(self, gate: Gate, metric: str) -> Reason | None:
         """Return whether a metric's numbers are doubted, or too many of them are missing."""
@@ -217,6 +216,12 @@ class Earlier(NamedTuple):
 
     stage: int
     compared: Comparison
+
+
+def _no_ratio(metric: str, field: str) -> Reason:
+    if is_binary(metric):
+        return because("control.no_event")
+    return because("control.nothing", field=field)
 
 
 def arms_of(table: MomentTable, metric: str, pair: tuple[str, str], measured: Measured) -> Arms:

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from rolloutlib.reason import because
+from rolloutlib.runs.columns import BILLED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from rolloutlib.measure.moments import MomentTable
     from rolloutlib.measure.scan import Count
     from rolloutlib.plan.model import FlagValue, Plan, Stage, StageId
     from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import RunInfo, Runs
 
-__all__ = ["ArmSummary", "mixed", "steered", "summary", "unplanned"]
+__all__ = ["ArmSummary", "bill", "mixed", "steered", "summary", "unplanned"]
 
 _PREFIX = "feature."
 
@@ -33,6 +35,7 @@ class ArmSummary(msgspec.Struct, frozen=True):
         first, last: start of the first and of the last run, in UTC.
         copies: rows that repeat others and count once.
         simulated: whether a run says of itself that it is no real one.
+        cost, tokens_in, tokens_out: mean of the samples that tell it.
     """
 
     arm: str
@@ -47,10 +50,22 @@ class ArmSummary(msgspec.Struct, frozen=True):
     last: datetime | None = None
     copies: int = 0
     simulated: bool = False
+    cost: float | None = None
+    tokens_in: float | None = None
+    tokens_out: float | None = None
 
 
-def summary(arm: str, runs: Runs, count: Count) -> ArmSummary:
-    """Draw up what was measured in an arm."""
+def bill(table: MomentTable, arm: str) -> dict[str, float]:
+    """Return what a sample of an arm cost on average, and its tokens, as far as any tells."""
+    mine = table.where(arm=arm)
+    cells = {name: mine.all(name) for name in BILLED if name in mine.metrics}
+    return {name: float(of.mean[0]) for name, of in cells.items() if of.n[0]}
+
+
+def summary(
+    arm: str, runs: Runs, count: Count, billed: Mapping[str, float] | None = None
+) -> ArmSummary:
+    """Draw up what was measured in an arm; `billed` is its `bill`."""
     mine = [run for run in runs.runs if run.arm == arm]
     starts = [run.started_at for run in mine if run.started_at]
     ends = [run.last_at or run.started_at for run in mine if run.started_at]
@@ -61,6 +76,7 @@ def summary(arm: str, runs: Runs, count: Count) -> ArmSummary:
         strategies=tuple(sorted({run.strategy_hash for run in mine if run.strategy_hash})),
         first=min(starts, default=None), last=max(filter(None, ends), default=None),
         copies=runs.copies.get(arm, 0), simulated=any(run.simulated for run in mine),
+        **(billed or {}),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from rolloutlib.measure.moments import Cells
-from rolloutlib.plan.metrics import metric_record
+from rolloutlib.plan.metrics import SCORER, metric_record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -217,10 +217,12 @@ def _weighed(arm: Sums, *, binary: bool) -> Sums:
 def metric_of(gate: Gate, subject: str | None = None) -> str:
     """Return the metric's name in the moments.
 
-    Exceedances for a quantile gate, `issue:<tag>` for an issue.
+    Exceedances for a quantile gate, `issue:<tag>` for an issue, `score:<name>` for a scorer.
     """
     if gate.statistic == "quantile":
         return "slow"
+    if gate.scorer is not None:
+        return SCORER + gate.scorer
     return f"issue:{subject}" if gate.metric == "issue" else gate.metric
 
 

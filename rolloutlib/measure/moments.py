@@ -118,6 +118,12 @@ class MomentTable:
             keys, self.rows[rows], {name: cells.take(rows) for name, cells in self.metrics.items()}
         )
 
+    def with_unknown(self, names: Iterable[str]) -> MomentTable:
+        """Return the same with these metrics too, which no sample knows unless they are there."""
+        nothing = np.zeros(len(self.rows))
+        unknown = {name: Cells(nothing, nothing, nothing) for name in names}
+        return MomentTable(self.keys, self.rows, {**unknown, **self.metrics})
+
     def __add__(self, other: MomentTable) -> MomentTable:
         """Put two tables of the same shape together.
 
@@ -161,8 +167,9 @@ def latency_expression(timeout_cap_ms: float) -> nw.Expr:
 
 
 def metric_expressions(
-    *, timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, tags: Iterable[str]
-) -> dict[str, nw.Expr]:
+    *, timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, tags: Iterable[str],
+    scorers: Iterable[str] = (),
+) -> dict[str, nw.Expr]:  # fmt: skip
     """Return each metric as a numeric expression over the table of samples.
 
     Null where the sample does not tell.
@@ -173,13 +180,15 @@ def metric_expressions(
         latency_cap_ms: what `latency_ms` counts of a slower sample, so that its mean has bounds
             which hold; quantiles and curves are drawn from latencies as they were.
         tags: issue tags; each becomes the metric `issue:<tag>`.
+        scorers: the columns of further scorers, which are called as their metrics are.
     """
     import narwhals as nw
 
     latency = latency_expression(timeout_cap_ms)
     beyond = latency.is_finite() & (latency > latency_cap_ms)
     capped = nw.when(beyond).then(nw.lit(latency_cap_ms)).otherwise(latency)
-    columns = {name: nw.col(name) for name in METRICS if name not in DERIVED}
+    plain = (*(name for name in METRICS if name not in DERIVED), *scorers)
+    columns = {name: nw.col(name) for name in plain}
     issues = {f"issue:{tag}": nw.col("issues").list.contains(tag) for tag in tags}
     flawed = nw.col("issues").list.len() > 0
     metrics = columns | issues | {"any_issue": flawed, "latency_ms": capped,

@@ -34,6 +34,7 @@ from rolloutlib.measure.subject import (
     without_choosers,
 )  # fmt: skip
 from rolloutlib.plan.segments import MOST_VALUES
+from rolloutlib.runs.further import is_scorer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -166,7 +167,7 @@ def measure(
     tags, ranked = listed_tags(tagged, counts, arms, also=also_listed(subject, wanted, tagged))
     metrics = metric_expressions(
         timeout_cap_ms=timeout_cap_ms, slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms,
-        tags=tags or NO_TAGS,
+        tags=tags or NO_TAGS, scorers=filter(is_scorer, samples.extras),
     )  # fmt: skip
     cluster = CLUSTERS[unit]
     if unit == "sample" and apart:

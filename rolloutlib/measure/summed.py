@@ -51,6 +51,7 @@ from rolloutlib.measure.subject import (
 )  # fmt: skip
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.plan.segments import MOST_VALUES
+from rolloutlib.runs.further import is_scorer
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -98,7 +99,8 @@ class Sums:
             subject = self._choice(tagged)
         also = also_listed(subject, wanted, tagged)
         tags, ranked = listed_tags(tagged, counts, self.arms, also=also)
-        plain = {name: name for name in METRICS if name not in {"issue", "slow"}}
+        told = (name for place in self.places for name in place.day.extras if is_scorer(name))
+        plain = {name: name for name in (*METRICS, *told) if name not in {"issue", "slow"}}
         columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
         columns |= {"slow": f"slow:{slow_above_ms:g}", "latency_ms": capped(latency_cap_ms)}
         finest = self.moments(f"moments{SUMS}", columns)

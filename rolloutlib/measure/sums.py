@@ -25,6 +25,7 @@ from rolloutlib.measure.shares import COUNTED, counted
 from rolloutlib.plan.segments import MOST_VALUES
 from rolloutlib.runs.columns import CLUSTER, SCHEMA, TEXTS, TOLD_LATER
 from rolloutlib.runs.database import quoted
+from rolloutlib.runs.further import is_scorer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -155,7 +156,9 @@ def day_sums(
     """
     frame = nw.from_native(connection.table("rows"))
     tags = sorted({"", *(tag for run in runs for tag in run.tags)})
-    made = partial(metric_expressions, timeout_cap_ms=values.timeout_cap_ms, tags=tags)
+    scorers = [name for name in connection.table("rows").columns if is_scorer(name)]
+    cap_ms = values.timeout_cap_ms
+    made = partial(metric_expressions, timeout_cap_ms=cap_ms, tags=tags, scorers=scorers)
     slow, cap = values.slow_above_ms[0], values.latency_cap_ms[0]
     metrics = made(slow_above_ms=slow, latency_cap_ms=cap)
     del metrics["slow"], metrics["latency_ms"]

@@ -19,6 +19,7 @@ from rolloutlib.measure.histograms import Histogram, merge_histograms
 from rolloutlib.measure.moments import Cells, added
 from rolloutlib.measure.prompts import due_samples
 from rolloutlib.plan.metrics import metric_record
+from rolloutlib.runs.ranges import ON_SCALE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -138,8 +139,8 @@ def ends(metric: str, cap_ms: float) -> tuple[float, float] | None:
     """Return the lowest and the highest value that a sample of a metric can have."""
     if metric == "latency_ms":
         return 0.0, cap_ms
-    if metric == "score":
-        return 0.0, 10.0
+    if metric.partition(":")[0] == "score":
+        return ON_SCALE
     return (0.0, 1.0) if metric_record(metric).kind == "binary" else None
 
 

@@ -67,6 +67,7 @@ class Gate(Model):
         unseen: what a stage does about trouble that all of its users may have missed, where that
             differs from `evidence.unseen`.
         issue: the tag that a gate on an issue is about; without it, the control's top issue.
+        scorer: the further scorer of source.yaml that a gate on a score is about.
     """
 
     title: str
@@ -83,6 +84,7 @@ class Gate(Model):
     proof: dict[StageId, Number] = {}
     unseen: dict[StageId, Unseen] = {}
     issue: Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")] | None = None
+    scorer: Annotated[str, Field(pattern=f"^{NAME}$")] | None = None
 
     @property
     def unit(self) -> LevelUnit:
@@ -98,6 +100,10 @@ class Gate(Model):
         if self.issue is not None and self.metric != "issue":
             raise ValueError(
                 f"issue is {self.issue!r}, but metric is {self.metric}; expected issue"
+            )
+        if self.scorer is not None and self.metric != "score":
+            raise ValueError(
+                f"scorer is {self.scorer!r}, but metric is {self.metric}; expected score"
             )
         of_latency = (self.metric, self.contrast) == ("latency_ms", "treatment")
         if self.statistic == "quantile" and not of_latency:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 __all__ = ["METRICS", "SCORER", "Metric", "MetricName", "metric_record"]
@@ -10,9 +10,19 @@ __all__ = ["METRICS", "SCORER", "Metric", "MetricName", "metric_record"]
 SCORER: Final = "score:"  # begins the name of a further scorer's metric, and of its column
 
 MetricName = Literal[
-    "passed", "score", "latency_ms", "vetoed", "error", "edited", "issue", "style_violations"
+    "passed",
+    "score",
+    "latency_ms",
+    "vetoed",
+    "error",
+    "edited",
+    "issue",
+    "style_violations",
+    "cost",
+    "tokens_in",
+    "tokens_out",
 ]
-LevelUnit = Literal["proportion", "score", "ms", "ratio"]
+LevelUnit = Literal["proportion", "score", "ms", "ratio", "cost", "tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +30,13 @@ class Metric:
     """A number that every sample has, or that its source does not tell.
 
     Attributes:
-        name: in the plan's gates and in the moments; an issue tag is the metric `issue:<tag>`.
+        name: in the plan's gates and in the moments; an issue tag is the metric `issue:<tag>`, a
+            further scorer `score:<name>`.
         title: heading of its column or chart.
         kind: of a sample's value: 0 or 1, a measurement, or how many.
         unit: of an arm's mean, and so of a difference of two; shares are 0–1, scores 0–10,
-            latencies in ms, and a count shows as a plain factor ("×1.20").
+            latencies in ms, costs in the source's currency, and a count shows as a plain factor
+            ("×1.20").
         field: what of a sample tells it, in its source's words; named where it is missing.
         reported: under which name a run reports its own mean; None where runs report none.
         drawn: whether forecasts simulate it.
@@ -57,6 +69,9 @@ _TABLE = (
     Metric("any_issue", "Any issue", "binary", "proportion", "issues", drawn=False),
     Metric("suggested", "Suggested tags", "binary", "proportion", "suggestedTags", drawn=False),
     Metric("covariate", "Covariate", "continuous", "ratio", "covariate", drawn=False),
+    Metric("cost", "Cost per sample", "continuous", "cost", "cost", drawn=False),
+    Metric("tokens_in", "Tokens in", "continuous", "tokens", "tokensIn", drawn=False),
+    Metric("tokens_out", "Tokens out", "continuous", "tokens", "tokensOut", drawn=False),
 )  # fmt: skip
 METRICS: Final = {record.name: record for record in _TABLE}
 
@@ -67,4 +82,7 @@ def metric_record(name: str) -> Metric:
     >>> metric_record("issue:hallucination").title, metric_record("latency_ms").unit
     ('Issue rate', 'ms')
     """
-    return METRICS[name.partition(":")[0]]
+    kind, _, of = name.partition(":")
+    if kind == "score" and of:
+        return replace(METRICS[kind], name=name, field=f"scores.{of}", reported=None, drawn=False)
+    return METRICS[kind]

@@ -99,8 +99,9 @@ def _row(gate: GateResult, row: Mapping[str, Any], kinds: Sequence[str]) -> Row:
 def _answer(gate: GateResult, row: Mapping[str, Any], arm: str) -> Cell:
     """Show an arm's value, what else is known of the answer, and its text."""
     n, value, status = row[f"n_{arm}"], row[arm], row[f"{arm}_status"]
-    binary, by_status = metric_record(gate.metric).kind == "binary", gate.metric in BY_STATUS
-    unit = "proportion" if binary else gate.unit if gate.contrast != "ratio" else "count"
+    record = metric_record(gate.metric)
+    binary, by_status = record.kind == "binary", gate.metric in BY_STATUS
+    unit = "count" if record.unit == "ratio" else record.unit
     word = str(show(value, unit))
     if n == 1 and binary:
         word = _status(status) if by_status else str(say("yes") if value else say("no"))

@@ -83,7 +83,18 @@ def how_many(arm: ArmSummary) -> list[str]:
         (say("{n} samples", n=f"{arm.samples:,}"), arm.samples),
         (say("{n} runs", n=f"{arm.runs:,}"), arm.runs),
     )
-    return [str(text) for text, count in counts if count is not None]
+    return [*(str(text) for text, count in counts if count is not None), *_bill(arm)]
+
+
+def _bill(arm: ArmSummary) -> list[str]:
+    """Return what a sample cost on average, and its tokens; nothing where nobody tells."""
+    lines: list[str] = []
+    if arm.cost is not None:
+        lines.append(str(say("cost a sample: {cost}", cost=show(arm.cost, "cost"))))
+    if arm.tokens_in is not None or arm.tokens_out is not None:
+        before, after = (show(part, "tokens") for part in (arm.tokens_in, arm.tokens_out))
+        lines.append(str(say("a sample: {before} in, {after} out", before=before, after=after)))
+    return lines
 
 
 def _when(arm: ArmSummary) -> str:

@@ -47,12 +47,16 @@ def heading(outlook: Forecast) -> Sentence:
         "nested": say("{control} and {treatment} users, {samples:g} samples each", **numbers),
         "independent": say("{control} and {treatment} independent samples", **numbers),
     }[study.kind]
-    return say(
+    whole = say(
         "Stage {stage}: {how}, {runs} runs an arm that differ by {sd:.1f} points, correlation "
         "{icc:g}; {repetitions:,} simulated reviews, every check taken as held.",
         stage=outlook.stage, how=how, runs=study.runs, sd=100 * study.run_sd, icc=study.icc,
         repetitions=outlook.repetitions,
     )  # fmt: skip
+    if not outlook.left:
+        return whole
+    left = tuple(map(translate, outlook.left))
+    return say("{heading} Not simulated, and taken as passed: {gates}.", heading=whole, gates=left)
 
 
 def _mean(sizes: tuple[int, ...]) -> float:

@@ -199,7 +199,8 @@ def _thin(seen: _Seen) -> Iterator[Alarm]:
 
 def _vanished(seen: _Seen, plan: Plan) -> Iterator[Alarm]:
     """Yield an alarm for each watched metric that an arm told before and tells no more."""
-    watched = [*plan.monitoring.metrics, *(gate.metric for gate in plan.gates.values())]
+    gates = (gate.metric for gate in plan.gates.values() if not gate.scorer)
+    watched = [*plan.monitoring.metrics, *gates]
     names = dict.fromkeys("any_issue" if name == "issue" else name for name in watched)
     for metric in names:
         if metric not in seen.days.table.metrics:

@@ -23,6 +23,7 @@ BILLS: Final = {
         "No score of {scorer} of arm {arm} is above 1, as fractions read as points of 10 are; name "
         "their scale in source.yaml ({confirm}, if they are points)."
     ),
+    "control.nothing": "{field} is 0 in every sample of the control, so there is no ratio to it.",
     "data.cached": (
         "{rows:,} answers of arm {arm} came from a cache: they are copies of earlier ones and were "
         "left out; to measure them, ask again without the cache."

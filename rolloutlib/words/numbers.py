@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import floor, isfinite, log10
 
 from rolloutlib.words.sentences import Sentence, say
 
@@ -24,25 +24,44 @@ def show(value: float | None, unit: str, *, signed: bool = False) -> Sentence:
     ('−1.47 pp', '85.6%')
     >>> show(3779.9, "ms").text()
     '3,780 ms'
+    >>> show(0.003118, "cost").text(), show(1234.5, "cost").text(), show(412.3, "tokens").text()
+    ('0.00312', '1,234.50', '412 tokens')
     """
     if value is None:
         return say("–")
     if not isfinite(value):
         return say("no bound")
-    if unit == "proportion" and signed:
-        return say("{number} pp", number=_number(100 * value, ".2f", signed=True))
     if unit == "proportion":
-        return Sentence(f"{value:.1%}" if abs(value) >= TEN_PERCENT else f"{value:.2%}")
+        return _share(value, signed=signed)
     if unit == "ms":
         return say("{number} ms", number=_number(value, ",.0f", signed=signed))
+    if unit == "tokens":
+        return say("{number} tokens", number=_number(value, ",.0f", signed=signed))
+    sign = "×" if unit == "ratio" else ""
+    return Sentence(sign + _number(value, _form(value, unit), signed=signed))
+
+
+def _share(value: float, *, signed: bool) -> Sentence:
+    if signed:
+        return say("{number} pp", number=_number(100 * value, ".2f", signed=True))
+    return Sentence(f"{value:.1%}" if abs(value) >= TEN_PERCENT else f"{value:.2%}")
+
+
+def _form(value: float, unit: str) -> str:
+    if unit == "cost":
+        return f",.{_places(value)}f"
     small = unit == "count" and abs(value) < SMALL_COUNT
-    form = ".4f" if small or unit == "nats" else ".2f"
-    return Sentence(("×" if unit == "ratio" else "") + _number(value, form, signed=signed))
+    return ".4f" if small or unit == "nats" else ".2f"
 
 
 def bound(value: float | None, unit: str, *, signed: bool = False) -> Sentence:
     """Return a bound with its unit; None is no bound."""
     return say("no bound") if value is None else show(value, unit, signed=signed)
+
+
+def _places(cost: float) -> int:
+    """Return how many decimals show three digits of a cost that may be a fraction of a cent."""
+    return min(max(2, 2 - floor(log10(abs(cost)))), 9) if cost else 2
 
 
 def _number(value: float, form: str, *, signed: bool) -> str:

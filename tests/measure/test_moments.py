@@ -52,6 +52,9 @@ sample_rows = st.fixed_dictionaries(
         "suggested": st.none() | st.booleans(),
         "style_violations": st.none() | st.integers(0, 9),
         "covariate": st.none() | st.floats(0, 10),
+        "cost": st.none() | st.floats(0, 10),
+        "tokens_in": st.none() | st.integers(0, 10_000),
+        "tokens_out": st.none() | st.integers(0, 10_000),
     }
 ).map(lambda row: row | {"passed": row["status"] == "passed"})
 

@@ -1,0 +1,198 @@
+"""Gates on costs, tokens and further scorers: rows, stored days and Spark say the same of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from rolloutlib.errors import UsageError
+from rolloutlib.forecast.chances import forecast
+from rolloutlib.forecast.judged import simulated
+from rolloutlib.judge.record import Verdict, decode, encode
+from rolloutlib.judge.review import Judged, judge_stage
+from rolloutlib.measure.store import ingest
+from rolloutlib.plan.gates import Gate
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.params import review_params
+from rolloutlib.runs import read_runs
+from rolloutlib.show.measured import measured
+from rolloutlib.show.outlook import heading
+from rolloutlib.words.sentences import speaking
+from tests.engines import same_review
+
+if TYPE_CHECKING:
+    from rolloutlib.judge.record import GateResult, Review
+
+pytestmark = pytest.mark.slow  # whole reviews
+
+ROOT = Path(__file__).resolve().parents[2]
+STORY = ROOT / "data" / "examples" / "story" / "stage-2"
+GATES = {
+    "cost": {"title": "Cost", "metric": "cost", "contrast": "ratio", "harm": "higher",
+             "limit": 1.1, "alternative": 1.0},
+    "tokens": {"title": "Tokens out", "metric": "tokens_out", "contrast": "difference",
+               "harm": "higher", "limit": 20.0, "alternative": 0.0},
+    "asked": {"title": "Tokens in", "metric": "tokens_in", "contrast": "treatment",
+              "harm": "higher", "limit": 130.0, "alternative": 100.0},
+    "faithful": {"title": "Faithfulness", "metric": "score", "scorer": "faithfulness",
+                 "contrast": "difference", "harm": "lower", "limit": -0.3, "alternative": 0.0},
+    "unheard": {"title": "Unheard", "metric": "score", "scorer": "unheard",
+                "contrast": "difference", "harm": "lower", "limit": -0.3, "alternative": 0.0},
+}  # fmt: skip
+
+
+def story(*, free: bool = False, missing: float = 0.0) -> Any:  # noqa: ANN401
+    """Return the story's stage 2 with costs, tokens and a scorer; free: the control costs nothing.
+
+    Args:
+        free: whether the control's answers cost nothing.
+        missing: share of the treatment's costs that nobody knows.
+    """
+    table, rng = read_runs(STORY, stage=2).table, np.random.default_rng(7)
+    n, treated = len(table), np.array(table["arm"].to_pylist()) == "treatment"
+    cost = rng.gamma(30.0, 0.0001, n) * np.where(treated, 1.0, 0.0 if free else 1.0)
+    gone = treated & (rng.random(n) < missing)
+    told = {
+        "cost": pa.array(np.where(gone, 0.0, cost), mask=gone),
+        "tokens_in": pa.array(rng.poisson(100, n)),
+        "tokens_out": pa.array(rng.poisson(40, n) + 5 * treated),
+        "score:faithfulness": pa.array(np.clip(rng.normal(8, 1, n), 0, 10)),
+    }
+    for name, column in told.items():
+        place = table.schema.get_field_index(name)
+        table = (
+            table.set_column(place, name, column)
+            if place >= 0
+            else table.append_column(name, column)
+        )
+    return table
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the shipped plan with gates on costs, tokens and scorers."""
+    told: dict[str, Any] = yaml.safe_load((ROOT / "params" / "plan.yaml").read_text("utf-8"))
+    told["gates"] |= GATES
+    path = tmp_path_factory.mktemp("plan") / "plan.yaml"
+    path.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def judged(runs: Path, plan: Path, **more: Any) -> Judged:  # noqa: ANN401
+    """Review runs by the plan."""
+    given = {"stage": 2, "runs": str(runs), "plan": str(plan), "looks": "",
+             "evidence": str(STORY / "evidence")}  # fmt: skip
+    return judge_stage(review_params(given | more))
+
+
+def gates(review: Review) -> dict[str, GateResult]:
+    """Return a review's gates of these metrics."""
+    return {gate.id: gate for gate in review.gates if gate.id in GATES}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the story with its costs."""
+    folder = tmp_path_factory.mktemp("runs")
+    pq.write_table(story(), folder / "samples.parquet")
+    return folder
+
+
+def test_each_gate_is_judged_by_its_own_metric(runs: Path, plan: Path) -> None:
+    """What is the same passes, a ratio is that of the means, an unknown scorer is open."""
+    review = judged(runs, plan).review
+    found, table = gates(review), story()
+    verdicts = {key: gate.evidence.verdict for key, gate in found.items()}
+    assert verdicts == dict.fromkeys(GATES, Verdict.PASS) | {"unheard": Verdict.INCONCLUSIVE}
+    arms = np.array(table["arm"].to_pylist())
+    means = {
+        arm: {name: table[name].to_numpy()[arms == arm].mean() for name in table.column_names
+              if name in {"cost", "tokens_in", "tokens_out", "score:faithfulness"}}
+        for arm in ("control", "treatment")
+    }  # fmt: skip
+    old, new = means["control"], means["treatment"]
+    assert found["cost"].evidence.point == pytest.approx(new["cost"] / old["cost"])
+    assert found["cost"].control == pytest.approx(old["cost"])
+    assert found["tokens"].evidence.point == pytest.approx(new["tokens_out"] - old["tokens_out"])
+    assert found["asked"].evidence.point == pytest.approx(new["tokens_in"])
+    scored = new["score:faithfulness"] - old["score:faithfulness"]
+    assert found["faithful"].evidence.point == pytest.approx(scored)
+    assert found["faithful"].metric == "score:faithfulness"
+    why = found["unheard"].evidence.why
+    assert why is not None
+    assert (why.code, why.facts["field"]) == ("field.missing", "scores.unheard")
+    assert decode(encode(review.record)) == review.record
+    assert review.arms[0].cost == pytest.approx(old["cost"])
+
+
+def test_the_arms_table_shows_what_a_sample_cost(runs: Path, plan: Path) -> None:
+    """Cost and tokens stand in the table of what was measured, in both languages."""
+    review = judged(runs, plan).review
+    with speaking("en"):
+        assert "cost a sample: 0.0029" in measured(review).text
+        assert "a sample: 100 tokens in, 40 tokens out" in measured(review).text
+    with speaking("ko"):
+        assert "샘플당 비용: 0.0029" in measured(review).text
+
+
+def test_stored_days_say_the_same(runs: Path, plan: Path, tmp_path: Path) -> None:
+    """The sums of stored days hold the same gates."""
+    ingest(runs, tmp_path / "store", load_plan(plan), stage=2)
+    here, there = judged(runs, plan).review, judged(tmp_path / "store", plan).review
+    same_review(here, there)
+
+
+def test_a_free_control_has_no_ratio(plan: Path, tmp_path: Path) -> None:
+    """Where the control costs nothing there is no ratio to it, and no pass."""
+    pq.write_table(story(free=True), tmp_path / "samples.parquet")
+    cost = gates(judged(tmp_path, plan).review)["cost"].evidence
+    assert cost.verdict is Verdict.INCONCLUSIVE
+    assert cost.why is not None
+    assert cost.why.code == "control.nothing"
+
+
+def test_costs_that_one_arm_lacks_are_no_pass(plan: Path, tmp_path: Path) -> None:
+    """Costs that a tenth of the treatment does not tell keep the gate open."""
+    pq.write_table(story(missing=0.1), tmp_path / "samples.parquet")
+    cost = gates(judged(tmp_path, plan).review)["cost"].evidence
+    assert cost.verdict is Verdict.INCONCLUSIVE
+    assert cost.why is not None
+    assert cost.why.code == "missing.share"
+
+
+def test_a_scorer_is_of_a_score() -> None:
+    """Another metric has no scorer, and a scorer has a plain name."""
+    common = {
+        "title": "T",
+        "contrast": "difference",
+        "harm": "lower",
+        "limit": -0.3,
+        "alternative": 0.0,
+    }
+    with pytest.raises(
+        ValueError, match="scorer is 'helpful', but metric is passed; expected score"
+    ):
+        Gate.model_validate(common | {"metric": "passed", "scorer": "helpful"})
+    with pytest.raises(ValueError, match="should match pattern"):
+        Gate.model_validate(common | {"metric": "score", "scorer": "Helpful!"})
+
+
+def test_a_forecast_says_which_gates_it_leaves_out(plan: Path) -> None:
+    """What no world draws is named in the heading; the other gates are simulated as ever."""
+    found = forecast(
+        load_plan(plan), 2, users=40, samples_per_user=2, correlation=0.05, paired=True,
+        rng=np.random.default_rng(1), repetitions=100,
+    )  # fmt: skip
+    assert found.left == tuple(str(gate["title"]) for gate in GATES.values())
+    with speaking("en"):
+        assert heading(found).text().endswith("taken as passed: " + ", ".join(found.left) + ".")
+    alone = load_plan(plan)
+    alone = alone.model_copy(update={"gates": {"cost": alone.gates["cost"]}})
+    with pytest.raises(UsageError, match="none of the plan's gates can be simulated: Cost"):
+        simulated(alone, {})
