@@ -67,6 +67,7 @@ faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that t
 	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest -n auto --dist loadfile tests/faults tests/ledger tests/rollback \
 		tests/honest tests/flags/test_flags.py tests/measure tests/runs tests/plan/test_every_leaf.py tests/watch \
 		tests/show/test_bundle.py tests/commands tests/compare tests/hostile tests/tutorial \
+		tests/stats/test_judge_error.py tests/judge/test_flips.py \
 		tests/browser/test_lab.py
 
 lab: $(STAMP) ## Open the notebooks and the reports in JupyterLab

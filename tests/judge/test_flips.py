@@ -66,11 +66,7 @@ def test_a_clear_answer_does_not_flip_and_a_close_one_does(tmp_path: Path) -> No
     assert close.rate > 0.03
     assert close.unit == "prompt"
     assert sum(close.aa_shares.values()) == pytest.approx(1)
-
-
-def test_the_same_data_give_the_same_rate(tmp_path: Path) -> None:
-    """Draws are seeded: a rate that moves by itself could not be recorded."""
-    assert compared(tmp_path, worse=0.05, seed=2) == compared(tmp_path, worse=0.05, seed=2)
+    assert compared(tmp_path, worse=0.05, seed=1)[0] == close  # draws are seeded
 
 
 @pytest.mark.skipif(not EXHAUSTIVE, reason="two hundred comparisons")
