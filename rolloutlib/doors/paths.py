@@ -5,7 +5,7 @@ A column's exact name comes first. Else a path is names and places that are join
     provider.id             a name inside of a name; names with dots in them are found too
     results.0.score         a place in a list, from 0
     turns.*.cost            every item of a list, or every value of a map
-    scores[name=correct].value   the item of a list whose key is the word
+    scores[name=correct].value   the item of a list whose key is the word; "…" around odd ones
     correctness.*           of a cell of a CSV too, if it holds JSON: [0.9]
     $.eval.model            from the root of the file, whatever the record
 """
@@ -20,19 +20,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["ROOT", "Several", "is_path", "value_at"]
+__all__ = ["ROOT", "Ambiguous", "Several", "is_path", "value_at"]
 
 ROOT = "$."
 _MOST_STEPS = 64  # as deep as JSON may be nested
 _STEP = re.compile(
-    r"\[(?P<key>[^\[\]=]+)=(?P<word>[^\[\]]*)\]|\[(?P<place>[0-9]{1,9})\]|(?P<name>[^.\[\]]+)"
+    r"""\[(?P<key>[^\[\]=]+)=(?:"(?P<quoted>[^"]*)"|'(?P<marked>[^']*)'|(?P<word>[^\[\]]*))\]"""
+    r"|\[(?P<place>[0-9]{1,9})\]|(?P<name>[^.\[\]]+)"
 )
 _PAIR = 2  # a key of a map and its value
-_QUOTES = ("''", '""')
 
 
 class Several(list[Any]):
     """What stands at several places that one path names."""
+
+
+class Ambiguous(Several):
+    """What stands at several places of which a path wants one: two items have the same key."""
 
 
 class _Pick(NamedTuple):
@@ -98,10 +102,9 @@ def _steps(path: str) -> _Steps:
         step = _STEP.match(path, place)
         if step is None:
             return (path,)
-        word = step["word"]
         if step["key"]:
-            word = word[1:-1] if word[:1] + word[1:][-1:] in _QUOTES else word
-            steps.append(_Pick(step["key"], word))
+            words = step["quoted"], step["marked"], step["word"]
+            steps.append(_Pick(step["key"], next(word for word in words if word is not None)))
         else:
             steps.append(step["place"] or step["name"])
         place = step.end()
@@ -112,8 +115,10 @@ def _steps(path: str) -> _Steps:
 def _value(start: object, steps: _Steps) -> Any:  # noqa: ANN401
     every = list(_along(start, steps))
     values = [value for value in every if value is not _REACHED]
-    if len(values) < len(every) or len(values) > 1:
+    if len(values) < len(every):
         return Several(values)
+    if len(values) > 1:
+        return Ambiguous(values)
     return values[0] if values else None
 
 

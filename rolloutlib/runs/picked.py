@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.doors.paths import Several, value_at
+from rolloutlib.doors.paths import Ambiguous, Several, value_at
 from rolloutlib.runs.sources import TAGS
 from rolloutlib.runs.spellings import word
 from rolloutlib.runs.stamps import Span, count_of
@@ -51,7 +51,7 @@ def _one(cell: object, name: str) -> object:
     filled = [one for one in cell if one is not None]
     if name in TAGS:
         return filled
-    if name in ADDING:
+    if name in ADDING and not isinstance(cell, Ambiguous):
         return _sum(cell) if filled else None
     different = {word(one): one for one in filled}
     return next(iter(different.values())) if len(different) == 1 else filled or None
@@ -69,14 +69,15 @@ def _sum(cells: Several) -> object:
 
 
 def _joined(parts: Sequence[object]) -> str | None:
-    r"""Return the parts of an id as one text, of which no two different ones are equal.
+    r"""Return the parts of an id as one text; a part that is missing is empty.
 
-    >>> _joined(["a", 1]), _joined(["a/1", ""]), _joined(["a", None])
-    ('a/1', 'a\\\\/1/', None)
+    >>> _joined(["a", 1]), _joined(["a/1", None]), _joined([None, None])
+    ('a/1', 'a\\/1/', None)
     """
-    if None in parts:
+    if not any(part is not None for part in parts):
         return None
-    texts = (part if isinstance(part, str) else as_json(part) for part in parts)
+    filled = ("" if part is None else part for part in parts)
+    texts = (part if isinstance(part, str) else as_json(part) for part in filled)
     return "/".join(text.replace("\\", "\\\\").replace("/", "\\/") for text in texts)
 
 

@@ -10,7 +10,16 @@ from pydantic.alias_generators import to_camel
 from rolloutlib.runs.column_spec import Column, ColumnSpec
 from rolloutlib.runs.spellings import word
 
-__all__ = ["MEASURED", "TAGS", "WIRE", "Columns", "Constants", "Engine", "words_of_yaml"]
+__all__ = [
+    "MEASURED",
+    "TAGS",
+    "WIRE",
+    "Columns",
+    "Constants",
+    "Engine",
+    "alike_sides",
+    "words_of_yaml",
+]
 
 TAGS = ("issues", "suggested_tags", "confirmed_tags")
 _SCORES = ("score", "human_score")
@@ -101,6 +110,18 @@ def _wrong(name: str, spec: ColumnSpec) -> str:
         return 'has values that are no truths; expected such as {ERROR: true, "*": false}'
     if name in _SCORES and not spec.scores_words:
         return "has values that are no numbers; expected them on its scale, such as {C: 1, I: 0}"
+    return ""
+
+
+def alike_sides(wide: dict[str, Columns]) -> str:
+    """Say which two arms have the same columns, read alike: an arm against itself."""
+    sides = list(wide.items())
+    for place, (arm, columns) in enumerate(sides):
+        for other, theirs in sides[:place]:
+            for name in columns.mapped.keys() & theirs.mapped.keys():
+                if columns.mapped[name] == theirs.mapped[name]:
+                    due = "expected a column of each arm (of a preference another scale)"
+                    return f"wide.{other} and wide.{arm} have the same {name}; {due}"
     return ""
 
 

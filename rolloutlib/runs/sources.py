@@ -60,6 +60,7 @@ from rolloutlib.runs.source_columns import (
     Columns,
     Constants,
     Engine,
+    alike_sides,
     words_of_yaml,
 )
 from rolloutlib.runs.spellings import word
@@ -204,6 +205,8 @@ class SourceSpec(Wrapping, BaseModel):
         if len(self.wide) == 1:
             return f"wide has arm {next(iter(self.wide))} alone; expected two arms"
         every = {arm: {*columns.mapped} for arm, columns in self.wide.items()}
+        if alike := alike_sides(self.wide):
+            return alike
         for arm, fields in every.items():
             for other, theirs in every.items():
                 if lacking := sorted(theirs - fields):

@@ -83,6 +83,37 @@ def test_several_numbers_add_up(tmp_path: Path, calls: list[Cells], due: float |
     assert found.table["issues"].to_pylist() in ([[], []], [None, None])
 
 
+def test_two_items_of_one_key_are_no_sum(tmp_path: Path) -> None:
+    """Where a path wants one item and two have the key, the row is set apart."""
+    spec = "columns: {arm: arm, latency_ms: {column: 'steps[name=\"a [b].c\"].ms', unit: ms}}"
+    rows = [
+        {"arm": "a", "steps": [{"name": "a [b].c", "ms": ms} for ms in times]}
+        for times in ((1, 2), (3,), (4, 4))
+    ]
+    found = read(tmp_path, spec, {"t.jsonl": rows})
+    assert found.table["latency_ms"].to_pylist() == [3.0, 4.0]
+    assert "is [1, 2]" in found.quarantined[0].message
+
+
+def test_two_winners_are_a_score(tmp_path: Path) -> None:
+    """A judgment in both orders is one score, where source.yaml says what each pair means."""
+    spec = "columns: {arm: arm, score: {column: [one, two], values: {a/a: 1, a/b: 0.5, b/b: 0}, scale: [0, 1]}}"
+    rows = [{"arm": "a", "one": one, "two": two} for one, two in ("aa", "ab", "ba")]
+    found = read(tmp_path, spec, {"t.jsonl": rows})
+    assert found.table["score"].to_pylist() == [10.0, 5.0]
+    assert "one/two is 'b/a'" in found.quarantined[0].message
+
+
+def test_one_metric_of_many_is_chosen(tmp_path: Path) -> None:
+    """A table of a metric a row is read where `where` keeps one metric alone."""
+    spec = "where: {metric_name: took}\ncolumns: {arm: arm, latency_ms: {column: metric_value, unit: ms}}"
+    text = "arm,metric_name,metric_value\na,took,5\na,sent,9\n"
+    found = read(tmp_path, spec, {"t.csv": text})
+    assert found.table["latency_ms"].to_pylist() == [5.0]
+    with pytest.raises(RunsError, match="each row is one metric"):
+        read(tmp_path, spec.replace("took", "[took, sent]"), {"t.csv": text})
+
+
 def test_several_words_are_a_list_or_refused(tmp_path: Path) -> None:
     """Tags of several places are a list; of another field they have to be equal."""
     spec = "columns: {arm: arm, category: checks.*.kind, passed: ok, issues: checks.*.tag}"
@@ -110,12 +141,8 @@ def test_ids_of_several_parts(tmp_path: Path) -> None:
         for task, name in (("t/1", "x"), ("t", "1/x"), ("t", 7), ("t", None))
     ]
     found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert sorted(found.table["prompt_id"].to_pylist(), key=str) == [
-        None,
-        "t/1\\/x",
-        "t/7",
-        "t\\/1/x",
-    ]
+    ids = sorted(found.table["prompt_id"].to_pylist())
+    assert ids == ["t/", "t/1\\/x", "t/7", "t\\/1/x"]
 
 
 LETTERS = "{column: grade, values: {C: 1, P: 0.5, I: 0, true: 1}, scale: [0, 1]}"
@@ -383,6 +410,7 @@ WRONG = {
     "wide: {a: {score: x}, b: {passed: y}}\ncolumns: {prompt_id: q}": r"wide\.a lacks passed, which wide\.b has",
     "wide: {a: {score: x}, b: {score: y}}\ncolumns: {score: z}": r"wide\.a\.score is in columns too",
     "wide: {a: {score: x}, b: {score: y}}\ncolumns: {arm: z}": r"wide is there beside columns\.arm",
+    "wide: {a: {score: x}, b: {score: x}}\ncolumns: {prompt_id: q}": r"wide\.a and wide\.b have the same score",
     "columns: {arm: a, score: [x, y]}": "score is a list of columns; expected that only of arm",
     "columns: {arm: a, passed: ok, started_at: {column: t, unit: min}}": "started_at has unit min; expected one of s",
     "columns: {arm: a, score: {column: x, since: y}}": "score has a since; expected that only of latency_ms",
