@@ -139,9 +139,11 @@ def _schema(_: argparse.Namespace) -> int:
 
     from rolloutlib.plan.model import json_schema, workbook_root
     from rolloutlib.plan.offline import eval_schema
+    from rolloutlib.runs.sources import source_schema
 
     folder = workbook_root() / "params"
-    for name, schema in (("plan", json_schema()), ("eval", eval_schema())):
+    schemas = {"plan": json_schema(), "eval": eval_schema(), "source": source_schema()}
+    for name, schema in schemas.items():
         path = folder / f"{name}.schema.json"
         path.write_text(json.dumps(schema, indent=1) + "\n", encoding="utf-8")
         say(str(path))

@@ -14,16 +14,24 @@ from rolloutlib.runs.spellings import NOTHING, word
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["UNITS", "Column", "ColumnSpec", "Scores", "Segments", "Texts", "check_scorers"]
+__all__ = ["UNITS", "Column", "ColumnSpec", "Scores", "Segments", "Texts", "Words", "check_scorers"]
 
 _SCALE = (0.0, 10.0)
 UNITS = {"ms": 1.0, "s": 1000.0, "us": 1e-3, "ns": 1e-6, "min": 6e4, "h": 3.6e6}  # milliseconds
 
 
 def _as_words(value: object) -> object:
-    """A word for nothing may be written as a number, as null or as true; one needs no list."""
+    """A word may be written as a number, as null or as true; one needs no list."""
     several = cast("list[object]", value if isinstance(value, list | tuple) else [value])
     return tuple(map(word, several))
+
+
+_Written = str | int | float | bool | None
+# Words of a source, as YAML may write them.
+Words = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_as_words, json_schema_input_type=_Written | tuple[_Written, ...]),
+]
 
 
 def _as_keys(value: object) -> object:
@@ -63,7 +71,7 @@ class ColumnSpec(Model):
     scale: tuple[float, float] = _SCALE
     values: Annotated[dict[str, bool | float], BeforeValidator(_as_keys)] = Field(default={})
     separator: str | None = None
-    none: Annotated[tuple[str, ...], BeforeValidator(_as_words)] = ()
+    none: Words = ()
 
     @property
     def column(self) -> str:

@@ -150,7 +150,8 @@ class FoundRun:
 
 
 EXPECTED = {
-    "runId": "the run's id (a bare run_result needs its dataset_meta.json beside it)",
+    "runId": "the run's id (a bare run_result needs its dataset_meta.json beside it, a file of "
+    "samples a source.yaml that says records: and columns:)",
     "id": "text, or an integer",
     "status": f"one of {', '.join(STATUSES)}",
     "score": "a number from 0 to 10",

@@ -162,7 +162,8 @@ def _unmapped(file: RunFile, rows: Rows) -> str:
     if not rows.rows:
         return f"no row of {file.name} can be read; {rows.bad[0].message}"
     named = listed(rows.columns, most=20) or "none"
-    expected = layout_of(rows.columns) or "write a source.yaml that says which are arm and status"
+    due = "say which are arm and status (or passed, or score) under columns: in a source.yaml"
+    expected = layout_of(rows.columns) or due
     return f"{file.name} has the columns {named}; {expected}."
 
 

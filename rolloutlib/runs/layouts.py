@@ -52,15 +52,15 @@ def layout_of(columns: Collection[str]) -> str:
         return (
             f"each row is one metric ({named[name]} and {named[value]}), not one sample; expected "
             "a row a sample, with its arm and its metrics in columns: pivot the table first, or "
-            f"keep one metric's rows and give {named[value]} that metric's name"
+            f"keep one metric's rows (where: {{{named[name]}: …}} in source.yaml)"
         )
     pairs = [(named[one], named[other]) for one, other in _pairs(named)]
     if len(pairs) > 1 or (pairs and _WINNERS & named.keys()):
         one, other = pairs[0]
         return (
             f"both arms stand in one row ({one} beside {other}), and a preference is no outcome of "
-            "either; expected a row a sample and arm: write each row as two, with the arm in a "
-            "column, and the question's id in both, so that they are a pair"
+            "either; expected a row a sample and arm, or the columns of each arm: "
+            f"wide: {{control: {{score: {one}}}, treatment: {{score: {other}}}}} in source.yaml"
         )
     return ""
 

@@ -104,7 +104,8 @@ def twin(
     """Refuse one of several samples of a run that have the same id."""
     told, more = " and ".join(map(str, lines[:_SOME])), len(lines) - _SOME
     value = f"{shown(sample)} on lines {told}" + (f" and {more:,} more" if more > 0 else "")
-    due = "expected each id once in a run"
+    parts = "if a part of it stands in another column, list both as sample_id in source.yaml"
+    due = f"expected each id once in a run; {parts}"
     return Quarantined(file, line, "sample id", value, due, text, arm=arm)
 
 

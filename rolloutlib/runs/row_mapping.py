@@ -98,7 +98,12 @@ class RowMapping:
         }
         words = {"issues", "suggested_tags"} & spec.columns.mapped.keys() - {*lists}
         self.start |= {WIRE[name]: () for name in words}
-        self.expected = {**EXPECTED, "status": f"one of {', '.join(self.statuses)}"}
+        known = f"one of {', '.join(self.statuses)}"
+        self.expected = {
+            **EXPECTED,
+            "status": f"{known}; name others under statuses: in source.yaml",
+        }
+        self.expected["difficulty"] += "; other words may be category: or one of segments:"
         if failed:
             self.expected["error"] = f"one of {', '.join(failure_words(failed))}"
         self.expected |= dict.fromkeys(spec.segments, "text, a number, or true or false")

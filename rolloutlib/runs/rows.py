@@ -138,7 +138,7 @@ def _read_csv(file: RunFile, data: bytes, escape: str | None) -> Rows:
         raise RunsError(f"{file.name}:{broken[0].line}: {broken[0].fault}.")
     if longer and not found.rows:
         got = f"every row has more values than the header's {len(header)} columns"
-        msg = f"{file.name}: {got}; name the extra column."
+        msg = f"{file.name}: {got}; name the extra column, or say delimiter: in source.yaml."
         raise RunsError(msg)
     return found
 

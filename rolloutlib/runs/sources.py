@@ -42,7 +42,7 @@ express is null too. A source of scores alone needs no status: its outcomes are 
 from __future__ import annotations
 
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, field_validator, model_validator
@@ -51,7 +51,7 @@ from rolloutlib.doors.naming import pattern_of
 from rolloutlib.errors import did_you_mean
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.plan.strict_yaml import load_model
-from rolloutlib.runs.column_spec import ColumnSpec, Scores, Segments, Texts
+from rolloutlib.runs.column_spec import ColumnSpec, Scores, Segments, Texts, Words
 from rolloutlib.runs.columns import STATUSES, TEXTS
 from rolloutlib.runs.source_columns import (
     MEASURED,
@@ -63,25 +63,32 @@ from rolloutlib.runs.source_columns import (
     alike_sides,
     words_of_yaml,
 )
-from rolloutlib.runs.spellings import word
 from rolloutlib.runs.wrapping import Wrapping
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["NAMED", "TAGS", "WIRE", "ColumnSpec", "Columns", "SourceSpec", "load_source"]
+__all__ = [
+    "NAMED",
+    "TAGS",
+    "WIRE",
+    "ColumnSpec",
+    "Columns",
+    "SourceSpec",
+    "load_source",
+    "source_schema",
+]
 
 
-def _globs(value: object) -> object:
+def _as_globs(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-def _as_words(value: object) -> object:
-    several = cast("list[object]", value if isinstance(value, list | tuple) else [value])
-    return tuple(map(word, several))
+_Globs = Annotated[
+    tuple[str, ...], BeforeValidator(_as_globs, json_schema_input_type=str | tuple[str, ...])
+]
 
 
-_Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
 NAMED = ("arm", "run_id", "started_at", "profile", "category", "difficulty")  # `named` may name
 
 
@@ -125,11 +132,11 @@ class SourceSpec(Wrapping, BaseModel):
     segments: Segments = {}
     scores: Scores = {}
     texts: Texts = Texts()
-    arms: dict[str, Annotated[tuple[str, ...], BeforeValidator(_globs)]] = {}
+    arms: dict[str, _Globs] = {}
     named: str | None = None
     records: str | None = None
     explode: str | None = None
-    where: Annotated[dict[str, _Words], BeforeValidator(words_of_yaml)] = {}
+    where: Annotated[dict[str, Words], BeforeValidator(words_of_yaml)] = {}
     wide: dict[str, Columns] = {}
     escape: Literal["\\"] | None = None
     envelopes: Engine | None = None
@@ -308,3 +315,8 @@ def load_source(path: Path) -> SourceSpec:
         PlanError: it is missing or wrong; the message names the key and what is allowed there.
     """
     return load_model(path, SourceSpec)
+
+
+def source_schema() -> dict[str, Any]:
+    """Return the JSON Schema of source.yaml, for editors (params/source.schema.json)."""
+    return SourceSpec.model_json_schema(by_alias=True)

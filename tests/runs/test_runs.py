@@ -239,7 +239,10 @@ def flags(**values: bool) -> Record:
     return {f"feature.{name}": value for name, value in values.items()}
 
 
-ID_DUE = "expected the run's id (a bare run_result needs its dataset_meta.json beside it)"
+ID_DUE = (
+    "expected the run's id (a bare run_result needs its dataset_meta.json beside it, a file of "
+    "samples a source.yaml that says records: and columns:)"
+)
 REFUSED: dict[str, tuple[Callable[[], Record], str]] = {
     "template note": (lambda: result(run(), providerNote="cli_fallback"),
         "providerNote is 'cli_fallback'; expected measured metrics, these are a template."),

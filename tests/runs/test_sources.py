@@ -16,6 +16,8 @@ from rolloutlib.runs import Runs, read_runs
 if TYPE_CHECKING:
     from pathlib import Path
 
+WORDS = "name others under statuses: in source.yaml"
+PARTS = "if a part of it stands in another column, list both as sample_id in source.yaml"
 MINIMAL = "columns: {arm: arm, passed: pass}\n"
 
 
@@ -144,8 +146,7 @@ def test_engine_names_need_no_source(tmp_path: Path) -> None:
     assert found.table["error"].to_pylist() == [True, False]
     path.write_text("model,pass\nx,true\n", encoding="utf-8")
     with pytest.raises(
-        RunsError,
-        match=r"t\.csv has the columns model, pass; write a source\.yaml that says which are",
+        RunsError, match=r"t\.csv has the columns model, pass; say which are arm and status"
     ):
         read_runs(path)
 
@@ -187,8 +188,8 @@ def test_outcomes_need_an_explicit_word(tmp_path: Path) -> None:
     found = read_csv(tmp_path, "arm,pass\nx,true\nx,TRUE\nx,okay\nx,\nx,false\n")
     assert found.table["passed"].to_pylist() == [True, True, False]
     assert messages(found) == [
-        "t.csv:4: pass is 'okay'; expected one of true, false.",
-        "t.csv:5: pass is null; expected one of true, false.",
+        f"t.csv:4: pass is 'okay'; expected one of true, false; {WORDS}.",
+        f"t.csv:5: pass is null; expected one of true, false; {WORDS}.",
     ]
     mapped = MINIMAL + "statuses: {true: passed, 'TRUE': passed, '0': error}\n"
     again = read_csv(tmp_path, "arm,pass\nx,true\nx,TRUE\nx,0\n", mapped)
@@ -216,8 +217,8 @@ RAGGED = {
     "x": "t.csv:3: the row has 1 values; expected 2 as in the header.",
     "x,tr\0ue": "t.csv:3: the row has a NUL byte; expected text.",
     "x,tr\udcffue": "t.csv:3: byte 4 of the row is no UTF-8; expected UTF-8, or the file's encoding: in source.yaml.",
-    '"x\ny",maybe': "t.csv:3: pass is 'maybe'; expected one of true, false.",
-    '"\u202ex",m\x07': r"t.csv:3: pass is 'm\u0007'; expected one of true, false.",
+    '"x\ny",maybe': f"t.csv:3: pass is 'maybe'; expected one of true, false; {WORDS}.",
+    '"\u202ex",m\x07': rf"t.csv:3: pass is 'm\u0007'; expected one of true, false; {WORDS}.",
 }
 
 
@@ -298,8 +299,8 @@ def test_one_run_has_one_profile_and_each_sample_once(tmp_path: Path) -> None:
     assert [(info.run_id, info.profile, info.n) for info in found.runs] == [("r2", "fast", 1)]
     assert messages(found) == [
         "t.csv:2: profile of run r1 is 'fast and strict'; expected one in a run.",
-        "t.csv:4: sample id is '1' on lines 4 and 5; expected each id once in a run.",
-        "t.csv:5: sample id is '1' on lines 4 and 5; expected each id once in a run.",
+        f"t.csv:4: sample id is '1' on lines 4 and 5; expected each id once in a run; {PARTS}.",
+        f"t.csv:5: sample id is '1' on lines 4 and 5; expected each id once in a run; {PARTS}.",
     ]
     assert [one.rows for one in found.quarantined] == [2, 1, 1]
 

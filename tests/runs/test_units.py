@@ -118,7 +118,8 @@ def test_exact_words_win_over_spellings(tmp_path: Path) -> None:
     found = read_csv(tmp_path, spec, "ok,x", "1,", "t,", "0.0,", "2.0,", "yes,", "no,")
     statuses = sorted(found.table["status"].to_pylist())
     assert statuses == ["error", "failed", "failed", "passed", "timeout"]
-    assert messages(found) == ["t.csv:6: ok is 'yes'; expected one of 1, 0, t, 2."]
+    due = "expected one of 1, 0, t, 2; name others under statuses: in source.yaml."
+    assert messages(found) == [f"t.csv:6: ok is 'yes'; {due}"]
 
 
 @READERS
