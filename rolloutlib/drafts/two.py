@@ -140,7 +140,7 @@ def _as_compared(drafted: Drafted, *, one_file: bool) -> SourceSpec:
     """
     spec = drafted.spec
     named = {} if one_file else _candidates(drafted)
-    segments = {name: ColumnSpec(column=column) for name, column in named.items()}
+    segments = {name: ColumnSpec(column=(column,)) for name, column in named.items()}
     changed: dict[str, object] = {"segments": {**spec.segments, **segments}}
     if drafted.draft.tool == TABLE and spec.texts == Texts():
         prompt, answer = (_text(drafted, field) for field in ("prompt", "answer"))
