@@ -45,9 +45,9 @@ class Flips(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         rate: chance that a repeat recommends something else, 0-1.
-        error: its standard error, from the number of repeats alone.
+        lower, upper: its 95 % interval, from the number of repeats alone.
         aa_rate: chance that two repeats differ where both arms are the same.
-        aa_error: likewise.
+        aa_lower, aa_upper: likewise.
         repeats: how many were drawn of either kind.
         unit: what was drawn: prompts, users, clusters or samples.
         shares: how often a repeat recommends GO, HOLD and NO_GO.
@@ -55,9 +55,11 @@ class Flips(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     rate: float
-    error: float
+    lower: float
+    upper: float
     aa_rate: float
-    aa_error: float
+    aa_lower: float
+    aa_upper: float
     repeats: int
     unit: str
     shares: dict[str, float]
@@ -108,9 +110,11 @@ def flips_of(
     again, same = (_verdicts(rows, fixed, rules, repeats, rng, pooled=pooled)
                    for pooled in (False, True))  # fmt: skip
     flip, aa = chance.flip(again, own), chance.flip(same)
-    return Flips(rate=flip.rate, error=flip.error, aa_rate=aa.rate, aa_error=aa.error,
-                 repeats=repeats, unit=compared.measured.unit, shares=_shares(again),
-                 aa_shares=_shares(same))  # fmt: skip
+    return Flips(
+        rate=flip.rate, lower=flip.lower, upper=flip.upper,
+        aa_rate=aa.rate, aa_lower=aa.lower, aa_upper=aa.upper, repeats=repeats,
+        unit=compared.measured.unit, shares=_shares(again), aa_shares=_shares(same),
+    )  # fmt: skip
 
 
 def _row(compared: Comparison, result: GateResult, gate: Gate) -> _Row | None:

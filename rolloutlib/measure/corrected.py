@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from scipy import special
 
-from rolloutlib.measure.design import Arms, is_binary
+from rolloutlib.measure.design import Arms, is_binary, metric_of
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.labelled import HUMAN
 from rolloutlib.measure.needed import MOST_UNITS, Needed
@@ -120,9 +120,10 @@ def people_of(
         pair: names of the control and the treatment.
         rules: confidence, smallest number of units, and what labels are for.
     """
-    if gate.metric not in HUMAN:
+    metric = metric_of(gate)  # a further scorer's is none that people gave
+    if metric not in HUMAN:
         return None
-    mine = {arm: labels.of(arm, gate.metric) for arm in pair}
+    mine = {arm: labels.of(arm, metric) for arm in pair}
     if not any(len(known.judge) for known in mine.values()):
         return None
     compared = pair[1:] if gate.contrast == "treatment" else pair

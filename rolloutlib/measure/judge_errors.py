@@ -9,7 +9,7 @@ import numpy as np
 
 from rolloutlib.measure.carried import summed
 from rolloutlib.measure.corrected import MOST, arm_of, labels_of_all
-from rolloutlib.measure.design import is_binary
+from rolloutlib.measure.design import is_binary, metric_of
 from rolloutlib.measure.labelled import HUMAN
 from rolloutlib.reason import Reason, because, known
 from rolloutlib.stats.contingency import contingency_chi2
@@ -71,7 +71,7 @@ def judge_errors(compared: Comparison, gates: Iterable[Gate]) -> tuple[JudgeErro
         return ()
     rows: list[JudgeErrors] = []
     for metric in HUMAN:
-        gate = next((gate for gate in gates if gate.metric == metric), None)
+        gate = next((gate for gate in gates if metric_of(gate) == metric), None)
         if gate is None:
             continue
         arms = summed(compared, gate, compared.gate(gate)).arms

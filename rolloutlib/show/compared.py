@@ -131,10 +131,12 @@ def repeat_lines(review: PairReview) -> list[str]:
     shares = tuple(f"{name} {share:.0%}" for name, share in flips.shares.items() if share)
     lines = (
         say("A repeat with other {unit}s of the same kind would recommend something else in {rate} "
-            "of cases (± {error}): {shares}.", unit=say(flips.unit), rate=f"{flips.rate:.0%}",
-            error=f"{flips.error:.1%}", shares=shares),
+            "of cases (95% interval {span}): {shares}.", unit=say(flips.unit),
+            rate=f"{flips.rate:.0%}", span=f"{flips.lower:.1%} – {flips.upper:.1%}",
+            shares=shares),
         say("If both files were runs of the same candidate, two repeats would differ in {rate} of "
-            "cases (± {error}).", rate=f"{flips.aa_rate:.0%}", error=f"{flips.aa_error:.1%}"),
+            "cases (95% interval {span}).", rate=f"{flips.aa_rate:.0%}",
+            span=f"{flips.aa_lower:.1%} – {flips.aa_upper:.1%}"),
         say("Found by drawing the {unit}s again {repeats} times and judging each draw by the same "
             "methods; files, runs and judges stay as they are.", unit=say(flips.unit),
             repeats=flips.repeats),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rolloutlib.stats.proportions import clopper_pearson
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Draws", "Flip", "drawn", "flip", "pooled", "repeats_for", "taken"]
 
 MOST_REPEATS, FEWEST_REPEATS = 400, 50
+_SIDE, _Z = 0.975, 1.96  # of a 95 % interval
 CELLS = 300_000  # repeats times units, so that a repeat costs what it may
 
 
@@ -45,11 +48,12 @@ class Flip(NamedTuple):
 
     Attributes:
         rate: share that differs from the verdict at hand, or of pairs that differ.
-        error: its standard error, from the number of repeats alone.
+        lower, upper: its 95 % interval, from the number of repeats alone.
     """
 
     rate: float
-    error: float
+    lower: float
+    upper: float
 
 
 def repeats_for(units: int) -> int:
@@ -137,10 +141,14 @@ def flip(verdicts: NDArray[np.int64], own: int | None = None) -> Flip:
     """
     repeats = len(verdicts)
     if own is not None:
-        rate = int(np.count_nonzero(verdicts != own)) / repeats
-        return Flip(rate, (rate * (1 - rate) / repeats) ** 0.5)
+        differ = int(np.count_nonzero(verdicts != own))
+        return Flip(differ / repeats, *clopper_pearson(differ, repeats, confidence=_SIDE))
     _, counts = np.unique(verdicts, return_counts=True)
     share = counts / repeats
     rate = float((1 - np.sum(share**2)) * repeats / max(repeats - 1, 1))
     spread = float(np.sum(share**3) - np.sum(share**2) ** 2)
-    return Flip(rate, 2 * (max(spread, 0.0) / repeats) ** 0.5)
+    margin = _Z * 2 * (max(spread, 0.0) / repeats) ** 0.5
+    # Repeats that all agree have no spread: as many as the exact bound allows may differ yet.
+    others = min(clopper_pearson(repeats - counts.max(), repeats, confidence=_SIDE).upper, 0.5)
+    least = 2 * others * (1 - others)
+    return Flip(rate, max(rate - margin, 0.0), min(max(rate + margin, least), 1.0))

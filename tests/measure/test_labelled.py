@@ -9,12 +9,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from rolloutlib.measure.corrected import people_of
 from rolloutlib.measure.days import load
 from rolloutlib.measure.labelled import Labels, labels_among
 from rolloutlib.measure.scan import Count, measure
 from rolloutlib.measure.store import ingest
 from rolloutlib.measure.stored import read_store
 from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.offline import SHIPPED, load_eval_plan
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.samples import from_runs
 from tests.measure.store_runs import ROOT
@@ -109,3 +111,10 @@ def test_samples_without_a_unit_are_units_of_their_own() -> None:
     assert labels.of("control", "score").units == 0
     joined = labels.joined([labels]).of("control", "passed")
     assert (len(joined.judge), joined.units) == (6, 5)
+
+
+def test_a_further_scorers_gate_is_not_corrected_by_stars() -> None:
+    """People's score is beside the main one: a gate of another scorer keeps its own numbers."""
+    gate = load_eval_plan(SHIPPED).gates["avg_score"].model_copy(update={"scorer": "faithful"})
+    nothing: Any = None
+    assert people_of(gate, nothing, nothing, nothing, ARMS, nothing) is None
