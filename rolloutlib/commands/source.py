@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ A source.yaml that is there is never written over; with --check it is the one th
 Exit code: 0 drafted; 10 drafted, but --check found rows that are set apart; 2 wrong usage, or
 another source.yaml is there; 30 nothing is recognised in the files; 1 failure; 130 interrupted."""
 _EVAL = "rolloutlib/eval@"
+_SCHEMA = Path("params/source.schema.json")
 _APART = 10  # the exit code for rows that were set apart
 _FAR = 3  # folders above a file in which a review is not to look for its neighbours
 
@@ -68,7 +70,8 @@ def _source(arguments: argparse.Namespace) -> int:
 
     drafted = draft(arguments.files)
     with speaking(arguments.lang):
-        text = text_of(drafted.draft, missing_for(drafted.spec, _gates(arguments.plan)))
+        missing = missing_for(drafted.spec, _gates(arguments.plan))
+        text = text_of(drafted.draft, missing, _schema(drafted, arguments.out))
         if arguments.out == "-":
             sys.stdout.write(text)
             with _at_hand(text) as source:
@@ -98,6 +101,15 @@ def _gates(path: Path | None) -> dict[str, Gate]:
         gates = load_eval_plan(path).gates.items()
         return {name: gate for name, gate in gates if gate.where != "present"}
     return dict(load_plan(path).gates)
+
+
+def _schema(drafted: Drafted, out: str | None) -> str:
+    """Return where the schema of source.yaml lies, as seen from a draft in this workbook."""
+    folder = (Path(out).parent if out else drafted.peek.folder).resolve()
+    inside = folder.is_relative_to(Path.cwd())
+    if out == "-" or not inside or not _SCHEMA.is_file():
+        return ""
+    return Path(relpath(_SCHEMA, folder)).as_posix()
 
 
 def _beside(drafted: Drafted) -> Path:

@@ -105,6 +105,9 @@ def put_back(draft: Draft, sides: Sides) -> Draft:
             wide[arm][field] = {**spec, "column": column} if isinstance(spec, dict) else column
     mapping = {k: v for k, v in draft.mapping.items() if k not in {"arms", "columns"}}
     mapping = {"files": mapping.pop("files"), "columns": common, "wide": wide, **mapping}
+    segments = mapping.pop("segments", {})
+    if common_to_both := {n: c for n, c in segments.items() if c not in sides.columns}:
+        mapping["segments"] = common_to_both
     notes = {key: why for key, why in draft.notes.items() if key != "arms"}
     notes["wide"] = because("draft.wide")
     left = {column: why for column, why in draft.left.items() if column not in sides.columns}

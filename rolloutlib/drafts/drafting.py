@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fnmatch import fnmatch
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -57,7 +59,7 @@ def draft(paths: Sequence[Path]) -> Drafted:
         due = "expected samples as CSV, JSON Lines, JSON, Parquet or a workbook"
         raise RunsError(f"no records are found in {names}; {due}.")
     known = next((preset for preset in PRESETS if preset.recognises(seen)), None)
-    drafted = known.drafts(seen) if known else draft_table(seen)
+    drafted = known.drafts(seen) if known else draft_table(_of_a_kind(seen))
     drafted = _opening(_named(_with_arms(drafted, seen), paths, seen), seen)
     if known is None:
         _check_measured(drafted, seen)
@@ -80,8 +82,7 @@ def _by_file(draft: Draft, seen: Peek) -> Draft:
     told = mapping.get("arms") or "arm" in mapping.get("constants", {})
     if told or "arm" in mapping["columns"] or "{arm}" in mapping.get("named", ""):
         return draft
-    files = [file.name for file in seen.files if file.records]
-    arms = arms_of([name for name in files if fnmatch(name, mapping["files"])])
+    arms = arms_of([name for name in seen.names if fnmatch(name, mapping["files"])])
     why = because("draft.one_arm") if len(arms) == 1 else because("draft.files")
     ordered = {"files": mapping["files"], "arms": arms, **mapping}
     return draft._replace(mapping=ordered, notes={**draft.notes, "arms": why})
@@ -94,13 +95,27 @@ def _named(draft: Draft, paths: Sequence[Path], seen: Peek) -> Draft:
     return draft._replace(mapping={**draft.mapping, "files": literal(seen.first.name)})
 
 
+def _of_a_kind(seen: Peek) -> Peek:
+    """Leave out files of other endings than most records have: settings beside a table."""
+    records = Counter[str]()
+    for file in seen.files:
+        records[PurePosixPath(file.name).suffix] += len(file.every)
+    if seen.arms or len(records) == 1:
+        return seen
+    most = records.most_common(1)[0][0]
+    files = tuple(file for file in seen.files if PurePosixPath(file.name).suffix == most)
+    names = tuple(name for name in seen.names if PurePosixPath(name).suffix == most)
+    return seen._replace(files=files, names=names)
+
+
 def _check_measured(draft: Draft, seen: Peek) -> None:
     """Refuse a table of which nothing was taken that says how an answer was.
 
     Raises:
         RunsError: with what was left, and why.
     """
-    if _MEASURED & draft.mapping["columns"].keys():
+    arms = draft.mapping.get("wide", {}).values()
+    if any(_MEASURED & fields.keys() for fields in (draft.mapping["columns"], *arms)):
         return
     why = [f"{column}: {sentence(reason)}" for column, reason in draft.left.items()]
     due = "write source.yaml by hand (docs/source.md)"
@@ -110,9 +125,11 @@ def _check_measured(draft: Draft, seen: Peek) -> None:
 
 def _neighbours(paths: Sequence[Path], seen: Peek, spec: SourceSpec) -> bool:
     """Whether a review of the folder would meet files that the draft is not about."""
-    if spec.others == "ignored" or (len(paths) == 1 and paths[0].is_dir()):
+    if spec.others == "ignored":
         return False
     alone = spec.model_copy(update={"others": "ignored"})
+    if len(paths) == 1 and paths[0].is_dir():
+        return any(map(alone.ignores, seen.names))
     try:
         return any(alone.ignores(file.name) for file in list_files(seen.folder).files)
     except RunsError:  # more than a folder may hold

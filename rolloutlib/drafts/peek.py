@@ -14,7 +14,7 @@ import json
 import os
 import re
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import msgspec
@@ -74,11 +74,13 @@ class Peek(NamedTuple):
         files: in the order of their names, those of the first path first.
         folder: beside which source.yaml is to stand: the files' names are relative to it.
         arms: arm → glob of its files, where two paths were given; else empty.
+        names: of all data files there, those too that were not looked at.
     """
 
     files: tuple[PeekFile, ...]
     folder: Path = Path()
     arms: dict[str, str] = {}  # noqa: RUF012 -- nobody writes to it
+    names: tuple[str, ...] = ()
 
     @property
     def first(self) -> PeekFile:
@@ -107,13 +109,42 @@ def peek(paths: Sequence[Path]) -> Peek:
     if not 1 <= len(paths) <= len(ARMS):
         due = "expected one file or folder, or two: the control's, then the treatment's"
         raise UsageError(f"{len(paths)} paths are given; {due}.")
-    listed = [list_files(path).files[:_FILES] for path in paths]
-    whole = [path.resolve() for path in paths]
+    listed = [list_files(path).files for path in paths]
+    whole, arms = [path.resolve() for path in paths], dict[str, str]()
     if len(whole) == 1:
         folder = whole[0] if whole[0].is_dir() else whole[0].parent
-        return Peek(tuple(_looked_at(folder, listed[0])), folder)
-    folder, arms = _beside(whole)
-    return Peek(tuple(_looked_at(folder, [*listed[0], *listed[1]])), folder, arms)
+    else:
+        folder, arms = _beside(whole)
+    files = tuple(file for each in listed for file in _looked_at(folder, _spread(each)))
+    names = tuple(_name(folder, file) for each in listed for file in each)
+    _check_alike(files)
+    return Peek(files, folder, arms, names)
+
+
+def _spread(files: Sequence[RunFile]) -> Sequence[RunFile]:
+    """Return as many files as are looked at, from the first to the last."""
+    step = max(1, -(-len(files) // _FILES))
+    return files[::step]
+
+
+def _name(folder: Path, file: RunFile) -> str:
+    return Path(os.path.relpath(Path(file.path).resolve(), folder)).as_posix()
+
+
+def _check_alike(files: Sequence[PeekFile]) -> None:
+    """Refuse files of one ending that are opened by different keys: source.yaml has one of each.
+
+    Raises:
+        RunsError: with a file of each.
+    """
+    first: dict[str, PeekFile] = {}
+    for file in files:
+        other = first.setdefault(PurePosixPath(file.name).suffix.lower(), file)
+        if other.opening != file.opening:
+            keys = (", ".join(f"{k}: {v}" for k, v in f.opening.items()) for f in (other, file))
+            one, two = (key or "no key" for key in keys)
+            got = f"{other.name} is opened by {one}, and {file.name} by {two}"
+            raise RunsError(f"{got}; expected all to be written alike: save one anew.")
 
 
 def _beside(paths: Sequence[Path]) -> tuple[Path, dict[str, str]]:
@@ -136,8 +167,7 @@ def literal(name: str) -> str:
 
 def _looked_at(folder: Path, files: Iterable[RunFile]) -> Iterator[PeekFile]:
     for file in files:
-        path = Path(file.path).resolve()
-        name = Path(os.path.relpath(path, folder)).as_posix()
+        path, name = Path(file.path).resolve(), _name(folder, file)
         try:
             data = bounded_bytes(path, FILE_BYTES)
         except FileError as error:

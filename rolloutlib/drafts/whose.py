@@ -40,7 +40,7 @@ def take_arm(table: Table) -> None:
         elif "arm" not in table.columns:
             table.take("arm", column, because("draft.arm", **facts))
     if "arm" not in table.columns:
-        table.arms = arms_of([file.name for file in table.peek.files if file.records])
+        table.arms = arms_of(table.peek.names or [file.name for file in table.peek.files])
         one = len(table.arms) == 1
         table.notes["arms"] = because("draft.one_arm") if one else because("draft.files")
 

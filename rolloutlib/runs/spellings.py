@@ -9,6 +9,7 @@ import json
 import re
 from decimal import Decimal
 from functools import lru_cache
+from math import nan
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -171,8 +172,16 @@ class Nothing:
                 bool(_NUMBER.fullmatch(text)) and float(text) in self.numbers
             )
         if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
-            return float(cell) in self.numbers
+            return _float_of(cell) in self.numbers
         return word(cell) in self.words
+
+
+def _float_of(number: float | Decimal) -> float:
+    """Return a number as a float; NaN for a whole number that no float holds."""
+    try:
+        return float(number)
+    except OverflowError:
+        return nan
 
 
 NUMBER: Final = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"

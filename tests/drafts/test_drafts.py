@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import random
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -166,3 +167,54 @@ def test_check_shows_what_will_be_read(tmp_path: Path, capsys: pytest.CaptureFix
     assert "81 rows read = 80 kept (control 40, treatment 40) + 1 set apart + 0 copies" in told
     assert "a.csv:42: the row has 2 values; expected 5 as in the header." in told
     assert told.count("\ncontrol ") == told.count("\ntreatment ") == 2
+
+
+def test_a_row_of_both_arms_is_two_samples(tmp_path: Path) -> None:
+    """Columns in Korean of what was and what is new become the arms of each row."""
+    path = tmp_path / "둘.csv"
+    rows = "".join(f"{n},{'정답' if n % 3 else '오답'},정답\n" for n in range(30))
+    path.write_text(f"번호,기존 결과,신규 결과\n{rows}", encoding="utf-8")
+    (tmp_path / "source.yaml").write_text(text_of(draft([path]).draft), encoding="utf-8")
+    runs = read_runs(path)
+    passed = runs.relation.filter("passed").project("arm").fetchall()
+    assert Counter(arm for (arm,) in passed) == {"control": 20, "treatment": 30}
+
+
+ODD: dict[str, tuple[str, str]] = {
+    "names that are YAML": (
+        "csv",
+        "id,\"pass: {x}\",\"# x\",passed,'q',\n"
+        + "".join(f"{n},1,2,{n % 2},3,4\n" for n in range(9)),
+    ),
+    "numbers that no float holds": (
+        "jsonl", "".join(f'{{"passed": true, "score": 1{"0" * 400}}}\n' for _ in range(9))
+    ),
+}  # fmt: skip
+NONE: dict[str, tuple[str, str]] = {
+    "a list of no objects": ("json", "[[1, 2], [3, 4]]"),
+    "no JSON": ("json", "[" * 5000),
+    "no text": ("csv", "\0\1,\2\n" * 20),
+    "nothing": ("csv", ""),
+}
+
+
+@pytest.mark.parametrize("named", ODD)
+def test_odd_files_have_a_draft_that_loads(named: str, tmp_path: Path) -> None:
+    """Whatever stands in a file, the text of its draft means the draft."""
+    kind, text = ODD[named]
+    path = tmp_path / f"a.{kind}"
+    path.write_text(text)
+    drafted = draft([path])
+    (tmp_path / "source.yaml").write_text(text_of(drafted.draft))
+    assert load_source(tmp_path / "source.yaml") == drafted.spec
+    assert read_runs(path).kept == 9
+
+
+@pytest.mark.parametrize("named", NONE)
+def test_files_without_samples_are_a_sentence(named: str, tmp_path: Path) -> None:
+    """A file that holds no records ends as one sentence that says what was expected."""
+    kind, text = NONE[named]
+    path = tmp_path / f"a.{kind}"
+    path.write_text(text)
+    with pytest.raises(RunsError, match=r"; (expected|write source\.yaml)"):
+        draft([path])
