@@ -16,7 +16,7 @@ from rolloutlib.limits import FILE_BYTES
 from rolloutlib.text import exact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Guess", "as_utf8", "is_text_encoding", "likely_encoding", "other_format"]
 
@@ -25,6 +25,7 @@ _MARKS: Final = (  # the longer first: UTF-32's begins as UTF-16's does
     (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
 )  # fmt: skip
 _BOM = codecs.BOM_UTF8
+_MARKED: Final = ("utf-16", "utf-32")  # which say their own order of bytes, or else nothing
 _FORMATS: Final = (  # what it is, and what to do
     (b"\x1f\x8b", "packed (gzip)", "a name that ends so: {name}.gz"),
     (b"\x28\xb5\x2f\xfd", "packed (zstd)", "a name that ends so: {name}.zst"),
@@ -51,6 +52,7 @@ _WIDER: Final = {  # encodings, and the wider one that is tried in their place
     "euc_kr": "cp949", "shift_jis": "cp932", "gbk": "gb18030", "gb2312": "gb18030",
     "cp1251": "", "cp1252": "",
 }  # fmt: skip
+_LATIN_ONE: Final = "cp1252"
 _LATIN: Final = (  # letters; signs; quotes, dashes and the euro
     ("\xc0", "\xff"), ("\xa0", "\xbf"), ("\u0152", "\u017e"), ("\u2013", "\u2026"),
     ("\u20ac", "\u20ac"),
@@ -99,9 +101,11 @@ def as_utf8(name: str, data: bytes, encoding: str | None, kind: str = ".csv") ->
             return _recoded(name, data[len(mark) :], marked, marked=True)
     if found := other_format(name, data):
         raise DoorError(name, f"is {found[0]}", found[1])
-    if encoding and codecs.lookup(encoding).name != "utf-8":
+    known = codecs.lookup(encoding).name if encoding else "utf-8"
+    wide = _wide(data)
+    if encoding and known != "utf-8" and not (wide and known in _MARKED):
         return _said(name, data, encoding)
-    if wide := _wide(data):
+    if wide:
         _refuse(name, f"is {wide[:6].upper()} without its mark", wide)
     if data.isascii() or _is_utf8(data):
         return data
@@ -117,7 +121,10 @@ def other_format(name: str, data: bytes) -> tuple[str, str] | None:
     >>> other_format("t.csv", b"\x1f\x8b")
     ('packed (gzip)', 'a name that ends so: t.csv.gz')
     """
+    packed = name.lower().endswith((".gz", ".zst", ".zstd"))
     for mark, what, due in _FORMATS:
+        if data.startswith(mark) and packed:
+            return f"{what} once more", "a text that is packed once"
         if data.startswith(mark):
             return what, due.format(name=name, stem=name.rpartition(".")[0] or name)
     return None
@@ -164,7 +171,10 @@ def _undecoded(name: str, data: bytes, encoding: str, at: int) -> DoorError:
     if _is_utf8(data):
         due = "no encoding: in source.yaml, since it is UTF-8"
         return DoorError(name, got, due, key="encoding", value="utf-8")
-    guess = likely_encoding(data)
+    guess, wider = likely_encoding(data), _WIDER.get(codecs.lookup(encoding).name)
+    if wider and _decodes(data, wider) and (guess is None or guess.encoding in {wider, _LATIN_ONE}):
+        due = f"encoding: {wider} in source.yaml, of which {encoding} is a part"
+        return DoorError(name, got, due, key="encoding", value=wider)
     if guess and guess.encoding != encoding:
         due = f"encoding: {guess.encoding} in source.yaml, in which it is text ({guess.word!r})"
         return DoorError(name, got, due, key="encoding", value=guess.encoding)
@@ -247,10 +257,18 @@ def likely_encoding(data: bytes) -> Guess | None:
         foreign = [char for char in text if not char.isascii()]
         if any(ord(char) < _CONTROLS for char in foreign):
             continue
+        words = [one for one in _WORD.findall(text) if not one.isascii()]
+        if encoding == _LATIN_ONE and not _are_mostly_ascii(words):
+            continue
         if sum(map(is_of_script, foreign)) >= least * len(foreign):
-            words = (one for one in _WORD.findall(text) if not one.isascii())
-            return Guess(encoding, next(words, foreign[0])[:20])
+            return Guess(encoding, next(iter(words), foreign[0])[:20])
     return None
+
+
+def _are_mostly_ascii(words: Sequence[str]) -> bool:
+    """Whether words have accents, and do not consist of them."""
+    letters = "".join(words)
+    return 2 * len(letters.encode("ascii", "ignore")) >= len(letters)
 
 
 def _hangul(char: str) -> bool:
@@ -281,6 +299,6 @@ def _latin(char: str) -> bool:
 
 
 _SCRIPTS: Final[tuple[tuple[str, Callable[[str], bool], float], ...]] = (
-    ("cp949", _hangul, 0.9), ("cp932", _japanese, 0.3), ("gb18030", _simplified, 0.9),
-    ("big5", _traditional, 0.9), ("cp1251", _cyrillic, 0.9), ("cp1252", _latin, 0.9),
+    ("cp949", _hangul, 0.75), ("cp932", _japanese, 0.3), ("gb18030", _simplified, 0.9),
+    ("big5", _traditional, 0.9), ("cp1251", _cyrillic, 0.9), (_LATIN_ONE, _latin, 0.9),
 )  # fmt: skip

@@ -83,10 +83,10 @@ def opened(name: str, data: bytes, said: Said | None = None) -> Opened:
         return Opened(kind, data)
     if end in PACKINGS:
         data = unpacked(name, data, end)
-    if kind in WORKBOOKS and data:
-        return Opened(".jsonl", _sheet(name, data, kind, said))
-    if kind == _EVAL and data:
-        return Opened(".json", archived(name, data))
+    if kind in WORKBOOKS:
+        return Opened(".jsonl", _sheet(name, data, kind, said) if data else data)
+    if kind == _EVAL:
+        return Opened(".json", archived(name, data) if data else data)
     text = as_utf8(name, data, said.encoding, _TEXTS[kind])
     if _TEXTS[kind] != ".csv" or not text.strip():
         return Opened(_TEXTS[kind], text)

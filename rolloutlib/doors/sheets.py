@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.doors import workbook
@@ -21,6 +22,11 @@ __all__ = ["WORKBOOKS", "sheet_lines"]
 WORKBOOKS: Final = (".xlsx", ".xlsm", ".ods")
 _ROOM = 10**9  # bytes of a process that has read nothing yet, generously
 _PIECE = 1 << 20
+_ROOT = Path(__file__).parents[2]  # where this package is, which may be nowhere on the path
+_CALL = (
+    "import sys; sys.path.append(sys.argv.pop()); import runpy; "
+    "runpy.run_module('rolloutlib.doors.workbook', run_name='__main__')"
+)
 
 
 def sheet_lines(
@@ -54,7 +60,7 @@ def sheet_lines(
         "memory": FILE_BYTES.value + _ROOM, "wanted": [*wanted], "times": [*times],
         "strict": [*strict], "words": [*words],
     }  # fmt: skip
-    command = [sys.executable, "-I", workbook.__file__, json.dumps(options)]
+    command = [sys.executable, "-I", "-c", _CALL, json.dumps(options), str(_ROOT)]
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as told:
         given.write(data)
         given.seek(0)
@@ -75,6 +81,9 @@ def _answered(name: str, code: int, lines: bytes, told: bytes) -> bytes:
     if code == workbook.REFUSED:
         refusal = json.loads(told)
         raise DoorError(name, refusal["got"], refusal["expected"], key=refusal["key"])
+    if code == 1:
+        due = "a whole workbook, or its table saved as CSV in UTF-8"
+        raise DoorError(name, "cannot be read as a workbook", due)
     if code:
         due = "a sheet without cells far outside of its table; save the table as CSV in UTF-8"
         raise DoorError(name, "takes more memory or time than a workbook may", due)

@@ -15,52 +15,22 @@ import re
 import resource
 import signal
 import sys
-import zipfile
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
+
+from rolloutlib.doors.marks import Refusal, marks_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-__all__ = ["REFUSED", "column_letters", "lines_of"]
+__all__ = ["REFUSED", "TOO_LARGE", "column_letters", "lines_of"]
 
 REFUSED: Final = 3  # exit code: standard error is the refusal, as JSON
+TOO_LARGE: Final = 4
 _EXACT = 10**15  # from here on a spreadsheet's numbers have lost digits
 _ERROR = re.compile(r"#(?:N/A|DIV/0!|NAME\?|[A-Z_]+!)|Err:[0-9]{3}")
-_AT = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
-_FORMULA = re.compile(
-    rb"(<(?:\w+:)?c\b[^>]*>)\s*<(?:\w+:)?f\b(?:[^>]*/>|[^<]*</(?:\w+:)?f>)"
-    rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
-)
-_STYLES = re.compile(rb"<cellXfs\b.*?</cellXfs>", re.DOTALL)
-_FORMAT = re.compile(rb"<numFmt\b[^>]*>")
-_STYLE = re.compile(rb"<xf\b[^>]*>")
-_PERCENTS: Final = (9, 10)  # formats that every workbook has
-_SHEET = re.compile(rb"<(?:\w+:)?sheet\b[^>]*>")
-_RELATION = re.compile(rb"<(?:\w+:)?Relationship\b[^>]*>")
-_ODD_IN_ODS: Final = (
-    (rb'office:value-type="percentage"', "percentages"),
-    (rb'calcext:value-type="error"', "errors"),
-    (rb'table:number-rows-spanned="(?!1")', "cells that are merged over several rows"),
-)
-
-
-class Refusal(Exception):  # noqa: N818 -- it is no fault of the program
-    """A workbook that is refused: what was got, what is expected, and the key that mends it."""
-
-    def __init__(self, got: str, expected: str, key: str = "") -> None:
-        """Keep the parts of its sentence."""
-        super().__init__(got)
-        self.told = {"got": got, "expected": expected, "key": key}
-
-
-class _Marks(NamedTuple):
-    """Cells (row and column from 0) that are not the values that the library gives for them."""
-
-    errors: frozenset[tuple[int, int]] = frozenset()
-    percents: frozenset[tuple[int, int]] = frozenset()
 
 
 def lines_of(data: bytes, options: dict[str, Any]) -> Iterator[str]:
@@ -76,14 +46,14 @@ def lines_of(data: bytes, options: dict[str, Any]) -> Iterator[str]:
     """
     workbook = _workbook(data, options["kind"])
     sheet = _sheet_of(workbook, options["sheet"])
-    marks = _marks(data, sheet, options["kind"])
+    marks = marks_in(data, sheet.name, options["kind"])
     rows = _rows(sheet)
     number, names = _header(rows, {*options["wanted"]})
     _check_merged(sheet, number, rows)
     line = 0
     for row, cells in rows[number + 1 :]:
         told = {
-            name: _cell(cell, name, options, _mark(marks, row, column))
+            name: _cell(cell, name, options, marks.of(row, column))
             for column, (name, cell) in enumerate(zip(names, cells, strict=True))
             if name
         }
@@ -101,9 +71,13 @@ def _workbook(data: bytes, kind: str) -> CalamineWorkbook:
     except PasswordError:
         raise Refusal("is locked by a password", "it saved without one") from None
     except (CalamineError, OSError, ValueError) as error:
-        why = str(error).partition("\n")[0][:200].rstrip(".")
-        due = f"a whole workbook; save it again as {kind}, or as CSV in UTF-8"
-        raise Refusal(f"cannot be read as a workbook ({why})", due) from None
+        raise _damaged(error, kind) from None
+
+
+def _damaged(error: Exception, kind: str) -> Refusal:
+    why = str(error).partition("\n")[0][:200].rstrip(".")
+    due = f"a whole workbook; save it again as {kind}, or as CSV in UTF-8"
+    return Refusal(f"cannot be read as a workbook ({why})", due)
 
 
 def _sheet_of(workbook: CalamineWorkbook, asked: str | None) -> CalamineSheet:
@@ -185,11 +159,6 @@ def _check_merged(sheet: CalamineSheet, header: int, rows: Sequence[tuple[int, l
             raise Refusal(f"has merged cells among its rows ({first}:{last})", due)
 
 
-def _mark(marks: _Marks, row: int, column: int) -> str:
-    at = row, column
-    return "error" if at in marks.errors else "percent" if at in marks.percents else ""
-
-
 def _cell(cell: Any, name: str, options: dict[str, Any], mark: str) -> object:  # noqa: ANN401 -- whatever stands there
     """Return a cell as JSON; what is no value as an object, which no field accepts."""
     if mark == "error" or (isinstance(cell, str) and _ERROR.fullmatch(cell)):
@@ -221,80 +190,6 @@ def _time(cell: object, name: str, options: dict[str, Any]) -> object:
     return {"cell": str(cell)}
 
 
-def _marks(data: bytes, sheet: CalamineSheet, kind: str) -> _Marks:
-    """Find the cells that the library gives as empty (errors) or as other numbers (percentages)."""
-    archive = zipfile.ZipFile(io.BytesIO(data))
-    if kind == ".ods":
-        content = archive.read("content.xml")
-        for pattern, what in _ODD_IN_ODS:
-            if re.search(pattern, content):
-                due = "plain values: change or format them, or save it as .xlsx"
-                raise Refusal(f"has {what}", due)
-        return _Marks()
-    xml = archive.read(_part_of(archive, sheet.name))
-    _check_computed(xml)
-    percents = _percent_styles(archive)
-    styles = b"|".join(b"%d" % style for style in percents)
-    either = rb'\bt="e"' + (rb'|\bs="(?:' + styles + rb')"' if styles else b"")
-    errors, shown = set[tuple[int, int]](), set[tuple[int, int]]()
-    for found in re.finditer(rb"<(?:\w+:)?c\b(?=[^>]*(?:" + either + rb"))[^>]*>", xml):
-        at = _AT.search(found[0])
-        if at is None:
-            raise Refusal("has cells without an address", "it saved by a spreadsheet")
-        place = int(at[2]) - 1, _column(at[1])
-        (errors if b't="e"' in found[0] else shown).add(place)
-    return _Marks(frozenset(errors), frozenset(shown))
-
-
-def _check_computed(xml: bytes) -> None:
-    """Refuse formulas without values: who wrote them left computing them to a spreadsheet."""
-    for found in _FORMULA.finditer(xml):
-        if b't="str"' not in found[1]:  # a formula may give an empty text
-            at = _AT.search(found[1])
-            cell = (at[1] + at[2]).decode() if at else "somewhere"
-            due = "it opened and saved by a spreadsheet, which computes them"
-            raise Refusal(f"has formulas without their values ({cell})", due)
-
-
-def _column(letters: bytes) -> int:
-    column = 0
-    for letter in letters:
-        column = column * 26 + letter - ord("A") + 1
-    return column - 1
-
-
-def _part_of(archive: zipfile.ZipFile, name: str) -> str:
-    """Return the entry that holds a sheet."""
-    from html import unescape
-
-    sheets = _SHEET.findall(archive.read("xl/workbook.xml"))
-    relations = _RELATION.findall(archive.read("xl/_rels/workbook.xml.rels"))
-    targets = {_said(one, b"Id"): _said(one, b"Target") for one in relations}
-    for one in sheets:
-        if unescape(_said(one, b"name")) == name:
-            target = targets.get(_said(one, b"(?:\\w+:)?id"), "")
-            return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-    raise Refusal(f"does not say where its sheet {name!r} is", "it saved by a spreadsheet")
-
-
-def _said(tag: bytes, attribute: bytes) -> str:
-    found = re.search(rb"\s" + attribute + rb"=(?:\"([^\"]*)\"|'([^']*)')", tag)
-    return (found[1] or found[2] or b"").decode() if found else ""
-
-
-def _percent_styles(archive: zipfile.ZipFile) -> list[int]:
-    """Return the styles by which a cell shows 0.85 as 85 %."""
-    if "xl/styles.xml" not in archive.namelist():
-        return []
-    xml = archive.read("xl/styles.xml")
-    formats = {_said(one, b"numFmtId") for one in _FORMAT.findall(xml)
-               if "%" in _said(one, b"formatCode")}  # fmt: skip
-    formats |= {*map(str, _PERCENTS)}
-    styles = _STYLES.search(xml)
-    every = _STYLE.findall(styles[0]) if styles else []
-    return [place for place, one in enumerate(every) if _said(one, b"numFmtId") in formats]
-
-
 def _bounded(seconds: int, memory: int) -> None:
     """End this process where it takes longer or holds more than it may."""
     signal.alarm(seconds)
@@ -310,8 +205,13 @@ def _main() -> int:
     try:
         for line in lines_of(sys.stdin.buffer.read(), options):
             sys.stdout.write(line + "\n")
+    except MemoryError:
+        return TOO_LARGE
     except Refusal as refusal:
         sys.stderr.write(json.dumps(refusal.told))
+        return REFUSED
+    except Exception as error:  # noqa: BLE001 -- whatever a damaged workbook does to its readers
+        sys.stderr.write(json.dumps(_damaged(error, options["kind"]).told))
         return REFUSED
     return 0
 

@@ -159,7 +159,8 @@ class SourceSpec(Wrapping, BaseModel):
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
-        if (self.envelopes or self.beside or self.wrapping) and not self.mapped:
+        texts = ".txt" in self.files  # which are data where they are named
+        if (self.envelopes or self.beside or self.wrapping or texts) and not self.mapped:
             return self
         wrong = self._wrong_arm() or self._wrong_shape()
         if not wrong and self.columns.passed and self.columns.status:

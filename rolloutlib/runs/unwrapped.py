@@ -14,7 +14,7 @@ from rolloutlib.runs.columns import TEXTS
 from rolloutlib.runs.database import texts_folder
 from rolloutlib.runs.files import check_lines, plain_text
 from rolloutlib.runs.quarantine import Quarantined
-from rolloutlib.runs.sources import TAGS, WIRE
+from rolloutlib.runs.sources import WIRE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["named_texts", "refused_run", "said_of", "scanned", "scanned_paths"]
 __all__ += ["unwrapped"]
 
-_WORDS = {"passed", "status", "score", "latency_ms", "covariate", *TAGS}  # their words are judged
+_WORDS = {"passed", "status", "score", "latency_ms", "covariate"}  # their words are judged
 _SCANNED = {".parquet", ".csv", ".tsv", ".tab", ".txt", ".jtl"}
 _OWN = ("arm",)  # without which a table has not our own names
 _NUMBERS = count()

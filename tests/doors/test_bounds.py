@@ -88,6 +88,10 @@ SAID: dict[str, tuple[bytes, Said, str]] = {
     "UTF-8 said to be Latin-1": ("arm,é\n".encode(), Said("latin-1"), "t.csv is UTF-8, and"),
     "CP949 said to be CP932": (
         "팔,결과가 좋다\n".encode("cp949"), Said("shift_jis"), "encoding: cp949"),
+    "a rare syllable said to be EUC-KR": (
+        "arm\n똠방각하\n".encode("cp949"), Said("euc-kr"), "encoding: cp949"),
+    "UTF-16 without a mark said to be UTF-16": (
+        "arm\n".encode("utf-16-le"), Said("utf-16"), "encoding: utf-16-le"),
     "another delimiter said": (b"arm;status\n", Said(delimiter="|"), 'delimiter: ";"'),
     "names with commas between semicolons": (
         b"arm;latency, ms;status\n", Said(wanted=("arm", "status")), 'delimiter: ";"'),

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
     from openpyxl.worksheet.worksheet import Worksheet
 
-HEAD = ("arm", "run_id", "prompt_id", "status", "score")
+HEAD = ("arm", "run_id", "prompt_id", "status", "score", "issues")
 PERCENT = (
     "score is '85%'; expected a number from 0 to 10; a percentage is read by scale: "
     "[0, 1] or [0, 100]."
 )
 SOURCE = """
-columns: {arm: arm, run_id: run_id, prompt_id: prompt_id, status: status, score: score}
+columns: {arm: arm, run_id: run_id, prompt_id: prompt_id, status: status, score: score,
+          issues: issues}
 """
 
 
@@ -81,6 +82,9 @@ ODD: dict[str, tuple[Sequence[object], Callable[[Worksheet], object] | None, str
     "an error in a number": (
         ("a", "r", "q", "passed", 1), lambda sheet: _error(sheet["E22"]),
         "score is '#ERROR'; expected a number from 0 to 10."),
+    "an error among issues": (
+        ("a", "r", "q", "passed", 1, "x"), lambda sheet: _error(sheet["F22"]),
+        'issues is {"error": "#ERROR"}; expected a list of words.'),
     "a percentage": (
         ("a", "r", "q", "passed", 0.85), lambda sheet: _percent(sheet["E22"]),
         PERCENT),
@@ -132,7 +136,7 @@ def test_a_percentage_is_read_where_it_can_only_be_one_thing(
     tmp_path: Path, scale: str, score: float
 ) -> None:
     """As people see it, on both scales that a percentage may have."""
-    source = SOURCE.replace("score: score}", f"score: {{column: score, scale: {scale}}}}}")
+    source = SOURCE.replace("score: score", f"score: {{column: score, scale: {scale}}}")
     row = ("a", "r", "q", "passed", 0.85)
     folder = written(tmp_path / "x", [HEAD, row], source, lambda sheet: _percent(sheet["E2"]))
     assert read_runs(folder).table["score"].to_pylist() == [score]

@@ -1,0 +1,124 @@
+"""Cells of a workbook that are not the values that the library gives for them.
+
+It gives an error as an empty cell, and 85% as 0.85: the workbook's own XML says which they are.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from html import unescape
+from typing import Final, NamedTuple
+
+__all__ = ["Marks", "Refusal", "marks_in"]
+
+_AT = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
+_FORMULA = re.compile(
+    rb"(<(?:\w+:)?c\b[^>]*>)\s*<(?:\w+:)?f\b(?:[^>]*/>|[^<]*</(?:\w+:)?f>)"
+    rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+_STYLES = re.compile(rb"<cellXfs\b.*?</cellXfs>", re.DOTALL)
+_FORMAT = re.compile(rb"<numFmt\b[^>]*>")
+_LITERAL = re.compile(r"&quot;.*?&quot;|\\.|_.")  # of a format: text that is shown as it is
+_STYLE = re.compile(rb"<xf\b[^>]*>")
+_PERCENTS: Final = ("9", "10")  # formats that every workbook has
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\b[^>]*>")
+_RELATION = re.compile(rb"<(?:\w+:)?Relationship\b[^>]*>")
+_ODD_IN_ODS: Final = (
+    (rb'office:value-type="percentage"', "percentages"),
+    (rb'calcext:value-type="error"', "errors"),
+    (rb'table:number-rows-spanned="(?!1")', "cells that are merged over several rows"),
+)
+
+
+class Refusal(Exception):  # noqa: N818 -- it is no fault of the program
+    """A workbook that is refused: what was got, what is expected, and the key that mends it."""
+
+    def __init__(self, got: str, expected: str, key: str = "") -> None:
+        """Keep the parts of its sentence."""
+        super().__init__(got)
+        self.told = {"got": got, "expected": expected, "key": key}
+
+
+class Marks(NamedTuple):
+    """Cells (row and column from 0) that are not the values that the library gives for them."""
+
+    errors: frozenset[tuple[int, int]] = frozenset()
+    percents: frozenset[tuple[int, int]] = frozenset()
+
+    def of(self, row: int, column: int) -> str:
+        """Return what a cell is marked as."""
+        at = row, column
+        return "error" if at in self.errors else "percent" if at in self.percents else ""
+
+
+def marks_in(data: bytes, sheet: str, kind: str) -> Marks:
+    """Find the cells that the library gives as empty (errors) or as other numbers (percentages)."""
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    if kind == ".ods":
+        content = archive.read("content.xml")
+        for pattern, what in _ODD_IN_ODS:
+            if re.search(pattern, content):
+                due = "plain values: change or format them, or save it as .xlsx"
+                raise Refusal(f"has {what}", due)
+        return Marks()
+    xml = archive.read(_part_of(archive, sheet))
+    _check_computed(xml)
+    percents = _percent_styles(archive)
+    styles = b"|".join(b"%d" % style for style in percents)
+    either = rb'\bt="e"' + (rb'|\bs="(?:' + styles + rb')"' if styles else b"")
+    errors, shown = set[tuple[int, int]](), set[tuple[int, int]]()
+    for found in re.finditer(rb"<(?:\w+:)?c\b(?=[^>]*(?:" + either + rb"))[^>]*>", xml):
+        at = _AT.search(found[0])
+        if at is None:
+            raise Refusal("has cells without an address", "it saved by a spreadsheet")
+        place = int(at[2]) - 1, _column(at[1])
+        (errors if b't="e"' in found[0] else shown).add(place)
+    return Marks(frozenset(errors), frozenset(shown))
+
+
+def _check_computed(xml: bytes) -> None:
+    """Refuse formulas without values: who wrote them left computing them to a spreadsheet."""
+    for found in _FORMULA.finditer(xml):
+        if b't="str"' not in found[1]:  # a formula may give an empty text
+            at = _AT.search(found[1])
+            cell = (at[1] + at[2]).decode() if at else "somewhere"
+            due = "it opened and saved by a spreadsheet, which computes them"
+            raise Refusal(f"has formulas without their values ({cell})", due)
+
+
+def _column(letters: bytes) -> int:
+    column = 0
+    for letter in letters:
+        column = column * 26 + letter - ord("A") + 1
+    return column - 1
+
+
+def _part_of(archive: zipfile.ZipFile, name: str) -> str:
+    """Return the entry that holds a sheet."""
+    sheets = _SHEET.findall(archive.read("xl/workbook.xml"))
+    relations = _RELATION.findall(archive.read("xl/_rels/workbook.xml.rels"))
+    targets = {_said(one, b"Id"): _said(one, b"Target") for one in relations}
+    for one in sheets:
+        if unescape(_said(one, b"name")) == name:
+            target = targets.get(_said(one, b"(?:\\w+:)?id"), "")
+            return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    raise Refusal(f"does not say where its sheet {name!r} is", "it saved by a spreadsheet")
+
+
+def _said(tag: bytes, attribute: bytes) -> str:
+    found = re.search(rb"\s" + attribute + rb"=(?:\"([^\"]*)\"|'([^']*)')", tag)
+    return (found[1] or found[2] or b"").decode() if found else ""
+
+
+def _percent_styles(archive: zipfile.ZipFile) -> list[int]:
+    """Return the styles by which a cell shows 0.85 as 85 %."""
+    if "xl/styles.xml" not in archive.namelist():
+        return []
+    xml, formats = archive.read("xl/styles.xml"), {*_PERCENTS}
+    formats |= {_said(one, b"numFmtId") for one in _FORMAT.findall(xml)
+                if "%" in _LITERAL.sub("", _said(one, b"formatCode"))}  # fmt: skip
+    styles = _STYLES.search(xml)
+    every = _STYLE.findall(styles[0]) if styles else []
+    return [place for place, one in enumerate(every) if _said(one, b"numFmtId") in formats]
