@@ -481,10 +481,13 @@ def test_one_run_at_a_time_writes_to_a_place(tmp_path: Path) -> None:
         written(first.folder, generation("first"))
         thread = Thread(target=second)
         thread.start()
-        time.sleep(0.3)
+        until = time.monotonic() + 60
+        while not told.getvalue():  # whom it waits for
+            assert time.monotonic() < until
+            time.sleep(0.01)
         assert thread.is_alive()
         first.publish()
-    thread.join(10)
+    thread.join(60)
     assert (thread.is_alive(), found) == (False, {"first", "whole"})
     assert states(tmp_path / "w3") == {"second", "whole"}
     (line,) = told.getvalue().splitlines()

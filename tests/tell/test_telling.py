@@ -214,7 +214,7 @@ def test_a_bad_receiver_costs_bounded_time(
         root = workbook(tmp_path, webhook={"url": receiver.url})
         began = time.monotonic()
         (told,) = tell(EVENT, root, seconds=0.6)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8  # the slowest would take ten
     assert told.failure is not None
     assert told.way == "webhook 127.0.0.1"
     assert "SECRETPATH" not in told.failure
