@@ -174,13 +174,15 @@ def _arrow_csv(data: bytes, delimiter: str) -> pa.Table | None:
     lines = _record_lines(data, ord(delimiter))
     if lines is None or len(lines) < 2:  # noqa: PLR2004 -- the header and a row
         return None
+    if (columns := _header(data, delimiter)) is None:
+        return None
     table = pa_csv.read_csv(
         pa.BufferReader(data),
         parse_options=pa_csv.ParseOptions(
             delimiter=delimiter, newlines_in_values=b'"' in data
         ),
         convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(_header(data, delimiter), pa.string()),
+            column_types=dict.fromkeys(columns, pa.string()),
             null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True,
         ),
     )  # fmt: skip
@@ -196,13 +198,17 @@ def types_of(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, 
     return {name: kind for name, kind, *_ in described}
 
 
-def _header(data: bytes, delimiter: str) -> list[str]:
+def _header(data: bytes, delimiter: str) -> list[str] | None:
+    """Return the names of a CSV's columns; None where they are more than a line."""
     head = data[: 1 << 24].lstrip(b"\r\n")
-    first = pa_csv.open_csv(
-        pa.BufferReader(head[: head.find(b"\n") + 1] or head),
-        read_options=pa_csv.ReadOptions(block_size=1 << 24),
-        parse_options=pa_csv.ParseOptions(delimiter=delimiter),
-    )
+    try:
+        first = pa_csv.open_csv(
+            pa.BufferReader(head[: head.find(b"\n") + 1] or head),
+            read_options=pa_csv.ReadOptions(block_size=1 << 24),
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter),
+        )
+    except pa.ArrowException:
+        return None
     return first.schema.names
 
 

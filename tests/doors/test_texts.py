@@ -148,3 +148,18 @@ def test_a_table_of_our_own_names_needs_no_mapping(
     found = read(tmp_path / "b", WAYS[way], OURS, "")
     assert told(found) == plain["own"]
     assert not found.quarantined
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_names_and_cells_may_span_lines(tmp_path: Path, delimiter: str) -> None:
+    """A header of two lines is one; rows keep the numbers of their first lines."""
+    lines = ['arm,"status","the\nscore"', 'a,passed,"5"', '"b\nc",passed,6', "d,lost,7"]
+    text = "\n".join(lines).replace(",", delimiter)
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    source = (
+        f'columns: {{arm: arm, status: status, score: "the\\nscore"}}\ndelimiter: "{delimiter}"\n'
+    )
+    (tmp_path / "source.yaml").write_text(source.replace("\t", "\\t"), encoding="utf-8")
+    found = read_runs(tmp_path)
+    assert found.table["score"].to_pylist() == [5.0, 6.0]
+    assert [one.line for one in found.quarantined] == [6]
