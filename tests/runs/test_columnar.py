@@ -358,7 +358,7 @@ def test_a_column_with_the_name_of_the_line(tmp_path: Path) -> None:
 def test_lines_that_say_nothing_are_refused_in_words(tmp_path: Path) -> None:
     """`{}` has no column: a sentence says so, with the name of the file."""
     (tmp_path / "empty.jsonl").write_text("{}\n{}\n", encoding="utf-8")
-    with pytest.raises(RunsError, match=r"empty\.jsonl has the columns none; write a"):
+    with pytest.raises(RunsError, match=r"empty\.jsonl has the columns none; say which"):
         read_runs(tmp_path)
 
 
