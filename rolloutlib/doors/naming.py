@@ -8,13 +8,14 @@ on the way, nobody can tell it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import RunsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
 __all__ = ["Pattern", "as_time", "pattern_of"]
 
@@ -47,6 +48,18 @@ class _Part(NamedTuple):
             if self.field != _TIME or _CLOCK.fullmatch(name, start, end):
                 yield end
 
+    def starts(self, name: str, end: int) -> Iterator[int]:
+        """Yield where it may start in a name if it ends at a place."""
+        if not self.field:
+            at = end - len(self.text)
+            if at >= 0 and name.startswith(self.text, at):
+                yield at
+            return
+        anything = self.field == _ANYTHING
+        for at in range(0 if anything else name.rfind("/", 0, end) + 1, end + anything):
+            if self.field != _TIME or _CLOCK.fullmatch(name, at, end):
+                yield at
+
 
 class Pattern(NamedTuple):
     """A pattern of paths in parts."""
@@ -59,6 +72,7 @@ class Pattern(NamedTuple):
         """The fields that it names, in their order."""
         return tuple(part.field for part in self.parts if part.field not in {"", _ANYTHING})
 
+    @lru_cache(maxsize=4096)  # noqa: B019 -- of a pattern that is made once
     def told_by(self, name: str) -> dict[str, str]:
         """Return the fields of a path.
 
@@ -85,11 +99,7 @@ class Pattern(NamedTuple):
         """Return, for each part and the end, where it may start so that all after it fits."""
         fits = [{len(name)}]
         for part in reversed(self.parts):
-            after = fits[0]
-            starts = (place for place in range(len(name) + 1))
-            fits.insert(
-                0, {at for at in starts if any(end in after for end in part.ends(name, at))}
-            )
+            fits.insert(0, {at for end in fits[0] for at in part.starts(name, end)})
         return fits
 
     def _arms(self, name: str, fits: list[set[int]]) -> set[str]:
@@ -103,13 +113,14 @@ class Pattern(NamedTuple):
         return arms
 
 
-def pattern_of(written: str, fields: Collection[str]) -> Pattern:
+@lru_cache(maxsize=64)
+def pattern_of(written: str, fields: tuple[str, ...]) -> Pattern:
     """Return a pattern in parts.
 
     Raises:
         ValueError: it names another field, one twice, or two without text between them.
 
-    >>> pattern_of("{arm}/samples_{_}.jsonl", ["arm"]).told_by("gpt/samples_a_b.jsonl")
+    >>> pattern_of("{arm}/samples_{_}.jsonl", ("arm",)).told_by("gpt/samples_a_b.jsonl")
     {'arm': 'gpt'}
     """
     parts: list[_Part] = []

@@ -38,7 +38,7 @@ from rolloutlib.runs.spellings import (
     truths,
     word,
 )  # fmt: skip
-from rolloutlib.runs.stamps import Span, milliseconds, read_stamp, unit_of
+from rolloutlib.runs.stamps import Span, count_of, milliseconds, read_stamp, unit_of
 from rolloutlib.runs.truths import TRUTHS, own_truths, truth_of
 
 if TYPE_CHECKING:
@@ -194,6 +194,8 @@ def _expected_time(
         counted = f"if it counts {unit} from 1970 on, say unit: {unit} of started_at"
         return f"{NO_TIME}; {counted} in source.yaml"
     fault = _moment(cell, column, timezone, latest)
+    if column.says("unit") and count_of(cell) is not None:
+        return f"a count of {column.unit} from 1970 on, of a moment from 2000 on that has begun"
     if fault == NO_OFFSET:
         return f"{fault}; if all times are of one zone, say timezone: in source.yaml"
     if isinstance(fault, str) and fault not in {NO_TIME, TOO_EARLY}:

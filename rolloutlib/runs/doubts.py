@@ -29,6 +29,7 @@ _OF_ARM: Final = (
     f"count(CASE WHEN latency_ms > 0 AND latency_ms < {_FAST_MS} THEN 1 END) AS fast",
     f"count(CASE WHEN latency_ms > {_SLOW_MS} THEN 1 END) AS slow",
 )
+_TINY = 0.1  # of 10: a hundredth of the scale, as fractions are that are read as percent
 _TIMES: Final = ("latency_ms", "slow")
 _METRICS: Final = {
     "units.latency": _TIMES, "units.latency_long": _TIMES, "units.score": ("score",),
@@ -77,6 +78,10 @@ def _doubts(
         if confirm := _unsaid(spec, name, "scale", "[0, 10]"):
             small = [row[0] for row in arms if row[place] is not None and 0 < row[place] <= 1]
             reasons += [_score(name, arm, confirm) for arm in small[:1]]
+        elif scale := _scale_of(spec, name):
+            tiny = [row[0] for row in arms if row[place] is not None and 0 < row[place] <= _TINY]
+            facts = {"scorer": name.removeprefix(SCORER), "scale": scale}
+            reasons += [because("units.narrow", arm=arm, **facts) for arm in tiny[:1]]
     return tuple(reasons)
 
 
@@ -92,7 +97,7 @@ def by_metric(reasons: Iterable[Reason]) -> dict[str, Reason]:
 
 
 def _about(reason: Reason) -> tuple[str, ...]:
-    if reason.code != "units.scorer":
+    if reason.code not in {"units.scorer", "units.narrow"}:
         return _METRICS.get(reason.code, ())
     scorer = str(reason.facts["scorer"])
     return (SCORER + scorer, scorer)  # the score of a person is a metric by its own name
@@ -104,6 +109,13 @@ def _latency(arm: str, timed: int, fast: int, slow: int, confirm: str) -> Reason
     if 2 * slow > timed:
         return because("units.latency_long", arm=arm, share=slow / timed, confirm=confirm)
     return None
+
+
+def _scale_of(spec: SourceSpec | None, field: str) -> str:
+    """Return the scale that source.yaml names for a score; nothing where it names none."""
+    column = (spec.mapped | spec.scorers).get(field) if spec else None
+    said = column is not None and column.says("scale")
+    return f"[{column.scale[0]:g}, {column.scale[1]:g}]" if column and said else ""
 
 
 def _unsaid(spec: SourceSpec | None, field: str, option: str, usual: str) -> str:

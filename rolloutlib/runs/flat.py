@@ -139,6 +139,10 @@ class _Side(NamedTuple):
 
 def _of_side(file: RunFile, rows: Rows, spec: SourceSpec, latest: datetime | None) -> _Side:
     check_columns(file, columns_of(rows), spec)
+    start = spec.constants.started_at
+    if start is not None and latest is not None and start > latest:
+        got = f"{file.name} began at {start.isoformat()}, as constants or named in source.yaml say"
+        raise RunsError(f"{got}; expected a start that is not in the future.")
     empty = empty_paths(file.name, rows, spec)
     told = empty_told(file.name, empty, spec)
     spec = without(spec, [*empty, *(name for name in IDS if is_empty(name, rows, spec))])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from rolloutlib.doors.paths import Ambiguous, Several, value_at
@@ -50,7 +51,8 @@ def _one(cell: object, name: str) -> object:
         return cell
     filled = [one for one in cell if one is not None]
     if name in TAGS:
-        return filled
+        lists: list[list[object]] = [one if isinstance(one, list) else [one] for one in filled]
+        return [*chain.from_iterable(lists)]
     if name in ADDING and not isinstance(cell, Ambiguous):
         return _sum(cell) if filled else None
     different = {word(one): one for one in filled}

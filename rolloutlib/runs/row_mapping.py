@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
 
@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from rolloutlib.runs.sources import SourceSpec
 
 __all__ = ["RowMapping"]
+
+
+def _template_key(cells: Mapping[str, object]) -> str | None:
+    """Return the key by which an object says that its provider measured nothing."""
+    told = (key for key, cell in cells.items() if cell and names_provider(key))
+    return next((key for key in told if template_in(cells[key])), None)
+
 
 _JUDGED = {
     "score",
@@ -78,6 +85,8 @@ class RowMapping:
         """
         self.file, self.spec, self.latest, self.untimed = file, spec, latest, ""
         self.words: Counter[tuple[str, str | None]] = Counter()
+        self.root: object = None
+        self.root_template: str | None = None
         self.outcome = spec.outcome
         self.kind = Sample if spec.outcome else _Unjudged
         self.statuses = spec.statuses or own_statuses(spec)
@@ -167,8 +176,9 @@ class RowMapping:
 
     def refused(self, row: Row, wire: str) -> Quarantined:
         """Say what was expected of a row's field, which messages name as the source does."""
-        if wire in row.cells and wire == self.template(row):
-            what = wire, shown(template_in(row.cells[wire])), NO_MEASUREMENT
+        if wire not in WIRE.values() and wire == self.template(row):
+            holder = row.cells if wire in row.cells else cast("dict[str, object]", row.root)
+            what = wire, shown(template_in(holder[wire])), NO_MEASUREMENT
             return Quarantined(self.file, row.line, *what, self.text(row), arm=self.arm(row))
         name = next((name for name, other in WIRE.items() if other == wire), wire)
         column = self.column_of(name)
@@ -199,8 +209,12 @@ class RowMapping:
 
     def template(self, row: Row) -> str | None:
         """Return the column by which a row says that nothing was measured, mapped or not."""
-        told = (key for key, cell in row.cells.items() if cell and names_provider(key))
-        return next((key for key in told if template_in(row.cells[key])), None)
+        own = _template_key(row.cells)
+        if own is None and isinstance(row.root, dict) and row.root is not row.cells:
+            if self.root is not row.root:  # one for all rows of a file
+                self.root, self.root_template = row.root, _template_key(row.root)
+            return self.root_template
+        return own
 
     @property
     def unknown(self) -> tuple[UnknownWord, ...]:

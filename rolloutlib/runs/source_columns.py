@@ -145,7 +145,7 @@ class Constants(_Model):
 MEASURED = (
     "passed", "status", "error", "score", "latency_ms", "issues", "veto_reason", "style_violations",
     "suggested_tags", "confirmed_tags", "cost", "tokens_in", "tokens_out", "human_passed",
-    "human_score",
+    "human_score", "error",
 )  # fmt: skip
 
 

@@ -17,6 +17,10 @@ SOURCES: Final = {
     ),
     "source.ignored": "Nothing read these files: {names}.",
     "source.later": "{rows} rows of these runs started after {moment} and are left out.",
+    "units.narrow": (
+        "No {scorer} of arm {arm} is above a hundredth of its scale, which source.yaml says is "
+        "{scale}, as fractions read as percent are; correct scale there."
+    ),
     "source.where": (
         "{rows:,} rows of {file} are left out by where in source.yaml; {column} is there: {words}."
     ),

@@ -424,3 +424,44 @@ def test_a_wrong_key_is_named(tmp_path: Path, spec: str) -> None:
     """A source.yaml that cannot be meant is refused, with the key and what is expected there."""
     with pytest.raises(PlanError, match=WRONG[spec]):
         read(tmp_path, spec, {"t.csv": "a,ok\nx,true\n"})
+
+
+def test_a_file_of_a_template_is_no_measurement(tmp_path: Path) -> None:
+    """What the whole file says of its provider holds for each record in it."""
+    spec = "records: r\ncolumns: {arm: arm, passed: ok}\n"
+    tree = {"provider": "MOCK", "r": [{"arm": "a", "ok": True}]}
+    found = read(tmp_path, spec, {"t.json": tree})
+    assert (found.kept, found.quarantined[0].field) == (0, "provider")
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("constants: {arm: a, started_at: 2099-01-01T00:00:00Z}\ncolumns: {passed: ok}", "t.csv"),
+        (
+            'named: "{arm}_{started_at}.csv"\ntimezone: UTC\ncolumns: {passed: ok}',
+            "a_2099-01-01.csv",
+        ),
+    ],
+)
+def test_no_file_begins_in_the_future(tmp_path: Path, spec: str, name: str) -> None:
+    """A start that source.yaml or a path says is held to what any start is."""
+    with pytest.raises(RunsError, match="as constants or named in source"):
+        read(tmp_path, spec, {name: "ok\ntrue\n"})
+
+
+def test_lists_of_words_in_a_list_are_one(tmp_path: Path) -> None:
+    """Tags that each check names as a list are the tags of the sample."""
+    spec = "columns: {arm: arm, passed: ok, issues: checks.*.tags}"
+    rows = [{"arm": "a", "ok": True, "checks": [{"tags": ["x", "y"]}, {"tags": []}, {"tags": "z"}]}]
+    assert read(tmp_path, spec, {"t.jsonl": rows}).table["issues"].to_pylist() == [["x", "y", "z"]]
+
+
+def test_fractions_on_a_scale_of_percent_are_doubted(tmp_path: Path) -> None:
+    """A named scale of which no score reaches a hundredth hides every loss: it is doubted."""
+    spec = "columns: {arm: arm, score: {column: s, scale: [0, 100]}}"
+    rows = [{"arm": "a", "s": k / 10} for k in range(11)]
+    found = read(tmp_path, spec, {"t.jsonl": rows})
+    assert "which source.yaml says is [0, 100]" in sentence(found.doubts["score"])
+    rows.append({"arm": "a", "s": 1.5})
+    assert read(tmp_path, spec, {"t.jsonl": rows}).doubts == {}
