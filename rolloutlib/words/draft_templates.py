@@ -74,4 +74,27 @@ DRAFTS: Final = {
     "draft.off_scale": "not all of it are numbers from {low:g} to {high:g}",
     "draft.empty": "no row has a value there",
     "draft.only": "not every file has it, but {file}",
+    # What presets of eval tools know.
+    "draft.metric": "{metric} is the outcome; the other scorers are {others}",
+    "draft.letters": "C is 1, P is 0.5, I and N are 0, as Inspect's own accuracy takes them",
+    "draft.failure_reason": "0 passed, 1 an assertion failed, 2 an error",
+    "draft.no_errors": (
+        "errors are not told apart from failures (no failureReason), so they are failures"
+    ),
+    "draft.error": "what broke is an error, no failure",
+    "draft.limit": "a limit that ended the sample",
+    "draft.seconds": "{tool} counts seconds",
+    "draft.folders": "the names of files and folders say it",
+    "draft.filter": (
+        "each answer is there once a filter; {chosen} is read, {others} would be copies"
+    ),
+    "draft.outcome_events": "of all events these are outcomes",
+    "draft.unended": "the status is {status}, expected {expected}: samples may be missing",
+    "draft.fewer": "it counts {said} samples and holds {there}: the others are missing",
+    "draft.unreported": "no final report: the eval may not have ended, and samples may be missing",
+    "draft.pooled": "several in one file ({values}): all of them are the arm",
+    "draft.event": "events that are no outcomes",
+    "draft.grader": "the tokens of another model, such as a grader, are among them",
+    "draft.judge_time": "how long the metrics took, not the answer",
+    "draft.judge_cost": "what the metrics cost, not the answer",
 }

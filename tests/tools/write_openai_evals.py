@@ -15,12 +15,15 @@ from pathlib import Path
 
 import world
 
-os.environ |= {"OPENAI_API_KEY": "none", "EVALS_SEQUENTIAL": "1"}  # it imports a client that is never used
+os.environ |= {
+    "OPENAI_API_KEY": "none",
+    "EVALS_SEQUENTIAL": "1",
+}  # it imports a client that is never used
 
-from evals.base import RunSpec  # noqa: E402 -- its import reads the key
-from evals.elsuite.basic.match import Match  # noqa: E402
-from evals.record import LocalRecorder, record_error, record_sampling  # noqa: E402
-from evals.registry import Registry  # noqa: E402
+from evals.base import RunSpec
+from evals.elsuite.basic.match import Match
+from evals.record import LocalRecorder, record_error, record_sampling
+from evals.registry import Registry
 
 
 class _Answering:
@@ -45,7 +48,7 @@ class _Answering:
 class _Matching(Match):
     """The tool's own match; an error is recorded and ends the sample, not the run."""
 
-    def eval_sample(self, sample, *rest):  # noqa: ANN001, ANN002, ANN201
+    def eval_sample(self, sample, *rest):  # noqa: ANN001, ANN002, ANN202
         """Evaluate one sample."""
         try:
             return super().eval_sample(sample, *rest)

@@ -1,7 +1,7 @@
 """promptfoo evaluates both arms with a provider in JavaScript and writes its output files.
 
-Run in .venv-tools: `python write_promptfoo.py FOLDER`. It writes both.json, both.jsonl (both arms in
-one file), v1/output.json and v2/output.json.
+Run in .venv-tools: `python write_promptfoo.py FOLDER`. It writes both.json and both.jsonl (both
+arms in one file), v1/output.json and v2/output.json.
 """
 
 from __future__ import annotations
@@ -54,13 +54,14 @@ def main(folder: Path) -> None:
         "PROMPTFOO_DISABLE_REMOTE_GENERATION": "1",
         "PROMPTFOO_FAILED_TEST_EXIT_CODE": "0",
     }
+    node = Path(sys.prefix) / "bin" / "node"
     entry = Path(sys.prefix) / "node_modules" / "promptfoo" / "dist" / "src" / "main.js"
     wanted = {"both": ["v1", "v2"], "v1/output": ["v1"], "v2/output": ["v2"]}
     for name, arms in wanted.items():
         kinds = (".json", ".jsonl") if len(arms) > 1 else (".json",)
         outputs = [part for kind in kinds for part in ("-o", str(folder / f"{name}{kind}"))]
         subprocess.run(
-            [Path(sys.prefix) / "bin" / "node", entry, "eval", "-c", _config(folder, arms), *outputs, "--repeat",
+            [node, entry, "eval", "-c", _config(folder, arms), *outputs, "--repeat",
              str(world.REPEATS), "--no-table", "--no-progress-bar"],
             env=env, check=True, cwd=folder,
         )  # fmt: skip

@@ -1,0 +1,113 @@
+"""deepeval's test runs (`DisplayConfig(results_folder=…)`, or .deepeval/.latest_run_full.json).
+
+A test case passed if all its metrics did; each metric is a further scorer. A metric that broke is
+an error of the case. deepeval's own names of cases are numbers of rows, so its input is the prompt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rolloutlib.doors.paths import value_at
+from rolloutlib.drafts.known import (
+    Lines,
+    files_of,
+    in_range,
+    numbers,
+    objects,
+    plain_names,
+    values_of,
+)
+from rolloutlib.drafts.record import Draft, Preset
+from rolloutlib.reason import because
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rolloutlib.drafts.peek import Peek, PeekFile
+
+__all__ = ["DEEPEVAL"]
+
+_PLACES: Final = ("testCases", "testRunData.testCases")
+_TURNS: Final = ("conversationalTestCases", "testRunData.conversationalTestCases")
+Record = dict[str, Any]
+
+
+def _place(file: PeekFile) -> str:
+    """Return where the test cases are; empty where there are none."""
+    for place in (*_PLACES, *_TURNS):
+        found = value_at(file.root or {}, place)
+        if any("metricsData" in case for case in objects(found)):
+            return place
+    return ""
+
+
+def _runs(peek: Peek) -> list[PeekFile]:
+    return [file for file in peek.files if _place(file)]
+
+
+def _recognises(peek: Peek) -> bool:
+    runs = _runs(peek)
+    filled = [file for file in peek.files if file.records]
+    return bool(runs) and len(runs) == len(filled) and len(set(map(_place, runs))) == 1
+
+
+def _drafts(peek: Peek) -> Draft:
+    runs = _runs(peek)
+    place = _place(runs[0])
+    cases = [case for file in runs for case in objects(value_at(file.root or {}, place))]
+    lines = Lines("deepeval", files_of(peek))
+    lines.key("records", place)
+    root = "$.testRunData." if place.startswith("testRunData") else "$."
+    if not peek.arms:
+        lines.take_files(runs)
+    if all(_named(file, f"{root}hyperparameters.model") for file in runs):
+        lines.add("segments", "model", f"{root}hyperparameters.model")
+    _take_prompt(lines, cases)
+    lines.take("passed", "success")
+    _take_metrics(lines, cases)
+    if numbers(values_of(cases, "completionTime")):
+        why = because("draft.seconds", tool="deepeval")
+        lines.take("latency_ms", "completionTime", why, unit="s")
+    if numbers(values_of(cases, "tokenCost")):
+        lines.take("cost", "tokenCost")
+    for column, code in (("runDuration", because("draft.judge_time")),
+                         ("evaluationCost", because("draft.judge_cost"))):  # fmt: skip
+        if values_of(cases, column):
+            lines.leave(column, code)
+    return Draft("deepeval", lines.done(), lines.notes, lines.left)
+
+
+def _named(file: PeekFile, path: str) -> bool:
+    return isinstance(value_at({}, path, file.root), str)
+
+
+def _take_prompt(lines: Lines, cases: Sequence[Record]) -> None:
+    prompt = "input" if all(case.get("input") for case in cases) else "name"
+    lines.take("prompt_id", prompt)
+    if prompt == "input":
+        lines.add("texts", "prompt", "input")
+        lines.leave("actualOutput", because("draft.text"))
+
+
+def _take_metrics(lines: Lines, cases: Sequence[Record]) -> None:
+    """Take each metric for a further scorer; the only one is the score."""
+    metrics = dict.fromkeys(map(str, values_of(cases, "metricsData.*.name")))
+    plain = plain_names(metrics)
+    for metric in metrics:
+        path = f'metricsData[name="{metric}"].score'
+        cells = numbers(values_of(cases, path))
+        if not cells:
+            lines.leave(metric, because("draft.empty"))
+        elif not in_range(cells):
+            lines.leave(metric, because("draft.scale_open", low=min(cells), high=max(cells)))
+        elif len(metrics) == 1:
+            lines.take("score", path, scale=[0, 1])
+        else:
+            lines.add("scores", plain[metric], {"column": path, "scale": [0, 1]})
+    if values_of(cases, "metricsData.*.error"):
+        column = "metricsData.*.error"
+        lines.take("error", column, because("draft.error"), values={"*": True})
+
+
+DEEPEVAL: Final = Preset("deepeval", "deepeval", _recognises, _drafts)

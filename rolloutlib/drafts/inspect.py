@@ -1,0 +1,185 @@
+"""Inspect's logs (.eval or .json): a sample an epoch, with a score of each scorer.
+
+A sample's id is the prompt, so that its epochs are a cluster of one. The scorer of Inspect's own
+headline is the outcome, the others are further scorers. A sample with an error has no score: that
+is an error, never a failure or nothing. The letters mean what Inspect's own accuracy takes them
+for: C is 1, P is ½, I and N are 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rolloutlib.doors.paths import value_at
+from rolloutlib.drafts.known import (
+    Lines,
+    arm_of,
+    check_apart,
+    check_once,
+    files_of,
+    in_range,
+    names_in,
+    numbers,
+    objects,
+    plain_names,
+    values_of,
+)
+from rolloutlib.drafts.record import Draft, Preset
+from rolloutlib.reason import because
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rolloutlib.drafts.peek import Peek, PeekFile
+
+__all__ = ["INSPECT"]
+
+_LETTERS: Final = {"C": 1, "P": 0.5, "I": 0, "N": 0}
+_STATUSES: Final = {"C": "passed", "P": "failed", "I": "failed", "N": "failed"}
+_ENDED: Final = "success"
+Record = dict[str, Any]
+
+
+def _logs(peek: Peek) -> list[PeekFile]:
+    return [file for file in peek.files if _is_log(file)]
+
+
+def _is_log(file: PeekFile) -> bool:
+    told = file.root or {}
+    return isinstance(told.get("eval"), dict) and "status" in told and "task" in told["eval"]
+
+
+def _samples(file: PeekFile) -> list[Record]:
+    return objects((file.root or {}).get("samples"))
+
+
+def _recognises(peek: Peek) -> bool:
+    logs = _logs(peek)
+    return bool(logs) and len(logs) == len([file for file in peek.files if file.records])
+
+
+def _drafts(peek: Peek) -> Draft:
+    logs = _logs(peek)
+    records = [record for file in logs for record in _samples(file)]
+    _check_runs(peek, logs)
+    lines = Lines("Inspect", files_of(peek))
+    lines.key("records", "samples")
+    _take_run(lines, logs, paths=bool(peek.arms))
+    lines.take("prompt_id", "id")
+    if all(record.get("uuid") for record in records):
+        lines.take("sample_id", "uuid")
+    _take_scores(lines, logs, records)
+    _take_numbers(lines, logs, records)
+    lines.add("texts", "prompt", "input")
+    lines.leave("output.completion", because("draft.text"))
+    return Draft("inspect", lines.done(), lines.notes, lines.left)
+
+
+def _check_runs(peek: Peek, logs: Sequence[PeekFile]) -> None:
+    """Refuse a log beside its copy, and one beside its retry, which holds its samples again."""
+    check_apart(peek, lambda file: value_at(file.root or {}, "eval.eval_id"), "eval_id")
+    runs: dict[str, list[str]] = {}
+    for file in logs:
+        told: Record = (file.root or {})["eval"]
+        name = f"{told.get('task')} with {told.get('model')} in {arm_of(peek, file)}"
+        runs.setdefault(name, []).append(file.name)
+    check_once(runs, "logs")
+
+
+def _take_run(lines: Lines, logs: Sequence[PeekFile], *, paths: bool) -> None:
+    models = tuple(sorted({str(value_at(file.root or {}, "eval.model")) for file in logs}))
+    if paths:
+        lines.add("segments", "model", "$.eval.model")
+    else:
+        some = models[:5]
+        lines.take("arm", "$.eval.model", because("draft.arm", count=len(models), values=some))
+    lines.take("run_id", "$.eval.eval_id" if _all_tell(logs, "eval.eval_id") else "$.eval.run_id")
+    lines.take("started_at", "$.eval.created")
+    if len({value_at(file.root or {}, "eval.task") for file in logs}) > 1:
+        lines.take("category", "$.eval.task")
+    for file in logs:
+        status = str((file.root or {})["status"])
+        if status != _ENDED:
+            lines.leave(file.name, because("draft.unended", status=status, expected=_ENDED))
+        said = value_at(file.root or {}, "results.total_samples")
+        there = len(_samples(file))
+        if isinstance(said, int) and said > there:
+            lines.leave(file.name, because("draft.fewer", said=said, there=there))
+
+
+def _all_tell(logs: Sequence[PeekFile], path: str) -> bool:
+    return all(value_at(file.root or {}, path) for file in logs)
+
+
+def _scorers(logs: Sequence[PeekFile], records: Sequence[Record]) -> list[str]:
+    """Return the names of the scores, that of the headline first."""
+    first = [value_at(file.root or {}, "results.headline.score") for file in logs]
+    listed = [
+        score for file in logs for score in values_of([file.root or {}], "results.scores.*.name")
+    ]
+    there = names_in(records, "scores")
+    return list(dict.fromkeys(name for name in [*first, *listed, *there] if name in there))
+
+
+def _take_scores(lines: Lines, logs: Sequence[PeekFile], records: Sequence[Record]) -> None:
+    scorers = _scorers(logs, records)
+    plain = plain_names(scorers)
+    for scorer in scorers:
+        path = f"scores.{scorer}.value"
+        cells = values_of(records, path)
+        if cells and set(map(str, cells)) <= _LETTERS.keys():
+            _take_letters(lines, path, plain[scorer], tuple(scorers))
+        else:
+            _take_number(lines, path, plain[scorer], cells)
+    if values_of(records, "error.message"):
+        lines.take("error", "error.message", because("draft.error"), values={"*": True})
+    if values_of(records, "limit.type"):
+        lines.take("issues", "limit.type", because("draft.limit"))
+
+
+def _take_letters(lines: Lines, path: str, name: str, scorers: tuple[str, ...]) -> None:
+    if lines.columns.keys() & {"status", "passed", "score"}:
+        column = {"column": path, "values": _LETTERS, "scale": [0, 1]}
+        lines.add("scores", name, column)
+        return
+    facts = {"metric": scorers[0], "others": scorers[1:]}
+    lines.take("status", path, because("draft.metric", **facts) if scorers[1:] else None)
+    lines.key("statuses", dict(_STATUSES), because("draft.letters"))
+    lines.take("score", path, because("draft.letters"), values=dict(_LETTERS), scale=[0, 1])
+
+
+def _take_number(lines: Lines, path: str, name: str, cells: Sequence[object]) -> None:
+    given = numbers(cells)
+    if given is None:
+        lines.leave(path, because("draft.no_numbers", words=tuple(map(str, cells[:3]))))
+    elif not in_range(given):
+        lines.leave(path, because("draft.scale_open", low=min(given), high=max(given)))
+    elif lines.columns.keys() & {"status", "passed", "score"}:
+        lines.add("scores", name, {"column": path, "scale": [0, 1]})
+    else:
+        lines.take_rate(path, given)
+
+
+def _take_numbers(lines: Lines, logs: Sequence[PeekFile], records: Sequence[Record]) -> None:
+    timed = "working_time" if values_of(records, "working_time") else "total_time"
+    if values_of(records, timed):
+        lines.take("latency_ms", timed, because("draft.seconds", tool="Inspect"), unit="s")
+    if not values_of(records, "model_usage.*.input_tokens"):
+        return
+    if _graded_apart(logs):
+        lines.leave("model_usage", because("draft.grader"))
+        return
+    lines.take("tokens_in", "model_usage.*.input_tokens")
+    lines.take("tokens_out", "model_usage.*.output_tokens")
+
+
+def _graded_apart(logs: Sequence[PeekFile]) -> bool:
+    """Whether a model other than the one under test was asked too: its tokens are no answer's."""
+    for file in logs:
+        model = value_at(file.root or {}, "eval.model")
+        if names_in(_samples(file), "model_usage").keys() - {model}:
+            return True
+    return False
+
+
+INSPECT: Final = Preset("inspect", "Inspect", _recognises, _drafts)

@@ -1,0 +1,193 @@
+"""What presets of eval tools share: values at a path, scales, names, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatch
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from rolloutlib.doors.paths import Several, value_at
+from rolloutlib.errors import RunsError
+from rolloutlib.reason import because
+from rolloutlib.text import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from rolloutlib.drafts.peek import Peek, PeekFile
+    from rolloutlib.reason import Reason
+
+__all__ = [
+    "Lines", "arm_of", "check_apart", "check_once", "files_of", "in_range", "names_in", "numbers",
+    "objects", "plain_names", "values_of",
+]  # fmt: skip
+
+Record = dict[str, Any]
+_UNIT: Final = (0.0, 1.0)
+_MOST_NAME = 40
+
+
+class Lines:
+    """The lines of a draft as they come: fields, further scorers, segments, each with its reason.
+
+    Args:
+        title: the tool's name for people.
+        files: glob of the files that it wrote.
+    """
+
+    def __init__(self, title: str, files: str) -> None:
+        """Start with the files."""
+        self.why = because("draft.tool", tool=title)
+        self.mapping: dict[str, Any] = {"files": files}
+        self.columns: dict[str, Any] = {}
+        self.beside: dict[str, dict[str, Any]] = {"scores": {}, "segments": {}, "texts": {}}
+        self.notes: dict[str, Reason] = {"files": because("draft.read")}
+        self.left: dict[str, Reason] = {}
+
+    def key(self, name: str, value: object, why: Reason | None = None) -> None:
+        """Say a key of source.yaml."""
+        self.mapping[name] = value
+        self.notes[name] = why or self.why
+
+    def take(
+        self, field: str, column: object, why: Reason | None = None, **options: object
+    ) -> None:
+        """Map a field."""
+        self.columns[field] = {"column": column, **options} if options else column
+        self.notes[f"columns.{field}"] = why or self.why
+
+    def add(self, kind: str, name: str, column: object) -> None:
+        """Map a further scorer, a segment or a text."""
+        self.beside[kind][name] = column
+        self.notes[f"{kind}.{name}"] = self.why
+
+    def leave(self, what: str, why: Reason) -> None:
+        """Say why something is left."""
+        self.left[what] = why
+
+    def take_rate(self, column: str, cells: Sequence[float], why: Reason | None = None) -> None:
+        """Take numbers from 0 to 1 for outcomes where they are nothing else, else for a score."""
+        if {*cells} <= {0.0, 1.0}:
+            self.take("passed", column, why)
+        else:
+            self.take("score", column, why, scale=[0, 1])
+
+    def take_files(self, files: Sequence[PeekFile]) -> None:
+        """Take each file for an arm of its own."""
+        arms = {PurePosixPath(file.name).stem: file.name for file in files}
+        self.key(
+            "arms", arms, because("draft.files") if len(arms) > 1 else because("draft.one_arm")
+        )
+
+    def done(self) -> dict[str, Any]:
+        """Return the mapping, whole."""
+        beside = {kind: told for kind, told in self.beside.items() if told}
+        return {**self.mapping, "columns": self.columns, **beside}
+
+
+def files_of(peek: Peek) -> str:
+    """Return the glob of the files that hold records."""
+    kinds = {PurePosixPath(file.name).suffix for file in peek.files if file.records}
+    return f"*{kinds.pop()}" if len(kinds) == 1 else "*"
+
+
+def arm_of(peek: Peek, file: PeekFile) -> str:
+    """Return the path that a file belongs to, of two that were given; else its folder."""
+    arms = (arm for arm, glob in peek.arms.items() if fnmatch(file.name, glob))
+    return next(arms, str(PurePosixPath(file.name).parent))
+
+
+def values_of(records: Iterable[Record], path: str, root: object = None) -> list[Any]:
+    """Return what stands at a path of the records, where there is anything."""
+    cells: list[Any] = []
+    for record in records:
+        cell = value_at(record, path, root)
+        cells += cell if isinstance(cell, Several) else [cell]
+    return [cell for cell in cells if cell is not None]
+
+
+def objects(found: object) -> list[Record]:
+    """Return the objects of what should be a list of them."""
+    every = cast("list[object]", found) if isinstance(found, list) else []
+    return [cast("Record", one) for one in every if isinstance(one, dict)]
+
+
+def names_in(records: Iterable[Record], column: str) -> dict[str, None]:
+    """Return the names that the objects of a column have, in their order."""
+    inner = objects([record.get(column) for record in records])
+    return dict.fromkeys(str(name) for one in inner for name in one)
+
+
+def numbers(cells: Iterable[object]) -> list[float] | None:
+    """Return cells as numbers (true is 1); None where one is no number, or there are none.
+
+    >>> numbers([True, 0.5]), numbers(["C"]), numbers([])
+    ([1.0, 0.5], None, None)
+    """
+    plain = list(cells)
+    if not plain or not all(isinstance(cell, int | float) for cell in plain):
+        return None
+    return [float(cast("float", cell)) for cell in plain]
+
+
+def in_range(cells: Sequence[float], ends: tuple[float, float] = _UNIT) -> bool:
+    """Whether all numbers lie on a scale."""
+    return all(ends[0] <= cell <= ends[1] for cell in cells)
+
+
+def plain_names(names: Iterable[str]) -> dict[str, str]:
+    """Return a plain word of ours for each name of a tool's, no two alike.
+
+    >>> plain_names(["Answer Relevancy", "answer-relevancy", "짧음"]).values()
+    dict_values(['answer_relevancy', 'answer_relevancy_2', 'scorer'])
+    """
+    plain: dict[str, str] = {}
+    for name in names:
+        folded = re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")
+        base = folded if folded[:1].isalpha() else f"scorer_{folded}".strip("_")
+        base, taken, again = base[: _MOST_NAME - 3], set(plain.values()), 2
+        word = base
+        while word in taken:
+            word, again = f"{base}_{again}", again + 1
+        plain[name] = word
+    return plain
+
+
+def check_apart(peek: Peek, run_of: Callable[[PeekFile], object], called: str) -> None:
+    """Refuse two arms, or two files, that are one and the same run: a copy compares nothing.
+
+    Args:
+        peek: what was looked at.
+        run_of: what only one run has, of a file; None where the file does not tell.
+        called: what that is called in the file.
+
+    Raises:
+        RunsError: two files tell one run.
+    """
+    seen: dict[str, str] = {}
+    for file in peek.files:
+        run = run_of(file)
+        if run is None:
+            continue
+        other = seen.setdefault(str(run), file.name)
+        if other != file.name:
+            due = "expected two runs: nothing is compared with its copy"
+            raise RunsError(f"{other} and {file.name} are one run ({called} {run}); {due}.")
+
+
+def check_once(runs: Mapping[str, Iterable[str]], what: str) -> None:
+    """Refuse an arm that holds two runs of one thing: one is stale, and both are no evidence.
+
+    Args:
+        runs: what was run (a task, in a folder) → the files of its runs.
+        what: what a run is called for people.
+
+    Raises:
+        RunsError: of one there are two.
+    """
+    for name, files in runs.items():
+        several = sorted(files)
+        if len(several) > 1:
+            due = "expected one: move the stale one out of the folder"
+            raise RunsError(f"{name} has {len(several)} {what} ({listed(several, most=4)}); {due}.")

@@ -1,0 +1,135 @@
+"""lm-evaluation-harness: samples_TASK_TIME.jsonl (`--log_samples`), a line a document and filter.
+
+The folder is the arm and the task the category. A document is known by its hash, so that repeats
+and further filters of it are one prompt. Of several filters one is read, and of a task in one
+folder one run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from rolloutlib.drafts.known import (
+    Lines,
+    arm_of,
+    check_once,
+    in_range,
+    numbers,
+    plain_names,
+    values_of,
+)
+from rolloutlib.drafts.record import Draft, Preset
+from rolloutlib.reason import because
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rolloutlib.drafts.peek import Peek, PeekFile
+
+__all__ = ["LM_EVAL"]
+
+_KEYS: Final = {"doc_id", "doc", "resps", "filtered_resps"}
+_NAME: Final = re.compile(r"samples_(?P<task>.+)_(?P<time>\d{4}-\d\d-\d\dT[^_/]+)\.jsonl")
+# Which metric of several says whether an answer is right; the harness itself lists no first.
+_OUTCOMES: Final = ("exact_match", "acc", "em", "pass@1", "pass_at_1", "prompt_level_strict_acc")
+# Which filter of several is read; the stricter before those that forgive.
+_FILTERS: Final = ("strict-match", "none")
+_NO_METRICS: Final = {"doc_id", "n", "sample_len"}
+_TIMED: Final = "{_}/samples_{category}_{_}.jsonl"
+Record = dict[str, Any]
+
+
+def _samples(peek: Peek) -> list[PeekFile]:
+    return [file for file in peek.files if file.kind == ".jsonl" and file.records]
+
+
+def _recognises(peek: Peek) -> bool:
+    files = _samples(peek)
+    return bool(files) and all(file.records[0].keys() >= _KEYS for file in files)
+
+
+def _drafts(peek: Peek) -> Draft:
+    files = _samples(peek)
+    _check_runs(peek, files)
+    records = [record for file in files for record in file.every]
+    lines = Lines("lm-evaluation-harness", "*.jsonl")
+    if len({file.name for file in peek.files}) > len(files):
+        lines.key("others", "ignored")
+    _take_folder(lines, files, paths=bool(peek.arms))
+    _take_filter(lines, records)
+    hashed = all(record.get("doc_hash") for record in records)
+    lines.take("prompt_id", "doc_hash" if hashed else "doc")
+    _take_outcome(lines, records)
+    lines.add("texts", "prompt", "doc")
+    lines.leave("resps", because("draft.text"))
+    return Draft("lm-eval", lines.done(), lines.notes, lines.left)
+
+
+def _check_runs(peek: Peek, files: Sequence[PeekFile]) -> None:
+    """Refuse two runs of one task in one folder: one of them is stale."""
+    runs: dict[str, list[str]] = {}
+    for file in files:
+        path = PurePosixPath(file.name)
+        named = _NAME.fullmatch(path.name)
+        task = named["task"] if named else path.stem
+        runs.setdefault(f"{task} in {arm_of(peek, file)}", []).append(path.name)
+    check_once(runs, "runs")
+
+
+def _take_folder(lines: Lines, files: Sequence[PeekFile], *, paths: bool) -> None:
+    """Take the folders for arms and the tasks, which the names tell, for categories."""
+    if not all(_NAME.fullmatch(PurePosixPath(file.name).name) for file in files):
+        return
+    folders = {str(PurePosixPath(file.name).parent) for file in files}
+    outer = "{arm}" if not paths and len(folders) > 1 else "{_}"
+    inside = all(folder != "." for folder in folders)
+    pattern = _TIMED.replace("{_}", outer, 1) if inside else _TIMED.removeprefix("{_}/")
+    lines.key("named", pattern, because("draft.folders"))
+    if not paths and len(folders) == 1:
+        lines.key("constants", {"arm": min(folders)}, because("draft.one_arm"))
+
+
+def _take_filter(lines: Lines, records: Sequence[Record]) -> None:
+    """Take one filter of several; each tells every document once more."""
+    filters = [name for name, _ in Counter(map(str, values_of(records, "filter"))).most_common()]
+    if not filters:
+        return
+    chosen = next((name for name in _FILTERS if name in filters), filters[0])
+    others = tuple(name for name in filters if name != chosen)
+    if others:
+        lines.key(
+            "where", {"filter": chosen}, because("draft.filter", chosen=chosen, others=others)
+        )
+
+
+def _take_outcome(lines: Lines, records: Sequence[Record]) -> None:
+    """Take the metric that says whether an answer is right, and the others as further scorers."""
+    named = Counter(name for record in records for name in _metrics(record))
+    usual = [name for name in _OUTCOMES if name in named]
+    metrics = dict.fromkeys([*usual, *(name for name, _ in named.most_common())])
+    plain = plain_names(metrics)
+    for metric in metrics:
+        cells = numbers(values_of(records, metric))
+        if cells is None:
+            lines.leave(metric, because("draft.no_numbers", words=("objects",)))
+        elif not in_range(cells):
+            lines.leave(metric, because("draft.scale_open", low=min(cells), high=max(cells)))
+        elif lines.columns.keys() & {"passed", "score"}:
+            lines.add("scores", plain[metric], {"column": metric, "scale": [0, 1]})
+        else:
+            others = tuple(name for name in metrics if name != metric)
+            why = because("draft.metric", metric=metric, others=others) if others else None
+            lines.take_rate(metric, cells, why)
+
+
+def _metrics(record: Record) -> list[str]:
+    """Return the names of a line's metrics; older releases do not list them."""
+    if isinstance(told := record.get("metrics"), list):
+        return [str(name) for name in cast("list[object]", told)]
+    return [name for name in record if name not in _NO_METRICS and numbers([record[name]])]
+
+
+LM_EVAL: Final = Preset("lm-eval", "lm-evaluation-harness", _recognises, _drafts)

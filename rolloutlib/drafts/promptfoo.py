@@ -1,0 +1,172 @@
+"""promptfoo's output (`promptfoo eval -o output.json`, or .jsonl): a result a prompt and provider.
+
+Several providers in one file are its arms; of one provider the prompts are. A test is known by its
+variables, so that two files pair also where their tests stand in another order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from rolloutlib.doors.paths import value_at
+from rolloutlib.drafts.known import (
+    Lines,
+    check_apart,
+    files_of,
+    in_range,
+    names_in,
+    numbers,
+    objects,
+    plain_names,
+    values_of,
+)
+from rolloutlib.drafts.record import Draft, Preset
+from rolloutlib.errors import RunsError
+from rolloutlib.reason import because
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rolloutlib.drafts.peek import Peek, PeekFile
+
+__all__ = ["PROMPTFOO"]
+
+_KEYS: Final = {"success", "vars", "provider"}
+_OWN: Final = ("gradingResult", "namedScores", "testCase", "promptIdx")
+# 0: passed; 1: an assertion failed; 2: the provider or an assertion broke.
+_REASONS: Final = {"0": "passed", "1": "failed", "2": "error"}
+Record = dict[str, Any]
+
+
+def _place(file: PeekFile) -> str:
+    """Return where a .json file has its results; empty where it has none."""
+    if file.root is None:
+        return ""
+    outer = file.root.get("results")
+    inner = cast("Record", outer).get("results") if isinstance(outer, dict) else None
+    if isinstance(inner, list):
+        return "results.results"
+    return "results" if isinstance(outer, list) else ""
+
+
+def _results(file: PeekFile) -> Sequence[Record]:
+    place = _place(file)
+    return objects(value_at(file.root or {}, place)) if place else file.every
+
+
+def _recognises(peek: Peek) -> bool:
+    filled = [file for file in peek.files if file.records]
+    return bool(filled) and all(
+        file.kind in {".json", ".jsonl"} and _is_result(_results(file)[:1]) for file in filled
+    )
+
+
+def _is_result(first: Sequence[Record]) -> bool:
+    return any(record.keys() >= _KEYS and any(own in record for own in _OWN) for record in first)
+
+
+def _drafts(peek: Peek) -> Draft:
+    files = [file for file in peek.files if file.records]
+    for file in files:
+        _check_whole(file)
+    check_apart(peek, lambda file: (file.root or {}).get("evalId"), "evalId")
+    records = [record for file in files for record in _results(file)]
+    lines = Lines("promptfoo", files_of(peek))
+    if places := {_place(file) for file in files} - {""}:
+        lines.key("records", min(places))
+    _take_arm(lines, records, paths=bool(peek.arms))
+    lines.take("prompt_id", "vars" if all(r.get("vars") for r in records) else "testIdx")
+    if all(record.get("id") for record in records):
+        lines.take("sample_id", "id")
+    if all(isinstance((file.root or {}).get("evalId"), str) for file in files):
+        lines.take("run_id", "$.evalId")
+    if all(value_at(file.root or {}, "results.timestamp") for file in files):
+        lines.take("started_at", "$.results.timestamp")
+    _take_outcome(lines, records)
+    _take_numbers(lines, records)
+    lines.add("texts", "prompt", "vars" if _flat(records) else "prompt.raw")
+    lines.leave("response.output", because("draft.text"))
+    return Draft("promptfoo", lines.done(), lines.notes, lines.left)
+
+
+def _check_whole(file: PeekFile) -> None:
+    """Refuse a file that holds fewer results than it counts: an eval that did not end.
+
+    Raises:
+        RunsError: results are missing.
+    """
+    stats = "results.stats."
+    said = [value_at(file.root or {}, stats + kind) for kind in ("successes", "failures", "errors")]
+    if (said_all := numbers(said)) is None:
+        return
+    there = len(_results(file))
+    if there < sum(said_all):
+        due = "export the whole eval: promptfoo export eval ID -o FILE"
+        raise RunsError(f"{file.name} counts {sum(said_all):.0f} results and holds {there}; {due}.")
+
+
+def _take_arm(lines: Lines, records: Sequence[Record], *, paths: bool) -> None:
+    """Take providers for arms; of one provider its prompts."""
+    name = "provider"
+    if any(isinstance(record["provider"], dict) for record in records):
+        labels = [value_at(record, "provider.label") for record in records]
+        name = "provider.label" if all(labels) else "provider.id"
+    providers = set(map(str, values_of(records, name)))
+    prompts = set(map(str, values_of(records, "prompt.label")))
+    arm, arms = (
+        ("prompt.label", prompts) if len(providers) == 1 < len(prompts) else (name, providers)
+    )
+    if paths:
+        lines.add("segments", "model", name)
+        if len(providers) > 1:
+            lines.leave("provider", because("draft.pooled", values=tuple(sorted(providers)[:5])))
+        return
+    some = tuple(sorted(arms)[:5])
+    lines.take("arm", arm, because("draft.arm", count=len(arms), values=some))
+    if arm == name and len(prompts) > 1:
+        lines.add("segments", "prompt_label", "prompt.label")
+
+
+def _take_outcome(lines: Lines, records: Sequence[Record]) -> None:
+    reasons = [record.get("failureReason") for record in records]
+    if all(reason in {0, 1, 2} for reason in reasons):
+        lines.take("status", "failureReason")
+        lines.key("statuses", dict(_REASONS), because("draft.failure_reason"))
+    else:
+        lines.take("passed", "success", because("draft.no_errors"))
+    scores = numbers(values_of(records, "score"))
+    if scores and in_range(scores):
+        lines.take("score", "score", scale=[0, 1])
+    elif scores:
+        lines.leave("score", because("draft.scale_open", low=min(scores), high=max(scores)))
+    named = names_in(records, "namedScores")
+    plain = plain_names(named)
+    for name in named:
+        cells = numbers(values_of(records, f"namedScores.{name}"))
+        if cells and in_range(cells):
+            column = {"column": f"namedScores.{name}", "scale": [0, 1]}
+            lines.add("scores", plain[name], column)
+        elif cells:
+            why = because("draft.scale_open", low=min(cells), high=max(cells))
+            lines.leave(f"namedScores.{name}", why)
+
+
+def _take_numbers(lines: Lines, records: Sequence[Record]) -> None:
+    if numbers(values_of(records, "latencyMs")):
+        lines.take("latency_ms", "latencyMs", unit="ms")
+    if any(numbers(values_of(records, "cost")) or ()):
+        lines.take("cost", "cost")
+    for field, name in (("tokens_in", "prompt"), ("tokens_out", "completion")):
+        path = f"response.tokenUsage.{name}"
+        if numbers(values_of(records, path)):
+            lines.take(field, path)
+    if values_of(records, "response.cached"):
+        lines.take("cached", "response.cached")
+
+
+def _flat(records: Sequence[Record]) -> bool:
+    """Whether every test has variables that are no objects themselves."""
+    return all(isinstance(record.get("vars"), dict) and record["vars"] for record in records)
+
+
+PROMPTFOO: Final = Preset("promptfoo", "promptfoo", _recognises, _drafts)
