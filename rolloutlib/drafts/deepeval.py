@@ -28,18 +28,30 @@ if TYPE_CHECKING:
 
 __all__ = ["DEEPEVAL"]
 
-_PLACES: Final = ("testCases", "testRunData.testCases")
-_TURNS: Final = ("conversationalTestCases", "testRunData.conversationalTestCases")
+_PLACES: Final = (
+    "testCases",
+    "testRunData.testCases",
+    "conversationalTestCases",
+    "testRunData.conversationalTestCases",
+    "test_results",  # what evaluate() returns, written by whoever called it
+)
+_METRICS: Final = ("metricsData", "metrics_data")
 Record = dict[str, Any]
 
 
 def _place(file: PeekFile) -> str:
     """Return where the test cases are; empty where there are none."""
-    for place in (*_PLACES, *_TURNS):
+    for place in _PLACES:
         found = value_at(file.root or {}, place)
-        if any("metricsData" in case for case in objects(found)):
+        if _metrics_of(objects(found)):
             return place
     return ""
+
+
+def _metrics_of(cases: Sequence[Record]) -> str:
+    """Return what the metrics of the cases are called; empty where none has any."""
+    called = (name for name in _METRICS if any(name in case for case in cases))
+    return next(called, "")
 
 
 def _runs(peek: Peek) -> list[PeekFile]:
@@ -87,15 +99,19 @@ def _take_prompt(lines: Lines, cases: Sequence[Record]) -> None:
     lines.take("prompt_id", prompt)
     if prompt == "input":
         lines.add("texts", "prompt", "input")
-        lines.leave("actualOutput", because("draft.text"))
+        answer = (
+            "actualOutput" if any("actualOutput" in case for case in cases) else "actual_output"
+        )
+        lines.leave(answer, because("draft.text"))
 
 
 def _take_metrics(lines: Lines, cases: Sequence[Record]) -> None:
     """Take each metric for a further scorer; the only one is the score."""
-    metrics = dict.fromkeys(map(str, values_of(cases, "metricsData.*.name")))
+    called = _metrics_of(cases)
+    metrics = dict.fromkeys(map(str, values_of(cases, f"{called}.*.name")))
     plain = plain_names(metrics)
     for metric in metrics:
-        path = f'metricsData[name="{metric}"].score'
+        path = f'{called}[name="{metric}"].score'
         cells = numbers(values_of(cases, path))
         if not cells:
             lines.leave(metric, because("draft.empty"))
@@ -105,8 +121,8 @@ def _take_metrics(lines: Lines, cases: Sequence[Record]) -> None:
             lines.take("score", path, scale=[0, 1])
         else:
             lines.add("scores", plain[metric], {"column": path, "scale": [0, 1]})
-    if values_of(cases, "metricsData.*.error"):
-        column = "metricsData.*.error"
+    column = f"{called}.*.error"
+    if values_of(cases, column):
         lines.take("error", column, because("draft.error"), values={"*": True})
 
 

@@ -32,13 +32,15 @@ if TYPE_CHECKING:
 __all__ = ["LM_EVAL"]
 
 _KEYS: Final = {"doc_id", "doc", "resps", "filtered_resps"}
-_NAME: Final = re.compile(r"samples_(?P<task>.+)_(?P<time>\d{4}-\d\d-\d\dT[^_/]+)\.jsonl")
+_NAME: Final = re.compile(
+    r"samples_(?P<task>.+)_(?P<time>\d{4}-\d\d-\d\dT[^_/]+)\.jsonl(\.gz|\.zst)?"
+)
 # Which metric of several says whether an answer is right; the harness itself lists no first.
 _OUTCOMES: Final = ("exact_match", "acc", "em", "pass@1", "pass_at_1", "prompt_level_strict_acc")
 # Which filter of several is read; the stricter before those that forgive.
 _FILTERS: Final = ("strict-match", "none")
 _NO_METRICS: Final = {"doc_id", "n", "sample_len"}
-_TIMED: Final = "{_}/samples_{category}_{_}.jsonl"
+_TIMED: Final = "{_}/samples_{category}_{_}"
 Record = dict[str, Any]
 
 
@@ -55,7 +57,7 @@ def _drafts(peek: Peek) -> Draft:
     files = _samples(peek)
     _check_runs(peek, files)
     records = [record for file in files for record in file.every]
-    lines = Lines("lm-evaluation-harness", "*.jsonl")
+    lines = Lines("lm-evaluation-harness", "*.jsonl*")
     if len({file.name for file in peek.files}) > len(files):
         lines.key("others", "ignored")
     _take_folder(lines, files, paths=bool(peek.arms))

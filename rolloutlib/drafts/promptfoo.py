@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PROMPTFOO"]
 
-_KEYS: Final = {"success", "vars", "provider"}
+_KEYS: Final = {"success", "provider"}
+_GRADER: Final = "gradingResult.componentResults.*.metadata.graderError"
+_VARIABLES: Final = ("vars", "testCase.vars")
 _OWN: Final = ("gradingResult", "namedScores", "testCase", "promptIdx")
 # 0: passed; 1: an assertion failed; 2: the provider or an assertion broke.
 _REASONS: Final = {"0": "passed", "1": "failed", "2": "error"}
@@ -74,8 +76,9 @@ def _drafts(peek: Peek) -> Draft:
     lines = Lines("promptfoo", files_of(peek))
     if places := {_place(file) for file in files} - {""}:
         lines.key("records", min(places))
-    _take_arm(lines, records, paths=bool(peek.arms))
-    lines.take("prompt_id", "vars" if all(r.get("vars") for r in records) else "testIdx")
+    _take_arm(lines, files, records, paths=bool(peek.arms))
+    variables = next((name for name in _VARIABLES if _all_have(records, name)), "")
+    lines.take("prompt_id", variables or "testIdx")
     if all(record.get("id") for record in records):
         lines.take("sample_id", "id")
     if all(isinstance((file.root or {}).get("evalId"), str) for file in files):
@@ -84,7 +87,7 @@ def _drafts(peek: Peek) -> Draft:
         lines.take("started_at", "$.results.timestamp")
     _take_outcome(lines, records)
     _take_numbers(lines, records)
-    lines.add("texts", "prompt", "vars" if _flat(records) else "prompt.raw")
+    lines.add("texts", "prompt", variables or "prompt.raw")
     lines.leave("response.output", because("draft.text"))
     return Draft("promptfoo", lines.done(), lines.notes, lines.left)
 
@@ -105,7 +108,9 @@ def _check_whole(file: PeekFile) -> None:
         raise RunsError(f"{file.name} counts {sum(said_all):.0f} results and holds {there}; {due}.")
 
 
-def _take_arm(lines: Lines, records: Sequence[Record], *, paths: bool) -> None:
+def _take_arm(
+    lines: Lines, files: Sequence[PeekFile], records: Sequence[Record], *, paths: bool
+) -> None:
     """Take providers for arms; of one provider its prompts."""
     name = "provider"
     if any(isinstance(record["provider"], dict) for record in records):
@@ -118,8 +123,10 @@ def _take_arm(lines: Lines, records: Sequence[Record], *, paths: bool) -> None:
     )
     if paths:
         lines.add("segments", "model", name)
-        if len(providers) > 1:
-            lines.leave("provider", because("draft.pooled", values=tuple(sorted(providers)[:5])))
+        for file in files:
+            several = sorted(set(map(str, values_of(_results(file), name))))
+            if len(several) > 1:
+                lines.leave(file.name, because("draft.pooled", values=tuple(several[:5])))
         return
     some = tuple(sorted(arms)[:5])
     lines.take("arm", arm, because("draft.arm", count=len(arms), values=some))
@@ -134,6 +141,8 @@ def _take_outcome(lines: Lines, records: Sequence[Record]) -> None:
         lines.key("statuses", dict(_REASONS), because("draft.failure_reason"))
     else:
         lines.take("passed", "success", because("draft.no_errors"))
+    if values_of(records, _GRADER):
+        lines.take("error", _GRADER, because("draft.grader_error"), values={"true": True})
     scores = numbers(values_of(records, "score"))
     if scores and in_range(scores):
         lines.take("score", "score", scale=[0, 1])
@@ -160,13 +169,14 @@ def _take_numbers(lines: Lines, records: Sequence[Record]) -> None:
         path = f"response.tokenUsage.{name}"
         if numbers(values_of(records, path)):
             lines.take(field, path)
-    if values_of(records, "response.cached"):
-        lines.take("cached", "response.cached")
+    if (kept := values_of(records, "response.cached")) and any(kept):
+        share = sum(map(bool, kept)) / len(records)
+        lines.take("cached", "response.cached", because("draft.cached", share=share))
 
 
-def _flat(records: Sequence[Record]) -> bool:
-    """Whether every test has variables that are no objects themselves."""
-    return all(isinstance(record.get("vars"), dict) and record["vars"] for record in records)
+def _all_have(records: Sequence[Record], path: str) -> bool:
+    """Whether every test tells its variables there."""
+    return all(isinstance(told := value_at(r, path), dict) and told for r in records)
 
 
 PROMPTFOO: Final = Preset("promptfoo", "promptfoo", _recognises, _drafts)

@@ -97,4 +97,9 @@ DRAFTS: Final = {
     "draft.grader": "the tokens of another model, such as a grader, are among them",
     "draft.judge_time": "how long the metrics took, not the answer",
     "draft.judge_cost": "what the metrics cost, not the answer",
+    # What presets of eval tools know.
+    "draft.cached": (
+        "{share:.0%} of the answers came from a cache: copies, no evidence; evaluate with --no-cache"
+    ),
+    "draft.grader_error": "where the grader broke, the answer is neither right nor wrong",
 }
