@@ -176,7 +176,7 @@ def _take_numbers(lines: Lines, records: Sequence[Record]) -> None:
 
 def _all_have(records: Sequence[Record], path: str) -> bool:
     """Whether every test tells its variables there."""
-    return all(isinstance(told := value_at(r, path), dict) and told for r in records)
+    return len(objects([value_at(record, path) or None for record in records])) == len(records)
 
 
 PROMPTFOO: Final = Preset("promptfoo", "promptfoo", _recognises, _drafts)

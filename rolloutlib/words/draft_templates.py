@@ -99,7 +99,7 @@ DRAFTS: Final = {
     "draft.judge_cost": "what the metrics cost, not the answer",
     # What presets of eval tools know.
     "draft.cached": (
-        "{share:.0%} of the answers came from a cache: copies, no evidence; evaluate with --no-cache"
+        "{share:.0%} of the answers are copies from a cache, no evidence; evaluate with --no-cache"
     ),
     "draft.grader_error": "where the grader broke, the answer is neither right nor wrong",
 }
