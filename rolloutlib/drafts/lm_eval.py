@@ -76,7 +76,7 @@ def _check_runs(peek: Peek, files: Sequence[PeekFile]) -> None:
     for file in files:
         path = PurePosixPath(file.name)
         named = _NAME.fullmatch(path.name)
-        task = named["task"] if named else path.stem
+        task = named["task"] if named else path.name
         runs.setdefault(f"{task} in {arm_of(peek, file)}", []).append(path.name)
     check_once(runs, "runs")
 
