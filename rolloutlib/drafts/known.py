@@ -57,10 +57,10 @@ class Lines:
         self.columns[field] = {"column": column, **options} if options else column
         self.notes[f"columns.{field}"] = why or self.why
 
-    def add(self, kind: str, name: str, column: object) -> None:
+    def add(self, kind: str, name: str, column: object, why: Reason | None = None) -> None:
         """Map a further scorer, a segment or a text."""
         self.beside[kind][name] = column
-        self.notes[f"{kind}.{name}"] = self.why
+        self.notes[f"{kind}.{name}"] = why or self.why
 
     def leave(self, what: str, why: Reason) -> None:
         """Say why something is left."""

@@ -74,6 +74,8 @@ def _take_outcome(lines: Lines, events: Sequence[Record], kinds: set[str]) -> No
         lines.take("error", "type", because("draft.error"), values=values)
     if kind == "match":
         lines.take("passed", "data.correct")
+        if values_of(events, "data.expected"):
+            lines.add("texts", "prompt", "data.expected", because("draft.expected"))
         return
     reported = [event for event in events if event["type"] == kind]
     for name in _METRICS:

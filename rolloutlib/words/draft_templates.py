@@ -102,4 +102,6 @@ DRAFTS: Final = {
         "{share:.0%} of the answers are copies from a cache, no evidence; evaluate with --no-cache"
     ),
     "draft.grader_error": "where the grader broke, the answer is neither right nor wrong",
+    # What presets of eval tools know.
+    "draft.expected": "the expected answer: the prompt stands in another event",
 }

@@ -20,12 +20,12 @@ __all__ = ["read_as_drafted"]
 def read_as_drafted(paths: Sequence[Path]) -> tuple[Drafted, list[dict[str, Any]]]:
     """Draft a source.yaml beside files, read them by it, and return the draft and the rows.
 
-    Each row is a sample with its arm. Nothing may be set apart.
+    Nothing may be set apart.
     """
     drafted = draft(paths)
     folder = drafted.peek.folder
     (folder / "source.yaml").write_text(text_of(drafted.draft), encoding="utf-8")
     runs = read_runs(folder)
     assert runs.rows_quarantined == 0
-    arm_of = {info.run_id: info.arm for info in runs.runs}
-    return drafted, [row | {"arm": arm_of[row["run_id"]]} for row in runs.table.to_pylist()]
+
+    return drafted, runs.table.to_pylist()
