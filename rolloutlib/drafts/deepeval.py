@@ -9,22 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from rolloutlib.doors.paths import value_at
-from rolloutlib.drafts.known import (
-    Lines,
-    files_of,
-    in_range,
-    numbers,
-    objects,
-    plain_names,
-    values_of,
-)
-from rolloutlib.drafts.record import Draft, Preset
+from rolloutlib.drafts.known import Lines, in_range, numbers, objects, plain_names, values_of
+from rolloutlib.drafts.record import Preset
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rolloutlib.drafts.peek import Peek, PeekFile
+    from rolloutlib.drafts.record import Draft
 
 __all__ = ["DEEPEVAL"]
 
@@ -68,13 +61,13 @@ def _drafts(peek: Peek) -> Draft:
     runs = _runs(peek)
     place = _place(runs[0])
     cases = [case for file in runs for case in objects(value_at(file.root or {}, place))]
-    lines = Lines("deepeval", files_of(peek))
+    lines = Lines(peek, "deepeval", "deepeval")
     lines.key("records", place)
     root = "$.testRunData." if place.startswith("testRunData") else "$."
     if not peek.arms:
         lines.take_files(runs)
     if all(_named(file, f"{root}hyperparameters.model") for file in runs):
-        lines.add("segments", "model", f"{root}hyperparameters.model")
+        lines.segment("model", f"{root}hyperparameters.model")
     _take_prompt(lines, cases)
     lines.take("passed", "success")
     _take_metrics(lines, cases)
@@ -87,7 +80,7 @@ def _drafts(peek: Peek) -> Draft:
                          ("evaluationCost", because("draft.judge_cost"))):  # fmt: skip
         if values_of(cases, column):
             lines.leave(column, code)
-    return Draft("deepeval", lines.done(), lines.notes, lines.left)
+    return lines.whole()
 
 
 def _named(file: PeekFile, path: str) -> bool:
@@ -98,7 +91,7 @@ def _take_prompt(lines: Lines, cases: Sequence[Record]) -> None:
     prompt = "input" if all(case.get("input") for case in cases) else "name"
     lines.take("prompt_id", prompt)
     if prompt == "input":
-        lines.add("texts", "prompt", "input")
+        lines.prompt("input")
         answer = (
             "actualOutput" if any("actualOutput" in case for case in cases) else "actual_output"
         )
@@ -120,7 +113,7 @@ def _take_metrics(lines: Lines, cases: Sequence[Record]) -> None:
         elif len(metrics) == 1:
             lines.take("score", path, scale=[0, 1])
         else:
-            lines.add("scores", plain[metric], {"column": path, "scale": [0, 1]})
+            lines.scorer(plain[metric], path)
     column = f"{called}.*.error"
     if values_of(cases, column):
         lines.take("error", column, because("draft.error"), values={"*": True})

@@ -16,7 +16,6 @@ from rolloutlib.drafts.known import (
     arm_of,
     check_apart,
     check_once,
-    files_of,
     in_range,
     names_in,
     numbers,
@@ -24,13 +23,14 @@ from rolloutlib.drafts.known import (
     plain_names,
     values_of,
 )
-from rolloutlib.drafts.record import Draft, Preset
+from rolloutlib.drafts.record import Preset
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rolloutlib.drafts.peek import Peek, PeekFile
+    from rolloutlib.drafts.record import Draft
 
 __all__ = ["INSPECT"]
 
@@ -62,7 +62,7 @@ def _drafts(peek: Peek) -> Draft:
     logs = _logs(peek)
     records = [record for file in logs for record in _samples(file)]
     _check_runs(peek, logs)
-    lines = Lines("Inspect", files_of(peek))
+    lines = Lines(peek, "inspect", "Inspect")
     lines.key("records", "samples")
     _take_run(lines, logs, paths=bool(peek.arms))
     lines.take("prompt_id", "id")
@@ -70,9 +70,9 @@ def _drafts(peek: Peek) -> Draft:
         lines.take("sample_id", "uuid")
     _take_scores(lines, logs, records)
     _take_numbers(lines, logs, records)
-    lines.add("texts", "prompt", "input")
+    lines.prompt("input")
     lines.leave("output.completion", because("draft.text"))
-    return Draft("inspect", lines.done(), lines.notes, lines.left)
+    return lines.whole()
 
 
 def _check_runs(peek: Peek, logs: Sequence[PeekFile]) -> None:
@@ -87,12 +87,11 @@ def _check_runs(peek: Peek, logs: Sequence[PeekFile]) -> None:
 
 
 def _take_run(lines: Lines, logs: Sequence[PeekFile], *, paths: bool) -> None:
-    models = tuple(sorted({str(value_at(file.root or {}, "eval.model")) for file in logs}))
+    models = {str(value_at(file.root or {}, "eval.model")) for file in logs}
     if paths:
-        lines.add("segments", "model", "$.eval.model")
+        lines.segment("model", "$.eval.model")
     else:
-        some = models[:5]
-        lines.take("arm", "$.eval.model", because("draft.arm", count=len(models), values=some))
+        lines.arm("$.eval.model", models)
     lines.take("run_id", "$.eval.eval_id" if _all_tell(logs, "eval.eval_id") else "$.eval.run_id")
     lines.take("started_at", "$.eval.created")
     if len({value_at(file.root or {}, "eval.task") for file in logs}) > 1:
@@ -139,8 +138,7 @@ def _take_scores(lines: Lines, logs: Sequence[PeekFile], records: Sequence[Recor
 
 def _take_letters(lines: Lines, path: str, name: str, scorers: tuple[str, ...]) -> None:
     if lines.columns.keys() & {"status", "passed", "score"}:
-        column = {"column": path, "values": _LETTERS, "scale": [0, 1]}
-        lines.add("scores", name, column)
+        lines.scorer(name, path, values=dict(_LETTERS))
         return
     facts = {"metric": scorers[0], "others": scorers[1:]}
     lines.take("status", path, because("draft.metric", **facts) if scorers[1:] else None)
@@ -155,7 +153,7 @@ def _take_number(lines: Lines, path: str, name: str, cells: Sequence[object]) ->
     elif not in_range(given):
         lines.leave(path, because("draft.scale_open", low=min(given), high=max(given)))
     elif lines.columns.keys() & {"status", "passed", "score"}:
-        lines.add("scores", name, {"column": path, "scale": [0, 1]})
+        lines.scorer(name, path)
     else:
         lines.take_rate(path, given)
 

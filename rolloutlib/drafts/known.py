@@ -8,6 +8,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from rolloutlib.doors.paths import Several, value_at
+from rolloutlib.drafts.record import Draft
+from rolloutlib.drafts.tool import ToolDraft
 from rolloutlib.errors import RunsError
 from rolloutlib.reason import because
 from rolloutlib.text import listed
@@ -28,39 +30,43 @@ _UNIT: Final = (0.0, 1.0)
 _MOST_NAME = 40
 
 
-class Lines:
-    """The lines of a draft as they come: fields, further scorers, segments, each with its reason.
+class Lines(ToolDraft):
+    """The draft of a tool that nests what it writes: only what is worth a word is left."""
 
-    Args:
-        title: the tool's name for people.
-        files: glob of the files that it wrote.
-    """
+    def __init__(self, peek: Peek, name: str, title: str, files: str = "") -> None:
+        """Begin with the files.
 
-    def __init__(self, title: str, files: str) -> None:
-        """Start with the files."""
-        self.why = because("draft.tool", tool=title)
-        self.mapping: dict[str, Any] = {"files": files}
-        self.columns: dict[str, Any] = {}
-        self.beside: dict[str, dict[str, Any]] = {"scores": {}, "segments": {}, "texts": {}}
-        self.notes: dict[str, Reason] = {"files": because("draft.read")}
-        self.left: dict[str, Reason] = {}
+        Args:
+            peek: what was looked at.
+            name: of the preset.
+            title: the tool's name for people.
+            files: glob of the files that it wrote; by default those that hold records.
+        """
+        super().__init__(peek, name, title)
+        self.keys: dict[str, Any] = {"files": files or files_of(peek)}
+        self.texts: dict[str, str] = {}
+        self.notes["files"] = because("draft.read")
 
     def key(self, name: str, value: object, why: Reason | None = None) -> None:
         """Say a key of source.yaml."""
-        self.mapping[name] = value
+        self.keys[name] = value
         self.notes[name] = why or self.why
 
-    def take(
-        self, field: str, column: object, why: Reason | None = None, **options: object
-    ) -> None:
-        """Map a field."""
-        self.columns[field] = {"column": column, **options} if options else column
-        self.notes[f"columns.{field}"] = why or self.why
+    def arm(self, column: str, names: Iterable[str]) -> None:
+        """Take a column of names for the arms."""
+        arms = sorted(names)
+        several = because("draft.arm", count=len(arms), values=tuple(arms[:5]))
+        self.take("arm", column, several if len(arms) > 1 else because("draft.one_arm"))
 
-    def add(self, kind: str, name: str, column: object, why: Reason | None = None) -> None:
-        """Map a further scorer, a segment or a text."""
-        self.beside[kind][name] = column
-        self.notes[f"{kind}.{name}"] = why or self.why
+    def scorer(self, name: str, column: str, **options: object) -> None:
+        """Map a further scorer, on the scale from 0 to 1."""
+        self.scores[name] = {"column": column, **options, "scale": [0, 1]}
+        self.notes[f"scores.{name}"] = self.why
+
+    def prompt(self, column: str, why: Reason | None = None) -> None:
+        """Map the text by which people, and a comparison, know a prompt."""
+        self.texts["prompt"] = column
+        self.notes["texts.prompt"] = why or self.why
 
     def leave(self, what: str, why: Reason) -> None:
         """Say why something is left."""
@@ -80,10 +86,12 @@ class Lines:
             "arms", arms, because("draft.files") if len(arms) > 1 else because("draft.one_arm")
         )
 
-    def done(self) -> dict[str, Any]:
-        """Return the mapping, whole."""
-        beside = {kind: told for kind, told in self.beside.items() if told}
-        return {**self.mapping, "columns": self.columns, **beside}
+    def whole(self) -> Draft:
+        """Return the draft."""
+        beside = {"scores": self.scores, "segments": self.segments, "texts": self.texts}
+        told = {kind: columns for kind, columns in beside.items() if columns}
+        mapping = {**self.keys, "columns": self.columns, **told}
+        return Draft(self.name, mapping, self.notes, self.left)
 
 
 def files_of(peek: Peek) -> str:

@@ -21,13 +21,14 @@ from rolloutlib.drafts.known import (
     plain_names,
     values_of,
 )
-from rolloutlib.drafts.record import Draft, Preset
+from rolloutlib.drafts.record import Preset
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rolloutlib.drafts.peek import Peek, PeekFile
+    from rolloutlib.drafts.record import Draft
 
 __all__ = ["LM_EVAL"]
 
@@ -57,7 +58,7 @@ def _drafts(peek: Peek) -> Draft:
     files = _samples(peek)
     _check_runs(peek, files)
     records = [record for file in files for record in file.every]
-    lines = Lines("lm-evaluation-harness", "*.jsonl*")
+    lines = Lines(peek, "lm-eval", "lm-evaluation-harness", "*.jsonl*")
     if len({file.name for file in peek.files}) > len(files):
         lines.key("others", "ignored")
     _take_folder(lines, files, paths=bool(peek.arms))
@@ -65,9 +66,9 @@ def _drafts(peek: Peek) -> Draft:
     hashed = all(record.get("doc_hash") for record in records)
     lines.take("prompt_id", "doc_hash" if hashed else "doc")
     _take_outcome(lines, records)
-    lines.add("texts", "prompt", "doc")
+    lines.prompt("doc")
     lines.leave("resps", because("draft.text"))
-    return Draft("lm-eval", lines.done(), lines.notes, lines.left)
+    return lines.whole()
 
 
 def _check_runs(peek: Peek, files: Sequence[PeekFile]) -> None:
@@ -120,7 +121,7 @@ def _take_outcome(lines: Lines, records: Sequence[Record]) -> None:
         elif not in_range(cells):
             lines.leave(metric, because("draft.scale_open", low=min(cells), high=max(cells)))
         elif lines.columns.keys() & {"passed", "score"}:
-            lines.add("scores", plain[metric], {"column": metric, "scale": [0, 1]})
+            lines.scorer(plain[metric], metric)
         else:
             others = tuple(name for name in metrics if name != metric)
             why = because("draft.metric", metric=metric, others=others) if others else None

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from rolloutlib.drafts.known import Lines, check_apart, in_range, numbers, values_of
-from rolloutlib.drafts.record import Draft, Preset
+from rolloutlib.drafts.record import Preset
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rolloutlib.drafts.peek import Peek, PeekFile
+    from rolloutlib.drafts.record import Draft
 
 __all__ = ["OPENAI_EVALS"]
 
@@ -42,7 +43,7 @@ def _recognises(peek: Peek) -> bool:
 def _drafts(peek: Peek) -> Draft:
     logs = _logs(peek)
     check_apart(peek, _run_of, "run_id")
-    lines = Lines("OpenAI evals", "*.jsonl")
+    lines = Lines(peek, "openai-evals", "OpenAI evals")
     if not peek.arms:
         lines.take_files(logs)
     events = [record for file in logs for record in file.every if record.keys() >= _EVENT]
@@ -50,14 +51,14 @@ def _drafts(peek: Peek) -> Draft:
     _take_outcome(lines, events, kinds)
     lines.take("run_id", "run_id")
     lines.take("prompt_id", "sample_id")
-    lines.take("sample_id", ["sample_id", "event_id"])
+    lines.take("sample_id", "event_id")
     lines.take("started_at", "created_at")
     for file in logs:
         if not any(record.get("final_report") for record in file.every):
             lines.leave(file.name, because("draft.unreported"))
-    for kind in sorted(kinds - set(lines.mapping["where"]["type"])):
+    for kind in sorted(kinds - set(lines.keys["where"]["type"])):
         lines.leave(f"type: {kind}", because("draft.event"))
-    return Draft("openai-evals", lines.done(), lines.notes, lines.left)
+    return lines.whole()
 
 
 def _run_of(file: PeekFile) -> object:
@@ -75,7 +76,7 @@ def _take_outcome(lines: Lines, events: Sequence[Record], kinds: set[str]) -> No
     if kind == "match":
         lines.take("passed", "data.correct")
         if values_of(events, "data.expected"):
-            lines.add("texts", "prompt", "data.expected", because("draft.expected"))
+            lines.prompt("data.expected", because("draft.expected"))
         return
     reported = [event for event in events if event["type"] == kind]
     for name in _METRICS:

@@ -12,7 +12,6 @@ from rolloutlib.doors.paths import value_at
 from rolloutlib.drafts.known import (
     Lines,
     check_apart,
-    files_of,
     in_range,
     names_in,
     numbers,
@@ -20,7 +19,7 @@ from rolloutlib.drafts.known import (
     plain_names,
     values_of,
 )
-from rolloutlib.drafts.record import Draft, Preset
+from rolloutlib.drafts.record import Preset
 from rolloutlib.errors import RunsError
 from rolloutlib.reason import because
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rolloutlib.drafts.peek import Peek, PeekFile
+    from rolloutlib.drafts.record import Draft
 
 __all__ = ["PROMPTFOO"]
 
@@ -73,7 +73,7 @@ def _drafts(peek: Peek) -> Draft:
         _check_whole(file)
     check_apart(peek, lambda file: (file.root or {}).get("evalId"), "evalId")
     records = [record for file in files for record in _results(file)]
-    lines = Lines("promptfoo", files_of(peek))
+    lines = Lines(peek, "promptfoo", "promptfoo")
     if places := {_place(file) for file in files} - {""}:
         lines.key("records", min(places))
     _take_arm(lines, files, records, paths=bool(peek.arms))
@@ -87,9 +87,9 @@ def _drafts(peek: Peek) -> Draft:
         lines.take("started_at", "$.results.timestamp")
     _take_outcome(lines, records)
     _take_numbers(lines, records)
-    lines.add("texts", "prompt", variables or "prompt.raw")
+    lines.prompt(variables or "prompt.raw")
     lines.leave("response.output", because("draft.text"))
-    return Draft("promptfoo", lines.done(), lines.notes, lines.left)
+    return lines.whole()
 
 
 def _check_whole(file: PeekFile) -> None:
@@ -122,16 +122,15 @@ def _take_arm(
         ("prompt.label", prompts) if len(providers) == 1 < len(prompts) else (name, providers)
     )
     if paths:
-        lines.add("segments", "model", name)
+        lines.segment("model", name)
         for file in files:
             several = sorted(set(map(str, values_of(_results(file), name))))
             if len(several) > 1:
                 lines.leave(file.name, because("draft.pooled", values=tuple(several[:5])))
         return
-    some = tuple(sorted(arms)[:5])
-    lines.take("arm", arm, because("draft.arm", count=len(arms), values=some))
+    lines.arm(arm, arms)
     if arm == name and len(prompts) > 1:
-        lines.add("segments", "prompt_label", "prompt.label")
+        lines.segment("prompt_label", "prompt.label")
 
 
 def _take_outcome(lines: Lines, records: Sequence[Record]) -> None:
@@ -153,8 +152,7 @@ def _take_outcome(lines: Lines, records: Sequence[Record]) -> None:
     for name in named:
         cells = numbers(values_of(records, f"namedScores.{name}"))
         if cells and in_range(cells):
-            column = {"column": f"namedScores.{name}", "scale": [0, 1]}
-            lines.add("scores", plain[name], column)
+            lines.scorer(plain[name], f"namedScores.{name}")
         elif cells:
             why = because("draft.scale_open", low=min(cells), high=max(cells))
             lines.leave(f"namedScores.{name}", why)
