@@ -42,6 +42,7 @@ PAIRS: Final = {
     "pair.refused": (
         "{rows:,} of {read:,} rows were refused and are in no number; the first: {example}"
     ),
+    "pair.unended": "The eval in {file} may not have ended: {why}.",
     "pair.unread": (
         "{field} is not judged: the column {column} is left out ({why}). Say in a source.yaml what "
         "it means (rollout source drafts it; then --source)."
