@@ -116,7 +116,7 @@ def _take_metrics(lines: Lines, cases: Sequence[Record]) -> None:
             lines.scorer(plain[metric], path)
     column = f"{called}.*.error"
     if values_of(cases, column):
-        lines.take("error", column, because("draft.error"), values={"*": True})
+        lines.take("error", column, because("draft.broke"), values={"*": True})
 
 
 DEEPEVAL: Final = Preset("deepeval", "deepeval", _recognises, _drafts)

@@ -131,7 +131,7 @@ def _take_scores(lines: Lines, logs: Sequence[PeekFile], records: Sequence[Recor
         else:
             _take_number(lines, path, plain[scorer], cells)
     if values_of(records, "error.message"):
-        lines.take("error", "error.message", because("draft.error"), values={"*": True})
+        lines.take("error", "error.message", because("draft.broke"), values={"*": True})
     if values_of(records, "limit.type"):
         lines.take("issues", "limit.type", because("draft.limit"))
 

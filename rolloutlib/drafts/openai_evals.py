@@ -72,7 +72,7 @@ def _take_outcome(lines: Lines, events: Sequence[Record], kinds: set[str]) -> No
     lines.key("where", {"type": [kind, *broken]}, because("draft.outcome_events"))
     if broken:
         values = {kind: False, **broken}
-        lines.take("error", "type", because("draft.error"), values=values)
+        lines.take("error", "type", because("draft.broke"), values=values)
     if kind == "match":
         lines.take("passed", "data.correct")
         if values_of(events, "data.expected"):

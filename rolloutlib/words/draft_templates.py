@@ -81,7 +81,7 @@ DRAFTS: Final = {
     "draft.no_errors": (
         "errors are not told apart from failures (no failureReason), so they are failures"
     ),
-    "draft.error": "what broke is an error, no failure",
+    "draft.broke": "what broke is an error, no failure",
     "draft.limit": "a limit that ended the sample",
     "draft.seconds": "{tool} counts seconds",
     "draft.folders": "the names of files and folders say it",
