@@ -68,11 +68,10 @@ def _run_of(file: PeekFile) -> object:
 def _take_outcome(lines: Lines, events: Sequence[Record], kinds: set[str]) -> None:
     """Take the events that are outcomes."""
     kind = "match" if "match" in kinds else "metrics"
-    broken = {"error": True} if "error" in kinds else {}
+    broken = ["error"] if "error" in kinds else []
     lines.key("where", {"type": [kind, *broken]}, because("draft.outcome_events"))
     if broken:
-        values = {kind: False, **broken}
-        lines.take("error", "type", because("draft.broke"), values=values)
+        lines.take("error", "data.message", because("draft.broke"), values={"*": True})
     if kind == "match":
         lines.take("passed", "data.correct")
         if values_of(events, "data.expected"):

@@ -210,9 +210,8 @@ def test_one_of_several_metrics_is_the_outcome(tmp_path: Path) -> None:
     folder.mkdir()
     lines = (FILES / "lm_eval/v1/model").glob("samples_cities_writing_*")
     path = folder / next(lines).name
-    records = [
-        json.loads(line) for line in (FILES / "lm_eval/v1/model" / path.name).open(encoding="utf-8")
-    ]
+    written = (FILES / "lm_eval/v1/model" / path.name).read_text(encoding="utf-8")
+    records = [json.loads(line) for line in written.splitlines()]
     for record in records:
         record |= {"metrics": ["bleu", "acc_norm", "acc", "parts"], "bleu": 31.5, "acc": 1.0,
                    "acc_norm": 0.0, "parts": {"a": 1}}  # fmt: skip
