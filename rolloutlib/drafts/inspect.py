@@ -65,7 +65,6 @@ def _drafts(peek: Peek) -> Draft:
     lines = Lines(peek, "inspect", "Inspect")
     lines.key("records", "samples")
     _take_run(lines, logs, paths=bool(peek.arms))
-    lines.take("prompt_id", "id")
     if all(record.get("uuid") for record in records):
         lines.take("sample_id", "uuid")
     _take_scores(lines, logs, records)
@@ -94,8 +93,12 @@ def _take_run(lines: Lines, logs: Sequence[PeekFile], *, paths: bool) -> None:
         lines.arm("$.eval.model", models)
     lines.take("run_id", "$.eval.eval_id" if _all_tell(logs, "eval.eval_id") else "$.eval.run_id")
     lines.take("started_at", "$.eval.created")
-    if len({value_at(file.root or {}, "eval.task") for file in logs}) > 1:
+    several = len({value_at(file.root or {}, "eval.task") for file in logs}) > 1
+    if several:
+        lines.parts("prompt_id", ["$.eval.task", "id"])
         lines.take("category", "$.eval.task")
+    else:
+        lines.take("prompt_id", "id")
     for file in logs:
         status = str((file.root or {})["status"])
         if status != _ENDED:

@@ -52,6 +52,11 @@ class Lines(ToolDraft):
         self.keys[name] = value
         self.notes[name] = why or self.why
 
+    def parts(self, field: str, columns: list[str]) -> None:
+        """Map an id of several parts."""
+        self.columns[field] = columns
+        self.notes[f"columns.{field}"] = self.why
+
     def arm(self, column: str, names: Iterable[str]) -> None:
         """Take a column of names for the arms."""
         arms = sorted(names)

@@ -59,8 +59,6 @@ def _drafts(peek: Peek) -> Draft:
     _check_runs(peek, files)
     records = [record for file in files for record in file.every]
     lines = Lines(peek, "lm-eval", "lm-evaluation-harness", "*.jsonl*")
-    if len({file.name for file in peek.files}) > len(files):
-        lines.key("others", "ignored")
     _take_folder(lines, files, paths=bool(peek.arms))
     _take_filter(lines, records)
     hashed = all(record.get("doc_hash") for record in records)

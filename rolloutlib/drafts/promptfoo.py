@@ -118,9 +118,11 @@ def _take_arm(
         name = "provider.label" if all(labels) else "provider.id"
     providers = set(map(str, values_of(records, name)))
     prompts = set(map(str, values_of(records, "prompt.label")))
-    arm, arms = (
-        ("prompt.label", prompts) if len(providers) == 1 < len(prompts) else (name, providers)
-    )
+    columns = set(map(str, values_of(records, "promptIdx")))
+    arm, arms = name, providers
+    if len(providers) == 1:  # of which several configurations may have been called alike
+        arm, arms = ("prompt.label", prompts) if len(prompts) > 1 else (arm, arms)
+        arm, arms = ("promptIdx", columns) if len(columns) > len(arms) else (arm, arms)
     if paths:
         lines.segment("model", name)
         for file in files:

@@ -191,6 +191,27 @@ def test_prompts_of_one_provider_are_the_arms(tmp_path: Path) -> None:
     assert made.mapping["columns"]["arm"] == "prompt.label"
 
 
+def test_configurations_that_are_called_alike_are_arms_by_their_column(tmp_path: Path) -> None:
+    """One provider with two configurations and no labels is no single arm."""
+
+    def alike(tree: dict[str, Any]) -> None:
+        for result in tree["results"]["results"]:
+            result["provider"] = {"id": "one", "label": ""}
+
+    made = drafted_of(changed("promptfoo/both.json", tmp_path, alike))
+    assert made.mapping["columns"]["arm"] == "promptIdx"
+
+
+def test_samples_of_two_tasks_are_not_one_prompt(tmp_path: Path) -> None:
+    """Inspect numbers the samples of each task anew, so that the task is part of the prompt."""
+    changed("inspect/v1.json", tmp_path, lambda _: None, "a.json")
+    changed(
+        "inspect/v1.json", tmp_path, lambda log: log["eval"].update(eval_id="b", task="b"), "b.json"
+    )
+    made = drafted_of(tmp_path)
+    assert made.mapping["columns"]["prompt_id"] == ["$.eval.task", "id"]
+
+
 def test_a_broken_grader_and_a_cache_are_said(tmp_path: Path) -> None:
     """Where the grader broke there is no outcome, and answers of a cache are copies."""
 
