@@ -60,8 +60,9 @@ def _recognises(peek: Peek) -> bool:
 def _drafts(peek: Peek) -> Draft:
     runs = _runs(peek)
     place = _place(runs[0])
-    cases = [case for file in runs for case in objects(value_at(file.root or {}, place))]
-    lines = Lines(peek, "deepeval", "deepeval")
+    told = {file.name: objects(value_at(file.root or {}, place)) for file in runs}
+    lines = Lines(peek, "deepeval", "deepeval", told)
+    cases = [case for of_file in told.values() for case in of_file]
     lines.key("records", place)
     root = "$.testRunData." if place.startswith("testRunData") else "$."
     if not peek.arms:

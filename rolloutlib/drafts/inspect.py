@@ -62,7 +62,7 @@ def _drafts(peek: Peek) -> Draft:
     logs = _logs(peek)
     records = [record for file in logs for record in _samples(file)]
     _check_runs(peek, logs)
-    lines = Lines(peek, "inspect", "Inspect")
+    lines = Lines(peek, "inspect", "Inspect", {file.name: _samples(file) for file in logs})
     lines.key("records", "samples")
     _take_run(lines, logs, paths=bool(peek.arms))
     if all(record.get("uuid") for record in records):

@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from rolloutlib.doors.paths import Several, value_at
+from rolloutlib.doors.paths import Several, is_path, value_at
 from rolloutlib.drafts.record import Draft
 from rolloutlib.drafts.tool import ToolDraft
 from rolloutlib.errors import RunsError
@@ -28,24 +28,40 @@ __all__ = [
 Record = dict[str, Any]
 _UNIT: Final = (0.0, 1.0)
 _MOST_NAME = 40
+_JUDGED: Final = ("passed", "status", "score", "latency_ms")  # what a comparison would miss
 
 
 class Lines(ToolDraft):
     """The draft of a tool that nests what it writes: only what is worth a word is left."""
 
-    def __init__(self, peek: Peek, name: str, title: str, files: str = "") -> None:
+    def __init__(
+        self, peek: Peek, name: str, title: str, records: Mapping[str, Sequence[Record]]
+    ) -> None:
         """Begin with the files.
 
         Args:
             peek: what was looked at.
             name: of the preset.
             title: the tool's name for people.
-            files: glob of the files that it wrote; by default those that hold records.
+            records: the records of each of its files.
         """
         super().__init__(peek, name, title)
-        self.keys: dict[str, Any] = {"files": files or files_of(peek)}
+        self.records = records
+        self.keys: dict[str, Any] = {"files": files_of(peek)}
+        self.unread: dict[str, str] = {}
         self.texts: dict[str, str] = {}
         self.notes["files"] = because("draft.read")
+
+    def take(self, field: str, column: str, why: Reason | None = None, **options: object) -> None:
+        """Map a field, unless one of the files lacks the column: it would be refused by that."""
+        having = [name for name, told in self.records.items() if _in(column, told)]
+        if is_path(column) or len(having) == len(self.records):
+            super().take(field, column, why, **options)
+            return
+        there = next(iter(having), "")
+        self.leave(column, because("draft.only", file=there) if there else because("draft.empty"))
+        if there and field in _JUDGED:
+            self.unread[field] = column
 
     def key(self, name: str, value: object, why: Reason | None = None) -> None:
         """Say a key of source.yaml."""
@@ -96,7 +112,11 @@ class Lines(ToolDraft):
         beside = {"scores": self.scores, "segments": self.segments, "texts": self.texts}
         told = {kind: columns for kind, columns in beside.items() if columns}
         mapping = {**self.keys, "columns": self.columns, **told}
-        return Draft(self.name, mapping, self.notes, self.left)
+        return Draft(self.name, mapping, self.notes, self.left, self.unread)
+
+
+def _in(column: str, records: Iterable[Record]) -> bool:
+    return any(column in record for record in records)
 
 
 def files_of(peek: Peek) -> str:

@@ -22,7 +22,9 @@ from rolloutlib.drafts.known import (
     values_of,
 )
 from rolloutlib.drafts.record import Preset
+from rolloutlib.errors import RunsError
 from rolloutlib.reason import because
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,12 +60,15 @@ def _drafts(peek: Peek) -> Draft:
     files = _samples(peek)
     _check_runs(peek, files)
     records = [record for file in files for record in file.every]
-    lines = Lines(peek, "lm-eval", "lm-evaluation-harness", "*.jsonl*")
+    told = {file.name: file.every for file in files}
+    lines = Lines(peek, "lm-eval", "lm-evaluation-harness", told)
+    lines.keys["files"] = "*.jsonl*"
     _take_folder(lines, files, paths=bool(peek.arms))
     _take_filter(lines, records)
     hashed = all(record.get("doc_hash") for record in records)
     lines.take("prompt_id", "doc_hash" if hashed else "doc")
     _take_outcome(lines, records)
+    _check_judged(lines, files)
     lines.prompt("doc")
     lines.leave("resps", because("draft.text"))
     return lines.whole()
@@ -124,6 +129,20 @@ def _take_outcome(lines: Lines, records: Sequence[Record]) -> None:
             others = tuple(name for name in metrics if name != metric)
             why = because("draft.metric", metric=metric, others=others) if others else None
             lines.take_rate(metric, cells, why)
+
+
+def _check_judged(lines: Lines, files: Sequence[PeekFile]) -> None:
+    """Refuse tasks that no one metric judges: one mapping has one column for the outcome.
+
+    Raises:
+        RunsError: with the metrics of each file.
+    """
+    if lines.columns.keys() & {"passed", "score"}:
+        return
+    by_metrics = {", ".join(_metrics(file.every[0])) or "none": file.name for file in files}
+    told = listed([f"{metrics} in {name}" for metrics, name in by_metrics.items()], most=4)
+    due = "give those files alone that share one from 0 to 1 (two files instead of two folders)"
+    raise RunsError(f"no metric judges all tasks ({told}); {due}.")
 
 
 def _metrics(record: Record) -> list[str]:

@@ -43,7 +43,8 @@ def _recognises(peek: Peek) -> bool:
 def _drafts(peek: Peek) -> Draft:
     logs = _logs(peek)
     check_apart(peek, _run_of, "run_id")
-    lines = Lines(peek, "openai-evals", "OpenAI evals")
+    told = {file.name: file.every for file in logs}
+    lines = Lines(peek, "openai-evals", "OpenAI evals", told)
     if not peek.arms:
         lines.take_files(logs)
     events = [record for file in logs for record in file.every if record.keys() >= _EVENT]

@@ -22,6 +22,7 @@ from rolloutlib.drafts.known import (
 from rolloutlib.drafts.record import Preset
 from rolloutlib.errors import RunsError
 from rolloutlib.reason import because
+from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,9 +74,9 @@ def _drafts(peek: Peek) -> Draft:
         _check_whole(file)
     check_apart(peek, lambda file: (file.root or {}).get("evalId"), "evalId")
     records = [record for file in files for record in _results(file)]
-    lines = Lines(peek, "promptfoo", "promptfoo")
-    if places := {_place(file) for file in files} - {""}:
-        lines.key("records", min(places))
+    lines = Lines(peek, "promptfoo", "promptfoo", {file.name: _results(file) for file in files})
+    if place := _same_place(files):
+        lines.key("records", place)
     _take_arm(lines, files, records, paths=bool(peek.arms))
     variables = next((name for name in _VARIABLES if _all_have(records, name)), "")
     lines.take("prompt_id", variables or "testIdx")
@@ -90,6 +91,19 @@ def _drafts(peek: Peek) -> Draft:
     lines.prompt(variables or "prompt.raw")
     lines.leave("response.output", because("draft.text"))
     return lines.whole()
+
+
+def _same_place(files: Sequence[PeekFile]) -> str:
+    """Return where the results are in every file.
+
+    Raises:
+        RunsError: one mapping cannot read the files.
+    """
+    places = {_place(file): file.name for file in files}
+    if len(places) > 1:
+        due = "export them all in the same way (promptfoo export eval ID -o FILE.json)"
+        raise RunsError(f"{listed(sorted(places.values()))} hold results in several places; {due}.")
+    return next(iter(places))
 
 
 def _check_whole(file: PeekFile) -> None:
@@ -125,10 +139,10 @@ def _take_arm(
         arm, arms = ("promptIdx", columns) if len(columns) > len(arms) else (arm, arms)
     if paths:
         lines.segment("model", name)
-        for file in files:
-            several = sorted(set(map(str, values_of(_results(file), name))))
-            if len(several) > 1:
-                lines.leave(file.name, because("draft.pooled", values=tuple(several[:5])))
+        pooled = [set(map(str, values_of(_results(file), name))) for file in files]
+        most = sorted(max(pooled, key=len))
+        if len(most) > 1:
+            lines.notes["segments.model"] = because("draft.pooled", values=tuple(most[:5]))
         return
     lines.arm(arm, arms)
     if arm == name and len(prompts) > 1:

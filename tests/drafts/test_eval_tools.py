@@ -155,6 +155,36 @@ def test_an_output_that_counts_more_results_than_it_holds_is_refused(tmp_path: P
         drafted_of(path)
 
 
+def test_one_mapping_reads_one_kind_of_file(tmp_path: Path) -> None:
+    """An output as .json beside one as .jsonl is refused with the way out."""
+    shutil.copy2(FILES / "promptfoo/both.jsonl", tmp_path)
+    shutil.copytree(FILES / "promptfoo/v1", tmp_path / "v1")
+    with pytest.raises(RunsError, match=r"in several places; export them all in the same way"):
+        drafted_of(tmp_path / "both.jsonl", tmp_path / "v1")
+
+
+def test_what_one_file_alone_has_is_left(tmp_path: Path) -> None:
+    """Costs of one arm alone are left; a score of one arm alone is missed by a comparison."""
+
+    def without(*names: str) -> Callable[[dict[str, Any]], None]:
+        def change(tree: dict[str, Any]) -> None:
+            tree["evalId"] = "another"
+            for result in tree["results"]["results"]:
+                for name in names:
+                    result.pop(name, None)
+
+        return change
+
+    one = changed("promptfoo/v1/output.json", tmp_path, lambda _: None, "v1.json")
+    other = changed("promptfoo/v2/output.json", tmp_path, without("cost", "score"), "v2.json")
+    made = drafted_of(one, other)
+    assert {name: made.left[name].facts for name in ("cost", "score")} == {
+        "cost": {"file": "v1.json"},
+        "score": {"file": "v1.json"},
+    }
+    assert made.unread == {"score": "score"}
+
+
 def test_a_log_that_did_not_end_is_told(tmp_path: Path) -> None:
     """A status other than success, and fewer samples than the log counts, stand in the draft."""
     path = changed("inspect/v1.json", tmp_path, lambda log: log.update(status="cancelled"))
@@ -247,6 +277,17 @@ def test_one_of_several_metrics_is_the_outcome(tmp_path: Path) -> None:
         "parts": "draft.no_numbers",
     }
     assert "where" not in made.mapping
+
+
+def test_tasks_that_no_one_metric_judges_are_refused(tmp_path: Path) -> None:
+    """Which file is judged by what is said: one mapping has one outcome."""
+    for path in (FILES / "lm_eval/v1/model").glob("samples_*"):
+        text = path.read_text(encoding="utf-8")
+        if "writing" in path.name:
+            text = text.replace("exact_match", "acc")
+        (tmp_path / path.name).write_text(text, encoding="utf-8")
+    with pytest.raises(RunsError, match=r"acc in samples_cities_writing.*share one from 0 to 1"):
+        drafted_of(tmp_path)
 
 
 def test_the_tokens_of_a_grader_are_no_answers(tmp_path: Path) -> None:
