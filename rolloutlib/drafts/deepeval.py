@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rolloutlib.drafts.peek import Peek, PeekFile
     from rolloutlib.drafts.record import Draft
 
-__all__ = ["DEEPEVAL"]
+__all__ = ["PRESET"]
 
 _PLACES: Final = (
     "testCases",
@@ -120,4 +120,4 @@ def _take_metrics(lines: Lines, cases: Sequence[Record]) -> None:
         lines.take("error", column, because("draft.broke"), values={"*": True})
 
 
-DEEPEVAL: Final = Preset("deepeval", "deepeval", _recognises, _drafts)
+PRESET: Final = Preset("deepeval", "deepeval", _recognises, _drafts)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rolloutlib.drafts.peek import Peek, PeekFile
     from rolloutlib.drafts.record import Draft
 
-__all__ = ["INSPECT"]
+__all__ = ["PRESET"]
 
 _LETTERS: Final = {"C": 1, "P": 0.5, "I": 0, "N": 0}
 _STATUSES: Final = {"C": "passed", "P": "failed", "I": "failed", "N": "failed"}
@@ -183,4 +183,4 @@ def _graded_apart(logs: Sequence[PeekFile]) -> bool:
     return False
 
 
-INSPECT: Final = Preset("inspect", "Inspect", _recognises, _drafts)
+PRESET: Final = Preset("inspect", "Inspect", _recognises, _drafts)

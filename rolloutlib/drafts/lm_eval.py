@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rolloutlib.drafts.peek import Peek, PeekFile
     from rolloutlib.drafts.record import Draft
 
-__all__ = ["LM_EVAL"]
+__all__ = ["PRESET"]
 
 _KEYS: Final = {"doc_id", "doc", "resps", "filtered_resps"}
 _NAME: Final = re.compile(
@@ -152,4 +152,4 @@ def _metrics(record: Record) -> list[str]:
     return [name for name in record if name not in _NO_METRICS and numbers([record[name]])]
 
 
-LM_EVAL: Final = Preset("lm-eval", "lm-evaluation-harness", _recognises, _drafts)
+PRESET: Final = Preset("lm-eval", "lm-evaluation-harness", _recognises, _drafts)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rolloutlib.drafts.peek import Peek, PeekFile
     from rolloutlib.drafts.record import Draft
 
-__all__ = ["OPENAI_EVALS"]
+__all__ = ["PRESET"]
 
 _EVENT: Final = {"run_id", "event_id", "sample_id", "type", "data"}
 _METRICS: Final = ("accuracy", "score", "correct", "f1_score")
@@ -86,4 +86,4 @@ def _take_outcome(lines: Lines, events: Sequence[Record], kinds: set[str]) -> No
             return
 
 
-OPENAI_EVALS: Final = Preset("openai-evals", "OpenAI evals", _recognises, _drafts)
+PRESET: Final = Preset("openai-evals", "OpenAI evals", _recognises, _drafts)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rolloutlib.drafts.peek import Peek, PeekFile
     from rolloutlib.drafts.record import Draft
 
-__all__ = ["PROMPTFOO"]
+__all__ = ["PRESET"]
 
 _KEYS: Final = {"success", "provider"}
 _GRADER: Final = "gradingResult.componentResults.*.metadata.graderError"
@@ -193,4 +193,4 @@ def _all_have(records: Sequence[Record], path: str) -> bool:
     return len(objects([value_at(record, path) or None for record in records])) == len(records)
 
 
-PROMPTFOO: Final = Preset("promptfoo", "promptfoo", _recognises, _drafts)
+PRESET: Final = Preset("promptfoo", "promptfoo", _recognises, _drafts)
