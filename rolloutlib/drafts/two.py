@@ -29,6 +29,7 @@ __all__ = ["meaning_of", "source_beside"]
 
 TABLE: Final = "table"  # the tool of files that no preset knows
 CANDIDATE: Final = {"arm": "candidate", "model": "model"}  # a field by its name → a segment
+_UNENDED: Final = frozenset({"draft.unended", "draft.fewer", "draft.unreported"})
 TEMPLATES: Final = frozenset({"prompt", "instruction", "request", "프롬프트", "지시문"})
 ENVELOPE: Final = ("runId", "result")  # keys of the engine's own runs
 
@@ -59,7 +60,7 @@ def meaning_of(paths: Sequence[Path], source: Path | None, two: Two | None) -> M
     left = tuple(
         TakenFor("", column, why)
         for column, why in drafted.draft.left.items()
-        if column not in used
+        if column not in used and why.code not in _UNENDED
     )
     tool = "" if drafted.draft.tool == TABLE else drafted.draft.tool
     return Meaning(
@@ -115,15 +116,22 @@ def _is_engines(paths: Sequence[Path]) -> bool:
 
 
 def _unread(drafted: Drafted) -> tuple[Reason, ...]:
-    """Return why what is called like a measurement is none in the draft.
+    """Return why what is called like a measurement is none in the draft, and what is missing.
 
-    Two files without a draft of their pass rate look like files without a pass rate.
+    Two files without a draft of their pass rate look like files without a pass rate, and samples
+    that both arms lack are missed by no pair.
     """
     left = drafted.draft.left
-    return tuple(
+    named = [
         because("pair.unread", field=field, column=column, why=left[column])
         for field, column in drafted.draft.unread.items()
-    )
+    ]
+    unended = [
+        because("pair.unended", file=name, why=why)
+        for name, why in left.items()
+        if why.code in _UNENDED
+    ]
+    return (*named, *unended)
 
 
 def _taken(spec: SourceSpec, notes: Mapping[str, Reason]) -> tuple[TakenFor, ...]:
