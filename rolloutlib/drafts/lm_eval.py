@@ -62,7 +62,7 @@ def _drafts(peek: Peek) -> Draft:
     records = [record for file in files for record in file.every]
     told = {file.name: file.every for file in files}
     lines = Lines(peek, "lm-eval", "lm-evaluation-harness", told)
-    lines.keys["files"] = "*.jsonl*"
+    lines.keys |= {"files": "*.jsonl*", "others": "ignored"}  # results_*.json hold averages
     _take_folder(lines, files, paths=bool(peek.arms))
     _take_filter(lines, records)
     hashed = all(record.get("doc_hash") for record in records)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+import rolloutlib as rl
 from rolloutlib.drafts.drafting import draft
 from rolloutlib.errors import RunsError
 from tests.drafts.reading import read_as_drafted
@@ -88,6 +89,19 @@ def test_what_a_tool_wrote_is_what_is_read(told: Told, tmp_path: Path) -> None:
     for field in ("score", "latency_ms", *BILLS):
         filled = [row for row in rows if row[field] is not None]
         assert bool(filled) is (field not in told.missing), field
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("told", TOLD, ids=lambda told: "+".join(told.paths))
+def test_a_draft_is_reviewed_without_an_edit(told: Told, tmp_path: Path) -> None:
+    """A review of the drafted source.yaml measures the pass rate of both arms."""
+    drafted, _ = read_as_drafted(copied(told.paths, tmp_path))
+    control, treatment = told.arms
+    folder = str(drafted.peek.folder)
+    review = rl.review(stage=2, runs=folder, control=control, treatment=treatment)
+    assert review.recommendation in {"GO", "HOLD", "NO_GO"}
+    rate = next(gate for gate in review.gates if gate.metric == "passed")
+    assert rate.evidence.point == 0  # both arms pass as often
 
 
 def copied(paths: tuple[str, ...], folder: Path) -> list[Path]:
