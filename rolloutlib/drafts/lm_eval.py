@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from rolloutlib.doors.paths import value_at
 from rolloutlib.drafts.known import (
     Lines,
     arm_of,
@@ -21,6 +22,7 @@ from rolloutlib.drafts.known import (
     plain_names,
     values_of,
 )
+from rolloutlib.drafts.peek import MOST_BYTES, MOST_RECORDS
 from rolloutlib.drafts.record import Preset
 from rolloutlib.errors import RunsError
 from rolloutlib.reason import because
@@ -64,6 +66,7 @@ def _drafts(peek: Peek) -> Draft:
     lines = Lines(peek, "lm-eval", "lm-evaluation-harness", told)
     lines.keys |= {"files": "*.jsonl*", "others": "ignored"}  # results_*.json hold averages
     _take_folder(lines, files, paths=bool(peek.arms))
+    _tell_missing(lines, peek, files)
     _take_filter(lines, records)
     hashed = all(record.get("doc_hash") for record in records)
     lines.take("prompt_id", "doc_hash" if hashed else "doc")
@@ -96,6 +99,24 @@ def _take_folder(lines: Lines, files: Sequence[PeekFile], *, paths: bool) -> Non
     lines.key("named", pattern, because("draft.folders"))
     if not paths and len(folders) == 1:
         lines.key("constants", {"arm": min(folders)}, because("draft.one_arm"))
+
+
+def _tell_missing(lines: Lines, peek: Peek, files: Sequence[PeekFile]) -> None:
+    """Tell files that hold fewer documents than the results beside them count."""
+    for file in files:
+        path = PurePosixPath(file.name)
+        named = _NAME.fullmatch(path.name)
+        beside = path.with_name(f"results_{named['time']}.json") if named else path
+        root = next((f.root or {} for f in peek.files if f.name == str(beside)), {})
+        counted = value_at(root, f"n-samples.{named['task']}.effective") if named else None
+        there = len({str(record.get("doc_id")) for record in file.every})
+        if isinstance(counted, int) and there < counted and _is_whole(file):
+            lines.leave(file.name, because("draft.fewer", said=counted, there=there))
+
+
+def _is_whole(file: PeekFile) -> bool:
+    """Whether all of a file was looked at."""
+    return len(file.every) < MOST_RECORDS and file.path.stat().st_size < MOST_BYTES
 
 
 def _take_filter(lines: Lines, records: Sequence[Record]) -> None:

@@ -32,11 +32,21 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.files import RunFile
 
-__all__ = ["ARMS", "FIRST", "Peek", "PeekFile", "flat", "literal", "peek"]
+__all__ = [
+    "ARMS",
+    "MOST_BYTES",
+    "MOST_RECORDS",
+    "FIRST",
+    "Peek",
+    "PeekFile",
+    "flat",
+    "literal",
+    "peek",
+]
 
 ARMS: Final = ("control", "treatment")
 FIRST: Final = 200  # records that are looked at closely
-_RECORDS, _BYTES, _FILES, _DEEP = 20_000, 32 * 10**6, 40, 4
+MOST_RECORDS, MOST_BYTES, _FILES, _DEEP = 20_000, 32 * 10**6, 40, 4
 _ODD_NUMBER = re.compile(rb"NaN|Infinity")
 Cells = dict[str, Any]
 
@@ -198,10 +208,10 @@ def _looked(name: str, path: Path, found: Opened, opening: dict[str, Any]) -> Pe
         place, every = records_of(tree)
         root = cast("Cells", tree) if isinstance(tree, dict) else None
     else:
-        whole = kind == ".parquet" or len(data) <= _BYTES
-        text = data if whole else data[:_BYTES].rpartition(b"\n")[0]
+        whole = kind == ".parquet" or len(data) <= MOST_BYTES
+        text = data if whole else data[:MOST_BYTES].rpartition(b"\n")[0]
         records = _csv(text, found.delimiter) if kind == ".csv" else _RECORDS_OF[kind](text)
-        every = tuple(islice(records, _RECORDS))
+        every = tuple(islice(records, MOST_RECORDS))
     names = dict.fromkeys(name for record in every for name in flat(record))
     columns = tuple(islice(names, COLUMNS.value))
     return PeekFile(name, path, kind, columns, every[:FIRST], root, place, every, opening)
@@ -232,7 +242,7 @@ def records_of(tree: object) -> tuple[str, tuple[Cells, ...]]:
     for place in _places(tree, ".", 0):
         items = records_at(tree, place) or []
         if len(items) > len(records) and all(isinstance(item, dict) for item in items):
-            best, records = place, tuple(cast("list[Cells]", items[:_RECORDS]))
+            best, records = place, tuple(cast("list[Cells]", items[:MOST_RECORDS]))
     return best, records
 
 

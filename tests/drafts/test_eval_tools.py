@@ -207,6 +207,16 @@ def test_a_log_that_did_not_end_is_told(tmp_path: Path) -> None:
     assert drafted_of(path).left["v1.json"].facts == {"said": 16, "there": 15}
 
 
+def test_documents_that_the_results_count_are_missed(tmp_path: Path) -> None:
+    """Samples of lm-eval that were cut short are told by the results beside them."""
+    model = tmp_path / "model"
+    shutil.copytree(FILES / "lm_eval/v1/model", model)
+    path = next(model.glob("samples_cities_writing_*"))
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if '"doc_id": 3' not in line), encoding="utf-8")
+    assert drafted_of(model).left[path.name].facts == {"said": 4, "there": 3}
+
+
 def test_older_promptfoo_without_reasons_has_no_errors(tmp_path: Path) -> None:
     """Providers as plain texts and results without failureReason are read, and it is said."""
 
