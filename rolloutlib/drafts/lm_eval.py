@@ -12,7 +12,6 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from rolloutlib.doors.paths import value_at
 from rolloutlib.drafts.known import (
     Lines,
     arm_of,
@@ -107,16 +106,17 @@ def _tell_missing(lines: Lines, peek: Peek, files: Sequence[PeekFile]) -> None:
         path = PurePosixPath(file.name)
         named = _NAME.fullmatch(path.name)
         beside = path.with_name(f"results_{named['time']}.json") if named else path
-        root = next((f.root or {} for f in peek.files if f.name == str(beside)), {})
-        counted = value_at(root, f"n-samples.{named['task']}.effective") if named else None
+        roots = [f.root or {} for f in peek.files if named and f.name == str(beside)]
+        counted = values_of(roots, f"n-samples.{named['task']}.effective") if named else []
         there = len({str(record.get("doc_id")) for record in file.every})
-        if isinstance(counted, int) and there < counted and _is_whole(file):
-            lines.leave(file.name, because("draft.fewer", said=counted, there=there))
+        if counted and there < counted[0] and _is_whole(file):
+            lines.leave(file.name, because("draft.fewer", said=counted[0], there=there))
 
 
 def _is_whole(file: PeekFile) -> bool:
     """Whether all of a file was looked at."""
-    return len(file.every) < MOST_RECORDS and file.path.stat().st_size < MOST_BYTES
+    small = len(file.every) < MOST_RECORDS and file.path.stat().st_size < MOST_BYTES
+    return small and file.path.suffix == file.kind  # a packed file is larger than it looks
 
 
 def _take_filter(lines: Lines, records: Sequence[Record]) -> None:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARMS",
+    "FIRST",
     "MOST_BYTES",
     "MOST_RECORDS",
-    "FIRST",
     "Peek",
     "PeekFile",
     "flat",
