@@ -109,6 +109,8 @@ def _take_metrics(lines: Lines, cases: Sequence[Record]) -> None:
         cells = numbers(values_of(cases, path))
         if not cells:
             lines.leave(metric, because("draft.empty"))
+        elif len(cells) > sum(bool(values_of([case], path)) for case in cases):
+            lines.leave(metric, because("draft.alike"))
         elif not in_range(cells):
             lines.leave(metric, because("draft.scale_open", low=min(cells), high=max(cells)))
         elif len(metrics) == 1:

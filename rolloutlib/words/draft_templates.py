@@ -104,4 +104,6 @@ DRAFTS: Final = {
     "draft.grader_error": "where the grader broke, the answer is neither right nor wrong",
     # What presets of eval tools know.
     "draft.expected": "the expected answer: the prompt stands in another event",
+    # What presets of eval tools know.
+    "draft.alike": "several in one sample are called so",
 }

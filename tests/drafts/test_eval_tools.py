@@ -327,12 +327,12 @@ def test_the_tokens_of_a_grader_are_no_answers(tmp_path: Path) -> None:
 
 
 def test_metrics_of_deepeval_may_be_called_anything(tmp_path: Path) -> None:
-    """Names with brackets are picked whole, and what evaluate() returns is a run as well."""
+    """Names of several words are picked whole, and what evaluate() returns is a run as well."""
 
     def renamed(tree: dict[str, Any]) -> None:
         cases = tree.pop("testCases")
         for case in cases:
-            case["metricsData"][0]["name"] = "Correctness [GEval]"
+            case["metricsData"][0]["name"] = "Correctness: GEval"
             case["metrics_data"] = case.pop("metricsData")
         tree["test_results"] = cases
 
@@ -340,4 +340,4 @@ def test_metrics_of_deepeval_may_be_called_anything(tmp_path: Path) -> None:
     made = drafted_of(changed(str(source), tmp_path, renamed, "run.json"))
     assert made.mapping["records"] == "test_results"
     column = made.mapping["scores"]["correctness_geval"]["column"]
-    assert column == 'metrics_data[name="Correctness [GEval]"].score'
+    assert column == 'metrics_data[name="Correctness: GEval"].score'
