@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,10 +17,34 @@ from rolloutlib.runs.reading import read_runs
 from tests.tables import ROOT
 from tests.tools.answering import EVERY, SLOW
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+pytestmark = pytest.mark.slow
 
-WRITER = Path(__file__).with_name("locustfile.py")
+HERE = Path(__file__).parent
+PYTHON = ROOT / ".venv-tools" / "bin" / "python"
+
+
+def write(script: str, python: Path, folder: Path) -> Path:
+    """Let a tool write its files into a folder."""
+    words = [str(python), str(HERE / script), str(folder)]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def of_locust(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Let locust write, where `make tools` has installed it."""
+    if not (PYTHON.parent.parent / ".installed").exists():
+        pytest.skip("`make tools` installs locust; .venv-tools is not there")
+    return write("write_locust.py", PYTHON, tmp_path_factory.mktemp("locust"))
+
+
+@pytest.fixture(scope="module")
+def of_jmeter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Let JMeter write, where it is installed."""
+    if not Path("/usr/share/jmeter").exists() or shutil.which("javac") is None:
+        pytest.skip("JMeter and a JDK are not installed (Debian: jmeter, default-jdk-headless)")
+    return write("write_jmeter.py", Path(sys.executable), tmp_path_factory.mktemp("jmeter"))
 
 
 def check(folder: Path, tool: str, users: int) -> None:
@@ -39,32 +64,32 @@ def check(folder: Path, tool: str, users: int) -> None:
         assert len({row["user_id"] for row in own}) == users
 
 
-def test_locust_logs_its_requests(written: Callable[[str], Path], tmp_path: Path) -> None:
+def test_locust_logs_its_requests(of_locust: Path, tmp_path: Path) -> None:
     """The log that docs/load-tests.md shows is read whole; locust's own totals are refused."""
     for arm in SLOW:
         (tmp_path / arm).mkdir()
-        shutil.copy(written("locust") / arm / "requests.jsonl", tmp_path / arm)
+        shutil.copy(of_locust / arm / "requests.jsonl", tmp_path / arm)
     check(tmp_path, "locust", users=6)
     for name in ("totals_stats.csv", "totals_stats_history.csv", "totals_failures.csv",
                  "totals.json"):  # fmt: skip
         with pytest.raises(RunsError, match="log the request event"):
-            draft([written("locust") / "v1" / name])
+            draft([of_locust / "v1" / name])
 
 
 def test_the_log_is_the_one_that_is_documented() -> None:
     """docs/load-tests.md shows the listener that the test of locust ran."""
-    listener = re.search(r"@events.*?\n\n\n", WRITER.read_text("utf-8"), re.DOTALL)
+    listener = re.search(
+        r"@events.*?\n\n\n", (HERE / "locustfile.py").read_text("utf-8"), re.DOTALL
+    )
     assert listener is not None
     shown = (ROOT / "docs" / "load-tests.md").read_text("utf-8")
     assert re.sub(r"  # noqa.*", "", listener[0]).strip() in shown
 
 
-def test_jmeter_writes_its_results(written: Callable[[str], Path], tmp_path: Path) -> None:
+def test_jmeter_writes_its_results(of_jmeter: Path, tmp_path: Path) -> None:
     """A .jtl in CSV is read whole; one in XML is refused with the property that makes it one."""
-    if not Path("/usr/share/jmeter").exists() or shutil.which("javac") is None:
-        pytest.skip("JMeter and a JDK are not installed (Debian: jmeter, default-jdk-headless)")
     for arm in SLOW:
-        shutil.copytree(written("jmeter") / arm, tmp_path / arm)
+        shutil.copytree(of_jmeter / arm, tmp_path / arm)
     check(tmp_path, "jmeter", users=3)
     with pytest.raises(RunsError, match=r"jmeter\.save\.saveservice\.output_format=csv"):
-        draft([written("jmeter") / "xml" / "run.jtl"])
+        draft([of_jmeter / "xml" / "run.jtl"])
