@@ -16,7 +16,18 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["LABEL", "SENTENCE", "chart", "exact", "link", "listed", "markdown", "plain", "terminal"]
+__all__ = [
+    "LABEL",
+    "SENTENCE",
+    "chart",
+    "exact",
+    "link",
+    "listed",
+    "markdown",
+    "plain",
+    "prose",
+    "terminal",
+]
 
 LABEL: Final = 120  # characters of a name: an arm, a tag, a file
 SENTENCE: Final = 2_000  # characters of a sentence, a note, a reason
@@ -61,6 +72,10 @@ _MARKUP: Final = re.compile(
     r"|:(?=//)|(?<=[Ww]{3})\.|@(?=\w)"  # addresses and mentions
     r"|\A[-=:](?=[-=:\s]|\Z)|(?<=\A\d)[.)](?=\s|\Z)|(?<=\A\d\d)[.)](?=\s|\Z)"  # lists, rules
     r"|=(?==))"
+)
+_INLINE: Final = re.compile(
+    r"([<>&\\`*_\[\]|~$]|:(?=//)|(?<=[Ww]{3})\.|@(?=\w)|#(?=\d)"
+    r"|\A[-+=:#](?=[-=:#\s]|\Z)|(?<=\A\d)[.)](?=\s|\Z)|(?<=\A\d\d)[.)](?=\s|\Z))"
 )
 
 
@@ -123,6 +138,17 @@ def markdown(text: str, most: int = SENTENCE) -> str:
     '1\\. https\\://x.y'
     """
     return _MARKUP.sub(_as_words, " ".join(plain(text, most).split()))
+
+
+def prose(text: str, most: int = SENTENCE) -> str:
+    r"""Return a text as words of a paragraph or a cell of Markdown that people also read raw.
+
+    Unlike `markdown` it leaves alone what is no markup inside a line: brackets of sentences, signs.
+
+    >>> prose("NO-GO (a_b) +3.1 [-1, 2] <b> @me | #1")
+    'NO-GO (a\\_b) +3.1 \\[-1, 2\\] &lt;b&gt; \\@me \\| \\#1'
+    """
+    return _INLINE.sub(_as_words, " ".join(plain(text, most).split()))
 
 
 def link(name: str, path: str) -> str:

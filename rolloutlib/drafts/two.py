@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import ValidationError
+from yaml import safe_dump as dump
 
 from rolloutlib.drafts.drafting import draft
 from rolloutlib.drafts.names import fields_of, folded
@@ -28,9 +29,15 @@ if TYPE_CHECKING:
 __all__ = ["meaning_of", "source_beside"]
 
 TABLE: Final = "table"  # the tool of files that no preset knows
-CANDIDATE: Final = {"arm": "candidate", "model": "model"}  # a field by its name → a segment
+MODEL: Final = "model"
+CANDIDATE: Final = {"arm": "candidate", "model": MODEL}  # a field by its name → a segment
 _UNENDED: Final = frozenset({"draft.unended", "draft.fewer", "draft.unreported"})
 TEMPLATES: Final = frozenset({"prompt", "instruction", "request", "프롬프트", "지시문"})
+# What a line of source.yaml says of a field beside its column, to be corrected.
+OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "latency_ms": {"unit": "ms"},
+    "score": {"scale": [0, 10]},
+}
 ENVELOPE: Final = ("runId", "result")  # keys of the engine's own runs
 
 
@@ -89,8 +96,9 @@ def _said(mapping: object, two: Two | None, where: str) -> SourceSpec:
     if two is not None:
         arm = _keys(told.get("columns")).get("arm")
         parts = {key: _without_arm(told[key]) for key in ("columns", "constants") if key in told}
-        arms = dict(zip(("control", "treatment"), two.globs, strict=True))
-        told = {**told, **parts, "arms": arms}
+        told |= parts
+        if "wide" not in told and "{arm}" not in str(told.get("named", "")):
+            told["arms"] = dict(zip(("control", "treatment"), two.globs, strict=True))
         if arm is not None:  # several of them in one file are no candidate
             told["segments"] = {"candidate": arm, **_keys(told.get("segments"))}
     try:
@@ -123,9 +131,10 @@ def _unread(drafted: Drafted) -> tuple[Reason, ...]:
     """
     left = drafted.draft.left
     named = [
-        because("pair.unread", field=field, column=column, why=left[column])
+        because("pair.unread", field=field, column=column, why=left[column],
+                line=_line(field, column))
         for field, column in drafted.draft.unread.items()
-    ]
+    ]  # fmt: skip
     unended = [
         because("pair.unended", file=name, why=why)
         for name, why in left.items()
@@ -134,10 +143,18 @@ def _unread(drafted: Drafted) -> tuple[Reason, ...]:
     return (*named, *unended)
 
 
+def _line(field: str, column: str) -> str:
+    """Return the line of source.yaml that says what a column is, with the key to be corrected."""
+    told: dict[str, Any] = {"column": column, **OPTIONS.get(field, {})}
+    line = dump({field: told if len(told) > 1 else column}, allow_unicode=True, width=10_000,
+                default_flow_style=None, sort_keys=False)  # fmt: skip
+    return line.strip()
+
+
 def _taken(spec: SourceSpec, notes: Mapping[str, Reason]) -> tuple[TakenFor, ...]:
     return tuple(
         TakenFor(field, str(column.column), notes.get(f"columns.{field}"))
-        for field, column in spec.columns.mapped.items()
+        for field, column in spec.mapped.items()
     )
 
 
@@ -166,8 +183,13 @@ def _text(drafted: Drafted, field: str) -> str | None:
 def _candidates(drafted: Drafted) -> dict[str, str]:
     """Return the columns that name what is evaluated, by the segment that they are.
 
-    Only those of plain words: a cell with a list would cost its row.
+    Of a known tool it is what the draft gave up as the arm; of other tables what is called so. Only
+    those of plain words: a cell with a list would cost its row.
     """
+    if drafted.draft.tool != TABLE:
+        left = drafted.draft.left.items()
+        arm = next((column for column, why in left if why.code == "draft.arm_by_path"), None)
+        return {} if arm is None or MODEL in drafted.spec.segments else {MODEL: arm}
     taken = {*drafted.spec.segments}
     found: dict[str, str] = {}
     for column in drafted.peek.columns:

@@ -32,11 +32,19 @@ from rolloutlib.measure.comparing import Asked, Configured, compare_arms
 from rolloutlib.measure.comparison import Earlier
 from rolloutlib.measure.configuration import mixed
 from rolloutlib.measure.looks import look_at
-from rolloutlib.measure.same import MATERIAL, PROMPT, copied, like_keys, several, unlike_prompts
+from rolloutlib.measure.same import (
+    MATERIAL,
+    PROMPT,
+    copied,
+    like_keys,
+    same_arm,
+    several,
+    unlike_prompts,
+)
 from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.measure.validity import copies
-from rolloutlib.plan.gates import Decides
+from rolloutlib.plan.offline import EvalDecides
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.database import readable
@@ -168,7 +176,7 @@ def _judged(
     plan: EvalPlan, runs: Runs, pair: tuple[str, str], names: tuple[str, str], meaning: Meaning
 ) -> Pair:
     alike, equal = unlike_prompts(runs, pair, plan.differs), copied(runs, pair)
-    keys = like_keys(runs, pair)
+    keys = like_keys(runs, pair, guessed=meaning.guessed)
 
     def configured(_: object) -> Configured:
         own = (why for arm in pair for why in mixed(arm, [r for r in runs.runs if r.arm == arm]))
@@ -187,12 +195,16 @@ def _judged(
         for key, gate in applying.items()
     )
     parts = segments_of(plan, compared)
-    decides = Decides() if compared.blocks else plan.decides
+    decides = EvalDecides() if compared.blocks else plan.decides
     drift = moving(plan, [Earlier(0, compared)], gates)
     findings = findings_of(decides, gates, parts, issues)
     findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
-    holding = [*several(runs, dict(zip(pair, names, strict=True))), *meaning.doubts]
-    holding += keys if meaning.guessed else []
+    holding = [
+        *same_arm(runs, pair),
+        *several(runs, dict(zip(pair, names, strict=True))),
+        *meaning.doubts,
+    ]
+    findings += [Finding(why, plan.decides.identical) for why in keys]
     findings += [Finding(why, "hold") for why in (*holding, *_unanswered(plan, gates))]
     labels, of_labels = people_say(compared, plan.gates, gates)
     recommended = recommend(gates, (), findings, attests=False)
@@ -205,8 +217,7 @@ def _judged(
         inputs=runs.inputs, quarantine=groups_of((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
         labels=labels,
-        warnings=(*_refused(runs), *equal.told, *alike.told, *([] if meaning.guessed else keys),
-                  *of_labels, *vanished_of(issues),
+        warnings=(*_refused(runs), *equal.told, *alike.told, *of_labels, *vanished_of(issues),
                   *(why for why in compared.warnings if why.code not in USUAL),
                   *(d.why for d in drift if d.better or d.proven)),
         drift=drift, set_aside=compared.set_aside, data_sha256=from_runs(runs).digest(),

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from rolloutlib.runs import Runs
 
 __all__ = [
-    "MATERIAL", "PROMPT", "Alike", "copied", "like_keys", "several", "unlike_prompts",
+    "MATERIAL", "PROMPT", "Alike", "copied", "like_keys", "same_arm", "several", "unlike_prompts",
 ]  # fmt: skip
 
 PROMPT_TEXT, ANSWER_TEXT = TEXTS
 PROMPT: Final = "prompt"  # what the text of a prompt is called in `differs`
 MATERIAL: Final = ("category", "difficulty")
+ARM: Final = "candidate"  # the segment that files call their arm
+SWAPPED: Final = ("treatment", "control")
 CANDIDATES: Final = ("candidate", "model", "provider")  # segments that name what is evaluated
 SHOWN: Final = 5  # of several values
 OUTCOMES: Final = ("passed", "score")
@@ -126,17 +128,33 @@ def copied(runs: Runs, pair: tuple[str, str]) -> Alike:
     return Alike(told=(because("pair.nearly", **facts),) if share >= NEARLY else ())
 
 
-def like_keys(runs: Runs, pair: tuple[str, str]) -> list[Reason]:
+def like_keys(runs: Runs, pair: tuple[str, str], *, guessed: bool) -> list[Reason]:
     """Say which outcome is the same in both arms for every prompt, as an expected answer would be.
 
-    A mark that the call came back, or the answer that was due, is no verdict on what came.
+    So are verdicts that were copied. A mark that the call came back is the same for all prompts,
+    and so may be the verdicts of an easy set: that counts only where a name was `guessed` from.
     """
     reasons: list[Reason] = []
     for column in OUTCOMES:
         both, unlike, _ = _by_prompt(runs, pair, column)
-        if both >= MANY and not unlike:
+        different = _row(runs, f'SELECT count(DISTINCT "{column}") FROM samples')[0]
+        if both >= MANY and not unlike and (guessed or different > 1):
             reasons.append(because("pair.key", field=column, prompts=both))
     return reasons
+
+
+def same_arm(runs: Runs, pair: tuple[str, str]) -> tuple[Reason, ...]:
+    """Say that both files name the same arm, or each the other's: who is compared with whom?"""
+    if ARM not in runs.extras:
+        return ()
+    query = f'SELECT arm, any_value("{ARM}") FROM samples WHERE "{ARM}" IS NOT NULL GROUP BY arm'
+    said = dict(runs.relation.query("samples", query).fetchall())
+    control, treatment = (said.get(arm) for arm in pair)
+    if control is None or treatment is None:
+        return ()
+    if control == treatment or (control.lower(), treatment.lower()) == SWAPPED:
+        return (because("pair.same_arm", control=control, treatment=treatment),)
+    return ()
 
 
 def several(runs: Runs, names: Mapping[str, str]) -> tuple[Reason, ...]:

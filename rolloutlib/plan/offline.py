@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from rolloutlib.errors import UsageError, did_you_mean
-from rolloutlib.plan.gates import Count, Decides, Evidence, Gate, Model, Profile
+from rolloutlib.plan.gates import Count, Decides, Effect, Evidence, Gate, Model, Profile
 from rolloutlib.plan.strict_yaml import load_model
 
 __all__ = ["SHIPPED", "EvalGate", "EvalPlan", "eval_schema", "load_eval_plan", "nearest_eval_plan"]
@@ -55,6 +55,16 @@ class EvalEvidence(Evidence):
         return self
 
 
+class EvalDecides(Decides):
+    """What a finding beside the gates does; see params/eval.yaml.
+
+    Attributes:
+        identical: of outcomes that differ between prompts, and in none between the files.
+    """
+
+    identical: Effect = "hold"
+
+
 class EvalPlan(Model):
     """What two files are compared by; see params/eval.yaml, whose sections these are.
 
@@ -70,7 +80,7 @@ class EvalPlan(Model):
     needs: Annotated[tuple[str, ...], Field(min_length=1)]
     differs: tuple[str, ...] = ()
     evidence: EvalEvidence
-    decides: Decides = Decides()
+    decides: EvalDecides = EvalDecides()
 
     @model_validator(mode="after")
     def _needs_its_gates(self) -> Self:

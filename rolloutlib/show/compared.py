@@ -70,7 +70,7 @@ def answer(review: PairReview) -> Html:
     heading, meaning, reasons = title_of(review), str(meaning_of(review)), texts(review.reasons)
     arms = _arms(review) if review.arms else Html("", "")
     facts = (
-        (say("Control"), review.first), (say("Treatment"), review.second),
+        (say("A, the control"), review.first), (say("B, the treatment"), review.second),
         (say("Tool"), review.tool),
         (say("Judged by"), translate(review.plan_name)),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from rolloutlib.judge.record import Recommendation, Verdict
 from rolloutlib.show.compared import meaning_of, repeat_lines, title_of, unknown_lines
 from rolloutlib.show.report import SIGNS
 from rolloutlib.show.rows import badge, interval, level, proof_limit
-from rolloutlib.text import LABEL, markdown, plain
+from rolloutlib.text import LABEL, plain, prose
 from rolloutlib.words.reasons import sentence, texts
 from rolloutlib.words.sentences import say, spoken, translate
 
@@ -95,19 +95,19 @@ def _beside(review: PairReview) -> ET.Element:
 @spoken
 def comment(review: PairReview) -> str:
     """Return a comment in Markdown: the recommendation, the gates, what nobody knows."""
-    lines = [f"### {SIGNS[review.recommendation]} {markdown(title_of(review))}", ""]
-    lines += [markdown(str(meaning_of(review))), ""]
-    lines += [f"- {markdown(reason)}" for reason in texts(review.reasons)]
+    lines = [f"### {SIGNS[review.recommendation]} {prose(title_of(review))}", ""]
+    lines += [prose(str(meaning_of(review))), ""]
+    lines += [f"- {prose(reason)}" for reason in texts(review.reasons)]
     if review.gates:
         head = (say("Gate"), say("Control"), say("Treatment"), say("Estimate [bounds]"),
                 say("Limit"), say("Evidence"))  # fmt: skip
         lines += ["", _line([str(name) for name in head]), "|---|--:|--:|--:|--:|---|"]
         lines += [_line(_cells(gate)) for gate in review.gates]
     if again := repeat_lines(review)[:1]:
-        lines += ["", *map(markdown, again)]
+        lines += ["", *map(prose, again)]
     if told := unknown_lines(review):
-        lines += ["", f"**{markdown(str(say('To know beside:')))}**", ""]
-        lines += [f"- {markdown(line)}" for line in told]
+        lines += ["", f"**{prose(str(say('To know beside:')))}**", ""]
+        lines += [f"- {prose(line)}" for line in told]
     return "\n".join(lines) + "\n"
 
 
@@ -121,4 +121,4 @@ def _cells(gate: GateResult) -> list[str]:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(markdown(cell, LABEL) for cell in cells)} |"
+    return f"| {' | '.join(prose(cell, LABEL) for cell in cells)} |"

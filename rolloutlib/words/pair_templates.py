@@ -29,23 +29,27 @@ PAIRS: Final = {
     "pair.nearly": (
         "{rows:,} of {of:,} rows are the same in both files in everything that these tell."
     ),
+    "pair.same_arm": (
+        "The first file says that its arm is {control}, the second {treatment}; name the two that "
+        "are to be compared, the control first, or leave the column out in a source.yaml."
+    ),
     "pair.several": (
         "The rows of {file} are of several: {named} is {values}. Which of them is compared? Split "
         "the file, or, if all together are the candidate, leave {named} out in a source.yaml "
         "(--source)."
     ),
     "pair.key": (
-        "{field} is the same in both files for every one of {prompts:,} prompts, as an expected "
-        "answer or a mark that the call came back would be; if it is the verdict, say so in a "
-        "source.yaml (--source)."
+        "{field} is the same in both files for every one of {prompts:,} prompts, as a copy, an "
+        "expected answer or a mark that the call came back would be. Map the verdict in a "
+        "source.yaml (--source); if two runs may agree in all, decides.identical in eval.yaml."
     ),
     "pair.refused": (
         "{rows:,} of {read:,} rows were refused and are in no number; the first: {example}"
     ),
     "pair.unended": "The eval in {file} may not have ended: {why}.",
     "pair.unread": (
-        "{field} is not judged: the column {column} is left out ({why}). Say in a source.yaml what "
-        "it means (rollout source drafts it; then --source)."
+        "{field} is not judged: the column {column} is left out ({why}). Write source.yaml "
+        "(rollout source with the same files) and add under columns, if that is what it is: {line}"
     ),
     "pair.no_outcome": (
         "No gate that says how good the answers are could be judged: {gates}. Speed, errors and "

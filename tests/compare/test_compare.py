@@ -205,9 +205,9 @@ def test_an_expected_answer_is_no_outcome() -> None:
     keyed = [row | {"passed": other["passed"]} for row, other in zip(second, first, strict=True)]
     code, review = compared(first, keyed)
     assert (code, codes(review) & {"pair.key"}) == (10, {"pair.key"})
-    source = "columns: {prompt_id: question_id, passed: passed, latency_ms: latency_ms}\n"
-    Path("source.yaml").write_text(source, "utf-8")
-    assert compared(first, keyed)[0] == 0, "who says that it is the outcome is believed"
+    plan = SHIPPED.read_text("utf-8").replace("identical: hold", "identical: tell")
+    Path("eval.yaml").write_text(plan, "utf-8")
+    assert compared(first, keyed, "--plan", "eval.yaml")[0] == 0, "two runs may agree in all"
 
 
 @seldom
@@ -272,6 +272,18 @@ def test_a_misspelt_name_is_no_permission(capsys: pytest.CaptureFixture[str]) ->
 
 
 @seldom
+@pytest.mark.parametrize(("first", "second"), [("control", "control"), ("treatment", "control")])
+def test_files_that_name_other_arms_are_not_those(empty: Path, first: str, second: str) -> None:
+    """Both files say that they are the control, or each that it is the other."""
+    (empty / "source.yaml").write_text(
+        "columns: {arm: group, prompt_id: question_id, passed: passed, latency_ms: latency_ms}\n"
+    )
+    rows = [[row | {"group": arm} for row in rows_of(n)] for n, arm in ((1, first), (2, second))]
+    code, review = compared(rows[0], rows[1])
+    assert (code, codes(review) & {"pair.same_arm"}) == (10, {"pair.same_arm"})
+
+
+@seldom
 def test_speed_alone_is_no_answer(empty: Path) -> None:
     """Files of latencies pass every gate that they have, and say nothing of the answers."""
     (empty / "source.yaml").write_text(
@@ -312,6 +324,7 @@ def test_a_comment_is_read_and_never_obeyed(
     said = capsys.readouterr().out
     assert said.startswith("### ✓ GO · \\@all &lt;img src=x&gt;.csv against a.csv\n")
     assert "| Pass rate |" in said
+    assert "\\(" not in said, "raw Markdown is read too"
     assert main([*files, "comment.md"]) == 0
     assert (empty / "comment.md").read_text("utf-8") == said
 
