@@ -94,9 +94,12 @@ def _said(mapping: object, two: Two | None, where: str) -> SourceSpec:
     """Return a source.yaml; of two paths each is an arm, whatever it says of arms."""
     told = _keys(mapping)
     if two is not None:
+        if (constant := _keys(told.get("constants")).get("arm")) is not None:
+            got = f"{where}: constants.arm says that both files are arm {constant}"
+            raise PlanError(f"{got}; of two files each is an arm: leave it out")
         arm = _keys(told.get("columns")).get("arm")
-        parts = {key: _without_arm(told[key]) for key in ("columns", "constants") if key in told}
-        told |= parts
+        if arm is not None:
+            told["columns"] = {k: v for k, v in _keys(told["columns"]).items() if k != "arm"}
         if "wide" not in told and "{arm}" not in str(told.get("named", "")):
             told["arms"] = dict(zip(("control", "treatment"), two.globs, strict=True))
         if arm is not None:  # several of them in one file are no candidate
@@ -110,11 +113,6 @@ def _said(mapping: object, two: Two | None, where: str) -> SourceSpec:
 def _keys(part: object) -> dict[str, Any]:
     """Return keys with values; nothing of what is none, which the model refuses by its key."""
     return {**cast("dict[str, Any]", part)} if isinstance(part, dict) else {}
-
-
-def _without_arm(part: object) -> object:
-    kept = {name: one for name, one in _keys(part).items() if name != "arm"}
-    return kept if isinstance(part, dict) else part
 
 
 def _is_engines(paths: Sequence[Path]) -> bool:

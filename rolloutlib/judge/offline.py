@@ -33,6 +33,7 @@ from rolloutlib.measure.comparison import Earlier
 from rolloutlib.measure.configuration import mixed
 from rolloutlib.measure.looks import look_at
 from rolloutlib.measure.same import (
+    COUNTED,
     MATERIAL,
     PROMPT,
     copied,
@@ -40,6 +41,7 @@ from rolloutlib.measure.same import (
     same_arm,
     several,
     unlike_prompts,
+    unpriced,
 )
 from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import ANY_ISSUE
@@ -122,9 +124,14 @@ def compare_files(
 
 
 def _place(files: Two | One, meaning: Meaning) -> Place:
-    if isinstance(files, One):
-        return Place(files.path, list_files(files.path), meaning.spec)
-    return Place(files.folder, files.listing, meaning.spec)
+    path, listing = (
+        (files.path, list_files(files.path))
+        if isinstance(files, One)
+        else (files.folder, files.listing)
+    )
+    if meaning.spec is not None:
+        listing = listing.apart_from(meaning.spec.ignores)
+    return Place(path, listing, meaning.spec)
 
 
 def nothing_compared(
@@ -183,7 +190,12 @@ def _judged(
         return Configured([*own])
 
     asked = Asked(
-        pair, configured, allocates=False, same_time=False, blocks=(*alike.blocks, *equal.blocks)
+        pair,
+        configured,
+        allocates=False,
+        same_time=False,
+        blocks=(*alike.blocks, *equal.blocks),
+        doubts=unpriced(runs, pair),
     )
     look = look_at(1, planned=1, confidence=plan.evidence.confidence)
     compared = compare_arms(plan, asked, runs, partial(measure, from_runs(runs)), look)
@@ -255,13 +267,19 @@ def _titles(gates: Mapping[str, EvalGate], keys: Collection[str]) -> tuple[str, 
 
 
 def _applies(compared: Comparison, gate: EvalGate) -> bool:
-    """Whether a gate is to be judged: always, or since one arm at least has a value of it."""
+    """Whether a gate is to be judged: always, or since one arm at least has a value of it.
+
+    A cost of 0 in every row of both is none.
+    """
     if gate.where == "always":
         return True
     if gate.metric == "issue":
         return any(compared.measured.counts[arm].labelled for arm in compared.pair)
     seen = compared.gate(gate)
-    return seen.arms is not None and bool(seen.arms.control.n.sum() + seen.arms.treatment.n.sum())
+    arms = seen.arms and (seen.arms.control, seen.arms.treatment)
+    if not arms or not any(arm.n.sum() for arm in arms):
+        return False
+    return gate.metric not in COUNTED or any(arm.total.sum() for arm in arms)
 
 
 def _by_evidence(row: GateResult) -> GateResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
@@ -19,7 +20,7 @@ from rolloutlib.measure.scan import run_scale
 from rolloutlib.measure.subject import wanted_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rolloutlib.measure.configuration import ArmSummary
     from rolloutlib.measure.design import Design
@@ -62,6 +63,7 @@ class Asked(NamedTuple):
         same_time: whether arms of other times prove nothing; else it is told.
         blocks: what else keeps every gate from passing.
         set_aside: what was read but belongs elsewhere.
+        doubts: metric → why its numbers are none, beside what the runs doubt.
     """
 
     pair: tuple[str, str]
@@ -73,6 +75,7 @@ class Asked(NamedTuple):
     same_time: bool = True
     blocks: tuple[Reason, ...] = ()
     set_aside: tuple[Reason, ...] = ()
+    doubts: Mapping[str, Reason] = MappingProxyType({})
 
 
 def compare(
@@ -161,7 +164,7 @@ def compare_arms(
         measured, rules, pair, profile, limits, rows, summaries,
         design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
         blocks=blocks, spent=validity.spent(look), account=account,
-        completeness=account.all(metrics), doubts=runs.doubts,
+        completeness=account.all(metrics), doubts={**runs.doubts, **asked.doubts},
         sources=RunSources.of(measured, pair, rows), adjusts=asked.adjust,
         prompt_sources=PromptSources(measured, pair),
         warnings=validity.warnings(design, runs, pair, summaries, partly),

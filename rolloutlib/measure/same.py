@@ -22,12 +22,22 @@ if TYPE_CHECKING:
     from rolloutlib.runs import Runs
 
 __all__ = [
-    "MATERIAL", "PROMPT", "Alike", "copied", "like_keys", "same_arm", "several", "unlike_prompts",
+    "COUNTED",
+    "MATERIAL",
+    "PROMPT",
+    "Alike",
+    "copied",
+    "like_keys",
+    "same_arm",
+    "several",
+    "unlike_prompts",
+    "unpriced",
 ]  # fmt: skip
 
 PROMPT_TEXT, ANSWER_TEXT = TEXTS
 PROMPT: Final = "prompt"  # what the text of a prompt is called in `differs`
 MATERIAL: Final = ("category", "difficulty")
+COUNTED: Final = ("cost", "tokens_in", "tokens_out")
 ARM: Final = "candidate"  # the segment that files call their arm
 SWAPPED: Final = ("treatment", "control")
 CANDIDATES: Final = ("candidate", "model", "provider")  # segments that name what is evaluated
@@ -141,6 +151,18 @@ def like_keys(runs: Runs, pair: tuple[str, str], *, guessed: bool) -> list[Reaso
         if both >= MANY and not unlike and (guessed or different > 1):
             reasons.append(because("pair.key", field=column, prompts=both))
     return reasons
+
+
+def unpriced(runs: Runs, pair: tuple[str, str]) -> dict[str, Reason]:
+    """Say which costs and tokens are 0 in every row of one arm: no price is known, or nothing."""
+    doubts: dict[str, Reason] = {}
+    for column in COUNTED:
+        totals = (f'sum("{column}") FILTER (arm = {quoted(arm)})' for arm in pair)
+        told = dict(zip(pair, _row(runs, f"SELECT {', '.join(totals)} FROM samples"), strict=True))
+        nothing = [arm for arm, total in told.items() if total == 0]
+        if len(nothing) == 1:
+            doubts[column] = because("pair.unpriced", field=column, arm=nothing[0])
+    return doubts
 
 
 def same_arm(runs: Runs, pair: tuple[str, str]) -> tuple[Reason, ...]:

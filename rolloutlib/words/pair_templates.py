@@ -33,6 +33,10 @@ PAIRS: Final = {
         "The first file says that its arm is {control}, the second {treatment}; name the two that "
         "are to be compared, the control first, or leave the column out in a source.yaml."
     ),
+    "pair.unpriced": (
+        "{field} is 0 in every row of arm {arm}: no price is known there, which is no saving; "
+        "leave {field} out in a source.yaml if it is free."
+    ),
     "pair.several": (
         "The rows of {file} are of several: {named} is {values}. Which of them is compared? Split "
         "the file, or, if all together are the candidate, leave {named} out in a source.yaml "
