@@ -97,13 +97,12 @@ def _said(mapping: object, two: Two | None, where: str) -> SourceSpec:
         if (constant := _keys(told.get("constants")).get("arm")) is not None:
             got = f"{where}: constants.arm says that both files are arm {constant}"
             raise PlanError(f"{got}; of two files each is an arm: leave it out")
-        arm = _keys(told.get("columns")).get("arm")
-        if arm is not None:
+        if (arm := _keys(told.get("columns")).get("arm")) is not None:
             told["columns"] = {k: v for k, v in _keys(told["columns"]).items() if k != "arm"}
+            # Several of them in one file are no candidate.
+            told["segments"] = {"candidate": arm, **_keys(told.get("segments"))}
         if "wide" not in told and "{arm}" not in str(told.get("named", "")):
             told["arms"] = dict(zip(("control", "treatment"), two.globs, strict=True))
-        if arm is not None:  # several of them in one file are no candidate
-            told["segments"] = {"candidate": arm, **_keys(told.get("segments"))}
     try:
         return SourceSpec.model_validate(told)
     except ValidationError as error:
