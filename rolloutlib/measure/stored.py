@@ -247,7 +247,8 @@ def _runs(
         inputs=tuple(sorted(inputs, key=lambda file: file.name)),
         quarantined=tuple(row for s in sources.values() if s.quarantined
                           for row in _quarantined(folder / "quarantine", s)),
-        warnings=(*naming_reasons((note.naming for note in notes), len(infos)), *odd_runs(infos)),
+        warnings=(*naming_reasons((note.naming for note in notes), len(infos)),
+                  *(reason for note in notes for reason in note.told), *odd_runs(infos)),
         doubts=by_metric(w for s in sources.values() for w in s.warnings),
         source=load_source(beside) if beside.is_file() else None,
         failed=tuple(row for source in sources.values() for row in source.failed),

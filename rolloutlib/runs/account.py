@@ -36,12 +36,14 @@ class FileNote(NamedTuple):
         words: its words for an outcome that nobody knows.
         naming: how its runs got their names if it names none: ``days`` or ``one``.
         cached: those of `copies` that say themselves that they came from a cache.
+        told: what its mapping left out or did not find.
     """
 
     copies: dict[str, int]
     words: tuple[UnknownWord, ...]
     naming: str
     cached: dict[str, int] = {}  # noqa: RUF012 -- msgspec gives each its own
+    told: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

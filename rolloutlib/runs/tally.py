@@ -68,7 +68,7 @@ class Tally:
         naming: by file, how runs got their names where the source names none: `days` or `one`.
         unread: files that nothing read.
         stamps: files that the engine reads again, whenever rows are asked for.
-        told: what else is told of files.
+        told: what is told of a file's mapping, by file.
         tags_before: by arm, samples of an earlier stage's runs that carry each tag.
     """
 
@@ -85,7 +85,7 @@ class Tally:
     naming: dict[str, str] = field(default_factory=dict[str, str])
     unread: list[str] = field(default_factory=list[str])
     stamps: list[Stamp] = field(default_factory=list["Stamp"])
-    told: list[Reason] = field(default_factory=list["Reason"])
+    told: dict[str, tuple[Reason, ...]] = field(default_factory=dict[str, "tuple[Reason, ...]"])
     tags_before: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter[str]))
 
     def refuse(self, row: Quarantined) -> None:
@@ -145,7 +145,7 @@ class Tally:
             counter.update({(file, arm): count for arm, count in rows.items()})
         for one in gave.words:
             self.words[file][one.word, one.arm] += one.rows
-        self.told.extend(gave.told)
+        self.told |= {file: gave.told} if gave.told else {}
         if "run_id" not in spec.mapped and spec.constants.run_id is None:
             dated = "started_at" in spec.mapped or spec.constants.started_at is not None
             self.naming[file] = "days" if dated else "one"
@@ -168,7 +168,8 @@ class Tally:
         files = self.notes()
         unread = tuple(sorted({*ignored, *self.unread}))
         naming = naming_reasons(self.naming.values(), len(settled.infos))
-        reasons = (*naming, *self.told, *self._unread(unread), *later_rows(rows_later, as_of))
+        told = [reason for of_file in self.told.values() for reason in of_file]
+        reasons = (*naming, *told, *self._unread(unread), *later_rows(rows_later, as_of))
         return Runs(
             relation=relation,
             runs=settled.infos,
@@ -199,10 +200,10 @@ class Tally:
             file: tuple(UnknownWord(*key, rows) for key, rows in of.items())
             for file, of in self.words.items()
         }
-        files = (copies, words, self.naming)
+        files = (copies, words, self.naming, self.told)
         return {
             file: FileNote(copies.get(file, {}), words.get(file, ()), self.naming.get(file, ""),
-                           cached.get(file, {}))
+                           cached.get(file, {}), self.told.get(file, ()))
             for file in sorted(set[str]().union(*files))
         }  # fmt: skip
 

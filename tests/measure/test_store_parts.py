@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rolloutlib.measure.days import load
 from rolloutlib.measure.store import ingest
@@ -44,6 +45,22 @@ def test_a_part_that_comes_later_adds_to_its_run(tmp_path: Path) -> None:
         kept = stored(into).runs
         assert {info.arm: info.n for info in kept.runs} == dict.fromkeys("ab", 2 * part + 2)
         assert kept.kept == kept.relation.aggregate("count(*)").fetchall()[0][0]
+
+
+@pytest.mark.slow
+def test_what_a_mapping_left_out_is_told_of_a_store(tmp_path: Path) -> None:
+    """A store has no rows that `where` left out, but says how many there were."""
+    source, into = tmp_path / "runs", tmp_path / "store"
+    rows = (f"{arm},r,s{n},{'passed' if n else 'failed'},2026-10-20T0{n}:00:00Z"
+            for arm in "ab" for n in range(3))  # fmt: skip
+    table(source, "t.csv", *rows)
+    columns = {name: name for name in ("arm", "run_id", "sample_id", "status", "started_at")}
+    spec = yaml.safe_dump({"where": {"sample_id": ["s1", "s2"]}, "columns": columns})
+    (source / "source.yaml").write_text(spec, "utf-8")
+    ingest(source, into, PLAN)
+    here, there = read_runs(source), stored(into).runs
+    assert [one.code for one in there.warnings] == [one.code for one in here.warnings]
+    assert there.warnings[0].facts["rows"] == 2
 
 
 def test_later_rows_of_a_run_are_left_out(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from rolloutlib.errors import PlanError, RunsError
 from rolloutlib.runs import read_runs
 from rolloutlib.words.reasons import sentence
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,7 +159,7 @@ LETTERS = "{column: grade, values: {C: 1, P: 0.5, I: 0, true: 1}, scale: [0, 1]}
         ("{column: grade, scale: [-1, 1]}", "0", 5.0),
     ],
 )
-@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl"] if EXHAUSTIVE else ["csv"])
 def test_scores_of_other_scales(
     tmp_path: Path, column: str, cell: str, due: float, kind: str
 ) -> None:
@@ -185,7 +186,7 @@ def test_an_unknown_letter_is_refused(tmp_path: Path) -> None:
     [("s", 1700000000), ("s", "1700000000.25"), ("ms", 1700000000123), ("us", 1700000000123456),
      ("ns", 1700000000123456789), ("ns", "1700000000123456001")],
 )  # fmt: skip
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"] if EXHAUSTIVE else ["parquet"])
 def test_times_counted_from_1970(tmp_path: Path, unit: str, cell: object, kind: str) -> None:
     """A count of a unit is the moment that it is, to the microsecond, in every format."""
     spec = f"columns: {{arm: arm, passed: ok, started_at: {{column: at, unit: {unit}}}}}"
@@ -276,7 +277,7 @@ TABLES = {
     ("shape", "records"),
     [("split", "in.x"), ("list", "in.x"), ("map", "in.x.*"), ("lists", "in.x.*")],
 )
-@pytest.mark.parametrize("kind", ["json", "jsonl"])
+@pytest.mark.parametrize("kind", ["json", "jsonl"] if EXHAUSTIVE else ["jsonl"])
 def test_records_in_many_shapes(tmp_path: Path, shape: str, records: str, kind: str) -> None:
     """A list, lists in a list, a map and a table of columns and data hold the same records."""
     tree = {"in": {"x": TABLES[shape]}}
