@@ -1,8 +1,8 @@
 """Rows that repeat others: a copy is no evidence, however often it stands there.
 
-Rows of an arm are alike when they agree in every column but run (with its seed), file and date;
-where samples have ids of their own, in these too. Alike rows are copies where chance does not
-explain them:
+Rows of an arm are alike when they agree in every column but run (with its seed), file, date and
+what people said of them; where samples have ids of their own, in these too. Alike rows are copies
+where chance does not explain them:
 
 * The latency tells rows apart. Without one, or where it is too coarse, nothing is called a copy:
   equal outcomes and equal scores are what the same answers give (a score is 1.0 for many of them).
@@ -63,7 +63,8 @@ _RELATIVE = 500  # steps in the middle latency where they cannot say
 _COMMON = 5  # rows, and times the average, above which a value tells nothing apart
 _SAMPLED = 100_000  # rows that are looked at first
 _OTHERS = {"run_id", "started_at", "sample_id", "seed"}
-_ALIKE = ("own_id", *(name for name in SCHEMA.names if name not in _OTHERS))
+_PEOPLE = ("human_passed", "human_score")  # what people say of an answer makes it no other one
+_ALIKE = ("own_id", *(name for name in SCHEMA.names if name not in (*_OTHERS, *_PEOPLE)))
 _WHO = "prompt_id, user_id, own_id"
 _FAILED = "coalesce(status IN ('error', 'timeout'), false)"
 
@@ -204,13 +205,14 @@ def _upper(count: float) -> float:
 
 
 def _rows_to_leave_out(samples: str, found: _Found, columns: Sequence[str]) -> str:
-    """Select all but the earliest of alike rows; of those with a common value, their share."""
+    """Select all but the earliest of alike rows, labelled ones first; of common values a share."""
     listed = ", ".join(repr(float(value)) for value in found.common) or "NULL"
     common = (
         f"({_FAILED} OR {found.column} IS NULL OR coalesce({found.column} IN ({listed}), false))"
     )
     alike = f"PARTITION BY {', '.join(columns)}"
-    first = "ORDER BY started_at NULLS LAST, place, run_id, sample_id"
+    labels = ", ".join(f"{name} IS NULL" for name in _PEOPLE)  # who looked is not lost
+    first = f"ORDER BY {labels}, started_at NULLS LAST, place, run_id, sample_id"
     share = f"greatest(1, floor(count(*) OVER ({alike}) / {found.times!r} + 0.5))"
     left = f"CASE WHEN {common} THEN {share} ELSE 1 END"
     return f"""SELECT place, arm, run_id, sample_id, true FROM ({samples})

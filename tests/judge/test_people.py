@@ -32,7 +32,6 @@ files: "*.csv"
 arms: {{control: a.csv, treatment: b.csv}}
 columns:
   prompt_id: prompt
-  sample_id: prompt
 {columns}
 """
 VERDICTS = "  passed: passed\n  human_passed: human\n"
@@ -181,6 +180,19 @@ def test_labelling_failures_first_is_told_and_moves_nothing(tmp_path: Path) -> N
     review = compared(tmp_path, both).review
     assert "labels.selected" in {why.code for why in review.warnings}
     assert [row.people for row in review.labels] == pytest.approx([0.8, 0.8], abs=0.05)
+
+
+def test_a_row_without_its_label_is_a_copy_of_the_one_with_it(tmp_path: Path) -> None:
+    """Labels joined to a file beside the file itself: every answer twice counts once, labelled."""
+    both = [
+        [{**row, "ms": round(900 + 1.1 * i, 1)} for i, row in enumerate(rows)]
+        for rows in arms(labels=(150, 150), prompts=150)
+    ]
+    twice = [[*({**row, "human": ""} for row in rows), *rows] for rows in both]
+    columns = "  passed: passed\n  human_passed: human\n  latency_ms: ms\n  score: score\n"
+    review = compared(tmp_path, twice, columns).review
+    assert [row.samples for row in review.labels] == [150, 150]
+    assert [row.labelled for row in review.labels] == [150, 150]
 
 
 def test_scores_are_corrected_as_well(tmp_path: Path) -> None:
