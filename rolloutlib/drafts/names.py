@@ -8,6 +8,7 @@ from typing import Final
 __all__ = [
     "CONTROLS",
     "FIELDS",
+    "MEASURED",
     "SEGMENTS",
     "TREATMENTS",
     "UNIT_OF",
@@ -104,6 +105,9 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "veto_reason": ("vetoreason", "blockedreason", "차단사유"),
 }  # fmt: skip
 
+# Fields of which one says how an answer was.
+MEASURED: Final = frozenset({"passed", "failed", "status", "score", "latency_ms", "issues"})
+
 # Names of files and folders that tell which arm they are, folded.
 CONTROLS: Final = (
     "control", "baseline", "base", "old", "before", "reference", "대조군", "기존", "이전",
@@ -141,18 +145,23 @@ def folded(name: str) -> str:
 def fields_of(column: str) -> tuple[tuple[str, int], ...]:
     """Return the fields that a column may be by its name, with the place among their names.
 
-    Of a dotted path its last name counts, after the whole.
+    Of a dotted path its last name counts, together with the one before it where both say more.
 
     >>> fields_of("metrics.score"), fields_of("응답시간(초)"), fields_of("notes")
     ((('score', 0),), (('latency_ms', 11),), ())
+    >>> [field for field, _ in fields_of("user.id")]
+    ['user_id']
     """
-    told: dict[str, int] = {}
-    for name in dict.fromkeys((column, column.rpartition(".")[2])):
-        for field, known in FIELDS.items():
-            spelled = without_unit(name) if field == "latency_ms" else folded(name)
-            if spelled in known:
-                told.setdefault(field, known.index(spelled))
-    return tuple(told.items())
+    last = column.split(".")
+    for name in dict.fromkeys((column, "".join(last[-2:]), last[-1])):
+        told = {
+            field: known.index(spelled)
+            for field, known in FIELDS.items()
+            if (spelled := without_unit(name) if field == "latency_ms" else folded(name)) in known
+        }
+        if told:
+            return tuple(told.items())
+    return ()
 
 
 def without_unit(name: str) -> str:

@@ -22,6 +22,7 @@ import msgspec
 from rolloutlib.doors.opened import Opened, Said, opened
 from rolloutlib.doors.records import records_at
 from rolloutlib.doors.refusal import DoorError
+from rolloutlib.drafts.names import MEASURED, fields_of
 from rolloutlib.errors import FileError, RunsError, UsageError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.limits import COLUMNS, FILE_BYTES
@@ -235,14 +236,22 @@ def _decoded(data: bytes) -> object:
 def records_of(tree: object) -> tuple[str, tuple[Cells, ...]]:
     """Return where the longest list of objects is, and the objects; an empty place is nowhere.
 
+    A list whose objects measure something by their names comes before one that is longer.
+
     >>> records_of({"version": 3, "results": {"results": [{"id": 1}, {"id": 2}]}})
     ('results.results', ({'id': 1}, {'id': 2}))
+    >>> records_of({"logs": [{"at": 1}, {"at": 2}], "samples": [{"score": 1}]})[0]
+    'samples'
     """
-    best, records = "", tuple[Cells, ...]()
+    best, records, rank = "", tuple[Cells, ...](), (False, 0)
     for place in _places(tree, ".", 0):
         items = records_at(tree, place) or []
-        if len(items) > len(records) and all(isinstance(item, dict) for item in items):
-            best, records = place, tuple(cast("list[Cells]", items[:MOST_RECORDS]))
+        if not items or not all(isinstance(item, dict) for item in items):
+            continue
+        objects = tuple(cast("list[Cells]", items[:MOST_RECORDS]))
+        fields = {field for name in flat(objects[0]) for field, _ in fields_of(name)}
+        if (own := (bool(fields & MEASURED), len(items))) > rank:
+            best, records, rank = place, objects, own
     return best, records
 
 

@@ -66,7 +66,7 @@ def numbers_of(cells: Sequence[Any], decimal: str = ".") -> list[float] | None:
         cells = [dotted(cell) for cell in cells]
     plain = all(
         not isinstance(cell, bool)
-        and (isinstance(cell, int | float) or _NUMBER.fullmatch(str(cell).strip()))
+        and (isinstance(cell, int | float) or _NUMBER.fullmatch(str(cell)))
         for cell in cells
     )
     try:

@@ -20,6 +20,7 @@ __all__ = ["take_arm", "take_plain", "take_prompt", "take_segments", "take_start
 
 _ARMS_AT_MOST: Final = 20
 _OVERLAP, _AGREEING = 0.5, 0.95
+_REPEATS: Final = 20  # rows of one prompt in an arm; more are no repeats, but a label
 _LEVELS: Final = {"easy", "medium", "hard"}
 _PEOPLE: Final = ("user_id", "session_id")
 _SENTENCE: Final = 4  # words; a name has fewer
@@ -51,7 +52,7 @@ def take_prompt(table: Table) -> None:
     ids = table.named("prompt_id", "id")
     for column in [*ids, *texts]:
         share = _overlap(table, column)
-        if share >= _OVERLAP and _agrees(table, column, texts):
+        if share >= _OVERLAP and _agrees(table, column, texts) and _tells_apart(table, column):
             table.take("prompt_id", column, because("draft.same_prompts", share=share))
             break
         if "prompt_id" in table.told[column]:
@@ -62,6 +63,12 @@ def take_prompt(table: Table) -> None:
             break
     for column in table.named("prompt", "answer"):
         table.leave(column, because("draft.text"))
+
+
+def _tells_apart(table: Table, column: str) -> bool:
+    """Whether values are many enough to be prompts: rows that share one are taken for repeats."""
+    distinct, arms = len(table.words(column)), len(table.by_arm(column))
+    return distinct > 1 and len(table.cells[column]) <= _REPEATS * arms * distinct
 
 
 def _overlap(table: Table, column: str) -> float:
@@ -104,11 +111,22 @@ def take_start(table: Table) -> None:
 
 def take_plain(table: Table) -> None:
     """Take what is text, as it is."""
-    for column in table.named("run_id"):
-        if len(table.words(column)) * 2 > len(table.cells[column]):
-            table.leave(column, because("draft.no_run"))
-        else:
-            _take_one(table, "run_id", column)
+    for field in ("run_id", "category"):
+        for column in table.named(field):
+            if len(table.words(column)) * 2 > len(table.cells[column]):
+                table.leave(column, because("draft.no_run"))
+            else:
+                _take_one(table, field, column)
+    _take_people(table)
+    for column in table.named("veto_reason"):
+        _take_one(table, "veto_reason", column)
+    for column in table.named("difficulty"):
+        if {*table.words(column)} <= _LEVELS:
+            _take_one(table, "difficulty", column)
+
+
+def _take_people(table: Table) -> None:
+    """Take who asked; a role, or what was asked, is nobody."""
     for field in _PEOPLE:
         for column in table.named(field):
             words = table.words(column)
@@ -116,12 +134,6 @@ def take_plain(table: Table) -> None:
                 table.leave(column, because("draft.nobody", words=tuple(words[:3])))
             else:
                 _take_one(table, field, column)
-    for field in ("category", "veto_reason"):
-        for column in table.named(field):
-            _take_one(table, field, column)
-    for column in table.named("difficulty"):
-        if {*table.words(column)} <= _LEVELS:
-            _take_one(table, "difficulty", column)
 
 
 def _is_text(words: str) -> bool:

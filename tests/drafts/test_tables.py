@@ -103,6 +103,7 @@ LEFT: dict[str, tuple[dict[str, Cells], str, str]] = {
     "times without an offset": ({"created_at": of_row("2026-11-20T09:00:00")}, "created_at",
                                 "no_offset"),
     "a role": ({"user": of_row("user")}, "user", "nobody"),
+    "a label, the same in all rows": ({"id": of_row("echo")}, "id", "unknown"),
     "a question": ({"user": lambda row, _: f"what is {row}?"}, "user", "nobody"),
     "which calls failed": ({"error": either("true", "false")}, "error", "error"),
     "numbers of rows as ids": (
@@ -131,8 +132,10 @@ def test_a_measurement_that_nobody_reads_is_told() -> None:
 
 def test_models_of_two_paths_are_a_segment() -> None:
     """Two paths are the arms; a column of models beside them is kept, so that a mix shows."""
-    draft = draft_table(looked({"passed": either(1, 0), "model": either("a", "b")}))
-    assert draft.mapping["segments"] == {"model": "model"}
+    for column in ("model", "provider.id"):
+        draft = draft_table(looked({"passed": either(1, 0), column: either("a", "b")}))
+        assert draft.mapping["segments"] == {"model": column}
+        assert "prompt_id" not in draft.mapping["columns"]
 
 
 def test_both_arms_of_a_row() -> None:
