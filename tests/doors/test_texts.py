@@ -10,6 +10,7 @@ import zstandard
 
 from rolloutlib.errors import RunsError
 from rolloutlib.runs import read_runs
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +141,10 @@ def test_a_mapped_table_reads_alike_however_it_is_written(
     assert not found.quarantined
 
 
-@pytest.mark.parametrize("way", WAYS)
+SOME = ("UTF-16 with a mark", "UTF-16 without", "semicolons and decimal commas", "zstd")
+
+
+@pytest.mark.parametrize("way", WAYS if EXHAUSTIVE else SOME)
 def test_a_table_of_our_own_names_needs_no_mapping(
     tmp_path: Path, way: str, plain: dict[str, list[tuple[object, ...]]]
 ) -> None:
