@@ -85,7 +85,7 @@ def cell_reader(
         latest: the last moment at which a run can have begun.
     """
     read = _reader(name, column, spec, latest)
-    write = dotted if spec.decimal == "," and is_number(name) else None
+    write = _dotted if spec.decimal == "," and is_number(name) else None
     if name not in TAGS and column.none:
         read = _unless(Nothing(column.none), read)
     return (lambda cell: read(write(cell))) if write else read
@@ -156,7 +156,13 @@ def is_score(field: str) -> bool:
 def numeric_columns(spec: SourceSpec) -> tuple[str, ...]:
     """Return the columns of a mapping whose cells are numbers."""
     mapped = (spec.columns.mapped | spec.scorers).items()
-    return tuple(dict.fromkeys(column.column for name, column in mapped if is_number(name)))
+    columns = [column for name, column in mapped if is_number(name)]
+    starts = [column.since for column in columns if column.since]
+    return tuple(dict.fromkeys([*(column.column for column in columns), *starts]))
+
+
+def _dotted(cell: object) -> object:
+    return Span(*map(dotted, cell)) if isinstance(cell, Span) else dotted(cell)
 
 
 def within(score: object) -> object:

@@ -178,3 +178,13 @@ def test_a_log_is_one_document() -> None:
     assert json.loads(found.data) == {
         "eval": {"model": "m"}, "samples": [{"id": "a"}, {"id": "b"}]
     }  # fmt: skip
+
+
+def test_both_ends_of_a_latency_have_decimal_commas(tmp_path: Path) -> None:
+    """What lies between two numbers is read by the same mark."""
+    rows = "arm;status;began;ended\na;passed;1,25;2,75\nb;passed;1,5;2\n"
+    (tmp_path / "t.csv").write_text(rows, encoding="utf-8")
+    latency = "latency_ms: {column: ended, since: began, unit: s}"
+    source = f'delimiter: ";"\ncolumns: {{arm: arm, status: status, {latency}}}\n'
+    (tmp_path / "source.yaml").write_text(source, encoding="utf-8")
+    assert read_runs(tmp_path).table["latency_ms"].to_pylist() == [1500.0, 500.0]
