@@ -108,7 +108,8 @@ def _check_call(arguments: argparse.Namespace) -> None:
 
 def _found(plan: EvalPlan, arguments: argparse.Namespace) -> Pair:
     from rolloutlib.drafts.two import meaning_of, source_beside
-    from rolloutlib.judge.offline import One, compare_files, shown_names
+    from rolloutlib.judge.offline import compare_files
+    from rolloutlib.judge.two_files import One, shown_names
     from rolloutlib.runs.places import two_places
 
     if arguments.b is None:

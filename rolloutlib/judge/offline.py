@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from rolloutlib.errors import NoEvidenceError, RunsError, UsageError, did_you_mean
-from rolloutlib.files import shown_path
+from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.judge.beside import (
     findings_of,
     groups_of,
@@ -28,6 +27,7 @@ from rolloutlib.judge.pair_record import PairReview
 from rolloutlib.judge.people import people_say
 from rolloutlib.judge.recommendation import Finding, changes, reasons, recommend
 from rolloutlib.judge.record import PlanVerdict, Recommendation
+from rolloutlib.judge.two_files import One, arms_by_file, check_different, place_of_files
 from rolloutlib.measure.comparing import Asked, Configured, compare_arms
 from rolloutlib.measure.comparison import Earlier
 from rolloutlib.measure.configuration import mixed
@@ -50,36 +50,26 @@ from rolloutlib.plan.offline import EvalDecides
 from rolloutlib.reason import because
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.database import readable
-from rolloutlib.runs.further import labels_in
-from rolloutlib.runs.listing import list_files
-from rolloutlib.runs.places import Place
+from rolloutlib.runs.further import SCORER, is_scorer, labels_in
 from rolloutlib.runs.samples import from_runs
 from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from pathlib import Path
 
     from rolloutlib.judge.pair_record import Meaning
     from rolloutlib.judge.record import GateResult
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.plan.offline import EvalGate, EvalPlan
     from rolloutlib.reason import Reason
-    from rolloutlib.runs import InputFile, Quarantined, Runs
+    from rolloutlib.runs import Quarantined, Runs
     from rolloutlib.runs.places import Two
 
-__all__ = ["One", "Pair", "check_differs", "compare_files", "nothing_compared", "shown_names"]
+__all__ = ["Pair", "check_differs", "compare_files", "nothing_compared"]
 
 
 # What every file of an eval tool is like, and nobody has to be told.
 USUAL: Final = frozenset({"source.one_run", "runs.no_start"})
-
-
-class One(NamedTuple):
-    """One file or folder that holds both arms, and their names."""
-
-    path: Path
-    pair: tuple[str, str]
 
 
 class Pair(NamedTuple):
@@ -112,26 +102,16 @@ def compare_files(
         RunsError, NoEvidenceError: the files are no evidence.
     """
     with readable():
-        runs = read_runs(_place(files, meaning), texts=True)
+        runs = read_runs(place_of_files(files, meaning), texts=True)
         if isinstance(files, One):
-            pair = files.pair
+            pair, same = files.pair, []
         else:
-            _not_the_same(runs.inputs, files)
-            pair = _arms_of(runs, files, names)
+            same = check_different(runs.inputs, files)
+            pair = arms_by_file(runs, files, names)
+        meaning = meaning._replace(doubts=(*same, *meaning.doubts))
         found = _judged(plan, runs, pair, names, meaning)
     runs.check_unchanged()
     return found
-
-
-def _place(files: Two | One, meaning: Meaning) -> Place:
-    path, listing = (
-        (files.path, list_files(files.path))
-        if isinstance(files, One)
-        else (files.folder, files.listing)
-    )
-    if meaning.spec is not None:
-        listing = listing.apart_from(meaning.spec.ignores)
-    return Place(path, listing, meaning.spec)
 
 
 def nothing_compared(
@@ -145,38 +125,6 @@ def nothing_compared(
         plan_name=plan.name, quarantine=groups_of(refused), inputs=runs.inputs if runs else (),
     )  # fmt: skip
     return Pair(review, refused)
-
-
-def _not_the_same(inputs: Sequence[InputFile], two: Two) -> None:
-    """Refuse a file that is compared with itself, or with a copy."""
-    control, treatment = (
-        {file.sha256: file.name for file in inputs if file.name in names and file.sha256}
-        for names in two.names
-    )
-    if same := sorted(control.keys() & treatment.keys()):
-        both = f"{control[same[0]]} and {treatment[same[0]]} are the same file, byte by byte"
-        raise RunsError(
-            f"{both} (sha256 {same[0][:12]}…): nothing is compared; name the other run's output."
-        )
-
-
-def _arms_of(runs: Runs, two: Two, names: tuple[str, str]) -> tuple[str, str]:
-    """Return the arm that each file holds."""
-    arms: list[str] = []
-    for path, files in zip(names, two.names, strict=True):
-        mine = sorted({run.arm for run in runs.runs if files & {run.file, *run.files}})
-        if not mine:
-            first = next((row.message for row in runs.quarantined if row.file in files), "")
-            raise NoEvidenceError(f"{path} has no row that is evidence; {first}".rstrip("; "))
-        if len(mine) > 1:
-            told = f"{path} holds several arms: {listed(mine)}"
-            way_out = f"rollout compare {path} --control {mine[0]} --treatment {mine[1]}"
-            raise UsageError(f"{told}; expected one a file. To compare these: {way_out}")
-        arms += mine
-    if arms[0] == arms[1]:
-        told = f"both {names[0]} and {names[1]} say that they are arm {arms[0]!r}"
-        raise UsageError(f"{told}; expected two; leave the column out in source.yaml (--source)")
-    return arms[0], arms[1]
 
 
 def _judged(
@@ -229,7 +177,8 @@ def _judged(
         inputs=runs.inputs, quarantine=groups_of((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
         labels=labels,
-        warnings=(*_refused(runs), *equal.told, *alike.told, *of_labels, *vanished_of(issues),
+        warnings=(*_refused(runs), *_no_gate(plan, runs), *equal.told, *alike.told, *of_labels,
+                  *vanished_of(issues),
                   *(why for why in compared.warnings if why.code not in USUAL),
                   *(d.why for d in drift if d.better or d.proven)),
         drift=drift, set_aside=compared.set_aside, data_sha256=from_runs(runs).digest(),
@@ -260,6 +209,14 @@ def check_differs(names: Sequence[str], runs: Runs | None) -> None:
     if unknown := next((name for name in names if name not in there), None):
         hint = did_you_mean(unknown, there)
         raise UsageError(f"--differs {unknown}: the files tell {listed(there)}.{hint}")
+
+
+def _no_gate(plan: EvalPlan, runs: Runs) -> list[Reason]:
+    """Name the further scorers of the files that no gate of the plan is about."""
+    judged = {f"{SCORER}{gate.scorer}" for gate in plan.gates.values() if gate.scorer}
+    others = [name.removeprefix(SCORER) for name in runs.extras if is_scorer(name)]
+    left = tuple(name for name in others if f"{SCORER}{name}" not in judged)
+    return [because("pair.no_gate", scorers=left)] if left else []
 
 
 def _titles(gates: Mapping[str, EvalGate], keys: Collection[str]) -> tuple[str, ...]:
@@ -312,10 +269,3 @@ def _reasons(
         gates, (), [finding.why for finding in findings], blocks=compared.blocks,
         copied=copies(runs, compared.pair),
     )  # fmt: skip
-
-
-def shown_names(paths: tuple[Path, Path], two: Two) -> tuple[str, str]:
-    """Return what two paths are called: as they were named, without what both have in common."""
-    named = (path.resolve() for path in paths)
-    control, treatment = (shown_path(path.relative_to(two.folder.resolve())) for path in named)
-    return control, treatment

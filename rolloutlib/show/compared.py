@@ -34,6 +34,8 @@ __all__ = [
     "unknown", "unknown_lines", "what_for",
 ]  # fmt: skip
 
+# Why most columns of a tool are left: the line that names them all says enough of these.
+NOBODY_ASKED = frozenset({"draft.unknown", "draft.text", "draft.empty", "draft.another"})
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
 
 
@@ -152,7 +154,7 @@ def unknown(review: PairReview) -> Html:
         str(say("The column {column} is left out: {why}", column=plain(one.column, LABEL),
                 why=sentence(one.why)))
         for one in review.left
-        if one.why
+        if one.why and one.why.code not in NOBODY_ASKED
     ]  # fmt: skip
     return bullets(lines, say("Nothing that the plan asks for is missing."))
 

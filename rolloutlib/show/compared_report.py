@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -10,8 +11,10 @@ from rolloutlib.ledger.seal import PAGE, REVIEW
 from rolloutlib.runs import write_quarantine
 from rolloutlib.show import compared, report
 from rolloutlib.show.bundle import new_report
+from rolloutlib.show.charts import forest
+from rolloutlib.show.figure import FIGURE_MIME
 from rolloutlib.show.labels import judge_errors
-from rolloutlib.show.pages import Section, add_prose, page, sanitised
+from rolloutlib.show.pages import Section, add_prose, drawn, page, sanitised
 from rolloutlib.words.reasons import worded
 from rolloutlib.words.sentences import say, speaking
 
@@ -44,6 +47,10 @@ REPEATS: Final = say(
 JUDGED: Final = say(
     "## What the judge got wrong\n\nWhere people labelled samples that a judge had judged: look "
     "whether it errs more for one arm than for the other."
+)
+CAPTION: Final = say(
+    "Each row has its own scale around its limit: a bar wholly right of the line proves that the "
+    "limit holds, wholly left that it is broken; one that crosses it is open."
 )
 UNKNOWN: Final = say(
     "## What nobody knows\n\nWhat the files do not tell is not judged; what only one of them "
@@ -114,8 +121,16 @@ def page_of(review: PairReview, lang: str, digest: str) -> str:
         sections[-1].parts.append(sanitised(top.html))
         for prose, piece in _pieces(review):
             add_prose(sections, str(prose))
+            if prose is GATES:
+                sections[-1].parts.append(drawn(_picture(review, lang)))
             sections[-1].parts.append(sanitised(piece(review, lang).html))
     return page(sections, title=top.title, lang=lang, review=digest)
+
+
+def _picture(review: PairReview, lang: str) -> dict[str, str]:
+    """Return every gate's estimate and bounds around its limit, in both layouts."""
+    figure = replace(forest(review, lang), caption=str(CAPTION))
+    return figure.bundle()[FIGURE_MIME]
 
 
 def _pieces(review: PairReview) -> Iterator[tuple[Sentence, Spoken[PairReview, Html]]]:

@@ -78,11 +78,12 @@ def _flags(review: Review, flags: Mapping[str, bool | str]) -> str:
 def how_many(arm: ArmSummary) -> list[str]:
     """Return how many users, prompts, samples and runs an arm has, line by line."""
     counts: tuple[tuple[Sentence, int | None], ...] = (
-        (say("{n} users", n=f"{arm.users or 0:,}"), arm.users),
-        (say("{n} prompts", n=f"{arm.prompts or 0:,}"), arm.prompts),
-        (say("{n} samples", n=f"{arm.samples:,}"), arm.samples),
-        (say("{n} runs", n=f"{arm.runs:,}"), arm.runs),
-    )
+        (say("1 user" if arm.users == 1 else "{n} users", n=f"{arm.users or 0:,}"), arm.users),
+        (say("1 prompt" if arm.prompts == 1 else "{n} prompts", n=f"{arm.prompts or 0:,}"),
+         arm.prompts),
+        (say("1 sample" if arm.samples == 1 else "{n} samples", n=f"{arm.samples:,}"), arm.samples),
+        (say("1 run" if arm.runs == 1 else "{n} runs", n=f"{arm.runs:,}"), arm.runs),
+    )  # fmt: skip
     return [*(str(text) for text, count in counts if count is not None), *_bill(arm)]
 
 

@@ -37,6 +37,13 @@ PAIRS: Final = {
         "{field} is 0 in every row of arm {arm}: no price is known there, which is no saving; "
         "leave {field} out in a source.yaml if it is free."
     ),
+    "pair.same_file": (
+        "{second} is {first}, byte by byte: copied, not run a second time; name the other run's."
+    ),
+    "pair.no_gate": (
+        "No gate of the plan judges these scorers of the files: {scorers}; a gate with metric: "
+        "score and scorer: NAME in eval.yaml does."
+    ),
     "pair.several": (
         "The rows of {file} are of several: {named} is {values}. Which of them is compared? Split "
         "the file, or, if all together are the candidate, leave {named} out in a source.yaml "

@@ -284,6 +284,18 @@ def test_files_that_name_other_arms_are_not_those(empty: Path, first: str, secon
 
 
 @seldom
+def test_a_folder_with_a_copied_part_holds(empty: Path) -> None:
+    """One of two files in B is A's own: what was measured of it was measured once."""
+    for name, seed in (("v1", 1), ("v2", 2)):
+        (empty / name).mkdir()
+        write(empty / name / "one.csv", rows_of(seed)[:150])
+        write(empty / name / "two.csv", rows_of(1)[150:])
+    assert main(["compare", "v1", "v2", "--out", "out"]) == 10
+    review = json.loads((empty / "out" / "review.json").read_text("utf-8"))
+    assert "pair.same_file" in codes(review)
+
+
+@seldom
 def test_speed_alone_is_no_answer(empty: Path) -> None:
     """Files of latencies pass every gate that they have, and say nothing of the answers."""
     (empty / "source.yaml").write_text(

@@ -1,0 +1,92 @@
+"""Two files as two arms: which rows are whose, and are they two files at all?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
+from rolloutlib.files import shown_path
+from rolloutlib.reason import because
+from rolloutlib.runs.listing import list_files
+from rolloutlib.runs.places import Place
+from rolloutlib.text import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rolloutlib.judge.pair_record import Meaning
+    from rolloutlib.reason import Reason
+    from rolloutlib.runs import InputFile, Runs
+    from rolloutlib.runs.places import Two
+
+__all__ = ["One", "arms_by_file", "check_different", "place_of_files", "shown_names"]
+
+
+class One(NamedTuple):
+    """One file or folder that holds both arms, and their names."""
+
+    path: Path
+    pair: tuple[str, str]
+
+
+def place_of_files(files: Two | One, meaning: Meaning) -> Place:
+    """Return what is read, and as what."""
+    path, listing = (
+        (files.path, list_files(files.path))
+        if isinstance(files, One)
+        else (files.folder, files.listing)
+    )
+    if meaning.spec is not None:
+        listing = listing.apart_from(meaning.spec.ignores)
+    return Place(path, listing, meaning.spec)
+
+
+def check_different(inputs: Sequence[InputFile], two: Two) -> list[Reason]:
+    """Refuse what is compared with itself, or with a copy; say which of several files are copies.
+
+    Raises:
+        RunsError: it is one.
+    """
+    control, treatment = (
+        {file.sha256: file.name for file in inputs if file.name in names and file.sha256}
+        for names in two.names
+    )
+    same = sorted(control.keys() & treatment.keys())
+    if same and not treatment.keys() - control.keys():
+        both = f"{control[same[0]]} and {treatment[same[0]]} are the same file, byte by byte"
+        raise RunsError(
+            f"{both} (sha256 {same[0][:12]}…): nothing is compared; name the other run's output."
+        )
+    return [because("pair.same_file", first=control[one], second=treatment[one]) for one in same]
+
+
+def arms_by_file(runs: Runs, two: Two, names: tuple[str, str]) -> tuple[str, str]:
+    """Return the arm that each file holds.
+
+    Raises:
+        NoEvidenceError: one of them has no row that is evidence.
+        UsageError: one holds several, or both the same.
+    """
+    arms: list[str] = []
+    for path, files in zip(names, two.names, strict=True):
+        mine = sorted({run.arm for run in runs.runs if files & {run.file, *run.files}})
+        if not mine:
+            first = next((row.message for row in runs.quarantined if row.file in files), "")
+            raise NoEvidenceError(f"{path} has no row that is evidence; {first}".rstrip("; "))
+        if len(mine) > 1:
+            told = f"{path} holds several arms: {listed(mine)}"
+            way_out = f"rollout compare {path} --control {mine[0]} --treatment {mine[1]}"
+            raise UsageError(f"{told}; expected one a file. To compare these: {way_out}")
+        arms += mine
+    if arms[0] == arms[1]:
+        told = f"both {names[0]} and {names[1]} say that they are arm {arms[0]!r}"
+        raise UsageError(f"{told}; expected two; leave the column out in source.yaml (--source)")
+    return arms[0], arms[1]
+
+
+def shown_names(paths: tuple[Path, Path], two: Two) -> tuple[str, str]:
+    """Return what two paths are called: as they were named, without what both have in common."""
+    named = (path.resolve() for path in paths)
+    control, treatment = (shown_path(path.relative_to(two.folder.resolve())) for path in named)
+    return control, treatment
