@@ -15,12 +15,13 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["ROOT", "Ambiguous", "Several", "is_path", "value_at"]
+__all__ = ["ROOT", "Ambiguous", "Several", "is_path", "overlap", "value_at"]
 
 ROOT = "$."
 _MOST_STEPS = 64  # as deep as JSON may be nested
@@ -57,6 +58,28 @@ def is_path(column: str) -> bool:
     (False, True, True)
     """
     return column.startswith(ROOT) or "." in column or "[" in column or column == "*"
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two paths may lead to the same place.
+
+    >>> overlap("r.0", "r[0]"), overlap("r.*.ok", "r[k=a].ok"), overlap("r[k=a].v", "r[k=b].v")
+    (True, True, False)
+    """
+    pairs = list(zip_longest(_steps(one), _steps(other)))
+    return all(here == there or _is_open(here) or _is_open(there) for here, there in pairs) and all(
+        here is not None and there is not None and not _are_other_items(here, there)
+        for here, there in pairs
+    )
+
+
+def _is_open(step: str | _Pick | None) -> bool:
+    return step == "*" or isinstance(step, _Pick)
+
+
+def _are_other_items(here: str | _Pick, there: str | _Pick) -> bool:
+    both = isinstance(here, _Pick) and isinstance(there, _Pick)
+    return both and here[0] == there[0] and here != there
 
 
 def value_at(record: Mapping[str, Any], path: str, root: object = None) -> Any:  # noqa: ANN401

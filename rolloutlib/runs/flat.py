@@ -41,7 +41,7 @@ from rolloutlib.runs.unfolding import left_out, unfolded
 from rolloutlib.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from rolloutlib.reason import Reason
@@ -115,6 +115,8 @@ def read_flat(
     if spec is None:
         raise RunsError(_unmapped(file, rows))
     sides = [_of_side(file, rows, side.told_of(texts=texts), latest) for side in spec.sides]
+    if spec.wide and "prompt_id" not in spec.mapped:
+        _name_prompts(file, sides)
     found = grouped(file.name, [one for side in sides for one in side.kept], sides[0].spec.no_tags)
     bad = rows.bad + [one for side in sides for one in side.bad]
     told = [*left_out(file.name, rows), *(one for side in sides for one in side.told)]
@@ -135,6 +137,13 @@ class _Side(NamedTuple):
     bad: list[Quarantined]
     words: tuple[UnknownWord, ...]
     told: tuple[Reason, ...]
+
+
+def _name_prompts(file: RunFile, sides: Sequence[_Side]) -> None:
+    """Let each row be a prompt of its own: both arms stand in it, so they are a pair."""
+    for side in sides:
+        for one in side.kept:
+            one.sample.prompt_id = f"{file.name}:{one.row.place}"
 
 
 def _of_side(file: RunFile, rows: Rows, spec: SourceSpec, latest: datetime | None) -> _Side:

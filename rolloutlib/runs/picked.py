@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.sources import ColumnSpec
 
-__all__ = ["ADDING", "as_json", "cell_of"]
+__all__ = ["ADDING", "as_json", "as_one", "cell_of"]
 
 # Fields of which a path to several places means their sum.
 ADDING = ("latency_ms", "style_violations", "cost", "tokens_in", "tokens_out")
@@ -38,15 +38,16 @@ def cell_of(row: Mapping[str, Any], name: str, column: ColumnSpec, root: object 
     """
     first, *others = column.paths
     if others:
-        return _joined([_one(value_at(row, path, root), name) for path in column.paths])
+        return _joined([as_one(value_at(row, path, root), name) for path in column.paths])
     cell = value_at(row, first, root)
     if column.since is not None:
-        start, end = _one(value_at(row, column.since, root), name), _one(cell, name)
+        start, end = as_one(value_at(row, column.since, root), name), as_one(cell, name)
         return None if start is None or end is None else Span(start, end)
-    return _one(cell, name) if isinstance(cell, Several) else cell
+    return as_one(cell, name) if isinstance(cell, Several) else cell
 
 
-def _one(cell: object, name: str) -> object:
+def as_one(cell: object, name: str) -> object:
+    """Return what several places hold as the one cell of a field, if they can be one."""
     if not isinstance(cell, Several):
         return cell
     filled = [one for one in cell if one is not None]
@@ -79,8 +80,12 @@ def _joined(parts: Sequence[object]) -> str | None:
     if not any(part is not None for part in parts):
         return None
     filled = ("" if part is None else part for part in parts)
-    texts = (part if isinstance(part, str) else as_json(part) for part in filled)
+    texts = (part if isinstance(part, str) else as_json(_whole(part)) for part in filled)
     return "/".join(text.replace("\\", "\\\\").replace("/", "\\/") for text in texts)
+
+
+def _whole(part: object) -> object:
+    return int(part) if isinstance(part, float) and part.is_integer() else part
 
 
 def as_json(value: object) -> str:

@@ -48,6 +48,7 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, BeforeValidator, field_validator, model_validator
 
 from rolloutlib.doors.naming import pattern_of
+from rolloutlib.doors.paths import overlap
 from rolloutlib.errors import did_you_mean
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.plan.strict_yaml import load_model
@@ -204,9 +205,10 @@ class SourceSpec(Wrapping, BaseModel):
         }  # fmt: skip
         measured |= {one.column: name for name, one in self.scorers.items()}
         for path in self.where:
-            if path in measured:
+            field = next((measured[one] for one in measured if overlap(path, one)), "")
+            if field:
                 due = "expected a column that says what a row is, not what came of it"
-                return f"where chooses rows by {path}, which columns.{measured[path]} maps; {due}"
+                return f"where chooses rows by {path}, which columns.{field} maps; {due}"
         return self._wrong_sides()
 
     def _wrong_sides(self) -> str:

@@ -11,6 +11,7 @@ from rolloutlib.doors.paths import value_at
 from rolloutlib.errors import RunsError
 from rolloutlib.limits import PATIENT_ROWS
 from rolloutlib.reason import Reason, because
+from rolloutlib.runs.picked import as_one
 from rolloutlib.runs.quarantine import Quarantined, shown
 from rolloutlib.runs.spellings import status_of, truths
 
@@ -71,7 +72,7 @@ def _chosen(file: RunFile, rows: Rows, where: Mapping[str, tuple[str, ...]]) -> 
     wanted = {path: dict.fromkeys(words, "") for path, words in where.items()}
     spelled = {path: truths(words) for path, words in wanted.items()}
     for row in rows.rows:
-        cells = {path: value_at(row.cells, path, row.root) for path in wanted}
+        cells = {path: as_one(value_at(row.cells, path, row.root), path) for path in wanted}
         other = next(
             (
                 path for path, words in wanted.items()

@@ -139,7 +139,7 @@ def test_ids_of_several_parts(tmp_path: Path) -> None:
     spec = "columns: {arm: arm, prompt_id: [task, doc.id], passed: ok}"
     rows = [
         {"arm": "a", "task": task, "doc": {"id": name}, "ok": True}
-        for task, name in (("t/1", "x"), ("t", "1/x"), ("t", 7), ("t", None))
+        for task, name in (("t/1", "x"), ("t", "1/x"), ("t", 7.0), ("t", None))
     ]
     found = read(tmp_path, spec, {"t.jsonl": rows})
     ids = sorted(found.table["prompt_id"].to_pylist())
@@ -350,6 +350,14 @@ def test_both_arms_in_a_row(tmp_path: Path) -> None:
     assert (found.read, [one.arm for one in found.quarantined]) == (4, ["treatment"])
 
 
+def test_a_row_of_both_arms_is_a_pair(tmp_path: Path) -> None:
+    """Where nobody names prompts, the samples of a row share one of their own."""
+    spec = WIDE.replace("columns: {prompt_id: q}", "")
+    found = read(tmp_path, spec, {"t.csv": "q,a,b,ms_a,ms_b\n1,5,1,10,20\n1,3,2,10,30\n"})
+    names = ["t.csv:2", "t.csv:3"]
+    assert sorted(found.table["prompt_id"].to_pylist()) == sorted(names * 2)
+
+
 def test_a_preference_is_a_score_of_each(tmp_path: Path) -> None:
     """1.25 of 1 and 2 is three quarters for the first and one quarter for the second."""
     spec = (
@@ -407,6 +415,8 @@ WRONG = {
     'named: "{arm}.csv"\ncolumns: {arm: a, passed: ok}': "named is there beside columns.arm",
     "explode: turns\ncolumns: {arm: a, passed: ok}": "explode makes several rows .* prompt_id, user_id, cluster",
     "where: {ok: true}\ncolumns: {arm: a, passed: ok}": "where chooses rows by ok, which columns.passed maps",
+    "where: {'r[0]': true}\ncolumns: {arm: a, passed: r.0}": r"where chooses rows by r\[0\], which columns.passed",
+    "where: {'r.*.ok': true}\ncolumns: {arm: a, passed: 'r[k=x].ok'}": r"where chooses rows by r\.\*\.ok",
     "wide: {a: {score: x}}\ncolumns: {prompt_id: q}": "wide has arm a alone",
     "wide: {a: {score: x}, b: {passed: y}}\ncolumns: {prompt_id: q}": r"wide\.a lacks passed, which wide\.b has",
     "wide: {a: {score: x}, b: {score: y}}\ncolumns: {score: z}": r"wide\.a\.score is in columns too",
