@@ -14,17 +14,16 @@ from typing import Final, NamedTuple
 __all__ = ["Marks", "Refusal", "marks_in"]
 
 _AT = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
-_FORMULA = re.compile(
-    rb"(<(?:\w+:)?c\b[^>]*>)\s*<(?:\w+:)?f\b(?:[^>]*/>|[^<]*</(?:\w+:)?f>)"
-    rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
-)
+_HEAD = 2_000
+_PREFIXED = re.compile(rb"<\w+:(?:worksheet|styleSheet|workbook|Relationships)\b")
+_FORMULA = re.compile(rb"(<c\b[^>]*>)\s*<f\b(?:[^>]*/>|[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
 _STYLES = re.compile(rb"<cellXfs\b.*?</cellXfs>", re.DOTALL)
 _FORMAT = re.compile(rb"<numFmt\b[^>]*>")
 _LITERAL = re.compile(r"&quot;.*?&quot;|\\.|_.")  # of a format: text that is shown as it is
 _STYLE = re.compile(rb"<xf\b[^>]*>")
 _PERCENTS: Final = ("9", "10")  # formats that every workbook has
-_SHEET = re.compile(rb"<(?:\w+:)?sheet\b[^>]*>")
-_RELATION = re.compile(rb"<(?:\w+:)?Relationship\b[^>]*>")
+_SHEET = re.compile(rb"<sheet\b[^>]*>")
+_RELATION = re.compile(rb"<Relationship\b[^>]*>")
 _ODD_IN_ODS: Final = (
     (rb'office:value-type="percentage"', "percentages"),
     (rb'calcext:value-type="error"', "errors"),
@@ -57,25 +56,35 @@ def marks_in(data: bytes, sheet: str, kind: str) -> Marks:
     """Find the cells that the library gives as empty (errors) or as other numbers (percentages)."""
     archive = zipfile.ZipFile(io.BytesIO(data))
     if kind == ".ods":
-        content = archive.read("content.xml")
+        content = _xml(archive, "content.xml")
         for pattern, what in _ODD_IN_ODS:
             if re.search(pattern, content):
                 due = "plain values: change or format them, or save it as .xlsx"
                 raise Refusal(f"has {what}", due)
         return Marks()
-    xml = archive.read(_part_of(archive, sheet))
+    xml = _xml(archive, _part_of(archive, sheet))
     _check_computed(xml)
     percents = _percent_styles(archive)
     styles = b"|".join(b"%d" % style for style in percents)
     either = rb'\bt="e"' + (rb'|\bs="(?:' + styles + rb')"' if styles else b"")
     errors, shown = set[tuple[int, int]](), set[tuple[int, int]]()
-    for found in re.finditer(rb"<(?:\w+:)?c\b(?=[^>]*(?:" + either + rb"))[^>]*>", xml):
+    for found in re.finditer(rb"<c\b(?=[^>]*(?:" + either + rb"))[^>]*>", xml):
         at = _AT.search(found[0])
         if at is None:
             raise Refusal("has cells without an address", "it saved by a spreadsheet")
         place = int(at[2]) - 1, _column(at[1])
         (errors if b't="e"' in found[0] else shown).add(place)
     return Marks(frozenset(errors), frozenset(shown))
+
+
+def _xml(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return a part as most programs write it: no prefix before tags, quotes around values."""
+    data = archive.read(name)
+    if b"\0" in data[:_HEAD]:
+        raise Refusal("is XML in UTF-16", "it saved by a spreadsheet")
+    if _PREFIXED.search(data[:_HEAD]):
+        data = re.sub(rb"<(/?)\w+:", rb"<\1", data)
+    return re.sub(rb"='([^'\"<>]*)'", rb'="\1"', data) if b"='" in data else data
 
 
 def _check_computed(xml: bytes) -> None:
@@ -97,8 +106,8 @@ def _column(letters: bytes) -> int:
 
 def _part_of(archive: zipfile.ZipFile, name: str) -> str:
     """Return the entry that holds a sheet."""
-    sheets = _SHEET.findall(archive.read("xl/workbook.xml"))
-    relations = _RELATION.findall(archive.read("xl/_rels/workbook.xml.rels"))
+    sheets = _SHEET.findall(_xml(archive, "xl/workbook.xml"))
+    relations = _RELATION.findall(_xml(archive, "xl/_rels/workbook.xml.rels"))
     targets = {_said(one, b"Id"): _said(one, b"Target") for one in relations}
     for one in sheets:
         if unescape(_said(one, b"name")) == name:
@@ -116,7 +125,7 @@ def _percent_styles(archive: zipfile.ZipFile) -> list[int]:
     """Return the styles by which a cell shows 0.85 as 85 %."""
     if "xl/styles.xml" not in archive.namelist():
         return []
-    xml, formats = archive.read("xl/styles.xml"), {*_PERCENTS}
+    xml, formats = _xml(archive, "xl/styles.xml"), {*_PERCENTS}
     formats |= {_said(one, b"numFmtId") for one in _FORMAT.findall(xml)
                 if "%" in _LITERAL.sub("", _said(one, b"formatCode"))}  # fmt: skip
     styles = _STYLES.search(xml)

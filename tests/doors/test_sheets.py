@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +141,43 @@ def test_a_percentage_is_read_where_it_can_only_be_one_thing(
     row = ("a", "r", "q", "passed", 0.85)
     folder = written(tmp_path / "x", [HEAD, row], source, lambda sheet: _percent(sheet["E2"]))
     assert read_runs(folder).table["score"].to_pylist() == [score]
+
+
+def rewritten(book: Path, change: Callable[[bytes], bytes]) -> None:
+    """Write the XML of a workbook's sheet and styles as another program would."""
+    with zipfile.ZipFile(book) as read:
+        parts = {name: read.read(name) for name in read.namelist()}
+    for name in ("xl/worksheets/sheet1.xml", "xl/styles.xml"):
+        parts[name] = change(parts[name])
+    with zipfile.ZipFile(book, "w") as made:
+        for name, data in parts.items():
+            made.writestr(name, data)
+
+
+def prefixed(xml: bytes) -> bytes:
+    """Name the namespace, as .NET's programs do."""
+    named = re.sub(rb"<(/?)(?=[A-Za-z])", rb"<\1x:", xml)
+    return named.replace(b"xmlns=", b"xmlns:x=", 1)
+
+
+def single_quoted(xml: bytes) -> bytes:
+    """Quote values as XML allows, too."""
+    return xml.replace(b'"', b"'")
+
+
+@pytest.mark.parametrize("change", [prefixed, single_quoted])
+def test_marks_are_seen_whoever_writes_the_xml(
+    tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
+    """Prefixes and single quotes hide neither an error nor a percentage."""
+    rows = rows_of(("a", "r", "q", "passed", 0.85), ("b", "r", "q", "passed", 1, "x"))
+    folder = written(
+        tmp_path / "x", rows, then=lambda sheet: (_percent(sheet["E22"]), _error(sheet["F23"]))
+    )
+    rewritten(folder / "book.xlsx", change)
+    found = read_runs(folder)
+    assert [one.line for one in found.quarantined] == [22, 23]
+    assert found.kept == 20
 
 
 REFUSED: dict[str, tuple[Callable[[Worksheet], object], str]] = {
