@@ -15,6 +15,7 @@ from scipy import stats
 
 from rolloutlib.stats.clusters import cluster_contrast
 from rolloutlib.stats.differences import miettinen_nurminen_difference
+from rolloutlib.stats.effective import crossed_score_difference, korn_graubard
 from rolloutlib.stats.judge_error import (
     Arm,
     Corrected,
@@ -263,3 +264,43 @@ def test_bounds_of_scores_miss_as_often_as_they_may(world: tuple[int, int, float
         found = contrast("difference", ends, *arms)
         missed += (found.bounds.lower > 0, found.bounds.upper < 0)
     assert max(missed / repeats) <= 0.05 + 3 * (0.05 * 0.95 / repeats) ** 0.5
+
+
+# Prompts, answers to each, labelled prompts, how alike answers are, whether the judge misreads
+# other prompts in the other arm.
+CLUSTERED = [
+    (300, 3, 20, 0.8, True), (300, 3, 50, 0.8, False), (300, 3, 100, 0.2, True),
+    (200, 10, 20, 0.5, True), (200, 10, 20, 0.5, False),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", CLUSTERED if EXHAUSTIVE else CLUSTERED[:2])
+def test_bounds_of_clusters_miss_as_often_as_they_may(
+    world: tuple[int, int, int, float, bool],
+) -> None:
+    """A judge that passes whole prompts which people fail, more of them in the treatment."""
+    prompts, each, labelled, alike, opposite = world
+    repeats, rng = (1500 if EXHAUSTIVE else 300), np.random.default_rng(2)
+    shape, odd = (repeats, prompts, each), rng.random((repeats, prompts))
+    n = np.full((repeats, prompts), float(each))
+    arms: list[Arm] = []
+    events: list[Floats] = []
+    for place, (truth, blind) in enumerate(((0.82, 0.6), (0.90, 0.2))):
+        decided = rng.random((repeats, prompts, 1)) < truth
+        truly = np.where(rng.random(shape) < alike, decided, rng.random(shape) < truth)
+        misread = (1 - odd if opposite and place else odd)[..., None]
+        said = (misread < blind) | (truly & (misread <= 0.97))
+        x = said.sum(axis=-1).astype(float)
+        share = x.sum(axis=1) / n.sum(axis=1)
+        lower, upper = korn_graubard(n, x, icc_floor=0.1)
+        f, y = (part[:, :labelled] for part in (said, truly))
+        strata = (Labels((f == w).sum(axis=-1), ((f == w) & y).sum(axis=-1)) for w in (True, False))
+        level = corrected_rate(share, *strata, icc_floor=0.1)
+        arms.append(Arm(level, share, share - lower, upper - share))
+        events.append(x)
+    own = crossed_score_difference(n, events[0], n, events[1], icc_floor=0.15)
+    point = np.subtract(arms[0].judged, arms[1].judged)
+    found = contrast("difference", (point, own.lower, own.upper), *arms)  # type: ignore[arg-type]
+    missing = (np.mean(found.bounds.lower > -0.08), np.mean(found.bounds.upper < -0.08))
+    assert max(missing) <= 0.05 + 3 * (0.05 * 0.95 / repeats) ** 0.5
