@@ -130,7 +130,7 @@ def _take_scores(lines: Lines, logs: Sequence[PeekFile], records: Sequence[Recor
         path = f"scores.{scorer}.value"
         cells = values_of(records, path)
         if cells and set(map(str, cells)) <= _LETTERS.keys():
-            _take_letters(lines, path, plain[scorer], tuple(scorers))
+            _take_letters(lines, path, plain[scorer], tuple(scorers), partly="P" in cells)
         else:
             _take_number(lines, path, plain[scorer], cells)
     if values_of(records, "error.message"):
@@ -139,14 +139,18 @@ def _take_scores(lines: Lines, logs: Sequence[PeekFile], records: Sequence[Recor
         lines.take("issues", "limit.type", because("draft.limit"))
 
 
-def _take_letters(lines: Lines, path: str, name: str, scorers: tuple[str, ...]) -> None:
+def _take_letters(
+    lines: Lines, path: str, name: str, scorers: tuple[str, ...], *, partly: bool
+) -> None:
+    """Take letters for the outcome, and for a score where some are partly right."""
     if lines.columns.keys() & {"status", "passed", "score"}:
         lines.scorer(name, path, values=dict(_LETTERS))
         return
     facts = {"metric": scorers[0], "others": scorers[1:]}
     lines.take("status", path, because("draft.metric", **facts) if scorers[1:] else None)
     lines.key("statuses", dict(_STATUSES), because("draft.letters"))
-    lines.take("score", path, because("draft.letters"), values=dict(_LETTERS), scale=[0, 1])
+    if partly:
+        lines.take("score", path, because("draft.letters"), values=dict(_LETTERS), scale=[0, 1])
 
 
 def _take_number(lines: Lines, path: str, name: str, cells: Sequence[object]) -> None:

@@ -70,6 +70,7 @@ __all__ = ["Pair", "check_differs", "compare_files", "nothing_compared"]
 
 # What every file of an eval tool is like, and nobody has to be told.
 USUAL: Final = frozenset({"source.one_run", "runs.no_start"})
+_MOST: Final = 0.5  # of the calls: what is left of an eval that broke is no eval
 
 
 class Pair(NamedTuple):
@@ -165,7 +166,8 @@ def _judged(
         *meaning.doubts,
     ]
     findings += [Finding(why, plan.decides.identical) for why in keys]
-    findings += [Finding(why, "hold") for why in (*holding, *_unanswered(plan, gates))]
+    holding += [*_unanswered(plan, gates), *_broken(gates)]
+    findings += [Finding(why, "hold") for why in holding]
     labels, of_labels = people_say(compared, plan.gates, gates)
     recommended = recommend(gates, (), findings, attests=False)
     review = PairReview(
@@ -254,6 +256,18 @@ def _unanswered(plan: EvalPlan, gates: Sequence[GateResult]) -> list[Reason]:
     if judged & {*plan.needs}:
         return []
     return [because("pair.no_outcome", gates=_titles(plan.gates, plan.needs))]
+
+
+def _broken(gates: Sequence[GateResult]) -> list[Reason]:
+    """Say that most calls of an arm failed: evals that broke alike are alike in nothing else."""
+    errors = [gate for gate in gates if gate.metric == "error"]
+    rates = [("control", gate.control) for gate in errors]
+    rates += [("treatment", gate.treatment) for gate in errors]
+    return [because("pair.broken", arm=arm, share=rate) for arm, rate in rates if _is_most(rate)]
+
+
+def _is_most(rate: float | None) -> bool:
+    return rate is not None and rate > _MOST
 
 
 def _reasons(

@@ -91,7 +91,7 @@ DRAFTS: Final = {
     "draft.outcome_events": "of all events these are outcomes",
     "draft.unended": "the status is {status}, expected {expected}: samples may be missing",
     "draft.fewer": "it counts {said} samples and holds {there}: the others are missing",
-    "draft.unreported": "no final report: the eval may not have ended, and samples may be missing",
+    "draft.unreported": "there is no final report, so samples may be missing",
     "draft.pooled": "several in one file ({values}): all of them are the arm",
     "draft.event": "events that are no outcomes",
     "draft.grader": "the tokens of another model, such as a grader, are among them",

@@ -57,6 +57,7 @@ PAIRS: Final = {
     "pair.refused": (
         "{rows:,} of {read:,} rows were refused and are in no number; the first: {example}"
     ),
+    "pair.broken": "{share:.1%} of the calls of arm {arm} failed: most of it was not measured.",
     "pair.unended": "The eval in {file} may not have ended: {why}.",
     "pair.unread": (
         "{field} is not judged: the column {column} is left out ({why}). Write source.yaml "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 import rolloutlib as rl
+from rolloutlib.cli import main
 from rolloutlib.drafts.drafting import draft
 from rolloutlib.errors import RunsError
 from tests.drafts.reading import read_as_drafted
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FILES = Path(__file__).parent / "files"
 ARMS = ("control", "treatment")
+HOLD = 10
 
 
 class Told(NamedTuple):
@@ -62,7 +64,7 @@ TOLD = (
     ),
     Told(
         "inspect", ("inspect/v1.json", "inspect/v2.eval"), ARMS,
-        {"passed": 10, "failed": 4, "error": 2}, 8, ("cost",),
+        {"passed": 10, "failed": 4, "error": 2}, 8, ("score", "cost"),
     ),
     Told(
         "openai-evals", ("openai_evals/v1", "openai_evals/v2"), ARMS,
@@ -217,6 +219,23 @@ def test_documents_that_the_results_count_are_missed(tmp_path: Path) -> None:
     assert drafted_of(model).left[path.name].facts == {"said": 4, "there": 3}
 
 
+@pytest.mark.slow
+def test_evals_that_broke_or_did_not_end_are_compared_with_a_hold(tmp_path: Path) -> None:
+    """What is missing in both arms is missed by no pair, so that the files themselves say it."""
+
+    def broke(log: dict[str, Any]) -> None:
+        log["eval"]["eval_id"], log["status"] = "another", "cancelled"
+        for sample in log["samples"][1:]:
+            sample["scores"], sample["error"] = {}, {"message": "down"}
+
+    one = changed("inspect/v1.json", tmp_path, broke, "a.json")
+    other = Path(shutil.copy2(FILES / "inspect/v2.eval", tmp_path / "b.eval"))
+    assert main(["compare", str(one), str(other), "--out", str(tmp_path / "out")]) == HOLD
+    review = json.loads((tmp_path / "out" / "review.json").read_text(encoding="utf-8"))
+    codes = {why["code"] for why in review["reasons"]}
+    assert {"pair.broken", "pair.unended"} <= codes
+
+
 def test_older_promptfoo_without_reasons_has_no_errors(tmp_path: Path) -> None:
     """Providers as plain texts and results without failureReason are read, and it is said."""
 
@@ -327,12 +346,12 @@ def test_the_tokens_of_a_grader_are_no_answers(tmp_path: Path) -> None:
 
 
 def test_metrics_of_deepeval_may_be_called_anything(tmp_path: Path) -> None:
-    """Names of several words are picked whole, and what evaluate() returns is a run as well."""
+    """Names with brackets are picked whole, and what evaluate() returns is a run as well."""
 
     def renamed(tree: dict[str, Any]) -> None:
         cases = tree.pop("testCases")
         for case in cases:
-            case["metricsData"][0]["name"] = "Correctness: GEval"
+            case["metricsData"][0]["name"] = "Correctness [GEval]"
             case["metrics_data"] = case.pop("metricsData")
         tree["test_results"] = cases
 
@@ -340,4 +359,4 @@ def test_metrics_of_deepeval_may_be_called_anything(tmp_path: Path) -> None:
     made = drafted_of(changed(str(source), tmp_path, renamed, "run.json"))
     assert made.mapping["records"] == "test_results"
     column = made.mapping["scores"]["correctness_geval"]["column"]
-    assert column == 'metrics_data[name="Correctness: GEval"].score'
+    assert column == 'metrics_data[name="Correctness [GEval]"].score'

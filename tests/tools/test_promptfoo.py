@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rolloutlib.cli import main
 from tests.drafts.reading import read_as_drafted
 from tests.tools import world
 from tests.tools.expected import check_outcomes
@@ -14,6 +16,9 @@ from tests.tools.expected import check_outcomes
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+SECONDS = 6.0  # of one core, the imports of the first command among them
 
 
 @pytest.mark.parametrize("name", ["both.json", "both.jsonl"])
@@ -36,3 +41,15 @@ def test_a_file_an_arm(written: Callable[[str], Path], tmp_path: Path) -> None:
         shutil.copytree(written("promptfoo") / arm, tmp_path / arm)
     _, rows = read_as_drafted([tmp_path / arm / "output.json" for arm in world.EVERY])
     check_outcomes(rows, ("control", "treatment"), world.REPEATS)
+
+
+def test_two_outputs_are_compared_from_nothing(
+    written: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """One command, a few seconds: GO where the treatment is better, no GO the other way round."""
+    paths = [str(written("promptfoo") / arm / "output.json") for arm in world.EVERY]
+    began = time.process_time()
+    answer = main(["compare", *paths, "--out", str(tmp_path / "there")])
+    assert time.process_time() - began < SECONDS
+    assert answer == 0
+    assert main(["compare", *reversed(paths), "--out", str(tmp_path / "back")]) in {10, 20}
