@@ -21,6 +21,7 @@ from rolloutlib.judge.beside import (
     segments_of,
     vanished_of,
 )
+from rolloutlib.judge.broken import broken
 from rolloutlib.judge.flips import flips_of
 from rolloutlib.judge.gate import judge_gate
 from rolloutlib.judge.pair_record import PairReview
@@ -70,7 +71,6 @@ __all__ = ["Pair", "check_differs", "compare_files", "nothing_compared"]
 
 # What every file of an eval tool is like, and nobody has to be told.
 USUAL: Final = frozenset({"source.one_run", "runs.no_start"})
-_MOST: Final = 0.5  # of the calls: what is left of an eval that broke is no eval
 
 
 class Pair(NamedTuple):
@@ -166,7 +166,7 @@ def _judged(
         *meaning.doubts,
     ]
     findings += [Finding(why, plan.decides.identical) for why in keys]
-    holding += [*_unanswered(plan, gates), *_broken(gates)]
+    holding += [*_unanswered(plan, gates), *broken(gates)]
     findings += [Finding(why, "hold") for why in holding]
     labels, of_labels = people_say(compared, plan.gates, gates)
     recommended = recommend(gates, (), findings, attests=False)
@@ -256,18 +256,6 @@ def _unanswered(plan: EvalPlan, gates: Sequence[GateResult]) -> list[Reason]:
     if judged & {*plan.needs}:
         return []
     return [because("pair.no_outcome", gates=_titles(plan.gates, plan.needs))]
-
-
-def _broken(gates: Sequence[GateResult]) -> list[Reason]:
-    """Say that most calls of an arm failed: evals that broke alike are alike in nothing else."""
-    errors = [gate for gate in gates if gate.metric == "error"]
-    rates = [("control", gate.control) for gate in errors]
-    rates += [("treatment", gate.treatment) for gate in errors]
-    return [because("pair.broken", arm=arm, share=rate) for arm, rate in rates if _is_most(rate)]
-
-
-def _is_most(rate: float | None) -> bool:
-    return rate is not None and rate > _MOST
 
 
 def _reasons(
