@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rolloutlib.plan.metrics import METRICS
+from rolloutlib.plan.metrics import METRICS, SCORER
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -28,15 +28,16 @@ def missing_for(spec: SourceSpec, gates: Mapping[str, Gate]) -> tuple[Reason, ..
     """
     known = set(_known(spec))
     return tuple(
-        because("draft.missed", gate=gate.title, field=METRICS[gate.metric].field)
+        because("draft.missed", gate=gate.title, field=gate.scorer or METRICS[gate.metric].field)
         for gate in gates.values()
-        if gate.metric not in known
+        if (SCORER + gate.scorer if gate.scorer else gate.metric) not in known
     )
 
 
 def _known(spec: SourceSpec) -> Iterator[str]:
     """Yield the metrics that samples of the source tell."""
-    mapped, told = spec.columns.mapped, spec.expressible
+    mapped, told = spec.mapped, spec.expressible
+    yield from spec.scorers
     yield from mapped.keys() & METRICS.keys()
     if told:
         yield "passed"

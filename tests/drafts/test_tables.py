@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from rolloutlib.drafts.both_arms import sides_of
+from rolloutlib.drafts.missing import missing_for
 from rolloutlib.drafts.peek import Peek, PeekFile
 from rolloutlib.drafts.table import draft_table
+from rolloutlib.plan.offline import SHIPPED, load_eval_plan
+from rolloutlib.runs.column_spec import ColumnSpec
+from rolloutlib.runs.sources import SourceSpec
 
 Cells = Callable[[int, int], Any]  # of a row and an arm
 N = 40
@@ -156,3 +160,15 @@ def test_both_arms_of_a_row() -> None:
         },
     }  # fmt: skip
     assert sides_of(("prompt", "score_chosen", "score_rejected")) is None
+
+
+def test_gates_without_a_value_are_told() -> None:
+    """A gate on a scorer asks for that scorer, and what both arms of a row have is there."""
+    plan = load_eval_plan(SHIPPED)
+    named = plan.gates["avg_score"].model_copy(update={"scorer": "helpful"})
+    one, other = ({"score": {"column": name, "scale": [0, 1]}} for name in "ab")
+    spec = SourceSpec.model_validate({"wide": {"x": one, "y": other}})
+    assert missing_for(spec, {"own": plan.gates["avg_score"]}) == ()
+    assert [why.facts["field"] for why in missing_for(spec, {"other": named})] == ["helpful"]
+    scored = spec.model_copy(update={"scores": {"helpful": ColumnSpec(column=("h",))}})
+    assert missing_for(scored, {"other": named}) == ()
