@@ -128,7 +128,7 @@ def _passes(
     rng: np.random.Generator,
 ) -> Flags:  # fmt: skip
     """Return in which draws the gate passes by evidence and plan."""
-    binary = METRICS[gate.metric].kind == "binary" or gate.statistic == "quantile"
+    binary = METRICS[gate.metric].kind == "binary" or gate.evidence_unit == "proportion"
     of = (gate, found, limits, given)
     if gate.contrast == "treatment" and binary:
         worst, fresh = _of_events(*of, more=more, confidence=confidence, rng=rng)

@@ -68,7 +68,7 @@ def simulated(plan: Plan, control: Mapping[str, float]) -> tuple[Plan, tuple[str
 
 def _is_drawn(gate: Gate, control: Mapping[str, float]) -> bool:
     """Whether a gate's metric is drawn, and in both arms where it compares them."""
-    if gate.scorer or not METRICS[gate.metric].drawn:
+    if gate.scorer or gate.is_quantile_ratio or not METRICS[gate.metric].drawn:
         return False
     return gate.contrast == "treatment" or gate.metric in control
 

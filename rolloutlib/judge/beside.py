@@ -82,7 +82,7 @@ def moving(
         Named(gate.id, plan.gates[gate.id], named(gate), gate.subject,
               _runs_of(plan, every, gate), gate.proof_limit, gate.evidence_unit, signed=gate.signed)
         for gate in gates
-        if gate.evidence.point is not None
+        if gate.evidence.point is not None and not plan.gates[gate.id].is_quantile_ratio
     ]  # fmt: skip
     return contrasts(listed, compared.pair, compared.rules)
 

@@ -14,7 +14,7 @@ from rolloutlib.measure.adjustment import adjust
 from rolloutlib.measure.carried import stage_arms, summed
 from rolloutlib.measure.corrected import needed_labels
 from rolloutlib.measure.design import compared as as_compared
-from rolloutlib.measure.design import is_binary, metric_of
+from rolloutlib.measure.design import is_binary, metric_of, told_by
 from rolloutlib.measure.estimates import clears, estimate_gate
 from rolloutlib.measure.needed import UNITS, Needed, needed
 from rolloutlib.measure.unseen import (
@@ -150,7 +150,7 @@ def gate_row(
         metric=metric_of(gate) if gate.scorer else gate.metric, contrast=gate.contrast,
         statistic=gate.statistic,
         quantile=gate.quantile, harm=gate.harm,
-        evidence_unit="proportion" if gate.statistic == "quantile" else gate.unit,
+        evidence_unit=gate.evidence_unit,
         signed=gate.contrast == "difference",
         tolerance=gate.tolerance if gate.reading == "tolerant" else None,
     )  # fmt: skip
@@ -218,9 +218,9 @@ def _at_worst(
     if again.verdict is Verdict.PASS:
         return judged
     worst = again.lower if gate.harm == "lower" else again.upper
-    unit = "proportion" if gate.statistic == "quantile" else gate.unit
     why = because("missing.worst", **_lacking(compared, gate, seen.metric), worst=worst,
-                  limit=limit, measure=unit, signed=gate.contrast == "difference")  # fmt: skip
+                  limit=limit, measure=gate.evidence_unit,
+                  signed=gate.contrast == "difference")  # fmt: skip
     return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
 
 
@@ -234,7 +234,8 @@ def _unseen(
         why = because("evidence.outage", runs=runs, missed=(1 - OUTAGE) ** runs, enough=due_runs())
         return why, Needed("runs", due_runs(), due_runs() - runs)
     cap_ms = min(rules.timeout_cap_ms, compared.measured.latency_cap_ms)
-    worst = worst_of(gate, metric, cap_ms) if rules.holds_unseen(gate, stage) else None
+    holds = rules.holds_unseen(gate, stage) and not gate.is_quantile_ratio
+    worst = worst_of(gate, metric, cap_ms) if holds else None
     if gate.estimand == "per_user":
         arms = arms.per_user(binary=is_binary(metric))
     both, limit = as_compared(arms, estimate.design.kind), gate.proof_limit(stage, compared.limits)
@@ -243,10 +244,9 @@ def _unseen(
     found, units = unseen(gate, both, worst, metric=metric), int(seen_units(both)[0])
     base, slope = float(found.base[0]), float(found.slope[0])
     enough = due_units((limit - base) / slope)
-    unit = "proportion" if gate.statistic == "quantile" else gate.unit
     why = because(
         "evidence.unseen", units=units, unit=arms.unit, share=float(found.share[0]),
-        value=float(found.value[0]), limit=limit, measure=unit,
+        value=float(found.value[0]), limit=limit, measure=gate.evidence_unit,
         signed=gate.contrast == "difference", enough=enough,
     )  # fmt: skip
     return why, Needed(UNITS[arms.unit], enough, enough - units)
@@ -269,7 +269,7 @@ def _plan_at_worst(
 
 def _lacking(compared: Comparison, gate: Gate, metric: str) -> dict[str, Fact]:
     """Return the arm of those compared that lacks most of a metric, and how much."""
-    of_samples = "latency_ms" if metric == "slow" else metric
+    of_samples = told_by(metric)
     pair = compared.pair[1:] if gate.contrast == "treatment" else compared.pair
     earlier = (one.compared.account for one in compared.earlier)
     accounts = [

@@ -174,7 +174,8 @@ def _other_quantity(before: GateResult, after: GateResult) -> Reason | None:
         getattr(before, name) == getattr(after, name)
         for name in ("metric", "contrast", "statistic", "quantile", "unit", "evidence_unit")
     )
-    share_of = before.statistic != "quantile" or before.limit == after.limit  # slower than it
+    alone = before.statistic == "quantile" and before.contrast == "treatment"
+    share_of = not alone or before.limit == after.limit  # slower than it
     caps = [gate.capped.at_ms for gate in (before, after) if gate.capped is not None]
     return None if same and share_of and len({*caps}) < 2 else because("moved.quantity")  # noqa: PLR2004
 

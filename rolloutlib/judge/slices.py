@@ -234,7 +234,7 @@ def _gate(sliced: _Within, compared: Comparison, key: str) -> SliceGate:
     row = SliceGate(
         id=key, title=gate.title, subject=subject,
         metric=gate.metric, contrast=gate.contrast, harm=gate.harm,
-        unit="proportion" if gate.statistic == "quantile" else gate.unit,
+        unit=gate.evidence_unit,
         level_unit=_level_unit(gate), signed=gate.contrast == "difference",
         limit=gate.proof_limit(stage, compared.limits),
         control=seen.control, treatment=seen.treatment,

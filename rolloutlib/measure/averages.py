@@ -127,16 +127,26 @@ def plan_value(
         treatment: the treatment's.
     """
     if gate.statistic == "quantile":
-        keys = [(run.arm, run.run_id) for run in treatment]
-        parts = [histograms[key] for key in keys if key in histograms]
-        quantile = merge_histograms(parts).quantile(gate.quantile or nan)
-        return PlanValue(known(quantile), len(parts))
+        value, counted = _quantile(gate, histograms, treatment)
+        if not gate.is_quantile_ratio:
+            return PlanValue(known(value), counted)
+        before, others = _quantile(gate, histograms, control)
+        ratio = _contrast("ratio", before, value)
+        return PlanValue(known(ratio), min(counted, others))
     new, old = (_run_means(table, metric, runs) for runs in (treatment, control))
     counted = len(new) if gate.contrast == "treatment" else min(len(new), len(old))
     if not counted:
         return PlanValue(None, 0)
     before, after = (float(np.mean(means)) if means else nan for means in (old, new))
     return PlanValue(known(_contrast(gate.contrast, before, after)), counted)
+
+
+def _quantile(
+    gate: Gate, histograms: Mapping[tuple[str, str], Histogram], runs: Sequence[RunRow]
+) -> tuple[float, int]:
+    keys = [(run.arm, run.run_id) for run in runs]
+    parts = [histograms[key] for key in keys if key in histograms]
+    return merge_histograms(parts).quantile(gate.quantile or nan), len(parts)
 
 
 def _run_means(table: MomentTable, metric: str, runs: Sequence[RunRow]) -> list[float]:

@@ -216,6 +216,8 @@ def _parts(compared: Comparison, gate: Gate, seen: Seen) -> list[tuple[int, _Par
     """Return what each carried stage adds to a gate."""
     if seen.arms is None or seen.metric is None or seen.absent is not None:
         return []
+    if gate.is_quantile_ratio:  # each stage has quantiles of its own
+        return []
     of_issue = gate.metric == "issue"
     if of_issue and gate.issue is None and seen.subject != compared.fixed:
         return []

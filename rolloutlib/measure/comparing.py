@@ -126,6 +126,7 @@ def compare_arms(
         pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
         latency_cap_ms=latency_cap(plan, limits), apart=asked.adjust,
         wanted=wanted_of(plan, runs, pair[0], fixed), segments=rules.segments,
+        **_tails(plan),
     )  # fmt: skip
     scorers = [metric_of(gate) for gate in plan.gates.values() if gate.scorer]
     measured = replace(measured, table=measured.table.with_unknown(scorers),
@@ -186,6 +187,12 @@ def _told(measured: Measured) -> str:
     """Return a metric that samples tell, the outcome first: how the arms compare shows in it."""
     table = measured.table
     return next((name for name in TOLD if table.all(name).n.any()), TOLD[0])
+
+
+def _tails(plan: GatesPlan) -> dict[str, tuple[float, ...]]:
+    """Return the quantiles that both arms are compared by; nothing without any."""
+    asked = {g.quantile for g in plan.gates.values() if g.is_quantile_ratio and g.quantile}
+    return {"tails": tuple(sorted(asked))} if asked else {}
 
 
 def _account_metric(gate: Gate, measured: Measured) -> str:

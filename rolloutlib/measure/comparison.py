@@ -7,12 +7,12 @@ from math import nan
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value
-from rolloutlib.measure.design import Arms, is_binary, metric_of
+from rolloutlib.measure.design import Arms, is_binary, metric_of, told_by
 from rolloutlib.measure.latency import left_out
 from rolloutlib.measure.subject import Subject, spelled_as_there
 from rolloutlib.measure.worst import worst as worst_case
 from rolloutlib.measure.worst import worst_planned
-from rolloutlib.plan.metrics import metric_record
+from rolloutlib.plan.metrics import BEYOND, metric_record
 from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:
@@ -115,7 +115,11 @@ class Comparison:
         """Line up both arms of a metric per unit, with what runs and prompts of the whole add."""
         arms = arms_of(table, metric, self.pair, self.measured)
         beyond = self.sources.of_metric(metric) + self.prompt_sources.of_metric(metric)
-        return replace(arms, beyond=beyond)
+        tails = None
+        if metric.startswith(BEYOND):
+            control, treatment = (self.measured.merged("latency_ms", arm) for arm in self.pair)
+            tails = (control, treatment)
+        return replace(arms, beyond=beyond, tails=tails)
 
     def gate(self, gate: Gate) -> Seen:
         """Return what the samples say about a gate: both arms once, and what they lack."""
@@ -203,7 +207,7 @@ class Comparison:
 
     def _gaps(self, gate: Gate, metric: str) -> Reason | None:
         """Return whether a metric's numbers are doubted, or too many of them are missing."""
-        of_samples = "latency_ms" if metric == "slow" else metric
+        of_samples = told_by(metric)
         doubt = self.doubts.get(of_samples)
         return doubt or self.account.gap(of_samples, self._compared(gate))
 

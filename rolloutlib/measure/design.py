@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from rolloutlib.measure.moments import Cells
-from rolloutlib.plan.metrics import SCORER, metric_record
+from rolloutlib.plan.metrics import BEYOND, SCORER, metric_record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rolloutlib.measure.histograms import Histogram
     from rolloutlib.plan.model import Gate
 
     Floats = NDArray[np.float64]
@@ -112,12 +113,14 @@ class Arms:
 
     Attributes:
         beyond: sources of variance that units do not show (runs, prompts), which bounds add.
+        tails: all values of both arms, the control's first, where their quantiles are compared.
     """
 
     control: Cells
     treatment: Cells
     unit: Unit
     beyond: tuple[Source, ...] = ()
+    tails: tuple[Histogram, Histogram] | None = None
 
     def per_user(self, *, binary: bool) -> Arms:
         """Return the same with every unit weighed alike: the per-user estimand, as `alike`."""
@@ -217,13 +220,21 @@ def _weighed(arm: Sums, *, binary: bool) -> Sums:
 def metric_of(gate: Gate, subject: str | None = None) -> str:
     """Return the metric's name in the moments.
 
-    Exceedances for a quantile gate, `issue:<tag>` for an issue, `score:<name>` for a scorer.
+    Exceedances for a quantile gate (of each arm's own quantile for a ratio), `issue:<tag>` for an
+    issue, `score:<name>` for a scorer.
     """
+    if gate.is_quantile_ratio:
+        return f"{BEYOND}{gate.quantile:g}"
     if gate.statistic == "quantile":
         return "slow"
     if gate.scorer is not None:
         return SCORER + gate.scorer
     return f"issue:{subject}" if gate.metric == "issue" else gate.metric
+
+
+def told_by(metric: str) -> str:
+    """Return the metric that samples tell: of what is slow, the latency."""
+    return "latency_ms" if metric == "slow" or metric.startswith(BEYOND) else metric
 
 
 def is_binary(metric: str) -> bool:

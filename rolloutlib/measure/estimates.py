@@ -14,6 +14,7 @@ import numpy as np
 from rolloutlib.measure.beyond import Varied, recover, title, varied
 from rolloutlib.measure.design import compared, is_binary, per_user, read_design
 from rolloutlib.measure.methods import method_for
+from rolloutlib.measure.tails import METHOD, ratio_of_quantiles
 from rolloutlib.reason import Reason, because
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Es
         return None
     if gate.contrast == "ratio" and not arms.control.total.sum():
         return None
+    if gate.is_quantile_ratio:
+        return _of_quantiles(gate, arms, rules)
     arms, design = read_design(arms, gate.contrast)
     both = compared(arms, design.kind)
     method = method_for(gate.contrast, both, binary=is_binary(metric))
@@ -118,6 +121,21 @@ def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Es
         _counted(gate, arms.control), _counted(gate, arms.treatment),
         se, df, worse, better, _cap(both, df, rules),
         shown, first(wider[0 if gate.harm == "lower" else 1]),
+    )  # fmt: skip
+
+
+def _of_quantiles(gate: Gate, arms: Arms, rules: Evidence) -> Estimate | None:
+    """Estimate the ratio of both arms' quantiles; every sample counts, with or without a pair."""
+    design = read_design(arms, gate.contrast)[1]
+    both = compared(arms, design.kind)
+    found = ratio_of_quantiles(arms, both, gate.quantile or 0.5, rules)
+    if np.isnan(found.point):
+        return None
+    shown = varied(both, gate.contrast, np.ones(1))
+    return Estimate(
+        found.point, found.lower, found.upper, rules.confidence, title(METHOD, shown), design,
+        _counted(gate, arms.control), _counted(gate, arms.treatment),
+        cap=_cap(both, None, rules),
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ def strictest(plan: GatesPlan, profiles: dict[str, set[str]]) -> tuple[str, Prof
 
 def slow_limit(plan: GatesPlan, limits: Profile) -> float:
     """Return above which latency in ms a sample counts as slow: the quantile gate's limit."""
-    quantiles = (gate for gate in plan.gates.values() if gate.statistic == "quantile")
+    gates = plan.gates.values()
+    quantiles = (g for g in gates if g.statistic == "quantile" and not g.is_quantile_ratio)
     gate = next(quantiles, None)
     return gate.plan_limit(limits) if gate else limits.max_latency_ms

@@ -33,6 +33,7 @@ from rolloutlib.measure.subject import (
     split,
     without_choosers,
 )  # fmt: skip
+from rolloutlib.measure.tails import beyond
 from rolloutlib.plan.segments import MOST_VALUES
 from rolloutlib.runs.further import is_scorer
 
@@ -139,10 +140,10 @@ class Measured:
         return merge_histograms([part for (where, _), part in source.items() if where == arm])
 
 
-def measure(
+def measure(  # noqa: PLR0913 -- each decides what is counted
     samples: Samples, arms: tuple[str, str], *,
     timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, apart: bool = False,
-    wanted: Wanted = ANY_ISSUE, segments: Sequence[str] = (),
+    wanted: Wanted = ANY_ISSUE, segments: Sequence[str] = (), tails: Sequence[float] = (),
 ) -> Measured:  # fmt: skip
     """Measure both arms.
 
@@ -156,6 +157,7 @@ def measure(
             each by itself).
         wanted: what decides which issue the top-issue gate is about.
         segments: those that the plan names; the samples' own are measured in any case.
+        tails: quantiles of the latency beyond which each arm's samples are counted.
 
     Raises:
         RunsError: a metric holds NaN or an infinite value.
@@ -171,13 +173,12 @@ def measure(
     )  # fmt: skip
     cluster = CLUSTERS[unit]
     if unit == "sample" and apart:
-        key = nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
-        frame, cluster = frame.with_columns(key.alias("apart")), "apart"
+        each = nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
+        frame, cluster = frame.with_columns(apart=each), "apart"
     units = {"arm": "arm", "cluster": cluster}
-    latency, score = (
-        histogram(frame, value, per_unit=STEPS)
-        for value in (latency_expression(timeout_cap_ms), metrics["score"])
-    )
+    took = latency_expression(timeout_cap_ms)
+    latency, score = (histogram(frame, value, per_unit=STEPS) for value in (took, metrics["score"]))
+    metrics |= beyond(latency, arms, tails, took, per_unit=STEPS)
     names = (*STRATA, *(name for name in segments if name in samples.extras))
     strata, crowded = _strata(frame, {"passed": metrics["passed"]}, units, names)
     related = unit != "sample" and max(count.runs for count in counts.values()) > 1
@@ -215,9 +216,8 @@ def _choice(
     if not wanted.open or all(arm != control for arm, _ in tagged):
         return None
     mine, column = frame.filter(nw.col("arm") == control), CHOOSING.get(unit, CLUSTERS[unit])
-    names: list[str] = []
-    if unit != "sample":
-        names = collect(mine.drop_nulls(column).select(column).unique())[column].to_pylist()
+    there = mine.drop_nulls(column).select(column).unique()
+    names: list[str] = [] if unit == "sample" else collect(there)[column].to_pylist()
     choosers = choosers_of(column, unit, names)
     chose, rest = split(mine, choosers, arms[:1])
     if unit == "sample":
@@ -308,12 +308,11 @@ def choose_unit(counts: Mapping[str, Count]) -> tuple[Unit, float]:
     >>> choose_unit({"control": Count(4, 0, 0, 4, 2), "treatment": Count(4, 0, 0, 3, 2)})
     ('prompt', 0.75)
     """
-    known: dict[Unit, list[int]] = {
-        "cluster": [count.with_cluster for count in counts.values()],
-        "user": [count.with_user for count in counts.values()],
-        "prompt": [count.with_prompt for count in counts.values()],
-    }
-    sizes = [max(count.samples, 1) for count in counts.values()]
+    every = counts.values()
+    known: dict[Unit, list[int]] = {"cluster": [count.with_cluster for count in every],
+                                    "user": [count.with_user for count in every],
+                                    "prompt": [count.with_prompt for count in every]}  # fmt: skip
+    sizes = [max(count.samples, 1) for count in every]
     for unit, carrying in known.items():
         shares = [n / size for n, size in zip(carrying, sizes, strict=True)]
         if max(shares) > 0:

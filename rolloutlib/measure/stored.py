@@ -75,7 +75,7 @@ class Stored:
     def measure(
         self, arms: tuple[str, str], *,
         timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, apart: bool = False,
-        wanted: Wanted = ANY_ISSUE, segments: Sequence[str] = (),
+        wanted: Wanted = ANY_ISSUE, segments: Sequence[str] = (), tails: Sequence[float] = (),
     ) -> Measured:  # fmt: skip
         """Measure both arms as `scan.measure` does, from sums wherever they were made that way."""
         runs = [run for run in self.kept if run.info.arm in arms and run.info.n]
@@ -85,7 +85,7 @@ class Stored:
         fit = all(fits(place.day, runs, unit, made, further) for place in self.places)
         sums = Sums(self.places, runs, arms, unit, further)
         single = unit == "sample" and (apart or sums.has_to_choose(wanted))
-        if not (self.cut or single) and fit:
+        if not (self.cut or single or tails) and fit:  # sums know no quantile of an arm
             measured = sums.measured(named, slow_above_ms, latency_cap_ms, wanted)
             few = sum(run.info.n for run in runs) <= EXACT_ROWS
             if not (few and answered_often(measured.counts, unit)):
@@ -96,7 +96,7 @@ class Stored:
         return measure(
             from_runs(self.runs), arms, timeout_cap_ms=timeout_cap_ms,
             slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms, apart=apart,
-            wanted=wanted, segments=segments,
+            wanted=wanted, segments=segments, tails=tails,
         )  # fmt: skip
 
     def _labels(self, arms: tuple[str, str], measured: Measured) -> Labels | None:

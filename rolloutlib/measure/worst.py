@@ -15,9 +15,11 @@ import numpy as np
 
 from rolloutlib.measure.averages import PlanValue, RunRow, plan_value
 from rolloutlib.measure.completeness import Account, due_values
+from rolloutlib.measure.design import told_by
 from rolloutlib.measure.histograms import Histogram, merge_histograms
 from rolloutlib.measure.moments import Cells, added
 from rolloutlib.measure.prompts import due_samples
+from rolloutlib.measure.tails import filled
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.runs.ranges import ON_SCALE
 
@@ -46,8 +48,19 @@ def worst(account: Account, gate: Gate, arms: Arms, metric: str) -> Arms | None:
     control, treatment = extra
     return replace(
         arms, control=_filled(arms.control, control, good),
-        treatment=_filled(arms.treatment, treatment, bad),
+        treatment=_filled(arms.treatment, treatment, bad), tails=_at_worst(arms, extra, account),
     )  # fmt: skip
+
+
+def _at_worst(
+    arms: Arms, extra: Sequence[Floats], account: Account
+) -> tuple[Histogram, Histogram] | None:
+    """Return both arms' values with the control's missing ones at 0, the treatment's timed out."""
+    if arms.tails is None:
+        return None
+    control, treatment = (float(part.sum()) for part in extra)
+    slowest = account.rules.timeout_cap_ms
+    return filled(arms.tails[0], control, 0.0), filled(arms.tails[1], treatment, slowest)
 
 
 def worst_planned(
@@ -68,7 +81,7 @@ def worst_planned(
         control: the control's last runs.
         treatment: the treatment's.
     """
-    of_samples = "latency_ms" if metric == "slow" else metric
+    of_samples = told_by(metric)
     ends = _ends(of_samples, account)
     if ends is None:
         return None
@@ -83,6 +96,7 @@ def worst_planned(
     latency = account.measured.latency
     if gate.statistic == "quantile":
         latency = _slower(latency, table, extra[1], account.rules.timeout_cap_ms)
+        latency = _slower(latency, table, extra[0], 0.0) if gate.is_quantile_ratio else latency
     return plan_value(gate, metric, filled, latency, control=control, treatment=treatment)
 
 
@@ -147,7 +161,7 @@ def ends(metric: str, cap_ms: float) -> tuple[float, float] | None:
 def _slower(
     latency: Mapping[tuple[str, str], Histogram], table: MomentTable, extra: Floats, cap_ms: float
 ) -> dict[tuple[str, str], Histogram]:
-    """Return the runs' latencies with so many timeouts more."""
+    """Return the runs' latencies with so many more of one value."""
     slower = dict(latency)
     arm, run = table.keys["arm"], table.keys["run_id"]
     for place in range(len(extra)):

@@ -91,6 +91,16 @@ class Gate(Model):
         """Unit of the limit and of the contrast."""
         return "ratio" if self.contrast == "ratio" else METRICS[self.metric].unit
 
+    @property
+    def evidence_unit(self) -> LevelUnit:
+        """Unit of the bounds: one arm's quantile is judged by the share of samples beyond it."""
+        return self.unit if self._share is None else "proportion"
+
+    @property
+    def is_quantile_ratio(self) -> bool:
+        """Whether the arms' quantiles are compared."""
+        return self.statistic == "quantile" and self.contrast == "ratio"
+
     @model_validator(mode="after")
     def _statistic(self) -> Self:
         if (self.statistic == "quantile") != (self.quantile is not None):
@@ -105,10 +115,13 @@ class Gate(Model):
             raise ValueError(
                 f"scorer is {self.scorer!r}, but metric is {self.metric}; expected score"
             )
-        of_latency = (self.metric, self.contrast) == ("latency_ms", "treatment")
-        if self.statistic == "quantile" and not of_latency:
-            raise ValueError("statistic: quantile needs metric: latency_ms and contrast: treatment")
-        if self.statistic == "quantile" and self.tolerance:
+        of_latency = self.metric == "latency_ms" and self.contrast != "difference"
+        if self.statistic == "quantile" and not (of_latency and self.estimand == "per_sample"):
+            raise ValueError(
+                "statistic: quantile needs metric: latency_ms, contrast: treatment or ratio, and "
+                "no estimand"
+            )
+        if self._share is not None and self.tolerance:
             raise ValueError(
                 "statistic: quantile has no tolerance; its proof is a share of samples"
             )
@@ -167,8 +180,12 @@ class Gate(Model):
 
     @property
     def _share(self) -> float | None:
-        """Share of samples that a quantile leaves beyond the limit (.05, not 1 − .95 in binary)."""
-        return None if self.quantile is None else round(1 - self.quantile, 9)
+        """Share of samples that one arm's quantile leaves beyond the limit.
+
+        .05, not 1 − .95 in binary; None of the ratio of two quantiles, which has a limit itself.
+        """
+        alone = self.quantile is not None and self.contrast == "treatment"
+        return round(1 - (self.quantile or 0.0), 9) if alone else None
 
     def _tolerated(self, limit: float) -> float:
         return limit - self.tolerance if self.harm == "lower" else limit + self.tolerance

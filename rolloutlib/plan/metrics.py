@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-__all__ = ["METRICS", "SCORER", "Metric", "MetricName", "metric_record"]
+__all__ = ["BEYOND", "METRICS", "SCORER", "Metric", "MetricName", "metric_record"]
 
+BEYOND: Final = "beyond:"  # begins the share of latencies beyond their own arm's quantile
 SCORER: Final = "score:"  # begins the name of a further scorer's metric, and of its column
 
 MetricName = Literal[
@@ -85,4 +86,6 @@ def metric_record(name: str) -> Metric:
     kind, _, of = name.partition(":")
     if kind == "score" and of:
         return replace(METRICS[kind], name=name, field=f"scores.{of}", reported=None, drawn=False)
+    if kind == "beyond":
+        return replace(METRICS["slow"], name=name)
     return METRICS[kind]

@@ -135,9 +135,10 @@ class Plan(Model):
         for number, stage in self.stages.items():
             _same_keys(f"stages.{number}.toggles", stage.toggles, self.features)
         _same_keys("stages", self.stages, dict.fromkeys(STAGES))
-        if sum(gate.statistic == "quantile" for gate in self.gates.values()) > 1:
+        if sum(g.evidence_unit != g.unit for g in self.gates.values()) > 1:
             raise ValueError(
-                "several gates have statistic: quantile; the scan counts samples beyond one limit"
+                "several gates have statistic: quantile of one arm; the scan counts samples beyond "
+                "one limit"
             )
         if (safe := self.rollback.safe_profile) not in self.profiles:
             known = sorted(self.profiles)

@@ -77,7 +77,7 @@ def _meaning(counts: Mapping[Verdict, int]) -> Sentence:
 def _gate_row(gate: GateResult, row: int) -> Spec:
     """Lay one gate out: its texts, and where there is an estimate its distances to the limit."""
     evidence, subject = gate.evidence, gate.subject or ""
-    if gate.statistic == "quantile":
+    if gate.evidence_unit != gate.unit:
         subject = str(say("share slower than {limit}", limit=show(gate.limit, gate.unit)))
     unit, verdict = gate.evidence_unit, evidence.verdict
     limit = show(gate.proof_limit, unit, signed=gate.signed)

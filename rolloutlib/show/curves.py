@@ -51,7 +51,8 @@ def latency_ecdf(review: Reviewed) -> Figure | Note:
     curves = _curves(review, "latency_ms")
     if not curves:
         return Note(str(say("No sample tells its latency.")))
-    limits = {gate.statistic: gate.limit for gate in review.gates if gate.metric == "latency_ms"}
+    limits = {gate.statistic: gate.limit for gate in review.gates
+              if (gate.metric, gate.contrast) == ("latency_ms", "treatment")}  # fmt: skip
     marks: list[_Mark] = []
     if "mean" in limits:
         name = say("target {value}", value=show(limits["mean"], "ms"))

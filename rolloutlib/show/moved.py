@@ -122,7 +122,7 @@ def _side(gate: GateResult | None) -> Cell:
         return Cell(str(say("no data")))
     share = say("share slower than {limit}", limit=show(gate.limit, gate.unit))
     point, _, ends = interval(gate, gate.evidence).partition(" ")
-    return Cell(point, (ends, *([str(share)] if gate.statistic == "quantile" else [])))
+    return Cell(point, (ends, *([str(share)] if gate.evidence_unit != gate.unit else [])))
 
 
 def _change(gate: GateMoved) -> Cell:

@@ -75,7 +75,7 @@ def evidence_lines(gate: GateResult) -> tuple[str, ...]:
     missed = outages(gate)
     more = (*stage_lines(gate), method, *([str(missed)] if missed else []))
     lines = (interval(gate, gate.evidence), limit, *_labels(gate), *_capped(gate), *more)
-    if gate.statistic != "quantile":
+    if gate.evidence_unit == gate.unit:
         return lines
     return (str(say("share slower than {limit}", limit=show(gate.limit, gate.unit))), *lines)
 

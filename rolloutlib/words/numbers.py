@@ -13,8 +13,8 @@ SMALL_COUNT = 0.1
 
 
 def unit_of(unit: str, statistic: str) -> str:
-    """Return the unit of a gate's evidence: a quantile gate is judged by a share of samples."""
-    return "proportion" if statistic == "quantile" else unit
+    """Return the unit of a gate's evidence: one arm's quantile is judged by a share of samples."""
+    return "proportion" if statistic == "quantile" and unit != "ratio" else unit
 
 
 def show(value: float | None, unit: str, *, signed: bool = False) -> Sentence:

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.slow  # whole reviews
 
 ROOT = Path(__file__).resolve().parents[2]
 STORY = ROOT / "data" / "examples" / "story" / "stage-2"
+USERS = ("b001", "b002", "b003", "b004", "b005", "b006")
 GATES = {
     "cost": {"title": "Cost", "metric": "cost", "contrast": "ratio", "harm": "higher",
              "limit": 1.1, "alternative": 1.0},
@@ -44,6 +45,8 @@ GATES = {
                  "contrast": "difference", "harm": "lower", "limit": -0.3, "alternative": 0.0},
     "unheard": {"title": "Unheard", "metric": "score", "scorer": "unheard",
                 "contrast": "difference", "harm": "lower", "limit": -0.3, "alternative": 0.0},
+    "p95": {"title": "p95", "metric": "latency_ms", "statistic": "quantile", "quantile": 0.95,
+            "contrast": "ratio", "harm": "higher", "limit": 1.1, "alternative": 1.0},
 }  # fmt: skip
 
 
@@ -124,6 +127,10 @@ def test_each_gate_is_judged_by_its_own_metric(runs: Path, plan: Path) -> None:
     scored = new["score:faithfulness"] - old["score:faithfulness"]
     assert found["faithful"].evidence.point == pytest.approx(scored)
     assert found["faithful"].metric == "score:faithfulness"
+    cuts = [np.nanquantile(table["latency_ms"].to_numpy()[arms == arm], 0.95) for arm in means]
+    assert (found["p95"].control, found["p95"].treatment) == pytest.approx(cuts, abs=0.1)
+    assert found["p95"].evidence.point == pytest.approx(cuts[1] / cuts[0], rel=1e-4)
+    assert found["p95"].evidence_unit == "ratio"
     why = found["unheard"].evidence.why
     assert why is not None
     assert (why.code, why.facts["field"]) == ("field.missing", "scores.unheard")
@@ -164,6 +171,30 @@ def test_costs_that_one_arm_lacks_are_no_pass(plan: Path, tmp_path: Path) -> Non
     assert cost.verdict is Verdict.INCONCLUSIVE
     assert cost.why is not None
     assert cost.why.code == "missing.share"
+
+
+def test_latencies_that_are_missing_are_at_their_worst(plan: Path, tmp_path: Path) -> None:
+    """A few unknown latencies may all be slow: the bound of the ratio has to survive that."""
+    table, rng = story(), np.random.default_rng(5)
+    gone = rng.random(len(table)) < 0.015
+    took = pa.array(table["latency_ms"].to_numpy(), mask=gone)
+    place = table.schema.get_field_index("latency_ms")
+    pq.write_table(table.set_column(place, "latency_ms", took), tmp_path / "samples.parquet")
+    found = gates(judged(tmp_path, plan).review)["p95"].evidence
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.why is not None
+    assert found.why.code == "missing.worst"
+
+
+def test_few_samples_bound_no_percentile(plan: Path, tmp_path: Path) -> None:
+    """Below 59 independent samples the upper bound of a p95 is none, and the gate says how many."""
+    table = story()
+    few = [place for place, user in enumerate(table["user_id"].to_pylist()) if user in USERS]
+    pq.write_table(table.take(pa.array(few)), tmp_path / "samples.parquet")
+    found = gates(judged(tmp_path, plan).review)["p95"].evidence
+    assert (found.verdict, found.upper) == (Verdict.INCONCLUSIVE, None)
+    assert found.needed is not None
+    assert found.needed.unit == "users"
 
 
 def test_a_scorer_is_of_a_score() -> None:

@@ -1,0 +1,117 @@
+"""Ratios of quantiles of clustered samples: pairs, nested users, single samples; coverage."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rolloutlib.measure.design import Arms, compared, read_design
+from rolloutlib.measure.histograms import Histogram
+from rolloutlib.measure.moments import Cells
+from rolloutlib.measure.tails import Ratio, filled, ratio_of_quantiles
+from rolloutlib.stats.quantiles import cut_beyond
+from tests.often import EXHAUSTIVE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rolloutlib.plan.gates import Evidence
+
+RULES = cast("Evidence", SimpleNamespace(confidence=0.95, icc_floor=0.02))
+Q = 0.95
+
+
+def cells(values: NDArray[Any], units: NDArray[Any], size: int) -> tuple[Histogram, Cells]:
+    """Return an arm's values counted, and by unit what lies beyond its own quantile."""
+    there, counts = np.unique(np.round(values, 1), return_counts=True)
+    n = np.bincount(units, minlength=size).astype(float)
+    slow = np.round(values, 1) > cut_beyond(there, counts.astype(float), Q)
+    mean = np.bincount(units, slow, size) / np.maximum(n, 1)
+    return Histogram(there, counts.astype(float)), Cells(n, mean, n * mean * (1 - mean))
+
+
+def ratio(
+    one: NDArray[Any], zero: NDArray[Any], units: tuple[NDArray[Any], NDArray[Any]],
+    unit: Literal["sample", "user"] = "user",
+) -> Ratio:  # fmt: skip
+    """Bound the ratio of both arms' 95th percentiles."""
+    size = int(max(part.max() for part in units)) + 1
+    (values1, cells1), (values0, cells0) = (
+        cells(values, of, size) for values, of in zip((one, zero), units, strict=True)
+    )
+    arms = Arms(cells0, cells1, unit, tails=(values0, values1))
+    return ratio_of_quantiles(arms, compared(arms, read_design(arms, "ratio")[1].kind), Q, RULES)
+
+
+def test_equal_arms_have_a_ratio_of_one_and_a_width() -> None:
+    """The same latencies in both arms, in whole seconds: exactly 1, and bounds beside it."""
+    values = np.repeat(np.arange(1.0, 11.0), 40) * 1000
+    users = np.arange(len(values)) % 100
+    found = ratio(values, values, (users, users))
+    assert found.point == 1.0
+    assert found.lower < 1.0 < found.upper
+
+
+def test_alike_users_are_fewer_samples() -> None:
+    """Ten copies of each user's latency are no more evidence than one."""
+    rng = np.random.default_rng(2)
+    once = np.exp(7 + rng.standard_normal((2, 90)))
+    users = np.arange(90)
+    many, tens = np.repeat(once, 10, axis=1), np.repeat(users, 10)
+    apart = (users, users + 90), (tens, tens + 90)
+    single, copied = ratio(once[0], once[1], apart[0]), ratio(many[0], many[1], apart[1])
+    assert copied.upper >= single.upper * 0.95  # its ranks are rounded more coarsely
+    naive = ratio(many[0], many[1], (np.arange(900), np.arange(900) + 900), "sample")
+    assert naive.upper < copied.upper
+
+
+def test_pairs_that_are_slow_together_narrow_the_bound() -> None:
+    """Where the same prompts are slow in both arms, less is open than between other prompts."""
+    rng = np.random.default_rng(3)
+    shared = rng.standard_normal(800)
+    one, zero = (np.exp(7 + shared + 0.3 * rng.standard_normal(800)) for _ in range(2))
+    prompts = np.arange(800)
+    paired, apart = (ratio(one, zero, (prompts, prompts + far)) for far in (0, 800))
+    assert paired.upper < apart.upper
+    assert paired.lower > apart.lower
+
+
+def test_missing_latencies_count_as_a_value() -> None:
+    """What is filled in is counted once; nothing filled in changes nothing."""
+    values = Histogram(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    assert filled(values, 0.0, 9.0) is values
+    assert filled(values, 2.0, 2.0).counts.tolist() == [3.0, 6.0]
+
+
+def _latencies(kind: str, p: NDArray[Any]) -> NDArray[Any]:
+    """Return latencies at these shares of all: smooth, heavy, in seconds, with a gap at the p95."""
+    if kind == "heavy":
+        return 500 * (1 - p) ** (-1 / 1.5)
+    if kind == "gap":
+        return np.where(p > 0.94, 9000 + 1000 * (p - 0.94) / 0.06, 900 + 600 * p)
+    values = np.exp(7 + stats.norm.ppf(p))
+    return np.ceil(values / 1000) * 1000 if kind == "seconds" else values
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not EXHAUSTIVE, reason="2,400 reviews")
+@pytest.mark.parametrize("kind", ["smooth", "heavy", "seconds", "gap"])
+@pytest.mark.parametrize(
+    ("users", "each", "shared"), [(100, 1, True), (20, 10, True), (60, 5, False)]
+)
+def test_a_bound_errs_in_five_per_cent(kind: str, users: int, each: int, *, shared: bool) -> None:
+    """Both bounds hold in clustered worlds, paired and apart, in tails, heaps and gaps."""
+    rng, missed, draws = np.random.default_rng(6), np.zeros(2), 200
+    of = np.repeat(np.arange(users), each)
+    for _ in range(draws):
+        own = rng.standard_normal((2, users))
+        level = own[[0, 0]] if shared else own
+        mixed = (level[:, of] + rng.standard_normal((2, len(of)))) / 2**0.5
+        one, zero = _latencies(kind, stats.norm.cdf(mixed))
+        found = ratio(one, zero, (of, of + (0 if shared else users)))
+        missed += found.lower > 1 + 1e-9, found.upper < 1 - 1e-9
+    assert (missed / draws <= 0.085).all()  # 5 % and two standard errors of 200 draws
