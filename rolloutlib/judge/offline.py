@@ -38,6 +38,7 @@ from rolloutlib.measure.same import (
     MATERIAL,
     PROMPT,
     copied,
+    is_timed,
     like_keys,
     same_arm,
     several,
@@ -109,8 +110,11 @@ def compare_files(
         else:
             same = check_different(runs.inputs, files)
             pair = arms_by_file(runs, files, names)
-        meaning = meaning._replace(doubts=(*same, *meaning.doubts))
+        if is_timed(runs):  # what has a time of its own is no second run; else answers may agree
+            same, meaning = [], meaning._replace(doubts=(*same, *meaning.doubts))
         found = _judged(plan, runs, pair, names, meaning)
+        warnings = (*same, *found.review.warnings)
+        found = found._replace(review=replace(found.review, warnings=warnings))
     runs.check_unchanged()
     return found
 

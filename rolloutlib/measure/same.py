@@ -27,6 +27,7 @@ __all__ = [
     "PROMPT",
     "Alike",
     "copied",
+    "is_timed",
     "like_keys",
     "same_arm",
     "several",
@@ -163,6 +164,11 @@ def unpriced(runs: Runs, pair: tuple[str, str]) -> dict[str, Reason]:
         if len(nothing) == 1:
             doubts[column] = because("pair.unpriced", field=column, arm=nothing[0])
     return doubts
+
+
+def is_timed(runs: Runs) -> bool:
+    """Whether any row tells when it was made, or how long that took."""
+    return bool(_row(runs, "SELECT count(latency_ms) + count(started_at) FROM samples")[0])
 
 
 def same_arm(runs: Runs, pair: tuple[str, str]) -> tuple[Reason, ...]:

@@ -38,7 +38,7 @@ PAIRS: Final = {
         "leave {field} out in a source.yaml if it is free."
     ),
     "pair.same_file": (
-        "{second} is {first}, byte by byte: copied, not run a second time; name the other run's."
+        "{second} is {first}, byte by byte: a copy, or a part that both runs answered alike."
     ),
     "pair.no_gate": (
         "No gate of the plan judges these scorers of the files: {scorers}; a gate with metric: "
