@@ -101,11 +101,11 @@ def list_files(path: Path, named: Collection[str] = ()) -> Listing:
     refused: dict[str, Quarantined] = {}
     ignored: list[str] = []
     for name, where, entry in sorted(_walk(str(path))):
-        kind = kind_of_name(name)
+        kind = _kind_of_data(name, named)
         if due := _refused_unread(name, kind, entry):
             told = _printable(name, refused)
             refused[told] = Quarantined(told, 0, "file", "", due, "")
-        elif kind and _is_data(name, kind, named):
+        elif kind:
             files.append(RunFile(name, where, kind))
         else:
             ignored.append(_printable(name, ()))
@@ -150,12 +150,14 @@ def _expected_instead(name: str) -> str:
     return "expected a workbook saved as .xlsx" if end in _WORKBOOKS else ""
 
 
-def _is_data(name: str, kind: str, named: Collection[str]) -> bool:
-    """Whether a file of a kind that may hold data does: no text that nobody named, no lock."""
+def _kind_of_data(name: str, named: Collection[str]) -> str:
+    """Return what a file may be; nothing of a text that nobody named, or of what is no data."""
+    kind = kind_of_name(name)
     last = os.path.basename(name)  # noqa: PTH119
     if last == META_NAME or last.startswith(_LOCK):
-        return False
-    return kind != _TEXT or any(name == one or fnmatch(name, one) for one in named)
+        return ""
+    is_named = any(name == one or fnmatch(name, one) for one in named)
+    return kind if kind != _TEXT or is_named else ""
 
 
 def _printable(name: str, taken: Container[str]) -> str:

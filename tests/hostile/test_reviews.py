@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.notebooks, pytest.mark.slow]
 RUNS = "data/examples/story/stage-2"
 REFUSED = {
     "a.json": "not a link",
-    "b.json.gz": "an unpacked file",
+    "b.json.zip": "an unpacked file",
     "c.json": "not a named pipe",
     "d": "not a link",
     "\\xff.json": "a name in UTF-8",
@@ -37,7 +37,7 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "requirements.lock", root)
     runs = root / RUNS
     (runs / "a.json").symlink_to("/etc/passwd")
-    (runs / "b.json.gz").write_bytes(b"\x1f\x8b")
+    (runs / "b.json.zip").write_bytes(b"PK\x03\x04")
     os.mkfifo(runs / "c.json")
     (runs / "d").symlink_to("..")
     for name in (b"\xff.json", b"e\nf.json"):
@@ -59,7 +59,7 @@ def test_refused_entries_have_their_place_in_the_account(reviewed: Path) -> None
     told = {row["file"]: row["expectation"] for row in map(json.loads, lines)}
     assert told.keys() == REFUSED.keys()
     assert all(says in told[name] for name, says in REFUSED.items())
-    assert "b.json.gz" in (out / "review.html").read_text("utf-8")
+    assert "b.json.zip" in (out / "review.html").read_text("utf-8")
 
 
 def test_a_decision_on_them_is_taken_or_refused_in_words(reviewed: Path) -> None:
