@@ -14,7 +14,17 @@ from rolloutlib.runs.spellings import NOTHING, word
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["UNITS", "Column", "ColumnSpec", "Scores", "Segments", "Texts", "Words", "check_scorers"]
+__all__ = [
+    "UNITS",
+    "Column",
+    "ColumnSpec",
+    "Globs",
+    "Scores",
+    "Segments",
+    "Texts",
+    "Words",
+    "check_scorers",
+]
 
 _SCALE = (0.0, 10.0)
 UNITS = {"ms": 1.0, "s": 1000.0, "us": 1e-3, "ns": 1e-6, "min": 6e4, "h": 3.6e6}  # milliseconds
@@ -45,6 +55,10 @@ def _as_paths(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+# Patterns of files' names; one needs no list.
+Globs = Annotated[
+    tuple[str, ...], BeforeValidator(_as_paths, json_schema_input_type=str | tuple[str, ...])
+]
 # A column's name, or a path into records; of what has several parts a list of them.
 _AS_PATHS = BeforeValidator(_as_paths, json_schema_input_type=str | tuple[str, ...])
 

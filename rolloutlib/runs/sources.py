@@ -52,7 +52,7 @@ from rolloutlib.doors.paths import overlap
 from rolloutlib.errors import did_you_mean
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.plan.strict_yaml import load_model
-from rolloutlib.runs.column_spec import ColumnSpec, Scores, Segments, Texts, Words
+from rolloutlib.runs.column_spec import ColumnSpec, Globs, Scores, Segments, Texts, Words
 from rolloutlib.runs.columns import STATUSES, TEXTS
 from rolloutlib.runs.source_columns import (
     MEASURED,
@@ -78,15 +78,6 @@ __all__ = [
     "SourceSpec",
     "load_source",
     "source_schema",
-]
-
-
-def _as_globs(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-_Globs = Annotated[
-    tuple[str, ...], BeforeValidator(_as_globs, json_schema_input_type=str | tuple[str, ...])
 ]
 
 
@@ -133,7 +124,7 @@ class SourceSpec(Wrapping, BaseModel):
     segments: Segments = {}
     scores: Scores = {}
     texts: Texts = Texts()
-    arms: dict[str, _Globs] = {}
+    arms: dict[str, Globs] = {}
     named: str | None = None
     records: str | None = None
     explode: str | None = None
