@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
 from rolloutlib.files import shown_path
+from rolloutlib.measure.comparing import of_cache
 from rolloutlib.reason import because
 from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.places import Place
@@ -73,7 +74,10 @@ def arms_by_file(runs: Runs, two: Two, names: tuple[str, str]) -> tuple[str, str
         mine = sorted({run.arm for run in runs.runs if files & {run.file, *run.files}})
         if not mine:
             first = next((row.message for row in runs.quarantined if row.file in files), "")
-            raise NoEvidenceError(f"{path} has no row that is evidence; {first}".rstrip("; "))
+            notes = (note for name, note in runs.notes.items() if name in files)
+            cached = of_cache(sum(sum(note.cached.values()) for note in notes))
+            why = f"; {first}" if first else cached
+            raise NoEvidenceError(f"{path} has no row that is evidence{why}")
         if len(mine) > 1:
             told = f"{path} holds several arms: {listed(mine)}"
             way_out = f"rollout compare {path} --control {mine[0]} --treatment {mine[1]}"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
 
-__all__ = ["Asked", "Configured", "compare", "compare_arms"]
+__all__ = ["Asked", "Configured", "compare", "compare_arms", "of_cache"]
 
 TOLD: Final = ("passed", "score", "latency_ms")
 
@@ -202,9 +202,8 @@ def _account_metric(gate: Gate, measured: Measured) -> str:
     return metric_of(gate) if gate.scorer else gate.metric
 
 
-def _of_cache(runs: Runs, arm: str) -> str:
-    """Say how many rows an arm, or all arms, lost as copies of earlier answers; "" for none."""
-    rows = runs.cached.get(arm, 0) if arm else sum(runs.cached.values())
+def of_cache(rows: int) -> str:
+    """Say how many rows were left out as copies of earlier answers; "" for none."""
     way_out = "copies of earlier ones are no evidence: ask again without the cache"
     return f"; {rows:,} of its answers came from a cache, and {way_out}" if rows else ""
 
@@ -217,13 +216,15 @@ def _require(pair: tuple[str, str], runs: Runs) -> None:
     first = runs.quarantined[0].message if runs.quarantined else ""
     if not arms:
         read = f"{runs.read:,} rows read, {runs.rows_quarantined:,} refused"
-        why = f"; the first reason: {first}" if first else _of_cache(runs, "")
+        why = f"; the first reason: {first}" if first else of_cache(sum(runs.cached.values()))
         raise NoEvidenceError(f"no run is left as evidence ({read}){why}")
     for name, arm in zip(("control", "treatment"), pair, strict=True):
         if arm in arms:
             continue
         if arm in runs.cached:
-            raise NoEvidenceError(f"arm {arm} has no run that is evidence{_of_cache(runs, arm)}")
+            raise NoEvidenceError(
+                f"arm {arm} has no run that is evidence{of_cache(runs.cached[arm])}"
+            )
         there = f"the arms {', '.join(arms)}"
         if arm not in {"control", "treatment"}:
             hint = did_you_mean(arm, arms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,20 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from rolloutlib.errors import UsageError
+from rolloutlib.errors import NoEvidenceError, UsageError
 from rolloutlib.forecast.chances import forecast
 from rolloutlib.forecast.judged import simulated
+from rolloutlib.judge.offline import compare_files
+from rolloutlib.judge.pair_record import Meaning
 from rolloutlib.judge.record import Verdict, decode, encode
 from rolloutlib.judge.review import Judged, judge_stage
 from rolloutlib.measure.store import ingest
 from rolloutlib.plan.gates import Gate
 from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.offline import SHIPPED, load_eval_plan
 from rolloutlib.plan.params import review_params
 from rolloutlib.runs import read_runs
+from rolloutlib.runs.places import two_places
 from rolloutlib.show.measured import measured
 from rolloutlib.show.outlook import heading
 from rolloutlib.words.sentences import speaking
@@ -227,3 +232,13 @@ def test_a_forecast_says_which_gates_it_leaves_out(plan: Path) -> None:
     alone = alone.model_copy(update={"gates": {"cost": alone.gates["cost"]}})
     with pytest.raises(UsageError, match="none of the plan's gates can be simulated: Cost"):
         simulated(alone, {})
+
+
+def test_a_file_of_cached_answers_says_so(tmp_path: Path) -> None:
+    """A comparison with a file whose every answer came from a cache names the cache."""
+    for name, cached in (("a", False), ("b", True)):
+        rows = [{"arm": name, "prompt_id": n, "passed": True, "cached": cached} for n in range(9)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    two = two_places(tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+    with pytest.raises(NoEvidenceError, match="evidence; 9 of its answers came from a cache"):
+        compare_files(load_eval_plan(SHIPPED), two, Meaning(None), names=("a", "b"))

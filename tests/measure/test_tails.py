@@ -25,17 +25,18 @@ RULES = cast("Evidence", SimpleNamespace(confidence=0.95, icc_floor=0.02))
 Q = 0.95
 
 
-def cells(values: NDArray[Any], units: NDArray[Any], size: int) -> tuple[Histogram, Cells]:
+def cells(values: NDArray[np.float64], units: NDArray[Any], size: int) -> tuple[Histogram, Cells]:
     """Return an arm's values counted, and by unit what lies beyond its own quantile."""
-    there, counts = np.unique(np.round(values, 1), return_counts=True)
+    steps = np.round(values, 1).astype(np.float64)
+    there, counts = np.unique(steps, return_counts=True)
     n = np.bincount(units, minlength=size).astype(float)
-    slow = np.round(values, 1) > cut_beyond(there, counts.astype(float), Q)
+    slow = steps > cut_beyond(there, counts.astype(float), Q)
     mean = np.bincount(units, slow, size) / np.maximum(n, 1)
     return Histogram(there, counts.astype(float)), Cells(n, mean, n * mean * (1 - mean))
 
 
 def ratio(
-    one: NDArray[Any], zero: NDArray[Any], units: tuple[NDArray[Any], NDArray[Any]],
+    one: NDArray[np.float64], zero: NDArray[np.float64], units: tuple[NDArray[Any], NDArray[Any]],
     unit: Literal["sample", "user"] = "user",
 ) -> Ratio:  # fmt: skip
     """Bound the ratio of both arms' 95th percentiles."""
@@ -87,7 +88,7 @@ def test_missing_latencies_count_as_a_value() -> None:
     assert filled(values, 2.0, 2.0).counts.tolist() == [3.0, 6.0]
 
 
-def _latencies(kind: str, p: NDArray[Any]) -> NDArray[Any]:
+def _latencies(kind: str, p: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return latencies at these shares of all: smooth, heavy, in seconds, with a gap at the p95."""
     if kind == "heavy":
         return 500 * (1 - p) ** (-1 / 1.5)
