@@ -157,7 +157,7 @@ def _take_outcome(lines: Lines, records: Sequence[Record]) -> None:
     else:
         lines.take("passed", "success", because("draft.no_errors"))
     if values_of(records, _GRADER):
-        lines.take("error", _GRADER, because("draft.grader_error"), values={"true": True})
+        lines.take("error", _GRADER, because("draft.grader_error"))
     scores = numbers(values_of(records, "score"))
     if scores and in_range(scores):
         lines.take("score", "score", scale=[0, 1])

@@ -289,13 +289,18 @@ def test_a_broken_grader_and_a_cache_are_said(tmp_path: Path) -> None:
     """Where the grader broke there is no outcome, and answers of a cache are copies."""
 
     def broken(tree: dict[str, Any]) -> None:
-        for result in tree["results"]["results"][:5]:
+        results = tree["results"]["results"]
+        for result in results[:5]:
             result["response"]["cached"] = True
-            result["gradingResult"]["componentResults"][0]["metadata"] = {"graderError": True}
+        graded = [result for result in results[5:] if result.get("gradingResult")]
+        for place, result in enumerate(graded):
+            told = {"graderError": place < 4}
+            result["gradingResult"]["componentResults"][0]["metadata"] = told
 
-    made = drafted_of(changed("promptfoo/both.json", tmp_path, broken))
-    assert made.mapping["columns"]["error"]["values"] == {"true": True}
-    assert made.notes["columns.cached"].facts == {"share": 0.25}
+    drafted, rows = read_as_drafted([changed("promptfoo/both.json", tmp_path, broken)])
+    assert drafted.draft.notes["columns.cached"].facts == {"share": 0.25}
+    assert Counter(row["status"] for row in rows)["error"] == 4 + 4
+    assert len(rows) == 20 - 5
 
 
 def test_one_of_several_metrics_is_the_outcome(tmp_path: Path) -> None:
