@@ -88,6 +88,8 @@ def opened(name: str, data: bytes, said: Said | None = None) -> Opened:
     if kind == _EVAL:
         return Opened(".json", archived(name, data) if data else data)
     text = as_utf8(name, data, said.encoding, _TEXTS[kind])
+    if kind == ".json" and _has_lines(text):
+        return Opened(".jsonl", text)  # as k6 writes --out json=results.json
     if _TEXTS[kind] != ".csv" or not text.strip():
         return Opened(_TEXTS[kind], text)
     if kind == ".jtl":
@@ -95,6 +97,13 @@ def opened(name: str, data: bytes, said: Said | None = None) -> Opened:
     text, first = without_sep(text)
     taken = delimiter_of(name, kind, text, first or said.delimiter, said.wanted)
     return Opened(".csv", text, taken)
+
+
+def _has_lines(text: bytes) -> bool:
+    """Whether each line is an object of its own: the first one is whole, and another follows."""
+    first, _, rest = text.lstrip().partition(b"\n")
+    whole = first[:1] == b"{" and first.rstrip()[-1:] == b"}"
+    return whole and rest.lstrip()[:1] == b"{"
 
 
 def _check_jmeter(name: str, text: bytes) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["PRESET"]
 
 _REQUESTS = "http_req_duration"
+_CODES = {"*": True, "null": False}
 _FAILED = {"true": False, "false": True}  # whether the response was the expected one
 
 
@@ -41,7 +42,8 @@ def _drafts(peek: Peek) -> Draft:
     )
     found.take("latency_ms", value, because("draft.load.whole"), unit="ms")
     failed = because("draft.load.failed")
-    found.take("error", f"{tags}expected_response", failed, values=_FAILED)
+    if not found.take("error", f"{tags}expected_response", failed, values=_FAILED):
+        found.take("error", f"{tags}error_code", failed, values=_CODES)  # k6 before 0.31
     if csv:
         found.take("started_at", moment, because("draft.epoch", unit="s"), unit="s")
     else:

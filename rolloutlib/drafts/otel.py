@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from rolloutlib.drafts.gathering import Gathering, records_of
 from rolloutlib.drafts.record import Preset
+from rolloutlib.errors import RunsError
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = ["PRESET"]
 
 _CALLS: Final = ("chat", "text_completion", "generate_content")
 _OPERATION: Final = "gen_ai.operation.name"
+_MODEL: Final = "gen_ai.request.model"  # which older instrumentations write alone
 _KINDS: Final = ("stringValue", "intValue", "doubleValue", "boolValue")
 _UNITS_OF_PEOPLE: Final = ("user.id", "enduser.id", "session.id", "gen_ai.conversation.id")
 _STATUSES: Final = (
@@ -115,7 +117,7 @@ def _recognises(peek: Peek) -> bool:
         return True
     columns = peek.columns
     return any(form.trace in columns and form.span in columns for form in _FORMS) and any(
-        column.endswith((_OPERATION, "gen_ai.request.model")) or "attributes" in column.casefold()
+        column.endswith((_OPERATION, _MODEL)) or "attributes" in column.casefold()
         for column in columns
     )
 
@@ -125,17 +127,22 @@ def _drafts(peek: Peek) -> Draft:
     spans = _spans(peek) if otlp else _flat_spans(peek)
     every = Gathering("otel", peek, spans)
     form = next((f for f in _FORMS if every.cells(f.trace) and every.cells(f.start)), _FORMS[0])
-    calls = [word for word in _CALLS if word in every.words(form.attributes + _OPERATION)]
+    told = next((name for name in (_OPERATION, _MODEL) if every.cells(form.attributes + name)), "")
+    words = every.words(form.attributes + told)
+    calls = [word for word in words if told == _MODEL or word in _CALLS]
     kept = [s for s, row in zip(spans, every.rows, strict=True)
-            if row.get(form.attributes + _OPERATION) in calls]  # fmt: skip
+            if row.get(form.attributes + told) in calls]  # fmt: skip
+    if not kept:
+        due = f"expected some with {_OPERATION}: {', '.join(_CALLS)}, or with {_MODEL}"
+        raise RunsError(f"{peek.first.name} has no span that is a call of a model; {due}.")
     found = _Spans(peek, kept, form, otlp=otlp)
     if otlp:
         found.head["records"] = "resourceSpans.*.scopeSpans.*.spans"
         found.notes["records"] = because("draft.otel.records")
     if _nested(kept, form):
         found.left["parent calls"] = because("draft.otel.nested")
-    found.head["where"] = {found.path(_OPERATION): calls or list(_CALLS)}
-    found.notes["where"] = because("draft.otel.calls", words=tuple(calls or _CALLS))
+    found.head["where"] = {found.path(told): calls}
+    found.notes["where"] = because("draft.otel.calls", words=tuple(calls))
     found.map_fields()
     return found.draft()
 
@@ -172,7 +179,7 @@ class _Spans(Gathering):
     def map_fields(self) -> None:
         """Map what spans tell of a call."""
         form = self.form
-        models = ("gen_ai.request.model", "gen_ai.response.model")
+        models = (_MODEL, "gen_ai.response.model")
         self.take_arm((form.attributes + name, self.path(name)) for name in models)
         self.take("sample_id", form.span, because("draft.otel.ids"), [form.trace, form.span])
         self.take_times()

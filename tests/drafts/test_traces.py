@@ -198,6 +198,27 @@ def test_load_tests_are_requests_of_virtual_users(
     assert len(people) == (1 if ending == "csv" else 5 if tool == "k6" else 3)
 
 
+def test_what_k6_calls_json_is_read_line_by_line(tmp_path: Path) -> None:
+    """`--out json=results.json` has an object a line, whatever its name says."""
+    for version in ("v1", "v2"):
+        shutil.copy(FILES / f"k6/{version}.jsonl", tmp_path / f"{version}.json")
+    made = draft([tmp_path / "v1.json", tmp_path / "v2.json"])
+    (tmp_path / "source.yaml").write_text(text_of(made.draft), encoding="utf-8")
+    runs = read_runs(tmp_path)
+    assert (made.draft.tool, runs.kept, runs.rows_quarantined) == ("k6", 28, 0)
+
+
+def test_spans_without_calls_of_a_model_are_refused(tmp_path: Path) -> None:
+    """Spans of a web server alone are no samples; the message says what would be."""
+    tree = json.loads((FILES / "otel/spans.json").read_text("utf-8"))
+    for resource in tree["resourceSpans"]:
+        for span in resource["scopeSpans"][0]["spans"]:
+            span["attributes"] = []
+    (tmp_path / "spans.json").write_text(json.dumps(tree), encoding="utf-8")
+    with pytest.raises(RunsError, match="no span that is a call of a model"):
+        draft([tmp_path / "spans.json"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("tool", "ending"), [("locust", "jsonl"), ("k6", "csv"), ("k6", "jsonl")])
 def test_speed_alone_is_no_go(
