@@ -76,7 +76,8 @@ def test_an_equal_candidate_is_a_go_from_nothing(
     """Two files and nothing else: an answer, a page and a record that says it is of no stage."""
     code, review = compared(rows_of(1), rows_of(2))
     assert (code, review["recommendation"]) == (0, "GO")
-    assert {gate["id"] for gate in review["gates"]} == {"pass_rate", "avg_latency"}
+    judged = {gate["id"] for gate in review["gates"]}
+    assert judged == {"pass_rate", "avg_latency", "p95_latency"}
     assert "stage" not in review
     assert 0 <= review["flips"]["rate"] < 0.5
     assert sum(review["flips"]["shares"].values()) == pytest.approx(1)
