@@ -122,6 +122,8 @@ def _row(compared: Comparison, result: GateResult, gate: Gate) -> _Row | None:
     seen, evidence = compared.gate(gate), result.evidence
     if evidence.why.code not in BY_BOUNDS or seen.arms is None or seen.metric is None:
         return None
+    if (gate.statistic, gate.contrast) == ("quantile", "ratio"):
+        return None  # its bounds are of ranks, which sums of units do not tell
     own = estimate_gate(gate, seen.arms, compared.rules, metric=seen.metric)
     if own is None:
         return None
