@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from rolloutlib.forecast.judged import Judged, judge_many, literal_limit, simulated, world_metric
+from rolloutlib.forecast.judged import (
+    Judged,
+    is_drawn,
+    judge_many,
+    literal_limit,
+    simulated,
+    world_metric,
+)
 from rolloutlib.forecast.worlds import Truth, compared, layout, simulate
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.looks import look_at
@@ -196,7 +203,7 @@ def truths_of(
     `worse` lies as far beyond each gate's limit as `better` lies before it.
     """
     worlds: dict[str, dict[str, float]] = {truth: {} for truth in TRUTHS}
-    for gate in plan.gates.values():
+    for gate in (one for one in plan.gates.values() if is_drawn(one, control)):
         metric = world_metric(gate)
         base = control.get(metric, 0.0)
         for truth, value in _contrasts(gate, stage, profile).items():

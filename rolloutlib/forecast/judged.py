@@ -58,7 +58,7 @@ def simulated(plan: Plan, control: Mapping[str, float]) -> tuple[Plan, tuple[str
     Raises:
         UsageError: it can show none.
     """
-    shown = {key: gate for key, gate in plan.gates.items() if _is_drawn(gate, control)}
+    shown = {key: gate for key, gate in plan.gates.items() if is_drawn(gate, control)}
     if not shown:
         titles = ", ".join(gate.title for gate in plan.gates.values())
         raise UsageError(f"none of the plan's gates can be simulated: {titles}.")
@@ -66,7 +66,7 @@ def simulated(plan: Plan, control: Mapping[str, float]) -> tuple[Plan, tuple[str
     return plan.model_copy(update={"gates": shown}), left
 
 
-def _is_drawn(gate: Gate, control: Mapping[str, float]) -> bool:
+def is_drawn(gate: Gate, control: Mapping[str, float]) -> bool:
     """Whether a gate's metric is drawn, and in both arms where it compares them."""
     if gate.scorer or gate.is_quantile_ratio or not METRICS[gate.metric].drawn:
         return False
