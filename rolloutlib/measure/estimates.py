@@ -15,6 +15,7 @@ from rolloutlib.measure.beyond import Varied, recover, title, varied
 from rolloutlib.measure.design import compared, is_binary, per_user, read_design
 from rolloutlib.measure.methods import method_for
 from rolloutlib.measure.tails import METHOD, ratio_of_quantiles
+from rolloutlib.measure.unvaried import bounded, method_of
 from rolloutlib.reason import Reason, because
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.bounds import Inference
     from rolloutlib.measure.design import Arms, Compared, Design, Floats
+    from rolloutlib.measure.methods import Method
     from rolloutlib.measure.moments import Cells
     from rolloutlib.plan.model import Evidence, Gate
 
@@ -106,10 +108,10 @@ def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Es
         return _of_quantiles(gate, arms, rules)
     arms, design = read_design(arms, gate.contrast)
     both = compared(arms, design.kind)
-    method = method_for(gate.contrast, both, binary=is_binary(metric))
-    inference, wider = recover(
-        method.infer(both, rules), both, gate.contrast, rules, binary=is_binary(metric)
-    )
+    binary = is_binary(metric)
+    method = method_for(gate.contrast, both, binary=binary)
+    inferred = _inferred(method, both, gate, rules, metric)
+    inference, wider = recover(inferred, both, gate.contrast, rules, binary=binary)
     shown = varied(both, gate.contrast, np.asarray(inference.point))
     less, greater = (known(inference.p(side)) for side in ("less", "greater"))
     worse, better = (less, greater) if gate.harm == "lower" else (greater, less)
@@ -117,11 +119,28 @@ def estimate_gate(gate: Gate, arms: Arms, rules: Evidence, *, metric: str) -> Es
     return Estimate(
         first(inference.point), first(inference.bounds.lower), first(inference.bounds.upper),
         rules.confidence,
-        title(method.title(both, rules, fell=bool(np.all(inference.fell))), shown), design,
+        title(_name(method, both, inferred, rules, metric), shown), design,
         _counted(gate, arms.control), _counted(gate, arms.treatment),
         se, df, worse, better, _cap(both, df, rules),
         shown, first(wider[0 if gate.harm == "lower" else 1]),
     )  # fmt: skip
+
+
+def _inferred(
+    method: Method, arms: Compared, gate: Gate, rules: Evidence, metric: str
+) -> Inference:
+    """Return what a method says; of means also where nothing varies."""
+    usual = method.infer(arms, rules)
+    if is_binary(metric):
+        return usual
+    return bounded(usual, arms, gate.contrast, rules, metric=metric)
+
+
+def _name(method: Method, arms: Compared, inferred: Inference, rules: Evidence, metric: str) -> str:
+    fell = bool(np.all(inferred.fell))
+    if fell and not is_binary(metric):
+        return method_of(arms, rules, metric=metric)
+    return method.title(arms, rules, fell=fell)
 
 
 def _of_quantiles(gate: Gate, arms: Arms, rules: Evidence) -> Estimate | None:
@@ -150,7 +169,8 @@ def estimate_many(gate: Gate, arms: Compared, rules: Evidence, *, metric: str) -
     if gate.estimand == "per_user":
         arms = per_user(arms, binary=binary)
     method = method_for(gate.contrast, arms, binary=binary)
-    inference, _ = recover(method.infer(arms, rules), arms, gate.contrast, rules, binary=binary)
+    inferred = _inferred(method, arms, gate, rules, metric)
+    inference, _ = recover(inferred, arms, gate.contrast, rules, binary=binary)
     point = np.asarray(inference.point)
     lower, upper = (np.asarray(bound) for bound in inference.bounds)
     return Estimates(

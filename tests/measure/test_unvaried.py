@@ -1,0 +1,104 @@
+"""Bounds where nothing varies, against SciPy's exact interval and a world that jumps rarely."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from rolloutlib.measure.design import Compared, Sums, metric_of
+from rolloutlib.measure.estimates import Estimate, estimate_gate, estimate_many
+from rolloutlib.plan.gates import Gate
+from tests.tables import PLAN, RULES, arms, nested, pooled, singles
+
+if TYPE_CHECKING:
+    from rolloutlib.measure.design import Arms
+
+SCORE = PLAN.gates["avg_score"]
+_RATIO = {
+    "title": "Bill", "contrast": "ratio", "harm": "higher", "limit": 1.2, "alternative": 1.0,
+}  # fmt: skip
+COST, TOKENS, LATENCY = (
+    Gate.model_validate({**_RATIO, "metric": metric})
+    for metric in ("cost", "tokens_in", "latency_ms")
+)
+RNG = np.random.default_rng(20261130)
+
+
+def judge(gate: Gate, both: Arms) -> Estimate:
+    """Return an estimate that must be there."""
+    found = estimate_gate(gate, both, RULES, metric=metric_of(gate))
+    assert found is not None
+    return found
+
+
+def unseen(n: int, *, error: float = 0.05) -> float:
+    """Return the share that 0 of n leave, as SciPy has it."""
+    both_sides = scipy_stats.binomtest(0, n).proportion_ci(1 - 2 * error, method="exact")
+    return float(both_sides.high)
+
+
+@pytest.mark.parametrize("n", [5, 50, 200])
+def test_full_scores_of_every_prompt(n: int) -> None:
+    """What may be otherwise lies at the other end of the scale."""
+    found = judge(SCORE, arms(singles([10.0] * n), singles([10.0] * n), "prompt"))
+    assert (found.point, found.lower) == (0, pytest.approx(-10 * unseen(n)))
+    assert found.upper == pytest.approx(10 * unseen(n))
+    assert found.method.startswith("no prompt differs: exact share")
+    assert found.cap is None
+
+
+def test_prices_that_each_prompt_has_in_both_arms() -> None:
+    """The prompts differ, the arms do not: the bound is not of no width, and not absent."""
+    price = RNG.lognormal(0.0, 1.0, 200)
+    found, share = judge(COST, arms(singles(price), singles(1.3 * price), "prompt")), unseen(200)
+    assert found.point == pytest.approx(1.3)
+    assert found.upper == pytest.approx(1.3 * (1 + 2 * share) / (1 - share))
+    assert found.lower == pytest.approx(1.3 * (1 - share) / (1 + 2 * share))
+    tokens = judge(TOKENS, arms(singles([10.0] * 200), singles([10.0] * 200), "prompt"))
+    assert tokens.upper == pytest.approx((1 + 2 * share) / (1 - share))
+
+
+def test_arms_apart_may_both_be_otherwise() -> None:
+    """Users of one arm each, and samples without units: half of the error for either arm."""
+    share = unseen(100, error=0.025)
+    whole = (1 + 2 * share) / (1 - share)
+    users = nested(singles([0.01] * 100), singles([0.01] * 100))
+    alone = arms(pooled([0.01] * 100), pooled([0.01] * 100), "sample")
+    assert [judge(COST, both).upper for both in (users, alone)] == pytest.approx([whole, whole])
+
+
+@pytest.mark.parametrize("gate", [LATENCY, SCORE], ids=lambda gate: gate.metric)
+def test_what_was_not_measured_stays_open(gate: Gate) -> None:
+    """A latency, or a middling score, that is the same in every answer is a default."""
+    alike = arms(singles([7.0] * 200), singles([7.0] * 200), "prompt")
+    found = judge(gate, alike)
+    assert (found.lower, found.upper) == (-np.inf, np.inf)
+
+
+def test_few_are_still_too_few() -> None:
+    """Four prompts that agree cap the verdict, as any four would."""
+    found = judge(SCORE, arms(singles([10.0] * 4), singles([10.0] * 4), "prompt"))
+    assert found.cap is not None
+
+
+def test_one_that_differs_is_the_usual_method() -> None:
+    """A single prompt with another price brings the variance back."""
+    found = judge(COST, arms(singles([1.0] * 200), singles([1.0] * 199 + [2.0]), "prompt"))
+    assert "exact share" not in found.method
+
+
+def test_a_rare_jump_is_not_ruled_out() -> None:
+    """Where so many prompts cost three times as much that 5 % of studies meet none, 5 % err."""
+    n, studies, share = 60, 4000, unseen(60)
+    control = Sums(np.ones((studies, n)), np.ones((studies, n)))
+    jumps = RNG.random((studies, n)) < share
+    treatment = Sums(np.ones((studies, n)), np.where(jumps, 3.0, 1.0))
+    found = estimate_many(COST, Compared(treatment, control, "paired", "prompt"), RULES,
+                          metric="cost")  # fmt: skip
+    met_none = ~jumps.any(axis=1)
+    truth = 1 + 2 * share
+    assert np.all(found.upper[met_none] >= truth)  # those who saw nothing still cover it
+    assert met_none.mean() == pytest.approx(0.05, abs=0.015)
