@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import ValidationError
@@ -97,6 +98,7 @@ def _said(mapping: object, two: Two | None, where: str) -> SourceSpec:
         if (constant := _keys(told.get("constants")).get("arm")) is not None:
             got = f"{where}: constants.arm says that both files are arm {constant}"
             raise PlanError(f"{got}; of two files each is an arm: leave it out")
+        _check_order(_keys(told.get("arms")), two, where)
         if (arm := _keys(told.get("columns")).get("arm")) is not None:
             told["columns"] = {k: v for k, v in _keys(told["columns"]).items() if k != "arm"}
             # Several of them in one file are no candidate.
@@ -107,6 +109,22 @@ def _said(mapping: object, two: Two | None, where: str) -> SourceSpec:
         return SourceSpec.model_validate(told)
     except ValidationError as error:
         raise PlanError(describe(error, where, SourceSpec)) from None
+
+
+def _check_order(arms: dict[str, Any], two: Two, where: str) -> None:
+    """Refuse files in the other order than source.yaml has them: one of both is a mistake."""
+    control, treatment = (
+        [glob] if isinstance(glob := arms.get(arm), str) else glob or []
+        for arm in ("control", "treatment")
+    )
+    swapped = zip(two.names, (treatment, control), strict=True)
+    if all(
+        any(fnmatch(name, str(one)) for one in globs) for names, globs in swapped for name in names
+    ):
+        raise PlanError(
+            f"{where}: arms has the control and the treatment the other way round; expected the "
+            "control first: swap both paths, or correct arms"
+        )
 
 
 def _keys(part: object) -> dict[str, Any]:

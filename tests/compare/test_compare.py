@@ -89,6 +89,18 @@ def test_an_equal_candidate_is_a_go_from_nothing(
     assert "Neither file has values of: Average score" in said
 
 
+def test_arms_of_source_yaml_are_not_turned_round(
+    empty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who names the treatment first would read a loss as a gain."""
+    for name, seed in (("a.csv", 1), ("b.csv", 2)):
+        write(Path(name), rows_of(seed))
+    draft = "arms: {control: b.csv, treatment: [a.csv]}\ncolumns: {prompt_id: id, passed: ok}\n"
+    (empty / "source.yaml").write_text(draft, "utf-8")
+    assert main(["compare", "a.csv", "b.csv"]) == 2
+    assert "the other way round; expected the control first" in capsys.readouterr().err
+
+
 def test_a_worse_candidate_is_a_no_go(empty: Path) -> None:
     """A loss far beyond the margin is proven, and a CI sees it."""
     code, review = compared(rows_of(1), rows_of(2, worse=0.2), "--junit", "found.xml")
