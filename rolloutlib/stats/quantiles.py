@@ -128,7 +128,7 @@ def quantile_ratio(
         NaN with bounds 0 and infinite where the control's quantile is 0.
 
     >>> quantile_ratio((110.0, Bounds(104.0, 121.0)), (100.0, Bounds(93.0, 108.0)))
-    (1.1, Bounds(lower=1.0016, upper=1.2399))
+    (1.1, Bounds(lower=1.0001, upper=1.24))
     """
     (point1, bounds1), (point0, bounds0) = one, zero
     if point0 <= 0 or point1 < 0:
