@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.drafts.names import FIELDS, folded, unit_of
 from rolloutlib.drafts.values import (
     counts_rows,
+    is_worse,
     numbers_of,
     of_calls,
     outcomes_of,
@@ -46,12 +47,6 @@ _KEYS: Final = {
     "정답값", "라벨",
 }  # fmt: skip
 _FEWEST: Final = 10  # prompts that both arms have, before equal outcomes say anything
-# Words of names of which less is better.
-_WORSE: Final = re.compile(
-    r"toxic|hallucinat|loss|bias|perplex|\bwer\b|\bcer\b|risk|distance|error|harm|severity|violat"
-    r"|\bm[as]e\b|rmse|regret|penalty|refus|rank|독성|환각|오류|위험|순위",
-    re.IGNORECASE,
-)
 _HANGUL: Final = re.compile("[가-힣]")
 _SLOW: Final = 600.0  # seconds: a median that says that they are none
 
@@ -125,7 +120,7 @@ def take_score(table: Table) -> None:
         numbers = [number for number in numbers if number != -1] or numbers
         span = {"low": min(numbers), "high": max(numbers)}
         scale = scale_of(numbers)
-        if _WORSE.search(column):
+        if is_worse(column):
             table.leave(column, because("draft.less_is_better"))
         elif _of_rows(table, column):
             table.leave(column, because("draft.rows", **span))

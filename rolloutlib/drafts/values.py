@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = [
-    "OUTCOMES", "counts_rows", "filled", "numbers_of", "of_calls", "outcomes_of", "scale_of",
-    "time_unit", "unit_by",
+    "OUTCOMES", "counts_rows", "filled", "is_worse", "numbers_of", "of_calls", "outcomes_of",
+    "scale_of", "time_unit", "unit_by",
 ]  # fmt: skip
 
 # The word of an outcome, folded → the status. Words that may mean several things are not here.
@@ -36,6 +36,12 @@ OUTCOMES: Final = {
     **dict.fromkeys(("vetoed", "veto", "blocked", "차단"), "vetoed"),
 }  # fmt: skip
 _MARKS: Final = {"o": "passed", "○": "passed", "◯": "passed", "x": "failed", "×": "failed"}
+# Words of names of which less is better.
+_WORSE: Final = re.compile(
+    r"toxic|hallucinat|loss|bias|perplex|\bwer\b|\bcer\b|risk|distance|error|harm|severity|violat"
+    r"|\bm[as]e\b|rmse|regret|penalty|refus|rank|독성|환각|오류|위험|순위",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(NUMBER)
 _NOTHING = Nothing(("", "n/a", "na", "nan", "none", "null", "-"))
 _LEAST = 3  # values at the very top of a scale, and their share, that show where it ends
@@ -110,6 +116,15 @@ def of_calls(words: dict[str, str]) -> bool:
     """
     good = {written.strip().casefold() for written, status in words.items() if status == "passed"}
     return "failed" not in words.values() and good <= _CALLS
+
+
+def is_worse(name: str) -> bool:
+    """Whether more of what a name tells of is worse, as of an error.
+
+    >>> is_worse("Hallucination"), is_worse("faithfulness")
+    (True, False)
+    """
+    return bool(_WORSE.search(name))
 
 
 def counts_rows(numbers: Sequence[float]) -> bool:
