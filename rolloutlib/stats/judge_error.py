@@ -34,7 +34,16 @@ if TYPE_CHECKING:
 
     from rolloutlib.stats._numeric import FloatArray
 
-__all__ = ["Arm", "Corrected", "Labels", "Level", "contrast", "corrected_mean", "corrected_rate"]
+__all__ = [
+    "Arm",
+    "Corrected",
+    "Labels",
+    "Level",
+    "contrast",
+    "corrected_mean",
+    "corrected_rate",
+    "scaled",
+]
 
 SPAN = 10.0  # of scores
 FEW = 5  # disagreements below which a spread of scores is not believed
@@ -221,8 +230,7 @@ def contrast(
     point, lower, upper = floats(*own)
     ours = _Own(point, point - lower, upper - point)
     if kind == "treatment" or zero is None:
-        slope = np.abs(one.level.slope)
-        judged = (slope * ours.below, slope * ours.above)
+        judged = scaled(ours.below, ours.above, one.level.slope)
         return _moved(ours, one.level.point, judged, (one.level.below, one.level.above))
     if kind == "ratio":
         return _ratio(ours, one, zero)
@@ -244,7 +252,7 @@ def _ratio(own: _Own, one: Arm, zero: Arm) -> Corrected:
     Nothing bounds a ratio to a control whose own bound reaches 0.
     """
     base, slope = floats(zero.level.point, zero.level.slope)
-    least = base - np.hypot(np.abs(slope) * zero.below, zero.level.below)
+    least = base - np.hypot(scaled(zero.below, zero.above, slope)[0], zero.level.below)
     known = (least > 0) & np.isfinite(own.point)
     mean = np.where(known, base, 1.0)
     point = np.where(known, one.level.point / mean, np.nan)
@@ -274,17 +282,24 @@ def _judged(
     That is slope1·(mean1 - ratio·mean0) and a rest of one mean, or as much of the other one: the
     smaller of both, added up as if the two moved together.
     """
-    first, second = np.abs(one.level.slope), np.multiply(weight, zero.level.slope)
+    second = np.multiply(weight, zero.level.slope)
     most = [np.maximum(arm.below, arm.above) for arm in (one, zero)]
     positive = np.where(np.asarray(ratio) > 0, ratio, 1.0)
     rests = (np.abs(one.level.slope * positive - second) * most[1],
              np.abs(one.level.slope - second / positive) * most[0])  # fmt: skip
-    scales = (first, np.abs(second) / positive)
+    parts = [scaled(own.below, own.above, slope) for slope in (one.level.slope, second / positive)]
     down, up = (
-        np.minimum(*(scale * end + rest for scale, rest in zip(scales, rests, strict=True)))
-        for end in (own.below, own.above)
+        np.minimum(*(part[side] + rest for part, rest in zip(parts, rests, strict=True)))
+        for side in (0, 1)
     )
     return down, up
+
+
+def scaled(below: ArrayLike, above: ArrayLike, slope: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return how far a multiple lies lower and higher: a negative one has its sides swapped."""
+    down, up = (np.multiply(np.abs(slope), end) for end in (below, above))
+    turned = np.asarray(slope) < 0
+    return np.where(turned, up, down), np.where(turned, down, up)
 
 
 def _labelled(one: Arm, zero: Arm, weight: ArrayLike) -> tuple[FloatArray, FloatArray]:
