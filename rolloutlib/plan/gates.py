@@ -121,6 +121,8 @@ class Gate(Model):
                 "statistic: quantile needs metric: latency_ms, contrast: treatment or ratio, and "
                 "no estimand"
             )
+        if self.statistic == "quantile" and self.harm == "lower":
+            raise ValueError("statistic: quantile needs harm: higher; a slower quantile is worse")
         if self._share is not None and self.tolerance:
             raise ValueError(
                 "statistic: quantile has no tolerance; its proof is a share of samples"

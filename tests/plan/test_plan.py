@@ -78,6 +78,7 @@ def plan() -> Plan:
         ("quantile: 0.95\n", "quantile: 0.95\n    tolerance: 0.1\n", "gates.p95_latency: statistic: quantile has no to"),
         (LADDER, "proof: {7: 1}", "gates.pass_rate.proof.7 is 7; expected 0, 1, 2, 3 or 4."),
         ("alternative: 0.0", "alternative: -0.02", "gates.pass_rate: alternative is -0.02; expected one beyond every"),
+        ("quantile: 0.95\n    harm: higher", "quantile: 0.95\n    harm: lower", "gates.p95_latency: statistic: quantile needs harm: higher"),
         ("    quantile: 0.95\n", "", "gates.p95_latency: statistic: quantile and quantile: 0.95 belong together"),
         ("statistic: quantile\n", "statistic: mean\n", "gates.p95_latency: statistic: quantile and quantile: 0.95 bel"),
         ("treatment\n    statistic", "difference\n    statistic", "gates.p95_latency: statistic: quantile needs metri"),
