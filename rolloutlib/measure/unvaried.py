@@ -165,7 +165,10 @@ def _units(arms: Compared, arm: Sums) -> Floats:
 
 
 def _weighing(arms: Compared) -> Floats:
-    return _alike(arms.one.n + arms.zero.n)
+    """Return how many equal units both arms are: by samples, or by values if fewer make those."""
+    values = np.abs(arms.one.total) + np.abs(arms.zero.total)
+    by_value = np.where(values.any(axis=-1), _alike(values), np.inf)
+    return np.minimum(_alike(arms.one.n + arms.zero.n), by_value)
 
 
 def _alike(weight: Floats) -> Floats:

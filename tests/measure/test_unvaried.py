@@ -53,11 +53,14 @@ def test_full_scores_of_every_prompt(n: int) -> None:
 def test_prices_that_each_prompt_has_in_both_arms() -> None:
     """The prompts differ, the arms do not: the bound is not of no width, and not absent."""
     price = RNG.lognormal(0.0, 1.0, 200)
-    found, share = judge(COST, arms(singles(price), singles(1.3 * price), "prompt")), unseen(200)
+    found = judge(COST, arms(singles(price), singles(1.3 * price), "prompt"))
+    share = 1 - 0.05 ** (np.square(price).sum() / price.sum() ** 2)  # dear prompts count for more
+    assert share > unseen(200)
     assert found.point == pytest.approx(1.3)
     assert found.upper == pytest.approx(1.3 * (1 + 2 * share) / (1 - share))
     assert found.lower == pytest.approx(1.3 * (1 - share) / (1 + 2 * share))
     tokens = judge(TOKENS, arms(singles([10.0] * 200), singles([10.0] * 200), "prompt"))
+    share = unseen(200)
     assert tokens.upper == pytest.approx((1 + 2 * share) / (1 - share))
 
 
