@@ -16,7 +16,7 @@ from rolloutlib.measure.corrected import needed_labels
 from rolloutlib.measure.design import compared as as_compared
 from rolloutlib.measure.design import is_binary, metric_of, told_by
 from rolloutlib.measure.estimates import clears, estimate_gate
-from rolloutlib.measure.needed import UNITS, Needed, needed
+from rolloutlib.measure.needed import UNITS, Needed, needed, needed_for_quantiles
 from rolloutlib.measure.unseen import (
     OUTAGE,
     breaks,
@@ -196,13 +196,26 @@ def _evidence(
         return evidence_of(estimate, Verdict.INCONCLUSIVE, *held)
     if judged.verdict is not Verdict.INCONCLUSIVE or estimate is None or arms is None:
         return judged
-    alternative = gate.design_alternative(compared.limits)
-    more = people and needed_labels(gate, people, limit, alternative, compared.rules)
-    more = more or needed(
+    more = _more(compared, gate, seen, limit, _Judged(arms, estimate, people))
+    selected = judged.why.code == "labels.selected_score"  # more of such labels settle nothing
+    return evidence_of(estimate, judged.verdict, judged.why, None if selected else more)
+
+
+def _more(
+    compared: Comparison, gate: Gate, seen: Seen, limit: float, found: _Judged
+) -> Needed | None:
+    """Return how much more would settle an open gate."""
+    arms, estimate, people = found
+    if arms is None or estimate is None:
+        return None
+    alternative, rules = gate.design_alternative(compared.limits), compared.rules
+    if gate.is_quantile_ratio:
+        return needed_for_quantiles(estimate, limit=limit, alternative=alternative, rules=rules)
+    more = people and needed_labels(gate, people, limit, alternative, rules)
+    return more or needed(
         gate, arms, estimate.design, metric=seen.metric or "", limit=limit,
-        alternative=alternative, rules=compared.rules,
+        alternative=alternative, rules=rules,
     )  # fmt: skip
-    return evidence_of(estimate, judged.verdict, judged.why, more)
 
 
 def _at_worst(

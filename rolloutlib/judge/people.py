@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rolloutlib.judge.verdicts import named
 from rolloutlib.measure.averages import PlanValue
 from rolloutlib.measure.corrected import labels_of_all, people_of
-from rolloutlib.measure.judge_errors import judge_errors, told_of
+from rolloutlib.measure.judge_errors import judge_errors, selected_scores, told_of
 from rolloutlib.measure.labelled import HUMAN
 from rolloutlib.reason import because
 
@@ -76,6 +76,7 @@ def as_people_have_it(seen: Seen, people: People | None) -> Seen:
 
 
 def doubted(compared: Comparison, gate: Gate, people: People | None) -> Reason | None:
-    """Return whether what corrects a gate, people's own numbers, may be on another scale."""
-    corrected = people is not None and people.told.corrected
-    return compared.doubts.get(HUMAN[gate.metric]) if corrected else None
+    """Return why people's numbers may not correct a gate: another scale, or selected samples."""
+    if people is None or not people.told.corrected:
+        return None
+    return compared.doubts.get(HUMAN[gate.metric]) or selected_scores(compared, gate)

@@ -48,6 +48,8 @@ class Estimate:
         cap: why the verdict cannot be more than inconclusive; None when it can.
         varied: what runs and prompts show beyond the units.
         widened: by how much farther from the point the bound towards harm is for them.
+        least: units of an arm that bound a ratio of quantiles at all, and how many there are; None
+            of all else, and where more units alone do not help.
     """
 
     point: float
@@ -65,6 +67,7 @@ class Estimate:
     cap: Reason | None = None
     varied: tuple[Varied, ...] = ()
     widened: float = 0.0
+    least: tuple[float, float] | None = None
 
 
 class Estimates(NamedTuple):
@@ -155,6 +158,7 @@ def _of_quantiles(gate: Gate, arms: Arms, rules: Evidence) -> Estimate | None:
         found.point, found.lower, found.upper, rules.confidence, title(METHOD, shown), design,
         _counted(gate, arms.control), _counted(gate, arms.treatment),
         cap=_cap(both, None, rules),
+        least=None if any(row.adds for row in shown) else (found.least, found.units),
     )  # fmt: skip
 
 

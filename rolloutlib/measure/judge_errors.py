@@ -14,6 +14,7 @@ from rolloutlib.measure.labelled import HUMAN
 from rolloutlib.reason import Reason, because, known
 from rolloutlib.stats.contingency import contingency_chi2
 from rolloutlib.stats.inference import normal_p_value
+from rolloutlib.stats.judge_error import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.moments import Cells
     from rolloutlib.plan.model import Evidence, Gate
 
-__all__ = ["JudgeErrors", "judge_errors", "told_of"]
+__all__ = ["JudgeErrors", "judge_errors", "selected_scores", "told_of"]
 
 COPIED: Final = 50  # labels that all equal the judge's: perhaps they are its own
 
@@ -90,9 +91,10 @@ def _errors(
     gate: Gate, arm: str, arms: Arms, cells: Cells, mine: Known, rules: Evidence
 ) -> JudgeErrors:
     whole = arm_of(gate, arms, cells, mine, rules)
-    judged, level, slope = whole.judged, whole.level, abs(whole.level.slope)
-    below, above = (float(np.hypot(slope * own, part)) for own, part in
-                    ((whole.below, level.below), (whole.above, level.above)))  # fmt: skip
+    judged, level = whole.judged, whole.level
+    own = scaled(whole.below, whole.above, level.slope)
+    below, above = (float(np.hypot(*part)) for part in
+                    zip(own, (level.below, level.above), strict=True))  # fmt: skip
     row = JudgeErrors(
         arm=arm, metric=gate.metric, samples=int(cells.n.sum()), labelled=len(mine.judge),
         judge=judged, people=known(level.point), people_lower=known(max(level.point - below, 0.0)),
@@ -115,12 +117,37 @@ def _errors(
     )  # fmt: skip
 
 
+def selected_scores(compared: Comparison, gate: Gate) -> Reason | None:
+    """Say that labels which correct a gate on a score were not drawn at random; None if they may.
+
+    Within what the judge passed and within what it failed selected labels of verdicts still count
+    right; a score's correction has no such strata.
+    """
+    labels, arms = labels_of_all(compared), summed(compared, gate, compared.gate(gate)).arms
+    if labels is None or arms is None or metric_of(gate) != "score":
+        return None
+    both = [*zip(compared.pair, _cells(arms), strict=True)]
+    for arm, cells in both[gate.contrast == "treatment" :]:
+        mine = labels.of(arm, "score")
+        p = _score_p(cells, mine) if cells is not None and len(mine.judge) else None
+        if p is not None and p < compared.rules.missing_p:
+            return because("labels.selected_score", arm=arm, p=p)
+    return None
+
+
 def _score_p(cells: Cells, mine: Known) -> float | None:
-    """Test that the labelled samples' mean of the judge's scores is that of all."""
+    """Test that the labelled samples' mean of the judge's scores is that of all.
+
+    Labels may be drawn by whole units, whose scores are alike: the larger of both errors counts.
+    """
     size, labelled = float(cells.n.sum()), len(mine.judge)
     mean = float(cells.total.sum()) / size
     spread = float((cells.m2 + cells.n * (cells.mean - mean) ** 2).sum()) / max(size - 1, 1.0)
     error = spread * (1 / labelled - 1 / size)
+    sums = np.bincount(mine.cluster, mine.judge - mine.judge.mean())
+    drawn = len(np.unique(mine.cluster))
+    together = float(sums @ sums) / labelled**2 * drawn / max(drawn - 1, 1)
+    error = max(error, together * (1 - labelled / size))
     if error <= 0:
         return None
     return normal_p_value((float(np.sum(mine.judge)) / labelled - mean) / error**0.5, "two-sided")

@@ -8,7 +8,7 @@ takes from its limit, and Student's t for few clusters.
 
 from __future__ import annotations
 
-from math import isfinite
+from math import ceil, inf, isfinite, log
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.beyond import Between
     from rolloutlib.measure.design import Arms, Compared, Design, Unit
+    from rolloutlib.measure.estimates import Estimate
     from rolloutlib.plan.model import Evidence, Gate
 
-__all__ = ["Needed", "needed", "total_for"]
+__all__ = ["Needed", "needed", "needed_for_quantiles", "total_for"]
 
 NeededUnit = Literal["pairs", "samples", "prompts", "users", "clusters", "runs", "labels"]
 UNITS: dict[Unit, NeededUnit] = {"sample": "samples", "prompt": "prompts", "user": "users",
@@ -78,6 +79,33 @@ def needed(
         gate, compared(kept, design.kind), metric=metric, limit=limit, alternative=alternative,
         rules=rules,
     )  # fmt: skip
+
+
+def needed_for_quantiles(
+    estimate: Estimate, *, limit: float, alternative: float, rules: Evidence
+) -> Needed | None:
+    """Return the same of the ratio of two quantiles, whose harm is to be higher.
+
+    Its bound's distance, on the scale of logarithms, shrinks with the root of the units; below the
+    least size there is no bound at all.
+
+    Args:
+        estimate: the ratio with its bounds, and the units that bound it at all.
+        limit: what the bound must clear.
+        alternative: the true ratio that the gate is designed to recognise.
+        rules: confidence and power.
+    """
+    fewest, have = estimate.least or (inf, 0.0)
+    if not isfinite(fewest) or not 0 < alternative < limit:
+        return None
+    total = fewest
+    if isfinite(estimate.upper) and estimate.point > 0:
+        seen, room = log(estimate.upper / estimate.point), log(limit / alternative)
+        z, more = special.ndtri(np.array([rules.confidence, rules.power]))
+        total = max(total, have * (seen / room * float((z + more) / z)) ** 2)
+    if total > MOST_UNITS or ceil(total) <= have:
+        return None
+    return Needed(UNITS[estimate.design.unit], ceil(total), ceil(total) - int(have))
 
 
 def further(

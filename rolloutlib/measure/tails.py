@@ -36,12 +36,16 @@ COUNTED = 0.5
 
 
 class Ratio(NamedTuple):
-    """The ratio of two quantiles with its bounds; `least`: units that bound it at all."""
+    """The ratio of two quantiles with its bounds.
+
+    `least` units in an arm bound it at all, of `units` that the smaller arm has.
+    """
 
     point: float
     lower: float
     upper: float
     least: float
+    units: float
 
 
 def beyond(
@@ -97,9 +101,17 @@ def ratio_of_quantiles(arms: Arms, both: Compared, q: float, rules: Evidence) ->
         )
         sides.append((point, bounds))
     ratio, bounds = quantiles.quantile_ratio(sides[0], sides[1], _correlation(both))
-    share = min(sizes) / quantiles.least_size(q, confidence)
-    least = float(both.one.units[0]) / share if share else inf
-    return Ratio(ratio, *bounds, least)
+    units = [_units(arm, both) for arm in (both.one, both.zero)]
+    each = [size / of if of else 0.0 for size, of in zip(sizes, units, strict=True)]
+    fewest = quantiles.least_size(q, confidence)
+    least = fewest / min(each) if min(each) else inf
+    return Ratio(ratio, *bounds, least, min(units))
+
+
+def _units(arm: Sums, both: Compared) -> float:
+    """Return an arm's clusters, or its samples where each is one."""
+    alone = both.unit == "sample" or arm.n.max(initial=0) <= 1
+    return float(arm.n[0].sum() if alone else arm.units[0])
 
 
 def _size(arm: Sums, place: int, both: Compared, rules: Evidence, q: float) -> float:

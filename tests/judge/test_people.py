@@ -205,6 +205,21 @@ def test_scores_are_corrected_as_well(tmp_path: Path) -> None:
     assert gate.evidence.point == pytest.approx(-0.8, abs=0.3)
 
 
+def test_scores_corrected_by_selected_labels_hold(tmp_path: Path) -> None:
+    """Labels of what the judge failed alone: the correction of a score is no proof of a GO."""
+    fair = compared(tmp_path, arms(truth=(0.8, 0.8), labels=(120, 120)), SCORES).review
+    chosen = arms(truth=(0.8, 0.8), labels=(120, 120), failures=True)
+    review = compared(tmp_path, chosen, SCORES).review
+    verdicts = [
+        next(gate.evidence for gate in told.gates if gate.metric == "score")
+        for told in (fair, review)
+    ]
+    assert verdicts[0].why.code != "labels.selected_score"
+    assert verdicts[1].why.code == "labels.selected_score"
+    assert verdicts[1].verdict is Verdict.INCONCLUSIVE
+    assert review.recommendation is Recommendation.HOLD
+
+
 def test_what_is_written_is_read_again(looked: PairReview) -> None:
     """review.json keeps both numbers and the confusion of either arm."""
     again = msgspec.json.decode(encode_pair(looked), type=PairReview)

@@ -10,17 +10,25 @@ import pytest
 from scipy import stats
 
 from rolloutlib.measure.design import Arms, compared, read_design
+from rolloutlib.measure.estimates import Estimate, estimate_gate
 from rolloutlib.measure.histograms import Histogram
 from rolloutlib.measure.moments import Cells
+from rolloutlib.measure.needed import Needed, needed_for_quantiles
 from rolloutlib.measure.tails import Ratio, filled, ratio_of_quantiles
+from rolloutlib.plan.gates import Gate
 from rolloutlib.stats.quantiles import cut_beyond
 from tests.often import EXHAUSTIVE
+from tests.tables import RULES as PLAN_RULES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rolloutlib.plan.gates import Evidence
 
+P95 = Gate.model_validate({
+    "title": "Slowest", "metric": "latency_ms", "contrast": "ratio", "statistic": "quantile",
+    "quantile": 0.95, "harm": "higher", "limit": 1.5, "alternative": 1.0,
+})  # fmt: skip
 RULES = cast("Evidence", SimpleNamespace(confidence=0.95, icc_floor=0.02))
 Q = 0.95
 
@@ -96,6 +104,36 @@ def _latencies(kind: str, p: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(p > 0.94, 9000 + 1000 * (p - 0.94) / 0.06, 900 + 600 * p)
     values = np.exp(7 + stats.norm.ppf(p))
     return np.ceil(values / 1000) * 1000 if kind == "seconds" else values
+
+
+def planned(n: int, spread: float) -> tuple[Estimate, Needed | None]:
+    """Return the estimate of a ratio of 95th percentiles of so many samples, and what it needs."""
+    rng = np.random.default_rng(11)
+    one, zero = np.exp(7 + spread * rng.standard_normal((2, n)))
+    of = np.arange(n)
+    (values1, cells1), (values0, cells0) = (cells(values, of, n) for values in (one, zero))
+    arms = Arms(cells0, cells1, "sample", tails=(values0, values1))
+    found = estimate_gate(P95, arms, PLAN_RULES, metric="beyond")
+    assert found is not None
+    return found, needed_for_quantiles(found, limit=1.5, alternative=1.0, rules=PLAN_RULES)
+
+
+def test_below_the_least_size_59_are_needed() -> None:
+    """Twenty samples bound no 95th percentile from above, and 59 do."""
+    found, more = planned(20, 0.2)
+    assert found.upper == np.inf
+    assert more == Needed("samples", 59, 39)
+
+
+def test_more_are_needed_by_the_width_that_was_seen() -> None:
+    """Four times as many halve the width; what is wide enough already needs no more."""
+    assert planned(400, 0.2)[1] is None
+    wide, more = planned(100, 1.0)
+    assert more is not None
+    z, power = (float(stats.norm.ppf(p)) for p in (0.95, PLAN_RULES.power))
+    room = np.log(1.5) / ((z + power) / z)
+    assert more.total == np.ceil(100 * (np.log(wide.upper / wide.point) / room) ** 2)
+    assert more.further == more.total - 100
 
 
 @pytest.mark.slow
