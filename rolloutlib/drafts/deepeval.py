@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rolloutlib.doors.paths import value_at
 from rolloutlib.drafts.known import Lines, in_range, numbers, objects, plain_names, values_of
 from rolloutlib.drafts.record import Preset
+from rolloutlib.drafts.values import is_worse
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _PLACES: Final = (
     "testRunData.conversationalTestCases",
     "test_results",  # what evaluate() returns, written by whoever called it
 )
+_ASKED: Final = ("input", "scenario", "turns.0.content")
+# Of these less is better, whatever a file says; of others its thresholds tell.
+_LESS: Final = frozenset({"bias", "toxicity", "hallucination"})
 _METRICS: Final = ("metricsData", "metrics_data")
 Record = dict[str, Any]
 
@@ -89,9 +93,19 @@ def _named(file: PeekFile, path: str) -> bool:
 
 
 def _take_prompt(lines: Lines, cases: Sequence[Record]) -> None:
-    prompt = "input" if all(case.get("input") for case in cases) else "name"
+    """Take what every case was asked; names are numbers of rows, which know no prompt."""
+    whole = (
+        path for path in _ASKED
+        if all(isinstance(value_at(case, path), str) and value_at(case, path) for case in cases)
+    )  # fmt: skip
+    prompt = next(whole, "")
+    if not prompt:
+        lines.leave("name", because("draft.case_number"))
+        return
     lines.take("prompt_id", prompt)
-    if prompt == "input":
+    if prompt != "input":
+        lines.prompt(prompt)
+    else:
         lines.prompt("input")
         answer = (
             "actualOutput" if any("actualOutput" in case for case in cases) else "actual_output"
@@ -113,6 +127,10 @@ def _take_metrics(lines: Lines, cases: Sequence[Record]) -> None:
             lines.leave(metric, because("draft.alike"))
         elif not in_range(cells):
             lines.leave(metric, because("draft.scale_open", low=min(cells), high=max(cells)))
+        elif (less := _is_less(cases, called, metric)) is None:
+            lines.leave(metric, because("draft.less_is_better"))
+        elif less:
+            lines.less(plain[metric], path, alone=len(metrics) == 1)
         elif len(metrics) == 1:
             lines.take("score", path, scale=[0, 1])
         else:
@@ -120,6 +138,24 @@ def _take_metrics(lines: Lines, cases: Sequence[Record]) -> None:
     column = f"{called}.*.error"
     if values_of(cases, column):
         lines.take("error", column, because("draft.broke"), values={"*": True})
+
+
+def _is_less(cases: Sequence[Record], called: str, metric: str) -> bool | None:
+    """Whether less of a metric is better: what passes below its threshold, or fails above it.
+
+    None where its name says so, and nothing else does.
+    """
+    votes: set[bool] = set()
+    judged = objects([value_at(case, f'{called}[name="{metric}"]') for case in cases])
+    for one in judged:
+        beyond = numbers([one.get("score"), one.get("threshold")])
+        if beyond and beyond[0] != beyond[1] and isinstance(one.get("success"), bool):
+            votes.add((beyond[0] > beyond[1]) is not one["success"])
+    if len(votes) == 1:
+        return votes.pop()
+    if metric.casefold() in _LESS:
+        return True
+    return None if votes or is_worse(metric) else False
 
 
 PRESET: Final = Preset("deepeval", "deepeval", _recognises, _drafts)

@@ -24,6 +24,7 @@ from rolloutlib.drafts.known import (
     values_of,
 )
 from rolloutlib.drafts.record import Preset
+from rolloutlib.drafts.values import is_worse
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _take_run(lines: Lines, logs: Sequence[PeekFile], *, paths: bool) -> None:
         lines.arm("$.eval.model", models)
     lines.take("run_id", "$.eval.eval_id" if _all_tell(logs, "eval.eval_id") else "$.eval.run_id")
     lines.take("started_at", "$.eval.created")
-    several = len({value_at(file.root or {}, "eval.task") for file in logs}) > 1
+    several = len({str(value_at(file.root or {}, "eval.task")) for file in logs}) > 1
     if several:
         lines.parts("prompt_id", ["$.eval.task", "id"])
         lines.take("category", "$.eval.task")
@@ -120,7 +121,9 @@ def _scorers(logs: Sequence[PeekFile], records: Sequence[Record]) -> list[str]:
         score for file in logs for score in values_of([file.root or {}], "results.scores.*.name")
     ]
     there = names_in(records, "scores")
-    return list(dict.fromkeys(name for name in [*first, *listed, *there] if name in there))
+    return list(
+        dict.fromkeys(name for name in map(str, [*first, *listed, *there]) if name in there)
+    )
 
 
 def _take_scores(lines: Lines, logs: Sequence[PeekFile], records: Sequence[Record]) -> None:
@@ -132,7 +135,7 @@ def _take_scores(lines: Lines, logs: Sequence[PeekFile], records: Sequence[Recor
         if cells and set(map(str, cells)) <= _LETTERS.keys():
             _take_letters(lines, path, plain[scorer], tuple(scorers), partly="P" in cells)
         else:
-            _take_number(lines, path, plain[scorer], cells)
+            _take_number(lines, path, (scorer, plain[scorer]), cells)
     if values_of(records, "error.message"):
         lines.take("error", "error.message", because("draft.broke"), values={"*": True})
     if values_of(records, "limit.type"):
@@ -153,14 +156,17 @@ def _take_letters(
         lines.take("score", path, because("draft.letters"), values=dict(_LETTERS), scale=[0, 1])
 
 
-def _take_number(lines: Lines, path: str, name: str, cells: Sequence[object]) -> None:
+def _take_number(lines: Lines, path: str, names: tuple[str, str], cells: Sequence[object]) -> None:
+    """Take numbers for the outcome or a further scorer, by the scorer's name and our own."""
     given = numbers(cells)
     if given is None:
         lines.leave(path, because("draft.no_numbers", words=tuple(map(str, cells[:3]))))
     elif not in_range(given):
         lines.leave(path, because("draft.scale_open", low=min(given), high=max(given)))
+    elif is_worse(names[0]):  # no log says which way its scorers run
+        lines.leave(path, because("draft.less_is_better"))
     elif lines.columns.keys() & {"status", "passed", "score"}:
-        lines.scorer(name, path)
+        lines.scorer(names[1], path)
     else:
         lines.take_rate(path, given)
 

@@ -27,6 +27,7 @@ __all__ = [
 
 Record = dict[str, Any]
 _UNIT: Final = (0.0, 1.0)
+_LESS: Final = [1, 0]  # from worst to best, where less is better
 _MOST_NAME = 40
 _JUDGED: Final = ("passed", "status", "score", "latency_ms")  # what a comparison would miss
 
@@ -81,8 +82,23 @@ class Lines(ToolDraft):
 
     def scorer(self, name: str, column: str, **options: object) -> None:
         """Map a further scorer, on the scale from 0 to 1."""
-        self.scores[name] = {"column": column, **options, "scale": [0, 1]}
-        self.notes[f"scores.{name}"] = self.why
+        super().scorer(name, column, **{"scale": [0, 1], **options})
+
+    def less(self, name: str, column: str, *, alone: bool | None = None) -> None:
+        """Map numbers from 0 to 1 of which less is better: the score, or a further scorer.
+
+        Args:
+            name: of the further scorer.
+            column: where they are.
+            alone: whether they are the score; else, where there is no outcome yet.
+        """
+        if alone is None:
+            alone = not self.columns.keys() & {"status", "passed", "score"}
+        if not alone:
+            self.scorer(name, column, scale=_LESS)
+            self.notes[f"scores.{name}"] = because("draft.reversed")
+        else:
+            self.take("score", column, because("draft.reversed"), scale=_LESS)
 
     def prompt(self, column: str, why: Reason | None = None) -> None:
         """Map the text by which people, and a comparison, know a prompt."""

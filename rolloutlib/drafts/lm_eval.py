@@ -18,17 +18,19 @@ from rolloutlib.drafts.known import (
     check_once,
     in_range,
     numbers,
+    objects,
     plain_names,
     values_of,
 )
 from rolloutlib.drafts.peek import MOST_BYTES, MOST_RECORDS
 from rolloutlib.drafts.record import Preset
+from rolloutlib.drafts.values import is_worse
 from rolloutlib.errors import RunsError
 from rolloutlib.reason import because
 from rolloutlib.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rolloutlib.drafts.peek import Peek, PeekFile
     from rolloutlib.drafts.record import Draft
@@ -43,7 +45,16 @@ _NAME: Final = re.compile(
 _OUTCOMES: Final = ("exact_match", "acc", "em", "pass@1", "pass_at_1", "prompt_level_strict_acc")
 # Which filter of several is read; the stricter before those that forgive.
 _FILTERS: Final = ("strict-match", "none")
-_NO_METRICS: Final = {"doc_id", "n", "sample_len"}
+# Metrics that older releases wrote beside the rest of a line, without a list of them.
+_KNOWN: Final = frozenset(
+    {*_OUTCOMES, "acc_norm", "acc_mutual_info", "f1", "mcc", "mc1", "mc2", "bleu", "chrf", "ter",
+     "rouge1", "rouge2", "rougeL", "likelihood_diff", "pct_stereotype", "perplexity",
+     "word_perplexity", "byte_perplexity", "bits_per_byte"}
+)  # fmt: skip
+# Of these less is better; where no results say so, the word alone does not tell it.
+_LESS: Final = frozenset(
+    {"pct_stereotype", "likelihood_diff", "bits_per_byte", "brier_score", "ter"}
+)
 _TIMED: Final = "{_}/samples_{category}_{_}"
 Record = dict[str, Any]
 
@@ -66,11 +77,12 @@ def _drafts(peek: Peek) -> Draft:
     lines.keys |= {"files": "*.jsonl*", "others": "ignored"}  # results_*.json hold averages
     _take_folder(lines, files, paths=bool(peek.arms))
     _tell_missing(lines, peek, files)
-    _take_filter(lines, records)
+    _take_filter(lines, files)
     hashed = all(record.get("doc_hash") for record in records)
     lines.take("prompt_id", "doc_hash" if hashed else "doc")
-    _take_outcome(lines, records)
-    _check_judged(lines, files)
+    better = _better(peek, files)
+    _take_outcome(lines, files, better)
+    _check_judged(lines, files, better)
     lines.prompt("doc")
     lines.leave("resps", because("draft.text"))
     return lines.whole()
@@ -80,10 +92,8 @@ def _check_runs(peek: Peek, files: Sequence[PeekFile]) -> None:
     """Refuse two runs of one task in one folder: one of them is stale."""
     runs: dict[str, list[str]] = {}
     for file in files:
-        path = PurePosixPath(file.name)
-        named = _NAME.fullmatch(path.name)
-        task = named["task"] if named else path.name
-        runs.setdefault(f"{task} in {arm_of(peek, file)}", []).append(path.name)
+        run = f"{_task(file)} in {arm_of(peek, file)}"
+        runs.setdefault(run, []).append(PurePosixPath(file.name).name)
     check_once(runs, "runs")
 
 
@@ -103,14 +113,19 @@ def _take_folder(lines: Lines, files: Sequence[PeekFile], *, paths: bool) -> Non
 def _tell_missing(lines: Lines, peek: Peek, files: Sequence[PeekFile]) -> None:
     """Tell files that hold fewer documents than the results beside them count."""
     for file in files:
-        path = PurePosixPath(file.name)
-        named = _NAME.fullmatch(path.name)
-        beside = path.with_name(f"results_{named['time']}.json") if named else path
-        roots = [f.root or {} for f in peek.files if named and f.name == str(beside)]
-        counted = values_of(roots, f"n-samples.{named['task']}.effective") if named else []
+        counted = numbers(values_of(_beside(peek, file), f"n-samples.{_task(file)}.effective"))
         there = len({str(record.get("doc_id")) for record in file.every})
         if counted and there < counted[0] and _is_whole(file):
-            lines.leave(file.name, because("draft.fewer", said=counted[0], there=there))
+            lines.leave(file.name, because("draft.fewer", said=int(counted[0]), there=there))
+
+
+def _beside(peek: Peek, file: PeekFile) -> list[Record]:
+    """Return the results that were written with the samples of a file."""
+    path = PurePosixPath(file.name)
+    if not (named := _NAME.fullmatch(path.name)):
+        return []
+    beside = str(path.with_name(f"results_{named['time']}.json"))
+    return [other.root or {} for other in peek.files if other.name == beside]
 
 
 def _is_whole(file: PeekFile) -> bool:
@@ -119,31 +134,70 @@ def _is_whole(file: PeekFile) -> bool:
     return small and file.path.suffix == file.kind  # a packed file is larger than it looks
 
 
-def _take_filter(lines: Lines, records: Sequence[Record]) -> None:
-    """Take one filter of several; each tells every document once more."""
-    filters = [name for name, _ in Counter(map(str, values_of(records, "filter"))).most_common()]
-    if not filters:
+def _task(file: PeekFile) -> str:
+    """Return the task of a file by its name, else the name."""
+    name = PurePosixPath(file.name).name
+    named = _NAME.fullmatch(name)
+    return named["task"] if named else name
+
+
+def _take_filter(lines: Lines, files: Sequence[PeekFile]) -> None:
+    """Take one filter of several for each file; each tells every document once more.
+
+    Raises:
+        RunsError: no choice of filters keeps one of each file.
+    """
+    filters = {file.name: Counter(map(str, values_of(file.every, "filter"))) for file in files}
+    if all(len(named) <= 1 for named in filters.values()):
         return
-    chosen = next((name for name in _FILTERS if name in filters), filters[0])
-    others = tuple(name for name in filters if name != chosen)
-    if others:
-        lines.key(
-            "where", {"filter": chosen}, because("draft.filter", chosen=chosen, others=others)
+    shared = [
+        named for named in filters[files[0].name] if all(named in of for of in filters.values())
+    ]
+    chosen = {_strictest(Counter(shared))} if shared else set(map(_strictest, filters.values()))
+    unclear = [file for file in files if len(filters[file.name].keys() & chosen) != 1]
+    if unclear:
+        told = {_task(file): ", ".join(filters[file.name]) or "none" for file in unclear}
+        words = listed([f"{task}: {names}" for task, names in told.items()], most=4)
+        due = (
+            "expected one filter that each has; give these tasks alone, or say where in source.yaml"
         )
+        raise RunsError(f"the tasks were filtered in different ways ({words}); {due}.")
+    kept = sorted(chosen)
+    others = tuple(sorted({name for named in filters.values() for name in named} - chosen))
+    if len(kept) == 1:
+        why = because("draft.filter", chosen=kept[0], others=others)
+        lines.key("where", {"filter": kept[0]}, why)
+    else:
+        why = because("draft.filters", chosen=tuple(kept), others=others)
+        lines.key("where", {"filter": kept}, why)
 
 
-def _take_outcome(lines: Lines, records: Sequence[Record]) -> None:
+def _strictest(filters: Counter[str]) -> str:
+    """Return which filter is read; empty where there is none."""
+    usual = (name for name in _FILTERS if name in filters)
+    return next(usual, next((name for name, _ in filters.most_common(1)), ""))
+
+
+def _take_outcome(lines: Lines, files: Sequence[PeekFile], better: dict[str, set[bool]]) -> None:
     """Take the metric that says whether an answer is right, and the others as further scorers."""
-    named = Counter(name for record in records for name in _metrics(record))
+    records = [record for file in files for record in file.every]
+    named = Counter(name for record in records for name in _metrics(record, better))
     usual = [name for name in _OUTCOMES if name in named]
-    metrics = dict.fromkeys([*usual, *(name for name, _ in named.most_common())])
+    ordered = dict.fromkeys([*usual, *(name for name, _ in named.most_common())])
+    metrics = sorted(ordered, key=lambda name: better.get(name) == {False})
     plain = plain_names(metrics)
     for metric in metrics:
         cells = numbers(values_of(records, metric))
+        unsaid: set[bool] = set() if is_worse(metric) or metric in _LESS else {True}
+        told = better.get(metric, unsaid)
         if cells is None:
             lines.leave(metric, because("draft.no_numbers", words=("objects",)))
         elif not in_range(cells):
             lines.leave(metric, because("draft.scale_open", low=min(cells), high=max(cells)))
+        elif told == {False}:
+            lines.less(plain[metric], metric)
+        elif told != {True}:
+            lines.leave(metric, because("draft.less_is_better"))
         elif lines.columns.keys() & {"passed", "score"}:
             lines.scorer(plain[metric], metric)
         else:
@@ -152,7 +206,18 @@ def _take_outcome(lines: Lines, records: Sequence[Record]) -> None:
             lines.take_rate(metric, cells, why)
 
 
-def _check_judged(lines: Lines, files: Sequence[PeekFile]) -> None:
+def _better(peek: Peek, files: Sequence[PeekFile]) -> dict[str, set[bool]]:
+    """Return whether more is better of each metric, as the results beside the files say."""
+    better: dict[str, set[bool]] = {}
+    for file in files:
+        for told in objects(values_of(_beside(peek, file), f"higher_is_better.{_task(file)}")):
+            for metric, more in told.items():
+                if isinstance(more, bool):
+                    better.setdefault(str(metric), set()).add(more)
+    return better
+
+
+def _check_judged(lines: Lines, files: Sequence[PeekFile], better: dict[str, set[bool]]) -> None:
     """Refuse tasks that no one metric judges: one mapping has one column for the outcome.
 
     Raises:
@@ -160,17 +225,20 @@ def _check_judged(lines: Lines, files: Sequence[PeekFile]) -> None:
     """
     if lines.columns.keys() & {"passed", "score"}:
         return
-    by_metrics = {", ".join(_metrics(file.every[0])) or "none": file.name for file in files}
+    by_metrics = {", ".join(_metrics(file.every[0], better)) or "none": file.name for file in files}
     told = listed([f"{metrics} in {name}" for metrics, name in by_metrics.items()], most=4)
     due = "give those files alone that share one from 0 to 1 (two files instead of two folders)"
+    if any(why.code == "draft.less_is_better" for why in lines.left.values()):
+        due += ", and results_TIME.json beside them, which says whether less is better"
     raise RunsError(f"no metric judges all tasks ({told}); {due}.")
 
 
-def _metrics(record: Record) -> list[str]:
+def _metrics(record: Record, better: Collection[str]) -> list[str]:
     """Return the names of a line's metrics; older releases do not list them."""
     if isinstance(told := record.get("metrics"), list):
         return [str(name) for name in cast("list[object]", told)]
-    return [name for name in record if name not in _NO_METRICS and numbers([record[name]])]
+    known = _KNOWN.union(better)
+    return [name for name in record if name in known and numbers([record[name]])]
 
 
 PRESET: Final = Preset("lm-eval", "lm-evaluation-harness", _recognises, _drafts)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.drafts.record import Preset
 from rolloutlib.drafts.tool import Scorer, ToolDraft, glob_of
-from rolloutlib.drafts.values import numbers_of, outcomes_of
+from rolloutlib.drafts.values import is_worse, numbers_of, outcomes_of
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _GRADED: Final = (
 _SHARES: Final = {"exact_match": (0, 1), "toxicity": (1, 0)}
 # Scorers that judge an answer as a whole, before those that judge one side of it.
 _WHOLE: Final = ("correctness", "equivalence", "expectations_guidelines", "guidelines")
+_BAD: Final = re.compile(r"(?:^|_)(?:pii|leaks?|jailbreak)(?:_|$)")
 _INPUTS: Final = ("inputs", "question", "request")
 _TEXTS: Final = frozenset(
     {"inputs", "outputs", "output", "predictions", "question", "request", "response", "trace",
@@ -76,7 +77,11 @@ def _traced(making: ToolDraft) -> dict[str, object]:
     making.take("latency_ms", "execution_duration", unit="ms")
     named = {m["name"]: m.string for m in map(_VALUE.fullmatch, making.peek.columns) if m}
     meant = {name: outcomes_of(making.cells(column)) for name, column in named.items()}
-    judged = {name: words for name, words in meant.items() if words}
+    yes_or_no = {name: words for name, words in meant.items() if words}
+    worse = {name for name in yes_or_no if is_worse(name) or _BAD.search(name)}
+    judged = {name: words for name, words in yes_or_no.items() if name not in worse}
+    for name in sorted(worse):  # a yes of contains_pii is no praise
+        making.left[named[name]] = because("draft.less_is_better")
     whole = next((name for name in _WHOLE if name in judged), None)
     if whole is None and len(judged) == 1:
         whole = next(iter(judged))
@@ -86,7 +91,7 @@ def _traced(making: ToolDraft) -> dict[str, object]:
         else:
             values = {word: int(status == "passed") for word, status in words.items()}
             making.scorer(name, named[name], scale=[0, 1], values=values)
-    for name in named.keys() - judged.keys():
+    for name in named.keys() - yes_or_no.keys():
         _leave_scorer(making, named[name])
     return {"statuses": judged[whole]} if whole else {}
 

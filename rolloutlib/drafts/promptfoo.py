@@ -79,7 +79,12 @@ def _drafts(peek: Peek) -> Draft:
         lines.key("records", place)
     _take_arm(lines, files, records, paths=bool(peek.arms))
     variables = next((name for name in _VARIABLES if _all_have(records, name)), "")
-    lines.take("prompt_id", variables or "testIdx")
+    if variables:
+        lines.take("prompt_id", variables)
+    elif _same_texts(files):
+        lines.take("prompt_id", "prompt.raw")
+    else:
+        lines.take("prompt_id", "testIdx", because("draft.test_number"))
     if all(record.get("id") for record in records):
         lines.take("sample_id", "id")
     if all(isinstance((file.root or {}).get("evalId"), str) for file in files):
@@ -127,7 +132,7 @@ def _take_arm(
 ) -> None:
     """Take providers for arms; of one provider its prompts."""
     name = "provider"
-    if any(isinstance(record["provider"], dict) for record in records):
+    if any(isinstance(record.get("provider"), dict) for record in records):
         labels = [value_at(record, "provider.label") for record in records]
         name = "provider.label" if all(labels) else "provider.id"
     providers = set(map(str, values_of(records, name)))
@@ -151,7 +156,7 @@ def _take_arm(
 
 def _take_outcome(lines: Lines, records: Sequence[Record]) -> None:
     reasons = [record.get("failureReason") for record in records]
-    if all(reason in {0, 1, 2} for reason in reasons):
+    if all(isinstance(reason, int) and reason in {0, 1, 2} for reason in reasons):
         lines.take("status", "failureReason")
         lines.key("statuses", dict(_REASONS), because("draft.failure_reason"))
     else:
@@ -186,6 +191,22 @@ def _take_numbers(lines: Lines, records: Sequence[Record]) -> None:
     if (kept := values_of(records, "response.cached")) and any(kept):
         share = sum(map(bool, kept)) / len(records)
         lines.take("cached", "response.cached", because("draft.cached", share=share))
+
+
+def _same_texts(files: Sequence[PeekFile]) -> bool:
+    """Whether every test has one text of its prompt, in every file the same ones."""
+    texts: list[set[str]] = []
+    for file in files:
+        by_test: dict[str, set[str]] = {}
+        for record in _results(file):
+            raw = value_at(record, "prompt.raw")
+            by_test.setdefault(str(record.get("testIdx")), set()).add(
+                raw if isinstance(raw, str) else ""
+            )
+        if any(len(raws) > 1 or "" in raws for raws in by_test.values()):
+            return False
+        texts.append({raw for raws in by_test.values() for raw in raws})
+    return all(one == texts[0] for one in texts)
 
 
 def _all_have(records: Sequence[Record], path: str) -> bool:

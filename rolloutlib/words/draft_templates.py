@@ -106,4 +106,12 @@ DRAFTS: Final = {
     "draft.expected": "the expected answer: the prompt stands in another event",
     # What presets of eval tools know.
     "draft.alike": "several in one sample are called so",
+    "draft.reversed": "less of it is better, so its scale runs from 1 to 0",
+    "draft.filters": (
+        "each task has filters of its own; {chosen} are read, {others} would be copies"
+    ),
+    "draft.case_number": "names of cases are numbers of rows; say prompt_id, which makes pairs",
+    "draft.test_number": (
+        "a number of the tests, which have no variables: keep their order in both files"
+    ),
 }

@@ -101,7 +101,7 @@ def test_a_draft_is_reviewed_without_an_edit(told: Told, tmp_path: Path) -> None
     control, treatment = told.arms
     folder = str(drafted.peek.folder)
     review = rl.review(stage=2, runs=folder, control=control, treatment=treatment)
-    assert review.recommendation in {"GO", "HOLD", "NO_GO"}
+    assert review.recommendation == "HOLD"  # eight prompts prove nothing
     rate = next(gate for gate in review.gates if gate.metric == "passed")
     assert rate.evidence.point == 0  # both arms pass as often
 
