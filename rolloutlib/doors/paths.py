@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ROOT", "Ambiguous", "Several", "is_path", "overlap", "value_at"]
 
 ROOT = "$."
+_OF_ITEM = (".#", ".#key")  # of which item a row of `explode` is
 _MOST_STEPS = 64  # as deep as JSON may be nested
 _STEP = re.compile(
     r"""\[(?P<key>[^\[\]=]+)=(?:"(?P<quoted>[^"]*)"|'(?P<marked>[^']*)'|(?P<word>[^\[\]]*))\]"""
@@ -61,19 +61,26 @@ def is_path(column: str) -> bool:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether two paths may lead to the same place.
+    """Whether two paths may lead to the same place, or one of them into what the other leads to.
+
+    The key and the place of an item of `explode` are nothing that stands in it.
 
     >>> overlap("r.0", "r[0]"), overlap("r.*.ok", "r[k=a].ok"), overlap("r[k=a].v", "r[k=b].v")
     (True, True, False)
+    >>> overlap("$.ok", "ok"), overlap("t.#value", "t"), overlap("t.#key", "t")
+    (True, True, False)
     """
-    pairs = list(zip_longest(_steps(one), _steps(other)))
-    return all(here == there or _is_open(here) or _is_open(there) for here, there in pairs) and all(
-        here is not None and there is not None and not _are_other_items(here, there)
+    if one != other and (one.endswith(_OF_ITEM) or other.endswith(_OF_ITEM)):
+        return False
+    bare = (path.removeprefix(ROOT).removesuffix(".#value") for path in (one, other))
+    pairs = list(zip(*map(_steps, bare), strict=False))
+    return all(
+        (here == there or _is_open(here) or _is_open(there)) and not _are_other_items(here, there)
         for here, there in pairs
     )
 
 
-def _is_open(step: str | _Pick | None) -> bool:
+def _is_open(step: str | _Pick) -> bool:
     return step == "*" or isinstance(step, _Pick)
 
 
@@ -157,7 +164,7 @@ def _along(value: object, steps: _Steps) -> Iterator[object]:
         yield _REACHED
         items = cast("dict[str, object] | list[object]", value)
         for item in items.values() if isinstance(items, dict) else items:
-            yield from _along(item, steps[1:])
+            yield from list(_along(item, steps[1:])) or (None,)  # an item that lacks it
     elif isinstance(value, dict):
         yield from _named(cast("dict[str, object]", value), steps)
     elif isinstance(value, list):
@@ -198,9 +205,17 @@ def _inside(value: object) -> object:
     if not isinstance(value, str) or value.strip()[:1] not in {"[", "{"}:
         return value
     try:
-        return json.loads(value)
+        return json.loads(value, object_pairs_hook=_map_of)
     except (ValueError, RecursionError):
         return value
+
+
+def _map_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return a JSON object; which of two values a key has, nobody can say."""
+    if len(found := dict(pairs)) < len(pairs):
+        msg = "a key is there twice"
+        raise ValueError(msg)
+    return found
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401

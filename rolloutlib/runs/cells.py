@@ -61,9 +61,10 @@ ROUNDING = 1e-9  # of a scale's width, or as much beyond 0 of a latency's own un
 _NUMBER, _INTEGER, _WHOLE = re.compile(NUMBER), re.compile(INTEGER), re.compile(WHOLE)
 _PERCENTS = ((0, 1), (0, 100))  # the scales on which a percentage can only be one thing
 # A duration as pandas, SQL and ISO 8601 write it; days, hours, minutes, seconds.
-_CLOCK = re.compile(r"(-?)(?:([0-9]+) days? )?([0-9]{1,2}):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")
+_CLOCK = re.compile(r"(-?)(?:([0-9]{1,9}) days? )?([0-9]{1,2}):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")
 _ISO = re.compile(
-    r"(-?)P(?:([0-9]+)D)?(?:T(?=[0-9])(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:\.[0-9]+)?)S)?)?"
+    r"(-?)P(?:([0-9]{1,9})D)?(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?"
+    r"(?:([0-9]{1,99}(?:\.[0-9]+)?)S)?)?"
 )
 
 
@@ -117,7 +118,7 @@ def _reader(
 
 def _score_reader(column: ColumnSpec) -> Callable[[Any], Any]:
     (low, high), values = column.scale, column.values
-    spelled = truths(values)
+    spelled = {name: told for name, told in truths(values).items() if not name.isdecimal()}
     share = high / 100 if (low, high) in _PERCENTS else None
 
     def read(cell: object) -> object:
@@ -250,13 +251,13 @@ def _sentinel(name: str, cell: object) -> str:
 def _number(cell: object, scaled: Callable[[float], float]) -> object:
     if isinstance(cell, str) and _NUMBER.fullmatch(cell):
         cell = float(cell)
-    if (
-        isinstance(cell, bool | str)
-        or not isinstance(cell, int | float | Decimal)
-        or not math.isfinite(cell)
-    ):
+    if isinstance(cell, bool | str) or not isinstance(cell, int | float | Decimal):
         return str(cell)
-    return scaled(float(cell))
+    try:
+        number = float(cell)
+    except OverflowError:  # a whole number that no float holds
+        return shown(cell)
+    return scaled(number) if math.isfinite(number) else str(cell)
 
 
 def _latency(cell: object, column: ColumnSpec, timezone: str | None) -> object:

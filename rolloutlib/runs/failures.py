@@ -64,7 +64,9 @@ def failed_of(column: ColumnSpec) -> Callable[[object], object]:
         odd = next((item for item in several if isinstance(item, str)), None)
         if odd is not None:
             return odd
-        return True if True in several else next(iter(several), absent)
+        if not several or True in several:
+            return True if several else absent
+        return None if None in several else False
 
     return read
 

@@ -31,6 +31,7 @@ __all__ = ["LEFT_OUT", "Gathered"]
 LEFT_OUT = "rows_left_out"  # place, arm, run_id, sample_id, copy
 _RUN_COLUMNS = ("run_id", "arm", "started_at", "seed", "profile")
 _IN_MEMORY, _SLICE = "rows_in_memory", "rows_of_a_run"
+_ITEM = "regexp_extract(sample_id, '[0-9]+$')"  # the place of an item in its record
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Gathered:
         infos: the pieces.
         homes: for each piece the number of its part, or None for one in memory.
         numbered: the pieces whose samples have their lines as ids.
+        exploded: those of them whose lines hold several samples, each with its place there.
         parts: SQL of the samples of one flat file each.
         batches: samples in memory, in the order of their pieces.
         out: the pieces that are refused.
@@ -56,6 +58,7 @@ class Gathered:
     infos: list[RunInfo] = field(default_factory=list[RunInfo])
     homes: list[int | None] = field(default_factory=list["int | None"])
     numbered: set[int] = field(default_factory=set[int])
+    exploded: set[int] = field(default_factory=set[int])
     parts: list[str] = field(default_factory=list[str])
     batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
     out: set[int] = field(default_factory=set[int])
@@ -78,8 +81,13 @@ class Gathered:
         """The labels in the order of the alphabet."""
         return tuple(sorted(self.labels))
 
-    def add(self, info: RunInfo, home: int | None = None, *, numbered: bool = False) -> None:
+    def add(
+        self, info: RunInfo, home: int | None = None, *,
+        numbered: bool = False, exploded: bool = False,
+    ) -> None:  # fmt: skip
         """Add a piece; the samples of one in memory follow by `append`."""
+        if numbered and exploded:
+            self.exploded.add(len(self.infos))
         if numbered:
             self.numbered.add(len(self.infos))
         self.infos.append(info)
@@ -127,7 +135,7 @@ class Gathered:
     def everything(self) -> str:
         """Return SQL of all samples of pieces that are not refused, with their `place`.
 
-        `own_id` is the sample's id where the source has one.
+        `own_id` is the sample's id where the source has one; else an item's place in its record.
         """
         self._hold()
         return " UNION ALL ".join(self._selections("place", "own_id"))
@@ -198,7 +206,8 @@ class Gathered:
             source = _IN_MEMORY if home is None else f"({self.parts[home]})"
             place = "place" if home is None else f"{mine[0]}::BIGINT"
             ids = self._cases(mine, self.prefixed, "{stem} || sample_id", "sample_id")
-            own = self._cases(mine, self.numbered, "NULL", "sample_id")
+            item = self._cases(mine, self.exploded, _ITEM, "sample_id")
+            own = self._cases(mine, self.numbered - self.exploded, "NULL", item)
             columns = {**dict.fromkeys(names), "sample_id": ids, "place": place, "own_id": own}
             there = None if home is None else self.beside[home]
             for name in beside:

@@ -10,6 +10,7 @@ from rolloutlib.errors import RunsError, did_you_mean
 from rolloutlib.reason import Reason, because
 from rolloutlib.runs.failures import ABSENT
 from rolloutlib.runs.picked import cell_of
+from rolloutlib.runs.source_columns import UNITS_OF_ITEMS
 from rolloutlib.text import listed
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def empty_paths(file: str, rows: Rows, spec: SourceSpec) -> tuple[str, ...]:
     """Return the fields whose path no record fills; of a column that is there, empty is empty.
 
     Raises:
-        RunsError: it is the arm or the outcome, without which no row says anything.
+        RunsError: it is the arm or the outcome, without which no row says anything, or what would
+            say which items of `explode` are of one unit.
     """
     paths = {
         name: column
@@ -153,7 +155,18 @@ def empty_paths(file: str, rows: Rows, spec: SourceSpec) -> tuple[str, ...]:
         if name in {"arm", "passed", "status"}:
             due = f"correct columns.{name} in source.yaml"
             raise RunsError(f"no record of {file} has {paths[name].column}; {due}.")
+    if spec.explode and rows.rows:
+        _check_units(file, rows, spec)
     return tuple(empty)
+
+
+def _check_units(file: str, rows: Rows, spec: SourceSpec) -> None:
+    """Refuse items of which nobody can say whose they are: they would be evidence of their own."""
+    units = [name for name in UNITS_OF_ITEMS if name in spec.mapped]
+    if units and all(is_empty(name, rows, spec) for name in units):
+        columns = " and ".join(spec.mapped[name].column for name in units)
+        due = f"correct columns.{units[0]} in source.yaml, so that items of one record are one"
+        raise RunsError(f"no row of {file} has {columns}, which explode needs; {due}.")
 
 
 def _absent_is_told(column: ColumnSpec, rows: Rows) -> bool:

@@ -54,10 +54,12 @@ def as_one(cell: object, name: str) -> object:
     if name in TAGS:
         lists: list[list[object]] = [one if isinstance(one, list) else [one] for one in filled]
         return [*chain.from_iterable(lists)]
+    if name == "error":
+        return [*cell] or None  # whose absent ones source.yaml may name
     if name in ADDING and not isinstance(cell, Ambiguous):
         return _sum(cell) if filled else None
-    different = {word(one): one for one in filled}
-    return next(iter(different.values())) if len(different) == 1 else filled or None
+    different = {word(one) for one in cell}
+    return filled[0] if filled and len(different) == 1 else [*cell] if filled else None
 
 
 def _sum(cells: Several) -> object:

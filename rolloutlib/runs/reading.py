@@ -243,7 +243,8 @@ class _Reader:
         self.tally.add(file, found.spec, found.read - every + mine, found)
         infos = [flat_info(run, file, stage) for run in kept]
         for info in infos:
-            self.gathered.add(info, numbered=not found.spec.columns.sample_id)
+            numbered, exploded = not found.spec.columns.sample_id, bool(found.spec.explode)
+            self.gathered.add(info, numbered=numbered, exploded=exploded)
         self.gathered.mapped.update(found.spec.beside)
         self.gathered.append(infos, run_columns(kept, found.spec))
 

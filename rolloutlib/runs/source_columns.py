@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, cast
+from math import isclose
+from typing import TYPE_CHECKING, Literal, Self, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
+from rolloutlib.doors.paths import overlap
 from rolloutlib.runs.column_spec import Column, ColumnSpec
 from rolloutlib.runs.spellings import word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "MEASURED",
     "TAGS",
+    "UNITS_OF_ITEMS",
     "WIRE",
     "Columns",
     "Constants",
     "Engine",
-    "alike_sides",
     "words_of_yaml",
+    "wrong_sides",
 ]
 
+UNITS_OF_ITEMS = ("prompt_id", "user_id", "cluster")  # of which rows of `explode` need one
 TAGS = ("issues", "suggested_tags", "confirmed_tags")
 _SCORES = ("score", "human_score")
 _OPTIONS = {
@@ -113,16 +120,83 @@ def _wrong(name: str, spec: ColumnSpec) -> str:
     return ""
 
 
-def alike_sides(wide: dict[str, Columns]) -> str:
+def wrong_sides(wide: Mapping[str, Columns], shared: Columns, scores: Iterable[str]) -> str:
+    """Say what is wrong with the columns of arms that share their rows; nothing if all is well.
+
+    Args:
+        wide: the columns of each arm.
+        shared: those of all.
+        scores: the names of further scorers, which are of all.
+    """
+    if not wide:
+        return ""
+    if len(wide) == 1:
+        return f"wide has arm {next(iter(wide))} alone; expected two arms"
+    return _alike_sides(wide) or _unlike_fields(wide, shared) or _measured_once(shared, scores)
+
+
+def _unlike_fields(wide: Mapping[str, Columns], shared: Columns) -> str:
+    """Say which field one arm has alone, or has twice."""
+    every = {arm: {*columns.mapped} for arm, columns in wide.items()}
+    for arm, fields in every.items():
+        for other, theirs in every.items():
+            if lacking := sorted(theirs - fields):
+                return f"wide.{arm} lacks {lacking[0]}, which wide.{other} has; expected both"
+        if twice := sorted(fields & shared.mapped.keys()):
+            return f"wide.{arm}.{twice[0]} is in columns too; expected it in one of them"
+    return ""
+
+
+def _measured_once(shared: Columns, scores: Iterable[str]) -> str:
+    """Say which measurement both arms would have alike, as if each had been measured."""
+    alike = [f"columns.{name}" for name in MEASURED if name in shared.mapped]
+    alike += [f"scores.{name}" for name in scores]
+    if not alike:
+        return ""
+    due = "expected it of each arm alone, under wide, or not at all"
+    return f"{alike[0]} would be the same in every arm of wide; {due}"
+
+
+def _alike_sides(wide: Mapping[str, Columns]) -> str:
     """Say which two arms have the same columns, read alike: an arm against itself."""
     sides = list(wide.items())
     for place, (arm, columns) in enumerate(sides):
         for other, theirs in sides[:place]:
             for name in columns.mapped.keys() & theirs.mapped.keys():
-                if columns.mapped[name] == theirs.mapped[name]:
+                if _are_alike(columns.mapped[name], theirs.mapped[name]):
                     due = "expected a column of each arm (of a preference another scale)"
                     return f"wide.{other} and wide.{arm} have the same {name}; {due}"
     return ""
+
+
+def _are_alike(one: ColumnSpec, other: ColumnSpec) -> bool:
+    """Whether two arms read one place, but for a preference: the other way round."""
+    starts = one.since, other.since
+    ends = zip(one.paths, other.paths, strict=False)
+    return (
+        len(one.paths) == len(other.paths)
+        and all(overlap(*paths) for paths in ends)
+        and (starts[0] == starts[1] or (None not in starts and overlap(*map(str, starts))))
+        and not _are_reversed(one, other)
+    )
+
+
+def _are_reversed(one: ColumnSpec, other: ColumnSpec) -> bool:
+    """Whether what is best of one is worst of the other, in every word and on the scale.
+
+    A scale alone is reversed; so are words alone whose numbers add up to the ends of their scale.
+    """
+    if one.values.keys() != other.values.keys():
+        return False
+    turned = one.scale == other.scale[::-1]
+    if turned:
+        return one.values == other.values
+    ends = sum(one.scale)
+    return (
+        bool(one.values)
+        and one.scale == other.scale
+        and all(isclose(told + other.values[name], ends) for name, told in one.values.items())
+    )
 
 
 # How the engine and the run envelopes write the fields.

@@ -57,12 +57,13 @@ from rolloutlib.runs.columns import STATUSES, TEXTS
 from rolloutlib.runs.source_columns import (
     MEASURED,
     TAGS,
+    UNITS_OF_ITEMS,
     WIRE,
     Columns,
     Constants,
     Engine,
-    alike_sides,
     words_of_yaml,
+    wrong_sides,
 )
 from rolloutlib.runs.wrapping import Wrapping
 
@@ -153,6 +154,11 @@ class SourceSpec(Wrapping, BaseModel):
     def _enough(self) -> Self:
         texts = ".txt" in self.files  # which are data where they are named
         if (self.envelopes or self.beside or self.wrapping or texts) and not self.mapped:
+            keys = ("where", "statuses", "explode", "records", "constants")
+            of_columns = [key for key in keys if key in self.model_fields_set]
+            if of_columns:
+                due = "expected columns too, or no such key"
+                raise ValueError(f"{of_columns[0]} is there without columns; {due}")
             return self
         wrong = self._wrong_arm() or self._wrong_shape()
         if not wrong and self.columns.passed and self.columns.status:
@@ -183,9 +189,8 @@ class SourceSpec(Wrapping, BaseModel):
 
     def _wrong_shape(self) -> str:
         """Say what is wrong with explode, where or wide; nothing where all is well."""
-        units = ("prompt_id", "user_id", "cluster")
-        if self.explode and not any(name in self.mapped for name in units):
-            due = f"expected columns to map one of {', '.join(units)}"
+        if self.explode and not any(name in self.mapped for name in UNITS_OF_ITEMS):
+            due = f"expected columns to map one of {', '.join(UNITS_OF_ITEMS)}"
             return f"explode makes several rows of a record, which are no new evidence; {due}"
         measured = {
             path: name
@@ -200,21 +205,7 @@ class SourceSpec(Wrapping, BaseModel):
             if field:
                 due = "expected a column that says what a row is, not what came of it"
                 return f"where chooses rows by {path}, which columns.{field} maps; {due}"
-        return self._wrong_sides()
-
-    def _wrong_sides(self) -> str:
-        if len(self.wide) == 1:
-            return f"wide has arm {next(iter(self.wide))} alone; expected two arms"
-        every = {arm: {*columns.mapped} for arm, columns in self.wide.items()}
-        if alike := alike_sides(self.wide):
-            return alike
-        for arm, fields in every.items():
-            for other, theirs in every.items():
-                if lacking := sorted(theirs - fields):
-                    return f"wide.{arm} lacks {lacking[0]}, which wide.{other} has; expected both"
-            if twice := sorted(fields & self.columns.mapped.keys()):
-                return f"wide.{arm}.{twice[0]} is in columns too; expected it in one of them"
-        return ""
+        return wrong_sides(self.wide, self.columns, self.scores)
 
     def ignores(self, file: str) -> bool:
         """Whether a file is no data: neither `files` nor the files of an arm name it."""

@@ -55,7 +55,9 @@ def read_stamp(cell: object, unit: str, latest: datetime | None = None) -> datet
     if count is None:
         return None
     seconds = count / PER_SECOND[unit]
-    if not -_LAST < seconds < _LAST:
+    if seconds < 0:
+        return TOO_EARLY
+    if seconds >= _LAST:
         return NO_TIME
     moment = _EPOCH + timedelta(microseconds=int(seconds * 1_000_000 // 1))
     return TOO_EARLY if moment.year < FIRST_YEAR else in_time(moment, latest)

@@ -67,7 +67,7 @@ def test_an_item_by_its_key(tmp_path: Path) -> None:
     ("calls", "due"),
     [
         ([{"ms": 1}, {"ms": "2.5"}], 3.5),
-        ([{"ms": 1}, {}], 1.0),  # a step that has none
+        ([{"ms": 1}, {}], None),  # a step that does not say
         ([{"ms": 1}, {"ms": None}], None),  # one that is unknown
         ([], None),
     ],
