@@ -83,7 +83,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     refused = None
     try:
         found = _found(plan, arguments)
-        check_differs(arguments.differs, found.runs)
+        check_differs(arguments.differs, found)
     except (NoEvidenceError, RunsError) as error:
         named = (str(arguments.a), str(arguments.b or arguments.a))
         found, refused = nothing_compared(plan, named, str(error)), error

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from yaml import safe_dump as dump
 
 from rolloutlib.drafts.drafting import draft
-from rolloutlib.drafts.names import fields_of, folded
+from rolloutlib.drafts.names import FIELDS, fields_of, folded
 from rolloutlib.drafts.peek import flat, peek
 from rolloutlib.errors import PlanError, RunsError, UsageError
 from rolloutlib.judge.pair_record import Meaning, TakenFor
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.drafts.drafting import Drafted
+    from rolloutlib.drafts.peek import Peek
     from rolloutlib.reason import Reason
     from rolloutlib.runs.places import Two
 
@@ -32,6 +33,18 @@ __all__ = ["meaning_of", "source_beside"]
 TABLE: Final = "table"  # the tool of files that no preset knows
 MODEL: Final = "model"
 CANDIDATE: Final = {"arm": "candidate", "model": MODEL}  # a field by its name → a segment
+# What tells the material, by its name in `differs` → the columns that are called so, folded.
+MATERIAL: Final = {
+    "judge": ("judge", "judgemodel", "judgename", "judgeid", "grader", "gradermodel", "evaluator",
+              "evaluatormodel", "채점자", "채점모델", "평가모델"),
+    "dataset": ("dataset", "datasetname", "datasetid", "benchmark", "데이터셋"),
+    "task": ("task", "taskname", "과제"),
+    "filter": ("filter", "filtername"),
+    "prompt_version": ("promptversion", "templateversion", "prompthash", "프롬프트버전"),
+    "category": FIELDS["category"],
+    "difficulty": FIELDS["difficulty"],
+    "prompt": FIELDS["prompt"],
+}  # fmt: skip
 _UNENDED: Final = frozenset({"draft.unended", "draft.fewer", "draft.unreported"})
 TEMPLATES: Final = frozenset({"prompt", "instruction", "request", "프롬프트", "지시문"})
 # What a line of source.yaml says of a field beside its column, to be corrected.
@@ -71,8 +84,15 @@ def meaning_of(paths: Sequence[Path], source: Path | None, two: Two | None) -> M
         if column not in used and why.code not in _UNENDED
     )
     tool = "" if drafted.draft.tool == TABLE else drafted.draft.tool
+    silent = _silent(drafted.peek, two) if two is not None else {}
     return Meaning(
-        spec, _unread(drafted), guessed=not tool, tool=tool, taken=_taken(spec, notes), left=left
+        spec,
+        _unread(drafted),
+        silent=silent,
+        guessed=not tool,
+        tool=tool,
+        taken=_taken(spec, notes),
+        left=left,
     )
 
 
@@ -156,6 +176,21 @@ def _unread(drafted: Drafted) -> tuple[Reason, ...]:
         if why.code in _UNENDED
     ]
     return (*named, *unended)
+
+
+def _silent(seen: Peek, two: Two) -> dict[str, Reason]:
+    """Return what one arm alone tells of the material, so that nobody can compare it."""
+    told = [{c for file in seen.files if file.name in names for c in file.columns}
+            for names in two.names]  # fmt: skip
+    found: dict[str, Reason] = {}
+    for name, known in MATERIAL.items():
+        of_arms = [sorted(c for c in columns if folded(c.rpartition(".")[2]) in known)
+                   for columns in told]  # fmt: skip
+        if bool(of_arms[0]) is not bool(of_arms[1]):
+            arm = "treatment" if of_arms[0] else "control"
+            found[name] = because("material.one_file", column=(of_arms[0] or of_arms[1])[0],
+                                  named=name, arm=arm)  # fmt: skip
+    return found
 
 
 def _line(field: str, column: str) -> str:

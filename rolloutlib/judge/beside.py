@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rolloutlib.judge.recommendation import Finding, hidden_loss, rising_issue, vanished_issue
+from rolloutlib.judge.recommendation import Finding, rising_issue, segment_worse, vanished_issue
 from rolloutlib.judge.record import QuarantineGroup, Verdict
 from rolloutlib.judge.verdicts import named
 from rolloutlib.measure.design import metric_of
@@ -13,18 +13,21 @@ from rolloutlib.measure.run_series import StageRuns
 from rolloutlib.measure.segments import issue_rates, segments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rolloutlib.judge.record import GateResult
     from rolloutlib.measure.comparison import Comparison, Earlier
     from rolloutlib.measure.drift import Drift
     from rolloutlib.measure.segments import IssueRate, Segment
-    from rolloutlib.plan.gates import Decides
+    from rolloutlib.plan.gates import Decides, Gate
     from rolloutlib.plan.judging import GatesPlan
     from rolloutlib.reason import Reason
     from rolloutlib.runs.quarantine import Quarantined
 
-__all__ = ["findings_of", "groups_of", "issues_of", "moving", "segments_of", "vanished_of"]
+__all__ = [
+    "findings_of", "groups_of", "issues_of", "moving", "segments_of", "segments_of_answers",
+    "vanished_of",
+]  # fmt: skip
 
 COMMON = 0.5  # what most samples "have" in one arm only is no issue but a word for none
 
@@ -34,9 +37,10 @@ def findings_of(
     issues: Sequence[IssueRate],
 ) -> list[Finding]:  # fmt: skip
     """Return what stands beside the gates: segments that lose, and issues that rise."""
+    by_id = {gate.id: gate for gate in gates}
     broken = {gate.id for gate in gates if gate.evidence.verdict is Verdict.FAIL}
     findings = [
-        Finding(hidden_loss(part.by, part.value, part.point, part.p_holm), decides.segments)
+        Finding(segment_worse(by_id[part.gate], part), decides.segments)
         for part in parts  # nothing hides in a broken whole: it is broken itself
         if part.loss and part.gate not in broken
     ]
@@ -67,7 +71,20 @@ def segments_of(plan: GatesPlan, compared: Comparison) -> tuple[Segment, ...]:
     gate, strata = plan.gates.get("pass_rate"), compared.measured.strata
     if gate is None:
         return ()
-    return segments("pass_rate", gate, strata, compared.rules, arms_of=compared.arms)
+    return segments({"pass_rate": gate}, strata, compared.rules, arms_of=compared.arms)
+
+
+def segments_of_answers(gates: Mapping[str, Gate], compared: Comparison) -> tuple[Segment, ...]:
+    """Return every segment by every gate that says how good the answers are, in both arms.
+
+    `gates`: by id; two on one metric test it once.
+    """
+    strata = compared.measured.strata
+    tested: dict[str, tuple[str, Gate]] = {}
+    for key, gate in gates.items():
+        if any(metric_of(gate) in part.metrics for part in strata.values()):
+            tested.setdefault(metric_of(gate), (key, gate))
+    return segments(dict(tested.values()), strata, compared.rules, arms_of=compared.arms)
 
 
 def moving(

@@ -1,7 +1,8 @@
 """How often a repeat would recommend something else: units drawn again, judged by the same methods.
 
 Gates whose verdict rests on their bounds are judged again in every repeat; what a gate says for any
-other reason (nothing is there, too much is missing) it says in every repeat. What judges it beside
+other reason (nothing is there, too much is missing) it says in every repeat, and so does what
+stands beside the gates. What judges it beside
 its bounds (a worst case, a correction by people's labels) moves the bounds of all repeats by as
 much as it moved those at hand. Nothing else is drawn again: files, runs and labels stay.
 """
@@ -22,13 +23,14 @@ from rolloutlib.measure.moments import Cells
 from rolloutlib.stats import flips as chance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from rolloutlib.judge.record import GateResult
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.design import Arms, Kind
+    from rolloutlib.plan.gates import Effect
     from rolloutlib.plan.model import Evidence, Gate
     from rolloutlib.stats.flips import Draws
 
@@ -37,6 +39,9 @@ __all__ = ["Flips", "flips_of"]
 SEED: Final = 20_241_100  # the same data give the same rate
 NO_GO, HOLD, GO = range(3)
 NAMES: Final = ("NO_GO", "HOLD", "GO")
+EFFECTS: Final = {
+    "no_go": Verdict.FAIL, "hold": Verdict.INCONCLUSIVE, "tell": Verdict.PASS,
+}  # fmt: skip
 BY_BOUNDS: Final = ("bound.clears", "bound.broken", "bound.undecided")
 
 
@@ -79,20 +84,23 @@ class _Row:
 
 
 def flips_of(
-    compared: Comparison, results: Sequence[GateResult], gates: Mapping[str, Gate]
-) -> Flips | None:
+    compared: Comparison, results: Sequence[GateResult], gates: Mapping[str, Gate],
+    effects: Collection[Effect] = (),
+) -> Flips | None:  # fmt: skip
     """Return how often a repeat would recommend something else.
 
     Args:
         compared: both arms.
         results: every gate's verdict.
         gates: the plan's, by id.
+        effects: of what stands beside the gates, which every repeat finds again.
 
     Returns:
         None where no gate rests on its bounds, or the units are too many to draw.
     """
     rows: list[_Row] = []
-    fixed = {Verdict.PASS}
+    beside = {EFFECTS[effect] for effect in effects}
+    fixed = {Verdict.PASS, *beside}
     for result in results:
         row = _row(compared, result, gates[result.id])
         if row is None:
@@ -103,7 +111,7 @@ def flips_of(
     if not rows or not (repeats := chance.repeats_for(units)):
         return None
     rng = np.random.default_rng(SEED)
-    recommended = [result.evidence.verdict for result in results]
+    recommended = [*beside, *(result.evidence.verdict for result in results)]
     own = NO_GO if Verdict.FAIL in recommended else GO
     own = own if own is NO_GO or {*recommended} == {Verdict.PASS} else HOLD
     rules = compared.rules

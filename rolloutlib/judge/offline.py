@@ -18,7 +18,7 @@ from rolloutlib.judge.beside import (
     groups_of,
     issues_of,
     moving,
-    segments_of,
+    segments_of_answers,
     vanished_of,
 )
 from rolloutlib.judge.broken import broken
@@ -32,10 +32,12 @@ from rolloutlib.judge.two_files import One, arms_by_file, check_different, place
 from rolloutlib.measure.comparing import Asked, Configured, compare_arms
 from rolloutlib.measure.comparison import Earlier
 from rolloutlib.measure.configuration import mixed
+from rolloutlib.measure.design import metric_of
 from rolloutlib.measure.looks import look_at
 from rolloutlib.measure.same import (
     COUNTED,
     MATERIAL,
+    OUTCOMES,
     PROMPT,
     copied,
     is_timed,
@@ -74,18 +76,24 @@ __all__ = ["Pair", "check_differs", "compare_files", "nothing_compared"]
 USUAL: Final = frozenset({"source.one_run", "runs.no_start"})
 
 
+# What one file alone tells of the material, and nobody may take to be the same in the other.
+HOLDING: Final = ("judge",)
+
+
 class Pair(NamedTuple):
     """What was found, and what it was made of.
 
     Attributes:
         compared: both arms after the measurement; None where nothing could be compared.
         runs: as they were read, with texts; likewise.
+        silent: what one file alone tells of the material, whose columns are not read.
     """
 
     review: PairReview
     refused: tuple[Quarantined, ...]
     compared: Comparison | None = None
     runs: Runs | None = None
+    silent: tuple[str, ...] = ()
 
 
 def compare_files(
@@ -151,7 +159,9 @@ def _judged(
         doubts=unpriced(runs, pair),
     )
     look = look_at(1, planned=1, confidence=plan.evidence.confidence)
-    compared = compare_arms(plan, asked, runs, partial(measure, from_runs(runs)), look)
+    quality = {metric_of(gate): None for gate in plan.gates.values() if gate.metric in OUTCOMES}
+    measuring = partial(measure, from_runs(runs), within=("passed", *quality))
+    compared = compare_arms(plan, asked, runs, measuring, look)
     issues = issues_of(plan, compared)
     rising = tuple(i.tag for i in issues if i.rises and i.tag != ANY_ISSUE)
     applying = {key: gate for key, gate in plan.gates.items() if _applies(compared, gate)}
@@ -159,19 +169,24 @@ def _judged(
         _by_evidence(judge_gate(compared, key, gate, 0, decides=plan.decides, rising=rising))
         for key, gate in applying.items()
     )
-    parts = segments_of(plan, compared)
+    parts = segments_of_answers(applying, compared)
     decides = EvalDecides() if compared.blocks else plan.decides
     drift = moving(plan, [Earlier(0, compared)], gates)
     findings = findings_of(decides, gates, parts, issues)
     findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
-    holding = [
+    silent = {why.facts["named"]: why for why in alike.told} | {
+        name: why for name, why in meaning.silent.items() if name not in plan.differs
+    }
+    holding = [*(why for name, why in silent.items() if name in HOLDING)]
+    holding += [
         *same_arm(runs, pair),
         *several(runs, dict(zip(pair, names, strict=True))),
         *meaning.doubts,
     ]
     findings += [Finding(why, plan.decides.identical) for why in keys]
-    holding += [*_unanswered(plan, gates), *broken(gates)]
+    holding += [*_unanswered(plan, gates), *broken(compared)]
     findings += [Finding(why, "hold") for why in holding]
+    doubted = _doubted(plan.gates, meaning.doubts, applying)
     labels, of_labels = people_say(compared, plan.gates, gates)
     recommended = recommend(gates, (), findings, attests=False)
     review = PairReview(
@@ -183,18 +198,21 @@ def _judged(
         inputs=runs.inputs, quarantine=groups_of((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
         labels=labels,
-        warnings=(*_refused(runs), *_no_gate(plan, runs), *equal.told, *alike.told, *of_labels,
+        warnings=(*_refused(runs), *_no_gate(plan, runs), *equal.told, *(
+                      why for name, why in silent.items() if name not in HOLDING), *of_labels,
                   *vanished_of(issues),
                   *(why for why in compared.warnings if why.code not in USUAL),
                   *(d.why for d in drift if d.better or d.proven)),
         drift=drift, set_aside=compared.set_aside, data_sha256=from_runs(runs).digest(),
         source_title=runs.source.title if runs.source else None,
-        unjudged=_titles(plan.gates, plan.gates.keys() - applying.keys()),
+        unjudged=_titles(plan.gates, plan.gates.keys() - applying.keys() - doubted.keys()),
+        doubted={plan.gates[key].title: why for key, why in doubted.items()},
         needs=_titles(plan.gates, plan.needs),
         tool=meaning.tool, taken=meaning.taken, left=meaning.left,
-        flips=None if compared.blocks else flips_of(compared, gates, plan.gates),
+        flips=None if compared.blocks else flips_of(
+            compared, gates, plan.gates, {finding.effect for finding in findings}),
     )  # fmt: skip
-    return Pair(review, runs.quarantined, compared, runs)
+    return Pair(review, runs.quarantined, compared, runs, (*meaning.silent,))
 
 
 def _refused(runs: Runs) -> list[Reason]:
@@ -205,13 +223,14 @@ def _refused(runs: Runs) -> list[Reason]:
     return [because("pair.refused", rows=refused, read=runs.read, example=example.message)]
 
 
-def check_differs(names: Sequence[str], runs: Runs | None) -> None:
+def check_differs(names: Sequence[str], found: Pair) -> None:
     """Refuse a name in which nothing can differ: who misspelt it would wait for a GO in vain.
 
     Raises:
         UsageError: the files tell nothing of that name.
     """
-    there = (*MATERIAL, PROMPT, *(labels_in(runs.extras) if runs else ()))
+    labels = labels_in(found.runs.extras) if found.runs else ()
+    there = (*MATERIAL, PROMPT, *labels, *found.silent)
     if unknown := next((name for name in names if name not in there), None):
         hint = did_you_mean(unknown, there)
         raise UsageError(f"--differs {unknown}: the files tell {listed(there)}.{hint}")
@@ -223,6 +242,18 @@ def _no_gate(plan: EvalPlan, runs: Runs) -> list[Reason]:
     others = [name.removeprefix(SCORER) for name in runs.extras if is_scorer(name)]
     left = tuple(name for name in others if f"{SCORER}{name}" not in judged)
     return [because("pair.no_gate", scorers=left)] if left else []
+
+
+def _doubted(
+    gates: Mapping[str, EvalGate], doubts: Sequence[Reason], applying: Collection[str]
+) -> dict[str, Reason]:
+    """Return the gates without values of which a file may have some that could not be read."""
+    unread = {why.facts.get("field"): why for why in doubts if why.code == "pair.unread"}
+    return {
+        key: unread[gate.metric]
+        for key, gate in gates.items()
+        if key not in applying and gate.metric in unread and not gate.scorer
+    }
 
 
 def _titles(gates: Mapping[str, EvalGate], keys: Collection[str]) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ class PairReview(
         taken: what the columns were taken for.
         left: columns that nothing was made of, and why.
         unjudged: titles of gates that do not apply, since neither file has a value.
+        doubted: the same of gates of which a file may have values that could not be read → why.
         needs: titles of the gates of which one has to be judged.
         flips: how often a repeat would say something else; None where that cannot be told.
     """
@@ -52,6 +53,7 @@ class PairReview(
     taken: tuple[TakenFor, ...] = ()
     left: tuple[TakenFor, ...] = ()
     unjudged: tuple[str, ...] = ()
+    doubted: dict[str, Reason] = {}  # noqa: RUF012 -- msgspec copies it
     needs: tuple[str, ...] = ()
     flips: Flips | None = None
 
@@ -67,6 +69,7 @@ class Meaning(NamedTuple):
     Attributes:
         spec: how the files are read; None for the engine's own runs.
         doubts: what is called like a measurement and is not read; each holds a GO back.
+        silent: what tells the material in one file alone, by its name in `differs`.
         guessed: whether columns were taken for what they are by their names alone.
         tool: that wrote the files; empty where nobody asked.
         taken: what each column was taken for.
@@ -75,6 +78,7 @@ class Meaning(NamedTuple):
 
     spec: SourceSpec | None
     doubts: tuple[Reason, ...] = ()
+    silent: dict[str, Reason] = {}  # noqa: RUF012 -- nobody writes to it
     guessed: bool = False
     tool: str = ""
     taken: tuple[TakenFor, ...] = ()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rolloutlib.judge.record import CheckResult, GateResult
+    from rolloutlib.measure.segments import Segment
     from rolloutlib.plan.gates import Effect
     from rolloutlib.reason import Fact
 
@@ -29,6 +30,7 @@ __all__ = [
     "reasons",
     "recommend",
     "rising_issue",
+    "segment_worse",
     "vanished_issue",
 ]
 
@@ -158,8 +160,18 @@ def changes(
     return tuple(listed)
 
 
+def segment_worse(gate: GateResult, part: Segment) -> Reason:
+    """Say that a segment loses by a gate although the whole does not."""
+    if gate.metric == "passed" and gate.contrast == "difference":
+        return hidden_loss(part.by, part.value, part.point, part.p_holm)
+    return because(
+        "segment.worse", gate=named(gate), id=gate.id, by=part.by, value=part.value,
+        change=part.point, p=part.p_holm, measure=gate.unit, signed=gate.signed,
+    )  # fmt: skip
+
+
 def hidden_loss(by: str, value: str, change: float, p: float | None) -> Reason:
-    """Say that a segment loses although the whole does not."""
+    """Say that a segment's pass rate loses although the whole does not."""
     return because(
         "segment.loss", by=by, value=value, change=change, p=p, measure="proportion", signed=True
     )

@@ -280,7 +280,7 @@ def _parts(sliced: _Within, compared: Comparison) -> tuple[Segment, ...]:
     if gate is None or not all(compared.measured.counts[arm].samples for arm in compared.pair):
         return ()
     strata = compared.measured.strata
-    parts = segments("pass_rate", gate, strata, compared.rules, arms_of=compared.arms)
+    parts = segments({"pass_rate": gate}, strata, compared.rules, arms_of=compared.arms)
     return tuple(msgspec.structs.replace(part, p_holm=None, loss=False) for part in parts)
 
 

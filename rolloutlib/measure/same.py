@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COUNTED",
     "MATERIAL",
+    "OUTCOMES",
     "PROMPT",
     "Alike",
     "copied",

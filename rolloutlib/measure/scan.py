@@ -52,11 +52,8 @@ NO_TAGS = ("",)  # measured where no sample has an issue: whether it tells so
 CLOSE = 1.0  # standard errors by which a tag has to rise to be looked at
 STEPS = 10  # a unit, of the histograms: tenths of a millisecond, tenths of a point
 CLUSTERS: Final[Mapping[Unit, str]] = {
-    "user": "user_id",
-    "prompt": "prompt_id",
-    "sample": "arm",
-    "cluster": "cluster",
-}
+    "user": "user_id", "prompt": "prompt_id", "sample": "arm", "cluster": "cluster",
+}  # fmt: skip
 CHOOSING: Final[Mapping[Unit, str]] = {"sample": "sample_id"}  # who chooses, where not clusters
 ANY_ISSUE: Final = Wanted()
 STRATA = ("category", "difficulty", "profile")
@@ -98,7 +95,7 @@ class Measured:
         table: moments by arm and cluster.
         by_run: moments by arm and run_id.
         overlap, answers: which units runs share; moments by arm, prompt and perhaps cluster.
-        strata: moments of `passed` by arm, cluster and stratum, for each that has several values.
+        strata: moments, as of `passed`, by arm, cluster and stratum that has several values.
         latency, score: histograms by (arm, run), latencies as they were.
         people: the users inside of declared clusters; None where no clusters are declared.
         subject: the issue that the top-issue gate is about; None where the control has none.
@@ -144,6 +141,7 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
     samples: Samples, arms: tuple[str, str], *,
     timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, apart: bool = False,
     wanted: Wanted = ANY_ISSUE, segments: Sequence[str] = (), tails: Sequence[float] = (),
+    within: Sequence[str] = ("passed",),
 ) -> Measured:  # fmt: skip
     """Measure both arms.
 
@@ -153,10 +151,10 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
         timeout_cap_ms: latency of a timeout that reports none.
         slow_above_ms: samples slower than this count as `slow`.
         latency_cap_ms: what the moments of `latency_ms` count of a slower sample.
-        apart: whether samples without user and prompt stay clusters of their own (the slope needs
-            each by itself).
+        apart: whether samples without user and prompt stay clusters of their own, for the slope.
         wanted: what decides which issue the top-issue gate is about.
         segments: those that the plan names; the samples' own are measured in any case.
+        within: metrics of each segment.
         tails: quantiles of the latency beyond which each arm's samples are counted.
 
     Raises:
@@ -180,7 +178,7 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
     latency, score = (histogram(frame, value, per_unit=STEPS) for value in (took, metrics["score"]))
     metrics |= beyond(latency, arms, tails, took, per_unit=STEPS)
     names = (*STRATA, *(name for name in segments if name in samples.extras))
-    strata, crowded = _strata(frame, {"passed": metrics["passed"]}, units, names)
+    strata, crowded = _strata(frame, {m: metrics[m] for m in within if m in metrics}, units, names)
     related = unit != "sample" and max(count.runs for count in counts.values()) > 1
     whole = Measured(
         counts, unit, named, tags, ranked,

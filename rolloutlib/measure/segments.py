@@ -81,28 +81,28 @@ class IssueRate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def segments(
-    gate_id: str,
-    gate: Gate,
+    gates: Mapping[str, Gate],
     strata: Mapping[str, MomentTable],
     rules: Evidence,
     *,
     arms_of: Callable[[MomentTable, str], Arms],
 ) -> tuple[Segment, ...]:
-    """Estimate one gate within every segment that both arms have.
+    """Estimate gates within every segment that both arms have; Holm over all of them.
 
     Args:
-        gate_id: the gate's id in the plan.
-        gate: the gate; every segment has its contrast.
+        gates: by their id in the plan; every segment has their contrast.
         strata: moments by stratum; one with a single value is no segmentation.
         rules: which strata, and how evidence is judged.
         arms_of: how to line the arms up for a metric.
     """
-    metric, rows = metric_of(gate), list[tuple[str, str, Arms, Estimate]]()
-    for by, value, part in _parts(strata, rules):
-        arms = arms_of(part, metric)
-        estimate = estimate_gate(gate, arms, rules, metric=metric)
-        if estimate is not None:
-            rows.append((by, value, arms, estimate))
+    rows: list[tuple[str, str, str, Arms, Estimate]] = []
+    for gate_id, gate in gates.items():
+        metric = metric_of(gate)
+        for by, value, part in _parts(strata, rules):
+            arms = arms_of(part, metric)
+            estimate = estimate_gate(gate, arms, rules, metric=metric)
+            if estimate is not None:
+                rows.append((gate_id, by, value, arms, estimate))
     adjusted = holm_of([None if estimate.cap else estimate.p_worse for *_, estimate in rows])
     return tuple(
         Segment(
@@ -110,7 +110,7 @@ def segments(
             loss=p is not None and p < SIGNIFICANT,
             n_control=estimate.n_control, n_treatment=estimate.n_treatment,
         )
-        for (by, value, arms, estimate), p in zip(rows, adjusted, strict=True)
+        for (gate_id, by, value, arms, estimate), p in zip(rows, adjusted, strict=True)
     )  # fmt: skip
 
 

@@ -101,15 +101,14 @@ class EvalPlan(Model):
         """
         if margin is None:
             return self
-        gates = {
+        moved = {
             key: gate.model_copy(update={"limit": -margin * MARGINS[gate.metric], "tolerance": 0.0})
-            if gate.metric in MARGINS and gate.contrast == "difference"
-            else gate
             for key, gate in self.gates.items()
+            if gate.metric in MARGINS and gate.contrast == "difference"
         }
-        if gates == self.gates:
+        if not moved:
             raise UsageError("--margin is of gates on passed or score; the plan has none of them")
-        return self.model_copy(update={"gates": gates})
+        return self.model_copy(update={"gates": {**self.gates, **moved}})
 
     def allowing(self, names: tuple[str, ...]) -> EvalPlan:
         """Return the plan that lets the arms differ in these too."""

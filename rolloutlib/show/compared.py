@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from rolloutlib.judge.record import Recommendation
 from rolloutlib.show.measured import how_many, missing_lines, simulated
 from rolloutlib.show.report import SIGNS, recommendation_word
-from rolloutlib.show.rows import badge, evidence_lines, interval, level, proof_limit, settled_by
+from rolloutlib.show.rows import (
+    badge,
+    by_judge,
+    evidence_lines,
+    interval,
+    level,
+    proof_limit,
+    settled_by,
+)
 from rolloutlib.show.tables import (
     Cell,
     Html,
@@ -15,7 +23,6 @@ from rolloutlib.show.tables import (
     aligned,
     bullets,
     label,
-    number,
     render,
     style,
     table,
@@ -36,6 +43,7 @@ __all__ = [
 
 # Why most columns of a tool are left: the line that names them all says enough of these.
 NOBODY_ASKED = frozenset({"draft.unknown", "draft.text", "draft.empty", "draft.another"})
+RARE = 0.005
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
 
 
@@ -113,7 +121,8 @@ def _row(gate: GateResult) -> Row:
     subject = (gate.subject,) if gate.subject else ()
     return Row((
         Cell(translate(gate.title), subject),
-        number(level(gate, gate.control)), number(level(gate, gate.treatment)),
+        *(Cell(level(gate, value), by_judge(gate), "number")
+          for value in (gate.control, gate.treatment)),
         Cell(badge(evidence), evidence_lines(gate), f"verdict {evidence}"),
         Cell(settled_by(gate)),
     ))  # fmt: skip
@@ -130,20 +139,25 @@ def repeat_lines(review: PairReview) -> list[str]:
     flips = review.flips
     if flips is None:
         return []
-    shares = tuple(f"{name} {share:.0%}" for name, share in flips.shares.items() if share)
+    shares = tuple(f"{name} {_share(share)}" for name, share in flips.shares.items() if share)
     lines = (
         say("A repeat with other {unit}s of the same kind would recommend something else in {rate} "
             "of cases (95% interval {span}): {shares}.", unit=say(flips.unit),
-            rate=f"{flips.rate:.0%}", span=f"{flips.lower:.1%} – {flips.upper:.1%}",
+            rate=_share(flips.rate), span=f"{flips.lower:.1%} – {flips.upper:.1%}",
             shares=shares),
         say("If both files were runs of the same candidate, two repeats would differ in {rate} of "
-            "cases (95% interval {span}).", rate=f"{flips.aa_rate:.0%}",
+            "cases (95% interval {span}).", rate=_share(flips.aa_rate),
             span=f"{flips.aa_lower:.1%} – {flips.aa_upper:.1%}"),
         say("Found by drawing the {unit}s again {repeats} times and judging each draw by the same "
             "methods; files, runs and judges stay as they are.", unit=say(flips.unit),
             repeats=flips.repeats),
     )  # fmt: skip
     return [str(line) for line in lines]
+
+
+def _share(share: float) -> str:
+    """Say a share; what is rare is not never."""
+    return "<1%" if 0 < share < RARE else f"{share:.0%}"
 
 
 @spoken
@@ -192,7 +206,7 @@ def terminal_answer(review: PairReview) -> str:
         rows = [tuple(map(str, head)), *(_summary_row(gate) for gate in review.gates)]
         lines += [*aligned(rows, right=frozenset({2, 3})), ""]
     lines += [str(say("Why:")), *(plain(f"  - {reason}") for reason in texts(review.reasons))]
-    if again := repeat_lines(review)[:1]:
+    if again := repeat_lines(review)[:2]:
         lines += ["", *map(plain, again)]
     if more := unknown_lines(review):
         lines += ["", str(say("To know beside:")), *(plain(f"  - {line}") for line in more)]

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from rolloutlib.judge.record import Recommendation, Verdict
 from rolloutlib.show.compared import meaning_of, repeat_lines, title_of, unknown_lines
 from rolloutlib.show.report import SIGNS
-from rolloutlib.show.rows import badge, interval, level, proof_limit
+from rolloutlib.show.rows import badge, by_judge, interval, level, proof_limit
 from rolloutlib.text import LABEL, plain, prose
 from rolloutlib.words.reasons import sentence, texts
 from rolloutlib.words.sentences import say, spoken, translate
@@ -33,6 +33,8 @@ def junit(review: PairReview) -> bytes:
     what neither file has a skipped case: a CI is green where the answer is GO, and nowhere else.
     """
     cases = [_files(review), *map(_gate, review.gates), *map(_skipped, review.unjudged)]
+    cases += [_told(_case(translate(title)), "error", sentence(why))
+              for title, why in review.doubted.items()]  # fmt: skip
     red = any(case.find(kind) is not None for case in cases for kind in ("failure", "error"))
     if review.recommendation is not GO and not red:
         cases.append(_beside(review))
@@ -103,8 +105,8 @@ def comment(review: PairReview) -> str:
                 say("Limit"), say("Evidence"))  # fmt: skip
         lines += ["", _line([str(name) for name in head]), "|---|--:|--:|--:|--:|---|"]
         lines += [_line(_cells(gate)) for gate in review.gates]
-    if again := repeat_lines(review)[:1]:
-        lines += ["", *map(prose, again)]
+    if again := repeat_lines(review)[:2]:
+        lines += ["", *(f"- {prose(line)}" for line in again)]
     if told := unknown_lines(review):
         lines += ["", f"**{prose(str(say('To know beside:')))}**", ""]
         lines += [f"- {prose(line)}" for line in told]
@@ -115,7 +117,8 @@ def _cells(gate: GateResult) -> list[str]:
     bounds = interval(gate, gate.evidence) if gate.evidence.point is not None else say("no data")
     name = f"{translate(gate.title)} ({gate.subject})" if gate.subject else translate(gate.title)
     return [
-        name, level(gate, gate.control), level(gate, gate.treatment), str(bounds),
+        name, *(" ".join((level(gate, value), *by_judge(gate)))
+                for value in (gate.control, gate.treatment)), str(bounds),
         proof_limit(gate), badge(gate.evidence.verdict),
     ]  # fmt: skip
 

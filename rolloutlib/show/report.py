@@ -219,13 +219,15 @@ def segments_table(review: Review) -> Html:
     """Show every segment's change, losses first."""
     gates = {gate.id: gate for gate in review.gates}
     parts = sorted(review.segments, key=_by_loss)
+    several = len({part.gate for part in parts}) > 1
     rows: list[Row] = []
     for part in parts:
         gate = gates[part.gate]
         levels = (level(gate, part.control), level(gate, part.treatment))
         cells = (f"{part.n_treatment:,}", *levels, interval(gate, part), p_value(part.p_holm))
         loss = Cell(str(say("▼ loss")), kind="verdict fail") if part.loss else Cell("–")
-        rows.append(Row((label(part.value, translate(part.by)), *map(number, cells), loss)))
+        of = (translate(gate.title),) if several else ()
+        rows.append(Row((label(part.value, translate(part.by), *of), *map(number, cells), loss)))
     arms = (say("Samples"), say("Control"), say("Treatment"))
     head = (say("Segment"), *arms, say("Change [bounds]"), say("p (Holm)"), say("Loss"))
     return table(head, rows, none=str(say("The source names no segments.")))

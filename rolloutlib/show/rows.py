@@ -9,7 +9,7 @@ from rolloutlib.plan.metrics import metric_record
 from rolloutlib.show.charts import SYMBOLS, verdict_word
 from rolloutlib.show.spread import outages
 from rolloutlib.show.stages import stage_lines
-from rolloutlib.show.tables import Cell, Row, number
+from rolloutlib.show.tables import Cell, Row
 from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import Sentence, say, translate
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
 
 __all__ = [
-    "badge", "bounds", "evidence_lines", "gate_row", "interval", "level", "p_value", "proof_limit",
-    "settled_by", "tight",
+    "badge", "bounds", "by_judge", "evidence_lines", "gate_row", "interval", "level", "p_value",
+    "proof_limit", "settled_by", "tight",
 ]  # fmt: skip
 
 _NBSP: Final = "\u00a0"
@@ -36,7 +36,8 @@ def gate_row(gate: GateResult) -> Row:
     plan, evidence = gate.plan.verdict, gate.evidence.verdict
     cells = (
         Cell(translate(gate.title), _subject(gate)),
-        number(level(gate, gate.control)), number(level(gate, gate.treatment)),
+        *(Cell(level(gate, value), by_judge(gate), "number")
+          for value in (gate.control, gate.treatment)),
         Cell(badge(plan), _plan_lines(gate), f"verdict {plan}"),
         Cell(badge(evidence), evidence_lines(gate), f"verdict {evidence}"),
         Cell(settled_by(gate)),
@@ -89,6 +90,12 @@ def _labels(gate: GateResult) -> tuple[str, ...]:
             for end in (labels.judge_lower, labels.judge_upper))  # fmt: skip
     point = tight(show(labels.judge, gate.evidence_unit, signed=gate.signed))
     return (str(say("by the judge alone {estimate}", estimate=f"{point} [{', '.join(ends)}]")),)
+
+
+def by_judge(gate: GateResult) -> tuple[str, ...]:
+    """Say whose an arm's own level is, where the estimate is people's."""
+    corrected = gate.labels is not None and gate.labels.corrected
+    return (str(say("(by the judge)")),) if corrected else ()
 
 
 def _capped(gate: GateResult) -> tuple[str, ...]:

@@ -18,6 +18,10 @@ PAIRS: Final = {
     "material.silent": (
         "Only one file tells {named}: nobody knows whether it was the same in arm {arm}."
     ),
+    "material.one_file": (
+        "Only one file has the column {column}: nobody knows whether {named} was the same in the "
+        "{arm}. If that is what is compared: --differs {named}."
+    ),
     "pair.copied": (
         "{share:.0%} of the rows ({rows:,} of {of:,}) are the same in both files, the latency "
         "included: copied, not run a second time."

@@ -260,6 +260,10 @@ TEMPLATES: Final = {
         "Hidden loss: the pass rate of {by} {value} changes by {change} (p = {p:.2g} after Holm's "
         "correction)."
     ),
+    "segment.worse": (
+        "Hidden loss: {gate} of {by} {value} changes by {change} (p = {p:.2g} after Holm's "
+        "correction)."
+    ),
     "issue.new": (
         "New issue: {issue} is in {value} of the treatment's samples and in none of the control's "
         "(p = {p:.2g} after Holm's correction)."

@@ -333,6 +333,77 @@ def test_what_one_file_alone_tells_stays_open(empty: Path) -> None:
     assert gate["evidence"]["verdict"] == "inconclusive"
 
 
+def test_a_segment_that_loses_by_scores_alone_holds(empty: Path) -> None:
+    """A fifth of the prompts loses three points, the others gain: no GO on the average."""
+    (empty / "source.yaml").write_text(
+        "columns: {prompt_id: prompt_id, category: category, latency_ms: latency_ms, "
+        "score: {column: score, scale: [0, 10]}}\n"
+    )
+    draw = random.Random(1)  # noqa: S311 -- no secret
+    first, second = [], list[dict[str, Any]]()
+    for number in range(400):
+        hard = number % 5 == 0
+        told = {"prompt_id": f"q{number}", "category": "hard" if hard else "easy"}
+        for rows, change in ((first, 0.0), (second, -3.0 if hard else 0.8)):
+            score = round(min(10.0, max(0.0, draw.gauss(6, 1) + change)), 2)
+            rows.append(told | {"score": score, "latency_ms": round(draw.gauss(900, 50), 3)})
+    code, review = compared(first, second)
+    assert code == 10
+    worse = [why for why in review["reasons"] if why["code"] == "segment.worse"]
+    assert [why["facts"]["value"] for why in worse] == ["hard"]
+    assert review["flips"]["shares"]["GO"] == 0  # what holds beside the gates holds in a repeat
+
+
+@pytest.mark.parametrize("named", ["judge", pytest.param("dataset", marks=seldom)])
+def test_what_one_file_alone_says_of_the_material_is_told(empty: Path, named: str) -> None:
+    """Nobody knows whether the other file had the same judge: a HOLD; of others a warning."""
+    first = [row | {named: "x"} for row in rows_of(1)]
+    code, review = compared(first, rows_of(2))
+    told = review["reasons"] if named == "judge" else review["warnings"]
+    assert [why["facts"]["named"] for why in told if why["code"] == "material.one_file"] == [named]
+    assert code == (10 if named == "judge" else 0)
+    if named == "judge":
+        write(empty / "a.csv", first)
+        assert main(["compare", "a.csv", "b.csv", "--out", "out", "--differs", "judge"]) == 0
+
+
+def test_a_cost_of_one_file_alone_is_no_cost_of_neither(
+    empty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What one file has is not said to be in neither, and a CI sees an error."""
+    first = [row | {"cost": 0.01} for row in rows_of(1)]
+    code, review = compared(first, rows_of(2), "--junit", "found.xml")
+    assert code == 10
+    assert "Cost per sample" not in review["unjudged"]
+    assert [*review["doubted"]] == ["Cost per sample"]
+    assert "Cost per sample, " not in capsys.readouterr().out
+    case = (empty / "found.xml").read_text("utf-8").split('name="Cost per sample"')[1]
+    assert case.split("<")[1].startswith("error")
+
+
+def test_two_evals_that_broke_alike_need_no_gate_on_errors(empty: Path) -> None:
+    """Of calls that mostly failed nothing is compared, whatever the plan judges."""
+    plan = SHIPPED.read_text("utf-8")
+    errors = plan[plan.index("  errors:") : plan.index("  vetoed:")]
+    (empty / "plan.yaml").write_text(plan.replace(errors, ""), "utf-8")
+    (empty / "source.yaml").write_text(
+        "columns: {prompt_id: question_id, passed: passed, error: error, latency_ms: latency_ms}\n"
+    )
+    first, second = (
+        [row | {"error": str(place % 5 < 3).lower()} for place, row in enumerate(rows_of(seed))]
+        for seed in (1, 2)
+    )
+    code, review = compared(first, second, "--plan", "plan.yaml")
+    assert code == 10
+    assert "pair.broken" in codes(review)
+
+
+def test_a_margin_may_be_the_plans() -> None:
+    """Who names the margin that the plan has is not told that it has none."""
+    plan = load_eval_plan(SHIPPED)
+    assert plan.with_margin(0.07).gates["pass_rate"] == plan.gates["pass_rate"]
+
+
 @seldom
 @pytest.mark.usefixtures("empty")
 def test_the_margin_is_the_callers() -> None:

@@ -72,7 +72,7 @@ def pairs(
 def found_in(rows: list[dict[str, Any]]) -> dict[str, tuple[float | None, bool]]:
     """Return p after Holm and the verdict by segment."""
     parts = segments(
-        "pass_rate", GATE, dict.fromkeys(RULES.segments, table_of(rows)), RULES, arms_of=line_up
+        {"pass_rate": GATE}, dict.fromkeys(RULES.segments, table_of(rows)), RULES, arms_of=line_up
     )
     return {part.value: (part.p_holm, part.loss) for part in parts}
 
@@ -104,7 +104,7 @@ def test_holm_over_all_segments() -> None:
         + pairs("c", 60, 9, 2, difficulty="easy")
     )
     parts = segments(
-        "pass_rate", GATE, dict.fromkeys(RULES.segments, table_of(rows)), RULES, arms_of=line_up
+        {"pass_rate": GATE}, dict.fromkeys(RULES.segments, table_of(rows)), RULES, arms_of=line_up
     )
     assert [(part.by, part.value) for part in parts] == [
         ("category", "a"), ("category", "b"), ("category", "c"), ("difficulty", "easy"),
