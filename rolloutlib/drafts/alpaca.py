@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from rolloutlib.drafts.names import measures_beside
 from rolloutlib.drafts.record import Preset
 from rolloutlib.drafts.tool import ToolDraft, glob_of
 from rolloutlib.errors import RunsError
@@ -27,7 +28,8 @@ _TEXTS: Final = frozenset({"output_1", "output_2", "instruction", "raw_completio
 
 
 def _recognises(peek: Peek) -> bool:
-    return {*peek.columns} >= _SHAPE
+    every = (column for file in peek.files for column in file.columns)
+    return {*peek.columns} >= _SHAPE and not measures_beside(every, _SHAPE)
 
 
 def _drafts(peek: Peek) -> Draft:

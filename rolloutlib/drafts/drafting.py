@@ -13,7 +13,7 @@ from rolloutlib.drafts.arms import arms_of
 from rolloutlib.drafts.peek import Peek, literal, peek
 from rolloutlib.drafts.presets import PRESETS
 from rolloutlib.drafts.table import draft_table
-from rolloutlib.errors import RunsError
+from rolloutlib.errors import RolloutError, RunsError
 from rolloutlib.plan.strict_yaml import describe
 from rolloutlib.reason import because
 from rolloutlib.runs.listing import list_files
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rolloutlib.drafts.record import Draft
+    from rolloutlib.drafts.record import Draft, Preset
 
 __all__ = ["Drafted", "draft"]
 
@@ -59,7 +59,7 @@ def draft(paths: Sequence[Path]) -> Drafted:
         due = "expected samples as CSV, JSON Lines, JSON, Parquet or a workbook"
         raise RunsError(f"no records are found in {names}; {due}.")
     known = next((preset for preset in PRESETS if preset.recognises(seen)), None)
-    drafted = known.drafts(seen) if known else draft_table(_of_a_kind(seen))
+    drafted = _by_preset(known, seen) if known else draft_table(_of_a_kind(seen))
     drafted = _opening(_named(_with_arms(drafted, seen), paths, seen), seen)
     if known is None:
         _check_measured(drafted, seen)
@@ -74,6 +74,23 @@ def draft(paths: Sequence[Path]) -> Drafted:
         due = "write source.yaml by hand (docs/source.md)"
         raise RunsError(f"{told}; the columns are {named}; {due}.") from None
     return Drafted(drafted, seen, spec)
+
+
+def _by_preset(preset: Preset, seen: Peek) -> Draft:
+    """Return a preset's draft.
+
+    Raises:
+        RunsError: the preset says why there is none, or a file is so odd that it met what its tool
+            never writes.
+    """
+    try:
+        return preset.drafts(seen)
+    except RolloutError:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        got = f"{seen.first.name} looks like a file of {preset.title}, but is not written as such"
+        due = "expected what the tool writes: write source.yaml by hand (docs/source.md)"
+        raise RunsError(f"{got}; {due}.") from None
 
 
 def _by_file(draft: Draft, seen: Peek) -> Draft:

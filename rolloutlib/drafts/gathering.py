@@ -80,6 +80,19 @@ class Gathering:
                 continue
             self.take("arm", column, because("draft.arm.two", words=shown), path)
 
+    def take_where(self, where: dict[str, Any], why: Reason, *, roots: bool = False) -> None:
+        """Keep rows of the words that were seen, and tell of the files that may have others.
+
+        Args:
+            where: of source.yaml.
+            why: the reason to write beside it.
+            roots: whether the whole of a .json file was looked at.
+        """
+        self.head["where"], self.notes["where"] = where, why
+        for file in self.peek.files:
+            if file.cut and not (roots and file.root):
+                self.left[file.name] = because("draft.bounded", records=len(file.every))
+
     def draft(self) -> Draft:
         """Return the draft, its keys in the order in which people read them."""
         kinds = {PurePosixPath(file.name).suffix for file in self.peek.files if file.records}

@@ -1,8 +1,9 @@
 """HELM: per_instance_stats.json of a run, a record an instance with its list of statistics.
 
 A statistic is `{name: {name, split}, count, sum, mean, …}`. Which one is the scenario's own stands
-in no file of the run, so the first of those that judge an answer as right or wrong is taken, and
-the draft says so. Perturbed copies of an instance have its id, so that they are no prompts more.
+in no file of the run, so the first of those that judge an answer as right or wrong is taken, those
+that only some scenarios have before those that many have, and the draft says so. Perturbed copies
+of an instance have its id, so that they are no prompts more.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["PRESET"]
 
 FILE: Final = "per_instance_stats.json"
-# What is 1 where the answer is right and 0 where it is wrong, the stricter reading first.
+# What is 1 where the answer is right and 0 where it is wrong: what is made for one kind of answer
+# first, then what stands beside it in many scenarios, the stricter reading first.
 _OUTCOMES: Final = (
-    "exact_match", "quasi_exact_match", "final_number_exact_match", "math_equiv",
-    "math_equiv_chain_of_thought", "chain_of_thought_correctness", "exact_set_match", "correct",
-    "prefix_exact_match", "quasi_prefix_exact_match", "pass", "execution_accuracy",
+    "final_number_exact_match", "math_equiv_chain_of_thought", "math_equiv",
+    "chain_of_thought_correctness", "execution_accuracy", "exact_set_match", "pass", "correct",
+    "exact_match", "quasi_exact_match", "prefix_exact_match", "quasi_prefix_exact_match",
 )  # fmt: skip
 _MODEL: Final = re.compile(r",?_?model[=-][^,/]*")  # in the name of a run's folder
 # What is a share from 0 to 1 of how right an answer is.
@@ -90,11 +92,13 @@ def _drafts(peek: Peek) -> Draft:
     making.columns["sample_id"] = parts
     making.notes["columns.sample_id"] = making.why
     making.taken |= {*parts, "stats", "perturbation"}
-    outcome = next((name for name in _OUTCOMES if name in stats), None)
+    outcomes = [name for name in _OUTCOMES if name in stats]
     further: dict[str, Any] = {"others": "ignored", "records": "."}
-    if outcome:
-        making.take("passed", _at(outcome), because("draft.helm", name=outcome))
+    if outcomes:
+        making.take("passed", _at(outcomes[0]), because("draft.helm", name=outcomes[0]))
         further["statuses"] = {1: "passed", 0: "failed"}
+    for name in outcomes[1:]:
+        making.scorer(name, _at(name), scale=[0, 1])
     shares = [name for name in _SHARES if name in stats]
     making.score_by(Scorer(name, _at(name), (0, 1)) for name in shares)
     if "inference_runtime" in stats:

@@ -6,9 +6,10 @@ know, so nothing is mapped to pass or fail.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rolloutlib.drafts.gathering import Gathering, records_of, seen_in
+from rolloutlib.drafts.names import measures_beside
 from rolloutlib.drafts.record import Preset
 from rolloutlib.drafts.values import time_unit
 from rolloutlib.reason import because
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["PRESET"]
 
+# What JMeter writes that is called like a field.
+_OWN: Final = frozenset({"timeStamp", "elapsed", "label", "success", "Latency"})
 _TRANSACTION = "Number of samples in transaction"
 
 
 def _recognises(peek: Peek) -> bool:
-    return seen_in(peek, "timeStamp", "elapsed", "label")
+    every = (column for file in peek.files for column in file.columns)
+    return seen_in(peek, "timeStamp", "elapsed", "label") and not measures_beside(every, _OWN)
 
 
 def _drafts(peek: Peek) -> Draft:
@@ -55,8 +59,8 @@ def _without_transactions(found: Gathering) -> None:
     }
     labels = [label for label in found.words("label") if label not in sums]
     if sums and labels:
-        found.head["where"] = {"label": labels}
-        found.notes["where"] = because("draft.load.transactions", words=tuple(map(str, sums)))
+        why = because("draft.load.transactions", words=tuple(map(str, sums)))
+        found.take_where({"label": labels}, why)
 
 
 PRESET = Preset("jmeter", "JMeter", _recognises, _drafts)

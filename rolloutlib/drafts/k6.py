@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rolloutlib.drafts.gathering import Gathering, records_of, seen_in
 from rolloutlib.drafts.record import Preset
+from rolloutlib.drafts.values import time_unit
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -44,16 +45,24 @@ def _drafts(peek: Peek) -> Draft:
     failed = because("draft.load.failed")
     if not found.take("error", f"{tags}expected_response", failed, values=_FAILED):
         found.take("error", f"{tags}error_code", failed, values=_CODES)  # k6 before 0.31
-    if csv:
-        found.take("started_at", moment, because("draft.epoch", unit="s"), unit="s")
-    else:
-        found.take("started_at", moment, because("draft.moments"))
+    _take_moment(found, moment)
     found.take("category", f"{tags}name", because("draft.load.kind"))
     found.take("user_id", f"{tags}vu", because("draft.load.user"))
     for column in ("group", "scenario", "status", "url"):
         if found.cells(f"{tags}{column}"):
             found.left[f"{tags}{column}"] = because("draft.load.other")
     return found.draft()
+
+
+def _take_moment(found: Gathering, column: str) -> None:
+    """Map when a request was made, in the unit of its numbers, or as RFC 3339."""
+    unit = time_unit(found.cells(column))
+    if unit == "iso":
+        found.take("started_at", column, because("draft.moments"))
+    elif unit not in {None, "local"}:
+        found.take("started_at", column, because("draft.epoch", unit=str(unit)), unit=unit)
+    else:
+        found.left[column] = because("draft.no_offset")
 
 
 PRESET = Preset("k6", "k6", _recognises, _drafts)

@@ -16,7 +16,7 @@ import msgspec
 
 from rolloutlib.drafts.gathering import Gathering, records_of, seen_in
 from rolloutlib.drafts.record import Preset
-from rolloutlib.drafts.values import numbers_of, scale_of
+from rolloutlib.drafts.values import is_worse, numbers_of, scale_of
 from rolloutlib.plan.segments import NAME
 from rolloutlib.reason import because
 
@@ -81,7 +81,10 @@ class _Score(NamedTuple):
 
 
 def _take_scores(found: Gathering) -> None:
-    """Map scores by their names: one is the score or the outcome, several are scorers."""
+    """Map scores by their names: one is the score or the outcome, several are scorers.
+
+    Those of which less is better by their names are left: which way they run no file tells.
+    """
     usable: dict[str, tuple[_Score, dict[str, Any]]] = {}
     for name, score in (_objects(found) or _by_column(found)).items():
         numbers = numbers_of(score.values)
@@ -97,7 +100,9 @@ def _take_scores(found: Gathering) -> None:
         else:
             usable[name] = score, {"column": score.path, "scale": [int(end) for end in scale]}
     for place, (name, (score, said)) in enumerate(usable.items(), start=1):
-        if len(usable) > 1:
+        if is_worse(name):
+            found.left[name] = because("draft.less_is_better")
+        elif len(usable) > 1:
             scorer = _plain(name, place)
             found.rest.setdefault("scores", {})[scorer] = said
             found.notes[f"scores.{scorer}"] = because("draft.langfuse.scores", column=name)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
 
 __all__ = [
     "CONTROLS",
@@ -14,6 +17,7 @@ __all__ = [
     "UNIT_OF",
     "fields_of",
     "folded",
+    "measures_beside",
     "unit_of",
 ]
 
@@ -107,6 +111,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
 
 # Fields of which one says how an answer was.
 MEASURED: Final = frozenset({"passed", "failed", "status", "score", "latency_ms", "issues"})
+_TELLING: Final = MEASURED | {"arm"}
 
 # Names of files and folders that tell which arm they are, folded.
 CONTROLS: Final = (
@@ -162,6 +167,18 @@ def fields_of(column: str) -> tuple[tuple[str, int], ...]:
         if told:
             return tuple(told.items())
     return ()
+
+
+def measures_beside(columns: Iterable[str], own: Container[str]) -> bool:
+    """Whether columns that are not a tool's own measure a sample, or tell its arm, by their names.
+
+    Such a table only resembles the tool's: read as the tool's it would lose them.
+
+    >>> measures_beside(["faithfulness", "passed"], {"faithfulness"})
+    True
+    """
+    other = (column for column in columns if column not in own)
+    return any(field in _TELLING for column in other for field, _ in fields_of(column))
 
 
 def without_unit(name: str) -> str:

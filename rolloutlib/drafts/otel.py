@@ -27,6 +27,7 @@ __all__ = ["PRESET"]
 _CALLS: Final = ("chat", "text_completion", "generate_content")
 _OPERATION: Final = "gen_ai.operation.name"
 _MODEL: Final = "gen_ai.request.model"  # which older instrumentations write alone
+_PAIR: Final = len(("key", "value"))
 _KINDS: Final = ("stringValue", "intValue", "doubleValue", "boolValue")
 _UNITS_OF_PEOPLE: Final = ("user.id", "enduser.id", "session.id", "gen_ai.conversation.id")
 _STATUSES: Final = (
@@ -108,8 +109,8 @@ def _mapped(cell: object) -> object:
     """Return a Parquet map, which is a list of keys and values, as an object."""
     if not isinstance(cell, list):
         return cell
-    pairs = cast("list[Any]", cell)
-    return {key: value for key, value in pairs if isinstance(key, str)}
+    pairs = (pair for pair in cast("list[Any]", cell) if isinstance(pair, list | tuple))
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == _PAIR and isinstance(pair[0], str)}
 
 
 def _recognises(peek: Peek) -> bool:
@@ -141,16 +142,16 @@ def _drafts(peek: Peek) -> Draft:
         found.notes["records"] = because("draft.otel.records")
     if _nested(kept, form):
         found.left["parent calls"] = because("draft.otel.nested")
-    found.head["where"] = {found.path(told): calls}
-    found.notes["where"] = because("draft.otel.calls", words=tuple(calls))
+    why = because("draft.otel.calls", words=tuple(calls))
+    found.take_where({found.path(told): calls}, why, roots=otlp)
     found.map_fields()
     return found.draft()
 
 
 def _nested(calls: list[dict[str, Any]], form: _Form) -> bool:
     """Whether some of the calls lie within others, as where two instrumentations tell one call."""
-    ids = {call.get(form.span) for call in calls}
-    return any(call.get(form.parent) in ids for call in calls if call.get(form.parent))
+    ids = {str(call.get(form.span)) for call in calls}
+    return any(str(call.get(form.parent)) in ids for call in calls if call.get(form.parent))
 
 
 class _Spans(Gathering):

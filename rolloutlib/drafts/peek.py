@@ -65,6 +65,7 @@ class PeekFile(NamedTuple):
         place: where in a .json file the records are: a path, or "." for the file itself.
         every: all records within the bounds, where the first 200 are not enough.
         opening: keys of source.yaml without which the file cannot be read (encoding, delimiter …).
+        cut: whether there are more records than were looked at.
     """
 
     name: str
@@ -76,6 +77,7 @@ class PeekFile(NamedTuple):
     place: str = ""
     every: tuple[Cells, ...] = ()
     opening: dict[str, Any] = {}  # noqa: RUF012 -- nobody writes to it
+    cut: bool = False
 
 
 class Peek(NamedTuple):
@@ -203,19 +205,21 @@ def _way_in(name: str, data: bytes) -> tuple[Opened, dict[str, Any]]:
 
 
 def _looked(name: str, path: Path, found: Opened, opening: dict[str, Any]) -> PeekFile:
-    root, place, kind, data = None, "", found.kind, found.data
+    root, place, kind, data, cut = None, "", found.kind, found.data, False
     if kind == ".json":
         tree = _decoded(data)
         place, every = records_of(tree)
+        cut = len(every) == MOST_RECORDS
         root = cast("Cells", tree) if isinstance(tree, dict) else None
     else:
         whole = kind == ".parquet" or len(data) <= MOST_BYTES
         text = data if whole else data[:MOST_BYTES].rpartition(b"\n")[0]
         records = _csv(text, found.delimiter) if kind == ".csv" else _RECORDS_OF[kind](text)
         every = tuple(islice(records, MOST_RECORDS))
+        cut = not whole or next(iter(records), None) is not None
     names = dict.fromkeys(name for record in every for name in flat(record))
     columns = tuple(islice(names, COLUMNS.value))
-    return PeekFile(name, path, kind, columns, every[:FIRST], root, place, every, opening)
+    return PeekFile(name, path, kind, columns, every[:FIRST], root, place, every, opening, cut)
 
 
 def _decoded(data: bytes) -> object:

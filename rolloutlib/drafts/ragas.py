@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rolloutlib.drafts.names import measures_beside
 from rolloutlib.drafts.record import Preset
 from rolloutlib.drafts.tool import Scorer, ToolDraft, glob_of
 
@@ -51,8 +52,10 @@ def _metric(column: str) -> str:
 
 def _recognises(peek: Peek) -> bool:
     columns = {*peek.columns}
-    metric = any(_metric(column) in _METRICS for column in columns)
-    return metric and bool(columns & {*_INPUTS}) and bool(columns & _BESIDE)
+    metrics = {column for column in columns if _metric(column) in _METRICS}
+    shaped = bool(metrics and columns & {*_INPUTS} and columns & _BESIDE)
+    every = {column for file in peek.files for column in file.columns}
+    return shaped and not measures_beside(every, metrics | _TEXTS)
 
 
 def _drafts(peek: Peek) -> Draft:

@@ -46,6 +46,7 @@ MATERIAL: Final = {
     "prompt": FIELDS["prompt"],
 }  # fmt: skip
 _UNENDED: Final = frozenset({"draft.unended", "draft.fewer", "draft.unreported"})
+_BOUNDED: Final = "draft.bounded"
 TEMPLATES: Final = frozenset({"prompt", "instruction", "request", "프롬프트", "지시문"})
 # What a line of source.yaml says of a field beside its column, to be corrected.
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
@@ -81,7 +82,7 @@ def meaning_of(paths: Sequence[Path], source: Path | None, two: Two | None) -> M
     left = tuple(
         TakenFor("", column, why)
         for column, why in drafted.draft.left.items()
-        if column not in used and why.code not in _UNENDED
+        if column not in used and why.code not in {*_UNENDED, _BOUNDED}
     )
     tool = "" if drafted.draft.tool == TABLE else drafted.draft.tool
     silent = _silent(drafted.peek, two) if two is not None else {}
@@ -175,7 +176,12 @@ def _unread(drafted: Drafted) -> tuple[Reason, ...]:
         for name, why in left.items()
         if why.code in _UNENDED
     ]
-    return (*named, *unended)
+    bounded = [
+        because("pair.bounded", file=name, why=why)
+        for name, why in left.items()
+        if why.code == _BOUNDED
+    ]
+    return (*named, *unended, *bounded)
 
 
 def _silent(seen: Peek, two: Two) -> dict[str, Reason]:

@@ -38,8 +38,9 @@ OUTCOMES: Final = {
 _MARKS: Final = {"o": "passed", "○": "passed", "◯": "passed", "x": "failed", "×": "failed"}
 # Words of names of which less is better.
 _WORSE: Final = re.compile(
-    r"toxic|hallucinat|loss|bias|perplex|\bwer\b|\bcer\b|risk|distance|error|harm|severity|violat"
-    r"|\bm[as]e\b|rmse|regret|penalty|refus|rank|독성|환각|오류|위험|순위",
+    r"toxic|hallucinat|loss|bias|perplex|risk|distance|error|harm|severity|violat|rmse|regret"
+    r"|penalty|refus|rank|unsafe|leak|jailbreak|profan|(?<![a-z])(wer|cer|m[as]e|pii)(?![a-z])"
+    r"|독성|환각|오류|위험|순위",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(NUMBER)
@@ -121,8 +122,8 @@ def of_calls(words: dict[str, str]) -> bool:
 def is_worse(name: str) -> bool:
     """Whether more of what a name tells of is worse, as of an error.
 
-    >>> is_worse("Hallucination"), is_worse("faithfulness")
-    (True, False)
+    >>> is_worse("Hallucination"), is_worse("contains_pii"), is_worse("faithfulness")
+    (True, True, False)
     """
     return bool(_WORSE.search(name))
 

@@ -63,6 +63,10 @@ PAIRS: Final = {
     ),
     "pair.broken": "{share:.1%} of the calls of arm {arm} failed: most of it was not measured.",
     "pair.unended": "The eval in {file} may not have ended: {why}.",
+    "pair.bounded": (
+        "Rows of {file} may be missing: {why}. Write source.yaml (rollout source with the same "
+        "files), complete its where, and compare with --source."
+    ),
     "pair.unread": (
         "{field} is not judged: the column {column} is left out ({why}). Write source.yaml "
         "(rollout source with the same files) and add under columns, if that is what it is: {line}"

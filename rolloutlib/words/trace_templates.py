@@ -22,6 +22,9 @@ TRACES: Final = {
     "draft.load.transactions": (
         "without {words}, whose rows add up requests that have rows of their own"
     ),
+    "draft.bounded": (
+        "where names what its first {records:,} records hold; rows of other words would be left out"
+    ),
     "draft.k6.requests": (
         "of the rows, each of which is a metric, those that are a request's whole time"
     ),

@@ -63,9 +63,74 @@ def test_files_of_a_tool_review_as_drafted(folder: str, tmp_path: Path) -> None:
     assert [name for name in filled if any(row[name] is None for row in rows)] == []
     assert any(row["score"] is not None or row["status"] is not None for row in rows)
     review = rl.review(stage=2, runs=str(copy), control=control, treatment=treatment)
-    assert review.recommendation in {"GO", "HOLD", "NO_GO"}
-    known = {gate.metric for gate in review.gates if gate.evidence.point is not None}
-    assert known & {"passed", "score"}
+    assert review.recommendation == "HOLD"  # no tool here tells issues, vetoes and errors
+    known = {gate.metric: gate.evidence.point for gate in review.gates if gate.evidence.point}
+    metric = "passed" if "passed" in known else "score"
+    due = lead_of(rows, metric, control, treatment)
+    assert known[metric] == pytest.approx(due, rel=0.25)  # which weighs repeats in another way
+
+
+def lead_of(rows: list[dict[str, Any]], metric: str, control: str, treatment: str) -> float:
+    """Return by how much the treatment is better, as the mean of its leads in each prompt."""
+    values: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        value = float(row["status"] == "passed") if metric == "passed" else row["score"]
+        if value is not None:
+            values.setdefault((row["arm"], row["prompt_id"]), []).append(value)
+    prompts = {p for _, p in values if {(control, p), (treatment, p)} <= values.keys()}
+    return float(np.mean([
+        np.mean(values[treatment, p]) - np.mean(values[control, p]) for p in prompts
+    ]))  # fmt: skip
+
+
+def a_csv(path: Path, header: str, row: str) -> Path:
+    """Write a table of 40 rows; of a row {i} is its number, {bit} 0 or 1, {part} from 0 to 0.9."""
+    rows = (row.format(i=i, bit=i % 2, part=i % 10 / 10) for i in range(40))
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("id,question,answer,faithfulness,passed,latency_ms", "{i},q{i},a,{part},{bit},1{i}0"),
+        ("timeStamp,elapsed,label,passed", "1796032818{i:03},4{i}0,ask{i},{bit}"),
+        ("instruction,output_1,output_2,preference,passed", "q{i},a,b,1,{bit}"),
+    ],
+)
+def test_a_table_that_only_resembles_a_tool_keeps_its_measurements(
+    header: str, row: str, tmp_path: Path
+) -> None:
+    """A pass rate beside a tool's columns is read by its name; without it the tool is known."""
+    made = draft([a_csv(tmp_path / "a.csv", header, row)]).draft
+    assert (made.tool, made.mapping["columns"]["passed"]) == ("table", "passed")
+    own = header.partition(",passed")[0]
+    cells = ",".join(row.split(",")[: own.count(",") + 1])
+    assert draft([a_csv(tmp_path / "b.csv", own, cells)]).draft.tool != "table"
+
+
+def test_less_noise_is_better(tmp_path: Path) -> None:
+    """The share of wrong claims of ragas runs from worst to best downwards."""
+    row = "q{i},a,{part}"
+    path = a_csv(tmp_path / "a.csv", "user_input,response,noise_sensitivity(mode=relevant)", row)
+    score = draft([path]).draft.mapping["columns"]["score"]
+    assert score == {"column": "noise_sensitivity(mode=relevant)", "scale": [1, 0]}
+
+
+def test_what_only_some_scenarios_have_is_the_outcome(tmp_path: Path) -> None:
+    """Of HELM the chain of thought's verdict comes before exact match, now a scorer."""
+    records = [{
+        "instance_id": f"id{i}", "train_trial_index": 0,
+        "stats": [
+            {"name": {"name": name, "split": "test"}, "count": 1, "mean": i % 2}
+            for name in ("exact_match", "chain_of_thought_correctness")
+        ],
+    } for i in range(10)]  # fmt: skip
+    path = tmp_path / "per_instance_stats.json"
+    path.write_text(json.dumps(records), encoding="utf-8")
+    mapping = draft([path]).draft.mapping
+    assert "chain_of_thought_correctness" in mapping["columns"]["passed"]
+    assert [*mapping["scores"]] == ["exact_match"]
 
 
 def test_each_preset_is_in_the_documents() -> None:

@@ -14,8 +14,11 @@ import pytest
 from rolloutlib.cli import main
 from rolloutlib.commands.compare import EXIT
 from rolloutlib.drafts.drafting import draft
+from rolloutlib.drafts.presets import PRESETS
+from rolloutlib.drafts.two import meaning_of
 from rolloutlib.drafts.written import text_of
 from rolloutlib.errors import RunsError
+from rolloutlib.runs.places import two_places
 from rolloutlib.runs.reading import read_runs
 from rolloutlib.runs.sources import load_source
 
@@ -98,6 +101,18 @@ def test_langfuse_gives_no_price_where_none_is_known(tmp_path: Path) -> None:
     rows = read_runs(tmp_path).table.to_pylist()
     assert sorted(row["cost"] or 0 for row in rows) == [0] * 11 + [0.5]
     assert sum(row["latency_ms"] is None for row in rows) == 3
+
+
+@pytest.mark.parametrize("name", ["Hallucination", "Toxicity"])
+def test_langfuse_scores_of_which_less_is_better_are_left(tmp_path: Path, name: str) -> None:
+    """By its name alone no file tells how such a score runs, so that it decides nothing."""
+    traces = json.loads((FILES / "langfuse/traces.json").read_text("utf-8"))
+    for trace in traces:
+        trace[name] = trace.pop("correctness")
+    (tmp_path / "traces.json").write_text(json.dumps(traces), encoding="utf-8")
+    made = draft([tmp_path / "traces.json"]).draft
+    assert made.left[name].code == "draft.less_is_better"
+    assert "score" not in made.mapping["columns"]
 
 
 @pytest.mark.parametrize("name", ["spans.json", "collector.jsonl"])
@@ -240,6 +255,66 @@ def test_transactions_of_jmeter_are_not_counted_twice(tmp_path: Path) -> None:
     (tmp_path / "v1.jtl").write_text("\n".join([head, *rows, total]) + "\n", encoding="utf-8")
     made = draft([tmp_path / "v1.jtl"])
     assert made.draft.mapping["where"] == {"label": ["ask"]}
+
+
+def test_words_after_the_first_records_may_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a list of labels is of the first rows alone, the draft and a comparison say so."""
+    head, *rows = (FILES / "jmeter/v1.jtl").read_text("utf-8").splitlines()
+    said = '"Number of samples in transaction : 2, number of failing samples : 0"'
+    total = f"1796032818000,90,whole,,{said},users 1-1,,true,,10,3,3,0,0,0"
+    text = "\n".join([head, total, *rows]) + "\n"
+    for name in ("v1.jtl", "v2.jtl"):
+        (tmp_path / name).write_text(text.replace(",90,", f",9{name[1]},"), encoding="utf-8")
+    paths = [tmp_path / "v1.jtl", tmp_path / "v2.jtl"]
+    assert "v1.jtl" not in draft(paths).draft.left
+    monkeypatch.setattr("rolloutlib.drafts.peek.MOST_RECORDS", 20)
+    assert draft(paths).draft.left["v1.jtl"].facts == {"records": 20}
+    meaning = meaning_of(paths, None, two_places(*paths))
+    assert [why.code for why in meaning.doubts] == ["pair.bounded"] * 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "unit"),
+    [("1796032818", "s"), ("1796032818123", "ms"), ("2026-11-30T09:00:00+09:00", None)],
+)
+def test_moments_of_k6_are_in_the_unit_of_their_numbers(
+    tmp_path: Path, cell: str, unit: str | None
+) -> None:
+    """`--out csv` writes seconds unless it is told to write something finer, or RFC 3339."""
+    head = "metric_name,timestamp,metric_value,expected_response"
+    row = f"http_req_duration,{cell},81.5,true"
+    (tmp_path / "a.csv").write_text("\n".join([head, *[row] * 5]) + "\n", encoding="utf-8")
+    moment = draft([tmp_path / "a.csv"]).draft.mapping["columns"]["started_at"]
+    assert moment == ({"column": "timestamp", "unit": unit} if unit else "timestamp")
+
+
+@pytest.mark.parametrize(
+    "attributes", [["chat"], [{"a": 1, "b": 2, "c": 3}], [{"key": 1, "value": 2}]]
+)
+def test_odd_spans_are_a_sentence(tmp_path: Path, attributes: list[Any]) -> None:
+    """Attributes that are no map, and ids that are lists, end in a message."""
+    record = {"trace_id": "t", "span_id": ["s"], "start_time": "2026-11-30T09:00:00Z",
+              "attributes": attributes}  # fmt: skip
+    (tmp_path / "a.jsonl").write_text("\n".join([json.dumps(record)] * 3), encoding="utf-8")
+    with pytest.raises(RunsError, match="no span that is a call of a model"):
+        draft([tmp_path / "a.jsonl"])
+
+
+def test_a_file_that_a_preset_cannot_read_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a tool never writes ends in a message with the tool, the file and what to do."""
+
+    def broken(_: object) -> None:
+        raise KeyError("odd")
+
+    shutil.copy(FILES / "k6/v1.csv", tmp_path / "v1.csv")
+    presets = tuple(preset._replace(drafts=broken) for preset in PRESETS)
+    monkeypatch.setattr("rolloutlib.drafts.drafting.PRESETS", presets)
+    with pytest.raises(RunsError, match=r"v1\.csv looks like a file of k6.*write source\.yaml by"):
+        draft([tmp_path / "v1.csv"])
 
 
 @pytest.mark.parametrize("name", ["run_stats.csv", "run.json"])
