@@ -56,23 +56,23 @@ def delimiter_of(
     Raises:
         DoorError: the header has its columns by another one.
     """
-    taken = said or _BY_NAME.get(kind, ",")
+    delimiter = said or _BY_NAME.get(kind, ",")
     head, mapped = _header(data), {*wanted}
-    cells = _cells(head, taken)
+    cells = _cells(head, delimiter)
     if mapped <= {*cells} and (mapped or len(cells) > 1):
-        return taken
-    others = {one: _cells(head, one) for one in DELIMITERS if one != taken}
-    tables = {one: names for one, names in others.items() if len(names) > 1 and all(names)}
+        return delimiter
+    others = {mark: _cells(head, mark) for mark in DELIMITERS if mark != delimiter}
+    tables = {mark: names for mark, names in others.items() if len(names) > 1 and all(names)}
     if not tables:
-        return taken
-    likely = max(tables, key=lambda one: (len(mapped & {*tables[one]}), len(tables[one])))
+        return delimiter
+    likely = max(tables, key=lambda mark: (len(mapped & {*tables[mark]}), len(tables[mark])))
     names = tables[likely]
     if len(cells) > 1 and len(mapped & {*names}) <= len(mapped & {*cells}):
-        return taken
-    got = f"has {len(cells)} column{'s' * (len(cells) != 1)} between {_TOLD[taken]}"
+        return delimiter
+    got = f"has {len(cells)} column{'s' * (len(cells) != 1)} between {_TOLD[delimiter]}"
     columns = f"{len(names)} columns ({exact(', '.join(names))})"
-    due = f"delimiter: {WRITTEN[likely]} in source.yaml, by which it has {columns}"
-    raise DoorError(name, got, due, key="delimiter", value=likely)
+    expected = f"delimiter: {WRITTEN[likely]} in source.yaml, by which it has {columns}"
+    raise DoorError(name, got, expected, key="delimiter", value=likely)
 
 
 def _header(data: bytes) -> str:

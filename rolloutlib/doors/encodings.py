@@ -101,7 +101,7 @@ def as_utf8(name: str, data: bytes, encoding: str | None, kind: str = ".csv") ->
             return _recoded(name, data[len(mark) :], marked, marked=True)
     if found := other_format(name, data):
         raise DoorError(name, f"is {found[0]}", found[1])
-    known = codecs.lookup(encoding).name if encoding else "utf-8"
+    known = codecs.lookup(encoding).name.removesuffix("-sig") if encoding else "utf-8"
     wide = _wide(data)
     if encoding and known != "utf-8" and not (wide and known in _MARKED):
         return _said(name, data, encoding)

@@ -29,6 +29,7 @@ class Said(NamedTuple):
         wanted: the columns that it maps.
         times: those of moments.
         strict: those in which a date is what a spreadsheet made of something else.
+        numbers: those of them in which a percentage is no such thing.
         words: those in which an error's word (#N/A) is judged as a word.
     """
 
@@ -38,6 +39,7 @@ class Said(NamedTuple):
     wanted: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
     strict: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
 
 
@@ -116,7 +118,8 @@ def _check_jmeter(name: str, text: bytes) -> None:
 
 
 def _sheet(name: str, data: bytes, kind: str, said: Said) -> bytes:
-    return sheet_lines(
-        name, data, kind, said.sheet, wanted=said.wanted, times=said.times, strict=said.strict,
-        words=said.words,
-    )  # fmt: skip
+    columns = {
+        "wanted": said.wanted, "times": said.times, "strict": said.strict,
+        "numbers": said.numbers, "words": said.words,
+    }  # fmt: skip
+    return sheet_lines(name, data, kind, said.sheet, columns)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from rolloutlib.doors.paths import ROOT, Several, value_at
 from rolloutlib.errors import RunsError
@@ -11,9 +12,20 @@ from rolloutlib.errors import RunsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["records_at"]
+__all__ = ["NOTHING_THERE", "Missing", "records_at"]
 
 HERE = "."  # the document itself
+NOTHING_THERE: Final = "expected a list of one item or more, as records in source.yaml says"
+_SEVERAL = re.compile(  # a step that may lead to more than one place: * or [key=word]
+    r"""(?:^|\.|(?<=\]))\*(?=[.\[]|$)|\[[^\[\]=]+=(?:"[^"]*"|'[^']*'|[^\[\]]*)\]"""
+)
+
+
+class Missing(NamedTuple):
+    """A place that has no records: where it is, and what stands there instead."""
+
+    place: str
+    found: object
 
 
 def records_at(tree: object, path: str) -> list[object] | None:
@@ -26,7 +38,8 @@ def records_at(tree: object, path: str) -> list[object] | None:
             (``results.*``).
 
     Returns:
-        The records, whatever they are; None where there is no list.
+        The records, whatever they are; `Missing` for each of several places that has none; None
+        where there is no list.
 
     Raises:
         RunsError: a table names a column twice.
@@ -35,14 +48,42 @@ def records_at(tree: object, path: str) -> list[object] | None:
     [1, 2, 3]
     >>> records_at({"columns": ["x", "y"], "data": [[1, 2]]}, ".")
     [{'x': 1, 'y': 2}]
+    >>> records_at({"a": [{"b": [1]}, {}]}, "a.*.b")
+    [1, Missing(place='a.* (item 2).b', found=None)]
     """
     inner = path.removeprefix(ROOT)
-    found: Any = tree if path == HERE else value_at({"file": tree}, f"file.{inner}")
-    if isinstance(found, Several):
-        return [record for part in found for record in _records_of(part)]
-    if isinstance(found, list) or _is_table(found):
-        return list(_records_of(cast("object", found)))
-    return None
+    found: Any = tree if path == HERE else _value(tree, inner)
+    if not isinstance(found, list) and not _is_table(found):
+        return None
+    if path != HERE and _SEVERAL.search(inner):
+        return list(_along(tree, inner, ""))
+    return list(_records_of(cast("object", found)))
+
+
+def _value(start: object, path: str) -> Any:  # noqa: ANN401 -- whatever stands there
+    return value_at({"file": start}, f"file.{path}") if path else start
+
+
+def _along(start: object, path: str, before: str) -> Iterator[object]:
+    """Yield the records at the end of a path, and each place on its way that leads to none."""
+    step = _SEVERAL.search(path)
+    if step is None:
+        yield from _records_or_missing(_value(start, path), before + path)
+        return
+    so_far, rest = path[: step.end()], path[step.end() :]
+    found = _value(start, so_far)
+    if not isinstance(found, Several):
+        found = [] if found is None else [found]
+    if not found and before:
+        yield Missing(before + so_far, None)
+    for number, part in enumerate(found, start=1):
+        yield from _along(part, rest.removeprefix("."), f"{before}{so_far} (item {number})"
+                          f"{'.' * rest.startswith('.')}")  # fmt: skip
+
+
+def _records_or_missing(part: object, place: str) -> Iterator[object]:
+    records = [] if part is None else list(_records_of(part))
+    yield from records or [Missing(place, part)]
 
 
 def _records_of(part: object) -> Iterator[object]:
@@ -51,7 +92,7 @@ def _records_of(part: object) -> Iterator[object]:
         yield from _rows_of(cast("dict[str, list[Any]]", part))
     elif isinstance(part, list):
         yield from cast("list[object]", part)
-    elif part is not None:
+    else:
         yield part
 
 

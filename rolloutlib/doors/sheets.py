@@ -15,7 +15,7 @@ from rolloutlib.doors.refusal import DoorError
 from rolloutlib.limits import FILE_BYTES, SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 __all__ = ["WORKBOOKS", "sheet_lines"]
 
@@ -30,15 +30,7 @@ _CALL = (
 
 
 def sheet_lines(
-    name: str,
-    data: bytes,
-    kind: str,
-    sheet: str | None = None,
-    *,
-    wanted: Collection[str] = (),
-    times: Collection[str] = (),
-    strict: Collection[str] = (),
-    words: Collection[str] = (),
+    name: str, data: bytes, kind: str, sheet: str | None, columns: Mapping[str, Collection[str]]
 ) -> bytes:
     """Read one sheet of a workbook.
 
@@ -47,18 +39,16 @@ def sheet_lines(
         data: its bytes.
         kind: how its name ends.
         sheet: which one; by default the only one that has rows.
-        wanted: the columns that source.yaml maps, by which the header is known.
-        times: columns of moments.
-        strict: columns in which a date is what a spreadsheet made of something else.
-        words: columns in which an error's word (#N/A) is judged as a word.
+        columns: by what they may hold. `wanted`: those that source.yaml maps, by which the header
+            is known; `times`: moments; `strict`: no date, which a spreadsheet made of something
+            else; `numbers`: percentages, too; `words`: an error's word (#N/A), judged as a word.
 
     Raises:
         DoorError: it is no workbook, no table stands there, or it is larger than it may be.
     """
     options = {
         "kind": kind, "sheet": sheet, "seconds": SECONDS.value,
-        "memory": FILE_BYTES.value + _ROOM, "wanted": [*wanted], "times": [*times],
-        "strict": [*strict], "words": [*words],
+        "memory": FILE_BYTES.value + _ROOM, **{what: [*names] for what, names in columns.items()},
     }  # fmt: skip
     command = [sys.executable, "-I", "-c", _CALL, json.dumps(options), str(_ROOT)]
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as told:

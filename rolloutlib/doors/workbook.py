@@ -39,7 +39,7 @@ def lines_of(data: bytes, options: dict[str, Any]) -> Iterator[str]:
     Args:
         data: the workbook.
         options: kind (how the file's name ends), sheet, and columns by what they may hold: wanted,
-            times, strict, words (see `sheets`).
+            times, strict, numbers, words (see `sheets`).
 
     Raises:
         Refusal: it is no workbook, or no table stands in the sheet.
@@ -47,19 +47,19 @@ def lines_of(data: bytes, options: dict[str, Any]) -> Iterator[str]:
     workbook = _workbook(data, options["kind"])
     sheet = _sheet_of(workbook, options["sheet"])
     marks = marks_in(data, sheet.name, options["kind"])
-    rows = _rows(sheet)
+    rows = _rows(sheet, {row for row, _ in marks.errors})
     number, names = _header(rows, {*options["wanted"]})
     _check_merged(sheet, number, rows)
     line = 0
     for row, cells in rows[number + 1 :]:
-        told = {
+        values = {
             name: _cell(cell, name, options, marks.of(row, column))
             for column, (name, cell) in enumerate(zip(names, cells, strict=True))
             if name
         }
-        if any(cell is not None for cell in told.values()):
+        if any(cell is not None for cell in values.values()):
             yield from [""] * (row - line)
-            yield json.dumps(told, ensure_ascii=False)
+            yield json.dumps(values, ensure_ascii=False)
             line = row + 1
 
 
@@ -99,11 +99,17 @@ def _sheet_of(workbook: CalamineWorkbook, asked: str | None) -> CalamineSheet:
     raise Refusal(f"has several sheets with rows ({told})", due, "sheet")
 
 
-def _rows(sheet: CalamineSheet) -> list[tuple[int, list[Any]]]:
-    """Return the rows that are not empty with their numbers from 0, from the first column on."""
+def _rows(sheet: CalamineSheet, with_errors: set[int]) -> list[tuple[int, list[Any]]]:
+    """Return the rows that are not empty with their numbers from 0, from the first column on.
+
+    A row of errors alone is not empty, although the library gives nothing else.
+    """
     top, left = sheet.start or (0, 0)
     found = [(top + place, [""] * left + row) for place, row in enumerate(sheet.iter_rows())]
-    return [(row, cells) for row, cells in found if any(cell != "" for cell in cells)]
+    return [
+        (row, cells) for row, cells in found
+        if row in with_errors or any(cell != "" for cell in cells)
+    ]  # fmt: skip
 
 
 def _header(rows: Sequence[tuple[int, list[Any]]], wanted: set[str]) -> tuple[int, list[str]]:
@@ -169,13 +175,15 @@ def _cell(cell: Any, name: str, options: dict[str, Any], mark: str) -> object:  
     if isinstance(cell, bool):
         return cell
     if isinstance(cell, int | float):
-        return _number(cell, mark)
+        is_word = name in options["strict"] and name not in options["numbers"]
+        return _number(cell, mark, is_word=is_word)
     return _time(cell, name, options)
 
 
-def _number(cell: float, mark: str) -> object:
+def _number(cell: float, mark: str, *, is_word: bool) -> object:
     if mark == "percent":  # as people see it, who may write its scale by what they see
-        return f"{cell * 100:.15g}%"
+        percentage = f"{cell * 100:.15g}%"
+        return {"error": f"a percentage ({percentage})"} if is_word else percentage
     return int(cell) if float(cell).is_integer() and abs(cell) < _EXACT else cell
 
 

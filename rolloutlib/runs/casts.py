@@ -2,7 +2,7 @@
 
 A row is odd where the engine cannot vouch that its casts say what the careful reader (`flat`)
 says: a number that is none, an unknown word, a time without offset. What is odd the careful reader
-    judges.
+judges.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false

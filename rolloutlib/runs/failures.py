@@ -49,18 +49,18 @@ def failed_of(column: ColumnSpec) -> Callable[[object], object]:
     spelled = truths(known)
     absent, others = words.get(ABSENT), words.get(_ANY)
 
-    def one(cell: object) -> object:
+    def judged(cell: object) -> object:
         if cell is None or cell == "":
             return absent
-        told = status_of(cell, known, spelled)
-        if told is not None:
-            return told == "True"
+        meaning = status_of(cell, known, spelled)
+        if meaning is not None:
+            return meaning == "True"
         return word(cell) if others is None else others
 
     def read(cell: object) -> object:
         if not isinstance(cell, list):
-            return one(cell)
-        several = [one(item) for item in cast("list[object]", cell)]
+            return judged(cell)
+        several = [judged(item) for item in cast("list[object]", cell)]
         odd = next((item for item in several if isinstance(item, str)), None)
         if odd is not None:
             return odd

@@ -117,16 +117,17 @@ def read_flat(
     sides = [_of_side(file, rows, side.told_of(texts=texts), latest) for side in spec.sides]
     if spec.wide and "prompt_id" not in spec.mapped:
         _name_prompts(file, sides)
-    found = grouped(file.name, [one for side in sides for one in side.kept], sides[0].spec.no_tags)
-    bad = rows.bad + [one for side in sides for one in side.bad]
-    told = [*left_out(file.name, rows), *(one for side in sides for one in side.told)]
-    read = len(rows.rows) * len(sides) + len(rows.bad) + sum(one.rows - 1 for one in bad)
+    kept = [row for side in sides for row in side.kept]
+    groups = grouped(file.name, kept, sides[0].spec.no_tags)
+    bad = rows.bad + [row for side in sides for row in side.bad]
+    reasons = [*left_out(file.name, rows), *(reason for side in sides for reason in side.told)]
+    read = len(rows.rows) * len(sides) + len(rows.bad) + sum(row.rows - 1 for row in bad)
     words = Counter[tuple[str, str | None]]()
     for side in sides:
-        words.update({one[:2]: one.rows for one in side.words})
+        words.update({word[:2]: word.rows for word in side.words})
     unknown = tuple(UnknownWord(*key, rows) for key, rows in words.items())
-    account = read, found.copies, unknown, found.cached, tuple(told)
-    return FlatRuns(sides[0].spec, found.runs, bad + found.bad, *account)
+    account = read, groups.copies, unknown, groups.cached, tuple(reasons)
+    return FlatRuns(sides[0].spec, groups.runs, bad + groups.bad, *account)
 
 
 class _Side(NamedTuple):

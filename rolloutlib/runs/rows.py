@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rolloutlib.doors.records import records_at
+from rolloutlib.doors.records import NOTHING_THERE, Missing, records_at
 from rolloutlib.errors import RunsError
 from rolloutlib.runs.located import MalformedError, line_of, read_object, read_value
 from rolloutlib.runs.parquet import damaged
@@ -242,20 +242,11 @@ def _read_lines(file: RunFile, data: bytes, path: str | None) -> Rows:
             field = f"byte {error.start} of the line is no UTF-8"
             bad.append(Quarantined(file.name, number, field, "", "expected UTF-8", text))
         except MalformedError as error:
-            bad.append(
-                Quarantined(
-                    file.name,
-                    number,
-                    error.field,
-                    error.value and shown(error.value),
-                    error.expectation,
-                    text,
-                )
-            )
+            what = error.field, error.value and shown(error.value), error.expectation
+            bad.append(Quarantined(file.name, number, *what, text))
         else:
-            found = _rows_of_line(file, Row(number, record, text, record), path)
-            for one in found:
-                (rows if isinstance(one, Row) else bad).append(one)  # pyright: ignore[reportArgumentType]
+            for row in _rows_of_line(file, Row(number, record, text, record), path):
+                (rows if isinstance(row, Row) else bad).append(row)  # pyright: ignore[reportArgumentType]
     return Rows(_columns(rows), rows, bad, {})
 
 
@@ -265,16 +256,23 @@ def _rows_of_line(file: RunFile, line: Row, path: str | None) -> Iterator[Row | 
         yield line
         return
     records = records_at(line.cells, path)
-    if records is None:
-        what = path, "", "expected a list there, as records in source.yaml says", line.text
-        yield Quarantined(file.name, line.line, *what)
+    if not records:
+        value = "" if records is None else shown(records)
+        yield Quarantined(file.name, line.line, path, value, NOTHING_THERE, line.text)
         return
     for number, record in enumerate(records, start=1):
         if isinstance(record, dict):
             yield line._replace(cells=record, text="", item=str(number))
         else:
-            what = f"{path} (item {number})", shown(record), "expected an object", line.text
-            yield Quarantined(file.name, line.line, *what)
+            what = _refused(record, f"{path} (item {number})")
+            yield Quarantined(file.name, line.line, *what, line.text)
+
+
+def _refused(record: object, place: str) -> tuple[str, str, str]:
+    """Return what is wrong with a record that is none: where, what stands there, what is due."""
+    if isinstance(record, Missing):
+        return record.place, shown(record.found), NOTHING_THERE
+    return place, shown(record), "expected an object"
 
 
 def _columns(rows: Iterable[Row]) -> tuple[str, ...]:
@@ -312,8 +310,6 @@ def _read_json(file: RunFile, data: bytes, path: str) -> Rows:
         if isinstance(record, dict):
             rows.append(Row(number, record, "", tree))
         else:
-            got, text = f"record {number}", json.dumps(record, ensure_ascii=False)
-            bad.append(
-                Quarantined(file.name, number, got, shown(record), "expected an object", text)
-            )
+            text = json.dumps(record, ensure_ascii=False)
+            bad.append(Quarantined(file.name, number, *_refused(record, f"record {number}"), text))
     return Rows(_columns(rows), rows, bad, {})

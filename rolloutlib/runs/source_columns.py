@@ -219,7 +219,7 @@ class Constants(_Model):
 MEASURED = (
     "passed", "status", "error", "score", "latency_ms", "issues", "veto_reason", "style_violations",
     "suggested_tags", "confirmed_tags", "cost", "tokens_in", "tokens_out", "human_passed",
-    "human_score", "error",
+    "human_score",
 )  # fmt: skip
 
 

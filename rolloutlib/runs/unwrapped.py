@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rolloutlib.doors.opened import Said, kind_of_name, opened
 from rolloutlib.runs.columns import TEXTS
 from rolloutlib.runs.database import texts_folder
+from rolloutlib.runs.decimals import is_number
 from rolloutlib.runs.files import check_lines, plain_text
 from rolloutlib.runs.quarantine import Quarantined
 from rolloutlib.runs.sources import WIRE
@@ -50,12 +51,16 @@ def said_of(spec: SourceSpec | None, file: str) -> Said:
     times = {name for field in {"started_at", *between} for name in names.get(field, ())}
     words = {name for field in _WORDS & names.keys() for name in names[field]}
     words |= {column.column for column in columns.values() if column.none}
+    numbers = {name for field in names if field in _WORDS or is_number(field)
+               for name in names[field]}  # fmt: skip
+    numbers |= {one.column for one in spec.scores.values()} if spec else set()
     beside = {n: one.column for n, one in spec.beside.items() if n not in TEXTS} if spec else {}
     every = {name for several in names.values() for name in several} | {*beside.values()}
     return Said(
         encoding=spec.encoding if spec else None, delimiter=spec.delimiter if spec else None,
         sheet=spec.sheet if spec else None, wanted=wanted, times=tuple(sorted(times)),
-        strict=tuple(sorted(every - times)), words=tuple(sorted(words)),
+        strict=tuple(sorted(every - times)), numbers=tuple(sorted(numbers)),
+        words=tuple(sorted(words)),
     )  # fmt: skip
 
 

@@ -106,6 +106,12 @@ def test_a_key_that_is_wrong_is_told(name: str) -> None:
         opened("t.csv", data, said)
 
 
+def test_utf_8_is_read_with_the_key_of_its_mark_too() -> None:
+    """A file that lacks the mark which `utf-8-sig` says is the same text."""
+    text = "arm,모델\n".encode()
+    assert opened("t.csv", text, Said("utf-8-sig")).data == text
+
+
 TEXTS = {
     "cp949": "문항,판정\n가나다,통과\n", "cp932": "モデル,判定\nこれはテストです,合格\n",
     "gb18030": "模型,结果\n这是一个测试,通过\n", "cp1251": "модель,итог\nпроверка,да\n",  # noqa: RUF001 -- a language

@@ -86,6 +86,12 @@ ODD: dict[str, tuple[Sequence[object], Callable[[Worksheet], object] | None, str
     "an error among issues": (
         ("a", "r", "q", "passed", 1, "x"), lambda sheet: _error(sheet["F22"]),
         'issues is {"error": "#ERROR"}; expected a list of words.'),
+    "errors in all cells": (
+        ("a", "r", "q", "passed", 1, "x"), lambda sheet: [_error(cell) for cell in sheet[22]],
+        'arm is {"error": "#ERROR"}; expected control or treatment.'),
+    "a percentage in an id": (
+        ("a", "r", 0.85, "passed", 1), lambda sheet: _percent(sheet["C22"]),
+        'prompt_id is {"error": "a percentage (85%)"}; expected text.'),
     "a percentage": (
         ("a", "r", "q", "passed", 0.85), lambda sheet: _percent(sheet["E22"]),
         PERCENT),

@@ -56,6 +56,33 @@ JUDGED = [
 ]  # fmt: skip
 
 
+_OK = [{"arm": "a", "ok": True}, {"arm": "b", "ok": False}]
+_DUE = "expected a list of one item or more, as records in source.yaml says."
+
+
+@pytest.mark.parametrize(
+    ("records", "name", "content", "messages"),
+    [
+        ("suites.*.results", "t.json", {"suites": [{"results": _OK}, {"error": "crashed"}, {"results": []}]},
+         [f"t.json:3: suites.* (item 2).results is null; {_DUE}", f"t.json:4: suites.* (item 3).results is []; {_DUE}"]),
+        ("s.*.t.*.r", "t.json", {"s": {"x": {"t": [{"r": _OK}, {}]}, "y": {"t": []}}},
+         [f"t.json:3: s.* (item 1).t.* (item 2).r is null; {_DUE}", f"t.json:4: s.* (item 2).t.* is null; {_DUE}"]),
+        ("s[k=x].r", "t.json", {"s": [{"k": "x", "r": _OK}, {"k": "x"}]}, [f"t.json:3: s[k=x] (item 2).r is null; {_DUE}"]),
+        ("rows", "t.jsonl", [{"rows": _OK}, {"rows": []}], [f"t.jsonl:2: rows is []; {_DUE}"]),
+        ("s.*.rows", "t.jsonl", [{"s": [{"rows": _OK}, {}]}, {"s": []}],
+         [f"t.jsonl:1: s.* (item 2).rows is null; {_DUE}", f"t.jsonl:2: s.*.rows is []; {_DUE}"]),
+    ],
+)  # fmt: skip
+def test_a_place_without_records_is_a_bad_row(
+    tmp_path: Path, records: str, name: str, content: object, messages: list[str]
+) -> None:
+    """Of several lists one that is missing or empty is told, as nobody knows how many rows it had."""
+    spec = f'files: {name}\nrecords: "{records}"\ncolumns: {{arm: arm, passed: ok}}'
+    found = read(tmp_path, spec, {name: content})
+    assert found.kept == 2
+    assert [one.message for one in found.quarantined] == messages
+
+
 def test_an_item_by_its_key(tmp_path: Path) -> None:
     """A score is picked by its name out of a list; a record without it has none."""
     spec = "columns: {arm: arm, prompt_id: doc.id, score: {column: 'scores[name=x].value', scale: [0, 1]}}"
