@@ -175,3 +175,16 @@ def test_two_games_that_disagree_are_a_tie(tmp_path: Path) -> None:
         due.append(None if "error" in {line["g1_winner"], line["g2_winner"]} else won)
     rows = runs.relation.filter("arm = 'example-70b'").project("sample_id, score").fetchall()
     assert [score for _, score in sorted(rows, key=lambda row: int(row[0]))] == due
+
+
+def test_yes_to_something_bad_is_no_pass(tmp_path: Path) -> None:
+    """The only scorer of yes and no of MLflow is left where its yes is bad."""
+    rows = [
+        {"trace_id": f"t{i}", "state": "OK", "execution_duration": 900 + i, "request": f"q{i}",
+         "contains_pii/value": ("no", "yes")[i % 2]}
+        for i in range(10)
+    ]  # fmt: skip
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    made = draft([tmp_path / "a.jsonl"]).draft
+    assert made.left["contains_pii/value"].code == "draft.less_is_better"
+    assert made.mapping["columns"].keys().isdisjoint({"passed", "status", "score"})
