@@ -34,8 +34,9 @@ TABLE: Final = "table"  # the tool of files that no preset knows
 MODEL: Final = "model"
 CANDIDATE: Final = {"arm": "candidate", "model": MODEL}  # a field by its name → a segment
 # What tells the material, by its name in `differs` → the columns that are called so, folded.
+JUDGE: Final = "judge"
 MATERIAL: Final = {
-    "judge": ("judge", "judgemodel", "judgename", "judgeid", "grader", "gradermodel", "evaluator",
+    JUDGE: ("judge", "judgemodel", "judgename", "judgeid", "grader", "gradermodel", "evaluator",
               "evaluatormodel", "채점자", "채점모델", "평가모델"),
     "dataset": ("dataset", "datasetname", "datasetid", "benchmark", "데이터셋"),
     "task": ("task", "taskname", "과제"),
@@ -252,7 +253,20 @@ def _candidates(drafted: Drafted) -> dict[str, str]:
         label = next((CANDIDATE[field] for field, _ in fields_of(column) if field in CANDIDATE), "")
         if label and label not in taken | found.keys() and _is_plain(drafted, column):
             found[label] = column
+    if JUDGE not in taken and (judge := _judge(drafted)):
+        found[JUDGE] = judge
     return found
+
+
+def _judge(drafted: Drafted) -> str | None:
+    """Return the column that names who judged: one name a file, or it may hold verdicts."""
+    files = [file for file in drafted.peek.files if file.records]
+    for column in files[0].columns if files else ():
+        if folded(column.rpartition(".")[2]) in MATERIAL[JUDGE] and _is_plain(drafted, column):
+            told = [{flat(record).get(column) for record in file.records} for file in files]
+            if all(len(names) == 1 and None not in names for names in told):
+                return column
+    return None
 
 
 def _is_plain(drafted: Drafted, column: str) -> bool:

@@ -367,6 +367,16 @@ def test_what_one_file_alone_says_of_the_material_is_told(empty: Path, named: st
         assert main(["compare", "a.csv", "b.csv", "--out", "out", "--differs", "judge"]) == 0
 
 
+@pytest.mark.usefixtures("empty")
+def test_files_that_name_other_judges_are_no_comparison() -> None:
+    """A column of judges is compared without a source.yaml, too."""
+    first, second = ([row | {"judge": judge} for row in rows_of(seed)]
+                     for seed, judge in ((1, "x"), (2, "y")))  # fmt: skip
+    code, review = compared(first, second)
+    assert code == 10
+    assert "material.unlike" in codes(review)
+
+
 def test_a_cost_of_one_file_alone_is_no_cost_of_neither(
     empty: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
