@@ -25,7 +25,7 @@ from rolloutlib.stats.inference import Bounds
 from rolloutlib.stats.proportions import clopper_pearson
 
 if TYPE_CHECKING:
-    from rolloutlib.measure.bounds import Flags, Inference
+    from rolloutlib.measure.bounds import Flags, Inference, Side
     from rolloutlib.measure.design import Compared, Floats, Sums
     from rolloutlib.plan.model import Evidence
 
@@ -82,7 +82,13 @@ def bounded(
     )
     se = np.where(flat, np.nan, usual.se)
     df = np.where(flat, units_of(arms) - 1.0, usual.df)  # too few are still too few
-    return usual._replace(bounds=bounds, se=se, df=df, fell=flat)
+
+    def p(side: Side) -> Floats:
+        if contrast == "treatment":
+            return usual.p(side)
+        return np.where(flat, _p_value(arms, side, rules, metric), usual.p(side))
+
+    return usual._replace(bounds=bounds, p=p, se=se, df=df, fell=flat)
 
 
 def method_of(arms: Compared, rules: Evidence, *, metric: str) -> str:
@@ -146,11 +152,33 @@ def _bounds(arms: Compared, contrast: str, rules: Evidence, metric: str) -> tupl
     return one.least - zero.most, one.most - zero.least
 
 
+def _p_value(arms: Compared, side: Side, rules: Evidence, metric: str) -> Floats:
+    """Return the smallest error at which the bounds exclude that nothing changed, or less than it.
+
+    So many of all units as would make up for what was seen are otherwise, and none was met. Of arms
+    that are apart the smaller one counts, twice: at least as much as either's own bound allows.
+    """
+    one, zero = moments(arms.one)[0], moments(arms.zero)[0]
+    change, other = (one - zero, zero) if side == "greater" else (zero - one, one)
+    together = _is_together(arms)
+    units = _weighing(arms) if together else np.minimum(
+        _units(arms, arms.one), _units(arms, arms.zero)
+    )  # fmt: skip
+    gone = np.maximum(change, 0.0)
+    far = gone + _highest(other, rules, metric)
+    share = gone / np.where(far > 0, far, 1.0)
+    return np.minimum((1 if together else 2) * (1 - share) ** units, 1.0)
+
+
+def _highest(mean: Floats, rules: Evidence, metric: str) -> Floats:
+    """Return the value that a unit can have at most."""
+    return np.full_like(mean, _SCALE) if _has_scale(metric) else rules.cap_factor * mean
+
+
 def _arm(arm: Sums, units: Floats, error: float, rules: Evidence, metric: str) -> _Arm:
     mean = moments(arm)[0]
     share = np.asarray(clopper_pearson(0.0 * units, units, confidence=1 - error).upper)
-    highest = np.full_like(mean, _SCALE) if _has_scale(metric) else rules.cap_factor * mean
-    return _Arm(mean, highest, share)
+    return _Arm(mean, _highest(mean, rules, metric), share)
 
 
 def _has_scale(metric: str) -> bool:

@@ -81,6 +81,20 @@ def test_what_was_not_measured_stays_open(gate: Gate) -> None:
     assert (found.lower, found.upper) == (-np.inf, np.inf)
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_p_value_is_where_the_bound_reaches_no_change(*, apart: bool) -> None:
+    """Dearer by a fifth in every answer: the bound at 1 - p is the ratio 1; p is not 0, nor 1."""
+    both = (nested if apart else arms)(singles([1.0] * 40), singles([1.2] * 40))
+    found = judge(COST, both)
+    assert found.p_worse is not None
+    assert 0.001 < found.p_worse < 0.49
+    assert found.p_better == 1
+    there = RULES.model_copy(update={"confidence": 1 - found.p_worse})
+    again = estimate_gate(COST, both, there, metric="cost")
+    assert again is not None
+    assert again.lower == pytest.approx(1)
+
+
 def test_few_are_still_too_few() -> None:
     """Four prompts that agree cap the verdict, as any four would."""
     found = judge(SCORE, arms(singles([10.0] * 4), singles([10.0] * 4), "prompt"))
