@@ -32,7 +32,7 @@ TESTED := daily_monitor planning rollback_replay
 
 test: $(STAMP) ## Run every test: package, doctests, command line, browser, notebooks
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder rolloutlib tests notebooks --nbval-lax --nbval-current-env \
-		$(TESTED:%=--ignore notebooks/%.ipynb)
+		--ignore tests/tools $(TESTED:%=--ignore notebooks/%.ipynb) # `make tools` runs those
 
 test-fast: $(STAMP) ## Run the tests that need no notebook, browser or patience (under a minute)
 	$(BIN)/pytest -p no:nbval -n auto --dist loadfile -m "not slow and not browser and not notebooks"
