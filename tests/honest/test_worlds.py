@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.honest.worlds import World
 
+pytestmark = pytest.mark.slow  # tables are read and reviewed, one after the other
+
 FAST = 8  # worlds that are tried with every change: one of each kind
 
 

@@ -24,6 +24,8 @@ from rolloutlib.words.reasons import sentence, texts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow  # tables are read and reviewed, one after the other
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "data" / "examples"
 BFCL = EXAMPLES / "bfcl" / "samples.parquet"

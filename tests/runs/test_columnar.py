@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs import Runs
 
+pytestmark = pytest.mark.slow  # tables are read and reviewed, one after the other
+
 SOURCE = """title: t
 files: "*.{kind}"
 columns:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # tables are read and reviewed, one after the other
+
 Cells = dict[str, Any]
 
 

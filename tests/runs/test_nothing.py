@@ -23,6 +23,8 @@ from tests.tables import PLAN
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # tables are read and reviewed, one after the other
+
 SOURCE = "columns: {{arm: arm, passed: ok, {columns}}}\n"
 KINDS = ("csv", "jsonl", "parquet")
 

@@ -23,6 +23,8 @@ from tests.tables import PLAN
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # tables are read and reviewed, one after the other
+
 ARM = "constants: {arm: a}\n"
 READERS = pytest.mark.parametrize("careful", [False, True])
 
