@@ -53,12 +53,12 @@ class _Answering(LM):
             return ""
 
     def loglikelihood(self, requests, disable_tqdm=False):  # noqa: ANN001, ANN202, FBT002
-        """Not asked by these tasks."""
-        raise NotImplementedError
+        """End the run: these tasks generate, and an answer made up here would be read as one."""
+        raise RuntimeError("a task of this test asked for a likelihood; expected generate_until")
 
     def loglikelihood_rolling(self, requests, disable_tqdm=False):  # noqa: ANN001, ANN202, FBT002
-        """Not asked by these tasks."""
-        raise NotImplementedError
+        """End the run: these tasks generate, and an answer made up here would be read as one."""
+        raise RuntimeError("a task of this test asked for a likelihood; expected generate_until")
 
 
 def _tasks(folder: Path) -> list[str]:
