@@ -52,11 +52,11 @@ class _Answering(LM):
         except RuntimeError:
             return ""
 
-    def loglikelihood(self, requests, disable_tqdm=False):  # noqa: ANN001, ANN202, FBT002
+    def loglikelihood(self, requests, disable_tqdm=False):  # noqa: ANN001, ANN202, ARG002, FBT002
         """End the run: these tasks generate, and an answer made up here would be read as one."""
         raise RuntimeError("a task of this test asked for a likelihood; expected generate_until")
 
-    def loglikelihood_rolling(self, requests, disable_tqdm=False):  # noqa: ANN001, ANN202, FBT002
+    def loglikelihood_rolling(self, requests, disable_tqdm=False):  # noqa: ANN001, ANN202, ARG002, FBT002
         """End the run: these tasks generate, and an answer made up here would be read as one."""
         raise RuntimeError("a task of this test asked for a likelihood; expected generate_until")
 
