@@ -8,6 +8,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from rolloutlib.phrase import Phrase, phrase
 from rolloutlib.text import plain
 
 if TYPE_CHECKING:
@@ -35,13 +36,15 @@ class RolloutError(Exception):
     Attributes:
         exit_code: what the command line ends with: 1 failure, 2 usage, 30 data that are no
             evidence.
+        phrase: its sentence before anybody knows in which language; `str` of the error is English.
     """
 
     exit_code = 1
 
-    def __init__(self, message: object = "") -> None:
-        """Make it of its sentence."""
-        super().__init__(plain(str(message)))
+    def __init__(self, message: object = "", /, **values: object) -> None:
+        """Make it of its sentence: a phrase, or a literal template and the values that fill it."""
+        self.phrase = message if isinstance(message, Phrase) else phrase(str(message), **values)
+        super().__init__(plain(str(self.phrase)))
 
 
 class UsageError(RolloutError):
@@ -61,15 +64,17 @@ class FileError(UsageError):
         missing: there is nothing under this path.
     """
 
-    def __init__(self, text: str, *, why: str = "", missing: bool = False) -> None:
+    def __init__(
+        self, text: str | Phrase, *, why: str | Phrase = "", missing: bool = False
+    ) -> None:
         """Keep the sentence, and its part without the path."""
         super().__init__(text)
         self.why, self.missing = why or text, missing
 
     @classmethod
-    def at(cls, path: str, why: str, *, missing: bool = False) -> FileError:
+    def at(cls, path: str, why: str | Phrase, *, missing: bool = False) -> FileError:
         """Name the file and say why it is not read."""
-        return cls(f"{path} {why}.", why=why, missing=missing)
+        return cls(phrase("{path} {why}.", path=path, why=why), why=why, missing=missing)
 
 
 class PlanError(UsageError):
@@ -95,8 +100,8 @@ class LooksError(RolloutError):
     """A look cannot be counted: the file of looks is damaged or cannot be written."""
 
 
-def did_you_mean(got: str, allowed: Iterable[str]) -> str:
+def did_you_mean(got: str, allowed: Iterable[str]) -> Phrase | str:
     """Return `` Did you mean 'x'?`` for the closest allowed word, or an empty string."""
     likely = sorted(allowed, key=lambda word: (word[:1] != got[:1], word))
     close = get_close_matches(got[:_COMPARED], likely[:_COMPARED], n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    return phrase(" Did you mean {word!r}?", word=close[0]) if close else ""

@@ -7,11 +7,15 @@ Programs branch on `code`. The sentence, English or Korean, is made from code an
 from __future__ import annotations
 
 from math import isfinite
-from typing import Union
+from typing import Final, Union, cast
 
 import msgspec
 
-__all__ = ["Fact", "Reason", "because", "known"]
+from rolloutlib.phrase import Phrase, Value
+
+__all__ = ["SAID", "Fact", "Reason", "because", "known", "said"]
+
+SAID: Final = "said"  # the code of a phrase; programs find which one under `template`
 
 Plain = bool | int | float | str | None
 Fact = Union[Plain, "Reason", tuple[Union[Plain, "Reason"], ...]]
@@ -39,6 +43,26 @@ def because(code: str, **facts: Fact) -> Reason:
     3
     """
     return Reason(code, facts)
+
+
+def said(what: Phrase | str) -> Reason:
+    """Return a phrase as a reason, so that a record may carry what an error or a refusal says.
+
+    >>> said(Phrase("{n} rows", {"n": 3})).facts
+    {'template': '{n} rows', 'n': 3}
+    """
+    phrase = what if isinstance(what, Phrase) else Phrase(what)
+    return Reason(SAID, {"template": phrase.template, **_facts(phrase.values)})
+
+
+def _facts(values: dict[str, Value]) -> dict[str, Fact]:
+    return {name: cast("Fact", _fact(value)) for name, value in values.items()}
+
+
+def _fact(value: Value) -> object:
+    if isinstance(value, tuple):
+        return tuple(_fact(part) for part in value)
+    return said(value) if isinstance(value, Phrase) else value
 
 
 def known(value: float | None) -> float | None:

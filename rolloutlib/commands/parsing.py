@@ -66,4 +66,4 @@ def _worded(message: str) -> str:
 
 def _hint(word: str, known: Iterable[str]) -> str:
     begun = [name for name in known if name.startswith(word)] if word.strip("-") else []
-    return did_you_mean(begun[0], begun) if begun else did_you_mean(word, known)
+    return str(did_you_mean(begun[0], begun) if begun else did_you_mean(word, known))

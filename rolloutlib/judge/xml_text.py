@@ -14,7 +14,7 @@ from defusedxml import DefusedXmlException, ElementTree
 
 from rolloutlib.errors import FileError
 from rolloutlib.files import bounded_bytes
-from rolloutlib.reason import because
+from rolloutlib.reason import because, said
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -99,7 +99,7 @@ def _bytes(file: Path) -> bytes:
     except FileError as error:
         if file.is_file() and file.stat().st_size > MAX_BYTES:
             raise UnreadableError(because("file.large", most=MAX_BYTES)) from None
-        raise UnreadableError(because("file.broken", error=error.why)) from None
+        raise UnreadableError(because("file.broken", error=said(error.why))) from None
     if foreign := next((name for magic, name in _MAGIC if data.startswith(magic)), None):
         raise UnreadableError(because("file.foreign", format=foreign))
     return data

@@ -273,7 +273,7 @@ def _entries(file: Path) -> list[_Entry]:
     except FileError as error:
         if error.missing and not file.is_symlink():
             return []
-        got = error.why.partition("; expected")[0]
+        got = str(error.why).partition("; expected")[0]
         raise LooksError(f"{file} {got}; expected a file of looks (JSON Lines)") from None
     return [_entry(f"{file}:{number}", line) for number, line in enumerate(lines, 1)]
 

@@ -224,7 +224,7 @@ class _Diagnosis:
                 holder, value = value, value.get(name)
         missing = _MISSING.search(reason)
         if missing and isinstance(value, Object):
-            hint = did_you_mean(missing[1], value)
+            hint = str(did_you_mean(missing[1], value))
             due = f"expected {EXPECTED.get(missing[1], 'text')}{hint and f' ({hint.strip()})'}"
             return self.quarantined(
                 owner, Fault(value.start, f"{missing[1]} is missing", UNSET, due)

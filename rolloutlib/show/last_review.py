@@ -120,7 +120,7 @@ def record_at(path: Path) -> Review:
     try:
         data = bounded_bytes(file)
     except FileError as error:
-        got = error.why.partition("; expected")[0]
+        got = str(error.why).partition("; expected")[0]
         expected = f"expected the folder of a report, or its {REVIEW}"
         raise UsageError(f"{shown} {got}; {expected}") from None
     review = decode(data, where=shown)

@@ -138,7 +138,7 @@ def _refuse_unknown(params: Mapping[str, Any], known: tuple[str, ...], notebook:
         if name not in known:
             raise UsageError(
                 f"{name} is not a parameter of {notebook.name}; it has {', '.join(known)}."
-                + did_you_mean(name, known)
+                f"{did_you_mean(name, known)}"
             )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import msgspec
 
-from rolloutlib.reason import Reason
+from rolloutlib.reason import SAID, Reason
 from rolloutlib.text import plain
 from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.sentences import enumerated, speaking, translate
@@ -56,11 +56,26 @@ def sentence(reason: Reason, lang: str | None = None) -> str:
     if lang is not None:
         with speaking(lang):
             return sentence(reason)
+    if reason.code == SAID:
+        return _phrase_of(reason)
     template = TEMPLATES.get(reason.code)
     if template is None:
         return plain(reason.text or reason.code)
     facts = {name: _shown(name, fact, reason) for name, fact in reason.facts.items()}
     return translate(template).format(**facts)
+
+
+def _phrase_of(reason: Reason) -> str:
+    """Say a phrase that a record carries as a reason."""
+    values = {name: fact for name, fact in reason.facts.items() if name != "template"}
+    template = translate(str(reason.facts["template"]))
+    return template.format(**{n: _in_words(v) for n, v in values.items()}) if values else template
+
+
+def _in_words(fact: Fact) -> object:
+    if isinstance(fact, tuple):
+        return ", ".join(str(_in_words(part)) for part in fact)
+    return sentence(fact) if isinstance(fact, Reason) else fact
 
 
 def texts(reasons: Iterable[Reason]) -> list[str]:

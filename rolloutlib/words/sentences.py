@@ -14,7 +14,9 @@ from importlib.resources import files
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
-from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.errors import RolloutError, UsageError, did_you_mean
+from rolloutlib.phrase import Phrase
+from rolloutlib.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -28,6 +30,7 @@ __all__ = [
     "speaking",
     "spoken",
     "translate",
+    "translated",
 ]
 
 LANGUAGES: Final = ("en", "ko")
@@ -99,7 +102,9 @@ class Sentence:
 
 def _filled(value: object) -> object:
     if isinstance(value, tuple):
-        return enumerated([str(part) for part in cast("tuple[object, ...]", value)])
+        return enumerated([str(_filled(part)) for part in cast("tuple[object, ...]", value)])
+    if isinstance(value, Phrase):
+        return translated(value)
     return str(value) if isinstance(value, Sentence) else value
 
 
@@ -118,6 +123,16 @@ def say(template: str, **values: object) -> Sentence:
     return Sentence(template, tuple(values.items()))
 
 
+def translated(said: Phrase | RolloutError | str) -> str:
+    """Return a phrase, or an error's, in the language that is spoken; a text is as it is.
+
+    An error stays one line that no terminal or page obeys.
+    """
+    if isinstance(said, RolloutError):
+        return plain(translated(said.phrase))
+    return said.said(translate) if isinstance(said, Phrase) else said
+
+
 def translate(text: str, lang: str | None = None) -> str:
     """Return the translation of an English text; a text that the catalogue lacks stays English.
 
@@ -131,7 +146,10 @@ def translate(text: str, lang: str | None = None) -> str:
 def _catalogue(lang: str) -> gettext.NullTranslations:
     if lang not in LANGUAGES:
         hint = did_you_mean(lang, LANGUAGES)
-        raise UsageError(f"lang is {lang!r}; expected one of {', '.join(LANGUAGES)}.{hint}")
+        raise UsageError(
+            "lang is {lang!r}; expected one of {languages}.{hint}",
+            lang=lang, languages=LANGUAGES, hint=hint,
+        )  # fmt: skip
     if lang == "en":
         return gettext.NullTranslations()
     # Compiled here, so that no binary .mo file can lag behind the .po file that people edit.

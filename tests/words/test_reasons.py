@@ -6,10 +6,12 @@ import ast
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from rolloutlib.judge.record import Recommendation, Review
-from rolloutlib.reason import Reason, because
+from rolloutlib.phrase import phrase
+from rolloutlib.reason import Reason, because, said
 from rolloutlib.words.reasons import sentence, worded
 from rolloutlib.words.sentences import say, speaking
 from rolloutlib.words.templates import TEMPLATES
@@ -95,3 +97,11 @@ def test_what_is_said_is_in_the_language_that_is_spoken(lang: str, word: str) ->
     with speaking(lang):
         assert str(say("Why")) == word
     assert str(say("Why")) == "Why"
+
+
+def test_a_record_carries_what_an_error_says() -> None:
+    """A phrase becomes a reason, which says it in the reader's language, also after decoding."""
+    reason = said(phrase("{path} {why}.", path="a.csv", why=phrase("Why")))
+    again = msgspec.json.decode(msgspec.json.encode(worded(reason)), type=Reason)
+    assert (again.text, sentence(again)) == ("a.csv Why.", "a.csv Why.")
+    assert sentence(again, "ko") == "a.csv: 이유."

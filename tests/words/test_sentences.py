@@ -23,7 +23,7 @@ from rolloutlib.words.sentences import Sentence, say, translate
 from rolloutlib.words.templates import TEMPLATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "rolloutlib" / "locale" / "ko" / "LC_MESSAGES" / "rolloutlib.po"
@@ -33,16 +33,54 @@ SAME = {
 UNITS = {*get_args(Unit), *get_args(NeededUnit)}  # what designs and `Needed` count
 
 
-def literals_of(path: Path) -> Iterator[str]:
-    """Yield the literal first argument of every `say(...)` and `translate(...)` of a file."""
+SAYS = {"say", "translate", "phrase"}  # whose first argument is an English template
+CODED = {"LedgerError"}  # whose first argument is a key of a table of templates
+# Chapters whose errors are still finished English sentences.
+UNCONVERTED = {
+    "doors", "runs", "drafts", "ledger", "flags", "engine", "plan", "tell", "explore", "forecast",
+    "commands", "judge", "measure", "stats", "watch", "show", "limits", "files", "cli",
+}  # fmt: skip
+
+
+def chapter_of(path: Path) -> str:
+    """Return the chapter that a file of the package belongs to."""
+    return path.relative_to(ROOT / "rolloutlib").parts[0].removesuffix(".py")
+
+
+def calls_of(path: Path, names: Collection[str]) -> Iterator[ast.Call]:
+    """Yield the calls of functions and classes of these names, also of their class methods."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in {"say", "translate"}
-            and node.args
-        ):
-            yield from constants_of(node.args[0])
+        if isinstance(node, ast.Call) and node.args:
+            called = node.func.value if isinstance(node.func, ast.Attribute) else node.func
+            if isinstance(called, ast.Name) and called.id in names:
+                yield node
+
+
+def literals_of(path: Path) -> Iterator[str]:
+    """Yield the English templates of a file: of `say(...)` and its like, and of our errors."""
+    for call in calls_of(path, SAYS):
+        yield from constants_of(call.args[0])
+    if chapter_of(path) not in UNCONVERTED:
+        for call in calls_of(path, ERRORS - CODED):
+            for argument in call.args:
+                yield from constants_of(argument)
+
+
+def errors_of_the_package() -> set[str]:
+    """Return the names of the errors that people are told: whatever derives from RolloutError."""
+    bases = {
+        node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
+        for path in (ROOT / "rolloutlib").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    }
+    errors: set[str] = {"RolloutError"}
+    while more := {name for name, of in bases.items() if of & errors} - errors:
+        errors |= more
+    return errors
+
+
+ERRORS = errors_of_the_package()
 
 
 def constants_of(node: ast.expr) -> Iterator[str]:
@@ -86,6 +124,18 @@ def said() -> set[str]:
         texts |= {"".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
     texts |= {*TEMPLATES.values()}
     return texts | UNITS | {*get_args(Colour)} | set(names_of(ROOT / "params" / "plan.yaml"))
+
+
+def test_errors_are_templates() -> None:
+    """A sentence that is finished where an error is raised cannot be said in another language."""
+    finished = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in sorted((ROOT / "rolloutlib").rglob("*.py"))
+        if chapter_of(path) not in UNCONVERTED
+        for call in calls_of(path, ERRORS)
+        if any(isinstance(argument, ast.JoinedStr | ast.BinOp) for argument in call.args)
+    ]
+    assert finished == []
 
 
 def catalogue() -> dict[str, str]:
