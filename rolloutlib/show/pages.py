@@ -10,6 +10,7 @@ import nh3
 from markupsafe import Markup
 
 from rolloutlib import __version__
+from rolloutlib.show.dark import with_dark
 from rolloutlib.show.figure import WIDE
 from rolloutlib.show.tables import render
 from rolloutlib.words.sentences import say, translate
@@ -92,7 +93,7 @@ def _figure(parts: Mapping[str, str]) -> dict[str, Any]:
 
 def address(svg: str) -> str:
     """Return a picture as an address that holds it; a browser runs nothing in such a one."""
-    return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
+    return "data:image/svg+xml;base64," + b64encode(with_dark(svg).encode()).decode()
 
 
 def sanitised(html: str) -> Markup:

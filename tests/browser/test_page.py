@@ -5,11 +5,15 @@ Drawn, readable on a laptop and a phone, in Korean, and inert.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from rolloutlib.show.dark import DARK
 from rolloutlib.show.notebooks import render_html
 from tests.sample_review import ATTACK, bfcl, executed, hostile, story
 
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Dialog, Page
+    from playwright.sync_api import Browser, Dialog, Page, ViewportSize
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WIDTHS = (1280, 390)
@@ -65,9 +69,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 class Opened:
     """A page with everything that it said and asked for while it was opened."""
 
-    def __init__(self, browser: Browser, path: Path, width: int) -> None:
+    def __init__(
+        self, browser: Browser, path: Path, width: int, scheme: Literal["dark", "light"] = "light"
+    ) -> None:
         """Open and scroll through, so that everything is laid out."""
-        self.page: Page = browser.new_page(viewport={"width": width, "height": 900})
+        size: ViewportSize = {"width": width, "height": 900}
+        self.page: Page = browser.new_page(viewport=size, color_scheme=scheme)
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))
@@ -145,13 +152,34 @@ def test_hostile_labels_are_text(browser: Browser, pages: dict[str, Path]) -> No
     opened.page.close()
 
 
-def test_small_text_has_contrast(browser: Browser, pages: dict[str, Path]) -> None:
-    """The colours of text on their backgrounds reach WCAG's 4.5 : 1."""
-    opened = Opened(browser, pages["story"], 1280)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_small_text_has_contrast(
+    browser: Browser, pages: dict[str, Path], scheme: Literal["dark", "light"]
+) -> None:
+    """The colours of text on their backgrounds reach WCAG's 4.5 : 1, by day and by night."""
+    opened = Opened(browser, pages["story"], 1280, scheme)
     pairs = opened.all(
         ".verdict strong, small, th, .rl-note td, .rl-word, figcaption, .rl-facts dt, a", _COLOURS
     )
     assert min(_contrast(*pair) for pair in pairs) >= 4.5
+    opened.page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_charts_are_as_dark_as_their_page(
+    browser: Browser, pages: dict[str, Path], scheme: Literal["dark", "light"]
+) -> None:
+    """Each chart's corner has the page's own ground, and no colour of a chart lacks a dark one."""
+    opened = Opened(browser, pages["story"], 1280, scheme)
+    ground = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 31)"}[scheme]
+    for image in opened.page.locator("img").all():
+        corner = image.screenshot()
+        with Image.open(BytesIO(corner)) as seen:
+            assert f"rgb{seen.convert('RGB').getpixel((1, 1))}" == ground
+    pictures = opened.all("img", "e => atob(e.src.split(',')[1])")
+    used = {color for one in pictures for color in re.findall(r'(?:fill|stroke)="([^"]+)"', one)}
+    assert used - DARK.keys() <= {"none", "transparent"}
     opened.page.close()
 
 
