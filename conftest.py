@@ -17,6 +17,11 @@ from rolloutlib.show.folder import save
 # jsonschema compiles grammars of international URLs where it finds them: 2 s that no test needs.
 sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore[reportArgumentType] -- documented by importlib
 
+# Nothing depends on the language of whoever runs the tests.
+for variable in ("ROLLOUT_LANG", "LC_ALL", "LC_MESSAGES", "LANGUAGE"):
+    os.environ.pop(variable, None)
+os.environ["LANG"] = "C.UTF-8"
+
 # What eval and load tools run in an environment of their own.
 collect_ignore_glob = ["tests/tools/write_*.py", "tests/tools/locustfile.py"]
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from rolloutlib.commands.parsing import Parser
 
+SPOKEN: Final = (
+    "language of what is printed and written (default: ROLLOUT_LANG, LC_ALL, LC_MESSAGES or LANG, "
+    "else en)"
+)
 STORY: Final = """\
 two files of an eval tool, and nothing else:
   rollout compare   is B as good as A? one report        rollout source    what their columns mean
@@ -53,9 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
+    from rolloutlib.commands.language import spoken_in
     from rolloutlib.commands.streams import patient_streams
 
-    with patient_streams() as (out, _):
+    with patient_streams() as (out, _), spoken_in(argv):
         try:
             arguments = _parser().parse_args(argv)
             code: int = arguments.call(arguments)
@@ -118,11 +123,13 @@ def _parser() -> Parser:
         source,
         watch,
     )
+    from rolloutlib.commands.language import LANGUAGES
     from rolloutlib.commands.parsing import Parser
 
     about = "Decide staged rollouts of AI features, and prove why."
     parser = Parser(prog="rollout", description=about, epilog=STORY)
     parser.add_argument("--version", action="version", version=f"rollout {__version__}")
+    parser.add_argument("--lang", choices=LANGUAGES, dest="spoken", help=SPOKEN)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     groups = (
         plan, plan_page, source, compare, ingest, review, watch, ledger, keys, flags, engine,

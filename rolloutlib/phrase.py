@@ -14,7 +14,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Phrase", "Value", "phrase"]
+__all__ = ["Phrase", "Value", "filled", "phrase"]
 
 Plain = bool | int | float | str | None
 Value = Union[Plain, "Phrase", tuple[Union[Plain, "Phrase"], ...]]
@@ -46,11 +46,29 @@ class Phrase(msgspec.Struct, frozen=True):
         template = translate(self.template) if self.template else ""
         if not self.values:
             return template
-        return template.format(**{name: _said(v, translate) for name, v in self.values.items()})
+        values = {name: _said(value, translate) for name, value in self.values.items()}
+        return filled(template, self.template, values)
+
+
+def filled(text: str, template: str, values: dict[str, object]) -> str:
+    """Fill a translation; one that cannot take these values leaves its English template.
+
+    >>> filled("{m}행", "{n} rows", {"n": 3})
+    '3 rows'
+    """
+    try:
+        return text.format(**values)
+    except (LookupError, ValueError, TypeError, AttributeError):
+        if text == template:
+            raise
+        return template.format(**values)
 
 
 def phrase(template: str, /, **values: object) -> Phrase:
     """Make a phrase; `template` is a literal. What is neither a number nor a phrase becomes text.
+
+    An error of ours is said as its own phrase, the system's as what the system says of it
+    (`words.system_templates` has those that are translated).
 
     >>> str(phrase("{name!r} holds {n:,} rows", name="a.csv", n=1200))
     "'a.csv' holds 1,200 rows"
@@ -61,6 +79,10 @@ def phrase(template: str, /, **values: object) -> Phrase:
 def _value(value: object) -> Value:
     if value is None or isinstance(value, (bool, int, float, str, Phrase)):
         return value
+    if isinstance(own := getattr(value, "phrase", None), Phrase):
+        return own
+    if isinstance(value, OSError):
+        return Phrase(value.strerror or str(value))
     if isinstance(value, (tuple, list)):
         parts = (_value(part) for part in cast("tuple[object, ...]", value))
         return tuple(str(part) if isinstance(part, tuple) else part for part in parts)

@@ -12,6 +12,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rolloutlib.commands.options import worded
 from rolloutlib.errors import RolloutError
 from rolloutlib.text import plain
 
@@ -85,7 +86,7 @@ class Failure(NamedTuple):
 def failure_of(error: BaseException) -> Failure:
     """Return the sentence and exit code for whatever ended a command."""
     if isinstance(error, RolloutError):
-        return Failure(str(error), error.exit_code)
+        return Failure(worded(error), error.exit_code)
     if isinstance(error, KeyboardInterrupt):
         number = getattr(error, "number", INTERRUPTED - 128)
         return Failure(f"interrupted before all was done; {AGAIN} to finish it", 128 + number)

@@ -8,13 +8,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rolloutlib.commands.exits import told
+from rolloutlib.commands.language import LANGUAGES, OPTION, of_reports
+from rolloutlib.phrase import phrase
 from rolloutlib.text import plain, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from rolloutlib.errors import RolloutError
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Plan
+    from rolloutlib.words.sentences import Sentence
+
+    Said = str | Phrase | Sentence | RolloutError
 
 
 LINE = 10_000  # characters of a line; a record with many findings has long ones
@@ -39,8 +46,14 @@ def option(spec: str, help_: str = "", **settings: Any) -> Option:
 
 
 def lang(of: str) -> Option:
-    """Declare --lang: the language of something."""
-    return option("--lang", f"language of {of}", choices=("en", "ko"), default="en")
+    """Declare --lang: the language of something, and of what is printed meanwhile."""
+    return option(OPTION, f"language of {of}", choices=LANGUAGES, default=of_reports())
+
+
+def lang_unless_told(of: str) -> Option:
+    """Declare --lang of what has parameters in a file, which name its language else."""
+    help_ = f"language of {of} (default: as its parameters say, else {of_reports()})"
+    return option(OPTION, help_, choices=LANGUAGES)
 
 
 def command(
@@ -67,9 +80,16 @@ def command(
     codes = "" if "Exit code" in about + epilog else told(name)
     ends = "\n\n".join(filter(None, (epilog, codes)))
     parser = commands.add_parser(name, help=summary, description=about, epilog=ends)
-    for argument in options:
+    for argument in _with_language(options):
         parser.add_argument(argument.name, **argument.settings)
     parser.set_defaults(call=call, parser=parser)
+
+
+def _with_language(options: tuple[Option, ...]) -> tuple[Option, ...]:
+    """Let every command be told in which language it speaks."""
+    if any(each.name == OPTION for each in options):
+        return options
+    return (*options, option(OPTION, "language of what it prints", choices=LANGUAGES))
 
 
 def whole(least: int, most: int = MOST) -> Callable[[str], int]:
@@ -106,9 +126,28 @@ def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def say(text: str) -> None:
-    """Print one line, whatever names and values it holds: none of them ends it or moves on."""
-    sys.stdout.write(f"{plain(text, most=LINE)}\n")
+def worded(text: Said, /, **values: object) -> str:
+    """Return a template with its values, or what is a phrase, in the language that is spoken.
+
+    Where no catalogue can be had, that is English.
+    """
+    said = phrase(text, **values) if isinstance(text, str) else text
+    try:
+        from rolloutlib.words.sentences import translated
+
+        return translated(said)
+    except Exception:  # noqa: BLE001 -- what was done is told, in whatever language it can
+        return str(said)
+
+
+def say(text: Said, /, **values: object) -> None:
+    """Print one line, whatever names and values it holds: none of them ends it or moves on.
+
+    Args:
+        text: a literal template, or what was worded before.
+        values: what fills the template.
+    """
+    sys.stdout.write(f"{plain(worded(text, **values), most=LINE)}\n")
 
 
 def say_lines(text: str) -> None:
@@ -116,9 +155,9 @@ def say_lines(text: str) -> None:
     sys.stdout.write(f"{terminal(text, most=LINE)}\n")
 
 
-def complain(sentence: str) -> None:
+def complain(text: Said, /, **values: object) -> None:
     """Print what a person has to know on standard error; what hides or acts in it is escaped."""
-    sys.stderr.write(f"rollout: {terminal(sentence)}\n")
+    sys.stderr.write(f"rollout: {terminal(worded(text, **values))}\n")
 
 
 def now() -> datetime:

@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import command, given, option, say
+from rolloutlib.commands.language import of_reports
+from rolloutlib.commands.options import command, given, lang_unless_told, option, say
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +27,7 @@ def add(commands: Any) -> None:
         commands, "retrospective", _retrospective, "look back on the rollout, from the ledger",
         option("--as-of TIME", "look back from then (ISO 8601 with offset; default: now)"),
         option("--watches DIR", "folder of the days' watches (default: as params/ says)"),
-        option("--lang", "language of the page (default: as params/ says)", choices=("en", "ko")),
+        lang_unless_told("the page"),
         option("--out DIR", "folder of the page (default: reports/retrospective-DATE)", type=Path),
         description=ABOUT,
     )  # fmt: skip
@@ -44,7 +45,7 @@ def _retrospective(arguments: argparse.Namespace) -> int:
     file = root / "params" / "retrospective.yaml"
     values: dict[str, Any] = dict(load_yaml(file) if file.is_file() else {})
     values |= given(arguments, "as_of", "watches", "lang")
-    lang = values.get("lang") or "en"
+    values["lang"] = lang = values.get("lang") or of_reports()
     dated = root / "reports" / f"retrospective-{datetime.now(UTC):%Y-%m-%d}"
     place: Path = (arguments.out or dated).resolve()
     with TemporaryDirectory(prefix="rollout-") as folder, in_words(place):

@@ -6,7 +6,16 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import command, from_here, given, option, say, whole
+from rolloutlib.commands.language import of_reports
+from rolloutlib.commands.options import (
+    command,
+    from_here,
+    given,
+    lang_unless_told,
+    option,
+    say,
+    whole,
+)
 from rolloutlib.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +78,7 @@ def add(commands: Any) -> None:
         option("--against REPORT", "earlier report that the page compares this review with: its "
                "folder or review.json, or last (the newest of this stage and these arms in reports/"
                " or beside --out), or none (default: last); it changes no verdict"),
-        option("--lang", "language of the report (default: en)", choices=("en", "ko")),
+        lang_unless_told("the report"),
         option("--out DIR", "folder of the report, new or with an older one (default: a new "
                "reports/stage-STAGE-TIME)"),
         description=REVIEW, epilog=EXAMPLES,
@@ -99,7 +108,7 @@ def _review(arguments: argparse.Namespace) -> int:
     said = given(arguments, *PATHS, *named)
     base = {} if "runs" in said else stage_params(root / "params" / f"stage-{stage}.yaml")
     out = f"reports/stage-{stage}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    values = {"out": out} | base | said | {"stage": stage}
+    values = {"out": out, "lang": of_reports()} | base | said | {"stage": stage}
     for name in PATHS:
         if said.get(name):  # an empty one stays empty
             values[name] = from_here(said[name], root)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from rolloutlib.commands.language import of_reports
 from rolloutlib.commands.options import (
     command,
     complain,
     from_here,
     given,
+    lang_unless_told,
     option,
     say_lines,
     whole,
@@ -72,7 +74,7 @@ def add(commands: Any) -> None:
         option("--profile NAME", "guardian profile, where the runs name none (default: default)"),
         option("--incidents FILE", "log of incidents (default: data/incidents.jsonl)"),
         option("--engine ENGINE", "where the scan runs (default: duckdb)"),
-        option("--lang", "language of the page (default: en)", choices=("en", "ko")),
+        lang_unless_told("the page"),
         option("--out DIR", "folder of the daily watches (default: reports/daily)"),
         option("--catch-up", "watch every day since the last one that was watched",
                action="store_true"),
@@ -85,7 +87,7 @@ def add(commands: Any) -> None:
 def _watch(arguments: argparse.Namespace) -> int:
     from rolloutlib.show.watching import resolved
 
-    params = resolved(_said(arguments), where="rollout watch")
+    params = resolved(_said(arguments), where="rollout watch", lang=of_reports())
     for name in ("runs", "source"):
         if (path := params.path(name)) is not None and not path.exists():
             raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")

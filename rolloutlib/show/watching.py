@@ -48,18 +48,21 @@ class _Pinned(msgspec.Struct):
     runs: tuple[_Run, ...] = ()
 
 
-def resolved(given: Mapping[str, Any], where: str = "parameters") -> DailyParams:
+def resolved(
+    given: Mapping[str, Any], where: str = "parameters", *, lang: str = "en"
+) -> DailyParams:
     """Return parameters in which nothing is left open: stage, runs, moment and first day.
 
     What is said comes first, then params/daily.yaml, then the flags in force, params/stage-N.yaml
-    and the ledger.
+    and the ledger; `lang` is the language where none of them says one.
 
     Raises:
         UsageError, PlanError: an unknown name, an impossible value, or no such stage's runs.
         FlagsError: no stage is named, and the flag file does not tell one.
     """
     root = workbook_root()
-    values = _daily(root) | {name: value for name, value in given.items() if value is not None}
+    said = {name: value for name, value in given.items() if value is not None}
+    values = {"lang": lang} | _daily(root) | said
     params = daily_params(values, where=where)
     if params.stage is None:
         from rolloutlib.flags.state import FLAGS, read_flags

@@ -5,18 +5,17 @@ Whoever starts to speak says in which language (`speaking`); nobody below hands 
 
 from __future__ import annotations
 
-import gettext
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, wraps
 from importlib.resources import files
-from io import BytesIO
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 from rolloutlib.errors import RolloutError, UsageError, did_you_mean
-from rolloutlib.phrase import Phrase
+from rolloutlib.phrase import Phrase, filled
 from rolloutlib.text import plain
+from rolloutlib.words.catalogue import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -93,7 +92,7 @@ class Sentence:
         text = translate(self.template)
         if not self.values:
             return text
-        return text.format(**{name: _filled(value) for name, value in self.values})
+        return filled(text, self.template, {name: _filled(value) for name, value in self.values})
 
     def __str__(self) -> str:
         """Return the sentence in the language that is spoken."""
@@ -123,11 +122,13 @@ def say(template: str, **values: object) -> Sentence:
     return Sentence(template, tuple(values.items()))
 
 
-def translated(said: Phrase | RolloutError | str) -> str:
+def translated(said: Phrase | RolloutError | Sentence | str) -> str:
     """Return a phrase, or an error's, in the language that is spoken; a text is as it is.
 
     An error stays one line that no terminal or page obeys.
     """
+    if isinstance(said, Sentence):
+        return said.text()
     if isinstance(said, RolloutError):
         return plain(translated(said.phrase))
     return said.said(translate) if isinstance(said, Phrase) else said
@@ -139,25 +140,16 @@ def translate(text: str, lang: str | None = None) -> str:
     Raises:
         UsageError: there is no catalogue for the language.
     """
-    return _catalogue(lang or _LANGUAGE.get()).gettext(text) if text else text
+    return _catalogue(lang or _LANGUAGE.get()).get(text, text) if text else text
 
 
 @cache
-def _catalogue(lang: str) -> gettext.NullTranslations:
+def _catalogue(lang: str) -> dict[str, str]:
     if lang not in LANGUAGES:
         hint = did_you_mean(lang, LANGUAGES)
         raise UsageError(
             "lang is {lang!r}; expected one of {languages}.{hint}",
             lang=lang, languages=LANGUAGES, hint=hint,
         )  # fmt: skip
-    if lang == "en":
-        return gettext.NullTranslations()
-    # Compiled here, so that no binary .mo file can lag behind the .po file that people edit.
-    from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
-
-    compiled = BytesIO()
-    catalogue = files("rolloutlib") / "locale" / lang / "LC_MESSAGES" / "rolloutlib.po"
-    with catalogue.open("rb") as source:
-        write_mo(compiled, read_po(source, locale=lang))
-    return gettext.GNUTranslations(BytesIO(compiled.getvalue()))
+    own = files("rolloutlib") / "locale" / lang / "LC_MESSAGES" / "rolloutlib.po"
+    return {} if lang == "en" else read(own)

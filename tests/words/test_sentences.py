@@ -20,6 +20,7 @@ from rolloutlib.plan.model import load_plan
 from rolloutlib.plan.offline import load_eval_plan
 from rolloutlib.watch.record import Colour
 from rolloutlib.words.sentences import Sentence, say, translate
+from rolloutlib.words.system_templates import SYSTEM
 from rolloutlib.words.templates import TEMPLATES
 
 if TYPE_CHECKING:
@@ -33,7 +34,13 @@ SAME = {
 UNITS = {*get_args(Unit), *get_args(NeededUnit)}  # what designs and `Needed` count
 
 
-SAYS = {"say", "translate", "phrase"}  # whose first argument is an English template
+SAYS = {
+    "say",
+    "translate",
+    "phrase",
+    "worded",
+    "complain",
+}  # whose first argument is an English template
 CODED = {"LedgerError"}  # whose first argument is a key of a table of templates
 # Chapters whose errors are still finished English sentences.
 UNCONVERTED = {
@@ -122,7 +129,7 @@ def said() -> set[str]:
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         cells = json.loads(notebook.read_text("utf-8"))["cells"]
         texts |= {"".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
-    texts |= {*TEMPLATES.values()}
+    texts |= {*TEMPLATES.values(), *SYSTEM}
     return texts | UNITS | {*get_args(Colour)} | set(names_of(ROOT / "params" / "plan.yaml"))
 
 

@@ -1,0 +1,39 @@
+"""The catalogue is read as Babel reads it, and a broken one leaves English."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from babel.messages.pofile import read_po
+
+from rolloutlib.phrase import phrase
+from rolloutlib.words.catalogue import pairs, read
+from tests.words.test_sentences import CATALOGUE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_it_is_read_as_babel_reads_it() -> None:
+    """A quicker reader that lost an entry would leave English on a Korean page."""
+    with CATALOGUE.open("rb") as file:
+        babel = {
+            str(message.id): str(message.string)
+            for message in read_po(file, locale="ko")
+            if message.id and message.string
+        }
+    assert pairs(CATALOGUE.read_text("utf-8")) == babel
+
+
+def test_a_catalogue_that_cannot_be_read_leaves_english(tmp_path: Path) -> None:
+    """Neither a missing file nor one of other bytes stops who speaks."""
+    file = tmp_path / "rolloutlib.po"
+    assert read(file) == {}
+    for broken in (b"\xff\xfe", b'msgid "Why\nmsgstr "'):
+        file.write_bytes(broken)
+        assert read(file) == {}
+
+
+def test_a_translation_that_takes_other_values_leaves_english() -> None:
+    """A mistake in a translation hides no number and ends no command."""
+    assert phrase("{n} rows", n=3).said(lambda _: "{m}행 {n:%d}") == "3 rows"
