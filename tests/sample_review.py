@@ -37,6 +37,7 @@ from rolloutlib.measure.estimates import Estimate
 from rolloutlib.measure.looks import Look
 from rolloutlib.measure.needed import Needed
 from rolloutlib.measure.segments import IssueRate, Segment
+from rolloutlib.phrase import Phrase
 from rolloutlib.plan.model import load_plan
 from rolloutlib.reason import Reason, because
 from rolloutlib.runs.quarantine import InputFile
@@ -98,7 +99,7 @@ def estimate(
 ) -> Estimate:
     """Return an estimate with the same n in both arms."""
     return Estimate(
-        point, lower, upper, 0.95, method, design, 0 if design.kind == "one_arm" else n, n
+        point, lower, upper, 0.95, Phrase(method), design, 0 if design.kind == "one_arm" else n, n
     )
 
 
@@ -406,7 +407,7 @@ def _story_gates(stage: StageId) -> tuple[GateResult, ...]:
         0.21,
         inf,
         0.95,
-        "Korn–Graubard (1998)",
+        Phrase("Korn–Graubard (1998)"),
         ONE_ARM,
         0,
         58,

@@ -16,6 +16,7 @@ from rolloutlib.measure.corrected import needed_labels
 from rolloutlib.measure.design import compared as as_compared
 from rolloutlib.measure.design import is_binary, metric_of, told_by
 from rolloutlib.measure.estimates import clears, estimate_gate
+from rolloutlib.measure.method_names import cuped, not_adjusted
 from rolloutlib.measure.needed import UNITS, Needed, needed, needed_for_quantiles
 from rolloutlib.measure.unseen import (
     OUTAGE,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["estimated", "gate_row", "judge_gate"]
 
 ADJUSTABLE = ("score", "latency_ms")  # what a covariate is regressed out of
-ONE_ARM = "one arm alone, and the covariate's mean is as uncertain as its own"
 Levels = tuple[float | None, float | None]
 
 
@@ -303,13 +303,12 @@ def estimated(compared: Comparison, gate: Gate, seen: Seen) -> tuple[Arms | None
     if plain is None or not compared.adjusts or seen.metric not in ADJUSTABLE:
         return seen.arms, plain
     if gate.contrast == "treatment":
-        return seen.arms, replace(plain, method=f"{plain.method}, not adjusted: {ONE_ARM}")
+        return seen.arms, replace(plain, method=not_adjusted(plain.method))
     covariate = compared.arms(compared.measured.table, "covariate")
     arms, _ = adjust(seen.arms, covariate)
     estimate = estimate_gate(gate, arms, compared.rules, metric=seen.metric)
     if estimate is None:
         return arms, plain
     narrower = 1 - (estimate.upper - estimate.lower) / (plain.upper - plain.lower)
-    effect = f"{narrower:.0%} narrower than [{plain.lower:.4g}, {plain.upper:.4g}]"
-    method = f"{estimate.method}, CUPED (Deng et al. 2013): {effect}"
+    method = cuped(estimate.method, narrower, plain.lower, plain.upper)
     return arms, replace(estimate, method=method)

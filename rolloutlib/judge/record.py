@@ -99,7 +99,7 @@ class EvidenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         point: the estimate in the gate's `evidence_unit`; None when the gate has no data.
         lower, upper: one-sided bounds, each at `confidence`; None beside a point is no bound.
-        method: the method's name and source, for people.
+        method: the method's name and source, for people; `method_parts` says it in any language.
         pairs: of a paired design; `clusters` of any other whose samples carry a unit.
         why: what is proven, or what is missing.
         needed: what would settle an inconclusive gate; None when nothing more is needed or known.
@@ -116,6 +116,7 @@ class EvidenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
     upper: float | None = None
     confidence: float | None = None
     method: str | None = None
+    method_parts: Reason | None = None
     n_control: int | None = None
     n_treatment: int | None = None
     pairs: int | None = None

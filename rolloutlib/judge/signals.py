@@ -101,7 +101,7 @@ def _of_estimate(
     return Reading(
         value=known(estimate.point), lower=known(estimate.lower) if free else None,
         upper=known(estimate.upper) if free else None, measure=measure, signed=signed,
-        n=estimate.n_treatment, method=estimate.method,
+        n=estimate.n_treatment, method=str(estimate.method),
         told=(*([] if estimate.cap is None else [estimate.cap]), *remarks),
     )  # fmt: skip
 

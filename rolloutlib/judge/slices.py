@@ -245,7 +245,7 @@ def _gate(sliced: _Within, compared: Comparison, key: str) -> SliceGate:
         return row
     return msgspec.structs.replace(
         row, point=known(estimate.point), lower=known(estimate.lower), upper=known(estimate.upper),
-        confidence=estimate.confidence, method=estimate.method, design=estimate.design.kind,
+        confidence=estimate.confidence, method=str(estimate.method), design=estimate.design.kind,
         n_control=estimate.n_control, n_treatment=estimate.n_treatment,
         p=None if estimate.cap else estimate.p_worse,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.judge.record import EvidenceVerdict, PlanVerdict, Verdict
 from rolloutlib.measure.estimates import clears, proves, within
-from rolloutlib.reason import because, known
+from rolloutlib.reason import because, known, said
 
 if TYPE_CHECKING:
     from rolloutlib.judge.record import GateResult
@@ -107,7 +107,8 @@ def evidence_of(
     return EvidenceVerdict(
         verdict=verdict, why=why, needed=needed, point=known(estimate.point),
         lower=known(estimate.lower), upper=known(estimate.upper),
-        confidence=estimate.confidence, method=estimate.method,
+        confidence=estimate.confidence,
+        method=str(estimate.method), method_parts=said(estimate.method),
         n_control=estimate.n_control, n_treatment=estimate.n_treatment,
         pairs=design.pairs if paired else None, clusters=None if paired else clusters or None,
         design=design.kind, unit=design.unit,

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from rolloutlib.measure.design import SourceKind
+from rolloutlib.phrase import phrase
 from rolloutlib.stats.components import (
     Component,
     component,
@@ -21,12 +22,12 @@ from rolloutlib.stats.inference import Bounds
 if TYPE_CHECKING:
     from rolloutlib.measure.bounds import Inference, Side
     from rolloutlib.measure.design import Compared, Floats, Source
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Evidence
 
 __all__ = ["Added", "Between", "Varied", "between", "excess_of", "recover", "title", "varied"]
 
-MOVER = ", {sources} added (MOVER, Zou & Donner 2008)"
-NAMES = {"run": "variance between runs", "prompt": "variance between prompts"}
+NAMES = {"run": phrase("variance between runs"), "prompt": phrase("variance between prompts")}
 RANGES = {"difference": (-1.0, 1.0), "treatment": (0.0, 1.0), "ratio": (0.0, np.inf)}
 
 
@@ -198,7 +199,11 @@ def varied(arms: Compared, contrast: str, point: Floats) -> tuple[Varied, ...]:
     return tuple(rows)
 
 
-def title(method: str, shown: tuple[Varied, ...]) -> str:
+def title(method: Phrase, shown: tuple[Varied, ...]) -> Phrase:
     """Return a method's name with what was added to its bounds."""
-    names = [NAMES[row.source] for row in shown if row.adds]
-    return method + MOVER.format(sources=" and ".join(names)) if names else method
+    names = tuple(NAMES[row.source] for row in shown if row.adds)
+    if not names:
+        return method
+    return phrase(
+        "{method}, {sources} added (MOVER, Zou & Donner 2008)", method=method, sources=names
+    )

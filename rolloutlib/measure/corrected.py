@@ -19,6 +19,7 @@ from rolloutlib.measure.design import Arms, is_binary, metric_of
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.labelled import HUMAN
 from rolloutlib.measure.needed import MOST_UNITS, Needed
+from rolloutlib.phrase import phrase
 from rolloutlib.reason import Reason, because, known
 from rolloutlib.stats import judge_error
 
@@ -29,15 +30,12 @@ if TYPE_CHECKING:
     from rolloutlib.measure.estimates import Estimate
     from rolloutlib.measure.labelled import Known, Labels
     from rolloutlib.measure.moments import Cells
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Evidence, Gate
     from rolloutlib.stats.judge_error import Corrected
 
 __all__ = ["GateLabels", "People", "arm_of", "labels_of_all", "needed_labels", "people_of"]
 
-METHODS: Final = {
-    "passed": "{judge}; people's labels added (PPI++, Angelopoulos et al. 2023; exact)",
-    "score": "{judge}; people's labels added (PPI++, Angelopoulos et al. 2023; CR3)",
-}
 MOST: Final = {"passed": 1.0, "score": judge_error.SPAN}  # the scale's end
 RANGES: Final = {"difference": (-1.0, 1.0), "treatment": (0.0, 1.0), "ratio": (0.0, np.inf)}
 
@@ -140,10 +138,21 @@ def people_of(
     )  # fmt: skip
     if why is not None:
         return People(own, own, told, found)
-    method = METHODS[gate.metric].format(judge=own.method)
+    method = _method(gate.metric, own.method)
     estimate = replace(own, point=found.point, lower=found.bounds.lower, upper=found.bounds.upper,
                        se=None, p_worse=None, p_better=None, method=method)  # fmt: skip
     return People(own, estimate, told, found)
+
+
+def _method(metric: str, judge: Phrase) -> Phrase:
+    """Name the judge's own method, and what people's labels add to it."""
+    if metric == "passed":
+        return phrase(
+            "{judge}; people's labels added (PPI++, Angelopoulos et al. 2023; exact)", judge=judge
+        )
+    return phrase(
+        "{judge}; people's labels added (PPI++, Angelopoulos et al. 2023; CR3)", judge=judge
+    )
 
 
 def _not_corrected(

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from rolloutlib.measure.moments import Cells, MomentTable
     from rolloutlib.plan.gates import Evidence
 
-__all__ = ["COUNTS", "DayBands", "bands", "count_bounds", "day_sums_of", "range_of"]
+__all__ = ["DayBands", "bands", "count_bounds", "day_sums_of", "range_of"]
 
 DENSE = 1_000_000  # cells of days and people that are held at once
-COUNTS = "Garwood (1936) at the effective sample size"
 
 
 class DayBands(NamedTuple):
@@ -36,7 +35,6 @@ class DayBands(NamedTuple):
         value: their mean; NaN on a day without them.
         lower, upper: one-sided bounds of it, each at the rules' confidence; infinite: no bound.
         within: variance of a single sample, pooled over the days; NaN where it is not known.
-        method: the bounds' name and source.
     """
 
     n: Floats
@@ -44,7 +42,6 @@ class DayBands(NamedTuple):
     lower: Floats
     upper: Floats
     within: float
-    method: str
 
 
 def day_sums_of(days: Days, arm: str, metric: str) -> Sums:
@@ -84,14 +81,13 @@ def bands(days: Days, arm: str, metric: str, rules: Evidence | None) -> DayBands
     cells = part.metrics[metric].pooled(at, len(days.dates))
     sampled = cells.n > 0
     lower, upper = np.full(len(sampled), -np.inf), np.full(len(sampled), np.inf)
-    method = ""
     if rules is not None and sampled.any():
         for rows, sums in _parts(days, arm, metric, sampled):
-            lower[rows], upper[rows], method = _bounds(sums, days, metric, rules)
+            lower[rows], upper[rows] = _bounds(sums, days, metric, rules)
     low, high = range_of(metric)
     ends = [np.where(np.isfinite(end), np.clip(end, low, high), end) for end in (lower, upper)]
     value = np.where(sampled, cells.mean, np.nan)
-    return DayBands(cells.n, value, ends[0], ends[1], _single(cells, metric), method)
+    return DayBands(cells.n, value, ends[0], ends[1], _single(cells, metric))
 
 
 def _parts(
@@ -122,13 +118,13 @@ def range_of(metric: str) -> tuple[float, float]:
     return {"score": (0.0, 10.0), "covariate": (-np.inf, np.inf)}.get(record.name, (0.0, np.inf))
 
 
-def _bounds(sums: Sums, days: Days, metric: str, rules: Evidence) -> tuple[Floats, Floats, str]:
+def _bounds(sums: Sums, days: Days, metric: str, rules: Evidence) -> tuple[Floats, Floats]:
     if metric_record(metric).kind == "count":
-        return *count_bounds(sums, days, rules), COUNTS
+        return count_bounds(sums, days, rules)
     arms = Compared(sums, sums, "one_arm", days.unit)
     method = method_for("treatment", arms, binary=is_binary(metric))
     lower, upper = method.infer(arms, rules).bounds
-    return np.asarray(lower), np.asarray(upper), method.title(arms, rules, fell=False)
+    return np.asarray(lower), np.asarray(upper)
 
 
 def count_bounds(sums: Sums, days: Days, rules: Evidence) -> tuple[Floats, Floats]:

@@ -13,8 +13,9 @@ import numpy as np
 
 from rolloutlib.measure.beyond import Varied, recover, title, varied
 from rolloutlib.measure.design import compared, is_binary, per_user, read_design
+from rolloutlib.measure.method_names import ORDER_STATISTICS
 from rolloutlib.measure.methods import method_for
-from rolloutlib.measure.tails import METHOD, ratio_of_quantiles
+from rolloutlib.measure.tails import ratio_of_quantiles
 from rolloutlib.measure.unvaried import bounded, method_of
 from rolloutlib.reason import Reason, because
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.design import Arms, Compared, Design, Floats
     from rolloutlib.measure.methods import Method
     from rolloutlib.measure.moments import Cells
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Evidence, Gate
 
     Flags = NDArray[np.bool_]
@@ -56,7 +58,7 @@ class Estimate:
     lower: float
     upper: float
     confidence: float
-    method: str
+    method: Phrase
     design: Design
     n_control: int
     n_treatment: int
@@ -139,7 +141,9 @@ def _inferred(
     return bounded(usual, arms, gate.contrast, rules, metric=metric)
 
 
-def _name(method: Method, arms: Compared, inferred: Inference, rules: Evidence, metric: str) -> str:
+def _name(
+    method: Method, arms: Compared, inferred: Inference, rules: Evidence, metric: str
+) -> Phrase:
     fell = bool(np.all(inferred.fell))
     if fell and not is_binary(metric):
         return method_of(arms, rules, metric=metric)
@@ -155,7 +159,8 @@ def _of_quantiles(gate: Gate, arms: Arms, rules: Evidence) -> Estimate | None:
         return None
     shown = varied(both, gate.contrast, np.ones(1))
     return Estimate(
-        found.point, found.lower, found.upper, rules.confidence, title(METHOD, shown), design,
+        found.point, found.lower, found.upper, rules.confidence,
+        title(ORDER_STATISTICS, shown), design,
         _counted(gate, arms.control), _counted(gate, arms.treatment),
         cap=_cap(both, None, rules),
         least=None if any(row.adds for row in shown) else (found.least, found.units),

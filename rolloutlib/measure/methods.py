@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rolloutlib.measure import method_names as names
 from rolloutlib.measure.bounds import (
     Inference,
     Pattern,
@@ -40,6 +41,7 @@ from rolloutlib.measure.bounds import (
     within,
 )  # fmt: skip
 from rolloutlib.measure.design import Sums
+from rolloutlib.phrase import phrase
 from rolloutlib.stats import clusters, differences, effective, means, pairs, proportions, ratios
 
 if TYPE_CHECKING:
@@ -47,39 +49,31 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.bounds import Side
     from rolloutlib.measure.design import Compared, Floats
+    from rolloutlib.measure.method_names import Name
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Evidence
-
-SCORE = "Miettinen–Nurminen score"
-RATIO_SCORE = "Miettinen–Nurminen score for a ratio"
-TANGO = "Tango score for pairs (1998)"
-CR3 = "CR3, Satterthwaite t, {kind}{unit}s (Bell & McCaffrey 2002)"
-EFFECTIVE = " at the effective sample size (ICC ≥ {floor:g})"
-RAO_SCOTT = " at the effective sample size of {kind}{unit}s (Rao & Scott 1992, CR3)"
-SKEWED, WIDENED = ", corrected for skewness (Hall 1992)", ", widened for skewness (Hall 1992)"
 
 
 class Method(NamedTuple):
     """A method of the policy.
 
     Attributes:
-        name: with its source, for people; `{kind}`, `{unit}`, `{icc}`, `{floor}` are filled in.
+        name: with its source, for people.
         infer: bounds and tests from both arms.
         pattern: from both arms, the limit and the alternative; None for exact bounds, whose sizes
             are searched for.
         fallback: the name where an arm shows no variance.
     """
 
-    name: str
+    name: Name
     infer: Callable[[Compared, Evidence], Inference]
     pattern: Callable[[Compared, float, float], Pattern] | None
-    fallback: str = ""
+    fallback: Name | None = None
 
-    def title(self, arms: Compared, rules: Evidence, *, fell: bool) -> str:
+    def title(self, arms: Compared, rules: Evidence, *, fell: bool) -> Phrase:
         """Return the name for people."""
-        kind = "" if arms.kind == "one_arm" else f"{arms.kind} "
-        name = self.fallback if fell else self.name
-        icc, floor = rules.icc_floor, floor_of_scores(rules)
-        return name.format(kind=kind, unit=arms.unit, icc=icc, floor=floor)
+        name = self.fallback if fell and self.fallback else self.name
+        return name(arms, rules)
 
 
 def method_for(contrast: str, arms: Compared, *, binary: bool) -> Method:
@@ -291,28 +285,26 @@ def _korn_graubard(arms: Compared, rules: Evidence) -> Inference:
 
 # --- the table -----------------------------------------------------------------------------------
 
-SCORE_DIFFERENCE = Method(f"{SCORE} (1985)", _independent_rates, _independent_rates_pattern)
-WELCH = Method("Welch t (1947)", _welch, _welch_pattern)
-PAIRED_SCORE = Method(TANGO, _paired_score, _paired_score_pattern)
-PAIRED_T = Method(f"paired t (Student 1908){WIDENED}", _paired_t, _paired_t_pattern)
-CLUSTERED_DIFFERENCE = Method(CR3 + WIDENED, _clustered_difference, _clustered_difference_pattern)
-NESTED_SCORE = Method(
-    f"{SCORE} (1985){RAO_SCOTT}", _clustered_rates, _nested_rates_pattern, SCORE + EFFECTIVE
+SCORE_DIFFERENCE = Method(names.fixed(names.SCORE), _independent_rates, _independent_rates_pattern)
+WELCH = Method(names.fixed(phrase("Welch t (1947)")), _welch, _welch_pattern)
+PAIRED_SCORE = Method(names.fixed(names.TANGO), _paired_score, _paired_score_pattern)
+PAIRED_T = Method(names.PAIRED, _paired_t, _paired_t_pattern)
+CLUSTERED_DIFFERENCE = Method(
+    names.wider(names.clustered_t), _clustered_difference, _clustered_difference_pattern
 )
+NESTED_SCORE = Method(names.RAO_SCOTT, _clustered_rates, _nested_rates_pattern, names.AT_FLOOR)
 CROSSED_SCORE = Method(
-    f"{TANGO}{RAO_SCOTT}", _clustered_rates, _crossed_rates_pattern, SCORE + EFFECTIVE
+    names.RAO_SCOTT_PAIRS, _clustered_rates, _crossed_rates_pattern, names.AT_FLOOR
 )
-SCORE_RATIO = Method(f"{RATIO_SCORE} (1985)", _rate_ratio, _rate_ratio_pattern)
-FIELLER = Method("Fieller (1954)", _mean_ratio, _mean_ratio_pattern)
-CLUSTERED_RATIO = Method(
-    "Fieller, {kind}{unit}s (1954), CR3", _clustered_ratio, _clustered_ratio_pattern
-)
+SCORE_RATIO = Method(names.fixed(names.RATIO_SCORE), _rate_ratio, _rate_ratio_pattern)
+FIELLER = Method(names.fixed(phrase("Fieller (1954)")), _mean_ratio, _mean_ratio_pattern)
+CLUSTERED_RATIO = Method(names.clustered_fieller, _clustered_ratio, _clustered_ratio_pattern)
 CLUSTERED_RATE_RATIO = CLUSTERED_RATIO._replace(
     infer=_clustered_rate_ratio,
     pattern=_clustered_rate_ratio_pattern,
-    fallback=RATIO_SCORE + EFFECTIVE,
+    fallback=names.RATIO_AT_FLOOR,
 )
-ONE_MEAN = Method(f"t bound of a mean (Student 1908){SKEWED}", _one_mean, _one_mean_pattern)
-CLUSTERED_MEAN = Method(CR3 + SKEWED, _clustered_mean, _clustered_mean_pattern)
-CLOPPER_PEARSON = Method("Clopper–Pearson (1934)", _clopper_pearson, None)
-KORN_GRAUBARD = Method("Korn–Graubard (1998), ICC ≥ {icc:g}", _korn_graubard, None)
+ONE_MEAN = Method(names.STUDENT, _one_mean, _one_mean_pattern)
+CLUSTERED_MEAN = Method(names.moved(names.clustered_t), _clustered_mean, _clustered_mean_pattern)
+CLOPPER_PEARSON = Method(names.fixed(phrase("Clopper–Pearson (1934)")), _clopper_pearson, None)
+KORN_GRAUBARD = Method(names.korn_graubard, _korn_graubard, None)

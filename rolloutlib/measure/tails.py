@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from rolloutlib.measure.design import Arms, Compared, Floats, Source, Sums
     from rolloutlib.plan.gates import Evidence
 
-__all__ = ["METHOD", "Ratio", "beyond", "filled", "ratio_of_quantiles"]
+__all__ = ["Ratio", "beyond", "filled", "ratio_of_quantiles"]
 
-METHOD = "order statistics at the effective sample size (Woodruff 1952), MOVER (Donner & Zou 2012)"
 # Of the correlation of both arms' shares: where a quantile lies in a gap, its bounds are too skewed
 # for all of it (9–12 % of bounds then err instead of 5 %).
 COUNTED = 0.5

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rolloutlib.measure.bounds import clustered, moments, quotient, units_of
+from rolloutlib.measure.method_names import ONE_UNIT, UNITS
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.stats._numeric import plain
 from rolloutlib.stats.clusters import cluster_contrast
@@ -27,6 +29,7 @@ from rolloutlib.stats.proportions import clopper_pearson
 if TYPE_CHECKING:
     from rolloutlib.measure.bounds import Flags, Inference, Side
     from rolloutlib.measure.design import Compared, Floats, Sums
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Evidence
 
 __all__ = ["bounded", "method_of"]
@@ -91,11 +94,15 @@ def bounded(
     return usual._replace(bounds=bounds, p=p, se=se, df=df, fell=flat)
 
 
-def method_of(arms: Compared, rules: Evidence, *, metric: str) -> str:
+def method_of(arms: Compared, rules: Evidence, *, metric: str) -> Phrase:
     """Return the method's name, for people."""
-    far = "to the end of the scale" if _has_scale(metric) else f"up to ×{rules.cap_factor:g}"
-    unit = arms.unit
-    return f"no {unit} differs: exact share of {unit}s that may, {far} (Clopper–Pearson 1934)"
+    far = phrase("up to ×{factor:g}", factor=rules.cap_factor)
+    if _has_scale(metric):
+        far = phrase("to the end of the scale")
+    return phrase(
+        "no {unit} differs: exact share of {units} that may, {far} (Clopper–Pearson 1934)",
+        unit=ONE_UNIT[arms.unit], units=UNITS[arms.unit], far=far,
+    )  # fmt: skip
 
 
 def _flat(arms: Compared, contrast: str) -> Flags:

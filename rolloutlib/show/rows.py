@@ -72,7 +72,8 @@ def evidence_lines(gate: GateResult) -> tuple[str, ...]:
     limit = str(say("limit {value}", value=proof_limit(gate)))
     if gate.evidence.point is None:
         return (limit,)
-    method = f"{gate.evidence.method} · {_size(gate.evidence)}"
+    parts = gate.evidence.method_parts
+    method = f"{sentence(parts) if parts else gate.evidence.method} · {_size(gate.evidence)}"
     missed = outages(gate)
     more = (*stage_lines(gate), method, *([str(missed)] if missed else []))
     lines = (interval(gate, gate.evidence), limit, *_labels(gate), *_capped(gate), *more)

@@ -24,6 +24,7 @@ from rolloutlib.judge.verdicts import evidence_of
 from rolloutlib.measure.design import Design
 from rolloutlib.measure.estimates import Estimate
 from rolloutlib.measure.needed import Needed
+from rolloutlib.phrase import Phrase
 from rolloutlib.reason import Reason, because
 from rolloutlib.words.reasons import sentence as said
 from rolloutlib.words.reasons import texts as each
@@ -37,7 +38,7 @@ PASS, FAIL, INCONCLUSIVE, INVALID = (
 )
 DEFAULT = PLAN.profile("default")
 ESTIMATE = Estimate(
-    -0.01, -0.025, 0.005, 0.95, "by hand", Design("paired", "prompt", 9, 9, 9), 9, 9
+    -0.01, -0.025, 0.005, 0.95, Phrase("by hand"), Design("paired", "prompt", 9, 9, 9), 9, 9
 )
 
 

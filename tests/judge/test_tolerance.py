@@ -15,6 +15,7 @@ from rolloutlib.judge.record import CheckResult, GateResult, PlanVerdict, Recomm
 from rolloutlib.judge.verdicts import evidence_of, judge_plan, tolerated
 from rolloutlib.measure.design import Design
 from rolloutlib.measure.estimates import Estimate, clears, within
+from rolloutlib.phrase import Phrase
 from rolloutlib.plan.model import load_plan
 from rolloutlib.reason import because
 from rolloutlib.words.reasons import sentence, texts
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
-ESTIMATE = Estimate(-0.03, -0.08, 0.02, 0.95, "by hand", Design("paired", "prompt", 9, 9, 9), 9, 9)
+ESTIMATE = Estimate(
+    -0.03, -0.08, 0.02, 0.95, Phrase("by hand"), Design("paired", "prompt", 9, 9, 9), 9, 9
+)
 CHECKS = [CheckResult("suites", "Suites", True, because("evidence.none"))]  # noqa: FBT003
 
 

@@ -11,6 +11,7 @@ from rolloutlib.judge.record import PlanVerdict, Verdict
 from rolloutlib.judge.verdicts import judge_evidence, judge_plan
 from rolloutlib.measure.design import Design
 from rolloutlib.measure.estimates import Estimate
+from rolloutlib.phrase import Phrase
 from rolloutlib.reason import Reason, because
 from tests.tables import PLAN
 
@@ -24,7 +25,15 @@ def estimate(lower: float, upper: float, cap: Reason | None = None) -> Estimate:
     """Return an estimate with these bounds."""
     middle = (lower + upper) / 2
     return Estimate(
-        middle, lower, upper, 0.95, "by hand", Design("paired", "prompt", 9, 9, 9), 9, 9, cap=cap
+        middle,
+        lower,
+        upper,
+        0.95,
+        Phrase("by hand"),
+        Design("paired", "prompt", 9, 9, 9),
+        9,
+        9,
+        cap=cap,
     )
 
 

@@ -99,7 +99,7 @@ def test_prompts_that_differ_widen_the_bound_and_more_prompts_are_needed() -> No
     assert after.lower < before.lower < before.upper < after.upper
     assert (after.varied[0].source, after.varied[0].treatment) == ("prompt", 8)
     assert after.varied[0].sd == pytest.approx(change.std(ddof=1) / 2**0.5, rel=0.4)
-    assert "variance between prompts" in after.method
+    assert "variance between prompts" in str(after.method)
     more = needed(PASS, replace(plain, beyond=sources), after.design, metric="passed",
                   limit=-0.02, alternative=0.02, rules=RULES)  # fmt: skip
     assert more is not None

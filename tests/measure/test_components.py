@@ -183,7 +183,7 @@ def test_runs_that_agree_change_nothing_and_those_that_do_not_widen_all() -> Non
         if not same:
             assert -1 <= wider.lower < plain.lower < plain.upper < wider.upper
             assert wider.widened > 0
-            assert "variance between runs" in wider.method
+            assert "variance between runs" in str(wider.method)
             assert (wider.p_worse or 0) > (plain.p_worse or 1)
 
 
