@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from rolloutlib.errors import FileError
 from rolloutlib.limits import DOCUMENT_BYTES, Limit
+from rolloutlib.phrase import Clause, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -32,12 +33,12 @@ __all__ = [
 
 _PIECE = 1 << 20
 _KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-    (stat.S_ISLNK, "a link"),
+    (stat.S_ISDIR, phrase("a folder")),
+    (stat.S_ISFIFO, phrase("a named pipe")),
+    (stat.S_ISSOCK, phrase("a socket")),
+    (stat.S_ISCHR, phrase("a device")),
+    (stat.S_ISBLK, phrase("a device")),
+    (stat.S_ISLNK, phrase("a link")),
 )
 
 
@@ -75,7 +76,10 @@ def bounded_text(
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        why = f"is no UTF-8: byte {error.start} is 0x{data[error.start]:02x}; save it as UTF-8"
+        why = phrase(
+            "is no UTF-8: byte {at} is 0x{value:02x}; save it as UTF-8",
+            at=error.start, value=data[error.start],
+        )  # fmt: skip
         raise FileError.at(shown_path(path), why) from None
 
 
@@ -109,16 +113,16 @@ def opened(
     except OSError as error:
         raise _not_opened(told, error, links=links) from None
     except ValueError:  # a NUL in the name
-        raise FileError.at(told, "is no name that a file can have", missing=True) from None
+        why = phrase("is no name that a file can have")
+        raise FileError.at(told, why, missing=True) from None
     with os.fdopen(handle, "rb", buffering=0) as raw:
         before = os.fstat(raw.fileno())
         _within(told, before.st_size, most)
         yield _Counted(raw, told, most)  # pyright: ignore[reportReturnType] -- read() is all of it
         after = os.fstat(raw.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise FileError.at(
-            told, "changed while it was read; wait for its writer, and read it again"
-        )
+        why = phrase("changed while it was read; wait for its writer, and read it again")
+        raise FileError.at(told, why)
 
 
 def is_there(path: str | os.PathLike[str]) -> bool:
@@ -130,7 +134,7 @@ def is_there(path: str | os.PathLike[str]) -> bool:
     return True
 
 
-def kind_of(path: str | os.PathLike[str], *, links: bool = False) -> str:
+def kind_of(path: str | os.PathLike[str], *, links: bool = False) -> Clause:
     """Return what a path is, for a sentence: "a named pipe", "a link"; empty for a regular file.
 
     With `links`, what the link leads to.
@@ -195,27 +199,31 @@ def _regular(found: os.stat_result) -> None:
         raise _IrregularError(errno.EINVAL, kind)
 
 
-def _kind(mode: int) -> str:
+def _kind(mode: int) -> Clause:
     if stat.S_ISREG(mode):
         return ""
-    return next((name for is_kind, name in _KINDS if is_kind(mode)), "no file")
+    return next((name for is_kind, name in _KINDS if is_kind(mode)), phrase("no file"))
 
 
 def _within(told: str, size: int, most: Limit | int) -> None:
     limit = most if isinstance(most, int) else most.value
     if size <= limit:
         return
-    plain = f"{size:,} bytes; expected at most {limit:,}"
-    raise FileError.at(told, f"has {plain if isinstance(most, int) else most.refusal(size)}")
+    why = (
+        phrase("has {size:,} bytes; expected at most {most:,}", size=size, most=limit)
+        if isinstance(most, int) else phrase("has {refusal}", refusal=most.refusal(size))
+    )  # fmt: skip
+    raise FileError.at(told, why)
 
 
 def _not_opened(told: str, error: OSError, *, links: bool) -> FileError:
     if isinstance(error, _IrregularError):
-        return FileError.at(told, f"is {error.strerror}; expected a regular file")
+        why = phrase("is {kind}; expected a regular file", kind=error.strerror)
+        return FileError.at(told, why)
     if error.errno == errno.ELOOP:
-        due = "a link that ends at a file" if links else "a plain file, not a link"
-        return FileError.at(told, f"is a link, or one of a ring of links; expected {due}")
-    missing = error.errno in {errno.ENOENT, errno.ENOTDIR}
-    if missing:
-        return FileError.at(told, "does not exist; expected a file", missing=True)
-    return FileError.at(told, f"cannot be read ({error.strerror})")
+        due = phrase("a link that ends at a file" if links else "a plain file, not a link")
+        why = phrase("is a link, or one of a ring of links; expected {due}", due=due)
+        return FileError.at(told, why)
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return FileError.at(told, phrase("does not exist; expected a file"), missing=True)
+    return FileError.at(told, phrase("cannot be read ({why})", why=error))

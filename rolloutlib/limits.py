@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 from rolloutlib.errors import UsageError
+from rolloutlib.phrase import Clause, Phrase, phrase
 
 __all__ = [
     "COLUMNS", "DOCUMENT_BYTES", "FILES", "FILE_BYTES", "FOLDER_BYTES", "LIMITS",
@@ -35,7 +36,7 @@ class Limit(NamedTuple):
 
     variable: str
     default: int
-    unit: str
+    unit: Phrase
     of: str
     ceiling: int = 0
 
@@ -52,66 +53,87 @@ class Limit(NamedTuple):
         number = _NUMBER.fullmatch(written.replace("_", "").replace(",", ""))
         value = int(number[1]) * _STEPS[number[2].upper()] if number else 0
         if not value or (self.ceiling and value > self.ceiling):
-            most = f" up to {self.ceiling:,}" if self.ceiling else ""
+            most = phrase(" up to {most:,}", most=self.ceiling) if self.ceiling else ""
             raise UsageError(
-                f"{self.variable} is {written[:40]!r}; expected a whole number of {self.unit} "
-                f"above 0{most}, such as {self.default}, or 20G for 20,000,000,000."
-            )
+                "{variable} is {written!r}; expected a whole number of {unit} above 0{most}, such "
+                "as {usual}, or 20G for 20,000,000,000.",
+                variable=self.variable, written=written[:40], unit=self.unit, most=most,
+                usual=self.default,
+            )  # fmt: skip
         return value
 
-    def refusal(self, got: int | str) -> str:
+    def refusal(self, got: int | Clause) -> Phrase:
         """Say what was got, what is allowed and where to raise it: a clause without a full stop."""
-        told = f"{got:,}" if isinstance(got, int) else got
-        raised = f"raise it with {self.variable}"
-        return f"{told} {self.unit}; expected at most {self.value:,} ({raised}, see docs/limits.md)"
+        return phrase(
+            "{got} {unit}; expected at most {most:,} (raise it with {variable}, see "
+            "docs/limits.md)",
+            got=f"{got:,}" if isinstance(got, int) else got, unit=self.unit, most=self.value,
+            variable=self.variable,
+        )  # fmt: skip
+
+    def passed(self) -> Phrase:
+        """Say that more was got than is allowed, where nobody counted further; see `refusal`."""
+        return self.refusal(phrase("more than {n:,}", n=self.value))
 
 
 DOCUMENT_BYTES = Limit(
-    "ROLLOUT_MAX_DOCUMENT_BYTES", 64 * 10**6, "bytes",
+    "ROLLOUT_MAX_DOCUMENT_BYTES", 64 * 10**6, phrase("bytes"),
     "a document beside the runs: evidence, notebooks, review.json, flags, ledger records",
 )  # fmt: skip
 PARAMETER_BYTES = Limit(
-    "ROLLOUT_MAX_PARAMETER_BYTES", 10**6, "bytes",
+    "ROLLOUT_MAX_PARAMETER_BYTES", 10**6, phrase("bytes"),
     "a YAML file: plan.yaml, source.yaml, params/stage-N.yaml, roles.yaml",
 )  # fmt: skip
 FILE_BYTES = Limit(
-    "ROLLOUT_MAX_FILE_BYTES", 2 * 10**9, "bytes",
+    "ROLLOUT_MAX_FILE_BYTES", 2 * 10**9, phrase("bytes"),
     "a file of runs that is held in memory: JSON, JSON Lines, CSV; as it lies, and once unpacked, "
     "decoded or read out of a workbook",
 )  # fmt: skip
 FOLDER_BYTES = Limit(
-    "ROLLOUT_MAX_FOLDER_BYTES", 20 * 10**9, "bytes", "the JSON, JSON Lines and CSV of a folder"
+    "ROLLOUT_MAX_FOLDER_BYTES",
+    20 * 10**9,
+    phrase("bytes"),
+    "the JSON, JSON Lines and CSV of a folder",
 )
 PARQUET_BYTES = Limit(
-    "ROLLOUT_MAX_PARQUET_BYTES", 10**12, "bytes once unpacked",
+    "ROLLOUT_MAX_PARQUET_BYTES", 10**12, phrase("bytes once unpacked"),
     "a Parquet file, by its own metadata",
 )  # fmt: skip
 PAGE_BYTES = Limit(
-    "ROLLOUT_MAX_PAGE_BYTES", 64 * 10**6, "bytes once unpacked",
+    "ROLLOUT_MAX_PAGE_BYTES", 64 * 10**6, phrase("bytes once unpacked"),
     "a page of Parquet, by its own header",
 )  # fmt: skip
-ROW_GROUPS = Limit("ROLLOUT_MAX_ROW_GROUPS", 20_000, "groups of rows", "a Parquet file")
+ROW_GROUPS = Limit("ROLLOUT_MAX_ROW_GROUPS", 20_000, phrase("groups of rows"), "a Parquet file")
 LINE_BYTES = Limit(
-    "ROLLOUT_MAX_LINE_BYTES", 256 * 10**6, "bytes", "a line of JSON Lines or CSV: one run, one row"
+    "ROLLOUT_MAX_LINE_BYTES",
+    256 * 10**6,
+    phrase("bytes"),
+    "a line of JSON Lines or CSV: one run, one row",
 )
 LINES = Limit(
-    "ROLLOUT_MAX_LINES", 5 * 10**7, "lines", "a JSON Lines or CSV file, blank ones included"
+    "ROLLOUT_MAX_LINES", 5 * 10**7, phrase("lines"), "a JSON Lines or CSV file, blank ones included"
 )
-ROWS = Limit("ROLLOUT_MAX_ROWS", 2 * 10**9, "rows", "all files of a review together")
+ROWS = Limit("ROLLOUT_MAX_ROWS", 2 * 10**9, phrase("rows"), "all files of a review together")
 PATIENT_ROWS = Limit(
-    "ROLLOUT_MAX_PATIENT_ROWS", 5 * 10**6, "rows",
+    "ROLLOUT_MAX_PATIENT_ROWS", 5 * 10**6, phrase("rows"),
     "a flat file that has to be read row by row, because its messages quote the rows",
 )  # fmt: skip
 REPEATED_ROWS = Limit(
-    "ROLLOUT_MAX_REPEATED_ROWS", 20 * 10**6, "rows",
+    "ROLLOUT_MAX_REPEATED_ROWS", 20 * 10**6, phrase("rows"),
     "a flat file that have the id of another row of their run",
 )  # fmt: skip
-COLUMNS = Limit("ROLLOUT_MAX_COLUMNS", 5_000, "columns", "a table")
+COLUMNS = Limit("ROLLOUT_MAX_COLUMNS", 5_000, phrase("columns"), "a table")
 NESTING = Limit(
-    "ROLLOUT_MAX_NESTING", 64, "levels", "objects and lists inside of each other", ceiling=200
+    "ROLLOUT_MAX_NESTING",
+    64,
+    phrase("levels"),
+    "objects and lists inside of each other",
+    ceiling=200,
 )
-FILES = Limit("ROLLOUT_MAX_FILES", 500_000, "files", "a folder of runs, subfolders included")
-SECONDS = Limit("ROLLOUT_MAX_SECONDS", 3600, "seconds", "reading the runs of a review")
+FILES = Limit(
+    "ROLLOUT_MAX_FILES", 500_000, phrase("files"), "a folder of runs, subfolders included"
+)
+SECONDS = Limit("ROLLOUT_MAX_SECONDS", 3600, phrase("seconds"), "reading the runs of a review")
 
 LIMITS = (
     FILES, FILE_BYTES, FOLDER_BYTES, LINE_BYTES, LINES, PARQUET_BYTES, PAGE_BYTES, ROW_GROUPS,

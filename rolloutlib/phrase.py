@@ -7,14 +7,21 @@ them in the reader's language.
 
 from __future__ import annotations
 
+from functools import reduce
+from itertools import islice
 from typing import TYPE_CHECKING, Union, cast
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from rolloutlib.text import LABEL, plain
 
-__all__ = ["Phrase", "Value", "filled", "phrase"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+__all__ = ["Clause", "Phrase", "Value", "both", "either", "filled", "foreign", "phrase"]
+__all__ += ["several"]
+
+_NAMED = 20  # of the parts of an enumeration; nobody reads more
 
 Plain = bool | int | float | str | None
 Value = Union[Plain, "Phrase", tuple[Union[Plain, "Phrase"], ...]]
@@ -64,6 +71,9 @@ def filled(text: str, template: str, values: dict[str, object]) -> str:
         return template.format(**values)
 
 
+Clause = Phrase | str  # what a sentence is made of; a text is said as it is: a name, a value
+
+
 def phrase(template: str, /, **values: object) -> Phrase:
     """Make a phrase; `template` is a literal. What is neither a number nor a phrase becomes text.
 
@@ -74,6 +84,50 @@ def phrase(template: str, /, **values: object) -> Phrase:
     "'a.csv' holds 1,200 rows"
     """
     return Phrase(template, {name: _value(value) for name, value in values.items()})
+
+
+def foreign(words: str) -> Phrase:
+    """Return what a library or the system says, which is quoted where another language is spoken.
+
+    >>> str(foreign("not a gzipped file"))
+    'not a gzipped file'
+    """
+    return phrase("{words}", words=words)
+
+
+def several(names: Iterable[str], most: int = 8) -> Clause:
+    """Return names as a list that stays short, however many there are, as `text.listed` does.
+
+    >>> str(several(map(str, range(1000)), most=2)), several([])
+    ('0, 1 and 998 more', '')
+    """
+    rest = iter(names)
+    first = ", ".join(plain(name, LABEL) for name in islice(rest, most))
+    left_out = sum(1 for _ in rest)
+    return phrase("{names} and {n:,} more", names=first, n=left_out) if left_out else first
+
+
+def either(parts: Sequence[Clause]) -> Clause:
+    """Return alternatives: a or b or c.
+
+    >>> str(either(["a", "b", "c"]))
+    'a or b or c'
+    """
+    return _chained(parts, lambda one, other: phrase("{one} or {other}", one=one, other=other))
+
+
+def both(parts: Sequence[Clause]) -> Clause:
+    """Return what belongs together: a and b and c.
+
+    >>> str(both(["a", "b"]))
+    'a and b'
+    """
+    return _chained(parts, lambda one, other: phrase("{one} and {other}", one=one, other=other))
+
+
+def _chained(parts: Sequence[Clause], chain: Callable[[Clause, Clause], Phrase]) -> Clause:
+    few = [*parts[:_NAMED], *(["…"] if len(parts) > _NAMED else [])]
+    return reduce(chain, few) if few else ""
 
 
 def _value(value: object) -> Value:

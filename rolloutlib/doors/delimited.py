@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.doors.refusal import DoorError
 from rolloutlib.limits import COLUMNS
+from rolloutlib.phrase import phrase
 from rolloutlib.text import exact
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ __all__ = ["DELIMITERS", "WRITTEN", "delimiter_of", "without_sep"]
 DELIMITERS: Final = (",", ";", "\t", "|")
 WRITTEN: Final = {"\t": '"\\t"', ",": '","', ";": '";"', "|": '"|"'}  # as source.yaml writes them
 _BY_NAME: Final = {".tsv": "\t", ".tab": "\t"}
-_TOLD: Final = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+_TOLD: Final = {
+    "\t": phrase("tabs"), ",": phrase("commas"), ";": phrase("semicolons"), "|": phrase("bars"),
+}  # fmt: skip
 _SEP = re.compile(rb'"?sep=(.)"?[ \t,;|]*(\r\n|\n|\r|\Z)', re.IGNORECASE)
 _HEAD = 1 << 20
 
@@ -69,9 +72,14 @@ def delimiter_of(
     names = tables[likely]
     if len(cells) > 1 and len(mapped & {*names}) <= len(mapped & {*cells}):
         return delimiter
-    got = f"has {len(cells)} column{'s' * (len(cells) != 1)} between {_TOLD[delimiter]}"
-    columns = f"{len(names)} columns ({exact(', '.join(names))})"
-    expected = f"delimiter: {WRITTEN[likely]} in source.yaml, by which it has {columns}"
+    columns = phrase("column" if len(cells) == 1 else "columns")
+    got = phrase(
+        "has {n} {columns} between {marks}", n=len(cells), columns=columns, marks=_TOLD[delimiter]
+    )
+    expected = phrase(
+        "delimiter: {mark} in source.yaml, by which it has {n} columns ({names})",
+        mark=WRITTEN[likely], n=len(names), names=exact(", ".join(names)),
+    )  # fmt: skip
     raise DoorError(name, got, expected, key="delimiter", value=likely)
 
 

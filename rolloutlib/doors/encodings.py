@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.doors.refusal import DoorError
 from rolloutlib.limits import FILE_BYTES
+from rolloutlib.phrase import Phrase, phrase
 from rolloutlib.text import exact
 
 if TYPE_CHECKING:
@@ -26,16 +27,19 @@ _MARKS: Final = (  # the longer first: UTF-32's begins as UTF-16's does
 )  # fmt: skip
 _BOM = codecs.BOM_UTF8
 _MARKED: Final = ("utf-16", "utf-32")  # which say their own order of bytes, or else nothing
-_FORMATS: Final = (  # what it is, and what to do
-    (b"\x1f\x8b", "packed (gzip)", "a name that ends so: {name}.gz"),
-    (b"\x28\xb5\x2f\xfd", "packed (zstd)", "a name that ends so: {name}.zst"),
-    (b"PK\x03\x04", "packed (zip)", "an unpacked file (a workbook's name ends with .xlsx or .ods)"),
-    (b"BZh", "packed (bzip2)", "an unpacked file"),
-    (b"\xfd7zXZ\0", "packed (xz)", "an unpacked file"),
-    (b"7z\xbc\xaf", "packed (7z)", "an unpacked file"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old workbook", "a name that ends so: {stem}.xls"),
-    (b"PAR1", "Parquet", "a name that ends so: {stem}.parquet"),
-    (b"SQLite format 3", "SQLite", "a table of it as CSV"),
+_UNPACKED = phrase("an unpacked file")
+# What it is, and what to do: a phrase, or how its name has to end.
+_FORMATS: Final[tuple[tuple[bytes, Phrase, Phrase | str], ...]] = (
+    (b"\x1f\x8b", phrase("packed (gzip)"), "{name}.gz"),
+    (b"\x28\xb5\x2f\xfd", phrase("packed (zstd)"), "{name}.zst"),
+    (b"PK\x03\x04", phrase("packed (zip)"),
+     phrase("an unpacked file (a workbook's name ends with .xlsx or .ods)")),
+    (b"BZh", phrase("packed (bzip2)"), _UNPACKED),
+    (b"\xfd7zXZ\0", phrase("packed (xz)"), _UNPACKED),
+    (b"7z\xbc\xaf", phrase("packed (7z)"), _UNPACKED),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", phrase("an old workbook"), "{stem}.xls"),
+    (b"PAR1", phrase("Parquet"), "{stem}.parquet"),
+    (b"SQLite format 3", phrase("SQLite"), phrase("a table of it as CSV")),
 )  # fmt: skip
 _PIECE = 1 << 22
 _HEAD = 64
@@ -100,39 +104,44 @@ def as_utf8(name: str, data: bytes, encoding: str | None, kind: str = ".csv") ->
         if data.startswith(mark):
             return _recoded(name, data[len(mark) :], marked, marked=True)
     if found := other_format(name, data):
-        raise DoorError(name, f"is {found[0]}", found[1])
+        raise DoorError(name, phrase("is {what}", what=found[0]), found[1])
     known = codecs.lookup(encoding).name.removesuffix("-sig") if encoding else "utf-8"
     wide = _wide(data)
     if encoding and known != "utf-8" and not (wide and known in _MARKED):
         return _said(name, data, encoding)
     if wide:
-        _refuse(name, f"is {wide[:6].upper()} without its mark", wide)
+        _refuse(name, phrase("is {form} without its mark", form=wide[:6].upper()), wide)
     if data.isascii() or _is_utf8(data):
         return data
     guess = likely_encoding(data)
     if guess and _is_broken_throughout(data, kind):
-        _refuse(name, "is no UTF-8", guess.encoding, guess.word)
+        _refuse(name, phrase("is no UTF-8"), guess.encoding, guess.word)
     return data
 
 
-def other_format(name: str, data: bytes) -> tuple[str, str] | None:
+def other_format(name: str, data: bytes) -> tuple[Phrase, Phrase] | None:
     r"""Return what bytes are that are no text, and what is expected instead.
 
-    >>> other_format("t.csv", b"\x1f\x8b")
-    ('packed (gzip)', 'a name that ends so: t.csv.gz')
+    >>> [str(told) for told in other_format("t.csv", b"\x1f\x8b") or ()]
+    ['packed (gzip)', 'a name that ends so: t.csv.gz']
     """
     packed = name.lower().endswith((".gz", ".zst", ".zstd"))
     for mark, what, due in _FORMATS:
         if data.startswith(mark) and packed:
-            return f"{what} once more", "a text that is packed once"
+            return phrase("{what} once more", what=what), phrase("a text that is packed once")
         if data.startswith(mark):
-            return what, due.format(name=name, stem=name.rpartition(".")[0] or name)
+            if not isinstance(due, str):
+                return what, due
+            ending = due.format(name=name, stem=name.rpartition(".")[0] or name)
+            return what, phrase("a name that ends so: {name}", name=ending)
     return None
 
 
-def _refuse(name: str, got: str, encoding: str, word: str = "") -> None:
-    seen = f", in which it is text ({exact(word)!r})" if word else ""
-    due = f"UTF-8, or encoding: {encoding} in source.yaml{seen}"
+def _refuse(name: str, got: Phrase, encoding: str, word: str = "") -> None:
+    due = phrase(
+        "UTF-8, or encoding: {encoding} in source.yaml{seen}", encoding=encoding,
+        seen=phrase(", in which it is text ({word!r})", word=exact(word)) if word else "",
+    )  # fmt: skip
     raise DoorError(name, got, due, key="encoding", value=encoding)
 
 
@@ -140,8 +149,10 @@ def _said(name: str, data: bytes, encoding: str) -> bytes:
     """Decode by the encoding that source.yaml says; a text that is UTF-8 already is refused."""
     if not data.isascii() and _is_utf8(data) and not _is_by_chance(data, encoding):
         raise DoorError(
-            name, f"is UTF-8, and source.yaml says encoding: {encoding}",
-            "all files in the encoding that it names; narrow files: there, or save them alike",
+            name, phrase("is UTF-8, and source.yaml says encoding: {encoding}", encoding=encoding),
+            phrase(
+                "all files in the encoding that it names; narrow files: there, or save them alike"
+            ),
             key="encoding",
         )  # fmt: skip
     return _recoded(name, data, encoding)
@@ -156,29 +167,40 @@ def _recoded(name: str, data: bytes, encoding: str, *, marked: bool = False) -> 
             last = place + _PIECE >= len(data)
             found.write(decoder.decode(view[place : place + _PIECE], last).encode())
             if found.tell() > FILE_BYTES.value:
-                raise DoorError(name, f"has {FILE_BYTES.refusal(found.tell())}", "a smaller file")
+                got = phrase("has {refusal}", refusal=FILE_BYTES.refusal(found.tell()))
+                raise DoorError(name, got, phrase("a smaller file"))
     except UnicodeError as error:
         at = place + getattr(error, "start", 0)
         if marked or b"\0" in data[:_HEAD]:
-            got = f"is {encoding.upper()}, and is cut off or damaged around byte {at:,}"
-            raise DoorError(name, got, "the whole file; write it again from its source") from None
+            got = phrase(
+                "is {encoding}, and is cut off or damaged around byte {at:,}",
+                encoding=encoding.upper(), at=at,
+            )  # fmt: skip
+            due = phrase("the whole file; write it again from its source")
+            raise DoorError(name, got, due) from None
         raise _undecoded(name, data, encoding, at) from None
     return found.getvalue().removeprefix(_BOM)
 
 
 def _undecoded(name: str, data: bytes, encoding: str, at: int) -> DoorError:
-    got = f"is no {encoding} around byte {at:,}"
+    got = phrase("is no {encoding} around byte {at:,}", encoding=encoding, at=at)
     if _is_utf8(data):
-        due = "no encoding: in source.yaml, since it is UTF-8"
+        due = phrase("no encoding: in source.yaml, since it is UTF-8")
         return DoorError(name, got, due, key="encoding", value="utf-8")
     guess, wider = likely_encoding(data), _WIDER.get(codecs.lookup(encoding).name)
     if wider and _decodes(data, wider) and (guess is None or guess.encoding in {wider, _LATIN_ONE}):
-        due = f"encoding: {wider} in source.yaml, of which {encoding} is a part"
+        due = phrase(
+            "encoding: {wider} in source.yaml, of which {encoding} is a part",
+            wider=wider, encoding=encoding,
+        )  # fmt: skip
         return DoorError(name, got, due, key="encoding", value=wider)
     if guess and guess.encoding != encoding:
-        due = f"encoding: {guess.encoding} in source.yaml, in which it is text ({guess.word!r})"
+        due = phrase(
+            "encoding: {encoding} in source.yaml, in which it is text ({word!r})",
+            encoding=guess.encoding, word=guess.word,
+        )  # fmt: skip
         return DoorError(name, got, due, key="encoding", value=guess.encoding)
-    return DoorError(name, got, "a whole text in the encoding that source.yaml names")
+    return DoorError(name, got, phrase("a whole text in the encoding that source.yaml names"))
 
 
 def _is_utf8(data: bytes) -> bool:

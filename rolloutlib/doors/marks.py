@@ -11,6 +11,8 @@ import zipfile
 from html import unescape
 from typing import Final, NamedTuple
 
+from rolloutlib.phrase import Clause, Phrase, phrase
+
 __all__ = ["Marks", "Refusal", "marks_in"]
 
 _AT = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
@@ -24,20 +26,29 @@ _STYLE = re.compile(rb"<xf\b[^>]*>")
 _PERCENTS: Final = ("9", "10")  # formats that every workbook has
 _SHEET = re.compile(rb"<sheet\b[^>]*>")
 _RELATION = re.compile(rb"<Relationship\b[^>]*>")
+_SAVED = phrase("it saved by a spreadsheet")
 _ODD_IN_ODS: Final = (
-    (rb'office:value-type="percentage"', "percentages"),
-    (rb'calcext:value-type="error"', "errors"),
-    (rb'table:number-rows-spanned="(?!1")', "cells that are merged over several rows"),
+    (rb'office:value-type="percentage"', phrase("percentages")),
+    (rb'calcext:value-type="error"', phrase("errors")),
+    (rb'table:number-rows-spanned="(?!1")', phrase("cells that are merged over several rows")),
 )
+
+
+class Told(NamedTuple):
+    """The parts of a refusal's sentence, as they go from one process to the other."""
+
+    got: Phrase
+    expected: Phrase
+    key: str = ""
 
 
 class Refusal(Exception):  # noqa: N818 -- it is no fault of the program
     """A workbook that is refused: what was got, what is expected, and the key that mends it."""
 
-    def __init__(self, got: str, expected: str, key: str = "") -> None:
+    def __init__(self, got: Phrase, expected: Phrase, key: str = "") -> None:
         """Keep the parts of its sentence."""
-        super().__init__(got)
-        self.told = {"got": got, "expected": expected, "key": key}
+        super().__init__(str(got))
+        self.told = Told(got, expected, key)
 
 
 class Marks(NamedTuple):
@@ -59,8 +70,8 @@ def marks_in(data: bytes, sheet: str, kind: str) -> Marks:
         content = _xml(archive, "content.xml")
         for pattern, what in _ODD_IN_ODS:
             if re.search(pattern, content):
-                due = "plain values: change or format them, or save it as .xlsx"
-                raise Refusal(f"has {what}", due)
+                due = phrase("plain values: change or format them, or save it as .xlsx")
+                raise Refusal(phrase("has {what}", what=what), due)
         return Marks()
     xml = _xml(archive, _part_of(archive, sheet))
     _check_computed(xml)
@@ -71,7 +82,7 @@ def marks_in(data: bytes, sheet: str, kind: str) -> Marks:
     for found in re.finditer(rb"<c\b(?=[^>]*(?:" + either + rb"))[^>]*>", xml):
         at = _AT.search(found[0])
         if at is None:
-            raise Refusal("has cells without an address", "it saved by a spreadsheet")
+            raise Refusal(phrase("has cells without an address"), _SAVED)
         place = int(at[2]) - 1, _column(at[1])
         (errors if b't="e"' in found[0] else shown).add(place)
     return Marks(frozenset(errors), frozenset(shown))
@@ -81,7 +92,7 @@ def _xml(archive: zipfile.ZipFile, name: str) -> bytes:
     """Return a part as most programs write it: no prefix before tags, quotes around values."""
     data = archive.read(name)
     if b"\0" in data[:_HEAD]:
-        raise Refusal("is XML in UTF-16", "it saved by a spreadsheet")
+        raise Refusal(phrase("is XML in UTF-16"), _SAVED)
     if _PREFIXED.search(data[:_HEAD]):
         data = re.sub(rb"<(/?)\w+:", rb"<\1", data)
     return re.sub(rb"='([^'\"<>]*)'", rb'="\1"', data) if b"='" in data else data
@@ -92,9 +103,9 @@ def _check_computed(xml: bytes) -> None:
     for found in _FORMULA.finditer(xml):
         if b't="str"' not in found[1]:  # a formula may give an empty text
             at = _AT.search(found[1])
-            cell = (at[1] + at[2]).decode() if at else "somewhere"
-            due = "it opened and saved by a spreadsheet, which computes them"
-            raise Refusal(f"has formulas without their values ({cell})", due)
+            cell: Clause = (at[1] + at[2]).decode() if at else phrase("somewhere")
+            due = phrase("it opened and saved by a spreadsheet, which computes them")
+            raise Refusal(phrase("has formulas without their values ({cell})", cell=cell), due)
 
 
 def _column(letters: bytes) -> int:
@@ -113,7 +124,7 @@ def _part_of(archive: zipfile.ZipFile, name: str) -> str:
         if unescape(_said(one, b"name")) == name:
             target = targets.get(_said(one, b"(?:\\w+:)?id"), "")
             return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-    raise Refusal(f"does not say where its sheet {name!r} is", "it saved by a spreadsheet")
+    raise Refusal(phrase("does not say where its sheet {name!r} is", name=name), _SAVED)
 
 
 def _said(tag: bytes, attribute: bytes) -> str:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import either, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,13 +82,19 @@ class Pattern(NamedTuple):
         """
         fits = self._fitting(name)
         if 0 not in fits[0]:
-            due = f"expected a path such as {self.written}; correct named: (or files:)"
-            raise RunsError(f"{name} does not match named in source.yaml; {due}.")
+            raise RunsError(
+                "{name} does not match named in source.yaml; expected a path such as {pattern}; "
+                "correct named: (or files:).",
+                name=name, pattern=self.written,
+            )  # fmt: skip
         told: dict[str, str] = {}
         arms, start = self._arms(name, fits), 0
         if len(arms) > 1:
-            got = f"named in source.yaml can mean arm {' or '.join(sorted(arms)[:3])} in {name}"
-            raise RunsError(f"{got}; expected one way to split it: write more of the name.")
+            raise RunsError(
+                "named in source.yaml can mean arm {arms} in {name}; expected one way to split it: "
+                "write more of the name.",
+                arms=either(sorted(arms)[:3]), name=name,
+            )  # fmt: skip
         for part, after in zip(self.parts, fits[1:], strict=True):
             end = next(end for end in part.ends(name, start) if end in after)
             if part.field and part.field != _ANYTHING:
@@ -126,18 +133,22 @@ def pattern_of(written: str, fields: tuple[str, ...]) -> Pattern:
     parts: list[_Part] = []
     for place, text in enumerate(_PART.split(written)):
         if place % 2 and text not in {*fields, _ANYTHING}:
-            raise ValueError(f"has {{{text}}}; expected one of {', '.join(fields)} or _")
+            got = f"{{{text}}}"
+            raise ValueError(
+                phrase("has {got}; expected one of {fields} or _", got=got, fields=fields)
+            )
         if place % 2 or text:
             parts.append(_Part(field=text) if place % 2 else _Part(text=text))
     pattern = Pattern(written, tuple(parts))
     for one, other in pairwise(parts):
         if one.field and other.field:
             beside = f"{{{one.field}}}{{{other.field}}}"
-            raise ValueError(f"has {beside}; expected text between two fields")
+            raise ValueError(phrase("has {got}; expected text between two fields", got=beside))
     if len(set(pattern.fields)) < len(pattern.fields):
-        raise ValueError("names a field twice; write {_} for the second")
+        raise ValueError(phrase("names a field twice; write {_} for the second"))
     if not pattern.fields:
-        raise ValueError(f"names no field; expected some of {{{'}, {'.join(fields)}}}")
+        names = [f"{{{field}}}" for field in fields]
+        raise ValueError(phrase("names no field; expected some of {fields}", fields=names))
     return pattern
 
 

@@ -10,6 +10,7 @@ from rolloutlib.doors.encodings import as_utf8
 from rolloutlib.doors.packed import PACKINGS, archived, unpacked
 from rolloutlib.doors.refusal import DoorError
 from rolloutlib.doors.sheets import WORKBOOKS, sheet_lines
+from rolloutlib.phrase import phrase
 
 __all__ = ["KINDS", "Opened", "Said", "kind_of_name", "opened"]
 
@@ -110,11 +111,11 @@ def _has_lines(text: bytes) -> bool:
 
 def _check_jmeter(name: str, text: bytes) -> None:
     if text.lstrip()[:1] == b"<":
-        due = "CSV, by -Jjmeter.save.saveservice.output_format=csv"
-        raise DoorError(name, "is JMeter's XML", due)
+        due = phrase("CSV, by -Jjmeter.save.saveservice.output_format=csv")
+        raise DoorError(name, phrase("is JMeter's XML"), due)
     if text[:1].isdigit():
-        due = "one, by -Jjmeter.save.saveservice.print_field_names=true"
-        raise DoorError(name, "has no header", due)
+        due = phrase("one, by -Jjmeter.save.saveservice.print_field_names=true")
+        raise DoorError(name, phrase("has no header"), due)
 
 
 def _sheet(name: str, data: bytes, kind: str, said: Said) -> bytes:

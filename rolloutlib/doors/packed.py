@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from rolloutlib.doors.refusal import DoorError
 from rolloutlib.limits import FILE_BYTES, FILES
+from rolloutlib.phrase import foreign, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,18 +71,20 @@ def _pieces(stream: _Stream) -> Iterator[bytes]:
 
 def _within(name: str, size: int) -> None:
     if size > FILE_BYTES.value:
-        most = FILE_BYTES.value
         raise DoorError(
-            name, f"unpacks to more than {most:,} bytes",
-            f"at most that (raise it with {FILE_BYTES.variable}, see docs/limits.md)",
+            name, phrase("unpacks to more than {most:,} bytes", most=FILE_BYTES.value),
+            phrase(
+                "at most that (raise it with {variable}, see docs/limits.md)",
+                variable=FILE_BYTES.variable,
+            ),
         )  # fmt: skip
 
 
 def _damaged(name: str, kind: str, error: Exception) -> DoorError:
     why = str(error).partition("\n")[0][:200].rstrip(".") or type(error).__name__
     return DoorError(
-        name, f"cannot be unpacked as {kind} ({why})",
-        "the whole file; copy it again, or take it out",
+        name, phrase("cannot be unpacked as {kind} ({why})", kind=kind, why=foreign(why)),
+        phrase("the whole file; copy it again, or take it out"),
     )  # fmt: skip
 
 
@@ -97,14 +100,16 @@ def archived(name: str, data: bytes) -> bytes:
         archive = zipfile.ZipFile(io.BytesIO(data))
         entries = archive.infolist()
         if len(entries) > FILES.value:
-            raise DoorError(name, f"holds {FILES.refusal(len(entries))}", "fewer")
+            got = phrase("holds {refusal}", refusal=FILES.refusal(len(entries)))
+            raise DoorError(name, got, phrase("fewer"))
         names = [one.filename for one in entries]
         if _HEADER not in names:
-            due = "a finished log (an interrupted one has none: inspect log recover)"
-            raise DoorError(name, f"holds no {_HEADER}", due)
+            due = phrase("a finished log (an interrupted one has none: inspect log recover)")
+            raise DoorError(name, phrase("holds no {part}", part=_HEADER), due)
         twice = next((one for one in names if names.count(one) > 1), "") if _twice(names) else ""
         if twice:
-            raise DoorError(name, f"holds {twice!r} twice", "each part of a log once")
+            got = phrase("holds {part!r} twice", part=twice)
+            raise DoorError(name, got, phrase("each part of a log once"))
         return _joined(name, archive, data)
     except _DAMAGES as error:
         raise _damaged(name, "zip", error) from None
@@ -123,7 +128,8 @@ def _joined(name: str, archive: zipfile.ZipFile, data: bytes) -> bytes:
     found = io.BytesIO()
     header = _entry(name, archive.getinfo(_HEADER), archive, data, 0).rstrip()
     if not header.startswith(b"{") or not header.endswith(b"}"):
-        raise DoorError(name, f"holds a {_HEADER} that is no object", "a log of Inspect")
+        got = phrase("holds a {part} that is no object", part=_HEADER)
+        raise DoorError(name, got, phrase("a log of Inspect"))
     found.write(header[:-1] + (b"," if header[1:-1].strip() else b"") + b'"samples":[')
     for place, part in enumerate(parts):
         found.write(b",\n" if place else b"\n")

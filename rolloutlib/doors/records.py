@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from rolloutlib.doors.paths import ROOT, Several, value_at
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["NOTHING_THERE", "Missing", "records_at"]
 
 HERE = "."  # the document itself
-NOTHING_THERE: Final = "expected a list of one item or more, as records in source.yaml says"
+NOTHING_THERE: Final = phrase("expected a list of one item or more, as records in source.yaml says")
 _SEVERAL = re.compile(  # a step that may lead to more than one place: * or [key=word]
     r"""(?:^|\.|(?<=\]))\*(?=[.\[]|$)|\[[^\[\]=]+=(?:"[^"]*"|'[^']*'|[^\[\]]*)\]"""
 )
@@ -108,8 +109,10 @@ def _rows_of(table: dict[str, list[Any]]) -> Iterator[object]:
     names = [str(name) for name in table["columns"]]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        got = f"a table of columns and data names {twice[0][:80]!r} twice"
-        raise RunsError(f"{got}; expected each column once.")
+        raise RunsError(
+            "a table of columns and data names {name!r} twice; expected each column once.",
+            name=twice[0][:80],
+        )
     for row in table["data"]:
         cells = cast("list[object]", row) if isinstance(row, list) else []
         yield dict(zip(names, cells, strict=True)) if len(cells) == len(names) else row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import Clause, phrase
 
 __all__ = ["DoorError"]
 
@@ -12,16 +13,18 @@ class DoorError(RunsError):
 
     Attributes:
         file: its name.
-        got: what it is, as a clause: "is packed (gzip)".
+        got: what it is, as a clause, such as "is packed (gzip)".
         expected: what is expected of it, as a clause.
         key: the key of source.yaml that would mend it; empty where none would.
         value: what was found for that key by trying; None where a person has to say.
     """
 
     def __init__(
-        self, file: str, got: str, expected: str, *, key: str = "", value: str | None = None
+        self, file: str, got: Clause, expected: Clause, *, key: str = "", value: str | None = None
     ) -> None:
         """Make the sentence of its parts."""
-        super().__init__(f"{file} {got}; expected {expected}.")
+        super().__init__(
+            phrase("{file} {got}; expected {expected}.", file=file, got=got, expected=expected)
+        )
         self.file, self.got, self.expected = file, got, expected
         self.key, self.value = key, value

@@ -10,9 +10,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from rolloutlib.doors import workbook
+from rolloutlib.doors.marks import Told
 from rolloutlib.doors.refusal import DoorError
 from rolloutlib.limits import FILE_BYTES, SECONDS
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -62,19 +66,22 @@ def sheet_lines(
                 found.write(piece)
                 if found.tell() > FILE_BYTES.value:
                     reader.kill()
-                    raise DoorError(name, f"has {FILE_BYTES.refusal(found.tell())}", "less")
+                    got = phrase("has {refusal}", refusal=FILE_BYTES.refusal(found.tell()))
+                    raise DoorError(name, got, phrase("less"))
         told.seek(0)
         return _answered(name, reader.returncode, found.getvalue(), told.read())
 
 
 def _answered(name: str, code: int, lines: bytes, told: bytes) -> bytes:
     if code == workbook.REFUSED:
-        refusal = json.loads(told)
-        raise DoorError(name, refusal["got"], refusal["expected"], key=refusal["key"])
+        refusal = msgspec.json.decode(told, type=Told)
+        raise DoorError(name, refusal.got, refusal.expected, key=refusal.key)
     if code == 1:
-        due = "a whole workbook, or its table saved as CSV in UTF-8"
-        raise DoorError(name, "cannot be read as a workbook", due)
+        due = phrase("a whole workbook, or its table saved as CSV in UTF-8")
+        raise DoorError(name, phrase("cannot be read as a workbook"), due)
     if code:
-        due = "a sheet without cells far outside of its table; save the table as CSV in UTF-8"
-        raise DoorError(name, "takes more memory or time than a workbook may", due)
+        due = phrase(
+            "a sheet without cells far outside of its table; save the table as CSV in UTF-8"
+        )
+        raise DoorError(name, phrase("takes more memory or time than a workbook may"), due)
     return lines

@@ -18,7 +18,10 @@ import sys
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from rolloutlib.doors.marks import Refusal, marks_in
+from rolloutlib.phrase import foreign, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,15 +72,15 @@ def _workbook(data: bytes, kind: str) -> CalamineWorkbook:
     try:
         return CalamineWorkbook.from_filelike(io.BytesIO(data))
     except PasswordError:
-        raise Refusal("is locked by a password", "it saved without one") from None
+        raise Refusal(phrase("is locked by a password"), phrase("it saved without one")) from None
     except (CalamineError, OSError, ValueError) as error:
         raise _damaged(error, kind) from None
 
 
 def _damaged(error: Exception, kind: str) -> Refusal:
     why = str(error).partition("\n")[0][:200].rstrip(".")
-    due = f"a whole workbook; save it again as {kind}, or as CSV in UTF-8"
-    return Refusal(f"cannot be read as a workbook ({why})", due)
+    due = phrase("a whole workbook; save it again as {kind}, or as CSV in UTF-8", kind=kind)
+    return Refusal(phrase("cannot be read as a workbook ({why})", why=foreign(why)), due)
 
 
 def _sheet_of(workbook: CalamineWorkbook, asked: str | None) -> CalamineSheet:
@@ -85,18 +88,18 @@ def _sheet_of(workbook: CalamineWorkbook, asked: str | None) -> CalamineSheet:
     names = workbook.sheet_names
     if asked is not None:
         if asked not in names:
-            told = ", ".join(map(repr, names))
-            raise Refusal(f"has no sheet {asked!r}", f"sheet: to name one of {told}", "sheet")
+            due = phrase("sheet: to name one of {sheets}", sheets=[repr(name) for name in names])
+            raise Refusal(phrase("has no sheet {name!r}", name=asked), due, "sheet")
         return workbook.get_sheet_by_name(asked)
     opened = [workbook.get_sheet_by_name(name) for name in names]
     filled = [sheet for sheet in opened if sheet.height]
     if len(filled) == 1:
         return filled[0]
     if not filled:
-        raise Refusal("has 0 rows", "a sheet with a header and a row a sample")
-    told = ", ".join(repr(sheet.name) for sheet in filled)
-    due = f"sheet: {filled[0].name} in source.yaml, or another of them"
-    raise Refusal(f"has several sheets with rows ({told})", due, "sheet")
+        raise Refusal(phrase("has 0 rows"), phrase("a sheet with a header and a row a sample"))
+    told = [repr(sheet.name) for sheet in filled]
+    due = phrase("sheet: {name} in source.yaml, or another of them", name=filled[0].name)
+    raise Refusal(phrase("has several sheets with rows ({sheets})", sheets=told), due, "sheet")
 
 
 def _rows(sheet: CalamineSheet, with_errors: set[int]) -> list[tuple[int, list[Any]]]:
@@ -125,8 +128,10 @@ def _header(rows: Sequence[tuple[int, list[Any]]], wanted: set[str]) -> tuple[in
     names = texts[place]
     for name in filter(None, names):
         if names.count(name) > 1:
-            at = f"row {rows[place][0] + 1}"
-            raise Refusal(f"names {name!r} twice in {at}, its header", "each column once")
+            got = phrase(
+                "names {name!r} twice in row {row}, its header", name=name, row=rows[place][0] + 1
+            )
+            raise Refusal(got, phrase("each column once"))
     filled = [any(cells[c] != "" for _, cells in rows[place + 1 :]) for c in range(len(names))]
     return place, [
         name or (f"(column {column_letters(column)})" if filled[column] else "")
@@ -161,8 +166,9 @@ def _check_merged(sheet: CalamineSheet, header: int, rows: Sequence[tuple[int, l
                 f"{column_letters(column)}{row + 1}"
                 for column, row in ((left, top), (right, bottom))
             )
-            due = "a value in each cell: split it, and fill in what belongs there"
-            raise Refusal(f"has merged cells among its rows ({first}:{last})", due)
+            due = phrase("a value in each cell: split it, and fill in what belongs there")
+            got = phrase("has merged cells among its rows ({cells})", cells=f"{first}:{last}")
+            raise Refusal(got, due)
 
 
 def _cell(cell: Any, name: str, options: dict[str, Any], mark: str) -> object:  # noqa: ANN401 -- whatever stands there
@@ -216,10 +222,10 @@ def _main() -> int:
     except MemoryError:
         return TOO_LARGE
     except Refusal as refusal:
-        sys.stderr.write(json.dumps(refusal.told))
+        sys.stderr.write(msgspec.json.encode(refusal.told).decode())
         return REFUSED
     except Exception as error:  # noqa: BLE001 -- whatever a damaged workbook does to its readers
-        sys.stderr.write(json.dumps(_damaged(error, options["kind"]).told))
+        sys.stderr.write(msgspec.json.encode(_damaged(error, options["kind"]).told).decode())
         return REFUSED
     return 0
 

@@ -14,6 +14,7 @@ from rolloutlib.drafts.peek import Peek, literal, peek
 from rolloutlib.drafts.presets import PRESETS
 from rolloutlib.drafts.table import draft_table
 from rolloutlib.errors import RolloutError, RunsError
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.strict_yaml import describe
 from rolloutlib.reason import because
 from rolloutlib.runs.listing import list_files
@@ -69,7 +70,7 @@ def draft(paths: Sequence[Path]) -> Drafted:
             drafted = _alone(drafted)
             spec = SourceSpec.model_validate(drafted.mapping)
     except ValidationError as error:
-        told = describe(error, "the draft", SourceSpec)
+        told = describe(error, phrase("the draft"), SourceSpec)
         named = listed(seen.columns, most=20) or "none that all files share"
         due = "write source.yaml by hand (docs/source.md)"
         raise RunsError(f"{told}; the columns are {named}; {due}.") from None

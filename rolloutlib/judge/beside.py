@@ -11,6 +11,7 @@ from rolloutlib.measure.design import metric_of
 from rolloutlib.measure.drift import Named, contrasts
 from rolloutlib.measure.run_series import StageRuns
 from rolloutlib.measure.segments import issue_rates, segments
+from rolloutlib.reason import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,9 +133,12 @@ def groups_of(rows: Sequence[Quarantined]) -> tuple[QuarantineGroup, ...]:
     """Group what was refused by what was expected, the largest group first."""
     groups: dict[str, list[Quarantined]] = {}
     for row in rows:
-        groups.setdefault(row.expectation, []).append(row)
+        groups.setdefault(str(row.expectation), []).append(row)
     counted = [
-        QuarantineGroup(expected, sum(row.rows for row in group), group[0].message)
+        QuarantineGroup(
+            expected, sum(row.rows for row in group), group[0].message,
+            said(group[0].expectation), said(group[0].said),
+        )
         for expected, group in groups.items()
-    ]
+    ]  # fmt: skip
     return tuple(sorted(counted, key=lambda group: -group.rows))

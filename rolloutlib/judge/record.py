@@ -203,11 +203,16 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 class QuarantineGroup(msgspec.Struct, frozen=True):
-    """Rows that are no evidence, by what was expected of them; `example` names one of them."""
+    """Rows that are no evidence, by what was expected of them; `example` names one of them.
+
+    Both are English; `due` and `shown` are the same to be said in any language.
+    """
 
     expectation: str
     rows: int
     example: str
+    due: Reason | None = None
+    shown: Reason | None = None
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):

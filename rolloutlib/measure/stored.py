@@ -278,8 +278,8 @@ def _relation(
 
 
 def _quarantined(folder: Path, source: Source) -> Iterable[Quarantined]:
-    path, names = folder / f"{source.sha256}.jsonl", Quarantined.__dataclass_fields__
+    path = folder / f"{source.sha256}.jsonl"
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         if row["file"] == source.name:
-            yield Quarantined(**{name: row[name] for name in names})
+            yield Quarantined.of_json(row)

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 from rolloutlib.errors import FileError, PlanError, did_you_mean
 from rolloutlib.files import bounded_text
 from rolloutlib.limits import PARAMETER_BYTES
+from rolloutlib.phrase import Clause, Phrase, foreign, phrase
+from rolloutlib.plan.complaints import alternatives, complaint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,16 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = ["describe", "load_model", "load_yaml"]
 
-_MOMENT = "expected ISO 8601 with offset, such as 2026-11-20T09:00+09:00"
-# What the validation calls by a type's name, for people who write YAML.
-EXPECTED = {
-    **dict.fromkeys(("tuple_type", "list_type"), "expected a list, such as [0, 10]"),
-    **dict.fromkeys(("model_type", "dict_type", "mapping_type"), "expected keys with values"),
-    **dict.fromkeys(("datetime_type", "datetime_parsing", "datetime_object_invalid"), _MOMENT),
-    **dict.fromkeys(("datetime_from_date_parsing", "timezone_aware"), _MOMENT),
-    "string_type": "expected text; put it in quotes",
-}
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+class _RefusedError(yaml.constructor.ConstructorError):
+    """YAML that this loader does not take."""
+
+    def __init__(self, why: Phrase, mark: yaml.Mark) -> None:
+        super().__init__(None, None, str(why), mark)
+        self.why = why
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -44,23 +45,18 @@ class _StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             mark: Any = cast("Any", self.peek_event()).start_mark  # pyright: ignore[reportUnknownMemberType] -- untyped
-            raise yaml.constructor.ConstructorError(
-                None, None, "aliases (*name) are not allowed", mark
-            )
+            raise _RefusedError(phrase("aliases (*name) are not allowed"), mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen: set[Any] = set()
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(
-                    None, None, "expected a name as a key", key_node.start_mark
-                )
+                raise _RefusedError(phrase("expected a name as a key"), key_node.start_mark)
             key = self.construct_object(key_node)  # pyright: ignore[reportUnknownMemberType] -- untyped in the stubs
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is there twice", key_node.start_mark
-                )
+                why = phrase("the key {key} is there twice", key=repr(key))
+                raise _RefusedError(why, key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
@@ -89,14 +85,14 @@ def _read(path: Path, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401
     try:
         text = bounded_text(path, PARAMETER_BYTES)
     except FileError as error:
-        why = "there is no such file" if error.missing else error.why
-        raise PlanError(f"{path}: {why}") from None
+        why = phrase("there is no such file") if error.missing else error.why
+        raise PlanError("{path}: {why}", path=path, why=why) from None
     try:
         return parse(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
-        raise PlanError(f"{path}: {_yaml_sentence(error)}") from None
+        raise PlanError("{path}: {why}", path=path, why=_yaml_sentence(error)) from None
     except RecursionError:
-        raise PlanError(f"{path}: nested too deep; expected plain YAML") from None
+        raise PlanError("{path}: nested too deep; expected plain YAML", path=path) from None
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401
@@ -107,21 +103,26 @@ def _parsed(text: str) -> Any:  # noqa: ANN401
 _parsed_once = lru_cache(maxsize=8)(_parsed)
 
 
-def describe(error: ValidationError, where: str, model: type[BaseModel]) -> str:
+def describe(error: ValidationError, where: Clause, model: type[BaseModel]) -> Phrase:
     """Say in a sentence a problem what a validation found.
 
     File, key, what was got, what is expected.
     """
     problems = _most_telling(error.errors(include_url=False))
-    shown = [_problem(problem, model) for problem in problems[:3]]
-    more = f" (and {len(problems) - 3} more)" if len(problems) > len(shown) else ""
-    return f"{where}: " + "; ".join(shown) + more
+    found, *others = [_problem(problem, model) for problem in problems[:3]]
+    for other in others:
+        found = phrase("{one}; {other}", one=found, other=other)
+    if len(problems) > 3:  # noqa: PLR2004 -- as above
+        found = phrase("{problems} (and {n} more)", problems=found, n=len(problems) - 3)
+    return phrase("{path}: {why}", path=where, why=found)
 
 
-def _yaml_sentence(error: Exception) -> str:
+def _yaml_sentence(error: Exception) -> Clause:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"line {error.problem_mark.line + 1}: {error.problem or 'not YAML'}"
-    return str(error).splitlines()[0]
+        why = error.why if isinstance(error, _RefusedError) else error.problem
+        why = foreign(why) if isinstance(why, str) else why or phrase("not YAML")
+        return phrase("line {line}: {why}", line=error.problem_mark.line + 1, why=why)
+    return foreign(str(error).splitlines()[0])
 
 
 def _key(problem: ErrorDetails) -> str:
@@ -144,24 +145,29 @@ def _most_telling(problems: list[ErrorDetails]) -> list[ErrorDetails]:
     ]
 
 
-def _problem(problem: ErrorDetails, model: type[BaseModel]) -> str:
-    key = _key(problem) or "the file"
+def _problem(problem: ErrorDetails, model: type[BaseModel]) -> Clause:
+    key: Clause = _key(problem) or phrase("the file")
     got = problem.get("input")
     if problem["type"] == "extra_forbidden":
         allowed = _siblings(model, problem["loc"])
-        hint = did_you_mean(str(problem["loc"][-1]), allowed)
-        return f"{key} is not a known key; known there: {', '.join(allowed)}.{hint}"
+        return phrase(
+            "{key} is not a known key; known there: {known}.{hint}", key=key, known=allowed,
+            hint=did_you_mean(str(problem["loc"][-1]), allowed),
+        )  # fmt: skip
     if problem["type"] == "missing":
-        return f"{key} is missing"
+        return phrase("{key} is missing", key=key)
     if problem["type"] == "literal_error":
         expected = problem.get("ctx", {}).get("expected", "")
         words = expected.replace("'", "").replace(" or ", ", ").split(", ")
         hint = "" if str(got) in words else did_you_mean(str(got), words)  # '2' is not 2
-        return f"{key} is {got!r}; expected {expected}.{hint}"
-    text = EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+        return phrase(
+            "{key} is {got}; expected {expected}.{hint}", key=key, got=repr(got),
+            expected=alternatives(expected), hint=hint,
+        )  # fmt: skip
+    why = complaint(problem)
     if problem["type"] == "value_error":
-        return f"{key}: {text}" if problem["loc"] else text
-    return f"{key} is {str(got)[:80]!r}; {text[0].lower()}{text[1:]}"
+        return phrase("{key}: {why}", key=key, why=why) if problem["loc"] else why
+    return phrase("{key} is {got}; {why}", key=key, got=repr(str(got)[:80]), why=why)
 
 
 def _is_branch(part: int | str) -> bool:

@@ -13,9 +13,9 @@ from rolloutlib.doors.packed import PACKINGS
 from rolloutlib.errors import RunsError, UsageError
 from rolloutlib.files import is_there, kind_of, shown_path
 from rolloutlib.limits import FILES, NESTING
+from rolloutlib.phrase import Clause, phrase, several
 from rolloutlib.runs.files import META_NAME, RunFile
 from rolloutlib.runs.quarantine import Quarantined
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Listing", "list_files"]
 
-_KINDS = (
+_KINDS = phrase(
     ".json, .jsonl, .csv, .tsv, .jtl, .parquet, .xlsx, .ods or .eval (texts also as .csv.gz, "
     ".jsonl.zst …), or a .txt that files: in source.yaml names"
 )
@@ -64,9 +64,10 @@ class Listing:
         names = {one.name for one in self.files if ignored(one.name)}
         names |= {one.file for one in self.refused if ignored(one.file)}
         if names and names >= {one.name for one in self.files}:
-            due = "expected files and arms of source.yaml to name one"
             raise RunsError(
-                f"source.yaml names none of these files: {listed(sorted(names))}; {due}."
+                "source.yaml names none of these files: {names}; expected files and arms of "
+                "source.yaml to name one.",
+                names=several(sorted(names)),
             )
         return Listing(
             tuple(one for one in self.files if one.name not in names),
@@ -94,7 +95,9 @@ def list_files(path: Path, named: Collection[str] = ()) -> Listing:
         RunsError: nothing in it can hold runs, or it holds more files than it may.
     """
     if not is_there(path):
-        raise UsageError(f"{shown_path(path)} does not exist; expected a file or a folder of runs.")
+        raise UsageError(
+            "{path} does not exist; expected a file or a folder of runs.", path=shown_path(path)
+        )
     if not path.is_dir():
         return _one_file(path)
     files: list[RunFile] = []
@@ -110,7 +113,10 @@ def list_files(path: Path, named: Collection[str] = ()) -> Listing:
         else:
             ignored.append(_printable(name, ()))
     if not files and not refused:
-        raise RunsError(f"{shown_path(path)} holds no runs; expected files of kind {_KINDS}.")
+        raise RunsError(
+            "{path} holds no runs; expected files of kind {kinds}.",
+            path=shown_path(path), kinds=_KINDS,
+        )  # fmt: skip
     return Listing(tuple(files), tuple(refused.values()), tuple(ignored))
 
 
@@ -119,35 +125,41 @@ def _one_file(path: Path) -> Listing:
     told, kind = shown_path(path), kind_of_name(path.name)
     if not path.is_file():
         raise RunsError(
-            f"{told} is {kind_of(path, links=True)}; expected a file or a folder of runs."
-        )
+            "{path} is {kind}; expected a file or a folder of runs.",
+            path=told, kind=kind_of(path, links=True),
+        )  # fmt: skip
     if not kind:
-        due = _refused_unread(path.name, kind, "") or f"expected one of {_KINDS}"
-        raise RunsError(f"{told} is of kind {path.suffix or 'none'!r}; {due}.")
+        due = _refused_unread(path.name, kind, "") or phrase(
+            "expected one of {kinds}", kinds=_KINDS
+        )
+        ending = path.suffix or "none"
+        raise RunsError("{path} is of kind {kind!r}; {due}.", path=told, kind=ending, due=due)
     if _ODD_NAME.search(path.name):
-        raise RunsError(f"{told}: {_refused_unread(path.name, kind, '')}; rename it.")
+        due = _refused_unread(path.name, kind, "")
+        raise RunsError("{path}: {due}; rename it.", path=told, due=due)
     return Listing((RunFile(path.name, os.path.realpath(path), kind),), (), ())
 
 
-def _refused_unread(name: str, kind: str, entry: str) -> str:
+def _refused_unread(name: str, kind: str, entry: Clause) -> Clause:
     """Say what was expected of an entry that is not read at all; empty where it may be read."""
-    if entry == "a link":
-        return "expected a plain file, not a link"
     if entry:
-        return f"expected a plain file, not {entry}"
+        return phrase("expected a plain file, not {kind}", kind=entry)
     if _ODD_NAME.search(name) and kind:
-        return "expected a name in UTF-8 without control characters"
+        return phrase("expected a name in UTF-8 without control characters")
     return "" if kind else _expected_instead(name.lower())
 
 
-def _expected_instead(name: str) -> str:
+def _expected_instead(name: str) -> Clause:
     """Say what was expected of a file whose ending is near to one that is read."""
     end = os.path.splitext(name)[1]  # noqa: PTH122
     if end in PACKINGS and not name.endswith(f".tar{end}"):
-        return f"expected an unpacked file, or a name that says what is in it: results.csv{end}"
+        return phrase(
+            "expected an unpacked file, or a name that says what is in it: results.csv{end}",
+            end=end,
+        )
     if end in _ARCHIVES:
-        return "expected an unpacked file"
-    return "expected a workbook saved as .xlsx" if end in _WORKBOOKS else ""
+        return phrase("expected an unpacked file")
+    return phrase("expected a workbook saved as .xlsx") if end in _WORKBOOKS else ""
 
 
 def _kind_of_data(name: str, named: Collection[str]) -> str:
@@ -168,14 +180,16 @@ def _printable(name: str, taken: Container[str]) -> str:
     return told
 
 
-def _walk(folder: str) -> Iterator[tuple[str, str, str]]:
+def _walk(folder: str) -> Iterator[tuple[str, str, Clause]]:
     """Yield name, path and kind of each entry, and stop at more than a folder may hold."""
     waiting, found = [(folder, "")], 0
     while waiting:
         where, prefix = waiting.pop()
         if prefix.count("/") > NESTING.value:
-            deep = NESTING.refusal(f"more than {NESTING.value:,}")
-            raise RunsError(f"{shown_path(where)}: folders inside of folders have {deep}.")
+            raise RunsError(
+                "{path}: folders inside of folders have {refusal}.",
+                path=shown_path(where), refusal=NESTING.passed(),
+            )  # fmt: skip
         try:
             with os.scandir(where) as entries:
                 for entry in entries:
@@ -189,9 +203,11 @@ def _walk(folder: str) -> Iterator[tuple[str, str, str]]:
                         kind = "" if plain else kind_of(entry.path)
                         yield prefix + entry.name, entry.path, kind
                     if found > FILES.value:
-                        many = FILES.refusal(f"more than {FILES.value:,}")
-                        raise RunsError(f"{shown_path(folder)} has {many}.")
+                        told, many = shown_path(folder), FILES.passed()
+                        raise RunsError("{file} has {refusal}.", file=told, refusal=many)
         except OSError as error:
-            due = "expected a folder that nobody changes and that can be read"
-            why = f"cannot be listed ({error.strerror}); {due}"
-            raise RunsError(f"{shown_path(where)} {why}.") from None
+            raise RunsError(
+                "{path} cannot be listed ({why}); expected a folder that nobody changes and that "
+                "can be read.",
+                path=shown_path(where), why=error,
+            ) from None  # fmt: skip

@@ -295,7 +295,13 @@ def runs_table(review: Review) -> Html:
 def quarantine(review: Review) -> Html:
     """Show what was read but is no evidence, by what was expected of it."""
     rows = [
-        Row((Cell(group.expectation), number(f"{group.rows:,}"), Cell(group.example)))
+        Row(
+            (
+                Cell(sentence(group.due) if group.due else group.expectation),
+                number(f"{group.rows:,}"),
+                Cell(sentence(group.shown) if group.shown else group.example),
+            )
+        )
         for group in review.quarantine
     ]
     none = str(say("Every row that was read is in the numbers."))

@@ -5,13 +5,17 @@ Every error is one sentence that names file and place.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Annotated
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from rolloutlib.errors import PlanError
-from rolloutlib.plan.strict_yaml import load_model, load_yaml
+from rolloutlib.phrase import phrase
+from rolloutlib.plan.complaints import complaint
+from rolloutlib.plan.strict_yaml import describe, load_model, load_yaml
+from rolloutlib.words.sentences import speaking, translated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,3 +145,61 @@ def test_a_file_is_read_as_it_is_now(tmp_path: Path) -> None:
     assert again.named["a"].name == load_model(file, Outer).named["a"].name == "x"
     file.write_text("named: {a: {name: y}}", encoding="utf-8")
     assert load_model(file, Outer).named["a"].name == "y"
+
+
+class Bounded(BaseModel):
+    """A model with every kind of bound that the plan and the parameters have."""
+
+    above: Annotated[float, Field(gt=1)] = 2
+    least: Annotated[float, Field(ge=1.5)] = 2
+    below: Annotated[float, Field(lt=1)] = 0
+    most: Annotated[float, Field(le=1)] = 0
+    one: Annotated[str, Field(min_length=1, max_length=3)] = "a"
+    two: Annotated[str, Field(min_length=2, max_length=2)] = "ab"
+    many: Annotated[tuple[int, ...], Field(min_length=1, max_length=2)] = (1,)
+    whole: int = 1
+    real: Annotated[float, Field(allow_inf_nan=False)] = 1
+    truth: bool = True
+    shape: Annotated[str, Field(pattern="^a+$")] = "a"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"above": 0, "least": 0, "below": 2, "most": 2, "one": "", "two": "a", "many": []},
+        {"one": "abcd", "two": "abc", "many": [1, 2, 3], "whole": 1.5, "truth": "x", "shape": "b"},
+        {"whole": "x", "real": float("nan"), "truth": []},
+        {"whole": [], "real": "x", "above": []},
+        {"whole": "9" * 5000},
+    ],
+)
+def test_what_pydantic_says_is_said_in_korean(values: dict[str, object]) -> None:
+    """Each of its sentences is a phrase with the same English, and has a Korean one."""
+    with pytest.raises(ValidationError) as caught:
+        Bounded.model_validate(values)
+    problems = caught.value.errors(include_url=False)
+    assert len(problems) == len(values)
+    for problem in problems:
+        told, english = complaint(problem), problem["msg"]
+        assert str(told) == english[0].lower() + english[1:]
+        with speaking("ko"):
+            assert not re.search("[A-Za-z]{2,} [a-z]{2,}", translated(told))
+
+
+def test_a_validator_of_ours_may_raise_a_phrase() -> None:
+    """Its sentence is English for programs, and what is spoken for people."""
+
+    class Ours(BaseModel):
+        name: str
+
+        @field_validator("name")
+        @classmethod
+        def _no(cls, _: str) -> str:
+            raise ValueError(phrase("{key} is missing", key="x"))
+
+    with pytest.raises(ValidationError) as caught:
+        Ours.model_validate({"name": "a"})
+    told = describe(caught.value, "a.yaml", Ours)
+    assert str(told) == "a.yaml: name: x is missing"
+    with speaking("ko"):
+        assert translated(told) == "a.yaml: name: x이(가) 없습니다"

@@ -44,8 +44,8 @@ SAYS = {
 CODED = {"LedgerError"}  # whose first argument is a key of a table of templates
 # Chapters whose errors are still finished English sentences.
 UNCONVERTED = {
-    "doors", "runs", "drafts", "ledger", "flags", "engine", "plan", "tell", "explore", "forecast",
-    "commands", "judge", "measure", "stats", "watch", "show", "limits", "files", "cli",
+    "runs", "drafts", "ledger", "flags", "engine", "plan", "tell", "explore", "forecast",
+    "commands", "judge", "measure", "stats", "watch", "show", "cli",
 }  # fmt: skip
 
 
