@@ -29,6 +29,7 @@ a rollout, step by step:
   rollout promote   move the flags of a verified GO      rollout rollback  take it all back, at once
   rollout incident  what went wrong, and until when      rollout knobs     turn what a risk names
   rollout schedule  files for cron, Airflow …            rollout notify    who is told; try it
+  rollout history   every review, gates over time        rollout publish   for a static host, a feed
 
 rollout COMMAND --help teaches each of them, with its exit codes. All have in common:
 0 done, 1 failure, 2 wrong usage, 130 interrupted. ROLLOUT_TRACEBACK=1 tells more of a failure."""
@@ -108,6 +109,7 @@ def _parser() -> Parser:
         compare,
         engine,
         flags,
+        history,
         incident,
         ingest,
         keys,
@@ -133,7 +135,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     groups = (
         plan, plan_page, source, compare, ingest, review, watch, ledger, keys, flags, engine,
-        notify, incident, runlogs, knobs, schedule, check_pr, retrospective,
+        notify, incident, runlogs, knobs, schedule, check_pr, retrospective, history,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

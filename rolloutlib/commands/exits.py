@@ -36,6 +36,7 @@ EXITS: Final = {
     "bench": "0 all was asked, whether the engine answered or not",
     "check-pr": "0 whole; 10 a section is missing or says nothing",
     "retrospective": "0 written",
+    "history": "0 written, whatever the reports say",
     "runlogs": "0 listed; 10 some are no evidence",
     "open": "0 opened; the line tells its id",
     "close": "0 closed, or closed at that moment already",

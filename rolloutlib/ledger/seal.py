@@ -5,18 +5,20 @@ A seal is no signature: it shows what was mixed up or edited, and the ledger sig
 
 from __future__ import annotations
 
-import json
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
     "NAMES", "NOTEBOOK", "OF_REVIEW", "PAGE", "PARAMS", "QUARANTINE", "REVIEW", "SEAL", "WATCH",
-    "WATCH_NOTEBOOK", "WATCH_PAGE", "faults", "first_line", "lists", "parts_in", "seal_of",
+    "WATCH_NOTEBOOK", "WATCH_PAGE", "WHOLE", "faults", "first_line", "lists", "parts_in", "seal_of",
+    "unlike",
 ]  # fmt: skip
 
 REVIEW: Final = "review.json"
@@ -29,12 +31,26 @@ WATCH_NOTEBOOK: Final = "watch.ipynb"
 SEAL: Final = "seal.sha256"  # as sha256sum writes it: `sha256sum -c seal.sha256`
 QUARANTINE: Final = "quarantine"
 OF_REVIEW: Final = f"{QUARANTINE}/review.sha256"
-_WHOLE: Final = (REVIEW, PAGE, NOTEBOOK, PARAMS)  # what a report that can be decided on has
-NAMES: Final = (*_WHOLE, WATCH, WATCH_PAGE, WATCH_NOTEBOOK, SEAL)  # of parts outside the quarantine
+WHOLE: Final = (REVIEW, PAGE, NOTEBOOK, PARAMS)  # what a report that can be decided on has
+NAMES: Final = (*WHOLE, WATCH, WATCH_PAGE, WATCH_NOTEBOOK, SEAL)  # of parts outside the quarantine
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _META: Final = re.compile(rb'<meta name="rollout-review" content="sha256:([0-9a-f]{64})">')
 _FIRST: Final = re.compile(rb"# of review\.json sha256:([0-9a-f]{64})\n")
 _SHORT: Final = 12  # digits of a digest that are shown
+
+
+class _OfReview(msgspec.Struct):
+    review: str = ""
+
+
+class _Metadata(msgspec.Struct):
+    rolloutlib: _OfReview = msgspec.field(default_factory=_OfReview)
+
+
+class _Notebook(msgspec.Struct):
+    """All that is read of a notebook of some hundred kilobytes here."""
+
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
 
 
 def parts_in(folder: Path) -> Iterator[str]:
@@ -67,7 +83,7 @@ def faults(parts: Mapping[str, bytes]) -> list[str]:
     """
     listed, damage = _listed(parts[SEAL])
     wrong = [f"{SEAL} {damage}"] if damage else []
-    wrong += [f"{SEAL} does not list {name}" for name in _WHOLE if name not in listed]
+    wrong += [f"{SEAL} does not list {name}" for name in WHOLE if name not in listed]
     wrong += [f"{name} is missing" for name in listed if name not in parts]
     review = listed.get(REVIEW, sha256(parts.get(REVIEW, b"")).hexdigest())
     for name, data in parts.items():
@@ -83,6 +99,32 @@ def faults(parts: Mapping[str, bytes]) -> list[str]:
     if any(name.endswith(".jsonl") for name in listed) and OF_REVIEW not in listed:
         wrong.append(f"{SEAL} does not list {OF_REVIEW}")
     return wrong
+
+
+def unlike(
+    parts: Mapping[str, bytes], hashed: Mapping[str, str], must: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the names of the parts that are not of one report, as its seal lists them.
+
+    Args:
+        parts: what is there but for the rows that were refused, by name, the seal among them.
+        hashed: sha256 of the refused rows' files, by name.
+        must: parts that a report of this kind has.
+    """
+    listed, damage = _listed(parts.get(SEAL, b""))
+    if damage or not listed:
+        return (SEAL,)
+    digests = {name: sha256(data).hexdigest() for name, data in parts.items() if name != SEAL}
+    digests |= hashed
+    wrong = [name for name in must if name not in listed]
+    wrong += [name for name in listed if name not in digests]
+    wrong += [name for name, digest in digests.items() if listed.get(name) != digest]
+    if REVIEW in listed:
+        expected = {None, listed[REVIEW]}
+        wrong += [name for name, data in parts.items() if _names_review(name, data) not in expected]
+    if any(name.endswith(".jsonl") for name in listed) and OF_REVIEW not in listed:
+        wrong.append(OF_REVIEW)
+    return tuple(dict.fromkeys(wrong))
 
 
 def lists(seal: bytes, name: str, data: bytes) -> bool:
@@ -119,7 +161,6 @@ def _names_review(name: str, data: bytes) -> str | None:
 
 def _notebook_names(data: bytes) -> str:
     try:
-        notebook: Any = json.loads(data)
-        return str(notebook["metadata"]["rolloutlib"]["review"])
-    except (ValueError, RecursionError, KeyError, TypeError):
+        return msgspec.json.decode(data, type=_Notebook).metadata.rolloutlib.review
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""

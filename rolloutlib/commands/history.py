@@ -1,0 +1,110 @@
+"""`rollout history`: every review and watch of a folder on one page; renewed after each of them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rolloutlib.commands.options import command, complain, lang, option, say, say_lines
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+ABOUT = """\
+Write REPORTS/index.html, one page over every sealed review, watch and comparison below the folder,
+and print its table: what each recommended, on which data, at which look, which decision of the
+ledger stands on it, and every gate over time. Reports that are not as they were sealed are listed
+as such, without a verdict. rollout review and rollout watch renew the page of reports/ by
+themselves."""
+EXAMPLES = """\
+examples:
+  rollout history
+      reports/index.html of this workbook
+  rollout history reports/daily --lang ko
+      the days that were watched alone, in Korean
+
+The page needs no other file and loads nothing. REPORTS/.rollout-history.json only saves time:
+what did not change is not read again. Remove it whenever you like."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's sub-commands."""
+    command(
+        commands, "history", _history, "every review and watch on one page, gates over time",
+        option("reports REPORTS", "folder of reports (default: reports/ of the workbook)",
+               nargs="?"),
+        lang("page and table"),
+        description=ABOUT, epilog=EXAMPLES,
+    )  # fmt: skip
+
+
+def _history(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from rolloutlib.show.history import history_lines, write_index
+    from rolloutlib.words.sentences import say as worded
+    from rolloutlib.words.sentences import speaking
+
+    root = _workbook()
+    place = Path(arguments.reports) if arguments.reports else _reports(root)
+    index = write_index(place, arguments.lang, root=root)
+    with speaking(arguments.lang):
+        say_lines("\n".join(history_lines(place, root)))
+        shown = index.relative_to(root) if root and index.is_relative_to(root) else index
+        say("")
+        say(str(worded("Index: {path}", path=str(shown))))
+    return 0
+
+
+def _workbook() -> Path | None:
+    """Return the workbook in which the caller stands; reports may also be of none."""
+    from rolloutlib.errors import PlanError
+    from rolloutlib.plan.model import workbook_root
+
+    try:
+        return workbook_root()
+    except PlanError:
+        return None
+
+
+def _reports(root: Path | None) -> Path:
+    from rolloutlib.errors import UsageError
+
+    if root is None:
+        raise UsageError("this is no workbook; name the folder of reports: rollout history DIR")
+    return root / "reports"
+
+
+@contextmanager
+def renewing(root: Path, lang: str) -> Generator[Callable[[Path], object]]:
+    """Renew reports/index.html after what is done here, however it ended; it stops nothing.
+
+    Gives the function that hears of each page; a page elsewhere than below reports/ renews nothing.
+
+    Args:
+        root: of the workbook.
+        lang: language of the index.
+    """
+    from rolloutlib.errors import RolloutError
+
+    pages: list[Path] = []
+    try:
+        yield pages.append
+    except RolloutError:  # refused data have a report, too
+        _renew(root, pages, lang)
+        raise
+    _renew(root, pages, lang)
+
+
+def _renew(root: Path, pages: list[Path], lang: str) -> None:
+    place = (root / "reports").resolve()
+    if not any(page.resolve().is_relative_to(place) for page in pages):
+        return
+    from rolloutlib.show.history import write_index
+
+    try:
+        write_index(place, lang, root=root)
+    except Exception as error:  # noqa: BLE001 -- the report stands, whatever becomes of the index
+        complain(f"reports/index.html is not up to date: {error}")

@@ -1,0 +1,147 @@
+"""All reports below a folder, each read once: what did not change since is known from a file.
+
+The file only saves time. It holds nothing that a report does not say, and may be removed.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from rolloutlib import __version__
+from rolloutlib.errors import FileError
+from rolloutlib.files import bounded_bytes, shown_path
+from rolloutlib.ledger.seal import NAMES, PAGE, PARAMS, QUARANTINE, REVIEW, SEAL, WATCH, WATCH_PAGE
+from rolloutlib.show.past import NAMELESS, Past, past_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["KNOWN", "Drawn", "Known", "gather", "known_at"]
+
+KNOWN: Final = ".rollout-history.json"
+DEPTH: Final = 4  # folders below the folder of reports: reports/daily/2026-10-29 is the second
+MOST: Final = 20_000  # folders that are looked at
+_MARKS: Final = {REVIEW, PAGE, WATCH, WATCH_PAGE, SEAL}  # a folder with one of these is a report's
+
+
+class _Stamped(msgspec.Struct, frozen=True):
+    """A report and what its files were when it was read: names, sizes, times, inodes."""
+
+    stamp: str
+    past: Past
+
+
+class Drawn(msgspec.Struct, frozen=True):
+    """A picture and what it was drawn of."""
+
+    key: str
+    parts: dict[str, str]
+
+
+class Known(msgspec.Struct):
+    """What is known since last time.
+
+    Attributes:
+        version: of the package that knew it; another one reads everything again.
+        index: sha256 of what the index was made of, and of the index.
+    """
+
+    version: str = __version__
+    reports: dict[str, _Stamped] = msgspec.field(default_factory=dict[str, _Stamped])
+    pictures: tuple[Drawn, ...] = ()
+    index: tuple[str, str] = ("", "")
+
+
+class _Found(NamedTuple):
+    where: str
+    folder: Path
+    stamp: str
+
+
+def known_at(place: Path) -> Known:
+    """Return what is known of a folder of reports; nothing where nobody can tell."""
+    with suppress(FileError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        known = msgspec.json.decode(bounded_bytes(place / KNOWN, links=False), type=Known)
+        if known.version == __version__:
+            return known
+    return Known()
+
+
+def gather(place: Path, known: Known) -> tuple[Past, ...]:
+    """Return every report below a folder, by its path; `known` is brought up to date.
+
+    Links to folders are not followed, so that no report is met twice.
+
+    Args:
+        place: the folder of reports.
+        known: what need not be read again.
+    """
+    fresh: dict[str, _Stamped] = {}
+    pasts: list[Past] = []
+    for found in sorted(_below(place, "", DEPTH, [MOST])):
+        if not _is_text(found.where):
+            pasts.append(Past(where=shown_path(found.where), wrong=(NAMELESS,)))
+            continue
+        earlier = known.reports.get(found.where)
+        if earlier is None or earlier.stamp != found.stamp:
+            earlier = _Stamped(found.stamp, past_at(found.folder, found.where))
+        pasts.append(earlier.past)
+        fresh[found.where] = earlier
+    known.reports = fresh
+    return tuple(pasts)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is UTF-8, so that a page can link to it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _below(folder: Path, where: str, depth: int, left: list[int]) -> Iterator[_Found]:
+    """Yield the reports in a folder and below it; what lies in a report is a part of it."""
+    left[0] -= 1
+    if left[0] < 0:
+        return
+    try:
+        with os.scandir(folder) as listing:
+            entries = list(listing)
+    except OSError:
+        return
+    if where and not _MARKS.isdisjoint(entry.name for entry in entries):
+        yield _Found(where, folder, _stamp(entries))
+        return
+    if not where and any(entry.name == SEAL for entry in entries):
+        yield _Found(".", folder, _stamp(entries))
+    for entry in entries if depth else ():
+        if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+            inner = f"{where}/{entry.name}" if where else entry.name
+            yield from _below(Path(entry.path), inner, depth - 1, left)
+
+
+def _stamp(entries: list[os.DirEntry[str]]) -> str:
+    """Return what changes whenever a part of the report does."""
+    told: list[tuple[str, int, int, int, int]] = []
+    for entry in sorted(entries, key=lambda entry: entry.name):
+        if entry.name in NAMES or entry.name == PARAMS:
+            told.append((entry.name, *_state(entry.path)))
+        elif entry.name == QUARANTINE:
+            with suppress(OSError), os.scandir(entry.path) as refused:
+                told += [(f"{QUARANTINE}/{one.name}", *_state(one.path)) for one in refused]
+    return blake2b(repr(sorted(told)).encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def _state(path: str) -> tuple[int, int, int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 -- four thousand of them
+    except OSError:
+        return 0, 0, 0, 0
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
