@@ -25,8 +25,8 @@ examples:
   rollout history reports/daily --lang ko
       the days that were watched alone, in Korean
 
-The page needs no other file and loads nothing. REPORTS/.rollout-history.json only saves time:
-what did not change is not read again. Remove it whenever you like."""
+The page needs no other file and loads nothing. This command reads every report again; the renewal
+after a review reads what changed, by REPORTS/.rollout-history.json, which you may remove."""
 
 
 def add(commands: Any) -> None:
@@ -44,17 +44,17 @@ def _history(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from rolloutlib.show.history import history_lines, write_index
-    from rolloutlib.words.sentences import say as worded
+    from rolloutlib.words.sentences import say as sentence
     from rolloutlib.words.sentences import speaking
 
     root = _workbook()
     place = Path(arguments.reports) if arguments.reports else _reports(root)
-    index = write_index(place, arguments.lang, root=root)
+    index = write_index(place, arguments.lang, root=root, anew=True)
     with speaking(arguments.lang):
         say_lines("\n".join(history_lines(place, root)))
         shown = index.relative_to(root) if root and index.is_relative_to(root) else index
-        say("")
-        say(str(worded("Index: {path}", path=str(shown))))
+        say_lines("")
+        say(str(sentence("Index: {path}", path=str(shown))))
     return 0
 
 

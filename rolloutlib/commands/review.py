@@ -88,6 +88,7 @@ def add(commands: Any) -> None:
 
 
 def _review(arguments: argparse.Namespace) -> int:
+    from rolloutlib.commands.history import renewing
     from rolloutlib.commands.telling import telling_of_review
     from rolloutlib.plan.model import workbook_root
     from rolloutlib.plan.params import review_params, stage_params
@@ -124,8 +125,10 @@ def _review(arguments: argparse.Namespace) -> int:
         if (path := params.path(name)) is not None and not path.exists():
             raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")
     fresh = params.out == out  # two reviews in one second are two reports
-    with telling_of_review(stage, root) as page:
-        outcome = review_notebook(params, fresh=fresh, progress=sys.stderr, published=page)
+    with telling_of_review(stage, root) as page, renewing(root, params.lang) as renewed:
+        outcome = review_notebook(
+            params, fresh=fresh, progress=sys.stderr, published=lambda at: (page(at), renewed(at))
+        )
     return EXIT[outcome]
 
 

@@ -22,6 +22,7 @@ from rolloutlib.errors import RolloutError, UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from pathlib import Path
 
     from rolloutlib.plan.params import DailyParams
@@ -85,6 +86,8 @@ def add(commands: Any) -> None:
 
 
 def _watch(arguments: argparse.Namespace) -> int:
+    from rolloutlib.commands.history import renewing
+    from rolloutlib.plan.model import workbook_root
     from rolloutlib.show.watching import resolved
 
     params = resolved(_said(arguments), where="rollout watch", lang=of_reports())
@@ -92,12 +95,13 @@ def _watch(arguments: argparse.Namespace) -> int:
         if (path := params.path(name)) is not None and not path.exists():
             raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")
     *earlier, newest = _days(params, arguments)
-    for day in earlier:  # what rang on a day that has gone is told, not acted upon
-        try:
-            _one(day, pull=False)
-        except RolloutError as error:  # no day that has gone keeps today from being watched
-            complain(f"{day.as_of}: {error}")
-    return _one(newest, pull=arguments.rollback)
+    with renewing(workbook_root(), params.lang) as made:
+        for day in earlier:  # what rang on a day that has gone is told, not acted upon
+            try:
+                _one(day, made, pull=False)
+            except RolloutError as error:  # no day that has gone keeps today from being watched
+                complain(f"{day.as_of}: {error}")
+        return _one(newest, made, pull=arguments.rollback)
 
 
 def _said(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -126,8 +130,8 @@ def _days(params: DailyParams, arguments: argparse.Namespace) -> list[DailyParam
     return [*earlier, params]
 
 
-def _one(params: DailyParams, *, pull: bool) -> int:
-    """Watch one day; return its exit code."""
+def _one(params: DailyParams, made_at: Callable[[Path], object], *, pull: bool) -> int:
+    """Watch one day; return its exit code. `made_at` hears where its page is."""
     from rolloutlib.flags.overview import log_run
     from rolloutlib.ledger.run_log import ran_of_watch
     from rolloutlib.plan.model import workbook_root
@@ -141,6 +145,7 @@ def _one(params: DailyParams, *, pull: bool) -> int:
         if pull:  # a page that cannot be made is no reason to leave flags on
             _pull_without_a_page(params)
         raise
+    made_at(made.page)
     watch, root = decode(made.record, "watch.json"), workbook_root()
     page = made.page.relative_to(root) if made.page.is_relative_to(root) else made.page
     say_lines(made.text)

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.judge.pair_record import encode_pair
-from rolloutlib.ledger.seal import PAGE, REVIEW
+from rolloutlib.ledger.seal import PAGE, REVIEW, SEAL, parts_in, seal_of
 from rolloutlib.runs import write_quarantine
 from rolloutlib.show import compared, report
 from rolloutlib.show.bundle import new_report
@@ -88,7 +88,7 @@ INPUTS: Final = say(
 
 
 def write_comparison(pair: Pair, out: Path, lang: str, *, fresh: bool) -> Path:
-    """Write review.html, review.json and what was refused; return where the page is.
+    """Write review.html, review.json, what was refused and their seal; return where the page is.
 
     Args:
         pair: what was found.
@@ -105,6 +105,8 @@ def write_comparison(pair: Pair, out: Path, lang: str, *, fresh: bool) -> Path:
         shown = page_of(pair.review, lang, sha256(record).hexdigest())
         (written.folder / PAGE).write_text(shown, encoding="utf-8")
         write_quarantine(pair.refused, pair.review.inputs, written.folder)
+        parts = {name: (written.folder / name).read_bytes() for name in parts_in(written.folder)}
+        (written.folder / SEAL).write_bytes(seal_of(parts))
         return written.publish() / PAGE
 
 

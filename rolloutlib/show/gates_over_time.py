@@ -14,7 +14,7 @@ import msgspec
 from rolloutlib.judge.record import Recommendation, Verdict
 from rolloutlib.show.charts import COLORS, GREEN, SHAPES, SYMBOLS, VERMILION, verdict_word
 from rolloutlib.show.figure import INK, SOFT, WIDE, Figure, figure
-from rolloutlib.show.marks import axis, mark, plot
+from rolloutlib.show.marks import POINTS, axis, mark, plot
 from rolloutlib.show.report import SIGNS, recommendation_word
 from rolloutlib.text import LABEL, plain
 from rolloutlib.words.numbers import bound, show
@@ -43,10 +43,10 @@ NAME: Final = 50  # pixels that the word of a stage takes
 AXES: Final = {"proportion": ".1%", "ms": ",d", "score": ".2f", "ratio": ".2f", "count": ".2f"}
 ROOM: Final = 0.1  # of the values' range, above and below
 FAR: Final = 0.8  # of it: bounds of the first few samples end here, or they would hide the rest
-BAND: Final = ("#f3f4f6", "#ffffff")  # stages, in turn
+BAND: Final = ("#f2f3f5", "#ffffff")  # stages, in turn
 HUES: Final = {"GO": GREEN, "HOLD": COLORS[Verdict.INCONCLUSIVE], "NO_GO": VERMILION,
                "INVALID": INK}  # fmt: skip
-TINTS: Final = {"NO_GO": "#fbe3d8", "INVALID": "#e1e4e9"}
+TINTS: Final = {"NO_GO": "#fbeee7", "INVALID": "#eceef1"}
 
 
 class _Series(NamedTuple):
@@ -217,8 +217,11 @@ def _panel(series: _Series, gate: PastGate, width: int, *, last: bool) -> alt.La
     found = _of(series, gate)
     low, high = _ends(found)
     x = _axis_of_reviews(series, width, labels=last)
-    y = axis("Y", "y", (low, high), title=None, format=AXES.get(gate.evidence_unit, ".2f"),
-             tickCount=3, minExtent=LABELS, maxExtent=LABELS, labelLimit=LABELS - 8)  # fmt: skip
+    look: Spec = {"format": AXES.get(gate.evidence_unit, ".2f")}
+    if gate.signed and gate.evidence_unit == "proportion":
+        look = {"labelExpr": POINTS}
+    y = axis("Y", "y", (low, high), title=None, tickCount=3, minExtent=LABELS, maxExtent=LABELS,
+             labelLimit=LABELS - 8, **look)  # fmt: skip
     limits = list(_limits(found))
     rows = [_point(past, one, k, (low, high))
             for k, (past, one) in enumerate(zip(series.pasts, found, strict=True))

@@ -14,7 +14,6 @@ from urllib.parse import quote
 import msgspec
 from markupsafe import Markup
 
-from rolloutlib import __version__
 from rolloutlib.errors import FileError, UsageError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.record import Recommendation
@@ -23,7 +22,7 @@ from rolloutlib.show.owned import only_writer
 from rolloutlib.show.pages import Section, add_prose, drawn, page, sanitised
 from rolloutlib.show.past import REVIEWED, WATCHED
 from rolloutlib.show.past_rows import head_of, lines_of, row_of, said_of, verdict_of, wrong_of
-from rolloutlib.show.past_store import KNOWN, Drawn, gather, known_at
+from rolloutlib.show.past_store import KNOWN, Drawn, Known, gather, known_at
 from rolloutlib.show.pinned import decisions
 from rolloutlib.show.report import recommendation_word
 from rolloutlib.show.tables import bullets, render, sheet
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.show.past import Past
-    from rolloutlib.show.past_store import Known
     from rolloutlib.show.pinned import Decision
 
 __all__ = ["INDEX", "Gathered", "gathered_at", "history_lines", "index_page", "write_index"]
@@ -55,8 +53,8 @@ GATES: Final = say(
     "column, and for bars beyond the dashed line: that week something was proven broken."
 )
 REPORTS: Final = say(
-    "## All reports\n\nThe newest first. Signatures are as the ledger's files claim; rollout "
-    "verify says whether they hold."
+    "## All reports\n\nThe newest first. Signatures are as the ledger's files claim; `rollout "
+    "verify` says whether they hold."
 )
 UNSEALED: Final = say(
     "## Reports that are not as sealed\n\nA part is missing, was changed, or is of another review. "
@@ -85,7 +83,9 @@ class Gathered(NamedTuple):
     root: Path | None
 
 
-def write_index(place: Path, lang: str = "en", *, root: Path | None = None) -> Path:
+def write_index(
+    place: Path, lang: str = "en", *, root: Path | None = None, anew: bool = False
+) -> Path:
     """Write the index of a folder of reports, in whole or not at all; return where it is.
 
     Whoever comes at the same time waits, and writes nothing where nothing has changed.
@@ -94,6 +94,7 @@ def write_index(place: Path, lang: str = "en", *, root: Path | None = None) -> P
         place: the folder of reports.
         lang: language of the page.
         root: of the workbook whose ledger tells what was decided; None for none.
+        anew: whether to read every report again, whatever is known of it.
 
     Raises:
         UsageError: it is no folder, or its index.html was made by somebody else.
@@ -105,7 +106,7 @@ def write_index(place: Path, lang: str = "en", *, root: Path | None = None) -> P
     index = place / INDEX
     with only_writer(index, place / ".rollout-lock-history", lambda _: None):
         sweep(place)
-        known = known_at(place)
+        known = Known() if anew else known_at(place)
         gathered = gathered_at(place, known, root)
         state = _state(gathered, lang)
         there = _ours(index)
@@ -264,7 +265,7 @@ def _picture(pasts: Sequence[Past], lang: str, known: Known) -> Drawn:
 
 def _state(gathered: Gathered, lang: str) -> str:
     """Return what tells whether an index would be the same."""
-    shown = [__version__, lang, gathered.pasts, gathered.wrong, gathered.decisions]
+    shown = [lang, gathered.pasts, gathered.wrong, gathered.decisions]
     return sha256(msgspec.json.encode(shown)).hexdigest()
 
 

@@ -187,16 +187,17 @@ def past_at(folder: Path, where: str) -> Past:
         where: what it is called.
     """
     try:
+        written = folder.joinpath(SEAL).stat().st_mtime
         parts, hashed = _parts(folder)
-        written = folder.joinpath(SEAL).stat().st_mtime if SEAL in parts else None
-    except (FileError, OSError) as error:
-        name = getattr(error, "filename", None)
-        return Past(where=where, wrong=(str(name or REVIEW).rpartition("/")[2],))
+    except OSError:
+        return Past(where=where, wrong=(SEAL,))
+    except FileError as error:
+        return Past(where=where, wrong=(str(error).partition(" ")[0].rpartition("/")[2],))
     name = REVIEW if REVIEW in parts else WATCH
     try:
         record = msgspec.json.decode(parts.get(name, b""), type=_Record)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Past(where=where, wrong=(name if SEAL in parts else SEAL,))
+        return Past(where=where, wrong=(name,))
     kind = _KINDS.get(record.schema, "")
     word = record.outcome if kind == WATCHED else record.recommendation
     if word not in _WORDS.get(kind, ()) or (kind == WATCHED) != (name == WATCH):

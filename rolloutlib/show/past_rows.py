@@ -59,7 +59,7 @@ def row_of(
     where = quote(f"{past.where}/{past.page}", errors="replace")
     about = [plain(past.where, LABEL)]
     if past.made:
-        made = f"{past.made:%Y-%m-%d %H:%M}"
+        made = f"{past.made:%Y-%m-%d %H:%M} UTC"
         about.append(str(say("made {at}", at=made) if past.dated else say("file of {at}", at=made)))
     decided = Linked("–")
     if pinned:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from rolloutlib import __version__
 from rolloutlib.errors import FileError
 from rolloutlib.files import bounded_bytes, shown_path
 from rolloutlib.ledger.seal import NAMES, PAGE, PARAMS, QUARANTINE, REVIEW, SEAL, WATCH, WATCH_PAGE
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["KNOWN", "Drawn", "Known", "gather", "known_at"]
 
 KNOWN: Final = ".rollout-history.json"
+FORM: Final = 1  # of what is known; raise it where reports are read or drawn otherwise
 DEPTH: Final = 4  # folders below the folder of reports: reports/daily/2026-10-29 is the second
 MOST: Final = 20_000  # folders that are looked at
 _MARKS: Final = {REVIEW, PAGE, WATCH, WATCH_PAGE, SEAL}  # a folder with one of these is a report's
@@ -48,11 +48,11 @@ class Known(msgspec.Struct):
     """What is known since last time.
 
     Attributes:
-        version: of the package that knew it; another one reads everything again.
+        form: another one is not read.
         index: sha256 of what the index was made of, and of the index.
     """
 
-    version: str = __version__
+    form: int = FORM
     reports: dict[str, _Stamped] = msgspec.field(default_factory=dict[str, _Stamped])
     pictures: tuple[Drawn, ...] = ()
     index: tuple[str, str] = ("", "")
@@ -68,7 +68,7 @@ def known_at(place: Path) -> Known:
     """Return what is known of a folder of reports; nothing where nobody can tell."""
     with suppress(FileError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         known = msgspec.json.decode(bounded_bytes(place / KNOWN, links=False), type=Known)
-        if known.version == __version__:
+        if known.form == FORM:
             return known
     return Known()
 

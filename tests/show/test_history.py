@@ -1,0 +1,286 @@
+"""reports/index.html: what it tells of each report, what it never tells, and when it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rolloutlib.cli import main
+from rolloutlib.commands.history import renewing
+from rolloutlib.errors import NoEvidenceError, UsageError
+from rolloutlib.judge.record import Recommendation
+from rolloutlib.ledger.seal import NOTEBOOK, PAGE, PARAMS, REVIEW, SEAL, seal_of
+from rolloutlib.show import history
+from rolloutlib.show.gates_over_time import in_order
+from rolloutlib.show.history import write_index
+from rolloutlib.show.past import past_at
+from rolloutlib.show.past_store import KNOWN, Known, gather
+from rolloutlib.words.reasons import sentence
+from tests.english import english_in, texts_of
+from tests.often import EXHAUSTIVE
+from tests.sample_review import ATTACK, Tags, hostile
+from tests.sample_watch import sample_watch
+from tests.sealed_reports import NOW, sealed_review, sealed_watch, week
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+exhaustive = pytest.mark.skipif(not EXHAUSTIVE, reason="run by `make faults`")
+NO_GO, GO = Recommendation.NO_GO, Recommendation.GO
+
+
+@pytest.fixture
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of reports of an empty workbook, in which the caller stands."""
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "plan.yaml").touch()
+    (tmp_path / "reports").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(history, "FEWEST", 10_000)  # drawing takes a second
+    return tmp_path / "reports"
+
+
+def page(reports: Path, lang: str = "en") -> str:
+    """Write the index and return it."""
+    return write_index(reports, lang, root=reports.parent).read_text("utf-8")
+
+
+def rows(html: str) -> list[str]:
+    """Return the words of each row of the table of reports."""
+    found = re.search(r'<table class="rl-table history">.*?</table>', html, re.DOTALL)
+    body = found[0].partition("<tbody>")[2] if found else ""
+    return [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in body.split("</tr>")[:-1]]
+
+
+def test_the_newest_comes_first_with_what_it_says(reports: Path) -> None:
+    """A row tells recommendation, stage, flags, dates, look, users and the first reason."""
+    sealed_review(reports / "b", week(1, NO_GO), NOW - timedelta(days=7))
+    sealed_review(reports / "a" / "deep", week(2), NOW)
+    newest, older = rows(page(reports))
+    assert newest.startswith("? HOLD a/deep made 2026-03-20 09:00 UTC 2, Opt-in beta")
+    assert older.startswith("✕ NO-GO b made 2026-03-13")
+    assert "off → on" in newest
+
+
+@pytest.mark.parametrize("part", [REVIEW, PAGE, NOTEBOOK, PARAMS, SEAL])
+@pytest.mark.parametrize("how", ["changed", "gone"])
+def test_a_report_that_is_not_as_sealed_has_no_verdict(reports: Path, part: str, how: str) -> None:
+    """Whatever part was changed or removed: the report is named, and its verdict is not."""
+    folder = sealed_review(reports / "mine", week(1, GO))
+    if how == "gone":
+        (folder / part).unlink()
+    else:
+        (folder / part).write_bytes((folder / part).read_bytes().replace(b"e", b"x") + b" ")
+    html = page(reports)
+    assert rows(html) == []
+    assert "GO" not in html.partition("<main>")[2].replace("NO-GO", "")
+    assert "mine" in html
+    assert ("no seal that can be read" in html) == (part == SEAL)
+
+
+def test_a_page_of_another_review_is_seen(reports: Path) -> None:
+    """A seal that somebody made anew over parts of two reviews hides nothing."""
+    folder = sealed_review(reports / "mixed", week(1, GO))
+    other = sealed_review(reports.parent / "elsewhere", week(2, NO_GO))
+    (folder / PAGE).write_bytes((other / PAGE).read_bytes())
+    parts = {name: (folder / name).read_bytes() for name in (REVIEW, PAGE, NOTEBOOK, PARAMS)}
+    (folder / SEAL).write_bytes(seal_of(parts))
+    assert past_at(folder, "mixed").wrong == (PAGE,)
+
+
+def test_a_report_without_a_seal_is_listed_as_such(reports: Path) -> None:
+    """What a notebook left, or somebody wrote by hand, is no report of the index."""
+    (reports / "draft").mkdir()
+    (reports / "draft" / REVIEW).write_text(json.dumps({"recommendation": "GO"}))
+    (reports / "page").mkdir()
+    (reports / "page" / PAGE).write_text("<p>GO</p>")
+    html = page(reports)
+    assert rows(html) == []
+    assert html.count("It has no seal that can be read.") == 2
+
+
+def test_names_of_folders_are_text(reports: Path) -> None:
+    """A folder that is called like a script, an entity or bytes is shown, and leads to itself."""
+    name = "<img src=x onerror=alert(1)> & 'x\"\u202e"
+    sealed_review(reports / name, week(1))
+    os.mkdir(os.fsencode(reports) + b"/\xff")  # noqa: PTH102 -- a name that is no text
+    (reports / os.fsdecode(b"\xff") / SEAL).write_bytes(b"")
+    html = page(reports)
+    assert "script" not in Tags(html).tags
+    assert html.count("<img ") == html.count('<img src="data:')
+    assert (
+        "%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E%20%26%20%27x%22%E2%80%AE/review.html" in html
+    )
+    assert "Its name is no UTF-8" in html
+
+
+def test_what_reviews_say_is_text(reports: Path) -> None:
+    """Arms, reasons and tags of somebody else's data run nothing in the index either."""
+    for number in (1, 2):
+        sealed_review(reports / f"w{number}", hostile().record)
+    html = page(reports)
+    assert ATTACK not in html
+    assert "<script" not in html
+
+
+def test_the_index_loads_nothing(reports: Path) -> None:
+    """It leads only to reports beside it; pictures are in the page, and the policy forbids more."""
+    sealed_review(reports / "w1", week(1))
+    sealed_watch(reports / "daily" / "2026-03-20")
+    html = page(reports)
+    leads = re.findall(r'(?:href|src|srcset)="([^"]*)"', html)
+    assert {lead.partition(",")[0] for lead in leads} <= {
+        "w1/review.html", "daily/2026-03-20/watch.html", "data:image/svg+xml;base64",
+    }  # fmt: skip
+    assert "default-src 'none'" in html
+    assert "url(" not in html
+
+
+@pytest.mark.slow
+def test_gates_stand_over_time(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the second review of the same arms on each gate has a panel; watches have none."""
+    monkeypatch.setattr(history, "FEWEST", 2)
+    sealed_review(reports / "w1", week(1, NO_GO))
+    sealed_watch(reports / "daily" / "2026-03-20")
+    assert "<figure" not in page(reports)
+    sealed_review(reports / "w2", week(2))
+    html = page(reports, "ko")
+    assert html.count("<figure") == 1
+    alt = re.search(r'alt="([^"]*)"', html)
+    assert alt is not None
+    assert "검토 2건" in alt[1]
+    told = [sentence(reason) for reason in (*week(1).reasons, *sample_watch().reasons)]
+    assert [text for text in texts_of(html) if english_in(text, told)] == []
+
+
+def test_nothing_is_written_where_nothing_changed(reports: Path) -> None:
+    """A second call writes nothing; a changed report, another language or a lost page does."""
+    folder = sealed_review(reports / "w1", week(1))
+    first = write_index(reports)
+    made = first.stat().st_ino
+    assert write_index(reports).stat().st_ino == made
+    (folder / PARAMS).write_bytes(b"")
+    assert write_index(reports).stat().st_ino != made
+    korean = write_index(reports, "ko").read_text("utf-8")
+    assert '<html lang="ko"' in korean
+    first.unlink()
+    (reports / KNOWN).write_bytes(b"\xff{")
+    assert write_index(reports).is_file()
+
+
+def test_a_page_of_somebody_else_stays(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An index.html that people wrote is not replaced, and the sentence says what to do."""
+    (reports / "index.html").write_text("mine")
+    assert main(["history"]) == 2
+    assert "was not made by `rollout history`" in capsys.readouterr().err
+    assert (reports / "index.html").read_text() == "mine"
+    (reports / "index.html").unlink()
+    (reports / "index.html").symlink_to(reports.parent / "params" / "plan.yaml")
+    assert main(["history"]) == 2
+
+
+def test_the_command_prints_its_table(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line a report, those that are not as sealed last; then where the page is."""
+    sealed_review(reports / "w1", week(1, NO_GO), NOW - timedelta(days=1))
+    (sealed_review(reports / "w2", week(2)) / PARAMS).write_bytes(b"")
+    sealed_watch(reports / "daily" / "2026-03-20")
+    assert main(["history"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in said[2:5]] == ["daily/2026-03-20", "w1", "w2"]
+    assert said[4].startswith("! not as sealed")
+    assert said[-1] == "Index: reports/index.html"
+    assert main(["history", "reports", "--lang", "ko"]) == 0
+    assert "승급 불가" in capsys.readouterr().out
+    assert main(["history", "nowhere"]) == 2
+
+
+def test_only_reports_below_reports_renew_the_index(
+    reports: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A report elsewhere renews nothing; refused data do; what fails is said and stops nothing."""
+    root, index = reports.parent, reports / "index.html"
+    with renewing(root, "en") as made:
+        made(root / "out" / "review.html")
+    assert not index.exists()
+
+    def refuse() -> None:
+        with renewing(root, "en") as made:
+            made(reports / "w1" / "review.html")
+            raise NoEvidenceError("no evidence")
+
+    with pytest.raises(NoEvidenceError):
+        refuse()
+    assert index.exists()
+    index.write_text("mine")
+    with renewing(root, "en") as made:
+        made(reports / "w1" / "review.html")
+    assert "reports/index.html is not up to date" in capsys.readouterr().err
+
+
+def test_links_are_not_followed(reports: Path) -> None:
+    """A link to a report, or to a folder above, is not met as another report."""
+    sealed_review(reports / "w1", week(1))
+    (reports / "latest").symlink_to("w1")
+    (reports / "up").symlink_to("..")
+    assert [past.where for past in gather(reports, Known())] == ["w1"]
+
+
+@exhaustive
+def test_many_at_once_leave_one_whole_page(reports: Path) -> None:
+    """Eight processes that renew the index at the same time leave one that tells all reports."""
+    first = sealed_review(reports / "w0", week(0))
+    for number in range(1, 8):
+        shutil.copytree(first, reports / f"w{number}")
+    code = "from pathlib import Path; from rolloutlib.show.history import write_index as write"
+    call = [sys.executable, "-c", f"{code}; write(Path('reports'))"]
+    running = [subprocess.Popen(call, cwd=reports.parent) for _ in range(8)]
+    assert [process.wait() for process in running] == [0] * 8
+    html = (reports / "index.html").read_text("utf-8")
+    assert len(rows(html)) == 8
+    assert sorted(path.name for path in reports.glob(".*")) == [KNOWN]
+
+
+@exhaustive
+def test_a_thousand_reports_take_less_than_a_second(reports: Path) -> None:
+    """What is known is not read again: of a thousand reports a new one alone is."""
+    first = sealed_review(reports / "w0", week(0))
+    for number in range(1, 1000):
+        shutil.copytree(first, reports / f"w{number}")
+    write_index(reports)
+    shutil.copytree(first, reports / "new")
+    began = time.process_time()
+    html = page(reports)
+    assert time.process_time() - began < 1
+    assert len(rows(html)) == 1001
+
+
+def test_reviews_stand_in_the_order_of_their_data(reports: Path) -> None:
+    """The time is the data's, whenever they were reviewed; the same data and rules stand once."""
+    sealed_review(reports / "late", week(2), NOW - timedelta(days=30))
+    sealed_review(reports / "early", week(1), NOW)
+    sealed_review(reports / "again", week(1), NOW + timedelta(days=1))
+    ordered = in_order(gather(reports, Known()))
+    assert [past.where for past in ordered] == ["again", "late"]
+
+
+def test_an_unknown_verdict_is_none(reports: Path) -> None:
+    """A word that no review says, in a record that was sealed anew, is no verdict."""
+    folder = sealed_review(reports / "w1", week(1))
+    text = (folder / REVIEW).read_text("utf-8").replace('"HOLD"', '"MAYBE"')
+    (folder / REVIEW).write_text(text, "utf-8")
+    assert past_at(folder, "w1").word == ""
+
+
+def test_no_folder_is_a_sentence(tmp_path: Path) -> None:
+    """What is no folder of reports is named."""
+    with pytest.raises(UsageError, match="is no folder of reports"):
+        write_index(tmp_path / "nothing")
