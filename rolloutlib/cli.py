@@ -29,7 +29,7 @@ a rollout, step by step:
   rollout promote   move the flags of a verified GO      rollout rollback  take it all back, at once
   rollout incident  what went wrong, and until when      rollout knobs     turn what a risk names
   rollout schedule  files for cron, Airflow …            rollout notify    who is told; try it
-  rollout history   every review, gates over time        rollout publish   for a static host, a feed
+  rollout history   every review, gates over time
 
 rollout COMMAND --help teaches each of them, with its exit codes. All have in common:
 0 done, 1 failure, 2 wrong usage, 130 interrupted. ROLLOUT_TRACEBACK=1 tells more of a failure."""

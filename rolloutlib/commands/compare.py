@@ -39,8 +39,8 @@ examples:
       the judge may differ between the files: that is what is compared
 
 The report is a folder: review.html (one file), review.json (for programs), quarantine/ (what was
-refused). Gates, limits and margins are those of params/eval.yaml, at or above this folder, else
-those that rolloutlib ships.
+refused) and seal.sha256, which lists them. Gates, limits and margins are those of params/eval.yaml,
+at or above this folder, else those that rolloutlib ships.
 
 Exit code: 0 GO, 10 HOLD (something is not proven), 20 NO_GO (a limit is proven broken), 30 INVALID
 (data that are no evidence), 2 wrong usage, 1 failure."""

@@ -44,17 +44,14 @@ def _history(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from rolloutlib.show.history import history_lines, write_index
-    from rolloutlib.words.sentences import say as sentence
-    from rolloutlib.words.sentences import speaking
 
     root = _workbook()
     place = Path(arguments.reports) if arguments.reports else _reports(root)
     index = write_index(place, arguments.lang, root=root, anew=True)
-    with speaking(arguments.lang):
-        say_lines("\n".join(history_lines(place, root)))
-        shown = index.relative_to(root) if root and index.is_relative_to(root) else index
-        say_lines("")
-        say(str(sentence("Index: {path}", path=str(shown))))
+    shown = index.relative_to(root) if root and index.is_relative_to(root) else index
+    say_lines("\n".join(history_lines(place, root)))
+    say_lines("")
+    say("Index: {path}", path=shown)
     return 0
 
 
@@ -71,9 +68,11 @@ def _workbook() -> Path | None:
 
 def _reports(root: Path | None) -> Path:
     from rolloutlib.errors import UsageError
+    from rolloutlib.phrase import phrase
 
     if root is None:
-        raise UsageError("this is no workbook; name the folder of reports: rollout history DIR")
+        why = phrase("This is no workbook; name the folder of reports: rollout history DIR")
+        raise UsageError(why)
     return root / "reports"
 
 
@@ -107,4 +106,4 @@ def _renew(root: Path, pages: list[Path], lang: str) -> None:
     try:
         write_index(place, lang, root=root)
     except Exception as error:  # noqa: BLE001 -- the report stands, whatever becomes of the index
-        complain(f"reports/index.html is not up to date: {error}")
+        complain("{index} is not up to date: {error}", index="reports/index.html", error=error)

@@ -18,6 +18,7 @@ from rolloutlib.errors import FileError, UsageError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.record import Recommendation
 from rolloutlib.ledger.durable import Files, overwrite, sweep
+from rolloutlib.phrase import phrase
 from rolloutlib.show.owned import only_writer
 from rolloutlib.show.pages import Section, add_prose, drawn, page, sanitised
 from rolloutlib.show.past import REVIEWED, WATCHED
@@ -102,7 +103,8 @@ def write_index(
     """
     place = place.resolve()
     if not place.is_dir():
-        raise UsageError(f"{place} is no folder of reports; name one, such as reports")
+        why = phrase("{place} is no folder of reports; name one, such as reports", place=place)
+        raise UsageError(why)
     index = place / INDEX
     with only_writer(index, place / ".rollout-lock-history", lambda _: None):
         sweep(place)
@@ -280,10 +282,13 @@ def _ours(index: Path) -> bytes:
     except FileError as error:
         if error.missing:
             return b""
-        raise UsageError(f"{error} Move it away, so that the index can be written there.") from None
+        why = phrase("{error} Move it away, so that the index can be written there.", error=error)
+        raise UsageError(why) from None
     if MADE not in there:
-        left = f"{index} was not made by `rollout history`, so it is left as it is"
-        raise UsageError(f"{left}; move it away, and run it again")
+        raise UsageError(phrase(
+            "{index} was not made by `rollout history`, so it is left as it is; move it away, and "
+            "run it again", index=index,
+        ))  # fmt: skip
     return there
 
 

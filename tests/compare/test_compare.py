@@ -83,7 +83,8 @@ def test_an_equal_candidate_is_a_go_from_nothing(
     assert sum(review["flips"]["shares"].values()) == pytest.approx(1)
     assert (review["schema"], review["first"]) == ("rolloutlib/comparison@1", "a.csv")
     assert {path.name for path in empty.iterdir()} == {"a.csv", "b.csv", "out"}
-    assert {path.name for path in (empty / "out").iterdir()} == {"review.html", "review.json"}
+    parts = {"review.html", "review.json", "seal.sha256"}
+    assert {path.name for path in (empty / "out").iterdir()} == parts
     said = capsys.readouterr().out
     assert said.startswith("✓ GO · b.csv against a.csv\n")
     assert "Neither file has values of: Average score" in said
