@@ -25,11 +25,11 @@ a rollout, step by step:
   rollout plan      what a stage can prove, in advance   rollout bench     the paired mini benchmark
   rollout ingest    store runs by day, with their sums   rollout risks     which risk signals fire
   rollout review    judge a stage's runs, report         rollout watch     day by day, alarms first
+  rollout slides    the report's page as a PDF           rollout history   every review, over time
   rollout decide    draft the decision and its card      rollout sign      by role; rollout verify
   rollout promote   move the flags of a verified GO      rollout rollback  take it all back, at once
   rollout incident  what went wrong, and until when      rollout knobs     turn what a risk names
   rollout schedule  files for cron, Airflow …            rollout notify    who is told; try it
-  rollout history   every review, gates over time
 
 rollout COMMAND --help teaches each of them, with its exit codes. All have in common:
 0 done, 1 failure, 2 wrong usage, 130 interrupted. ROLLOUT_TRACEBACK=1 tells more of a failure."""
@@ -122,6 +122,7 @@ def _parser() -> Parser:
         review,
         runlogs,
         schedule,
+        slides,
         source,
         watch,
     )
@@ -134,8 +135,8 @@ def _parser() -> Parser:
     parser.add_argument("--lang", choices=LANGUAGES, dest="spoken", help=SPOKEN)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     groups = (
-        plan, plan_page, source, compare, ingest, review, watch, ledger, keys, flags, engine,
-        notify, incident, runlogs, knobs, schedule, check_pr, retrospective, history,
+        plan, plan_page, source, compare, ingest, review, slides, watch, ledger, keys, flags,
+        engine, notify, incident, runlogs, knobs, schedule, check_pr, retrospective, history,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

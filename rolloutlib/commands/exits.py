@@ -14,6 +14,7 @@ EXITS: Final = {
     "review": "0 GO; 10 HOLD; 20 NO_GO; 30 INVALID (data that are no evidence)",
     "compare": "0 GO; 10 HOLD; 20 NO_GO; 30 INVALID (data that are no evidence)",
     "watch": "0 calm; 10 amber, or too few data to say; 20 red; 30 no data that count; 40 ROLLBACK",
+    "slides": "0 written; 1 not printed, or the report's parts are not of one report",
     "schema": "0 written",
     "decide": "0 drafted; 1 refused, and nothing is recorded",
     "sign": "0 signed",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from rolloutlib.plan.params import ReviewParams
+
 EXIT = {"GO": 0, "HOLD": 10, "NO_GO": 20, "INVALID": 30}
 REVIEW = """\
 Review the exit of a stage: read the runs, judge every gate twice (the plan's literal rule, and what
@@ -81,6 +83,8 @@ def add(commands: Any) -> None:
         lang_unless_told("the report"),
         option("--out DIR", "folder of the report, new or with an older one (default: a new "
                "reports/stage-STAGE-TIME)"),
+        option("--pdf", "also print the page to review.pdf in that folder (rollout slides)",
+               action="store_true"),
         description=REVIEW, epilog=EXAMPLES,
     )  # fmt: skip
     schema = "write params/*.schema.json, by which editors check plan.yaml and eval.yaml"
@@ -88,11 +92,8 @@ def add(commands: Any) -> None:
 
 
 def _review(arguments: argparse.Namespace) -> int:
-    from rolloutlib.commands.history import renewing
-    from rolloutlib.commands.telling import telling_of_review
     from rolloutlib.plan.model import workbook_root
     from rolloutlib.plan.params import review_params, stage_params
-    from rolloutlib.show.sealing import review_notebook
 
     root, stage = workbook_root(), arguments.stage
     named = (
@@ -125,11 +126,25 @@ def _review(arguments: argparse.Namespace) -> int:
         if (path := params.path(name)) is not None and not path.exists():
             raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")
     fresh = params.out == out  # two reviews in one second are two reports
-    with telling_of_review(stage, root) as page, renewing(root, params.lang) as renewed:
-        outcome = review_notebook(
-            params, fresh=fresh, progress=sys.stderr, published=lambda at: (page(at), renewed(at))
-        )
-    return EXIT[outcome]
+    return EXIT[_reviewed(params, root, fresh=fresh, pdf=arguments.pdf)]
+
+
+def _reviewed(params: ReviewParams, root: Path, *, fresh: bool, pdf: bool) -> str:
+    """Review; print, tell and renew what follows a report, whatever it says."""
+    from rolloutlib.commands.history import renewing
+    from rolloutlib.commands.slides import printing_of_review
+    from rolloutlib.commands.telling import telling_of_review
+    from rolloutlib.show.sealing import review_notebook
+
+    to_print = printing_of_review(params.lang, wanted=pdf)
+    to_renew, to_tell = renewing(root, params.lang), telling_of_review(params.stage, root)
+    with to_print as printed, to_tell as told, to_renew as renewed:
+
+        def published(page: Path) -> None:
+            for hears in (printed, told, renewed):
+                hears(page)
+
+        return review_notebook(params, fresh=fresh, progress=sys.stderr, published=published)
 
 
 def _against(said: str, root: Path) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NAMES", "NOTEBOOK", "OF_REVIEW", "PAGE", "PARAMS", "QUARANTINE", "REVIEW", "SEAL", "WATCH",
     "WATCH_NOTEBOOK", "WATCH_PAGE", "WHOLE", "faults", "first_line", "lists", "parts_in", "seal_of",
-    "unlike",
+    "shown_by", "unlike",
 ]  # fmt: skip
 
 REVIEW: Final = "review.json"
@@ -75,21 +75,23 @@ def first_line(digest: str) -> str:
     return f"# of review.json sha256:{digest}\n"
 
 
-def faults(parts: Mapping[str, bytes]) -> list[str]:
+def faults(parts: Mapping[str, bytes], needed: Sequence[str] = WHOLE) -> list[str]:
     """Say which parts of a sealed report disagree; nothing where all are of one review.
 
     Args:
         parts: every part that is there, by name, the seal among them.
+        needed: what the seal has to list; without review.json no part has to name one.
     """
     listed, damage = _listed(parts[SEAL])
     wrong = [f"{SEAL} {damage}"] if damage else []
-    wrong += [f"{SEAL} does not list {name}" for name in WHOLE if name not in listed]
+    wrong += [f"{SEAL} does not list {name}" for name in needed if name not in listed]
     wrong += [f"{name} is missing" for name in listed if name not in parts]
     review = listed.get(REVIEW, sha256(parts.get(REVIEW, b"")).hexdigest())
     for name, data in parts.items():
         if name == SEAL:
             continue
-        if (named := _names_review(name, data)) not in {None, review}:
+        named = _names_review(name, data) if REVIEW in needed else None
+        if named not in {None, review}:
             other = f"{named[:_SHORT]}…" if named else "none"
             wrong.append(f"{name} is of another review.json ({other}, not {review[:_SHORT]}…)")
         elif name not in listed:
@@ -125,6 +127,11 @@ def unlike(
     if any(name.endswith(".jsonl") for name in listed) and OF_REVIEW not in listed:
         wrong.append(OF_REVIEW)
     return tuple(dict.fromkeys(wrong))
+
+
+def shown_by(page: bytes) -> str:
+    """Return the digest of the review.json that a page says it shows; empty where it names none."""
+    return _names_review(PAGE, page) or ""
 
 
 def lists(seal: bytes, name: str, data: bytes) -> bool:

@@ -21,20 +21,21 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.ledger.durable import Files
-from rolloutlib.ledger.seal import NAMES, PAGE, QUARANTINE, SEAL, parts_in
+from rolloutlib.ledger.seal import NAMES, PAGE, QUARANTINE, SEAL, WATCH_PAGE, parts_in
 from rolloutlib.show.owned import alone_in, only_writer, owned_folder, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from contextlib import AbstractContextManager
 
-__all__ = ["Report", "in_words", "new_report"]
+__all__ = ["PRINTS", "Report", "in_words", "new_report"]
 
 PREFIX: Final = ".rollout-"  # of every name beside a report, or in it
 NEW: Final = f"{PREFIX}new-"  # owned by a run; the next one removes those of dead runs
 OLD: Final = f"{PREFIX}old-"  # an older report that steps aside; kept until its swap is finished
 LOCK: Final = f"{PREFIX}lock-"  # held by the run that writes a report to a place
 CHECKPOINTS: Final = ".ipynb_checkpoints"  # JupyterLab's copies, also of an older report's parts
+PRINTS: Final = tuple(f"{Path(name).stem}.pdf" for name in (PAGE, WATCH_PAGE))
 _SHORT: Final = 60  # characters of a name that leave room for more in the 255 bytes of a name
 _NO_PLACE: Final = {
     errno.EACCES, errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
@@ -177,7 +178,7 @@ def _replace_parts(files: Files, folder: Path, place: Path) -> None:
         (place / name).parent.mkdir(exist_ok=True)
         if (place / name).is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place / name))
-    for name in sorted([*parts_in(place), *_checkpoints(place)], key=_rank):
+    for name in sorted([*parts_in(place), *_copies(place)], key=_rank):
         files.unlink(place / name)
     for name in sorted(parts_in(folder), key=_rank, reverse=True):
         files.rename(folder / name, place / name)
@@ -207,7 +208,7 @@ def _must_stay(place: Path) -> bool:
 
 def _others(folder: Path) -> list[Path]:
     """Return the entries of a folder that hold something else than a report."""
-    ours = {folder / name for name in (*parts_in(folder), *_checkpoints(folder))}
+    ours = {folder / name for name in (*parts_in(folder), *_copies(folder))}
     found: list[Path] = []
     for entry in folder.iterdir():
         shared = entry.is_dir() and entry.name in {QUARANTINE, CHECKPOINTS}
@@ -217,11 +218,12 @@ def _others(folder: Path) -> list[Path]:
     return found
 
 
-def _checkpoints(folder: Path) -> list[str]:
-    """Return JupyterLab's copies of parts of a report."""
+def _copies(folder: Path) -> list[str]:
+    """Return what shows a report again and goes with it: JupyterLab's copies, the page as a PDF."""
     copies = (folder / CHECKPOINTS).glob("*-checkpoint.*")
     named = {path: path.name.replace("-checkpoint", "") for path in copies}
-    return [f"{CHECKPOINTS}/{path.name}" for path, name in named.items() if name in NAMES]
+    kept = [f"{CHECKPOINTS}/{path.name}" for path, name in named.items() if name in NAMES]
+    return [*kept, *(name for name in PRINTS if (folder / name).is_file())]
 
 
 def _sync(files: Files, folder: Path) -> None:

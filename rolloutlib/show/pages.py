@@ -13,12 +13,13 @@ from rolloutlib import __version__
 from rolloutlib.show.dark import with_dark
 from rolloutlib.show.figure import WIDE
 from rolloutlib.show.tables import render
+from rolloutlib.text import SENTENCE, plain
 from rolloutlib.words.sentences import say, translate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Section", "add_prose", "address", "drawn", "page", "sanitised"]
+__all__ = ["POLICY", "Section", "add_prose", "address", "css_text", "drawn", "page", "sanitised"]
 
 # Everything that the pieces of a report are made of, and nothing that loads, runs or leads
 # elsewhere.
@@ -32,6 +33,11 @@ ATTRIBUTES: Final = {
     "td": {"colspan"},
     "th": {"scope"},
 }
+POLICY: Final = Markup(
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+    "style-src 'unsafe-inline'\">"
+)
+WHOLE: Final = '<figure class="rl rl-figure">'  # as figure.html.j2 begins one as wide as the page
 
 
 class Section(NamedTuple):
@@ -40,6 +46,21 @@ class Section(NamedTuple):
     anchor: str
     title: str
     parts: list[Markup]
+
+    def blocks(self) -> list[list[Markup]]:
+        """Return the parts in their order, a chart together with the prose right before it.
+
+        The heading goes with the first of them, so that no page of paper parts a chart from its
+        sentence. Charts that stand beside each other stay in one line.
+        """
+        blocks: list[list[Markup]] = []
+        for part in self.parts:
+            before = blocks[-1] if blocks else []
+            if part.startswith(WHOLE) and len(before) == 1 and before[0].startswith("<p>"):
+                before.append(part)
+            else:
+                blocks.append([part])
+        return blocks
 
 
 def page(sections: Sequence[Section], *, title: str, lang: str, review: str) -> str:
@@ -57,8 +78,17 @@ def page(sections: Sequence[Section], *, title: str, lang: str, review: str) -> 
     return render(
         "page.html.j2", lang=lang, title=title, sections=sections, made=made.text(lang),
         contents=[section for section in sections if section.title],
-        contents_word=translate("Contents", lang), review=review,
+        contents_word=translate("Contents", lang), review=review, foot=css_text(title),
+        policy=POLICY,
     )  # fmt: skip
+
+
+def css_text(text: str) -> Markup:
+    """Return a text as a string of a stylesheet holds it: nothing in it ends string or sheet."""
+    escaped = "".join(
+        c if c.isalnum() or c == " " else f"\\{ord(c):x} " for c in plain(text, SENTENCE)
+    )
+    return Markup(escaped)  # noqa: S704 -- letters, digits, spaces and escapes
 
 
 def add_prose(sections: list[Section], source: str) -> None:

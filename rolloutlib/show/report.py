@@ -211,7 +211,8 @@ def checks(review: Review) -> Html:
         state = Cell(str(word), kind=f"verdict {kind}")
         why = Cell(sentence(check.why))
         rows.append(Row((Cell(translate(check.title)), state, why, Cell(name, more=digests))))
-    return table((say("Check"), say("State"), say("Why"), say("Evidence files")), rows)
+    head = (say("Check"), say("State"), say("Why"), say("Evidence files"))
+    return table(head, rows, kind="checks")
 
 
 @spoken
