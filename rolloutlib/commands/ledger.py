@@ -55,7 +55,9 @@ def add(commands: Any) -> None:
         option("--verdict", choices=DECISIONS, required=True),
         option("--waive GATE", "gate, check, `code`/`recommendation`", action="append", default=[]),
         option("--reason TEXT", "why; one for each --waive", action="append", default=[]),
-        option("--note TEXT", "free text for the card", default=""), BY, description=DECIDE,
+        option("--note TEXT", "free text for the card", default=""),
+        option("--lang", "language of the card (default: the report's)", choices=("en", "ko")),
+        BY, description=DECIDE,
     )  # fmt: skip
     command(
         commands, "sign", _sign, "sign a record in a role", RECORD,
@@ -110,6 +112,7 @@ def _decide(arguments: argparse.Namespace) -> int:
     node = decide(
         book, arguments.review.resolve(), verdict=arguments.verdict, by=prepared_by(arguments),
         now=now(), waivers=[*map(Waiver, gates, reasons)], note=arguments.note,
+        lang=arguments.lang,
     )  # fmt: skip
     say(f"{node.id}: {node.predicate.verdict} drafted (sha256 {node.digest})")
     say(f"card: docs/LEDGER/{node.id}.md")

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.flags.document import values
+from rolloutlib.ledger.card_parts import number_of
 from rolloutlib.ledger.durable import Files, overwrite, sweep
+from rolloutlib.ledger.gate_rows import gate_name, plan_limit
 from rolloutlib.text import markdown
-from rolloutlib.words.numbers import show
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import Sentence, say, speaking
 
@@ -113,11 +114,9 @@ def _notes(
 
 def measured_gate(gate: GateState) -> Sentence:
     """Return a gate's value against its limit, as the plan reads them."""
-    value, limit = (
-        show(None if text is None else float(text), gate.unit, signed=gate.signed)
-        for text in (gate.value, gate.limit)
-    )
-    return say("{gate}: {value} (limit {limit})", gate=say(gate.title), value=value, limit=limit)
+    value = number_of(gate.value, gate.unit, signed=gate.signed)
+    return say("{gate}: {value} (limit {limit})", gate=gate_name(gate), value=value,
+               limit=plan_limit(gate))  # fmt: skip
 
 
 def _cohort(name: str, cap: int | None) -> Sentence:

@@ -98,7 +98,8 @@ def moving(
     compared = every[-1].compared
     listed = [
         Named(gate.id, plan.gates[gate.id], named(gate), gate.subject,
-              _runs_of(plan, every, gate), gate.proof_limit, gate.evidence_unit, signed=gate.signed)
+              _runs_of(plan, every, gate), gate.proof_limit, gate.evidence_unit, signed=gate.signed,
+              slower_than=None if gate.evidence_unit == gate.unit else gate.limit)
         for gate in gates
         if gate.evidence.point is not None and not plan.gates[gate.id].is_quantile_ratio
     ]  # fmt: skip

@@ -9,7 +9,7 @@ import msgspec
 
 from rolloutlib.judge.people import as_people_have_it, doubted, people_for
 from rolloutlib.judge.record import EvidenceVerdict, GateResult, PlanVerdict, StageEvidence, Verdict
-from rolloutlib.judge.verdicts import evidence_of, judge_evidence, judge_plan, tolerated
+from rolloutlib.judge.verdicts import evidence_of, judge_evidence, judge_plan, of_share, tolerated
 from rolloutlib.measure.adjustment import adjust
 from rolloutlib.measure.carried import stage_arms, summed
 from rolloutlib.measure.corrected import needed_labels
@@ -232,8 +232,8 @@ def _at_worst(
         return judged
     worst = again.lower if gate.harm == "lower" else again.upper
     why = because("missing.worst", **_lacking(compared, gate, seen.metric), worst=worst,
-                  limit=limit, measure=gate.evidence_unit,
-                  signed=gate.contrast == "difference")  # fmt: skip
+                  limit=limit, measure=gate.evidence_unit, signed=gate.contrast == "difference",
+                  **of_share(gate, gate.plan_limit(compared.limits)))  # fmt: skip
     return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
 
 
@@ -261,6 +261,7 @@ def _unseen(
         "evidence.unseen", units=units, unit=arms.unit, share=float(found.share[0]),
         value=float(found.value[0]), limit=limit, measure=gate.evidence_unit,
         signed=gate.contrast == "difference", enough=enough,
+        **of_share(gate, gate.plan_limit(compared.limits)),
     )  # fmt: skip
     return why, Needed(UNITS[arms.unit], enough, enough - units)
 

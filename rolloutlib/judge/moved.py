@@ -11,6 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
 from rolloutlib.judge.overlap import carried_stages, match_runs, overlap_of
+from rolloutlib.judge.verdicts import of_share
 from rolloutlib.reason import Reason, because, known
 from rolloutlib.stats.recovery import difference_of_estimates
 
@@ -187,7 +188,8 @@ def _limits(before: GateResult, after: GateResult) -> list[Reason]:
                              measure=after.unit, signed=after.signed))  # fmt: skip
     if before.proof_limit != after.proof_limit:
         differences.append(because("moved.proof", value=before.proof_limit, limit=after.proof_limit,
-                             measure=after.evidence_unit, signed=after.signed))  # fmt: skip
+                             measure=after.evidence_unit, signed=after.signed,
+                                   **of_share(after, after.limit)))  # fmt: skip
     return differences
 
 

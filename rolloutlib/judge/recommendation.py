@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.judge.record import Recommendation, Verdict
-from rolloutlib.judge.verdicts import named
+from rolloutlib.judge.verdicts import named, of_share
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.reason import Reason, because
 
@@ -204,7 +204,7 @@ def _numbers(gate: GateResult) -> dict[str, Fact]:
     return {
         "gate": named(gate), "id": gate.id, "point": gate.evidence.point, "worst": worst,
         "best": best, "limit": gate.proof_limit, "measure": gate.evidence_unit,
-        "signed": gate.signed,
+        "signed": gate.signed, **of_share(gate, gate.limit),
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Gate
     from rolloutlib.reason import Fact, Reason
 
-__all__ = ["evidence_of", "judge_evidence", "judge_plan", "named", "tolerated"]
+__all__ = ["evidence_of", "judge_evidence", "judge_plan", "named", "of_share", "tolerated"]
 
 SIDES: Final = {"lower": "≥", "higher": "≤"}  # of the limit, on which a value is to be
 
@@ -66,6 +66,14 @@ def named(gate: GateResult) -> str | Reason:
     if gate.subject is None:
         return gate.title
     return because("gate.subject", gate=gate.title, subject=gate.subject)
+
+
+def of_share(gate: Gate | GateResult, limit: float) -> dict[str, Fact]:
+    """Return the fact that says what a share is of: the plan's limit, which its samples exceed.
+
+    Nothing where the evidence judges the number itself.
+    """
+    return {} if gate.evidence_unit == gate.unit else {"slower_than": limit}
 
 
 def judge_evidence(

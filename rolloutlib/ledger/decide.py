@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import rfc8785
 from msgspec import UNSET
@@ -23,7 +23,8 @@ from rolloutlib.ledger.knobs import LOG, encoded, knobs_since, read_log
 from rolloutlib.ledger.pins import ReviewFolder, changed_files, pins_of
 from rolloutlib.ledger.records import FlagSet, Move
 from rolloutlib.plan.model import STAGES
-from rolloutlib.words.reasons import sentence
+from rolloutlib.words.reasons import sentence, texts
+from rolloutlib.words.sentences import speaking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
 
 _MAX_FLAGS: Final = 1_000_000  # bytes of a flag file
+_TOLD_BY_NUMBERS: Final = frozenset({"bound.clears", "bound.broken", "bound.undecided"})
 
 
 def decide(
@@ -52,6 +54,7 @@ def decide(
     now: datetime,
     waivers: Sequence[Waiver] = (),
     note: str = "",
+    lang: Literal["en", "ko"] | None = None,
 ) -> Node:
     """Draft a promotion's record from a review folder and append it with its card.
 
@@ -64,6 +67,7 @@ def decide(
         waivers: gates or checks that the meeting waived, with reasons; `recommendation` to be
             stricter.
         note: free text for the card.
+        lang: language of the record's sentences and of its card; by default the review's.
 
     Raises:
         UsageError: no review, an exploration, an unknown waiver, or a waiver that is not needed.
@@ -87,25 +91,18 @@ def decide(
     if changed := [*changed_files(read, book.root)]:
         raise LedgerError("data-changed", files=", ".join(changed), folder=folder)
     pins = pins_of(read, review, book.root)
-    evidence = read.evidence
-    for check in checks:
-        for name in check.evidence:
-            if (file := find(name, attested, book.root)) is not None:
-                evidence[f"evidence/{name}"] = file.read_bytes()
-    flags = book.root / "params" / "flags.json"
-    if os.path.lexists(flags):
-        evidence["flags.json"] = bounded_bytes(flags, _MAX_FLAGS)
-    if os.path.lexists(book.root / LOG):
-        evidence["knobs.jsonl"] = encoded(read_log(book.root))
+    evidence = _beside(read, checks, book.root)
     entered = STAGES[min(stage + 1, STAGES[-1])]
     within = tuple(deviations(review.gates)) if verdict == "GO" else ()
     then = entered if verdict == "GO" else stage  # only a GO moves flags
+    spoken = lang or read.params.lang
 
+    @speaking(spoken)
     def draft(slot: Slot) -> Predicate:
         return slot.draft(
-            "promotion", verdict, by, lang=read.params.lang, note=note, waivers=tuple(waivers),
+            "promotion", verdict, by, lang=spoken, card=2, note=note, waivers=tuple(waivers),
             recommendation=review.recommendation.value,
-            reasons=tuple(reason.text for reason in (*review.reasons, *_noticed(review))),
+            reasons=tuple(texts((*review.reasons, *_noticed(review)))),
             tags=tuple(issue.tag for issue in review.issues if issue.rank is not None),
             window=Window(tuple(run.run_id for run in review.runs), _quiet_hours(plan, checks)),
             measured=tuple(map(_measured, review.arms)), carried=_carried(review) or UNSET,
@@ -115,9 +112,26 @@ def decide(
             pins=pins, stage=Move(stage, entered), cohort=plan.stages[entered].audience,
             flags_before=_flags(plan, stage, entered), flags_after=_flags(plan, then, entered),
             knobs=knobs_since(book, plan, slot.seq) or UNSET,
+            features={feature.flag: feature.title for feature in plan.features.values()},
+            cap=plan.stages[entered].cap, source=review.source_title or "",
         )  # fmt: skip
 
     return append(book, "promotion", draft, evidence, now=now)
+
+
+def _beside(read: ReviewFolder, checks: Sequence[CheckResult], root: Path) -> dict[str, bytes]:
+    """Return what lies beside the record: the review's files, evidence, flags, knobs; by name."""
+    files, attested = read.evidence, read.params.evidence_folder(root)
+    for check in checks:
+        for name in check.evidence:
+            if (file := find(name, attested, root)) is not None:
+                files[f"evidence/{name}"] = file.read_bytes()
+    flags = root / "params" / "flags.json"
+    if os.path.lexists(flags):
+        files["flags.json"] = bounded_bytes(flags, _MAX_FLAGS)
+    if os.path.lexists(root / LOG):
+        files["knobs.jsonl"] = encoded(read_log(root))
+    return files
 
 
 def _green_evidence(book: Workbook, now: datetime) -> dict[str, str]:
@@ -154,8 +168,9 @@ def _carried(review: Review) -> tuple[CarriedPart, ...]:
 
 
 def gate_state(gate: GateResult) -> GateState:
-    """Return a gate as records hold it."""
+    """Return a gate as records hold it, its sentences in the language that is spoken."""
     plan, evidence = gate.plan, gate.evidence
+    told = evidence.why.code in _TOLD_BY_NUMBERS
     return GateState(
         id=gate.id, title=gate.title, unit=gate.unit, evidence_unit=gate.evidence_unit,
         signed=gate.signed, limit=decimal(gate.limit), proof_limit=decimal(gate.proof_limit),
@@ -163,13 +178,22 @@ def gate_state(gate: GateResult) -> GateState:
         evidence=evidence.verdict.value, point=decimal(evidence.point),
         lower=decimal(evidence.lower), upper=decimal(evidence.upper),
         n_control=evidence.n_control, n_treatment=evidence.n_treatment, clusters=evidence.clusters,
+        harm=gate.harm, subject=UNSET if gate.subject is None else gate.subject,
+        quantile=decimal(gate.quantile) or UNSET, runs=plan.runs, runs_wanted=plan.runs_wanted,
+        plan_why=UNSET if plan.why is None else sentence(plan.why),
+        why=UNSET if told else sentence(evidence.why),
     )  # fmt: skip
 
 
 def check_state(check: CheckResult, record: str) -> CheckState:
-    """Return a check as the record of this id holds it: its evidence lies beside the record."""
+    """Return a check as the record of this id holds it, in the language that is spoken.
+
+    Its evidence lies beside the record.
+    """
     evidence = tuple(f"{record}/evidence/{name}" for name in check.evidence)
-    return CheckState(check.id, check.title, check.holds, sentence(check.why, "en"), evidence)
+    return CheckState(
+        check.id, check.title, check.holds, sentence(check.why), evidence, check.simulated
+    )
 
 
 def _check_waivers(

@@ -62,6 +62,13 @@ class GateState(Part, frozen=True):
         unit: of limit and value; `evidence_unit` of proof_limit, point and bounds (a quantile gate
             judges a share).
         signed: the numbers are differences.
+        harm: the direction in which the number gets worse; records of the first form of card lack
+            this and what follows.
+        subject: what the gate is about where the data decide it (the issue tag).
+        quantile: whose share beyond `limit` is judged; none of any other gate.
+        runs, runs_wanted: how many runs `value` averages, and how many the plan wants.
+        plan_why, why: what keeps a verdict from what its numbers alone would say, in a sentence of
+            the record's language.
     """
 
     id: str
@@ -80,16 +87,29 @@ class GateState(Part, frozen=True):
     n_control: Whole | None
     n_treatment: Whole | None
     clusters: Whole | None
+    harm: Literal["lower", "higher"] | msgspec.UnsetType = msgspec.UNSET
+    subject: str | msgspec.UnsetType = msgspec.UNSET
+    quantile: Decimal | msgspec.UnsetType = msgspec.UNSET
+    runs: Whole | msgspec.UnsetType = msgspec.UNSET
+    runs_wanted: Whole | msgspec.UnsetType = msgspec.UNSET
+    plan_why: str | msgspec.UnsetType = msgspec.UNSET
+    why: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class CheckState(Part, frozen=True):
-    """One Go/No-Go check; `evidence` names subjects."""
+    """One Go/No-Go check; `evidence` names subjects.
+
+    Attributes:
+        why: in a sentence of the record's language.
+        simulated: whether its evidence says that it is not from real work.
+    """
 
     id: str
     title: str
     holds: bool | None
     why: str
     evidence: tuple[str, ...]
+    simulated: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Waiver(Part, frozen=True):

@@ -11,6 +11,7 @@ from rolloutlib.errors import RolloutError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.ledger.documents import moment
 from rolloutlib.ledger.found import KnobPart
+from rolloutlib.words.sentences import translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -134,7 +135,7 @@ def knobs_since(book: Workbook, plan: Plan, seq: int) -> tuple[KnobPart, ...]:
         knob, risk = plan.knobs.known.get(name), plan.risks.get(turned.why)
         default = knob.default if knob else None
         before, after = (default if v is None else v for v in (turned.before, turned.after))
-        why = f"{turned.why}: {risk.risk}" if risk else turned.why
+        why = f"{turned.why}: {translate(risk.risk)}" if risk else turned.why
         values = (None if value is None else said(value) for value in (before, after))
         parts.append(KnobPart(turned.key, *values, why=why))
     return tuple(parts)

@@ -198,6 +198,11 @@ class Predicate(Part, frozen=True, kw_only=True):
             records without any lack the field.
         knobs: what was turned since the promotion record before; records without any lack it.
         deviations: what the signers of a GO accept with it; records without any lack the field.
+        card: the form in which its card is drawn; those of the first form lack the field and the
+            next three, and keep their cards.
+        features: titles of the features whose flags move, by flag.
+        cap: of how many users the entered stage is for at most; None: it has no cap.
+        source: what the source calls the data; empty where it does not say.
     """
 
     id: RecordId
@@ -230,6 +235,10 @@ class Predicate(Part, frozen=True, kw_only=True):
     pins: Pins | None = None
     change: Change | None = None
     rollback: WayBack | None = None
+    card: Literal[2] | msgspec.UnsetType = msgspec.UNSET
+    features: dict[FlagKey, str] | msgspec.UnsetType = msgspec.UNSET
+    cap: Whole | msgspec.UnsetType | None = msgspec.UNSET
+    source: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def accepted(self) -> tuple[Deviation, ...]:

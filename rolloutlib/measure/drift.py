@@ -89,6 +89,7 @@ class Named(NamedTuple):
         stages: the runs of each stage that counts, the first stage first.
         limit: what the stage has to prove, in the unit of its contrast.
         measure: that unit; `signed`: whether it is a difference.
+        slower_than: in ms, what a share of samples is slower than; None of anything else.
     """
 
     key: str
@@ -99,6 +100,7 @@ class Named(NamedTuple):
     limit: float
     measure: str
     signed: bool
+    slower_than: float | None = None
 
 
 class _Tested(NamedTuple):
@@ -259,6 +261,7 @@ def _judged(part: _Tested, adjusted: Sequence[float] | None) -> Drift:
     facts = {
         "gate": of.name, "late": step.late, "early": runs - step.late, "value": known(step.after),
         "point": known(step.before), "p": p, "measure": of.measure, "signed": of.signed,
+        **({} if of.slower_than is None else {"slower_than": of.slower_than}),
     }  # fmt: skip
     if worse and part.proven:
         why = because("drift.harmless", **facts)

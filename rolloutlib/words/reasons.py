@@ -14,6 +14,7 @@ from rolloutlib.reason import SAID, Reason
 from rolloutlib.text import plain
 from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.sentences import enumerated, speaking, translate
+from rolloutlib.words.share_templates import SHARES, SLOWER
 from rolloutlib.words.templates import TEMPLATES
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = ["BOUNDS", "MEASURES", "sentence", "texts", "worded"]
 MEASURES: Final = frozenset({"point", "value", "limit", "change", "step"})
 BOUNDS: Final = frozenset({"worst", "best", "lower", "upper"})
 SPANS: Final = frozenset({"tolerance"})  # of differences, but no change themselves: no sign
+NUMBERS: Final = MEASURES | BOUNDS | SPANS | {SLOWER}
 WORDS: Final = frozenset(
     {
         "by",
@@ -58,7 +60,8 @@ def sentence(reason: Reason, lang: str | None = None) -> str:
             return sentence(reason)
     if reason.code == SAID:
         return _phrase_of(reason)
-    template = TEMPLATES.get(reason.code)
+    template = SHARES.get(reason.code) if SLOWER in reason.facts else None
+    template = template or TEMPLATES.get(reason.code)
     if template is None:
         return plain(reason.text or reason.code)
     facts = {name: _shown(name, fact, reason) for name, fact in reason.facts.items()}
@@ -90,14 +93,17 @@ def _shown(name: str, fact: Fact, reason: Reason) -> object:
         return enumerated([str(_shown(name, part, reason)) for part in fact])
     if isinstance(fact, str):
         return plain(translate(fact) if name in WORDS else fact)
-    if name in MEASURES or name in BOUNDS:
-        how = bound if name in BOUNDS else show
-        unit, signed = str(reason.facts["measure"]), bool(reason.facts["signed"])
-        return str(how(fact, unit, signed=signed))
-    if name in SPANS:
-        unit, signed = str(reason.facts["measure"]), bool(reason.facts["signed"])
-        return str(show(cast("float", fact), unit, signed=signed)).removeprefix("+")
-    return fact
+    return _number(name, fact, reason) if name in NUMBERS else fact
+
+
+def _number(name: str, fact: Fact, reason: Reason) -> str:
+    """Show a number with its unit: a latency, or the unit that the reason names."""
+    value = cast("float", fact)
+    if name == SLOWER:
+        return str(show(value, "ms"))
+    unit, signed = str(reason.facts["measure"]), bool(reason.facts["signed"])
+    shown = str((bound if name in BOUNDS else show)(value, unit, signed=signed))
+    return shown.removeprefix("+") if name in SPANS else shown
 
 
 def worded(part: Part) -> Part:

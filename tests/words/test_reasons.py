@@ -14,6 +14,7 @@ from rolloutlib.phrase import phrase
 from rolloutlib.reason import Reason, because, said
 from rolloutlib.words.reasons import sentence, worded
 from rolloutlib.words.sentences import say, speaking
+from rolloutlib.words.share_templates import SHARES
 from rolloutlib.words.templates import TEMPLATES
 
 if TYPE_CHECKING:
@@ -42,6 +43,18 @@ def test_the_page_lists_every_code() -> None:
     rows = [line.split(" | ", 1) for line in page.splitlines() if line.startswith("| `")]
     listed = {code.strip("| `"): text.removesuffix(" |") for code, text in rows}
     assert listed == TEMPLATES
+    assert {f"- `{code}`: {text}" for code, text in SHARES.items()} <= {*page.splitlines()}
+
+
+def test_a_share_of_latencies_is_said_as_one() -> None:
+    """How many are slower, and how many may be; never a percentage alone, in either language."""
+    facts = {"gate": "95th percentile latency", "point": 0.129, "best": 0.112, "worst": None}
+    facts |= {"limit": 0.05, "measure": "proportion", "signed": False, "slower_than": 2200.0}
+    broken = sentence(because("gate.broken", **facts))
+    assert "12.9% are slower than 2,200 ms, at best 11.2%; at most 5.00% may be" in broken
+    assert "2,200ms보다 느린 샘플이 12.9%" in sentence(because("gate.broken", **facts), "ko")
+    assert {*SHARES} <= {*TEMPLATES}
+    assert all("{slower_than}" in template for template in SHARES.values())
 
 
 def test_numbers_are_in_the_unit_of_their_reason() -> None:

@@ -20,6 +20,7 @@ from rolloutlib.plan.model import load_plan
 from rolloutlib.plan.offline import load_eval_plan
 from rolloutlib.watch.record import Colour
 from rolloutlib.words.sentences import Sentence, say, translate
+from rolloutlib.words.share_templates import SHARES
 from rolloutlib.words.system_templates import SYSTEM
 from rolloutlib.words.templates import TEMPLATES
 
@@ -129,7 +130,7 @@ def said() -> set[str]:
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         cells = json.loads(notebook.read_text("utf-8"))["cells"]
         texts |= {"".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
-    texts |= {*TEMPLATES.values(), *SYSTEM}
+    texts |= {*TEMPLATES.values(), *SHARES.values(), *SYSTEM}
     return texts | UNITS | {*get_args(Colour)} | set(names_of(ROOT / "params" / "plan.yaml"))
 
 
