@@ -187,8 +187,13 @@ def test_card_reads_in_the_teams_headings(reviewed: Path, decision: str) -> None
         "Ledger head",
     ):
         assert f"- **{heading}**:" in text
-    assert "| Pass rate | −2.00 pp | pass | pass |" in text
-    assert "`feature.searchLite`: false → true" in text
+    assert re.search(
+        r"^\| Pass rate \| ≥ −2\.00 pp \| \+\S+ pp \| pass \| ≥ −3\.00 pp \| .* \| pass \| ",
+        text,
+        re.M,
+    )
+    assert "| slower than 2,200 ms: ≤ 5.00% |" in text
+    assert "`feature.searchLite` (Search summaries): false → true" in text
     assert "박서연 (owner_park@ex.com) | owner | GO | approval" in text
 
 
@@ -223,7 +228,8 @@ def test_verdict_against_the_recommendation_needs_a_waiver(
     )
     assert waived.returncode == 0, waived.stderr
     text = (reviewed / "docs" / "LEDGER" / f"{waived.stdout.partition(':')[0]}.md").read_text()
-    assert re.search(r"- \*\*.*recommendation — Wait for &lt;b&gt;W4&lt;/b&gt;\*\*", text)
+    assert "- **면제: 권고** (GO, 결정: HOLD). 사유: **Wait for &lt;b&gt;W4&lt;/b&gt;**" in text
+    assert "체크가 충족되었습니다" in text
     assert (
         rollout(
             reviewed,
