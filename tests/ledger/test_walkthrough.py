@@ -190,7 +190,7 @@ def test_card_reads_in_the_teams_headings(reviewed: Path, decision: str) -> None
     assert re.search(
         r"^\| Pass rate \| ≥ −2\.00 pp \| \+\S+ pp \| pass \| ≥ −3\.00 pp \| .* \| pass \| ",
         text,
-        re.M,
+        re.MULTILINE,
     )
     assert "| slower than 2,200 ms: ≤ 5.00% |" in text
     assert "`feature.searchLite` (Search summaries): false → true" in text
