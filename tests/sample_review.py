@@ -18,7 +18,9 @@ import nbformat
 import numpy as np
 from msgspec import structs
 
+from rolloutlib.judge.decided import decided_of
 from rolloutlib.judge.gate import gate_row
+from rolloutlib.judge.owed import OpenItem
 from rolloutlib.judge.record import (
     CheckResult,
     EvidenceVerdict,
@@ -42,6 +44,7 @@ from rolloutlib.plan.model import load_plan
 from rolloutlib.reason import Reason, because
 from rolloutlib.runs.quarantine import InputFile
 from rolloutlib.show import assured, breakdowns, charts, curves, moved, over_runs, report
+from rolloutlib.show.decision import decision_page
 from rolloutlib.show.figure import Figure, Note
 from rolloutlib.show.last_review import LastReview
 from rolloutlib.show.notebooks import localise
@@ -224,6 +227,11 @@ def bfcl(stage: StageId = 2) -> Reviewed:
         min_score=PLAN.profiles["default"].min_score,
         control=CONTROL,
         treatment=TREATMENT,
+        decided=decided_of(PLAN, stage),
+        open_items=(
+            OpenItem("engine", told("Bring back within the limit: 95th percentile latency.")),
+            OpenItem("qa", told("Bring evidence for the checks: Test suites pass.")),
+        ),
         profile="default",
         as_of=None,
         look=Look(1, 1, 0.95, 0.05),
@@ -397,6 +405,9 @@ def hostile() -> Reviewed:
         quarantine=(QuarantineGroup(ATTACK, 1, f"runs/{ATTACK}.json:1: {ATTACK}"),),
         inputs=(InputFile(ATTACK, "0" * 64, "envelope", 1, 0, 1),),
         reasons=(told(f"{ATTACK} is there."),),
+        open_items=(OpenItem(ATTACK, told(f"{ATTACK} is owed.")),),
+        stage_name=ATTACK,
+        decided=structs.replace(decided_of(PLAN, 2), next_name=ATTACK, audience=ATTACK),
     )
 
 
@@ -577,7 +588,7 @@ def executed(review: Reviewed, lang: str = "en") -> NotebookNode:
             and not {"analyst", "parameters"} & set(cell.metadata.get("tags", []))
             and not of_samples
         ):
-            here = {"root": ROOT, "now": datetime(2026, 11, 22, tzinfo=UTC)}
+            here = {"root": ROOT, "now": datetime(2026, 11, 22, tzinfo=UTC), "params": None}
             names = {
                 "assured": assured,
                 "breakdowns": breakdowns,
@@ -590,6 +601,7 @@ def executed(review: Reviewed, lang: str = "en") -> NotebookNode:
                 "review": review,
                 "lang": lang,
                 "here": here,
+                "decision_page": decision_page,
                 "sign_off": sign_off,
             }
             cell.outputs = [_shown(eval(cell.source, names))]  # noqa: S307

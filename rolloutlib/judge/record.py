@@ -14,6 +14,9 @@ from typing import Final, Literal
 import msgspec
 
 from rolloutlib.errors import UsageError
+from rolloutlib.judge.check_record import CheckResult, QuarantineGroup
+from rolloutlib.judge.decided import Decided
+from rolloutlib.judge.owed import OpenItem
 from rolloutlib.judge.risks import RiskState
 from rolloutlib.measure.averages import RunRow
 from rolloutlib.measure.beyond import Varied
@@ -181,40 +184,6 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     labels: GateLabels | None = None
 
 
-class CheckResult(msgspec.Struct, frozen=True):
-    """One Go/No-Go check.
-
-    Attributes:
-        holds: by the evidence; None while there is none (the check is open).
-        evidence: file names relative to the evidence folder, documents' to the workbook where they
-            lie there; `sha256` of their bytes likewise.
-        at: the time that the oldest of the evidence tells; None where none tells one.
-        simulated: the evidence says that it is not from real work.
-    """
-
-    id: str
-    title: str
-    holds: bool | None
-    why: Reason
-    evidence: tuple[str, ...] = ()
-    sha256: tuple[str, ...] = ()
-    at: datetime | None = None
-    simulated: bool = False
-
-
-class QuarantineGroup(msgspec.Struct, frozen=True):
-    """Rows that are no evidence, by what was expected of them; `example` names one of them.
-
-    Both are English; `due` and `shown` are the same to be said in any language.
-    """
-
-    expectation: str
-    rows: int
-    example: str
-    due: Reason | None = None
-    shown: Reason | None = None
-
-
 class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
     """Everything that a stage review found; tables, charts, decisions and replays are views of it.
 
@@ -237,6 +206,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
         data_sha256: digest of the samples of both arms, whatever files and order they came in, and
             of those that are carried.
         plan_sha256: of the bytes of plan.yaml.
+        decided: what is under review and what a GO does; None in records of before it was told.
+        open_items: what is owed before the stage can go on, the weightiest first, and by whom.
     """
 
     stage: int
@@ -271,6 +242,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     runs: tuple[RunRow, ...] = ()
     data_sha256: str = ""
     plan_sha256: str = ""
+    decided: Decided | None = None
+    open_items: tuple[OpenItem, ...] = ()
 
 
 class Reviewed(Review, frozen=True, kw_only=True):

@@ -19,7 +19,9 @@ from rolloutlib.judge.beside import (
 from rolloutlib.judge.carrying import carry
 from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.counting import counted
+from rolloutlib.judge.decided import decided_of
 from rolloutlib.judge.gate import judge_gate
+from rolloutlib.judge.open_items import open_items
 from rolloutlib.judge.people import people_say
 from rolloutlib.judge.recommendation import Finding, changes, reasons, recommend  # fmt: skip
 from rolloutlib.judge.record import Recommendation, Reviewed
@@ -137,11 +139,14 @@ def _judged(
     risks = _risks(plan, source, alone)
     findings += register_findings(risks)
     recommended = recommend(gates, checks, findings)
+    why = _reasons(compared, runs, gates, checks, findings, recommended)
     return Reviewed(
         stage=params.stage, control=params.control, treatment=params.treatment,
         recommendation=recommended,
         changes=changes(gates, checks, compared.blocks),
-        reasons=_reasons(compared, runs, gates, checks, findings, recommended),
+        reasons=why,
+        decided=decided_of(plan, params.stage),
+        open_items=open_items(plan, params.stage, recommended, why, gates, checks),
         gates=gates, segments=parts, checks=checks, risks=risks, issues=issues,
         labels=labels, completeness=compared.completeness,
         features={f.flag.removeprefix("feature."): key for key, f in plan.features.items()},
@@ -168,17 +173,21 @@ def invalid_review(params: ReviewParams, message: str) -> Reviewed:
 
     What was refused row by row is read again: it did not outlive the error.
     """
-    name, inputs, refused, failed = "", (), (), ()
+    why, invalid = (because("source.refused", message=message),), Recommendation.INVALID
+    name, audience, decided, owed = "", "", None, ()
+    inputs, refused, failed = (), (), ()
     with suppress(RolloutError):  # no plan, or the source is refused as a whole: no row of it
         plan = load_plan(given_path(params, "plan"))
-        name = plan.stages[params.stage].name
+        name, audience = plan.stages[params.stage].name, plan.stages[params.stage].audience
+        decided = decided_of(plan, params.stage)
+        owed = open_items(plan, params.stage, invalid, why)
         with readable():
             runs = read_source(plan, params).runs
         inputs, refused, failed = runs.inputs, runs.quarantined, runs.failed
     return Reviewed(
         stage=params.stage, control=params.control, treatment=params.treatment, stage_name=name,
-        recommendation=Recommendation.INVALID, as_of=params.as_of, inputs=inputs,
-        reasons=(because("source.refused", message=message),),
+        audience=audience, recommendation=invalid, as_of=params.as_of, inputs=inputs,
+        reasons=why, decided=decided, open_items=owed,
         quarantine=groups_of((*refused, *failed)), refused=refused,
     )  # fmt: skip
 

@@ -111,6 +111,8 @@ def compare(
     """
     if results_digest(old) == results_digest(new):
         return "E0", (), ()
+    if old.decided is None:  # of before reviews told what they decide
+        new = msgspec.structs.replace(new, decided=None, open_items=())
     was, now = dict(_verdicts(old)), dict(_verdicts(new))
     verdicts = tuple(
         f"{name}: was {was.get(name)}, is {now.get(name)}"

@@ -47,6 +47,7 @@ __all__ = [
     "StageId", "Toggle", "json_schema", "load_plan", "workbook_root",
 ]  # fmt: skip
 
+_AUDIENCES: Final[tuple[Audience, ...]] = get_args(Audience)
 Role = Literal["pm", "engine", "qa", "owner"]
 
 
@@ -175,18 +176,22 @@ class Plan(Model):
         nothing for the stage's own audience, it is for one whose flags do change (at the last stage
         those who had opted out). Before stage 0, it is what everybody else has.
         """
+        audience = self.audience_of_arms(stage)
+        return {
+            "control": self._before(stage, audience),
+            "treatment": self.flags_of(stage, audience),
+        }
+
+    def audience_of_arms(self, stage: StageId) -> Audience:
+        """Return for whom the arms' flags are: the stage's own audience, if they change for it."""
         own = self.stages[stage].audience
-        if not stage:
-            before, after = self.flags_of(stage, "everyone"), self.flags_of(stage, own)
-            return {"control": before, "treatment": after}
-        for audience in (own, *get_args(Audience)):
-            before, after = (
-                self.flags_of(STAGES[stage - 1], audience),
-                self.flags_of(stage, audience),
-            )
-            if before != after:
-                return {"control": before, "treatment": after}
-        return {"control": self.flags_of(stage, own), "treatment": self.flags_of(stage, own)}
+        for audience in (own, *_AUDIENCES):
+            if stage and self._before(stage, audience) != self.flags_of(stage, audience):
+                return audience
+        return own
+
+    def _before(self, stage: StageId, audience: Audience) -> dict[str, FlagValue]:
+        return self.flags_of(STAGES[stage - 1], audience) if stage else self.flags_of(0, "everyone")
 
 
 def _same_keys(where: str, got: Mapping[Any, object], expected: Mapping[Any, object]) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.judge.review import invalid_review
+from rolloutlib.plan.model import workbook_root
+from rolloutlib.show.decision import decision_page
 from rolloutlib.show.folder import save
-from rolloutlib.show.report import SIGNS, headline, inputs, quarantine
+from rolloutlib.show.report import SIGNS, inputs, quarantine
 from rolloutlib.show.tables import Html, bullets
 from rolloutlib.words.sentences import say, speaking, translate
 
@@ -45,8 +48,9 @@ def invalid_report(params: ReviewParams, folder: Path, message: str) -> Invalid:
     """
     review = invalid_review(params, message)
     save(review, folder, params)
+    root, now = workbook_root(), datetime.now(UTC)
+    top = decision_page(review, params.lang, root=root, now=now, params=params)
     with speaking(params.lang):
-        top = headline(review, params.lang)
         pieces = ((translate("## Recommendation"), top), *_pieces(review, params.lang))
     v4 = import_module("nbformat").v4
     notebook = v4.new_notebook(cells=[v4.new_markdown_cell(translate(OPENING, params.lang))])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from subprocess import Popen
 
-__all__ = ["Kernel", "own_kernel", "report_folder", "serve"]
+__all__ = ["Kernel", "own_kernel", "report_folder", "report_place", "serve"]
 
 PREFIX: Final = "rollout-run-"
 SOCKET: Final = "s"  # s-1 … s-5
@@ -44,6 +44,7 @@ KILLED: Final = (
 CRASHES: Final = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV}
 
 _report: Path | None = None
+_place = ""
 
 
 def report_folder() -> Path | None:
@@ -52,6 +53,11 @@ def report_folder() -> Path | None:
     No environment variable tells it: what a cell starts is no part of the review.
     """
     return _report
+
+
+def report_place() -> str:
+    """Return where this process's report will be, as a command names it; "" where there is none."""
+    return _place
 
 
 @dataclass(slots=True)
@@ -102,11 +108,12 @@ class Kernel:
 
 
 @contextmanager
-def own_kernel(report: Path | None = None) -> Generator[Kernel]:
+def own_kernel(report: Path | None = None, place: str = "") -> Generator[Kernel]:
     """Make the private folder of a notebook's process and what starts the process in it.
 
     Args:
         report: the folder that a report is gathered in; removed with the rest if this run dies.
+        place: where it will be, as a command names it.
 
     Raises:
         OSError: there is no place for a private folder.
@@ -123,7 +130,7 @@ def own_kernel(report: Path | None = None) -> Generator[Kernel]:
         kernel = Kernel(room)
         stack.callback(kernel.end)
         here = str(Path(__file__).parents[2])
-        argv = [sys.executable, "-c", LAUNCH, here, str(reader), str(report or ""),
+        argv = [sys.executable, "-c", LAUNCH, here, str(reader), str(report or ""), place,
                 str(room), str(sockets)]  # fmt: skip
         told = stack.enter_context((room / TOLD).open("wb"))
         kernel.manager = _manager(kernel, argv, sockets, reader, told.fileno())
@@ -132,9 +139,9 @@ def own_kernel(report: Path | None = None) -> Generator[Kernel]:
 
 def serve() -> None:
     """Run as the notebook's process: leave when the parent does, taking everything along."""
-    global _report  # noqa: PLW0603 -- one process, one report
-    _, parent, report, *rooms = sys.argv[1:6]
-    sys.argv[1:6] = []
+    global _report, _place  # noqa: PLW0603 -- one process, one report
+    _, parent, report, _place, *rooms = sys.argv[1:7]
+    sys.argv[1:7] = []
     os.set_inheritable(int(parent), False)  # noqa: FBT003 -- its only form
     _report = Path(report) if report else None
     folders = [*rooms, *([report] if report else [])]

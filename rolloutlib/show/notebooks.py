@@ -42,6 +42,7 @@ def run_notebook(
     lang: str = "en",
     progress: TextIO | None = None,
     report: Path | None = None,
+    place: str = "",
     failed: Path | None = None,
 ) -> NotebookNode:
     """Execute a notebook with papermill in the workbook's root; return what was executed.
@@ -53,6 +54,7 @@ def run_notebook(
         lang: language of its prose.
         progress: a terminal gets a bar, any other stream a line.
         report: the folder in which the notebook gathers a report, whatever its parameters say.
+        place: where that report will be, as a command names it.
         failed: the file that a notebook with a failing cell goes to instead of `out`.
 
     Raises:
@@ -74,7 +76,7 @@ def run_notebook(
     form = "{desc} {percentage:3.0f}% {bar:30} {elapsed}"
     bar = {"file": progress, "bar_format": form, "leave": False}
     getLogger("papermill").addHandler(NullHandler())  # what it says there is said as an error
-    with own_kernel(report) as kernel:
+    with own_kernel(report, place) as kernel:
         try:
             return papermill.execute_notebook(
                 localise(source, lang), _literal(out), dict(params), kernel_name="python3",

@@ -30,6 +30,8 @@ TAGS: Final = {
 }  # fmt: skip
 ATTRIBUTES: Final = {
     "*": {"class", "aria-label", "aria-hidden", "data-label"},
+    "a": {"href"},
+    "div": {"id"},
     "td": {"colspan"},
     "th": {"scope"},
 }
@@ -38,6 +40,10 @@ POLICY: Final = Markup(
     "style-src 'unsafe-inline'\">"
 )
 WHOLE: Final = '<figure class="rl rl-figure">'  # as figure.html.j2 begins one as wide as the page
+
+
+LINK: Final = re.compile(r'<a href="#rl-[a-z]+">')
+PLACES: Final = {"href": re.compile(r"#rl-[a-z]+"), "id": re.compile(r"rl-[a-z]+")}
 
 
 class Section(NamedTuple):
@@ -128,6 +134,14 @@ def address(svg: str) -> str:
 
 def sanitised(html: str) -> Markup:
     """Return HTML with nothing in it that loads, runs or leads elsewhere."""
+    tags = {*TAGS, "a"} if LINK.search(html) else TAGS
     return Markup(  # noqa: S704
-        nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=set(), link_rel=None)
-    )
+        nh3.clean(html, tags=tags, attributes=ATTRIBUTES, attribute_filter=_on_this_page,
+                  url_schemes=set(), link_rel=None)
+    )  # fmt: skip
+
+
+def _on_this_page(_tag: str, name: str, value: str) -> str | None:
+    """Keep a link only to a place of ours on the same page, and only such a place's name."""
+    allowed = PLACES.get(name)
+    return value if allowed is None or allowed.fullmatch(value) else None

@@ -11,6 +11,7 @@ from rolloutlib.plan.model import Audience
 from rolloutlib.show.plan_lines import metric_title as _metric
 from rolloutlib.show.plan_lines import table_lines as _table
 from rolloutlib.show.plan_risks import knob_lines, risk_lines
+from rolloutlib.words.audiences import audience_word
 from rolloutlib.words.numbers import show, unit_of
 from rolloutlib.words.sentences import say, speaking, translate
 
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
     from rolloutlib.words.sentences import Sentence
 
 __all__ = ["plan_page"]
-
-AUDIENCES: Final[dict[Audience, Sentence]] = {
-    "internal": say("the internal team"),
-    "dogfood": say("the dogfood team"),
-    "opted_in": say("users who opted in"),
-    "everyone": say("everyone"),
-    "opted_out": say("users who opted out"),
-}
-
 
 EFFECTS: Final = {
     "no_go": say("NO-GO"), "hold": say("HOLD"), "tell": say("it is told"),
@@ -53,7 +45,7 @@ def _stages(plan: Plan) -> Iterator[str]:
     head = (say("Stage"), say("Who"), say("At most"), say("Split"), say("Looks"), say("Planned"),
             say("Week"))  # fmt: skip
     rows = [
-        (f"{number}: {translate(stage.name)}", AUDIENCES[stage.audience],
+        (f"{number}: {translate(stage.name)}", audience_word(stage.audience),
          say("{cap} users", cap=stage.cap) if stage.cap else "–", _split(stage), stage.looks,
          _planned(stage), _listed(weeks[number]))
         for number, stage in sorted(plan.stages.items())
@@ -104,7 +96,7 @@ def _toggle(plan: Plan, number: StageId, key: FeatureId) -> str:
     flags = {True: feature.enabled, False: feature.disabled}
     words = {True: say("on"), False: say("off"), "explore": "explore", "exploit": "exploit"}
     excepted = [who for who in get_args(Audience) if toggle.on(who) != toggle.default]
-    named = [f"{AUDIENCES[who]}: {words[flags[not toggle.default]]}" for who in excepted]
+    named = [f"{audience_word(who)}: {words[flags[not toggle.default]]}" for who in excepted]
     logged = [say("shown in the log")] if key in stage.logged else []
     return "; ".join(map(str, (words[flags[toggle.default]], *named, *logged)))
 

@@ -1,4 +1,4 @@
-"""Review → what a meeting reads: the headline, tables, and a summary for a terminal."""
+"""Review → what a meeting reads: titles, tables, and a summary for a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.show.folder import save, save_beside_reports
 from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.labels import judge_errors
-from rolloutlib.show.measured import completeness, measured, simulated
+from rolloutlib.show.measured import completeness, measured
 from rolloutlib.show.registered import firing, register
 from rolloutlib.show.rows import badge, bounds, gate_row, interval, level, p_value, proof_limit
 from rolloutlib.show.spread import spread
@@ -24,7 +24,6 @@ from rolloutlib.show.tables import (
     label,
     number,
     render,
-    style,
     table,
 )  # fmt: skip
 from rolloutlib.text import LABEL, plain
@@ -41,12 +40,13 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
 
 __all__ = [
-    "SIGNS", "changes", "checks", "completeness", "gate_table", "headline", "inputs",
-    "issues_table", "judge_errors", "meaning_of", "quarantine", "recommendation_word", "register",
-    "runs_table",
-    "sample_sizes", "segments_table", "summary_text", "title_of", "warnings", "write_review",
+    "SIGNS", "candidate_of", "changes", "checks", "completeness", "every_reason", "gate_table",
+    "inputs", "issues_table", "judge_errors", "look_of", "meaning_of", "quarantine",
+    "recommendation_word", "register", "runs_table", "sample_sizes", "segments_table",
+    "summary_text", "title_of", "warnings", "what_ran", "write_review",
 ]  # fmt: skip
 
+_ARM: Final = "treatment"  # a name of an arm that says nothing of what is in it
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
 SIGNS: Final = {GO: "✓", HOLD: "?", NO_GO: "✕", Recommendation.INVALID: "!"}
 
@@ -57,30 +57,22 @@ def recommendation_word(recommendation: Recommendation) -> Sentence:
     return words.get(recommendation, say("INVALID"))
 
 
-@spoken
-def headline(review: Review) -> Html:
-    """Show the recommendation, what it is about, and why."""
-    word, sign = str(recommendation_word(review.recommendation)), SIGNS[review.recommendation]
-    heading, meaning = title_of(review), str(meaning_of(review))
-    reasons, kind = texts(review.reasons), review.recommendation.value.lower()
-    risks = [line for line in firing(review) if line not in reasons]
-    arms = measured(review) if review.arms else Html("", "")
-    html = render("headline.html.j2", kind=kind, sign=sign, word=word, title=heading,
-                  meaning=meaning, facts=_facts(review), reasons=reasons, why=str(say("Why")),
-                  style=style(), measured=arms.html, simulated=simulated(review),
-                  risks=risks)  # fmt: skip
-    said = (f"- {reason}" for reason in (*reasons, *risks))
-    lines = [*map(plain, (f"{sign} {heading}", meaning, *said)), arms.text]
-    return Html(html, "\n".join(lines), heading)
-
-
 def title_of(review: Review) -> str:
-    """Name recommendation, stage and treatment."""
+    """Name recommendation, stage and candidate."""
     return str(say(
-        "{recommendation} · stage {stage}, {name} · {treatment}",
+        "{recommendation} · stage {stage}, {name} · {candidate}",
         recommendation=recommendation_word(review.recommendation), stage=review.stage,
-        name=translate(review.stage_name), treatment=plain(review.treatment, LABEL),
+        name=translate(review.stage_name), candidate=candidate_of(review),
     ))  # fmt: skip
+
+
+def candidate_of(review: Review) -> str:
+    """Name what is under review: its features, and the treatment where that has its own name."""
+    moves = review.decided.candidate if review.decided else ()
+    features = ", ".join(f"{move.feature} {translate(move.title)}" for move in moves)
+    if features and review.treatment.casefold() == _ARM:
+        return features
+    return " · ".join(filter(None, (features, plain(review.treatment, LABEL))))
 
 
 def tolerated(review: Review) -> tuple[Reason, ...]:
@@ -88,20 +80,7 @@ def tolerated(review: Review) -> tuple[Reason, ...]:
     return tuple(gate.tolerated for gate in review.gates if gate.tolerated is not None)
 
 
-def _facts(review: Review) -> list[tuple[str, str]]:
-    """Return what the review is about, name by name."""
-    stage = say("{stage}: {name}", stage=review.stage, name=translate(review.stage_name))
-    until = review.as_of.strftime("%Y-%m-%d %H:%M %Z") if review.as_of else say("all runs")
-    look = _look(review) if review.look.number else None
-    facts = (
-        (say("Stage"), stage), (say("Runs until"), until), (say("Look"), look),
-        (say("Evidence of"), stages_of(review)),
-        (say("Profile"), review.profile), (say("Source"), review.source_title or say("not named")),
-    )  # fmt: skip
-    return [(str(name), str(value)) for name, value in facts if value is not None]
-
-
-def _look(review: Review) -> Sentence:
+def look_of(review: Review) -> Sentence:
     """Say which look this is, and whether and where it counts."""
     look = review.look
     about = {"number": look.number, "planned": look.planned}
@@ -135,6 +114,21 @@ def meaning_of(review: Review) -> Sentence:
 
 
 @spoken
+def every_reason(review: Review) -> Html:
+    """List why this is recommended, and which risks fire; the decision page shows the first."""
+    reasons = texts(review.reasons)
+    risks = [line for line in firing(review) if line not in reasons]
+    told = bullets([*reasons, *risks])
+    return Html(f'<div id="rl-reasons">{told.html}</div>', told.text)
+
+
+@spoken
+def what_ran(review: Review) -> Html:
+    """Show what each arm ran with, who was in it, when, and what is missing."""
+    return measured(review)
+
+
+@spoken
 def changes(review: Review) -> Html:
     """List what would change the recommendation."""
     return bullets(texts(review.changes), say("Nothing needs to change."))
@@ -156,7 +150,7 @@ def summary_text(review: Review) -> str:
     reasons = [plain(f"  - {reason}") for reason in told]
     heading = plain(f"{SIGNS[review.recommendation]} {title_of(review)}")
     lines = aligned(rows, right=frozenset({3, 4}))
-    look = plain(f"{say('Look')}: {_look(review)}")
+    look = plain(f"{say('Look')}: {look_of(review)}")
     carried = [plain(f"{say('Evidence of')}: {stages_of(review)}")] if stages_of(review) else []
     carried += map(plain, not_carried(review))
     return "\n".join([heading, look, *carried, "", *lines, "", str(say("Why:")), *reasons])

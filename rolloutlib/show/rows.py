@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "badge", "bounds", "by_judge", "evidence_lines", "gate_row", "interval", "level", "p_value",
-    "proof_limit", "settled_by", "tight",
+    "plan_limit", "plan_value", "proof_limit", "settled_by", "tight",
 ]  # fmt: skip
 
 _NBSP: Final = "\u00a0"
@@ -55,16 +55,15 @@ def _subject(gate: GateResult) -> tuple[str, ...]:
 
 
 def _plan_lines(gate: GateResult) -> tuple[str, ...]:
-    plan, limit = gate.plan, show(gate.limit, gate.unit, signed=gate.signed)
+    plan = gate.plan
     lines = (
-        say("limit {value}", value=_sided(gate, limit)),
+        say("limit {value}", value=plan_limit(gate)),
         say("{runs} of {wanted} runs", runs=plan.runs, wanted=plan.runs_wanted),
     )
     if gate.tolerated is not None:
         span = tight(show(gate.tolerance, gate.unit, signed=gate.signed)).removeprefix("+")
         lines = (*lines, say("within the tolerance of {tolerance}", tolerance=span))
-    value = tight(show(plan.value, gate.unit, signed=gate.signed))
-    return (*(() if plan.value is None else (value,)), *map(str, lines))
+    return (*(() if plan.value is None else (plan_value(gate),)), *map(str, lines))
 
 
 def evidence_lines(gate: GateResult) -> tuple[str, ...]:
@@ -193,6 +192,16 @@ def bounds(
 def proof_limit(gate: GateResult) -> str:
     """Say what the stage's bound must clear, and from which side."""
     return _sided(gate, show(gate.proof_limit, gate.evidence_unit, signed=gate.signed))
+
+
+def plan_limit(gate: GateResult) -> str:
+    """Say the plan's own limit, and from which side."""
+    return _sided(gate, show(gate.limit, gate.unit, signed=gate.signed))
+
+
+def plan_value(gate: GateResult) -> str:
+    """Say the value that the plan's rule compares: an average of the last runs."""
+    return tight(show(gate.plan.value, gate.unit, signed=gate.signed))
 
 
 def _sided(gate: GateResult, limit: Sentence) -> str:

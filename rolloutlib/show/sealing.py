@@ -71,6 +71,7 @@ def review_notebook(
             executed = run_notebook(
                 root / "notebooks" / "stage_review.ipynb", values, report.folder / NOTEBOOK,
                 lang=params.lang, progress=progress, report=report.folder, failed=report.failed,
+                place=_named(report.place, root, params),
             )  # fmt: skip
             text, refused = _summary(executed), None
         except (NoEvidenceError, RunsError) as error:
@@ -89,6 +90,11 @@ def review_notebook(
         raise refused
     _log(root, page, params.lang)
     return recommendation
+
+
+def _named(place: Path, root: Path, params: ReviewParams) -> str:
+    """Return a report's folder as a command names it: from the workbook, or as it was given."""
+    return str(place.relative_to(root)) if place.is_relative_to(root) else str(params.out)
 
 
 def _log(root: Path, page: Path, lang: str) -> None:

@@ -296,6 +296,15 @@ TEMPLATES: Final = {
     "all.tolerated": (
         "All else passes by the plan's rule, every gate by the evidence, and every check holds."
     ),
+    # Who owes what.
+    "open.data": "Mend the data as the reasons say, then review again.",
+    "open.broken": "Bring back within the limit, or turn the feature off: {gates}.",
+    "open.refused": "The plan's own limit is missed: {gates}.",
+    "open.needs": "About {further:,} more {unit} settle: {gates}.",
+    "open.unproven": "Not proven yet: {gates}.",
+    "open.look": "Find the cause. {why}",
+    "open.decide": "Draft the decision and have it signed.",
+    "open.promote": "Approve the step to stage {stage}, {title}.",
     # What would change it.
     "gate.better": "{gate}: a better candidate; more data will not help.",
     "gate.needs": "{gate}: about {further:,} more {unit} ({total:,} in all).",

@@ -224,7 +224,8 @@ def test_invalid_leaves_nothing_of_an_older_report(book: Path, reviewed: Path) -
     out, err = done.communicate(timeout=300)
     assert (done.returncode, "Traceback" in err) == (30, False)
     assert out == (
-        "! INVALID · stage 3, Default-on · treatment\n\nReport: reports/daily/review.html\n"
+        "! INVALID · stage 3, Default-on · A Search summaries\n\n"
+        "Report: reports/daily/review.html\n"
     )
     parts = {name: (folder / name).read_bytes() for name in parts_in(folder)}
     assert WHOLE - {"review.ipynb"} < set(parts)

@@ -242,7 +242,7 @@ def test_a_source_that_is_refused_as_a_whole_names_its_stage(tmp_path: Path) -> 
     (tmp_path / "runs.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     params = review_params({"stage": 2, "runs": str(tmp_path / "runs.csv")})
     notebook, text = invalid_report(params, tmp_path, "write a source.yaml")
-    assert text == "! INVALID · stage 2, Opt-in beta · treatment"
+    assert text == "! INVALID · stage 2, Opt-in beta · A Search summaries"
     assert "nothing of it could be read as evidence" in render_html(notebook)
 
 

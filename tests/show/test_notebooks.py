@@ -244,11 +244,12 @@ def test_a_page_has_language_title_and_order() -> None:
     page = render_html(executed(bfcl(), "ko"), "ko")
     assert '<html lang="ko"' in page
     assert (
-        "<title>승급 불가 (NO-GO) · 스테이지 2, 옵트인 베타 · gpt-4o-2024-08-06-FC</title>" in page
+        "<title>승급 불가 (NO-GO) · 스테이지 2, 옵트인 베타 · A 검색 요약 · gpt-4o-2024-08-06-FC"
+        in page
     )
     titles = re.findall("<h2>(.*?)</h2>", page)
-    assert titles[:4] == ["권고", "게이트와 기준", "게이트별 두 가지 판정", "지난 검토와 견주어"]
-    assert "report.headline" not in page
+    assert titles[:4] == ["권고", "모든 이유", "게이트와 기준", "게이트별 두 가지 판정"]
+    assert "decision_page(" not in page
 
 
 @pytest.mark.parametrize(

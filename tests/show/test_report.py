@@ -13,6 +13,7 @@ from wcwidth import wcswidth
 from rolloutlib.judge.record import encode
 from rolloutlib.plan.params import review_params
 from rolloutlib.show import report, tables
+from rolloutlib.show.decision import decision_page
 from rolloutlib.words.reasons import worded
 from tests.sample_review import ATTACK, Tags, bfcl, hostile, story
 
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from rolloutlib.show.tables import Html
 
 PIECES: tuple[Callable[[Review, str], Html], ...] = (
-    report.headline, report.gate_table, report.changes, report.warnings, report.checks,
-    report.segments_table, report.issues_table, report.sample_sizes, report.runs_table,
-    report.quarantine, report.inputs,
+    decision_page, report.every_reason, report.what_ran, report.gate_table, report.changes,
+    report.warnings, report.checks, report.segments_table, report.issues_table,
+    report.sample_sizes, report.runs_table, report.quarantine, report.inputs,
 )  # fmt: skip
 CONTRACT = {
     "schema",
@@ -88,20 +89,6 @@ def test_every_piece_is_plain_text_too(piece: Callable[[Review, str], Html], lan
         assert text.strip()
         assert "<" not in text
         assert "float64" not in text
-
-
-def test_headline_names_recommendation_stage_and_reasons() -> None:
-    """The first thing that a meeting reads.
-
-    Word, symbol, stage, and the weightiest reason first.
-    """
-    piece = report.headline(bfcl())
-    assert piece.text.startswith("✕ NO-GO · stage 2, Opt-in beta · gpt-4o-2024-08-06-FC")
-    assert (
-        piece.text.splitlines()[2]
-        == "- 95th percentile latency: even the favourable bound misses the limit."
-    )
-    assert piece.title == "NO-GO · stage 2, Opt-in beta · gpt-4o-2024-08-06-FC"
 
 
 def test_every_disagreement_is_called_out_once() -> None:

@@ -46,6 +46,7 @@ from rolloutlib.reason import Reason
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.quarantine import InputFile, Quarantined
 from rolloutlib.show import breakdowns, charts, curves, report
+from rolloutlib.show.decision import decision_page
 from rolloutlib.show.figure import Figure
 from rolloutlib.show.notebooks import render_html
 from rolloutlib.show.tables import bullets
@@ -130,7 +131,13 @@ def page(labels: Sequence[str], lang: str) -> str:
 
 def arms(labels: Sequence[str], part: str) -> str:
     """Return what names the arms: as HTML, or as text."""
-    pieces = (report.headline, report.sample_sizes, report.runs_table, report.completeness)
+    pieces = (
+        decision_page,
+        report.what_ran,
+        report.sample_sizes,
+        report.runs_table,
+        report.completeness,
+    )
     return "\n".join(getattr(piece(r), part) for r in arms_of(labels) for piece in pieces)
 
 

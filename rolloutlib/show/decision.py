@@ -1,0 +1,283 @@
+"""The decision page: all that a meeting needs to decide and sign, on one screen and one sheet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rolloutlib.judge.record import Recommendation
+from rolloutlib.show.measured import simulated
+from rolloutlib.show.next_step import next_steps
+from rolloutlib.show.registered import firing
+from rolloutlib.show.report import SIGNS, look_of, meaning_of, recommendation_word, title_of
+from rolloutlib.show.rows import badge, interval, plan_limit, plan_value, proof_limit
+from rolloutlib.show.signoffs import Standing, standing
+from rolloutlib.show.stages import stages_of
+from rolloutlib.show.tables import Html, aligned, render, sheet, style
+from rolloutlib.text import LABEL, plain
+from rolloutlib.words.audiences import audience_word
+from rolloutlib.words.numbers import show
+from rolloutlib.words.reasons import sentence, texts
+from rolloutlib.words.roles import role_word
+from rolloutlib.words.sentences import Sentence, say, speaking, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from rolloutlib.judge.decided import Decided, FlagMove
+    from rolloutlib.judge.record import GateResult, Review
+    from rolloutlib.measure.configuration import ArmSummary
+    from rolloutlib.plan.params import ReviewParams
+
+__all__ = ["decision_page"]
+
+REASONS: Final = 3  # on the first screen; the section below it has all
+ITEMS: Final = 6  # that are owed
+
+
+class _Gate(NamedTuple):
+    """A gate's row: what was estimated, and what it was held against, by plan and evidence."""
+
+    name: str
+    subject: str
+    estimate: str
+    limit: str
+    evidence: tuple[str, str]
+    value: str
+    plan_limit: str
+    plan: tuple[str, str]
+
+
+class _Line(NamedTuple):
+    """A line for a signature: empty for paper, or who has signed and when."""
+
+    role: str
+    name: str
+    date: str
+    signed: str
+
+
+def decision_page(
+    review: Review,
+    lang: str = "en",
+    *,
+    root: Path | None = None,
+    now: datetime | None = None,
+    params: ReviewParams | None = None,
+) -> Html:
+    """Show what is decided, the recommendation and why, every gate, what is owed, who signs.
+
+    Args:
+        review: what was reviewed; its record is enough.
+        lang: language of the page.
+        root: the workbook whose ledger may hold signatures; without it all lines are empty.
+        now: the moment at which signatures are judged.
+        params: of the review: the next command names its report.
+    """
+    with speaking(lang):
+        found = Standing(None, (), None)
+        if root is not None and now is not None:
+            found = standing(review, root, now)
+        return _page(review, found, params)
+
+
+def _page(review: Review, found: Standing, params: ReviewParams | None) -> Html:
+    """Lay the page out, in the language that is spoken."""
+    word, sign = str(recommendation_word(review.recommendation)), SIGNS[review.recommendation]
+    title, meaning, told = title_of(review), str(meaning_of(review)), simulated(review)
+    facts, gates = _facts(review), [_gate(gate) for gate in review.gates]
+    reasons = _reasons(review)
+    owed = [(role_word(item.role), sentence(item.why)) for item in review.open_items]
+    steps = [(str(step.when), step.command) for step in next_steps(review, found, params)]
+    lines = _lines(review, found)
+    html = render(
+        "decision.html.j2", style=style() + sheet("decision.css"), sign=sign, word=word,
+        kind=review.recommendation.value.lower(), title=title, stage=_stage(review),
+        meaning=meaning, simulated=told, facts=facts, reasons=reasons[:REASONS],
+        more=_more(len(reasons) - REASONS), gates=gates, owed=owed[:ITEMS],
+        owed_more=_more(len(owed) - ITEMS), steps=steps, lines=lines, words=_words(review, found),
+    )  # fmt: skip
+    text = [f"{sign} {title}", meaning, told, *(f"{name}: {value}" for name, value in facts),
+            *(f"- {reason}" for reason in reasons), *_gates_text(gates),
+            *(f"{role}: {what}" for role, what in owed),
+            *(f"{when}: {command}" for when, command in steps),
+            *(", ".join(filter(None, line)) for line in lines)]  # fmt: skip
+    return Html(html, "\n".join(plain(line) for line in text if line), title)
+
+
+def _words(review: Review, found: Standing) -> dict[str, str]:
+    """Return the page's own words."""
+    invalid = review.recommendation is Recommendation.INVALID
+    signing = say("Seen by; nothing is decided") if invalid else say("Signatures")
+    if found.damage:
+        signing = say("The ledger cannot be read: {why}", why=found.damage)
+    if found.decision:
+        signing = say("Signatures of {decision}", decision=found.decision)
+    words = {
+        "why": say("Why"), "gates": say("Gates"), "gate": say("Gate"),
+        "estimate": say("Estimate [bounds]"), "limit": say("Stage limit"),
+        "evidence": say("Evidence"), "value": say("Plan's value"),
+        "plan_limit": say("Plan's limit"), "plan": say("Plan's rule"),
+        "short_stage": say("Stage"), "short_plan": say("Plan"),
+        "none": say("No gate was judged."), "owed": say("Open, and who owes it"),
+        "nothing": say("Nothing is open."), "next": say("Next"), "signing": signing,
+        "role": say("Role"), "name": say("Name"), "date": say("Date"),
+        "signature": say("Signature"),
+    }  # fmt: skip
+    return {key: str(word) for key, word in words.items()}
+
+
+def _reasons(review: Review) -> list[str]:
+    """Return why, the weightiest first, and which risks fire."""
+    told = texts(review.reasons)
+    return [*told, *(line for line in firing(review) if line not in told)]
+
+
+def _more(left: int) -> str:
+    return str(say("and {n} more", n=left)) if left > 0 else ""
+
+
+# --- what it is about -----------------------------------------------------------------------------
+
+
+def _stage(review: Review) -> str:
+    """Name the stage that is reviewed, and the one that a GO opens."""
+    here = say("stage {stage}, {name}", stage=review.stage, name=translate(review.stage_name))
+    decided = review.decided
+    if decided is None or decided.next_stage is None:
+        return str(here)
+    there = say("stage {stage}, {name}", stage=decided.next_stage,
+                name=translate(decided.next_name))  # fmt: skip
+    return f"{here} → {there}"
+
+
+def _facts(review: Review) -> list[tuple[str, str]]:
+    """Return what is decided and what was measured for it, name by name."""
+    found: list[tuple[Sentence, object]] = []
+    if (decided := review.decided) is not None:
+        found += [(say("Under review"), _candidate(decided)), (say("A GO"), _opens(decided))]
+    until = review.as_of.strftime("%Y-%m-%d %H:%M %Z") if review.as_of else ""
+    found += [
+        (say("Measured"), _counted(review)), (say("Data"), _period(review.arms)),
+        (say("Runs until"), until), (say("Evidence of"), stages_of(review) or ""),
+        (say("Look"), look_of(review) if review.look.number else ""),
+        (say("Profile"), review.profile or ""), (say("Source"), review.source_title or ""),
+    ]  # fmt: skip
+    return [(str(name), plain(str(value))) for name, value in found if str(value)]
+
+
+def _candidate(decided: Decided) -> str:
+    """Say which flags are judged, for whom, and how many these are at most."""
+    whom: Sentence | str = audience_word(decided.audience)
+    if decided.cap is not None:
+        whom = say("{audience}, at most {cap}", audience=whom, cap=decided.cap)
+    moves = ", ".join(map(_move, decided.candidate)) or str(say("no flag changes"))
+    return str(say("{moves}; for {audience}", moves=moves, audience=whom))
+
+
+def _opens(decided: Decided) -> str:
+    """Say which stage a GO opens, and for whom flags move then."""
+    if decided.next_stage is None:
+        return str(say("ends the rollout: there is no later stage"))
+    cap = say("at most {cap} users", cap=decided.next_cap) if decided.next_cap else say("no cap")
+    moves = [
+        str(say("{move} for {audience}", move=_move(move), audience=_whom(move)))
+        for move in decided.moves
+    ] or [str(say("no flag changes"))]
+    return str(say("opens stage {stage} ({cap}): {moves}", stage=decided.next_stage, cap=cap,
+                   moves=", ".join(moves)))  # fmt: skip
+
+
+def _move(move: FlagMove) -> str:
+    """Name a feature with its flag before and after."""
+    words: dict[bool | str, str] = {True: str(say("on")), False: str(say("off"))}
+    before, after = (words.get(value, str(value)) for value in (move.before, move.after))
+    return f"{move.feature} {translate(move.title)} {before} → {after}"
+
+
+def _whom(move: FlagMove) -> Sentence | str:
+    """Say for whom a flag moves: everyone, but for those who keep what they have."""
+    if "everyone" not in move.audiences:
+        return ", ".join(str(audience_word(name)) for name in move.audiences)
+    if not move.stays:
+        return audience_word("everyone")
+    return say("everyone but {audiences}", audiences=tuple(map(audience_word, move.stays)))
+
+
+def _counted(review: Review) -> str:
+    """Say how many users, samples and runs each arm has, the control's first."""
+    arms = sorted(review.arms, key=lambda arm: arm.arm != review.control)
+    if not arms:
+        return ""
+    parts = [
+        say("{counts} users", counts=_both(arms, lambda arm: arm.users)),
+        say("{counts} samples", counts=_both(arms, lambda arm: arm.samples)),
+        say("{counts} runs", counts=_both(arms, lambda arm: arm.runs)),
+    ]
+    known = parts[1:] if any(arm.users is None for arm in arms) else parts
+    named = tuple(plain(arm.arm, LABEL) for arm in arms)
+    return str(say("{counts} ({arms})", counts=tuple(known), arms=" | ".join(named)))
+
+
+def _both(arms: Sequence[ArmSummary], count: Callable[[ArmSummary], int | None]) -> str:
+    return " | ".join(f"{count(arm) or 0:,}" for arm in arms)
+
+
+def _period(arms: Sequence[ArmSummary]) -> str:
+    """Say from when to when runs began."""
+    first = min((arm.first for arm in arms if arm.first), default=None)
+    last = max((arm.last for arm in arms if arm.last), default=None)
+    if first is None or last is None:
+        return ""
+    began, ended = (f"{moment:%Y-%m-%d %H:%M}" for moment in (first, last))
+    return f"{began} – {ended} UTC"
+
+
+# --- gates and signatures -------------------------------------------------------------------------
+
+
+def _gate(gate: GateResult) -> _Gate:
+    evidence = gate.evidence
+    estimate = interval(gate, evidence) if evidence.point is not None else str(say("no data"))
+    if gate.evidence_unit != gate.unit:  # a quantile is judged by the share beyond its limit
+        slower = say("slower than {limit}", limit=show(gate.limit, gate.unit))
+        estimate = f"{slower}: {estimate}"
+    return _Gate(
+        translate(gate.title), plain(gate.subject or "", LABEL), estimate, proof_limit(gate),
+        (badge(evidence.verdict), evidence.verdict.value), plan_value(gate), plan_limit(gate),
+        (badge(gate.plan.verdict), gate.plan.verdict.value),
+    )  # fmt: skip
+
+
+def _gates_text(gates: Sequence[_Gate]) -> list[str]:
+    """Lay the gates out for a terminal."""
+    if not gates:
+        return [str(say("No gate was judged."))]
+    head = (say("Gate"), say("Estimate [bounds]"), say("Stage limit"), say("Evidence"),
+            say("Plan's value"), say("Plan's limit"), say("Plan's rule"))  # fmt: skip
+    rows = [tuple(map(str, head))]
+    for gate in gates:
+        name = f"{gate.name} ({gate.subject})" if gate.subject else gate.name
+        rows.append((name, gate.estimate, gate.limit, gate.evidence[0], gate.value,
+                     gate.plan_limit, gate.plan[0]))  # fmt: skip
+    return aligned(rows)
+
+
+def _lines(review: Review, found: Standing) -> list[_Line]:
+    """Return a line for each role that signs: who has, by the ledger, or room for a pen."""
+    if found.states:
+        return [
+            _Line(role_word(state.role), plain(state.signer or "", LABEL),
+                  (state.signed_at or "")[:10], str(say("signed")) if state.signer else "")
+            for state in found.states
+        ]  # fmt: skip
+    return [_Line(role_word(role), "", "", "") for role in _asked(review)]
+
+
+def _asked(review: Review) -> Iterator[str]:
+    """Yield whoever owes something, where the ledger does not say who signs."""
+    yield from dict.fromkeys(item.role for item in review.open_items)
+
+
+__dir__ = __all__.copy  # what completion lists

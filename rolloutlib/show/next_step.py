@@ -1,0 +1,84 @@
+"""What to run next, exactly as it is typed: decide, sign, promote, or review again."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rolloutlib.judge.record import Recommendation
+from rolloutlib.plan.gates import STAGES
+from rolloutlib.plan.params import ReviewParams
+from rolloutlib.show.kernel import report_place
+from rolloutlib.words.sentences import Sentence, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rolloutlib.judge.record import Review
+    from rolloutlib.show.signoffs import Standing
+
+__all__ = ["Step", "again", "decide", "next_steps", "place_of"]
+
+OPTIONS: Final = ("control", "treatment", "source", "profile", "evidence", "as_of", "days",
+                  "engine", "lang")  # fmt: skip
+NOT_HERE: Final = "REPORT"  # stands for the folder of a review that is no report
+
+
+class Step(NamedTuple):
+    """A command and when it is due."""
+
+    when: Sentence
+    command: str
+
+
+def place_of(params: ReviewParams | None) -> str:
+    """Return the report's folder as a command names it; "" where the review is no report."""
+    return report_place() or (params.out if params and params.out else "")
+
+
+def next_steps(review: Review, standing: Standing, params: ReviewParams | None) -> list[Step]:
+    """Return what to run next: the step that is due first, then what comes after it.
+
+    Args:
+        review: what was reviewed.
+        standing: what the ledger has on it.
+        params: of the review; without them there is no command that repeats it.
+    """
+    repeat = [Step(say("with mended data"), again(params))] if params else []
+    if review.recommendation is Recommendation.INVALID:
+        return repeat
+    if standing.decision:
+        return [*_to_sign(review, standing, standing.decision)]
+    if params and not place_of(params):  # an exploration: nothing can be decided on it
+        return [Step(say("for a report to decide on"), again(params))]
+    draft = Step(say("to draft the decision"), decide(review, params))
+    if review.recommendation is Recommendation.HOLD and params:
+        return [draft, Step(say("when what is owed is there"), again(params))]
+    return [draft]
+
+
+def decide(review: Review, params: ReviewParams | None) -> str:
+    """Return the command that drafts the recommended decision."""
+    place = shlex.quote(place_of(params)) if place_of(params) else NOT_HERE
+    return f"rollout decide {place} --verdict {review.recommendation.value}"
+
+
+def again(params: ReviewParams) -> str:
+    """Return the command that reviews the same runs again."""
+    default = ReviewParams(stage=params.stage, runs=params.runs)
+    told, usual = params.model_dump(mode="json"), default.model_dump(mode="json")
+    words = ["rollout", "review", str(params.stage), "--runs", params.runs]
+    for name in OPTIONS:
+        if told[name] != usual[name]:
+            words += [f"--{name.replace('_', '-')}", str(told[name])]
+    words += [word for path in params.carry for word in ("--carry", path)]
+    words += ["--adjust"] if params.adjust else []
+    return shlex.join(words)
+
+
+def _to_sign(review: Review, standing: Standing, decision: str) -> Iterator[Step]:
+    missing = [state for state in standing.states if not state.signer]
+    for state in missing:
+        yield Step(say("to sign as {role}", role=state.role), state.command)
+    if not missing and review.recommendation is Recommendation.GO and review.stage != STAGES[-1]:
+        yield Step(say("to put it in force"), f"rollout promote {decision}")
