@@ -29,6 +29,7 @@ from rolloutlib.judge.record import (
     Recommendation,
     Reviewed,
     Verdict,
+    encode,
 )
 from rolloutlib.judge.verdicts import judge_evidence, judge_plan
 from rolloutlib.measure.averages import RunRow
@@ -48,7 +49,9 @@ from rolloutlib.show.decision import decision_page
 from rolloutlib.show.figure import Figure, Note
 from rolloutlib.show.last_review import LastReview
 from rolloutlib.show.notebooks import localise
+from rolloutlib.show.past import past_of
 from rolloutlib.show.signoffs import sign_off
+from rolloutlib.show.trend import gates_over_looks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -597,6 +600,8 @@ def executed(review: Reviewed, lang: str = "en") -> NotebookNode:
                 "curves": curves,
                 "moved": moved,
                 "last": LastReview("reports/w46", earlier(review)),
+                "before": (past_of(encode(earlier(review.record)), "w46"),),
+                "gates_over_looks": gates_over_looks,
                 "report": report,
                 "review": review,
                 "lang": lang,

@@ -21,7 +21,7 @@ from rolloutlib.show.past import NAMELESS, Past, past_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["KNOWN", "Drawn", "Known", "gather", "known_at"]
+__all__ = ["DEPTH", "KNOWN", "Drawn", "Known", "gather", "known_at"]
 
 KNOWN: Final = ".rollout-history.json"
 FORM: Final = 1  # of what is known; raise it where reports are read or drawn otherwise
@@ -73,7 +73,7 @@ def known_at(place: Path) -> Known:
     return Known()
 
 
-def gather(place: Path, known: Known) -> tuple[Past, ...]:
+def gather(place: Path, known: Known, depth: int = DEPTH) -> tuple[Past, ...]:
     """Return every report below a folder, by its path; `known` is brought up to date.
 
     Links to folders are not followed, so that no report is met twice.
@@ -81,10 +81,11 @@ def gather(place: Path, known: Known) -> tuple[Past, ...]:
     Args:
         place: the folder of reports.
         known: what need not be read again.
+        depth: how many folders deep reports are looked for.
     """
     fresh: dict[str, _Stamped] = {}
     pasts: list[Past] = []
-    for found in sorted(_below(place, "", DEPTH, [MOST])):
+    for found in sorted(_below(place, "", depth, [MOST])):
         if not _is_text(found.where):
             pasts.append(Past(where=shown_path(found.where), wrong=(NAMELESS,)))
             continue
