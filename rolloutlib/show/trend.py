@@ -44,9 +44,7 @@ def earlier_looks(review: Review, params: ReviewParams) -> tuple[Past, ...]:
     now = _past(review)
     here = (now.stage, now.control, now.treatment)
     found = (
-        past
-        for place, depth in _places(params)
-        for past in gather(place, known_at(place), depth)
+        past for place, depth in _places(params) for past in gather(place, known_at(place), depth)
     )
     return in_order(
         past
