@@ -108,6 +108,7 @@ def _parser() -> Parser:
         check_pr,
         compare,
         engine,
+        evidence,
         flags,
         history,
         incident,
@@ -135,8 +136,8 @@ def _parser() -> Parser:
     parser.add_argument("--lang", choices=LANGUAGES, dest="spoken", help=SPOKEN)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     groups = (
-        plan, plan_page, source, compare, ingest, review, slides, watch, ledger, keys, flags,
-        engine, notify, incident, runlogs, knobs, schedule, check_pr, retrospective, history,
+        plan, plan_page, source, compare, ingest, evidence, review, slides, watch, ledger, keys,
+        flags, engine, notify, incident, runlogs, knobs, schedule, check_pr, retrospective, history,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

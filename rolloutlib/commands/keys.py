@@ -104,9 +104,11 @@ def _add_keys(commands: Any) -> None:
 def _keys_add(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.keys import add_key
 
+    book = book_here()
+    by = prepared_by(arguments) if arguments.by or book.read().nodes else ""  # of no record yet
     node = add_key(
-        book_here(), arguments.who, name=arguments.name, roles=arguments.role, key=arguments.key,
-        by=prepared_by(arguments), now=now(),
+        book, arguments.who, name=arguments.name, roles=arguments.role, key=arguments.key,
+        by=by, now=now(),
     )  # fmt: skip
     return _say_keys(f"{arguments.who} admitted", node)
 

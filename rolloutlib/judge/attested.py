@@ -22,6 +22,7 @@ from rolloutlib.files import file_sha256
 from rolloutlib.judge.finding import Finding, find, locate, oldest, read_file, read_moment
 from rolloutlib.judge.incidents import INCIDENTS
 from rolloutlib.judge.junit import read_suite
+from rolloutlib.judge.unfilled import says_something
 from rolloutlib.plan.strict_yaml import describe, load_yaml
 from rolloutlib.reason import because
 
@@ -57,6 +58,9 @@ def look_at_suites(check: Check, occasion: Occasion) -> Finding:
     if failed := tuple(suite.name for suite in suites if suite.failed):
         return finding(holds=False, why=because("suites.fail", suites=failed))
     if doubts := tuple(suite.doubt for suite in suites if suite.doubt):
+        if all(doubt.code == "suite.unfilled" for doubt in doubts):
+            drafts = tuple(suite.name for suite in suites if suite.doubt)
+            return finding(holds=None, why=because("suites.unfilled", suites=drafts))
         return finding(holds=None, why=because("suites.open", suites=doubts))
     if flaky := tuple(f"{suite.name}: {test}" for suite in suites for test in suite.flaky):
         return finding(holds=True, why=because("suites.flaky", count=len(suites), tests=flaky))
@@ -212,7 +216,7 @@ def look_at_notes(check: Check, occasion: Occasion) -> Finding:
     text = _UNSEEN.sub("", data.decode("utf-8-sig", "replace"))
     lines = "\n".join(text.splitlines())
     parts = [part.partition("\n") for part in f"\n{_NOT_SHOWN.sub('', lines)}".split("\n#")]
-    written = [head.lstrip("# ").lower() for head, _, body in parts if body.strip()]
+    written = [head.lstrip("# ").lower() for head, _, body in parts if says_something(body)]
     missing = tuple(
         name for name in check.items if not any(_heads(head, name.lower()) for head in written)
     )

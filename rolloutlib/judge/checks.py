@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.errors import FileError, RolloutError, RunsError, UsageError
 from rolloutlib.files import file_sha256
 from rolloutlib.judge.attested import FILES, look_at_documents, look_at_notes, look_at_suites
-from rolloutlib.judge.finding import Finding, Occasion, find, oldest, said
+from rolloutlib.judge.finding import Finding, Occasion, find, oldest, read_file, said
+from rolloutlib.judge.incidents import MOST
 from rolloutlib.judge.quiet import look_at_incidents
 from rolloutlib.judge.record import CheckResult
+from rolloutlib.judge.unfilled import lines_unfilled
 from rolloutlib.reason import Reason, because
 from rolloutlib.runs.ranges import latest_start
 
@@ -72,7 +74,7 @@ def run_checks(
 
 def _result(key: str, check: Check, occasion: Occasion) -> CheckResult:
     try:
-        looked = _LOOK[check.kind](check, occasion)
+        looked = _draft(check, occasion) or _LOOK[check.kind](check, occasion)
         finding = _aged(check, looked, occasion.newest, occasion.as_of)
         digests = tuple(_digest(name, occasion) for name in finding.files)
     except (UsageError, RunsError, OSError) as error:
@@ -85,6 +87,17 @@ def _result(key: str, check: Check, occasion: Occasion) -> CheckResult:
         key, check.title, finding.holds, finding.why, finding.files, digests,
         at=moment.at if moment else None, simulated=finding.simulated,
     )  # fmt: skip
+
+
+def _draft(check: Check, occasion: Occasion) -> Finding | None:
+    """Return what a file says that holds placeholders: nothing yet; None where it holds none."""
+    name = FILES.get(check.kind)
+    data = name and read_file(name, occasion.folder, MOST)
+    lines = lines_unfilled(data.decode("utf-8-sig", "replace")) if data else ()
+    if not name or not lines:
+        return None
+    why = because("evidence.unfilled", file=name, lines=tuple(map(str, lines)))
+    return Finding(holds=None, why=why, files=(name,))
 
 
 def _unread(check: Check, occasion: Occasion) -> tuple[tuple[str, ...], tuple[str, ...]]:

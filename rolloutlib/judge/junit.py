@@ -14,6 +14,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rolloutlib.judge.unfilled import lines_unfilled
 from rolloutlib.judge.xml_text import UnreadableError, parse
 from rolloutlib.reason import because
 
@@ -145,6 +146,8 @@ def read_suite(name: str, file: Path) -> Suite:
         doubt = because("suite.unreadable", suite=name, file=where, what=error.reason)
         return Suite(name, failed=False, doubt=doubt)
     elements = list(_results(root))
+    if any(map(_unfilled, elements)):
+        return Suite(name, failed=False, doubt=because("suite.unfilled", suite=name))
     whole = _tally(elements)
     failed = whole.failed > 0
     return Suite(
@@ -283,6 +286,11 @@ def _simulated(element: Element) -> bool:
     if _name(element) == "property" and _word(element.get("name")) == "simulated":
         values.append(element.get("value") or element.text or "")
     return any(_word(value) in _YES for value in values)
+
+
+def _unfilled(element: Element) -> bool:
+    """Return whether a property is the placeholder of a draft."""
+    return _name(element) == "property" and bool(lines_unfilled(element.get("name") or ""))
 
 
 def _title(case: Element) -> str:

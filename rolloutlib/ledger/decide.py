@@ -74,9 +74,9 @@ def decide(
         LedgerError: the verdict is not covered, data or evidence changed since the review, parts
             of the report disagree, or the ledger is damaged.
     """
+    read = ReviewFolder.read(folder, book.root)
     if problems := book.problems([verdict]):
         raise LedgerError("lint", problems="; ".join(problems))
-    read = ReviewFolder.read(folder, book.root)
     review, plan, stage = read.review, read.plan, read.params.stage
     if review.look.counting == "exploration":
         again = "decide on what `rollout review` writes, which counts its look"

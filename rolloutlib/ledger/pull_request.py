@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
+from rolloutlib.judge.unfilled import WAITING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -16,10 +18,9 @@ _OPEN_BOX: Final = re.compile(r"\A\[ \]\s")  # an open box: nothing is said to b
 _DONE_BOX: Final = re.compile(r"\A\[[xX]\]\s+")
 # What stands in a template's place without saying anything, as whole lines.
 _NOTHING: Final = frozenset({
-    "tbd", "todo", "tba", "n/a", "na", "none", "nothing", "wip", "fixme", "later", "pending", "xxx",
-    "not applicable", "to be done", "to be determined", "same as above", "see above", "no", "yes",
-    "ok", "없음", "해당 없음", "해당없음", "미정", "추후", "추후 작성", "작성 예정", "나중에",
-})  # fmt: skip
+    "n/a", "na", "none", "nothing", "not applicable", "same as above", "see above", "no", "yes",
+    "ok", "없음", "해당 없음", "해당없음",
+}) | WAITING  # fmt: skip
 
 
 class Lack(NamedTuple):

@@ -155,7 +155,8 @@ def _problems(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -
     given = {role for person in roles.people.values() for role in person.roles}
     needed = {role for asked in thresholds for role in asked.all}
     for role in sorted(needed - given):
-        yield f"{ROLES_FILE}: nobody is {role}, whose signature is needed"
+        admit = f"rollout keys add NAME@HOST --name NAME --role {role} --key FILE.pub"
+        yield f"{ROLES_FILE}: nobody is {role}, whose signature is needed: `{admit}`"
 
 
 def _file_digest(path: Path) -> str:

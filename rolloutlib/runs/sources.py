@@ -6,6 +6,7 @@ Nothing is guessed: a field that source.yaml does not map is null, a status that
 express is null too. A source of scores alone needs no status: its outcomes are unknown.
 
     title, licence, origin     shown in reports
+    simulated                  true where nobody measured what the files hold; reports say so
     files                      glob of the files that this is about
     columns                    field: column, or field: {column: …, and its options}; a path
                                (provider.id, results.0.score, spans.*.cost, scores[name=a].value,
@@ -45,7 +46,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, StrictBool, field_validator, model_validator
 
 from rolloutlib.doors.naming import pattern_of
 from rolloutlib.doors.paths import overlap
@@ -90,6 +91,7 @@ class SourceSpec(Wrapping, BaseModel):
 
     Attributes:
         title, licence, origin: shown in reports.
+        simulated: nobody measured what the files hold, which every report says first.
         dialect: a name for messages.
         files: glob of the files that this is about.
         others: what the folder's other files are: run envelopes, or no data.
@@ -113,6 +115,7 @@ class SourceSpec(Wrapping, BaseModel):
     title: str | None = None
     licence: str | None = None
     origin: str | None = None
+    simulated: StrictBool = False
     dialect: str = "flat table"
     files: str = "*"
     others: Literal["runs", "ignored"] = "runs"

@@ -22,7 +22,7 @@ from rolloutlib.runs.tags import one_spelling
 from rolloutlib.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -172,7 +172,7 @@ class Tally:
         reasons = (*naming, *told, *self._unread(unread), *later_rows(rows_later, as_of))
         return Runs(
             relation=relation,
-            runs=settled.infos,
+            runs=_as_told(settled.infos, spec),
             inputs=self.inputs(),
             quarantined=tuple(self.bad),
             failed=tuple(self.failed),
@@ -230,6 +230,12 @@ class Tally:
             )
             for name, digest, dialect in sorted(self.files)
         )  # fmt: skip
+
+
+def _as_told(infos: Sequence[RunInfo], spec: SourceSpec | None) -> tuple[RunInfo, ...]:
+    """Return the runs; where source.yaml calls what it describes simulated, each is."""
+    told = spec is not None and spec.simulated
+    return tuple(replace(info, simulated=True) if told else info for info in infos)
 
 
 def naming_reasons(naming: Iterable[str], runs: int) -> list[Reason]:

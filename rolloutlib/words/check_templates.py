@@ -10,10 +10,12 @@ CHECKS: Final = {
     # What a check found.
     "check.no_folder": "There is no evidence folder.",
     "suites.fail": "These suites fail: {suites}. {age}",
+    "suites.unfilled": "These suites wait for their results, and are drafts: {suites}.",
     "suites.open": "These suites are open: {suites}.",
     "suites.pass": "All {count} suites pass. {age}",
     "suites.flaky": "All {count} suites pass, but some tests failed first: {tests}. {age}",
     # Why a suite is open: phrases of suites.open.
+    "suite.unfilled": "{suite}: its draft waits for the result",
     "suite.no_file": "{suite} has no result",
     "suite.unreadable": "{suite}: {file} {what}",
     "suite.not_run": "{suite}: of {tests} tests none ran",
@@ -73,6 +75,9 @@ CHECKS: Final = {
     "evidence.undated": "The plan limits the age of evidence; nothing tells the age of: {files}.",
     "evidence.no_run_time": (
         "The plan limits the age of evidence, but the runs carry no time to compare with."
+    ),
+    "evidence.unfilled": (
+        "Still a draft: {file} has placeholders, TODO(…), in line {lines}; put in what is true."
     ),
     "evidence.unreadable": "The evidence cannot be read: {what}",
 }

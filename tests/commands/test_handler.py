@@ -28,6 +28,7 @@ COMMANDS = (
     "plan", "plan-page", "ingest", "review", "schema", "decide", "sign", "verify", "ledger",
     "keys add", "keys revoke", "keys accept", "replay", "export", "flags show", "flags diff",
     "flags check", "flags init", "promote", "rollback", "bench", "risks", "notify", "schedule",
+    "evidence init",
 )  # fmt: skip
 
 

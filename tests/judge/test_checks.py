@@ -628,3 +628,50 @@ def test_times_in_the_wild(value: object, text: str | None) -> None:
     """What tools write as a time is read; a default that means nothing tells none."""
     moment = read_moment(value)
     assert (moment and moment.text) == text
+
+
+DRAFT = "TODO(pm): what happens next"
+
+
+@pytest.mark.parametrize(
+    ("check", "name", "text", "lines"),
+    [
+        (NOTES, "release-notes.md", f"## What changed\nTags.\n## Actions\n{DRAFT}\n", "4"),
+        (NOTES, "release-notes.md", f"## Actions\ntodo(PM)\nA <!-- {DRAFT} -->", "2, 3"),
+        (INCIDENTS, "incidents.jsonl", '{"coversUntil": "TODO(engine): a time"}', "1"),
+        (DOCUMENTS, "changes.yaml", f"documents:\n- {{document: HITL, path: '{DRAFT}'}}", "2"),
+    ],
+)  # fmt: skip
+def test_a_placeholder_keeps_its_check_open(
+    check: Check, name: str, text: str, lines: str, tmp_path: Path
+) -> None:
+    """Whatever else a file says: the reason names it and the lines."""
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    found = look(check, tmp_path)
+    assert (found.holds, found.why.code, found.evidence) == (None, "evidence.unfilled", (name,))
+    assert f"in line {lines};" in sentence(found.why)
+
+
+def test_a_suite_with_a_placeholder_is_open(tmp_path: Path) -> None:
+    """Also beside tests that passed; a failure elsewhere counts for more."""
+    mark = '<properties><property name="TODO(qa): the result"/></properties>'
+    draft = PASSED.replace("<testcase", f"{mark}<testcase")
+    found = look(JUNIT, suites(tmp_path, contract=draft, perf=PASSED))
+    assert (found.holds, sentence(found.why)) == (
+        None, "These suites wait for their results, and are drafts: contract."
+    )  # fmt: skip
+    empty = '<testsuite tests="0"/>'
+    found = look(JUNIT, suites(tmp_path, perf=empty))
+    assert found.why.code == "suites.open"
+    failed = '<testsuite><testcase name="a"><failure/></testcase></testsuite>'
+    assert look(JUNIT, suites(tmp_path, perf=failed)).holds is False
+
+
+@pytest.mark.parametrize("nothing", ["TBD", "- todo", "**작성 예정**", "tba.\n\nWIP", "|---|"])
+def test_words_that_promise_words_are_none(nothing: str, tmp_path: Path) -> None:
+    """A section of the notes that says only that it will be written is missing."""
+    text = f"## What changed\n{nothing}\n## Actions\nTags.\n"
+    (tmp_path / "release-notes.md").write_text(text, encoding="utf-8")
+    found = look(NOTES, tmp_path)
+    assert (found.holds, found.why.code) == (None, "notes.lack")
+    assert "What changed" in sentence(found.why)

@@ -1,0 +1,306 @@
+"""The evidence folder of a review, drafted: what is known stands in it, what is not is a TODO.
+
+A TODO names the role that owes it, and keeps its check open until somebody puts in what is true
+(`rolloutlib.judge.unfilled`). Nothing that is there is ever written over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from html import escape
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rolloutlib.errors import FileError
+from rolloutlib.judge.attested import CHANGES, NOTES
+from rolloutlib.judge.incidents import INCIDENTS
+from rolloutlib.judge.unfilled import placeholder
+from rolloutlib.phrase import phrase
+from rolloutlib.plan.model import STAGES
+from rolloutlib.text import markdown, plain
+from rolloutlib.words.numbers import show
+from rolloutlib.words.sentences import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from rolloutlib.judge.record import Reviewed
+    from rolloutlib.measure.averages import RunRow
+    from rolloutlib.plan.model import Check, Plan, Role, StageId
+    from rolloutlib.words.sentences import Sentence
+
+__all__ = ["OWES", "Drafted", "draft_evidence"]
+
+OWES: Final[dict[str, Role]] = {
+    "junit": "qa", "incidents": "engine", "documents": "engine", "release_notes": "pm",
+}  # fmt: skip
+"""Kind of a check → the role that owes its evidence, by the duties that the plan gives it."""
+_SUBJECTS: Final = 8  # commits that the notes' draft names
+_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")  # needs no quotes in YAML
+_AT: Final = "2026-11-20T18:00:00+09:00"  # what a time looks like
+
+
+class Drafted(NamedTuple):
+    """A file of the evidence folder.
+
+    Attributes:
+        name: its name in the folder.
+        check: the title of the check that reads it.
+        fresh: it was written now; else it was there, and is as it was.
+        due: what has to be put in, as a sentence.
+    """
+
+    name: str
+    check: str
+    role: Role
+    fresh: bool
+    due: Sentence
+
+
+def draft_evidence(
+    plan: Plan, review: Reviewed, folder: Path, root: Path, *, now: datetime
+) -> tuple[Drafted, ...]:
+    """Write each file that the plan's checks read and the folder lacks.
+
+    Args:
+        plan: whose checks and stages are asked for.
+        review: what the runs show; it need not have counted as a look.
+        folder: the evidence folder; made if it is not there.
+        root: the workbook's root, where documents may lie.
+        now: the clock's reading.
+
+    Raises:
+        FileError: a file cannot be written.
+    """
+    asked = _Asked(plan, review, folder, root, now)
+    drafts = chain.from_iterable(
+        _OF_KIND[check.kind](asked, key, check) for key, check in plan.checks.items()
+    )
+    return tuple(
+        Drafted(name, check.title, OWES[check.kind], _written(folder / name, text), due)
+        for check, name, text, due in drafts
+    )
+
+
+class _Asked(NamedTuple):
+    plan: Plan
+    review: Reviewed
+    folder: Path
+    root: Path
+    now: datetime
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the runs say that nobody measured them: then nor do their checks."""
+        return any(arm.simulated for arm in self.review.arms)
+
+
+_Draft = tuple["Check", str, str, "Sentence"]
+
+
+def _written(path: Path, text: str) -> bool:
+    """Write a file unless something is there; return whether it was written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        if path.parent.is_dir():
+            return False
+        raise FileError.at(str(path.parent), phrase("is there and is no folder")) from None
+    except OSError as error:
+        why = phrase("cannot be written ({why})", why=error.strerror)
+        raise FileError.at(str(path), why) from None
+    return True
+
+
+# --- a kind of check, a draft ---------------------------------------------------------------------
+
+
+def _suites(_: _Asked, __: str, check: Check) -> Iterator[_Draft]:
+    due = say("the suite's results as JUnit XML, written over this file")
+    for suite in check.items:
+        name = f"junit/TEST-{suite}.xml"
+        mark = escape(placeholder("qa", due), quote=False).replace('"', "&quot;")
+        run = f"pytest --junitxml={name}"
+        yield check, name, "\n".join((
+            '<?xml version="1.0" encoding="UTF-8"?>',
+            f'<testsuite name="{escape(suite)}" tests="0">',
+            f'  <properties><property name="{mark}" value="{run}"/></properties>',
+            "</testsuite>", "",
+        )), due  # fmt: skip
+
+
+def _incidents(asked: _Asked, _: str, check: Check) -> Iterator[_Draft]:
+    due = say("every incident, a line each, and until when the file tells them all")
+    mark = placeholder("engine", say("until when all incidents are told, such as {at}", at=_AT))
+    line = {"coversUntil": mark} | ({"simulated": True} if asked.simulated else {})
+    yield check, INCIDENTS, f"{json.dumps(line, ensure_ascii=False)}\n", due
+
+
+def _documents(asked: _Asked, _: str, check: Check) -> Iterator[_Draft]:
+    due = say("which documents reflect the change, where they lie, and when somebody looked")
+    when = placeholder("engine", say("when somebody looked, such as {at}", at=_AT))
+    lines = [
+        f"# {say('Does each document say what the change does? true, or false until it does.')}"
+    ]
+    lines += [f"# {say('One that the change does not touch: add waived, with the reason.')}"]
+    lines += [_flow({"updated": when})]
+    lines += ["simulated: true"] if asked.simulated else []
+    lines += ["documents:", *chain.from_iterable(_document(asked, name) for name in check.items)]
+    yield check, CHANGES, "\n".join((*lines, "")), due
+
+
+def _document(asked: _Asked, name: str) -> Iterator[str]:
+    """Yield an entry of changes.yaml, with what git knows of its file above it."""
+    path = _lies_at(asked, name)
+    if path and (commit := _git(asked.root, "log", "-1", "--format=%cs %s", "--", path)):
+        yield f"  # {say('last commit: {commit}', commit=plain(commit[0]))}"
+    entry = {
+        "document": name,
+        "path": path or placeholder("engine", say("where it lies")),
+        "reflected": placeholder("engine", say("true or false")),
+    }
+    yield f"  - {{{', '.join(_flow({key: value}) for key, value in entry.items())}}}"
+
+
+def _lies_at(asked: _Asked, name: str) -> str | None:
+    """Return the path of the Markdown file that begins with a document's name, if there is one."""
+    for base in (asked.folder, asked.root):
+        found = sorted(
+            file.relative_to(base).as_posix()
+            for file in (*base.glob("docs/*.md"), *base.glob("*.md"))
+            if file.stem.casefold().startswith(name.casefold())
+        )
+        if found:
+            return found[0]
+    return None
+
+
+def _notes(asked: _Asked, _: str, check: Check) -> Iterator[_Draft]:
+    due = say("what changed and what happens next, in the words of the people who get it")
+    stage = asked.plan.stages[STAGES[asked.review.stage]]
+    title = say("# Release notes: after stage {number}, {name}", number=asked.review.stage,
+                name=say(stage.name))  # fmt: skip
+    head = [f"date: {asked.now.isoformat()}", *(["simulated: true"] if asked.simulated else [])]
+    lines = ["---", *head, "---", str(title), ""]
+    for name in check.items:
+        known = _SECTIONS.get(name.casefold())
+        body = known(asked) if known else []
+        lines += [f"## {name}", *(body or [placeholder("pm", say("words for this section"))]), ""]
+    yield check, NOTES, "\n".join(lines), due
+
+
+_OF_KIND: Final[dict[str, Callable[[_Asked, str, Check], Iterator[_Draft]]]] = {
+    "junit": _suites, "incidents": _incidents, "documents": _documents, "release_notes": _notes,
+}  # fmt: skip
+
+
+# --- sections of the release notes ----------------------------------------------------------------
+
+
+def _what_changed(asked: _Asked) -> list[str]:
+    """Return the flags that a GO moves, and commits since the first run as a comment."""
+    lines = [placeholder("pm", say("what changed, for the people who get it")), ""]
+    was, now = _flags(asked)
+    for feature in asked.plan.features.values():
+        before, after = was[feature.flag], now[feature.flag]
+        if before != after:
+            moves = say("{title}: `{flag}` {was} → {now}", title=say(feature.title),
+                        flag=feature.flag, was=_word(before), now=_word(after))  # fmt: skip
+            lines.append(f"- {moves}")
+    first = min(filter(None, (arm.first for arm in asked.review.arms)), default=None)
+    since = ["--since", first.isoformat()] if first else []
+    about = ["--format=%s", "--", "params"]
+    if subjects := _git(asked.root, "log", *since, f"-{_SUBJECTS}", *about):
+        heading = say("commits to params/ since the first run:")
+        commits = plain("; ".join(subjects)).replace("--", "–")
+        lines += ["", f"<!-- {heading} {commits} -->"]
+    return lines
+
+
+def _who(asked: _Asked) -> list[str]:
+    entered = asked.plan.stages[_entered(asked)]
+    if entered.cap is None:
+        return [str(say("{stage}: every user", stage=say(entered.name)))]
+    return [str(say("{stage}: at most {cap} users", stage=say(entered.name), cap=entered.cap))]
+
+
+def _measured(asked: _Asked) -> list[str]:
+    """Return a table of both arms: means of the last runs, as the plan averages them."""
+    review = asked.review
+    arms = [
+        [run for run in review.runs if run.arm == arm and run.averaged]
+        for arm in (review.control, review.treatment)
+    ]
+    if not all(arms):
+        return []
+    count = say("means of the last {count} runs of each arm", count=min(map(len, arms)))
+    rows = [
+        f"| {count} | {markdown(review.control)} | {markdown(review.treatment)} |",
+        "|---|---|---|",
+    ]
+    for title, unit, value in _VALUES:
+        cells = [str(show(_mean(value(run) for run in runs), unit)) for runs in arms]
+        rows.append(f"| {say(title)} | {' | '.join(cells)} |")
+    return rows
+
+
+_VALUES: Final[tuple[tuple[str, str, Callable[[RunRow], float | None]], ...]] = (
+    ("Pass rate", "proportion", lambda run: run.pass_rate),
+    ("Average score", "score", lambda run: run.avg_score),
+    ("Average latency", "ms", lambda run: run.avg_latency_ms),
+    ("Vetoed share", "proportion", lambda run: run.vetoed),
+)
+
+
+def _actions(_: _Asked) -> list[str]:
+    return [placeholder("pm", say("what happens next, who does it, until when"))]
+
+
+_SECTIONS: Final[dict[str, Callable[[_Asked], list[str]]]] = {
+    "what changed": _what_changed, "who is impacted": _who, "metrics summary": _measured,
+    "actions": _actions,
+}  # fmt: skip
+
+
+def _entered(asked: _Asked) -> StageId:
+    return STAGES[min(asked.review.stage + 1, STAGES[-1])]
+
+
+def _flags(asked: _Asked) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    """Return the flags of those whom the entered stage is for, before and after."""
+    stage, entered = STAGES[asked.review.stage], _entered(asked)
+    audience = asked.plan.stages[entered].audience
+    return asked.plan.flags_of(stage, audience), asked.plan.flags_of(entered, audience)
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else "on" if value else "off"
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there else None
+
+
+def _flow(value: dict[str, str]) -> str:
+    """Return a key and its value as YAML on one line."""
+    ((key, inner),) = value.items()
+    return f"{key}: {inner if _PLAIN.fullmatch(inner) else json.dumps(inner, ensure_ascii=False)}"
+
+
+def _git(root: Path, *arguments: str) -> list[str]:
+    """Return the lines that git answers; nothing where there is no git, or none of its folders."""
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, check=False, timeout=10, errors="replace"
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [] if done.returncode else [line for line in done.stdout.splitlines() if line.strip()]

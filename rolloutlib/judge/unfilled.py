@@ -1,0 +1,52 @@
+"""Placeholders: what stands in a draft until somebody puts in what is true.
+
+`rollout evidence init` writes them; evidence that holds one is open, whatever else it says.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rolloutlib.plan.model import Role
+
+__all__ = ["WAITING", "lines_unfilled", "placeholder", "says_something"]
+
+_MARK: Final = re.compile(r"\bTODO\((?:pm|engine|qa|owner)\)", re.IGNORECASE)
+_LISTED: Final = 5  # lines that a sentence names
+_SIGNS: Final = " \t.-–—…:*_>#?!()[]|"
+WAITING: Final = frozenset({
+    "tbd", "todo", "tba", "wip", "fixme", "xxx", "later", "pending", "to be done",
+    "to be determined", "미정", "추후", "추후 작성", "작성 예정", "작성 중", "나중에",
+})  # fmt: skip
+"""What promises words and says none, as a whole line."""
+
+
+def placeholder(role: Role, asked: object) -> str:
+    """Return what a draft holds until this role puts in what is asked for.
+
+    >>> placeholder("pm", "what changed")
+    'TODO(pm): what changed'
+    """
+    return f"TODO({role}): {asked}"
+
+
+def lines_unfilled(text: str) -> tuple[int, ...]:
+    """Return the numbers of the first lines that hold a placeholder.
+
+    >>> lines_unfilled("reflected: TODO(qa): true or false")
+    (1,)
+    """
+    found = (n for n, line in enumerate(text.splitlines(), 1) if _MARK.search(line))
+    return tuple(n for n, _ in zip(found, range(_LISTED), strict=False))
+
+
+def says_something(text: str) -> bool:
+    """Return whether a line of a text says more than that words will follow.
+
+    >>> says_something("TBD."), says_something("Tags are suggested.")
+    (False, True)
+    """
+    lines = (line.strip(_SIGNS).casefold() for line in text.splitlines())
+    return any(line and line not in WAITING for line in lines)
