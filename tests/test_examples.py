@@ -118,6 +118,15 @@ def test_story_is_written_again_to_the_same_bytes(again: Path) -> None:
     assert [name for name in sorted(written) if not same(again / name, STORY / name)] == []
 
 
+def test_the_answers_are_written_again_to_the_same_bytes(tmp_path: Path) -> None:
+    """The table, the suites' results and the documents are what their simulator writes."""
+    answers = EXAMPLES / "answers"
+    subprocess.run([sys.executable, answers / "simulate.py", "--out", tmp_path], check=True)
+    written = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*"))
+    assert len(written) == 15
+    assert [name for name in written if not same(tmp_path / name, answers / name)] == []
+
+
 def same(one: Path, other: Path) -> bool:
     """Compare bytes; Parquet names its writer's version.
 

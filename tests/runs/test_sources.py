@@ -338,3 +338,13 @@ def test_source_yaml_leaves_other_files_to_the_engine(tmp_path: Path) -> None:
     ]
     assert sorted(info.arm for info in found.runs) == ["control", "x"]
     assert sorted(map(str, found.table["vetoed"].to_pylist())) == ["False", "None"]
+
+
+@pytest.mark.parametrize("status", ["true", "false"])
+def test_a_table_says_that_nobody_measured_it(status: str, tmp_path: Path) -> None:
+    """`simulated` of source.yaml holds for every run, by columns and row by row alike."""
+    spec = f"{MINIMAL}simulated: {status}\n"
+    found = read_csv(tmp_path, "arm,pass\nold,true\nnew,false\n", spec)
+    assert [info.simulated for info in found.runs] == [status == "true"] * 2
+    with pytest.raises(PlanError, match="simulated"):
+        read_csv(tmp_path, "arm,pass\nold,true\n", f"{MINIMAL}simulated: perhaps\n")
