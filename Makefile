@@ -71,7 +71,7 @@ faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that t
 		tests/honest tests/flags/test_flags.py tests/measure tests/runs tests/plan/test_every_leaf.py tests/watch \
 		tests/show/test_bundle.py tests/commands tests/compare tests/hostile tests/tutorial \
 		tests/stats/test_judge_error.py tests/judge/test_flips.py \
-		tests/browser/test_lab.py
+		tests/browser/test_lab.py tests/browser/test_page.py
 
 lab: $(STAMP) ## Open the notebooks and the reports in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/explore.ipynb \

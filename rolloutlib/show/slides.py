@@ -18,6 +18,7 @@ import msgspec
 
 from rolloutlib.errors import RolloutError, UsageError, did_you_mean
 from rolloutlib.files import bounded_bytes
+from rolloutlib.judge.record import PAIR_SCHEMA
 from rolloutlib.ledger.beside import LEDGER
 from rolloutlib.ledger.durable import Files, overwrite
 from rolloutlib.ledger.seal import (
@@ -29,6 +30,7 @@ from rolloutlib.ledger.seal import (
     SEAL,
     WATCH,
     WATCH_PAGE,
+    WHOLE,
     faults,
     parts_in,
     shown_by,
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["Slides", "print_report", "report_at"]
 
 RECORDS: Final = {PAGE: REVIEW, WATCH_PAGE: WATCH}  # a page → the record that it shows
-_WHOLE: Final = {PAGE: (REVIEW, PAGE, NOTEBOOK, PARAMS), WATCH_PAGE: (WATCH, WATCH_PAGE)}
 _HEAD: Final = re.compile(
     r'<!DOCTYPE html>\n<html lang="([a-z]+)"[^>]*>\n<head>\n<meta charset="utf-8">\n'
     + re.escape(str(POLICY))
@@ -90,6 +91,7 @@ class _Arm(msgspec.Struct):
 class _Record(msgspec.Struct):
     """All that is read of the record here; what knows it whole takes longer to import."""
 
+    schema: str = ""
     recommendation: str = ""
     arms: tuple[_Arm, ...] = ()
 
@@ -202,15 +204,23 @@ def _days_of(folder: Path) -> str | Phrase:
 
 def _disagreeing(name: str, parts: Mapping[str, bytes]) -> list[str]:
     """Say what keeps the page from being the report's own."""
-    record = parts[RECORDS[name]]
+    record = _read(parts[RECORDS[name]])
     if SEAL in parts:
-        invalid = name == PAGE and _read(record).recommendation == "INVALID"  # it has no notebook
-        needed = [one for one in _WHOLE[name] if not (invalid and one == NOTEBOOK)]
-        return faults(parts, needed)
-    if name == PAGE and NOTEBOOK not in parts and PARAMS not in parts:  # a comparison has no seal
-        same = shown_by(parts[PAGE]) == sha256(record).hexdigest()
+        return faults(parts, _needed(name, record))
+    if record.schema == PAIR_SCHEMA:  # of before comparisons had a seal
+        same = shown_by(parts[PAGE]) == sha256(parts[REVIEW]).hexdigest()
         return [] if same else [f"{PAGE} is of another {REVIEW}"]
     return [f"{SEAL} is missing"]
+
+
+def _needed(name: str, record: _Record) -> tuple[str, ...]:
+    """Return the parts that the seal of such a report has to list."""
+    if name == WATCH_PAGE:
+        return (WATCH, WATCH_PAGE)
+    if record.schema == PAIR_SCHEMA:
+        return (REVIEW, PAGE)
+    invalid = record.recommendation == "INVALID"  # its notebook did not run to the end
+    return (REVIEW, PAGE, PARAMS) if invalid else WHOLE
 
 
 def _bytes_of(folder: Path, name: str) -> bytes:

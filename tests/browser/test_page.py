@@ -9,19 +9,32 @@ import re
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
+import nbformat
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from rolloutlib.cli import main
+from rolloutlib.plan.params import review_params
+from rolloutlib.show import watched, watched_days, watched_parts
 from rolloutlib.show.dark import DARK
-from rolloutlib.show.notebooks import render_html
-from tests.sample_review import ATTACK, bfcl, executed, hostile, story
+from rolloutlib.show.figure import Figure
+from rolloutlib.show.history import write_index
+from rolloutlib.show.invalid import invalid_report
+from rolloutlib.show.notebooks import localise, render_html
+from tests.often import EXHAUSTIVE
+from tests.sample_review import ATTACK, ROOT, bfcl, executed, hostile, story
+from tests.sample_watch import sample_watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from nbformat import NotebookNode
     from playwright.sync_api import Browser, Dialog, Page, ViewportSize
+
+    from rolloutlib.show.tables import Html
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WIDTHS = (1280, 390)
@@ -64,6 +77,48 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, (review, lang) in made.items():
         (folder / f"{name}.html").write_text(render_html(executed(review, lang), lang), "utf-8")
     return {name: folder / f"{name}.html" for name in made}
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Write what else people open: data that are no evidence, a watch, a comparison, the index."""
+    folder = tmp_path_factory.mktemp("others")
+    for name, worse in (("a", ()), ("b", (7, 8))):
+        rows = [f"q{k},{str(k not in worse).lower()},{500 + 7 * k % 90}" for k in range(40)]
+        text = "\n".join(["question_id,passed,latency_ms", *rows])
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    made: dict[str, Path] = {}
+    for lang in ("en", "ko"):
+        (folder / lang).mkdir()
+        params = review_params({"stage": 2, "runs": "a.csv", "lang": lang})
+        invalid = invalid_report(params, folder / lang, "no run is left as evidence")
+        pair = [str(folder / "a.csv"), str(folder / "b.csv"), "--out", str(folder / f"pair-{lang}")]
+        main(["compare", *pair, "--lang", lang])
+        written = {"invalid": render_html(invalid.notebook, lang), "watch": watch_page(lang)}
+        for name, html in written.items():
+            made[f"{name} {lang}"] = folder / f"{name}-{lang}.html"
+            made[f"{name} {lang}"].write_text(html, encoding="utf-8")
+        made[f"compare {lang}"] = folder / f"pair-{lang}" / "review.html"
+        index = folder / f"index-{lang}.html"  # the next one replaces it in its place
+        made[f"index {lang}"] = write_index(folder, lang, anew=True).rename(index)
+    return made
+
+
+def watch_page(lang: str) -> str:
+    """Return a day's page as if a kernel had run notebooks/daily_monitor.ipynb."""
+    source = nbformat.read(ROOT / "notebooks" / "daily_monitor.ipynb", as_version=4)
+    notebook, here = localise(source, lang), {"watched": watched, "watched_days": watched_days}
+    here |= {"watched_parts": watched_parts, "watch": sample_watch(), "lang": lang}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and not cell.metadata.get("tags"):
+            shown = eval(cell.source, here)  # noqa: S307 -- a cell of ours
+            cell.outputs = [_output(one) for one in getattr(shown, "charts", (shown,))]
+    return render_html(notebook, lang)
+
+
+def _output(shown: Figure | Html) -> NotebookNode:
+    data = shown.bundle() if isinstance(shown, Figure) else {"text/html": shown.html}
+    return nbformat.v4.new_output("display_data", data=data)
 
 
 class Opened:
@@ -204,3 +259,27 @@ def _luminance(rgb: list[float]) -> float:
         for c in (value / 255 for value in rgb)
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+# Each page in each language, and over them all both widths and both schemes in both languages.
+LOOKS: list[tuple[str, int, Literal["dark", "light"]]] = [
+    ("en", 1280, "light"), ("ko", 390, "dark"),
+    ("invalid en", 1280, "dark"), ("invalid ko", 390, "dark"), ("watch en", 390, "light"),
+    ("watch ko", 1280, "light"), ("compare en", 390, "dark"), ("compare ko", 1280, "dark"),
+    ("index en", 1280, "light"), ("index ko", 390, "light"),
+]  # fmt: skip
+EVERY = [(name, width, scheme) for name in sorted({look[0] for look in LOOKS})
+         for width in WIDTHS for scheme in ("light", "dark")]  # fmt: skip
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+
+
+@pytest.mark.parametrize(("name", "width", "scheme"), EVERY if EXHAUSTIVE else LOOKS)
+def test_nobody_is_shut_out(
+    browser: Browser, pages: dict[str, Path], others: dict[str, Path], name: str, width: int,
+    scheme: Literal["dark", "light"],
+) -> None:  # fmt: skip
+    """axe-core finds no violation of WCAG 2.0 to 2.2 (A, AA) or of best practice."""
+    opened = Opened(browser, (pages | others)[name], width, scheme)
+    found = Axe().run(opened.page, options={"runOnly": [*RULES], "resultTypes": ["violations"]})
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found.response["violations"]] == []
+    opened.page.close()

@@ -174,20 +174,25 @@ def test_a_watch_is_vouched_for_by_its_seal(tmp_path: Path) -> None:
         report_at(tmp_path)
 
 
-def test_a_comparison_is_vouched_for_by_its_digest(tmp_path: Path) -> None:
-    """It has no seal: its page has to name the review.json beside it."""
-    record = b'{"recommendation":"GO"}'
+def test_a_comparison_of_before_is_vouched_for_by_its_digest(tmp_path: Path) -> None:
+    """Without a seal its page has to name the review.json beside it; with one, the seal counts."""
+    record = b'{"schema":"rolloutlib/comparison@1","recommendation":"GO"}'
     html = page_of(sha256(record).hexdigest()).encode()
-    folder = written(tmp_path, {"review.json": record, "review.html": html})
+    parts = {"review.json": record, "review.html": html}
+    folder = written(tmp_path, parts)
     assert not report_at(folder).sealed
-    (folder / "review.json").write_bytes(b'{"recommendation":"HOLD"}')
+    (folder / "review.json").write_bytes(record.replace(b"GO", b"HOLD"))
     with pytest.raises(RolloutError, match=r"review\.html is of another review\.json"):
+        report_at(folder)
+    assert report_at(written(folder, parts | {SEAL: seal_of(parts)})).sealed
+    (folder / "review.html").write_bytes(html.replace(b"NO-GO", b"GO"))
+    with pytest.raises(RolloutError, match=r"review\.html was changed"):
         report_at(folder)
 
 
 def test_a_page_that_may_load_or_run_is_not_printed(tmp_path: Path) -> None:
     """Whoever can make a seal can make any page: without our policy no browser gets it."""
-    record = b"{}"
+    record = b'{"schema":"rolloutlib/comparison@1"}'
     html = page_of(sha256(record).hexdigest()).replace("default-src 'none'; ", "")
     folder = written(tmp_path, {"review.json": record, "review.html": html.encode()})
     with pytest.raises(RolloutError, match="without its policy"):
