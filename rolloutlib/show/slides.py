@@ -20,7 +20,7 @@ from rolloutlib.errors import RolloutError, UsageError, did_you_mean
 from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.record import PAIR_SCHEMA
 from rolloutlib.ledger.beside import LEDGER
-from rolloutlib.ledger.durable import Files, overwrite
+from rolloutlib.ledger.durable import Files, NotWrittenError, overwrite
 from rolloutlib.ledger.seal import (
     NOTEBOOK,
     PAGE,
@@ -37,7 +37,6 @@ from rolloutlib.ledger.seal import (
 )
 from rolloutlib.limits import DOCUMENT_BYTES, FILE_BYTES
 from rolloutlib.phrase import Phrase, phrase
-from rolloutlib.show.bundle import in_words
 from rolloutlib.show.pages import POLICY, css_text
 from rolloutlib.show.printing import engines, printed
 from rolloutlib.show.tables import render
@@ -123,8 +122,7 @@ def print_report(
                 report=plain(str(report)),
             )
         )
-    with in_words(path):
-        overwrite(Files(), path, made.data)
+    _write(path, made.data)
     note = (
         None
         if shown.sealed
@@ -184,7 +182,7 @@ def _folder(report: Path) -> Path:
     if report.is_file() and report.name in names:
         return report.parent
     beside = [one.name for one in report.parent.iterdir()] if report.parent.is_dir() else []
-    hint = did_you_mean(report.name, sorted(beside))
+    hint = did_you_mean(report.name, sorted({*beside} - {report.name}))
     raise UsageError(
         phrase(
             "there is no report {report!r}; expected the folder of a report, or one of {names} in "
@@ -263,6 +261,20 @@ def _require_place(path: Path, shown: Shown) -> None:
                 folder=plain(str(path.parent)),
             )
         )
+
+
+def _write(path: Path, pdf: bytes) -> None:
+    try:
+        overwrite(Files(), path, pdf)
+    except NotWrittenError as error:
+        raise RolloutError(
+            phrase(
+                "{path} cannot be written ({why}); make room there, or name another place with "
+                "--out FILE",
+                path=plain(str(path)),
+                why=error.why or error,
+            )
+        ) from None
 
 
 def _for_paper(shown: Shown, now: datetime) -> str:

@@ -19,6 +19,7 @@ from PIL import Image
 from rolloutlib.cli import main
 from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.ledger.seal import SEAL, first_line, seal_of
+from rolloutlib.show import printing
 from rolloutlib.show.bundle import new_report
 from rolloutlib.show.pages import Section, css_text, drawn, page, sanitised
 from rolloutlib.show.printing import ENGINES, engines
@@ -248,6 +249,24 @@ def test_nothing_that_prints_is_a_sentence(
     assert main(["slides", str(folder), "--by", "chromium"]) == 1
     assert "made none (exit code 1" in capsys.readouterr().err
     assert not (folder / "review.pdf").exists()
+
+
+def test_what_hangs_is_ended_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser that never comes back is killed with its children, and its folder goes."""
+    program = tmp_path / "chrome"
+    program.write_text(f"#!/bin/sh\necho $TMPDIR > {tmp_path}/room\nsleep 300 &\n"
+                       f"echo $! > {tmp_path}/child\nsleep 300\n", encoding="utf-8")  # fmt: skip
+    program.chmod(0o755)
+    monkeypatch.setenv("ROLLOUT_CHROMIUM", str(program))
+    monkeypatch.setattr(printing, "SECONDS", 0.5)
+    with pytest.raises(RolloutError, match=r"took longer than 0\.5 s"):
+        print_report(report(tmp_path / "w47"), engine="chromium")
+    child, room = ((tmp_path / name).read_text("utf-8").strip() for name in ("child", "room"))
+    assert not Path(room).exists()
+    stat = Path("/proc") / child / "stat"
+    assert not stat.exists() or stat.read_text("utf-8").split()[2] == "Z"
 
 
 def test_no_text_ends_the_string_of_a_stylesheet() -> None:
