@@ -17,20 +17,29 @@ SPOKEN: Final = (
     "language of what is printed and written (default: ROLLOUT_LANG, LC_ALL, LC_MESSAGES or LANG, "
     "else en)"
 )
-STORY: Final = """\
-two files of an eval tool, and nothing else:
-  rollout compare   is B as good as A? one report        rollout source    what their columns mean
-
-a rollout, step by step:
-  rollout plan      what a stage can prove, in advance   rollout bench     the paired mini benchmark
-  rollout ingest    store runs by day, with their sums   rollout risks     which risk signals fire
-  rollout review    judge a stage's runs, report         rollout watch     day by day, alarms first
-  rollout slides    the report's page as a PDF           rollout history   every review, over time
-  rollout decide    draft the decision and its card      rollout sign      by role; rollout verify
-  rollout promote   move the flags of a verified GO      rollout rollback  take it all back, at once
-  rollout incident  what went wrong, and until when      rollout knobs     turn what a risk names
-  rollout schedule  files for cron, Airflow …            rollout notify    who is told; try it
-
+FILES: Final = (
+    ("rollout compare", "is B as good as A? one report"),
+    ("rollout source", "what their columns mean"),
+)
+STEPS: Final = (
+    ("rollout plan", "what a stage can prove, in advance"),
+    ("rollout bench", "the paired mini benchmark"),
+    ("rollout ingest", "store runs by day, with their sums"),
+    ("rollout risks", "which risk signals fire"),
+    ("rollout review", "judge a stage's runs, report"),
+    ("rollout watch", "day by day, alarms first"),
+    ("rollout slides", "the report's page as a PDF"),
+    ("rollout history", "every review, over time"),
+    ("rollout decide", "draft the decision and its card"),
+    ("rollout sign", "by role; rollout verify"),
+    ("rollout promote", "move the flags of a verified GO"),
+    ("rollout rollback", "take it all back, at once"),
+    ("rollout incident", "what went wrong, and until when"),
+    ("rollout knobs", "turn what a risk names"),
+    ("rollout schedule", "files for cron, Airflow …"),
+    ("rollout notify", "who is told; try it"),
+)
+COMMON: Final = """\
 rollout COMMAND --help teaches each of them, with its exit codes. All have in common:
 0 done, 1 failure, 2 wrong usage, 130 interrupted. ROLLOUT_TRACEBACK=1 tells more of a failure."""
 
@@ -97,9 +106,29 @@ def _unread(failure: OSError, code: int) -> int:
     """Say that what the command printed is lost, and how it ended; return the exit code."""
     from rolloutlib.commands.options import complain
 
-    lost = f"standard output cannot be written: {failure.strerror}"
-    complain(f"{lost}; the command itself ended with exit code {code}, and what it did stands")
+    complain(
+        "standard output cannot be written: {why}; the command itself ended with exit code {code}, "
+        "and what it did stands", why=failure, code=code,
+    )  # fmt: skip
     return code if code not in {0, 10, 20, 30, 40} else 1
+
+
+def _story() -> str:
+    """Return which commands there are, in the order in which a rollout needs them."""
+    from rolloutlib.commands.helping import in_lines, side_by_side
+    from rolloutlib.commands.worded import worded
+
+    return "\n".join(
+        (
+            worded("two files of an eval tool, and nothing else:"),
+            *side_by_side(FILES, head=18, cell=55),
+            "",
+            worded("a rollout, step by step:"),
+            *side_by_side(STEPS, head=18, cell=55),
+            "",
+            in_lines(COMMON),
+        )
+    )
 
 
 def _parser() -> Parser:
@@ -129,12 +158,16 @@ def _parser() -> Parser:
     )
     from rolloutlib.commands.language import LANGUAGES
     from rolloutlib.commands.parsing import Parser
+    from rolloutlib.commands.worded import worded
 
-    about = "Decide staged rollouts of AI features, and prove why."
-    parser = Parser(prog="rollout", description=about, epilog=STORY)
-    parser.add_argument("--version", action="version", version=f"rollout {__version__}")
-    parser.add_argument("--lang", choices=LANGUAGES, dest="spoken", help=SPOKEN)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    about = worded("Decide staged rollouts of AI features, and prove why.")
+    parser = Parser(prog="rollout", description=about, epilog=_story())
+    shown = worded("show program's version number and exit")
+    version = f"rollout {__version__}"
+    parser.add_argument("--version", action="version", version=version, help=shown)
+    parser.add_argument("--lang", choices=LANGUAGES, dest="spoken", help=worded(SPOKEN))
+    title = worded("commands")
+    commands = parser.add_subparsers(title=title, required=True, metavar="COMMAND")
     groups = (
         plan, plan_page, source, compare, ingest, evidence, review, slides, watch, ledger, keys,
         flags, engine, notify, incident, runlogs, knobs, schedule, check_pr, retrospective, history,

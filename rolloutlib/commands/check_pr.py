@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rolloutlib.commands.options import command, option, say, workbook
 from rolloutlib.errors import UsageError
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     import argparse
 
     from rolloutlib.ledger.pull_request import Lack
+    from rolloutlib.phrase import Phrase
 
 LACKING = 10
 MOST: Final = 1_000_000  # bytes of a description
@@ -43,9 +45,9 @@ def _check(arguments: argparse.Namespace) -> int:
     wanted = plan.documents.pr_sections
     lacks = lacking(_text(arguments.file), wanted)
     for lack in lacks:
-        say(_sentence(lack))
+        say("{section}: {why}", section=lack.section, why=_why(lack))
     if not lacks:
-        say(f"all {len(wanted)} sections say something: {', '.join(wanted)}")
+        say("all {n} sections say something: {sections}", n=len(wanted), sections=wanted)
     return LACKING if lacks else 0
 
 
@@ -56,18 +58,28 @@ def _text(file: str) -> str:
         return bounded_text(file, MOST)
     data = sys.stdin.buffer.read(MOST + 1)
     if len(data) > MOST:
-        raise UsageError(f"standard input has more than {MOST:,} bytes; expected a description")
+        raise UsageError(
+            "standard input has more than {most:,} bytes; expected a description", most=MOST
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        where = f"byte {error.start} is 0x{data[error.start]:02x}"
-        raise UsageError(f"standard input is no UTF-8: {where}; save it as UTF-8") from None
+        raise UsageError(
+            "standard input is no UTF-8: byte {at} is {got}; save it as UTF-8",
+            at=error.start, got=f"0x{data[error.start]:02x}",
+        ) from None  # fmt: skip
 
 
-def _sentence(lack: Lack) -> str:
-    why = {
-        "missing": f"there is no heading {lack.section!r}; add `## {lack.section}` with its words",
-        "empty": "nothing stands below the heading but comments; say what holds for this change",
-        "placeholder": f"{lack.text[:60]!r} says nothing; say what holds for this change, and why",
-    }[lack.why]
-    return f"{lack.section}: {why}"
+def _why(lack: Lack) -> Phrase:
+    if lack.why == "missing":
+        return phrase(
+            "there is no heading {section!r}; add `## {section}` with its words",
+            section=lack.section,
+        )  # fmt: skip
+    if lack.why == "empty":
+        return phrase(
+            "nothing stands below the heading but comments; say what holds for this change"
+        )
+    return phrase(
+        "{text!r} says nothing; say what holds for this change, and why", text=lack.text[:60]
+    )

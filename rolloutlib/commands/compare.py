@@ -97,13 +97,15 @@ def _check_call(arguments: argparse.Namespace) -> None:
     """Refuse what contradicts itself before anything is read."""
     for given in (arguments.plan, arguments.source):
         if given is not None and not given.is_file():
-            raise UsageError(f"{given}: there is no such file")
+            raise UsageError("{path}: there is no such file", path=given)
     arms = [arguments.control, arguments.treatment]
     if arguments.b is not None and any(arms):
         raise UsageError("--control and --treatment are arms of one file; of two, A is the control")
     if arguments.b is None and not all(arms):
-        one = f"{arguments.a} alone holds both arms"
-        raise UsageError(f"{one}, or B is missing; name B, or the arms: --control X --treatment Y")
+        raise UsageError(
+            "{path} alone holds both arms, or B is missing; name B, or the arms: --control X "
+            "--treatment Y", path=arguments.a,
+        )  # fmt: skip
 
 
 def _found(plan: EvalPlan, arguments: argparse.Namespace) -> Pair:
@@ -128,7 +130,6 @@ def _write(found: Pair, arguments: argparse.Namespace) -> None:
     from rolloutlib.show.compared import terminal_answer
     from rolloutlib.show.compared_ci import comment, junit
     from rolloutlib.show.compared_report import write_comparison
-    from rolloutlib.words.sentences import say as worded
 
     review, spoken = found.review, arguments.lang
     out = arguments.out or Path(f"compare-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
@@ -141,4 +142,4 @@ def _write(found: Pair, arguments: argparse.Namespace) -> None:
     if arguments.markdown is not None:
         Path(arguments.markdown).write_text(comment(review, spoken), encoding="utf-8")
     say_lines(f"{terminal_answer(review, spoken)}\n")
-    say(worded("Report: {path}", path=str(page)).text(spoken))
+    say("Report: {path}", path=page)

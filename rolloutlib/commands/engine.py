@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.options import command, lang, number, option, say, whole, workbook
+from rolloutlib.commands.worded import worded
 from rolloutlib.errors import UsageError
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     import argparse
@@ -22,7 +24,8 @@ Ask the engine every prompt under both flag sets, in random order, and write run
 `rollout review`. A call that fails becomes an error or timeout sample. Interrupted, the same
 command goes on where it stopped. When a call ends, all that the engine started is ended, too."""
 EXAMPLE = "1 | 2:opted_in | 2:everyone,searchLite=true"
-FLAGS = f"a stage (with its audience), another audience, exceptions: {EXAMPLE}"
+FLAGS = phrase("a stage (with its audience), another audience, exceptions: {example}",
+               example=EXAMPLE)  # fmt: skip
 RISKS = """\
 Show which signals of the plan's risk register fire on a review, and the change that answers
 each."""
@@ -30,11 +33,11 @@ each."""
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's sub-commands."""
-    prompts, cmd = "JSON Lines of promptId and text, or plain text", "such as 'python engine.py'"
+    prompts = "JSON Lines of promptId and text, or plain text"
     command(
         commands, "bench", _bench, "paired mini benchmark of an engine",
         option("--prompts FILE", prompts, type=Path, required=True),
-        option("--engine CMD", f"the engine's command, {cmd}", required=True),
+        option("--engine CMD", "the engine's command, such as 'python engine.py'", required=True),
         option("--control FLAGS", FLAGS, required=True),
         option("--treatment FLAGS", "likewise", required=True),
         option("--n N", "how many prompts", type=whole(1), default=30),
@@ -79,7 +82,9 @@ def _bench(arguments: argparse.Namespace) -> int:
         most_bytes=arguments.most_bytes,
         stage=stage_of(arguments.treatment),
     )
-    with tqdm(total=2 * len(bench.prompts), unit="call", file=sys.stderr, disable=None) as bar:
+    with tqdm(
+        total=2 * len(bench.prompts), unit=worded("call"), file=sys.stderr, disable=None
+    ) as bar:
 
         def progress(done: int, _all: int) -> None:
             bar.update(done - bar.n)
@@ -92,15 +97,18 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _tell(result: BenchResult) -> int:
-    resumed = f", {result.resumed} of them before" if result.resumed else ""
-    ended = f"{len(result.failures)} failed, {result.fallbacks} templates"
-    say(f"{result.path}: {result.calls} calls{resumed}, {ended}")
+    resumed = phrase(", {n} of them before", n=result.resumed) if result.resumed else ""
+    say(
+        "{path}: {calls} calls{resumed}, {failed} failed, {fallbacks} templates", path=result.path,
+        calls=result.calls, resumed=resumed, failed=len(result.failures),
+        fallbacks=result.fallbacks,
+    )  # fmt: skip
     kinds = Counter(result.failures).most_common()
     for why, count in kinds[:MOST_KINDS]:
-        say(f"  {count} × {why}")
+        say("  {count} × {why}", count=count, why=why)
     if more := kinds[MOST_KINDS:]:
-        say(f"  {sum(count for _, count in more)} × something else")
-    say(f"next: rollout review 0 --runs {result.path.parent}")
+        say("  {count} × something else", count=sum(count for _, count in more))
+    say("next: {command}", command=f"rollout review 0 --runs {result.path.parent}")
     return 0
 
 
@@ -113,8 +121,10 @@ def _risks(arguments: argparse.Namespace) -> int:
 
     path = arguments.review / "review.json"
     if not path.is_file():
-        expected = "expected a folder that `rollout review --out` wrote"
-        raise UsageError(f"{arguments.review} holds no review.json; {expected}")
+        raise UsageError(
+            "{folder} holds no review.json; expected a folder that `rollout review --out` wrote",
+            folder=arguments.review,
+        )  # fmt: skip
     review = decode(bounded_bytes(path), where=str(path))
     risks = judge_risks(workbook()[1], readings_of(review.risks), reported=arguments.seen)
     with speaking(arguments.lang):

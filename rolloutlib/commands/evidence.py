@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rolloutlib.commands.options import command, from_here, given, lang, now, option, say_lines
+from rolloutlib.commands.options import command, from_here, given, group, lang, now, option, say_lines
 from rolloutlib.errors import UsageError
 from rolloutlib.phrase import phrase
 
@@ -40,8 +40,8 @@ _SIGNS: Final = {True: "✓", False: "✕", None: "?"}
 
 def add(commands: Any) -> None:
     """Add the command to the parser's sub-commands."""
-    group = commands.add_parser("evidence", help="draft the evidence of the Go/No-Go checks")
-    actions = group.add_subparsers(title="actions", required=True, metavar="ACTION")
+    summary = "draft the evidence of the Go/No-Go checks"
+    actions = group(commands, "evidence", summary, of="actions", each="ACTION")
     command(
         actions, "init", _init, "draft what the checks read, beside the runs",
         option("runs RUNS", "file or folder of runs (default: as params/stage-STAGE.yaml says)",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from rolloutlib.commands.worded import worded
+from rolloutlib.phrase import phrase
+
 __all__ = ["ALWAYS", "EXITS", "told"]
 
-ALWAYS: Final = "2 wrong usage; 1 failure; 130 interrupted."
+ALWAYS: Final = phrase("2 wrong usage; 1 failure; 130 interrupted.")
 EXITS: Final = {
     "plan": "0 told",
     "plan-page": "0 written",
@@ -50,6 +53,6 @@ EXITS: Final = {
 
 
 def told(name: str) -> str:
-    """Return the paragraph of a command's help."""
-    own = f"{EXITS[name]};" if name in EXITS else "0 done;"
-    return f"Exit code: {own} {ALWAYS}"
+    """Return the paragraph of a command's help, in the language that is spoken."""
+    own = phrase(EXITS.get(name, "0 done"))
+    return worded("Exit code: {own}; {always}", own=own, always=ALWAYS)

@@ -12,47 +12,56 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rolloutlib.commands.options import worded
+from rolloutlib.commands.worded import worded
 from rolloutlib.errors import RolloutError
+from rolloutlib.phrase import phrase
 from rolloutlib.text import plain
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from rolloutlib.phrase import Phrase
+
 __all__ = ["SHOW", "Failure", "StoppedBySignal", "failure_of"]
 
 SHOW: Final = "ROLLOUT_TRACEBACK"  # environment variable: show what a developer needs
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
-AGAIN: Final = "run the same command again"
+AGAIN: Final = phrase("run the same command again")
 WHERE: Final = {
-    "plan": "while reading params/",
-    "runs": "while reading the runs",
-    "measure": "while measuring the runs",
-    "judge": "while judging the runs and their evidence",
-    "forecast": "while simulating reviews",
-    "ledger": "at the ledger (docs/LEDGER)",
-    "flags": "at the flags (params/flags.json)",
-    "engine": "while asking the engine",
-    "show": "while writing the report",
+    "plan": phrase("while reading params/"),
+    "runs": phrase("while reading the runs"),
+    "measure": phrase("while measuring the runs"),
+    "judge": phrase("while judging the runs and their evidence"),
+    "forecast": phrase("while simulating reviews"),
+    "ledger": phrase("at the ledger (docs/LEDGER)"),
+    "flags": phrase("at the flags (params/flags.json)"),
+    "engine": phrase("while asking the engine"),
+    "show": phrase("while writing the report"),
 }
+ROOM: Final = phrase("make room there and run the same command again")
+ALLOW: Final = phrase("let this user read and write it, then run the same command again")
 NEXT: Final = {
-    errno.ENOSPC: f"make room there and {AGAIN}",
-    errno.EDQUOT: f"make room there and {AGAIN}",
-    errno.EFBIG: "the system allows no file of this size (`ulimit -f`)",
-    errno.EACCES: f"let this user read and write it, then {AGAIN}",
-    errno.EPERM: f"let this user read and write it, then {AGAIN}",
-    errno.EROFS: "the file system is read-only; name a folder that can be written, or mount it so",
-    errno.ENOENT: "check the path, or restore what is missing with git",
-    errno.ENOTDIR: "a part of the path is a file; expected a folder",
-    errno.EEXIST: "something else is in its place; move it away or name another path",
-    errno.EISDIR: "it is a folder; expected a file",
-    errno.ELOOP: "links lead in a circle; expected a file",
-    errno.ENAMETOOLONG: "name a shorter path",
-    errno.EMFILE: "too many files are open at once (`ulimit -n`)",
-    errno.ENFILE: "too many files are open on this machine",
-    errno.ENOMEM: f"free some memory and {AGAIN}",
-    errno.EAGAIN: f"the system has no process or memory left; {AGAIN} later",
-    errno.ENOEXEC: "it is no program",
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
+    errno.EFBIG: phrase("the system allows no file of this size (`ulimit -f`)"),
+    errno.EACCES: ALLOW,
+    errno.EPERM: ALLOW,
+    errno.EROFS: phrase(
+        "the file system is read-only; name a folder that can be written, or mount it so"
+    ),
+    errno.ENOENT: phrase("check the path, or restore what is missing with git"),
+    errno.ENOTDIR: phrase("a part of the path is a file; expected a folder"),
+    errno.EEXIST: phrase("something else is in its place; move it away or name another path"),
+    errno.EISDIR: phrase("it is a folder; expected a file"),
+    errno.ELOOP: phrase("links lead in a circle; expected a file"),
+    errno.ENAMETOOLONG: phrase("name a shorter path"),
+    errno.EMFILE: phrase("too many files are open at once (`ulimit -n`)"),
+    errno.ENFILE: phrase("too many files are open on this machine"),
+    errno.ENOMEM: phrase("free some memory and run the same command again"),
+    errno.EAGAIN: phrase(
+        "the system has no process or memory left; run the same command again later"
+    ),
+    errno.ENOEXEC: phrase("it is no program"),
 }
 
 
@@ -84,65 +93,89 @@ class Failure(NamedTuple):
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return the sentence and exit code for whatever ended a command."""
+    """Return the sentence, in the language that is spoken, and exit code for whatever it was."""
     if isinstance(error, RolloutError):
         return Failure(worded(error), error.exit_code)
     if isinstance(error, KeyboardInterrupt):
         number = getattr(error, "number", INTERRUPTED - 128)
-        return Failure(f"interrupted before all was done; {AGAIN} to finish it", 128 + number)
+        again = worded("interrupted before all was done; {again} to finish it", again=AGAIN)
+        return Failure(again, 128 + number)
     return _of_the_system(error) or _fault(error)
 
 
 def _of_the_system(error: BaseException) -> Failure | None:
     """Return what the machine, a file or a name is to blame for; None for anything else."""
+    where, again = _where(error), {"again": AGAIN}
     if isinstance(error, MemoryError):
-        less = f"free some, or give it less to read; then {AGAIN}"
-        return Failure(f"there was not enough memory{_where(error)}; {less}", 1)
+        less = phrase(
+            "there was not enough memory{where}; free some, or give it less to read; then {again}",
+            where=where, **again,
+        )  # fmt: skip
+        return Failure(worded(less), 1)
     if isinstance(error, OSError) and error.errno is not None:
-        return Failure(_refused(error), 1)
+        return Failure(worded(_refused(error)), 1)
     if isinstance(error, UnicodeEncodeError):
-        name = plain(error.object, 120)
-        return Failure(f"{name} is no text in UTF-8{_where(error)}; rename it, and {AGAIN}", 2)
+        unwritten = phrase(
+            "{name} is no text in UTF-8{where}; rename it, and {again}",
+            name=plain(error.object, 120), where=where, **again,
+        )  # fmt: skip
+        return Failure(worded(unwritten), 2)
     if isinstance(error, ImportError):
-        broken = f"a part of the installation cannot be loaded ({plain(str(error), 200)})"
-        return Failure(f"{broken}; give it more memory, or remove .venv and run `make review`", 1)
+        broken = phrase(
+            "a part of the installation cannot be loaded ({what}); give it more memory, or remove "
+            ".venv and run `make review`", what=plain(str(error), 200),
+        )  # fmt: skip
+        return Failure(worded(broken), 1)
     if isinstance(error, RecursionError):
-        deep = f"something is nested too deep{_where(error)}"
-        return Failure(f"{deep}; restore the file with git, or write it flat. {_details(error)}", 1)
+        deep = phrase(
+            "something is nested too deep{where}; restore the file with git, or write it flat. "
+            "{details}", where=where, details=_details(error),
+        )  # fmt: skip
+        return Failure(worded(deep), 1)
     return None
 
 
 def _fault(error: BaseException) -> Failure:
     """Return what nobody has foreseen."""
-    what = plain(str(error), 300) or "nothing more is known"
-    fault = f"this is a fault of rolloutlib, not yours{_where(error)}: {what}"
-    stands = "`rollout verify` and `rollout flags check` say what stands"
-    return Failure(f"{fault}; {stands}. {_details(error)}", 1, foreseen=False)
+    fault = phrase(
+        "this is a fault of rolloutlib, not yours{where}: {what}; `rollout verify` and `rollout "
+        "flags check` say what stands. {details}",
+        where=_where(error), what=plain(str(error), 300) or phrase("nothing more is known"),
+        details=_details(error),
+    )  # fmt: skip
+    return Failure(worded(fault), 1, foreseen=False)
 
 
-def _refused(error: OSError) -> str:
+def _refused(error: OSError) -> Phrase:
     """Say what the system refused, of which file or program, and the way out."""
     try:
         os.getcwd()  # noqa: PTH109 -- pathlib has no other
     except OSError:
-        return "the folder in which this was called is gone; change into the workbook's folder"
+        return phrase(
+            "the folder in which this was called is gone; change into the workbook's folder"
+        )
     names = [name for name in (error.filename, error.filename2) if name is not None]
     what = " → ".join(plain(os.fsdecode(name)) for name in names if not isinstance(name, int))
-    why = error.strerror or str(error)
+    way = NEXT.get(error.errno or 0) or phrase("mend that and {again}", again=AGAIN)
     if error.errno == errno.ENOENT and what and os.sep not in what:
-        way = f"if it is a program, install it; if a file, {NEXT[errno.ENOENT]}"
-    else:
-        way = NEXT.get(error.errno or 0, f"mend that and {AGAIN}")
-    where = _where(error).strip()
-    return f"{what or 'the system refused'}: {why}{where and f' ({where})'}; {way}"
+        way = phrase("if it is a program, install it; if a file, {otherwise}", otherwise=way)
+    told = {"what": what or phrase("the system refused"), "why": error, "way": way}
+    if (place := _place(error)) is not None:
+        return phrase("{what}: {why} ({place}); {way}", place=place, **told)
+    return phrase("{what}: {why}; {way}", **told)
 
 
-def _where(error: BaseException) -> str:
+def _where(error: BaseException) -> Phrase | str:
+    place = _place(error)
+    return phrase(" {place}", place=place) if place else ""
+
+
+def _place(error: BaseException) -> Phrase | None:
     """Return in which part of the work an error arose: the innermost chapter that was at it."""
-    place, step = "", error.__traceback__
+    place, step = None, error.__traceback__
     while step is not None:
         place, step = WHERE.get(_chapter(step), place), step.tb_next
-    return f" {place}" if place else ""
+    return place
 
 
 def _chapter(step: TracebackType) -> str:
@@ -150,7 +183,7 @@ def _chapter(step: TracebackType) -> str:
     return module.removeprefix("rolloutlib.").partition(".")[0] if "rolloutlib." in module else ""
 
 
-def _details(error: BaseException) -> str:
+def _details(error: BaseException) -> Phrase:
     """Keep the traceback in a file of its own, and say where it is."""
     from tempfile import mkstemp
     from traceback import format_exception
@@ -159,5 +192,5 @@ def _details(error: BaseException) -> str:
         handle, path = mkstemp(prefix="rollout-", suffix=".log")
         with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123 -- a handle
             file.writelines(format_exception(error))
-        return f"Details for its developers: {path}"
-    return f"{SHOW}=1 before the command shows details for its developers"
+        return phrase("Details for its developers: {path}", path=path)
+    return phrase("{variable}=1 before the command shows details for its developers", variable=SHOW)

@@ -8,7 +8,10 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import command, lang, option, say, workbook
+from rolloutlib.commands.helping import to_the_right
+from rolloutlib.commands.options import command, group, lang, option, say, workbook
+from rolloutlib.commands.worded import worded
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     import argparse
@@ -16,12 +19,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.flags.document import FlagState
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Audience, FlagValue, Plan
 
+DONE, OPEN = phrase("done"), phrase("OPEN")
 UNRECORDED = 1  # exit code: flags are off, but the ledger does not say so yet
-OLDER = """\
-An earlier version wrote it, for which optIn = 1 is a yes and optOut = 'true' is no refusal. The
-next promotion or rollback writes it anew; until then clients must say true or false of both."""
+OLDER = phrase(
+    "An earlier version wrote it, for which optIn = 1 is a yes and optOut = 'true' is no refusal. "
+    "The next promotion or rollback writes it anew; until then clients must say true or false of "
+    "both."
+)
 PROMOTE = """\
 Put a signed GO in force: switch the flags, read them back, draft release notes, update the
 overview."""
@@ -33,10 +40,7 @@ not recorded yet; 3: the flag file could not be written, so flags are as they we
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's sub-commands."""
-    group = commands.add_parser(
-        "flags", help="what is on for whom, and whether it is what the plan says"
-    )
-    kinds = group.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    kinds = group(commands, "flags", "what is on for whom, and whether it is what the plan says")
     command(kinds, "show", _show, "the flags in force, as an OpenFeature client resolves them")
     command(kinds, "diff", _diff, "what the next stage would change, for whom")
     checked = "the file is what the plan says, unedited, and clients can read it"
@@ -47,15 +51,12 @@ def add(commands: Any) -> None:
         option("decision DEC", "id of the record, such as dec-20261122-001"),
         lang("the documents"), description=PROMOTE,
     )  # fmt: skip
-    off, seen = (
-        "what to turn off (default: all that the stage turned on)",
-        "such as 'latency +23 %%'",
-    )
+    off = "what to turn off (default: all that the stage turned on)"
     command(
         commands, "rollback", _rollback, "the kill switch",
         option("--reason TEXT", "why, in a sentence", required=True),
         option("--feature A", off, nargs="+", choices=tuple("ABCDEF"), default=()),
-        option("--signal TEXT", f"what was seen, {seen}", default=""),
+        option("--signal TEXT", "what was seen, such as 'latency +23 %%'", default=""),
         option("--owner NAME", "who pulls the switch", default=""),
         option("--cause TEXT", "the suspected cause", default=""),
         option("--review DIR", "folder of the review or watch that shows it: the notice prints its "
@@ -71,9 +72,12 @@ def _show(_: argparse.Namespace) -> int:
 
     root, plan = workbook()
     state = read_flags(root / FLAGS).state
-    off = f", off: {', '.join(state.off)}" if state.off else ""
-    number = f"Stage {state.stage}, generation {state.generation}"
-    say(f"{number}, profile {state.profile}{off}, by {state.decision or 'init'}")
+    say(
+        "Stage {stage}, generation {generation}, profile {profile}{off}, by {decision}",
+        stage=state.stage, generation=state.generation, profile=state.profile,
+        off=phrase(", off: {features}", features=state.off) if state.off else "",
+        decision=state.decision or "init",
+    )  # fmt: skip
     with flag_client(root / FLAGS) as client:
         table = {audience: resolve(client, plan, context) for audience, context in CONTEXTS.items()}
     _table(plan, table)
@@ -89,10 +93,10 @@ def _diff(_: argparse.Namespace) -> int:
     root, plan = workbook()
     state = read_flags(root / FLAGS).state
     if state.stage == STAGES[-1] and not state.off:
-        say(f"Stage {state.stage} is the last one; no promotion changes a flag.")
+        say("Stage {stage} is the last one; no promotion changes a flag.", stage=state.stage)
         return 0
     then = replace(state, stage=STAGES[min(state.stage + 1, STAGES[-1])], off=())
-    say(f"A GO for stage {state.stage} → {then.stage} changes:")
+    say("A GO for stage {before} → {after} changes:", before=state.stage, after=then.stage)
     for feature in plan.features.values():
         changes = [_change(plan, feature.flag, who, state, then) for who in CONTEXTS]
         if any(changes):
@@ -117,16 +121,22 @@ def _check(_: argparse.Namespace) -> int:
     file, session = flags.read_flags(root / flags.FLAGS), root / flags.SESSION
     state = file.state
     if not flags.unedited(plan, file):
-        was = "is not what the plan says for its own state: the file or the plan was edited"
-        way = "restore it with git, or switch off with `rollout rollback` and decide again"
-        raise flags.FlagsError(f"{flags.FLAGS} {was}; {way}")
+        raise flags.FlagsError(
+            "{file} is not what the plan says for its own state: the file or the plan was edited; "
+            "restore it with git, or switch off with `rollout rollback` and decide again",
+            file=flags.FLAGS,
+        )  # fmt: skip
     if _bytes(session) != kept(root, plan, flags.session_defaults(plan, state)):
         by = f"promote {state.decision}" if state.decision and not state.off else "rollback"
-        again = f"`rollout {by}` writes it again"
-        raise flags.FlagsError(f"{flags.SESSION} does not fit {flags.FLAGS}; {again}")
+        raise flags.FlagsError(
+            "{session} does not fit {flags}; `rollout {by}` writes it again",
+            session=flags.SESSION, flags=flags.FLAGS, by=by,
+        )  # fmt: skip
     read_back(root / flags.FLAGS, plan, state)
-    fits = f"generation {state.generation} is what the plan says for stage {state.stage}"
-    say(f"{flags.FLAGS}: {fits}, and a client reads it so.")
+    say(
+        "{file}: generation {generation} is what the plan says for stage {stage}, and a client "
+        "reads it so.", file=flags.FLAGS, generation=state.generation, stage=state.stage,
+    )  # fmt: skip
     if not flags.is_newest(plan, file):
         say(OLDER)
     return 0
@@ -151,7 +161,7 @@ def _init(_: argparse.Namespace) -> int:
     if _bytes(root / FLAGS) != first:  # where it is that already, an earlier call was cut short
         create(Files(), root / FLAGS, first)
     overwrite(Files(), root / SESSION, session_defaults(plan, initial_state(plan)))
-    say(f"{FLAGS}: stage 0")
+    say("{file}: stage 0", file=FLAGS)
     return 0
 
 
@@ -162,8 +172,11 @@ def _promote(arguments: argparse.Namespace) -> int:
     root, plan = workbook()
     files, now = FlagFiles(time.time_ns), datetime.now(UTC)
     done = promote(root, plan, arguments.decision, now=now, files=files, lang=arguments.lang)
-    moved = f"stage {done.before.stage} → {done.after.stage}, generation {done.after.generation}"
-    say(f"{'In force' if done.applied else 'In force already'}: {moved}; a client reads it back.")
+    say(
+        "{state}: stage {before} → {after}, generation {generation}; a client reads it back.",
+        state=phrase("In force") if done.applied else phrase("In force already"),
+        before=done.before.stage, after=done.after.stage, generation=done.after.generation,
+    )  # fmt: skip
     for path in done.written:
         say(f"  {path.relative_to(root)}")
     return 0
@@ -183,26 +196,28 @@ def _rollback(arguments: argparse.Namespace) -> int:
             root, trigger, tuple(arguments.feature), now=datetime.now(UTC),
             files=FlagFiles(time.time_ns), lang=arguments.lang,
         )  # fmt: skip
-    off = ", ".join(done.flags)
-    state = f"(stage {done.after.stage}, generation {done.after.generation})"
-    say(f"{'OFF' if done.switched else 'Off already'}: {off} {state}")
+    say(
+        "{word}: {flags} (stage {stage}, generation {generation})", flags=done.flags,
+        word=phrase("OFF") if done.switched else phrase("Off already"),
+        stage=done.after.stage, generation=done.after.generation,
+    )  # fmt: skip
     for word, sentences in (
-        ("NOTE", done.unread),
-        ("done", done.done),
-        ("OPEN", done.open),
-        ("next", done.follows),
+        (phrase("NOTE"), done.unread),
+        (DONE, done.done),
+        (OPEN, done.open),
+        (phrase("next"), done.follows),
     ):
         for sentence in sentences:
-            say(f"  {word}  {sentence.text(arguments.lang)}")
+            say("  {word}  {what}", word=word, what=worded(sentence))
     if done.green and done.switched:
-        say(f"  {_replayed(root, done.green)}")
+        say("  {what}", what=_replayed(root, done.green))
     code = 0 if done.record else UNRECORDED
     sys.stdout.flush()
     tell_rollback(done, arguments.reason, root, code)
     return code
 
 
-def _replayed(root: Path, green: str) -> str:
+def _replayed(root: Path, green: str) -> Phrase:
     """Run the green decision's review again; flags are off by now, what fails here stays open."""
     from rolloutlib.errors import RolloutError
     from rolloutlib.ledger.replay import replay
@@ -213,8 +228,9 @@ def _replayed(root: Path, green: str) -> str:
         book = Workbook(root)
         first, *_ = str(replay(book, book.read().find(green))).splitlines()
     except (RolloutError, OSError) as error:
-        return f"OPEN  Replay of {green}: {error}; run `rollout replay {green}`"
-    return f"done  Replay of {green}: {first}"
+        return phrase("{word}  Replay of {record}: {error}; run `rollout replay {record}`",
+                      word=OPEN, record=green, error=error)  # fmt: skip
+    return phrase("{word}  Replay of {record}: {result}", word=DONE, record=green, result=first)
 
 
 def _table(plan: Plan, table: Mapping[str, Mapping[str, FlagValue | None]]) -> None:
@@ -222,10 +238,11 @@ def _table(plan: Plan, table: Mapping[str, Mapping[str, FlagValue | None]]) -> N
     width = max(map(len, names))
     say(" " * width + "".join(f"  {audience:>9}" for audience in table))
     for name in names:
-        say(f"{name:<{width}}" + "".join(f"  {_word(row[name]):>9}" for row in table.values()))
+        words = (to_the_right(_word(row[name]), 9) for row in table.values())
+        say(f"{name:<{width}}" + "".join(f"  {word}" for word in words))
 
 
 def _word(value: FlagValue | None) -> str:
     if isinstance(value, str):
         return value
-    return {None: "default", True: "on", False: "off"}[value]
+    return worded({None: phrase("default"), True: phrase("on"), False: phrase("off")}[value])

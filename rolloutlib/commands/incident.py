@@ -7,7 +7,9 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.options import command, now, option, say
+from rolloutlib.commands.options import command, group, now, option, say
+from rolloutlib.commands.worded import worded
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +35,7 @@ One line an incident, open ones first, and until when the log tells them all."""
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's sub-commands."""
-    group = commands.add_parser("incident", help="open, close and list incidents")
-    kinds = group.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    kinds = group(commands, "incident", "open, close and list incidents")
     by = option("--by NAME", "who says so (default: git's user.email)")
     command(
         kinds, "open", _open, "something went wrong",
@@ -68,8 +69,12 @@ def _moment(text: str) -> datetime:
             return moment
     except (ValueError, OverflowError):
         pass
-    expected = "ISO 8601 with offset, such as 2026-11-22T09:00+09:00"
-    raise argparse.ArgumentTypeError(f"{text[:80]!r} is no moment; expected {expected}")
+    raise argparse.ArgumentTypeError(
+        worded(
+            "{got!r} is no moment; expected ISO 8601 with offset, such as "
+            "2026-11-22T09:00+09:00", got=text[:80],
+        )
+    )  # fmt: skip
 
 
 def _open(arguments: argparse.Namespace) -> int:
@@ -99,7 +104,7 @@ def _cover(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.incident_log import cover
 
     until = cover(_root(), by=_by(arguments), now=now(), until=arguments.until)
-    say(f"the log tells every incident until {said(until)}")
+    say("the log tells every incident until {until}", until=said(until))
     return 0
 
 
@@ -115,19 +120,23 @@ def _list(_: argparse.Namespace) -> int:
     )
     for incident in (*open_, *reversed(ended)):
         say(_line(incident))
-    until = log.until and f"the log tells every incident until {said(log.until)}"
-    nothing = "nothing says until when the log tells every incident (`rollout incident cover`)"
-    say(f"{len(open_)} open, {len(ended)} over; {until or nothing}")
+    until = phrase(
+        "nothing says until when the log tells every incident (`rollout incident cover`)"
+    )
+    if log.until:
+        until = phrase("the log tells every incident until {until}", until=said(log.until))
+    say("{open} open, {over} over; {until}", open=len(open_), over=len(ended), until=until)
     return OPEN if open_ else 0
 
 
 def _line(incident: Incident) -> str:
     from rolloutlib.judge.finding import said
 
-    state = f"over {said(incident.closed)}" if incident.closed else "OPEN"
-    about = "".join(
-        (f" [{incident.feature}]" if incident.feature else "", " blocking" * incident.blocking)
-    )
+    over, state = incident.closed, worded("OPEN")
+    if over:
+        state = worded("over {at}", at=said(over))
+    about = f" [{incident.feature}]" if incident.feature else ""
+    about += f" {worded('blocking')}" if incident.blocking else ""
     opened = said(incident.opened)
     return f"{incident.id}  {incident.severity}  {opened}  {state}{about}  {incident.title}"
 

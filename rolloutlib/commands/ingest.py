@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rolloutlib.commands.helping import columns, to_the_right
 from rolloutlib.commands.options import command, option, say, workbook
+from rolloutlib.commands.worded import worded
 from rolloutlib.errors import RunsError, UsageError
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     import argparse
@@ -55,7 +58,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
     from rolloutlib.measure.store import ingest
 
     if arguments.source is not None and not arguments.source.is_file():
-        raise UsageError(f"--source {arguments.source}: there is no such file")
+        raise UsageError("--source {path}: there is no such file", path=arguments.source)
     plan, stage = workbook()[1], arguments.stage
     try:
         ingested = ingest(
@@ -65,7 +68,9 @@ def _ingest(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
     except duckdb.Error as error:  # a cell that nothing had read before
         why = str(error).splitlines()[0]
-        raise RunsError(f"the samples cannot be read: {why}; write the file again") from None
+        raise RunsError(
+            "the samples cannot be read: {why}; write the file again", why=why
+        ) from None
     for line in _summary(ingested, arguments.into):
         say(line)
     return 0
@@ -76,7 +81,8 @@ def _progress() -> Callable[[str, int, int], None]:
 
     def tell(what: str, done: int, among: int) -> None:
         end = "\n" if done == among else ""
-        sys.stderr.write(f"\r{what}: {done:,} of {among:,}{end}")
+        counted = worded("{what}: {done:,} of {all:,}", what=phrase(what), done=done, all=among)
+        sys.stderr.write(f"\r{counted}{end}")
         sys.stderr.flush()
 
     return tell if sys.stderr.isatty() else lambda _what, _done, _among: None
@@ -84,15 +90,24 @@ def _progress() -> Callable[[str, int, int], None]:
 
 def _summary(ingested: Ingested, into: Path) -> list[str]:
     read, kept, refused, copies = ingested.account
-    lines = [f"{'day':12}{'runs':>8}{'samples':>12}"] if ingested.days else []
+    day, of_runs, samples = worded("day"), worded("runs"), worded("samples")
+    head = day + to_the_right(of_runs, 20 - columns(day)) + to_the_right(samples, 12)
+    lines = [head] if ingested.days else []
     lines += [f"{date:12}{runs:>8,}{rows:>12,}" for date, (runs, rows) in ingested.days.items()]
     if ingested.known:
-        lines.append(f"{ingested.known:,} files were already stored and not read again")
+        known = worded("{n:,} files were already stored and not read again", n=ingested.known)
+        lines.append(known)
     if ingested.inputs:
-        repeated = f" + {copies:,} copies" if copies else ""
-        lines.append(f"{read:,} rows read = {kept:,} kept + {refused:,} quarantined{repeated}")
+        repeated = phrase(" + {n:,} copies", n=copies) if copies else ""
+        account = worded(
+            "{read:,} rows read = {kept:,} kept + {refused:,} quarantined{copies}",
+            read=read, kept=kept, refused=refused, copies=repeated,
+        )  # fmt: skip
+        lines.append(account)
     if refused:
-        lines.append(f"the refused rows and why: {into / 'quarantine'}")
+        lines.append(worded("the refused rows and why: {folder}", folder=into / "quarantine"))
     if ingested.replaced:
-        lines.append(f"{ingested.replaced:,} runs replaced what was stored of them")
-    return [*lines, f"rollout review STAGE --runs {into} reads the sums"]
+        replaced = worded("{n:,} runs replaced what was stored of them", n=ingested.replaced)
+        lines.append(replaced)
+    command = f"rollout review STAGE --runs {into}"
+    return [*lines, worded("{command} reads the sums", command=command)]

@@ -16,12 +16,14 @@ from rolloutlib.commands.ledger import (
     prepared_by,
     say_missing,
 )
-from rolloutlib.commands.options import command, complain, now, option, say
+from rolloutlib.commands.options import command, complain, group, now, option, say
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     import argparse
 
     from rolloutlib.ledger.chain import Node
+    from rolloutlib.phrase import Phrase
 
 EXPORT = """\
 Print a record that holds in full in a DSSE envelope, signed by you: with an ed25519 key first a
@@ -74,8 +76,7 @@ def add(commands: Any) -> None:
 
 
 def _add_keys(commands: Any) -> None:
-    group = commands.add_parser("keys", help="admit or revoke a signer's key")
-    actions = group.add_subparsers(title="actions", required=True, metavar="ACTION")
+    actions = group(commands, "keys", "admit or revoke a signer's key")
     command(
         actions, "add", _keys_add,
         "admit a public key, and the person if new; an owner signs the record",
@@ -110,7 +111,7 @@ def _keys_add(arguments: argparse.Namespace) -> int:
         book, arguments.who, name=arguments.name, roles=arguments.role, key=arguments.key,
         by=by, now=now(),
     )  # fmt: skip
-    return _say_keys(f"{arguments.who} admitted", node)
+    return _say_keys(phrase("{who} admitted", who=arguments.who), node)
 
 
 def _keys_revoke(arguments: argparse.Namespace) -> int:
@@ -119,14 +120,14 @@ def _keys_revoke(arguments: argparse.Namespace) -> int:
     node = revoke_key(
         book_here(), arguments.who, by=prepared_by(arguments), now=now(), key=arguments.key
     )  # fmt: skip
-    return _say_keys(f"{arguments.who} revoked", node)
+    return _say_keys(phrase("{who} revoked", who=arguments.who), node)
 
 
 def _keys_accept(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.keys import accept
 
     node = accept(book_here(), by=prepared_by(arguments), now=now())
-    return _say_keys("roles, keys and thresholds recorded", node)
+    return _say_keys(phrase("roles, keys and thresholds recorded"), node)
 
 
 def _keys_pem(arguments: argparse.Namespace) -> int:
@@ -138,13 +139,16 @@ def _keys_pem(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _say_keys(done: str, node: Node | None) -> int:
-    if node is None:
-        empty = "the ledger is empty: its first record will pin the files under params/"
-        pinned = "the newest record pins the files under params/ as they are"
-        say(f"{done} ({pinned if book_here().read().nodes else empty})")
+def _say_keys(done: Phrase, node: Node | None) -> int:
+    if node is not None:
+        say("{done} as {record}", done=done, record=node.id)
+    elif book_here().read().nodes:
+        say("{done} (the newest record pins the files under params/ as they are)", done=done)
         return 0
-    say(f"{done} as {node.id}")
+    else:
+        say("{done} (the ledger is empty: its first record will pin the files under params/)",
+            done=done)  # fmt: skip
+        return 0
     return say_missing(book_here(), node.id)
 
 
@@ -155,7 +159,8 @@ def _export(arguments: argparse.Namespace) -> int:
     with key_of(arguments, book) as key:
         sys.stdout.write(envelope(book, arguments.record, key=key, now=now()))
         if not is_plain(key):
-            missing = "no plain signature, so no in-toto client verifies this envelope"
-            wanted = "sign with an ssh-ed25519 key"
-            complain(f"{arguments.key}: {missing}; {wanted}")
+            complain(
+                "{key}: no plain signature, so no in-toto client verifies this envelope; sign with "
+                "an ssh-ed25519 key", key=arguments.key,
+            )  # fmt: skip
     return 0

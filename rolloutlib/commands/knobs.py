@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.exits import ALWAYS
-from rolloutlib.commands.options import command, now, option, say, workbook
+from rolloutlib.commands.options import command, group, now, option, say, workbook
 from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     import argparse
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.flags.knobs import Because
     from rolloutlib.ledger.knobs import KnobLine
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Plan
 
 SET = """\
@@ -30,8 +32,7 @@ WHY = "the plan's risk that it answers, or a sentence"
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's sub-commands."""
-    group = commands.add_parser("knobs", help="turn the knobs that the risk register names")
-    kinds = group.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    kinds = group(commands, "knobs", "turn the knobs that the risk register names")
     listed = "every knob: its value, its bounds, and its changes"
     command(kinds, "list", _list, listed, epilog=f"Exit code: 0 listed; {ALWAYS}")
     command(
@@ -60,12 +61,15 @@ def _list(_: argparse.Namespace) -> int:
     root, plan = workbook()
     for setting in in_force(root, plan):
         knob = setting.knob
-        bounds = ", ".join(knob.values) or f"{said(knob.least)} to {said(knob.most)}"
-        another = f"; {LOG} says another value: a rollback reset it, or a hand"
-        odd = "" if setting.recorded else another
-        say(f"{setting.name} ({knob.feature}) = {said(setting.value)}  {knob.key}: {bounds}{odd}")
+        least_to_most = phrase("{least} to {most}", least=said(knob.least), most=said(knob.most))
+        another = phrase("; {log} says another value: a rollback reset it, or a hand", log=LOG)
+        say(
+            "{knob} ({feature}) = {value}  {key}: {bounds}{odd}", knob=setting.name,
+            feature=knob.feature, value=said(setting.value), key=knob.key,
+            bounds=knob.values or least_to_most, odd="" if setting.recorded else another,
+        )  # fmt: skip
     for line in read_log(root):
-        say(f"  {_told(plan, line)}")
+        say("  {line}", line=_told(plan, line))
     return 0
 
 
@@ -76,13 +80,15 @@ def _set(arguments: argparse.Namespace) -> int:
     root, plan = workbook()
     known = plan.knobs.known
     if arguments.knob not in known:
-        listed, hint = ", ".join(known), did_you_mean(arguments.knob, known)
-        raise UsageError(f"{arguments.knob!r} is no knob of the plan; expected {listed}.{hint}")
+        raise UsageError(
+            "{knob!r} is no knob of the plan; expected {known}.{hint}", knob=arguments.knob,
+            known=tuple(known), hint=did_you_mean(arguments.knob, known),
+        )  # fmt: skip
     because = _because(root, plan, arguments, arguments.review, arguments.force)
     how = turn_of(known[arguments.knob], arguments.value)
     line = turn(root, plan, arguments.knob, how, because, files=FlagFiles(time.time_ns))
     say(_told(plan, line))
-    say(f"{SESSION} has it now; the next decision's record and card repeat it.")
+    say("{file} has it now; the next decision's record and card repeat it.", file=SESSION)
     return 0
 
 
@@ -96,17 +102,19 @@ def _undo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _told(plan: Plan, line: KnobLine) -> str:
+def _told(plan: Plan, line: KnobLine) -> Phrase:
     from rolloutlib.ledger.knobs import said
 
-    by = f", by {line.by}" if line.by else ""
-    forced = f"; forced: {line.forced}" if line.forced else ""
-    undoes = f"; takes {line.undoes} back" if line.undoes else ""
     knob = plan.knobs.known.get(line.knob)
     default = knob.default if knob else None
     before, after = (said(default if v is None else v) for v in (line.before, line.after))
-    change = f"{line.key}: {before} → {after}"
-    return f"{line.number}. {line.at:%Y-%m-%d %H:%M}Z {change} ({line.why}{by}{forced}{undoes})"
+    return phrase(
+        "{number}. {at} {key}: {before} → {after} ({why}{by}{forced}{undoes})",
+        number=line.number, at=f"{line.at:%Y-%m-%d %H:%M}Z", key=line.key, before=before,
+        after=after, why=line.why, by=phrase(", by {who}", who=line.by) if line.by else "",
+        forced=phrase("; forced: {why}", why=line.forced) if line.forced else "",
+        undoes=phrase("; takes {change} back", change=line.undoes) if line.undoes else "",
+    )  # fmt: skip
 
 
 def _because(
@@ -117,11 +125,10 @@ def _because(
 
     why = arguments.because.strip()
     if not why or (" " not in why and arguments.call is _set and why not in plan.risks):
-        hint = did_you_mean(why, plan.risks)
         raise UsageError(
-            f"--because is {arguments.because!r}; expected a risk of the plan "
-            f"({', '.join(plan.risks)}) or a sentence.{hint}"
-        )
+            "--because is {got!r}; expected a risk of the plan ({risks}) or a sentence.{hint}",
+            got=arguments.because, risks=tuple(plan.risks), hint=did_you_mean(why, plan.risks),
+        )  # fmt: skip
     since, digest = (_last_decision(root), "") if review is None else _measured(review)
     return Because(why, now(), arguments.by, since, digest, force.strip())
 
@@ -153,5 +160,7 @@ def _measured(folder: Path) -> tuple[datetime | None, str]:
     if watch.is_file():
         data = bounded_bytes(watch)
         return record.decode(data, str(watch)).as_of, hashlib.sha256(data).hexdigest()
-    expected = "expected a folder that `rollout review --out` or `rollout watch` wrote"
-    raise UsageError(f"--review {folder} holds no review.json and no watch.json; {expected}")
+    raise UsageError(
+        "--review {folder} holds no review.json and no watch.json; expected a folder that `rollout "
+        "review --out` or `rollout watch` wrote", folder=folder,
+    )  # fmt: skip

@@ -9,7 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.options import command, complain, now, option, say, say_lines
+from rolloutlib.commands.worded import worded
 from rolloutlib.errors import UsageError
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +36,7 @@ is wrong with it (WRONG). Exit code 0: all holds; 10: all holds, and something w
 or a rollback that is recorded beside the ledger; 1: something is WRONG or LATE."""
 LEDGER = """\
 Exit codes as of `rollout verify`; the flags in force are not looked at."""
+NONE = phrase("none")
 CODES = {"WRONG": 1, "LATE": 1, "waits": 10, "ok": 0}  # exit codes by state, the worst first
 REPLAY = """\
 E0 same results, E1 equal within rounding, E2 numbers differ, E3 a verdict differs. Exit code 0 for
@@ -42,7 +45,7 @@ RECORD = option("record DEC")
 BY = option("--by NAME", "who prepares the record (default: git's user.email)")
 KEY = option(
     "--key FILE",
-    f"private key, or a public one whose private half the ssh agent holds, or `{AGENT}`",
+    "private key, or a public one whose private half the ssh agent holds, or `agent`",
     default="~/.ssh/id_ed25519",
 )
 
@@ -103,8 +106,10 @@ def _decide(arguments: argparse.Namespace) -> int:
 
     gates, reasons = arguments.waive, arguments.reason
     if len(gates) != len(reasons):
-        counted = f"{len(gates)} --waive and {len(reasons)} --reason"
-        raise UsageError(f"{counted}; each waiver needs its own reason")
+        raise UsageError(
+            "{gates} --waive and {reasons} --reason; each waiver needs its own reason",
+            gates=len(gates), reasons=len(reasons),
+        )  # fmt: skip
     book = book_here()
     settle(book, now())
     if arguments.verdict == "GO":
@@ -114,8 +119,9 @@ def _decide(arguments: argparse.Namespace) -> int:
         now=now(), waivers=[*map(Waiver, gates, reasons)], note=arguments.note,
         lang=arguments.lang,
     )  # fmt: skip
-    say(f"{node.id}: {node.predicate.verdict} drafted (sha256 {node.digest})")
-    say(f"card: docs/LEDGER/{node.id}.md")
+    say("{record}: {verdict} drafted (sha256 {sha256})",
+        record=node.id, verdict=node.predicate.verdict, sha256=node.digest)  # fmt: skip
+    say("card: {path}", path=f"docs/LEDGER/{node.id}.md")
     _say_accepted(book, node)
     code = say_missing(book, node.id)
     _link(book, node, (arguments.review / "review.json").resolve())
@@ -133,8 +139,10 @@ def _sign(arguments: argparse.Namespace) -> int:
             book, name, role=arguments.role, key=key, who=arguments.by, now=now(),
             decision=arguments.decision, meaning=arguments.meaning,
         )  # fmt: skip
-    signed = f"{signoff.signer} signed {signoff.decision} as {signoff.role}"
-    say(f"{name}: {signed} ({signoff.meaning})")
+    say(
+        "{record}: {who} signed {decision} as {role} ({meaning})", record=name, who=signoff.signer,
+        decision=signoff.decision, role=signoff.role, meaning=signoff.meaning,
+    )  # fmt: skip
     missing = say_missing(book, name)
     _refresh(book, book.read().find(name).predicate.lang)
     return missing
@@ -148,7 +156,8 @@ def _link(book: Workbook, node: Node, review: Path) -> None:
     try:
         link_decision(book.root, review.read_bytes(), node.id)
     except (OSError, RolloutError) as error:
-        complain(f"{node.id} stands, but is not linked in the review's run log: {error}")
+        complain("{record} stands, but is not linked in the review's run log: {error}",
+                 record=node.id, error=error)  # fmt: skip
     _refresh(book, node.predicate.lang)
 
 
@@ -156,7 +165,7 @@ def _refresh(book: Workbook, lang: str) -> None:
     from rolloutlib.flags.overview import refresh_overview
 
     if (why := refresh_overview(book.root, lang)) is not None:
-        complain(why.text("en"))
+        complain(why)
 
 
 def _say_accepted(book: Workbook, node: Node) -> None:
@@ -167,10 +176,10 @@ def _say_accepted(book: Workbook, node: Node) -> None:
 
     if book.plan.evidence.carries != "none":
         for why in left_out_of_record(node, book.read()):
-            say(f"  warning: {sentence(why, 'en')}")
+            say("  warning: {why}", why=sentence(why))
 
     for why in accepted(node.predicate):
-        say(f"  accepted deviation: {sentence(why, 'en')}")
+        say("  accepted deviation: {why}", why=sentence(why))
 
 
 def say_missing(book: Workbook, name: str) -> int:
@@ -178,8 +187,10 @@ def say_missing(book: Workbook, name: str) -> int:
     from rolloutlib.ledger.verification import sign_off_status
 
     for state in sign_off_status(book, name, now=now()):
-        signed = f"signed by {state.signer}" if state.signer else f"missing: {state.command}"
-        say(f"  {state.role}: {signed}")
+        if state.signer:
+            say("  {role}: signed by {who}", role=state.role, who=state.signer)
+        else:
+            say("  {role}: missing: {command}", role=state.role, command=state.command)
     return 0
 
 
@@ -223,20 +234,21 @@ def _ledger(arguments: argparse.Namespace) -> int:
 
     book = _book_or_beside()
     if arguments.join:
-        say(f"joined: {', '.join(join(book, now=now(), forced=True)) or 'nothing waits'}")
+        joined = ", ".join(join(book, now=now(), forced=True))
+        say("joined: {records}", records=joined or phrase("nothing waits"))
     if arguments.cards:
-        say(f"cards drawn again: {', '.join(write_cards(book)) or 'none'}")
+        say("cards drawn again: {records}", records=", ".join(write_cards(book)) or NONE)
     verified = verify_ledger(book, now=now())
     _say_strays(verified.strays)
     for line in verified.lines:
         p, missing = line.node.predicate, ", ".join((*line.missing, *line.pending))
-        state = f"missing: {missing}" if missing else "signed"
+        state = worded("missing: {roles}", roles=missing) if missing else worded("signed")
         if line.state in {"LATE", "WRONG"}:
             state += f"  {line.state}: rollout verify {p.id}"
         say(f"{p.id}  {p.verdict:8}  {p.prepared.at}  {state}")
     heads = " + ".join(f"{head.id} {head.sha256}" for head in verified.heads)
-    say(f"head:  {heads or 'none: the ledger is empty'}")
-    say(f"green: {verified.green.id if verified.green else 'none'}")
+    say("head:  {heads}", heads=heads or phrase("none: the ledger is empty"))
+    say("green: {record}", record=verified.green.id if verified.green else NONE)
     return _worst([state_of(verified.strays), *(line.state for line in verified.lines)])
 
 
@@ -278,10 +290,11 @@ def prepared_by(arguments: argparse.Namespace) -> str:
 
     who: str = arguments.by or git_email()
     if not who:
-        unknown = "who prepares this? git has no user.email here"
-        raise UsageError(f"{unknown}; name yourself with --by NAME")
+        raise UsageError(
+            "who prepares this? git has no user.email here; name yourself with --by NAME"
+        )
     if not SIGNER.fullmatch(who.lower()):
-        raise UsageError(f"--by is {who!r}; expected an address such as ana_jung@ex.com")
+        raise UsageError("--by is {who!r}; expected an address such as ana_jung@ex.com", who=who)
     return who.lower()
 
 

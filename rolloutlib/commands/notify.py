@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.options import command, option, say
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from rolloutlib.phrase import Phrase
     from rolloutlib.tell.settings import Settings
 
 NOTIFY = """\
@@ -44,28 +46,28 @@ def _notify(arguments: argparse.Namespace) -> int:
     settings = load_settings(root)
     ways = _ways(settings)
     if not ways:
-        say(f"Nobody is told: {FILE} names no webhook, comments or mail.")
+        say("Nobody is told: {file} names no webhook, comments or mail.", file=FILE)
         return 0
     if arguments.test:
         return _test(root)
-    say(f"Told of {', '.join(settings.about)}, in {settings.lang}:")
+    say("Told of {kinds}, in {lang}:", kinds=settings.about, lang=settings.lang)
     for way in ways:
-        say(f"  {way}")
+        say("  {way}", way=way)
     if settings.quiet:
-        say(f"Not of {', '.join(settings.quiet)}.")
+        say("Not of {kinds}.", kinds=settings.quiet)
     return 0
 
 
-def _ways(settings: Settings) -> list[str]:
-    ways: list[str] = []
+def _ways(settings: Settings) -> list[Phrase]:
+    ways: list[Phrase] = []
     if settings.comments is not None:
-        ways.append(f"comments in {settings.comments}/")
-    if settings.mail is not None:
-        ways.append(f"mails in {settings.mail.folder}/, to {', '.join(settings.mail.to)}")
+        ways.append(phrase("comments in {folder}/", folder=settings.comments))
+    if (mail := settings.mail) is not None:
+        ways.append(phrase("mails in {folder}/, to {people}", folder=mail.folder, people=mail.to))
     if settings.webhook is not None:
-        secret = settings.webhook.secret_from
-        signed = f"signed by ${secret}" if secret else "not signed"
-        ways.append(f"webhook {settings.webhook.host()}, {signed}")
+        secret, host = settings.webhook.secret_from, settings.webhook.host()
+        signed = phrase("signed by ${secret}", secret=secret) if secret else phrase("not signed")
+        ways.append(phrase("webhook {host}, {signed}", host=host, signed=signed))
     return ways
 
 
@@ -75,5 +77,8 @@ def _test(root: Path) -> int:
 
     ways = tell(test_event(), root)
     for way in ways:
-        say(f"{way.way}: {'told' if way.failure is None else f'NOT TOLD: {way.failure}'}")
+        if way.failure is None:
+            say("{way}: told", way=way.way)
+        else:
+            say("{way}: NOT TOLD: {why}", way=way.way, why=way.failure)
     return int(any(way.failure is not None for way in ways))

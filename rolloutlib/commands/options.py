@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rolloutlib.commands.exits import told
+from rolloutlib.commands.helping import in_lines
 from rolloutlib.commands.language import LANGUAGES, OPTION, of_reports
+from rolloutlib.commands.worded import worded
 from rolloutlib.phrase import phrase
 from rolloutlib.text import plain, terminal
 
@@ -16,12 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rolloutlib.errors import RolloutError
+    from rolloutlib.commands.worded import Said
     from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Plan
-    from rolloutlib.words.sentences import Sentence
-
-    Said = str | Phrase | Sentence | RolloutError
 
 
 LINE = 10_000  # characters of a line; a record with many findings has long ones
@@ -35,24 +34,35 @@ class Option(NamedTuple):
     settings: dict[str, Any]
 
 
-def option(spec: str, help_: str = "", **settings: Any) -> Option:
-    """Declare an option by name and metavar, such as `--out DIR`; its help tells its default."""
+def option(spec: str, help_: str | Phrase = "", **settings: Any) -> Option:
+    """Declare an option by name and metavar, such as `--out DIR`; its help tells its default.
+
+    Its help is said when the command is added: in the language of that call.
+    """
     name, _, metavar = spec.partition(" ")
     if metavar:
         settings["metavar"] = metavar
-    if settings.get("default") and "default" not in help_:
-        help_ = f"{help_} (default: {settings['default']})".lstrip()
+    if settings.get("default") and "default" not in str(help_):
+        told = phrase(help_) if isinstance(help_, str) else help_
+        default = str(settings["default"])
+        help_ = phrase("{help} (default: {default})", help=told, default=default.replace("%", "%%"))
+        if not str(told):
+            help_ = phrase("default: {default}", default=default)
     return Option(name, {"help": help_ or None, **settings})
 
 
 def lang(of: str) -> Option:
     """Declare --lang: the language of something, and of what is printed meanwhile."""
-    return option(OPTION, f"language of {of}", choices=LANGUAGES, default=of_reports())
+    help_ = phrase("language of {of}", of=phrase(of))
+    return option(OPTION, help_, choices=LANGUAGES, default=of_reports())
 
 
 def lang_unless_told(of: str) -> Option:
     """Declare --lang of what has parameters in a file, which name its language else."""
-    help_ = f"language of {of} (default: as its parameters say, else {of_reports()})"
+    help_ = phrase(
+        "language of {of} (default: as its parameters say, else {lang})",
+        of=phrase(of), lang=of_reports(),
+    )  # fmt: skip
     return option(OPTION, help_, choices=LANGUAGES)
 
 
@@ -65,7 +75,7 @@ def command(
     description: str = "",
     epilog: str = "",
 ) -> None:
-    """Add a command to the parser's sub-commands.
+    """Add a command to the parser's sub-commands; all its help is in the language of this call.
 
     Args:
         commands: what `add_subparsers` returned.
@@ -76,13 +86,22 @@ def command(
         description: what it does, in lines as they are to be shown.
         epilog: examples and exit codes, likewise.
     """
-    about = description or f"{summary[0].upper()}{summary[1:]}."
-    codes = "" if "Exit code" in about + epilog else told(name)
-    ends = "\n\n".join(filter(None, (epilog, codes)))
-    parser = commands.add_parser(name, help=summary, description=about, epilog=ends)
+    short = worded(summary)
+    about = in_lines(description) if description else f"{short[0].upper()}{short[1:]}."
+    codes = "" if "Exit code" in description + epilog else told(name)
+    ends = "\n\n".join(filter(None, (in_lines(epilog), codes)))
+    parser = commands.add_parser(name, help=short, description=about, epilog=ends)
     for argument in _with_language(options):
-        parser.add_argument(argument.name, **argument.settings)
+        help_ = argument.settings["help"]
+        parser.add_argument(argument.name, **{**argument.settings, "help": help_ and worded(help_)})
     parser.set_defaults(call=call, parser=parser)
+
+
+def group(commands: Any, name: str, summary: str) -> Any:
+    """Add a command that has commands itself; return what takes them."""
+    parser = commands.add_parser(name, help=worded(summary))
+    title = worded("commands")
+    return parser.add_subparsers(title=title, required=True, metavar="COMMAND")
 
 
 def _with_language(options: tuple[Option, ...]) -> tuple[Option, ...]:
@@ -98,11 +117,18 @@ def whole(least: int, most: int = MOST) -> Callable[[str], int]:
     def read(text: str) -> int:
         digits = text.isascii() and text.isdigit() and len(text) <= len(str(MOST))
         if not digits or not least <= int(text) <= most:
-            range_ = f"from {least} to {most:,}" if most < MOST else f"of at least {least}"
-            raise argparse.ArgumentTypeError(f"{text[:80]!r} is no whole number {range_}")
+            raise argparse.ArgumentTypeError(_no_whole_number(text[:80], least, most))
         return int(text)
 
     return read
+
+
+def _no_whole_number(got: str, least: int, most: int) -> str:
+    if most < MOST:
+        return worded(
+            "{got!r} is no whole number from {least} to {most:,}", got=got, least=least, most=most
+        )
+    return worded("{got!r} is no whole number of at least {least}", got=got, least=least)
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
@@ -114,7 +140,10 @@ def number(low: float, high: float) -> Callable[[str], float]:
         except ValueError:
             value = low - 1
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number from {low:g} to {high:g}")
+            outside = worded(
+                "{got!r} is no number from {low:g} to {high:g}", got=text, low=low, high=high
+            )
+            raise argparse.ArgumentTypeError(outside)
         return value
 
     return read
@@ -124,20 +153,6 @@ def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
     """Return the options of these names that were given."""
     values = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def worded(text: Said, /, **values: object) -> str:
-    """Return a template with its values, or what is a phrase, in the language that is spoken.
-
-    Where no catalogue can be had, that is English.
-    """
-    said = phrase(text, **values) if isinstance(text, str) else text
-    try:
-        from rolloutlib.words.sentences import translated
-
-        return translated(said)
-    except Exception:  # noqa: BLE001 -- what was done is told, in whatever language it can
-        return str(said)
 
 
 def say(text: Said, /, **values: object) -> None:

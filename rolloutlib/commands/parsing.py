@@ -7,26 +7,46 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from rolloutlib.commands.helping import HelpForm
+from rolloutlib.commands.worded import worded
 from rolloutlib.errors import did_you_mean
+from rolloutlib.phrase import phrase
 from rolloutlib.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rolloutlib.phrase import Phrase
+
 __all__ = ["Parser"]
 
+_NAMED = re.compile(r"argument (?P<name>[^:]*): (?P<what>.*)", re.DOTALL)
 _CHOICE = re.compile(r"invalid choice: (?P<got>.*) \(choose from (?P<known>.*)\)", re.DOTALL)
 _TYPE = re.compile(r"invalid (?P<type>\w+) value: (?P<got>.*)", re.DOTALL)
-TYPES = {"int": "a whole number", "float": "a number", "Path": "a path"}
+_REQUIRED = re.compile(r"the following arguments are required: (?P<names>.*)", re.DOTALL)
+_IGNORED = re.compile(r"ignored explicit argument (?P<got>.*)", re.DOTALL)
+TYPES = {
+    "int": phrase("{got} is not a whole number"),
+    "float": phrase("{got} is not a number"),
+    "Path": phrase("{got} is not a path"),
+}
+OTHER = phrase("{got} is not another value")
+COUNTS = {
+    "expected one argument": phrase("expected one argument"),
+    "expected at least one argument": phrase("expected at least one argument"),
+}
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors belong to the sub-command in which they are."""
 
     def __init__(self, **settings: Any) -> None:
-        """Show help as it is written, and take no option for another."""
-        form = argparse.RawDescriptionHelpFormatter
-        super().__init__(allow_abbrev=False, formatter_class=form, **settings)
+        """Show help as it is written, in the language spoken; take no option for another."""
+        super().__init__(allow_abbrev=False, formatter_class=HelpForm, add_help=False, **settings)
+        self._positionals.title = worded("positional arguments")
+        self._optionals.title = worded("options")
+        shown = worded("show this help message and exit")
+        self.add_argument("-h", "--help", action="help", help=shown)
 
     def parse_args(  # pyright: ignore[reportIncompatibleMethodOverride] -- it has overloads
         self, args: Iterable[str] | None = None, namespace: Any = None
@@ -44,26 +64,44 @@ class Parser(argparse.ArgumentParser):
         word = next((word for word in unknown if word.startswith("-")), unknown[0])
         hint = _hint(word.partition("=")[0], options) if word.startswith("-") else ""
         got = plain(" ".join(unknown), 200)
-        self.error(f"unrecognized arguments: {got}.{hint}")
+        self._end(phrase("unrecognized arguments: {got}.{hint}", got=got, hint=hint))
 
     def error(self, message: str) -> NoReturn:
-        """Print the usage and the sentence, and end with exit code 2."""
+        """Print the usage and argparse's sentence as ours, and end with exit code 2."""
+        named = _NAMED.fullmatch(message)
+        if named is None:
+            self._end(_of_the_call(message))
+        what = _of_argument(named["what"])
+        self._end(phrase("argument {name}: {what}", name=named["name"], what=what))
+
+    def _end(self, said: Phrase | str) -> NoReturn:
         self.print_usage(sys.stderr)
-        sys.stderr.write(f"{self.prog}: {plain(_worded(message))}\n")
+        sys.stderr.write(f"{self.prog}: {plain(worded(said))}\n")
         raise SystemExit(2)
 
 
-def _worded(message: str) -> str:
-    """Add what was meant, and name types as people do."""
-    if (match := _CHOICE.search(message)) is not None:
-        known = [word.strip("'") for word in match["known"].split(", ")]
-        return message + "." + _hint(match["got"].strip("'"), known)
-    if (match := _TYPE.search(message)) is not None:
-        expected = TYPES.get(match["type"], "another value")
-        return f"{message[: match.start()]}{plain(match['got'], 80)} is not {expected}"
+def _of_the_call(message: str) -> Phrase | str:
+    if (match := _REQUIRED.fullmatch(message)) is not None:
+        return phrase("the following arguments are required: {names}", names=match["names"])
     return message
 
 
-def _hint(word: str, known: Iterable[str]) -> str:
+def _of_argument(message: str) -> Phrase | str:
+    """Say what is wrong with an argument, add what was meant, and name types as people do."""
+    if (match := _CHOICE.fullmatch(message)) is not None:
+        known = [word.strip("'") for word in match["known"].split(", ")]
+        return phrase(
+            "invalid choice: {got} (choose from {known}).{hint}", got=match["got"],
+            known=match["known"], hint=_hint(match["got"].strip("'"), known),
+        )  # fmt: skip
+    if (match := _TYPE.fullmatch(message)) is not None:
+        expected = TYPES.get(match["type"], OTHER)
+        return phrase(expected.template, got=plain(match["got"], 80))
+    if (match := _IGNORED.fullmatch(message)) is not None:
+        return phrase("ignored explicit argument {got}", got=match["got"])
+    return COUNTS.get(message, message)
+
+
+def _hint(word: str, known: Iterable[str]) -> Phrase | str:
     begun = [name for name in known if name.startswith(word)] if word.strip("-") else []
-    return str(did_you_mean(begun[0], begun) if begun else did_you_mean(word, known))
+    return did_you_mean(begun[0], begun) if begun else did_you_mean(word, known)

@@ -94,8 +94,10 @@ def _forecast(arguments: argparse.Namespace, plan: Plan) -> Forecast:
     users = arguments.users or (due.users if due else plan.stages[arguments.stage].cap)
     samples = arguments.samples_per_user or (due.samples if due else SAMPLES)
     if users is None:
-        missing = f"stage {arguments.stage} has no cap in the plan"
-        raise UsageError(f"{missing}; say how many with --users")
+        raise UsageError(
+            "stage {stage} has no cap in the plan; say how many with --users",
+            stage=arguments.stage,
+        )  # fmt: skip
     return forecast(
         plan, arguments.stage, users=users, samples_per_user=samples,
         runs=arguments.runs or (due.runs if due else RUNS), run_sd=arguments.run_sd,

@@ -121,10 +121,11 @@ def _review(arguments: argparse.Namespace) -> int:
     params = review_params(values, where="rollout review")
     for path in params.carry:
         if not (root / path).exists():
-            raise UsageError(f"--carry {path}: there is no such file or folder")
+            raise UsageError("--carry {path}: there is no such file or folder", path=path)
     for name in ("runs", "source", "evidence"):
         if (path := params.path(name)) is not None and not path.exists():
-            raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")
+            raise UsageError("--{option} {path}: there is no such file or folder",
+                             option=name, path=getattr(params, name))  # fmt: skip
     fresh = params.out == out  # two reviews in one second are two reports
     return EXIT[_reviewed(params, root, fresh=fresh, pdf=arguments.pdf)]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.options import command, option, say, whole
+from rolloutlib.commands.worded import worded
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     import argparse
@@ -35,24 +37,27 @@ def _runlogs(arguments: argparse.Namespace) -> int:
     for log in logs[: arguments.most]:
         say(_line(log))
     refused = sum(bool(log.refused) for log in logs)
-    more = f", {len(logs) - arguments.most} not shown" if len(logs) > arguments.most else ""
-    say(f"logs: {len(logs)}{more}; no evidence: {refused}")
+    left = len(logs) - arguments.most
+    more = phrase(", {n} not shown", n=left) if left > 0 else ""
+    say("logs: {n}{more}; no evidence: {refused}", n=len(logs), more=more, refused=refused)
     return REFUSED if refused else 0
 
 
 def _line(log: Logged) -> str:
-    at = f"{log.at:%Y-%m-%d %H:%M %z}" if log.at else "no time"
+    at = f"{log.at:%Y-%m-%d %H:%M %z}" if log.at else worded("no time")
     fields = [log.provider, f"N={log.n}" if log.n is not None else "", *_numbers(log), log.told]
     fields += [", ".join(log.issues), log.decision]
     if log.refused:
-        fields = [f"REFUSED: {log.refused}"]
+        fields = [worded("REFUSED: {why}", why=log.refused)]
     return "  ".join(filter(None, (at, log.file, *fields)))
 
 
 def _numbers(log: Logged) -> list[str]:
     of = log.results
-    forms = (
-        ("pass {:.1%}", of.pass_rate), ("score {:.2f}", of.avg_score),
-        ("latency {:,.0f} ms", of.avg_latency_ms), ("vetoed {:.1%}", of.vetoed),
-    )  # fmt: skip
-    return [form.format(value) for form, value in forms if value is not None]
+    told = (
+        of.pass_rate is not None and worded("pass {share:.1%}", share=of.pass_rate),
+        of.avg_score is not None and worded("score {score:.2f}", score=of.avg_score),
+        of.avg_latency_ms is not None and worded("latency {ms:,.0f} ms", ms=of.avg_latency_ms),
+        of.vetoed is not None and worded("vetoed {share:.1%}", share=of.vetoed),
+    )
+    return [text for text in told if text]

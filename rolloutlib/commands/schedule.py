@@ -8,6 +8,7 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any, cast
 
 from rolloutlib.commands.options import command, complain, now, option, say, whole
+from rolloutlib.commands.worded import worded
 from rolloutlib.errors import RolloutError, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def add(commands: Any) -> None:
         option("--zone ZONE", "zone of that time, such as Asia/Seoul (default: the plan's "
                "monitoring.zone)"),
         option("--start DATE", "first day of the plan's first week (default: start in "
-               f"{DAILY}; without one there are no reviews)", type=_date),
+               "params/daily.yaml; without one there are no reviews)", type=_date),
         option("--day N", "day of each week on which its stages are reviewed, 1 is the start's "
                "weekday (default: 5)", type=whole(1, 7)),
         option("--write DIR", "write the files there instead of printing them; files of the same "
@@ -64,8 +65,10 @@ def _schedule(arguments: argparse.Namespace) -> int:
     zone = _zone(arguments.zone) if arguments.zone else plan.monitoring.clock
     start = arguments.start or _start(root)
     if start is None:
-        way = f"give --start DATE, or start in {DAILY}"
-        complain(f"no reviews are scheduled: nobody says when the first week begins; {way}")
+        complain(
+            "no reviews are scheduled: nobody says when the first week begins; give --start DATE, "
+            "or start in {file}", file=DAILY,
+        )  # fmt: skip
     clock = Clock(arguments.at, zone)
     jobs = _to_come(timetable(plan, clock, start, arguments.day or 5))
     files = files_of(arguments.kind, jobs, Place(root, _own_rollout(root)), clock)
@@ -80,7 +83,8 @@ def _to_come(jobs: list[Job]) -> list[Job]:
     """Leave out what is past: it would run at once, or in a year; say how to run it by hand."""
     for job in jobs:
         if job.when is not None and job.when <= now():
-            complain(f"past, and left out: {job.title}; `rollout {' '.join(job.arguments)}`")
+            complain("past, and left out: {job}; `rollout {arguments}`",
+                     job=job.title, arguments=" ".join(job.arguments))  # fmt: skip
     return [job for job in jobs if job.when is None or job.when > now()]
 
 
@@ -90,8 +94,9 @@ def _own_rollout(root: Path) -> Path:
     program = own if own.exists() else type(root)(sys.executable).parent / "rollout"
     if not program.exists():
         raise UsageError(
-            f"there is neither {own} nor {program}; run `make review` once, which installs it"
-        )
+            "there is neither {own} nor {program}; run `make review` once, which installs it",
+            own=own, program=program,
+        )  # fmt: skip
     return program
 
 
@@ -106,8 +111,9 @@ def _start(root: Path) -> date | None:
         return None if start is None else _first_day(str(start))
     except ValueError:
         raise UsageError(
-            f"{DAILY}: start is {start!r}; expected a date such as 2026-11-02"
-        ) from None
+            "{file}: start is {got}; expected a date such as 2026-11-02",
+            file=DAILY, got=repr(start),
+        ) from None  # fmt: skip
 
 
 def _write(root: Path, folder: str, files: dict[str, str]) -> None:
@@ -119,9 +125,11 @@ def _write(root: Path, folder: str, files: dict[str, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             overwrite(Files(), path, text.encode())
         except (NotWrittenError, OSError) as error:
-            why = error.why if isinstance(error, NotWrittenError) else error.strerror
-            todo = "name a folder where you may write: --write DIR"
-            raise RolloutError(f"{path} could not be written ({why}); {todo}") from None
+            why = error.why if isinstance(error, NotWrittenError) else error
+            raise RolloutError(
+                "{path} could not be written ({why}); name a folder where you may write: "
+                "--write DIR", path=path, why=why,
+            ) from None  # fmt: skip
         say(str(path))
 
 
@@ -138,8 +146,8 @@ def _zone(name: str) -> Any:
     from rolloutlib.errors import did_you_mean
 
     if name not in (known := available_timezones()):
-        hint = did_you_mean(name, known)
-        raise UsageError(f"--zone is {name!r}; expected a zone such as Asia/Seoul or UTC.{hint}")
+        raise UsageError("--zone is {got!r}; expected a zone such as Asia/Seoul or UTC.{hint}",
+                         got=name, hint=did_you_mean(name, known))  # fmt: skip
     return ZoneInfo(name)
 
 
@@ -148,14 +156,16 @@ def _time(text: str) -> time:
         hour, minute = text.split(":")
         return time(int(hour), int(minute))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time of day such as 09:00") from None
+        wrong = worded("{got!r} is no time of day such as 09:00", got=text)
+        raise argparse.ArgumentTypeError(wrong) from None
 
 
 def _date(text: str) -> date:
     try:
         return _first_day(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2026-11-02") from None
+        wrong = worded("{got!r} is no date such as 2026-11-02", got=text)
+        raise argparse.ArgumentTypeError(wrong) from None
 
 
 def _first_day(text: str) -> date:

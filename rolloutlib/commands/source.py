@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.options import command, lang, option, say, say_lines, whole
 from rolloutlib.errors import FileError, UsageError
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     import argparse
@@ -121,8 +122,10 @@ def _beside(drafted: Drafted) -> Path:
     folder = drafted.peek.folder
     far = [file.name for file in drafted.peek.files if file.name.count("/") >= _FAR]
     if drafted.peek.arms and (far or folder == Path(folder.anchor)):
-        due = "put both into one folder, or name a file with --out (- prints the draft)"
-        raise UsageError(f"the two paths have only {folder} in common; {due}")
+        raise UsageError(
+            "the two paths have only {folder} in common; put both into one folder, or name a file "
+            "with --out (- prints the draft)", folder=folder,
+        )  # fmt: skip
     return folder
 
 
@@ -139,10 +142,13 @@ def _write(path: Path, text: str, *, kept: bool) -> None:
     except FileExistsError:
         if kept or (path.is_file() and path.read_text("utf-8", "replace") == text):
             return
-        due = "move it away, check it with --check, or name another file with --out (- prints)"
-        raise UsageError(f"{path} is there already, and differs from the draft; {due}") from None
+        raise UsageError(
+            "{path} is there already, and differs from the draft; move it away, check it with "
+            "--check, or name another file with --out (- prints)", path=path,
+        ) from None  # fmt: skip
     except OSError as error:
-        raise FileError.at(str(path), f"cannot be written ({error.strerror})") from None
+        why = phrase("cannot be written ({why})", why=error)
+        raise FileError.at(str(path), why) from None
 
 
 @contextmanager

@@ -133,10 +133,10 @@ def _try_to_tell(event: Callable[[], Event], root: Path, seconds: float = 20.0) 
 
         for delivery in tell(event(), root, seconds=seconds):
             if delivery.failure is not None:
-                complain(f"not told: {delivery.way}: {delivery.failure}")
+                complain("not told: {way}: {why}", way=delivery.way, why=delivery.failure)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- what was done stands, and so does its exit code
-        why = str(error) or type(error).__name__
-        complain(f"not told: {why}; what the command did stands")
+        why = error if isinstance(error, RolloutError) else str(error) or type(error).__name__
+        complain("not told: {why}; what the command did stands", why=why)
 
 
 def _of_review(stage: int, pages: list[Path], why: str = "") -> Event:

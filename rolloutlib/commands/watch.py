@@ -93,14 +93,15 @@ def _watch(arguments: argparse.Namespace) -> int:
     params = resolved(_said(arguments), where="rollout watch", lang=of_reports())
     for name in ("runs", "source"):
         if (path := params.path(name)) is not None and not path.exists():
-            raise UsageError(f"--{name} {getattr(params, name)}: there is no such file or folder")
+            raise UsageError("--{option} {path}: there is no such file or folder",
+                             option=name, path=getattr(params, name))  # fmt: skip
     *earlier, newest = _days(params, arguments)
     with renewing(workbook_root(), params.lang) as made:
         for day in earlier:  # what rang on a day that has gone is told, not acted upon
             try:
                 _one(day, made, pull=False)
             except RolloutError as error:  # no day that has gone keeps today from being watched
-                complain(f"{day.as_of}: {error}")
+                complain("{day}: {error}", day=day.as_of, error=error)
         return _one(newest, made, pull=arguments.rollback)
 
 
@@ -150,12 +151,12 @@ def _one(params: DailyParams, made_at: Callable[[Path], object], *, pull: bool) 
     page = made.page.relative_to(root) if made.page.is_relative_to(root) else made.page
     say_lines(made.text)
     put("")
-    put(say("Report: {path}", path=str(page)).text(params.lang))
+    put(say("Report: {path}", path=str(page)))
     if pull:
         _pull(watch, params, str(page.parent))
     if made.page.is_relative_to(root):
         for undone in log_run(root, ran_of_watch(watch, made.page), params.lang):
-            complain(undone.text(params.lang))
+            complain(undone)
     tell_people(_event(watch, made.page), root)
     return EXIT[watch.outcome]
 
@@ -202,9 +203,9 @@ def _pull(watch: Watch, params: DailyParams, folder: str) -> None:
         return
     able = [alarm for alarm in alarms if alarm.pulls and (watch.counts or alarm.metric is None)]
     if why := _not_pulled(watch, alarms, able):
-        put(why.text(params.lang))
+        put(why)
         return
-    put(say("The plan lets this alarm pull the kill switch:").text(params.lang))
+    put(say("The plan lets this alarm pull the kill switch:"))
     _roll_back(answer_of(able, params, folder))
 
 

@@ -23,6 +23,7 @@ from rolloutlib.words.sentences import Sentence, say, translate
 from rolloutlib.words.share_templates import SHARES
 from rolloutlib.words.system_templates import SYSTEM
 from rolloutlib.words.templates import TEMPLATES
+from tests.words.helped import help_texts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -35,18 +36,13 @@ SAME = {
 UNITS = {*get_args(Unit), *get_args(NeededUnit)}  # what designs and `Needed` count
 
 
-SAYS = {
-    "say",
-    "translate",
-    "phrase",
-    "worded",
-    "complain",
-}  # whose first argument is an English template
+# Their first argument is an English template.
+SAYS = {"say", "translate", "phrase", "worded", "complain"}
 CODED = {"LedgerError"}  # whose first argument is a key of a table of templates
 # Chapters whose errors are still finished English sentences.
 UNCONVERTED = {
     "runs", "drafts", "ledger", "flags", "engine", "plan", "tell", "explore", "forecast",
-    "commands", "judge", "measure", "stats", "watch", "show", "cli",
+    "judge", "measure", "stats", "watch", "show",
 }  # fmt: skip
 
 
@@ -130,7 +126,7 @@ def said() -> set[str]:
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         cells = json.loads(notebook.read_text("utf-8"))["cells"]
         texts |= {"".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
-    texts |= {*TEMPLATES.values(), *SHARES.values(), *SYSTEM}
+    texts |= {*TEMPLATES.values(), *SHARES.values(), *SYSTEM, *help_texts()}
     return texts | UNITS | {*get_args(Colour)} | set(names_of(ROOT / "params" / "plan.yaml"))
 
 
