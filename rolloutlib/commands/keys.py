@@ -76,7 +76,8 @@ def add(commands: Any) -> None:
 
 
 def _add_keys(commands: Any) -> None:
-    actions = group(commands, "keys", "admit or revoke a signer's key")
+    summary = "admit or revoke a signer's key"
+    actions = group(commands, "keys", summary, of="actions", each="ACTION")
     command(
         actions, "add", _keys_add,
         "admit a public key, and the person if new; an owner signs the record",

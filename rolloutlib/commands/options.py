@@ -97,11 +97,20 @@ def command(
     parser.set_defaults(call=call, parser=parser)
 
 
-def group(commands: Any, name: str, summary: str) -> Any:
-    """Add a command that has commands itself; return what takes them."""
+def group(
+    commands: Any, name: str, summary: str, *, of: str = "commands", each: str = "COMMAND"
+) -> Any:
+    """Add a command that has commands itself; return what takes them.
+
+    Args:
+        commands: what `add_subparsers` returned.
+        name: the command's name.
+        summary: one line for the list of commands.
+        of: the heading of its own list.
+        each: what one of them is called in the usage.
+    """
     parser = commands.add_parser(name, help=worded(summary))
-    title = worded("commands")
-    return parser.add_subparsers(title=title, required=True, metavar="COMMAND")
+    return parser.add_subparsers(title=worded(of), required=True, metavar=each)
 
 
 def _with_language(options: tuple[Option, ...]) -> tuple[Option, ...]:
