@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rolloutlib.commands.options import command, from_here, given, group, lang, now, option, say_lines
+from rolloutlib.commands.options import (
+    command,
+    from_here,
+    given,
+    group,
+    lang,
+    now,
+    option,
+    say_lines,
+)
 from rolloutlib.errors import UsageError
 from rolloutlib.phrase import phrase
 
