@@ -44,6 +44,10 @@ class Phrase(msgspec.Struct, frozen=True):
         """Return it in English."""
         return self.said(lambda template: template)
 
+    def __hash__(self) -> int:
+        """Return the same for equal ones, so that those that many rows share are made once."""
+        return hash((self.template, frozenset(self.values.items())))
+
     def said(self, translate: Callable[[str], str]) -> str:
         """Return it in a language, given what translates a template.
 

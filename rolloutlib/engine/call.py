@@ -139,7 +139,7 @@ def _unreadable(out: bytes, error: Exception) -> Answer:
     if isinstance(error, UnicodeDecodeError):
         kind = "it is no UTF-8"
     elif isinstance(error, MalformedError):
-        kind, heard = error.expectation, f"{heard} ({shown(error.field)[1:-1]})"
+        kind, heard = str(error.expectation), f"{heard} ({shown(str(error.field))[1:-1]})"
     else:
         kind = str(error).lower()
     why = f"standard output is no result: {_QUOTED.sub('…', kind)}; {expected}"

@@ -132,9 +132,12 @@ def issues_of(plan: GatesPlan, compared: Comparison) -> tuple[IssueRate, ...]:
 
 def groups_of(rows: Sequence[Quarantined]) -> tuple[QuarantineGroup, ...]:
     """Group what was refused by what was expected, the largest group first."""
-    groups: dict[str, list[Quarantined]] = {}
+    alike: dict[int, list[Quarantined]] = {}  # most rows share the object that says what is due
     for row in rows:
-        groups.setdefault(str(row.expectation), []).append(row)
+        alike.setdefault(id(row.expectation), []).append(row)
+    groups: dict[str, list[Quarantined]] = {}
+    for several in alike.values():
+        groups.setdefault(str(several[0].expectation), []).extend(several)
     counted = [
         QuarantineGroup(
             expected, sum(row.rows for row in group), group[0].message,

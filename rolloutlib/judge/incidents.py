@@ -225,7 +225,7 @@ def _line(line: bytes, latest: datetime) -> _Line:
         told = read_object(line)
         read = msgspec.json.decode(line, type=_kind(told.keys()))
     except MalformedError as error:
-        what = f"{error.field} is {error.value}" if error.value else error.field
+        what = f"{error.field} is {error.value}" if error.value else str(error.field)
         other = f"; {_DUE}" if error.field == "JSON" else ""
         raise RunsError(f"{what[:200]}; {error.expectation}{other}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

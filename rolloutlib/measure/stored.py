@@ -8,7 +8,6 @@ exactly; where a run has rows on both sides of that moment, its rows are read.
 # (pyarrow carries no types)
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -280,6 +279,6 @@ def _relation(
 def _quarantined(folder: Path, source: Source) -> Iterable[Quarantined]:
     path = folder / f"{source.sha256}.jsonl"
     for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        if row["file"] == source.name:
-            yield Quarantined.of_json(row)
+        row = Quarantined.of_json(line)
+        if row.file == source.name:
+            yield row

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.errors import did_you_mean
+from rolloutlib.phrase import Clause, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,24 +39,27 @@ def checked(names: Collection[str], *, own: bool) -> None:
         ValueError: there are too many, one is there twice, or one is no name.
     """
     if len(names) > MOST_SEGMENTS:
-        msg = f"names {len(names)} segments; expected at most {MOST_SEGMENTS}"
-        raise ValueError(msg)
+        n, most = len(names), MOST_SEGMENTS
+        raise ValueError(phrase("names {n} segments; expected at most {most}", n=n, most=most))
     for place, name in enumerate(names):
         if fault := _fault(name, own=own):
             raise ValueError(fault)
         if name in [*names][:place]:
-            msg = f"names {name} twice; expected each segment once"
-            raise ValueError(msg)
+            raise ValueError(phrase("names {name} twice; expected each segment once", name=name))
 
 
-def _fault(name: str, *, own: bool) -> str:
+def _fault(name: str, *, own: bool) -> Clause:
     if name in OWN:
-        expected = f"map it under columns: (columns: {{{name}: …}})"
-        return "" if own else f"{name!r} is a field of its own; {expected}"
+        return "" if own else phrase(
+            "{name!r} is a field of its own; map it under columns: (columns: {key})",
+            name=name, key=f"{{{name}: …}}",
+        )  # fmt: skip
     if name in TAKEN:
-        return f"{name!r} is a column of ours already; expected another name"
+        return phrase("{name!r} is a column of ours already; expected another name", name=name)
     if not re.fullmatch(NAME, name):
-        expected = "expected a plain word of a–z, 0–9 and _ that begins with a letter, 40 at most"
-        hint = did_you_mean(name[:80], OWN) if own else ""
-        return f"{name[:80]!r} is no name of a segment; {expected}.{hint}"
+        return phrase(
+            "{name!r} is no name of a segment; expected a plain word of a–z, 0–9 and _ that begins "
+            "with a letter, 40 at most.{hint}",
+            name=name[:80], hint=did_you_mean(name[:80], OWN) if own else "",
+        )  # fmt: skip
     return ""

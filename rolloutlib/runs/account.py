@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rolloutlib.phrase import phrase
 from rolloutlib.reason import Reason, because
 from rolloutlib.runs.further import schema_with
 from rolloutlib.runs.quarantine import InputFile, Quarantined, UnknownWord, shown, write_quarantine
+from rolloutlib.text import exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from rolloutlib.runs.sources import SourceSpec
 
 __all__ = ["FileNote", "Runs", "failed_calls", "later_rows", "odd_runs"]
+
+_COUNTS: Final = phrase(
+    "the call failed and counts as an error, in the numbers and in the error gate"
+)
 
 
 class FileNote(NamedTuple):
@@ -168,8 +174,7 @@ def failed_calls(found: FoundRun) -> Iterator[Quarantined]:
     """Tell each call of the engine that failed, with what the engine said of it."""
     for sample in found.envelope.result.samples:
         if sample.error and sample.status in {"error", "timeout"}:
-            named = f"status of sample {sample.id}"
-            due = "the call failed and counts as an error, in the numbers and in the error gate"
+            named = phrase("status of sample {id}", id=exact(str(sample.id)))
             said = shown(f"{sample.status}: {sample.error}")
             arm = found.envelope.arm or None
-            yield Quarantined(found.unit.file, found.unit.line, named, said, due, "", 0, arm)
+            yield Quarantined(found.unit.file, found.unit.line, named, said, _COUNTS, "", 0, arm)

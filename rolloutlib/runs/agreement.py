@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from msgspec import UNSET
 
+from rolloutlib.phrase import phrase
 from rolloutlib.runs.evidence import RefusedError
 
 if TYPE_CHECKING:
@@ -179,5 +180,8 @@ def _is_number(value: object) -> bool:
 
 
 def _disagrees(name: str, reported: float, measured: float, samples: int) -> RefusedError:
-    due = f"expected {measured:.4g} as in the run's {samples} samples"
+    due = phrase(
+        "expected {measured} as in the run's {samples} samples",
+        measured=f"{measured:.4g}", samples=samples,
+    )  # fmt: skip
     return RefusedError(name, reported, due)

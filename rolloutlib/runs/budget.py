@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rolloutlib.errors import RunsError
 from rolloutlib.limits import FOLDER_BYTES, ROWS, SECONDS
+from rolloutlib.phrase import Phrase, phrase
 from rolloutlib.runs.database import readable
 
 if TYPE_CHECKING:
@@ -43,8 +44,11 @@ class Budget:
 
     def late(self) -> RunsError:
         """Say where the time was up."""
-        took = SECONDS.refusal(f"more than {self.seconds:,}")
-        return RunsError(f"Reading the runs took {took}; it was at {self.file or 'their account'}.")
+        return RunsError(
+            "Reading the runs took {refusal}; it was at {file}.",
+            refusal=SECONDS.refusal(phrase("more than {n:,}", n=self.seconds)),
+            file=self.file or phrase("their account"),
+        )
 
     def add_bytes(self, size: int) -> None:
         """Count the bytes of a text.
@@ -54,7 +58,7 @@ class Budget:
         """
         self.bytes += size
         if self.bytes > FOLDER_BYTES.value:
-            raise RunsError(f"The files up to {self.file} have {FOLDER_BYTES.refusal(self.bytes)}.")
+            raise self._too_much(FOLDER_BYTES.refusal(self.bytes))
 
     def add_rows(self, rows: int) -> None:
         """Count rows, before they are read where a file tells how many it has.
@@ -64,7 +68,10 @@ class Budget:
         """
         self.rows += rows
         if self.rows > ROWS.value:
-            raise RunsError(f"The files up to {self.file} have {ROWS.refusal(self.rows)}.")
+            raise self._too_much(ROWS.refusal(self.rows))
+
+    def _too_much(self, refusal: Phrase) -> RunsError:
+        return RunsError("The files up to {file} have {refusal}.", file=self.file, refusal=refusal)
 
     @contextmanager
     def over(self, connection: duckdb.DuckDBPyConnection) -> Generator[None]:

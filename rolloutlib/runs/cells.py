@@ -14,20 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.runs.column_spec import UNITS
 from rolloutlib.runs.decimals import dotted, is_number
-from rolloutlib.runs.envelopes import EXPECTED
 from rolloutlib.runs.picked import as_json
 from rolloutlib.runs.quarantine import shown
-from rolloutlib.runs.ranges import (
-    AT_MOST,
-    COUNTED,
-    MOST_LATENCY_MS,
-    NO_OFFSET,
-    NO_TIME,
-    RANGES,
-    TOO_EARLY,
-    read_time,
-)
-from rolloutlib.runs.sources import TAGS, WIRE
+from rolloutlib.runs.ranges import NO_TIME, read_time
+from rolloutlib.runs.sources import TAGS
 from rolloutlib.runs.spellings import (
     INTEGER,
     NUMBER,
@@ -36,9 +26,8 @@ from rolloutlib.runs.spellings import (
     listed,
     status_of,
     truths,
-    word,
 )  # fmt: skip
-from rolloutlib.runs.stamps import Span, count_of, milliseconds, read_stamp, unit_of
+from rolloutlib.runs.stamps import Span, milliseconds, read_stamp, unit_of
 from rolloutlib.runs.truths import TRUTHS, own_truths, truth_of
 
 if TYPE_CHECKING:
@@ -47,11 +36,14 @@ if TYPE_CHECKING:
     from rolloutlib.runs.sources import ColumnSpec, SourceSpec
 
 __all__ = [
+    "PERCENTS",
     "ROUNDING",
     "Milliseconds",
     "cell_reader",
-    "expected_of",
     "is_score",
+    "latency_of",
+    "moment_of",
+    "number_of",
     "numeric_columns",
     "within",
 ]
@@ -59,7 +51,7 @@ __all__ = [
 _MARKED = ({"error"}, {"date"}, {"time"})  # keys of what a workbook's odd cells become
 ROUNDING = 1e-9  # of a scale's width, or as much beyond 0 of a latency's own unit: still on it
 _NUMBER, _INTEGER, _WHOLE = re.compile(NUMBER), re.compile(INTEGER), re.compile(WHOLE)
-_PERCENTS = ((0, 1), (0, 100))  # the scales on which a percentage can only be one thing
+PERCENTS = ((0, 1), (0, 100))  # the scales on which a percentage can only be one thing
 # A duration as pandas, SQL and ISO 8601 write it; days, hours, minutes, seconds.
 _CLOCK = re.compile(r"(-?)(?:([0-9]{1,9}) days? )?([0-9]{1,2}):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")
 _ISO = re.compile(
@@ -104,11 +96,13 @@ def _reader(
     if name in TRUTHS:
         return truth_of(own_truths(name, spec))
     readers: dict[str, Callable[[Any], Any]] = {
-        "latency_ms": lambda cell: _latency(cell, column, spec.timezone),
+        "latency_ms": lambda cell: latency_of(cell, column, spec.timezone),
         "prompt_id": _prompt,
-        "covariate": lambda cell: _number(cell, lambda value: value + 0.0),  # -0.0 is 0.0
-        "started_at": lambda cell: _moment(cell, column, spec.timezone, latest),
-        "cost": lambda cell: _number(cell, lambda value: 0.0 if -ROUNDING <= value < 0 else value),
+        "covariate": lambda cell: number_of(cell, lambda value: value + 0.0),  # -0.0 is 0.0
+        "started_at": lambda cell: moment_of(cell, column, spec.timezone, latest),
+        "cost": lambda cell: number_of(
+            cell, lambda value: 0.0 if -ROUNDING <= value < 0 else value
+        ),
         **dict.fromkeys(("tokens_in", "tokens_out"), lambda cell: _count(_whole(cell))),
         **dict.fromkeys(("seed", "style_violations"), _count),
         **dict.fromkeys(TAGS, lambda cell: _tags(cell, column.separator)),
@@ -119,12 +113,12 @@ def _reader(
 def _score_reader(column: ColumnSpec) -> Callable[[Any], Any]:
     (low, high), values = column.scale, column.values
     spelled = {name: told for name, told in truths(values).items() if not name.isdecimal()}
-    share = high / 100 if (low, high) in _PERCENTS else None
+    share = high / 100 if (low, high) in PERCENTS else None
 
     def read(cell: object) -> object:
         told = status_of(cell, values, spelled) if values else None
         number = _of_percent(cell, share) if told is None else float(told)
-        return within(_number(number, lambda value: 10 * (value - low) / (high - low)))
+        return within(number_of(number, lambda value: 10 * (value - low) / (high - low)))
 
     return read
 
@@ -137,7 +131,7 @@ def _of_percent(cell: object, share: float | None) -> object:
     return float(number) * share if _NUMBER.fullmatch(number) else cell
 
 
-def _moment(
+def moment_of(
     cell: object, column: ColumnSpec, timezone: str | None, latest: datetime | None
 ) -> object:
     """Return a moment; a plain number is one only where its unit is told."""
@@ -178,77 +172,8 @@ def within(score: object) -> object:
     return on_it if abs(score - on_it) <= 10 * ROUNDING else score
 
 
-def expected_of(
-    name: str, column: ColumnSpec, spec: SourceSpec, cell: object, latest: datetime | None = None
-) -> str:
-    """Say what is expected of a cell, and which key of source.yaml may be wrong."""
-    if is_score(name):
-        return _expected_score(name, column, cell)
-    if name == "latency_ms":
-        return _expected_latency(column, cell, spec.timezone)
-    if name == "started_at":
-        return _expected_time(column, spec.timezone, cell, latest)
-    if name in TRUTHS:
-        words = dict.fromkeys((*spec.statuses, "true", "false") if name == "human_passed" else ())
-        return f"{' or '.join(words) or EXPECTED[WIRE[name]]}{_sentinel(name, cell)}"
-    return _expected_number(name, cell)
-
-
-def _expected_time(
-    column: ColumnSpec, timezone: str | None, cell: object, latest: datetime | None
-) -> str:
-    if not column.says("unit") and (unit := unit_of(cell, latest)):
-        counted = f"if it counts {unit} from 1970 on, say unit: {unit} of started_at"
-        return f"{NO_TIME}; {counted} in source.yaml"
-    fault = _moment(cell, column, timezone, latest)
-    if column.says("unit") and count_of(cell) is not None:
-        return f"a count of {column.unit} from 1970 on, of a moment from 2000 on that has begun"
-    if fault == NO_OFFSET:
-        return f"{fault}; if all times are of one zone, say timezone: in source.yaml"
-    if isinstance(fault, str) and fault not in {NO_TIME, TOO_EARLY}:
-        return fault
-    return EXPECTED["startedAt"]
-
-
-def _expected_number(name: str, cell: object) -> str:
-    number, wire = _number(cell, float), WIRE[name]
-    most = RANGES[name][1] if name in RANGES else COUNTED[name][0]
-    beyond = isinstance(number, float) and (number > most or name == "covariate")
-    return f"{AT_MOST[wire] if beyond else EXPECTED[wire]}{_sentinel(name, cell)}"
-
-
-def _expected_score(name: str, column: ColumnSpec, cell: object) -> str:
-    (low, high), number = column.scale, _number(cell, float)
-    words = f"one of {', '.join(column.values)}, or " if column.values else ""
-    percent = (low, high) == (0, 1) and isinstance(number, float) and 1 < number <= 100  # noqa: PLR2004
-    hint = "; if the source writes percent, say scale: [0, 100]" if percent else ""
-    if isinstance(cell, str) and cell.endswith("%") and (low, high) not in _PERCENTS:
-        hint = "; a percentage is read by scale: [0, 1] or [0, 100]"
-    hint = hint or _sentinel(name, cell)
-    if not hint and not words and word(cell).isalpha() and isinstance(number, str):
-        hint = f"; if it is a word for a score, say values: {{{shown(cell)}: …}} of {name}"
-    return f"{words}a number from {low:g} to {high:g}{hint}"
-
-
-def _expected_latency(column: ColumnSpec, cell: object, timezone: str | None) -> str:
-    value = _latency(cell, column, timezone)
-    if isinstance(value, float) and value > MOST_LATENCY_MS:
-        return f"{AT_MOST['latencyMs']}; if {column.unit} is not its unit, say unit: in source.yaml"
-    if isinstance(cell, Span):
-        ends = f"two numbers of {column.unit} or two times, the start (since) not after the end"
-        return f"{ends}; if they count something else, say unit: in source.yaml"
-    return f"a number of {column.unit}, 0 or more{_sentinel('latency_ms', cell)}"
-
-
-def _sentinel(name: str, cell: object) -> str:
-    """What stands for no value is usually one of few words, or a -1."""
-    marks = ("-1", "n/a", "na", "nan", "none", "null", "-")
-    if not isinstance(cell, str | int | float) or not Nothing(marks)(cell):
-        return ""
-    return f"; if that stands for no value, say none: [{cell}] of {name}"
-
-
-def _number(cell: object, scaled: Callable[[float], float]) -> object:
+def number_of(cell: object, scaled: Callable[[float], float]) -> object:
+    """Return a finite number as it is scaled; of what is none, the text."""
     if isinstance(cell, str) and _NUMBER.fullmatch(cell):
         cell = float(cell)
     if isinstance(cell, bool | str) or not isinstance(cell, int | float | Decimal):
@@ -260,7 +185,7 @@ def _number(cell: object, scaled: Callable[[float], float]) -> object:
     return scaled(number) if math.isfinite(number) else str(cell)
 
 
-def _latency(cell: object, column: ColumnSpec, timezone: str | None) -> object:
+def latency_of(cell: object, column: ColumnSpec, timezone: str | None) -> object:
     """Return milliseconds; a duration knows its own unit, and a rounding below 0 is 0."""
     unit = UNITS[column.unit]
     if isinstance(cell, Span):
@@ -270,7 +195,7 @@ def _latency(cell: object, column: ColumnSpec, timezone: str | None) -> object:
     if isinstance(time, timedelta):
         time = Milliseconds(time / timedelta(milliseconds=1))
     factor = 1.0 if isinstance(time, Milliseconds) else unit
-    value = _number(time, lambda number: 0.0 if -ROUNDING <= number < 0 else number * factor)
+    value = number_of(time, lambda number: 0.0 if -ROUNDING <= number < 0 else number * factor)
     return cell if isinstance(cell, str) and isinstance(value, str) else value
 
 

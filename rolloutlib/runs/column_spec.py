@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
+from rolloutlib.phrase import both, phrase
 from rolloutlib.plan.gates import Model
 from rolloutlib.plan.segments import MOST_SEGMENTS, NAME, checked
 from rolloutlib.runs.spellings import NOTHING, word
@@ -120,9 +121,13 @@ class ColumnSpec(Model):
     @classmethod
     def _ordered(cls, scale: tuple[float, float]) -> tuple[float, float]:
         if scale[0] == scale[1]:
-            expected = "expected the worst score, then the best, such as [0, 1]"
-            msg = f"goes from {scale[0]:g} to {scale[1]:g}; {expected}"
-            raise ValueError(msg)
+            raise ValueError(
+                phrase(
+                    "goes from {low} to {high}; expected the worst score, then the best, such as "
+                    "[0, 1]",
+                    low=f"{scale[0]:g}", high=f"{scale[1]:g}",
+                )
+            )  # fmt: skip
         return scale
 
 
@@ -148,9 +153,13 @@ def _scored(scores: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
     _only(scores, "column", "none", "scale", "values")
     for name, spec in scores.items():
         if len(spec.paths) > 1:
-            raise ValueError(f"{name} is a list of columns; expected one")
+            raise ValueError(phrase("{name} is a list of columns; expected one", name=name))
         if not spec.scores_words:
-            raise ValueError(f"{name} has values that are no numbers; expected them on its scale")
+            raise ValueError(
+                phrase(
+                    "{name} has values that are no numbers; expected them on its scale", name=name
+                )
+            )
     return scores
 
 
@@ -161,19 +170,29 @@ def check_scorers(names: Collection[str]) -> None:
         ValueError: there are too many, or one is no name.
     """
     if len(names) > MOST_SEGMENTS:
-        raise ValueError(f"names {len(names)} scorers; expected at most {MOST_SEGMENTS}")
-    expected = "expected a plain word of a–z, 0–9 and _ that begins with a letter, 40 at most"
+        n, most = len(names), MOST_SEGMENTS
+        raise ValueError(phrase("names {n} scorers; expected at most {most}", n=n, most=most))
     for name in names:
         if not re.fullmatch(NAME, name):
-            raise ValueError(f"{name[:80]!r} is no name of a scorer; {expected}")
+            raise ValueError(
+                phrase(
+                    "{name!r} is no name of a scorer; expected a plain word of a–z, 0–9 and _ that "
+                    "begins with a letter, 40 at most",
+                    name=name[:80],
+                )
+            )
 
 
 def _only(columns: dict[str, ColumnSpec], *options: str) -> None:
     for name, spec in columns.items():
         if wrong := sorted(spec.options - {*options}):
-            listed = f"{', '.join(options[:-1])} and {options[-1]}"
-            msg = f"{name} has a {wrong[0]}; expected {listed} alone"
-            raise ValueError(msg)
+            names = both([", ".join(options[:-1]), options[-1]])
+            raise ValueError(
+                phrase(
+                    "{name} has a {option}; expected {options} alone",
+                    name=name, option=wrong[0], options=names,
+                )
+            )  # fmt: skip
 
 
 # A segment's name → the column that it is.

@@ -21,7 +21,15 @@ from rolloutlib.runs.database import quoted
 from rolloutlib.runs.decimals import Seen, seen_sql, settled
 from rolloutlib.runs.layouts import IDS, without
 from rolloutlib.runs.part import CountedRun, Part, RawTable, in_runs, moment
-from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown, twin
+from rolloutlib.runs.quarantine import (
+    ONE_IN_A_RUN,
+    Quarantined,
+    UnknownWord,
+    field_of_run,
+    further_rows,
+    shown,
+    twin,
+)  # fmt: skip
 from rolloutlib.runs.row_mapping import RowMapping
 from rolloutlib.runs.run_info import RunInfo, short_digest
 from rolloutlib.runs.templates import is_template, names_provider
@@ -94,7 +102,8 @@ def read_columns(
     if any(run.odd for run in runs):
         odd = sum(run.odd for run in runs)
         if odd > PATIENT_ROWS.value:
-            raise RunsError(f"{raw.file} has odd rows: {PATIENT_ROWS.refusal(odd)}.")
+            got = PATIENT_ROWS.refusal(odd)
+            raise RunsError("{file} has odd rows: {refusal}.", file=raw.file, refusal=got)
         lines = part.lines("NOT vouched")
         mapped = spec.columns.mapped.items()
         lists = [name for name, column in mapped if raw.types[column.column].endswith("[]")]
@@ -195,11 +204,7 @@ def _refused(
 
 def _counted(file: str, further: Mapping[str | None, int]) -> list[Quarantined]:
     """Stand for the rows that are not told one by one."""
-    due = f"expected as in the {DETAILED:,} rows told one by one"
-    return [
-        Quarantined(file, 0, f"{rows:,} further bad rows", "", due, "", rows, arm)
-        for arm, rows in further.items()
-    ]
+    return [further_rows(file, arm, rows, told=DETAILED) for arm, rows in further.items()]
 
 
 def _mixed(part: Part, run: CountedRun) -> Quarantined:
@@ -208,9 +213,8 @@ def _mixed(part: Part, run: CountedRun) -> Quarantined:
     query = f"""SELECT DISTINCT {name}::VARCHAR FROM {part.name} WHERE {in_runs([run])}
         AND {name} IS NOT NULL"""
     values = sorted(value for (value,) in part.connection.execute(query).fetchall())
-    field, due = f"{name} of run {run.run_id}", "expected one in a run"
-    value = shown(" and ".join(values))
-    return Quarantined(part.raw.file, run.line, field, value, due, "", run.n, run.arm)
+    what = field_of_run(name, run.run_id), shown(" and ".join(values)), ONE_IN_A_RUN
+    return Quarantined(part.raw.file, run.line, *what, "", run.n, run.arm)
 
 
 def _outside(part: Part, lines: Sequence[int], runs: Sequence[CountedRun]) -> list[int]:

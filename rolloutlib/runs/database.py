@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -85,5 +86,8 @@ def readable() -> Generator[None]:
         yield
     except duckdb.Error as error:
         first = _KIND.sub("", str(error).partition("\n")[0])[:300].rstrip(".!")
-        due = "expected whole files; take out or write again the one that is not"
-        raise RunsError(f"The runs cannot be read: {first}; {due}.") from error
+        raise RunsError(
+            "The runs cannot be read: {why}; expected whole files; take out or write again the one "
+            "that is not.",
+            why=foreign(first),
+        ) from error

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.doors.refusal import DoorError
+from rolloutlib.phrase import Clause, phrase
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.spellings import NUMBER
@@ -90,14 +91,14 @@ def dotted_cast(cell: str) -> str:
     )
 
 
-def hint(cell: object) -> str:
+def hint(cell: object) -> Clause:
     """Return the key of source.yaml that would read a cell; nothing where none would.
 
-    >>> hint("0,87"), hint("2,050")
+    >>> str(hint("0,87")), hint("2,050")
     ('; if its comma is a decimal one, say decimal: "," in source.yaml', '')
     """
     if isinstance(cell, str) and "," in cell and _SAID["comma"].fullmatch(cell):
-        return '; if its comma is a decimal one, say decimal: "," in source.yaml'
+        return phrase('; if its comma is a decimal one, say decimal: "," in source.yaml')
     return ""
 
 
@@ -140,12 +141,18 @@ def settled(file: str, found: Iterable[Seen]) -> str:
         for name, cells in zip(Seen._fields, zip(Seen(), *found, strict=True), strict=True)
     }
     comma, point, either = told.values()
-    due = 'decimal: "," or decimal: "." in source.yaml'
     if comma and point:
-        got = f"has numbers such as {comma!r} and such as {point!r}"
-        alike = f"one decimal mark; write them alike, and say {due}"
+        got = phrase("has numbers such as {one!r} and such as {other!r}", one=comma, other=point)
+        alike = phrase(
+            'one decimal mark; write them alike, and say decimal: "," or decimal: "." in '
+            "source.yaml"
+        )
         raise DoorError(file, got, alike, key="decimal")
     if either and not (comma or point):
-        got = f"has numbers such as {either!r}, whose mark may be between thousands or decimals"
+        got = phrase(
+            "has numbers such as {one!r}, whose mark may be between thousands or decimals",
+            one=either,
+        )
+        due = phrase('decimal: "," or decimal: "." in source.yaml')
         raise DoorError(file, got, due, key="decimal")
     return "," if comma else "."

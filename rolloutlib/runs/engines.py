@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
+from rolloutlib.phrase import Phrase, foreign, phrase
 from rolloutlib.runs.account import later_rows
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
 from rolloutlib.runs.doubts import by_metric, doubts_there
@@ -49,17 +50,24 @@ _RUN_SQL = (
     "min(profile) AS profile",
     "min(seed) AS seed", "count(*) AS n", f"{_REPLICATE} AS replicate",
 )  # fmt: skip
-# What the reader refuses in other sources, a sum over each run's rows here: expectation → wrong.
-_WRONG = {
-    "an arm and a sample_id in each row, a status and passed or neither":
-        "arm IS NULL OR sample_id IS NULL OR (status IS NULL) <> (passed IS NULL)",
-    f"a status of {', '.join(STATUSES)}": f"status NOT IN {STATUSES}",
-    "latency_ms of 0 or more": "latency_ms < 0",
-    **{f"{name} from {low:g} to {high:g}": f"NOT {name} BETWEEN {low!r} AND {high!r}"
-       for name, (low, high) in RANGES.items()},  # NaN is beyond every number there
-    **{f"{name} of 0 or more": f"NOT {name} BETWEEN 0 AND {most}"
-       for name, (most, _) in COUNTED.items()},
-}  # fmt: skip
+
+
+def _between(field: str, low: float, high: float) -> Phrase:
+    return phrase("{field} from {low} to {high}", field=field, low=f"{low:g}", high=f"{high:g}")
+
+
+# What the reader refuses in other sources, a sum over each run's rows here: what is expected, and
+# SQL of what is not so.
+_WRONG = [
+    (phrase("an arm and a sample_id in each row, a status and passed or neither"),
+     "arm IS NULL OR sample_id IS NULL OR (status IS NULL) <> (passed IS NULL)"),
+    (phrase("a status of {words}", words=STATUSES), f"status NOT IN {STATUSES}"),
+    (phrase("{field} of 0 or more", field="latency_ms"), "latency_ms < 0"),
+    *((_between(name, low, high), f"NOT {name} BETWEEN {low!r} AND {high!r}")
+      for name, (low, high) in RANGES.items()),  # NaN is beyond every number there
+    *((phrase("{field} of 0 or more", field=name), f"NOT {name} BETWEEN 0 AND {most}")
+      for name, (most, _) in COUNTED.items()),
+]  # fmt: skip
 
 
 def read_on(
@@ -117,14 +125,18 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
         raise
     except Exception as error:
         raise RunsError(
-            f"{engine} cannot read {path} as Parquet: {_first_line(error)}; expected a file or "
-            "folder that the engine sees under this path, with the columns of the table of samples"
-        ) from error
+            "{engine} cannot read {path} as Parquet: {why}; expected a file or folder that the "
+            "engine sees under this path, with the columns of the table of samples",
+            engine=engine, path=path, why=foreign(_first_line(error)),
+        ) from error  # fmt: skip
     names = {(info.arm, info.run_id) for info in infos}
     after = later.keys() - names
     if not infos:
-        read = f"{len(after)} runs read, {sum(cached.values()):,} answers of a cache left out"
-        raise NoEvidenceError(f"no run of {path} is left as evidence ({read})")
+        raise NoEvidenceError(
+            "no run of {path} is left as evidence ({runs} runs read, {cached:,} answers of a cache "
+            "left out)",
+            path=path, runs=len(after), cached=sum(cached.values()),
+        )  # fmt: skip
     digest = replace(samples, lazy=lazy).digest()
     samples = replace(samples, lazy=lazy, runs=by_time(infos), known=digest)
     left, rows = sum(info.n for info in infos), sum(later.values())
@@ -170,8 +182,9 @@ def spark_session(engine: str) -> Any:  # noqa: ANN401 -- an extra's type
     """
     if find_spec("pyspark") is None:
         raise UsageError(
-            f"engine {engine} needs Spark, which is not installed; expected the extra: "
-            "pip install 'rolloutlib[spark]'"
+            "engine {engine} needs Spark, which is not installed; expected the extra: "
+            "pip install 'rolloutlib[spark]'",
+            engine=engine,
         )
     if not engine.startswith("sc://"):
         _require_java(engine)
@@ -195,14 +208,16 @@ def _require_java(engine: str) -> None:
     """Only Spark Connect works without a Java machine of its own."""
     if find_spec("py4j") is None:
         raise UsageError(
-            f"engine {engine} needs the whole of Spark, but only its Connect client is installed; "
-            "use sc://HOST:PORT, or another environment with: pip install 'rolloutlib[spark]'"
+            "engine {engine} needs the whole of Spark, but only its Connect client is installed; "
+            "use sc://HOST:PORT, or another environment with: pip install 'rolloutlib[spark]'",
+            engine=engine,
         )
     home = os.environ.get("JAVA_HOME")
     if not (shutil.which("java") or (home and (Path(home) / "bin" / "java").is_file())):
         raise UsageError(
-            f"engine {engine} needs Java 17 or newer, but there is no java on the path and no "
-            "JAVA_HOME; install it (Debian: apt-get install default-jre-headless)"
+            "engine {engine} needs Java 17 or newer, but there is no java on the path and no "
+            "JAVA_HOME; install it (Debian: apt-get install default-jre-headless)",
+            engine=engine,
         )
 
 
@@ -218,7 +233,10 @@ def _require_answer(engine: str) -> None:
             number = int(port or _CONNECT_PORT)
             socket.create_connection((host.strip("[]"), number), PATIENCE).close()
         except ValueError:
-            raise UsageError(f"engine {engine}: {port!r} is no port; expected a number") from None
+            raise UsageError(
+                "engine {engine}: {port!r} is no port; expected a number",
+                engine=engine, port=port,
+            ) from None  # fmt: skip
         except OSError as error:
             failed = error
         else:
@@ -227,8 +245,10 @@ def _require_answer(engine: str) -> None:
 
 
 def _silent(engine: str, error: Exception | None) -> RunsError:
-    said = f"engine {engine} does not answer: {_first_line(error)}"
-    return RunsError(f"{said}; check that it runs and can be reached")
+    return RunsError(
+        "engine {engine} does not answer: {why}; check that it runs and can be reached",
+        engine=engine, why=error if isinstance(error, OSError) else foreign(_first_line(error)),
+    )  # fmt: skip
 
 
 def _first_line(error: Exception | None) -> str:
@@ -241,22 +261,25 @@ def _runs_in(table: Any, path: Path, latest: datetime) -> list[RunInfo]:  # noqa
 
     moment = f"TIMESTAMP '{latest.astimezone(UTC):%Y-%m-%d %H:%M:%S}'"  # its session is in UTC
     first = f"TIMESTAMP '{FIRST_YEAR}-01-01 00:00:00'"
-    due = f"started_at from {FIRST_YEAR} on, and not in the future"
-    rules = _WRONG | {due: f"started_at < {first} OR started_at > {moment}"}
+    due = phrase("started_at from {year} on, and not in the future", year=FIRST_YEAR)
+    rules = [*_WRONG, (due, f"started_at < {first} OR started_at > {moment}")]
     low, high = ON_SCALE
-    rules |= {f"{name} from {low:g} to {high:g}": f"NOT `{name}` BETWEEN {low!r} AND {high!r}"
-              for name in filter(is_scorer, table.columns)}  # fmt: skip
-    wrong = [f"count_if({sql}) AS wrong_{place}" for place, sql in enumerate(rules.values())]
+    rules += [(_between(name, low, high), f"NOT `{name}` BETWEEN {low!r} AND {high!r}")
+              for name in filter(is_scorer, table.columns)]  # fmt: skip
+    wrong = [f"count_if({sql}) AS wrong_{place}" for place, (_, sql) in enumerate(rules)]
     expressions = [functions.expr(sql) for sql in (*_RUN_SQL, *wrong)]
     infos: list[RunInfo] = []
     for row in table.groupBy("arm", "run_id").agg(*expressions).toArrow().to_pylist():
         counts = [row.pop(f"wrong_{place}") for place in range(len(rules))]
-        broken = dict(zip(rules, counts, strict=True))
         if row["run_id"] is None:
-            raise RunsError(f"{path}: {row['n']} rows have no run_id; expected one in each row")
-        for expected, rows in broken.items():
+            raise RunsError(
+                "{path}: {n} rows have no run_id; expected one in each row", path=path, n=row["n"]
+            )
+        for (due, _), rows in zip(rules, counts, strict=True):
             if rows:
-                at = f"{path}: run {row['run_id']!r} has {rows} rows that are no samples"
-                raise RunsError(f"{at}; expected {expected}")
+                raise RunsError(
+                    "{path}: run {run!r} has {n} rows that are no samples; expected {due}",
+                    path=path, run=row["run_id"], n=rows, due=due,
+                )  # fmt: skip
         infos.append(RunInfo(**row, stage=None, reported=None, file=path.name, line=0))
     return infos

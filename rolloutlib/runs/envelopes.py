@@ -11,16 +11,18 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from rolloutlib.phrase import Clause, Phrase, phrase
 from rolloutlib.runs.columns import STATUSES, Sample
 from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
-from rolloutlib.runs.ranges import AT_MOST, MOST_LATENCY_MS
+from rolloutlib.runs.ranges import AT_MOST, MOST_LATENCY_MS, ON_SCALE, number_from
 
 __all__ = [
-    "ARMS", "EXPECTED", "DatasetMeta", "Envelope", "FoundRun", "Metrics", "Result", "Session",
-    "Unit", "due_of",
+    "ARMS", "EXPECTED", "MILLISECONDS", "DatasetMeta", "Envelope", "FoundRun", "Metrics", "Result",
+    "Session", "Unit", "due_of",
 ]  # fmt: skip
 
 ARMS = ("control", "treatment")
+MILLISECONDS = phrase("milliseconds")
 _Text = str | UnsetType | None
 _Flags = dict[str, bool | str] | UnsetType | None
 _Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | UnsetType | None
@@ -140,7 +142,7 @@ class FoundRun:
         """How many samples the source wrote, good or bad."""
         return len(self.envelope.result.samples) + len(self.bad)
 
-    def refused(self, field: str, value: object, expectation: str) -> Quarantined:
+    def refused(self, field: Clause, value: object, expectation: Clause) -> Quarantined:
         """The whole run as one quarantined entry that takes its samples along."""
         told = "" if value is None else shown(value)
         return Quarantined(
@@ -149,44 +151,39 @@ class FoundRun:
         )  # fmt: skip
 
 
-EXPECTED = {
-    "runId": "the run's id (a bare run_result needs its dataset_meta.json beside it, a file of "
-    "samples a source.yaml that says records: and columns:)",
-    "id": "text, or an integer",
-    "status": f"one of {', '.join(STATUSES)}",
-    "score": "a number from 0 to 10",
-    "covariate": "a number",
-    "cost": "a number, 0 or more",
-    "tokensIn": "a count, 0 or more",
-    "tokensOut": "a count, 0 or more",
-    "cached": "true or false",
-    "humanPassed": "true or false",
-    "humanScore": "a number from 0 to 10",
-    "scores": "30 plain names at most (a–z, 0–9, _), each with a number from 0 to 10",
-    "latencyMs": "a number of milliseconds, 0 or more",
-    "issues": "a list of words",
-    "suggestedTags": "a list of words",
-    "confirmedTags": "a list of words",
-    "difficulty": "one of easy, medium, hard",
-    "segments": "30 plain names at most (a–z, 0–9, _), each with text, a number, true or false",
-    "styleViolations": "a count, 0 or more",
-    "passRate": "a fraction from 0 to 1",
-    "vetoedPct": "a fraction from 0 to 1",
-    "avgScore": "a number from 0 to 10",
-    "avgLatency": "a number of milliseconds, 0 or more",
-    "metrics": "the run's metrics",
-    "samples": "a list of samples, which may be empty",
-    "result": "a run_result",
-    "arm": "control or treatment",
-    "stage": "an integer",
-    "seed": "a 64-bit integer",
-    "startedAt": "an ISO 8601 time with offset, from the year 2000 on",
-    "simulated": "true or false",
-    "flags": "an object of true, false or words",
-    "featureFlags": "an object of true, false or words",
+EXPECTED: dict[str, Phrase] = {
+    "runId": phrase(
+        "the run's id (a bare run_result needs its dataset_meta.json beside it, a file of "
+        "samples a source.yaml that says records: and columns:)"
+    ),
+    "id": phrase("text, or an integer"),
+    "status": phrase("one of {words}", words=STATUSES),
+    "covariate": phrase("a number"),
+    "cost": phrase("a number, 0 or more"),
+    "scores": phrase("30 plain names at most (a–z, 0–9, _), each with a number from 0 to 10"),
+    "difficulty": phrase("one of {words}", words=("easy", "medium", "hard")),
+    "segments": phrase(
+        "30 plain names at most (a–z, 0–9, _), each with text, a number, true or false"
+    ),
+    "metrics": phrase("the run's metrics"),
+    "samples": phrase("a list of samples, which may be empty"),
+    "result": phrase("a run_result"),
+    "arm": phrase("control or treatment"),
+    "stage": phrase("an integer"),
+    "seed": phrase("a 64-bit integer"),
+    "startedAt": phrase("an ISO 8601 time with offset, from the year 2000 on"),
+    **dict.fromkeys(("score", "avgScore", "humanScore"), number_from(*ON_SCALE)),
+    **dict.fromkeys(("passRate", "vetoedPct"), phrase("a fraction from 0 to 1")),
+    **dict.fromkeys(
+        ("latencyMs", "avgLatency"), phrase("a number of {unit}, 0 or more", unit=MILLISECONDS)
+    ),
+    **dict.fromkeys(("tokensIn", "tokensOut", "styleViolations"), phrase("a count, 0 or more")),
+    **dict.fromkeys(("cached", "humanPassed", "simulated"), phrase("true or false")),
+    **dict.fromkeys(("issues", "suggestedTags", "confirmedTags"), phrase("a list of words")),
+    **dict.fromkeys(("flags", "featureFlags"), phrase("an object of true, false or words")),
 }
 
 
-def due_of(name: str, reason: str) -> str | None:
+def due_of(name: str, reason: str) -> Phrase | None:
     """Return what is due in a field that the decoder complains about; None where no rule says."""
     return AT_MOST.get(name) if "<=" in reason and name in AT_MOST else EXPECTED.get(name)

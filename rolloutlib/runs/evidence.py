@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from rolloutlib.phrase import Clause, Phrase, both, either, phrase
 from rolloutlib.runs.quarantine import shown
 from rolloutlib.runs.ranges import read_time
 from rolloutlib.runs.templates import NO_MEASUREMENT, is_template, template_in, values_named
@@ -35,9 +36,9 @@ _PROFILES = ("guardianprofile", "profileid")  # parts of keys
 class RefusedError(Exception):
     """A run that is no evidence: `field` and `value` as found, and what was expected."""
 
-    def __init__(self, field: str, value: object, expectation: str) -> None:
+    def __init__(self, field: Clause, value: object, expectation: Clause) -> None:
         """Keep what a message needs."""
-        super().__init__(expectation)
+        super().__init__(str(expectation))
         self.field, self.value, self.expectation = field, value, expectation
 
 
@@ -64,7 +65,7 @@ def _check_id(run_id: str) -> None:
         raise RefusedError(
             "runId",
             run_id,
-            "expected a plain id without '..', a leading slash or control characters",
+            phrase("expected a plain id without '..', a leading slash or control characters"),
         )
 
 
@@ -101,13 +102,14 @@ def check_hidden(run: FoundRun) -> None:
 def _check_possible(result: Result) -> None:
     metrics = result.metrics
     if not result.samples and UNSET in (metrics.pass_rate, metrics.avg_score, metrics.avg_latency):
-        due = "expected passRate, avgScore, avgLatency and vetoedPct of a run without samples"
+        due = phrase(
+            "expected passRate, avgScore, avgLatency and vetoedPct of a run without samples"
+        )
         raise RefusedError("metrics", None, due)
     total = (metrics.pass_rate or 0) + (metrics.vetoed_pct or 0)
     if total > 1 + _ROUNDING:
-        raise RefusedError(
-            "passRate + vetoedPct", total, "expected at most 1, as the statuses exclude each other"
-        )
+        due = phrase("expected at most 1, as the statuses exclude each other")
+        raise RefusedError("passRate + vetoedPct", total, due)
 
 
 def _check_flags(run: Envelope) -> None:
@@ -119,7 +121,7 @@ def _check_flags(run: Envelope) -> None:
     for key in sorted(given):
         other = meant.get(_folded(key))
         if other is not None and not _same(given[key], other):
-            due = f"expected {shown(other)} as in datasetMeta.featureFlags"
+            due = phrase("expected {value} as in datasetMeta.featureFlags", value=shown(other))
             raise RefusedError(f"flags {key}", given[key], due)
 
 
@@ -141,7 +143,7 @@ def _short(flags: tuple[tuple[str, Flag], ...]) -> dict[str, Flag]:
         name = _SHORT.sub("", key)
         first = spelled.setdefault(_folded(name), name)
         if not _same(short.setdefault(first, value), value):
-            due = f"expected {shown(short[first])} as under {first}"
+            due = phrase("expected {value} as under {flag}", value=shown(short[first]), flag=first)
             raise RefusedError(f"flags {key}", value, due)
     return short
 
@@ -168,17 +170,15 @@ def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, Flag]]) -> str:
     fitting = [arm for arm, expected in flags_arms.items() if _fits(flags, short_flags(expected))]
     if run.arm:
         if fitting and run.arm not in fitting:
-            raise RefusedError(
-                "arm", run.arm, f"expected {' or '.join(fitting)} as the flags imply"
-            )
+            due = phrase("expected {arms} as the flags imply", arms=either(fitting))
+            raise RefusedError("arm", run.arm, due)
         return run.arm
     if len(fitting) != 1:
-        got = " and ".join(fitting) or "none"
-        raise RefusedError(
-            "arm",
-            None,
-            f"expected control or treatment, or flags that imply one of them (got {got})",
+        due = phrase(
+            "expected control or treatment, or flags that imply one of them (got {arms})",
+            arms=both(fitting) or phrase("none"),
         )
+        raise RefusedError("arm", None, due)
     return fitting[0]
 
 
@@ -212,9 +212,8 @@ def profile_of(run: Envelope) -> str | None:
 def _one_profile(named: set[str]) -> str | None:
     profiles = sorted(named)
     if len(profiles) > 1:
-        raise RefusedError(
-            "guardianProfileId", " and ".join(profiles), "expected one profile in a run"
-        )
+        due = phrase("expected one profile in a run")
+        raise RefusedError("guardianProfileId", " and ".join(profiles), due)
     return profiles[0] if profiles else None
 
 
@@ -229,6 +228,6 @@ def started_at_of(written: str, latest: datetime | None = None) -> datetime:
         RefusedError: no such time, no offset, the clock was not set, or it lies in the future.
     """
     time = read_time(written, latest=latest)
-    if isinstance(time, str):
-        raise RefusedError("startedAt", written, f"expected {time}")
+    if isinstance(time, Phrase):
+        raise RefusedError("startedAt", written, phrase("expected {due}", due=time))
     return time

@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 from rolloutlib.errors import FileError, RunsError
 from rolloutlib.files import bounded_bytes, file_sha256, shown_path
 from rolloutlib.limits import COLUMNS, FILE_BYTES, LINE_BYTES, LINES
+from rolloutlib.phrase import phrase
 from rolloutlib.runs.envelopes import Unit
 from rolloutlib.runs.located import MalformedError, read_object
 from rolloutlib.runs.plain_rows import plain_rows
-from rolloutlib.runs.quarantine import Quarantined
+from rolloutlib.runs.quarantine import UTF8, Quarantined
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -67,7 +68,7 @@ def read_bytes(file: RunFile) -> tuple[bytes, str]:
     try:
         data = bounded_bytes(file.path, FILE_BYTES, links=False)
     except FileError as error:
-        raise RunsError(f"{shown_path(file.path)} {error.why}.") from None
+        raise RunsError("{path} {why}.", path=shown_path(file.path), why=error.why) from None
     return data, hashlib.sha256(data).hexdigest()
 
 
@@ -84,18 +85,21 @@ def check_lines(file: RunFile, data: bytes) -> None:
     """
     lines = data.count(b"\n") + data.count(b"\r") + 1
     if lines > LINES.value:
-        raise RunsError(f"{file.name} has {LINES.refusal(lines)}.")
+        raise RunsError("{file} has {refusal}.", file=file.name, refusal=LINES.refusal(lines))
     most, place = LINE_BYTES.value, 0
     while place + most < len(data):
         end = max(data.rfind(mark, place, place + most + 1) for mark in (b"\n", b"\r"))
         if end < 0:
-            line, longer = data.count(b"\n", 0, place) + 1, f"more than {most:,}"
-            raise RunsError(f"{file.name}:{line}: the line has {LINE_BYTES.refusal(longer)}.")
+            line = data.count(b"\n", 0, place) + 1
+            raise RunsError(
+                "{place}: the line has {refusal}.",
+                place=f"{file.name}:{line}", refusal=LINE_BYTES.passed(),
+            )  # fmt: skip
         place = end + 1
     head = data[: data.find(b"\n")] if file.kind == ".csv" else b""
     columns = head.count(file.delimiter.encode()) + 1
     if columns > COLUMNS.value:
-        raise RunsError(f"{file.name} has {COLUMNS.refusal(columns)}.")
+        raise RunsError("{file} has {refusal}.", file=file.name, refusal=COLUMNS.refusal(columns))
 
 
 def empty(file: RunFile, *, alone: bool) -> Quarantined:
@@ -105,9 +109,9 @@ def empty(file: RunFile, *, alone: bool) -> Quarantined:
         RunsError: there is no other file.
     """
     if alone:
-        raise RunsError(f"{file.name} has 0 rows; expected at least one run.")
-    due = "expected at least one run"
-    return Quarantined(file.name, 0, "the file has 0 rows", "", due, "")
+        raise RunsError("{file} has 0 rows; expected at least one run.", file=file.name)
+    due = phrase("expected at least one run")
+    return Quarantined(file.name, 0, phrase("the file has 0 rows"), "", due, "")
 
 
 def head_of(data: bytes) -> bytes:
@@ -151,16 +155,20 @@ class Stamp:
             RunsError: it is gone or another one.
         """
         if _state(self.file) != self.state:
-            told, due = shown_path(self.file.path), "wait for its writer, and read it again"
-            raise RunsError(f"{told} changed while it was read; {due}.")
+            raise RunsError(
+                "{path} changed while it was read; wait for its writer, and read it again.",
+                path=shown_path(self.file.path),
+            )
 
 
 def _state(file: RunFile) -> tuple[int, ...]:
     try:
         now = os.stat(file.path, follow_symlinks=False)  # noqa: PTH116 -- a text, as scandir gives it
     except OSError as error:
-        gone = f"cannot be read any more ({error.strerror})"
-        raise RunsError(f"{shown_path(file.path)} {gone}; read it again.") from None
+        raise RunsError(
+            "{path} cannot be read any more ({why}); read it again.",
+            path=shown_path(file.path), why=error,
+        ) from None  # fmt: skip
     return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 
@@ -173,7 +181,7 @@ def digest_of(file: RunFile) -> str:
     try:
         return file_sha256(file.path, links=False)
     except FileError as error:
-        raise RunsError(f"{shown_path(file.path)} {error.why}.") from None
+        raise RunsError("{path} {why}.", path=shown_path(file.path), why=error.why) from None
 
 
 def units_of(file: RunFile, data: bytes) -> list[Unit]:
@@ -226,8 +234,9 @@ def _read_meta(path: str) -> dict[str, Any] | None:
     except FileError as error:
         if error.missing:
             return None
-        raise RunsError(str(error)) from None
+        raise RunsError(error.phrase) from None
     except (UnicodeDecodeError, MalformedError) as error:
-        due = getattr(error, "expectation", "expected UTF-8")
-        msg = f"{path} is not one JSON object with each key once: {due}."
-        raise RunsError(msg) from None
+        raise RunsError(
+            "{path} is not one JSON object with each key once: {due}.",
+            path=path, due=getattr(error, "expectation", UTF8),
+        ) from None  # fmt: skip

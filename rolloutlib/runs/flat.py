@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from rolloutlib.doors.paths import is_path, value_at
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import phrase, several
 from rolloutlib.runs.cells import numeric_columns
 from rolloutlib.runs.decimals import seen_in, settled
 from rolloutlib.runs.files import head_of
@@ -38,7 +39,6 @@ from rolloutlib.runs.row_mapping import RowMapping
 from rolloutlib.runs.rows import Rows, lines_inside, read_rows, rows_in
 from rolloutlib.runs.sources import TAGS
 from rolloutlib.runs.unfolding import left_out, unfolded
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -110,10 +110,12 @@ def read_flat(
     beside, spec = spec, source_of(spec, file.name)
     rows = unfolded(file, read_rows(file, data, spec), spec)
     if not rows.rows and not rows.bad:
-        raise RunsError(f"{file.name} has 0 rows; expected runs, or a table with a row a sample.")
+        raise RunsError(
+            "{file} has 0 rows; expected runs, or a table with a row a sample.", file=file.name
+        )
     spec = spec or native_source(rows.columns, beside, file.name)
     if spec is None:
-        raise RunsError(_unmapped(file, rows))
+        raise _unmapped(file, rows)
     sides = [_of_side(file, rows, side.told_of(texts=texts), latest) for side in spec.sides]
     if spec.wide and "prompt_id" not in spec.mapped:
         _name_prompts(file, sides)
@@ -151,8 +153,11 @@ def _of_side(file: RunFile, rows: Rows, spec: SourceSpec, latest: datetime | Non
     check_columns(file, columns_of(rows), spec)
     start = spec.constants.started_at
     if start is not None and latest is not None and start > latest:
-        got = f"{file.name} began at {start.isoformat()}, as constants or named in source.yaml say"
-        raise RunsError(f"{got}; expected a start that is not in the future.")
+        raise RunsError(
+            "{file} began at {start}, as constants or named in source.yaml say; expected a start "
+            "that is not in the future.",
+            file=file.name, start=start.isoformat(),
+        )  # fmt: skip
     empty = empty_paths(file.name, rows, spec)
     told = empty_told(file.name, empty, spec)
     spec = without(spec, [*empty, *(name for name in IDS if is_empty(name, rows, spec))])
@@ -160,9 +165,11 @@ def _of_side(file: RunFile, rows: Rows, spec: SourceSpec, latest: datetime | Non
     mapping = RowMapping(file.name, spec, lists=_lists(rows, spec), latest=latest)
     read = [mapping.row(row) for row in rows.rows]
     if mapping.untimed and not any(isinstance(one, Mapped) for one in read):
-        expected = "source.yaml needs a timezone, such as timezone: Asia/Seoul"
-        got = f"a time is {shown(mapping.untimed)}, without an offset"
-        raise RunsError(f"{file.name}: {got}; {expected}.")
+        raise RunsError(
+            "{file}: a time is {time}, without an offset; source.yaml needs a timezone, such as "
+            "timezone: Asia/Seoul.",
+            file=file.name, time=shown(mapping.untimed),
+        )  # fmt: skip
     if rows.inside:
         arms = {one.run.arm for one in read if isinstance(one, Mapped)}
         read = [mapping.unless_swallowing(one, rows.inside, arms) for one in read]
@@ -171,14 +178,19 @@ def _of_side(file: RunFile, rows: Rows, spec: SourceSpec, latest: datetime | Non
     return _Side(spec, kept, bad, mapping.unknown, told)
 
 
-def _unmapped(file: RunFile, rows: Rows) -> str:
+def _unmapped(file: RunFile, rows: Rows) -> RunsError:
     """Say what is wrong with a table that no source.yaml maps."""
     if not rows.rows:
-        return f"no row of {file.name} can be read; {rows.bad[0].message}"
-    named = listed(rows.columns, most=20) or "none"
-    due = "say which are arm and status (or passed, or score) under columns: in a source.yaml"
-    expected = layout_of(rows.columns) or due
-    return f"{file.name} has the columns {named}; {expected}."
+        why = rows.bad[0].said
+        return RunsError("no row of {file} can be read; {why}", file=file.name, why=why)
+    due = phrase(
+        "say which are arm and status (or passed, or score) under columns: in a source.yaml"
+    )
+    return RunsError(
+        "{file} has the columns {names}; {due}.",
+        file=file.name, names=several(rows.columns, most=20) or phrase("none"),
+        due=layout_of(rows.columns) or due,
+    )  # fmt: skip
 
 
 def needs_rows(file: RunFile, data: bytes, columns: Collection[str], spec: SourceSpec) -> bool:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from rolloutlib.runs.columns import SCHEMA, Sample, sample_columns
 from rolloutlib.runs.failures import failure_columns
 from rolloutlib.runs.further import columns_beside, texts_of
-from rolloutlib.runs.quarantine import Quarantined, shown, twin
+from rolloutlib.runs.quarantine import ONE_IN_A_RUN, Quarantined, field_of_run, shown, twin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,7 +92,7 @@ def _add_run(found: Grouped, file: str, rows: list[Mapped], no_tags: frozenset[s
         if len(values) > 1:
             text = "\n".join(one.row.text for one in rows)
             named = " and ".join(sorted(map(str, values)))
-            what = f"{field} of run {run_id}", shown(named), "expected one in a run"
+            what = field_of_run(field, run_id), shown(named), ONE_IN_A_RUN
             line = rows[0].row.line
             found.bad.append(Quarantined(file, line, *what, text, len(rows), arm))
             return

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.doors.paths import is_path
 from rolloutlib.errors import RunsError, did_you_mean
+from rolloutlib.phrase import Clause, both, phrase, several
 from rolloutlib.reason import Reason, because
 from rolloutlib.runs.failures import ABSENT
 from rolloutlib.runs.picked import cell_of
 from rolloutlib.runs.source_columns import UNITS_OF_ITEMS
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rolloutlib.runs.sources import SourceSpec
 
 __all__ = ["IDS", "check_columns", "check_layout", "columns_of", "empty_paths", "empty_told"]
-__all__ += ["is_empty", "layout_of", "without"]
+__all__ += ["is_empty", "lacking_column", "layout_of", "without"]
 
 IDS: Final = ("run_id", "sample_id")  # without which rows are told apart by day and line
 
@@ -35,12 +35,12 @@ _METRIC_NAMES: Final = ("metric_name", "metric", "metricname")
 _METRIC_VALUES: Final = ("metric_value", "value", "metricvalue")
 
 
-def layout_of(columns: Collection[str]) -> str:
+def layout_of(columns: Collection[str]) -> Clause:
     """Say what is wrong with a layout whose rows are no samples of one arm; nothing otherwise.
 
-    >>> layout_of(["instruction", "output_1", "generator_1", "output_2", "generator_2"])[:52]
+    >>> str(layout_of(["instruction", "output_1", "generator_1", "output_2", "generator_2"]))[:52]
     'both arms stand in one row (output_1 beside output_2'
-    >>> layout_of(["metric_name", "timestamp", "metric_value"])[:24]
+    >>> str(layout_of(["metric_name", "timestamp", "metric_value"]))[:24]
     'each row is one metric ('
     >>> layout_of(["arm", "status", "score"])
     ''
@@ -50,19 +50,22 @@ def layout_of(columns: Collection[str]) -> str:
         next((n for n in some if n in named), "") for some in (_METRIC_NAMES, _METRIC_VALUES)
     )
     if name and value:
-        return (
-            f"each row is one metric ({named[name]} and {named[value]}), not one sample; expected "
-            "a row a sample, with its arm and its metrics in columns: pivot the table first, or "
-            f"keep one metric's rows (where: {{{named[name]}: …}} in source.yaml)"
-        )
+        return phrase(
+            "each row is one metric ({name} and {value}), not one sample; expected a row a sample, "
+            "with its arm and its metrics in columns: pivot the table first, or keep one metric's "
+            "rows (where: {key} in source.yaml)",
+            name=named[name], value=named[value], key=f"{{{named[name]}: …}}",
+        )  # fmt: skip
     pairs = [(named[one], named[other]) for one, other in _pairs(named)]
     if len(pairs) > 1 or (pairs and _WINNERS & named.keys()):
         one, other = pairs[0]
-        return (
-            f"both arms stand in one row ({one} beside {other}), and a preference is no outcome of "
-            "either; expected a row a sample and arm, or the columns of each arm: "
-            f"wide: {{control: {{score: {one}}}, treatment: {{score: {other}}}}} in source.yaml"
-        )
+        sides = f"{{control: {{score: {one}}}, treatment: {{score: {other}}}}}"
+        return phrase(
+            "both arms stand in one row ({one} beside {other}), and a preference is no outcome of "
+            "either; expected a row a sample and arm, or the columns of each arm: wide: {sides} in "
+            "source.yaml",
+            one=one, other=other, sides=sides,
+        )  # fmt: skip
     return ""
 
 
@@ -88,7 +91,7 @@ def check_layout(file: str, columns: Collection[str], spec: SourceSpec) -> None:
     names = [column for column in columns if column.casefold() in _METRIC_NAMES]
     one = bool(names) and len(spec.where.get(names[0], ())) == 1  # whose rows alone are read
     if names and not one and mapped & {*_METRIC_VALUES} and names[0].casefold() not in mapped:
-        raise RunsError(f"{file}: {layout_of(columns)}.")
+        raise RunsError("{file}: {why}.", file=file, why=layout_of(columns))
 
 
 def without(spec: SourceSpec, empty: Iterable[str]) -> SourceSpec:
@@ -116,10 +119,17 @@ def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSp
         for path in paths if columns is not None else ():
             nested = is_path(path) and (file.kind != ".csv" or _first(path, columns or ()))
             if not nested and path not in (columns or ()):
-                hint = did_you_mean(path, columns or ())
-                got = f"source.yaml maps {name} to column {path!r}, which {file.name} lacks"
-                msg = f"{got}; its columns are {listed(columns or (), most=20)}.{hint}"
-                raise RunsError(msg)
+                raise lacking_column(name, path, file.name, columns or ())
+
+
+def lacking_column(name: str, column: str, file: str, columns: Collection[str]) -> RunsError:
+    """Say that a column is mapped which a file lacks, and which it has."""
+    return RunsError(
+        "source.yaml maps {name} to column {column!r}, which {file} lacks; its columns are "
+        "{columns}.{hint}",
+        name=name, column=column, file=file, columns=several(columns, most=20),
+        hint=did_you_mean(column, columns),
+    )  # fmt: skip
 
 
 def _first(path: str, columns: Collection[str]) -> bool:
@@ -153,8 +163,10 @@ def empty_paths(file: str, rows: Rows, spec: SourceSpec) -> tuple[str, ...]:
     ]  # fmt: skip
     for name in empty:
         if name in {"arm", "passed", "status"}:
-            due = f"correct columns.{name} in source.yaml"
-            raise RunsError(f"no record of {file} has {paths[name].column}; {due}.")
+            raise RunsError(
+                "no record of {file} has {column}; correct columns.{name} in source.yaml.",
+                file=file, column=paths[name].column, name=name,
+            )  # fmt: skip
     if spec.explode and rows.rows:
         _check_units(file, rows, spec)
     return tuple(empty)
@@ -164,9 +176,11 @@ def _check_units(file: str, rows: Rows, spec: SourceSpec) -> None:
     """Refuse items of which nobody can say whose they are: they would be evidence of their own."""
     units = [name for name in UNITS_OF_ITEMS if name in spec.mapped]
     if units and all(is_empty(name, rows, spec) for name in units):
-        columns = " and ".join(spec.mapped[name].column for name in units)
-        due = f"correct columns.{units[0]} in source.yaml, so that items of one record are one"
-        raise RunsError(f"no row of {file} has {columns}, which explode needs; {due}.")
+        raise RunsError(
+            "no row of {file} has {columns}, which explode needs; correct columns.{name} in "
+            "source.yaml, so that items of one record are one.",
+            file=file, columns=both([spec.mapped[name].column for name in units]), name=units[0],
+        )  # fmt: skip
 
 
 def _absent_is_told(column: ColumnSpec, rows: Rows) -> bool:

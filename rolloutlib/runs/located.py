@@ -14,11 +14,12 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from rolloutlib.limits import NESTING
+from rolloutlib.phrase import Clause, Phrase, foreign, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,21 +41,27 @@ _MAX_DIGITS = 40
 _ANY = msgspec.json.Decoder()
 _BLANK = re.compile(r"[ \t\r\n]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+_SAID_OF_JSON: Final = {
+    str(one): one
+    for one in (
+        phrase("expecting value"), phrase("expecting a key in double quotes"),
+        phrase("expecting ','"), phrase("expecting ':'"), phrase("invalid control character at"),
+        phrase("invalid \\escape"), phrase("unterminated string starting at"),
+    )
+}  # fmt: skip
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class MalformedError(ValueError):
     """Text that is no JSON at all: nothing in it can be trusted, so the whole unit goes."""
 
-    def __init__(self, position: int, value: str, expectation: str, field: str = "JSON") -> None:
+    def __init__(
+        self, position: int, value: str, expectation: Clause, field: Clause = "JSON"
+    ) -> None:
         """Keep what a message needs."""
-        super().__init__(expectation)
-        self.position, self.value, self.expectation, self.field = (
-            position,
-            value,
-            expectation,
-            field,
-        )
+        super().__init__(str(expectation))
+        self.position, self.value, self.expectation = position, value, expectation
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +72,15 @@ class Fault:
     """
 
     position: int
-    field: str
+    field: Clause
     value: Any
-    expectation: str
+    expectation: Clause
 
 
 @dataclass(frozen=True, slots=True)
 class _Odd:
     text: str
-    expectation: str
+    due: Phrase
 
 
 class Object(dict[str, Any]):
@@ -94,11 +101,15 @@ class Object(dict[str, Any]):
         twin = self.folded.get(folded)
         self.folded.setdefault(folded, key)
         if twin is not None:
-            same = "each key once" if twin == key else f"one spelling, beside {twin!r}"
-            self.faults.append(Fault(position, key, value, f"expected {same}"))
+            due = (
+                phrase("expected each key once") if twin == key
+                else phrase("expected one spelling, beside {key!r}", key=twin)
+            )  # fmt: skip
+            self.faults.append(Fault(position, key, value, due))
         odd = _odd_in(value)
         if odd:
-            self.faults.append(Fault(position, key, odd.text, f"expected {odd.expectation}"))
+            due = phrase("expected {due}", due=odd.due)
+            self.faults.append(Fault(position, key, odd.text, due))
         self[key] = value
         self.at[key] = position
 
@@ -122,12 +133,13 @@ def parse(text: str) -> Any:  # noqa: ANN401
         value, end = _value(text, _skip(text, 0))
     except json.JSONDecodeError as error:
         found = _around(text, error.pos)
-        field = "JSON" if found.strip() else "the text ends early"
-        raise MalformedError(
-            error.pos, found.strip() and found, f"expected JSON ({error.msg.lower()})", field
-        ) from None
+        field = "JSON" if found.strip() else phrase("the text ends early")
+        told = error.msg.lower()
+        due = phrase("expected JSON ({why})", why=_SAID_OF_JSON.get(told) or foreign(told))
+        raise MalformedError(error.pos, found.strip() and found, due, field) from None
     if end != len(text):
-        raise MalformedError(end, _around(text, end), "expected the end of the JSON value")
+        due = phrase("expected the end of the JSON value")
+        raise MalformedError(end, _around(text, end), due)
     return value
 
 
@@ -140,7 +152,7 @@ def read_object(line: bytes) -> dict[str, Any]:
     """
     value = read_value(line)
     if not isinstance(value, dict):
-        raise MalformedError(0, _around(line.decode(), 0), "expected an object")
+        raise MalformedError(0, _around(line.decode(), 0), phrase("expected an object"))
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
@@ -219,8 +231,8 @@ def _check_depth(text: str) -> None:
     for token in _TOKEN.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
         if depth > most:
-            due = f"expected at most {most} levels"
-            raise MalformedError(token.start(), "", due, "nesting is deeper")
+            due = phrase("expected at most {most} levels", most=most)
+            raise MalformedError(token.start(), "", due, phrase("nesting is deeper"))
 
 
 def _around(text: str, position: int) -> str:
@@ -241,7 +253,7 @@ def _value(text: str, start: int) -> tuple[Any, int]:
     else:
         value, end = _SCALARS.raw_decode(text, start)
         if isinstance(value, str) and _LONE_SURROGATE.search(value):
-            value = _Odd(value, "text without a lone surrogate")
+            value = _Odd(value, phrase("text without a lone surrogate"))
     return value, _skip(text, end)
 
 
@@ -287,19 +299,20 @@ def _odd_in(value: object) -> _Odd | None:
 
 def _float(text: str) -> float | _Odd:
     number = float(text)
-    return number if math.isfinite(number) else _Odd(text, "a number that fits a 64-bit float")
+    due = phrase("a number that fits a 64-bit float")
+    return number if math.isfinite(number) else _Odd(text, due)
 
 
 def _integer(text: str) -> int | _Odd:
     return (
         int(text)
         if len(text) <= _MAX_DIGITS
-        else _Odd(text, f"an integer of at most {_MAX_DIGITS} digits")
+        else _Odd(text, phrase("an integer of at most {most} digits", most=_MAX_DIGITS))
     )
 
 
 def _constant(text: str) -> _Odd:
-    return _Odd(text, "a finite number")
+    return _Odd(text, phrase("a finite number"))
 
 
 _SCALARS = json.JSONDecoder(parse_float=_float, parse_int=_integer, parse_constant=_constant)  # pyright: ignore[reportArgumentType]  marks odd numbers

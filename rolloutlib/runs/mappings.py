@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from rolloutlib.doors.naming import as_time, pattern_of
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import Phrase, both, phrase
 from rolloutlib.runs.ranges import NO_OFFSET, read_time
 from rolloutlib.runs.source_columns import Constants
 from rolloutlib.runs.sources import NAMED
@@ -36,8 +37,11 @@ def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
         constants = Constants.model_validate(spec.constants.model_dump() | told)
     except ValidationError as error:
         field = error.errors()[0]["loc"][0]
-        due = "expected a name that says it; correct named in source.yaml"
-        raise RunsError(f"{file}: {field} is {told[str(field)]!r}; {due}.") from None
+        raise RunsError(
+            "{file}: {field} is {value}; expected a name that says it; correct named in "
+            "source.yaml.",
+            file=file, field=field, value=repr(told[str(field)]),
+        ) from None  # fmt: skip
     return spec.model_copy(update={"constants": constants})
 
 
@@ -50,9 +54,12 @@ def _told_by_name(spec: SourceSpec, file: str) -> dict[str, object]:
         told["arm"] = _arm_of(spec, str(told["arm"]), file)
     if "started_at" in told:
         time = read_time(as_time(str(told["started_at"])), timezone=spec.timezone)
-        if isinstance(time, str):
-            hint = ", say timezone: in source.yaml" if time == NO_OFFSET else ""
-            raise RunsError(f"{file}: its name says {told['started_at']}; expected {time}{hint}.")
+        if isinstance(time, Phrase):
+            hint = phrase(", say timezone: in source.yaml") if time == NO_OFFSET else ""
+            raise RunsError(
+                "{file}: its name says {time}; expected {due}{hint}.",
+                file=file, time=told["started_at"], due=time, hint=hint,
+            )  # fmt: skip
         told["started_at"] = time
     return told
 
@@ -62,7 +69,13 @@ def _arm_of(spec: SourceSpec, word: str, file: str) -> str:
     arms = [arm for arm, globs in spec.arms.items() if any(fnmatch(word, one) for one in globs)]
     if len(arms) == 1:
         return arms[0]
-    got = f"is a file of arms {' and '.join(arms)}" if arms else "is a file of no arm"
-    of_word = "" if word == file else f" ({word!r} in its path)"
-    due = "expected one pattern of arms in source.yaml to name it (or narrow files there)"
-    raise RunsError(f"{file} {got}{of_word}; {due}.")
+    got = (
+        phrase("is a file of arms {arms}", arms=both(arms)) if arms
+        else phrase("is a file of no arm")
+    )  # fmt: skip
+    raise RunsError(
+        "{file} {got}{of_word}; expected one pattern of arms in source.yaml to name it (or narrow "
+        "files there).",
+        file=file, got=got,
+        of_word="" if word == file else phrase(" ({word!r} in its path)", word=word),
+    )  # fmt: skip

@@ -69,10 +69,11 @@ def own_scorers(columns: Collection[str], file: str) -> dict[str, ColumnSpec]:
     """
     own = {name: ColumnSpec(column=(name,)) for name in columns if _SCORER.fullmatch(name)}
     if len(own) > MOST_SEGMENTS:
-        due = (
-            f"expected at most {MOST_SEGMENTS}; name those that matter under scores: in source.yaml"
-        )
-        raise RunsError(f"{file} has {len(own)} columns named {SCORER}…; {due}.")
+        raise RunsError(
+            "{file} has {n} columns named {prefix}…; expected at most {most}; name those that "
+            "matter under scores: in source.yaml.",
+            file=file, n=len(own), prefix=SCORER, most=MOST_SEGMENTS,
+        )  # fmt: skip
     return own
 
 

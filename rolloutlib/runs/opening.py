@@ -22,6 +22,7 @@ from msgspec import UNSET
 from msgspec.structs import astuple
 
 from rolloutlib.errors import did_you_mean
+from rolloutlib.phrase import Clause, Phrase, both, foreign, phrase
 from rolloutlib.runs.columns import Sample
 from rolloutlib.runs.envelopes import ARMS, EXPECTED, Envelope, FoundRun, Unit, due_of
 from rolloutlib.runs.located import (
@@ -35,10 +36,10 @@ from rolloutlib.runs.located import (
     text_keys,
     tree_keys,
 )  # fmt: skip
-from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
+from rolloutlib.runs.quarantine import UTF8, Quarantined, expected, shown, verbatim
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 __all__ = ["distinct", "field_of", "open_run", "understood"]
 
@@ -122,8 +123,8 @@ def _diagnose(unit: Unit) -> FoundRun | Quarantined:
         text = unit.data.decode()
     except UnicodeDecodeError as error:
         line = unit.line + line_of(unit.data[: error.start].decode(), error.start) - 1
-        value = f"byte {error.start} is 0x{unit.data[error.start]:02x}"
-        return Quarantined(unit.file, line, value, "", "expected UTF-8", verbatim(unit.data))
+        field = phrase("byte {at} is 0x{value:02x}", at=error.start, value=unit.data[error.start])
+        return Quarantined(unit.file, line, field, "", UTF8, verbatim(unit.data))
     try:
         tree = parse(text)
     except MalformedError as error:
@@ -137,9 +138,8 @@ def _diagnose(unit: Unit) -> FoundRun | Quarantined:
             text,
         )
     if not isinstance(tree, Object):
-        return Quarantined(
-            unit.file, unit.line, "JSON", shown(tree), "expected one run as an object", text
-        )
+        due = phrase("expected one run as an object")
+        return Quarantined(unit.file, unit.line, "JSON", shown(tree), due, text)
     return _Diagnosis(unit, text, tree).run()
 
 
@@ -178,9 +178,8 @@ class _Diagnosis:
 
     def sample(self, written: object) -> Sample | Quarantined:
         if not isinstance(written, Object):
-            return self.quarantined(
-                self.tree, Fault(self.tree.start, "samples", written, "expected objects")
-            )
+            due = phrase("expected objects")
+            return self.quarantined(self.tree, Fault(self.tree.start, "samples", written, due))
         for fault in all_faults(written):
             return self.quarantined(written, fault)
         try:
@@ -200,16 +199,15 @@ class _Diagnosis:
             if isinstance(one, Sample):
                 places.setdefault(str(one.id), []).append(index)
         for same in (indices for indices in places.values() if len(indices) > 1):
-            some = [f"line {self.line(written[i].start)} (sample {i + 1})" for i in same[:8]]
-            more = [f"{len(same) - len(some):,} more"] if len(same) > len(some) else []
-            where = " and ".join(some + more)
+            some = [
+                phrase("line {line} (sample {n})", line=self.line(written[i].start), n=i + 1)
+                for i in same[:8]
+            ]
+            left_out = len(same) - len(some)
+            more = [phrase("{n:,} more", n=left_out)] if left_out else []
+            due = phrase("expected once in a run, got {where}", where=both(some + more))
             for index in same:
-                fault = Fault(
-                    written[index].at["id"],
-                    "id",
-                    written[index]["id"],
-                    f"expected once in a run, got {where}",
-                )
+                fault = Fault(written[index].at["id"], "id", written[index]["id"], due)
                 found[index] = self.quarantined(written[index], fault)
         return found
 
@@ -224,12 +222,10 @@ class _Diagnosis:
                 holder, value = value, value.get(name)
         missing = _MISSING.search(reason)
         if missing and isinstance(value, Object):
-            hint = str(did_you_mean(missing[1], value))
-            due = f"expected {EXPECTED.get(missing[1], 'text')}{hint and f' ({hint.strip()})'}"
-            return self.quarantined(
-                owner, Fault(value.start, f"{missing[1]} is missing", UNSET, due)
-            )
-        due = f"expected {due_of(name, reason) or _plain(reason)}"
+            lacking = phrase("{key} is missing", key=missing[1])
+            due = _due_instead(missing[1], value)
+            return self.quarantined(owner, Fault(value.start, lacking, UNSET, due))
+        due = expected(due_of(name, reason) or _plain(reason))
         return self.quarantined(owner, Fault(holder.at.get(name, holder.start), name, value, due))
 
     def quarantined(self, owner: Object, fault: Fault) -> Quarantined:
@@ -255,6 +251,15 @@ class _Diagnosis:
         return self.unit.line + bisect_left(self.breaks, position)
 
 
+def _due_instead(key: str, there: Collection[str]) -> Phrase:
+    """Return what is due under a key that is missing; another one may be a misspelling of it."""
+    due, hint = EXPECTED.get(key) or phrase("text"), did_you_mean(key, there)
+    if isinstance(hint, Phrase):
+        word = hint.values["word"]
+        return phrase("expected {due} (Did you mean {word!r}?)", due=due, word=word)
+    return phrase("expected {due}", due=due)
+
+
 def _names(reason: str) -> list[str]:
     path = _AT.search(reason)
     return re.findall(r"\.(\w+)", path[1]) if path else []
@@ -266,10 +271,10 @@ def field_of(reason: str) -> str:
     return missing[1] if missing else next(reversed(_names(reason)), "")
 
 
-def _plain(reason: str) -> str:
+def _plain(reason: str) -> Clause:
     """The decoder's own words, for a field without a rule of ours.
 
     'Expected `str`, got …' gives 'str'.
     """
     due = re.search(r"[Ee]xpected `([^`]+)`", reason)
-    return due[1].replace(" | null", "") if due else reason
+    return due[1].replace(" | null", "") if due else foreign(reason)

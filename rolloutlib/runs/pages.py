@@ -12,6 +12,8 @@ import os
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rolloutlib.phrase import Clause, phrase
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -23,10 +25,20 @@ _DEPTH = 16  # metadata nest eleven structs and lists
 _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 3, 7, 8, 9, 10, 12  # kinds of values
 _TRUTHS = {1: True, 2: False}
 _INTEGERS = (4, 5, 6)
+_NO_METADATA = phrase("its metadata are not those of Parquet")
 
 
 class Damage(Exception):  # noqa: N818 -- what a file has, not what went wrong here
-    """Bytes that are no page or no metadata of Parquet."""
+    """Bytes that are no page or no metadata of Parquet.
+
+    Attributes:
+        why: what is wrong, as a clause.
+    """
+
+    def __init__(self, why: Clause = "") -> None:
+        """Keep what is wrong."""
+        super().__init__(str(why))
+        self.why = why
 
 
 class _ShortError(Damage):
@@ -88,11 +100,16 @@ def metadata_of(footer: bytes, check_schema: Callable[[int], None]) -> Metadata:
         leaves = sum(not element.get(5) for element in schema[1:])
         read = [_group(group) for group in groups]
     except (KeyError, TypeError, AttributeError, IndexError, _ShortError):
-        raise Damage("its metadata are not those of Parquet") from None
+        raise Damage(_NO_METADATA) from None
     if any(len(group.chunks) != leaves for group in read):
-        raise Damage("its metadata announce other columns than its groups of rows have")
+        raise Damage(phrase("its metadata announce other columns than its groups of rows have"))
     if min((group.rows for group in read), default=0) < 0 or sum(g.rows for g in read) != rows:
-        raise Damage(f"its metadata announce {rows:,} rows, and other numbers in groups of rows")
+        raise Damage(
+            phrase(
+                "its metadata announce {rows:,} rows, and other numbers in groups of rows",
+                rows=rows,
+            )
+        )
     return Metadata(rows, leaves, read)
 
 
@@ -101,7 +118,7 @@ def _group(fields: dict[int, Any]) -> Group:
     for column in fields[1]:
         of = column[3]  # in the same file: another file's name would stand in field 1
         if 1 in column or not {1, 2, 3, 4, 5} <= of.keys():
-            raise Damage("a column of it lies in another file, or is not described")
+            raise Damage(phrase("a column of it lies in another file, or is not described"))
         first, dictionary = of[9], of.get(11)
         chunks.append(Chunk(min(first, dictionary) if dictionary else first, of[7]))
     return Group(fields[3], fields[2], chunks)
@@ -110,10 +127,10 @@ def _group(fields: dict[int, Any]) -> Group:
 def _schema_size(footer: bytes) -> int:
     """Return the size of the list of columns, which stands after the version."""
     if _at(footer, 0) != 0x15:  # noqa: PLR2004 -- field 1, an integer
-        raise Damage("its metadata are not those of Parquet")
+        raise Damage(_NO_METADATA)
     place = _varint(footer, 1)[1]
     if _at(footer, place) != 0x19:  # noqa: PLR2004 -- field 2, a list
-        raise Damage("its metadata are not those of Parquet")
+        raise Damage(_NO_METADATA)
     return _list_head(footer, place + 1)[0]
 
 
@@ -130,14 +147,16 @@ def pages_of(handle: int, chunk: Chunk) -> Iterator[Page]:
     """
     at, end = chunk.start, chunk.start + chunk.length
     if at < 0 or chunk.length < 0 or end > os.fstat(handle).st_size:
-        raise Damage("a column of it ends outside of the file")
+        raise Damage(phrase("a column of it ends outside of the file"))
     while at < end:
         fields, header = _header(handle, at, end)
         unpacked, stored, due = fields.get(2, -1), fields.get(3, -1), fields.get(4)
         if unpacked < 0 or stored < 0 or at + header + stored > end:
-            raise Damage(f"the page at byte {at:,} does not fit into its column")
+            why = phrase("the page at byte {at:,} does not fit into its column", at=at)
+            raise Damage(why)
         if due is not None and zlib.crc32(os.pread(handle, stored, at + header)) != due % 2**32:
-            raise Damage(f"the page at byte {at:,} does not match its checksum")
+            why = phrase("the page at byte {at:,} does not match its checksum", at=at)
+            raise Damage(why)
         yield Page(at, unpacked, stored)
         at += header + stored
 
@@ -159,7 +178,7 @@ def _header(handle: int, at: int, end: int) -> tuple[dict[int, Any], int]:
             if any(type(fields.get(field, 0)) is not int for field in (2, 3, 4)):
                 break
             return fields, size
-    raise Damage(f"there is no page at byte {at:,}")
+    raise Damage(phrase("there is no page at byte {at:,}", at=at))
 
 
 def _at(data: bytes, place: int) -> int:
@@ -177,7 +196,7 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
         if byte < 128:  # noqa: PLR2004 -- the last byte has no high bit
             return number, place
         if shift > 63:  # noqa: PLR2004 -- an integer has 64 bits
-            raise Damage("an integer of its metadata does not end")
+            raise Damage(phrase("an integer of its metadata does not end"))
 
 
 def _integer(data: bytes, place: int) -> tuple[int, int]:
@@ -214,13 +233,13 @@ def _struct(data: bytes, place: int, depth: int) -> tuple[dict[int, Any], int]:
 def _value(data: bytes, place: int, kind: int, depth: int) -> tuple[Any, int]:
     """Return a value and where it ends."""
     if depth > _DEPTH:
-        raise Damage("its metadata are nested deeper than those of Parquet")
+        raise Damage(phrase("its metadata are nested deeper than those of Parquet"))
     if kind in _INTEGERS:
         return _integer(data, place)
     if kind in _TRUTHS or kind == _BYTE:  # truths inside of a list have a byte each
         return _at(data, place), place + 1
     if kind not in _VALUES:
-        raise Damage("a value of its metadata is of no known kind")
+        raise Damage(phrase("a value of its metadata is of no known kind"))
     return _VALUES[kind](data, place, depth)
 
 

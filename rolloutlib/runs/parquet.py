@@ -24,6 +24,7 @@ from rolloutlib.limits import (
     PATIENT_ROWS,
     ROW_GROUPS,
 )
+from rolloutlib.phrase import foreign, phrase
 from rolloutlib.runs.pages import Damage, metadata_of, pages_of
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def check_parquet(file: RunFile, still: Callable[[], None]) -> int:
                 _check_pages(file, handle, group)
             return facts.rows
     except FileError as error:
-        raise RunsError(f"{file.name} {error.why}.") from None
+        raise RunsError("{path} {why}.", path=file.name, why=error.why) from None
     except (Damage, pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise damaged(file, error) from None
 
@@ -80,15 +81,20 @@ def check_patient(file: RunFile, rows: int) -> None:
         RunsError: it has more rows than may be.
     """
     if rows > PATIENT_ROWS.value:
-        got = PATIENT_ROWS.refusal(rows)
-        raise RunsError(f"{file.name} has to be read row by row, and has {got}.")
+        raise RunsError(
+            "{file} has to be read row by row, and has {refusal}.",
+            file=file.name, refusal=PATIENT_ROWS.refusal(rows),
+        )  # fmt: skip
 
 
 def damaged(file: RunFile, error: Exception) -> RunsError:
     """Say that a file cannot be read as Parquet, and what to do."""
     first = _KIND.sub("", str(error).partition("\n")[0])[:300].rstrip(".")
-    due = "expected a whole Parquet file; write it again from its source, or take it out"
-    return RunsError(f"{file.name} cannot be read as Parquet: {first}; {due}.")
+    return RunsError(
+        "{file} cannot be read as Parquet: {why}; expected a whole Parquet file; write it again "
+        "from its source, or take it out.",
+        file=file.name, why=error.why if isinstance(error, Damage) else foreign(first),
+    )  # fmt: skip
 
 
 def _footer(file: RunFile, handle: int) -> bytes:
@@ -97,11 +103,17 @@ def _footer(file: RunFile, handle: int) -> bytes:
     tail = os.pread(handle, 8, max(0, size - 8))
     if size < _FRAME or tail[4:] != _MAGIC or os.pread(handle, 4, 0) != _MAGIC:
         if tail[4:] == _SEALED:
-            raise Damage("it is encrypted")
-        raise Damage("it does not begin and end with PAR1, so it is another format or cut off")
+            raise Damage(phrase("it is encrypted"))
+        raise Damage(
+            phrase("it does not begin and end with PAR1, so it is another format or cut off")
+        )
     length = int.from_bytes(tail[:4], "little")
     if length > size - _FRAME:
-        raise Damage(f"it has {size:,} bytes, and {length:,} bytes of metadata")
+        raise Damage(
+            phrase(
+                "it has {size:,} bytes, and {length:,} bytes of metadata", size=size, length=length
+            )
+        )
     _within(file, DOCUMENT_BYTES, length)
     return os.pread(handle, length, size - 8 - length)
 
@@ -113,13 +125,17 @@ def _framed(footer: bytes) -> bytes:
 
 def _within(file: RunFile, limit: Limit, got: int, times: int = 1) -> None:
     if got > times * limit.value:
-        what = "metadata of " if limit is DOCUMENT_BYTES else ""
-        raise RunsError(f"{file.name} has {what}{limit.refusal(got)}.")
+        refusal = limit.refusal(got)
+        if limit is DOCUMENT_BYTES:
+            raise RunsError("{file} has metadata of {refusal}.", file=file.name, refusal=refusal)
+        raise RunsError("{file} has {refusal}.", file=file.name, refusal=refusal)
 
 
 def _check_pages(file: RunFile, handle: int, group: Group) -> None:
     for chunk in group.chunks:
         for page in pages_of(handle, chunk):
             if page.unpacked > PAGE_BYTES.value:
-                where = f"{file.name}: the page at byte {page.at:,}"
-                raise RunsError(f"{where} has {PAGE_BYTES.refusal(page.unpacked)}.")
+                raise RunsError(
+                    "{file}: the page at byte {at:,} has {refusal}.",
+                    file=file.name, at=page.at, refusal=PAGE_BYTES.refusal(page.unpacked),
+                )  # fmt: skip

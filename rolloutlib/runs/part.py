@@ -201,8 +201,10 @@ class Part:
         )
         ((rows,),) = self._run(f"SELECT count(*) FROM {shared}").fetchall()
         if rows > REPEATED_ROWS.value:
-            what = f"{self.raw.file} has rows with the id of another row of their run"
-            raise RunsError(f"{what}: {REPEATED_ROWS.refusal(rows)}.")
+            raise RunsError(
+                "{file} has rows with the id of another row of their run: {refusal}.",
+                file=self.raw.file, refusal=REPEATED_ROWS.refusal(rows),
+            )  # fmt: skip
         self._run(
             f"""CREATE TEMP TABLE {firsts} AS
             WITH times AS (SELECT id, content, min(started_at) AS time FROM {shared} GROUP BY ALL)

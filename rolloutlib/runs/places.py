@@ -74,8 +74,11 @@ def two_places(control: Path, treatment: Path) -> Two:
     listings = [list_files(path) for path in (control, treatment)]
     places = [Path(realpath(path)) for path in (control, treatment)]
     if places[0] in {places[1], *places[1].parents} or places[1] in places[0].parents:
-        both = f"{shown_path(control)} and {shown_path(treatment)} are the same, or one in the"
-        raise UsageError(f"{both} other; name the two outputs, the one to compare with first")
+        raise UsageError(
+            "{one} and {other} are the same, or one in the other; name the two outputs, the one to "
+            "compare with first",
+            one=shown_path(control), other=shown_path(treatment),
+        )  # fmt: skip
     folder = Path(commonpath([place.parent for place in places]))
     parts = [_under(place, folder, part) for place, part in zip(places, listings, strict=True)]
     files, refused, ignored = (
@@ -84,7 +87,8 @@ def two_places(control: Path, treatment: Path) -> Two:
     )
     for path, part in zip((control, treatment), parts, strict=True):
         if not part.files:
-            raise RunsError(f"{shown_path(path)}: {part.refused[0].expectation}.")
+            due = part.refused[0].expectation
+            raise RunsError("{file}: {why}.", file=shown_path(path), why=due)
     names = tuple(frozenset(file.name for file in part.files) for part in parts)
     globs = tuple(_glob(place, folder) for place in places)
     return Two(folder, Listing(files, refused, ignored), (names[0], names[1]), (globs[0], globs[1]))

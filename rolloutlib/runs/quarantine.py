@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "InputFile", "Quarantined", "UnknownWord", "shown", "twin", "verbatim",
-    "write_quarantine",
+    "ONE_IN_A_RUN", "UTF8", "InputFile", "Quarantined", "UnknownWord", "expected", "field_of_run",
+    "further_rows", "shown", "twin", "verbatim", "write_quarantine",
 ]  # fmt: skip
 
 _SOME = 8  # of many lines that a message tells
+UTF8: Final = phrase("expected UTF-8")
+ONE_IN_A_RUN: Final = phrase("expected one in a run")
 _ID_ONCE = phrase(
     "expected each id once in a run; if a part of it stands in another column, list both as "
     "sample_id in source.yaml"
@@ -70,24 +73,35 @@ class Quarantined:
 
     @property
     def message(self) -> str:
-        """The same in English."""
-        return str(self.said)
+        """The same in English; it is written for each of many rows."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        field = exact(self.field) if isinstance(self.field, str) else self.field
+        found = f" is {self.value}" if self.value else ""
+        return f"{place}: {field}{found}; {self.expectation}."
 
     @property
-    def as_json(self) -> dict[str, object]:
-        """What a line of quarantine/ holds: all in English, and as phrases what they are."""
+    def line_of_json(self) -> str:
+        """A line of quarantine/: all in English, the message too, and which of it are phrases."""
         told = {name: getattr(self, name) for name in self.__dataclass_fields__}
         phrases = {name: one for name, one in told.items() if isinstance(one, Phrase)}
-        english = {name: str(one) for name, one in phrases.items()}
-        more = {"phrases": msgspec.to_builtins(phrases)} if phrases else {}
-        return {**told, **english, "message": self.message, **more}
+        english = {name: _written(one)[0] for name, one in phrases.items()}
+        line = json.dumps({**told, **english, "message": self.message})
+        more = ", ".join(f'"{name}": {_written(one)[1]}' for name, one in phrases.items())
+        return f'{line[:-1]}, "phrases": {{{more}}}}}' if phrases else line
 
     @classmethod
-    def of_json(cls, line: dict[str, Any]) -> Quarantined:
+    def of_json(cls, line: str) -> Quarantined:
         """Return what a line of quarantine/ holds."""
-        told: dict[str, Any] = {name: line[name] for name in cls.__dataclass_fields__}
-        told.update(msgspec.convert(line.get("phrases", {}), dict[str, Phrase]))
+        found = json.loads(line)
+        told: dict[str, Any] = {name: found[name] for name in cls.__dataclass_fields__}
+        told.update(msgspec.convert(found.get("phrases", {}), dict[str, Phrase]))
         return cls(**told)
+
+
+@lru_cache(maxsize=1024)  # most rows share what is due
+def _written(told: Phrase) -> tuple[str, str]:
+    """Return a phrase in English, and as JSON."""
+    return str(told), json.dumps(msgspec.to_builtins(told))
 
 
 class UnknownWord(NamedTuple):
@@ -131,6 +145,24 @@ def verbatim(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
+@lru_cache(maxsize=4096)  # a fault of one kind may be in every row
+def expected(due: Clause) -> Phrase:
+    """Return an expectation of what is due; the same one for each row that lacks the same."""
+    return phrase("expected {due}", due=due)
+
+
+def field_of_run(field: str, run: str) -> Phrase:
+    """Name a field of a run."""
+    return phrase("{field} of run {run}", field=field, run=exact(run))
+
+
+def further_rows(file: str, arm: str | None, rows: int, *, told: int) -> Quarantined:
+    """Stand for bad rows of a file that are not told one by one, of which `told` are."""
+    field = phrase("{rows:,} further bad rows", rows=rows)
+    due = phrase("expected as in the {told:,} rows told one by one", told=told)
+    return Quarantined(file, 0, field, "", due, "", rows, arm)
+
+
 def twin(
     file: str, line: int, sample: str, lines: Sequence[int], text: str, arm: str | None
 ) -> Quarantined:
@@ -155,7 +187,7 @@ def write_quarantine(
     digests = {one.name: one.sha256 for one in inputs}
     lines: dict[str, list[str]] = {}
     for row in rows:
-        lines.setdefault(digests[row.file] or _UNREAD, []).append(json.dumps(row.as_json))
+        lines.setdefault(digests[row.file] or _UNREAD, []).append(row.line_of_json)
     target = folder / "quarantine"
     if lines:
         target.mkdir(parents=True, exist_ok=True)

@@ -7,13 +7,16 @@ squares stay numbers: the square of one value of 1e308 already is none.
 from __future__ import annotations
 
 from datetime import MAXYEAR, UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from rolloutlib.phrase import Phrase, phrase
 
 __all__ = [
     "AT_MOST", "COUNTED", "COUNTS", "FIRST_YEAR", "MOST_COST", "MOST_COVARIATE", "MOST_LATENCY_MS",
     "MOST_TOKENS", "NO_OFFSET", "NO_TIME", "ON_SCALE", "RANGES", "TOO_EARLY", "in_time",
-    "latest_start", "read_time", "within",
+    "latest_start", "number_from", "read_time", "within",
 ]  # fmt: skip
 
 MOST_LATENCY_MS: Final = 30 * 86_400_000.0
@@ -31,22 +34,38 @@ COUNTED: Final = {  # whole numbers from 0 on: the most, and the SQL type
     "tokens_out": (MOST_TOKENS, "BIGINT"),
 }  # fmt: skip
 COUNTS: Final = {"INTEGER": (0, 2**31 - 1), "BIGINT": (-(2**63), 2**63 - 1)}  # by SQL type
+
+
+@lru_cache(maxsize=256)
+def number_from(low: float, high: float) -> Phrase:
+    """Return what is expected of a number in a range.
+
+    >>> str(number_from(0, 1e12))
+    'a number from 0 to 1e+12'
+    """
+    return phrase("a number from {low} to {high}", low=f"{low:g}", high=f"{high:g}")
+
+
 AT_MOST: Final = {
-    "latencyMs": f"at most {MOST_LATENCY_MS:,.0f} ms (30 days)",
-    "avgLatency": f"at most {MOST_LATENCY_MS:,.0f} ms (30 days)",
-    "covariate": f"a number from {-MOST_COVARIATE:g} to {MOST_COVARIATE:g}",
-    "cost": f"a number from 0 to {MOST_COST:g}",
-    **dict.fromkeys(("tokensIn", "tokensOut"), f"a count from 0 to {MOST_TOKENS:,}"),
+    **dict.fromkeys(
+        ("latencyMs", "avgLatency"),
+        phrase("at most {most} ms (30 days)", most=f"{MOST_LATENCY_MS:,.0f}"),
+    ),
+    "covariate": number_from(-MOST_COVARIATE, MOST_COVARIATE),
+    "cost": number_from(0, MOST_COST),
+    **dict.fromkeys(
+        ("tokensIn", "tokensOut"), phrase("a count from 0 to {most:,}", most=MOST_TOKENS)
+    ),
 }  # by the engine's name: what is expected of a number that is too large
 
 FIRST_YEAR: Final = 2000  # a clock that shows an earlier year was not set
 _RELEASED: Final = datetime(2026, 11, 29, tzinfo=UTC)  # a clock that shows less is not set either
 _CLOCK_SKEW: Final = timedelta(minutes=10)  # by which the clock that wrote a run may be ahead
 _WESTERNMOST, _EASTERNMOST = timedelta(hours=-12), timedelta(hours=14)
-NO_OFFSET: Final = "an offset, such as +09:00 or Z"
-NO_TIME: Final = "an ISO 8601 time with offset"
-TOO_EARLY: Final = f"a year from {FIRST_YEAR}: the clock was not set"
-_TOO_LATE: Final = "a start that is not in the future"
+NO_OFFSET: Final = phrase("an offset, such as +09:00 or Z")
+NO_TIME: Final = phrase("an ISO 8601 time with offset")
+TOO_EARLY: Final = phrase("a year from {year}: the clock was not set", year=FIRST_YEAR)
+_TOO_LATE: Final = phrase("a start that is not in the future")
 
 
 def within(number: str, low: float, high: float) -> str:
@@ -72,7 +91,7 @@ def latest_start(as_of: datetime | None, now: datetime | None = None) -> datetim
 
 def read_time(
     written: str, *, timezone: str | None = None, latest: datetime | None = None
-) -> datetime | str:
+) -> datetime | Phrase:
     """Read an ISO 8601 time.
 
     Args:
@@ -85,7 +104,7 @@ def read_time(
 
     >>> read_time("2026-10-20T10:00:00+09:00")
     datetime.datetime(2026, 10, 20, 1, 0, tzinfo=datetime.timezone.utc)
-    >>> read_time("2026-03-29T02:30", timezone="Europe/Berlin")
+    >>> str(read_time("2026-03-29T02:30", timezone="Europe/Berlin"))
     'a time that the clocks of Europe/Berlin showed, which skipped this one'
     """
     try:
@@ -102,21 +121,23 @@ def read_time(
     return in_time(moment, latest) if isinstance(moment, datetime) else moment
 
 
-def in_time(moment: datetime, latest: datetime | None) -> datetime | str:
+def in_time(moment: datetime, latest: datetime | None) -> datetime | Phrase:
     """Return a moment, or what is expected instead of one that is later than the last."""
     return _TOO_LATE if latest is not None and moment > latest else moment
 
 
-def _moment(time: datetime, timezone: str | None) -> datetime | str:
+def _moment(time: datetime, timezone: str | None) -> datetime | Phrase:
     """Return a time in UTC; without an offset it is one of the zone's clocks."""
     if time.tzinfo is not None:
         offset = time.utcoffset() or timedelta(0)
         known = _WESTERNMOST <= offset <= _EASTERNMOST
-        return time.astimezone(UTC) if known else "an offset from -12:00 to +14:00"
+        return time.astimezone(UTC) if known else phrase("an offset from -12:00 to +14:00")
     if timezone is None:
         return NO_OFFSET
     zone = ZoneInfo(timezone)
     moment = time.replace(tzinfo=zone).astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) != time:
-        return f"a time that the clocks of {timezone} showed, which skipped this one"
+        return phrase(
+            "a time that the clocks of {timezone} showed, which skipped this one", timezone=timezone
+        )
     return moment

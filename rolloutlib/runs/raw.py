@@ -23,10 +23,11 @@ import pyarrow.parquet as pq
 from rolloutlib.runs.casts import DURATION, LINE
 from rolloutlib.runs.column_spec import UNITS
 from rolloutlib.runs.columns import LATER, SCHEMA
+from rolloutlib.runs.csv_records import csv_records
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.parquet_cells import parquet_cells, taken
 from rolloutlib.runs.part import RawTable
-from rolloutlib.runs.rows import Row, csv_records, ends_inside, named_cells
+from rolloutlib.runs.rows import Row, ends_inside, named_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

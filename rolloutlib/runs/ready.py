@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.plan.segments import MOST_SEGMENTS
 from rolloutlib.runs.columns import sample_columns
@@ -54,7 +55,10 @@ def note_labels(run: Envelope, known: set[str]) -> None:
     scorers |= {*filter(is_scorer, known)}
     for field, every in (("segments", labels), ("scores", scorers)):
         if len(every) > MOST_SEGMENTS:
-            expected = f"expected at most {MOST_SEGMENTS} names of {field} in all runs together"
+            expected = phrase(
+                "expected at most {most} names of {field} in all runs together",
+                most=MOST_SEGMENTS, field=field,
+            )  # fmt: skip
             raise RefusedError(field, min(every - known), expected)
     known.update(labels, scorers)
 

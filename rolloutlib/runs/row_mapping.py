@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 import msgspec
 
+from rolloutlib.phrase import Clause, Phrase, phrase
 from rolloutlib.runs.casts import own_statuses
-from rolloutlib.runs.cells import cell_reader, expected_of
+from rolloutlib.runs.cells import cell_reader
 from rolloutlib.runs.columns import Sample
 from rolloutlib.runs.decimals import hint
+from rolloutlib.runs.due import expected_of
 from rolloutlib.runs.envelopes import EXPECTED
 from rolloutlib.runs.failures import FAILED, failed_of, failure_words
 from rolloutlib.runs.further import is_scorer
@@ -22,7 +24,7 @@ from rolloutlib.runs.laid import Beside
 from rolloutlib.runs.names import name_of_row
 from rolloutlib.runs.opening import field_of
 from rolloutlib.runs.picked import cell_of
-from rolloutlib.runs.quarantine import Quarantined, UnknownWord, shown
+from rolloutlib.runs.quarantine import Quarantined, UnknownWord, expected, shown
 from rolloutlib.runs.ranges import NO_OFFSET
 from rolloutlib.runs.sources import WIRE
 from rolloutlib.runs.spellings import status_of, truths, word
@@ -58,11 +60,19 @@ _JUDGED = {
     "human_score",
 }  # fmt: skip -- what is due depends on the cell
 
+_TEXT: Final = phrase("text")
+_LABEL: Final = phrase("text, a number, or true or false")
+
 
 class _Unjudged(Sample, rename="camel", gc=False):
     """A sample of a source that names no outcome."""
 
     status: Literal["error"] | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+def _lacks_offset(due: Phrase) -> bool:
+    """Whether an offset is what is due, with or without more that may be said."""
+    return NO_OFFSET in (due, due.values.get("due"))
 
 
 class RowMapping:
@@ -107,15 +117,19 @@ class RowMapping:
         }
         words = {"issues", "suggested_tags"} & spec.columns.mapped.keys() - {*lists}
         self.start |= {WIRE[name]: () for name in words}
-        known = f"one of {', '.join(self.statuses)}"
-        self.expected = {
+        self.expected: dict[str, Phrase] = {
             **EXPECTED,
-            "status": f"{known}; name others under statuses: in source.yaml",
+            "status": phrase(
+                "one of {words}; name others under statuses: in source.yaml", words=[*self.statuses]
+            ),
+            "difficulty": phrase(
+                "{due}; other words may be category: or one of segments:",
+                due=EXPECTED["difficulty"],
+            ),
         }
-        self.expected["difficulty"] += "; other words may be category: or one of segments:"
         if failed:
-            self.expected["error"] = f"one of {', '.join(failure_words(failed))}"
-        self.expected |= dict.fromkeys(spec.segments, "text, a number, or true or false")
+            self.expected["error"] = phrase("one of {words}", words=[*failure_words(failed)])
+        self.expected |= dict.fromkeys(spec.segments, _LABEL)
 
     def unless_swallowing(
         self, one: Mapped | Quarantined, inside: Mapping[int, Sequence[Row]], arms: set[str]
@@ -127,8 +141,11 @@ class RowMapping:
         lost = [line for line in judged if isinstance(line, Mapped) and line.run.arm in arms]
         if not lost:
             return one
-        got = f"a quoted cell swallows {len(lost):,} rows, from line {lost[0].row.line} on"
-        what = got, "", "expected the quote to be closed in its own row", one.row.text
+        got = phrase(
+            "a quoted cell swallows {rows:,} rows, from line {line} on",
+            rows=len(lost), line=lost[0].row.line,
+        )  # fmt: skip
+        what = got, "", phrase("expected the quote to be closed in its own row"), one.row.text
         return Quarantined(self.file, one.row.line, *what, 1 + len(lost), one.run.arm)
 
     def row(self, row: Row) -> Mapped | Quarantined:
@@ -183,18 +200,19 @@ class RowMapping:
         name = next((name for name, other in WIRE.items() if other == wire), wire)
         column = self.column_of(name)
         cell = column and cell_of(row.cells, name, column, row.root)
-        expected = self.expected.get(
-            wire, "text, a number, or true or false" if wire in self.spec.segments else "text"
-        )
+        due = self.expected.get(wire) or (_LABEL if wire in self.spec.segments else _TEXT)
         if column is not None and (name in _JUDGED or is_scorer(name)):
-            expected = expected_of(name, column, self.spec, cell, self.latest)
-            expected += "" if self.spec.decimal else hint(cell)
-            self.untimed = self.untimed or (str(cell) if expected.startswith(NO_OFFSET) else "")
+            due = expected_of(name, column, self.spec, cell, self.latest)
+            if not self.spec.decimal and (mark := hint(cell)):
+                due = phrase("{due}{hint}", due=due, hint=mark)
+            if name == "started_at" and not self.untimed and _lacks_offset(due):
+                self.untimed = str(cell)
         if wire == "status" and cell is not None:
             self.words[word(cell), self.arm(row)] += 1
-        told = f" of item {row.item}" if row.item else ""
-        where = f"{column.column if column else name}{told}"
-        what = where, shown(cell), f"expected {expected}", self.text(row)
+        where: Clause = column.column if column else name
+        if row.item:
+            where = phrase("{field} of item {item}", field=where, item=row.item)
+        what = where, shown(cell), expected(due), self.text(row)
         return Quarantined(self.file, row.line, *what, arm=self.arm(row))
 
     def column_of(self, name: str) -> ColumnSpec | None:

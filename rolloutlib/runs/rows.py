@@ -8,7 +8,6 @@ CSV, JSON Lines and Parquet give the same thing, a dictionary a row with its lin
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections import Counter
 from dataclasses import replace
@@ -20,11 +19,12 @@ import pyarrow.parquet as pq
 
 from rolloutlib.doors.records import NOTHING_THERE, Missing, records_at
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import Clause, Phrase, phrase, several
+from rolloutlib.runs.csv_records import Record, csv_records
 from rolloutlib.runs.located import MalformedError, line_of, read_object, read_value
 from rolloutlib.runs.parquet import damaged
 from rolloutlib.runs.parquet_cells import parquet_cells
-from rolloutlib.runs.quarantine import Quarantined, shown, verbatim
-from rolloutlib.text import listed
+from rolloutlib.runs.quarantine import UTF8, Quarantined, shown, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["Record", "Row", "Rows", "csv_records", "named_cells", "read_rows"]
-__all__ += ["ends_inside", "lines_inside", "rows_in"]
+__all__ = ["Row", "Rows", "ends_inside", "lines_inside", "named_cells", "read_rows", "rows_in"]
 
 
 class Row(NamedTuple):
@@ -75,15 +74,6 @@ class Rows(NamedTuple):
     left: Mapping[tuple[str, str], int] = {}
 
 
-class Record(NamedTuple):
-    """A record of a CSV: the line on which it starts, its cells, its text, what is wrong in it."""
-
-    line: int
-    cells: list[str]
-    text: str
-    fault: str = ""
-
-
 def read_rows(file: RunFile, data: bytes, spec: SourceSpec | None = None) -> Rows:
     """Read a flat table.
 
@@ -100,8 +90,7 @@ def read_rows(file: RunFile, data: bytes, spec: SourceSpec | None = None) -> Row
     return _read_lines(file, data, spec.records if spec else None)
 
 
-_UTF8 = "expected UTF-8, or the file's encoding: in source.yaml"
-csv.field_size_limit(2**31 - 1)  # answers of models are long texts, and no fault
+_UTF8 = phrase("expected UTF-8, or the file's encoding: in source.yaml")
 
 
 def _read_csv(file: RunFile, data: bytes, escape: str | None) -> Rows:
@@ -111,8 +100,10 @@ def _read_csv(file: RunFile, data: bytes, escape: str | None) -> Rows:
     header = first.cells
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
-        msg = f"{file.name}:1: the header names {shown(twice[0])} twice; expected each column once."
-        raise RunsError(msg)
+        raise RunsError(
+            "{file}:1: the header names {column} twice; expected each column once.",
+            file=file.name, column=shown(twice[0]),
+        )  # fmt: skip
     found = Rows(tuple(header), [], [], {})
     broken, longer = [first] if first.fault else list[Record](), 0
     for record in records:
@@ -135,11 +126,14 @@ def _read_csv(file: RunFile, data: bytes, escape: str | None) -> Rows:
             if "\n" in text and (inside := _lines_inside(header, record, file.delimiter)):
                 found.inside[line] = inside
     if broken and not found.rows:
-        raise RunsError(f"{file.name}:{broken[0].line}: {broken[0].fault}.")
+        place, (got, due) = f"{file.name}:{broken[0].line}", broken[0].fault or ("", "")
+        raise RunsError("{place}: {got}; {due}.", place=place, got=got, due=due)
     if longer and not found.rows:
-        got = f"every row has more values than the header's {len(header)} columns"
-        msg = f"{file.name}: {got}; name the extra column, or say delimiter: in source.yaml."
-        raise RunsError(msg)
+        raise RunsError(
+            "{file}: every row has more values than the header's {n} columns; name the extra "
+            "column, or say delimiter: in source.yaml.",
+            file=file.name, n=len(header),
+        )  # fmt: skip
     return found
 
 
@@ -183,49 +177,20 @@ def lines_inside(data: bytes) -> Iterator[tuple[int, str]]:
         yield place + 2, data[int(ends[place]) + 1 : end].decode("utf-8", "replace").rstrip("\r")
 
 
-def csv_records(text: str, escape: str | None = None, delimiter: str = ",") -> Iterator[Record]:
-    """Yield each record that is not blank; a quoted cell may span lines.
-
-    A record whose quotes are broken costs the line on which it starts, and the next line is read
-    as if it began a record.
-    """
-    lines, start = list(io.StringIO(text, newline="")), 0
-    while start < len(lines):
-        rest = (lines[place] for place in range(start, len(lines)))
-        reader = csv.reader(rest, delimiter=delimiter, strict=True, escapechar=escape)
-        first = start
-        try:
-            for cells in reader:
-                end = first + reader.line_num
-                if cells:
-                    yield Record(start + 1, cells, "".join(lines[start:end]).rstrip("\r\n"))
-                start = end
-        except csv.Error as error:
-            yield Record(start + 1, [], lines[start].rstrip("\r\n"), _fault(error, lines[start]))
-            start += 1
-
-
-def _fault(error: csv.Error, line: str) -> str:
-    if "end of data" in str(error):
-        return "a quote is not closed; expected every quote that is opened in this row to be closed"
-    due = "expected a quote inside of quotes to be doubled"
-    hint = ', or escape: "\\\\" in source.yaml, since it is written \\"' if '\\"' in line else ""
-    return f"text follows a quote that closes its cell; {due}{hint}"
-
-
-def _csv_problem(header: list[str], record: Record) -> tuple[str, str] | None:
+def _csv_problem(header: list[str], record: Record) -> tuple[Phrase, Phrase] | None:
     _, cells, text, fault = record
     if fault:
-        got, _, due = fault.partition("; ")
-        return got, due
+        return fault
     if len(cells) != len(header):
-        return f"the row has {len(cells)} values", f"expected {len(header)} as in the header"
+        due = phrase("expected {n} as in the header", n=len(header))
+        return phrase("the row has {n} values", n=len(cells)), due
     if "\0" in text:
-        return "the row has a NUL byte", "expected text"
+        return phrase("the row has a NUL byte"), phrase("expected text")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        return f"byte {len(text[: error.start].encode())} of the row is no UTF-8", _UTF8
+        at = len(text[: error.start].encode())
+        return phrase("byte {at} of the row is no UTF-8", at=at), _UTF8
     return None
 
 
@@ -239,8 +204,8 @@ def _read_lines(file: RunFile, data: bytes, path: str | None) -> Rows:
         try:
             record = read_object(line)
         except UnicodeDecodeError as error:
-            field = f"byte {error.start} of the line is no UTF-8"
-            bad.append(Quarantined(file.name, number, field, "", "expected UTF-8", text))
+            field = phrase("byte {at} of the line is no UTF-8", at=error.start)
+            bad.append(Quarantined(file.name, number, field, "", UTF8, text))
         except MalformedError as error:
             what = error.field, error.value and shown(error.value), error.expectation
             bad.append(Quarantined(file.name, number, *what, text))
@@ -264,15 +229,15 @@ def _rows_of_line(file: RunFile, line: Row, path: str | None) -> Iterator[Row | 
         if isinstance(record, dict):
             yield line._replace(cells=record, text="", item=str(number))
         else:
-            what = _refused(record, f"{path} (item {number})")
+            what = _refused(record, phrase("{path} (item {n})", path=path, n=number))
             yield Quarantined(file.name, line.line, *what, line.text)
 
 
-def _refused(record: object, place: str) -> tuple[str, str, str]:
+def _refused(record: object, place: Phrase) -> tuple[Clause, str, Phrase]:
     """Return what is wrong with a record that is none: where, what stands there, what is due."""
     if isinstance(record, Missing):
         return record.place, shown(record.found), NOTHING_THERE
-    return place, shown(record), "expected an object"
+    return place, shown(record), phrase("expected an object")
 
 
 def _columns(rows: Iterable[Row]) -> tuple[str, ...]:
@@ -295,15 +260,19 @@ def _read_json(file: RunFile, data: bytes, path: str) -> Rows:
         tree = read_value(data)
     except (UnicodeDecodeError, MalformedError) as error:
         line = line_of(verbatim(data), getattr(error, "position", 0))
-        due = getattr(error, "expectation", "expected UTF-8")
         raise RunsError(
-            f"{file.name}:{line}: it is no JSON in which nothing is odd; {due}."
-        ) from None
+            "{place}: it is no JSON in which nothing is odd; {due}.",
+            place=f"{file.name}:{line}", due=getattr(error, "expectation", UTF8),
+        ) from None  # fmt: skip
     records = records_at(tree, path)
     if records is None:
-        keys = listed(tree, most=20) if isinstance(tree, dict) else "none: it is a list"
-        due = "expected records in source.yaml to name a list (results.results, or . for the file)"
-        raise RunsError(f"{file.name} has no list at {path}; {due}; its keys are {keys}.")
+        is_map = isinstance(tree, dict)
+        raise RunsError(
+            "{file} has no list at {path}; expected records in source.yaml to name a list "
+            "(results.results, or . for the file); its keys are {keys}.",
+            file=file.name, path=path,
+            keys=several(tree, most=20) if is_map else phrase("none: it is a list"),
+        )  # fmt: skip
     rows: list[Row] = []
     bad: list[Quarantined] = []
     for number, record in enumerate(records, start=1):
@@ -311,5 +280,6 @@ def _read_json(file: RunFile, data: bytes, path: str) -> Rows:
             rows.append(Row(number, record, "", tree))
         else:
             text = json.dumps(record, ensure_ascii=False)
-            bad.append(Quarantined(file.name, number, *_refused(record, f"record {number}"), text))
+            what = _refused(record, phrase("record {n}", n=number))
+            bad.append(Quarantined(file.name, number, *what, text))
     return Rows(_columns(rows), rows, bad, {})

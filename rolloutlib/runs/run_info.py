@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import UNSET
 
+from rolloutlib.phrase import Clause, phrase
 from rolloutlib.runs.envelopes import DatasetMeta
 from rolloutlib.runs.evidence import short_flags
 
@@ -174,12 +175,13 @@ def _alike(infos: Sequence[RunInfo]) -> Iterable[list[int]]:
     return groups.values()
 
 
-def unlike(pieces: Sequence[RunInfo]) -> str:
+def unlike(pieces: Sequence[RunInfo]) -> Clause:
     """Return in what pieces of one run differ although a run has one of it, or nothing."""
     for field in _ONE_A_RUN:
         if len({getattr(piece, field) for piece in pieces} - {None}) > 1:
             return field.replace("_", " ")
-    return "set of metrics" if len(pieces) > 1 and not all(piece.n for piece in pieces) else ""
+    one_lacks = len(pieces) > 1 and not all(piece.n for piece in pieces)
+    return phrase("set of metrics") if one_lacks else ""
 
 
 def _is_known(value: object) -> bool:

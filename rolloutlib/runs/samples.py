@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import duckdb
 import narwhals as nw
 import pyarrow as pa
 
 from rolloutlib.errors import RunsError, UsageError, did_you_mean
+from rolloutlib.phrase import Clause, Phrase, foreign, phrase, several
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.plan.segments import checked as check_segments
 from rolloutlib.runs import RunInfo
@@ -21,9 +22,8 @@ from rolloutlib.runs.columns import LATER, SCHEMA, TEXTS
 from rolloutlib.runs.database import connect
 from rolloutlib.runs.digests import digest_of
 from rolloutlib.runs.further import is_scorer, labels_in, schema_with
-from rolloutlib.runs.ranges import COUNTED, FIRST_YEAR, ON_SCALE, RANGES, latest_start
+from rolloutlib.runs.ranges import COUNTED, FIRST_YEAR, ON_SCALE, RANGES, latest_start, number_from
 from rolloutlib.runs.tags import one_spelling
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "RunInfo", "Samples", "from_runs"]
 
+_THE_FRAME: Final = phrase("the frame")
 _NO_TIME = datetime.max.replace(tzinfo=UTC)
 _RUN_SQL = """arm, run_id, min(started_at) AS started_at, max(started_at) AS last_at,
     any_value(profile) AS profile, any_value(seed) AS seed, count(*) AS n,
@@ -78,12 +79,15 @@ class Samples:
             RunsError: it is no Parquet, or a column is missing or of a type that cannot be cast.
         """
         if not path.is_file():
-            raise UsageError(f"{path} does not exist; expected a Parquet file of samples.")
+            raise UsageError(
+                "{path} does not exist; expected a Parquet file of samples.", path=path
+            )
         try:
             relation = connect([path]).read_parquet(str(path))
         except duckdb.Error:
             raise RunsError(
-                f"{path} is no Parquet file; expected the columns of the table of samples."
+                "{path} is no Parquet file; expected the columns of the table of samples.",
+                path=path,
             ) from None
         frame = nw.from_native(relation)
         cast = cls.from_frame(frame, where=str(path), extras=extras, texts=texts)
@@ -92,7 +96,7 @@ class Samples:
 
     @classmethod
     def from_frame(
-        cls, lazy: nw.LazyFrame[Any], *, where: str = "the frame", checked: bool = False,
+        cls, lazy: nw.LazyFrame[Any], *, where: Clause = _THE_FRAME, checked: bool = False,
         extras: Sequence[str] = (), texts: Sequence[str] = (),
     ) -> Self:  # fmt: skip
         """Take a lazy frame of any engine as samples; it is checked and cast, never copied.
@@ -149,8 +153,10 @@ class Samples:
             rows = sum(run.n for run in self.runs)
             return self.known or digest_of(self.lazy, rows, self.extras)
         except duckdb.Error as error:  # here every cell is read for the first time
-            why = str(error).splitlines()[0]
-            raise RunsError(f"the samples cannot be read: {why}; write the file again") from None
+            why = foreign(str(error).splitlines()[0])
+            raise RunsError(
+                "the samples cannot be read: {why}; write the file again", why=why
+            ) from None
 
 
 def from_runs(runs: Runs) -> Samples:
@@ -164,49 +170,63 @@ def _check_names(extras: Sequence[str], texts: Sequence[str]) -> None:
         check_segments(labels_in(extras), own=False)
         check_scorers([name.removeprefix(SCORER) for name in extras if is_scorer(name)])
     except ValueError as error:
-        raise UsageError(f"extras: {error}.") from None
+        raise UsageError("extras: {why}.", why=error.args[0]) from None
     for name in texts:
         if name not in TEXTS:
-            hint = did_you_mean(name, TEXTS)
-            raise UsageError(f"texts has {name!r}; expected some of {', '.join(TEXTS)}.{hint}")
+            raise UsageError(
+                "texts has {name!r}; expected some of {names}.{hint}",
+                name=name, names=TEXTS, hint=did_you_mean(name, TEXTS),
+            )  # fmt: skip
 
 
-def _cast(field: pa.Field, schema: nw.Schema, where: str) -> nw.Expr:
+def _cast(field: pa.Field, schema: nw.Schema, where: Clause) -> nw.Expr:
     """Return a column as `SCHEMA` has it."""
     if field.name in LATER and field.name not in schema:
         return nw.lit(None, _TYPES[field.type][0]).alias(field.name)
     if field.name not in schema:
-        hint, names = did_you_mean(field.name, list(schema)), listed(schema, most=20)
-        raise RunsError(f"{where} has no column {field.name!r}, only {names}.{hint}")
+        hint, names = did_you_mean(field.name, list(schema)), several(schema, most=20)
+        raise RunsError(
+            "{where} has no column {name!r}, only {names}.{hint}",
+            where=where, name=field.name, names=names, hint=hint,
+        )  # fmt: skip
     (wanted, accepted), got = _TYPES[field.type], schema[field.name]
     if not isinstance(got, (*accepted, nw.Unknown)):
-        raise RunsError(f"{where}: column {field.name!r} is of type {got}; expected {field.type}.")
+        raise RunsError(
+            "{where}: column {name!r} is of type {type}; expected {due}.",
+            where=where, name=field.name, type=got, due=field.type,
+        )  # fmt: skip
     column = nw.col(field.name)
     if isinstance(got, nw.Datetime) and got.time_zone is None:
-        due = f"expected {field.type}"
-        raise RunsError(f"{where}: column {field.name!r} has times without a zone; {due}.")
+        raise RunsError(
+            "{where}: column {name!r} has times without a zone; expected {due}.",
+            where=where, name=field.name, due=field.type,
+        )  # fmt: skip
     same = got == wanted or isinstance(got, nw.Datetime | nw.List)
     return column if same else column.cast(wanted)
 
 
-def _check_values(lazy: nw.LazyFrame[Any], where: str, extras: Sequence[str]) -> None:
+def _check_values(lazy: nw.LazyFrame[Any], where: Clause, extras: Sequence[str]) -> None:
     """Refuse numbers and times that no sample can have; the frame's own engine counts them."""
     ranges = RANGES | dict.fromkeys(filter(is_scorer, extras), ON_SCALE)
-    rules = [
+    rules: list[tuple[str, nw.Expr, Phrase]] = [
         (name, ~nw.col(name).is_finite() | (nw.col(name) < low) | (nw.col(name) > high),
-         f"a number from {low:g} to {high:g}, or null")
+         phrase("{due}, or null", due=number_from(low, high)))
         for name, (low, high) in ranges.items()
     ]  # fmt: skip
-    rules += [(name, (nw.col(name) < 0) | (nw.col(name) > most), "a count, 0 or more")
+    rules += [(name, (nw.col(name) < 0) | (nw.col(name) > most), phrase("a count, 0 or more"))
               for name, (most, _) in COUNTED.items()]  # fmt: skip
     first, last = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), latest_start(None)
-    start, due = nw.col("started_at"), f"a start from {FIRST_YEAR} on that is not in the future"
+    start = nw.col("started_at")
+    due = phrase("a start from {year} on that is not in the future", year=FIRST_YEAR)
     rules.append(("started_at", (start < nw.lit(first)) | (start > nw.lit(last)), due))
     wrong = [rule.cast(nw.Int64).sum().alias(f"wrong_{n}") for n, (_, rule, _) in enumerate(rules)]
     counts = lazy.select(*wrong).collect("pyarrow").to_arrow().to_pylist()[0]
     for (name, _, due), rows in zip(rules, counts.values(), strict=True):
         if rows:
-            raise RunsError(f"{where}: {rows:,} values of {name} are none; expected {due}.")
+            raise RunsError(
+                "{where}: {rows:,} values of {name} are none; expected {due}.",
+                where=where, rows=rows, name=name, due=due,
+            )  # fmt: skip
 
 
 _WHOLE = (nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.UInt8, nw.UInt16, nw.UInt32)

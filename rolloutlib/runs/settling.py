@@ -14,13 +14,15 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from rolloutlib.phrase import Clause, both, phrase
 from rolloutlib.runs.columnar import DETAILED
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.copies import copies_in
 from rolloutlib.runs.gathered import LEFT_OUT
 from rolloutlib.runs.part import in_runs, moment
-from rolloutlib.runs.quarantine import Quarantined, shown
+from rolloutlib.runs.quarantine import Quarantined, further_rows, shown
 from rolloutlib.runs.run_info import merged, same_runs, unlike
+from rolloutlib.text import exact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,8 +64,11 @@ def settle(gathered: Gathered) -> Settled:
         gathered.out.add(index)
         copies[info.file, info.arm] += info.n
         if not info.n:
-            value = f"the content of run {other.run_id} in {other.file}:{other.line}"
-            bad.append(_refused(info, value, "expected each run once"))
+            value = phrase(
+                "the content of run {run} in {place}",
+                run=exact(other.run_id), place=f"{other.file}:{other.line}",
+            )  # fmt: skip
+            bad.append(_refused(info, value, phrase("expected each run once")))
     runs = _runs(gathered, bad)
     cached = _cached(gathered)
     shared = [of[0] for of in runs if sum(i not in gathered.numbered for i in of) > 1]
@@ -99,8 +104,8 @@ def _copies(gathered: Gathered, rows: int) -> list[str]:
     return copies_in(gathered.connection, gathered.kept(), rows, gathered.extras)
 
 
-def _refused(info: RunInfo, value: str, due: str) -> Quarantined:
-    what = f"run {info.run_id}", value, due
+def _refused(info: RunInfo, value: Clause, due: Clause) -> Quarantined:
+    what = phrase("run {run}", run=exact(info.run_id)), value, due
     return Quarantined(info.file, info.line, *what, "", info.n, info.arm)
 
 
@@ -114,10 +119,11 @@ def _runs(gathered: Gathered, bad: list[Quarantined]) -> list[list[int]]:
     for of in pieces.values():
         infos = [gathered.infos[index] for index in of]
         if field := unlike(infos):
-            places = " and ".join(f"{info.file}:{info.line}" for info in infos[:_SOME])
-            more = f" and {len(infos) - _SOME:,} more" if len(infos) > _SOME else ""
-            due = f"expected one {field} in a run, or another run id"
-            value = f"the id of different runs in {places}{more}"
+            places = both([f"{info.file}:{info.line}" for info in infos[:_SOME]])
+            if len(infos) > _SOME:
+                places = phrase("{names} and {n:,} more", names=places, n=len(infos) - _SOME)
+            due = phrase("expected one {field} in a run, or another run id", field=field)
+            value = phrase("the id of different runs in {places}", places=places)
             bad += [_refused(info, value, due) for info in infos]
             gathered.out.update(of)
         else:
@@ -150,13 +156,12 @@ def _twins(gathered: Gathered, runs: Sequence[RunInfo]) -> list[Quarantined]:
         if len(bad) >= DETAILED:
             further[file, arm] += 1
             continue
-        others = " and ".join(sorted({gathered.file_at(other) for other in places}))
-        value, due = f"{shown(sample)} in {others}", "expected each id once in a run"
-        bad.append(Quarantined(file, 0, "sample id", value, due, "", arm=arm))
-    due = f"expected as in the {DETAILED:,} rows told one by one"
+        others = both(sorted({gathered.file_at(other) for other in places}))
+        value = phrase("{id} in {files}", id=shown(sample), files=others)
+        due = phrase("expected each id once in a run")
+        bad.append(Quarantined(file, 0, phrase("sample id"), value, due, "", arm=arm))
     return bad + [
-        Quarantined(file, 0, f"{rows:,} further bad rows", "", due, "", rows, arm)
-        for (file, arm), rows in further.items()
+        further_rows(file, arm, rows, told=DETAILED) for (file, arm), rows in further.items()
     ]
 
 

@@ -9,11 +9,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 from rolloutlib.doors.paths import overlap
+from rolloutlib.phrase import Clause, phrase
 from rolloutlib.runs.column_spec import Column, ColumnSpec
 from rolloutlib.runs.spellings import word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "MEASURED",
@@ -24,6 +25,7 @@ __all__ = [
     "Constants",
     "Engine",
     "words_of_yaml",
+    "wrong_keys",
     "wrong_sides",
 ]
 
@@ -87,11 +89,14 @@ class Columns(_Model):
         for name, spec in self.mapped.items():
             for option in sorted(spec.model_fields_set & _OPTIONS.keys()):
                 if name not in _OPTIONS[option]:
-                    having = ", ".join(_OPTIONS[option])
-                    msg = f"{name} has a {option}; expected that only of {having}"
-                    raise ValueError(msg)
+                    raise ValueError(
+                        phrase(
+                            "{name} has a {option}; expected that only of {fields}",
+                            name=name, option=option, fields=_OPTIONS[option],
+                        )
+                    )  # fmt: skip
             if wrong := _wrong(name, spec):
-                raise ValueError(f"{name} {wrong}")
+                raise ValueError(phrase("{name} {wrong}", name=name, wrong=wrong))
         return self
 
     @property
@@ -104,23 +109,49 @@ class Columns(_Model):
         return self.model_copy(update=others.mapped)
 
 
-def _wrong(name: str, spec: ColumnSpec) -> str:
+def _wrong(name: str, spec: ColumnSpec) -> Clause:
     """Say what is wrong with a field's options, and what is expected; nothing where all is well."""
     if name in _ALWAYS and spec.says("none"):
-        return "has a none; expected it only of fields that a sample may lack"
+        return phrase("has a none; expected it only of fields that a sample may lack")
     if len(spec.paths) > 1 and name not in _JOINED and not (name in _SCORES and spec.values):
-        due = f"expected that only of {', '.join(_JOINED)}, and of scores with values"
-        return f"is a list of columns; {due}"
+        return phrase(
+            "is a list of columns; expected that only of {fields}, and of scores with values",
+            fields=_JOINED,
+        )
     if name == "started_at" and spec.unit not in _STAMPS:
-        return f"has unit {spec.unit}; expected one of {', '.join(_STAMPS)}, counted from 1970 on"
+        return phrase(
+            "has unit {unit}; expected one of {units}, counted from 1970 on",
+            unit=spec.unit, units=[*_STAMPS],
+        )  # fmt: skip
     if name == "error" and {*spec.values.values()} - {True, False}:
-        return 'has values that are no truths; expected such as {ERROR: true, "*": false}'
+        return phrase('has values that are no truths; expected such as {ERROR: true, "*": false}')
     if name in _SCORES and not spec.scores_words:
-        return "has values that are no numbers; expected them on its scale, such as {C: 1, I: 0}"
+        return phrase(
+            "has values that are no numbers; expected them on its scale, such as {C: 1, I: 0}"
+        )
     return ""
 
 
-def wrong_sides(wide: Mapping[str, Columns], shared: Columns, scores: Iterable[str]) -> str:
+def wrong_keys(keys: Sequence[str]) -> Clause:
+    """Say why nobody, or not one key alone, tells the arm; nothing where one does."""
+    if not keys:
+        return phrase(
+            "columns.arm is missing; expected the column that names the arm, or arms by file, "
+            "named or wide"
+        )
+    if len(keys) > 1:
+        due = (
+            phrase("expected either arms by file or a column") if "arms" in keys
+            else phrase("expected one")
+        )  # fmt: skip
+        return phrase(
+            "{key} is there beside {other}, another arm; {due}",
+            key=keys[-1], other=keys[0], due=due,
+        )  # fmt: skip
+    return ""
+
+
+def wrong_sides(wide: Mapping[str, Columns], shared: Columns, scores: Iterable[str]) -> Clause:
     """Say what is wrong with the columns of arms that share their rows; nothing if all is well.
 
     Args:
@@ -131,41 +162,53 @@ def wrong_sides(wide: Mapping[str, Columns], shared: Columns, scores: Iterable[s
     if not wide:
         return ""
     if len(wide) == 1:
-        return f"wide has arm {next(iter(wide))} alone; expected two arms"
+        return phrase("wide has arm {arm} alone; expected two arms", arm=next(iter(wide)))
     return _alike_sides(wide) or _unlike_fields(wide, shared) or _measured_once(shared, scores)
 
 
-def _unlike_fields(wide: Mapping[str, Columns], shared: Columns) -> str:
+def _unlike_fields(wide: Mapping[str, Columns], shared: Columns) -> Clause:
     """Say which field one arm has alone, or has twice."""
     every = {arm: {*columns.mapped} for arm, columns in wide.items()}
     for arm, fields in every.items():
         for other, theirs in every.items():
             if lacking := sorted(theirs - fields):
-                return f"wide.{arm} lacks {lacking[0]}, which wide.{other} has; expected both"
+                return phrase(
+                    "wide.{arm} lacks {field}, which wide.{other} has; expected both",
+                    arm=arm, field=lacking[0], other=other,
+                )  # fmt: skip
         if twice := sorted(fields & shared.mapped.keys()):
-            return f"wide.{arm}.{twice[0]} is in columns too; expected it in one of them"
+            return phrase(
+                "wide.{arm}.{field} is in columns too; expected it in one of them",
+                arm=arm, field=twice[0],
+            )  # fmt: skip
     return ""
 
 
-def _measured_once(shared: Columns, scores: Iterable[str]) -> str:
+def _measured_once(shared: Columns, scores: Iterable[str]) -> Clause:
     """Say which measurement both arms would have alike, as if each had been measured."""
     alike = [f"columns.{name}" for name in MEASURED if name in shared.mapped]
     alike += [f"scores.{name}" for name in scores]
     if not alike:
         return ""
-    due = "expected it of each arm alone, under wide, or not at all"
-    return f"{alike[0]} would be the same in every arm of wide; {due}"
+    return phrase(
+        "{key} would be the same in every arm of wide; expected it of each arm alone, under wide, "
+        "or not at all",
+        key=alike[0],
+    )
 
 
-def _alike_sides(wide: Mapping[str, Columns]) -> str:
+def _alike_sides(wide: Mapping[str, Columns]) -> Clause:
     """Say which two arms have the same columns, read alike: an arm against itself."""
     sides = list(wide.items())
     for place, (arm, columns) in enumerate(sides):
         for other, theirs in sides[:place]:
             for name in columns.mapped.keys() & theirs.mapped.keys():
                 if _are_alike(columns.mapped[name], theirs.mapped[name]):
-                    due = "expected a column of each arm (of a preference another scale)"
-                    return f"wide.{other} and wide.{arm} have the same {name}; {due}"
+                    return phrase(
+                        "wide.{other} and wide.{arm} have the same {field}; expected a column of "
+                        "each arm (of a preference another scale)",
+                        other=other, arm=arm, field=name,
+                    )  # fmt: skip
     return ""
 
 

@@ -51,6 +51,7 @@ from pydantic import BaseModel, BeforeValidator, StrictBool, field_validator, mo
 from rolloutlib.doors.naming import pattern_of
 from rolloutlib.doors.paths import overlap
 from rolloutlib.errors import did_you_mean
+from rolloutlib.phrase import Clause, phrase
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.plan.strict_yaml import load_model
 from rolloutlib.runs.column_spec import ColumnSpec, Globs, Scores, Segments, Texts, Words
@@ -64,6 +65,7 @@ from rolloutlib.runs.source_columns import (
     Constants,
     Engine,
     words_of_yaml,
+    wrong_keys,
     wrong_sides,
 )
 from rolloutlib.runs.wrapping import Wrapping
@@ -142,8 +144,12 @@ class SourceSpec(Wrapping, BaseModel):
     def _known(cls, name: str | None) -> str | None:
         if name is not None and name not in available_timezones():
             hint = did_you_mean(name, available_timezones())
-            msg = f"is {name!r}; expected a name such as Asia/Seoul or UTC.{hint}"
-            raise ValueError(msg)
+            raise ValueError(
+                phrase(
+                    "is {name!r}; expected a name such as Asia/Seoul or UTC.{hint}",
+                    name=name, hint=hint,
+                )
+            )  # fmt: skip
         return name
 
     @field_validator("named")
@@ -160,41 +166,41 @@ class SourceSpec(Wrapping, BaseModel):
             keys = ("where", "statuses", "explode", "records", "constants")
             of_columns = [key for key in keys if key in self.model_fields_set]
             if of_columns:
-                due = "expected columns too, or no such key"
-                raise ValueError(f"{of_columns[0]} is there without columns; {due}")
+                raise ValueError(
+                    phrase(
+                        "{key} is there without columns; expected columns too, or no such key",
+                        key=of_columns[0],
+                    )
+                )
             return self
         wrong = self._wrong_arm() or self._wrong_shape()
         if not wrong and self.columns.passed and self.columns.status:
-            wrong = "columns has passed and status; expected one, so that a sample has one outcome"
+            wrong = phrase(
+                "columns has passed and status; expected one, so that a sample has one outcome"
+            )
         if not wrong and not (self.outcome or self.mapped.keys() - {"arm"}):
-            wrong = "columns maps no outcome, score or other field; expected at least one"
+            wrong = phrase("columns maps no outcome, score or other field; expected at least one")
         if wrong:
             raise ValueError(wrong)
         return self
 
-    def _wrong_arm(self) -> str:
+    def _wrong_arm(self) -> Clause:
         """Say why nobody, or not one key alone, tells the arm; nothing where one does."""
         by_name = "arm" in self.name_fields
         told = {
             "columns.arm": self.columns.arm, "constants.arm": self.constants.arm,
             "arms": self.arms and not by_name, "named": by_name, "wide": self.wide,
         }  # fmt: skip
-        keys = [key for key, says in told.items() if says]
-        if not keys:
-            return (
-                "columns.arm is missing; expected the column that names the arm, or arms by file, "
-                "named or wide"
-            )
-        if len(keys) > 1:
-            due = "expected either arms by file or a column" if "arms" in keys else "expected one"
-            return f"{keys[-1]} is there beside {keys[0]}, another arm; {due}"
-        return ""
+        return wrong_keys([key for key, says in told.items() if says])
 
-    def _wrong_shape(self) -> str:
+    def _wrong_shape(self) -> Clause:
         """Say what is wrong with explode, where or wide; nothing where all is well."""
         if self.explode and not any(name in self.mapped for name in UNITS_OF_ITEMS):
-            due = f"expected columns to map one of {', '.join(UNITS_OF_ITEMS)}"
-            return f"explode makes several rows of a record, which are no new evidence; {due}"
+            return phrase(
+                "explode makes several rows of a record, which are no new evidence; expected "
+                "columns to map one of {fields}",
+                fields=UNITS_OF_ITEMS,
+            )
         measured = {
             path: name
             for side in self.sides
@@ -206,8 +212,11 @@ class SourceSpec(Wrapping, BaseModel):
         for path in self.where:
             field = next((measured[one] for one in measured if overlap(path, one)), "")
             if field:
-                due = "expected a column that says what a row is, not what came of it"
-                return f"where chooses rows by {path}, which columns.{field} maps; {due}"
+                return phrase(
+                    "where chooses rows by {column}, which columns.{field} maps; expected a column "
+                    "that says what a row is, not what came of it",
+                    column=path, field=field,
+                )  # fmt: skip
         return wrong_sides(self.wide, self.columns, self.scores)
 
     def ignores(self, file: str) -> bool:

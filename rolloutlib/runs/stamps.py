@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rolloutlib.phrase import Phrase
 from rolloutlib.runs.ranges import FIRST_YEAR, NO_OFFSET, NO_TIME, TOO_EARLY, in_time, read_time
 from rolloutlib.runs.spellings import NUMBER
 
@@ -42,7 +43,7 @@ def count_of(cell: object) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) and len(text) < 40 else None  # noqa: PLR2004 -- as long as an integer may be
 
 
-def read_stamp(cell: object, unit: str, latest: datetime | None = None) -> datetime | str | None:
+def read_stamp(cell: object, unit: str, latest: datetime | None = None) -> datetime | Phrase | None:
     """Return the moment that is so many units from 1970 on, in UTC, cut to microseconds.
 
     Returns:
@@ -90,6 +91,6 @@ def milliseconds(span: Span, factor: float, timezone: str | None) -> float | Non
     first, last = (read_time(str(one), timezone=timezone) for one in span)
     if timezone is None and first == last == NO_OFFSET:
         first, last = (read_time(str(one), timezone="UTC") for one in span)
-    if isinstance(first, str) or isinstance(last, str):
+    if isinstance(first, Phrase) or isinstance(last, Phrase):
         return None
     return (last - first) / timedelta(milliseconds=1)

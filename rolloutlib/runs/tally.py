@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.errors import RunsError
 from rolloutlib.files import shown_path
+from rolloutlib.phrase import phrase, several
 from rolloutlib.reason import because
 from rolloutlib.runs.account import FileNote, Runs, failed_calls, later_rows, odd_runs
 from rolloutlib.runs.doubts import by_metric, doubts
@@ -19,7 +20,6 @@ from rolloutlib.runs.quarantine import InputFile, Quarantined, UnknownWord
 from rolloutlib.runs.settling import settle
 from rolloutlib.runs.spellings import NOTHING, meant
 from rolloutlib.runs.tags import one_spelling
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -109,10 +109,13 @@ class Tally:
             self.files.append((one.file, "", "refused unread"))
         if self.unread and not self.files:
             got = (
-                f"source.yaml is about files {spec.files!r}" if spec else "no source.yaml is there"
-            )
-            named = f"but {shown_path(path)} holds {listed(self.unread)}"
-            raise RunsError(f"{got}, {named}; correct `files:` in source.yaml.")
+                phrase("source.yaml is about files {files!r}", files=spec.files) if spec
+                else phrase("no source.yaml is there")
+            )  # fmt: skip
+            raise RunsError(
+                "{got}, but {path} holds {files}; correct `files:` in source.yaml.",
+                got=got, path=shown_path(path), files=several(self.unread),
+            )  # fmt: skip
 
     def note_before(self, found: FoundRun, stage: int | None, reviewed: int | None) -> None:
         """Count the tags of an earlier stage's run: they may choose the top issue of this one.
@@ -133,8 +136,9 @@ class Tally:
         self.read[info.file] += found.rows
         for row in found.bad:
             self.bad.append(replace(row, arm=info.arm))
-            if row.field == "status" and row.value.startswith("'"):
-                self.words[row.file][row.value[1:-1], info.arm] += row.rows
+            told = str(row.value)
+            if row.field == "status" and told.startswith("'"):
+                self.words[row.file][told[1:-1], info.arm] += row.rows
         self.failed.extend(replace(row, arm=info.arm) for row in failed_calls(found))
 
     def add(self, file: str, spec: SourceSpec, read: int, gave: FlatPart | FlatRuns) -> None:

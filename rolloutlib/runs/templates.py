@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
+from rolloutlib.phrase import phrase
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = ["NO_MEASUREMENT", "is_template", "names_provider", "template_in", "values_named"]
 
-NO_MEASUREMENT: Final = "expected measured metrics, these are a template"
+NO_MEASUREMENT: Final = phrase("expected measured metrics, these are a template")
 _ANY = msgspec.json.Decoder()
 _WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # of MockProvider
 _MARK: Final = re.compile(  # as words: a model may be called hammock

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
-from rolloutlib.errors import RunsError, did_you_mean
 from rolloutlib.runs.columns import TEXTS
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.further import is_scorer
+from rolloutlib.runs.layouts import lacking_column
 from rolloutlib.runs.native import further_of, own_scorers
 from rolloutlib.runs.samples import Samples
 from rolloutlib.runs.spellings import Nothing
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,9 +36,7 @@ def samples_there(table: Any, path: Path, spec: SourceSpec | None) -> Samples:  
     kinds: dict[str, str] = dict(table.dtypes)
     for name, column in further.items():
         if column.column not in kinds:
-            hint = did_you_mean(column.column, kinds)
-            got = f"source.yaml maps {name} to column {column.column!r}, which {path.name} lacks"
-            raise RunsError(f"{got}; its columns are {listed(kinds, most=20)}.{hint}")
+            raise lacking_column(name, column.column, path.name, kinds)
     labels = {name: (_score if is_scorer(name) else _label)(column, kinds[column.column])
               for name, column in further.items()}  # fmt: skip
     others = [f"`{name}`" for name in table.columns if name not in labels]

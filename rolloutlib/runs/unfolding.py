@@ -10,6 +10,7 @@ from rolloutlib.doors.exploding import exploded
 from rolloutlib.doors.paths import value_at
 from rolloutlib.errors import RunsError
 from rolloutlib.limits import PATIENT_ROWS
+from rolloutlib.phrase import either, phrase
 from rolloutlib.reason import Reason, because
 from rolloutlib.runs.picked import as_one
 from rolloutlib.runs.quarantine import Quarantined, shown
@@ -52,7 +53,10 @@ def _items(file: RunFile, rows: Rows, path: str) -> Rows:
             item = f"{row.item}.{place}" if row.item else str(place)
             items.append(row._replace(cells=record, text="", item=item))
         if len(items) > PATIENT_ROWS.value:
-            raise RunsError(f"{file.name}: explode gives {PATIENT_ROWS.refusal(len(items))}.")
+            raise RunsError(
+                "{file}: explode gives {refusal}.",
+                file=file.name, refusal=PATIENT_ROWS.refusal(len(items)),
+            )  # fmt: skip
     columns = dict.fromkeys((*rows.columns, *(name for row in items for name in row.cells)))
     return rows._replace(columns=tuple(columns), rows=items, bad=bad, inside={})
 
@@ -61,7 +65,7 @@ def _without_item(file: RunFile, row: Row, path: str) -> Quarantined:
     """Refuse a record that has nothing to be a row: what was to be measured there is missing."""
     found = value_at(row.cells, path, row.root)
     text = row.text or json.dumps(row.cells, ensure_ascii=False, default=str)
-    due = "expected a list or map of one item or more, as explode in source.yaml says"
+    due = phrase("expected a list or map of one item or more, as explode in source.yaml says")
     return Quarantined(file.name, row.line, path, shown(found), due, text)
 
 
@@ -86,8 +90,11 @@ def _chosen(file: RunFile, rows: Rows, where: Mapping[str, tuple[str, ...]]) -> 
             left[other, shown(cells[other])] += 1
     if left and not kept:
         (path, word), count = left.most_common(1)[0]
-        got = f"where in source.yaml leaves no row of {file.name}: {path} is {word} in {count:,}"
-        raise RunsError(f"{got}; expected {' or '.join(where[path])} there.")
+        raise RunsError(
+            "where in source.yaml leaves no row of {file}: {column} is {word} in {n:,}; expected "
+            "{words} there.",
+            file=file.name, column=path, word=word, n=count, words=either(where[path]),
+        )  # fmt: skip
     return rows._replace(rows=kept, left=left)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rolloutlib.doors.opened import Said, kind_of_name, opened
+from rolloutlib.phrase import phrase
 from rolloutlib.runs.columns import TEXTS
 from rolloutlib.runs.database import texts_folder
 from rolloutlib.runs.decimals import is_number
@@ -95,9 +96,9 @@ def refused_run(error: DoorError, *, alone: bool) -> Quarantined:
     """
     if alone or kind_of_name(error.file) != ".json":
         raise error
-    what = error.got.removeprefix("is ")
-    field, value = ("file", what) if what != error.got else (error.got, "")
-    return Quarantined(error.file, 0, field, value, f"expected {error.expected}", "")
+    is_something = str(error.got).startswith("is ")
+    got = phrase("file {got}", got=error.got) if is_something else error.got
+    return Quarantined(error.file, 0, got, "", phrase("expected {due}", due=error.expected), "")
 
 
 def scanned_paths(files: Iterable[RunFile]) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, field_validator
 
 from rolloutlib.doors.encodings import is_text_encoding
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.gates import Model
 
 __all__ = ["Wrapping"]
@@ -39,8 +40,12 @@ class Wrapping(Model):
     @classmethod
     def _of_text(cls, name: str | None) -> str | None:
         if name is not None and not is_text_encoding(name):
-            msg = f"is {name!r}; expected an encoding that Python knows, such as cp949 or utf-16"
-            raise ValueError(msg)
+            raise ValueError(
+                phrase(
+                    "is {name!r}; expected an encoding that Python knows, such as cp949 or utf-16",
+                    name=name,
+                )
+            )
         return name
 
     @property

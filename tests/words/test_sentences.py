@@ -41,7 +41,7 @@ SAYS = {"say", "translate", "phrase", "worded", "complain"}
 CODED = {"LedgerError"}  # whose first argument is a key of a table of templates
 # Chapters whose errors are still finished English sentences.
 UNCONVERTED = {
-    "runs", "drafts", "ledger", "flags", "engine", "plan", "tell", "explore", "forecast",
+    "drafts", "ledger", "flags", "engine", "plan", "tell", "explore", "forecast",
     "judge", "measure", "stats", "watch", "show",
 }  # fmt: skip
 
