@@ -19,7 +19,17 @@ from rolloutlib.words.sentences import say, translate
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["POLICY", "Section", "add_prose", "address", "css_text", "drawn", "page", "sanitised"]
+__all__ = [
+    "POLICY",
+    "Block",
+    "Section",
+    "add_prose",
+    "address",
+    "css_text",
+    "drawn",
+    "page",
+    "sanitised",
+]
 
 # Everything that the pieces of a report are made of, and nothing that loads, runs or leads
 # elsewhere.
@@ -46,6 +56,19 @@ LINK: Final = re.compile(r'<a href="#rl-[a-z]+">')
 PLACES: Final = {"href": re.compile(r"#rl-[a-z]+"), "id": re.compile(r"rl-[a-z]+")}
 
 
+class Block(NamedTuple):
+    """Parts of a section that paper keeps together.
+
+    Attributes:
+        kind: `together`, prose and its chart; `lead`, prose that needs room for what follows it;
+            empty for anything else.
+        parts: in their order.
+    """
+
+    kind: str
+    parts: list[Markup]
+
+
 class Section(NamedTuple):
     """A heading of the report with everything up to the next one."""
 
@@ -53,19 +76,19 @@ class Section(NamedTuple):
     title: str
     parts: list[Markup]
 
-    def blocks(self) -> list[list[Markup]]:
-        """Return the parts in their order, a chart together with the prose right before it.
+    def blocks(self) -> list[Block]:
+        """Return the parts in their order; the heading belongs to the first block.
 
-        The heading goes with the first of them, so that no page of paper parts a chart from its
-        sentence. Charts that stand beside each other stay in one line.
+        Prose goes with the chart right after it, unless charts stand beside each other in a line.
         """
-        blocks: list[list[Markup]] = []
+        blocks: list[Block] = []
         for part in self.parts:
-            before = blocks[-1] if blocks else []
-            if part.startswith(WHOLE) and len(before) == 1 and before[0].startswith("<p>"):
-                before.append(part)
+            if blocks and blocks[-1].kind == "lead" and part.startswith(WHOLE):
+                blocks[-1] = Block("together", [*blocks[-1].parts, part])
             else:
-                blocks.append([part])
+                blocks.append(Block("lead" if part.startswith("<p>") else "", [part]))
+        if blocks and blocks[-1].kind == "lead":
+            blocks[-1] = Block("", blocks[-1].parts)  # nothing follows
         return blocks
 
 

@@ -39,7 +39,7 @@ def register_table(risks: Iterable[RiskState]) -> Html:
     """Show a register, in the language that is spoken."""
     head = (say("Risk"), say("State"), say("Seen"), say("Answer"))
     none = str(say("The plan names no risks."))
-    return table(head, [_row(risk) for risk in risks], none=none)
+    return table(head, [_row(risk) for risk in risks], kind="risks", none=none)
 
 
 def _row(risk: RiskState) -> Row:
