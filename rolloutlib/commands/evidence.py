@@ -42,7 +42,7 @@ examples:
 The runs are measured for the numbers of the release notes; that counts no look.
 
 Exit code: 0 drafted, or, with --check, all checks hold; 10 with --check: some are open; 20 with
---check: some fail; 2 wrong usage; 1 failure; 130 interrupted."""
+--check: some fail; 30 the runs are no evidence; 2 wrong usage; 1 failure; 130 interrupted."""
 _OPEN, _FAILS = 10, 20
 _SIGNS: Final = {True: "✓", False: "✕", None: "?"}
 
@@ -125,8 +125,7 @@ def _told(drafted: Iterable[Drafted], folder: Path) -> Iterator[str]:
     if fresh:
         yield str(say("Drafted in {folder}; each file, who owes it, and what has to be put in:",
                       folder=shown(folder)))  # fmt: skip
-    for names, role, due in _grouped(fresh):
-        yield f"  {names:25}  {role:6}  {due}"
+    yield from _grouped(fresh)
     if kept:
         names = tuple(each.name for each in kept)
         yield str(say("There already, and left as they are: {files}", files=names))
@@ -134,24 +133,32 @@ def _told(drafted: Iterable[Drafted], folder: Path) -> Iterator[str]:
         yield str(say("When they are true, the same command with --check says what is still open."))
 
 
-def _grouped(fresh: Iterable[Drafted]) -> Iterator[tuple[str, str, str]]:
-    """Yield the files of each check in a line: the suites of a plan are many, and alike."""
+def _grouped(fresh: Iterable[Drafted]) -> Iterator[str]:
+    """Yield a line a check: its files, who owes them, what has to be put in.
+
+    The suites of a plan are many, and alike.
+    """
     from itertools import groupby
+
+    from rolloutlib.words.roles import role_word
 
     for (role, due), files in groupby(fresh, key=lambda each: (each.role, str(each.due))):
         first, *others = (each.name for each in files)
-        yield f"{first.partition('-')[0]}-*.xml × {len(others) + 1}" if others else first, role, due
+        name = f"{first.partition('-')[0]}-*.xml × {len(others) + 1}" if others else first
+        yield f"  {name:25} {role_word(role)}: {due}"
 
 
 def _checked(plan: Plan, review: Reviewed) -> Iterator[str]:
     """Yield a line a check: what it says, and who owes it while it is open."""
-    from rolloutlib.drafts.evidence import OWES
+    from rolloutlib.judge.owed import owes
     from rolloutlib.words.reasons import sentence
+    from rolloutlib.words.roles import role_word
     from rolloutlib.words.sentences import translate
 
     for check in review.checks:
-        owes = "" if check.holds else f" ({OWES[plan.checks[check.id].kind]})"
-        yield f"{_SIGNS[check.holds]} {translate(check.title)}{owes}: {sentence(check.why)}"
+        role = role_word(owes(plan, plan.checks[check.id].kind))
+        owed = "" if check.holds else f" ({role})"
+        yield f"{_SIGNS[check.holds]} {translate(check.title)}{owed}: {sentence(check.why)}"
 
 
 def _code(checks: Iterable[CheckResult]) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rolloutlib.errors import FileError
 from rolloutlib.judge.attested import CHANGES, NOTES
 from rolloutlib.judge.incidents import INCIDENTS
+from rolloutlib.judge.owed import owes
 from rolloutlib.judge.unfilled import placeholder
 from rolloutlib.phrase import phrase
 from rolloutlib.plan.model import STAGES
@@ -30,16 +31,11 @@ if TYPE_CHECKING:
 
     from rolloutlib.judge.record import Reviewed
     from rolloutlib.measure.averages import RunRow
-    from rolloutlib.plan.model import Check, Plan, Role, StageId
+    from rolloutlib.plan.model import Check, Plan, StageId
     from rolloutlib.words.sentences import Sentence
 
-__all__ = ["OWES", "Drafted", "draft_evidence"]
+__all__ = ["Drafted", "draft_evidence"]
 
-OWES: Final[dict[str, Role]] = {
-    "junit": "qa", "incidents": "engine", "documents": "engine", "release_notes": "pm",
-}  # fmt: skip
-"""Kind of a check → the role that owes its evidence, by the duties that the plan gives it."""
-_SUBJECTS: Final = 8  # commits that the notes' draft names
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")  # needs no quotes in YAML
 _AT: Final = "2026-11-20T18:00:00+09:00"  # what a time looks like
 
@@ -56,7 +52,7 @@ class Drafted(NamedTuple):
 
     name: str
     check: str
-    role: Role
+    role: str
     fresh: bool
     due: Sentence
 
@@ -78,10 +74,10 @@ def draft_evidence(
     """
     asked = _Asked(plan, review, folder, root, now)
     drafts = chain.from_iterable(
-        _OF_KIND[check.kind](asked, key, check) for key, check in plan.checks.items()
+        _OF_KIND[check.kind](asked, check) for check in plan.checks.values()
     )
     return tuple(
-        Drafted(name, check.title, OWES[check.kind], _written(folder / name, text), due)
+        Drafted(name, check.title, owes(plan, check.kind), _written(folder / name, text), due)
         for check, name, text, due in drafts
     )
 
@@ -92,6 +88,10 @@ class _Asked(NamedTuple):
     folder: Path
     root: Path
     now: datetime
+
+    def todo(self, check: Check, asked: object) -> str:
+        """Return a placeholder that the role replaces which owes the check's evidence."""
+        return placeholder(owes(self.plan, check.kind), asked)
 
     @property
     def simulated(self) -> bool:
@@ -121,11 +121,11 @@ def _written(path: Path, text: str) -> bool:
 # --- a kind of check, a draft ---------------------------------------------------------------------
 
 
-def _suites(_: _Asked, __: str, check: Check) -> Iterator[_Draft]:
+def _suites(asked: _Asked, check: Check) -> Iterator[_Draft]:
     due = say("the suite's results as JUnit XML, written over this file")
     for suite in check.items:
         name = f"junit/TEST-{suite}.xml"
-        mark = escape(placeholder("qa", due), quote=False).replace('"', "&quot;")
+        mark = escape(asked.todo(check, due), quote=False).replace('"', "&quot;")
         run = f"pytest --junitxml={name}"
         yield check, name, "\n".join((
             '<?xml version="1.0" encoding="UTF-8"?>',
@@ -135,35 +135,38 @@ def _suites(_: _Asked, __: str, check: Check) -> Iterator[_Draft]:
         )), due  # fmt: skip
 
 
-def _incidents(asked: _Asked, _: str, check: Check) -> Iterator[_Draft]:
+def _incidents(asked: _Asked, check: Check) -> Iterator[_Draft]:
     due = say("every incident, a line each, and until when the file tells them all")
-    mark = placeholder("engine", say("until when all incidents are told, such as {at}", at=_AT))
+    mark = asked.todo(check, say("until when all incidents are told, such as {at}", at=_AT))
     line = {"coversUntil": mark} | ({"simulated": True} if asked.simulated else {})
     yield check, INCIDENTS, f"{json.dumps(line, ensure_ascii=False)}\n", due
 
 
-def _documents(asked: _Asked, _: str, check: Check) -> Iterator[_Draft]:
+def _documents(asked: _Asked, check: Check) -> Iterator[_Draft]:
     due = say("which documents reflect the change, where they lie, and when somebody looked")
-    when = placeholder("engine", say("when somebody looked, such as {at}", at=_AT))
+    when = asked.todo(check, say("when somebody looked, such as {at}", at=_AT))
     lines = [
         f"# {say('Does each document say what the change does? true, or false until it does.')}"
     ]
     lines += [f"# {say('One that the change does not touch: add waived, with the reason.')}"]
     lines += [_flow({"updated": when})]
     lines += ["simulated: true"] if asked.simulated else []
-    lines += ["documents:", *chain.from_iterable(_document(asked, name) for name in check.items)]
+    lines += [
+        "documents:",
+        *chain.from_iterable(_document(asked, check, name) for name in check.items),
+    ]
     yield check, CHANGES, "\n".join((*lines, "")), due
 
 
-def _document(asked: _Asked, name: str) -> Iterator[str]:
+def _document(asked: _Asked, check: Check, name: str) -> Iterator[str]:
     """Yield an entry of changes.yaml, with what git knows of its file above it."""
     path = _lies_at(asked, name)
     if path and (commit := _git(asked.root, "log", "-1", "--format=%cs %s", "--", path)):
         yield f"  # {say('last commit: {commit}', commit=plain(commit[0]))}"
     entry = {
         "document": name,
-        "path": path or placeholder("engine", say("where it lies")),
-        "reflected": placeholder("engine", say("true or false")),
+        "path": path or asked.todo(check, say("where it lies")),
+        "reflected": asked.todo(check, say("true or false")),
     }
     yield f"  - {{{', '.join(_flow({key: value}) for key, value in entry.items())}}}"
 
@@ -174,14 +177,14 @@ def _lies_at(asked: _Asked, name: str) -> str | None:
         found = sorted(
             file.relative_to(base).as_posix()
             for file in (*base.glob("docs/*.md"), *base.glob("*.md"))
-            if file.stem.casefold().startswith(name.casefold())
+            if file.stem.casefold().startswith(name.casefold()) and file.name.isprintable()
         )
         if found:
             return found[0]
     return None
 
 
-def _notes(asked: _Asked, _: str, check: Check) -> Iterator[_Draft]:
+def _notes(asked: _Asked, check: Check) -> Iterator[_Draft]:
     due = say("what changed and what happens next, in the words of the people who get it")
     stage = asked.plan.stages[STAGES[asked.review.stage]]
     title = say("# Release notes: after stage {number}, {name}", number=asked.review.stage,
@@ -190,12 +193,12 @@ def _notes(asked: _Asked, _: str, check: Check) -> Iterator[_Draft]:
     lines = ["---", *head, "---", str(title), ""]
     for name in check.items:
         known = _SECTIONS.get(name.casefold())
-        body = known(asked) if known else []
-        lines += [f"## {name}", *(body or [placeholder("pm", say("words for this section"))]), ""]
+        body = known(asked, check) if known else []
+        lines += [f"## {name}", *(body or [asked.todo(check, say("words for this section"))]), ""]
     yield check, NOTES, "\n".join(lines), due
 
 
-_OF_KIND: Final[dict[str, Callable[[_Asked, str, Check], Iterator[_Draft]]]] = {
+_OF_KIND: Final[dict[str, Callable[[_Asked, Check], Iterator[_Draft]]]] = {
     "junit": _suites, "incidents": _incidents, "documents": _documents, "release_notes": _notes,
 }  # fmt: skip
 
@@ -203,9 +206,9 @@ _OF_KIND: Final[dict[str, Callable[[_Asked, str, Check], Iterator[_Draft]]]] = {
 # --- sections of the release notes ----------------------------------------------------------------
 
 
-def _what_changed(asked: _Asked) -> list[str]:
-    """Return the flags that a GO moves, and commits since the first run as a comment."""
-    lines = [placeholder("pm", say("what changed, for the people who get it")), ""]
+def _what_changed(asked: _Asked, check: Check) -> list[str]:
+    """Return what the notes have to say first, and the flags that a GO moves."""
+    lines = [asked.todo(check, say("what changed, for the people who get it")), ""]
     was, now = _flags(asked)
     for feature in asked.plan.features.values():
         before, after = was[feature.flag], now[feature.flag]
@@ -213,24 +216,17 @@ def _what_changed(asked: _Asked) -> list[str]:
             moves = say("{title}: `{flag}` {was} → {now}", title=say(feature.title),
                         flag=feature.flag, was=_word(before), now=_word(after))  # fmt: skip
             lines.append(f"- {moves}")
-    first = min(filter(None, (arm.first for arm in asked.review.arms)), default=None)
-    since = ["--since", first.isoformat()] if first else []
-    about = ["--format=%s", "--", "params"]
-    if subjects := _git(asked.root, "log", *since, f"-{_SUBJECTS}", *about):
-        heading = say("commits to params/ since the first run:")
-        commits = plain("; ".join(subjects)).replace("--", "–")
-        lines += ["", f"<!-- {heading} {commits} -->"]
     return lines
 
 
-def _who(asked: _Asked) -> list[str]:
+def _who(asked: _Asked, _: Check) -> list[str]:
     entered = asked.plan.stages[_entered(asked)]
     if entered.cap is None:
         return [str(say("{stage}: every user", stage=say(entered.name)))]
     return [str(say("{stage}: at most {cap} users", stage=say(entered.name), cap=entered.cap))]
 
 
-def _measured(asked: _Asked) -> list[str]:
+def _measured(asked: _Asked, _: Check) -> list[str]:
     """Return a table of both arms: means of the last runs, as the plan averages them."""
     review = asked.review
     arms = [
@@ -245,8 +241,10 @@ def _measured(asked: _Asked) -> list[str]:
         "|---|---|---|",
     ]
     for title, unit, value in _VALUES:
-        cells = [str(show(_mean(value(run) for run in runs), unit)) for runs in arms]
-        rows.append(f"| {say(title)} | {' | '.join(cells)} |")
+        means = [_mean(value(run) for run in runs) for runs in arms]
+        if any(mean is not None for mean in means):
+            cells = (str(say(title)), *(str(show(mean, unit)) for mean in means))
+            rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 
@@ -258,11 +256,11 @@ _VALUES: Final[tuple[tuple[str, str, Callable[[RunRow], float | None]], ...]] = 
 )
 
 
-def _actions(_: _Asked) -> list[str]:
-    return [placeholder("pm", say("what happens next, who does it, until when"))]
+def _actions(asked: _Asked, check: Check) -> list[str]:
+    return [asked.todo(check, say("what happens next, who does it, until when"))]
 
 
-_SECTIONS: Final[dict[str, Callable[[_Asked], list[str]]]] = {
+_SECTIONS: Final[dict[str, Callable[[_Asked, Check], list[str]]]] = {
     "what changed": _what_changed, "who is impacted": _who, "metrics summary": _measured,
     "actions": _actions,
 }  # fmt: skip

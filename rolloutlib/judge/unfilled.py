@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from rolloutlib.plan.model import Role
+from typing import Final
 
 __all__ = ["WAITING", "lines_unfilled", "placeholder", "says_something"]
 
 _MARK: Final = re.compile(r"\bTODO\((?:pm|engine|qa|owner)\)", re.IGNORECASE)
+_BEGUN: Final = re.compile(r"(todo|tbd|tba|wip|fixme)\s*[:(\[–—-]")  # what follows is still to do
 _LISTED: Final = 5  # lines that a sentence names
 _SIGNS: Final = " \t.-–—…:*_>#?!()[]|"
 WAITING: Final = frozenset({
@@ -23,7 +21,7 @@ WAITING: Final = frozenset({
 """What promises words and says none, as a whole line."""
 
 
-def placeholder(role: Role, asked: object) -> str:
+def placeholder(role: str, asked: object) -> str:
     """Return what a draft holds until this role puts in what is asked for.
 
     >>> placeholder("pm", "what changed")
@@ -45,8 +43,8 @@ def lines_unfilled(text: str) -> tuple[int, ...]:
 def says_something(text: str) -> bool:
     """Return whether a line of a text says more than that words will follow.
 
-    >>> says_something("TBD."), says_something("Tags are suggested.")
-    (False, True)
+    >>> [says_something(text) for text in ("TBD.", "TODO: ask QA", "Tags are suggested.")]
+    [False, False, True]
     """
     lines = (line.strip(_SIGNS).casefold() for line in text.splitlines())
-    return any(line and line not in WAITING for line in lines)
+    return any(line and line not in WAITING and not _BEGUN.match(line) for line in lines)

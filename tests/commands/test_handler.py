@@ -233,6 +233,17 @@ def test_a_fault_hides_nothing_from_who_mends_it(
     details.unlink()
 
 
+def test_decide_names_a_folder_that_is_not_there(
+    book: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rather than the roles that nobody has yet, which would not help."""
+    monkeypatch.chdir(book)
+    assert main(["decide", "reports/none", "--verdict", "GO", "--by", "ana@ex.com"]) == 2
+    said = capsys.readouterr().err
+    assert "reports/none: there is no such folder" in said
+    assert "keys add" not in said
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_tells_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each command says in its own help what its exit codes mean."""

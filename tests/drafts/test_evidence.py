@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.cli import main
-from rolloutlib.drafts.evidence import OWES, draft_evidence
+from rolloutlib.drafts.evidence import draft_evidence
 from rolloutlib.errors import FileError
 from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.review import review_stage
@@ -67,7 +67,7 @@ def test_a_draft_is_no_evidence(tmp_path: Path, lang: str) -> None:
         *FILES, *(f"junit/TEST-{suite}.xml" for suite in plan().checks["test_suites"].items)
     }  # fmt: skip
     assert all(file.fresh and (tmp_path / file.name).is_file() for file in files)
-    assert {file.role for file in files} == {*OWES.values()}
+    assert {file.role for file in files} == {"qa", "engine", "pm"}
     assert {check.holds for check in looked_at(tmp_path)} == {None}
     assert {check.why.code for check in looked_at(tmp_path)} == {
         "suites.unfilled", "evidence.unfilled"
@@ -145,7 +145,7 @@ def test_the_command_says_what_is_open_and_who_owes_it(
     assert main([*call, *folder, "--check"]) == 10
     assert not (tmp_path / "evidence").exists()
     said = capsys.readouterr().out
-    assert "? Test suites pass (qa): There is no evidence folder." in said
-    assert "? Release notes are ready (pm): " in said
+    assert "? Test suites pass (QA): There is no evidence folder." in said
+    assert "? Release notes are ready (PM): " in said
     assert main(["evidence", "init", str(tmp_path / "none")]) == 2
     assert "none: there is no such file or folder" in capsys.readouterr().err

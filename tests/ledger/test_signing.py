@@ -108,6 +108,7 @@ def test_lint_compares_roles_and_keys(root: Path) -> None:
         "no key of qa_lee@ex.com",
         "no role to ghost@ex.com",
         "nobody is owner",
+        "`rollout keys add NAME@HOST --name NAME --role owner --key FILE.pub`",
     ):
         assert said in told
 

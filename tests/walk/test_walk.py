@@ -1,4 +1,7 @@
-"""README.md, walked as it stands: from a fresh checkout to flags that moved."""
+"""README.md and README.ko.md, walked as they stand: from a fresh checkout to flags that moved.
+
+The commands are those of the walk's shell blocks; the Korean ones are the same, told in Korean.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,20 @@ import pytest
 import yaml
 
 import rolloutlib
+from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"en": ROOT / "README.md"}
-WALK = {"en": "## From a table to a signed GO"}
+PAGES = {"en": ROOT / "README.md", "ko": ROOT / "README.ko.md"}
+WALK = {"en": "## From a table to a signed GO", "ko": "## 표에서 서명된 GO까지"}
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 YAML = re.compile(r"^ *```yaml\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^ *```(\w*)\n", re.MULTILINE)
 CODE = re.compile(r"(?:exit code|종료 코드) (\d+)")
 COMMENT = re.compile(r"    # .*")
+WORDS = re.compile(r"TODO\(pm\)\.\*/[^/]*/")  # what the pages put into the release notes
 LINK = re.compile(r"\]\(([^)#]+)")
 
 
@@ -107,7 +113,7 @@ def walked(book: Path, lang: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.notebooks
-@pytest.mark.parametrize("lang", ["en"])
+@pytest.mark.parametrize("lang", ["en", "ko"] if EXHAUSTIVE else ["en"])
 def test_the_walk_ends_in_a_promoted_go(book: Path, lang: str) -> None:
     """Table, evidence, review, three people, a signed GO: flags move and everything verifies."""
     before = json.loads((book / "params" / "flags.json").read_text("utf-8"))["metadata"]
@@ -129,6 +135,33 @@ def test_the_walk_shows_the_mapping_of_its_table() -> None:
         shown = YAML.search(page.read_text("utf-8"))
         assert shown, page.name
         assert yaml.safe_load(shown[1]) == yaml.safe_load(shipped), page.name
+
+
+def test_both_pages_walk_the_same_way() -> None:
+    """The Korean commands are the English ones with `--lang ko`, but for words put into notes."""
+    said = {
+        lang: [
+            (WORDS.sub("TODO(pm).*//", step.command.replace(" --lang ko", "").strip()), step.code)
+            for step in steps_of(lang)
+        ]
+        for lang in PAGES
+    }
+    assert said["ko"] == said["en"]
+    commands = [command for command, _ in said["en"]]
+    for name in ("evidence init", "review 0", "keys add", "decide", "sign", "promote", "verify"):
+        assert any(command.startswith(f"rollout {name}") for command in commands), name
+
+
+def test_both_pages_have_the_same_parts() -> None:
+    """As many headings of each level, code blocks of each kind, and links to the same pages."""
+    parts: dict[str, tuple[list[int], list[str], list[str]]] = {}
+    for lang, path in PAGES.items():
+        page = path.read_text("utf-8")
+        prose = re.sub(r"^( *)```.*?^\1```$", "", page, flags=re.DOTALL | re.MULTILINE)
+        headings = [len(marks) for marks in re.findall(r"^(#+) ", prose, re.MULTILINE)]
+        links = sorted(link.replace(".ko.md", ".md") for link in LINK.findall(prose))
+        parts[lang] = (headings, FENCE.findall(page), links)
+    assert parts["ko"] == parts["en"]
 
 
 @pytest.mark.parametrize("lang", PAGES)
