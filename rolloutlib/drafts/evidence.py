@@ -113,7 +113,7 @@ def _written(path: Path, text: str) -> bool:
             return False
         raise FileError.at(str(path.parent), phrase("is there and is no folder")) from None
     except OSError as error:
-        why = phrase("cannot be written ({why})", why=error.strerror)
+        why = phrase("cannot be written ({error})", error=error)
         raise FileError.at(str(path), why) from None
     return True
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 import yaml
 
 import rolloutlib
+from rolloutlib.cli import _parser
 from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
@@ -162,6 +164,18 @@ def test_both_pages_have_the_same_parts() -> None:
         links = sorted(link.replace(".ko.md", ".md") for link in LINK.findall(prose))
         parts[lang] = (headings, FENCE.findall(page), links)
     assert parts["ko"] == parts["en"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", PAGES)
+def test_a_page_names_commands_that_there_are(lang: str) -> None:
+    """Every call of `rollout` in a page's blocks is one that its parser takes."""
+    page = re.sub(r"\\\n *", "", "".join(BLOCK.findall(PAGES[lang].read_text("utf-8"))))
+    calls = [shlex.split(line, comments=True) for line in page.splitlines() if "rollout " in line]
+    named = [call[1:] for call in calls if call and call[0].endswith("rollout")]
+    assert len(named) > 15
+    for call in named:
+        assert _parser().parse_args(call).call, call
 
 
 @pytest.mark.parametrize("lang", PAGES)
