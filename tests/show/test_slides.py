@@ -66,7 +66,8 @@ def page_of(digest: str) -> str:
     rows = [Row((Cell(f"file {k}"), Cell("10 files", kind="digest", more=digest)))
             for k, digest in enumerate(DIGESTS * 3)]  # fmt: skip
     decision = '<section class="rl rl-decision no_go"><h3>✕ NO-GO</h3><p>alone here</p></section>'
-    sections = [Section("top", "", [Markup("<h1>Review</h1>"), sanitised(decision)])]
+    sections = [Section("top", "", [Markup("<h1>Review</h1>")]),
+                Section("decision", "Decision", [sanitised(decision)])]  # fmt: skip
     sections += [
         Section(f"p{k}", f"Heading {k}", [sanitised(f"<p>{HANGUL}. Sentence {k}.</p>"), chart])
         for k in range(5)
