@@ -1,7 +1,7 @@
 # Two commands need nothing before them but Python 3.11, make and network: `make review` and `make test`.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help review test test-fast spark tools check lint bench calibrate ladder watch-worlds faults lab lock clean
+.PHONY: help review examples test test-fast spark tools check lint bench calibrate ladder watch-worlds faults lab lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -24,8 +24,13 @@ help: ## Show this list
 
 review: $(STAMP) ## Review the shipped example: prints the recommendation and where the report is
 	@$(BIN)/rollout review 2 --runs data/examples/bfcl --control gpt-4o-2024-05-13-FC \
-		--treatment gpt-4o-2024-08-06-FC --out reports/bfcl || \
+		--treatment gpt-4o-2024-08-06-FC --looks "" --against none --out reports/bfcl || \
 		case $$? in 10 | 20 | 30) ;; *) exit 1 ;; esac # HOLD, NO_GO and INVALID are results, not failures
+
+examples: $(STAMP) ## Make reports/examples anew: the rendered review of the shipped example, in English and Korean
+	@for lang in en ko; do $(BIN)/rollout review 2 --runs data/examples/bfcl --control gpt-4o-2024-05-13-FC \
+		--treatment gpt-4o-2024-08-06-FC --looks "" --against none --lang $$lang \
+		--out reports/examples/$$lang >/dev/null || case $$? in 20) ;; *) exit 1 ;; esac; done
 
 # Notebooks that tests run with parameters of their own.
 TESTED := daily_monitor planning rollback_replay

@@ -27,6 +27,7 @@ KNOWN: Final = ".rollout-history.json"
 FORM: Final = 1  # of what is known; raise it where reports are read or drawn otherwise
 DEPTH: Final = 4  # folders below the folder of reports: reports/daily/2026-10-29 is the second
 MOST: Final = 20_000  # folders that are looked at
+SHIPPED: Final = "examples"  # of the folder of reports: rendered reviews that come with the package
 _MARKS: Final = {REVIEW, PAGE, WATCH, WATCH_PAGE, SEAL}  # a folder with one of these is a report's
 
 
@@ -123,7 +124,8 @@ def _below(folder: Path, where: str, depth: int, left: list[int]) -> Iterator[_F
     if not where and any(entry.name == SEAL for entry in entries):
         yield _Found(".", folder, _stamp(entries))
     for entry in entries if depth else ():
-        if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+        left_out = entry.name.startswith(".") or (not where and entry.name == SHIPPED)
+        if not left_out and entry.is_dir(follow_symlinks=False):
             inner = f"{where}/{entry.name}" if where else entry.name
             yield from _below(Path(entry.path), inner, depth - 1, left)
 
