@@ -38,6 +38,7 @@ STEPS: Final = (
     ("rollout knobs", "turn what a risk names"),
     ("rollout schedule", "files for cron, Airflow …"),
     ("rollout notify", "who is told; try it"),
+    ("rollout publish", "pages for a static host, a feed"),
 )
 COMMON: Final = """\
 rollout COMMAND --help teaches each of them, with its exit codes. All have in common:
@@ -148,6 +149,7 @@ def _parser() -> Parser:
         notify,
         plan,
         plan_page,
+        publish,
         retrospective,
         review,
         runlogs,
@@ -171,6 +173,7 @@ def _parser() -> Parser:
     groups = (
         plan, plan_page, source, compare, ingest, evidence, review, slides, watch, ledger, keys,
         flags, engine, notify, incident, runlogs, knobs, schedule, check_pr, retrospective, history,
+        publish,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

@@ -51,13 +51,13 @@ def week(number: int, recommendation: Recommendation = Recommendation.HOLD) -> R
     return replace(review, runs=runs, data_sha256=digest, recommendation=recommendation)
 
 
-def sealed_review(folder: Path, review: Review, made: datetime = NOW) -> Path:
-    """Leave a sealed report of a review; return its folder."""
+def sealed_review(folder: Path, review: Review, made: datetime = NOW, body: str = "") -> Path:
+    """Leave a sealed report of a review, whose page has this body; return its folder."""
     data = encode(worded(review))
     digest = sha256(data).hexdigest()
     about = {"papermill": {"end_time": made.isoformat()}, "rolloutlib": {"review": digest}}
     notebook = json.dumps({"cells": [], "metadata": about}).encode()
-    page = f'<head><meta name="rollout-review" content="sha256:{digest}"></head>'.encode()
+    page = f'<head><meta name="rollout-review" content="sha256:{digest}"></head>{body}'.encode()
     parts = {REVIEW: data, PAGE: page, PARAMS: first_line(digest).encode()}
     if review.recommendation is not Recommendation.INVALID:
         parts[NOTEBOOK] = notebook

@@ -41,6 +41,7 @@ EXITS: Final = {
     "check-pr": "0 whole; 10 a section is missing or says nothing",
     "retrospective": "0 written",
     "history": "0 written, whatever the reports say",
+    "publish": "0 published; 1 refused or not written: what was there is as it was",
     "runlogs": "0 listed; 10 some are no evidence",
     "open": "0 opened; the line tells its id",
     "close": "0 closed, or closed at that moment already",

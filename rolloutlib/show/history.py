@@ -152,6 +152,8 @@ def index_page(
     *,
     here: Path,
     address: Callable[[Decision], str] | None = None,
+    below: str = "",
+    more: tuple[str, Markup] | None = None,
 ) -> str:
     """Return the index.
 
@@ -161,6 +163,8 @@ def index_page(
         known: holds pictures that need not be drawn again; it is brought up to date.
         here: the folder that it will be in.
         address: of a decision's card, from there; by default that in the workbook.
+        below: where the reports are, from there.
+        more: a section that comes before the reports: its prose, and what it shows.
     """
 
     def to_card(decision: Decision) -> str:
@@ -177,9 +181,12 @@ def index_page(
         if figures := list(_figures(gathered.pasts, lang, known)):
             add_prose(sections, str(GATES))
             sections[-1].parts.extend(drawn(parts) for parts in figures)
+        if more is not None:
+            add_prose(sections, more[0])
+            sections[-1].parts.append(more[1])
         if gathered.pasts:
             add_prose(sections, str(REPORTS))
-            sections[-1].parts.append(_table(gathered, address or to_card))
+            sections[-1].parts.append(_table(gathered, address or to_card, below))
         if gathered.wrong:
             add_prose(sections, str(UNSEALED))
             sections[-1].parts.append(sanitised(wrong_of(gathered.wrong).html))
@@ -220,13 +227,13 @@ def _nothing() -> Sentence:
     return say("No report yet: `rollout review STAGE` makes one.")
 
 
-def _table(gathered: Gathered, address: Callable[[Decision], str]) -> Markup:
+def _table(gathered: Gathered, address: Callable[[Decision], str], below: str) -> Markup:
     by_review: dict[str, list[Decision]] = {}
     for decision in gathered.decisions:
         for digest in decision.reviews:
             by_review.setdefault(digest, []).append(decision)
     shown = gathered.pasts[:ROWS]
-    rows = [row_of(past, by_review.get(past.sha256, []), address) for past in shown]
+    rows = [row_of(past, by_review.get(past.sha256, []), address, below) for past in shown]
     rest = len(gathered.pasts) - len(shown)
     left_out = str(say("{n} older reports are not listed.", n=f"{rest:,}")) if rest else ""
     return Markup(render("history.html.j2", head=head_of(), rows=rows, left_out=left_out))  # noqa: S704

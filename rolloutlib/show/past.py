@@ -88,13 +88,18 @@ class PastGate(msgspec.Struct, frozen=True, omit_defaults=True):
     subject: str | None = None
 
 
-class Moved(msgspec.Struct, frozen=True):
-    """A flag that is not the same in both arms."""
+class Moved(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A flag that is not the same in both arms, with its feature's letter and title."""
 
-    letter: str
+    feature: str
     flag: str
     before: bool | str | int | float | None
     after: bool | str | int | float | None
+    title: str = ""
+
+
+class _Decided(msgspec.Struct):
+    candidate: tuple[Moved, ...] = ()
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -165,6 +170,7 @@ class _Record(msgspec.Struct, kw_only=True):
     as_of: datetime | None = None
     data_sha256: str = ""
     people: int | None = None
+    decided: _Decided | None = None
 
 
 class _Papermill(msgspec.Struct):
@@ -250,7 +256,9 @@ def _told(
 
 
 def _moved(record: _Record) -> tuple[Moved, ...]:
-    """Return the flags that are not the same in both arms, by what ran in them."""
+    """Return the flags that are judged; of older records those that differ between the arms."""
+    if record.decided is not None:
+        return record.decided.candidate
     flags = {arm.arm: arm.flags or {} for arm in record.arms}
     before, after = flags.get(record.control, {}), flags.get(record.treatment, {})
     return tuple(

@@ -14,6 +14,7 @@ from rolloutlib.show.tables import Cell, Html, Row, aligned, label, table
 from rolloutlib.text import LABEL, plain
 from rolloutlib.watch.record import Outcome
 from rolloutlib.words.reasons import sentence
+from rolloutlib.words.roles import role_word
 from rolloutlib.words.sentences import Sentence, enumerated, say, translate
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def head_of() -> tuple[str, ...]:
 
 
 def row_of(
-    past: Past, pinned: Sequence[Decision], address: Callable[[Decision], str]
+    past: Past, pinned: Sequence[Decision], address: Callable[[Decision], str], below: str = ""
 ) -> tuple[Linked, ...]:
     """Return a sealed report's row, in the language that is spoken.
 
@@ -55,8 +56,9 @@ def row_of(
         past: the report.
         pinned: the decisions that stand on it, oldest first.
         address: where a decision's card is.
+        below: where the reports are, with a slash at its end.
     """
-    where = quote(f"{past.where}/{past.page}", errors="replace")
+    where = quote(f"{below}{past.where}/{past.page}", errors="replace")
     about = [plain(past.where, LABEL)]
     if past.made:
         made = f"{past.made:%Y-%m-%d %H:%M} UTC"
@@ -110,7 +112,8 @@ def _flag(moved: Moved) -> str:
         if isinstance(value, bool) else plain(str(value), LABEL)
         for value in (moved.before, moved.after)
     )  # fmt: skip
-    return f"{plain(moved.letter, LABEL)} {plain(moved.flag, LABEL)}: {before} → {after}".strip()
+    name = plain(translate(moved.title) or moved.flag, LABEL)
+    return f"{plain(moved.feature, LABEL)} {name}: {before} → {after}".strip()
 
 
 def _look(past: Past) -> str:
@@ -126,7 +129,8 @@ def _counted(past: Past) -> tuple[str, ...]:
 def _signed(decision: Decision) -> str:
     if not decision.signed:
         return str(say("nobody signed"))
-    return str(say("signed: {roles}", roles=", ".join(decision.signed)))
+    roles = ", ".join(str(role_word(role)) for role in decision.signed)
+    return str(say("signed: {roles}", roles=roles))
 
 
 def wrong_of(pasts: Sequence[Past]) -> Html:

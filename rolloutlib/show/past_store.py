@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["DEPTH", "KNOWN", "Drawn", "Known", "gather", "known_at"]
 
 KNOWN: Final = ".rollout-history.json"
-FORM: Final = 1  # of what is known; raise it where reports are read or drawn otherwise
+FORM: Final = 2  # of what is known; raise it where reports are read or drawn otherwise
 DEPTH: Final = 4  # folders below the folder of reports: reports/daily/2026-10-29 is the second
 MOST: Final = 20_000  # folders that are looked at
 SHIPPED: Final = "examples"  # of the folder of reports: rendered reviews that come with the package

@@ -300,7 +300,8 @@ def quarantine(review: Review) -> Html:
         for group in review.quarantine
     ]
     none = str(say("Every row that was read is in the numbers."))
-    return table((say("Expected"), say("Rows"), say("Example")), rows, none=none)
+    head = (say("Expected"), say("Rows"), say("Example"))
+    return table(head, rows, kind="quarantine", none=none)
 
 
 @spoken

@@ -1,0 +1,79 @@
+"""A report's page for people outside: without single answers, and without refused rows."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Final, NamedTuple
+
+from markupsafe import escape
+
+from rolloutlib.words.sentences import say
+
+__all__ = ["without_addresses", "without_rows"]
+
+ROWS: Final = ("answers", "quarantine")  # classes of tables whose rows are somebody's
+_ADDRESS: Final = re.compile(r"(?<=[\w.+-])@[\w-]+(?:\.[\w-]+)+")
+
+
+class _Span(NamedTuple):
+    """A section of the page: where what stands below its heading begins, and where it ends."""
+
+    begin: int
+    end: int
+
+
+class _Sections(HTMLParser):
+    """Finds the sections of a page that hold rows of single answers."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.starts = [0]
+        for line in page.splitlines(keepends=True):
+            self.starts.append(self.starts[-1] + len(line))
+        self.depth, self.begin, self.rows = 0, 0, False
+        self.found: list[_Span] = []
+        self.feed(page)
+
+    def _here(self) -> int:
+        line, column = self.getpos()
+        return self.starts[line - 1] + column
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note where a section of the page begins, and whether it holds rows."""
+        if tag == "section":
+            self.depth += 1
+            if self.depth == 1:
+                self.begin, self.rows = self._here() + len(self.get_starttag_text() or ""), False
+        kinds = (dict(attrs).get("class") or "").split()
+        if tag == "table" and not set(kinds).isdisjoint(ROWS):
+            self.rows = True
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note where a section ends, and where its heading does."""
+        if tag == "h2" and self.depth == 1:
+            self.begin = self._here() + len("</h2>")
+        if tag == "section":
+            if self.depth == 1 and self.rows:
+                self.found.append(_Span(self.begin, self._here()))
+            self.depth -= 1
+
+
+def without_rows(page: str) -> str:
+    """Return a page in which sections of single answers and refused rows say that they are cut.
+
+    The heading stays. The note is in the language that is spoken.
+    """
+    note = escape(str(say("Single rows are not published; the report itself has them.")))
+    for span in reversed(_Sections(page).found):
+        page = f"{page[: span.begin]}\n<p>{note}</p>\n{page[span.end :]}"
+    return page
+
+
+def without_addresses(text: str) -> str:
+    """Return a text in which the addresses of people end before the @.
+
+    >>> without_addresses("Kim (pm_kim@ex.com)")
+    'Kim (pm_kim@…)'
+    """
+    return _ADDRESS.sub("@…", text)
