@@ -74,7 +74,9 @@ watch-worlds: $(STAMP) ## Simulate how often the daily watch rings, with and wit
 faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that the tests only sample (half an hour)
 	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest -n auto --dist loadfile tests/faults tests/ledger tests/rollback \
 		tests/honest tests/flags/test_flags.py tests/measure tests/runs tests/plan/test_every_leaf.py tests/watch \
-		tests/show/test_bundle.py tests/commands tests/compare tests/hostile tests/tutorial tests/walk \
+		tests/show/test_bundle.py tests/show/test_history.py tests/show/test_history_story.py \
+		tests/show/test_publish.py tests/show/test_trend.py tests/show/test_shipped_reports.py \
+		tests/commands tests/compare tests/hostile tests/tutorial tests/walk \
 		tests/stats/test_judge_error.py tests/judge/test_flips.py \
 		tests/browser/test_lab.py tests/browser/test_page.py
 

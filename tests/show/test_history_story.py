@@ -17,10 +17,12 @@ from tests.sealed_reports import sealed_review
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rolloutlib.plan.gates import StageId
+
 pytestmark = pytest.mark.skipif(not EXHAUSTIVE, reason="run by `make faults`")
 STORY: Final = "data/examples/story"
 # Stage, runs, and the days on which the data so far were reviewed; None is all of them.
-REVIEWS: Final = (
+REVIEWS: Final[tuple[tuple[StageId, str, str | None], ...]] = (
     (0, "stage-0", "2026-10-07"), (0, "stage-0", None), (1, "stage-1", "2026-10-14"),
     (1, "stage-1", None), (2, "stage-2-regression", "2026-10-17"),
     (2, "stage-2-regression", "2026-10-18"), (2, "stage-2-regression", None),

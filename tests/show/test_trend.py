@@ -12,6 +12,7 @@ from rolloutlib.show.figure import Figure, Note
 from rolloutlib.show.trend import earlier_looks, gates_over_looks
 from rolloutlib.words.sentences import translate
 from tests.english import english_in, texts_of_chart
+from tests.often import EXHAUSTIVE
 from tests.sealed_reports import sealed_review, week
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def test_a_single_review_says_that_it_is_the_first() -> None:
         assert said.text == translate(first, lang)
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(not EXHAUSTIVE, reason="run by `make faults`")
 def test_every_gate_has_a_panel_and_this_review_is_last(workbook: Path) -> None:
     """The chart is told in words, too; the Korean one has no English."""
     sealed_review(workbook / "reports" / "w1", week(1))
