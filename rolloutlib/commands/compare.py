@@ -86,7 +86,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         check_differs(arguments.differs, found)
     except (NoEvidenceError, RunsError) as error:
         named = (str(arguments.a), str(arguments.b or arguments.a))
-        found, refused = nothing_compared(plan, named, str(error)), error
+        found, refused = nothing_compared(plan, named, error.phrase), error
     _write(found, arguments)
     if refused is not None:
         raise refused

@@ -64,14 +64,17 @@ def asked_of(judged: Judged, gate_id: str) -> Asked:
     if gate_id not in gates:
         hint = did_you_mean(gate_id, gates)
         raise UsageError(
-            f"gate is {plain(gate_id, LABEL)!r}; the plan has {', '.join(gates)}.{hint}"
-        )
+            "gate is {gate!r}; the plan has {gates}.{hint}",
+            gate=plain(gate_id, LABEL), gates=(*gates,), hint=hint,
+        )  # fmt: skip
     gate = gates[gate_id]
     metric = metric_of(gate) if gate.scorer else gate.metric
     if metric == "issue":
         subject = next((one.subject for one in judged.review.gates if one.id == gate_id), None)
         if subject is None:
-            raise UsageError(f"{gate_id}: the control carries no issue, so there is none to show.")
+            raise UsageError(
+                "{gate}: the control carries no issue, so there is none to show.", gate=gate_id
+            )
         metric = f"issue:{subject}"
     return Asked(metric, gate.harm, judged.plan.evidence.timeout_cap_ms)
 
@@ -88,9 +91,9 @@ def flips(
     asked, kind = asked_of(judged, gate_id), _outcome(outcome)
     if kind.startswith("both") and not asked.is_binary:
         raise UsageError(
-            f"outcome is {kind!r}, but no answer passes or fails {gate_id}; expected worse, "
-            "better, same or all."
-        )
+            "outcome is {outcome!r}, but no answer passes or fails {gate}; expected worse, better, "
+            "same or all.", outcome=kind, gate=gate_id,
+        )  # fmt: skip
     pair = pair_of(judged)
     with readable():
         samples = samples_within(judged, conditions)
@@ -115,8 +118,9 @@ def _outcome(outcome: str) -> Outcome:
     if outcome not in OUTCOMES:
         hint = did_you_mean(outcome, OUTCOMES)
         raise UsageError(
-            f"outcome is {plain(outcome, LABEL)!r}; expected one of {', '.join(OUTCOMES)}.{hint}"
-        )
+            "outcome is {outcome!r}; expected one of {outcomes}.{hint}",
+            outcome=plain(outcome, LABEL), outcomes=(*OUTCOMES,), hint=hint,
+        )  # fmt: skip
     return outcome
 
 

@@ -83,8 +83,10 @@ def carry(plan: Plan, params: ReviewParams, own: Source) -> Carrying:
     if not params.carry:
         return Carrying()
     if len(params.carry) > params.stage:
-        named = f"carry names {len(params.carry)} stages, and before stage {params.stage}"
-        raise UsageError(f"{named} there are {params.stage}; name them downwards, each once")
+        raise UsageError(
+            "carry names {n} stages, and before stage {stage} there are {stage}; name them "
+            "downwards, each once", n=len(params.carry), stage=params.stage,
+        )  # fmt: skip
     look = look_at(1, planned=1, confidence=plan.evidence.confidence)
     mine = compare(plan, params, own.runs, own.measuring, look)
     found = Carrying()

@@ -104,7 +104,7 @@ def read_file(name: str, folder: Path, most: int) -> bytes | None:
     except FileError as error:
         if error.missing:
             return None
-        raise RunsError(f"{name} {error.why}") from None
+        raise RunsError("{file} {why}", file=name, why=error.why) from None
 
 
 def find(name: str, folder: Path, root: Path) -> Path | None:

@@ -14,6 +14,8 @@ import msgspec
 from rolloutlib.errors import FileError, RunsError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.finding import said
+from rolloutlib.measure.comparing import after
+from rolloutlib.phrase import phrase
 from rolloutlib.runs.located import MalformedError, read_object
 from rolloutlib.runs.quarantine import shown
 from rolloutlib.runs.ranges import FIRST_YEAR, latest_start
@@ -90,7 +92,7 @@ def read_incidents(path: Path, as_of: datetime | None = None) -> tuple[Incident,
     except FileError as error:
         if error.missing:
             return ()
-        raise RunsError(str(error)) from None
+        raise RunsError(error.phrase) from None
     told = read_log(data, latest_start(as_of) + timedelta(days=1), path.name).incidents
     if as_of is None:
         return told
@@ -141,7 +143,7 @@ _KEYS: Final = {
     "at", "severity", "title", "resolvedAt", "simulated", "coversUntil", "id", "feature",
     "blocking", "by", "note", "recordedAt",
 }  # fmt: skip
-_DUE: Final = (
+_DUE: Final = phrase(
     "expected an incident with at, severity and title, the end of one with id and resolvedAt, "
     "or coversUntil"
 )
@@ -166,7 +168,9 @@ def read_log(data: bytes, latest: datetime, name: str = INCIDENTS) -> IncidentLo
         try:
             read = _line(line, latest)
         except RunsError as error:
-            raise RunsError(f"line {number}: {error} ({name})") from None
+            raise RunsError(
+                "line {number}: {why} ({file})", number=number, why=error.phrase, file=name
+            ) from None
         lines.append((number, read))
         until = read.covers_until or until
     incidents = _put_together(lines, name)
@@ -181,16 +185,18 @@ def _put_together(lines: Iterable[tuple[int, _Line]], name: str) -> tuple[Incide
     for number, line in lines:
         if isinstance(line, _Opening):
             one, key = _incident(line, number), line.id or number  # by which no end names it
-            found[key] = _merged(found.get(key), one, f"line {number}", name)
+            found[key] = _merged(found.get(key), one, number, name)
         elif isinstance(line, _Closing):
             ends.append((number, line))
     for number, end in ends:
         begun = found.get(end.id)
         if begun is None:
-            unknown = f"line {number}: no line begins the incident {shown(end.id)}"
-            raise RunsError(f"{unknown}; expected the id of one that is open ({name})")
+            raise RunsError(
+                "line {number}: no line begins the incident {id}; expected the id of one that is "
+                "open ({file})", number=number, id=shown(end.id), file=name,
+            )  # fmt: skip
         closed = begun._replace(closed=end.resolved_at)
-        found[end.id] = _merged(begun, closed, f"line {number}", name)
+        found[end.id] = _merged(begun, closed, number, name)
     return tuple(found.values())
 
 
@@ -201,17 +207,24 @@ def _incident(line: _Opening, number: int) -> Incident:
     )  # fmt: skip
 
 
-def _merged(before: Incident | None, now: Incident, where: str, name: str) -> Incident:
+def _merged(before: Incident | None, now: Incident, number: int, name: str) -> Incident:
     """Return an incident with what a further line of its id says; ends are not taken back."""
+    about = {"number": number, "id": shown(now.id), "file": name}
     if before is not None and before.closed and before.closed != now.closed:
-        ended = f"{where}: the incident {shown(now.id)} ended at {said(before.closed)}"
-        raise RunsError(f"{ended}; expected a new id for what came after it ({name})")
+        raise RunsError(
+            "line {number}: the incident {id} ended at {at}; expected a new id for what came after "
+            "it ({file})", **about, at=said(before.closed),
+        )  # fmt: skip
     if before is not None and before.opened != now.opened:
-        began = f"{where}: the incident {shown(now.id)} began at {said(before.opened)}"
-        raise RunsError(f"{began}, not at {said(now.opened)}; expected an id of its own ({name})")
+        raise RunsError(
+            "line {number}: the incident {id} began at {before}, not at {at}; expected an id of "
+            "its own ({file})", **about, before=said(before.opened), at=said(now.opened),
+        )  # fmt: skip
     if now.closed and now.closed < now.opened:
-        due = f"expected a time after its begin ({said(now.opened)})"
-        raise RunsError(f"{where}: resolvedAt is {said(now.closed)}; {due} ({name})")
+        raise RunsError(
+            "line {number}: resolvedAt is {at}; expected a time after its begin ({begin}) ({file})",
+            number=number, file=name, at=said(now.closed), begin=said(now.opened),
+        )  # fmt: skip
     return now
 
 
@@ -225,21 +238,29 @@ def _line(line: bytes, latest: datetime) -> _Line:
         told = read_object(line)
         read = msgspec.json.decode(line, type=_kind(told.keys()))
     except MalformedError as error:
-        what = f"{error.field} is {error.value}" if error.value else str(error.field)
-        other = f"; {_DUE}" if error.field == "JSON" else ""
-        raise RunsError(f"{what[:200]}; {error.expectation}{other}") from None
+        what = phrase("{field} is {value}", field=error.field, value=str(error.value)[:200])
+        if not error.value:
+            what = error.field
+        other = after(_DUE) if str(error.field) == "JSON" else ""
+        raise RunsError(
+            "{what}; {expected}{more}", what=what, expected=error.expectation, more=other
+        ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RunsError(f"{error}; {_DUE}") from None
+        raise RunsError("{what}; {expected}{more}", what=error, expected=_DUE, more="") from None
     known = {"".join(filter(str.isalnum, key)).casefold(): key for key in _KEYS}
     for key in told.keys() - _KEYS:
         if meant := known.get("".join(filter(str.isalnum, key)).casefold()):
-            raise RunsError(f"the key {shown(key)} is unknown; expected {meant}")
+            raise RunsError(
+                "the key {key} is unknown; expected {known}", key=shown(key), known=meant
+            )
     if isinstance(read, _Coverage) and not (read.covers_until or read.simulated):
-        raise RunsError(f"no key of it is known; {_DUE}")
+        raise RunsError("no key of it is known; {expected}", expected=_DUE)
     _check_times(read)
     if read.covers_until and read.covers_until > latest:
-        due = "expected a time until which incidents can be known"
-        raise RunsError(f"coversUntil is {said(read.covers_until)}; {due}")
+        raise RunsError(
+            "coversUntil is {at}; expected a time until which incidents can be known",
+            at=said(read.covers_until),
+        )  # fmt: skip
     return read
 
 
@@ -258,8 +279,10 @@ def _check_times(read: _Line) -> None:
         if not isinstance(moment, datetime):
             continue
         key = msgspec.structs.fields(read)[read.__struct_fields__.index(name)].encode_name
-        told = f"{key} is {moment.isoformat()!r}"
+        at = moment.isoformat()
         if moment.tzinfo is None:
-            raise RunsError(f"{told}; expected an offset such as +09:00")
+            raise RunsError("{key} is {at!r}; expected an offset such as +09:00", key=key, at=at)
         if moment.year < FIRST_YEAR:
-            raise RunsError(f"{told}; expected a year from {FIRST_YEAR}")
+            raise RunsError(
+                "{key} is {at!r}; expected a year from {first}", key=key, at=at, first=FIRST_YEAR
+            )

@@ -51,7 +51,7 @@ from rolloutlib.measure.scan import measure
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.measure.validity import copies
 from rolloutlib.plan.offline import EvalDecides
-from rolloutlib.reason import because
+from rolloutlib.reason import because, said
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.database import readable
 from rolloutlib.runs.further import SCORER, is_scorer, labels_in
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from rolloutlib.judge.pair_record import Meaning
     from rolloutlib.judge.record import GateResult
     from rolloutlib.measure.comparison import Comparison
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.offline import EvalGate, EvalPlan
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Quarantined, Runs
@@ -128,14 +129,15 @@ def compare_files(
 
 
 def nothing_compared(
-    plan: EvalPlan, names: tuple[str, str], message: str, runs: Runs | None = None
+    plan: EvalPlan, names: tuple[str, str], message: Phrase | str, runs: Runs | None = None
 ) -> Pair:
     """Return what is said of files that are no evidence at all."""
     refused = (*runs.quarantined, *runs.failed) if runs else ()
     review = PairReview(
         control="control", treatment="treatment", recommendation=Recommendation.INVALID,
-        reasons=(because("source.refused", message=message),), first=names[0], second=names[1],
-        plan_name=plan.name, quarantine=groups_of(refused), inputs=runs.inputs if runs else (),
+        reasons=(because("source.refused", message=said(message)),),
+        first=names[0], second=names[1], plan_name=plan.name, quarantine=groups_of(refused),
+        inputs=runs.inputs if runs else (),
     )  # fmt: skip
     return Pair(review, refused)
 
@@ -233,7 +235,10 @@ def check_differs(names: Sequence[str], found: Pair) -> None:
     there = (*MATERIAL, PROMPT, *labels, *found.silent)
     if unknown := next((name for name in names if name not in there), None):
         hint = did_you_mean(unknown, there)
-        raise UsageError(f"--differs {unknown}: the files tell {listed(there)}.{hint}")
+        raise UsageError(
+            "--differs {name}: the files tell {there}.{hint}",
+            name=unknown, there=listed(there), hint=hint,
+        )  # fmt: skip
 
 
 def _no_gate(plan: EvalPlan, runs: Runs) -> list[Reason]:

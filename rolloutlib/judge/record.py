@@ -277,22 +277,22 @@ def encode(review: Review) -> bytes:
 def decode(data: bytes, *, where: str = "review.json") -> Review:
     """Return the record that review.json holds.
 
-    Args:
-        data: the file's bytes.
-        where: its name, for messages.
-
     Raises:
-        UsageError: it is no review, or one of another schema.
+        UsageError: it is no review, or one of another schema; the message names `where`.
     """
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema
         if schema == SCHEMA:
             return msgspec.json.decode(data, type=Review)
     except msgspec.DecodeError as error:
-        raise UsageError(f"{where} is no review ({error}); run `rollout review` again") from None
+        raise UsageError("{file} is no review ({error}); run `rollout review` again",
+                         file=where, error=error) from None  # fmt: skip
     if schema == PAIR_SCHEMA:
-        told = f"{where} compares two files (rollout compare), and no stage is decided on that"
-        raise UsageError(f"{told}; review the stage: rollout review STAGE --runs DIR")
+        raise UsageError(
+            "{file} compares two files (rollout compare), and no stage is decided on that; review "
+            "the stage: rollout review STAGE --runs DIR", file=where,
+        )  # fmt: skip
     raise UsageError(
-        f"{where} has the schema {schema!r}; expected {SCHEMA!r}: run `rollout review` again"
-    )
+        "{file} has the schema {schema!r}; expected {expected!r}: run `rollout review` again",
+        file=where, schema=schema, expected=SCHEMA,
+    )  # fmt: skip

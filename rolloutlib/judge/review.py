@@ -36,7 +36,7 @@ from rolloutlib.measure.segments import ANY_ISSUE, unseen_segments
 from rolloutlib.measure.validity import copies
 from rolloutlib.plan.gates import Decides
 from rolloutlib.plan.model import load_plan, workbook_root
-from rolloutlib.reason import because
+from rolloutlib.reason import because, said
 from rolloutlib.runs.database import readable
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from rolloutlib.judge.sources import Source
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.looks import Look
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Reason
@@ -168,12 +169,12 @@ def _judged(
     )  # fmt: skip
 
 
-def invalid_review(params: ReviewParams, message: str) -> Reviewed:
+def invalid_review(params: ReviewParams, message: Phrase | str) -> Reviewed:
     """Return the review of data that are no evidence at all: whoever waits for one is told why.
 
     What was refused row by row is read again: it did not outlive the error.
     """
-    why, invalid = (because("source.refused", message=message),), Recommendation.INVALID
+    why, invalid = (because("source.refused", message=said(message)),), Recommendation.INVALID
     name, audience, decided, owed = "", "", None, ()
     inputs, refused, failed = (), (), ()
     with suppress(RolloutError):  # no plan, or the source is refused as a whole: no row of it

@@ -69,8 +69,10 @@ def judge_risks(
     """
     for name in reported:
         if name not in plan.risks:
-            known = f"expected {', '.join(plan.risks)}.{did_you_mean(name, plan.risks)}"
-            raise UsageError(f"{name!r} is no risk of the plan; {known}")
+            raise UsageError(
+                "{name!r} is no risk of the plan; expected {risks}.{hint}",
+                name=name, risks=(*plan.risks,), hint=did_you_mean(name, plan.risks),
+            )  # fmt: skip
     states: list[RiskState] = []
     turned = 0
     for name, risk in plan.risks.items():

@@ -58,8 +58,10 @@ def given_path(params: ReviewParams | DailyParams, name: str) -> Path:
     """
     path = params.path(name)
     if path is None or not is_there(path):
-        given = f"{name} is {getattr(params, name)!r}"
-        raise UsageError(f"{given}: there is no such file or folder ({path})")
+        raise UsageError(
+            "{name} is {given!r}: there is no such file or folder ({path})",
+            name=name, given=getattr(params, name), path=path,
+        )  # fmt: skip
     return path
 
 
@@ -75,13 +77,18 @@ def read_source(
     path = given_path(params, "runs")
     if store := load(path):
         if params.engine != "duckdb":
-            given = f"engine is {params.engine!r}, but {path} is a store, whose sums need none"
-            raise UsageError(f"{given}; leave engine out, or name the runs that it was made of")
+            raise UsageError(
+                "engine is {engine!r}, but {path} is a store, whose sums need none; leave engine "
+                "out, or name the runs that it was made of", engine=params.engine, path=path,
+            )  # fmt: skip
         stored = read_store(path, store, stage=params.stage, as_of=params.as_of, days=params.days)
         measuring, sharing = _once(stored.measure), _once(stored.shares)
         return Source(stored.runs, stored.digest(), measuring, stored, sharing)
     if params.days:
-        raise UsageError(f"days is {params.days}, but {path} is no store; make one: rollout ingest")
+        raise UsageError(
+            "days is {days}, but {path} is no store; make one: rollout ingest",
+            days=params.days, path=path,
+        )  # fmt: skip
     read = partial(_read_runs, plan, params, path)
     runs, samples = _read(params, path, partial(read, on_progress))
     measuring, sharing = _once(partial(measure, samples)), _once(partial(shares_of, samples))
@@ -110,8 +117,10 @@ def sample_frame(source: Source, *, texts: bool = False) -> Samples:
     elif texts and source.again:
         runs = source.again()
         if runs.inputs != source.runs.inputs:
-            way_out = "review them again, or restore the files"
-            raise RunsError(f"the runs are not those that the review read; {way_out}.")
+            raise RunsError(
+                "the runs are not those that the review read; review them again, or restore the "
+                "files."
+            )
         return from_runs(runs)
     return samples if texts else samples.without_texts()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
 from rolloutlib.files import shown_path
-from rolloutlib.measure.comparing import of_cache
+from rolloutlib.measure.comparing import after, of_cache
 from rolloutlib.reason import because
 from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.places import Place
@@ -55,10 +55,11 @@ def check_different(inputs: Sequence[InputFile], two: Two) -> list[Reason]:
     )
     same = sorted(control.keys() & treatment.keys())
     if same and not treatment.keys() - control.keys():
-        both = f"{control[same[0]]} and {treatment[same[0]]} are the same file, byte by byte"
         raise RunsError(
-            f"{both} (sha256 {same[0][:12]}…): nothing is compared; name the other run's output."
-        )
+            "{control} and {treatment} are the same file, byte by byte (sha256 {digest}…): nothing "
+            "is compared; name the other run's output.",
+            control=control[same[0]], treatment=treatment[same[0]], digest=same[0][:12],
+        )  # fmt: skip
     return [because("pair.same_file", first=control[one], second=treatment[one]) for one in same]
 
 
@@ -76,16 +77,22 @@ def arms_by_file(runs: Runs, two: Two, names: tuple[str, str]) -> tuple[str, str
             first = next((row.message for row in runs.quarantined if row.file in files), "")
             notes = (note for name, note in runs.notes.items() if name in files)
             cached = of_cache(sum(sum(note.cached.values()) for note in notes))
-            why = f"; {first}" if first else cached
-            raise NoEvidenceError(f"{path} has no row that is evidence{why}")
+            raise NoEvidenceError(
+                "{path} has no row that is evidence{why}", path=path, why=after(first) or cached
+            )
         if len(mine) > 1:
-            told = f"{path} holds several arms: {listed(mine)}"
-            way_out = f"rollout compare {path} --control {mine[0]} --treatment {mine[1]}"
-            raise UsageError(f"{told}; expected one a file. To compare these: {way_out}")
+            raise UsageError(
+                "{path} holds several arms: {arms}; expected one a file. To compare these: rollout "
+                "compare {path} --control {control} --treatment {treatment}",
+                path=path, arms=listed(mine), control=mine[0], treatment=mine[1],
+            )  # fmt: skip
         arms += mine
     if arms[0] == arms[1]:
-        told = f"both {names[0]} and {names[1]} say that they are arm {arms[0]!r}"
-        raise UsageError(f"{told}; expected two; leave the column out in source.yaml (--source)")
+        raise UsageError(
+            "both {control} and {treatment} say that they are arm {arm!r}; expected two; leave the "
+            "column out in source.yaml (--source)",
+            control=names[0], treatment=names[1], arm=arms[0],
+        )  # fmt: skip
     return arms[0], arms[1]
 
 

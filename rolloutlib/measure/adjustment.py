@@ -58,11 +58,12 @@ def check(table: MomentTable, pair: tuple[str, str]) -> None:
         return
     (before, had), (after, have) = counts
     raise UsageError(
-        f"adjust is set, but the covariate is missing for {before} of {before + had} units of arm "
-        f"{pair[0]} and {after} of {after + have} of arm {pair[1]}; expected one that both arms "
-        "lack alike. Name a covariate that was known of everyone before the treatment, or review "
-        "without adjust"
-    )
+        "adjust is set, but the covariate is missing for {before} of {had} units of arm {control} "
+        "and {after} of {have} of arm {treatment}; expected one that both arms lack alike. Name a "
+        "covariate that was known of everyone before the treatment, or review without adjust",
+        before=before, had=before + had, control=pair[0], after=after, have=after + have,
+        treatment=pair[1],
+    )  # fmt: skip
 
 
 def adjust(metric: Arms, covariate: Arms) -> tuple[Arms, float]:

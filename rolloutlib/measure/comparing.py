@@ -18,6 +18,7 @@ from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
 from rolloutlib.measure.scan import run_scale
 from rolloutlib.measure.subject import wanted_of
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.design import Design
     from rolloutlib.measure.looks import Look
     from rolloutlib.measure.scan import Measured
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.gates import Evidence
     from rolloutlib.plan.judging import GatesPlan
     from rolloutlib.plan.model import Allocation, Gate, Plan
@@ -202,32 +204,50 @@ def _account_metric(gate: Gate, measured: Measured) -> str:
     return metric_of(gate) if gate.scorer else gate.metric
 
 
-def of_cache(rows: int) -> str:
+def of_cache(rows: int) -> Phrase | str:
     """Say how many rows were left out as copies of earlier answers; "" for none."""
-    way_out = "copies of earlier ones are no evidence: ask again without the cache"
-    return f"; {rows:,} of its answers came from a cache, and {way_out}" if rows else ""
+    if not rows:
+        return ""
+    return phrase(
+        "; {rows:,} of its answers came from a cache, and copies of earlier ones are no evidence: "
+        "ask again without the cache", rows=rows,
+    )  # fmt: skip
+
+
+def after(why: Phrase | str) -> Phrase | str:
+    """Return a reason as it follows a sentence; "" for none."""
+    return phrase("; {why}", why=why) if why else ""
 
 
 def _require(pair: tuple[str, str], runs: Runs) -> None:
     """Both arms are there and are two."""
     if pair[0] == pair[1]:
-        raise UsageError(f"control and treatment are both {pair[0]!r}; name two different arms")
+        raise UsageError(
+            "control and treatment are both {arm!r}; name two different arms", arm=pair[0]
+        )
     arms = sorted({run.arm for run in runs.runs})
     first = runs.quarantined[0].message if runs.quarantined else ""
     if not arms:
-        read = f"{runs.read:,} rows read, {runs.rows_quarantined:,} refused"
-        why = f"; the first reason: {first}" if first else of_cache(sum(runs.cached.values()))
-        raise NoEvidenceError(f"no run is left as evidence ({read}){why}")
+        why = phrase("; the first reason: {why}", why=first)
+        raise NoEvidenceError(
+            "no run is left as evidence ({read:,} rows read, {refused:,} refused){why}",
+            read=runs.read, refused=runs.rows_quarantined,
+            why=why if first else of_cache(sum(runs.cached.values())),
+        )  # fmt: skip
     for name, arm in zip(("control", "treatment"), pair, strict=True):
         if arm in arms:
             continue
         if arm in runs.cached:
             raise NoEvidenceError(
-                f"arm {arm} has no run that is evidence{of_cache(runs.cached[arm])}"
-            )
-        there = f"the arms {', '.join(arms)}"
+                "arm {arm} has no run that is evidence{why}",
+                arm=arm, why=of_cache(runs.cached[arm]),
+            )  # fmt: skip
         if arm not in {"control", "treatment"}:
-            hint = did_you_mean(arm, arms)
-            raise UsageError(f"{name} is {arm!r}; the runs have {there}.{hint}")
-        why = first or f"name one of {there} with --{name}"
-        raise NoEvidenceError(f"the {name} arm has no run that is evidence; {why}")
+            raise UsageError(
+                "{name} is {arm!r}; the runs have the arms {arms}.{hint}",
+                name=name, arm=arm, arms=(*arms,), hint=did_you_mean(arm, arms),
+            )  # fmt: skip
+        way_out = phrase("name one of the arms {arms} with --{name}", arms=(*arms,), name=name)
+        raise NoEvidenceError(
+            "the {name} arm has no run that is evidence; {why}", name=name, why=first or way_out
+        )

@@ -152,8 +152,9 @@ def check_folder(folder: Path) -> None:
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
     if folder.is_file() or (there and not {MANIFEST, LOCK} & there):
         raise UsageError(
-            f"{folder} is no store: it has no {MANIFEST}; name a new folder or a store."
-        )
+            "{folder} is no store: it has no {manifest}; name a new folder or a store.",
+            folder=folder, manifest=MANIFEST,
+        )  # fmt: skip
 
 
 @contextmanager
@@ -169,7 +170,9 @@ def locked(into: Path) -> Generator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise UsageError(f"another ingest writes to {into}; wait until it has ended.") from None
+        raise UsageError(
+            "another ingest writes to {folder}; wait until it has ended.", folder=into
+        ) from None
     finally:
         os.close(handle)
 
@@ -190,8 +193,10 @@ def _decoded(path: Path, data: bytes, kind: type[T]) -> T:
 
 
 def _damaged(path: Path) -> RunsError:
-    repair = "restore it, or remove the store and ingest its sources again"
-    return RunsError(f"{path} is not what the store wrote; {repair}.")
+    return RunsError(
+        "{path} is not what the store wrote; restore it, or remove the store and ingest its "
+        "sources again.", path=path,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,9 +262,11 @@ def _unwritten(file: Path) -> Generator[None]:
 
 
 def _not_counted(file: Path, error: OSError) -> LooksError:
-    why = f"{file}: this look cannot be counted ({error.strerror})"
-    repair = "make it writable, or name another file: evidence.looks_file in plan.yaml"
-    return LooksError(f"{why}; {repair}, or --looks FILE for one review")
+    return LooksError(
+        "{file}: this look cannot be counted ({why}); make it writable, or name another file: "
+        "evidence.looks_file in plan.yaml, or --looks FILE for one review",
+        file=file, why=error.strerror,
+    )  # fmt: skip
 
 
 def _entries(file: Path) -> list[_Entry]:
@@ -273,8 +275,9 @@ def _entries(file: Path) -> list[_Entry]:
     except FileError as error:
         if error.missing and not file.is_symlink():
             return []
-        got = str(error.why).partition("; expected")[0]
-        raise LooksError(f"{file} {got}; expected a file of looks (JSON Lines)") from None
+        raise LooksError(
+            "{file} is no file of looks (JSON Lines): it {why}", file=file, why=error.why
+        ) from None
     return [_entry(f"{file}:{number}", line) for number, line in enumerate(lines, 1)]
 
 
@@ -282,7 +285,7 @@ def _entry(where: str, line: bytes) -> _Entry:
     try:
         return msgspec.json.decode(line, type=_Entry)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        expected = "expected a look as an earlier review wrote it"
-        repair = "restore the file, or its error is spent twice"
-        shown = line[:60].decode("utf-8", "replace")
-        raise LooksError(f"{where}: {shown!r}; {expected}; {repair}") from None
+        raise LooksError(
+            "{where}: {line!r}; expected a look as an earlier review wrote it; restore the file, "
+            "or its error is spent twice", where=where, line=line[:60].decode("utf-8", "replace"),
+        ) from None  # fmt: skip

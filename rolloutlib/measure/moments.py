@@ -252,8 +252,10 @@ def _cells(metric: str, place: str, sums: Any) -> Cells:  # noqa: ANN401
     var = mean * (1 - mean) if _binary(metric) else numbers(sums[f"{place}_var"])
     known = n > 0
     if not np.isfinite(mean[known] + var[known]).all():
-        expected = "expected numbers, or nothing where there is none"
-        raise RunsError(f"{metric} holds NaN or an infinite value; {expected}")
+        raise RunsError(
+            "{metric} holds NaN or an infinite value; expected numbers, or nothing where there is "
+            "none", metric=metric,
+        )  # fmt: skip
     return Cells(n, np.where(known, mean, 0.0), np.where(known, n * var, 0.0))
 
 

@@ -16,12 +16,15 @@ import narwhals as nw
 
 from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.measure.moments import collect
+from rolloutlib.phrase import phrase
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.further import is_scorer, labels_in
 from rolloutlib.text import LABEL, listed, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from rolloutlib.phrase import Phrase
 
 __all__ = ["Condition", "conditions_of", "joined", "matching", "named", "sliceable", "within"]
 
@@ -30,13 +33,15 @@ COLUMNS: Final = (
 )  # fmt: skip
 SHORT: Final = {"run": "run_id", "user": "user_id", "session": "session_id", "prompt": "prompt_id"}
 NO_SLICE: Final = {
-    "arm": "a slice holds both arms",
+    "arm": phrase("a slice holds both arms"),
     **dict.fromkeys(
         ("status", "passed", "vetoed", "error", "score", "latency_ms", "issues", "edited",
          "veto_reason", "style_violations", "suggested", "suggested_tags", "cost", "tokens_in",
          "tokens_out", "cached", "human_passed", "human_score"),
-        "it is told by the answer, and samples that are chosen by their outcome only tell what "
-        "they were chosen for; samples(…) shows the answers behind a number",
+        phrase(
+            "it is told by the answer, and samples that are chosen by their outcome only tell what "
+            "they were chosen for; samples(…) shows the answers behind a number"
+        ),
     ),
 }  # fmt: skip
 MOST = 10_000  # values of one condition
@@ -78,8 +83,10 @@ def conditions_of(given: Mapping[str, object], extras: Sequence[str] = ()) -> tu
     """
     names = sliceable(extras)
     if not given:
-        few = ", ".join(names[:3])
-        raise UsageError(f"where() got no condition; name a column and a value, such as {few}.")
+        raise UsageError(
+            "where() got no condition; name a column and a value, such as {few}.",
+            few=(*names[:3],),
+        )  # fmt: skip
     read: tuple[Condition, ...] = ()
     for name, wanted in given.items():
         read = joined(read, (Condition(_column(name, names), _values(name, wanted)),))
@@ -91,12 +98,15 @@ def _column(name: str, names: Sequence[str]) -> str:
     if column in names:
         return column
     if why := NO_SLICE.get("score" if is_scorer(column) else column):
-        raise UsageError(f"no slice is chosen by {column}: {why}.")
-    what = "is no column to slice by" if column in SCHEMA.names else "is no column of the samples"
+        raise UsageError("no slice is chosen by {column}: {why}.", column=column, why=why)
+    what = phrase("is no column to slice by")
     raise UsageError(
-        f"{plain(name, LABEL)!r} {what}; there are {listed(names, most=20)}. Name a further column "
-        f"of your table under `segments:` of source.yaml.{did_you_mean(name, [*names, *SHORT])}"
-    )
+        "{name!r} {what}; there are {columns}. Name a further column of your table under "
+        "`segments:` of source.yaml.{hint}",
+        name=plain(name, LABEL), columns=listed(names, most=20),
+        what=what if column in SCHEMA.names else phrase("is no column of the samples"),
+        hint=did_you_mean(name, [*names, *SHORT]),
+    )  # fmt: skip
 
 
 def _values(name: str, wanted: object) -> tuple[str | None, ...]:
@@ -104,9 +114,14 @@ def _values(name: str, wanted: object) -> tuple[str | None, ...]:
     each = cast("Iterable[object]", wanted) if several else (cast("object", wanted),)
     values = {_text(one) for one in each}
     if not values:
-        raise UsageError(f"{plain(name, LABEL)} got no value; give one, several, or None.")
+        raise UsageError(
+            "{name} got no value; give one, several, or None.", name=plain(name, LABEL)
+        )
     if len(values) > MOST:
-        raise UsageError(f"{plain(name, LABEL)} got {len(values):,} values; at most {MOST:,} fit.")
+        raise UsageError(
+            "{name} got {n:,} values; at most {most:,} fit.",
+            name=plain(name, LABEL), n=len(values), most=MOST,
+        )  # fmt: skip
     return tuple(sorted(values, key=lambda value: (value is None, value or "")))
 
 
@@ -135,7 +150,9 @@ def joined(first: Sequence[Condition], then: Sequence[Condition]) -> tuple[Condi
         if not left:
             inside, asked = (named([Condition(condition.column, values)])
                              for values in (before, condition.values))  # fmt: skip
-            raise UsageError(f"no sample is {inside} and {asked} at once.")
+            raise UsageError(
+                "no sample is {inside} and {asked} at once.", inside=inside, asked=asked
+            )
         by_column[condition.column] = left
     return tuple(Condition(column, by_column[column]) for column in sorted(by_column))
 
@@ -190,11 +207,13 @@ def matching(frame: nw.LazyFrame[Any], conditions: Sequence[Condition]) -> nw.La
             raise UsageError(_nobody(frame, column, missing[0]))
     chosen = within(frame, conditions)
     if not collect(chosen.select(nw.len().alias("n")))["n"][0].as_py():
-        raise UsageError(f"no sample is {named(conditions)}, although some are each of it.")
+        raise UsageError(
+            "no sample is {slice}, although some are each of it.", slice=named(conditions)
+        )
     return chosen
 
 
-def _nobody(frame: nw.LazyFrame[Any], column: str, value: str | None) -> str:
+def _nobody(frame: nw.LazyFrame[Any], column: str, value: str | None) -> Phrase:
     """Say that no sample has a value, and which ones there are."""
     counted = frame.group_by(column).agg(nw.len().alias("n"))
     ordered = counted.sort("n", column, descending=[True, False], nulls_last=True).head(COMPARED)
@@ -202,15 +221,20 @@ def _nobody(frame: nw.LazyFrame[Any], column: str, value: str | None) -> str:
     known = [row[column] for row in rows if row[column] is not None]
     title = plain(column, LABEL)
     if value is None:
-        return f"every sample tells its {title}; there are {_listed(rows, column)}."
+        return phrase(
+            "every sample tells its {column}; there are {values}.",
+            column=title, values=_listed(rows, column),
+        )  # fmt: skip
     if not known:
-        return (
-            f"no sample tells its {title}, so none is {plain(value, LABEL)!r}; map the column in "
-            "source.yaml."
-        )
-    hint = did_you_mean(value, known)
-    there = _listed(rows, column)
-    return f"no sample's {title} is {plain(value, LABEL)!r}; there are {there}.{hint}"
+        return phrase(
+            "no sample tells its {column}, so none is {value!r}; map the column in source.yaml.",
+            column=title, value=plain(value, LABEL),
+        )  # fmt: skip
+    return phrase(
+        "no sample's {column} is {value!r}; there are {values}.{hint}",
+        column=title, value=plain(value, LABEL), values=_listed(rows, column),
+        hint=did_you_mean(value, known),
+    )  # fmt: skip
 
 
 def _listed(rows: Sequence[Mapping[str, Any]], column: str) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from contextlib import AbstractContextManager
 
+    from rolloutlib.words.sentences import Sentence
+
 __all__ = ["PRINTS", "Report", "in_words", "new_report"]
 
 PREFIX: Final = ".rollout-"  # of every name beside a report, or in it
@@ -127,15 +129,18 @@ def in_words(place: Path) -> Generator[None]:
         at = "" if where == place else f"{where}: "
         why = f"{at}{error.strerror or error}"
         if error.errno in _NO_PLACE:
-            given = f"out is {str(place)!r}, where no report can be written ({why})"
-            expected = "name a folder in a place where you may write"
-            raise UsageError(f"{given}; {expected}") from None
-        again = "make room or repair it, or name another place with --out, and run it again"
-        raise RolloutError(f"the report {place} could not be written ({why}); {again}") from None
+            raise UsageError(
+                "out is {place!r}, where no report can be written ({why}); name a folder in a "
+                "place where you may write", place=str(place), why=why,
+            ) from None  # fmt: skip
+        raise RolloutError(
+            "the report {place} could not be written ({why}); make room or repair it, or name "
+            "another place with --out, and run it again", place=place, why=why,
+        ) from None  # fmt: skip
 
 
 def _only_writer(place: Path, progress: TextIO | None) -> AbstractContextManager[None]:
-    def waiting(sentence: str) -> None:
+    def waiting(sentence: Sentence) -> None:
         if progress is not None:
             print(f"rollout: {sentence}", file=progress, flush=True)
 

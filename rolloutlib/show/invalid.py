@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from rolloutlib.judge.record import Reviewed
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.params import ReviewParams
 
 __all__ = ["Invalid", "invalid_report"]
@@ -38,7 +39,7 @@ class Invalid(NamedTuple):
     text: str
 
 
-def invalid_report(params: ReviewParams, folder: Path, message: str) -> Invalid:
+def invalid_report(params: ReviewParams, folder: Path, message: Phrase) -> Invalid:
     """Write review.json, params.yaml and quarantine/ of data that are no evidence.
 
     Args:

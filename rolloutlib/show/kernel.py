@@ -17,11 +17,14 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from rolloutlib.errors import RolloutError
+from rolloutlib.phrase import Phrase, phrase
 from rolloutlib.show.owned import owned_folder, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from subprocess import Popen
 
 __all__ = ["Kernel", "own_kernel", "report_folder", "report_place", "serve"]
@@ -30,13 +33,14 @@ PREFIX: Final = "rollout-run-"
 SOCKET: Final = "s"  # s-1 … s-5
 SOCKET_PATH: Final = 90  # bytes that every system allows in the name of a socket
 TOLD: Final = "told"  # what the process writes on its own streams; cells' output is not among it
+ERROR: Final = "error.json"  # what an error of ours says, in parts
 TAIL, SAID = 20_000, 200  # bytes that are read of it, characters that are shown
 # rolloutlib is imported as its parent found it, never from the folder that the notebook runs in.
 LAUNCH: Final = (
     "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv[1]]; "
     "from rolloutlib.show.kernel import serve; serve()"
 )
-KILLED: Final = (
+KILLED: Final = phrase(
     "was killed (SIGKILL), as the system does when memory runs out; give it more memory, or review "
     "less at once (--days, or fewer runs)"
 )
@@ -86,18 +90,26 @@ class Kernel:
         code = self.process[0].poll() if self.process else None
         if code is None or "respond" in str(error):  # it was ended only after nobody heard of it
             why = " ".join(str(error).split())[:SAID]
-            return RolloutError(f"the notebook's process does not answer ({why}); run it again")
-        return RolloutError(f"the notebook's process {self._end(code)}; run it again")
+            return RolloutError(
+                "the notebook's process does not answer ({why}); run it again", why=why
+            )
+        return RolloutError("the notebook's process {end}; run it again", end=self._end(code))
 
-    def _end(self, code: int) -> str:
+    def said(self) -> Phrase | None:
+        """Return what the error of a cell says, where it was one of rolloutlib's."""
+        kept = self.room / ERROR
+        return msgspec.json.decode(kept.read_bytes(), type=Phrase) if kept.is_file() else None
+
+    def _end(self, code: int) -> Phrase:
         if code == -signal.SIGKILL:
             return KILLED
         last = self._last_words()
         if code >= 0:
-            return f"ended by itself, with exit code {code}{last}"
-        name = signal.Signals(-code).name
-        how = "crashed in a library" if -code in CRASHES else "was ended by another program"
-        return f"{how} ({name}){last}"
+            return phrase("ended by itself, with exit code {code}{last}", code=code, last=last)
+        about = {"name": signal.Signals(-code).name, "last": last}
+        if -code in CRASHES:
+            return phrase("crashed in a library ({name}){last}", **about)
+        return phrase("was ended by another program ({name}){last}", **about)
 
     def _last_words(self) -> str:
         """Return what the process itself said of its end."""
@@ -146,9 +158,22 @@ def serve() -> None:
     _report = Path(report) if report else None
     folders = [*rooms, *([report] if report else [])]
     Thread(target=_leave_with, args=(int(parent), folders), daemon=True).start()
-    from ipykernel.kernelapp import launch_new_instance
+    from ipykernel.kernelapp import IPKernelApp
 
-    launch_new_instance()
+    app: Any = IPKernelApp.instance()  # its stubs know no shell
+    app.initialize()
+    app.shell.set_custom_exc((RolloutError,), _keep_in(Path(rooms[0])))
+    app.start()
+
+
+def _keep_in(room: Path) -> Callable[..., None]:
+    """Return what shows an error of ours as any other, and keeps its phrase for the parent."""
+
+    def keep(shell: Any, _: object, error: RolloutError, *__: object, **how: object) -> None:  # noqa: ANN401 -- IPython's
+        (room / ERROR).write_bytes(msgspec.json.encode(error.phrase))
+        shell.showtraceback((type(error), error, error.__traceback__), **how)
+
+    return keep
 
 
 def _leave_with(parent: int, folders: list[str]) -> None:

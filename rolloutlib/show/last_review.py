@@ -120,16 +120,17 @@ def record_at(path: Path) -> Review:
     try:
         data = bounded_bytes(file)
     except FileError as error:
-        got = str(error.why).partition("; expected")[0]
-        expected = f"expected the folder of a report, or its {REVIEW}"
-        raise UsageError(f"{shown} {got}; {expected}") from None
+        raise UsageError(
+            "{file} is no folder of a report, nor its {record}: it {why}",
+            file=shown, record=REVIEW, why=error.why,
+        ) from None  # fmt: skip
     review = decode(data, where=shown)
     seal = file.with_name(SEAL)
     if file.name == REVIEW and seal.is_file() and not lists(bounded_bytes(seal), REVIEW, data):
         raise UsageError(
-            f"{shown} is not the one that {SEAL} beside it lists: it was changed after the review; "
-            "restore the report, or run `rollout review` again"
-        )
+            "{file} is not the one that {seal} beside it lists: it was changed after the review; "
+            "restore the report, or run `rollout review` again", file=shown, seal=SEAL,
+        )  # fmt: skip
     return review
 
 

@@ -19,13 +19,15 @@ from rolloutlib.show.kernel import own_kernel
 from rolloutlib.show.marks import without_grammars
 from rolloutlib.show.pages import Section, add_prose, address, drawn, page, sanitised
 from rolloutlib.show.trusted import trust
-from rolloutlib.words.sentences import translate
+from rolloutlib.words.sentences import say, translate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from nbformat import NotebookNode
+
+    from rolloutlib.phrase import Phrase
 
 __all__ = ["localise", "parameter_names", "render_html", "run_notebook"]
 
@@ -66,13 +68,14 @@ def run_notebook(
     with without_grammars():
         nbformat, papermill = import_module("nbformat"), import_module("papermill")
     if not notebook.is_file():
-        raise UsageError(f"{notebook}: there is no such notebook")
+        raise UsageError("{notebook}: there is no such notebook", notebook=notebook)
     source = nbformat.read(notebook, as_version=4)
     _refuse_unknown(params, parameter_names(source), notebook)
     out.parent.mkdir(parents=True, exist_ok=True)
     terminal = progress is not None and progress.isatty()
     if progress is not None and not terminal:
-        print(f"running {notebook.name}: {len(source.cells)} cells", file=progress, flush=True)
+        running = say("running {notebook}: {n} cells", notebook=notebook.name, n=len(source.cells))
+        print(running.text(lang), file=progress, flush=True)
     form = "{desc} {percentage:3.0f}% {bar:30} {elapsed}"
     bar = {"file": progress, "bar_format": form, "leave": False}
     getLogger("papermill").addHandler(NullHandler())  # what it says there is said as an error
@@ -89,9 +92,8 @@ def run_notebook(
             if failed is not None:
                 move(out, failed)
             trust(failed or out)  # who looks for the error sees what was shown before it
-            cell = f"{notebook.name}, cell {error.exec_count}"
-            kept = f"the notebook up to there is {failed or out}"
-            raise _as_sentence(error.ename, error.evalue, cell, kept) from None
+            about = {"notebook": notebook.name, "cell": error.exec_count, "kept": failed or out}
+            raise _as_sentence(error.ename, error.evalue, kernel.said(), about) from None
         except (RuntimeError, TimeoutError) as error:  # of nbclient and jupyter_client
             raise kernel.gone(error) from None
 
@@ -139,19 +141,27 @@ def _refuse_unknown(params: Mapping[str, Any], known: tuple[str, ...], notebook:
     for name in params:
         if name not in known:
             raise UsageError(
-                f"{name} is not a parameter of {notebook.name}; it has {', '.join(known)}."
-                f"{did_you_mean(name, known)}"
-            )
+                "{name} is not a parameter of {notebook}; it has {names}.{hint}",
+                name=name, notebook=notebook.name, names=known, hint=did_you_mean(name, known),
+            )  # fmt: skip
 
 
-def _as_sentence(name: str, message: str, cell: str, kept: str) -> RolloutError:
+def _as_sentence(
+    name: str, message: str, said: Phrase | None, about: Mapping[str, object]
+) -> RolloutError:
     """Make the error of a cell one of ours again; any other names the cell and the notebook."""
     known = getattr(errors, name, None)
     if isinstance(known, type) and issubclass(known, RolloutError):
-        return known(message)
+        return known(said or message)
     if not message and name == "CellExecutionError":  # papermill's own: it found no error to show
-        name, message = "it ended", "without a word, as it does when memory runs out"
-    return RolloutError(f"{cell}: {name}: {message}; {kept}")
+        return RolloutError(
+            "{notebook}, cell {cell}: it ended: without a word, as it does when memory runs out; "
+            "the notebook up to there is {kept}", **about,
+        )  # fmt: skip
+    return RolloutError(
+        "{notebook}, cell {cell}: {name}: {message}; the notebook up to there is {kept}",
+        name=name, message=message, **about,
+    )  # fmt: skip
 
 
 def _output(output: NotebookNode) -> Markup | None:

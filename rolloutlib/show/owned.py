@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.errors import RolloutError
 from rolloutlib.text import plain
+from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
+
+    from rolloutlib.words.sentences import Sentence
 
 __all__ = ["alone_in", "only_writer", "owned_folder", "sweep"]
 
@@ -73,7 +76,7 @@ def alone_in(folder: Path) -> Generator[None]:
 
 
 @contextmanager
-def only_writer(place: Path, lock: Path, waiting: Callable[[str], object]) -> Generator[None]:
+def only_writer(place: Path, lock: Path, waiting: Callable[[Sentence], object]) -> Generator[None]:
     """Be the only run that writes a report to a place; another one is waited for.
 
     The lock ends with the process, however it ends; its file goes when the report is there.
@@ -101,7 +104,7 @@ def only_writer(place: Path, lock: Path, waiting: Callable[[str], object]) -> Ge
         os.close(handle)
 
 
-def _lock_of(place: Path, lock: Path, waiting: Callable[[str], object]) -> int | None:
+def _lock_of(place: Path, lock: Path, waiting: Callable[[Sentence], object]) -> int | None:
     """Return the open and locked file, or None where nothing can be locked."""
     until, told = time.monotonic() + WAIT_SECONDS, False
     while True:
@@ -114,12 +117,14 @@ def _lock_of(place: Path, lock: Path, waiting: Callable[[str], object]) -> int |
             if _is_at(lock, handle):
                 return handle
         except BlockingIOError:
-            busy = f"{plain(str(place))} is being written by {_writer(handle)}"
+            busy = {"place": plain(str(place)), "writer": _writer(handle)}
             if time.monotonic() > until:
-                todo = "wait for it or end it, then run the same command again"
-                raise RolloutError(f"{busy}, for more than {WAIT_SECONDS:g} s; {todo}") from None
+                raise RolloutError(
+                    "{place} is being written by {writer}, for more than {seconds:g} s; wait for "
+                    "it or end it, then run the same command again", **busy, seconds=WAIT_SECONDS,
+                ) from None  # fmt: skip
             if not told:
-                waiting(f"{busy}; waiting for it")
+                waiting(say("{place} is being written by {writer}; waiting for it", **busy))
             told = True
             time.sleep(0.1)
         except OSError:

@@ -62,10 +62,10 @@ def _cron(jobs: Sequence[Job], place: Place, clock: Clock) -> dict[str, str]:
     for job in jobs:
         line = f"{_fields(job, clock)} {_crontab_command(job, place, clock)}"
         if len(line.encode()) > CRON_BYTES:
-            given = f"the line of {job.name} has {len(line.encode())} bytes"
             raise UsageError(
-                f"{given}, and cron takes {CRON_BYTES}; move the workbook to a shorter path"
-            )
+                "the line of {job} has {n} bytes, and cron takes {most}; move the workbook to a "
+                "shorter path", job=job.name, n=len(line.encode()), most=CRON_BYTES,
+            )  # fmt: skip
         lines += [f"# {job.title}", line]
     return {"rollout.cron": "\n".join([*lines, ""])}
 
@@ -276,8 +276,10 @@ def _refuse(kind: str, path: str) -> None:
     """Refuse a path with what a scheduler would read as something else, whatever the quotes."""
     held = NOT_IN_PATHS[kind].search(path) or re.search(r"[^\S ]|[\x00-\x1f\x7f]|\A\s|\s\Z", path)
     if held or not path.isprintable():
-        got = f"{plain(path)!r} has {plain(held[0]) if held else 'what cannot be printed'!r}"
-        raise UsageError(f"{got}, which {kind} cannot be told; move the workbook to a plainer path")
+        raise UsageError(
+            "{path!r} has {held!r}, which {kind} cannot be told; move the workbook to a plainer "
+            "path", path=plain(path), held=plain(held[0]) if held else "�", kind=kind,
+        )  # fmt: skip
 
 
 KINDS: Final[dict[str, Callable[[Sequence[Job], Place, Clock], dict[str, str]]]] = {

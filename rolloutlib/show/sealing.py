@@ -77,7 +77,7 @@ def review_notebook(
         except (NoEvidenceError, RunsError) as error:
             from rolloutlib.show.invalid import invalid_report
 
-            executed, text = invalid_report(params, report.folder, str(error))
+            executed, text = invalid_report(params, report.folder, error.phrase)
             refused = error
         recommendation = _seal(report.folder, executed, params.lang, whole=refused is None)
         page = report.publish() / PAGE
@@ -130,7 +130,9 @@ def _seal(folder: Path, notebook: NotebookNode, lang: str, *, whole: bool) -> st
     """Make the page, let each part name the review.json that it is of, list them all."""
     if not (folder / REVIEW).is_file():
         call = 'report.write_review(review, params.path("out"), params)'
-        raise RolloutError(f"the notebook wrote no review; its last cell has to be {call}")
+        raise RolloutError(
+            "the notebook wrote no review; its last cell has to be {call}", call=call
+        )
     review = (folder / REVIEW).read_bytes()
     notebook.metadata["rolloutlib"] = {"review": sha256(review).hexdigest()}
     if whole:

@@ -164,7 +164,7 @@ def _finish(folder: Path, notebook: NotebookNode, lang: str) -> bytes:
 
     if not (folder / WATCH).is_file():
         call = "watched_record.write_watch(watch, params)"
-        raise RolloutError(f"the notebook wrote no watch; its last cell has to be {call}")
+        raise RolloutError("the notebook wrote no watch; its last cell has to be {call}", call=call)
     notebook.metadata.get("papermill", {})["output_path"] = WATCH_NOTEBOOK
     text = import_module("nbformat").v4.writes(notebook)
     (folder / WATCH_NOTEBOOK).write_text(f"{text}\n", encoding="utf-8")

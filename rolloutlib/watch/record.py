@@ -211,4 +211,6 @@ def decode(data: bytes, where: str) -> Watch:
     try:
         return msgspec.json.decode(data, type=Watch)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{where} is no watch.json: {error}; run `rollout watch` again.") from None
+        raise UsageError(
+            "{file} is no watch.json: {error}; run `rollout watch` again.", file=where, error=error
+        ) from None

@@ -27,7 +27,7 @@ from rolloutlib.measure.looks import Look
 from rolloutlib.measure.validity import set_aside
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.plan.model import load_plan
-from rolloutlib.reason import because
+from rolloutlib.reason import because, said
 from rolloutlib.runs.database import readable
 from rolloutlib.watch.alarms import alarms
 from rolloutlib.watch.here import here, start_of
@@ -108,7 +108,7 @@ def watch_stage(params: DailyParams) -> Watch:
             seen = _seen(plan, params, reading, as_of, source)
     except (RunsError, NoEvidenceError) as error:
         aside = set_aside(source.runs, reading) if source else ()
-        refused = (because("source.refused", message=str(error)), *aside)
+        refused = (because("source.refused", message=said(error.phrase)), *aside)
     return _watched(plan, params, reading, as_of, seen, refused, known, doubts)
 
 
@@ -138,8 +138,10 @@ def _seen(
     compared = compare(plan, reading, source.runs, source.measuring, _no_look(plan))
     since = params.since
     if since and since > as_of.date():
-        given = f"since is {since}, but the days that are watched end on {as_of.date()}"
-        raise UsageError(f"{given}; expected an earlier day")
+        raise UsageError(
+            "since is {since}, but the days that are watched end on {until}; expected an earlier "
+            "day", since=since, until=as_of.date(),
+        )  # fmt: skip
     if since is None and params.days:
         since = as_of.date() - timedelta(days=params.days - 1)
     days = days_of(source.samples, compared.pair, plan, since=since, until=as_of,

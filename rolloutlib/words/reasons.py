@@ -59,7 +59,7 @@ def sentence(reason: Reason, lang: str | None = None) -> str:
         with speaking(lang):
             return sentence(reason)
     if reason.code == SAID:
-        return _phrase_of(reason)
+        return plain(_phrase_of(reason))
     template = SHARES.get(reason.code) if SLOWER in reason.facts else None
     template = template or TEMPLATES.get(reason.code)
     if template is None:

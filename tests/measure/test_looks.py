@@ -200,7 +200,7 @@ def test_a_damaged_file_of_looks_is_an_error(tmp_path: Path) -> None:
 def test_what_forgets_looks_is_no_file_of_them(tmp_path: Path) -> None:
     """A device and a folder are refused."""
     for place in (tmp_path, type(tmp_path)(os.devnull)):
-        with pytest.raises(LooksError, match=r"is a (folder|device); expected a file of looks"):
+        with pytest.raises(LooksError, match=r"is no file of looks .*: it is a (folder|device)"):
             number_of(place, SERIES, Data("a"))
 
 

@@ -152,7 +152,7 @@ def test_a_named_report_is_taken_whatever_it_is_of(workbook: Path) -> None:
 
 @pytest.mark.parametrize(
     ("against", "said"),
-    [("nope", "does not exist; expected the folder of a report, or its review.json"),
+    [("nope", "nope is no folder of a report, nor its review.json: it does not exist"),
      ("", "--against is empty"), ("params/plan.yaml", "is no review")],
 )  # fmt: skip
 def test_what_is_no_report_is_refused_before_anything_runs(

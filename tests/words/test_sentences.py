@@ -42,7 +42,6 @@ CODED = {"LedgerError"}  # whose first argument is a key of a table of templates
 # Chapters whose errors are still finished English sentences.
 UNCONVERTED = {
     "drafts", "ledger", "flags", "engine", "plan", "tell", "explore", "forecast",
-    "judge", "measure", "stats", "watch", "show",
 }  # fmt: skip
 
 
