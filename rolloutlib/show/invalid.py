@@ -39,7 +39,7 @@ class Invalid(NamedTuple):
     text: str
 
 
-def invalid_report(params: ReviewParams, folder: Path, message: Phrase) -> Invalid:
+def invalid_report(params: ReviewParams, folder: Path, message: Phrase | str) -> Invalid:
     """Write review.json, params.yaml and quarantine/ of data that are no evidence.
 
     Args:

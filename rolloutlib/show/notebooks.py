@@ -75,7 +75,7 @@ def run_notebook(
     terminal = progress is not None and progress.isatty()
     if progress is not None and not terminal:
         running = say("running {notebook}: {n} cells", notebook=notebook.name, n=len(source.cells))
-        print(running.text(lang), file=progress, flush=True)
+        print(running, file=progress, flush=True)
     form = "{desc} {percentage:3.0f}% {bar:30} {elapsed}"
     bar = {"file": progress, "bar_format": form, "leave": False}
     getLogger("papermill").addHandler(NullHandler())  # what it says there is said as an error
