@@ -17,7 +17,7 @@ from rolloutlib.errors import FileError
 from rolloutlib.judge.attested import CHANGES, NOTES
 from rolloutlib.judge.incidents import INCIDENTS
 from rolloutlib.judge.owed import owes
-from rolloutlib.judge.unfilled import placeholder
+from rolloutlib.judge.unfilled import lines_unfilled, placeholder
 from rolloutlib.phrase import phrase
 from rolloutlib.plan.model import STAGES
 from rolloutlib.text import markdown, plain
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Drafted", "draft_evidence"]
 
-_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")  # needs no quotes in YAML
+_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+_NO_TEXT: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})  # YAML
 _AT: Final = "2026-11-20T18:00:00+09:00"  # what a time looks like
 
 
@@ -195,6 +196,8 @@ def _notes(asked: _Asked, check: Check) -> Iterator[_Draft]:
         known = _SECTIONS.get(name.casefold())
         body = known(asked, check) if known else []
         lines += [f"## {name}", *(body or [asked.todo(check, say("words for this section"))]), ""]
+    if not lines_unfilled("\n".join(lines)):  # what nobody has read attests nothing
+        lines.append(asked.todo(check, say("read these notes, then take this line out")))
     yield check, NOTES, "\n".join(lines), due
 
 
@@ -289,7 +292,8 @@ def _mean(values: Iterable[float | None]) -> float | None:
 def _flow(value: dict[str, str]) -> str:
     """Return a key and its value as YAML on one line."""
     ((key, inner),) = value.items()
-    return f"{key}: {inner if _PLAIN.fullmatch(inner) else json.dumps(inner, ensure_ascii=False)}"
+    plain_text = _PLAIN.fullmatch(inner) and inner.casefold() not in _NO_TEXT
+    return f"{key}: {inner if plain_text else json.dumps(inner, ensure_ascii=False)}"
 
 
 def _git(root: Path, *arguments: str) -> list[str]:

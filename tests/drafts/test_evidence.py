@@ -16,7 +16,7 @@ from rolloutlib.drafts.evidence import draft_evidence
 from rolloutlib.errors import FileError
 from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.review import review_stage
-from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.model import Check, load_plan
 from rolloutlib.plan.params import review_params
 from rolloutlib.words.sentences import speaking
 
@@ -125,6 +125,18 @@ def test_documents_are_found_and_git_tells_of_them(tmp_path: Path) -> None:
     found = next(check for check in checks if check.id == "documents")
     assert found.why.code == "documents.no_path"
     assert len(found.evidence) == 3  # changes.yaml and the two that are found
+
+
+@pytest.mark.slow
+def test_notes_that_a_program_could_write_are_no_evidence_either(tmp_path: Path) -> None:
+    """A plan that asks only for what is known still wants somebody to have read it."""
+    asked = Check(title="Notes", kind="release_notes", items=("Metrics summary", "Who is impacted"))
+    named = Check(title="Documents", kind="documents", items=("no",))
+    of = plan().model_copy(update={"checks": {"notes": asked, "documents": named}})
+    draft_evidence(of, review(), tmp_path, tmp_path, now=NOW)
+    found = run_checks(of.checks, tmp_path, now=NOW, root=tmp_path)
+    assert [check.why.code for check in found] == ["evidence.unfilled"] * 2
+    assert '{document: "no", ' in (tmp_path / "changes.yaml").read_text("utf-8")
 
 
 @pytest.mark.slow
