@@ -13,7 +13,7 @@ from rolloutlib.words.sentences import say
 __all__ = ["without_addresses", "without_rows"]
 
 ROWS: Final = ("answers", "quarantine")  # classes of tables whose rows are somebody's
-_ADDRESS: Final = re.compile(r"(?<=[\w.+-])@[\w-]+(?:\.[\w-]+)+")
+_ADDRESS: Final = re.compile(r"(?<=[\w.+-])@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
 
 
 class _Span(NamedTuple):
@@ -75,5 +75,7 @@ def without_addresses(text: str) -> str:
 
     >>> without_addresses("Kim (pm_kim@ex.com)")
     'Kim (pm_kim@…)'
+    >>> without_addresses("model@1.2")
+    'model@1.2'
     """
     return _ADDRESS.sub("@…", text)

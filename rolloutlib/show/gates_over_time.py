@@ -42,6 +42,7 @@ TICKS: Final = 6  # days that are named below a panel, at most
 NAME: Final = 50  # pixels that the word of a stage takes
 AXES: Final = {"proportion": ".1%", "ms": ",d", "score": ".2f", "ratio": ".2f", "count": ".2f"}
 ROOM: Final = 0.1  # of the values' range, above and below
+LARGEST: Final = 1e15  # of a number that is drawn
 FAR: Final = 0.8  # of it: bounds of the first few samples end here, or they would hide the rest
 BAND: Final = ("#f2f3f5", "#ffffff")  # stages, in turn
 HUES: Final = {"GO": GREEN, "HOLD": COLORS[Verdict.INCONCLUSIVE], "NO_GO": VERMILION,
@@ -109,7 +110,14 @@ def _of(series: _Series, gate: PastGate) -> list[PastGate | None]:
         next((one for one in past.gates if (one.id, one.evidence_unit, one.signed) == kind), None)
         for past in series.pasts
     )
-    return [one if one and one.evidence.verdict in [*Verdict] else None for one in found]
+    return [one if one and _drawable(one) else None for one in found]
+
+
+def _drawable(gate: PastGate) -> bool:
+    """Whether a gate's verdict is one, and its numbers leave room for others on an axis."""
+    said = gate.evidence
+    numbers = (gate.proof_limit, said.point or 0, said.lower or 0, said.upper or 0)
+    return said.verdict in [*Verdict] and all(abs(value) < LARGEST for value in numbers)
 
 
 def _chart(series: _Series, width: int) -> Drawn:

@@ -64,7 +64,7 @@ UNSEALED: Final = say(
 CAPTION: Final = say(
     "{control} → {treatment}: a bar is what the data leave possible, the dashed line the stage's "
     "limit at that review. Circles pass, crosses fail, diamonds are open; a shaded column is a "
-    "review that says NO-GO or INVALID."
+    "review that says NO\u2011GO or INVALID."
 )
 
 

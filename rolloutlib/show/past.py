@@ -194,11 +194,11 @@ def past_at(folder: Path, where: str) -> Past:
     """
     try:
         written = folder.joinpath(SEAL).stat().st_mtime
-        parts, hashed = _parts(folder)
     except OSError:
         return Past(where=where, wrong=(SEAL,))
-    except FileError as error:
-        return Past(where=where, wrong=(str(error).partition(" ")[0].rpartition("/")[2],))
+    parts, hashed, unread = _parts(folder)
+    if unread:
+        return Past(where=where, wrong=unread)
     name = REVIEW if REVIEW in parts else WATCH
     try:
         record = msgspec.json.decode(parts.get(name, b""), type=_Record)
@@ -225,16 +225,20 @@ def past_of(record: bytes, where: str) -> Past:
     return _told(known, where, sha256(record).hexdigest(), None, None)
 
 
-def _parts(folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return a report's parts, and the digests of the rows that were refused."""
+def _parts(folder: Path) -> tuple[dict[str, bytes], dict[str, str], tuple[str, ...]]:
+    """Return a report's parts, the digests of the rows that were refused, and what is unread."""
     parts: dict[str, bytes] = {}
     hashed: dict[str, str] = {}
+    unread: list[str] = []
     for name in parts_in(folder):
-        if name.startswith(QUARANTINE) and name.endswith(".jsonl"):
-            hashed[name] = file_sha256(folder / name)
-        else:
-            parts[name] = bounded_bytes(folder / name)
-    return parts, hashed
+        try:
+            if name.startswith(QUARANTINE) and name.endswith(".jsonl"):
+                hashed[name] = file_sha256(folder / name)
+            else:
+                parts[name] = bounded_bytes(folder / name)
+        except FileError:
+            unread.append(name)
+    return parts, hashed, tuple(unread)
 
 
 def _told(

@@ -20,6 +20,7 @@ from rolloutlib.words.sentences import Sentence, enumerated, say, translate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from rolloutlib.reason import Reason
     from rolloutlib.show.past import Moved, Past
     from rolloutlib.show.pinned import Decision
 
@@ -75,9 +76,17 @@ def row_of(
         Linked(f"{past.until:%Y-%m-%d}" if past.until else "–"),
         Linked(_look(past), _counted(past)),
         Linked("–" if past.users is None else f"{past.users:,}", kind="number"),
-        Linked(plain(sentence(past.first), REASON) if past.first else "–"),
+        Linked(_reason(past.first) if past.first else "–"),
         decided,
     )
+
+
+def _reason(reason: Reason) -> str:
+    """Say a reason; one whose facts are another version's keeps the text of its record."""
+    try:
+        return plain(sentence(reason), REASON)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return plain(reason.text or reason.code, REASON)
 
 
 def verdict_of(past: Past) -> str:

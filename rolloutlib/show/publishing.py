@@ -78,13 +78,18 @@ def publish(
         whole: whether rows of single answers, refused rows and addresses of people go out, too.
 
     Raises:
-        UsageError: the folder is not ours, or lies where it would be read as something else.
+        UsageError: the folder is not ours, or lies where it would be read as something else; or
+            there are no reports where they should be.
         RolloutError: the ledger does not hold, or something cannot be written.
     """
     from rolloutlib.show.site_cards import cards_of
 
     out = out.resolve()
     _refuse_places(root, reports, out)
+    if not reports.is_dir() and reports != root / "reports":
+        raise UsageError(
+            phrase("{place} is no folder of reports; name one, such as reports", place=reports)
+        )
     with _in_words(out), _alone(out):
         _refuse_foreign(out)
         cards = cards_of(root, now=now, whole=whole)

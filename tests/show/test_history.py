@@ -9,20 +9,25 @@ import shutil
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from rolloutlib.cli import main
 from rolloutlib.commands.history import renewing
 from rolloutlib.errors import NoEvidenceError, UsageError
+from rolloutlib.judge.pair_record import PairReview, encode_pair
 from rolloutlib.judge.record import Recommendation
 from rolloutlib.ledger.seal import NOTEBOOK, PAGE, PARAMS, REVIEW, SEAL, seal_of
+from rolloutlib.reason import Reason
 from rolloutlib.show import history
 from rolloutlib.show.gates_over_time import in_order
 from rolloutlib.show.history import write_index
 from rolloutlib.show.past import past_at
+from rolloutlib.show.past_rows import row_of
 from rolloutlib.show.past_store import KNOWN, Known, gather
 from rolloutlib.words.reasons import sentence
 from tests.english import english_in, texts_of
@@ -69,6 +74,22 @@ def test_the_newest_comes_first_with_what_it_says(reports: Path) -> None:
     assert newest.startswith("? HOLD a/deep made 2026-03-20 09:00 UTC 2, Opt-in beta")
     assert older.startswith("✕ NO-GO b made 2026-03-13")
     assert "off → on" in newest
+
+
+def test_what_has_no_notebook_has_the_time_of_its_seal(reports: Path) -> None:
+    """INVALID and a comparison are listed with their word, and the page says whose time it is."""
+    sealed_review(reports / "refused", week(1, Recommendation.INVALID))
+    found = PairReview(control="a", treatment="b", recommendation=GO, reasons=())
+    folder, data = reports / "files", encode_pair(found)
+    folder.mkdir()
+    meta = f'<head><meta name="rollout-review" content="sha256:{sha256(data).hexdigest()}"></head>'
+    parts = {REVIEW: data, PAGE: meta.encode()}
+    for name, part in (*parts.items(), (SEAL, seal_of(parts))):
+        (folder / name).write_bytes(part)
+    shown = sorted(rows(page(reports)))
+    assert shown[0].startswith("! INVALID refused file of 20")
+    assert shown[1].startswith("✓ GO files file of 20")
+    assert "two files a → b" in shown[1]
 
 
 @pytest.mark.parametrize("part", [REVIEW, PAGE, NOTEBOOK, PARAMS, SEAL])
@@ -270,6 +291,21 @@ def test_reviews_stand_in_the_order_of_their_data(reports: Path) -> None:
     sealed_review(reports / "again", week(1), NOW + timedelta(days=1))
     ordered = in_order(gather(reports, Known()))
     assert [past.where for past in ordered] == ["again", "late"]
+
+
+@pytest.mark.slow
+def test_odd_records_break_nothing(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers beyond any axis, facts of another version, times at the ends: the page is written."""
+    monkeypatch.setattr(history, "FEWEST", 2)
+    huge = replace(week(1).gates[0].evidence, point=1e308, lower=-1e308, upper=None)
+    gates = (replace(week(1).gates[0], evidence=huge), *week(1).gates[1:])
+    sealed_review(reports / "huge", replace(week(1), gates=gates))
+    bare = past_at(sealed_review(reports / "bare", replace(week(2), gates=())), "bare")
+    other = replace(bare, first=Reason("gate.broken", {}, "Of another version."))
+    assert row_of(other, (), str)[5].text == "Of another version."
+    times = (replace(week(3).runs[0], last_at=datetime.max.replace(tzinfo=UTC)),)
+    sealed_review(reports / "times", replace(week(3), runs=times))
+    assert len(rows(page(reports))) == 3
 
 
 def test_an_unknown_verdict_is_none(reports: Path) -> None:
