@@ -23,6 +23,7 @@ from rolloutlib.show.figure import Figure
 from rolloutlib.show.history import write_index
 from rolloutlib.show.invalid import invalid_report
 from rolloutlib.show.notebooks import localise, render_html
+from rolloutlib.show.tables import render, sheet, style
 from tests.often import EXHAUSTIVE
 from tests.sample_review import ATTACK, ROOT, bfcl, executed, hostile, story
 from tests.sample_watch import sample_watch
@@ -220,14 +221,11 @@ def test_small_text_has_contrast(
     opened.page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_charts_are_as_dark_as_their_page(
-    browser: Browser, pages: dict[str, Path], scheme: Literal["dark", "light"]
-) -> None:
+def test_charts_are_as_dark_as_their_page(browser: Browser, pages: dict[str, Path]) -> None:
     """Each chart's corner has the page's own ground, and no colour of a chart lacks a dark one."""
-    opened = Opened(browser, pages["story"], 1280, scheme)
+    opened = Opened(browser, pages["story"], 1280, "dark")
     ground = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 31)"}[scheme]
+    assert ground == "rgb(20, 24, 31)"
     for image in opened.page.locator("img").all():
         corner = image.screenshot()
         with Image.open(BytesIO(corner)) as seen:
@@ -236,6 +234,23 @@ def test_charts_are_as_dark_as_their_page(
     used = {color for one in pictures for color in re.findall(r'(?:fill|stroke)="([^"]+)"', one)}
     assert used - DARK.keys() <= {"none", "transparent"}
     opened.page.close()
+
+
+@pytest.mark.parametrize("light", ["true", "false"])
+def test_a_piece_in_a_notebook_follows_labs_theme(browser: Browser, light: str) -> None:
+    """Ink and ground are JupyterLab's theme's, whatever the system's is; a page alone asks that."""
+    page = browser.new_page(color_scheme="dark")
+    piece = render("command.html.j2", word="Next", text="rollout decide")
+    sheets = f"<style>{style()}</style><style>{sheet('face.css')}</style>"
+    face = '<div class="rl-face"><table><tr><td><b class="fail">x</b></td></tr></table></div>'
+    page.set_content(
+        f'{sheets}<body data-jp-theme-light="{light}"><div class="rl">{piece}</div>{face}'
+    )
+    ground = "rgb(255, 255, 255)" if light == "true" else "rgb(20, 24, 31)"
+    assert page.eval_on_selector(".rl", "e => getComputedStyle(e).backgroundColor") == ground
+    pairs = page.eval_on_selector_all(".rl-why, code, b", f"all => all.map({_COLOURS})")
+    assert min(_contrast(*pair) for pair in pairs) >= 4.5
+    page.close()
 
 
 _COLOURS = """e => {
