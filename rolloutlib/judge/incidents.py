@@ -6,6 +6,7 @@ the file covers. Lines of one id are one incident.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
@@ -143,6 +144,8 @@ _KEYS: Final = {
     "at", "severity", "title", "resolvedAt", "simulated", "coversUntil", "id", "feature",
     "blocking", "by", "note", "recordedAt",
 }  # fmt: skip
+_TIMES: Final = frozenset({"at", "resolvedAt", "coversUntil"})
+_MINUTES: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(Z|[+-]\d\d:\d\d)?")
 _DUE: Final = phrase(
     "expected an incident with at, severity and title, the end of one with id and resolvedAt, "
     "or coversUntil"
@@ -236,7 +239,10 @@ def _line(line: bytes, latest: datetime) -> _Line:
     """
     try:
         told = read_object(line)
-        read = msgspec.json.decode(line, type=_kind(told.keys()))
+        whole = {
+            key: _with_seconds(value) if key in _TIMES else value for key, value in told.items()
+        }
+        read = msgspec.convert(whole, type=_kind(told.keys()))
     except MalformedError as error:
         what = phrase("{field} is {value}", field=error.field, value=str(error.value)[:200])
         if not error.value:
@@ -262,6 +268,12 @@ def _line(line: bytes, latest: datetime) -> _Line:
             at=said(read.covers_until),
         )  # fmt: skip
     return read
+
+
+def _with_seconds(value: object) -> object:
+    """Return a time that tells no seconds with them: people write 18:00, RFC 3339 asks for more."""
+    told = _MINUTES.fullmatch(value) if isinstance(value, str) else None
+    return f"{told[1]}:00{told[2] or ''}" if told else value
 
 
 def _kind(keys: Iterable[str]) -> type[_Line]:

@@ -369,6 +369,17 @@ def test_incidents_that_cannot_be_read(tmp_path: Path, line: str, told: str) -> 
     assert told in sentence(found.why)
 
 
+@pytest.mark.parametrize("until", ["2026-11-20T18:00+09:00", "2026-11-20T09:00Z"])
+def test_a_time_needs_no_seconds(until: str, tmp_path: Path) -> None:
+    """People write 18:00: it is that minute's beginning, and needs an offset as any other."""
+    (tmp_path / "incidents.jsonl").write_text(f'{{"coversUntil": "{until}"}}', encoding="utf-8")
+    found = look(INCIDENTS, tmp_path)
+    assert (found.holds, found.at) == (True, NOW)
+    bare = f'{{"coversUntil": "{until[:16]}"}}'
+    (tmp_path / "incidents.jsonl").write_text(bare, encoding="utf-8")
+    assert "expected an offset such as +09:00" in sentence(look(INCIDENTS, tmp_path).why)
+
+
 def change(document: str, reflected: str = "true", more: str = "") -> str:
     """Return an entry of changes.yaml."""
     path = f"docs/{document}.md"
