@@ -99,16 +99,20 @@ def foreign(words: str) -> Phrase:
     return phrase("{words}", words=words)
 
 
-def several(names: Iterable[str], most: int = 8) -> Clause:
+def several(names: Iterable[Clause], most: int = 8) -> Clause:
     """Return names as a list that stays short, however many there are, as `text.listed` does.
 
     >>> str(several(map(str, range(1000)), most=2)), several([])
     ('0, 1 and 998 more', '')
     """
     rest = iter(names)
-    first = ", ".join(plain(name, LABEL) for name in islice(rest, most))
+    first = [plain(name, LABEL) if isinstance(name, str) else name for name in islice(rest, most)]
     left_out = sum(1 for _ in rest)
-    return phrase("{names} and {n:,} more", names=first, n=left_out) if left_out else first
+    if left_out:
+        return phrase("{names} and {n:,} more", names=first, n=left_out)
+    if any(isinstance(name, Phrase) for name in first):
+        return phrase("{names}", names=first)
+    return ", ".join(map(str, first))
 
 
 def either(parts: Sequence[Clause]) -> Clause:

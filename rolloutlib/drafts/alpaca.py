@@ -14,8 +14,8 @@ from rolloutlib.drafts.names import measures_beside
 from rolloutlib.drafts.record import Preset
 from rolloutlib.drafts.tool import ToolDraft, glob_of
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import several
 from rolloutlib.reason import because
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from rolloutlib.drafts.peek import Peek
@@ -61,8 +61,10 @@ def _against_one(making: ToolDraft, further: dict[str, Any]) -> Draft:
     """
     references = sorted({str(name) for name in making.cells("generator_1")})
     if len(references) > 1:
-        got = f"the judgments are against several references ({listed(references)})"
-        raise RunsError(f"{got}; expected one in both files.")
+        raise RunsError(
+            "the judgments are against several references ({names}); expected one in both files.",
+            names=several(references),
+        )
     making.take("score", "preference", because("draft.against"), scale=[1, 2])
     making.segment("reference", "generator_1")
     making.segment("model", "generator_2")

@@ -14,12 +14,11 @@ from rolloutlib.drafts.peek import Peek, literal, peek
 from rolloutlib.drafts.presets import PRESETS
 from rolloutlib.drafts.table import draft_table
 from rolloutlib.errors import RolloutError, RunsError
-from rolloutlib.phrase import phrase
+from rolloutlib.phrase import phrase, several
 from rolloutlib.plan.strict_yaml import describe
 from rolloutlib.reason import because
 from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.sources import SourceSpec
-from rolloutlib.text import listed
 from rolloutlib.words.reasons import sentence
 
 if TYPE_CHECKING:
@@ -56,9 +55,11 @@ def draft(paths: Sequence[Path]) -> Drafted:
     """
     seen = peek(paths)
     if not any(file.records for file in seen.files):
-        names = listed([file.name for file in seen.files], most=5)
-        due = "expected samples as CSV, JSON Lines, JSON, Parquet or a workbook"
-        raise RunsError(f"no records are found in {names}; {due}.")
+        raise RunsError(
+            "no records are found in {files}; expected samples as CSV, JSON Lines, JSON, Parquet "
+            "or a workbook.",
+            files=several([file.name for file in seen.files], most=5),
+        )
     known = next((preset for preset in PRESETS if preset.recognises(seen)), None)
     drafted = _by_preset(known, seen) if known else draft_table(_of_a_kind(seen))
     drafted = _opening(_named(_with_arms(drafted, seen), paths, seen), seen)
@@ -70,10 +71,12 @@ def draft(paths: Sequence[Path]) -> Drafted:
             drafted = _alone(drafted)
             spec = SourceSpec.model_validate(drafted.mapping)
     except ValidationError as error:
-        told = describe(error, phrase("the draft"), SourceSpec)
-        named = listed(seen.columns, most=20) or "none that all files share"
-        due = "write source.yaml by hand (docs/source.md)"
-        raise RunsError(f"{told}; the columns are {named}; {due}.") from None
+        columns = several(seen.columns, most=20)
+        raise RunsError(
+            "{why}; the columns are {columns}; write source.yaml by hand (docs/source.md).",
+            why=describe(error, phrase("the draft"), SourceSpec),
+            columns=columns or phrase("none that all files share"),
+        ) from None
     return Drafted(drafted, seen, spec)
 
 
@@ -89,9 +92,11 @@ def _by_preset(preset: Preset, seen: Peek) -> Draft:
     except RolloutError:
         raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        got = f"{seen.first.name} looks like a file of {preset.title}, but is not written as such"
-        due = "expected what the tool writes: write source.yaml by hand (docs/source.md)"
-        raise RunsError(f"{got}; {due}.") from None
+        raise RunsError(
+            "{file} looks like a file of {tool}, but is not written as such; expected what the "
+            "tool writes: write source.yaml by hand (docs/source.md).",
+            file=seen.first.name, tool=preset.title,
+        ) from None  # fmt: skip
 
 
 def _by_file(draft: Draft, seen: Peek) -> Draft:
@@ -136,9 +141,11 @@ def _check_measured(draft: Draft, seen: Peek) -> None:
     if any(_MEASURED & fields.keys() for fields in (draft.mapping["columns"], *arms)):
         return
     why = [f"{column}: {sentence(reason)}" for column, reason in draft.left.items()]
-    due = "write source.yaml by hand (docs/source.md)"
-    got = f"no column of {seen.first.name} is known to say how an answer was"
-    raise RunsError(f"{got} ({listed(why, most=10)}); {due}.")
+    raise RunsError(
+        "no column of {file} is known to say how an answer was ({columns}); write source.yaml by "
+        "hand (docs/source.md).",
+        file=seen.first.name, columns=several(why, most=10),
+    )  # fmt: skip
 
 
 def _neighbours(paths: Sequence[Path], seen: Peek, spec: SourceSpec) -> bool:

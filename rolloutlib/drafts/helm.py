@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from rolloutlib.drafts.record import Preset
 from rolloutlib.drafts.tool import Scorer, ToolDraft
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import several
 from rolloutlib.reason import because
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +59,11 @@ def _check_one(peek: Peek) -> None:
     runs = [file.name.rpartition("/")[0] for file in _files(peek)]
     scenarios = {_MODEL.sub("", PurePosixPath(run).name) for run in runs}
     if len(scenarios) > 1 or (peek.arms and len(runs) > len(peek.arms)):
-        got = f"these are runs of several scenarios, whose instances share ids ({listed(runs)})"
-        raise RunsError(f"{got}; expected the folders of two runs of one scenario.")
+        raise RunsError(
+            "these are runs of several scenarios, whose instances share ids ({names}); expected "
+            "the folders of two runs of one scenario.",
+            names=several(runs),
+        )
 
 
 def _stats(peek: Peek) -> set[str]:

@@ -25,6 +25,7 @@ from rolloutlib.drafts.known import (
 )
 from rolloutlib.drafts.record import Preset
 from rolloutlib.drafts.values import is_worse
+from rolloutlib.phrase import Clause, phrase
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -78,12 +79,15 @@ def _drafts(peek: Peek) -> Draft:
 def _check_runs(peek: Peek, logs: Sequence[PeekFile]) -> None:
     """Refuse a log beside its copy, and one beside its retry, which holds its samples again."""
     check_apart(peek, lambda file: value_at(file.root or {}, "eval.eval_id"), "eval_id")
-    runs: dict[str, list[str]] = {}
+    runs: dict[Clause, list[str]] = {}
     for file in logs:
         told: Record = (file.root or {})["eval"]
-        name = f"{told.get('task')} with {told.get('model')} in {arm_of(peek, file)}"
+        name = phrase(
+            "{task} with {model} in {arm}",
+            task=str(told.get("task")), model=str(told.get("model")), arm=arm_of(peek, file),
+        )  # fmt: skip
         runs.setdefault(name, []).append(file.name)
-    check_once(runs, "logs")
+    check_once(runs, phrase("logs"))
 
 
 def _take_run(lines: Lines, logs: Sequence[PeekFile], *, paths: bool) -> None:

@@ -11,8 +11,8 @@ from rolloutlib.doors.paths import Several, is_path, value_at
 from rolloutlib.drafts.record import Draft
 from rolloutlib.drafts.tool import ToolDraft
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import Clause, several
 from rolloutlib.reason import because
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -221,11 +221,14 @@ def check_apart(peek: Peek, run_of: Callable[[PeekFile], object], called: str) -
             continue
         other = seen.setdefault(str(run), file.name)
         if other != file.name:
-            due = "expected two runs: nothing is compared with its copy"
-            raise RunsError(f"{other} and {file.name} are one run ({called} {run}); {due}.")
+            raise RunsError(
+                "{one} and {other} are one run ({called} {run}); expected two runs: nothing is "
+                "compared with its copy.",
+                one=other, other=file.name, called=called, run=run,
+            )  # fmt: skip
 
 
-def check_once(runs: Mapping[str, Iterable[str]], what: str) -> None:
+def check_once(runs: Mapping[Clause, Iterable[str]], what: Clause) -> None:
     """Refuse an arm that holds two runs of one thing: one is stale, and both are no evidence.
 
     Args:
@@ -236,7 +239,10 @@ def check_once(runs: Mapping[str, Iterable[str]], what: str) -> None:
         RunsError: of one there are two.
     """
     for name, files in runs.items():
-        several = sorted(files)
-        if len(several) > 1:
-            due = "expected one: move the stale one out of the folder"
-            raise RunsError(f"{name} has {len(several)} {what} ({listed(several, most=4)}); {due}.")
+        there = sorted(files)
+        if len(there) > 1:
+            raise RunsError(
+                "{name} has {n} {what} ({files}); expected one: move the stale one out of the "
+                "folder.",
+                name=name, n=len(there), what=what, files=several(there, most=4),
+            )  # fmt: skip

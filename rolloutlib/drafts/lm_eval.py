@@ -26,8 +26,8 @@ from rolloutlib.drafts.peek import MOST_BYTES, MOST_RECORDS
 from rolloutlib.drafts.record import Preset
 from rolloutlib.drafts.values import is_worse
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import Clause, phrase, several
 from rolloutlib.reason import because
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -90,11 +90,11 @@ def _drafts(peek: Peek) -> Draft:
 
 def _check_runs(peek: Peek, files: Sequence[PeekFile]) -> None:
     """Refuse two runs of one task in one folder: one of them is stale."""
-    runs: dict[str, list[str]] = {}
+    runs: dict[Clause, list[str]] = {}
     for file in files:
-        run = f"{_task(file)} in {arm_of(peek, file)}"
+        run = phrase("{task} in {arm}", task=_task(file), arm=arm_of(peek, file))
         runs.setdefault(run, []).append(PurePosixPath(file.name).name)
-    check_once(runs, "runs")
+    check_once(runs, phrase("runs"))
 
 
 def _take_folder(lines: Lines, files: Sequence[PeekFile], *, paths: bool) -> None:
@@ -156,12 +156,16 @@ def _take_filter(lines: Lines, files: Sequence[PeekFile]) -> None:
     chosen = {_strictest(Counter(shared))} if shared else set(map(_strictest, filters.values()))
     unclear = [file for file in files if len(filters[file.name].keys() & chosen) != 1]
     if unclear:
-        told = {_task(file): ", ".join(filters[file.name]) or "none" for file in unclear}
-        words = listed([f"{task}: {names}" for task, names in told.items()], most=4)
-        due = (
-            "expected one filter that each has; give these tasks alone, or say where in source.yaml"
+        told = {_task(file): ", ".join(filters[file.name]) for file in unclear}
+        tasks = [
+            phrase("{key}: {why}", key=task, why=names or phrase("none"))
+            for task, names in told.items()
+        ]
+        raise RunsError(
+            "the tasks were filtered in different ways ({tasks}); expected one filter that each "
+            "has; give these tasks alone, or say where in source.yaml.",
+            tasks=several(tasks, most=4),
         )
-        raise RunsError(f"the tasks were filtered in different ways ({words}); {due}.")
     kept = sorted(chosen)
     others = tuple(sorted({name for named in filters.values() for name in named} - chosen))
     if len(kept) == 1:
@@ -225,12 +229,20 @@ def _check_judged(lines: Lines, files: Sequence[PeekFile], better: dict[str, set
     """
     if lines.columns.keys() & {"passed", "score"}:
         return
-    by_metrics = {", ".join(_metrics(file.every[0], better)) or "none": file.name for file in files}
-    told = listed([f"{metrics} in {name}" for metrics, name in by_metrics.items()], most=4)
-    due = "give those files alone that share one from 0 to 1 (two files instead of two folders)"
-    if any(why.code == "draft.less_is_better" for why in lines.left.values()):
-        due += ", and results_TIME.json beside them, which says whether less is better"
-    raise RunsError(f"no metric judges all tasks ({told}); {due}.")
+    by_metrics = {", ".join(_metrics(file.every[0], better)): file.name for file in files}
+    told = [
+        phrase("{metrics} in {file}", metrics=metrics or phrase("none"), file=name)
+        for metrics, name in by_metrics.items()
+    ]
+    unsaid = any(why.code == "draft.less_is_better" for why in lines.left.values())
+    raise RunsError(
+        "no metric judges all tasks ({files}); give those files alone that share one from 0 to 1 "
+        "(two files instead of two folders){beside}.",
+        files=several(told, most=4),
+        beside=phrase(
+            ", and results_TIME.json beside them, which says whether less is better"
+        ) if unsaid else "",
+    )  # fmt: skip
 
 
 def _metrics(record: Record, better: Collection[str]) -> list[str]:

@@ -45,9 +45,11 @@ def _aggregate(peek: Peek) -> str:
 
 def _drafts(peek: Peek) -> Draft:
     if name := _aggregate(peek):
-        got = f"{name} holds locust's totals and percentiles, not its requests"
-        due = "expected a line a request: log the request event, as docs/load-tests.md shows"
-        raise RunsError(f"{got}; {due}.")
+        raise RunsError(
+            "{file} holds locust's totals and percentiles, not its requests; expected a line a "
+            "request: log the request event, as docs/load-tests.md shows.",
+            file=name,
+        )
     found = Gathering("locust", peek, records_of(peek))
     found.take("latency_ms", "response_time", because("draft.load.whole"), unit="ms")
     found.take("error", "failed", because("draft.load.failed"))

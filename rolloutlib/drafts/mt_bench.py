@@ -37,8 +37,11 @@ def _recognises(peek: Peek) -> bool:
 def _drafts(peek: Peek) -> Draft:
     making = ToolDraft(peek, PRESET.name, PRESET.title)
     if peek.arms and {*peek.columns} >= _PAIR:
-        got = f"{peek.first.name} and the other path hold both models of each judgment"
-        raise RunsError(f"{got}; expected one path: rollout source {peek.first.name}.")
+        raise RunsError(
+            "{file} and the other path hold both models of each judgment; expected one path: "
+            "rollout source {file}.",
+            file=peek.first.name,
+        )
     making.take("prompt_id", "question_id")
     if "tstamp" in peek.columns:
         making.take("started_at", "tstamp", unit="s")

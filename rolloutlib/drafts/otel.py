@@ -134,8 +134,11 @@ def _drafts(peek: Peek) -> Draft:
     kept = [s for s, row in zip(spans, every.rows, strict=True)
             if row.get(form.attributes + told) in calls]  # fmt: skip
     if not kept:
-        due = f"expected some with {_OPERATION}: {', '.join(_CALLS)}, or with {_MODEL}"
-        raise RunsError(f"{peek.first.name} has no span that is a call of a model; {due}.")
+        raise RunsError(
+            "{file} has no span that is a call of a model; expected some with {key}: {calls}, or "
+            "with {model}.",
+            file=peek.first.name, key=_OPERATION, calls=[*_CALLS], model=_MODEL,
+        )  # fmt: skip
     found = _Spans(peek, kept, form, otlp=otlp)
     if otlp:
         found.head["records"] = "resourceSpans.*.scopeSpans.*.spans"

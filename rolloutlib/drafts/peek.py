@@ -26,6 +26,7 @@ from rolloutlib.drafts.names import MEASURED, fields_of
 from rolloutlib.errors import FileError, RunsError, UsageError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.limits import COLUMNS, FILE_BYTES
+from rolloutlib.phrase import phrase
 from rolloutlib.runs.listing import list_files
 
 if TYPE_CHECKING:
@@ -34,16 +35,8 @@ if TYPE_CHECKING:
     from rolloutlib.runs.files import RunFile
 
 __all__ = [
-    "ARMS",
-    "FIRST",
-    "MOST_BYTES",
-    "MOST_RECORDS",
-    "Peek",
-    "PeekFile",
-    "flat",
-    "literal",
-    "peek",
-]
+    "ARMS", "FIRST", "MOST_BYTES", "MOST_RECORDS", "Peek", "PeekFile", "flat", "literal", "peek",
+]  # fmt: skip
 
 ARMS: Final = ("control", "treatment")
 FIRST: Final = 200  # records that are looked at closely
@@ -108,8 +101,8 @@ class Peek(NamedTuple):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that every file with records has."""
-        filled = [file for file in self.files if file.records]
-        return tuple(c for c in self.first.columns if all(c in f.columns for f in filled))
+        filled = [file.columns for file in self.files if file.records]
+        return tuple(c for c in self.first.columns if all(c in every for every in filled))
 
 
 def peek(paths: Sequence[Path]) -> Peek:
@@ -120,8 +113,10 @@ def peek(paths: Sequence[Path]) -> Peek:
         RunsError: nothing there can be read.
     """
     if not 1 <= len(paths) <= len(ARMS):
-        due = "expected one file or folder, or two: the control's, then the treatment's"
-        raise UsageError(f"{len(paths)} paths are given; {due}.")
+        raise UsageError(
+            "{n} paths are given; expected one file or folder, or two: the control's, then the "
+            "treatment's.", n=len(paths),
+        )  # fmt: skip
     listed = [list_files(path).files for path in paths]
     whole, arms = [path.resolve() for path in paths], dict[str, str]()
     if len(whole) == 1:
@@ -155,21 +150,25 @@ def _check_alike(files: Sequence[PeekFile]) -> None:
         other = first.setdefault(PurePosixPath(file.name).suffix.lower(), file)
         if other.opening != file.opening:
             keys = (", ".join(f"{k}: {v}" for k, v in f.opening.items()) for f in (other, file))
-            one, two = (key or "no key" for key in keys)
-            got = f"{other.name} is opened by {one}, and {file.name} by {two}"
-            raise RunsError(f"{got}; expected all to be written alike: save one anew.")
+            one, two = (key or phrase("no key") for key in keys)
+            raise RunsError(
+                "{other} is opened by {one}, and {file} by {two}; expected all to be written "
+                "alike: save one anew.", other=other.name, one=one, file=file.name, two=two,
+            )  # fmt: skip
 
 
 def _beside(paths: Sequence[Path]) -> tuple[Path, dict[str, str]]:
     """Return the folder above both paths, and each arm's files as a glob relative to it."""
     one, other = paths
     if one == other or one in other.parents or other in one.parents:
-        raise UsageError(f"{paths[0]} and {paths[1]} hold the same files; expected two arms.")
+        raise UsageError(
+            "{one} and {other} hold the same files; expected two arms.", one=one, other=other
+        )
     folder = Path(os.path.commonpath([path.parent for path in paths]))
-    globs: list[str] = []
-    for path in paths:
-        name = path.relative_to(folder).as_posix()
-        globs.append(literal(name) + ("/*" if path.is_dir() else ""))
+    names = (literal(path.relative_to(folder).as_posix()) for path in paths)
+    globs = [
+        f"{name}/*" if path.is_dir() else name for name, path in zip(names, paths, strict=True)
+    ]
     return folder, dict(zip(ARMS, globs, strict=True))
 
 
@@ -184,7 +183,7 @@ def _looked_at(folder: Path, files: Iterable[RunFile]) -> Iterator[PeekFile]:
         try:
             data = bounded_bytes(path, FILE_BYTES)
         except FileError as error:
-            raise RunsError(f"{name} {error.why}.") from None
+            raise RunsError("{path} {why}.", path=name, why=error.why) from None
         yield _looked(name, path, *_way_in(name, data))
 
 
@@ -226,9 +225,7 @@ def _decoded(data: bytes) -> object:
     """Return what JSON says; NaN, which many tools write, is nothing here."""
     try:
         return msgspec.json.decode(data)
-    except RecursionError:
-        return None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if not _ODD_NUMBER.search(data):
             return None
     try:

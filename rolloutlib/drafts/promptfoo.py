@@ -21,8 +21,8 @@ from rolloutlib.drafts.known import (
 )
 from rolloutlib.drafts.record import Preset
 from rolloutlib.errors import RunsError
+from rolloutlib.phrase import several
 from rolloutlib.reason import because
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,8 +106,11 @@ def _same_place(files: Sequence[PeekFile]) -> str:
     """
     places = {_place(file): file.name for file in files}
     if len(places) > 1:
-        due = "export them all in the same way (promptfoo export eval ID -o FILE.json)"
-        raise RunsError(f"{listed(sorted(places.values()))} hold results in several places; {due}.")
+        raise RunsError(
+            "{files} hold results in several places; export them all in the same way (promptfoo "
+            "export eval ID -o FILE.json).",
+            files=several(sorted(places.values())),
+        )
     return next(iter(places))
 
 
@@ -123,8 +126,11 @@ def _check_whole(file: PeekFile) -> None:
         return
     there = len(_results(file))
     if there < sum(said_all):
-        due = "export the whole eval: promptfoo export eval ID -o FILE"
-        raise RunsError(f"{file.name} counts {sum(said_all):.0f} results and holds {there}; {due}.")
+        raise RunsError(
+            "{file} counts {counted} results and holds {there}; export the whole eval: promptfoo "
+            "export eval ID -o FILE.",
+            file=file.name, counted=f"{sum(said_all):.0f}", there=f"{there}",
+        )  # fmt: skip
 
 
 def _take_arm(

@@ -13,11 +13,11 @@ from rolloutlib.drafts.names import FIELDS, fields_of, folded
 from rolloutlib.drafts.peek import flat, peek
 from rolloutlib.errors import PlanError, RunsError, UsageError
 from rolloutlib.judge.pair_record import Meaning, TakenFor
+from rolloutlib.phrase import several
 from rolloutlib.plan.strict_yaml import describe, load_yaml
 from rolloutlib.reason import because
 from rolloutlib.runs.column_spec import ColumnSpec, Texts
 from rolloutlib.runs.sources import SourceSpec
-from rolloutlib.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,8 +108,10 @@ def source_beside(paths: Sequence[Path], folder: Path) -> Path | None:
     there = {(one / "source.yaml").resolve() for one in folders if (one / "source.yaml").is_file()}
     different = {path.read_bytes(): path for path in sorted(there, reverse=True)}
     if len(different) > 1:
-        named = listed(map(str, sorted(there)))
-        raise UsageError(f"{named} differ; name the one that explains both: --source FILE")
+        raise UsageError(
+            "{files} differ; name the one that explains both: --source FILE",
+            files=several(map(str, sorted(there))),
+        )
     return next(iter(different.values()), None)
 
 
@@ -118,8 +120,11 @@ def _said(mapping: object, two: Two | None, where: str) -> SourceSpec:
     told = _keys(mapping)
     if two is not None:
         if (constant := _keys(told.get("constants")).get("arm")) is not None:
-            got = f"{where}: constants.arm says that both files are arm {constant}"
-            raise PlanError(f"{got}; of two files each is an arm: leave it out")
+            raise PlanError(
+                "{file}: constants.arm says that both files are arm {arm}; of two files each is an "
+                "arm: leave it out",
+                file=where, arm=constant,
+            )  # fmt: skip
         _check_order(_keys(told.get("arms")), two, where)
         if (arm := _keys(told.get("columns")).get("arm")) is not None:
             told["columns"] = {k: v for k, v in _keys(told["columns"]).items() if k != "arm"}
@@ -144,8 +149,9 @@ def _check_order(arms: dict[str, Any], two: Two, where: str) -> None:
         any(fnmatch(name, str(one)) for one in globs) for names, globs in swapped for name in names
     ):
         raise PlanError(
-            f"{where}: arms has the control and the treatment the other way round; expected the "
-            "control first: swap both paths, or correct arms"
+            "{file}: arms has the control and the treatment the other way round; expected the "
+            "control first: swap both paths, or correct arms",
+            file=where,
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rolloutlib.show.tables import aligned
 from rolloutlib.words.reasons import sentence
-from rolloutlib.words.sentences import say
+from rolloutlib.words.sentences import say, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ def _account(runs: Runs) -> Iterator[str]:
         )
     )  # fmt: skip
     for one in runs.quarantined[:_REFUSED]:
-        yield f"  {one.message}"
+        yield f"  {translated(one.said)}"
     if len(runs.quarantined) > _REFUSED:
         yield str(say("  and {n:,} more", n=len(runs.quarantined) - _REFUSED))
     for reason in (*runs.warnings, *runs.doubts.values()):

@@ -84,7 +84,7 @@ def test_the_command_writes_beside_the_files_and_over_nothing(
     assert main(["source", *files]) == 0
     assert main(["source", *files]) == 0
     assert main(["source", *files, "--lang", "ko"]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "이미 있고 초안과 다릅니다" in capsys.readouterr().err
     assert main(["source", *files, "--lang", "ko", "--out", "-"]) == 0
     assert "짝을 이룹니다" in capsys.readouterr().out
 
