@@ -72,7 +72,7 @@ def book(tmp_path: Path) -> Path:
     for name in there:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, root / name)
-    who = ("-c", "user.name=A Test", "-c", "user.email=a@test.invalid")
+    who = ("-c", "user.name=A Test", "-c", "user.email=a@test.invalid", "-c", "commit.gpgsign=no")
     for command in (("add", "--all"), ("commit", "--quiet", "--allow-empty", "--message=As here")):
         subprocess.run(["git", *who, *command], cwd=root, check=True)
     (tmp_path / "bin").mkdir()
