@@ -92,7 +92,9 @@ def engines(wanted: str = "") -> list[Engine]:
         UsageError: ROLLOUT_CHROMIUM names no program.
         RolloutError: nothing is here that prints; the sentence says what to install.
     """
-    found = [engine for engine in _here() if wanted in {"", engine.name}]
+    found = [] if wanted == WEASYPRINT else [*_chromium()]
+    if wanted != CHROMIUM and find_spec("weasyprint") is not None:
+        found.append(Engine(WEASYPRINT, sys.executable))
     if not found:
         looked = " · ".join([wanted] if wanted else ENGINES)
         raise RolloutError(
@@ -107,7 +109,7 @@ def engines(wanted: str = "") -> list[Engine]:
     return found
 
 
-def _here() -> Iterator[Engine]:
+def _chromium() -> Iterator[Engine]:
     if given := os.environ.get(NAMED):
         program = shutil.which(given)
         if program is None:
@@ -121,8 +123,6 @@ def _here() -> Iterator[Engine]:
         yield Engine(CHROMIUM, program)
     elif program := next(filter(None, map(shutil.which, PROGRAMS)), None):
         yield Engine(CHROMIUM, program)
-    if find_spec("weasyprint") is not None:
-        yield Engine(WEASYPRINT, sys.executable)
 
 
 def printed(page: str, wanted: str = "") -> Pdf:

@@ -247,6 +247,7 @@ def test_nothing_that_prints_is_a_sentence(
     monkeypatch.setenv("ROLLOUT_CHROMIUM", "/no/chrome")
     assert main(["slides", str(folder)]) == 2
     assert "'/no/chrome', which is no program" in capsys.readouterr().err
+    assert [engine.name for engine in engines("weasyprint")] == ["weasyprint"]
     monkeypatch.setenv("ROLLOUT_CHROMIUM", "/bin/false")
     assert main(["slides", str(folder), "--by", "chromium"]) == 1
     assert "made none (exit code 1" in capsys.readouterr().err
