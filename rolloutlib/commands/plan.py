@@ -67,15 +67,15 @@ def add(commands: Any) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from rolloutlib.show import outlook
+    from rolloutlib.show import ladders, outlook
 
     plan, spoken = workbook()[1], arguments.lang
     found, ladder = _forecast(arguments, plan), _ladder(arguments, plan)
     tables = (outlook.decision_table(found, spoken), outlook.gate_table(found, spoken))
     say(outlook.heading(found).text(spoken))
     say_lines("\n" + "\n\n".join(str(table.text) for table in tables) + "\n")
-    say(outlook.ladder_heading(ladder).text(spoken))
-    say_lines("\n" + str(outlook.ladder_table(ladder, spoken).text))
+    say(ladders.ladder_heading(ladder).text(spoken))
+    say_lines("\n" + str(ladders.ladder_table(ladder, spoken).text))
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)
         for name, chart in (("decisions", outlook.decision_chart), ("gates", outlook.gate_chart)):

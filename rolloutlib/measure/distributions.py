@@ -21,6 +21,8 @@ class Distribution:
 
     Attributes:
         metric: `latency_ms` or `score`, both in steps of 0.1.
+        mean: of the samples themselves, as gates have it; a latency's of the steps, uncapped.
+        median, p95: of the steps.
         values: (K,) ascending, in the metric's unit.
         share: (K,) share of samples at or below each value, ending at 1.
     """
@@ -44,6 +46,8 @@ def distributions(measured: Measured) -> tuple[Distribution, ...]:
             if not steps.n:
                 continue
             mean = float(steps.values @ steps.counts) / steps.n
+            if metric == "score":  # steps are rounded; moments of a latency are capped
+                mean = float(measured.table.where(arm=arm).all(metric).mean[0])
             median, p95 = steps.quantile(0.5), steps.quantile(0.95)
             share = np.cumsum(steps.counts) / steps.n
             row = Distribution(metric, arm, steps.n, mean, median, p95, steps.values, share)

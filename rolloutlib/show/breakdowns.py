@@ -8,6 +8,7 @@ from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.show.charts import VERMILION
 from rolloutlib.show.figure import INK, NARROW, SOFT, WIDE, Figure, Note, Spec, figure
 from rolloutlib.show.marks import CONTROL, POINTS, TREATMENT, Beside, axis, mark
+from rolloutlib.show.rows import towards_harm
 from rolloutlib.show.stages import alone, not_carried, whole
 from rolloutlib.show.tables import Cell, Html, Row, bullets, joined, number, table
 from rolloutlib.text import LABEL, chart, plain
@@ -99,9 +100,8 @@ def segments(review: Review) -> Figure | Note:
     gate = next((g for g in review.gates if any(s.gate == g.id for s in review.segments)), None)
     if gate is None:
         return Note(str(say("The source names no segments.")))
-    sign = 1 if gate.harm == "lower" else -1
     parts = [part for part in review.segments if part.gate == gate.id]
-    parts.sort(key=lambda part: sign * part.point)
+    parts.sort(key=lambda part: towards_harm(gate, part))
     losses = tuple(chart(part.value) for part in parts if part.loss)
     title = translate(gate.title)
     lost = say(

@@ -104,7 +104,7 @@ def score_ecdf(review: Reviewed) -> Figure | Note:
     )  # fmt: skip
     names = [
         say("{arm}: mean {mean}, median {median}", arm=c.arm, mean=show(c.mean, "score"),
-            median=show(c.median, "score"))
+            median=f"{c.median:.1f}")
         for c in curves
     ]  # fmt: skip
     return _ecdf(curves, names, say("score"), marks, caption)

@@ -33,8 +33,9 @@ def simulated(review: Review) -> str:
     return ""
 
 
+@spoken
 def measured(review: Review) -> Html:
-    """Show both arms side by side as they were measured, in the language that is spoken."""
+    """Show both arms side by side as they were measured."""
     head = (say("Arm"), say("What ran"), say("Who, how many"), say("From – to"), say("Missing"))
     return table(head, [_arm(review, arm) for arm in review.arms], kind="measured")
 

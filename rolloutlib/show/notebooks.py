@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from copy import deepcopy
 from importlib import import_module
 from logging import NullHandler, getLogger
@@ -18,6 +19,7 @@ from rolloutlib.show.figure import FIGURE_MIME
 from rolloutlib.show.kernel import own_kernel
 from rolloutlib.show.marks import without_grammars
 from rolloutlib.show.pages import Section, add_prose, address, drawn, page, sanitised
+from rolloutlib.show.tables import EMPTY
 from rolloutlib.show.trusted import trust
 from rolloutlib.words.sentences import say, translate
 
@@ -117,19 +119,22 @@ def localise(notebook: NotebookNode, lang: str) -> NotebookNode:
 
 def render_html(notebook: NotebookNode, lang: str = "en") -> str:
     """Render an executed notebook as one page without code, sanitised, loading nothing."""
-    sections = [Section("top", "", [])]
+    sections, filled = [Section("top", "", [])], Counter[str]()
     for cell in notebook.cells:
         if HIDDEN & set(cell.metadata.get("tags", [])):
             continue
         if cell.cell_type == "markdown":
             add_prose(sections, cell.source)
-        else:
-            sections[-1].parts.extend(part for output in cell.outputs if (part := _output(output)))
+            continue
+        shown = [(output, part) for output in cell.outputs if (part := _output(output))]
+        sections[-1].parts.extend(part for _, part in shown)
+        filled[sections[-1].anchor] += sum(not _is_empty(output) for output, _ in shown)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     titles = [str(output.get("metadata", {}).get("rolloutlib_title", "")) for output in outputs]
     title = next(filter(None, titles), "rolloutlib")
     review = notebook.metadata.get("rolloutlib", {}).get("review", "")
-    return page(sections, title=title, lang=lang, review=review)
+    bare = frozenset(anchor for anchor, pieces in filled.items() if not pieces)
+    return page(sections, title=title, lang=lang, review=review, bare=bare)
 
 
 def _literal(path: Path) -> str:
@@ -179,6 +184,11 @@ def _output(output: NotebookNode) -> Markup | None:
     if "text/plain" in data:
         return Markup('<p class="rl rl-none">{}</p>').format(data["text/plain"])
     return None
+
+
+def _is_empty(output: NotebookNode) -> bool:
+    """Whether an output only says that there is nothing to show: a note, or such a piece."""
+    return EMPTY in output.get("metadata", {}) or {*output.get("data", {})} == {"text/plain"}
 
 
 def _said(data: Mapping[str, Any]) -> str:

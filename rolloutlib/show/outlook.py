@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rolloutlib.forecast.luck import luck
 from rolloutlib.judge.record import Verdict
 from rolloutlib.show.charts import COLORS
 from rolloutlib.show.figure import INK, NARROW, SOFT, WIDE, Figure, Spec, figure
@@ -16,12 +17,10 @@ if TYPE_CHECKING:
     import altair as alt
 
     from rolloutlib.forecast.chances import Decision, Forecast, GateForecast
-    from rolloutlib.forecast.ladder import Climb, LadderForecast
     from rolloutlib.show.marks import Drawn
 
 __all__ = [
-    "decision_chart", "decision_table", "gate_chart", "gate_table", "heading", "ladder_heading",
-    "ladder_table",
+    "decision_chart", "decision_table", "gate_chart", "gate_table", "heading", "plainly",
 ]  # fmt: skip
 
 LITERAL = "#1d5fa8"
@@ -33,6 +32,7 @@ MARKS: Final = {
 MAY, SHOULD = 0.05, 0.8  # chance to pass at the limit, and when clearly better
 ROOM = 0.13  # of a bar, below which its number does not fit
 WHOLE = 0.08  # above, a chance is shown in whole percents
+BLUE = 0.012  # half the mark of the plan's rule, with room
 EDGE = 0.02  # of an axis beyond 0 and 100 %, so that a mark there is whole
 
 
@@ -65,7 +65,7 @@ def _mean(sizes: tuple[int, ...]) -> float:
 
 def _truth(decision: Decision, outlook: Forecast) -> str:
     if decision.gate is None:
-        return str(_plainly(decision.truth))
+        return str(plainly(decision.truth))
     titles = {gate.id: translate(gate.gate.title) for gate in outlook.gates}
     title = titles[decision.gate]
     if decision.truth == "limit":
@@ -73,7 +73,7 @@ def _truth(decision: Decision, outlook: Forecast) -> str:
     return str(say("only {gate} beyond its limit", gate=title))
 
 
-def _plainly(truth: str) -> Sentence:
+def plainly(truth: str) -> Sentence:
     """Name a truth that holds for every gate."""
     return {
         "better": say("clearly better in everything"),
@@ -81,33 +81,6 @@ def _plainly(truth: str) -> Sentence:
         "design": say("as the plan designs it"),
         "equal": say("equal to the control, issues too"),
     }[truth]
-
-
-@spoken
-def ladder_table(outlook: LadderForecast) -> Html:
-    """Show how many candidates of a kind climb the stages from 0 on."""
-    words = [say("0 to {stage}", stage=step.stage) if step.stage else "0"
-             for step in outlook.steps]  # fmt: skip
-    rows = [Row((Cell(_climber(found)), *(number(f"{share:.0%}") for share in found.stages)))
-            for found in outlook.climbs]  # fmt: skip
-    return table((say("GO at stages …, if the candidate is …"), *words), rows, kind="forecast")
-
-
-def ladder_heading(outlook: LadderForecast) -> Sentence:
-    """Say what of the ladder was simulated."""
-    who = say("everybody in both arms") if outlook.paired else say("everybody in one arm")
-    return say(
-        "The whole ladder: {rollouts:,} simulated rollouts with the people, samples and runs that "
-        "plan.yaml plans, {who}; runs of one arm differ by {sd:.1f} points of the pass rate. "
-        "Evidence is carried from stage to stage where the flags are the same.",
-        rollouts=outlook.rollouts, sd=100 * outlook.run_sd, who=who,
-    )  # fmt: skip
-
-
-def _climber(found: Climb) -> str:
-    if found.gate is None:
-        return str(_plainly(found.truth))
-    return str(say("only {gate} at the plan's limit", gate=translate(found.title)))
 
 
 @spoken
@@ -186,7 +159,7 @@ def _decision_chart(outlook: Forecast, width: int) -> Drawn:
     return room.plot([
         mark("rule", at | {"x2": "b", "color": "color"}, bars, tip=tip, strokeWidth=24,
              yOffset=down, clip=True),
-        mark("text", at | {"text": "text:N"}, [bar for bar in bars if bar["text"]], tip=tip,
+        mark("text", at | {"x": "at:Q", "text": "text:N"}, [b for b in bars if b["text"]], tip=tip,
              color="white", dx=6, dy=down, fontWeight=600, clip=True),
         mark("tick", there, tip=tip, color="white", thickness=8, **upright),
         mark("tick", there, tip=tip, color=LITERAL, thickness=4, **upright),
@@ -216,9 +189,12 @@ def _bars(found: Decision, fits: float) -> list[Spec]:
     bars: list[Spec] = []
     start = 0.0
     for share, color, word in parts:
-        label = f"{word} {share:.0%}" if share > fits else ""
-        bars.append({"a": start, "b": start + share, "color": color, "text": label})
-        start += share
+        end, at = start + share, start
+        if start - BLUE < found.literal < start + fits:  # the mark of the plan's rule stands there
+            at = found.literal + BLUE
+        label = f"{word} {share:.0%}" if end - at > fits else ""
+        bars.append({"a": start, "b": end, "at": at, "color": color, "text": label})
+        start = end
     return bars
 
 
@@ -233,8 +209,9 @@ def gate_chart(outlook: Forecast) -> Figure:
         verdict = say("Too small for {gates}: a good candidate may be held there.", gates=listed)
     caption = say(
         "Dots should be right of 80 % (clearly better), crosses left of 5 % (exactly at the "
-        "limit). {verdict}",
-        verdict=verdict,
+        "limit). The line through a cross says how far it may be luck: {repetitions:,} simulated "
+        "reviews, 95 % for all crosses together. {crosses} {verdict}",
+        repetitions=outlook.repetitions, crosses=_crosses(outlook), verdict=verdict,
     )  # fmt: skip
     rows = "; ".join(
         f"{translate(g.gate.title)}: {g.chances['better'].passed:.0%}, "
@@ -243,6 +220,21 @@ def gate_chart(outlook: Forecast) -> Figure:
     )
     alt = say("Chance of passing when better, at the limit. {rows}.", rows=rows)
     return figure(lambda width: _gate_chart(outlook, width), alt, caption)
+
+
+def _crosses(outlook: Forecast) -> Sentence:
+    """Say which gates pass at their limit more often than they may, whatever the luck."""
+    beyond = tuple(
+        translate(gate.gate.title) for gate in outlook.gates
+        if _luck(gate, outlook)[0] > MAY
+    )  # fmt: skip
+    if beyond:
+        return say("Beyond 5 % even so: {gates}.", gates=beyond)
+    return say("None is beyond 5 % by more than that.")
+
+
+def _luck(gate: GateForecast, outlook: Forecast) -> tuple[float, float]:
+    return luck(gate.chances["limit"].passed, outlook.repetitions, len(outlook.gates))
 
 
 def _gate_chart(outlook: Forecast, width: int) -> Drawn:
@@ -254,6 +246,10 @@ def _gate_chart(outlook: Forecast, width: int) -> Drawn:
         for row, gate in zip(rows, outlook.gates, strict=True)
         for truth, (shape, color) in reversed(MARKS.items())
     ]
+    lines = [
+        {"row": k, "x": low, "to": high} for k, gate in enumerate(outlook.gates)
+        for low, high in [_luck(gate, outlook)]
+    ]  # fmt: skip
     tip = {"gate": say("Gate"), "proof": say("Stage limit"), "provable": say("Provable"),
            "needed": say("Needed"), "better": say("passes if better"), "equal": say("if equal"),
            "limit": say("at the limit"), "worse": say("beyond it"),
@@ -264,6 +260,8 @@ def _gate_chart(outlook: Forecast, width: int) -> Drawn:
     return room.plot([
         mark("rule", {"x": x}, [{"x": MAY}, {"x": SHOULD}], color=SOFT, strokeDash=[3, 3],
              clip=True),
+        mark("rule", {"x": x, "x2": "to", "y": room.y()}, lines, color=MARKS["limit"][1],
+             strokeWidth=2, yOffset=down, clip=True),
         mark("point", at, points, tip=tip, size=95, yOffset=down, clip=True),
         room.text("gate", -room.left, tip=tip, fontWeight=600, fontSize=size, dy=up,
                   limit=130 if small else 205),

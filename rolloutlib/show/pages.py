@@ -17,7 +17,7 @@ from rolloutlib.text import SENTENCE, plain
 from rolloutlib.words.sentences import say, translate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = [
     "POLICY",
@@ -92,7 +92,14 @@ class Section(NamedTuple):
         return blocks
 
 
-def page(sections: Sequence[Section], *, title: str, lang: str, review: str) -> str:
+def page(
+    sections: Sequence[Section],
+    *,
+    title: str,
+    lang: str,
+    review: str,
+    bare: Collection[str] = frozenset(),
+) -> str:
     """Return the page of these sections, the first without a title.
 
     Args:
@@ -100,13 +107,14 @@ def page(sections: Sequence[Section], *, title: str, lang: str, review: str) -> 
         title: of the browser's tab.
         lang: language of what the page says of itself.
         review: digest of the review.json that it shows; empty where there is none.
+        bare: anchors of sections that only say that there is nothing: the contents leave them out.
     """
     made = say(
         "Made by rolloutlib {version}. The numbers recommend; people decide.", version=__version__
     )
     return render(
         "page.html.j2", lang=lang, title=title, sections=sections, made=made.text(lang),
-        contents=[section for section in sections if section.title],
+        contents=[one for one in sections if one.title and one.anchor not in bare],
         contents_word=translate("Contents", lang), review=review, foot=css_text(title),
         policy=POLICY,
     )  # fmt: skip

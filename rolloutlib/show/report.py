@@ -11,7 +11,16 @@ from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.labels import judge_errors
 from rolloutlib.show.measured import completeness, measured
 from rolloutlib.show.registered import firing, register
-from rolloutlib.show.rows import badge, bounds, gate_row, interval, level, p_value, proof_limit
+from rolloutlib.show.rows import (
+    badge,
+    bounds,
+    gate_row,
+    interval,
+    level,
+    p_value,
+    proof_limit,
+    towards_harm,
+)
 from rolloutlib.show.spread import spread
 from rolloutlib.show.stages import not_carried, stages_of
 from rolloutlib.show.tables import (
@@ -35,15 +44,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.judge.record import GateResult, Review, Reviewed
-    from rolloutlib.measure.segments import IssueRate, Segment
+    from rolloutlib.measure.segments import IssueRate
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Reason
 
 __all__ = [
     "SIGNS", "candidate_of", "changes", "checks", "completeness", "every_reason", "gate_table",
-    "inputs", "issues_table", "judge_errors", "look_of", "meaning_of", "quarantine",
+    "inputs", "issues_table", "judge_errors", "look_of", "meaning_of", "measured", "quarantine",
     "recommendation_word", "register", "runs_table", "sample_sizes", "segments_table",
-    "summary_text", "title_of", "warnings", "what_ran", "write_review",
+    "summary_text", "title_of", "warnings", "write_review",
 ]  # fmt: skip
 
 _ARM: Final = "treatment"  # a name of an arm that says nothing of what is in it
@@ -120,12 +129,6 @@ def every_reason(review: Review) -> Html:
     risks = [line for line in firing(review) if line not in reasons]
     told = bullets([*reasons, *risks])
     return Html(f'<div id="rl-reasons">{told.html}</div>', told.text)
-
-
-@spoken
-def what_ran(review: Review) -> Html:
-    """Show what each arm ran with, who was in it, when, and what is missing."""
-    return measured(review)
 
 
 @spoken
@@ -211,9 +214,12 @@ def checks(review: Review) -> Html:
 
 @spoken
 def segments_table(review: Review) -> Html:
-    """Show every segment's change, losses first."""
+    """Show every segment's change, gate by gate, the largest loss first, as the chart does."""
     gates = {gate.id: gate for gate in review.gates}
-    parts = sorted(review.segments, key=_by_loss)
+    order = {gate.id: place for place, gate in enumerate(review.gates)}
+    parts = sorted(
+        review.segments, key=lambda part: (order[part.gate], towards_harm(gates[part.gate], part))
+    )
     several = len({part.gate for part in parts}) > 1
     rows: list[Row] = []
     for part in parts:
@@ -226,11 +232,6 @@ def segments_table(review: Review) -> Html:
     arms = (say("Samples"), say("Control"), say("Treatment"))
     head = (say("Segment"), *arms, say("Change [bounds]"), say("p (Holm)"), say("Loss"))
     return table(head, rows, none=str(say("The source names no segments.")))
-
-
-def _by_loss(part: Segment) -> tuple[bool, float]:
-    """Losses first, then by their p-values, then what could not be tested."""
-    return not part.loss, 2.0 if part.p_holm is None else part.p_holm
 
 
 @spoken

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "badge", "bounds", "by_judge", "evidence_lines", "gate_row", "interval", "level", "p_value",
-    "plan_limit", "plan_value", "proof_limit", "settled_by", "tight",
+    "plan_limit", "plan_value", "proof_limit", "settled_by", "tight", "towards_harm",
 ]  # fmt: skip
 
 _NBSP: Final = "\u00a0"
@@ -206,6 +206,11 @@ def plan_value(gate: GateResult) -> str:
 
 def _sided(gate: GateResult, limit: Sentence) -> str:
     return f"{'≥' if gate.harm == 'lower' else '≤'}{_NBSP}{tight(limit)}"
+
+
+def towards_harm(gate: GateResult, part: Segment) -> float:
+    """Return a segment's change, the less the worse: what charts and tables of them sort by."""
+    return part.point if gate.harm == "lower" else -part.point
 
 
 def level(gate: GateResult, value: float | None) -> str:

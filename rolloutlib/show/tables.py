@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from rolloutlib.words.sentences import Sentence
 
 __all__ = [
-    "LONGEST", "Cell", "Html", "Row", "aligned", "bullets", "joined", "label", "number", "render",
-    "sheet", "style", "table", "width_of",
+    "EMPTY", "LONGEST", "Cell", "Html", "Row", "aligned", "bullets", "joined", "label", "number",
+    "render", "sheet", "style", "table", "width_of",
 ]  # fmt: skip
 
+EMPTY = "rolloutlib_empty"  # in the metadata of an output with nothing to show
 LONGEST = 50  # rows of a table of files or runs; review.json holds all
 
 
@@ -49,12 +50,15 @@ class Row(NamedTuple):
 class Html:
     """A piece of a report: notebooks show `html`, terminals `text`; a page has a title.
 
+    `empty` is one that only says that there is nothing to show: a section of such pieces is not
+    among a page's contents.
     All of it may be shown as it is: `html` comes from a template, the others are cleaned here.
     """
 
     html: str
     text: str
     title: str = ""
+    empty: bool = False
 
     def __post_init__(self) -> None:
         """Leave nothing in text and title that a terminal or a tab obeys."""
@@ -64,6 +68,7 @@ class Html:
     def bundle(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return what Jupyter shows, by type, and what it is called."""
         about = {"rolloutlib_title": self.title} if self.title else {}
+        about |= {EMPTY: "yes"} if self.empty else {}
         return {"text/html": self.html, "text/plain": self.text}, about
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, str]]:
@@ -102,13 +107,14 @@ def bullets(sentences: Sequence[object], none: object = "–") -> Html:
     """List sentences; without any, say so."""
     lines, nothing = [plain(str(sentence)) for sentence in sentences], str(none)
     html = render("list.html.j2", sentences=lines, nothing=nothing)
-    return Html(html, "\n".join(f"- {line}" for line in lines) if lines else nothing)
+    text = "\n".join(f"- {line}" for line in lines) if lines else nothing
+    return Html(html, text, empty=not lines)
 
 
 def joined(*pieces: Html) -> Html:
     """Return pieces as one, below each other."""
     html, text = ("\n".join(getattr(piece, part) for piece in pieces) for part in ("html", "text"))
-    return Html(html, text)
+    return Html(html, text, empty=all(piece.empty for piece in pieces))
 
 
 def aligned(rows: Sequence[tuple[str, ...]], right: frozenset[int] = frozenset()) -> list[str]:

@@ -11,7 +11,7 @@ from benchmarks import rollouts
 from benchmarks.ladder import MARKS, page, table
 from rolloutlib.forecast.chances import CONTROL
 from rolloutlib.forecast.ladder import LadderForecast, Rollouts, climb, steps_of
-from rolloutlib.show import outlook
+from rolloutlib.show import ladders
 from tests.tables import PLAN
 
 pytestmark = pytest.mark.slow  # hundreds of simulated rollouts
@@ -49,8 +49,8 @@ def test_who_climbs(found: LadderForecast) -> None:
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_shown(found: LadderForecast, lang: str) -> None:
     """A row a kind, and one sentence of what was simulated."""
-    assert len(outlook.ladder_table(found, lang).text.splitlines()) == 2 + len(found.climbs)
-    assert "100" in outlook.ladder_heading(found).text(lang)
+    assert len(ladders.ladder_table(found, lang).text.splitlines()) == 2 + len(found.climbs)
+    assert "100" in ladders.ladder_heading(found).text(lang)
 
 
 def test_both_simulators_agree(found: LadderForecast) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rolloutlib.show.tables import Html
 
 PIECES: tuple[Callable[[Review, str], Html], ...] = (
-    decision_page, report.every_reason, report.what_ran, report.gate_table, report.changes,
+    decision_page, report.every_reason, report.measured, report.gate_table, report.changes,
     report.warnings, report.checks, report.segments_table, report.issues_table,
     report.sample_sizes, report.runs_table, report.quarantine, report.inputs,
 )  # fmt: skip

@@ -133,7 +133,7 @@ def arms(labels: Sequence[str], part: str) -> str:
     """Return what names the arms: as HTML, or as text."""
     pieces = (
         decision_page,
-        report.what_ran,
+        report.measured,
         report.sample_sizes,
         report.runs_table,
         report.completeness,
