@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.judge.record import Recommendation
-from rolloutlib.show.measured import simulated
+from rolloutlib.show.measured import counts_of, simulated
 from rolloutlib.show.next_step import next_steps
 from rolloutlib.show.registered import firing
 from rolloutlib.show.report import SIGNS, look_of, meaning_of, recommendation_word, title_of
@@ -21,7 +21,7 @@ from rolloutlib.words.roles import role_word
 from rolloutlib.words.sentences import Sentence, say, speaking, translate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -206,22 +206,29 @@ def _whom(move: FlagMove) -> Sentence | str:
 
 
 def _counted(review: Review) -> str:
-    """Say how many users, samples and runs each arm has, the control's first."""
+    """Say how many users (or prompts), samples and runs each arm has, the control first."""
     arms = sorted(review.arms, key=lambda arm: arm.arm != review.control)
-    if not arms:
-        return ""
-    parts = [
-        say("{counts} users", counts=_both(arms, lambda arm: arm.users)),
-        say("{counts} samples", counts=_both(arms, lambda arm: arm.samples)),
-        say("{counts} runs", counts=_both(arms, lambda arm: arm.runs)),
-    ]
-    known = parts[1:] if any(arm.users is None for arm in arms) else parts
-    named = tuple(plain(arm.arm, LABEL) for arm in arms)
-    return str(say("{counts} ({arms})", counts=tuple(known), arms=" | ".join(named)))
+    told = [_sizes(arm) for arm in arms]
+    roles = {review.control: say("Control"), review.treatment: say("Treatment")}
+    named = [str(roles[a.arm]) if _is_plain(a.arm) else plain(a.arm, LABEL) for a in arms]
+    if len(arms) > 1 and told[0] == told[1] and all(_is_plain(arm.arm) for arm in arms):
+        return str(say("each arm {counts}", counts=told[0]))
+    return "; ".join(
+        str(say("{arm} {counts}", arm=name, counts=counts))
+        for name, counts in zip(named, told, strict=True)
+    )
 
 
-def _both(arms: Sequence[ArmSummary], count: Callable[[ArmSummary], int | None]) -> str:
-    return " | ".join(f"{count(arm) or 0:,}" for arm in arms)
+def _sizes(arm: ArmSummary) -> tuple[str, ...]:
+    counts = counts_of(arm)
+    if "users" in counts:
+        counts.pop("prompts", None)
+    return tuple(counts.values())
+
+
+def _is_plain(arm: str) -> bool:
+    """Whether an arm's name says only which of the two it is."""
+    return arm.casefold() in {"control", "treatment"}
 
 
 def _period(arms: Sequence[ArmSummary]) -> str:

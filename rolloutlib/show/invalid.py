@@ -10,6 +10,7 @@ from rolloutlib.judge.review import invalid_review
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.decision import decision_page
 from rolloutlib.show.folder import save
+from rolloutlib.show.next_step import again
 from rolloutlib.show.report import SIGNS, inputs, quarantine
 from rolloutlib.show.tables import Html, bullets
 from rolloutlib.words.sentences import say, speaking, translate
@@ -52,7 +53,7 @@ def invalid_report(params: ReviewParams, folder: Path, message: Phrase | str) ->
     root, now = workbook_root(), datetime.now(UTC)
     top = decision_page(review, params.lang, root=root, now=now, params=params)
     with speaking(params.lang):
-        pieces = ((translate("## Recommendation"), top), *_pieces(review, params.lang))
+        pieces = ((translate("## Recommendation"), top), *_pieces(review, params))
     v4 = import_module("nbformat").v4
     notebook = v4.new_notebook(cells=[v4.new_markdown_cell(translate(OPENING, params.lang))])
     for prose, piece in pieces:
@@ -62,9 +63,10 @@ def invalid_report(params: ReviewParams, folder: Path, message: Phrase | str) ->
     return Invalid(notebook, f"{SIGNS[review.recommendation]} {top.title}")
 
 
-def _pieces(review: Reviewed, lang: str) -> list[tuple[str, Html]]:
-    """Return what stands below the headline: prose, and what it is about."""
-    found = [(translate("## What to do"), bullets(_to_do(review)))]
+def _pieces(review: Reviewed, params: ReviewParams) -> list[tuple[str, Html]]:
+    """Return what stands below the decision page: prose, and what it is about."""
+    lang = params.lang
+    found = [(translate("## What to do"), bullets(_to_do(review, f"`{again(params)}`")))]
     if review.quarantine:
         prose = translate(
             "## Quarantine\n\nRows that could not be read as evidence are counted here with an "
@@ -80,8 +82,7 @@ def _pieces(review: Reviewed, lang: str) -> list[tuple[str, Html]]:
     return found
 
 
-def _to_do(review: Reviewed) -> list[object]:
-    command = f"rollout review {review.stage} …"
+def _to_do(review: Reviewed, command: str) -> list[object]:
     if not review.quarantine:
         first = say("Mend the source as the reason says: nothing of it could be read as evidence.")
     else:

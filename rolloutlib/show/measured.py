@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.completeness import Completeness
     from rolloutlib.measure.configuration import ArmSummary
 
-__all__ = ["completeness", "how_many", "measured", "missing_lines", "simulated"]
+__all__ = ["completeness", "counts_of", "how_many", "measured", "missing_lines", "simulated"]
 
 _SHORT = 12  # digits of a strategy hash that are shown
 
@@ -77,15 +77,22 @@ def _flags(review: Review, flags: Mapping[str, bool | str]) -> str:
 
 
 def how_many(arm: ArmSummary) -> list[str]:
-    """Return how many users, prompts, samples and runs an arm has, line by line."""
-    counts: tuple[tuple[Sentence, int | None], ...] = (
-        (say("1 user" if arm.users == 1 else "{n} users", n=f"{arm.users or 0:,}"), arm.users),
-        (say("1 prompt" if arm.prompts == 1 else "{n} prompts", n=f"{arm.prompts or 0:,}"),
-         arm.prompts),
-        (say("1 sample" if arm.samples == 1 else "{n} samples", n=f"{arm.samples:,}"), arm.samples),
-        (say("1 run" if arm.runs == 1 else "{n} runs", n=f"{arm.runs:,}"), arm.runs),
-    )  # fmt: skip
-    return [*(str(text) for text, count in counts if count is not None), *_bill(arm)]
+    """Return how many users, prompts, samples and runs an arm has, line by line, and its bill."""
+    return [*counts_of(arm).values(), *_bill(arm)]
+
+
+def counts_of(arm: ArmSummary) -> dict[str, str]:
+    """Return how many users, prompts, samples and runs an arm has, as far as that is known."""
+    counts: dict[str, tuple[Sentence, int | None]] = {
+        "users": (say("1 user" if arm.users == 1 else "{n} users", n=f"{arm.users or 0:,}"),
+                  arm.users),
+        "prompts": (say("1 prompt" if arm.prompts == 1 else "{n} prompts",
+                        n=f"{arm.prompts or 0:,}"), arm.prompts),
+        "samples": (say("1 sample" if arm.samples == 1 else "{n} samples", n=f"{arm.samples:,}"),
+                    arm.samples),
+        "runs": (say("1 run" if arm.runs == 1 else "{n} runs", n=f"{arm.runs:,}"), arm.runs),
+    }  # fmt: skip
+    return {name: str(text) for name, (text, count) in counts.items() if count is not None}
 
 
 def _bill(arm: ArmSummary) -> list[str]:

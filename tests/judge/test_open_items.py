@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from msgspec import structs
 
@@ -10,10 +12,12 @@ from rolloutlib.judge.open_items import open_items
 from rolloutlib.judge.owed import owes
 from rolloutlib.judge.recommendation import reasons
 from rolloutlib.judge.record import Recommendation
-from rolloutlib.plan.model import StageId
 from rolloutlib.reason import Reason, because
 from rolloutlib.words.reasons import sentence
 from tests.sample_review import PLAN, bfcl, story
+
+if TYPE_CHECKING:
+    from rolloutlib.plan.model import StageId
 
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
 MOVES: dict[StageId, tuple[str, str, str]] = {
@@ -93,8 +97,10 @@ def test_checks_go_to_who_does_them() -> None:
     told = [f"{item.role}: {sentence(item.why)}" for item in items]
     assert told[0].startswith("qa: Check failed: Test suites pass.")
     assert told[1:3] == [
-        "engine: Bring evidence for the checks: No incident for 48 hours, Documents reflect the "
-        "change.",
+        (
+            "engine: Bring evidence for the checks: No incident for 48 hours, Documents reflect "
+            "the change."
+        ),
         "pm: Bring evidence for the checks: Release notes are ready.",
     ]
 
