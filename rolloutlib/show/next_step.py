@@ -21,7 +21,7 @@ __all__ = ["Step", "again", "decide", "next_steps", "place_of"]
 
 OPTIONS: Final = ("control", "treatment", "source", "profile", "evidence", "as_of", "days",
                   "engine", "lang")  # fmt: skip
-NOT_HERE: Final = "REPORT"  # stands for the folder of a review that is no report
+NOT_HERE: Final = "REPORT_FOLDER"  # stands for the folder of a review that is no report
 
 
 class Step(NamedTuple):
