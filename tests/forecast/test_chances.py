@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -17,7 +18,15 @@ import pytest
 from rolloutlib.commands import plan as plan_command
 from rolloutlib.errors import RolloutError
 from rolloutlib.forecast import chances as planning
-from rolloutlib.forecast.chances import CONTROL, TRUTHS, Forecast, forecast, truths_of
+from rolloutlib.forecast.chances import (
+    CONTROL,
+    TRUTHS,
+    Chance,
+    Forecast,
+    GateForecast,
+    forecast,
+    truths_of,
+)
 from rolloutlib.plan.model import StageId, load_plan
 from rolloutlib.show import outlook
 from rolloutlib.show.figure import Figure
@@ -184,6 +193,28 @@ def test_marks_tell_chances_and_how_many_reviews_they_are_of(found: Forecast) ->
 def test_too_small_a_stage_says_so() -> None:
     """With too few people the chart names the gates that may hold a good candidate."""
     assert "Too small for" in outlook.gate_chart(ask(3, 10, repetitions=50)).caption
+
+
+def test_crosses_show_how_far_they_may_be_luck(found: Forecast) -> None:
+    """A gate is beyond 5 % only where all of its interval is; the caption counts the reviews."""
+    chart = outlook.gate_chart(found)
+    (lines,) = (layer for layer in chart.wide["layer"] if "x2" in layer.get("encoding", {}))
+    assert lines["encoding"]["x2"]["field"] == "to"
+    assert f"{found.repetitions:,} simulated reviews" in chart.caption
+    gates = [replace_chance(gate, 0.20) for gate in found.gates]
+    assert (
+        "None is beyond 5 % by more than that."
+        in outlook.gate_chart(
+            replace(found, repetitions=20, gates=(*gates[:1], *found.gates[1:]))
+        ).caption
+    )
+    certain = replace(found, repetitions=1000, gates=(*gates[:1], *found.gates[1:]))
+    assert "Beyond 5 % even so: Pass rate" in outlook.gate_chart(certain).caption
+
+
+def replace_chance(gate: GateForecast, passed: float) -> GateForecast:
+    """Return a gate that passes that often at its limit."""
+    return replace(gate, chances={**gate.chances, "limit": Chance(passed, 0.0, 0.0)})
 
 
 def command(*arguments: str) -> int:

@@ -12,8 +12,9 @@ from wcwidth import wcswidth
 
 from rolloutlib.judge.record import encode
 from rolloutlib.plan.params import review_params
-from rolloutlib.show import report, tables
+from rolloutlib.show import breakdowns, report, tables
 from rolloutlib.show.decision import decision_page
+from rolloutlib.show.figure import Figure
 from rolloutlib.words.reasons import worded
 from tests.sample_review import ATTACK, Tags, bfcl, hostile, story
 
@@ -229,3 +230,17 @@ def test_write_review_without_a_folder_only_shows(
     params = review_params({"stage": 2, "runs": "data/examples/bfcl"})
     assert report.write_review(bfcl(), None, params).text == report.summary_text(bfcl())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_segments_stand_in_the_order_of_their_chart(lang: str) -> None:
+    """The largest loss first, as both sentences say, whatever its p-value; ratios likewise."""
+    review = bfcl()
+    rows = report.segments_table(review, lang).text.splitlines()[2:]
+    told = [line.split(",")[0] for line in rows]
+    losses = sorted(review.segments, key=lambda part: part.point)
+    assert told == [part.value for part in losses]
+    chart = breakdowns.segments(review, lang)
+    assert isinstance(chart, Figure)
+    drawn = chart.alt.partition(": ")[2].split("; ")
+    assert [text.split()[0] for text in drawn] == told
