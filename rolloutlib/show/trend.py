@@ -87,3 +87,6 @@ def _places(params: ReviewParams) -> Iterator[tuple[Path, int]]:
     yield reports, DEPTH
     if out is not None and not (beside := out.parent.resolve()).is_relative_to(reports):
         yield beside, 1
+
+
+__dir__ = __all__.copy  # what completion lists

@@ -19,7 +19,13 @@ def test_a_mean_is_that_of_the_samples_and_not_of_steps() -> None:
         {"arm": arm, "run_id": arm, "prompt_id": f"p{k}", "score": score}
         for arm in ("a", "b") for k, score in enumerate(scores)
     ]  # fmt: skip
-    caps = {"timeout_cap_ms": 30_000, "slow_above_ms": 2_200, "latency_cap_ms": 6_000}
-    for curve in distributions(measure(Samples(frame_of(rows)), ("a", "b"), **caps)):
+    measured = measure(
+        Samples(frame_of(rows)),
+        ("a", "b"),
+        timeout_cap_ms=30_000,
+        slow_above_ms=2_200,
+        latency_cap_ms=6_000,
+    )
+    for curve in distributions(measured):
         assert curve.mean == pytest.approx(sum(scores) / len(scores), abs=1e-9)
         assert {*curve.values} == {8.1}
