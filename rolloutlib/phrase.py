@@ -7,9 +7,10 @@ them in the reader's language.
 
 from __future__ import annotations
 
+import re
 from functools import reduce
 from itertools import islice
-from typing import TYPE_CHECKING, Union, cast
+from typing import TYPE_CHECKING, Final, Union, cast
 
 import msgspec
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["Clause", "Phrase", "Value", "both", "either", "filled", "foreign", "phrase"]
-__all__ += ["several"]
+__all__ += ["settled", "several"]
 
 _NAMED = 20  # of the parts of an enumeration; nobody reads more
 
@@ -68,11 +69,32 @@ def filled(text: str, template: str, values: dict[str, object]) -> str:
     '3 rows'
     """
     try:
-        return text.format(**values)
+        return settled(text.format(**values))
     except (LookupError, ValueError, TypeError, AttributeError):
         if text == template:
             raise
         return template.format(**values)
+
+
+_PARTICLE: Final = re.compile(r"([가-힣])(은\(는\)|이\(가\)|을\(를\)|와\(과\)|과\(와\)|\(으\)로)")
+_BARE: Final = {"은": "는", "이": "가", "을": "를", "과": "와", "으로": "로"}
+_FINALS, _RIEUL = 28, 8  # final consonants of a syllable of Hangul, none among them; that of 로
+
+
+def settled(text: str) -> str:
+    """Return Korean with the particle that the syllable before it takes; other words keep both.
+
+    >>> settled("통과율은(는) 검색 요약을(를) 서울(으)로 x이(가)")
+    '통과율은 검색 요약을 서울로 x이(가)'
+    """
+    return _PARTICLE.sub(_particle, text)
+
+
+def _particle(match: re.Match[str]) -> str:
+    final = (ord(match[1]) - ord("가")) % _FINALS
+    full = {"(으)로": "으로", "와(과)": "과"}.get(match[2], match[2][0])
+    bare = not final or (full == "으로" and final == _RIEUL)
+    return match[1] + (_BARE[full] if bare else full)
 
 
 Clause = Phrase | str  # what a sentence is made of; a text is said as it is: a name, a value

@@ -222,7 +222,7 @@ def _refused(runs: Runs) -> list[Reason]:
     refused, example = runs.rows_quarantined, next(iter(runs.quarantined), None)
     if example is None:
         return []
-    return [because("pair.refused", rows=refused, read=runs.read, example=example.message)]
+    return [because("pair.refused", rows=refused, read=runs.read, example=said(example.said))]
 
 
 def check_differs(names: Sequence[str], found: Pair) -> None:

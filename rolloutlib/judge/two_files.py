@@ -74,7 +74,7 @@ def arms_by_file(runs: Runs, two: Two, names: tuple[str, str]) -> tuple[str, str
     for path, files in zip(names, two.names, strict=True):
         mine = sorted({run.arm for run in runs.runs if files & {run.file, *run.files}})
         if not mine:
-            first = next((row.message for row in runs.quarantined if row.file in files), "")
+            first = next((row.said for row in runs.quarantined if row.file in files), "")
             notes = (note for name, note in runs.notes.items() if name in files)
             cached = of_cache(sum(sum(note.cached.values()) for note in notes))
             raise NoEvidenceError(

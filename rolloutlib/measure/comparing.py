@@ -226,7 +226,7 @@ def _require(pair: tuple[str, str], runs: Runs) -> None:
             "control and treatment are both {arm!r}; name two different arms", arm=pair[0]
         )
     arms = sorted({run.arm for run in runs.runs})
-    first = runs.quarantined[0].message if runs.quarantined else ""
+    first = runs.quarantined[0].said if runs.quarantined else ""
     if not arms:
         why = phrase("; the first reason: {why}", why=first)
         raise NoEvidenceError(

@@ -50,7 +50,8 @@ def signal_charts(watch: Watch) -> Figures | Note:
 def _chart(signal: FeatureSignal) -> Figure:
     title = f"{signal.feature}  {signal_title(signal.signal)}"
     rows = "; ".join(
-        f"{label}, {kind}: {_told(value, signal)}" for label, kind, value in signal.parts
+        f"{_named(label)}, {_named(kind)}: {_told(value, signal)}"
+        for label, kind, value in signal.parts
     )
     alt = say("{title}: {rows}.", title=title, rows=rows)
     return figure(lambda width: _bars(signal, title, width), alt, sentence(signal.says), wide=HALF)

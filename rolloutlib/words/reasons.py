@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import msgspec
 
+from rolloutlib.phrase import filled
 from rolloutlib.reason import SAID, Reason
 from rolloutlib.text import plain
 from rolloutlib.words.numbers import bound, show
@@ -65,14 +66,16 @@ def sentence(reason: Reason, lang: str | None = None) -> str:
     if template is None:
         return plain(reason.text or reason.code)
     facts = {name: _shown(name, fact, reason) for name, fact in reason.facts.items()}
-    return translate(template).format(**facts)
+    return filled(translate(template), template, facts)
 
 
 def _phrase_of(reason: Reason) -> str:
     """Say a phrase that a record carries as a reason."""
     values = {name: fact for name, fact in reason.facts.items() if name != "template"}
-    template = translate(str(reason.facts["template"]))
-    return template.format(**{n: _in_words(v) for n, v in values.items()}) if values else template
+    template = str(reason.facts["template"])
+    if not values:
+        return translate(template)
+    return filled(translate(template), template, {n: _in_words(v) for n, v in values.items()})
 
 
 def _in_words(fact: Fact) -> object:
