@@ -6,6 +6,7 @@ and `texts_of_markdown` a card or a page in Markdown; `english_in` then names th
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
 from html.parser import HTMLParser
@@ -15,7 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["english_in", "hangul_in", "texts_of", "texts_of_chart", "texts_of_markdown"]
+__all__ = [
+    "english_in", "english_on", "hangul_in", "names_in", "texts_of", "texts_of_chart",
+    "texts_of_markdown",
+]  # fmt: skip
 
 ROW: Final = 3  # Latin words in a row: a sentence, or a part of one
 GONE: Final = " \N{FULL BLOCK} "  # where code or data stood: no sentence goes on across it
@@ -28,6 +32,10 @@ CITATION: Final = re.compile(  # "Rao & Scott 1992", "Deng et al. (2013)", "Clop
     rf"{NAME}(?:,? (?:&|and) {NAME}|,? et al\.?|, {NAME})*,? \(?(?:1[89]|20)\d\d[a-z]?\)?"
 )
 HANGUL: Final = re.compile(r"[가-힣][가-힣\s]*")
+DATA: Final = {  # fields of records that hold what people named
+    "control", "treatment", "value", "subject", "arm", "run_id", "tag", "source_title", "veto",
+    "name", "first", "second", "shape", "columns",
+}  # fmt: skip
 INLINE: Final = {"span", "strong", "em", "small", "b", "i", "a", "sup", "sub", "wbr", "tspan"}
 UNSEEN: Final = {"style", "script"}
 SKIPPED: Final = {*UNSEEN, "code", "pre", "kbd", "samp"}
@@ -52,6 +60,28 @@ def english_in(text: str, data: Iterable[str] = ()) -> list[str]:
     tokens = [token for token in tokens if not NUMBER.fullmatch(token)]
     rows = (list(row) for is_word, row in groupby(tokens, _is_word) if is_word)
     return [" ".join(row) for row in rows if len(row) >= least]
+
+
+def english_on(texts: Iterable[str], data: Iterable[str] = ()) -> list[str]:
+    """Return the texts with English in them; arguments as `english_in`."""
+    data = {*data}
+    return [text for text in texts if english_in(text, data)]
+
+
+def names_in(record: bytes) -> set[str]:
+    """Return what data are called in a review.json or watch.json: arms, tags, segments, files."""
+    return {*_names(json.loads(record), "")}
+
+
+def _names(part: object, key: str) -> Iterator[str]:
+    if isinstance(part, dict):
+        for name, inner in cast("dict[str, object]", part).items():
+            yield from _names(inner, name)
+    elif isinstance(part, list):
+        for inner in cast("list[object]", part):
+            yield from _names(inner, key)
+    elif isinstance(part, str) and key in DATA:
+        yield part
 
 
 def hangul_in(text: str, data: Iterable[str] = ()) -> list[str]:

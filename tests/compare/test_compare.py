@@ -15,6 +15,7 @@ from rolloutlib.errors import UsageError
 from rolloutlib.judge.junit import read_suite
 from rolloutlib.judge.record import decode
 from rolloutlib.plan.offline import SHIPPED, eval_schema, load_eval_plan
+from tests.english import english_on, names_in, texts_of, texts_of_markdown
 from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
@@ -447,6 +448,10 @@ def test_korean(empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "통과율" in text
         assert "두 파일의 비교일 뿐" in text or "데이터가 증명" in text
     assert 'lang="ko"' in page
+    named = names_in((empty / "out" / "review.json").read_bytes())
+    named.add("true: passed, false: failed")  # as source.yaml writes it
+    comment = texts_of_markdown((empty / "m.md").read_text("utf-8"))
+    assert english_on([*texts_of(page), *comment], named) == []
 
 
 def test_no_stage_is_decided_on_it() -> None:

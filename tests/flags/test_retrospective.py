@@ -29,6 +29,7 @@ from rolloutlib.show import lookback
 from rolloutlib.show.figure import Figure
 from rolloutlib.text import chart
 from rolloutlib.watch import record as watches
+from tests.english import english_on, texts_of
 from tests.ledger import workbooks
 from tests.often import EXHAUSTIVE
 from tests.rollback.books import FILES, PLAN, ROOT, at, decided, workbook
@@ -208,4 +209,5 @@ def test_the_command_writes_one_page_over_its_own_only(
     assert capsys.readouterr().out == "reports/back/retrospective.html\n" * 2
     page = (root / "reports" / "back" / "retrospective.html").read_text("utf-8")
     assert "원장에 아직 결정이 없습니다." in page
+    assert english_on(texts_of(page)) == []
     assert (root / "reports" / "back" / "notes.txt").is_file()

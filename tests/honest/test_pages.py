@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.cli import main
+from tests.english import english_on, names_in, texts_of
 from tests.honest.bad_worlds import WORLDS
 from tests.honest.good_worlds import GOOD
 from tests.honest.reviews import ROOT, STORY, review
@@ -50,8 +51,12 @@ def page(runs: Path, stage: int, lang: str, out: Path) -> tuple[int, str]:
 def test_the_page_says_what_is_missing(tmp_path: Path, lang: str) -> None:
     """63.9 % of the scores are missing: HOLD, and the share stands before anything else does."""
     world = WORLDS["score_missing"]()
-    code, text = page(world.write(tmp_path / "w"), 3, lang, tmp_path / "out")
+    out = tmp_path / "out"
+    code, text = page(world.write(tmp_path / "w"), 3, lang, out)
     assert code == 10
+    if lang == "ko":
+        named = names_in((out / "review.json").read_bytes())
+        assert english_on(texts_of((out / "review.html").read_text("utf-8")), named) == []
     assert re.search(world.causes[-1], text[: len(text) // 4])
 
 

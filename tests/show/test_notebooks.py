@@ -21,6 +21,7 @@ from rolloutlib import errors
 from rolloutlib.errors import NoEvidenceError, RolloutError, UsageError
 from rolloutlib.plan.params import DailyParams, ReviewParams
 from rolloutlib.show.notebooks import localise, parameter_names, render_html, run_notebook
+from tests.english import english_on, names_in, texts_of
 from tests.sample_review import ATTACK, Tags, bfcl, executed, hostile
 
 if TYPE_CHECKING:
@@ -329,6 +330,8 @@ def test_a_review_runs_end_to_end(tmp_path: Path) -> None:
         == json.loads((tmp_path / "review.json").read_text("utf-8"))["recommendation"]
         == "NO_GO"
     )
+    named = names_in((tmp_path / "review.json").read_bytes())
+    assert english_on(texts_of((tmp_path / "review.html").read_text("utf-8")), named) == []
     assert f"리포트: {tmp_path}/review.html" in ran.stdout
     assert {path.name for path in tmp_path.iterdir()} == {
         "review.ipynb",
