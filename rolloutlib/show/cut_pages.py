@@ -17,10 +17,14 @@ _ADDRESS: Final = re.compile(r"(?<=[\w.+-])@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
 
 
 class _Span(NamedTuple):
-    """A section of the page: where what stands below its heading begins, and where it ends."""
+    """A section of the page: where what stands below its heading begins, and where it ends.
+
+    `within`: how many blocks are open around the heading.
+    """
 
     begin: int
     end: int
+    within: int
 
 
 class _Sections(HTMLParser):
@@ -32,6 +36,7 @@ class _Sections(HTMLParser):
         for line in page.splitlines(keepends=True):
             self.starts.append(self.starts[-1] + len(line))
         self.depth, self.begin, self.rows = 0, 0, False
+        self.blocks, self.within = 0, 0
         self.found: list[_Span] = []
         self.feed(page)
 
@@ -45,17 +50,20 @@ class _Sections(HTMLParser):
             self.depth += 1
             if self.depth == 1:
                 self.begin, self.rows = self._here() + len(self.get_starttag_text() or ""), False
+                self.blocks = self.within = 0
+        self.blocks += tag == "div"
         kinds = (dict(attrs).get("class") or "").split()
         if tag == "table" and not set(kinds).isdisjoint(ROWS):
             self.rows = True
 
     def handle_endtag(self, tag: str) -> None:
         """Note where a section ends, and where its heading does."""
+        self.blocks -= tag == "div"
         if tag == "h2" and self.depth == 1:
-            self.begin = self._here() + len("</h2>")
+            self.begin, self.within = self._here() + len("</h2>"), self.blocks
         if tag == "section":
             if self.depth == 1 and self.rows:
-                self.found.append(_Span(self.begin, self._here()))
+                self.found.append(_Span(self.begin, self._here(), self.within))
             self.depth -= 1
 
 
@@ -66,7 +74,8 @@ def without_rows(page: str) -> str:
     """
     note = escape(str(say("Single rows are not published; the report itself has them.")))
     for span in reversed(_Sections(page).found):
-        page = f"{page[: span.begin]}\n<p>{note}</p>\n{page[span.end :]}"
+        closed = f"{'</div>' * span.within}\n<p>{note}</p>\n"
+        page = page[: span.begin] + closed + page[span.end :]
     return page
 
 

@@ -222,6 +222,7 @@ def test_the_shipped_examples_lose_their_single_rows() -> None:
     assert "Flipped answers" in cut
     assert cut.count("Single rows are not published") == page.count('class="rl-table answers"')
     assert cut.endswith(page[-2000:])
+    assert [cut.count(f"<{tag}") - cut.count(f"</{tag}>") for tag in ("div", "section")] == [0, 0]
 
 
 @pytest.fixture
