@@ -136,9 +136,10 @@ def _one(params: DailyParams, made_at: Callable[[Path], object], *, pull: bool) 
     from rolloutlib.flags.overview import log_run
     from rolloutlib.ledger.run_log import ran_of_watch
     from rolloutlib.plan.model import workbook_root
+    from rolloutlib.show.watched_summary import summary_text
     from rolloutlib.show.watching import watch_notebook
     from rolloutlib.watch.record import decode
-    from rolloutlib.words.sentences import say
+    from rolloutlib.words.sentences import language, say
 
     try:
         made = watch_notebook(params, progress=sys.stderr)
@@ -149,7 +150,7 @@ def _one(params: DailyParams, made_at: Callable[[Path], object], *, pull: bool) 
     made_at(made.page)
     watch, root = decode(made.record, "watch.json"), workbook_root()
     page = made.page.relative_to(root) if made.page.is_relative_to(root) else made.page
-    say_lines(made.text)
+    say_lines(summary_text(watch, lang=language()))
     put("")
     put(say("Report: {path}", path=str(page)))
     if pull:

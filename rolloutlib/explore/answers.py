@@ -19,12 +19,13 @@ from rolloutlib.measure.behind import groups, singles
 from rolloutlib.measure.moments import latency_expression, tag_counts
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.measure.within import SHORT, sliceable
+from rolloutlib.phrase import both, phrase, several
 from rolloutlib.runs.columns import STATUSES
 from rolloutlib.runs.database import readable
 from rolloutlib.runs.further import is_scorer
 from rolloutlib.show.answers import Answered, answered
 from rolloutlib.show.flipped import is_in
-from rolloutlib.text import LABEL, listed, plain
+from rolloutlib.text import LABEL, plain
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import Sentence, say, speaking, translate
 
@@ -150,8 +151,8 @@ def samples_of(
     lists = {"worst": wanted.worst, "slowest": wanted.slowest, "issue": wanted.issue,
              "status": wanted.status}  # fmt: skip
     named = [name for name, value in lists.items() if value is not None and value is not False]
-    _check(wanted, named)
     with speaking(lang):
+        _check(wanted, named)
         if not named:
             return _side_by_side(judged, wanted, conditions, lang)
         if wanted.worst:
@@ -162,14 +163,20 @@ def samples_of(
 def _check(wanted: Wanted, named: Sequence[str]) -> None:
     """Refuse what does not go together."""
     if len(named) > 1:
-        raise UsageError(f"samples() got {' and '.join(named)}; ask for one of them at a time.")
+        raise UsageError("samples() got {names}; ask for one of them at a time.", names=both(named))
     if named and wanted.outcome is not None:
-        raise UsageError(f"samples() got outcome and {named[0]}: an outcome is of a gate.")
+        raise UsageError(
+            "samples() got outcome and {named}: an outcome is of a gate.", named=named[0]
+        )
     if named and named != ["worst"] and wanted.gate is not None:
-        raise UsageError(f"samples() got gate and {named[0]}; ask for one of them at a time.")
+        raise UsageError(
+            "samples() got gate and {named}; ask for one of them at a time.", named=named[0]
+        )
     n = wanted.rows
     if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST:  # pyright: ignore[reportUnnecessaryIsInstance] -- an analyst may pass anything
-        raise UsageError(f"samples() got {n!r} rows; expected a whole number from 1 to {MOST:,}.")
+        raise UsageError(
+            "samples() got {n!r} rows; expected a whole number from 1 to {most:,}.", n=n, most=MOST
+        )
 
 
 def _side_by_side(
@@ -179,8 +186,9 @@ def _side_by_side(
     behind = flips(judged, conditions, gate, outcome, wanted.n)
     if why := why_none(judged, behind, gate):
         raise UsageError(
-            f"{sentence(why, 'en')} Single answers are listed by samples(status=…), "
-            "samples(slowest=…), samples(issue=…) and samples(worst=…)."
+            "{why} Single answers are listed by samples(status=…), samples(slowest=…), "
+            "samples(issue=…) and samples(worst=…).",
+            why=sentence(why, "en"),
         )
     title = translate(judged.plan.gates[gate].title)
     counts = {name: f"{n:,}" for name, n in behind.counts.items()}
@@ -210,14 +218,19 @@ def _worst(judged: Judged, wanted: Wanted, conditions: Sequence[Condition], lang
         by = wanted.worst if wanted.worst in names else SHORT.get(str(wanted.worst), "")
         if not by:
             hint = did_you_mean(str(wanted.worst), [*SHORT, *names])
-            there = listed([*SHORT, *names], most=20)
+            there = several([*SHORT, *names], most=20)
             raise UsageError(
-                f"worst is {plain(str(wanted.worst), LABEL)!r}; expected one of {there}.{hint}"
+                "worst is {worst!r}; expected one of {there}.{hint}",
+                worst=plain(str(wanted.worst), LABEL),
+                there=there,
+                hint=hint,
             )
         behind = groups(samples.frame(), pair, asked, by, n=wanted.n)
     judged.source.runs.check_unchanged()
     if not behind.total:
-        raise UsageError(f"no sample tells its {plain(by, LABEL)} and a value of {gate}.")
+        raise UsageError(
+            "no sample tells its {by} and a value of {gate}.", by=plain(by, LABEL), gate=gate
+        )
     heading = say("{gate} by {by}: what costs most first", gate=translate(
         judged.plan.gates[gate].title), by=plain(translate(by), LABEL))  # fmt: skip
     notes = [say("{worse} of {every} lose. The order is loss × samples: a look at many groups that "
@@ -243,7 +256,9 @@ def _singles(judged: Judged, wanted: Wanted, conditions: Sequence[Condition], la
         behind = told_texts(judged, behind)
     judged.source.runs.check_unchanged()
     if wanted.slowest and not behind.total:
-        raise UsageError(f"no sample of {listed(arms)} tells its latency; map latency_ms.")
+        raise UsageError(
+            "no sample of {arms} tells its latency; map latency_ms.", arms=several(arms)
+        )
     whose = say('Of {arms}; arm="both" lists both.', arms=tuple(plain(a, LABEL) for a in arms))
     return _answers(judged, behind, heading, [whose], conditions, SINGLE, lang)
 
@@ -254,7 +269,12 @@ def _arms(judged: Judged, arm: str) -> tuple[str, ...]:
              control: (control,), treatment: (treatment,)}  # fmt: skip
     if arm not in known:
         hint = did_you_mean(arm, known)
-        raise UsageError(f"arm is {plain(arm, LABEL)!r}; expected one of {listed(known)}.{hint}")
+        raise UsageError(
+            "arm is {arm!r}; expected one of {known}.{hint}",
+            arm=plain(arm, LABEL),
+            known=several(known),
+            hint=hint,
+        )
     return known[arm]
 
 
@@ -263,9 +283,16 @@ def _with_issue(frame: nw.LazyFrame[Any], tag: str) -> tuple[nw.LazyFrame[Any], 
         return frame.filter(nw.col("issues").list.len() > 0), say("Samples with an issue")
     tags = sorted({tag for _, tag in tag_counts(frame)})
     if tag not in tags:
-        there = f"there are {listed(tags)}" if tags else "no sample here carries any"
+        there = phrase("no sample here carries any")
+        if tags:
+            there = phrase("there are {tags}", tags=several(tags))
         hint = did_you_mean(tag, tags)
-        raise UsageError(f"no sample carries the issue {plain(tag, LABEL)!r}; {there}.{hint}")
+        raise UsageError(
+            "no sample carries the issue {tag!r}; {there}.{hint}",
+            tag=plain(tag, LABEL),
+            there=there,
+            hint=hint,
+        )
     return (frame.filter(nw.col("issues").list.contains(tag)),
             say("Samples with the issue {issue}", issue=plain(tag, LABEL)))  # fmt: skip
 
@@ -277,7 +304,10 @@ def _with_status(frame: nw.LazyFrame[Any], status: str) -> tuple[nw.LazyFrame[An
     if status not in known:
         hint = did_you_mean(status, known)
         raise UsageError(
-            f"status is {plain(status, LABEL)!r}; expected one of {', '.join(known)}.{hint}"
+            "status is {status!r}; expected one of {known}.{hint}",
+            status=plain(status, LABEL),
+            known=tuple(known),
+            hint=hint,
         )
     return (frame.filter(nw.col("status") == status),
             say("Samples with the status {status}", status=status))  # fmt: skip

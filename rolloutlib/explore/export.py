@@ -28,11 +28,12 @@ from rolloutlib.explore.parts import SAMPLES
 from rolloutlib.explore.tables import Table
 from rolloutlib.files import bounded_text, file_sha256
 from rolloutlib.judge.sources import sample_frame
+from rolloutlib.phrase import several
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.runs.database import readable
 from rolloutlib.show.owned import owned_folder, sweep
 from rolloutlib.show.report import meaning_of, title_of
-from rolloutlib.text import LABEL, listed, markdown
+from rolloutlib.text import LABEL, markdown
 from rolloutlib.words.sentences import say, speaking
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def export(review: Review, folder: str | os.PathLike[str], *, samples: bool = Tr
     """Write a review's tables and samples, as `Review.export` says."""
     if not isinstance(folder, str | os.PathLike) or not str(folder):  # pyright: ignore[reportUnnecessaryIsInstance] -- in a notebook nobody checks types
         raise UsageError(
-            f"folder is {folder!r}; expected a folder to write to, such as 'handed-on'"
+            "folder is {folder!r}; expected a folder to write to, such as 'handed-on'",
+            folder=folder,
         )
     place = Path(os.path.realpath(folder))
     _require_outside(place, review)
@@ -232,8 +234,10 @@ def _require_outside(place: Path, review: Review) -> None:
     for runs in (Path(os.path.realpath(workbook_root() / name)) for name in named):
         if runs == place or runs in place.parents:
             raise UsageError(
-                f"{place} lies among the runs of {runs}, where the next review would read it; "
-                "name a folder outside of them"
+                "{place} lies among the runs of {runs}, where the next review would read it; name "
+                "a folder outside of them",
+                place=place,
+                runs=runs,
             )
 
 
@@ -247,7 +251,7 @@ def _require_ours(place: Path) -> None:
         return
     if not place.is_dir():
         raise UsageError(
-            f"{place} is a file; name a folder that is new, empty or an earlier export"
+            "{place} is a file; name a folder that is new, empty or an earlier export", place=place
         )
     names = {path.name for path in place.iterdir()}
     seal = bounded_text(place / SEAL) if SEAL in names else ""
@@ -259,8 +263,10 @@ def _require_ours(place: Path) -> None:
     ]  # fmt: skip
     if others:
         raise UsageError(
-            f"{place} holds what no export wrote, or what was changed since: {listed(others)}; "
-            "name another folder, or move it away"
+            "{place} holds what no export wrote, or what was changed since: {others}; name another "
+            "folder, or move it away",
+            place=place,
+            others=several(others),
         )
 
 
@@ -285,5 +291,7 @@ def _in_words(place: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        why = f"{place} could not be written ({error.strerror or error})"
-        raise RolloutError(f"{why}; make room there, or name another folder") from None
+        raise RolloutError(
+            "{place} could not be written ({why}); make room there, or name another folder",
+            place=place, why=error,
+        ) from None  # fmt: skip

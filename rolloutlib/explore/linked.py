@@ -14,6 +14,7 @@ import numpy as np
 
 from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.judge.sources import sample_frame
+from rolloutlib.phrase import either, phrase, several
 from rolloutlib.runs.database import readable
 from rolloutlib.runs.further import labels_in
 from rolloutlib.show.charts import VERMILION
@@ -30,7 +31,7 @@ from rolloutlib.show.marks import (
     table,
     zoomed,
 )
-from rolloutlib.text import LABEL, chart, listed
+from rolloutlib.text import LABEL, chart
 from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.sentences import say, speaking
 
@@ -76,8 +77,11 @@ def _metric(judged: Judged, metric: str | None) -> Metric:
     for each in known:
         if each in drawable and metric in {None, each}:
             return each
-    wanted = f"no sample tells {metric or 'score or latency_ms'}"
-    raise UsageError(f"{wanted}; expected {listed(sorted(drawable)) or 'values to draw'}")
+    raise UsageError(
+        "no sample tells {wanted}; expected {drawable}",
+        wanted=metric or either(known),
+        drawable=several(sorted(drawable)) or phrase("values to draw"),
+    )  # fmt: skip
 
 
 def _edges(judged: Judged, metric: Metric) -> NDArray[np.float64]:
@@ -94,13 +98,15 @@ def _column(frame: nw.LazyFrame[Any], by: str | None, known: tuple[str, ...]) ->
 
     if by is not None and by not in known:
         hint = did_you_mean(by, known)
-        raise UsageError(f"by is {by!r}; the samples have {listed(known)}.{hint}")
+        raise UsageError(
+            "by is {by!r}; the samples have {known}.{hint}", by=by, known=several(known), hint=hint
+        )
     apart = frame.select(*(nw.col(name).n_unique().alias(name) for name in known))
     counts = apart.collect("pyarrow").to_arrow().to_pylist()[0]
     for name in known if by is None else (by,):
         if counts[name] > 1 or by is not None:
             return name
-    raise UsageError(f"no column tells the samples apart; looked at {listed(known)}")
+    raise UsageError("no column tells the samples apart; looked at {known}", known=several(known))
 
 
 def _counted(

@@ -19,6 +19,7 @@ from rolloutlib.judge import record as records
 from rolloutlib.judge.record import decode
 from rolloutlib.ledger.seal import PARAMS, QUARANTINE, REVIEW, SEAL, WATCH, faults, parts_in
 from rolloutlib.limits import DOCUMENT_BYTES, FILE_BYTES
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.plan.params import review_params
 from rolloutlib.plan.strict_yaml import load_yaml
@@ -35,8 +36,8 @@ __all__ = ["open_report"]
 _BARE = records.Review(
     stage=0, control="", treatment="", recommendation=records.Recommendation.HOLD, reasons=()
 )
-TABLES = "the tables of the report stay as they are"
-ANEW = "for the samples of now, make a review with rolloutlib.review"
+TABLES = phrase("the tables of the report stay as they are")
+ANEW = phrase("for the samples of now, make a review with rolloutlib.review")
 
 
 class _Report(NamedTuple):
@@ -57,8 +58,10 @@ def open_report(path: str | PathLike[str]) -> Review:
 def _found(path: str | PathLike[str]) -> Path:
     """Return where a report is: from the workbook's root, else from the working directory."""
     if not isinstance(path, str | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] -- in a notebook nobody checks types
-        got = f"path is a {type(path).__name__}"
-        raise UsageError(f"{got}; expected the folder of a report, such as 'reports/w47'")
+        raise UsageError(
+            "path is a {got}; expected the folder of a report, such as 'reports/w47'",
+            got=type(path).__name__,
+        )  # fmt: skip
     root = workbook_root()
     places = [root / path, Path(path).absolute()]
     for place in places:
@@ -68,8 +71,11 @@ def _found(path: str | PathLike[str]) -> Path:
     names = [one.name for one in beside.iterdir()] if beside.is_dir() else []
     hint = did_you_mean(places[0].name, sorted(names))
     raise UsageError(
-        f"there is no report {str(path)!r} (in {root}); expected the folder that `rollout review "
-        f"--out` wrote, or its review.json.{hint}"
+        "there is no report {path!r} (in {root}); expected the folder that `rollout review --out` "
+        "wrote, or its review.json.{hint}",
+        path=str(path),
+        root=root,
+        hint=hint,
     )
 
 
@@ -85,15 +91,20 @@ def _read(place: Path) -> _Report:
         return _Report(place, record, None, say("A review.json by itself: without its samples."))
     parts = {name: _bytes_of(folder, name) for name in parts_in(folder)}
     if REVIEW not in parts:
-        watch = f" ({WATCH} is a day's watch)" if WATCH in parts else ""
+        watch = phrase(" ({file} is a day's watch)", file=WATCH) if WATCH in parts else ""
         raise UsageError(
-            f"{folder} holds no {REVIEW}{watch}; expected the folder that `rollout review --out` "
-            "wrote"
+            "{folder} holds no {review}{watch}; expected the folder that `rollout review --out` "
+            "wrote",
+            folder=folder,
+            review=REVIEW,
+            watch=watch,
         )
     if SEAL in parts and (wrong := faults(parts)):
         raise UsageError(
-            f"the parts of {folder} do not belong together: {'; '.join(wrong)}; restore them, or "
-            "run `rollout review --out` again"
+            "the parts of {folder} do not belong together: {wrong}; restore them, or run `rollout "
+            "review --out` again",
+            folder=folder,
+            wrong="; ".join(wrong),
         )
     record = decode(parts[REVIEW], where=str(folder / REVIEW))
     note = "" if SEAL in parts else say("This report has no seal: its parts may have been changed.")
@@ -105,7 +116,9 @@ def _params(folder: Path, parts: dict[str, bytes]) -> ReviewParams | None:
         return None
     values, where = load_yaml(folder / PARAMS), str(folder / PARAMS)
     if _bytes_of(folder, PARAMS) != parts[PARAMS]:
-        raise UsageError(f"{folder} was written anew while it was read; open it again")
+        raise UsageError(
+            "{folder} was written anew while it was read; open it again", folder=folder
+        )
     return review_params(values, where=where)
 
 
@@ -127,7 +140,10 @@ def _judge(report: _Report) -> Callable[[], Judged] | None:
             judged = judge_stage(params, replayed=report.record.look)
         except RolloutError as error:
             raise UsageError(
-                f"the samples of {place} cannot be read again: {error}; {TABLES}"
+                "the samples of {place} cannot be read again: {error}; {tables}",
+                place=place,
+                error=error,
+                tables=TABLES,
             ) from None
         _require_same(report, judged.review.record)
         return judged
@@ -139,9 +155,11 @@ def _require_same(report: _Report, now: records.Review) -> None:
     """Refuse samples that are not those of the report, and a plan that judges them otherwise."""
     was, place = report.record, report.place
     if now.data_sha256 != was.data_sha256:
-        changed = f"the data have changed since {place} was written"
-        digests = f"their digest is {now.data_sha256[:12]}…, not {was.data_sha256[:12]}…"
-        raise UsageError(f"{changed} ({digests}); {TABLES}; {ANEW}")
+        raise UsageError(
+            "the data have changed since {place} was written (their digest is {now}…, not "
+            "{before}…); {tables}; {anew}", place=place, now=now.data_sha256[:12],
+            before=was.data_sha256[:12], tables=TABLES, anew=ANEW,
+        )  # fmt: skip
     if now.plan_sha256 == was.plan_sha256:
         return
     from rolloutlib.ledger.replay import compare
@@ -149,8 +167,10 @@ def _require_same(report: _Report, now: records.Review) -> None:
     level, verdicts, numbers = compare(_numbers(was), _numbers(now))
     if level not in {"E0", "E1"}:
         differs = "; ".join((*verdicts, *numbers)[:3])
-        changed = f"the plan has changed since {place} was written and judges the data otherwise"
-        raise UsageError(f"{changed} ({differs}); {TABLES}; {ANEW}")
+        raise UsageError(
+            "the plan has changed since {place} was written and judges the data otherwise "
+            "({differs}); {tables}; {anew}", place=place, differs=differs, tables=TABLES, anew=ANEW,
+        )  # fmt: skip
 
 
 def _numbers(record: records.Review) -> records.Review:

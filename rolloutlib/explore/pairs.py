@@ -56,7 +56,9 @@ def _review(name: str, given: Given) -> tuple[Review, str]:
     if isinstance(given, str | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] -- in a notebook nobody checks types
         return open_report(given), str(Path(given))
     got = type(given).__name__
-    raise UsageError(f"{name} is a {got}; expected a review, or the path of a report")
+    raise UsageError(
+        "{name} is a {got}; expected a review, or the path of a report", name=name, got=got
+    )
 
 
 class Pair(Public):
@@ -176,9 +178,16 @@ class Pair(Public):
         """
         if which not in get_args(Which):
             hint = did_you_mean(str(which), get_args(Which))
-            raise UsageError(f"which is {which!r}; expected {', '.join(get_args(Which))}.{hint}")
+            raise UsageError(
+                "which is {which!r}; expected {known}.{hint}",
+                which=which,
+                known=tuple(get_args(Which)),
+                hint=hint,
+            )
         if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST:  # pyright: ignore[reportUnnecessaryIsInstance] -- an analyst may pass anything
-            raise UsageError(f"n is {n!r}; expected a whole number from 1 to {MOST:,}")
+            raise UsageError(
+                "n is {n!r}; expected a whole number from 1 to {most:,}", n=n, most=MOST
+            )
         if which in {"new", "gone"}:
             return self._of_one(which, n)
         return self._turned(which, gate, n)
@@ -201,8 +210,11 @@ class Pair(Public):
         asked, its = asked_of(old, gate), asked_of(new, gate)
         if asked != its:
             raise UsageError(
-                f"{gate} is about another number in each review ({asked.metric} and {its.metric}); "
-                "their samples are not compared by it."
+                "{gate} is about another number in each review ({metric} and {other}); their "
+                "samples are not compared by it.",
+                gate=gate,
+                metric=asked.metric,
+                other=its.metric,
             )
         with readable():
             rows, counts = turned(_treated(old), _treated(new), asked, which, n)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 from rolloutlib.errors import UsageError
 from rolloutlib.explore.asking import Asked, Asking
 from rolloutlib.explore.recorded import Recorded
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Review", "review_of"]
 
-AGAIN: Final = "open a report with rolloutlib.open, or make one with rolloutlib.review"
+AGAIN: Final = phrase("open a report with rolloutlib.open, or make one with rolloutlib.review")
 
 
 def review_of(params: ReviewParams) -> Review:
@@ -85,7 +86,7 @@ class Review(Recorded, Asking):
             UsageError: nobody kept them.
         """
         if self._params is None:
-            raise UsageError(f"this review was made without parameters; {AGAIN}")
+            raise UsageError("this review was made without parameters; {again}", again=AGAIN)
         return self._params
 
     @property
@@ -101,7 +102,7 @@ class Review(Recorded, Asking):
         """
         if self._judged is None:
             if self._judge is None:
-                raise UsageError(f"this review was made without its data; {AGAIN}")
+                raise UsageError("this review was made without its data; {again}", again=AGAIN)
             self._judged = self._judge()
         return self._judged
 

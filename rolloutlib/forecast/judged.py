@@ -61,7 +61,7 @@ def simulated(plan: Plan, control: Mapping[str, float]) -> tuple[Plan, tuple[str
     shown = {key: gate for key, gate in plan.gates.items() if is_drawn(gate, control)}
     if not shown:
         titles = ", ".join(gate.title for gate in plan.gates.values())
-        raise UsageError(f"none of the plan's gates can be simulated: {titles}.")
+        raise UsageError("none of the plan's gates can be simulated: {titles}.", titles=titles)
     left = tuple(gate.title for key, gate in plan.gates.items() if key not in shown)
     return plan.model_copy(update={"gates": shown}), left
 

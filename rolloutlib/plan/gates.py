@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.metrics import METRICS, LevelUnit, MetricName
 from rolloutlib.plan.segments import NAME, checked
 
@@ -105,31 +106,48 @@ class Gate(Model):
     def _statistic(self) -> Self:
         if (self.statistic == "quantile") != (self.quantile is not None):
             raise ValueError(
-                "statistic: quantile and quantile: 0.95 belong together; one of them is missing"
+                phrase(
+                    "statistic: quantile and quantile: 0.95 belong together; one of them is missing"
+                )
             )
         if self.issue is not None and self.metric != "issue":
             raise ValueError(
-                f"issue is {self.issue!r}, but metric is {self.metric}; expected issue"
+                phrase(
+                    "issue is {issue!r}, but metric is {metric}; expected issue",
+                    issue=self.issue,
+                    metric=self.metric,
+                )
             )
         if self.scorer is not None and self.metric != "score":
             raise ValueError(
-                f"scorer is {self.scorer!r}, but metric is {self.metric}; expected score"
+                phrase(
+                    "scorer is {scorer!r}, but metric is {metric}; expected score",
+                    scorer=self.scorer,
+                    metric=self.metric,
+                )
             )
         of_latency = self.metric == "latency_ms" and self.contrast != "difference"
         if self.statistic == "quantile" and not (of_latency and self.estimand == "per_sample"):
             raise ValueError(
-                "statistic: quantile needs metric: latency_ms, contrast: treatment or ratio, and "
-                "no estimand"
+                phrase(
+                    "statistic: quantile needs metric: latency_ms, contrast: treatment or ratio, "
+                    "and no estimand"
+                )
             )
         if self.statistic == "quantile" and self.harm == "lower":
-            raise ValueError("statistic: quantile needs harm: higher; a slower quantile is worse")
+            raise ValueError(
+                phrase("statistic: quantile needs harm: higher; a slower quantile is worse")
+            )
         if self._share is not None and self.tolerance:
             raise ValueError(
-                "statistic: quantile has no tolerance; its proof is a share of samples"
+                phrase("statistic: quantile has no tolerance; its proof is a share of samples")
             )
         if self.contrast == "ratio" and isinstance(self.limit, float) and self.limit <= 0:
             raise ValueError(
-                f"limit is {self.limit}; a ratio's limit is above 0 (1.0 means no change)"
+                phrase(
+                    "limit is {limit}; a ratio's limit is above 0 (1.0 means no change)",
+                    limit=self.limit,
+                )
             )
         return self
 
@@ -137,8 +155,10 @@ class Gate(Model):
     def _reading(self) -> Self:
         if self.reading == "tolerant" and not self.tolerance:
             raise ValueError(
-                "reading: tolerant without a tolerance equals strict; "
-                "declare a tolerance, or leave reading out"
+                phrase(
+                    "reading: tolerant without a tolerance equals strict; declare a tolerance, or "
+                    "leave reading out"
+                )
             )
         return self
 
@@ -152,17 +172,27 @@ class Gate(Model):
         rungs = [better * limit for limit in limits if limit is not None]
         if rungs != sorted(rungs):
             raise ValueError(
-                "proof gets laxer at a later stage; each proves at least what the one before it did"
+                phrase(
+                    "proof gets laxer at a later stage; each proves at least what the one before "
+                    "it did"
+                )
             )
         if own is not None and (same := [s for s, limit in self.proof.items() if limit == own]):
             raise ValueError(
-                f"proof repeats {own:g} for stage {same[0]}; limit and tolerance say that; "
-                "list only the stages that prove less"
+                phrase(
+                    "proof repeats {own:g} for stage {same}; limit and tolerance say that; list "
+                    "only the stages that prove less",
+                    own=own,
+                    same=same[0],
+                )
             )
         designed = self.alternative
         if rungs and isinstance(designed, float) and better * designed <= rungs[-1]:
             raise ValueError(
-                f"alternative is {designed}; expected one beyond every stage's proof limit"
+                phrase(
+                    "alternative is {designed}; expected one beyond every stage's proof limit",
+                    designed=designed,
+                )
             )
         return self
 

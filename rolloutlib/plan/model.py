@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from rolloutlib.errors import PlanError, did_you_mean
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.gates import (
     STAGES,
     Count,
@@ -71,12 +72,18 @@ class Check(Model):
         """Refuse a check that nothing could fail: "all of no suites pass" must not hold."""
         by_hours = self.kind == "incidents"
         if by_hours and self.max_age_days is not None:
-            raise ValueError("incidents.jsonl says until when it covers; leave max_age_days out")
+            raise ValueError(
+                phrase("incidents.jsonl says until when it covers; leave max_age_days out")
+            )
         if self.log is not None and not by_hours:
-            raise ValueError("log names a file of incidents; only a check of kind incidents has it")
+            raise ValueError(
+                phrase("log names a file of incidents; only a check of kind incidents has it")
+            )
         if not (self.hours if by_hours else self.items):
             wanted = "hours" if by_hours else "items"
-            raise ValueError(f"a check of kind {self.kind} needs {wanted}")
+            raise ValueError(
+                phrase("a check of kind {kind} needs {wanted}", kind=self.kind, wanted=wanted)
+            )
         return self
 
 
@@ -138,12 +145,20 @@ class Plan(Model):
         _same_keys("stages", self.stages, dict.fromkeys(STAGES))
         if sum(g.evidence_unit != g.unit for g in self.gates.values()) > 1:
             raise ValueError(
-                "several gates have statistic: quantile of one arm; the scan counts samples beyond "
-                "one limit"
+                phrase(
+                    "several gates have statistic: quantile of one arm; the scan counts samples "
+                    "beyond one limit"
+                )
             )
         if (safe := self.rollback.safe_profile) not in self.profiles:
             known = sorted(self.profiles)
-            raise ValueError(f"rollback.safe_profile is {safe!r}; expected one of {known}")
+            raise ValueError(
+                phrase(
+                    "rollback.safe_profile is {safe!r}; expected one of {known}",
+                    safe=safe,
+                    known=known,
+                )
+            )
         for name, risk in self.risks.items():
             self._answered(name, risk)
         return self
@@ -151,16 +166,29 @@ class Plan(Model):
     def _answered(self, name: str, risk: Risk) -> None:
         """Refuse a risk whose answer turns what the plan does not have."""
         if why := self.knobs.unfit(risk):
-            raise ValueError(f"risks.{name}.turns: {why}")
+            raise ValueError(phrase("risks.{name}.turns: {why}", name=name, why=why))
         if other := next((one for one in risk.offers if one not in self.profiles), None):
             known, hint = ", ".join(self.profiles), did_you_mean(other, self.profiles)
-            raise ValueError(f"risks.{name}.offers has {other!r}; expected {known}.{hint}")
+            raise ValueError(
+                phrase(
+                    "risks.{name}.offers has {other!r}; expected {known}.{hint}",
+                    name=name,
+                    other=other,
+                    known=known,
+                    hint=hint,
+                )
+            )
 
     def profile(self, name: str) -> Profile:
         """Return a guardian profile, or raise PlanError naming the profiles that there are."""
         if name not in self.profiles:
             known, hint = ", ".join(self.profiles), did_you_mean(name, self.profiles)
-            raise PlanError(f"profile is {name!r}; the plan has {known}.{hint}")
+            raise PlanError(
+                "profile is {name!r}; the plan has {known}.{hint}",
+                name=name,
+                known=known,
+                hint=hint,
+            )
         return self.profiles[name]
 
     def flags_of(self, stage: StageId, audience: Audience) -> dict[str, FlagValue]:
@@ -197,9 +225,23 @@ class Plan(Model):
 def _same_keys(where: str, got: Mapping[Any, object], expected: Mapping[Any, object]) -> None:
     wanted = ", ".join(map(str, expected))
     if missing := [str(key) for key in expected if key not in got]:
-        raise ValueError(f"{where} lacks {', '.join(missing)}; every one of {wanted} is needed")
+        raise ValueError(
+            phrase(
+                "{where} lacks {missing}; every one of {wanted} is needed",
+                where=where,
+                missing=missing,
+                wanted=wanted,
+            )
+        )
     if extra := [str(key) for key in got if key not in expected]:
-        raise ValueError(f"{where} has {', '.join(extra)}; expected only {wanted}")
+        raise ValueError(
+            phrase(
+                "{where} has {extra}; expected only {wanted}",
+                where=where,
+                extra=extra,
+                wanted=wanted,
+            )
+        )
 
 
 # What only a workbook has: where one lies without a plan, it has lost it.
@@ -221,10 +263,13 @@ def workbook_root(start: Path | None = None) -> Path:
         if (folder / "params" / "plan.yaml").is_file():
             return folder
         if mark := next((mark for mark in _MARKS if lexists(folder / mark)), None):
-            lost = f"{folder} has {mark} but no params/plan.yaml that is a file"
-            raise PlanError(f"{lost}; restore it (git checkout params/plan.yaml)")
+            raise PlanError(
+                "{folder} has {mark} but no params/plan.yaml that is a file; restore it (git "
+                "checkout params/plan.yaml)", folder=folder, mark=mark,
+            )  # fmt: skip
     raise PlanError(
-        f"no params/plan.yaml at or above {here}; run `rollout` inside a checkout of the workbook"
+        "no params/plan.yaml at or above {here}; run `rollout` inside a checkout of the workbook",
+        here=here,
     )
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, model_validator
 
 from rolloutlib.errors import did_you_mean
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.gates import Count, Model, Number, Proportion
 from rolloutlib.plan.metrics import METRICS, MetricName
 
@@ -28,21 +29,34 @@ class TrafficLight(Model):
     def _in_order(self) -> Self:
         if (self.green > self.amber) != (self.better == "higher") or self.green == self.amber:
             raise ValueError(
-                f"green is {self.green} and amber {self.amber}, but better: {self.better}"
+                phrase(
+                    "green is {green} and amber {amber}, but better: {better}",
+                    green=self.green,
+                    amber=self.amber,
+                    better=self.better,
+                )
             )
         return self
 
 
 def _whole_shares(shares: dict[str, float]) -> dict[str, float]:
     if not isclose(total := sum(shares.values()), 1):
-        raise ValueError(f"adds up to {total:g}; expected shares that add up to 1")
+        raise ValueError(
+            phrase("adds up to {total:g}; expected shares that add up to 1", total=total)
+        )
     return shares
 
 
 def _measured(name: str) -> str:
     if name.partition(":")[0] not in METRICS:
         hint = did_you_mean(name, METRICS)
-        raise ValueError(f"is no metric; expected one of {', '.join(METRICS)}, or issue:TAG.{hint}")
+        raise ValueError(
+            phrase(
+                "is no metric; expected one of {known}, or issue:TAG.{hint}",
+                known=tuple(METRICS),
+                hint=hint,
+            )
+        )
     return name
 
 
@@ -51,7 +65,13 @@ def _zone(name: str) -> str:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # the list of all of them takes a while
         hint = did_you_mean(name, available_timezones())
-        raise ValueError(f"is {name!r}; expected a name such as Asia/Seoul or UTC.{hint}") from None
+        raise ValueError(
+            phrase(
+                "is {name!r}; expected a name such as Asia/Seoul or UTC.{hint}",
+                name=name,
+                hint=hint,
+            )
+        ) from None
     return name
 
 

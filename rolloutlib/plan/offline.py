@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.gates import Count, Decides, Effect, Evidence, Gate, Model, Profile
 from rolloutlib.plan.strict_yaml import load_model
 
@@ -35,10 +36,12 @@ class EvalGate(Gate):
     def _of_no_stage(self) -> Self:
         for name in ("proof", "unseen"):
             if getattr(self, name):
-                raise ValueError(f"{name} is of stages, and a comparison of files has none")
+                raise ValueError(
+                    phrase("{name} is of stages, and a comparison of files has none", name=name)
+                )
         if not (isinstance(self.limit, float) and isinstance(self.alternative, float)):
             raise ValueError(  # noqa: TRY004 -- pydantic turns ValueError alone into a sentence
-                "limit and alternative are numbers here: there are no profiles"
+                phrase("limit and alternative are numbers here: there are no profiles")
             )
         return self
 
@@ -51,7 +54,11 @@ class EvalEvidence(Evidence):
     @model_validator(mode="after")
     def _of_no_stage(self) -> Self:
         if staged := [name for name in STAGED if name in self.model_fields_set]:
-            raise ValueError(f"{staged[0]} is of stages, and a comparison of files has none")
+            raise ValueError(
+                phrase(
+                    "{staged} is of stages, and a comparison of files has none", staged=staged[0]
+                )
+            )
         return self
 
 
@@ -86,7 +93,14 @@ class EvalPlan(Model):
     def _needs_its_gates(self) -> Self:
         if other := next((key for key in self.needs if key not in self.gates), None):
             known, hint = ", ".join(self.gates), did_you_mean(other, self.gates)
-            raise ValueError(f"needs has {other!r}; the plan's gates are {known}.{hint}")
+            raise ValueError(
+                phrase(
+                    "needs has {other!r}; the plan's gates are {known}.{hint}",
+                    other=other,
+                    known=known,
+                    hint=hint,
+                )
+            )
         return self
 
     def profile(self, name: str) -> Profile:  # noqa: ARG002 -- whatever the files name

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from rolloutlib.errors import UsageError
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.model import StageId, workbook_root
 from rolloutlib.plan.strict_yaml import describe, load_yaml
 
@@ -43,8 +44,12 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 def _an_engine(engine: str) -> str:
     if not _ENGINE.fullmatch(engine):
-        known = "duckdb, local, local[N], spark://HOST:PORT or sc://HOST:PORT"
-        raise ValueError(f"is {engine!r}; expected {known}")
+        raise ValueError(
+            phrase(
+                "is {engine!r}; expected duckdb, local, local[N], spark://HOST:PORT or "
+                "sc://HOST:PORT", engine=engine,
+            )
+        )  # fmt: skip
     return engine
 
 
@@ -53,7 +58,9 @@ def _in_calendar(as_of: datetime) -> datetime:
     try:
         as_of.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{as_of} is beyond the calendar's last day in UTC") from None
+        raise ValueError(
+            phrase("{as_of} is beyond the calendar's last day in UTC", as_of=as_of)
+        ) from None
     return as_of
 
 
@@ -64,7 +71,7 @@ def _day(told: object) -> date | None:
     if isinstance(told, str) and _DAY.fullmatch(told):
         with suppress(ValueError):
             return date.fromisoformat(told)
-    raise ValueError(f"is {str(told)!r}; expected a date such as 2026-11-20")
+    raise ValueError(phrase("is {told!r}; expected a date such as 2026-11-20", told=str(told)))
 
 
 def _day_or_moment(told: object) -> date | datetime | None:
@@ -77,8 +84,11 @@ def _day_or_moment(told: object) -> date | datetime | None:
             moment = datetime.fromisoformat(told)
     if moment is None or moment.tzinfo is None:
         raise ValueError(
-            f"is {str(told)!r}; expected a date such as 2026-11-20, or ISO 8601 with offset, such "
-            "as 2026-11-20T09:00+09:00"
+            phrase(
+                "is {told!r}; expected a date such as 2026-11-20, or ISO 8601 with offset, such as "
+                "2026-11-20T09:00+09:00",
+                told=str(told),
+            )
         )
     return _in_calendar(moment)
 
@@ -162,8 +172,11 @@ class ReviewParams(BaseModel):
         """Refuse 20261120, which would be taken for seconds since 1970."""
         if isinstance(as_of, int | float) or (isinstance(as_of, str) and as_of.strip().isdigit()):
             raise ValueError(
-                f"{as_of} is no moment; expected ISO 8601 with offset, "
-                "such as 2026-11-20T09:00+09:00"
+                phrase(
+                    "{as_of} is no moment; expected ISO 8601 with offset, such as "
+                    "2026-11-20T09:00+09:00",
+                    as_of=as_of,
+                )
             )
         return as_of
 
@@ -230,7 +243,9 @@ class DailyParams(BaseModel):
         """
         if self.stage is None or self.runs is None:
             missing = "stage" if self.stage is None else "runs"
-            raise UsageError(f"{missing} is not set; name it, or run `rollout watch`")
+            raise UsageError(
+                "{missing} is not set; name it, or run `rollout watch`", missing=missing
+            )
         return ReviewParams(
             stage=self.stage, runs=self.runs, control=self.control, treatment=self.treatment,
             source=self.source, profile=self.profile, engine=self.engine, lang=self.lang,

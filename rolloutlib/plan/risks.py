@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from rolloutlib.errors import did_you_mean
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.gates import Count, Model, Number
 from rolloutlib.plan.metrics import MetricName  # noqa: TC001 -- pydantic reads the annotations
 from rolloutlib.plan.stages import FeatureId  # noqa: TC001 -- pydantic reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rolloutlib.phrase import Phrase
 
 __all__ = ["Direction", "Knob", "Knobs", "Risk", "Signal", "Turn"]
 
@@ -56,20 +59,28 @@ class Signal(Model):
         limits = [limit for limit in (self.above, self.below) if limit is not None]
         if not kinds:
             if self.text is None or limits or self.contrast or self.issue or self.vetoes:
-                raise ValueError("a signal has metric, contrast and above or below, or else text; "
-                                 "a mix or a share has above")  # fmt: skip
+                raise ValueError(
+                    phrase(
+                        "a signal has metric, contrast and above or below, or else text; a mix or "
+                        "a share has above"
+                    )
+                )
             return self
         if len(kinds) > 1 or len(limits) != 1 or (not self.metric and self.above is None):
             raise ValueError(
-                f"a signal has one of {', '.join(_KINDS)} with one limit: above, or of a metric "
-                "below"
+                phrase(
+                    "a signal has one of {known} with one limit: above, or of a metric below",
+                    known=tuple(_KINDS),
+                )
             )
         if (self.metric is None) != (self.contrast is None):
-            raise ValueError("metric and contrast belong together; one of them is missing")
+            raise ValueError(phrase("metric and contrast belong together; one of them is missing"))
         if (self.metric == "issue") != (self.issue is not None):
-            raise ValueError("metric: issue and issue: TAG belong together; one of them is missing")
+            raise ValueError(
+                phrase("metric: issue and issue: TAG belong together; one of them is missing")
+            )
         if self.vetoes and self.metric is None:
-            raise ValueError("vetoes: true stands beside a metric, for example passed")
+            raise ValueError(phrase("vetoes: true stands beside a metric, for example passed"))
         return self
 
 
@@ -82,7 +93,9 @@ class Turn(Model):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.by is None) == (self.to is None):
-            raise ValueError("by (a step) and to (a value) say how a knob is turned; give one")
+            raise ValueError(
+                phrase("by (a step) and to (a value) say how a knob is turned; give one")
+            )
         return self
 
     @property
@@ -132,12 +145,14 @@ class Risk(Model):
     @model_validator(mode="after")
     def _can_fire(self) -> Self:
         if (self.signal is None) == (not self.signals):
-            raise ValueError("a risk has signals (or, as before, one signal), and not both")
+            raise ValueError(phrase("a risk has signals (or, as before, one signal), and not both"))
         counts = any(signal.share == "tags" for signal in self.shown_by.values())
         if counts and self.max_tags is None:
-            raise ValueError("share: tags needs max_tags: how many tags are no crowd")
+            raise ValueError(phrase("share: tags needs max_tags: how many tags are no crowd"))
         if self.contradictory and not counts:
-            raise ValueError("contradictory counts nothing without a signal with share: tags")
+            raise ValueError(
+                phrase("contradictory counts nothing without a signal with share: tags")
+            )
         return self
 
 
@@ -171,15 +186,23 @@ class Knob(Model):
         numbers = (self.least, self.most, self.least_step, self.most_step)
         if self.values:
             if any(number is not None for number in numbers) or self.direction != "either":
-                raise ValueError("values are words; least, most and steps are of numbers")
+                raise ValueError(phrase("values are words; least, most and steps are of numbers"))
             if self.default is not None and self.default not in self.values:
-                raise ValueError(f"default is {self.default!r}; expected one of {self.values}")
+                raise ValueError(
+                    phrase(
+                        "default is {default!r}; expected one of {values}",
+                        default=self.default,
+                        values=self.values,
+                    )
+                )
         elif None in numbers:
-            raise ValueError("numbers have least, most, least_step and most_step, words values")
+            raise ValueError(
+                phrase("numbers have least, most, least_step and most_step, words values")
+            )
         elif _disordered(self.least, self.most) or _disordered(self.least_step, self.most_step):
-            raise ValueError("least is below most, and least_step not above most_step")
+            raise ValueError(phrase("least is below most, and least_step not above most_step"))
         elif self.default is not None and (why := self._outside(None, _number(self.default))):
-            raise ValueError(f"default: {why}")
+            raise ValueError(phrase("default: {why}", why=why))
         return self
 
     def holds(self, value: float | str) -> bool:
@@ -188,7 +211,7 @@ class Knob(Model):
             return value in self.values
         return self._outside(None, value) is None
 
-    def refuses(self, before: float | str | None, turn: Turn) -> str | None:
+    def refuses(self, before: float | str | None, turn: Turn) -> Phrase | None:
         """Return why a turn is none of this knob; None where it is.
 
         Args:
@@ -197,25 +220,32 @@ class Knob(Model):
         """
         if self.values:
             fits = turn.to in self.values
-            return None if fits else f"{turn.amount} is none of {', '.join(self.values)}"
+            known = phrase("{got} is none of {known}", got=turn.amount, known=self.values)
+            return None if fits else known
         if isinstance(turn.to, str) or isinstance(before, str):
-            return f"{turn.to if before is None else before!r} is no number"
+            got = repr(turn.to if before is None else before)
+            return phrase("{got} is no number", got=got)
         if turn.by is not None and before is None:
-            return "nobody knows its value now, so give the new one, without a sign"
+            return phrase("nobody knows its value now, so give the new one, without a sign")
         return self._outside(before, self.after(before, turn))
 
-    def _outside(self, before: float | None, after: float) -> str | None:
+    def _outside(self, before: float | None, after: float) -> Phrase | None:
         """Return whether a number is out of bounds, or too far from the one before."""
         least, most = self.least or 0.0, self.most or 0.0
         if not least <= after <= most:
-            return f"{after:g} is outside of {least:g} to {most:g}"
+            return phrase("{got:g} is outside of {least:g} to {most:g}",
+                          got=after, least=least, most=most)  # fmt: skip
         if before is None:
             return None
         change, short, far = round(after - before, 9), self.least_step or 0.0, self.most_step or 0.0
-        if {"up": change < 0, "down": change > 0, "either": False}[self.direction]:
-            return f"it is only turned {self.direction}, and {change:+g} is the other way"
-        fits = short <= abs(change) <= far
-        return None if fits else f"{change:+g} is no step of {short:g} to {far:g}"
+        if self.direction == "up" and change < 0:
+            return phrase("it is only turned up, and {change:+g} is the other way", change=change)
+        if self.direction == "down" and change > 0:
+            return phrase("it is only turned down, and {change:+g} is the other way", change=change)
+        if short <= abs(change) <= far:
+            return None
+        return phrase("{change:+g} is no step of {short:g} to {far:g}",
+                      change=change, short=short, far=far)  # fmt: skip
 
     def after(self, before: float | None, turn: Turn) -> float:
         """Return the number that a turn leaves, without what binary fractions add."""
@@ -229,7 +259,7 @@ def _disordered(least: float | None, most: float | None) -> bool:
 
 def _number(value: float | str) -> float:
     if isinstance(value, str):
-        raise ValueError(f"default is {value!r}; expected a number")  # noqa: TRY004 -- pydantic's
+        raise ValueError(phrase("default is {value!r}; expected a number", value=value))  # noqa: TRY004 -- pydantic's
     return value
 
 
@@ -243,22 +273,29 @@ class Knobs(Model):
     def _apart(self) -> Self:
         keys = [knob.key for knob in self.known.values()]
         if twice := next((key for key in keys if keys.count(key) > 1), None):
-            raise ValueError(f"two knobs have the key {twice!r}; expected one")
+            raise ValueError(phrase("two knobs have the key {twice!r}; expected one", twice=twice))
         inside = [(a, b) for a in keys for b in keys if b.startswith(f"{a}.")]
         if inside:
-            raise ValueError(f"the key {inside[0][1]!r} lies inside {inside[0][0]!r}")
+            raise ValueError(
+                phrase(
+                    "the key {inner!r} lies inside {outer!r}",
+                    inner=inside[0][1],
+                    outer=inside[0][0],
+                )
+            )
         return self
 
-    def unfit(self, risk: Risk) -> str | None:
+    def unfit(self, risk: Risk) -> Phrase | None:
         """Return what a risk turns that no knob here does; None where all fits."""
         for name, turn in risk.turns.items():
             knob = self.known.get(name)
             if knob is None:
                 hint = did_you_mean(name, self.known)
-                return f"no knob {name!r}; expected one of {', '.join(self.known)}.{hint}"
+                return phrase("no knob {name!r}; expected one of {known}.{hint}",
+                              name=name, known=tuple(self.known), hint=hint)  # fmt: skip
             before = None if knob.values or isinstance(knob.default, str) else knob.default
             if turn.by is None and before is not None and turn.to == before:
                 continue
             if why := knob.refuses(before, turn):
-                return f"{name}: {why}"
+                return phrase("{name}: {why}", name=name, why=why)
         return None

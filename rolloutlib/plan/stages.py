@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.gates import Count, Model, Number
 
 __all__ = [
@@ -40,7 +41,7 @@ class Feature(Model):
     def _preset(self) -> Self:
         if isinstance(self.enabled, bool) != (self.default is None):
             raise ValueError(
-                "default is for a preset (explore, exploit); a switch returns to disabled"
+                phrase("default is for a preset (explore, exploit); a switch returns to disabled")
             )
         return self
 
@@ -106,10 +107,19 @@ class Stage(Model):
     @model_validator(mode="after")
     def _within_the_cap(self) -> Self:
         if self.planned and self.cap is not None and self.planned.users > self.cap:
-            raise ValueError(f"planned.users is {self.planned.users}, but cap is {self.cap}")
+            raise ValueError(
+                phrase(
+                    "planned.users is {users}, but cap is {cap}",
+                    users=self.planned.users,
+                    cap=self.cap,
+                )
+            )
         if self.planned and self.planned.runs < self.looks:
             raise ValueError(
-                f"planned.runs is {self.planned.runs}, but looks is {self.looks}; "
-                "every look needs a further run"
+                phrase(
+                    "planned.runs is {runs}, but looks is {looks}; every look needs a further run",
+                    runs=self.planned.runs,
+                    looks=self.looks,
+                )
             )
         return self

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, cast, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.gates import Count, Model
 
 __all__ = ["ALARMS", "AlarmCode", "Breaker", "Rollback", "Trigger"]
@@ -67,8 +68,13 @@ class Rollback(Model):
             for alarm in trigger.alarms:
                 if (other := meant.setdefault(alarm, name)) != name:
                     raise ValueError(
-                        f"triggers {other} and {name} both name the alarm {alarm}; "
-                        "an alarm belongs to one trigger"
+                        phrase(
+                            "triggers {other} and {name} both name the alarm {alarm}; an alarm "
+                            "belongs to one trigger",
+                            other=other,
+                            name=name,
+                            alarm=alarm,
+                        )
                     )
         return self
 

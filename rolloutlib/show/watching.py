@@ -31,11 +31,10 @@ NAMED: Final = ("runs", "control", "treatment", "source", "profile")  # what par
 
 
 class Watched(NamedTuple):
-    """What one run left: the day's page, its record as bytes, and the summary for a terminal."""
+    """What one run left: the day's page, and its record as bytes."""
 
     page: Path
     record: bytes
-    text: str
 
 
 class _Run(msgspec.Struct):
@@ -144,15 +143,7 @@ def watch_notebook(params: DailyParams, *, progress: TextIO | None = None) -> Wa
             progress=progress, report=report.folder, failed=report.failed,
         )  # fmt: skip
         record = _finish(report.folder, executed, params.lang)
-        return Watched(report.publish() / WATCH_PAGE, record, _summary(executed))
-
-
-def _summary(notebook: NotebookNode) -> str:
-    """Return what the notebook's last output says to a terminal."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    shown = [output["data"] for output in outputs if "data" in output]
-    texts = [str(data["text/plain"]) for data in shown if "text/plain" in data]
-    return texts[-1] if texts else ""
+        return Watched(report.publish() / WATCH_PAGE, record)
 
 
 def _finish(folder: Path, notebook: NotebookNode, lang: str) -> bytes:

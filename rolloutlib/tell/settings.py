@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from rolloutlib.errors import PlanError
+from rolloutlib.phrase import phrase
 from rolloutlib.plan.strict_yaml import load_model
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ _Text = Annotated[str, Field(min_length=1)]
 
 def _variable(name: str) -> str:
     if not _VARIABLE.fullmatch(name):  # a secret itself, perhaps: it is not repeated
-        raise ValueError("is no name of an environment variable, such as ROLLOUT_WEBHOOK_SECRET")
+        raise ValueError(
+            phrase("is no name of an environment variable, such as ROLLOUT_WEBHOOK_SECRET")
+        )
     return name
 
 
@@ -51,9 +54,11 @@ def _split(url: str) -> SplitResult:
         usable, parts = False, SplitResult("", "", "", "", "")
     plain = url.isascii() and url.isprintable() and " " not in url
     if not usable or not plain:
-        raise ValueError("is no address; expected https://HOST/PATH")
+        raise ValueError(phrase("is no address; expected https://HOST/PATH"))
     if parts.username is not None or parts.password is not None:
-        raise ValueError("holds a name or password before the host; leave it out, and sign instead")
+        raise ValueError(
+            phrase("holds a name or password before the host; leave it out, and sign instead")
+        )
     return parts
 
 
@@ -74,7 +79,9 @@ class Webhook(_Model):
     @model_validator(mode="after")
     def _one_address(self) -> Self:
         if (self.url is None) == (self.url_from is None):
-            raise ValueError("needs either url or url_from (an environment variable's name)")
+            raise ValueError(
+                phrase("needs either url or url_from (an environment variable's name)")
+            )
         return self
 
     def address(self) -> str:
@@ -87,7 +94,12 @@ class Webhook(_Model):
         try:
             return _checked(url)
         except ValueError as error:
-            raise PlanError(f"{self.url_from} (webhook.url_from in {FILE}) {error}") from None
+            raise PlanError(
+                "{url_from} (webhook.url_from in {file}) {why}",
+                url_from=self.url_from,
+                file=FILE,
+                why=error.args[0],
+            ) from None
 
     def secret(self) -> bytes | None:
         """Return the secret that signs, or None where nothing is signed.
@@ -158,5 +170,10 @@ def load_settings(root: Path) -> Settings:
 def _environment(name: str, key: str) -> str:
     value = os.environ.get(name, "").strip()
     if not value:
-        raise PlanError(f"{FILE}: {key} names {name}, which the environment does not have; set it")
+        raise PlanError(
+            "{file}: {key} names {name}, which the environment does not have; set it",
+            file=FILE,
+            key=key,
+            name=name,
+        )
     return value

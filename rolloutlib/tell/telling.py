@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from rolloutlib.errors import RolloutError
 from rolloutlib.flags.limits import within
 from rolloutlib.ledger.durable import Files, NotWrittenError, create, overwrite
+from rolloutlib.phrase import phrase
 from rolloutlib.tell import forms
 from rolloutlib.tell.settings import load_settings
 from rolloutlib.tell.webhook import post
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from rolloutlib.phrase import Clause, Phrase
     from rolloutlib.tell.event import Event
     from rolloutlib.tell.settings import Mail, Settings, Webhook
 
@@ -36,8 +39,8 @@ class Told:
         failure: why it was not; None where it was.
     """
 
-    way: str
-    failure: str | None = None
+    way: Clause
+    failure: Clause | None = None
 
 
 def tell(event: Event, root: Path, *, seconds: float = SECONDS) -> list[Told]:
@@ -70,19 +73,21 @@ def tell(event: Event, root: Path, *, seconds: float = SECONDS) -> list[Told]:
 
 def _ways(
     event: Event, root: Path, settings: Settings
-) -> Iterator[tuple[str, Callable[[float], object]]]:
+) -> Iterator[tuple[Phrase, Callable[[float], object]]]:
     """Yield what is told by name and as a step, the quick ones first."""
     message = forms.message(event, root, settings.lang, f"msg_{token_hex(12)}")
     if settings.comments is not None:
         stage = "" if event.stage is None else f"-stage-{event.stage}"
         name = f"{settings.comments}/{event.kind}{stage}.md"
-        yield f"comment {name}", lambda _: _comment(root / name, message)
+        yield phrase("comment {file}", file=name), lambda _: _comment(root / name, message)
     if settings.mail is not None:
         mail = settings.mail
-        yield f"mail {mail.folder}/", lambda _: _mail(root / mail.folder, message, mail, event)
+        way = phrase("mail {folder}/", folder=mail.folder)
+        yield way, lambda _: _mail(root / mail.folder, message, mail, event)
     if settings.webhook is not None:
         webhook = settings.webhook
-        yield f"webhook {webhook.host()}", lambda left: _post(webhook, message, left)
+        way = phrase("webhook {host}", host=webhook.host())
+        yield way, lambda left: _post(webhook, message, left)
 
 
 def _comment(path: Path, message: forms.Message) -> None:
@@ -101,9 +106,11 @@ def _post(webhook: Webhook, message: forms.Message, seconds: float) -> None:
     post(webhook.address(), message.id, body, secret=webhook.secret(), seconds=seconds * 0.9)
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception) -> Clause:
     if isinstance(error, NotWrittenError):
-        return f"cannot be written ({error.why})"
+        return phrase("cannot be written ({why})", why=error.why)
     if isinstance(error, OSError) and error.strerror:
-        return f"cannot be written ({error.strerror})"
+        return phrase("cannot be written ({why})", why=error)
+    if isinstance(error, RolloutError):
+        return error.phrase
     return str(error) or type(error).__name__

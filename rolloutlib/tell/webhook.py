@@ -29,9 +29,12 @@ from urllib.request import (
 )
 
 from rolloutlib.errors import RolloutError
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rolloutlib.phrase import Phrase
 
 __all__ = ["NotToldError", "post", "signature"]
 
@@ -62,7 +65,9 @@ def signature(secret: bytes, name: str, timestamp: int, body: bytes) -> str:
         try:
             key = b64decode(secret.removeprefix(PREFIX.encode()), validate=True)
         except NoBase64:
-            raise NotToldError(f"the secret begins with {PREFIX} but is no base64") from None
+            raise NotToldError(
+                "the secret begins with {prefix} but is no base64", prefix=PREFIX
+            ) from None
     signed = hmac.new(key, f"{name}.{timestamp}.".encode() + body, sha256)
     return f"v1,{b64encode(signed.digest()).decode()}"
 
@@ -90,7 +95,9 @@ def post(url: str, name: str, body: bytes, *, secret: bytes | None, seconds: flo
         except _AgainError as error:
             wait = max(pause * SystemRandom().uniform(0.8, 1.2), error.after)
             if time.monotonic() + wait >= until:
-                raise NotToldError(f"{error} (tried for {seconds:.0f} s)") from None
+                raise NotToldError(
+                    "{error} (tried for {seconds:.0f} s)", error=error, seconds=seconds
+                ) from None
             time.sleep(wait)
             pause *= 2
 
@@ -98,7 +105,7 @@ def post(url: str, name: str, body: bytes, *, secret: bytes | None, seconds: flo
 class _AgainError(RolloutError):
     """What may be better in a moment; `after` is how long the receiver asks to wait."""
 
-    def __init__(self, text: str, after: float = 0.0) -> None:
+    def __init__(self, text: Phrase | str, after: float = 0.0) -> None:
         super().__init__(text)
         self.after = after
 
@@ -143,18 +150,21 @@ def _attempt(url: str, body: bytes, headers: Mapping[str, str], seconds: float) 
 def _refusal(error: HTTPError) -> RolloutError:
     if error.code in AGAIN:
         pause = (error.headers.get("Retry-After") or "").strip()
-        return _AgainError(f"it answers {error.code}", float(pause) if pause.isdigit() else 0.0)
+        why = phrase("it answers {code}", code=error.code)
+        return _AgainError(why, float(pause) if pause.isdigit() else 0.0)
     if 300 <= error.code < 400:  # noqa: PLR2004 -- redirects
-        moved = "name the new address, since no other host is told"
-        return NotToldError(f"it answers {error.code} (moved); {moved}")
-    return NotToldError(f"it answers {error.code}; expected 200–299")
+        return NotToldError(
+            "it answers {code} (moved); name the new address, since no other host is told",
+            code=error.code,
+        )  # fmt: skip
+    return NotToldError("it answers {code}; expected 200–299", code=error.code)
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception) -> Phrase:
     """Say what went wrong, never with words of the address or the answer."""
     reason = getattr(error, "reason", error)
     if isinstance(reason, TimeoutError):
-        return "no answer in time"
+        return phrase("no answer in time")
     if isinstance(reason, OSError) and reason.strerror:
-        return f"no connection ({reason.strerror})"
-    return f"no connection ({type(reason).__name__})"
+        return phrase("no connection ({why})", why=reason)
+    return phrase("no connection ({why})", why=type(reason).__name__)

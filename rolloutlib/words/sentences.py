@@ -25,6 +25,7 @@ __all__ = [
     "Sentence",
     "Spoken",
     "enumerated",
+    "language",
     "say",
     "speaking",
     "spoken",
@@ -43,6 +44,9 @@ Shown_co = TypeVar("Shown_co", covariant=True)
 def speaking(lang: str) -> Generator[None]:
     """Speak a language: every sentence that is not told otherwise comes out in it.
 
+    An error of ours that passes stays English, for programs, and has its translation as a note,
+    which Python and IPython show below it.
+
     >>> with speaking("ko"):
     ...     str(say("Why"))
     '이유'
@@ -50,8 +54,17 @@ def speaking(lang: str) -> Generator[None]:
     token = _LANGUAGE.set(lang)
     try:
         yield
+    except RolloutError as error:
+        if (note := translated(error)) != str(error) and not getattr(error, "__notes__", ()):
+            error.add_note(note)
+        raise
     finally:
         _LANGUAGE.reset(token)
+
+
+def language() -> str:
+    """Return the language that is spoken."""
+    return _LANGUAGE.get()
 
 
 class Spoken(Protocol[Told_contra, Shown_co]):

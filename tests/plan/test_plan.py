@@ -67,7 +67,7 @@ def plan() -> Plan:
         ("{profile: max_latency_ms}", "{profile: latency}", "gates.avg_latency.limit.profile is 'latency'; expected '"),
         ("[pm, qa, owner]", "[pm, qa, ceo]", "signatures.GO.now.2 is 'ceo'; expected 'pm', 'engine', 'qa' or 'owner'."),
         ("plan@1", "plan@2", "schema is 'rolloutlib/plan@2'; expected 'rolloutlib/plan@1'"),
-        ("safe_profile: default", "safe_profile: calm", "rollback.safe_profile is 'calm'; expected one of ['default',"),
+        ("safe_profile: default", "safe_profile: calm", "rollback.safe_profile is 'calm'; expected one of default,"),
         # what does not fit together
         (LADDER, "proof: {0: -0.10, 1: -0.03, 2: -0.05}", "gates.pass_rate: proof gets laxer at a later stage"),
         (LADDER, "proof: {0: -0.10, 2: -0.03}", "gates.pass_rate: proof gets laxer at a later stage"),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from babel.messages.pofile import read_po
 
+from rolloutlib.errors import UsageError
 from rolloutlib.phrase import phrase
 from rolloutlib.words.catalogue import pairs, read
+from rolloutlib.words.sentences import speaking
 from tests.words.test_sentences import CATALOGUE
 
 if TYPE_CHECKING:
@@ -37,3 +40,18 @@ def test_a_catalogue_that_cannot_be_read_leaves_english(tmp_path: Path) -> None:
 def test_a_translation_that_takes_other_values_leaves_english() -> None:
     """A mistake in a translation hides no number and ends no command."""
     assert phrase("{n} rows", n=3).said(lambda _: "{m}행 {n:%d}") == "3 rows"
+
+
+def test_an_error_carries_its_translation() -> None:
+    """Whoever explores in Korean reads it below the English sentence, which programs know."""
+    with pytest.raises(UsageError) as raised, speaking("ko"):
+        raise UsageError("{path}: there is no such file", path="a.csv")
+    assert str(raised.value) == "a.csv: there is no such file"
+    assert raised.value.__notes__ == ["a.csv: 그런 파일이 없습니다."]
+
+
+def test_an_english_error_needs_no_note() -> None:
+    """The same sentence twice says nothing more."""
+    with pytest.raises(UsageError) as raised, speaking("en"):
+        raise UsageError("{path}: there is no such file", path="a.csv")
+    assert not hasattr(raised.value, "__notes__")

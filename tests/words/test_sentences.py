@@ -41,7 +41,7 @@ SAYS = {"say", "translate", "phrase", "worded", "complain"}
 CODED = {"LedgerError"}  # whose first argument is a key of a table of templates
 # Chapters whose errors are still finished English sentences.
 UNCONVERTED = {
-    "ledger", "flags", "engine", "plan", "tell", "explore", "forecast",
+    "ledger", "flags", "engine",
 }  # fmt: skip
 
 
