@@ -208,7 +208,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
         (phrase("next"), done.follows),
     ):
         for sentence in sentences:
-            say("  {word}  {what}", word=word, what=worded(sentence))
+            say("  {word}  {what}", word=word, what=sentence)
     if done.green and done.switched:
         say("  {what}", what=_replayed(root, done.green))
     code = 0 if done.record else UNRECORDED

@@ -224,7 +224,7 @@ def _say_strays(strays: Iterable[Finding]) -> None:
     from rolloutlib.ledger.lines import state_of
 
     for finding in strays:
-        say(f"{finding.where}  {state_of([finding]):5}  {finding.sentence}")
+        say("{head}  {finding}", head=f"{finding.where}  {state_of([finding]):5}", finding=finding)
 
 
 def _ledger(arguments: argparse.Namespace) -> int:

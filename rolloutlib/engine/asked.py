@@ -10,6 +10,7 @@ import msgspec
 
 from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.files import bounded_text
+from rolloutlib.phrase import either, foreign, phrase
 from rolloutlib.plan.model import STAGES, Audience, StageId
 from rolloutlib.runs.quarantine import shown
 
@@ -49,14 +50,19 @@ def engine_command(written: str) -> tuple[str, ...]:
     Raises:
         UsageError: it has no word, or a quote that is never closed.
     """
-    expected = "expected the engine's command, such as 'python engine.py'"
     try:
         words = tuple(shlex.split(written))
     except ValueError as error:
-        odd = f"the engine's command {shown(written)} cannot be split into words"
-        raise UsageError(f"{odd} ({str(error).lower()}); {expected}") from None
+        raise UsageError(
+            "the engine's command {command} cannot be split into words ({why}); expected the "
+            "engine's command, such as 'python engine.py'",
+            command=shown(written), why=foreign(str(error).lower()),
+        ) from None  # fmt: skip
     if not words:
-        raise UsageError(f"the engine's command is empty; {expected}")
+        raise UsageError(
+            "the engine's command is empty; expected the engine's command, such as "
+            "'python engine.py'"
+        )
     return words
 
 
@@ -73,8 +79,10 @@ def read_prompts(path: Path, n: int, rng: Generator) -> tuple[Prompt, ...]:
     """
     prompts = read_all_prompts(path)
     if n > len(prompts):
-        there = f"{path} has {len(prompts)} prompts"
-        raise UsageError(f"--n is {n}, but {there}; expected at most as many")
+        raise UsageError(
+            "--n is {n}, but {path} has {there} prompts; expected at most as many",
+            n=n, path=path, there=len(prompts),
+        )  # fmt: skip
     drawn: list[int] = rng.permutation(len(prompts))[:n].tolist()
     return tuple(prompts[i] for i in sorted(drawn))
 
@@ -91,7 +99,7 @@ def read_all_prompts(path: Path) -> tuple[Prompt, ...]:
         FileError: it is no text in UTF-8, or larger than a file of prompts can be.
     """
     if not path.is_file():
-        raise UsageError(f"{path}: there is no such file; expected prompts, one a line")
+        raise UsageError("{path}: there is no such file; expected prompts, one a line", path=path)
     lines = bounded_text(path, MOST_PROMPTS).splitlines()
     prompts = tuple(
         _prompt(f"{path}:{number}", number, line, plain=path.suffix != ".jsonl")
@@ -99,7 +107,9 @@ def read_all_prompts(path: Path) -> tuple[Prompt, ...]:
         if line.strip()
     )
     if len({prompt.prompt_id for prompt in prompts}) < len(prompts):
-        raise UsageError(f"{path} has a promptId twice; expected each once: pairs are built on it")
+        raise UsageError(
+            "{path} has a promptId twice; expected each once: pairs are built on it", path=path
+        )
     return prompts
 
 
@@ -109,8 +119,11 @@ def _prompt(where: str, number: int, line: str, *, plain: bool) -> Prompt:
     try:
         return msgspec.json.decode(line, type=Prompt)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
-        why = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise UsageError(f"{where}: {why}; expected an object with promptId and text") from None
+        deep = isinstance(error, RecursionError)
+        raise UsageError(
+            "{where}: {why}; expected an object with promptId and text", where=where,
+            why=phrase("nested too deep") if deep else foreign(str(error)),
+        ) from None  # fmt: skip
 
 
 def flags_from(written: str, plan: Plan) -> dict[str, FlagValue]:
@@ -126,13 +139,18 @@ def flags_from(written: str, plan: Plan) -> dict[str, FlagValue]:
     number, _, audience = place.partition(":")
     stage: StageId | None = next((known for known in STAGES if str(known) == number), None)
     if stage is None:
-        example = "expected 0 to 4, as in 2:opted_in,searchLite=false"
-        raise UsageError(f"{written!r} names stage {number!r}; {example}")
+        raise UsageError(
+            "{written!r} names stage {number!r}; expected 0 to 4, as in "
+            "2:opted_in,searchLite=false", written=written, number=number,
+        )  # fmt: skip
     named = audience or plan.stages[stage].audience
     who: Audience | None = next((known for known in AUDIENCES if known == named), None)
     if who is None:
-        known = f"expected one of {', '.join(AUDIENCES)}.{did_you_mean(audience, AUDIENCES)}"
-        raise UsageError(f"{written!r} names the audience {audience!r}; {known}")
+        raise UsageError(
+            "{written!r} names the audience {audience!r}; expected one of {known}.{hint}",
+            written=written, audience=audience, known=AUDIENCES,
+            hint=did_you_mean(audience, AUDIENCES),
+        )  # fmt: skip
     flags = plan.flags_of(stage, who)
     for exception in exceptions:
         key, value = _exception(exception, plan)
@@ -149,11 +167,14 @@ def _exception(written: str, plan: Plan) -> tuple[str, FlagValue]:
     name, _, text = written.partition("=")
     features = {each.flag.removeprefix("feature."): each for each in plan.features.values()}
     if name not in features:
-        known = f"expected one of {', '.join(features)}.{did_you_mean(name, features)}"
-        raise UsageError(f"{name!r} is no flag; {known}")
+        raise UsageError(
+            "{name!r} is no flag; expected one of {known}.{hint}",
+            name=name, known=", ".join(features), hint=did_you_mean(name, features),
+        )  # fmt: skip
     both: tuple[FlagValue, FlagValue] = (features[name].enabled, features[name].disabled)
     for value in both:
         if str(value).lower() == text:
             return features[name].flag, value
-    expected = " or ".join(str(value).lower() for value in both)
-    raise UsageError(f"{name} is {text!r}; expected {expected}")
+    expected = either([str(value).lower() for value in both])
+    raise UsageError("{name} is {text!r}; expected {expected}", name=name, text=text,
+                     expected=expected)  # fmt: skip

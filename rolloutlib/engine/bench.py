@@ -157,7 +157,9 @@ def _resume(journal: Path, now: datetime) -> tuple[str, dict[tuple[int, Arm], An
     Nothing that stands in it is written again, so a kill in here loses no call.
     """
     if journal.exists() and not journal.is_file():
-        raise UsageError(f"{journal} is no file; remove it, and run the same command again")
+        raise UsageError(
+            "{journal} is no file; remove it, and run the same command again", journal=journal
+        )
     written = journal.read_bytes() if journal.exists() else b""
     whole = written[: written.rfind(b"\n") + 1]
     if not whole:
@@ -170,9 +172,10 @@ def _resume(journal: Path, now: datetime) -> tuple[str, dict[tuple[int, Arm], An
         started = msgspec.json.decode(first, type=_Start).started_at
         calls = [_sound(msgspec.json.decode(line, type=_Call)) for line in lines]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        expected = "expected the calls of an earlier `rollout bench`"
-        again = "remove it to ask everything again"
-        raise UsageError(f"{journal} was damaged or edited; {expected}; {again}") from None
+        raise UsageError(
+            "{journal} was damaged or edited; expected the calls of an earlier `rollout bench`; "
+            "remove it to ask everything again", journal=journal,
+        ) from None  # fmt: skip
     return started.isoformat(), {(call.prompt, call.arm): call.answer for call in calls}
 
 

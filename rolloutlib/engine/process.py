@@ -103,7 +103,7 @@ class _Keeper:
         except (OSError, ValueError) as error:  # ValueError: a NUL in the command
             os.close(self.control)
             os.close(self.status)
-            raise self.unstartable(str(getattr(error, "strerror", None) or error)) from None
+            raise self.unstartable(error) from None
         finally:
             os.close(control)
             os.close(status)
@@ -136,10 +136,12 @@ class _Keeper:
         )  # fmt: skip
         return {name: stream for name, stream in named if stream is not None}
 
-    def unstartable(self, why: str) -> UsageError:
+    def unstartable(self, why: OSError | ValueError) -> UsageError:
         """Say that the command is none."""
-        expected = "expected the engine's command, such as --engine 'python engine.py'"
-        return UsageError(f"{shown(self.command[0])} cannot be started ({why}); {expected}")
+        return UsageError(
+            "{command} cannot be started ({why}); expected the engine's command, such as --engine "
+            "'python engine.py'", command=shown(self.command[0]), why=why,
+        )  # fmt: skip
 
 
 class _Conversation:
@@ -224,7 +226,7 @@ class _Conversation:
             if word == "pid":
                 self.keeper.engine = int(number)
             elif word == "failed":
-                raise self.keeper.unstartable(os.strerror(int(number)))
+                raise self.keeper.unstartable(OSError(int(number), os.strerror(int(number))))
             else:
                 self.code = os.waitstatus_to_exitcode(int(number))
                 self.grace = monotonic() + _GRACE_S

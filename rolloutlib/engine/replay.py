@@ -23,6 +23,7 @@ from rolloutlib.judge.review import review_stage
 from rolloutlib.ledger.durable import Files, overwrite
 from rolloutlib.ledger.replay import TOLERANCE
 from rolloutlib.ledger.workbook import FOLDER
+from rolloutlib.phrase import foreign, phrase
 from rolloutlib.plan.model import FlagValue, StageId, load_plan
 from rolloutlib.plan.params import review_params
 from rolloutlib.plan.strict_yaml import describe
@@ -156,8 +157,10 @@ def replay_engine(
     """
     record, green = root / FOLDER / f"{params.record}.record", root / params.green
     if params.record and not record.is_file():
-        missing = f"there is no record {params.record} in {FOLDER}"
-        raise UsageError(f"{missing}; `rollout ledger` lists them")
+        raise UsageError(
+            "there is no record {record} in {folder}; `rollout ledger` lists them",
+            record=params.record, folder=FOLDER,
+        )  # fmt: skip
     plan, prompts = load_plan(root / "params" / "plan.yaml"), root / params.prompts
     bench = _bench(_arms(green), plan, prompts, params.command(root))
     again = run_bench(bench, root / params.out, now=now, rng=rng, progress=progress).path
@@ -177,17 +180,22 @@ def _sha256(path: Path) -> str:
 
 def _arms(path: Path) -> dict[Arm, _Run]:
     """Return the green run's envelopes by arm: the first of each; templates follow them."""
-    expected = "expected the envelopes that `rollout bench` wrote"
+    expected = phrase("expected the envelopes that `rollout bench` wrote")
     if not path.is_file():
-        raise UsageError(f"{path}: there is no such file; {expected}")
+        raise UsageError("{path}: there is no such file; {expected}", path=path, expected=expected)
     try:
         runs = msgspec.json.Decoder(_Run).decode_lines(bounded_bytes(path, MOST_PROMPTS))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        why = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise UsageError(f"{path}: {why}; {expected}") from None
+        deep = isinstance(error, RecursionError)
+        why = phrase("nested too deep") if deep else foreign(str(error))
+        raise UsageError(
+            "{path}: {why}; {expected}", path=path, why=why, expected=expected
+        ) from None
     arms: dict[Arm, _Run] = {run.arm: run for run in reversed(runs)}
     if set(arms) != set(ARMS):
-        raise NoEvidenceError(f"{path} holds no pair of arms; {expected}")
+        raise NoEvidenceError(
+            "{path} holds no pair of arms; {expected}", path=path, expected=expected
+        )
     return arms
 
 
@@ -197,8 +205,10 @@ def _bench(arms: Mapping[Arm, _Run], plan: Plan, prompts: Path, command: tuple[s
     known = {prompt.prompt_id: prompt for prompt in read_all_prompts(prompts)}
     asked = dict.fromkeys(sample.prompt_id for arm in ARMS for sample in arms[arm].result.samples)
     if missing := [name for name in asked if name not in known]:
-        lost = f"{', '.join(missing[:3])}, which the green run was asked"
-        raise UsageError(f"{prompts} lacks {lost}; find the file that it used")
+        raise UsageError(
+            "{path} lacks {prompts}, which the green run was asked; find the file that it used",
+            path=prompts, prompts=", ".join(missing[:3]),
+        )  # fmt: skip
     profile = session.guardian_profile_id
     return Bench(
         prompts=tuple(known[name] for name in asked),

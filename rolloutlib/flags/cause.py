@@ -62,8 +62,10 @@ def read_cause(place: str, root: Path) -> Cause:
     given = Path(place)
     path = next((given / name for name in _FILES if (given / name).exists()), given)
     if path.name not in _FILES:
-        wanted = "expected the folder of a review or a watch"
-        raise UsageError(f"{place} has no {REVIEW} and no {WATCH}; {wanted}")
+        raise UsageError(
+            "{place} has no {review} and no {watch}; expected the folder of a review or a watch",
+            place=place, review=REVIEW, watch=WATCH,
+        )  # fmt: skip
     data = bounded_bytes(path)
     read, name = _of_review if path.name == REVIEW else _of_watch, _shown(path, root)
     return Cause(path, (*read(data, name),), data)

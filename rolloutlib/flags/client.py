@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.flags.document import CONTEXTS, STATE_KEY, FlagsError, state_value
+from rolloutlib.phrase import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -50,8 +51,9 @@ def flag_client(path: Path, *, poll_ms: int = 500) -> Generator[OpenFeatureClien
         yield api.get_client(DOMAIN)
     except OpenFeatureError as error:
         raise FlagsError(
-            f"an OpenFeature client cannot read {path} ({error}); try `rollout flags check`"
-        ) from None
+            "an OpenFeature client cannot read {path} ({error}); try `rollout flags check`",
+            path=path, error=foreign(str(error)),
+        ) from None  # fmt: skip
     finally:
         provider.shutdown()
         api.set_provider(NoOpProvider(), DOMAIN)
@@ -94,8 +96,12 @@ def read_back(path: Path, plan: Plan, state: FlagState) -> None:
             got = {**resolve_state(client, context), **resolve(client, plan, context)}
             wrong = next((key for key in expected if got.get(key) != expected[key]), None)
             if wrong is not None:
-                got_it = f"{path}: a client reads {wrong} = {got.get(wrong)!r} for {audience}"
-                raise FlagsError(f"{got_it}, expected {expected[wrong]!r}; run `rollout rollback`")
+                raise FlagsError(
+                    "{path}: a client reads {key} = {got} for {audience}, expected {expected}; run "
+                    "`rollout rollback`",
+                    path=path, key=wrong, got=repr(got.get(wrong)), audience=audience,
+                    expected=repr(expected[wrong]),
+                )  # fmt: skip
 
 
 def read_back_off(path: Path, off: OffDocument) -> None:
@@ -112,7 +118,10 @@ def read_back_off(path: Path, off: OffDocument) -> None:
             if dict(resolve_state(client, context)) != off.value:
                 wrong.append(STATE_KEY)
             for key in wrong:
-                raise FlagsError(f"{path}: a client reads {key} as on for {audience}")
+                raise FlagsError(
+                    "{path}: a client reads {key} as on for {audience}",
+                    path=path, key=key, audience=audience,
+                )  # fmt: skip
 
 
 def _is_off(

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rolloutlib.flags.notices import UNFINISHED, rollback_notes, write_release_notes
 from rolloutlib.flags.overview import card_of, system_overview
 from rolloutlib.ledger.documents import instant
+from rolloutlib.ledger.findings import said_by, without
 from rolloutlib.ledger.lines import admit
 from rolloutlib.ledger.records import RECORD_ID, SIGNER, FlagsThen, WayBack
+from rolloutlib.phrase import phrase
 from rolloutlib.text import markdown, plain
-from rolloutlib.words.sentences import say
+from rolloutlib.words.sentences import say, translated
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from rolloutlib.flags.document import FlagState
     from rolloutlib.flags.outcome import RolledBack, Trigger
     from rolloutlib.ledger.workbook import Workbook
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Plan
-    from rolloutlib.words.sentences import Sentence
 
 _NOBODY: Final = "rollback@unknown"
 _LONG: Final = 200  # characters of a decision's name, which a hand may have written
@@ -52,16 +54,20 @@ class Event(NamedTuple):
 
 
 def why_of(error: Exception, root: Path) -> str:
-    """Return what went wrong, with paths as they are in every copy of the workbook."""
-    return plain(str(error).replace(f"{root}/", "")) or type(error).__name__
+    """Return what went wrong, with paths as they are in every copy of the workbook.
+
+    In the language that is spoken: the record keeps it.
+    """
+    return plain(translated(without(said_by(error), f"{root}/")))
 
 
 def told(event: Event, way: WayBack) -> WayBack:
     """Return what happened, in the words of the team's template."""
     trigger, outcome, reason = event.trigger, event.outcome, event.reason
     green = outcome.green
-    replay = [say("Replay of {green}: run `rollout replay {green}`", green=green)] if green else []
-    open_ = "; ".join(map(str, (*outcome.unread, *outcome.open, *replay, *outcome.follows)))
+    replay = [phrase("Replay of {green}: run `rollout replay {green}`", green=green)]
+    left = (*outcome.unread, *outcome.open, *(replay if green else []), *outcome.follows)
+    open_ = "; ".join(map(translated, left))
     impact = say(
         "{reason}. Stage {stage} stays blocked until a new GO. Open: {open}",
         reason=reason.rstrip("."), stage=outcome.after.stage, open=open_,
@@ -70,7 +76,7 @@ def told(event: Event, way: WayBack) -> WayBack:
         rolls_back=None,
         trigger=f"{plain(trigger.signal) or reason} / {event.at} / {plain(trigger.owner) or '–'}",
         cause=plain(trigger.cause) or str(say("not known yet")),
-        actions=tuple(plain(str(sentence)) for sentence in outcome.done),
+        actions=tuple(plain(translated(done)) for done in outcome.done),
         restored_from="–",
         impact=plain(str(impact)),
         before=way.before,
@@ -103,7 +109,7 @@ def flags_then(state: FlagState) -> FlagsThen:
 def draw_overview(event: Event) -> None:
     """Bring the overview up to date."""
     event.outcome.attempt(
-        say("The overview is up to date"),
+        phrase("The overview is up to date"),
         lambda: system_overview(event.root, event.plan, event.outcome.after, lang=event.lang),
     )
 
@@ -131,16 +137,16 @@ def write_notes(event: Event, reason: str, at: str, rolled_back: str | None) -> 
     write_release_notes(root, lines, name, now=event.now, lang=event.lang)
 
 
-def signatures(book: Workbook, name: str) -> Sentence:
+def signatures(book: Workbook, name: str) -> Phrase:
     """Return who has to sign, and what comes before it where nobody can."""
     if any("engine" in person.roles for person in book.trust.people.values()):
-        return say("Signatures: run `rollout sign {record} --as engine`", record=name)
+        return phrase("Signatures: run `rollout sign {record} --as engine`", record=name)
     sign = f"rollout sign {name} --as engine"
-    return say("Signatures: nobody is engine yet: `{admit}`, then `{sign}`",
-               admit=admit("engine"), sign=sign)  # fmt: skip
+    return phrase("Signatures: nobody is engine yet: `{admit}`, then `{sign}`",
+                  admit=admit("engine"), sign=sign)  # fmt: skip
 
 
-def mend() -> Sentence:
+def mend() -> Phrase:
     """Return what follows where it is recorded beside the ledger."""
-    return say("Ledger: `rollout verify` says what to mend; the next command that appends to it "
-               "joins this rollback")  # fmt: skip
+    return phrase("Ledger: `rollout verify` says what to mend; the next command that appends to it "
+                  "joins this rollback")  # fmt: skip

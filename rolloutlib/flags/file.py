@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rolloutlib.flags.state import MAX_BYTES, SESSION, FlagsError, read_flags
 from rolloutlib.ledger.durable import BusyError, Files, NotWrittenError, locked, overwrite, sweep
-from rolloutlib.words.sentences import Sentence, say
+from rolloutlib.phrase import Phrase, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -86,7 +86,7 @@ def where_clients_read(path: Path) -> Path:
 
 
 @contextmanager
-def flags_lock(path: Path, seconds: float, notes: list[Sentence]) -> Generator[None]:
+def flags_lock(path: Path, seconds: float, notes: list[Phrase]) -> Generator[None]:
     """Hold the lock of the folder in which clients read; go on without it when it is not free.
 
     Args:
@@ -100,16 +100,16 @@ def flags_lock(path: Path, seconds: float, notes: list[Sentence]) -> Generator[N
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(folder, seconds))
         except BusyError as error:
-            notes.append(_unlocked(str(error)))
+            notes.append(_unlocked(error.phrase))
         except OSError as error:
-            notes.append(_unlocked(f"{folder}: {error.strerror}"))
+            notes.append(_unlocked(phrase("{path}: {why}", path=folder, why=error)))
         else:
             sweep(folder)
         yield
 
 
-def _unlocked(why: str) -> Sentence:
-    return say("Not locked, so look again with `rollout flags show`: {why}", why=why)
+def _unlocked(why: Phrase) -> Phrase:
+    return phrase("Not locked, so look again with `rollout flags show`: {why}", why=why)
 
 
 def switch(files: FlagFiles, path: Path, data: bytes, *, before: str | None) -> None:
@@ -132,16 +132,18 @@ def switch(files: FlagFiles, path: Path, data: bytes, *, before: str | None) -> 
         if before is None:
             force(files, path, data)
         elif (there := read_flags(path).digest) != before:
-            expected = f"expected sha256 {before[:12]}…, for which this change was decided"
-            again = "look at `rollout flags diff`, decide again"
-            raise FlagsError(f"{path} has sha256 {there[:12]}…; {expected}; {again}")
+            raise FlagsError(
+                "{path} has sha256 {there}…; expected sha256 {before}…, for which this change was "
+                "decided; look at `rollout flags diff`, decide again",
+                path=path, there=there[:12], before=before[:12],
+            )  # fmt: skip
         elif target.stat().st_nlink > 1:
             _in_place(files, target, data)
         else:
             overwrite(files, target, data)
 
 
-def force(files: FlagFiles, path: Path, data: bytes) -> list[Sentence]:
+def force(files: FlagFiles, path: Path, data: bytes) -> list[Phrase]:
     """Put a document where clients read it, whatever is there (the kill switch).
 
     A file with a second name, and one whose folder takes no new file, is written in place: a
@@ -153,20 +155,23 @@ def force(files: FlagFiles, path: Path, data: bytes) -> list[Sentence]:
     Raises:
         NotWrittenError: neither way worked; what is there is named.
     """
-    target, notes = where_clients_read(path), list[Sentence]()
+    target, notes = where_clients_read(path), list[Phrase]()
     last_ns = _seen_ns(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _make_way(target, notes)
         _write(files, target, data, notes)
     except (OSError, NotWrittenError) as error:
-        why = error.strerror if isinstance(error, OSError) else error.why
-        place = path if target == path else f"{path}, which leads to {target},"
-        raise NotWrittenError(f"{place} could not be written ({why})") from None
+        about = {"path": path, "target": target}
+        raise NotWrittenError(
+            "{path} could not be written ({why})" if target == path else
+            "{path}, which leads to {target}, could not be written ({why})",
+            why=error if isinstance(error, OSError) else error.why, **about,
+        ) from None  # fmt: skip
     with suppress(OSError):
         if path.stat().st_mtime_ns <= last_ns:
             notes.append(
-                say(
+                phrase(
                     "Running clients will not look: the time of {path} cannot rise; restart them",
                     path=path,
                 )
@@ -174,7 +179,7 @@ def force(files: FlagFiles, path: Path, data: bytes) -> list[Sentence]:
     return notes
 
 
-def _make_way(target: Path, notes: list[Sentence]) -> None:
+def _make_way(target: Path, notes: list[Phrase]) -> None:
     """Say what a path is that is no file; a folder is moved aside, the rest is replaced."""
     try:
         kind = stat.S_IFMT(target.lstat().st_mode)
@@ -186,10 +191,10 @@ def _make_way(target: Path, notes: list[Sentence]) -> None:
         aside = target.with_name(f"{target.name}.folder-{token_hex(4)}")
         target.rename(aside)
         notes.append(
-            say("{path} was a folder, which is {aside} now", path=target, aside=aside.name)
+            phrase("{path} was a folder, which is {aside} now", path=target, aside=aside.name)
         )
     elif kind == stat.S_IFLNK:
-        text = say(
+        text = phrase(
             "{path} was a link to no file ({target}); a file stands there now",
             path=target,
             target=target.readlink(),
@@ -197,11 +202,11 @@ def _make_way(target: Path, notes: list[Sentence]) -> None:
         notes.append(text)
     else:
         notes.append(
-            say("{path} was a pipe, a socket or a device; a file stands there now", path=target)
+            phrase("{path} was a pipe, a socket or a device; a file stands there now", path=target)
         )
 
 
-def _write(files: FlagFiles, target: Path, data: bytes, notes: list[Sentence]) -> None:
+def _write(files: FlagFiles, target: Path, data: bytes, notes: list[Phrase]) -> None:
     shared = target.is_file() and target.stat().st_nlink > 1
     if not shared:
         try:
@@ -215,7 +220,11 @@ def _write(files: FlagFiles, target: Path, data: bytes, notes: list[Sentence]) -
         _in_place(files, target, data)
     except _NotSyncedError as error:  # off for every reader, and that is what counts now
         notes.append(
-            say("{path} may be lost when the power fails now: {why}", path=target, why=str(error))
+            phrase(
+                "{path} may be lost when the power fails now: {why}",
+                path=target,
+                why=phrase("{why}", why=error),
+            )
         )
 
 

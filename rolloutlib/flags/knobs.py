@@ -72,7 +72,9 @@ def turn_of(knob: Knob, text: str) -> Turn:
     if knob.values:
         return Turn(to=text) if text else Turn(to="–")
     if not _NUMBER.fullmatch(plain):
-        raise KnobError(f"{text!r} is no number; give a value (0.45), or a step with its sign")
+        raise KnobError(
+            "{text!r} is no number; give a value (0.45), or a step with its sign", text=text
+        )
     return Turn(by=float(plain)) if plain[0] in "+-" else Turn(to=float(plain))
 
 
@@ -117,10 +119,10 @@ def turn(
         present = _at(session, knob.key)
         before = knob.default if present is None else present
         if why := knob.refuses(before, how):
-            raise KnobError(f"{name} is {said(before)}; {why}")
+            raise KnobError("{name} is {value}; {why}", name=name, value=said(before), why=why)
         after = how.to if knob.values else _whole(knob, knob.after(_number(before), how))
         if after == before and present is not None:
-            raise KnobError(f"{name} is {said(before)} already")
+            raise KnobError("{name} is {value} already", name=name, value=said(before))
         _refuse_more(plan, name, log, because)
         line = KnobLine(len(log) + 1, because.at, name, knob.key, present, after, because.why,
                         because.by, because.review, because.forced)  # fmt: skip
@@ -142,16 +144,19 @@ def undo(
             if line.undoes is None and line.number not in undone and name in {None, line.knob}
         ]  # fmt: skip
         if not changes:
-            of = f" of {name}" if name else ""
-            raise KnobError(f"{LOG} has no change{of} to take back")
+            raise KnobError(
+                "{log} has no change of {name} to take back" if name else
+                "{log} has no change to take back", log=LOG, name=name,
+            )  # fmt: skip
         last = changes[-1]
         present = _at(session, last.key)
         if present != last.after:
-            now, was = said(present), said(last.after)
             raise KnobError(
-                f"{SESSION} has {last.key} = {now}, but change {last.number} left {was}: somebody "
-                f"turned it since, or a rollback reset it; set it with `rollout knobs set`"
-            )
+                "{file} has {key} = {now}, but change {number} left {was}: somebody turned it "
+                "since, or a rollback reset it; set it with `rollout knobs set`",
+                file=SESSION, key=last.key, now=said(present), number=last.number,
+                was=said(last.after),
+            )  # fmt: skip
         line = KnobLine(len(log) + 1, because.at, last.knob, last.key, present, last.before,
                         because.why, because.by, undoes=last.number)  # fmt: skip
         _write(root, session, (*log, line), files)
@@ -189,8 +194,10 @@ def kept(root: Path, plan: Plan, fresh: bytes) -> bytes:
 def _known(plan: Plan, name: str) -> Knob:
     knob = plan.knobs.known.get(name)
     if knob is None:
-        known, hint = ", ".join(plan.knobs.known), did_you_mean(name, plan.knobs.known)
-        raise KnobError(f"{name!r} is no knob of the plan; expected one of {known}.{hint}")
+        raise KnobError(
+            "{name!r} is no knob of the plan; expected one of {known}.{hint}", name=name,
+            known=", ".join(plan.knobs.known), hint=did_you_mean(name, plan.knobs.known),
+        )  # fmt: skip
     return knob
 
 
@@ -199,12 +206,11 @@ def _refuse_more(plan: Plan, name: str, log: tuple[KnobLine, ...], because: Beca
     turned, most = [*net(log, since=because.since)], plan.knobs.at_once
     if name in turned or len(turned) < most or because.forced:
         return
-    listed = ", ".join(turned)
     raise KnobError(
-        f"{listed} are turned already, and nothing was measured since; of {most + 1} nobody knows "
-        f"which one helped. Review first, take one back (rollout knobs undo), or give a reason: "
-        f"--force TEXT"
-    )
+        "{knobs} are turned already, and nothing was measured since; of {n} nobody knows which one "
+        "helped. Review first, take one back (rollout knobs undo), or give a reason: --force TEXT",
+        knobs=", ".join(turned), n=most + 1,
+    )  # fmt: skip
 
 
 def _number(value: Value) -> float | None:
@@ -218,13 +224,18 @@ def _whole(knob: Knob, value: float) -> float:
 
 
 def _session(root: Path) -> dict[str, Any]:
-    restore = f"`rollout flags check` says what it should be; restore it (git checkout {SESSION})"
     try:
         session = json.loads(bounded_bytes(root / SESSION))
     except (FileError, ValueError) as error:
-        raise KnobError(f"{SESSION} cannot be read: {error}; {restore}") from None
+        raise KnobError(
+            "{file} cannot be read: {error}; `rollout flags check` says what it should be; restore "
+            "it (git checkout {file})", file=SESSION, error=error,
+        ) from None  # fmt: skip
     if not isinstance(session, dict):
-        raise KnobError(f"{SESSION} is no object; {restore}")
+        raise KnobError(
+            "{file} is no object; `rollout flags check` says what it should be; restore it (git "
+            "checkout {file})", file=SESSION,
+        )  # fmt: skip
     return cast("dict[str, Any]", session)
 
 

@@ -51,5 +51,5 @@ def within(seconds: float, step: Callable[[], Result], *, busy: float = math.inf
     for error in failed:
         raise error
     if not done:
-        raise SlowError(f"no answer in {min(seconds, busy):g} s")
+        raise SlowError("no answer in {seconds:g} s", seconds=min(seconds, busy))
     return done[0]

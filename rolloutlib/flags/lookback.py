@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rolloutlib.judge.incidents import Incident
     from rolloutlib.ledger.found import Waiver
     from rolloutlib.ledger.knobs import KnobLine
+    from rolloutlib.phrase import Clause
     from rolloutlib.reason import Reason
 
 __all__ = ["Forecast", "Heard", "LookBack", "Stay", "Step"]
@@ -108,4 +109,4 @@ class LookBack:
     deviations: tuple[tuple[str, Reason], ...]
     waivers: tuple[tuple[str, Waiver], ...]
     incidents: tuple[Incident, ...]
-    unread: tuple[str, ...]
+    unread: tuple[Clause, ...]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from rolloutlib.words.sentences import Sentence, say
+from rolloutlib.ledger.findings import said_by
+from rolloutlib.phrase import Phrase, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,23 +51,23 @@ class RolledBack:
     switched: bool
     data: bytes
     flags: tuple[str, ...]
-    unread: list[Sentence] = field(default_factory=list[Sentence])
+    unread: list[Phrase] = field(default_factory=list[Phrase])
     record: str | None = None
     green: str | None = None
-    done: list[Sentence] = field(default_factory=list[Sentence])
-    open: list[Sentence] = field(default_factory=list[Sentence])
-    follows: list[Sentence] = field(default_factory=list[Sentence])
+    done: list[Phrase] = field(default_factory=list[Phrase])
+    open: list[Phrase] = field(default_factory=list[Phrase])
+    follows: list[Phrase] = field(default_factory=list[Phrase])
 
     @property
     def digest(self) -> str:
         """Return the sha256 of the flag document that is in force now."""
         return sha256(self.data).hexdigest()
 
-    def attempt(self, what: Sentence, step: Callable[[], object]) -> None:
+    def attempt(self, what: Phrase, step: Callable[[], object]) -> None:
         """Do a step; where it fails, keep why among what is open."""
         try:
             step()
         except Exception as error:  # noqa: BLE001
-            self.open.append(say("{what}: {why}", what=what, why=str(error)))
+            self.open.append(phrase("{what}: {why}", what=what, why=said_by(error)))
         else:
             self.done.append(what)

@@ -20,6 +20,7 @@ from rolloutlib.ledger.beside import FOLDERS, LEDGER, read_beside
 from rolloutlib.ledger.deviations import accepted
 from rolloutlib.ledger.documents import MAX_BYTES, decode
 from rolloutlib.ledger.durable import Files, locked, overwrite, sweep
+from rolloutlib.ledger.findings import said_by
 from rolloutlib.ledger.marked import with_block
 from rolloutlib.ledger.records import RECORD_ID, Record
 from rolloutlib.ledger.run_log import KST, META, RUN_LOGS, write_run_log
@@ -58,7 +59,7 @@ def log_run(root: Path, ran: Ran, lang: str) -> list[Sentence]:
         write_run_log(root, ran)
     except (OSError, RolloutError) as error:
         problems.append(
-            say("{what}: {why}", what=say("The run log is not written"), why=str(error))
+            say("{what}: {why}", what=say("The run log is not written"), why=said_by(error))
         )
     if (why := refresh_overview(root, lang)) is not None:
         problems.append(why)
@@ -74,7 +75,7 @@ def refresh_overview(root: Path, lang: str) -> Sentence | None:
         state, plan = _state(root), _plan(root)
         system_overview(root, plan, state, lang=lang)
     except (OSError, RolloutError) as error:
-        return say("{what}: {why}", what=say("The overview is not up to date"), why=str(error))
+        return say("{what}: {why}", what=say("The overview is not up to date"), why=said_by(error))
     return None
 
 

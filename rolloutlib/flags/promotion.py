@@ -25,10 +25,11 @@ from rolloutlib.flags.notices import release_notes, write_release_notes
 from rolloutlib.flags.overview import system_overview
 from rolloutlib.ledger.beside import read_beside
 from rolloutlib.ledger.deviations import accepted
-from rolloutlib.ledger.findings import Finding
+from rolloutlib.ledger.findings import Finding, together
 from rolloutlib.ledger.records import RECORD_ID
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
+from rolloutlib.phrase import both, phrase
 from rolloutlib.plan.model import STAGES
 from rolloutlib.words.sentences import speaking
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from rolloutlib.flags.document import FlagFiles
     from rolloutlib.ledger.chain import Ledger, Node
     from rolloutlib.ledger.verification import Verification
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Plan
 
 # The subject by which a record pins the flags that were in force when it was written.
@@ -108,24 +110,35 @@ def _verified(root: Path, decision: str, now: datetime) -> tuple[Node, Ledger]:
     verified = verify_ledger(Workbook(root), now=now)
     line = verified.line(decision)
     if line is None:
-        raise NotPromotedError(f"there is no record {decision}; `rollout ledger` lists them")
+        raise NotPromotedError(
+            "there is no record {record}; `rollout ledger` lists them", record=decision
+        )
     if line.node.predicate.verdict != "GO":
         raise NotPromotedError(
-            f"{decision} says {line.node.predicate.verdict}; only a GO moves flags"
-        )
+            "{record} says {verdict}; only a GO moves flags",
+            record=decision, verdict=line.node.predicate.verdict,
+        )  # fmt: skip
     strays = [stray for stray in verified.strays if stray.code != "vacant"]
-    if problems := [problem.sentence for problem in (*line.findings, *strays)]:
-        why = f"{decision} is not verified: {'; '.join(problems)}"
-        raise NotPromotedError(f"{why} (`rollout verify {decision}`)")
+    if problems := [problem.phrase for problem in (*line.findings, *strays)]:
+        raise NotPromotedError(
+            "{record} is not verified: {why} (`rollout verify {record}`)",
+            record=decision, why=together(problems),
+        )  # fmt: skip
     for later in verified.ledger.nodes:
         if later.predicate.kind == "rollback" and later.before >> line.node.index & 1:
-            way, again = later.predicate.rollback, "the stage opens again with a new GO"
+            way = later.predicate.rollback
             undone = way and way.rolls_back and way.rolls_back.sha256 == line.node.digest
-            was = "was rolled back by" if undone else "is older than the rollback"
-            raise NotPromotedError(f"{decision} {was} {later.id}; {again}")
-    green = verified.green.id if verified.green else "none"
+            raise NotPromotedError(
+                "{record} was rolled back by {later}; the stage opens again with a new GO"
+                if undone else
+                "{record} is older than the rollback {later}; the stage opens again with a new GO",
+                record=decision, later=later.id,
+            )  # fmt: skip
+    green = verified.green.id if verified.green else phrase("none")
     if green != decision:
-        raise NotPromotedError(f"{decision} is not the newest GO; green is {green}")
+        raise NotPromotedError(
+            "{record} is not the newest GO; green is {green}", record=decision, green=green
+        )
     return line.node, verified.ledger
 
 
@@ -135,26 +148,35 @@ def _refuse_unexplained(plan: Plan, ledger: Ledger, node: Node, file: FlagFile) 
     Otherwise it would hide for ever that somebody pulled the kill switch, or edited the file.
     """
     if not _explained(plan, file, [each for each in ledger.nodes if node.before >> each.index & 1]):
-        why = "was decided on flags that no record before it explains"
-        raise NotPromotedError(f"{node.id} {why}; {_hint(file.state, ledger)}, then decide again")
+        raise NotPromotedError(
+            "{record} was decided on flags that no record before it explains; {hint}, then decide "
+            "again", record=node.id, hint=_hint(file.state, ledger),
+        )  # fmt: skip
 
 
 def _after(plan: Plan, node: Node, file: FlagFile) -> FlagState:
     """Return the state that a record asks for, if it fits the flags in force or is in force."""
     move, pinned, now = node.predicate.stage, pinned_flags(node), file.state
     if move is None or pinned is None:
-        silent = "does not say which flags it was decided on"
-        raise NotPromotedError(f"{node.id} {silent}; decide again with `rollout decide`")
+        raise NotPromotedError(
+            "{record} does not say which flags it was decided on; decide again with `rollout "
+            "decide`", record=node.id,
+        )  # fmt: skip
     if _in_force(plan, node, file):
         return now
     if pinned != file.digest:
-        was = f"{node.id} was decided on flags with sha256 {pinned[:12]}…"
-        there = f"generation {now.generation}, stage {now.stage}, sha256 {file.digest[:12]}…"
-        raise NotPromotedError(f"{was}, but {there} is in force; decide again")
+        raise NotPromotedError(
+            "{record} was decided on flags with sha256 {pinned}…, but generation {generation}, "
+            "stage {stage}, sha256 {digest}… is in force; decide again",
+            record=node.id, pinned=pinned[:12], generation=now.generation, stage=now.stage,
+            digest=file.digest[:12],
+        )  # fmt: skip
     if (move.from_, move.to) != (now.stage, now.stage + 1) or move.to not in plan.stages:
-        was = f"{node.id} is about stage {move.from_} → {move.to}"
-        moves = f"stage {now.stage} is in force; stages move on one at a time"
-        raise NotPromotedError(f"{was}, but {moves}")
+        raise NotPromotedError(
+            "{record} is about stage {before} → {after}, but stage {stage} is in force; stages "
+            "move on one at a time",
+            record=node.id, before=move.from_, after=move.to, stage=now.stage,
+        )  # fmt: skip
     safe = plan.rollback.safe_profile
     return FlagState(STAGES[move.to], now.generation + 1, node.id, profile=safe)
 
@@ -187,17 +209,18 @@ def flag_finding(plan: Plan, ledger: Ledger, root: Path) -> Finding | None:
     try:
         file = read_flags(root / FLAGS)
     except FlagsError as error:
-        return Finding(FLAGS, "FLAGS_UNREADABLE", str(error)) if ledger.nodes else None
+        return Finding(FLAGS, "FLAGS_UNREADABLE", error.phrase) if ledger.nodes else None
     if _explained(plan, file, ledger.nodes):
         return None
     if any(beside.flags_digest == file.digest for beside in read_beside(root)):
         return None
     state = file.state
-    what = f"stage {state.stage}, generation {state.generation}"
+    what = phrase("stage {stage}, generation {n}", stage=state.stage, n=state.generation)
     if state.off:
-        what += f", off: {', '.join(state.off)}"
-    sentence = f"the flags in force ({what}) are in no record; {_hint(state, ledger)}"
-    return Finding(FLAGS, "UNRECORDED_FLAG_CHANGE", sentence)
+        what = phrase("{what}, off: {off}", what=what, off=", ".join(state.off))
+    hint = _hint(state, ledger)
+    moved = phrase("the flags in force ({what}) are in no record; {hint}", what=what, hint=hint)
+    return Finding(FLAGS, "UNRECORDED_FLAG_CHANGE", moved)
 
 
 def refuse_unrecorded(plan: Plan, ledger: Ledger, root: Path) -> None:
@@ -208,19 +231,23 @@ def refuse_unrecorded(plan: Plan, ledger: Ledger, root: Path) -> None:
     """
     moved = flag_finding(plan, ledger, root)
     if moved and moved.code == "UNRECORDED_FLAG_CHANGE":
-        raise FlagsError(f"no GO is decided on flags that nobody recorded: {moved.sentence}")
+        raise FlagsError(
+            "no GO is decided on flags that nobody recorded: {moved}", moved=moved.phrase
+        )
 
 
-def _hint(state: FlagState, ledger: Ledger) -> str:
+def _hint(state: FlagState, ledger: Ledger) -> Phrase:
     """Return the command that records the flags in force, or what has to be mended before it."""
     if ledger.damage:
-        return "mend what is WRONG with the ledger first"
+        return phrase("mend what is WRONG with the ledger first")
     if state.off:
-        return "run `rollout rollback --reason TEXT` again to record it"
+        return phrase("run `rollout rollback --reason TEXT` again to record it")
     if RECORD_ID.fullmatch(state.decision) and state.decision not in ledger.by_name:
-        lost = f"the ledger does not have {state.decision}, on which they stand"
-        return f"{lost}: `git restore docs/LEDGER`, or run `rollout rollback --reason TEXT`"
-    return "run `rollout rollback --reason TEXT`, or restore the file with git"
+        return phrase(
+            "the ledger does not have {record}, on which they stand: `git restore docs/LEDGER`, or "
+            "run `rollout rollback --reason TEXT`", record=state.decision,
+        )  # fmt: skip
+    return phrase("run `rollout rollback --reason TEXT`, or restore the file with git")
 
 
 def _explained(plan: Plan, file: FlagFile, nodes: Sequence[Node]) -> bool:
@@ -249,10 +276,12 @@ def standing_finding(verified: Verification, root: Path) -> Finding | None:
     line = verified.line(state.decision)
     if line is None or state.off or line.node.predicate.verdict != "GO" or not line.missing:
         return None
-    lacking = f"which lacks the signature of {' and '.join(line.missing)}"
-    sign = ", ".join(line.commands)
-    sentence = f"the flags in force stand on {state.decision}, {lacking}: {sign}"
-    return Finding(FLAGS, "UNSIGNED_FLAGS", f"{sentence}, or run `rollout rollback --reason TEXT`")
+    unsigned = phrase(
+        "the flags in force stand on {record}, which lacks the signature of {roles}: {sign}, or "
+        "run `rollout rollback --reason TEXT`",
+        record=state.decision, roles=both(line.missing), sign=line.commands,
+    )  # fmt: skip
+    return Finding(FLAGS, "UNSIGNED_FLAGS", unsigned)
 
 
 def _is_first(plan: Plan, file: FlagFile) -> bool:

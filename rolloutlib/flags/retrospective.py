@@ -23,6 +23,7 @@ from rolloutlib.ledger.deviations import accepted
 from rolloutlib.ledger.documents import moment
 from rolloutlib.ledger.knobs import read_log as read_knobs
 from rolloutlib.ledger.workbook import Workbook
+from rolloutlib.phrase import Clause, phrase
 from rolloutlib.watch.record import Outcome
 from rolloutlib.watch.record import decode as decode_watch
 
@@ -52,9 +53,9 @@ def look_back(root: Path, *, now: datetime, watches: str = "reports/daily") -> L
     Raises:
         LedgerError, PlanError: the ledger, the roles or the plan cannot be read.
     """
-    book, unread = Workbook(root), list[str]()
+    book, unread = Workbook(root), list[Clause]()
     ledger = book.read()
-    unread += [f"{finding.where}: {finding.sentence}" for finding in ledger.strays]
+    unread += [phrase("{where}: {why}", where=one.where, why=one.phrase) for one in ledger.strays]
     nodes = [node for node in ledger.nodes if _at(node) <= now]
     decisions = [node for node in nodes if node.predicate.kind != "keys"]
     steps = _steps(decisions, _in_force(root))
@@ -85,8 +86,10 @@ def moment_of(as_of: str | datetime | None) -> datetime:
     except (TypeError, ValueError):
         instant = None
     if instant is None or instant.tzinfo is None:
-        expected = "expected ISO 8601 with offset, such as 2026-11-22T09:00+09:00"
-        raise UsageError(f"as_of is {as_of!r}; {expected}")
+        raise UsageError(
+            "as_of is {as_of}; expected ISO 8601 with offset, such as 2026-11-22T09:00+09:00",
+            as_of=repr(as_of),
+        )  # fmt: skip
     return instant
 
 
@@ -213,7 +216,7 @@ def _chance(book: Workbook, path: Path) -> float | None:
 # --- watches, knobs, incidents --------------------------------------------------------------------
 
 
-def _watches(folder: Path, now: datetime, unread: list[str]) -> Iterator[Watch]:
+def _watches(folder: Path, now: datetime, unread: list[Clause]) -> Iterator[Watch]:
     """Yield the days' watches, the oldest first; the same record twice counts once."""
     by_digest: dict[str, Watch] = {}
     for path in sorted(folder.glob("*/watch.json")):
@@ -221,7 +224,7 @@ def _watches(folder: Path, now: datetime, unread: list[str]) -> Iterator[Watch]:
             data = bounded_bytes(path)
             by_digest[sha256(data).hexdigest()] = decode_watch(data, where=str(path))
         except RolloutError as error:
-            unread.append(str(error))
+            unread.append(error.phrase)
     known = (watch for watch in by_digest.values() if watch.as_of <= now)
     yield from sorted(known, key=lambda watch: watch.as_of)
 
@@ -251,17 +254,17 @@ def _answer(heard: Heard, pulled: Iterable[tuple[datetime, str]]) -> str | None:
     return next((name for at, name in pulled if start <= at <= end), None)
 
 
-def _knobs(root: Path, now: datetime, unread: list[str]) -> tuple[KnobLine, ...]:
+def _knobs(root: Path, now: datetime, unread: list[Clause]) -> tuple[KnobLine, ...]:
     try:
         return tuple(line for line in read_knobs(root) if line.at <= now)
     except RolloutError as error:
-        unread.append(str(error))
+        unread.append(error.phrase)
         return ()
 
 
-def _incidents(root: Path, now: datetime, unread: list[str]) -> tuple[Incident, ...]:
+def _incidents(root: Path, now: datetime, unread: list[Clause]) -> tuple[Incident, ...]:
     try:
         return read_incidents(root / LOG, now)
     except RolloutError as error:
-        unread.append(str(error))
+        unread.append(error.phrase)
         return ()

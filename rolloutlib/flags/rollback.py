@@ -29,7 +29,8 @@ from rolloutlib.flags.state import (
 )
 from rolloutlib.ledger import durable
 from rolloutlib.ledger.durable import NotWrittenError
-from rolloutlib.words.sentences import Sentence, say
+from rolloutlib.ledger.findings import said_by
+from rolloutlib.phrase import Phrase, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,6 @@ LOCK, READ, PLAN, WRITE, CLIENT = 0.5, 1.0, 3.0, 10.0, 10.0
 PLAN_WORK: Final = 0.5  # seconds of work: twenty times what the shipped plan takes
 _TRACES: Final = (FLAGS, "params/plan.yaml", SESSION, "params/roles.yaml", "docs/LEDGER")
 _PINNED: Final = 50  # the newest records whose flag files may tell a generation
-_ON: Final = "FLAGS ARE STILL ON"
 
 
 class _Seen(NamedTuple):
@@ -79,8 +79,10 @@ def workbook_to_switch(start: Path | None = None) -> Path:
         for folder in (here, *here.parents):
             if any(os.path.lexists(folder / trace) for trace in _TRACES):
                 return folder
-    nowhere = f"there is no workbook here or above (looked for {', '.join(_TRACES)})"
-    raise StillOnError(f"{_ON}: {nowhere}; go into the workbook (cd) and run it again")
+    raise StillOnError(
+        "FLAGS ARE STILL ON: there is no workbook here or above (looked for {traces}); go into the "
+        "workbook (cd) and run it again", traces=", ".join(_TRACES),
+    )  # fmt: skip
 
 
 def roll_back(
@@ -107,7 +109,7 @@ def roll_back(
         StillOnError: the flags could not be written, so they are still on: the one failure that
             stops here.
     """
-    path, unread = root / FLAGS, list[Sentence]()
+    path, unread = root / FLAGS, list[Phrase]()
     plan = _plan(root, unread)
     with flags_lock(path, LOCK, unread):  # two at once: the second finds the flags off already
         seen = _seen(root, unread)
@@ -116,11 +118,11 @@ def roll_back(
         outcome = RolledBack(before, safe.state, held != safe.data, safe.data, safe.flags, unread)
         if outcome.switched:
             _switch(files, path, safe, unread)
-        outcome.done.append(say("Flags off: {flags}", flags=", ".join(safe.flags)))
+        outcome.done.append(phrase("Flags off: {flags}", flags=", ".join(safe.flags)))
         outcome.attempt(
-            say("Session defaults are safe"), lambda: _reset_session(files, root, safe, unread)
+            phrase("Session defaults are safe"), lambda: _reset_session(files, root, safe, unread)
         )
-    outcome.attempt(say("A client sees the flags off"), lambda: _read_back(path, safe))
+    outcome.attempt(phrase("A client sees the flags off"), lambda: _read_back(path, safe))
     try:
         from rolloutlib.flags.rollback_record import (
             record_and_tell,  # after the flags are off: these imports take a while
@@ -128,14 +130,14 @@ def roll_back(
 
         record_and_tell(root, safe.plan, trigger, outcome, now=now, lang=lang)
     except Exception as error:  # noqa: BLE001  # whatever it is: the flags are off, and it is told
-        outcome.open.append(say("Recorded: {why}", why=_why(error)))
+        outcome.open.append(phrase("Recorded: {why}", why=said_by(error)))
     return outcome
 
 
 # --- what is there --------------------------------------------------------------------------------
 
 
-def _plan(root: Path, unread: list[Sentence]) -> Plan | None:
+def _plan(root: Path, unread: list[Phrase]) -> Plan | None:
     try:
         from rolloutlib.plan.model import load_plan
 
@@ -145,13 +147,13 @@ def _plan(root: Path, unread: list[Sentence]) -> Plan | None:
         return None
 
 
-def _seen(root: Path, unread: list[Sentence]) -> _Seen:
+def _seen(root: Path, unread: list[Phrase]) -> _Seen:
     """Return the flag file, or what can be salvaged of it: its first bytes and its generation."""
     path = root / FLAGS
     try:
         file = within(READ, lambda: read_strictly(path))
     except Exception as error:  # noqa: BLE001  # whatever it is: it is replaced
-        unread.append(say("The flag file could not be read: {why}", why=_why(error)))
+        unread.append(phrase("The flag file could not be read: {why}", why=said_by(error)))
     else:
         return _Seen(file, file.data, file.state.generation)
     data, pinned = b"", 0
@@ -179,12 +181,8 @@ def _next_id(root: Path, now: datetime) -> str:
     return durable.next_id("rollback", now, names)
 
 
-def _no_plan(error: Exception) -> Sentence:
-    return say("The plan could not be read, so every flag is off: {why}", why=_why(error))
-
-
-def _why(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _no_plan(error: Exception) -> Phrase:
+    return phrase("The plan could not be read, so every flag is off: {why}", why=said_by(error))
 
 
 # --- what is safe ---------------------------------------------------------------------------------
@@ -195,7 +193,7 @@ def _safe(
     seen: _Seen,
     features: tuple[FeatureId, ...],
     record: str,
-    unread: list[Sentence],
+    unread: list[Phrase],
 ) -> _Safe:
     if plan is not None:
         try:
@@ -204,7 +202,7 @@ def _safe(
             unread.append(_no_plan(error))
     if features:
         unread.append(
-            say(
+            phrase(
                 "Only the plan says which flag is feature {names}: every one is off", names=features
             )
         )
@@ -251,16 +249,20 @@ def _by_plan(plan: Plan, seen: _Seen, features: tuple[FeatureId, ...], record: s
 # --- steps ----------------------------------------------------------------------------------------
 
 
-def _switch(files: FlagFiles, path: Path, safe: _Safe, unread: list[Sentence]) -> None:
+def _switch(files: FlagFiles, path: Path, safe: _Safe, unread: list[Phrase]) -> None:
     try:
         unread.extend(within(WRITE, lambda: force(files, path, safe.data)))
     except (NotWrittenError, SlowError) as error:
-        why = f"{path}: {error}" if isinstance(error, SlowError) else str(error)
-        todo = "give this user the right to write there, or free the disk, and run it again"
-        raise StillOnError(f"{_ON}: {why}; {todo}") from None
+        why = error.phrase
+        if isinstance(error, SlowError):
+            why = phrase("{path}: {why}", path=path, why=error)
+        raise StillOnError(
+            "FLAGS ARE STILL ON: {why}; give this user the right to write there, or free the disk, "
+            "and run it again", why=why,
+        ) from None  # fmt: skip
 
 
-def _reset_session(files: FlagFiles, root: Path, safe: _Safe, unread: list[Sentence]) -> None:
+def _reset_session(files: FlagFiles, root: Path, safe: _Safe, unread: list[Phrase]) -> None:
     unread.extend(within(WRITE, lambda: force(files, root / SESSION, safe.session)))
 
 

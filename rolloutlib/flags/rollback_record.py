@@ -32,8 +32,9 @@ from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.records import WayBack
 from rolloutlib.ledger.undoing import Undone, refuse_lost, undone, way_of
 from rolloutlib.ledger.workbook import Workbook
+from rolloutlib.phrase import phrase
 from rolloutlib.text import plain
-from rolloutlib.words.sentences import say, speaking
+from rolloutlib.words.sentences import speaking
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -93,9 +94,11 @@ def _cause(root: Path, trigger: Trigger, outcome: RolledBack) -> Cause | None:
 
         cause = within(_READ_S, lambda: read_cause(trigger.review, root))
     except Exception as error:  # noqa: BLE001 -- whatever it is: the notes do without its numbers
-        outcome.open.append(say("The review that shows it: {why}", why=why_of(error, root)))
+        outcome.open.append(phrase("The review that shows it: {why}", why=why_of(error, root)))
         return None
-    outcome.done.append(say("The numbers are those of {review}", review=plain(cause.name_in(root))))
+    outcome.done.append(
+        phrase("The numbers are those of {review}", review=plain(cause.name_in(root)))
+    )
     return cause
 
 
@@ -121,19 +124,19 @@ def _is_recorded(event: Event, book: Workbook | None) -> bool:
         return False
     waiting = [file.said for file in read_beside(root) if file.flags_digest == digest]
     if waiting and book:
-        outcome.attempt(say("What waited beside the ledger is in it"),
+        outcome.attempt(phrase("What waited beside the ledger is in it"),
                         lambda: join(book, now=event.now))  # fmt: skip
     nodes = book.read().nodes if book else ()
     for node in nodes:
         if node.predicate.kind == "rollback" and pinned_flags(node) == digest:
             p = node.predicate
             outcome.record, outcome.green = node.id, p.builds_on.id if p.builds_on else None
-            outcome.done.append(say("Recorded already: {record}", record=node.id))
+            outcome.done.append(phrase("Recorded already: {record}", record=node.id))
             _finish(event, p.note, p.prepared.at, p.rollback)
             return True
     for said in filter(None, waiting):
         outcome.record = said.id
-        outcome.attempt(say("Recorded already, beside the ledger: {record}", record=said.id),
+        outcome.attempt(phrase("Recorded already, beside the ledger: {record}", record=said.id),
                         lambda: tidy(root, Files()))  # fmt: skip
         outcome.follows.append(mend())
         _finish(event, said.note, said.at, said.way)
@@ -159,11 +162,11 @@ def _record(event: Event, book: Workbook | None, why: str) -> None:
     """
     outcome = event.outcome
     if not _still_off(event):
-        again = say("The flags are not the safe ones any more; run `rollout rollback` again")
+        again = phrase("The flags are not the safe ones any more; run `rollout rollback` again")
         outcome.open.append(again)
         return
     if not event.trigger.text.strip():
-        outcome.open.append(say("Reason: none was given; write it into the release notes"))
+        outcome.open.append(phrase("Reason: none was given; write it into the release notes"))
     before, after = flags_before(outcome), flags_then(outcome.after)
     way, what = WayBack(None, "", "", (), "–", "", before=before, after=after), Undone(None, None)
     if book:
@@ -174,7 +177,7 @@ def _record(event: Event, book: Workbook | None, why: str) -> None:
     outcome.green = what.green.id if what.green else None
     drafted = _draft_notes(event, event.reason, event.at, what.rolls_back)
     if outcome.green is None:
-        outcome.open.append(say("Replay: there is no earlier green record to return to"))
+        outcome.open.append(phrase("Replay: there is no earlier green record to return to"))
     if book:
         why = _append(event, book, way, what)
     if outcome.record is None:
@@ -190,7 +193,7 @@ def _draft_notes(event: Event, reason: str, at: str, rolled_back: Head | None) -
     """Draft the release notes; return whether they could be written."""
     known, decision = len(event.outcome.open), rolled_back.id if rolled_back else None
     event.outcome.attempt(
-        say("Release notes with the rollback notice are drafted"),
+        phrase("Release notes with the rollback notice are drafted"),
         lambda: write_notes(event, reason, at, decision),
     )
     return len(event.outcome.open) == known
@@ -230,7 +233,7 @@ def _append(event: Event, book: Workbook, way: WayBack, what: Undone) -> str:
     except Exception as error:  # noqa: BLE001 -- whatever is damaged: it is recorded beside
         outcome.follows.pop()
         return why_of(error, event.root)
-    outcome.done.append(say("Recorded as {record}", record=outcome.record))
+    outcome.done.append(phrase("Recorded as {record}", record=outcome.record))
     return ""
 
 
@@ -246,5 +249,5 @@ def _write_beside(event: Event, way: WayBack, why: str) -> None:
         write_beside(event.root, Files(), said)
         outcome.record = name
 
-    done = say("Recorded beside the ledger as {record} ({why})", record=name, why=why)
+    done = phrase("Recorded beside the ledger as {record} ({why})", record=name, why=why)
     outcome.attempt(done, write)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from rolloutlib.errors import FileError, RolloutError
 from rolloutlib.files import bounded_bytes, opened
+from rolloutlib.phrase import foreign
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,13 +79,16 @@ def read_flags(path: Path) -> FlagFile:
     try:
         return read_strictly(path)
     except FileError as error:
-        hint = "`rollout rollback` writes the safe state"
-        raise FlagsError(f"{path} {error.why}; {hint}") from None
+        raise FlagsError(
+            "{path} {why}; `rollout rollback` writes the safe state", path=path, why=error.why
+        ) from None
     except ValueError as error:
-        expected = "expected the flag document that `rollout promote` or `rollout rollback` wrote"
-        until = "clients keep their last good values until you restore it with git"
-        hint = f"{until}, or write the safe state with `rollout rollback`"
-        raise FlagsError(f"{path} is damaged ({error}); {expected}; {hint}") from None
+        raise FlagsError(
+            "{path} is damaged ({error}); expected the flag document that `rollout promote` or "
+            "`rollout rollback` wrote; clients keep their last good values until you restore it "
+            "with git, or write the safe state with `rollout rollback`",
+            path=path, error=foreign(str(error)),
+        ) from None  # fmt: skip
 
 
 def read_strictly(path: Path) -> FlagFile:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.signers import public_key
+from rolloutlib.phrase import foreign, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -77,7 +78,7 @@ def sign_plain(data: bytes, key: Path, agent: str) -> bytes:
     signed = _fields(answer[1:], 1)
     parts = _fields(signed[0], 2) if answer[:1] == bytes([_SIGNED]) and signed else []
     if len(parts) != 2 or parts[0] != ED25519.encode() or len(parts[1]) != 64:  # noqa: PLR2004 -- RFC 8709: kind, 64 bytes
-        raise LedgerError("not-signed", key=key, why="the ssh agent does not hold the key")
+        raise LedgerError("not-signed", key=key, why=phrase("the ssh agent does not hold the key"))
     return parts[1]
 
 
@@ -87,9 +88,10 @@ def _add(key: Path, path: str) -> None:
         time.sleep(0.005)
     added = _ssh_add(path, "-q", str(key.absolute()))
     if added.returncode:
-        said = added.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        asked = said[0].startswith("Enter passphrase")
-        why = f"it has a passphrase; `ssh-add {key}`, then --key {key}.pub" if asked else said[0]
+        said = added.stderr.decode(errors="replace").strip().splitlines()
+        why = foreign(said[0]) if said else phrase("no reason given")
+        if said and said[0].startswith("Enter passphrase"):
+            why = phrase("it has a passphrase; `ssh-add {key}`, then --key {key}.pub", key=key)
         raise LedgerError("not-signed.add", key=key, why=why)
 
 
@@ -124,7 +126,8 @@ def _ask(agent: str, message: bytes, key: Path) -> bytes:
             size = int.from_bytes(_exactly(line, 4), "big")
             return _exactly(line, min(size, _MOST_BYTES))
     except OSError as error:
-        why = f"no ssh agent answers ({error.strerror or error})" if agent else "no ssh agent runs"
+        why = phrase("no ssh agent answers ({why})", why=error)
+        why = why if agent else phrase("no ssh agent runs")
         raise LedgerError("not-signed", key=key, why=why) from None
 
 

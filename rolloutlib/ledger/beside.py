@@ -17,6 +17,7 @@ from rolloutlib.ledger.durable import TEMPORARY, Files, NotWrittenError, create,
 from rolloutlib.ledger.findings import LedgerError, finding
 from rolloutlib.ledger.records import RecordId, SignerName, WayBack
 from rolloutlib.ledger.rollback_card import bold, way_lines
+from rolloutlib.phrase import Phrase, phrase
 from rolloutlib.text import link, markdown
 from rolloutlib.words.sentences import say, speaking
 
@@ -64,7 +65,7 @@ class BesideFile:
     name: str
     data: bytes
     said: Beside | None = None
-    problem: str = ""
+    problem: Phrase | None = None
 
     @property
     def digest(self) -> str:
@@ -86,7 +87,9 @@ class BesideFile:
         if self.problem:
             yield finding(self.name, "beside", problem=self.problem, name=self.name)
         elif self.card.is_file() and self.card.read_bytes() != _card(self):
-            differs = f"{self.card.name} does not say what it says; one of the two was edited"
+            differs = phrase(
+                "{card} does not say what it says; one of the two was edited", card=self.card.name
+            )
             yield finding(self.name, "beside", problem=differs, name=self.name)
 
 
@@ -110,9 +113,14 @@ def _read(root: Path, path: Path) -> BesideFile:
         said = decode(data, Beside)
         _check_form(path, said)
     except RolloutError as error:
-        problem = str(error).partition("; restore the bytes")[0].partition(" (`git restore")[0]
-        return BesideFile(path, name, data, problem=problem)
+        return BesideFile(path, name, data, problem=_bare(error.phrase))
     return BesideFile(path, name, data, said)
+
+
+def _bare(problem: Phrase) -> Phrase:
+    """Leave out how the ledger's own files are restored: this one is none of them."""
+    template = problem.template.partition("; restore the bytes")[0].partition(" (`git restore")[0]
+    return Phrase(template, problem.values)
 
 
 def _check_form(path: Path, said: Beside) -> None:

@@ -149,7 +149,7 @@ def _joined(book: Workbook, ledger: Ledger, now: datetime, *, forced: bool = Fal
     """
     for file in read_beside(book.root):
         for damage in file.damage():
-            raise LedgerError("damaged", first=f"{damage.where}: {damage.sentence}")
+            raise LedgerError("damaged", where=damage.where, first=damage.phrase)
         if file.said is None:
             continue
         node = holding(ledger, file)

@@ -16,6 +16,7 @@ from rolloutlib.ledger.documents import decode, digest_of
 from rolloutlib.ledger.findings import Finding, LedgerError, finding
 from rolloutlib.ledger.folder import SignoffFile, check_form, read_folder
 from rolloutlib.ledger.records import Head, Record
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -86,14 +87,16 @@ class Ledger:
     def refuse_damage(self) -> None:
         """Raise LedgerError where something does not hold."""
         if self.damage:
-            where, _, sentence = self.damage[0]
-            raise LedgerError("damaged", first=f"{where}: {sentence}")
+            where, _, first = self.damage[0]
+            raise LedgerError("damaged", where=where, first=first)
 
     def find(self, name: str) -> Node:
         """Return a record by id, or by digest; raise LedgerError where there is none."""
         if name in self.by_name:
             return self.by_name[name]
-        newest = f"the newest is {self.nodes[-1].id}" if self.nodes else "the ledger is empty"
+        newest = phrase("the ledger is empty")
+        if self.nodes:
+            newest = phrase("the newest is {id}", id=self.nodes[-1].id)
         raise LedgerError("no-record", folder=self.folder, name=name, newest=newest)
 
     def up_to(self, node: Node) -> int:
@@ -137,7 +140,7 @@ def examine(ledger: Ledger, data: bytes) -> Node:
     node = Node(len(ledger.nodes), p.id, digest_of(data), record, ())
     node = _placed(ledger, node, {known.id for known in ledger.nodes})
     if node.findings:
-        refusal = LedgerError("not-written", id=p.id, why=node.findings[0].sentence)
+        refusal = LedgerError("not-written", id=p.id, why=node.findings[0].phrase)
         refusal.code = node.findings[0].code
         raise refusal
     return node

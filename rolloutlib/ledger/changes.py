@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.ledger.documents import moment
 from rolloutlib.ledger.durable import overwrite
+from rolloutlib.ledger.findings import without
 from rolloutlib.ledger.roles_text import UnclearError, with_person, without_person
 from rolloutlib.ledger.signers import (
     NAMESPACE,
@@ -28,6 +29,7 @@ from rolloutlib.ledger.signers import (
     load_signers,
     trust,
 )
+from rolloutlib.phrase import both
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
 _BOM: Final = "\ufeff"
 _TEMPORARY: Final = ".tmp-keys-"  # beside the file; of this name, so that the next one removes it
-_BY_HAND: Final = "nothing was written"
 
 
 class Edit(NamedTuple):
@@ -70,8 +71,11 @@ def edit(book: Workbook, change: Change, person: Person | None, at: datetime) ->
     files = dict(_edited(book, change, person, at))
     roles, signers, trusted = _read_again(book, files)
     if (roles, signers.keys, signers.revoked) != _meant(book, change, person, at):
-        more = f"{' and '.join(files)} would say more than this change; {_BY_HAND}"
-        raise UsageError(f"{more}: edit by hand, then `rollout keys accept`")
+        raise UsageError(
+            "{files} would say more than this change; nothing was written: edit by hand, then "
+            "`rollout keys accept`",
+            files=both([*files]),
+        )
     return Edit(files, trusted)
 
 
@@ -147,10 +151,13 @@ def _with_or_without(book: Workbook, change: Change, person: Person | None) -> b
             return f"{mark}{without_person(plain, who)}".encode()
         return f"{mark}{with_person(plain, who, person.name, person.roles)}".encode()
     except UnclearError as error:
-        done = "take out" if person is None else "put in"
-        then = f"run `rollout keys {change.action}` again"
-        hand = f"{done} {who} by hand, then {then}"
-        raise UsageError(f"{ROLES_FILE}: {error}; {_BY_HAND}: {hand}") from None
+        about = {"file": ROLES_FILE, "error": error, "who": who, "action": change.action}
+        raise UsageError(
+            "{file}: {error}; nothing was written: take out {who} by hand, then run "
+            "`rollout keys {action}` again" if person is None else
+            "{file}: {error}; nothing was written: put in {who} by hand, then run "
+            "`rollout keys {action}` again", **about,
+        ) from None  # fmt: skip
 
 
 def _with_line(path: Path, line: str) -> bytes:
@@ -173,8 +180,10 @@ def _read_again(book: Workbook, files: Mapping[str, bytes]) -> tuple[Roles, Sign
         try:
             roles, signers = load_roles(root), load_signers(root)
         except RolloutError as error:
-            said = str(error).replace(f"{root}/", "")
-            raise UsageError(f"{said} (as it would be after this change); {_BY_HAND}") from None
+            raise UsageError(
+                "{said} (as it would be after this change); nothing was written",
+                said=without(error.phrase, f"{root}/"),
+            ) from None
         return roles, signers, trust(root, book.plan, roles)
 
 

@@ -16,8 +16,8 @@ from rolloutlib.judge.record import Verdict
 from rolloutlib.ledger.book import append
 from rolloutlib.ledger.deviations import deviations
 from rolloutlib.ledger.documents import decimal, digest_of
-from rolloutlib.ledger.findings import LedgerError
-from rolloutlib.ledger.found import CarriedPart, CheckState, GateState, MeasuredArm, Window
+from rolloutlib.ledger.findings import LedgerError, together
+from rolloutlib.ledger.found import CarriedPart, CheckState, GateState, MeasuredArm, OwedPart, Window
 from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.knobs import LOG, encoded, knobs_since, read_log
 from rolloutlib.ledger.pins import ReviewFolder, changed_files, pins_of
@@ -76,11 +76,13 @@ def decide(
     """
     read = ReviewFolder.read(folder, book.root)
     if problems := book.problems([verdict]):
-        raise LedgerError("lint", problems="; ".join(problems))
+        raise LedgerError("lint", problems=together(problems))
     review, plan, stage = read.review, read.plan, read.params.stage
     if review.look.counting == "exploration":
-        again = "decide on what `rollout review` writes, which counts its look"
-        raise UsageError(f"{folder} is an exploration, which decides nothing; {again}")
+        raise UsageError(
+            "{folder} is an exploration, which decides nothing; decide on what `rollout review` "
+            "writes, which counts its look", folder=folder,
+        )  # fmt: skip
     read.require_seal()
     attested = read.params.evidence_folder(book.root)
     checks = run_checks(
@@ -114,6 +116,7 @@ def decide(
             knobs=knobs_since(book, plan, slot.seq) or UNSET,
             features={feature.flag: feature.title for feature in plan.features.values()},
             cap=plan.stages[entered].cap, source=review.source_title or "",
+            owed=tuple(OwedPart(one.role, sentence(one.why)) for one in review.open_items) or UNSET,
         )  # fmt: skip
 
     return append(book, "promotion", draft, evidence, now=now)
@@ -207,12 +210,18 @@ def _check_waivers(
     for waiver in waivers:
         name = waiver.gate
         if name not in holds:
-            known = f"expected one of {', '.join(holds)}.{did_you_mean(name, holds)}"
-            raise UsageError(f"--waive {name}: there is no such gate or check; {known}")
+            raise UsageError(
+                "--waive {name}: there is no such gate or check; expected one of {known}.{hint}",
+                name=name, known=", ".join(holds), hint=did_you_mean(name, holds),
+            )  # fmt: skip
         if holds[name]:
-            raise UsageError(f"--waive {name}: it holds and needs no waiver; leave it out")
+            raise UsageError(
+                "--waive {name}: it holds and needs no waiver; leave it out", name=name
+            )
         if not waiver.reason.strip():
-            raise UsageError(f"--waive {name}: a waiver needs a written reason (--reason TEXT)")
+            raise UsageError(
+                "--waive {name}: a waiver needs a written reason (--reason TEXT)", name=name
+            )
 
 
 def _quiet_hours(plan: Plan, checks: Sequence[CheckResult]) -> int | None:

@@ -14,6 +14,7 @@ from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.signers import public_key
 from rolloutlib.ledger.signing import sign
 from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -108,7 +109,7 @@ def _raw(public: str) -> bytes:
     """Return the 32 bytes of an ed25519 key: the second string of its SSH form (RFC 8709)."""
     kind, _, encoded = public.partition(" ")
     if kind != ED25519:
-        raise LedgerError("not-plain", key="this key", kind=kind)
+        raise LedgerError("not-plain", key=phrase("this key"), kind=kind)
     return base64.b64decode(encoded)[-32:]
 
 

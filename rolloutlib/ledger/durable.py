@@ -14,9 +14,12 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.errors import RolloutError
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
+
+    from rolloutlib.phrase import Phrase, Value
 
 TEMPORARY: Final = ".tmp-"
 LOCK_SECONDS: Final = 60.0  # many writers in a row, each with its signatures to check
@@ -25,10 +28,10 @@ LOCK_SECONDS: Final = 60.0  # many writers in a row, each with its signatures to
 class NotWrittenError(RolloutError):
     """The system refused a write: nothing was acknowledged; `why` is its own word for it."""
 
-    def __init__(self, text: str, why: str = "") -> None:
-        """Take the sentence, and the reason alone."""
-        super().__init__(text)
-        self.why = why or text
+    def __init__(self, message: object = "", /, **values: object) -> None:
+        """Take the sentence; its value `why`, where it has one, is the reason alone."""
+        super().__init__(message, **values)
+        self.why: Value = self.phrase.values.get("why", self.phrase)
 
 
 class BusyError(RolloutError):
@@ -88,8 +91,11 @@ def locked(folder: Path, seconds: float = LOCK_SECONDS) -> Generator[None]:
         deadline = time.monotonic() + seconds
         while not _taken(handle):
             if time.monotonic() >= deadline:
-                held = f"{folder} is locked by {_holder(handle)}, for more than {seconds:g} s"
-                raise BusyError(f"{held}; wait for it or end it, then run the command again")
+                raise BusyError(
+                    "{folder} is locked by {holder}, for more than {seconds:g} s; wait for it or "
+                    "end it, then run the command again",
+                    folder=folder, holder=_holder(handle), seconds=seconds,
+                )  # fmt: skip
             time.sleep(0.005)
         yield
     finally:
@@ -104,7 +110,7 @@ def _taken(handle: int) -> bool:
     return True
 
 
-def _holder(handle: int) -> str:
+def _holder(handle: int) -> Phrase:
     """Return who holds the lock of an open folder, as far as the system tells."""
     inode = os.fstat(handle).st_ino
     with suppress(OSError):
@@ -112,8 +118,9 @@ def _holder(handle: int) -> str:
             rf"^\d+: FLOCK .* (\d+) \w+:\w+:{inode} ", _text("/proc/locks"), re.MULTILINE
         )
         if held:
-            return f"process {held[1]} ({_text(f'/proc/{held[1]}/comm').strip()})"
-    return "another process"
+            name = _text(f"/proc/{held[1]}/comm").strip()
+            return phrase("process {number} ({name})", number=held[1], name=name)
+    return phrase("another process")
 
 
 def _text(path: str) -> str:
@@ -195,8 +202,11 @@ def _sentence(path: Path) -> Generator[None]:
     try:
         yield
     except FileExistsError:
-        why = f"{path.name} is there already and is never overwritten; nothing was written"
-        raise NotWrittenError(why) from None
+        raise NotWrittenError(
+            "{name} is there already and is never overwritten; nothing was written", name=path.name
+        ) from None
     except OSError as error:
-        text = f"{path} could not be written ({error.strerror}); nothing is acknowledged"
-        raise NotWrittenError(f"{text}; see `rollout verify`", str(error.strerror)) from None
+        raise NotWrittenError(
+            "{path} could not be written ({why}); nothing is acknowledged; see `rollout verify`",
+            path=path, why=error,
+        ) from None  # fmt: skip

@@ -6,9 +6,15 @@ before it.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import RolloutError
+from rolloutlib.phrase import Phrase, foreign, phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rolloutlib.phrase import Clause, Value
 
 SENTENCES: Final = {
     # the bytes of a document
@@ -78,7 +84,8 @@ SENTENCES: Final = {
     "head-missing": "the head {head}… is not in this ledger: "
     "records were deleted or rewritten since it was printed",
     "orphan": "{name} is left over from an interrupted command; the next one removes it",
-    "damaged": "the ledger is damaged and takes no records: {first} (`rollout verify` shows all)",
+    "damaged": "the ledger is damaged and takes no records: {where}: {first} "
+    "(`rollout verify` shows all)",
     "not-written": "{id} was not written: {why}",
     # beside the ledger
     "unjoined": "the rollback {id} is recorded beside the ledger and waits to be joined: "
@@ -121,7 +128,7 @@ SENTENCES: Final = {
     "unknown-key.sign": "params/allowed_signers has no line with {key}.pub; "
     "`rollout keys add` admits a key",
     "other-persons-key": "it was made with the key of {owner}, not of {who}",
-    "expired": "the key of {who} was not valid on {at:%Y-%m-%d %H:%M} UTC",
+    "expired": "the key of {who} was not valid on {at} UTC",
     "revoked": "the key of {who} is revoked, and no earlier record witnesses this signature",
     "bad-signature": "the signature does not fit the signoff: one of the two was changed",
     # who signs what, when
@@ -164,7 +171,7 @@ class LedgerError(RolloutError):
 
     def __init__(self, code: str, **facts: object) -> None:
         """Name the class of damage, by a key of SENTENCES, and what its sentence is filled with."""
-        super().__init__(SENTENCES[code].format(**facts))
+        super().__init__(SENTENCES[code], **facts)
         self.code = code.partition(".")[0]
 
 
@@ -173,11 +180,16 @@ WAITING: Final = frozenset({"unsigned", "trust-unsigned", "vacant", "unjoined"})
 
 
 class Finding(NamedTuple):
-    """Something that does not hold: where (a record's id, or a file), which class, a sentence."""
+    """Something that does not hold: where (a record's id, or a file), which class, and how."""
 
     where: str
     code: str
-    sentence: str
+    phrase: Phrase
+
+    @property
+    def sentence(self) -> str:
+        """It in English; `words.sentences.translated` says its phrase in the reader's language."""
+        return str(self.phrase)
 
     @property
     def waits(self) -> bool:
@@ -187,4 +199,37 @@ class Finding(NamedTuple):
 
 def finding(place: str, code: str, **facts: object) -> Finding:
     """Return a finding at a place; code and facts as in LedgerError."""
-    return Finding(place, code.partition(".")[0], SENTENCES[code].format(**facts))
+    return Finding(place, code.partition(".")[0], phrase(SENTENCES[code], **facts))
+
+
+def said_by(error: Exception) -> Phrase:
+    """Return what went wrong: ours can be said in the reader's language, others' is quoted."""
+    if isinstance(error, RolloutError):
+        return error.phrase
+    return foreign(str(error) or type(error).__name__)
+
+
+def without(said: Phrase, text: str) -> Phrase:
+    """Return a phrase whose values do not hold a text: a path that only this machine has.
+
+    >>> str(without(phrase("{file} is damaged", file="/tmp/w/a"), "/tmp/w/"))
+    'a is damaged'
+    """
+
+    def bare(value: Value) -> Value:
+        if isinstance(value, Phrase):
+            return without(value, text)
+        return value.replace(text, "") if isinstance(value, str) else value
+
+    values = {name: bare(value) for name, value in said.values.items()}
+    return Phrase(said.template.replace(text, ""), values)
+
+
+def together(parts: Iterable[Clause]) -> Phrase:
+    """Return sentences as one, in whatever language each is said.
+
+    >>> str(together(["a", "b"]))
+    'a; b'
+    """
+    named = {f"p{place}": part for place, part in enumerate(parts)}
+    return phrase("; ".join(f"{{{name}}}" for name in named), **named)

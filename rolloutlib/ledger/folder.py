@@ -19,6 +19,7 @@ from rolloutlib.ledger.documents import MAX_BYTES, decode, digest_of, moment
 from rolloutlib.ledger.durable import TEMPORARY
 from rolloutlib.ledger.findings import Finding, LedgerError, finding
 from rolloutlib.ledger.records import RECORD_ID, SIGNER, Record, Signoff
+from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,7 +147,7 @@ def _read_record(contents: Contents, path: Path, ledger: str) -> None:
         record = decode(data, Record)
         check_form(path.stem, record, ledger)
     except LedgerError as error:
-        contents.strays.append(Finding(path.stem, error.code, str(error)))
+        contents.strays.append(Finding(path.stem, error.code, error.phrase))
     except FileError as error:
         contents.strays.append(finding(path.stem, "unreadable", why=error.why))
     else:
@@ -161,8 +162,8 @@ def _signoff(name: str, files: dict[str, bytes]) -> SignoffFile:
     try:
         return replace(file, signoff=decode(file.data, Signoff))
     except LedgerError as error:
-        sentence = f"the signoff of {file.who}: {error}"
-        return replace(file, problem=Finding(file.id, f"signoff-{error.code}", sentence))
+        of = phrase("the signoff of {who}: {error}", who=file.who, error=error)
+        return replace(file, problem=Finding(file.id, f"signoff-{error.code}", of))
 
 
 def _without_record(contents: Contents, names: _Names) -> None:

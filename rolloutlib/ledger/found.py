@@ -137,6 +137,13 @@ class Deviation(Part, frozen=True):
     tolerance: Decimal
 
 
+class OwedPart(Part, frozen=True):
+    """Something that is still owed: by which role, and what, in the record's language."""
+
+    role: str
+    what: str
+
+
 class KnobPart(Part, frozen=True):
     """A knob that was turned since the promotion record before: its place, values, and why."""
 

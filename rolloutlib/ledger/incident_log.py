@@ -110,12 +110,15 @@ def close_incident(
         if at is not None and begun.closed == end:
             return None
         if begun.closed is not None:
-            was = f"{name} ended at {said(begun.closed)}"
-            raise UsageError(f"{was}; open another one for what came after it")
+            raise UsageError(
+                "{name} ended at {at}; open another one for what came after it",
+                name=name, at=said(begun.closed),
+            )  # fmt: skip
         if end < begun.opened:
             raise UsageError(
-                f"{name} began at {said(begun.opened)}; --at is {said(end)}, before it"
-            )
+                "{name} began at {begun}; --at is {at}, before it",
+                name=name, begun=said(begun.opened), at=said(end),
+            )  # fmt: skip
         return _Line(id=name, resolved_at=end, note=note, by=by, recorded_at=now)
 
     return _found(_added(root, line), name)
@@ -135,7 +138,10 @@ def cover(root: Path, *, by: str, now: datetime, until: datetime | None = None) 
 
 def _past(at: datetime | None, now: datetime, option: str) -> datetime:
     if at is not None and at > now + _AHEAD:
-        raise UsageError(f"{option} is {said(at)}, which is still to come; now is {said(now)}")
+        raise UsageError(
+            "{option} is {at}, which is still to come; now is {now}",
+            option=option, at=said(at), now=said(now),
+        )  # fmt: skip
     return at or now
 
 
@@ -152,8 +158,10 @@ def _found(log: IncidentLog, name: str) -> Incident:
     for incident in log.incidents:
         if incident.id == name:
             return incident
-    lists = f"`rollout incident list` shows them.{did_you_mean(name, known)}"
-    raise UsageError(f"there is no incident {name[:80]!r} in {LOG}; {lists}")
+    raise UsageError(
+        "there is no incident {name!r} in {log}; `rollout incident list` shows them.{hint}",
+        name=name[:80], log=LOG, hint=did_you_mean(name, known),
+    )  # fmt: skip
 
 
 def _added(root: Path, line: Callable[[IncidentLog], _Line | None]) -> IncidentLog:
@@ -199,5 +207,7 @@ def _append(path: Path, size: int, more: bytes) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        why = f"{LOG} could not be written ({error.strerror}); nothing was added"
-        raise NotWrittenError(f"{why}; mend it and run the same command again") from None
+        raise NotWrittenError(
+            "{log} could not be written ({why}); nothing was added; mend it and run the same "
+            "command again", log=LOG, why=error,
+        ) from None  # fmt: skip

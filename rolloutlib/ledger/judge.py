@@ -14,6 +14,7 @@ from rolloutlib.ledger.documents import digest_of, instant, moment
 from rolloutlib.ledger.findings import Finding, LedgerError, finding
 from rolloutlib.ledger.lines import Line
 from rolloutlib.ledger.signing import signed_by, verify
+from rolloutlib.phrase import Clause, both, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -129,8 +130,8 @@ class Judge:
             try:
                 signoff = self.check(node, file, keys)
             except LedgerError as error:
-                sentence = f"signoff of {file.who}: {error}"
-                findings.append(Finding(node.id, error.code, sentence))
+                of = phrase("signoff of {who}: {error}", who=file.who, error=error)
+                findings.append(Finding(node.id, error.code, of))
                 continue
             if signoff.decision == node.predicate.verdict:
                 signed.setdefault(signoff.role, file.who)
@@ -139,7 +140,7 @@ class Judge:
         findings += self._source(node)  # (3)
         missing = self._missing(node, signed)
         if missing.now:  # (4)
-            verdict, roles = node.predicate.verdict, " and ".join(missing.now)
+            verdict, roles = node.predicate.verdict, both(missing.now)
             findings.append(
                 finding(node.id, "late", verdict=verdict, roles=roles, by=missing.late)
                 if missing.late
@@ -155,14 +156,14 @@ class Judge:
             node, people, missing.now, missing.later, tuple(dissent), tuple(findings), commands
         )
 
-    def _how_to_sign(self, node: Node, role: str) -> str:
+    def _how_to_sign(self, node: Node, role: str) -> Clause:
         """Return the command that makes a signature, or what has to come before it."""
         command, people = f"`rollout sign {node.id} --as {role}`", self.rules(node).people.values()
         if any(role in person.roles for person in people):
             return command
         if any(role in person.roles for person in self.book.trust.people.values()):
-            return f"{command} once the change of keys is signed"
-        return f"{command} once somebody is {role}"
+            return phrase("{command} once the change of keys is signed", command=command)
+        return phrase("{command} once somebody is {role}", command=command, role=role)
 
     def check(self, node: Node, file: SignoffFile, keys: dict[str, str]) -> Signoff:
         """Check one signoff of a record, and add its key to those that have signed it.
@@ -175,7 +176,7 @@ class Judge:
         if signoff is None:  # (1)
             refusal = LedgerError("signoff-fields")
             if file.problem:
-                refusal.code, refusal.args = file.problem.code, (file.problem.sentence,)
+                refusal.code, refusal.phrase = file.problem.code, file.problem.phrase
             raise refusal
         key = self._key(node, file)  # (2)
         if signoff.signer != file.who:  # (3)
@@ -196,7 +197,9 @@ class Judge:
         p, who = node.predicate, signoff.signer
         person = self.rules(node).people.get(who)
         if person is None or signoff.role not in person.roles:
-            has = f"has the role {' and '.join(person.roles)}" if person else "has no role"
+            has = phrase("has no role")
+            if person:
+                has = phrase("has the role {roles}", roles=both(person.roles))
             raise LedgerError("role", who=who, has=has, role=signoff.role)
         if signoff.name != person.name:
             raise LedgerError("role.name", got=signoff.name, who=who, expected=person.name)

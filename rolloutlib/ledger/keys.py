@@ -15,6 +15,7 @@ from rolloutlib.ledger.book import append_within, writing
 from rolloutlib.ledger.changes import edit, write
 from rolloutlib.ledger.records import SIGNER, Change, Person
 from rolloutlib.ledger.signers import REVOKED_FILE, ROLES_FILE, SIGNERS_FILE, public_key
+from rolloutlib.phrase import Phrase, both, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,8 +63,10 @@ def add_key(
         NotWrittenError: the system refused a write; the same command ends what it began.
     """
     if not SIGNER.fullmatch(who):
-        expected = "expected an address in small letters, such as pm_kim@ex.com"
-        raise UsageError(f"{who!r} is no signer's name; {expected}")
+        raise UsageError(
+            "{who!r} is no signer's name; expected an address in small letters, such as "
+            "pm_kim@ex.com", who=who,
+        )  # fmt: skip
     change = Change("add", who, public_key(key))
     with writing(book, now) as ledger:
         admitted = _admitted(book, change, now)  # (1)
@@ -190,13 +193,19 @@ def _admitted(book: Workbook, change: Change, now: datetime) -> bool:
     lines = book.signers.of(change.key)
     for line in lines:
         if line.who != change.principal:
-            owner = f"{line.where}: this key is there already, for {line.who}"
-            raise UsageError(f"{owner}; one key is one person (`ssh-keygen` makes another)")
+            raise UsageError(
+                "{where}: this key is there already, for {who}; one key is one person "
+                "(`ssh-keygen` makes another)", where=line.where, who=line.who,
+            )  # fmt: skip
     if change.key in book.signers.revoked:
-        raise UsageError(f"{REVOKED_FILE}: this key was revoked; make a new one with ssh-keygen")
+        raise UsageError(
+            "{file}: this key was revoked; make a new one with ssh-keygen", file=REVOKED_FILE
+        )
     if lines and not any(line.valid(now) for line in lines):
-        said = f"{lines[-1].where}: this key is there already, but is not valid now"
-        raise UsageError(f"{said}; edit the line, then `rollout keys accept`")
+        raise UsageError(
+            "{where}: this key is there already, but is not valid now; edit the line, then "
+            "`rollout keys accept`", where=lines[-1].where,
+        )  # fmt: skip
     return bool(lines)
 
 
@@ -205,15 +214,21 @@ def _person(book: Workbook, who: str, name: str | None, roles: Sequence[Role]) -
     known = book.roles.people.get(who)
     if known is None:
         if not name or not _NAME.fullmatch(name) or not name.isprintable() or not name.strip():
-            plain = 'plain text of at most 80 characters without " \\ : , # and brackets'
-            raise UsageError(f"{who} is new: expected --name ({plain}), got {name!r}")
+            raise UsageError(
+                '{who} is new: expected --name (plain text of at most 80 characters without '
+                '" \\ : , # and brackets), got {name!r}', who=who, name=name,
+            )  # fmt: skip
         if not roles:
-            raise UsageError(f"{who} is new: expected --role pm, qa, owner or engine, got none")
+            raise UsageError(
+                "{who} is new: expected --role pm, qa, owner or engine, got none", who=who
+            )
         return Person(name, tuple(dict.fromkeys(roles)))
     if (name and name != known.name) or (roles and {*roles} != {*known.roles}):
-        there = f"{ROLES_FILE}: {who} is {known.name!r} with the role {' and '.join(known.roles)}"
-        hint = "edit the file, then `rollout keys accept`"
-        raise UsageError(f"{there}; `keys add` changes no person: {hint}")
+        raise UsageError(
+            "{file}: {who} is {name!r} with the role {roles}; `keys add` changes no person: edit "
+            "the file, then `rollout keys accept`",
+            file=ROLES_FILE, who=who, name=known.name, roles=both(known.roles),
+        )  # fmt: skip
     return Person(known.name, known.roles)
 
 
@@ -222,8 +237,13 @@ def _known(book: Workbook, who: str) -> Person | None:
     return Person(known.name, known.roles) if known else None
 
 
-def _no_key(book: Workbook, who: str, key: Path | None) -> str:
+def _no_key(book: Workbook, who: str, key: Path | None) -> Phrase:
     names = sorted({line.who for line in book.signers.keys})
-    what = f"no line of {who} with {key}" if key and who in names else f"no key of {who}"
-    known = f"it has keys of {', '.join(names)}" if names else "it is empty"
-    return f"{SIGNERS_FILE} has {what}; {known}.{did_you_mean(who, names)}"
+    what = phrase("no key of {who}", who=who)
+    if key and who in names:
+        what = phrase("no line of {who} with {key}", who=who, key=key)
+    known = phrase("it is empty")
+    if names:
+        known = phrase("it has keys of {names}", names=", ".join(names))
+    return phrase("{file} has {what}; {known}.{hint}", file=SIGNERS_FILE, what=what, known=known,
+                  hint=did_you_mean(who, names))  # fmt: skip

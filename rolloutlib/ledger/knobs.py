@@ -11,6 +11,7 @@ from rolloutlib.errors import RolloutError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.ledger.documents import moment
 from rolloutlib.ledger.found import KnobPart
+from rolloutlib.phrase import Phrase, foreign, phrase
 from rolloutlib.words.sentences import translate
 
 if TYPE_CHECKING:
@@ -82,15 +83,17 @@ def read_log(root: Path) -> tuple[KnobLine, ...]:
         try:
             line = msgspec.json.decode(text, type=KnobLine)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise KnobError(_damaged(number, str(error))) from None
+            raise KnobError(_damaged(number, foreign(str(error)))) from None
         if line.number != number or line.at.tzinfo is None:
-            raise KnobError(_damaged(number, "its number or its time is not the one due"))
+            why = phrase("its number or its time is not the one due")
+            raise KnobError(_damaged(number, why))
         lines.append(line)
     return tuple(lines)
 
 
-def _damaged(number: int, why: str) -> str:
-    return f"{LOG}, line {number}: {why}; restore it (git checkout {LOG})"
+def _damaged(number: int, why: Phrase) -> Phrase:
+    return phrase("{log}, line {number}: {why}; restore it (git checkout {log})", log=LOG,
+                  number=number, why=why)  # fmt: skip
 
 
 def encoded(lines: Iterable[KnobLine]) -> bytes:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from rolloutlib.ledger.findings import together
+from rolloutlib.phrase import phrase
+from rolloutlib.words.sentences import translated
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rolloutlib.ledger.chain import Node
     from rolloutlib.ledger.findings import Finding
+    from rolloutlib.phrase import Clause, Phrase
 
 State = Literal["ok", "waits", "LATE", "WRONG"]
 
@@ -31,7 +36,7 @@ class Line:
     pending: tuple[str, ...]
     dissent: tuple[str, ...]
     findings: tuple[Finding, ...]
-    commands: tuple[str, ...] = ()
+    commands: tuple[Clause, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -46,17 +51,28 @@ class Line:
         return state_of(self.findings)
 
     def __str__(self) -> str:
-        """Say it in a line, with the commands that help where something only waits."""
+        """Say it in a line, with the commands that help where something only waits.
+
+        In the language that is spoken.
+        """
         head = f"{self.node.id}  {self.state:5}  {self.node.predicate.verdict}"
-        then = f" → {', '.join(self.commands)}" if self.commands else ""
+        return f"{head}: {translated(self.said)}"
+
+    @property
+    def said(self) -> Phrase:
+        """Return what the line says after id, state and verdict."""
+        then = phrase(" → {commands}", commands=self.commands) if self.commands else ""
         if not self.ok:
-            said = "; ".join(problem.sentence for problem in self.findings)
-            return f"{head}: {said}{'' if self.state == 'WRONG' else then}"
+            said = together(problem.phrase for problem in self.findings)
+            return said if self.state == "WRONG" else phrase("{said}{then}", said=said, then=then)
         names = ", ".join(f"{role} {who}" for role, who in self.signed)
         if not names and not self.pending:  # nobody before this change of keys could sign it
-            return f"{head}: needs no signature"
-        later = f"; {', '.join(self.pending)} within 24 h{then}" if self.pending else ""
-        return f"{head}: signed by {names or 'nobody'}{later}"
+            return phrase("needs no signature")
+        signed = phrase("signed by {names}", names=names) if names else phrase("signed by nobody")
+        if not self.pending:
+            return signed
+        return phrase("{signed}; {roles} within 24 h{then}", signed=signed,
+                      roles=", ".join(self.pending), then=then)  # fmt: skip
 
 
 def state_of(findings: Iterable[Finding]) -> State:

@@ -51,9 +51,12 @@ def _parts(page: bytes, where: str) -> tuple[bytes, bytes, bytes]:
     counts = page.count(BEGIN), page.count(END)
     if counts != (1, 1) or page.index(BEGIN) > page.index(END):
         begins, ends = counts
-        got = f"{where} has {begins} of the line {BEGIN.decode()} and {ends} of {END.decode()}"
-        rule = "expected one of each, in this order, with what rollout writes between them"
-        raise DamagedMarksError(f"{got}; {rule}: mend them, or remove them all to get a new block")
+        raise DamagedMarksError(
+            "{where} has {begins} of the line {begin} and {ends} of {end}; expected one of each, "
+            "in this order, with what rollout writes between them: mend them, or remove them all "
+            "to get a new block",
+            where=where, begins=begins, begin=BEGIN.decode(), ends=ends, end=END.decode(),
+        )  # fmt: skip
     head, _, rest = page.partition(BEGIN)
     middle, _, tail = rest.partition(END)
     return head, middle, tail

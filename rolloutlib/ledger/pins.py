@@ -17,7 +17,7 @@ from rolloutlib.judge.carrying import stage_in, stage_params_of, under, whole_di
 from rolloutlib.judge.record import Recommendation, Review, decode, encode
 from rolloutlib.judge.sources import data_digest
 from rolloutlib.ledger.documents import digest_of
-from rolloutlib.ledger.findings import LedgerError
+from rolloutlib.ledger.findings import LedgerError, together
 from rolloutlib.ledger.records import Digests, Pins, Subject
 from rolloutlib.ledger.seal import NOTEBOOK, PARAMS, QUARANTINE, REVIEW, SEAL, faults, parts_in
 from rolloutlib.limits import DOCUMENT_BYTES, FILE_BYTES
@@ -62,15 +62,21 @@ class ReviewFolder:
         if missing and REVIEW in files:
             decode(files[REVIEW], where=str(folder / REVIEW))  # what is no review at all says so
         if missing and not (missing == [NOTEBOOK] and SEAL in files):
-            expected = "expected the folder that `rollout review --out` wrote"
-            raise UsageError(f"{folder} has no {', '.join(missing)}; {expected}")
+            raise UsageError(
+                "{folder} has no {files}; expected the folder that `rollout review --out` wrote",
+                folder=folder, files=", ".join(missing),
+            )  # fmt: skip
         review = decode(files[REVIEW], where=str(folder / REVIEW))
         if missing and review.recommendation is Recommendation.INVALID:
-            nothing = "its data are no evidence, and there is nothing to decide"
-            raise UsageError(f"{folder} is INVALID: {nothing}; mend them and review again")
+            raise UsageError(
+                "{folder} is INVALID: its data are no evidence, and there is nothing to decide; "
+                "mend them and review again", folder=folder,
+            )  # fmt: skip
         values = load_yaml(folder / PARAMS)
         if _bytes_of(folder, PARAMS) != files[PARAMS]:
-            raise UsageError(f"{folder} was written anew while it was read; run it again")
+            raise UsageError(
+                "{folder} was written anew while it was read; run it again", folder=folder
+            )
         params = review_params(values, where=str(folder / PARAMS))
         return cls(folder, files, review, params, load_plan(root / params.plan))
 
@@ -83,7 +89,7 @@ class ReviewFolder:
         if SEAL not in self.files:
             raise LedgerError("unsealed", folder=self.folder)
         if parts := faults(self.files):
-            raise LedgerError("unsealed.parts", folder=self.folder, parts="; ".join(parts))
+            raise LedgerError("unsealed.parts", folder=self.folder, parts=together(parts))
 
     @property
     def evidence(self) -> dict[str, bytes]:

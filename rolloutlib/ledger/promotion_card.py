@@ -23,6 +23,7 @@ from rolloutlib.ledger.deviations import accepted
 from rolloutlib.ledger.gate_rows import found_of, gate_name, gate_table, goal_of, value_of
 from rolloutlib.text import markdown, prose
 from rolloutlib.words.reasons import sentence
+from rolloutlib.words.roles import role_word
 from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def promotion_card(record: Record) -> list[Line]:
         *knob_lines(p),
         bold(say("Problem"), move),
         *(f"  - {markdown(reason)}" for reason in p.reasons),
+        *_owed(p),
         *_measured(p),
         bold(say("Goals"), joined([goal_of(gate) for gate in p.gates])),
         bold(say("Expected Effects"), joined(effects)),
@@ -122,6 +124,14 @@ def _flags(p: Predicate) -> Iterator[Line]:
                   after=after)  # fmt: skip
     if not moved:
         yield say("  - no flag changes")
+
+
+def _owed(p: Predicate) -> Iterator[Line]:
+    """Say what the review found open, and which role owes it."""
+    if isinstance(p.owed, tuple):
+        yield bold(say("Open items"), "")
+        for item in p.owed:
+            yield say("  - {role}: {what}", role=role_word(item.role), what=prose(item.what))
 
 
 # --- what was measured ----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from rolloutlib.ledger.found import (
     GateState,
     KnobPart,
     MeasuredArm,
+    OwedPart,
     Waiver,
     Whole,
     Window,
@@ -203,6 +204,7 @@ class Predicate(Part, frozen=True, kw_only=True):
         features: titles of the features whose flags move, by flag.
         cap: of how many users the entered stage is for at most; None: it has no cap.
         source: what the source calls the data; empty where it does not say.
+        owed: what the review found open, and by whom it is owed; records without any lack it.
     """
 
     id: RecordId
@@ -239,6 +241,7 @@ class Predicate(Part, frozen=True, kw_only=True):
     features: dict[FlagKey, str] | msgspec.UnsetType = msgspec.UNSET
     cap: Whole | msgspec.UnsetType | None = msgspec.UNSET
     source: str | msgspec.UnsetType = msgspec.UNSET
+    owed: tuple[OwedPart, ...] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def accepted(self) -> tuple[Deviation, ...]:

@@ -12,8 +12,10 @@ from rolloutlib.judge.review import review_stage
 from rolloutlib.ledger.documents import digest_of
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.pins import ReviewFolder, pins_of, results_digest
+from rolloutlib.phrase import Phrase, phrase
 from rolloutlib.text import plain
 from rolloutlib.words.reasons import worded
+from rolloutlib.words.sentences import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +27,11 @@ if TYPE_CHECKING:
 
 TOLERANCE: Final = 1e-9  # relative: sums of the same numbers in another order
 Level = Literal["E0", "E1", "E2", "E3"]
-MEANING: Final[dict[Level, str]] = {
-    "E0": "the same results, bit for bit",
-    "E1": "all verdicts are equal, and all numbers within rounding",
-    "E2": "all verdicts are equal, but numbers differ: investigate",
-    "E3": "a verdict differs: the decision does not replay",
+MEANING: Final[dict[Level, Phrase]] = {
+    "E0": phrase("the same results, bit for bit"),
+    "E1": phrase("all verdicts are equal, and all numbers within rounding"),
+    "E2": phrase("all verdicts are equal, but numbers differ: investigate"),
+    "E3": phrase("a verdict differs: the decision does not replay"),
 }
 _DATA = ("data", "inputs", "params", "plan")
 _CODE = ("cells", "commit", "dirty", "requirements", "python", "platform")
@@ -49,11 +51,11 @@ class Replay:
     """
 
     level: Level
-    broken: tuple[str, ...]
-    moved: tuple[str, ...]
-    verdicts: tuple[str, ...]
-    numbers: tuple[str, ...]
-    knife_edges: tuple[str, ...]
+    broken: tuple[Phrase, ...]
+    moved: tuple[Phrase, ...]
+    verdicts: tuple[Phrase, ...]
+    numbers: tuple[Phrase, ...]
+    knife_edges: tuple[Phrase, ...]
 
     @property
     def ok(self) -> bool:
@@ -62,12 +64,12 @@ class Replay:
 
     def __str__(self) -> str:
         """Say it in lines, the pins first."""
-        lines = [f"pin broken: {pin}" for pin in self.broken]
-        lines += [f"pin differs: {pin}" for pin in self.moved]
-        lines += [f"{self.level}: {MEANING[self.level]}"]
-        lines += [f"  {difference}" for difference in (*self.verdicts, *self.numbers[:10])]
-        lines += [f"knife edge: {gate}" for gate in self.knife_edges]
-        return "\n".join(map(plain, lines))
+        lines = [phrase("pin broken: {pin}", pin=pin) for pin in self.broken]
+        lines += [phrase("pin differs: {pin}", pin=pin) for pin in self.moved]
+        lines += [phrase("{level}: {meaning}", level=self.level, meaning=MEANING[self.level])]
+        lines += [phrase("  {what}", what=what) for what in (*self.verdicts, *self.numbers[:10])]
+        lines += [phrase("knife edge: {gate}", gate=gate) for gate in self.knife_edges]
+        return "\n".join(plain(translated(line)) for line in lines)
 
 
 def replay(book: Workbook, node: Node, *, tolerance: float = TOLERANCE) -> Replay:
@@ -103,7 +105,7 @@ def replay(book: Workbook, node: Node, *, tolerance: float = TOLERANCE) -> Repla
 
 def compare(
     old: Review, new: Review, *, tolerance: float = TOLERANCE
-) -> tuple[Level, tuple[str, ...], tuple[str, ...]]:
+) -> tuple[Level, tuple[Phrase, ...], tuple[Phrase, ...]]:
     """Compare two reviews.
 
     Returns:
@@ -115,36 +117,45 @@ def compare(
         new = msgspec.structs.replace(new, decided=None, open_items=())
     was, now = dict(_verdicts(old)), dict(_verdicts(new))
     verdicts = tuple(
-        f"{name}: was {was.get(name)}, is {now.get(name)}"
+        phrase(
+            "{name}: was {before}, is {after}", name=name, before=was.get(name), after=now.get(name)
+        )
         for name in was | now
         if was.get(name) != now.get(name)
     )
     before, after = (dict(_numbers(msgspec.to_builtins(review))) for review in (old, new))
     numbers = tuple(
-        f"{path}: was {before.get(path)}, is {after.get(path)}"
+        phrase(
+            "{name}: was {before}, is {after}",
+            name=path,
+            before=before.get(path),
+            after=after.get(path),
+        )
         for path in before | after
         if not _near(before.get(path), after.get(path), tolerance)
     )
     return ("E3" if verdicts else "E2" if numbers else "E1"), verdicts, numbers
 
 
-def knife_edges(review: Review, tolerance: float) -> Iterator[str]:
+def knife_edges(review: Review, tolerance: float) -> Iterator[Phrase]:
     """Yield the gates that another machine's rounding may judge otherwise."""
     for gate in review.gates:
         worst = gate.evidence.lower if gate.harm == "lower" else gate.evidence.upper
         for name, value, limit in (
-            ("bound", worst, gate.proof_limit),
-            ("plan value", gate.plan.value, gate.limit),
-            ("plan value", gate.plan.value, _tolerated_limit(gate)),
+            (phrase("bound"), worst, gate.proof_limit),
+            (phrase("plan value"), gate.plan.value, gate.limit),
+            (phrase("plan value"), gate.plan.value, _tolerated_limit(gate)),
         ):
             if (
                 limit is not None
                 and value is not None
                 and isclose(value, limit, rel_tol=tolerance, abs_tol=tolerance)
             ):
-                place = f"lies within {tolerance:g} of its limit ({limit!r})"
-                judged = "another machine may judge otherwise"
-                yield f"the {name} of {gate.id} ({value!r}) {place}; {judged}"
+                yield phrase(
+                    "the {name} of {gate} ({value!r}) lies within {tolerance:g} of its limit "
+                    "({limit!r}); another machine may judge otherwise",
+                    name=name, gate=gate.id, value=value, tolerance=tolerance, limit=limit,
+                )  # fmt: skip
 
 
 def _tolerated_limit(gate: GateResult) -> float | None:
@@ -186,21 +197,24 @@ def _near(old: float | None, new: float | None, tolerance: float) -> bool:
     return old is not None and new is not None and isclose(old, new, rel_tol=tolerance)
 
 
-def _inequalities(old: Pins, new: Pins, names: tuple[str, ...]) -> Iterator[str]:
+def _inequalities(old: Pins, new: Pins, names: tuple[str, ...]) -> Iterator[Phrase]:
     for name in names:
         before, after = getattr(old, name), getattr(new, name)
         if name == "inputs":
             yield from _files(old, new)
         elif before != after:
-            yield f"{name} was {_short(before)}, is {_short(after)}"
+            yield phrase("{name} was {before}, is {after}", name=name, before=_short(before),
+                         after=_short(after))  # fmt: skip
 
 
-def _files(old: Pins, new: Pins) -> Iterator[str]:
+def _files(old: Pins, new: Pins) -> Iterator[Phrase]:
     was, now = ({file.name: file.digest for file in pins.inputs} for pins in (old, new))
     for name in was | now:
         if was.get(name) != now.get(name):
-            how = "it was changed, removed or added behind the record's back"
-            yield f"{name} is not the file of the review: {how}"
+            yield phrase(
+                "{name} is not the file of the review: it was changed, removed or added behind the "
+                "record's back", name=name,
+            )  # fmt: skip
 
 
 def _short(value: object) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 import yaml
 
 from rolloutlib.errors import RolloutError
+from rolloutlib.phrase import Phrase, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,10 @@ _LINE_ENDS: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")  # YAML's, and no 
 
 class UnclearError(RolloutError):
     """The text does not show where one person ends and the next begins; nothing was changed."""
+
+
+def _unclear(line: int, expected: Phrase) -> UnclearError:
+    return UnclearError("line {line}: {expected}", line=line, expected=expected)
 
 
 class _Pair(NamedTuple):
@@ -75,7 +80,7 @@ def without_person(text: str, who: str) -> str:
     there = _mapping(text, people.value) if people else None
     person = _pair(there, who) if there else None
     if people is None or there is None or person is None:
-        raise UnclearError(f"line 1: expected {who} among the `{_PEOPLE}`")
+        raise _unclear(1, phrase("expected {who} among the `people`", who=who))
     if there.flow_style:
         return _cut_flow(text, there, person)
     kept = _cut_lines(text, person)
@@ -90,19 +95,20 @@ def without_person(text: str, who: str) -> str:
 
 def _root(text: str) -> yaml.MappingNode:
     if odd := _LINE_ENDS.search(text):
-        wanted = f"expected line ends LF or CR LF, got {odd.group()!r}"
-        raise UnclearError(f"line {_line(text, odd.start())}: {wanted}")
+        wanted = phrase("expected line ends LF or CR LF, got {got!r}", got=odd.group())
+        raise _unclear(_line(text, odd.start()), wanted)
     try:
         return _mapping(text, cast("Any", yaml).compose(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UnclearError(f"line {line}: expected YAML, but {error.problem}") from None
+        problem = phrase("expected YAML, but {problem}", problem=error.problem)
+        raise _unclear(line, problem) from None
 
 
 def _mapping(text: str, node: yaml.Node) -> yaml.MappingNode:
     if isinstance(node, yaml.MappingNode):
         return node
-    raise UnclearError(f"line {_line(text, node.start_mark.index)}: expected `key: value` pairs")
+    raise _unclear(_line(text, node.start_mark.index), phrase("expected `key: value` pairs"))
 
 
 def _pair(mapping: yaml.MappingNode, key: str) -> _Pair | None:
@@ -136,7 +142,7 @@ def _line_end(text: str, index: int) -> int:
     """Return where the line ends, before its line end, if only a comment follows there."""
     if rest := _NOTHING_MORE.match(text, index):
         return rest.end()
-    raise UnclearError(f"line {_line(text, index)}: expected nothing more on the line")
+    raise _unclear(_line(text, index), phrase("expected nothing more on the line"))
 
 
 def _indent(text: str, key: yaml.Node) -> str:
@@ -145,7 +151,7 @@ def _indent(text: str, key: yaml.Node) -> str:
     before = text[_line_start(text, start) : start]
     if _ALONE.fullmatch(before):
         return before.partition("?")[0]
-    raise UnclearError(f"line {_line(text, start)}: expected the key to begin its line")
+    raise _unclear(_line(text, start), phrase("expected the key to begin its line"))
 
 
 # --- one more -------------------------------------------------------------------------------------
@@ -211,7 +217,7 @@ def _cut_flow(text: str, people: yaml.MappingNode, person: _Pair) -> str:
         return text[:begin] + text[end:]
     comma = _COMMA.match(text, _end(text, before[-1].value))
     if comma is None:
-        raise UnclearError(f"line {_line(text, begin)}: expected a comma before the person")
+        raise _unclear(_line(text, begin), phrase("expected a comma before the person"))
     between = text[comma.end() : begin]
     kept = between if between.strip() else ""
     return text[: comma.end() - 1] + kept + text[end:]

@@ -18,6 +18,7 @@ from rolloutlib.files import bounded_bytes
 from rolloutlib.ledger.documents import digest_of
 from rolloutlib.ledger.durable import Files, locked, overwrite, sweep
 from rolloutlib.ledger.marked import inside, with_block
+from rolloutlib.phrase import foreign
 from rolloutlib.text import link, markdown
 
 if TYPE_CHECKING:
@@ -236,8 +237,9 @@ def ran_of_review(review: bytes, page: Path, *, at: datetime) -> Ran | None:
         read = msgspec.json.decode(review, type=_Review)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"review.json is no review ({error}); run `rollout review` again"
-        ) from None
+            "{where} is no review ({error}); run `rollout review` again",
+            where="review.json", error=foreign(str(error)),
+        ) from None  # fmt: skip
     if read.look.counting == "exploration":
         return None
     ranked = sorted((issue for issue in read.issues if issue.rank is not None), key=_rank)

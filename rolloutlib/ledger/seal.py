@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from rolloutlib.phrase import Phrase, phrase
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -75,7 +77,7 @@ def first_line(digest: str) -> str:
     return f"# of review.json sha256:{digest}\n"
 
 
-def faults(parts: Mapping[str, bytes], needed: Sequence[str] = WHOLE) -> list[str]:
+def faults(parts: Mapping[str, bytes], needed: Sequence[str] = WHOLE) -> list[Phrase]:
     """Say which parts of a sealed report disagree; nothing where all are of one review.
 
     Args:
@@ -83,24 +85,30 @@ def faults(parts: Mapping[str, bytes], needed: Sequence[str] = WHOLE) -> list[st
         needed: what the seal has to list; without review.json no part has to name one.
     """
     listed, damage = _listed(parts[SEAL])
-    wrong = [f"{SEAL} {damage}"] if damage else []
-    wrong += [f"{SEAL} does not list {name}" for name in needed if name not in listed]
-    wrong += [f"{name} is missing" for name in listed if name not in parts]
+    wrong = [phrase("{seal} {damage}", seal=SEAL, damage=damage)] if damage else []
+    wrong += [_unlisted(name) for name in needed if name not in listed]
+    wrong += [phrase("{name} is missing", name=name) for name in listed if name not in parts]
     review = listed.get(REVIEW, sha256(parts.get(REVIEW, b"")).hexdigest())
     for name, data in parts.items():
         if name == SEAL:
             continue
         named = _names_review(name, data) if REVIEW in needed else None
         if named not in {None, review}:
-            other = f"{named[:_SHORT]}…" if named else "none"
-            wrong.append(f"{name} is of another review.json ({other}, not {review[:_SHORT]}…)")
+            other = f"{named[:_SHORT]}…" if named else phrase("none")
+            wrong.append(phrase("{name} is of another review.json ({other}, not {review}…)",
+                                name=name, other=other, review=review[:_SHORT]))  # fmt: skip
         elif name not in listed:
-            wrong.append(f"{name} is not of this review: {SEAL} does not list it")
+            wrong.append(phrase("{name} is not of this review: {seal} does not list it", name=name,
+                                seal=SEAL))  # fmt: skip
         elif sha256(data).hexdigest() != listed[name]:
-            wrong.append(f"{name} was changed after the review")
+            wrong.append(phrase("{name} was changed after the review", name=name))
     if any(name.endswith(".jsonl") for name in listed) and OF_REVIEW not in listed:
-        wrong.append(f"{SEAL} does not list {OF_REVIEW}")
+        wrong.append(_unlisted(OF_REVIEW))
     return wrong
+
+
+def _unlisted(name: str) -> Phrase:
+    return phrase("{seal} does not list {name}", seal=SEAL, name=name)
 
 
 def unlike(
@@ -140,17 +148,17 @@ def lists(seal: bytes, name: str, data: bytes) -> bool:
     return not damage and listed.get(name) == sha256(data).hexdigest()
 
 
-def _listed(seal: bytes) -> tuple[dict[str, str], str]:
+def _listed(seal: bytes) -> tuple[dict[str, str], Phrase | None]:
     """Return the digests that a seal lists, by name, and what is wrong with it."""
     listed: dict[str, str] = {}
     for line in seal.decode("utf-8", "replace").splitlines():
         match = _LINE.fullmatch(line)
         if match is None:
-            return listed, "holds a line that is no digest and name"
+            return listed, phrase("holds a line that is no digest and name")
         if match[2] in listed:
-            return listed, f"lists {match[2]} twice"
+            return listed, phrase("lists {name} twice", name=match[2])
         listed[match[2]] = match[1]
-    return listed, ""
+    return listed, None
 
 
 def _names_review(name: str, data: bytes) -> str | None:

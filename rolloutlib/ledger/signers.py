@@ -19,6 +19,7 @@ from rolloutlib.files import bounded_bytes
 from rolloutlib.ledger.documents import digest_of
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.records import SIGNER, Person, Role, Threshold, Trust
+from rolloutlib.phrase import Phrase, both, phrase
 from rolloutlib.plan.strict_yaml import load_model
 
 if TYPE_CHECKING:
@@ -135,28 +136,31 @@ def trust(root: Path, plan: Plan, roles: Roles) -> Trust:
     return Trust(allowed, revoked, people, thresholds)
 
 
-def lint(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -> tuple[str, ...]:
+def lint(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -> tuple[Phrase, ...]:
     """Return what is wrong between roles.yaml and allowed_signers, one sentence each."""
     return tuple(_problems(roles, signers, thresholds))
 
 
-def _problems(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -> Iterator[str]:
+def _problems(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -> Iterator[Phrase]:
     for key in dict.fromkeys(line.key for line in signers.keys):
         sharing = sorted({line.who for line in signers.of(key)})
         if len(sharing) > 1:
-            names = " and ".join(sharing)
-            yield f"{SIGNERS_FILE}: {names} have the same key; one key is one person"
+            yield phrase("{file}: {names} have the same key; one key is one person",
+                         file=SIGNERS_FILE, names=both(sharing))  # fmt: skip
     with_key = {line.who for line in signers.keys if line.key not in signers.revoked}
     for who in roles.people:
         if who not in with_key:
-            yield f"{SIGNERS_FILE} has no key of {who}, whom {ROLES_FILE} names"
+            yield phrase("{file} has no key of {who}, whom {roles} names", file=SIGNERS_FILE,
+                         who=who, roles=ROLES_FILE)  # fmt: skip
     for who in sorted(with_key - set(roles.people)):
-        yield f"{ROLES_FILE} gives no role to {who}, who has a key"
+        yield phrase("{file} gives no role to {who}, who has a key", file=ROLES_FILE, who=who)
     given = {role for person in roles.people.values() for role in person.roles}
     needed = {role for asked in thresholds for role in asked.all}
     for role in sorted(needed - given):
-        admit = f"rollout keys add NAME@HOST --name NAME --role {role} --key FILE.pub"
-        yield f"{ROLES_FILE}: nobody is {role}, whose signature is needed: `{admit}`"
+        yield phrase(
+            "{file}: nobody is {role}, whose signature is needed: `rollout keys add NAME@HOST "
+            "--name NAME --role {role} --key FILE.pub`", file=ROLES_FILE, role=role,
+        )  # fmt: skip
 
 
 def _file_digest(path: Path) -> str:
@@ -178,12 +182,13 @@ def _plain(path: Path, where: str) -> str:
     except FileError as error:
         if error.missing:
             return ""
-        raise LedgerError("signers", where=where, trap=f"it {error.why}") from None
+        raise LedgerError("signers", where=where, trap=phrase("it {why}", why=error.why)) from None
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        trap = f"byte {error.start + 1} is not UTF-8; restore the file from git, or retype the line"
+        trap = phrase("byte {byte} is not UTF-8; restore the file from git, or retype the line",
+                      byte=error.start + 1)  # fmt: skip
         raise LedgerError("signers", where=f"{where}:{line}", trap=trap) from None
 
 
@@ -196,35 +201,43 @@ def _signer(where: str, line: str) -> SignerKey:
 
 def _revoked(where: str, line: str) -> str:
     if not (match := PUBLIC_KEY.fullmatch(line)):
-        trap = "expected a public key, such as `ssh-ed25519 AAAA… name`, and a plain line end"
+        trap = phrase(
+            "expected a public key, such as `ssh-ed25519 AAAA… name`, and a plain line end"
+        )
         raise LedgerError("signers", where=where, trap=trap)
     return match["key"]
 
 
-def _trap(line: str) -> str:  # noqa: PLR0911 -- a trap, a return
+def _trap(line: str) -> Phrase:  # noqa: PLR0911 -- a trap, a return
     """Name the trap in a line that ssh-keygen would accept, or would silently skip."""
     who, _, rest = line.partition(" ")
     if line.endswith("\r") or line.startswith("\ufeff"):
-        got = "ends in CR LF" if line.endswith("\r") else "begins with a byte order mark"
-        return f"the line {got}; save the file as plain UTF-8 with line ends LF"
+        return phrase(
+            "the line ends in CR LF; save the file as plain UTF-8 with line ends LF"
+            if line.endswith("\r") else
+            "the line begins with a byte order mark; save the file as plain UTF-8 with line ends LF"
+        )  # fmt: skip
     if any(sign in who for sign in "*?!"):
-        return f"{who!r} is a wildcard and lets anyone sign; name one person"
+        return phrase("{who!r} is a wildcard and lets anyone sign; name one person", who=who)
     if "cert-authority" in rest:
-        return "a certificate authority lets others admit signers; name one person's key"
+        return phrase("a certificate authority lets others admit signers; name one person's key")
     if "namespaces=" not in rest:
-        return f'without namespaces="{NAMESPACE}" a signature of a git commit would count; add it'
+        return phrase('without namespaces="{name}" a signature of a git commit would count; add it',
+                      name=NAMESPACE)  # fmt: skip
     if f'namespaces="{NAMESPACE}"' not in rest:
-        other = "another purpose's signature would count"
-        return f'the namespaces are not exactly "{NAMESPACE}"; {other}'
+        return phrase('the namespaces are not exactly "{name}"; another purpose\'s signature would '
+                      "count", name=NAMESPACE)  # fmt: skip
     if re.search(r'valid-(?:after|before)="[0-9]+"', rest):
-        return "a time of validity without Z shifts with the time zone; write 20261231000000Z"
+        return phrase(
+            "a time of validity without Z shifts with the time zone; write 20261231000000Z"
+        )
     times = '[,valid-after="YYYYMMDDHHMMSSZ"][,valid-before="…"]'
-    return f'expected `name@host namespaces="{NAMESPACE}"{times} type key`'
+    return phrase("expected {form}", form=f'`name@host namespaces="{NAMESPACE}"{times} type key`')
 
 
 def _stamp(where: str, text: str | None) -> datetime | None:
     try:
         return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC) if text else None
     except ValueError:
-        trap = f"{text} is no time; expected YYYYMMDDHHMMSSZ"
+        trap = phrase("{text} is no time; expected YYYYMMDDHHMMSSZ", text=text)
         raise LedgerError("signers", where=where, trap=trap) from None

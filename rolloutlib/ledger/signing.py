@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.signers import NAMESPACE, PUBLIC_KEY
+from rolloutlib.phrase import foreign, phrase
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,9 @@ def sign(data: bytes, key: Path, namespace: str = NAMESPACE, agent: str | None =
     made = _ssh_keygen(["-Y", "sign", "-q", "-n", namespace, "-f", str(key)], data, agent)
     if made.returncode or not made.stdout:
         said = made.stderr.decode(errors="replace").strip().splitlines()
-        raise LedgerError("not-signed", key=key, why=said[0] if said else "no reason given")
+        raise LedgerError(
+            "not-signed", key=key, why=foreign(said[0]) if said else phrase("no reason given")
+        )
     return made.stdout
 
 
@@ -87,7 +90,7 @@ def verify(
     if not own:
         raise LedgerError("other-persons-key", owner=lines[0].who, who=who)
     if not any(line.valid(at) for line in own):  # (3)
-        raise LedgerError("expired", who=who, at=at)
+        raise LedgerError("expired", who=who, at=f"{at:%Y-%m-%d %H:%M}")
     if key in signers.revoked and not witnessed:  # (4)
         raise LedgerError("revoked", who=who)
     revocation = bool(signers.revoked) and not witnessed

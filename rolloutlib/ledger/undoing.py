@@ -9,6 +9,7 @@ from msgspec import UNSET, structs
 from rolloutlib.ledger.chain import undone_by
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.records import RECORD_ID, Joined
+from rolloutlib.phrase import Clause, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,7 @@ def _by_decision(ledger: Ledger, decision: str) -> Node | None:
     return ledger.by_name.get(decision)
 
 
-def lacks(ledger: Ledger, way: WayBack, *, waits: bool = False) -> str:
+def lacks(ledger: Ledger, way: WayBack, *, waits: bool = False) -> Clause:
     """Return what the ledger must have lost: the decision by which flags were on; "" if none.
 
     A ledger that was deleted looks like a new one. The flags tell: they name the decision that they
@@ -96,7 +97,7 @@ def lacks(ledger: Ledger, way: WayBack, *, waits: bool = False) -> str:
     unknown = before is None or bool(decision)
     many = waits or after.generation > _FIRST_SWITCH or not ledger.folder.is_dir()
     if unknown and not ledger.nodes and many:
-        return f"what led to generation {after.generation} of the flags"
+        return phrase("what led to generation {n} of the flags", n=after.generation)
     return ""
 
 

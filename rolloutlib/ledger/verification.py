@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.ledger.beside import read_beside
 from rolloutlib.ledger.changes import behind
@@ -13,6 +13,7 @@ from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.signers import lint
 from rolloutlib.ledger.undoing import holding, lacks
 from rolloutlib.ledger.workbook import unreadable
+from rolloutlib.phrase import Clause, both, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.records import Head
     from rolloutlib.ledger.workbook import Workbook
 
-_TRUST_FILES = {
+_TRUST_FILES: Final[dict[str, tuple[Clause, str]]] = {
     "allowed_signers": ("params/allowed_signers", "params/allowed_signers"),
     "revoked_keys": ("params/revoked_keys", "params/revoked_keys"),
     "people": ("params/roles.yaml", "params/roles.yaml"),
     "thresholds": (
-        "the thresholds of plan.yaml or roles.yaml",
+        phrase("the thresholds of plan.yaml or roles.yaml"),
         "params/plan.yaml params/roles.yaml",
     ),
 }
@@ -118,9 +119,11 @@ def beside_findings(root: Path, ledger: Ledger | None) -> Iterator[Finding]:
     files = read_beside(root)
     damaged = [problem for file in files for problem in file.damage()]
     yield from damaged
-    first = "mend what is WRONG here first, then " if damaged or (ledger and ledger.damage) else ""
+    first: Clause = ""
+    if damaged or (ledger and ledger.damage):
+        first = phrase("mend what is WRONG here first, then ")
     if ledger is None and (broken := unreadable(root)):
-        first = f"mend {broken} (`git restore {broken}`), then "
+        first = phrase("mend {file} (`git restore {file}`), then ", file=broken)
     for file in files:
         if file.said is None:
             continue
@@ -159,7 +162,7 @@ def _whole(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
     """What is of no single record: one head, the trust that params/ says, its lint."""
     heads = [ledger.find(head.sha256) for head in ledger.heads]
     if len(heads) > 1:
-        yield finding("ledger", "fork", ids=" and ".join(node.id for node in heads))
+        yield finding("ledger", "fork", ids=both([node.id for node in heads]))
     if heads and all(node.predicate.trust != book.trust for node in heads):
         recorded = heads[0].predicate.trust
         changed = [
@@ -169,7 +172,7 @@ def _whole(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
         ]
         files, paths = zip(*changed, strict=True)
         each = dict.fromkeys(" ".join(paths).split())
-        names = " and ".join(files)
+        names = both(files)
         if left := behind(book, ledger):
             yield finding("params", "trust.behind", files=names, id=left[0].id)
         else:

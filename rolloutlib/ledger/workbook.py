@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.ledger.records import Decision
+    from rolloutlib.phrase import Phrase
 
 FOLDER: Final = "docs/LEDGER"
 
@@ -54,7 +55,7 @@ class Workbook:
         """Read the ledger and check its chain."""
         return read_ledger(self.folder, self.roles.ledger)
 
-    def problems(self, verdicts: Iterable[Decision]) -> tuple[str, ...]:
+    def problems(self, verdicts: Iterable[Decision]) -> tuple[Phrase, ...]:
         """Return what the lint of roles and keys finds, where these verdicts are to be signed."""
         known, asked = self.trust.thresholds, {*verdicts, "KEYS"}
         return lint(self.roles, self.signers, [known[v] for v in known if v in asked])

@@ -132,7 +132,7 @@ def test_an_alarm_that_rings_on_is_one(back: LookBack) -> None:
 
 def test_what_cannot_be_read_is_said(back: LookBack) -> None:
     """A damaged watch is named at the top, and the rest is told."""
-    assert any("2026-02-05/watch.json is no watch.json" in what for what in back.unread)
+    assert any("2026-02-05/watch.json is no watch.json" in str(what) for what in back.unread)
     assert "Not read: " in lookback.headline(back).text
 
 

@@ -469,8 +469,8 @@ def test_no_plan_keeps_flags_on(root: Path, name: str) -> None:
     done = _pull(root, features=("A",))
     assert done.flags == tuple(PRODUCT)
     assert _on_for(root / FLAGS, tuple(PRODUCT)[:5]) == set()
-    assert "so every flag is off: " in done.unread[0].text()
-    assert done.unread[1].text() == "Only the plan says which flag is feature A: every one is off"
+    assert "so every flag is off: " in str(done.unread[0])
+    assert str(done.unread[1]) == "Only the plan says which flag is feature A: every one is off"
     assert (done.after.stage, done.after.generation) == (3, 8)
     assert unedited(PLAN, FlagFile(done.after, done.data, done.digest))
     assert (root / SESSION).read_bytes() == session_defaults(PLAN, done.after)
@@ -486,7 +486,7 @@ def test_a_plan_that_takes_for_ever_is_done_without(
     """Reading it has an end, like everything before the switch."""
     monkeypatch.setattr(rollback, "PLAN", 0.05)
     monkeypatch.setattr("rolloutlib.plan.model.load_plan", _slow)
-    assert "no answer in 0.05 s" in _pull(root).unread[0].text()
+    assert "no answer in 0.05 s" in str(_pull(root).unread[0])
     assert _on_for(root / FLAGS) == set()
 
 
@@ -504,7 +504,7 @@ def test_a_lock_held_for_ever_is_done_without(root: Path) -> None:
     finally:
         os.close(handle)
     assert done.switched
-    assert f"{root / 'params'} is locked by process {os.getpid()} " in done.unread[0].text()
+    assert f"{root / 'params'} is locked by process {os.getpid()} " in str(done.unread[0])
     assert _on_for(root / FLAGS) == set()
 
 

@@ -20,6 +20,7 @@ from rolloutlib.ledger.found import (
     GateState,
     KnobPart,
     MeasuredArm,
+    OwedPart,
     Waiver,
     Window,
 )
@@ -114,6 +115,7 @@ def waived(lang: str) -> Predicate:
         lang, gates=(KEPT, SCORE, P95, VETOED, OPEN), checks=(notes,), recommendation="NO_GO",
         cap=None, waivers=tuple(Waiver(name, f"Why {name}.") for name in names),
         deviations=(Deviation("avg_score", "lower", "0.0", "-0.03", None, "0.1"),),
+        owed=(OwedPart("pm", "Bring evidence for the checks: release notes."),),
         reasons=("95th percentile latency: 12.9% are slower than 2,200 ms.",),
     )  # fmt: skip
 

@@ -102,7 +102,7 @@ def test_lint_compares_roles_and_keys(root: Path) -> None:
     roles = root / "params" / "roles.yaml"
     roles.write_text(roles.read_text().replace("[owner]", "[qa]"))
     book = Workbook(root)
-    told = "\n".join(lint(book.roles, book.signers, book.trust.thresholds.values()))
+    told = "\n".join(map(str, lint(book.roles, book.signers, book.trust.thresholds.values())))
     for said in (
         "have the same key",
         "no key of qa_lee@ex.com",
