@@ -17,7 +17,14 @@ from rolloutlib.ledger.book import append
 from rolloutlib.ledger.deviations import deviations
 from rolloutlib.ledger.documents import decimal, digest_of
 from rolloutlib.ledger.findings import LedgerError, together
-from rolloutlib.ledger.found import CarriedPart, CheckState, GateState, MeasuredArm, OwedPart, Window
+from rolloutlib.ledger.found import (
+    CarriedPart,
+    CheckState,
+    GateState,
+    MeasuredArm,
+    OwedPart,
+    Window,
+)
 from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.knobs import LOG, encoded, knobs_since, read_log
 from rolloutlib.ledger.pins import ReviewFolder, changed_files, pins_of

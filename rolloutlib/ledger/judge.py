@@ -130,8 +130,8 @@ class Judge:
             try:
                 signoff = self.check(node, file, keys)
             except LedgerError as error:
-                of = phrase("signoff of {who}: {error}", who=file.who, error=error)
-                findings.append(Finding(node.id, error.code, of))
+                why = phrase("signoff of {who}: {error}", who=file.who, error=error)
+                findings.append(Finding(node.id, error.code, why))
                 continue
             if signoff.decision == node.predicate.verdict:
                 signed.setdefault(signoff.role, file.who)
@@ -197,9 +197,8 @@ class Judge:
         p, who = node.predicate, signoff.signer
         person = self.rules(node).people.get(who)
         if person is None or signoff.role not in person.roles:
-            has = phrase("has no role")
-            if person:
-                has = phrase("has the role {roles}", roles=both(person.roles))
+            roles = both(person.roles) if person else ""
+            has = phrase("has the role {roles}" if person else "has no role", roles=roles)
             raise LedgerError("role", who=who, has=has, role=signoff.role)
         if signoff.name != person.name:
             raise LedgerError("role.name", got=signoff.name, who=who, expected=person.name)

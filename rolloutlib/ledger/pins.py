@@ -55,8 +55,10 @@ class ReviewFolder:
             UsageError: a file is missing or is not what `rollout review` writes.
         """
         if not folder.is_dir():
-            absent = "there is no such folder; expected the one that `rollout review --out` wrote"
-            raise UsageError(f"{folder}: {absent}")
+            raise UsageError(
+                "{folder}: there is no such folder; expected the one that `rollout review --out` "
+                "wrote", folder=folder,
+            )  # fmt: skip
         files = {name: _bytes_of(folder, name) for name in parts_in(folder)}
         missing = [name for name in _NEEDED if name not in files]
         if missing and REVIEW in files:
