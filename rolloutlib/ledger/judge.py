@@ -130,8 +130,8 @@ class Judge:
             try:
                 signoff = self.check(node, file, keys)
             except LedgerError as error:
-                why = phrase("signoff of {who}: {error}", who=file.who, error=error)
-                findings.append(Finding(node.id, error.code, why))
+                said = phrase("signoff of {who}: {error}", who=file.who, error=error)
+                findings.append(Finding(node.id, error.code, said))
                 continue
             if signoff.decision == node.predicate.verdict:
                 signed.setdefault(signoff.role, file.who)
