@@ -162,11 +162,12 @@ def _require_same(report: _Report, now: records.Review) -> None:
         )  # fmt: skip
     if now.plan_sha256 == was.plan_sha256:
         return
+    from rolloutlib.ledger.findings import together
     from rolloutlib.ledger.replay import compare
 
     level, verdicts, numbers = compare(_numbers(was), _numbers(now))
     if level not in {"E0", "E1"}:
-        differs = "; ".join((*verdicts, *numbers)[:3])
+        differs = together((*verdicts, *numbers)[:3])
         raise UsageError(
             "the plan has changed since {place} was written and judges the data otherwise "
             "({differs}); {tables}; {anew}", place=place, differs=differs, tables=TABLES, anew=ANEW,
