@@ -40,15 +40,6 @@ UNITS = {*get_args(Unit), *get_args(NeededUnit)}  # what designs and `Needed` co
 # Their first argument is an English template.
 SAYS = {"say", "translate", "phrase", "worded", "complain"}
 CODED = {"LedgerError"}  # whose first argument is a key of a table of templates
-# Chapters whose errors are still finished English sentences.
-UNCONVERTED = {
-    
-}  # fmt: skip
-
-
-def chapter_of(path: Path) -> str:
-    """Return the chapter that a file of the package belongs to."""
-    return path.relative_to(ROOT / "rolloutlib").parts[0].removesuffix(".py")
 
 
 def calls_of(path: Path, names: Collection[str]) -> Iterator[ast.Call]:
@@ -64,10 +55,9 @@ def literals_of(path: Path) -> Iterator[str]:
     """Yield the English templates of a file: of `say(...)` and its like, and of our errors."""
     for call in calls_of(path, SAYS):
         yield from constants_of(call.args[0])
-    if chapter_of(path) not in UNCONVERTED:
-        for call in calls_of(path, ERRORS - CODED):
-            for argument in call.args:
-                yield from constants_of(argument)
+    for call in calls_of(path, ERRORS - CODED):
+        for argument in call.args:
+            yield from constants_of(argument)
 
 
 def errors_of_the_package() -> set[str]:
@@ -135,7 +125,6 @@ def test_errors_are_templates() -> None:
     finished = [
         f"{path.relative_to(ROOT)}:{call.lineno}"
         for path in sorted((ROOT / "rolloutlib").rglob("*.py"))
-        if chapter_of(path) not in UNCONVERTED
         for call in calls_of(path, ERRORS)
         if any(isinstance(argument, ast.JoinedStr | ast.BinOp) for argument in call.args)
     ]
