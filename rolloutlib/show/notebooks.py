@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from markupsafe import Markup
 
 from rolloutlib import errors
-from rolloutlib.errors import RolloutError, UsageError, did_you_mean
+from rolloutlib.doors.refusal import DoorError
+from rolloutlib.errors import RolloutError, RunsError, UsageError, did_you_mean
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.figure import FIGURE_MIME
 from rolloutlib.show.kernel import own_kernel
@@ -155,7 +156,7 @@ def _as_sentence(
     name: str, message: str, said: Phrase | None, about: Mapping[str, object]
 ) -> RolloutError:
     """Make the error of a cell one of ours again; any other names the cell and the notebook."""
-    known = getattr(errors, name, None)
+    known = RunsError if name == DoorError.__name__ else getattr(errors, name, None)
     if isinstance(known, type) and issubclass(known, RolloutError):
         return known(said or message)
     if not message and name == "CellExecutionError":  # papermill's own: it found no error to show

@@ -18,7 +18,7 @@ import nbformat
 import pytest
 
 from rolloutlib import errors
-from rolloutlib.errors import NoEvidenceError, RolloutError, UsageError
+from rolloutlib.errors import NoEvidenceError, RolloutError, RunsError, UsageError
 from rolloutlib.plan.params import DailyParams, ReviewParams
 from rolloutlib.show.notebooks import localise, parameter_names, render_html, run_notebook
 from tests.english import english_on, names_in, texts_of
@@ -147,6 +147,11 @@ def test_a_missing_notebook_is_an_error(tmp_path: Path) -> None:
             "from rolloutlib import errors\nraise errors.NoEvidenceError('runs/ holds no run')",
             NoEvidenceError,
             "runs/ holds no run",
+        ),
+        (
+            "from rolloutlib.doors.refusal import DoorError\nraise DoorError('a', 'is b', 'c')",
+            RunsError,
+            r"a is b; expected c\.",
         ),
         (
             "1 / 0",
