@@ -21,6 +21,7 @@ from rolloutlib import errors
 from rolloutlib.errors import NoEvidenceError, RolloutError, RunsError, UsageError
 from rolloutlib.plan.params import DailyParams, ReviewParams
 from rolloutlib.show.notebooks import localise, parameter_names, render_html, run_notebook
+from rolloutlib.words.sentences import speaking, translated
 from tests.english import english_on, names_in, texts_of
 from tests.sample_review import ATTACK, Tags, bfcl, executed, hostile
 
@@ -130,6 +131,21 @@ def test_a_misspelt_parameter_is_an_error(tmp_path: Path) -> None:
     ):
         run_notebook(REVIEW, {"contrl": "x"}, tmp_path / "out.ipynb")
     assert not (tmp_path / "out.ipynb").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.notebooks
+def test_an_error_of_a_cell_is_said_in_the_language_of_the_terminal(tmp_path: Path) -> None:
+    """Template and values come out of the notebook's process, not only the finished English."""
+    raised = (
+        "from rolloutlib.errors import UsageError\n"
+        "raise UsageError('{notebook}: there is no such notebook', notebook='x')"
+    )
+    nbformat.write(made_of(raised), tmp_path / "broken.ipynb")
+    with pytest.raises(UsageError, match="x: there is no such notebook") as caught:
+        run_notebook(tmp_path / "broken.ipynb", {}, tmp_path / "out.ipynb")
+    with speaking("ko"):
+        assert translated(caught.value) == "x: 그런 노트북이 없습니다"
 
 
 def test_a_missing_notebook_is_an_error(tmp_path: Path) -> None:
