@@ -104,7 +104,7 @@ def _read(place: Path) -> _Report:
             "the parts of {folder} do not belong together: {wrong}; restore them, or run `rollout "
             "review --out` again",
             folder=folder,
-            wrong="; ".join(wrong),
+            wrong=tuple(wrong),
         )
     record = decode(parts[REVIEW], where=str(folder / REVIEW))
     note = "" if SEAL in parts else say("This report has no seal: its parts may have been changed.")

@@ -160,7 +160,7 @@ def report_at(report: Path) -> Shown:
                 "{folder} is not printed, since its parts are not of one report: {wrong}; restore "
                 "them, or run the review or watch again",
                 folder=plain(str(folder)),
-                wrong="; ".join(wrong),
+                wrong=tuple(wrong),
             )
         )
     text = page.decode("utf-8", "replace")
@@ -200,15 +200,15 @@ def _days_of(folder: Path) -> str | Phrase:
     return phrase("; did you mean {day}?", day=plain(str(days[-1].parent))) if days else ""
 
 
-def _disagreeing(name: str, parts: Mapping[str, bytes]) -> list[str]:
+def _disagreeing(name: str, parts: Mapping[str, bytes]) -> list[Phrase]:
     """Say what keeps the page from being the report's own."""
     record = _read(parts[RECORDS[name]])
     if SEAL in parts:
         return faults(parts, _needed(name, record))
     if record.schema == PAIR_SCHEMA:  # of before comparisons had a seal
         same = shown_by(parts[PAGE]) == sha256(parts[REVIEW]).hexdigest()
-        return [] if same else [f"{PAGE} is of another {REVIEW}"]
-    return [f"{SEAL} is missing"]
+        return [] if same else [phrase("{page} is of another {record}", page=PAGE, record=REVIEW)]
+    return [phrase("{name} is missing", name=SEAL)]
 
 
 def _needed(name: str, record: _Record) -> tuple[str, ...]:
