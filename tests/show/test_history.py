@@ -293,7 +293,7 @@ def test_reviews_stand_in_the_order_of_their_data(reports: Path) -> None:
     assert [past.where for past in ordered] == ["again", "late"]
 
 
-@pytest.mark.slow
+@exhaustive
 def test_odd_records_break_nothing(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers beyond any axis, facts of another version, times at the ends: the page is written."""
     monkeypatch.setattr(history, "FEWEST", 2)
