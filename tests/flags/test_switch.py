@@ -540,6 +540,22 @@ def test_outside_of_a_workbook_it_says_what_to_do(tmp_path: Path) -> None:
         assert workbook_to_switch(folder / "notebooks") == folder
 
 
+@pytest.mark.slow
+def test_the_switch_needs_no_words(root: Path) -> None:
+    """Where sentences cannot be loaded, flags are off all the same, and it is told in English."""
+    code = (
+        "import sys; sys.modules['rolloutlib.words.sentences'] = None\n"
+        "from rolloutlib.cli import main\n"
+        "raise SystemExit(main(['rollback', '--reason', 'x', '--lang', 'ko']))"
+    )
+    call = [sys.executable, "-c", code]
+    done = subprocess.run(call, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr  # off, but no record could be worded
+    assert "OFF: feature.searchLite" in done.stdout
+    assert "OPEN  Recorded: " in done.stdout
+    assert read_flags(root / FLAGS).state.off
+
+
 def test_the_command_from_its_start(root: Path) -> None:
     """As a process of its own, with neither a plan nor a flag file: off, said, exit code 1 or 0."""
     (root / FLAGS).write_bytes(b"[" * 200_000)
