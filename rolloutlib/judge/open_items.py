@@ -23,7 +23,7 @@ _SETTLED: Final = ("all.", "gate.tolerated")  # nobody owes anything for these
 _OF_GATES: Final = ("gate.", "gates.empty")  # one by one; here those that lack the same together
 _OF_CHECKS: Final = ("check.", "checks.")
 _REGRESSION: Final = ("segment.", "issue.", "issues.", "drift.")
-_PLAIN: Final = ("gates.silent", "runs.few", "gates.blocked")  # they say what is owed
+_RUNS: Final = ("gates.silent", "runs.few")
 
 Asked = tuple["Owed", Reason]
 Part = TypeVar("Part")
@@ -45,19 +45,35 @@ def open_items(
         checks: with what they found.
     """
     asked = (
-        *_of_data(reasons), *_of_gates(reasons, gates), *_of_checks(plan, checks),
-        *_of_findings(reasons), *_of_people(plan, stage, recommended),
+        *_of_data(reasons), *_of_gates(reasons, gates), *_of_runs(reasons),
+        *_of_checks(plan, checks), *_of_findings(reasons), *_of_people(plan, stage, recommended),
     )  # fmt: skip
     return tuple(OpenItem(owes(plan, what), why) for what, why in asked)
 
 
 def _of_data(reasons: Sequence[Reason]) -> Iterator[Asked]:
     """Ask to mend what no other reason is about: data that are no evidence, or not yet."""
-    known = (*_SETTLED, *_OF_GATES, *_OF_CHECKS, *_REGRESSION, *_PLAIN, "risk.", "look.spent")
+    known = (
+        *_SETTLED,
+        *_OF_GATES,
+        *_OF_CHECKS,
+        *_REGRESSION,
+        *_RUNS,
+        "gates.blocked",
+        "risk.",
+        "look.spent",
+    )
     if any(not reason.code.startswith(known) for reason in reasons):
         yield "data", because("open.data")
     for reason in reasons:
-        if reason.code in _PLAIN:
+        if reason.code == "gates.blocked":
+            yield "data", reason
+
+
+def _of_runs(reasons: Sequence[Reason]) -> Iterator[Asked]:
+    """Ask for the runs that the plan averages, and for values in the last ones."""
+    for reason in reasons:
+        if reason.code in _RUNS:
             yield "data", reason
 
 

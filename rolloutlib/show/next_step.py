@@ -49,7 +49,8 @@ def next_steps(review: Review, standing: Standing, params: ReviewParams | None) 
         return repeat
     if standing.decision:
         return [*_to_sign(review, standing, standing.decision)]
-    if params and not place_of(params):  # an exploration: nothing can be decided on it
+    exploring = review.look.counting == "exploration"  # nothing can be decided on it
+    if params and (exploring or not place_of(params)):
         return [Step(say("for a report to decide on"), again(params))]
     draft = Step(say("to draft the decision"), decide(review, params))
     if review.recommendation is Recommendation.HOLD and params:

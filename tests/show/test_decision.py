@@ -109,6 +109,8 @@ def test_an_exploration_is_told_how_to_get_a_report() -> None:
     exploring = PARAMS.model_copy(update={"out": None, "lang": "ko", "carry": ("runs/1",)})
     html = decision_page(bfcl(), params=exploring).html
     assert "decide" not in re.findall("<code>(.*?)</code>", html)[0]
+    spent = structs.replace(GO, look=structs.replace(GO.look, counting="exploration"))
+    assert "rollout decide" not in decision_page(spent, params=PARAMS).html
     assert again(exploring).endswith("--days 3 --lang ko --carry runs/1")
 
 
