@@ -74,6 +74,7 @@ def helps_of(lang: str, made: dict[str, dict[str, str]] = {}) -> dict[str, str]:
         ("schedule cron --zone Asia/Soul", 2), ("schedule cron --at 25", 2),
         ("incident open --title x --severity S9", 2), ("incident cover --until now", 2),
         ("compare a b --control x", 2), ("compare a", 2),
+        ("compare nope.json nope2.json", 2), ("source /nope", 2), ("history /nope", 2),
         ("risks .", 2), ("check-pr /nope", 2), ("ingest /nope --source /nope", 2),
         ("decide /nope --verdict GO --waive x", 2), ("flags init", 0),
     ],
