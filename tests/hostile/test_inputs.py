@@ -72,7 +72,7 @@ def answer_of(folder: Path, case: Case) -> str:
     if not found.quarantined:
         return KEPT
     assert any(case.says in row.message for row in found.quarantined)
-    whole = any(not row.line and "further" not in row.field for row in found.quarantined)
+    whole = any(not row.line and "further" not in str(row.field) for row in found.quarantined)
     return FILE if whole else ROW
 
 

@@ -230,7 +230,8 @@ def test_any_damage_is_booked(
     else:
         check_account(found)
         assert all(
-            one.text or one.expectation.startswith("expected each run") for one in found.quarantined
+            one.text or str(one.expectation).startswith("expected each run")
+            for one in found.quarantined
         )
 
 
