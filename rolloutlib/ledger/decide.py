@@ -11,6 +11,7 @@ from msgspec import UNSET
 from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.checks import newest_run, run_checks
+from rolloutlib.judge.decided import decided_of
 from rolloutlib.judge.finding import find
 from rolloutlib.judge.record import Verdict
 from rolloutlib.ledger.book import append
@@ -22,6 +23,7 @@ from rolloutlib.ledger.found import (
     CheckState,
     GateState,
     MeasuredArm,
+    MovePart,
     OwedPart,
     Window,
 )
@@ -123,7 +125,8 @@ def decide(
             knobs=knobs_since(book, plan, slot.seq) or UNSET,
             features={feature.flag: feature.title for feature in plan.features.values()},
             cap=plan.stages[entered].cap, source=review.source_title or "",
-            owed=tuple(OwedPart(one.role, sentence(one.why)) for one in review.open_items) or UNSET,
+            owed=owed_of(review, verdict) or UNSET,
+            moves=_moves(review, plan, stage) if verdict == "GO" else UNSET,
         )  # fmt: skip
 
     return append(book, "promotion", draft, evidence, now=now)
@@ -174,6 +177,25 @@ def _carried(review: Review) -> tuple[CarriedPart, ...]:
         CarriedPart(one.stage, one.control, one.treatment, one.runs, one.data_sha256)
         for one in review.carried
         if one.why is None
+    )
+
+
+def owed_of(review: Review, verdict: Decision) -> tuple[OwedPart, ...]:
+    """Return what stays open beside this decision, which is drafted; only a GO is promoted."""
+    done = {"open.decide"} if verdict == "GO" else {"open.decide", "open.promote"}
+    return tuple(
+        OwedPart(one.role, sentence(one.why))
+        for one in review.open_items
+        if one.why.code not in done
+    )
+
+
+def _moves(review: Review, plan: Plan, stage: StageId) -> tuple[MovePart, ...]:
+    """Return the flags that a GO moves, as the decision page says them."""
+    decided = review.decided or decided_of(plan, stage)
+    return tuple(
+        MovePart(one.feature, one.title, one.flag, one.before, one.after, one.audiences, one.stays)
+        for one in decided.moves
     )
 
 

@@ -151,3 +151,21 @@ class KnobPart(Part, frozen=True):
     before: str | None
     after: str | None
     why: str
+
+
+class MovePart(Part, frozen=True):
+    """A flag that a GO moves: its feature, the values before and after, and for whom.
+
+    Attributes:
+        feature: the plan's letter; `title` what people call it.
+        audiences: for whom it moves, by the plan's toggles.
+        stays: for whom it has another value than `after`, then too.
+    """
+
+    feature: str
+    title: str
+    flag: FlagKey
+    before: bool | str | None
+    after: bool | str
+    audiences: tuple[str, ...]
+    stays: tuple[str, ...] = ()

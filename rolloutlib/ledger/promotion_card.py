@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from rolloutlib.ledger.card_parts import (
     HOLDS,
-    audience_of,
     bold,
     carried_lines,
     experts,
@@ -15,13 +14,14 @@ from rolloutlib.ledger.card_parts import (
     joined,
     knob_lines,
     links_of,
-    moved_flags,
     row,
     title_of,
 )
 from rolloutlib.ledger.deviations import accepted
+from rolloutlib.ledger.found import MovePart
 from rolloutlib.ledger.gate_rows import found_of, gate_name, gate_table, goal_of, value_of
 from rolloutlib.text import markdown, prose
+from rolloutlib.words.audiences import audiences_word
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.roles import role_word
 from rolloutlib.words.sentences import say
@@ -43,8 +43,6 @@ def promotion_card(record: Record) -> list[Line]:
         return []
     judged = say("{verdict} (recommended: {recommendation})", verdict=p.verdict,
                  recommendation=markdown(p.recommendation or "–"))  # fmt: skip
-    move = say("Exit of stage {from_} towards stage {to}, for {cohort}.", from_=p.stage.from_,
-               to=p.stage.to, cohort=audience_of(p.cohort or "–"))  # fmt: skip
     people = ", ".join(f"{markdown(who.name)} ({'/'.join(who.roles)})" for who in experts(p))
     effects = [value_of(gate) for gate in p.gates if gate.value is not None]
     return [
@@ -53,10 +51,10 @@ def promotion_card(record: Record) -> list[Line]:
         *(_waived(p, waiver) for waiver in p.waivers),
         *(say("- **ACCEPTED: {why}**", why=prose(sentence(why))) for why in accepted(p)),
         *_simulated(p),
-        bold(say("Knob Changes"), _for_whom(p, p.stage)),
+        bold(say("Knob Changes"), _how_many(p, p.stage)),
         *_flags(p),
         *knob_lines(p),
-        bold(say("Problem"), move),
+        bold(say("Problem"), _exit(p.stage)),
         *(f"  - {markdown(reason)}" for reason in p.reasons),
         *_owed(p),
         *_measured(p),
@@ -108,22 +106,49 @@ def _simulated(p: Predicate) -> Iterator[Line]:
         yield say("- **SIMULATED: the evidence of {checks}**", checks=checks)
 
 
-def _for_whom(p: Predicate, move: Move) -> Line:
-    about = {"stage": move.to, "who": audience_of(p.cohort or "–")}
+def _how_many(p: Predicate, move: Move) -> Line:
+    """Say how many people the entered stage lets in; only a GO enters one."""
+    if p.verdict != "GO":
+        return say("no flag changes")
+    if move.to == move.from_:
+        return say("ends the rollout: there is no later stage")
     if isinstance(p.cap, int):
-        return say("for {who}, at most {cap} users (stage {stage})", **about, cap=f"{p.cap:,}")
-    return say("for {who}, no cap (stage {stage})", **about)
+        return say("stage {stage} lets in at most {cap} users; among them:", stage=move.to,
+                   cap=f"{p.cap:,}")  # fmt: skip
+    return say("stage {stage} has no cap:", stage=move.to)
+
+
+def _exit(move: Move) -> Line:
+    if move.to == move.from_:
+        return say("Exit of stage {from_}, the last.", from_=move.from_)
+    return say("Exit of stage {from_} towards stage {to}.", from_=move.from_, to=move.to)
 
 
 def _flags(p: Predicate) -> Iterator[Line]:
-    titles = p.features if isinstance(p.features, dict) else {}
-    moved = moved_flags(p.flags_before, p.flags_after)
-    for key, (before, after) in moved.items():
-        name = title_of(titles.get(key, "–"))
-        yield say("  - `{key}` ({title}): {before} → {after}", key=key, title=name, before=before,
-                  after=after)  # fmt: skip
-    if not moved:
+    """List the flags that a GO moves, and for whom."""
+    if p.verdict != "GO":
+        return
+    moves = p.moves if isinstance(p.moves, tuple) else _between(p)
+    for one in moves:
+        yield say("  - `{key}` ({title}): {before} → {after} for {audience}", key=one.flag,
+                  title=title_of(one.title), before=flag_word(one.before),
+                  after=flag_word(one.after),
+                  audience=audiences_word(one.audiences, one.stays))  # fmt: skip
+    if not moves:
         yield say("  - no flag changes")
+
+
+def _between(p: Predicate) -> tuple[MovePart, ...]:
+    """Return the moves of a record that lacks them: for the audience of its flags alone."""
+    if p.flags_before is None or p.flags_after is None:
+        return ()
+    titles = p.features if isinstance(p.features, dict) else {}
+    before, whom = p.flags_before.values, (p.flags_after.audience,)
+    return tuple(
+        MovePart("", titles.get(key, "–"), key, before.get(key), value, whom)
+        for key, value in p.flags_after.values.items()
+        if before.get(key) != value
+    )
 
 
 def _owed(p: Predicate) -> Iterator[Line]:

@@ -19,6 +19,7 @@ from rolloutlib.ledger.found import (
     GateState,
     KnobPart,
     MeasuredArm,
+    MovePart,
     OwedPart,
     Waiver,
     Whole,
@@ -205,6 +206,8 @@ class Predicate(Part, frozen=True, kw_only=True):
         cap: of how many users the entered stage is for at most; None: it has no cap.
         source: what the source calls the data; empty where it does not say.
         owed: what the review found open, and by whom it is owed; records without any lack it.
+        moves: the flags that a GO moves, and for whom; other verdicts, and records from before
+            it was told, lack it.
     """
 
     id: RecordId
@@ -242,6 +245,7 @@ class Predicate(Part, frozen=True, kw_only=True):
     cap: Whole | msgspec.UnsetType | None = msgspec.UNSET
     source: str | msgspec.UnsetType = msgspec.UNSET
     owed: tuple[OwedPart, ...] | msgspec.UnsetType = msgspec.UNSET
+    moves: tuple[MovePart, ...] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def accepted(self) -> tuple[Deviation, ...]:

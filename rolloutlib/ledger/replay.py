@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from math import isclose
 from typing import TYPE_CHECKING, Final, Literal, cast
@@ -35,6 +36,7 @@ MEANING: Final[dict[Level, Phrase]] = {
 }
 _DATA = ("data", "inputs", "params", "plan")
 _CODE = ("cells", "commit", "dirty", "requirements", "python", "platform")
+_WORDS = ".method_parts"  # how a method is said, in parts: its numbers are no results
 _DIGEST = 40  # the length of a git commit: what is as long is a digest, and is cut for people
 
 
@@ -94,7 +96,8 @@ def replay(book: Workbook, node: Node, *, tolerance: float = TOLERANCE) -> Repla
     read = ReviewFolder.read(book.folder / node.id, book.root)
     seen = read.review.look  # the look that the meeting saw, not one more
     fresh = worded(review_stage(read.params, replayed=seen).record)
-    level, verdicts, numbers = compare(read.review, fresh, tolerance=tolerance)
+    lacks = tuple(lacking(read.review, read.files["review.json"]))
+    level, verdicts, numbers = compare(read.review, fresh, tolerance=tolerance, lacks=lacks)
     if level == "E0" and results_digest(fresh) != pins.results:
         raise LedgerError("subject-changed.review", id=node.id)
     now = pins_of(read, fresh, book.root)
@@ -104,17 +107,21 @@ def replay(book: Workbook, node: Node, *, tolerance: float = TOLERANCE) -> Repla
 
 
 def compare(
-    old: Review, new: Review, *, tolerance: float = TOLERANCE
+    old: Review, new: Review, *, tolerance: float = TOLERANCE, lacks: tuple[str, ...] = ()
 ) -> tuple[Level, tuple[Phrase, ...], tuple[Phrase, ...]]:
     """Compare two reviews.
+
+    Args:
+        old: the record's.
+        new: the replay's.
+        tolerance: relative; numbers nearer than this are equal.
+        lacks: paths of fields that are younger than the old review: not compared.
 
     Returns:
         The level, the verdicts that differ, and the numbers that differ beyond the tolerance.
     """
     if results_digest(old) == results_digest(new):
         return "E0", (), ()
-    if old.decided is None:  # of before reviews told what they decide
-        new = msgspec.structs.replace(new, decided=None, open_items=())
     was, now = dict(_verdicts(old)), dict(_verdicts(new))
     verdicts = tuple(
         phrase(
@@ -132,9 +139,34 @@ def compare(
             after=after.get(path),
         )
         for path in before | after
-        if not _near(before.get(path), after.get(path), tolerance)
+        if not _beneath(path, lacks) and not _near(before.get(path), after.get(path), tolerance)
     )
     return ("E3" if verdicts else "E2" if numbers else "E1"), verdicts, numbers
+
+
+def lacking(review: Review, data: bytes) -> Iterator[str]:
+    """Yield the paths of the fields that a review has by default: its file does not name them."""
+    yield from _lacking(msgspec.to_builtins(review), json.loads(data))
+
+
+def _lacking(whole: object, written: object, path: str = "") -> Iterator[str]:
+    if isinstance(whole, dict) and isinstance(written, dict):
+        named = cast("dict[str, object]", written)
+        for key, inner in cast("dict[str, object]", whole).items():
+            below = f"{path}.{key}".lstrip(".")
+            if key not in named:
+                yield below
+            else:
+                yield from _lacking(inner, named[key], below)
+    elif isinstance(whole, list | tuple) and isinstance(written, list):
+        pairs = zip(cast("list[object]", whole), cast("list[object]", written), strict=True)
+        for number, (inner, its) in enumerate(pairs):
+            yield from _lacking(inner, its, f"{path}.{_name(inner, number)}")
+
+
+def _beneath(path: str, lacks: tuple[str, ...]) -> bool:
+    """Whether a path leads to how a method is said, or to a field that the old review lacks."""
+    return f"{_WORDS}." in path or any(path == one or path.startswith(f"{one}.") for one in lacks)
 
 
 def knife_edges(review: Review, tolerance: float) -> Iterator[Phrase]:

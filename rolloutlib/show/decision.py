@@ -14,7 +14,7 @@ from rolloutlib.show.signoffs import Standing, standing
 from rolloutlib.show.stages import stages_of
 from rolloutlib.show.tables import Html, aligned, render, sheet, style
 from rolloutlib.text import LABEL, plain
-from rolloutlib.words.audiences import audience_word
+from rolloutlib.words.audiences import audience_word, audiences_word
 from rolloutlib.words.numbers import show
 from rolloutlib.words.reasons import sentence, texts
 from rolloutlib.words.roles import role_word
@@ -180,13 +180,16 @@ def _opens(decided: Decided) -> str:
     """Say which stage a GO opens, and for whom flags move then."""
     if decided.next_stage is None:
         return str(say("ends the rollout: there is no later stage"))
-    cap = say("at most {cap} users", cap=decided.next_cap) if decided.next_cap else say("no cap")
     moves = [
-        str(say("{move} for {audience}", move=_move(move), audience=_whom(move)))
+        str(say("{move} for {audience}", move=_move(move),
+                audience=audiences_word(move.audiences, move.stays)))
         for move in decided.moves
-    ] or [str(say("no flag changes"))]
-    return str(say("opens stage {stage} ({cap}): {moves}", stage=decided.next_stage, cap=cap,
-                   moves=", ".join(moves)))  # fmt: skip
+    ] or [str(say("no flag changes"))]  # fmt: skip
+    about = {"stage": decided.next_stage, "moves": ", ".join(moves)}
+    if decided.next_cap is None:
+        return str(say("opens stage {stage}, which has no cap: {moves}", **about))
+    return str(say("opens stage {stage}, which lets in at most {cap} users; among them: {moves}",
+                   cap=f"{decided.next_cap:,}", **about))  # fmt: skip
 
 
 def _move(move: FlagMove) -> str:
@@ -194,15 +197,6 @@ def _move(move: FlagMove) -> str:
     words: dict[bool | str, str] = {True: str(say("on")), False: str(say("off"))}
     before, after = (words.get(value, str(value)) for value in (move.before, move.after))
     return f"{move.feature} {translate(move.title)} {before} → {after}"
-
-
-def _whom(move: FlagMove) -> Sentence | str:
-    """Say for whom a flag moves: everyone, but for those who keep what they have."""
-    if "everyone" not in move.audiences:
-        return ", ".join(str(audience_word(name)) for name in move.audiences)
-    if not move.stays:
-        return audience_word("everyone")
-    return say("everyone but {audiences}", audiences=tuple(map(audience_word, move.stays)))
 
 
 def _counted(review: Review) -> str:

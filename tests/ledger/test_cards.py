@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, structs
 
+from rolloutlib.judge.decided import decided_of
+from rolloutlib.judge.owed import OpenItem
 from rolloutlib.ledger.cards import render
 from rolloutlib.ledger.chain import Node
+from rolloutlib.ledger.decide import owed_of
 from rolloutlib.ledger.documents import decimal, decode, digest_of, encode
 from rolloutlib.ledger.found import (
     CheckState,
@@ -20,12 +23,14 @@ from rolloutlib.ledger.found import (
     GateState,
     KnobPart,
     MeasuredArm,
+    MovePart,
     OwedPart,
     Waiver,
     Window,
 )
 from rolloutlib.ledger.gate_rows import gate_table
 from rolloutlib.ledger.records import (
+    Decision,
     FlagSet,
     Move,
     Person,
@@ -36,8 +41,16 @@ from rolloutlib.ledger.records import (
     Trust,
 )
 from rolloutlib.measure.estimates import proves
-from rolloutlib.words.sentences import speaking
+from rolloutlib.reason import because
+from rolloutlib.show.decision import decision_page
+from rolloutlib.words.audiences import audiences_word
+from rolloutlib.words.reasons import sentence
+from rolloutlib.words.sentences import say, speaking
 from tests.ledger.workbooks import GATE
+from tests.sample_review import PLAN, story
+
+if TYPE_CHECKING:
+    from rolloutlib.plan.model import StageId
 
 GOLDEN = Path(__file__).parent / "golden"
 FORMS = [
@@ -100,6 +113,8 @@ def decision(lang: Any, **said: Any) -> Predicate:  # noqa: ANN401
         recommendation="GO", tags=("too_long",), window=Window(("r1",), 48), measured=arms,
         gates=(KEPT,), flags_before=before, flags_after=after, card=2, cap=1000,
         features={"feature.searchLite": "Search summaries", "feature.mode": "Generator mode"},
+        moves=(MovePart("A", "Search summaries", "feature.searchLite", before=False, after=True,
+                        audiences=("opted_in", "everyone"), stays=("opted_out",)),),
         source="Story, stage 2", knobs=(KnobPart("guardian.max", "3", None, "R1"),),
         checks=(CheckState("test_suites", "Test suites pass", holds=True, why="10",
                            evidence=(), simulated=True),),
@@ -150,6 +165,51 @@ def test_a_korean_card_holds_no_english_sentence() -> None:
     text = render(node_of(decision("ko"))).decode()
     text = re.sub(r"`[^`]*`|\S+@\S+|Kim Min-ji|All of .*|Story, stage 2", "", text)
     assert re.findall(r"[A-Za-z]{2,} +[A-Za-z]{2,} +[A-Za-z]{2,}", text) == []
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_the_card_moves_what_the_page_moves(stage: StageId, lang: str) -> None:
+    """For each stage, a GO's card tells of the audience of each flag as the decision page does."""
+    decided = decided_of(PLAN, stage)
+    moves = tuple(
+        MovePart(one.feature, one.title, one.flag, one.before, one.after, one.audiences, one.stays)
+        for one in decided.moves
+    )
+    node = node_of(decision(lang, stage=Move(stage, stage + 1), moves=moves, cap=decided.next_cap))
+    card = render(node).decode()
+    with speaking(lang):
+        page = decision_page(structs.replace(story(), decided=decided), lang).text
+        opens = next(line for line in page.splitlines() if line.startswith(str(say("A GO"))))
+        for one in decided.moves:
+            whom = audiences_word(one.audiences, one.stays)
+            change = str(say("{move} for {audience}", move="", audience=whom)).strip()
+            assert change in opens
+            assert re.search(rf"`{one.flag}`.* → true.*{re.escape(change)}", card)
+    assert (str(decided.next_cap) in opens) == (decided.next_cap is not None)
+    assert (f"{decided.next_cap}" in card.split("feature.")[0]) == (decided.next_cap is not None)
+
+
+@pytest.mark.parametrize("verdict", ["HOLD", "NO_GO"])
+def test_a_card_that_is_no_go_tells_of_no_move(verdict: Decision) -> None:
+    """Where nobody is let in, there is no audience, no cap and no flag."""
+    text = render(node_of(decision("en", verdict=verdict, moves=UNSET))).decode()
+    told = text.split("**Knob Changes**")[1].split("- **Measured**")[0]
+    assert told == (
+        ": no flag changes\n  - `guardian.max`: 3 → – (R1)\n"
+        "- **Problem**: Exit of stage 2 towards stage 3.\n"
+    )
+
+
+@pytest.mark.parametrize(("verdict", "left"), [("GO", ["open.promote"]), ("HOLD", [])])
+def test_a_record_does_not_ask_for_itself(verdict: Decision, left: list[str]) -> None:
+    """The decision is not open on its own card, and what is no GO is not promoted."""
+    asked = [OpenItem("pm", because("open.decide")),
+             OpenItem("owner", because("open.promote", stage=3, title="Default-on"))]  # fmt: skip
+    told = owed_of(structs.replace(story(), open_items=tuple(asked)), verdict)
+    assert [one.what for one in told] == [
+        sentence(one.why) for one in asked if one.why.code in left
+    ]
 
 
 def cells_of(gate: GateState) -> list[str]:

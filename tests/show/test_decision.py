@@ -47,7 +47,7 @@ def test_what_is_decided_is_named_and_never_the_arm_treatment() -> None:
     assert title_of(bfcl()).endswith("A Search summaries · gpt-4o-2024-08-06-FC")
     text = plain_of(bfcl())
     assert "A Search summaries off → on; for users who opted in, at most 100" in text
-    assert "opens stage 3 (no cap): A Search summaries off → on for everyone but users who" in text
+    assert "opens stage 3, which has no cap: A Search summaries off → on for everyone but" in text
     before = structs.replace(bfcl(), decided=None, open_items=())  # a record of another day
     assert title_of(before) == "NO-GO · stage 2, Opt-in beta · gpt-4o-2024-08-06-FC"
     assert "Under review" not in plain_of(before)
