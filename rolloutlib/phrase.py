@@ -8,8 +8,9 @@ them in the reader's language.
 from __future__ import annotations
 
 import re
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import islice
+from string import Formatter
 from typing import TYPE_CHECKING, Final, Union, cast
 
 import msgspec
@@ -19,10 +20,15 @@ from rolloutlib.text import LABEL, plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["Clause", "Phrase", "Value", "both", "either", "filled", "foreign", "phrase"]
-__all__ += ["settled", "several"]
+__all__ = ["UNFILLED", "Clause", "Phrase", "Value", "both", "either", "fillable", "filled"]
+__all__ += ["foreign", "phrase", "settled", "several"]
 
 _NAMED = 20  # of the parts of an enumeration; nobody reads more
+# What filling raises where values are not those that a template names.
+UNFILLED: Final = (LookupError, ValueError, TypeError, AttributeError)
+_FIELDS: Final = 40  # places in a template; ours have nine at most
+_PART: Final = 10_000  # characters of a phrase within a phrase, so that copies of it end
+_PLAIN_SPEC: Final = re.compile(r"|[+]?,?(\.[0-9]{1,2})?[fg%]?|02x")
 
 Plain = bool | int | float | str | None
 Value = Union[Plain, "Phrase", tuple[Union[Plain, "Phrase"], ...]]
@@ -32,6 +38,8 @@ class Phrase(msgspec.Struct, frozen=True):
     """A sentence, or a part of one.
 
     `str` of it is its English. Without values nothing is filled in: the template may hold braces.
+    A record may hold a phrase that somebody wrote: one that is not `fillable`, or lacks values,
+    is said as it stands.
 
     Attributes:
         template: English, with `{name}` where a value stands, as `str.format` takes it.
@@ -58,8 +66,32 @@ class Phrase(msgspec.Struct, frozen=True):
         template = translate(self.template) if self.template else ""
         if not self.values:
             return template
+        if not fillable(self.template):
+            return self.template
         values = {name: _said(value, translate) for name, value in self.values.items()}
-        return filled(template, self.template, values)
+        try:
+            return filled(template, self.template, values)
+        except UNFILLED:
+            return self.template
+
+
+@lru_cache(maxsize=1024)
+def fillable(template: str) -> bool:
+    """Return whether filling a template does no more than to show values: no attributes, no width.
+
+    >>> fillable("{n:,} of {name!r}"), fillable("{n.__class__}"), fillable("{n:>900000000}")
+    (True, False, False)
+    """
+    try:
+        fields = [field for field in Formatter().parse(template) if field[1] is not None]
+    except ValueError:
+        return False
+    return len(fields) <= _FIELDS and all(
+        re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name or "")
+        and _PLAIN_SPEC.fullmatch(spec or "")
+        and conversion in {None, "r"}
+        for _, name, spec, conversion in fields
+    )
 
 
 def filled(text: str, template: str, values: dict[str, object]) -> str:
@@ -70,7 +102,7 @@ def filled(text: str, template: str, values: dict[str, object]) -> str:
     """
     try:
         return settled(text.format(**values))
-    except (LookupError, ValueError, TypeError, AttributeError):
+    except UNFILLED:
         if text == template:
             raise
         return template.format(**values)
@@ -175,7 +207,7 @@ def _value(value: object) -> Value:
 
 def _said(value: Value, translate: Callable[[str], str]) -> object:
     if isinstance(value, Phrase):
-        return value.said(translate)
+        return value.said(translate)[:_PART]
     if isinstance(value, tuple):
         return ", ".join(str(_said(part, translate)) for part in value)
     return value

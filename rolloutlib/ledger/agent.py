@@ -90,7 +90,7 @@ def _add(key: Path, path: str) -> None:
     if added.returncode:
         said = added.stderr.decode(errors="replace").strip().splitlines()
         why = foreign(said[0]) if said else phrase("no reason given")
-        if said and said[0].startswith("Enter passphrase"):
+        if said and said[0].startswith("Enter passphrase"):  # which ssh-add asks for
             why = phrase("it has a passphrase; `ssh-add {key}`, then --key {key}.pub", key=key)
         raise LedgerError("not-signed.add", key=key, why=why)
 
@@ -102,7 +102,7 @@ def _listens(path: str) -> bool:
 
 
 def _ssh_add(agent: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environ, "SSH_AUTH_SOCK": agent}
+    environment = {**os.environ, "SSH_AUTH_SOCK": agent, "LC_ALL": "C"}  # what it says is read
     command = [_program("ssh-add"), *arguments]
     return subprocess.run(command, env=environment, stderr=subprocess.PIPE, check=False)  # noqa: S603
 

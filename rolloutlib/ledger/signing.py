@@ -108,6 +108,7 @@ def _ask_ssh(
         options += ["-s", file.name, f"-Overify-time={at.astimezone(UTC):%Y%m%d%H%M%SZ}"]
         options += ["-r", str(signers.revoked_file)] if revocation else []
         said = _ssh_keygen(options, data)
+    # What ssh-keygen prints, another program's text.
     good = f'Good "{NAMESPACE}" signature for {who} with '.encode()
     if said.returncode or not said.stdout.startswith(good):
         raise LedgerError("bad-signature")
@@ -116,7 +117,8 @@ def _ask_ssh(
 def _ssh_keygen(
     options: list[str], data: bytes, agent: str | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environ, "SSH_AUTH_SOCK": agent} if agent else None
+    environment = {**os.environ, "LC_ALL": "C"}  # what it says is compared
+    environment |= {"SSH_AUTH_SOCK": agent} if agent else {}
     command = [_program(), *options]
     return subprocess.run(command, input=data, capture_output=True, check=False, env=environment)  # noqa: S603
 

@@ -223,8 +223,8 @@ class Knob(Model):
             known = phrase("{got} is none of {known}", got=turn.amount, known=self.values)
             return None if fits else known
         if isinstance(turn.to, str) or isinstance(before, str):
-            got = repr(turn.to if before is None else before)
-            return phrase("{got} is no number", got=got)
+            word = turn.to if isinstance(turn.to, str) else before
+            return phrase("{got} is no number", got=repr(word))
         if turn.by is not None and before is None:
             return phrase("nobody knows its value now, so give the new one, without a sign")
         return self._outside(before, self.after(before, turn))

@@ -48,7 +48,7 @@ def csv_records(text: str, escape: str | None = None, delimiter: str = ",") -> I
 
 
 def _fault(error: csv.Error, line: str) -> tuple[Phrase, Phrase]:
-    if "end of data" in str(error):
+    if "end of data" in str(error):  # what Python's csv says, in English everywhere
         due = phrase("expected every quote that is opened in this row to be closed")
         return phrase("a quote is not closed"), due
     got = phrase("text follows a quote that closes its cell")

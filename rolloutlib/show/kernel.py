@@ -88,7 +88,8 @@ class Kernel:
     def gone(self, error: Exception) -> RolloutError:
         """Say in a sentence why no notebook could be run to its end; called while the room is."""
         code = self.process[0].poll() if self.process else None
-        if code is None or "respond" in str(error):  # it was ended only after nobody heard of it
+        # "respond" is Jupyter's word: the process was ended only after nobody heard of it.
+        if code is None or "respond" in str(error):
             why = " ".join(str(error).split())[:SAID]
             return RolloutError(
                 "the notebook's process does not answer ({why}); run it again", why=why

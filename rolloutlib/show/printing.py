@@ -168,14 +168,15 @@ def _by_chromium(engine: Engine, room: Path) -> Pdf:
         engine.program, *_QUIET, *_OFFLINE, f"--user-data-dir={room / 'profile'}",
         f"--print-to-pdf={room / 'page.pdf'}", (room / "page.html").as_uri(),
     ]  # fmt: skip
-    alone = {"TMPDIR": str(room), "BREAKPAD_DUMP_LOCATION": str(room)}
+    # LC_ALL: its message is read below, in English; a page names its own language.
+    alone = {"TMPDIR": str(room), "BREAKPAD_DUMP_LOCATION": str(room), "LC_ALL": "C"}
     by = f"Chromium {plain(engine.program)}"
     bare = phrase("{engine}, without its sandbox", engine=by)
     if os.geteuid() != 0:  # Chromium has none for root, whom it refuses
         try:
             return Pdf(_run(call, room, by, alone), by)
         except _Failed as error:
-            if "sandbox" not in str(error).lower():
+            if "sandbox" not in str(error).lower():  # which Chromium says
                 raise
     return Pdf(_run([call[0], "--no-sandbox", *call[1:]], room, bare, alone), bare)
 

@@ -150,9 +150,10 @@ def _named(name: str) -> object:
         "today": say("today"), "control": say("Control"), "treatment": say("Treatment"),
         "more than allowed": say("more than allowed"), "contradictory": say("contradictory"),
         "edited": say("edited"), "copies": say("copies"), "violations": say("violations"),
-        "passed": say("Pass rate"),
+        "passed": say("Pass rate"), "easy": say("easy"), "medium": say("medium"),
+        "hard": say("hard"),
     }  # fmt: skip
-    return words.get(name) or translate(name)
+    return words.get(name, name)
 
 
 # --- the plan's weeks -----------------------------------------------------------------------------

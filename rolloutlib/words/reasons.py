@@ -6,11 +6,12 @@ and `signed` name, words of the plan in the reader's language, data as they are.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import msgspec
 
-from rolloutlib.phrase import filled
+from rolloutlib.phrase import UNFILLED, fillable, filled
 from rolloutlib.reason import SAID, Reason
 from rolloutlib.text import plain
 from rolloutlib.words.numbers import bound, show
@@ -51,7 +52,8 @@ Part = TypeVar("Part")
 def sentence(reason: Reason, lang: str | None = None) -> str:
     """Return a reason's sentence, in the language that is spoken unless one is named.
 
-    A code that this version does not know keeps the text that the record carries.
+    A code that this version does not know keeps the text that the record carries, and so does one
+    whose facts are not those that its sentence needs: somebody else wrote the record.
 
     >>> sentence(Reason("runs.few", {"wanted": 3, "runs": 1}))
     'The plan averages the last 3 runs; there are 1.'
@@ -65,17 +67,26 @@ def sentence(reason: Reason, lang: str | None = None) -> str:
     template = template or TEMPLATES.get(reason.code)
     if template is None:
         return plain(reason.text or reason.code)
-    facts = {name: _shown(name, fact, reason) for name, fact in reason.facts.items()}
-    return filled(translate(template), template, facts)
+    try:
+        facts = {name: _shown(name, fact, reason) for name, fact in reason.facts.items()}
+        return filled(translate(template), template, facts)
+    except UNFILLED:
+        if not reason.text:
+            raise
+        return plain(reason.text)
 
 
 def _phrase_of(reason: Reason) -> str:
-    """Say a phrase that a record carries as a reason."""
+    """Say a phrase that a record carries as a reason; one that is none by the record's text."""
     values = {name: fact for name, fact in reason.facts.items() if name != "template"}
-    template = str(reason.facts["template"])
-    if not values:
+    template = reason.facts.get("template")
+    if isinstance(template, str) and not values:
         return translate(template)
-    return filled(translate(template), template, {n: _in_words(v) for n, v in values.items()})
+    if isinstance(template, str) and fillable(template):
+        with suppress(*UNFILLED):
+            said = {name: _in_words(value) for name, value in values.items()}
+            return filled(translate(template), template, said)
+    return reason.text or reason.code
 
 
 def _in_words(fact: Fact) -> object:

@@ -20,6 +20,8 @@ from rolloutlib.flags.state import SESSION, read_flags
 from rolloutlib.ledger.book import append
 from rolloutlib.ledger.knobs import LOG, KnobError, knobs_since, read_log
 from rolloutlib.ledger.workbook import Workbook
+from rolloutlib.plan.risks import Turn
+from rolloutlib.words.sentences import speaking, translated
 from tests.ledger.workbooks import ROOT, START, Quick, decided, promotion, workbook
 from tests.tables import PLAN
 
@@ -71,6 +73,15 @@ def test_what_is_out_of_bounds_is_refused(book: Path, name: str, text: str, why:
         told(book, name, text)
     assert (book / SESSION).read_bytes() == before
     assert not (book / LOG).exists()
+
+
+def test_why_a_turn_is_refused_is_said_in_korean() -> None:
+    """A plan's reason is a phrase within the error's, and names what is no number."""
+    why = PLAN.knobs.known["styleStrictness"].refuses(0.5, Turn(to="fast"))
+    assert str(why) == "'fast' is no number"
+    with speaking("ko"):
+        told = translated(KnobError("{name} is {value}; {why}", name="x", value="0.5", why=why))
+    assert told == "x은(는) 0.5입니다. 'fast'은(는) 수가 아닙니다"
 
 
 def test_a_step_and_a_value(book: Path) -> None:

@@ -93,6 +93,21 @@ def test_rows_where_sums_do_not_do(tmp_path: Path) -> None:
     same(raw, review(tmp_path / "store", **how))
 
 
+def test_stored_days_say_that_nobody_measured_them(tmp_path: Path) -> None:
+    """`simulated` of source.yaml is kept with the run, and goes when source.yaml takes it back."""
+    runs, store = tmp_path / "runs", tmp_path / "store"
+    runs.mkdir()
+    (runs / "t.csv").write_text("arm,pass\nold,true\nnew,false\n", encoding="utf-8")
+    for simulated in (True, False):
+        spec = f"columns: {{arm: arm, passed: pass}}\nsimulated: {str(simulated).lower()}\n"
+        (runs / "source.yaml").write_text(spec, encoding="utf-8")
+        ingest(runs, store, PLAN)
+        found = load(store)
+        assert found is not None
+        arms = read_store(store, found).runs.runs
+        assert [info.simulated for info in arms] == [simulated] * 2
+
+
 def test_days_late_and_repeated(tmp_path: Path) -> None:
     """In two goes, in another order and twice: the same days, byte for byte, and the same rows."""
     one, two, both = (tmp_path / name for name in ("one", "two", "both"))

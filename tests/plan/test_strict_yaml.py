@@ -6,7 +6,7 @@ Every error is one sentence that names file and place.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -147,6 +147,13 @@ def test_a_file_is_read_as_it_is_now(tmp_path: Path) -> None:
     assert load_model(file, Outer).named["a"].name == "y"
 
 
+class Words(BaseModel):
+    """Two words of two."""
+
+    kind: Literal["green", "blue"]
+    other: Literal["green", "blue"]
+
+
 class Bounded(BaseModel):
     """A model with every kind of bound that the plan and the parameters have."""
 
@@ -184,6 +191,16 @@ def test_what_pydantic_says_is_said_in_korean(values: dict[str, object]) -> None
         assert str(told) == english[0].lower() + english[1:]
         with speaking("ko"):
             assert not re.search("[A-Za-z]{2,} [a-z]{2,}", translated(told))
+
+
+def test_a_question_and_the_next_problem_stay_apart() -> None:
+    """Problems are listed, also after one that asks: no "?." in Korean."""
+    with pytest.raises(ValidationError) as caught:
+        Words.model_validate({"kind": "gren", "other": "blu"})
+    with speaking("ko"):
+        told = translated(describe(caught.value, "a.yaml", Words))
+    assert "'green'입니까? / other" in told
+    assert "?." not in told
 
 
 def test_a_validator_of_ours_may_raise_a_phrase() -> None:

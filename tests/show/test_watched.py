@@ -145,7 +145,7 @@ def test_parts_are_named_in_the_language_that_is_spoken() -> None:
     texts = [row["text"] for layer in layers(mix, "text") for row in rows_of(mix, layer)]
     assert {"쉬움", "■ 계획"} <= set(texts)
     assert "min_score, default: 31;" in reasons.alt
-    assert "easy, seen: 41.0%" in mix.alt
+    assert "쉬움, 관측: 41.0%" in mix.alt
 
 
 def test_a_bar_tells_its_part_and_the_whole_signal_with_bounds() -> None:

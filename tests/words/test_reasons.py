@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from rolloutlib.judge.record import Recommendation, Review
-from rolloutlib.phrase import phrase
+from rolloutlib.phrase import Phrase, phrase
 from rolloutlib.reason import Reason, because, said
 from rolloutlib.words.reasons import sentence, worded
 from rolloutlib.words.sentences import say, speaking
@@ -19,6 +19,8 @@ from rolloutlib.words.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rolloutlib.reason import Fact
 
 SOURCES = Path(__file__).resolve().parents[2] / "rolloutlib"
 
@@ -88,6 +90,36 @@ def test_a_code_of_another_version_keeps_its_text() -> None:
     """A record that a newer version wrote is still readable."""
     assert sentence(Reason("gate.novel", {}, "Something new.")) == "Something new."
     assert sentence(Reason("gate.novel")) == "gate.novel"
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{n:>900000000}", "{n:.999f}", "{n.__class__.__mro__}", "{n[0]}", "{n!a}", "{n:{n}}", "{0}",
+     "{", "{n}" * 41, "{m}", "{n:,}", None, 3],
+)  # fmt: skip
+def test_a_template_of_a_record_that_is_none_is_not_filled(template: str | int | None) -> None:
+    """Whoever writes a record can ask for no memory, no attribute and no failure of its reader."""
+    facts: dict[str, Fact] = {"n": "a"}
+    facts |= {} if template is None else {"template": template}
+    assert sentence(Reason("said", facts, "It says so."), "ko") == "It says so."
+    assert sentence(Reason("said", facts)) == "said"
+    if isinstance(template, str):
+        assert str(Phrase(template, {"n": "a"})) == template
+
+
+def test_phrases_in_phrases_do_not_multiply() -> None:
+    """Twice the same part, forty deep, stays short instead of taking all memory."""
+    part = phrase("{a}{a}", a="x" * 99)
+    for _ in range(40):
+        part = Phrase("{a}{a}", {"a": part})
+    assert len(str(part)) <= 20_000
+
+
+def test_a_record_without_the_facts_of_its_sentence_keeps_its_text() -> None:
+    """A sentence of ours whose facts somebody took away is said as the record says it."""
+    assert sentence(Reason("runs.few", {"wanted": 3}, "Too few runs.")) == "Too few runs."
+    with pytest.raises(KeyError):
+        sentence(Reason("runs.few", {"wanted": 3}))
 
 
 def test_a_worded_record_carries_english_everywhere() -> None:

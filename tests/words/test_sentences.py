@@ -16,6 +16,7 @@ from rolloutlib.errors import UsageError
 from rolloutlib.ledger.findings import SENTENCES
 from rolloutlib.measure.design import Unit
 from rolloutlib.measure.needed import NeededUnit
+from rolloutlib.phrase import fillable
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.plan.model import load_plan
 from rolloutlib.plan.offline import load_eval_plan
@@ -161,6 +162,12 @@ def test_placeholders_survive_translation() -> None:
     assert [
         text for text, korean in catalogue().items() if placeholders(text) != placeholders(korean)
     ] == []
+
+
+def test_our_phrases_may_be_filled_from_a_record() -> None:
+    """Reports that carry them are read by the rule for what anybody may have written."""
+    refused = [text for text in catalogue() if placeholders(text) and not fillable(text)]
+    assert [text for text in refused if "such as {" not in text] == []  # said without values
 
 
 def test_translations_are_korean() -> None:
