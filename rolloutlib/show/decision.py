@@ -10,7 +10,7 @@ from rolloutlib.show.next_step import next_steps
 from rolloutlib.show.registered import firing
 from rolloutlib.show.report import SIGNS, look_of, meaning_of, recommendation_word, title_of
 from rolloutlib.show.rows import badge, interval, plan_limit, plan_value, proof_limit
-from rolloutlib.show.signoffs import Standing, standing
+from rolloutlib.show.signoffs import Standing, decided_lines, standing, still_owed
 from rolloutlib.show.stages import stages_of
 from rolloutlib.show.tables import Html, aligned, render, sheet, style
 from rolloutlib.text import LABEL, plain
@@ -49,6 +49,14 @@ class _Gate(NamedTuple):
     plan: tuple[str, str]
 
 
+class _Head(NamedTuple):
+    """What stands first: what was decided in whole, until then what is recommended."""
+
+    sign: str
+    word: Sentence
+    kind: str
+
+
 class _Line(NamedTuple):
     """A line for a signature: empty for paper, or who has signed and when."""
 
@@ -84,26 +92,40 @@ def decision_page(
 
 def _page(review: Review, found: Standing, params: ReviewParams | None) -> Html:
     """Lay the page out, in the language that is spoken."""
-    word, sign = str(recommendation_word(review.recommendation)), SIGNS[review.recommendation]
-    title, meaning, told = title_of(review), str(meaning_of(review)), simulated(review)
+    head, told = _head(review, found), simulated(review)
+    title, meaning = title_of(review, head.word), _meaning(review, found)
     facts, gates = _facts(review), [_gate(gate) for gate in review.gates]
     reasons = _reasons(review)
-    owed = [(role_word(item.role), sentence(item.why)) for item in review.open_items]
+    owed = [(role_word(item.role), sentence(item.why)) for item in still_owed(review, found)]
     steps = [(str(step.when), step.command) for step in next_steps(review, found, params)]
     lines = _lines(review, found)
     html = render(
-        "decision.html.j2", style=style() + sheet("decision.css"), sign=sign, word=word,
-        kind=review.recommendation.value.lower(), title=title, stage=_stage(review),
+        "decision.html.j2", style=style() + sheet("decision.css"), sign=head.sign,
+        word=str(head.word), kind=head.kind, title=title, stage=_stage(review),
         meaning=meaning, simulated=told, facts=facts, reasons=reasons[:REASONS],
         more=_more(len(reasons) - REASONS), gates=gates, owed=owed[:ITEMS],
         owed_more=_more(len(owed) - ITEMS), steps=steps, lines=lines, words=_words(review, found),
     )  # fmt: skip
-    text = [f"{sign} {title}", meaning, told, *(f"{name}: {value}" for name, value in facts),
+    text = [f"{head.sign} {title}", meaning, told, *(f"{name}: {value}" for name, value in facts),
             *(f"- {reason}" for reason in reasons), *_gates_text(gates),
             *(f"{role}: {what}" for role, what in owed),
             *(f"{when}: {command}" for when, command in steps),
             *(", ".join(filter(None, line)) for line in lines)]  # fmt: skip
     return Html(html, "\n".join(plain(line) for line in text if line), title)
+
+
+def _head(review: Review, found: Standing) -> _Head:
+    """Return the page's first word: nothing that was rolled back or overruled looks like a GO."""
+    if found.rollback:
+        return _Head(SIGNS[Recommendation.NO_GO], say("Rolled back"), "no_go")
+    shown = found.verdict if found.whole and found.verdict else review.recommendation
+    return _Head(SIGNS[shown], recommendation_word(shown), shown.value.lower())
+
+
+def _meaning(review: Review, found: Standing) -> str:
+    """Say what the ledger has decided, and what the recommendation means while people decide."""
+    lines = decided_lines(found, review)
+    return " ".join(map(str, lines if found.whole else [*lines, meaning_of(review)]))
 
 
 def _words(review: Review, found: Standing) -> dict[str, str]:
@@ -112,10 +134,14 @@ def _words(review: Review, found: Standing) -> dict[str, str]:
     signing = say("Seen by; nothing is decided") if invalid else say("Signatures")
     if found.damage:
         signing = say("The ledger cannot be read: {why}", why=found.damage)
-    if found.decision:
-        signing = say("Signatures of {decision}", decision=found.decision)
+    why, recommended = say("Why"), recommendation_word(review.recommendation)
+    if found.verdict:
+        signing = say("Signatures of {decision}: {verdict}", decision=found.decision,
+                      verdict=recommendation_word(found.verdict))  # fmt: skip
+        if found.rollback or found.verdict is not review.recommendation:
+            why = say("Why {word} is recommended", word=recommended)
     words = {
-        "why": say("Why"), "gates": say("Gates"), "gate": say("Gate"),
+        "why": why, "gates": say("Gates"), "gate": say("Gate"),
         "estimate": say("Estimate [bounds]"), "limit": say("Stage limit"),
         "evidence": say("Evidence"), "value": say("Plan's value"),
         "plan_limit": say("Plan's limit"), "plan": say("Plan's rule"),

@@ -66,7 +66,7 @@ def invalid_report(params: ReviewParams, folder: Path, message: Phrase | str) ->
 def _pieces(review: Reviewed, params: ReviewParams) -> list[tuple[str, Html]]:
     """Return what stands below the decision page: prose, and what it is about."""
     lang = params.lang
-    found = [(translate("## What to do"), bullets(_to_do(review, f"`{again(params)}`")))]
+    found = [(translate("## What to do"), bullets(_to_do(review, again(params))))]
     if review.quarantine:
         prose = translate(
             "## Quarantine\n\nRows that could not be read as evidence are counted here with an "
@@ -90,9 +90,13 @@ def _to_do(review: Reviewed, command: str) -> list[object]:
             "Mend the rows as the examples say, or make the runs again; quarantine/ holds each "
             "refused row as it was, with its reason."
         )
+    then = say("Then review again. This review spent no look.")
+    if command:
+        then = say("Then review again: {command}. This review spent no look.",
+                   command=f"`{command}`")  # fmt: skip
     return [
         first,
-        say("Then review again: {command}. This review spent no look.", command=command),
+        then,
         say("Until then there is nothing to decide: the flags stay as they are, and an older GO "
             "says nothing of these data."),
     ]  # fmt: skip

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Step", "again", "decide", "next_steps", "place_of"]
 
 OPTIONS: Final = ("control", "treatment", "source", "profile", "evidence", "as_of", "days",
-                  "engine", "lang")  # fmt: skip
+                  "looks", "engine", "against", "lang")  # fmt: skip
+UNSAID: Final = ("look", "plan")  # parameters that no option says
 NOT_HERE: Final = "REPORT_FOLDER"  # stands for the folder of a review that is no report
 
 
@@ -44,17 +45,25 @@ def next_steps(review: Review, standing: Standing, params: ReviewParams | None) 
         standing: what the ledger has on it.
         params: of the review; without them there is no command that repeats it.
     """
-    repeat = [Step(say("with mended data"), again(params))] if params else []
+    command = again(params) if params else ""
+
+    def repeat(when: Sentence) -> list[Step]:
+        return [Step(when, command)] if command else []
+
     if review.recommendation is Recommendation.INVALID:
-        return repeat
+        return repeat(say("with mended data"))
     if standing.decision:
-        return [*_to_sign(review, standing, standing.decision)]
+        steps = [*_to_sign(review, standing, standing.decision)]
+        if standing.rollback:
+            return repeat(say("for a new decision"))
+        held = standing.whole and standing.verdict is Recommendation.HOLD
+        return repeat(say("when what is owed is there")) if held else steps
     exploring = review.look.counting == "exploration"  # nothing can be decided on it
     if params and (exploring or not place_of(params)):
-        return [Step(say("for a report to decide on"), again(params))]
+        return repeat(say("for a report to decide on"))
     draft = Step(say("to draft the decision"), decide(review, params))
-    if review.recommendation is Recommendation.HOLD and params:
-        return [draft, Step(say("when what is owed is there"), again(params))]
+    if review.recommendation is Recommendation.HOLD:
+        return [draft, *repeat(say("when what is owed is there"))]
     return [draft]
 
 
@@ -65,9 +74,11 @@ def decide(review: Review, params: ReviewParams | None) -> str:
 
 
 def again(params: ReviewParams) -> str:
-    """Return the command that reviews the same runs again."""
+    """Return the command that reviews the same runs again; "" where no options can say it."""
     default = ReviewParams(stage=params.stage, runs=params.runs)
     told, usual = params.model_dump(mode="json"), default.model_dump(mode="json")
+    if any(told[name] != usual[name] for name in UNSAID):
+        return ""
     words = ["rollout", "review", str(params.stage), "--runs", params.runs]
     for name in OPTIONS:
         if told[name] != usual[name]:
@@ -78,8 +89,8 @@ def again(params: ReviewParams) -> str:
 
 
 def _to_sign(review: Review, standing: Standing, decision: str) -> Iterator[Step]:
-    missing = [state for state in standing.states if not state.signer]
-    for state in missing:
-        yield Step(say("to sign as {role}", role=state.role), state.command)
-    if not missing and review.recommendation is Recommendation.GO and review.stage != STAGES[-1]:
+    for state in standing.states:
+        if not state.signer:
+            yield Step(say("to sign as {role}", role=state.role), state.command)
+    if standing.due and review.stage != STAGES[-1]:
         yield Step(say("to put it in force"), f"rollout promote {decision}")

@@ -66,11 +66,11 @@ def recommendation_word(recommendation: Recommendation) -> Sentence:
     return words.get(recommendation, say("INVALID"))
 
 
-def title_of(review: Review) -> str:
-    """Name recommendation, stage and candidate."""
+def title_of(review: Review, word: Sentence | None = None) -> str:
+    """Name recommendation (or what was decided), stage and candidate."""
     return str(say(
         "{recommendation} · stage {stage}, {name} · {candidate}",
-        recommendation=recommendation_word(review.recommendation), stage=review.stage,
+        recommendation=word or recommendation_word(review.recommendation), stage=review.stage,
         name=translate(review.stage_name), candidate=candidate_of(review),
     ))  # fmt: skip
 

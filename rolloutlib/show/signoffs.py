@@ -5,40 +5,58 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.errors import RolloutError
+from rolloutlib.flags.state import FLAGS, FlagsError, read_flags
 from rolloutlib.judge.record import Recommendation, Reviewed
+from rolloutlib.ledger.beside import read_beside
+from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.left_out import left_out_of_review
 from rolloutlib.ledger.pins import results_digest
 from rolloutlib.ledger.verification import SignatureState, sign_off_status
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.show.next_step import decide
+from rolloutlib.show.report import recommendation_word
 from rolloutlib.show.tables import Cell, Html, Row, bullets, joined, table
 from rolloutlib.words.reasons import texts, worded
 from rolloutlib.words.sentences import Sentence, say, speaking
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
+    from rolloutlib.judge.owed import OpenItem
     from rolloutlib.judge.record import Review
-    from rolloutlib.ledger.chain import Ledger
+    from rolloutlib.ledger.chain import Ledger, Node
     from rolloutlib.plan.params import ReviewParams
 
-__all__ = ["Standing", "sign_off", "standing"]
+__all__ = ["Standing", "decided_lines", "sign_off", "standing", "still_owed"]
 
 
 class Standing(NamedTuple):
     """What the ledger has on a review.
 
     Attributes:
-        decision: the newest record that pins these very results; None before there is one.
+        decision: the newest record of these very results that is signed in whole, else the newest
+            one; None before there is one.
         states: the roles that its verdict needs, or that the recommended one would need.
         ledger: None where it cannot be read, and `damage` says why.
+        verdict: what the decision says, which may differ from what the review recommends.
+        whole: whether it is signed by all whom its verdict needs.
+        due: whether a promotion is what comes next: a GO in whole that is not in force, not older
+            than another GO and not rolled back.
+        rollback: the rollback that came after a GO; "" where none did.
+        draft: a newer record of these results that is not signed in whole, and its verdict.
     """
 
     decision: str | None
     states: tuple[SignatureState, ...]
     ledger: Ledger | None
     damage: str = ""
+    verdict: Recommendation | None = None
+    whole: bool = False
+    due: bool = False
+    rollback: str = ""
+    draft: tuple[str, Recommendation] | None = None
 
 
 def standing(review: Review, root: Path, now: datetime) -> Standing:
@@ -52,12 +70,42 @@ def standing(review: Review, root: Path, now: datetime) -> Standing:
     try:
         book = Workbook(root)
         ledger = book.read()
-        name, states = _decision(review, ledger), _due(review, book)
-        if name:
-            states = sign_off_status(book, name, now=now, ledger=ledger)
+        records = _decisions(review, ledger)
+        if not records:
+            return Standing(None, _due(review, book), ledger)
+        return _decided(book, Judge(book, ledger, now), records)
     except RolloutError as error:  # a damaged ledger is no reason to show no report
         return Standing(None, (), None, str(error))
-    return Standing(name, states, ledger)
+
+
+def decided_lines(found: Standing, review: Review) -> list[Sentence]:
+    """Say what the ledger's decision is, as opposed to what the review recommends."""
+    if found.verdict is None:
+        return []
+    about = {"verdict": recommendation_word(found.verdict), "decision": found.decision}
+    lines = [say("Drafted, not signed in whole: {verdict} ({decision}).", **about)]
+    if found.whole:
+        lines = [say("Decided: {verdict} ({decision}).", **about)]
+    if found.verdict is not review.recommendation:
+        recommended = recommendation_word(review.recommendation)
+        lines.append(say("The review recommends {word}.", word=recommended))
+    if found.rollback:
+        lines.append(say("{rollback} rolled back after it; the stage opens again with a new GO.",
+                         rollback=found.rollback))  # fmt: skip
+    if found.draft:
+        name, verdict = found.draft
+        lines.append(say("A newer draft is not signed in whole: {verdict} ({decision}).",
+                         verdict=recommendation_word(verdict), decision=name))  # fmt: skip
+    return lines
+
+
+def still_owed(review: Review, found: Standing) -> Iterator[OpenItem]:
+    """Yield what is still open: not to decide what is decided, nor to promote what no GO opens."""
+    promoting = found.verdict is Recommendation.GO and (found.due or not found.whole)
+    for item in review.open_items:
+        settled = {"open.decide": True, "open.promote": not promoting}.get(item.why.code, False)
+        if not (found.decision and settled):
+            yield item
 
 
 def sign_off(
@@ -70,8 +118,8 @@ def sign_off(
 ) -> Html:
     """Show who signs this review's decision, with the exact command where a signature is missing.
 
-    The decision is the newest record that pins these very results; before there is one, the command
-    that drafts it.
+    The decision is the newest record of these very results that is signed in whole, else the newest
+    one; before there is one, the command that drafts it.
 
     Args:
         review: what was reviewed.
@@ -94,22 +142,66 @@ def sign_off(
         carries = Workbook(root).plan.evidence.carries != "none"
         omitted = texts(left_out_of_review(review, found.ledger)) if carries else []
         accepts = (say("Who signs a GO accepts: {why}", why=why) for why in within)
-        step = _next_step(review, found.decision, params)
-        return joined(bullets([at, step, *omitted, *accepts]), signatures)
+        steps = decided_lines(found, review) or [_next_step(review, params)]
+        return joined(bullets([at, *steps, *omitted, *accepts]), signatures)
 
 
-def _decision(review: Review, ledger: Ledger) -> str | None:
+def _decisions(review: Review, ledger: Ledger) -> list[Node]:
+    """Return the decisions that pin these very results, the newest first."""
     record = review.record if isinstance(review, Reviewed) else review
     digest = results_digest(worded(record))
-    for node in reversed(ledger.nodes):
-        if node.predicate.pins and node.predicate.pins.results == digest:
-            return node.id
-    return None
+    return [
+        node
+        for node in reversed(ledger.nodes)
+        if node.predicate.pins and node.predicate.pins.results == digest
+    ]
 
 
-def _next_step(review: Reviewed, name: str | None, params: ReviewParams | None) -> Sentence:
-    if name:
-        return say("Decision {name} pins these results.", name=name)
+def _decided(book: Workbook, judge: Judge, records: list[Node]) -> Standing:
+    """Return how the decision stands, of records on the same results, the newest first."""
+    ledger, newest = judge.ledger, records[0]
+    node = next((record for record in records if _is_whole(judge, record)), newest)
+    if node is not newest and _rollback_after(book, ledger, node):
+        node = newest  # what was rolled back is no more; the newer one is being decided
+    verdict, whole = Recommendation(node.predicate.verdict), _is_whole(judge, node)
+    go = whole and verdict is Recommendation.GO
+    rollback = _rollback_after(book, ledger, node) if go else ""
+    green = judge.green() if go and not rollback else None
+    return Standing(
+        node.id,
+        sign_off_status(book, node.id, now=judge.now, ledger=ledger),
+        ledger,
+        verdict=verdict,
+        whole=whole,
+        due=green == node.head and _in_force(book) != node.id,
+        rollback=rollback,
+        draft=None if node is newest else (newest.id, Recommendation(newest.predicate.verdict)),
+    )
+
+
+def _is_whole(judge: Judge, node: Node) -> bool:
+    line = judge.line(node, files=True)
+    return line.ok and not line.pending
+
+
+def _rollback_after(book: Workbook, ledger: Ledger, node: Node) -> str:
+    """Return the rollback after which a record moves no flags any more, joined or not yet."""
+    later = [n.id for n in ledger.nodes
+             if n.predicate.kind == "rollback" and n.before >> node.index & 1]  # fmt: skip
+    later += [file.said.id for file in read_beside(book.root)
+              if file.said and file.said.at >= node.predicate.prepared.at]  # fmt: skip
+    return later[0] if later else ""
+
+
+def _in_force(book: Workbook) -> str:
+    """Return the decision that the flags stand on; "" where no flags can be read."""
+    try:
+        return read_flags(book.root / FLAGS).state.decision
+    except FlagsError:
+        return ""
+
+
+def _next_step(review: Reviewed, params: ReviewParams | None) -> Sentence:
     if review.recommendation is Recommendation.INVALID:
         return say("There is nothing to decide: the data are no evidence.")
     command = decide(review, params)

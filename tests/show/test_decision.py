@@ -10,10 +10,10 @@ from msgspec import structs
 
 from rolloutlib.judge.owed import OpenItem
 from rolloutlib.judge.record import Recommendation, decode, encode
-from rolloutlib.plan.params import review_params
+from rolloutlib.plan.params import ReviewParams, review_params
 from rolloutlib.reason import because
 from rolloutlib.show.decision import decision_page
-from rolloutlib.show.next_step import again
+from rolloutlib.show.next_step import OPTIONS, UNSAID, again
 from rolloutlib.show.pages import sanitised
 from rolloutlib.show.report import title_of
 from rolloutlib.words.reasons import worded
@@ -112,6 +112,17 @@ def test_an_exploration_is_told_how_to_get_a_report() -> None:
     spent = structs.replace(GO, look=structs.replace(GO.look, counting="exploration"))
     assert "rollout decide" not in decision_page(spent, params=PARAMS).html
     assert again(exploring).endswith("--days 3 --lang ko --carry runs/1")
+
+
+def test_the_same_review_again_says_every_parameter_or_nothing() -> None:
+    """Looks (none, too) and the report compared with are named; what no option says is left out."""
+    told = PARAMS.model_copy(update={"looks": "", "against": "none"})
+    assert again(told).endswith("--days 3 --looks '' --against none")
+    said = {*OPTIONS, *UNSAID, "stage", "runs", "carry", "adjust", "out"}
+    assert said == {*ReviewParams.model_fields}
+    numbered = PARAMS.model_copy(update={"look": 2})
+    assert again(numbered) == ""
+    assert "rollout review" not in decision_page(story(), params=numbered).html
 
 
 def test_a_page_without_gates_says_so_and_who_saw_it() -> None:
