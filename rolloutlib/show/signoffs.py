@@ -166,7 +166,8 @@ def _decided(book: Workbook, judge: Judge, records: list[Node]) -> Standing:
     verdict, whole = Recommendation(node.predicate.verdict), _is_whole(judge, node)
     go = whole and verdict is Recommendation.GO
     rollback = _rollback_after(book, ledger, node) if go else ""
-    green = judge.green() if go and not rollback else None
+    # A promotion asks for more than signatures: also that no file of the record was changed.
+    green = Judge(book, ledger, judge.now).green() if go and not rollback else None
     return Standing(
         node.id,
         sign_off_status(book, node.id, now=judge.now, ledger=ledger),
@@ -180,7 +181,7 @@ def _decided(book: Workbook, judge: Judge, records: list[Node]) -> Standing:
 
 
 def _is_whole(judge: Judge, node: Node) -> bool:
-    line = judge.line(node, files=True)
+    line = judge.line(node, files=False)  # a card that was edited takes no signature away
     return line.ok and not line.pending
 
 

@@ -106,6 +106,13 @@ def test_a_go_against_the_recommendation_is_promoted_until_it_is_rolled_back(
     assert shown.text.startswith("✓ GO · stage 2")
     assert f"Decided: GO ({name}). The review recommends HOLD." in shown.text
     assert f"<code>rollout promote {name}</code>" in shown.html
+    card = root / "docs" / "LEDGER" / f"{name}.md"
+    drawn = card.read_bytes()
+    card.write_bytes(b"GO for all")  # it is decided all the same, but nothing to promote yet
+    edited = decision_page(review, root=root, now=NOW)
+    assert f"Decided: GO ({name})." in edited.text
+    assert "rollout promote" not in edited.html
+    card.write_bytes(drawn)
     head = Workbook(root).read().find(name).head
     back = append(Workbook(root, Quick()), "rollback", lambda slot: rollback(slot, head), {},
                   now=START + timedelta(hours=2))  # fmt: skip
