@@ -8,8 +8,10 @@ them in the reader's language.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from functools import lru_cache, reduce
 from itertools import islice
+from numbers import Integral, Real
 from string import Formatter
 from typing import TYPE_CHECKING, Final, Union, cast
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["UNFILLED", "Clause", "Phrase", "Value", "both", "either", "fillable", "filled"]
 __all__ += ["foreign", "phrase", "settled", "several"]
 
+_DIGITS = 38  # of a decimal that is said as a number; sums of 128 bits have no more
 _NAMED = 20  # of the parts of an enumeration; nobody reads more
 # What filling raises where values are not those that a template names.
 UNFILLED: Final = (LookupError, ValueError, TypeError, AttributeError)
@@ -97,15 +100,38 @@ def fillable(template: str) -> bool:
 def filled(text: str, template: str, values: dict[str, object]) -> str:
     """Fill a translation; one that cannot take these values leaves its English template.
 
-    >>> filled("{m}행", "{n} rows", {"n": 3})
-    '3 rows'
+    A value that does not take the form of its place, such as no number at `{n:,}`, is said plainly.
+
+    >>> filled("{m}행", "{n} rows", {"n": 3}), filled("{n:,}행", "{n:,} rows", {"n": None})
+    ('3 rows', 'None행')
     """
     try:
-        return settled(text.format(**values))
+        return settled(_formatted(text, values))
     except UNFILLED:
         if text == template:
             raise
-        return template.format(**values)
+        return _formatted(template, values)
+
+
+def _formatted(text: str, values: dict[str, object]) -> str:
+    try:
+        return text.format(**values)
+    except (ValueError, TypeError, OverflowError):  # what says a fault has none
+        return _PLAINLY.vformat(text, (), values)
+
+
+class _Plainly(Formatter):
+    """Formats as `str.format` does, but says a value plainly that does not take its form."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        """Return the value in its form, else as a text."""
+        try:
+            return format(value, format_spec)
+        except (ValueError, TypeError, OverflowError):
+            return str(value)
+
+
+_PLAINLY: Final = _Plainly()
 
 
 _PARTICLE: Final = re.compile(r"([가-힣])(은\(는\)|이\(가\)|을\(를\)|와\(과\)|과\(와\)|\(으\)로)")
@@ -134,6 +160,8 @@ Clause = Phrase | str  # what a sentence is made of; a text is said as it is: a 
 
 def phrase(template: str, /, **values: object) -> Phrase:
     """Make a phrase; `template` is a literal. What is neither a number nor a phrase becomes text.
+
+    Numbers of NumPy and decimals (sums of DuckDB) become Python's own.
 
     An error of ours is said as its own phrase, the system's as what the system says of it
     (`words.system_templates` has those that are translated).
@@ -193,8 +221,10 @@ def _chained(parts: Sequence[Clause], chain: Callable[[Clause, Clause], Phrase])
 
 
 def _value(value: object) -> Value:
-    if value is None or isinstance(value, (bool, int, float, str, Phrase)):
+    if value is None or isinstance(value, (bool, int, str, Phrase)):
         return value
+    if isinstance(value, (Real, Decimal)):
+        return _number(value)
     if isinstance(own := getattr(value, "phrase", None), Phrase):
         return own
     if isinstance(value, OSError):
@@ -203,6 +233,16 @@ def _value(value: object) -> Value:
         parts = (_value(part) for part in cast("tuple[object, ...]", value))
         return tuple(str(part) if isinstance(part, tuple) else part for part in parts)
     return str(value)
+
+
+def _number(value: Real | Decimal) -> int | float | str:
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Decimal):
+        if not value.is_finite() or abs(value.adjusted()) > _DIGITS:
+            return str(value)
+        return int(value) if value == value.to_integral_value() else float(value)
+    return float(value)
 
 
 def _said(value: Value, translate: Callable[[str], str]) -> object:

@@ -22,7 +22,7 @@ def luck(share: float, repetitions: int, looks: int = 1) -> tuple[float, float]:
     >>> [round(end, 3) for end in luck(0.065, 1000)]
     [0.051, 0.082]
     >>> [round(end, 3) for end in luck(0.065, 1000, looks=8)]
-    [0.045, 0.09]
+    [0.046, 0.089]
     """
     each = 1 - (1 - TOGETHER) / (2 * looks)
     bounds = clopper_pearson(round(share * repetitions), repetitions, confidence=each)
