@@ -95,7 +95,7 @@ def test_a_code_of_another_version_keeps_its_text() -> None:
 @pytest.mark.parametrize(
     "template",
     ["{n:>900000000}", "{n:.999f}", "{n.__class__.__mro__}", "{n[0]}", "{n!a}", "{n:{n}}", "{0}",
-     "{", "{n}" * 41, "{m}", "{n:,}", None, 3],
+     "{", "{n}" * 41, "{m}", None, 3],
 )  # fmt: skip
 def test_a_template_of_a_record_that_is_none_is_not_filled(template: str | int | None) -> None:
     """Whoever writes a record can ask for no memory, no attribute and no failure of its reader."""
@@ -150,3 +150,8 @@ def test_a_record_carries_what_an_error_says() -> None:
     again = msgspec.json.decode(msgspec.json.encode(worded(reason)), type=Reason)
     assert (again.text, sentence(again)) == ("a.csv Why.", "a.csv Why.")
     assert sentence(again, "ko") == "a.csv: 이유."
+
+
+def test_a_fact_of_a_record_that_is_no_number_is_said_plainly() -> None:
+    """A text where the template wants a number is shown as it is, and nothing fails."""
+    assert sentence(Reason("said", {"n": "a", "template": "{n:,}"}, "It says so."), "ko") == "a"
