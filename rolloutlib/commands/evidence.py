@@ -5,16 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rolloutlib.commands.options import (
-    command,
-    from_here,
-    given,
-    group,
-    lang,
-    now,
-    option,
-    say_lines,
-)
+from rolloutlib.commands.options import command, from_here, given, group, lang, option, say_lines
 from rolloutlib.errors import UsageError
 from rolloutlib.phrase import phrase
 
@@ -81,7 +72,7 @@ def _init(arguments: argparse.Namespace) -> int:
         if arguments.check:
             say_lines("\n".join(_checked(plan, review)))
             return _code(review.checks)
-        drafted = draft_evidence(plan, review, folder, root, now=now())
+        drafted = draft_evidence(plan, review, folder, root)
         say_lines("\n".join(_told(drafted, folder)))
     return 0
 
@@ -153,12 +144,14 @@ def _checked(plan: Plan, review: Reviewed) -> Iterator[str]:
     from rolloutlib.judge.owed import owes
     from rolloutlib.words.reasons import sentence
     from rolloutlib.words.roles import role_word
-    from rolloutlib.words.sentences import translate
+    from rolloutlib.words.sentences import say, translate
 
     for check in review.checks:
         role = role_word(owes(plan, plan.checks[check.id].kind))
         owed = "" if check.holds else f" ({role})"
-        yield f"{_SIGNS[check.holds]} {translate(check.title)}{owed}: {sentence(check.why)}"
+        held = f"{translate(check.title)}{owed}: {sentence(check.why)}"
+        note = f" {say('(simulated)')}" if check.holds and check.simulated else ""
+        yield f"{_SIGNS[check.holds]} {held}{note}"
 
 
 def _code(checks: Iterable[CheckResult]) -> int:

@@ -26,7 +26,6 @@ from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from rolloutlib.judge.record import Reviewed
@@ -58,9 +57,7 @@ class Drafted(NamedTuple):
     due: Sentence
 
 
-def draft_evidence(
-    plan: Plan, review: Reviewed, folder: Path, root: Path, *, now: datetime
-) -> tuple[Drafted, ...]:
+def draft_evidence(plan: Plan, review: Reviewed, folder: Path, root: Path) -> tuple[Drafted, ...]:
     """Write each file that the plan's checks read and the folder lacks.
 
     Args:
@@ -68,12 +65,11 @@ def draft_evidence(
         review: what the runs show; it need not have counted as a look.
         folder: the evidence folder; made if it is not there.
         root: the workbook's root, where documents may lie.
-        now: the clock's reading.
 
     Raises:
         FileError: a file cannot be written.
     """
-    asked = _Asked(plan, review, folder, root, now)
+    asked = _Asked(plan, review, folder, root)
     drafts = chain.from_iterable(
         _OF_KIND[check.kind](asked, check) for check in plan.checks.values()
     )
@@ -88,7 +84,6 @@ class _Asked(NamedTuple):
     review: Reviewed
     folder: Path
     root: Path
-    now: datetime
 
     def todo(self, check: Check, asked: object) -> str:
         """Return a placeholder that the role replaces which owes the check's evidence."""
@@ -190,7 +185,8 @@ def _notes(asked: _Asked, check: Check) -> Iterator[_Draft]:
     stage = asked.plan.stages[STAGES[asked.review.stage]]
     title = say("# Release notes: after stage {number}, {name}", number=asked.review.stage,
                 name=say(stage.name))  # fmt: skip
-    head = [f"date: {asked.now.isoformat()}", *(["simulated: true"] if asked.simulated else [])]
+    when = asked.todo(check, say("when somebody wrote them, such as {at}", at=_AT))
+    head = [_flow({"date": when}), *(["simulated: true"] if asked.simulated else [])]
     lines = ["---", *head, "---", str(title), ""]
     for name in check.items:
         known = _SECTIONS.get(name.casefold())

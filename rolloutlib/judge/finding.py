@@ -66,6 +66,7 @@ class Occasion(NamedTuple):
         newest: the start of the newest treatment run: what is older is stale.
         as_of: the moment whose knowledge the review is limited to.
         green: sha256 of the last green record's evidence, by name.
+        simulated: the runs say that nobody measured them.
     """
 
     folder: Path
@@ -74,6 +75,7 @@ class Occasion(NamedTuple):
     newest: datetime | None
     as_of: datetime | None
     green: Mapping[str, str]
+    simulated: bool = False
 
 
 class Finding(NamedTuple):

@@ -206,6 +206,7 @@ def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[Che
     return run_checks(
         plan.checks, params.evidence_folder(root), now=params.as_of or max(starts, default=None),
         newest=newest_run(rows, params.treatment), as_of=params.as_of, root=root,
+        simulated=any(arm.simulated for arm in compared.summaries),
     )  # fmt: skip
 
 

@@ -97,6 +97,7 @@ def decide(
     checks = run_checks(
         plan.checks, attested, now=now, newest=newest_run(review.runs, review.treatment),
         as_of=read.params.as_of, root=book.root, green=_green_evidence(book, now),
+        simulated=any(arm.simulated for arm in review.arms),
     )  # fmt: skip
     _check_waivers(review.gates, checks, waivers)
     if changed := [*changed_files(read, book.root)]:

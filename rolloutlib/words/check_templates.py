@@ -79,5 +79,8 @@ CHECKS: Final = {
     "evidence.unfilled": (
         "Still a draft: {file} has placeholders, TODO(…), in line {lines}; put in what is true."
     ),
+    "evidence.simulated": (
+        "The evidence calls itself simulated, and the runs do not; bring what is from real work."
+    ),
     "evidence.unreadable": "The evidence cannot be read: {what}",
 }

@@ -48,13 +48,13 @@ def review() -> Reviewed:
 
 def drafted(folder: Path, root: Path | None = None) -> tuple[Drafted, ...]:
     """Draft what a folder lacks."""
-    return draft_evidence(plan(), review(), folder, root or folder, now=NOW)
+    return draft_evidence(plan(), review(), folder, root or folder)
 
 
 def looked_at(folder: Path) -> Sequence[CheckResult]:
     """Let the plan's checks look at a folder."""
     newest = newest_run(review().runs, "new")
-    return run_checks(plan().checks, folder, now=newest, newest=newest, root=folder)
+    return run_checks(plan().checks, folder, now=newest, newest=newest, root=folder, simulated=True)
 
 
 @pytest.mark.slow
@@ -133,7 +133,7 @@ def test_notes_that_a_program_could_write_are_no_evidence_either(tmp_path: Path)
     asked = Check(title="Notes", kind="release_notes", items=("Metrics summary", "Who is impacted"))
     named = Check(title="Documents", kind="documents", items=("no",))
     of = plan().model_copy(update={"checks": {"notes": asked, "documents": named}})
-    draft_evidence(of, review(), tmp_path, tmp_path, now=NOW)
+    draft_evidence(of, review(), tmp_path, tmp_path)
     found = run_checks(of.checks, tmp_path, now=NOW, root=tmp_path)
     assert [check.why.code for check in found] == ["evidence.unfilled"] * 2
     assert '{document: "no", ' in (tmp_path / "changes.yaml").read_text("utf-8")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-GO = Recommendation.GO
+GO, HOLD = Recommendation.GO, Recommendation.HOLD
 Run = dict[str, Any]
 
 
@@ -157,8 +157,13 @@ def test_users_in_both_arms_are_told(tmp_path: Path) -> None:
 
 
 def test_evidence_that_is_simulated_is_told(tmp_path: Path) -> None:
-    """Suites whose own properties say `simulated` are no secret, beside runs that do not say so."""
-    rows = base()
-    found = review(one(rows, "plain", kind="parquet").write(tmp_path / "w"))
+    """Evidence that calls itself simulated gives a GO only beside runs that do."""
+    world = one(base(), "plain", kind="parquet").write(tmp_path / "w")
+    found = review(world)
     assert found.recommendation is GO
     assert re.search("(?i)simulated", said(found) + written(found))
+    source = world / "source.yaml"
+    source.write_text(source.read_text("utf-8").replace("simulated: true\n", ""), "utf-8")
+    found = review(world)
+    assert found.recommendation is HOLD
+    assert {check.why.code for check in found.checks} == {"evidence.simulated"}

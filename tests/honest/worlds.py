@@ -73,7 +73,7 @@ class World:
         } | dict(self.columns)
         listed = "".join(f"  {field}: {column}\n" for field, column in lines.items())
         head = f'title: {self.why!r}\nfiles: "*.{self.kind}"\nconstants: {{profile: default}}\n'
-        return f"{head}{self.yaml}columns:\n{listed}"
+        return f"{head}simulated: true\n{self.yaml}columns:\n{listed}"
 
     def _cells(self, rows: pd.DataFrame) -> pd.DataFrame:
         if self.kind != "csv":

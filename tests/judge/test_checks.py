@@ -534,7 +534,7 @@ def aged(folder: Path, at: str) -> dict[str, Check]:
 def test_evidence_has_a_date(tmp_path: Path, at: str, holds: bool | None) -> None:  # noqa: FBT001
     """What is older than the newest treatment run is open, and both times are told."""
     for check in aged(tmp_path, at).values():
-        found = look(check, tmp_path, newest=NOW)
+        found = look(check, tmp_path, newest=NOW, simulated=True)
         assert found.holds is holds, check.kind
         assert found.at == datetime.fromisoformat(at)
         told = sentence(found.why)
@@ -593,7 +593,7 @@ def test_the_plan_may_let_evidence_be_older(tmp_path: Path) -> None:
     for days, holds in ((7, True), (6, None), (0, None)):
         for key in ("suites", "documents", "notes"):
             limited = checks[key].model_copy(update={"max_age_days": days})
-            found = look(limited, tmp_path, newest=NOW)
+            found = look(limited, tmp_path, newest=NOW, simulated=True)
             assert found.holds is holds
             assert holds or f"More than {days} days older" in sentence(found.why)
     without = look(limited, tmp_path)
@@ -607,13 +607,18 @@ def test_incidents_have_no_age_of_their_own() -> None:
 
 
 def test_simulated_evidence_says_so(tmp_path: Path) -> None:
-    """A property, a key, a line: each kind of evidence can say that it is not from real work."""
+    """Evidence that is not from real work holds a check only beside runs that are not either."""
     checks = aged(tmp_path, "2026-11-20T18:00:00+09:00")
-    property_ = '<property name="simulated" value="true"/><testcase/>'
+    property_ = '<property name="simulated" value="true"/>'
     suites(tmp_path, perf=PASSED.replace("<testcase", property_ + "<testcase", 1))
     with (tmp_path / "incidents.jsonl").open("a", encoding="utf-8") as log:
         log.write('\n{"simulated": true}\n')
-    assert all(look(check, tmp_path).simulated for check in checks.values())
+    for check in checks.values():
+        found, beside = look(check, tmp_path), look(check, tmp_path, simulated=True)
+        assert found.simulated
+        assert beside.simulated
+        assert (found.holds, found.why.code) == (None, "evidence.simulated"), check.kind
+        assert beside.holds is True, check.kind
     (tmp_path / "incidents.jsonl").write_text(COVERED, encoding="utf-8")
     assert look(INCIDENTS, tmp_path).simulated is False
 
@@ -642,6 +647,39 @@ def test_times_in_the_wild(value: object, text: str | None) -> None:
 
 
 DRAFT = "TODO(pm): what happens next"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["N/A", "해당 없음", "- 없음.", "\u2039무엇이 바뀌었는지\u203a", "{{what}}", "[내용 입력]",
+     "<what changed>",
+     "Lorem ipsum dolor\nsit amet", "\uff34\uff2f\uff24\uff2f(pm): x", "TODO\uff08pm\uff09: x",
+     "| {{a}} | {{b}} |", "- [ ]"],
+)  # fmt: skip
+def test_a_template_that_nobody_filled_says_nothing(tmp_path: Path, words: str) -> None:
+    """Slots, filler and "not applicable" in a section are no words for it."""
+    notes = f"## What changed\n{words}\n## Actions\nNone.\n"
+    (tmp_path / "release-notes.md").write_text(notes, encoding="utf-8")
+    found = look(NOTES, tmp_path)
+    assert found.holds is None
+    assert found.why.code in {"notes.lack", "evidence.unfilled"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[Plan](plan.md)",
+        "- [x] Tags are on",
+        "<https://ex.com/plan>",
+        "Tags [new] come",
+        "[Plan][1]",
+    ],
+)
+def test_links_and_boxes_are_words(tmp_path: Path, words: str) -> None:
+    """What Markdown writes in brackets is no slot."""
+    notes = f"## What changed\n{words}\n## Actions\nNone.\n"
+    (tmp_path / "release-notes.md").write_text(notes, encoding="utf-8")
+    assert look(NOTES, tmp_path).holds is True
 
 
 @pytest.mark.parametrize(

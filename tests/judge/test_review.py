@@ -268,7 +268,9 @@ def write(folder: Path, runs: list[dict[str, Any]]) -> Path:
         if file.is_file():
             target = folder / "evidence" / file.relative_to(shipped)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.read_bytes())
+            text = file.read_text("utf-8")  # the runs do not say that they are simulated
+            text = text.replace('name="simulated" value="true"', 'name="real" value="true"')
+            target.write_text(text.replace("simulated: true", "simulated: false"), "utf-8")
     until = (START + timedelta(days=2)).isoformat()
     log = folder / "evidence" / "incidents.jsonl"
     log.write_text(f'{{"coversUntil": "{until}"}}', encoding="utf-8")

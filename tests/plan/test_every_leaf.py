@@ -286,7 +286,9 @@ class Outcomes:
         quick: dict[str, Callable[[Plan], object]] = {
             "flags": flags, "signatures": self.signatures, "notes": self.notes,
             "pull requests": pull_requests,
-            "checks": lambda plan: run_checks(plan.checks, EVIDENCE, now=NOW, root=self.folder),
+            "checks": lambda plan: run_checks(
+                plan.checks, EVIDENCE, now=NOW, root=self.folder, simulated=True
+            ),
             "risks": self.risks, "knobs": self.knobs, "truths": truths,
             "file of looks": self.looks_file, "ladder": steps_of, "held": held,
         }  # fmt: skip
