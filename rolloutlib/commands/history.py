@@ -47,9 +47,9 @@ def _history(arguments: argparse.Namespace) -> int:
 
     root = _workbook()
     place = Path(arguments.reports) if arguments.reports else _reports(root)
-    index = write_index(place, arguments.lang, root=root, anew=True)
+    index, gathered = write_index(place, arguments.lang, root=root, anew=True)
     shown = index.relative_to(root) if root and index.is_relative_to(root) else index
-    say_lines("\n".join(history_lines(place, root)))
+    say_lines("\n".join(history_lines(gathered)))
     say_lines("")
     say("Index: {path}", path=shown)
     return 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NAMES", "NOTEBOOK", "OF_REVIEW", "PAGE", "PARAMS", "QUARANTINE", "REVIEW", "SEAL", "WATCH",
-    "WATCH_NOTEBOOK", "WATCH_PAGE", "WHOLE", "faults", "first_line", "lists", "parts_in", "seal_of",
-    "shown_by", "unlike",
+    "WATCH_NOTEBOOK", "WATCH_PAGE", "WHOLE", "disagreeing", "faults", "first_line", "lists",
+    "needed", "parts_in", "seal_of", "shown_by",
 ]  # fmt: skip
 
 REVIEW: Final = "review.json"
@@ -38,6 +39,7 @@ NAMES: Final = (*WHOLE, WATCH, WATCH_PAGE, WATCH_NOTEBOOK, SEAL)  # of parts out
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _META: Final = re.compile(rb'<meta name="rollout-review" content="sha256:([0-9a-f]{64})">')
 _FIRST: Final = re.compile(rb"# of review\.json sha256:([0-9a-f]{64})\n")
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _SHORT: Final = 12  # digits of a digest that are shown
 
 
@@ -77,64 +79,80 @@ def first_line(digest: str) -> str:
     return f"# of review.json sha256:{digest}\n"
 
 
-def faults(parts: Mapping[str, bytes], needed: Sequence[str] = WHOLE) -> list[Phrase]:
+def needed(schema: str, word: str) -> tuple[str, ...]:
+    """Return the parts that the seal of a report has to list.
+
+    Args:
+        schema: of its record, whatever its version; an unknown one is held to be a review's.
+        word: what it recommends.
+    """
+    kind = schema.partition("@")[0]
+    if kind == "rolloutlib/watch":
+        return (WATCH, WATCH_PAGE, WATCH_NOTEBOOK, PARAMS)
+    if kind == "rolloutlib/comparison":
+        return (REVIEW, PAGE)
+    # Data that are no evidence: no notebook ran to its end.
+    return (REVIEW, PAGE, PARAMS) if word == "INVALID" else WHOLE
+
+
+def faults(parts: Mapping[str, bytes], must: Sequence[str] = WHOLE) -> list[Phrase]:
     """Say which parts of a sealed report disagree; nothing where all are of one review.
 
     Args:
         parts: every part that is there, by name, the seal among them.
-        needed: what the seal has to list; without review.json no part has to name one.
+        must: what the seal has to list (`needed`).
     """
-    listed, damage = _listed(parts[SEAL])
-    wrong = [phrase("{seal} {damage}", seal=SEAL, damage=damage)] if damage else []
-    wrong += [_unlisted(name) for name in needed if name not in listed]
-    wrong += [phrase("{name} is missing", name=name) for name in listed if name not in parts]
-    review = listed.get(REVIEW, sha256(parts.get(REVIEW, b"")).hexdigest())
-    for name, data in parts.items():
-        if name == SEAL:
-            continue
-        named = _names_review(name, data) if REVIEW in needed else None
-        if named not in {None, review}:
-            other = f"{named[:_SHORT]}…" if named else phrase("none")
-            wrong.append(phrase("{name} is of another review.json ({other}, not {review}…)",
-                                name=name, other=other, review=review[:_SHORT]))  # fmt: skip
-        elif name not in listed:
-            wrong.append(phrase("{name} is not of this review: {seal} does not list it", name=name,
-                                seal=SEAL))  # fmt: skip
-        elif sha256(data).hexdigest() != listed[name]:
-            wrong.append(phrase("{name} was changed after the review", name=name))
+    return [why for _, why in disagreeing(parts, must)]
+
+
+def disagreeing(
+    parts: Mapping[str, bytes], must: Sequence[str], hashed: Mapping[str, str] = _NONE
+) -> Iterator[tuple[str, Phrase]]:
+    """Yield each part that is not of the report that the seal lists, and what is wrong with it.
+
+    Where nothing can be known by the seal, it is the seal that is named.
+
+    Args:
+        parts: what is there, by name, the seal among them.
+        must: what the seal has to list; without review.json no part has to name one.
+        hashed: sha256 of parts that are not among `parts`, by name.
+    """
+    listed, damage = _listed(parts.get(SEAL, b""))
+    if damage:
+        yield SEAL, phrase("{seal} {damage}", seal=SEAL, damage=damage)
+        return
+    yield from ((name if listed else SEAL, _unlisted(name)) for name in must if name not in listed)
+    digests = {name: sha256(data).hexdigest() for name, data in parts.items() if name != SEAL}
+    digests |= hashed
+    yield from ((name, phrase("{name} is missing", name=name))
+                for name in listed if name not in digests)  # fmt: skip
+    review = listed.get(REVIEW, digests.get(REVIEW, "")) if REVIEW in must else None
+    for name, digest in digests.items():
+        if why := _wrong(name, parts.get(name, b""), (digest, listed.get(name)), review):
+            yield name, why
     if any(name.endswith(".jsonl") for name in listed) and OF_REVIEW not in listed:
-        wrong.append(_unlisted(OF_REVIEW))
-    return wrong
+        yield OF_REVIEW, _unlisted(OF_REVIEW)
+
+
+def _wrong(
+    name: str, data: bytes, digests: tuple[str, str | None], review: str | None
+) -> Phrase | None:
+    """Say what is wrong with a part: its digest, the listed one, the review that it has to name."""
+    digest, listed = digests
+    named = None if review is None else _names_review(name, data)
+    if named is not None and named != review:
+        other = f"{named[:_SHORT]}…" if named else phrase("none")
+        return phrase("{name} is of another review.json ({other}, not {review}…)",
+                      name=name, other=other, review=(review or "")[:_SHORT])  # fmt: skip
+    if listed is None:
+        return phrase("{name} is not of this review: {seal} does not list it", name=name, seal=SEAL)
+    if digest != listed:
+        return phrase("{name} was changed after the review", name=name)
+    return None
 
 
 def _unlisted(name: str) -> Phrase:
     return phrase("{seal} does not list {name}", seal=SEAL, name=name)
-
-
-def unlike(
-    parts: Mapping[str, bytes], hashed: Mapping[str, str], must: Sequence[str]
-) -> tuple[str, ...]:
-    """Return the names of the parts that are not of one report, as its seal lists them.
-
-    Args:
-        parts: what is there but for the rows that were refused, by name, the seal among them.
-        hashed: sha256 of the refused rows' files, by name.
-        must: parts that a report of this kind has.
-    """
-    listed, damage = _listed(parts.get(SEAL, b""))
-    if damage or not listed:
-        return (SEAL,)
-    digests = {name: sha256(data).hexdigest() for name, data in parts.items() if name != SEAL}
-    digests |= hashed
-    wrong = [name for name in must if name not in listed]
-    wrong += [name for name in listed if name not in digests]
-    wrong += [name for name, digest in digests.items() if listed.get(name) != digest]
-    if REVIEW in listed:
-        expected = {None, listed[REVIEW]}
-        wrong += [name for name, data in parts.items() if _names_review(name, data) not in expected]
-    if any(name.endswith(".jsonl") for name in listed) and OF_REVIEW not in listed:
-        wrong.append(OF_REVIEW)
-    return tuple(dict.fromkeys(wrong))
 
 
 def shown_by(page: bytes) -> str:

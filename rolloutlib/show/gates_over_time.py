@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rolloutlib.show.marks import Drawn
     from rolloutlib.show.past import Past, PastGate
 
-__all__ = ["MOST", "encoded", "in_order", "over_time"]
+__all__ = ["MOST", "drawable", "encoded", "in_order", "over_time"]
 
 MOST: Final = 40  # reviews of a chart, the newest ones
 GATES: Final = 16  # panels of a chart
@@ -77,19 +77,23 @@ def over_time(pasts: Sequence[Past], caption: Sentence, lang: str) -> Figure:
     """Draw the gates of a series of reviews.
 
     Args:
-        pasts: of the same two arms, in their order; at least one has a gate.
+        pasts: of the same two arms, in their order; at least one gate is `drawable`.
         caption: what to see and what it means.
         lang: language of the chart.
     """
     drawn = tuple(pasts[-MOST:])
-    newest = {gate.id: gate for past in drawn for gate in past.gates}
-    series = _Series(drawn, tuple(newest.values())[:GATES])
+    series = _Series(drawn, drawable(drawn)[:GATES])
     with speaking(lang):
         rows = [_told(series, gate) for gate in series.gates]
         alt = say("{reviews} reviews, the oldest data first: {words}. {gates}",
                   reviews=len(drawn), gates=" ".join(rows),
                   words=", ".join(_recommended(past) for past in drawn))  # fmt: skip
         return figure(lambda width: _chart(series, width), alt, caption, zoom=())
+
+
+def drawable(pasts: Iterable[Past]) -> tuple[PastGate, ...]:
+    """Return each gate that can be drawn, as the last of some reviews has it."""
+    return tuple({gate.id: gate for past in pasts for gate in past.gates if _drawn(gate)}.values())
 
 
 def _told(series: _Series, gate: PastGate) -> str:
@@ -106,14 +110,14 @@ def _recommended(past: Past) -> str:
 def _of(series: _Series, gate: PastGate) -> list[PastGate | None]:
     """Return a gate review by review, where its numbers are of the same kind."""
     kind = (gate.id, gate.evidence_unit, gate.signed)
-    found = (
-        next((one for one in past.gates if (one.id, one.evidence_unit, one.signed) == kind), None)
+    return [
+        next((one for one in past.gates
+              if (one.id, one.evidence_unit, one.signed) == kind and _drawn(one)), None)
         for past in series.pasts
-    )
-    return [one if one and _drawable(one) else None for one in found]
+    ]  # fmt: skip
 
 
-def _drawable(gate: PastGate) -> bool:
+def _drawn(gate: PastGate) -> bool:
     """Whether a gate's verdict is one, and its numbers leave room for others on an axis."""
     said = gate.evidence
     numbers = (gate.proof_limit, said.point or 0, said.lower or 0, said.upper or 0)

@@ -23,7 +23,7 @@ from rolloutlib.show.owned import only_writer
 from rolloutlib.show.pages import Section, add_prose, drawn, page, sanitised
 from rolloutlib.show.past import REVIEWED, WATCHED
 from rolloutlib.show.past_rows import head_of, lines_of, row_of, said_of, verdict_of, wrong_of
-from rolloutlib.show.past_store import KNOWN, Drawn, Known, gather, known_at
+from rolloutlib.show.past_store import KNOWN, Drawn, Known, form_now, gather, known_at, newest_first
 from rolloutlib.show.pinned import decisions
 from rolloutlib.show.report import recommendation_word
 from rolloutlib.show.tables import bullets, render, sheet
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from rolloutlib.show.past import Past
     from rolloutlib.show.pinned import Decision
 
-__all__ = ["INDEX", "Gathered", "gathered_at", "history_lines", "index_page", "write_index"]
+__all__ = [
+    "INDEX", "Around", "Gathered", "Index", "gathered_at", "history_lines", "index_page",
+    "write_index",
+]  # fmt: skip
 
 INDEX: Final = "index.html"
 MADE: Final = b'<div class="rl-made-by-rollout-history" hidden>'  # tells our page from others'
@@ -84,10 +87,33 @@ class Gathered(NamedTuple):
     root: Path | None
 
 
+class Index(NamedTuple):
+    """An index that was written, and what it shows."""
+
+    path: Path
+    gathered: Gathered
+
+
+class Around(NamedTuple):
+    """Where an index will be, and what else it leads to.
+
+    Attributes:
+        here: the folder that it will be in.
+        below: where the reports are, from there, with a slash at its end.
+        card: address of a decision's card, from there; None for that in the workbook.
+        more: a section that comes before the reports: its prose, and what it shows.
+    """
+
+    here: Path
+    below: str = ""
+    card: Callable[[Decision], str] | None = None
+    more: tuple[str, Markup] | None = None
+
+
 def write_index(
     place: Path, lang: str = "en", *, root: Path | None = None, anew: bool = False
-) -> Path:
-    """Write the index of a folder of reports, in whole or not at all; return where it is.
+) -> Index:
+    """Write the index of a folder of reports, in whole or not at all.
 
     Whoever comes at the same time waits, and writes nothing where nothing has changed.
 
@@ -113,12 +139,12 @@ def write_index(
         state = _state(gathered, lang)
         there = _ours(index)
         if there and known.index == (state, sha256(there).hexdigest()):
-            return index
-        html = index_page(gathered, lang, known, here=place).encode()
+            return Index(index, gathered)
+        html = index_page(gathered, lang, known, Around(place)).encode()
         overwrite(Files(), index, html)
-        known.index = (state, sha256(html).hexdigest())
+        known.form, known.index = form_now(), (state, sha256(html).hexdigest())
         overwrite(Files(), place / KNOWN, msgspec.json.encode(known))
-    return index
+    return Index(index, gathered)
 
 
 def gathered_at(place: Path, known: Known, root: Path | None) -> Gathered:
@@ -135,43 +161,15 @@ def gathered_at(place: Path, known: Known, root: Path | None) -> Gathered:
     return Gathered(sealed, wrong, decisions(root) if root else (), root)
 
 
-def newest_first(pasts: Iterator[Past]) -> tuple[Past, ...]:
-    """Return reports by when they were made, the newest first."""
-
-    def age(past: Past) -> tuple[float, float, str]:
-        made, data = (0.0 if at is None else at.timestamp() for at in (past.made, past.until))
-        return made, data, past.where
-
-    return tuple(sorted(pasts, key=age, reverse=True))
-
-
-def index_page(
-    gathered: Gathered,
-    lang: str,
-    known: Known,
-    *,
-    here: Path,
-    address: Callable[[Decision], str] | None = None,
-    below: str = "",
-    more: tuple[str, Markup] | None = None,
-) -> str:
+def index_page(gathered: Gathered, lang: str, known: Known, around: Around) -> str:
     """Return the index.
 
     Args:
         gathered: what it shows.
         lang: its language.
         known: holds pictures that need not be drawn again; it is brought up to date.
-        here: the folder that it will be in.
-        address: of a decision's card, from there; by default that in the workbook.
-        below: where the reports are, from there.
-        more: a section that comes before the reports: its prose, and what it shows.
+        around: where it will be.
     """
-
-    def to_card(decision: Decision) -> str:
-        if not decision.card or gathered.root is None:
-            return ""
-        return quote(os.path.relpath(gathered.root / decision.card, here))
-
     with speaking(lang):
         top = render("history_top.html.j2", style=sheet("history.css"))
         sections = [Section("top", "", [Markup(top)])]  # noqa: S704 -- of a template, escaped there
@@ -181,12 +179,12 @@ def index_page(
         if figures := list(_figures(gathered.pasts, lang, known)):
             add_prose(sections, str(GATES))
             sections[-1].parts.extend(drawn(parts) for parts in figures)
-        if more is not None:
-            add_prose(sections, more[0])
-            sections[-1].parts.append(more[1])
+        if around.more is not None:
+            add_prose(sections, around.more[0])
+            sections[-1].parts.append(around.more[1])
         if gathered.pasts:
             add_prose(sections, str(REPORTS))
-            sections[-1].parts.append(_table(gathered, address or to_card, below))
+            sections[-1].parts.append(_table(gathered, around))
         if gathered.wrong:
             add_prose(sections, str(UNSEALED))
             sections[-1].parts.append(sanitised(wrong_of(gathered.wrong).html))
@@ -227,13 +225,19 @@ def _nothing() -> Sentence:
     return say("No report yet: `rollout review STAGE` makes one.")
 
 
-def _table(gathered: Gathered, address: Callable[[Decision], str], below: str) -> Markup:
+def _table(gathered: Gathered, around: Around) -> Markup:
+    def to_card(decision: Decision) -> str:
+        if not decision.card or gathered.root is None:
+            return ""
+        return quote(os.path.relpath(gathered.root / decision.card, around.here))
+
     by_review: dict[str, list[Decision]] = {}
     for decision in gathered.decisions:
         for digest in decision.reviews:
             by_review.setdefault(digest, []).append(decision)
     shown = gathered.pasts[:ROWS]
-    rows = [row_of(past, by_review.get(past.sha256, []), address, below) for past in shown]
+    card = around.card or to_card
+    rows = [row_of(past, by_review.get(past.sha256, []), card, around.below) for past in shown]
     rest = len(gathered.pasts) - len(shown)
     left_out = str(say("{n} older reports are not listed.", n=f"{rest:,}")) if rest else ""
     return Markup(render("history.html.j2", head=head_of(), rows=rows, left_out=left_out))  # noqa: S704
@@ -245,20 +249,19 @@ def _figures(pasts: Sequence[Past], lang: str, known: Known) -> Iterator[dict[st
     for past in pasts:
         if past.kind == REVIEWED:
             series.setdefault((past.control, past.treatment), []).append(past)
-    pictures: list[Drawn] = []
-    enough = (of for of in series.values() if len(of) >= FEWEST and any(p.gates for p in of))
-    for of in list(enough)[:CHARTS]:
-        picture = _picture(of, lang, known)
-        pictures.append(picture)
-        yield picture.parts
-    known.pictures = tuple(pictures)
+    if often := [pasts for pasts in series.values() if len(pasts) >= FEWEST]:
+        from rolloutlib.show.gates_over_time import MOST, drawable, in_order
+
+        ordered = [in_order(pasts)[-MOST:] for pasts in often]
+        shown = [pasts for pasts in ordered if drawable(pasts)][:CHARTS]
+        known.pictures = tuple(_picture(pasts, lang, known) for pasts in shown)
+        yield from (picture.parts for picture in known.pictures)
 
 
-def _picture(pasts: Sequence[Past], lang: str, known: Known) -> Drawn:
+def _picture(ordered: Sequence[Past], lang: str, known: Known) -> Drawn:
     """Return a series' picture, drawn again only where it would be another one."""
-    from rolloutlib.show.gates_over_time import MOST, encoded, in_order
+    from rolloutlib.show.gates_over_time import encoded
 
-    ordered = in_order(pasts)[-MOST:]
     key = sha256(encoded(ordered, lang)).hexdigest()
     same = next((one for one in known.pictures if one.key == key), None)
     if same is not None:
@@ -299,14 +302,8 @@ def _ours(index: Path) -> bytes:
     return there
 
 
-def history_lines(place: Path, root: Path | None) -> list[str]:
-    """Return the table for a terminal, in the language that is spoken.
-
-    Args:
-        place: the folder of reports.
-        root: of the workbook whose ledger tells what was decided.
-    """
-    gathered = gathered_at(place.resolve(), known_at(place), root)
+def history_lines(gathered: Gathered) -> list[str]:
+    """Return the table for a terminal, in the language that is spoken."""
     if not (gathered.pasts or gathered.wrong):
         return [str(_nothing())]
     last = {digest: one for one in gathered.decisions for digest in one.reviews}

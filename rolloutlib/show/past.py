@@ -17,16 +17,15 @@ from rolloutlib.files import bounded_bytes, file_sha256
 from rolloutlib.ledger.seal import (
     NOTEBOOK,
     PAGE,
-    PARAMS,
     QUARANTINE,
     REVIEW,
     SEAL,
     WATCH,
     WATCH_NOTEBOOK,
     WATCH_PAGE,
-    WHOLE,
+    disagreeing,
+    needed,
     parts_in,
-    unlike,
 )
 from rolloutlib.measure.looks import Look
 from rolloutlib.reason import Reason
@@ -56,12 +55,7 @@ _WORDS: Final = {
     REVIEWED: ("GO", "HOLD", "NO_GO", "INVALID"), COMPARE: ("GO", "HOLD", "NO_GO", "INVALID"),
     WATCHED: ("CALM", "AMBER", "RED", "NO_DATA", "ROLLBACK"),
 }  # fmt: skip
-_MUST: Final = {
-    REVIEWED: WHOLE, COMPARE: (REVIEW, PAGE),
-    WATCHED: (WATCH, WATCH_PAGE, WATCH_NOTEBOOK, PARAMS),
-}  # fmt: skip
 NAMELESS: Final = "?"  # in place of a part: the folder's own name is no text
-_INVALID: Final = (REVIEW, PAGE, PARAMS)  # nothing ran, so there is no notebook
 
 
 class PastEvidence(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -204,15 +198,21 @@ def past_at(folder: Path, where: str) -> Past:
         record = msgspec.json.decode(parts.get(name, b""), type=_Record)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Past(where=where, wrong=(name,))
-    kind = _KINDS.get(record.schema, "")
-    word = record.outcome if kind == WATCHED else record.recommendation
-    if word not in _WORDS.get(kind, ()) or (kind == WATCHED) != (name == WATCH):
+    kind, word = _kind_and_word(record)
+    if not word or (kind == WATCHED) != (name == WATCH):
         return Past(where=where, wrong=(name,))
-    must = _INVALID if kind == REVIEWED and word == "INVALID" else _MUST[kind]
-    if wrong := unlike(parts, hashed, must):
-        return Past(where=where, kind=kind, wrong=wrong)
+    must = needed(record.schema, word)
+    if wrong := dict.fromkeys(part for part, _ in disagreeing(parts, must, hashed)):
+        return Past(where=where, kind=kind, wrong=tuple(wrong))
     notebook = parts.get(NOTEBOOK) or parts.get(WATCH_NOTEBOOK) or b""
     return _told(record, where, sha256(parts[name]).hexdigest(), _ended(notebook), written)
+
+
+def _kind_and_word(record: _Record) -> tuple[str, str]:
+    """Return a record's kind and the word that this kind says; no word that it cannot say."""
+    kind = _KINDS.get(record.schema, "")
+    word = record.outcome if kind == WATCHED else record.recommendation
+    return kind, word if word in _WORDS.get(kind, ()) else ""
 
 
 def past_of(record: bytes, where: str) -> Past:
@@ -244,12 +244,12 @@ def _parts(folder: Path) -> tuple[dict[str, bytes], dict[str, str], tuple[str, .
 def _told(
     record: _Record, where: str, digest: str, ended: datetime | None, written: float | None
 ) -> Past:
-    kind = _KINDS.get(record.schema, "")
+    kind, word = _kind_and_word(record)
     filed = None if written is None else datetime.fromtimestamp(written, UTC)
     treatment = next((arm for arm in record.arms if arm.arm == record.treatment), None)
     until = record.as_of if kind == WATCHED else _end(record)
     return Past(
-        where=where, kind=kind, word=record.outcome or record.recommendation,
+        where=where, kind=kind, word=word,
         page=WATCH_PAGE if kind == WATCHED else PAGE, sha256=digest,
         data_sha256=record.data_sha256, stage=record.stage, stage_name=record.stage_name,
         control=record.control, treatment=record.treatment, first=next(iter(record.reasons), None),

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from rolloutlib import __version__
 from rolloutlib.errors import FileError
 from rolloutlib.files import bounded_bytes, shown_path
 from rolloutlib.ledger.seal import NAMES, PAGE, PARAMS, QUARANTINE, REVIEW, SEAL, WATCH, WATCH_PAGE
 from rolloutlib.show.past import NAMELESS, Past, past_at
+from rolloutlib.words.sentences import catalogues
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["DEPTH", "KNOWN", "Drawn", "Known", "gather", "known_at"]
+__all__ = ["DEPTH", "KNOWN", "Drawn", "Known", "form_now", "gather", "known_at", "newest_first"]
 
 KNOWN: Final = ".rollout-history.json"
-FORM: Final = 2  # of what is known; raise it where reports are read or drawn otherwise
 DEPTH: Final = 4  # folders below the folder of reports: reports/daily/2026-10-29 is the second
 MOST: Final = 20_000  # folders that are looked at
 SHIPPED: Final = "examples"  # of the folder of reports: rendered reviews that come with the package
@@ -49,11 +50,11 @@ class Known(msgspec.Struct):
     """What is known since last time.
 
     Attributes:
-        form: another one is not read.
+        form: `form_now` of who wrote it; what another one knew is not read.
         index: sha256 of what the index was made of, and of the index.
     """
 
-    form: int = FORM
+    form: str = ""
     reports: dict[str, _Stamped] = msgspec.field(default_factory=dict[str, _Stamped])
     pictures: tuple[Drawn, ...] = ()
     index: tuple[str, str] = ("", "")
@@ -69,9 +70,14 @@ def known_at(place: Path) -> Known:
     """Return what is known of a folder of reports; nothing where nobody can tell."""
     with suppress(FileError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         known = msgspec.json.decode(bounded_bytes(place / KNOWN, links=False), type=Known)
-        if known.form == FORM:
+        if known.form == form_now():
             return known
     return Known()
+
+
+def form_now() -> str:
+    """Return what tells whether reports would be read, drawn and worded otherwise."""
+    return blake2b(__version__.encode() + b"\0" + catalogues(), digest_size=16).hexdigest()
 
 
 def gather(place: Path, known: Known, depth: int = DEPTH) -> tuple[Past, ...]:
@@ -97,6 +103,16 @@ def gather(place: Path, known: Known, depth: int = DEPTH) -> tuple[Past, ...]:
         fresh[found.where] = earlier
     known.reports = fresh
     return tuple(pasts)
+
+
+def newest_first(pasts: Iterable[Past]) -> tuple[Past, ...]:
+    """Return reports by when they were made, the newest first."""
+
+    def age(past: Past) -> tuple[float, float, str]:
+        made, data = (0.0 if at is None else at.timestamp() for at in (past.made, past.until))
+        return made, data, past.where
+
+    return tuple(sorted(pasts, key=age, reverse=True))
 
 
 def _is_text(name: str) -> bool:

@@ -15,17 +15,18 @@ from urllib.parse import quote
 
 from rolloutlib.errors import FileError, RolloutError, UsageError
 from rolloutlib.files import bounded_bytes
-from rolloutlib.ledger.seal import SEAL, lists
+from rolloutlib.ledger.seal import REVIEW, SEAL, WATCH, lists, shown_by
 from rolloutlib.phrase import phrase
 from rolloutlib.show.cut_pages import without_addresses, without_rows
-from rolloutlib.show.history import Gathered, gathered_at, index_page
+from rolloutlib.show.history import Around, Gathered, gathered_at, index_page
 from rolloutlib.show.owned import only_writer, owned_folder, sweep
+from rolloutlib.show.past import WATCHED
 from rolloutlib.show.past_store import Known
 from rolloutlib.text import LABEL, plain
 from rolloutlib.words.sentences import speaking
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from rolloutlib.show.pinned import Decision
     from rolloutlib.show.site_cards import Card
 
-__all__ = ["MARK", "Published", "publish"]
+__all__ = ["MARK", "Published", "beside", "page_of", "publish"]
 
 MARK: Final = ".rollout-published"  # lists what we put there: nothing else is ever removed
-NEW: Final = ".rollout-site-"
+NEW: Final = ".rollout-site-"  # folders of runs: whoever comes next removes those of the dead
+KEPT: Final = ".rollout-kept-"  # of a site: its lock, and the older one while it is replaced
 REPORTS, DECISIONS, FEED, INDEX = "reports", "decisions", "feed.xml", "index.html"
 
 
@@ -86,42 +88,46 @@ def publish(
 
     out = out.resolve()
     _refuse_places(root, reports, out)
-    if not reports.is_dir() and reports != root / "reports":
-        raise UsageError(
-            phrase("{place} is no folder of reports; name one, such as reports", place=reports)
-        )
     with _in_words(out), _alone(out):
         _refuse_foreign(out)
         cards = cards_of(root, now=now, whole=whole)
-        gathered = gathered_at(reports, Known(), None) if reports.is_dir() else None
+        found = gathered_at(reports, Known(), None)
         with owned_folder(out.parent, NEW, 0o777) as made, speaking(lang):
-            pages = list(_pages(reports, made, gathered, whole=whole))
-            shown = Gathered(tuple(pages), (), tuple(card.decision for card in cards), None)
+            pages = tuple(_pages(reports, made, found.pasts, whole=whole))
+            shown = Gathered(pages, (), tuple(card.decision for card in cards), None)
             _write_site(made, shown, cards, lang=lang, base=base)
             _mark(made)
             _swap(made, out)
-    found = () if gathered is None else (*gathered.pasts, *gathered.wrong)
-    kept = {past.where for past in pages}
-    left_out = tuple(plain(past.where, LABEL) for past in found if past.where not in kept)
+    gone = {past.where for past in (*found.pasts, *found.wrong)} - {past.where for past in pages}
+    left_out = tuple(plain(where, LABEL) for where in sorted(gone))
     return Published(out, len(pages), len(cards), left_out)
 
 
-def _pages(reports: Path, made: Path, gathered: Gathered | None, *, whole: bool) -> Iterator[Past]:
-    """Write the page of each report that is as sealed, at this moment."""
-    for past in gathered.pasts if gathered else ():
-        folder = reports / past.where
-        try:
-            data = bounded_bytes(folder / past.page, links=False)
-            seal = bounded_bytes(folder / SEAL, links=False)
-        except FileError:
-            continue
-        if not lists(seal, past.page, data):
+def _pages(reports: Path, made: Path, pasts: Iterable[Past], *, whole: bool) -> Iterator[Past]:
+    """Write the page of each report that is as sealed, and still the one that was gathered."""
+    for past in pasts:
+        data = page_of(past, reports / past.where)
+        if data is None:
             continue
         page = data.decode("utf-8", "replace")
         place = made / REPORTS / past.where / past.page
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(page if whole else without_addresses(without_rows(page)), "utf-8")
         yield past
+
+
+def page_of(past: Past, folder: Path) -> bytes | None:
+    """Return a report's page; None where it is not sealed, or not of the record that is told."""
+    watched = past.kind == WATCHED
+    record = WATCH if watched else REVIEW
+    try:
+        page, told, seal = (
+            bounded_bytes(folder / name, links=False) for name in (past.page, record, SEAL)
+        )
+    except FileError:
+        return None
+    same = sha256(told).hexdigest() == past.sha256 and (watched or shown_by(page) == past.sha256)
+    return page if same and lists(seal, record, told) and lists(seal, past.page, page) else None
 
 
 def _write_site(
@@ -139,10 +145,8 @@ def _write_site(
     def to_card(decision: Decision) -> str:
         return f"{DECISIONS}/{decision.id}.html"
 
-    html = index_page(
-        shown, lang, Known(), here=made, address=to_card, below=f"{REPORTS}/",
-        more=decisions_part(cards, to_card),
-    )  # fmt: skip
+    around = Around(made, f"{REPORTS}/", to_card, decisions_part(cards, to_card))
+    html = index_page(shown, lang, Known(), around)
     (made / INDEX).write_text(html, "utf-8")
     (made / FEED).write_bytes(feed_of(cards, to_card, lang=lang, base=base))
     (made / ".nojekyll").touch()  # GitHub Pages then serves every file as it is
@@ -155,15 +159,16 @@ def _write_site(
 def _alone(out: Path) -> Generator[None]:
     """Be the only one who publishes there; finish what a killed run began."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    with only_writer(out, _beside(out, "lock"), lambda _: None):
-        if not out.exists() and (old := _beside(out, "old")).is_dir():
+    with only_writer(out, beside(out, "lock"), lambda _: None):
+        if not out.exists() and (old := beside(out, "old")).is_dir():
             old.rename(out)
         sweep(out.parent, NEW)
         yield
 
 
-def _beside(out: Path, what: str) -> Path:
-    return out.parent / f"{NEW}{what}-{sha256(os.fsencode(out.name)).hexdigest()[:12]}"
+def beside(out: Path, what: str) -> Path:
+    """Return where a site's lock is, or the older site while it is replaced (`old`)."""
+    return out.parent / f"{KEPT}{what}-{sha256(os.fsencode(out.name)).hexdigest()[:12]}"
 
 
 @contextmanager
@@ -179,7 +184,10 @@ def _in_words(out: Path) -> Generator[None]:
 
 
 def _refuse_places(root: Path, reports: Path, out: Path) -> None:
-    """Refuse a folder in which the pages would be taken for reports, records or sources."""
+    """Refuse a folder in which the pages would be taken for reports, records or sources.
+
+    So is a folder of reports that is not there; a workbook may have none yet.
+    """
     inner = (reports.resolve(), *(root / name for name in ("docs", "params", "data", "notebooks")))
     inside = next((place for place in inner if out.is_relative_to(place)), None)
     around = root.resolve().is_relative_to(out)
@@ -188,6 +196,10 @@ def _refuse_places(root: Path, reports: Path, out: Path) -> None:
             "{out} is no place for pages: they would lie among the workbook's own files; name a "
             "folder beside them, such as {site}", out=out, site=root / "site",
         ))  # fmt: skip
+    if not reports.is_dir() and reports != root / "reports":
+        raise UsageError(
+            phrase("{place} is no folder of reports; name one, such as reports", place=reports)
+        )
 
 
 def _refuse_foreign(out: Path) -> None:
@@ -221,8 +233,9 @@ def _mark(made: Path) -> None:
 
 def _swap(made: Path, out: Path) -> None:
     """Put the new folder where the older one is; a run that is killed between leaves the older."""
-    old = _beside(out, "old")
+    old = beside(out, "old")
     if out.is_dir() and any(out.iterdir()):
+        shutil.rmtree(old, ignore_errors=True)  # of a run that was killed after it had replaced it
         out.rename(old)
     try:
         made.rename(out)

@@ -30,8 +30,8 @@ from rolloutlib.ledger.seal import (
     SEAL,
     WATCH,
     WATCH_PAGE,
-    WHOLE,
     faults,
+    needed,
     parts_in,
     shown_by,
 )
@@ -204,21 +204,11 @@ def _disagreeing(name: str, parts: Mapping[str, bytes]) -> list[Phrase]:
     """Say what keeps the page from being the report's own."""
     record = _read(parts[RECORDS[name]])
     if SEAL in parts:
-        return faults(parts, _needed(name, record))
+        return faults(parts, needed(record.schema, record.recommendation))
     if record.schema == PAIR_SCHEMA:  # of before comparisons had a seal
         same = shown_by(parts[PAGE]) == sha256(parts[REVIEW]).hexdigest()
         return [] if same else [phrase("{page} is of another {record}", page=PAGE, record=REVIEW)]
     return [phrase("{name} is missing", name=SEAL)]
-
-
-def _needed(name: str, record: _Record) -> tuple[str, ...]:
-    """Return the parts that the seal of such a report has to list."""
-    if name == WATCH_PAGE:
-        return (WATCH, WATCH_PAGE)
-    if record.schema == PAIR_SCHEMA:
-        return (REVIEW, PAGE)
-    invalid = record.recommendation == "INVALID"  # its notebook did not run to the end
-    return (REVIEW, PAGE, PARAMS) if invalid else WHOLE
 
 
 def _bytes_of(folder: Path, name: str) -> bytes:

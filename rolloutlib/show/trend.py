@@ -8,7 +8,7 @@ from rolloutlib.judge.record import Review, Reviewed, encode
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.plan.params import NONE
 from rolloutlib.show.figure import Figure, Note
-from rolloutlib.show.gates_over_time import in_order, over_time
+from rolloutlib.show.gates_over_time import drawable, in_order, over_time
 from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.past import REVIEWED, past_of
 from rolloutlib.show.past_store import DEPTH, gather, known_at
@@ -52,7 +52,7 @@ def earlier_looks(review: Review, params: ReviewParams) -> tuple[Past, ...]:
         if past.kind == REVIEWED
         and not past.wrong
         and (past.stage, past.control, past.treatment) == here
-        and past.gates
+        and drawable((past,))
         and past.data_sha256 != now.data_sha256
         and past.until is not None
         and (now.until is None or past.until <= now.until)

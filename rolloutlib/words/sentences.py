@@ -5,7 +5,7 @@ Whoever starts to speak says in which language (`speaking`); nobody below hands 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, wraps
@@ -19,11 +19,13 @@ from rolloutlib.words.catalogue import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+    from importlib.resources.abc import Traversable
 
 __all__ = [
     "LANGUAGES",
     "Sentence",
     "Spoken",
+    "catalogues",
     "enumerated",
     "language",
     "say",
@@ -164,5 +166,17 @@ def _catalogue(lang: str) -> dict[str, str]:
             "lang is {lang!r}; expected one of {languages}.{hint}",
             lang=lang, languages=LANGUAGES, hint=hint,
         )  # fmt: skip
-    own = files("rolloutlib") / "locale" / lang / "LC_MESSAGES" / "rolloutlib.po"
-    return {} if lang == "en" else read(own)
+    return {} if lang == "en" else read(_file(lang))
+
+
+def _file(lang: str) -> Traversable:
+    return files("rolloutlib") / "locale" / lang / "LC_MESSAGES" / "rolloutlib.po"
+
+
+def catalogues() -> bytes:
+    """Return all that tells whether sentences would be worded otherwise."""
+    told = b""
+    for lang in LANGUAGES[1:]:
+        with suppress(OSError):
+            told += _file(lang).read_bytes()
+    return told

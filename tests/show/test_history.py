@@ -18,17 +18,28 @@ from msgspec.structs import replace
 
 from rolloutlib.cli import main
 from rolloutlib.commands.history import renewing
-from rolloutlib.errors import NoEvidenceError, UsageError
+from rolloutlib.errors import NoEvidenceError, RolloutError, UsageError
 from rolloutlib.judge.pair_record import PairReview, encode_pair
-from rolloutlib.judge.record import Recommendation
-from rolloutlib.ledger.seal import NOTEBOOK, PAGE, PARAMS, REVIEW, SEAL, seal_of
+from rolloutlib.judge.record import Recommendation, Review, Verdict, encode
+from rolloutlib.ledger.seal import (
+    NOTEBOOK,
+    PAGE,
+    PARAMS,
+    REVIEW,
+    SEAL,
+    WATCH,
+    WATCH_NOTEBOOK,
+    parts_in,
+    seal_of,
+)
 from rolloutlib.reason import Reason
-from rolloutlib.show import history
-from rolloutlib.show.gates_over_time import in_order
+from rolloutlib.show import history, past_store
+from rolloutlib.show.gates_over_time import drawable, in_order
 from rolloutlib.show.history import write_index
-from rolloutlib.show.past import past_at
+from rolloutlib.show.past import past_at, past_of
 from rolloutlib.show.past_rows import row_of
-from rolloutlib.show.past_store import KNOWN, Known, gather
+from rolloutlib.show.past_store import KNOWN, Known, gather, known_at
+from rolloutlib.show.slides import report_at
 from rolloutlib.words.reasons import sentence
 from tests.english import english_in, texts_of
 from tests.often import EXHAUSTIVE
@@ -56,7 +67,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def page(reports: Path, lang: str = "en") -> str:
     """Write the index and return it."""
-    return write_index(reports, lang, root=reports.parent).read_text("utf-8")
+    return write_index(reports, lang, root=reports.parent).path.read_text("utf-8")
 
 
 def rows(html: str) -> list[str]:
@@ -186,16 +197,31 @@ def test_gates_stand_over_time(reports: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_nothing_is_written_where_nothing_changed(reports: Path) -> None:
     """A second call writes nothing; a changed report, another language or a lost page does."""
     folder = sealed_review(reports / "w1", week(1))
-    first = write_index(reports)
+    first = write_index(reports).path
     made = first.stat().st_ino
-    assert write_index(reports).stat().st_ino == made
+    write_index(reports)
+    assert first.stat().st_ino == made
     (folder / PARAMS).write_bytes(b"")
-    assert write_index(reports).stat().st_ino != made
-    korean = write_index(reports, "ko").read_text("utf-8")
+    write_index(reports)
+    assert first.stat().st_ino != made
+    korean = write_index(reports, "ko").path.read_text("utf-8")
     assert '<html lang="ko"' in korean
     first.unlink()
     (reports / KNOWN).write_bytes(b"\xff{")
-    assert write_index(reports).is_file()
+    assert write_index(reports).path.is_file()
+
+
+@pytest.mark.parametrize("changed", ["__version__", "catalogues"])
+def test_another_version_knows_nothing(
+    reports: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """What another version, or another catalogue, read and drew is read and drawn again."""
+    sealed_review(reports / "w1", week(1))
+    write_index(reports)
+    assert known_at(reports).reports
+    other = "0.0.0" if changed == "__version__" else lambda: b"other"
+    monkeypatch.setattr(past_store, changed, other)
+    assert known_at(reports) == Known()
 
 
 def test_a_page_of_somebody_else_stays(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -314,6 +340,64 @@ def test_an_unknown_verdict_is_none(reports: Path) -> None:
     text = (folder / REVIEW).read_text("utf-8").replace('"HOLD"', '"MAYBE"')
     (folder / REVIEW).write_text(text, "utf-8")
     assert past_at(folder, "w1").word == ""
+
+
+@pytest.mark.parametrize("outcome", ["GO", "RED", "XYZ"])
+def test_a_word_of_another_kind_is_none(reports: Path, outcome: str) -> None:
+    """A review has no outcome and a watch no recommendation: each shows its own word alone."""
+    reseal(sealed_review(reports / "w1", week(1, NO_GO)), REVIEW, outcome=outcome)
+    reseal(sealed_watch(reports / "day"), WATCH, recommendation=outcome)
+    assert [past.word for past in gather(reports, Known())] == [sample_watch().outcome, "NO_GO"]
+    assert len(rows(page(reports))) == 2
+
+
+def test_a_report_misses_a_part_everywhere(reports: Path) -> None:
+    """A day without its notebook, or a review sealed without one: neither listed nor printed."""
+    for folder, part in (
+        (sealed_watch(reports / "day"), WATCH_NOTEBOOK), (sealed_review(reports / "w1", week(1)),
+                                                          NOTEBOOK),
+    ):  # fmt: skip
+        (folder / part).unlink()
+        (folder / SEAL).write_bytes(seal_of(parts_of(folder)))
+        assert past_at(folder, folder.name).wrong == (part,)
+        with pytest.raises(RolloutError, match=f"does not list {part}"):
+            report_at(folder)
+
+
+def test_odd_verdicts_are_not_drawn(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gates whose verdict is none have no panel; without any there is no figure."""
+    monkeypatch.setattr(history, "FEWEST", 2)
+    gates = [{**gate, "evidence": {"verdict": "odd", "point": 0.1}} for gate in gates_of(week(1))]
+    for number in (1, 2):
+        reseal(sealed_review(reports / f"w{number}", week(number)), REVIEW, gates=gates)
+    html = page(reports)
+    assert len(rows(html)) == 2
+    assert "<figure" not in html
+    mixed = past_of(encode(replace(week(1))), "w")
+    odd = replace(mixed.gates[0], evidence=replace(mixed.gates[0].evidence, verdict="odd"))
+    known = drawable([mixed, replace(mixed, gates=(odd, *mixed.gates[1:]))])
+    assert {gate.evidence.verdict for gate in known} <= {*Verdict}
+    assert known[0] == mixed.gates[0]
+
+
+def parts_of(folder: Path) -> dict[str, bytes]:
+    """Return the parts of a report but for its seal."""
+    return {name: (folder / name).read_bytes() for name in parts_in(folder) if name != SEAL}
+
+
+def gates_of(review: Review) -> list[dict[str, object]]:
+    """Return the gates as its record has them."""
+    return json.loads(encode(review))["gates"]
+
+
+def reseal(folder: Path, name: str, **changed: object) -> None:
+    """Change a record, let the other parts name it, and seal all of it again."""
+    old = (folder / name).read_bytes()
+    new = json.dumps(json.loads(old) | changed).encode()
+    was, now = (sha256(data).hexdigest().encode() for data in (old, new))
+    parts = {part: data.replace(was, now) for part, data in parts_of(folder).items()} | {name: new}
+    for part, data in (*parts.items(), (SEAL, seal_of(parts))):
+        (folder / part).write_bytes(data)
 
 
 def test_no_folder_is_a_sentence(tmp_path: Path) -> None:

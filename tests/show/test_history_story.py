@@ -46,5 +46,5 @@ def test_the_regression_week_is_seen(tmp_path: Path) -> None:
     assert words[4:7] == ["NO_GO"] * 3
     assert "NO_GO" not in words[:4] + words[7:]
     for lang in ("en", "ko"):
-        html = write_index(tmp_path, lang).read_text("utf-8")
+        html = write_index(tmp_path, lang).path.read_text("utf-8")
         assert html.count("<figure") == 1

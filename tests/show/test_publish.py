@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,9 +18,12 @@ import pytest
 
 from rolloutlib.cli import main
 from rolloutlib.ledger.book import append
+from rolloutlib.ledger.seal import REVIEW, SEAL
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.show import history
 from rolloutlib.show.cut_pages import without_rows
+from rolloutlib.show.past import past_at
+from rolloutlib.show.publishing import beside, page_of
 from tests.english import english_in, texts_of
 from tests.ledger.workbooks import SIGNERS, START, Quick, decided, keys, promotion, signed, workbook
 from tests.often import EXHAUSTIVE
@@ -165,6 +169,37 @@ def test_publishing_again_replaces_the_whole(
     assert "holds CNAME" in capsys.readouterr().err
     assert files(out) == before | {"CNAME"}
     assert not list(book.glob(".rollout-*"))
+
+
+def test_a_killed_run_of_another_site_keeps_its_pages(book: Path) -> None:
+    """A site whose replacement was cut off stays for its own next run, whoever publishes beside."""
+    assert main(["publish", "two/a"]) == 0
+    before = files(book / "two/a")
+    (book / "two/a").rename(beside(book / "two/a", "old"))  # as a kill leaves it
+    assert main(["publish", "two/b"]) == 0
+    assert files(beside(book / "two/a", "old")) == before
+    assert main(["publish", "two/a"]) == 0
+    assert files(book / "two/a") == before
+    stale = beside(book / "two/b", "old")  # killed after the new one was in place
+    shutil.copytree(book / "two/b", stale)
+    assert main(["publish", "two/b"]) == 0
+    assert sorted(path.name for path in (book / "two").iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("renewed", [REVIEW, SEAL])
+def test_a_report_that_is_written_anew_meanwhile_stays(tmp_path: Path, renewed: str) -> None:
+    """A page goes out only with the record that the index tells."""
+    folder = sealed_review(tmp_path / "w", week(5))
+    past = past_at(folder, "w")
+    assert page_of(past, folder) is not None
+    other = sealed_review(tmp_path / "other", week(6))
+    if renewed == SEAL:
+        shutil.copytree(other, folder, dirs_exist_ok=True)
+    else:
+        shutil.copy(other / renewed, folder / renewed)
+    assert page_of(past, folder) is None
+    day = sealed_watch(tmp_path / "day")
+    assert page_of(past_at(day, "day"), day) is not None
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -28,7 +29,7 @@ from rolloutlib.show.slides import print_report, report_at
 from rolloutlib.show.tables import Cell, Row, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 DIGESTS = [sha256(bytes([k])).hexdigest() for k in range(12)]
@@ -104,11 +105,20 @@ def poppler() -> None:
         stop("pdftotext is not on the path; install it (Debian: apt-get install poppler-utils)")
 
 
+@pytest.fixture
+def own_temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give this test a temporary folder of its own, short enough for Chromium's sockets."""
+    with tempfile.TemporaryDirectory(prefix="rl-") as own:
+        monkeypatch.setattr(tempfile, "tempdir", own)
+        yield Path(own)
+        monkeypatch.undo()
+
+
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.usefixtures("chromium", "poppler")
-def test_a_report_is_printed_whole(tmp_path: Path, engine: str) -> None:
+def test_a_report_is_printed_whole(tmp_path: Path, engine: str, own_temporary: Path) -> None:
     """The decision alone on page 1, no half-empty sheet, all digests, a foot on every sheet."""
     folder = report(tmp_path / "w47")
     made = print_report(folder, engine=engine, now=NOW)
@@ -135,7 +145,7 @@ def test_a_report_is_printed_whole(tmp_path: Path, engine: str) -> None:
     assert all("SHA-256" in sheet for sheet in of_table)
     assert min(filled(made.path, tmp_path)[1:-1]) > 0.6
     assert report_at(folder).sealed  # the PDF is none of the sealed parts
-    assert {path.name for path in Path("/tmp").glob("rollout-print-*")} == set()  # noqa: S108
+    assert [*own_temporary.iterdir()] == []
 
 
 def test_what_another_review_left_is_not_printed(tmp_path: Path) -> None:
@@ -165,7 +175,8 @@ def test_only_invalid_has_no_notebook(tmp_path: Path) -> None:
 def test_a_watch_is_vouched_for_by_its_seal(tmp_path: Path) -> None:
     """Its parts name no review.json; a page that the seal does not list is refused."""
     html = page_of("")
-    parts = {"watch.json": b"{}", "watch.html": html.encode(), "params.yaml": b"stage: 2\n"}
+    parts = {"watch.json": b'{"schema":"rolloutlib/watch@1"}', "watch.html": html.encode(),
+             "watch.ipynb": b"{}", "params.yaml": b"stage: 2\n"}  # fmt: skip
     folder = tmp_path / "2026-10-29"
     folder.mkdir()
     written(folder, parts | {SEAL: seal_of(parts)})
