@@ -34,7 +34,7 @@ CELLS = {
     "at": some.none() | some.sampled_from(["2026-10-22T10:00:00+09:00", "2026-10-23T10:00:00Z"]),
 }  # fmt: skip
 SOURCE = "".join(
-    ['files: "*.jsonl"\nconstants: {profile: default}\ncolumns:\n']
+    ['files: "*.jsonl"\nconstants: {profile: default}\nsimulated: true\ncolumns:\n']
     + [f"  {field}: {column}\n" for field, column in COLUMNS.items()]
 )
 
