@@ -60,7 +60,7 @@ def _publish(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     shown = done.folder.relative_to(root) if done.folder.is_relative_to(root) else done.folder
     for name in done.left_out:
-        say("Left out, since it is not as sealed: {name}", name=name)
+        say("Left out, since it is INVALID or not as sealed: {name}", name=name)
     say(
         "Published: {folder} ({reports} reports, {decisions} decisions)",
         folder=shown, reports=done.reports, decisions=done.decisions,

@@ -1,4 +1,4 @@
-"""A report's page for people outside: without single answers, and without refused rows."""
+"""A page for people outside: without single rows, addresses of people, places on a machine."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from typing import Final, NamedTuple
 
 from markupsafe import escape
 
-from rolloutlib.words.sentences import say
+from rolloutlib.words.sentences import LANGUAGES, say, speaking
 
-__all__ = ["without_addresses", "without_rows"]
+__all__ = ["for_others", "without_addresses", "without_places", "without_rows"]
 
 ROWS: Final = ("answers", "quarantine")  # classes of tables whose rows are somebody's
-_ADDRESS: Final = re.compile(r"(?<=[\w.+-])@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
+_AT: Final = r"(?:\\?@|%40|&#64;|&commat;)"  # as Markdown, addresses and HTML write it, too
+_ADDRESS: Final = re.compile(
+    rf"(?<=[\w.+-]){_AT}(?:[\w-]+(?:\.[\w-]+)*\.(?:xn--[\w-]+|[^\W\d_]{{2,}})|localhost\b)"
+)
+# What stands before a folder in text: neither a tag's end, nor a host, nor a picture's base64.
+_PLACE: Final = re.compile(
+    r"(?<![\w/.<:+,=~…])(?:~?/|[A-Za-z]:\\)(?:[^\s/\\<>\"'&;()|]+[/\\])+(?=[^\s/\\<>\"'&;()|])"
+)
+_LANGUAGE: Final = re.compile(r'<html[^>]*\blang="(\w+)"')
 
 
 class _Span(NamedTuple):
@@ -70,9 +78,12 @@ class _Sections(HTMLParser):
 def without_rows(page: str) -> str:
     """Return a page in which sections of single answers and refused rows say that they are cut.
 
-    The heading stays. The note is in the language that is spoken.
+    The heading stays. The note is in the page's language.
     """
-    note = escape(str(say("Single rows are not published; the report itself has them.")))
+    named = _LANGUAGE.search(page)
+    lang = named[1] if named and named[1] in LANGUAGES else "en"
+    with speaking(lang):
+        note = escape(str(say("Single rows are not published; the report itself has them.")))
     for span in reversed(_Sections(page).found):
         closed = f"{'</div>' * span.within}\n<p>{note}</p>\n"
         page = page[: span.begin] + closed + page[span.end :]
@@ -88,3 +99,19 @@ def without_addresses(text: str) -> str:
     'model@1.2'
     """
     return _ADDRESS.sub("@…", text)
+
+
+def without_places(text: str) -> str:
+    """Return a text in which absolute paths of a machine keep their last part only.
+
+    >>> without_places("rollout decide /home/kim/reports/w47 --verdict GO")
+    'rollout decide …/w47 --verdict GO'
+    >>> without_places("control / treatment, and/or </p> https://ex.com/a/b")
+    'control / treatment, and/or </p> https://ex.com/a/b'
+    """
+    return _PLACE.sub("…/", text)
+
+
+def for_others(text: str) -> str:
+    """Return a page without what tells of people and of the machine it was made on."""
+    return without_places(without_addresses(text))

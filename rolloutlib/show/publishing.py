@@ -17,7 +17,7 @@ from rolloutlib.errors import FileError, RolloutError, UsageError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.ledger.seal import REVIEW, SEAL, WATCH, lists, shown_by
 from rolloutlib.phrase import phrase
-from rolloutlib.show.cut_pages import without_addresses, without_rows
+from rolloutlib.show.cut_pages import for_others, without_places, without_rows
 from rolloutlib.show.history import Around, Gathered, gathered_at, index_page
 from rolloutlib.show.owned import only_writer, owned_folder, sweep
 from rolloutlib.show.past import WATCHED
@@ -77,7 +77,8 @@ def publish(
         now: the moment at which signatures are judged.
         base: address that the folder will have, for the feed.
         lang: language of the index.
-        whole: whether rows of single answers, refused rows and addresses of people go out, too.
+        whole: whether rows of single answers, refused rows, data that were refused as a whole,
+            addresses of people and places on this machine go out, too.
 
     Raises:
         UsageError: the folder is not ours, or lies where it would be read as something else; or
@@ -95,7 +96,7 @@ def publish(
         with owned_folder(out.parent, NEW, 0o777) as made, speaking(lang):
             pages = tuple(_pages(reports, made, found.pasts, whole=whole))
             shown = Gathered(pages, (), tuple(card.decision for card in cards), None)
-            _write_site(made, shown, cards, lang=lang, base=base)
+            _write_site(made, shown, cards, lang=lang, base=base, whole=whole)
             _mark(made)
             _swap(made, out)
     gone = {past.where for past in (*found.pasts, *found.wrong)} - {past.where for past in pages}
@@ -109,10 +110,12 @@ def _pages(reports: Path, made: Path, pasts: Iterable[Past], *, whole: bool) -> 
         data = page_of(past, reports / past.where)
         if data is None:
             continue
+        if past.word == "INVALID" and not whole:
+            continue  # why data were refused quotes them
         page = data.decode("utf-8", "replace")
         place = made / REPORTS / past.where / past.page
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(page if whole else without_addresses(without_rows(page)), "utf-8")
+        place.write_text(page if whole else for_others(without_rows(page)), "utf-8")
         yield past
 
 
@@ -131,7 +134,7 @@ def page_of(past: Past, folder: Path) -> bytes | None:
 
 
 def _write_site(
-    made: Path, shown: Gathered, cards: tuple[Card, ...], *, lang: str, base: str
+    made: Path, shown: Gathered, cards: tuple[Card, ...], *, lang: str, base: str, whole: bool
 ) -> None:
     from rolloutlib.show.site_cards import card_page, decisions_part, feed_of
 
@@ -147,7 +150,7 @@ def _write_site(
 
     around = Around(made, f"{REPORTS}/", to_card, decisions_part(cards, to_card))
     html = index_page(shown, lang, Known(), around)
-    (made / INDEX).write_text(html, "utf-8")
+    (made / INDEX).write_text(html if whole else without_places(html), "utf-8")
     (made / FEED).write_bytes(feed_of(cards, to_card, lang=lang, base=base))
     (made / ".nojekyll").touch()  # GitHub Pages then serves every file as it is
 
@@ -234,6 +237,8 @@ def _mark(made: Path) -> None:
 def _swap(made: Path, out: Path) -> None:
     """Put the new folder where the older one is; a run that is killed between leaves the older."""
     old = beside(out, "old")
+    if out.is_dir():
+        made.chmod(out.stat().st_mode & 0o7777)  # a private folder stays private
     if out.is_dir() and any(out.iterdir()):
         shutil.rmtree(old, ignore_errors=True)  # of a run that was killed after it had replaced it
         out.rename(old)

@@ -16,7 +16,7 @@ from rolloutlib.ledger.documents import moment
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.phrase import phrase
-from rolloutlib.show.cut_pages import without_addresses
+from rolloutlib.show.cut_pages import for_others
 from rolloutlib.show.feed import Item, feed
 from rolloutlib.show.pages import Section, page, sanitised
 from rolloutlib.show.pinned import decisions
@@ -45,12 +45,14 @@ class Card(NamedTuple):
         markdown: the card.
         digest: sha256 of the record.
         state: what `verify` says of it, in a word.
+        whole: whether its page shows people's addresses and places on a machine whole.
     """
 
     decision: Decision
     markdown: str
     digest: str
     state: str
+    whole: bool = False
 
 
 def cards_of(root: Path, *, now: datetime, whole: bool) -> tuple[Card, ...]:
@@ -81,8 +83,7 @@ def cards_of(root: Path, *, now: datetime, whole: bool) -> tuple[Card, ...]:
         text = card_of(line.node).decode()
         roles = tuple(role for role, _ in line.signed)
         signed = replace(decision, signed=roles)
-        shown = text if whole else without_addresses(text)
-        cards.append(Card(signed, shown, line.node.digest, line.state))
+        cards.append(Card(signed, text, line.node.digest, line.state, whole=whole))
     return tuple(cards)
 
 
@@ -98,7 +99,8 @@ def card_page(card: Card, report: str) -> str:
         links = [("../index.html", str(say("All reports and decisions")))]
         links += [(report, str(say("The review that it stands on")))] if report else []
         body = [Markup(render("site_links.html.j2", links=links)), _html(card.markdown)]  # noqa: S704
-        return page([Section("card", "", body)], title=title, lang=lang, review="")
+        shown = page([Section("card", "", body)], title=title, lang=lang, review="")
+    return shown if card.whole else for_others(shown)
 
 
 def _html(markdown: str) -> Markup:

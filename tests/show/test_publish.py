@@ -15,13 +15,15 @@ from urllib.parse import unquote, urlsplit
 
 import feedparser
 import pytest
+from msgspec import structs
 
 from rolloutlib.cli import main
+from rolloutlib.judge.record import Recommendation
 from rolloutlib.ledger.book import append
 from rolloutlib.ledger.seal import REVIEW, SEAL
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.show import history
-from rolloutlib.show.cut_pages import without_rows
+from rolloutlib.show.cut_pages import for_others, without_rows
 from rolloutlib.show.past import past_at
 from rolloutlib.show.publishing import beside, page_of
 from tests.english import english_in, texts_of
@@ -162,7 +164,7 @@ def test_publishing_again_replaces_the_whole(
     assert "reports/more/review.html" not in files(out)
     said = capsys.readouterr().out.splitlines()
     assert said[-1] == "Published: again (2 reports, 2 decisions)"
-    assert "Left out, since it is not as sealed: broken" in said
+    assert "Left out, since it is INVALID or not as sealed: broken" in said
     before = files(out)
     (out / "CNAME").write_text("rollout.example")
     assert main(["publish", "again"]) == 2
@@ -296,3 +298,30 @@ def test_a_served_site_opens_in_a_browser(served: str, chromium: str) -> None:
     assert len(said) > 4
     assert [line for line in said[:-1] if not line.startswith("200 ")] == []
     assert said[-1].strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<li>by engine\\@ex.com</li>", "<li>by engine@…</li>"),
+        ("kim@localhost, kim%40ex.com, kim&#64;ex.xn--3e0b707e", "kim@…, kim@…, kim@…"),
+        ("<code>rollout decide /home/kim/w/go --x</code>", "<code>rollout decide …/go --x</code>"),
+        ('<img src="data:image/png;base64,/9j/4AAQ/x+/ab/c=">', None),
+        ('<a href="../reports/a/review.html">a/b/c</a>', None),
+    ],
+)  # fmt: skip
+def test_people_and_machines_are_not_told(text: str, shown: str | None) -> None:
+    """However an address is written it ends before its @, and a machine's folders are cut."""
+    assert for_others(text) == (text if shown is None else shown)
+
+
+def test_refused_data_are_not_quoted_outside(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why data are INVALID quotes their rows, so that such a report stays inside."""
+    monkeypatch.chdir(book)
+    refused = structs.replace(week(1), recommendation=Recommendation.INVALID)
+    folder = sealed_review(book / "reports" / "refused", refused)
+    assert main(["publish", "inside"]) == 0
+    assert not (book / "inside" / "reports" / "refused").exists()
+    assert main(["publish", "whole", "--whole"]) == 0
+    assert (book / "whole" / "reports" / "refused" / "review.html").is_file()
+    shutil.rmtree(folder)
