@@ -8,6 +8,8 @@ them in the reader's language.
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
+from contextvars import ContextVar
 from decimal import Decimal
 from functools import lru_cache, reduce
 from itertools import islice
@@ -20,10 +22,10 @@ import msgspec
 from rolloutlib.text import LABEL, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
 __all__ = ["UNFILLED", "Clause", "Phrase", "Value", "both", "either", "fillable", "filled"]
-__all__ += ["foreign", "phrase", "settled", "several"]
+__all__ += ["foreign", "only_after_hangul", "phrase", "settled", "several"]
 
 _DIGITS = 38  # of a decimal that is said as a number; sums of 128 bits have no more
 _NAMED = 20  # of the parts of an enumeration; nobody reads more
@@ -134,25 +136,58 @@ class _Plainly(Formatter):
 _PLAINLY: Final = _Plainly()
 
 
-_PARTICLE: Final = re.compile(r"([가-힣])(은\(는\)|이\(가\)|을\(를\)|와\(과\)|과\(와\)|\(으\)로)")
-_BARE: Final = {"은": "는", "이": "가", "을": "를", "과": "와", "으로": "로"}
+_PARTICLE: Final = re.compile(
+    r"(?P<before>[가-힣0-9]|[0-9] ?(?:%p?|ms))"
+    r"(?P<either>은\(는\)|이\(가\)|을\(를\)|와\(과\)|과\(와\)|\(으\)로|\(이\)라)"
+)
+_WHOLE: Final = {"(으)로": "으로", "와(과)": "과", "(이)라": "이라"}
+_BARE: Final = {"은": "는", "이": "가", "을": "를", "과": "와", "으로": "로", "이라": "라"}
 _FINALS, _RIEUL = 28, 8  # final consonants of a syllable of Hangul, none among them; that of 로
+_AS_READ: Final = (
+    "영일이삼사오육칠팔구"  # as they are read; 십, 백, 천 and 만 end in consonants too
+)
+_READ: ContextVar[bool] = ContextVar("digits_are_read", default=True)
+
+
+@contextmanager
+def only_after_hangul() -> Generator[None]:
+    """Leave both particles after digits and units, as they were in what has to keep its bytes."""
+    token = _READ.set(False)
+    try:
+        yield
+    finally:
+        _READ.reset(token)
 
 
 def settled(text: str) -> str:
-    """Return Korean with the particle that the syllable before it takes; other words keep both.
+    """Return Korean with the particle that what is before it takes; other words keep both.
+
+    Known are Hangul, digits, %, %p and ms, as they are read.
 
     >>> settled("통과율은(는) 검색 요약을(를) 서울(으)로 x이(가)")
     '통과율은 검색 요약을 서울로 x이(가)'
+    >>> settled("3(으)로 1(으)로 12을(를) 95%은(는) 8(이)라고")
+    '3으로 1로 12를 95%는 8이라고'
     """
     return _PARTICLE.sub(_particle, text)
 
 
 def _particle(match: re.Match[str]) -> str:
-    final = (ord(match[1]) - ord("가")) % _FINALS
-    full = {"(으)로": "으로", "와(과)": "과"}.get(match[2], match[2][0])
+    before, written = match["before"], match["either"]
+    if before.isascii() and not _READ.get():
+        return match[0]
+    full = _WHOLE.get(written, written[0])
+    final = _final(before)
     bare = not final or (full == "으로" and final == _RIEUL)
-    return match[1] + (_BARE[full] if bare else full)
+    return before + (_BARE[full] if bare else full)
+
+
+def _final(read: str) -> int:
+    """Return the final consonant of what is read; units (퍼센트, 포인트, 밀리초) have none."""
+    if len(read) > 1:
+        return 0
+    syllable = _AS_READ[int(read)] if read.isascii() else read
+    return (ord(syllable) - ord("가")) % _FINALS
 
 
 Clause = Phrase | str  # what a sentence is made of; a text is said as it is: a name, a value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import re
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from rolloutlib.commands.options import command, complain, lang, option, say, say_lines
@@ -84,7 +85,7 @@ def renewing(root: Path, lang: str) -> Generator[Callable[[Path], object]]:
 
     Args:
         root: of the workbook.
-        lang: language of the index.
+        lang: language of the first index; one that is there keeps its own.
     """
     from rolloutlib.errors import RolloutError
 
@@ -101,9 +102,20 @@ def _renew(root: Path, pages: list[Path], lang: str) -> None:
     place = (root / "reports").resolve()
     if not any(page.resolve().is_relative_to(place) for page in pages):
         return
-    from rolloutlib.show.history import write_index
+    from rolloutlib.show.history import INDEX, write_index
 
     try:
-        write_index(place, lang, root=root)
+        write_index(place, _language_of(place / INDEX) or lang, root=root)
     except Exception as error:  # noqa: BLE001 -- the report stands, whatever becomes of the index
         complain("{index} is not up to date: {error}", index="reports/index.html", error=error)
+
+
+def _language_of(index: Path) -> str:
+    """Return the language of the index that is there; empty where there is none, or not ours."""
+    from rolloutlib.errors import FileError
+    from rolloutlib.files import bounded_bytes
+
+    with suppress(FileError):
+        if named := re.search(rb'<html lang="(en|ko)"', bounded_bytes(index, links=False)):
+            return named[1].decode()
+    return ""

@@ -2,7 +2,8 @@
 
 `rollout --lang ko COMMAND`, a command's own --lang, ROLLOUT_LANG, LC_ALL, LC_MESSAGES, LANG: the
 first of them that says one decides, and English where none does. What a command writes (reports,
-pages, cards) is in the same, unless its own --lang or its file of parameters names another.
+pages, cards) is in the language of its own --lang, else of the one before the command, else of its
+file of parameters, else of the environment.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
-__all__ = ["LANGUAGES", "OPTION", "OWN", "Asked", "asked", "of_reports", "spoken_in"]
+__all__ = ["LANGUAGES", "OPTION", "OWN", "Asked", "asked", "before_command", "of_reports"]
+__all__ += ["spoken_in"]
 
 LANGUAGES: Final = ("en", "ko")
 OPTION: Final = "--lang"
 OWN: Final = "ROLLOUT_LANG"
 VARIABLES: Final = (OWN, "LC_ALL", "LC_MESSAGES", "LANG")
 _OF_REPORTS: ContextVar[str] = ContextVar("of_reports", default="en")
+_BEFORE: ContextVar[str] = ContextVar("before_command", default="")
 _KNOWN: Final = re.compile(r"(?P<name>ko|en)([_.@-].*)?", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"(C|POSIX)([.@].*)?")  # no language: what programs say as they are
 
@@ -35,11 +38,13 @@ class Asked(NamedTuple):
         terminal: the language of what it prints.
         reports: the language of what it writes, where its own parameters name none.
         odd: a value of ROLLOUT_LANG that names no language; empty where it names one.
+        before: the language that is named before the command, which its parameters do not change.
     """
 
     terminal: str
     reports: str
     odd: str = ""
+    before: str = ""
 
 
 def of_reports() -> str:
@@ -47,17 +52,22 @@ def of_reports() -> str:
     return _OF_REPORTS.get()
 
 
+def before_command() -> dict[str, str]:
+    """Return the parameter `lang` where the call names it before its command; else nothing."""
+    return {"lang": named} if (named := _BEFORE.get()) else {}
+
+
 def asked(argv: Sequence[str], environ: Mapping[str, str]) -> Asked:
     """Return which language a call asks for; a word that is none decides nothing.
 
     >>> asked(["--lang", "ko", "review", "2", "--lang", "en"], {})
-    Asked(terminal='ko', reports='ko', odd='')
+    Asked(terminal='ko', reports='ko', odd='', before='ko')
     >>> asked(["verify"], {"LC_ALL": "ko_KR.UTF-8", "LANG": "en_US.UTF-8"}).terminal
     'ko'
     """
     before, own = _told(argv)
     around, odd = _of_environment(environ)
-    return Asked(before or own or around, before or around, odd)
+    return Asked(before or own or around, before or around, odd, before)
 
 
 def _told(argv: Sequence[str]) -> tuple[str, str]:
@@ -100,6 +110,7 @@ def spoken_in(argv: Sequence[str]) -> Generator[None]:
     wish = asked(argv, os.environ)
     with ExitStack() as stack:
         stack.callback(_OF_REPORTS.reset, _OF_REPORTS.set(wish.reports))
+        stack.callback(_BEFORE.reset, _BEFORE.set(wish.before))
         if wish.terminal != "en" and _shows_hangul():
             try:
                 from rolloutlib.words.sentences import speaking

@@ -131,6 +131,7 @@ def _decide(arguments: argparse.Namespace) -> int:
 
 def _sign(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.book import sign_record
+    from rolloutlib.ledger.cards import MEANINGS as SAID
 
     book, name = book_here(), arguments.record
     _say_accepted(book, book.read().find(name))
@@ -141,7 +142,7 @@ def _sign(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
     say(
         "{record}: {who} signed {decision} as {role} ({meaning})", record=name, who=signoff.signer,
-        decision=signoff.decision, role=signoff.role, meaning=signoff.meaning,
+        decision=signoff.decision, role=signoff.role, meaning=SAID[signoff.meaning],
     )  # fmt: skip
     missing = say_missing(book, name)
     _refresh(book, book.read().find(name).predicate.lang)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rolloutlib.commands.exits import told
 from rolloutlib.commands.helping import in_lines
-from rolloutlib.commands.language import LANGUAGES, OPTION, of_reports
+from rolloutlib.commands.language import LANGUAGES, OPTION, before_command, of_reports
 from rolloutlib.commands.worded import worded
 from rolloutlib.phrase import phrase
 from rolloutlib.text import plain, terminal
@@ -59,10 +59,13 @@ def lang(of: str) -> Option:
 
 def lang_unless_told(of: str) -> Option:
     """Declare --lang of what has parameters in a file, which name its language else."""
+    default = of_reports()
     help_ = phrase(
         "language of {of} (default: as its parameters say, else {lang})",
-        of=phrase(of), lang=of_reports(),
+        of=phrase(of), lang=default,
     )  # fmt: skip
+    if before_command():
+        help_ = phrase("language of {of} (default: {lang})", of=phrase(of), lang=default)
     return option(OPTION, help_, choices=LANGUAGES)
 
 

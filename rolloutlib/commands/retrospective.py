@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.language import of_reports
+from rolloutlib.commands.language import before_command, of_reports
 from rolloutlib.commands.options import command, given, lang_unless_told, option, say
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _retrospective(arguments: argparse.Namespace) -> int:
     root = workbook_root()
     file = root / "params" / "retrospective.yaml"
     values: dict[str, Any] = dict(load_yaml(file) if file.is_file() else {})
-    values |= given(arguments, "as_of", "watches", "lang")
+    values |= before_command() | given(arguments, "as_of", "watches", "lang")
     values["lang"] = lang = values.get("lang") or of_reports()
     dated = root / "reports" / f"retrospective-{datetime.now(UTC):%Y-%m-%d}"
     place: Path = (arguments.out or dated).resolve()

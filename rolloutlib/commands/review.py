@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.language import of_reports
+from rolloutlib.commands.language import before_command, of_reports
 from rolloutlib.commands.options import (
     command,
     from_here,
@@ -16,7 +16,7 @@ from rolloutlib.commands.options import (
     say,
     whole,
 )
-from rolloutlib.errors import UsageError
+from rolloutlib.errors import RolloutError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -108,9 +108,10 @@ def _review(arguments: argparse.Namespace) -> int:
         "carry",
     )
     said = given(arguments, *PATHS, *named)
-    base = {} if "runs" in said else stage_params(root / "params" / f"stage-{stage}.yaml")
+    file = root / "params" / f"stage-{stage}.yaml"
+    base = _language_of(file) if "runs" in said else stage_params(file)
     out = f"reports/stage-{stage}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    values = {"out": out, "lang": of_reports()} | base | said | {"stage": stage}
+    values = {"out": out, "lang": of_reports()} | base | before_command() | said | {"stage": stage}
     for name in PATHS:
         if said.get(name):  # an empty one stays empty
             values[name] = from_here(said[name], root)
@@ -146,6 +147,17 @@ def _reviewed(params: ReviewParams, root: Path, *, fresh: bool, pdf: bool) -> st
                 hears(page)
 
         return review_notebook(params, fresh=fresh, progress=sys.stderr, published=published)
+
+
+def _language_of(file: Path) -> dict[str, str]:
+    """Return the language that a stage's parameters name; the rest is not asked for."""
+    from rolloutlib.plan.params import stage_params
+
+    try:
+        values = stage_params(file)
+    except RolloutError:  # what is not needed stops nothing
+        return {}
+    return {name: value for name, value in values.items() if name == "lang"}
 
 
 def _against(said: str, root: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.language import of_reports
+from rolloutlib.commands.language import before_command, of_reports
 from rolloutlib.commands.options import (
     command,
     complain,
@@ -110,7 +110,7 @@ def _said(arguments: argparse.Namespace) -> dict[str, Any]:
 
     names = ("stage", "as_of", "since", "days", "start", "control", "treatment", "profile",
              "engine", "lang")  # fmt: skip
-    values = given(arguments, *PATHS, *names)
+    values = before_command() | given(arguments, *PATHS, *names)
     root = workbook_root()
     return values | {name: from_here(values[name], root) for name in PATHS if values.get(name)}
 
@@ -136,6 +136,7 @@ def _one(params: DailyParams, made_at: Callable[[Path], object], *, pull: bool) 
     from rolloutlib.flags.overview import log_run
     from rolloutlib.ledger.run_log import ran_of_watch
     from rolloutlib.plan.model import workbook_root
+    from rolloutlib.show.watched_record import answered_in
     from rolloutlib.show.watched_summary import summary_text
     from rolloutlib.show.watching import watch_notebook
     from rolloutlib.watch.record import decode
@@ -150,7 +151,7 @@ def _one(params: DailyParams, made_at: Callable[[Path], object], *, pull: bool) 
     made_at(made.page)
     watch, root = decode(made.record, "watch.json"), workbook_root()
     page = made.page.relative_to(root) if made.page.is_relative_to(root) else made.page
-    say_lines(summary_text(watch, lang=language()))
+    say_lines(summary_text(answered_in(language(), watch, params), lang=language()))
     put("")
     put(say("Report: {path}", path=str(page)))
     if pull:
@@ -207,7 +208,7 @@ def _pull(watch: Watch, params: DailyParams, folder: str) -> None:
         put(why)
         return
     put(say("The plan lets this alarm pull the kill switch:"))
-    _roll_back(answer_of(able, params, folder))
+    _roll_back(answer_of(able, params.lang, folder))
 
 
 def _not_pulled(watch: Watch, alarms: list[Alarm], able: list[Alarm]) -> Sentence | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.card_parts import bold, row
@@ -9,6 +10,7 @@ from rolloutlib.ledger.findings import finding
 from rolloutlib.ledger.first_card import first_card
 from rolloutlib.ledger.promotion_card import promotion_card
 from rolloutlib.ledger.rollback_card import rollback_lines
+from rolloutlib.phrase import only_after_hangul
 from rolloutlib.text import markdown
 from rolloutlib.words.sentences import Sentence, say, speaking
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.folder import SignoffFile
     from rolloutlib.ledger.records import Predicate, Record
 
-_MEANINGS: Final = {
+MEANINGS: Final = {
     "review": say("review"), "approval": say("approval"), "responsibility": say("responsibility"),
 }  # fmt: skip
 
@@ -41,7 +43,7 @@ def render(node: Node) -> bytes:
     """
     p = node.predicate
     kinds = {"keys": _keys, "rollback": _rollback, "promotion": _promotion}
-    with speaking(p.lang):
+    with speaking(p.lang), nullcontext() if p.card else only_after_hangul():
         lines = [*kinds[p.kind](node.record), "", *_signatures(p, node.signoffs), ""]
         lines += _foot(p, node.digest)
         return "".join(f"{line}\n" for line in lines).encode()
@@ -88,7 +90,7 @@ def _signatures(p: Predicate, files: Sequence[SignoffFile]) -> Iterator[Line]:
     yield "| --- | --- | --- | --- | --- |"
     for s in sorted(signoffs, key=lambda s: (s.signed_at, s.signer)):
         who = f"{markdown(s.name)} ({s.signer})"
-        yield row(who, s.role, s.decision, _MEANINGS[s.meaning], s.signed_at)
+        yield row(who, s.role, s.decision, MEANINGS[s.meaning], s.signed_at)
     asked, roles = p.trust.thresholds.get(p.verdict), {s.role for s in signoffs}
     missing = [role for role in asked.all if role not in roles] if asked else []
     if missing:

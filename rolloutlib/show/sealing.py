@@ -16,7 +16,7 @@ from rolloutlib.show.bundle import new_report
 from rolloutlib.show.notebooks import render_html, run_notebook
 from rolloutlib.show.trusted import as_it_ran
 from rolloutlib.text import plain
-from rolloutlib.words.sentences import say
+from rolloutlib.words.sentences import language, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,8 @@ def review_notebook(
         params: validated parameters; `out` must be set.
         fresh: whether the folder must be a new one; a name that is taken gets a number.
         progress: where to show how far it is.
-        summary: where to print the recommendation and the report's path (standard output).
+        summary: where to print the recommendation and the report's path (standard output), in
+            the language that is spoken.
         published: hears where the page is, once the report is there in whole.
 
     Returns:
@@ -79,12 +80,14 @@ def review_notebook(
 
             executed, text = invalid_report(params, report.folder, error.phrase)
             refused = error
+        if language() != params.lang:
+            text = _in_terminals_language(report.folder / REVIEW, whole=refused is None)
         recommendation = _seal(report.folder, executed, params.lang, whole=refused is None)
         page = report.publish() / PAGE
     if published is not None:
         published(page)
     path = page.relative_to(root) if page.is_relative_to(root) else page
-    where = say("Report: {path}", path=plain(str(path))).text(params.lang)
+    where = say("Report: {path}", path=plain(str(path)))
     print(text, where, sep="\n\n", file=summary or sys.stdout)
     if refused is not None:
         raise refused
@@ -115,7 +118,7 @@ def _log(root: Path, page: Path, lang: str) -> None:
         sys.stderr.write(f"{say('The run log is not written')}: {error}\n")
         return
     for why in log_run(root, ran, lang) if ran else ():
-        sys.stderr.write(f"{why.text(lang)}\n")
+        sys.stderr.write(f"{why}\n")
 
 
 def _summary(notebook: NotebookNode) -> str:
@@ -124,6 +127,15 @@ def _summary(notebook: NotebookNode) -> str:
     shown = [output["data"] for output in outputs if "data" in output]
     texts = [str(data["text/plain"]) for data in shown if "text/plain" in data]
     return texts[-1] if texts else ""
+
+
+def _in_terminals_language(record: Path, *, whole: bool) -> str:
+    """Return what the review says to a terminal whose language is not the report's."""
+    from rolloutlib.judge.record import decode
+    from rolloutlib.show.report import summary_text
+
+    text = summary_text(decode(record.read_bytes()), lang=language())
+    return text if whole else text.partition("\n")[0]  # data that are no evidence have no gates
 
 
 def _seal(folder: Path, notebook: NotebookNode, lang: str, *, whole: bool) -> str:

@@ -27,16 +27,22 @@ if TYPE_CHECKING:
     from rolloutlib.plan.params import DailyParams
     from rolloutlib.watch.record import Alarm, Watch
 
-__all__ = ["answer_of", "answered", "write_watch"]
+__all__ = ["answer_of", "answered", "answered_in", "write_watch"]
 
 
 def answered(watch: Watch, params: DailyParams) -> Watch:
     """Return the watch with what only its workbook tells: missed days, and the answer's command."""
     out, today = params.path("out"), watch.as_of.date()
     missed = missed_days(watched_days(out), today)[:-1] if out else ()
+    with_answer = answered_in(params.lang, watch, params)
+    return msgspec.structs.replace(with_answer, missed=missed)
+
+
+def answered_in(lang: str, watch: Watch, params: DailyParams) -> Watch:
+    """Return the watch with the answer's command in a language: a terminal's, or its record's."""
     asking = [alarm for alarm in watch.alarms if alarm.asks is Outcome.ROLLBACK]
-    answer = answer_of(asking, params, _shown(params)) if asking else []
-    return msgspec.structs.replace(watch, missed=missed, answer=tuple(answer))
+    answer = answer_of(asking, lang, _shown(params)) if asking else []
+    return msgspec.structs.replace(watch, answer=tuple(answer))
 
 
 def _shown(params: DailyParams) -> str:
@@ -47,19 +53,19 @@ def _shown(params: DailyParams) -> str:
     return str(folder.relative_to(root) if folder.is_relative_to(root) else folder)
 
 
-def answer_of(alarms: Sequence[Alarm], params: DailyParams, folder: str) -> list[str]:
+def answer_of(alarms: Sequence[Alarm], lang: str, folder: str) -> list[str]:
     """Return the arguments of `rollout` that answer alarms.
 
     Args:
         alarms: at least one, the first weighs most.
-        params: whose language the record speaks.
+        lang: what the record that they make says is in it.
         folder: of the watch that shows them; empty without one.
     """
-    with speaking(params.lang):
+    with speaking(lang):
         about = [f"{alarm_word(alarm.code)}{_metric(alarm)}" for alarm in alarms]
         day = say("Daily watch: {alarms}", alarms=tuple(dict.fromkeys(about)))
         first = sentence(alarms[0].why)
-    argv = rollback_arguments(alarms, reason=day.text(params.lang), signal=first, review=folder)
+    argv = rollback_arguments(alarms, reason=day.text(lang), signal=first, review=folder)
     return [part for argument in argv for part in _apart(argument)]
 
 

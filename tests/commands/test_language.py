@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rolloutlib.cli import main
+from rolloutlib.commands import review as reviewing
+from rolloutlib.commands import watch as watching
+from rolloutlib.commands.history import renewing
 from rolloutlib.commands.language import Asked, asked, of_reports, spoken_in
+from rolloutlib.plan.model import workbook_root
 from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+    from rolloutlib.plan.params import DailyParams, ReviewParams
 
 KOREAN = {"LANG": "ko_KR.UTF-8"}
 
@@ -34,8 +41,8 @@ KOREAN = {"LANG": "ko_KR.UTF-8"}
         ([], {"ROLLOUT_LANG": "kr", **KOREAN}, Asked("ko", "ko", "kr")),
         (["review", "2", "--lang", "ko"], {"ROLLOUT_LANG": "en"}, Asked("ko", "en")),
         (["review", "2", "--lang=en"], KOREAN, Asked("en", "ko")),
-        (["--lang", "ko", "review", "--lang", "en"], {}, Asked("ko", "ko")),
-        (["--lang=en", "review", "2"], KOREAN, Asked("en", "en")),
+        (["--lang", "ko", "review", "--lang", "en"], {}, Asked("ko", "ko", "", "ko")),
+        (["--lang=en", "review", "2"], KOREAN, Asked("en", "en", "", "en")),
         (["--lang", "kr", "review", "2"], KOREAN, Asked("ko", "ko")),
         (["source", "--", "--lang", "ko"], {}, Asked("en", "en")),
     ],
@@ -81,3 +88,74 @@ def test_nothing_is_left_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "ko_KR.UTF-8")
     assert main(["flags", "show"]) == 0
     assert (str(say("Why")), of_reports()) == ("Why", "en")
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "expected"),
+    [
+        (["review", "0", "--runs", "runs"], "ko", "en"),
+        (["review", "0"], "ko", "en"),
+        (["--lang", "ko", "review", "0"], "en", "ko"),
+        (["--lang", "ko", "review", "0", "--runs", "runs"], "en", "ko"),
+        (["--lang", "ko", "review", "0", "--lang", "en"], "en", "en"),
+        (["review", "1", "--runs", "runs"], "ko", "ko"),
+    ],
+)
+def test_a_report_is_in_the_language_of_the_call_then_of_its_parameters(
+    argv: list[str], environ: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A --lang comes before params/stage-N.yaml, read with --runs too; the environment after it."""
+    (tmp_path / "params").mkdir()
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "params" / "plan.yaml").write_text("")
+    (tmp_path / "params" / "stage-0.yaml").write_text("stage: 0\nruns: runs\nlang: en\n")
+    (tmp_path / "params" / "stage-1.yaml").write_text("nothing: 0\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ROLLOUT_LANG", environ)
+    written: list[str] = []
+
+    def reviewed(params: ReviewParams, *_: object, **__: object) -> str:
+        written.append(params.lang)
+        return "GO"
+
+    monkeypatch.setattr(reviewing, "_reviewed", reviewed)
+    assert main(argv) == 0
+    assert written == [expected]
+
+
+def test_a_watch_is_in_the_language_of_the_call_then_of_its_parameters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A --lang before the command comes before params/daily.yaml, the environment after it."""
+    plan = (workbook_root() / "params" / "plan.yaml").read_bytes()
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "plan.yaml").write_bytes(plan)
+    (tmp_path / "params" / "daily.yaml").write_text("stage: 2\nruns: params\nlang: en\n")
+    monkeypatch.chdir(tmp_path)
+    written: list[str] = []
+
+    def watched(params: DailyParams, *_: object, **__: object) -> int:
+        written.append(params.lang)
+        return 0
+
+    monkeypatch.setattr(watching, "_one", watched)
+    monkeypatch.setenv("ROLLOUT_LANG", "ko")
+    assert main(["watch"]) == 0
+    monkeypatch.setenv("ROLLOUT_LANG", "en")
+    assert main(["--lang", "ko", "watch"]) == 0
+    assert written == ["en", "ko"]
+
+
+def test_a_renewed_index_keeps_its_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first index is in the report's language, and `rollout history` alone changes it."""
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    for named in ("ko", "en"):
+        with renewing(tmp_path, named) as made:
+            made(reports / "w1" / "review.html")
+        assert '<html lang="ko"' in (reports / "index.html").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["history", "reports", "--lang", "en"]) == 0
+    assert '<html lang="en"' in (reports / "index.html").read_text("utf-8")

@@ -353,7 +353,8 @@ def test_a_review_runs_end_to_end(tmp_path: Path) -> None:
     )
     named = names_in((tmp_path / "review.json").read_bytes())
     assert english_on(texts_of((tmp_path / "review.html").read_text("utf-8")), named) == []
-    assert f"리포트: {tmp_path}/review.html" in ran.stdout
+    assert ran.stdout.startswith("✕ NO-GO · stage 2, ")  # the caller's language, not the report's
+    assert f"Report: {tmp_path}/review.html" in ran.stdout
     assert {path.name for path in tmp_path.iterdir()} == {
         "review.ipynb",
         "review.html",

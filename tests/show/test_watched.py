@@ -8,8 +8,10 @@ import altair as alt
 import msgspec
 import pytest
 
+from rolloutlib.plan.params import daily_params
 from rolloutlib.show import watched, watched_days, watched_parts
 from rolloutlib.show.figure import Figure, Figures, Note
+from rolloutlib.show.watched_record import answered_in
 from rolloutlib.show.watched_summary import summary_text
 from rolloutlib.watch.record import Outcome, decode, encode
 from rolloutlib.words.reasons import worded
@@ -47,6 +49,15 @@ def charts(shown: Figures | Note) -> tuple[Figure, ...]:
     """Return the charts that are drawn."""
     assert isinstance(shown, Figures)
     return shown.charts
+
+
+def test_the_answer_to_paste_is_in_the_terminals_language() -> None:
+    """What a command's reason says is read where it is pasted, whatever the page speaks."""
+    korean = daily_params({"stage": 2, "lang": "ko", "out": None})
+    pasted, recorded = (answered_in(lang, WATCH, korean).answer for lang in ("en", "ko"))
+    assert any("Daily watch: " in argument for argument in pasted)
+    assert not any("Daily watch: " in argument for argument in recorded)
+    assert len(pasted) == len(recorded)
 
 
 def test_a_terminal_reads_alarms_first_and_the_command_whole() -> None:
