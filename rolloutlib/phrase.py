@@ -143,9 +143,7 @@ _PARTICLE: Final = re.compile(
 _WHOLE: Final = {"(으)로": "으로", "와(과)": "과", "(이)라": "이라"}
 _BARE: Final = {"은": "는", "이": "가", "을": "를", "과": "와", "으로": "로", "이라": "라"}
 _FINALS, _RIEUL = 28, 8  # final consonants of a syllable of Hangul, none among them; that of 로
-_AS_READ: Final = (
-    "영일이삼사오육칠팔구"  # 십, 백, 천 and 만 end in consonants too
-)
+_AS_READ: Final = "영일이삼사오육칠팔구"  # 십, 백, 천 and 만 end in consonants too
 _READ: ContextVar[bool] = ContextVar("digits_are_read", default=True)
 
 
