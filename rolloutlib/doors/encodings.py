@@ -172,10 +172,8 @@ def _recoded(name: str, data: bytes, encoding: str, *, marked: bool = False) -> 
     except UnicodeError as error:
         at = place + getattr(error, "start", 0)
         if marked or b"\0" in data[:_HEAD]:
-            got = phrase(
-                "is {encoding}, and is cut off or damaged around byte {at:,}",
-                encoding=encoding.upper(), at=at,
-            )  # fmt: skip
+            got = phrase("is {encoding}, and is cut off or damaged around byte {at:,}",
+                         encoding=encoding.upper(), at=at)  # fmt: skip
             due = phrase("the whole file; write it again from its source")
             raise DoorError(name, got, due) from None
         raise _undecoded(name, data, encoding, at) from None
@@ -189,16 +187,12 @@ def _undecoded(name: str, data: bytes, encoding: str, at: int) -> DoorError:
         return DoorError(name, got, due, key="encoding", value="utf-8")
     guess, wider = likely_encoding(data), _WIDER.get(codecs.lookup(encoding).name)
     if wider and _decodes(data, wider) and (guess is None or guess.encoding in {wider, _LATIN_ONE}):
-        due = phrase(
-            "encoding: {wider} in source.yaml, of which {encoding} is a part",
-            wider=wider, encoding=encoding,
-        )  # fmt: skip
+        due = phrase("encoding: {wider} in source.yaml, of which {encoding} is a part",
+                     wider=wider, encoding=encoding)  # fmt: skip
         return DoorError(name, got, due, key="encoding", value=wider)
     if guess and guess.encoding != encoding:
-        due = phrase(
-            "encoding: {encoding} in source.yaml, in which it is text ({word!r})",
-            encoding=guess.encoding, word=guess.word,
-        )  # fmt: skip
+        due = phrase("encoding: {encoding} in source.yaml, in which it is text ({word!r})",
+                     encoding=guess.encoding, word=guess.word)  # fmt: skip
         return DoorError(name, got, due, key="encoding", value=guess.encoding)
     return DoorError(name, got, phrase("a whole text in the encoding that source.yaml names"))
 

@@ -221,10 +221,8 @@ def _worst(judged: Judged, wanted: Wanted, conditions: Sequence[Condition], lang
             there = several([*SHORT, *names], most=20)
             raise UsageError(
                 "worst is {worst!r}; expected one of {there}.{hint}",
-                worst=plain(str(wanted.worst), LABEL),
-                there=there,
-                hint=hint,
-            )
+                worst=plain(str(wanted.worst), LABEL), there=there, hint=hint,
+            )  # fmt: skip
         behind = groups(samples.frame(), pair, asked, by, n=wanted.n)
     judged.source.runs.check_unchanged()
     if not behind.total:
@@ -269,12 +267,8 @@ def _arms(judged: Judged, arm: str) -> tuple[str, ...]:
              control: (control,), treatment: (treatment,)}  # fmt: skip
     if arm not in known:
         hint = did_you_mean(arm, known)
-        raise UsageError(
-            "arm is {arm!r}; expected one of {known}.{hint}",
-            arm=plain(arm, LABEL),
-            known=several(known),
-            hint=hint,
-        )
+        raise UsageError("arm is {arm!r}; expected one of {known}.{hint}",
+                         arm=plain(arm, LABEL), known=several(known), hint=hint)  # fmt: skip
     return known[arm]
 
 
@@ -287,12 +281,8 @@ def _with_issue(frame: nw.LazyFrame[Any], tag: str) -> tuple[nw.LazyFrame[Any], 
         if tags:
             there = phrase("there are {tags}", tags=several(tags))
         hint = did_you_mean(tag, tags)
-        raise UsageError(
-            "no sample carries the issue {tag!r}; {there}.{hint}",
-            tag=plain(tag, LABEL),
-            there=there,
-            hint=hint,
-        )
+        raise UsageError("no sample carries the issue {tag!r}; {there}.{hint}",
+                         tag=plain(tag, LABEL), there=there, hint=hint)  # fmt: skip
     return (frame.filter(nw.col("issues").list.contains(tag)),
             say("Samples with the issue {issue}", issue=plain(tag, LABEL)))  # fmt: skip
 
@@ -303,12 +293,8 @@ def _with_status(frame: nw.LazyFrame[Any], status: str) -> tuple[nw.LazyFrame[An
     known = (*STATUSES, "edited")
     if status not in known:
         hint = did_you_mean(status, known)
-        raise UsageError(
-            "status is {status!r}; expected one of {known}.{hint}",
-            status=plain(status, LABEL),
-            known=tuple(known),
-            hint=hint,
-        )
+        raise UsageError("status is {status!r}; expected one of {known}.{hint}",
+                         status=plain(status, LABEL), known=tuple(known), hint=hint)  # fmt: skip
     return (frame.filter(nw.col("status") == status),
             say("Samples with the status {status}", status=status))  # fmt: skip
 

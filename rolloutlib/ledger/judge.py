@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.records import Head, Role, Signoff, Trust
     from rolloutlib.ledger.workbook import Workbook
 
-_CLOCK_SKEW: Final = timedelta(minutes=5)
-_DAY: Final = timedelta(hours=24)
+_CLOCK_SKEW, _DAY = timedelta(minutes=5), timedelta(hours=24)
 
 
 class _Missing(NamedTuple):
@@ -308,7 +307,7 @@ class Judge:
 
 
 def _by_time(file: SignoffFile) -> tuple[str, str]:
-    return (file.signoff.signed_at if file.signoff else "", file.who)
+    return file.signoff.signed_at if file.signoff else "", file.who
 
 
 def _subjects(folder: Path, node: Node) -> Iterator[Finding]:
