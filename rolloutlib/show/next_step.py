@@ -60,6 +60,8 @@ def next_steps(review: Review, standing: Standing, params: ReviewParams | None) 
         return repeat(say("when what is owed is there")) if held else steps
     exploring = review.look.counting == "exploration"  # nothing can be decided on it
     if params and (exploring or not place_of(params)):
+        # A file of looks named "" would only explore again.
+        command = again(params.model_copy(update={"looks": params.looks or None}))
         return repeat(say("for a report to decide on"))
     draft = Step(say("to draft the decision"), decide(review, params))
     if review.recommendation is Recommendation.HOLD:

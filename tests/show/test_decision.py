@@ -13,9 +13,10 @@ from rolloutlib.judge.record import Recommendation, decode, encode
 from rolloutlib.plan.params import ReviewParams, review_params
 from rolloutlib.reason import because
 from rolloutlib.show.decision import decision_page
-from rolloutlib.show.next_step import OPTIONS, UNSAID, again
+from rolloutlib.show.next_step import OPTIONS, UNSAID, again, next_steps
 from rolloutlib.show.pages import sanitised
 from rolloutlib.show.report import title_of
+from rolloutlib.show.signoffs import Standing
 from rolloutlib.words.reasons import worded
 from tests.english import english_in, texts_of
 from tests.sample_review import bfcl, hostile, story, told
@@ -142,3 +143,11 @@ def test_the_korean_page_is_korean() -> None:
     review = structs.replace(story(), reasons=(), open_items=(), source_title=None)
     found = [english_in(text) for text in texts_of(decision_page(review, "ko").html)]
     assert [row for rows in found for row in rows] == []
+
+
+def test_an_exploration_names_the_command_that_counts() -> None:
+    """An exploration repeated by its own command would be one again, and decide nothing."""
+    exploring = structs.replace(GO, look=structs.replace(GO.look, counting="exploration"))
+    params = review_params({"stage": 2, "runs": "r", "looks": "", "out": "reports/w"})
+    steps = next_steps(exploring, Standing(None, (), None), params)
+    assert [step.command for step in steps] == ["rollout review 2 --runs r"]
