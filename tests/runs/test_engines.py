@@ -27,7 +27,7 @@ from rolloutlib.runs import engines as engines_module
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.engines import is_table, read_on, spark_session
 from rolloutlib.runs.samples import SCHEMA, Samples, from_runs
-from tests.engines import CLOSE, not_read, same_measured, same_numbers, same_review
+from tests.engines import CLOSE, not_read, real_evidence, same_measured, same_numbers, same_review
 from tests.tables import ROOT
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ def _without_source(folder: Path) -> Path:
     return folder
 
 
-def test_a_whole_review_is_the_same_on_sail(sail: str, stored: Path) -> None:
+def test_a_whole_review_is_the_same_on_sail(sail: str, stored: Path, tmp_path: Path) -> None:
     """Verdicts, reasons and runs are equal, numbers to 1e-9."""
-    evidence = str(RUNS / "evidence")
+    evidence = real_evidence(RUNS / "evidence", tmp_path / "evidence")
     shared: dict[str, Any] = {"stage": 2, "evidence": evidence, "looks": ""}
     here = review_stage(review_params({**shared, "runs": str(RUNS)}))
     there = review_stage(review_params({**shared, "runs": str(stored), "engine": sail}))

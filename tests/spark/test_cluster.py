@@ -20,7 +20,7 @@ from rolloutlib.plan.params import review_params
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.engines import read_on, spark_session
 from rolloutlib.runs.samples import from_runs
-from tests.engines import not_read, same_measured, same_review
+from tests.engines import not_read, real_evidence, same_measured, same_review
 from tests.tables import ROOT
 
 if TYPE_CHECKING:
@@ -111,10 +111,13 @@ def test_measured_is_the_same_on_a_cluster(cluster: tuple[str, Path], stored: Pa
         assert "Asked to launch executor" in (logs / f"worker{number}.log").read_text("utf-8")
 
 
-def test_a_whole_review_is_the_same_on_a_cluster(cluster: tuple[str, Path], stored: Path) -> None:
+def test_a_whole_review_is_the_same_on_a_cluster(
+    cluster: tuple[str, Path], stored: Path, tmp_path: Path
+) -> None:
     """Verdicts, reasons and runs are equal, numbers to 1e-9."""
     engine, _ = cluster
-    shared = {"stage": 2, "evidence": str(RUNS / "evidence"), "looks": ""}
+    evidence = real_evidence(RUNS / "evidence", tmp_path / "evidence")
+    shared = {"stage": 2, "evidence": evidence, "looks": ""}
     here = review_stage(review_params({**shared, "runs": str(RUNS)}))
     there = review_stage(review_params({**shared, "runs": str(stored), "engine": engine}))
     same_review(here, there)
