@@ -34,15 +34,15 @@ def row(place: int, repetitions: int) -> Row:
     """Simulate a world of the grid at its stage's limit and at the design alternative."""
     world, plan = grid()[place], load_plan(ROOT / "params" / "plan.yaml")
     gate, limits = plan.gates[world.gate], plan.profile("default")
-    wanted = max(round(repetitions * world.share), min(FEWEST, repetitions))
+    times = max(round(repetitions * world.share), min(FEWEST, repetitions))
     truths = (gate.proof_limit(world.stage, limits), gate.design_alternative(limits))
     started = time.process_time()
     at_limit, designed = (
-        judged(world, plan, truth, np.random.default_rng((SEED, place, k)), wanted)
+        judged(world, plan, truth, np.random.default_rng((SEED, place, k)), times)
         for k, truth in enumerate(truths)
     )
     return Row(
-        world.family, world.title, world.gate, world.stage, wanted,
+        world.family, world.title, world.gate, world.stage, times,
         false_go=float(at_limit.passed.mean()), false_no_go=float(at_limit.failed.mean()),
         power=float(designed.passed.mean()), seconds=time.process_time() - started,
     )  # fmt: skip
@@ -91,7 +91,7 @@ def main() -> int:
     write(Results(rows, harms, time.perf_counter() - started), arguments.out)
     beyond = [each for each in rows if each.is_beyond]
     print(f"{len(rows)} worlds, {len(beyond)} beyond 7 %; {time.perf_counter() - started:.0f} s")
-    for each in sorted(beyond, key=lambda one: -one.false_go):
+    for each in sorted(beyond, key=lambda row: -row.false_go):
         print(f"  {each.false_go:.1%}  {each.gate}, stage {each.stage}: {each.world}")
     print(f"see {arguments.out / 'calibration.md'}")
     return 0

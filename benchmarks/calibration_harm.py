@@ -56,14 +56,15 @@ def _looks(
     ]
     total = [np.cumsum(x, axis=0) for x in daily]
     n = np.arange(1, DAYS + 1)[:, None, None] * np.full((1, 1, users), float(DAILY))
-    seen = np.broadcast_to(n, total[0].shape)
-    arms = seen, total[0], seen, total[1]
+    sizes = np.broadcast_to(n, total[0].shape)
+    arms = sizes, total[0], sizes, total[1]
     if kind == "nested":
         arms = clusters.side_by_side(*arms)
-    found = clusters.cluster_contrast(*arms)
-    known = np.asarray(found.se) > 0
-    se, df = np.where(known, found.se, 1.0), np.where(np.asarray(found.df) > 0, found.df, 1.0)
-    z = special.ndtri(special.stdtr(df, np.where(known, -np.asarray(found.point) / se, -9.0)))
+    contrast = clusters.cluster_contrast(*arms)
+    varies = np.asarray(contrast.se) > 0
+    se = np.where(varies, contrast.se, 1.0)
+    df = np.where(np.asarray(contrast.df) > 0, contrast.df, 1.0)
+    z = special.ndtri(special.stdtr(df, np.where(varies, -np.asarray(contrast.point) / se, -9.0)))
     information = np.maximum.accumulate(1 / np.mean(se**2, axis=1))
     limits = sequential.lan_demets_boundaries(
         list(information / information[-1]), alpha=0.05, spending="pocock"

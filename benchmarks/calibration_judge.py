@@ -72,8 +72,8 @@ def _seen(world: World, gate: Gate, truth: float, rng: Rng, repetitions: int) ->
 
 def _plain(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
     gate = plan.gates[world.gate]
-    seen = _seen(world, gate, truth, rng, repetitions)
-    arms = compared(seen, world.study.kind, contrast=gate.contrast)
+    observed = _seen(world, gate, truth, rng, repetitions)
+    arms = compared(observed, world.study.kind, contrast=gate.contrast)
     return judge(gate, arms, plan.evidence, _proof(world, plan), _worst(world, plan))
 
 
@@ -90,20 +90,20 @@ def _worst(world: World, plan: Plan) -> float | None:
 def _looks(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
     """Review a third of the runs, two thirds, all of them, until a look passes or fails."""
     gate, runs = plan.gates[world.gate], world.study.runs
-    seen = _seen(world, gate, truth, rng, repetitions)
+    observed = _seen(world, gate, truth, rng, repetitions)
     passed, failed = (np.zeros(repetitions, dtype=bool) for _ in range(2))
     point = np.full(repetitions, np.nan)
     for number in range(1, LOOKS + 1):
         until = runs * number // LOOKS
         part = Seen.of(arm.take(slice(None), slice(until))
-                       for arm in (seen.control, seen.treatment))  # fmt: skip
+                       for arm in (observed.control, observed.treatment))  # fmt: skip
         look = look_at(number, planned=LOOKS, confidence=plan.evidence.confidence)
         rules = plan.evidence.model_copy(update={"confidence": look.confidence})
         arms = compared(part, world.study.kind, contrast=gate.contrast)
-        found = judge(gate, arms, rules, _proof(world, plan), _worst(world, plan))
+        verdicts = judge(gate, arms, rules, _proof(world, plan), _worst(world, plan))
         going = ~passed & ~failed
-        passed, failed = passed | (going & found.passed), failed | (going & found.failed)
-        point = np.where(going, found.point, point)
+        passed, failed = passed | (going & verdicts.passed), failed | (going & verdicts.failed)
+        point = np.where(going, verdicts.point, point)
     return Verdicts(passed, failed, point)
 
 
@@ -118,8 +118,8 @@ def _tags(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) ->
     equal = "unequal" not in world.name
     levels = tuple([0.05] * many if equal else np.linspace(0.08, 0.02, many))
     drawn = tags(study, Rates(), levels, truth, rng, repetitions)
-    by_unit = np.stack([seen.control.total.sum(axis=1) for seen in drawn])
-    whole = np.stack([seen.treatment.total.sum(axis=(1, 2)) for seen in drawn])
+    by_unit = np.stack([tag.control.total.sum(axis=1) for tag in drawn])
+    whole = np.stack([tag.treatment.total.sum(axis=(1, 2)) for tag in drawn])
     clear, top = _clearly_first(by_unit)
     fifth = max(1, int(SHARE * by_unit.shape[-1]))
     rank = by_unit[..., :fifth].sum(axis=-1) + (whole + by_unit.sum(axis=-1)) / 1e9
@@ -127,9 +127,9 @@ def _tags(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) ->
     tested = clear[:, None, None] | (np.arange(by_unit.shape[-1]) >= fifth)[None, None, :]
     arms: list[Arm] = []
     for arm in (0, 1):
-        mine = [(seen.control, seen.treatment)[arm] for seen in drawn]
-        n = np.stack([each.n for each in mine])[chosen, row]
-        total = np.stack([each.total for each in mine])[chosen, row]
+        arm_by_tag = [(tag.control, tag.treatment)[arm] for tag in drawn]
+        n = np.stack([each.n for each in arm_by_tag])[chosen, row]
+        total = np.stack([each.total for each in arm_by_tag])[chosen, row]
         left = tested if arm == 0 or study.shared else np.ones_like(tested)
         arms.append(Arm(n * left, total * left))
     both = compared(Seen.of(arms), study.kind, contrast=gate.contrast)
@@ -153,8 +153,8 @@ def _clearly_first(by_unit: Floats) -> tuple[Flags, NDArray[np.int64]]:
 
 def _per_user(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int) -> Verdicts:
     gate = plan.gates[world.gate].model_copy(update={"estimand": "per_user"})
-    seen = _seen(world, gate, truth, rng, repetitions)
-    arms = compared(seen, world.study.kind, contrast=gate.contrast)
+    observed = _seen(world, gate, truth, rng, repetitions)
+    arms = compared(observed, world.study.kind, contrast=gate.contrast)
 
     def cells(n: np.ndarray, total: np.ndarray) -> Cells:
         mean = total / np.maximum(n, 1)
@@ -190,17 +190,16 @@ def _adjusted(world: World, plan: Plan, truth: float, rng: Rng, repetitions: int
 
 
 def _cells(
-    n: np.ndarray, zero: np.ndarray, one: np.ndarray, *, nested: bool
+    n: np.ndarray, control: np.ndarray, treatment: np.ndarray, *, nested: bool
 ) -> tuple[Cells, Cells]:
     """Return the arms' moments side by side; users nested in an arm have an empty place beside."""
     none = np.zeros_like(n)
     if not nested:
-        return Cells(n, zero, none), Cells(n, one, none)
+        return Cells(n, control, none), Cells(n, treatment, none)
     pad = np.concatenate([none, none])
     n0, n1 = np.concatenate([n, none]), np.concatenate([none, n])
-    return (
-        Cells(n0, np.concatenate([zero, none]), pad), Cells(n1, np.concatenate([none, one]), pad)
-    )  # fmt: skip
+    x0, x1 = np.concatenate([control, none]), np.concatenate([none, treatment])
+    return Cells(n0, x0, pad), Cells(n1, x1, pad)
 
 
 def _one_by_one(
@@ -210,15 +209,15 @@ def _one_by_one(
     rows: list[tuple[bool, bool, float]] = []
     binary = is_binary(metric_name(gate))
     for arms in each:
-        found = estimate_gate(gate, arms, rules, metric=metric_name(gate))
-        if found is None or found.cap is not None:
+        estimate = estimate_gate(gate, arms, rules, metric=metric_name(gate))
+        if estimate is None or estimate.cap is not None:
             rows.append((False, False, np.nan))
             continue
-        kept, broken = proves(found.lower, found.upper, limit, gate.harm)
+        holds, breached = proves(estimate.lower, estimate.upper, limit, gate.harm)
         alike = arms.per_user(binary=binary) if gate.estimand == "per_user" else arms
-        both = as_compared(alike, found.design.kind)
-        kept &= ~breaks(gate, both, limit, worst, metric=metric_name(gate))[0]
-        rows.append((bool(kept), bool(broken), found.point))
+        both = as_compared(alike, estimate.design.kind)
+        holds &= ~breaks(gate, both, limit, worst, metric=metric_name(gate))[0]
+        rows.append((bool(holds), bool(breached), estimate.point))
     passed, failed, point = zip(*rows, strict=True)
     return Verdicts(np.array(passed), np.array(failed), np.array(point))
 

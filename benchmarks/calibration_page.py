@@ -105,7 +105,7 @@ def interval(share: float, n: int) -> tuple[float, float]:
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def write(found: Results, docs: Path) -> None:
+def write(results: Results, docs: Path) -> None:
     """Write the table, the chart and the page."""
     import vl_convert
 
@@ -115,31 +115,32 @@ def write(found: Results, docs: Path) -> None:
         ends = [f"{name}_{end}" for name in shares for end in ("low", "high")]
         fields = Row._fields[:-1]
         out.writerow([*fields, *ends])
-        for row in found.rows:
+        for row in results.rows:
             bounds = [end for name in shares for end in interval(getattr(row, name),
                                                                 row.repetitions)]  # fmt: skip
             out.writerow([*(_short(getattr(row, name)) for name in fields), *map(_short, bounds)])
-    png = vl_convert.svg_to_png(chart(found.rows).svg(), scale=1.5)
+    png = vl_convert.svg_to_png(chart(results.rows).svg(), scale=1.5)
     (docs / "images" / "calibration.png").write_bytes(png)
     template = (Path(__file__).parent / "calibration.md").read_text(encoding="utf-8")
-    (docs / "calibration.md").write_text(template.format(**_values(found)), encoding="utf-8")
+    (docs / "calibration.md").write_text(template.format(**_values(results)), encoding="utf-8")
 
 
 def _short(value: object) -> object:
     return f"{value:.4f}" if isinstance(value, float) else value
 
 
-def _values(found: Results) -> dict[str, object]:
-    rows = found.rows
-    held = [row for row in rows if not row.is_beyond]
+def _values(results: Results) -> dict[str, object]:
+    rows = results.rows
+    within = [row for row in rows if not row.is_beyond]
     return {
         "worlds": len(rows), "repetitions": f"{max(row.repetitions for row in rows):,}",
         "fewest": f"{min(row.repetitions for row in rows):,}",
-        "seconds": f"{found.seconds / 60:.0f}", "count": len(rows) - len(held),
+        "seconds": f"{results.seconds / 60:.0f}", "count": len(rows) - len(within),
         "beyond": _beyond([row for row in rows if row.is_beyond]),
         "families": _families(rows), "gates": _gates(rows), "every": _every(rows),
-        "held": f"{np.mean([row.false_go for row in held]):.1%}",
-        "harm": _harm(found.harms), "alarm": f"{max(one.false_alarm for one in found.harms):.1%}",
+        "held": f"{np.mean([row.false_go for row in within]):.1%}",
+        "harm": _harm(results.harms),
+        "alarm": f"{max(world.false_alarm for world in results.harms):.1%}",
     }  # fmt: skip
 
 
@@ -161,11 +162,11 @@ def _beyond(rows: list[Row]) -> str:
     parts: list[str] = []
     for family in families:
         own = sorted((r for r in rows if r.family == family), key=lambda row: -row.false_go)
-        why, told = BECAUSE.get(family, OTHER)
+        why, reported = BECAUSE.get(family, OTHER)
         body = [(row.world, row.gate, str(row.stage), _share(row.false_go, row.repetitions),
                  _share(row.false_no_go, row.repetitions)) for row in own]  # fmt: skip
         table = _table(("world", "gate", "stage", "false GO, %", "false NO-GO, %"), body, words=2)
-        parts.append(f"### {family}\n\n*Why:* {why} *The report says:* {told}\n\n{table}")
+        parts.append(f"### {family}\n\n*Why:* {why} *The report says:* {reported}\n\n{table}")
     return "\n\n".join(parts)
 
 
@@ -248,10 +249,10 @@ def chart(rows: Sequence[Row]) -> Figure:
 
 
 def _keys() -> list[Spec]:
-    said = (("● false GO", FALSE_GO), ("● false NO-GO", FALSE_NO_GO))
+    legend = (("● false GO", FALSE_GO), ("● false NO-GO", FALSE_NO_GO))
     look: Spec = {"align": "left", "fontWeight": 600, "fontSize": 13}
     return [
         layer([{"text": words}], "text", at={"x": 200 + 118 * k, "y": 14, "text": "text"},
               color=color, **look)
-        for k, (words, color) in enumerate(said)
+        for k, (words, color) in enumerate(legend)
     ]  # fmt: skip

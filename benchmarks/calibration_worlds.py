@@ -246,17 +246,17 @@ def _carried() -> Iterator[World]:
     for first, second in ((10, 30), (100, 150)):
         for gate in ("pass_rate", "vetoed", "error_rate", "top_issue"):
             for sd in (0.0, 0.01):
-                one, two = users("crossed", first), users("crossed", second)
-                draw = partial(_two_stages, one, two, Rates(run_sd=sd))
+                before, now = users("crossed", first), users("crossed", second)
+                draw = partial(_two_stages, before, now, Rates(run_sd=sd))
                 name = f"with {first} users of the stage before, run sd {sd:g}"
-                yield World("carried", name, gate, two, draw, "plain", CONTROL.get(gate, 0.0), 0.5)
+                yield World("carried", name, gate, now, draw, "plain", CONTROL.get(gate, 0.0), 0.5)
 
 
 def _two_stages(
-    one: People, two: People, vary: Rates, control: float, treatment: float,
+    before: People, now: People, vary: Rates, control: float, treatment: float,
     rng: np.random.Generator, repetitions: int,
 ) -> Seen:  # fmt: skip
-    parts = (rates(study, vary, control, treatment, rng, repetitions) for study in (one, two))
+    parts = (rates(study, vary, control, treatment, rng, repetitions) for study in (before, now))
     return both_stages(*parts)
 
 

@@ -62,11 +62,11 @@ def main(old: Path, new: Path) -> int:
     worst = 0
     for before, after in pairs:
         texts = (json.loads(path.read_text("utf-8")) for path in (before, after))
-        found = list(differences(*texts))
-        print(f"{after}: {len(found)} differences" if found else f"{after}: equal")
-        for line in found:
+        lines = list(differences(*texts))
+        print(f"{after}: {len(lines)} differences" if lines else f"{after}: equal")
+        for line in lines:
             print(f"  {line}")
-        worst = max(worst, int(bool(found)))
+        worst = max(worst, int(bool(lines)))
     if not pairs:
         print(f"{new} has no review of {old}")
     return worst if pairs else 1

@@ -112,13 +112,13 @@ def draw(world: World, repetitions: int, rng: np.random.Generator) -> Drawn:
     """Draw both files many times."""
     shape = (2, repetitions, world.prompts, world.answers)
     truly = _passes(world, shape, rng)
-    said = truly ^ (rng.random(shape) < world.noise)
+    verdict = truly ^ (rng.random(shape) < world.noise)
     share = np.array([ERRORS, ERRORS + world.errors]).reshape(2, 1, 1, 1)
     mean = np.array([MEAN_MS, MEAN_MS * world.slower]).reshape(2, 1, 1, 1)
     hard = rng.normal(0, 0.3, (1, repetitions, world.prompts, 1))
     own = rng.normal(0, world.tail, shape)
     latency = mean * np.exp(hard + own - (0.3**2 + world.tail**2) / 2)
-    return Drawn(said, truly, rng.random(shape) < share, latency)
+    return Drawn(verdict, truly, rng.random(shape) < share, latency)
 
 
 def _passes(world: World, shape: tuple[int, ...], rng: np.random.Generator) -> Flags:
@@ -150,13 +150,13 @@ def judged(world: World, plan: EvalPlan, repetitions: int, seed: int = 0) -> tup
     for name in world.gates:
         gate = plan.gates[name]
         arms = _arms(world, values[name].astype(np.float64))
-        found = estimate_many(gate, arms, plan.evidence, metric=gate.metric)
-        ends = found.lower, found.upper
+        estimates = estimate_many(gate, arms, plan.evidence, metric=gate.metric)
+        ends = estimates.lower, estimates.upper
         if name == "pass_rate" and world.labels:
-            ends = _corrected(world, drawn, (found.point, *ends), seed)
-        kept, broken = proves(*ends, float(gate.limit), gate.harm)  # type: ignore[arg-type]
-        go &= kept & ~found.capped
-        no_go |= broken & ~found.capped
+            ends = _corrected(world, drawn, (estimates.point, *ends), seed)
+        holds, breached = proves(*ends, float(gate.limit), gate.harm)  # type: ignore[arg-type]
+        go &= holds & ~estimates.capped
+        no_go |= breached & ~estimates.capped
     return float(go.mean()), float(no_go.mean())
 
 
@@ -168,10 +168,10 @@ def _arms(world: World, values: Floats) -> Compared:
     shaped = values.reshape(2, values.shape[1], units, each * world.answers)
     n = np.full(shaped.shape[1:3], float(each * world.answers))
     total, within = shaped.sum(axis=-1), shaped.var(axis=-1) * n
-    zero, one = (Sums(n, total[arm], within[arm]) for arm in (0, 1))
+    control, treatment = (Sums(n, total[arm], within[arm]) for arm in (0, 1))
     kind: Kind = "crossed" if each * world.answers > 1 else "paired"
     unit: Unit = "cluster" if grouped else "prompt"
-    return Compared(one, zero, kind, unit)
+    return Compared(treatment, control, kind, unit)
 
 
 def _corrected(
@@ -181,17 +181,17 @@ def _corrected(
     rng = np.random.default_rng([seed, 1])
     arms: list[judge_error.Arm] = []
     for arm in (1, 0):
-        said, truly = (part[arm, :, :, 0] for part in (drawn.passed, drawn.truly))
-        looked = np.argsort(rng.random(said.shape), axis=1)[:, : world.labels]
-        f, y = (np.take_along_axis(part, looked, 1).astype(np.float64) for part in (said, truly))
-        share = said.mean(axis=1)
-        lower, upper = clopper_pearson(said.sum(axis=1), world.prompts)
+        verdict, truly = (part[arm, :, :, 0] for part in (drawn.passed, drawn.truly))
+        looked = np.argsort(rng.random(verdict.shape), axis=1)[:, : world.labels]
+        f, y = (np.take_along_axis(part, looked, 1).astype(np.float64) for part in (verdict, truly))
+        share = verdict.mean(axis=1)
+        lower, upper = clopper_pearson(verdict.sum(axis=1), world.prompts)
         level = judge_error.corrected_rate(
             share, judge_error.Labels(f, f * y), judge_error.Labels(1 - f, (1 - f) * y)
         )
         arms.append(judge_error.Arm(level, share, share - lower, upper - share))  # type: ignore[arg-type]
-    found = judge_error.contrast("difference", own, *arms)  # type: ignore[arg-type]
-    return np.asarray(found.bounds.lower), np.asarray(found.bounds.upper)
+    contrast = judge_error.contrast("difference", own, *arms)  # type: ignore[arg-type]
+    return np.asarray(contrast.bounds.lower), np.asarray(contrast.bounds.upper)
 
 
 def table(repetitions: int = REPETITIONS) -> str:
@@ -200,8 +200,8 @@ def table(repetitions: int = REPETITIONS) -> str:
     lines = ["| two files | prompts | a GO is | GO | NO_GO |", "|---|--:|---|--:|--:|"]
     for world in WORLDS:
         go, no_go = judged(world, plan, repetitions)
-        said = "wrong" if world.wrong else "right"
-        lines.append(f"| {world.title} | {world.prompts:,} | {said} | {go:.1%} | {no_go:.1%} |")
+        truth = "wrong" if world.wrong else "right"
+        lines.append(f"| {world.title} | {world.prompts:,} | {truth} | {go:.1%} | {no_go:.1%} |")
     return "\n".join(lines)
 
 

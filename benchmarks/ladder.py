@@ -57,12 +57,12 @@ def climbed(
     print(file=sys.stderr)
 
 
-def table(name: str, found: Climbed) -> str:
+def table(name: str, stages_by_candidate: Climbed) -> str:
     """Return a ladder's table: who has climbed how many stages, in percent."""
     titles = load_plan(ROOT / "params" / "plan.yaml").gates
     lines = [f"| {name}: the candidate is … | 0 | 0 → 1 | 0 → 2 | 0 → 3 |",
              "| --- | --: | --: | --: | --: |"]  # fmt: skip
-    for who, stages in found.items():
+    for who, stages in stages_by_candidate.items():
         gate = who.partition(":")[2]
         title = NAMES.get(who) or f"at the plan's limit: {titles[gate].title.lower()}"
         shares = (f"{100 * np.mean(stages >= k):.1f}" for k in range(1, 5))
@@ -94,8 +94,8 @@ def main() -> int:
     ladders["same flags throughout"] = planned(plan, same=True)
     ladders["three looks at stage 3"] = planned(plan, looks=3)
     tables: list[str] = []
-    for name, found in climbed(ladders, arguments.rollouts, arguments.workers):
-        tables.append(table(name, found))
+    for name, stages_by_candidate in climbed(ladders, arguments.rollouts, arguments.workers):
+        tables.append(table(name, stages_by_candidate))
         print(f"\n{tables[-1]}\n", flush=True)
     print(f"{arguments.rollouts:,} rollouts a candidate; {time.perf_counter() - started:.0f} s")
     if not arguments.dry:

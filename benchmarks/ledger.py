@@ -43,9 +43,9 @@ def main(argv: Sequence[str]) -> None:
         write_cards(book)
         now = START + timedelta(days=count + 1)
         started = time.perf_counter()
-        found = verify_ledger(book, now=now)
+        verification = verify_ledger(book, now=now)
         full = time.perf_counter() - started
-        last = found.heads[0].sha256
+        last = verification.heads[0].sha256
         started = time.perf_counter()
         again = verify_ledger(book, now=now, since=last)
         since = time.perf_counter() - started
@@ -55,7 +55,8 @@ def main(argv: Sequence[str]) -> None:
         started = time.perf_counter()
         sign_record(book, node.id, role="pm", key=keys() / "pm_kim", who=None, now=now)
         signed = time.perf_counter() - started
-        print(f"{len(found.lines)} records, {len(found.findings)} + {len(again.findings)} findings")
+        findings = f"{len(verification.findings)} + {len(again.findings)} findings"
+        print(f"{len(verification.lines)} records, {findings}")
         print(f"verify in full        {full:7.2f} s  (goal 25 s)")
         print(f"verify since the head {since:7.2f} s  (goal 1 s)")
         print(f"one more record       {appended:7.2f} s\none more signature    {signed:7.2f} s")

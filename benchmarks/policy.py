@@ -47,38 +47,38 @@ def metric_name(gate: Gate) -> str:
     return metric_of(gate, "top")
 
 
-def compared(seen: Seen, kind: Kind, *, contrast: str) -> Compared:
+def compared(observed: Seen, kind: Kind, *, contrast: str) -> Compared:
     """Return what was seen as the policy takes it: runs added up, units side by side."""
-    one, zero = _sums(seen.treatment), _sums(seen.control)
-    unit, beyond = UNIT.get(kind, "user"), _sources(seen, kind, contrast=contrast)
+    treatment, control = _sums(observed.treatment), _sums(observed.control)
+    unit, beyond = UNIT.get(kind, "user"), _sources(observed, kind, contrast=contrast)
     if contrast == "treatment":
-        return Compared(one, one, "one_arm", unit, beyond)
+        return Compared(treatment, treatment, "one_arm", unit, beyond)
     if kind == "nested":
-        n1, s1, n0, s0 = side_by_side(one.n, one.total, zero.n, zero.total)
-        one, zero = Sums(n1, s1), Sums(n0, s0)
-    return Compared(one, zero, kind, unit, beyond)
+        n1, s1, n0, s0 = side_by_side(treatment.n, treatment.total, control.n, control.total)
+        treatment, control = Sums(n1, s1), Sums(n0, s0)
+    return Compared(treatment, control, kind, unit, beyond)
 
 
-def _sources(seen: Seen, kind: Kind, *, contrast: str) -> tuple[Source, ...]:
+def _sources(observed: Seen, kind: Kind, *, contrast: str) -> tuple[Source, ...]:
     """Return what runs add to the variance, as a review's tables would tell."""
-    one, zero = (
+    treatment, control = (
         ByRun(*(np.asarray(part, np.float64) for part in (arm.n, arm.total, arm.squares)))
-        for arm in (seen.treatment, seen.control)
+        for arm in (observed.treatment, observed.control)
     )
     if contrast == "treatment":
-        return run_sources(one, one, shared=False)
-    of_runs = run_sources(one, zero, shared=kind in {"crossed", "paired"})
-    return of_runs if seen.prompts is None else (*of_runs, *_of_prompts(seen.prompts))
+        return run_sources(treatment, treatment, shared=False)
+    of_runs = run_sources(treatment, control, shared=kind in {"crossed", "paired"})
+    return of_runs if observed.prompts is None else (*of_runs, *_of_prompts(observed.prompts))
 
 
 def _of_prompts(arms: tuple[Arm, Arm]) -> tuple[Source, ...]:
     """Return what prompts add, repetition by repetition as a review measures it."""
-    found = [
+    sources = [
         PromptSources(cast("Measured", SimpleNamespace(answers=_answers(arms, k))), PAIR)
         .of_metric("passed")
         for k in range(len(arms[0].n))
     ]  # fmt: skip
-    return tuple(_stacked(each) for each in zip(*found, strict=True))
+    return tuple(_stacked(each) for each in zip(*sources, strict=True))
 
 
 def _answers(arms: tuple[Arm, Arm], repetition: int) -> MomentTable:
@@ -100,13 +100,13 @@ def _stacked(sources: Sequence[Source]) -> Source:
     def whole(of: Callable[[Source], Floats]) -> Floats:
         return np.concatenate([of(source) for source in sources])
 
-    seen, due = (
+    spread, expected = (
         Quadratic(*(whole(partial(_part, name, place)) for place in range(3)))
         for name in ("seen", "due")
     )
     freedom = (whole(attrgetter(name)) for name in ("df_one", "df_zero", "df_both"))
     shares = (whole(lambda source: source.shares[0]), whole(lambda source: source.shares[1]))
-    return Source(sources[0].kind, sources[0].groups, seen, due, *freedom, shares=shares)
+    return Source(sources[0].kind, sources[0].groups, spread, expected, *freedom, shares=shares)
 
 
 def _part(name: str, place: int, source: Source) -> Floats:
@@ -129,8 +129,9 @@ def judge(
         limit: of the stage.
         worst: value of a sample, where what nobody saw holds the gate (`unseen.held_at`).
     """
-    found = estimate_many(gate, arms, rules, metric=metric_name(gate))
-    usable = ~np.isnan(found.point) & ~found.capped
-    kept, broken = (usable & each for each in proves(found.lower, found.upper, limit, gate.harm))
-    kept &= ~breaks(gate, arms, limit, worst, metric=metric_name(gate))
-    return Verdicts(kept, broken, found.point)
+    estimates = estimate_many(gate, arms, rules, metric=metric_name(gate))
+    usable = ~np.isnan(estimates.point) & ~estimates.capped
+    ends = estimates.lower, estimates.upper
+    holds, breached = (usable & each for each in proves(*ends, limit, gate.harm))
+    holds &= ~breaks(gate, arms, limit, worst, metric=metric_name(gate))
+    return Verdicts(holds, breached, estimates.point)

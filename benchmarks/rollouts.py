@@ -97,15 +97,15 @@ def planned(
         same: whether flags stay as they are through all stages, so that all evidence is carried.
         looks: of the last stage, where not as planned.
     """
-    due = [step for step in steps_of(plan) if step.stage <= LAST]
+    stages = [step for step in steps_of(plan) if step.stage <= LAST]
     if looks is not None:
-        due[-1] = due[-1]._replace(looks=looks)
+        stages[-1] = stages[-1]._replace(looks=looks)
     steps = tuple(
         Step(step.users, step.samples, step.runs, step.looks,
              joins=plan.stages[step.stage].cap is None and step.looks > 1)
-        for step in due
+        for step in stages
     )  # fmt: skip
-    carries = tuple(step.carries or (same and step.stage > 0) for step in due)
+    carries = tuple(step.carries or (same and step.stage > 0) for step in stages)
     return Ladder(steps, carries, run_sd)
 
 
@@ -135,20 +135,20 @@ def _metric(
                          value * target, rng, repetitions)  # fmt: skip
     if key == "avg_score":
         return scores(study, Scores(icc=ICC, run_sd=5 * sd), base, base + value, rng, repetitions)
-    one = {"treatment": value, "difference": base + value, "ratio": base * value}[gate.contrast]
-    scaled = sd * (one * (1 - one) / (0.9 * 0.1)) ** 0.5
-    return rates(study, Rates(icc=ICC, run_sd=scaled), base or one, one, rng, repetitions)
+    level = {"treatment": value, "difference": base + value, "ratio": base * value}[gate.contrast]
+    scaled = sd * (level * (1 - level) / (0.9 * 0.1)) ** 0.5
+    return rates(study, Rates(icc=ICC, run_sd=scaled), base or level, level, rng, repetitions)
 
 
-def climb(ladder: Ladder, plan: Plan, seen: Sequence[Mapping[str, Seen]]) -> NDArray[np.int64]:
+def climb(ladder: Ladder, plan: Plan, observed: Sequence[Mapping[str, Seen]]) -> NDArray[np.int64]:
     """Return how many stages each rollout climbs, (repetitions,).
 
     Args:
         ladder: the stages.
         plan: gates and rules.
-        seen: by stage and gate, all that the last planned look would see.
+        observed: by stage and gate, all that the last planned look would see.
     """
-    times = len(next(iter(seen[0].values())).treatment.n)
+    times = len(next(iter(observed[0].values())).treatment.n)
     climbed, going = np.zeros(times, dtype=np.int64), np.arange(times)
     before: dict[str, list[Seen]] = {}
     for number, step in enumerate(ladder.steps):
@@ -159,18 +159,20 @@ def climb(ladder: Ladder, plan: Plan, seen: Sequence[Mapping[str, Seen]]) -> NDA
             if not len(waiting):
                 break
             until = step.runs * look // step.looks
-            go, no_go = _reviewed(ladder, plan, number, look, until, seen[number], before, waiting)
+            go, no_go = _reviewed(
+                ladder, plan, number, look, until, observed[number], before, waiting
+            )
             climbed[waiting[go]] += 1
             ended[waiting[go]] = until
             waiting = waiting[~go & ~no_go]
         going = np.flatnonzero(climbed > number)
-        for key, both in seen[number].items():
+        for key, both in observed[number].items():
             before.setdefault(key, []).append(_until(both, ended))
     return climbed
 
 
 def _reviewed(
-    ladder: Ladder, plan: Plan, number: int, look: int, until: int, seen: Mapping[str, Seen],
+    ladder: Ladder, plan: Plan, number: int, look: int, until: int, observed: Mapping[str, Seen],
     before: Mapping[str, Sequence[Seen]], rows: NDArray[np.int64],
 ) -> tuple[Flags, Flags]:  # fmt: skip
     """Review these rollouts at one look: who gets a GO, who a NO_GO."""
@@ -180,33 +182,33 @@ def _reviewed(
     stage: StageId = (0, 1, 2, 3, 4)[number]
     go, no_go = np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
     for key, gate in plan.gates.items():
-        own = _rows(seen[key], rows, until)
-        all_of_it = (*(_rows(one, rows, None) for one in before.get(key, ())), own)
+        own = _rows(observed[key], rows, until)
+        all_of_it = (*(_rows(earlier, rows, None) for earlier in before.get(key, ())), own)
         arms = compared(reduce(both_stages, all_of_it), "crossed", contrast=gate.contrast)
         limits = plan.profile("default")
         limit = gate.proof_limit(stage, limits)
         worst = held_at(plan, gate, stage, limits, metric_name(gate))
-        found = judge(gate, arms, rules, limit, worst)
+        verdicts = judge(gate, arms, rules, limit, worst)
         if len(all_of_it) > 1:  # what the stage itself proves broken does not pass by the sum
             alone = judge(gate, compared(own, "crossed", contrast=gate.contrast), rules, limit)
-            found = found._replace(passed=found.passed & ~alone.failed)
+            verdicts = verdicts._replace(passed=verdicts.passed & ~alone.failed)
         value = _literal(gate, own, plan.evidence.runs_averaged)
-        go &= found.passed & _read(ladder, plan, gate, value)
-        no_go |= found.failed
+        go &= verdicts.passed & _read(ladder, plan, gate, value)
+        no_go |= verdicts.failed
     enough = until >= plan.evidence.runs_averaged
     return go & ~no_go & enough, no_go
 
 
-def _rows(seen: Seen, rows: NDArray[np.int64], until: int | None) -> Seen:
-    return Seen.of(arm.take(rows, slice(until)) for arm in (seen.control, seen.treatment))
+def _rows(observed: Seen, rows: NDArray[np.int64], until: int | None) -> Seen:
+    return Seen.of(arm.take(rows, slice(until)) for arm in (observed.control, observed.treatment))
 
 
-def _until(seen: Seen, ended: NDArray[np.int64]) -> Seen:
+def _until(observed: Seen, ended: NDArray[np.int64]) -> Seen:
     """Keep the runs that were there when the stage ended."""
-    there = np.arange(seen.treatment.n.shape[1])[None, :, None] < ended[:, None, None]
+    ran = np.arange(observed.treatment.n.shape[1])[None, :, None] < ended[:, None, None]
     return Seen.of(
-        Arm(arm.n * there, arm.total * there, None if arm.square is None else arm.square * there)
-        for arm in (seen.control, seen.treatment)
+        Arm(arm.n * ran, arm.total * ran, None if arm.square is None else arm.square * ran)
+        for arm in (observed.control, observed.treatment)
     )
 
 
@@ -216,10 +218,10 @@ def _literal(gate: Gate, own: Seen, last: int) -> NDArray[np.float64]:
     for arm in (own.control, own.treatment):
         n, total = arm.n[:, -last:].sum(axis=2), arm.total[:, -last:].sum(axis=2)
         levels.append((total / np.maximum(n, 1)).mean(axis=1))
-    zero, one = levels
+    control, treatment = levels
     if gate.contrast == "difference":
-        return one - zero
-    return one / np.maximum(zero, 1e-9) if gate.contrast == "ratio" else one
+        return treatment - control
+    return treatment / np.maximum(control, 1e-9) if gate.contrast == "ratio" else treatment
 
 
 def _read(ladder: Ladder, plan: Plan, gate: Gate, value: NDArray[np.float64]) -> Flags:
@@ -237,27 +239,28 @@ def candidates(plan: Plan) -> dict[str, dict[str, float]]:
 
     The limit is the plan's own, that of stage 3; all other gates are clearly better.
     """
-    limits, known = plan.profile("default"), {"better": CLEARLY, "equal": EQUAL, "design": DESIGN}
+    limits = plan.profile("default")
+    contrasts = {"better": CLEARLY, "equal": EQUAL, "design": DESIGN}
     for key, gate in plan.gates.items():
         limit = gate.proof_limit(3, limits)
         if key == "avg_latency":
             limit /= limits.max_latency_ms
-        known[f"limit:{key}"] = CLEARLY | {key: limit}
-    return known
+        contrasts[f"limit:{key}"] = CLEARLY | {key: limit}
+    return contrasts
 
 
 def portion(ladder: Ladder, plan: Plan, number: int, size: int) -> dict[str, NDArray[np.int64]]:
     """Draw a portion of rollouts and let every candidate climb; draws are shared by contrast."""
     who = candidates(plan)
-    kept: dict[tuple[int, str, float], Seen] = {}
+    cache: dict[tuple[int, str, float], Seen] = {}
 
     def of(stage: int, key: str, value: float) -> Seen:
         place = (stage, key, value)
-        if place not in kept:
+        if place not in cache:
             rng = np.random.default_rng((SEED, number, stage, list(plan.gates).index(key),
                                          round(1e6 * (value + 10))))  # fmt: skip
-            kept[place] = drawn(ladder, stage, plan, key, value, rng, size)
-        return kept[place]
+            cache[place] = drawn(ladder, stage, plan, key, value, rng, size)
+        return cache[place]
 
     return {
         name: climb(ladder, plan, [{key: of(stage, key, values[key]) for key in plan.gates}

@@ -78,9 +78,9 @@ def _ways(case: Case, repeats: int) -> dict[str, Cost]:
     costs = {
         way: measure(python("-m", "benchmarks.ways", way, path), repeats=repeats) for way in names
     }
-    told = {way: cost.printed for way, cost in costs.items()}
-    if len(set(told.values())) > 1:
-        raise SystemExit(f"{path}: the ways read different samples: {told}")
+    counts = {way: cost.printed for way, cost in costs.items()}
+    if len(set(counts.values())) > 1:
+        raise SystemExit(f"{path}: the ways read different samples: {counts}")
     return costs
 
 

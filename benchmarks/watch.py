@@ -133,14 +133,14 @@ def _part(
     rang = np.zeros((repetitions, world.days), dtype=bool)
     for test in harm_tests(plan, plan.profile("default")):
         if test.metric in metrics:
-            one, zero = (DayArm(*arm) for arm in drawn[test.metric])
-            for looks in judged(test, one, zero, calendar):
+            treatment, control = (DayArm(*arm) for arm in drawn[test.metric])
+            for looks in judged(test, treatment, control, calendar):
                 rang |= looks.beyond
     if "error" in metrics:
-        one, zero = (DayArm(*arm) for arm in drawn["error"])
-        for looks in risen(one, zero, calendar, error=_of_errors(plan)):
+        treatment, control = (DayArm(*arm) for arm in drawn["error"])
+        for looks in risen(treatment, control, calendar, error=_of_errors(plan)):
             rang |= looks.beyond
-        rang |= _surged(plan, one, zero, calendar)
+        rang |= _surged(plan, treatment, control, calendar)
     return np.where(rang.any(axis=1), rang.argmax(axis=1) + 1.0, np.inf)
 
 
@@ -148,15 +148,17 @@ def _of_errors(plan: Plan) -> float:
     return (1 - plan.evidence.confidence) * OF_ERRORS
 
 
-def _surged(plan: Plan, one: DayArm, zero: DayArm, calendar: Calendar) -> np.ndarray:
+def _surged(plan: Plan, treatment: DayArm, control: DayArm, calendar: Calendar) -> np.ndarray:
     limit = plan.gates["error_rate"].plan_limit(plan.profile("default"))
     error, floor = _of_errors(plan), plan.evidence.icc_floor
     rows: list[np.ndarray] = []
-    for treated, control in zip(zip(*one, strict=True), zip(*zero, strict=True), strict=True):
-        arm = DayArm(*treated)
-        found = surges(arm, calendar, limit=limit, error=error, icc_floor=floor)
-        hit = people((arm, DayArm(*control)), calendar, limit=limit, error=error)
-        rows.append(found.whole | found.alone | hit)
+    for treated_rollout, control_rollout in zip(
+        zip(*treatment, strict=True), zip(*control, strict=True), strict=True
+    ):
+        arm = DayArm(*treated_rollout)
+        crossed = surges(arm, calendar, limit=limit, error=error, icc_floor=floor)
+        hit = people((arm, DayArm(*control_rollout)), calendar, limit=limit, error=error)
+        rows.append(crossed.whole | crossed.alone | hit)
     return np.array(rows)
 
 
@@ -184,15 +186,15 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, metavar="N",
                         help="processes (default: 2)")  # fmt: skip
     parser.add_argument("--dry", action="store_true", help="print the tables, write nothing")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     plan, tables = load_plan(ROOT / "params" / "plan.yaml"), list[str]()
-    with ProcessPoolExecutor(told.workers) as pool:
+    with ProcessPoolExecutor(arguments.workers) as pool:
         for head, worlds in TABLES:
-            rows = list(pool.map(partial(_row, plan, told.rollouts), worlds))
+            rows = list(pool.map(partial(_row, plan, arguments.rollouts), worlds))
             rule = "| --- |" + " --: |" * (head.count("|") - 2)
             tables.append("\n".join((head, rule, *rows)))
             print(f"\n{tables[-1]}\n", flush=True)
-    if not told.dry:
+    if not arguments.dry:
         path = ROOT / "docs" / "statistics.md"
         path.write_text(page(path.read_text("utf-8"), tables), encoding="utf-8")
         print(f"see {path.relative_to(ROOT)}")

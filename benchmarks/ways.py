@@ -58,8 +58,8 @@ def _by_hand(path: str, only: set[str]) -> Counts:
     moments = answers["sums"]
     chosen = {arm: moments["arm"] == arm for arm in sorted(set(moments["arm"]))}
     return {
-        arm: (int(moments["n"][mine].sum()), int(moments["passed"][mine].sum()))
-        for arm, mine in chosen.items()
+        arm: (int(moments["n"][rows].sum()), int(moments["passed"][rows].sum()))
+        for arm, rows in chosen.items()
     }
 
 

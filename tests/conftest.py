@@ -53,12 +53,12 @@ def chromium() -> str:
 
     Where there is none, skip on a desk and fail in CI, which installs it.
     """
-    found = next(
+    program = next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )
-    if found is None:
+    if program is None:
         stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         stop(
             "Chromium is not on the path; install it (Debian: apt-get install chromium fonts-nanum)"
         )
-    return found
+    return program

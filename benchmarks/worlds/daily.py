@@ -102,22 +102,22 @@ def _sizes(world: DailyWorld, repetitions: int, rng: np.random.Generator) -> tup
     controls = max(round(world.users * world.ratio), 1)
     units = world.users if world.crossed else world.users + controls
     shape = (repetitions, world.days, units)
-    there = rng.random(shape) < world.stay
+    present = rng.random(shape) < world.stay
     if world.growth < 1:
         joins = np.maximum(rng.random((repetitions, 1, units)) - world.growth, 0) / (
             1 - world.growth
         )
-        there &= np.arange(world.days)[:, None] >= joins * world.days
+        present &= np.arange(world.days)[:, None] >= joins * world.days
     if world.one_day:
-        there &= np.arange(world.days)[:, None] == np.arange(units) % world.days
+        present &= np.arange(world.days)[:, None] == np.arange(units) % world.days
     pace = (
         np.where(np.arange(world.days) % 7 >= WEEKDAYS, world.weekend, 1.0)[:, None] * world.samples
     )
-    counts = [np.where(there, rng.poisson(pace, shape), 0).astype(float) for _ in range(2)]
+    counts = [np.where(present, rng.poisson(pace, shape), 0).astype(float) for _ in range(2)]
     if world.crossed:
         return counts[0], counts[1]
-    mine = np.arange(units) < world.users
-    return np.where(mine, counts[0], 0.0), np.where(mine, 0.0, counts[0])
+    treated = np.arange(units) < world.users
+    return np.where(treated, counts[0], 0.0), np.where(treated, 0.0, counts[0])
 
 
 def _arms(
@@ -173,8 +173,8 @@ def _rates(rate: Floats | float, own: Floats, mood: Floats, icc: float) -> Float
             base = special.betaincinv(rate * spread, (1 - rate) * spread, quantile)
     else:
         base = np.broadcast_to(rate, own.shape)
-    held = np.clip(base, 1e-12, 1 - 1e-12)
-    return special.expit(special.logit(held) + mood / PASS_SD)
+    inside = np.clip(base, 1e-12, 1 - 1e-12)
+    return special.expit(special.logit(inside) + mood / PASS_SD)
 
 
 def _measured(n: Floats, centre: Floats, sd: float, rng: np.random.Generator) -> Arm:

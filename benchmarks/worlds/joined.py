@@ -20,14 +20,14 @@ def both_stages(first: Seen, second: Seen) -> Seen:
 
 def _beside(first: Arm, second: Arm) -> Arm:
     parts: list[Floats] = []
-    told = first.square is not None
+    squared = first.square is not None
     for a, b in zip((first.n, first.total, first.squares), (second.n, second.total, second.squares),
                     strict=True):  # fmt: skip
         whole = np.zeros((len(a), a.shape[1] + b.shape[1], a.shape[2] + b.shape[2]))
         whole[:, : a.shape[1], : a.shape[2]] = a
         whole[:, a.shape[1] :, a.shape[2] :] = b
         parts.append(whole)
-    return Arm(parts[0], parts[1], parts[2] if told else None)
+    return Arm(parts[0], parts[1], parts[2] if squared else None)
 
 
 def tags(

@@ -58,8 +58,8 @@ def scores(
     of_points = how.icc / (points * (1 - how.icc) + how.icc)
     vary = Rates(icc=of_points, run_sd=how.run_sd / width)
     p0, p1 = ((mean - low) / width for mean in (control, treatment))
-    seen = rates(study, vary, p0, p1, rng, repetitions, points=points)
-    return Seen.of(_scored(arm, low, width, points) for arm in (seen.control, seen.treatment))
+    counted = rates(study, vary, p0, p1, rng, repetitions, points=points)
+    return Seen.of(_scored(arm, low, width, points) for arm in (counted.control, counted.treatment))
 
 
 def _scored(arm: Arm, low: float, width: float, points: int) -> Arm:
@@ -138,11 +138,11 @@ def latencies(
     run = rng.standard_normal((repetitions, study.runs, 1, 1))
     total, square = (np.zeros((repetitions, *n.shape)) for _ in range(2))
     for k in range(per):  # a sample of every cell at a time
-        there = n > k
+        sampled = n > k
         value = _values(how, rng, person[..., 0], slow[..., 0], run[..., 0], total.shape)
-        seen = np.where(there, _capped(value * scale, how), 0.0)
-        total += seen
-        square += seen**2
+        latency = np.where(sampled, _capped(value * scale, how), 0.0)
+        total += latency
+        square += latency**2
     arm = Arm(np.broadcast_to(n.astype(np.float64), total.shape), total, square)
     return Seen(arm, arm)
 

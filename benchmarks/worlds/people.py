@@ -110,12 +110,12 @@ class People:
             ]
         z = np.sqrt(2.0) * _erfinv(2 * (np.arange(units) + 0.5) / units - 1)
         weights = np.exp(self.spread * z)
-        wanted = np.maximum(np.rint(weights / weights.mean() * self.samples), 1).astype(np.int64)
+        counts = np.maximum(np.rint(weights / weights.mean() * self.samples), 1).astype(np.int64)
         place = np.arange(self.runs)[:, None]
         if self.once or self.kind == "paired":
-            return np.where(np.arange(units)[None, :] % self.runs == place, wanted, 0)
+            return np.where(np.arange(units)[None, :] % self.runs == place, counts, 0)
         turn = (place + np.arange(units)[None, :]) % self.runs
-        return wanted // self.runs + (turn < wanted % self.runs)
+        return counts // self.runs + (turn < counts % self.runs)
 
 
 def _erfinv(x: Floats) -> Floats:

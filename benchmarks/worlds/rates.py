@@ -103,12 +103,12 @@ def _bents(
     if vary.bad_users:
         return tuple(_bad(rng, mean, vary.bad_users, (times, width))
                      for mean, width in zip(means, widths, strict=True))  # type: ignore[return-value]  # fmt: skip
-    zero = beta(rng, means[0], vary.icc, (times, widths[0]))
-    one = beta(rng, means[1], vary.icc, (times, widths[1]))
+    control = beta(rng, means[0], vary.icc, (times, widths[0]))
+    treatment = beta(rng, means[1], vary.icc, (times, widths[1]))
     if study.shared:
         same = rng.random((times, widths[1])) < study.bond
-        one = np.where(same, _moved(zero, means[0], means[1]), one)
-    return zero, one
+        treatment = np.where(same, _moved(control, means[0], means[1]), treatment)
+    return control, treatment
 
 
 def _bad(rng: np.random.Generator, mean: float, share: float, shape: tuple[int, ...]) -> Floats:
