@@ -6,16 +6,15 @@ looks, proof limits and what is carried are those of params/plan.yaml.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from benchmarks.rollouts import PORTION, Ladder, planned, portion
+from benchmarks.statistics_page import ROOT, arguments, write
 from rolloutlib.plan.model import load_plan
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     Climbed = dict[str, NDArray[np.int64]]
 
-ROOT = Path(__file__).resolve().parents[1]
 SPREADS: Final = (0.0, 0.005, 0.01)
 MARKS: Final = ("<!-- ladder: written by `make ladder` -->", "<!-- ladder: end -->")
 NAMES: Final = {
@@ -70,38 +68,22 @@ def table(name: str, stages_by_candidate: Climbed) -> str:
     return "\n".join(lines)
 
 
-def page(text: str, tables: list[str]) -> str:
-    """Put the tables between the marks of a page."""
-    before, rest = text.split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    body = "\n\n".join(tables)
-    return f"{before}{MARKS[0]}\n\n{body}\n\n{MARKS[1]}{after}"
-
-
 def main() -> int:
     """Simulate, print the tables, and put them into the page."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.ladder", description=__doc__, allow_abbrev=False
+    options = arguments(
+        "python -m benchmarks.ladder", __doc__, rollouts=1000, of="of each candidate"
     )
-    parser.add_argument("--rollouts", type=int, default=1000, metavar="N",
-                        help="of each candidate (default: 1000)")  # fmt: skip
-    parser.add_argument("--workers", type=int, default=2, metavar="N",
-                        help="processes (default: 2)")  # fmt: skip
-    parser.add_argument("--dry", action="store_true", help="print the tables, write nothing")
-    arguments = parser.parse_args()
     plan, started = load_plan(ROOT / "params" / "plan.yaml"), time.perf_counter()
     ladders = {f"runs differ by {100 * sd:g} pp": planned(plan, run_sd=sd) for sd in SPREADS}
     ladders["same flags throughout"] = planned(plan, same=True)
     ladders["three looks at stage 3"] = planned(plan, looks=3)
     tables: list[str] = []
-    for name, stages_by_candidate in climbed(ladders, arguments.rollouts, arguments.workers):
+    for name, stages_by_candidate in climbed(ladders, options.rollouts, options.workers):
         tables.append(table(name, stages_by_candidate))
         print(f"\n{tables[-1]}\n", flush=True)
-    print(f"{arguments.rollouts:,} rollouts a candidate; {time.perf_counter() - started:.0f} s")
-    if not arguments.dry:
-        path = ROOT / "docs" / "statistics.md"
-        path.write_text(page(path.read_text("utf-8"), tables), encoding="utf-8")
-        print(f"see {path.relative_to(ROOT)}")
+    print(f"{options.rollouts:,} rollouts a candidate; {time.perf_counter() - started:.0f} s")
+    if not options.dry:
+        write(tables, MARKS)
     return 0
 
 

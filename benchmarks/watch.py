@@ -6,15 +6,14 @@ decided by the shipped plan and `rolloutlib.watch`. docs/statistics.md has the t
 
 from __future__ import annotations
 
-import argparse
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from benchmarks.statistics_page import ROOT, arguments, write
 from benchmarks.worlds.daily import DailyWorld, draw
 from rolloutlib.plan.model import load_plan
 from rolloutlib.stats.daily import DayArm
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from rolloutlib.plan.model import Plan
 
-ROOT = Path(__file__).resolve().parents[1]
 LARGE = 300 * 14  # users times days, above which half as many rollouts are drawn
 MARKS = ("<!-- watch: written by `make watch-worlds` -->", "<!-- watch: end -->")
 PART = 100  # rollouts at once: what fits into memory
@@ -171,33 +169,20 @@ def line(rang: Rang) -> str:
     return f"| {rang.world.name} | {100 * rang.share:.1f} | {100 * rang.error:.1f} |"
 
 
-def page(text: str, tables: Sequence[str]) -> str:
-    """Return the page with other tables between the marks."""
-    before, _, rest = text.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    return "\n\n".join((before + MARKS[0], *tables, MARKS[1] + after))
-
-
 def main() -> int:
     """Simulate, print the tables, and put them into the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.watch", allow_abbrev=False)
-    parser.add_argument("--rollouts", type=int, default=500, metavar="N",
-                        help="of each kind, half of large ones (default: 500)")  # fmt: skip
-    parser.add_argument("--workers", type=int, default=2, metavar="N",
-                        help="processes (default: 2)")  # fmt: skip
-    parser.add_argument("--dry", action="store_true", help="print the tables, write nothing")
-    arguments = parser.parse_args()
+    options = arguments(
+        "python -m benchmarks.watch", None, rollouts=500, of="of each kind, half of large ones"
+    )
     plan, tables = load_plan(ROOT / "params" / "plan.yaml"), list[str]()
-    with ProcessPoolExecutor(arguments.workers) as pool:
+    with ProcessPoolExecutor(options.workers) as pool:
         for head, worlds in TABLES:
-            rows = list(pool.map(partial(_row, plan, arguments.rollouts), worlds))
+            rows = list(pool.map(partial(_row, plan, options.rollouts), worlds))
             rule = "| --- |" + " --: |" * (head.count("|") - 2)
             tables.append("\n".join((head, rule, *rows)))
             print(f"\n{tables[-1]}\n", flush=True)
-    if not arguments.dry:
-        path = ROOT / "docs" / "statistics.md"
-        path.write_text(page(path.read_text("utf-8"), tables), encoding="utf-8")
-        print(f"see {path.relative_to(ROOT)}")
+    if not options.dry:
+        write(tables, MARKS)
     return 0
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import rollouts
-from benchmarks.ladder import MARKS, page, table
+from benchmarks.ladder import MARKS, table
+from benchmarks.statistics_page import with_tables
 from rolloutlib.forecast.chances import CONTROL
 from rolloutlib.forecast.ladder import LadderForecast, Rollouts, climb, steps_of
 from rolloutlib.show import ladders
@@ -70,6 +71,7 @@ def test_the_page_has_its_tables() -> None:
     text = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
     inside = text.split(MARKS[0])[1].split(MARKS[1])[0]
     assert inside.count("clearly better") >= 3
-    again = page(text, [table("runs differ by 0 pp", {"better": np.array([4, 4, 3])})])
+    tables = [table("runs differ by 0 pp", {"better": np.array([4, 4, 3])})]
+    again = with_tables(text, tables, MARKS)
     assert "| clearly better | 100.0 | 100.0 | 100.0 | 66.7 |" in again
     assert again.split(MARKS[1])[1] == text.split(MARKS[1])[1]
