@@ -47,14 +47,14 @@ def adjusted(review: Review) -> Table[Adjusted]:
     """
     from rolloutlib.explore.review import review_of
 
-    mine = review.judged.params
-    changed = {"adjust": not mine.adjust, "looks": "", "look": review.look.number or None}
+    params = review.judged.params
+    changed = {"adjust": not params.adjust, "looks": "", "look": review.look.number or None}
     title = say("CUPED on and off")
     try:
-        other = review_of(mine.model_copy(update=changed))
+        other = review_of(params.model_copy(update=changed))
     except UsageError as error:
         return Table((), _COLUMNS, title=title, lang=review.lang, note=str(error))
-    with_it, without = (review, other) if mine.adjust else (other, review)
+    with_it, without = (review, other) if params.adjust else (other, review)
     pairs = map(Adjusted, without.record.gates, with_it.record.gates)
     rows = [pair for pair in pairs if pair.plain.evidence.point is not None]
     note = say("The samples are the same; narrower bounds are the covariate's work.")

@@ -140,7 +140,7 @@ def _is_first() -> bool:
 
 
 def samples_of(
-    judged: Judged, wanted: Wanted, conditions: Sequence[Condition] = (), *, lang: str = "en"
+    judged: Judged, query: Wanted, conditions: Sequence[Condition] = (), *, lang: str = "en"
 ) -> Answers:
     """Bring the samples that are asked for, at most so many; the engine that has them chooses.
 
@@ -148,31 +148,31 @@ def samples_of(
         UsageError: what was asked for does not go together, or is not there.
         RunsError: the samples cannot be read, or are not those of the review.
     """
-    lists = {"worst": wanted.worst, "slowest": wanted.slowest, "issue": wanted.issue,
-             "status": wanted.status}  # fmt: skip
+    lists = {"worst": query.worst, "slowest": query.slowest, "issue": query.issue,
+             "status": query.status}  # fmt: skip
     named = [name for name, value in lists.items() if value is not None and value is not False]
     with speaking(lang):
-        _check(wanted, named)
+        _check(query, named)
         if not named:
-            return _side_by_side(judged, wanted, conditions, lang)
-        if wanted.worst:
-            return _worst(judged, wanted, conditions, lang)
-        return _singles(judged, wanted, conditions, lang)
+            return _side_by_side(judged, query, conditions, lang)
+        if query.worst:
+            return _worst(judged, query, conditions, lang)
+        return _singles(judged, query, conditions, lang)
 
 
-def _check(wanted: Wanted, named: Sequence[str]) -> None:
+def _check(query: Wanted, named: Sequence[str]) -> None:
     """Refuse what does not go together."""
     if len(named) > 1:
         raise UsageError("samples() got {names}; ask for one of them at a time.", names=both(named))
-    if named and wanted.outcome is not None:
+    if named and query.outcome is not None:
         raise UsageError(
             "samples() got outcome and {named}: an outcome is of a gate.", named=named[0]
         )
-    if named and named != ["worst"] and wanted.gate is not None:
+    if named and named != ["worst"] and query.gate is not None:
         raise UsageError(
             "samples() got gate and {named}; ask for one of them at a time.", named=named[0]
         )
-    n = wanted.rows
+    n = query.rows
     if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST:  # pyright: ignore[reportUnnecessaryIsInstance] -- an analyst may pass anything
         raise UsageError(
             "samples() got {n!r} rows; expected a whole number from 1 to {most:,}.", n=n, most=MOST
@@ -180,10 +180,10 @@ def _check(wanted: Wanted, named: Sequence[str]) -> None:
 
 
 def _side_by_side(
-    judged: Judged, wanted: Wanted, conditions: Sequence[Condition], lang: str
+    judged: Judged, query: Wanted, conditions: Sequence[Condition], lang: str
 ) -> Answers:
-    gate, outcome = wanted.gate or "pass_rate", wanted.outcome or "all"
-    behind = flips(judged, conditions, gate, outcome, wanted.n)
+    gate, outcome = query.gate or "pass_rate", query.outcome or "all"
+    behind = flips(judged, conditions, gate, outcome, query.n)
     if why := why_none(judged, behind, gate):
         raise UsageError(
             "{why} Single answers are listed by samples(status=…), samples(slowest=…), "
@@ -209,21 +209,21 @@ _OUTCOMES: Final = {
 }  # fmt: skip
 
 
-def _worst(judged: Judged, wanted: Wanted, conditions: Sequence[Condition], lang: str) -> Answers:
-    gate = wanted.gate or "pass_rate"
-    asked, pair = asked_of(judged, gate), pair_of(judged)
+def _worst(judged: Judged, query: Wanted, conditions: Sequence[Condition], lang: str) -> Answers:
+    gate = query.gate or "pass_rate"
+    question, pair = asked_of(judged, gate), pair_of(judged)
     with readable():
         samples = samples_within(judged, conditions)
         names = sliceable(samples.extras)
-        by = wanted.worst if wanted.worst in names else SHORT.get(str(wanted.worst), "")
+        by = query.worst if query.worst in names else SHORT.get(str(query.worst), "")
         if not by:
-            hint = did_you_mean(str(wanted.worst), [*SHORT, *names])
-            there = several([*SHORT, *names], most=20)
+            hint = did_you_mean(str(query.worst), [*SHORT, *names])
+            columns = several([*SHORT, *names], most=20)
             raise UsageError(
                 "worst is {worst!r}; expected one of {there}.{hint}",
-                worst=plain(str(wanted.worst), LABEL), there=there, hint=hint,
+                worst=plain(str(query.worst), LABEL), there=columns, hint=hint,
             )  # fmt: skip
-        behind = groups(samples.frame(), pair, asked, by, n=wanted.n)
+        behind = groups(samples.frame(), pair, question, by, n=query.n)
     judged.source.runs.check_unchanged()
     if not behind.total:
         raise UsageError(
@@ -237,23 +237,23 @@ def _worst(judged: Judged, wanted: Wanted, conditions: Sequence[Condition], lang
     return _answers(judged, behind, heading, notes, conditions, by_group(judged, gate, by), lang)
 
 
-def _singles(judged: Judged, wanted: Wanted, conditions: Sequence[Condition], lang: str) -> Answers:
-    arms, order = _arms(judged, wanted.arm), None
+def _singles(judged: Judged, query: Wanted, conditions: Sequence[Condition], lang: str) -> Answers:
+    arms, order = _arms(judged, query.arm), None
     with readable():
         samples = samples_within(judged, conditions)
         frame = samples.frame()
-        if wanted.slowest:
+        if query.slowest:
             order = latency_expression(judged.plan.evidence.timeout_cap_ms)
             heading = say("The slowest calls")
-        elif wanted.issue:
-            tag = ANY_ISSUE if wanted.issue is True else str(wanted.issue)
+        elif query.issue:
+            tag = ANY_ISSUE if query.issue is True else str(query.issue)
             frame, heading = _with_issue(frame, tag)
         else:
-            frame, heading = _with_status(frame, str(wanted.status))
-        behind = singles(frame, arms, order=order, n=wanted.rows, extras=samples.extras)
+            frame, heading = _with_status(frame, str(query.status))
+        behind = singles(frame, arms, order=order, n=query.rows, extras=samples.extras)
         behind = told_texts(judged, behind)
     judged.source.runs.check_unchanged()
-    if wanted.slowest and not behind.total:
+    if query.slowest and not behind.total:
         raise UsageError(
             "no sample of {arms} tells its latency; map latency_ms.", arms=several(arms)
         )
@@ -263,13 +263,13 @@ def _singles(judged: Judged, wanted: Wanted, conditions: Sequence[Condition], la
 
 def _arms(judged: Judged, arm: str) -> tuple[str, ...]:
     control, treatment = pair_of(judged)
-    known = {"control": (control,), "treatment": (treatment,), "both": (control, treatment),
+    arms = {"control": (control,), "treatment": (treatment,), "both": (control, treatment),
              control: (control,), treatment: (treatment,)}  # fmt: skip
-    if arm not in known:
-        hint = did_you_mean(arm, known)
+    if arm not in arms:
+        hint = did_you_mean(arm, arms)
         raise UsageError("arm is {arm!r}; expected one of {known}.{hint}",
-                         arm=plain(arm, LABEL), known=several(known), hint=hint)  # fmt: skip
-    return known[arm]
+                         arm=plain(arm, LABEL), known=several(arms), hint=hint)  # fmt: skip
+    return arms[arm]
 
 
 def _with_issue(frame: nw.LazyFrame[Any], tag: str) -> tuple[nw.LazyFrame[Any], Sentence]:
@@ -277,12 +277,12 @@ def _with_issue(frame: nw.LazyFrame[Any], tag: str) -> tuple[nw.LazyFrame[Any], 
         return frame.filter(nw.col("issues").list.len() > 0), say("Samples with an issue")
     tags = sorted({tag for _, tag in tag_counts(frame)})
     if tag not in tags:
-        there = phrase("no sample here carries any")
+        available = phrase("no sample here carries any")
         if tags:
-            there = phrase("there are {tags}", tags=several(tags))
+            available = phrase("there are {tags}", tags=several(tags))
         hint = did_you_mean(tag, tags)
         raise UsageError("no sample carries the issue {tag!r}; {there}.{hint}",
-                         tag=plain(tag, LABEL), there=there, hint=hint)  # fmt: skip
+                         tag=plain(tag, LABEL), there=available, hint=hint)  # fmt: skip
     return (frame.filter(nw.col("issues").list.contains(tag)),
             say("Samples with the issue {issue}", issue=plain(tag, LABEL)))  # fmt: skip
 
@@ -290,11 +290,11 @@ def _with_issue(frame: nw.LazyFrame[Any], tag: str) -> tuple[nw.LazyFrame[Any], 
 def _with_status(frame: nw.LazyFrame[Any], status: str) -> tuple[nw.LazyFrame[Any], Sentence]:
     if status == "edited":
         return frame.filter(nw.col("edited")), say("Samples whose suggested tags were edited")
-    known = (*STATUSES, "edited")
-    if status not in known:
-        hint = did_you_mean(status, known)
+    statuses = (*STATUSES, "edited")
+    if status not in statuses:
+        hint = did_you_mean(status, statuses)
         raise UsageError("status is {status!r}; expected one of {known}.{hint}",
-                         status=plain(status, LABEL), known=tuple(known), hint=hint)  # fmt: skip
+                         status=plain(status, LABEL), known=tuple(statuses), hint=hint)  # fmt: skip
     return (frame.filter(nw.col("status") == status),
             say("Samples with the status {status}", status=status))  # fmt: skip
 

@@ -62,10 +62,10 @@ def _narrowed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_list(type_) or pa.types.is_large_list(type_):
         texts = column.cast(pa.list_(pa.string()))
         return pc.binary_join(texts, BETWEEN)
-    wanted = next((to for is_, to in _NARROWS if is_(type_)), pa.string())
-    if wanted == TYPES["moment"] and type_.tz is None:
+    target = next((to for is_, to in _NARROWS if is_(type_)), pa.string())
+    if target == TYPES["moment"] and type_.tz is None:
         column = pc.assume_timezone(column, "UTC")
-    return column.cast(wanted, safe=wanted != TYPES["moment"])  # nanoseconds are cut
+    return column.cast(target, safe=target != TYPES["moment"])  # nanoseconds are cut
 
 
 _NARROWS: Final = (

@@ -56,8 +56,8 @@ class Asking(Public, ABC):
         """
         from rolloutlib.explore.slices import slice_of
 
-        asked = self._asked()
-        return slice_of(asked.review, conditions, asked.conditions)
+        origin = self._asked()
+        return slice_of(origin.review, conditions, origin.conditions)
 
     @property
     def tried(self) -> Table[TriedSlice]:
@@ -118,6 +118,6 @@ class Asking(Public, ABC):
         """
         from rolloutlib.explore.answers import Wanted, samples_of
 
-        asked = self._asked()
-        wanted = Wanted(gate, outcome, worst, slowest, issue, status, arm, n)
-        return samples_of(asked.review.judged, wanted, asked.conditions, lang=asked.review.lang)
+        origin = self._asked()
+        query = Wanted(gate, outcome, worst, slowest, issue, status, arm, n)
+        return samples_of(origin.review.judged, query, origin.conditions, lang=origin.review.lang)

@@ -67,7 +67,7 @@ def choose_slice(review: Review, column: str, value: str) -> None:
     parts.observe(show, "value")
 
 
-def choose_outcome(asked: Asking, gate: str = "pass_rate", outcome: str = "worse") -> None:
+def choose_outcome(subject: Asking, gate: str = "pass_rate", outcome: str = "worse") -> None:
     """Show the prompts of a gate whose answers changed, and lists of other gates and outcomes.
 
     >>> choose_outcome(review.where(category="rest"))  # doctest: +ELLIPSIS
@@ -75,7 +75,7 @@ def choose_outcome(asked: Asking, gate: str = "pass_rate", outcome: str = "worse
     ...
 
     Args:
-        asked: a review, or a slice of one.
+        subject: a review, or a slice of one.
         gate: whose number is compared, by its id in the plan.
         outcome: worse, better, same or all.
 
@@ -83,15 +83,15 @@ def choose_outcome(asked: Asking, gate: str = "pass_rate", outcome: str = "worse
         UsageError: what does not go together or is not there; arms that share no prompt.
     """
     if not by_hand():
-        _display(asked.samples(gate, outcome))
+        _display(subject.samples(gate, outcome))
         return
-    review = asked._asked().review  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] -- explore's own
+    review = subject._asked().review  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] -- explore's own
     with speaking(review.lang):
-        titles = [(translate(one.title), one.id) for one in review.gates]
+        titles = [(translate(gate_row.title), gate_row.id) for gate_row in review.gates]
         gates = _list(say("Gate"), titles, gate)
         named = [(str(word), name) for name, word in OUTCOMES.items()]
         outcomes = _list(say("Outcome"), named, outcome)
-    show = _shown_below([gates, outcomes], lambda: asked.samples(gates.value, outcomes.value))
+    show = _shown_below([gates, outcomes], lambda: subject.samples(gates.value, outcomes.value))
     gates.observe(show, "value")
     outcomes.observe(show, "value")
 
@@ -100,8 +100,8 @@ def _values(review: Review) -> dict[str, list[str]]:
     """Return the values of every column that tells samples apart."""
     with readable():
         samples = sample_frame(review.judged.source)
-        known = {name: _told(samples, name) for name in sliceable(samples.extras)}
-    return {name: values for name, values in known.items() if len(values) > 1}
+        by_column = {name: _told(samples, name) for name in sliceable(samples.extras)}
+    return {name: values for name, values in by_column.items() if len(values) > 1}
 
 
 def _told(samples: Samples, column: str) -> list[str]:

@@ -141,15 +141,15 @@ def _samples(made: Path, review: Review) -> tuple[list[File], list[Column[Any]]]
     """
     arms, runs = (review.control, review.treatment), [run.run_id for run in review.record.runs]
     lazy = sample_frame(review.judged.source, texts=True).frame()
-    mine = lazy.filter(nw.col("arm").is_in(arms) & nw.col("run_id").is_in(runs))
-    native = nw.to_native(mine.sort("arm", "run_id", "sample_id"))
+    selected = lazy.filter(nw.col("arm").is_in(arms) & nw.col("run_id").is_in(runs))
+    native = nw.to_native(selected.sort("arm", "run_id", "sample_id"))
     if isinstance(native, duckdb.DuckDBPyRelation):
         reader: Any = native.to_arrow_reader(_ROWS_AT_ONCE)
     else:
-        reader = mine.collect("pyarrow").to_arrow().to_reader(_ROWS_AT_ONCE)
+        reader = selected.collect("pyarrow").to_arrow().to_reader(_ROWS_AT_ONCE)
     schema = tidy(reader.schema.empty_table()).schema
-    known = {column.name: column for column in SAMPLES}
-    columns = [known.get(name) or text(name, FURTHER) for name in schema.names]
+    documented = {column.name: column for column in SAMPLES}
+    columns = [documented.get(name) or text(name, FURTHER) for name in schema.names]
     pieces = (tidy(pa.Table.from_batches([batch])) for batch in reader)
     return written(made, "samples", _documented(schema, columns), pieces), columns
 

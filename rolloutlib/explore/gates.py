@@ -26,8 +26,8 @@ def _varied(source: str, field: str) -> Callable[[GateResult], object]:
     """Return what takes a field of what runs, or prompts, show beyond the units."""
 
     def get(gate: GateResult) -> object:
-        of_source = (one for one in gate.evidence.varied if one.source == source)
-        return next((getattr(one, field) for one in of_source), None)
+        of_source = (spread for spread in gate.evidence.varied if spread.source == source)
+        return next((getattr(spread, field) for spread in of_source), None)
 
     return get
 
@@ -96,7 +96,7 @@ GATES: Final[tuple[Column[GateResult], ...]] = (
     flag("disagrees", "whether plan and evidence say different things of the same data"),
     text("tolerated", "that the plan's value misses within the tolerance", said("tolerated")),
     text("stages", "the stages whose evidence counts, where there are several",
-         lambda gate: tuple(one.stage for one in gate.stages) or None),
+         lambda gate: tuple(stage.stage for stage in gate.stages) or None),
     number("capped_at_ms", "what a slower sample counts in a mean of latencies", "ms",
            "capped.at_ms"),
     whole("capped_control", "slower samples of the control", "capped.control"),
@@ -142,7 +142,7 @@ class GateRun(NamedTuple):
 def gate_runs(review: Review) -> tuple[GateRun, ...]:
     """Return gate by gate what each run says, oldest first."""
     gates = {gate.id: gate for gate in review.gates}
-    return tuple(GateRun(gates[one.gate], run) for one in review.drift for run in one.runs)
+    return tuple(GateRun(gates[drift.gate], run) for drift in review.drift for run in drift.runs)
 
 
 GATE_RUNS: Final[tuple[Column[GateRun], ...]] = (

@@ -59,27 +59,27 @@ def linked(judged: Judged, metric: Metric | None, by: str | None, lang: str) -> 
     """Return both panels, as `rolloutlib.explore.charts.Charts.linked` says."""
     with speaking(lang), readable(), building():
         samples = sample_frame(judged.source)
-        known = (*PLANNED, *labels_in(samples.extras))
+        columns = (*PLANNED, *labels_in(samples.extras))
         metric = _metric(judged, metric)
         edges = _edges(judged, metric)
         arms = (judged.params.control, judged.params.treatment)
         import narwhals as nw
 
         frame = samples.frame().filter(nw.col("arm").is_in(arms))
-        by = _column(frame, by, known)
+        by = _column(frame, by, columns)
         own_look()
         return _panels(judged, _counted(frame, by, metric, edges), by, metric, edges)
 
 
 def _metric(judged: Judged, metric: str | None) -> Metric:
     drawable = {each.metric for each in judged.review.distributions}
-    known: tuple[Metric, ...] = ("score", "latency_ms")
-    for each in known:
+    metrics: tuple[Metric, ...] = ("score", "latency_ms")
+    for each in metrics:
         if each in drawable and metric in {None, each}:
             return each
     raise UsageError(
         "no sample tells {wanted}; expected {drawable}",
-        wanted=metric or either(known),
+        wanted=metric or either(metrics),
         drawable=several(sorted(drawable)) or phrase("values to draw"),
     )  # fmt: skip
 
@@ -93,20 +93,23 @@ def _edges(judged: Judged, metric: Metric) -> NDArray[np.float64]:
     return np.unique(np.concatenate(ends))
 
 
-def _column(frame: nw.LazyFrame[Any], by: str | None, known: tuple[str, ...]) -> str:
+def _column(frame: nw.LazyFrame[Any], by: str | None, columns: tuple[str, ...]) -> str:
     import narwhals as nw
 
-    if by is not None and by not in known:
-        hint = did_you_mean(by, known)
+    if by is not None and by not in columns:
+        hint = did_you_mean(by, columns)
         raise UsageError(
-            "by is {by!r}; the samples have {known}.{hint}", by=by, known=several(known), hint=hint
+            "by is {by!r}; the samples have {known}.{hint}",
+            by=by,
+            known=several(columns),
+            hint=hint,
         )
-    apart = frame.select(*(nw.col(name).n_unique().alias(name) for name in known))
+    apart = frame.select(*(nw.col(name).n_unique().alias(name) for name in columns))
     counts = apart.collect("pyarrow").to_arrow().to_pylist()[0]
-    for name in known if by is None else (by,):
+    for name in columns if by is None else (by,):
         if counts[name] > 1 or by is not None:
             return name
-    raise UsageError("no column tells the samples apart; looked at {known}", known=several(known))
+    raise UsageError("no column tells the samples apart; looked at {known}", known=several(columns))
 
 
 def _counted(
@@ -118,12 +121,12 @@ def _counted(
     column = nw.col(by)
     sizes = frame.filter(~column.is_null()).group_by(by).agg(nw.len().alias("n"))
     largest = sizes.sort("n", by, descending=[True, False]).head(MOST).collect("pyarrow")
-    kept = largest.to_arrow().column(by).to_pylist()
+    largest_segments = largest.to_arrow().column(by).to_pylist()
     value = nw.col(metric)
     above = [(value > float(edge)).cast(nw.Int64) for edge in edges[:-1]]
     step = above[0] if len(above) == 1 else nw.sum_horizontal(*above) if above else nw.lit(0)
     stepped = frame.with_columns(
-        nw.when(column.is_in(kept)).then(column).alias("segment"),
+        nw.when(column.is_in(largest_segments)).then(column).alias("segment"),
         column.is_null().alias("untold"),
         nw.when(~value.is_null()).then(step).alias("step"),
     )
@@ -183,8 +186,8 @@ def _row(label: str, counts: list[Spec], judged: Judged, tested: Segment | None)
     sizes, rates = dict[str, int](), dict[str, float | None]()
     for name, arm in (("control", judged.params.control), ("treatment", judged.params.treatment)):
         own = [row for row in counts if row["arm"] == arm]
-        sizes[name], known = sum(row["n"] for row in own), sum(row["judged"] for row in own)
-        rates[name] = sum(int(row["passes"] or 0) for row in own) / known if known else None
+        sizes[name], rated = sum(row["n"] for row in own), sum(row["judged"] for row in own)
+        rates[name] = sum(int(row["passes"] or 0) for row in own) / rated if rated else None
     control, treatment = rates["control"], rates["treatment"]
     point = None if control is None or treatment is None else treatment - control
     low, high = (tested.lower, tested.upper) if tested else (None, None)
@@ -218,15 +221,15 @@ def _segments(rows: list[Spec], by: str, chosen: alt.Parameter) -> alt.LayerChar
            "control": say("Control"), "treatment": say("Treatment")}  # fmt: skip
     tested = [row for row in rows if row["low"] is not None and row["high"] is not None]
     lit = alt.when(chosen, empty=False).then(alt.value(0.16)).otherwise(alt.value(0.001))
-    seen = {"opacity": alt.when(chosen).then(alt.value(1)).otherwise(alt.value(0.3))}
+    faded = {"opacity": alt.when(chosen).then(alt.value(1)).otherwise(alt.value(0.3))}
     ends_of_row = {"x": -ROOM.left, "x2": ROOM.width + ROOM.right}
     area = mark("rect", ends_of_row | {"y": ROOM.y(), "opacity": lit}, tip=tip, color="#1d5fa8",
                 cursor="pointer")  # fmt: skip
     drawn: alt.LayerChart = ROOM.plot([
         mark("rule", {"x": x}, [{"point": 0.0}], color=INK, strokeWidth=1, clip=True),
-        mark("rule", at | seen | {"x": _at(x, "low"), "x2": "high", "color": "color"}, tested,
+        mark("rule", at | faded | {"x": _at(x, "low"), "x2": "high", "color": "color"}, tested,
              strokeWidth=3, clip=True),
-        mark("point", at | seen | {"fill": "fill", "stroke": "color"}, size=70, clip=True),
+        mark("point", at | faded | {"fill": "fill", "stroke": "color"}, size=70, clip=True),
         ROOM.text("segment", -ROOM.left + 4, fontSize=12, limit=ROOM.left - 12),
         ROOM.text("text", ROOM.width + ROOM.right - 4, align="right", fontSize=12),
         area,

@@ -68,7 +68,7 @@ def _found(path: str | PathLike[str]) -> Path:
         if place.exists():
             return place
     beside = places[0].parent
-    names = [one.name for one in beside.iterdir()] if beside.is_dir() else []
+    names = [entry.name for entry in beside.iterdir()] if beside.is_dir() else []
     hint = did_you_mean(places[0].name, sorted(names))
     raise UsageError(
         "there is no report {path!r} (in {root}); expected the folder that `rollout review --out` "

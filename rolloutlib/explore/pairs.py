@@ -41,21 +41,21 @@ __all__ = ["Pair", "Which", "compare_reviews"]
 Which = Literal["new", "gone", "worse", "better", "turned"]
 MOST: Final = 10_000  # rows that are brought here
 GLANCE: Final = 12  # lines in a terminal
-Given = Review | str | PathLike[str]
+ReviewOrPath = Review | str | PathLike[str]
 
 
-def compare_reviews(before: Given, after: Given) -> Pair:
+def compare_reviews(before: ReviewOrPath, after: ReviewOrPath) -> Pair:
     """Lay two reviews side by side, as `rolloutlib.compare` says."""
-    return Pair(*(_review(name, given) for name, given in (("a", before), ("b", after))))
+    return Pair(*(_review(name, review) for name, review in (("a", before), ("b", after))))
 
 
-def _review(name: str, given: Given) -> tuple[Review, str]:
+def _review(name: str, review: ReviewOrPath) -> tuple[Review, str]:
     """Return a review and what it is called."""
-    if isinstance(given, Review):
-        return given, ""
-    if isinstance(given, str | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] -- in a notebook nobody checks types
-        return open_report(given), str(Path(given))
-    got = type(given).__name__
+    if isinstance(review, Review):
+        return review, ""
+    if isinstance(review, str | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] -- in a notebook nobody checks types
+        return open_report(review), str(Path(review))
+    got = type(review).__name__
     raise UsageError(
         "{name} is a {got}; expected a review, or the path of a report", name=name, got=got
     )
@@ -194,10 +194,10 @@ class Pair(Public):
 
     def _of_one(self, which: str, n: int) -> Table[Any]:
         both = (self._after, self._before) if which == "new" else (self._before, self._after)
-        here, there = (review.judged for review in both)
+        reviewed, other = (review.judged for review in both)
         with readable():
-            rows, total = only_in(_both_arms(here), _both_arms(there), n)
-        for judged in (here, there):
+            rows, total = only_in(_both_arms(reviewed), _both_arms(other), n)
+        for judged in (reviewed, other):
             judged.source.runs.check_unchanged()
         title = say("Samples of the second review only") if which == "new" else say(
             "Samples of the first review only"
@@ -207,17 +207,17 @@ class Pair(Public):
 
     def _turned(self, which: str, gate: str, n: int) -> Table[Any]:
         old, new = self._before.judged, self._after.judged
-        asked, its = asked_of(old, gate), asked_of(new, gate)
-        if asked != its:
+        question, other_question = asked_of(old, gate), asked_of(new, gate)
+        if question != other_question:
             raise UsageError(
                 "{gate} is about another number in each review ({metric} and {other}); their "
                 "samples are not compared by it.",
                 gate=gate,
-                metric=asked.metric,
-                other=its.metric,
+                metric=question.metric,
+                other=other_question.metric,
             )
         with readable():
-            rows, counts = turned(_treated(old), _treated(new), asked, which, n)
+            rows, counts = turned(_treated(old), _treated(new), question, which, n)
         for judged in (old, new):
             judged.source.runs.check_unchanged()
         note = say(

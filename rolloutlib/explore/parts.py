@@ -128,8 +128,8 @@ CARRIED: Final[tuple[Column[CarriedStage], ...]] = (
     text("why_not", "why it is not carried; null where it is", said("why"), brief=True),
     whole("n_control", "samples of the control", "control", brief=True),
     whole("n_treatment", "samples of the treatment", "treatment", brief=True),
-    text("runs", "ids of the runs of both arms", lambda one: one.runs or None),
-    text("data_sha256", "digest of its samples", lambda one: one.data_sha256 or None),
+    text("runs", "ids of the runs of both arms", lambda week: week.runs or None),
+    text("data_sha256", "digest of its samples", lambda week: week.data_sha256 or None),
 )
 
 RISKS: Final[tuple[Column[RiskState], ...]] = (

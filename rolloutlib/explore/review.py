@@ -34,7 +34,7 @@ def review_of(params: ReviewParams) -> Review:
     return Review(judged.review.record, params=params, judge=lambda: judged)
 
 
-def as_text(given: Mapping[str, object]) -> dict[str, object]:
+def as_text(params: Mapping[str, object]) -> dict[str, object]:
     """Return parameters with paths as text, as files of parameters have them.
 
     >>> from pathlib import Path
@@ -46,10 +46,10 @@ def as_text(given: Mapping[str, object]) -> dict[str, object]:
         if isinstance(value, PathLike):
             return os.fspath(cast("PathLike[str]", value))
         if isinstance(value, list | tuple):
-            return [texts(one) for one in cast("Sequence[object]", value)]
+            return [texts(entry) for entry in cast("Sequence[object]", value)]
         return value
 
-    return {name: texts(value) for name, value in given.items()}
+    return {name: texts(value) for name, value in params.items()}
 
 
 class Review(Recorded, Asking):

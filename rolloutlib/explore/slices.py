@@ -62,16 +62,16 @@ def _tried(review: Review) -> tuple[Sliced, ...]:
     return tuple(_TRIED.get(_data_of(review), {}).values())
 
 
-def slice_of(review: Review, given: Mapping[str, object], first: Sequence[Condition] = ()) -> Slice:
+def slice_of(review: Review, where: Mapping[str, object], first: Sequence[Condition] = ()) -> Slice:
     """Look at part of a review's samples, and count the look.
 
     Args:
         review: the review.
-        given: column → value, values, or None.
+        where: column → value, values, or None.
         first: the conditions of the slice that is sliced on.
     """
     judged = review.judged
-    conditions = sliced_conditions(judged, given, first)
+    conditions = sliced_conditions(judged, where, first)
     looks = _TRIED.setdefault(_data_of(review), {})
     record = review.record
     look = _Look(conditions, record.plan_sha256, record.profile, judged.params.adjust)
@@ -129,7 +129,7 @@ class Slice(Asking):
         >>> review.where(category="rest").conditions
         {'category': ('rest',)}
         """
-        return {one.column: one.values for one in self._sliced.conditions}
+        return {condition.column: condition.values for condition in self._sliced.conditions}
 
     @property
     def n(self) -> int:
@@ -177,13 +177,13 @@ class Slice(Asking):
         """
         slices = _tried(self._review)
         listed = listed_beside(self._review.record)
-        mine = [row for row in tried(slices, listed) if row.sliced is self._sliced]
+        own_rows = [row for row in tried(slices, listed) if row.sliced is self._sliced]
         with speaking(self._review.lang):
             title = say("Slice: {slice} ({control} + {treatment} samples)",
                         slice=is_in(self._sliced.conditions), control=f"{self.n_control:,}",
                         treatment=f"{self.n_treatment:,}").text()  # fmt: skip
         columns = (*_GATES, whole("slices_tried", "different slices so far", lambda _: len(slices)))
-        return Table(mine, columns, title=title, lang=self._review.lang, note=self.note)
+        return Table(own_rows, columns, title=title, lang=self._review.lang, note=self.note)
 
     @property
     def segments(self) -> Table[Segment]:

@@ -125,9 +125,9 @@ class Table(Public, Sequence[Row]):
             note: what a reader must know of it, below the title.
         """
         narrowed = tidy(table)
-        known = {column.name: column for column in columns}
+        documented = {column.name: column for column in columns}
         named = [
-            _of_arrow(place, field, known.get(field.name))
+            _of_arrow(place, field, documented.get(field.name))
             for place, field in enumerate(narrowed.schema)
         ]
         made = cls((), named, title=title, lang=lang, note=note)
@@ -259,9 +259,9 @@ def _rows_of(table: pa.Table) -> tuple[Any, ...]:
     return tuple(map(row, *(column.to_pylist() for column in table.columns)))
 
 
-def _of_arrow(place: int, field: pa.Field, told: Column[Any] | None) -> Column[Any]:
-    """Return the column of an Arrow table, with what is told of it."""
-    doc, unit, brief = (told.doc, told.unit, told.brief) if told else ("", "", False)
+def _of_arrow(place: int, field: pa.Field, like: Column[Any] | None) -> Column[Any]:
+    """Return the column of an Arrow table, with what another says of its own."""
+    doc, unit, brief = (like.doc, like.unit, like.brief) if like else ("", "", False)
     return Column(field.name, itemgetter(place), doc, unit, kind_of(field.type), brief)
 
 

@@ -30,16 +30,16 @@ def chance_of_go(review: Review) -> Html:
     return told(assurance(review, load_plan(path)))
 
 
-def told(found: Assurance | None) -> Html:
+def told(outlook: Assurance | None) -> Html:
     """Say a chance in the language that is spoken."""
-    if found is None:
+    if outlook is None:
         return bullets([], say("No chance is named: a gate has no data."))
-    return bullets([str(line) for line in _lines(found)])
+    return bullets([str(line) for line in _lines(outlook)])
 
 
-def _lines(found: Assurance) -> list[Sentence]:
-    title, chance = found.weakest
-    numbers = {"further": found.further, "unit": say(found.unit), **found.chance}
+def _lines(outlook: Assurance) -> list[Sentence]:
+    title, chance = outlook.weakest
+    numbers = {"further": outlook.further, "unit": say(outlook.unit), **outlook.chance}
     lines = [
         say("With {further:,} further {unit} like these: GO with {open:.0%} (if the truth is what "
             "was seen: {seen:.0%}; if the candidate is as the plan designs it: {design:.0%}).",
@@ -47,7 +47,7 @@ def _lines(found: Assurance) -> list[Sentence]:
         say("Likeliest to stand in the way: {gate}, which passes with {chance:.0%}.",
             gate=translate(title), chance=chance),
     ]  # fmt: skip
-    if not found.looks_left:
+    if not outlook.looks_left:
         lines.append(say("No planned look is left: these chances are of a stage that plans one "
                          "more, or of a new candidate with the same data."))  # fmt: skip
     lines.append(say("Every check is taken as held, and data that block a gate as mended."))

@@ -105,14 +105,14 @@ def new_report(
             place.parent.mkdir(parents=True, exist_ok=True)
         elif not place.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
-        with ExitStack() as held:
+        with ExitStack() as stack:
             if not fresh:
-                held.enter_context(_only_writer(place, progress))
+                stack.enter_context(_only_writer(place, progress))
             with alone_in(place.parent):
                 _heal(calls, place)
             beside = place if _must_stay(place) else place.parent
             sweep(beside, NEW)
-            folder = held.enter_context(owned_folder(beside, NEW, 0o777))
+            folder = stack.enter_context(owned_folder(beside, NEW, 0o777))
             if place.is_dir():
                 shutil.copymode(place, folder)
             yield Report(folder, place, fresh, calls)
@@ -202,10 +202,10 @@ def _must_stay(place: Path) -> bool:
     """Whether a folder cannot be exchanged: others use it, or its parent is not ours to change."""
     if not place.is_dir():
         return False
-    here = Path.cwd()
+    working_folder = Path.cwd()
     return (
         place.is_mount()
-        or place in {here, *here.parents}
+        or place in {working_folder, *working_folder.parents}
         or not os.access(place.parent, os.W_OK | os.X_OK)
         or bool(_others(place))
     )
@@ -214,21 +214,21 @@ def _must_stay(place: Path) -> bool:
 def _others(folder: Path) -> list[Path]:
     """Return the entries of a folder that hold something else than a report."""
     ours = {folder / name for name in (*parts_in(folder), *_copies(folder))}
-    found: list[Path] = []
+    others: list[Path] = []
     for entry in folder.iterdir():
         shared = entry.is_dir() and entry.name in {QUARANTINE, CHECKPOINTS}
         inside = {*entry.iterdir()} if shared else {entry}
         if not inside <= ours and not entry.name.startswith(PREFIX):
-            found.append(entry)
-    return found
+            others.append(entry)
+    return others
 
 
 def _copies(folder: Path) -> list[str]:
     """Return what shows a report again and goes with it: JupyterLab's copies, the page as a PDF."""
     copies = (folder / CHECKPOINTS).glob("*-checkpoint.*")
     named = {path: path.name.replace("-checkpoint", "") for path in copies}
-    kept = [f"{CHECKPOINTS}/{path.name}" for path, name in named.items() if name in NAMES]
-    return [*kept, *(name for name in PRINTS if (folder / name).is_file())]
+    checkpoints = [f"{CHECKPOINTS}/{path.name}" for path, name in named.items() if name in NAMES]
+    return [*checkpoints, *(name for name in PRINTS if (folder / name).is_file())]
 
 
 def _sync(files: Files, folder: Path) -> None:

@@ -165,10 +165,10 @@ def unknown(review: PairReview) -> Html:
     """Say what nobody knows: gates without values, columns that nothing was made of."""
     lines = unknown_lines(review)
     lines += [
-        str(say("The column {column} is left out: {why}", column=plain(one.column, LABEL),
-                why=sentence(one.why)))
-        for one in review.left
-        if one.why and one.why.code not in NOBODY_ASKED
+        str(say("The column {column} is left out: {why}", column=plain(column.column, LABEL),
+                why=sentence(column.why)))
+        for column in review.left
+        if column.why and column.why.code not in NOBODY_ASKED
     ]  # fmt: skip
     return bullets(lines, say("Nothing that the plan asks for is missing."))
 
@@ -177,7 +177,7 @@ def unknown_lines(review: PairReview) -> list[str]:
     """Return what nobody knows, and what to know beside the verdicts, line by line."""
     titles = tuple(translate(title) for title in review.unjudged)
     silent = say("Neither file has values of: {gates}. They are not judged.", gates=titles)
-    columns = tuple(plain(one.column, LABEL) for one in review.left)
+    columns = tuple(plain(column.column, LABEL) for column in review.left)
     left = say("Columns that nothing was made of: {columns}.", columns=columns)
     return [
         *([str(silent)] if titles else []), *texts(review.warnings),
@@ -189,8 +189,14 @@ def unknown_lines(review: PairReview) -> list[str]:
 def what_for(review: PairReview) -> Html:
     """Show what each column was taken for, and why."""
     rows = [
-        Row((label(one.field), label(one.column), Cell(sentence(one.why) if one.why else "–")))
-        for one in review.taken
+        Row(
+            (
+                label(match.field),
+                label(match.column),
+                Cell(sentence(match.why) if match.why else "–"),
+            )
+        )
+        for match in review.taken
     ]
     none = str(say("The files have our own columns, or are run envelopes."))
     return table((say("Field"), say("Column"), say("Why")), rows, none=none)

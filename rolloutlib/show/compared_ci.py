@@ -38,10 +38,10 @@ def junit(review: PairReview) -> bytes:
     red = any(case.find(kind) is not None for case in cases for kind in ("failure", "error"))
     if review.recommendation is not GO and not red:
         cases.append(_beside(review))
-    found = {kind: sum(case.find(kind) is not None for case in cases)
+    tallies = {kind: sum(case.find(kind) is not None for case in cases)
              for kind in ("failure", "error", "skipped")}  # fmt: skip
-    counts = {"tests": str(len(cases)), "failures": str(found["failure"]),
-              "errors": str(found["error"]), "skipped": str(found["skipped"])}  # fmt: skip
+    counts = {"tests": str(len(cases)), "failures": str(tallies["failure"]),
+              "errors": str(tallies["error"]), "skipped": str(tallies["skipped"])}  # fmt: skip
     root = ET.Element("testsuites", {"name": SUITE, **counts, "time": "0"})
     suite = ET.SubElement(root, "testsuite", {"name": SUITE, **counts, "time": "0"})
     properties = ET.SubElement(suite, "properties")
@@ -59,8 +59,8 @@ def _case(name: str) -> ET.Element:
 
 
 def _told(case: ET.Element, kind: str, why: str, text: str = "") -> ET.Element:
-    told = ET.SubElement(case, kind, {"message": plain(why), "type": kind})
-    told.text = plain(text) or None
+    outcome = ET.SubElement(case, kind, {"message": plain(why), "type": kind})
+    outcome.text = plain(text) or None
     return case
 
 
@@ -107,9 +107,9 @@ def comment(review: PairReview) -> str:
         lines += [_line(_cells(gate)) for gate in review.gates]
     if again := repeat_lines(review)[:2]:
         lines += ["", *(f"- {prose(line)}" for line in again)]
-    if told := unknown_lines(review):
+    if unknown := unknown_lines(review):
         lines += ["", f"**{prose(str(say('To know beside:')))}**", ""]
-        lines += [f"- {prose(line)}" for line in told]
+        lines += [f"- {prose(line)}" for line in unknown]
     return "\n".join(lines) + "\n"
 
 

@@ -137,7 +137,7 @@ def _picture(review: PairReview, lang: str) -> dict[str, str]:
 
 def _pieces(review: PairReview) -> Iterator[tuple[Sentence, Spoken[PairReview, Html]]]:
     """Yield what stands below the answer, as far as there is any: prose, and what it is about."""
-    there: tuple[tuple[object, Sentence, Spoken[PairReview, Html]], ...] = (
+    pieces: tuple[tuple[object, Sentence, Spoken[PairReview, Html]], ...] = (
         (review.gates, GATES, compared.gates),
         (review.flips, REPEATS, compared.repeats),
         (review.labels, JUDGED, judge_errors),
@@ -151,4 +151,4 @@ def _pieces(review: PairReview) -> Iterator[tuple[Sentence, Spoken[PairReview, H
         (review.quarantine, QUARANTINE, report.quarantine),
         (review.inputs, INPUTS, report.inputs),
     )
-    return ((prose, piece) for applies, prose, piece in there if applies)
+    return ((prose, piece) for applies, prose, piece in pieces if applies)

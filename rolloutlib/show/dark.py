@@ -28,10 +28,10 @@ def with_dark(svg: str) -> str:
     A rule of a stylesheet weighs more than the attributes that it matches. On paper, in notebooks
     and in what does not know such rules the picture is as it was.
     """
-    there = sorted({match for match in _COLOR.findall(svg) if match[1] in DARK})
+    colors = sorted({match for match in _COLOR.findall(svg) if match[1] in DARK})
     opening = _OPENING.search(svg)
-    if not there or opening is None:
+    if not colors or opening is None:
         return svg
-    rules = "".join(f'[{what}="{color}"]{{{what}:{DARK[color]}}}' for what, color in there)
+    rules = "".join(f'[{what}="{color}"]{{{what}:{DARK[color]}}}' for what, color in colors)
     sheet = f"<style>@media screen and (prefers-color-scheme:dark){{{rules}}}</style>"
     return svg[: opening.end()] + sheet + svg[opening.end() :]

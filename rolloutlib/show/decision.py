@@ -84,29 +84,30 @@ def decision_page(
         params: of the review: the next command names its report.
     """
     with speaking(lang):
-        found = Standing(None, (), None)
+        state = Standing(None, (), None)
         if root is not None and now is not None:
-            found = standing(review, root, now)
-        return _page(review, found, params)
+            state = standing(review, root, now)
+        return _page(review, state, params)
 
 
-def _page(review: Review, found: Standing, params: ReviewParams | None) -> Html:
+def _page(review: Review, state: Standing, params: ReviewParams | None) -> Html:
     """Lay the page out, in the language that is spoken."""
-    head, told = _head(review, found), simulated(review)
-    title, meaning = title_of(review, head.word), _meaning(review, found)
+    head, simulation = _head(review, state), simulated(review)
+    title, meaning = title_of(review, head.word), _meaning(review, state)
     facts, gates = _facts(review), [_gate(gate) for gate in review.gates]
     reasons = _reasons(review)
-    owed = [(role_word(item.role), sentence(item.why)) for item in still_owed(review, found)]
-    steps = [(str(step.when), step.command) for step in next_steps(review, found, params)]
-    lines = _lines(review, found)
+    owed = [(role_word(item.role), sentence(item.why)) for item in still_owed(review, state)]
+    steps = [(str(step.when), step.command) for step in next_steps(review, state, params)]
+    lines = _lines(review, state)
     html = render(
         "decision.html.j2", style=style() + sheet("decision.css"), sign=head.sign,
         word=str(head.word), kind=head.kind, title=title, stage=_stage(review),
-        meaning=meaning, simulated=told, facts=facts, reasons=reasons[:REASONS],
+        meaning=meaning, simulated=simulation, facts=facts, reasons=reasons[:REASONS],
         more=_more(len(reasons) - REASONS), gates=gates, owed=owed[:ITEMS],
-        owed_more=_more(len(owed) - ITEMS), steps=steps, lines=lines, words=_words(review, found),
+        owed_more=_more(len(owed) - ITEMS), steps=steps, lines=lines, words=_words(review, state),
     )  # fmt: skip
-    text = [f"{head.sign} {title}", meaning, told, *(f"{name}: {value}" for name, value in facts),
+    text = [f"{head.sign} {title}", meaning, simulation,
+            *(f"{name}: {value}" for name, value in facts),
             *(f"- {reason}" for reason in reasons), *_gates_text(gates),
             *(f"{role}: {what}" for role, what in owed),
             *(f"{when}: {command}" for when, command in steps),
@@ -114,31 +115,31 @@ def _page(review: Review, found: Standing, params: ReviewParams | None) -> Html:
     return Html(html, "\n".join(plain(line) for line in text if line), title)
 
 
-def _head(review: Review, found: Standing) -> _Head:
+def _head(review: Review, state: Standing) -> _Head:
     """Return the page's first word: nothing that was rolled back or overruled looks like a GO."""
-    if found.rollback:
+    if state.rollback:
         return _Head(SIGNS[Recommendation.NO_GO], say("Rolled back"), "no_go")
-    shown = found.verdict if found.whole and found.verdict else review.recommendation
+    shown = state.verdict if state.whole and state.verdict else review.recommendation
     return _Head(SIGNS[shown], recommendation_word(shown), shown.value.lower())
 
 
-def _meaning(review: Review, found: Standing) -> str:
+def _meaning(review: Review, state: Standing) -> str:
     """Say what the ledger has decided, and what the recommendation means while people decide."""
-    lines = decided_lines(found, review)
-    return " ".join(map(str, lines if found.whole else [*lines, meaning_of(review)]))
+    lines = decided_lines(state, review)
+    return " ".join(map(str, lines if state.whole else [*lines, meaning_of(review)]))
 
 
-def _words(review: Review, found: Standing) -> dict[str, str]:
+def _words(review: Review, state: Standing) -> dict[str, str]:
     """Return the page's own words."""
     invalid = review.recommendation is Recommendation.INVALID
     signing = say("Seen by; nothing is decided") if invalid else say("Signatures")
-    if found.damage:
-        signing = say("The ledger cannot be read: {why}", why=found.damage)
+    if state.damage:
+        signing = say("The ledger cannot be read: {why}", why=state.damage)
     why, recommended = say("Why"), recommendation_word(review.recommendation)
-    if found.verdict:
-        signing = say("Signatures of {decision}: {verdict}", decision=found.decision,
-                      verdict=recommendation_word(found.verdict))  # fmt: skip
-        if found.rollback or found.verdict is not review.recommendation:
+    if state.verdict:
+        signing = say("Signatures of {decision}: {verdict}", decision=state.decision,
+                      verdict=recommendation_word(state.verdict))  # fmt: skip
+        if state.rollback or state.verdict is not review.recommendation:
             why = say("Why {word} is recommended", word=recommended)
     words = {
         "why": why, "gates": say("Gates"), "gate": say("Gate"),
@@ -156,8 +157,8 @@ def _words(review: Review, found: Standing) -> dict[str, str]:
 
 def _reasons(review: Review) -> list[str]:
     """Return why, the weightiest first, and which risks fire."""
-    told = texts(review.reasons)
-    return [*told, *(line for line in firing(review) if line not in told)]
+    reasons = texts(review.reasons)
+    return [*reasons, *(line for line in firing(review) if line not in reasons)]
 
 
 def _more(left: int) -> str:
@@ -169,28 +170,28 @@ def _more(left: int) -> str:
 
 def _stage(review: Review) -> str:
     """Name the stage that is reviewed, and the one that a GO opens."""
-    here = say("stage {stage}, {name}", stage=review.stage, name=translate(review.stage_name))
+    reviewed = say("stage {stage}, {name}", stage=review.stage, name=translate(review.stage_name))
     decided = review.decided
     if decided is None or decided.next_stage is None:
-        return str(here)
-    there = say("stage {stage}, {name}", stage=decided.next_stage,
+        return str(reviewed)
+    opened = say("stage {stage}, {name}", stage=decided.next_stage,
                 name=translate(decided.next_name))  # fmt: skip
-    return f"{here} → {there}"
+    return f"{reviewed} → {opened}"
 
 
 def _facts(review: Review) -> list[tuple[str, str]]:
     """Return what is decided and what was measured for it, name by name."""
-    found: list[tuple[Sentence, object]] = []
+    facts: list[tuple[Sentence, object]] = []
     if (decided := review.decided) is not None:
-        found += [(say("Under review"), _candidate(decided)), (say("A GO"), _opens(decided))]
+        facts += [(say("Under review"), _candidate(decided)), (say("A GO"), _opens(decided))]
     until = review.as_of.strftime("%Y-%m-%d %H:%M %Z") if review.as_of else ""
-    found += [
+    facts += [
         (say("Measured"), _counted(review)), (say("Data"), _period(review.arms)),
         (say("Runs until"), until), (say("Evidence of"), stages_of(review) or ""),
         (say("Look"), look_of(review) if review.look.number else ""),
         (say("Profile"), review.profile or ""), (say("Source"), review.source_title or ""),
     ]  # fmt: skip
-    return [(str(name), plain(str(value))) for name, value in found if str(value)]
+    return [(str(name), plain(str(value))) for name, value in facts if str(value)]
 
 
 def _candidate(decided: Decided) -> str:
@@ -228,14 +229,14 @@ def _move(move: FlagMove) -> str:
 def _counted(review: Review) -> str:
     """Say how many users (or prompts), samples and runs each arm has, the control first."""
     arms = sorted(review.arms, key=lambda arm: arm.arm != review.control)
-    told = [_sizes(arm) for arm in arms]
+    sizes = [_sizes(arm) for arm in arms]
     roles = {review.control: say("Control"), review.treatment: say("Treatment")}
     named = [str(roles[a.arm]) if _is_plain(a.arm) else plain(a.arm, LABEL) for a in arms]
-    if len(arms) > 1 and told[0] == told[1] and all(_is_plain(arm.arm) for arm in arms):
-        return str(say("each arm {counts}", counts=told[0]))
+    if len(arms) > 1 and sizes[0] == sizes[1] and all(_is_plain(arm.arm) for arm in arms):
+        return str(say("each arm {counts}", counts=sizes[0]))
     return "; ".join(
         str(say("{arm} {counts}", arm=name, counts=counts))
-        for name, counts in zip(named, told, strict=True)
+        for name, counts in zip(named, sizes, strict=True)
     )
 
 
@@ -291,13 +292,13 @@ def _gates_text(gates: Sequence[_Gate]) -> list[str]:
     return aligned(rows)
 
 
-def _lines(review: Review, found: Standing) -> list[_Line]:
+def _lines(review: Review, state: Standing) -> list[_Line]:
     """Return a line for each role that signs: who has, by the ledger, or room for a pen."""
-    if found.states:
+    if state.states:
         return [
-            _Line(role_word(state.role), plain(state.signer or "", LABEL),
-                  (state.signed_at or "")[:10], str(say("signed")) if state.signer else "")
-            for state in found.states
+            _Line(role_word(by_role.role), plain(by_role.signer or "", LABEL),
+                  (by_role.signed_at or "")[:10], str(say("signed")) if by_role.signer else "")
+            for by_role in state.states
         ]  # fmt: skip
     return [_Line(role_word(role), "", "", "") for role in _asked(review)]
 

@@ -56,12 +56,12 @@ def feed(
         own = {"href": f"{base}feed.xml", "rel": "self", "type": "application/rss+xml"}
         ET.SubElement(channel, f"{{{_ATOM}}}link", own)
     for item in newest:
-        told = ET.SubElement(channel, "item")
+        entry = ET.SubElement(channel, "item")
         about = {"title": item.title, "link": f"{base}{item.path}", "description": item.text,
                  "pubDate": format_datetime(item.at)}  # fmt: skip
         for name, text in about.items():
-            ET.SubElement(told, name).text = text
-        guid = ET.SubElement(told, "guid", isPermaLink="false")
+            ET.SubElement(entry, name).text = text
+        guid = ET.SubElement(entry, "guid", isPermaLink="false")
         guid.text = f"urn:sha256:{item.digest}"
     ET.indent(root)
     return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"

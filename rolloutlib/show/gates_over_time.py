@@ -97,8 +97,8 @@ def drawable(pasts: Iterable[Past]) -> tuple[PastGate, ...]:
 
 
 def _told(series: _Series, gate: PastGate) -> str:
-    verdicts = (str(verdict_word(Verdict(one.evidence.verdict))) if one else "–"
-                for one in _of(series, gate))  # fmt: skip
+    verdicts = (str(verdict_word(Verdict(match.evidence.verdict))) if match else "–"
+                for match in _of(series, gate))  # fmt: skip
     return f"{translate(gate.title)}: {', '.join(verdicts)}."
 
 
@@ -111,17 +111,17 @@ def _of(series: _Series, gate: PastGate) -> list[PastGate | None]:
     """Return a gate review by review, where its numbers are of the same kind."""
     kind = (gate.id, gate.evidence_unit, gate.signed)
     return [
-        next((one for one in past.gates
-              if (one.id, one.evidence_unit, one.signed) == kind and _drawn(one)), None)
+        next((each for each in past.gates
+              if (each.id, each.evidence_unit, each.signed) == kind and _drawn(each)), None)
         for past in series.pasts
     ]  # fmt: skip
 
 
 def _drawn(gate: PastGate) -> bool:
     """Whether a gate's verdict is one, and its numbers leave room for others on an axis."""
-    said = gate.evidence
-    numbers = (gate.proof_limit, said.point or 0, said.lower or 0, said.upper or 0)
-    return said.verdict in [*Verdict] and all(abs(value) < LARGEST for value in numbers)
+    evidence = gate.evidence
+    numbers = (gate.proof_limit, evidence.point or 0, evidence.lower or 0, evidence.upper or 0)
+    return evidence.verdict in [*Verdict] and all(abs(value) < LARGEST for value in numbers)
 
 
 def _chart(series: _Series, width: int) -> Drawn:
@@ -193,7 +193,7 @@ def _strip(series: _Series, width: int) -> alt.LayerChart:
 
 def _stages(series: _Series) -> Iterator[Spec]:
     """Yield each run of reviews of one stage."""
-    for stage, group in groupby(enumerate(series.pasts), key=lambda one: one[1].stage):
+    for stage, group in groupby(enumerate(series.pasts), key=lambda at: at[1].stage):
         places = [k for k, _ in group]
         first, last = places[0], places[-1]
         yield {"stage": stage, "x": first - 0.5, "end": last + 0.5, "middle": (first + last) / 2}
@@ -226,18 +226,18 @@ def _tip() -> dict[str, object]:
 
 
 def _panel(series: _Series, gate: PastGate, width: int, *, last: bool) -> alt.LayerChart:
-    found = _of(series, gate)
-    low, high = _ends(found)
+    matches = _of(series, gate)
+    low, high = _ends(matches)
     x = _axis_of_reviews(series, width, labels=last)
     look: Spec = {"format": AXES.get(gate.evidence_unit, ".2f")}
     if gate.signed and gate.evidence_unit == "proportion":
         look = {"labelExpr": POINTS}
     y = axis("Y", "y", (low, high), title=None, tickCount=3, minExtent=LABELS, maxExtent=LABELS,
              labelLimit=LABELS - 8, **look)  # fmt: skip
-    limits = list(_limits(found))
-    rows = [_point(past, one, k, (low, high))
-            for k, (past, one) in enumerate(zip(series.pasts, found, strict=True))
-            if one and one.evidence.point is not None]  # fmt: skip
+    limits = list(_limits(matches))
+    rows = [_point(past, match, k, (low, high))
+            for k, (past, match) in enumerate(zip(series.pasts, matches, strict=True))
+            if match and match.evidence.point is not None]  # fmt: skip
     at, own = {"x": x, "y": y}, {"color": "color"}
     tip = _tip() | {"told": say("Estimate [bounds]"), "limit": say("Limit"),
                     "verdict": say("Verdict")}  # fmt: skip
@@ -247,18 +247,18 @@ def _panel(series: _Series, gate: PastGate, width: int, *, last: bool) -> alt.La
         mark("rule", at | {"y": "low:Q", "y2": "high"} | own, rows, strokeWidth=2.2),
         mark("point", at | {"shape": "shape"}, rows, color="white", size=110),
         mark("point", at | {"shape": "shape"} | own, rows, tip=tip, size=52),
-        *_heads(gate, found, width),
+        *_heads(gate, matches, width),
     ], width, HEIGHT)  # fmt: skip
 
 
-def _ends(found: Sequence[PastGate | None]) -> tuple[float, float]:
+def _ends(matches: Sequence[PastGate | None]) -> tuple[float, float]:
     """Return the axis' ends: every estimate and limit is between them, a wide bound may leave."""
-    here = [one for one in found if one]
-    points = [one.evidence.point for one in here if one.evidence.point is not None]
-    core = [*points, *(one.proof_limit for one in here)]
+    gates = [gate for gate in matches if gate]
+    points = [gate.evidence.point for gate in gates if gate.evidence.point is not None]
+    core = [*points, *(gate.proof_limit for gate in gates)]
     low, high = min(core), max(core)
     span = (high - low) or abs(high) or 1.0
-    ends = [end for one in here for end in (one.evidence.lower, one.evidence.upper)
+    ends = [end for gate in gates for end in (gate.evidence.lower, gate.evidence.upper)
             if end is not None]  # fmt: skip
     low = min([low, *(max(end, low - FAR * span) for end in ends)])
     high = max([high, *(min(end, high + FAR * span) for end in ends)])
@@ -266,9 +266,9 @@ def _ends(found: Sequence[PastGate | None]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _limits(found: Sequence[PastGate | None]) -> Iterator[Spec]:
+def _limits(matches: Sequence[PastGate | None]) -> Iterator[Spec]:
     """Yield the stage's limit, as far as it stays the same."""
-    for limit, group in groupby(enumerate(found), key=lambda one: one[1] and one[1].proof_limit):
+    for limit, group in groupby(enumerate(matches), key=lambda at: at[1] and at[1].proof_limit):
         places = [k for k, _ in group]
         if limit is not None:
             yield {"x": places[0] - 0.5, "end": places[-1] + 0.5, "y": limit}
@@ -291,17 +291,17 @@ def _point(past: Past, gate: PastGate, place: int, ends: tuple[float, float]) ->
     }  # fmt: skip
 
 
-def _heads(gate: PastGate, found: Sequence[PastGate | None], width: int) -> list[alt.Chart]:
+def _heads(gate: PastGate, matches: Sequence[PastGate | None], width: int) -> list[alt.Chart]:
     """Name the gate, and what its newest review says of it."""
-    newest = found[-1]
+    newest = matches[-1]
     side = "≥" if gate.harm == "lower" else "≤"
     limit = f"{side} {show(gate.proof_limit, gate.evidence_unit, signed=gate.signed)}"
     title, hue = translate(gate.title), SOFT
-    said = limit
+    verdict_text = limit
     if newest is not None:
         verdict = Verdict(newest.evidence.verdict)
-        said, hue = f"{SYMBOLS[verdict]} {verdict_word(verdict)}  {limit}", COLORS[verdict]
-    heads = ((title, INK, 0, "left", 600), (said, hue, width, "right", 600))
+        verdict_text, hue = f"{SYMBOLS[verdict]} {verdict_word(verdict)}  {limit}", COLORS[verdict]
+    heads = ((title, INK, 0, "left", 600), (verdict_text, hue, width, "right", 600))
     return [
         mark("text", {"x": place, "y": -9, "text": "text:N"}, [{"text": text}], align=align,
              color=color, fontSize=12.5, fontWeight=weight, limit=width * 0.6)

@@ -23,7 +23,7 @@ from rolloutlib.show.owned import only_writer
 from rolloutlib.show.pages import Section, add_prose, drawn, page, sanitised
 from rolloutlib.show.past import REVIEWED, WATCHED
 from rolloutlib.show.past_rows import head_of, lines_of, row_of, said_of, verdict_of, wrong_of
-from rolloutlib.show.past_store import KNOWN, Drawn, Known, form_now, gather, known_at, newest_first
+from rolloutlib.show.past_store import CACHE, Drawn, Known, form_now, gather, known_at, newest_first
 from rolloutlib.show.pinned import decisions
 from rolloutlib.show.report import recommendation_word
 from rolloutlib.show.tables import bullets, render, sheet
@@ -134,40 +134,40 @@ def write_index(
     index = place / INDEX
     with only_writer(index, place / ".rollout-lock-history", lambda _: None):
         sweep(place)
-        known = Known() if anew else known_at(place)
-        gathered = gathered_at(place, known, root)
+        cache = Known() if anew else known_at(place)
+        gathered = gathered_at(place, cache, root)
         state = _state(gathered, lang)
-        there = _ours(index)
-        if there and known.index == (state, sha256(there).hexdigest()):
+        written = _ours(index)
+        if written and cache.index == (state, sha256(written).hexdigest()):
             return Index(index, gathered)
-        html = index_page(gathered, lang, known, Around(place)).encode()
+        html = index_page(gathered, lang, cache, Around(place)).encode()
         overwrite(Files(), index, html)
-        known.form, known.index = form_now(), (state, sha256(html).hexdigest())
-        overwrite(Files(), place / KNOWN, msgspec.json.encode(known))
+        cache.form, cache.index = form_now(), (state, sha256(html).hexdigest())
+        overwrite(Files(), place / CACHE, msgspec.json.encode(cache))
     return Index(index, gathered)
 
 
-def gathered_at(place: Path, known: Known, root: Path | None) -> Gathered:
+def gathered_at(place: Path, cache: Known, root: Path | None) -> Gathered:
     """Return what the index of a folder shows.
 
     Args:
         place: the folder of reports.
-        known: what need not be read again; it is brought up to date.
+        cache: what need not be read again; it is brought up to date.
         root: of the workbook whose ledger tells what was decided.
     """
-    found = gather(place, known)
-    sealed = newest_first(past for past in found if not past.wrong)
-    wrong = tuple(past for past in found if past.wrong)
+    pasts = gather(place, cache)
+    sealed = newest_first(past for past in pasts if not past.wrong)
+    wrong = tuple(past for past in pasts if past.wrong)
     return Gathered(sealed, wrong, decisions(root) if root else (), root)
 
 
-def index_page(gathered: Gathered, lang: str, known: Known, around: Around) -> str:
+def index_page(gathered: Gathered, lang: str, cache: Known, around: Around) -> str:
     """Return the index.
 
     Args:
         gathered: what it shows.
         lang: its language.
-        known: holds pictures that need not be drawn again; it is brought up to date.
+        cache: holds pictures that need not be drawn again; it is brought up to date.
         around: where it will be.
     """
     with speaking(lang):
@@ -176,7 +176,7 @@ def index_page(gathered: Gathered, lang: str, known: Known, around: Around) -> s
         add_prose(sections, str(OPENING))
         add_prose(sections, str(NEWEST))
         sections[-1].parts.append(sanitised(bullets(_news(gathered), _nothing()).html))
-        if figures := list(_figures(gathered.pasts, lang, known)):
+        if figures := list(_figures(gathered.pasts, lang, cache)):
             add_prose(sections, str(GATES))
             sections[-1].parts.extend(drawn(parts) for parts in figures)
         if around.more is not None:
@@ -243,7 +243,7 @@ def _table(gathered: Gathered, around: Around) -> Markup:
     return Markup(render("history.html.j2", head=head_of(), rows=rows, left_out=left_out))  # noqa: S704
 
 
-def _figures(pasts: Sequence[Past], lang: str, known: Known) -> Iterator[dict[str, str]]:
+def _figures(pasts: Sequence[Past], lang: str, cache: Known) -> Iterator[dict[str, str]]:
     """Yield a picture for each pair of arms that was reviewed twice, the newest pair first."""
     series: dict[tuple[str, str], list[Past]] = {}
     for past in pasts:
@@ -254,16 +254,16 @@ def _figures(pasts: Sequence[Past], lang: str, known: Known) -> Iterator[dict[st
 
         ordered = [in_order(pasts)[-MOST:] for pasts in often]
         shown = [pasts for pasts in ordered if drawable(pasts)][:CHARTS]
-        known.pictures = tuple(_picture(pasts, lang, known) for pasts in shown)
-        yield from (picture.parts for picture in known.pictures)
+        cache.pictures = tuple(_picture(pasts, lang, cache) for pasts in shown)
+        yield from (picture.parts for picture in cache.pictures)
 
 
-def _picture(ordered: Sequence[Past], lang: str, known: Known) -> Drawn:
+def _picture(ordered: Sequence[Past], lang: str, cache: Known) -> Drawn:
     """Return a series' picture, drawn again only where it would be another one."""
     from rolloutlib.show.gates_over_time import encoded
 
     key = sha256(encoded(ordered, lang)).hexdigest()
-    same = next((one for one in known.pictures if one.key == key), None)
+    same = next((picture for picture in cache.pictures if picture.key == key), None)
     if same is not None:
         return same
     from rolloutlib.show.figure import FIGURE_MIME
@@ -288,28 +288,28 @@ def _ours(index: Path) -> bytes:
         UsageError: somebody else made it.
     """
     try:
-        there = bounded_bytes(index, links=False)
+        index_bytes = bounded_bytes(index, links=False)
     except FileError as error:
         if error.missing:
             return b""
         why = phrase("{error} Move it away, so that the index can be written there.", error=error)
         raise UsageError(why) from None
-    if MADE not in there:
+    if MADE not in index_bytes:
         raise UsageError(phrase(
             "{index} was not made by `rollout history`, so it is left as it is; move it away, and "
             "run it again", index=index,
         ))  # fmt: skip
-    return there
+    return index_bytes
 
 
 def history_lines(gathered: Gathered) -> list[str]:
     """Return the table for a terminal, in the language that is spoken."""
     if not (gathered.pasts or gathered.wrong):
         return [str(_nothing())]
-    last = {digest: one for one in gathered.decisions for digest in one.reviews}
+    last = {digest: decision for decision in gathered.decisions for digest in decision.reviews}
 
     def decided(past: Past) -> str:
-        one = last.get(past.sha256)
-        return "" if one is None else f"{one.verdict} {one.id}"
+        decision = last.get(past.sha256)
+        return "" if decision is None else f"{decision.verdict} {decision.id}"
 
     return lines_of((*gathered.pasts, *gathered.wrong), decided)

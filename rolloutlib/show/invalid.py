@@ -66,20 +66,20 @@ def invalid_report(params: ReviewParams, folder: Path, message: Phrase | str) ->
 def _pieces(review: Reviewed, params: ReviewParams) -> list[tuple[str, Html]]:
     """Return what stands below the decision page: prose, and what it is about."""
     lang = params.lang
-    found = [(translate("## What to do"), bullets(_to_do(review, again(params))))]
+    pieces = [(translate("## What to do"), bullets(_to_do(review, again(params))))]
     if review.quarantine:
         prose = translate(
             "## Quarantine\n\nRows that could not be read as evidence are counted here with an "
             "example each; none of them is in the numbers."
         )
-        found.append((prose, quarantine(review, lang)))
+        pieces.append((prose, quarantine(review, lang)))
     if review.inputs:
         prose = translate(
             "## Inputs and digests\n\nWho holds files with these digests reviews the same data: "
             "read = kept + quarantined."
         )
-        found.append((prose, inputs(review, lang)))
-    return found
+        pieces.append((prose, inputs(review, lang)))
+    return pieces
 
 
 def _to_do(review: Reviewed, command: str) -> list[object]:

@@ -32,9 +32,9 @@ __all__ = ["Kernel", "own_kernel", "report_folder", "report_place", "serve"]
 PREFIX: Final = "rollout-run-"
 SOCKET: Final = "s"  # s-1 … s-5
 SOCKET_PATH: Final = 90  # bytes that every system allows in the name of a socket
-TOLD: Final = "told"  # what the process writes on its own streams; cells' output is not among it
+STREAMS: Final = "told"  # what the process writes on its own streams; cells' output is not among it
 ERROR: Final = "error.json"  # what an error of ours says, in parts
-TAIL, SAID = 20_000, 200  # bytes that are read of it, characters that are shown
+TAIL, SHOWN_CHARACTERS = 20_000, 200  # bytes that are read of it, characters that are shown
 # rolloutlib is imported as its parent found it, never from the folder that the notebook runs in.
 LAUNCH: Final = (
     "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv[1]]; "
@@ -90,7 +90,7 @@ class Kernel:
         code = self.process[0].poll() if self.process else None
         # "respond" is Jupyter's word: the process was ended only after nobody heard of it.
         if code is None or "respond" in str(error):
-            why = " ".join(str(error).split())[:SAID]
+            why = " ".join(str(error).split())[:SHOWN_CHARACTERS]
             return RolloutError(
                 "the notebook's process does not answer ({why}); run it again", why=why
             )
@@ -98,8 +98,10 @@ class Kernel:
 
     def said(self) -> Phrase | None:
         """Return what the error of a cell says, where it was one of rolloutlib's."""
-        kept = self.room / ERROR
-        return msgspec.json.decode(kept.read_bytes(), type=Phrase) if kept.is_file() else None
+        error_file = self.room / ERROR
+        if not error_file.is_file():
+            return None
+        return msgspec.json.decode(error_file.read_bytes(), type=Phrase)
 
     def _end(self, code: int) -> Phrase:
         if code == -signal.SIGKILL:
@@ -114,10 +116,10 @@ class Kernel:
 
     def _last_words(self) -> str:
         """Return what the process itself said of its end."""
-        text = (self.room / TOLD).read_bytes()[-TAIL:].decode("utf-8", "replace")
+        text = (self.room / STREAMS).read_bytes()[-TAIL:].decode("utf-8", "replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         fatal = [line for line in lines if line.startswith("Fatal")]
-        return "".join(f": {line[:SAID]}" for line in (fatal or lines)[-1:])
+        return "".join(f": {line[:SHOWN_CHARACTERS]}" for line in (fatal or lines)[-1:])
 
 
 @contextmanager
@@ -142,11 +144,11 @@ def own_kernel(report: Path | None = None, place: str = "") -> Generator[Kernel]
         stack.callback(os.close, reader)
         kernel = Kernel(room)
         stack.callback(kernel.end)
-        here = str(Path(__file__).parents[2])
-        argv = [sys.executable, "-c", LAUNCH, here, str(reader), str(report or ""), place,
+        package_root = str(Path(__file__).parents[2])
+        argv = [sys.executable, "-c", LAUNCH, package_root, str(reader), str(report or ""), place,
                 str(room), str(sockets)]  # fmt: skip
-        told = stack.enter_context((room / TOLD).open("wb"))
-        kernel.manager = _manager(kernel, argv, sockets, reader, told.fileno())
+        streams = stack.enter_context((room / STREAMS).open("wb"))
+        kernel.manager = _manager(kernel, argv, sockets, reader, streams.fileno())
         yield kernel
 
 
@@ -198,7 +200,9 @@ def _fits(folder: Path) -> bool:
     return path.isascii() and len(path) <= SOCKET_PATH
 
 
-def _manager(kernel: Kernel, argv: list[str], sockets: Path, reader: int, told: int) -> type[Any]:
+def _manager(
+    kernel: Kernel, argv: list[str], sockets: Path, reader: int, streams_file: int
+) -> type[Any]:
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
@@ -222,7 +226,7 @@ def _manager(kernel: Kernel, argv: list[str], sockets: Path, reader: int, told: 
             return [*argv, "-f", self.connection_file, *(extra_arguments or [])]
 
         async def start_kernel(self, **options: Any) -> None:  # noqa: ANN401
-            streams = {"stdout": told, "stderr": told, "pass_fds": (reader,)}
+            streams = {"stdout": streams_file, "stderr": streams_file, "pass_fds": (reader,)}
             manager: Any = super()  # its stubs leave its options open
             await manager.start_kernel(**options, **streams, env=environment)
             started: Any = self.provisioner

@@ -19,8 +19,8 @@ def ladder_table(outlook: LadderForecast) -> Html:
     """Show how many candidates of a kind climb the stages from 0 on."""
     words = [say("0 to {stage}", stage=step.stage) if step.stage else "0"
              for step in outlook.steps]  # fmt: skip
-    rows = [Row((Cell(_climber(found)), *(number(f"{share:.0%}") for share in found.stages)))
-            for found in outlook.climbs]  # fmt: skip
+    rows = [Row((Cell(_climber(climb)), *(number(f"{share:.0%}") for share in climb.stages)))
+            for climb in outlook.climbs]  # fmt: skip
     return table((say("GO at stages …, if the candidate is …"), *words), rows, kind="forecast")
 
 
@@ -35,10 +35,10 @@ def ladder_heading(outlook: LadderForecast) -> Sentence:
     )  # fmt: skip
 
 
-def _climber(found: Climb) -> str:
-    if found.gate is None:
-        return str(plainly(found.truth))
-    return str(say("only {gate} at the plan's limit", gate=translate(found.title)))
+def _climber(climb: Climb) -> str:
+    if climb.gate is None:
+        return str(plainly(climb.truth))
+    return str(say("only {gate} at the plan's limit", gate=translate(climb.title)))
 
 
 __dir__ = __all__.copy  # what completion lists

@@ -72,8 +72,8 @@ def _flags(review: Review, flags: Mapping[str, bool | str]) -> str:
     """Name flags by their feature's letter, in the plan's order."""
     words: dict[bool | str, Sentence] = {True: say("on"), False: say("off")}
     lettered = sorted((review.features.get(key, ""), key) for key in flags)
-    told = (f"{letter} {key} {words.get(flags[key], flags[key])}" for letter, key in lettered)
-    return ", ".join(text.strip() for text in told)
+    named = (f"{letter} {key} {words.get(flags[key], flags[key])}" for letter, key in lettered)
+    return ", ".join(text.strip() for text in named)
 
 
 def how_many(arm: ArmSummary) -> list[str]:

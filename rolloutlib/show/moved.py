@@ -40,8 +40,8 @@ def against_last(review: Review, last: LastReview, lang: str = "en") -> Html:
         ]  # fmt: skip
         if last.review is None:
             nothing = say("No earlier report of this stage and these arms was found.")
-            asked = say("This review was not to be compared with an earlier one (against: none).")
-            return bullets([asked if last.asked == NONE else nothing, *notes])
+            alone = say("This review was not to be compared with an earlier one (against: none).")
+            return bullets([alone if last.asked == NONE else nothing, *notes])
         shown = side_by_side(moved(last.review, review), last.where)
         return joined(shown, bullets(notes)) if notes else shown
 
@@ -80,8 +80,8 @@ def _word(review: Review) -> str:
 def _runs(pair: Moved) -> Sentence:
     """Say how many runs are new, and how many are gone."""
     states = [run.state for run in pair.runs]
-    there = len(states) - states.count("gone")
-    about = {"new": f"{states.count('new'):,}", "runs": f"{there:,}",
+    present = len(states) - states.count("gone")
+    about = {"new": f"{states.count('new'):,}", "runs": f"{present:,}",
              "samples": f"{pair.overlap.new:,}"}  # fmt: skip
     if not (gone := states.count("gone")):
         return say("{new} of {runs} runs are new ({samples} samples).", **about)
@@ -107,7 +107,7 @@ def _shared(pair: Moved) -> list[object]:
 
 
 def _row(gate: GateMoved) -> Row:
-    both = [one for one in (gate.after, gate.before) if one is not None]
+    both = [side for side in (gate.after, gate.before) if side is not None]
     subject = (plain(both[0].subject, LABEL),) if both[0].subject else ()
     name = Cell(translate(both[0].title), subject)
     cells = (name, _side(gate.before), _side(gate.after), _change(gate), _verdict(gate))
@@ -160,7 +160,7 @@ def _verdict(gate: GateMoved) -> Cell:
 def _reasons(pair: Moved) -> list[Sentence]:
     """List the reasons that came, and those that went."""
     came, went = (
-        [sentence(one.reason) for one in pair.reasons if one.state == state]
+        [sentence(change.reason) for change in pair.reasons if change.state == state]
         for state in ("came", "went")
     )
     lines = [say("New reason: {why}", why=why) for why in came[:MOST]]

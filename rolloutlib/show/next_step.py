@@ -56,8 +56,8 @@ def next_steps(review: Review, standing: Standing, params: ReviewParams | None) 
         steps = [*_to_sign(review, standing, standing.decision)]
         if standing.rollback:
             return repeat(say("for a new decision"))
-        held = standing.whole and standing.verdict is Recommendation.HOLD
-        return repeat(say("when what is owed is there")) if held else steps
+        on_hold = standing.whole and standing.verdict is Recommendation.HOLD
+        return repeat(say("when what is owed is there")) if on_hold else steps
     exploring = review.look.counting == "exploration"  # nothing can be decided on it
     if params and (exploring or not place_of(params)):
         # A file of looks named "" would only explore again.
@@ -78,13 +78,13 @@ def decide(review: Review, params: ReviewParams | None) -> str:
 def again(params: ReviewParams) -> str:
     """Return the command that reviews the same runs again; "" where no options can say it."""
     default = ReviewParams(stage=params.stage, runs=params.runs)
-    told, usual = params.model_dump(mode="json"), default.model_dump(mode="json")
-    if any(told[name] != usual[name] for name in UNSAID):
+    values, usual = params.model_dump(mode="json"), default.model_dump(mode="json")
+    if any(values[name] != usual[name] for name in UNSAID):
         return ""
     words = ["rollout", "review", str(params.stage), "--runs", params.runs]
     for name in OPTIONS:
-        if told[name] != usual[name]:
-            words += [f"--{name.replace('_', '-')}", str(told[name])]
+        if values[name] != usual[name]:
+            words += [f"--{name.replace('_', '-')}", str(values[name])]
     words += [word for path in params.carry for word in ("--carry", path)]
     words += ["--adjust"] if params.adjust else []
     return shlex.join(words)

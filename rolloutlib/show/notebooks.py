@@ -143,22 +143,22 @@ def _literal(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def _refuse_unknown(params: Mapping[str, Any], known: tuple[str, ...], notebook: Path) -> None:
+def _refuse_unknown(params: Mapping[str, Any], names: tuple[str, ...], notebook: Path) -> None:
     for name in params:
-        if name not in known:
+        if name not in names:
             raise UsageError(
                 "{name} is not a parameter of {notebook}; it has {names}.{hint}",
-                name=name, notebook=notebook.name, names=known, hint=did_you_mean(name, known),
+                name=name, notebook=notebook.name, names=names, hint=did_you_mean(name, names),
             )  # fmt: skip
 
 
 def _as_sentence(
-    name: str, message: str, said: Phrase | None, about: Mapping[str, object]
+    name: str, message: str, sentence: Phrase | None, about: Mapping[str, object]
 ) -> RolloutError:
     """Make the error of a cell one of ours again; any other names the cell and the notebook."""
-    known = RunsError if name == DoorError.__name__ else getattr(errors, name, None)
-    if isinstance(known, type) and issubclass(known, RolloutError):
-        return known(said or message)
+    error_type = RunsError if name == DoorError.__name__ else getattr(errors, name, None)
+    if isinstance(error_type, type) and issubclass(error_type, RolloutError):
+        return error_type(sentence or message)
     if not message and name == "CellExecutionError":  # papermill's own: it found no error to show
         return RolloutError(
             "{notebook}, cell {cell}: it ended: without a word, as it does when memory runs out; "

@@ -144,14 +144,15 @@ def decision_chart(outlook: Forecast) -> Figure:
 def _decision_chart(outlook: Forecast, width: int) -> Drawn:
     small = width < WIDE
     room = Beside(8, NARROW - 26, 14, 74) if small else Beside(300, WIDE - 314, 14, 54)
-    rows = [_decision_row(found, outlook) | {"row": k} for k, found in enumerate(outlook.decisions)]
+    rows = [_decision_row(decision, outlook) | {"row": k}
+            for k, decision in enumerate(outlook.decisions)]  # fmt: skip
     fits = 2 * ROOM if small else ROOM
-    bars = [row | bar for row, found in zip(rows, outlook.decisions, strict=True)
-            for bar in _bars(found, fits)]  # fmt: skip
+    bars = [row | bar for row, decision in zip(rows, outlook.decisions, strict=True)
+            for bar in _bars(decision, fits)]  # fmt: skip
     tip = {"truth": say("If the candidate is …"), "go": say("GO"), "hold": say("HOLD"),
            "no_go": say("NO-GO"), "literal": say("plan's rule says GO")}  # fmt: skip
     at = {"x": _percent_axis("a", say("share of simulated reviews")), "y": room.y()}
-    there = at | {"x": "x:Q"}
+    literal_mark = at | {"x": "x:Q"}
     down, up, tall = (16, -18, 32) if small else (0, 0, 34)
     upright: Spec = {"orient": "vertical", "size": tall, "yOffset": down, "clip": True,
                      "opacity": 1}  # fmt: skip
@@ -161,8 +162,8 @@ def _decision_chart(outlook: Forecast, width: int) -> Drawn:
              yOffset=down, clip=True),
         mark("text", at | {"x": "at:Q", "text": "text:N"}, [b for b in bars if b["text"]], tip=tip,
              color="white", dx=6, dy=down, fontWeight=600, clip=True),
-        mark("tick", there, tip=tip, color="white", thickness=8, **upright),
-        mark("tick", there, tip=tip, color=LITERAL, thickness=4, **upright),
+        mark("tick", literal_mark, tip=tip, color="white", thickness=8, **upright),
+        mark("tick", literal_mark, tip=tip, color=LITERAL, thickness=4, **upright),
         room.text("truth", -room.left, tip=tip, fontWeight=600, dy=up,
                   limit=NARROW if small else 285),
         mark("text", {"x": room.width, "y": -24, "text": "text:N"}, [{"text": f"┃ {literal}"}],
@@ -170,11 +171,11 @@ def _decision_chart(outlook: Forecast, width: int) -> Drawn:
     ], rows, tip)  # fmt: skip
 
 
-def _decision_row(found: Decision, outlook: Forecast) -> Spec:
+def _decision_row(decision: Decision, outlook: Forecast) -> Spec:
     return {
-        "truth": _truth(found, outlook), "x": found.literal,
-        "go": _counted(found.go, outlook), "hold": _counted(found.hold, outlook),
-        "no_go": _counted(found.no_go, outlook), "literal": _counted(found.literal, outlook),
+        "truth": _truth(decision, outlook), "x": decision.literal,
+        "go": _counted(decision.go, outlook), "hold": _counted(decision.hold, outlook),
+        "no_go": _counted(decision.no_go, outlook), "literal": _counted(decision.literal, outlook),
     }  # fmt: skip
 
 
@@ -183,15 +184,21 @@ def _counted(share: float, outlook: Forecast) -> str:
     return f"{share:.1%} ({share * outlook.repetitions:,.0f} / {outlook.repetitions:,})"
 
 
-def _bars(found: Decision, fits: float) -> list[Spec]:
+def _bars(decision: Decision, fits: float) -> list[Spec]:
     """Lay the three chances of a decision end to end, each with its number where it fits."""
-    parts = ((found.go, GO, "GO"), (found.hold, HOLD, "HOLD"), (found.no_go, NO_GO, "NO-GO"))
+    parts = (
+        (decision.go, GO, "GO"),
+        (decision.hold, HOLD, "HOLD"),
+        (decision.no_go, NO_GO, "NO-GO"),
+    )
     bars: list[Spec] = []
     start = 0.0
     for share, color, word in parts:
         end, at = start + share, start
-        if start - BLUE < found.literal < start + fits:  # the mark of the plan's rule stands there
-            at = found.literal + BLUE
+        if (
+            start - BLUE < decision.literal < start + fits
+        ):  # the mark of the plan's rule stands there
+            at = decision.literal + BLUE
         label = f"{word} {share:.0%}" if end - at > fits else ""
         bars.append({"a": start, "b": end, "at": at, "color": color, "text": label})
         start = end

@@ -106,7 +106,7 @@ def only_writer(place: Path, lock: Path, waiting: Callable[[Sentence], object]) 
 
 def _lock_of(place: Path, lock: Path, waiting: Callable[[Sentence], object]) -> int | None:
     """Return the open and locked file, or None where nothing can be locked."""
-    until, told = time.monotonic() + WAIT_SECONDS, False
+    until, announced = time.monotonic() + WAIT_SECONDS, False
     while True:
         try:
             handle = os.open(lock, _LOCK, 0o644)
@@ -123,9 +123,9 @@ def _lock_of(place: Path, lock: Path, waiting: Callable[[Sentence], object]) -> 
                     "{place} is being written by {writer}, for more than {seconds:g} s; wait for "
                     "it or end it, then run the same command again", **busy, seconds=WAIT_SECONDS,
                 ) from None  # fmt: skip
-            if not told:
+            if not announced:
                 waiting(say("{place} is being written by {writer}; waiting for it", **busy))
-            told = True
+            announced = True
             time.sleep(0.1)
         except OSError:
             os.close(handle)
@@ -143,8 +143,8 @@ def _is_at(lock: Path, handle: int) -> bool:
 
 def _writer(handle: int) -> str:
     """Return who holds a lock, in its own words."""
-    said = os.pread(handle, _TOLD_BYTES, 0).decode("ascii", "replace")
-    pid, _, since = said.partition(" ")
+    lock_text = os.pread(handle, _TOLD_BYTES, 0).decode("ascii", "replace")
+    pid, _, since = lock_text.partition(" ")
     return f"process {pid} since {since} UTC" if pid.isdigit() else "another process"
 
 

@@ -114,7 +114,7 @@ def page(
     )
     return render(
         "page.html.j2", lang=lang, title=title, sections=sections, made=made.text(lang),
-        contents=[one for one in sections if one.title and one.anchor not in bare],
+        contents=[section for section in sections if section.title and section.anchor not in bare],
         contents_word=translate("Contents", lang), review=review, foot=css_text(title),
         policy=POLICY,
     )  # fmt: skip

@@ -221,8 +221,8 @@ def past_of(record: bytes, where: str) -> Past:
     Raises:
         msgspec.DecodeError: it is no record.
     """
-    known = msgspec.json.decode(record, type=_Record)
-    return _told(known, where, sha256(record).hexdigest(), None, None)
+    fields = msgspec.json.decode(record, type=_Record)
+    return _told(fields, where, sha256(record).hexdigest(), None, None)
 
 
 def _parts(folder: Path) -> tuple[dict[str, bytes], dict[str, str], tuple[str, ...]]:
@@ -282,7 +282,7 @@ def _end(record: _Record) -> datetime | None:
 def _ended(notebook: bytes) -> datetime | None:
     """Return when a notebook had run."""
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
-        said = msgspec.json.decode(notebook, type=_Notebook).metadata.papermill.end_time
-        ended = datetime.fromisoformat(said)
+        end_time = msgspec.json.decode(notebook, type=_Notebook).metadata.papermill.end_time
+        ended = datetime.fromisoformat(end_time)
         return ended if ended.tzinfo else ended.replace(tzinfo=UTC)
     return None

@@ -68,7 +68,10 @@ def row_of(
     if pinned:
         *earlier, last = pinned
         text = f"{last.verdict} {last.id}"
-        lines = [_signed(last), *(f"{one.verdict} {one.id}" for one in reversed(earlier))]
+        lines = [
+            _signed(last),
+            *(f"{decision.verdict} {decision.id}" for decision in reversed(earlier)),
+        ]
         decided = Linked(text, tuple(lines), href=address(last))
     return (
         Linked(verdict_of(past), tuple(about), f"verdict {_CLASSES[past.word]}", where),
@@ -111,7 +114,7 @@ def said_of(past: Past) -> str:
 def _parts(past: Past) -> tuple[str, ...]:
     """Name the flags that move, or the arms where the data name none."""
     if past.moved:
-        return tuple(_flag(one) for one in past.moved[:6])
+        return tuple(_flag(flag) for flag in past.moved[:6])
     return (f"{plain(past.control, LABEL)} → {plain(past.treatment, LABEL)}",)
 
 

@@ -23,9 +23,9 @@ from rolloutlib.words.sentences import catalogues
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["DEPTH", "KNOWN", "Drawn", "Known", "form_now", "gather", "known_at", "newest_first"]
+__all__ = ["CACHE", "DEPTH", "Drawn", "Known", "form_now", "gather", "known_at", "newest_first"]
 
-KNOWN: Final = ".rollout-history.json"
+CACHE: Final = ".rollout-history.json"
 DEPTH: Final = 4  # folders below the folder of reports: reports/daily/2026-10-29 is the second
 MOST: Final = 20_000  # folders that are looked at
 SHIPPED: Final = "examples"  # of the folder of reports: rendered reviews that come with the package
@@ -69,9 +69,9 @@ class _Found(NamedTuple):
 def known_at(place: Path) -> Known:
     """Return what is known of a folder of reports; nothing where nobody can tell."""
     with suppress(FileError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        known = msgspec.json.decode(bounded_bytes(place / KNOWN, links=False), type=Known)
-        if known.form == form_now():
-            return known
+        cache = msgspec.json.decode(bounded_bytes(place / CACHE, links=False), type=Known)
+        if cache.form == form_now():
+            return cache
     return Known()
 
 
@@ -80,28 +80,28 @@ def form_now() -> str:
     return blake2b(__version__.encode() + b"\0" + catalogues(), digest_size=16).hexdigest()
 
 
-def gather(place: Path, known: Known, depth: int = DEPTH) -> tuple[Past, ...]:
-    """Return every report below a folder, by its path; `known` is brought up to date.
+def gather(place: Path, cache: Known, depth: int = DEPTH) -> tuple[Past, ...]:
+    """Return every report below a folder, by its path; `cache` is brought up to date.
 
     Links to folders are not followed, so that no report is met twice.
 
     Args:
         place: the folder of reports.
-        known: what need not be read again.
+        cache: what need not be read again.
         depth: how many folders deep reports are looked for.
     """
     fresh: dict[str, _Stamped] = {}
     pasts: list[Past] = []
-    for found in sorted(_below(place, "", depth, [MOST])):
-        if not _is_text(found.where):
-            pasts.append(Past(where=shown_path(found.where), wrong=(NAMELESS,)))
+    for report in sorted(_below(place, "", depth, [MOST])):
+        if not _is_text(report.where):
+            pasts.append(Past(where=shown_path(report.where), wrong=(NAMELESS,)))
             continue
-        earlier = known.reports.get(found.where)
-        if earlier is None or earlier.stamp != found.stamp:
-            earlier = _Stamped(found.stamp, past_at(found.folder, found.where))
+        earlier = cache.reports.get(report.where)
+        if earlier is None or earlier.stamp != report.stamp:
+            earlier = _Stamped(report.stamp, past_at(report.folder, report.where))
         pasts.append(earlier.past)
-        fresh[found.where] = earlier
-    known.reports = fresh
+        fresh[report.where] = earlier
+    cache.reports = fresh
     return tuple(pasts)
 
 
@@ -148,19 +148,19 @@ def _below(folder: Path, where: str, depth: int, left: list[int]) -> Iterator[_F
 
 def _stamp(entries: list[os.DirEntry[str]]) -> str:
     """Return what changes whenever a part of the report does."""
-    told: list[tuple[str, int, int, int, int]] = []
+    states: list[tuple[str, int, int, int, int]] = []
     for entry in sorted(entries, key=lambda entry: entry.name):
         if entry.name in NAMES or entry.name == PARAMS:
-            told.append((entry.name, *_state(entry.path)))
+            states.append((entry.name, *_state(entry.path)))
         elif entry.name == QUARANTINE:
             with suppress(OSError), os.scandir(entry.path) as refused:
-                told += [(f"{QUARANTINE}/{one.name}", *_state(one.path)) for one in refused]
-    return blake2b(repr(sorted(told)).encode("utf-8", "replace"), digest_size=16).hexdigest()
+                states += [(f"{QUARANTINE}/{file.name}", *_state(file.path)) for file in refused]
+    return blake2b(repr(sorted(states)).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _state(path: str) -> tuple[int, int, int, int]:
     try:
-        found = os.stat(path)  # noqa: PTH116 -- four thousand of them
+        status = os.stat(path)  # noqa: PTH116 -- four thousand of them
     except OSError:
         return 0, 0, 0, 0
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino

@@ -86,9 +86,13 @@ def decisions(root: Path) -> tuple[Decision, ...]:
     """Return the decisions of a workbook's ledger, oldest first; changes of keys are none."""
     folder = root / FOLDER
     names = sorted(path.stem for path in folder.glob("dec-*.record"))
-    kept = [name for name in names if (match := RECORD_ID.fullmatch(name)) and match[2] != "keys"]
-    found = [one for name in kept if (one := _decision(folder, name)) is not None]
-    return tuple(sorted(found, key=lambda one: (one.seq, one.id)))
+    pinned = [
+        decision
+        for name in names
+        if (parts := RECORD_ID.fullmatch(name)) and parts[2] != "keys"
+        if (decision := _decision(folder, name)) is not None
+    ]
+    return tuple(sorted(pinned, key=lambda decision: (decision.seq, decision.id)))
 
 
 def _decision(folder: Path, name: str) -> Decision | None:
@@ -96,7 +100,7 @@ def _decision(folder: Path, name: str) -> Decision | None:
         record = _read(folder / f"{name}.record", _Record)
     except (FileError, msgspec.DecodeError, UnicodeDecodeError):
         return None
-    said = record.predicate
+    predicate = record.predicate
     pinned = tuple(
         subject.digest.sha256
         for subject in record.subject
@@ -104,12 +108,13 @@ def _decision(folder: Path, name: str) -> Decision | None:
     )
     card = f"{FOLDER}/{name}.md" if (folder / f"{name}.md").is_file() else ""
     return Decision(
-        name, said.verdict, card, said.prepared.at, said.seq,
-        said.stage.from_ if said.stage else None, said.lang, pinned, _signed(folder, name, said),
+        name, predicate.verdict, card, predicate.prepared.at, predicate.seq,
+        predicate.stage.from_ if predicate.stage else None, predicate.lang, pinned,
+        _signed(folder, name, predicate),
     )  # fmt: skip
 
 
-def _signed(folder: Path, name: str, said: _Predicate) -> tuple[str, ...]:
+def _signed(folder: Path, name: str, predicate: _Predicate) -> tuple[str, ...]:
     roles: list[str] = []
     for path in sorted(folder.glob(f"{name}.*.signoff")):
         if not path.with_name(f"{path.name}.sig").is_file():
@@ -118,7 +123,7 @@ def _signed(folder: Path, name: str, said: _Predicate) -> tuple[str, ...]:
             signoff = _read(path, _Signoff)
         except (FileError, msgspec.DecodeError, UnicodeDecodeError):
             continue
-        if signoff.decision == said.verdict:
+        if signoff.decision == predicate.verdict:
             roles.append(signoff.role)
     return tuple(dict.fromkeys(roles))
 

@@ -41,7 +41,9 @@ def plan_page(plan: Plan, lang: str = "en") -> str:
 
 
 def _stages(plan: Plan) -> Iterator[str]:
-    weeks = {s: [week for week, due in plan.schedule.items() if s in due.stages] for s in STAGES}
+    weeks = {
+        s: [week for week, entry in plan.schedule.items() if s in entry.stages] for s in STAGES
+    }
     head = (say("Stage"), say("Who"), say("At most"), say("Split"), say("Looks"), say("Planned"),
             say("Week"))  # fmt: skip
     rows = [
@@ -66,11 +68,11 @@ def _split(stage: Stage) -> str:
 
 def _planned(stage: Stage) -> object:
     """Return whom the stage plans to ask, and how often."""
-    due = stage.planned
-    if due is None:
+    quantity = stage.planned
+    if quantity is None:
         return "–"
-    return say("{users} users × {samples}, {runs} runs", users=due.users, samples=due.samples,
-               runs=due.runs)  # fmt: skip
+    return say("{users} users × {samples}, {runs} runs", users=quantity.users,
+               samples=quantity.samples, runs=quantity.runs)  # fmt: skip
 
 
 def _features(plan: Plan) -> Iterator[str]:
@@ -160,10 +162,10 @@ def _honesty(plan: Plan) -> Iterator[Sentence]:
                   "same.")  # fmt: skip
     else:
         yield say("Each stage is judged by its own samples.")
-    held = tuple(filter(None, (_held(plan, gate) for gate in plan.gates.values())))
-    if held:
+    held_gates = tuple(filter(None, (_held(plan, gate) for gate in plan.gates.values())))
+    if held_gates:
         yield say("A pass stays open where a trouble that all users of a stage may have missed "
-                  "would break its limit: {gates}.", gates=held)  # fmt: skip
+                  "would break its limit: {gates}.", gates=held_gates)  # fmt: skip
     if rules.outages == "hold":
         yield say("Errors cannot pass with fewer than {runs} runs.", runs=due_runs())
     yield say("A segment that loses although the whole does not: {effect}.",
@@ -247,9 +249,9 @@ def _rollback(plan: Plan) -> Iterator[str]:
 
 
 def _schedule(plan: Plan) -> Iterator[str]:
-    for week, due in plan.schedule.items():
-        stages = say("stage {numbers}", numbers=_listed(due.stages))
-        yield f"- {week}: {stages} — {translate(due.note)}"
+    for week, entry in plan.schedule.items():
+        stages = say("stage {numbers}", numbers=_listed(entry.stages))
+        yield f"- {week}: {stages} — {translate(entry.note)}"
 
 
 def _roles(plan: Plan) -> Iterator[str]:

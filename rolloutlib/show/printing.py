@@ -36,7 +36,7 @@ PROGRAMS: Final = (
 )  # fmt: skip
 SECONDS: Final = 120.0  # a page of 50 charts takes ten
 PREFIX: Final = "rollout-print-"
-_SAID: Final = 300  # characters that are shown of what a program said
+_SHOWN_CHARACTERS: Final = 300  # characters that are shown of what a program said
 _QUIET: Final = (
     "--headless", "--disable-gpu", "--no-first-run", "--no-default-browser-check",
     "--disable-extensions", "--disable-sync", "--disable-background-networking",
@@ -82,21 +82,21 @@ class _Failed(Exception):  # noqa: N818 -- no error yet: another engine may do
         self.why = why
 
 
-def engines(wanted: str = "") -> list[Engine]:
+def engines(by: str = "") -> list[Engine]:
     """Return what can print here, in the order in which it is tried.
 
     Args:
-        wanted: one of `ENGINES`; empty for all of them.
+        by: one of `ENGINES`; empty for all of them.
 
     Raises:
         UsageError: ROLLOUT_CHROMIUM names no program.
         RolloutError: nothing is here that prints; the sentence says what to install.
     """
-    found = [] if wanted == WEASYPRINT else [*_chromium()]
-    if wanted != CHROMIUM and find_spec("weasyprint") is not None:
-        found.append(Engine(WEASYPRINT, sys.executable))
-    if not found:
-        looked = " · ".join([wanted] if wanted else ENGINES)
+    available = [] if by == WEASYPRINT else [*_chromium()]
+    if by != CHROMIUM and find_spec("weasyprint") is not None:
+        available.append(Engine(WEASYPRINT, sys.executable))
+    if not available:
+        looked = " · ".join([by] if by else ENGINES)
         raise RolloutError(
             phrase(
                 "nothing here makes a PDF of a page (looked for {looked}); install Chromium "
@@ -106,18 +106,18 @@ def engines(wanted: str = "") -> list[Engine]:
                 looked=looked,
             )
         )
-    return found
+    return available
 
 
 def _chromium() -> Iterator[Engine]:
-    if given := os.environ.get(NAMED):
-        program = shutil.which(given)
+    if named := os.environ.get(NAMED):
+        program = shutil.which(named)
         if program is None:
             raise UsageError(
                 phrase(
                     "ROLLOUT_CHROMIUM is {given!r}, which is no program; name the path of a "
                     "Chromium or Chrome, or unset it",
-                    given=plain(given),
+                    given=plain(named),
                 )
             )
         yield Engine(CHROMIUM, program)
@@ -125,12 +125,12 @@ def _chromium() -> Iterator[Engine]:
         yield Engine(CHROMIUM, program)
 
 
-def printed(page: str, wanted: str = "") -> Pdf:
+def printed(page: str, by: str = "") -> Pdf:
     """Print a page of rolloutlib.
 
     Args:
         page: the page, with a policy that lets nothing run or load.
-        wanted: one of `ENGINES`; empty for the first that succeeds.
+        by: one of `ENGINES`; empty for the first that succeeds.
 
     Raises:
         UsageError, RolloutError: as `engines`; or none of them made a PDF, and why.
@@ -138,7 +138,7 @@ def printed(page: str, wanted: str = "") -> Pdf:
     failed: list[Phrase] = []
     temporary = Path(tempfile.gettempdir())
     sweep(temporary, PREFIX)
-    for engine in engines(wanted):
+    for engine in engines(by):
         with owned_folder(temporary, PREFIX, 0o700) as room:
             (room / "page.html").write_text(page, encoding="utf-8")
             try:
@@ -188,10 +188,10 @@ def _by_weasy(room: Path) -> Pdf:
 
 def _run(call: Sequence[str], room: Path, by: Phrase | str, alone: dict[str, str]) -> bytes:
     """Run what prints, all of its processes no longer than `SECONDS`; return the PDF."""
-    with (room / "said").open("wb") as said:
+    with (room / "said").open("wb") as output:
         try:
             process = subprocess.Popen(  # noqa: S603 -- a program of the user's own
-                call, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=room,
+                call, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=room,
                 env=os.environ | alone, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
@@ -226,4 +226,4 @@ def _last(room: Path) -> str:
     """Return the last words of a program, without what Chromium says of a bus that is not there."""
     text = (room / "said").read_bytes()[-20_000:].decode("utf-8", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip() and "dbus" not in line]
-    return plain(lines[-1], _SAID) if lines else "–"
+    return plain(lines[-1], _SHOWN_CHARACTERS) if lines else "–"

@@ -38,7 +38,7 @@ __all__ = ["MARK", "Published", "beside", "page_of", "publish"]
 
 MARK: Final = ".rollout-published"  # lists what we put there: nothing else is ever removed
 NEW: Final = ".rollout-site-"  # folders of runs: whoever comes next removes those of the dead
-KEPT: Final = ".rollout-kept-"  # of a site: its lock, and the older one while it is replaced
+SITE_PREFIX: Final = ".rollout-kept-"  # of a site: its lock, and the older one while it is replaced
 REPORTS, DECISIONS, FEED, INDEX = "reports", "decisions", "feed.xml", "index.html"
 
 
@@ -92,14 +92,16 @@ def publish(
     with _in_words(out), _alone(out):
         _refuse_foreign(out)
         cards = cards_of(root, now=now, whole=whole)
-        found = gathered_at(reports, Known(), None)
+        gathered = gathered_at(reports, Known(), None)
         with owned_folder(out.parent, NEW, 0o777) as made, speaking(lang):
-            pages = tuple(_pages(reports, made, found.pasts, whole=whole))
+            pages = tuple(_pages(reports, made, gathered.pasts, whole=whole))
             shown = Gathered(pages, (), tuple(card.decision for card in cards), None)
             _write_site(made, shown, cards, lang=lang, base=base, whole=whole)
             _mark(made)
             _swap(made, out)
-    gone = {past.where for past in (*found.pasts, *found.wrong)} - {past.where for past in pages}
+    gone = {past.where for past in (*gathered.pasts, *gathered.wrong)} - {
+        past.where for past in pages
+    }
     left_out = tuple(plain(where, LABEL) for where in sorted(gone))
     return Published(out, len(pages), len(cards), left_out)
 
@@ -124,13 +126,13 @@ def page_of(past: Past, folder: Path) -> bytes | None:
     watched = past.kind == WATCHED
     record = WATCH if watched else REVIEW
     try:
-        page, told, seal = (
+        page, data, seal = (
             bounded_bytes(folder / name, links=False) for name in (past.page, record, SEAL)
         )
     except FileError:
         return None
-    same = sha256(told).hexdigest() == past.sha256 and (watched or shown_by(page) == past.sha256)
-    return page if same and lists(seal, record, told) and lists(seal, past.page, page) else None
+    same = sha256(data).hexdigest() == past.sha256 and (watched or shown_by(page) == past.sha256)
+    return page if same and lists(seal, record, data) and lists(seal, past.page, page) else None
 
 
 def _write_site(
@@ -171,7 +173,7 @@ def _alone(out: Path) -> Generator[None]:
 
 def beside(out: Path, what: str) -> Path:
     """Return where a site's lock is, or the older site while it is replaced (`old`)."""
-    return out.parent / f"{KEPT}{what}-{sha256(os.fsencode(out.name)).hexdigest()[:12]}"
+    return out.parent / f"{SITE_PREFIX}{what}-{sha256(os.fsencode(out.name)).hexdigest()[:12]}"
 
 
 @contextmanager

@@ -63,17 +63,17 @@ def _account(runs: Runs) -> Iterator[str]:
     arms = Counter[str]()
     for info in runs.runs:
         arms[info.arm] += info.n
-    told = ", ".join(f"{arm} {rows:,}" for arm, rows in sorted(arms.items()))
+    rows_by_arm = ", ".join(f"{arm} {rows:,}" for arm, rows in sorted(arms.items()))
     copies = sum(runs.copies.values())
     yield str(
         say(
             "{read:,} rows read = {kept:,} kept ({arms}) + {apart:,} set apart + {copies:,} copies",
-            read=runs.read, kept=runs.kept, arms=told or "–", apart=runs.rows_quarantined,
+            read=runs.read, kept=runs.kept, arms=rows_by_arm or "–", apart=runs.rows_quarantined,
             copies=copies,
         )
     )  # fmt: skip
-    for one in runs.quarantined[:_REFUSED]:
-        yield f"  {translated(one.said)}"
+    for refused in runs.quarantined[:_REFUSED]:
+        yield f"  {translated(refused.said)}"
     if len(runs.quarantined) > _REFUSED:
         yield str(say("  and {n:,} more", n=len(runs.quarantined) - _REFUSED))
     for reason in (*runs.warnings, *runs.doubts.values()):

@@ -127,8 +127,8 @@ def every_reason(review: Review) -> Html:
     """List why this is recommended, and which risks fire; the decision page shows the first."""
     reasons = texts(review.reasons)
     risks = [line for line in firing(review) if line not in reasons]
-    told = bullets([*reasons, *risks])
-    return Html(f'<div id="rl-reasons">{told.html}</div>', told.text)
+    lines = bullets([*reasons, *risks])
+    return Html(f'<div id="rl-reasons">{lines.html}</div>', lines.text)
 
 
 @spoken
@@ -148,9 +148,9 @@ def summary_text(review: Review) -> str:
     """Return the recommendation for a terminal: a table of the gates and the reasons."""
     head = (say("Gate"), say("Plan"), say("Evidence"), say("Estimate [bounds]"), say("Limit"))
     rows = [tuple(map(str, head)), *(_summary_row(gate) for gate in review.gates)]
-    told = texts(review.reasons)
-    told += [line for line in firing(review) if line not in told]
-    reasons = [plain(f"  - {reason}") for reason in told]
+    why = texts(review.reasons)
+    why += [line for line in firing(review) if line not in why]
+    reasons = [plain(f"  - {reason}") for reason in why]
     heading = plain(f"{SIGNS[review.recommendation]} {title_of(review)}")
     lines = aligned(rows, right=frozenset({3, 4}))
     look = plain(f"{say('Look')}: {look_of(review)}")
@@ -175,9 +175,9 @@ def write_review(review: Reviewed, folder: Path | None, params: ReviewParams) ->
     if (gathering := report_folder()) is not None:
         save(review, gathering, params)
     elif folder is not None and (place := save_beside_reports(review, folder, params)) != folder:
-        kept = say("{folder} holds a report and stays as it is; this is in {place}.",
+        draft_note = say("{folder} holds a report and stays as it is; this is in {place}.",
                    folder=folder, place=place)  # fmt: skip
-        text += f"\n\n{kept.text(params.lang)}"
+        text += f"\n\n{draft_note.text(params.lang)}"
     return Html(render("plain.html.j2", text=text), text)
 
 

@@ -27,7 +27,7 @@ __all__ = [
 _NBSP: Final = "\u00a0"
 TINY_P: Final = 0.0001
 WORTH_SAYING: Final = 0.01  # of a mean: how far the one without a cap is off before it is told
-HELD: Final = ("evidence.unseen", "evidence.outage")  # a pass but for what nobody saw
+UNSEEN_CODES: Final = ("evidence.unseen", "evidence.outage")  # a pass but for what nobody saw
 UNITS: Final = {"user": "users", "prompt": "prompts", "sample": "samples", "cluster": "clusters"}
 
 
@@ -159,7 +159,7 @@ def _disagreement(gate: GateResult) -> Sentence:
             "Disagreement: the point value clears the plan's limit, yet the evidence proves that "
             "this stage's limit is broken."
         )  # fmt: skip
-    if gate.evidence.why.code in HELD:
+    if gate.evidence.why.code in UNSEEN_CODES:
         return say(
             "Disagreement: the point value clears the plan's limit and the bound this stage's, but "
             "so few could not have shown what may break it."

@@ -175,9 +175,9 @@ def _told(clock: Clock) -> str:
 
 
 def _utc(moment: datetime, *, daily: bool) -> str:
-    there = moment.astimezone(UTC)
-    date = "* *" if daily else f"{there.day} {there.month}"
-    return f"{there.minute} {there.hour} {date} *"
+    utc = moment.astimezone(UTC)
+    date = "* *" if daily else f"{utc.day} {utc.month}"
+    return f"{utc.minute} {utc.hour} {date} *"
 
 
 def _actions_job(job: Job, place: Place, cron: str) -> str:
@@ -274,11 +274,13 @@ def _call(job: Job, place: Place) -> str:
 
 def _refuse(kind: str, path: str) -> None:
     """Refuse a path with what a scheduler would read as something else, whatever the quotes."""
-    held = NOT_IN_PATHS[kind].search(path) or re.search(r"[^\S ]|[\x00-\x1f\x7f]|\A\s|\s\Z", path)
-    if held or not path.isprintable():
+    refused = NOT_IN_PATHS[kind].search(path) or re.search(
+        r"[^\S ]|[\x00-\x1f\x7f]|\A\s|\s\Z", path
+    )
+    if refused or not path.isprintable():
         raise UsageError(
             "{path!r} has {held!r}, which {kind} cannot be told; move the workbook to a plainer "
-            "path", path=plain(path), held=plain(held[0]) if held else "�", kind=kind,
+            "path", path=plain(path), held=plain(refused[0]) if refused else "�", kind=kind,
         )  # fmt: skip
 
 

@@ -78,33 +78,33 @@ def standing(review: Review, root: Path, now: datetime) -> Standing:
         return Standing(None, (), None, str(error))
 
 
-def decided_lines(found: Standing, review: Review) -> list[Sentence]:
+def decided_lines(state: Standing, review: Review) -> list[Sentence]:
     """Say what the ledger's decision is, as opposed to what the review recommends."""
-    if found.verdict is None:
+    if state.verdict is None:
         return []
-    about = {"verdict": recommendation_word(found.verdict), "decision": found.decision}
+    about = {"verdict": recommendation_word(state.verdict), "decision": state.decision}
     lines = [say("Drafted, not signed in whole: {verdict} ({decision}).", **about)]
-    if found.whole:
+    if state.whole:
         lines = [say("Decided: {verdict} ({decision}).", **about)]
-    if found.verdict is not review.recommendation:
+    if state.verdict is not review.recommendation:
         recommended = recommendation_word(review.recommendation)
         lines.append(say("The review recommends {word}.", word=recommended))
-    if found.rollback:
+    if state.rollback:
         lines.append(say("{rollback} rolled back after it; the stage opens again with a new GO.",
-                         rollback=found.rollback))  # fmt: skip
-    if found.draft:
-        name, verdict = found.draft
+                         rollback=state.rollback))  # fmt: skip
+    if state.draft:
+        name, verdict = state.draft
         lines.append(say("A newer draft is not signed in whole: {verdict} ({decision}).",
                          verdict=recommendation_word(verdict), decision=name))  # fmt: skip
     return lines
 
 
-def still_owed(review: Review, found: Standing) -> Iterator[OpenItem]:
+def still_owed(review: Review, state: Standing) -> Iterator[OpenItem]:
     """Yield what is still open: not to decide what is decided, nor to promote what no GO opens."""
-    promoting = found.verdict is Recommendation.GO and (found.due or not found.whole)
+    promoting = state.verdict is Recommendation.GO and (state.due or not state.whole)
     for item in review.open_items:
         settled = {"open.decide": True, "open.promote": not promoting}.get(item.why.code, False)
-        if not (found.decision and settled):
+        if not (state.decision and settled):
             yield item
 
 
@@ -129,20 +129,20 @@ def sign_off(
         params: of the review, whose report the command names.
     """
     with speaking(lang):
-        found = standing(review, root, now)
-        if found.ledger is None:
-            return bullets([say("The ledger cannot be read: {why}", why=found.damage)])
+        state = standing(review, root, now)
+        if state.ledger is None:
+            return bullets([say("The ledger cannot be read: {why}", why=state.damage)])
         at = say("The ledger is empty; this would be its first decision.")
-        if found.ledger.heads:
-            head = "+".join(head.sha256 for head in found.ledger.heads)  # several: an open fork
+        if state.ledger.heads:
+            head = "+".join(head.sha256 for head in state.ledger.heads)  # several: an open fork
             at = say("Ledger head: {head}", head=head)
         columns = (say("Role"), say("Signed by"), say("Signed at"), say("Command"))
-        signatures = table(columns, [_row(state) for state in found.states])
+        signatures = table(columns, [_row(by_role) for by_role in state.states])
         within = texts(gate.tolerated for gate in review.gates if gate.tolerated is not None)
         carries = Workbook(root).plan.evidence.carries != "none"
-        omitted = texts(left_out_of_review(review, found.ledger)) if carries else []
+        omitted = texts(left_out_of_review(review, state.ledger)) if carries else []
         accepts = (say("Who signs a GO accepts: {why}", why=why) for why in within)
-        steps = decided_lines(found, review) or [_next_step(review, params)]
+        steps = decided_lines(state, review) or [_next_step(review, params)]
         return joined(bullets([at, *steps, *omitted, *accepts]), signatures)
 
 

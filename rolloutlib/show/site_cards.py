@@ -66,19 +66,19 @@ def cards_of(root: Path, *, now: datetime, whole: bool) -> tuple[Card, ...]:
     Raises:
         RolloutError: something in the ledger was tampered with, or is damaged.
     """
-    known = {one.id: one for one in decisions(root)}
-    if not known:
+    pinned = {decision.id: decision for decision in decisions(root)}
+    if not pinned:
         return ()
-    found = verify_ledger(Workbook(root), now=now)
-    wrong = [str(line) for line in found.lines if line.state == "WRONG"]
-    if damage := [*wrong, *map(str, found.ledger.damage)]:
+    verified = verify_ledger(Workbook(root), now=now)
+    wrong = [str(line) for line in verified.lines if line.state == "WRONG"]
+    if damage := [*wrong, *map(str, verified.ledger.damage)]:
         raise RolloutError(phrase(
             "The ledger does not hold ({first}), so none of its decisions is published; see "
             "`rollout verify`", first=damage[0],
         ))  # fmt: skip
     cards: list[Card] = []
-    for line in found.lines:
-        if (decision := known.get(line.node.id)) is None:
+    for line in verified.lines:
+        if (decision := pinned.get(line.node.id)) is None:
             continue
         text = card_of(line.node).decode()
         roles = tuple(role for role, _ in line.signed)
@@ -122,9 +122,10 @@ def decisions_part(
     head = tuple(map(str, (say("Decision"), say("Verdict"), say("Stage"), say("Time"),
                            say("Signatures"))))  # fmt: skip
     rows = [
-        (one.id, address(one), plain(one.verdict, LABEL),
-         "–" if one.stage is None else str(one.stage), plain(one.at, LABEL), _signed(card))
-        for card in reversed(cards[-LISTED:]) for one in (card.decision,)
+        (decision.id, address(decision), plain(decision.verdict, LABEL),
+         "–" if decision.stage is None else str(decision.stage), plain(decision.at, LABEL),
+         _signed(card))
+        for card in reversed(cards[-LISTED:]) for decision in (card.decision,)
     ]  # fmt: skip
     prose = say("## Decisions\n\nThe newest first; changes of keys are not among them. Signatures "
                 "were verified when this page was made.")  # fmt: skip
@@ -147,9 +148,9 @@ def feed_of(
 ) -> bytes:
     """Return the feed of decisions."""
     items = [
-        Item(card.digest, f"{one.verdict} · {one.id}", _told(card), moment(one.at, "at"),
-             address(one))
-        for card in cards for one in (card.decision,)
+        Item(card.digest, f"{decision.verdict} · {decision.id}", _told(card),
+             moment(decision.at, "at"), address(decision))
+        for card in cards for decision in (card.decision,)
     ]  # fmt: skip
     title, about = say("Decisions of the rollout"), say("What was decided, stage by stage.")
     return feed(items, str(title), str(about), lang=lang, base=base)
@@ -157,8 +158,8 @@ def feed_of(
 
 def _told(card: Card) -> str:
     """Say a decision in a sentence."""
-    one, roles = card.decision, _roles(card)
-    if one.stage is None:
-        return str(say("{verdict}. Signed by: {roles}.", verdict=one.verdict, roles=roles))
+    decision, roles = card.decision, _roles(card)
+    if decision.stage is None:
+        return str(say("{verdict}. Signed by: {roles}.", verdict=decision.verdict, roles=roles))
     return str(say("{verdict} at the exit of stage {stage}. Signed by: {roles}.",
-                   verdict=one.verdict, stage=one.stage, roles=roles))  # fmt: skip
+                   verdict=decision.verdict, stage=decision.stage, roles=roles))  # fmt: skip

@@ -181,7 +181,7 @@ def _folder(report: Path) -> Path:
         return report
     if report.is_file() and report.name in names:
         return report.parent
-    beside = [one.name for one in report.parent.iterdir()] if report.parent.is_dir() else []
+    beside = [entry.name for entry in report.parent.iterdir()] if report.parent.is_dir() else []
     hint = did_you_mean(report.name, sorted({*beside} - {report.name}))
     raise UsageError(
         phrase(
@@ -273,12 +273,12 @@ def _for_paper(shown: Shown, now: datetime) -> str:
     lang = head[1] if head else "en"
     title = _TITLE.search(shown.page)
     days = [arm.last for arm in _read(shown.record).arms if arm.last]
-    told = [
+    foot = [
         unescape(title[1]) if title else "",
         say("data to {day}", day=f"{max(days):%Y-%m-%d}").text(lang) if days else "",
         say("printed {day}", day=f"{now.astimezone():%Y-%m-%d %H:%M}").text(lang),
         f"sha256:{sha256(shown.record).hexdigest()[:12]}",
     ]
-    sheet = render("print.css", foot=css_text(" · ".join(filter(None, told))))
+    sheet = render("print.css", foot=css_text(" · ".join(filter(None, foot))))
     opened = shown.page.replace("<details>", "<details open>")
     return opened.replace("</head>", f"<style>\n{sheet}\n</style>\n</head>", 1)

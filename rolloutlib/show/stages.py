@@ -19,36 +19,36 @@ _NBSP = "\u00a0"
 
 def stages_of(review: Review) -> Sentence | None:
     """Name the stages whose samples the evidence sums; None where it is this one's alone."""
-    kept = [one.stage for one in review.carried if one.why is None]
-    if not kept:
+    carried_stages = [carried.stage for carried in review.carried if carried.why is None]
+    if not carried_stages:
         return None
-    return say("stages {stages}", stages=tuple(map(str, (review.stage, *kept))))
+    return say("stages {stages}", stages=tuple(map(str, (review.stage, *carried_stages))))
 
 
 def not_carried(review: Review) -> list[str]:
     """Say of each stage that was named in vain why it does not count."""
     return [
-        str(say("Stage {stage} is not carried ({source}): {why}", stage=one.stage,
-                source=plain(one.source, LABEL), why=sentence(one.why)))
-        for one in review.carried
-        if one.why is not None
+        str(say("Stage {stage} is not carried ({source}): {why}", stage=carried.stage,
+                source=plain(carried.source, LABEL), why=sentence(carried.why)))
+        for carried in review.carried
+        if carried.why is not None
     ]  # fmt: skip
 
 
 def stage_lines(gate: GateResult) -> tuple[str, ...]:
     """Say what each stage shows of a gate by itself; nothing where one stage is all."""
     return tuple(
-        str(say("stage {number}: {point}", number=one.stage, point=alone(gate, one)))
-        for one in gate.stages
+        str(say("stage {number}: {point}", number=evidence.stage, point=alone(gate, evidence)))
+        for evidence in gate.stages
     )
 
 
-def alone(gate: GateResult, one: StageEvidence) -> str:
+def alone(gate: GateResult, evidence: StageEvidence) -> str:
     """Say what one stage shows by itself, and how many samples it has."""
-    count = f"{one.n_treatment:,}"
+    count = f"{evidence.n_treatment:,}"
     if gate.contrast != "treatment":
-        count = f"{one.n_control:,}{_NBSP}+{_NBSP}{count}"
-    return f"{_shown(gate, one.point)} ({count})"
+        count = f"{evidence.n_control:,}{_NBSP}+{_NBSP}{count}"
+    return f"{_shown(gate, evidence.point)} ({count})"
 
 
 def whole(gate: GateResult, evidence: EvidenceVerdict) -> str:

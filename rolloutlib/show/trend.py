@@ -42,16 +42,16 @@ def earlier_looks(review: Review, params: ReviewParams) -> tuple[Past, ...]:
     if params.against == NONE:
         return ()
     now = _past(review)
-    here = (now.stage, now.control, now.treatment)
-    found = (
+    reviewed = (now.stage, now.control, now.treatment)
+    pasts = (
         past for place, depth in _places(params) for past in gather(place, known_at(place), depth)
     )
     return in_order(
         past
-        for past in found
+        for past in pasts
         if past.kind == REVIEWED
         and not past.wrong
-        and (past.stage, past.control, past.treatment) == here
+        and (past.stage, past.control, past.treatment) == reviewed
         and drawable((past,))
         and past.data_sha256 != now.data_sha256
         and past.until is not None

@@ -48,7 +48,7 @@ KINDS: Final = {
     Outcome.ROLLBACK: "no_go",
 }  # fmt: skip
 COLOURED: Final = {"green": "pass", "amber": "inconclusive", "red": "fail", None: ""}
-ASKED: Final = {Outcome.ROLLBACK: "fail", Outcome.RED: "fail", Outcome.AMBER: "inconclusive"}
+ALARM_KINDS: Final = {Outcome.ROLLBACK: "fail", Outcome.RED: "fail", Outcome.AMBER: "inconclusive"}
 
 
 def outcome_word(outcome: Outcome) -> Sentence:
@@ -199,7 +199,7 @@ def alarm_table(watch: Watch) -> Html:
     rows: list[Row] = []
     for alarm in watch.alarms:
         asks = Cell(f"{SIGNS[alarm.asks]} {outcome_word(alarm.asks)}",
-                    kind=f"verdict {ASKED.get(alarm.asks, '')}")  # fmt: skip
+                    kind=f"verdict {ALARM_KINDS.get(alarm.asks, '')}")  # fmt: skip
         about = (series_title(alarm.metric),) if alarm.metric else ()
         cells = (Cell(alarm_word(alarm.code), about), asks, Cell(moment(watch, alarm.since)),
                  Cell(sentence(alarm.why)), Cell(str(_switch(alarm))))  # fmt: skip

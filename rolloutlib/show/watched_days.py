@@ -98,14 +98,14 @@ def _days_axis(line: DailySeries) -> object:
 
 
 def _values_axis(line: DailySeries, *, alarmed: bool) -> object:
-    known = [
+    values = [
         value
         for point in line.points
         for value in (point.control, point.treatment, point.lower, point.upper)
         if value is not None
     ]
-    known += [limit for limit in (line.green, line.amber) if limit is not None]
-    low, high = min(known), max(known)
+    values += [limit for limit in (line.green, line.amber) if limit is not None]
+    low, high = min(values), max(values)
     room = max((high - low) * ROOM, 1e-3 * max(1.0, abs(high)))
     floor = max(low - room, 0.0) if low >= 0 else low - room
     form = AXES.get(line.measure, ".2f")

@@ -36,7 +36,7 @@ WHOLE, COLUMNS = (
     48,
     25,
 )  # of a week's note on a phone, and beside the others; a Korean syllable is two
-HERE: Final = "#eaf1f8"
+NOW_FILL: Final = "#eaf1f8"
 
 
 @spoken
@@ -162,12 +162,12 @@ def _named(name: str) -> object:
 @spoken
 def schedule(watch: Watch) -> Figure | Note:
     """Draw the plan's weeks and where the rollout is."""
-    here = watch.here
-    if not here.weeks:
+    position = watch.here
+    if not position.weeks:
         return Note(str(say("The plan has no schedule.")))
-    rows = "; ".join(f"{week}: {_stages(stages)}" for week, stages, _ in here.weeks)
-    alt = say("The plan's weeks: {rows}. {here}", rows=rows, here=sentence(here.says))
-    return figure(lambda width: _strip(watch, width), alt, sentence(here.says), zoom=())
+    rows = "; ".join(f"{week}: {_stages(stages)}" for week, stages, _ in position.weeks)
+    alt = say("The plan's weeks: {rows}. {here}", rows=rows, here=sentence(position.says))
+    return figure(lambda width: _strip(watch, width), alt, sentence(position.says), zoom=())
 
 
 def _stages(stages: tuple[int, ...]) -> str:
@@ -188,7 +188,7 @@ def _strip(watch: Watch, width: int) -> Drawn:
             "bottom": top + STRIP, "head": f"{week} · {_stages(stages)}",
             "here": f"▶ {say('you are here')}" if now else "",
             "note": _lines(translate(note), WHOLE if small else COLUMNS),
-            "fill": HERE if now else "#ffffff", "edge": TREATMENT if now else HAIR,
+            "fill": NOW_FILL if now else "#ffffff", "edge": TREATMENT if now else HAIR,
             "text_x": left + 10, "head_y": top + 17, "here_y": top + 78, "note_y": top + 38,
             "week": week, "stages": ", ".join(map(str, stages)), "whole": translate(note),
         })  # fmt: skip

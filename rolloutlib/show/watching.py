@@ -48,7 +48,7 @@ class _Pinned(msgspec.Struct):
 
 
 def resolved(
-    given: Mapping[str, Any], where: str = "parameters", *, lang: str = "en"
+    overrides: Mapping[str, Any], where: str = "parameters", *, lang: str = "en"
 ) -> DailyParams:
     """Return parameters in which nothing is left open: stage, runs, moment and first day.
 
@@ -60,8 +60,8 @@ def resolved(
         FlagsError: no stage is named, and the flag file does not tell one.
     """
     root = workbook_root()
-    said = {name: value for name, value in given.items() if value is not None}
-    values = {"lang": lang} | _daily(root) | said
+    set_values = {name: value for name, value in overrides.items() if value is not None}
+    values = {"lang": lang} | _daily(root) | set_values
     params = daily_params(values, where=where)
     if params.stage is None:
         from rolloutlib.flags.state import FLAGS, read_flags

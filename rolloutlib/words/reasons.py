@@ -84,8 +84,8 @@ def _phrase_of(reason: Reason) -> str:
         return translate(template)
     if isinstance(template, str) and fillable(template):
         with suppress(*UNFILLED):
-            said = {name: _in_words(value) for name, value in values.items()}
-            return filled(translate(template), template, said)
+            worded_values = {name: _in_words(value) for name, value in values.items()}
+            return filled(translate(template), template, worded_values)
     return reason.text or reason.code
 
 

@@ -137,16 +137,16 @@ def say(template: str, **values: object) -> Sentence:
     return Sentence(template, tuple(values.items()))
 
 
-def translated(said: Phrase | RolloutError | Sentence | str) -> str:
+def translated(text: Phrase | RolloutError | Sentence | str) -> str:
     """Return a phrase, or an error's, in the language that is spoken; a text is as it is.
 
     An error stays one line that no terminal or page obeys.
     """
-    if isinstance(said, Sentence):
-        return said.text()
-    if isinstance(said, RolloutError):
-        return plain(translated(said.phrase))
-    return said.said(translate) if isinstance(said, Phrase) else said
+    if isinstance(text, Sentence):
+        return text.text()
+    if isinstance(text, RolloutError):
+        return plain(translated(text.phrase))
+    return text.said(translate) if isinstance(text, Phrase) else text
 
 
 def translate(text: str, lang: str | None = None) -> str:
@@ -175,8 +175,8 @@ def _file(lang: str) -> Traversable:
 
 def catalogues() -> bytes:
     """Return all that tells whether sentences would be worded otherwise."""
-    told = b""
+    contents = b""
     for lang in LANGUAGES[1:]:
         with suppress(OSError):
-            told += _file(lang).read_bytes()
-    return told
+            contents += _file(lang).read_bytes()
+    return contents

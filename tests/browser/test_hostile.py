@@ -107,13 +107,15 @@ def book(tmp_path_factory: pytest.TempPathFactory, beacon: Beacon) -> Path:
     reviewed = rollout(root, "review", "2", "--runs", "runs", "--out", "reports/w3")
     assert reviewed.returncode in {10, 20}, reviewed.stderr
     words = [text.replace("\0", "").replace("\ud800", "")[:900] for text in payloads.values()]
-    said = [" ".join(words[k::5]) for k in range(5)]
+    texts = [" ".join(words[k::5]) for k in range(5)]
     decided = rollout(
         root, "decide", "reports/w3", "--verdict", "HOLD", "--waive", "recommendation", "--reason",
-        said[0], "--note", said[1], "--by", "ana_jung@ex.com",
+        texts[0], "--note", texts[1], "--by", "ana_jung@ex.com",
     )  # fmt: skip
     assert decided.returncode == 0, decided.stderr
-    back = rollout(root, "rollback", "--reason", said[2], "--signal", said[3], "--cause", said[4])
+    back = rollout(
+        root, "rollback", "--reason", texts[2], "--signal", texts[3], "--cause", texts[4]
+    )
     assert "Traceback" not in back.stderr
     for done in (reviewed, decided, back):
         assert not re.search(

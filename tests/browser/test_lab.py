@@ -74,10 +74,10 @@ FAINT = """() => {
 
 def command_of_make() -> list[str]:
     """Return the arguments that `make lab` gives to JupyterLab."""
-    said = subprocess.run(
+    printed = subprocess.run(
         ["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.replace("\\\n", "")
-    line = next(line for line in said.splitlines() if "/jupyter lab" in line)
+    line = next(line for line in printed.splitlines() if "/jupyter lab" in line)
     return shlex.split(line)[2:]
 
 
@@ -147,13 +147,15 @@ def opened(browser: Browser, address: str, refused: str = "") -> Generator[Page]
     """Open a notebook and wait for its kernel; no error on the console but a refusal."""
     page = browser.new_page(viewport=TALL)  # pyright: ignore[reportArgumentType] -- a size
     wrong: list[str] = []
-    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on(
+        "console", lambda message: wrong.append(message.text) if message.type == "error" else None
+    )
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(address)
     page.get_by_text("| Idle").wait_for(timeout=60_000)
     yield page
     page.close()
-    assert [one for one in wrong if not refused or not re.search(refused, one)] == []
+    assert [error for error in wrong if not refused or not re.search(refused, error)] == []
 
 
 def run_all(page: Page, until: str = RAN) -> None:
@@ -196,14 +198,14 @@ def test_a_report_opens_trusted_and_run_all_leaves_it_alone(
         assert page.evaluate(FAINT) == []
         run_all(page, "() => document.body.innerText.includes('exploration: not counted')")
         page.keyboard.press("Control+s")
-        told = page.locator(".jp-Dialog").inner_text() if os.geteuid() == 0 else ""
-        assert os.geteuid() or "review.ipynb is as its run left it" in told  # root may write it
+        dialog = page.locator(".jp-Dialog").inner_text() if os.geteuid() == 0 else ""
+        assert os.geteuid() or "review.ipynb is as its run left it" in dialog  # root may write it
     after = {path: path.read_bytes() for path in before}
     assert after == before
-    kept = {
+    files = {
         path for path in (book / "reports").rglob("*") if ".ipynb_checkpoints" not in path.parts
     }
-    assert {path for path in kept if path.is_file()} == set(before)
+    assert {path for path in files if path.is_file()} == set(before)
 
 
 def facts_stand_apart(page: Page) -> None:
@@ -265,16 +267,21 @@ def first_tip(page: Page, chart: Locator, *, across: float, like: str) -> tuple[
         page.mouse.move(x, y)
         page.wait_for_timeout(20)
         tip = page.locator("#vg-tooltip-element")
-        said = re.sub(r"\s+", " ", tip.inner_text()) if tip.count() else ""
-        if like in said:
-            return said, (x, y)
+        text = re.sub(r"\s+", " ", tip.inner_text()) if tip.count() else ""
+        if like in text:
+            return text, (x, y)
     pytest.fail(f"no mark at {across:.0%} of the chart tells {like!r}")
 
 
 def choose_another_slice(page: Page) -> None:
     """Choose `java` where the slice is shown: it is estimated, and both looks are counted."""
     lists = page.locator(".jupyter-widgets select")
-    assert [one.input_value() for one in lists.all()] == ["Pass rate", "worse", "category", "rest"]
+    assert [choice.input_value() for choice in lists.all()] == [
+        "Pass rate",
+        "worse",
+        "category",
+        "rest",
+    ]
     expect(page.get_by_text("Slice: category rest (70 + 70 samples)")).to_be_visible(timeout=30_000)
     lists.last.select_option("java")
     expect(page.get_by_text("Slice: category java (100 + 100 samples)")).to_be_visible(

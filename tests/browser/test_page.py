@@ -108,12 +108,12 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def watch_page(lang: str) -> str:
     """Return a day's page as if a kernel had run notebooks/daily_monitor.ipynb."""
     source = nbformat.read(ROOT / "notebooks" / "daily_monitor.ipynb", as_version=4)
-    notebook, here = localise(source, lang), {"watched": watched, "watched_days": watched_days}
-    here |= {"watched_parts": watched_parts, "watch": sample_watch(), "lang": lang}
+    notebook, names = localise(source, lang), {"watched": watched, "watched_days": watched_days}
+    names |= {"watched_parts": watched_parts, "watch": sample_watch(), "lang": lang}
     for cell in notebook.cells:
         if cell.cell_type == "code" and not cell.metadata.get("tags"):
-            shown = eval(cell.source, here)  # noqa: S307 -- a cell of ours
-            cell.outputs = [_output(one) for one in getattr(shown, "charts", (shown,))]
+            shown = eval(cell.source, names)  # noqa: S307 -- a cell of ours
+            cell.outputs = [_output(chart) for chart in getattr(shown, "charts", (shown,))]
     return render_html(notebook, lang)
 
 
@@ -228,10 +228,12 @@ def test_charts_are_as_dark_as_their_page(browser: Browser, pages: dict[str, Pat
     assert ground == "rgb(20, 24, 31)"
     for image in opened.page.locator("img").all():
         corner = image.screenshot()
-        with Image.open(BytesIO(corner)) as seen:
-            assert f"rgb{seen.convert('RGB').getpixel((1, 1))}" == ground
+        with Image.open(BytesIO(corner)) as picture:
+            assert f"rgb{picture.convert('RGB').getpixel((1, 1))}" == ground
     pictures = opened.all("img", "e => atob(e.src.split(',')[1])")
-    used = {color for one in pictures for color in re.findall(r'(?:fill|stroke)="([^"]+)"', one)}
+    used = {
+        color for picture in pictures for color in re.findall(r'(?:fill|stroke)="([^"]+)"', picture)
+    }
     assert used - DARK.keys() <= {"none", "transparent"}
     opened.page.close()
 
@@ -262,9 +264,9 @@ _COLOURS = """e => {
 }"""
 
 
-def _contrast(one: list[float], other: list[float]) -> float:
+def _contrast(color: list[float], other: list[float]) -> float:
     """Return the contrast ratio of two sRGB colours (WCAG 2.2, relative luminance)."""
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    light, dark = sorted((_luminance(color), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
@@ -297,6 +299,6 @@ def test_nobody_is_shut_out(
 ) -> None:  # fmt: skip
     """axe-core finds no violation of WCAG 2.0 to 2.2 (A, AA) or of best practice."""
     opened = Opened(browser, (pages | others)[name], width, scheme)
-    found = Axe().run(opened.page, options={"runOnly": [*RULES], "resultTypes": ["violations"]})
-    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found.response["violations"]] == []
+    axe = Axe().run(opened.page, options={"runOnly": [*RULES], "resultTypes": ["violations"]})
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in axe.response["violations"]] == []
     opened.page.close()

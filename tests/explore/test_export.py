@@ -142,10 +142,10 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.Mon
     for left in (0, 5, 16):
         count = iter(range(left))
 
-        def full(*given: object, count: object = count) -> object:
+        def full(*arguments: object, count: object = count) -> object:
             if next(count, None) is None:  # type: ignore[call-overload]
                 raise OSError(28, "No space left on device")
-            return real(*given)  # type: ignore[arg-type]
+            return real(*arguments)  # type: ignore[arg-type]
 
         monkeypatch.setattr(export, "written", full)
         with pytest.raises(RolloutError, match=r"could not be written \(No space left on device\)"):
@@ -167,10 +167,12 @@ def test_without_samples_the_tables_are_there(
     assert not [file for file in written if file.name.startswith("samples")]
 
 
-@pytest.mark.parametrize(("folder", "said"), [("", "expected a folder"), (3, "expected a folder")])
-def test_what_is_no_folder_is_told(folder: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("folder", "refusal"), [("", "expected a folder"), (3, "expected a folder")]
+)
+def test_what_is_no_folder_is_told(folder: str, refusal: str) -> None:
     """A value of another type, an empty name: one sentence."""
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=refusal):
         Explored(story().record).export(folder)
 
 

@@ -22,15 +22,15 @@ from tests.sample_review import bfcl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODULES = [f"rolloutlib.explore.{one.name}" for one in pkgutil.iter_modules(explore.__path__)]
+MODULES = [f"rolloutlib.explore.{module.name}" for module in pkgutil.iter_modules(explore.__path__)]
 
 
 def held(kind: type[Any] = Public) -> Iterator[type[Any]]:
     """Yield every class that an analyst holds."""
-    for one in kind.__subclasses__():
-        if one.__module__ in MODULES:
-            yield one
-        yield from held(one)
+    for subclass in kind.__subclasses__():
+        if subclass.__module__ in MODULES:
+            yield subclass
+        yield from held(subclass)
 
 
 def public() -> dict[str, Any]:
@@ -39,9 +39,9 @@ def public() -> dict[str, Any]:
         import_module(module)
     names = {name: getattr(rolloutlib, name) for name in rolloutlib.__all__}
     for kind in held():
-        own = {name: one for name, one in vars(kind).items() if not name.startswith("_")}
-        names |= {f"{kind.__name__}.{name}": one for name, one in own.items()
-                  if callable(one) or isinstance(one, property | classmethod)}  # fmt: skip
+        own = {name: member for name, member in vars(kind).items() if not name.startswith("_")}
+        names |= {f"{kind.__name__}.{name}": member for name, member in own.items()
+                  if callable(member) or isinstance(member, property | classmethod)}  # fmt: skip
     return names
 
 
@@ -49,7 +49,7 @@ def test_every_public_name_has_an_example() -> None:
     """Shift-Tab shows a sentence and an example, which runs as a doctest."""
     names = public()
     assert {"review", "open", "Review.export", "Recorded.gates", "Table.to_pandas"} <= set(names)
-    bare = [name for name, one in names.items() if ">>> " not in (inspect.getdoc(one) or "")]
+    bare = [name for name, member in names.items() if ">>> " not in (inspect.getdoc(member) or "")]
     assert bare == []
 
 
@@ -71,31 +71,33 @@ def test_a_typo_is_answered(typo: str, meant: str | None) -> None:
     """The nearest name is named; what resembles nothing is only refused."""
     with pytest.raises(AttributeError) as error:
         getattr(Review(bfcl().record), typo)
-    said = str(error.value)
-    assert said.startswith(f"Review has no attribute '{typo}'")
-    assert said.endswith(f"Did you mean '{meant}'?") == (meant is not None)
+    message = str(error.value)
+    assert message.startswith(f"Review has no attribute '{typo}'")
+    assert message.endswith(f"Did you mean '{meant}'?") == (meant is not None)
 
 
 def test_help_lists_the_parameters_of_a_review() -> None:
     """`rl.review` has those of `rollout review`, names and defaults, but for the report's."""
     listed = {
-        name: one.default
-        for name, one in inspect.signature(rolloutlib.review).parameters.items()
+        name: parameter.default
+        for name, parameter in inspect.signature(rolloutlib.review).parameters.items()
     }  # fmt: skip
-    due = {
+    parameters = {
         name: inspect.Parameter.empty if field.is_required() else field.default
         for name, field in ReviewParams.model_fields.items()
         if name not in {"out", "against"}  # of the report
     }
-    assert listed == due
+    assert listed == parameters
 
 
-@pytest.mark.parametrize(("given", "said"), [
+@pytest.mark.parametrize(("values", "refusal"), [
     ({"stage": 7}, "stage is 7"), ({"lang": "kr"}, "lang"), ({"as_of": "yesterday"}, "as_of"),
     ({"control": "off"}, "off"), ({"runs": "no/such"}, "no such file"), ({"runs": None}, "runs"),
     ({"days": "many"}, "days"), ({"carry": 3}, "carry"),
 ])  # fmt: skip
-def test_impossible_values_are_sentences(runs: object, given: dict[str, Any], said: str) -> None:
+def test_impossible_values_are_sentences(
+    runs: object, values: dict[str, Any], refusal: str
+) -> None:
     """Whatever type a notebook hands in: one sentence that names the parameter."""
     fine: dict[str, Any] = {
         "stage": 2,
@@ -104,8 +106,8 @@ def test_impossible_values_are_sentences(runs: object, given: dict[str, Any], sa
         "treatment": "new",
         "looks": "",
     }
-    with pytest.raises(UsageError, match=said):
-        rolloutlib.review(**fine | given)
+    with pytest.raises(UsageError, match=refusal):
+        rolloutlib.review(**fine | values)
 
 
 def test_modules_that_notebooks_import_list_what_is_public() -> None:
@@ -115,10 +117,12 @@ def test_modules_that_notebooks_import_list_what_is_public() -> None:
     )
     names: set[str] = set()
     for notebook in (workbook_root() / "notebooks").glob("*.ipynb"):
-        for several, one in imports.findall(notebook.read_text("utf-8")):
-            names |= {one} if one else {f"rolloutlib.show.{name}" for name in several.split(", ")}
+        for several, module in imports.findall(notebook.read_text("utf-8")):
+            names |= (
+                {module} if module else {f"rolloutlib.show.{name}" for name in several.split(", ")}
+            )
     assert "rolloutlib.show.report" in names
     modules = [import_module(name) for name in names]
-    assert {one.__name__: dir(one) for one in modules} == {
-        one.__name__: sorted(one.__all__) for one in modules
+    assert {module.__name__: dir(module) for module in modules} == {
+        module.__name__: sorted(module.__all__) for module in modules
     }

@@ -144,16 +144,16 @@ def test_an_invalid_report_opens_too(small: Review, tmp_path: Path) -> None:
         _ = opened.judged
 
 
-@pytest.mark.parametrize(("path", "said"), [
+@pytest.mark.parametrize(("path", "refusal"), [
     ("reports/nothing", "there is no report 'reports/nothing'"),
     ("data/exampels", "Did you mean 'examples'"),
     ("data/examples/bfcl", "holds no review.json"),
     ("README.md", "is no review"),
     (3, "path is a int; expected the folder"),
 ])  # fmt: skip
-def test_what_is_no_report_is_told(path: str, said: str) -> None:
+def test_what_is_no_report_is_told(path: str, refusal: str) -> None:
     """A missing folder, one of something else, and a value of another type are sentences."""
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=refusal):
         rolloutlib.open(path)
 
 

@@ -18,13 +18,13 @@ PAGE = workbook_root() / "docs" / "explore.md"
 @pytest.mark.slow
 def test_the_page_says_what_comes_out(tmp_path: Path) -> None:
     """One session from the first line to the last, as whoever follows the page has it."""
-    parser, told = doctest.DocTestParser(), list[str]()
+    parser, output = doctest.DocTestParser(), list[str]()
     text = PAGE.read_text("utf-8")
     session = parser.get_doctest(text, {"folder": tmp_path}, PAGE.name, str(PAGE), 0)
     assert len(session.examples) > 20
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    failed = runner.run(session, out=told.append).failed
-    assert failed == 0, "".join(told)
+    failed = runner.run(session, out=output.append).failed
+    assert failed == 0, "".join(output)
 
 
 def test_every_block_is_run() -> None:

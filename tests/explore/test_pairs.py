@@ -108,9 +108,9 @@ SLIPS: dict[str, Callable[[Pair], object]] = {
 }
 
 
-@pytest.mark.parametrize("said", SLIPS)
-def test_what_cannot_be_asked_is_said(pair: Pair, said: str) -> None:
+@pytest.mark.parametrize("refusal", SLIPS)
+def test_what_cannot_be_asked_is_said(pair: Pair, refusal: str) -> None:
     """A slip is answered with what was got and what is expected."""
     with pytest.raises(UsageError) as caught:
-        SLIPS[said](pair)
-    assert said in str(caught.value)
+        SLIPS[refusal](pair)
+    assert refusal in str(caught.value)

@@ -30,9 +30,9 @@ def made_again() -> Review:
     return Review(judged.review.record, params=judged.params, judge=lambda: judged)
 
 
-def p_of(found: Slice) -> tuple[float, float]:
+def p_of(sliced: Slice) -> tuple[float, float]:
     """Return the pass rate's p of a slice, and the same after Holm."""
-    row = found.gates.to_pandas().iloc[0]
+    row = sliced.gates.to_pandas().iloc[0]
     return float(row["p"]), float(row["p_holm"])
 
 
@@ -51,9 +51,9 @@ def test_slices_are_counted_and_earlier_ones_pay_for_later_ones(review: Review) 
     assert p_of(rest)[1] == pytest.approx((listed + 2) * p_of(rest)[0])
     own = next(part.p_holm for part in review.record.segments if part.value == "rest")
     assert p_of(rest)[1] >= (own or 1)
-    told = rest.gates.to_pandas()
-    assert not told["planned"].any()
-    assert set(told["slices_tried"]) == {2}
+    gates = rest.gates.to_pandas()
+    assert not gates["planned"].any()
+    assert set(gates["slices_tried"]) == {2}
     for shown in (repr(rest), rest._repr_html_(), repr(review.tried)):
         assert "A look that nobody planned" in shown
         assert "tried here so far: 2" in shown
@@ -87,7 +87,7 @@ def test_what_is_doubtful_of_a_slice_stands_with_it() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("arguments", "refusal"),
     [
         ({"gate": "pass"}, "Did you mean 'pass_rate'"),
         ({"gate": "avg_score"}, "No sample tells what"),
@@ -102,10 +102,12 @@ def test_what_is_doubtful_of_a_slice_stands_with_it() -> None:
         ({"arm": "treatmnt", "status": "failed"}, "Did you mean 'treatment'"),
     ],
 )
-def test_what_cannot_be_asked_is_answered_with_what_can(asked: dict[str, Any], told: str) -> None:
+def test_what_cannot_be_asked_is_answered_with_what_can(
+    arguments: dict[str, Any], refusal: str
+) -> None:
     """Each wrong argument is one sentence that says what is there."""
-    with pytest.raises(UsageError, match=told):
-        made_again().samples(**asked)
+    with pytest.raises(UsageError, match=refusal):
+        made_again().samples(**arguments)
 
 
 def test_a_live_table_is_the_plain_one_and_a_script() -> None:

@@ -124,14 +124,14 @@ def test_an_arrow_table_is_narrowed() -> None:
         "at": pa.array([datetime(2026, 3, 2, 9), None], pa.timestamp("ns", "Asia/Seoul")),  # noqa: DTZ001 -- Arrow takes it as UTC
         "nothing": pa.nulls(2),
     })  # fmt: skip
-    told = Column[Any]("n", len, "a count", brief=True)
-    table = Table[Any].from_arrow(wide, [told], title="Samples")
+    documented = Column[Any]("n", len, "a count", brief=True)
+    table = Table[Any].from_arrow(wide, [documented], title="Samples")
     assert {str(kind) for kind in table.to_pandas().dtypes} <= FRAMES
     assert table[0]._asdict() == {
         "tags": "a, b", "category": "x", "n": 1, "at": datetime(2026, 3, 2, 9, tzinfo=UTC),
         "nothing": None,
     }  # fmt: skip
-    assert table.columns[2] == replace(told, get=table.columns[2].get, kind="whole")
+    assert table.columns[2] == replace(documented, get=table.columns[2].get, kind="whole")
     assert "tags" not in repr(table)  # n is brief, so a glance shows nothing else
 
 
@@ -172,8 +172,8 @@ def test_hostile_cells_are_words(payload: str) -> None:
     assert page.names <= {"class", "scope"}
     assert len(table._repr_html_()) < BYTES
     assert text == terminal(text)
-    kept = payload.encode("utf-8", "backslashreplace").decode()
-    assert table.to_pandas()["word"][0] == kept
+    encoded = payload.encode("utf-8", "backslashreplace").decode()
+    assert table.to_pandas()["word"][0] == encoded
 
 
 def test_korean_glances_speak_korean() -> None:

@@ -52,12 +52,12 @@ CARRIERS = ("review.html", "review.ipynb", "params.yaml", OF_REVIEW)
 def sealed(folder: Path, recommendation: str) -> Path:
     """Write the report of a review that recommends this, with a row in its quarantine."""
     folder.mkdir()
-    told = replace(
+    review = replace(
         bfcl(), recommendation=Recommendation(recommendation),
         refused=(Quarantined("a.csv", 2, "arm", "'x'", f"expected {recommendation}", "x"),),
         inputs=(InputFile("a.csv", "ab" * 32, "table", 2, 1, 1),),
     )  # fmt: skip
-    save(told, folder, PARAMS)
+    save(review, folder, PARAMS)
     shown = nbformat.v4.new_output("display_data", data={"text/html": f"<p>{recommendation}</p>"})
     cell = nbformat.v4.new_code_cell("", outputs=[shown])
     assert _seal(folder, nbformat.v4.new_notebook(cells=[cell]), "en", whole=True) == recommendation
@@ -116,8 +116,10 @@ def test_a_part_of_another_review_is_named(
     go, no = both
     wrong = named(go | {part: no[part]})
     assert part in wrong
-    said = wrong.replace("is of another review.json", "").replace(f"{SEAL} does not list it", "")
-    assert [other for other in PARTS if other in said.split()] == [part]
+    named_parts = wrong.replace("is of another review.json", "").replace(
+        f"{SEAL} does not list it", ""
+    )
+    assert [other for other in PARTS if other in named_parts.split()] == [part]
 
 
 @pytest.mark.parametrize("part", ["review.json", *CARRIERS])
@@ -264,8 +266,8 @@ def test_invalid_has_a_page_of_its_own(tmp_path: Path, lang: str, heading: str, 
     page = render_html(notebook, lang)
     assert text.startswith(f"! {heading}")
     assert f"<title>{heading}" in page
-    for told in ("no run is left as evidence", f"<h2>{to_do}</h2>", "a.csv:2", "a.csv:3"):
-        assert told in page, told
+    for sentence in ("no run is left as evidence", f"<h2>{to_do}</h2>", "a.csv:2", "a.csv:3"):
+        assert sentence in page, sentence
     assert "None" not in page.partition("<body>")[2]
     assert len([*parts_in(tmp_path / "out")]) == 4  # with quarantine/ and its digest
 
@@ -378,10 +380,10 @@ def test_a_crash_at_any_call_mixes_nothing_and_heals(
         publish(place, "next")
         assert states(place) == {"next", "whole"}, at
         assert others_in(root) == set(), at
-        kept = {path.name for path in place.rglob("*") if path.is_file()} - {
+        others = {path.name for path in place.rglob("*") if path.is_file()} - {
             Path(name).name for name in generation("next")
         }
-        assert kept == ({"notes.md", "mine.txt"} if way == "among others" else set()), at
+        assert others == ({"notes.md", "mine.txt"} if way == "among others" else set()), at
     assert files.calls > 5
     assert states(place) == {"new", "whole"}
 
@@ -440,9 +442,9 @@ def test_kills_mix_nothing_and_heal(tmp_path: Path, others: bool) -> None:  # no
             if states(place) != before:
                 break
         time.sleep(dice.uniform(0, 0.2))
-        for one in pair:
-            one.send_signal(signal.SIGKILL)
-        assert [one.wait() for one in pair] == [-signal.SIGKILL] * 2
+        for process in pair:
+            process.send_signal(signal.SIGKILL)
+        assert [process.wait() for process in pair] == [-signal.SIGKILL] * 2
         assert len(states(place) - {"whole"}) <= 1
         publish(place, f"next{number}")
         assert states(place) == {f"next{number}", "whole"}
@@ -469,11 +471,11 @@ def test_a_living_run_keeps_its_folder(tmp_path: Path) -> None:
 
 def test_one_run_at_a_time_writes_to_a_place(tmp_path: Path) -> None:
     """The second run says once whom it waits for, and goes on when that one is done."""
-    told, found = StringIO(), set[str]()
+    progress, generations = StringIO(), set[str]()
 
     def second() -> None:
-        with new_report(tmp_path / "w3", progress=told) as later:
-            found.update(states(tmp_path / "w3"))
+        with new_report(tmp_path / "w3", progress=progress) as later:
+            generations.update(states(tmp_path / "w3"))
             written(later.folder, generation("second"))
             later.publish()
 
@@ -482,15 +484,15 @@ def test_one_run_at_a_time_writes_to_a_place(tmp_path: Path) -> None:
         thread = Thread(target=second)
         thread.start()
         until = time.monotonic() + 60
-        while not told.getvalue():  # whom it waits for
+        while not progress.getvalue():  # whom it waits for
             assert time.monotonic() < until
             time.sleep(0.01)
         assert thread.is_alive()
         first.publish()
     thread.join(60)
-    assert (thread.is_alive(), found) == (False, {"first", "whole"})
+    assert (thread.is_alive(), generations) == (False, {"first", "whole"})
     assert states(tmp_path / "w3") == {"second", "whole"}
-    (line,) = told.getvalue().splitlines()
+    (line,) = progress.getvalue().splitlines()
     moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
     busy = rf"rollout: {tmp_path}/w3 is being written by process {os.getpid()} since {moment}; "
     assert re.fullmatch(f"{busy}waiting for it", line)

@@ -58,7 +58,7 @@ def _few_rows(part: Any) -> Any:  # noqa: ANN401 -- any part of a specification
         return {
             name: rows[:1] if name == "values" else _few_rows(rows) for name, rows in part.items()
         } | ({"datasets": {}} if "datasets" in part else {})
-    return [_few_rows(one) for one in part] if isinstance(part, list) else part
+    return [_few_rows(element) for element in part] if isinstance(part, list) else part
 
 
 @pytest.mark.slow
@@ -180,9 +180,9 @@ def test_every_chart_is_a_live_object_of_altair(name: str) -> None:
     """A chart can be titled, layered and laid beside another, and is valid then, too."""
     live = [figure.altair() for figure in drawn_live(name)]
     assert len(live) >= 4
-    for one in live:
-        assert one.properties(title="Mine").to_dict()["title"] == "Mine"
-    layered = [one for one in live if isinstance(one, alt.LayerChart)]
+    for chart in live:
+        assert chart.properties(title="Mine").to_dict()["title"] == "Mine"
+    layered = [chart for chart in live if isinstance(chart, alt.LayerChart)]
     own = alt.Chart(alt.InlineData(values=[{"x": 1}])).mark_point().encode(x="x:Q")
     for whole in (live[0] | live[1], live[0] & own, alt.layer(layered[1], own)):
         svg = whole._repr_mimebundle_()["image/svg+xml"]  # pyright: ignore[reportCallIssue, reportArgumentType, reportOptionalSubscript] -- our renderer's

@@ -22,9 +22,9 @@ PAIRS = (
 )  # fmt: skip
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(color: str, other: str) -> float:
     """Return the contrast ratio of two colours in hexadecimal (WCAG 2.2, relative luminance)."""
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    light, dark = sorted((_luminance(color), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
@@ -47,8 +47,8 @@ def test_a_charts_text_is_readable_in_the_dark(text: str) -> None:
 def test_a_pages_text_is_readable(scheme: str, text: str, ground: str) -> None:
     """The colours of pages reach 4.5 : 1, in light and in dark."""
     light, _, dark = style().partition("@media")
-    there = dict(re.findall(r"--rl-([a-z-]+): (#[0-9a-f]+)", light if scheme == "light" else dark))
-    assert contrast(there[text], there[ground]) >= 4.5
+    colors = dict(re.findall(r"--rl-([a-z-]+): (#[0-9a-f]+)", light if scheme == "light" else dark))
+    assert contrast(colors[text], colors[ground]) >= 4.5
 
 
 def test_only_colours_of_ours_are_turned() -> None:

@@ -58,8 +58,8 @@ def test_every_gate_stands_there_with_both_limits_and_verdicts() -> None:
     """Each limit has its side, and p95 is the share that its verdict is about."""
     text = plain_of(bfcl())
     row = next(line for line in text.splitlines() if line.startswith("95th percentile latency"))
-    told = " ".join(row.split())
-    assert told == (
+    cells = " ".join(row.split())
+    assert cells == (
         "95th percentile latency slower than 2,200 ms: 12.9% [11.6%, 14.3%] ≤ 5.00% ✕ fail "
         "3,780 ms ≤ 2,200 ms ? inconclusive"
     )
@@ -117,10 +117,10 @@ def test_an_exploration_is_told_how_to_get_a_report() -> None:
 
 def test_the_same_review_again_says_every_parameter_or_nothing() -> None:
     """Looks (none, too) and the report compared with are named; what no option says is left out."""
-    told = PARAMS.model_copy(update={"looks": "", "against": "none"})
-    assert again(told).endswith("--days 3 --looks '' --against none")
-    said = {*OPTIONS, *UNSAID, "stage", "runs", "carry", "adjust", "out"}
-    assert said == {*ReviewParams.model_fields}
+    params = PARAMS.model_copy(update={"looks": "", "against": "none"})
+    assert again(params).endswith("--days 3 --looks '' --against none")
+    names = {*OPTIONS, *UNSAID, "stage", "runs", "carry", "adjust", "out"}
+    assert names == {*ReviewParams.model_fields}
     numbered = PARAMS.model_copy(update={"look": 2})
     assert again(numbered) == ""
     assert "rollout review" not in decision_page(story(), params=numbered).html
@@ -141,8 +141,8 @@ def test_a_page_without_gates_says_so_and_who_saw_it() -> None:
 def test_the_korean_page_is_korean() -> None:
     """No sentence of ours is left in English."""
     review = structs.replace(story(), reasons=(), open_items=(), source_title=None)
-    found = [english_in(text) for text in texts_of(decision_page(review, "ko").html)]
-    assert [row for rows in found for row in rows] == []
+    english = [english_in(text) for text in texts_of(decision_page(review, "ko").html)]
+    assert [row for rows in english for row in rows] == []
 
 
 def test_an_exploration_names_the_command_that_counts() -> None:

@@ -38,7 +38,7 @@ from rolloutlib.show.gates_over_time import drawable, in_order
 from rolloutlib.show.history import write_index
 from rolloutlib.show.past import past_at, past_of
 from rolloutlib.show.past_rows import row_of
-from rolloutlib.show.past_store import KNOWN, Known, gather, known_at
+from rolloutlib.show.past_store import CACHE, Known, gather, known_at
 from rolloutlib.show.slides import report_at
 from rolloutlib.words.reasons import sentence
 from tests.english import english_in, texts_of
@@ -72,8 +72,8 @@ def page(reports: Path, lang: str = "en") -> str:
 
 def rows(html: str) -> list[str]:
     """Return the words of each row of the table of reports."""
-    found = re.search(r'<table class="rl-table history">.*?</table>', html, re.DOTALL)
-    body = found[0].partition("<tbody>")[2] if found else ""
+    table = re.search(r'<table class="rl-table history">.*?</table>', html, re.DOTALL)
+    body = table[0].partition("<tbody>")[2] if table else ""
     return [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in body.split("</tr>")[:-1]]
 
 
@@ -90,8 +90,8 @@ def test_the_newest_comes_first_with_what_it_says(reports: Path) -> None:
 def test_what_has_no_notebook_has_the_time_of_its_seal(reports: Path) -> None:
     """INVALID and a comparison are listed with their word, and the page says whose time it is."""
     sealed_review(reports / "refused", week(1, Recommendation.INVALID))
-    found = PairReview(control="a", treatment="b", recommendation=GO, reasons=())
-    folder, data = reports / "files", encode_pair(found)
+    pair = PairReview(control="a", treatment="b", recommendation=GO, reasons=())
+    folder, data = reports / "files", encode_pair(pair)
     folder.mkdir()
     meta = f'<head><meta name="rollout-review" content="sha256:{sha256(data).hexdigest()}"></head>'
     parts = {REVIEW: data, PAGE: meta.encode()}
@@ -190,8 +190,8 @@ def test_gates_stand_over_time(reports: Path, monkeypatch: pytest.MonkeyPatch) -
     alt = re.search(r'alt="([^"]*)"', html)
     assert alt is not None
     assert "검토 2건" in alt[1]
-    told = [sentence(reason) for reason in (*week(1).reasons, *sample_watch().reasons)]
-    assert [text for text in texts_of(html) if english_in(text, told)] == []
+    sentences = [sentence(reason) for reason in (*week(1).reasons, *sample_watch().reasons)]
+    assert [text for text in texts_of(html) if english_in(text, sentences)] == []
 
 
 def test_nothing_is_written_where_nothing_changed(reports: Path) -> None:
@@ -207,7 +207,7 @@ def test_nothing_is_written_where_nothing_changed(reports: Path) -> None:
     korean = write_index(reports, "ko").path.read_text("utf-8")
     assert '<html lang="ko"' in korean
     first.unlink()
-    (reports / KNOWN).write_bytes(b"\xff{")
+    (reports / CACHE).write_bytes(b"\xff{")
     assert write_index(reports).path.is_file()
 
 
@@ -241,10 +241,10 @@ def test_the_command_prints_its_table(reports: Path, capsys: pytest.CaptureFixtu
     (sealed_review(reports / "w2", week(2)) / PARAMS).write_bytes(b"")
     sealed_watch(reports / "daily" / "2026-03-20")
     assert main(["history"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split()[-1] for line in said[2:5]] == ["daily/2026-03-20", "w1", "w2"]
-    assert said[4].startswith("! not as sealed")
-    assert said[-1] == "Index: reports/index.html"
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines[2:5]] == ["daily/2026-03-20", "w1", "w2"]
+    assert lines[4].startswith("! not as sealed")
+    assert lines[-1] == "Index: reports/index.html"
     assert main(["history", "reports", "--lang", "ko"]) == 0
     assert "승급 불가" in capsys.readouterr().out
     assert main(["history", "nowhere"]) == 2
@@ -293,7 +293,7 @@ def test_many_at_once_leave_one_whole_page(reports: Path) -> None:
     assert [process.wait() for process in running] == [0] * 8
     html = (reports / "index.html").read_text("utf-8")
     assert len(rows(html)) == 8
-    assert sorted(path.name for path in reports.glob(".*")) == [KNOWN]
+    assert sorted(path.name for path in reports.glob(".*")) == [CACHE]
 
 
 @exhaustive
@@ -375,9 +375,9 @@ def test_odd_verdicts_are_not_drawn(reports: Path, monkeypatch: pytest.MonkeyPat
     assert "<figure" not in html
     mixed = past_of(encode(replace(week(1))), "w")
     odd = replace(mixed.gates[0], evidence=replace(mixed.gates[0].evidence, verdict="odd"))
-    known = drawable([mixed, replace(mixed, gates=(odd, *mixed.gates[1:]))])
-    assert {gate.evidence.verdict for gate in known} <= {*Verdict}
-    assert known[0] == mixed.gates[0]
+    gates_drawn = drawable([mixed, replace(mixed, gates=(odd, *mixed.gates[1:]))])
+    assert {gate.evidence.verdict for gate in gates_drawn} <= {*Verdict}
+    assert gates_drawn[0] == mixed.gates[0]
 
 
 def parts_of(folder: Path) -> dict[str, bytes]:

@@ -60,14 +60,14 @@ def of_week(number: int) -> Review:
     return replace(earlier(NOW), runs=runs, data_sha256=f"{number:064x}")
 
 
-def params(**given: object) -> ReviewParams:
+def params(**values: object) -> ReviewParams:
     """Return parameters of the review of now."""
-    return ReviewParams.model_validate({"stage": 2, "runs": "runs"} | given)
+    return ReviewParams.model_validate({"stage": 2, "runs": "runs"} | values)
 
 
-def found(**given: object) -> str:
+def found(**values: object) -> str:
     """Return where the last review is."""
-    return last_review(NOW, params(**given)).where
+    return last_review(NOW, params(**values)).where
 
 
 def test_the_last_report_of_the_series_is_found(workbook: Path) -> None:
@@ -151,16 +151,16 @@ def test_a_named_report_is_taken_whatever_it_is_of(workbook: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("against", "said"),
+    ("against", "refusal"),
     [("nope", "nope is no folder of a report, nor its review.json: it does not exist"),
      ("", "--against is empty"), ("params/plan.yaml", "is no review")],
 )  # fmt: skip
 def test_what_is_no_report_is_refused_before_anything_runs(
-    workbook: Path, against: str, said: str, capsys: pytest.CaptureFixture[str]
+    workbook: Path, against: str, refusal: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A slip costs no review: exit code 2 and a sentence."""
     assert main(["review", "2", "--runs", str(workbook), "--against", against]) == 2
-    assert said in capsys.readouterr().err
+    assert refusal in capsys.readouterr().err
 
 
 def test_the_page_says_what_moved() -> None:

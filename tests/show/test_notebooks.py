@@ -184,13 +184,16 @@ def test_a_failing_cell_is_one_sentence(
     What ran is kept.
     """
     nbformat.write(made_of("n = 1", "print('before', n)", raised), tmp_path / "broken.ipynb")
-    told = io.StringIO()
+    progress = io.StringIO()
     with pytest.raises(kind, match=f"^{sentence}$") as caught:
         run_notebook(
-            tmp_path / "broken.ipynb", {"n": 7}, tmp_path / "%s {x}" / "out.ipynb", progress=told
+            tmp_path / "broken.ipynb",
+            {"n": 7},
+            tmp_path / "%s {x}" / "out.ipynb",
+            progress=progress,
         )
     assert type(caught.value) is kind
-    assert told.getvalue() == "running broken.ipynb: 3 cells\n"
+    assert progress.getvalue() == "running broken.ipynb: 3 cells\n"
     assert "before 7" in (tmp_path / "%s {x}" / "out.ipynb").read_text("utf-8")
 
 

@@ -145,8 +145,8 @@ def test_the_feed_is_valid_and_its_items_stay_the_same(book: Path, site: Path) -
     assert first.entries[0].link == "decisions/dec-20261122-002.html"
     assert again.feed.language == "ko"
     korean = (book / "elsewhere" / "index.html").read_text("utf-8")
-    told = [past.text for past in week(1).reasons]
-    odd = [text for text in texts_of(korean) if english_in(text, [*told, NAME])]
+    reasons = [past.text for past in week(1).reasons]
+    odd = [text for text in texts_of(korean) if english_in(text, [*reasons, NAME])]
     assert [text for text in odd if "the data prove" not in text and "pp since" not in text] == []
 
 
@@ -162,9 +162,9 @@ def test_publishing_again_replaces_the_whole(
         path.unlink()
     assert main(["publish", "again"]) == 0
     assert "reports/more/review.html" not in files(out)
-    said = capsys.readouterr().out.splitlines()
-    assert said[-1] == "Published: again (2 reports, 2 decisions)"
-    assert "Left out, since it is INVALID or not as sealed: broken" in said
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "Published: again (2 reports, 2 decisions)"
+    assert "Left out, since it is INVALID or not as sealed: broken" in lines
     before = files(out)
     (out / "CNAME").write_text("rollout.example")
     assert main(["publish", "again"]) == 2
@@ -294,10 +294,10 @@ def test_a_served_site_opens_in_a_browser(served: str, chromium: str) -> None:
         " print(*[u for u in asked if not u.startswith(('data:', sys.argv[1]))])\n"
     )
     call = [sys.executable, "-c", code, served, chromium]
-    said = subprocess.run(call, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert len(said) > 4
-    assert [line for line in said[:-1] if not line.startswith("200 ")] == []
-    assert said[-1].strip() == ""
+    lines = subprocess.run(call, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) > 4
+    assert [line for line in lines[:-1] if not line.startswith("200 ")] == []
+    assert lines[-1].strip() == ""
 
 
 @pytest.mark.parametrize(

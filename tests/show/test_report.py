@@ -67,10 +67,10 @@ def review_json(review: Reviewed) -> dict[str, Any]:
 @pytest.mark.parametrize("piece", PIECES)
 def test_labels_of_the_data_stay_text(piece: Callable[[Review, str], Html]) -> None:
     """No label can open a tag or add an attribute that runs something."""
-    found = Tags(piece(hostile(), "en").html)
-    assert not found.tags & {"img", "script", "iframe", "a", "svg"}
+    tags = Tags(piece(hostile(), "en").html)
+    assert not tags.tags & {"img", "script", "iframe", "a", "svg"}
     assert not [
-        name for name in found.names if name.startswith("on") or name in {"src", "href", "style"}
+        name for name in tags.names if name.startswith("on") or name in {"src", "href", "style"}
     ]
 
 
@@ -163,18 +163,18 @@ def test_summary_columns_align_on_a_terminal(lang: str) -> None:
 def test_review_json_keeps_its_contract() -> None:
     """The stable fields of rolloutlib/review@2 are there, whatever is added."""
     for review in (bfcl(), story(), hostile()):
-        told = review_json(review)
-        assert told["schema"] == "rolloutlib/review@2"
-        assert set(told) >= CONTRACT
-        for gate in told["gates"]:
+        record = review_json(review)
+        assert record["schema"] == "rolloutlib/review@2"
+        assert set(record) >= CONTRACT
+        for gate in record["gates"]:
             assert set(gate) >= GATE
             assert set(gate["plan"]) >= {"verdict", "value", "clears", "runs", "runs_wanted"}
             assert set(gate["evidence"]) >= EVIDENCE
-        assert all(set(segment) >= SEGMENT for segment in told["segments"])
-        assert all(set(check) >= {"id", "holds", "evidence"} for check in told["checks"])
+        assert all(set(segment) >= SEGMENT for segment in record["segments"])
+        assert all(set(check) >= {"id", "holds", "evidence"} for check in record["checks"])
         assert all(
             set(file) >= {"name", "sha256", "read", "kept", "quarantined"}
-            for file in told["inputs"]
+            for file in record["inputs"]
         )
 
 
@@ -213,11 +213,11 @@ def test_write_review_writes_what_can_be_run_again(tmp_path: Path) -> None:
     )
     report.write_review(hostile(), tmp_path / "new", params)
     raw = (tmp_path / "new" / "review.json").read_text("utf-8")
-    told: dict[str, Any] = json.loads(
+    record: dict[str, Any] = json.loads(
         raw, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")
     )
     assert raw.endswith("}\n")
-    assert told["treatment"] == ATTACK
+    assert record["treatment"] == ATTACK
     again = review_params(yaml.safe_load((tmp_path / "new" / "params.yaml").read_text("utf-8")))
     assert again == params.model_copy(update={"look": hostile().look.number, "out": None})
 
@@ -237,10 +237,10 @@ def test_segments_stand_in_the_order_of_their_chart(lang: str) -> None:
     """The largest loss first, as both sentences say, whatever its p-value; ratios likewise."""
     review = bfcl()
     rows = report.segments_table(review, lang).text.splitlines()[2:]
-    told = [line.split(",")[0] for line in rows]
+    values = [line.split(",")[0] for line in rows]
     losses = sorted(review.segments, key=lambda part: part.point)
-    assert told == [part.value for part in losses]
+    assert values == [part.value for part in losses]
     chart = breakdowns.segments(review, lang)
     assert isinstance(chart, Figure)
     drawn = chart.alt.partition(": ")[2].split("; ")
-    assert [text.split()[0] for text in drawn] == told
+    assert [text.split()[0] for text in drawn] == values

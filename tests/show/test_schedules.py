@@ -51,14 +51,14 @@ def place(tmp_path: Path, name: str) -> Place:
 
 def ran(script: str, tmp_path: Path, code: int, *shell: str) -> tuple[int, str, list[str]]:
     """Run a script; return its exit code, what it printed, and how `rollout` was called."""
-    told = tmp_path / "told"
-    told.unlink(missing_ok=True)
-    around = {"PATH": "/usr/bin:/bin", "TOLD": str(told), "CODE": str(code)}
+    log = tmp_path / "told"
+    log.unlink(missing_ok=True)
+    around = {"PATH": "/usr/bin:/bin", "TOLD": str(log), "CODE": str(code)}
     done = subprocess.run(
         [*(shell or ("/bin/sh",)), "-c", script], cwd="/", env=around, capture_output=True,
         text=True, check=False,
     )  # fmt: skip
-    calls = told.read_text("utf-8").splitlines() if told.exists() else []
+    calls = log.read_text("utf-8").splitlines() if log.exists() else []
     return done.returncode, done.stdout + done.stderr, calls
 
 
@@ -110,8 +110,8 @@ def test_cron_lines(tmp_path: Path, name: str) -> None:
         log = where.root / "reports" / "schedule.log"
         assert ran(now, tmp_path, 0) == (0, "", [str(where.root), *job.arguments])
         assert ran(now, tmp_path, 10)[:2] == (0, "")
-        said = f"{job.name} ended with exit code 20; see {log}\n"
-        assert ran(now, tmp_path, 20)[:2] == (20, said)
+        ending = f"{job.name} ended with exit code 20; see {log}\n"
+        assert ran(now, tmp_path, 20)[:2] == (20, ending)
         assert log.is_file()
 
 
@@ -171,8 +171,11 @@ def value_of(unit: str, key: str) -> str:
 
 def words(command: str) -> list[str]:
     """Split ExecStart= as systemd.service(5) says: quotes, then specifiers and variables."""
-    program, *given = shlex.split(command)
-    return [program.replace("%%", "%"), *(w.replace("%%", "%").replace("$$", "$") for w in given)]
+    program, *arguments = shlex.split(command)
+    return [
+        program.replace("%%", "%"),
+        *(w.replace("%%", "%").replace("$$", "$") for w in arguments),
+    ]
 
 
 @pytest.mark.slow
@@ -204,10 +207,10 @@ def test_a_workflow(tmp_path: Path, name: str) -> None:
             script = script.replace(f"= {year} ]", f"= {datetime.now(UTC).year} ]")
         bash = ("bash", "-e")
         assert ran(script, tmp_path, 0, *bash) == (0, "", [str(where.root), *job.arguments])
-        code, said, _ = ran(script, tmp_path, 10, *bash)
-        assert (code, said.startswith("::warning ")) == (0, True)
-        code, said, _ = ran(script, tmp_path, 20, *bash)
-        assert (code, said.startswith("::error ")) == (20, True)
+        code, output, _ = ran(script, tmp_path, 10, *bash)
+        assert (code, output.startswith("::warning ")) == (0, True)
+        code, output, _ = ran(script, tmp_path, 20, *bash)
+        assert (code, output.startswith("::error ")) == (20, True)
 
 
 @pytest.mark.parametrize("name", [PLAIN, ODD], ids=["plain", "odd"])
@@ -221,12 +224,12 @@ def test_dags(tmp_path: Path, name: str) -> None:
     for dag, job in zip(dags, JOBS, strict=True):
         (task,) = dag.body
         assert isinstance(task, ast.Expr)
-        given = {k.arg: k.value for k in task.value.keywords}  # type: ignore[attr-defined]
-        command = ast.literal_eval(given["bash_command"])
+        keywords = {k.arg: k.value for k in task.value.keywords}  # type: ignore[attr-defined]
+        command = ast.literal_eval(keywords["bash_command"])
         assert ran(f"cd {shlex.quote(str(where.root))} && {command}", tmp_path, 20, "bash")[2] == [
             str(where.root), *job.arguments,
         ]  # fmt: skip
-        assert ast.literal_eval(given["skip_on_exit_code"]) == 10
+        assert ast.literal_eval(keywords["skip_on_exit_code"]) == 10
 
 
 @pytest.mark.slow
@@ -295,9 +298,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["schedule", "cron", "--start", str(start), "--zone", "Asia/Seoul"]) == 0
     assert capsys.readouterr().out.count("rollout review") == 6
     assert main(["schedule", "systemd"]) == 0
-    told = capsys.readouterr()
-    assert told.out.startswith("### rollout-watch.service\n")
-    assert told.err.startswith("rollout: no reviews are scheduled: nobody says")
+    output = capsys.readouterr()
+    assert output.out.startswith("### rollout-watch.service\n")
+    assert output.err.startswith("rollout: no reviews are scheduled: nobody says")
     assert main(["schedule", "github", "--write", str(tmp_path), "--start", str(start)]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / ".github/workflows/rollout.yml")
     assert (tmp_path / ".github" / "workflows" / "rollout.yml").is_file()
@@ -309,8 +312,8 @@ def test_a_folder_that_cannot_be_written(
     """A file where a folder goes: a sentence that says what to do."""
     (tmp_path / "taken").write_text("mine", encoding="utf-8")
     assert main(["schedule", "airflow", "--write", str(tmp_path / "taken")]) == 1
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert said.endswith("(File exists); name a folder where you may write: --write DIR")
+    refusal = capsys.readouterr().err.splitlines()[-1]
+    assert refusal.endswith("(File exists); name a folder where you may write: --write DIR")
     assert (tmp_path / "taken").read_text("utf-8") == "mine"
 
 
@@ -318,15 +321,15 @@ def test_what_is_past_is_not_scheduled(capsys: pytest.CaptureFixture[str]) -> No
     """A review whose moment is over would run at once, or in a year: its command is told."""
     start = datetime.now(SEOUL).date() - timedelta(days=10)
     assert main(["schedule", "cron", "--start", str(start), "--zone", "Asia/Seoul"]) == 0
-    told = capsys.readouterr()
-    assert told.out.count("rollout review") == 5
+    output = capsys.readouterr()
+    assert output.out.count("rollout review") == 5
     day = start + timedelta(days=4)
     again = f"`rollout review 0 --as-of {day}T09:00+09:00 --out reports/stage-0-{day}`"
-    assert told.err == f"rollout: past, and left out: W1: review the exit of stage 0; {again}\n"
+    assert output.err == f"rollout: past, and left out: W1: review the exit of stage 0; {again}\n"
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "refusal"),
     [
         ("schedule cron --at 25:00", "'25:00' is no time of day such as 09:00"),
         ("schedule cron --start 2026-13-01", "'2026-13-01' is no date such as 2026-11-02"),
@@ -335,12 +338,12 @@ def test_what_is_past_is_not_scheduled(capsys: pytest.CaptureFixture[str]) -> No
         ("schedule cron --day 8", "'8' is no whole number from 1 to 7"),
     ],
 )
-def test_mistakes(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes(line: str, refusal: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each is a sentence with the command's usage."""
     with pytest.raises(SystemExit) as ended:
         main(line.split())
     assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+    assert refusal in capsys.readouterr().err
 
 
 def test_a_zone_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,8 +29,8 @@ def test_they_are_whole_and_of_no_machine(lang: str) -> None:
     assert faults(parts) == []
     assert past_at(folder, lang).word == "NO_GO"
     text = re.sub(rb"data:image/[^\"]*", b"", b"".join(parts.values()))
-    found = re.findall(rb"(?:/tmp|/home|/root|/Users|/work|/var|[A-Z]:\\\\)[/\w.]*", text)
-    assert found == []
+    paths = re.findall(rb"(?:/tmp|/home|/root|/Users|/work|/var|[A-Z]:\\\\)[/\w.]*", text)
+    assert paths == []
 
 
 def test_both_are_of_the_same_review() -> None:
@@ -48,8 +48,8 @@ def test_a_review_of_today_says_the_same(
     """The same numbers and words, whenever it was made; where they changed, `make examples`."""
     monkeypatch.chdir(ROOT)
     out = tmp_path / "new"
-    asked = ("review", "2", "--runs", "data/examples/bfcl", *ARMS, "--looks", "")
-    assert main([*asked, "--against", "none", "--lang", lang, "--out", str(out)]) == 20
+    arguments = ("review", "2", "--runs", "data/examples/bfcl", *ARMS, "--looks", "")
+    assert main([*arguments, "--against", "none", "--lang", lang, "--out", str(out)]) == 20
     old, new = (json.loads((place / REVIEW).read_bytes()) for place in (SHIPPED / lang, out))
     assert rounded(old) == rounded(new), "run `make examples`"
     shown = (out / PAGE).read_text("utf-8").replace(str(out), f"reports/examples/{lang}")

@@ -83,11 +83,11 @@ MARKDOWN = tuple(
 def review_of(labels: Sequence[str]) -> Reviewed:
     """Return a review whose every name but the arms' is one of the labels."""
     labels = [label.replace("\ud800", "\ufffd") for label in labels]  # refused where it is read
-    base, one, several = story(), labels[0], tuple(labels)
+    base, first, several = story(), labels[0], tuple(labels)
     reasons = tuple(told(label) for label in labels)
     return structs.replace(
-        base, source_title=one, profile=one, reasons=reasons, warnings=reasons, changes=reasons,
-        set_aside=reasons, design=told(one),
+        base, source_title=first, profile=first, reasons=reasons, warnings=reasons, changes=reasons,
+        set_aside=reasons, design=told(first),
         issues=tuple(issue(x, k, (0.1, 0.1), (1, 0.9, 1.1), 0.5) for k, x in enumerate(labels, 1)),
         segments=tuple(
             structs.replace(segment(x, 50, 0.8, 0.7, 0.03), loss=True) for x in labels
@@ -98,10 +98,12 @@ def review_of(labels: Sequence[str]) -> Reviewed:
             for x in labels
         ),
         arms=tuple(
-            structs.replace(arm, profiles=several, strategies=several, flags={one: one, "b": True})
+            structs.replace(
+                arm, profiles=several, strategies=several, flags={first: first, "b": True}
+            )
             for arm in base.arms
         ),
-        gates=tuple(structs.replace(gate, subject=one) for gate in base.gates),
+        gates=tuple(structs.replace(gate, subject=first) for gate in base.gates),
         quarantine=tuple(QuarantineGroup(x, 1, x) for x in labels),
         inputs=tuple(InputFile(x, SHA, "envelope", 1, 1, 0) for x in labels),
     )  # fmt: skip
@@ -198,23 +200,23 @@ def sentences(labels: Sequence[str]) -> str:
 
 def card(labels: Sequence[str]) -> str:
     """Return the cards of a decision, of rollbacks and of key changes."""
-    one, several = labels[0], tuple(labels)
-    people = {"a@b.c": Person(one, ("pm",)), "b@b.c": Person(labels[1], ("pm",))}
+    first, several = labels[0], tuple(labels)
+    people = {"a@b.c": Person(first, ("pm",)), "b@b.c": Person(labels[1], ("pm",))}
     trust = Trust(SHA, SHA, people, {"GO": Threshold(("pm",))})
     common: dict[str, Any] = {
-        "id": "dec-20261122-001", "ledger": one, "seq": 1, "prev": (), "verdict": "GO",
+        "id": "dec-20261122-001", "ledger": first, "seq": 1, "prev": (), "verdict": "GO",
         "prepared": Prepared("a@b.c", "2026-11-22T09:00:00Z"), "lang": "en", "trust": trust,
         "witnesses": {},
     }  # fmt: skip
-    arm = MeasuredArm(one, 1, 1, 1, one, one, {"a": one}, several, several, simulated=False)
+    arm = MeasuredArm(first, 1, 1, 1, first, first, {"a": first}, several, several, simulated=False)
     gate = GateState(
         id="g", title="Pass rate", unit="ms", evidence_unit="ms", signed=False, limit="1",
-        proof_limit="1", plan=one, value="1", evidence=one, point="1", lower="1", upper="1",
+        proof_limit="1", plan=first, value="1", evidence=first, point="1", lower="1", upper="1",
         n_control=1, n_treatment=1, clusters=1,
     )  # fmt: skip
-    flags = [FlagSet(1, one, {"k": value}, SHA) for value in (one, labels[1])]
+    flags = [FlagSet(1, first, {"k": value}, SHA) for value in (first, labels[1])]
     decision = Predicate(
-        **common, kind="promotion", stage=Move(1, 2), cohort=one, recommendation=one,
+        **common, kind="promotion", stage=Move(1, 2), cohort=first, recommendation=first,
         reasons=several, tags=several, note=" ".join(labels[:20]),
         measured=tuple(structs.replace(arm, arm=label) for label in labels),
         gates=tuple(structs.replace(gate, title=label) for label in labels),
@@ -296,9 +298,9 @@ def check_text(text: str, most: int = SENTENCE) -> None:
 
 def of_html(html: str) -> object:
     """Return a page's elements; no address but of pictures in itself, no handler."""
-    seen = Skeleton(html)
-    check_text("".join(seen.text))
-    return seen.parts
+    skeleton = Skeleton(html)
+    check_text("".join(skeleton.text))
+    return skeleton.parts
 
 
 def of_text(text: str) -> object:

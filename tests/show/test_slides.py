@@ -81,8 +81,8 @@ def page_of(digest: str) -> str:
 
 def text_of(pdf: Path) -> list[str]:
     """Return the text of every sheet."""
-    told = subprocess.run(["pdftotext", "-layout", pdf, "-"], check=True, capture_output=True)
-    return told.stdout.decode().split("\f")[:-1]
+    converted = subprocess.run(["pdftotext", "-layout", pdf, "-"], check=True, capture_output=True)
+    return converted.stdout.decode().split("\f")[:-1]
 
 
 def filled(pdf: Path, folder: Path) -> list[float]:
@@ -214,13 +214,13 @@ def test_a_page_that_may_load_or_run_is_not_printed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("out", "said"),
+    ("out", "refusal"),
     [("review.html", "is a part of a report"), (".", "is a folder"), ("no/x.pdf", "no folder")],
 )
-def test_a_place_that_is_taken_is_refused(tmp_path: Path, out: str, said: str) -> None:
+def test_a_place_that_is_taken_is_refused(tmp_path: Path, out: str, refusal: str) -> None:
     """The PDF replaces no part of a report, and no folder is made for it."""
     folder = report(tmp_path / "w47")
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=refusal):
         print_report(folder, folder / out)
 
 

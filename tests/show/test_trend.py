@@ -28,9 +28,9 @@ def workbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "book"
 
 
-def found(**given: object) -> list[str]:
+def found(**values: object) -> list[str]:
     """Return the reports that are looks before the third week's."""
-    params = ReviewParams.model_validate({"stage": 2, "runs": "runs"} | given)
+    params = ReviewParams.model_validate({"stage": 2, "runs": "runs"} | values)
     return [past.where for past in earlier_looks(week(3), params)]
 
 
@@ -60,10 +60,10 @@ def test_looks_beside_a_report_elsewhere_count(workbook: Path) -> None:
 def test_a_single_review_says_that_it_is_the_first() -> None:
     """There is no trend of one look, in either language."""
     for lang in ("en", "ko"):
-        said = gates_over_looks(week(1), (), lang)
-        assert isinstance(said, Note)
+        note = gates_over_looks(week(1), (), lang)
+        assert isinstance(note, Note)
         first = "This is the first look: a trend begins with the second."
-        assert said.text == translate(first, lang)
+        assert note.text == translate(first, lang)
 
 
 @pytest.mark.skipif(not EXHAUSTIVE, reason="run by `make faults`")

@@ -104,8 +104,8 @@ def test_a_day_tells_its_numbers_at_the_pointer() -> None:
     """Dots and bands of a series have counts and bounds in their tooltip; pictures have none."""
     chart = charts(watched_days.daily_series(WATCH))[0]
     for kind in ("rule", "point"):
-        told = layers(chart, kind)[-2]
-        assert "tooltip" in told["encoding"]
+        mark = layers(chart, kind)[-2]
+        assert "tooltip" in mark["encoding"]
     last = rows_of(chart, layers(chart, "point")[-1])[-1]
     assert (last["day"], last["n"]) == ("2026-10-18", "700 + 690")
     assert last["treatment"] == "75.1% [71.4%, 78.9%]"
@@ -169,7 +169,7 @@ def test_a_bar_tells_its_part_and_the_whole_signal_with_bounds() -> None:
     first = rows_of(chart, bars)[0]
     assert (first["label"], first["kind"], first["text"]) == ("easy", "seen", "41.0%")
     assert (first["whole"], first["limit"]) == ("×0.06 [×0.05, ×0.07]", "×0.01")
-    assert [one["field"] for one in bars["encoding"]["tooltip"]][-2:] == ["whole", "limit"]
+    assert [field["field"] for field in bars["encoding"]["tooltip"]][-2:] == ["whole", "limit"]
 
 
 def test_hostile_names_are_only_shown() -> None:
@@ -196,8 +196,8 @@ def test_labels_of_parts_and_notes_pass_the_gate_of_charts() -> None:
     """No text of a live chart of parts or weeks has a control character that the data had."""
     signal = msgspec.structs.replace(WATCH.signals[0], parts=(("a\x07", "b\x07", 0.5),))
     weeks = (("W1\x07", (0,), "a note\x07 of words"),)
-    here = msgspec.structs.replace(WATCH.here, weeks=weeks)
-    watch = msgspec.structs.replace(WATCH, signals=(signal,), here=here)
+    position = msgspec.structs.replace(WATCH.here, weeks=weeks)
+    watch = msgspec.structs.replace(WATCH, signals=(signal,), here=position)
     strip = watched_parts.schedule(watch)
     assert isinstance(strip, Figure)
     for figure in (*charts(watched_parts.signal_charts(watch)), strip):
@@ -212,12 +212,12 @@ def _texts(part: Any) -> Iterator[str]:  # noqa: ANN401 -- any part of a specifi
         yield part
     elif isinstance(part, dict | list | tuple):
         inner: Any = part.values() if isinstance(part, dict) else part
-        for one in inner:
-            yield from _texts(one)
+        for element in inner:
+            yield from _texts(element)
 
 
 def test_the_record_is_read_as_it_was_written() -> None:
     """watch.json holds every field, and each reason its English sentence."""
-    said = worded(WATCH)
-    assert decode(encode(said), "watch.json") == said
-    assert b'"schema": "rolloutlib/watch@1"' in encode(said)
+    record = worded(WATCH)
+    assert decode(encode(record), "watch.json") == record
+    assert b'"schema": "rolloutlib/watch@1"' in encode(record)

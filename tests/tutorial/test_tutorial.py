@@ -147,12 +147,12 @@ KOREAN = {
 
 def test_both_languages_give_the_same_commands() -> None:
     """In the same blocks, under as many headings; what follows each command is its own."""
-    told: dict[str, tuple[int, list[list[str]]]] = {}
+    commands: dict[str, tuple[int, list[list[str]]]] = {}
     for lang, path in PAGES.items():
         page = path.read_text("utf-8")
         blocks = [_commands(block) for block in BLOCK.findall(page)]
-        told[lang] = page.count("\n## "), [[*map(_in_english, block)] for block in blocks]
-    assert told["ko"] == told["en"]
+        commands[lang] = page.count("\n## "), [[*map(_in_english, block)] for block in blocks]
+    assert commands["ko"] == commands["en"]
 
 
 def _in_english(command: str) -> str:

@@ -27,15 +27,15 @@ class _Asked(dict[str, str]):
 @cache
 def help_texts() -> frozenset[str]:
     """Return every English text that --help says in the reader's language."""
-    asked = _Asked()
+    recorder = _Asked()
 
     def nothing_else(_: str) -> dict[str, str]:
-        return asked
+        return recorder
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sentences, "_catalogue", nothing_else)
         helps("ko")
-    return frozenset(asked)
+    return frozenset(recorder)
 
 
 def helps(lang: str) -> dict[str, str]:

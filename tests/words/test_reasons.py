@@ -129,9 +129,9 @@ def test_a_worded_record_carries_english_everywhere() -> None:
     review = Review(stage=2, control="a", treatment="b", recommendation=Recommendation.HOLD,
                     reasons=(blocked,))  # fmt: skip
     with speaking("ko"):
-        said = worded(review).reasons[0]
-    assert said.text == "Pass rate: Only 3 users an arm; a bound needs at least 5."
-    inner = said.facts["why"]
+        reason = worded(review).reasons[0]
+    assert reason.text == "Pass rate: Only 3 users an arm; a bound needs at least 5."
+    inner = reason.facts["why"]
     assert isinstance(inner, Reason)
     assert inner.text == "Only 3 users an arm; a bound needs at least 5."
 
