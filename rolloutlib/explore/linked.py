@@ -245,23 +245,20 @@ def _at(x: Any, field: str) -> Any:  # noqa: ANN401 -- a channel of Altair
     return moved
 
 
-def _distribution(
-    steps: list[Spec], arms: list[str], metric: Metric, chosen: alt.Parameter, height: int
-) -> alt.LayerChart:
-    """Draw both arms' distribution functions of what is selected; nothing selected is the whole."""
-    import altair as alt
-
-    title = str(say("latency, ms") if metric == "latency_ms" else say("score"))
+def _values_axis(steps: list[Spec], metric: Metric, title: str) -> object:
+    """Return the axis of the values: of latencies far apart a logarithmic one."""
     ends = sorted(row["x"] for row in steps)
     wide = metric == "latency_ms" and ends[0] > 0 and ends[-1] / ends[0] > 4  # noqa: PLR2004
     look: Spec = {"title": title, "grid": False, "tickCount": 5}
-    x = axis("X", "x", (ends[0], ends[-1]), format=",d" if wide else "~g",
-             **look | ({"type": "log"} if wide else {}))  # fmt: skip
-    y = axis("Y", "share", (0, 1), title=str(say("share of samples")), format=".0%", tickCount=5)
-    arm = alt.selection_point(name=f"arm_{chosen.name}", fields=["arm"], bind="legend")
-    faint = alt.when(arm).then(alt.value(1)).otherwise(alt.value(0.15))
-    at = {"x": x, "y": y, "color": arm_color(arms, 2 * WIDE)}
-    tip = [
+    return axis("X", "x", (ends[0], ends[-1]), format=",d" if wide else "~g",
+                **look | ({"type": "log"} if wide else {}))  # fmt: skip
+
+
+def _step_tips(title: str) -> list[alt.Tooltip]:
+    """Return what a step tells at the pointer: its share is computed in the browser."""
+    import altair as alt
+
+    return [
         alt.Tooltip(field="arm", type="nominal", title=str(say("Arm"))),
         alt.Tooltip(field="x", type="quantitative", title=title, format=",.4~g"),
         alt.Tooltip(field="share", type="quantitative", title=str(say("share of samples")),
@@ -269,9 +266,23 @@ def _distribution(
         alt.Tooltip(field="below", type="quantitative", title=str(say("Samples")), format=",d"),
         alt.Tooltip(field="all", type="quantitative", title=str(say("of samples")), format=",d"),
     ]  # fmt: skip
+
+
+def _distribution(
+    steps: list[Spec], arms: list[str], metric: Metric, chosen: alt.Parameter, height: int
+) -> alt.LayerChart:
+    """Draw both arms' distribution functions of what is selected; nothing selected is the whole."""
+    import altair as alt
+
+    title = str(say("latency, ms") if metric == "latency_ms" else say("score"))
+    x = _values_axis(steps, metric, title)
+    y = axis("Y", "share", (0, 1), title=str(say("share of samples")), format=".0%", tickCount=5)
+    arm = alt.selection_point(name=f"arm_{chosen.name}", fields=["arm"], bind="legend")
+    faint = alt.when(arm).then(alt.value(1)).otherwise(alt.value(0.15))
+    at = {"x": x, "y": y, "color": arm_color(arms, 2 * WIDE)}
     drawn = plot([
         mark("line", at | {"opacity": faint}, interpolate="step-after", strokeWidth=2.2, clip=True),
-        mark("point", at | {"tooltip": tip}, opacity=0, size=200, clip=True),
+        mark("point", at | {"tooltip": _step_tips(title)}, opacity=0, size=200, clip=True),
     ], WIDE, height)  # fmt: skip
     drawn.data = table(steps)
     return (

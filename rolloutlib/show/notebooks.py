@@ -75,18 +75,13 @@ def run_notebook(
     source = nbformat.read(notebook, as_version=4)
     _refuse_unknown(params, parameter_names(source), notebook)
     out.parent.mkdir(parents=True, exist_ok=True)
-    terminal = progress is not None and progress.isatty()
-    if progress is not None and not terminal:
-        running = say("running {notebook}: {n} cells", notebook=notebook.name, n=len(source.cells))
-        print(running, file=progress, flush=True)
-    form = "{desc} {percentage:3.0f}% {bar:30} {elapsed}"
-    bar = {"file": progress, "bar_format": form, "leave": False}
+    bar = _progress_bar(notebook, len(source.cells), progress)
     getLogger("papermill").addHandler(NullHandler())  # what it says there is said as an error
     with own_kernel(report, place) as kernel:
         try:
             return papermill.execute_notebook(
                 localise(source, lang), _literal(out), dict(params), kernel_name="python3",
-                cwd=str(workbook_root()), progress_bar=bar if terminal else False,
+                cwd=str(workbook_root()), progress_bar=bar or False,
                 request_save_on_cell_execute=False, autosave_cell_every=0,
                 start_timeout=START, shutdown_kernel="immediate",
                 kernel_manager_class=kernel.manager,
@@ -99,6 +94,18 @@ def run_notebook(
             raise _as_sentence(error.ename, error.evalue, kernel.said(), about) from None
         except (RuntimeError, TimeoutError) as error:  # of nbclient and jupyter_client
             raise kernel.gone(error) from None
+
+
+def _progress_bar(notebook: Path, cells: int, progress: TextIO | None) -> dict[str, object]:
+    """Return the settings of a terminal's bar; any other stream gets a line, and none a bar."""
+    if progress is None:
+        return {}
+    if not progress.isatty():
+        running = say("running {notebook}: {n} cells", notebook=notebook.name, n=cells)
+        print(running, file=progress, flush=True)
+        return {}
+    form = "{desc} {percentage:3.0f}% {bar:30} {elapsed}"
+    return {"file": progress, "bar_format": form, "leave": False}
 
 
 def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from rolloutlib.plan.params import ReviewParams
+    from rolloutlib.show.bundle import Report
+    from rolloutlib.words.sentences import Sentence
 
 __all__ = ["review_notebook"]
 
@@ -66,14 +68,9 @@ def review_notebook(
     root, out = workbook_root(), params.path("out")
     if out is None:
         raise UsageError("out is not set; name the folder to write the report to")
-    values = params.model_dump(mode="json", exclude={"plan"}) | {"out": None}
     with new_report(out, fresh=fresh, progress=progress) as report:
         try:
-            executed = run_notebook(
-                root / "notebooks" / "stage_review.ipynb", values, report.folder / NOTEBOOK,
-                lang=params.lang, progress=progress, report=report.folder, failed=report.failed,
-                place=_named(report.place, root, params),
-            )  # fmt: skip
+            executed = _executed(params, report, root, progress)
             text, refused = _summary(executed), None
         except (NoEvidenceError, RunsError) as error:
             from rolloutlib.show.invalid import invalid_report
@@ -86,18 +83,30 @@ def review_notebook(
         page = report.publish() / PAGE
     if published is not None:
         published(page)
-    path = page.relative_to(root) if page.is_relative_to(root) else page
-    where = say("Report: {path}", path=plain(str(path)))
-    print(text, where, sep="\n\n", file=summary or sys.stdout)
+    print(text, _where(page, root), sep="\n\n", file=summary or sys.stdout)
     if refused is not None:
         raise refused
     _log(root, page, params.lang)
     return recommendation
 
 
-def _named(place: Path, root: Path, params: ReviewParams) -> str:
-    """Return a report's folder as a command names it: from the workbook, or as it was given."""
-    return str(place.relative_to(root)) if place.is_relative_to(root) else str(params.out)
+def _executed(
+    params: ReviewParams, report: Report, root: Path, progress: TextIO | None
+) -> NotebookNode:
+    """Run the notebook with its report's parts going to the report's folder."""
+    place, values = report.place, params.model_dump(mode="json", exclude={"plan"})
+    # A command names the folder from the workbook, or as it was given.
+    named = str(place.relative_to(root)) if place.is_relative_to(root) else str(params.out)
+    return run_notebook(
+        root / "notebooks" / "stage_review.ipynb", values | {"out": None},
+        report.folder / NOTEBOOK, lang=params.lang, progress=progress, report=report.folder,
+        failed=report.failed, place=named,
+    )  # fmt: skip
+
+
+def _where(page: Path, root: Path) -> Sentence:
+    path = page.relative_to(root) if page.is_relative_to(root) else page
+    return say("Report: {path}", path=plain(str(path)))
 
 
 def _log(root: Path, page: Path, lang: str) -> None:
