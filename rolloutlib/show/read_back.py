@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_back"]
 
-_WIDE, _CELL, _REFUSED = 9, 24, 5
+_CELL, _REFUSED = 24, 5  # characters of a cell; refused rows that are shown
 _HIDDEN: Final = {"passed", "vetoed", "error", "run_id"}  # the status tells them, the arm its run
 _NUMBERS: Final = {"score", "latency_ms"}
 

@@ -42,10 +42,11 @@ def review_notebook(
     *,
     fresh: bool = False,
     progress: TextIO | None = None,
-    summary: TextIO | None = None,
     published: Callable[[Path], object] | None = None,
 ) -> str:
     """Run notebooks/stage_review.ipynb and leave a sealed report in the folder `params.out`.
+
+    The recommendation and the report's path are printed in the language that is spoken.
 
     The notebook's own `out` is left empty: who runs it again by hand writes over no report.
 
@@ -53,8 +54,6 @@ def review_notebook(
         params: validated parameters; `out` must be set.
         fresh: whether the folder must be a new one; a name that is taken gets a number.
         progress: where to show how far it is.
-        summary: where to print the recommendation and the report's path (standard output), in
-            the language that is spoken.
         published: hears where the page is, once the report is there in whole.
 
     Returns:
@@ -83,7 +82,7 @@ def review_notebook(
         page = report.publish() / PAGE
     if published is not None:
         published(page)
-    print(text, _where(page, root), sep="\n\n", file=summary or sys.stdout)
+    print(text, _where(page, root), sep="\n\n")  # noqa: T201 -- what the command is run for
     if refused is not None:
         raise refused
     _log(root, page, params.lang)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Watched", "resolved", "watch_notebook", "watched_days"]
 
 DAILY: Final = "params/daily.yaml"
-DEFAULT_OUT: Final = "reports/daily"
 NAMED: Final = ("runs", "control", "treatment", "source", "profile")  # what params/stage-N tells
 
 
