@@ -107,22 +107,22 @@ def opened(
     Raises:
         FileError: as `bounded_bytes`.
     """
-    told = shown_path(path)
+    shown = shown_path(path)
     try:
         handle = _handle(path, links=links)
     except OSError as error:
-        raise _not_opened(told, error, links=links) from None
+        raise _not_opened(shown, error, links=links) from None
     except ValueError:  # a NUL in the name
         why = phrase("is no name that a file can have")
-        raise FileError.at(told, why, missing=True) from None
+        raise FileError.at(shown, why, missing=True) from None
     with os.fdopen(handle, "rb", buffering=0) as raw:
         before = os.fstat(raw.fileno())
-        _within(told, before.st_size, most)
-        yield _Counted(raw, told, most)  # pyright: ignore[reportReturnType] -- read() is all of it
+        _within(shown, before.st_size, most)
+        yield _Counted(raw, shown, most)  # pyright: ignore[reportReturnType] -- read() is all of it
         after = os.fstat(raw.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         why = phrase("changed while it was read; wait for its writer, and read it again")
-        raise FileError.at(told, why)
+        raise FileError.at(shown, why)
 
 
 def is_there(path: str | os.PathLike[str]) -> bool:
@@ -158,8 +158,8 @@ def shown_path(path: str | os.PathLike[str]) -> str:
 class _Counted:
     """A stream that gives no more than its budget, whatever size the file claimed to have."""
 
-    def __init__(self, raw: BinaryIO, told: str, most: Limit | int) -> None:
-        self._raw, self._told, self._most, self._read = raw, told, most, 0
+    def __init__(self, raw: BinaryIO, shown: str, most: Limit | int) -> None:
+        self._raw, self._told, self._most, self._read = raw, shown, most, 0
 
     def fileno(self) -> int:
         return self._raw.fileno()
@@ -194,8 +194,8 @@ class _IrregularError(OSError):
     """What is there is no file to read."""
 
 
-def _regular(found: os.stat_result) -> None:
-    if kind := _kind(found.st_mode):
+def _regular(status: os.stat_result) -> None:
+    if kind := _kind(status.st_mode):
         raise _IrregularError(errno.EINVAL, kind)
 
 
@@ -205,7 +205,7 @@ def _kind(mode: int) -> Clause:
     return next((name for is_kind, name in _KINDS if is_kind(mode)), phrase("no file"))
 
 
-def _within(told: str, size: int, most: Limit | int) -> None:
+def _within(shown: str, size: int, most: Limit | int) -> None:
     limit = most if isinstance(most, int) else most.value
     if size <= limit:
         return
@@ -213,17 +213,17 @@ def _within(told: str, size: int, most: Limit | int) -> None:
         phrase("has {size:,} bytes; expected at most {most:,}", size=size, most=limit)
         if isinstance(most, int) else phrase("has {refusal}", refusal=most.refusal(size))
     )  # fmt: skip
-    raise FileError.at(told, why)
+    raise FileError.at(shown, why)
 
 
-def _not_opened(told: str, error: OSError, *, links: bool) -> FileError:
+def _not_opened(shown: str, error: OSError, *, links: bool) -> FileError:
     if isinstance(error, _IrregularError):
         why = phrase("is {kind}; expected a regular file", kind=error.strerror)
-        return FileError.at(told, why)
+        return FileError.at(shown, why)
     if error.errno == errno.ELOOP:
-        due = phrase("a link that ends at a file" if links else "a plain file, not a link")
-        why = phrase("is a link, or one of a ring of links; expected {due}", due=due)
-        return FileError.at(told, why)
+        expected = phrase("a link that ends at a file" if links else "a plain file, not a link")
+        why = phrase("is a link, or one of a ring of links; expected {due}", due=expected)
+        return FileError.at(shown, why)
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-        return FileError.at(told, phrase("does not exist; expected a file"), missing=True)
-    return FileError.at(told, phrase("cannot be read ({why})", why=error))
+        return FileError.at(shown, phrase("does not exist; expected a file"), missing=True)
+    return FileError.at(shown, phrase("cannot be read ({why})", why=error))

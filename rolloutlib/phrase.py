@@ -236,7 +236,7 @@ def either(parts: Sequence[Clause]) -> Clause:
     >>> str(either(["a", "b", "c"]))
     'a or b or c'
     """
-    return _chained(parts, lambda one, other: phrase("{one} or {other}", one=one, other=other))
+    return _chained(parts, lambda left, right: phrase("{one} or {other}", one=left, other=right))
 
 
 def both(parts: Sequence[Clause]) -> Clause:
@@ -245,7 +245,7 @@ def both(parts: Sequence[Clause]) -> Clause:
     >>> str(both(["a", "b"]))
     'a and b'
     """
-    return _chained(parts, lambda one, other: phrase("{one} and {other}", one=one, other=other))
+    return _chained(parts, lambda left, right: phrase("{one} and {other}", one=left, other=right))
 
 
 def _chained(parts: Sequence[Clause], chain: Callable[[Clause, Clause], Phrase]) -> Clause:

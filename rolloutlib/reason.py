@@ -13,9 +13,9 @@ import msgspec
 
 from rolloutlib.phrase import Phrase, Value
 
-__all__ = ["SAID", "Fact", "Reason", "because", "known", "said"]
+__all__ = ["PHRASED", "Fact", "Reason", "because", "known", "said"]
 
-SAID: Final = "said"  # the code of a phrase; programs find which one under `template`
+PHRASED: Final = "said"  # the code of a phrase; programs find which one under `template`
 
 Plain = bool | int | float | str | None
 Fact = Union[Plain, "Reason", tuple[Union[Plain, "Reason"], ...]]
@@ -52,7 +52,7 @@ def said(what: Phrase | str) -> Reason:
     {'template': '{n} rows', 'n': 3}
     """
     phrase = what if isinstance(what, Phrase) else Phrase(what)
-    return Reason(SAID, {"template": phrase.template, **_facts(phrase.values)})
+    return Reason(PHRASED, {"template": phrase.template, **_facts(phrase.values)})
 
 
 def _facts(values: dict[str, Value]) -> dict[str, Fact]:

@@ -45,7 +45,7 @@ _HIDES: Final = (
     r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0d\ufeff\uffa0\U0001bca0-\U0001bca3"
     r"\U0001d173-\U0001d17a"
 )
-_SEEN: Final = r"\ufffd"  # the replacement sign is there to be seen
+_REPLACEMENT: Final = r"\ufffd"  # the replacement sign is there to be seen
 # Joiners stay where writing needs them: inside emoji, Arabic, Persian and the scripts of India.
 _JOINED: Final = (
     r"\u0600-\u10ff\u1780-\u18af\u2190-\u2bff\ua840-\uabff\ufe0f\U00011000-\U00011fff"
@@ -57,7 +57,7 @@ _MARKS: Final = (
     r"\u0e47-\u0e4e\u0f71-\u0f84\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 )
 _SHOWN: Final = re.compile(
-    rf"(?!{_SEEN})[{_ACTS}{_HIDES}]"
+    rf"(?!{_REPLACEMENT})[{_ACTS}{_HIDES}]"
     rf"|(?<![{_JOINED}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINED}])"
     rf"|(?<=[{_SELECTS}])[{_SELECTS}]"
     rf"|(?<=[{_MARKS}]{{8}})[{_MARKS}]+"  # no script stacks more; a flood covers its neighbours

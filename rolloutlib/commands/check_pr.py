@@ -42,12 +42,12 @@ def _check(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.pull_request import lacking
 
     _, plan = workbook()
-    wanted = plan.documents.pr_sections
-    lacks = lacking(_text(arguments.file), wanted)
+    sections = plan.documents.pr_sections
+    lacks = lacking(_text(arguments.file), sections)
     for lack in lacks:
         say("{section}: {why}", section=lack.section, why=_why(lack))
     if not lacks:
-        say("all {n} sections say something: {sections}", n=len(wanted), sections=wanted)
+        say("all {n} sections say something: {sections}", n=len(sections), sections=sections)
     return LACKING if lacks else 0
 
 

@@ -82,22 +82,22 @@ def _compare(arguments: argparse.Namespace) -> int:
     plan = plan.with_margin(arguments.margin).allowing(tuple(arguments.differs))
     refused = None
     try:
-        found = _found(plan, arguments)
-        check_differs(arguments.differs, found)
+        pair = _found(plan, arguments)
+        check_differs(arguments.differs, pair)
     except (NoEvidenceError, RunsError) as error:
         named = (str(arguments.a), str(arguments.b or arguments.a))
-        found, refused = nothing_compared(plan, named, error.phrase), error
-    _write(found, arguments)
+        pair, refused = nothing_compared(plan, named, error.phrase), error
+    _write(pair, arguments)
     if refused is not None:
         raise refused
-    return EXIT[found.review.recommendation]
+    return EXIT[pair.review.recommendation]
 
 
 def _check_call(arguments: argparse.Namespace) -> None:
     """Refuse what contradicts itself before anything is read."""
-    for given in (arguments.plan, arguments.source):
-        if given is not None and not given.is_file():
-            raise UsageError("{path}: there is no such file", path=given)
+    for path in (arguments.plan, arguments.source):
+        if path is not None and not path.is_file():
+            raise UsageError("{path}: there is no such file", path=path)
     arms = [arguments.control, arguments.treatment]
     if arguments.b is not None and any(arms):
         raise UsageError("--control and --treatment are arms of one file; of two, A is the control")
@@ -125,15 +125,15 @@ def _found(plan: EvalPlan, arguments: argparse.Namespace) -> Pair:
     return compare_files(plan, two, meaning, names=shown_names(paths, two))
 
 
-def _write(found: Pair, arguments: argparse.Namespace) -> None:
+def _write(pair: Pair, arguments: argparse.Namespace) -> None:
     """Write the report and what else was asked for, and print the answer."""
     from rolloutlib.show.compared import terminal_answer
     from rolloutlib.show.compared_ci import comment, junit
     from rolloutlib.show.compared_report import write_comparison
 
-    review, spoken = found.review, arguments.lang
+    review, spoken = pair.review, arguments.lang
     out = arguments.out or Path(f"compare-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    page = write_comparison(found, out, spoken, fresh=arguments.out is None)
+    page = write_comparison(pair, out, spoken, fresh=arguments.out is None)
     if arguments.junit is not None:
         arguments.junit.write_bytes(junit(review, spoken))
     if arguments.markdown == "-":

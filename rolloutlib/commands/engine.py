@@ -50,11 +50,11 @@ def add(commands: Any) -> None:
         option("--out DIR", "folder for the envelopes", type=Path, required=True),
         description=BENCH,
     )  # fmt: skip
-    seen = "risks whose signal people have reported"
+    signals = "risks whose signal people have reported"
     command(
         commands, "risks", _risks, "the risk register on a review",
         option("review REVIEW_DIR", "folder that `rollout review --out` wrote", type=Path),
-        option("--seen RISK", seen, nargs="+", default=[]), lang("the signals"),
+        option("--seen RISK", signals, nargs="+", default=[]), lang("the signals"),
         description=RISKS,
     )  # fmt: skip
 

@@ -86,13 +86,13 @@ def _params(arguments: argparse.Namespace, root: Path) -> ReviewParams:
     from rolloutlib.plan.params import review_params, stage_params
 
     stage = _in_force(root) if arguments.stage is None else arguments.stage
-    said = given(arguments, "runs", "control", "treatment", "source", "evidence")
-    base = {} if "runs" in said else stage_params(root / "params" / f"stage-{stage}.yaml")
+    options = given(arguments, "runs", "control", "treatment", "source", "evidence")
+    base = {} if "runs" in options else stage_params(root / "params" / f"stage-{stage}.yaml")
     for name in ("runs", "source", "evidence"):
-        if name in said:
-            said[name] = from_here(said[name], root)
+        if name in options:
+            options[name] = from_here(options[name], root)
     params = review_params(
-        base | said | {"stage": stage, "looks": "", "carry": []}, where="rollout evidence"
+        base | options | {"stage": stage, "looks": "", "carry": []}, where="rollout evidence"
     )
     for name in ("runs", "source"):
         if (path := params.path(name)) is not None and not path.exists():
@@ -112,13 +112,13 @@ def _told(drafted: Iterable[Drafted], folder: Path) -> Iterator[str]:
     from rolloutlib.words.sentences import say
 
     fresh = [each for each in drafted if each.fresh]
-    kept = [each for each in drafted if not each.fresh]
+    existing = [each for each in drafted if not each.fresh]
     if fresh:
         yield str(say("Drafted in {folder}; each file, who owes it, and what has to be put in:",
                       folder=shown(folder)))  # fmt: skip
     yield from _grouped(fresh)
-    if kept:
-        names = tuple(each.name for each in kept)
+    if existing:
+        names = tuple(each.name for each in existing)
         yield str(say("There already, and left as they are: {files}", files=names))
     if fresh:
         yield str(say("When they are true, the same command with --check says what is still open."))
@@ -133,10 +133,10 @@ def _grouped(fresh: Iterable[Drafted]) -> Iterator[str]:
 
     from rolloutlib.words.roles import role_word
 
-    for (role, due), files in groupby(fresh, key=lambda each: (each.role, str(each.due))):
+    for (role, contents), files in groupby(fresh, key=lambda each: (each.role, str(each.due))):
         first, *others = (each.name for each in files)
         name = f"{first.partition('-')[0]}-*.xml × {len(others) + 1}" if others else first
-        yield f"  {name:25} {role_word(role)}: {due}"
+        yield f"  {name:25} {role_word(role)}: {contents}"
 
 
 def _checked(plan: Plan, review: Reviewed) -> Iterator[str]:
@@ -149,9 +149,9 @@ def _checked(plan: Plan, review: Reviewed) -> Iterator[str]:
     for check in review.checks:
         role = role_word(owes(plan, plan.checks[check.id].kind))
         owed = "" if check.holds else f" ({role})"
-        held = f"{translate(check.title)}{owed}: {sentence(check.why)}"
+        line = f"{translate(check.title)}{owed}: {sentence(check.why)}"
         note = f" {say('(simulated)')}" if check.holds and check.simulated else ""
-        yield f"{_SIGNS[check.holds]} {held}{note}"
+        yield f"{_SIGNS[check.holds]} {line}{note}"
 
 
 def _code(checks: Iterable[CheckResult]) -> int:
@@ -163,5 +163,5 @@ def _code(checks: Iterable[CheckResult]) -> int:
 
 def shown(folder: Path) -> str:
     """Return a folder as it is seen from here, if it lies here."""
-    here = Path.cwd()
-    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)
+    cwd = Path.cwd()
+    return str(folder.relative_to(cwd)) if folder.is_relative_to(cwd) else str(folder)

@@ -159,10 +159,10 @@ def _refused(error: OSError) -> Phrase:
     way = NEXT.get(error.errno or 0) or phrase("mend that and {again}", again=AGAIN)
     if error.errno == errno.ENOENT and what and os.sep not in what:
         way = phrase("if it is a program, install it; if a file, {otherwise}", otherwise=way)
-    told = {"what": what or phrase("the system refused"), "why": error, "way": way}
+    facts = {"what": what or phrase("the system refused"), "why": error, "way": way}
     if (place := _place(error)) is not None:
-        return phrase("{what}: {why} ({place}); {way}", place=place, **told)
-    return phrase("{what}: {why}; {way}", **told)
+        return phrase("{what}: {why} ({place}); {way}", place=place, **facts)
+    return phrase("{what}: {why}; {way}", **facts)
 
 
 def _where(error: BaseException) -> Phrase | str:

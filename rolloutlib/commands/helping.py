@@ -55,10 +55,10 @@ def _said(kind: str, lines: list[str]) -> list[str]:
     if kind in {"blank", COMMAND}:
         return lines
     paragraph = " ".join(line.strip() for line in lines)
-    said = worded(paragraph)
-    if said == paragraph:
+    translated = worded(paragraph)
+    if translated == paragraph:
         return lines
-    return [kind + line for line in wrapped(said, WIDTH - len(kind))]
+    return [kind + line for line in wrapped(translated, WIDTH - len(kind))]
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -89,19 +89,21 @@ def _progress() -> Callable[[str, int, int], None]:
 
 
 def _summary(ingested: Ingested, into: Path) -> list[str]:
-    read, kept, refused, copies = ingested.account
+    read, usable, refused, copies = ingested.account
     day, of_runs, samples = worded("day"), worded("runs"), worded("samples")
     head = day + to_the_right(of_runs, 20 - columns(day)) + to_the_right(samples, 12)
     lines = [head] if ingested.days else []
     lines += [f"{date:12}{runs:>8,}{rows:>12,}" for date, (runs, rows) in ingested.days.items()]
     if ingested.known:
-        known = worded("{n:,} files were already stored and not read again", n=ingested.known)
-        lines.append(known)
+        already_stored = worded(
+            "{n:,} files were already stored and not read again", n=ingested.known
+        )
+        lines.append(already_stored)
     if ingested.inputs:
         repeated = phrase(" + {n:,} copies", n=copies) if copies else ""
         account = worded(
             "{read:,} rows read = {kept:,} kept + {refused:,} quarantined{copies}",
-            read=read, kept=kept, refused=refused, copies=repeated,
+            read=read, kept=usable, refused=refused, copies=repeated,
         )  # fmt: skip
         lines.append(account)
     if refused:

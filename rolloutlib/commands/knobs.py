@@ -78,14 +78,14 @@ def _set(arguments: argparse.Namespace) -> int:
     from rolloutlib.flags.knobs import turn, turn_of
 
     root, plan = workbook()
-    known = plan.knobs.known
-    if arguments.knob not in known:
+    knobs = plan.knobs.known
+    if arguments.knob not in knobs:
         raise UsageError(
             "{knob!r} is no knob of the plan; expected {known}.{hint}", knob=arguments.knob,
-            known=tuple(known), hint=did_you_mean(arguments.knob, known),
+            known=tuple(knobs), hint=did_you_mean(arguments.knob, knobs),
         )  # fmt: skip
     because = _because(root, plan, arguments, arguments.review, arguments.force)
-    how = turn_of(known[arguments.knob], arguments.value)
+    how = turn_of(knobs[arguments.knob], arguments.value)
     line = turn(root, plan, arguments.knob, how, because, files=FlagFiles(time.time_ns))
     say(_told(plan, line))
     say("{file} has it now; the next decision's record and card repeat it.", file=SESSION)

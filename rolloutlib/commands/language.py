@@ -27,7 +27,7 @@ OWN: Final = "ROLLOUT_LANG"
 VARIABLES: Final = (OWN, "LC_ALL", "LC_MESSAGES", "LANG")
 _OF_REPORTS: ContextVar[str] = ContextVar("of_reports", default="en")
 _BEFORE: ContextVar[str] = ContextVar("before_command", default="")
-_KNOWN: Final = re.compile(r"(?P<name>ko|en)([_.@-].*)?", re.IGNORECASE)
+_LOCALE: Final = re.compile(r"(?P<name>ko|en)([_.@-].*)?", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"(C|POSIX)([.@].*)?")  # no language: what programs say as they are
 
 
@@ -72,17 +72,17 @@ def asked(argv: Sequence[str], environ: Mapping[str, str]) -> Asked:
 
 def _told(argv: Sequence[str]) -> tuple[str, str]:
     """Return the language that is named before the command, and the command's own."""
-    told, place, words = ["", ""], 0, iter(argv)
+    languages, place, words = ["", ""], 0, iter(argv)
     for word in words:
         if word == "--":
             break
         name, equals, value = word.partition("=")
         if name == OPTION:
             value = value if equals else next(words, "")
-            told[place] = value if value in LANGUAGES else told[place]
+            languages[place] = value if value in LANGUAGES else languages[place]
         elif not word.startswith("-"):
             place = 1  # of the command
-    return told[0], told[1]
+    return languages[0], languages[1]
 
 
 def _of_environment(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -90,9 +90,9 @@ def _of_environment(environ: Mapping[str, str]) -> tuple[str, str]:
     odd = ""
     for variable in VARIABLES:
         value = environ.get(variable, "").strip()
-        known = _KNOWN.fullmatch(value)
-        if known is not None:
-            return known["name"].lower(), odd
+        locale = _LOCALE.fullmatch(value)
+        if locale is not None:
+            return locale["name"].lower(), odd
         if variable == OWN and value and not _PLAIN.fullmatch(value):
             odd = value  # ours, and misspelt: said, and the next ones decide
         elif value:

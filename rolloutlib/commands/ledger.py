@@ -302,8 +302,8 @@ def prepared_by(arguments: argparse.Namespace) -> str:
 def git_email() -> str:
     """Return git's user.email here; empty where it has none."""
     git = ["git", "config", "user.email"]
-    asked = subprocess.run(git, capture_output=True, text=True, check=False)  # noqa: S603
-    return asked.stdout.strip()
+    answer = subprocess.run(git, capture_output=True, text=True, check=False)  # noqa: S603
+    return answer.stdout.strip()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rolloutlib.commands.worded import Said
+    from rolloutlib.commands.worded import Sayable
     from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Plan
 
@@ -43,10 +43,10 @@ def option(spec: str, help_: str | Phrase = "", **settings: Any) -> Option:
     if metavar:
         settings["metavar"] = metavar
     if settings.get("default") and "default" not in str(help_):
-        told = phrase(help_) if isinstance(help_, str) else help_
+        text = phrase(help_) if isinstance(help_, str) else help_
         default = str(settings["default"])
-        help_ = phrase("{help} (default: {default})", help=told, default=default.replace("%", "%%"))
-        if not str(told):
+        help_ = phrase("{help} (default: {default})", help=text, default=default.replace("%", "%%"))
+        if not str(text):
             help_ = phrase("default: {default}", default=default)
     return Option(name, {"help": help_ or None, **settings})
 
@@ -167,7 +167,7 @@ def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def say(text: Said, /, **values: object) -> None:
+def say(text: Sayable, /, **values: object) -> None:
     """Print one line, whatever names and values it holds: none of them ends it or moves on.
 
     Args:
@@ -182,7 +182,7 @@ def say_lines(text: str) -> None:
     sys.stdout.write(f"{terminal(text, most=LINE)}\n")
 
 
-def complain(text: Said, /, **values: object) -> None:
+def complain(text: Sayable, /, **values: object) -> None:
     """Print what a person has to know on standard error; what hides or acts in it is escaped."""
     sys.stderr.write(f"rollout: {terminal(worded(text, **values))}\n")
 

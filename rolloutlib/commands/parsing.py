@@ -74,9 +74,9 @@ class Parser(argparse.ArgumentParser):
         what = _of_argument(named["what"])
         self._end(phrase("argument {name}: {what}", name=named["name"], what=what))
 
-    def _end(self, said: Phrase | str) -> NoReturn:
+    def _end(self, message: Phrase | str) -> NoReturn:
         self.print_usage(sys.stderr)
-        sys.stderr.write(f"{self.prog}: {plain(worded(said))}\n")
+        sys.stderr.write(f"{self.prog}: {plain(worded(message))}\n")
         raise SystemExit(2)
 
 
@@ -89,10 +89,10 @@ def _of_the_call(message: str) -> Phrase | str:
 def _of_argument(message: str) -> Phrase | str:
     """Say what is wrong with an argument, add what was meant, and name types as people do."""
     if (match := _CHOICE.fullmatch(message)) is not None:
-        known = [word.strip("'") for word in match["known"].split(", ")]
+        choices = [word.strip("'") for word in match["known"].split(", ")]
         return phrase(
             "invalid choice: {got} (choose from {known}).{hint}", got=match["got"],
-            known=match["known"], hint=_hint(match["got"].strip("'"), known),
+            known=match["known"], hint=_hint(match["got"].strip("'"), choices),
         )  # fmt: skip
     if (match := _TYPE.fullmatch(message)) is not None:
         expected = TYPES.get(match["type"], OTHER)
@@ -102,6 +102,6 @@ def _of_argument(message: str) -> Phrase | str:
     return COUNTS.get(message, message)
 
 
-def _hint(word: str, known: Iterable[str]) -> Phrase | str:
-    begun = [name for name in known if name.startswith(word)] if word.strip("-") else []
-    return did_you_mean(begun[0], begun) if begun else did_you_mean(word, known)
+def _hint(word: str, choices: Iterable[str]) -> Phrase | str:
+    begun = [name for name in choices if name.startswith(word)] if word.strip("-") else []
+    return did_you_mean(begun[0], begun) if begun else did_you_mean(word, choices)

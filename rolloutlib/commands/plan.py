@@ -70,9 +70,9 @@ def _plan(arguments: argparse.Namespace) -> int:
     from rolloutlib.show import ladders, outlook
 
     plan, spoken = workbook()[1], arguments.lang
-    found, ladder = _forecast(arguments, plan), _ladder(arguments, plan)
-    tables = (outlook.decision_table(found, spoken), outlook.gate_table(found, spoken))
-    say(outlook.heading(found).text(spoken))
+    chances, ladder = _forecast(arguments, plan), _ladder(arguments, plan)
+    tables = (outlook.decision_table(chances, spoken), outlook.gate_table(chances, spoken))
+    say(outlook.heading(chances).text(spoken))
     say_lines("\n" + "\n\n".join(str(table.text) for table in tables) + "\n")
     say(ladders.ladder_heading(ladder).text(spoken))
     say_lines("\n" + str(ladders.ladder_table(ladder, spoken).text))
@@ -80,7 +80,7 @@ def _plan(arguments: argparse.Namespace) -> int:
         arguments.out.mkdir(parents=True, exist_ok=True)
         for name, chart in (("decisions", outlook.decision_chart), ("gates", outlook.gate_chart)):
             path = arguments.out / f"plan-stage-{arguments.stage}-{name}.svg"
-            path.write_text(chart(found, spoken).svg(), encoding="utf-8")
+            path.write_text(chart(chances, spoken).svg(), encoding="utf-8")
             say(str(path))
     return 0
 
@@ -90,9 +90,9 @@ def _forecast(arguments: argparse.Namespace, plan: Plan) -> Forecast:
 
     from rolloutlib.forecast.chances import forecast
 
-    due = plan.stages[arguments.stage].planned
-    users = arguments.users or (due.users if due else plan.stages[arguments.stage].cap)
-    samples = arguments.samples_per_user or (due.samples if due else SAMPLES)
+    planned = plan.stages[arguments.stage].planned
+    users = arguments.users or (planned.users if planned else plan.stages[arguments.stage].cap)
+    samples = arguments.samples_per_user or (planned.samples if planned else SAMPLES)
     if users is None:
         raise UsageError(
             "stage {stage} has no cap in the plan; say how many with --users",
@@ -100,7 +100,7 @@ def _forecast(arguments: argparse.Namespace, plan: Plan) -> Forecast:
         )  # fmt: skip
     return forecast(
         plan, arguments.stage, users=users, samples_per_user=samples,
-        runs=arguments.runs or (due.runs if due else RUNS), run_sd=arguments.run_sd,
+        runs=arguments.runs or (planned.runs if planned else RUNS), run_sd=arguments.run_sd,
         correlation=arguments.correlation, paired=arguments.paired,
         rng=np.random.default_rng(arguments.seed), control=given(arguments, *BASELINES),
         profile=arguments.profile, repetitions=arguments.repetitions,

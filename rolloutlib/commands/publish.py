@@ -68,16 +68,16 @@ def _publish(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _base(said: str | None) -> str:
+def _base(address: str | None) -> str:
     """Return an address that ends with a slash; nothing where none is said."""
     from rolloutlib.errors import UsageError
     from rolloutlib.phrase import phrase
 
-    if said is None:
+    if address is None:
         return ""
-    if not _URL.fullmatch(said):
+    if not _URL.fullmatch(address):
         raise UsageError(phrase(
             "--base-url is {got!r}; expected an address such as https://example.com/rollout/",
-            got=said[:120],
+            got=address[:120],
         ))  # fmt: skip
-    return said if said.endswith("/") else f"{said}/"
+    return address if address.endswith("/") else f"{address}/"

@@ -138,7 +138,7 @@ def _reviewed(params: ReviewParams, root: Path, *, fresh: bool, pdf: bool) -> st
     from rolloutlib.commands.telling import telling_of_review
     from rolloutlib.show.sealing import review_notebook
 
-    to_print = printing_of_review(params.lang, wanted=pdf)
+    to_print = printing_of_review(params.lang, enabled=pdf)
     to_renew, to_tell = renewing(root, params.lang), telling_of_review(params.stage, root)
     with to_print as printed, to_tell as told, to_renew as renewed:
 

@@ -54,10 +54,10 @@ def _line(log: Logged) -> str:
 
 def _numbers(log: Logged) -> list[str]:
     of = log.results
-    told = (
+    texts = (
         of.pass_rate is not None and worded("pass {share:.1%}", share=of.pass_rate),
         of.avg_score is not None and worded("score {score:.2f}", score=of.avg_score),
         of.avg_latency_ms is not None and worded("latency {ms:,.0f} ms", ms=of.avg_latency_ms),
         of.vetoed is not None and worded("vetoed {share:.1%}", share=of.vetoed),
     )
-    return [text for text in told if text]
+    return [text for text in texts if text]

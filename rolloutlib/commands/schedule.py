@@ -145,9 +145,9 @@ def _zone(name: str) -> Any:
 
     from rolloutlib.errors import did_you_mean
 
-    if name not in (known := available_timezones()):
+    if name not in (zones := available_timezones()):
         raise UsageError("--zone is {got!r}; expected a zone such as Asia/Seoul or UTC.{hint}",
-                         got=name, hint=did_you_mean(name, known))  # fmt: skip
+                         got=name, hint=did_you_mean(name, zones))  # fmt: skip
     return ZoneInfo(name)
 
 

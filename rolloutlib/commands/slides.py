@@ -63,7 +63,7 @@ def _slides(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def printing_of_review(lang: str, *, wanted: bool) -> Generator[Callable[[Path], None]]:
+def printing_of_review(lang: str, *, enabled: bool) -> Generator[Callable[[Path], None]]:
     """Print a review's page once it is there, also of data that are no evidence.
 
     Yields what has to hear where the page is. What keeps it from being printed is said; the review
@@ -71,20 +71,20 @@ def printing_of_review(lang: str, *, wanted: bool) -> Generator[Callable[[Path],
 
     Args:
         lang: language of what is said.
-        wanted: whether somebody asked for it.
+        enabled: whether somebody asked for it.
 
     Raises:
         UsageError, RolloutError: nothing here prints: told before a review spends its look.
     """
     pages: list[Path] = []
-    if wanted:
+    if enabled:
         from rolloutlib.show.printing import engines
 
         engines()
     try:
         yield pages.append
     finally:
-        if wanted and pages:
+        if enabled and pages:
             _print(pages[0].parent, lang)
 
 

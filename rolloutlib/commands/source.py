@@ -78,7 +78,7 @@ def _source(arguments: argparse.Namespace) -> int:
             with _at_hand(text) as source:
                 return _checked(drafted, source, arguments) if arguments.check else 0
         source = Path(arguments.out or _beside(drafted) / "source.yaml")
-        _write(source, text, kept=arguments.check)
+        _write(source, text, keep=arguments.check)
         say(str(source))
         return _checked(drafted, source, arguments) if arguments.check else 0
 
@@ -129,7 +129,7 @@ def _beside(drafted: Drafted) -> Path:
     return folder
 
 
-def _write(path: Path, text: str, *, kept: bool) -> None:
+def _write(path: Path, text: str, *, keep: bool) -> None:
     """Write a draft, but never over something else.
 
     Raises:
@@ -140,7 +140,7 @@ def _write(path: Path, text: str, *, kept: bool) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        if kept or (path.is_file() and path.read_text("utf-8", "replace") == text):
+        if keep or (path.is_file() and path.read_text("utf-8", "replace") == text):
             return
         raise UsageError(
             "{path} is there already, and differs from the draft; move it away, check it with "
@@ -175,5 +175,5 @@ def _read(drafted: Drafted, source: Path) -> Runs:
     from rolloutlib.runs.reading import read_runs
 
     peek = drafted.peek
-    one = len(peek.files) == 1 and not peek.arms
-    return read_runs(peek.files[0].path if one else peek.folder, source=source)
+    is_single = len(peek.files) == 1 and not peek.arms
+    return read_runs(peek.files[0].path if is_single else peek.folder, source=source)

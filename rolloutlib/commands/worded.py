@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from rolloutlib.phrase import Phrase
     from rolloutlib.words.sentences import Sentence
 
-    Said = str | Phrase | Sentence | RolloutError
+    Sayable = str | Phrase | Sentence | RolloutError
 
 __all__ = ["worded"]
 
 
-def worded(text: Said, /, **values: object) -> str:
+def worded(text: Sayable, /, **values: object) -> str:
     """Return a literal template with its values, or what is a phrase, in the language spoken.
 
     Where no catalogue can be had, that is English.
     """
-    said = phrase(text, **values) if isinstance(text, str) else text
+    spoken = phrase(text, **values) if isinstance(text, str) else text
     try:
         from rolloutlib.words.sentences import translated
 
-        return translated(said)
+        return translated(spoken)
     except Exception:  # noqa: BLE001 -- what was done is told, in whatever language it can
-        return str(said)
+        return str(spoken)

@@ -24,7 +24,7 @@ __all__ = ["DELIMITERS", "WRITTEN", "delimiter_of", "without_sep"]
 DELIMITERS: Final = (",", ";", "\t", "|")
 WRITTEN: Final = {"\t": '"\\t"', ",": '","', ";": '";"', "|": '"|"'}  # as source.yaml writes them
 _BY_NAME: Final = {".tsv": "\t", ".tab": "\t"}
-_TOLD: Final = {
+_TITLES: Final = {
     "\t": phrase("tabs"), ",": phrase("commas"), ";": phrase("semicolons"), "|": phrase("bars"),
 }  # fmt: skip
 _SEP = re.compile(rb'"?sep=(.)"?[ \t,;|]*(\r\n|\n|\r|\Z)', re.IGNORECASE)
@@ -37,15 +37,15 @@ def without_sep(data: bytes) -> tuple[bytes, str | None]:
     >>> without_sep(b"sep=;\na;b\n")
     (b'\na;b\n', ';')
     """
-    found = _SEP.match(data)
-    said = found[1].decode("latin-1") if found else ""
-    if not found or said not in DELIMITERS:
+    line = _SEP.match(data)
+    mark = line[1].decode("latin-1") if line else ""
+    if not line or mark not in DELIMITERS:
         return data, None
-    return found[2] + data[found.end() :], said
+    return line[2] + data[line.end() :], mark
 
 
 def delimiter_of(
-    name: str, kind: str, data: bytes, said: str | None, wanted: Collection[str] = ()
+    name: str, kind: str, data: bytes, declared: str | None, required: Collection[str] = ()
 ) -> str:
     """Return what is between the cells of a table.
 
@@ -53,14 +53,14 @@ def delimiter_of(
         name: the file's, for messages.
         kind: how its name ends.
         data: its bytes, as UTF-8.
-        said: what source.yaml or the file's first line says.
-        wanted: the columns that source.yaml maps.
+        declared: what source.yaml or the file's first line says.
+        required: the columns that source.yaml maps.
 
     Raises:
         DoorError: the header has its columns by another one.
     """
-    delimiter = said or _BY_NAME.get(kind, ",")
-    head, mapped = _header(data), {*wanted}
+    delimiter = declared or _BY_NAME.get(kind, ",")
+    head, mapped = _header(data), {*required}
     cells = _cells(head, delimiter)
     if mapped <= {*cells} and (mapped or len(cells) > 1):
         return delimiter
@@ -74,7 +74,7 @@ def delimiter_of(
         return delimiter
     columns = phrase("column" if len(cells) == 1 else "columns")
     got = phrase(
-        "has {n} {columns} between {marks}", n=len(cells), columns=columns, marks=_TOLD[delimiter]
+        "has {n} {columns} between {marks}", n=len(cells), columns=columns, marks=_TITLES[delimiter]
     )
     expected = phrase(
         "delimiter: {mark} in source.yaml, by which it has {n} columns ({names})",

@@ -46,7 +46,7 @@ _HEAD = 64
 _MANY = 0.1  # of the lines are no UTF-8: then it is not a few broken rows
 _FEW = 3
 _SEVERAL = 6  # bytes of text in another encoding, and no single broken one
-_SEEN = 1 << 20  # bytes that are looked at to tell one encoding from another
+_SAMPLE = 1 << 20  # bytes that are looked at to tell one encoding from another
 _CONTROLS = 0xA0
 _WORD = re.compile(r"\w+")
 _FOREIGN = re.compile(rb"[\x80-\xff]")
@@ -103,11 +103,11 @@ def as_utf8(name: str, data: bytes, encoding: str | None, kind: str = ".csv") ->
     for mark, marked in _MARKS:
         if data.startswith(mark):
             return _recoded(name, data[len(mark) :], marked, marked=True)
-    if found := other_format(name, data):
-        raise DoorError(name, phrase("is {what}", what=found[0]), found[1])
-    known = codecs.lookup(encoding).name.removesuffix("-sig") if encoding else "utf-8"
+    if other := other_format(name, data):
+        raise DoorError(name, phrase("is {what}", what=other[0]), other[1])
+    codec = codecs.lookup(encoding).name.removesuffix("-sig") if encoding else "utf-8"
     wide = _wide(data)
-    if encoding and known != "utf-8" and not (wide and known in _MARKED):
+    if encoding and codec != "utf-8" and not (wide and codec in _MARKED):
         return _said(name, data, encoding)
     if wide:
         _refuse(name, phrase("is {form} without its mark", form=wide[:6].upper()), wide)
@@ -126,23 +126,23 @@ def other_format(name: str, data: bytes) -> tuple[Phrase, Phrase] | None:
     ['packed (gzip)', 'a name that ends so: t.csv.gz']
     """
     packed = name.lower().endswith((".gz", ".zst", ".zstd"))
-    for mark, what, due in _FORMATS:
+    for mark, what, expected in _FORMATS:
         if data.startswith(mark) and packed:
             return phrase("{what} once more", what=what), phrase("a text that is packed once")
         if data.startswith(mark):
-            if not isinstance(due, str):
-                return what, due
-            ending = due.format(name=name, stem=name.rpartition(".")[0] or name)
+            if not isinstance(expected, str):
+                return what, expected
+            ending = expected.format(name=name, stem=name.rpartition(".")[0] or name)
             return what, phrase("a name that ends so: {name}", name=ending)
     return None
 
 
 def _refuse(name: str, got: Phrase, encoding: str, word: str = "") -> None:
-    due = phrase(
+    expected = phrase(
         "UTF-8, or encoding: {encoding} in source.yaml{seen}", encoding=encoding,
         seen=phrase(", in which it is text ({word!r})", word=exact(word)) if word else "",
     )  # fmt: skip
-    raise DoorError(name, got, due, key="encoding", value=encoding)
+    raise DoorError(name, got, expected, key="encoding", value=encoding)
 
 
 def _said(name: str, data: bytes, encoding: str) -> bytes:
@@ -160,40 +160,40 @@ def _said(name: str, data: bytes, encoding: str) -> bytes:
 
 def _recoded(name: str, data: bytes, encoding: str, *, marked: bool = False) -> bytes:
     """Decode piece by piece, so that beside the two texts nothing is held."""
-    decoder, found, view = codecs.getincrementaldecoder(encoding)(), io.BytesIO(), memoryview(data)
+    decoder, utf8, view = codecs.getincrementaldecoder(encoding)(), io.BytesIO(), memoryview(data)
     place = 0
     try:
         for place in range(0, max(1, len(data)), _PIECE):
             last = place + _PIECE >= len(data)
-            found.write(decoder.decode(view[place : place + _PIECE], last).encode())
-            if found.tell() > FILE_BYTES.value:
-                got = phrase("has {refusal}", refusal=FILE_BYTES.refusal(found.tell()))
+            utf8.write(decoder.decode(view[place : place + _PIECE], last).encode())
+            if utf8.tell() > FILE_BYTES.value:
+                got = phrase("has {refusal}", refusal=FILE_BYTES.refusal(utf8.tell()))
                 raise DoorError(name, got, phrase("a smaller file"))
     except UnicodeError as error:
         at = place + getattr(error, "start", 0)
         if marked or b"\0" in data[:_HEAD]:
             got = phrase("is {encoding}, and is cut off or damaged around byte {at:,}",
                          encoding=encoding.upper(), at=at)  # fmt: skip
-            due = phrase("the whole file; write it again from its source")
-            raise DoorError(name, got, due) from None
+            expected = phrase("the whole file; write it again from its source")
+            raise DoorError(name, got, expected) from None
         raise _undecoded(name, data, encoding, at) from None
-    return found.getvalue().removeprefix(_BOM)
+    return utf8.getvalue().removeprefix(_BOM)
 
 
 def _undecoded(name: str, data: bytes, encoding: str, at: int) -> DoorError:
     got = phrase("is no {encoding} around byte {at:,}", encoding=encoding, at=at)
     if _is_utf8(data):
-        due = phrase("no encoding: in source.yaml, since it is UTF-8")
-        return DoorError(name, got, due, key="encoding", value="utf-8")
+        expected = phrase("no encoding: in source.yaml, since it is UTF-8")
+        return DoorError(name, got, expected, key="encoding", value="utf-8")
     guess, wider = likely_encoding(data), _WIDER.get(codecs.lookup(encoding).name)
     if wider and _decodes(data, wider) and (guess is None or guess.encoding in {wider, _LATIN_ONE}):
-        due = phrase("encoding: {wider} in source.yaml, of which {encoding} is a part",
+        expected = phrase("encoding: {wider} in source.yaml, of which {encoding} is a part",
                      wider=wider, encoding=encoding)  # fmt: skip
-        return DoorError(name, got, due, key="encoding", value=wider)
+        return DoorError(name, got, expected, key="encoding", value=wider)
     if guess and guess.encoding != encoding:
-        due = phrase("encoding: {encoding} in source.yaml, in which it is text ({word!r})",
+        expected = phrase("encoding: {encoding} in source.yaml, in which it is text ({word!r})",
                      encoding=guess.encoding, word=guess.word)  # fmt: skip
-        return DoorError(name, got, due, key="encoding", value=guess.encoding)
+        return DoorError(name, got, expected, key="encoding", value=guess.encoding)
     return DoorError(name, got, phrase("a whole text in the encoding that source.yaml names"))
 
 
@@ -227,8 +227,8 @@ def _wide(data: bytes) -> str:
 def _mostly_wide(data: bytes) -> str:
     """Tell UTF-16 of a header in Korean, whose letters have no NUL, by its commas and line ends."""
     for name, newline in (("utf-16-le", b"\n\0"), ("utf-16-be", b"\0\n")):
-        if len(data) % 2 == 0 and newline in data[:_SEEN] and _decodes(data, name):
-            text = data[: _SEEN & ~1].decode(name, "ignore")
+        if len(data) % 2 == 0 and newline in data[:_SAMPLE] and _decodes(data, name):
+            text = data[: _SAMPLE & ~1].decode(name, "ignore")
             if "\0" not in text and "\n" in text:
                 return name
     return ""
@@ -247,9 +247,9 @@ def _decodes(data: bytes, encoding: str) -> bool:
 def _is_broken_throughout(data: bytes, kind: str) -> bool:
     """Whether the header or many lines are no UTF-8: not a few broken rows of a UTF-8 text."""
     if kind == ".json":
-        return len(_FOREIGN.findall(data[:_SEEN])) >= _SEVERAL
-    lines = data[:_SEEN].split(b"\n")
-    lines = lines[: max(1, len(lines) - (len(data) > _SEEN))]  # the last one may be cut
+        return len(_FOREIGN.findall(data[:_SAMPLE])) >= _SEVERAL
+    lines = data[:_SAMPLE].split(b"\n")
+    lines = lines[: max(1, len(lines) - (len(data) > _SAMPLE))]  # the last one may be cut
     if kind == ".csv" and not _is_utf8(lines[0]):
         return True
     broken = sum(not line.isascii() and not _is_utf8(line) for line in lines)
@@ -262,18 +262,18 @@ def likely_encoding(data: bytes) -> Guess | None:
     >>> likely_encoding("모델,결과".encode("cp949"))
     Guess(encoding='cp949', word='모델')
     """
-    found = _FOREIGN.search(data)
-    if not found or b"\0" in data[:_SEEN]:
+    match = _FOREIGN.search(data)
+    if not match or b"\0" in data[:_SAMPLE]:
         return None
-    start = data.rfind(b"\n", 0, found.start()) + 1  # a line begins with a whole character
+    start = data.rfind(b"\n", 0, match.start()) + 1  # a line begins with a whole character
     for encoding, is_of_script, least in _SCRIPTS:
         if not _decodes(data, encoding):
             continue
-        text = data[start : start + _SEEN].decode(encoding, "ignore")
+        text = data[start : start + _SAMPLE].decode(encoding, "ignore")
         foreign = [char for char in text if not char.isascii()]
         if any(ord(char) < _CONTROLS for char in foreign):
             continue
-        words = [one for one in _WORD.findall(text) if not one.isascii()]
+        words = [word for word in _WORD.findall(text) if not word.isascii()]
         if encoding == _LATIN_ONE and not _are_mostly_ascii(words):
             continue
         if sum(map(is_of_script, foreign)) >= least * len(foreign):

@@ -32,16 +32,16 @@ def exploded(
     >>> exploded({"id": "a", "turns": [7, 8]}, "turns")
     [{'id': 'a', 'turns': 7, 'turns.#': 1}, {'id': 'a', 'turns': 8, 'turns.#': 2}]
     """
-    found = value_at(record, path, root)
-    if isinstance(found, dict):
-        pairs = list(cast("dict[str, object]", found).items())
+    node = value_at(record, path, root)
+    if isinstance(node, dict):
+        pairs = list(cast("dict[str, object]", node).items())
         return [
             {**record, path: value, path + PLACE: place, path + KEY: key, path + VALUE: value}
             for place, (key, value) in enumerate(pairs, start=1)
         ]
-    if not isinstance(found, list):
+    if not isinstance(node, list):
         return None
-    items = _joined(found) if isinstance(found, Several) else cast("list[object]", found)
+    items = _joined(node) if isinstance(node, Several) else cast("list[object]", node)
     return [
         {**record, path: item, path + PLACE: place} for place, item in enumerate(items, start=1)
     ]

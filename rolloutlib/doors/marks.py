@@ -70,8 +70,8 @@ def marks_in(data: bytes, sheet: str, kind: str) -> Marks:
         content = _xml(archive, "content.xml")
         for pattern, what in _ODD_IN_ODS:
             if re.search(pattern, content):
-                due = phrase("plain values: change or format them, or save it as .xlsx")
-                raise Refusal(phrase("has {what}", what=what), due)
+                expected = phrase("plain values: change or format them, or save it as .xlsx")
+                raise Refusal(phrase("has {what}", what=what), expected)
         return Marks()
     xml = _xml(archive, _part_of(archive, sheet))
     _check_computed(xml)
@@ -79,12 +79,12 @@ def marks_in(data: bytes, sheet: str, kind: str) -> Marks:
     styles = b"|".join(b"%d" % style for style in percents)
     either = rb'\bt="e"' + (rb'|\bs="(?:' + styles + rb')"' if styles else b"")
     errors, shown = set[tuple[int, int]](), set[tuple[int, int]]()
-    for found in re.finditer(rb"<c\b(?=[^>]*(?:" + either + rb"))[^>]*>", xml):
-        at = _AT.search(found[0])
+    for cell in re.finditer(rb"<c\b(?=[^>]*(?:" + either + rb"))[^>]*>", xml):
+        at = _AT.search(cell[0])
         if at is None:
             raise Refusal(phrase("has cells without an address"), _SAVED)
         place = int(at[2]) - 1, _column(at[1])
-        (errors if b't="e"' in found[0] else shown).add(place)
+        (errors if b't="e"' in cell[0] else shown).add(place)
     return Marks(frozenset(errors), frozenset(shown))
 
 
@@ -100,12 +100,12 @@ def _xml(archive: zipfile.ZipFile, name: str) -> bytes:
 
 def _check_computed(xml: bytes) -> None:
     """Refuse formulas without values: who wrote them left computing them to a spreadsheet."""
-    for found in _FORMULA.finditer(xml):
-        if b't="str"' not in found[1]:  # a formula may give an empty text
-            at = _AT.search(found[1])
+    for formula in _FORMULA.finditer(xml):
+        if b't="str"' not in formula[1]:  # a formula may give an empty text
+            at = _AT.search(formula[1])
             cell: Clause = (at[1] + at[2]).decode() if at else phrase("somewhere")
-            due = phrase("it opened and saved by a spreadsheet, which computes them")
-            raise Refusal(phrase("has formulas without their values ({cell})", cell=cell), due)
+            expected = phrase("it opened and saved by a spreadsheet, which computes them")
+            raise Refusal(phrase("has formulas without their values ({cell})", cell=cell), expected)
 
 
 def _column(letters: bytes) -> int:
@@ -119,17 +119,17 @@ def _part_of(archive: zipfile.ZipFile, name: str) -> str:
     """Return the entry that holds a sheet."""
     sheets = _SHEET.findall(_xml(archive, "xl/workbook.xml"))
     relations = _RELATION.findall(_xml(archive, "xl/_rels/workbook.xml.rels"))
-    targets = {_said(one, b"Id"): _said(one, b"Target") for one in relations}
-    for one in sheets:
-        if unescape(_said(one, b"name")) == name:
-            target = targets.get(_said(one, b"(?:\\w+:)?id"), "")
+    targets = {_said(tag, b"Id"): _said(tag, b"Target") for tag in relations}
+    for tag in sheets:
+        if unescape(_said(tag, b"name")) == name:
+            target = targets.get(_said(tag, b"(?:\\w+:)?id"), "")
             return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
     raise Refusal(phrase("does not say where its sheet {name!r} is", name=name), _SAVED)
 
 
 def _said(tag: bytes, attribute: bytes) -> str:
-    found = re.search(rb"\s" + attribute + rb"=(?:\"([^\"]*)\"|'([^']*)')", tag)
-    return (found[1] or found[2] or b"").decode() if found else ""
+    match = re.search(rb"\s" + attribute + rb"=(?:\"([^\"]*)\"|'([^']*)')", tag)
+    return (match[1] or match[2] or b"").decode() if match else ""
 
 
 def _percent_styles(archive: zipfile.ZipFile) -> list[int]:
@@ -137,8 +137,8 @@ def _percent_styles(archive: zipfile.ZipFile) -> list[int]:
     if "xl/styles.xml" not in archive.namelist():
         return []
     xml, formats = _xml(archive, "xl/styles.xml"), {*_PERCENTS}
-    formats |= {_said(one, b"numFmtId") for one in _FORMAT.findall(xml)
-                if "%" in _LITERAL.sub("", _said(one, b"formatCode"))}  # fmt: skip
+    formats |= {_said(tag, b"numFmtId") for tag in _FORMAT.findall(xml)
+                if "%" in _LITERAL.sub("", _said(tag, b"formatCode"))}  # fmt: skip
     styles = _STYLES.search(xml)
     every = _STYLE.findall(styles[0]) if styles else []
-    return [place for place, one in enumerate(every) if _said(one, b"numFmtId") in formats]
+    return [place for place, tag in enumerate(every) if _said(tag, b"numFmtId") in formats]

@@ -87,7 +87,7 @@ class Pattern(NamedTuple):
                 "correct named: (or files:).",
                 name=name, pattern=self.written,
             )  # fmt: skip
-        told: dict[str, str] = {}
+        values: dict[str, str] = {}
         arms, start = self._arms(name, fits), 0
         if len(arms) > 1:
             raise RunsError(
@@ -98,9 +98,9 @@ class Pattern(NamedTuple):
         for part, after in zip(self.parts, fits[1:], strict=True):
             end = next(end for end in part.ends(name, start) if end in after)
             if part.field and part.field != _ANYTHING:
-                told[part.field] = name[start:end]
+                values[part.field] = name[start:end]
             start = end
-        return told
+        return values
 
     def _fitting(self, name: str) -> list[set[int]]:
         """Return, for each part and the end, where it may start so that all after it fits."""
@@ -140,9 +140,9 @@ def pattern_of(written: str, fields: tuple[str, ...]) -> Pattern:
         if place % 2 or text:
             parts.append(_Part(field=text) if place % 2 else _Part(text=text))
     pattern = Pattern(written, tuple(parts))
-    for one, other in pairwise(parts):
-        if one.field and other.field:
-            beside = f"{{{one.field}}}{{{other.field}}}"
+    for part, following in pairwise(parts):
+        if part.field and following.field:
+            beside = f"{{{part.field}}}{{{following.field}}}"
             raise ValueError(phrase("has {got}; expected text between two fields", got=beside))
     if len(set(pattern.fields)) < len(pattern.fields):
         raise ValueError(phrase("names a field twice; write {_} for the second"))

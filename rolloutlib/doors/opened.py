@@ -68,29 +68,29 @@ def _parts(name: str) -> tuple[str, str]:
     return stem, end.lower()
 
 
-def opened(name: str, data: bytes, said: Said | None = None) -> Opened:
+def opened(name: str, data: bytes, keys: Said | None = None) -> Opened:
     """Open a file's bytes.
 
     Args:
         name: the file's; its ending says what it is.
         data: its bytes as they are.
-        said: what source.yaml says of it.
+        keys: what source.yaml says of it.
 
     Raises:
         DoorError: it is something else than its name says, or has no way in without a key of
             source.yaml, which the sentence names.
     """
-    said = said or Said()
+    keys = keys or Said()
     kind, end = kind_of_name(name), _parts(name)[1]
     if kind == ".parquet":
         return Opened(kind, data)
     if end in PACKINGS:
         data = unpacked(name, data, end)
     if kind in WORKBOOKS:
-        return Opened(".jsonl", _sheet(name, data, kind, said) if data else data)
+        return Opened(".jsonl", _sheet(name, data, kind, keys) if data else data)
     if kind == _EVAL:
         return Opened(".json", archived(name, data) if data else data)
-    text = as_utf8(name, data, said.encoding, _TEXTS[kind])
+    text = as_utf8(name, data, keys.encoding, _TEXTS[kind])
     if kind == ".json" and _has_lines(text):
         return Opened(".jsonl", text)  # as k6 writes --out json=results.json
     if _TEXTS[kind] != ".csv" or not text.strip():
@@ -98,7 +98,7 @@ def opened(name: str, data: bytes, said: Said | None = None) -> Opened:
     if kind == ".jtl":
         _check_jmeter(name, text)
     text, first = without_sep(text)
-    taken = delimiter_of(name, kind, text, first or said.delimiter, said.wanted)
+    taken = delimiter_of(name, kind, text, first or keys.delimiter, keys.wanted)
     return Opened(".csv", text, taken)
 
 
@@ -111,16 +111,16 @@ def _has_lines(text: bytes) -> bool:
 
 def _check_jmeter(name: str, text: bytes) -> None:
     if text.lstrip()[:1] == b"<":
-        due = phrase("CSV, by -Jjmeter.save.saveservice.output_format=csv")
-        raise DoorError(name, phrase("is JMeter's XML"), due)
+        expected = phrase("CSV, by -Jjmeter.save.saveservice.output_format=csv")
+        raise DoorError(name, phrase("is JMeter's XML"), expected)
     if text[:1].isdigit():
-        due = phrase("one, by -Jjmeter.save.saveservice.print_field_names=true")
-        raise DoorError(name, phrase("has no header"), due)
+        expected = phrase("one, by -Jjmeter.save.saveservice.print_field_names=true")
+        raise DoorError(name, phrase("has no header"), expected)
 
 
-def _sheet(name: str, data: bytes, kind: str, said: Said) -> bytes:
+def _sheet(name: str, data: bytes, kind: str, keys: Said) -> bytes:
     columns = {
-        "wanted": said.wanted, "times": said.times, "strict": said.strict,
-        "numbers": said.numbers, "words": said.words,
+        "wanted": keys.wanted, "times": keys.times, "strict": keys.strict,
+        "numbers": keys.numbers, "words": keys.words,
     }  # fmt: skip
-    return sheet_lines(name, data, kind, said.sheet, columns)
+    return sheet_lines(name, data, kind, keys.sheet, columns)

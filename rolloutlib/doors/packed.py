@@ -46,14 +46,14 @@ def unpacked(name: str, data: bytes, packing: str) -> bytes:
         DoorError: it is not packed so, it is damaged or cut off, or is larger than a file may be.
     """
     kind = PACKINGS[packing]
-    found = io.BytesIO()
+    buffer = io.BytesIO()
     try:
         for piece in _pieces(_stream(data, kind)):
-            found.write(piece)
-            _within(name, found.tell())
+            buffer.write(piece)
+            _within(name, buffer.tell())
     except _DAMAGES as error:
         raise _damaged(name, kind, error) from None
-    return found.getvalue()
+    return buffer.getvalue()
 
 
 def _stream(data: bytes, kind: str) -> _Stream:
@@ -102,11 +102,11 @@ def archived(name: str, data: bytes) -> bytes:
         if len(entries) > FILES.value:
             got = phrase("holds {refusal}", refusal=FILES.refusal(len(entries)))
             raise DoorError(name, got, phrase("fewer"))
-        names = [one.filename for one in entries]
+        names = [entry.filename for entry in entries]
         if _HEADER not in names:
-            due = phrase("a finished log (an interrupted one has none: inspect log recover)")
-            raise DoorError(name, phrase("holds no {part}", part=_HEADER), due)
-        twice = next((one for one in names if names.count(one) > 1), "") if _twice(names) else ""
+            expected = phrase("a finished log (an interrupted one has none: inspect log recover)")
+            raise DoorError(name, phrase("holds no {part}", part=_HEADER), expected)
+        twice = next((part for part in names if names.count(part) > 1), "") if _twice(names) else ""
         if twice:
             got = phrase("holds {part!r} twice", part=twice)
             raise DoorError(name, got, phrase("each part of a log once"))
@@ -121,36 +121,37 @@ def _twice(names: list[str]) -> bool:
 
 def _joined(name: str, archive: zipfile.ZipFile, data: bytes) -> bytes:
     """Put the samples into the header's object, in the order of their names."""
-    parts = [one for one in archive.infolist() if one.filename.startswith(_SAMPLES)]
+    parts = [entry for entry in archive.infolist() if entry.filename.startswith(_SAMPLES)]
     parts = sorted(
-        (one for one in parts if one.filename.endswith(".json")), key=lambda one: one.filename
+        (entry for entry in parts if entry.filename.endswith(".json")),
+        key=lambda entry: entry.filename,
     )
-    found = io.BytesIO()
+    buffer = io.BytesIO()
     header = _entry(name, archive.getinfo(_HEADER), archive, data, 0).rstrip()
     if not header.startswith(b"{") or not header.endswith(b"}"):
         got = phrase("holds a {part} that is no object", part=_HEADER)
         raise DoorError(name, got, phrase("a log of Inspect"))
-    found.write(header[:-1] + (b"," if header[1:-1].strip() else b"") + b'"samples":[')
+    buffer.write(header[:-1] + (b"," if header[1:-1].strip() else b"") + b'"samples":[')
     for place, part in enumerate(parts):
-        found.write(b",\n" if place else b"\n")
-        found.write(_entry(name, part, archive, data, found.tell()))
-    found.write(b"]}")
-    return found.getvalue()
+        buffer.write(b",\n" if place else b"\n")
+        buffer.write(_entry(name, part, archive, data, buffer.tell()))
+    buffer.write(b"]}")
+    return buffer.getvalue()
 
 
 def _entry(
     name: str, info: zipfile.ZipInfo, archive: zipfile.ZipFile, data: bytes, before: int
 ) -> bytes:
     """Unpack one entry; `before` bytes are there already."""
-    found = io.BytesIO()
+    buffer = io.BytesIO()
     zstd = info.compress_type == _ZSTD_METHOD
     stream = _stream(_raw(info, data), "zstd") if zstd else archive.open(info)
     for piece in _pieces(stream):
-        found.write(piece)
-        _within(name, before + found.tell())
-    if zstd and zlib.crc32(found.getbuffer()) != info.CRC:
+        buffer.write(piece)
+        _within(name, before + buffer.tell())
+    if zstd and zlib.crc32(buffer.getbuffer()) != info.CRC:
         raise zipfile.BadZipFile(f"Bad CRC-32 for file {info.filename!r}")
-    return found.getvalue()
+    return buffer.getvalue()
 
 
 def _raw(info: zipfile.ZipInfo, data: bytes) -> bytes:

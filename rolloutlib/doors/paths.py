@@ -60,7 +60,7 @@ def is_path(column: str) -> bool:
     return column.startswith(ROOT) or "." in column or "[" in column or column == "*"
 
 
-def overlap(one: str, other: str) -> bool:
+def overlap(left: str, right: str) -> bool:
     """Whether two paths may lead to the same place, or one of them into what the other leads to.
 
     The key and the place of an item of `explode` are nothing that stands in it.
@@ -70,13 +70,14 @@ def overlap(one: str, other: str) -> bool:
     >>> overlap("$.ok", "ok"), overlap("t.#value", "t"), overlap("t.#key", "t")
     (True, True, False)
     """
-    if one != other and (one.endswith(_OF_ITEM) or other.endswith(_OF_ITEM)):
+    if left != right and (left.endswith(_OF_ITEM) or right.endswith(_OF_ITEM)):
         return False
-    bare = (path.removeprefix(ROOT).removesuffix(".#value") for path in (one, other))
+    bare = (path.removeprefix(ROOT).removesuffix(".#value") for path in (left, right))
     pairs = list(zip(*map(_steps, bare), strict=False))
     return all(
-        (here == there or _is_open(here) or _is_open(there)) and not _are_other_items(here, there)
-        for here, there in pairs
+        (left_step == right_step or _is_open(left_step) or _is_open(right_step))
+        and not _are_other_items(left_step, right_step)
+        for left_step, right_step in pairs
     )
 
 
@@ -84,9 +85,9 @@ def _is_open(step: str | _Pick) -> bool:
     return step == "*" or isinstance(step, _Pick)
 
 
-def _are_other_items(here: str | _Pick, there: str | _Pick) -> bool:
-    both = isinstance(here, _Pick) and isinstance(there, _Pick)
-    return both and here[0] == there[0] and here != there
+def _are_other_items(left: str | _Pick, right: str | _Pick) -> bool:
+    both = isinstance(left, _Pick) and isinstance(right, _Pick)
+    return both and left[0] == right[0] and left != right
 
 
 def value_at(record: Mapping[str, Any], path: str, root: object = None) -> Any:  # noqa: ANN401
@@ -191,8 +192,8 @@ def _picked(value: object, pick: _Pick) -> Iterator[object]:
     for item in cast("list[object]", value) if isinstance(value, list) else ():
         plain = _plain(item)
         if isinstance(plain, dict):
-            told = value_at(cast("dict[str, object]", plain), pick.key)
-            if told is not None and _word(told) == pick.word:
+            actual = value_at(cast("dict[str, object]", plain), pick.key)
+            if actual is not None and _word(actual) == pick.word:
                 yield item
 
 
@@ -212,16 +213,16 @@ def _inside(value: object) -> object:
 
 def _map_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Return a JSON object; which of two values a key has, nobody can say."""
-    if len(found := dict(pairs)) < len(pairs):
+    if len(mapping := dict(pairs)) < len(pairs):
         msg = "a key is there twice"
         raise ValueError(msg)
-    return found
+    return mapping
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401
     """Return a map of Parquet, which Python gets as pairs, as the map that it is."""
     if isinstance(value, list) and value:
         items = cast("list[Any]", value)
-        if all(isinstance(one, tuple) and len(one) == _PAIR for one in items):  # pyright: ignore[reportUnknownArgumentType]
+        if all(isinstance(item, tuple) and len(item) == _PAIR for item in items):  # pyright: ignore[reportUnknownArgumentType]
             return {str(key): inner for key, inner in items}
     return cast("Any", value)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NOTHING_THERE", "Missing", "records_at"]
 
-HERE = "."  # the document itself
+DOCUMENT = "."  # the document itself
 NOTHING_THERE: Final = phrase("expected a list of one item or more, as records in source.yaml says")
 _SEVERAL = re.compile(  # a step that may lead to more than one place: * or [key=word]
     r"""(?:^|\.|(?<=\]))\*(?=[.\[]|$)|\[[^\[\]=]+=(?:"[^"]*"|'[^']*'|[^\[\]]*)\]"""
@@ -53,12 +53,12 @@ def records_at(tree: object, path: str) -> list[object] | None:
     [1, Missing(place='a.* (item 2).b', found=None)]
     """
     inner = path.removeprefix(ROOT)
-    found: Any = tree if path == HERE else _value(tree, inner)
-    if not isinstance(found, list) and not _is_table(found):
+    node: Any = tree if path == DOCUMENT else _value(tree, inner)
+    if not isinstance(node, list) and not _is_table(node):
         return None
-    if path != HERE and _SEVERAL.search(inner):
+    if path != DOCUMENT and _SEVERAL.search(inner):
         return list(_along(tree, inner, ""))
-    return list(_records_of(cast("object", found)))
+    return list(_records_of(cast("object", node)))
 
 
 def _value(start: object, path: str) -> Any:  # noqa: ANN401 -- whatever stands there
@@ -72,12 +72,12 @@ def _along(start: object, path: str, before: str) -> Iterator[object]:
         yield from _records_or_missing(_value(start, path), before + path)
         return
     so_far, rest = path[: step.end()], path[step.end() :]
-    found = _value(start, so_far)
-    if not isinstance(found, Several):
-        found = [] if found is None else [found]
-    if not found and before:
+    nodes = _value(start, so_far)
+    if not isinstance(nodes, Several):
+        nodes = [] if nodes is None else [nodes]
+    if not nodes and before:
         yield Missing(before + so_far, None)
-    for number, part in enumerate(found, start=1):
+    for number, part in enumerate(nodes, start=1):
         yield from _along(part, rest.removeprefix("."), f"{before}{so_far} (item {number})"
                           f"{'.' * rest.startswith('.')}")  # fmt: skip
 

@@ -55,33 +55,33 @@ def sheet_lines(
         "memory": FILE_BYTES.value + _ROOM, **{what: [*names] for what, names in columns.items()},
     }  # fmt: skip
     command = [sys.executable, "-I", "-c", _CALL, json.dumps(options), str(_ROOT)]
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as told:
-        given.write(data)
-        given.seek(0)
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
+        stdin.write(data)
+        stdin.seek(0)
         with subprocess.Popen(  # noqa: S603 -- this Python and a module of ours
-            command, stdin=given, stdout=subprocess.PIPE, stderr=told
+            command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr
         ) as reader:
-            found = io.BytesIO()
+            lines = io.BytesIO()
             while reader.stdout and (piece := reader.stdout.read(_PIECE)):
-                found.write(piece)
-                if found.tell() > FILE_BYTES.value:
+                lines.write(piece)
+                if lines.tell() > FILE_BYTES.value:
                     reader.kill()
-                    got = phrase("has {refusal}", refusal=FILE_BYTES.refusal(found.tell()))
+                    got = phrase("has {refusal}", refusal=FILE_BYTES.refusal(lines.tell()))
                     raise DoorError(name, got, phrase("less"))
-        told.seek(0)
-        return _answered(name, reader.returncode, found.getvalue(), told.read())
+        stderr.seek(0)
+        return _answered(name, reader.returncode, lines.getvalue(), stderr.read())
 
 
-def _answered(name: str, code: int, lines: bytes, told: bytes) -> bytes:
+def _answered(name: str, code: int, lines: bytes, stderr: bytes) -> bytes:
     if code == workbook.REFUSED:
-        refusal = msgspec.json.decode(told, type=Told)
+        refusal = msgspec.json.decode(stderr, type=Told)
         raise DoorError(name, refusal.got, refusal.expected, key=refusal.key)
     if code == 1:
-        due = phrase("a whole workbook, or its table saved as CSV in UTF-8")
-        raise DoorError(name, phrase("cannot be read as a workbook"), due)
+        expected = phrase("a whole workbook, or its table saved as CSV in UTF-8")
+        raise DoorError(name, phrase("cannot be read as a workbook"), expected)
     if code:
-        due = phrase(
+        expected = phrase(
             "a sheet without cells far outside of its table; save the table as CSV in UTF-8"
         )
-        raise DoorError(name, phrase("takes more memory or time than a workbook may"), due)
+        raise DoorError(name, phrase("takes more memory or time than a workbook may"), expected)
     return lines

@@ -79,27 +79,31 @@ def _workbook(data: bytes, kind: str) -> CalamineWorkbook:
 
 def _damaged(error: Exception, kind: str) -> Refusal:
     why = str(error).partition("\n")[0][:200].rstrip(".")
-    due = phrase("a whole workbook; save it again as {kind}, or as CSV in UTF-8", kind=kind)
-    return Refusal(phrase("cannot be read as a workbook ({why})", why=foreign(why)), due)
+    expected = phrase("a whole workbook; save it again as {kind}, or as CSV in UTF-8", kind=kind)
+    return Refusal(phrase("cannot be read as a workbook ({why})", why=foreign(why)), expected)
 
 
-def _sheet_of(workbook: CalamineWorkbook, asked: str | None) -> CalamineSheet:
+def _sheet_of(workbook: CalamineWorkbook, sheet_name: str | None) -> CalamineSheet:
     """Return the sheet that was asked for, or else the only one that has rows."""
     names = workbook.sheet_names
-    if asked is not None:
-        if asked not in names:
-            due = phrase("sheet: to name one of {sheets}", sheets=[repr(name) for name in names])
-            raise Refusal(phrase("has no sheet {name!r}", name=asked), due, "sheet")
-        return workbook.get_sheet_by_name(asked)
+    if sheet_name is not None:
+        if sheet_name not in names:
+            expected = phrase(
+                "sheet: to name one of {sheets}", sheets=[repr(name) for name in names]
+            )
+            raise Refusal(phrase("has no sheet {name!r}", name=sheet_name), expected, "sheet")
+        return workbook.get_sheet_by_name(sheet_name)
     opened = [workbook.get_sheet_by_name(name) for name in names]
     filled = [sheet for sheet in opened if sheet.height]
     if len(filled) == 1:
         return filled[0]
     if not filled:
         raise Refusal(phrase("has 0 rows"), phrase("a sheet with a header and a row a sample"))
-    told = [repr(sheet.name) for sheet in filled]
-    due = phrase("sheet: {name} in source.yaml, or another of them", name=filled[0].name)
-    raise Refusal(phrase("has several sheets with rows ({sheets})", sheets=told), due, "sheet")
+    filled_names = [repr(sheet.name) for sheet in filled]
+    expected = phrase("sheet: {name} in source.yaml, or another of them", name=filled[0].name)
+    raise Refusal(
+        phrase("has several sheets with rows ({sheets})", sheets=filled_names), expected, "sheet"
+    )
 
 
 def _rows(sheet: CalamineSheet, with_errors: set[int]) -> list[tuple[int, list[Any]]]:
@@ -108,21 +112,21 @@ def _rows(sheet: CalamineSheet, with_errors: set[int]) -> list[tuple[int, list[A
     A row of errors alone is not empty, although the library gives nothing else.
     """
     top, left = sheet.start or (0, 0)
-    found = [(top + place, [""] * left + row) for place, row in enumerate(sheet.iter_rows())]
+    numbered = [(top + place, [""] * left + row) for place, row in enumerate(sheet.iter_rows())]
     return [
-        (row, cells) for row, cells in found
+        (row, cells) for row, cells in numbered
         if row in with_errors or any(cell != "" for cell in cells)
     ]  # fmt: skip
 
 
-def _header(rows: Sequence[tuple[int, list[Any]]], wanted: set[str]) -> tuple[int, list[str]]:
+def _header(rows: Sequence[tuple[int, list[Any]]], required: set[str]) -> tuple[int, list[str]]:
     """Return the place of the header among the rows, and its names; titles above it are skipped.
 
     The header is the first row that has all mapped columns, or else the first of two cells: a
     title is one (merged) cell.
     """
     texts = [[_name(cell) for cell in cells] for _, cells in rows[:200]]
-    named = [place for place, row in enumerate(texts) if wanted and wanted <= {*row}]
+    named = [place for place, row in enumerate(texts) if required and required <= {*row}]
     wide = [place for place, row in enumerate(texts) if sum(map(bool, row)) > 1]
     place = next(iter(named or wide), 0)
     names = texts[place]
@@ -166,16 +170,16 @@ def _check_merged(sheet: CalamineSheet, header: int, rows: Sequence[tuple[int, l
                 f"{column_letters(column)}{row + 1}"
                 for column, row in ((left, top), (right, bottom))
             )
-            due = phrase("a value in each cell: split it, and fill in what belongs there")
+            expected = phrase("a value in each cell: split it, and fill in what belongs there")
             got = phrase("has merged cells among its rows ({cells})", cells=f"{first}:{last}")
-            raise Refusal(got, due)
+            raise Refusal(got, expected)
 
 
 def _cell(cell: Any, name: str, options: dict[str, Any], mark: str) -> object:  # noqa: ANN401 -- whatever stands there
     """Return a cell as JSON; what is no value as an object, which no field accepts."""
     if mark == "error" or (isinstance(cell, str) and _ERROR.fullmatch(cell)):
-        told = cell or "#ERROR"
-        return told if name in options["words"] else {"error": told}
+        error_word = cell or "#ERROR"
+        return error_word if name in options["words"] else {"error": error_word}
     if isinstance(cell, str):
         return cell or None
     if isinstance(cell, bool):
@@ -199,8 +203,8 @@ def _time(cell: object, name: str, options: dict[str, Any]) -> object:
         moment = cell.isoformat()
         return {"date": moment} if name in options["strict"] else moment
     if isinstance(cell, time | timedelta):
-        told = str(cell)
-        return {"time": told} if {name} & {*options["strict"], *options["times"]} else told
+        text = str(cell)
+        return {"time": text} if {name} & {*options["strict"], *options["times"]} else text
     return {"cell": str(cell)}
 
 

@@ -33,11 +33,11 @@ def arms_of(names: Sequence[str]) -> dict[str, str]:
     else:
         globs = {name.rpartition(".")[0]: literal(name) for name in names}
     if len(globs) == 2:  # noqa: PLR2004 -- an arm each
-        one, other = globs
-        if _says(one, CONTROLS) and _says(other, TREATMENTS):
-            return {"control": globs[one], "treatment": globs[other]}
-        if _says(other, CONTROLS) and _says(one, TREATMENTS):
-            return {"control": globs[other], "treatment": globs[one]}
+        first, second = globs
+        if _says(first, CONTROLS) and _says(second, TREATMENTS):
+            return {"control": globs[first], "treatment": globs[second]}
+        if _says(second, CONTROLS) and _says(first, TREATMENTS):
+            return {"control": globs[second], "treatment": globs[first]}
     return globs
 
 

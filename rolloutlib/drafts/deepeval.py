@@ -29,7 +29,7 @@ _PLACES: Final = (
     "testRunData.conversationalTestCases",
     "test_results",  # what evaluate() returns, written by whoever called it
 )
-_ASKED: Final = ("input", "scenario", "turns.0.content")
+_INPUTS: Final = ("input", "scenario", "turns.0.content")
 # Of these less is better, whatever a file says; of others its thresholds tell.
 _LESS: Final = frozenset({"bias", "toxicity", "hallucination"})
 _METRICS: Final = ("metricsData", "metrics_data")
@@ -39,8 +39,8 @@ Record = dict[str, Any]
 def _place(file: PeekFile) -> str:
     """Return where the test cases are; empty where there are none."""
     for place in _PLACES:
-        found = value_at(file.root or {}, place)
-        if _metrics_of(objects(found)):
+        cases = value_at(file.root or {}, place)
+        if _metrics_of(objects(cases)):
             return place
     return ""
 
@@ -64,9 +64,9 @@ def _recognises(peek: Peek) -> bool:
 def _drafts(peek: Peek) -> Draft:
     runs = _runs(peek)
     place = _place(runs[0])
-    told = {file.name: objects(value_at(file.root or {}, place)) for file in runs}
-    lines = Lines(peek, "deepeval", "deepeval", told)
-    cases = [case for of_file in told.values() for case in of_file]
+    by_file = {file.name: objects(value_at(file.root or {}, place)) for file in runs}
+    lines = Lines(peek, "deepeval", "deepeval", by_file)
+    cases = [case for of_file in by_file.values() for case in of_file]
     lines.key("records", place)
     root = "$.testRunData." if place.startswith("testRunData") else "$."
     if not peek.arms:
@@ -95,7 +95,7 @@ def _named(file: PeekFile, path: str) -> bool:
 def _take_prompt(lines: Lines, cases: Sequence[Record]) -> None:
     """Take what every case was asked; names are numbers of rows, which know no prompt."""
     whole = (
-        path for path in _ASKED
+        path for path in _INPUTS
         if all(isinstance(value_at(case, path), str) and value_at(case, path) for case in cases)
     )  # fmt: skip
     prompt = next(whole, "")
@@ -147,10 +147,10 @@ def _is_less(cases: Sequence[Record], called: str, metric: str) -> bool | None:
     """
     votes: set[bool] = set()
     judged = objects([value_at(case, f'{called}[name="{metric}"]') for case in cases])
-    for one in judged:
-        beyond = numbers([one.get("score"), one.get("threshold")])
-        if beyond and beyond[0] != beyond[1] and isinstance(one.get("success"), bool):
-            votes.add((beyond[0] > beyond[1]) is not one["success"])
+    for judgment in judged:
+        beyond = numbers([judgment.get("score"), judgment.get("threshold")])
+        if beyond and beyond[0] != beyond[1] and isinstance(judgment.get("success"), bool):
+            votes.add((beyond[0] > beyond[1]) is not judgment["success"])
     if len(votes) == 1:
         return votes.pop()
     if metric.casefold() in _LESS:

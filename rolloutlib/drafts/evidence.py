@@ -69,13 +69,13 @@ def draft_evidence(plan: Plan, review: Reviewed, folder: Path, root: Path) -> tu
     Raises:
         FileError: a file cannot be written.
     """
-    asked = _Asked(plan, review, folder, root)
+    request = _Asked(plan, review, folder, root)
     drafts = chain.from_iterable(
-        _OF_KIND[check.kind](asked, check) for check in plan.checks.values()
+        _OF_KIND[check.kind](request, check) for check in plan.checks.values()
     )
     return tuple(
-        Drafted(name, check.title, owes(plan, check.kind), _written(folder / name, text), due)
-        for check, name, text, due in drafts
+        Drafted(name, check.title, owes(plan, check.kind), _written(folder / name, text), contents)
+        for check, name, text, contents in drafts
     )
 
 
@@ -85,9 +85,9 @@ class _Asked(NamedTuple):
     folder: Path
     root: Path
 
-    def todo(self, check: Check, asked: object) -> str:
+    def todo(self, check: Check, contents: object) -> str:
         """Return a placeholder that the role replaces which owes the check's evidence."""
-        return placeholder(owes(self.plan, check.kind), asked)
+        return placeholder(owes(self.plan, check.kind), contents)
 
     @property
     def simulated(self) -> bool:
@@ -117,84 +117,84 @@ def _written(path: Path, text: str) -> bool:
 # --- a kind of check, a draft ---------------------------------------------------------------------
 
 
-def _suites(asked: _Asked, check: Check) -> Iterator[_Draft]:
-    due = say("the suite's results as JUnit XML, written over this file")
+def _suites(request: _Asked, check: Check) -> Iterator[_Draft]:
+    contents = say("the suite's results as JUnit XML, written over this file")
     for suite in check.items:
         name = f"junit/TEST-{suite}.xml"
-        mark = escape(asked.todo(check, due), quote=False).replace('"', "&quot;")
+        mark = escape(request.todo(check, contents), quote=False).replace('"', "&quot;")
         run = f"pytest --junitxml={name}"
         yield check, name, "\n".join((
             '<?xml version="1.0" encoding="UTF-8"?>',
             f'<testsuite name="{escape(suite)}" tests="0">',
             f'  <properties><property name="{mark}" value="{run}"/></properties>',
             "</testsuite>", "",
-        )), due  # fmt: skip
+        )), contents  # fmt: skip
 
 
-def _incidents(asked: _Asked, check: Check) -> Iterator[_Draft]:
-    due = say("every incident, a line each, and until when the file tells them all")
-    mark = asked.todo(check, say("until when all incidents are told, such as {at}", at=_AT))
-    line = {"coversUntil": mark} | ({"simulated": True} if asked.simulated else {})
-    yield check, INCIDENTS, f"{json.dumps(line, ensure_ascii=False)}\n", due
+def _incidents(request: _Asked, check: Check) -> Iterator[_Draft]:
+    contents = say("every incident, a line each, and until when the file tells them all")
+    mark = request.todo(check, say("until when all incidents are told, such as {at}", at=_AT))
+    line = {"coversUntil": mark} | ({"simulated": True} if request.simulated else {})
+    yield check, INCIDENTS, f"{json.dumps(line, ensure_ascii=False)}\n", contents
 
 
-def _documents(asked: _Asked, check: Check) -> Iterator[_Draft]:
-    due = say("which documents reflect the change, where they lie, and when somebody looked")
-    when = asked.todo(check, say("when somebody looked, such as {at}", at=_AT))
+def _documents(request: _Asked, check: Check) -> Iterator[_Draft]:
+    contents = say("which documents reflect the change, where they lie, and when somebody looked")
+    when = request.todo(check, say("when somebody looked, such as {at}", at=_AT))
     lines = [
         f"# {say('Does each document say what the change does? true, or false until it does.')}"
     ]
     lines += [f"# {say('One that the change does not touch: add waived, with the reason.')}"]
     lines += [_flow({"updated": when})]
-    lines += ["simulated: true"] if asked.simulated else []
+    lines += ["simulated: true"] if request.simulated else []
     lines += [
         "documents:",
-        *chain.from_iterable(_document(asked, check, name) for name in check.items),
+        *chain.from_iterable(_document(request, check, name) for name in check.items),
     ]
-    yield check, CHANGES, "\n".join((*lines, "")), due
+    yield check, CHANGES, "\n".join((*lines, "")), contents
 
 
-def _document(asked: _Asked, check: Check, name: str) -> Iterator[str]:
+def _document(request: _Asked, check: Check, name: str) -> Iterator[str]:
     """Yield an entry of changes.yaml, with what git knows of its file above it."""
-    path = _lies_at(asked, name)
-    if path and (commit := _git(asked.root, "log", "-1", "--format=%cs %s", "--", path)):
+    path = _lies_at(request, name)
+    if path and (commit := _git(request.root, "log", "-1", "--format=%cs %s", "--", path)):
         yield f"  # {say('last commit: {commit}', commit=plain(commit[0]))}"
     entry = {
         "document": name,
-        "path": path or asked.todo(check, say("where it lies")),
-        "reflected": asked.todo(check, say("true or false")),
+        "path": path or request.todo(check, say("where it lies")),
+        "reflected": request.todo(check, say("true or false")),
     }
     yield f"  - {{{', '.join(_flow({key: value}) for key, value in entry.items())}}}"
 
 
-def _lies_at(asked: _Asked, name: str) -> str | None:
+def _lies_at(request: _Asked, name: str) -> str | None:
     """Return the path of the Markdown file that begins with a document's name, if there is one."""
-    for base in (asked.folder, asked.root):
-        found = sorted(
+    for base in (request.folder, request.root):
+        paths = sorted(
             file.relative_to(base).as_posix()
             for file in (*base.glob("docs/*.md"), *base.glob("*.md"))
             if file.stem.casefold().startswith(name.casefold()) and file.name.isprintable()
         )
-        if found:
-            return found[0]
+        if paths:
+            return paths[0]
     return None
 
 
-def _notes(asked: _Asked, check: Check) -> Iterator[_Draft]:
-    due = say("what changed and what happens next, in the words of the people who get it")
-    stage = asked.plan.stages[STAGES[asked.review.stage]]
-    title = say("# Release notes: after stage {number}, {name}", number=asked.review.stage,
+def _notes(request: _Asked, check: Check) -> Iterator[_Draft]:
+    contents = say("what changed and what happens next, in the words of the people who get it")
+    stage = request.plan.stages[STAGES[request.review.stage]]
+    title = say("# Release notes: after stage {number}, {name}", number=request.review.stage,
                 name=say(stage.name))  # fmt: skip
-    when = asked.todo(check, say("when somebody wrote them, such as {at}", at=_AT))
-    head = [_flow({"date": when}), *(["simulated: true"] if asked.simulated else [])]
+    when = request.todo(check, say("when somebody wrote them, such as {at}", at=_AT))
+    head = [_flow({"date": when}), *(["simulated: true"] if request.simulated else [])]
     lines = ["---", *head, "---", str(title), ""]
     for name in check.items:
-        known = _SECTIONS.get(name.casefold())
-        body = known(asked, check) if known else []
-        lines += [f"## {name}", *(body or [asked.todo(check, say("words for this section"))]), ""]
+        section = _SECTIONS.get(name.casefold())
+        body = section(request, check) if section else []
+        lines += [f"## {name}", *(body or [request.todo(check, say("words for this section"))]), ""]
     if not lines_unfilled("\n".join(lines)):  # what nobody has read attests nothing
-        lines.append(asked.todo(check, say("read these notes, then take this line out")))
-    yield check, NOTES, "\n".join(lines), due
+        lines.append(request.todo(check, say("read these notes, then take this line out")))
+    yield check, NOTES, "\n".join(lines), contents
 
 
 _OF_KIND: Final[dict[str, Callable[[_Asked, Check], Iterator[_Draft]]]] = {
@@ -205,11 +205,11 @@ _OF_KIND: Final[dict[str, Callable[[_Asked, Check], Iterator[_Draft]]]] = {
 # --- sections of the release notes ----------------------------------------------------------------
 
 
-def _what_changed(asked: _Asked, check: Check) -> list[str]:
+def _what_changed(request: _Asked, check: Check) -> list[str]:
     """Return what the notes have to say first, and the flags that a GO moves."""
-    lines = [asked.todo(check, say("what changed, for the people who get it")), ""]
-    was, now = _flags(asked)
-    for feature in asked.plan.features.values():
+    lines = [request.todo(check, say("what changed, for the people who get it")), ""]
+    was, now = _flags(request)
+    for feature in request.plan.features.values():
         before, after = was[feature.flag], now[feature.flag]
         if before != after:
             moves = say("{title}: `{flag}` {was} → {now}", title=say(feature.title),
@@ -218,16 +218,16 @@ def _what_changed(asked: _Asked, check: Check) -> list[str]:
     return lines
 
 
-def _who(asked: _Asked, _: Check) -> list[str]:
-    entered = asked.plan.stages[_entered(asked)]
+def _who(request: _Asked, _: Check) -> list[str]:
+    entered = request.plan.stages[_entered(request)]
     if entered.cap is None:
         return [str(say("{stage}: every user", stage=say(entered.name)))]
     return [str(say("{stage}: at most {cap} users", stage=say(entered.name), cap=entered.cap))]
 
 
-def _measured(asked: _Asked, _: Check) -> list[str]:
+def _measured(request: _Asked, _: Check) -> list[str]:
     """Return a table of both arms: means of the last runs, as the plan averages them."""
-    review = asked.review
+    review = request.review
     arms = [
         [run for run in review.runs if run.arm == arm and run.averaged]
         for arm in (review.control, review.treatment)
@@ -255,8 +255,8 @@ _VALUES: Final[tuple[tuple[str, str, Callable[[RunRow], float | None]], ...]] = 
 )
 
 
-def _actions(asked: _Asked, check: Check) -> list[str]:
-    return [asked.todo(check, say("what happens next, who does it, until when"))]
+def _actions(request: _Asked, check: Check) -> list[str]:
+    return [request.todo(check, say("what happens next, who does it, until when"))]
 
 
 _SECTIONS: Final[dict[str, Callable[[_Asked, Check], list[str]]]] = {
@@ -265,15 +265,15 @@ _SECTIONS: Final[dict[str, Callable[[_Asked, Check], list[str]]]] = {
 }  # fmt: skip
 
 
-def _entered(asked: _Asked) -> StageId:
-    return STAGES[min(asked.review.stage + 1, STAGES[-1])]
+def _entered(request: _Asked) -> StageId:
+    return STAGES[min(request.review.stage + 1, STAGES[-1])]
 
 
-def _flags(asked: _Asked) -> tuple[Mapping[str, object], Mapping[str, object]]:
+def _flags(request: _Asked) -> tuple[Mapping[str, object], Mapping[str, object]]:
     """Return the flags of those whom the entered stage is for, before and after."""
-    stage, entered = STAGES[asked.review.stage], _entered(asked)
-    audience = asked.plan.stages[entered].audience
-    return asked.plan.flags_of(stage, audience), asked.plan.flags_of(entered, audience)
+    stage, entered = STAGES[request.review.stage], _entered(request)
+    audience = request.plan.stages[entered].audience
+    return request.plan.flags_of(stage, audience), request.plan.flags_of(entered, audience)
 
 
 def _word(value: object) -> str:
@@ -281,8 +281,8 @@ def _word(value: object) -> str:
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    there = [value for value in values if value is not None]
-    return sum(there) / len(there) if there else None
+    present = [value for value in values if value is not None]
+    return sum(present) / len(present) if present else None
 
 
 def _flow(value: dict[str, str]) -> str:

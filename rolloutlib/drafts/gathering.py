@@ -64,8 +64,8 @@ class Gathering:
             if any(column in row for row in self.rows):
                 self.left[column] = because("draft.empty")
             return False
-        said = column if path is None else path
-        self.columns[field] = {"column": said, **how} if how else said
+        written = column if path is None else path
+        self.columns[field] = {"column": written, **how} if how else written
         self.notes[f"columns.{field}"] = why
         return True
 
@@ -102,16 +102,18 @@ class Gathering:
         if not (self.peek.arms or "arm" in self.columns):
             names = [file.name for file in self.peek.files if file.records]
             mapping["arms"] = {name.rpartition("/")[2].partition(".")[0]: name for name in names}
-            one = len(names) == 1
-            self.notes["arms"] = because("draft.one_arm") if one else because("draft.files")
+            is_single = len(names) == 1
+            self.notes["arms"] = because("draft.one_arm") if is_single else because("draft.files")
         left = {name: why for name, why in self.left.items() if name not in self.taken()}
         return Draft(self.tool, mapping, self.notes, left)
 
     def taken(self) -> set[str]:
         """Return the columns that the mapping names."""
         names: set[str] = set()
-        for said in self.columns.values():
-            column = cast("dict[str, object]", said)["column"] if isinstance(said, dict) else said
+        for mapped in self.columns.values():
+            column = (
+                cast("dict[str, object]", mapped)["column"] if isinstance(mapped, dict) else mapped
+            )
             names |= {column} if isinstance(column, str) else set()
         return names
 

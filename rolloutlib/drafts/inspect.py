@@ -47,8 +47,8 @@ def _logs(peek: Peek) -> list[PeekFile]:
 
 
 def _is_log(file: PeekFile) -> bool:
-    told = file.root or {}
-    return isinstance(told.get("eval"), dict) and "status" in told and "task" in told["eval"]
+    root = file.root or {}
+    return isinstance(root.get("eval"), dict) and "status" in root and "task" in root["eval"]
 
 
 def _samples(file: PeekFile) -> list[Record]:
@@ -81,10 +81,10 @@ def _check_runs(peek: Peek, logs: Sequence[PeekFile]) -> None:
     check_apart(peek, lambda file: value_at(file.root or {}, "eval.eval_id"), "eval_id")
     runs: dict[Clause, list[str]] = {}
     for file in logs:
-        told: Record = (file.root or {})["eval"]
+        header: Record = (file.root or {})["eval"]
         name = phrase(
             "{task} with {model} in {arm}",
-            task=str(told.get("task")), model=str(told.get("model")), arm=arm_of(peek, file),
+            task=str(header.get("task")), model=str(header.get("model")), arm=arm_of(peek, file),
         )  # fmt: skip
         runs.setdefault(name, []).append(file.name)
     check_once(runs, phrase("logs"))
@@ -108,10 +108,10 @@ def _take_run(lines: Lines, logs: Sequence[PeekFile], *, paths: bool) -> None:
         status = str((file.root or {})["status"])
         if status != _ENDED:
             lines.leave(file.name, because("draft.unended", status=status, expected=_ENDED))
-        said = value_at(file.root or {}, "results.total_samples")
-        there = len(_samples(file))
-        if isinstance(said, int) and said > there:
-            lines.leave(file.name, because("draft.fewer", said=said, there=there))
+        expected = value_at(file.root or {}, "results.total_samples")
+        present = len(_samples(file))
+        if isinstance(expected, int) and expected > present:
+            lines.leave(file.name, because("draft.fewer", said=expected, there=present))
 
 
 def _all_tell(logs: Sequence[PeekFile], path: str) -> bool:
@@ -124,9 +124,9 @@ def _scorers(logs: Sequence[PeekFile], records: Sequence[Record]) -> list[str]:
     listed = [
         score for file in logs for score in values_of([file.root or {}], "results.scores.*.name")
     ]
-    there = names_in(records, "scores")
+    present = names_in(records, "scores")
     return list(
-        dict.fromkeys(name for name in map(str, [*first, *listed, *there]) if name in there)
+        dict.fromkeys(name for name in map(str, [*first, *listed, *present]) if name in present)
     )
 
 
@@ -162,17 +162,17 @@ def _take_letters(
 
 def _take_number(lines: Lines, path: str, names: tuple[str, str], cells: Sequence[object]) -> None:
     """Take numbers for the outcome or a further scorer, by the scorer's name and our own."""
-    given = numbers(cells)
-    if given is None:
+    values = numbers(cells)
+    if values is None:
         lines.leave(path, because("draft.no_numbers", words=tuple(map(str, cells[:3]))))
-    elif not in_range(given):
-        lines.leave(path, because("draft.scale_open", low=min(given), high=max(given)))
+    elif not in_range(values):
+        lines.leave(path, because("draft.scale_open", low=min(values), high=max(values)))
     elif is_worse(names[0]):  # no log says which way its scorers run
         lines.leave(path, because("draft.less_is_better"))
     elif lines.columns.keys() & {"status", "passed", "score"}:
         lines.scorer(names[1], path)
     else:
-        lines.take_rate(path, given)
+        lines.take_rate(path, values)
 
 
 def _take_numbers(lines: Lines, logs: Sequence[PeekFile], records: Sequence[Record]) -> None:

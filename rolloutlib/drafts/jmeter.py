@@ -31,36 +31,36 @@ def _recognises(peek: Peek) -> bool:
 
 
 def _drafts(peek: Peek) -> Draft:
-    found = Gathering("jmeter", peek, records_of(peek))
-    found.take("latency_ms", "elapsed", because("draft.load.whole"), unit="ms")
+    making = Gathering("jmeter", peek, records_of(peek))
+    making.take("latency_ms", "elapsed", because("draft.load.whole"), unit="ms")
     failed = {"true": False, "false": True}
-    found.take("error", "success", because("draft.load.failed"), values=failed)
-    if time_unit(found.cells("timeStamp")) == "ms":
-        found.take("started_at", "timeStamp", because("draft.epoch", unit="ms"), unit="ms")
+    making.take("error", "success", because("draft.load.failed"), values=failed)
+    if time_unit(making.cells("timeStamp")) == "ms":
+        making.take("started_at", "timeStamp", because("draft.epoch", unit="ms"), unit="ms")
     else:
-        found.left["timeStamp"] = because("draft.no_offset")
-    found.take("category", "label", because("draft.load.kind"))
-    if len(found.words("threadName")) > 1:  # a listener of other tools writes one name for all
-        found.take("user_id", "threadName", because("draft.load.user"))
-    _without_transactions(found)
-    if found.cells("Latency"):
-        found.left["Latency"] = because("draft.load.first_byte")
-    other = [name for name in ("Connect", "responseCode", "threadName") if found.cells(name)]
-    found.left |= dict.fromkeys(other, because("draft.load.other"))
-    return found.draft()
+        making.left["timeStamp"] = because("draft.no_offset")
+    making.take("category", "label", because("draft.load.kind"))
+    if len(making.words("threadName")) > 1:  # a listener of other tools writes one name for all
+        making.take("user_id", "threadName", because("draft.load.user"))
+    _without_transactions(making)
+    if making.cells("Latency"):
+        making.left["Latency"] = because("draft.load.first_byte")
+    other = [name for name in ("Connect", "responseCode", "threadName") if making.cells(name)]
+    making.left |= dict.fromkeys(other, because("draft.load.other"))
+    return making.draft()
 
 
-def _without_transactions(found: Gathering) -> None:
+def _without_transactions(making: Gathering) -> None:
     """A transaction's row adds up requests that have rows of their own."""
     sums = {
         row.get("label")
-        for row in found.rows
+        for row in making.rows
         if str(row.get("responseMessage") or "").startswith(_TRANSACTION)
     }
-    labels = [label for label in found.words("label") if label not in sums]
+    labels = [label for label in making.words("label") if label not in sums]
     if sums and labels:
         why = because("draft.load.transactions", words=tuple(map(str, sums)))
-        found.take_where({"label": labels}, why)
+        making.take_where({"label": labels}, why)
 
 
 PRESET = Preset("jmeter", "JMeter", _recognises, _drafts)

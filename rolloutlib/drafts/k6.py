@@ -34,35 +34,35 @@ def _drafts(peek: Peek) -> Draft:
     csv = seen_in(peek, "metric_name")
     requests = [row for row in records_of(peek) if _metric(row) == _REQUESTS]
     points = requests if csv else [row for row in requests if row.get("type") == "Point"]
-    found = Gathering("k6", peek, points)
-    kept = {"metric_name": _REQUESTS} if csv else {"type": "Point", "metric": _REQUESTS}
-    found.head["where"] = kept
-    found.notes["where"] = because("draft.k6.requests")
+    making = Gathering("k6", peek, points)
+    selected = {"metric_name": _REQUESTS} if csv else {"type": "Point", "metric": _REQUESTS}
+    making.head["where"] = selected
+    making.notes["where"] = because("draft.k6.requests")
     value, moment, tags = (
         ("metric_value", "timestamp", "") if csv else ("data.value", "data.time", "data.tags.")
     )
-    found.take("latency_ms", value, because("draft.load.whole"), unit="ms")
+    making.take("latency_ms", value, because("draft.load.whole"), unit="ms")
     failed = because("draft.load.failed")
-    if not found.take("error", f"{tags}expected_response", failed, values=_FAILED):
-        found.take("error", f"{tags}error_code", failed, values=_CODES)  # k6 before 0.31
-    _take_moment(found, moment)
-    found.take("category", f"{tags}name", because("draft.load.kind"))
-    found.take("user_id", f"{tags}vu", because("draft.load.user"))
+    if not making.take("error", f"{tags}expected_response", failed, values=_FAILED):
+        making.take("error", f"{tags}error_code", failed, values=_CODES)  # k6 before 0.31
+    _take_moment(making, moment)
+    making.take("category", f"{tags}name", because("draft.load.kind"))
+    making.take("user_id", f"{tags}vu", because("draft.load.user"))
     for column in ("group", "scenario", "status", "url"):
-        if found.cells(f"{tags}{column}"):
-            found.left[f"{tags}{column}"] = because("draft.load.other")
-    return found.draft()
+        if making.cells(f"{tags}{column}"):
+            making.left[f"{tags}{column}"] = because("draft.load.other")
+    return making.draft()
 
 
-def _take_moment(found: Gathering, column: str) -> None:
+def _take_moment(making: Gathering, column: str) -> None:
     """Map when a request was made, in the unit of its numbers, or as RFC 3339."""
-    unit = time_unit(found.cells(column))
+    unit = time_unit(making.cells(column))
     if unit == "iso":
-        found.take("started_at", column, because("draft.moments"))
+        making.take("started_at", column, because("draft.moments"))
     elif unit not in {None, "local"}:
-        found.take("started_at", column, because("draft.epoch", unit=str(unit)), unit=unit)
+        making.take("started_at", column, because("draft.epoch", unit=str(unit)), unit=unit)
     else:
-        found.left[column] = because("draft.no_offset")
+        making.left[column] = because("draft.no_offset")
 
 
 PRESET = Preset("k6", "k6", _recognises, _drafts)

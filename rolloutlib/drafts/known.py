@@ -55,13 +55,13 @@ class Lines(ToolDraft):
 
     def take(self, field: str, column: str, why: Reason | None = None, **options: object) -> None:
         """Map a field, unless one of the files lacks the column: it would be refused by that."""
-        having = [name for name, told in self.records.items() if _in(column, told)]
+        having = [name for name, rows in self.records.items() if _in(column, rows)]
         if is_path(column) or len(having) == len(self.records):
             super().take(field, column, why, **options)
             return
-        there = next(iter(having), "")
-        self.leave(column, because("draft.only", file=there) if there else because("draft.empty"))
-        if there and field in _JUDGED:
+        holder = next(iter(having), "")
+        self.leave(column, because("draft.only", file=holder) if holder else because("draft.empty"))
+        if holder and field in _JUDGED:
             self.unread[field] = column
 
     def key(self, name: str, value: object, why: Reason | None = None) -> None:
@@ -126,8 +126,8 @@ class Lines(ToolDraft):
     def whole(self) -> Draft:
         """Return the draft."""
         beside = {"scores": self.scores, "segments": self.segments, "texts": self.texts}
-        told = {kind: columns for kind, columns in beside.items() if columns}
-        mapping = {**self.keys, "columns": self.columns, **told}
+        filled = {kind: columns for kind, columns in beside.items() if columns}
+        mapping = {**self.keys, "columns": self.columns, **filled}
         return Draft(self.name, mapping, self.notes, self.left, self.unread)
 
 
@@ -156,16 +156,16 @@ def values_of(records: Iterable[Record], path: str, root: object = None) -> list
     return [cell for cell in cells if cell is not None]
 
 
-def objects(found: object) -> list[Record]:
+def objects(value: object) -> list[Record]:
     """Return the objects of what should be a list of them."""
-    every = cast("list[object]", found) if isinstance(found, list) else []
-    return [cast("Record", one) for one in every if isinstance(one, dict)]
+    every = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("Record", item) for item in every if isinstance(item, dict)]
 
 
 def names_in(records: Iterable[Record], column: str) -> dict[str, None]:
     """Return the names that the objects of a column have, in their order."""
     inner = objects([record.get(column) for record in records])
-    return dict.fromkeys(str(name) for one in inner for name in one)
+    return dict.fromkeys(str(name) for item in inner for name in item)
 
 
 def numbers(cells: Iterable[object]) -> list[float] | None:
@@ -214,12 +214,12 @@ def check_apart(peek: Peek, run_of: Callable[[PeekFile], object], called: str) -
     Raises:
         RunsError: two files tell one run.
     """
-    seen: dict[str, str] = {}
+    file_of: dict[str, str] = {}
     for file in peek.files:
         run = run_of(file)
         if run is None:
             continue
-        other = seen.setdefault(str(run), file.name)
+        other = file_of.setdefault(str(run), file.name)
         if other != file.name:
             raise RunsError(
                 "{one} and {other} are one run ({called} {run}); expected two runs: nothing is "
@@ -239,10 +239,10 @@ def check_once(runs: Mapping[Clause, Iterable[str]], what: Clause) -> None:
         RunsError: of one there are two.
     """
     for name, files in runs.items():
-        there = sorted(files)
-        if len(there) > 1:
+        sorted_files = sorted(files)
+        if len(sorted_files) > 1:
             raise RunsError(
                 "{name} has {n} {what} ({files}); expected one: move the stale one out of the "
                 "folder.",
-                name=name, n=len(there), what=what, files=several(there, most=4),
+                name=name, n=len(sorted_files), what=what, files=several(sorted_files, most=4),
             )  # fmt: skip

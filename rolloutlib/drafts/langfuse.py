@@ -46,29 +46,29 @@ def _recognises(peek: Peek) -> bool:
 
 
 def _drafts(peek: Peek) -> Draft:
-    found = Gathering("langfuse", peek, records_of(peek))
+    making = Gathering("langfuse", peek, records_of(peek))
     place = peek.first.place
     if peek.first.kind == ".json" and place not in {"", "."}:
-        found.head["records"] = place
-    found.take_arm((name, None) for name in ("version", "release", "environment"))
-    if found.words("tags") or found.cells("tags"):
-        found.left["tags"] = because("draft.langfuse.tags")
+        making.head["records"] = place
+    making.take_arm((name, None) for name in ("version", "release", "environment"))
+    if making.words("tags") or making.cells("tags"):
+        making.left["tags"] = because("draft.langfuse.tags")
     own = because("draft.tool", tool="Langfuse")
-    found.take("sample_id", "id", own)
-    found.take("started_at", "timestamp", own)
-    found.take("user_id", "userId", because("draft.langfuse.user"))
-    found.take("session_id", "sessionId", own)
-    found.take("category", "name", because("draft.langfuse.name"))
-    found.take("latency_ms", "latency", because("draft.langfuse.latency"), unit="s", none=[-1])
-    found.take("cost", "totalCost", because("draft.langfuse.cost"), none=[-1, 0])
+    making.take("sample_id", "id", own)
+    making.take("started_at", "timestamp", own)
+    making.take("user_id", "userId", because("draft.langfuse.user"))
+    making.take("session_id", "sessionId", own)
+    making.take("category", "name", because("draft.langfuse.name"))
+    making.take("latency_ms", "latency", because("draft.langfuse.latency"), unit="s", none=[-1])
+    making.take("cost", "totalCost", because("draft.langfuse.cost"), none=[-1, 0])
     for field, column in (("tokens_in", "inputTokens"), ("tokens_out", "outputTokens")):
-        found.take(field, column, because("draft.langfuse.tokens"), none=[0])
-    found.take("error", "level", because("draft.langfuse.level"), values=_LEVELS)
-    _take_scores(found)
+        making.take(field, column, because("draft.langfuse.tokens"), none=[0])
+    making.take("error", "level", because("draft.langfuse.level"), values=_LEVELS)
+    _take_scores(making)
     for column in ("input", "output"):
         if any(row == column or row.startswith(f"{column}.") for row in peek.columns):
-            found.left[column] = because("draft.text")
-    return found.draft()
+            making.left[column] = because("draft.text")
+    return making.draft()
 
 
 class _Score(NamedTuple):
@@ -80,51 +80,51 @@ class _Score(NamedTuple):
     kind: str = ""
 
 
-def _take_scores(found: Gathering) -> None:
+def _take_scores(making: Gathering) -> None:
     """Map scores by their names: one is the score or the outcome, several are scorers.
 
     Those of which less is better by their names are left: which way they run no file tells.
     """
     usable: dict[str, tuple[_Score, dict[str, Any]]] = {}
-    for name, score in (_objects(found) or _by_column(found)).items():
+    for name, score in (_objects(making) or _by_column(making)).items():
         numbers = numbers_of(score.values)
         scale = scale_of(numbers) if numbers else None
         scale = (0.0, 1.0) if score.kind == "BOOLEAN" else scale
         if score.several:
-            found.left[name] = because("draft.langfuse.repeated")
+            making.left[name] = because("draft.langfuse.repeated")
         elif numbers is None:
-            found.left[name] = because("draft.langfuse.words")
+            making.left[name] = because("draft.langfuse.words")
         elif scale is None:
             span = {"low": min(numbers), "high": max(numbers)}
-            found.left[name] = because("draft.scale_open", **span)
+            making.left[name] = because("draft.scale_open", **span)
         else:
             usable[name] = score, {"column": score.path, "scale": [int(end) for end in scale]}
-    for place, (name, (score, said)) in enumerate(usable.items(), start=1):
+    for place, (name, (score, column)) in enumerate(usable.items(), start=1):
         if is_worse(name):
-            found.left[name] = because("draft.less_is_better")
+            making.left[name] = because("draft.less_is_better")
         elif len(usable) > 1:
             scorer = _plain(name, place)
-            found.rest.setdefault("scores", {})[scorer] = said
-            found.notes[f"scores.{scorer}"] = because("draft.langfuse.scores", column=name)
+            making.rest.setdefault("scores", {})[scorer] = column
+            making.notes[f"scores.{scorer}"] = because("draft.langfuse.scores", column=name)
         elif score.kind == "BOOLEAN":
-            _take_outcome(found, name, score)
+            _take_outcome(making, name, score)
         else:
-            found.columns["score"] = said
-            found.notes["columns.score"] = because("draft.langfuse.one_score", column=name)
+            making.columns["score"] = column
+            making.notes["columns.score"] = because("draft.langfuse.one_score", column=name)
 
 
-def _take_outcome(found: Gathering, name: str, score: _Score) -> None:
+def _take_outcome(making: Gathering, name: str, score: _Score) -> None:
     """Map the one score that is true or false; a trace with an error has the outcome it has."""
-    found.columns.pop("error", None)
-    found.notes.pop("columns.error", None)
-    found.columns["passed"] = score.path
-    found.notes["columns.passed"] = because("draft.langfuse.outcome", column=name)
+    making.columns.pop("error", None)
+    making.notes.pop("columns.error", None)
+    making.columns["passed"] = score.path
+    making.notes["columns.passed"] = because("draft.langfuse.outcome", column=name)
 
 
-def _objects(found: Gathering) -> dict[str, _Score]:
+def _objects(making: Gathering) -> dict[str, _Score]:
     """Return the scores that the API writes as a list of objects."""
     scores: dict[str, _Score] = {}
-    for row in found.rows:
+    for row in making.rows:
         cell = row.get("scores")
         items = [s for s in cast("list[Any]", cell if isinstance(cell, list) else [])
                  if isinstance(s, dict) and isinstance(s.get("name"), str)]  # fmt: skip
@@ -136,17 +136,17 @@ def _objects(found: Gathering) -> dict[str, _Score]:
             kind, value = str(item.get("dataType") or ""), item.get("value")
             value = item.get("stringValue") if kind == "CATEGORICAL" else value
             path = f"scores[name={name}].value"
-            held = scores.setdefault(name, _Score(path, [], several=False, kind=kind))
-            held.values.append(value)
-            scores[name] = held._replace(several=held.several or many[name] > 1)
+            score = scores.setdefault(name, _Score(path, [], several=False, kind=kind))
+            score.values.append(value)
+            scores[name] = score._replace(several=score.several or many[name] > 1)
     return scores
 
 
-def _by_column(found: Gathering) -> dict[str, _Score]:
+def _by_column(making: Gathering) -> dict[str, _Score]:
     """Return the scores that the interface writes: each a column, each cell a list of values."""
     scores: dict[str, _Score] = {}
-    for column in dict.fromkeys(name for row in found.rows for name in row):
-        lists = [_listed(cell) for cell in found.cells(column)]
+    for column in dict.fromkeys(name for row in making.rows for name in row):
+        lists = [_listed(cell) for cell in making.cells(column)]
         if column.partition(".")[0] not in _OWN and lists and all(lists):
             values = [value for several in lists for value in several or ()]
             scores[column] = _Score(f"{column}.*", values, several=len(values) > len(lists))

@@ -46,7 +46,7 @@ _OUTCOMES: Final = ("exact_match", "acc", "em", "pass@1", "pass_at_1", "prompt_l
 # Which filter of several is read; the stricter before those that forgive.
 _FILTERS: Final = ("strict-match", "none")
 # Metrics that older releases wrote beside the rest of a line, without a list of them.
-_KNOWN: Final = frozenset(
+_METRIC_NAMES: Final = frozenset(
     {*_OUTCOMES, "acc_norm", "acc_mutual_info", "f1", "mcc", "mc1", "mc2", "bleu", "chrf", "ter",
      "rouge1", "rouge2", "rougeL", "likelihood_diff", "pct_stereotype", "perplexity",
      "word_perplexity", "byte_perplexity", "bits_per_byte"}
@@ -72,8 +72,8 @@ def _drafts(peek: Peek) -> Draft:
     files = _samples(peek)
     _check_runs(peek, files)
     records = [record for file in files for record in file.every]
-    told = {file.name: file.every for file in files}
-    lines = Lines(peek, "lm-eval", "lm-evaluation-harness", told)
+    by_file = {file.name: file.every for file in files}
+    lines = Lines(peek, "lm-eval", "lm-evaluation-harness", by_file)
     lines.keys |= {"files": "*.jsonl*", "others": "ignored"}  # results_*.json hold averages
     _take_folder(lines, files, paths=bool(peek.arms))
     _tell_missing(lines, peek, files)
@@ -114,9 +114,9 @@ def _tell_missing(lines: Lines, peek: Peek, files: Sequence[PeekFile]) -> None:
     """Tell files that hold fewer documents than the results beside them count."""
     for file in files:
         counted = numbers(values_of(_beside(peek, file), f"n-samples.{_task(file)}.effective"))
-        there = len({str(record.get("doc_id")) for record in file.every})
-        if counted and there < counted[0] and _is_whole(file):
-            lines.leave(file.name, because("draft.fewer", said=int(counted[0]), there=there))
+        present = len({str(record.get("doc_id")) for record in file.every})
+        if counted and present < counted[0] and _is_whole(file):
+            lines.leave(file.name, because("draft.fewer", said=int(counted[0]), there=present))
 
 
 def _beside(peek: Peek, file: PeekFile) -> list[Record]:
@@ -156,24 +156,24 @@ def _take_filter(lines: Lines, files: Sequence[PeekFile]) -> None:
     chosen = {_strictest(Counter(shared))} if shared else set(map(_strictest, filters.values()))
     unclear = [file for file in files if len(filters[file.name].keys() & chosen) != 1]
     if unclear:
-        told = {_task(file): ", ".join(filters[file.name]) for file in unclear}
+        filters_of = {_task(file): ", ".join(filters[file.name]) for file in unclear}
         tasks = [
             phrase("{key}: {why}", key=task, why=names or phrase("none"))
-            for task, names in told.items()
+            for task, names in filters_of.items()
         ]
         raise RunsError(
             "the tasks were filtered in different ways ({tasks}); expected one filter that each "
             "has; give these tasks alone, or say where in source.yaml.",
             tasks=several(tasks, most=4),
         )
-    kept = sorted(chosen)
+    chosen_filters = sorted(chosen)
     others = tuple(sorted({name for named in filters.values() for name in named} - chosen))
-    if len(kept) == 1:
-        why = because("draft.filter", chosen=kept[0], others=others)
-        lines.key("where", {"filter": kept[0]}, why)
+    if len(chosen_filters) == 1:
+        why = because("draft.filter", chosen=chosen_filters[0], others=others)
+        lines.key("where", {"filter": chosen_filters[0]}, why)
     else:
-        why = because("draft.filters", chosen=tuple(kept), others=others)
-        lines.key("where", {"filter": kept}, why)
+        why = because("draft.filters", chosen=tuple(chosen_filters), others=others)
+        lines.key("where", {"filter": chosen_filters}, why)
 
 
 def _strictest(filters: Counter[str]) -> str:
@@ -193,14 +193,14 @@ def _take_outcome(lines: Lines, files: Sequence[PeekFile], better: dict[str, set
     for metric in metrics:
         cells = numbers(values_of(records, metric))
         unsaid: set[bool] = set() if is_worse(metric) or metric in _LESS else {True}
-        told = better.get(metric, unsaid)
+        directions = better.get(metric, unsaid)
         if cells is None:
             lines.leave(metric, because("draft.no_numbers", words=("objects",)))
         elif not in_range(cells):
             lines.leave(metric, because("draft.scale_open", low=min(cells), high=max(cells)))
-        elif told == {False}:
+        elif directions == {False}:
             lines.less(plain[metric], metric)
-        elif told != {True}:
+        elif directions != {True}:
             lines.leave(metric, because("draft.less_is_better"))
         elif lines.columns.keys() & {"passed", "score"}:
             lines.scorer(plain[metric], metric)
@@ -214,8 +214,10 @@ def _better(peek: Peek, files: Sequence[PeekFile]) -> dict[str, set[bool]]:
     """Return whether more is better of each metric, as the results beside the files say."""
     better: dict[str, set[bool]] = {}
     for file in files:
-        for told in objects(values_of(_beside(peek, file), f"higher_is_better.{_task(file)}")):
-            for metric, more in told.items():
+        for directions in objects(
+            values_of(_beside(peek, file), f"higher_is_better.{_task(file)}")
+        ):
+            for metric, more in directions.items():
                 if isinstance(more, bool):
                     better.setdefault(str(metric), set()).add(more)
     return better
@@ -230,7 +232,7 @@ def _check_judged(lines: Lines, files: Sequence[PeekFile], better: dict[str, set
     if lines.columns.keys() & {"passed", "score"}:
         return
     by_metrics = {", ".join(_metrics(file.every[0], better)): file.name for file in files}
-    told = [
+    judged_by = [
         phrase("{metrics} in {file}", metrics=metrics or phrase("none"), file=name)
         for metrics, name in by_metrics.items()
     ]
@@ -238,7 +240,7 @@ def _check_judged(lines: Lines, files: Sequence[PeekFile], better: dict[str, set
     raise RunsError(
         "no metric judges all tasks ({files}); give those files alone that share one from 0 to 1 "
         "(two files instead of two folders){beside}.",
-        files=several(told, most=4),
+        files=several(judged_by, most=4),
         beside=phrase(
             ", and results_TIME.json beside them, which says whether less is better"
         ) if unsaid else "",
@@ -247,10 +249,10 @@ def _check_judged(lines: Lines, files: Sequence[PeekFile], better: dict[str, set
 
 def _metrics(record: Record, better: Collection[str]) -> list[str]:
     """Return the names of a line's metrics; older releases do not list them."""
-    if isinstance(told := record.get("metrics"), list):
-        return [str(name) for name in cast("list[object]", told)]
-    known = _KNOWN.union(better)
-    return [name for name in record if name in known and numbers([record[name]])]
+    if isinstance(listed := record.get("metrics"), list):
+        return [str(name) for name in cast("list[object]", listed)]
+    metric_names = _METRIC_NAMES.union(better)
+    return [name for name in record if name in metric_names and numbers([record[name]])]
 
 
 PRESET: Final = Preset("lm-eval", "lm-evaluation-harness", _recognises, _drafts)

@@ -38,7 +38,11 @@ def _recognises(peek: Peek) -> bool:
 def _aggregate(peek: Peek) -> str:
     """Return the name of a file of aggregates."""
     return next(
-        (file.name for file in peek.files if any({*one} <= {*file.columns} for one in _AGGREGATES)),
+        (
+            file.name
+            for file in peek.files
+            if any({*columns} <= {*file.columns} for columns in _AGGREGATES)
+        ),
         "",
     )
 
@@ -50,25 +54,25 @@ def _drafts(peek: Peek) -> Draft:
             "request: log the request event, as docs/load-tests.md shows.",
             file=name,
         )
-    found = Gathering("locust", peek, records_of(peek))
-    found.take("latency_ms", "response_time", because("draft.load.whole"), unit="ms")
-    found.take("error", "failed", because("draft.load.failed"))
-    if "error" not in found.columns:
+    making = Gathering("locust", peek, records_of(peek))
+    making.take("latency_ms", "response_time", because("draft.load.whole"), unit="ms")
+    making.take("error", "failed", because("draft.load.failed"))
+    if "error" not in making.columns:
         texts = {"*": True, "null": False}  # the text of what went wrong, or nothing
-        found.take("error", "exception", because("draft.load.failed"), values=texts)
-    unit = time_unit(found.cells("start_time"))
+        making.take("error", "exception", because("draft.load.failed"), values=texts)
+    unit = time_unit(making.cells("start_time"))
     if unit == "iso":
-        found.take("started_at", "start_time", because("draft.moments"))
+        making.take("started_at", "start_time", because("draft.moments"))
     elif unit not in {None, "local"}:
-        found.take("started_at", "start_time", because("draft.epoch", unit=str(unit)), unit=unit)
-    found.take("category", "name", because("draft.load.kind"))
+        making.take("started_at", "start_time", because("draft.epoch", unit=str(unit)), unit=unit)
+    making.take("category", "name", because("draft.load.kind"))
     for column in _USERS:
-        if "user_id" not in found.columns and len(found.words(column)) > 1:
-            found.take("user_id", column, because("draft.load.user"))
+        if "user_id" not in making.columns and len(making.words(column)) > 1:
+            making.take("user_id", column, because("draft.load.user"))
     for column in ("request_type", "response_length", "url"):
-        if found.cells(column):
-            found.left[column] = because("draft.load.other")
-    return found.draft()
+        if making.cells(column):
+            making.left[column] = because("draft.load.other")
+    return making.draft()
 
 
 PRESET = Preset("locust", "locust", _recognises, _drafts)

@@ -47,9 +47,9 @@ class Table:
 
     def _decimal(self) -> str:
         """Return the decimal mark: a comma where numbers can be nothing else."""
-        named = [column for column, told in self.told.items() if told.keys() & _NUMBERS]
-        found = [seen_in(self.cells[column]) for column in named]
-        comma = any(seen.comma for seen in found) and not any(seen.point for seen in found)
+        named = [column for column, ranks in self.told.items() if ranks.keys() & _NUMBERS]
+        shapes = [seen_in(self.cells[column]) for column in named]
+        comma = any(shape.comma for shape in shapes) and not any(shape.point for shape in shapes)
         return "," if comma else "."
 
     def numbers(self, column: str) -> list[float] | None:
@@ -59,10 +59,10 @@ class Table:
     def named(self, *fields: str) -> list[str]:
         """Return the columns whose name suggests one of the fields, the likeliest first."""
         ranked = [
-            (place, told[field], column)
+            (place, ranks[field], column)
             for place, field in enumerate(fields)
-            for column, told in self.told.items()
-            if field in told and column not in self.taken
+            for column, ranks in self.told.items()
+            if field in ranks and column not in self.taken
         ]
         likely = dict.fromkeys(column for _, _, column in sorted(ranked))
         return [column for column in likely if self.has(column)]

@@ -78,8 +78,8 @@ def _no_outcome(table: Table, column: str, words: dict[str, str]) -> Reason | No
     if last not in _OF_EITHER or len(words) == 1:
         return None
     for other in table.cells:
-        known = folded(other.rpartition(".")[2]) in _KEYS and other != column
-        if known and table.has(other) and {*words} & {*table.words(other)}:
+        is_key = folded(other.rpartition(".")[2]) in _KEYS and other != column
+        if is_key and table.has(other) and {*words} & {*table.words(other)}:
             return because("draft.of_question", other=other)
     return because("draft.same_outcomes") if _same_everywhere(table, column) else None
 
@@ -194,8 +194,8 @@ def take_people(table: Table) -> None:
     """Find what people said beside the judge, in the same words."""
     for column in table.named("human_passed"):
         words = outcomes_of(table.cells[column])
-        known = table.statuses | {"true": "passed", "false": "failed"}
-        if words and all(known.get(written) == status for written, status in words.items()):
+        statuses = table.statuses | {"true": "passed", "false": "failed"}
+        if words and all(statuses.get(written) == status for written, status in words.items()):
             table.take("human_passed", column, because("draft.named"))
     for column in table.named("human_score"):
         numbers = table.numbers(column)
@@ -207,9 +207,9 @@ def take_people(table: Table) -> None:
 
 def take_issues(table: Table) -> None:
     """Find the issues of a sample: a list, a text with separators, or one word."""
-    for column, told in table.told.items():
+    for column, ranks in table.told.items():
         cells = table.cells[column]
-        if "issues" not in told or not cells or "issues" in table.columns:
+        if "issues" not in ranks or not cells or "issues" in table.columns:
             continue
         texts = [cell for cell in cells if isinstance(cell, str)]
         if len(texts) == len(cells):

@@ -26,24 +26,24 @@ def missing_for(spec: SourceSpec, gates: Mapping[str, Gate]) -> tuple[Reason, ..
         spec: the mapping.
         gates: of the plan, by name.
     """
-    known = set(_known(spec))
+    metrics = set(_known(spec))
     return tuple(
         because("draft.missed", gate=gate.title, field=gate.scorer or METRICS[gate.metric].field)
         for gate in gates.values()
-        if (SCORER + gate.scorer if gate.scorer else gate.metric) not in known
+        if (SCORER + gate.scorer if gate.scorer else gate.metric) not in metrics
     )
 
 
 def _known(spec: SourceSpec) -> Iterator[str]:
     """Yield the metrics that samples of the source tell."""
-    mapped, told = spec.mapped, spec.expressible
+    mapped, expressible = spec.mapped, spec.expressible
     yield from spec.scorers
     yield from mapped.keys() & METRICS.keys()
-    if told:
+    if expressible:
         yield "passed"
-    if "vetoed" in told:
+    if "vetoed" in expressible:
         yield "vetoed"
-    if told & _ERRORS:
+    if expressible & _ERRORS:
         yield "error"
     if "issues" in mapped:
         yield "issue"

@@ -60,12 +60,12 @@ def _drafts(peek: Peek) -> Draft:
 def _pair(making: ToolDraft) -> Draft:
     """Map judgments of two models: both halves of a line are one pair."""
     pairs = Counter((str(row["model_1"]), str(row["model_2"])) for row in making.rows)
-    (one, other), _ = pairs.most_common(1)[0]
+    (first, second), _ = pairs.most_common(1)[0]
     making.taken |= {"model_1", "model_2", "g1_winner", "g2_winner", "m1_score", "m2_score"}
-    wide = {one: {"score": _won("model_1")}, other: {"score": _won("model_2")}}
+    wide = {first: {"score": _won("model_1")}, second: {"score": _won("model_2")}}
     further: dict[str, Any] = {"wide": wide}
     if len(pairs) > 1:
-        further = {"where": {"model_1": one, "model_2": other}, **further}
+        further = {"where": {"model_1": first, "model_2": second}, **further}
         making.notes["where"] = because("draft.pair", pairs=len(pairs))
     making.notes["wide"] = because("draft.games")
     return making.draft("*.jsonl", texts=_TEXTS, **further)

@@ -159,13 +159,14 @@ def fields_of(column: str) -> tuple[tuple[str, int], ...]:
     """
     last = column.split(".")
     for name in dict.fromkeys((column, "".join(last[-2:]), last[-1])):
-        told = {
-            field: known.index(spelled)
-            for field, known in FIELDS.items()
-            if (spelled := without_unit(name) if field == "latency_ms" else folded(name)) in known
+        ranks = {
+            field: spellings.index(spelled)
+            for field, spellings in FIELDS.items()
+            if (spelled := without_unit(name) if field == "latency_ms" else folded(name))
+            in spellings
         }
-        if told:
-            return tuple(told.items())
+        if ranks:
+            return tuple(ranks.items())
     return ()
 
 

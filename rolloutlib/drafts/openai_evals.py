@@ -43,8 +43,8 @@ def _recognises(peek: Peek) -> bool:
 def _drafts(peek: Peek) -> Draft:
     logs = _logs(peek)
     check_apart(peek, _run_of, "run_id")
-    told = {file.name: file.every for file in logs}
-    lines = Lines(peek, "openai-evals", "OpenAI evals", told)
+    by_file = {file.name: file.every for file in logs}
+    lines = Lines(peek, "openai-evals", "OpenAI evals", by_file)
     if not peek.arms:
         lines.take_files(logs)
     events = [record for file in logs for record in file.every if record.keys() >= _EVENT]

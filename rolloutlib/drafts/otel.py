@@ -81,8 +81,10 @@ def _items(value: object, *names: str) -> list[dict[str, Any]]:
 
 def _spans(peek: Peek) -> list[dict[str, Any]]:
     """Return the spans of OTLP documents, each attribute under its own name."""
-    spans = [s for one in _documents(peek) for s in _items(one, "resourceSpans", "scopeSpans",
-             "spans")]  # fmt: skip
+    spans = [
+        span for document in _documents(peek)
+        for span in _items(document, "resourceSpans", "scopeSpans", "spans")
+    ]  # fmt: skip
     return [{**span, "attributes": _plain(span.get("attributes"))} for span in spans]
 
 
@@ -128,27 +130,27 @@ def _drafts(peek: Peek) -> Draft:
     spans = _spans(peek) if otlp else _flat_spans(peek)
     every = Gathering("otel", peek, spans)
     form = next((f for f in _FORMS if every.cells(f.trace) and every.cells(f.start)), _FORMS[0])
-    told = next((name for name in (_OPERATION, _MODEL) if every.cells(form.attributes + name)), "")
-    words = every.words(form.attributes + told)
-    calls = [word for word in words if told == _MODEL or word in _CALLS]
-    kept = [s for s, row in zip(spans, every.rows, strict=True)
-            if row.get(form.attributes + told) in calls]  # fmt: skip
-    if not kept:
+    key = next((name for name in (_OPERATION, _MODEL) if every.cells(form.attributes + name)), "")
+    words = every.words(form.attributes + key)
+    calls = [word for word in words if key == _MODEL or word in _CALLS]
+    call_spans = [s for s, row in zip(spans, every.rows, strict=True)
+            if row.get(form.attributes + key) in calls]  # fmt: skip
+    if not call_spans:
         raise RunsError(
             "{file} has no span that is a call of a model; expected some with {key}: {calls}, or "
             "with {model}.",
             file=peek.first.name, key=_OPERATION, calls=[*_CALLS], model=_MODEL,
         )  # fmt: skip
-    found = _Spans(peek, kept, form, otlp=otlp)
+    making = _Spans(peek, call_spans, form, otlp=otlp)
     if otlp:
-        found.head["records"] = "resourceSpans.*.scopeSpans.*.spans"
-        found.notes["records"] = because("draft.otel.records")
-    if _nested(kept, form):
-        found.left["parent calls"] = because("draft.otel.nested")
+        making.head["records"] = "resourceSpans.*.scopeSpans.*.spans"
+        making.notes["records"] = because("draft.otel.records")
+    if _nested(call_spans, form):
+        making.left["parent calls"] = because("draft.otel.nested")
     why = because("draft.otel.calls", words=tuple(calls))
-    found.take_where({found.path(told): calls}, why, roots=otlp)
-    found.map_fields()
-    return found.draft()
+    making.take_where({making.path(key): calls}, why, roots=otlp)
+    making.map_fields()
+    return making.draft()
 
 
 def _nested(calls: list[dict[str, Any]], form: _Form) -> bool:
@@ -212,8 +214,8 @@ class _Spans(Gathering):
 
     def outcomes(self) -> dict[str, bool]:
         """Return what the words of a status mean, and that its absence is no failure."""
-        seen = self.words(self.form.status)
-        style = next((s for s in _STATUSES if any(w in s for w in seen)), _STATUSES[0])
+        words = self.words(self.form.status)
+        style = next((s for s in _STATUSES if any(w in s for w in words)), _STATUSES[0])
         return {**style, "null": False}
 
 

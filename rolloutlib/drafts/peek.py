@@ -150,19 +150,20 @@ def _check_alike(files: Sequence[PeekFile]) -> None:
         other = first.setdefault(PurePosixPath(file.name).suffix.lower(), file)
         if other.opening != file.opening:
             keys = (", ".join(f"{k}: {v}" for k, v in f.opening.items()) for f in (other, file))
-            one, two = (key or phrase("no key") for key in keys)
+            other_keys, file_keys = (key or phrase("no key") for key in keys)
             raise RunsError(
                 "{other} is opened by {one}, and {file} by {two}; expected all to be written "
-                "alike: save one anew.", other=other.name, one=one, file=file.name, two=two,
+                "alike: save one anew.",
+                other=other.name, one=other_keys, file=file.name, two=file_keys,
             )  # fmt: skip
 
 
 def _beside(paths: Sequence[Path]) -> tuple[Path, dict[str, str]]:
     """Return the folder above both paths, and each arm's files as a glob relative to it."""
-    one, other = paths
-    if one == other or one in other.parents or other in one.parents:
+    first, second = paths
+    if first == second or first in second.parents or second in first.parents:
         raise UsageError(
-            "{one} and {other} hold the same files; expected two arms.", one=one, other=other
+            "{one} and {other} hold the same files; expected two arms.", one=first, other=second
         )
     folder = Path(os.path.commonpath([path.parent for path in paths]))
     names = (literal(path.relative_to(folder).as_posix()) for path in paths)
@@ -203,8 +204,8 @@ def _way_in(name: str, data: bytes) -> tuple[Opened, dict[str, Any]]:
             keys[error.key] = error.value
 
 
-def _looked(name: str, path: Path, found: Opened, opening: dict[str, Any]) -> PeekFile:
-    root, place, kind, data, cut = None, "", found.kind, found.data, False
+def _looked(name: str, path: Path, content: Opened, opening: dict[str, Any]) -> PeekFile:
+    root, place, kind, data, cut = None, "", content.kind, content.data, False
     if kind == ".json":
         tree = _decoded(data)
         place, every = records_of(tree)
@@ -213,7 +214,7 @@ def _looked(name: str, path: Path, found: Opened, opening: dict[str, Any]) -> Pe
     else:
         whole = kind == ".parquet" or len(data) <= MOST_BYTES
         text = data if whole else data[:MOST_BYTES].rpartition(b"\n")[0]
-        records = _csv(text, found.delimiter) if kind == ".csv" else _RECORDS_OF[kind](text)
+        records = _csv(text, content.delimiter) if kind == ".csv" else _RECORDS_OF[kind](text)
         every = tuple(islice(records, MOST_RECORDS))
         cut = not whole or next(iter(records), None) is not None
     names = dict.fromkeys(name for record in every for name in flat(record))

@@ -121,15 +121,17 @@ def _check_whole(file: PeekFile) -> None:
         RunsError: results are missing.
     """
     stats = "results.stats."
-    said = [value_at(file.root or {}, stats + kind) for kind in ("successes", "failures", "errors")]
-    if (said_all := numbers(said)) is None:
+    counts = [
+        value_at(file.root or {}, stats + kind) for kind in ("successes", "failures", "errors")
+    ]
+    if (said_all := numbers(counts)) is None:
         return
-    there = len(_results(file))
-    if there < sum(said_all):
+    present = len(_results(file))
+    if present < sum(said_all):
         raise RunsError(
             "{file} counts {counted} results and holds {there}; export the whole eval: promptfoo "
             "export eval ID -o FILE.",
-            file=file.name, counted=f"{sum(said_all):.0f}", there=f"{there}",
+            file=file.name, counted=f"{sum(said_all):.0f}", there=f"{present}",
         )  # fmt: skip
 
 
@@ -194,8 +196,8 @@ def _take_numbers(lines: Lines, records: Sequence[Record]) -> None:
         path = f"response.tokenUsage.{name}"
         if numbers(values_of(records, path)):
             lines.take(field, path)
-    if (kept := values_of(records, "response.cached")) and any(kept):
-        share = sum(map(bool, kept)) / len(records)
+    if (cached := values_of(records, "response.cached")) and any(cached):
+        share = sum(map(bool, cached)) / len(records)
         lines.take("cached", "response.cached", because("draft.cached", share=share))
 
 
@@ -212,7 +214,7 @@ def _same_texts(files: Sequence[PeekFile]) -> bool:
         if any(len(raws) > 1 or "" in raws for raws in by_test.values()):
             return False
         texts.append({raw for raws in by_test.values() for raw in raws})
-    return all(one == texts[0] for one in texts)
+    return all(of_file == texts[0] for of_file in texts)
 
 
 def _all_have(records: Sequence[Record], path: str) -> bool:

@@ -64,7 +64,9 @@ def _drafts(peek: Peek) -> Draft:
     metrics = [column for column in peek.columns if _metric(column) in _METRICS]
     order = [*_METRICS]
     metrics.sort(key=lambda column: order.index(_metric(column)))
-    making.score_by(Scorer(_metric(one), one, _METRICS[_metric(one)]) for one in metrics)
+    making.score_by(
+        Scorer(_metric(column), column, _METRICS[_metric(column)]) for column in metrics
+    )
     further = {"records": peek.first.place} if peek.first.place else {}
     return making.draft(glob_of(peek), texts=_TEXTS, **further)
 

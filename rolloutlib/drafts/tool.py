@@ -114,7 +114,7 @@ class ToolDraft:
             further: other keys of source.yaml.
         """
         for column in self.peek.columns:
-            if column in self.taken or any(column.startswith(f"{one}.") for one in self.taken):
+            if column in self.taken or any(column.startswith(f"{taken}.") for taken in self.taken):
                 continue
             text = {column.partition(".")[0], _LAST.split(column)[-1]} & {*texts}
             why = because("draft.text") if text else because("draft.unknown")

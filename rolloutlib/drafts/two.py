@@ -105,35 +105,37 @@ def source_beside(paths: Sequence[Path], folder: Path) -> Path | None:
         UsageError: there are several that differ.
     """
     folders = (folder, *(path if path.is_dir() else path.parent for path in paths))
-    there = {(one / "source.yaml").resolve() for one in folders if (one / "source.yaml").is_file()}
-    different = {path.read_bytes(): path for path in sorted(there, reverse=True)}
+    sources = {
+        (base / "source.yaml").resolve() for base in folders if (base / "source.yaml").is_file()
+    }
+    different = {path.read_bytes(): path for path in sorted(sources, reverse=True)}
     if len(different) > 1:
         raise UsageError(
             "{files} differ; name the one that explains both: --source FILE",
-            files=several(map(str, sorted(there))),
+            files=several(map(str, sorted(sources))),
         )
     return next(iter(different.values()), None)
 
 
 def _said(mapping: object, two: Two | None, where: str) -> SourceSpec:
     """Return a source.yaml; of two paths each is an arm, whatever it says of arms."""
-    told = _keys(mapping)
+    keys = _keys(mapping)
     if two is not None:
-        if (constant := _keys(told.get("constants")).get("arm")) is not None:
+        if (constant := _keys(keys.get("constants")).get("arm")) is not None:
             raise PlanError(
                 "{file}: constants.arm says that both files are arm {arm}; of two files each is an "
                 "arm: leave it out",
                 file=where, arm=constant,
             )  # fmt: skip
-        _check_order(_keys(told.get("arms")), two, where)
-        if (arm := _keys(told.get("columns")).get("arm")) is not None:
-            told["columns"] = {k: v for k, v in _keys(told["columns"]).items() if k != "arm"}
+        _check_order(_keys(keys.get("arms")), two, where)
+        if (arm := _keys(keys.get("columns")).get("arm")) is not None:
+            keys["columns"] = {k: v for k, v in _keys(keys["columns"]).items() if k != "arm"}
             # Several of them in one file are no candidate.
-            told["segments"] = {"candidate": arm, **_keys(told.get("segments"))}
-        if "wide" not in told and "{arm}" not in str(told.get("named", "")):
-            told["arms"] = dict(zip(("control", "treatment"), two.globs, strict=True))
+            keys["segments"] = {"candidate": arm, **_keys(keys.get("segments"))}
+        if "wide" not in keys and "{arm}" not in str(keys.get("named", "")):
+            keys["arms"] = dict(zip(("control", "treatment"), two.globs, strict=True))
     try:
-        return SourceSpec.model_validate(told)
+        return SourceSpec.model_validate(keys)
     except ValidationError as error:
         raise PlanError(describe(error, where, SourceSpec)) from None
 
@@ -146,7 +148,9 @@ def _check_order(arms: dict[str, Any], two: Two, where: str) -> None:
     )
     swapped = zip(two.names, (treatment, control), strict=True)
     if all(
-        any(fnmatch(name, str(one)) for one in globs) for names, globs in swapped for name in names
+        any(fnmatch(name, str(pattern)) for pattern in globs)
+        for names, globs in swapped
+        for name in names
     ):
         raise PlanError(
             "{file}: arms has the control and the treatment the other way round; expected the "
@@ -191,25 +195,25 @@ def _unread(drafted: Drafted) -> tuple[Reason, ...]:
     return (*named, *unended, *bounded)
 
 
-def _silent(seen: Peek, two: Two) -> dict[str, Reason]:
+def _silent(peeked: Peek, two: Two) -> dict[str, Reason]:
     """Return what one arm alone tells of the material, so that nobody can compare it."""
-    told = [{c for file in seen.files if file.name in names for c in file.columns}
+    columns_of = [{c for file in peeked.files if file.name in names for c in file.columns}
             for names in two.names]  # fmt: skip
-    found: dict[str, Reason] = {}
-    for name, known in MATERIAL.items():
-        of_arms = [sorted(c for c in columns if folded(c.rpartition(".")[2]) in known)
-                   for columns in told]  # fmt: skip
+    silent: dict[str, Reason] = {}
+    for name, spellings in MATERIAL.items():
+        of_arms = [sorted(c for c in columns if folded(c.rpartition(".")[2]) in spellings)
+                   for columns in columns_of]  # fmt: skip
         if bool(of_arms[0]) is not bool(of_arms[1]):
             arm = "treatment" if of_arms[0] else "control"
-            found[name] = because("material.one_file", column=(of_arms[0] or of_arms[1])[0],
+            silent[name] = because("material.one_file", column=(of_arms[0] or of_arms[1])[0],
                                   named=name, arm=arm)  # fmt: skip
-    return found
+    return silent
 
 
 def _line(field: str, column: str) -> str:
     """Return the line of source.yaml that says what a column is, with the key to be corrected."""
-    told: dict[str, Any] = {"column": column, **OPTIONS.get(field, {})}
-    line = dump({field: told if len(told) > 1 else column}, allow_unicode=True, width=10_000,
+    entry: dict[str, Any] = {"column": column, **OPTIONS.get(field, {})}
+    line = dump({field: entry if len(entry) > 1 else column}, allow_unicode=True, width=10_000,
                 default_flow_style=None, sort_keys=False)  # fmt: skip
     return line.strip()
 
@@ -254,14 +258,14 @@ def _candidates(drafted: Drafted) -> dict[str, str]:
         arm = next((column for column, why in left if why.code == "draft.arm_by_path"), None)
         return {} if arm is None or MODEL in drafted.spec.segments else {MODEL: arm}
     taken = {*drafted.spec.segments}
-    found: dict[str, str] = {}
+    candidates: dict[str, str] = {}
     for column in drafted.peek.columns:
         label = next((CANDIDATE[field] for field, _ in fields_of(column) if field in CANDIDATE), "")
-        if label and label not in taken | found.keys() and _is_plain(drafted, column):
-            found[label] = column
+        if label and label not in taken | candidates.keys() and _is_plain(drafted, column):
+            candidates[label] = column
     if JUDGE not in taken and (judge := _judge(drafted)):
-        found[JUDGE] = judge
-    return found
+        candidates[JUDGE] = judge
+    return candidates
 
 
 def _judge(drafted: Drafted) -> str | None:
@@ -269,8 +273,8 @@ def _judge(drafted: Drafted) -> str | None:
     files = [file for file in drafted.peek.files if file.records]
     for column in files[0].columns if files else ():
         if folded(column.rpartition(".")[2]) in MATERIAL[JUDGE] and _is_plain(drafted, column):
-            told = [{flat(record).get(column) for record in file.records} for file in files]
-            if all(len(names) == 1 and None not in names for names in told):
+            judges = [{flat(record).get(column) for record in file.records} for file in files]
+            if all(len(names) == 1 and None not in names for names in judges):
                 return column
     return None
 

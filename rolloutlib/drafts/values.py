@@ -93,7 +93,7 @@ def outcomes_of(cells: Sequence[Any], *, korean: bool = False) -> dict[str, str]
     >>> outcomes_of(["Pass", "FAIL", "Pass"])
     {'Pass': 'passed', 'FAIL': 'failed'}
     """
-    found: dict[str, str] = {}
+    meanings: dict[str, str] = {}
     for cell in cells:
         if not isinstance(cell, str | bool | int | float):
             return None
@@ -103,8 +103,8 @@ def outcomes_of(cells: Sequence[Any], *, korean: bool = False) -> dict[str, str]
         meaning = OUTCOMES.get(plain) or (_MARKS.get(plain) if korean else None)
         if meaning is None:
             return None
-        found.setdefault(written, meaning)
-    return found or None
+        meanings.setdefault(written, meaning)
+    return meanings or None
 
 
 def of_calls(words: dict[str, str]) -> bool:

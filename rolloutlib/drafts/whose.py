@@ -42,8 +42,8 @@ def take_arm(table: Table) -> None:
             table.take("arm", column, because("draft.arm", **facts))
     if "arm" not in table.columns:
         table.arms = arms_of(table.peek.names or [file.name for file in table.peek.files])
-        one = len(table.arms) == 1
-        table.notes["arms"] = because("draft.one_arm") if one else because("draft.files")
+        is_single = len(table.arms) == 1
+        table.notes["arms"] = because("draft.one_arm") if is_single else because("draft.files")
 
 
 def take_prompt(table: Table) -> None:
@@ -89,7 +89,7 @@ def _agrees(table: Table, column: str, texts: Sequence[str]) -> bool:
     for _, row in table.rows:
         if row.get(column) is not None and row.get(texts[0]) is not None:
             meant.setdefault(word(row[column]), set()).add(word(row[texts[0]]))
-    single = sum(len(one) == 1 for one in meant.values())
+    single = sum(len(meanings) == 1 for meanings in meant.values())
     return not meant or single >= _AGREEING * len(meant)
 
 
@@ -152,8 +152,8 @@ def take_segments(table: Table) -> None:
     """Take what samples are usually told apart by."""
     for segment, names in SEGMENTS.items():
         for column in table.cells:
-            known = folded(column.rpartition(".")[2]) in names and column not in table.taken
-            if known and segment not in table.segments and table.has(column):
+            is_segment = folded(column.rpartition(".")[2]) in names and column not in table.taken
+            if is_segment and segment not in table.segments and table.has(column):
                 several = len(table.words(column)) > 1
                 if several:
                     table.segment(segment, column)

@@ -63,14 +63,14 @@ def text_of(draft: Draft, missed: Sequence[Reason] = (), schema: str = "") -> st
 def _commented(line: str, why: Reason | None, indent: str) -> list[str]:
     if why is None:
         return [line]
-    told = sentence(why)
-    if len(line) + len(told) + 4 <= _WIDTH:
-        return [f"{line}  # {told}"]
-    return [*_wrapped(told, f"{indent}# "), line]
+    comment = sentence(why)
+    if len(line) + len(comment) + 4 <= _WIDTH:
+        return [f"{line}  # {comment}"]
+    return [*_wrapped(comment, f"{indent}# "), line]
 
 
-def _wrapped(told: str, mark: str) -> list[str]:
-    parts = wrap(told, _WIDTH - len(mark), break_long_words=False, break_on_hyphens=False)
+def _wrapped(comment: str, mark: str) -> list[str]:
+    parts = wrap(comment, _WIDTH - len(mark), break_long_words=False, break_on_hyphens=False)
     return [f"{mark}{part}" for part in parts]
 
 

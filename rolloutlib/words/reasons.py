@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 import msgspec
 
 from rolloutlib.phrase import UNFILLED, fillable, filled
-from rolloutlib.reason import SAID, Reason
+from rolloutlib.reason import PHRASED, Reason
 from rolloutlib.text import plain
 from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.sentences import enumerated, speaking, translate
@@ -61,7 +61,7 @@ def sentence(reason: Reason, lang: str | None = None) -> str:
     if lang is not None:
         with speaking(lang):
             return sentence(reason)
-    if reason.code == SAID:
+    if reason.code == PHRASED:
         return plain(_phrase_of(reason))
     template = SHARES.get(reason.code) if SLOWER in reason.facts else None
     template = template or TEMPLATES.get(reason.code)
