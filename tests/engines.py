@@ -90,8 +90,8 @@ def same_numbers(a: Any, b: Any, where: str = "") -> None:  # noqa: ANN401
             same_numbers(value, b[key], f"{where}.{key}")
     elif isinstance(a, list | tuple):
         assert len(a) == len(b), where
-        for place, (one, other) in enumerate(zip(a, b, strict=True)):
-            same_numbers(one, other, f"{where}[{place}]")
+        for place, (left, right) in enumerate(zip(a, b, strict=True)):
+            same_numbers(left, right, f"{where}[{place}]")
     elif isinstance(a, float) and isinstance(b, float):
         assert a == pytest.approx(b, rel=CLOSE, abs=1e-12, nan_ok=True), where
     else:

@@ -39,7 +39,7 @@ DATA: Final = {  # fields of records that hold what people named
 INLINE: Final = {"span", "strong", "em", "small", "b", "i", "a", "sup", "sub", "wbr", "tspan"}
 UNSEEN: Final = {"style", "script"}
 SKIPPED: Final = {*UNSEEN, "code", "pre", "kbd", "samp"}
-TOLD: Final = {"alt", "aria-label", "title", "data-label", "placeholder"}
+SPOKEN_ATTRIBUTES: Final = {"alt", "aria-label", "title", "data-label", "placeholder"}
 SVG: Final = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)")
 VOID: Final = {"br", "img", "source", "meta", "link", "input", "hr", "col", "wbr", "base"}
 
@@ -86,7 +86,7 @@ def _names(part: object, key: str) -> Iterator[str]:
 
 def hangul_in(text: str, data: Iterable[str] = ()) -> list[str]:
     """Return the Korean of an English text; arguments as `english_in`."""
-    return [found.strip() for found in HANGUL.findall(_without(CODE.sub(GONE, text), data))]
+    return [words.strip() for words in HANGUL.findall(_without(CODE.sub(GONE, text), data))]
 
 
 def _without(text: str, data: Iterable[str]) -> str:
@@ -157,7 +157,7 @@ class _Page(HTMLParser):
         if tag not in VOID:
             self._open.append(tag)
         for name, value in attrs:
-            if value and name in TOLD:
+            if value and name in SPOKEN_ATTRIBUTES:
                 self.said.append(value)
             for picture in SVG.findall(value or ""):
                 self.said += texts_of(b64decode(picture).decode())

@@ -494,9 +494,11 @@ def _story_gates(stage: StageId) -> tuple[GateResult, ...]:
 
 def _story_checks() -> tuple[CheckResult, ...]:
     first, second, third, last = checks()
-    held = told("Every suite passed: 212 tests.")
+    passed = told("Every suite passed: 212 tests.")
     return (
-        structs.replace(first, holds=True, why=held, evidence=("junit.xml",), sha256=("ab" * 32,)),
+        structs.replace(
+            first, holds=True, why=passed, evidence=("junit.xml",), sha256=("ab" * 32,)
+        ),
         structs.replace(
             second,
             holds=True,
@@ -591,7 +593,7 @@ def executed(review: Reviewed, lang: str = "en") -> NotebookNode:
             and not {"analyst", "parameters"} & set(cell.metadata.get("tags", []))
             and not of_samples
         ):
-            here = {"root": ROOT, "now": datetime(2026, 11, 22, tzinfo=UTC), "params": None}
+            context = {"root": ROOT, "now": datetime(2026, 11, 22, tzinfo=UTC), "params": None}
             names = {
                 "assured": assured,
                 "breakdowns": breakdowns,
@@ -605,7 +607,7 @@ def executed(review: Reviewed, lang: str = "en") -> NotebookNode:
                 "report": report,
                 "review": review,
                 "lang": lang,
-                "here": here,
+                "here": context,
                 "decision_page": decision_page,
                 "sign_off": sign_off,
             }

@@ -69,12 +69,12 @@ def sample_watch(outcome: Outcome = Outcome.ROLLBACK) -> Watch:
     )  # fmt: skip
     mix = tuple(
         (label, kind, value)
-        for label, seen, planned in (
+        for label, observed, planned in (
             ("easy", 0.41, 0.3),
             ("medium", 0.37, 0.4),
             ("hard", 0.22, 0.3),
         )
-        for kind, value in (("seen", seen), ("planned", planned))
+        for kind, value in (("seen", observed), ("planned", planned))
     )
     reasons = (("min_score", "default", 31.0), ("min_score", "strict", 12.0),
                ("policy", "default", 9.0), ("max_latency", "strict", 4.0))  # fmt: skip
@@ -103,12 +103,12 @@ def sample_watch(outcome: Outcome = Outcome.ROLLBACK) -> Watch:
         RiskState("over_formal", "style gets too formal", "E", "lower styleStrictness", "quiet",
                   told("×1.02")),
     )  # fmt: skip
-    here = Here(WEEKS, "W2", 2, late=False, says=told("W2 of the plan: stage 2 is in force."))
+    position = Here(WEEKS, "W2", 2, late=False, says=told("W2 of the plan: stage 2 is in force."))
     return Watch(
         stage=2, control="control", treatment="treatment",
         as_of=datetime(2026, 10, 18, 14, 59, 59, tzinfo=UTC), since=FIRST, planned_days=14,
         looked=13, outcome=outcome, reasons=tuple(alarm.why for alarm in alarms), alarms=alarms,
-        series=lines, signals=signals, risks=risks, here=here, people=98, cap=100,
+        series=lines, signals=signals, risks=risks, here=position, people=98, cap=100,
         incidents=(told("inc-001: search times out, open for 5 days."),),
         missed=(date(2026, 10, 17),), warnings=(told("3 rows repeat others."),),
         runs={"control": 13, "treatment": 13}, samples={"control": 9100, "treatment": 8970},

@@ -51,8 +51,10 @@ def cells(n: ArrayLike, total: ArrayLike, m2: ArrayLike | None = None) -> Cells:
 def singles(values: ArrayLike) -> Cells:
     """Return one unit a value; NaN for a unit without a sample."""
     values = np.asarray(values, dtype=np.float64)
-    known = ~np.isnan(values)
-    return Cells(known.astype(np.float64), np.where(known, values, 0.0), np.zeros(len(values)))
+    is_known = ~np.isnan(values)
+    return Cells(
+        is_known.astype(np.float64), np.where(is_known, values, 0.0), np.zeros(len(values))
+    )
 
 
 def pooled(values: ArrayLike) -> Cells:

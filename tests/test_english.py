@@ -10,7 +10,7 @@ from tests.english import english_in, hangul_in, texts_of, texts_of_chart, texts
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "words"),
     [
         ("통과율: 이 자료는 rows of another arm 입니다.", ["rows of another arm"]),
         ("Pass rate", ["Pass rate"]),
@@ -23,9 +23,9 @@ from tests.english import english_in, hangul_in, texts_of, texts_of_chart, texts
         ("팔 old mean arm 의 표본", []),
     ],
 )
-def test_english_is_three_words_in_a_row(text: str, found: list[str]) -> None:
+def test_english_is_three_words_in_a_row(text: str, words: list[str]) -> None:
     """Sentences are found, also without Hangul; citations, code, data and abbreviations are not."""
-    assert english_in(text, {"old mean arm"}) == found
+    assert english_in(text, {"old mean arm"}) == words
 
 
 def test_hangul_on_an_english_page_is_found_but_for_data() -> None:

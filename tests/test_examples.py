@@ -127,17 +127,17 @@ def test_the_answers_are_written_again_to_the_same_bytes(tmp_path: Path) -> None
     assert [name for name in written if not same(tmp_path / name, answers / name)] == []
 
 
-def same(one: Path, other: Path) -> bool:
+def same(first: Path, second: Path) -> bool:
     """Compare bytes; Parquet names its writer's version.
 
     So of another PyArrow an equal table will do.
     """
     if (
-        one.suffix != ".parquet"
-        or pq.read_metadata(one).created_by == pq.read_metadata(other).created_by
+        first.suffix != ".parquet"
+        or pq.read_metadata(first).created_by == pq.read_metadata(second).created_by
     ):
-        return one.read_bytes() == other.read_bytes()
-    return pq.read_table(one).equals(pq.read_table(other))
+        return first.read_bytes() == second.read_bytes()
+    return pq.read_table(first).equals(pq.read_table(second))
 
 
 def test_another_seed_tells_another_story(tmp_path: Path) -> None:
@@ -189,15 +189,15 @@ def test_story_has_every_field_of_the_contract() -> None:
     """
     every = [run for stage in STAGES for run in runs(stage)]
     results = [run["result"] for run in every]
-    found = {
+    fields_of = {
         "run": set[str]().union(*every),
         "session": set[str]().union(*(run["session"] for run in every)),
         "datasetMeta": set[str]().union(*(run["datasetMeta"] for run in every)),
         "result": set[str]().union(*results),
         "sample": set[str]().union(*(sample for stage in STAGES for sample in samples(stage))),
     }
-    assert found["datasetMeta"] == CONTRACT["datasetMeta"] | {"simulated"}
-    assert {name: fields - {"simulated"} for name, fields in found.items()} == CONTRACT
+    assert fields_of["datasetMeta"] == CONTRACT["datasetMeta"] | {"simulated"}
+    assert {name: fields - {"simulated"} for name, fields in fields_of.items()} == CONTRACT
     assert {len(run["flags"]) for run in every} == {6}
     assert all(run["datasetMeta"]["simulated"] is True for run in every)
 
@@ -223,12 +223,14 @@ def test_arms_are_a_replay(stage: str) -> None:
 
     Under the same seeds.
     """
-    asked: dict[str, list[tuple[str, str, str, int]]] = {"control": [], "treatment": []}
+    prompts: dict[str, list[tuple[str, str, str, int]]] = {"control": [], "treatment": []}
     for run in runs(stage):
         key = (run["startedAt"][:10], run["session"]["seed"])
-        asked[run["arm"]] += [(s["promptId"], s["userId"], *key) for s in run["result"]["samples"]]
-    assert asked["control"] == asked["treatment"]
-    assert len({prompt for prompt, *_ in asked["control"]}) == len(asked["control"])
+        prompts[run["arm"]] += [
+            (s["promptId"], s["userId"], *key) for s in run["result"]["samples"]
+        ]
+    assert prompts["control"] == prompts["treatment"]
+    assert len({prompt for prompt, *_ in prompts["control"]}) == len(prompts["control"])
 
 
 def pass_rate(stage: str, arm: str) -> float:
@@ -341,10 +343,10 @@ def test_pass_rates_are_the_published_ones(name: str, arm: str, rate: float) -> 
 )
 def test_wildbench_pairs(control: str, treatment: str, rates: tuple[float, float]) -> None:
     """On the 1,021 tasks that both arms answered, against the hand-checked pass rates."""
-    one, other = columns("wildbench", control), columns("wildbench", treatment)
-    _, i, j = np.intersect1d(one["prompt_id"], other["prompt_id"], return_indices=True)
-    found = (one["pass"][i].astype(bool).mean(), other["pass"][j].astype(bool).mean())
-    assert (i.size, *np.round(found, 4)) == (1021, *rates)
+    first, second = columns("wildbench", control), columns("wildbench", treatment)
+    _, i, j = np.intersect1d(first["prompt_id"], second["prompt_id"], return_indices=True)
+    shares = (first["pass"][i].astype(bool).mean(), second["pass"][j].astype(bool).mean())
+    assert (i.size, *np.round(shares, 4)) == (1021, *rates)
 
 
 def test_llmperf_errors_have_no_invented_latency() -> None:
@@ -366,15 +368,10 @@ def test_source_yaml_reads_every_row(name: str, rows: int, arms: int) -> None:
 
     With nothing set apart.
     """
-    found = read_runs(EXAMPLES / name)
-    assert (found.read, found.kept, found.rows_quarantined, len(found.runs)) == (
-        rows,
-        rows,
-        0,
-        arms,
-    )
-    assert found.source is not None
-    assert found.source.licence
+    read = read_runs(EXAMPLES / name)
+    assert (read.read, read.kept, read.rows_quarantined, len(read.runs)) == (rows, rows, 0, arms)
+    assert read.source is not None
+    assert read.source.licence
 
 
 def test_examples_are_small() -> None:

@@ -175,14 +175,14 @@ def test_make_review_tells_results_from_failures(code: int, make_says: int, tmp_
 def test_no_file_names_a_place_that_users_lack() -> None:
     """No shipped file names a folder of a developer's machine or the host of a package registry."""
     names = _run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-    found = {
+    places = {
         name: match.group()
         for name in names
         if name and (ROOT / name).is_file()
         for match in [ELSEWHERE.search((ROOT / name).read_bytes().decode("utf-8", "replace"))]
         if match
     }
-    assert found == {}
+    assert places == {}
 
 
 def test_the_face_is_light() -> None:

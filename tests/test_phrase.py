@@ -21,8 +21,8 @@ def test_a_value_that_does_not_take_its_form_is_said_plainly(form: str) -> None:
     """No value makes a phrase or a sentence of words fail, and what stands around it is said."""
     for value in ODD:
         template = f"<{{value:{form}}}>"
-        for told in (phrase(template, value=value), say(template, value=value)):
-            assert str(told)[0] + str(told)[-1] == "<>"
+        for text in (phrase(template, value=value), say(template, value=value)):
+            assert str(text)[0] + str(text)[-1] == "<>"
     assert str(phrase(f"{{value:{form}}} rows", value=None)) == "None rows"
 
 

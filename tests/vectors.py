@@ -77,22 +77,22 @@ def _arms(inputs: Inputs, *, crossed: bool) -> list[Any]:
 
 
 def _cr2_inference(inputs: Inputs) -> list[float]:
-    found = clusters.cluster_contrast(*_arms(inputs, crossed=False), kind="CR2")
-    bounds = inference.t_bounds(found, confidence=0.5 + inputs.get("level", 0.9) / 2)
-    return [found.point, found.df, inference.t_test(found).p_value, *bounds]
+    contrast = clusters.cluster_contrast(*_arms(inputs, crossed=False), kind="CR2")
+    bounds = inference.t_bounds(contrast, confidence=0.5 + inputs.get("level", 0.9) / 2)
+    return [contrast.point, contrast.df, inference.t_test(contrast).p_value, *bounds]
 
 
 def _crossed_cr2(inputs: Inputs) -> list[float]:
     arms = _arms(inputs, crossed=True)
-    found = clusters.cluster_contrast(*arms, kind="CR2")
+    contrast = clusters.cluster_contrast(*arms, kind="CR2")
     third = clusters.cluster_contrast(*arms, kind="CR3")
-    return [found.se, found.df, inference.t_test(found).p_value, third.se]
+    return [contrast.se, contrast.df, inference.t_test(contrast).p_value, third.se]
 
 
 def _crossed_cr0_cr1(inputs: Inputs) -> list[float]:
     arms = _arms(inputs, crossed=True)
-    found = clusters.cluster_contrast(*arms, kind="CR0")
-    return [found.point, found.se, clusters.cluster_contrast(*arms, kind="CR1").se]
+    contrast = clusters.cluster_contrast(*arms, kind="CR0")
+    return [contrast.point, contrast.se, clusters.cluster_contrast(*arms, kind="CR1").se]
 
 
 def _cluster_se(inputs: Inputs) -> float:
@@ -113,20 +113,20 @@ def _moments(values: Any) -> tuple[float, float, int]:  # noqa: ANN401 -- number
     return float(array.mean()), float(array.var(ddof=1)), len(array)
 
 
-def _t(found: inference.ClusterInference, inputs: Inputs) -> list[float]:
+def _t(contrast: inference.ClusterInference, inputs: Inputs) -> list[float]:
     alternative = _alternative(inputs)
-    result = inference.t_test(found, null=inputs.get("mu", 0.0), alternative=alternative)
-    return [result.statistic, found.df, result.p_value]
+    result = inference.t_test(contrast, null=inputs.get("mu", 0.0), alternative=alternative)
+    return [result.statistic, contrast.df, result.p_value]
 
 
 def _welch(inputs: Inputs) -> list[float]:
-    found = means.welch_inference(*_moments(inputs["x"]), *_moments(inputs["y"]))
-    return _t(found, inputs)
+    contrast = means.welch_inference(*_moments(inputs["x"]), *_moments(inputs["y"]))
+    return _t(contrast, inputs)
 
 
 def _paired(inputs: Inputs) -> list[float]:
-    found = means.mean_inference(*_moments(np.subtract(inputs["x"], inputs["y"])))
-    return _t(found, inputs)
+    contrast = means.mean_inference(*_moments(np.subtract(inputs["x"], inputs["y"])))
+    return _t(contrast, inputs)
 
 
 def _mean_sd(inputs: Inputs) -> list[float]:
@@ -146,8 +146,8 @@ def _mean_sd(inputs: Inputs) -> list[float]:
 
 def _mixture(inputs: Inputs) -> Numbers:
     alpha = inputs.get("alpha", 0.05)
-    found = anytime.normal_mixture_one_sided(inputs["V"], rho=inputs["rho"], alpha=alpha)
-    return cast("list[float]", np.asarray(found).tolist())
+    bounds = anytime.normal_mixture_one_sided(inputs["V"], rho=inputs["rho"], alpha=alpha)
+    return cast("list[float]", np.asarray(bounds).tolist())
 
 
 def _kl(inputs: Inputs) -> list[float]:

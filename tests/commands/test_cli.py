@@ -59,9 +59,9 @@ def sentence(done: subprocess.CompletedProcess[str], code: int) -> str:
     """Return the one sentence on standard error that goes with an exit code."""
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr + done.stdout
-    told = [line for line in done.stderr.splitlines() if line.startswith("rollout")]
-    assert len(told) == 1, done.stderr
-    return told[0]
+    errors = [line for line in done.stderr.splitlines() if line.startswith("rollout")]
+    assert len(errors) == 1, done.stderr
+    return errors[0]
 
 
 def test_help_names_every_exit_code() -> None:
@@ -103,7 +103,7 @@ def test_a_full_disk_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "required: COMMAND"),
         (("revew", "2"), "invalid choice: 'revew'"),
@@ -138,11 +138,11 @@ def test_a_full_disk_is_told() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     """A mistake in the call ends with exit code 2 and a sentence, before any notebook starts."""
     out = tmp_path / "out"
     done = rollout(*arguments, *(("--out", str(out)) if arguments[:1] == ("review",) else ()))
-    assert said in sentence(done, 2)
+    assert message in sentence(done, 2)
     assert not out.exists()
 
 
@@ -188,9 +188,9 @@ NO_EVIDENCE = {
 @pytest.mark.parametrize("name", NO_EVIDENCE if EXHAUSTIVE else ["runs.csv"])
 def test_files_that_are_no_evidence(tmp_path: Path, name: str) -> None:
     """An empty file, half a file, a table without source.yaml: 30, and a sentence that names it."""
-    text, said = NO_EVIDENCE[name]
+    text, message = NO_EVIDENCE[name]
     (tmp_path / name).write_text(text, encoding="utf-8")
-    assert said in sentence(
+    assert message in sentence(
         rollout("review", "2", "--runs", str(tmp_path), "--out", str(tmp_path / "out")), 30
     )
 
@@ -198,9 +198,9 @@ def test_files_that_are_no_evidence(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", NO_EVIDENCE)
 def test_what_the_notebook_raises_of_them(tmp_path: Path, name: str) -> None:
     """The error that the command above ends with, whatever the file."""
-    text, said = NO_EVIDENCE[name]
+    text, message = NO_EVIDENCE[name]
     (tmp_path / name).write_text(text, encoding="utf-8")
-    with pytest.raises(RolloutError, match=re.escape(said)) as caught:
+    with pytest.raises(RolloutError, match=re.escape(message)) as caught:
         review_stage(review_params({"stage": 2, "runs": str(tmp_path)}))
     assert caught.value.exit_code == 30
 

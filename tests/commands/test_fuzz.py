@@ -114,8 +114,8 @@ class Attempt(NamedTuple):
         """Why a user would be left alone with this; empty where it is fine."""
         if self.code not in CODES:
             return f"ended with {self.code!r}"
-        if found := INTERNAL.search(self.text):
-            return f"shows {found[0]!r}"
+        if internal := INTERNAL.search(self.text):
+            return f"shows {internal[0]!r}"
         if self.code and not self.text.strip():
             return "fails without a word"
         return "takes too long" if self.seconds > LIMIT_S else ""
@@ -229,8 +229,8 @@ def _flipped(data: bytes, rng: random.Random) -> bytes:
 def _files(root: Path) -> list[Path]:
     """Return what a workbook consists of: parameters, flags, ledger, runs, evidence, reports."""
     places = ("params", "docs", "runs", "reports", "prompts.jsonl", "source.yaml")
-    found = [path for name in places for path in [root / name, *sorted((root / name).rglob("*"))]]
-    return [path for path in found if path.is_file()]
+    paths = [path for name in places for path in [root / name, *sorted((root / name).rglob("*"))]]
+    return [path for path in paths if path.is_file()]
 
 
 def attempt(seed: int, pattern: Path, folder: Path) -> Attempt:
@@ -291,9 +291,9 @@ def test_no_try_leaves_a_user_alone(
     """Odd arguments and damaged files: known exit codes, a sentence, nothing from the inside."""
     monkeypatch.setattr(sealing, "review_notebook", _without_kernel)
     tried = [attempt(seed, pattern, tmp_path) for seed in range(chunk * EACH, (chunk + 1) * EACH)]
-    wrong = [f"{one.wrong}: {one}" for one in tried if one.wrong]
+    wrong = [f"{made.wrong}: {made}" for made in tried if made.wrong]
     assert not wrong, f"{len(wrong)} of {len(tried)}:\n" + "\n".join(text[:1500] for text in wrong)
-    assert len({one.code for one in tried}) > 2  # the tries reach different ends
+    assert len({made.code for made in tried}) > 2  # the tries reach different ends
 
 
 OPTIONS = (

@@ -93,7 +93,7 @@ def test_it_ends_with_its_own_code(book: Path, line: str, code: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("line", "code", "said"),
+    ("line", "code", "message"),
     [
         ("{R} flags show > /dev/full", 1, "ended with exit code 0, and what it did stands"),
         ("{R} --help > /dev/full", 1, "standard output cannot be written: No space left"),
@@ -113,18 +113,18 @@ def test_it_ends_with_its_own_code(book: Path, line: str, code: int) -> None:
     ],
 )  # fmt: skip
 def test_what_the_machine_refuses_is_a_sentence(
-    book: Path, line: str, code: int, said: str
+    book: Path, line: str, code: int, message: str
 ) -> None:
     """The disk, a path, a permission, memory, a missing program: what, where and what to do."""
-    assert said in told(shell(line, book), code)
+    assert message in told(shell(line, book), code)
 
 
 def test_what_a_user_may_not_write_is_a_sentence(book: Path) -> None:
     """A folder that one may only read: which file, and what to do."""
     (book / "docs").chmod(0o555)
     limited = BOUND if os.getuid() == 0 else ""
-    said = told(shell(f"{limited} {{R}} plan-page", book), 1)
-    assert "Permission denied; let this user read and write it" in said
+    sentence = told(shell(f"{limited} {{R}} plan-page", book), 1)
+    assert "Permission denied; let this user read and write it" in sentence
 
 
 @pytest.mark.slow
@@ -186,7 +186,7 @@ class _FaultError(Exception):
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (
             _FaultError("odd \x1b[31m"),
@@ -200,10 +200,10 @@ class _FaultError(Exception):
         (OSError(5, "Input/output error", "a"), "a: Input/output error; mend that and run"),
     ],
 )
-def test_every_kind_of_failure_has_its_sentence(error: Exception, said: str) -> None:
+def test_every_kind_of_failure_has_its_sentence(error: Exception, message: str) -> None:
     """What the system, a file or nobody is to blame for, without a name from the inside."""
     failure = failure_of(error)
-    assert said in failure.sentence
+    assert message in failure.sentence
     assert failure.code in {1, 2}
     assert failure.foreseen != isinstance(error, _FaultError)
     assert "_FaultError" not in failure.sentence
@@ -239,9 +239,9 @@ def test_decide_names_a_folder_that_is_not_there(
     """Rather than the roles that nobody has yet, which would not help."""
     monkeypatch.chdir(book)
     assert main(["decide", "reports/none", "--verdict", "GO", "--by", "ana@ex.com"]) == 2
-    said = capsys.readouterr().err
-    assert "reports/none: there is no such folder" in said
-    assert "keys add" not in said
+    err = capsys.readouterr().err
+    assert "reports/none: there is no such folder" in err
+    assert "keys add" not in err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -262,7 +262,7 @@ def _usage(line: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("line", "usage", "said"),
+    ("line", "usage", "message"),
     [
         ("revew 2", "usage: rollout [-h]", "Did you mean 'review'?"),
         ("rev", "usage: rollout [-h]", "Did you mean 'review'?"),
@@ -282,12 +282,12 @@ def _usage(line: str, capsys: pytest.CaptureFixture[str]) -> str:
     ],
 )
 def test_a_mistake_is_told_with_the_commands_own_usage(
-    line: str, usage: str, said: str, capsys: pytest.CaptureFixture[str]
+    line: str, usage: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The sub-command's usage, the mistake, and what was meant."""
     err = _usage(line, capsys)
     assert err.startswith(usage)
-    assert said in err
+    assert message in err
     assert len(err) < 4000
 
 

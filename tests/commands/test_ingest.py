@@ -38,8 +38,8 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["ingest", "--help"])
     assert ended.value.code == 0
-    said = capsys.readouterr().out
-    assert all(word in said for word in ("examples:", "date=YYYY-MM-DD/", "Exit code: 0 stored"))
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("examples:", "date=YYYY-MM-DD/", "Exit code: 0 stored"))
 
 
 def test_refusals_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,9 +52,9 @@ def test_refusals_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[st
     with (into / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert main(["ingest", RAGTRUTH, "--into", str(into)]) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert ["does not exist" in said[0], "no such file" in said[1]] == [True, True]
-    assert "another ingest writes to" in said[2]
+    errors = capsys.readouterr().err.splitlines()
+    assert ["does not exist" in errors[0], "no such file" in errors[1]] == [True, True]
+    assert "another ingest writes to" in errors[2]
 
 
 def test_a_store_needs_no_engine(tmp_path: Path) -> None:

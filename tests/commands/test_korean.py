@@ -29,7 +29,7 @@ PATHS = re.compile(r"\S*/\S*|--?\w[\w-]*")
 def english(text: str) -> list[str]:
     """Return the English of what was printed, but for paths, options and usage."""
     lines = (PATHS.sub("", line) for line in text.splitlines() if not TYPED.match(line))
-    return [found for line in lines for found in english_in(line, NAMES)]
+    return [words for line in lines for words in english_in(line, NAMES)]
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("prog", sorted(helps("en")))
 def test_help_is_korean(prog: str) -> None:
     """Every command teaches in the reader's language; English keeps its own."""
-    korean, kept = helps_of("ko")[prog], helps_of("en")[prog]
+    korean, in_english = helps_of("ko")[prog], helps_of("en")[prog]
     assert re.search("[가-힣]", korean)
     assert english(korean) == []
-    assert not re.search("[가-힣]", kept)
+    assert not re.search("[가-힣]", in_english)
 
 
 def helps_of(lang: str, made: dict[str, dict[str, str]] = {}) -> dict[str, str]:  # noqa: B006 -- made once
@@ -89,10 +89,10 @@ def test_what_is_printed_is_korean(
     except SystemExit as mistake:
         ended = int(mistake.code or 0)
     out, err = capsys.readouterr()
-    said = err if line.startswith("schedule") else out + err  # files for cron are for cron
-    assert english(said) == []
-    assert ended == code, said
-    assert re.search("[가-힣]", said) or line in SILENT
+    printed = err if line.startswith("schedule") else out + err  # files for cron are for cron
+    assert english(printed) == []
+    assert ended == code, printed
+    assert re.search("[가-힣]", printed) or line in SILENT
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_many_at_once_one_of_them_killed(book: Path) -> None:
     killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL
     wait_until(lambda: not lives(kernel))
-    waited = [line for one in running for line in ended_well(one)]
+    waited = [line for process in running for line in ended_well(process)]
     busy = r"rollout: .*/reports/shared is being written by process \d+ since .* UTC; "
     assert [bool(re.fullmatch(f"{busy}waiting for it", line)) for line in waited] == [True]
     assert not (book / "reports" / "killed {x}").exists()
@@ -124,8 +124,8 @@ def test_many_at_once_one_of_them_killed(book: Path) -> None:
         "Report: reports/killed {x}/review.html"
     )
     watched_well(watches, book)
-    there = {path.name for path in (book / "reports").iterdir()}
-    folders = there - {"looks.jsonl", "daily", "index.html", ".rollout-history.json"}
+    entries = {path.name for path in (book / "reports").iterdir()}
+    folders = entries - {"looks.jsonl", "daily", "index.html", ".rollout-history.json"}
     assert len(folders) == own + 1 + len(names) + 1
     assert {"shared", *names, "killed {x}"} <= folders
     reports = [report(book / "reports" / name)["review.json"] for name in folders]
@@ -142,9 +142,11 @@ def test_many_at_once_one_of_them_killed(book: Path) -> None:
 
 def watched_well(watches: list[subprocess.Popen[str]], book: Path) -> None:
     """Wait for two watches of one day: the same outcome, one report, and the second waited."""
-    told = [process.communicate(timeout=300) for process in watches]
-    assert len({process.returncode for process in watches}) <= 1, told
-    assert sum("is being written by process" in err for _, err in told) == len(watches) // 2, told
+    outputs = [process.communicate(timeout=300) for process in watches]
+    assert len({process.returncode for process in watches}) <= 1, outputs
+    assert sum("is being written by process" in err for _, err in outputs) == len(watches) // 2, (
+        outputs
+    )
     for day in (book / "reports").glob("daily/*"):
         assert subprocess.run(["sha256sum", "-c", "--quiet", SEAL], cwd=day, check=True)
 
@@ -152,10 +154,10 @@ def watched_well(watches: list[subprocess.Popen[str]], book: Path) -> None:
 def ended_well(process: subprocess.Popen[str]) -> list[str]:
     """Wait for a review that holds; return what it said before it ran the notebook."""
     out, err = process.communicate(timeout=300)
-    *told, ran = err.splitlines()
+    *lines, ran = err.splitlines()
     assert re.fullmatch(r"running stage_review\.ipynb: \d+ cells", ran), err
     assert process.returncode == 10, out
-    return told
+    return lines
 
 
 @pytest.fixture(scope="module")

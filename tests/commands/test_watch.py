@@ -33,9 +33,9 @@ def rollout(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def that_pulls(root: Path) -> Path:
     """Let the plan pull the switch for metrics that get worse; no page can be made at `taken`."""
     plan = root / "params" / "plan.yaml"
-    told = plan.read_text("utf-8")
-    assert "alarms: [harm], pulls: false" in told
-    plan.write_text(told.replace("alarms: [harm], pulls: false", "alarms: [harm], pulls: true"))
+    text = plan.read_text("utf-8")
+    assert "alarms: [harm], pulls: false" in text
+    plan.write_text(text.replace("alarms: [harm], pulls: false", "alarms: [harm], pulls: true"))
     (root / "taken").write_text("")
     return root
 
@@ -81,10 +81,10 @@ def test_a_page_that_cannot_be_made_keeps_no_switch_from_being_pulled(
     """Where the plan lets the alarm pull, flags are off although the day has no folder."""
     monkeypatch.chdir(that_pulls(book))
     code = main([*REGRESSION, "--rollback", "--out", "taken/below"])
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert code == 2
-    assert "where no report can be written" in told.err
-    assert "OFF: feature.searchLite" in told.out
+    assert "where no report can be written" in printed.err
+    assert "OFF: feature.searchLite" in printed.out
     assert read_flags(book / FLAGS).state.off == ("A",)
 
 
@@ -101,7 +101,7 @@ def test_data_of_another_stage_pull_nothing(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("watch", "--as-of", "2026-10-40"), "expected a date such as 2026-11-20"),
         (("watch", "--since", "yesterday"), "since: is 'yesterday'; expected a date"),
@@ -109,11 +109,11 @@ def test_data_of_another_stage_pull_nothing(
     ],
 )
 def test_wrong_usage_is_a_sentence(
-    book: Path, arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch,
+    book: Path, arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     """Exit code 2, and no folder of a day."""
     monkeypatch.chdir(book)
     assert main(arguments) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (book / "reports" / "daily").exists()

@@ -86,9 +86,9 @@ def test_an_equal_candidate_is_a_go_from_nothing(
     assert {path.name for path in empty.iterdir()} == {"a.csv", "b.csv", "out"}
     parts = {"review.html", "review.json", "seal.sha256"}
     assert {path.name for path in (empty / "out").iterdir()} == parts
-    said = capsys.readouterr().out
-    assert said.startswith("✓ GO · b.csv against a.csv\n")
-    assert "Neither file has values of: Average score" in said
+    out = capsys.readouterr().out
+    assert out.startswith("✓ GO · b.csv against a.csv\n")
+    assert "Neither file has values of: Average score" in out
 
 
 def test_arms_of_source_yaml_are_not_turned_round(
@@ -170,8 +170,10 @@ def test_the_same_ids_with_other_questions_are_other_prompts(empty: Path) -> Non
     """Ids that count rows mean other questions in another order."""
     source = "columns: {prompt_id: question_id, passed: passed, latency_ms: latency_ms}\n"
     (empty / "source.yaml").write_text(f"{source}texts: {{prompt: question}}\n", "utf-8")
-    asked = [row["question"] for row in rows_of(1)]
-    second = [row | {"question": text} for row, text in zip(rows_of(2), asked[::-1], strict=True)]
+    questions = [row["question"] for row in rows_of(1)]
+    second = [
+        row | {"question": text} for row, text in zip(rows_of(2), questions[::-1], strict=True)
+    ]
     code, review = compared(rows_of(1), second)
     assert (code, codes(review) & {"material.unlike"}) == (10, {"material.unlike"})
     assert compared(rows_of(1), second, "--differs", "prompt")[0] == 0
@@ -256,8 +258,8 @@ def test_runs_of_the_engine_need_no_draft(empty: Path) -> None:
     """Envelopes tell their arm and fields themselves; who swaps the files is told."""
     lines = (ROOT / "data/examples/story/stage-1/runs.jsonl").read_text("utf-8").splitlines()
     for arm in ("control", "treatment"):
-        mine = [line for line in lines if json.loads(line).get("arm") == arm]
-        (empty / f"{arm}.jsonl").write_text("\n".join(mine), "utf-8")
+        of_arm = [line for line in lines if json.loads(line).get("arm") == arm]
+        (empty / f"{arm}.jsonl").write_text("\n".join(of_arm), "utf-8")
     assert main(["compare", "control.jsonl", "treatment.jsonl", "--out", "out"]) in {0, 10, 20}
     review = json.loads((empty / "out" / "review.json").read_text("utf-8"))
     assert {gate["id"] for gate in review["gates"]} >= {"pass_rate", "avg_score", "errors"}
@@ -305,12 +307,12 @@ def test_a_copied_part_holds_where_rows_tell_a_time(empty: Path, timed: bool) ->
     for name, seed in (("v1", 1), ("v2", 2)):
         (empty / name).mkdir()
         for part, rows in (("one", rows_of(seed)[:150]), ("two", rows_of(1)[150:])):
-            kept = rows if timed else [row | {"latency_ms": ""} for row in rows]
-            write(empty / name / f"{part}.csv", kept)
+            written = rows if timed else [row | {"latency_ms": ""} for row in rows]
+            write(empty / name / f"{part}.csv", written)
     assert main(["compare", "v1", "v2", "--out", "out"]) == (10 if timed else 0)
     review = json.loads((empty / "out" / "review.json").read_text("utf-8"))
-    told = {why["code"] for why in review.get("warnings", ())}
-    assert "pair.same_file" in (codes(review) if timed else told)
+    warnings = {why["code"] for why in review.get("warnings", ())}
+    assert "pair.same_file" in (codes(review) if timed else warnings)
 
 
 @seldom
@@ -345,10 +347,10 @@ def test_a_segment_that_loses_by_scores_alone_holds(empty: Path) -> None:
     first, second = [], list[dict[str, Any]]()
     for number in range(400):
         hard = number % 5 == 0
-        told = {"prompt_id": f"q{number}", "category": "hard" if hard else "easy"}
+        fields = {"prompt_id": f"q{number}", "category": "hard" if hard else "easy"}
         for rows, change in ((first, 0.0), (second, -3.0 if hard else 0.8)):
             score = round(min(10.0, max(0.0, draw.gauss(6, 1) + change)), 2)
-            rows.append(told | {"score": score, "latency_ms": round(draw.gauss(900, 50), 3)})
+            rows.append(fields | {"score": score, "latency_ms": round(draw.gauss(900, 50), 3)})
     code, review = compared(first, second)
     assert code == 10
     worse = [why for why in review["reasons"] if why["code"] == "segment.worse"]
@@ -361,8 +363,10 @@ def test_what_one_file_alone_says_of_the_material_is_told(empty: Path, named: st
     """Nobody knows whether the other file had the same judge: a HOLD; of others a warning."""
     first = [row | {named: "x"} for row in rows_of(1)]
     code, review = compared(first, rows_of(2))
-    told = review["reasons"] if named == "judge" else review["warnings"]
-    assert [why["facts"]["named"] for why in told if why["code"] == "material.one_file"] == [named]
+    reasons = review["reasons"] if named == "judge" else review["warnings"]
+    assert [why["facts"]["named"] for why in reasons if why["code"] == "material.one_file"] == [
+        named
+    ]
     assert code == (10 if named == "judge" else 0)
     if named == "judge":
         write(empty / "a.csv", first)
@@ -432,12 +436,12 @@ def test_a_comment_is_read_and_never_obeyed(
     write(empty / "@all <img src=x>.csv", rows_of(2))
     files = ["compare", "a.csv", "@all <img src=x>.csv", "--out", "out", "--markdown"]
     assert main([*files, "-"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("### ✓ GO · \\@all &lt;img src=x&gt;.csv against a.csv\n")
-    assert "| Pass rate |" in said
-    assert "\\(" not in said, "raw Markdown is read too"
+    out = capsys.readouterr().out
+    assert out.startswith("### ✓ GO · \\@all &lt;img src=x&gt;.csv against a.csv\n")
+    assert "| Pass rate |" in out
+    assert "\\(" not in out, "raw Markdown is read too"
     assert main([*files, "comment.md"]) == 0
-    assert (empty / "comment.md").read_text("utf-8") == said
+    assert (empty / "comment.md").read_text("utf-8") == out
 
 
 def test_korean(empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -482,7 +486,7 @@ def test_the_shipped_plan_is_the_workbooks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("edit", "said"),
+    ("edit", "message"),
     [
         (("needs: [pass_rate", "needs: [pas_rate"), "needs has 'pas_rate'"),
         (("    limit: 1.20", "    limit: {profile: max_latency_ms}"), "are numbers here"),
@@ -491,10 +495,10 @@ def test_the_shipped_plan_is_the_workbooks() -> None:
     ],
 )
 def test_a_plan_that_asks_for_a_stage_is_refused(
-    tmp_path: Path, edit: tuple[str, str], said: str
+    tmp_path: Path, edit: tuple[str, str], message: str
 ) -> None:
     """What only stages have names the key and why."""
     plan = tmp_path / "eval.yaml"
     plan.write_text(SHIPPED.read_text("utf-8").replace(*edit), "utf-8")
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         load_eval_plan(plan)

@@ -11,14 +11,14 @@ from tests.often import EXHAUSTIVE
 REPEATS = 3000 if EXHAUSTIVE else 400
 PLAN = load_eval_plan(SHIPPED)
 # What docs/compare.md tells: files that do not say what they depend on, or whose judge errs.
-TOLD = {
+PROMISED = {
     "documents of 10 prompts lose alike, and are named": 0.10,
     "documents of 10 prompts lose alike, and nobody says so": 0.20,
     "the judge turns 10 % of verdicts round, people see the margin": 0.14,
 }
 FEW = tuple(
     world for world in WORLDS
-    if world.prompts <= 200 and world.answers == 1 and world.wrong and world.title not in TOLD
+    if world.prompts <= 200 and world.answers == 1 and world.wrong and world.title not in PROMISED
 )  # fmt: skip
 
 
@@ -27,7 +27,7 @@ FEW = tuple(
 def test_a_wrong_go_is_as_rare_as_promised(world: World) -> None:
     """At a margin 5 % at most, but for chance and for what the page tells; equals mostly go."""
     go, no_go = judged(world, PLAN, REPEATS, seed=1)
-    promised = TOLD.get(world.title, 0.05)
+    promised = PROMISED.get(world.title, 0.05)
     chance = 3 * (promised * (1 - promised) / REPEATS) ** 0.5
     if world.wrong:
         assert go <= promised + chance

@@ -83,7 +83,7 @@ def test_it_is_refused_within_bounds(name: str, monkeypatch: pytest.MonkeyPatch)
     assert message in str(refused.value)
 
 
-SAID: dict[str, tuple[bytes, Said, str]] = {
+WRONG_KEYS: dict[str, tuple[bytes, Said, str]] = {
     "UTF-8 said to be CP949": ("arm,모델\n".encode(), Said("cp949"), "t.csv is UTF-8, and"),
     "UTF-8 said to be Latin-1": ("arm,é\n".encode(), Said("latin-1"), "t.csv is UTF-8, and"),
     "CP949 said to be CP932": (
@@ -98,12 +98,12 @@ SAID: dict[str, tuple[bytes, Said, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("name", WRONG_KEYS)
 def test_a_key_that_is_wrong_is_told(name: str) -> None:
     """What source.yaml says is tried against the file, and never gives wrong letters."""
-    data, said, message = SAID[name]
+    data, keys, message = WRONG_KEYS[name]
     with pytest.raises(DoorError, match=f".*{message}"):
-        opened("t.csv", data, said)
+        opened("t.csv", data, keys)
 
 
 def test_utf_8_is_read_with_the_key_of_its_mark_too() -> None:
@@ -123,9 +123,9 @@ TEXTS = {
 def test_the_likely_encoding_is_that_of_the_script(encoding: str) -> None:
     """Whole words of one script, not whatever decodes."""
     text = TEXTS[encoding]
-    found = likely_encoding(text.encode(encoding))
-    assert found
-    assert text.encode(encoding).decode(found.encoding) == text
+    guess = likely_encoding(text.encode(encoding))
+    assert guess
+    assert text.encode(encoding).decode(guess.encoding) == text
 
 
 def numbers(folder: Path, *cells: str, source: str = 'delimiter: ";"\n') -> list[float | None]:
@@ -133,9 +133,9 @@ def numbers(folder: Path, *cells: str, source: str = 'delimiter: ";"\n') -> list
     rows = [f"{arm};passed;{cell}" for arm in "ab" for cell in cells]
     (folder / "t.csv").write_text(SEMICOLONS + "\n".join(rows) + "\n", encoding="utf-8")
     (folder / "source.yaml").write_text(source, encoding="utf-8")
-    found = read_runs(folder)
-    assert not found.quarantined
-    return found.table["score"].to_pylist()[: len(cells)]
+    runs = read_runs(folder)
+    assert not runs.quarantined
+    return runs.table["score"].to_pylist()[: len(cells)]
 
 
 def test_one_sure_number_settles_the_decimal_mark(tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_a_decimal_that_is_said_is_kept_to(tmp_path: Path) -> None:
     assert numbers(tmp_path, "1.234", "5", source=both % ".") == [1.234, 5.0]
     (tmp_path / "source.yaml").write_text(both % ",", encoding="utf-8")
     (tmp_path / "t.csv").write_text(SEMICOLONS + "a;passed;0.5\nb;passed;1\n", encoding="utf-8")
-    found = read_runs(tmp_path)
-    assert [one.message for one in found.quarantined] == [
+    runs = read_runs(tmp_path)
+    assert [row.message for row in runs.quarantined] == [
         "t.csv:2: score is '0.5'; expected a number from 0 to 10."
     ]
 
@@ -179,9 +179,9 @@ def test_a_log_is_one_document() -> None:
         "header.json": b'{"eval": {"model": "m"}}', "_journal/1.json": b"[]",
         "samples/b_1.json": b'{"id": "b"}', "samples/a_1.json": b'{"id": "a"}',
     }  # fmt: skip
-    found = opened("t.eval", archive(parts))
-    assert found.kind == ".json"
-    assert json.loads(found.data) == {
+    log = opened("t.eval", archive(parts))
+    assert log.kind == ".json"
+    assert json.loads(log.data) == {
         "eval": {"model": "m"}, "samples": [{"id": "a"}, {"id": "b"}]
     }  # fmt: skip
 

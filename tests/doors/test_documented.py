@@ -50,15 +50,15 @@ def test_the_example_of_a_key_is_what_it_takes(tmp_path: Path, key: str) -> None
     """Without it the file is refused by a sentence that names the key; with it alone it is read."""
     folder = laid(tmp_path, key)
     try:
-        refused = " ".join(one.message for one in read_runs(folder).quarantined)
+        refused = " ".join(row.message for row in read_runs(folder).quarantined)
     except RunsError as error:
         refused = str(error)
     assert f"{key}:" in refused
     (folder / "source.yaml").write_text(examples()[key] + "\n", encoding="utf-8")
-    found = read_runs(folder)
-    assert found.kept == 8
-    assert not found.quarantined
-    assert found.table["score"].to_pylist() == [0.5, 1.5, 2.5, 3.5] * 2
+    runs = read_runs(folder)
+    assert runs.kept == 8
+    assert not runs.quarantined
+    assert runs.table["score"].to_pylist() == [0.5, 1.5, 2.5, 3.5] * 2
 
 
 def test_every_key_is_documented() -> None:

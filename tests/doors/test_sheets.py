@@ -114,9 +114,9 @@ def _percent(cell: Any) -> None:  # noqa: ANN401 -- openpyxl's
 def test_what_excel_made_of_a_cell_is_never_its_value(tmp_path: Path, odd: str) -> None:
     """It costs its row, which is named by the sheet's own number."""
     row, then, message = ODD[odd]
-    found = read_runs(written(tmp_path / "x", rows_of(row), then=then))
-    assert [one.message for one in found.quarantined] == [f"book.xlsx:22: {message}"]
-    assert found.kept == 20
+    runs = read_runs(written(tmp_path / "x", rows_of(row), then=then))
+    assert [refused.message for refused in runs.quarantined] == [f"book.xlsx:22: {message}"]
+    assert runs.kept == 20
 
 
 def test_several_sheets_need_one_key(tmp_path: Path) -> None:
@@ -181,9 +181,9 @@ def test_marks_are_seen_whoever_writes_the_xml(
         tmp_path / "x", rows, then=lambda sheet: (_percent(sheet["E22"]), _error(sheet["F23"]))
     )
     rewritten(folder / "book.xlsx", change)
-    found = read_runs(folder)
-    assert [one.line for one in found.quarantined] == [22, 23]
-    assert found.kept == 20
+    runs = read_runs(folder)
+    assert [refused.line for refused in runs.quarantined] == [22, 23]
+    assert runs.kept == 20
 
 
 REFUSED: dict[str, tuple[Callable[[Worksheet], object], str]] = {
@@ -228,7 +228,9 @@ def ods(folder: Path, *cells: tuple[str, str]) -> Path:
         )  # fmt: skip
 
     head = row(*(("string", name) for name in HEAD))
-    rows = "".join(f"<table:table-row>{one}</table:table-row>" for one in (head, row(*cells)))
+    rows = "".join(
+        f"<table:table-row>{cells_of_row}</table:table-row>" for cells_of_row in (head, row(*cells))
+    )
     folder.mkdir()
     with zipfile.ZipFile(folder / "t.ods", "w") as made:
         made.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
@@ -240,7 +242,7 @@ def ods(folder: Path, *cells: tuple[str, str]) -> Path:
 def test_open_document_is_read_alike(tmp_path: Path) -> None:
     """Where percentages stand, nobody can tell which cells they are: it is refused."""
     words = [("string", word) for word in ("a", "r", "q", "passed")]
-    found = read_runs(ods(tmp_path / "x", *words, ("float", "4.5")))
-    assert found.table["score"].to_pylist() == [4.5]
+    runs = read_runs(ods(tmp_path / "x", *words, ("float", "4.5")))
+    assert runs.table["score"].to_pylist() == [4.5]
     with pytest.raises(RunsError, match="has percentages; expected plain values"):
         read_runs(ods(tmp_path / "y", *words, ("percentage", "0.45")))

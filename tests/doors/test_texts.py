@@ -93,10 +93,10 @@ WAYS: dict[str, Written] = {
 CP949 = Written("t.csv", encoded("cp949"), "encoding: cp949")
 
 
-def told(found: Runs) -> list[tuple[object, ...]]:
+def told(runs: Runs) -> list[tuple[object, ...]]:
     """Return what was read, in the order of the rows."""
     columns = ("arm", "run_id", "prompt_id", "status", "score", "latency_ms")
-    table = found.table
+    table = runs.table
     return sorted(zip(*(table[name].to_pylist() for name in columns), strict=True))
 
 
@@ -135,10 +135,10 @@ def test_a_mapped_table_reads_alike_however_it_is_written(
     tmp_path: Path, way: str, plain: dict[str, list[tuple[object, ...]]]
 ) -> None:
     """Korean names and words; at most one key, and the message names it."""
-    found = read(tmp_path / "b", CP949 if way == "CP949" else WAYS[way], KOREAN, MAPPED)
-    assert told(found) == plain["mapped"]
-    assert len(told(found)) == 60
-    assert not found.quarantined
+    runs = read(tmp_path / "b", CP949 if way == "CP949" else WAYS[way], KOREAN, MAPPED)
+    assert told(runs) == plain["mapped"]
+    assert len(told(runs)) == 60
+    assert not runs.quarantined
 
 
 SOME = ("UTF-16 with a mark", "UTF-16 without", "semicolons and decimal commas", "zstd")
@@ -149,9 +149,9 @@ def test_a_table_of_our_own_names_needs_no_mapping(
     tmp_path: Path, way: str, plain: dict[str, list[tuple[object, ...]]]
 ) -> None:
     """A source.yaml of the one key is enough; mostly none is needed."""
-    found = read(tmp_path / "b", WAYS[way], OURS, "")
-    assert told(found) == plain["own"]
-    assert not found.quarantined
+    runs = read(tmp_path / "b", WAYS[way], OURS, "")
+    assert told(runs) == plain["own"]
+    assert not runs.quarantined
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -164,6 +164,6 @@ def test_names_and_cells_may_span_lines(tmp_path: Path, delimiter: str) -> None:
         f'columns: {{arm: arm, status: status, score: "the\\nscore"}}\ndelimiter: "{delimiter}"\n'
     )
     (tmp_path / "source.yaml").write_text(source.replace("\t", "\\t"), encoding="utf-8")
-    found = read_runs(tmp_path)
-    assert found.table["score"].to_pylist() == [5.0, 6.0]
-    assert [one.line for one in found.quarantined] == [6]
+    runs = read_runs(tmp_path)
+    assert runs.table["score"].to_pylist() == [5.0, 6.0]
+    assert [refused.line for refused in runs.quarantined] == [6]

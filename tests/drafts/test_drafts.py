@@ -56,10 +56,10 @@ def test_two_tables_in_korean_are_two_arms(tmp_path: Path) -> None:
     runs = read_runs(tmp_path)
     assert (runs.kept, runs.rows_quarantined) == (80, 0)
     assert {info.arm for info in runs.runs} == {"control", "treatment"}
-    told = runs.table.select(["prompt_id", "status", "score", "latency_ms"]).to_pylist()
-    assert all(cell is not None for row in told for cell in row.values())
-    assert max(row["score"] for row in told) == 10
-    assert min(row["latency_ms"] for row in told) >= 300
+    rows = runs.table.select(["prompt_id", "status", "score", "latency_ms"]).to_pylist()
+    assert all(cell is not None for row in rows for cell in row.values())
+    assert max(row["score"] for row in rows) == 10
+    assert min(row["latency_ms"] for row in rows) >= 300
 
 
 def test_what_may_be_several_things_is_left_out(tmp_path: Path) -> None:
@@ -150,11 +150,11 @@ def test_however_a_table_is_written(kind: str, tmp_path: Path) -> None:
 def test_neighbours_are_no_data(tmp_path: Path) -> None:
     """Two files of a folder of three are read alone, and so is one of two."""
     files = [write_table(tmp_path / f"{name}.csv", 1) for name in ("a", "b", "c")]
-    for paths, kept in ((files[:2], 80), (files[2:], 40)):
+    for paths, rows in ((files[:2], 80), (files[2:], 40)):
         drafted = draft(paths)
         assert drafted.draft.mapping["others"] == "ignored"
         (tmp_path / "source.yaml").write_text(text_of(drafted.draft), encoding="utf-8")
-        assert read_runs(tmp_path).kept == kept
+        assert read_runs(tmp_path).kept == rows
 
 
 def test_check_shows_what_will_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,10 +163,10 @@ def test_check_shows_what_will_be_read(tmp_path: Path, capsys: pytest.CaptureFix
     with path.open("a", encoding="utf-8") as file:
         file.write("41,cut off\n")
     assert main(["source", str(path), str(other), "--check", "--rows", "2"]) == 10
-    told = capsys.readouterr().out
-    assert "81 rows read = 80 kept (control 40, treatment 40) + 1 set apart + 0 copies" in told
-    assert "a.csv:42: the row has 2 values; expected 5 as in the header." in told
-    assert told.count("\ncontrol ") == told.count("\ntreatment ") == 2
+    out = capsys.readouterr().out
+    assert "81 rows read = 80 kept (control 40, treatment 40) + 1 set apart + 0 copies" in out
+    assert "a.csv:42: the row has 2 values; expected 5 as in the header." in out
+    assert out.count("\ncontrol ") == out.count("\ntreatment ") == 2
 
 
 def test_a_row_of_both_arms_is_two_samples(tmp_path: Path) -> None:

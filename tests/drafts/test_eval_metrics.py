@@ -39,9 +39,9 @@ def stereotyped(record: dict[str, Any]) -> None:
     record["metrics"], record["pct_stereotype"] = ["pct_stereotype"], record.pop("exact_match")
 
 
-def results(folder: Path, **told: object) -> None:
+def results(folder: Path, **fields: object) -> None:
     """Write the results beside the samples."""
-    (folder / f"results_{TIME}.json").write_text(json.dumps(told), encoding="utf-8")
+    (folder / f"results_{TIME}.json").write_text(json.dumps(fields), encoding="utf-8")
 
 
 def test_a_metric_of_which_less_is_better_is_no_pass(tmp_path: Path) -> None:
@@ -49,8 +49,8 @@ def test_a_metric_of_which_less_is_better_is_no_pass(tmp_path: Path) -> None:
     path = sampled(tmp_path / "v1", "crows", stereotyped)
     results(path.parent, higher_is_better={"crows": {"pct_stereotype": False}})
     drafted, rows = read_as_drafted([path.parent])
-    told = {"column": "pct_stereotype", "scale": [1, 0]}
-    assert drafted.draft.mapping["columns"]["score"] == told
+    mapped = {"column": "pct_stereotype", "scale": [1, 0]}
+    assert drafted.draft.mapping["columns"]["score"] == mapped
     assert "passed" not in drafted.draft.mapping["columns"]
     assert drafted.draft.notes["columns.score"].code == "draft.reversed"
     lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
@@ -69,7 +69,7 @@ def test_more_stereotypes_are_no_go(tmp_path: Path) -> None:
             record | {"doc_id": i, "doc_hash": str(i), "pct_stereotype": fifths[i % len(fifths)]}
             for i in range(200)
         ]
-        path.write_text("".join(json.dumps(one) + "\n" for one in every), encoding="utf-8")
+        path.write_text("".join(json.dumps(line) + "\n" for line in every), encoding="utf-8")
         results(path.parent, higher_is_better={"crows": {"pct_stereotype": False}})
     out = tmp_path / "out"
     folders = [str(tmp_path / arm) for arm in ("v1", "v2")]
@@ -122,8 +122,8 @@ def test_deepeval_says_by_its_thresholds_which_way_a_metric_runs(name: str, tmp_
 
     def toxic(tree: dict[str, Any]) -> None:
         for place, case in enumerate(tree["testCases"]):
-            told = {"name": name, "score": place / 10, "threshold": 0.35, "success": place < 4}
-            case["metricsData"] = [told if name != "Hallucination" else
+            metric = {"name": name, "score": place / 10, "threshold": 0.35, "success": place < 4}
+            case["metricsData"] = [metric if name != "Hallucination" else
                                    {"name": name, "score": place / 10}]  # fmt: skip
 
     source = next((FILES / "deepeval/v1").iterdir()).relative_to(FILES)

@@ -26,7 +26,7 @@ ARMS = ("control", "treatment")
 HOLD = 10
 
 
-class Told(NamedTuple):
+class Case(NamedTuple):
     """What the files of a tool hold, counted by hand.
 
     Attributes:
@@ -47,10 +47,10 @@ class Told(NamedTuple):
 
 
 BILLS = ("cost", "tokens_in", "tokens_out")
-TOLD = (
+CASES = (
     # Numbers 0, 3, 5, 7 and 39, twice each: v1 is wrong in 0 and 3, v2 in 0 and 5; 39 broke.
     *(
-        Told("promptfoo", paths, arms, {"passed": 4, "failed": 4, "error": 2}, 5)
+        Case("promptfoo", paths, arms, {"passed": 4, "failed": 4, "error": 2}, 5)
         for paths, arms in (
             (("promptfoo/both.json",), ("v1", "v2")),
             (("promptfoo/both.jsonl",), ("v1", "v2")),
@@ -58,47 +58,47 @@ TOLD = (
         )
     ),
     # Numbers 0 to 7: v1 is wrong in 0 and 3, v2 in 0 and 5; 6 broke (lm-eval knows no errors).
-    Told(
+    Case(
         "lm-eval", ("lm_eval/v1", "lm_eval/v2"), ARMS,
         {"passed": 5, "failed": 3}, 8, ("latency_ms", "score", *BILLS),
     ),
-    Told(
+    Case(
         "inspect", ("inspect/v1.json", "inspect/v2.eval"), ARMS,
         {"passed": 10, "failed": 4, "error": 2}, 8, ("score", "cost"),
     ),
-    Told(
+    Case(
         "openai-evals", ("openai_evals/v1", "openai_evals/v2"), ARMS,
         {"passed": 5, "failed": 2, "error": 1}, 8, ("latency_ms", "score", *BILLS),
     ),
-    Told(
+    Case(
         "deepeval", ("deepeval/v1", "deepeval/v2"), ARMS,
         {"passed": 5, "failed": 2, "error": 1}, 8, ("score", "tokens_in", "tokens_out"),
     ),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("told", TOLD, ids=lambda told: "+".join(told.paths))
-def test_what_a_tool_wrote_is_what_is_read(told: Told, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "+".join(case.paths))
+def test_what_a_tool_wrote_is_what_is_read(case: Case, tmp_path: Path) -> None:
     """The draft names the tool, and every sample has the outcome, arm and prompt that it has."""
-    paths = copied(told.paths, tmp_path)
+    paths = copied(case.paths, tmp_path)
     drafted, rows = read_as_drafted(paths)
-    assert drafted.draft.tool == told.tool
-    for arm in told.arms:
-        assert Counter(row["status"] for row in rows if row["arm"] == arm) == told.statuses
-    prompts = [{row["prompt_id"] for row in rows if row["arm"] == arm} for arm in told.arms]
+    assert drafted.draft.tool == case.tool
+    for arm in case.arms:
+        assert Counter(row["status"] for row in rows if row["arm"] == arm) == case.statuses
+    prompts = [{row["prompt_id"] for row in rows if row["arm"] == arm} for arm in case.arms]
     assert prompts[0] == prompts[1]
-    assert len(prompts[0]) == told.prompts
+    assert len(prompts[0]) == case.prompts
     for field in ("score", "latency_ms", *BILLS):
         filled = [row for row in rows if row[field] is not None]
-        assert bool(filled) is (field not in told.missing), field
+        assert bool(filled) is (field not in case.missing), field
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("told", TOLD, ids=lambda told: "+".join(told.paths))
-def test_a_draft_is_reviewed_without_an_edit(told: Told, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "+".join(case.paths))
+def test_a_draft_is_reviewed_without_an_edit(case: Case, tmp_path: Path) -> None:
     """A review of the drafted source.yaml measures the pass rate of both arms."""
-    drafted, _ = read_as_drafted(copied(told.paths, tmp_path))
-    control, treatment = told.arms
+    drafted, _ = read_as_drafted(copied(case.paths, tmp_path))
+    control, treatment = case.arms
     folder = str(drafted.peek.folder)
     review = rl.review(stage=2, runs=folder, control=control, treatment=treatment)
     assert review.recommendation == "HOLD"  # eight prompts prove nothing
@@ -191,9 +191,9 @@ def test_what_one_file_alone_has_is_left(tmp_path: Path) -> None:
 
         return change
 
-    one = changed("promptfoo/v1/output.json", tmp_path, lambda _: None, "v1.json")
+    first = changed("promptfoo/v1/output.json", tmp_path, lambda _: None, "v1.json")
     other = changed("promptfoo/v2/output.json", tmp_path, without("cost", "score"), "v2.json")
-    made = drafted_of(one, other)
+    made = drafted_of(first, other)
     assert {name: made.left[name].facts for name in ("cost", "score")} == {
         "cost": {"file": "v1.json"},
         "score": {"file": "v1.json"},
@@ -228,9 +228,9 @@ def test_evals_that_broke_or_did_not_end_are_compared_with_a_hold(tmp_path: Path
         for sample in log["samples"][1:]:
             sample["scores"], sample["error"] = {}, {"message": "down"}
 
-    one = changed("inspect/v1.json", tmp_path, broke, "a.json")
+    first = changed("inspect/v1.json", tmp_path, broke, "a.json")
     other = Path(shutil.copy2(FILES / "inspect/v2.eval", tmp_path / "b.eval"))
-    assert main(["compare", str(one), str(other), "--out", str(tmp_path / "out")]) == HOLD
+    assert main(["compare", str(first), str(other), "--out", str(tmp_path / "out")]) == HOLD
     review = json.loads((tmp_path / "out" / "review.json").read_text(encoding="utf-8"))
     codes = {why["code"] for why in review["reasons"]}
     assert {"pair.broken", "pair.unended"} <= codes
@@ -294,8 +294,8 @@ def test_a_broken_grader_and_a_cache_are_said(tmp_path: Path) -> None:
             result["response"]["cached"] = True
         graded = [result for result in results[5:] if result.get("gradingResult")]
         for place, result in enumerate(graded):
-            told = {"graderError": place < 4}
-            result["gradingResult"]["componentResults"][0]["metadata"] = told
+            metadata = {"graderError": place < 4}
+            result["gradingResult"]["componentResults"][0]["metadata"] = metadata
 
     drafted, rows = read_as_drafted([changed("promptfoo/both.json", tmp_path, broken)])
     assert drafted.draft.notes["columns.cached"].facts == {"share": 0.25}

@@ -122,20 +122,20 @@ def test_documents_are_found_and_git_tells_of_them(tmp_path: Path) -> None:
     (folder / "changes.yaml").write_text(changes, encoding="utf-8")
     newest = newest_run(review().runs, "new")
     checks = run_checks(plan().checks, folder, now=newest, newest=newest, root=tmp_path)
-    found = next(check for check in checks if check.id == "documents")
-    assert found.why.code == "documents.no_path"
-    assert len(found.evidence) == 3  # changes.yaml and the two that are found
+    documents = next(check for check in checks if check.id == "documents")
+    assert documents.why.code == "documents.no_path"
+    assert len(documents.evidence) == 3  # changes.yaml and the two that are found
 
 
 @pytest.mark.slow
 def test_notes_that_a_program_could_write_are_no_evidence_either(tmp_path: Path) -> None:
     """A plan that asks only for what is known still wants somebody to have read it."""
-    asked = Check(title="Notes", kind="release_notes", items=("Metrics summary", "Who is impacted"))
+    notes = Check(title="Notes", kind="release_notes", items=("Metrics summary", "Who is impacted"))
     named = Check(title="Documents", kind="documents", items=("no",))
-    of = plan().model_copy(update={"checks": {"notes": asked, "documents": named}})
+    of = plan().model_copy(update={"checks": {"notes": notes, "documents": named}})
     draft_evidence(of, review(), tmp_path, tmp_path)
-    found = run_checks(of.checks, tmp_path, now=NOW, root=tmp_path)
-    assert [check.why.code for check in found] == ["evidence.unfilled"] * 2
+    results = run_checks(of.checks, tmp_path, now=NOW, root=tmp_path)
+    assert [check.why.code for check in results] == ["evidence.unfilled"] * 2
     assert '{document: "no", ' in (tmp_path / "changes.yaml").read_text("utf-8")
 
 
@@ -156,8 +156,8 @@ def test_the_command_says_what_is_open_and_who_owes_it(
     folder = ["--evidence", str(tmp_path / "evidence"), "--stage", "0"]
     assert main([*call, *folder, "--check"]) == 10
     assert not (tmp_path / "evidence").exists()
-    said = capsys.readouterr().out
-    assert "? Test suites pass (QA): There is no evidence folder." in said
-    assert "? Release notes are ready (PM): " in said
+    out = capsys.readouterr().out
+    assert "? Test suites pass (QA): There is no evidence folder." in out
+    assert "? Release notes are ready (PM): " in out
     assert main(["evidence", "init", str(tmp_path / "none")]) == 2
     assert "none: there is no such file or folder" in capsys.readouterr().err

@@ -55,19 +55,19 @@ def read_as_drafted(folder: str, paths: tuple[str, ...], to: Path) -> tuple[str,
 @pytest.mark.parametrize("folder", CASES)
 def test_files_of_a_tool_review_as_drafted(folder: str, tmp_path: Path) -> None:
     """Without an edit every record is a sample with its fields, and the review judges them."""
-    tool, paths, filled, (control, treatment), kept = CASES[folder]
+    tool, paths, filled, (control, treatment), n_rows = CASES[folder]
     name, copy, runs = read_as_drafted(folder, paths, tmp_path)
-    assert (name, runs.kept, runs.rows_quarantined, runs.read) == (tool, kept, 0, kept)
+    assert (name, runs.kept, runs.rows_quarantined, runs.read) == (tool, n_rows, 0, n_rows)
     assert {info.arm for info in runs.runs} == {control, treatment}
     rows: list[dict[str, Any]] = runs.relation.to_arrow_table().to_pylist()
     assert [name for name in filled if any(row[name] is None for row in rows)] == []
     assert any(row["score"] is not None or row["status"] is not None for row in rows)
     review = rl.review(stage=2, runs=str(copy), control=control, treatment=treatment)
     assert review.recommendation == "HOLD"  # no tool here tells issues, vetoes and errors
-    known = {gate.metric: gate.evidence.point for gate in review.gates if gate.evidence.point}
-    metric = "passed" if "passed" in known else "score"
-    due = lead_of(rows, metric, control, treatment)
-    assert known[metric] == pytest.approx(due, rel=0.25)  # which weighs repeats in another way
+    points = {gate.metric: gate.evidence.point for gate in review.gates if gate.evidence.point}
+    metric = "passed" if "passed" in points else "score"
+    lead = lead_of(rows, metric, control, treatment)
+    assert points[metric] == pytest.approx(lead, rel=0.25)  # which weighs repeats in another way
 
 
 def lead_of(rows: list[dict[str, Any]], metric: str, control: str, treatment: str) -> float:
@@ -168,13 +168,13 @@ def test_two_games_that_disagree_are_a_tie(tmp_path: Path) -> None:
     """A model has won where it won in both orders, as the tool's own table counts it."""
     _, copy, runs = read_as_drafted("mt_bench_pair", ("gpt-4_pair.jsonl",), tmp_path)
     lines = [json.loads(line) for line in (copy / "gpt-4_pair.jsonl").read_text().splitlines()]
-    due: list[float | None] = []
+    scores: list[float | None] = []
     for line in lines:
         games = {line["g1_winner"], line["g2_winner"]}
         won = {"model_1": 10.0, "model_2": 0.0}.get(games.pop(), 5.0) if len(games) == 1 else 5.0
-        due.append(None if "error" in {line["g1_winner"], line["g2_winner"]} else won)
+        scores.append(None if "error" in {line["g1_winner"], line["g2_winner"]} else won)
     rows = runs.relation.filter("arm = 'example-70b'").project("sample_id, score").fetchall()
-    assert [score for _, score in sorted(rows, key=lambda row: int(row[0]))] == due
+    assert [score for _, score in sorted(rows, key=lambda row: int(row[0]))] == scores
 
 
 def test_yes_to_something_bad_is_no_pass(tmp_path: Path) -> None:

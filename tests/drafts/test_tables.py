@@ -166,8 +166,8 @@ def test_gates_without_a_value_are_told() -> None:
     """A gate on a scorer asks for that scorer, and what both arms of a row have is there."""
     plan = load_eval_plan(SHIPPED)
     named = plan.gates["avg_score"].model_copy(update={"scorer": "helpful"})
-    one, other = ({"score": {"column": name, "scale": [0, 1]}} for name in "ab")
-    spec = SourceSpec.model_validate({"wide": {"x": one, "y": other}})
+    first, other = ({"score": {"column": name, "scale": [0, 1]}} for name in "ab")
+    spec = SourceSpec.model_validate({"wide": {"x": first, "y": other}})
     assert missing_for(spec, {"own": plan.gates["avg_score"]}) == ()
     assert [why.facts["field"] for why in missing_for(spec, {"other": named})] == ["helpful"]
     scored = spec.model_copy(update={"scores": {"helpful": ColumnSpec(column=("h",))}})

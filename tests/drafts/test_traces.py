@@ -84,9 +84,13 @@ def test_langfuse_pages_of_the_api_have_scores_by_name(tmp_path: Path) -> None:
     page = json.loads((FILES / "langfuse/api.json").read_text("utf-8"))["data"]
     by_id = {row["sample_id"]: row for row in rows}
     for trace in page:
-        held = {score["name"]: score["value"] for score in trace["scores"]}
-        told = by_id[trace["id"]]["score:helpfulness"]
-        assert told is None if not held else told == pytest.approx(10 * held["helpfulness"])
+        scores = {score["name"]: score["value"] for score in trace["scores"]}
+        helpfulness = by_id[trace["id"]]["score:helpfulness"]
+        assert (
+            helpfulness is None
+            if not scores
+            else helpfulness == pytest.approx(10 * scores["helpfulness"])
+        )
 
 
 def test_langfuse_gives_no_price_where_none_is_known(tmp_path: Path) -> None:
@@ -193,16 +197,16 @@ def test_calls_within_calls_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tool", "ending", "kept"),
+    ("tool", "ending", "n_rows"),
     [("jmeter", "jtl", 60), ("k6", "csv", 28), ("k6", "jsonl", 28), ("locust", "jsonl", 40)],
 )
 def test_load_tests_are_requests_of_virtual_users(
-    tmp_path: Path, tool: str, ending: str, kept: int
+    tmp_path: Path, tool: str, ending: str, n_rows: int
 ) -> None:
     """Latency, failures and users are read; nothing is taken for passed or failed."""
     made, _, rows = read(tmp_path, f"{tool}/v1.{ending}", f"{tool}/v2.{ending}")
     assert made.draft.tool == tool
-    assert arms_of(rows) == {"control": kept // 2, "treatment": kept // 2}
+    assert arms_of(rows) == {"control": n_rows // 2, "treatment": n_rows // 2}
     for row in rows:
         assert row["latency_ms"] > 1
         assert row["error"] in {True, False}
@@ -242,16 +246,16 @@ def test_speed_alone_is_no_go(
     """A comparison of two load tests reads them without a word of help, and holds."""
     arms = [str(FILES / tool / f"{version}.{ending}") for version in ("v1", "v2")]
     assert main(["compare", *arms, "--out", str(tmp_path / "report")]) == EXIT["HOLD"]
-    told = capsys.readouterr().out
-    assert "Average latency" in told
-    assert "Errors and timeouts" in told
+    out = capsys.readouterr().out
+    assert "Average latency" in out
+    assert "Errors and timeouts" in out
 
 
 def test_transactions_of_jmeter_are_not_counted_twice(tmp_path: Path) -> None:
     """A transaction's row adds up requests that have rows of their own, so it is no sample."""
     head, *rows = (FILES / "jmeter/v1.jtl").read_text("utf-8").splitlines()
-    said = '"Number of samples in transaction : 2, number of failing samples : 0"'
-    total = f"1796032818000,90,whole,,{said},users 1-1,,true,,10,3,3,0,0,0"
+    message = '"Number of samples in transaction : 2, number of failing samples : 0"'
+    total = f"1796032818000,90,whole,,{message},users 1-1,,true,,10,3,3,0,0,0"
     (tmp_path / "v1.jtl").write_text("\n".join([head, *rows, total]) + "\n", encoding="utf-8")
     made = draft([tmp_path / "v1.jtl"])
     assert made.draft.mapping["where"] == {"label": ["ask"]}
@@ -262,8 +266,8 @@ def test_words_after_the_first_records_may_be_missing(
 ) -> None:
     """Where a list of labels is of the first rows alone, the draft and a comparison say so."""
     head, *rows = (FILES / "jmeter/v1.jtl").read_text("utf-8").splitlines()
-    said = '"Number of samples in transaction : 2, number of failing samples : 0"'
-    total = f"1796032818000,90,whole,,{said},users 1-1,,true,,10,3,3,0,0,0"
+    message = '"Number of samples in transaction : 2, number of failing samples : 0"'
+    total = f"1796032818000,90,whole,,{message},users 1-1,,true,,10,3,3,0,0,0"
     text = "\n".join([head, total, *rows]) + "\n"
     for name in ("v1.jtl", "v2.jtl"):
         (tmp_path / name).write_text(text.replace(",90,", f",9{name[1]},"), encoding="utf-8")

@@ -58,10 +58,10 @@ class Seen(NamedTuple):
     verified: tuple[int | None, bytes]
 
 
-def _command(root: Path, arguments: tuple[str, ...], said: Path) -> None:
+def _command(root: Path, arguments: tuple[str, ...], output: Path) -> None:
     os.chdir(root)
     os.environ["HOME"] = str(root.parent)
-    handle = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(handle, stream)
     code = main(arguments)
@@ -72,21 +72,21 @@ def _command(root: Path, arguments: tuple[str, ...], said: Path) -> None:
 
 def start(root: Path, *arguments: str) -> tuple[ForkServerProcess, Path]:
     """Start a command in a workbook; return the process and the file of what it says."""
-    said = root.parent / f"{root.name}.said"
-    process = _FORKS.Process(target=_command, args=(root, arguments, said))
+    output = root.parent / f"{root.name}.said"
+    process = _FORKS.Process(target=_command, args=(root, arguments, output))
     process.start()
-    return process, said
+    return process, output
 
 
 def run(root: Path, *arguments: str, kill_after_s: float | None = None) -> Ran:
     """Run a command in a workbook to its end, or kill it after some seconds."""
-    process, said = start(root, *arguments)
+    process, output = start(root, *arguments)
     begun = time.monotonic()
     process.join(_PATIENCE_S if kill_after_s is None else kill_after_s)
     process.kill()
     process.join()
     seconds = time.monotonic() - begun
-    return Ran(process.exitcode, said.read_text("utf-8") if said.is_file() else "", seconds)
+    return Ran(process.exitcode, output.read_text("utf-8") if output.is_file() else "", seconds)
 
 
 def git(root: Path, *arguments: str) -> str:

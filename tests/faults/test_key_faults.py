@@ -140,7 +140,7 @@ def test_the_same_command_ends_it(
     pytest.fail("the change never ended")
 
 
-@pytest.mark.parametrize(("change", "fault"), [one for one in OFTEN if one[0] != "accept"])
+@pytest.mark.parametrize(("change", "fault"), [pair for pair in OFTEN if pair[0] != "accept"])
 def test_another_command_ends_it(
     bases: dict[str, Path], tmp_path: Path, change: str, fault: str
 ) -> None:

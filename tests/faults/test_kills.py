@@ -136,8 +136,8 @@ class Shelf:
 
     def _decided(self, root: Path) -> None:
         shutil.copytree(self.state("reviewed"), root)
-        said = _said(run(root, "decide", "reports/w3", "--verdict", "GO", *BY))
-        self.id = said.partition(":")[0]
+        output = _said(run(root, "decide", "reports/w3", "--verdict", "GO", *BY))
+        self.id = output.partition(":")[0]
 
     def _signed(self, root: Path) -> None:
         shutil.copytree(self.state("decided"), root)
@@ -202,12 +202,16 @@ def _differs(shelf: Shelf, name: str, root: Path, again: Ran) -> str:
     case = CASES[name]
     if again.code != ran.code and not (case.also and case.also in again.said):
         return f"exit code {again.code}, not {ran.code}"
-    seen = look(root)
-    if names := seen.files ^ expected.files:
+    actual = look(root)
+    if names := actual.files ^ expected.files:
         return f"files {sorted(names)}"
-    if lines := seen.changed ^ expected.changed:
+    if lines := actual.changed ^ expected.changed:
         return f"git status {sorted(lines)}"
-    texts = [one for one in seen.texts if seen.texts[one] != expected.texts[one]]
+    texts = [
+        text_name
+        for text_name in actual.texts
+        if actual.texts[text_name] != expected.texts[text_name]
+    ]
     if texts and case.told:
         return f"texts {texts}"
-    return "" if seen.verified == expected.verified else f"verify {seen.verified}"
+    return "" if actual.verified == expected.verified else f"verify {actual.verified}"

@@ -135,9 +135,9 @@ def holds(book: Workbook, acknowledged: set[str]) -> None:
 
     Then an append heals everything that was left over.
     """
-    found = check(book)
-    assert {finding.code for finding in found.findings} <= HARMLESS, found.findings
-    assert acknowledged <= {line.node.id for line in found.lines}
+    report = check(book)
+    assert {finding.code for finding in report.findings} <= HARMLESS, report.findings
+    assert acknowledged <= {line.node.id for line in report.lines}
     book.files = Quick()
     healed = append(book, "promotion", lambda slot: promotion(slot, "HOLD"), {}, now=NOW)
     after = check(book)
@@ -284,9 +284,9 @@ def test_random_kills_lose_nothing(base: Workbook, tmp_path: Path, group: int) -
         process, reader = spawn(book, number)
         time.sleep(rng.uniform(0.0, 0.15))
         lines += killed(process, reader)
-    found = check(book)
+    report = check(book)
     signed = {line.removesuffix(" signed") for line in lines if line.endswith("signed")}
-    assert signed <= {line.node.id for line in found.lines if line.signed}
+    assert signed <= {line.node.id for line in report.lines if line.signed}
     holds(book, {FIRST, *(line for line in lines if not line.endswith("signed"))})
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.hostile.inputs import FILE, KEPT, REFUSED, ROW, RUN, TABLE, Case, written
+from tests.hostile.inputs import FILE, REFUSED, ROW, RUN, TABLE, TAKEN, Case, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,16 +65,16 @@ def entries() -> Iterator[Case]:
     for place in ("h.json", "h.parquet", "h.csv", "notes.txt"):
         yield Case(f"{place} a pipe", _pipe(place), FILE, 0, "not a named pipe")
         yield Case(f"{place} a socket", _socket(place), FILE, 0, "not a socket")
-    for name, given in REFUSED_NAMES.items():
-        yield Case(f"name: {name}", _named(given), FILE, 0, "expected a name")
-    for name, given in KEPT_NAMES.items():
-        yield Case(f"name: {name}", _named(given), KEPT, 2)
-    yield Case("a folder named .json", written("a.json/h.json", RUN), KEPT, 2)
-    yield Case("a hidden file", written(".h.json", "{"), KEPT)
-    yield Case("a folder of evidence", written("evidence/h.json", "{"), KEPT)
-    yield Case("names that differ by case", _twice, KEPT, 4)
+    for name, file_name in REFUSED_NAMES.items():
+        yield Case(f"name: {name}", _named(file_name), FILE, 0, "expected a name")
+    for name, file_name in KEPT_NAMES.items():
+        yield Case(f"name: {name}", _named(file_name), TAKEN, 2)
+    yield Case("a folder named .json", written("a.json/h.json", RUN), TAKEN, 2)
+    yield Case("a hidden file", written(".h.json", "{"), TAKEN)
+    yield Case("a folder of evidence", written("evidence/h.json", "{"), TAKEN)
+    yield Case("names that differ by case", _twice, TAKEN, 4)
     yield Case("folders 70 deep", written("a/" * 70 + "h.json", RUN), REFUSED, 0, "NESTING")
-    yield Case("a file that is no data", _named(b"\xff.txt"), KEPT)
+    yield Case("a file that is no data", _named(b"\xff.txt"), TAKEN)
 
 
 def _link(place: str, target: str) -> Callable[[Path], object]:
@@ -92,13 +92,13 @@ def _pipe(place: str) -> Callable[[Path], object]:
 
 def _socket(place: str) -> Callable[[Path], object]:
     def put(folder: Path) -> None:
-        here = Path.cwd()
+        cwd = Path.cwd()
         os.chdir(folder)  # the address of a socket is short
         try:
             with socket.socket(socket.AF_UNIX) as server:
                 server.bind(place)
         finally:
-            os.chdir(here)
+            os.chdir(cwd)
 
     return put
 
@@ -165,10 +165,10 @@ def parquet_damage() -> Iterator[Case]:
     for name, data in contents.items():
         yield Case(f"parquet {name}", written("h.parquet", data), REFUSED, 0, "h.parquet")
     copies = partial(_repeated, 200_000, "arm", "status", "run_id", "sample_id")
-    yield Case("parquet of 200,000 equal rows", written("h.parquet", copies), KEPT, 1)
+    yield Case("parquet of 200,000 equal rows", written("h.parquet", copies), TAKEN, 1)
     rows = 1_000_000
     flood = partial(_repeated, rows, "arm", "status")
-    yield Case("parquet of 1 M rows in 10 KB", written("h.parquet", flood), KEPT, rows)
+    yield Case("parquet of 1 M rows in 10 KB", written("h.parquet", flood), TAKEN, rows)
     deep = pa.string()
     value: object = "x"
     for _ in range(120):

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-KEPT, ROW, FILE, REFUSED = "kept", "row", "file", "refused"
+TAKEN, ROW, FILE, REFUSED = "kept", "row", "file", "refused"
 GOOD = 6  # samples of the good runs
-_HERE = '"@"'  # stands for the hostile value
+_PLACE = '"@"'  # stands for the hostile value
 
 
 class Case(NamedTuple):
@@ -68,7 +68,7 @@ def written(name: str, data: str | bytes | Callable[[], bytes]) -> Callable[[Pat
 def envelope(bad: str, field: str = "score", name: str = "bad") -> str:
     """Return a run of JSON with two samples, of which the second has this text as a value."""
     rows = [sample(1), sample(2, **{field: "@"})]
-    return json.dumps(run(name, *rows)).replace(_HERE, bad)
+    return json.dumps(run(name, *rows)).replace(_PLACE, bad)
 
 
 # value as JSON → the field, for samples of runs and rows of flat JSON Lines alike
@@ -127,7 +127,7 @@ def sample_values() -> Iterator[Case]:
         for name, (text, field) in SCALARS.items():
             yield Case(f"{place}: {name}", written(place, envelope(text, field)), ROW, 1, field)
     for name, (text, field) in KEPT_VALUES.items():
-        yield Case(f"h.jsonl: {name}", written("h.jsonl", envelope(text, field)), KEPT, 2)
+        yield Case(f"h.jsonl: {name}", written("h.jsonl", envelope(text, field)), TAKEN, 2)
 
 
 NAMES = {
@@ -149,7 +149,7 @@ def flat_values() -> Iterator[Case]:
             for n in ("a", "b")
         ]
         lines = [rows[0] | {column: "@"}, rows[1]]
-        flat = "".join(json.dumps(row) + "\n" for row in lines).replace(_HERE, text)
+        flat = "".join(json.dumps(row) + "\n" for row in lines).replace(_PLACE, text)
         yield Case(f"flat lines: {name}", written("h.jsonl", flat), ROW, 1, column)
         if text.startswith(("[", "{")) or "\\u" in text:
             continue
@@ -201,7 +201,7 @@ DAMAGE: dict[str, tuple[str | bytes, str]] = {
     "open nesting of 200,000": ('{"result": ' + "[" * 200_000, ROW),
     "objects in objects": (_linked('{"a": ' * 100 + "1" + "}" * 100), ROW),
     "100,000 keys": (_more(", ".join(f'"k{n}": NaN' for n in range(100_000))), ROW),
-    "no metrics, samples only": (RUN.replace('"metrics"', '"metric"'), KEPT),
+    "no metrics, samples only": (RUN.replace('"metrics"', '"metric"'), TAKEN),
     "no samples": (RUN.replace('"samples"', '"sample"'), ROW),
     "pass rate of 76": (RUN.replace('"passRate": 0.5', '"passRate": 76'), ROW),
     "metrics that disagree": (_TEN.replace('"passRate": 1.0', '"passRate": 0.5'), ROW),
@@ -220,31 +220,31 @@ DAMAGE: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", FILE),
     "blank": (" \n\r\n\t\n", FILE),
     "a million blank lines": ("\n" * 1_000_000, FILE),
-    "mark of byte order": (b"\xef\xbb\xbf" + RUN.encode(), KEPT),
+    "mark of byte order": (b"\xef\xbb\xbf" + RUN.encode(), TAKEN),
 }  # fmt: skip
 
 
 def text_damage() -> Iterator[Case]:
     """A text that is no run, as one run of JSON and as a line among others."""
     for name, (text, answer) in DAMAGE.items():
-        kept = 2 if answer == KEPT else 0
-        yield Case(f"json: {name}", written("h.json", text), answer, kept)
+        n_rows = 2 if answer == TAKEN else 0
+        yield Case(f"json: {name}", written("h.json", text), answer, n_rows)
         if "comment" not in name:
-            yield Case(f"lines: {name}", written("h.jsonl", text), _in_lines(name, answer), kept)
+            yield Case(f"lines: {name}", written("h.jsonl", text), _in_lines(name, answer), n_rows)
     lines = json.dumps(run("one")) + "\n"
-    for name, text, kept in (
+    for name, text, n_rows in (
         ("CRLF", lines.replace("\n", "\r\n"), 2),
         ("CR", lines.replace("\n", "\r"), 2),
         ("5 M blank lines before", "\n" * 5_000_000 + lines, 2),
         ("blank lines between", "\n" * 1000 + lines + " \n" * 1000, 2),
     ):
-        yield Case(f"lines: {name}", written("h.jsonl", text), KEPT, kept)
+        yield Case(f"lines: {name}", written("h.jsonl", text), TAKEN, n_rows)
     twice = json.dumps(run("one", sample(1), sample(1, score=3), sample(2)))
     yield Case("lines: a sample id twice", written("h.jsonl", twice), ROW, 1, "sample 1")
     many = json.dumps(run("one", *[sample(1, score=n % 10) for n in range(3000)]))
     yield Case("json: one sample id 3,000 times", written("h.json", many), ROW, 0, "more")
     both = lines + lines.replace("one", "two")
-    yield Case("lines: one run under two ids", written("h.jsonl", both), KEPT, 2)
+    yield Case("lines: one run under two ids", written("h.jsonl", both), TAKEN, 2)
 
 
 _NO_ENVELOPE = {"one brace", "single quotes", "no object"}  # not told from a table
@@ -270,10 +270,10 @@ TABLES: dict[str, tuple[str | bytes, str, int]] = {
     "a million commas": ("," * 1_000_000 + "\n", REFUSED, 0),
     "semicolons": (TABLE.replace(",", ";"), REFUSED, 0),
     "tabs": (TABLE.replace(",", "\t"), REFUSED, 0),
-    "UTF-16 with its mark": (TABLE.encode("utf-16"), KEPT, 2),
+    "UTF-16 with its mark": (TABLE.encode("utf-16"), TAKEN, 2),
     "UTF-16 little end first": (TABLE.encode("utf-16-le"), REFUSED, 0),
     "UTF-16 big end first": (TABLE.encode("utf-16-be"), REFUSED, 0),
-    "UTF-32": (TABLE.encode("utf-32"), KEPT, 2),
+    "UTF-32": (TABLE.encode("utf-32"), TAKEN, 2),
     "gzip under another name": (b"\x1f\x8b\x08\0" + b"x" * 100, REFUSED, 0),
     "zip under another name": (b"PK\x03\x04" + b"x" * 100, REFUSED, 0),
     "zstd under another name": (b"\x28\xb5\x2f\xfd" + b"x" * 100, REFUSED, 0),
@@ -281,12 +281,12 @@ TABLES: dict[str, tuple[str | bytes, str, int]] = {
     "Latin-1 in a row": (TABLE.encode() + b"control,f,\xe9,passed,7\n", ROW, 2),
     "NUL in a row": (TABLE + "control,f,c\0,passed,7\n", ROW, 2),
     "an id twice": (TABLE + "control,f,a,failed,2\n", ROW, 1),
-    "an unknown arm": (TABLE + "nobody?,f,c,passed,7\n", KEPT, 3),
+    "an unknown arm": (TABLE + "nobody?,f,c,passed,7\n", TAKEN, 3),
     "an empty arm": (TABLE + ",f,c,passed,7\n", ROW, 2),
-    "a formula": (TABLE + "control,f,=1+1,passed,7\n", KEPT, 3),
-    "Windows line ends": (TABLE.replace("\n", "\r\n"), KEPT, 2),
-    "a mark of byte order": (b"\xef\xbb\xbf" + TABLE.encode(), KEPT, 2),
-    "a row copied 1,000 times": (TABLE + "control,f,b,failed,3\n" * 1000, KEPT, 2),
+    "a formula": (TABLE + "control,f,=1+1,passed,7\n", TAKEN, 3),
+    "Windows line ends": (TABLE.replace("\n", "\r\n"), TAKEN, 2),
+    "a mark of byte order": (b"\xef\xbb\xbf" + TABLE.encode(), TAKEN, 2),
+    "a row copied 1,000 times": (TABLE + "control,f,b,failed,3\n" * 1000, TAKEN, 2),
     "an id with 2,000 contents": (
         TABLE + "".join(f"control,f,x,passed,{n / 1000}\n" for n in range(2000)), ROW, 2),
     "an id with 30,000 contents": (
@@ -294,14 +294,14 @@ TABLES: dict[str, tuple[str | bytes, str, int]] = {
         ROW,
         2,
     ),
-    "one cell of 2 MB": (TABLE + f"control,f,{'x' * 2_000_000},passed,7\n", KEPT, 3),
+    "one cell of 2 MB": (TABLE + f"control,f,{'x' * 2_000_000},passed,7\n", TAKEN, 3),
 }  # fmt: skip
 
 
 def tables() -> Iterator[Case]:
     """A CSV that is damaged, or is no CSV."""
-    for name, (text, answer, kept) in TABLES.items():
-        yield Case(f"csv: {name}", written("h.csv", text), answer, kept)
+    for name, (text, answer, n_rows) in TABLES.items():
+        yield Case(f"csv: {name}", written("h.csv", text), answer, n_rows)
     for name in ("UTF-16 little end first", "gzip under another name", "zip under another name"):
         yield Case(f"json: {name}", written("h.json", TABLES[name][0]), FILE)
         yield Case(f"lines: {name}", written("h.jsonl", TABLES[name][0]), REFUSED)

@@ -17,9 +17,9 @@ from tests.hostile.entries import BUDGETS, entries, parquet, parquet_damage
 from tests.hostile.inputs import (
     FILE,
     GOOD,
-    KEPT,
     REFUSED,
     ROW,
+    TAKEN,
     Case,
     flat_values,
     good,
@@ -59,26 +59,26 @@ def told(message: str, says: str = "") -> None:
 def answer_of(folder: Path, case: Case) -> str:
     """Read the folder and return the class of the answer, having looked at its promises."""
     try:
-        found = read_runs(folder)
+        runs = read_runs(folder)
     except RolloutError as error:
         told(str(error), case.says)
         return REFUSED if error.exit_code in {2, 30} else f"exit code {error.exit_code}"
-    check_account(found)
-    assert found.kept == GOOD + case.kept
-    _good_runs_stay(found)
-    for row in found.quarantined:
+    check_account(runs)
+    assert runs.kept == GOOD + case.kept
+    _good_runs_stay(runs)
+    for row in runs.quarantined:
         told(row.message)
-    found.write_quarantine(folder.parent / "out")
-    if not found.quarantined:
-        return KEPT
-    assert any(case.says in row.message for row in found.quarantined)
-    whole = any(not row.line and "further" not in str(row.field) for row in found.quarantined)
+    runs.write_quarantine(folder.parent / "out")
+    if not runs.quarantined:
+        return TAKEN
+    assert any(case.says in row.message for row in runs.quarantined)
+    whole = any(not row.line and "further" not in str(row.field) for row in runs.quarantined)
     return FILE if whole else ROW
 
 
-def _good_runs_stay(found: Runs) -> None:
-    kept = Counter(found.table["run_id"].to_pylist())
-    assert kept["good-control"] == kept["good-treatment"] == GOOD // 2
+def _good_runs_stay(runs: Runs) -> None:
+    rows = Counter(runs.table["run_id"].to_pylist())
+    assert rows["good-control"] == rows["good-treatment"] == GOOD // 2
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,12 @@ def test_no_flipped_byte_of_parquet_crashes_or_is_believed(tmp_path: Path, step:
             data[place] ^= 1 << bit
             path.write_bytes(bytes(data))
             try:
-                found = read_runs(path)
-                check_account(found)
+                runs = read_runs(path)
+                check_account(runs)
             except RolloutError as error:
                 told(str(error))
             else:
-                assert found.read <= 60
+                assert runs.read <= 60
 
 
 @pytest.mark.parametrize("place", range(0, 4000, 197 if EXHAUSTIVE else 394))
@@ -145,11 +145,11 @@ def test_no_flipped_byte_under_a_checksum_is_believed(tmp_path: Path, place: int
     before = read_runs(path).table
     path.write_bytes(bytes(data))
     try:
-        found = read_runs(path).table
+        table = read_runs(path).table
     except RolloutError as error:
         told(str(error))
     else:
-        assert found.equals(before)
+        assert table.equals(before)
 
 
 def test_a_file_that_is_written_meanwhile_is_refused(
@@ -165,10 +165,10 @@ def test_a_file_that_is_written_meanwhile_is_refused(
         path.write_bytes(data)
         whole = reading.check_columns
 
-        def meddling(*given: object, path: Path = path, whole: object = whole) -> None:
+        def meddling(*arguments: object, path: Path = path, whole: object = whole) -> None:
             with path.open("ab") as file:
                 file.write(b"control,passed\n")
-            whole(*given)  # pyright: ignore[reportCallIssue, reportUnknownVariableType]
+            whole(*arguments)  # pyright: ignore[reportCallIssue, reportUnknownVariableType]
 
         monkeypatch.setattr(reading, "check_columns", meddling)
         with pytest.raises(RunsError, match=rf"{name} (changed while|cannot be read)"):
@@ -180,14 +180,14 @@ def test_rows_that_are_asked_for_later_are_those_that_were_digested(tmp_path: Pa
     """Parquet is scanned where it lies, so a review looks at its end whether it is the same."""
     path = tmp_path / "h.parquet"
     path.write_bytes(parquet())
-    found = read_runs(path)
-    found.check_unchanged()
+    runs = read_runs(path)
+    runs.check_unchanged()
     path.write_bytes(parquet(401))
     with pytest.raises(RunsError, match="changed while it was read"):
-        found.check_unchanged()
+        runs.check_unchanged()
     path.unlink()
     with pytest.raises(RunsError, match="cannot be read any more"):
-        found.check_unchanged()
+        runs.check_unchanged()
 
 
 def test_time_that_is_up_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_time_that_is_up_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         read_runs(tmp_path / "runs")
 
 
-@pytest.mark.parametrize("answer", [KEPT, ROW, FILE, REFUSED])
+@pytest.mark.parametrize("answer", [TAKEN, ROW, FILE, REFUSED])
 def test_alone_it_is_no_evidence_of_anything(tmp_path: Path, answer: str) -> None:
     """Without good runs beside them, none of the inputs adds a sample that was not kept before."""
     for number, case in enumerate(case for case in CASES[::19] if case.answer == answer):
@@ -214,9 +214,9 @@ def test_alone_it_is_no_evidence_of_anything(tmp_path: Path, answer: str) -> Non
         folder.mkdir()
         case.put(folder)
         try:
-            found = read_runs(folder)
+            runs = read_runs(folder)
         except RolloutError as error:
             told(str(error))
         else:
-            check_account(found)
-            assert found.kept <= case.kept
+            check_account(runs)
+            assert runs.kept <= case.kept

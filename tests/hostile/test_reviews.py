@@ -52,27 +52,29 @@ def test_refused_entries_have_their_place_in_the_account(reviewed: Path) -> None
     """Each is named with its reason in review.json, on the page and in quarantine/."""
     out = reviewed / "reports" / "w3"
     review = json.loads((out / "review.json").read_text("utf-8"))
-    inputs = {one["name"]: one for one in review["inputs"]}
+    inputs = {source["name"]: source for source in review["inputs"]}
     assert REFUSED.keys() < inputs.keys()
-    assert all(one["read"] == one["kept"] + one["quarantined"] for one in inputs.values())
+    assert all(
+        source["read"] == source["kept"] + source["quarantined"] for source in inputs.values()
+    )
     lines = (out / "quarantine" / "unread.jsonl").read_text("utf-8").splitlines()
-    told = {row["file"]: row["expectation"] for row in map(json.loads, lines)}
-    assert told.keys() == REFUSED.keys()
-    assert all(says in told[name] for name, says in REFUSED.items())
+    expectations = {row["file"]: row["expectation"] for row in map(json.loads, lines)}
+    assert expectations.keys() == REFUSED.keys()
+    assert all(says in expectations[name] for name, says in REFUSED.items())
     assert "b.json.zip" in (out / "review.html").read_text("utf-8")
 
 
 def test_a_decision_on_them_is_taken_or_refused_in_words(reviewed: Path) -> None:
     """`decide` pins the good runs, and notices when a refused entry became a file of runs."""
-    given = ("decide", "reports/w3", "--verdict", "GO", "--by", BY, "--note", "All of W3.")
+    arguments = ("decide", "reports/w3", "--verdict", "GO", "--by", BY, "--note", "All of W3.")
     link = reviewed / RUNS / "a.json"
     link.unlink()
     link.write_text("{}", encoding="utf-8")
-    changed = rollout(reviewed, *given)
+    changed = rollout(reviewed, *arguments)
     assert changed.returncode != 0
     assert "a.json" in changed.stderr
     assert "Traceback" not in changed.stderr
     link.unlink()
     link.symlink_to("/etc/passwd")
-    made = rollout(reviewed, *given)
+    made = rollout(reviewed, *arguments)
     assert made.returncode == 0, made.stderr

@@ -28,10 +28,10 @@ def telling(root: Path) -> Path:
 def reviewed(root: Path, recommendation: str) -> Path:
     """Return the page of a report whose review recommends this."""
     reason = {"code": "runs.few", "facts": {"wanted": 3, "runs": 1}, "text": "never shown"}
-    told = {"schema": "any", "recommendation": recommendation, "reasons": [reason], "gates": []}
+    fields = {"schema": "any", "recommendation": recommendation, "reasons": [reason], "gates": []}
     folder = root / "reports" / "w3"
     folder.mkdir(parents=True)
-    (folder / "review.json").write_text(json.dumps(told), encoding="utf-8")
+    (folder / "review.json").write_text(json.dumps(fields), encoding="utf-8")
     return folder / "review.html"
 
 
@@ -82,15 +82,15 @@ def test_a_review_that_failed(tmp_path: Path, error: Exception, headline: list[s
 
 
 @pytest.mark.parametrize(
-    ("error", "told"), [(StillOnError("a full disk"), 1), (RolloutError("no folder"), 0)]
+    ("error", "times"), [(StillOnError("a full disk"), 1), (RolloutError("no folder"), 0)]
 )
-def test_flags_that_are_still_on(tmp_path: Path, error: Exception, told: int) -> None:
+def test_flags_that_are_still_on(tmp_path: Path, error: Exception, times: int) -> None:
     """That the kill switch failed is told before the command ends."""
     with pytest.raises(type(error)), telling_of_failed_rollback(telling(tmp_path)):
         raise error
     headlines = [lines[0] for lines in said(tmp_path).values()]
-    due = "### THE FLAGS ARE STILL ON: a rollback could not write them. a full disk"
-    assert headlines == [due] * told
+    headline = "### THE FLAGS ARE STILL ON: a rollback could not write them. a full disk"
+    assert headlines == [headline] * times
 
 
 @pytest.mark.slow

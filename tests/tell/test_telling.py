@@ -148,14 +148,14 @@ def test_a_signed_message_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         page = root / "reports" / "w3" / "review.html"
         assert told_of(replace(EVENT, report=page), root) == [Told("webhook 127.0.0.1")]
     (body,), (headers,) = receiver.bodies, receiver.headers
-    told = json.loads(body)
-    assert told["schema"] == "rolloutlib/event@1"
-    assert (told["kind"], told["outcome"], told["exit_code"], told["stage"]) == (
+    payload = json.loads(body)
+    assert payload["schema"] == "rolloutlib/event@1"
+    assert (payload["kind"], payload["outcome"], payload["exit_code"], payload["stage"]) == (
         "review", "NO_GO", 20, 2,
     )  # fmt: skip
-    assert told["at"] == "2026-11-30T09:00:00Z"
-    assert told["report"] == "reports/w3/review.html"
-    assert told["text"].splitlines() == [
+    assert payload["at"] == "2026-11-30T09:00:00Z"
+    assert payload["report"] == "reports/w3/review.html"
+    assert payload["text"].splitlines() == [
         "Review of stage 2: NO_GO", "• The plan averages the last 3 runs; there are 1.",
         "• <b>@all\\u202e is slow", "Report: reports/w3/review.html",
     ]  # fmt: skip
@@ -163,7 +163,7 @@ def test_a_signed_message_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     mac = hmac.new(b64decode(SECRET.removeprefix("whsec_")), signed, sha256).digest()
     assert headers["webhook-signature"] == f"v1,{b64encode(mac).decode()}"
-    assert headers["webhook-id"] == told["id"]
+    assert headers["webhook-id"] == payload["id"]
     assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
     assert SECRET not in f"{body!r}{headers}"
 
@@ -219,11 +219,11 @@ def test_a_bad_receiver_costs_bounded_time(
     with receiving(answer) as receiver:
         root = workbook(tmp_path, webhook={"url": receiver.url})
         began = time.monotonic()
-        (told,) = told_of(EVENT, root, seconds=0.6)
+        (attempt,) = told_of(EVENT, root, seconds=0.6)
         assert time.monotonic() - began < 8  # the slowest would take ten
-    assert told.failure is not None
-    assert told.way == "webhook 127.0.0.1"
-    assert "SECRETPATH" not in str(told.failure)
+    assert attempt.failure is not None
+    assert attempt.way == "webhook 127.0.0.1"
+    assert "SECRETPATH" not in str(attempt.failure)
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
@@ -231,9 +231,9 @@ def test_nobody_listens(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         root = workbook(tmp_path, webhook={"url": f"http://127.0.0.1:{taken.getsockname()[1]}/x"})
-        (told,) = told_of(EVENT, root, seconds=0.3)
-    assert told.failure is not None
-    assert str(told.failure).startswith("no connection (Connection refused)")
+        (attempt,) = told_of(EVENT, root, seconds=0.3)
+    assert attempt.failure is not None
+    assert str(attempt.failure).startswith("no connection (Connection refused)")
 
 
 def test_files_for_comments_and_mails(tmp_path: Path) -> None:
@@ -279,8 +279,8 @@ def test_words_of_others_stay_words(tmp_path: Path, payload: str) -> None:
     """A comment has the structure that it has with a harmless name, and no mention of anybody."""
     pages: list[list[str]] = []
     for name in ("harmless", payload):
-        told = replace(EVENT, headline=say("{x}", x=name), lines=(say("{x}", x=name),))
-        text = comment(message(told, tmp_path, "en", "msg_1"))
+        event = replace(EVENT, headline=say("{x}", x=name), lines=(say("{x}", x=name),))
+        text = comment(message(event, tmp_path, "en", "msg_1"))
         pages.append(re.findall(r"</?[a-z][^>]*>", str(mistune.html(text))))
         assert not re.search(r"(?<!\\)@\w", text)
     assert pages[0] == pages[1]
@@ -291,8 +291,8 @@ def test_one_way_that_fails_leaves_the_others(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     mail = {"folder": "taken", "from": "rollout@ex.com", "to": ["pm@ex.com"]}
     root = workbook(tmp_path, comments="comments", mail=mail)
-    told = told_of(EVENT, root)
-    assert told == [
+    attempts = told_of(EVENT, root)
+    assert attempts == [
         Told("comment comments/review-stage-2.md"),
         Told("mail taken/", "cannot be written (File exists)"),
     ]
@@ -333,16 +333,16 @@ def test_an_address_from_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
     """It is never repeated, neither where it is missing nor where it is wrong."""
     root = workbook(tmp_path, webhook={"url_from": "HOOK", "secret_from": "HOOK_SECRET"})
     monkeypatch.delenv("HOOK", raising=False)
-    (told,) = told_of(EVENT, root)
-    assert told.way == "webhook $HOOK"
-    assert "names HOOK, which the environment does not have" in str(told.failure)
+    (attempt,) = told_of(EVENT, root)
+    assert attempt.way == "webhook $HOOK"
+    assert "names HOOK, which the environment does not have" in str(attempt.failure)
     monkeypatch.setenv("HOOK", "SECRETWORD")
-    (told,) = told_of(EVENT, root)
-    assert "SECRETWORD" not in str(told)
+    (attempt,) = told_of(EVENT, root)
+    assert "SECRETWORD" not in str(attempt)
     with receiving(code(200)) as receiver:
         monkeypatch.setenv("HOOK", receiver.url)
-        (told,) = told_of(EVENT, root)
-        assert "HOOK_SECRET" in str(told.failure)  # what was to be signed is not sent unsigned
+        (attempt,) = told_of(EVENT, root)
+        assert "HOOK_SECRET" in str(attempt.failure)  # what was to be signed is not sent unsigned
         assert receiver.bodies == []
 
 
@@ -382,19 +382,19 @@ def test_a_rollback_is_told_after_it_is_done(tmp_path: Path) -> None:
     params.mkdir()
     for name in ("plan.yaml", "flags.json", "session.config.json", "roles.yaml"):
         (params / name).write_bytes((ROOT / "params" / name).read_bytes())
-    seen: list[bytes] = []
+    flags: list[bytes] = []
 
     def look(handler: BaseHTTPRequestHandler) -> None:
-        seen.append((params / "flags.json").read_bytes())
+        flags.append((params / "flags.json").read_bytes())
         code(200)(handler)
 
     with receiving(look) as receiver:
         workbook(tmp_path, webhook={"url": receiver.url})
         done = rollout("rollback", "--reason", "slow", cwd=tmp_path)
-    told = json.loads(receiver.bodies[0])
-    assert (told["kind"], told["exit_code"]) == ("rollback", done.returncode)
-    assert told["headline"].startswith("Rollback: ")
-    assert seen == [(params / "flags.json").read_bytes()]
+    payload = json.loads(receiver.bodies[0])
+    assert (payload["kind"], payload["exit_code"]) == ("rollback", done.returncode)
+    assert payload["headline"].startswith("Rollback: ")
+    assert flags == [(params / "flags.json").read_bytes()]
     (params / "flags.json").unlink()
     began = time.monotonic()
     again = rollout("rollback", "--reason", "slow", cwd=tmp_path)  # the server is gone

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 SLOW = {"v1": 0.02, "v2": 0.05}  # seconds that an arm waits at least
-USERS, ASKED = 6, 20  # of locust: how many users, and how often each asks
+USERS, REQUESTS = 6, 20  # of locust: how many users, and how often each asks
 EVERY = 10  # every tenth answer is an error
 
 

@@ -19,7 +19,7 @@ collect_ignore_glob = ["write_*.py", "locustfile.py"]
 
 PATIENCE = 400.0  # seconds that a tool may take: all of them start at once
 TOOLS = ROOT / ".venv-tools"
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 _OFFLINE = {
     "DEEPEVAL_TELEMETRY_OPT_OUT": "YES",
     "HF_DATASETS_OFFLINE": "1",
@@ -31,7 +31,7 @@ _OFFLINE = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test here waits for a tool."""
     for item in items:
-        if _HERE in item.path.parents:
+        if _FOLDER in item.path.parents:
             item.add_marker(pytest.mark.slow)
 
 
@@ -58,7 +58,7 @@ def written(
     def write(name: str) -> Path:
         if name not in folders:
             folder = tmp_path_factory.mktemp(name)
-            script = _HERE / f"write_{name}.py"
+            script = _FOLDER / f"write_{name}.py"
             env = os.environ | _OFFLINE | {"HOME": str(folder), "HF_HOME": str(folder / "hf")}
             ran = subprocess.run(
                 [tool("python"), script, folder], cwd=folder, env=env, capture_output=True,

@@ -21,12 +21,12 @@ def outcomes(arm: str, repeats: int, *, errors: bool = True) -> Counter[str]:
         repeats: how often each question was asked.
         errors: whether the tool tells what broke from what is wrong.
     """
-    told: Counter[str] = Counter()
+    statuses: Counter[str] = Counter()
     for number in range(world.SIZE):
         right = "passed" if world.is_right(arm, number) else "failed"
         broke = "error" if errors else "failed"
-        told[broke if world.is_down(number) else right] += repeats
-    return told
+        statuses[broke if world.is_down(number) else right] += repeats
+    return statuses
 
 
 def check_outcomes(
@@ -37,7 +37,7 @@ def check_outcomes(
     for arm, called in zip(world.EVERY, arms, strict=True):
         own = [row for row in rows if row["arm"] == called]
         assert Counter(row["status"] for row in own) == outcomes(arm, repeats, errors=errors)
-        asked = Counter(row["prompt_id"] for row in own)
-        assert set(asked.values()) == {repeats}
-        assert len(asked) == world.SIZE
+        counts = Counter(row["prompt_id"] for row in own)
+        assert set(counts.values()) == {repeats}
+        assert len(counts) == world.SIZE
     assert len({row["prompt_id"] for row in rows}) == world.SIZE

@@ -8,7 +8,7 @@ import itertools
 import json
 from pathlib import Path
 
-from answering import ASKED, USERS
+from answering import REQUESTS, USERS
 from locust import HttpUser, constant, events, task
 from locust.exception import StopUser
 
@@ -34,7 +34,7 @@ class Asking(HttpUser):
     """A user with a number of their own, who asks twenty times."""
 
     wait_time = constant(0.01)
-    asked, done = 0, itertools.count(1)
+    count, done = 0, itertools.count(1)
 
     def on_start(self) -> None:
         """Number the user."""
@@ -52,8 +52,8 @@ class Asking(HttpUser):
             StopUser: after the last question.
         """
         self.client.get("/ask?q=1", name="/ask")
-        self.asked += 1
-        if self.asked == ASKED:
+        self.count += 1
+        if self.count == REQUESTS:
             if next(Asking.done) == USERS:
                 self.environment.runner.quit()
             raise StopUser

@@ -19,13 +19,13 @@ from tests.tools.answering import EVERY, SLOW
 
 pytestmark = pytest.mark.slow
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 PYTHON = ROOT / ".venv-tools" / "bin" / "python"
 
 
 def write(script: str, python: Path, folder: Path) -> Path:
     """Let a tool write its files into a folder."""
-    words = [str(python), str(HERE / script), str(folder)]
+    words = [str(python), str(FOLDER / script), str(folder)]
     ran = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
     return folder
@@ -79,7 +79,7 @@ def test_locust_logs_its_requests(of_locust: Path, tmp_path: Path) -> None:
 def test_the_log_is_the_one_that_is_documented() -> None:
     """docs/load-tests.md shows the listener that the test of locust ran."""
     listener = re.search(
-        r"@events.*?\n\n\n", (HERE / "locustfile.py").read_text("utf-8"), re.DOTALL
+        r"@events.*?\n\n\n", (FOLDER / "locustfile.py").read_text("utf-8"), re.DOTALL
     )
     assert listener is not None
     shown = (ROOT / "docs" / "load-tests.md").read_text("utf-8")

@@ -45,8 +45,8 @@ def answer(arm: str, text: str) -> str:
     Raises:
         RuntimeError: the provider is down.
     """
-    found = re.search(r"질문 (\d+):", text)
-    number = int(found[1]) if found else 0
+    match = re.search(r"질문 (\d+):", text)
+    number = int(match[1]) if match else 0
     if is_down(number):
         raise RuntimeError(DOWN)
     return city(number) if is_right(arm, number) else "모르겠습니다"

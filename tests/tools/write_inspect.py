@@ -36,8 +36,8 @@ def _answering(arm: str):  # noqa: ANN202 -- a model of Inspect's, whose types a
     def answer(messages, *_):  # noqa: ANN001, ANN002, ANN202 -- as Inspect calls it
         text = messages[-1].text
         output = ModelOutput.from_content(arm, world.answer(arm, text))
-        asked = world.tokens_in(int(re.findall(r"\d+", text)[0]))
-        output.usage = ModelUsage(input_tokens=asked, output_tokens=5, total_tokens=asked + 5)
+        tokens = world.tokens_in(int(re.findall(r"\d+", text)[0]))
+        output.usage = ModelUsage(input_tokens=tokens, output_tokens=5, total_tokens=tokens + 5)
         return output
 
     return get_model(f"mockllm/{arm}", custom_outputs=answer)

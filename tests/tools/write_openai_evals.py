@@ -34,8 +34,8 @@ class _Answering:
 
     def __call__(self, prompt, **_) -> _Answering:  # noqa: ANN001, ANN003
         text = prompt[-1]["content"]
-        asked = world.tokens_in(int(re.findall(r"\d+", text)[0]))
-        usage = {"prompt_tokens": asked, "completion_tokens": 5, "total_tokens": asked + 5}
+        tokens = world.tokens_in(int(re.findall(r"\d+", text)[0]))
+        usage = {"prompt_tokens": tokens, "completion_tokens": 5, "total_tokens": tokens + 5}
         self.text = world.answer(self.arm, text)
         record_sampling(prompt=prompt, sampled=self.text, model=self.arm, usage=usage)
         return self
@@ -61,8 +61,8 @@ def main(folder: Path) -> None:
     samples = folder / "samples.json"
     with samples.with_suffix(".jsonl").open("w", encoding="utf-8") as file:
         for number in range(world.SIZE):
-            asked = [{"role": "user", "content": world.question(number)}]
-            line = json.dumps({"input": asked, "ideal": world.city(number)}, ensure_ascii=False)
+            prompt = [{"role": "user", "content": world.question(number)}]
+            line = json.dumps({"input": prompt, "ideal": world.city(number)}, ensure_ascii=False)
             file.write(line + "\n")
     for arm in world.EVERY:
         spec = RunSpec(

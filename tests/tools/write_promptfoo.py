@@ -15,13 +15,13 @@ from pathlib import Path
 
 import world
 
-_HERE = Path(__file__).resolve().parent
+_FOLDER = Path(__file__).resolve().parent
 
 
 def _config(folder: Path, arms: list[str]) -> Path:
     """Write a configuration of some arms."""
-    provider = f"file://{_HERE / 'provider.js'}"
-    told = {
+    provider = f"file://{_FOLDER / 'provider.js'}"
+    config = {
         "description": "도시",
         "prompts": ["질문 {{number}}: {{city}} 을(를) 그대로 따라 쓰세요"],
         "providers": [
@@ -37,7 +37,7 @@ def _config(folder: Path, arms: list[str]) -> Path:
         "tests": f"file://{folder / 'tests.csv'}",
     }
     file = folder / f"{'-'.join(arms)}.config.json"
-    file.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    file.write_text(json.dumps(config, ensure_ascii=False), encoding="utf-8")
     return file
 
 
@@ -56,8 +56,8 @@ def main(folder: Path) -> None:
     }
     node = Path(sys.prefix) / "bin" / "node"
     entry = Path(sys.prefix) / "node_modules" / "promptfoo" / "dist" / "src" / "main.js"
-    wanted = {"both": ["v1", "v2"], "v1/output": ["v1"], "v2/output": ["v2"]}
-    for name, arms in wanted.items():
+    arms_of = {"both": ["v1", "v2"], "v1/output": ["v1"], "v2/output": ["v2"]}
+    for name, arms in arms_of.items():
         kinds = (".json", ".jsonl") if len(arms) > 1 else (".json",)
         outputs = [part for kind in kinds for part in ("-o", str(folder / f"{name}{kind}"))]
         subprocess.run(

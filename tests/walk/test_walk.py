@@ -55,8 +55,8 @@ def steps_of(lang: str) -> Iterator[Step]:
     walk = section_of(PAGES[lang].read_text("utf-8"), WALK[lang])
     for block in BLOCK.findall(walk):
         for line in re.sub(r"\\\n *", "", block).splitlines():
-            told = CODE.search(line)
-            yield Step(COMMENT.sub("", line), int(told[1]) if told else 0)
+            code = CODE.search(line)
+            yield Step(COMMENT.sub("", line), int(code[1]) if code else 0)
 
 
 @pytest.fixture
@@ -64,12 +64,12 @@ def book(tmp_path: Path) -> Path:
     """A clone of the workbook as it stands here, with this environment's commands on the path."""
     root = tmp_path / "book"
     subprocess.run(["git", "clone", "--quiet", "--shared", ROOT, root], check=True)
-    asked = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    there = {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
-    for gone in {*listed_in(root)} - there:
+    git = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    tracked = {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
+    for gone in {*listed_in(root)} - tracked:
         (root / gone).unlink()
-    for name in there:
+    for name in tracked:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, root / name)
     who = ("-c", "user.name=A Test", "-c", "user.email=a@test.invalid", "-c", "commit.gpgsign=no")
@@ -119,11 +119,11 @@ def walked(book: Path, lang: str) -> str:
 def test_the_walk_ends_in_a_promoted_go(book: Path, lang: str) -> None:
     """Table, evidence, review, three people, a signed GO: flags move and everything verifies."""
     before = json.loads((book / "params" / "flags.json").read_text("utf-8"))["metadata"]
-    said = walked(book, lang)
+    out = walked(book, lang)
     after = json.loads((book / "params" / "flags.json").read_text("utf-8"))["metadata"]
     assert (before["stage"], after["stage"]) == (0, 1)
     assert after["decision"].startswith("dec-")
-    assert said.splitlines()[-1].startswith(f"{after['decision']}  ok ")
+    assert out.splitlines()[-1].startswith(f"{after['decision']}  ok ")
     review = json.loads((book / "reports" / "w47" / "review.json").read_text("utf-8"))
     assert (review["recommendation"], review["stage"]) == ("GO", 0)
     assert all(arm["simulated"] for arm in review["arms"])
@@ -141,15 +141,15 @@ def test_the_walk_shows_the_mapping_of_its_table() -> None:
 
 def test_both_pages_walk_the_same_way() -> None:
     """The Korean commands are the English ones with `--lang ko`, but for words put into notes."""
-    said = {
+    steps = {
         lang: [
             (WORDS.sub("TODO(pm).*//", step.command.replace(" --lang ko", "").strip()), step.code)
             for step in steps_of(lang)
         ]
         for lang in PAGES
     }
-    assert said["ko"] == said["en"]
-    commands = [command for command, _ in said["en"]]
+    assert steps["ko"] == steps["en"]
+    commands = [command for command, _ in steps["en"]]
     for name in ("evidence init", "review 0", "keys add", "decide", "sign", "promote", "verify"):
         assert any(command.startswith(f"rollout {name}") for command in commands), name
 
