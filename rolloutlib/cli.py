@@ -6,7 +6,7 @@ Nothing is imported up here, so that an interruption during the imports is told 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,8 +132,8 @@ def _story() -> str:
     )
 
 
-def _parser() -> Parser:
-    from rolloutlib import __version__
+def _groups() -> tuple[Any, ...]:
+    """Return the modules of the commands, in the order in which help lists them."""
     from rolloutlib.commands import (
         check_pr,
         compare,
@@ -158,6 +158,16 @@ def _parser() -> Parser:
         source,
         watch,
     )
+
+    return (
+        plan, plan_page, source, compare, ingest, evidence, review, slides, watch, ledger, keys,
+        flags, engine, notify, incident, runlogs, knobs, schedule, check_pr, retrospective, history,
+        publish,
+    )  # fmt: skip
+
+
+def _parser() -> Parser:
+    from rolloutlib import __version__
     from rolloutlib.commands.language import LANGUAGES
     from rolloutlib.commands.parsing import Parser
     from rolloutlib.commands.worded import worded
@@ -170,12 +180,7 @@ def _parser() -> Parser:
     parser.add_argument("--lang", choices=LANGUAGES, dest="spoken", help=worded(SPOKEN))
     title = worded("commands")
     commands = parser.add_subparsers(title=title, required=True, metavar="COMMAND")
-    groups = (
-        plan, plan_page, source, compare, ingest, evidence, review, slides, watch, ledger, keys,
-        flags, engine, notify, incident, runlogs, knobs, schedule, check_pr, retrospective, history,
-        publish,
-    )  # fmt: skip
-    for group in groups:
+    for group in _groups():
         group.add(commands)
     return parser
 

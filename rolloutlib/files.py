@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _PIECE = 1 << 20
+_ANY_SIZE = 2**62  # bytes
 _KINDS = (
     (stat.S_ISDIR, phrase("a folder")),
     (stat.S_ISFIFO, phrase("a named pipe")),
@@ -64,15 +65,13 @@ def bounded_bytes(
         return stream.read()
 
 
-def bounded_text(
-    path: str | os.PathLike[str], most: Limit | int = DOCUMENT_BYTES, *, links: bool = True
-) -> str:
+def bounded_text(path: str | os.PathLike[str], most: Limit | int = DOCUMENT_BYTES) -> str:
     """Read a regular UTF-8 file, with or without a byte-order mark, as `bounded_bytes` does.
 
     Raises:
         FileError: as `bounded_bytes`, or it is no UTF-8.
     """
-    data = bounded_bytes(path, most, links=links)
+    data = bounded_bytes(path, most)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -83,16 +82,14 @@ def bounded_text(
         raise FileError.at(shown_path(path), why) from None
 
 
-def file_sha256(
-    path: str | os.PathLike[str], most: Limit | int = 2**62, *, links: bool = True
-) -> str:
+def file_sha256(path: str | os.PathLike[str], *, links: bool = True) -> str:
     """Return the sha256 of a regular file of any size, read piece by piece.
 
     Raises:
         FileError: as `bounded_bytes`.
     """
     digest = sha256()
-    with opened(path, most, links=links) as stream:
+    with opened(path, _ANY_SIZE, links=links) as stream:
         while piece := stream.read(_PIECE):
             digest.update(piece)
     return digest.hexdigest()

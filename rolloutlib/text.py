@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 LABEL: Final = 120  # characters of a name: an arm, a tag, a file
+_VALUE: Final = 80  # characters of a value in a message about it
 SENTENCE: Final = 2_000  # characters of a sentence, a note, a reason
 
 # Ranges are spelled out, not asked of `unicodedata`: a card has the same bytes under every Python.
@@ -99,13 +100,13 @@ def plain(text: str, most: int = SENTENCE) -> str:
     return line if len(line) <= most else _cut(line, most)
 
 
-def exact(text: str, most: int = 80) -> str:
+def exact(text: str) -> str:
     r"""Return a value for a message about it: like `plain`, but every odd space is shown, too.
 
     >>> exact("7.0\u00a0\n")
     '7.0\\u00a0\\u000a'
     """
-    return plain(_SPACES.sub(_escaped, text[: most + 1]), most)
+    return plain(_SPACES.sub(_escaped, text[: _VALUE + 1]), _VALUE)
 
 
 def chart(text: str, most: int = LABEL) -> str:

@@ -52,6 +52,11 @@ KEY = option(
 
 def add(commands: Any) -> None:
     """Add the ledger's commands to the parser's sub-commands."""
+    _add_decisions(commands)
+    _add_checks(commands)
+
+
+def _add_decisions(commands: Any) -> None:
     command(
         commands, "decide", _decide, "draft the record and card of a meeting's decision",
         option("review REVIEW_DIR", "folder that `rollout review --out` wrote", type=Path),
@@ -69,6 +74,9 @@ def add(commands: Any) -> None:
         option("--meaning", "default: qa review, owner approval", choices=MEANINGS),
         option("--by NAME", "your address in allowed_signers (default: whose key it is)"), KEY,
     )  # fmt: skip
+
+
+def _add_checks(commands: Any) -> None:
     command(
         commands, "verify", _verify,
         "check the ledger: bytes, chain, evidence, cards, signatures, roles, keys",
@@ -131,7 +139,7 @@ def _decide(arguments: argparse.Namespace) -> int:
 
 def _sign(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.book import sign_record
-    from rolloutlib.ledger.cards import MEANINGS as SAID
+    from rolloutlib.ledger.cards import MEANINGS as WORDED
 
     book, name = book_here(), arguments.record
     _say_accepted(book, book.read().find(name))
@@ -142,7 +150,7 @@ def _sign(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
     say(
         "{record}: {who} signed {decision} as {role} ({meaning})", record=name, who=signoff.signer,
-        decision=signoff.decision, role=signoff.role, meaning=SAID[signoff.meaning],
+        decision=signoff.decision, role=signoff.role, meaning=WORDED[signoff.meaning],
     )  # fmt: skip
     missing = say_missing(book, name)
     _refresh(book, book.read().find(name).predicate.lang)

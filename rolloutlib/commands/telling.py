@@ -39,15 +39,14 @@ class _Reviewed(msgspec.Struct):
     reasons: tuple[Reason, ...]
 
 
-def tell_people(event: Event, root: Path, *, seconds: float = 20.0) -> None:
+def tell_people(event: Event, root: Path) -> None:
     """Tell whom params/notify.yaml names; say on standard error what could not be told.
 
     Args:
         event: what happened; the command is done with it.
         root: the workbook.
-        seconds: how long it may take in all.
     """
-    _try_to_tell(lambda: event, root, seconds)
+    _try_to_tell(lambda: event, root)
 
 
 @contextmanager

@@ -26,7 +26,6 @@ __all__ = [
 ]  # fmt: skip
 
 Record = dict[str, Any]
-_UNIT: Final = (0.0, 1.0)
 _LESS: Final = [1, 0]  # from worst to best, where less is better
 _MOST_NAME = 40
 _JUDGED: Final = ("passed", "status", "score", "latency_ms")  # what a comparison would miss
@@ -147,11 +146,11 @@ def arm_of(peek: Peek, file: PeekFile) -> str:
     return next(arms, str(PurePosixPath(file.name).parent))
 
 
-def values_of(records: Iterable[Record], path: str, root: object = None) -> list[Any]:
+def values_of(records: Iterable[Record], path: str) -> list[Any]:
     """Return what stands at a path of the records, where there is anything."""
     cells: list[Any] = []
     for record in records:
-        cell = value_at(record, path, root)
+        cell = value_at(record, path)
         cells += cell if isinstance(cell, Several) else [cell]
     return [cell for cell in cells if cell is not None]
 
@@ -180,9 +179,9 @@ def numbers(cells: Iterable[object]) -> list[float] | None:
     return [float(cast("float", cell)) for cell in plain]
 
 
-def in_range(cells: Sequence[float], ends: tuple[float, float] = _UNIT) -> bool:
-    """Whether all numbers lie on a scale."""
-    return all(ends[0] <= cell <= ends[1] for cell in cells)
+def in_range(cells: Sequence[float]) -> bool:
+    """Whether all numbers lie from 0 to 1."""
+    return all(0.0 <= cell <= 1.0 for cell in cells)
 
 
 def plain_names(names: Iterable[str]) -> dict[str, str]:
