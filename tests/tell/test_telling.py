@@ -245,7 +245,7 @@ def test_files_for_comments_and_mails(tmp_path: Path) -> None:
         assert told_of(EVENT, root) == [Told(way) for way in ways]
     text = (root / ways[0].removeprefix("comment ")).read_text("utf-8")
     assert text.splitlines() == [
-        "<!-- rolloutlib review stage-2 -->", "### 스테이지 2 리뷰: NO\\_GO", "",
+        "<!-- rolloutlib review stage-2 -->", "### 스테이지 2 검토: NO\\_GO", "",
         "- 계획은 최근 3회 실행을 평균하지만, 실행은 1회뿐입니다.",
         "- &lt;b&gt;\\@all\\\\u202e is slow", "", "`NO_GO` · `2026-11-30T09:00:00Z`",
     ]  # fmt: skip
@@ -255,10 +255,10 @@ def test_files_for_comments_and_mails(tmp_path: Path) -> None:
     mails = [*(root / "out").iterdir()]
     assert len(mails) == 2
     read = message_from_bytes(mails[0].read_bytes(), policy=policy.default)
-    assert read["Subject"] == "[NO_GO] 스테이지 2 리뷰: NO_GO"
+    assert read["Subject"] == "[NO_GO] 스테이지 2 검토: NO_GO"
     assert (read["From"], read["To"]) == ("rollout@ex.com", "pm@ex.com, qa@ex.com")
     assert read["Auto-Submitted"] == "auto-generated"
-    assert read.get_content().splitlines()[0] == "스테이지 2 리뷰: NO_GO"
+    assert read.get_content().splitlines()[0] == "스테이지 2 검토: NO_GO"
 
 
 def test_a_headline_is_one_line_of_a_mail(tmp_path: Path) -> None:
