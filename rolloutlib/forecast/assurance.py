@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-Given = Literal["open", "seen", "design"]
+Assumed = Literal["open", "seen", "design"]
 DRAWS: Final = 4000
 SEED: Final = 20261130
 MOST: Final = 9.0  # times the data so far; nobody collects more for one look
@@ -53,7 +53,7 @@ class Assurance(NamedTuple):
 
     further: int
     unit: str
-    chance: Mapping[Given, float]
+    chance: Mapping[Assumed, float]
     weakest: tuple[str, float]
     looks_left: int
 
@@ -70,7 +70,7 @@ def assurance(review: Review, plan: Plan) -> Assurance | None:
     gates = [(plan.gates[gate.id], gate) for gate in review.gates if gate.id in plan.gates]
     if review.recommendation is not Recommendation.HOLD or len(gates) < len(review.gates):
         return None
-    if not gates or any(_se(found.evidence) is None for _, found in gates):
+    if not gates or any(_se(result.evidence) is None for _, result in gates):
         return None
     limits = plan.profiles.get(review.profile or plan.rollback.safe_profile)
     if limits is None:
@@ -80,29 +80,29 @@ def assurance(review: Review, plan: Plan) -> Assurance | None:
     number = min(review.look.number + 1, max(planned, 1))
     look = look_at(number, planned=max(planned, 1), confidence=plan.evidence.confidence)
     confidence = look.confidence or plan.evidence.confidence
-    chance: dict[Given, float] = {}
+    chance: dict[Assumed, float] = {}
     passes: dict[str, float] = {}
-    for given in ("open", "seen", "design"):
+    for assumed in ("open", "seen", "design"):
         rng, whole = np.random.default_rng(SEED), np.ones(DRAWS, dtype=bool)
-        for gate, found in gates:
-            ok = _passes(gate, found, limits, given, more, confidence, rng)
+        for gate, result in gates:
+            ok = _passes(gate, result, limits, assumed, more, confidence, rng)
             whole &= ok
-            if given == "open":
-                passes[found.title] = float(ok.mean())
-        chance[given] = float(whole.mean())
+            if assumed == "open":
+                passes[result.title] = float(ok.mean())
+        chance[assumed] = float(whole.mean())
     return Assurance(further, unit, chance, min(passes.items(), key=lambda item: item[1]), left)
 
 
 def _further(review: Review) -> tuple[float, int, str]:
     """Return what is added, as a multiple of the data so far, as a number, and of what."""
-    asked = [
+    needs = [
         (gate.evidence.needed.further / (gate.evidence.needed.total - gate.evidence.needed.further),
          gate.evidence.needed)
         for gate in review.gates
         if gate.evidence.needed and gate.evidence.needed.total > gate.evidence.needed.further
     ]  # fmt: skip
-    if asked:
-        more, size = max(asked, key=lambda pair: pair[0])
+    if needs:
+        more, size = max(needs, key=lambda pair: pair[0])
         return (more, size.further, size.unit) if more <= MOST else (
             MOST, round(MOST * (size.total - size.further)), size.unit
         )  # fmt: skip
@@ -124,19 +124,19 @@ def _se(evidence: EvidenceVerdict) -> float | None:
 
 
 def _passes(
-    gate: Gate, found: GateResult, limits: Profile, given: Given, more: float, confidence: float,
-    rng: np.random.Generator,
+    gate: Gate, result: GateResult, limits: Profile, assumed: Assumed, more: float,
+    confidence: float, rng: np.random.Generator,
 ) -> Flags:  # fmt: skip
     """Return in which draws the gate passes by evidence and plan."""
     binary = METRICS[gate.metric].kind == "binary" or gate.evidence_unit == "proportion"
-    of = (gate, found, limits, given)
+    of = (gate, result, limits, assumed)
     if gate.contrast == "treatment" and binary:
         worst, fresh = _of_events(*of, more=more, confidence=confidence, rng=rng)
     else:
         worst, fresh = _of_bounds(*of, more=more, confidence=confidence, rng=rng)
     limit, sign = literal_limit(gate, limits), 1.0 if gate.harm == "lower" else -1.0
-    kept = (sign * (worst - found.proof_limit) > 0) & _shown(found.evidence, more)
-    return kept & (np.asarray(clears(fresh, limit, gate.harm)) | tolerated(gate, fresh, limit))
+    proven = (sign * (worst - result.proof_limit) > 0) & _shown(result.evidence, more)
+    return proven & (np.asarray(clears(fresh, limit, gate.harm)) | tolerated(gate, fresh, limit))
 
 
 def _shown(evidence: EvidenceVerdict, more: float) -> bool:
@@ -148,18 +148,18 @@ def _shown(evidence: EvidenceVerdict, more: float) -> bool:
 
 
 def _of_bounds(
-    gate: Gate, found: GateResult, limits: Profile, given: Given, *, more: float,
+    gate: Gate, result: GateResult, limits: Profile, assumed: Assumed, *, more: float,
     confidence: float, rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """Return the bound towards harm of all data, and the value of the further ones."""
-    evidence = found.evidence
+    evidence = result.evidence
     point, se = evidence.point or 0.0, _se(evidence) or 0.0
     bound = evidence.lower if gate.harm == "lower" else evidence.upper
     z = float(special.ndtri(evidence.confidence or confidence))
     half = abs(bound - point) if bound is not None else se * z
     noise = rng.standard_normal((2, DRAWS))
     truth = {"open": point + se * noise[0], "seen": np.full(DRAWS, point),
-             "design": np.full(DRAWS, gate.design_alternative(limits))}[given]  # fmt: skip
+             "design": np.full(DRAWS, gate.design_alternative(limits))}[assumed]  # fmt: skip
     fresh = truth + se / more**0.5 * noise[1]
     whole = (point + more * fresh) / (1 + more)
     half *= float(special.ndtri(confidence)) / z / (1 + more) ** 0.5
@@ -167,7 +167,7 @@ def _of_bounds(
 
 
 def _of_events(
-    gate: Gate, found: GateResult, limits: Profile, given: Given, *, more: float,
+    gate: Gate, result: GateResult, limits: Profile, assumed: Assumed, *, more: float,
     confidence: float, rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """Return the same of a share of one arm, whose bound is exact at its effective size.
@@ -175,12 +175,12 @@ def _of_events(
     The truth is drawn by the samples that there are: the effective size holds what is assumed of
     their correlation, which is for the bound.
     """
-    evidence = found.evidence
+    evidence = result.evidence
     point, size = evidence.point or 0.0, _effective(evidence)
     n = max(evidence.n_treatment or 0, 1)
     open_truth = rng.beta(point * n + 0.5, (1 - point) * n + 0.5, DRAWS)
     truth = {"open": open_truth, "seen": np.full(DRAWS, point),
-             "design": np.full(DRAWS, gate.design_alternative(limits))}[given]  # fmt: skip
+             "design": np.full(DRAWS, gate.design_alternative(limits))}[assumed]  # fmt: skip
     extra = max(round(n * more), 1)
     fresh = rng.binomial(extra, truth) / extra
     whole = size * (1 + more)
@@ -193,8 +193,8 @@ def _effective(evidence: EvidenceVerdict) -> float:
     """Return the size at which the exact upper bound is the one that was found."""
     sizes = np.geomspace(1.0, 1e7, 2000)
     point, upper = evidence.point or 0.0, 1.0 if evidence.upper is None else evidence.upper
-    found = proportions.clopper_pearson(
+    bounds = proportions.clopper_pearson(
         point * sizes, sizes, confidence=evidence.confidence or 0.95
     )
-    below = np.flatnonzero(np.asarray(found.upper) <= upper)
+    below = np.flatnonzero(np.asarray(bounds.upper) <= upper)
     return float(sizes[below[0]]) if len(below) else float(sizes[-1])

@@ -153,14 +153,14 @@ def forecast(  # noqa: PLR0913 -- a study has that many sides
         runs: of each arm.
         run_sd: standard deviation of a run's own pass rate; other metrics vary with it.
     """
-    known = CONTROL | dict(control or {})
-    plan, left = simulated(at_the_last_look(plan, stage), known)
+    levels = CONTROL | dict(control or {})
+    plan, left = simulated(at_the_last_look(plan, stage), levels)
     limits = plan.profile(profile)
     study = study_of(users, samples_per_user, correlation, paired=paired)
     study = replace(study, runs=min(runs, samples_per_user if samples_per_user > 1 else runs),
                     run_sd=run_sd)  # fmt: skip
     setting = Setting(plan, stage, limits, study)
-    truths = truths_of(plan, stage, limits, known)
+    truths = truths_of(plan, stage, limits, levels)
     parts = {truth: {key: list[Judged]() for key in plan.gates} for truth in truths}
     pilots: dict[str, World] = {}
     for portion in simulate(study, list(truths.values()), rng, repetitions):
@@ -203,7 +203,7 @@ def truths_of(
     `worse` lies as far beyond each gate's limit as `better` lies before it.
     """
     worlds: dict[str, dict[str, float]] = {truth: {} for truth in TRUTHS}
-    for gate in (one for one in plan.gates.values() if is_drawn(one, control)):
+    for gate in (each for each in plan.gates.values() if is_drawn(each, control)):
         metric = world_metric(gate)
         base = control.get(metric, 0.0)
         for truth, value in _contrasts(gate, stage, profile).items():
@@ -265,7 +265,7 @@ def _needed(setting: Setting, gate: Gate, pilot: World) -> Needed | None:
     plan, stage, limits, study = setting
     metric = world_metric(gate)
     arms = compared(pilot, study, metric, contrast=gate.contrast)
-    due = _due(setting, gate, arms)
+    unmissed = _due(setting, gate, arms)
     sizes = [
         further(
             gate, arms.take(review), metric=metric, limit=gate.proof_limit(stage, limits),
@@ -273,9 +273,13 @@ def _needed(setting: Setting, gate: Gate, pilot: World) -> Needed | None:
         )
         for review in range(min(PILOTS, len(arms.one.n)))
     ]  # fmt: skip
-    asked = sorted((size for size in sizes if size is not None), key=lambda size: size.total)
-    usual = asked[len(asked) // 2] if 2 * len(asked) > PILOTS else None
-    return due if due is not None and (usual is None or due.total > usual.total) else usual
+    needs = sorted((size for size in sizes if size is not None), key=lambda size: size.total)
+    usual = needs[len(needs) // 2] if 2 * len(needs) > PILOTS else None
+    return (
+        unmissed
+        if unmissed is not None and (usual is None or unmissed.total > usual.total)
+        else usual
+    )
 
 
 def _due(setting: Setting, gate: Gate, arms: Compared) -> Needed | None:
@@ -285,8 +289,8 @@ def _due(setting: Setting, gate: Gate, arms: Compared) -> Needed | None:
     worst = held_at(plan, gate, stage, limits, metric)
     if worst is None or not breaks(gate, arms, limit, worst, metric=metric).any():
         return None
-    found, units = unseen(gate, arms, worst, metric=metric), int(np.min(seen_units(arms)))
-    room = float(np.median((limit - found.base) / found.slope))
+    bound, units = unseen(gate, arms, worst, metric=metric), int(np.min(seen_units(arms)))
+    room = float(np.median((limit - bound.base) / bound.slope))
     enough = due_units(room) if room > 0 else units
     return Needed(UNITS[arms.unit], enough, enough - units) if enough > units else None
 
@@ -317,4 +321,4 @@ def combined(
 
 
 def _worst(truth: str, judged: Mapping[str, Mapping[str, Judged]]) -> Decision:
-    return max((decision(truth, judged, key) for key in judged[truth]), key=lambda found: found.go)
+    return max((decision(truth, judged, key) for key in judged[truth]), key=lambda case: case.go)

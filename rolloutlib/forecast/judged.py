@@ -101,12 +101,12 @@ def judge_arms(
     """Judge one gate in every repetition; `value` is the plan's own, else the estimate."""
     point, lower, upper, capped = estimate_many(gate, arms, rules, metric=world_metric(gate))
     usable = ~np.isnan(point) & ~capped
-    kept, broken = (usable & proven for proven in proves(lower, upper, proof, gate.harm))
-    kept &= ~breaks(gate, arms, proof, worst, metric=world_metric(gate))
+    cleared, broken = (usable & proven for proven in proves(lower, upper, proof, gate.harm))
+    cleared &= ~breaks(gate, arms, proof, worst, metric=world_metric(gate))
     value = point if value is None else value
-    cleared = np.asarray(clears(value, literal, gate.harm))
-    return Judged(point, lower, upper, kept, broken, cleared,
-                  cleared | tolerated(gate, value, literal))  # fmt: skip
+    meets_plan = np.asarray(clears(value, literal, gate.harm))
+    return Judged(point, lower, upper, cleared, broken, meets_plan,
+                  meets_plan | tolerated(gate, value, literal))  # fmt: skip
 
 
 def tolerated(gate: Gate, value: Floats, limit: float) -> Flags:
@@ -121,13 +121,13 @@ def last_runs(gate: Gate, world: World, study: Layout, most: int) -> Floats | No
     if study.runs == 1:
         return None
     metric = world_metric(gate)
-    one = _mean_of_runs(world.by_run[metric, 1], most)
+    treated = _mean_of_runs(world.by_run[metric, 1], most)
     if gate.contrast == "treatment":
-        return one
-    zero = _mean_of_runs(world.by_run[metric, 0], most)
+        return treated
+    control = _mean_of_runs(world.by_run[metric, 0], most)
     if gate.contrast == "difference":
-        return one - zero
-    return np.where(zero > 0, one / np.where(zero > 0, zero, 1.0), np.nan)
+        return treated - control
+    return np.where(control > 0, treated / np.where(control > 0, control, 1.0), np.nan)
 
 
 def _mean_of_runs(arm: ByRun, most: int) -> Floats:

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Gate, Plan, StageId
 
     Flags = NDArray[np.bool_]
-    Seen = tuple[World, Layout]
+    Simulated = tuple[World, Layout]
 
 TOP: Final = 3  # the stage whose GO ends a climb: everybody has it by default
 PORTION: Final = 50  # rollouts drawn together, so that memory stays small
-TOLD: Final = tuple(truth for truth in PLAINLY if truth != "equal")
+SHOWN: Final = tuple(truth for truth in PLAINLY if truth != "equal")
 
 USERS, SAMPLES, RUNS = 100, 20, 3  # of a stage that plans none
 
@@ -67,9 +67,11 @@ def steps_of(plan: Plan) -> tuple[Step, ...]:
 
 def _step(plan: Plan, number: StageId) -> Step:
     stage = plan.stages[number]
-    due = stage.planned
+    planned = stage.planned
     users, samples, runs = (
-        (due.users, due.samples, due.runs) if due else (stage.cap or USERS, SAMPLES, RUNS)
+        (planned.users, planned.samples, planned.runs)
+        if planned
+        else (stage.cap or USERS, SAMPLES, RUNS)
     )
     same = number > 0 and plan.flags_of_arms(STAGES[number - 1]) == plan.flags_of_arms(number)
     return Step(number, users, samples, runs, stage.looks, carries=same)
@@ -140,10 +142,10 @@ def climb(
                    for k in range(len(steps)))
         for who in parts[0]
     }  # fmt: skip
-    plainly = [Climb(truth, None, whole[truth, None]) for truth in TOLD]
-    limits = [Climb(truth, gate, found, plan.gates[gate].title)
-              for (truth, gate), found in whole.items() if gate]  # fmt: skip
-    worst = max(limits, key=lambda found: found.stages[::-1])
+    plainly = [Climb(truth, None, whole[truth, None]) for truth in SHOWN]
+    limits = [Climb(truth, gate, chances, plan.gates[gate].title)
+              for (truth, gate), chances in whole.items() if gate]  # fmt: skip
+    worst = max(limits, key=lambda chances: chances.stages[::-1])
     return LadderForecast(steps, what.repetitions, what.run_sd, what.paired, (*plainly, worst))
 
 
@@ -154,15 +156,15 @@ def _portion(
     """Return, for every kind of candidate and stage, which rollouts have climbed it."""
     limits = plan.profile(what.profile)
     truths = truths_of(plan, TOP, limits, control)
-    who: list[tuple[str, str | None]] = [*((truth, None) for truth in TOLD),
+    who: list[tuple[str, str | None]] = [*((truth, None) for truth in SHOWN),
                                          *(("limit", gate) for gate in plan.gates)]  # fmt: skip
     up = {each: np.ones(size, dtype=bool) for each in who}
-    found: dict[tuple[str, str | None], list[Flags]] = {each: [] for each in who}
-    before: dict[str, list[Seen]] = {}
+    climbed: dict[tuple[str, str | None], list[Flags]] = {each: [] for each in who}
+    before: dict[str, list[Simulated]] = {}
     for step in steps:
         study = study_of(step.users, step.samples, what.correlation, paired=what.paired)
         study = replace(study, runs=step.runs, run_sd=what.run_sd)
-        names = (*TOLD, "limit")
+        names = (*SHOWN, "limit")
         (worlds,) = simulate(study, [truths[name] for name in names], rng, size)
         if not step.carries:
             before = {}
@@ -172,50 +174,52 @@ def _portion(
         for each in who:
             truth, odd = each
             up[each] = up[each] & combined(truth, judged, odd)[0]
-            found[each].append(up[each])
-    return found
+            climbed[each].append(up[each])
+    return climbed
 
 
-def _judged(plan: Plan, step: Step, profile: str, seen: Sequence[Seen]) -> dict[str, Judged]:
+def _judged(plan: Plan, step: Step, profile: str, stages: Sequence[Simulated]) -> dict[str, Judged]:
     """Judge every gate at a stage: the evidence of all that is carried, the plan's rule on its own.
 
     The last of what is seen is the stage's own.
     """
     rules, limits = at_the_last_look(plan, step.stage).evidence, plan.profile(profile)
-    world, study = seen[-1]
-    found: dict[str, Judged] = {}
+    world, study = stages[-1]
+    judged: dict[str, Judged] = {}
     for key, gate in plan.gates.items():
         proof, literal = gate.proof_limit(step.stage, limits), literal_limit(gate, limits)
         value = last_runs(gate, world, study, rules.runs_averaged)
         worst = held_at(plan, gate, step.stage, limits, world_metric(gate))
-        whole = judge_arms(gate, _together(gate, seen), rules, proof=proof, literal=literal,
+        whole = judge_arms(gate, _together(gate, stages), rules, proof=proof, literal=literal,
                            value=value, worst=worst)  # fmt: skip
-        if len(seen) > 1:  # what the stage itself proves broken does not pass by what is carried
-            own = judge_arms(gate, _together(gate, seen[-1:]), rules, proof=proof, literal=literal)
+        if len(stages) > 1:  # what the stage itself proves broken does not pass by what is carried
+            own = judge_arms(
+                gate, _together(gate, stages[-1:]), rules, proof=proof, literal=literal
+            )
             whole = whole._replace(passed=whole.passed & ~own.failed)
-        found[key] = whole
-    return found
+        judged[key] = whole
+    return judged
 
 
-def _together(gate: Gate, seen: Sequence[Seen]) -> Compared:
+def _together(gate: Gate, stages: Sequence[Simulated]) -> Compared:
     """Add stages up: other people, side by side."""
     metric = world_metric(gate)
-    parts = [compared(world, study, metric, contrast=gate.contrast) for world, study in seen]
+    parts = [compared(world, study, metric, contrast=gate.contrast) for world, study in stages]
     if len(parts) == 1:
         return parts[0]
-    one, zero = (
+    treated, control = (
         Sums(*(np.concatenate([getattr(arm, name) for arm in arms], axis=-1)
                for name in ("n", "total")))
         for arms in ([part.one for part in parts], [part.zero for part in parts])
     )  # fmt: skip
-    return parts[-1]._replace(one=one, zero=zero, beyond=_sources(gate, metric, seen))
+    return parts[-1]._replace(one=treated, zero=control, beyond=_sources(gate, metric, stages))
 
 
-def _sources(gate: Gate, metric: str, seen: Sequence[Seen]) -> tuple[Source, ...]:
-    if any(study.runs == 1 for _, study in seen):
+def _sources(gate: Gate, metric: str, stages: Sequence[Simulated]) -> tuple[Source, ...]:
+    if any(study.runs == 1 for _, study in stages):
         return ()
-    one = beside([world.by_run[metric, 1] for world, _ in seen])
+    treated = beside([world.by_run[metric, 1] for world, _ in stages])
     if gate.contrast == "treatment":
-        return run_sources(one, one, shared=False)
-    zero = beside([world.by_run[metric, 0] for world, _ in seen])
-    return run_sources(one, zero, shared=seen[-1][1].shared)
+        return run_sources(treated, treated, shared=False)
+    control = beside([world.by_run[metric, 0] for world, _ in stages])
+    return run_sources(treated, control, shared=stages[-1][1].shared)

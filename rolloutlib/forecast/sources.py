@@ -36,19 +36,19 @@ class ByRun(NamedTuple):
     square: Floats
 
 
-def run_sources(one: ByRun, zero: ByRun, *, shared: bool) -> tuple[Source, ...]:
+def run_sources(treated: ByRun, control: ByRun, *, shared: bool) -> tuple[Source, ...]:
     """Return what the runs of both arms add; nothing where there is one run.
 
     Args:
-        one: the treatment.
-        zero: the control; entry k of both is the same unit where they are shared.
+        treated: the treatment.
+        control: the control; entry k of both is the same unit where they are shared.
         shared: whether both arms have the same units, whose runs match in order.
     """
-    if one.n.shape[1] < SINGLE and zero.n.shape[1] < SINGLE:
+    if treated.n.shape[1] < SINGLE and control.n.shape[1] < SINGLE:
         return ()
-    parts = _Part.of(one), _Part.of(zero)
+    parts = _Part.of(treated), _Part.of(control)
     apart = _apart(*parts)
-    if not shared or one.n.shape[1] != zero.n.shape[1]:
+    if not shared or treated.n.shape[1] != control.n.shape[1]:
         return (apart,)
     return (_sharper(apart, _matched(apart, *parts)),)
 
@@ -118,39 +118,49 @@ def _due(part: _Part) -> Floats:
     return (noise if several else 0.0 * noise) + part.between * of_units
 
 
-def _apart(one: _Part, zero: _Part) -> Source:
-    seen = [(part.deviations**2).sum(axis=1) for part in (one, zero)]
-    nothing = np.zeros_like(seen[0])
-    kept = [((part.n / part.n.sum(axis=1, keepdims=True)) ** 2).sum(axis=1) for part in (one, zero)]
+def _apart(treated: _Part, control: _Part) -> Source:
+    squares = [(part.deviations**2).sum(axis=1) for part in (treated, control)]
+    nothing = np.zeros_like(squares[0])
+    shares = [
+        ((part.n / part.n.sum(axis=1, keepdims=True)) ** 2).sum(axis=1)
+        for part in (treated, control)
+    ]
     return Source(
-        "run", (zero.n.shape[1], one.n.shape[1]), Quadratic(seen[0], seen[1], nothing),
-        Quadratic(_due(one), _due(zero), nothing), one.df, zero.df, np.full_like(nothing, np.nan),
-        (kept[0], kept[1]),
+        "run", (control.n.shape[1], treated.n.shape[1]), Quadratic(squares[0], squares[1], nothing),
+        Quadratic(_due(treated), _due(control), nothing), treated.df, control.df,
+        np.full_like(nothing, np.nan), (shares[0], shares[1]),
     )  # fmt: skip
 
 
-def _matched(apart: Source, one: _Part, zero: _Part) -> Source:
-    both = (one.deviations * zero.deviations).sum(axis=1)
-    products = (one.apart * zero.apart).sum(axis=2)
-    common = _covariance(one, zero) * (one.weights * zero.weights * products).sum(axis=1)
-    found = clusters.cluster_contrast(one.n, one.total, zero.n, zero.total, kind="CR2")
+def _matched(apart: Source, treated: _Part, control: _Part) -> Source:
+    both = (treated.deviations * control.deviations).sum(axis=1)
+    products = (treated.apart * control.apart).sum(axis=2)
+    weighted = (treated.weights * control.weights * products).sum(axis=1)
+    common = _covariance(treated, control) * weighted
+    contrast = clusters.cluster_contrast(
+        treated.n, treated.total, control.n, control.total, kind="CR2"
+    )
     return apart._replace(
         seen=apart.seen._replace(both=both), due=apart.due._replace(both=common),
-        df_both=np.asarray(found.df, dtype=np.float64),
+        df_both=np.asarray(contrast.df, dtype=np.float64),
     )  # fmt: skip
 
 
-def _covariance(one: _Part, zero: _Part) -> Floats:
+def _covariance(treated: _Part, control: _Part) -> Floats:
     """Return the covariance of the units' own means in both arms, within what is possible."""
-    both = (one.size > 0) & (zero.size > 0)
-    weight = np.where(both, one.size * zero.size / np.maximum(one.size + zero.size, 1.0), 0.0)
+    both = (treated.size > 0) & (control.size > 0)
+    weight = np.where(
+        both, treated.size * control.size / np.maximum(treated.size + control.size, 1.0), 0.0
+    )
     whole = weight.sum(axis=1, keepdims=True)
     share = weight / np.where(whole > 0, whole, 1.0)
-    a, b = (part.mean - (share * part.mean).sum(axis=1, keepdims=True) for part in (one, zero))
+    a, b = (
+        part.mean - (share * part.mean).sum(axis=1, keepdims=True) for part in (treated, control)
+    )
     left = 1 - (share**2).sum(axis=1)
-    found = (share * a * b).sum(axis=1) / np.where(left > 0, left, 1.0)
-    edge = np.sqrt(one.between * zero.between)
-    return np.clip(found, -edge, edge)
+    covariance = (share * a * b).sum(axis=1) / np.where(left > 0, left, 1.0)
+    edge = np.sqrt(treated.between * control.between)
+    return np.clip(covariance, -edge, edge)
 
 
 def _sharper(apart: Source, matched: Source) -> Source:

@@ -104,28 +104,28 @@ def compared(world: World, study: Layout, metric: str, *, contrast: str) -> Comp
 
     A pair whose partner is missing is left out.
     """
-    one, unit = world.treatment[metric], UNIT_OF.get(study.kind, "user")
+    treated, unit = world.treatment[metric], UNIT_OF.get(study.kind, "user")
     beyond = sources_of(world, study, metric, contrast=contrast)
     if contrast == "treatment":
-        return Compared(one, one, "one_arm", unit, beyond)
-    zero = world.control[metric]
+        return Compared(treated, treated, "one_arm", unit, beyond)
+    control = world.control[metric]
     if study.kind == "nested":
-        n1, s1, n0, s0 = side_by_side(one.n, one.total, zero.n, zero.total)
-        one, zero = Sums(n1, s1), Sums(n0, s0)
+        n1, s1, n0, s0 = side_by_side(treated.n, treated.total, control.n, control.total)
+        treated, control = Sums(n1, s1), Sums(n0, s0)
     if study.kind == "paired":
-        both = ((one.n > 0) & (zero.n > 0)).astype(np.float64)
-        one, zero = Sums(both, one.total * both), Sums(both, zero.total * both)
-    return Compared(one, zero, study.kind, unit, beyond)
+        both = ((treated.n > 0) & (control.n > 0)).astype(np.float64)
+        treated, control = Sums(both, treated.total * both), Sums(both, control.total * both)
+    return Compared(treated, control, study.kind, unit, beyond)
 
 
 def sources_of(world: World, study: Layout, metric: str, *, contrast: str) -> tuple[Source, ...]:
     """Return what the runs add to a metric's variance; nothing in a study of one run."""
     if study.runs == 1:
         return ()
-    one = world.by_run[metric, 1]
+    treated = world.by_run[metric, 1]
     if contrast == "treatment":
-        return run_sources(one, one, shared=False)
-    return run_sources(one, world.by_run[metric, 0], shared=study.shared)
+        return run_sources(treated, treated, shared=False)
+    return run_sources(treated, world.by_run[metric, 0], shared=study.shared)
 
 
 def layout(
@@ -179,7 +179,7 @@ def _portion(
     arms = (study.sizes_control, study.sizes_treatment)
     people = _Draws(rng, size, tuple(len(sizes) for sizes in arms), study.pairing)
     answers = _Draws(rng, size, tuple(sum(sizes) for sizes in arms), study.pairing)
-    kept = [_kept(rng, size, sum(sizes), study.missing) for sizes in arms]
+    answered = [_kept(rng, size, sum(sizes), study.missing) for sizes in arms]
     places = [_runs_of(sizes, study.runs) for sizes in arms]
     days = run_spread(study.run_sd, truths[0].control.get("passed", 0.9)) if study.run_sd else 0.0
     worlds = [World({}, {}) for _ in truths]
@@ -188,25 +188,25 @@ def _portion(
         of_people, of_answers = people.metric(both=both), answers.metric(both=both)
         for arm in (0, 1) if both else (1,):
             # Truths often share their control.
-            seen: dict[tuple[float, ...], tuple[dict[str, Sums], dict[str, ByRun]]] = {}
+            drawn: dict[tuple[float, ...], tuple[dict[str, Sums], dict[str, ByRun]]] = {}
             of_runs = days * rng.standard_normal((size, study.runs)) if days else None
             for truth, world in zip(truths, worlds, strict=True):
                 mean = (truth.control, truth.treatment)[arm]
                 key = (mean[metric], mean.get("slow", 0.0), truth.latency_cap_ms)
-                if key not in seen:
+                if key not in drawn:
                     icc = latent_icc(metric, key[0], study.icc)
                     latent = _mixed(of_people[arm], of_answers[arm], arms[arm], icc)
                     if of_runs is not None:
                         own = np.float32((1 - days**2) ** 0.5)
                         latent = own * latent + of_runs.astype(np.float32)[:, places[arm]]
                     values = _values(metric, latent, mean, truth.latency_cap_ms)
-                    seen[key] = (
-                        {name: _sums(x, kept[arm], arms[arm]) for name, x in values.items()},
-                        {name: _by_run(x, kept[arm], arms[arm], places[arm], study.runs)
+                    drawn[key] = (
+                        {name: _sums(x, answered[arm], arms[arm]) for name, x in values.items()},
+                        {name: _by_run(x, answered[arm], arms[arm], places[arm], study.runs)
                          for name, x in values.items() if study.runs > 1},
                     )  # fmt: skip
-                (world.control, world.treatment)[arm].update(seen[key][0])
-                world.by_run.update({(name, arm): x for name, x in seen[key][1].items()})
+                (world.control, world.treatment)[arm].update(drawn[key][0])
+                world.by_run.update({(name, arm): x for name, x in drawn[key][1].items()})
     return tuple(worlds)
 
 
@@ -270,11 +270,11 @@ def _value(metric: str, latent: Floats, mean: float) -> Values:
     return latent <= -threshold(mean) if metric == "passed" else latent > threshold(mean)
 
 
-def _sums(value: Values, kept: NDArray[np.bool_] | None, sizes: tuple[int, ...]) -> Sums:
-    if kept is None:
+def _sums(value: Values, answered: NDArray[np.bool_] | None, sizes: tuple[int, ...]) -> Sums:
+    if answered is None:
         n = np.broadcast_to(np.array(sizes, np.float64), (len(value), len(sizes)))
         return Sums(n, _by_unit(value, sizes))
-    return Sums(_by_unit(kept, sizes), _by_unit(value * kept, sizes))
+    return Sums(_by_unit(answered, sizes), _by_unit(value * answered, sizes))
 
 
 def _runs_of(sizes: tuple[int, ...], runs: int) -> NDArray[np.int64]:
@@ -284,7 +284,7 @@ def _runs_of(sizes: tuple[int, ...], runs: int) -> NDArray[np.int64]:
 
 
 def _by_run(
-    value: Values, kept: NDArray[np.bool_] | None, sizes: tuple[int, ...],
+    value: Values, answered: NDArray[np.bool_] | None, sizes: tuple[int, ...],
     place: NDArray[np.int64], runs: int,
 ) -> ByRun:  # fmt: skip
     """Add samples up by run and unit."""
@@ -296,10 +296,10 @@ def _by_run(
             return np.moveaxis(each.reshape(shape).sum(axis=2, dtype=np.float64), 2, 1)
         return np.stack([_by_unit(each * (place == run), sizes) for run in range(runs)], axis=1)
 
-    there = np.ones((1, value.shape[1]), dtype=bool) if kept is None else kept
-    total = summed(exact if kept is None else exact * kept)
-    square = total if value.dtype == np.bool_ else summed(np.square(exact) * there)
-    return ByRun(np.broadcast_to(summed(there), total.shape), total, square)
+    counts = np.ones((1, value.shape[1]), dtype=bool) if answered is None else answered
+    total = summed(exact if answered is None else exact * answered)
+    square = total if value.dtype == np.bool_ else summed(np.square(exact) * counts)
+    return ByRun(np.broadcast_to(summed(counts), total.shape), total, square)
 
 
 def _by_unit(value: Values, sizes: tuple[int, ...]) -> NDArray[np.float64]:

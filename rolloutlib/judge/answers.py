@@ -70,7 +70,7 @@ def asked_of(judged: Judged, gate_id: str) -> Asked:
     gate = gates[gate_id]
     metric = metric_of(gate) if gate.scorer else gate.metric
     if metric == "issue":
-        subject = next((one.subject for one in judged.review.gates if one.id == gate_id), None)
+        subject = next((row.subject for row in judged.review.gates if row.id == gate_id), None)
         if subject is None:
             raise UsageError(
                 "{gate}: the control carries no issue, so there is none to show.", gate=gate_id
@@ -88,8 +88,8 @@ def flips(
         UsageError: an unknown gate or outcome.
         RunsError: the rows cannot be read, or their files changed.
     """
-    asked, kind = asked_of(judged, gate_id), _outcome(outcome)
-    if kind.startswith("both") and not asked.is_binary:
+    quantity, kind = asked_of(judged, gate_id), _outcome(outcome)
+    if kind.startswith("both") and not quantity.is_binary:
         raise UsageError(
             "outcome is {outcome!r}, but no answer passes or fails {gate}; expected worse, better, "
             "same or all.", outcome=kind, gate=gate_id,
@@ -98,7 +98,7 @@ def flips(
     with readable():
         samples = samples_within(judged, conditions)
         behind = side_by_side(
-            samples.frame(), pair, asked, outcome=kind, n=n, extras=samples.extras
+            samples.frame(), pair, quantity, outcome=kind, n=n, extras=samples.extras
         )
         behind = told_texts(judged, behind)
     judged.source.runs.check_unchanged()
@@ -131,9 +131,9 @@ def why_none(judged: Judged, behind: Behind, gate_id: str) -> Reason | None:
     arms = judged.review.arms
     if not all(arm.prompts for arm in arms):
         return because("answers.unnamed")
-    seen = next((gate for gate in judged.review.gates if gate.id == gate_id), None)
-    if seen is not None and seen.control is None and seen.treatment is None:
-        return because("answers.no_value", gate=seen.title)
+    result = next((gate for gate in judged.review.gates if gate.id == gate_id), None)
+    if result is not None and result.control is None and result.treatment is None:
+        return because("answers.no_value", gate=result.title)
     return because("answers.unshared", prompts=behind.counts["one arm"])
 
 

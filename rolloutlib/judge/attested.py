@@ -48,12 +48,12 @@ def look_at_suites(check: Check, occasion: Occasion) -> Finding:
     """Every named suite has a JUnit XML with a test that ran, and no failure or error."""
     names = {suite: f"junit/TEST-{suite}.xml" for suite in check.items}
     suites = [read_suite(suite, occasion.folder / name) for suite, name in names.items()]
-    there = [suite for suite in suites if (occasion.folder / names[suite.name]).is_file()]
+    present = [suite for suite in suites if (occasion.folder / names[suite.name]).is_file()]
     finding = partial(
         Finding,
-        files=tuple(names[suite.name] for suite in there),
-        ages=tuple((suite.name, oldest(map(read_moment, suite.timestamps))) for suite in there),
-        simulated=any(suite.simulated for suite in there),
+        files=tuple(names[suite.name] for suite in present),
+        ages=tuple((suite.name, oldest(map(read_moment, suite.timestamps))) for suite in present),
+        simulated=any(suite.simulated for suite in present),
     )
     if failed := tuple(suite.name for suite in suites if suite.failed):
         return finding(holds=False, why=because("suites.fail", suites=failed))
@@ -133,13 +133,13 @@ def look_at_documents(check: Check, occasion: Occasion) -> Finding:
         ),
         simulated=changes.simulated or any(each.said.simulated for each in listed),
     )
-    asked = [each for each in listed if not each.said.waived]
-    if behind := _titles(each for each in asked if not each.said.reflected):
+    required = [each for each in listed if not each.said.waived]
+    if behind := _titles(each for each in required if not each.said.reflected):
         return finding(holds=False, why=because("documents.stale", documents=behind))
     named = {each.title for each in listed}
     if missing := tuple(name for name in check.items if name not in named):
         return finding(holds=None, why=because("documents.missing", documents=missing))
-    if (unlike := _unlike(asked, occasion)) is not None:
+    if (unlike := _unlike(required, occasion)) is not None:
         return finding(holds=None, why=unlike)
     count = len(check.items)
     if waived := tuple(f"{each.title} ({each.said.waived})" for each in listed if each.said.waived):
@@ -167,15 +167,15 @@ def _document(change: _Change, occasion: Occasion) -> _Document:
     return _Document(change, name, file_sha256(path))
 
 
-def _unlike(asked: Sequence[_Document], occasion: Occasion) -> Reason | None:
+def _unlike(documents: Sequence[_Document], occasion: Occasion) -> Reason | None:
     """Return what keeps documents that are said to reflect the change from counting."""
-    if lost := tuple(f"{each.title} ({each.said.path})" for each in asked if not each.name):
+    if lost := tuple(f"{each.title} ({each.said.path})" for each in documents if not each.name):
         return because("documents.no_path", documents=lost)
-    attested = [(each, each.said.sha256.lower()) for each in asked if each.said.sha256]
+    attested = [(each, each.said.sha256.lower()) for each in documents if each.said.sha256]
     if changed := _titles(each for each, digest in attested if digest != each.digest):
         return because("documents.changed", documents=changed)
     if same := _titles(
-        each for each in asked if occasion.green.get(each.name or "") == each.digest
+        each for each in documents if occasion.green.get(each.name or "") == each.digest
     ):
         return because("documents.unchanged", documents=same)
     return None

@@ -109,13 +109,13 @@ def moving(
 def _runs_of(plan: GatesPlan, every: Sequence[Earlier], gate: GateResult) -> tuple[StageRuns, ...]:
     """Return the runs of each stage that a gate's evidence sums; of a top issue those that test."""
     metric, counting = metric_of(plan.gates[gate.id], gate.subject), {s.stage for s in gate.stages}
-    found: list[StageRuns] = []
-    for stage, one in every:
-        parts = (one.measured.of_issue.by_run, one.measured.by_run)
+    stage_runs: list[StageRuns] = []
+    for stage, compared in every:
+        parts = (compared.measured.of_issue.by_run, compared.measured.by_run)
         table = next((table for table in parts if metric in table.metrics), None)
-        if table is not None and (stage in counting or one is every[-1].compared):
-            found.append(StageRuns(stage, one.rows, table))
-    return tuple(found)
+        if table is not None and (stage in counting or compared is every[-1].compared):
+            stage_runs.append(StageRuns(stage, compared.rows, table))
+    return tuple(stage_runs)
 
 
 def issues_of(plan: GatesPlan, compared: Comparison) -> tuple[IssueRate, ...]:

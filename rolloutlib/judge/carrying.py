@@ -61,8 +61,8 @@ class Carrying(NamedTuple):
 
     def counting(self) -> tuple[InputFile, ...]:
         """Return the files of the stages that are carried."""
-        kept = tuple(under(one.stage) for one in self.stages if one.why is None)
-        return tuple(file for file in self.inputs if file.name.startswith(kept))
+        prefixes = tuple(under(row.stage) for row in self.stages if row.why is None)
+        return tuple(file for file in self.inputs if file.name.startswith(prefixes))
 
     def on(self, compared: Comparison) -> Comparison:
         """Return the reviewed stage with what it carries."""
@@ -88,16 +88,16 @@ def carry(plan: Plan, params: ReviewParams, own: Source) -> Carrying:
             "downwards, each once", n=len(params.carry), stage=params.stage,
         )  # fmt: skip
     look = look_at(1, planned=1, confidence=plan.evidence.confidence)
-    mine = compare(plan, params, own.runs, own.measuring, look)
-    found = Carrying()
+    reviewed = compare(plan, params, own.runs, own.measuring, look)
+    carrying = Carrying()
     for place in range(len(params.carry)):
-        found = _with_next(plan, params, mine, found, place, look)
-    return _same_issue(plan, params, found, look)
+        carrying = _with_next(plan, params, reviewed, carrying, place, look)
+    return _same_issue(plan, params, carrying, look)
 
 
 def whole_digest(own: str, stages: Iterable[CarriedStage]) -> str:
     """Return the digest of a stage's own samples and of those that are carried."""
-    counting = [f"{one.stage} {one.data_sha256}" for one in stages if one.why is None]
+    counting = [f"{row.stage} {row.data_sha256}" for row in stages if row.why is None]
     return sha256("\n".join([own, *counting]).encode()).hexdigest() if counting else own
 
 
@@ -132,7 +132,12 @@ def _stage_of(params: ReviewParams, place: int) -> StageId:
 
 
 def _with_next(
-    plan: Plan, params: ReviewParams, mine: Comparison, found: Carrying, place: int, look: Look
+    plan: Plan,
+    params: ReviewParams,
+    reviewed: Comparison,
+    carrying: Carrying,
+    place: int,
+    look: Look,
 ) -> Carrying:
     """Return what is carried with the next stage down, or with why it is not."""
     its = stage_params_of(params, place)
@@ -141,58 +146,58 @@ def _with_next(
         source = read_source(plan, its)
         if not source.runs.runs and source.runs.other_stage:
             count = source.runs.other_stage
-            return _told(found, row, because("carry.stage", stage=its.stage, count=count))
+            return _told(carrying, row, because("carry.stage", stage=its.stage, count=count))
         compared = compare(plan, its, source.runs, source.measuring, look)
     except UsageError as error:
         if not (workbook_root() / its.runs).exists():
             raise
-        return _told(found, row, because("carry.unreadable", message=str(error)))
+        return _told(carrying, row, because("carry.unreadable", message=str(error)))
     except RolloutError as error:
-        return _told(found, row, because("carry.unreadable", message=str(error)))
+        return _told(carrying, row, because("carry.unreadable", message=str(error)))
     control, treatment = (compared.measured.counts[arm].samples for arm in compared.pair)
     row = CarriedStage(
         its.stage, its.runs, None, control, treatment,
         tuple(run.run_id for run in compared.rows), source.digest,
     )  # fmt: skip
     files = (replace(file, name=f"{under(its.stage)}{file.name}") for file in source.runs.inputs)
-    found = found._replace(
-        inputs=(*found.inputs, *files), sources=(*found.sources, source),
+    carrying = carrying._replace(
+        inputs=(*carrying.inputs, *files), sources=(*carrying.sources, source),
     )  # fmt: skip
-    between = [earlier.compared for earlier in found.earlier]
-    why = _policy(plan, found) or refusal(compared, mine, plan.gates.values(), between)
+    between = [earlier.compared for earlier in carrying.earlier]
+    why = _policy(plan, carrying) or refusal(compared, reviewed, plan.gates.values(), between)
     if why is not None:
-        return _told(found, row, why)
-    earlier = (*found.earlier, Earlier(its.stage, compared))
-    return found._replace(stages=(*found.stages, row), earlier=earlier)
+        return _told(carrying, row, why)
+    earlier = (*carrying.earlier, Earlier(its.stage, compared))
+    return carrying._replace(stages=(*carrying.stages, row), earlier=earlier)
 
 
-def _policy(plan: Plan, found: Carrying) -> Reason | None:
+def _policy(plan: Plan, carrying: Carrying) -> Reason | None:
     """Return why nothing more is carried, whatever its samples are."""
     if plan.evidence.carries == "none":
         return because("carry.none")
-    gap = next((one.stage for one in found.stages if one.why is not None), None)
+    gap = next((row.stage for row in carrying.stages if row.why is not None), None)
     return None if gap is None else because("carry.gap", stage=gap)
 
 
-def _told(found: Carrying, row: CarriedStage, why: Reason) -> Carrying:
+def _told(carrying: Carrying, row: CarriedStage, why: Reason) -> Carrying:
     refused = msgspec.structs.replace(row, why=why)
-    return found._replace(stages=(*found.stages, refused))
+    return carrying._replace(stages=(*carrying.stages, refused))
 
 
-def _same_issue(plan: Plan, params: ReviewParams, found: Carrying, look: Look) -> Carrying:
+def _same_issue(plan: Plan, params: ReviewParams, carrying: Carrying, look: Look) -> Carrying:
     """Let the first stage that has issues choose the one that all are about; measure it in all."""
-    chose = [one for one in found.earlier if one.compared.measured.subject is not None]
+    chose = [part for part in carrying.earlier if part.compared.measured.subject is not None]
     subject = chose[-1].compared.measured.subject if chose else None
     if subject is None:
-        return found
+        return carrying
     again: list[Earlier] = []
-    sources = dict(zip((one.stage for one in found.stages if one.data_sha256), found.sources,
-                       strict=True))  # fmt: skip
-    for earlier in found.earlier:
+    read = (row.stage for row in carrying.stages if row.data_sha256)
+    sources = dict(zip(read, carrying.sources, strict=True))
+    for earlier in carrying.earlier:
         if earlier is not chose[-1]:
             source = sources[earlier.stage]
             its = stage_params_of(params, params.stage - 1 - earlier.stage)
             compared = compare(plan, its, source.runs, source.measuring, look, fixed=subject.tag)
             earlier = Earlier(earlier.stage, compared)  # noqa: PLW2901 -- the same, measured so
         again.append(earlier)
-    return found._replace(earlier=tuple(again), fixed=subject.tag)
+    return carrying._replace(earlier=tuple(again), fixed=subject.tag)

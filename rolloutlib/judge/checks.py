@@ -82,8 +82,8 @@ def _result(key: str, check: Check, occasion: Occasion) -> CheckResult:
         finding = _real(aged, occasion)
         digests = tuple(_digest(name, occasion) for name in finding.files)
     except (UsageError, RunsError, OSError) as error:
-        told = str(error) if isinstance(error, RolloutError) else error.strerror or "no file"
-        what = told.replace(f"{occasion.folder}/", "")
+        message = str(error) if isinstance(error, RolloutError) else error.strerror or "no file"
+        what = message.replace(f"{occasion.folder}/", "")
         why = because("evidence.unreadable", what=what)
         return CheckResult(key, check.title, None, why, *_unread(check, occasion))
     moment = oldest(moment for _, moment in finding.ages)
@@ -128,9 +128,9 @@ def _aged(
     if not finding.ages or check.kind == "incidents":
         return finding
     facts = finding.why.facts | {"age": _age(finding)}
-    told = finding._replace(why=Reason(finding.why.code, facts))
+    dated = finding._replace(why=Reason(finding.why.code, facts))
     doubt = _doubt(check, finding, newest, as_of) if finding.holds else None
-    return told if doubt is None else told._replace(holds=None, why=doubt)
+    return dated if doubt is None else dated._replace(holds=None, why=doubt)
 
 
 def _real(finding: Finding, occasion: Occasion) -> Finding:

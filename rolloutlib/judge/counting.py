@@ -83,7 +83,7 @@ def looks_file(plan: Plan, params: ReviewParams) -> Path | None:
 def spends(review: Review) -> bool:
     """Whether some gate could have passed: it has bounds, and nothing in the data blocks it."""
     verdicts = (gate.evidence for gate in review.gates)
-    return any(one.verdict in DECIDED or one.why.code in UNDECIDED for one in verdicts)
+    return any(each.verdict in DECIDED or each.why.code in UNDECIDED for each in verdicts)
 
 
 def by_hand() -> bool:
@@ -117,7 +117,7 @@ def _series(params: ReviewParams, runs: Runs) -> Series:
 
 def _arm(name: str, runs: Runs) -> Arm:
     ran = {_configuration(run) for run in runs.runs if run.arm == name} - {Configuration()}
-    return Arm(name, tuple(sorted(ran, key=lambda one: (one.flags, one.strategy))))
+    return Arm(name, tuple(sorted(ran, key=lambda each: (each.flags, each.strategy))))
 
 
 def _configuration(run: RunInfo) -> Configuration:

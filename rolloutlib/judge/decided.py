@@ -73,7 +73,7 @@ def decided_of(plan: Plan, stage: StageId) -> Decided:
     after = STAGES[stage + 1]
     entered = plan.stages[after]
     moved: dict[Audience, tuple[Flags, Flags]] = {
-        one: (plan.flags_of(stage, one), plan.flags_of(after, one)) for one in AUDIENCES
+        whom: (plan.flags_of(stage, whom), plan.flags_of(after, whom)) for whom in AUDIENCES
     }
     return Decided(
         candidate=candidate, audience=audience, cap=own.cap, next_stage=after,
@@ -84,7 +84,7 @@ def decided_of(plan: Plan, stage: StageId) -> Decided:
 
 def _moves(plan: Plan, changes: Mapping[Audience, tuple[Flags, Flags]]) -> tuple[FlagMove, ...]:
     """Return each feature that moves, in the plan's order; another change is another move."""
-    found: list[FlagMove] = []
+    moves: list[FlagMove] = []
     for letter, feature in plan.features.items():
         key = feature.flag
         values = {whom: (before[key], after[key]) for whom, (before, after) in changes.items()}
@@ -92,5 +92,5 @@ def _moves(plan: Plan, changes: Mapping[Audience, tuple[Flags, Flags]]) -> tuple
             if was != now:
                 moved = tuple(whom for whom, change in values.items() if change == (was, now))
                 stays = tuple(whom for whom, (_, then) in values.items() if then != now)
-                found.append(FlagMove(letter, feature.title, key, was, now, moved, stays))
-    return tuple(found)
+                moves.append(FlagMove(letter, feature.title, key, was, now, moved, stays))
+    return tuple(moves)

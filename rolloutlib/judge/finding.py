@@ -159,15 +159,15 @@ def read_moment(value: object) -> Moment | None:
     >>> read_moment("2026-10-28").text, read_moment("soon")
     ('2026-10-28', None)
     """
-    told = _read(value.strip()) if isinstance(value, str) else value
-    if not isinstance(told, date) or told.year < _EARLIEST:
+    when = _read(value.strip()) if isinstance(value, str) else value
+    if not isinstance(when, date) or when.year < _EARLIEST:
         return None
-    if not isinstance(told, datetime):
-        end = datetime.combine(told, time.max, UTC)
-        return Moment(end, told.isoformat(), _WESTERNMOST)
-    if told.tzinfo is None:
-        return Moment(told.replace(tzinfo=UTC), f"{told:%Y-%m-%d %H:%M}", _WESTERNMOST)
-    return Moment(told, said(told))
+    if not isinstance(when, datetime):
+        end = datetime.combine(when, time.max, UTC)
+        return Moment(end, when.isoformat(), _WESTERNMOST)
+    if when.tzinfo is None:
+        return Moment(when.replace(tzinfo=UTC), f"{when:%Y-%m-%d %H:%M}", _WESTERNMOST)
+    return Moment(when, said(when))
 
 
 def _read(text: str) -> date | None:

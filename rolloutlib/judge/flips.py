@@ -127,27 +127,27 @@ def flips_of(
 
 def _row(compared: Comparison, result: GateResult, gate: Gate) -> _Row | None:
     """Return what is needed to judge a gate again; None where its bounds do not decide."""
-    seen, evidence = compared.gate(gate), result.evidence
-    if evidence.why.code not in BY_BOUNDS or seen.arms is None or seen.metric is None:
+    data, evidence = compared.gate(gate), result.evidence
+    if evidence.why.code not in BY_BOUNDS or data.arms is None or data.metric is None:
         return None
     if (gate.statistic, gate.contrast) == ("quantile", "ratio"):
         return None  # its bounds are of ranks, which sums of units do not tell
-    own = estimate_gate(gate, seen.arms, compared.rules, metric=seen.metric)
+    own = estimate_gate(gate, data.arms, compared.rules, metric=data.metric)
     if own is None:
         return None
     judged = (evidence.lower, evidence.upper)
-    beside = [there - here if there is not None and isfinite(here) else 0.0
-              for there, here in zip(judged, (own.lower, own.upper), strict=True)]  # fmt: skip
-    arms, design = read_design(seen.arms, gate.contrast)
+    beside = [end - own_end if end is not None and isfinite(own_end) else 0.0
+              for end, own_end in zip(judged, (own.lower, own.upper), strict=True)]  # fmt: skip
+    arms, design = read_design(data.arms, gate.contrast)
     if design.kind == "paired":
-        both = (seen.arms.control.n > 0) & (seen.arms.treatment.n > 0)
-        arms = replace(seen.arms, control=_only(seen.arms.control, both),
-                       treatment=_only(seen.arms.treatment, both))  # fmt: skip
-    return _Row(gate, seen.metric, arms, design.kind, result.proof_limit, (beside[0], beside[1]))
+        both = (data.arms.control.n > 0) & (data.arms.treatment.n > 0)
+        arms = replace(data.arms, control=_only(data.arms.control, both),
+                       treatment=_only(data.arms.treatment, both))  # fmt: skip
+    return _Row(gate, data.metric, arms, design.kind, result.proof_limit, (beside[0], beside[1]))
 
 
-def _only(cells: Cells, there: NDArray[np.bool_]) -> Cells:
-    return Cells(*(np.where(there, part, 0.0) for part in (cells.n, cells.mean, cells.m2)))
+def _only(cells: Cells, mask: NDArray[np.bool_]) -> Cells:
+    return Cells(*(np.where(mask, part, 0.0) for part in (cells.n, cells.mean, cells.m2)))
 
 
 def _verdicts(
@@ -168,28 +168,28 @@ def _verdicts(
                                      repeats, rng, pooled=pooled)  # fmt: skip
             arms = _new_units(row, draws[size])
         with np.errstate(all="ignore"):  # a repeat may have no event: no bound, no verdict
-            found = estimate_many(row.gate, arms, rules, metric=row.metric)
-            ends = (found.lower + row.beside[0], found.upper + row.beside[1])
-            kept, broken = proves(*ends, row.limit, row.gate.harm)
-        passed &= kept & ~found.capped
-        failed |= broken & ~found.capped
+            estimates = estimate_many(row.gate, arms, rules, metric=row.metric)
+            ends = (estimates.lower + row.beside[0], estimates.upper + row.beside[1])
+            cleared, broken = proves(*ends, row.limit, row.gate.harm)
+        passed &= cleared & ~estimates.capped
+        failed |= broken & ~estimates.capped
     return np.where(failed, NO_GO, np.where(passed, GO, HOLD))
 
 
 def _draws(every: Sequence[Arms], repeats: int, rng: np.random.Generator, *, pooled: bool) -> Draws:
     """Draw the units that any gate has values of, once for all gates."""
-    one = np.any([arms.treatment.n > 0 for arms in every], axis=0)
-    zero = np.any([arms.control.n > 0 for arms in every], axis=0)
-    return (chance.pooled if pooled else chance.drawn)(one, zero, repeats, rng)
+    treated = np.any([arms.treatment.n > 0 for arms in every], axis=0)
+    controls = np.any([arms.control.n > 0 for arms in every], axis=0)
+    return (chance.pooled if pooled else chance.drawn)(treated, controls, repeats, rng)
 
 
 def _new_units(row: _Row, draws: Draws) -> Compared:
     treatment, control = row.arms.treatment, row.arms.control
-    n, total, within = (chance.taken(draws, one, zero) for one, zero in
+    n, total, within = (chance.taken(draws, treated, controls) for treated, controls in
                         ((treatment.n, control.n), (treatment.total, control.total),
                          (treatment.m2, control.m2)))  # fmt: skip
-    one, zero = (Sums(n[side], total[side], within[side]) for side in (0, 1))
-    return Compared(one, zero, row.kind, row.arms.unit, row.arms.beyond)
+    treated, controls = (Sums(n[side], total[side], within[side]) for side in (0, 1))
+    return Compared(treated, controls, row.kind, row.arms.unit, row.arms.beyond)
 
 
 def _new_samples(row: _Row, repeats: int, rng: np.random.Generator, *, pooled: bool) -> Compared:

@@ -61,32 +61,32 @@ def judge_gate(
         decides: what the plan says of a control without issues.
         rising: issues that rise significantly.
     """
-    seen, limits = compared.gate(gate), compared.limits
+    data, limits = compared.gate(gate), compared.limits
     judged = NOTHING
-    if seen.nothing:
-        plan, evidence = _nothing(compared, seen, decides, rising)
+    if data.nothing:
+        plan, evidence = _nothing(compared, data, decides, rising)
     else:
-        whole = summed(compared, gate, seen)
+        whole = summed(compared, gate, data)
         judged = _judged(compared, gate, whole)
-        seen = as_people_have_it(seen, judged.people)
+        data = as_people_have_it(data, judged.people)
         plan = judge_plan(
-            gate, seen.planned.value, gate.plan_limit(limits),
-            runs=seen.planned.runs, runs_wanted=compared.rules.runs_averaged,
+            gate, data.planned.value, gate.plan_limit(limits),
+            runs=data.planned.runs, runs_wanted=compared.rules.runs_averaged,
         )  # fmt: skip
-        plan = _plan_at_worst(compared, gate, seen, plan)
+        plan = _plan_at_worst(compared, gate, data, plan)
         limit = gate.proof_limit(stage, limits)
         evidence = _evidence(compared, gate, whole, stage, judged)
-        if whole is not seen and evidence.verdict is Verdict.PASS:
-            evidence = _not_against_its_own(compared, gate, seen, limit, evidence)
-    levels = (seen.control, seen.treatment)
-    row = gate_row(key, gate, stage, limits, levels, plan, evidence, subject=seen.subject)
-    worst = seen.worst_planned.value if seen.worst_planned else None
+        if whole is not data and evidence.verdict is Verdict.PASS:
+            evidence = _not_against_its_own(compared, gate, data, limit, evidence)
+    levels = (data.control, data.treatment)
+    row = gate_row(key, gate, stage, limits, levels, plan, evidence, subject=data.subject)
+    worst = data.worst_planned.value if data.worst_planned else None
     return msgspec.structs.replace(
         row,
-        chosen=seen.chosen,
+        chosen=data.chosen,
         tolerated=tolerated(row, worst),
-        stages=_by_stage(compared, gate, seen, stage),
-        capped=seen.capped,
+        stages=_by_stage(compared, gate, data, stage),
+        capped=data.capped,
         labels=judged.people.told if judged.people else None,
     )
 
@@ -102,20 +102,20 @@ class _Judged(NamedTuple):
 NOTHING: Final = _Judged(None, None, None)
 
 
-def _judged(compared: Comparison, gate: Gate, seen: Seen) -> _Judged:
+def _judged(compared: Comparison, gate: Gate, data: Seen) -> _Judged:
     """Estimate the gate, as people would have it where they labelled some of its samples."""
-    arms, own = estimated(compared, gate, seen)
+    arms, own = estimated(compared, gate, data)
     people = people_for(compared, gate, arms, own)
     return _Judged(arms, people.estimate if people else own, people)
 
 
 def _not_against_its_own(
-    compared: Comparison, gate: Gate, seen: Seen, limit: float, judged: EvidenceVerdict
+    compared: Comparison, gate: Gate, data: Seen, limit: float, judged: EvidenceVerdict
 ) -> EvidenceVerdict:
     """Let a pass of several stages stand only if the reviewed one does not prove the breach."""
-    if seen.arms is None:
+    if data.arms is None:
         return judged
-    alone = estimate_gate(gate, seen.arms, compared.rules, metric=seen.metric or "")
+    alone = estimate_gate(gate, data.arms, compared.rules, metric=data.metric or "")
     own = judge_evidence(gate, alone, limit, missing=None)
     if own.verdict is not Verdict.FAIL:
         return judged
@@ -124,12 +124,12 @@ def _not_against_its_own(
 
 
 def _by_stage(
-    compared: Comparison, gate: Gate, seen: Seen, stage: StageId
+    compared: Comparison, gate: Gate, data: Seen, stage: StageId
 ) -> tuple[StageEvidence, ...]:
     """Estimate each stage by itself, where several stages' samples are summed."""
     rows: list[StageEvidence] = []
-    for number, arms in stage_arms(compared, gate, seen, stage):
-        alone = estimate_gate(gate, arms, compared.rules, metric=seen.metric or "")
+    for number, arms in stage_arms(compared, gate, data, stage):
+        alone = estimate_gate(gate, arms, compared.rules, metric=data.metric or "")
         counts = (int(part.n.sum()) for part in (arms.control, arms.treatment))
         ends = (alone.point, alone.lower, alone.upper) if alone else (None, None, None)
         rows.append(StageEvidence(number, *counts, *map(known, ends)))
@@ -157,7 +157,7 @@ def gate_row(
 
 
 def _nothing(
-    compared: Comparison, seen: Seen, decides: Decides, rising: Sequence[str]
+    compared: Comparison, data: Seen, decides: Decides, rising: Sequence[str]
 ) -> tuple[PlanVerdict, EvidenceVerdict]:
     """Judge the top issue where the control carries none: there is nothing to reduce."""
     verdicts = {"pass": Verdict.PASS, "fail": Verdict.FAIL, "open": Verdict.INCONCLUSIVE}
@@ -166,46 +166,46 @@ def _nothing(
         verdict, why = Verdict.FAIL, because("issues.appear", issues=tuple(rising))
     if compared.invalid is not None:
         verdict, why = Verdict.INVALID, compared.invalid
-    elif block := next(iter(compared.blocks), seen.gaps or compared.spent):
+    elif block := next(iter(compared.blocks), data.gaps or compared.spent):
         verdict, why = Verdict.INCONCLUSIVE, block
-    wanted = compared.rules.runs_averaged
+    runs_wanted = compared.rules.runs_averaged
     literal = verdict if verdict in verdicts.values() else Verdict.INCONCLUSIVE
-    return PlanVerdict(literal, None, None, 0, wanted), evidence_of(None, verdict, why)
+    return PlanVerdict(literal, None, None, 0, runs_wanted), evidence_of(None, verdict, why)
 
 
 def _evidence(
-    compared: Comparison, gate: Gate, seen: Seen, stage: StageId, found: _Judged
+    compared: Comparison, gate: Gate, data: Seen, stage: StageId, basis: _Judged
 ) -> EvidenceVerdict:
     limit = gate.proof_limit(stage, compared.limits)
-    arms, estimate, people = found
+    arms, estimate, people = basis
     if compared.invalid is not None:
         return evidence_of(estimate, Verdict.INVALID, compared.invalid)
-    gaps = seen.gaps or doubted(compared, gate, people)
-    missing = next(iter(compared.blocks), gaps or compared.spent) if estimate else seen.absent
+    gaps = data.gaps or doubted(compared, gate, people)
+    missing = next(iter(compared.blocks), gaps or compared.spent) if estimate else data.absent
     judged = judge_evidence(gate, estimate, limit, missing=missing)
     if judged.verdict is Verdict.PASS and estimate is not None:
-        judged = _at_worst(compared, gate, seen, limit, judged)
+        judged = _at_worst(compared, gate, data, limit, judged)
     if judged.verdict is Verdict.PASS and people and people.contradicts:
-        told = people.told
-        why = because("labels.contradict", control=told.control, treatment=told.treatment,
-                      change=told.shift, measure=gate.unit, signed=True)  # fmt: skip
+        labels = people.told
+        why = because("labels.contradict", control=labels.control, treatment=labels.treatment,
+                      change=labels.shift, measure=gate.unit, signed=True)  # fmt: skip
         return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
     if judged.verdict is Verdict.PASS and estimate is not None and arms is not None:
-        if (held := _unseen(compared, gate, seen.metric or "", arms, estimate, stage)) is None:
+        if (doubt := _unseen(compared, gate, data.metric or "", arms, estimate, stage)) is None:
             return judged
-        return evidence_of(estimate, Verdict.INCONCLUSIVE, *held)
+        return evidence_of(estimate, Verdict.INCONCLUSIVE, *doubt)
     if judged.verdict is not Verdict.INCONCLUSIVE or estimate is None or arms is None:
         return judged
-    more = _more(compared, gate, seen, limit, _Judged(arms, estimate, people))
+    more = _more(compared, gate, data, limit, _Judged(arms, estimate, people))
     selected = judged.why.code == "labels.selected_score"  # more of such labels settle nothing
     return evidence_of(estimate, judged.verdict, judged.why, None if selected else more)
 
 
 def _more(
-    compared: Comparison, gate: Gate, seen: Seen, limit: float, found: _Judged
+    compared: Comparison, gate: Gate, data: Seen, limit: float, basis: _Judged
 ) -> Needed | None:
     """Return how much more would settle an open gate."""
-    arms, estimate, people = found
+    arms, estimate, people = basis
     if arms is None or estimate is None:
         return None
     alternative, rules = gate.design_alternative(compared.limits), compared.rules
@@ -213,25 +213,25 @@ def _more(
         return needed_for_quantiles(estimate, limit=limit, alternative=alternative, rules=rules)
     more = people and needed_labels(gate, people, limit, alternative, rules)
     return more or needed(
-        gate, arms, estimate.design, metric=seen.metric or "", limit=limit,
+        gate, arms, estimate.design, metric=data.metric or "", limit=limit,
         alternative=alternative, rules=rules,
     )  # fmt: skip
 
 
 def _at_worst(
-    compared: Comparison, gate: Gate, seen: Seen, limit: float, judged: EvidenceVerdict
+    compared: Comparison, gate: Gate, data: Seen, limit: float, judged: EvidenceVerdict
 ) -> EvidenceVerdict:
     """Let a pass stand only if it survives that everything that is missing is bad."""
-    if seen.worst is None or seen.metric is None:
+    if data.worst is None or data.metric is None:
         return judged
-    estimate = estimate_gate(gate, seen.worst, compared.rules, metric=seen.metric)
-    if people := people_for(compared, gate, seen.worst, estimate):
+    estimate = estimate_gate(gate, data.worst, compared.rules, metric=data.metric)
+    if people := people_for(compared, gate, data.worst, estimate):
         estimate = people.estimate
     again = judge_evidence(gate, estimate, limit, missing=None)
     if again.verdict is Verdict.PASS:
         return judged
     worst = again.lower if gate.harm == "lower" else again.upper
-    why = because("missing.worst", **_lacking(compared, gate, seen.metric), worst=worst,
+    why = because("missing.worst", **_lacking(compared, gate, data.metric), worst=worst,
                   limit=limit, measure=gate.evidence_unit, signed=gate.contrast == "difference",
                   **of_share(gate, gate.plan_limit(compared.limits)))  # fmt: skip
     return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
@@ -254,12 +254,12 @@ def _unseen(
     both, limit = as_compared(arms, estimate.design.kind), gate.proof_limit(stage, compared.limits)
     if worst is None or not breaks(gate, both, limit, worst, metric=metric)[0]:
         return None
-    found, units = unseen(gate, both, worst, metric=metric), int(seen_units(both)[0])
-    base, slope = float(found.base[0]), float(found.slope[0])
+    bound, units = unseen(gate, both, worst, metric=metric), int(seen_units(both)[0])
+    base, slope = float(bound.base[0]), float(bound.slope[0])
     enough = due_units((limit - base) / slope)
     why = because(
-        "evidence.unseen", units=units, unit=arms.unit, share=float(found.share[0]),
-        value=float(found.value[0]), limit=limit, measure=gate.evidence_unit,
+        "evidence.unseen", units=units, unit=arms.unit, share=float(bound.share[0]),
+        value=float(bound.value[0]), limit=limit, measure=gate.evidence_unit,
         signed=gate.contrast == "difference", enough=enough,
         **of_share(gate, gate.plan_limit(compared.limits)),
     )  # fmt: skip
@@ -267,16 +267,16 @@ def _unseen(
 
 
 def _plan_at_worst(
-    compared: Comparison, gate: Gate, seen: Seen, judged: PlanVerdict
+    compared: Comparison, gate: Gate, data: Seen, judged: PlanVerdict
 ) -> PlanVerdict:
     """Let the plan's pass stand only if it survives the same."""
-    worst = seen.worst_planned.value if seen.worst_planned else None
-    if judged.verdict is not Verdict.PASS or worst is None or seen.metric is None:
+    worst = data.worst_planned.value if data.worst_planned else None
+    if judged.verdict is not Verdict.PASS or worst is None or data.metric is None:
         return judged
     limit = gate.plan_limit(compared.limits)
     if clears(worst, limit, gate.harm):
         return judged
-    why = because("missing.worst", **_lacking(compared, gate, seen.metric), worst=worst,
+    why = because("missing.worst", **_lacking(compared, gate, data.metric), worst=worst,
                   limit=limit, measure=gate.unit, signed=gate.contrast == "difference")  # fmt: skip
     return msgspec.structs.replace(judged, verdict=Verdict.INCONCLUSIVE, why=why)
 
@@ -285,10 +285,10 @@ def _lacking(compared: Comparison, gate: Gate, metric: str) -> dict[str, Fact]:
     """Return the arm of those compared that lacks most of a metric, and how much."""
     of_samples = told_by(metric)
     pair = compared.pair[1:] if gate.contrast == "treatment" else compared.pair
-    earlier = (one.compared.account for one in compared.earlier)
+    earlier = (each.compared.account for each in compared.earlier)
     accounts = [
         compared.account,
-        *(one for one in earlier if of_samples in one.measured.table.metrics),
+        *(each for each in earlier if of_samples in each.measured.table.metrics),
     ]
     rows = (account.of(of_samples, arm) for account in accounts for arm in pair)
     row = max(rows, key=lambda r: r.missing)
@@ -296,18 +296,18 @@ def _lacking(compared: Comparison, gate: Gate, metric: str) -> dict[str, Fact]:
             "share": row.missing}  # fmt: skip
 
 
-def estimated(compared: Comparison, gate: Gate, seen: Seen) -> tuple[Arms | None, Estimate | None]:
+def estimated(compared: Comparison, gate: Gate, data: Seen) -> tuple[Arms | None, Estimate | None]:
     """Estimate the gate's contrast; a difference, where asked for, without the covariate's part."""
-    if seen.arms is None or seen.metric is None:
+    if data.arms is None or data.metric is None:
         return None, None
-    plain = estimate_gate(gate, seen.arms, compared.rules, metric=seen.metric)
-    if plain is None or not compared.adjusts or seen.metric not in ADJUSTABLE:
-        return seen.arms, plain
+    plain = estimate_gate(gate, data.arms, compared.rules, metric=data.metric)
+    if plain is None or not compared.adjusts or data.metric not in ADJUSTABLE:
+        return data.arms, plain
     if gate.contrast == "treatment":
-        return seen.arms, replace(plain, method=not_adjusted(plain.method))
+        return data.arms, replace(plain, method=not_adjusted(plain.method))
     covariate = compared.arms(compared.measured.table, "covariate")
-    arms, _ = adjust(seen.arms, covariate)
-    estimate = estimate_gate(gate, arms, compared.rules, metric=seen.metric)
+    arms, _ = adjust(data.arms, covariate)
+    estimate = estimate_gate(gate, arms, compared.rules, metric=data.metric)
     if estimate is None:
         return arms, plain
     narrower = 1 - (estimate.upper - estimate.lower) / (plain.upper - plain.lower)

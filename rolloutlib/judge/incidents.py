@@ -74,8 +74,8 @@ class IncidentLog(NamedTuple):
 
     def recent(self, since: datetime, as_of: datetime | None) -> list[Incident]:
         """Return the incidents that were open, or ended, after a moment, of those known then."""
-        known = [each for each in self.incidents if as_of is None or each.opened <= as_of]
-        return [each for each in known if each.closed is None or each.latest > since]
+        begun = [each for each in self.incidents if as_of is None or each.opened <= as_of]
+        return [each for each in begun if each.closed is None or each.latest > since]
 
 
 def read_incidents(path: Path, as_of: datetime | None = None) -> tuple[Incident, ...]:
@@ -94,11 +94,11 @@ def read_incidents(path: Path, as_of: datetime | None = None) -> tuple[Incident,
         if error.missing:
             return ()
         raise RunsError(error.phrase) from None
-    told = read_log(data, latest_start(as_of) + timedelta(days=1), path.name).incidents
+    incidents = read_log(data, latest_start(as_of) + timedelta(days=1), path.name).incidents
     if as_of is None:
-        return told
-    known = (each for each in told if each.opened <= as_of)
-    return tuple(_then(each, as_of) for each in known)
+        return incidents
+    begun = (each for each in incidents if each.opened <= as_of)
+    return tuple(_then(each, as_of) for each in begun)
 
 
 def _then(incident: Incident, as_of: datetime) -> Incident:
@@ -146,7 +146,7 @@ _KEYS: Final = {
 }  # fmt: skip
 _TIMES: Final = frozenset({"at", "resolvedAt", "coversUntil"})
 _MINUTES: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(Z|[+-]\d\d:\d\d)?")
-_DUE: Final = phrase(
+_EXPECTED: Final = phrase(
     "expected an incident with at, severity and title, the end of one with id and resolvedAt, "
     "or coversUntil"
 )
@@ -177,30 +177,30 @@ def read_log(data: bytes, latest: datetime, name: str = INCIDENTS) -> IncidentLo
         lines.append((number, read))
         until = read.covers_until or until
     incidents = _put_together(lines, name)
-    until = until or max((one.latest for one in incidents), default=None)
+    until = until or max((incident.latest for incident in incidents), default=None)
     return IncidentLog(incidents, until, any(read.simulated for _, read in lines))
 
 
 def _put_together(lines: Iterable[tuple[int, _Line]], name: str) -> tuple[Incident, ...]:
     """Make one incident of the lines of one id."""
-    found: dict[str | int, Incident] = {}
+    incidents: dict[str | int, Incident] = {}
     ends: list[tuple[int, _Closing]] = []
     for number, line in lines:
         if isinstance(line, _Opening):
-            one, key = _incident(line, number), line.id or number  # by which no end names it
-            found[key] = _merged(found.get(key), one, number, name)
+            incident, key = _incident(line, number), line.id or number  # by which no end names it
+            incidents[key] = _merged(incidents.get(key), incident, number, name)
         elif isinstance(line, _Closing):
             ends.append((number, line))
     for number, end in ends:
-        begun = found.get(end.id)
+        begun = incidents.get(end.id)
         if begun is None:
             raise RunsError(
                 "line {number}: no line begins the incident {id}; expected the id of one that is "
                 "open ({file})", number=number, id=shown(end.id), file=name,
             )  # fmt: skip
         closed = begun._replace(closed=end.resolved_at)
-        found[end.id] = _merged(begun, closed, number, name)
-    return tuple(found.values())
+        incidents[end.id] = _merged(begun, closed, number, name)
+    return tuple(incidents.values())
 
 
 def _incident(line: _Opening, number: int) -> Incident:
@@ -238,29 +238,31 @@ def _line(line: bytes, latest: datetime) -> _Line:
         RunsError: it is neither an incident, nor its end, nor says until when the file covers.
     """
     try:
-        told = read_object(line)
+        fields = read_object(line)
         whole = {
-            key: _with_seconds(value) if key in _TIMES else value for key, value in told.items()
+            key: _with_seconds(value) if key in _TIMES else value for key, value in fields.items()
         }
-        read = msgspec.convert(whole, type=_kind(told.keys()))
+        read = msgspec.convert(whole, type=_kind(fields.keys()))
     except MalformedError as error:
         what = phrase("{field} is {value}", field=error.field, value=str(error.value)[:200])
         if not error.value:
             what = error.field
-        other = after(_DUE) if str(error.field) == "JSON" else ""
+        other = after(_EXPECTED) if str(error.field) == "JSON" else ""
         raise RunsError(
             "{what}; {expected}{more}", what=what, expected=error.expectation, more=other
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RunsError("{what}; {expected}{more}", what=error, expected=_DUE, more="") from None
-    known = {"".join(filter(str.isalnum, key)).casefold(): key for key in _KEYS}
-    for key in told.keys() - _KEYS:
-        if meant := known.get("".join(filter(str.isalnum, key)).casefold()):
+        raise RunsError(
+            "{what}; {expected}{more}", what=error, expected=_EXPECTED, more=""
+        ) from None
+    spellings = {"".join(filter(str.isalnum, key)).casefold(): key for key in _KEYS}
+    for key in fields.keys() - _KEYS:
+        if meant := spellings.get("".join(filter(str.isalnum, key)).casefold()):
             raise RunsError(
                 "the key {key} is unknown; expected {known}", key=shown(key), known=meant
             )
     if isinstance(read, _Coverage) and not (read.covers_until or read.simulated):
-        raise RunsError("no key of it is known; {expected}", expected=_DUE)
+        raise RunsError("no key of it is known; {expected}", expected=_EXPECTED)
     _check_times(read)
     if read.covers_until and read.covers_until > latest:
         raise RunsError(
@@ -272,17 +274,17 @@ def _line(line: bytes, latest: datetime) -> _Line:
 
 def _with_seconds(value: object) -> object:
     """Return a time that tells no seconds with them: people write 18:00, RFC 3339 asks for more."""
-    told = _MINUTES.fullmatch(value) if isinstance(value, str) else None
-    return f"{told[1]}:00{told[2] or ''}" if told else value
+    match = _MINUTES.fullmatch(value) if isinstance(value, str) else None
+    return f"{match[1]}:00{match[2] or ''}" if match else value
 
 
 def _kind(keys: Iterable[str]) -> type[_Line]:
-    there = {*keys}
-    if there & {"at", "severity", "title"}:
+    names = {*keys}
+    if names & {"at", "severity", "title"}:
         return _Opening
-    if "resolvedAt" in there:
-        return _Closing if "id" in there else _Opening
-    return _Opening if there & {"id", "blocking", "feature"} else _Coverage
+    if "resolvedAt" in names:
+        return _Closing if "id" in names else _Opening
+    return _Opening if names & {"id", "blocking", "feature"} else _Coverage
 
 
 def _check_times(read: _Line) -> None:

@@ -212,8 +212,8 @@ def _tally(elements: list[Element]) -> _Tally:
 def _case(case: Element, *, broken: int) -> _Tally:
     """One test: what its children say counts more than what its status does."""
     tally, kids = _Tally(), [_name(child) for child in case]
-    told = _told(case)
-    words = [_word(text) for text in told.values()]
+    states = _told(case)
+    words = [_word(text) for text in states.values()]
     attempts = {kind: sum(kid in tags for kid in kids) for kind, tags in _ATTEMPTS.items()}
     if broken or not _FAILED.isdisjoint((*kids, *words)):
         tally.failed = 1
@@ -222,17 +222,17 @@ def _case(case: Element, *, broken: int) -> _Tally:
     else:
         tally.passed, tally.attempts = 1, attempts
         tally.flaky = [_title(case)] if any(attempts.values()) else []
-        told |= {kid: kid for kid in kids if kid in _UNSURE}
-        tally.odd = [(key, text[:40]) for key, text in told.items() if _word(text) not in _RAN]
+        states |= {kid: kid for kid in kids if kid in _UNSURE}
+        tally.odd = [(key, text[:40]) for key, text in states.items() if _word(text) not in _RAN]
     return tally
 
 
 def _told(element: Element) -> dict[str, str]:
     """Return what an element's attributes say of how it ended, in words."""
     attributes = {_plain(key): text for key, text in element.items() if text.strip()}
-    said = {key: attributes[key] for key in _WORDS if key in attributes}
+    words = {key: attributes[key] for key in _WORDS if key in attributes}
     no = {key: word for key, word in _YES_NO.items() if _word(attributes.get(key)) in _NO}
-    return said | no
+    return words | no
 
 
 def _count(suite: Element, tally: _Tally) -> None:

@@ -206,8 +206,8 @@ def _interval(
     if before.confidence is None or before.confidence != after.confidence:
         return None, None
     old, new = (
-        (-inf if one.lower is None else one.lower, inf if one.upper is None else one.upper)
-        for one in (before, after)
+        (-inf if each.lower is None else each.lower, inf if each.upper is None else each.upper)
+        for each in (before, after)
     )
     bounds = difference_of_estimates(after.point, new, before.point, old)
     return known(bounds.lower), known(bounds.upper)

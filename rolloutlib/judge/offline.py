@@ -121,11 +121,11 @@ def compare_files(
             pair = arms_by_file(runs, files, names)
         if is_timed(runs):  # what has a time of its own is no second run; else answers may agree
             same, meaning = [], meaning._replace(doubts=(*same, *meaning.doubts))
-        found = _judged(plan, runs, pair, names, meaning)
-        warnings = (*same, *found.review.warnings)
-        found = found._replace(review=replace(found.review, warnings=warnings))
+        outcome = _judged(plan, runs, pair, names, meaning)
+        warnings = (*same, *outcome.review.warnings)
+        outcome = outcome._replace(review=replace(outcome.review, warnings=warnings))
     runs.check_unchanged()
-    return found
+    return outcome
 
 
 def nothing_compared(
@@ -152,7 +152,7 @@ def _judged(
         own = (why for arm in pair for why in mixed(arm, [r for r in runs.runs if r.arm == arm]))
         return Configured([*own])
 
-    asked = Asked(
+    terms = Asked(
         pair,
         configured,
         allocates=False,
@@ -163,7 +163,7 @@ def _judged(
     look = look_at(1, planned=1, confidence=plan.evidence.confidence)
     quality = {metric_of(gate): None for gate in plan.gates.values() if gate.metric in OUTCOMES}
     measuring = partial(measure, from_runs(runs), within=("passed", *quality))
-    compared = compare_arms(plan, asked, runs, measuring, look)
+    compared = compare_arms(plan, terms, runs, measuring, look)
     issues = issues_of(plan, compared)
     rising = tuple(i.tag for i in issues if i.rises and i.tag != ANY_ISSUE)
     applying = {key: gate for key, gate in plan.gates.items() if _applies(compared, gate)}
@@ -225,19 +225,19 @@ def _refused(runs: Runs) -> list[Reason]:
     return [because("pair.refused", rows=refused, read=runs.read, example=said(example.said))]
 
 
-def check_differs(names: Sequence[str], found: Pair) -> None:
+def check_differs(names: Sequence[str], pair: Pair) -> None:
     """Refuse a name in which nothing can differ: who misspelt it would wait for a GO in vain.
 
     Raises:
         UsageError: the files tell nothing of that name.
     """
-    labels = labels_in(found.runs.extras) if found.runs else ()
-    there = (*MATERIAL, PROMPT, *labels, *found.silent)
-    if unknown := next((name for name in names if name not in there), None):
-        hint = did_you_mean(unknown, there)
+    labels = labels_in(pair.runs.extras) if pair.runs else ()
+    columns = (*MATERIAL, PROMPT, *labels, *pair.silent)
+    if unknown := next((name for name in names if name not in columns), None):
+        hint = did_you_mean(unknown, columns)
         raise UsageError(
             "--differs {name}: the files tell {there}.{hint}",
-            name=unknown, there=listed(there), hint=hint,
+            name=unknown, there=listed(columns), hint=hint,
         )  # fmt: skip
 
 
@@ -274,8 +274,8 @@ def _applies(compared: Comparison, gate: EvalGate) -> bool:
         return True
     if gate.metric == "issue":
         return any(compared.measured.counts[arm].labelled for arm in compared.pair)
-    seen = compared.gate(gate)
-    arms = seen.arms and (seen.arms.control, seen.arms.treatment)
+    data = compared.gate(gate)
+    arms = data.arms and (data.arms.control, data.arms.treatment)
     if not arms or not any(arm.n.sum() for arm in arms):
         return False
     return gate.metric not in COUNTED or any(arm.total.sum() for arm in arms)
@@ -305,8 +305,8 @@ def _reasons(
     if compared.invalid is not None:
         return (compared.invalid,)
     if recommended is Recommendation.GO:
-        told = [finding.why for finding in findings]
-        return (because("pair.all_pass", gates=len(gates)), *told)
+        beside = [finding.why for finding in findings]
+        return (because("pair.all_pass", gates=len(gates)), *beside)
     return reasons(
         gates, (), [finding.why for finding in findings], blocks=compared.blocks,
         copied=copies(runs, compared.pair),

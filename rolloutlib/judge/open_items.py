@@ -25,7 +25,7 @@ _OF_CHECKS: Final = ("check.", "checks.")
 _REGRESSION: Final = ("segment.", "issue.", "issues.", "drift.")
 _RUNS: Final = ("gates.silent", "runs.few")
 
-Asked = tuple["Owed", Reason]
+Item = tuple["Owed", Reason]
 Part = TypeVar("Part")
 Key = TypeVar("Key")
 
@@ -44,16 +44,16 @@ def open_items(
         gates: with their verdicts.
         checks: with what they found.
     """
-    asked = (
+    items = (
         *_of_data(reasons), *_of_gates(reasons, gates), *_of_runs(reasons),
         *_of_checks(plan, checks), *_of_findings(reasons), *_of_people(plan, stage, recommended),
     )  # fmt: skip
-    return tuple(OpenItem(owes(plan, what), why) for what, why in asked)
+    return tuple(OpenItem(owes(plan, what), why) for what, why in items)
 
 
-def _of_data(reasons: Sequence[Reason]) -> Iterator[Asked]:
+def _of_data(reasons: Sequence[Reason]) -> Iterator[Item]:
     """Ask to mend what no other reason is about: data that are no evidence, or not yet."""
-    known = (
+    specific = (
         *_SETTLED,
         *_OF_GATES,
         *_OF_CHECKS,
@@ -63,33 +63,33 @@ def _of_data(reasons: Sequence[Reason]) -> Iterator[Asked]:
         "risk.",
         "look.spent",
     )
-    if any(not reason.code.startswith(known) for reason in reasons):
+    if any(not reason.code.startswith(specific) for reason in reasons):
         yield "data", because("open.data")
     for reason in reasons:
         if reason.code == "gates.blocked":
             yield "data", reason
 
 
-def _of_runs(reasons: Sequence[Reason]) -> Iterator[Asked]:
+def _of_runs(reasons: Sequence[Reason]) -> Iterator[Item]:
     """Ask for the runs that the plan averages, and for values in the last ones."""
     for reason in reasons:
         if reason.code in _RUNS:
             yield "data", reason
 
 
-def _of_gates(reasons: Sequence[Reason], gates: Sequence[GateResult]) -> Iterator[Asked]:
+def _of_gates(reasons: Sequence[Reason], gates: Sequence[GateResult]) -> Iterator[Item]:
     """Ask for gates, those together of which the same duty asks the same."""
     by_id = {gate.id: gate for gate in gates}
 
-    def told(code: str) -> list[tuple[GateResult, str | Reason]]:
+    def listed_of(code: str) -> list[tuple[GateResult, str | Reason]]:
         listed = [reason for reason in reasons if reason.code == code]
         return [(by_id[str(reason.facts["id"])], _name(reason)) for reason in listed]
 
-    for what, group in _grouped(told("gate.broken"), _of_pair):
+    for what, group in _grouped(listed_of("gate.broken"), _of_pair):
         yield what, because("open.broken", gates=_names(group))
-    for what, group in _grouped(told("gate.refused"), _of_pair):
+    for what, group in _grouped(listed_of("gate.refused"), _of_pair):
         yield what, because("open.refused", gates=_names(group))
-    for (what, unit), group in _grouped(told("gate.unproven"), _lacking):
+    for (what, unit), group in _grouped(listed_of("gate.unproven"), _lacking):
         if unit:
             yield what, because("open.needs", gates=_names(group), unit=unit, further=_most(group))
         else:
@@ -100,7 +100,7 @@ def _of_gates(reasons: Sequence[Reason], gates: Sequence[GateResult]) -> Iterato
         yield what, because("gates.empty", gates=tuple(gate.title for gate in group))
 
 
-def _of_checks(plan: Plan, checks: Sequence[CheckResult]) -> Iterator[Asked]:
+def _of_checks(plan: Plan, checks: Sequence[CheckResult]) -> Iterator[Item]:
     """Ask to repair what a check found, and for evidence where there is none that holds."""
     for check in checks:
         if check.holds is False:
@@ -119,7 +119,7 @@ def _of_checks(plan: Plan, checks: Sequence[CheckResult]) -> Iterator[Asked]:
         yield kind, because("checks.bring", checks=tuple(check.title for check in group))
 
 
-def _of_findings(reasons: Sequence[Reason]) -> Iterator[Asked]:
+def _of_findings(reasons: Sequence[Reason]) -> Iterator[Item]:
     for reason in reasons:
         if reason.code.startswith(_REGRESSION):
             yield "regression", because("open.look", why=reason)
@@ -129,7 +129,7 @@ def _of_findings(reasons: Sequence[Reason]) -> Iterator[Asked]:
             yield "decision", reason
 
 
-def _of_people(plan: Plan, stage: StageId, recommended: Recommendation) -> Iterator[Asked]:
+def _of_people(plan: Plan, stage: StageId, recommended: Recommendation) -> Iterator[Item]:
     """Ask for the decision, and after a GO for the step that it takes; INVALID decides nothing."""
     if recommended is not Recommendation.INVALID:
         yield "decision", because("open.decide")
@@ -142,19 +142,19 @@ def _duty(gate: GateResult) -> Owed:
     return "tags" if gate.metric == "edited" else "gate"
 
 
-def _of_pair(one: tuple[GateResult, object]) -> Owed:
-    return _duty(one[0])
+def _of_pair(pair: tuple[GateResult, object]) -> Owed:
+    return _duty(pair[0])
 
 
-def _lacking(one: tuple[GateResult, object]) -> tuple[Owed, str]:
-    needed = one[0].evidence.needed
-    return _duty(one[0]), needed.unit if needed else ""
+def _lacking(pair: tuple[GateResult, object]) -> tuple[Owed, str]:
+    needed = pair[0].evidence.needed
+    return _duty(pair[0]), needed.unit if needed else ""
 
 
 def _most(group: Sequence[tuple[GateResult, object]]) -> int:
     """Return how many more units settle all of them."""
     needed = (gate.evidence.needed for gate, _ in group)
-    return max(one.further for one in needed if one is not None)
+    return max(need.further for need in needed if need is not None)
 
 
 def _name(reason: Reason) -> str | Reason:

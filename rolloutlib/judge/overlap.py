@@ -114,4 +114,4 @@ def _files(review: Review) -> set[str]:
 
 def carried_stages(review: Review) -> tuple[int, ...]:
     """Return the earlier stages whose evidence counts in a review."""
-    return tuple(one.stage for one in review.carried if one.why is None)
+    return tuple(row.stage for row in review.carried if row.why is None)

@@ -48,7 +48,9 @@ def owes(plan: Plan, what: Owed) -> str:
     """
     duty = DUTIES[what].casefold()
     named = (
-        role for role, told in plan.roles.items() if duty in (one.casefold() for one in told.duties)
+        role
+        for role, entry in plan.roles.items()
+        if duty in (text.casefold() for text in entry.duties)
     )
-    responsible = (role for role, told in plan.roles.items() if told.raci == "responsible")
+    responsible = (role for role, entry in plan.roles.items() if entry.raci == "responsible")
     return next(named, next(responsible, "pm"))

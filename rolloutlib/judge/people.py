@@ -38,8 +38,8 @@ def people_say(
         results: every gate's verdict.
     """
     rows = judge_errors(compared, [*gates.values()])
-    told = [why for result in results if (why := _told(result)) is not None]
-    return rows, (*told, *told_of(rows, compared.rules))
+    remarks = [why for result in results if (why := _told(result)) is not None]
+    return rows, (*remarks, *told_of(rows, compared.rules))
 
 
 def _told(gate: GateResult) -> Reason | None:
@@ -64,15 +64,15 @@ def people_for(
     return people_of(gate, arms, own, labels, compared.pair, compared.rules)
 
 
-def as_people_have_it(seen: Seen, people: People | None) -> Seen:
+def as_people_have_it(data: Seen, people: People | None) -> Seen:
     """Move the plan's own values by as much as people's labels move the evidence."""
     if people is None or not people.moved:
-        return seen
+        return data
     planned, worst = (
-        one and PlanValue(None if one.value is None else one.value + people.moved, one.runs)
-        for one in (seen.planned, seen.worst_planned)
+        each and PlanValue(None if each.value is None else each.value + people.moved, each.runs)
+        for each in (data.planned, data.worst_planned)
     )
-    return replace(seen, planned=planned or seen.planned, worst_planned=worst)
+    return replace(data, planned=planned or data.planned, worst_planned=worst)
 
 
 def doubted(compared: Comparison, gate: Gate, people: People | None) -> Reason | None:

@@ -26,8 +26,10 @@ def fires(risk: RiskState) -> Reason:
 
 def register_findings(risks: Sequence[RiskState]) -> list[Finding]:
     """Return the risks that decide something: a hold, or for a rollback a NO_GO."""
-    held = [Finding(fires(risk), "hold") for risk in risks if weight_of(risk) == "hold"]
-    return held + [Finding(fires(risk), "no_go") for risk in risks if weight_of(risk) == "rollback"]
+    holds = [Finding(fires(risk), "hold") for risk in risks if weight_of(risk) == "hold"]
+    return holds + [
+        Finding(fires(risk), "no_go") for risk in risks if weight_of(risk) == "rollback"
+    ]
 
 
 def register_warnings(risks: Sequence[RiskState]) -> list[Reason]:

@@ -105,10 +105,10 @@ def judge_stage(
 
     def judged(look: Look) -> Reviewed:
         with readable():
-            found = _judged(plan, params, source, carrying, look)
+            reviewed = _judged(plan, params, source, carrying, look)
         for each in (source, *carrying.sources):
             each.runs.check_unchanged()
-        return found
+        return reviewed
 
     counting = replace(source.runs, inputs=(*source.runs.inputs, *carrying.counting()))
     digest = carrying.digest(source.digest)
@@ -213,9 +213,9 @@ def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[Che
 def _not_carried(carrying: Carrying) -> list[Reason]:
     """Say of each earlier stage that was named in vain why it does not count."""
     return [
-        because("carry.refused", stage=one.stage, source=one.source, why=one.why)
-        for one in carrying.stages
-        if one.why is not None
+        because("carry.refused", stage=row.stage, source=row.source, why=row.why)
+        for row in carrying.stages
+        if row.why is not None
     ]
 
 

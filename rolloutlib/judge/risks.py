@@ -80,16 +80,16 @@ def judge_risks(
             _signal(key, signal, signals.readings.get((name, key)))
             for key, signal in risk.shown_by.items()
         )
-        said = name in reported
-        state = _state(judged, said=said)
+        is_reported = name in reported
+        state = _state(judged, by_people=is_reported)
         changes = tuple(_changes(plan, name, risk, signals)) if state == "fires" else ()
         knobs = sum(change.code in _TURNS for change in changes)
         waits = bool(knobs) and turned + knobs > plan.knobs.at_once
         turned += 0 if waits else knobs
         states.append(RiskState(
-            name, risk.risk, risk.feature, risk.mitigation, state, _weightiest(risk, judged, said),
-            () if waits else changes, waits, risk.decides,
-            sure=said or any(one.sure for one in judged), signals=judged,
+            name, risk.risk, risk.feature, risk.mitigation, state,
+            _weightiest(risk, judged, is_reported), () if waits else changes, waits, risk.decides,
+            sure=is_reported or any(each.sure for each in judged), signals=judged,
             profile=signals.profile, latency_ms=signals.latency_ms,
         ))  # fmt: skip
     return tuple(states)
@@ -125,8 +125,8 @@ def _signal(name: str, signal: Signal, reading: Reading | None) -> SignalState:
                            seen=because("risk.reported", signal=signal.text or ""))  # fmt: skip
     if reading is None or reading.value is None:
         why = reading.absent if reading and reading.absent else because("evidence.none")
-        seen = because("risk.unseen", title=_title(signal), why=why)
-        return SignalState(name, "open", sure=False, limit=limit, seen=seen, reading=reading)
+        reason = because("risk.unseen", title=_title(signal), why=why)
+        return SignalState(name, "open", sure=False, limit=limit, seen=reason, reading=reading)
     state, sure = _judged(signal, limit, reading, reading.value)
     return SignalState(name, state, sure, limit, _seen(signal, limit, reading), reading)
 
@@ -186,22 +186,22 @@ def _seen(signal: Signal, limit: float, reading: Reading) -> Reason:
 # --- one risk -------------------------------------------------------------------------------------
 
 
-def _state(judged: Sequence[SignalState], *, said: bool) -> State:
-    if said or any(one.state == "fires" for one in judged):
+def _state(judged: Sequence[SignalState], *, by_people: bool) -> State:
+    if by_people or any(each.state == "fires" for each in judged):
         return "fires"
-    shown = [one for one in judged if one.limit is not None]
-    return "quiet" if shown and all(one.state == "quiet" for one in shown) else "open"
+    shown = [each for each in judged if each.limit is not None]
+    return "quiet" if shown and all(each.state == "quiet" for each in shown) else "open"
 
 
-def _weightiest(risk: Risk, judged: Sequence[SignalState], said: bool) -> Reason:  # noqa: FBT001
+def _weightiest(risk: Risk, judged: Sequence[SignalState], by_people: bool) -> Reason:  # noqa: FBT001
     """Return what the signal that says most has seen: that fires, people's words, open, quiet."""
-    for one in judged:
-        if one.state == "fires":
-            return one.seen
+    for each in judged:
+        if each.state == "fires":
+            return each.seen
     words = next((signal.text for signal in risk.shown_by.values() if signal.text), None)
-    if said:
+    if by_people:
         return because("risk.reported", signal=words or risk.risk)
-    by_state = sorted(judged, key=lambda one: (one.limit is None, one.state == "quiet"))
+    by_state = sorted(judged, key=lambda each: (each.limit is None, each.state == "quiet"))
     return by_state[0].seen
 
 

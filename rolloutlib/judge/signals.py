@@ -110,8 +110,8 @@ def _arms(compared: Comparison, gate: Gate, signal: Signal) -> tuple[Arms | None
     """Line up both arms; an issue that no sample carries is 0 wherever issues are told."""
     table = compared.measured.table
     if signal.issue is None:
-        seen = compared.seen(gate, metric_of(gate))
-        return (seen.arms, seen.absent) if seen.absent is None else (None, seen.absent)
+        data = compared.seen(gate, metric_of(gate))
+        return (data.arms, data.absent) if data.absent is None else (None, data.absent)
     tag = spelled_as_there(signal.issue, {tag for _, tag in compared.measured.carried})
     if f"issue:{tag}" in table.metrics:
         arms = compared.arms(table, f"issue:{tag}")
@@ -128,12 +128,12 @@ def _arms(compared: Comparison, gate: Gate, signal: Signal) -> tuple[Arms | None
 
 def _vetoes(compared: Comparison, shares: Shares) -> tuple[Reason, ...]:
     """Say which veto reasons rose, by guardian profile: Holm over all that there are."""
-    there = _reasons_by_profile(shares.vetoes)
-    if not there:
+    counts = _reasons_by_profile(shares.vetoes)
+    if not counts:
         return (because("risk.no_vetoes"),)
-    if all(reason is None for _, reason in there):
+    if all(reason is None for _, reason in counts):
         return (because("field.missing", field="vetoReason"),)
-    listed = sorted(there, key=lambda pair: (-there[pair], str(pair)))[:MOST_REASONS]
+    listed = sorted(counts, key=lambda pair: (-counts[pair], str(pair)))[:MOST_REASONS]
     tests = [_risen(compared, shares, *pair) for pair in listed]
     adjusted = sequential.holm([test.p for test in tests]).tolist()
     rose = [
@@ -184,12 +184,12 @@ def _risen(compared: Comparison, shares: Shares, profile: str | None, reason: st
 
 def _mix(plan: Plan, compared: Comparison, shares: Shares) -> Reading:
     """Hold the treatment's difficulty against the planned mix, cluster by cluster."""
-    mine = shares.mix.where(arm=compared.pair[1])
-    cluster, difficulty = mine.keys["cluster"], mine.keys["difficulty"]
+    treated = shares.mix.where(arm=compared.pair[1])
+    cluster, difficulty = treated.keys["cluster"], treated.keys["difficulty"]
     counts = np.zeros((len(cluster.labels), len(plan.monitoring.difficulty)))
     for column, label in enumerate(plan.monitoring.difficulty):
         chosen = difficulty.codes == difficulty.code(label)
-        np.add.at(counts[:, column], cluster.codes[chosen], mine.rows[chosen])
+        np.add.at(counts[:, column], cluster.codes[chosen], treated.rows[chosen])
     if compared.measured.unit == "sample":
         counts = counts.sum(axis=0, keepdims=True)
     target = plan.monitoring.difficulty

@@ -122,7 +122,7 @@ class _Within:
 
 
 def sliced_conditions(
-    judged: Judged, given: Mapping[str, object], first: Sequence[Condition] = ()
+    judged: Judged, values: Mapping[str, object], first: Sequence[Condition] = ()
 ) -> tuple[Condition, ...]:
     """Read what an analyst asks for, within a slice that is sliced on.
 
@@ -132,11 +132,11 @@ def sliced_conditions(
     """
     with readable():
         samples = sample_frame(judged.source)
-        asked = conditions_of(given, samples.extras)
+        conditions = conditions_of(values, samples.extras)
         pair = (judged.review.control, judged.review.treatment)
         of_both = samples.frame().filter(nw.col("arm").is_in(pair))
-        matching(within(of_both, first), asked)
-    return joined(first, asked)
+        matching(within(of_both, first), conditions)
+    return joined(first, conditions)
 
 
 def samples_within(judged: Judged, conditions: Sequence[Condition]) -> Samples:
@@ -189,9 +189,11 @@ def _compared(sliced: _Within) -> Comparison:
     )  # fmt: skip
     if not any(measured.counts[arm].samples for arm in pair):
         raise UsageError("no sample meets all of these conditions.")
-    there = replace(runs, runs=_runs_there(runs.runs, measured, pair), quarantined=(), copies={})
+    of_slice = replace(
+        runs, runs=_runs_within(runs.runs, measured, pair), quarantined=(), copies={}
+    )
     plain = params.model_copy(update={"adjust": False})
-    compared = compare(plan, plain, there, partial(_again, measured), review.look)
+    compared = compare(plan, plain, of_slice, partial(_again, measured), review.look)
     return replace(compared, limits=limits, adjusts=params.adjust and _adjusts(measured, pair))
 
 
@@ -199,20 +201,22 @@ def _again(measured: Measured, _pair: tuple[str, str], **_how: object) -> Measur
     return measured
 
 
-def _runs_there(infos: Sequence[Any], measured: Measured, pair: tuple[str, str]) -> tuple[Any, ...]:
+def _runs_within(
+    infos: Sequence[Any], measured: Measured, pair: tuple[str, str]
+) -> tuple[Any, ...]:
     """Return the runs that have samples in a slice; an arm without any keeps one, empty."""
     arm, run = (measured.by_run.keys[key] for key in ("arm", "run_id"))
     rows = {
         (arm.labels[int(a)], run.labels[int(r)]): int(n)
         for a, r, n in zip(arm.codes, run.codes, measured.by_run.rows, strict=True)
     }
-    there: list[Any] = []
+    listed: list[Any] = []
     for name in pair:
-        mine = [info for info in infos if info.arm == name]
-        held = [replace(info, n=rows[name, info.run_id], reported=None)
-                for info in mine if (name, info.run_id) in rows]  # fmt: skip
-        there += held or [replace(info, n=0, reported=None) for info in mine[:1]]
-    return tuple(there)
+        of_arm = [info for info in infos if info.arm == name]
+        with_rows = [replace(info, n=rows[name, info.run_id], reported=None)
+                     for info in of_arm if (name, info.run_id) in rows]  # fmt: skip
+        listed += with_rows or [replace(info, n=0, reported=None) for info in of_arm[:1]]
+    return tuple(listed)
 
 
 def _adjusts(measured: Measured, pair: tuple[str, str]) -> bool:
@@ -227,19 +231,19 @@ def _adjusts(measured: Measured, pair: tuple[str, str]) -> bool:
 def _gate(sliced: _Within, compared: Comparison, key: str) -> SliceGate:
     judged = sliced.judged
     gate, stage = judged.plan.gates[key], judged.params.stage
-    asked = next((one for one in judged.review.gates if one.id == key), None)
-    subject = asked.subject if asked else None
-    seen = compared.gate(gate.model_copy(update={"issue": subject}) if subject else gate)
-    estimate = None if seen.nothing else estimated(compared, gate, seen)[1]
+    result = next((each for each in judged.review.gates if each.id == key), None)
+    subject = result.subject if result else None
+    data = compared.gate(gate.model_copy(update={"issue": subject}) if subject else gate)
+    estimate = None if data.nothing else estimated(compared, gate, data)[1]
     row = SliceGate(
         id=key, title=gate.title, subject=subject,
         metric=gate.metric, contrast=gate.contrast, harm=gate.harm,
         unit=gate.evidence_unit,
         level_unit=_level_unit(gate), signed=gate.contrast == "difference",
         limit=gate.proof_limit(stage, compared.limits),
-        control=seen.control, treatment=seen.treatment,
+        control=data.control, treatment=data.treatment,
         why=_why(compared, gate, estimate,
-                 because("issues.nothing") if seen.nothing else seen.absent or seen.gaps),
+                 because("issues.nothing") if data.nothing else data.absent or data.gaps),
     )  # fmt: skip
     if estimate is None:
         return row
@@ -298,15 +302,15 @@ def adjusted(slices: Sequence[Sliced], listed: int = 0) -> list[list[float | Non
         slices: those that were tried.
         listed: further tests that were seen (see `listed_beside`), as if each found nothing.
     """
-    own = [gate.p for one in slices for gate in one.gates]
+    own = [gate.p for sliced in slices for gate in sliced.gates]
     values = iter(holm_of([*own, *[1.0] * listed]))
-    return [[next(values) for _ in one.gates] for one in slices]
+    return [[next(values) for _ in sliced.gates] for sliced in slices]
 
 
 def tried(slices: Sequence[Sliced], listed: int = 0) -> tuple[TriedSlice, ...]:
     """List every gate of every slice with its p over all of them, and over `listed` tests."""
     return tuple(
-        TriedSlice(one, gate, p)
-        for one, values in zip(slices, adjusted(slices, listed), strict=True)
-        for gate, p in zip(one.gates, values, strict=True)
+        TriedSlice(sliced, gate, p)
+        for sliced, values in zip(slices, adjusted(slices, listed), strict=True)
+        for gate, p in zip(sliced.gates, values, strict=True)
     )

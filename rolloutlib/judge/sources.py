@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rolloutlib.runs import Runs
     from rolloutlib.runs.samples import Samples
 
-Found = TypeVar("Found")
+Summed = TypeVar("Summed")
 
 __all__ = ["Source", "data_digest", "given_path", "read_source", "sample_frame"]
 
@@ -92,8 +92,8 @@ def read_source(
     read = partial(_read_runs, plan, params, path)
     runs, samples = _read(params, path, partial(read, on_progress))
     measuring, sharing = _once(partial(measure, samples)), _once(partial(shares_of, samples))
-    here = params.engine == "duckdb" or not is_table(path)
-    again = partial(read, texts=True) if here else None
+    local = params.engine == "duckdb" or not is_table(path)
+    again = partial(read, texts=True) if local else None
     return Source(runs, samples.digest(), measuring, samples, sharing, again)
 
 
@@ -136,16 +136,16 @@ def data_digest(params: ReviewParams) -> str | None:
     return read_source(load_plan(given_path(params, "plan")), params).digest
 
 
-def _once(measuring: Callable[..., Found]) -> Callable[..., Found]:
+def _once(measuring: Callable[..., Summed]) -> Callable[..., Summed]:
     """Keep what was measured: an overtaken look, or evidence that is carried, asks again."""
-    made: list[tuple[object, Found]] = []
+    made: list[tuple[object, Summed]] = []
 
-    def again(pair: tuple[str, str], **how: object) -> Found:
-        found = next((measured for asked, measured in made if asked == (pair, how)), None)
-        if found is None:
-            found = measuring(pair, **how)
-            made.append(((pair, how), found))
-        return found
+    def again(pair: tuple[str, str], **how: object) -> Summed:
+        result = next((measured for request, measured in made if request == (pair, how)), None)
+        if result is None:
+            result = measuring(pair, **how)
+            made.append(((pair, how), result))
+        return result
 
     return again
 

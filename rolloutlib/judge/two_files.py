@@ -60,7 +60,10 @@ def check_different(inputs: Sequence[InputFile], two: Two) -> list[Reason]:
             "is compared; name the other run's output.",
             control=control[same[0]], treatment=treatment[same[0]], digest=same[0][:12],
         )  # fmt: skip
-    return [because("pair.same_file", first=control[one], second=treatment[one]) for one in same]
+    return [
+        because("pair.same_file", first=control[digest], second=treatment[digest])
+        for digest in same
+    ]
 
 
 def arms_by_file(runs: Runs, two: Two, names: tuple[str, str]) -> tuple[str, str]:
@@ -72,21 +75,21 @@ def arms_by_file(runs: Runs, two: Two, names: tuple[str, str]) -> tuple[str, str
     """
     arms: list[str] = []
     for path, files in zip(names, two.names, strict=True):
-        mine = sorted({run.arm for run in runs.runs if files & {run.file, *run.files}})
-        if not mine:
+        own = sorted({run.arm for run in runs.runs if files & {run.file, *run.files}})
+        if not own:
             first = next((row.said for row in runs.quarantined if row.file in files), "")
             notes = (note for name, note in runs.notes.items() if name in files)
             cached = of_cache(sum(sum(note.cached.values()) for note in notes))
             raise NoEvidenceError(
                 "{path} has no row that is evidence{why}", path=path, why=after(first) or cached
             )
-        if len(mine) > 1:
+        if len(own) > 1:
             raise UsageError(
                 "{path} holds several arms: {arms}; expected one a file. To compare these: rollout "
                 "compare {path} --control {control} --treatment {treatment}",
-                path=path, arms=listed(mine), control=mine[0], treatment=mine[1],
+                path=path, arms=listed(own), control=own[0], treatment=own[1],
             )  # fmt: skip
-        arms += mine
+        arms += own
     if arms[0] == arms[1]:
         raise UsageError(
             "both {control} and {treatment} say that they are arm {arm!r}; expected two; leave the "

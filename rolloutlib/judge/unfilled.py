@@ -31,13 +31,13 @@ WAITING: Final = frozenset({
 """What promises words and says none, as a whole line."""
 
 
-def placeholder(role: str, asked: object) -> str:
+def placeholder(role: str, wording: object) -> str:
     """Return what a draft holds until this role puts in what is asked for.
 
     >>> placeholder("pm", "what changed")
     'TODO(pm): what changed'
     """
-    return f"TODO({role}): {asked}"
+    return f"TODO({role}): {wording}"
 
 
 def lines_unfilled(text: str) -> tuple[int, ...]:
@@ -46,8 +46,8 @@ def lines_unfilled(text: str) -> tuple[int, ...]:
     >>> lines_unfilled("reflected: TODO(qa): true or false")
     (1,)
     """
-    found = (n for n, line in enumerate(text.splitlines(), 1) if _MARK.search(_narrow(line)))
-    return tuple(n for n, _ in zip(found, range(_LISTED), strict=False))
+    numbers = (n for n, line in enumerate(text.splitlines(), 1) if _MARK.search(_narrow(line)))
+    return tuple(n for n, _ in zip(numbers, range(_LISTED), strict=False))
 
 
 def says_something(text: str) -> bool:
@@ -56,10 +56,10 @@ def says_something(text: str) -> bool:
     >>> [says_something(text) for text in ("TBD.", "TODO: ask QA", "{{what}}", "Tags come.")]
     [False, False, False, True]
     """
-    told = _narrow(text).casefold()
-    if _FILLER in told:
+    narrowed = _narrow(text).casefold()
+    if _FILLER in narrowed:
         return False
-    lines = (_SLOT.sub("", line).strip(_SIGNS) for line in told.splitlines())
+    lines = (_SLOT.sub("", line).strip(_SIGNS) for line in narrowed.splitlines())
     return any(line and line not in WAITING and not _BEGUN.match(line) for line in lines)
 
 

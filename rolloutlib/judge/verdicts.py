@@ -94,8 +94,8 @@ def judge_evidence(
         return evidence_of(None, Verdict.INCONCLUSIVE, missing or because("evidence.none"))
     if (blocked := missing or estimate.cap) is not None:
         return evidence_of(estimate, Verdict.INCONCLUSIVE, blocked)
-    kept, broken = proves(estimate.lower, estimate.upper, limit, gate.harm)
-    if kept:
+    cleared, broken = proves(estimate.lower, estimate.upper, limit, gate.harm)
+    if cleared:
         return evidence_of(estimate, Verdict.PASS, because("bound.clears"))
     if broken:
         return evidence_of(estimate, Verdict.FAIL, because("bound.broken"))

@@ -49,19 +49,19 @@ _WHAT: Final = {
 
 def complaint(problem: ErrorDetails) -> Clause:
     """Return what is expected instead, as a clause; a validator of ours may raise a phrase."""
-    told, context = problem["type"], problem.get("ctx", {})
+    kind, context = problem["type"], problem.get("ctx", {})
     ours = context.get("error")
     if isinstance(ours, ValueError) and ours.args and isinstance(ours.args[0], Phrase):
         return ours.args[0]
-    if known := _TYPES.get(told) or _bounded(told, context):
-        return known
+    if clause := _TYPES.get(kind) or _bounded(kind, context):
+        return clause
     text = problem["msg"].removeprefix("Value error, ")
-    return text if told == "value_error" else f"{text[0].lower()}{text[1:]}"
+    return text if kind == "value_error" else f"{text[0].lower()}{text[1:]}"
 
 
-def _bounded(told: str, context: Mapping[str, Any]) -> Phrase | None:  # noqa: PLR0911 -- one a kind of bound
+def _bounded(kind: str, context: Mapping[str, Any]) -> Phrase | None:  # noqa: PLR0911 -- one a kind of bound
     """Return the complaint about a number or a length that is out of bounds."""
-    match told, {name: _plain(value) for name, value in context.items()}:
+    match kind, {name: _plain(value) for name, value in context.items()}:
         case "greater_than", {"gt": bound}:
             return phrase("input should be greater than {bound}", bound=bound)
         case "greater_than_equal", {"ge": bound}:

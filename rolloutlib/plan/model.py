@@ -80,9 +80,9 @@ class Check(Model):
                 phrase("log names a file of incidents; only a check of kind incidents has it")
             )
         if not (self.hours if by_hours else self.items):
-            wanted = "hours" if by_hours else "items"
+            lacking = "hours" if by_hours else "items"
             raise ValueError(
-                phrase("a check of kind {kind} needs {wanted}", kind=self.kind, wanted=wanted)
+                phrase("a check of kind {kind} needs {wanted}", kind=self.kind, wanted=lacking)
             )
         return self
 
@@ -151,12 +151,12 @@ class Plan(Model):
                 )
             )
         if (safe := self.rollback.safe_profile) not in self.profiles:
-            known = sorted(self.profiles)
+            names = sorted(self.profiles)
             raise ValueError(
                 phrase(
                     "rollback.safe_profile is {safe!r}; expected one of {known}",
                     safe=safe,
-                    known=known,
+                    known=names,
                 )
             )
         for name, risk in self.risks.items():
@@ -167,14 +167,16 @@ class Plan(Model):
         """Refuse a risk whose answer turns what the plan does not have."""
         if why := self.knobs.unfit(risk):
             raise ValueError(phrase("risks.{name}.turns: {why}", name=name, why=why))
-        if other := next((one for one in risk.offers if one not in self.profiles), None):
-            known, hint = ", ".join(self.profiles), did_you_mean(other, self.profiles)
+        if other := next(
+            (profile for profile in risk.offers if profile not in self.profiles), None
+        ):
+            names, hint = ", ".join(self.profiles), did_you_mean(other, self.profiles)
             raise ValueError(
                 phrase(
                     "risks.{name}.offers has {other!r}; expected {known}.{hint}",
                     name=name,
                     other=other,
-                    known=known,
+                    known=names,
                     hint=hint,
                 )
             )
@@ -182,11 +184,11 @@ class Plan(Model):
     def profile(self, name: str) -> Profile:
         """Return a guardian profile, or raise PlanError naming the profiles that there are."""
         if name not in self.profiles:
-            known, hint = ", ".join(self.profiles), did_you_mean(name, self.profiles)
+            names, hint = ", ".join(self.profiles), did_you_mean(name, self.profiles)
             raise PlanError(
                 "profile is {name!r}; the plan has {known}.{hint}",
                 name=name,
-                known=known,
+                known=names,
                 hint=hint,
             )
         return self.profiles[name]
@@ -223,14 +225,14 @@ class Plan(Model):
 
 
 def _same_keys(where: str, got: Mapping[Any, object], expected: Mapping[Any, object]) -> None:
-    wanted = ", ".join(map(str, expected))
+    names = ", ".join(map(str, expected))
     if missing := [str(key) for key in expected if key not in got]:
         raise ValueError(
             phrase(
                 "{where} lacks {missing}; every one of {wanted} is needed",
                 where=where,
                 missing=missing,
-                wanted=wanted,
+                wanted=names,
             )
         )
     if extra := [str(key) for key in got if key not in expected]:
@@ -239,7 +241,7 @@ def _same_keys(where: str, got: Mapping[Any, object], expected: Mapping[Any, obj
                 "{where} has {extra}; expected only {wanted}",
                 where=where,
                 extra=extra,
-                wanted=wanted,
+                wanted=names,
             )
         )
 
@@ -258,8 +260,8 @@ def workbook_root(start: Path | None = None) -> Path:
         PlanError: there is none, or the nearest workbook has lost its plan: what is asked for there
             must not be done to another one.
     """
-    here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
+    origin = (start or Path.cwd()).resolve()
+    for folder in (origin, *origin.parents, Path(__file__).resolve().parents[2]):
         if (folder / "params" / "plan.yaml").is_file():
             return folder
         if mark := next((mark for mark in _MARKS if lexists(folder / mark)), None):
@@ -269,7 +271,7 @@ def workbook_root(start: Path | None = None) -> Path:
             )  # fmt: skip
     raise PlanError(
         "no params/plan.yaml at or above {here}; run `rollout` inside a checkout of the workbook",
-        here=here,
+        here=origin,
     )
 
 

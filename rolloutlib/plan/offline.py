@@ -92,12 +92,12 @@ class EvalPlan(Model):
     @model_validator(mode="after")
     def _needs_its_gates(self) -> Self:
         if other := next((key for key in self.needs if key not in self.gates), None):
-            known, hint = ", ".join(self.gates), did_you_mean(other, self.gates)
+            names, hint = ", ".join(self.gates), did_you_mean(other, self.gates)
             raise ValueError(
                 phrase(
                     "needs has {other!r}; the plan's gates are {known}.{hint}",
                     other=other,
-                    known=known,
+                    known=names,
                     hint=hint,
                 )
             )
@@ -143,8 +143,8 @@ def load_eval_plan(path: Path) -> EvalPlan:
 
 def nearest_eval_plan(start: Path | None = None) -> Path:
     """Return params/eval.yaml of the nearest folder at or above `start`, else what is shipped."""
-    here = (start or Path.cwd()).resolve()
-    places = (folder / "params" / "eval.yaml" for folder in (here, *here.parents))
+    origin = (start or Path.cwd()).resolve()
+    places = (folder / "params" / "eval.yaml" for folder in (origin, *origin.parents))
     return next((path for path in places if path.is_file()), SHIPPED)
 
 

@@ -64,30 +64,30 @@ def _in_calendar(as_of: datetime) -> datetime:
     return as_of
 
 
-def _day(told: object) -> date | None:
+def _day(value: object) -> date | None:
     """Take a date; never a number, which would be taken for seconds since 1970."""
-    if told is None or (isinstance(told, date) and not isinstance(told, datetime)):
-        return told
-    if isinstance(told, str) and _DAY.fullmatch(told):
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    if isinstance(value, str) and _DAY.fullmatch(value):
         with suppress(ValueError):
-            return date.fromisoformat(told)
-    raise ValueError(phrase("is {told!r}; expected a date such as 2026-11-20", told=str(told)))
+            return date.fromisoformat(value)
+    raise ValueError(phrase("is {told!r}; expected a date such as 2026-11-20", told=str(value)))
 
 
-def _day_or_moment(told: object) -> date | datetime | None:
+def _day_or_moment(value: object) -> date | datetime | None:
     """Take a date, which is a whole day of the plan's clock, or a moment with its offset."""
     with suppress(ValueError):
-        return _day(told)
-    moment = told if isinstance(told, datetime) else None
-    if isinstance(told, str) and "T" in told:
+        return _day(value)
+    moment = value if isinstance(value, datetime) else None
+    if isinstance(value, str) and "T" in value:
         with suppress(ValueError):
-            moment = datetime.fromisoformat(told)
+            moment = datetime.fromisoformat(value)
     if moment is None or moment.tzinfo is None:
         raise ValueError(
             phrase(
                 "is {told!r}; expected a date such as 2026-11-20, or ISO 8601 with offset, such as "
                 "2026-11-20T09:00+09:00",
-                told=str(told),
+                told=str(value),
             )
         )
     return _in_calendar(moment)
@@ -253,8 +253,8 @@ class DailyParams(BaseModel):
         )  # fmt: skip
 
     @field_serializer("as_of", "since", "start")
-    def _iso(self, told: date | datetime | None) -> str | None:
-        return None if told is None else told.isoformat()
+    def _iso(self, moment: date | datetime | None) -> str | None:
+        return None if moment is None else moment.isoformat()
 
 
 def _validated(kind: type[_Params], values: Mapping[str, Any], where: str) -> _Params:

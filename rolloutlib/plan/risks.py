@@ -220,8 +220,8 @@ class Knob(Model):
         """
         if self.values:
             fits = turn.to in self.values
-            known = phrase("{got} is none of {known}", got=turn.amount, known=self.values)
-            return None if fits else known
+            refusal = phrase("{got} is none of {known}", got=turn.amount, known=self.values)
+            return None if fits else refusal
         if isinstance(turn.to, str) or isinstance(before, str):
             word = turn.to if isinstance(turn.to, str) else before
             return phrase("{got} is no number", got=repr(word))

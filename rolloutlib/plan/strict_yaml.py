@@ -49,15 +49,15 @@ class _StrictLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        seen: set[Any] = set()
+        keys: set[Any] = set()
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise _RefusedError(phrase("expected a name as a key"), key_node.start_mark)
             key = self.construct_object(key_node)  # pyright: ignore[reportUnknownMemberType] -- untyped in the stubs
-            if key in seen:
+            if key in keys:
                 why = phrase("the key {key} is there twice", key=repr(key))
                 raise _RefusedError(why, key_node.start_mark)
-            seen.add(key)
+            keys.add(key)
         return super().construct_mapping(node, deep=deep)
 
 
@@ -109,12 +109,12 @@ def describe(error: ValidationError, where: Clause, model: type[BaseModel]) -> P
     File, key, what was got, what is expected.
     """
     problems = _most_telling(error.errors(include_url=False))
-    found, *others = [_problem(problem, model) for problem in problems[:3]]
+    sentence, *others = [_problem(problem, model) for problem in problems[:3]]
     for other in others:
-        found = phrase("{one}; {other}", one=found, other=other)
+        sentence = phrase("{one}; {other}", one=sentence, other=other)
     if len(problems) > 3:  # noqa: PLR2004 -- as above
-        found = phrase("{problems} (and {n} more)", problems=found, n=len(problems) - 3)
-    return phrase("{path}: {why}", path=where, why=found)
+        sentence = phrase("{problems} (and {n} more)", problems=sentence, n=len(problems) - 3)
+    return phrase("{path}: {why}", path=where, why=sentence)
 
 
 def _yaml_sentence(error: Exception) -> Clause:

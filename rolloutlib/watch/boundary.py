@@ -117,21 +117,21 @@ def _whole_limits(looks: Looks, calendar: Calendar, error: Floats) -> Floats:
     limits = calendar_limits(planned, days / calendar.planned, alpha=error * PLANNED * WHOLE)
     if early.all():
         return limits
-    there: Floats = information[..., : calendar.planned].max(axis=-1, keepdims=True)
-    there = np.where(there > 0, there, information.max(axis=-1, keepdims=True))
-    ratio = information / np.where(there > 0, there, 1.0)
+    whole: Floats = information[..., : calendar.planned].max(axis=-1, keepdims=True)
+    whole = np.where(whole > 0, whole, information.max(axis=-1, keepdims=True))
+    ratio = information / np.where(whole > 0, whole, 1.0)
     return np.where(early, limits, _mixture(ratio, error * (1 - PLANNED) * WHOLE))
 
 
 def _mixture(ratio: Floats, alpha: Floats) -> Floats:
     """Return z limits that hold at all looks, tightest at the information of the planned days."""
-    known = ratio > 0
-    safe = np.where(known, ratio, 1.0)
+    positive = ratio > 0
+    safe = np.where(positive, ratio, 1.0)
     limits = np.full(ratio.shape, np.inf)
     for each in np.unique(alpha):
         rho = mixture_rho(1.0, alpha=float(each))
         edge = normal_mixture_one_sided(safe, rho=rho, alpha=float(each)) / np.sqrt(safe)
-        limits = np.where(known & (alpha[..., None] == each), edge, limits)
+        limits = np.where(positive & (alpha[..., None] == each), edge, limits)
     return limits
 
 

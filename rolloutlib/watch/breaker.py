@@ -31,13 +31,13 @@ def incidents_alarms(
             turn all of them off.
     """
     breaker = plan.rollback.breaker
-    known = [each for each in incidents if each.opened <= as_of]
-    still = [each for each in known if each.closed is None or each.closed > as_of]
+    begun = [each for each in incidents if each.opened <= as_of]
+    still = [each for each in begun if each.closed is None or each.closed > as_of]
     severities = {severity.casefold() for severity in breaker.severities}
     blocking = [each for each in still if each.blocking]
     severe = [each for each in still if each.severity.casefold() in severities]
     since = as_of - timedelta(hours=breaker.hours)
-    recent = [each for each in known if each.opened >= since]
+    recent = [each for each in begun if each.opened >= since]
     alarms: list[Alarm] = []
     if blocking:
         alarms.append(_alarm("blocked", blocking, changed))

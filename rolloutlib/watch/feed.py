@@ -60,14 +60,14 @@ def feed(
     """
     if not days.dates:
         return (*no_feed(as_of), *future_runs(days, future, as_of))
-    seen = _Seen(days, plan, arms, as_of)
+    view = _View(days, plan, arms, as_of)
     return (
-        *_stopped(seen), *_gaps(seen), *_thin(seen), *_vanished(seen, plan), *_frozen(seen),
+        *_stopped(view), *_gaps(view), *_thin(view), *_vanished(view, plan), *_frozen(view),
         *future_runs(days, future, as_of), *odd_starts(days, arms, as_of),
     )  # fmt: skip
 
 
-class _Seen:
+class _View:
     """Samples by arm and day, and which days should have some."""
 
     def __init__(self, days: Days, plan: Plan, arms: tuple[str, str], as_of: datetime) -> None:
@@ -104,9 +104,9 @@ class _Seen:
 
     def cadence(self, rows: Floats) -> int:
         """Return how many expected days usually lie from one day with data to the next; 1 daily."""
-        there = np.flatnonzero(rows)
+        filled = np.flatnonzero(rows)
         apart = [
-            sum(map(self.due, self.days.dates[a + 1 : b + 1])) for a, b in pairwise(there.tolist())
+            sum(map(self.due, self.days.dates[a + 1 : b + 1])) for a, b in pairwise(filled.tolist())
         ]
         apart = [steps for steps in apart if steps]
         if len(apart) < USUAL_DAYS - 1 or float(np.median(apart)) <= 1:
@@ -117,135 +117,135 @@ class _Seen:
 # --- what is not there ----------------------------------------------------------------------------
 
 
-def _stopped(seen: _Seen) -> Iterator[Alarm]:
+def _stopped(view: _View) -> Iterator[Alarm]:
     """Yield the alarm of a feed, or of one arm, that has ended."""
-    if (alarm := _ended(seen)) is not None:
+    if (alarm := _ended(view)) is not None:
         yield alarm
         return
-    for arm in seen.arms:
-        rows = seen.rows[arm]
-        other = next(name for name in seen.arms if name != arm)
+    for arm in view.arms:
+        rows = view.rows[arm]
+        other = next(name for name in view.arms if name != arm)
         if not rows.any():
             why = because("watch.arm_never", arm=arm, other=other)
-            yield feed_alarm("stopped", Outcome.RED, None, seen.start(seen.days.dates[0]), why)
+            yield feed_alarm("stopped", Outcome.RED, None, view.start(view.days.dates[0]), why)
             continue
         last = int(np.flatnonzero(rows)[-1])
-        ahead = np.flatnonzero(seen.rows[other][last + 1 :]) + last + 1
-        alone = [seen.days.dates[k] for k in ahead.tolist() if seen.over(seen.days.dates[k])]
-        if len(alone) >= seen.cadence(rows):
+        ahead = np.flatnonzero(view.rows[other][last + 1 :]) + last + 1
+        alone = [view.days.dates[k] for k in ahead.tolist() if view.over(view.days.dates[k])]
+        if len(alone) >= view.cadence(rows):
             why = because(
-                "watch.arm_stopped", arm=arm, other=other, last=seen.days.dates[last].isoformat(),
+                "watch.arm_stopped", arm=arm, other=other, last=view.days.dates[last].isoformat(),
                 days=len(alone),
             )  # fmt: skip
-            yield feed_alarm("stopped", Outcome.RED, None, seen.start(alone[0]), why)
+            yield feed_alarm("stopped", Outcome.RED, None, view.start(alone[0]), why)
 
 
-def _ended(seen: _Seen) -> Alarm | None:
+def _ended(view: _View) -> Alarm | None:
     """Return the alarm where the last data are older than is usual."""
-    missed, cadence = seen.missed(seen.any), seen.cadence(seen.any)
-    whole = [day for day in missed if seen.over(day)]
-    starts = [run.last_at or run.started_at for run in seen.days.runs]
-    known = [moment for moment in starts if moment is not None and moment <= seen.as_of]
-    if not missed or not known:
+    missed, cadence = view.missed(view.any), view.cadence(view.any)
+    whole = [day for day in missed if view.over(day)]
+    starts = [run.last_at or run.started_at for run in view.days.runs]
+    moments = [moment for moment in starts if moment is not None and moment <= view.as_of]
+    if not missed or not moments:
         return None
-    silent = seen.as_of - max(known) > _usual_gap(seen, cadence)
+    silent = view.as_of - max(moments) > _usual_gap(view, cadence)
     if len(whole) < cadence and not (silent and len(missed) >= cadence):
         return None
-    last = max(known).astimezone(seen.days.zone)
+    last = max(moments).astimezone(view.days.zone)
     why = because(
         "watch.stopped", last=last.isoformat(" ", "minutes"),
-        now=seen.as_of.astimezone(seen.days.zone).isoformat(" ", "minutes"), days=len(missed),
+        now=view.as_of.astimezone(view.days.zone).isoformat(" ", "minutes"), days=len(missed),
     )  # fmt: skip
-    return feed_alarm("stopped", Outcome.RED, None, seen.start(missed[0]), why)
+    return feed_alarm("stopped", Outcome.RED, None, view.start(missed[0]), why)
 
 
-def _usual_gap(seen: _Seen, cadence: int) -> timedelta:
+def _usual_gap(view: _View, cadence: int) -> timedelta:
     """Return after which silence between runs something is wrong, on days that have data."""
-    starts = sorted({run.started_at for run in seen.days.runs if run.started_at is not None})
+    starts = sorted({run.started_at for run in view.days.runs if run.started_at is not None})
     gaps = [b - a for a, b in pairwise(starts) if b - a <= 2 * DAY]
     if cadence > 1 or len(gaps) < USUAL_DAYS:
         return max(GAP, cadence * DAY * SLACK)
     return min(max(gaps) * SLACK, GAP)
 
 
-def _gaps(seen: _Seen) -> Iterator[Alarm]:
+def _gaps(view: _View) -> Iterator[Alarm]:
     """Yield the alarm of expected days without data, after which data came again."""
-    there = np.flatnonzero(seen.any)
-    if seen.cadence(seen.any) > 1:
+    filled = np.flatnonzero(view.any)
+    if view.cadence(view.any) > 1:
         return
-    inside = range(int(there[0]), int(there[-1])) if there.size else ()
-    gaps = [seen.days.dates[k] for k in inside if not seen.any[k] and seen.due(seen.days.dates[k])]
+    inside = range(int(filled[0]), int(filled[-1])) if filled.size else ()
+    gaps = [view.days.dates[k] for k in inside if not view.any[k] and view.due(view.days.dates[k])]
     if gaps:
         why = because("watch.gaps", days=tuple(map(str, gaps)), count=len(gaps))
-        yield feed_alarm("no_data", Outcome.AMBER, None, seen.start(gaps[0]), why)
+        yield feed_alarm("no_data", Outcome.AMBER, None, view.start(gaps[0]), why)
 
 
-def _thin(seen: _Seen) -> Iterator[Alarm]:
+def _thin(view: _View) -> Iterator[Alarm]:
     """Yield the alarm of the newest whole day on which an arm has a tenth of what is usual."""
-    for arm in seen.arms:
-        rows = seen.rows[arm]
-        there = [k for k in np.flatnonzero(rows).tolist() if seen.over(seen.days.dates[k])]
-        if len(there) <= USUAL_DAYS:
+    for arm in view.arms:
+        rows = view.rows[arm]
+        filled = [k for k in np.flatnonzero(rows).tolist() if view.over(view.days.dates[k])]
+        if len(filled) <= USUAL_DAYS:
             continue
-        *before, day = there
+        *before, day = filled
         usual = float(np.median(rows[before]))
         if rows[day] <= COLLAPSE * usual:
             why = because(
-                "watch.thin", arm=arm, day=seen.days.dates[day].isoformat(), count=int(rows[day]),
+                "watch.thin", arm=arm, day=view.days.dates[day].isoformat(), count=int(rows[day]),
                 usual=round(usual),
             )  # fmt: skip
-            yield feed_alarm("thin", Outcome.AMBER, None, seen.start(seen.days.dates[day]), why)
+            yield feed_alarm("thin", Outcome.AMBER, None, view.start(view.days.dates[day]), why)
 
 
-def _vanished(seen: _Seen, plan: Plan) -> Iterator[Alarm]:
+def _vanished(view: _View, plan: Plan) -> Iterator[Alarm]:
     """Yield an alarm for each watched metric that an arm told before and tells no more."""
     gates = (gate.metric for gate in plan.gates.values() if not gate.scorer)
     watched = [*plan.monitoring.metrics, *gates]
     names = dict.fromkeys("any_issue" if name == "issue" else name for name in watched)
     for metric in names:
-        if metric not in seen.days.table.metrics:
+        if metric not in view.days.table.metrics:
             continue
-        for arm in seen.arms:
-            if (alarm := _missing(seen, arm, metric)) is not None:
+        for arm in view.arms:
+            if (alarm := _missing(view, arm, metric)) is not None:
                 yield alarm
                 break
 
 
-def _missing(seen: _Seen, arm: str, metric: str) -> Alarm | None:
+def _missing(view: _View, arm: str, metric: str) -> Alarm | None:
     """Return the alarm where the newest day tells less than half of what it would have told."""
-    rows, reported = seen.rows[arm], seen.by_day(arm, metric)
-    there = np.flatnonzero(rows)
-    if there.size < 2:  # noqa: PLR2004 -- nothing to compare with
+    rows, reported = view.rows[arm], view.by_day(arm, metric)
+    filled = np.flatnonzero(rows)
+    if filled.size < 2:  # noqa: PLR2004 -- nothing to compare with
         return None
-    day, before = there[-1], there[:-1]
-    if reported.any() and not reported[there[-2:]].any():  # since earlier than the newest day
-        before = there[: int(np.flatnonzero(reported[there])[-1]) + 1]
-        day = there[before.size]
+    day, before = filled[-1], filled[:-1]
+    if reported.any() and not reported[filled[-2:]].any():  # since earlier than the newest day
+        before = filled[: int(np.flatnonzero(reported[filled])[-1]) + 1]
+        day = filled[before.size]
     share = reported[before].sum() / rows[before].sum()
-    expected = share * rows[there[there >= day]].sum()
-    received = reported[there[there >= day]].sum()
+    expected = share * rows[filled[filled >= day]].sum()
+    received = reported[filled[filled >= day]].sum()
     if expected < EXPECTED or received >= expected / 2:
         return None
     title = metric_record(metric).title
     why = because(
-        "watch.vanished", title=title, arm=arm, day=seen.days.dates[int(day)].isoformat(),
+        "watch.vanished", title=title, arm=arm, day=view.days.dates[int(day)].isoformat(),
         told=int(received), due=round(float(expected)),
     )  # fmt: skip
-    return feed_alarm("vanished", Outcome.RED, metric, seen.start(seen.days.dates[int(day)]), why)
+    return feed_alarm("vanished", Outcome.RED, metric, view.start(view.days.dates[int(day)]), why)
 
 
 # --- what cannot be -------------------------------------------------------------------------------
 
 
-def _frozen(seen: _Seen) -> Iterator[Alarm]:
+def _frozen(view: _View) -> Iterator[Alarm]:
     """Yield the alarm of a day whose values are those of an earlier day, number by number."""
-    for arm in seen.arms:
+    for arm in view.arms:
         first: dict[object, date] = {}
-        for day in seen.days.dates:
-            print_ = _fingerprint(seen.days, arm, day)
+        for day in view.days.dates:
+            print_ = _fingerprint(view.days, arm, day)
             if print_ is not None and (same := first.setdefault(print_, day)) != day:
                 why = because("watch.frozen", arm=arm, day=day.isoformat(), other=same.isoformat())
-                yield feed_alarm("frozen", Outcome.RED, None, seen.start(day), why)
+                yield feed_alarm("frozen", Outcome.RED, None, view.start(day), why)
                 break
 
 

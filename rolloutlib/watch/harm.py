@@ -94,7 +94,7 @@ def _tests(plan: Plan, metric: str, limits: Profile) -> Iterator[HarmTest]:
     """Yield what is asked of a metric: nothing of errors, which `surge` watches."""
     if metric == "error":
         return
-    gates = [one for one in plan.gates.values() if one.metric == metric and not one.scorer]
+    gates = [each for each in plan.gates.values() if each.metric == metric and not each.scorer]
     gate = next((each for each in gates if each.statistic == "mean"), None)
     if metric == "issue":
         for name in ("any_issue", *_named_issues(plan)):

@@ -29,8 +29,8 @@ def light_of(plan: Plan, metric: str, top_issue: str | None) -> TrafficLight | N
     lights = plan.monitoring.traffic_lights
     name, _, tag = metric.partition(":")
     for key, light in lights.items():
-        wanted, _, its = key.partition(":")
-        if wanted == name and folded(its or tag) == folded(tag) and (its or tag in {"", top_issue}):
+        base, _, its = key.partition(":")
+        if base == name and folded(its or tag) == folded(tag) and (its or tag in {"", top_issue}):
             return light
     return None
 

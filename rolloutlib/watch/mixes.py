@@ -66,9 +66,9 @@ def difficulty(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
     moved = [_moved(reading, limit) for reading in (whole, today)]
     beyond = True if moved[1] else moved[0]
     parts = tuple(
-        (level, seen, float(share))
+        (level, span, float(share))
         for column, (level, planned) in enumerate(target.items())
-        for seen, share in (("planned", planned), ("window", _share(counts[0], column)),
+        for span, share in (("planned", planned), ("window", _share(counts[0], column)),
                             ("today", _share(counts[1], column)))
     )  # fmt: skip
     says = because("watch.mix", whole=_look(whole, moved[0]), today=_look(today, moved[1]),
@@ -80,12 +80,12 @@ def difficulty(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
 
 def _levels(days: Days, plan: Plan, arm: str, dates: Collection[date]) -> NDArray[np.float64]:
     """Return an arm's samples by cluster and planned difficulty."""
-    mine = of_dates(days, days.shares.mix.where(arm=arm), dates)
-    cluster, level = mine.keys["cluster"], mine.keys["difficulty"]
+    mix = of_dates(days, days.shares.mix.where(arm=arm), dates)
+    cluster, level = mix.keys["cluster"], mix.keys["difficulty"]
     counts = np.zeros((max(len(cluster.labels), 1), len(plan.monitoring.difficulty)))
     for column, label in enumerate(plan.monitoring.difficulty):
         chosen = level.codes == level.code(label)
-        counts[:, column] = added(cluster.codes[chosen], mine.rows[chosen], len(counts))
+        counts[:, column] = added(cluster.codes[chosen], mix.rows[chosen], len(counts))
     return counts.sum(axis=0, keepdims=True) if days.unit == "sample" else counts
 
 
@@ -116,8 +116,8 @@ def duplicates(days: Days, plan: Plan, treatment: str, copies: Mapping[str, int]
     if reading.value is None:
         return nothing("D", "duplicates", "proportion", because("watch.no_day"))
     parts = [("copies", treatment, float(reading.value))]
-    wanted = _duplicate_tags(plan)
-    tag = next((tag for tag in days.tags if folded(tag) in wanted), None)
+    duplicate_tags = _duplicate_tags(plan)
+    tag = next((tag for tag in days.tags if folded(tag) in duplicate_tags), None)
     cells = days.table.where(arm=treatment).all(f"issue:{tag}") if tag else None
     if tag and cells is not None and cells.n[0]:
         parts.append((tag, treatment, float(cells.mean[0])))
@@ -295,15 +295,15 @@ def three_way(reading: Reading, limit: float | None) -> bool | None:
 UNSEEN: Final = 0.05
 
 
-def _limit_of(plan: Plan, wanted: Callable[[Signal], bool]) -> float | None:
+def _limit_of(plan: Plan, chooses: Callable[[Signal], bool]) -> float | None:
     """Return the limit of the register's first such signal."""
     signals = (signal for risk in plan.risks.values() for signal in risk.shown_by.values())
-    return next((signal.limit for signal in signals if wanted(signal)), None)
+    return next((signal.limit for signal in signals if chooses(signal)), None)
 
 
 def _latest(days: Days, arm: str) -> date:
     """Return the latest day on which an arm has samples."""
     labels = days.table.where(arm=arm).keys["day"]
-    there = [labels.labels[int(code)] for code in np.unique(labels.codes)]
-    named = max((label for label in there if label), default="")
+    labelled = [labels.labels[int(code)] for code in np.unique(labels.codes)]
+    named = max((label for label in labelled if label), default="")
     return next((day for day in days.dates if day.isoformat() == named), days.dates[-1])

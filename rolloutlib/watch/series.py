@@ -120,5 +120,5 @@ def _measure(metric: str) -> str:
     return "count" if record.kind == "count" else record.unit
 
 
-def _spelled(tag: str, there: tuple[str, ...]) -> str:
-    return next((spelling for spelling in there if folded(spelling) == folded(tag)), tag)
+def _spelled(tag: str, tags: tuple[str, ...]) -> str:
+    return next((spelling for spelling in tags if folded(spelling) == folded(tag)), tag)

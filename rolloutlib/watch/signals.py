@@ -63,9 +63,9 @@ def signals(
         ("E", "style", partial(_style, days, plan, arms, arms_of)),
         ("F", "mode", partial(_mode, days, plan, treatment)),
     )
-    there = bool(days.table.where(arm=treatment).rows.sum())
+    treated = bool(days.table.where(arm=treatment).rows.sum())
     return tuple(
-        make() if there else nothing(feature, name, "count", because("watch.no_treatment"))
+        make() if treated else nothing(feature, name, "count", because("watch.no_treatment"))
         for feature, name, make in makers if feature in plan.features
     )  # fmt: skip
 
@@ -205,8 +205,8 @@ def _of_runs(days: Days, arm: str, runs: set[str], metric: str) -> Arms:
     """Return an arm's cells by cluster, of some of its runs, twice."""
     table = days.table.where(arm=arm)
     key = table.keys["run_id"]
-    mine = np.array([label in runs for label in key.labels], bool)
-    cells = table.take(mine[key.codes]).by("cluster", metric)
+    chosen = np.array([label in runs for label in key.labels], bool)
+    cells = table.take(chosen[key.codes]).by("cluster", metric)
     return Arms(cells, cells, days.unit)
 
 

@@ -167,26 +167,29 @@ def people(
     Against the people of both arms on all days before: the beta-binomial chance of so many after
     what was seen (a uniform prior). People whose calls fail every day are in what was seen.
     """
-    there, affected = (
+    people_by_day, affected = (
         [np.asarray((part > 0).sum(axis=-1), dtype=np.float64) for part in parts]
         for parts in ([arm.n for arm in arms], [arm.s for arm in arms])
     )
-    seen, events = (np.cumsum(sum(both)) - sum(both) for both in (there, affected))
+    earlier, events = (np.cumsum(sum(both)) - sum(both) for both in (people_by_day, affected))
     chance = np.array(
-        [_so_many(*counts) for counts in zip(affected[0], there[0], events, seen, strict=True)]
+        [
+            _so_many(*counts)
+            for counts in zip(affected[0], people_by_day[0], events, earlier, strict=True)
+        ]
     )
-    share = error * (1 - OF_LIMIT - OF_RISE) * _shares(len(seen), calendar)
+    share = error * (1 - OF_LIMIT - OF_RISE) * _shares(len(earlier), calendar)
     n, x = (np.asarray(part.sum(axis=-1), dtype=np.float64) for part in (arms[0].n, arms[0].s))
     many = (affected[0] > 1) & (x > limit * n)
-    return (seen > 0) & many & (chance <= share) & (not calendar.alone)
+    return (earlier > 0) & many & (chance <= share) & (not calendar.alone)
 
 
-def _so_many(affected: float, there: float, events: float, seen: float) -> float:
+def _so_many(affected: float, people: float, events: float, earlier: float) -> float:
     """Return the chance of at least so many of those who are there, after what was seen."""
-    k = np.arange(affected, there + 1)
-    before, after = events + 1, seen - events + 1
-    ways = special.gammaln(there + 1) - special.gammaln(k + 1) - special.gammaln(there - k + 1)
-    log = ways + special.betaln(k + before, there - k + after) - special.betaln(before, after)
+    k = np.arange(affected, people + 1)
+    before, after = events + 1, earlier - events + 1
+    ways = special.gammaln(people + 1) - special.gammaln(k + 1) - special.gammaln(people - k + 1)
+    log = ways + special.betaln(k + before, people - k + after) - special.betaln(before, after)
     return float(np.exp(log).sum())
 
 
@@ -247,10 +250,10 @@ def _effective(
 
 def _tail(n: NDArray[np.float64], events: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
     """Return the chance of at least so many events at the limit; 1 without any."""
-    known = events > 0
-    x = np.where(known, events, 1.0)
+    positive = events > 0
+    x = np.where(positive, events, 1.0)
     chance = special.betainc(x, np.maximum(n - x, 0.0) + 1.0, limit)
-    return np.where(known, chance, 1.0)
+    return np.where(positive, chance, 1.0)
 
 
 def _spent(

@@ -47,16 +47,16 @@ def trend(daily: DayBands, *, confidence: float) -> Trend:
         daily: the days' values; those without samples are left out.
         confidence: of each side.
     """
-    there = np.flatnonzero(daily.n > 0)
-    value, n = daily.value[there], daily.n[there]
+    filled = np.flatnonzero(daily.n > 0)
+    value, n = daily.value[filled], daily.n[filled]
     best: Trend | None = None
-    for run in range(1, len(there) - LEAST_DAYS + 1):
+    for run in range(1, len(filled) - LEAST_DAYS + 1):
         beyond = _beyond(value, n, run, daily.within, confidence)
         if best is None and run == 1:
-            best = Trend("steady", 0, len(there) - 1, beyond[0])
+            best = Trend("steady", 0, len(filled) - 1, beyond[0])
         if side := beyond[1]:
-            best = Trend("fell" if side < 0 else "rose", run, len(there) - run, beyond[0])
-    return best or Trend("short", 0, max(len(there) - 1, 0), Bounds(-np.inf, np.inf))
+            best = Trend("fell" if side < 0 else "rose", run, len(filled) - run, beyond[0])
+    return best or Trend("short", 0, max(len(filled) - 1, 0), Bounds(-np.inf, np.inf))
 
 
 def _beyond(

@@ -57,7 +57,7 @@ INCIDENTS_TOLD: Final = timedelta(days=7)  # so long after its end an incident i
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Data:
     """What the data say by this day.
 
     Attributes:
@@ -99,17 +99,17 @@ def watch_stage(params: DailyParams) -> Watch:
     plan = load_plan(given_path(params, "plan"))
     as_of = params.until(plan.monitoring.clock).astimezone(plan.monitoring.clock)
     reading = _reading(plan, params, as_of)
-    known, doubts = _known(params, as_of)
-    source, seen = None, None
+    incidents, doubts = _known(params, as_of)
+    source, data = None, None
     refused: tuple[Reason, ...] = ()
     try:
         with readable():
             source = read_source(plan, reading)
-            seen = _seen(plan, params, reading, as_of, source)
+            data = _data_of(plan, params, reading, as_of, source)
     except (RunsError, NoEvidenceError) as error:
         aside = set_aside(source.runs, reading) if source else ()
         refused = (because("source.refused", message=said(error.phrase)), *aside)
-    return _watched(plan, params, reading, as_of, seen, refused, known, doubts)
+    return _watched(plan, params, reading, as_of, data, refused, incidents, doubts)
 
 
 def _known(params: DailyParams, as_of: datetime) -> tuple[tuple[Incident, ...], tuple[Reason, ...]]:
@@ -131,9 +131,9 @@ def _reading(plan: Plan, params: DailyParams, as_of: datetime) -> ReviewParams:
     return reading.model_copy(update={"days": days})
 
 
-def _seen(
+def _data_of(
     plan: Plan, params: DailyParams, reading: ReviewParams, as_of: datetime, source: Source
-) -> _Seen:
+) -> _Data:
     """Measure the runs once as a review does, and by day."""
     compared = compare(plan, reading, source.runs, source.measuring, _no_look(plan))
     since = params.since
@@ -149,7 +149,7 @@ def _seen(
     source.runs.check_unchanged()
     pair, stage = compared.pair, reading.stage
     blocks = ([compared.invalid] if compared.invalid else []) + [*compared.blocks]
-    return _Seen(
+    return _Data(
         compared, days, series(days, plan, pair),
         signals(days, plan, pair, stage, source.runs.copies,
                 partial(compared.arms, compared.measured.table)),
@@ -185,33 +185,33 @@ def _risk_alarms(risks: Sequence[RiskState], as_of: datetime) -> tuple[Alarm, ..
 
 def _watched(
     plan: Plan, params: DailyParams, reading: ReviewParams, as_of: datetime,
-    seen: _Seen | None, refused: Sequence[Reason], known: Sequence[Incident],
+    data: _Data | None, refused: Sequence[Reason], incidents: Sequence[Incident],
     doubts: tuple[Reason, ...],
 ) -> Watch:  # fmt: skip
     """Put together what is known: with data, or without any that count."""
     pair, stage = (reading.control, reading.treatment), reading.stage
-    raised = alarms(seen.days if seen else None, plan, arms=pair, stage=stage, as_of=as_of,
-                    incidents=tuple(known))  # fmt: skip
-    raised = (*_risk_alarms(seen.risks if seen else (), as_of), *raised)
-    first = seen.days.dates[0] if seen and seen.days.dates else None
-    summaries = seen.compared.summaries if seen else ()
+    raised = alarms(data.days if data else None, plan, arms=pair, stage=stage, as_of=as_of,
+                    incidents=tuple(incidents))  # fmt: skip
+    raised = (*_risk_alarms(data.risks if data else (), as_of), *raised)
+    first = data.days.dates[0] if data and data.days.dates else None
+    summaries = data.compared.summaries if data else ()
     return Watch(
         stage=stage, control=pair[0], treatment=pair[1], as_of=as_of, since=first,
-        planned_days=plan.monitoring.harm_test_days, looked=seen.looked if seen else 0,
-        outcome=_outcome(seen, raised, doubts), reasons=_reasons(seen, refused, raised, doubts),
+        planned_days=plan.monitoring.harm_test_days, looked=data.looked if data else 0,
+        outcome=_outcome(data, raised, doubts), reasons=_reasons(data, refused, raised, doubts),
         alarms=raised,
-        series=seen.series if seen else (), signals=seen.signals if seen else (),
-        risks=seen.risks if seen else (), here=_here(plan, params, stage, first, as_of),
-        people=people_of(seen.compared) if seen else None, cap=plan.stages[stage].cap,
-        incidents=_incidents(known, as_of), missed=(), warnings=seen.warnings if seen else (),
+        series=data.series if data else (), signals=data.signals if data else (),
+        risks=data.risks if data else (), here=_here(plan, params, stage, first, as_of),
+        people=people_of(data.compared) if data else None, cap=plan.stages[stage].cap,
+        incidents=_incidents(incidents, as_of), missed=(), warnings=data.warnings if data else (),
         runs={arm.arm: arm.runs for arm in summaries},
         samples={arm.arm: arm.samples for arm in summaries},
-        data_sha256=seen.digest if seen else "",
+        data_sha256=data.digest if data else "",
         plan_sha256=file_sha256(given_path(reading, "plan")),
         stage_name=plan.stages[stage].name,
         features={key: feature.title for key, feature in plan.features.items()},
         simulated=any(arm.simulated for arm in summaries),
-        counts=seen is not None and seen.counts and bool(seen.days.dates),
+        counts=data is not None and data.counts and bool(data.days.dates),
     )  # fmt: skip
 
 
@@ -222,11 +222,11 @@ def _here(
     return here(plan, stage, params.start or start_of(plan, stage, first), today)
 
 
-def _incidents(known: Sequence[Incident], as_of: datetime) -> tuple[Reason, ...]:
+def _incidents(incidents: Sequence[Incident], as_of: datetime) -> tuple[Reason, ...]:
     """Return what the log says of the last days, open incidents first."""
     recent = [
         incident
-        for incident in known
+        for incident in incidents
         if incident.closed is None or as_of - incident.latest <= INCIDENTS_TOLD
     ]
     recent.sort(key=lambda incident: (incident.closed is not None, -incident.latest.timestamp()))
@@ -236,40 +236,40 @@ def _incidents(known: Sequence[Incident], as_of: datetime) -> tuple[Reason, ...]
 # --- the outcome ----------------------------------------------------------------------------------
 
 
-def _outcome(seen: _Seen | None, raised: Sequence[Alarm], doubts: Sequence[Reason]) -> Outcome:
+def _outcome(data: _Data | None, raised: Sequence[Alarm], doubts: Sequence[Reason]) -> Outcome:
     """Return the worst of what alarms, lights and doubts ask for."""
     asks = {alarm.asks for alarm in raised}
     if Outcome.ROLLBACK in asks:
         return Outcome.ROLLBACK
-    if seen is None or not seen.counts or not seen.days.dates:
+    if data is None or not data.counts or not data.days.dates:
         return Outcome.NO_DATA
-    lights = {line.light for line in seen.series}
+    lights = {line.light for line in data.series}
     if Outcome.RED in asks or "red" in lights:
         return Outcome.RED
-    beyond = any(signal.beyond for signal in seen.signals)
-    fires = any(risk.state == "fires" for risk in seen.risks)
-    doubted = "amber" in lights or beyond or fires or seen.blocks or doubts or not seen.looked
+    beyond = any(signal.beyond for signal in data.signals)
+    fires = any(risk.state == "fires" for risk in data.risks)
+    doubted = "amber" in lights or beyond or fires or data.blocks or doubts or not data.looked
     return Outcome.AMBER if asks or doubted else Outcome.CALM
 
 
 def _reasons(
-    seen: _Seen | None, refused: Sequence[Reason], raised: Sequence[Alarm], doubts: Sequence[Reason]
+    data: _Data | None, refused: Sequence[Reason], raised: Sequence[Alarm], doubts: Sequence[Reason]
 ) -> tuple[Reason, ...]:
     """Return why the outcome is what it is, the first weighs most."""
     reasons = [*(alarm.why for alarm in raised), *doubts]
     if refused:
         return (*reasons, *refused)
-    if seen is None or not seen.days.dates:
-        return (*reasons, *_empty(seen))
-    reasons += seen.blocks
+    if data is None or not data.days.dates:
+        return (*reasons, *_empty(data))
+    reasons += data.blocks
     for colour in ("red", "amber"):
-        reasons += [_of(line) for line in seen.series if line.light == colour]
-    reasons += [signal.says for signal in seen.signals if signal.beyond]
-    reasons += [fires(risk) for risk in seen.risks if risk.state == "fires"]
-    if not seen.looked:
+        reasons += [_of(line) for line in data.series if line.light == colour]
+    reasons += [signal.says for signal in data.signals if signal.beyond]
+    reasons += [fires(risk) for risk in data.risks if risk.state == "fires"]
+    if not data.looked:
         reasons.append(because("watch.one_arm"))
     once = [why for k, why in enumerate(reasons) if why not in reasons[:k]]
-    return tuple(once) or (because("watch.calm", days=seen.looked),)
+    return tuple(once) or (because("watch.calm", days=data.looked),)
 
 
 def _of(line: DailySeries) -> Reason:
@@ -281,12 +281,12 @@ def _of(line: DailySeries) -> Reason:
     return because("watch.of", metric=title, why=line.says)
 
 
-def _empty(seen: _Seen | None) -> tuple[Reason, ...]:
+def _empty(data: _Data | None) -> tuple[Reason, ...]:
     """Say that no day has data, and of which time the runs are that there are."""
-    if seen is not None and seen.days.undated:
-        return (because("watch.undated", samples=seen.days.undated),)
-    starts = [row.started_at for row in seen.compared.rows if row.started_at] if seen else []
-    if not starts or seen is None:
+    if data is not None and data.days.undated:
+        return (because("watch.undated", samples=data.days.undated),)
+    starts = [row.started_at for row in data.compared.rows if row.started_at] if data else []
+    if not starts or data is None:
         return (because("watch.empty"),)
-    newest = max(starts).astimezone(seen.days.zone)
+    newest = max(starts).astimezone(data.days.zone)
     return (because("watch.empty_since", newest=f"{newest:%Y-%m-%d %H:%M}"),)

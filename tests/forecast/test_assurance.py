@@ -56,9 +56,9 @@ def _sure(gate: GateResult) -> GateResult:
 
 def chance(point: float, se: float = 0.01, further: int = 100, looks: int = 2) -> Assurance:
     """Return what is told after that HOLD."""
-    found = assurance(held(point, se, further, looks), PLAN)
-    assert found is not None
-    return found
+    chances = assurance(held(point, se, further, looks), PLAN)
+    assert chances is not None
+    return chances
 
 
 def test_what_was_seen_by_hand() -> None:

@@ -46,11 +46,11 @@ STUDIES = {
 
 def review(many: Compared, k: int) -> Arms:
     """Return one repetition as a review has it: moments per unit, both arms aligned."""
-    one, zero = _cells(many.one, k), _cells(many.zero, k)
+    treated, control = _cells(many.one, k), _cells(many.zero, k)
     if many.kind == "independent":  # the batch pools them, a review aligns their units
-        sizes = len(one.n), len(zero.n)
-        one, zero = _padded(one, 0, sizes[1]), _padded(zero, sizes[0], 0)
-    return Arms(zero, one, many.unit)
+        sizes = len(treated.n), len(control.n)
+        treated, control = _padded(treated, 0, sizes[1]), _padded(control, sizes[0], 0)
+    return Arms(control, treated, many.unit)
 
 
 def _cells(sums: Sums, k: int) -> Cells:
@@ -72,16 +72,16 @@ def test_a_batch_is_its_reviews_one_by_one(study: str, gate: str) -> None:
     where, rule, stage = STUDIES[study], PLAN.gates[gate], 1
     metric, proof = world_metric(rule), rule.proof_limit(stage, PROFILE)
     ((world,),) = simulate(where, [TRUTH], np.random.default_rng(5), REPETITIONS)
-    found = judge_many(rule, world, where, PLAN.evidence, proof=proof, literal=0.0)
+    judged = judge_many(rule, world, where, PLAN.evidence, proof=proof, literal=0.0)
     many = compared(world, where, metric, contrast=rule.contrast)
     for k in range(REPETITIONS):
         estimate = estimate_gate(rule, review(many, k), PLAN.evidence, metric=metric)
         verdict = judge_evidence(rule, estimate, proof, missing=None).verdict
         expected = (verdict is Verdict.PASS, verdict is Verdict.FAIL)
-        assert expected == (found.passed[k], found.failed[k])
+        assert expected == (judged.passed[k], judged.failed[k])
         if estimate is None:
-            assert np.isnan(found.point[k])
+            assert np.isnan(judged.point[k])
             continue
-        assert (found.point[k], found.lower[k], found.upper[k]) == pytest.approx(
+        assert (judged.point[k], judged.lower[k], judged.upper[k]) == pytest.approx(
             (estimate.point, estimate.lower, estimate.upper), abs=ROUNDING, rel=ROUNDING
         )

@@ -97,9 +97,9 @@ def test_what_errs_is_listed_first() -> None:
 def test_committed_rollbacks_keep_the_target() -> None:
     """No world without harm is rolled back in more than 5 % plus three Monte Carlo errors."""
     page = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
-    found = re.findall(r"users, correlation [\d.]+ \| ([\d.]+)% ± ([\d.]+)% \|", page)
-    assert len(found) == 18
-    assert all(float(rate) <= 5 + 3 * float(error) for rate, error in found)
+    rates = re.findall(r"users, correlation [\d.]+ \| ([\d.]+)% ± ([\d.]+)% \|", page)
+    assert len(rates) == 18
+    assert all(float(rate) <= 5 + 3 * float(error) for rate, error in rates)
 
 
 def test_pages(tmp_path: Path) -> None:
@@ -129,10 +129,10 @@ def test_daily_harm_test() -> None:
 
     Few false alarms where an uncorrected test has many, and a loss of 10 pp is found.
     """
-    found = harm("nested", 30, 0.05, 1000, (5,))
-    assert found.false_alarm < 0.07
-    assert found.plain > 0.15
-    assert found.detected > 0.9
+    rates = harm("nested", 30, 0.05, 1000, (5,))
+    assert rates.false_alarm < 0.07
+    assert rates.plain > 0.15
+    assert rates.detected > 0.9
 
 
 def test_numbers_of_the_statistics_page() -> None:
@@ -147,13 +147,13 @@ def test_numbers_of_the_statistics_page() -> None:
         chance = binom.pmf(x, n, 0.9 + change)[:, None] * binom.pmf(x, n, 0.9)[None, :]
         return float(chance[(x[:, None] - x[None, :]) / n >= -0.02 - 1e-12].sum())
 
-    for said, change in (
+    for label, change in (
         ("no change", 0.0),
         ("−2 pp (its own limit)", -0.02),
         ("−5 pp", -0.05),
         ("−10 pp", -0.10),
     ):
-        assert f"| {said} | {100 * literal(change):.0f} % |" in page
+        assert f"| {label} | {100 * literal(change):.0f} % |" in page
     squared = (norm.ppf(0.95) + norm.ppf(0.8)) ** 2 / 0.02**2  # 80 % to clear −2 pp, Wald's
     assert f"{math.ceil(0.18 * squared):,}" in page  # at .9 in both arms
     assert str(math.ceil(0.05 * squared)) in page  # pairs of which 5 % differ

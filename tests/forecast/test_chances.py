@@ -53,7 +53,7 @@ def ask(
 
 
 @pytest.fixture(scope="module")
-def found() -> Forecast:
+def forecasted() -> Forecast:
     """Stage 2 at its cap."""
     return ask()
 
@@ -65,14 +65,14 @@ def test_the_ladder_keeps_its_promise(stage: StageId, users: int) -> None:
 
     Clearly better gets its GO with .8 at least, one gate at its limit .05 at most.
     """
-    told = ask(stage, users, repetitions=1000)
-    decisions = {decision.truth: decision for decision in told.decisions}
+    answer = ask(stage, users, repetitions=1000)
+    decisions = {decision.truth: decision for decision in answer.decisions}
     assert decisions["better"].go >= 0.8
     assert (
         decisions["limit"].go <= 0.05 + 3 * (0.05 * 0.95 / 1000) ** 0.5
     )  # the largest of eight gates
     assert decisions["worse"].go == 0
-    literal = max(gate.chances["limit"].literal for gate in told.gates)
+    literal = max(gate.chances["limit"].literal for gate in answer.gates)
     assert literal > 0.3, "the plan's literal rule lets many of them through"
 
 
@@ -84,24 +84,24 @@ def test_what_so_few_cannot_show_is_asked_for() -> None:
     assert (errors.needed.unit, errors.needed.total, errors.needed.further) == ("users", 299, 199)
 
 
-def test_chances_add_up(found: Forecast) -> None:
+def test_chances_add_up(forecasted: Forecast) -> None:
     """GO, HOLD and NO-GO are all there is, and a worse truth never passes a gate more often."""
-    for decision in found.decisions:
+    for decision in forecasted.decisions:
         assert decision.go + decision.hold + decision.no_go == pytest.approx(1)
-    for gate in found.gates:
+    for gate in forecasted.gates:
         passed = [gate.chances[truth].passed for truth in ("better", "limit", "worse")]
         assert passed == sorted(passed, reverse=True), gate.id
 
 
-def test_no_gate_lets_a_limit_through(found: Forecast) -> None:
+def test_no_gate_lets_a_limit_through(forecasted: Forecast) -> None:
     """Every gate passes in about 5 % of reviews at most when the truth is at the limit."""
-    for gate in found.gates:
+    for gate in forecasted.gates:
         assert gate.chances["limit"].passed < 0.05 + 3 * (0.05 * 0.95 / 400) ** 0.5, gate.id
 
 
-def test_provable_is_what_is_passed_with_the_power(found: Forecast) -> None:
+def test_provable_is_what_is_passed_with_the_power(forecasted: Forecast) -> None:
     """The provable limit and the chance at the stage's limit agree on 80 %."""
-    for gate in found.gates:
+    for gate in forecasted.gates:
         easier = (
             gate.provable > gate.proof if gate.gate.harm == "lower" else gate.provable < gate.proof
         )
@@ -109,7 +109,7 @@ def test_provable_is_what_is_passed_with_the_power(found: Forecast) -> None:
         assert (gate.needed is None) or not easier, gate.id
 
 
-def test_fewer_people_need_more(found: Forecast) -> None:
+def test_fewer_people_need_more(forecasted: Forecast) -> None:
     """Ten users at stage 3 are too few for the pass rate, and more are asked for.
 
     Pairs need fewer.
@@ -120,7 +120,7 @@ def test_fewer_people_need_more(found: Forecast) -> None:
     assert apart.needed is not None
     assert 10 < few.needed.total < apart.needed.total
     assert few.needed.unit == apart.needed.unit == "users"
-    assert few.provable < next(gate for gate in found.gates if gate.id == "pass_rate").provable
+    assert few.provable < next(gate for gate in forecasted.gates if gate.id == "pass_rate").provable
 
 
 def test_seeded() -> None:
@@ -129,7 +129,7 @@ def test_seeded() -> None:
     assert ask(0, 10, repetitions=50) != ask(0, 10, repetitions=50, seed=2)
 
 
-def test_planned_looks_cost(found: Forecast) -> None:
+def test_planned_looks_cost(forecasted: Forecast) -> None:
     """With five planned looks the last has less error left, so a gate proves less."""
     stages = PLAN.stages | {2: PLAN.stages[2].model_copy(update={"looks": 5})}
     often = forecast(
@@ -137,8 +137,8 @@ def test_planned_looks_cost(found: Forecast) -> None:
         correlation=0.05, paired=True,
         rng=np.random.default_rng(1), repetitions=400,
     )  # fmt: skip
-    assert often.gates[0].id == found.gates[0].id == "pass_rate"
-    assert often.gates[0].provable < found.gates[0].provable
+    assert often.gates[0].id == forecasted.gates[0].id == "pass_rate"
+    assert often.gates[0].provable < forecasted.gates[0].provable
 
 
 def test_truths_mirror_at_the_limit() -> None:
@@ -157,14 +157,16 @@ def test_truths_mirror_at_the_limit() -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
-def test_shown_in_words_and_charts(found: Forecast, lang: str) -> None:
+def test_shown_in_words_and_charts(forecasted: Forecast, lang: str) -> None:
     """Tables have a row a truth or gate.
 
     Charts say in words what they show, on a page and on a phone.
     """
-    assert len(outlook.decision_table(found, lang).text.splitlines()) == 2 + len(found.decisions)
-    assert len(outlook.gate_table(found, lang).text.splitlines()) == 2 + len(found.gates)
-    for chart in (outlook.decision_chart(found, lang), outlook.gate_chart(found, lang)):
+    assert len(outlook.decision_table(forecasted, lang).text.splitlines()) == 2 + len(
+        forecasted.decisions
+    )
+    assert len(outlook.gate_table(forecasted, lang).text.splitlines()) == 2 + len(forecasted.gates)
+    for chart in (outlook.decision_chart(forecasted, lang), outlook.gate_chart(forecasted, lang)):
         assert isinstance(chart, Figure)
         assert "%" in chart.alt
         assert len(chart.caption) > 40
@@ -172,11 +174,11 @@ def test_shown_in_words_and_charts(found: Forecast, lang: str) -> None:
         assert "<svg" in chart.svg(narrow=True)
 
 
-def test_marks_tell_chances_and_how_many_reviews_they_are_of(found: Forecast) -> None:
+def test_marks_tell_chances_and_how_many_reviews_they_are_of(forecasted: Forecast) -> None:
     """Tooltips count simulated reviews, zoom stands on the scale of shares; pictures have none."""
-    gate = found.gates[0]
-    passed, n = gate.chances["better"].passed, found.repetitions
-    both = outlook.decision_chart(found), outlook.gate_chart(found)
+    gate = forecasted.gates[0]
+    passed, n = gate.chances["better"].passed, forecasted.repetitions
+    both = outlook.decision_chart(forecasted), outlook.gate_chart(forecasted)
     assert isinstance(both[0].altair() & both[1].altair(), alt.VConcatChart)
     for chart in both:
         shown = alt.Chart.from_dict(chart.wide).to_json()  # held against Vega-Lite's schema
@@ -195,20 +197,20 @@ def test_too_small_a_stage_says_so() -> None:
     assert "Too small for" in outlook.gate_chart(ask(3, 10, repetitions=50)).caption
 
 
-def test_crosses_show_how_far_they_may_be_luck(found: Forecast) -> None:
+def test_crosses_show_how_far_they_may_be_luck(forecasted: Forecast) -> None:
     """A gate is beyond 5 % only where all of its interval is; the caption counts the reviews."""
-    chart = outlook.gate_chart(found)
+    chart = outlook.gate_chart(forecasted)
     ends = [part["encoding"]["x2"] for part in chart.wide["layer"] if "x2" in part["encoding"]]
     assert {"field": "to"} in ends
-    assert f"{found.repetitions:,} simulated reviews" in chart.caption
-    gates = [replace_chance(gate, 0.20) for gate in found.gates]
+    assert f"{forecasted.repetitions:,} simulated reviews" in chart.caption
+    gates = [replace_chance(gate, 0.20) for gate in forecasted.gates]
     assert (
         "None is beyond 5 % by more than that."
         in outlook.gate_chart(
-            replace(found, repetitions=20, gates=(*gates[:1], *found.gates[1:]))
+            replace(forecasted, repetitions=20, gates=(*gates[:1], *forecasted.gates[1:]))
         ).caption
     )
-    certain = replace(found, repetitions=1000, gates=(*gates[:1], *found.gates[1:]))
+    certain = replace(forecasted, repetitions=1000, gates=(*gates[:1], *forecasted.gates[1:]))
     assert "Beyond 5 % even so: Pass rate" in outlook.gate_chart(certain).caption
 
 
@@ -221,8 +223,8 @@ def command(*arguments: str) -> int:
     """Run `rollout plan` within a parser of its own."""
     parser = argparse.ArgumentParser(prog="rollout")
     plan_command.add(parser.add_subparsers())
-    given = parser.parse_args(["plan", *arguments])
-    return given.call(given)
+    options = parser.parse_args(["plan", *arguments])
+    return options.call(options)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -264,7 +266,7 @@ def test_baselines_move_the_control_arm(capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (("--stage", "1", "--users", "3"), "'3' is no whole number from 10 to 1,000,000"),
         (("--stage", "1", "--correlation", "0.9"), "'0.9' is no number from 0 to 0.5"),
@@ -273,21 +275,21 @@ def test_baselines_move_the_control_arm(capsys: pytest.CaptureFixture[str]) -> N
     ],
 )
 def test_command_refuses(
-    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    arguments: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A wrong argument is one sentence and exit code 2."""
     with pytest.raises(SystemExit) as refused:
         command(*arguments)
     assert refused.value.code == 2
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [(("--stage", "1", "--profile", "lax"), "profile is 'lax'")]
+    ("arguments", "expected"), [(("--stage", "1", "--profile", "lax"), "profile is 'lax'")]
 )
-def test_command_names_what_the_plan_lacks(arguments: tuple[str, ...], said: str) -> None:
+def test_command_names_what_the_plan_lacks(arguments: tuple[str, ...], expected: str) -> None:
     """What only the plan can tell is refused with what to do."""
-    with pytest.raises(RolloutError, match=said):
+    with pytest.raises(RolloutError, match=expected):
         command(*arguments)
 
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def found() -> LadderForecast:
+def simulated() -> LadderForecast:
     """Hundred rollouts of every kind."""
     what = Rollouts(run_sd=0.005, repetitions=100)
     return climb(PLAN, what, CONTROL, np.random.default_rng(1))
@@ -37,9 +37,9 @@ def test_steps_are_the_plans() -> None:
     assert steps_of(PLAN.model_copy(update={"stages": bare}))[0].users == 10
 
 
-def test_who_climbs(found: LadderForecast) -> None:
+def test_who_climbs(simulated: LadderForecast) -> None:
     """Clearly better most, one at the limit hardly any, and never more at a later stage."""
-    by = {(one.truth, one.gate is None): one.stages for one in found.climbs}
+    by = {(climb.truth, climb.gate is None): climb.stages for climb in simulated.climbs}
     assert by["better", True][-1] > 0.8
     assert by["good", True][-1] > 0.5
     assert by["limit", False][-1] <= 0.05 + 3 * (0.05 * 0.95 / 100) ** 0.5
@@ -48,18 +48,18 @@ def test_who_climbs(found: LadderForecast) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
-def test_shown(found: LadderForecast, lang: str) -> None:
+def test_shown(simulated: LadderForecast, lang: str) -> None:
     """A row a kind, and one sentence of what was simulated."""
-    assert len(ladders.ladder_table(found, lang).text.splitlines()) == 2 + len(found.climbs)
-    assert "100" in ladders.ladder_heading(found).text(lang)
+    assert len(ladders.ladder_table(simulated, lang).text.splitlines()) == 2 + len(simulated.climbs)
+    assert "100" in ladders.ladder_heading(simulated).text(lang)
 
 
-def test_both_simulators_agree(found: LadderForecast) -> None:
+def test_both_simulators_agree(simulated: LadderForecast) -> None:
     """Worlds that share no code with the forecast's let as many climb, within Monte Carlo error."""
     ladder = rollouts.planned(PLAN, run_sd=0.005)
     climbed = rollouts.portion(ladder, PLAN, 0, 50)
     better = float(np.mean(climbed["better"] == 4))
-    forecast = next(one for one in found.climbs if one.truth == "better").stages[-1]
+    forecast = next(climb for climb in simulated.climbs if climb.truth == "better").stages[-1]
     assert better == pytest.approx(forecast, abs=0.15)
     limits = [who for who in climbed if who.startswith("limit:")]
     assert len(limits) == len(PLAN.gates)

@@ -73,12 +73,10 @@ def paired(n: int, discordant: int) -> Arms:
 
 def test_independent_proportions() -> None:
     """Proving −2 pp at .9 needs 2,795 samples an arm by the score bound (by Wald's, 2,783)."""
-    found = need(
-        PASS, arms(pooled(shares(2000, 1800)), pooled(shares(2000, 1800)), "sample"), -0.02
-    )
-    assert found is not None
-    assert (found.unit, found.total) == ("samples", 2795)
-    assert found.further == found.total - 2000
+    size = need(PASS, arms(pooled(shares(2000, 1800)), pooled(shares(2000, 1800)), "sample"), -0.02)
+    assert size is not None
+    assert (size.unit, size.total) == ("samples", 2795)
+    assert size.further == size.total - 2000
 
 
 @pytest.mark.parametrize(
@@ -90,11 +88,11 @@ def test_pairs(have: int, discordant: int, wald: int, total: int) -> None:
     It takes a larger variance from the limit than Wald's closed form, z²·ψ/δ²: at Wald's 773 pairs
     its power is 77 %, at 837 81 % (20,000 draws).
     """
-    found = need(PASS, paired(have, discordant), -0.02)
-    assert found is not None
-    assert found.unit == "pairs"
-    assert wald < found.total == total
-    assert found.further == found.total - have
+    size = need(PASS, paired(have, discordant), -0.02)
+    assert size is not None
+    assert size.unit == "pairs"
+    assert wald < size.total == total
+    assert size.further == size.total - have
 
 
 def test_the_observed_effect_does_not_matter() -> None:
@@ -119,8 +117,8 @@ def test_enough_is_enough() -> None:
 )
 def test_rare_events(gate: Gate, limit: float, truth: float) -> None:
     """The stated n has the plan's power by exact enumeration, and none with fewer samples has."""
-    found = need(gate, arms(pooled(shares(10, 0)), pooled(shares(20, 1)), "sample"), limit)
-    assert found is not None
+    size = need(gate, arms(pooled(shares(10, 0)), pooled(shares(20, 1)), "sample"), limit)
+    assert size is not None
 
     def allowed(n: int) -> int:
         return int(np.count_nonzero(binom.cdf(np.arange(n + 1), n, limit) <= 0.05)) - 1
@@ -128,11 +126,11 @@ def test_rare_events(gate: Gate, limit: float, truth: float) -> None:
     def power(n: int) -> float:
         return float(binom.cdf(allowed(n), n, truth))
 
-    assert power(found.total) >= RULES.power
-    assert allowed(found.total - 1) == allowed(found.total) - 1, (
+    assert power(size.total) >= RULES.power
+    assert allowed(size.total - 1) == allowed(size.total) - 1, (
         "one sample fewer allows one event fewer"
     )
-    smaller = next(n for n in range(found.total - 1, 0, -1) if allowed(n - 1) == allowed(n) - 1)
+    smaller = next(n for n in range(size.total - 1, 0, -1) if allowed(n - 1) == allowed(n) - 1)
     assert power(smaller) < RULES.power
 
 
@@ -141,10 +139,10 @@ def test_clusters_need_more_than_samples() -> None:
     rng = np.random.default_rng(2)
     rates = rng.beta(0.9 * 4, 0.1 * 4, 60)  # intra-class correlation .2
     control, treatment = (cells([20] * 60, rng.binomial(20, rates)) for _ in range(2))
-    found = need(PASS, nested(control, treatment), -0.02)
-    assert found is not None
-    assert found.unit == "users"
-    assert 2795 / 20 * 2 < found.total < 2795
+    size = need(PASS, nested(control, treatment), -0.02)
+    assert size is not None
+    assert size.unit == "users"
+    assert 2795 / 20 * 2 < size.total < 2795
 
 
 def test_clusters_of_rare_events() -> None:
@@ -152,11 +150,11 @@ def test_clusters_of_rare_events() -> None:
 
     At least the samples that 1 % needs, times the design effect of the floor.
     """
-    found = need(ERROR, arms(cells([20] * 30, [0] * 30), cells([20] * 30, [0] * 30)), 0.01)
+    size = need(ERROR, arms(cells([20] * 30, [0] * 30), cells([20] * 30, [0] * 30)), 0.01)
     single = need(ERROR, arms(pooled(shares(5, 0)), pooled(shares(5, 0)), "sample"), 0.01)
-    assert found is not None
+    assert size is not None
     assert single is not None
-    assert found.total == pytest.approx(single.total * (1 + 19 * RULES.icc_floor) / 20, rel=0.1)
+    assert size.total == pytest.approx(single.total * (1 + 19 * RULES.icc_floor) / 20, rel=0.1)
 
 
 def test_mean_of_the_treatment() -> None:
@@ -165,20 +163,20 @@ def test_mean_of_the_treatment() -> None:
     ((t + t)·sd/distance)², and more for its skewness.
     """
     latencies = np.tile([900.0, 2700.0], 15)
-    found = need(LATENCY, arms(pooled(latencies), pooled(latencies), "sample"), 2000.0)
+    size = need(LATENCY, arms(pooled(latencies), pooled(latencies), "sample"), 2000.0)
     z = (1.6449 + 0.8416) ** 2 * latencies.var(ddof=1) / 200**2
-    assert found is not None
-    assert z < found.total < 1.3 * z
+    assert size is not None
+    assert z < size.total < 1.3 * z
 
 
 def test_a_ratio() -> None:
     """A ratio's need is that of treatment − limit · control, at the observed rate."""
     both = arms(pooled(shares(200, 80)), pooled(shares(200, 40)), "sample")
-    found = need(ISSUE, both, 0.70)
+    size = need(ISSUE, both, 0.70)
     variance = (0.2 * 0.8 + 0.7**2 * 0.4 * 0.6) * 200 / 199
     expected = (1.6449 + 0.8416) ** 2 * variance / ((0.70 - 0.50) * 0.4) ** 2
-    assert found is not None
-    assert found.total == pytest.approx(expected, rel=0.06)
+    assert size is not None
+    assert size.total == pytest.approx(expected, rel=0.06)
 
 
 def test_without_variance_nothing_can_be_said() -> None:
@@ -192,11 +190,11 @@ def test_mean_of_users() -> None:
     rng = np.random.default_rng(1)
     means = [rng.normal(7, 1, 50) for _ in range(2)]
     control, treatment = (cells([20] * 50, 20 * mean, np.full(50, 80.0)) for mean in means)
-    found = need(gate, nested(control, treatment), -0.1)
+    size = need(gate, nested(control, treatment), -0.1)
     variance = sum(mean.var(ddof=1) for mean in means)
-    assert found is not None
-    assert found.unit == "users"
-    assert found.total == pytest.approx((1.6449 + 0.8416) ** 2 * variance / 0.01, rel=0.01)
+    assert size is not None
+    assert size.unit == "users"
+    assert size.total == pytest.approx((1.6449 + 0.8416) ** 2 * variance / 0.01, rel=0.01)
 
 
 def share_passed(
@@ -204,14 +202,14 @@ def share_passed(
 ) -> float:
     """Return in which share of simulated reviews the gate's evidence passes."""
     rng = np.random.default_rng(20261122)
-    found = [
+    estimates = [
         estimate_gate(gate, draw(rng), RULES, metric=METRIC[gate.title]) for _ in range(repetitions)
     ]
     return float(
         np.mean(
             [
                 judge_evidence(gate, each, limit, missing=None).verdict is Verdict.PASS
-                for each in found
+                for each in estimates
             ]
         )
     )
@@ -248,9 +246,9 @@ def test_power_at_the_stated_number_of_users() -> None:
         return arms(control, treatment)
 
     rng = np.random.default_rng(4)
-    found = [need(PASS, draw(rng, 200), -0.01) for _ in range(40)]
-    assert {each.unit for each in found if each} == {"users"}
-    total = int(np.median([each.total for each in found if each]))
+    sizes = [need(PASS, draw(rng, 200), -0.01) for _ in range(40)]
+    assert {each.unit for each in sizes if each} == {"users"}
+    total = int(np.median([each.total for each in sizes if each]))
     assert share_passed(PASS, -0.01, lambda rng: draw(rng, total), 600) == pytest.approx(
         0.80, abs=0.04
     )
@@ -291,8 +289,8 @@ def test_every_gate_and_design_passes_as_often_as_promised(study: str, key: str)
     assert total is not None
     again = layout(large.kind, total, size, icc=large.icc)
     draws = simulate(again, [truth], np.random.default_rng(2), 2000)
-    found = [
+    passed = [
         judge_many(gate, world, again, RULES, proof=limit, literal=0.0).passed for (world,) in draws
     ]
-    power = float(np.concatenate(found).mean())
+    power = float(np.concatenate(passed).mean())
     assert 0.752 < power < (0.90 if key in DISCRETE else 0.848)

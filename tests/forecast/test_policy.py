@@ -29,10 +29,10 @@ STUDIES = {
 }
 
 
-def written(seen: Seen, k: int, kind: str, folder: Path) -> Path:
+def written(drawn: Seen, k: int, kind: str, folder: Path) -> Path:
     """Write one repetition down, a row a sample."""
     lines = ["arm,runId,startedAt,id,userId,status"]
-    for arm, part in (("control", seen.control), ("treatment", seen.treatment)):
+    for arm, part in (("control", drawn.control), ("treatment", drawn.treatment)):
         for run, unit in np.argwhere(part.n[k] > 0):
             user = f"{arm}{unit}" if kind == "nested" else f"u{unit}"
             for i in range(int(part.n[k][run, unit])):
@@ -48,15 +48,15 @@ def written(seen: Seen, k: int, kind: str, folder: Path) -> Path:
 def test_a_batch_is_the_review_of_its_file(study: str, tmp_path: Path) -> None:
     """Point and bounds of the pass rate, with what differing runs add to them."""
     people = STUDIES[study]
-    seen = rates(people, Rates(run_sd=0.06), 0.9, 0.88, np.random.default_rng(3), 2)
+    drawn = rates(people, Rates(run_sd=0.06), 0.9, 0.88, np.random.default_rng(3), 2)
     gate = PLAN.gates["pass_rate"]
-    many = estimate_many(gate, compared(seen, people.kind, contrast=gate.contrast), PLAN.evidence,
+    many = estimate_many(gate, compared(drawn, people.kind, contrast=gate.contrast), PLAN.evidence,
                          metric="passed")  # fmt: skip
     for k in range(2):
-        path = written(seen, k, people.kind, tmp_path)
+        path = written(drawn, k, people.kind, tmp_path)
         review = review_stage(review_params({"stage": 2, "runs": str(path), "looks": ""}))
-        told = next(one.evidence for one in review.gates if one.id == "pass_rate")
-        assert told.point == pytest.approx(many.point[k])
-        assert told.lower == pytest.approx(many.lower[k], abs=2e-4)
-        assert told.upper == pytest.approx(many.upper[k], abs=2e-4)
-        assert told.varied[0].source == "run"
+        evidence = next(each.evidence for each in review.gates if each.id == "pass_rate")
+        assert evidence.point == pytest.approx(many.point[k])
+        assert evidence.lower == pytest.approx(many.lower[k], abs=2e-4)
+        assert evidence.upper == pytest.approx(many.upper[k], abs=2e-4)
+        assert evidence.varied[0].source == "run"

@@ -147,11 +147,11 @@ def diluted_by_control() -> World:
 
 def _absent(part: float, *, worst: bool, of: str = TREATMENT) -> tuple[pd.DataFrame, str]:
     rows = base(n=400, better=0.0 if worst else 0.04)
-    mine = rows[rows["arm"] == of].sample(frac=1, random_state=4)
+    of_arm = rows[rows["arm"] == of].sample(frac=1, random_state=4)
     if worst:
-        mine = mine.sort_values("status", key=lambda status: status == "passed", kind="stable")
-    gone = int(part * len(mine))
-    left = rows.drop(index=mine.index[:gone]).reset_index(drop=True)
+        of_arm = of_arm.sort_values("status", key=lambda status: status == "passed", kind="stable")
+    gone = int(part * len(of_arm))
+    left = rows.drop(index=of_arm.index[:gone]).reset_index(drop=True)
     return left, number(f"{part:.0%}", f"{part:.1%}", f"{gone}", f"{gone:,}")
 
 

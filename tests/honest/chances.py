@@ -155,18 +155,18 @@ _TURNED = (TREATMENT, CONTROL)
 
 def _hit(rows: pd.DataFrame, arm: str, damage: Damage, rng: np.random.Generator) -> np.ndarray:
     """Return which rows of an arm are hit: the same share of each arm that is damaged."""
-    mine = (rows["arm"] == arm).to_numpy()
-    open_to = mine
+    of_arm = (rows["arm"] == arm).to_numpy()
+    open_to = of_arm
     if damage.kind == "drop" and damage.where == "both":
         even = rows["prompt"].str[1:].astype(int).to_numpy() % 2 == 0
-        open_to = mine & (even if arm == CONTROL else ~even)
+        open_to = of_arm & (even if arm == CONTROL else ~even)
     luck, bad = rng.random(len(rows)), badness(rows, damage.metric)
     worst_first = (arm == TREATMENT) != (damage.kind == "copy")
     order = damage.order if damage.order != "flattering" else ("best", "worst")[worst_first]
     rank = {"chance": luck, "worst": -bad + 1e-6 * luck, "best": bad + 1e-6 * luck}[order]
-    wanted = min(round(damage.share * mine.sum()), int(open_to.sum()))
+    count = min(round(damage.share * of_arm.sum()), int(open_to.sum()))
     hit = np.zeros(len(rows), bool)
-    hit[np.argsort(np.where(open_to, rank, np.inf), kind="stable")[:wanted]] = True
+    hit[np.argsort(np.where(open_to, rank, np.inf), kind="stable")[:count]] = True
     return hit
 
 
@@ -180,8 +180,10 @@ def naive_go(rows: pd.DataFrame) -> bool:
     c, t = (rows[rows["arm"] == arm] for arm in (CONTROL, TREATMENT))
 
     def change(metric: str) -> float:
-        known = [part.dropna(subset=[metric if metric in METRICS else "status"]) for part in (c, t)]
-        before, after = (float(badness(part, metric).mean()) for part in known)
+        measured = [
+            part.dropna(subset=[metric if metric in METRICS else "status"]) for part in (c, t)
+        ]
+        before, after = (float(badness(part, metric).mean()) for part in measured)
         return after - (0.7 if metric == "tags" else 1) * before
 
     errors, edits = (
@@ -247,8 +249,8 @@ def _trial(kind: Kind, seed: int, folder: Path) -> Trial:
 
 
 def _is_go(rows: pd.DataFrame, folder: Path) -> bool:
-    found = review(write(rows, folder / "world"), 0, plan=str(folder / "plan.yaml"))
-    return found.recommendation.value == "GO"
+    reviewed = review(write(rows, folder / "world"), 0, plan=str(folder / "plan.yaml"))
+    return reviewed.recommendation.value == "GO"
 
 
 def wrong(tried: Iterable[Trial]) -> list[tuple[int, Damage]]:
@@ -258,9 +260,11 @@ def wrong(tried: Iterable[Trial]) -> list[tuple[int, Damage]]:
 
 def fooled(kind: Kind, first: int) -> float:
     """Return the share of damages that fool the naive judge, of worlds that are no GO to it."""
-    said: list[bool] = []
+    verdicts: list[bool] = []
     for seed in range(first, first + BELIEVED):
         (rows, near), rng = world(seed), np.random.default_rng([3, seed])
         if not naive_go(rows):
-            said += [naive_go(damaged(rows, any_damage(rng, kind, near), rng)) for _ in range(2)]
-    return sum(said) / len(said)
+            verdicts += [
+                naive_go(damaged(rows, any_damage(rng, kind, near), rng)) for _ in range(2)
+            ]
+    return sum(verdicts) / len(verdicts)

@@ -23,28 +23,28 @@ STORY = ROOT / "data" / "examples" / "story"
 def review(runs: Path, stage: int = 3, **more: Any) -> Review:  # noqa: ANN401
     """Review runs with the evidence of the story's stage; data that are refused are INVALID."""
     evidence = STORY / f"stage-{stage}" / "evidence"
-    given = {"stage": stage, "runs": str(runs), "evidence": str(evidence), "looks": ""}
-    params = review_params(given | more)
+    values = {"stage": stage, "runs": str(runs), "evidence": str(evidence), "looks": ""}
+    params = review_params(values | more)
     try:
         return review_stage(params)
     except (NoEvidenceError, RunsError) as error:
         return invalid_review(params, str(error))
 
 
-def gate(found: Review, name: str) -> GateResult:
+def gate(reviewed: Review, name: str) -> GateResult:
     """Return a gate of a review."""
-    return next(gate for gate in found.gates if gate.id == name)
+    return next(gate for gate in reviewed.gates if gate.id == name)
 
 
-def said(found: Review) -> str:
+def said(reviewed: Review) -> str:
     """Return all that a review says: reasons, warnings, what was set aside."""
-    spoken = (*found.reasons, *found.warnings, *found.set_aside)
+    spoken = (*reviewed.reasons, *reviewed.warnings, *reviewed.set_aside)
     return "\n".join(sentence(reason) for reason in spoken)
 
 
-def written(found: Review) -> str:
+def written(reviewed: Review) -> str:
     """Return review.json."""
-    record = found.record if isinstance(found, Reviewed) else found
+    record = reviewed.record if isinstance(reviewed, Reviewed) else reviewed
     return encode(record).decode()
 
 

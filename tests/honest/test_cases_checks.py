@@ -107,16 +107,16 @@ def checked(runs: Path, folder: Path, contract: str) -> CheckResult:
     """Return what is found of the suites, one of which is written so."""
     shutil.copytree(STORY / "stage-3" / "evidence", folder / "evidence")
     (folder / "evidence" / "junit" / "TEST-contract.xml").write_text(contract, encoding="utf-8")
-    found = review(runs, evidence=str(folder / "evidence"))
-    return next(check for check in found.checks if check.id == "test_suites")
+    reviewed = review(runs, evidence=str(folder / "evidence"))
+    return next(check for check in reviewed.checks if check.id == "test_suites")
 
 
 @pytest.mark.parametrize("dialect", PASSES)
 def test_case_28_and_r4_suites_that_pass(runs: Path, tmp_path: Path, dialect: str) -> None:
     """What ran and did not fail passes in every dialect; what was flaky is named."""
-    found = checked(runs, tmp_path, PASSES[dialect])
-    assert found.holds is True, sentence(found.why)
-    assert ("contract: d" in sentence(found.why)) == ("flaky" in dialect)
+    result = checked(runs, tmp_path, PASSES[dialect])
+    assert result.holds is True, sentence(result.why)
+    assert ("contract: d" in sentence(result.why)) == ("flaky" in dialect)
 
 
 @pytest.mark.parametrize("dialect", FAILS)
@@ -128,17 +128,17 @@ def test_case_r4_suites_that_fail(runs: Path, tmp_path: Path, dialect: str) -> N
 @pytest.mark.parametrize("dialect", OPEN)
 def test_case_25_30_and_r4_suites_that_are_open(runs: Path, tmp_path: Path, dialect: str) -> None:
     """What did not run, is not all there or cannot be read is open: neither passed nor the end."""
-    found = checked(runs, tmp_path, OPEN[dialect])
-    assert found.holds is None
-    assert "contract" in sentence(found.why)
-    assert dialect not in {"NUnit", "xUnit", "MSTest"} or dialect in sentence(found.why)
+    result = checked(runs, tmp_path, OPEN[dialect])
+    assert result.holds is None
+    assert "contract" in sentence(result.why)
+    assert dialect not in {"NUnit", "xUnit", "MSTest"} or dialect in sentence(result.why)
 
 
 def test_older_evidence_is_open(runs: Path, tmp_path: Path) -> None:
     """A suite that ran before the treatment's newest run says nothing of it."""
-    found = checked(runs, tmp_path, suite(CASE).replace("2026-10-28", "2026-09-28"))
-    assert found.holds is None
-    assert "contract" in sentence(found.why)
+    result = checked(runs, tmp_path, suite(CASE).replace("2026-10-28", "2026-09-28"))
+    assert result.holds is None
+    assert "contract" in sentence(result.why)
 
 
 @pytest.mark.notebooks
@@ -157,10 +157,10 @@ def test_case_22_three_looks_are_three(tmp_path: Path) -> None:
         runs = one(base().query(f"sid.str[1:].astype('int') < {400 + 50 * k}"), "grows").write(
             root / ("again" if k == 2 else "runs")
         )
-        given = {"runs": runs, "evidence": evidence, "out": out}
+        paths = {"runs": runs, "evidence": evidence, "out": out}
         if k == 1:
             notebook = ["notebooks/stage_review.ipynb", str(root / "done.ipynb")]
-            values = [word for pair in given.items() for word in ("-p", pair[0], str(pair[1]))]
+            values = [word for pair in paths.items() for word in ("-p", pair[0], str(pair[1]))]
             command = [
                 sys.executable,
                 "-m",
@@ -171,12 +171,12 @@ def test_case_22_three_looks_are_three(tmp_path: Path) -> None:
                 *values,
             ]
         else:
-            options = [word for name, path in given.items() for word in (f"--{name}", str(path))]
+            options = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
             command = [str(ROLLOUT), "review", "3", *options]
         subprocess.run(command, cwd=root, capture_output=True, check=False, timeout=120)
-    told = [json.loads((out / "review.json").read_text(encoding="utf-8")) for out in outs]
-    assert [review["look"]["number"] for review in told] == [1, 2, 3]
-    assert [review["recommendation"] for review in told] == ["GO", "HOLD", "HOLD"]
+    records = [json.loads((out / "review.json").read_text(encoding="utf-8")) for out in outs]
+    assert [review["look"]["number"] for review in records] == [1, 2, 3]
+    assert [review["recommendation"] for review in records] == ["GO", "HOLD", "HOLD"]
 
 
 @pytest.mark.parametrize(

@@ -30,17 +30,17 @@ def look(world: World, tmp_path: Path) -> Review:
     return review(world.write(tmp_path / "world"), **dict(world.review))
 
 
-def passing(found: Review) -> set[str]:
+def passing(reviewed: Review) -> set[str]:
     """Return the gates whose evidence passes."""
-    return {gate.id for gate in found.gates if gate.evidence.verdict is Verdict.PASS}
+    return {gate.id for gate in reviewed.gates if gate.evidence.verdict is Verdict.PASS}
 
 
 def test_case_01_scores_missing_where_low(tmp_path: Path) -> None:
     """The average-score gate is inconclusive and names the missing share."""
     world = bad_worlds.score_missing()
-    found = look(world, tmp_path)
-    score = gate(found, "avg_score").evidence
-    assert (found.recommendation is GO, score.verdict) == (False, INCONCLUSIVE)
+    reviewed = look(world, tmp_path)
+    score = gate(reviewed, "avg_score").evidence
+    assert (reviewed.recommendation is GO, score.verdict) == (False, INCONCLUSIVE)
     assert re.search(world.causes[-1], sentence(score.why))
 
 
@@ -55,46 +55,46 @@ def test_case_03_edits_never_confirmed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("part", "name"), [(0.6, "rows_absent"), (0.4, "rows_absent_40")])
 def test_case_05_and_07_prompts_without_a_row(tmp_path: Path, part: float, name: str) -> None:
     """No gate passes, and how many prompts have no partner is said."""
-    found = look(getattr(bad_worlds, name)(), tmp_path)
-    assert passing(found) == set()
+    reviewed = look(getattr(bad_worlds, name)(), tmp_path)
+    assert passing(reviewed) == set()
     gone = int(part * 1200)
-    assert re.search(number(str(gone), f"{part:.0%}", f"{part:.1%}"), said(found))
-    assert found.design is not None
-    assert "each with several samples" not in sentence(found.design)
+    assert re.search(number(str(gone), f"{part:.0%}", f"{part:.1%}"), said(reviewed))
+    assert reviewed.design is not None
+    assert "each with several samples" not in sentence(reviewed.design)
 
 
 def test_case_09_a_control_nine_times_larger(tmp_path: Path) -> None:
     """15 % of the treatment is unreadable, 1.4 % of all: no GO, and the arm's share is said."""
     world = bad_worlds.diluted_by_control()
-    found = look(world, tmp_path)
-    assert found.recommendation in {Recommendation.HOLD, Recommendation.INVALID}
-    assert re.search(world.causes[-1], said(found))
+    reviewed = look(world, tmp_path)
+    assert reviewed.recommendation in {Recommendation.HOLD, Recommendation.INVALID}
+    assert re.search(world.causes[-1], said(reviewed))
 
 
 def test_case_10_six_shadow_arms(tmp_path: Path) -> None:
     """12 % of the treatment's outcomes are unknown; six clean arms beside it change nothing."""
     rows = base(n=200)
     gone = treated(rows) & (np.arange(len(rows)) % 16 == 1)
-    found = look(one(bad_worlds.diluted_by(rows, gone, 6), "six shadow arms"), tmp_path)
-    assert found.recommendation is Recommendation.HOLD
-    assert re.search(number("12%", "12.5%", "75"), said(found))
+    reviewed = look(one(bad_worlds.diluted_by(rows, gone, 6), "six shadow arms"), tmp_path)
+    assert reviewed.recommendation is Recommendation.HOLD
+    assert re.search(number("12%", "12.5%", "75"), said(reviewed))
 
 
 def test_case_11_shared_prompts_decide(tmp_path: Path) -> None:
     """The pairs' −8 pp decide, or other prompts are said to be the cause: never a GO."""
-    found = look(bad_worlds.other_prompts(), tmp_path)
-    assert found.recommendation is not GO
-    lost = gate(found, "pass_rate").evidence
+    reviewed = look(bad_worlds.other_prompts(), tmp_path)
+    assert reviewed.recommendation is not GO
+    lost = gate(reviewed, "pass_rate").evidence
     assert lost.verdict is not Verdict.PASS
-    assert (lost.point or 0) < 0 or "prompt" in sentence(found.reasons[0])
+    assert (lost.point or 0) < 0 or "prompt" in sentence(reviewed.reasons[0])
 
 
 def test_case_13_a_list_as_text(tmp_path: Path) -> None:
     """`[]` is no issue, and `["hallucination"]` is one: the top issue has tripled."""
-    found = look(bad_worlds.nothing_as_text(), tmp_path)
-    issue = gate(found, "top_issue")
+    reviewed = look(bad_worlds.nothing_as_text(), tmp_path)
+    issue = gate(reviewed, "top_issue")
     assert (issue.subject, issue.evidence.verdict) == ("hallucination", Verdict.FAIL)
-    assert {row.tag for row in found.issues} == {"hallucination", "*"}  # and any issue at all
+    assert {row.tag for row in reviewed.issues} == {"hallucination", "*"}  # and any issue at all
 
 
 def test_case_16_each_row_twice(tmp_path: Path) -> None:
@@ -117,8 +117,8 @@ def test_case_31_equal_counts_are_equal(tmp_path: Path, turned: bool) -> None:  
     rows["status"] = rows["status"].replace("vetoed", "failed")
     for arm, vetoes in counts.items():
         for run, count in enumerate(vetoes):
-            mine = rows.index[(rows["run"] == f"{arm}{run}") & (rows["status"] == "passed")]
-            rows.loc[mine[:count], "status"] = "vetoed"
+            passed = rows.index[(rows["run"] == f"{arm}{run}") & (rows["status"] == "passed")]
+            rows.loc[passed[:count], "status"] = "vetoed"
     vetoed = gate(look(one(rows, "as many"), tmp_path), "vetoed")
     assert (vetoed.plan.verdict, vetoed.plan.value) == (Verdict.PASS, pytest.approx(0, abs=1e-12))
 
@@ -131,12 +131,12 @@ def test_case_33_a_rounding_beyond_a_scale(tmp_path: Path, edge: float, inside: 
     exact = rows.assign(score=rows["score"].replace(edge, inside))
     scale = (("score", "{column: score, scale: [0, 1]}"),)
     worlds = [one(part, "fractions", columns=scale) for part in (rows, exact)]
-    found, due = (
+    rounded, expected = (
         gate(look(world, tmp_path / str(k)), "avg_score") for k, world in enumerate(worlds)
     )
     assert look(worlds[0], tmp_path / "again").quarantine == ()
-    assert found.control == pytest.approx(due.control, rel=1e-12)
-    assert found.evidence.n_treatment == 1500
+    assert rounded.control == pytest.approx(expected.control, rel=1e-12)
+    assert rounded.evidence.n_treatment == 1500
 
 
 def test_case_35_nanoseconds_and_durations(tmp_path: Path) -> None:
@@ -175,8 +175,8 @@ def test_case_36_and_38_booleans(tmp_path: Path, words: tuple[str, str], statuse
         rows.drop(columns=["status"]), "booleans", yaml=f"statuses: {statuses}\n",
         columns=(("passed", "ok"),),
     )  # fmt: skip
-    found = look(world, tmp_path)
-    assert (found.quarantine, gate(found, "pass_rate").treatment) == (
+    reviewed = look(world, tmp_path)
+    assert (reviewed.quarantine, gate(reviewed, "pass_rate").treatment) == (
         (),
         pytest.approx((rows.loc[treated(rows), "status"] == "passed").mean()),
     )
@@ -191,8 +191,8 @@ def test_case_41_a_planned_canary(tmp_path: Path, planned: bool, users: bool) ->
     nothing: their split may just not have been written down.
     """
     rows = base(n=1500).drop(columns=["prompt"])
-    kept = ~treated(rows) | chance(rows, 1 / 9, 21)
-    rows = rows[kept].reset_index(drop=True)
+    chosen = ~treated(rows) | chance(rows, 1 / 9, 21)
+    rows = rows[chosen].reset_index(drop=True)
     columns: tuple[tuple[str, str], ...] = ()
     if users:
         rows["who"] = rows["arm"].str[0] + (rows.index % 4000).astype(str)
@@ -200,17 +200,17 @@ def test_case_41_a_planned_canary(tmp_path: Path, planned: bool, users: bool) ->
     more = {"allocation": {"control": 9, "treatment": 1}} if planned else {}
     plan = plan_with(tmp_path, stage=3, **more)
     world = one(rows, "a canary", columns=columns, review=(("plan", plan),))
-    found = look(world, tmp_path)
-    mismatch = any("ratio" in reason.code or "alloc" in reason.code for reason in found.reasons)
-    assert (mismatch, found.recommendation is GO) == (not planned, planned)
+    reviewed = look(world, tmp_path)
+    mismatch = any("ratio" in reason.code or "alloc" in reason.code for reason in reviewed.reasons)
+    assert (mismatch, reviewed.recommendation is GO) == (not planned, planned)
 
 
 def test_case_44_an_error_that_only_the_canary_has(tmp_path: Path) -> None:
     """The new issue is among the reasons, although the top issue falls."""
-    found = look(bad_worlds.new_issue(), tmp_path)
-    assert any("factual_error" in sentence(reason) for reason in found.reasons)
-    new = next(row for row in found.issues if row.tag == "factual_error")
-    assert (new.control, found.recommendation is GO) == (0, False)
+    reviewed = look(bad_worlds.new_issue(), tmp_path)
+    assert any("factual_error" in sentence(reason) for reason in reviewed.reasons)
+    new = next(row for row in reviewed.issues if row.tag == "factual_error")
+    assert (new.control, reviewed.recommendation is GO) == (0, False)
 
 
 def test_case_ok2_no_data_one_unit_no_variance(tmp_path: Path) -> None:
@@ -223,8 +223,8 @@ def test_case_ok2_no_data_one_unit_no_variance(tmp_path: Path) -> None:
 
 def test_case_ok3_a_ratio_to_nothing(tmp_path: Path) -> None:
     """Where the control has no issue and the treatment has, there is no ratio and no GO."""
-    issue = gate(found := look(bad_worlds.first_issues(), tmp_path), "top_issue").evidence
-    assert (issue.point, found.recommendation is GO) == (None, False)
+    issue = gate(reviewed := look(bad_worlds.first_issues(), tmp_path), "top_issue").evidence
+    assert (issue.point, reviewed.recommendation is GO) == (None, False)
 
 
 def test_case_ok5_prompts_are_clusters(tmp_path: Path) -> None:
@@ -238,12 +238,12 @@ def test_case_ok5_prompts_are_clusters(tmp_path: Path) -> None:
 def test_case_ok6_timeouts_only_in_the_canary(tmp_path: Path) -> None:
     """The errors gate fails, and a timeout counts at the cap of the mean: three targets."""
     world = bad_worlds.timeouts()
-    found = look(world, tmp_path)
-    assert found.recommendation is Recommendation.NO_GO
-    assert gate(found, "error_rate").evidence.verdict is Verdict.FAIL
+    reviewed = look(world, tmp_path)
+    assert reviewed.recommendation is Recommendation.NO_GO
+    assert gate(reviewed, "error_rate").evidence.verdict is Verdict.FAIL
     rows = world.parts["samples"]
-    due = rows.loc[treated(rows), "ms"].fillna(30_000).clip(upper=6_000).mean()
-    assert gate(found, "avg_latency").treatment == pytest.approx(due)
+    expected = rows.loc[treated(rows), "ms"].fillna(30_000).clip(upper=6_000).mean()
+    assert gate(reviewed, "avg_latency").treatment == pytest.approx(expected)
 
 
 def test_words_for_nothing_are_a_list_in_source_yaml(tmp_path: Path) -> None:
@@ -251,5 +251,5 @@ def test_words_for_nothing_are_a_list_in_source_yaml(tmp_path: Path) -> None:
     rows = base()
     rows = put(rows, "tags", [not tags for tags in rows["tags"]], ["keine"])
     none = '{column: tags, separator: ";", none: [keine]}'
-    found = look(one(rows, "another word", columns=(("issues", none),)), tmp_path)
-    assert (gate(found, "top_issue").subject, found.recommendation) == ("hallucination", GO)
+    reviewed = look(one(rows, "another word", columns=(("issues", none),)), tmp_path)
+    assert (gate(reviewed, "top_issue").subject, reviewed.recommendation) == ("hallucination", GO)

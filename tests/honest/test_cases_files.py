@@ -28,9 +28,9 @@ GO = Recommendation.GO
 
 def refusal(runs: Path, **more: Any) -> str:  # noqa: ANN401
     """Return the sentence with which runs are refused, or all that a review of them says."""
-    given = {"stage": 3, "runs": str(runs), "looks": ""}
+    values = {"stage": 3, "runs": str(runs), "looks": ""}
     try:
-        return said(review_stage(review_params(given | more)))
+        return said(review_stage(review_params(values | more)))
     except RolloutError as error:
         return str(error)
 
@@ -39,9 +39,9 @@ def test_case_20_shards_of_one_run(tmp_path: Path) -> None:
     """Three shards that name their common run are one run, with all 1,800 rows."""
     rows = base(n=900, runs=1)
     parts = {f"part-{k}": rows[rows.index % 3 == k] for k in range(3)}
-    found = review(World(parts, "shards").write(tmp_path / "w"))
-    assert [(arm.runs, arm.samples) for arm in found.arms] == [(1, 900), (1, 900)]
-    assert found.quarantine == ()
+    reviewed = review(World(parts, "shards").write(tmp_path / "w"))
+    assert [(arm.runs, arm.samples) for arm in reviewed.arms] == [(1, 900), (1, 900)]
+    assert reviewed.quarantine == ()
 
 
 @pytest.mark.parametrize("names", [("part-2.tsv", "part-3.ndjson"), ("more.csv.gz", "old.xlsx")])
@@ -52,8 +52,8 @@ def test_case_21_what_nobody_read_is_named(tmp_path: Path, names: tuple[str, str
     folder = World(parts, "two of four files").write(tmp_path / "w")
     for name in names:
         (folder / name).write_text("arm\trun\n", encoding="utf-8")
-    told = said(review(folder))
-    assert [name for name in names if name not in told] == []
+    text = said(review(folder))
+    assert [name for name in names if name not in text] == []
 
 
 def test_case_40_one_row_with_backslashes(tmp_path: Path) -> None:
@@ -64,9 +64,9 @@ def test_case_40_one_row_with_backslashes(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     source = "columns: {arm: arm, run_id: run, prompt_id: prompt, sample_id: sid, status: status}\n"
     (tmp_path / "source.yaml").write_text(f'files: "*.csv"\n{source}', encoding="utf-8")
-    found = review(tmp_path)
-    assert sum(arm.samples for arm in found.arms) == 119
-    assert sum(group.rows for group in found.quarantine) == 1
+    reviewed = review(tmp_path)
+    assert sum(arm.samples for arm in reviewed.arms) == 119
+    assert sum(group.rows for group in reviewed.quarantine) == 1
     (tmp_path / "source.yaml").write_text(
         f'files: "*.csv"\nescape: "\\\\"\n{source}', encoding="utf-8"
     )
@@ -93,10 +93,10 @@ def test_case_r1_judgments_with_a_sentinel(tmp_path: Path) -> None:
         "  score: {column: score, scale: [1, 10], none: [-1]}\n",
         encoding="utf-8",
     )
-    found = review(tmp_path)
-    score = gate(found, "avg_score")
-    assert (score.control, found.recommendation is GO) == (pytest.approx(70 / 9), False)
-    assert "75" in said(found) or "120" in said(found) or "60" in said(found)
+    reviewed = review(tmp_path)
+    score = gate(reviewed, "avg_score")
+    assert (score.control, reviewed.recommendation is GO) == (pytest.approx(70 / 9), False)
+    assert "75" in said(reviewed) or "120" in said(reviewed) or "60" in said(reviewed)
 
 
 def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -114,9 +114,9 @@ def test_case_r3_the_arm_is_the_file(tmp_path: Path) -> None:
         "  passed: ok\n  score: {column: faithfulness, scale: [0, 1]}\n",
         encoding="utf-8",
     )
-    found = review(tmp_path)
-    assert [(arm.arm, arm.samples) for arm in found.arms] == [("control", 10), ("treatment", 10)]
-    assert found.recommendation is not GO
+    reviewed = review(tmp_path)
+    assert [(arm.arm, arm.samples) for arm in reviewed.arms] == [("control", 10), ("treatment", 10)]
+    assert reviewed.recommendation is not GO
 
 
 @pytest.mark.parametrize("nested", [True, False])
@@ -140,9 +140,9 @@ def test_case_r6_nested_names(tmp_path: Path, nested: bool) -> None:  # noqa: FB
         _lines(tmp_path / "results.jsonl", rows)
         columns = 'files: "*.jsonl"\n' + columns
     (tmp_path / "source.yaml").write_text(columns, encoding="utf-8")
-    found = review(tmp_path)
-    assert [arm.samples for arm in found.arms] == [6, 6]
-    assert gate(found, "avg_score").treatment == pytest.approx(8)
+    reviewed = review(tmp_path)
+    assert [arm.samples for arm in reviewed.arms] == [6, 6]
+    assert gate(reviewed, "avg_score").treatment == pytest.approx(8)
 
 
 def test_case_r8_both_arms_in_a_row(tmp_path: Path) -> None:
@@ -178,11 +178,11 @@ def test_case_ok4_parquet_as_pandas_writes_it(tmp_path: Path) -> None:
     ).set_index(pd.Index(rows.index + 7, name="__index_level_0__"))  # fmt: skip
     folder = one(rich.head(0).astype(rich.dtypes), "rich", kind="parquet").write(tmp_path / "p")
     rich.to_parquet(folder / "samples.parquet", index=True)
-    plain, found = review(one(rows, "plain").write(tmp_path / "c")), review(folder)
-    assert (plain.recommendation, found.recommendation) == (GO, GO)
+    plain, reviewed = review(one(rows, "plain").write(tmp_path / "c")), review(folder)
+    assert (plain.recommendation, reviewed.recommendation) == (GO, GO)
     for name in ("pass_rate", "avg_score", "manual_edit_rate"):
-        assert gate(found, name).treatment == gate(plain, name).treatment
-    assert gate(found, "avg_latency").treatment == pytest.approx(
+        assert gate(reviewed, name).treatment == gate(plain, name).treatment
+    assert gate(reviewed, "avg_latency").treatment == pytest.approx(
         rows.loc[treated(rows), "ms"].mean(), rel=1e-6
     )
 
@@ -201,14 +201,14 @@ def test_case_ok7_other_encodings_are_read_or_refused(tmp_path: Path) -> None:
     }
     source = (tmp_path / "x" / "source.yaml").read_text(encoding="utf-8")
     expected = review(tmp_path / "x")
-    for name, (data, due) in odd.items():
+    for name, (data, refused_for) in odd.items():
         folder = tmp_path / name.replace(".", "-")
         folder.mkdir()
         (folder / name).write_bytes(data)
         (folder / "source.yaml").write_text(source.replace("*.csv", name), encoding="utf-8")
-        found = review(folder)
-        if due:
-            assert due in refusal(folder), name
-            assert found.recommendation is Recommendation.INVALID, name
+        reviewed = review(folder)
+        if refused_for:
+            assert refused_for in refusal(folder), name
+            assert reviewed.recommendation is Recommendation.INVALID, name
         else:
-            assert found.gates == expected.gates, name
+            assert reviewed.gates == expected.gates, name

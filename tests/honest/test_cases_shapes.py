@@ -59,11 +59,11 @@ def test_repeats_are_clusters_of_their_prompt(tmp_path: Path, shape: str) -> Non
     rows = [row for arm in _ARMS for prompt in range(_PROMPTS) for row in rows_of(arm, prompt)]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     (tmp_path / "source.yaml").write_text(spec, "utf-8")
-    found = review(tmp_path)
-    rate = gate(found, "pass_rate").evidence
+    reviewed = review(tmp_path)
+    rate = gate(reviewed, "pass_rate").evidence
     assert (rate.design, rate.unit, rate.clusters) == ("crossed", "prompt", _PROMPTS)
-    assert [arm.samples for arm in found.arms] == [_PROMPTS * _TIMES] * 2
-    assert ("'loose' (480)" in said(found)) == (shape == "filters")
+    assert [arm.samples for arm in reviewed.arms] == [_PROMPTS * _TIMES] * 2
+    assert ("'loose' (480)" in said(reviewed)) == (shape == "filters")
 
 
 def test_records_whose_list_is_empty_are_missing(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_records_whose_list_is_empty_are_missing(tmp_path: Path) -> None:
             )
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines), "utf-8")
     (tmp_path / "source.yaml").write_text(SHAPES["items"][1], "utf-8")
-    found = review(tmp_path)
-    assert found.recommendation is not Recommendation.GO
-    assert gate(found, "pass_rate").evidence.verdict.value != "pass"
-    assert sum(group.rows for group in found.quarantine) == 50
+    reviewed = review(tmp_path)
+    assert reviewed.recommendation is not Recommendation.GO
+    assert gate(reviewed, "pass_rate").evidence.verdict.value != "pass"
+    assert sum(group.rows for group in reviewed.quarantine) == 50

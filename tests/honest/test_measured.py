@@ -46,9 +46,9 @@ def flag(run: Run, name: str, *, on: bool) -> None:
     run["flags"][f"feature.{name}"] = run["datasetMeta"]["featureFlags"][name] = on
 
 
-def first_two(found: Review) -> str:
+def first_two(reviewed: Review) -> str:
     """Return what the first two reasons say."""
-    return "\n".join(sentence(reason) for reason in found.reasons[:2])
+    return "\n".join(sentence(reason) for reason in reviewed.reasons[:2])
 
 
 def test_the_story_is_go(tmp_path: Path) -> None:
@@ -62,9 +62,9 @@ def test_a_feature_that_the_stage_has_not(tmp_path: Path) -> None:
     def searching(_: int, run: Run) -> None:
         flag(run, "searchLite", on=run["arm"] == "treatment")
 
-    found = stage_0(tmp_path / "runs", searching)
-    assert found.recommendation is not GO
-    assert "searchLite" in first_two(found)
+    reviewed = stage_0(tmp_path / "runs", searching)
+    assert reviewed.recommendation is not GO
+    assert "searchLite" in first_two(reviewed)
 
 
 def test_a_feature_that_one_run_lacks(tmp_path: Path) -> None:
@@ -73,9 +73,9 @@ def test_a_feature_that_one_run_lacks(tmp_path: Path) -> None:
     def bare(k: int, run: Run) -> None:
         flag(run, "styleGuard", on=not (k == 1 and run["arm"] == "treatment"))
 
-    found = stage_0(tmp_path / "runs", bare)
-    assert found.recommendation is not GO
-    assert "styleGuard" in said(found)
+    reviewed = stage_0(tmp_path / "runs", bare)
+    assert reviewed.recommendation is not GO
+    assert "styleGuard" in said(reviewed)
 
 
 def test_a_control_with_the_treatments_flags(tmp_path: Path) -> None:
@@ -85,9 +85,9 @@ def test_a_control_with_the_treatments_flags(tmp_path: Path) -> None:
         for name in ("autoTagging", "difficultyDistribution"):
             flag(run, name, on=True)
 
-    found = stage_0(tmp_path / "runs", both)
-    assert found.recommendation is not GO
-    assert re.search("flags|control", first_two(found))
+    reviewed = stage_0(tmp_path / "runs", both)
+    assert reviewed.recommendation is not GO
+    assert re.search("flags|control", first_two(reviewed))
 
 
 @pytest.mark.parametrize("arms", [("treatment",), ("control", "treatment")])
@@ -98,10 +98,10 @@ def test_another_strategy_in_every_run(tmp_path: Path, arms: tuple[str, ...]) ->
         if run["arm"] in arms:
             run["datasetMeta"]["strategyHash"] = f"{k}{k}{k}{k}beef"
 
-    found = stage_0(tmp_path / "runs", other)
-    assert found.recommendation is not GO
-    assert re.search(r"(?i)strateg", first_two(found))
-    assert re.search(number("3") + "|0000beef", first_two(found))
+    reviewed = stage_0(tmp_path / "runs", other)
+    assert reviewed.recommendation is not GO
+    assert re.search(r"(?i)strateg", first_two(reviewed))
+    assert re.search(number("3") + "|0000beef", first_two(reviewed))
 
 
 def test_another_profile_in_one_run(tmp_path: Path) -> None:
@@ -114,9 +114,9 @@ def test_another_profile_in_one_run(tmp_path: Path) -> None:
             for sample in run["result"]["samples"]:
                 sample.pop("guardianProfileId", None)
 
-    found = stage_0(tmp_path / "runs", fast)
-    assert found.recommendation is not GO
-    assert "fast" in first_two(found)
+    reviewed = stage_0(tmp_path / "runs", fast)
+    assert reviewed.recommendation is not GO
+    assert "fast" in first_two(reviewed)
 
 
 def test_a_hundred_users_where_ten_may_be(tmp_path: Path) -> None:
@@ -126,17 +126,17 @@ def test_a_hundred_users_where_ten_may_be(tmp_path: Path) -> None:
         for sample in run["result"]["samples"]:
             sample["userId"] = f"u{int(sample['promptId'][-5:]) % 100}"
 
-    found = stage_0(tmp_path / "runs", many)
-    assert found.recommendation is not GO
-    assert re.search(number("10"), first_two(found))
-    assert any(re.search(number(str(n)), first_two(found)) for n in range(60, 101))
+    reviewed = stage_0(tmp_path / "runs", many)
+    assert reviewed.recommendation is not GO
+    assert re.search(number("10"), first_two(reviewed))
+    assert any(re.search(number(str(n)), first_two(reviewed)) for n in range(60, 101))
 
 
 def test_the_record_says_what_ran(tmp_path: Path) -> None:
     """Flags, hash, profile, first and last start of each arm, and that it is simulated."""
     record = written(stage_0(tmp_path / "runs", lambda _k, _run: None))
-    for told in ("searchLite", "a5935f71d29104cb", "default", "2026-10-05", "2026-10-07"):
-        assert told in record, told
+    for text in ("searchLite", "a5935f71d29104cb", "default", "2026-10-05", "2026-10-07"):
+        assert text in record, text
     assert '"simulated": true' in record
 
 
@@ -147,23 +147,23 @@ def test_users_in_both_arms_are_told(tmp_path: Path) -> None:
     rows["who"] = [
         f"u{k}" if k < 30 else f"{arm[0]}{k}" for k, arm in zip(place, rows["arm"], strict=True)
     ]
-    found = review(
+    reviewed = review(
         one(rows, "some users are in both arms", columns=(("user_id", "who"),)).write(
             tmp_path / "w"
         )
     )
-    assert re.search(r"(?i)users?", said(found))
-    assert re.search(number("30"), said(found))
+    assert re.search(r"(?i)users?", said(reviewed))
+    assert re.search(number("30"), said(reviewed))
 
 
 def test_evidence_that_is_simulated_is_told(tmp_path: Path) -> None:
     """Evidence that calls itself simulated gives a GO only beside runs that do."""
     world = one(base(), "plain", kind="parquet").write(tmp_path / "w")
-    found = review(world)
-    assert found.recommendation is GO
-    assert re.search("(?i)simulated", said(found) + written(found))
+    reviewed = review(world)
+    assert reviewed.recommendation is GO
+    assert re.search("(?i)simulated", said(reviewed) + written(reviewed))
     source = world / "source.yaml"
     source.write_text(source.read_text("utf-8").replace("simulated: true\n", ""), "utf-8")
-    found = review(world)
-    assert found.recommendation is HOLD
-    assert {check.why.code for check in found.checks} == {"evidence.simulated"}
+    reviewed = review(world)
+    assert reviewed.recommendation is HOLD
+    assert {check.why.code for check in reviewed.checks} == {"evidence.simulated"}

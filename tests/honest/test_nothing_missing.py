@@ -40,9 +40,9 @@ REVIEWS: dict[str, tuple[int, str, str, str]] = {
 def numbers(name: str) -> dict[str, dict[str, float | None]]:
     """Return the numbers of each gate of an example's review: both verdicts', both arms'."""
     stage, runs, control, treatment = REVIEWS[name]
-    given = {"stage": stage, "runs": str(EXAMPLES / runs), "looks": ""}
-    found = review_stage(review_params(given | {"control": control, "treatment": treatment}))
-    return {gate.id: _row(gate) for gate in found.gates}
+    values = {"stage": stage, "runs": str(EXAMPLES / runs), "looks": ""}
+    reviewed = review_stage(review_params(values | {"control": control, "treatment": treatment}))
+    return {gate.id: _row(gate) for gate in reviewed.gates}
 
 
 def _row(gate: Any) -> dict[str, float | None]:  # noqa: ANN401 -- of this commit or an older one
@@ -59,15 +59,19 @@ def test_the_numbers_of_an_example(name: str) -> None:
     now = numbers(name)
     assert list(now) == list(frozen)
     for gate, row in frozen.items():
-        told = {number: value for number, value in row.items() if value is not None}
-        assert [name for name, value in now[gate].items() if value is not None] == list(told), gate
-        assert {name: now[gate][name] for name in told} == pytest.approx(told, rel=1e-9), gate
+        numbers_told = {number: value for number, value in row.items() if value is not None}
+        assert [name for name, value in now[gate].items() if value is not None] == list(
+            numbers_told
+        ), gate
+        assert {name: now[gate][name] for name in numbers_told} == pytest.approx(
+            numbers_told, rel=1e-9
+        ), gate
 
 
 def main() -> None:
     """Write the numbers of this checkout."""
-    kept = {"commit": "fbb273b", "reviews": {name: numbers(name) for name in REVIEWS}}
-    FROZEN.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    golden = {"commit": "fbb273b", "reviews": {name: numbers(name) for name in REVIEWS}}
+    FROZEN.write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -66,8 +66,8 @@ def test_the_page_says_what_was_measured(tmp_path: Path, lang: str) -> None:
     code, text = page(STORY / "stage-0", 0, lang, tmp_path / "out")
     assert code == 0
     first = text[: len(text) // 4]
-    for told in ("searchLite", "a5935f71d29104cb"[:8], "2026-10-05", "2026-10-07", "200", "10"):
-        assert told in first, told
+    for fact in ("searchLite", "a5935f71d29104cb"[:8], "2026-10-05", "2026-10-07", "200", "10"):
+        assert fact in first, fact
 
 
 STORED = ("score_missing", "rows_absent", "other_prompts", "rows_twice", "new_issue", "aborted")
@@ -79,6 +79,6 @@ def test_a_store_says_the_same(tmp_path: Path, name: str) -> None:
     world = (WORLDS | GOOD)[name]()
     runs, store = world.write(tmp_path / "w"), tmp_path / "store"
     assert rollout("ingest", str(runs), "--into", str(store)) == 0
-    found, direct = review(store), review(runs)
-    assert found.recommendation is direct.recommendation
-    assert [reason.code for reason in found.reasons] == [reason.code for reason in direct.reasons]
+    stored, direct = review(store), review(runs)
+    assert stored.recommendation is direct.recommendation
+    assert [reason.code for reason in stored.reasons] == [reason.code for reason in direct.reasons]

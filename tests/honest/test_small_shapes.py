@@ -38,9 +38,9 @@ SOURCE = "".join(
     + [f"  {field}: {column}\n" for field, column in COLUMNS.items()]
 )
 
-ONE = dict.fromkeys(CELLS) | {"arm": CONTROL, "status": "passed"}
+PASSED = dict.fromkeys(CELLS) | {"arm": CONTROL, "status": "passed"}
 # Half of the control has a prompt that the treatment has not: no spread, and no degrees of freedom.
-LOPSIDED = [ONE, ONE, ONE | {"prompt": "p0"}, ONE | {"arm": TREATMENT}]
+LOPSIDED = [PASSED, PASSED, PASSED | {"prompt": "p0"}, PASSED | {"arm": TREATMENT}]
 
 
 OFTEN = 60 if EXHAUSTIVE else 30
@@ -57,9 +57,9 @@ def test_a_handful_of_rows(rows: list[dict[str, Any]]) -> None:
         (path / "rows.jsonl").write_text(text, encoding="utf-8")
         (path / "source.yaml").write_text(SOURCE, encoding="utf-8")
         try:
-            found = review(path)
+            reviewed = review(path)
         except RolloutError as error:
             assert str(error)  # noqa: PT017 -- both ends are right
             return
-    assert found.recommendation is not Recommendation.GO
-    assert all(texts((*found.reasons, *found.warnings, *found.changes)))
+    assert reviewed.recommendation is not Recommendation.GO
+    assert all(texts((*reviewed.reasons, *reviewed.warnings, *reviewed.changes)))

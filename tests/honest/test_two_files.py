@@ -63,10 +63,10 @@ def table(rows: Rows, mark: str = ",", encoding: str = "utf-8", point: str = "."
     writer = csv.DictWriter(file, [*rows[0]], delimiter=mark)
     writer.writeheader()
     for row in rows:
-        said = {
+        columns = {
             n: str(v).replace(".", point) if isinstance(v, float) else v for n, v in row.items()
         }
-        writer.writerow(said)
+        writer.writerow(columns)
     return file.getvalue().encode(encoding)
 
 
@@ -236,5 +236,5 @@ def test_what_is_wrong_with_a_file_is_no_go(
     """Missing, copied, stale or misread: it is held or refused, and no traceback tells it."""
     monkeypatch.chdir(tmp_path)
     assert compare(tmp_path, (FIRST | FURTHER)[name]()) in NEVER
-    told = capsys.readouterr()
-    assert "Traceback" not in told.out + told.err
+    output = capsys.readouterr()
+    assert "Traceback" not in output.out + output.err

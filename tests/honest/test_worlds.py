@@ -33,9 +33,9 @@ def often(names: Iterable[str], most: int) -> list[Any]:
 def test_a_bad_world_is_no_go(name: str, tmp_path: Path) -> None:
     """The world is not GO, and its first or second reason names the cause and its number."""
     world = WORLDS[name]()
-    found = review(world.write(tmp_path / name), **dict(world.review))
-    first = [sentence(reason) for reason in found.reasons[:2]]
-    assert found.recommendation.value in world.expected, first
+    reviewed = review(world.write(tmp_path / name), **dict(world.review))
+    first = [sentence(reason) for reason in reviewed.reasons[:2]]
+    assert reviewed.recommendation.value in world.expected, first
     assert any(_names(world, text) for text in first), (first, world.causes)
 
 
@@ -47,9 +47,9 @@ def _names(world: World, text: str) -> bool:
 def test_a_good_world_is_go(name: str, tmp_path: Path) -> None:
     """Nothing is missing that matters: the same numbers, written in whatever way, are GO."""
     world = GOOD[name]()
-    found = review(world.write(tmp_path / "good"), **dict(world.review))
-    reasons = [sentence(reason) for reason in found.reasons]
-    assert found.recommendation.value in world.expected, reasons
+    reviewed = review(world.write(tmp_path / "good"), **dict(world.review))
+    reasons = [sentence(reason) for reason in reviewed.reasons]
+    assert reviewed.recommendation.value in world.expected, reasons
 
 
 @pytest.mark.slow
@@ -57,5 +57,5 @@ def test_a_good_world_is_go(name: str, tmp_path: Path) -> None:
 def test_an_unknown_word_is_named(name: str, tmp_path: Path) -> None:
     """The word that no status is stands in the review, with how many rows carry it."""
     world = WORLDS[name]()
-    told = said(review(world.write(tmp_path / name)))
-    assert any(_names(world, line) and "blocked" in line for line in told.splitlines())
+    text = said(review(world.write(tmp_path / name)))
+    assert any(_names(world, line) and "blocked" in line for line in text.splitlines())

@@ -64,8 +64,8 @@ class World:
         return folder
 
     def _source(self) -> str:
-        given = next(iter(self.parts.values())).columns
-        mapped = {field: column for field, column in COLUMNS.items() if column in given}
+        names = next(iter(self.parts.values())).columns
+        mapped = {field: column for field, column in COLUMNS.items() if column in names}
         text = {column for column in LISTS if self.kind == "csv" and column not in self.texts}
         lines = {
             field: f'{{column: {column}, separator: ";"}}' if column in text else column
@@ -117,7 +117,7 @@ def base(
     quality, luck = rng.normal(size=size // 2).repeat(2), rng.random(size)
     passes, vetoes = luck < 0.90 + better * t, luck > np.where(t, 0.985, 0.96)
     value = np.clip(7.6 + score * t + 0.8 * quality + rng.normal(0, 0.4, size), 0, 10)
-    flawed, kept = rng.random(size) < np.where(t, 0.05, 0.16), rng.random(size) < 0.85
+    flawed, confirmed = rng.random(size) < np.where(t, 0.05, 0.16), rng.random(size) < 0.85
     run, prompt = rows["of"].astype(str), rows["p"].astype(str)
     return pd.DataFrame({
         "arm": rows["arm"], "run": rows["arm"].str[0] + run, "prompt": "p" + run + "-" + prompt,
@@ -125,7 +125,7 @@ def base(
         "status": np.select([passes, vetoes], ["passed", "vetoed"], "failed"),
         "score": value.round(3), "ms": rng.lognormal(7.2, 0.15, size).round(1),
         "tags": [["hallucination"] if flaw else [] for flaw in flawed],
-        "sug": [["a", "b"]] * size, "conf": [["a", "b"] if keep else ["a"] for keep in kept],
+        "sug": [["a", "b"]] * size, "conf": [["a", "b"] if keep else ["a"] for keep in confirmed],
         "at": [f"2026-10-{22 + day}T10:00:00+09:00" for day in rows["of"]],
     })  # fmt: skip
 

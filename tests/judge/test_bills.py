@@ -66,13 +66,13 @@ def story(*, free: bool = False, missing: float = 0.0) -> Any:  # noqa: ANN401
     n, treated = len(table), np.array(table["arm"].to_pylist()) == "treatment"
     cost = rng.gamma(30.0, 0.0001, n) * np.where(treated, 1.0, 0.0 if free else 1.0)
     gone = treated & (rng.random(n) < missing)
-    told = {
+    columns = {
         "cost": pa.array(np.where(gone, 0.0, cost), mask=gone),
         "tokens_in": pa.array(rng.poisson(100, n)),
         "tokens_out": pa.array(rng.poisson(40, n) + 5 * treated),
         "score:faithfulness": pa.array(np.clip(rng.normal(8, 1, n), 0, 10)),
     }
-    for name, column in told.items():
+    for name, column in columns.items():
         place = table.schema.get_field_index(name)
         table = (
             table.set_column(place, name, column)
@@ -85,18 +85,18 @@ def story(*, free: bool = False, missing: float = 0.0) -> Any:  # noqa: ANN401
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the shipped plan with gates on costs, tokens and scorers."""
-    told: dict[str, Any] = yaml.safe_load((ROOT / "params" / "plan.yaml").read_text("utf-8"))
-    told["gates"] |= GATES
+    values: dict[str, Any] = yaml.safe_load((ROOT / "params" / "plan.yaml").read_text("utf-8"))
+    values["gates"] |= GATES
     path = tmp_path_factory.mktemp("plan") / "plan.yaml"
-    path.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     return path
 
 
 def judged(runs: Path, plan: Path, **more: Any) -> Judged:  # noqa: ANN401
     """Review runs by the plan."""
-    given = {"stage": 2, "runs": str(runs), "plan": str(plan), "looks": "",
+    params = {"stage": 2, "runs": str(runs), "plan": str(plan), "looks": "",
              "evidence": str(STORY / "evidence")}  # fmt: skip
-    return judge_stage(review_params(given | more))
+    return judge_stage(review_params(params | more))
 
 
 def gates(review: Review) -> dict[str, GateResult]:
@@ -115,8 +115,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_gate_is_judged_by_its_own_metric(runs: Path, plan: Path) -> None:
     """What is the same passes, a ratio is that of the means, an unknown scorer is open."""
     review = judged(runs, plan).review
-    found, table = gates(review), story()
-    verdicts = {key: gate.evidence.verdict for key, gate in found.items()}
+    judged_gates, table = gates(review), story()
+    verdicts = {key: gate.evidence.verdict for key, gate in judged_gates.items()}
     assert verdicts == dict.fromkeys(GATES, Verdict.PASS) | {"unheard": Verdict.INCONCLUSIVE}
     arms = np.array(table["arm"].to_pylist())
     means = {
@@ -125,18 +125,22 @@ def test_each_gate_is_judged_by_its_own_metric(runs: Path, plan: Path) -> None:
         for arm in ("control", "treatment")
     }  # fmt: skip
     old, new = means["control"], means["treatment"]
-    assert found["cost"].evidence.point == pytest.approx(new["cost"] / old["cost"])
-    assert found["cost"].control == pytest.approx(old["cost"])
-    assert found["tokens"].evidence.point == pytest.approx(new["tokens_out"] - old["tokens_out"])
-    assert found["asked"].evidence.point == pytest.approx(new["tokens_in"])
+    assert judged_gates["cost"].evidence.point == pytest.approx(new["cost"] / old["cost"])
+    assert judged_gates["cost"].control == pytest.approx(old["cost"])
+    assert judged_gates["tokens"].evidence.point == pytest.approx(
+        new["tokens_out"] - old["tokens_out"]
+    )
+    assert judged_gates["asked"].evidence.point == pytest.approx(new["tokens_in"])
     scored = new["score:faithfulness"] - old["score:faithfulness"]
-    assert found["faithful"].evidence.point == pytest.approx(scored)
-    assert found["faithful"].metric == "score:faithfulness"
+    assert judged_gates["faithful"].evidence.point == pytest.approx(scored)
+    assert judged_gates["faithful"].metric == "score:faithfulness"
     cuts = [np.nanquantile(table["latency_ms"].to_numpy()[arms == arm], 0.95) for arm in means]
-    assert (found["p95"].control, found["p95"].treatment) == pytest.approx(cuts, abs=0.1)
-    assert found["p95"].evidence.point == pytest.approx(cuts[1] / cuts[0], rel=1e-4)
-    assert found["p95"].evidence_unit == "ratio"
-    why = found["unheard"].evidence.why
+    assert (judged_gates["p95"].control, judged_gates["p95"].treatment) == pytest.approx(
+        cuts, abs=0.1
+    )
+    assert judged_gates["p95"].evidence.point == pytest.approx(cuts[1] / cuts[0], rel=1e-4)
+    assert judged_gates["p95"].evidence_unit == "ratio"
+    why = judged_gates["unheard"].evidence.why
     assert why is not None
     assert (why.code, why.facts["field"]) == ("field.missing", "scores.unheard")
     assert decode(encode(review.record)) == review.record
@@ -154,8 +158,8 @@ def test_the_arms_table_shows_what_a_sample_cost(runs: Path, plan: Path) -> None
 def test_stored_days_say_the_same(runs: Path, plan: Path, tmp_path: Path) -> None:
     """The sums of stored days hold the same gates."""
     ingest(runs, tmp_path / "store", load_plan(plan), stage=2)
-    here, there = judged(runs, plan).review, judged(tmp_path / "store", plan).review
-    same_review(here, there)
+    of_rows, of_store = judged(runs, plan).review, judged(tmp_path / "store", plan).review
+    same_review(of_rows, of_store)
 
 
 def test_a_free_control_has_no_ratio(plan: Path, tmp_path: Path) -> None:
@@ -183,10 +187,10 @@ def test_latencies_that_are_missing_are_at_their_worst(plan: Path, tmp_path: Pat
     took = pa.array(table["latency_ms"].to_numpy(), mask=gone)
     place = table.schema.get_field_index("latency_ms")
     pq.write_table(table.set_column(place, "latency_ms", took), tmp_path / "samples.parquet")
-    found = gates(judged(tmp_path, plan).review)["p95"].evidence
-    assert found.verdict is Verdict.INCONCLUSIVE
-    assert found.why is not None
-    assert found.why.code == "missing.worst"
+    evidence = gates(judged(tmp_path, plan).review)["p95"].evidence
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+    assert evidence.why is not None
+    assert evidence.why.code == "missing.worst"
 
 
 def test_few_samples_bound_no_percentile(plan: Path, tmp_path: Path) -> None:
@@ -194,10 +198,10 @@ def test_few_samples_bound_no_percentile(plan: Path, tmp_path: Path) -> None:
     table = story()
     few = [place for place, user in enumerate(table["user_id"].to_pylist()) if user in USERS]
     pq.write_table(table.take(pa.array(few)), tmp_path / "samples.parquet")
-    found = gates(judged(tmp_path, plan).review)["p95"].evidence
-    assert (found.verdict, found.upper) == (Verdict.INCONCLUSIVE, None)
-    assert found.needed is not None
-    assert found.needed.unit == "users"
+    evidence = gates(judged(tmp_path, plan).review)["p95"].evidence
+    assert (evidence.verdict, evidence.upper) == (Verdict.INCONCLUSIVE, None)
+    assert evidence.needed is not None
+    assert evidence.needed.unit == "users"
 
 
 def test_a_scorer_is_of_a_score() -> None:
@@ -219,13 +223,17 @@ def test_a_scorer_is_of_a_score() -> None:
 
 def test_a_forecast_says_which_gates_it_leaves_out(plan: Path) -> None:
     """What no world draws is named in the heading; the other gates are simulated as ever."""
-    found = forecast(
+    simulation = forecast(
         load_plan(plan), 2, users=40, samples_per_user=2, correlation=0.05, paired=True,
         rng=np.random.default_rng(1), repetitions=100,
     )  # fmt: skip
-    assert found.left == tuple(str(gate["title"]) for gate in GATES.values())
+    assert simulation.left == tuple(str(gate["title"]) for gate in GATES.values())
     with speaking("en"):
-        assert heading(found).text().endswith("taken as passed: " + ", ".join(found.left) + ".")
+        assert (
+            heading(simulation)
+            .text()
+            .endswith("taken as passed: " + ", ".join(simulation.left) + ".")
+        )
     alone = load_plan(plan)
     alone = alone.model_copy(update={"gates": {"cost": alone.gates["cost"]}})
     with pytest.raises(UsageError, match="none of the plan's gates can be simulated: Cost"):

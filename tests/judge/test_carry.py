@@ -61,11 +61,11 @@ def runs_of(stage: StageId, world: World = SAME, *, users: int = 20, each: int =
                 for k, ok in enumerate(passed)
             ]  # fmt: skip
             short = {key.removeprefix("feature."): value for key, value in planned[arm].items()}
-            told = {"strategyHash": world.strategy, "featureFlags": short}
+            meta = {"strategyHash": world.strategy, "featureFlags": short}
             made.append({
                 "runId": f"s{stage}-{arm}-{day}", "arm": arm, "stage": stage,
                 "startedAt": (BEGIN + timedelta(days=10 * stage + day)).isoformat(),
-                "flags": dict(planned[arm]), "datasetMeta": told,
+                "flags": dict(planned[arm]), "datasetMeta": meta,
                 "session": {"guardianProfileId": "default"},
                 "result": {"samples": samples, "metrics": {}},
             })  # fmt: skip
@@ -95,18 +95,18 @@ def alone(stages: dict[int, str]) -> Reviewed:
 
 def review(stage: int, runs: str, *carry: str, **more: Any) -> Reviewed:  # noqa: ANN401
     """Review a stage with what it carries; no look is counted."""
-    given = {"stage": stage, "runs": runs, "carry": carry, "looks": "", "source": None}
-    return review_stage(review_params(given | more))
+    params = {"stage": stage, "runs": runs, "carry": carry, "looks": "", "source": None}
+    return review_stage(review_params(params | more))
 
 
-def gate(found: Reviewed, name: str = "pass_rate") -> GateResult:
+def gate(reviewed: Reviewed, name: str = "pass_rate") -> GateResult:
     """Return a gate of a review."""
-    return next(gate for gate in found.gates if gate.id == name)
+    return next(gate for gate in reviewed.gates if gate.id == name)
 
 
-def why(found: Reviewed) -> list[str | None]:
+def why(reviewed: Reviewed) -> list[str | None]:
     """Return the code for which each named stage does not count."""
-    return [None if one.why is None else one.why.code for one in found.carried]
+    return [None if row.why is None else row.why.code for row in reviewed.carried]
 
 
 def test_the_sum_is_that_of_all_samples(stages: dict[int, str], tmp_path: Path) -> None:
@@ -117,14 +117,18 @@ def test_the_sum_is_that_of_all_samples(stages: dict[int, str], tmp_path: Path) 
     alone, carried = review(4, stages[4]), review(4, stages[4], stages[3], stages[2])
     every = [run | {"stage": 4} for stage in (2, 3, 4) for run in runs_of(stage)]
     whole = review(4, write(tmp_path / "all", every))
-    for one, other, own in zip(carried.gates, whole.gates, alone.gates, strict=True):
-        if one.id != "top_issue":  # another part of the samples chose what it is about
+    for summed, other, own in zip(carried.gates, whole.gates, alone.gates, strict=True):
+        if summed.id != "top_issue":  # another part of the samples chose what it is about
             for field in ("point", "lower", "upper", "n_control", "n_treatment", "clusters"):
-                mine, its = getattr(one.evidence, field), getattr(other.evidence, field)
-                assert mine == pytest.approx(its, rel=1e-12), (one.id, field)
-        assert (one.plan, one.control, one.treatment) == (own.plan, own.control, own.treatment)
-        assert [part.stage for part in one.stages] == [4, 3, 2]
-        assert sum(part.n_treatment for part in one.stages) == one.evidence.n_treatment
+                number, expected = getattr(summed.evidence, field), getattr(other.evidence, field)
+                assert number == pytest.approx(expected, rel=1e-12), (summed.id, field)
+        assert (summed.plan, summed.control, summed.treatment) == (
+            own.plan,
+            own.control,
+            own.treatment,
+        )
+        assert [part.stage for part in summed.stages] == [4, 3, 2]
+        assert sum(part.n_treatment for part in summed.stages) == summed.evidence.n_treatment
     assert gate(carried).evidence.clusters == 20
     assert (carried.runs, carried.completeness) == (alone.runs, alone.completeness)
     assert carried.data_sha256 != alone.data_sha256
@@ -134,9 +138,9 @@ def test_the_sum_is_that_of_all_samples(stages: dict[int, str], tmp_path: Path) 
 
 def test_the_issue_is_chosen_by_the_first_stage(stages: dict[int, str]) -> None:
     """Whoever chose the issue there is not tested on it; later stages only test it."""
-    found = gate(review(4, stages[4], stages[3], stages[2]), "top_issue")
-    assert found.subject == "hallucination"
-    assert [part.stage for part in found.stages] == [4, 3, 2]
+    issue = gate(review(4, stages[4], stages[3], stages[2]), "top_issue")
+    assert issue.subject == "hallucination"
+    assert [part.stage for part in issue.stages] == [4, 3, 2]
 
 
 CHANGES: list[tuple[str, Callable[[list[Run]], object], str]] = [
@@ -179,11 +183,11 @@ def test_what_is_refused(
     """Another candidate, or data that prove nothing, do not count; the stage stands alone."""
     runs = runs_of(2)
     change(runs)
-    found = review(3, stages[3], write(tmp_path / "changed", runs))
-    assert why(found) == [code]
-    assert "Stage 2 is not carried" in texts(found.warnings)[0]
-    assert [gate.evidence for gate in found.gates] == [gate.evidence for gate in alone.gates]
-    assert found.data_sha256 == alone.data_sha256
+    reviewed = review(3, stages[3], write(tmp_path / "changed", runs))
+    assert why(reviewed) == [code]
+    assert "Stage 2 is not carried" in texts(reviewed.warnings)[0]
+    assert [gate.evidence for gate in reviewed.gates] == [gate.evidence for gate in alone.gates]
+    assert reviewed.data_sha256 == alone.data_sha256
 
 
 def test_nothing_is_carried_across_a_gap(stages: dict[int, str], tmp_path: Path) -> None:
@@ -194,9 +198,9 @@ def test_nothing_is_carried_across_a_gap(stages: dict[int, str], tmp_path: Path)
 
 def test_the_order_is_downwards(stages: dict[int, str]) -> None:
     """Named upwards, nothing counts, and the sentence says how to name them."""
-    found = review(4, stages[4], stages[2], stages[3])
-    assert why(found)[0] == "carry.stage"
-    assert "downwards" in texts(found.warnings)[0]
+    reviewed = review(4, stages[4], stages[2], stages[3])
+    assert why(reviewed)[0] == "carry.stage"
+    assert "downwards" in texts(reviewed.warnings)[0]
 
 
 def test_empty_and_missing_folders(stages: dict[int, str], tmp_path: Path) -> None:
@@ -215,8 +219,8 @@ def test_the_same_runs_do_not_count_twice(stages: dict[int, str], tmp_path: Path
     assert why(review(3, stages[3], write(tmp_path / "same", again))) == ["carry.runs"]
     renamed: list[Run] = [run | {"runId": f"other-{k}"} for k, run in enumerate(again)]
     assert why(review(3, stages[3], write(tmp_path / "renamed", renamed))) == ["carry.copies"]
-    one = [renamed[0], *runs_of(2)[1:]]
-    assert why(review(3, stages[3], write(tmp_path / "one", one))) == ["carry.copies"]
+    mixed = [renamed[0], *runs_of(2)[1:]]
+    assert why(review(3, stages[3], write(tmp_path / "one", mixed))) == ["carry.copies"]
     for run in renamed:
         for sample in run["result"]["samples"]:
             sample["userId"] += "-again"
@@ -235,7 +239,7 @@ def test_bad_evidence_from_before_counts(stages: dict[int, str], tmp_path: Path)
     """An earlier stage that went badly is not left out: its samples pull the sum down."""
     bad, plan = write(tmp_path / "bad", runs_of(2, World((0.90, 0.60)))), telling(tmp_path)
     alone, carried = review(3, stages[3], plan=plan), review(3, stages[3], bad, plan=plan)
-    verdicts = [gate(found).evidence.verdict.value for found in (alone, carried)]
+    verdicts = [gate(reviewed).evidence.verdict.value for reviewed in (alone, carried)]
     assert verdicts == ["pass", "inconclusive"]
     assert (gate(carried).evidence.point or 0) < -0.05
     assert carried.recommendation is Recommendation.HOLD
@@ -245,9 +249,9 @@ def test_good_evidence_from_before_hides_no_breach(tmp_path: Path) -> None:
     """A stage that proves the breach by itself passes with no earlier stage's help."""
     own = write(tmp_path / "own", runs_of(3, World((0.90, 0.80))))
     before = write(tmp_path / "before", runs_of(2, World((0.80, 0.95)), each=30))
-    found = gate(review(3, own, before)).evidence
-    assert (found.verdict.value, found.why.code) == ("inconclusive", "carry.contradicts")
-    assert (found.point or 0) > 0.05
+    evidence = gate(review(3, own, before)).evidence
+    assert (evidence.verdict.value, evidence.why.code) == ("inconclusive", "carry.contradicts")
+    assert (evidence.point or 0) > 0.05
 
 
 def test_what_is_missing_before_is_bad_there(tmp_path: Path) -> None:
@@ -258,9 +262,9 @@ def test_what_is_missing_before_is_bad_there(tmp_path: Path) -> None:
     assert whole.evidence.verdict.value == "pass"
     for run in runs:
         run["result"]["samples"][0]["score"] = None
-    found = review(3, own, write(tmp_path / "gaps", runs), plan=plan)
-    assert why(found) == [None]
-    score = gate(found, "avg_score").evidence
+    reviewed = review(3, own, write(tmp_path / "gaps", runs), plan=plan)
+    assert why(reviewed) == [None]
+    score = gate(reviewed, "avg_score").evidence
     assert score.n_treatment == 2 * 180 - 3
     assert (score.verdict.value, score.why.code) == ("inconclusive", "missing.worst")
     assert score.why.facts["rows"] == 3

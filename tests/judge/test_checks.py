@@ -54,18 +54,18 @@ def suites(folder: Path, **texts: str) -> Path:
 def test_without_evidence_a_check_is_open(check: Check, tmp_path: Path) -> None:
     """No folder, a folder that does not exist and an empty one leave the check open, never done."""
     for folder in (None, tmp_path / "none", tmp_path):
-        found = look(check, folder)
-        assert (found.holds, found.evidence, found.sha256) == (None, (), ())
+        result = look(check, folder)
+        assert (result.holds, result.evidence, result.sha256) == (None, (), ())
 
 
 def test_suites_pass(tmp_path: Path) -> None:
     """All suites with a test that ran and none that failed hold, with the digest of each file."""
-    found = look(
+    result = look(
         JUNIT, suites(tmp_path, contract=PASSED, perf=f"<testsuites>{PASSED}</testsuites>")
     )
-    assert found.holds is True
-    assert found.evidence == ("junit/TEST-contract.xml", "junit/TEST-perf.xml")
-    assert found.sha256[0] == sha256(PASSED.encode()).hexdigest()
+    assert result.holds is True
+    assert result.evidence == ("junit/TEST-contract.xml", "junit/TEST-perf.xml")
+    assert result.sha256[0] == sha256(PASSED.encode()).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -95,15 +95,15 @@ def test_suites_pass(tmp_path: Path) -> None:
 )
 def test_states_of_a_suite(tmp_path: Path, perf: str, holds: bool | None) -> None:  # noqa: FBT001
     """One failing suite fails the check; a suite in which nothing ran leaves it open."""
-    found = look(JUNIT, suites(tmp_path, contract=PASSED, perf=perf))
-    assert found.holds is holds
-    assert holds is True or "perf" in sentence(found.why)
+    result = look(JUNIT, suites(tmp_path, contract=PASSED, perf=perf))
+    assert result.holds is holds
+    assert holds is True or "perf" in sentence(result.why)
 
 
 def test_every_open_suite_is_named(tmp_path: Path) -> None:
     """A suite without a file, and one that cannot be read, are open with the reason of each."""
-    found = look(JUNIT, suites(tmp_path, contract=PASSED))
-    assert (found.holds, sentence(found.why)) == (
+    result = look(JUNIT, suites(tmp_path, contract=PASSED))
+    assert (result.holds, sentence(result.why)) == (
         None,
         "These suites are open: perf has no result.",
     )
@@ -121,9 +121,9 @@ def test_every_open_suite_is_named(tmp_path: Path) -> None:
 def test_flaky_tests_are_told(tmp_path: Path) -> None:
     """A suite whose test passed at another try holds, and the reason names the test."""
     flaky = '<testsuite failures="1"><testcase name="net"><flakyFailure/></testcase></testsuite>'
-    found = look(JUNIT, suites(tmp_path, contract=PASSED, perf=flaky))
-    assert found.holds is True
-    assert "some tests failed first: perf: net." in sentence(found.why)
+    result = look(JUNIT, suites(tmp_path, contract=PASSED, perf=flaky))
+    assert result.holds is True
+    assert "some tests failed first: perf: net." in sentence(result.why)
 
 
 def incident(hours_ago: float, resolved_ago: float | None = None, title: str = "Outage") -> str:
@@ -294,18 +294,18 @@ def test_the_workbooks_log_is_read_where_the_plan_says_so(
         if text is not None:
             path.write_text(text, encoding="utf-8")
     check = Check(title="Quiet", kind="incidents", hours=48, log="data/incidents.jsonl")
-    (found,) = run_checks({"quiet": check}, evidence, now=NOW, root=tmp_path)
-    assert found.holds is holds
+    (result,) = run_checks({"quiet": check}, evidence, now=NOW, root=tmp_path)
+    assert result.holds is holds
     names = [name for name, text in (("incidents.jsonl", folder), (check.log, workbook)) if text]
-    assert found.holds is None or list(found.evidence) == names
+    assert result.holds is None or list(result.evidence) == names
 
 
 def test_without_a_time_the_hours_are_unknown(tmp_path: Path) -> None:
     """Runs that carry no time leave the check open."""
     (tmp_path / "incidents.jsonl").touch()
-    found = look(INCIDENTS, tmp_path, now=None)
-    assert found.holds is None
-    assert found.evidence == ("incidents.jsonl",)
+    result = look(INCIDENTS, tmp_path, now=None)
+    assert result.holds is None
+    assert result.evidence == ("incidents.jsonl",)
 
 
 def test_a_short_log_says_where_it_ends(tmp_path: Path) -> None:
@@ -328,15 +328,15 @@ def test_at_a_decision_the_hours_end_with_the_log(tmp_path: Path) -> None:
     assert look(INCIDENTS, tmp_path, now=later, newest=NOW).holds is False
     assert look(INCIDENTS, tmp_path, now=later).holds is None
     (tmp_path / "incidents.jsonl").write_text(incident(60, 49) + COVERED, encoding="utf-8")
-    found = look(INCIDENTS, tmp_path, now=later, newest=NOW)
-    assert sentence(found.why) == (
+    result = look(INCIDENTS, tmp_path, now=later, newest=NOW)
+    assert sentence(result.why) == (
         "No incident in the 48 hours before 2026-11-20 09:00 +0000; "
         "what is known ends at 2026-11-20 09:00 +0000."
     )
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         (
             '{"at": "2026-11-20T08:00:00", "severity": "x", "title": "y"}',
@@ -358,23 +358,23 @@ def test_at_a_decision_the_hours_end_with_the_log(tmp_path: Path) -> None:
     ],
     ids=["no offset", "end", "coverage", "no coverage", "no time", "garbage", "no moment", "bytes"],
 )
-def test_incidents_that_cannot_be_read(tmp_path: Path, line: str, told: str) -> None:
+def test_incidents_that_cannot_be_read(tmp_path: Path, line: str, expected: str) -> None:
     """A line that cannot be read leaves the check open and is named; it is never skipped."""
     text = "\n" + line + "\n" + COVERED
     (tmp_path / "incidents.jsonl").write_bytes(text.encode("utf-8", "surrogateescape"))
-    found = look(INCIDENTS, tmp_path)
-    assert found.holds is None
-    assert "The evidence cannot be read: line 2: " in sentence(found.why)
-    assert found.evidence == ("incidents.jsonl",)
-    assert told in sentence(found.why)
+    result = look(INCIDENTS, tmp_path)
+    assert result.holds is None
+    assert "The evidence cannot be read: line 2: " in sentence(result.why)
+    assert result.evidence == ("incidents.jsonl",)
+    assert expected in sentence(result.why)
 
 
 @pytest.mark.parametrize("until", ["2026-11-20T18:00+09:00", "2026-11-20T09:00Z"])
 def test_a_time_needs_no_seconds(until: str, tmp_path: Path) -> None:
     """People write 18:00: it is that minute's beginning, and needs an offset as any other."""
     (tmp_path / "incidents.jsonl").write_text(f'{{"coversUntil": "{until}"}}', encoding="utf-8")
-    found = look(INCIDENTS, tmp_path)
-    assert (found.holds, found.at) == (True, NOW)
+    result = look(INCIDENTS, tmp_path)
+    assert (result.holds, result.at) == (True, NOW)
     bare = f'{{"coversUntil": "{until[:16]}"}}'
     (tmp_path / "incidents.jsonl").write_text(bare, encoding="utf-8")
     assert "expected an offset such as +09:00" in sentence(look(INCIDENTS, tmp_path).why)
@@ -430,9 +430,9 @@ def test_documents(documents: Path, text: str, holds: bool | None) -> None:  # n
 
 def test_documents_are_evidence(documents: Path) -> None:
     """A document is found in the evidence folder or in the workbook, and digested as it is."""
-    found = reflect(documents, BOTH)
-    assert found.evidence == ("changes.yaml", "docs/HITL.md", "docs/PLAN_super.md")
-    assert found.sha256[1] == sha256(b"HITL").hexdigest()
+    result = reflect(documents, BOTH)
+    assert result.evidence == ("changes.yaml", "docs/HITL.md", "docs/PLAN_super.md")
+    assert result.sha256[1] == sha256(b"HITL").hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -441,21 +441,23 @@ def test_documents_are_evidence(documents: Path) -> None:
 def test_documents_that_are_not_there(documents: Path, path: str) -> None:
     """A path to nothing, to a folder or out of the workbook leaves the check open, by name."""
     entry = f"- {{document: HITL, path: {path}, reflected: true}}\n"
-    found = reflect(documents, entry + change("PLAN_super"))
-    assert found.holds is None
+    result = reflect(documents, entry + change("PLAN_super"))
+    assert result.holds is None
     expected = "0.path is ''" if path == "''" else f"changes.yaml says: HITL ({path.strip(chr(39))}"
-    assert expected in sentence(found.why)
+    assert expected in sentence(result.why)
 
 
 def test_a_document_as_it_was_does_not_reflect_the_change(documents: Path) -> None:
     """What is as in the last green record is open, by name, unless the entry waives it."""
     green = {"docs/HITL.md": sha256(b"HITL").hexdigest(), "changes.yaml": "0" * 64}
-    found = reflect(documents, BOTH, green=green)
-    assert found.holds is None
-    assert sentence(found.why) == "These documents are as they were in the last green record: HITL."
+    result = reflect(documents, BOTH, green=green)
+    assert result.holds is None
+    assert (
+        sentence(result.why) == "These documents are as they were in the last green record: HITL."
+    )
     waived = change("HITL", more=", waived: nothing of it changes") + change("PLAN_super")
-    told = sentence(reflect(documents, waived, green=green).why)
-    assert "are waived: HITL (nothing of it changes)." in told
+    why = sentence(reflect(documents, waived, green=green).why)
+    assert "are waived: HITL (nothing of it changes)." in why
     (documents / "docs" / "HITL.md").write_text("HITL, and summaries", encoding="utf-8")
     assert reflect(documents, BOTH, green=green).holds is True
 
@@ -465,12 +467,12 @@ def test_a_document_is_the_one_that_was_attested(documents: Path) -> None:
     attested = change("HITL", more=f", sha256: {sha256(b'HITL').hexdigest()}")
     assert reflect(documents, attested + change("PLAN_super")).holds is True
     (documents / "docs" / "HITL.md").write_text("Another", encoding="utf-8")
-    found = reflect(documents, attested + change("PLAN_super"))
-    assert (found.holds, found.why.code) == (None, "documents.changed")
+    result = reflect(documents, attested + change("PLAN_super"))
+    assert (result.holds, result.why.code) == (None, "documents.changed")
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("- {document: HITL, path: x, reflect: true}",
          "documents.0.reflected is missing; documents.0.reflect is not a known key"),
@@ -479,12 +481,13 @@ def test_a_document_is_the_one_that_was_attested(documents: Path) -> None:
         ("- {document: [", "changes.yaml: line 1: "),
     ],
 )  # fmt: skip
-def test_misspelt_changes(documents: Path, text: str, told: str) -> None:
+def test_misspelt_changes(documents: Path, text: str, expected: str) -> None:
     """A slip in changes.yaml leaves the check open and names the key."""
-    found = reflect(documents, text)
-    assert found.holds is None
-    assert f"The evidence cannot be read: changes.yaml: {told.removeprefix('changes.yaml: ')}" in (
-        sentence(found.why)
+    result = reflect(documents, text)
+    assert result.holds is None
+    assert (
+        f"The evidence cannot be read: changes.yaml: {expected.removeprefix('changes.yaml: ')}"
+        in (sentence(result.why))
     )
 
 
@@ -534,24 +537,24 @@ def aged(folder: Path, at: str) -> dict[str, Check]:
 def test_evidence_has_a_date(tmp_path: Path, at: str, holds: bool | None) -> None:  # noqa: FBT001
     """What is older than the newest treatment run is open, and both times are told."""
     for check in aged(tmp_path, at).values():
-        found = look(check, tmp_path, newest=NOW, simulated=True)
-        assert found.holds is holds, check.kind
-        assert found.at == datetime.fromisoformat(at)
-        told = sentence(found.why)
+        result = look(check, tmp_path, newest=NOW, simulated=True)
+        assert result.holds is holds, check.kind
+        assert result.at == datetime.fromisoformat(at)
+        why = sentence(result.why)
         if holds:
-            assert "2026-11-20 18:00 +0900" in told or check.kind == "incidents"
+            assert "2026-11-20 18:00 +0900" in why or check.kind == "incidents"
         else:
-            assert "2026-11-20 09:00 +0000" in told
-            assert "2026-11-20 17:59 +0900" in told or "2026-11-20 08:59 +0000" in told
+            assert "2026-11-20 09:00 +0000" in why
+            assert "2026-11-20 17:59 +0900" in why or "2026-11-20 08:59 +0000" in why
 
 
 def test_the_names_of_what_is_stale(tmp_path: Path) -> None:
     """Only what is too old is named; the rest of the evidence is as new as it says."""
     old = PASSED.replace("<testsuite ", '<testsuite timestamp="2026-10-23T13:00:00+09:00" ')
     new = PASSED.replace("<testsuite ", '<testsuite timestamp="2026-11-21T13:00:00+09:00" ')
-    found = look(JUNIT, suites(tmp_path, contract=new, perf=old), newest=NOW)
-    assert found.why.code == "evidence.stale"
-    assert sentence(found.why) == (
+    result = look(JUNIT, suites(tmp_path, contract=new, perf=old), newest=NOW)
+    assert result.why.code == "evidence.stale"
+    assert sentence(result.why) == (
         "Older than the newest treatment run, of 2026-11-20 09:00 +0000: "
         "perf, of 2026-10-23 13:00 +0900."
     )
@@ -560,9 +563,9 @@ def test_the_names_of_what_is_stale(tmp_path: Path) -> None:
 def test_a_failure_of_yesterday_is_a_failure(tmp_path: Path) -> None:
     """Age opens what would hold; it never softens what failed."""
     failed = '<testsuite timestamp="2026-10-23T13:00:00Z" failures="1"><testcase/></testsuite>'
-    found = look(JUNIT, suites(tmp_path, contract=PASSED, perf=failed), newest=NOW)
-    assert found.holds is False
-    assert sentence(found.why) == (
+    result = look(JUNIT, suites(tmp_path, contract=PASSED, perf=failed), newest=NOW)
+    assert result.holds is False
+    assert sentence(result.why) == (
         "These suites fail: perf. Evidence of 2026-10-23 13:00 +0000; "
         "nothing tells the age of: contract."
     )
@@ -571,18 +574,18 @@ def test_a_failure_of_yesterday_is_a_failure(tmp_path: Path) -> None:
 def test_a_time_without_an_offset_is_old_only_where_it_is_everywhere(tmp_path: Path) -> None:
     """Many tools tell no offset; the text shows none, and the westernmost zone is granted."""
     for at, holds in (("2026-11-19T21:00:00", True), ("2026-11-19T20:59:59", None)):
-        told = PASSED.replace("<testsuite ", f'<testsuite timestamp="{at}" ')
-        found = look(JUNIT, suites(tmp_path, contract=told, perf=told), newest=NOW)
-        assert found.holds is holds
-        assert f"of {at[:10]} {at[11:16]}." in sentence(found.why)
+        dated = PASSED.replace("<testsuite ", f'<testsuite timestamp="{at}" ')
+        result = look(JUNIT, suites(tmp_path, contract=dated, perf=dated), newest=NOW)
+        assert result.holds is holds
+        assert f"of {at[:10]} {at[11:16]}." in sentence(result.why)
 
 
 def test_undated_evidence_holds_unless_the_plan_limits_its_age(tmp_path: Path) -> None:
     """The reason says that the age is unknown; with max_age_days in the plan that is not enough."""
     suites(tmp_path, contract=PASSED, perf=PASSED)
-    found = look(JUNIT, tmp_path, newest=NOW)
-    assert (found.holds, found.at) == (True, None)
-    assert sentence(found.why).endswith("Nothing tells the age of: contract, perf.")
+    result = look(JUNIT, tmp_path, newest=NOW)
+    assert (result.holds, result.at) == (True, None)
+    assert sentence(result.why).endswith("Nothing tells the age of: contract, perf.")
     limited = JUNIT.model_copy(update={"max_age_days": 30})
     assert look(limited, tmp_path, newest=NOW).why.code == "evidence.undated"
 
@@ -593,9 +596,9 @@ def test_the_plan_may_let_evidence_be_older(tmp_path: Path) -> None:
     for days, holds in ((7, True), (6, None), (0, None)):
         for key in ("suites", "documents", "notes"):
             limited = checks[key].model_copy(update={"max_age_days": days})
-            found = look(limited, tmp_path, newest=NOW, simulated=True)
-            assert found.holds is holds
-            assert holds or f"More than {days} days older" in sentence(found.why)
+            result = look(limited, tmp_path, newest=NOW, simulated=True)
+            assert result.holds is holds
+            assert holds or f"More than {days} days older" in sentence(result.why)
     without = look(limited, tmp_path)
     assert (without.holds, without.why.code) == (None, "evidence.no_run_time")
 
@@ -614,10 +617,10 @@ def test_simulated_evidence_says_so(tmp_path: Path) -> None:
     with (tmp_path / "incidents.jsonl").open("a", encoding="utf-8") as log:
         log.write('\n{"simulated": true}\n')
     for check in checks.values():
-        found, beside = look(check, tmp_path), look(check, tmp_path, simulated=True)
-        assert found.simulated
+        alone, beside = look(check, tmp_path), look(check, tmp_path, simulated=True)
+        assert alone.simulated
         assert beside.simulated
-        assert (found.holds, found.why.code) == (None, "evidence.simulated"), check.kind
+        assert (alone.holds, alone.why.code) == (None, "evidence.simulated"), check.kind
         assert beside.holds is True, check.kind
     (tmp_path / "incidents.jsonl").write_text(COVERED, encoding="utf-8")
     assert look(INCIDENTS, tmp_path).simulated is False
@@ -660,9 +663,9 @@ def test_a_template_that_nobody_filled_says_nothing(tmp_path: Path, words: str) 
     """Slots, filler and "not applicable" in a section are no words for it."""
     notes = f"## What changed\n{words}\n## Actions\nNone.\n"
     (tmp_path / "release-notes.md").write_text(notes, encoding="utf-8")
-    found = look(NOTES, tmp_path)
-    assert found.holds is None
-    assert found.why.code in {"notes.lack", "evidence.unfilled"}
+    result = look(NOTES, tmp_path)
+    assert result.holds is None
+    assert result.why.code in {"notes.lack", "evidence.unfilled"}
 
 
 @pytest.mark.parametrize(
@@ -696,22 +699,22 @@ def test_a_placeholder_keeps_its_check_open(
 ) -> None:
     """Whatever else a file says: the reason names it and the lines."""
     (tmp_path / name).write_text(text, encoding="utf-8")
-    found = look(check, tmp_path)
-    assert (found.holds, found.why.code, found.evidence) == (None, "evidence.unfilled", (name,))
-    assert f"in line {lines};" in sentence(found.why)
+    result = look(check, tmp_path)
+    assert (result.holds, result.why.code, result.evidence) == (None, "evidence.unfilled", (name,))
+    assert f"in line {lines};" in sentence(result.why)
 
 
 def test_a_suite_with_a_placeholder_is_open(tmp_path: Path) -> None:
     """Also beside tests that passed; a failure elsewhere counts for more."""
     mark = '<properties><property name="TODO(qa): the result"/></properties>'
     draft = PASSED.replace("<testcase", f"{mark}<testcase")
-    found = look(JUNIT, suites(tmp_path, contract=draft, perf=PASSED))
-    assert (found.holds, sentence(found.why)) == (
+    result = look(JUNIT, suites(tmp_path, contract=draft, perf=PASSED))
+    assert (result.holds, sentence(result.why)) == (
         None, "These suites wait for their results, and are drafts: contract."
     )  # fmt: skip
     empty = '<testsuite tests="0"/>'
-    found = look(JUNIT, suites(tmp_path, perf=empty))
-    assert found.why.code == "suites.open"
+    result = look(JUNIT, suites(tmp_path, perf=empty))
+    assert result.why.code == "suites.open"
     failed = '<testsuite><testcase name="a"><failure/></testcase></testsuite>'
     assert look(JUNIT, suites(tmp_path, perf=failed)).holds is False
 
@@ -721,6 +724,6 @@ def test_words_that_promise_words_are_none(nothing: str, tmp_path: Path) -> None
     """A section of the notes that says only that it will be written is missing."""
     text = f"## What changed\n{nothing}\n## Actions\nTags.\n"
     (tmp_path / "release-notes.md").write_text(text, encoding="utf-8")
-    found = look(NOTES, tmp_path)
-    assert (found.holds, found.why.code) == (None, "notes.lack")
-    assert "What changed" in sentence(found.why)
+    result = look(NOTES, tmp_path)
+    assert (result.holds, result.why.code) == (None, "notes.lack")
+    assert "What changed" in sentence(result.why)

@@ -53,9 +53,9 @@ def compared(
     plan, two = load_eval_plan(SHIPPED), two_places(folder / "a.csv", folder / "b.csv")
     pair = compare_files(plan, two, Meaning(load_source(folder / "source.yaml")), names=("a", "b"))
     assert pair.compared is not None
-    found = flips_of(pair.compared, pair.review.gates, plan.gates)
-    assert found is not None
-    return found, pair.review.recommendation
+    flips = flips_of(pair.compared, pair.review.gates, plan.gates)
+    assert flips is not None
+    return flips, pair.review.recommendation
 
 
 def test_a_clear_answer_does_not_flip_and_a_close_one_does(tmp_path: Path) -> None:
@@ -75,5 +75,5 @@ def test_two_equal_runs_flip_as_often_as_fresh_runs_differ(tmp_path: Path) -> No
     every = [compared(tmp_path, worse=0.0, seed=seed, prompts=150) for seed in range(200)]
     answers = [answer for _, answer in every]
     fresh = np.mean([a != b for i, a in enumerate(answers) for b in answers[i + 1 :]])
-    told = [flips.aa_rate for flips, _ in every]
-    assert np.mean(told) == pytest.approx(fresh, abs=0.06)
+    rates = [flips.aa_rate for flips, _ in every]
+    assert np.mean(rates) == pytest.approx(fresh, abs=0.06)

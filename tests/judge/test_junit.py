@@ -95,8 +95,8 @@ class Reader(ContentHandler):
         else:
             self.ran += 1
             self.attempts += len(self.case & {*self.ATTEMPTS})
-            known = fine | {*self.ATTEMPTS} | {"systemout", "system-out"}
-            self.odd |= bool(self.case - known)
+            expected = fine | {*self.ATTEMPTS} | {"systemout", "system-out"}
+            self.odd |= bool(self.case - expected)
 
     def close_suite(self, attrs: AttributesImpl, before: list[int]) -> None:
         """Hold a suite's counts against what was heard in it."""
@@ -176,7 +176,7 @@ def test_the_corpus_is_of_many_tools() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [
         ("nunit3", "NUnit 3, not JUnit XML"),
         ("nunit2", "NUnit 2, not JUnit XML"),
@@ -194,18 +194,18 @@ def test_the_corpus_is_of_many_tools() -> None:
         ("nonsense-encoding", "the unknown encoding nonsense"),
     ],
 )
-def test_what_is_no_junit_is_named(name: str, said: str) -> None:
+def test_what_is_no_junit_is_named(name: str, expected: str) -> None:
     """The reason names the suite, the file and what it is, in both languages."""
     file = next(file for file in FILES if file.name == f"{name}.unreadable.xml")
     doubt = read_suite("perf", file).doubt
     assert doubt is not None
     assert f"perf: junit/{file.name}" in sentence(doubt)
-    assert said in sentence(doubt)
+    assert expected in sentence(doubt)
     assert all(file.name in sentence(doubt, lang) for lang in LANGUAGES)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ('<testsuite tests="50"><testcase name="a"/></testsuite>', "of 50 declared tests 49 are"),
         ('<testsuite><testcase status="notrun"/></testsuite>', "of 1 tests none ran"),
@@ -216,11 +216,11 @@ def test_what_is_no_junit_is_named(name: str, said: str) -> None:
         ('<testsuite><testcase result="perhaps"/></testsuite>', "result is 'perhaps'"),
     ],
 )  # fmt: skip
-def test_doubts_carry_their_numbers(tmp_path: Path, text: str, said: str) -> None:
+def test_doubts_carry_their_numbers(tmp_path: Path, text: str, expected: str) -> None:
     """What is open says how much of it, or which word."""
     doubt = read(tmp_path, text).doubt
     assert doubt is not None
-    assert said in sentence(doubt)
+    assert expected in sentence(doubt)
 
 
 def test_flaky_tests_are_named(tmp_path: Path) -> None:
@@ -235,8 +235,8 @@ def test_times_are_the_suites_or_else_the_cases(tmp_path: Path) -> None:
     case = '<testcase timestamp="2026-10-02"/>'
     suite = f'<testsuite timestamp="2026-10-01">{case}</testsuite>'
     assert read(tmp_path, suite).timestamps == ("2026-10-01",)
-    told = f'<testsuite timestamp=""><property timestamp="2026-01-01"/>{case}</testsuite>'
-    assert read(tmp_path, told).timestamps == ("2026-10-02",)
+    untimed = f'<testsuite timestamp=""><property timestamp="2026-01-01"/>{case}</testsuite>'
+    assert read(tmp_path, untimed).timestamps == ("2026-10-02",)
     assert read(tmp_path, "<testsuite><testcase/></testsuite>").timestamps == ()
 
 

@@ -92,9 +92,9 @@ def test_reviews_apart_have_the_recovered_interval() -> None:
     new, old = AFTER.gates[0].evidence, BEFORE.gates[0].evidence
     assert new.point is not None
     assert old.point is not None
-    ends = [(one.lower or 0.0, one.upper or 0.0) for one in (new, old)]
-    due = difference_of_estimates(new.point, ends[0], old.point, ends[1])
-    assert (gate.lower, gate.upper) == due
+    ends = [(evidence.lower or 0.0, evidence.upper or 0.0) for evidence in (new, old)]
+    expected = difference_of_estimates(new.point, ends[0], old.point, ends[1])
+    assert (gate.lower, gate.upper) == expected
     edited = gate_of(pair, "manual_edit_rate")  # nothing bounds either estimate above
     assert edited.change is not None
     assert (edited.lower, edited.upper) == (None, None)
@@ -160,8 +160,8 @@ def test_limits_that_moved_are_said_at_their_gate() -> None:
 def test_other_stages_arms_and_profiles_are_allowed_and_said() -> None:
     """Whatever is compared, what differs beside the data is told."""
     old = replace(BEFORE, stage=1, control="old", profile="strict")
-    told = codes(moved(old, AFTER).differs)
-    assert told == ["moved.stage", "moved.arms", "moved.profile"]
+    differences = codes(moved(old, AFTER).differs)
+    assert differences == ["moved.stage", "moved.arms", "moved.profile"]
 
 
 def test_gates_come_and_go() -> None:
@@ -185,7 +185,7 @@ def test_reasons_are_the_same_whatever_their_numbers_are() -> None:
     before = (unproven("a", 0.1), unproven("b", 0.2), because("gates.silent", gates=(named,)))
     after = (unproven("b", 0.3), unproven("c", 0.1), because("gates.silent", gates=(other,)))
     pair = moved(replace(BEFORE, reasons=before), replace(AFTER, reasons=after))
-    states = [(one.state, one.reason) for one in pair.reasons]
+    states = [(row.state, row.reason) for row in pair.reasons]
     assert states == [("stays", after[0]), ("came", after[1]), ("came", after[2]),
                       ("went", before[0]), ("went", before[2])]  # fmt: skip
 

@@ -53,7 +53,7 @@ def test_who_opted_out_keeps_what_they_have() -> None:
 
 
 @pytest.mark.parametrize(
-    ("why", "told"),
+    ("why", "roles"),
     [(because("runs.few", wanted=3, runs=1), ["engine: runs.few"]),
      (because("arms.swapped"), ["engine: open.data"]),
      (because("look.spent", number=2, planned=1), ["pm: look.spent"]),
@@ -62,15 +62,15 @@ def test_who_opted_out_keeps_what_they_have() -> None:
      (because("risk.fires", id="slow_search"), ["engine: risk.fires"]),
      (because("all.pass"), []), (because("gate.tolerated", gate="x"), [])],
 )  # fmt: skip
-def test_every_reason_is_owed_by_the_role_whose_duty_it_is(why: Reason, told: list[str]) -> None:
+def test_every_reason_is_owed_by_the_role_whose_duty_it_is(why: Reason, roles: list[str]) -> None:
     """Data and numbers are the engine's, regressions QA's, looks the PM's; good news nobody's."""
-    assert owed(why) == told
+    assert owed(why) == roles
 
 
 def test_gates_that_lack_the_same_are_asked_for_together() -> None:
     """Six gates that need more users are one line with the most that any of them needs."""
-    told = reasons(story().gates, ())
-    items = [item for item in open_items(PLAN, 2, HOLD, told, story().gates) if item.role != "pm"]
+    whys = reasons(story().gates, ())
+    items = [item for item in open_items(PLAN, 2, HOLD, whys, story().gates) if item.role != "pm"]
     needing = [item for item in items if item.why.code == "open.needs"]
     assert len(needing) == 1
     assert needing[0].role == "engine"
@@ -79,8 +79,8 @@ def test_gates_that_lack_the_same_are_asked_for_together() -> None:
 
 def test_edited_tags_are_the_pm_s() -> None:
     """The plan gives tag policy to the PM: a gate without data on it is theirs, others are not."""
-    told = reasons(bfcl().gates, ())
-    items = open_items(PLAN, 2, NO_GO, told, bfcl().gates)
+    whys = reasons(bfcl().gates, ())
+    items = open_items(PLAN, 2, NO_GO, whys, bfcl().gates)
     empty = {item.role: sentence(item.why) for item in items if item.why.code == "gates.empty"}
     assert empty["pm"] == "There are no data for: Manually edited tags."
     assert "Vetoed share" in empty["engine"]
@@ -94,9 +94,9 @@ def test_checks_go_to_who_does_them() -> None:
     )
     failed = structs.replace(first, holds=False, evidence=("a.xml",))
     items = open_items(PLAN, 2, NO_GO, (), (), (failed, second, third, last))
-    told = [f"{item.role}: {sentence(item.why)}" for item in items]
-    assert told[0].startswith("qa: Check failed: Test suites pass.")
-    assert told[1:3] == [
+    lines = [f"{item.role}: {sentence(item.why)}" for item in items]
+    assert lines[0].startswith("qa: Check failed: Test suites pass.")
+    assert lines[1:3] == [
         (
             "engine: Bring evidence for the checks: No incident for 48 hours, Documents reflect "
             "the change."

@@ -56,15 +56,15 @@ def arms(
     both: list[list[dict[str, Any]]] = []
     for arm, (p, many) in enumerate(zip(truth, labels, strict=True)):
         truly = (hard < p) ^ (rng.random(prompts) < 0.02)  # answers vary from run to run
-        said = truly | ((rng.random(prompts) < flatters) & (arm == 1))
-        order = np.argsort(rng.random(prompts) + (said if failures else 0))
+        by_judge = truly | ((rng.random(prompts) < flatters) & (arm == 1))
+        order = np.argsort(rng.random(prompts) + (by_judge if failures else 0))
         labelled = set(order[:many].tolist())
         score = np.where(truly, 8.0, 4.0) + rng.normal(0, 0.3, prompts)
         both.append([
             {
-                "prompt": f"q{i}", "passed": str(bool(said[i])).lower(),
+                "prompt": f"q{i}", "passed": str(bool(by_judge[i])).lower(),
                 "human": str(bool(truly[i])).lower() if i in labelled else "",
-                "score": round(float(score[i] + 2 * (said[i] > truly[i])), 2),
+                "score": round(float(score[i] + 2 * (by_judge[i] > truly[i])), 2),
                 "stars": round(float(score[i]), 2) if i in labelled else "",
             }
             for i in range(prompts)
@@ -211,8 +211,8 @@ def test_scores_corrected_by_selected_labels_hold(tmp_path: Path) -> None:
     chosen = arms(truth=(0.8, 0.8), labels=(120, 120), failures=True)
     review = compared(tmp_path, chosen, SCORES).review
     verdicts = [
-        next(gate.evidence for gate in told.gates if gate.metric == "score")
-        for told in (fair, review)
+        next(gate.evidence for gate in each.gates if gate.metric == "score")
+        for each in (fair, review)
     ]
     assert verdicts[0].why.code != "labels.selected_score"
     assert verdicts[1].why.code == "labels.selected_score"

@@ -57,18 +57,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def planned(folder: Path, *segments: str) -> Path:
     """Write the shipped plan with other segments."""
     text = (ROOT / "params" / "plan.yaml").read_text(encoding="utf-8")
-    there = "segments: [category, profile, difficulty]"
-    assert there in text
+    shipped = "segments: [category, profile, difficulty]"
+    assert shipped in text
     path = folder / "plan.yaml"
-    path.write_text(text.replace(there, f"segments: [{', '.join(segments)}]"), encoding="utf-8")
+    path.write_text(text.replace(shipped, f"segments: [{', '.join(segments)}]"), encoding="utf-8")
     return path
 
 
 def judged(runs: Path, plan: Path, **how: Any) -> Judged:  # noqa: ANN401
     """Review the runs by a plan."""
-    given = {"stage": 2, "runs": str(runs), "plan": str(plan), "looks": "",
+    params = {"stage": 2, "runs": str(runs), "plan": str(plan), "looks": "",
              "evidence": str(STORY / "evidence")}  # fmt: skip
-    return judge_stage(review_params(given | how))
+    return judge_stage(review_params(params | how))
 
 
 def test_a_planned_segment_is_tested_and_what_is_not_there_is_told(
@@ -82,12 +82,14 @@ def test_a_planned_segment_is_tested_and_what_is_not_there_is_told(
     assert parts["platform", "tv"].loss
     assert not parts["platform", "web"].loss
     assert any(by == "category" for by, _ in parts)
-    told = {why.facts["segment"]: why for why in review.warnings if why.code.startswith("segments")}
-    assert {name: why.code for name, why in told.items()} == {
+    warnings = {
+        why.facts["segment"]: why for why in review.warnings if why.code.startswith("segments")
+    }
+    assert {name: why.code for name, why in warnings.items()} == {
         "platfrm": "segments.misspelled", "blank": "segments.alike", "country": "segments.unmapped",
     }  # fmt: skip
-    assert told["platfrm"].facts["near"] == "platform"
-    assert 'add "segments: {country: <its column>}" to source.yaml' in sentence(told["country"])
+    assert warnings["platfrm"].facts["near"] == "platform"
+    assert 'add "segments: {country: <its column>}" to source.yaml' in sentence(warnings["country"])
 
 
 def test_an_id_is_no_segment(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,10 +114,10 @@ def test_a_store_answers_from_its_sums(
     ingest(runs, tmp_path / "store", load_plan(plan))
     with monkeypatch.context() as patched:
         patched.setattr(reading, "measure", pytest.fail)
-        there = judged(tmp_path / "store", plan)
-    same_numbers(_parts(raw), _parts(there.review.record))
-    assert sample_frame(there.source, texts=True).texts == ("answer_text",)
-    assert sample_frame(there.source).texts == ()
+        of_store = judged(tmp_path / "store", plan)
+    same_numbers(_parts(raw), _parts(of_store.review.record))
+    assert sample_frame(of_store.source, texts=True).texts == ("answer_text",)
+    assert sample_frame(of_store.source).texts == ()
 
 
 def test_a_segment_that_is_planned_later_is_read_from_rows(runs: Path, tmp_path: Path) -> None:
@@ -131,21 +133,21 @@ def test_a_segment_that_is_planned_later_is_read_from_rows(runs: Path, tmp_path:
     again = ingest(runs, store, load_plan(new))
     assert (again.known, bool(again.days)) == (1, True)
     sums = judged(store, new).review.record
-    for one in (rows, sums):
-        same_numbers(_parts(raw), _parts(one))
+    for record in (rows, sums):
+        same_numbers(_parts(raw), _parts(record))
     assert rows.data_sha256 == sums.data_sha256
 
 
 @pytest.mark.skipif(not EXHAUSTIVE, reason="two whole reviews more")
 def test_a_segment_named_later_is_no_further_look(runs: Path, tmp_path: Path) -> None:
     """The files are the same: whoever maps a column more spends no look, though digests differ."""
-    mine, looks = tmp_path / "runs", str(tmp_path / "looks.jsonl")
-    mine.mkdir()
-    (mine / "samples.parquet").write_bytes((runs / "samples.parquet").read_bytes())
+    folder, looks = tmp_path / "runs", str(tmp_path / "looks.jsonl")
+    folder.mkdir()
+    (folder / "samples.parquet").write_bytes((runs / "samples.parquet").read_bytes())
     plan, reviews = planned(tmp_path, "category", "platform"), list[Any]()
     for spec in ("texts: {answer: reply}\n", SPEC):
-        (mine / "source.yaml").write_text(spec, encoding="utf-8")
-        reviews.append(judged(mine, plan, looks=looks).review)
+        (folder / "source.yaml").write_text(spec, encoding="utf-8")
+        reviews.append(judged(folder, plan, looks=looks).review)
     assert [review.look.number for review in reviews] == [1, 1]
     assert reviews[0].data_sha256 != reviews[1].data_sha256
 
@@ -157,11 +159,11 @@ def _parts(record: Any) -> list[dict[str, Any]]:  # noqa: ANN401
 
 def test_the_rows_of_a_review_have_their_segments_and_texts(runs: Path, tmp_path: Path) -> None:
     """Texts come when they are asked for, and only if the files are those that were read."""
-    mine = tmp_path / "runs"
-    mine.mkdir()
+    folder = tmp_path / "runs"
+    folder.mkdir()
     for path in runs.iterdir():
-        (mine / path.name).write_bytes(path.read_bytes())
-    source = judged(mine, planned(tmp_path, "category")).source
+        (folder / path.name).write_bytes(path.read_bytes())
+    source = judged(folder, planned(tmp_path, "category")).source
     plain, whole = sample_frame(source), sample_frame(source, texts=True)
     extras = ("blank", "id", "platform")
     assert (plain.extras, plain.texts) == (extras, ())
@@ -170,7 +172,7 @@ def test_the_rows_of_a_review_have_their_segments_and_texts(runs: Path, tmp_path
     row = collect(whole.frame().select("id", "answer_text").head(1)).to_pylist()[0]
     assert row["answer_text"] == f"answer of {row['id']}"
     assert whole.digest() == plain.digest()
-    table = pq.read_table(mine / "samples.parquet")
-    pq.write_table(table.slice(1), mine / "samples.parquet")
+    table = pq.read_table(folder / "samples.parquet")
+    pq.write_table(table.slice(1), folder / "samples.parquet")
     with pytest.raises(RunsError, match=r"not those that the review read"):
         sample_frame(source, texts=True)

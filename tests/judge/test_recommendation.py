@@ -69,9 +69,9 @@ def check(holds: bool | None = True, name: str = "Suites") -> CheckResult:  # no
     return CheckResult(name, name, holds, told("why"))
 
 
-def texts(found: tuple[Reason, ...]) -> str:
+def texts(listed: tuple[Reason, ...]) -> str:
     """Return the sentences of reasons one after another."""
-    return " ".join(each(found))
+    return " ".join(each(listed))
 
 
 GATES = list(product([PASS, FAIL, INCONCLUSIVE], [PASS, FAIL, INCONCLUSIVE, INVALID]))
@@ -90,13 +90,13 @@ def sentence(pairs: list[tuple[Verdict, Verdict]], holds: list[bool | None]) -> 
 
 def test_every_combination() -> None:
     """Two gates and two checks in all 1,296 combinations give what the rule's sentence says."""
-    seen = set[str]()
+    reached = set[str]()
     for first, second in product(GATES, GATES):
         for holds in product([True, False, None], repeat=2):
             got = recommend([gate(*first), gate(*second)], [check(h) for h in holds])
             assert got == sentence([first, second], list(holds)), (first, second, holds)
-            seen.add(got)
-    assert seen == {"GO", "HOLD", "NO_GO", "INVALID"}
+            reached.add(got)
+    assert reached == {"GO", "HOLD", "NO_GO", "INVALID"}
 
 
 @pytest.mark.parametrize("checks", [[], [check()], [check(None)], [check(holds=False)]])
@@ -128,7 +128,7 @@ def test_all_is_well_is_said_only_of_a_go(
 ) -> None:
     """Whatever holds a review back is among its reasons, and something would change it."""
     runs = 3 if plan is not INCONCLUSIVE or value is None else 1
-    given = (
+    judged = (
         [
             gate(
                 plan,
@@ -139,10 +139,10 @@ def test_all_is_well_is_said_only_of_a_go(
         ],
         [check(holds)],
     )
-    if recommend(*given) is Recommendation.GO:
+    if recommend(*judged) is Recommendation.GO:
         return
-    assert "Every gate passes" not in texts(reasons(*given))
-    assert changes(*given)
+    assert "Every gate passes" not in texts(reasons(*judged))
+    assert changes(*judged)
 
 
 def test_the_weightiest_comes_first() -> None:
@@ -154,7 +154,7 @@ def test_the_weightiest_comes_first() -> None:
         gate(INCONCLUSIVE, PASS, runs=1, name="error_rate"),
     ]
     checks = [check(None, "Open"), check(name="Broken", holds=False)]
-    found = each(reasons(gates, checks, [told("Hidden loss.")]))
+    lines = each(reasons(gates, checks, [told("Hidden loss.")]))
     marks = [
         "proven broken",
         "Check failed: Broken",
@@ -164,7 +164,7 @@ def test_the_weightiest_comes_first() -> None:
         "there are 1",
         "Open",
     ]
-    assert [mark in line for mark, line in zip(marks, found, strict=True)] == [True] * len(marks)
+    assert [mark in line for mark, line in zip(marks, lines, strict=True)] == [True] * len(marks)
 
 
 def test_numbers_in_reasons() -> None:
@@ -184,10 +184,10 @@ def test_a_capped_gate_says_why() -> None:
     capped = gate(PASS, INCONCLUSIVE)
     few = because("clusters.few", clusters=3, unit="user", least=5)
     evidence = replace(capped.evidence, why=few)
-    found = replace(capped, evidence=evidence)
+    few_clusters = replace(capped, evidence=evidence)
     expected = "Pass rate: Only 3 users an arm; a bound needs at least 5."
-    assert said(reasons([found], [check()])[0]) == expected
-    assert said(changes([found], [check()])[0]) == expected
+    assert said(reasons([few_clusters], [check()])[0]) == expected
+    assert said(changes([few_clusters], [check()])[0]) == expected
 
 
 def test_unusable_data_are_one_reason() -> None:
@@ -230,5 +230,5 @@ def test_how_much_more() -> None:
 
 def test_the_issue_is_named() -> None:
     """A gate on the top issue names the tag that the control arm made the top."""
-    found = replace(gate(PASS, INCONCLUSIVE, name="top_issue"), subject="hallucination")
-    assert said(reasons([found], [check()])[0]).startswith("Top issue rate (hallucination): ")
+    issue = replace(gate(PASS, INCONCLUSIVE, name="top_issue"), subject="hallucination")
+    assert said(reasons([issue], [check()])[0]).startswith("Top issue rate (hallucination): ")

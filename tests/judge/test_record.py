@@ -40,7 +40,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 -- a type, as a
         simple = inner[1] in {str, bool | str}
         return st.dictionaries(TEXT, values(inner[1]) if simple else FACTS, max_size=2)
     if origin in {Union, UnionType}:
-        return st.one_of([values(one) for one in inner])
+        return st.one_of([values(member) for member in inner])
     if origin is Literal or not issubclass(kind, msgspec.Struct):
         return st.from_type(kind)
     parts = {part.name: values(part.type) for part in msgspec.structs.fields(kind)}
@@ -58,9 +58,11 @@ def test_the_encoding_names_its_schema_first() -> None:
     """A reader sees in the first field what it has before it."""
     review = Review(stage=2, control="a", treatment="b", recommendation=Recommendation.INVALID,
                     reasons=(because("source.refused", message="no"),))  # fmt: skip
-    told = json.loads(encode(review))
-    assert next(iter(told.items())) == ("schema", SCHEMA)
-    assert told["reasons"] == [{"code": "source.refused", "facts": {"message": "no"}, "text": ""}]
+    decoded = json.loads(encode(review))
+    assert next(iter(decoded.items())) == ("schema", SCHEMA)
+    assert decoded["reasons"] == [
+        {"code": "source.refused", "facts": {"message": "no"}, "text": ""}
+    ]
 
 
 @pytest.mark.parametrize(

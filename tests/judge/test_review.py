@@ -42,13 +42,13 @@ def review(
     **more: Any,  # noqa: ANN401
 ) -> Review:
     """Review runs."""
-    given = {"stage": stage, "runs": str(runs), "control": control, "treatment": treatment}
-    return review_stage(review_params(given | more))
+    params = {"stage": stage, "runs": str(runs), "control": control, "treatment": treatment}
+    return review_stage(review_params(params | more))
 
 
-def gate(found: Review, name: str) -> GateResult:
+def gate(reviewed: Review, name: str) -> GateResult:
     """Return a gate of a review."""
-    return next(gate for gate in found.gates if gate.id == name)
+    return next(gate for gate in reviewed.gates if gate.id == name)
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +109,10 @@ def test_one_run_is_not_three(upgrade: Review) -> None:
 
     No plan verdict passes, and the reasons say so.
     """
-    for found in upgrade.gates:
-        assert found.plan.verdict is INCONCLUSIVE
-        assert found.plan.runs in {0, 1}
-        assert found.plan.runs_wanted == 3
+    for row in upgrade.gates:
+        assert row.plan.verdict is INCONCLUSIVE
+        assert row.plan.runs in {0, 1}
+        assert row.plan.runs_wanted == 3
     assert any("last 3 runs; there are 1" in sentence(reason) for reason in upgrade.reasons)
 
 
@@ -124,22 +124,22 @@ def test_fields_that_the_source_lacks(upgrade: Review) -> None:
         ("error_rate", "timeout"),
         ("manual_edit_rate", "Tags"),
     ):
-        found = gate(upgrade, name)
-        assert (found.evidence.verdict, found.evidence.point, found.plan.value) == (
+        row = gate(upgrade, name)
+        assert (row.evidence.verdict, row.evidence.point, row.plan.value) == (
             INCONCLUSIVE,
             None,
             None,
         )
-        assert field in sentence(found.evidence.why)
+        assert field in sentence(row.evidence.why)
 
 
 @pytest.mark.slow
 def test_disaster_in_prompt_mode() -> None:
     """05-13 → 08-06 in prompt mode: .79 → .26 is a proven breach, a NO_GO."""
-    found = review(EXAMPLES / "bfcl", "gpt-4o-2024-05-13", "gpt-4o-2024-08-06")
-    assert found.recommendation is Recommendation.NO_GO
-    assert gate(found, "pass_rate").evidence.verdict is FAIL
-    assert gate(found, "pass_rate").treatment == pytest.approx(0.2582, abs=5e-5)
+    reviewed = review(EXAMPLES / "bfcl", "gpt-4o-2024-05-13", "gpt-4o-2024-08-06")
+    assert reviewed.recommendation is Recommendation.NO_GO
+    assert gate(reviewed, "pass_rate").evidence.verdict is FAIL
+    assert gate(reviewed, "pass_rate").treatment == pytest.approx(0.2582, abs=5e-5)
 
 
 @pytest.mark.slow
@@ -148,15 +148,15 @@ def test_better_but_slower() -> None:
 
     Capped at three targets it is just below, which proves nothing; the whole mean stands beside it.
     """
-    found = review(EXAMPLES / "bfcl", "gpt-3.5-turbo-0125-FC", MINI)
-    assert gate(found, "pass_rate").evidence.verdict is PASS
-    latency = gate(found, "avg_latency")
+    reviewed = review(EXAMPLES / "bfcl", "gpt-3.5-turbo-0125-FC", MINI)
+    assert gate(reviewed, "pass_rate").evidence.verdict is PASS
+    latency = gate(reviewed, "avg_latency")
     assert latency.evidence.verdict is INCONCLUSIVE
     assert latency.treatment == pytest.approx(1998, abs=0.5)
     assert latency.capped is not None
     assert (latency.capped.at_ms, latency.capped.treatment) == (6000, 89)
     assert latency.capped.treatment_uncapped == pytest.approx(2137, abs=0.5)
-    assert gate(found, "p95_latency").evidence.verdict is FAIL
+    assert gate(reviewed, "p95_latency").evidence.verdict is FAIL
 
 
 @pytest.mark.slow
@@ -168,17 +168,17 @@ def test_the_ladder(stage: int, verdict: Verdict, disagrees: bool) -> None:  # n
 
     The bound −2.8 pp proves stage 2's −3 pp, not stage 3's −2.
     """
-    found = gate(review(EXAMPLES / "bfcl", MAY, MINI, stage), "pass_rate")
-    assert found.plan.value == pytest.approx(-25 / 1700)
-    assert (found.plan.clears, found.plan.verdict) == (True, INCONCLUSIVE)
-    assert found.evidence.lower == pytest.approx(-0.028, abs=5e-4)
-    assert (found.evidence.verdict, found.disagrees) == (verdict, disagrees)
+    rate = gate(review(EXAMPLES / "bfcl", MAY, MINI, stage), "pass_rate")
+    assert rate.plan.value == pytest.approx(-25 / 1700)
+    assert (rate.plan.clears, rate.plan.verdict) == (True, INCONCLUSIVE)
+    assert rate.evidence.lower == pytest.approx(-0.028, abs=5e-4)
+    assert (rate.evidence.verdict, rate.disagrees) == (verdict, disagrees)
 
 
 def test_top_issue() -> None:
     """RAGTruth 7b → 70b: the top issue falls to 0.667, beyond 0.70 as a point only."""
-    found = review(EXAMPLES / "ragtruth", "llama-2-7b-chat", "llama-2-70b-chat", 3)
-    issue = gate(found, "top_issue")
+    reviewed = review(EXAMPLES / "ragtruth", "llama-2-7b-chat", "llama-2-70b-chat", 3)
+    issue = gate(reviewed, "top_issue")
     assert (issue.subject, issue.limit) == ("Evident Baseless Info", 0.70)
     assert issue.evidence.point == pytest.approx(0.667, abs=5e-4)
     assert issue.plan.value == pytest.approx(0.667, abs=5e-4)
@@ -188,9 +188,9 @@ def test_top_issue() -> None:
 @pytest.mark.slow
 def test_swapped_upgrade(upgrade: Review) -> None:
     """The other way round, the difference and its bounds change sign and place."""
-    there = gate(upgrade, "pass_rate").evidence
+    forth = gate(upgrade, "pass_rate").evidence
     back = gate(review(EXAMPLES / "bfcl", AUGUST, MAY), "pass_rate").evidence
-    mirrored = [-(end or 0) for end in (there.point, there.upper, there.lower)]
+    mirrored = [-(end or 0) for end in (forth.point, forth.upper, forth.lower)]
     assert [back.point, back.lower, back.upper] == pytest.approx(mirrored)
 
 
@@ -280,20 +280,22 @@ def write(folder: Path, runs: list[dict[str, Any]]) -> Path:
 def outcome(folder: Path, **more: Any) -> str:  # noqa: ANN401
     """Return the recommendation, or the sentence that stands for it."""
     try:
-        found = review(folder, **more)
+        reviewed = review(folder, **more)
     except RolloutError as error:
         return str(error)
-    return f"{found.recommendation}: " + " ".join(texts((*found.reasons, *found.set_aside)))
+    return f"{reviewed.recommendation}: " + " ".join(
+        texts((*reviewed.reasons, *reviewed.set_aside))
+    )
 
 
 def test_a_good_candidate_gets_its_go(tmp_path: Path) -> None:
     """With everything measured, proven and checked the recommendation is GO, for one reason."""
-    found = review(write(tmp_path / "runs", good()))
-    assert [g.evidence.why.code for g in found.gates if g.evidence.verdict is not PASS] == []
-    assert [g.id for g in found.gates if g.plan.verdict is not PASS] == []
-    assert [check.why.code for check in found.checks if not check.holds] == []
-    assert found.recommendation is Recommendation.GO
-    assert (found.changes, len(found.reasons)) == ((), 1)
+    reviewed = review(write(tmp_path / "runs", good()))
+    assert [g.evidence.why.code for g in reviewed.gates if g.evidence.verdict is not PASS] == []
+    assert [g.id for g in reviewed.gates if g.plan.verdict is not PASS] == []
+    assert [check.why.code for check in reviewed.checks if not check.holds] == []
+    assert reviewed.recommendation is Recommendation.GO
+    assert (reviewed.changes, len(reviewed.reasons)) == ((), 1)
 
 
 def _swap(runs: list[dict[str, Any]]) -> None:
@@ -307,12 +309,12 @@ def _each(
 ) -> None:
     for each in runs:
         if arm in {None, each["arm"]}:
-            for one in each["result"]["samples"]:
-                change(one)
+            for sample in each["result"]["samples"]:
+                change(sample)
 
 
 def _drop(field: str, arm: str | None = None) -> Callable[[list[dict[str, Any]]], None]:
-    return lambda runs: _each(runs, lambda one: one.pop(field), arm)
+    return lambda runs: _each(runs, lambda sample: sample.pop(field), arm)
 
 
 def _fallback(runs: list[dict[str, Any]]) -> None:
@@ -330,22 +332,22 @@ def _profile(runs: list[dict[str, Any]]) -> None:
 
 def _mismatch(runs: list[dict[str, Any]]) -> None:
     for each in runs:
-        for i, one in enumerate(each["result"]["samples"]):
-            one["userId"] = f"c{i}" if each["arm"] == "control" else f"t{i % 60}"
+        for i, sample in enumerate(each["result"]["samples"]):
+            sample["userId"] = f"c{i}" if each["arm"] == "control" else f"t{i % 60}"
 
 
 def _half_the_users(runs: list[dict[str, Any]]) -> None:
     for each in runs:
-        for i, one in enumerate(each["result"]["samples"]):
+        for i, sample in enumerate(each["result"]["samples"]):
             if i % 2:
-                del one["userId"]
+                del sample["userId"]
 
 
 def _users(count: int) -> Callable[[list[dict[str, Any]]], None]:
     def change(runs: list[dict[str, Any]]) -> None:
         for each in runs:
-            for i, one in enumerate(each["result"]["samples"]):
-                one["userId"] = f"u{i % count}"
+            for i, sample in enumerate(each["result"]["samples"]):
+                sample["userId"] = f"u{i % count}"
 
     return change
 
@@ -366,12 +368,12 @@ def _two_runs(runs: list[dict[str, Any]]) -> None:
 def _timeouts(runs: list[dict[str, Any]]) -> None:
     for each in runs:
         if each["arm"] == "treatment":
-            for one in each["result"]["samples"][::5]:
-                one.update(status="timeout", latencyMs=None, score=None)
+            for sample in each["result"]["samples"][::5]:
+                sample.update(status="timeout", latencyMs=None, score=None)
 
 
 @pytest.mark.parametrize(
-    ("change", "expected", "said"),
+    ("change", "expected", "why"),
     [
         (_swap, "NO_GO", "proven broken"),
         (_drop("score"), "HOLD", "There are no data for: Average score"),
@@ -395,23 +397,23 @@ def _timeouts(runs: list[dict[str, Any]]) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_evidence_is_never_a_go(
-    tmp_path: Path, change: Callable[[list[dict[str, Any]]], None], expected: str, said: str
+    tmp_path: Path, change: Callable[[list[dict[str, Any]]], None], expected: str, why: str
 ) -> None:
     """Each way to spoil the good candidate's runs takes the GO away and says what is wrong."""
     runs = good()
     change(runs)
     for each in runs:  # the run's own numbers agree with what its samples became
         each["result"]["metrics"] = run("", None, 0, each["result"]["samples"])["result"]["metrics"]
-    found = outcome(write(tmp_path / "runs", runs))
-    assert found.startswith(expected)
-    assert said in found
-    assert "Traceback" not in found
+    answer = outcome(write(tmp_path / "runs", runs))
+    assert answer.startswith(expected)
+    assert why in answer
+    assert "Traceback" not in answer
 
 
 def test_arms_given_the_other_way_round(tmp_path: Path) -> None:
     """Reviewing the runs' control as the treatment is invalid, with the way out."""
-    found = outcome(write(tmp_path / "runs", good()), control="treatment", treatment="control")
-    assert found.startswith("INVALID: The arms are named the other way round")
+    answer = outcome(write(tmp_path / "runs", good()), control="treatment", treatment="control")
+    assert answer.startswith("INVALID: The arms are named the other way round")
 
 
 @pytest.mark.slow
@@ -456,25 +458,27 @@ def test_octobers_evidence_beside_novembers_runs(tmp_path: Path) -> None:
     """Evidence that is older than the newest treatment run holds nothing; every check is open."""
     folder = write(tmp_path / "runs", good())
     october = EXAMPLES / "story" / "stage-2" / "evidence"
-    found = review(folder, evidence=str(october))
-    assert found.recommendation is Recommendation.HOLD
-    assert [reason.code for reason in found.reasons] == ["check.open"] * 4
-    first = texts(found.reasons)[0]
+    reviewed = review(folder, evidence=str(october))
+    assert reviewed.recommendation is Recommendation.HOLD
+    assert [reason.code for reason in reviewed.reasons] == ["check.open"] * 4
+    first = texts(reviewed.reasons)[0]
     assert first.startswith(
         "Check open: Test suites pass. Older than the newest treatment run, of 2026-11-04 09:00"
     )
     assert first.endswith(", of 2026-10-23 13:00 +0900.")
-    assert [check.why.code for check in found.checks] == [
+    assert [check.why.code for check in reviewed.checks] == [
         "evidence.stale", "incidents.uncovered", "evidence.stale", "evidence.stale",
     ]  # fmt: skip
-    assert all(check.simulated and check.at for check in found.checks)
+    assert all(check.simulated and check.at for check in reviewed.checks)
 
 
 def test_as_of_leaves_later_runs_out(tmp_path: Path) -> None:
     """Runs that started later than --as-of are set aside, said, and not averaged."""
-    found = outcome(write(tmp_path / "runs", good()), as_of=(START + timedelta(days=1)).isoformat())
-    assert "the last 3 runs; there are 2" in found
-    assert "2 runs started after 2026-11-03 09:00 +0000." in found
+    answer = outcome(
+        write(tmp_path / "runs", good()), as_of=(START + timedelta(days=1)).isoformat()
+    )
+    assert "the last 3 runs; there are 2" in answer
+    assert "2 runs started after 2026-11-03 09:00 +0000." in answer
 
 
 @pytest.mark.parametrize(
@@ -530,6 +534,6 @@ def test_same_bytes_same_review(tmp_path: Path) -> None:
     """The order of files changes nothing: the same runs under other names give the same numbers."""
     first = review(write(tmp_path / "a", good(60)))
     second = review(write(tmp_path / "b", good(60)[::-1]))
-    for one, other in zip(first.gates, second.gates, strict=True):
-        assert one.plan == other.plan
-        assert one.evidence.lower == pytest.approx(other.evidence.lower, rel=1e-12)
+    for row, other in zip(first.gates, second.gates, strict=True):
+        assert row.plan == other.plan
+        assert row.evidence.lower == pytest.approx(other.evidence.lower, rel=1e-12)

@@ -64,7 +64,7 @@ def test_adjustment_narrows_the_bounds_of_the_score(tmp_path: Path) -> None:
     plain, adjusted = (
         _score(_write(tmp_path / "runs"), adjust=adjust).evidence for adjust in (False, True)
     )
-    widths = [(one.upper or 0) - (one.lower or 0) for one in (adjusted, plain)]
+    widths = [(evidence.upper or 0) - (evidence.lower or 0) for evidence in (adjusted, plain)]
     assert widths[0] / widths[1] == pytest.approx(0.436, abs=0.06)
     assert "CUPED" in (adjusted.method or "")
     assert "narrower than [" in (adjusted.method or "")
@@ -152,8 +152,8 @@ def test_what_makes_data_new(tmp_path: Path, change: str) -> None:
     elif change == "in Korean":
         options = {"lang": "ko"}
     else:
-        kept = days[1:] if change == "a row less" else days[::-1]
-        file.write_text("\n".join([head, *kept]) + "\n", encoding="utf-8")
+        lines = days[1:] if change == "a row less" else days[::-1]
+        file.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
     number = _review(runs, looks=looks, **options).look.number
     assert number == (2 if change in {"a row less", "an earlier moment"} else 1)
 
@@ -191,16 +191,16 @@ def test_an_overtaken_review_is_judged_again(tmp_path: Path) -> None:
         load_plan(ROOT / "params" / "plan.yaml"),
         review_params({"stage": 2, "runs": str(runs), "looks": str(looks)}),
     )
-    review, seen = _review(runs, looks=""), list[int]()
+    review, numbers = _review(runs, looks=""), list[int]()
 
     def judge(look: Look) -> Reviewed:
-        if not seen:
+        if not numbers:
             _review(_write(tmp_path / "other", seed=2), looks=str(looks))
-        seen.append(look.number)
+        numbers.append(look.number)
         return replace(review, look=look)
 
     result = counted(plan, params, read_runs(runs), "digest", judge)
-    assert (seen, result.look.number, result.look.confidence) == ([1, 2], 2, None)
+    assert (numbers, result.look.number, result.look.confidence) == ([1, 2], 2, None)
     assert len(looks.read_bytes().splitlines()) == 2
 
 

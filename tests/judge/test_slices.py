@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from rolloutlib.judge.review import Judged
 
 
-def sliced(judged: Judged, **given: object) -> Sliced:
+def sliced(judged: Judged, **conditions: object) -> Sliced:
     """Look at a slice as an analyst asks for it."""
-    return judge_slice(judged, sliced_conditions(judged, given))
+    return judge_slice(judged, sliced_conditions(judged, conditions))
 
 
-def gate_of(one: Sliced, name: str) -> SliceGate:
+def gate_of(part: Sliced, name: str) -> SliceGate:
     """Return a slice's gate."""
-    return next(gate for gate in one.gates if gate.id == name)
+    return next(gate for gate in part.gates if gate.id == name)
 
 
 @pytest.mark.slow
@@ -50,16 +50,16 @@ def test_a_slice_of_everything_says_what_the_review_says(judged: Callable[[], Ju
     names = sorted({part.value for part in review.segments if part.by == "category"})
     whole = sliced(judged(), category=names)
     assert (whole.n_control, whole.n_treatment) == tuple(arm.samples for arm in review.arms)
-    for gate, asked in zip(whole.gates, review.gates, strict=True):
-        assert gate.subject == asked.subject
-        if asked.chosen is not None and asked.chosen.code == "issue.held_out":
+    for gate, row in zip(whole.gates, review.gates, strict=True):
+        assert gate.subject == row.subject
+        if row.chosen is not None and row.chosen.code == "issue.held_out":
             continue  # the review leaves out who chose the issue, a slice chooses none
-        told = asked.evidence
+        evidence = row.evidence
         assert (gate.point, gate.lower, gate.upper, gate.method) == (
-            told.point, told.lower, told.upper, told.method,
+            evidence.point, evidence.lower, evidence.upper, evidence.method,
         )  # fmt: skip
-        assert (gate.control, gate.treatment) == (asked.control, asked.treatment)
-        assert gate.p == told.p_worse
+        assert (gate.control, gate.treatment) == (row.control, row.treatment)
+        assert gate.p == evidence.p_worse
 
 
 @pytest.mark.slow
@@ -79,8 +79,8 @@ def test_a_planned_segment_as_a_slice_has_the_same_numbers(judged: Callable[[], 
 @pytest.mark.slow
 def test_tiny_slices_survive_and_say_what_they_cannot_show() -> None:
     """One prompt, one user, one run: no error, no proof, and a reason for each gate."""
-    one = sliced(story(), prompt="q1021-00021")
-    assert (one.n_control, one.n_treatment) == (1, 1)
+    prompt = sliced(story(), prompt="q1021-00021")
+    assert (prompt.n_control, prompt.n_treatment) == (1, 1)
     user = gate_of(sliced(story(), user="b001"), "pass_rate")
     assert user.p is None
     assert user.why is not None
@@ -88,8 +88,8 @@ def test_tiny_slices_survive_and_say_what_they_cannot_show() -> None:
     run = sliced(story(), run=story().source.runs.runs[0].run_id)
     assert {gate.point for gate in run.gates} == {None}
     assert {gate.why.code for gate in run.gates if gate.why} == {"slice.arm_empty"}
-    for found in (one, run):
-        for gate in found.gates:
+    for part in (prompt, run):
+        for gate in part.gates:
             assert gate.p is None or gate.p > 0.05
 
 
@@ -140,11 +140,11 @@ def test_holm_is_over_every_gate_of_every_slice() -> None:
     slices = [with_p(0.01, None, 0.04), with_p(0.002, 0.5), with_p(None)]
     flat = [0.01, 0.04, 0.002, 0.5]
     expected = np.asarray(multipletests(flat, method="holm")[1])
-    found = adjusted(slices)
-    assert found[0][1] is None
-    assert found[2] == [None]
-    assert [found[0][0], found[0][2], *found[1]] == pytest.approx(expected.tolist())
-    assert [row.p_holm for row in tried(slices)] == [p for row in found for p in row]
+    corrected = adjusted(slices)
+    assert corrected[0][1] is None
+    assert corrected[2] == [None]
+    assert [corrected[0][0], corrected[0][2], *corrected[1]] == pytest.approx(expected.tolist())
+    assert [row.p_holm for row in tried(slices)] == [p for row in corrected for p in row]
 
 
 def test_more_slices_only_raise_a_p() -> None:
@@ -174,8 +174,8 @@ def test_twenty_slices_of_a_world_without_any_effect_find_nothing() -> None:
         old, new = (rng.uniform(size=(2, 400)) < chance).astype(float)
         slices: list[Sliced] = []
         for share in np.linspace(0.02, 0.6, SLICES):
-            mine = rng.uniform(size=400) < share
-            control, treatment = (singles(values[mine]) for values in (old, new))
+            chosen = rng.uniform(size=400) < share
+            control, treatment = (singles(values[chosen]) for values in (old, new))
             estimate = estimate_gate(
                 gate, Arms(control, treatment, "prompt"), RULES, metric="passed"
             )

@@ -97,17 +97,17 @@ PASSED = {
 @pytest.mark.parametrize("name", FAILED)
 def test_a_failure_is_found_wherever_it_stands(tmp_path: Path, name: str) -> None:
     """Whatever the spelling and the place: the check fails."""
-    found = suite(tmp_path, FAILED[name])
-    assert found.holds is False
-    assert sentence(found.why).startswith("These suites fail: perf.")
+    result = suite(tmp_path, FAILED[name])
+    assert result.holds is False
+    assert sentence(result.why).startswith("These suites fail: perf.")
 
 
 @pytest.mark.parametrize("name", OPEN)
 def test_a_suite_that_does_not_add_up_is_open(tmp_path: Path, name: str) -> None:
     """Neither passed nor failed, with a sentence that names the suite."""
-    found = suite(tmp_path, OPEN[name])
-    assert found.holds is None
-    assert "perf" in sentence(found.why)
+    result = suite(tmp_path, OPEN[name])
+    assert result.holds is None
+    assert "perf" in sentence(result.why)
 
 
 @pytest.mark.parametrize("name", PASSED)
@@ -118,8 +118,8 @@ def test_what_a_test_printed_is_no_result(tmp_path: Path, name: str) -> None:
 
 def test_surplus_tests_are_counted(tmp_path: Path) -> None:
     """Both numbers are named."""
-    told = sentence(suite(tmp_path, OPEN["more tests than declared"]).why)
-    assert told == "These suites are open: perf: 5 tests are in the file, which declares 1."
+    why = sentence(suite(tmp_path, OPEN["more tests than declared"]).why)
+    assert why == "These suites are open: perf: 5 tests are in the file, which declares 1."
 
 
 COVERED = '{"coversUntil": "2026-10-28T12:00:00Z"}\n'
@@ -157,12 +157,12 @@ INCIDENTS = {
 @pytest.mark.parametrize("name", INCIDENTS)
 def test_a_line_that_may_hide_an_incident_is_open(tmp_path: Path, name: str) -> None:
     """The sentence names file, line and what is expected there."""
-    line, told = INCIDENTS[name]
-    found = look(QUIET, tmp_path, "incidents.jsonl", f"{line}\n{COVERED}")
-    assert found.holds is None
-    assert sentence(found.why).startswith("The evidence cannot be read: line 1: ")
-    assert sentence(found.why).endswith("(incidents.jsonl)")
-    assert told in sentence(found.why)
+    line, expected = INCIDENTS[name]
+    result = look(QUIET, tmp_path, "incidents.jsonl", f"{line}\n{COVERED}")
+    assert result.holds is None
+    assert sentence(result.why).startswith("The evidence cannot be read: line 1: ")
+    assert sentence(result.why).endswith("(incidents.jsonl)")
+    assert expected in sentence(result.why)
 
 
 @pytest.mark.parametrize("at", ["2999-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"])
@@ -200,8 +200,8 @@ def test_changes_with_a_fault_are_open(tmp_path: Path, name: str) -> None:
     """What is said of a document counts only if it can mean one thing."""
     (tmp_path / "a.md").write_text("x", encoding="utf-8")
     os.mkfifo(tmp_path / "pipe")
-    found = look(DOCUMENTS, tmp_path, "changes.yaml", CHANGES[name])
-    assert found.holds is None
+    result = look(DOCUMENTS, tmp_path, "changes.yaml", CHANGES[name])
+    assert result.holds is None
     good = "- {document: A, path: a.md, reflected: true}"
     assert look(DOCUMENTS, tmp_path, "changes.yaml", good).holds is True
 

@@ -168,8 +168,8 @@ def test_a_whole_review(tmp_path: Path, shift: float, recommended: Recommendatio
             for sample in samples:
                 sample["score"] += float(level["control"] - level["treatment"]) + shift + 0.001
             each["result"]["metrics"]["avgScore"] = float(np.mean([s["score"] for s in samples]))
-    found = review(write(tmp_path / "runs", runs))
-    score = gate(found, "avg_score")
-    assert (score.evidence.verdict, found.recommendation) == (PASS, recommended)
+    reviewed = review(write(tmp_path / "runs", runs))
+    score = gate(reviewed, "avg_score")
+    assert (score.evidence.verdict, reviewed.recommendation) == (PASS, recommended)
     assert (score.plan.verdict is FAIL) == (shift < 0)
-    assert (found.reasons[0].code == "gate.tolerated") == (shift == -0.05)
+    assert (reviewed.reasons[0].code == "gate.tolerated") == (shift == -0.05)

@@ -43,22 +43,22 @@ def gates(
         return plan
 
     monkeypatch.setattr(judge_review, "load_plan", tried)
-    found = review_stage(review_params({"stage": stage, "runs": str(folder), "looks": ""}))
-    return {gate.id: gate.evidence for gate in found.gates}
+    reviewed = review_stage(review_params({"stage": stage, "runs": str(folder), "looks": ""}))
+    return {gate.id: gate.evidence for gate in reviewed.gates}
 
 
 def test_too_few_users_for_the_limit_of_stage_3(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """100 users may all miss what 3 % have, which would cost 2.9 points: the limit is 2."""
-    held = gates(folder, monkeypatch, PLAN, 3)["pass_rate"]
-    assert (held.verdict.value, held.why.code) == ("inconclusive", "evidence.unseen")
-    assert (held.lower or 0) > -0.02
-    told = sentence(held.why, "en")
-    assert "100 users can all miss a trouble that 3.0% of all users have" in told
-    assert "at its worst that makes it −2.89 pp. 146 users would show it." in told
-    assert held.needed is not None
-    assert (held.needed.unit, held.needed.total, held.needed.further) == ("users", 146, 46)
+    rate = gates(folder, monkeypatch, PLAN, 3)["pass_rate"]
+    assert (rate.verdict.value, rate.why.code) == ("inconclusive", "evidence.unseen")
+    assert (rate.lower or 0) > -0.02
+    why = sentence(rate.why, "en")
+    assert "100 users can all miss a trouble that 3.0% of all users have" in why
+    assert "at its worst that makes it −2.89 pp. 146 users would show it." in why
+    assert rate.needed is not None
+    assert (rate.needed.unit, rate.needed.total, rate.needed.further) == ("users", 146, 46)
     rules = PLAN.evidence.model_copy(update={"unseen": {}})
     tells = gates(folder, monkeypatch, PLAN.model_copy(update={"evidence": rules}), 3)["pass_rate"]
     assert tells.verdict.value == "pass"
@@ -75,6 +75,10 @@ def test_errors_of_few_users_and_few_runs(folder: Path, monkeypatch: pytest.Monk
     """Stage 2 wants 3 %, which 100 users show; of runs there are four, and eight are due."""
     assert gates(folder, monkeypatch, PLAN, 2)["error_rate"].verdict.value == "pass"
     rules = PLAN.evidence.model_copy(update={"outages": "hold"})
-    held = gates(folder, monkeypatch, PLAN.model_copy(update={"evidence": rules}), 2)["error_rate"]
-    assert (held.verdict.value, held.why.code) == ("inconclusive", "evidence.outage")
-    assert sentence(held.why, "en").endswith("missed by 4 runs in 20% of reviews; 8 runs show it.")
+    errors = gates(folder, monkeypatch, PLAN.model_copy(update={"evidence": rules}), 2)[
+        "error_rate"
+    ]
+    assert (errors.verdict.value, errors.why.code) == ("inconclusive", "evidence.outage")
+    assert sentence(errors.why, "en").endswith(
+        "missed by 4 runs in 20% of reviews; 8 runs show it."
+    )

@@ -89,8 +89,8 @@ def test_capped_or_unusable(lower: float, upper: float) -> None:
 
 def test_no_estimate() -> None:
     """Without data a gate is inconclusive and says what is missing."""
-    found = judge_evidence(LOWER, None, -0.02, missing=WHY)
-    assert (found.verdict, found.point, found.why) == (INCONCLUSIVE, None, WHY)
+    evidence = judge_evidence(LOWER, None, -0.02, missing=WHY)
+    assert (evidence.verdict, evidence.point, evidence.why) == (INCONCLUSIVE, None, WHY)
     assert judge_evidence(LOWER, None, -0.02, missing=None).verdict is INCONCLUSIVE
 
 
@@ -111,8 +111,8 @@ def test_no_estimate() -> None:
 )
 def test_plan(value: float | None, runs: int, verdict: Verdict, clears: bool | None) -> None:  # noqa: FBT001
     """The plan compares the point value (at the limit: pass), and passes no two runs."""
-    found = judge_plan(LOWER, value, -0.02, runs=runs, runs_wanted=3)
-    assert (found.verdict, found.clears, found.runs) == (verdict, clears, runs)
+    judged = judge_plan(LOWER, value, -0.02, runs=runs, runs_wanted=3)
+    assert (judged.verdict, judged.clears, judged.runs) == (verdict, clears, runs)
     mirrored = judge_plan(HIGHER, None if value is None else -value, 0.02, runs=runs, runs_wanted=3)
     assert (mirrored.verdict, mirrored.clears) == (verdict, clears)
 

@@ -171,7 +171,7 @@ def replayed_run(arm: str, *, with_issues: bool) -> dict[str, Any]:
     on, samples = arm == "treatment", list[dict[str, Any]]()
     for i in range(79 if on else 80):
         lost = i % 4 == 0 and i % 20
-        one = {
+        sample = {
             "id": str(i), "promptId": f"p{i}", "category": "b" if i % 4 == 0 else "a",
             "status": "failed" if (lost if on else i % 4 and i % 3 == 0) else "passed",
             "difficulty": "easy" if i % 2 or (on and i % 10) else "hard",
@@ -180,10 +180,10 @@ def replayed_run(arm: str, *, with_issues: bool) -> dict[str, Any]:
             "suggestedTags": [*TAGS[i % 40 : i % 40 + 3], *(["too_hard"] if i % 40 == 0 else [])],
         }  # fmt: skip
         if with_issues and i % 20 == 1:
-            del one["issues"]
-        samples.append(one)
-    passed = sum(one["status"] == "passed" for one in samples) / len(samples)
-    latency = sum(one["latencyMs"] for one in samples) / len(samples)
+            del sample["issues"]
+        samples.append(sample)
+    passed = sum(sample["status"] == "passed" for sample in samples) / len(samples)
+    latency = sum(sample["latencyMs"] for sample in samples) / len(samples)
     numbers = {"passRate": passed, "avgScore": 8, "avgLatency": latency, "vetoedPct": 0}
     flags = {"feature.difficultyDistribution": on, "feature.autoTagging": on}
     return {"runId": arm, "arm": arm, "flags": flags, "startedAt": "2026-10-25T10:00:00Z",
@@ -345,12 +345,15 @@ class Outcomes:
     def risks(self, plan: Plan) -> object:
         """The register as data show it, each signal reported alone, and all of them."""
         ids = [*plan.risks]
-        said = ([], ids, *([risk] for risk in ids))
-        return [judge_risks(plan, of, reported=r) for of in self.signals for r in said]
+        reports = ([], ids, *([risk] for risk in ids))
+        return [judge_risks(plan, of, reported=r) for of in self.signals for r in reports]
 
     def knobs(self, plan: Plan) -> object:
         """What is in force, what a promotion keeps, and what may be turned."""
-        now = [(one.name, one.value, one.recorded) for one in in_force(self.folder, plan)]
+        now = [
+            (knob_now.name, knob_now.value, knob_now.recorded)
+            for knob_now in in_force(self.folder, plan)
+        ]
         turned = [
             knob.refuses(before, turn)
             for knob in plan.knobs.known.values()
@@ -386,11 +389,11 @@ def alarms_of(plan: Plan) -> object:
     stage = Stage(days=8, users=12).change(passed=0.3, error=0.3).without(6)
     low = [Incident(str(n), NOON - timedelta(hours=47), None, "slow", "low") for n in range(3)]
     high = [Incident("x", NOON, None, "down", "high")]
-    told = (
+    of_incidents = (
         alarms(None, plan, arms=ARMS, stage=2, as_of=NOON, incidents=incidents)
         for incidents in (low, high)
     )
-    return stage.alarms(plan), *told
+    return stage.alarms(plan), *of_incidents
 
 
 def flags(plan: Plan) -> object:
@@ -425,13 +428,13 @@ def held(plan: Plan) -> object:
 
 def measured_once(measure: Callable[..., Any]) -> Callable[..., Any]:
     """Measure the one source once for every cap and limit."""
-    seen: dict[tuple[object, ...], Any] = {}
+    results: dict[tuple[object, ...], Any] = {}
 
     def measured(*of: Any, **limits: Any) -> Any:  # noqa: ANN401
         key = (id(of[0]), *limits.values())
-        if key not in seen:
-            seen[key] = measure(*of, **limits)
-        return seen[key]
+        if key not in results:
+            results[key] = measure(*of, **limits)
+        return results[key]
 
     return measured
 
@@ -470,13 +473,13 @@ def test_every_leaf_changes_something(outcomes: Outcomes, leaf: str) -> None:
 
     A third of the leaves in each test run, all by `make faults`.
     """
-    found = list(plans(LEAVES[leaf]))
+    changed = list(plans(LEAVES[leaf]))
     if listed(leaf, BOUND):
-        assert not found or any(map(outcomes.other, found))
+        assert not changed or any(map(outcomes.other, changed))
     elif listed(leaf, (*PROSE, *IN_THE_PAGE)):
-        assert any(plan_page(plan) != outcomes.page for plan in found)
+        assert any(plan_page(plan) != outcomes.page for plan in changed)
     else:
-        assert any(map(outcomes.other, found)), "changes nothing"
+        assert any(map(outcomes.other, changed)), "changes nothing"
 
 
 def value_at(place: Place) -> Any:  # noqa: ANN401

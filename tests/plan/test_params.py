@@ -13,7 +13,7 @@ from rolloutlib.errors import UsageError
 from rolloutlib.plan.params import daily_params, review_params, stage_params
 
 ROOT = Path(__file__).resolve().parents[2]
-GIVEN = {"stage": 2, "runs": "runs"}
+REVIEW = {"stage": 2, "runs": "runs"}
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ GIVEN = {"stage": 2, "runs": "runs"}
 def test_wrong_parameters(wrong: dict[str, Any], sentence: str) -> None:
     """A misspelt name, a wrong type and a moment without offset: a sentence says what may be."""
     with pytest.raises(UsageError) as caught:
-        review_params(GIVEN | wrong, where="here")
+        review_params(REVIEW | wrong, where="here")
     assert str(caught.value).startswith("here: ")
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -58,14 +58,14 @@ def test_nothing_given() -> None:
 
 def test_moment_keeps_its_offset() -> None:
     """A moment is compared in absolute time and written back with its offset."""
-    params = review_params(GIVEN | {"as_of": "2026-11-20T09:00+09:00"})
+    params = review_params(REVIEW | {"as_of": "2026-11-20T09:00+09:00"})
     assert params.as_of == datetime(2026, 11, 20, 0, 0, tzinfo=UTC)
     assert params.model_dump(mode="json")["as_of"] == "2026-11-20T09:00:00+09:00"
 
 
 def test_written_parameters_are_read_back() -> None:
     """What a review writes as its parameters gives the same parameters again."""
-    params = review_params(GIVEN | {"as_of": "2026-11-20T09:00+09:00", "profile": "strict"})
+    params = review_params(REVIEW | {"as_of": "2026-11-20T09:00+09:00", "profile": "strict"})
     assert review_params(params.model_dump(mode="json")) == params
 
 
@@ -75,7 +75,7 @@ def test_paths_start_at_the_workbook(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     Absolute ones stay.
     """
     monkeypatch.chdir(ROOT / "notebooks")
-    params = review_params(GIVEN | {"runs": "data/examples/bfcl", "source": str(tmp_path)})
+    params = review_params(REVIEW | {"runs": "data/examples/bfcl", "source": str(tmp_path)})
     assert params.path("runs") == ROOT / "data" / "examples" / "bfcl"
     assert params.path("source") == tmp_path
     assert params.path("evidence") is None
@@ -101,16 +101,16 @@ def test_misspelt_stage_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "moment"),
+    ("day", "moment"),
     [
         ("2026-10-18", "2026-10-18T23:59:59+09:00"),
         (date(2026, 10, 18), "2026-10-18T23:59:59+09:00"),
         ("2026-10-18T09:00+02:00", "2026-10-18T09:00:00+02:00"),
     ],
 )
-def test_a_date_alone_is_the_end_of_that_day(told: object, moment: str) -> None:
+def test_a_date_alone_is_the_end_of_that_day(day: object, moment: str) -> None:
     """A day is one of the plan's clock, whatever the machine's is."""
-    params = daily_params({"as_of": told})
+    params = daily_params({"as_of": day})
     assert params.until(ZoneInfo("Asia/Seoul")).isoformat() == moment
 
 
@@ -134,8 +134,8 @@ def test_a_slip_in_a_daily_parameter_is_one_sentence(wrong: dict[str, Any], sent
     assert sentence in str(caught.value)
 
 
-@pytest.mark.parametrize(("given", "missing"), [({}, "stage"), ({"stage": 2}, "runs")])
-def test_a_watch_needs_a_stage_and_its_runs(given: dict[str, Any], missing: str) -> None:
+@pytest.mark.parametrize(("values", "missing"), [({}, "stage"), ({"stage": 2}, "runs")])
+def test_a_watch_needs_a_stage_and_its_runs(values: dict[str, Any], missing: str) -> None:
     """Parameters that leave them open are refused where runs are to be read."""
     with pytest.raises(UsageError, match=f"{missing} is not set"):
-        daily_params(given).reading(datetime(2026, 10, 18, tzinfo=UTC))
+        daily_params(values).reading(datetime(2026, 10, 18, tzinfo=UTC))

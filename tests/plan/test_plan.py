@@ -218,11 +218,11 @@ def test_the_ladder(plan: Plan) -> None:
     It ends at limit ∓ tolerance and at 1 − quantile.
     """
     profile = plan.profile("default")
-    found = {
+    limits = {
         key: [gate.proof_limit(stage, profile) for stage in STAGES]
         for key, gate in plan.gates.items()
     }
-    assert found == {
+    assert limits == {
         "pass_rate": [-0.10, -0.05, -0.03, -0.02, -0.02],
         "avg_score": [-0.5, -0.3, -0.2, -0.1, -0.1],
         "top_issue": [1.5, 1.0, 0.8, 0.7, 0.7],

@@ -187,10 +187,10 @@ def test_what_pydantic_says_is_said_in_korean(values: dict[str, object]) -> None
     problems = caught.value.errors(include_url=False)
     assert len(problems) == len(values)
     for problem in problems:
-        told, english = complaint(problem), problem["msg"]
-        assert str(told) == english[0].lower() + english[1:]
+        clause, english = complaint(problem), problem["msg"]
+        assert str(clause) == english[0].lower() + english[1:]
         with speaking("ko"):
-            assert not re.search("[A-Za-z]{2,} [a-z]{2,}", translated(told))
+            assert not re.search("[A-Za-z]{2,} [a-z]{2,}", translated(clause))
 
 
 def test_a_question_and_the_next_problem_stay_apart() -> None:
@@ -198,9 +198,9 @@ def test_a_question_and_the_next_problem_stay_apart() -> None:
     with pytest.raises(ValidationError) as caught:
         Words.model_validate({"kind": "gren", "other": "blu"})
     with speaking("ko"):
-        told = translated(describe(caught.value, "a.yaml", Words))
-    assert "'green'입니까? / other" in told
-    assert "?." not in told
+        korean = translated(describe(caught.value, "a.yaml", Words))
+    assert "'green'입니까? / other" in korean
+    assert "?." not in korean
 
 
 def test_a_validator_of_ours_may_raise_a_phrase() -> None:
@@ -216,7 +216,7 @@ def test_a_validator_of_ours_may_raise_a_phrase() -> None:
 
     with pytest.raises(ValidationError) as caught:
         Ours.model_validate({"name": "a"})
-    told = describe(caught.value, "a.yaml", Ours)
-    assert str(told) == "a.yaml: name: x is missing"
+    sentence = describe(caught.value, "a.yaml", Ours)
+    assert str(sentence) == "a.yaml: name: x is missing"
     with speaking("ko"):
-        assert translated(told) == "a.yaml: name: x이(가) 없습니다"
+        assert translated(sentence) == "a.yaml: name: x이(가) 없습니다"

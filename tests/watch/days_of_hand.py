@@ -44,24 +44,24 @@ def days(
     """
     arms, dates, people = n.shape
     arm, day, who = (part.ravel() for part in np.indices(n.shape))
-    there = n.ravel() > 0
+    filled = n.ravel() > 0
     labels = tuple(str(FIRST + timedelta(k)) for k in range(dates))
     keys = {
-        "arm": Key(arm[there], ARMS[:arms]), "day": Key(day[there], labels),
-        "run_id": Key((arm * dates + day)[there], tuple(f"r{k}" for k in range(arms * dates))),
-        "cluster": Key(who[there], tuple(f"u{k}" for k in range(people))),
+        "arm": Key(arm[filled], ARMS[:arms]), "day": Key(day[filled], labels),
+        "run_id": Key((arm * dates + day)[filled], tuple(f"r{k}" for k in range(arms * dates))),
+        "cluster": Key(who[filled], tuple(f"u{k}" for k in range(people))),
     }  # fmt: skip
-    size = n.ravel()[there]
+    size = n.ravel()[filled]
     metrics: dict[str, Cells] = {}
     for name in (*(m for m in METRICS if m != "issue"), *(f"issue:{tag}" for tag in tags)):
         if name not in values:
             metrics[name] = Cells(0 * size, 0 * size, 0 * size)
             continue
-        total = values[name].ravel()[there]
+        total = values[name].ravel()[filled]
         mean = total / size
         binary = metric_record(name).kind == "binary"
         metrics[name] = Cells(size, mean, size * mean * (1 - mean) if binary else size * abs(mean))
     table = MomentTable(keys, size, metrics)
-    dated = tuple(FIRST + timedelta(k) for k in range(dates)) if there.any() else ()
+    dated = tuple(FIRST + timedelta(k) for k in range(dates)) if filled.any() else ()
     none = Shares(MomentTable({}, size, {}), MomentTable({}, size, {}), None)
     return Days(dated, PLAN.monitoring.clock, unit, 1.0, table, tags, ranked, (), none)

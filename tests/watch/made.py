@@ -29,7 +29,7 @@ PLAN: Plan = load_plan(Path(__file__).resolve().parents[2] / "params" / "plan.ya
 SEOUL = ZoneInfo("Asia/Seoul")
 ARMS = ("control", "treatment")
 FIRST = date(2026, 10, 5)  # a Monday
-SEEN = ("passed", "score", "latency_ms", "vetoed", "error", "edited", "any_issue")
+MEASURED = ("passed", "score", "latency_ms", "vetoed", "error", "edited", "any_issue")
 
 
 def values(
@@ -85,7 +85,7 @@ class Stage:
         """Return the stage as it is measured."""
         groups = [(arm, day, user) for arm in ARMS for day, user in
                   np.argwhere(self.there[arm]).tolist()]  # fmt: skip
-        metrics = {name: self._cells(name, groups) for name in SEEN}
+        metrics = {name: self._cells(name, groups) for name in MEASURED}
         keys = {
             "arm": _key([arm for arm, _, _ in groups]),
             "day": _key([self.dates[day].isoformat() for _, day, _ in groups]),
@@ -102,12 +102,12 @@ class Stage:
         )  # fmt: skip
 
     def _cells(self, name: str, groups: list[tuple[str, int, int]]) -> Cells:
-        told = np.array([self.known.get((arm, name), np.ones(99, bool))[day]
+        tells = np.array([self.known.get((arm, name), np.ones(99, bool))[day]
                          for arm, day, _ in groups])  # fmt: skip
         drawn = np.array([self.values[arm][name][day, user] for arm, day, user in groups])
-        n = np.where(told, drawn.shape[1], 0).astype(float)
-        mean = np.where(told, drawn.mean(axis=1), 0.0)
-        return Cells(n, mean, np.where(told, drawn.var(axis=1) * drawn.shape[1], 0.0))
+        n = np.where(tells, drawn.shape[1], 0).astype(float)
+        mean = np.where(tells, drawn.mean(axis=1), 0.0)
+        return Cells(n, mean, np.where(tells, drawn.var(axis=1) * drawn.shape[1], 0.0))
 
     def _run(self, arm: str, day: int) -> RunInfo:
         at = self.start(arm, day)
@@ -128,6 +128,6 @@ def _key(labels: list[str]) -> Key:
     return Key(np.array([place[label] for label in labels], dtype=np.int64), names)
 
 
-def codes(found: Sequence[Alarm]) -> list[tuple[str, str, str | None]]:
+def codes(listed: Sequence[Alarm]) -> list[tuple[str, str, str | None]]:
     """Return what each alarm is, asks, and is about."""
-    return [(alarm.code, str(alarm.asks), alarm.metric) for alarm in found]
+    return [(alarm.code, str(alarm.asks), alarm.metric) for alarm in listed]

@@ -110,8 +110,8 @@ def test_runs_of_the_future() -> None:
     days = Stage().days()
     as_of = datetime.combine(FIRST + timedelta(6), time(23, 59, 59), SEOUL)
     late = [replace(run, started_at=as_of + timedelta(days=2)) for run in days.runs[:2]]
-    found = alarms(days, PLAN, arms=ARMS, stage=2, as_of=as_of, future=late)
-    assert [(alarm.code, alarm.why.facts["count"]) for alarm in found] == [("clock", 2)]
+    raised = alarms(days, PLAN, arms=ARMS, stage=2, as_of=as_of, future=late)
+    assert [(alarm.code, alarm.why.facts["count"]) for alarm in raised] == [("clock", 2)]
 
 
 def test_no_data_at_all_is_an_alarm() -> None:
@@ -119,5 +119,5 @@ def test_no_data_at_all_is_an_alarm() -> None:
     as_of = datetime.combine(FIRST, time(12), SEOUL)
     empty = replace(Stage().days(), dates=(), runs=())
     for days in (None, empty):
-        found = alarms(days, PLAN, arms=ARMS, stage=2, as_of=as_of)
-        assert codes(found) == [("no_data", "RED", None)]
+        raised = alarms(days, PLAN, arms=ARMS, stage=2, as_of=as_of)
+        assert codes(raised) == [("no_data", "RED", None)]

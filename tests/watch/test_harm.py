@@ -24,7 +24,7 @@ def rung(stage: Stage) -> list[tuple[str, str, str | None]]:
 
 
 @pytest.mark.parametrize(
-    ("rates", "found"),
+    ("rates", "alarm"),
     [
         ({"passed": 0.7}, ("harm", "ROLLBACK", "passed")),
         ({"score": 7.0}, ("harm", "ROLLBACK", "score")),
@@ -35,11 +35,11 @@ def rung(stage: Stage) -> list[tuple[str, str, str | None]]:
     ],
 )
 def test_what_got_worse_is_named(
-    rates: dict[str, float], found: tuple[str, str, str | None]
+    rates: dict[str, float], alarm: tuple[str, str, str | None]
 ) -> None:
     """Each metric that got worse rings its own alarm, and no other does."""
     stage = Stage().change(**rates)  # pyright: ignore[reportArgumentType] -- names of metrics
-    assert set(rung(stage)) == {found}
+    assert set(rung(stage)) == {alarm}
 
 
 def test_what_got_better_rings_nothing() -> None:
@@ -69,7 +69,7 @@ def test_a_regression_that_begins_late_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "found"),
+    ("rates", "alarm"),
     [
         ({"passed": 0.0}, ("harm", "ROLLBACK", "passed")),
         ({"score": 0.0}, ("harm", "ROLLBACK", "score")),
@@ -80,11 +80,11 @@ def test_a_regression_that_begins_late_is_found() -> None:
     ],
 )
 def test_what_collapses_is_told_on_the_same_day(
-    rates: dict[str, float], found: tuple[str, str, str | None]
+    rates: dict[str, float], alarm: tuple[str, str, str | None]
 ) -> None:
     """After seven healthy days a single bad one is enough."""
     stage = Stage(days=8, users=60, samples=4).change(first=7, **rates)  # pyright: ignore[reportArgumentType] -- names of metrics
-    assert set(rung(stage)) == {found}
+    assert set(rung(stage)) == {alarm}
     assert stage.alarms()[0].since.date() == stage.dates[7]
 
 
@@ -129,15 +129,15 @@ def test_one_user_whose_every_request_fails_is_no_surge() -> None:
     assert (alarm.code, str(alarm.asks), alarm.why.code) == ("surge", "AMBER", "watch.errors_over")
 
 
-def incident(**told: object) -> Incident:
+def incident(**fields: object) -> Incident:
     """Return an incident of yesterday, with what is told of it."""
     usual = {"id": "inc-1", "opened": NOON - timedelta(days=1), "closed": None,
              "title": "search is down", "severity": "low"}  # fmt: skip
-    return Incident(**(usual | told))  # type: ignore[arg-type]
+    return Incident(**(usual | fields))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("told", "found"),
+    ("log", "codes"),
     [
         ([{"blocking": True}], ["blocked"]),
         ([{"severity": "Critical"}], ["incident"]),
@@ -148,12 +148,12 @@ def incident(**told: object) -> Incident:
         ([{"opened": NOON + timedelta(hours=1), "severity": "high"}], []),
     ],
 )
-def test_the_breaker(told: list[dict[str, object]], found: list[str]) -> None:
+def test_the_breaker(log: list[dict[str, object]], codes: list[str]) -> None:
     """Open severe or blocking incidents, and more than the plan allows, ask for a rollback."""
-    listed = [incident(**each) for each in told]
+    listed = [incident(**each) for each in log]
     rang = alarms(None, PLAN, arms=ARMS, stage=2, as_of=NOON, incidents=listed)
     asking = [alarm for alarm in rang if alarm.code != "no_data"]
-    assert [alarm.code for alarm in asking] == found
+    assert [alarm.code for alarm in asking] == codes
     assert {str(alarm.asks) for alarm in asking} <= {"ROLLBACK"}
     assert {alarm.trigger for alarm in asking} <= {"blocked"}
 
@@ -163,8 +163,8 @@ def test_the_answer_parses_and_names_the_feature_that_is_to_blame() -> None:
     slow = Stage().change(latency_ms=1750.0).alarms()
     assert added(PLAN, 2) == ("A",)
     arguments = rollback_arguments(slow, reason="-x is slow", signal="×1.25")
-    told = _parser().parse_args(arguments)
-    assert (told.reason, told.signal, list(told.feature)) == ("-x is slow", "×1.25", ["A"])
+    options = _parser().parse_args(arguments)
+    assert (options.reason, options.signal, list(options.feature)) == ("-x is slow", "×1.25", ["A"])
     both = Stage().change(latency_ms=1750.0, passed=0.7).alarms()
     assert "--feature" not in rollback_arguments(both, reason="r", signal="s")
     assert rollback_arguments((), reason="r", signal="s") == []
@@ -177,5 +177,5 @@ def test_only_the_plan_lets_an_alarm_pull() -> None:
     triggers = dict(PLAN.rollback.triggers)
     triggers["worse"] = triggers["worse"].model_copy(update={"pulls": True})
     rollback = PLAN.rollback.model_copy(update={"triggers": triggers})
-    found = stage.alarms(PLAN.model_copy(update={"rollback": rollback}))
-    assert [(alarm.trigger, alarm.pulls) for alarm in found] == [("worse", True)]
+    pulling = stage.alarms(PLAN.model_copy(update={"rollback": rollback}))
+    assert [(alarm.trigger, alarm.pulls) for alarm in pulling] == [("worse", True)]

@@ -34,25 +34,25 @@ def test_a_day_has_its_week(
     day: int, stage: StageId, week: str | None, late: bool, code: str  # noqa: FBT001 -- a column of the table
 ) -> None:  # fmt: skip
     """Weeks have seven days from the first one; a stage before the week's first is late."""
-    found = here(PLAN, stage, START, START + timedelta(days=day))
-    assert (found.week, found.late, found.says.code) == (week, late, code)
-    assert f"day {day + 1} since 2026-10-05" in sentence(found.says)
+    place = here(PLAN, stage, START, START + timedelta(days=day))
+    assert (place.week, place.late, place.says.code) == (week, late, code)
+    assert f"day {day + 1} since 2026-10-05" in sentence(place.says)
 
 
 @pytest.mark.parametrize("start", [None, START + timedelta(days=1)])
 def test_an_unknown_start_is_said(start: date | None) -> None:
     """Without a first day, or before it, no week is claimed."""
-    found = here(PLAN, 2, start, START)
-    assert (found.week, found.late, found.says.code) == (None, False, "watch.no_start")
+    place = here(PLAN, 2, start, START)
+    assert (place.week, place.late, place.says.code) == (None, False, "watch.no_start")
 
 
 def test_another_schedule_is_another_place() -> None:
     """The weeks are the plan's: stages that move to another week change what is late."""
     weeks = {"A": Week(stages=(0, 1, 2), note="x"), "B": Week(stages=(4,), note="y")}
     plan = PLAN.model_copy(update={"schedule": weeks})
-    found = here(plan, 3, START, START + timedelta(days=8))
-    assert (found.week, found.late) == ("B", True)
-    assert found.weeks == (("A", (0, 1, 2), "x"), ("B", (4,), "y"))
+    place = here(plan, 3, START, START + timedelta(days=8))
+    assert (place.week, place.late) == ("B", True)
+    assert place.weeks == (("A", (0, 1, 2), "x"), ("B", (4,), "y"))
 
 
 @pytest.mark.parametrize(("day", "planned"), [(0, "2"), (8, "1"), (15, "1"), (30, "1")])
@@ -61,8 +61,8 @@ def test_a_week_without_a_stage_goes_on(day: int, planned: str) -> None:
     pause = Week(stages=(), note="x")
     weeks = {"A": pause, "B": Week(stages=(1,), note="x"), "C": pause}
     plan = PLAN.model_copy(update={"schedule": weeks})
-    told = here(plan, 2, START, START + timedelta(days=day)).says
-    assert told.facts["planned"] == (planned,)
+    why = here(plan, 2, START, START + timedelta(days=day)).says
+    assert why.facts["planned"] == (planned,)
 
 
 def test_a_rollout_without_records_is_taken_to_be_in_time() -> None:

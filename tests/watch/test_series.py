@@ -9,6 +9,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from rolloutlib.plan.monitoring import TrafficLight
+from rolloutlib.reason import Reason
 from rolloutlib.watch.lights import colour_of, light_of, lit
 from rolloutlib.watch.record import DailySeries, Point
 from rolloutlib.watch.series import series
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 LIGHT = TrafficLight(better="higher", green=0.8, amber=0.7)
 
 
-def of(found: Days, metric: str) -> DailySeries:
+def of(of_days: Days, metric: str) -> DailySeries:
     """Return one metric's series."""
-    return next(one for one in series(found, PLAN, ARMS) if one.metric == metric)
+    return next(line for line in series(of_days, PLAN, ARMS) if line.metric == metric)
 
 
 def rates(daily: Sequence[float], each: int = 10, people: int = 40) -> Days:
@@ -76,10 +77,10 @@ def test_a_gap_is_a_day_without_values() -> None:
 def test_what_nobody_tells_is_said() -> None:
     """A metric without any value has its series, which says so; its light is amber, not green."""
     n = np.full((2, 3, 5), 4.0)
-    found = of(days(n, {"passed": n}), "score")
-    assert found.light == "amber"
-    assert "score" in sentence(found.says)
-    assert {point.treatment for point in found.points} == {None}
+    scores = of(days(n, {"passed": n}), "score")
+    assert scores.light == "amber"
+    assert "score" in sentence(scores.says)
+    assert {point.treatment for point in scores.points} == {None}
     vetoed = of(days(n, {"passed": n}), "vetoed")
     assert (vetoed.light, vetoed.says.code) == (None, "watch.untold")
     assert series(days(0 * n, {"passed": n}), PLAN, ARMS) == ()
@@ -104,9 +105,9 @@ def test_lights(
     value: float, band: tuple[float | None, float | None], colour: str, code: str
 ) -> None:
     """The point decides, the band says how sure; one that reaches from green to red is amber."""
-    found = lit(LIGHT, Point(FIRST, 9, 9, None, value, *band), "proportion")
-    assert (found.colour, found.says.code) == (colour, code)
-    assert "{" not in sentence(found.says)
+    light = lit(LIGHT, Point(FIRST, 9, 9, None, value, *band), "proportion")
+    assert (light.colour, light.says.code) == (colour, code)
+    assert "{" not in sentence(light.says)
 
 
 def test_a_light_lower_is_better_and_limits_are_inclusive() -> None:
@@ -129,8 +130,8 @@ def test_every_light_of_the_plan_is_a_series() -> None:
     lights = {"issue": LIGHT, "edited": LIGHT}
     monitoring = PLAN.monitoring.model_copy(update={"traffic_lights": lights, "metrics": ()})
     plan = PLAN.model_copy(update={"monitoring": monitoring})
-    found = series(days(n, {"issue:hallucination": 0 * n}), plan, ARMS)
-    assert [(one.metric, one.light) for one in found] == [
+    lines = series(days(n, {"issue:hallucination": 0 * n}), plan, ARMS)
+    assert [(line.metric, line.light) for line in lines] == [
         ("issue:hallucination", "red"), ("edited", "amber"),
     ]  # fmt: skip
     assert light_of(plan, "issue:bias", "hallucination") is None
@@ -164,7 +165,9 @@ def test_healthy_days_seldom_seem_to_move() -> None:
         values = {name: rng.binomial(n.astype(int), rate).astype(float)
                   for name, rate in rates_of.items()}  # fmt: skip
         values["style_violations"] = rng.poisson(0.3 * n).astype(float)
-        found = [one.says for one in series(days(n, values), PLAN, ARMS)]
-        codes = {says.facts["trend"].code if "trend" in says.facts else says.code for says in found}  # type: ignore[union-attr]
+        sentences = [line.says for line in series(days(n, values), PLAN, ARMS)]
+        codes = {line.code for line in sentences} | {
+            why.code for line in sentences if isinstance(why := line.facts.get("trend"), Reason)
+        }
         moved += bool(codes & {"watch.fell", "watch.rose"})
     assert moved / worlds < 0.05 + 3 * np.sqrt(0.05 * 0.95 / worlds)

@@ -31,8 +31,8 @@ BROKEN = date(2026, 10, 16)  # the first day of the regression
 
 def watched(folder: str, day: date, **more: object) -> Watch:
     """Watch a stage of the story at the end of a day."""
-    told = {"stage": int(folder.split("-")[1]), "runs": str(STORY / folder), "as_of": day}
-    return watch_stage(daily_params(told | {"incidents": "no such log"} | more))
+    values = {"stage": int(folder.split("-")[1]), "runs": str(STORY / folder), "as_of": day}
+    return watch_stage(daily_params(values | {"incidents": "no such log"} | more))
 
 
 def days_of(folder: str) -> list[date]:
@@ -66,9 +66,9 @@ def test_a_break_in_the_middle_is_found_within_three_days() -> None:
     days = [FEED + timedelta(days=k) for k in (range(14) if EXHAUSTIVE else (7, 10))]
     rung = {day: watched("stage-2-daily", day) for day in days}
     for day, watch in rung.items():
-        asked = watch.outcome is Outcome.ROLLBACK
-        assert asked == (day >= FEED + timedelta(days=10)), day
-        assert bool(watch.alarms) == asked
+        rolls_back = watch.outcome is Outcome.ROLLBACK
+        assert rolls_back == (day >= FEED + timedelta(days=10)), day
+        assert bool(watch.alarms) == rolls_back
     assert {alarm.since.date() for alarm in rung[days[-1]].alarms} >= {FEED + timedelta(days=10)}
 
 

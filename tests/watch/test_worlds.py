@@ -35,8 +35,8 @@ def test_the_generator_draws_what_it_says() -> None:
     """Rates, their correlation within users, changes and weekends are as the world has them."""
     world = DailyWorld("x", users=200, icc=0.2, weekend=0.5, changes={"passed": -0.1}, days=7)
     both = draw(world, ("passed",), 20, np.random.default_rng(1))["passed"]
-    one, zero = (arm.s.sum() / arm.n.sum() for arm in both)
-    assert (one, zero) == pytest.approx((0.8, 0.9), abs=0.006)
+    treated, control = (arm.s.sum() / arm.n.sum() for arm in both)
+    assert (treated, control) == pytest.approx((0.8, 0.9), abs=0.006)
     n, s = (part.sum(axis=1) for part in (both.control.n, both.control.s))
     rate = np.where(n > 0, s / np.maximum(n, 1), np.nan)
     between = np.nanvar(rate) - 0.09 * (1 - 0.2) / n[n > 0].mean()
