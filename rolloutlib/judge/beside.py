@@ -10,7 +10,7 @@ from rolloutlib.judge.verdicts import named
 from rolloutlib.measure.design import metric_of
 from rolloutlib.measure.drift import Named, contrasts
 from rolloutlib.measure.run_series import StageRuns
-from rolloutlib.measure.segments import issue_rates, segments
+from rolloutlib.measure.segments import ANY_ISSUE, issue_rates, segments
 from rolloutlib.reason import said
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from rolloutlib.runs.quarantine import Quarantined
 
 __all__ = [
-    "findings_of", "groups_of", "issues_of", "moving", "segments_of", "segments_of_answers",
-    "vanished_of",
+    "findings_of", "groups_of", "issues_of", "moving", "rising_of", "segments_of",
+    "segments_of_answers", "told_of_drift", "vanished_of",
 ]  # fmt: skip
 
 COMMON = 0.5  # what most samples "have" in one arm only is no issue but a word for none
@@ -35,9 +35,9 @@ COMMON = 0.5  # what most samples "have" in one arm only is no issue but a word 
 
 def findings_of(
     decides: Decides, gates: Sequence[GateResult], parts: Sequence[Segment],
-    issues: Sequence[IssueRate],
+    issues: Sequence[IssueRate], drift: Sequence[Drift],
 ) -> list[Finding]:  # fmt: skip
-    """Return what stands beside the gates: segments that lose, and issues that rise."""
+    """Return what stands beside the gates: segments that lose, issues that rise, later runs."""
     by_id = {gate.id: gate for gate in gates}
     broken = {gate.id for gate in gates if gate.evidence.verdict is Verdict.FAIL}
     findings = [
@@ -55,7 +55,18 @@ def findings_of(
         for i in issues
         if i.vanishes and (i.control or 0.0) > COMMON
     ]
+    findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
     return findings
+
+
+def rising_of(issues: Sequence[IssueRate]) -> tuple[str, ...]:
+    """Return the tags of the issues that rise."""
+    return tuple(i.tag for i in issues if i.rises and i.tag != ANY_ISSUE)
+
+
+def told_of_drift(drift: Sequence[Drift]) -> list[Reason]:
+    """Say which gates' later runs differ without deciding anything."""
+    return [d.why for d in drift if d.better or d.proven]
 
 
 def vanished_of(issues: Sequence[IssueRate]) -> list[Reason]:

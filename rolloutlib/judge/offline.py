@@ -7,37 +7,21 @@ not: looks, flags, allocation, checks, the plan's rule of averages.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
 from rolloutlib.errors import UsageError, did_you_mean
-from rolloutlib.judge.beside import (
-    findings_of,
-    groups_of,
-    issues_of,
-    moving,
-    segments_of_answers,
-    vanished_of,
-)
+from rolloutlib.judge.beside import findings_of, groups_of, told_of_drift, vanished_of
 from rolloutlib.judge.broken import broken
+from rolloutlib.judge.file_verdicts import Verdicts, measured, verdicts
 from rolloutlib.judge.flips import flips_of
-from rolloutlib.judge.gate import judge_gate
 from rolloutlib.judge.pair_record import PairReview
-from rolloutlib.judge.people import people_say
 from rolloutlib.judge.recommendation import Finding, changes, reasons, recommend
-from rolloutlib.judge.record import PlanVerdict, Recommendation
+from rolloutlib.judge.record import Recommendation
 from rolloutlib.judge.two_files import One, arms_by_file, check_different, place_of_files
-from rolloutlib.measure.comparing import Asked, Configured, compare_arms
-from rolloutlib.measure.comparison import Earlier
-from rolloutlib.measure.configuration import mixed
-from rolloutlib.measure.design import metric_of
-from rolloutlib.measure.looks import look_at
 from rolloutlib.measure.same import (
-    COUNTED,
     MATERIAL,
-    OUTCOMES,
     PROMPT,
     copied,
     is_timed,
@@ -45,10 +29,7 @@ from rolloutlib.measure.same import (
     same_arm,
     several,
     unlike_prompts,
-    unpriced,
 )
-from rolloutlib.measure.scan import measure
-from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.measure.validity import copies
 from rolloutlib.plan.offline import EvalDecides
 from rolloutlib.reason import because, said
@@ -145,67 +126,65 @@ def nothing_compared(
 def _judged(
     plan: EvalPlan, runs: Runs, pair: tuple[str, str], names: tuple[str, str], meaning: Meaning
 ) -> Pair:
+    """Measure both arms once, judge every gate that applies, and recommend."""
     alike, equal = unlike_prompts(runs, pair, plan.differs), copied(runs, pair)
-    keys = like_keys(runs, pair, guessed=meaning.guessed)
-
-    def configured(_: object) -> Configured:
-        own = (why for arm in pair for why in mixed(arm, [r for r in runs.runs if r.arm == arm]))
-        return Configured([*own])
-
-    terms = Asked(
-        pair,
-        configured,
-        allocates=False,
-        same_time=False,
-        blocks=(*alike.blocks, *equal.blocks),
-        doubts=unpriced(runs, pair),
-    )
-    look = look_at(1, planned=1, confidence=plan.evidence.confidence)
-    quality = {metric_of(gate): None for gate in plan.gates.values() if gate.metric in OUTCOMES}
-    measuring = partial(measure, from_runs(runs), within=("passed", *quality))
-    compared = compare_arms(plan, terms, runs, measuring, look)
-    issues = issues_of(plan, compared)
-    rising = tuple(i.tag for i in issues if i.rises and i.tag != ANY_ISSUE)
-    applying = {key: gate for key, gate in plan.gates.items() if _applies(compared, gate)}
-    gates = tuple(
-        _by_evidence(judge_gate(compared, key, gate, 0, decides=plan.decides, rising=rising))
-        for key, gate in applying.items()
-    )
-    parts = segments_of_answers(applying, compared)
-    decides = EvalDecides() if compared.blocks else plan.decides
-    drift = moving(plan, [Earlier(0, compared)], gates)
-    findings = findings_of(decides, gates, parts, issues)
-    findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
+    compared = measured(plan, runs, pair, (*alike.blocks, *equal.blocks))
+    judged = verdicts(plan, compared)
     silent = {why.facts["named"]: why for why in alike.told} | {
         name: why for name, why in meaning.silent.items() if name not in plan.differs
     }
-    holding = [*(why for name, why in silent.items() if name in HOLDING)]
-    holding += [
+    decides = EvalDecides() if compared.blocks else plan.decides
+    findings = findings_of(decides, judged.gates, judged.parts, judged.issues, judged.drift)
+    keys = like_keys(runs, pair, guessed=meaning.guessed)
+    findings += [Finding(why, plan.decides.identical) for why in keys]
+    holding = [
+        *(why for name, why in silent.items() if name in HOLDING),
         *same_arm(runs, pair),
         *several(runs, dict(zip(pair, names, strict=True))),
         *meaning.doubts,
+        *_unanswered(plan, judged.gates),
+        *broken(compared),
     ]
-    findings += [Finding(why, plan.decides.identical) for why in keys]
-    holding += [*_unanswered(plan, gates), *broken(compared)]
     findings += [Finding(why, "hold") for why in holding]
-    doubted = _doubted(plan.gates, meaning.doubts, applying)
-    labels, of_labels = people_say(compared, plan.gates, gates)
+    review = replace(
+        _recorded(plan, runs, compared, judged, findings, meaning),
+        first=names[0], second=names[1],
+        warnings=(*_refused(runs), *_no_gate(plan, runs), *equal.told,
+                  *(why for name, why in silent.items() if name not in HOLDING),
+                  *_told(compared, judged)),
+    )  # fmt: skip
+    return Pair(review, runs.quarantined, compared, runs, (*meaning.silent,))
+
+
+def _told(compared: Comparison, judged: Verdicts) -> list[Reason]:
+    """Say what decides nothing: of labels, issues that are gone, the data, and later runs."""
+    return [
+        *judged.of_labels,
+        *vanished_of(judged.issues),
+        *(why for why in compared.warnings if why.code not in USUAL),
+        *told_of_drift(judged.drift),
+    ]
+
+
+def _recorded(
+    plan: EvalPlan, runs: Runs, compared: Comparison, judged: Verdicts,
+    findings: Sequence[Finding], meaning: Meaning,
+) -> PairReview:  # fmt: skip
+    """Write down what was measured, judged and recommended."""
+    gates, applying = judged.gates, judged.applying
     recommended = recommend(gates, (), findings, attests=False)
-    review = PairReview(
-        control=pair[0], treatment=pair[1], first=names[0], second=names[1], plan_name=plan.name,
+    doubted = _doubted(plan.gates, meaning.doubts, applying)
+    return PairReview(
+        control=compared.pair[0], treatment=compared.pair[1], plan_name=plan.name,
         recommendation=recommended,
         reasons=_reasons(compared, runs, gates, findings, recommended),
         changes=changes(gates, (), compared.blocks),
-        gates=gates, segments=parts, issues=issues, completeness=compared.completeness,
+        gates=gates, segments=judged.parts, issues=judged.issues,
+        completeness=compared.completeness,
         inputs=runs.inputs, quarantine=groups_of((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
-        labels=labels,
-        warnings=(*_refused(runs), *_no_gate(plan, runs), *equal.told, *(
-                      why for name, why in silent.items() if name not in HOLDING), *of_labels,
-                  *vanished_of(issues),
-                  *(why for why in compared.warnings if why.code not in USUAL),
-                  *(d.why for d in drift if d.better or d.proven)),
-        drift=drift, set_aside=compared.set_aside, data_sha256=from_runs(runs).digest(),
+        labels=judged.labels,
+        drift=judged.drift, set_aside=compared.set_aside, data_sha256=from_runs(runs).digest(),
         source_title=runs.source.title if runs.source else None,
         unjudged=_titles(plan.gates, plan.gates.keys() - applying.keys() - doubted.keys()),
         doubted={plan.gates[key].title: why for key, why in doubted.items()},
@@ -214,7 +193,6 @@ def _judged(
         flips=None if compared.blocks else flips_of(
             compared, gates, plan.gates, {finding.effect for finding in findings}),
     )  # fmt: skip
-    return Pair(review, runs.quarantined, compared, runs, (*meaning.silent,))
 
 
 def _refused(runs: Runs) -> list[Reason]:
@@ -263,31 +241,6 @@ def _doubted(
 
 def _titles(gates: Mapping[str, EvalGate], keys: Collection[str]) -> tuple[str, ...]:
     return tuple(gate.title for key, gate in gates.items() if key in keys)
-
-
-def _applies(compared: Comparison, gate: EvalGate) -> bool:
-    """Whether a gate is to be judged: always, or since one arm at least has a value of it.
-
-    A cost of 0 in every row of both is none.
-    """
-    if gate.where == "always":
-        return True
-    if gate.metric == "issue":
-        return any(compared.measured.counts[arm].labelled for arm in compared.pair)
-    data = compared.gate(gate)
-    arms = data.arms and (data.arms.control, data.arms.treatment)
-    if not arms or not any(arm.n.sum() for arm in arms):
-        return False
-    return gate.metric not in COUNTED or any(arm.total.sum() for arm in arms)
-
-
-def _by_evidence(row: GateResult) -> GateResult:
-    """Let the evidence speak alone: files have no rule of averages over the last runs."""
-    evidence = row.evidence
-    clears = row.plan.clears if evidence.point is not None else None
-    plan = PlanVerdict(evidence.verdict, evidence.point, clears, 0, 0)
-    capped = row.capped if row.capped and row.capped.treatment else None
-    return replace(row, plan=plan, tolerated=None, disagrees=False, capped=capped)
 
 
 def _unanswered(plan: EvalPlan, gates: Sequence[GateResult]) -> list[Reason]:

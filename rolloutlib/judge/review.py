@@ -13,7 +13,9 @@ from rolloutlib.judge.beside import (
     groups_of,
     issues_of,
     moving,
+    rising_of,
     segments_of,
+    told_of_drift,
     vanished_of,
 )
 from rolloutlib.judge.carrying import carry
@@ -23,7 +25,7 @@ from rolloutlib.judge.decided import decided_of
 from rolloutlib.judge.gate import judge_gate
 from rolloutlib.judge.open_items import open_items
 from rolloutlib.judge.people import people_say
-from rolloutlib.judge.recommendation import Finding, changes, reasons, recommend  # fmt: skip
+from rolloutlib.judge.recommendation import changes, reasons, recommend
 from rolloutlib.judge.record import Recommendation, Reviewed
 from rolloutlib.judge.register import over_the_cap, register_findings, register_warnings
 from rolloutlib.judge.risks import judge_risks
@@ -32,7 +34,7 @@ from rolloutlib.judge.sources import given_path, read_source
 from rolloutlib.measure.comparing import compare
 from rolloutlib.measure.comparison import Earlier
 from rolloutlib.measure.distributions import distributions
-from rolloutlib.measure.segments import ANY_ISSUE, unseen_segments
+from rolloutlib.measure.segments import unseen_segments
 from rolloutlib.measure.validity import copies
 from rolloutlib.plan.gates import Decides
 from rolloutlib.plan.model import load_plan, workbook_root
@@ -43,11 +45,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rolloutlib.judge.carrying import Carrying
+    from rolloutlib.judge.recommendation import Finding
     from rolloutlib.judge.record import CheckResult, GateResult
     from rolloutlib.judge.risks import RiskState
     from rolloutlib.judge.sources import Source
     from rolloutlib.measure.comparison import Comparison
+    from rolloutlib.measure.drift import Drift
     from rolloutlib.measure.looks import Look
+    from rolloutlib.measure.segments import IssueRate
     from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
@@ -124,23 +129,16 @@ def _judged(
     alone = compare(plan, params, runs, source.measuring, look, fixed=fixed)
     compared = carrying.on(alone)
     issues = issues_of(plan, compared)
-    rising = tuple(i.tag for i in issues if i.rises and i.tag != ANY_ISSUE)
-    gates = tuple(
-        judge_gate(compared, key, gate, params.stage, decides=plan.decides, rising=rising)
-        for key, gate in plan.gates.items()
-    )
-    checks = _checks(plan, params, compared)
-    parts, stage = segments_of(plan, compared), plan.stages[params.stage]
-    decides = Decides() if compared.blocks else plan.decides
-    findings = findings_of(decides, gates, parts, issues)  # what is blocked proves nothing
+    gates = _gates(plan, params, compared, issues)
+    checks, parts = _checks(plan, params, compared), segments_of(plan, compared)
     every = [*reversed(compared.earlier), Earlier(params.stage, compared)]
-    drift = moving(plan, every, gates)
-    findings += [Finding(d.why, decides.drift) for d in drift if d.worse and not d.proven]
-    labels, of_labels = people_say(compared, plan.gates, gates)
-    risks = _risks(plan, source, alone)
-    findings += register_findings(risks)
+    drift, risks = moving(plan, every, gates), _risks(plan, source, alone)
+    decides = Decides() if compared.blocks else plan.decides  # what is blocked proves nothing
+    findings = [*findings_of(decides, gates, parts, issues, drift), *register_findings(risks)]
     recommended = recommend(gates, checks, findings)
     why = _reasons(compared, runs, gates, checks, findings, recommended)
+    labels, of_labels = people_say(compared, plan.gates, gates)
+    stage = plan.stages[params.stage]
     return Reviewed(
         stage=params.stage, control=params.control, treatment=params.treatment,
         recommendation=recommended,
@@ -156,9 +154,7 @@ def _judged(
         arms=compared.summaries, runs=compared.rows, design=compared.design,
         warnings=(*_not_carried(carrying), *over_the_cap(plan, params.stage, alone),
                   *register_warnings(risks), *compared.warnings, *of_labels,
-                  *unseen_segments(plan.evidence, runs.extras, alone.measured),
-                  *vanished_of(issues),
-                  *(d.why for d in drift if d.better or d.proven)),
+                  *_told(plan, runs, alone, issues, drift)),
         drift=drift, set_aside=compared.set_aside,
         profile=compared.profile, min_score=compared.limits.min_score,
         as_of=params.as_of, look=look, stage_name=stage.name, audience=stage.audience,
@@ -167,6 +163,29 @@ def _judged(
         plan_sha256=file_sha256(given_path(params, "plan")),
         distributions=distributions(compared.measured), refused=runs.quarantined,
     )  # fmt: skip
+
+
+def _gates(
+    plan: Plan, params: ReviewParams, compared: Comparison, issues: Sequence[IssueRate]
+) -> tuple[GateResult, ...]:
+    """Judge every gate of the plan at the reviewed stage."""
+    rising = rising_of(issues)
+    return tuple(
+        judge_gate(compared, key, gate, params.stage, decides=plan.decides, rising=rising)
+        for key, gate in plan.gates.items()
+    )
+
+
+def _told(
+    plan: Plan, runs: Runs, compared: Comparison, issues: Sequence[IssueRate],
+    drift: Sequence[Drift],
+) -> list[Reason]:  # fmt: skip
+    """Say what decides nothing: segments without data, issues that are gone, later runs."""
+    return [
+        *unseen_segments(plan.evidence, runs.extras, compared.measured),
+        *vanished_of(issues),
+        *told_of_drift(drift),
+    ]
 
 
 def invalid_review(params: ReviewParams, message: Phrase | str) -> Reviewed:

@@ -104,6 +104,19 @@ class Gate(Model):
 
     @model_validator(mode="after")
     def _statistic(self) -> Self:
+        self._names_what_the_metric_has()
+        self._quantile_fits()
+        if self.contrast == "ratio" and isinstance(self.limit, float) and self.limit <= 0:
+            raise ValueError(
+                phrase(
+                    "limit is {limit}; a ratio's limit is above 0 (1.0 means no change)",
+                    limit=self.limit,
+                )
+            )
+        return self
+
+    def _names_what_the_metric_has(self) -> None:
+        """Refuse half a quantile, and an issue or a scorer of a metric that has none."""
         if (self.statistic == "quantile") != (self.quantile is not None):
             raise ValueError(
                 phrase(
@@ -126,6 +139,9 @@ class Gate(Model):
                     metric=self.metric,
                 )
             )
+
+    def _quantile_fits(self) -> None:
+        """Refuse a quantile of what has none here: of latencies alone, where more is worse."""
         of_latency = self.metric == "latency_ms" and self.contrast != "difference"
         if self.statistic == "quantile" and not (of_latency and self.estimand == "per_sample"):
             raise ValueError(
@@ -142,14 +158,6 @@ class Gate(Model):
             raise ValueError(
                 phrase("statistic: quantile has no tolerance; its proof is a share of samples")
             )
-        if self.contrast == "ratio" and isinstance(self.limit, float) and self.limit <= 0:
-            raise ValueError(
-                phrase(
-                    "limit is {limit}; a ratio's limit is above 0 (1.0 means no change)",
-                    limit=self.limit,
-                )
-            )
-        return self
 
     @model_validator(mode="after")
     def _reading(self) -> Self:

@@ -167,12 +167,17 @@ def vetoes(days: Days, treatment: str) -> FeatureSignal:
         return nothing(
             "B", "veto_reasons", "ratio", because("watch.no_veto", count=int(vetoed.n[0]))
         )
-    reason, profile = table.keys["reason"], table.keys["profile"]
     unknown = float(table.where(reason=None).rows.sum())
     total = float(table.rows.sum())
     if unknown == total:
         return nothing("B", "veto_reasons", "ratio",
                        because("watch.no_reason", count=round(total)))  # fmt: skip
+    return _of_reasons(table, unknown, single=days.unit == "sample")
+
+
+def _of_reasons(table: MomentTable, unknown: float, *, single: bool) -> FeatureSignal:
+    """Lay reasons and profiles in a table, and test it where it has two of both."""
+    reason, profile, total = table.keys["reason"], table.keys["profile"], float(table.rows.sum())
     counts = np.zeros((len(profile.labels), len(reason.labels)))
     np.add.at(counts, (profile.codes, reason.codes), table.rows)
     order = np.argsort(-counts.sum(axis=0), kind="stable")[:MOST_REASONS]
@@ -191,7 +196,7 @@ def vetoes(days: Days, treatment: str) -> FeatureSignal:
             "B", "veto_reasons", "ratio", None, None, None, None, None, parts, says
         )
     strength = contingency_chi2(counts).cramers_v
-    p = _independent(table, single=days.unit == "sample")
+    p = _independent(table, single=single)
     says = because("watch.vetoes", profiles=profiles, p=p, strength=strength, **facts)
     return FeatureSignal(
         "B", "veto_reasons", "ratio", strength, None, None, None, None, parts, says
